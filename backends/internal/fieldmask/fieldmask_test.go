@@ -1,0 +1,70 @@
+package fieldmask_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/testing/protocmp"
+
+	"github.com/portico-gateway/portico/backends/internal/fault"
+	"github.com/portico-gateway/portico/backends/internal/fieldmask"
+	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
+)
+
+// The mask is what the gateway derives from the body of a PATCH.
+func TestApplyBody(t *testing.T) {
+	t.Parallel()
+
+	stored := func() *profilev1.Profile {
+		return &profilev1.Profile{
+			Bio: "old", Preferences: map[string]string{"a": "1", "b": "2"},
+			ShippingAddress: &profilev1.Address{City: "Wien", CountryCode: "AT"},
+		}
+	}
+	tests := map[string]struct {
+		body string
+		want func(p *profilev1.Profile)
+	}{
+		"scalar":          {`{"bio":"new"}`, func(p *profilev1.Profile) { p.Bio = "new" }},
+		"null_clears":     {`{"bio":null}`, func(p *profilev1.Profile) { p.Bio = "" }},
+		"map_as_a_whole":  {`{"preferences":{"c":"3"}}`, func(p *profilev1.Profile) { p.Preferences = map[string]string{"c": "3"} }},
+		"empty_map":       {`{"preferences":{}}`, func(p *profilev1.Profile) { p.Preferences = nil }},
+		"leaf":            {`{"shippingAddress":{"city":"Graz"}}`, func(p *profilev1.Profile) { p.ShippingAddress.City = "Graz" }},
+		"message_is_null": {`{"shippingAddress":null}`, func(p *profilev1.Profile) { p.ShippingAddress = nil }},
+		"list":            {`{"interests":["x"]}`, func(p *profilev1.Profile) { p.Interests = []string{"x"} }},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			body, got, want := &profilev1.Profile{}, stored(), stored()
+			if err := protojson.Unmarshal([]byte(test.body), body); err != nil {
+				t.Fatal(err)
+			}
+
+			mask, err := runtime.FieldMaskFromRequestBody(strings.NewReader(test.body), body)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			fieldmask.Apply(got, body, mask)
+			test.want(want)
+
+			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
+				t.Errorf("profile (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCheckRefusesAnAbsentMask(t *testing.T) {
+	t.Parallel()
+
+	var v fault.Violations
+	if fieldmask.Check(&v, nil, []string{"bio"}); v.Err() == nil {
+		t.Error("an absent mask was accepted")
+	}
+}

@@ -1,0 +1,117 @@
+package order
+
+import (
+	"context"
+	"database/sql"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/backends/internal/caller"
+	"github.com/portico-gateway/portico/backends/internal/fault"
+	"github.com/portico-gateway/portico/backends/internal/notify"
+	"github.com/portico-gateway/portico/backends/internal/peer"
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	notificationv1 "github.com/portico-gateway/portico/gen/notification/v1"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	userv1 "github.com/portico-gateway/portico/gen/user/v1"
+)
+
+// loader gives an order or the error that the client is to see.
+type loader func(ctx context.Context, db querier, orderID string) (*orderv1.Order, error)
+
+// find loads an order that the caller may see.
+func (s *Service) find(ctx context.Context, db querier, orderID string) (*orderv1.Order, error) {
+	who := caller.From(ctx)
+	if err := who.Authenticated(); err != nil {
+		return nil, err
+	}
+
+	o, err := load(ctx, db, orderID)
+	if err != nil {
+		return nil, err
+	}
+
+	if err := who.RequireOwner(o.GetUserId(), adminScope, "order"); err != nil {
+		return nil, err
+	}
+
+	return o, nil
+}
+
+// change loads an order, lets apply give it another status, and stores it together with the record of the change. Apply reports
+// whether it changed anything.
+func (s *Service) change(
+	ctx context.Context, orderID string, load loader, apply func(o *orderv1.Order) (bool, error),
+) (*orderv1.Order, error) {
+	var (
+		o       *orderv1.Order
+		changed bool
+	)
+
+	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
+		if o, err = load(ctx, tx, orderID); err != nil {
+			return err
+		}
+
+		previous := o.GetStatus()
+
+		if changed, err = apply(o); err != nil || !changed {
+			return err
+		}
+
+		o.UpdateTime = sqlstore.Now()
+		if err := updateStatus(ctx, tx, o); err != nil {
+			return err
+		}
+
+		return s.record(ctx, tx, o, previous)
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	if changed {
+		s.watches.wake(orderID)
+		s.box.Wake()
+	}
+
+	return o, nil
+}
+
+// record notes the status that an order has now, for those who watch it, and tells its user.
+func (s *Service) record(ctx context.Context, tx *sql.Tx, o *orderv1.Order, previous orderv1.OrderStatus) error {
+	if err := insertChange(ctx, tx, o, previous); err != nil {
+		return err
+	}
+
+	return notify.Add(ctx, s.box, tx, &notificationv1.CreateNotificationRequest{ //nolint:wrapcheck // Says enough.
+		UserId: o.GetUserId(),
+		Kind:   notificationv1.NotificationKind_NOTIFICATION_KIND_ORDER,
+		Title:  notificationTitle(o),
+		Body:   notificationBody(o),
+		Data:   map[string]string{"order_id": o.GetOrderId(), "status": o.GetStatus().String()},
+	})
+}
+
+// requireUser asks the user service. It is asked in the name of the caller, unless the caller orders for someone else: that right was
+// given for orders and need not include reading accounts, so the service asks for itself.
+func (s *Service) requireUser(ctx context.Context, userID string) error {
+	who := caller.From(ctx)
+	if who.Subject != userID {
+		who = caller.Service("order", "users:admin").WithRequestID(who.RequestID)
+	}
+
+	ask, cancel := context.WithTimeout(caller.Outgoing(ctx, who), peer.Timeout)
+	defer cancel()
+
+	_, err := s.users.GetUser(ask, &userv1.GetUserRequest{UserId: userID})
+	switch status.Code(err) {
+	case codes.OK:
+		return nil
+	case codes.NotFound, codes.InvalidArgument:
+		return fault.FailedPrecondition("the user does not exist")
+	default:
+		return peer.Failure(ctx, "user", err) //nolint:wrapcheck // Made for the client.
+	}
+}

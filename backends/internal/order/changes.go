@@ -1,0 +1,67 @@
+package order
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+// insertChange appends the present status of an order to its record, at the time of its last update.
+func insertChange(ctx context.Context, tx *sql.Tx, o *orderv1.Order, previous orderv1.OrderStatus) error {
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO order_changes (order_id, sequence, status, previous_status, change_time)
+		 SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3, ?4 FROM order_changes WHERE order_id = ?1`,
+		o.GetOrderId(), o.GetStatus(), previous, sqlstore.Micros(o.GetUpdateTime()))
+	if err != nil {
+		return fmt.Errorf("insert change: %w", err)
+	}
+
+	return nil
+}
+
+func (s *Service) latestSequence(ctx context.Context, orderID string) (int64, error) {
+	var latest int64
+
+	err := s.db.QueryRowContext(ctx, `SELECT max(sequence) FROM order_changes WHERE order_id = ?`, orderID).Scan(&latest)
+	if err != nil {
+		return 0, fmt.Errorf("read latest change: %w", err)
+	}
+
+	return latest, nil
+}
+
+// changesAfter gives the changes with a higher sequence, in order.
+func (s *Service) changesAfter(ctx context.Context, orderID string, sequence int64) ([]*orderv1.WatchOrderResponse, error) {
+	rows, err := s.db.QueryContext(ctx,
+		`SELECT sequence, status, previous_status, change_time FROM order_changes WHERE order_id = ? AND sequence > ? ORDER BY sequence`,
+		orderID, sequence)
+	if err != nil {
+		return nil, fmt.Errorf("list changes: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+
+	var changes []*orderv1.WatchOrderResponse
+
+	for rows.Next() {
+		var (
+			change  = &orderv1.WatchOrderResponse{OrderId: orderID}
+			changed int64
+		)
+
+		if err := rows.Scan(&change.Sequence, &change.Status, &change.PreviousStatus, &changed); err != nil {
+			return nil, fmt.Errorf("read change: %w", err)
+		}
+
+		change.ChangeTime = sqlstore.Timestamp(changed)
+		changes = append(changes, change)
+	}
+
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list changes: %w", err)
+	}
+
+	return changes, nil
+}

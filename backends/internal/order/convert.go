@@ -1,0 +1,57 @@
+package order
+
+import (
+	"fmt"
+
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+// Columns are in the order in which they are read and written.
+const (
+	orderColumns = `order_id, user_id, status, currency, total_units, total_nanos, total_quantity, note, labels, cancel_reason,
+		create_time, update_time`
+	itemColumns = `order_id, sku, title, quantity, price_units, price_nanos, attributes`
+)
+
+type scanner interface {
+	Scan(dest ...any) error
+}
+
+// scanOrder leaves the items out.
+func scanOrder(row scanner) (*orderv1.Order, error) {
+	var (
+		o                = orderv1.Order{Total: &moneyv1.Money{}}
+		labels           sqlstore.JSON[map[string]string]
+		created, updated int64
+	)
+
+	err := row.Scan(&o.OrderId, &o.UserId, &o.Status, &o.Total.CurrencyCode, &o.Total.Units, &o.Total.Nanos, &o.TotalQuantity, &o.Note,
+		&labels, &o.CancelReason, &created, &updated)
+	if err != nil {
+		return nil, fmt.Errorf("read order: %w", err)
+	}
+
+	o.Labels = labels.V
+	o.CreateTime = sqlstore.Timestamp(created)
+	o.UpdateTime = sqlstore.Timestamp(updated)
+
+	return &o, nil
+}
+
+// scanItem leaves the currency out: it is the order's.
+func scanItem(row scanner) (orderID string, item *orderv1.LineItem, err error) {
+	var attributes sqlstore.JSON[map[string]string]
+
+	item = &orderv1.LineItem{UnitPrice: &moneyv1.Money{}}
+
+	err = row.Scan(&orderID, &item.Sku, &item.Title, &item.Quantity, &item.UnitPrice.Units, &item.UnitPrice.Nanos, &attributes)
+	if err != nil {
+		return "", nil, fmt.Errorf("read item: %w", err)
+	}
+
+	item.Attributes = attributes.V
+
+	return orderID, item, nil
+}

@@ -1,0 +1,185 @@
+package order
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/portico-gateway/portico/backends/internal/fault"
+	"github.com/portico-gateway/portico/backends/internal/page"
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	"github.com/portico-gateway/portico/backends/internal/validate"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// load does not ask who is calling: see find.
+func load(ctx context.Context, db querier, orderID string) (*orderv1.Order, error) {
+	var v fault.Violations
+	if validate.ID(&v, "order_id", orderID); v.Err() != nil {
+		return nil, v.Err()
+	}
+
+	o, err := scanOrder(db.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_id = ?`, orderID))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.NotFound("order %q does not exist", orderID)
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	if err := loadItems(ctx, db, []*orderv1.Order{o}); err != nil {
+		return nil, err
+	}
+
+	return o, nil
+}
+
+// loadItems fills in the items of orders, with one query for all of them.
+func loadItems(ctx context.Context, db querier, orders []*orderv1.Order) error {
+	byID := make(map[string]*orderv1.Order, len(orders))
+	ids := make([]string, 0, len(orders))
+
+	for _, o := range orders {
+		byID[o.GetOrderId()] = o
+		ids = append(ids, o.GetOrderId())
+	}
+
+	rows, err := db.QueryContext(ctx,
+		`SELECT `+itemColumns+` FROM order_items WHERE order_id IN (SELECT value FROM json_each(?)) ORDER BY order_id, position`,
+		sqlstore.JSON[[]string]{V: ids})
+	if err != nil {
+		return fmt.Errorf("list items: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+
+	for rows.Next() {
+		orderID, item, err := scanItem(rows)
+		if err != nil {
+			return err
+		}
+
+		o := byID[orderID]
+		item.UnitPrice.CurrencyCode = o.GetTotal().GetCurrencyCode()
+		o.Items = append(o.Items, item)
+	}
+
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("list items: %w", err)
+	}
+
+	return nil
+}
+
+// query says which orders to list, newest first.
+type query struct {
+	userID string
+	status orderv1.OrderStatus // UNSPECIFIED: any.
+	more   bool                // Only those that come behind "after".
+	after  page.Position
+	limit  int
+}
+
+func (q query) where() (string, []any) {
+	where, args := `user_id = ?`, []any{q.userID}
+
+	if q.status != orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED {
+		where += ` AND status = ?`
+
+		args = append(args, q.status)
+	}
+
+	return where, args
+}
+
+func (s *Service) list(ctx context.Context, q query) ([]*orderv1.Order, error) {
+	where, args := q.where()
+
+	if q.more {
+		where += ` AND (create_time, order_id) < (?, ?)`
+
+		args = append(args, q.after.Time, q.after.ID)
+	}
+
+	rows, err := s.db.QueryContext(ctx,
+		`SELECT `+orderColumns+` FROM orders WHERE `+where+` ORDER BY create_time DESC, order_id DESC LIMIT ?`,
+		append(args, q.limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list orders: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+
+	var orders []*orderv1.Order
+
+	for rows.Next() {
+		o, err := scanOrder(rows)
+		if err != nil {
+			return nil, err
+		}
+
+		orders = append(orders, o)
+	}
+
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list orders: %w", err)
+	}
+
+	if err := loadItems(ctx, s.db, orders); err != nil {
+		return nil, err
+	}
+
+	return orders, nil
+}
+
+// count is over all pages.
+func (s *Service) count(ctx context.Context, q query) (int64, error) {
+	where, args := q.where()
+
+	var total int64
+	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM orders WHERE `+where, args...).Scan(&total); err != nil {
+		return 0, fmt.Errorf("count orders: %w", err)
+	}
+
+	return total, nil
+}
+
+func insert(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO orders (`+orderColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		o.GetOrderId(), o.GetUserId(), o.GetStatus(), o.GetTotal().GetCurrencyCode(), o.GetTotal().GetUnits(), o.GetTotal().GetNanos(),
+		o.GetTotalQuantity(), o.Note, sqlstore.JSON[map[string]string]{V: o.GetLabels()}, o.CancelReason,
+		sqlstore.Micros(o.GetCreateTime()), sqlstore.Micros(o.GetUpdateTime()))
+	if err != nil {
+		return fmt.Errorf("insert order: %w", err)
+	}
+
+	for i, item := range o.GetItems() {
+		_, err := tx.ExecContext(ctx,
+			`INSERT INTO order_items (`+itemColumns+`, position) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			o.GetOrderId(), item.GetSku(), item.GetTitle(), item.GetQuantity(), item.GetUnitPrice().GetUnits(),
+			item.GetUnitPrice().GetNanos(), sqlstore.JSON[map[string]string]{V: item.GetAttributes()}, i)
+		if err != nil {
+			return fmt.Errorf("insert item: %w", err)
+		}
+	}
+
+	return nil
+}
+
+func updateStatus(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
+	_, err := tx.ExecContext(ctx,
+		`UPDATE orders SET status = ?, cancel_reason = ?, update_time = ? WHERE order_id = ?`,
+		o.GetStatus(), o.CancelReason, sqlstore.Micros(o.GetUpdateTime()), o.GetOrderId())
+	if err != nil {
+		return fmt.Errorf("update order: %w", err)
+	}
+
+	return nil
+}

@@ -1,0 +1,52 @@
+package payment
+
+import (
+	"fmt"
+
+	"github.com/portico-gateway/portico/backends/internal/money"
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
+	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
+)
+
+// paymentColumns are in the order in which they are read and written.
+const paymentColumns = `payment_id, order_id, user_id, method, currency, units, nanos, create_time, update_time`
+
+type scanner interface {
+	Scan(dest ...any) error
+}
+
+// scanPayment gives a payment as it was before any refund.
+func scanPayment(row scanner) (*paymentv1.Payment, error) {
+	var (
+		p                = paymentv1.Payment{Status: paymentv1.PaymentStatus_PAYMENT_STATUS_CAPTURED, Amount: &moneyv1.Money{}}
+		created, updated int64
+	)
+
+	err := row.Scan(&p.PaymentId, &p.OrderId, &p.UserId, &p.Method, &p.Amount.CurrencyCode, &p.Amount.Units, &p.Amount.Nanos,
+		&created, &updated)
+	if err != nil {
+		return nil, fmt.Errorf("read payment: %w", err)
+	}
+
+	p.RefundedAmount = money.Zero(p.GetAmount().GetCurrencyCode())
+	p.CreateTime = sqlstore.Timestamp(created)
+	p.UpdateTime = sqlstore.Timestamp(updated)
+
+	return &p, nil
+}
+
+func scanRefund(row scanner, currency string) (*paymentv1.Refund, error) {
+	var (
+		refund  = paymentv1.Refund{Amount: money.Zero(currency)}
+		created int64
+	)
+
+	if err := row.Scan(&refund.Amount.Units, &refund.Amount.Nanos, &refund.Reason, &created); err != nil {
+		return nil, fmt.Errorf("read refund: %w", err)
+	}
+
+	refund.CreateTime = sqlstore.Timestamp(created)
+
+	return &refund, nil
+}

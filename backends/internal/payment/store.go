@@ -1,0 +1,132 @@
+package payment
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/portico-gateway/portico/backends/internal/fault"
+	"github.com/portico-gateway/portico/backends/internal/money"
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	"github.com/portico-gateway/portico/backends/internal/validate"
+	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
+)
+
+// querier is a database or a transaction.
+type querier interface {
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
+// load does not ask who is calling: see find.
+func load(ctx context.Context, db querier, paymentID string) (*paymentv1.Payment, error) {
+	var v fault.Violations
+	if validate.ID(&v, "payment_id", paymentID); v.Err() != nil {
+		return nil, v.Err()
+	}
+
+	p, err := scanPayment(db.QueryRowContext(ctx, `SELECT `+paymentColumns+` FROM payments WHERE payment_id = ?`, paymentID))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, fault.NotFound("payment %q does not exist", paymentID)
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	if err := loadRefunds(ctx, db, p); err != nil {
+		return nil, err
+	}
+
+	return p, nil
+}
+
+// loadRefunds brings a payment from its first state to its present one.
+func loadRefunds(ctx context.Context, db querier, p *paymentv1.Payment) error {
+	rows, err := db.QueryContext(ctx,
+		`SELECT units, nanos, reason, create_time FROM refunds WHERE payment_id = ? ORDER BY position`, p.GetPaymentId())
+	if err != nil {
+		return fmt.Errorf("list refunds: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+
+	for rows.Next() {
+		refund, err := scanRefund(rows, p.GetAmount().GetCurrencyCode())
+		if err != nil {
+			return err
+		}
+
+		if err := apply(p, refund); err != nil {
+			return err
+		}
+	}
+
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("list refunds: %w", err)
+	}
+
+	return nil
+}
+
+// sumForOrder adds up what was paid for an order, whether or not it was given back later.
+func sumForOrder(ctx context.Context, tx *sql.Tx, o *orderv1.Order) (*moneyv1.Money, error) {
+	rows, err := tx.QueryContext(ctx, `SELECT currency, units, nanos FROM payments WHERE order_id = ?`, o.GetOrderId())
+	if err != nil {
+		return nil, fmt.Errorf("list payments: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+
+	sum := money.Zero(o.GetTotal().GetCurrencyCode())
+
+	for rows.Next() {
+		var m moneyv1.Money
+		if err := rows.Scan(&m.CurrencyCode, &m.Units, &m.Nanos); err != nil {
+			return nil, fmt.Errorf("read payment: %w", err)
+		}
+
+		if sum, err = money.Add(sum, &m); err != nil {
+			return nil, fmt.Errorf("add up payments: %w", err)
+		}
+	}
+
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("list payments: %w", err)
+	}
+
+	return sum, nil
+}
+
+// insert leaves the refunds out.
+func insert(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment) error {
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO payments (`+paymentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.GetPaymentId(), p.GetOrderId(), p.GetUserId(), p.GetMethod(), p.GetAmount().GetCurrencyCode(), p.GetAmount().GetUnits(),
+		p.GetAmount().GetNanos(), sqlstore.Micros(p.GetCreateTime()), sqlstore.Micros(p.GetUpdateTime()))
+	if err != nil {
+		return fmt.Errorf("insert payment: %w", err)
+	}
+
+	return nil
+}
+
+// insertRefund stores the refund that comes after those that p has.
+func insertRefund(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment, refund *paymentv1.Refund) error {
+	_, err := tx.ExecContext(ctx,
+		`INSERT INTO refunds (payment_id, position, units, nanos, reason, create_time) VALUES (?, ?, ?, ?, ?, ?)`,
+		p.GetPaymentId(), len(p.GetRefunds()), refund.GetAmount().GetUnits(), refund.GetAmount().GetNanos(), refund.GetReason(),
+		sqlstore.Micros(refund.GetCreateTime()))
+	if err != nil {
+		return fmt.Errorf("insert refund: %w", err)
+	}
+
+	_, err = tx.ExecContext(ctx,
+		`UPDATE payments SET update_time = ? WHERE payment_id = ?`, sqlstore.Micros(refund.GetCreateTime()), p.GetPaymentId())
+	if err != nil {
+		return fmt.Errorf("update payment: %w", err)
+	}
+
+	return nil
+}

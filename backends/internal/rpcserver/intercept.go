@@ -1,0 +1,116 @@
+package rpcserver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/portico-gateway/portico/backends/internal/caller"
+	"github.com/portico-gateway/portico/backends/internal/fault"
+)
+
+// errStopping is why the context of a stream ends when the server stops.
+var errStopping = errors.New("the server is stopping")
+
+func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	var (
+		start = time.Now()
+		resp  any
+	)
+
+	err := s.protect(ctx, info.FullMethod, func() (err error) {
+		resp, err = handler(ctx, req)
+
+		return err
+	})
+	if err := s.finish(ctx, info.FullMethod, start, err); err != nil {
+		return nil, err
+	}
+
+	return resp, nil
+}
+
+// stream also ties the stream to the life of the server: its context ends when the server begins to stop, so that a watch without end
+// does not hold up a graceful stop. Health watches are left alone: they are to hear NOT_SERVING, and clients end them.
+func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	start := time.Now()
+
+	if info.FullMethod == healthv1.Health_Watch_FullMethodName {
+		return handler(srv, stream) //nolint:wrapcheck // A gRPC status, made for the client.
+	}
+
+	ctx, cancel := context.WithCancelCause(stream.Context())
+	defer cancel(nil)
+
+	detach := context.AfterFunc(s.stopping, func() { cancel(errStopping) })
+	defer detach()
+
+	err := s.protect(ctx, info.FullMethod, func() error {
+		return handler(srv, &boundStream{ServerStream: stream, ctx: ctx})
+	})
+	if err != nil && errors.Is(context.Cause(ctx), errStopping) {
+		err = fault.Unavailable(err, "the server is stopping")
+	}
+
+	return s.finish(ctx, info.FullMethod, start, err)
+}
+
+// boundStream is a stream with a context of ours.
+type boundStream struct {
+	grpc.ServerStream
+
+	ctx context.Context //nolint:containedctx // grpc.ServerStream hands out its context through a method.
+}
+
+// Context implements grpc.ServerStream.
+func (s *boundStream) Context() context.Context { return s.ctx }
+
+// protect makes a panic an error, which the client sees as any other internal error.
+func (s *Server) protect(ctx context.Context, method string, handle func() error) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			s.logger.ErrorContext(ctx, "panic in handler",
+				"method", method, "request_id", caller.From(ctx).RequestID, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic in %s", method)
+		}
+	}()
+
+	return handle()
+}
+
+// finish maps the error of a handler to what the client gets, and writes the log: a line for every call at debug, and one for every
+// failure that is ours.
+func (s *Server) finish(ctx context.Context, method string, start time.Time, err error) error {
+	st := fault.Status(err)
+	// A database or a stream does not always say so when it fails because the call is over.
+	if st.Code() == codes.Internal && ctx.Err() != nil {
+		st = fault.Status(ctx.Err())
+	}
+
+	who := caller.From(ctx)
+	attrs := []slog.Attr{
+		slog.String("method", method),
+		slog.String("code", st.Code().String()),
+		slog.String("request_id", who.RequestID),
+	}
+
+	switch st.Code() {
+	case codes.Internal:
+		s.logger.LogAttrs(ctx, slog.LevelError, "call failed", append(attrs, slog.Any("error", err))...)
+	case codes.Unavailable:
+		s.logger.LogAttrs(ctx, slog.LevelWarn, "call failed", append(attrs, slog.Any("error", err))...)
+	default:
+	}
+
+	s.logger.LogAttrs(ctx, slog.LevelDebug, "call", append(attrs,
+		slog.String("subject", who.Subject), slog.Duration("duration", time.Since(start)))...)
+
+	return st.Err() //nolint:wrapcheck // The status is what the client gets.
+}

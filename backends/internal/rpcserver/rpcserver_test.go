@@ -1,0 +1,210 @@
+package rpcserver_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+
+	"github.com/portico-gateway/portico/backends/internal/fault"
+	"github.com/portico-gateway/portico/backends/internal/rpcserver"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+// orders behaves as its functions say.
+type orders struct {
+	orderv1.UnimplementedOrderServiceServer
+
+	get   func(ctx context.Context) error
+	watch func(ctx context.Context) error
+}
+
+func (o *orders) GetOrder(ctx context.Context, _ *orderv1.GetOrderRequest) (*orderv1.Order, error) {
+	return &orderv1.Order{}, o.get(ctx)
+}
+
+func (o *orders) WatchOrder(_ *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
+	return o.watch(stream.Context())
+}
+
+// log is a buffer that several goroutines may write to.
+type log struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return l.buf.Write(p)
+}
+
+func (l *log) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return strings.Count(l.buf.String(), text)
+}
+
+func serve(t *testing.T, impl *orders) (*rpcserver.Server, *grpc.ClientConn, *log) {
+	t.Helper()
+
+	lines := &log{}
+	logger := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	server := rpcserver.New(logger, func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, impl) })
+	listener := bufconn.Listen(1 << 16)
+	done := make(chan error, 1)
+
+	go func() { done <- server.Serve(listener) }()
+
+	conn, err := grpc.NewClient("passthrough:///bufconn", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() {
+		_ = conn.Close()
+		server.Stop(time.Second)
+
+		if err := <-done; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+	})
+
+	return server, conn, lines
+}
+
+func TestErrorsAreMappedAndLoggedOnce(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]struct {
+		get     func(ctx context.Context) error
+		code    codes.Code
+		message string
+		logged  string
+	}{
+		"panic":    {func(context.Context) error { panic("secret") }, codes.Internal, "internal error", "panic=secret"},
+		"unknown":  {func(context.Context) error { return errors.New("secret") }, codes.Internal, "internal error", "error=secret"},
+		"fault":    {func(context.Context) error { return fault.NotFound("gone") }, codes.NotFound, "gone", "code=NotFound"},
+		"deadline": {func(context.Context) error { return context.DeadlineExceeded }, codes.DeadlineExceeded, "the call took too long", "code=DeadlineExceeded"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			_, conn, lines := serve(t, &orders{get: test.get, watch: test.get})
+			client := orderv1.NewOrderServiceClient(conn)
+
+			_, err := client.GetOrder(t.Context(), &orderv1.GetOrderRequest{})
+			if got := status.Convert(err); got.Code() != test.code || got.Message() != test.message {
+				t.Errorf("the client gets %v", got)
+			}
+
+			if got := lines.count(test.logged); got != 1 {
+				t.Errorf("%d lines with %q, want 1", got, test.logged)
+			}
+
+			watch, err := client.WatchOrder(t.Context(), &orderv1.WatchOrderRequest{})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if _, err := watch.Recv(); status.Code(err) != test.code {
+				t.Errorf("the stream ends with %v", err)
+			}
+		})
+	}
+}
+
+func TestStopLetsCallsFinish(t *testing.T) {
+	t.Parallel()
+
+	entered, release := make(chan struct{}), make(chan struct{})
+	server, conn, _ := serve(t, &orders{get: func(context.Context) error {
+		close(entered)
+		<-release
+
+		return nil
+	}})
+	answered := make(chan error, 1)
+
+	go func() {
+		_, err := orderv1.NewOrderServiceClient(conn).GetOrder(t.Context(), &orderv1.GetOrderRequest{})
+		answered <- err
+	}()
+
+	<-entered
+
+	// NOT_SERVING is said while the call is still running.
+	watching, leave := context.WithCancel(t.Context())
+	defer leave()
+
+	watch, err := healthv1.NewHealthClient(conn).Watch(watching, &healthv1.HealthCheckRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if _, err := watch.Recv(); err != nil {
+		t.Fatal(err)
+	}
+
+	stopped := make(chan struct{})
+
+	go func() {
+		defer close(stopped)
+
+		server.Stop(5 * time.Second)
+	}()
+
+	if resp, err := watch.Recv(); err != nil || resp.GetStatus() != healthv1.HealthCheckResponse_NOT_SERVING {
+		t.Errorf("health is %v, %v", resp.GetStatus(), err)
+	}
+
+	leave()
+	close(release)
+
+	if err := <-answered; err != nil {
+		t.Errorf("the call in flight got %v", err)
+	}
+
+	<-stopped
+}
+
+func TestStopIsBounded(t *testing.T) {
+	t.Parallel()
+
+	entered := make(chan struct{})
+	server, conn, _ := serve(t, &orders{get: func(ctx context.Context) error {
+		close(entered)
+		<-ctx.Done()
+
+		return ctx.Err()
+	}})
+	answered := make(chan error, 1)
+
+	go func() {
+		_, err := orderv1.NewOrderServiceClient(conn).GetOrder(t.Context(), &orderv1.GetOrderRequest{})
+		answered <- err
+	}()
+
+	<-entered
+	server.Stop(10 * time.Millisecond)
+
+	if err := <-answered; status.Code(err) != codes.Unavailable {
+		t.Errorf("the call that took too long got %v", err)
+	}
+}

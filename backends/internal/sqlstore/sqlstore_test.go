@@ -1,0 +1,107 @@
+package sqlstore_test
+
+import (
+	"database/sql"
+	"errors"
+	"path/filepath"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+)
+
+func open(t *testing.T, path string) *sql.DB {
+	t.Helper()
+
+	migrations := fstest.MapFS{"00001_t.sql": {Data: []byte("-- +goose Up\nCREATE TABLE t (x TEXT NOT NULL) STRICT;\n")}}
+
+	db, err := sqlstore.Open(t.Context(), path, migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() { _ = db.Close() })
+
+	return db
+}
+
+func count(t *testing.T, db *sql.DB) int {
+	t.Helper()
+
+	var n int
+	if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM t`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+
+	return n
+}
+
+func TestOpenSetsPragmas(t *testing.T) {
+	t.Parallel()
+
+	// The name has what a URL would give a meaning of its own.
+	db := open(t, filepath.Join(t.TempDir(), "a b?c%41.db"))
+
+	for pragma, want := range map[string]string{"journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000", "synchronous": "1"} {
+		var got string
+		if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+		}
+	}
+}
+
+func TestOnceIsRememberedAndAllOrNothing(t *testing.T) {
+	t.Parallel()
+
+	path := filepath.Join(t.TempDir(), "t.db")
+	db := open(t, path)
+	broken := errors.New("broken")
+	add := func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `INSERT INTO t VALUES ('x')`)
+
+		return err
+	}
+
+	err := sqlstore.Once(t.Context(), db, func(tx *sql.Tx) error { return errors.Join(add(tx), broken) })
+	if !errors.Is(err, broken) || count(t, db) != 0 {
+		t.Fatalf("failed with %v and left %d rows", err, count(t, db))
+	}
+
+	for range 2 {
+		if err := sqlstore.Once(t.Context(), db, add); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	db = open(t, path)
+	if err := sqlstore.Once(t.Context(), db, add); err != nil || count(t, db) != 1 {
+		t.Errorf("%d rows after opening again, %v; want 1", count(t, db), err)
+	}
+}
+
+func TestJSON(t *testing.T) {
+	t.Parallel()
+
+	var got sqlstore.JSON[map[string]string]
+
+	want := sqlstore.JSON[map[string]string]{V: map[string]string{"ä": `"`}}
+	db := open(t, filepath.Join(t.TempDir(), "t.db"))
+
+	if err := db.QueryRowContext(t.Context(), `INSERT INTO t VALUES (?) RETURNING x`, want).Scan(&got); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("column (-written +read):\n%s", diff)
+	}
+
+	if err := got.Scan(int64(1)); err == nil {
+		t.Error("a number was read as JSON text")
+	}
+}

@@ -1,0 +1,186 @@
+// Package user is the user service: it keeps the accounts.
+//
+// It does not know how users prove who they are, and nothing of what they do.
+package user
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/portico-gateway/portico/backends/internal/caller"
+	"github.com/portico-gateway/portico/backends/internal/fault"
+	"github.com/portico-gateway/portico/backends/internal/fieldmask"
+	"github.com/portico-gateway/portico/backends/internal/ident"
+	"github.com/portico-gateway/portico/backends/internal/page"
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	userv1 "github.com/portico-gateway/portico/gen/user/v1"
+)
+
+// Migrations make the database that New needs.
+//
+//go:embed migrations/*.sql
+var Migrations embed.FS
+
+const adminScope = "users:admin"
+
+// Page sizes of ListUsers.
+const (
+	defaultPage = 50
+	maxPage     = 100
+)
+
+// Service implements userv1.UserServiceServer. It is safe for concurrent use, also by several servers.
+type Service struct {
+	userv1.UnimplementedUserServiceServer
+
+	db *sql.DB
+}
+
+// New builds the service over its database, which stays the caller's.
+func New(db *sql.DB) *Service {
+	return &Service{db: db}
+}
+
+// CreateUser opens an account.
+func (s *Service) CreateUser(ctx context.Context, req *userv1.CreateUserRequest) (*userv1.User, error) {
+	if err := caller.From(ctx).RequireScope(adminScope); err != nil {
+		return nil, err
+	}
+
+	now := sqlstore.Now()
+	u := &userv1.User{
+		UserId:      req.GetUserId(),
+		Email:       req.GetEmail(),
+		DisplayName: req.GetDisplayName(),
+		Status:      userv1.UserStatus_USER_STATUS_ACTIVE,
+		Phone:       req.Phone,
+		Labels:      req.GetLabels(),
+		CreateTime:  now,
+		UpdateTime:  now,
+	}
+
+	if u.GetUserId() == "" {
+		u.UserId = ident.New("usr")
+	}
+
+	var v fault.Violations
+	checkID(&v, u.GetUserId())
+	check(&v, "", u)
+
+	if err := v.Err(); err != nil {
+		return nil, err
+	}
+
+	if err := s.create(ctx, u); err != nil {
+		return nil, err
+	}
+
+	return u, nil
+}
+
+// GetUser reads one account.
+func (s *Service) GetUser(ctx context.Context, req *userv1.GetUserRequest) (*userv1.User, error) {
+	if err := authorize(ctx, req.GetUserId()); err != nil {
+		return nil, err
+	}
+
+	return load(ctx, s.db, req.GetUserId())
+}
+
+// ListUsers lists all accounts, oldest first.
+func (s *Service) ListUsers(ctx context.Context, req *userv1.ListUsersRequest) (*userv1.ListUsersResponse, error) {
+	if err := caller.From(ctx).RequireScope(adminScope); err != nil {
+		return nil, err
+	}
+
+	var v fault.Violations
+
+	size := page.Size(&v, req.GetPageSize(), defaultPage, maxPage)
+	after, _ := page.Read(&v, req.GetPageToken(), "users")
+
+	if err := v.Err(); err != nil {
+		return nil, err
+	}
+
+	users, err := s.list(ctx, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+
+	resp := &userv1.ListUsersResponse{Users: users}
+	if len(users) > size {
+		resp.Users = users[:size]
+		last := resp.GetUsers()[size-1]
+		resp.NextPageToken = page.Token(page.Position{Time: sqlstore.Micros(last.GetCreateTime()), ID: last.GetUserId()}, "users")
+	}
+
+	if resp.TotalSize, err = s.count(ctx); err != nil {
+		return nil, err
+	}
+
+	return resp, nil
+}
+
+// UpdateUser changes the fields that the mask names.
+func (s *Service) UpdateUser(ctx context.Context, req *userv1.UpdateUserRequest) (*userv1.User, error) {
+	if err := authorize(ctx, req.GetUserId()); err != nil {
+		return nil, err
+	}
+
+	var v fault.Violations
+	if fieldmask.Check(&v, req.GetUpdateMask(), changeable()); v.Err() != nil {
+		return nil, v.Err()
+	}
+
+	var updated *userv1.User
+
+	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
+		if updated, err = load(ctx, tx, req.GetUserId()); err != nil {
+			return err
+		}
+
+		fieldmask.Apply(updated, req.GetUser(), req.GetUpdateMask())
+
+		var v fault.Violations
+		if check(&v, "user.", updated); v.Err() != nil {
+			return v.Err()
+		}
+
+		updated.UpdateTime = sqlstore.Now()
+
+		return update(ctx, tx, updated)
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	return updated, nil
+}
+
+// DeleteUser closes an account.
+func (s *Service) DeleteUser(ctx context.Context, req *userv1.DeleteUserRequest) (*emptypb.Empty, error) {
+	if err := authorize(ctx, req.GetUserId()); err != nil {
+		return nil, err
+	}
+
+	if err := s.remove(ctx, req.GetUserId()); err != nil {
+		return nil, err
+	}
+
+	return &emptypb.Empty{}, nil
+}
+
+// authorize checks the caller before anything is looked up, so that nobody learns which accounts exist.
+func authorize(ctx context.Context, userID string) error {
+	if err := caller.From(ctx).RequireOwner(userID, adminScope, "user"); err != nil {
+		return err
+	}
+
+	var v fault.Violations
+	checkID(&v, userID)
+
+	return v.Err()
+}

@@ -1,0 +1,160 @@
+package bff
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"google.golang.org/grpc"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/inproc"
+	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/upstream"
+)
+
+func openPool(cfg config.Config, logger *slog.Logger, metrics *observe.Metrics) (*upstream.Pool, error) {
+	configs := make(map[string]upstream.Config, len(cfg.Upstreams))
+	for name, u := range cfg.Upstreams {
+		configs[name] = upstream.Config{
+			Addresses: u.Addresses, Target: u.Target,
+			Breaker: breaker.Settings{
+				FailureRatio: u.Breaker.FailureRatio, MinRequests: u.Breaker.MinRequests,
+				Window: u.Breaker.Window, OpenFor: u.Breaker.OpenFor,
+			},
+		}
+	}
+
+	pool, err := upstream.Open(configs, upstream.Deps{
+		Logger: logger, Observer: metrics, Unary: gateway.VerifyUnary, Stream: gateway.VerifyStream,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open upstreams: %w", err)
+	}
+
+	return pool, nil
+}
+
+// assemble puts the layers together, from the inside out: handlers, router, edge.
+func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error {
+	conns, err := g.connect()
+	if err != nil {
+		return err
+	}
+
+	limiter := limit.New(g.config.Limits.MaxKeys)
+
+	routing := g.options.gatewayConfig(g.config)
+	routing.Limiter = limiter
+	routing.Draining = ctx
+
+	router, err := gateway.New(ctx, g.options.registrations(conns), routing)
+	if err != nil {
+		return err //nolint:wrapcheck // It says what it was doing.
+	}
+
+	g.routes = describe(router.Routes())
+
+	layers := edge.Deps{
+		Logger: g.options.logger, Metrics: metrics,
+		ClientLimit: limiter.PerClient(limit.Rate{
+			Requests: g.config.Limits.Client.Requests, Per: g.config.Limits.Client.Per, Burst: g.config.Limits.Client.Burst,
+		}),
+	}
+
+	if !g.config.Auth.Disabled {
+		authenticator, err := auth.New(ctx, issuers(g.config.Auth), g.options.logger)
+		if err != nil {
+			return fmt.Errorf("auth: %w", err)
+		}
+
+		layers.Identify = authenticator.Identify
+	}
+
+	g.handler = edge.Wrap(edgeConfig(g.config), layers, router)
+	g.admin = g.adminHandler(metrics)
+
+	return nil
+}
+
+func edgeConfig(cfg config.Config) edge.Config {
+	return edge.Config{
+		TrustedProxies: cfg.ClientIP.TrustedProxies,
+		BodyLimit:      cfg.Limits.MaxBodyBytes,
+		CORS: edge.CORS{
+			AllowedOrigins: cfg.CORS.AllowedOrigins, AllowedHeaders: cfg.CORS.AllowedHeaders,
+			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge,
+		},
+	}
+}
+
+func issuers(cfg config.Auth) []auth.Issuer {
+	list := make([]auth.Issuer, 0, len(cfg.Issuers))
+	for _, i := range cfg.Issuers {
+		list = append(list, auth.Issuer{
+			Issuer: i.Issuer, Audiences: i.Audiences, Algorithms: i.Algorithms,
+			JWKSFile: i.JWKSFile, JWKSURL: i.JWKSURL, RefreshInterval: i.RefreshInterval, Leeway: i.Leeway,
+		})
+	}
+
+	return list
+}
+
+// wiring implements connections: the pool's for upstreams, one in-process channel for all composites.
+type wiring struct {
+	pool       *upstream.Pool
+	composites *inproc.Channel
+}
+
+func (g *Gateway) connect() (wiring, error) {
+	w := wiring{pool: g.pool, composites: inproc.New(compositeUnary, compositeStream)}
+
+	for _, add := range g.options.composites {
+		err := add(w.composites, func(name string) (grpc.ClientConnInterface, error) { return g.pool.Conn(name) })
+		if err != nil {
+			return wiring{}, err
+		}
+	}
+
+	return w, nil
+}
+
+func (w wiring) upstream(name string) (*grpc.ClientConn, error) {
+	return w.pool.Conn(name) //nolint:wrapcheck // It says what it was doing.
+}
+
+func (w wiring) composite(service string) (grpc.ClientConnInterface, error) {
+	if !w.composites.Serves(service) {
+		return nil, fmt.Errorf("%s is a composite, but nothing implements it (WithComposite)", service)
+	}
+
+	return w.composites, nil
+}
+
+// compositeUnary treats a call to a composite as one to a backend: it gets the gateway's metadata alone.
+func compositeUnary(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
+	return gateway.VerifyUnary(ctx, method, req, reply, cc,
+		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+			return invoke(upstream.WithMetadata(ctx), method, req, reply, cc, opts...)
+		}, opts...)
+}
+
+func compositeStream(
+	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+	open grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return gateway.VerifyStream(ctx, desc, cc, method,
+		func(
+			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
+			return open(upstream.WithMetadata(ctx), desc, cc, method, opts...)
+		}, opts...)
+}

@@ -1,0 +1,142 @@
+// Package bff is a gateway that translates REST to gRPC, as a library: New makes an http.Handler out of generated grpc-gateway
+// handlers, the policies in their protos and a configuration. The portico command is written on it.
+//
+//	gw, err := bff.New(ctx, cfg,
+//		bff.WithServices(gen.Services()...),
+//		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
+//	…
+//	err = gw.Run(ctx)
+//
+// Handlers that were generated elsewhere, from protos that know nothing of Portico, are served by WithHandlers.
+package bff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/admin"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/upstream"
+)
+
+// Gateway serves REST. It is safe for concurrent use and immutable but for its readiness.
+type Gateway struct {
+	config  config.Config
+	options options
+	handler http.Handler
+	admin   http.Handler
+	pool    *upstream.Pool
+	routes  []Route
+
+	draining atomic.Bool
+	// stop ends what runs in the background, and open streams.
+	stop context.CancelFunc
+}
+
+// New makes a gateway. It dials nothing: backends may start later. The error names every fault of the configuration, the routes
+// and their policies. The context bounds the background work (fetching keys), as Close does. The caller closes the gateway.
+func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, error) {
+	cfg = cfg.WithDefaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+
+	o, err := collect(cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+
+	ctx, stop := context.WithCancel(ctx)
+	metrics := observe.NewMetrics()
+
+	pool, err := openPool(cfg, o.logger, metrics)
+	if err != nil {
+		stop()
+
+		return nil, err
+	}
+
+	g := &Gateway{config: cfg, options: o, pool: pool, stop: stop}
+
+	if err := g.assemble(ctx, metrics); err != nil {
+		return nil, errors.Join(err, g.Close())
+	}
+
+	return g, nil
+}
+
+// ServeHTTP answers a client.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
+
+// Admin is for operators: /livez, /readyz, /metrics, /upstreams and /debug/pprof/. It must not be reachable by clients.
+func (g *Gateway) Admin() http.Handler { return g.admin }
+
+// Routes lists the routes, the most specific first.
+func (g *Gateway) Routes() []Route { return g.routes }
+
+// Drain makes /readyz fail and ends open streams, so that load balancers and clients go elsewhere. Requests are still answered.
+func (g *Gateway) Drain() {
+	g.draining.Store(true)
+	g.stop()
+}
+
+// Close ends the background work and the connections to the backends, and the calls on them.
+func (g *Gateway) Close() error {
+	g.Drain()
+
+	return g.pool.Close() //nolint:wrapcheck // It says what it was doing.
+}
+
+// Route is one REST route.
+type Route struct {
+	// Method is the HTTP method.
+	Method string
+	// Path is the path template, "/v1/users/{user_id}".
+	Path string
+	// RPC is the full method, "user.v1.UserService/GetUser".
+	RPC string
+	// Policy describes what is enforced.
+	Policy string
+}
+
+// Routes lists the routes that a gateway with these options would have, the most specific first, without making one.
+func Routes(cfg config.Config, opts ...Option) ([]Route, error) {
+	cfg = cfg.WithDefaults()
+
+	o, err := collect(cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+
+	compiled, err := gateway.Compile(o.registrations(nil), o.gatewayConfig(cfg))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // It says what it was doing.
+	}
+
+	return describe(compiled), nil
+}
+
+func describe(compiled []gateway.Route) []Route {
+	routes := make([]Route, 0, len(compiled))
+	for _, r := range compiled {
+		routes = append(routes, Route{
+			Method: r.Method, Path: r.Template.String(), RPC: r.RPC[1:], Policy: r.Policy.String(),
+		})
+	}
+
+	return routes
+}
+
+func (g *Gateway) adminHandler(metrics *observe.Metrics) http.Handler {
+	return admin.New(admin.Config{
+		Ready:     func() bool { return !g.draining.Load() },
+		Metrics:   metrics.Handler(),
+		Upstreams: func() any { return g.pool.Statuses() },
+		Mounts:    g.options.adminMounts,
+	})
+}

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/composite/dashboard"
+	"github.com/portico-gateway/portico/gen"
+	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+)
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "portico",
+		Short: "A REST to gRPC gateway whose policy lives in the schema",
+		Long: `Portico serves Protocol Buffers services as REST: routes come from google.api.http
+options, and who may call how often for how long from portico.v1 options beside them.
+
+To see it at work, with demo backends and a token:   portico dev
+To run it in front of your backends:                 portico serve --config portico.yaml`,
+		Version:       version(),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(), devCommand(), tokenCommand(), routesCommand(), checkCommand())
+
+	return root
+}
+
+// services is everything that this gateway serves: what was generated, and what is implemented inside of it.
+func services() []bff.Option {
+	return []bff.Option{
+		bff.WithServices(gen.Services()...),
+		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
+	}
+}
+
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+
+	return "unknown"
+}

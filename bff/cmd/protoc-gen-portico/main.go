@@ -1,0 +1,30 @@
+// Command protoc-gen-portico is a protoc plugin that writes services.gen.go: the table of all services with REST routes, checked for
+// contending routes and faulty policy. It has to see all files at once ("strategy: all" in buf.gen.yaml).
+//
+// Options: package=NAME, the Go package of the file, "gen" by default.
+package main
+
+import (
+	"flag"
+
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+
+	"github.com/portico-gateway/portico/bff/internal/genservices"
+)
+
+func main() {
+	var flags flag.FlagSet
+
+	packageName := flags.String("package", "gen", "Go package of the generated file")
+
+	protogen.Options{ParamFunc: flags.Set}.Run(func(plugin *protogen.Plugin) error {
+		plugin.SupportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL |
+			pluginpb.CodeGeneratorResponse_FEATURE_SUPPORTS_EDITIONS)
+		plugin.SupportedEditionsMinimum = descriptorpb.Edition_EDITION_PROTO2
+		plugin.SupportedEditionsMaximum = descriptorpb.Edition_EDITION_2024
+
+		return genservices.Generate(plugin, *packageName)
+	})
+}

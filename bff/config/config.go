@@ -1,0 +1,140 @@
+// Package config is what an operator can set: a YAML file with environment overrides, checked as a whole. Zero values mean the
+// documented defaults, so an embedding program sets only what it cares for.
+//
+// Which routes exist and who may call them is not configuration; that stands in the schema.
+package config
+
+import (
+	"time"
+)
+
+// Config is all of it.
+type Config struct {
+	Server   Server   `envPrefix:"SERVER_"     yaml:"server"`
+	Admin    Admin    `envPrefix:"ADMIN_"      yaml:"admin"`
+	ClientIP ClientIP `envPrefix:"CLIENT_IP_"  yaml:"client_ip"`
+	CORS     CORS     `envPrefix:"CORS_"       yaml:"cors"`
+	Limits   Limits   `envPrefix:"LIMITS_"     yaml:"limits"`
+	Auth     Auth     `envPrefix:"AUTH_"       yaml:"auth"`
+	Log      Log      `envPrefix:"LOG_"        yaml:"log"`
+	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
+	// from the environment.
+	Upstreams map[string]Upstream `env:"-" yaml:"upstreams"`
+}
+
+// Server is the listener for clients.
+type Server struct {
+	// Address to listen on, host:port. Default 127.0.0.1:8080.
+	Address string `env:"ADDRESS" yaml:"address"`
+	// ReadHeaderTimeout bounds the arrival of a request's header. Default 5s.
+	ReadHeaderTimeout time.Duration `env:"READ_HEADER_TIMEOUT" yaml:"read_header_timeout"`
+	// IdleTimeout closes a connection without requests. Default 2m.
+	IdleTimeout time.Duration `env:"IDLE_TIMEOUT" yaml:"idle_timeout"`
+	// MaxHeaderBytes bounds a request's header. Default 32 KiB.
+	MaxHeaderBytes int `env:"MAX_HEADER_BYTES" yaml:"max_header_bytes"`
+	// RequestTimeout bounds a request whose method sets no timeout. Default 10s.
+	RequestTimeout time.Duration `env:"REQUEST_TIMEOUT" yaml:"request_timeout"`
+	// DrainDelay is how long a stopping gateway goes on accepting after its readiness began to fail, so that load balancers
+	// notice. Default 0.
+	DrainDelay time.Duration `env:"DRAIN_DELAY" yaml:"drain_delay"`
+	// DrainTimeout bounds the time that accepted requests have to finish. Default 30s.
+	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" yaml:"drain_timeout"`
+}
+
+// Admin is the listener for operators: health, metrics, profiles. It must not be reachable by clients.
+type Admin struct {
+	// Address to listen on, host:port. Default 127.0.0.1:8081. "-" turns it off.
+	Address string `env:"ADDRESS" yaml:"address"`
+}
+
+// ClientIP is the trust model for the client's address.
+type ClientIP struct {
+	// TrustedProxies are CIDR prefixes whose X-Forwarded-For is believed: the client is the rightmost address outside of them.
+	// Empty: the address of the connection, and no header is believed.
+	TrustedProxies []string `env:"TRUSTED_PROXIES" yaml:"trusted_proxies"`
+}
+
+// CORS lets browsers of other origins call (Fetch standard). Without origins it is off.
+type CORS struct {
+	// AllowedOrigins are exact ("https://app.example.com") or carry one "*" ("https://*.example.com").
+	AllowedOrigins []string `env:"ALLOWED_ORIGINS" yaml:"allowed_origins"`
+	// AllowedHeaders are the request headers that they may send. Default Authorization, Content-Type, X-Request-Id.
+	AllowedHeaders []string `env:"ALLOWED_HEADERS" yaml:"allowed_headers"`
+	// AllowCredentials lets them send cookies and TLS client certificates. It does not go with the origin "*".
+	AllowCredentials bool `env:"ALLOW_CREDENTIALS" yaml:"allow_credentials"`
+	// MaxAge is how long a browser may remember a preflight. Default 10m.
+	MaxAge time.Duration `env:"MAX_AGE" yaml:"max_age"`
+}
+
+// Limits hold for every client and route; the schema's come on top.
+type Limits struct {
+	// MaxBodyBytes is for methods that set none. Default 1 MiB.
+	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" yaml:"max_body_bytes"`
+	// Client is the coarse limit per client address. Default 1000 per second, burst 2000.
+	Client Rate `envPrefix:"CLIENT_" yaml:"client"`
+	// MaxKeys is how many callers the limiter remembers. Default 200000, about 10 MB.
+	MaxKeys int `env:"MAX_KEYS" yaml:"max_keys"`
+}
+
+// Rate is a token bucket.
+type Rate struct {
+	Requests int64         `env:"REQUESTS" yaml:"requests"`
+	Per      time.Duration `env:"PER"      yaml:"per"`
+	Burst    int64         `env:"BURST"    yaml:"burst"`
+}
+
+// Auth says whose tokens are accepted.
+type Auth struct {
+	// Disabled lets everyone call everything: no token is read and no access policy is enforced. For tests and for gateways
+	// behind one that does it.
+	Disabled bool `env:"DISABLED" yaml:"disabled"`
+	// Issuers are those whose tokens are accepted.
+	Issuers []Issuer `envPrefix:"ISSUERS_" yaml:"issuers"`
+}
+
+// Issuer signs tokens (RFC 7519).
+type Issuer struct {
+	// Issuer is the exact "iss" claim.
+	Issuer string `env:"ISSUER" yaml:"issuer"`
+	// Audiences: a token must name one of them in "aud".
+	Audiences []string `env:"AUDIENCES" yaml:"audiences"`
+	// Algorithms that it signs with: RS256, ES256, EdDSA. Default all three.
+	Algorithms []string `env:"ALGORITHMS" yaml:"algorithms"`
+	// JWKSFile or JWKSURL holds its public keys (RFC 7517). One of them is needed.
+	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`
+	JWKSURL  string `env:"JWKS_URL"  yaml:"jwks_url"`
+	// RefreshInterval is how often the URL is read again. Default 5m.
+	RefreshInterval time.Duration `env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
+	// Leeway for clocks that differ. Default 30s.
+	Leeway time.Duration `env:"LEEWAY" yaml:"leeway"`
+}
+
+// Log is the log on standard error.
+type Log struct {
+	// Level is debug, info, warn or error. Default info.
+	Level string `env:"LEVEL" yaml:"level"`
+	// Format is json or text. Default json.
+	Format string `env:"FORMAT" yaml:"format"`
+}
+
+// Upstream is one backend. It needs either addresses or a target.
+type Upstream struct {
+	// Addresses are host:port pairs that are used in turn.
+	Addresses []string `env:"ADDRESSES" yaml:"addresses"`
+	// Target is a gRPC name, "dns:///user.prod.svc:9000"; all addresses behind it are used in turn.
+	Target string `env:"TARGET" yaml:"target"`
+	// Breaker stops calls to a backend that does not answer.
+	Breaker Breaker `envPrefix:"BREAKER_" yaml:"breaker"`
+}
+
+// Breaker is a circuit breaker. Only unavailability and timeouts count as failures.
+type Breaker struct {
+	// FailureRatio of the calls in the window at which it opens. Default 0.5.
+	FailureRatio float64 `env:"FAILURE_RATIO" yaml:"failure_ratio"`
+	// MinRequests in the window before it can open. Default 10.
+	MinRequests uint32 `env:"MIN_REQUESTS" yaml:"min_requests"`
+	// Window is how far back calls count. Default 10s.
+	Window time.Duration `env:"WINDOW" yaml:"window"`
+	// OpenFor is how long it refuses calls before it tries again with a single one. Default 2s.
+	OpenFor time.Duration `env:"OPEN_FOR" yaml:"open_for"`
+}

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+	"go.yaml.in/yaml/v3"
+)
+
+// EnvPrefix starts the names of all environment variables: server.address is PORTICO_SERVER_ADDRESS, the first issuer's JWKS file
+// PORTICO_AUTH_ISSUERS_0_JWKS_FILE, and lists are separated by commas.
+const EnvPrefix = "PORTICO_"
+
+// Load is Read, with the defaults filled in and the result checked. The error names every problem, with its line where it is in the
+// file.
+func Load(path string, environ []string) (Config, error) {
+	c, err := Read(path, environ)
+	if err != nil {
+		return Config{}, err
+	}
+
+	c = c.WithDefaults()
+
+	return c, c.Validate()
+}
+
+// Read reads the file (none if path is empty) and lays the environment (as of os.Environ) over it.
+func Read(path string, environ []string) (Config, error) {
+	var c Config
+
+	if path != "" {
+		text, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
+		if err != nil {
+			return Config{}, fmt.Errorf("read configuration: %w", err)
+		}
+
+		if err := decode(text, &c); err != nil {
+			return Config{}, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+
+	if err := overlay(&c, env.ToMap(environ)); err != nil {
+		return Config{}, err
+	}
+
+	return c, nil
+}
+
+func decode(text []byte, c *Config) error {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+
+	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("not a valid configuration: %w", err)
+	}
+
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return errors.New("not a valid configuration: more than one YAML document")
+	}
+
+	return nil
+}
+
+func overlay(c *Config, environ map[string]string) error {
+	if err := env.ParseWithOptions(c, env.Options{Prefix: EnvPrefix, Environment: environ}); err != nil {
+		return fmt.Errorf("environment: %w", err)
+	}
+
+	for _, name := range upstreamNames(environ) {
+		upstream := c.Upstreams[name]
+
+		prefix := upstreamPrefix + strings.ToUpper(name) + "_"
+		if err := env.ParseWithOptions(&upstream, env.Options{Prefix: prefix, Environment: environ}); err != nil {
+			return fmt.Errorf("environment: %w", err)
+		}
+
+		if c.Upstreams == nil {
+			c.Upstreams = map[string]Upstream{}
+		}
+
+		c.Upstreams[name] = upstream
+	}
+
+	return nil
+}
+
+const upstreamPrefix = EnvPrefix + "UPSTREAMS_"
+
+// upstreamNames finds the upstreams that the environment speaks of. A name with "_" cannot be told from a field's, so a name ends
+// at the first field that follows it.
+func upstreamNames(environ map[string]string) []string {
+	var names []string
+
+	for key := range environ {
+		rest, ok := strings.CutPrefix(key, upstreamPrefix)
+		if !ok {
+			continue
+		}
+
+		for _, field := range []string{"_ADDRESSES", "_TARGET", "_BREAKER_"} {
+			if name, _, ok := strings.Cut(rest, field); ok && name != "" {
+				names = append(names, strings.ToLower(name))
+
+				break
+			}
+		}
+	}
+
+	return names
+}

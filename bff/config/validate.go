@@ -1,0 +1,126 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Validate checks a configuration that went through WithDefaults. The error joins every problem, each with the path of its field.
+func (c Config) Validate() error {
+	var v validation
+
+	v.address("server.address", c.Server.Address)
+
+	if c.Admin.Address != AdminOff {
+		v.address("admin.address", c.Admin.Address)
+	}
+
+	for _, d := range []struct {
+		path  string
+		value time.Duration
+	}{
+		{"server.read_header_timeout", c.Server.ReadHeaderTimeout},
+		{"server.idle_timeout", c.Server.IdleTimeout},
+		{"server.request_timeout", c.Server.RequestTimeout},
+		{"server.drain_timeout", c.Server.DrainTimeout},
+		{"limits.client.per", c.Limits.Client.Per},
+		{"cors.max_age", c.CORS.MaxAge},
+	} {
+		v.check(d.value > 0, d.path, "must be positive")
+	}
+
+	v.check(c.Server.DrainDelay >= 0, "server.drain_delay", "must not be negative")
+	v.check(c.Server.MaxHeaderBytes > 0, "server.max_header_bytes", "must be positive")
+	v.check(c.Limits.MaxBodyBytes > 0, "limits.max_body_bytes", "must be positive")
+	v.check(c.Limits.MaxKeys > 0, "limits.max_keys", "must be positive")
+	v.check(c.Limits.Client.Requests > 0, "limits.client.requests", "must be positive")
+	v.check(c.Limits.Client.Burst > 0, "limits.client.burst", "must be positive")
+	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
+	v.oneOf("log.format", c.Log.Format, "json", "text")
+
+	for i, prefix := range c.ClientIP.TrustedProxies {
+		_, err := netip.ParsePrefix(prefix)
+		v.check(err == nil, fmt.Sprintf("client_ip.trusted_proxies[%d]", i), fmt.Sprintf("%q is not a CIDR prefix", prefix))
+	}
+
+	v.cors(c.CORS)
+	v.auth(c.Auth)
+	v.upstreams(c.Upstreams)
+
+	return errors.Join(v.problems...)
+}
+
+type validation struct{ problems []error }
+
+func (v *validation) check(ok bool, path, problem string) {
+	if !ok {
+		v.problems = append(v.problems, fmt.Errorf("%s: %s", path, problem))
+	}
+}
+
+func (v *validation) address(path, address string) {
+	_, port, err := net.SplitHostPort(address)
+	v.check(err == nil && port != "", path, fmt.Sprintf("%q is not host:port", address))
+}
+
+func (v *validation) oneOf(path, value string, allowed ...string) {
+	v.check(slices.Contains(allowed, value), path, fmt.Sprintf("%q is not one of %s", value, strings.Join(allowed, ", ")))
+}
+
+func (v *validation) cors(c CORS) {
+	for i, origin := range c.AllowedOrigins {
+		path := fmt.Sprintf("cors.allowed_origins[%d]", i)
+		v.check(strings.Count(origin, "*") <= 1, path, `carries more than one "*"`)
+		v.check(origin != "*" || !c.AllowCredentials, path, `"*" does not go with allow_credentials`)
+		v.check(origin == "*" || strings.Contains(origin, "://"), path, fmt.Sprintf("%q is not scheme://host", origin))
+	}
+}
+
+func (v *validation) auth(a Auth) {
+	v.check(a.Disabled || len(a.Issuers) > 0, "auth.issuers", "needs at least one issuer, or auth.disabled")
+
+	seen := map[string]bool{}
+
+	for i, issuer := range a.Issuers {
+		path := fmt.Sprintf("auth.issuers[%d]", i)
+		v.check(issuer.Issuer != "", path+".issuer", "is needed")
+		v.check(!seen[issuer.Issuer], path+".issuer", "is configured twice")
+		v.check(len(issuer.Audiences) > 0, path+".audiences", "needs at least one")
+		v.check((issuer.JWKSFile == "") != (issuer.JWKSURL == ""), path, "needs either jwks_file or jwks_url")
+		v.check(issuer.Leeway >= 0, path+".leeway", "must not be negative")
+		v.check(issuer.RefreshInterval > 0, path+".refresh_interval", "must be positive")
+
+		for j, alg := range issuer.Algorithms {
+			v.oneOf(fmt.Sprintf("%s.algorithms[%d]", path, j), alg, algorithms()...)
+		}
+
+		if issuer.JWKSURL != "" {
+			u, err := url.Parse(issuer.JWKSURL)
+			v.check(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "",
+				path+".jwks_url", "is not an http or https URL")
+		}
+
+		seen[issuer.Issuer] = true
+	}
+}
+
+func (v *validation) upstreams(upstreams map[string]Upstream) {
+	for name, u := range upstreams {
+		path := "upstreams." + name
+		v.check((len(u.Addresses) == 0) != (u.Target == ""), path, "needs either addresses or target")
+
+		for i, address := range u.Addresses {
+			v.address(fmt.Sprintf("%s.addresses[%d]", path, i), address)
+		}
+
+		v.check(u.Breaker.FailureRatio > 0 && u.Breaker.FailureRatio <= 1, path+".breaker.failure_ratio", "must be over 0, up to 1")
+		v.check(u.Breaker.Window > 0, path+".breaker.window", "must be positive")
+		v.check(u.Breaker.OpenFor > 0, path+".breaker.open_for", "must be positive")
+	}
+}

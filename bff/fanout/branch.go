@@ -1,0 +1,86 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// ErrExited is the error of a branch that ended its goroutine with runtime.Goexit instead of returning.
+var ErrExited = errors.New("branch ended without returning")
+
+// PanicError is the error of a branch that panicked.
+type PanicError struct {
+	// Value is what it panicked with.
+	Value any
+	// Stack is where, as debug.Stack prints it. It is for the log; Error leaves it out.
+	Stack []byte
+}
+
+// Error implements error.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// GRPCStatus makes the panic an internal error without a word about its value, which nobody chose with a client in mind.
+func (e *PanicError) GRPCStatus() *status.Status { return status.New(codes.Internal, "panic") }
+
+// call runs the branch within its own timeout, unless the time is over before it starts.
+func (b Branch) call(ctx context.Context) error {
+	if b.timeout > 0 {
+		var cancel context.CancelFunc
+
+		ctx, cancel = context.WithTimeout(ctx, b.timeout)
+		defer cancel()
+	}
+
+	if err := ctx.Err(); err != nil {
+		return err //nolint:wrapcheck // The caller adds the name of the branch.
+	}
+
+	// The goroutine is for runtime.Goexit, which t.FailNow calls too: errgroup would take a branch that leaves in this way for
+	// one that succeeded.
+	err, done := ErrExited, make(chan struct{})
+
+	go func() {
+		defer close(done)
+		defer func() {
+			if value := recover(); value != nil {
+				err = &PanicError{Value: value, Stack: debug.Stack()}
+			}
+		}()
+
+		err = b.run(ctx)
+	}()
+	<-done
+
+	return err
+}
+
+// named puts the name of the branch before the error, for the log.
+func named(name string, err error) error {
+	wrapped := fmt.Errorf("branch %s: %w", name, err)
+
+	var carrier interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &carrier) && carrier.GRPCStatus() != nil {
+		return &statusError{error: wrapped, status: carrier.GRPCStatus()}
+	}
+
+	return wrapped
+}
+
+// statusError keeps the message of a status as the branch returned it. Of a merely wrapped status, status.FromError makes one whose
+// message is the whole text of the error, and that message may be for a client to read.
+type statusError struct {
+	error
+
+	status *status.Status
+}
+
+// GRPCStatus implements the interface that status.FromError looks for.
+func (e *statusError) GRPCStatus() *status.Status { return e.status }
+
+// Unwrap makes errors.Is and errors.As see what is wrapped.
+func (e *statusError) Unwrap() error { return e.error }

@@ -1,0 +1,58 @@
+// Package admin is what operators see: health, metrics, the state of the backends, profiles. It has no authentication, so its
+// listener must not be reachable by clients.
+package admin
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// Config is where its answers come from. The functions must be safe for concurrent use.
+type Config struct {
+	// Ready tells whether clients should be sent here.
+	Ready func() bool
+	// Metrics serves the metrics.
+	Metrics http.Handler
+	// Upstreams returns the state of the backends, to be shown as JSON.
+	Upstreams func() any
+	// Mounts are further handlers by the path below which they serve.
+	Mounts map[string]http.Handler
+}
+
+// New returns the handler of the admin listener.
+func New(config Config) http.Handler {
+	r := chi.NewRouter()
+	r.Get("/livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
+	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if config.Ready() {
+			text(w, http.StatusOK, "ok")
+		} else {
+			text(w, http.StatusServiceUnavailable, "draining")
+		}
+	})
+	r.Get("/upstreams", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		// The operator may be gone; there is nobody left to tell.
+		_ = json.NewEncoder(w).Encode(config.Upstreams())
+	})
+	r.Method(http.MethodGet, "/metrics", config.Metrics)
+	r.Mount("/debug", middleware.Profiler())
+
+	for path, handler := range config.Mounts {
+		r.Handle(path+"/*", handler)
+		r.Handle(path, handler)
+	}
+
+	return r
+}
+
+func text(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	// The operator may be gone; there is nobody left to tell.
+	_, _ = io.WriteString(w, message+"\n")
+}

@@ -1,0 +1,120 @@
+// Package devissuer signs access tokens for development: a gateway on a laptop, a demonstration, a test.
+//
+// It is not for production. Whoever can read its folder can sign in as anyone, its key is never changed, and it asks nobody for a
+// password.
+package devissuer
+
+import (
+	"crypto/ed25519"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// What stands in every token. The top-level domain "invalid" belongs to nobody (RFC 2606), so no real issuer has this name.
+const (
+	IssuerName = "https://dev.portico.invalid"
+	Audience   = "portico"
+)
+
+// The files in the folder.
+const (
+	privateFile = "dev-issuer.jwk.json"
+	publicFile  = "dev-issuer.jwks.json"
+)
+
+// DevIssuer signs tokens. It is safe for concurrent use.
+type DevIssuer struct {
+	dir string
+	kid string
+	key ed25519.PrivateKey
+}
+
+// Open takes the key from the folder, or makes both. Several processes may do so at the same time; they get the same key.
+func Open(dir string) (*DevIssuer, error) {
+	const onlyOwner = 0o700
+	if err := os.MkdirAll(dir, onlyOwner); err != nil {
+		return nil, fmt.Errorf("open development issuer: %w", err)
+	}
+
+	key, err := loadOrCreate(filepath.Join(dir, privateFile))
+	if err != nil {
+		return nil, fmt.Errorf("open development issuer: %w", err)
+	}
+
+	d := &DevIssuer{dir: dir, kid: keyID(key), key: key}
+	if err := d.publish(); err != nil {
+		return nil, fmt.Errorf("open development issuer: %w", err)
+	}
+
+	return d, nil
+}
+
+// JWKSFile is where the public key is, as a JSON Web Key Set.
+func (d *DevIssuer) JWKSFile() string { return filepath.Join(d.dir, publicFile) }
+
+// Token signs a token for a subject that holds from now on for the time to live. Times in tokens are whole seconds.
+func (d *DevIssuer) Token(subject string, scopes []string, ttl time.Duration, now time.Time) (string, error) {
+	if subject == "" || ttl < time.Second {
+		return "", errors.New("sign token: it needs a subject, and a time to live of at least a second")
+	}
+
+	claims := jwt.MapClaims{
+		"iss": IssuerName, "aud": Audience, "sub": subject, "iat": now.Unix(), "exp": now.Add(ttl).Unix(),
+	}
+	if len(scopes) > 0 {
+		claims["scope"] = strings.Join(scopes, " ")
+	}
+
+	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)
+	token.Header["kid"] = d.kid
+
+	signed, err := token.SignedString(d.key)
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+
+	return signed, nil
+}
+
+// publish writes the public key. All processes write the same.
+func (d *DevIssuer) publish() error {
+	jwk, err := toJWK(d.key.Public(), d.kid, false)
+	if err != nil {
+		return err
+	}
+
+	data, err := json.MarshalIndent(jwkset.JWKSMarshal{Keys: []jwkset.JWKMarshal{jwk}}, "", "  ")
+	if err != nil {
+		return fmt.Errorf("marshal key set: %w", err)
+	}
+
+	temp, err := writeTemp(d.dir, data)
+	if err != nil {
+		return err
+	}
+
+	if err := os.Rename(temp, d.JWKSFile()); err != nil {
+		return errors.Join(fmt.Errorf("write key set: %w", err), os.Remove(temp))
+	}
+
+	return nil
+}
+
+// keyID is the thumbprint of the public key (RFC 7638; for Ed25519 RFC 8037, appendix A.3).
+func keyID(key ed25519.PrivateKey) string {
+	// Sliced from the private key, which ends in the public one (RFC 8032), to be spared a type assertion.
+	public := base64.RawURLEncoding.EncodeToString(key[ed25519.SeedSize:])
+	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + public + `"}`))
+
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,239 @@
+package devissuer_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+func mustOpen(t testing.TB, dir string) *devissuer.DevIssuer {
+	t.Helper()
+
+	d, err := devissuer.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return d
+}
+
+func keySet(t testing.TB, d *devissuer.DevIssuer) string {
+	t.Helper()
+
+	data, err := os.ReadFile(d.JWKSFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return string(data)
+}
+
+func TestOpenKeepsItsKey(t *testing.T) {
+	t.Parallel()
+
+	dir := filepath.Join(t.TempDir(), "new")
+	first := keySet(t, mustOpen(t, dir))
+
+	if second := keySet(t, mustOpen(t, dir)); second != first {
+		t.Errorf("the key has changed:\n%s\n%s", first, second)
+	}
+
+	for name, want := range map[string]os.FileMode{"": 0o700, "dev-issuer.jwk.json": 0o600} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("mode of %q is %o, want %o", name, got, want)
+		}
+	}
+
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 2 {
+		t.Errorf("files left behind: %v %v", entries, err)
+	}
+}
+
+func TestPublicSetIsPublic(t *testing.T) {
+	t.Parallel()
+
+	var doc struct{ Keys []map[string]any }
+	if err := json.Unmarshal([]byte(keySet(t, mustOpen(t, t.TempDir()))), &doc); err != nil {
+		t.Fatal(err)
+	}
+
+	if len(doc.Keys) != 1 || doc.Keys[0]["d"] != nil || doc.Keys[0]["x"] == nil || doc.Keys[0]["kid"] == "" {
+		t.Errorf("key set = %v", doc)
+	}
+}
+
+func TestRacingProcessesShareOneKey(t *testing.T) {
+	t.Parallel()
+
+	const racers = 16
+
+	var (
+		dir  = t.TempDir()
+		sets [racers]string
+		wg   sync.WaitGroup
+	)
+
+	for i := range racers {
+		wg.Go(func() {
+			d, err := devissuer.Open(dir)
+			if err != nil {
+				t.Error(err)
+
+				return
+			}
+
+			token, err := d.Token("ada", nil, time.Minute, time.Now())
+			if err != nil {
+				t.Error(err)
+
+				return
+			}
+
+			// The header names the key.
+			sets[i], _, _ = strings.Cut(token, ".")
+		})
+	}
+
+	wg.Wait()
+
+	for i := range sets {
+		if sets[i] != sets[0] {
+			t.Fatalf("process %d has another key", i)
+		}
+	}
+}
+
+func TestOpenRefusesAKeyFileThatIsNone(t *testing.T) {
+	t.Parallel()
+
+	for name, content := range map[string]string{
+		"empty":        "",
+		"not_json":     "nonsense",
+		"public":       `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
+		"foreign_half": `{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","d":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
+		"symmetric":    `{"kty":"oct","k":"c2VjcmV0"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			dir := t.TempDir()
+			file := filepath.Join(dir, "dev-issuer.jwk.json")
+
+			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+
+			if _, err := devissuer.Open(dir); err == nil || !strings.Contains(err.Error(), file) {
+				t.Errorf("error %v does not name the file", err)
+			}
+		})
+	}
+}
+
+func TestClaimsOfAToken(t *testing.T) {
+	t.Parallel()
+
+	d := mustOpen(t, t.TempDir())
+
+	now := time.Unix(1_800_000_000, 0)
+
+	token, err := d.Token("ada", []string{"orders:read", "orders:write"}, time.Hour, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	claims := jwt.MapClaims{}
+	if _, _, err := jwt.NewParser().ParseUnverified(token, claims); err != nil {
+		t.Fatal(err)
+	}
+
+	want := "map[aud:portico exp:1.8000036e+09 iat:1.8e+09 iss:https://dev.portico.invalid scope:orders:read orders:write sub:ada]"
+	if got := fmt.Sprint(claims); got != want {
+		t.Errorf("claims:\ngot  %s\nwant %s", got, want)
+	}
+}
+
+func TestTokenIsAcceptedByTheGateway(t *testing.T) {
+	t.Parallel()
+
+	d := mustOpen(t, t.TempDir())
+
+	gate, err := auth.New(t.Context(), []auth.Issuer{{
+		Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: d.JWKSFile(),
+	}}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	token, err := d.Token("ada", []string{"orders:read"}, time.Minute, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	rec := &reqinfo.Record{}
+	r := httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	gate.Identify(http.NotFoundHandler()).ServeHTTP(httptest.NewRecorder(), r)
+
+	want := reqinfo.Principal{Subject: "ada", Issuer: devissuer.IssuerName, Scopes: []string{"orders:read"}}
+	if diff := cmp.Diff(want, rec.Principal); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTokenRefusesNonsense(t *testing.T) {
+	t.Parallel()
+
+	d := mustOpen(t, t.TempDir())
+
+	if _, err := d.Token("", nil, time.Minute, time.Now()); err == nil {
+		t.Error("a token without a subject")
+	}
+
+	if _, err := d.Token("ada", nil, 0, time.Now()); err == nil {
+		t.Error("a token without a time to live")
+	}
+}
+
+func ExampleOpen() {
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+
+		return
+	}
+	defer os.RemoveAll(dir)
+
+	issuer, err := devissuer.Open(dir)
+	if err != nil {
+		fmt.Println(err)
+
+		return
+	}
+
+	token, err := issuer.Token("ada", []string{"orders:read"}, time.Hour, time.Now())
+	fmt.Println(strings.Count(token, "."), err, filepath.Base(issuer.JWKSFile()))
+
+	// Output:
+	// 2 <nil> dev-issuer.jwks.json
+}

@@ -1,0 +1,171 @@
+package auth
+
+import (
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/MicahParks/jwkset"
+)
+
+// Sizes of RSA keys in bits. Shorter ones are weak (RFC 7518, section 3.3); longer ones take long to verify with.
+const (
+	minRSABits = 2048
+	maxRSABits = 8192
+)
+
+// Faults of keys and key sets.
+var (
+	errNotPublic = errors.New("the set holds a private or symmetric key")
+	errUnusable  = errors.New("key cannot be used to verify signatures")
+	errNoUsable  = errors.New("the set holds no usable key")
+	errNoKey     = errors.New("not exactly one key fits the token")
+)
+
+// supported are the algorithms that tokens may be signed with. All of them are asymmetric.
+func supported() []string { return []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"} }
+
+// verifyKey is a public key and the algorithms it may be used with.
+type verifyKey struct {
+	id     string
+	public crypto.PublicKey
+	algs   []string
+}
+
+// keySet is an issuer's keys. It is never changed. It is also the source of keys that were read from a file.
+type keySet []verifyKey
+
+func (s keySet) current() keySet { return s }
+
+func (s keySet) renewed(context.Context) keySet { return s }
+
+func (s keySet) has(kid string) bool {
+	return slices.ContainsFunc(s, func(k verifyKey) bool { return k.id == kid })
+}
+
+// choose returns the one key with this id that goes with the algorithm. Without an id there must be only one that does.
+func (s keySet) choose(kid, alg string) (crypto.PublicKey, error) {
+	var fit []crypto.PublicKey
+
+	for _, k := range s {
+		if (kid == "" || k.id == kid) && slices.Contains(k.algs, alg) {
+			fit = append(fit, k.public)
+		}
+	}
+
+	if len(fit) != 1 {
+		return nil, fmt.Errorf("%w: %d for kid %.100q and alg %s", errNoKey, len(fit), kid, alg)
+	}
+
+	return fit[0], nil
+}
+
+func readKeys(file string) (keySet, error) {
+	data, err := os.ReadFile(file) //nolint:gosec // The path is configuration.
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+
+	set, err := parseKeys(data)
+	if err != nil {
+		return nil, fmt.Errorf("read keys from %s: %w", file, err)
+	}
+
+	return set, nil
+}
+
+// parseKeys reads a JSON Web Key Set. It passes over keys that it has no use for, as RFC 7517, section 5, asks, if there are others.
+// It refuses a set with a private or symmetric key: someone published what was not meant to be.
+func parseKeys(data []byte) (keySet, error) {
+	var doc jwkset.JWKSMarshal
+	if err := json.Unmarshal(data, &doc); err != nil {
+		return nil, fmt.Errorf("parse key set: %w", err)
+	}
+
+	var (
+		set    keySet
+		faults = []error{errNoUsable}
+	)
+
+	for i, jwk := range doc.Keys {
+		if jwk.KTY == jwkset.KtyOct || jwk.K+jwk.D+jwk.P+jwk.Q+jwk.DP+jwk.DQ+jwk.QI != "" || len(jwk.OTH) > 0 {
+			return nil, fmt.Errorf("key %d (%.100q): %w", i, jwk.KID, errNotPublic)
+		}
+
+		key, err := parseKey(jwk)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("key %d (%.100q): %w", i, jwk.KID, err))
+
+			continue
+		}
+
+		set = append(set, key)
+	}
+
+	if len(set) == 0 {
+		return nil, errors.Join(faults...)
+	}
+
+	return set, nil
+}
+
+func parseKey(doc jwkset.JWKMarshal) (verifyKey, error) {
+	if doc.USE != "" && doc.USE != jwkset.UseSig {
+		return verifyKey{}, fmt.Errorf("%w: use is %.100q", errUnusable, doc.USE)
+	}
+
+	if len(doc.KEYOPS) > 0 && !slices.Contains(doc.KEYOPS, jwkset.KeyOpsVerify) {
+		return verifyKey{}, fmt.Errorf("%w: key_ops is %.100q", errUnusable, doc.KEYOPS)
+	}
+
+	// Certificates say nothing that is not in the key, and a place of one would be fetched.
+	doc.X5U, doc.X5C, doc.X5T, doc.X5TS256 = "", nil, "", ""
+
+	jwk, err := jwkset.NewJWKFromMarshal(doc, jwkset.JWKMarshalOptions{Private: false}, jwkset.JWKValidateOptions{})
+	if err != nil {
+		return verifyKey{}, fmt.Errorf("parse key: %w", err)
+	}
+
+	algs := algorithmsOf(jwk.Key())
+	if stated := string(doc.ALG); stated != "" {
+		algs = slices.DeleteFunc(algs, func(alg string) bool {
+			// RFC 9864 renames EdDSA for each curve.
+			return alg != stated && (alg != "EdDSA" || stated != "Ed25519")
+		})
+	}
+
+	if len(algs) == 0 {
+		return verifyKey{}, fmt.Errorf("%w: a %T with alg %.100q", errUnusable, jwk.Key(), doc.ALG)
+	}
+
+	return verifyKey{id: doc.KID, public: jwk.Key(), algs: algs}, nil
+}
+
+// algorithmsOf are the supported algorithms that a key is for.
+func algorithmsOf(key any) []string {
+	switch key := key.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits >= minRSABits && bits <= maxRSABits {
+			return []string{"RS256", "PS256"}
+		}
+	case *ecdsa.PublicKey:
+		switch key.Curve {
+		case elliptic.P256():
+			return []string{"ES256"}
+		case elliptic.P384():
+			return []string{"ES384"}
+		}
+	case ed25519.PublicKey:
+		return []string{"EdDSA"}
+	}
+
+	return nil
+}

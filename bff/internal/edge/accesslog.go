@@ -1,0 +1,98 @@
+package edge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Metrics are the counters of requests. Its methods must be safe for concurrent use and not block.
+type Metrics interface {
+	RequestStarted() (ended func())
+	ObserveRequest(method, template string, status int, took time.Duration)
+}
+
+// AccessLog writes one line and one sample when a request has been answered, also by a panic. The line names the route's template
+// and never the path or the query, which may hold what does not belong into logs.
+func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ended := metrics.RequestStarted()
+
+			tracked, ok := w.(middleware.WrapResponseWriter)
+			if !ok {
+				tracked = middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+			}
+
+			panicked := true
+
+			defer func() {
+				ended()
+
+				rec := reqinfo.From(r.Context())
+				took := time.Since(rec.Start)
+				status := answered(r.Context(), tracked.Status(), panicked)
+				metrics.ObserveRequest(r.Method, rec.Template, status, took)
+				logRequest(logger, r, rec, status, tracked.BytesWritten(), took)
+			}()
+
+			next.ServeHTTP(tracked, r)
+
+			panicked = false
+		})
+	}
+}
+
+// answered is the status to log: a client that hung up before the answer began got none.
+func answered(ctx context.Context, status int, panicked bool) int {
+	switch {
+	case panicked:
+		return http.StatusInternalServerError
+	case errors.Is(ctx.Err(), context.Canceled) && (status == 0 || status >= http.StatusInternalServerError):
+		return problem.StatusClientClosedRequest
+	case status == 0:
+		return http.StatusOK
+	default:
+		return status
+	}
+}
+
+func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration) {
+	code, cause := rec.Outcome()
+
+	level := slog.LevelInfo
+	if status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+
+	attrs := []slog.Attr{
+		slog.String("request_id", rec.ID),
+		slog.String("method", r.Method),
+		slog.String("route", rec.Template),
+		slog.String("rpc", strings.TrimPrefix(rec.RPC, "/")),
+		slog.String("principal", rec.Principal.Subject),
+		slog.String("client", rec.Client.String()),
+		slog.Int("status", status),
+		slog.String("code", problem.CodeName(code)),
+		slog.Duration("duration", took),
+		slog.Int("bytes", size),
+		slog.String("upstream", strings.Join(rec.Upstreams(), ",")),
+	}
+	if missing := rec.Missing(); len(missing) > 0 {
+		attrs = append(attrs, slog.Any("missing", missing))
+	}
+
+	if cause != nil {
+		attrs = append(attrs, slog.String("error", cause.Error()))
+	}
+
+	logger.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+}

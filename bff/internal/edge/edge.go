@@ -1,0 +1,67 @@
+// Package edge is what is the same for every request, before any route is known: a chain of chi middleware around the gateway.
+// It never decides anything from a path; the router does.
+package edge
+
+import (
+	"log/slog"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// Config is how the edge treats requests.
+type Config struct {
+	// TrustedProxies are the CIDR prefixes whose X-Forwarded-For is believed. Empty: the address of the connection counts.
+	TrustedProxies []string
+	CORS           CORS
+	// BodyLimit in bytes, for routes that set none.
+	BodyLimit int64
+}
+
+// Deps are what the edge works with.
+type Deps struct {
+	Logger  *slog.Logger
+	Metrics Metrics
+	// ClientLimit refuses clients that send too much. Nil: none is refused.
+	ClientLimit func(http.Handler) http.Handler
+	// Identify finds out who calls and refuses bad credentials. Nil: everyone is anonymous.
+	Identify func(http.Handler) http.Handler
+}
+
+// Wrap puts the edge around next. From the outside in:
+//
+//	Recover        a panic is a 500, and the record of the request begins
+//	RequestID      the request's name, for the client, the log and the backends
+//	AccessLog      one line and one sample per request
+//	ClientAddress  who is at the other end, by the trust model
+//	SecurityHeaders
+//	CORS           off unless origins are configured
+//	ClientLimit    coarse, per address
+//	BodyLimit      until the route says otherwise
+//	Identify       who calls; whether they may is the route's policy
+//	next
+func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
+	chain := chi.Middlewares{
+		Recover(deps.Logger),
+		RequestID,
+		AccessLog(deps.Logger, deps.Metrics),
+	}
+	chain = append(chain, clientAddress(config.TrustedProxies)...)
+	chain = append(chain, SecurityHeaders)
+
+	if len(config.CORS.AllowedOrigins) > 0 {
+		chain = append(chain, config.CORS.Handler())
+	}
+
+	if deps.ClientLimit != nil {
+		chain = append(chain, deps.ClientLimit)
+	}
+
+	chain = append(chain, BodyLimit(config.BodyLimit))
+
+	if deps.Identify != nil {
+		chain = append(chain, deps.Identify)
+	}
+
+	return chain.Handler(next)
+}

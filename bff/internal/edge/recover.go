@@ -1,0 +1,51 @@
+package edge
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+
+	"github.com/go-chi/chi/v5/middleware"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Recover begins the record of the request and answers a panic with a 500. Where the answer has begun already, the connection is
+// broken off, so that the client cannot take it for complete.
+func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := &reqinfo.Record{Start: time.Now()}
+			r = r.WithContext(reqinfo.NewContext(r.Context(), rec))
+			tracked := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+
+			defer func() {
+				v := recover()
+				if v == nil {
+					return
+				}
+
+				if v == http.ErrAbortHandler { //nolint:errorlint,err113 // The very value asks net/http to break off.
+					panic(v)
+				}
+
+				logger.LogAttrs(context.WithoutCancel(r.Context()), slog.LevelError, "panic",
+					slog.String("request_id", rec.ID), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+
+				if tracked.Status() != 0 {
+					panic(http.ErrAbortHandler)
+				}
+
+				problem.Write(tracked, r, problem.New(codes.Internal, "something went wrong on our side"),
+					fmt.Errorf("panic: %v", v))
+			}()
+
+			next.ServeHTTP(tracked, r)
+		})
+	}
+}

@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"fmt"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/route"
+)
+
+// Route is a route with its policy.
+type Route struct {
+	route.Route
+
+	Policy policy.Policy
+
+	handler runtime.HandlerFunc
+}
+
+// Compile finds the routes of the registrations in the linked descriptors and compiles their policies, without binding handlers.
+// The result is ordered, the most specific route first.
+func Compile(registrations []Registration, config Config) ([]Route, error) {
+	var (
+		plain  []route.Route
+		faults []error
+	)
+
+	seen := map[string]bool{}
+
+	for _, reg := range registrations {
+		for _, name := range reg.Services {
+			if seen[name] {
+				faults = append(faults, fmt.Errorf("service %s is registered twice", name))
+
+				continue
+			}
+
+			seen[name] = true
+
+			found, err := routesOf(name)
+			if err != nil {
+				faults = append(faults, err)
+			}
+
+			plain = append(plain, found...)
+		}
+	}
+
+	if err := route.Check(plain); err != nil {
+		faults = append(faults, err)
+	}
+
+	route.Sort(plain)
+
+	routes := make([]Route, 0, len(plain))
+
+	for _, r := range plain {
+		p, err := policy.Compile(r.Descriptor, r.Template.Variables(), config.Defaults)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("route %s %s: %w", r.Method, r.Template, err))
+		}
+
+		routes = append(routes, Route{Route: r, Policy: p})
+	}
+
+	return routes, joinFaults("routes", faults)
+}
+
+func routesOf(service string) ([]route.Route, error) {
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+	if err != nil {
+		return nil, fmt.Errorf("service %s is not linked into this program: %w", service, err)
+	}
+
+	descriptor, ok := found.(protoreflect.ServiceDescriptor)
+	if !ok {
+		return nil, fmt.Errorf("%s is not a service", service)
+	}
+
+	routes, err := route.Of(descriptor)
+	if err != nil {
+		return nil, fmt.Errorf("service %s: %w", service, err)
+	}
+
+	return routes, nil
+}

@@ -1,0 +1,164 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// record notes the route and its path variables, and refuses variables that no backend should have to expect.
+func record(r Route, next http.Handler) runtime.HandlerFunc {
+	template := r.Template.String()
+
+	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
+		rec := reqinfo.From(req.Context())
+		rec.Template, rec.RPC, rec.PathParams = template, r.RPC, params
+
+		for name, value := range params {
+			if fault := pathValueFault(value); fault != "" {
+				problem.Write(w, req, problem.Newf(codes.InvalidArgument, "the path variable %s %s", name, fault), nil)
+
+				return
+			}
+		}
+
+		next.ServeHTTP(w, req)
+	}
+}
+
+// pathValueFault says what is wrong with the unescaped value of a path variable: emptiness, and what backends that build paths,
+// queries or headers from it stumble over.
+func pathValueFault(value string) string {
+	switch {
+	case value == "":
+		return "is empty"
+	case !utf8.ValidString(value):
+		return "is not valid UTF-8"
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return "contains a control character"
+	case strings.Contains(value, `\`):
+		return "contains a backslash"
+	}
+
+	for segment := range strings.SplitSeq(value, "/") {
+		if segment == "." || segment == ".." {
+			return "contains a dot segment"
+		}
+	}
+
+	return ""
+}
+
+// body sets the route's limit and refuses media types that it cannot read (RFC 9110, section 15.5.16).
+func body(limit int64, hasBody bool) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := reqinfo.From(r.Context())
+			rec.BodyLimit = limit
+
+			switch {
+			case r.ContentLength > limit:
+				problem.Write(w, r, problem.BodyTooLarge(limit), nil)
+			case hasBody && r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")):
+				w.Header().Set("Accept", "application/json")
+				problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
+					"the body must be application/json"), nil)
+			default:
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
+}
+
+// isJSON takes a missing type for JSON, as there is nothing else that it could be.
+func isJSON(contentType string) bool {
+	if contentType == "" {
+		return true
+	}
+
+	mediaType, _, err := mime.ParseMediaType(contentType)
+
+	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
+}
+
+// headerTimeout is how a client asks for an earlier deadline (gRPC over HTTP/2, "Timeout").
+const headerTimeout = "Grpc-Timeout"
+
+// ioGrace is how long after the deadline an answer about it may take to get out.
+const ioGrace = 5 * time.Second
+
+// deadline ends the request's context when its time is over: the route's, counted from the arrival of the request, or the client's
+// if that is shorter. Slow senders and slow readers are held to it as well.
+func deadline(timeout time.Duration) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := reqinfo.From(r.Context())
+			end := rec.Start.Add(timeout)
+
+			if asked := r.Header.Get(headerTimeout); asked != "" {
+				wish, err := parseTimeout(asked)
+				if err != nil {
+					problem.Write(w, r, problem.New(codes.InvalidArgument, err.Error()), nil)
+
+					return
+				}
+
+				if earlier := rec.Start.Add(wish); earlier.Before(end) {
+					end, rec.Impatient = earlier, true
+				}
+				// It has had its effect; grpc-gateway would start another timer for it.
+				r.Header.Del(headerTimeout)
+			}
+
+			// Neither is supported by every writer; a test's recorder needs no deadline.
+			conn := http.NewResponseController(w)
+			_ = conn.SetReadDeadline(end.Add(ioGrace))
+			_ = conn.SetWriteDeadline(end.Add(ioGrace))
+
+			ctx, cancel := context.WithDeadline(r.Context(), end)
+			defer cancel()
+
+			next.ServeHTTP(w, r.WithContext(ctx))
+		})
+	}
+}
+
+// parseTimeout reads the gRPC "Timeout" header: 1 to 8 digits and a unit. What is beyond a day is a day; no route lasts as long.
+func parseTimeout(text string) (time.Duration, error) {
+	const (
+		maxDigits = 8
+		longest   = 24 * time.Hour
+	)
+
+	units := map[byte]time.Duration{
+		'H': time.Hour, 'M': time.Minute, 'S': time.Second,
+		'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
+	}
+
+	last := len(text) - 1
+	unit, known := units[text[last]]
+
+	n, err := strconv.ParseUint(text[:last], 10, 32)
+	if err != nil || !known || last > maxDigits || n == 0 {
+		return 0, fmt.Errorf("the header %s must be 1 to %d digits, not all zero, and one of H M S m u n",
+			headerTimeout, maxDigits)
+	}
+
+	if n > uint64(longest/unit) {
+		return longest, nil
+	}
+
+	return time.Duration(n) * unit, nil
+}

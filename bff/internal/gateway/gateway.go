@@ -1,0 +1,129 @@
+// Package gateway puts generated grpc-gateway handlers under policy. Routing is grpc-gateway's: every handler is registered on a
+// ServeMux together with the policy that guards it, so that the match that picks the handler picks the policy. Each route has a mux
+// of its own, and a tree of path templates says which one to ask.
+//
+// It dials nothing and knows no addresses; the handlers come with their connections.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+)
+
+// Config is how routes are guarded and translated.
+type Config struct {
+	// Defaults hold where a method's options say nothing.
+	Defaults policy.Defaults
+	// AuthDisabled leaves out access policies.
+	AuthDisabled bool
+	// Limiter holds the buckets of rate limits.
+	Limiter *limit.Limiter
+	// Draining ends when the gateway stops: streams, which would outlast it, end then. Nil: never.
+	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
+	// MuxOptions change how the generated handlers translate. Options about routing have no effect: the router is not theirs.
+	MuxOptions []runtime.ServeMuxOption
+}
+
+// Gateway is the router. It is immutable and safe for concurrent use.
+type Gateway struct {
+	routes []Route
+	// muxes are the ways to the muxes, by HTTP method.
+	muxes map[string]*pathtemplate.Tree[*runtime.ServeMux]
+	// methods are those that any route has, in alphabetical order.
+	methods []string
+}
+
+// New registers everything. It refuses a route without policy, an unclear route and a registration that does not match its
+// descriptors, and names every fault.
+func New(ctx context.Context, registrations []Registration, config Config) (*Gateway, error) {
+	routes, err := Compile(registrations, config)
+	if err != nil {
+		return nil, err
+	}
+
+	if err := bindAll(ctx, registrations, routes, config.MuxOptions); err != nil {
+		return nil, err
+	}
+
+	g := &Gateway{routes: routes, muxes: map[string]*pathtemplate.Tree[*runtime.ServeMux]{}}
+
+	for _, r := range routes {
+		if err := g.add(r, guard(r, config)); err != nil {
+			return nil, fmt.Errorf("route %s of %s: %w", r, r.RPC, err)
+		}
+	}
+
+	return g, nil
+}
+
+func (g *Gateway) add(r Route, handler runtime.HandlerFunc) error {
+	mux := newRouter()
+	if err := mux.HandlePath(r.Method, r.Template.String(), handler); err != nil {
+		return fmt.Errorf("grpc-gateway: %w", err)
+	}
+
+	tree, known := g.muxes[r.Method]
+	if !known {
+		tree = &pathtemplate.Tree[*runtime.ServeMux]{}
+		g.muxes[r.Method] = tree
+		g.methods = append(g.methods, r.Method)
+		slices.Sort(g.methods)
+	}
+
+	tree.Add(r.Template, mux)
+
+	return nil
+}
+
+// Routes lists the routes, the most specific first.
+func (g *Gateway) Routes() []Route { return g.routes }
+
+// guard puts the policy of a route around its handler. From the outside in:
+//
+//	record    which route this is, and its path variables, which must be sound
+//	Require   may the caller?
+//	limits    not too often?
+//	body      of a type and size that the route takes
+//	deadline  until when
+//	handler   grpc-gateway's: decode, call, encode
+func guard(r Route, config Config) runtime.HandlerFunc {
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.handler(w, req, pathParams(req))
+	}))
+
+	if r.ServerStream {
+		handler = guardStream(config.Draining)(handler)
+	}
+
+	handler = deadline(r.Policy.Timeout)(handler)
+	handler = body(r.Policy.MaxBody, r.HasBody)(handler)
+
+	if len(r.Policy.RateLimits) > 0 {
+		handler = config.Limiter.Route(r.RPC, r.Policy.RateLimits)(handler)
+	}
+
+	if !config.AuthDisabled {
+		handler = auth.Require(r.Policy.Access)(handler)
+	}
+
+	return record(r, handler)
+}
+
+// joinFaults makes one error of many, or none.
+func joinFaults(what string, faults []error) error {
+	if err := errors.Join(faults...); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+
+	return nil
+}

@@ -1,0 +1,117 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// ServeHTTP routes a request. It must run inside of the edge, which makes the request's record.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !utf8.ValidString(r.URL.Path) {
+		problem.Write(w, r, problem.New(codes.InvalidArgument, "the path is not valid UTF-8"), nil)
+
+		return
+	}
+
+	path := r.URL.EscapedPath()
+
+	method := r.Method
+	if method == http.MethodHead {
+		// net/http keeps the body back, by the method of the request that it read (RFC 9110, section 9.3.2).
+		method = http.MethodGet
+	}
+
+	if tree, ok := g.muxes[method]; ok {
+		if mux, ok := tree.Find(path); ok {
+			mux.ServeHTTP(w, routed(r, method, path))
+
+			return
+		}
+	}
+
+	g.answerUnrouted(w, r, path)
+}
+
+// routed is the request as the mux gets it. The mux unescapes in two ways, depending on whether RawPath is set; always set, there is
+// one.
+func routed(r *http.Request, method, escapedPath string) *http.Request {
+	url := *r.URL
+	url.RawPath = escapedPath
+
+	routed := r.WithContext(r.Context())
+	routed.Method = method
+	routed.URL = &url
+
+	return routed
+}
+
+// answerUnrouted answers OPTIONS (RFC 9110, section 9.3.7), methods that the path does not have, and paths that nothing has.
+func (g *Gateway) answerUnrouted(w http.ResponseWriter, r *http.Request, path string) {
+	methods := g.allowed(path)
+
+	switch {
+	case r.Method == http.MethodOptions && path == "*":
+		w.WriteHeader(http.StatusNoContent)
+	case len(methods) == 0:
+		problem.Write(w, r, notFound(), nil)
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		w.Header().Set("Allow", strings.Join(methods, ", "))
+		problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
+			"the path does not take "+methodName(r.Method)), nil)
+	}
+}
+
+// allowed lists the methods of the routes that match a path, in alphabetical order; none if there is no such path.
+func (g *Gateway) allowed(path string) []string {
+	var methods []string
+
+	for _, method := range g.methods {
+		if _, ok := g.muxes[method].Find(path); !ok {
+			continue
+		}
+
+		methods = append(methods, method)
+		if method == http.MethodGet {
+			methods = append(methods, http.MethodHead)
+		}
+	}
+
+	if len(methods) == 0 {
+		return nil
+	}
+
+	methods = append(methods, http.MethodOptions)
+	slices.Sort(methods)
+
+	return slices.Compact(methods)
+}
+
+// handleRoutingError answers if the tree chose a mux that does not match after all.
+func handleRoutingError(
+	_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, _ int,
+) {
+	problem.Write(w, r, notFound(), nil)
+}
+
+func notFound() *problem.Problem { return problem.New(codes.NotFound, "no route matches this path") }
+
+// methodName keeps a made-up method from filling the answer.
+func methodName(method string) string {
+	const longest = 16
+	if len(method) > longest {
+		return "this method"
+	}
+
+	return method
+}

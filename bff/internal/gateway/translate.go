@@ -1,0 +1,38 @@
+package gateway
+
+import (
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+)
+
+// newTranslator returns the mux that generated handlers refer to for everything but routing: JSON, headers and errors. The given
+// options come after its own, except where safety is concerned.
+func newTranslator(options []runtime.ServeMuxOption) *runtime.ServeMux {
+	all := []runtime.ServeMuxOption{
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.HTTPBodyMarshaler{Marshaler: jsonpb.New()}),
+		runtime.WithErrorHandler(handleError),
+		runtime.WithStreamErrorHandler(handleStreamError),
+		runtime.WithOutgoingHeaderMatcher(matchNone),
+		runtime.WithOutgoingTrailerMatcher(matchNone),
+		runtime.WithWriteContentLength(),
+	}
+	all = append(all, options...)
+
+	// What reaches a backend is written by package upstream; a client's headers are not even read.
+	return runtime.NewServeMux(append(all, runtime.WithIncomingHeaderMatcher(matchNone))...)
+}
+
+// newRouter returns a mux that matches requests, with the defaults switched off that let a client choose another handler than the
+// path and the method say (CVE-2026-37236, and escaped slashes).
+func newRouter() *runtime.ServeMux {
+	return runtime.NewServeMux(
+		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
+		runtime.WithDisablePathLengthFallback(),
+		runtime.WithDisableHTTPMethodOverride(),
+		runtime.WithErrorHandler(handleError),
+		runtime.WithRoutingErrorHandler(handleRoutingError),
+	)
+}
+
+func matchNone(string) (string, bool) { return "", false }

@@ -1,0 +1,115 @@
+package genservices
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/compiler/protogen"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/route"
+)
+
+var (
+	errPackageName       = errors.New("not a Go identifier")
+	errNoUpstream        = errors.New("without a package, portico.v1.service must name an upstream")
+	errCompositeUpstream = errors.New("a composite has no upstream")
+)
+
+// service is what the table says about one.
+type service struct {
+	Name      string
+	Upstream  string
+	Composite bool
+	Routes    []route.Route
+
+	// GoName and ProtoName are what the names of generated functions are made of.
+	GoName     string
+	ProtoName  string
+	ImportPath protogen.GoImportPath
+	GoPackage  protogen.GoPackageName
+}
+
+// collect returns the services that have routes, by name, after checking them.
+func collect(files []*protogen.File) ([]service, error) {
+	var (
+		services []service
+		routes   []route.Route
+		faults   []error
+	)
+
+	for _, file := range files {
+		if !file.Generate {
+			continue
+		}
+
+		for _, in := range file.Services {
+			out, errs := describe(file, in)
+			for _, err := range errs {
+				faults = append(faults, fmt.Errorf("%s: %w", file.Desc.Path(), err))
+			}
+
+			if len(out.Routes) > 0 {
+				services, routes = append(services, out), append(routes, out.Routes...)
+			}
+		}
+	}
+
+	if err := errors.Join(append(faults, route.Check(routes))...); err != nil {
+		return nil, err
+	}
+
+	slices.SortFunc(services, func(a, b service) int { return strings.Compare(a.Name, b.Name) })
+
+	return services, nil
+}
+
+// describe returns the service, with no routes if it is not for the table, and all that is wrong with it.
+func describe(file *protogen.File, in *protogen.Service) (service, []error) {
+	routes, err := route.Of(in.Desc)
+	if err != nil {
+		return service{}, []error{err}
+	}
+
+	if len(routes) == 0 {
+		return service{}, nil
+	}
+
+	options := policy.Service(in.Desc)
+	out := service{
+		Name: string(in.Desc.FullName()), Upstream: options.GetUpstream(), Composite: options.GetComposite(), Routes: routes,
+		GoName: in.GoName, ProtoName: string(in.Desc.Name()), ImportPath: file.GoImportPath, GoPackage: file.GoPackageName,
+	}
+
+	var faults []error
+
+	switch {
+	case out.Composite && out.Upstream != "":
+		faults = append(faults, fmt.Errorf("service %s: %w, but upstream is %q", out.Name, errCompositeUpstream, out.Upstream))
+	case !out.Composite && out.Upstream == "":
+		out.Upstream, _, _ = strings.Cut(string(file.Desc.Package()), ".")
+		if out.Upstream == "" {
+			faults = append(faults, fmt.Errorf("service %s: %w", out.Name, errNoUpstream))
+		}
+	}
+
+	return out, append(faults, checkPolicies(routes)...)
+}
+
+// checkPolicies compiles the policies with defaults that stand for those of any gateway.
+func checkPolicies(routes []route.Route) []error {
+	defaults := policy.Defaults{Timeout: time.Second, MaxBody: 1}
+
+	var faults []error
+
+	for _, r := range routes {
+		if _, err := policy.Compile(r.Descriptor, r.Template.Variables(), defaults); err != nil {
+			faults = append(faults, fmt.Errorf("%s: %w", r, err))
+		}
+	}
+
+	return faults
+}

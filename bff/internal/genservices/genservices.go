@@ -1,0 +1,41 @@
+// Package genservices generates the table of services that a gateway serves: for each its upstream, its register function and its
+// routes, in one file for all. What would keep a gateway from starting with them (contending routes, missing or faulty policy)
+// fails here already.
+//
+// It is the work of protoc-gen-portico. It generates no handlers: protoc-gen-grpc-gateway does.
+package genservices
+
+import (
+	"fmt"
+	"go/token"
+
+	"google.golang.org/protobuf/compiler/protogen"
+)
+
+// FileName is the name of the generated file, at the root of the output folder.
+const FileName = "services.gen.go"
+
+// Generate adds the table of all services with routes in the files to generate, in a Go package of this name. The error names every
+// fault with the .proto file or the RPC that it is in.
+func Generate(plugin *protogen.Plugin, packageName string) error {
+	if !token.IsIdentifier(packageName) {
+		return fmt.Errorf("option package=%s: %w", packageName, errPackageName)
+	}
+
+	services, err := collect(plugin.Files)
+	if err != nil {
+		return err
+	}
+
+	source, err := render(packageName, services)
+	if err != nil {
+		return err
+	}
+
+	// No import path: the table refers to other packages by imports of its own.
+	if _, err := plugin.NewGeneratedFile(FileName, "").Write(source); err != nil {
+		return fmt.Errorf("write %s: %w", FileName, err)
+	}
+
+	return nil
+}

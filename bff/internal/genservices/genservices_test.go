@@ -1,0 +1,230 @@
+package genservices_test
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/encoding/prototext"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	_ "google.golang.org/protobuf/types/known/emptypb" // What the methods of hand-made services take and give.
+	"google.golang.org/protobuf/types/pluginpb"
+
+	"github.com/portico-gateway/portico/bff/internal/genservices"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/gen"
+)
+
+var update = flag.Bool("update", false, "write the golden files") //nolint:gochecknoglobals // How flags of tests are declared.
+
+// The committed table is the one that the plugin makes of the committed descriptors.
+func TestGenerateMakesTheCommittedTable(t *testing.T) {
+	t.Parallel()
+
+	var files []protoreflect.FileDescriptor
+
+	for _, service := range gen.Services() {
+		found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service.Name))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		files = append(files, found.ParentFile())
+	}
+
+	got, err := generate(t, "gen", linked(files...))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want, err := os.ReadFile(filepath.Join("..", "..", "..", "gen", genservices.FileName))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("run make generate (-committed +generated):\n%s", diff)
+	}
+}
+
+func TestGenerateGolden(t *testing.T) {
+	t.Parallel()
+
+	for _, name := range []string{"services", "none"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			got, err := generate(t, "table", handMade(t, readText(t, name+".txtpb")...))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			golden := filepath.Join("testdata", name+".golden")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Errorf("-want +got, or run with -update:\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestGenerateRefuses(t *testing.T) {
+	t.Parallel()
+
+	for _, tt := range []struct {
+		// name is that of a file under testdata.
+		name string
+		want error
+		says []string
+	}{
+		{"ambiguous", route.ErrAmbiguous, []string{"GET /v1/{a} (/one.v1.One/Get)", "GET /v1/{b} (/two.v1.Two/Get)"}},
+		{"no_policy", policy.ErrNoAccess, []string{"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", "\none/v1/one.proto: POST /v1/{a}: "}},
+		{"owner", nil, []string{"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", `the path has no variable "user_id"`}},
+		{"no_pattern", route.ErrNoPattern, []string{"one/v1/one.proto: google.api.http of /one.v1.One/Get: "}},
+		{"composite_upstream", nil, []string{`one/v1/one.proto: service one.v1.One: a composite has no upstream, but upstream is "one"`}},
+		{"no_upstream", nil, []string{"one.proto: service One: without a package, portico.v1.service must name an upstream"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			_, err := generate(t, "gen", handMade(t, readText(t, tt.name+".txtpb")...))
+			if err == nil || tt.want != nil && !errors.Is(err, tt.want) {
+				t.Fatalf("got %v, want %v", err, tt.want)
+			}
+
+			for _, part := range tt.says {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%v does not say %q", err, part)
+				}
+			}
+		})
+	}
+}
+
+func TestGenerateRefusesPackageName(t *testing.T) {
+	t.Parallel()
+
+	if _, err := generate(t, "my-gen", handMade(t)); err == nil || !strings.Contains(err.Error(), "package=my-gen") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// generate runs the plugin on a request that came over the wire, as from protoc, and returns its file.
+func generate(tb testing.TB, packageName string, request *pluginpb.CodeGeneratorRequest) (string, error) {
+	tb.Helper()
+
+	wire, err := proto.Marshal(request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	received := &pluginpb.CodeGeneratorRequest{}
+	if err := proto.Unmarshal(wire, received); err != nil {
+		tb.Fatal(err)
+	}
+
+	plugin, err := protogen.Options{}.New(received)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	if err := genservices.Generate(plugin, packageName); err != nil {
+		return "", err //nolint:wrapcheck // The error is what is tested.
+	}
+
+	response := plugin.Response()
+	if response.Error != nil || len(response.GetFile()) != 1 || response.GetFile()[0].GetName() != genservices.FileName {
+		tb.Fatalf("got %v", response)
+	}
+
+	return response.GetFile()[0].GetContent(), nil
+}
+
+// linked asks for the generation of files that are linked into this program.
+func linked(files ...protoreflect.FileDescriptor) *pluginpb.CodeGeneratorRequest {
+	request := &pluginpb.CodeGeneratorRequest{}
+	seen := map[string]bool{}
+
+	for _, file := range files {
+		request.FileToGenerate = append(request.FileToGenerate, file.Path())
+		addWithImports(request, seen, file)
+	}
+
+	return request
+}
+
+// addWithImports adds a file after all that it imports.
+func addWithImports(request *pluginpb.CodeGeneratorRequest, seen map[string]bool, file protoreflect.FileDescriptor) {
+	if seen[file.Path()] {
+		return
+	}
+
+	seen[file.Path()] = true
+
+	for i := range file.Imports().Len() {
+		addWithImports(request, seen, file.Imports().Get(i))
+	}
+
+	request.ProtoFile = append(request.ProtoFile, protodesc.ToFileDescriptorProto(file))
+}
+
+// handMade asks for the generation of these files, which may import what is linked into this program.
+func handMade(tb testing.TB, files ...*descriptorpb.FileDescriptorProto) *pluginpb.CodeGeneratorRequest {
+	tb.Helper()
+
+	request := &pluginpb.CodeGeneratorRequest{}
+	seen := map[string]bool{}
+
+	for _, file := range files {
+		for _, path := range file.GetDependency() {
+			imported, err := protoregistry.GlobalFiles.FindFileByPath(path)
+			if err != nil {
+				tb.Fatal(err)
+			}
+
+			addWithImports(request, seen, imported)
+		}
+
+		request.FileToGenerate = append(request.FileToGenerate, file.GetName())
+		request.ProtoFile = append(request.ProtoFile, file)
+	}
+
+	return request
+}
+
+// readText reads the descriptors of .proto files, written as a google.protobuf.FileDescriptorSet.
+func readText(tb testing.TB, name string) []*descriptorpb.FileDescriptorProto {
+	tb.Helper()
+
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	set := &descriptorpb.FileDescriptorSet{}
+	if err := prototext.Unmarshal(text, set); err != nil {
+		tb.Fatalf("%s: %v", name, err)
+	}
+
+	return set.GetFile()
+}

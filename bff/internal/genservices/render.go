@@ -1,0 +1,81 @@
+package genservices
+
+import (
+	"bytes"
+	_ "embed"
+	"fmt"
+	"go/format"
+	"go/types"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"google.golang.org/protobuf/compiler/protogen"
+)
+
+//go:embed services.gen.go.tmpl
+var source string
+
+// importSpec is one line of the import block.
+type importSpec struct {
+	Alias string
+	Path  protogen.GoImportPath
+}
+
+// render writes the Go source of the table.
+func render(packageName string, services []service) ([]byte, error) {
+	imports := alias(services)
+
+	aliases := map[protogen.GoImportPath]string{}
+	for _, spec := range imports {
+		aliases[spec.Path] = spec.Alias
+	}
+
+	tmpl, err := template.New(FileName).
+		Funcs(template.FuncMap{"alias": func(path protogen.GoImportPath) string { return aliases[path] }}).
+		Parse(source)
+	if err != nil {
+		return nil, fmt.Errorf("parse the template of %s: %w", FileName, err)
+	}
+
+	var buf bytes.Buffer
+
+	data := map[string]any{"Package": packageName, "Imports": imports, "Services": services}
+	if err := tmpl.Execute(&buf, data); err != nil {
+		return nil, fmt.Errorf("render %s: %w", FileName, err)
+	}
+
+	formatted, err := format.Source(buf.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("format %s: %w", FileName, err)
+	}
+
+	return formatted, nil
+}
+
+// alias names the imported packages, by path: each has its own package name, and a number after it if the name is taken.
+func alias(services []service) []importSpec {
+	var specs []importSpec
+
+	for _, s := range services {
+		specs = append(specs, importSpec{Alias: string(s.GoPackage), Path: s.ImportPath})
+	}
+
+	slices.SortFunc(specs, func(a, b importSpec) int { return strings.Compare(string(a.Path), string(b.Path)) })
+	specs = slices.CompactFunc(specs, func(a, b importSpec) bool { return a.Path == b.Path })
+
+	// What the template itself uses.
+	taken := map[string]bool{"context": true, "grpc": true, "runtime": true, "ctx": true, "mux": true, "conn": true}
+
+	for i, spec := range specs {
+		name := spec.Alias
+		for n := 2; taken[name] || types.Universe.Lookup(name) != nil; n++ {
+			name = spec.Alias + "_" + strconv.Itoa(n)
+		}
+
+		taken[name], specs[i].Alias = true, name
+	}
+
+	return specs
+}

@@ -1,0 +1,116 @@
+// Package inproc is the channel to services that are implemented inside the gateway. Calls on it behave as calls to a backend do:
+// with deadlines, cancellation, metadata, interceptors and streams, but without a socket and without encoding.
+//
+// The channel itself is github.com/fullstorydev/grpchan; this package contains panics, keeps the request's record across the call
+// and makes every error a status.
+package inproc
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/fullstorydev/grpchan"
+	"github.com/fullstorydev/grpchan/inprocgrpc"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Channel serves and calls in-process services. Register everything before the first call; calls are safe for concurrent use.
+type Channel struct {
+	inner  *inprocgrpc.Channel
+	client grpc.ClientConnInterface
+}
+
+// New returns a channel without services. The interceptors run on the calling side, as those of an upstream connection do.
+func New(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) *Channel {
+	inner := new(inprocgrpc.Channel).WithServerUnaryInterceptor(serveUnary).WithServerStreamInterceptor(serveStream)
+
+	return &Channel{inner: inner, client: grpchan.InterceptClientConn(inner, unary, stream)}
+}
+
+// RegisterService implements grpc.ServiceRegistrar.
+func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	c.inner.RegisterService(desc, impl)
+}
+
+// Serves tells whether a service of that name is registered.
+func (c *Channel) Serves(service string) bool {
+	_, ok := c.inner.GetServiceInfo()[service]
+
+	return ok
+}
+
+// Invoke implements grpc.ClientConnInterface.
+func (c *Channel) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	return c.client.Invoke(ctx, method, args, reply, opts...) //nolint:wrapcheck // A connection's errors are statuses.
+}
+
+// NewStream implements grpc.ClientConnInterface.
+func (c *Channel) NewStream(
+	ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return c.client.NewStream(ctx, desc, method, opts...) //nolint:wrapcheck // A connection's errors are statuses.
+}
+
+func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
+	defer contain(info.FullMethod, &err)
+
+	return handler(withRecord(ctx), req)
+}
+
+func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+	defer contain(info.FullMethod, &err)
+
+	return handler(srv, recordStream{ServerStream: ss, ctx: withRecord(ss.Context())})
+}
+
+// withRecord carries the record of the request, which the channel would drop with all other values of the caller's context.
+func withRecord(ctx context.Context) context.Context {
+	return reqinfo.NewContext(ctx, reqinfo.From(inprocgrpc.ClientContext(ctx)))
+}
+
+type recordStream struct {
+	grpc.ServerStream
+
+	ctx context.Context //nolint:containedctx // It replaces the context of the stream, which is where gRPC keeps it.
+}
+
+func (s recordStream) Context() context.Context { return s.ctx }
+
+// contain turns a panic into an error and any error into a status that wraps it, so that its cause reaches the log.
+func contain(method string, err *error) {
+	if v := recover(); v != nil {
+		*err = &failure{
+			status: status.New(codes.Internal, "panic"),
+			cause:  fmt.Errorf("%s panicked: %v\n%s", method, v, debug.Stack()),
+		}
+
+		return
+	}
+
+	if *err == nil {
+		return
+	}
+
+	st, ok := problem.Status(*err)
+	if !ok {
+		st = status.FromContextError(*err)
+	}
+
+	*err = &failure{status: st, cause: *err}
+}
+
+// failure is an error with a status and a cause.
+type failure struct {
+	status *status.Status
+	cause  error
+}
+
+func (f *failure) Error() string              { return f.cause.Error() }
+func (f *failure) Unwrap() error              { return f.cause }
+func (f *failure) GRPCStatus() *status.Status { return f.status }

@@ -1,0 +1,40 @@
+package limit
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// policies is the RateLimit-Policy field for all limits of the guard: `"principal";q=100;w=60` (draft-ietf-httpapi-ratelimit-headers-10,
+// section 3). The quota is the size of the bucket and the window the time in which it fills, so that what remains is never more
+// than the quota.
+func (g guard) policies() string {
+	items := make([]string, 0, len(g.limits))
+
+	for _, l := range g.limits {
+		b := l.rate.bucket()
+		items = append(items, `"`+l.title+`";q=`+strconv.FormatInt(b.size, 10)+";w="+seconds(max(time.Duration(b.span), time.Second)))
+	}
+
+	return strings.Join(items, ", ")
+}
+
+// writeFields says where the client stands: as the draft has it now (section 4), and in the three fields of its versions up to 06,
+// which most clients read.
+func writeFields(header http.Header, policies string, v verdict) {
+	remaining, reset := strconv.FormatInt(v.Remaining, 10), seconds(v.ResetAfter)
+
+	// The keys as net/http spells them; field names have no case.
+	header["Ratelimit-Policy"] = []string{policies}
+	header["Ratelimit"] = []string{`"` + v.title + `";r=` + remaining + ";t=" + reset}
+	header["Ratelimit-Limit"] = []string{strconv.FormatInt(v.Limit, 10)}
+	header["Ratelimit-Remaining"] = []string{remaining}
+	header["Ratelimit-Reset"] = []string{reset}
+}
+
+// seconds rounds up to whole seconds, but not for the few nanoseconds by which a bucket rounds its interval.
+func seconds(d time.Duration) string { return problem.Seconds(d.Round(time.Millisecond)) }

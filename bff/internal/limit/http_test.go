@@ -1,0 +1,264 @@
+package limit_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// ask sends a request that the record describes.
+func ask(t testing.TB, h http.Handler, rec *reqinfo.Record) *http.Response {
+	t.Helper()
+
+	r := httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/v1/users/u1", nil)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+
+	return w.Result()
+}
+
+func from(addr string) *reqinfo.Record { return &reqinfo.Record{Client: netip.MustParseAddr(addr)} }
+
+func as(issuer, subject string) *reqinfo.Record {
+	rec := from("192.0.2.1")
+	rec.Principal = reqinfo.Principal{Subject: subject, Issuer: issuer}
+
+	return rec
+}
+
+func noContent() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+}
+
+func perHour(key policy.Key, requests int64) policy.RateLimit {
+	return policy.RateLimit{Requests: requests, Per: time.Hour, Burst: requests, Key: key}
+}
+
+func wantStatus(t testing.TB, what string, res *http.Response, want int) {
+	t.Helper()
+
+	if res.StatusCode != want {
+		t.Errorf("%s: status %d, want %d", what, res.StatusCode, want)
+	}
+}
+
+func limitFields(h http.Header) map[string]string {
+	fields := map[string]string{}
+
+	for _, name := range []string{
+		"RateLimit", "RateLimit-Policy", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After",
+	} {
+		if v := h.Get(name); v != "" {
+			fields[name] = v
+		}
+	}
+
+	return fields
+}
+
+func TestRouteTellsWhereAClientStands(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		h := limit.New(0).Route("rpc", []policy.RateLimit{
+			{Requests: 30, Per: time.Second, Burst: 30, Key: policy.KeyGlobal},
+			{Requests: 2, Per: time.Minute, Burst: 2, Key: policy.KeyPrincipal},
+			{Requests: 100, Per: time.Hour, Burst: 100, Key: policy.KeyPrincipal},
+		})(noContent())
+
+		policies := `"global";q=30;w=1, "principal";q=2;w=60, "principal-2";q=100;w=3600`
+		steps := []map[string]string{
+			{
+				"RateLimit": `"principal";r=1;t=30`, "RateLimit-Policy": policies,
+				"RateLimit-Limit": "2", "RateLimit-Remaining": "1", "RateLimit-Reset": "30",
+			},
+			{
+				"RateLimit": `"principal";r=0;t=60`, "RateLimit-Policy": policies,
+				"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "60",
+			},
+			{
+				"RateLimit": `"principal";r=0;t=60`, "RateLimit-Policy": policies,
+				"RateLimit-Limit": "2", "RateLimit-Remaining": "0", "RateLimit-Reset": "60", "Retry-After": "30",
+			},
+		}
+
+		for i, want := range steps {
+			if diff := cmp.Diff(want, limitFields(ask(t, h, as("iss", "ada")).Header)); diff != "" {
+				t.Errorf("request %d: %s", i+1, diff)
+			}
+		}
+
+		time.Sleep(29*time.Second + time.Nanosecond)
+		wantStatus(t, "before Retry-After", ask(t, h, as("iss", "ada")), http.StatusTooManyRequests)
+		time.Sleep(time.Second)
+		wantStatus(t, "after Retry-After", ask(t, h, as("iss", "ada")), http.StatusNoContent)
+	})
+}
+
+func TestRefusalIsAProblem(t *testing.T) {
+	t.Parallel()
+
+	h := limit.New(0).Route("rpc", []policy.RateLimit{perHour(policy.KeyGlobal, 1)})(noContent())
+	ask(t, h, from("192.0.2.1"))
+
+	rec := from("192.0.2.1")
+	res := ask(t, h, rec)
+
+	var got problem.Problem
+	if err := json.NewDecoder(res.Body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+
+	if got.Status != http.StatusTooManyRequests || got.Code != "RESOURCE_EXHAUSTED" || got.Detail != `the rate limit "global" is reached` {
+		t.Errorf("problem = %+v", got)
+	}
+
+	if code, _ := rec.Outcome(); code != codes.ResourceExhausted {
+		t.Errorf("record says %s", code)
+	}
+
+	if got := res.Header.Get("Retry-After"); got != "3600" && got != "3599" {
+		t.Errorf("Retry-After: %s", got)
+	}
+}
+
+func TestWhoSharesABucket(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name          string
+		key           policy.Key
+		first, second *reqinfo.Record
+		want          bool
+	}{
+		{"same_principal_from_elsewhere", policy.KeyPrincipal, as("i", "ada"), func() *reqinfo.Record {
+			rec := as("i", "ada")
+			rec.Client = netip.MustParseAddr("198.51.100.9")
+
+			return rec
+		}(), true},
+		{"other_subject", policy.KeyPrincipal, as("i", "ada"), as("i", "bob"), false},
+		{"same_subject_of_other_issuer", policy.KeyPrincipal, as("i", "ada"), as("j", "ada"), false},
+		{"issuer_and_subject_cut_differently", policy.KeyPrincipal, as("i", "jada"), as("ij", "ada"), false},
+		{"anonymous_by_address", policy.KeyPrincipal, from("192.0.2.1"), from("192.0.2.1"), true},
+		{"anonymous_from_elsewhere", policy.KeyPrincipal, from("192.0.2.1"), from("192.0.2.2"), false},
+		{"anonymous_and_known_at_same_address", policy.KeyPrincipal, from("192.0.2.1"), as("i", "ada"), false},
+		{"address_whoever_calls", policy.KeyClientAddress, as("i", "ada"), as("i", "bob"), true},
+		{"mapped_address", policy.KeyClientAddress, from("192.0.2.1"), from("::ffff:192.0.2.1"), true},
+		{"same_ipv6_network", policy.KeyClientAddress, from("2001:db8::1"), from("2001:db8::ffff:1"), true},
+		{"other_ipv6_network", policy.KeyClientAddress, from("2001:db8::1"), from("2001:db8:0:1::1"), false},
+		{"zone", policy.KeyClientAddress, from("fe80::1%eth0"), from("fe80::1%eth1"), true},
+		{"no_address", policy.KeyClientAddress, &reqinfo.Record{}, &reqinfo.Record{}, true},
+		{"global", policy.KeyGlobal, as("i", "ada"), from("2001:db8::1"), true},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			h := limit.New(0).Route("rpc", []policy.RateLimit{perHour(tt.key, 1)})(noContent())
+			wantStatus(t, "first", ask(t, h, tt.first), http.StatusNoContent)
+
+			want := http.StatusNoContent
+			if tt.want {
+				want = http.StatusTooManyRequests
+			}
+
+			wantStatus(t, "second", ask(t, h, tt.second), want)
+		})
+	}
+}
+
+func TestLimitsAreSeparate(t *testing.T) {
+	t.Parallel()
+
+	l := limit.New(0)
+	one := []policy.RateLimit{perHour(policy.KeyGlobal, 1)}
+	a, b := l.Route("a", one)(noContent()), l.Route("b", one)(noContent())
+	both := l.Route("c", []policy.RateLimit{perHour(policy.KeyGlobal, 1), perHour(policy.KeyGlobal, 1)})(noContent())
+
+	wantStatus(t, "route a", ask(t, a, from("192.0.2.1")), http.StatusNoContent)
+	wantStatus(t, "route b", ask(t, b, from("192.0.2.1")), http.StatusNoContent)
+	wantStatus(t, "two alike on a route", ask(t, both, from("192.0.2.1")), http.StatusNoContent)
+	wantStatus(t, "route a again", ask(t, a, from("192.0.2.1")), http.StatusTooManyRequests)
+}
+
+func TestRefusedRequestCostsNoLimitAnything(t *testing.T) {
+	t.Parallel()
+
+	h := limit.New(0).Route("rpc", []policy.RateLimit{
+		perHour(policy.KeyGlobal, 3), perHour(policy.KeyPrincipal, 1), perHour(policy.KeyClientAddress, 3),
+	})(noContent())
+
+	wantStatus(t, "ada", ask(t, h, as("i", "ada")), http.StatusNoContent)
+
+	for range 10 {
+		wantStatus(t, "ada again", ask(t, h, as("i", "ada")), http.StatusTooManyRequests)
+	}
+
+	wantStatus(t, "bob", ask(t, h, as("i", "bob")), http.StatusNoContent)
+	wantStatus(t, "eve", ask(t, h, as("i", "eve")), http.StatusNoContent)
+	wantStatus(t, "one_too_many", ask(t, h, as("i", "joe")), http.StatusTooManyRequests)
+}
+
+func TestPerClient(t *testing.T) {
+	t.Parallel()
+
+	h := limit.New(0).PerClient(limit.Rate{Requests: 1, Per: time.Hour})(noContent())
+
+	res := ask(t, h, from("192.0.2.1"))
+	wantStatus(t, "first", res, http.StatusNoContent)
+
+	if fields := limitFields(res.Header); len(fields) != 0 {
+		t.Errorf("fields on an allowed request hide those of the route: %v", fields)
+	}
+
+	res = ask(t, h, as("i", "ada"))
+	wantStatus(t, "second", res, http.StatusTooManyRequests)
+
+	if got := res.Header.Get("RateLimit-Policy"); got != `"client";q=1;w=3600` {
+		t.Errorf("RateLimit-Policy: %s", got)
+	}
+
+	wantStatus(t, "other client", ask(t, h, from("192.0.2.2")), http.StatusNoContent)
+}
+
+func TestNoLimitAddsNoLayer(t *testing.T) {
+	t.Parallel()
+
+	next := &struct{ http.Handler }{}
+
+	if got := limit.New(0).Route("rpc", nil)(next); got != next {
+		t.Error("Route without limits adds a layer")
+	}
+
+	if got := limit.New(0).PerClient(limit.Rate{})(next); got != next {
+		t.Error("PerClient without a rate adds a layer")
+	}
+}
+
+func BenchmarkRoute(b *testing.B) {
+	h := limit.New(0).Route("/user.v1.UserService/GetUser", []policy.RateLimit{
+		{Requests: 1 << 30, Per: time.Second, Burst: 1 << 30, Key: policy.KeyPrincipal},
+		{Requests: 1 << 30, Per: time.Second, Burst: 1 << 30, Key: policy.KeyGlobal},
+	})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	r := httptest.NewRequestWithContext(reqinfo.NewContext(b.Context(), as("i", "ada")), http.MethodGet, "/", nil)
+	w := httptest.NewRecorder()
+
+	b.ReportAllocs()
+
+	for b.Loop() {
+		h.ServeHTTP(w, r)
+	}
+}

@@ -1,0 +1,274 @@
+package limit_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/bff/internal/limit"
+)
+
+func key(name string) limit.Key { return limit.Key{Limit: "test", Subject: name} }
+
+func TestAllowSequence(t *testing.T) {
+	t.Parallel()
+
+	type step struct {
+		at   time.Duration
+		want limit.Decision
+	}
+
+	const ms = time.Millisecond
+
+	tests := []struct {
+		name  string
+		rate  limit.Rate
+		steps []step
+	}{
+		{"burst_then_steady", limit.Rate{Requests: 10, Per: time.Second, Burst: 2}, []step{
+			{0, limit.Decision{Allowed: true, Limit: 2, Remaining: 1, ResetAfter: 100 * ms}},
+			{0, limit.Decision{Allowed: true, Limit: 2, Remaining: 0, ResetAfter: 200 * ms}},
+			{0, limit.Decision{Allowed: false, Limit: 2, Remaining: 0, ResetAfter: 200 * ms, RetryAfter: 100 * ms}},
+			{99 * ms, limit.Decision{Allowed: false, Limit: 2, Remaining: 0, ResetAfter: 101 * ms, RetryAfter: ms}},
+			{100 * ms, limit.Decision{Allowed: true, Limit: 2, Remaining: 0, ResetAfter: 200 * ms}},
+			{200 * ms, limit.Decision{Allowed: true, Limit: 2, Remaining: 0, ResetAfter: 200 * ms}},
+			{400 * ms, limit.Decision{Allowed: true, Limit: 2, Remaining: 1, ResetAfter: 100 * ms}},
+		}},
+		{"refused_requests_cost_nothing", limit.Rate{Requests: 1, Per: time.Second}, []step{
+			{0, limit.Decision{Allowed: true, Limit: 1, ResetAfter: time.Second}},
+			{500 * ms, limit.Decision{Limit: 1, ResetAfter: 500 * ms, RetryAfter: 500 * ms}},
+			{900 * ms, limit.Decision{Limit: 1, ResetAfter: 100 * ms, RetryAfter: 100 * ms}},
+			{time.Second, limit.Decision{Allowed: true, Limit: 1, ResetAfter: time.Second}},
+		}},
+		{"burst_defaults_to_requests", limit.Rate{Requests: 3, Per: 3 * time.Second}, []step{
+			{0, limit.Decision{Allowed: true, Limit: 3, Remaining: 2, ResetAfter: time.Second}},
+		}},
+		{"largest_burst_does_not_overflow", limit.Rate{Requests: 1, Per: 31 * 24 * time.Hour, Burst: 1<<31 - 1}, []step{
+			{0, limit.Decision{Allowed: true, Limit: 1<<31 - 1, Remaining: 859, ResetAfter: 31 * 24 * time.Hour}},
+		}},
+		{"clock_set_back_costs_one_burst_at_most", limit.Rate{Requests: 10, Per: time.Second, Burst: 2}, []step{
+			{time.Hour, limit.Decision{Allowed: true, Limit: 2, Remaining: 1, ResetAfter: 100 * ms}},
+			{0, limit.Decision{Limit: 2, ResetAfter: 200 * ms, RetryAfter: 100 * ms}},
+			{-time.Hour, limit.Decision{Limit: 2, ResetAfter: 200 * ms, RetryAfter: 100 * ms}},
+		}},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			l := limit.New(0)
+			start := time.Now().Add(time.Second)
+
+			for i, s := range tt.steps {
+				if diff := cmp.Diff(s.want, l.Allow(key("a"), tt.rate, start.Add(s.at))); diff != "" {
+					t.Errorf("step %d: %s", i, diff)
+				}
+			}
+		})
+	}
+}
+
+// Over any time T no more than burst + rate*T requests are allowed; and whoever asks often is hardly kept below the rate.
+func TestNeverMoreThanBurstAndRate(t *testing.T) {
+	t.Parallel()
+
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // A test that can be repeated.
+		rate := limit.Rate{
+			Requests: 1 + random.Int64N(2000),
+			Per:      time.Duration(1 + random.Int64N(int64(time.Minute))),
+			Burst:    1 + random.Int64N(50),
+		}
+		interval := rate.Per/time.Duration(rate.Requests) + 1
+		pause := interval/8 + 1 // At most, between two requests.
+		l, now, allowed, begin := limit.New(100), time.Now(), int64(0), time.Time{}
+
+		for range 5000 {
+			if l.Allow(key("a"), rate, now).Allowed {
+				if allowed++; allowed == 1 {
+					begin = now
+				}
+
+				span := now.Sub(begin)
+				if most := float64(rate.Burst) + span.Seconds()*float64(rate.Requests)/rate.Per.Seconds(); float64(allowed) > most+1e-6 {
+					t.Fatalf("seed %d, %+v: %d allowed in %s, at most %f", seed, rate, allowed, span, most)
+				}
+			}
+
+			now = now.Add(time.Duration(random.Int64N(int64(pause))))
+		}
+
+		if least := int64(now.Sub(begin) / (interval + pause)); allowed < least {
+			t.Errorf("seed %d, %+v: only %d allowed, want %d", seed, rate, allowed, least)
+		}
+	}
+}
+
+func TestFloodOfNewKeysLeavesABusyKeyLimited(t *testing.T) {
+	t.Parallel()
+
+	rate := limit.Rate{Requests: 1, Per: time.Second, Burst: 5}
+
+	for _, maxKeys := range []int{2, 16, 17, 1000, 4096} {
+		t.Run(strconv.Itoa(maxKeys), func(t *testing.T) {
+			t.Parallel()
+
+			l, now := limit.New(maxKeys), time.Now()
+			for l.Allow(key("busy"), rate, now).Allowed {
+			}
+
+			for i := range 10 * maxKeys {
+				if !l.Allow(key(strconv.Itoa(i)), rate, now).Allowed {
+					t.Fatalf("key %d was refused its first request", i)
+				}
+
+				if got := l.Len(); got > maxKeys {
+					t.Fatalf("%d keys, at most %d", got, maxKeys)
+				}
+			}
+
+			if l.Allow(key("busy"), rate, now).Allowed {
+				t.Error("the flood has reset the bucket of the busy key")
+			}
+		})
+	}
+}
+
+func TestFullBucketsGiveWayFirst(t *testing.T) {
+	t.Parallel()
+
+	const maxKeys = 1 << 12
+
+	rate := limit.Rate{Requests: 1, Per: time.Second}
+	l, now := limit.New(maxKeys), time.Now()
+
+	for i := range maxKeys {
+		l.Allow(key("old"+strconv.Itoa(i)), rate, now)
+	}
+
+	now = now.Add(time.Minute) // All of them are full again.
+
+	const live = maxKeys / 4
+
+	for i := range live {
+		l.Allow(key("new"+strconv.Itoa(i)), rate, now)
+	}
+
+	forgotten := 0
+
+	for i := range live {
+		if l.Allow(key("new"+strconv.Itoa(i)), rate, now).Allowed {
+			forgotten++
+		}
+	}
+
+	if forgotten > live/100 {
+		t.Errorf("%d of %d live keys were forgotten while 3 of 4 places were free to take", forgotten, live)
+	}
+}
+
+func TestMillionKeysFitIn64MB(t *testing.T) { //nolint:paralleltest // It measures the heap.
+	const (
+		million = 1_000_000
+		most    = 64 << 20
+	)
+
+	heap := func() uint64 {
+		var stats runtime.MemStats
+
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+
+		return stats.HeapAlloc
+	}
+
+	before := heap()
+	l, now := limit.New(million), time.Now()
+
+	for i := range million {
+		l.Allow(key(strconv.Itoa(i)), limit.Rate{Requests: 1, Per: time.Hour}, now)
+	}
+
+	if took := heap() - before; took > most {
+		t.Errorf("%d bytes", took)
+	}
+
+	if l.Len() < million*85/100 {
+		t.Errorf("only %d places of a million are taken", l.Len())
+	}
+
+	runtime.KeepAlive(l)
+}
+
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+
+	const workers, each, keys, burst = 8, 2000, 20, 100
+
+	rate := limit.Rate{Requests: 1, Per: 24 * time.Hour, Burst: burst}
+	l, now := limit.New(1000), time.Now()
+
+	var (
+		wg      sync.WaitGroup
+		allowed atomic.Int64
+	)
+
+	for range workers {
+		wg.Go(func() {
+			for i := range each {
+				if l.Allow(key(strconv.Itoa(i%keys)), rate, now).Allowed {
+					allowed.Add(1)
+				}
+			}
+		})
+	}
+
+	wg.Wait()
+
+	if got := allowed.Load(); got != keys*burst {
+		t.Errorf("%d allowed, want %d", got, keys*burst)
+	}
+}
+
+func BenchmarkAllow(b *testing.B) {
+	for _, keys := range []int{1, 100_000} {
+		names := make([]limit.Key, keys)
+		for i := range names {
+			names[i] = limit.Key{Limit: "/user.v1.UserService/GetUser#0", Issuer: "https://issuer.example", Subject: strconv.Itoa(i)}
+		}
+
+		rate := limit.Rate{Requests: 50, Per: time.Second, Burst: 100}
+
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			l, now, i := limit.New(1_000_000), time.Now(), 0
+
+			b.ReportAllocs()
+
+			for b.Loop() {
+				now = now.Add(time.Microsecond)
+				l.Allow(names[i%keys], rate, now)
+				i++
+			}
+		})
+	}
+
+	b.Run("parallel", func(b *testing.B) {
+		l, now := limit.New(0), time.Now()
+
+		b.ReportAllocs()
+		b.RunParallel(func(pb *testing.PB) {
+			k := key(strconv.FormatUint(rand.Uint64(), 10)) //nolint:gosec // Not a secret.
+			for pb.Next() {
+				l.Allow(k, limit.Rate{Requests: 50, Per: time.Second}, now)
+			}
+		})
+	})
+}

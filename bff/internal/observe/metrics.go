@@ -1,0 +1,109 @@
+package observe
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// Metrics counts requests and calls. Its labels come from bounded sets alone: route templates, HTTP methods that have a meaning
+// here, RPCs, codes and backends. It is safe for concurrent use.
+type Metrics struct {
+	registry     *prometheus.Registry
+	inFlight     prometheus.Gauge
+	requests     *prometheus.CounterVec
+	latency      *prometheus.HistogramVec
+	calls        *prometheus.CounterVec
+	callLatency  *prometheus.HistogramVec
+	breakerState *prometheus.GaugeVec
+}
+
+// NewMetrics returns metrics with a registry of their own, together with those of the Go runtime and the process.
+func NewMetrics() *Metrics {
+	buckets := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
+
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "portico_http_requests_in_flight", Help: "Requests that are being answered.",
+		}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_http_requests_total", Help: "Answered requests by method, route template and HTTP status.",
+		}, []string{"method", "route", "status"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "portico_http_request_duration_seconds", Help: "Time from a request's arrival to the end of its answer.",
+			Buckets: buckets,
+		}, []string{"method", "route"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_upstream_calls_total", Help: "Calls to backends by upstream, RPC and gRPC code.",
+		}, []string{"upstream", "rpc", "code"}),
+		callLatency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "portico_upstream_call_duration_seconds", Help: "Time of a call to a backend.", Buckets: buckets,
+		}, []string{"upstream", "rpc"}),
+		breakerState: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "portico_upstream_breaker_state", Help: "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
+		}, []string{"upstream"}),
+	}
+
+	m.registry.MustRegister(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	return m
+}
+
+// Handler serves the metrics in the Prometheus text format.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// RequestStarted counts a request that is being answered, until the returned function is called.
+func (m *Metrics) RequestStarted() (ended func()) {
+	m.inFlight.Inc()
+
+	return m.inFlight.Dec
+}
+
+// ObserveRequest counts an answered request. An empty template stands for a request that matched no route.
+func (m *Metrics) ObserveRequest(method, template string, status int, took time.Duration) {
+	method, template = methodLabel(method), routeLabel(template)
+	m.requests.WithLabelValues(method, template, strconv.Itoa(status)).Inc()
+	m.latency.WithLabelValues(method, template).Observe(took.Seconds())
+}
+
+// ObserveCall counts a call to a backend.
+func (m *Metrics) ObserveCall(upstream, rpc string, code codes.Code, took time.Duration) {
+	m.calls.WithLabelValues(upstream, rpc, problem.CodeName(code)).Inc()
+	m.callLatency.WithLabelValues(upstream, rpc).Observe(took.Seconds())
+}
+
+// ObserveBreaker notes the state of a breaker.
+func (m *Metrics) ObserveBreaker(upstream string, state breaker.State) {
+	m.breakerState.WithLabelValues(upstream).Set(float64(state))
+}
+
+func routeLabel(template string) string {
+	if template == "" {
+		return "none"
+	}
+
+	return template
+}
+
+// methodLabel keeps clients from making labels by inventing methods.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
+		http.MethodOptions:
+		return method
+	default:
+		return "other"
+	}
+}

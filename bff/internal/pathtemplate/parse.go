@@ -1,0 +1,219 @@
+package pathtemplate
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// SyntaxError says what is wrong with a template, and where.
+type SyntaxError struct {
+	Template string
+	// Offset is in bytes, from 0.
+	Offset  int
+	Message string
+}
+
+// Error implements error.
+func (e *SyntaxError) Error() string {
+	return fmt.Sprintf("path template %q: at offset %d: %s", e.Template, e.Offset, e.Message)
+}
+
+// Parse reads a template by the grammar in google/api/http.proto:
+//
+//	Template = "/" Segments [ Verb ] ;
+//	Segments = Segment { "/" Segment } ;
+//	Segment  = "*" | "**" | LITERAL | Variable ;
+//	Variable = "{" FieldPath [ "=" Segments ] "}" ;
+//	FieldPath = IDENT { "." IDENT } ;
+//	Verb     = ":" LITERAL ;
+//
+// As for grpc-gateway, "/" alone is a template, a verb after a variable may contain colons, and one "**" may stand anywhere.
+// Otherwise than there, literals hold only characters that stand for themselves in every spelling of a path: "%41" and "a*b" would
+// not match what they seem to say. Empty segments, empty verbs and a variable given twice are refused. The error is a *SyntaxError.
+func Parse(template string) (Template, error) {
+	p := parser{out: Template{text: template}}
+	if fault := p.template(); fault != nil {
+		return Template{}, fault
+	}
+
+	if !p.out.deep {
+		p.out.gap = len(p.out.segments)
+	}
+
+	return p.out, nil
+}
+
+type parser struct {
+	out Template
+	// pos is the offset of what has not been read.
+	pos int
+}
+
+func (p *parser) fault(offset int, format string, args ...any) *SyntaxError {
+	return &SyntaxError{Template: p.out.text, Offset: offset, Message: fmt.Sprintf(format, args...)}
+}
+
+func (p *parser) template() *SyntaxError {
+	text := p.out.text
+	if !strings.HasPrefix(text, "/") {
+		return p.fault(0, "no leading slash")
+	}
+
+	if text == "/" {
+		// Split on slashes, the path "/" is one empty segment.
+		p.out.segments = []segment{{}}
+
+		return nil
+	}
+
+	for p.pos < len(text) {
+		p.pos++ // The slash.
+
+		read := p.segment
+		if strings.HasPrefix(text[p.pos:], "{") {
+			read = p.variable
+		}
+
+		if fault := read(); fault != nil {
+			return fault
+		}
+	}
+
+	return nil
+}
+
+// segment reads one without variable and, if it is the last, the verb.
+func (p *parser) segment() *SyntaxError {
+	start := p.pos
+	part, _, more := strings.Cut(p.out.text[start:], "/")
+	p.pos += len(part)
+
+	colon := strings.LastIndexByte(part, ':')
+	if more || colon < 0 {
+		return p.add(part, start)
+	}
+
+	if fault := p.add(part[:colon], start); fault != nil {
+		return fault
+	}
+
+	return p.setVerb(start + colon)
+}
+
+// variable reads "{name=segments}" and, if it is the last, the verb.
+func (p *parser) variable() *SyntaxError {
+	start := p.pos + 1
+	body, after, closed := strings.Cut(p.out.text[start:], "}")
+
+	if !closed {
+		return p.fault(p.pos, "variable without closing brace")
+	}
+
+	p.pos = start + len(body) + 1
+
+	name, pattern, explicit := strings.Cut(body, "=")
+	if fault := p.addVariable(name, start); fault != nil {
+		return fault
+	}
+
+	if !explicit {
+		pattern = "*"
+	}
+
+	offset := start + len(name) + 1
+	for part := range strings.SplitSeq(pattern, "/") {
+		if fault := p.add(part, offset); fault != nil {
+			return fault
+		}
+
+		offset += len(part) + 1
+	}
+
+	switch {
+	case after == "" || after[0] == '/':
+		return nil
+	case after[0] == ':':
+		return p.setVerb(p.pos)
+	default:
+		return p.fault(p.pos, "a variable must be followed by a slash, a verb or nothing")
+	}
+}
+
+// add appends a wildcard or a literal.
+func (p *parser) add(part string, offset int) *SyntaxError {
+	switch part {
+	case "":
+		return p.fault(offset, "empty segment")
+	case ".", "..":
+		return p.fault(offset, "dot segments are removed from paths (RFC 3986, section 5.2.4)")
+	case "*":
+		p.out.segments = append(p.out.segments, segment{wild: true})
+	case "**":
+		if p.out.deep {
+			return p.fault(offset, `a second "**"`)
+		}
+
+		p.out.deep, p.out.gap = true, len(p.out.segments)
+	default:
+		if fault := p.literal(part, offset); fault != nil {
+			return fault
+		}
+
+		p.out.segments = append(p.out.segments, segment{text: part})
+	}
+
+	return nil
+}
+
+// setVerb takes all after the colon for the verb.
+func (p *parser) setVerb(colon int) *SyntaxError {
+	p.pos = len(p.out.text)
+	p.out.verb = p.out.text[colon+1:]
+
+	if p.out.verb == "" {
+		return p.fault(p.pos, "empty verb")
+	}
+
+	return p.literal(p.out.verb, colon+1)
+}
+
+// literal refuses all but the characters that net/url leaves as they are in a path, and among those the ones that it also takes
+// escaped without remembering it ("!", "'", "(", ")" and "*").
+func (p *parser) literal(text string, offset int) *SyntaxError {
+	for i, r := range text {
+		if !isLetter(r) && !isDigit(r) && !strings.ContainsRune("-._~$&+,;=:@", r) {
+			return p.fault(offset+i, "%q must not stand in a literal", r)
+		}
+	}
+
+	return nil
+}
+
+func (p *parser) addVariable(name string, offset int) *SyntaxError {
+	if slices.Contains(p.out.variables, name) {
+		return p.fault(offset, "variable %q for the second time", name)
+	}
+
+	p.out.variables = append(p.out.variables, name)
+
+	for part := range strings.SplitSeq(name, ".") {
+		if part == "" {
+			return p.fault(offset, "empty field name")
+		}
+
+		for i, r := range part {
+			if !isLetter(r) && r != '_' && (i == 0 || !isDigit(r)) {
+				return p.fault(offset+i, "%q must not stand there in a field name", r)
+			}
+		}
+
+		offset += len(part) + 1
+	}
+
+	return nil
+}
+
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+
+func isDigit(r rune) bool { return '0' <= r && r <= '9' }

@@ -1,0 +1,131 @@
+package pathtemplate
+
+import (
+	"cmp"
+	"strings"
+)
+
+// Relation says how the paths that a template matches relate to those of another.
+type Relation int
+
+// The relations of template a to template b.
+const (
+	// Disjoint: no path matches both.
+	Disjoint Relation = iota
+	// Equal: the same paths match both, whatever the variables are called.
+	Equal
+	// ASubset: each path that matches a matches b, but not the other way round.
+	ASubset
+	// BSubset: each path that matches b matches a, but not the other way round.
+	BSubset
+	// Overlap: some paths match both, others only a, others only b. Neither is more specific.
+	Overlap
+)
+
+// String names the relation in a sentence about a and b.
+func (r Relation) String() string {
+	switch r {
+	case Disjoint:
+		return "disjoint"
+	case Equal:
+		return "equal"
+	case ASubset:
+		return "first in second"
+	case BSubset:
+		return "second in first"
+	case Overlap:
+		return "overlap"
+	default:
+		return "unknown"
+	}
+}
+
+// Relate compares the sets of paths that two templates match. A template without a verb takes a colon for plain text, as the mux
+// does, so "/v1/orders/{id}:cancel" is a subset of "/v1/orders/{id}".
+//
+// Among paths of one length a template demands something of each segment on its own, so the templates are compared segment by
+// segment, for every length up to one at which the two "**" have a segment in common. More of those change nothing.
+func Relate(a, b Template) Relation {
+	var both, onlyA, onlyB bool
+
+	for length := 1; length <= len(a.segments)+len(b.segments)+1; length++ {
+		inA, inB := a.fits(length), b.fits(length)
+		if !inA || !inB {
+			onlyA, onlyB = onlyA || inA, onlyB || inB
+
+			continue
+		}
+
+		meet, aInB, bInA := relateAt(a, b, length)
+		both, onlyA, onlyB = both || meet, onlyA || !aInB, onlyB || !bInA
+	}
+
+	return relation(both, onlyA, onlyB)
+}
+
+// relation names what paths there are: that match both templates, only the one, only the other.
+func relation(both, onlyA, onlyB bool) Relation {
+	switch {
+	case !both:
+		return Disjoint
+	case onlyA && onlyB:
+		return Overlap
+	case onlyA:
+		return BSubset
+	case onlyB:
+		return ASubset
+	default:
+		return Equal
+	}
+}
+
+// relateAt compares paths of one length: does any match both templates, and are all of one's the other's, too?
+func relateAt(a, b Template, length int) (meet, aInB, bInA bool) {
+	meet, aInB, bInA = true, true, true
+
+	for i := range length {
+		x, y := a.at(i, length), b.at(i, length)
+		xInY, yInX := y.covers(x), x.covers(y)
+		meet, aInB, bInA = meet && (xInY || yInX), aInB && xInY, bInA && yInX
+	}
+
+	return meet, aInB, bInA
+}
+
+// Compare orders templates so that one that matches a subset of another's paths comes before it, and is 0 only for the same text.
+// What counts is, in this order: no "**", more segments, literals before "*" from left to right, a verb (the longer one), the text.
+func Compare(a, b Template) int {
+	return cmp.Or(
+		compareBool(!a.deep, !b.deep),
+		// "/**" matches no path shorter than "/**/*" does: every path has a segment.
+		cmp.Compare(max(len(b.segments), 1), max(len(a.segments), 1)),
+		compareKinds(a.segments, b.segments),
+		cmp.Compare(len(b.verb), len(a.verb)),
+		strings.Compare(a.text, b.text),
+	)
+}
+
+func compareKinds(a, b []segment) int {
+	for i := range min(len(a), len(b)) {
+		if c := compareBool(!a[i].wild, !b[i].wild); c != 0 {
+			return c
+		}
+	}
+
+	// Of different lengths are only "/**" and one with a single segment; the former is like "/**/*".
+	return compareBool(literalFirst(a), literalFirst(b))
+}
+
+func literalFirst(segments []segment) bool { return len(segments) > 0 && !segments[0].wild }
+
+// compareBool puts true first.
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	default:
+		return 1
+	}
+}

@@ -1,0 +1,86 @@
+// Package pathtemplate understands the path templates of google.api.http, "/v1/users/{user_id}:lock": it parses them, says which
+// paths they match and how the paths of two of them relate.
+//
+// It reads templates exactly as grpc-gateway's ServeMux does, so that what is decided here holds there, but refuses some that the
+// mux takes and understands otherwise than their author. It does not route requests and does not extract the values of variables.
+package pathtemplate
+
+import (
+	"slices"
+	"strings"
+)
+
+// Template is a parsed path template. The zero value matches nothing.
+type Template struct {
+	text      string
+	variables []string
+	// segments are all but "**", with those inside of variables.
+	segments []segment
+	// deep tells that there is a "**"; it stands before segments[gap].
+	deep bool
+	gap  int
+	verb string
+}
+
+// String returns the template as it was written.
+func (t Template) String() string { return t.text }
+
+// Variables returns the field paths of the variables, in order.
+func (t Template) Variables() []string { return slices.Clone(t.variables) }
+
+// Verb returns what follows the last segment's colon, "cancel" in "/v1/orders/{order_id}:cancel". Empty: the template has none.
+func (t Template) Verb() string { return t.verb }
+
+// Match tells whether a ServeMux with UnescapingModeAllExceptReserved would call the handler of this template for a path as it
+// stands in the request line, still escaped. Segments are separated by "/", never by "%2F"; a variable may be empty; and "**" may
+// stand for no segment at all. A path that the mux refuses because of a malformed escape is not matched.
+func (t Template) Match(escapedPath string) bool {
+	rest, absolute := strings.CutPrefix(escapedPath, "/")
+	length := strings.Count(escapedPath, "/")
+
+	if !absolute || !t.fits(length) {
+		return false
+	}
+
+	for i := range length {
+		var part string
+
+		part, rest, _ = strings.Cut(rest, "/")
+		if !t.at(i, length).holds(part) {
+			return false
+		}
+	}
+
+	return true
+}
+
+// fits tells whether the template matches any path of so many segments.
+func (t Template) fits(length int) bool {
+	if t.deep {
+		return length >= len(t.segments)
+	}
+
+	return length == len(t.segments)
+}
+
+// at is what the template demands of the i-th segment of a path of so many: since there is at most one "**", each segment of the
+// path falls to one of the template or to the "**". The length must fit.
+func (t Template) at(i, length int) segment {
+	demand := segment{wild: true}
+
+	skipped := length - len(t.segments)
+
+	switch {
+	case i < t.gap:
+		demand = t.segments[i]
+	case i >= t.gap+skipped:
+		demand = t.segments[i-skipped]
+	}
+
+	// The mux takes the verb off the path's last segment, whatever it falls to: "/v1/**:list" matches "/v1:list".
+	if i == length-1 && t.verb != "" {
+		demand.text += ":" + t.verb
+	}
+
+	return demand
+}

@@ -1,0 +1,187 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// ErrNoAccess tells that neither a method nor its service says who may call it.
+var ErrNoAccess = errors.New("no portico.v1 access policy on the method or its service")
+
+// Defaults hold where neither a method nor its service says anything.
+type Defaults struct {
+	Timeout time.Duration
+	MaxBody int64
+	// Policy is for protos that were written without portico.v1 options; theirs replace its fields. Nil: there is none.
+	Policy *porticov1.MethodPolicy
+}
+
+// Compile makes the policy of a method that is reached by a path with these variables. The error names every fault at once.
+func Compile(method protoreflect.MethodDescriptor, variables []string, defaults Defaults) (Policy, error) {
+	c := compiler{variables: variables}
+	p := c.compile(merged(method, defaults.Policy), defaults)
+
+	if err := errors.Join(c.faults...); err != nil {
+		return Policy{}, fmt.Errorf("policy of %s: %w", method.FullName(), err)
+	}
+
+	return p, nil
+}
+
+// Service returns the options of a service; the zero message if it has none.
+func Service(service protoreflect.ServiceDescriptor) *porticov1.ServicePolicy {
+	if options, ok := proto.GetExtension(service.Options(), porticov1.E_Service).(*porticov1.ServicePolicy); ok && options != nil {
+		return options
+	}
+
+	return &porticov1.ServicePolicy{}
+}
+
+// merged is the method's policy with the service's defaults for the fields that it leaves out, and the general ones for those that
+// both leave out.
+func merged(method protoreflect.MethodDescriptor, general *porticov1.MethodPolicy) *porticov1.MethodPolicy {
+	out := &porticov1.MethodPolicy{}
+	override(out, general)
+
+	if service, ok := method.Parent().(protoreflect.ServiceDescriptor); ok {
+		override(out, Service(service).GetDefaults())
+	}
+
+	if own, ok := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy); ok {
+		override(out, own)
+	}
+
+	return out
+}
+
+// override replaces each field that src sets, as a whole.
+func override(dst, src *porticov1.MethodPolicy) {
+	if src == nil {
+		return
+	}
+
+	src.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		dst.ProtoReflect().Set(field, value)
+
+		return true
+	})
+}
+
+type compiler struct {
+	variables []string
+	faults    []error
+}
+
+func (c *compiler) fault(format string, args ...any) {
+	c.faults = append(c.faults, fmt.Errorf(format, args...))
+}
+
+func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy {
+	p := Policy{Timeout: defaults.Timeout, MaxBody: defaults.MaxBody}
+
+	if in.GetAccess() == nil {
+		c.faults = append(c.faults, ErrNoAccess)
+	} else {
+		p.Access = c.access(in.GetAccess())
+	}
+
+	for i, l := range in.GetRateLimits() {
+		p.RateLimits = append(p.RateLimits, c.rateLimit(fmt.Sprintf("rate_limits[%d]", i), l))
+	}
+
+	if in.GetTimeout() != nil {
+		p.Timeout = c.duration("timeout", in.GetTimeout())
+	}
+
+	if in.MaxBodyBytes != nil {
+		p.MaxBody = in.GetMaxBodyBytes()
+		if p.MaxBody < 0 {
+			c.fault("max_body_bytes: %d is negative", p.MaxBody)
+		}
+	}
+
+	return p
+}
+
+func (c *compiler) access(in *porticov1.Access) Access {
+	a := Access{Public: in.GetPublic(), AnyOf: in.GetScopes().GetAnyOf(), AllOf: in.GetScopes().GetAllOf()}
+
+	if in.GetScopes() != nil && len(a.AnyOf)+len(a.AllOf) == 0 {
+		c.fault("access.scopes: names no scope")
+	}
+
+	if slices.Contains(a.AnyOf, "") || slices.Contains(a.AllOf, "") {
+		c.fault("access.scopes: names an empty scope")
+	}
+
+	if owner := in.GetOwner(); owner != nil {
+		a.Owner = &Owner{Variable: owner.GetVariable(), UnlessScope: owner.GetUnlessScope()}
+		if !slices.Contains(c.variables, owner.GetVariable()) {
+			c.fault("access.owner: the path has no variable %q (it has %q)", owner.GetVariable(), c.variables)
+		}
+	}
+
+	restricted := in.GetAuthenticated() || in.GetScopes() != nil || in.GetOwner() != nil
+	switch {
+	case a.Public && restricted:
+		c.fault("access: public stands alone, but other conditions are set")
+	case !a.Public && !restricted:
+		c.fault("access: says nothing; set public, authenticated, scopes or owner")
+	}
+
+	return a
+}
+
+func (c *compiler) rateLimit(where string, in *porticov1.RateLimit) RateLimit {
+	l := RateLimit{Requests: in.GetRequests(), Per: time.Second, Burst: in.GetBurst()}
+
+	if in.GetPer() != nil {
+		l.Per = c.duration(where+".per", in.GetPer())
+	}
+
+	if l.Burst == 0 {
+		l.Burst = l.Requests
+	}
+
+	if l.Requests < 1 || l.Requests > math.MaxInt32 {
+		c.fault("%s.requests: %d is not between 1 and %d", where, l.Requests, math.MaxInt32)
+	}
+
+	if l.Burst < 1 || l.Burst > math.MaxInt32 {
+		c.fault("%s.burst: %d is not between 1 and %d", where, l.Burst, math.MaxInt32)
+	}
+
+	switch in.GetKey() {
+	case porticov1.RateLimitKey_RATE_LIMIT_KEY_UNSPECIFIED, porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL:
+		l.Key = KeyPrincipal
+	case porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS:
+		l.Key = KeyClientAddress
+	case porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
+		l.Key = KeyGlobal
+	default:
+		c.fault("%s.key: %d is unknown to this gateway", where, in.GetKey())
+	}
+
+	return l
+}
+
+// maxDuration keeps arithmetic on durations far from overflow. Nobody limits anything per more than a month.
+const maxDuration = 31 * 24 * time.Hour
+
+func (c *compiler) duration(where string, in *durationpb.Duration) time.Duration {
+	d := in.AsDuration()
+	if !in.IsValid() || d <= 0 || d > maxDuration {
+		c.fault("%s: %s is not between 1ns and %s", where, d, maxDuration)
+	}
+
+	return d
+}

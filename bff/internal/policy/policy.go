@@ -1,0 +1,120 @@
+// Package policy reads the portico.v1 options of a method and compiles them into plain values, once, at start-up. It refuses what
+// makes no sense and says where it stands.
+//
+// It enforces nothing: auth, limit and gateway do.
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Policy is what holds for one route.
+type Policy struct {
+	Access     Access
+	RateLimits []RateLimit
+	// Timeout is the time from the arrival of a request to the end of its answer.
+	Timeout time.Duration
+	// MaxBody is the largest request body in bytes.
+	MaxBody int64
+}
+
+// Access says who may call. Everything in it must hold.
+type Access struct {
+	// Public lets everyone in; nothing else is set then.
+	Public bool
+	// AnyOf are scopes of which the caller needs one. Empty: no condition.
+	AnyOf []string
+	// AllOf are scopes of which the caller needs each.
+	AllOf []string
+	// Owner ties a path variable to the caller. Nil: no condition.
+	Owner *Owner
+}
+
+// Owner demands that a path variable equals the caller's subject.
+type Owner struct {
+	Variable string
+	// UnlessScope lifts the condition for callers that have it. Empty: for nobody.
+	UnlessScope string
+}
+
+// RateLimit is a token bucket.
+type RateLimit struct {
+	// Requests come back per Per.
+	Requests int64
+	Per      time.Duration
+	// Burst is how many may come at once.
+	Burst int64
+	Key   Key
+}
+
+// Key says who shares a bucket.
+type Key int
+
+// The keys of portico.v1.RateLimitKey.
+const (
+	KeyPrincipal Key = iota
+	KeyClientAddress
+	KeyGlobal
+)
+
+// String names the key as the table of routes prints it.
+func (k Key) String() string {
+	switch k {
+	case KeyPrincipal:
+		return "principal"
+	case KeyClientAddress:
+		return "client"
+	case KeyGlobal:
+		return "global"
+	default:
+		return "unknown"
+	}
+}
+
+// String prints the access policy as the table of routes does: "owner user_id or users:admin".
+func (a Access) String() string {
+	if a.Public {
+		return "public"
+	}
+
+	var parts []string
+	if len(a.AnyOf) > 0 {
+		parts = append(parts, "any of "+strings.Join(a.AnyOf, ", "))
+	}
+
+	if len(a.AllOf) > 0 {
+		parts = append(parts, "all of "+strings.Join(a.AllOf, ", "))
+	}
+
+	if a.Owner != nil {
+		owner := "owner " + a.Owner.Variable
+		if a.Owner.UnlessScope != "" {
+			owner += " or " + a.Owner.UnlessScope
+		}
+
+		parts = append(parts, owner)
+	}
+
+	if len(parts) == 0 {
+		return "authenticated"
+	}
+
+	return strings.Join(parts, "; ")
+}
+
+// String prints the limit as the table of routes does: "50/1s burst 100 per principal".
+func (l RateLimit) String() string {
+	return fmt.Sprintf("%d/%s burst %d per %s", l.Requests, l.Per, l.Burst, l.Key)
+}
+
+// String prints the whole policy on one line.
+func (p Policy) String() string {
+	parts := []string{p.Access.String()}
+	for _, l := range p.RateLimits {
+		parts = append(parts, l.String())
+	}
+
+	return strings.Join(append(parts, p.Timeout.String(), fmt.Sprintf("body %d", p.MaxBody)), "; ")
+}

@@ -1,0 +1,195 @@
+package problem
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// Limits of what a backend can make us repeat to a client.
+const (
+	maxDetail = 1024
+	maxErrors = 100
+)
+
+// From makes a problem of any error: a Problem is itself; a gRPC status keeps its message where the code is one that speaks to the
+// caller (see public), and its BadRequest and RetryInfo details; what is not recognised is a plain 500.
+func From(err error) *Problem {
+	if known := (*Problem)(nil); errors.As(err, &known) {
+		return known
+	}
+
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return BodyTooLarge(tooLarge.Limit)
+	}
+
+	if routed := (*runtime.HTTPStatusError)(nil); errors.As(err, &routed) && routed.HTTPStatus == http.StatusBadRequest {
+		return New(codes.InvalidArgument, "the path is not valid")
+	}
+
+	if st, ok := Status(err); ok {
+		return fromStatus(st)
+	}
+
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return New(codes.DeadlineExceeded, generic(codes.DeadlineExceeded))
+	case errors.Is(err, context.Canceled):
+		return New(codes.Canceled, generic(codes.Canceled))
+	default:
+		return New(codes.Internal, generic(codes.Internal))
+	}
+}
+
+// BodyTooLarge is the answer to a request body over the limit in bytes (RFC 9110, section 15.5.14).
+func BodyTooLarge(limit int64) *Problem {
+	p := WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, "")
+	p.Detail = "the request body is larger than " + bytesText(limit)
+
+	return p
+}
+
+// Status finds the gRPC status in an error. Unlike status.FromError it does not add the text of what wraps it to the message, which
+// a client may get to read.
+func Status(err error) (*status.Status, bool) {
+	var carrier interface{ GRPCStatus() *status.Status }
+	if errors.As(err, &carrier) {
+		return carrier.GRPCStatus(), true
+	}
+
+	return nil, false
+}
+
+func fromStatus(st *status.Status) *Problem {
+	detail := generic(st.Code())
+	if public(st.Code()) && st.Message() != "" {
+		detail = clip(st.Message(), maxDetail)
+	}
+
+	p := New(st.Code(), detail)
+
+	for _, d := range st.Details() {
+		switch d := d.(type) {
+		case *errdetails.BadRequest:
+			p.Errors = fieldErrors(d)
+		case *errdetails.RetryInfo:
+			p.RetryAfter = d.GetRetryDelay().AsDuration()
+		}
+	}
+
+	return p
+}
+
+// public tells whether messages with this code are written for the caller. The others come from machinery (gRPC itself, a crash,
+// a network) and may name addresses, files or queries.
+func public(c codes.Code) bool {
+	switch c {
+	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied, codes.FailedPrecondition,
+		codes.Aborted, codes.OutOfRange, codes.ResourceExhausted:
+		return true
+	case codes.OK, codes.Canceled, codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal,
+		codes.Unavailable, codes.DataLoss, codes.Unauthenticated:
+		return false
+	default:
+		return false
+	}
+}
+
+// generic is what a client reads where the message is not for it.
+func generic(c codes.Code) string {
+	switch c {
+	case codes.Canceled:
+		return "the client closed the request"
+	case codes.DeadlineExceeded:
+		return "the answer did not come in time"
+	case codes.Unavailable:
+		return "a service that is needed for the answer is not available at the moment"
+	case codes.Unauthenticated:
+		return "valid credentials are needed"
+	case codes.Unimplemented:
+		return "the service does not offer this method"
+	case codes.PermissionDenied:
+		return "the caller may not do this"
+	case codes.ResourceExhausted:
+		return "a limit was reached"
+	case codes.NotFound:
+		return "there is no such resource"
+	case codes.InvalidArgument, codes.OutOfRange, codes.FailedPrecondition, codes.Aborted, codes.AlreadyExists:
+		return "the request cannot be carried out as it is"
+	case codes.OK, codes.Unknown, codes.Internal, codes.DataLoss:
+		return "something went wrong on our side"
+	default:
+		return "something went wrong on our side"
+	}
+}
+
+// httpStatus is google.rpc.Code's mapping to HTTP, as grpc-gateway implements it.
+func httpStatus(c codes.Code) int { return runtime.HTTPStatusFromCode(c) }
+
+func fieldErrors(bad *errdetails.BadRequest) []FieldError {
+	violations := bad.GetFieldViolations()
+	if len(violations) > maxErrors {
+		violations = violations[:maxErrors]
+	}
+
+	fields := make([]FieldError, 0, len(violations))
+	for _, v := range violations {
+		fields = append(fields, FieldError{
+			Field:       jsonPath(clip(v.GetField(), maxDetail)),
+			Description: clip(v.GetDescription(), maxDetail),
+		})
+	}
+
+	return fields
+}
+
+// jsonPath spells a protobuf field path as JSON does: "line_items[0].unit_price" becomes "lineItems[0].unitPrice". What stands
+// in brackets (an index or a map key) stays.
+func jsonPath(path string) string {
+	var b strings.Builder
+
+	upper, depth := false, 0
+
+	for _, r := range path {
+		switch {
+		case r == '[':
+			depth++
+		case r == ']':
+			depth--
+		case r == '_' && depth == 0:
+			upper = true
+
+			continue
+		case upper && 'a' <= r && r <= 'z':
+			r += 'A' - 'a'
+		}
+
+		upper = false
+
+		b.WriteRune(r)
+	}
+
+	return b.String()
+}
+
+// clip makes valid UTF-8 of at most limit bytes.
+func clip(text string, limit int) string {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if len(text) <= limit {
+		return text
+	}
+
+	cut := limit
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+
+	return text[:cut] + "…"
+}

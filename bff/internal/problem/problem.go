@@ -1,0 +1,87 @@
+// Package problem is the one form of an error answer: an RFC 9457 problem document, made from any error by From and written by
+// Write. It decides what of an error a client may read; everything else is for the log.
+package problem
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
+)
+
+// ContentType is the media type of a problem document (RFC 9457, section 3).
+const ContentType = "application/problem+json"
+
+// StatusClientClosedRequest is what is logged for a client that hung up. It is nginx's number; HTTP has none.
+const StatusClientClosedRequest = 499
+
+// Problem is an error that a client may read. It is an error itself, so that any layer can return one.
+type Problem struct {
+	// Type is always "about:blank" (RFC 9457, section 4.2.1): Code tells machines what Title tells people.
+	Type string `json:"type"`
+	// Title is the phrase of the HTTP status.
+	Title string `json:"title"`
+	// Status is the HTTP status.
+	Status int `json:"status"`
+	// Detail says what was wrong with this request.
+	Detail string `json:"detail,omitempty"`
+	// Instance is the path of the request.
+	Instance string `json:"instance,omitempty"`
+	// Code is the name of the google.rpc.Code, "NOT_FOUND".
+	Code string `json:"code"`
+	// RequestID is what to quote when asking for help.
+	RequestID string `json:"request_id,omitempty"`
+	// Errors are the fields that were wrong.
+	Errors []FieldError `json:"errors,omitempty"`
+
+	// RetryAfter is how long the client should wait; written as Retry-After, rounded up to seconds. Zero: not said.
+	RetryAfter time.Duration `json:"-"`
+
+	grpcCode codes.Code
+}
+
+// FieldError is one wrong field.
+type FieldError struct {
+	// Field is its path in JSON spelling, "items[0].unitPrice".
+	Field string `json:"field"`
+	// Description says what is wrong with it.
+	Description string `json:"description"`
+}
+
+// New makes a problem with the HTTP status that belongs to the code. The detail goes to the client.
+func New(c codes.Code, detail string) *Problem {
+	return WithStatus(httpStatus(c), c, detail)
+}
+
+// Newf is New with a formatted detail.
+func Newf(c codes.Code, format string, args ...any) *Problem {
+	return New(c, fmt.Sprintf(format, args...))
+}
+
+// WithStatus makes a problem with an HTTP status that no code maps to, such as 405 or 413.
+func WithStatus(status int, c codes.Code, detail string) *Problem {
+	return &Problem{
+		Type: "about:blank", Title: title(status), Status: status, Detail: detail, Code: CodeName(c), grpcCode: c,
+	}
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
+
+// GRPCCode is the code behind Code.
+func (p *Problem) GRPCCode() codes.Code { return p.grpcCode }
+
+// CodeName is the name of a code as google.rpc.Code spells it, "NOT_FOUND".
+func CodeName(c codes.Code) string {
+	return code.Code(int32(c)).String() //nolint:gosec // Codes are 0 to 16; an unknown one prints as its number.
+}
+
+func title(status int) string {
+	if status == StatusClientClosedRequest {
+		return "Client Closed Request"
+	}
+
+	return http.StatusText(status)
+}

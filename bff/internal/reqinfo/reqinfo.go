@@ -1,0 +1,131 @@
+// Package reqinfo holds the one record of a request. The outermost layer makes it, inner layers write on it what they find out
+// (who calls, which route, which backend, what went wrong), and it is logged once, at the end.
+//
+// It is not a place for configuration or for anything that outlives the request.
+package reqinfo
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// Record is what is known about a request. Its exported fields are written on the goroutine that serves the request, before any
+// other one is started; the methods are safe for concurrent use, because the legs of a composite call them.
+type Record struct {
+	// ID is unique to the request; the client sees it as X-Request-Id, backends as x-request-id.
+	ID string
+	// Start is when the request arrived.
+	Start time.Time
+	// Client is the address of the client, by the configured trust model. Invalid if it is not known.
+	Client netip.Addr
+	// Principal is who calls. The zero value is an anonymous caller.
+	Principal Principal
+	// Template is the path template of the matched route, "/v1/users/{user_id}"; empty if none matched.
+	Template string
+	// RPC is the full method of the matched route, "/user.v1.UserService/GetUser"; empty if none matched.
+	RPC string
+	// PathParams are the values of the template's variables, unescaped.
+	PathParams map[string]string
+	// BodyLimit is the largest body in bytes that may be read. The matched route may change it before the first read.
+	BodyLimit int64
+	// Impatient tells that the client asked for an earlier deadline than the route's.
+	Impatient bool
+	// BodyExceeded tells that a read was refused because of BodyLimit.
+	BodyExceeded bool
+
+	mu        sync.Mutex
+	upstreams []string
+	missing   []string
+	code      codes.Code
+	cause     error
+}
+
+// Principal is an authenticated caller.
+type Principal struct {
+	// Subject identifies the caller ("sub", RFC 7519, section 4.1.2). Empty: anonymous.
+	Subject string
+	// Issuer is who vouches for it.
+	Issuer string
+	// Scopes are what the caller was granted (RFC 8693, section 4.2).
+	Scopes []string
+}
+
+// Anonymous tells whether the caller showed no credentials.
+func (p Principal) Anonymous() bool { return p.Subject == "" }
+
+// HasScope tells whether the caller was granted the scope.
+func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes, scope) }
+
+type contextKey struct{}
+
+// NewContext returns a context that carries the record.
+func NewContext(ctx context.Context, rec *Record) context.Context {
+	return context.WithValue(ctx, contextKey{}, rec)
+}
+
+// From returns the record of the request, or an empty one (never nil) outside of a request.
+func From(ctx context.Context) *Record {
+	if rec, ok := ctx.Value(contextKey{}).(*Record); ok {
+		return rec
+	}
+
+	return &Record{}
+}
+
+// AddUpstream notes that a backend was called. The same one is noted once.
+func (r *Record) AddUpstream(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	if !slices.Contains(r.upstreams, name) {
+		r.upstreams = append(r.upstreams, name)
+	}
+}
+
+// Upstreams lists the backends that were called, in the order of their first call.
+func (r *Record) Upstreams() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return slices.Clone(r.upstreams)
+}
+
+// Miss notes that a part of a composite answer is missing, and why.
+func (r *Record) Miss(part string, cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	r.missing = append(r.missing, part+": "+cause.Error())
+}
+
+// Missing lists the parts that are missing from a composite answer, each with its cause, for the log.
+func (r *Record) Missing() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return slices.Clone(r.missing)
+}
+
+// Fail notes the code of the answer and what the log should say about its cause. The first cause stays.
+func (r *Record) Fail(code codes.Code, cause error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	r.code = code
+	if r.cause == nil {
+		r.cause = cause
+	}
+}
+
+// Outcome is the code of the answer and, if it is an error, its cause for the log.
+func (r *Record) Outcome() (codes.Code, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return r.code, r.cause
+}

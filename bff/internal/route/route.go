@@ -1,0 +1,42 @@
+// Package route reads the REST routes of a service from its google.api.http options and checks that no two of them contend for a
+// path. It serves nothing: the generated handlers do, and the gateway puts a policy before each of them.
+package route
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+)
+
+// Route is one binding of an RPC to an HTTP method and a path.
+type Route struct {
+	// Method is the HTTP method, "GET".
+	Method string
+	// Template is the path.
+	Template pathtemplate.Template
+	// RPC is the full method, "/user.v1.UserService/GetUser".
+	RPC string
+	// Descriptor describes the RPC.
+	Descriptor protoreflect.MethodDescriptor
+	// HasBody tells that the request is, wholly or in part, in the body.
+	HasBody bool
+	// ServerStream tells that the answer is a stream of messages.
+	ServerStream bool
+}
+
+// String names the route as "GET /v1/users/{user_id}".
+func (r Route) String() string { return r.Method + " " + r.Template.String() }
+
+// Sort puts routes in an order in which a more specific one comes before a more general one.
+func Sort(routes []Route) {
+	slices.SortStableFunc(routes, func(a, b Route) int {
+		if c := pathtemplate.Compare(a.Template, b.Template); c != 0 {
+			return c
+		}
+
+		return strings.Compare(a.Method, b.Method)
+	})
+}

@@ -1,0 +1,203 @@
+package bff
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// Service is a generated service. It is an alias of an unnamed type, so that the table that protoc-gen-portico writes can declare
+// the same without importing this package.
+type Service = struct {
+	// Name is the full name, "user.v1.UserService".
+	Name string
+	// Upstream is the name of its backend in the configuration.
+	Upstream string
+	// Composite services are implemented inside the gateway (WithComposite) and have no upstream.
+	Composite bool
+	// Register calls the generated Register…HandlerClient.
+	Register func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
+	// Routes are its REST routes, for the reader. The gateway takes them from the descriptor, where their policy is.
+	Routes []struct{ Method, Path, RPC string }
+}
+
+// Option adds something to a gateway.
+type Option func(*options)
+
+// WithServices serves generated services. protoc-gen-portico writes the table of them.
+func WithServices(services ...Service) Option {
+	return func(o *options) { o.services = append(o.services, services...) }
+}
+
+// WithHandlers serves handlers that were generated elsewhere, by a generated Register…Handler function (or one that calls several).
+// They call the named upstream of the configuration. The services are named in full ("acme.shop.v1.CartService") and in the order in
+// which register registers them. Policies come from their protos or, if those know nothing of Portico, from WithDefaultPolicy.
+func WithHandlers(
+	upstream string, register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error, services ...string,
+) Option {
+	return func(o *options) {
+		o.foreign = append(o.foreign, foreign{upstream: upstream, register: register, services: services})
+	}
+}
+
+// Connect returns the connection to an upstream of the configuration. It carries the identity of the request in whose context it
+// is used, and its calls are balanced, measured and guarded by the upstream's breaker.
+type Connect = func(upstream string) (grpc.ClientConnInterface, error)
+
+// WithComposite serves an implementation inside the gateway: register is the generated Register…Server function, build makes the
+// implementation over connections to upstreams. The service itself must be among those of WithServices.
+func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Connect) (S, error)) Option {
+	return func(o *options) {
+		o.composites = append(o.composites, func(registrar grpc.ServiceRegistrar, connect Connect) error {
+			implementation, err := build(connect)
+			if err != nil {
+				return fmt.Errorf("composite: %w", err)
+			}
+
+			register(registrar, implementation)
+
+			return nil
+		})
+	}
+}
+
+// WithDefaultPolicy holds for what neither a method nor its service says. Without it, a method needs an access policy of its own,
+// unless authentication is disabled.
+func WithDefaultPolicy(p *porticov1.MethodPolicy) Option {
+	return func(o *options) { o.defaultPolicy = p }
+}
+
+// WithMuxOptions changes how grpc-gateway translates, for instance its marshalers. Options about routing, about metadata and about
+// headers from clients have no effect: routing, identity and what a backend gets to see are the gateway's.
+func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
+	return func(o *options) { o.muxOptions = append(o.muxOptions, muxOptions...) }
+}
+
+// WithLogger replaces the logger that the configuration describes.
+func WithLogger(logger *slog.Logger) Option {
+	return func(o *options) { o.logger = logger }
+}
+
+// WithAdminHandler serves a handler below a path of the admin listener. The handler sees the whole path.
+func WithAdminHandler(path string, handler http.Handler) Option {
+	return func(o *options) { o.adminMounts[path] = handler }
+}
+
+// WithListening is told by Run where it listens, once it does. admin is nil if that listener is off.
+func WithListening(told func(server, admin net.Addr)) Option {
+	return func(o *options) { o.listening = told }
+}
+
+type options struct {
+	services      []Service
+	foreign       []foreign
+	composites    []func(grpc.ServiceRegistrar, Connect) error
+	defaultPolicy *porticov1.MethodPolicy
+	muxOptions    []runtime.ServeMuxOption
+	logger        *slog.Logger
+	adminMounts   map[string]http.Handler
+	listening     func(server, admin net.Addr)
+}
+
+type foreign struct {
+	upstream string
+	register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error
+	services []string
+}
+
+func collect(cfg config.Config, opts []Option) (options, error) {
+	o := options{adminMounts: map[string]http.Handler{}}
+	for _, opt := range opts {
+		opt(&o)
+	}
+
+	if o.logger == nil {
+		logger, err := observe.NewLogger(os.Stderr, cfg.Log.Level, cfg.Log.Format)
+		if err != nil {
+			return options{}, err //nolint:wrapcheck // It says what it was doing.
+		}
+
+		o.logger = logger
+	}
+
+	if cfg.Auth.Disabled && o.defaultPolicy.GetAccess() == nil {
+		p := &porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}
+		if o.defaultPolicy != nil {
+			p.RateLimits, p.Timeout, p.MaxBodyBytes = o.defaultPolicy.RateLimits, o.defaultPolicy.Timeout, o.defaultPolicy.MaxBodyBytes
+		}
+
+		o.defaultPolicy = p
+	}
+
+	return o, nil
+}
+
+func (o options) gatewayConfig(cfg config.Config) gateway.Config {
+	return gateway.Config{
+		Defaults: policy.Defaults{
+			Timeout: cfg.Server.RequestTimeout, MaxBody: cfg.Limits.MaxBodyBytes, Policy: o.defaultPolicy,
+		},
+		AuthDisabled: cfg.Auth.Disabled,
+		MuxOptions:   o.muxOptions,
+	}
+}
+
+// connections are how registrations get theirs. Nil where routes are only compiled.
+type connections interface {
+	upstream(name string) (*grpc.ClientConn, error)
+	composite(service string) (grpc.ClientConnInterface, error)
+}
+
+func (o options) registrations(conns connections) []gateway.Registration {
+	regs := make([]gateway.Registration, 0, len(o.services)+len(o.foreign))
+
+	for _, s := range o.services {
+		regs = append(regs, gateway.Registration{
+			Services: []string{s.Name},
+			Register: func(ctx context.Context, mux *runtime.ServeMux) error {
+				conn, err := serviceConn(conns, s)
+				if err != nil {
+					return fmt.Errorf("service %s: %w", s.Name, err)
+				}
+
+				return s.Register(ctx, mux, conn)
+			},
+		})
+	}
+
+	for _, f := range o.foreign {
+		regs = append(regs, gateway.Registration{
+			Services: f.services,
+			Register: func(ctx context.Context, mux *runtime.ServeMux) error {
+				conn, err := conns.upstream(f.upstream)
+				if err != nil {
+					return err //nolint:wrapcheck // The gateway adds the services.
+				}
+
+				return f.register(ctx, mux, conn)
+			},
+		})
+	}
+
+	return regs
+}
+
+func serviceConn(conns connections, s Service) (grpc.ClientConnInterface, error) {
+	if s.Composite {
+		return conns.composite(s.Name) //nolint:wrapcheck // The caller adds the service.
+	}
+
+	return conns.upstream(s.Upstream) //nolint:wrapcheck // The caller adds the service.
+}

@@ -1,0 +1,120 @@
+package bff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+// adminGrace bounds what is still being read from the admin listener at the end.
+const adminGrace = time.Second
+
+// Run serves clients and operators on the configured addresses until the context ends. Then it drains: readiness fails, streams
+// end, after the drain delay no more connections are accepted, and accepted requests have the drain timeout to finish. It closes
+// the gateway. The error is nil if everything that was accepted was answered.
+func (g *Gateway) Run(ctx context.Context) error {
+	server, err := listen(ctx, "server.address", g.config.Server.Address)
+	if err != nil {
+		return errors.Join(err, g.Close())
+	}
+
+	adminListener, err := g.listenAdmin(ctx)
+	if err != nil {
+		return errors.Join(err, server.Close(), g.Close())
+	}
+
+	failed := make(chan error, 2) //nolint:mnd // One for each server.
+	public := g.server(g)
+	go func() { failed <- public.Serve(server) }()
+
+	operators := g.server(g.admin)
+	// Profiles take as long as they are asked to.
+	if adminListener != nil {
+		go func() { failed <- operators.Serve(adminListener) }()
+	}
+
+	g.tellListening(server, adminListener)
+
+	select {
+	case err = <-failed:
+		err = fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		err = g.drain(context.WithoutCancel(ctx), public)
+	}
+
+	return errors.Join(err, stopAdmin(context.WithoutCancel(ctx), operators), g.Close())
+}
+
+func (g *Gateway) tellListening(server, adminListener net.Listener) {
+	var adminAddr net.Addr
+	if adminListener != nil {
+		adminAddr = adminListener.Addr()
+	}
+
+	g.options.logger.Info("listening", "address", server.Addr().String(), "admin", g.config.Admin.Address)
+
+	if g.options.listening != nil {
+		g.options.listening(server.Addr(), adminAddr)
+	}
+}
+
+func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
+	if g.config.Admin.Address == config.AdminOff {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	return listen(ctx, "admin.address", g.config.Admin.Address)
+}
+
+func listen(ctx context.Context, setting, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+
+	listener, err := lc.Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", setting, err)
+	}
+
+	return listener, nil
+}
+
+func (g *Gateway) server(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: g.config.Server.ReadHeaderTimeout,
+		IdleTimeout:       g.config.Server.IdleTimeout,
+		MaxHeaderBytes:    g.config.Server.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(g.options.logger.Handler(), slog.LevelDebug),
+	}
+}
+
+func (g *Gateway) drain(ctx context.Context, public *http.Server) error {
+	g.options.logger.Info("draining", "delay", g.config.Server.DrainDelay, "timeout", g.config.Server.DrainTimeout)
+	g.Drain()
+	time.Sleep(g.config.Server.DrainDelay)
+
+	ctx, cancel := context.WithTimeout(ctx, g.config.Server.DrainTimeout)
+	defer cancel()
+
+	if err := public.Shutdown(ctx); err != nil {
+		return errors.Join(fmt.Errorf("requests were cut off at the drain timeout: %w", err), public.Close())
+	}
+
+	return nil
+}
+
+func stopAdmin(ctx context.Context, operators *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, adminGrace)
+	defer cancel()
+
+	if err := operators.Shutdown(ctx); err != nil {
+		return operators.Close() //nolint:wrapcheck // What an operator still reads may be cut off.
+	}
+
+	return nil
+}
