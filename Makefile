@@ -8,6 +8,9 @@ SHELL := /bin/bash
 TOOL := go tool -modfile=tools.mod
 BUF := $(TOOL) buf
 
+# Another team's protos, which tests and examples serve.
+FOREIGN := bff/internal/foreign
+
 # What `make breaking` compares the protos with: the latest release, else the commit before.
 AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
@@ -42,14 +45,24 @@ bench: ## Run the benchmarks.
 
 .PHONY: generate
 generate: deps ## Generate gen/ from proto/.
-	@rm -rf gen
-	$(BUF) generate
+	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
+	$(BUF) generate --path proto/portico --output "$$out"; \
+	cp -r "$$out/gen/portico" gen/; \
+	rm -r "$$out/gen"; \
+	$(call generate-into,$$out); \
+	rm -rf gen $(FOREIGN)/gen; \
+	mv "$$out/gen" gen; \
+	mv "$$out/$(FOREIGN)/gen" $(FOREIGN)/gen
 
 .PHONY: check-generate
 check-generate: deps ## Fail if gen/ is not what proto/ and the generators make.
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
-	$(BUF) generate --output "$$out"; \
-	diff -r gen "$$out/gen" || { echo 'gen/ is stale: run `make generate`' >&2; exit 1; }
+	$(call generate-into,$$out); \
+	{ diff -r gen "$$out/gen" && diff -r $(FOREIGN)/gen "$$out/$(FOREIGN)/gen"; } || \
+	{ echo 'generated code is stale: run `make generate`' >&2; exit 1; }
+
+# Our plugin is a Go program that imports gen/portico, so generation goes to a folder of its own and never leaves gen/ half made.
+generate-into = $(BUF) generate --output "$(1)" && $(BUF) generate --output "$(1)" --template $(FOREIGN)/buf.gen.yaml
 
 # The foreign protos that ours import, printed from the descriptors of the Go modules that go.mod pins.
 .PHONY: deps
@@ -59,20 +72,20 @@ deps:
 .PHONY: breaking
 breaking: deps ## Fail if the protos break clients of $(AGAINST).
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
-	git archive '$(AGAINST)' proto buf.yaml | tar -x -C "$$old"; \
-	mkdir "$$old/.deps"; cp -r .deps/proto "$$old/.deps/proto"; \
-	$(BUF) breaking --against "$$old"
+	cp --parents -r buf.yaml .deps/proto $(FOREIGN)/proto "$$old"; \
+	git archive '$(AGAINST)' proto | tar -x -C "$$old"; \
+	$(BUF) breaking proto --against "$$old/proto"
 
 .PHONY: lint
 lint: deps ## Lint protos and Go.
 	$(BUF) lint
-	$(BUF) format --diff --exit-code proto
+	$(BUF) format --diff --exit-code proto; $(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go vet ./...
 	$(TOOL) golangci-lint run
 
 .PHONY: fmt
 fmt: ## Format protos and Go.
-	$(BUF) format --write proto
+	$(BUF) format --write proto; $(BUF) format --write $(FOREIGN)/proto
 	$(TOOL) golangci-lint fmt
 
 .PHONY: tidy

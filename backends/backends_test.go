@@ -115,22 +115,24 @@ func TestStopAndStartInstances(t *testing.T) {
 	}
 
 	steps := []struct {
-		name string
-		do   func() error
-		want map[string]bool
+		name                string
+		do                  func(string) error
+		on                  string
+		user1, user2, other bool
 	}{
-		{"stop_one", func() error { return fleet.StopInstance("user-1") }, map[string]bool{"user-1": false, "user-2": true, "profile-1": true}},
-		{"stop_it_again", func() error { return fleet.StopInstance("user-1") }, map[string]bool{"user-1": false, "user-2": true, "profile-1": true}},
-		{"stop_service", func() error { return fleet.StopInstance("user") }, map[string]bool{"user-1": false, "user-2": false, "profile-1": true}},
-		{"start_service", func() error { return fleet.StartInstance("user") }, map[string]bool{"user-1": true, "user-2": true, "profile-1": true}},
-		{"start_it_again", func() error { return fleet.StartInstance("user-2") }, map[string]bool{"user-1": true, "user-2": true, "profile-1": true}},
+		{"stop_one", fleet.StopInstance, "user-1", false, true, true},
+		{"stop_it_again", fleet.StopInstance, "user-1", false, true, true},
+		{"stop_service", fleet.StopInstance, "user", false, false, true},
+		{"start_service", fleet.StartInstance, "user", true, true, true},
+		{"start_it_again", fleet.StartInstance, "user-2", true, true, true},
 	}
 	for _, step := range steps {
-		if err := step.do(); err != nil {
+		if err := step.do(step.on); err != nil {
 			t.Fatalf("%s: %v", step.name, err)
 		}
 
-		if diff := cmp.Diff(step.want, running()); diff != "" {
+		want := map[string]bool{"user-1": step.user1, "user-2": step.user2, "profile-1": step.other}
+		if diff := cmp.Diff(want, running()); diff != "" {
 			t.Errorf("%s: running (-want +got):\n%s", step.name, diff)
 		}
 

@@ -37,7 +37,7 @@ func (b Branch) call(ctx context.Context) error {
 	}
 
 	if err := ctx.Err(); err != nil {
-		return err //nolint:wrapcheck // The caller adds the name of the branch.
+		return err
 	}
 
 	// The goroutine is for runtime.Goexit, which t.FailNow calls too: errgroup would take a branch that leaves in this way for
@@ -54,6 +54,7 @@ func (b Branch) call(ctx context.Context) error {
 
 		err = b.run(ctx)
 	}()
+
 	<-done
 
 	return err

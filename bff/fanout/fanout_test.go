@@ -155,7 +155,7 @@ func TestFailuresAreInTheOrderGiven(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		var names []string
+		names := make([]string, 0, len(failures))
 		for _, f := range failures {
 			names = append(names, f.Branch)
 		}

@@ -78,19 +78,9 @@ func (s *Service) Run(ctx context.Context) {
 
 // CreateOrder places an order for an existing user.
 func (s *Service) CreateOrder(ctx context.Context, req *orderv1.CreateOrderRequest) (*orderv1.Order, error) {
-	who := caller.From(ctx)
-
-	userID := req.GetUserId()
-	if userID == "" {
-		userID = who.Subject
-	}
-
-	if err := who.Authenticated(); err != nil {
+	userID, err := orderFor(ctx, req.GetUserId())
+	if err != nil {
 		return nil, err
-	}
-
-	if !who.MayActFor(userID, adminScope) {
-		return nil, fault.PermissionDenied("you may not place orders for another user")
 	}
 
 	var v fault.Violations
@@ -118,7 +108,7 @@ func (s *Service) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReque
 		UpdateTime:    now,
 	}
 
-	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) error {
+	err = sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) error {
 		if err := insert(ctx, tx, o); err != nil {
 			return err
 		}
@@ -132,6 +122,24 @@ func (s *Service) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReque
 	s.box.Wake()
 
 	return o, nil
+}
+
+// orderFor gives the user whose order it will be: the caller, unless another is named.
+func orderFor(ctx context.Context, userID string) (string, error) {
+	who := caller.From(ctx)
+	if err := who.Authenticated(); err != nil {
+		return "", err
+	}
+
+	if userID == "" {
+		userID = who.Subject
+	}
+
+	if !who.MayActFor(userID, adminScope) {
+		return "", fault.PermissionDenied("you may not place orders for another user")
+	}
+
+	return userID, nil
 }
 
 // GetOrder reads one order.

@@ -97,10 +97,10 @@ func TestErrorsAreMappedAndLoggedOnce(t *testing.T) {
 		message string
 		logged  string
 	}{
-		"panic":    {func(context.Context) error { panic("secret") }, codes.Internal, "internal error", "panic=secret"},
-		"unknown":  {func(context.Context) error { return errors.New("secret") }, codes.Internal, "internal error", "error=secret"},
-		"fault":    {func(context.Context) error { return fault.NotFound("gone") }, codes.NotFound, "gone", "code=NotFound"},
-		"deadline": {func(context.Context) error { return context.DeadlineExceeded }, codes.DeadlineExceeded, "the call took too long", "code=DeadlineExceeded"},
+		"panic":   {func(context.Context) error { panic("secret") }, codes.Internal, "internal error", "panic=secret"},
+		"unknown": {func(context.Context) error { return errors.New("secret") }, codes.Internal, "internal error", "error=secret"},
+		"fault":   {func(context.Context) error { return fault.NotFound("gone") }, codes.NotFound, "gone", "code=NotFound"},
+		"cancel":  {func(context.Context) error { return context.Canceled }, codes.Canceled, "the call was cancelled", "code=Canceled"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

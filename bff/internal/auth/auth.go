@@ -26,6 +26,15 @@ const (
 // ErrConfig is what New returns for issuers that cannot be trusted as they are configured.
 var ErrConfig = errors.New("auth configuration")
 
+// What can be wrong with the configuration of an issuer.
+var (
+	errName      = errors.New("has no name")
+	errAudiences = errors.New("needs audiences, none of them empty")
+	errAlgorithm = errors.New("algorithm is not supported")
+	errKeyPlace  = errors.New("needs a key file or a key URL, and not both")
+	errInsecure  = errors.New("key URL is not https: whoever can change the answer can sign in as anyone")
+)
+
 // Issuer is a party whose tokens are accepted, and where its public keys are.
 type Issuer struct {
 	// Issuer is its name, exactly as in the "iss" claim of its tokens.
@@ -102,7 +111,7 @@ type keySource interface {
 func openKeys(config Issuer, logger *slog.Logger) (keySource, error) {
 	switch {
 	case (config.JWKSFile == "") == (config.JWKSURL == ""):
-		return nil, errors.New("needs a key file or a key URL, and not both")
+		return nil, errKeyPlace
 	case config.JWKSFile != "":
 		return readKeys(config.JWKSFile)
 	default:
@@ -113,16 +122,16 @@ func openKeys(config Issuer, logger *slog.Logger) (keySource, error) {
 // check tells what is wrong with the names in the configuration.
 func (i Issuer) check() error {
 	if i.Issuer == "" {
-		return errors.New("has no name")
+		return errName
 	}
 
 	if len(i.Audiences) == 0 || slices.Contains(i.Audiences, "") {
-		return errors.New("needs audiences, none of them empty")
+		return errAudiences
 	}
 
 	for _, alg := range i.Algorithms {
 		if !slices.Contains(supported(), alg) {
-			return fmt.Errorf("algorithm %q is not one of %q", alg, supported())
+			return fmt.Errorf("%w: %q is not one of %q", errAlgorithm, alg, supported())
 		}
 	}
 

@@ -39,8 +39,8 @@ type signer struct {
 	private  crypto.Signer
 }
 
-func newSigner(t testing.TB, alg, kid string) signer {
-	t.Helper()
+func newSigner(tb testing.TB, alg, kid string) signer {
+	tb.Helper()
 
 	var (
 		private crypto.Signer
@@ -59,62 +59,62 @@ func newSigner(t testing.TB, alg, kid string) signer {
 	}
 
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return signer{alg: alg, kid: kid, private: private}
 }
 
 // jwk is the public key as JSON, with changes: a nil value removes a member.
-func (s signer) jwk(t testing.TB, changes map[string]any) map[string]any {
-	t.Helper()
+func (s signer) jwk(tb testing.TB, changes map[string]any) map[string]any {
+	tb.Helper()
 
 	key, err := jwkset.NewJWKFromKey(s.private.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{
 		ALG: jwkset.ALG(s.alg), KID: s.kid, USE: jwkset.UseSig,
 	}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	data, err := json.Marshal(key.Marshal())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	var out map[string]any
 	if err := json.Unmarshal(data, &out); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return changed(out, changes)
 }
 
 // token signs good claims with changes.
-func (s signer) token(t testing.TB, header, claims map[string]any) string {
-	t.Helper()
+func (s signer) token(tb testing.TB, header, claims map[string]any) string {
+	tb.Helper()
 
-	return s.sign(t, changed(map[string]any{"alg": s.alg, "kid": s.kid, "typ": "at+jwt"}, header), changed(goodClaims(), claims))
+	return s.sign(tb, changed(map[string]any{"alg": s.alg, "kid": s.kid, "typ": "at+jwt"}, header), changed(goodClaims(), claims))
 }
 
-func (s signer) sign(t testing.TB, header, claims any) string {
-	t.Helper()
+func (s signer) sign(tb testing.TB, header, claims any) string {
+	tb.Helper()
 
-	text := segment(t, header) + "." + segment(t, claims)
+	text := segment(tb, header) + "." + segment(tb, claims)
 
 	signature, err := jwt.GetSigningMethod(s.alg).Sign(text, s.private)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-func segment(t testing.TB, value any) string {
-	t.Helper()
+func segment(tb testing.TB, value any) string {
+	tb.Helper()
 
 	data, err := json.Marshal(value)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return base64.RawURLEncoding.EncodeToString(data)
@@ -143,71 +143,79 @@ func changed(base, changes map[string]any) map[string]any {
 	return out
 }
 
-func mustJSON(t testing.TB, value any) []byte {
-	t.Helper()
+func mustJSON(tb testing.TB, value any) []byte {
+	tb.Helper()
 
 	data, err := json.Marshal(value)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return data
 }
 
-func keySetOf(t testing.TB, signers ...signer) []byte {
-	t.Helper()
+func keySetOf(tb testing.TB, signers ...signer) []byte {
+	tb.Helper()
 
 	keys := make([]any, 0, len(signers))
 	for _, s := range signers {
-		keys = append(keys, s.jwk(t, nil))
+		keys = append(keys, s.jwk(tb, nil))
 	}
 
-	return mustJSON(t, map[string]any{"keys": keys})
+	return mustJSON(tb, map[string]any{"keys": keys})
 }
 
-func keyFile(t testing.TB, data []byte) string {
-	t.Helper()
+func keyFile(tb testing.TB, data []byte) string {
+	tb.Helper()
 
-	file := filepath.Join(t.TempDir(), "jwks.json")
+	file := filepath.Join(tb.TempDir(), "jwks.json")
 	if err := os.WriteFile(file, data, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return file
 }
 
 // trusting is the configuration for an issuer whose keys are in a file.
-func trusting(t testing.TB, signers ...signer) auth.Issuer {
-	t.Helper()
+func trusting(tb testing.TB, signers ...signer) auth.Issuer {
+	tb.Helper()
 
-	return auth.Issuer{Issuer: issuerName, Audiences: []string{audience}, JWKSFile: keyFile(t, keySetOf(t, signers...))}
+	return auth.Issuer{Issuer: issuerName, Audiences: []string{audience}, JWKSFile: keyFile(tb, keySetOf(tb, signers...))}
 }
 
-func mustNew(t testing.TB, issuers ...auth.Issuer) *auth.Authenticator {
-	t.Helper()
+func mustNew(tb testing.TB, issuers ...auth.Issuer) *auth.Authenticator {
+	tb.Helper()
 
-	a, err := auth.New(t.Context(), issuers, slog.New(slog.DiscardHandler))
+	a, err := auth.New(tb.Context(), issuers, slog.New(slog.DiscardHandler))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return a
 }
 
+// caller is a principal as JSON.
+type caller struct {
+	Subject string   `json:"subject"`
+	Issuer  string   `json:"issuer"`
+	Scopes  []string `json:"scopes"`
+}
+
 // start serves who the caller is, on a real listener.
-func start(t testing.TB, a *auth.Authenticator) string {
-	t.Helper()
+func start(tb testing.TB, a *auth.Authenticator) string {
+	tb.Helper()
 
 	whoami := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The client may have gone.
-		_ = json.NewEncoder(w).Encode(reqinfo.From(r.Context()).Principal)
+		if err := json.NewEncoder(w).Encode(caller(reqinfo.From(r.Context()).Principal)); err != nil {
+			tb.Error(err)
+		}
 	})
 	identify := a.Identify(whoami)
 
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		identify.ServeHTTP(w, r.WithContext(reqinfo.NewContext(r.Context(), &reqinfo.Record{})))
 	}))
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 
 	return server.URL
 }
@@ -219,24 +227,24 @@ type answer struct {
 	body      string
 }
 
-func (a answer) principal(t testing.TB) reqinfo.Principal {
-	t.Helper()
+func (a answer) principal(tb testing.TB) reqinfo.Principal {
+	tb.Helper()
 
-	var p reqinfo.Principal
+	var p caller
 	if err := json.NewDecoder(strings.NewReader(a.body)).Decode(&p); err != nil || a.status != http.StatusOK {
-		t.Fatalf("answer %+v: %v", a, err)
+		tb.Fatalf("answer %+v: %v", a, err)
 	}
 
-	return p
+	return reqinfo.Principal(p)
 }
 
 // call sends the given Authorization fields.
-func call(t testing.TB, url string, authorization ...string) answer {
-	t.Helper()
+func call(tb testing.TB, url string, authorization ...string) answer {
+	tb.Helper()
 
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+	r, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, url, http.NoBody)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	for _, value := range authorization {
@@ -245,13 +253,13 @@ func call(t testing.TB, url string, authorization ...string) answer {
 
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer res.Body.Close()
 
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return answer{status: res.StatusCode, challenge: res.Header.Get("WWW-Authenticate"), body: string(body)}

@@ -30,8 +30,18 @@ var (
 	errNoKey     = errors.New("not exactly one key fits the token")
 )
 
-// supported are the algorithms that tokens may be signed with. All of them are asymmetric.
-func supported() []string { return []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"} }
+// The algorithms that tokens may be signed with (RFC 7518, section 3.1, and RFC 8037). All of them are asymmetric.
+const (
+	algRS256 = "RS256"
+	algPS256 = "PS256"
+	algES256 = "ES256"
+	algES384 = "ES384"
+	algEdDSA = "EdDSA"
+	// algEd25519 is the name that RFC 9864 gives to EdDSA on this curve. Key sets begin to use it.
+	algEd25519 = "Ed25519"
+)
+
+func supported() []string { return []string{algRS256, algPS256, algES256, algES384, algEdDSA} }
 
 // verifyKey is a public key and the algorithms it may be used with.
 type verifyKey struct {
@@ -82,7 +92,7 @@ func readKeys(file string) (keySet, error) {
 	return set, nil
 }
 
-// parseKeys reads a JSON Web Key Set. It passes over keys that it has no use for, as RFC 7517, section 5, asks, if there are others.
+// parseKeys reads a JSON Web Key Set. It passes over keys that it has no use for if there are others, as RFC 7517, section 5, asks.
 // It refuses a set with a private or symmetric key: someone published what was not meant to be.
 func parseKeys(data []byte) (keySet, error) {
 	var doc jwkset.JWKSMarshal
@@ -137,8 +147,7 @@ func parseKey(doc jwkset.JWKMarshal) (verifyKey, error) {
 	algs := algorithmsOf(jwk.Key())
 	if stated := string(doc.ALG); stated != "" {
 		algs = slices.DeleteFunc(algs, func(alg string) bool {
-			// RFC 9864 renames EdDSA for each curve.
-			return alg != stated && (alg != "EdDSA" || stated != "Ed25519")
+			return alg != stated && (alg != algEdDSA || stated != algEd25519)
 		})
 	}
 
@@ -154,17 +163,17 @@ func algorithmsOf(key any) []string {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
 		if bits := key.N.BitLen(); bits >= minRSABits && bits <= maxRSABits {
-			return []string{"RS256", "PS256"}
+			return []string{algRS256, algPS256}
 		}
 	case *ecdsa.PublicKey:
 		switch key.Curve {
 		case elliptic.P256():
-			return []string{"ES256"}
+			return []string{algES256}
 		case elliptic.P384():
-			return []string{"ES384"}
+			return []string{algES384}
 		}
 	case ed25519.PublicKey:
-		return []string{"EdDSA"}
+		return []string{algEdDSA}
 	}
 
 	return nil

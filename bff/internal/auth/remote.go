@@ -52,8 +52,8 @@ func newRemoteKeys(rawURL string, interval time.Duration, logger *slog.Logger) (
 		return nil, fmt.Errorf("parse key URL: %w", err)
 	}
 
-	if location.Host == "" || location.Scheme != "https" && !(location.Scheme == "http" && local(location.Hostname())) {
-		return nil, fmt.Errorf("key URL %s is not https: whoever can change the answer can sign in as anyone", location.Redacted())
+	if location.Host == "" || !secure(location) {
+		return nil, fmt.Errorf("%w: %s", errInsecure, location.Redacted())
 	}
 
 	if interval <= 0 {
@@ -83,12 +83,13 @@ func newClient() *http.Client {
 	}
 }
 
-func local(host string) bool {
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
+// secure tells whether nobody on the way can change the answer: it is signed, or does not leave this machine.
+func secure(location *url.URL) bool {
+	host := location.Hostname()
+	addr, err := netip.ParseAddr(host)
+	local := host == "localhost" || err == nil && addr.IsLoopback()
 
-	return host == "localhost"
+	return location.Scheme == "https" || location.Scheme == "http" && local
 }
 
 func (k *remoteKeys) current() keySet {
@@ -132,6 +133,7 @@ func (k *remoteKeys) ask(now time.Time) <-chan struct{} {
 
 		k.nextDemand = now.Add(k.interval)
 		k.fetched = make(chan struct{})
+
 		k.demand <- struct{}{} // There is room: begin has emptied it since the last time.
 	}
 
@@ -169,7 +171,8 @@ func (k *remoteKeys) refresh(ctx context.Context) bool {
 	set, err := k.fetch(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
-			k.logger.LogAttrs(ctx, slog.LevelWarn, "fetch issuer keys", slog.Any("error", err), slog.Bool("have_keys", k.current() != nil))
+			k.logger.LogAttrs(ctx, slog.LevelWarn, "fetch issuer keys",
+				slog.Any("error", err), slog.Bool("have_keys", k.current() != nil))
 		}
 
 		return false

@@ -22,8 +22,8 @@ type keyServer struct {
 	handler atomic.Pointer[http.HandlerFunc]
 }
 
-func newKeyServer(t testing.TB, handler http.HandlerFunc) *keyServer {
-	t.Helper()
+func newKeyServer(tb testing.TB, handler http.HandlerFunc) *keyServer {
+	tb.Helper()
 
 	k := &keyServer{}
 	k.handler.Store(&handler)
@@ -32,7 +32,7 @@ func newKeyServer(t testing.TB, handler http.HandlerFunc) *keyServer {
 		k.fetches.Add(1)
 		(*k.handler.Load())(w, r)
 	}))
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 
 	k.url = server.URL
 
@@ -53,14 +53,14 @@ func fetching(url string, interval time.Duration) auth.Issuer {
 }
 
 // eventually waits for a condition that depends on another goroutine and a real network.
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
+func eventually(tb testing.TB, what string, condition func() bool) {
+	tb.Helper()
 
 	const patience, pause = 10 * time.Second, 5 * time.Millisecond
 
 	for deadline := time.Now().Add(patience); !condition(); time.Sleep(pause) {
 		if time.Now().After(deadline) {
-			t.Fatalf("never: %s", what)
+			tb.Fatalf("never: %s", what)
 		}
 	}
 }

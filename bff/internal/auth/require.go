@@ -29,7 +29,8 @@ func Require(access policy.Access) func(http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	challenge := fmt.Sprintf(`Bearer error="insufficient_scope", scope="%s"`, strings.Join(slices.Concat(access.AllOf, access.AnyOf), " "))
+	scopes := strings.Join(slices.Concat(access.AllOf, access.AnyOf), " ")
+	challenge := `Bearer error="insufficient_scope", scope="` + scopes + `"`
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -46,19 +46,17 @@ func (r Rate) bucket() bucket {
 	return bucket{interval: interval, span: span, size: size}
 }
 
-// take decides on a request at a time. The bucket is full at tat, and will be at the time that it returns if the request is allowed.
+// take decides on a request at the time now. The bucket is full at the time tat. The time returned is the new one.
 func (b bucket) take(tat, now int64) (Decision, int64) {
-	// A full bucket cannot be fuller. An empty one cannot be emptier either: a later time is left from before the clock was set back.
+	// A full bucket cannot be fuller. An empty one cannot be emptier: a later time stems from before the clock was set back.
 	tat = min(max(tat, now), now+b.span)
 	next := tat + b.interval
 
 	if wait := next - now - b.span; wait > 0 {
-		return Decision{
-			Allowed: false, Limit: b.size, Remaining: 0, ResetAfter: time.Duration(tat - now), RetryAfter: time.Duration(wait),
-		}, tat
+		return Decision{Limit: b.size, ResetAfter: time.Duration(tat - now), RetryAfter: time.Duration(wait)}, tat
 	}
 
-	return Decision{
-		Allowed: true, Limit: b.size, Remaining: (b.span - (next - now)) / b.interval, ResetAfter: time.Duration(next - now), RetryAfter: 0,
-	}, next
+	remaining := (b.span - (next - now)) / b.interval
+
+	return Decision{Allowed: true, Limit: b.size, Remaining: remaining, ResetAfter: time.Duration(next - now)}, next
 }

@@ -9,15 +9,16 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// policies is the RateLimit-Policy field for all limits of the guard: `"principal";q=100;w=60` (draft-ietf-httpapi-ratelimit-headers-10,
-// section 3). The quota is the size of the bucket and the window the time in which it fills, so that what remains is never more
-// than the quota.
+// policies is the RateLimit-Policy field for all limits of the guard: `"principal";q=100;w=60`
+// (draft-ietf-httpapi-ratelimit-headers-10, section 3). The quota is the size of the bucket and the window the time in which it
+// fills, so that what remains is never more than the quota.
 func (g guard) policies() string {
 	items := make([]string, 0, len(g.limits))
 
 	for _, l := range g.limits {
 		b := l.rate.bucket()
-		items = append(items, `"`+l.title+`";q=`+strconv.FormatInt(b.size, 10)+";w="+seconds(max(time.Duration(b.span), time.Second)))
+		window := max(time.Duration(b.span), time.Second)
+		items = append(items, `"`+l.title+`";q=`+strconv.FormatInt(b.size, 10)+";w="+seconds(window))
 	}
 
 	return strings.Join(items, ", ")

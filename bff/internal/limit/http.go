@@ -22,7 +22,7 @@ func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	g := guard{limiter: l, limits: []limit{newLimit("edge", "client", policy.KeyClientAddress, rate)}}
+	g := guard{limiter: l, limits: []limit{{id: "edge", title: "client", by: policy.KeyClientAddress, rate: rate}}}
 	policies := g.policies()
 
 	return func(next http.Handler) http.Handler {
@@ -40,9 +40,9 @@ func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
 	}
 }
 
-// Route enforces the limits that the policy of a route sets; name is its RPC. Every limit of every route has buckets of its own, and
-// all limits of a route must allow a request. Every answer of the route tells how it stands with the limit that has least left. No
-// limits add no layer.
+// Route enforces the limits that the policy of a route sets; name is its RPC. Every limit of every route has buckets of its own,
+// and all limits of a route must allow a request. Every answer of the route tells how it stands with the limit that has least left.
+// No limits add no layer.
 //
 // It belongs after the caller is known: a principal is an issuer's subject, and an anonymous caller is its address.
 func (l *Limiter) Route(name string, limits []policy.RateLimit) func(http.Handler) http.Handler {
@@ -80,7 +80,7 @@ func routeLimits(name string, limits []policy.RateLimit) []limit {
 			title = fmt.Sprintf("%s-%d", title, seen[l.Key])
 		}
 
-		out = append(out, newLimit(fmt.Sprintf("%s#%d", name, i), title, l.Key, rateOf(l)))
+		out = append(out, limit{id: fmt.Sprintf("%s#%d", name, i), title: title, by: l.Key, rate: rateOf(l)})
 	}
 
 	return out
@@ -94,12 +94,8 @@ type limit struct {
 	rate  Rate
 }
 
-func newLimit(id, title string, by policy.Key, rate Rate) limit {
-	return limit{id: id, title: title, by: by, rate: rate}
-}
-
 func (l limit) key(rec *reqinfo.Record) Key {
-	key := Key{Limit: l.id, Issuer: "", Subject: "", Client: netip.Addr{}}
+	key := Key{Limit: l.id}
 
 	switch {
 	case l.by == policy.KeyGlobal:
@@ -159,7 +155,7 @@ type guard struct {
 func (g guard) check(rec *reqinfo.Record, now time.Time) verdict {
 	const usual = 4 // Limits of a route; more of them cost an allocation.
 
-	worst := verdict{Decision: Decision{Allowed: true, Limit: 0, Remaining: math.MaxInt64, ResetAfter: 0, RetryAfter: 0}, title: ""}
+	worst := verdict{Decision: Decision{Allowed: true, Remaining: math.MaxInt64}}
 	taken := make([]int, 0, usual)
 
 	for i, l := range g.limits {

@@ -19,14 +19,14 @@ import (
 )
 
 // ask sends a request that the record describes.
-func ask(t testing.TB, h http.Handler, rec *reqinfo.Record) *http.Response {
-	t.Helper()
+func ask(tb testing.TB, h http.Handler, rec *reqinfo.Record) *httptest.ResponseRecorder {
+	tb.Helper()
 
-	r := httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/v1/users/u1", nil)
+	r := httptest.NewRequestWithContext(reqinfo.NewContext(tb.Context(), rec), http.MethodGet, "/v1/users/u1", nil)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 
-	return w.Result()
+	return w
 }
 
 func from(addr string) *reqinfo.Record { return &reqinfo.Record{Client: netip.MustParseAddr(addr)} }
@@ -46,11 +46,11 @@ func perHour(key policy.Key, requests int64) policy.RateLimit {
 	return policy.RateLimit{Requests: requests, Per: time.Hour, Burst: requests, Key: key}
 }
 
-func wantStatus(t testing.TB, what string, res *http.Response, want int) {
-	t.Helper()
+func wantStatus(tb testing.TB, what string, res *httptest.ResponseRecorder, want int) {
+	tb.Helper()
 
-	if res.StatusCode != want {
-		t.Errorf("%s: status %d, want %d", what, res.StatusCode, want)
+	if res.Code != want {
+		tb.Errorf("%s: status %d, want %d", what, res.Code, want)
 	}
 }
 
@@ -94,7 +94,7 @@ func TestRouteTellsWhereAClientStands(t *testing.T) {
 		}
 
 		for i, want := range steps {
-			if diff := cmp.Diff(want, limitFields(ask(t, h, as("iss", "ada")).Header)); diff != "" {
+			if diff := cmp.Diff(want, limitFields(ask(t, h, as("iss", "ada")).Header())); diff != "" {
 				t.Errorf("request %d: %s", i+1, diff)
 			}
 		}
@@ -120,7 +120,8 @@ func TestRefusalIsAProblem(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if got.Status != http.StatusTooManyRequests || got.Code != "RESOURCE_EXHAUSTED" || got.Detail != `the rate limit "global" is reached` {
+	const detail = `the rate limit "global" is reached`
+	if got.Status != http.StatusTooManyRequests || got.Code != "RESOURCE_EXHAUSTED" || got.Detail != detail {
 		t.Errorf("problem = %+v", got)
 	}
 
@@ -128,7 +129,7 @@ func TestRefusalIsAProblem(t *testing.T) {
 		t.Errorf("record says %s", code)
 	}
 
-	if got := res.Header.Get("Retry-After"); got != "3600" && got != "3599" {
+	if got := res.Header().Get("Retry-After"); got != "3600" && got != "3599" {
 		t.Errorf("Retry-After: %s", got)
 	}
 }
@@ -220,14 +221,14 @@ func TestPerClient(t *testing.T) {
 	res := ask(t, h, from("192.0.2.1"))
 	wantStatus(t, "first", res, http.StatusNoContent)
 
-	if fields := limitFields(res.Header); len(fields) != 0 {
+	if fields := limitFields(res.Header()); len(fields) != 0 {
 		t.Errorf("fields on an allowed request hide those of the route: %v", fields)
 	}
 
 	res = ask(t, h, as("i", "ada"))
 	wantStatus(t, "second", res, http.StatusTooManyRequests)
 
-	if got := res.Header.Get("RateLimit-Policy"); got != `"client";q=1;w=3600` {
+	if got := limitFields(res.Header())["RateLimit-Policy"]; got != `"client";q=1;w=3600` {
 		t.Errorf("RateLimit-Policy: %s", got)
 	}
 

@@ -44,10 +44,10 @@ type Decision struct {
 // bucket whose time has passed is full, just as one that was never seen, so it can be forgotten without anyone gaining by it.
 //
 // Memory is a fixed table, cut into sets that are locked one by one. A key has its place in one set. When that set is taken, the
-// key that is nearest to being full again gives way: mostly one that is full anyway. The keys of a flood therefore push out each other,
-// and not the busy key whose bucket is empty. As in every set-associative table a set can be taken while others have room; what is
-// lost then is the bucket of that set that had least to say. Keys are kept as hashes with seeds that nobody outside of the process
-// knows, so that nobody can choose their set.
+// key that is nearest to being full again gives way: mostly one that is full anyway. The keys of a flood therefore push out each
+// other, and not the busy key whose bucket is empty. As in every set-associative table a set can be taken while others have room;
+// what is lost then is the bucket of that set that had least to say. Keys are kept as hashes with seeds that nobody outside of the
+// process knows, so that nobody can choose their set.
 type Limiter struct {
 	setSeed, keySeed maphash.Seed
 	start            time.Time
@@ -117,19 +117,6 @@ func (l *Limiter) Allow(key Key, rate Rate, now time.Time) Decision {
 	return decision
 }
 
-// refund gives back a token that Allow took.
-func (l *Limiter) refund(key Key, rate Rate) {
-	id := l.identify(key)
-
-	s := l.set(id)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	if found := s.find(id); found != nil {
-		found.tat -= rate.bucket().interval
-	}
-}
-
 // Len is how many keys are remembered. Some of their buckets may be full again.
 func (l *Limiter) Len() int {
 	total := 0
@@ -142,6 +129,19 @@ func (l *Limiter) Len() int {
 	}
 
 	return total
+}
+
+// refund gives back a token that Allow took.
+func (l *Limiter) refund(key Key, rate Rate) {
+	id := l.identify(key)
+
+	s := l.set(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if found := s.find(id); found != nil {
+		found.tat -= rate.bucket().interval
+	}
 }
 
 func (l *Limiter) identify(key Key) identity {

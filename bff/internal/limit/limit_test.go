@@ -81,7 +81,7 @@ func TestNeverMoreThanBurstAndRate(t *testing.T) {
 	t.Parallel()
 
 	for seed := range uint64(50) {
-		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // A test that can be repeated.
+		random := rand.New(rand.NewPCG(seed, 0)) // Seeded, so that a failure can be repeated.
 		rate := limit.Rate{
 			Requests: 1 + random.Int64N(2000),
 			Per:      time.Duration(1 + random.Int64N(int64(time.Minute))),
@@ -98,7 +98,9 @@ func TestNeverMoreThanBurstAndRate(t *testing.T) {
 				}
 
 				span := now.Sub(begin)
-				if most := float64(rate.Burst) + span.Seconds()*float64(rate.Requests)/rate.Per.Seconds(); float64(allowed) > most+1e-6 {
+				most := float64(rate.Burst) + span.Seconds()*float64(rate.Requests)/rate.Per.Seconds()
+
+				if float64(allowed) > most+1e-6 {
 					t.Fatalf("seed %d, %+v: %d allowed in %s, at most %f", seed, rate, allowed, span, most)
 				}
 			}
@@ -242,7 +244,9 @@ func BenchmarkAllow(b *testing.B) {
 	for _, keys := range []int{1, 100_000} {
 		names := make([]limit.Key, keys)
 		for i := range names {
-			names[i] = limit.Key{Limit: "/user.v1.UserService/GetUser#0", Issuer: "https://issuer.example", Subject: strconv.Itoa(i)}
+			names[i] = limit.Key{
+				Limit: "/user.v1.UserService/GetUser#0", Issuer: "https://issuer.example", Subject: strconv.Itoa(i),
+			}
 		}
 
 		rate := limit.Rate{Requests: 50, Per: time.Second, Burst: 100}
@@ -265,7 +269,7 @@ func BenchmarkAllow(b *testing.B) {
 
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
-			k := key(strconv.FormatUint(rand.Uint64(), 10)) //nolint:gosec // Not a secret.
+			k := key(strconv.FormatUint(rand.Uint64(), 10))
 			for pb.Next() {
 				l.Allow(k, limit.Rate{Requests: 50, Per: time.Second}, now)
 			}

@@ -32,6 +32,8 @@ const (
 	publicFile  = "dev-issuer.jwks.json"
 )
 
+var errToken = errors.New("sign token: it needs a subject, and a time to live of at least a second")
+
 // DevIssuer signs tokens. It is safe for concurrent use.
 type DevIssuer struct {
 	dir string
@@ -65,7 +67,7 @@ func (d *DevIssuer) JWKSFile() string { return filepath.Join(d.dir, publicFile) 
 // Token signs a token for a subject that holds from now on for the time to live. Times in tokens are whole seconds.
 func (d *DevIssuer) Token(subject string, scopes []string, ttl time.Duration, now time.Time) (string, error) {
 	if subject == "" || ttl < time.Second {
-		return "", errors.New("sign token: it needs a subject, and a time to live of at least a second")
+		return "", errToken
 	}
 
 	claims := jwt.MapClaims{

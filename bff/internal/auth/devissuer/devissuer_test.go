@@ -21,23 +21,23 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-func mustOpen(t testing.TB, dir string) *devissuer.DevIssuer {
-	t.Helper()
+func mustOpen(tb testing.TB, dir string) *devissuer.DevIssuer {
+	tb.Helper()
 
 	d, err := devissuer.Open(dir)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return d
 }
 
-func keySet(t testing.TB, d *devissuer.DevIssuer) string {
-	t.Helper()
+func keySet(tb testing.TB, d *devissuer.DevIssuer) string {
+	tb.Helper()
 
 	data, err := os.ReadFile(d.JWKSFile())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 
 	return string(data)
@@ -72,7 +72,10 @@ func TestOpenKeepsItsKey(t *testing.T) {
 func TestPublicSetIsPublic(t *testing.T) {
 	t.Parallel()
 
-	var doc struct{ Keys []map[string]any }
+	var doc struct {
+		Keys []map[string]any `json:"keys"`
+	}
+
 	if err := json.Unmarshal([]byte(keySet(t, mustOpen(t, t.TempDir()))), &doc); err != nil {
 		t.Fatal(err)
 	}
@@ -126,11 +129,16 @@ func TestRacingProcessesShareOneKey(t *testing.T) {
 func TestOpenRefusesAKeyFileThatIsNone(t *testing.T) {
 	t.Parallel()
 
+	const (
+		private = `AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA`
+		public  = `11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo`
+	)
+
 	for name, content := range map[string]string{
 		"empty":        "",
 		"not_json":     "nonsense",
-		"public":       `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
-		"foreign_half": `{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","d":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
+		"public":       `{"kty":"OKP","crv":"Ed25519","x":"` + public + `"}`,
+		"foreign_half": `{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","d":"` + private + `","x":"` + public + `"}`,
 		"symmetric":    `{"kty":"oct","k":"c2VjcmV0"}`,
 	} {
 		t.Run(name, func(t *testing.T) {

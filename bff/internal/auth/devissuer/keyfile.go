@@ -101,8 +101,7 @@ func writeTemp(dir string, data []byte) (string, error) {
 func toJWK(key any, kid string, private bool) (jwkset.JWKMarshal, error) {
 	jwk, err := jwkset.NewJWKFromKey(key, jwkset.JWKOptions{
 		Marshal:  jwkset.JWKMarshalOptions{Private: private},
-		Metadata: jwkset.JWKMetadataOptions{ALG: jwkset.AlgEdDSA, KID: kid, KEYOPS: nil, USE: jwkset.UseSig},
-		Validate: jwkset.JWKValidateOptions{}, X509: jwkset.JWKX509Options{},
+		Metadata: jwkset.JWKMetadataOptions{ALG: jwkset.AlgEdDSA, KID: kid, USE: jwkset.UseSig},
 	})
 	if err != nil {
 		return jwkset.JWKMarshal{}, fmt.Errorf("make JSON web key: %w", err)
