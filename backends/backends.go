@@ -64,22 +64,27 @@ func Services() []string {
 	return names
 }
 
-// DefaultInstances gives the instances of services (all, if none are named) on loopback, at the ports that the documentation uses:
-// two of user at 9001 and 9002, the others at 9003 and up. Names that are no services are left out.
-func DefaultInstances(services ...string) []Instance {
+// DefaultPort is the first port of the default instances.
+const DefaultPort = 9001
+
+// DefaultInstances gives the instances of services (all, if none are named) on loopback: two of user, one of each other. Each has a
+// port of its own from firstPort up, which does not depend on which services are named. Names that are no services are left out.
+func DefaultInstances(firstPort int, services ...string) []Instance {
 	var instances []Instance
 
-	for _, d := range definitions() {
-		if len(services) > 0 && !slices.Contains(services, d.name) {
-			continue
-		}
+	port := firstPort
 
-		for i, port := range d.ports {
-			instances = append(instances, Instance{
-				Name:    d.name + "-" + strconv.Itoa(i+1),
-				Service: d.name,
-				Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
-			})
+	for _, d := range definitions() {
+		for replica := range d.replicas {
+			if len(services) == 0 || slices.Contains(services, d.name) {
+				instances = append(instances, Instance{
+					Name:    d.name + "-" + strconv.Itoa(replica+1),
+					Service: d.name,
+					Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+				})
+			}
+
+			port++
 		}
 	}
 

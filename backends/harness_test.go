@@ -77,7 +77,7 @@ func startFleet(t *testing.T, opts backends.Options) *backends.Fleet {
 
 // anyPort gives the default instances of services on free ports.
 func anyPort(services ...string) []backends.Instance {
-	instances := backends.DefaultInstances(services...)
+	instances := backends.DefaultInstances(backends.DefaultPort, services...)
 	for i := range instances {
 		instances[i].Address = "127.0.0.1:0"
 	}

@@ -37,7 +37,7 @@ const (
 // definition is what there is to know about a service before it runs.
 type definition struct {
 	name       string
-	ports      []int    // Of its default instances.
+	replicas   int      // By default.
 	needs      []string // The services that it calls.
 	migrations fs.FS    // In the folder "migrations".
 	seed       func(ctx context.Context, db *sql.DB) error
@@ -61,7 +61,7 @@ type component struct {
 func definitions() []definition {
 	return []definition{
 		{
-			name: userName, ports: []int{9001, 9002}, migrations: user.Migrations, seed: user.Seed,
+			name: userName, replicas: 2, migrations: user.Migrations, seed: user.Seed,
 			build: func(d deps) component {
 				s := user.New(d.db)
 
@@ -69,7 +69,7 @@ func definitions() []definition {
 			},
 		},
 		{
-			name: profileName, ports: []int{9003}, migrations: profile.Migrations, seed: profile.Seed,
+			name: profileName, replicas: 1, migrations: profile.Migrations, seed: profile.Seed,
 			build: func(d deps) component {
 				s := profile.New(d.db)
 
@@ -77,7 +77,7 @@ func definitions() []definition {
 			},
 		},
 		{
-			name: orderName, ports: []int{9004}, migrations: order.Migrations, seed: order.Seed,
+			name: orderName, replicas: 1, migrations: order.Migrations, seed: order.Seed,
 			needs: []string{userName, notificationName},
 			build: func(d deps) component {
 				s := order.New(d.db, d.peers[userName], d.peers[notificationName], d.logger)
@@ -86,7 +86,7 @@ func definitions() []definition {
 			},
 		},
 		{
-			name: paymentName, ports: []int{9005}, migrations: payment.Migrations, seed: payment.Seed,
+			name: paymentName, replicas: 1, migrations: payment.Migrations, seed: payment.Seed,
 			needs: []string{orderName, notificationName},
 			build: func(d deps) component {
 				s := payment.New(d.db, d.peers[orderName], d.peers[notificationName], d.logger)
@@ -95,7 +95,7 @@ func definitions() []definition {
 			},
 		},
 		{
-			name: notificationName, ports: []int{9006}, migrations: notification.Migrations, seed: notification.Seed,
+			name: notificationName, replicas: 1, migrations: notification.Migrations, seed: notification.Seed,
 			build: func(d deps) component {
 				s := notification.New(d.db)
 

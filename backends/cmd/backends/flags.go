@@ -117,7 +117,7 @@ func (f *flags) instances() []backends.Instance {
 		}
 
 		if len(f.addresses[service]) == 0 {
-			instances = append(instances, backends.DefaultInstances(service)...)
+			instances = append(instances, backends.DefaultInstances(backends.DefaultPort, service)...)
 		}
 
 		for n, address := range f.addresses[service] {

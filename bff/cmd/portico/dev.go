@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -18,10 +17,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 )
 
-const (
-	dataDirUsage       = "folder of the demo databases and the development issuer's key (PORTICO_DEV_DATA_DIR)"
-	defaultBackendPort = 9001
-)
+const dataDirUsage = "folder of the demo databases and the development issuer's key (PORTICO_DEV_DATA_DIR)"
 
 func defaultDataDir() string {
 	if dir := os.Getenv("PORTICO_DEV_DATA_DIR"); dir != "" {
@@ -61,7 +57,7 @@ Not for production: the issuer hands out tokens for anyone.`,
 	flags.StringVar(&d.address, "address", "", "where to serve REST (PORTICO_SERVER_ADDRESS, default 127.0.0.1:8080)")
 	flags.StringVar(&d.adminAddress, "admin-address", "", "where to serve operators (PORTICO_ADMIN_ADDRESS, default 127.0.0.1:8081)")
 	flags.IntVar(&d.backendPort, "backend-port", 0,
-		"first port of the backends, which take one each from there up; (PORTICO_DEV_BACKEND_PORT, default 9001)")
+		"first port of the backends, which take one each from there up (PORTICO_DEV_BACKEND_PORT, default 9001)")
 	flags.StringVar(&d.dataDir, "data-dir", defaultDataDir(), dataDirUsage)
 
 	return cmd
@@ -90,9 +86,14 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 
+	logger, err := newLogger(cfg.Log)
+	if err != nil {
+		return err
+	}
+
 	// The backends end after the gateway has drained, so they do not live by the command's context.
 	fleet, err := backends.Start(context.WithoutCancel(ctx), backends.Options{
-		DataDir: d.dataDir, Instances: instances(port), Seed: true, Logger: slog.New(slog.DiscardHandler),
+		DataDir: d.dataDir, Instances: backends.DefaultInstances(port), Seed: true, Logger: logger.With("source", "backends"),
 	})
 	if err != nil {
 		return err //nolint:wrapcheck // It says what it was doing.
@@ -102,7 +103,7 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 
 	cfg.Upstreams = withFleet(cfg.Upstreams, fleet.Addresses())
 
-	options := append(services(),
+	options := append(services(), bff.WithLogger(logger),
 		bff.WithAdminHandler("/dev/backends", backendSwitch(fleet)),
 		bff.WithListening(func(server, admin net.Addr) {
 			printWelcome(cmd.OutOrStdout(), welcome{server: server, admin: admin, issuer: issuer, fleet: fleet})
@@ -136,7 +137,7 @@ func (d *dev) readConfig() (config.Config, error) {
 		cfg.Log.Format = "text"
 	}
 
-	return cfg, nil
+	return cfg.WithDefaults(), nil
 }
 
 func (d *dev) firstPort() (int, error) {
@@ -146,7 +147,7 @@ func (d *dev) firstPort() (int, error) {
 
 	text := os.Getenv("PORTICO_DEV_BACKEND_PORT")
 	if text == "" {
-		return defaultBackendPort, nil
+		return backends.DefaultPort, nil
 	}
 
 	port, err := strconv.ParseUint(text, 10, 16)
@@ -155,27 +156,6 @@ func (d *dev) firstPort() (int, error) {
 	}
 
 	return int(port), nil
-}
-
-// instances gives each service a port from the first one up; user has two replicas.
-func instances(port int) []backends.Instance {
-	var list []backends.Instance
-
-	for _, service := range backends.Services() {
-		names := []string{service}
-		if service == "user" {
-			names = []string{"user-1", "user-2"}
-		}
-
-		for _, name := range names {
-			list = append(list, backends.Instance{
-				Name: name, Service: service, Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
-			})
-			port++
-		}
-	}
-
-	return list
 }
 
 // withFleet adds the fleet's services to the configured upstreams, which win.

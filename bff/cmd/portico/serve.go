@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/observe"
 )
 
 const configUsage = "YAML file; PORTICO_… environment variables override it"
@@ -30,7 +32,12 @@ requests are answered, and the exit code is 0.`,
 				return fmt.Errorf("configuration:\n%w", err)
 			}
 
-			gw, err := bff.New(cmd.Context(), cfg, services()...)
+			logger, err := newLogger(cfg.Log)
+			if err != nil {
+				return err
+			}
+
+			gw, err := bff.New(cmd.Context(), cfg, append(services(), bff.WithLogger(logger))...)
 			if err != nil {
 				return err //nolint:wrapcheck // It says what it was doing.
 			}
@@ -41,6 +48,18 @@ requests are answered, and the exit code is 0.`,
 	cmd.Flags().StringVar(&path, "config", "", configUsage)
 
 	return cmd
+}
+
+// newLogger returns the logger of the process, which gRPC's own messages go to as well.
+func newLogger(cfg config.Log) (*slog.Logger, error) {
+	logger, err := observe.NewLogger(os.Stderr, cfg.Level, cfg.Format)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // It says what it was doing.
+	}
+
+	observe.CaptureGRPC(logger)
+
+	return logger, nil
 }
 
 func checkCommand() *cobra.Command {

@@ -15,7 +15,11 @@ func FuzzIdentify(f *testing.F) {
 	gate := mustNew(f, trusting(f, s))
 	good := s.token(f, nil, nil)
 
-	for _, seed := range []string{"", "Bearer", "Bearer ", "Bearer " + good, "bearer " + good + " ", "Basic x", "Bearer a.b.c", "Bearer ..."} {
+	for _, seed := range []string{
+		"", "Bearer", "Bearer ", "Bearer " + good, "bearer " + good + " ", "Basic x", "Bearer a.b.c", "Bearer ...",
+		// The base64 decoder passes over line ends.
+		"Bearer " + good[:len(good)-9] + "\r\n" + good[len(good)-9:],
+	} {
 		f.Add(seed)
 	}
 

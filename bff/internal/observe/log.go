@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+
+	"google.golang.org/grpc/grpclog"
 )
 
 // NewLogger returns a logger that writes lines of the format ("json" or "text") from the level ("debug", "info", "warn", "error")
@@ -26,4 +28,11 @@ func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	default:
 		return nil, fmt.Errorf("log format %q is neither json nor text", format)
 	}
+}
+
+// CaptureGRPC sends what gRPC and grpc-gateway have to say of their own to the logger. It is for commands, at their start: gRPC has
+// one logger per process.
+func CaptureGRPC(logger *slog.Logger) {
+	warnings := slog.NewLogLogger(logger.With("source", "grpc").Handler(), slog.LevelWarn).Writer()
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, warnings))
 }

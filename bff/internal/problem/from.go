@@ -57,11 +57,13 @@ func BodyTooLarge(limit int64) *Problem {
 }
 
 // Status finds the gRPC status in an error. Unlike status.FromError it does not add the text of what wraps it to the message, which
-// a client may get to read.
+// a client may get to read. An error that carries no status, or that of success, has none.
 func Status(err error) (*status.Status, bool) {
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
-		return carrier.GRPCStatus(), true
+		if st := carrier.GRPCStatus(); st.Code() != codes.OK {
+			return st, true
+		}
 	}
 
 	return nil, false
@@ -179,7 +181,7 @@ func jsonPath(path string) string {
 	return b.String()
 }
 
-// clip makes valid UTF-8 of at most limit bytes.
+// clip makes valid UTF-8 of at most limit bytes, and an ellipsis if there was more.
 func clip(text string, limit int) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= limit {

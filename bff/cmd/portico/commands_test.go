@@ -1,0 +1,159 @@
+package main_test
+
+import (
+	"flag"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The table of routes is what a team reads to see what is served and under which policy.
+func TestRoutes(t *testing.T) {
+	t.Parallel()
+
+	out, errs, code := portico(t, "routes")
+	if code != 0 || errs != "" {
+		t.Fatalf("exit %d: %s", code, errs)
+	}
+
+	const golden = "testdata/routes.txt"
+	if *update {
+		if err := os.WriteFile(golden, []byte(out), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	text, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if out != string(text) {
+		t.Errorf("the routes changed (go test ./bff/cmd/portico -update):\n%s", out)
+	}
+}
+
+func TestCheck(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		return path
+	}
+
+	out, errs, code := portico(t, "check", "--config", "../../../deploy/portico.example.yaml")
+	if code != 0 || !strings.HasPrefix(out, "ok: ") {
+		t.Errorf("the example: exit %d: %s%s", code, out, errs)
+	}
+
+	for name, row := range map[string]struct {
+		path string
+		want []string
+	}{
+		"unknown_keys":  {write("a", "server:\n  adress: x\nlogs: {}\n"), []string{"line 2", "adress", "line 3", "logs"}},
+		"all_at_once":   {write("b", "log: {level: loud}\nserver: {address: x}\n"), []string{"log.level", "server.address", "auth.issuers"}},
+		"no_such_file":  {filepath.Join(dir, "none"), []string{"none"}},
+		"few_upstreams": {write("d", "auth: {disabled: true}\n"), []string{`upstream "order" is not configured`}},
+	} {
+		_, errs, code := portico(t, "check", "--config", row.path)
+		if code != 1 {
+			t.Errorf("%s: exit %d", name, code)
+		}
+
+		for _, want := range row.want {
+			if !strings.Contains(errs, want) {
+				t.Errorf("%s does not speak of %q: %s", name, want, errs)
+			}
+		}
+	}
+}
+
+func TestTakenPortIsAnErrorThatSaysSo(t *testing.T) {
+	t.Parallel()
+
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+
+	_, port, _ := net.SplitHostPort(taken.Addr().String())
+
+	_, errs, code := portico(t, "dev", "--data-dir", t.TempDir(), "--backend-port", port)
+	if code != 1 || !strings.Contains(errs, port) || !strings.Contains(errs, "address already in use") {
+		t.Errorf("exit %d: %s", code, errs)
+	}
+}
+
+// `portico serve` in front of the backends of a `portico dev`, as an operator would run it.
+func TestServe(t *testing.T) {
+	t.Parallel()
+
+	p := startDev(t, t.TempDir())
+	alice := p.token(t, "alice")
+
+	var instances []struct{ Name, Address string }
+
+	decode(t, call(t, http.MethodGet, p.admin+"/dev/backends", "", "").body, &instances)
+
+	addresses := map[string][]string{}
+	for _, i := range instances {
+		service := i.Name[:strings.LastIndex(i.Name, "-")]
+		addresses[service] = append(addresses[service], i.Address)
+	}
+
+	text := "auth:\n  issuers:\n    - issuer: https://dev.portico.invalid\n      audiences: [portico]\n      jwks_file: " +
+		filepath.Join(p.dataDir, "dev-issuer.jwks.json") + "\nupstreams:\n"
+	for service, list := range addresses {
+		text += "  " + service + ": {addresses: [" + strings.Join(list, ", ") + "]}\n"
+	}
+
+	path := filepath.Join(t.TempDir(), "portico.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	gateway := startServe(t, path)
+
+	doc := want(t, "the aggregate", call(t, http.MethodGet, gateway.url+"/v1/me/dashboard", alice, ""), http.StatusOK).json(t)
+	if doc["user"] == nil || doc["orders"] == nil || doc["profile"] == nil {
+		t.Errorf("%v", doc)
+	}
+
+	if code := gateway.stop(t); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+
+	if !strings.Contains(gateway.stderr.String(), `"msg":"request"`) {
+		t.Errorf("no access log as JSON: %s", gateway.stderr)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	t.Parallel()
+
+	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"dev", "--help"}, {"token", "--help"}, {"check", "--help"}} {
+		out, errs, code := portico(t, args...)
+		if code != 0 || errs != "" || !strings.Contains(out, "Usage:") {
+			t.Errorf("%v: exit %d: %s%s", args, code, out, errs)
+		}
+	}
+
+	for _, args := range [][]string{{"serv"}, {"serve", "x"}, {"token"}, {"dev", "--prot"}} {
+		if _, errs, code := portico(t, args...); code != 1 || !strings.HasPrefix(errs, "portico: ") {
+			t.Errorf("%v: exit %d: %s", args, code, errs)
+		}
+	}
+}

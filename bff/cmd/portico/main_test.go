@@ -1,0 +1,337 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// binary is the real command, built once for all tests.
+var binary string
+
+func TestMain(m *testing.M) {
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "portico")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+
+		return 1
+	}
+	defer os.RemoveAll(dir)
+
+	binary = filepath.Join(dir, "portico")
+
+	build := exec.Command("go", "build", "-race", "-o", binary, ".")
+	build.Stderr = os.Stderr
+
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build:", err)
+
+		return 1
+	}
+
+	return m.Run()
+}
+
+// process is a running `portico dev`.
+type process struct {
+	url, admin, dataDir string
+
+	cmd    *exec.Cmd
+	stdout *output
+	stderr *output
+}
+
+// output is what a process printed so far.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return o.text.String()
+}
+
+var welcome = regexp.MustCompile(`(?s)REST\s+(http://\S+).*Admin\s+(http://\S+).*(curl -s -H 'Authorization: Bearer \S+' \S+)`)
+
+// startDev runs `portico dev` on free ports over the data directory and waits until it is ready.
+func startDev(t *testing.T, dataDir string, environ ...string) *process {
+	t.Helper()
+
+	p := &process{dataDir: dataDir, stdout: &output{}, stderr: &output{}}
+	p.cmd = exec.Command(binary, "dev", "--data-dir", dataDir, "--address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0",
+		"--backend-port", strconv.Itoa(freePorts(t)))
+	p.cmd.Env = append(os.Environ(), environ...)
+	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
+
+		if t.Failed() {
+			t.Logf("log of %s:\n%s", dataDir, p.stderr)
+		}
+	})
+
+	eventually(t, "the welcome", func() bool { return welcome.MatchString(p.stdout.String()) })
+
+	found := welcome.FindStringSubmatch(p.stdout.String())
+	p.url, p.admin = found[1], found[2]
+
+	return p
+}
+
+var listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
+
+// startServe runs `portico serve` with the configuration, on a free port.
+func startServe(t *testing.T, path string) *process {
+	t.Helper()
+
+	p := &process{stdout: &output{}, stderr: &output{}}
+	p.cmd = exec.Command(binary, "serve", "--config", path)
+	p.cmd.Env = append(os.Environ(), "PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0")
+	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() {
+		if p.cmd.ProcessState == nil {
+			_ = p.cmd.Process.Kill()
+			_ = p.cmd.Wait()
+		}
+	})
+
+	eventually(t, "the gateway listening", func() bool { return listening.MatchString(p.stderr.String()) })
+	p.url = "http://" + listening.FindStringSubmatch(p.stderr.String())[1]
+
+	return p
+}
+
+// freePorts finds six free ports in a row, and returns the first.
+func freePorts(t *testing.T) int {
+	t.Helper()
+
+	const ports = 6
+
+	for range 100 {
+		first := listen(t, "127.0.0.1:0")
+		if first == nil {
+			continue
+		}
+
+		port := first.Addr().(*net.TCPAddr).Port
+		held := []net.Listener{first}
+
+		for i := 1; i < ports; i++ {
+			if l := listen(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i))); l != nil {
+				held = append(held, l)
+			}
+		}
+
+		for _, l := range held {
+			_ = l.Close()
+		}
+
+		if len(held) == ports {
+			return port
+		}
+	}
+
+	t.Fatal("no six free ports in a row")
+
+	return 0
+}
+
+func listen(t *testing.T, address string) net.Listener {
+	t.Helper()
+
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", address)
+	if err != nil {
+		return nil
+	}
+
+	return l
+}
+
+// stop ends the process as an operator would and returns its exit code.
+func (p *process) stop(t *testing.T) int {
+	t.Helper()
+
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := p.cmd.Wait(); err != nil && p.cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// portico runs the command to its end.
+func portico(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+
+	var out, errs bytes.Buffer
+
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+
+	err := cmd.Run()
+
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+
+	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
+}
+
+func (p *process) token(t *testing.T, subject string, scopes ...string) string {
+	t.Helper()
+
+	args := []string{"token", "--data-dir", p.dataDir, "--subject", subject}
+	for _, scope := range scopes {
+		args = append(args, "--scope", scope)
+	}
+
+	out, errs, code := portico(t, args...)
+	if code != 0 || strings.Count(out, "\n") != 1 || errs != "" {
+		t.Fatalf("token: exit %d, printed %q and %q", code, out, errs)
+	}
+
+	return strings.TrimSpace(out)
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// json decodes the body.
+func (a answer) json(t *testing.T) map[string]any {
+	t.Helper()
+
+	var doc map[string]any
+	if err := json.Unmarshal([]byte(a.body), &doc); err != nil {
+		t.Fatalf("%v in %q", err, a.body)
+	}
+
+	return doc
+}
+
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+}
+
+// call sends a request; an empty token is an anonymous caller.
+func call(t *testing.T, method, url, token, body string) answer {
+	t.Helper()
+
+	res := open(t, t.Context(), method, url, token, body)
+	defer res.Body.Close()
+
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return answer{status: res.StatusCode, header: res.Header, body: string(text)}
+}
+
+func open(t *testing.T, ctx context.Context, method, url, token, body string) *http.Response {
+	t.Helper()
+
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return res
+}
+
+func want(t *testing.T, what string, got answer, status int) answer {
+	t.Helper()
+
+	if got.status != status {
+		t.Fatalf("%s: %d, want %d: %s", what, got.status, status, got.body)
+	}
+
+	if status >= http.StatusBadRequest && got.header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("%s: Content-Type %q", what, got.header.Get("Content-Type"))
+	}
+
+	return got
+}
+
+func eventually(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+
+	for !condition() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("%s did not happen in time", what)
+		}
+	}
+}

@@ -1,0 +1,115 @@
+package bff_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+
+	"google.golang.org/grpc"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
+)
+
+// Another repository serves its own generated handlers, from protos that know nothing of Portico, with authentication off.
+func ExampleNew() {
+	ctx := context.Background()
+
+	address, stop := startShelves()
+	defer stop()
+
+	gw, err := bff.New(ctx, config.Config{
+		Auth:      config.Auth{Disabled: true},
+		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{address}}},
+	}, bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"))
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+	defer gw.Close() //nolint:errcheck // The example ends here.
+
+	server := httptest.NewServer(gw)
+	defer server.Close()
+
+	for _, path := range []string{"/v1/shelves/poetry", "/v1/shelves/featured", "/v1/nowhere"} {
+		fmt.Println(get(server.URL + path))
+	}
+	// Output:
+	// 200 {"shelfId":"poetry"}
+	// 200 {"title":"Of the month"}
+	// 404 application/problem+json
+}
+
+// Routes can be listed without starting anything.
+func ExampleRoutes() {
+	routes, err := bff.Routes(config.Config{Auth: config.Auth{Disabled: true}},
+		bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"))
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	for _, r := range routes[:3] {
+		fmt.Println(r.Method, r.Path, r.RPC)
+	}
+	// Output:
+	// GET /v1/rooms/{room_id}/shelves/{shelf_id} shelf.v1.ShelfService/GetShelf
+	// GET /v1/{parent=shelves/*}/books shelf.v1.ShelfService/ListBooks
+	// GET /v1/shelves/featured shelf.v1.ShelfService/GetFeaturedShelf
+}
+
+// shelves is a backend of another team.
+type shelves struct {
+	shelfv1.UnimplementedShelfServiceServer
+}
+
+func (shelves) GetShelf(_ context.Context, req *shelfv1.GetShelfRequest) (*shelfv1.Shelf, error) {
+	return &shelfv1.Shelf{ShelfId: req.GetShelfId()}, nil
+}
+
+func (shelves) GetFeaturedShelf(context.Context, *shelfv1.GetFeaturedShelfRequest) (*shelfv1.Shelf, error) {
+	return &shelfv1.Shelf{Title: "Of the month"}, nil
+}
+
+func startShelves() (address string, stop func()) {
+	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		log.Print(err)
+
+		return "", func() {}
+	}
+
+	server := grpc.NewServer()
+	shelfv1.RegisterShelfServiceServer(server, shelves{})
+
+	go func() { _ = server.Serve(listener) }()
+
+	return listener.Addr().String(), server.Stop
+}
+
+// get returns the status and the body, or of a problem, which names the request, its type.
+func get(url string) string {
+	res, err := http.Get(url)
+	if err != nil {
+		return err.Error()
+	}
+	defer res.Body.Close()
+
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return err.Error()
+	}
+
+	if res.StatusCode != http.StatusOK {
+		return fmt.Sprint(res.StatusCode, " ", res.Header.Get("Content-Type"))
+	}
+
+	return fmt.Sprint(res.StatusCode, " ", string(body))
+}

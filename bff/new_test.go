@@ -1,0 +1,245 @@
+package bff_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
+	"github.com/portico-gateway/portico/gen"
+)
+
+func quiet() bff.Option { return bff.WithLogger(slog.New(slog.DiscardHandler)) }
+
+// What makes no sense is refused before anything is served, and the error names it.
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+
+	open := config.Auth{Disabled: true}
+	shelf := map[string]config.Upstream{"shelf": {Addresses: []string{"127.0.0.1:1"}}}
+	issuers := config.Auth{Issuers: []config.Issuer{{Issuer: "i", Audiences: []string{"a"}, JWKSURL: "https://127.0.0.1:1/keys"}}}
+	register := shelfv1.RegisterShelfServiceHandler
+
+	for name, row := range map[string]struct {
+		config config.Config
+		opts   []bff.Option
+		want   []string
+	}{
+		"a_configuration_with_faults": {
+			config: config.Config{Log: config.Log{Level: "loud"}},
+			want:   []string{"auth.issuers", "log.level"},
+		},
+		"a_route_without_policy": {
+			config: config.Config{Auth: issuers, Upstreams: shelf},
+			opts:   []bff.Option{bff.WithHandlers("shelf", register, "shelf.v1.ShelfService")},
+			want:   []string{"/v1/shelves/featured", "shelf.v1.ShelfService.GetFeaturedShelf", "no portico.v1 access policy", "MoveShelf"},
+		},
+		"an_upstream_that_is_not_configured": {
+			config: config.Config{Auth: open},
+			opts:   []bff.Option{bff.WithHandlers("shelf", register, "shelf.v1.ShelfService")},
+			want:   []string{`"shelf" is not configured`},
+		},
+		"a_composite_that_nothing_implements": {
+			config: config.Config{Auth: open},
+			opts:   []bff.Option{bff.WithServices(dashboardService(t))},
+			want:   []string{"dashboard.v1.DashboardService", "WithComposite"},
+		},
+		"a_service_that_is_not_linked": {
+			config: config.Config{Auth: open},
+			opts:   []bff.Option{bff.WithServices(bff.Service{Name: "nobody.v1.Nothing"})},
+			want:   []string{"nobody.v1.Nothing is not linked"},
+		},
+		"a_service_twice": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts: []bff.Option{
+				bff.WithHandlers("shelf", register, "shelf.v1.ShelfService"),
+				bff.WithHandlers("shelf", register, "shelf.v1.ShelfService"),
+			},
+			want: []string{"shelf.v1.ShelfService is registered twice"},
+		},
+		"handlers_that_are_not_the_services": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts: []bff.Option{bff.WithHandlers("shelf",
+				func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error { return nil }, "shelf.v1.ShelfService")},
+			want: []string{"register 0 handlers", "declare 10 routes"},
+		},
+		"handlers_that_cannot_be_registered": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts: []bff.Option{bff.WithHandlers("shelf",
+				func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error { return io.ErrUnexpectedEOF }, "shelf.v1.ShelfService")},
+			want: []string{"unexpected EOF"},
+		},
+		"key_file_that_is_missing": {
+			config: config.Config{Auth: config.Auth{Issuers: []config.Issuer{{
+				Issuer: "i", Audiences: []string{"a"}, JWKSFile: "no/such/file",
+			}}}},
+			want: []string{"no/such/file"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			_, err := bff.New(t.Context(), row.config, append(row.opts, quiet())...)
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+
+			for _, want := range row.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("the error does not speak of %q:\n%v", want, err)
+				}
+			}
+		})
+	}
+}
+
+// A handler that calls another RPC than its route's reaches nothing, even if the table is wrong.
+func TestHandlersOfAnotherServiceReachNothing(t *testing.T) {
+	t.Parallel()
+
+	b := startBackend(t)
+
+	var user bff.Service
+
+	for _, service := range gen.Services() {
+		if service.Name == "user.v1.UserService" {
+			user = service
+		}
+	}
+
+	// Swap two handlers by registering on a mux that hands them out in the wrong order: the profile service has two routes, and so
+	// do these.
+	wrong := bff.Service{
+		Name: "profile.v1.ProfileService", Upstream: "user",
+		Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+			caught := make([]runtime.HandlerFunc, 0)
+			inner := runtime.NewServeMux(runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
+				caught = append(caught, next)
+
+				return next
+			}))
+
+			if err := user.Register(ctx, inner, conn); err != nil {
+				return err
+			}
+
+			return errors.Join(mux.HandlePath(http.MethodGet, "/a", caught[4]), mux.HandlePath(http.MethodGet, "/b", caught[2]))
+		},
+	}
+
+	gw, err := bff.New(t.Context(), config.Config{
+		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"user": {Addresses: []string{b.address}}},
+	}, bff.WithServices(wrong), quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s := &site{backend: b, gw: gw, url: serve(t, gw)}
+
+	res := s.do(t, http.MethodGet, "/v1/users/alice/profile", nil, "")
+	if res.status != http.StatusInternalServerError || len(s.taken()) > 0 {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+}
+
+func TestRunServesUntilItsContextEnds(t *testing.T) {
+	t.Parallel()
+
+	b := startBackend(t)
+	b.hold = make(chan struct{})
+
+	listening := make(chan [2]net.Addr, 1)
+
+	gw, err := bff.New(t.Context(), config.Config{
+		Server:    config.Server{Address: "127.0.0.1:0"},
+		Admin:     config.Admin{Address: "127.0.0.1:0"},
+		Auth:      config.Auth{Disabled: true},
+		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.address}}},
+	}, bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"), quiet(),
+		bff.WithListening(func(server, admin net.Addr) { listening <- [2]net.Addr{server, admin} }))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+
+	ended := make(chan error, 1)
+	go func() { ended <- gw.Run(ctx) }()
+
+	addrs := <-listening
+	answered := make(chan int, 1)
+
+	go func() {
+		res, err := http.Get("http://" + addrs[0].String() + "/v1/shelves/s")
+		if err != nil {
+			answered <- 0
+
+			return
+		}
+
+		_ = res.Body.Close()
+		answered <- res.StatusCode
+	}()
+
+	eventually(t, "the request being at the backend", func() bool { return b.count() == 1 })
+	stop()
+	eventually(t, "readiness failing", func() bool {
+		res, err := http.Get("http://" + addrs[1].String() + "/readyz")
+		if err != nil {
+			return false
+		}
+
+		return errors.Join(res.Body.Close()) == nil && res.StatusCode == http.StatusServiceUnavailable
+	})
+	close(b.hold)
+
+	if got := <-answered; got != http.StatusOK {
+		t.Errorf("the accepted request was answered with %d", got)
+	}
+
+	if err := <-ended; err != nil {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func TestRunRefusesATakenPort(t *testing.T) {
+	t.Parallel()
+
+	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+
+	gw, err := bff.New(t.Context(), config.Config{
+		Server: config.Server{Address: taken.Addr().String()}, Auth: config.Auth{Disabled: true},
+	}, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := gw.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "server.address") ||
+		!strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("Run: %v", err)
+	}
+}
+
+func adminGet(t *testing.T, gw *bff.Gateway, path string) answer {
+	t.Helper()
+
+	rec := httptest.NewRecorder()
+	gw.Admin().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
+
+	return answer{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+}
