@@ -55,7 +55,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 
 	router, err := gateway.New(ctx, g.options.registrations(conns), routing)
 	if err != nil {
-		return err //nolint:wrapcheck // It says what it was doing.
+		return err
 	}
 
 	g.routes = describe(router.Routes())
@@ -125,7 +125,7 @@ func (g *Gateway) connect() (wiring, error) {
 }
 
 func (w wiring) upstream(name string) (*grpc.ClientConn, error) {
-	return w.pool.Conn(name) //nolint:wrapcheck // It says what it was doing.
+	return w.pool.Conn(name)
 }
 
 func (w wiring) composite(service string) (grpc.ClientConnInterface, error) {

@@ -89,7 +89,7 @@ func (g *Gateway) Drain() {
 func (g *Gateway) Close() error {
 	g.Drain()
 
-	return g.pool.Close() //nolint:wrapcheck // It says what it was doing.
+	return g.pool.Close()
 }
 
 // Route is one REST route.
@@ -115,7 +115,7 @@ func Routes(cfg config.Config, opts ...Option) ([]Route, error) {
 
 	compiled, err := gateway.Compile(o.registrations(nil), o.gatewayConfig(cfg))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It says what it was doing.
+		return nil, err
 	}
 
 	return describe(compiled), nil

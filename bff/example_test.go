@@ -32,7 +32,7 @@ func ExampleNew() {
 
 		return
 	}
-	defer gw.Close() //nolint:errcheck // The example ends here.
+	defer gw.Close()
 
 	server := httptest.NewServer(gw)
 	defer server.Close()

@@ -3,6 +3,7 @@ package bff_test
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -69,9 +70,7 @@ func TestHazard02MethodIsWhatTheRequestLineSays(t *testing.T) {
 		"variants": {"X-Http-Method": {"DELETE"}, "X-Method-Override": {"DELETE"}},
 		"get":      {"X-Http-Method-Override": {"GET"}},
 	} {
-		for key, values := range s.as(t, "alice") {
-			header[key] = values
-		}
+		maps.Copy(header, s.as(t, "alice"))
 
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
 
@@ -222,7 +221,6 @@ func TestHazard05SpecificRouteWinsOverGeneral(t *testing.T) {
 			t.Errorf("%s reached %q, want %q", path, got, want)
 		}
 	}
-
 }
 
 // Once, two thousand routes cost tens of microseconds a request: see BenchmarkTreeFind in pathtemplate. Here: the tree chooses what one

@@ -10,6 +10,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
@@ -41,9 +42,9 @@ func WithServices(services ...Service) Option {
 	return func(o *options) { o.services = append(o.services, services...) }
 }
 
-// WithHandlers serves handlers that were generated elsewhere, by a generated Register…Handler function (or one that calls several).
-// They call the named upstream of the configuration. The services are named in full ("acme.shop.v1.CartService") and in the order in
-// which register registers them. Policies come from their protos or, if those know nothing of Portico, from WithDefaultPolicy.
+// WithHandlers serves handlers that were generated elsewhere, by a generated Register…Handler function or one that calls several.
+// They call the named upstream of the configuration. The services are named in full ("acme.shop.v1.CartService"), in the order
+// in which register registers them. Policies come from their protos or, if those know nothing of Portico, from WithDefaultPolicy.
 func WithHandlers(
 	upstream string, register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error, services ...string,
 ) Option {
@@ -126,19 +127,19 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 	if o.logger == nil {
 		logger, err := observe.NewLogger(os.Stderr, cfg.Log.Level, cfg.Log.Format)
 		if err != nil {
-			return options{}, err //nolint:wrapcheck // It says what it was doing.
+			return options{}, err
 		}
 
 		o.logger = logger
 	}
 
 	if cfg.Auth.Disabled && o.defaultPolicy.GetAccess() == nil {
-		p := &porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}
+		public := &porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}
 		if o.defaultPolicy != nil {
-			p.RateLimits, p.Timeout, p.MaxBodyBytes = o.defaultPolicy.RateLimits, o.defaultPolicy.Timeout, o.defaultPolicy.MaxBodyBytes
+			proto.Merge(public, o.defaultPolicy)
 		}
 
-		o.defaultPolicy = p
+		o.defaultPolicy = public
 	}
 
 	return o, nil
@@ -183,7 +184,7 @@ func (o options) registrations(conns connections) []gateway.Registration {
 			Register: func(ctx context.Context, mux *runtime.ServeMux) error {
 				conn, err := conns.upstream(f.upstream)
 				if err != nil {
-					return err //nolint:wrapcheck // The gateway adds the services.
+					return err
 				}
 
 				return f.register(ctx, mux, conn)
@@ -196,8 +197,8 @@ func (o options) registrations(conns connections) []gateway.Registration {
 
 func serviceConn(conns connections, s Service) (grpc.ClientConnInterface, error) {
 	if s.Composite {
-		return conns.composite(s.Name) //nolint:wrapcheck // The caller adds the service.
+		return conns.composite(s.Name)
 	}
 
-	return conns.upstream(s.Upstream) //nolint:wrapcheck // The caller adds the service.
+	return conns.upstream(s.Upstream)
 }

@@ -30,6 +30,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 
 	failed := make(chan error, 2) //nolint:mnd // One for each server.
+
 	public := g.server(g)
 	go func() { failed <- public.Serve(server) }()
 

@@ -10,13 +10,13 @@ import (
 
 // Config is all of it.
 type Config struct {
-	Server   Server   `envPrefix:"SERVER_"     yaml:"server"`
-	Admin    Admin    `envPrefix:"ADMIN_"      yaml:"admin"`
-	ClientIP ClientIP `envPrefix:"CLIENT_IP_"  yaml:"client_ip"`
-	CORS     CORS     `envPrefix:"CORS_"       yaml:"cors"`
-	Limits   Limits   `envPrefix:"LIMITS_"     yaml:"limits"`
-	Auth     Auth     `envPrefix:"AUTH_"       yaml:"auth"`
-	Log      Log      `envPrefix:"LOG_"        yaml:"log"`
+	Server   Server   `envPrefix:"SERVER_"    yaml:"server"`
+	Admin    Admin    `envPrefix:"ADMIN_"     yaml:"admin"`
+	ClientIP ClientIP `envPrefix:"CLIENT_IP_" yaml:"client_ip"`
+	CORS     CORS     `envPrefix:"CORS_"      yaml:"cors"`
+	Limits   Limits   `envPrefix:"LIMITS_"    yaml:"limits"`
+	Auth     Auth     `envPrefix:"AUTH_"      yaml:"auth"`
+	Log      Log      `envPrefix:"LOG_"       yaml:"log"`
 	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
 	// from the environment.
 	Upstreams map[string]Upstream `env:"-" yaml:"upstreams"`

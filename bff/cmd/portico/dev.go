@@ -53,7 +53,7 @@ Not for production: the issuer hands out tokens for anyone.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd) },
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&d.configPath, "config", "", "YAML file with further settings and upstreams; PORTICO_… environment variables override it")
+	flags.StringVar(&d.configPath, "config", "", "with further settings and upstreams: "+configUsage)
 	flags.StringVar(&d.address, "address", "", "where to serve REST (PORTICO_SERVER_ADDRESS, default 127.0.0.1:8080)")
 	flags.StringVar(&d.adminAddress, "admin-address", "", "where to serve operators (PORTICO_ADMIN_ADDRESS, default 127.0.0.1:8081)")
 	flags.IntVar(&d.backendPort, "backend-port", 0,
@@ -73,7 +73,7 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 
 	issuer, err := devissuer.Open(d.dataDir)
 	if err != nil {
-		return err //nolint:wrapcheck // It says what it was doing.
+		return err
 	}
 
 	cfg.Auth.Issuers = append(cfg.Auth.Issuers, config.Issuer{
@@ -96,7 +96,7 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		DataDir: d.dataDir, Instances: backends.DefaultInstances(port), Seed: true, Logger: logger.With("source", "backends"),
 	})
 	if err != nil {
-		return err //nolint:wrapcheck // It says what it was doing.
+		return err
 	}
 
 	defer func() { err = errors.Join(err, fleet.Close()) }()
@@ -112,10 +112,10 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 
 	gw, err := bff.New(ctx, cfg, options...)
 	if err != nil {
-		return err //nolint:wrapcheck // It says what it was doing.
+		return err
 	}
 
-	return gw.Run(ctx) //nolint:wrapcheck // It says what it was doing.
+	return gw.Run(ctx)
 }
 
 // readConfig lets flags win over the environment, and that over the file.

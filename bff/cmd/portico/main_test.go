@@ -143,37 +143,41 @@ func startServe(t *testing.T, path string) *process {
 	return p
 }
 
-// freePorts finds six free ports in a row, and returns the first.
+// backendPorts is how many ports the backends of `portico dev` take.
+const backendPorts = 6
+
+// nextPort is where to look for free ports; below those that the kernel gives to outgoing connections.
+var nextPort = struct {
+	sync.Mutex
+
+	port int
+}{port: 20000 + os.Getpid()%1000*10}
+
+// freePorts finds as many free ports in a row as the backends take, and returns the first. No two tests get the same.
 func freePorts(t *testing.T) int {
 	t.Helper()
-
-	const ports = 6
+	nextPort.Lock()
+	defer nextPort.Unlock()
 
 	for range 100 {
-		first := listen(t, "127.0.0.1:0")
-		if first == nil {
-			continue
-		}
+		first := nextPort.port
+		nextPort.port += backendPorts
+		free := 0
 
-		port := first.Addr().(*net.TCPAddr).Port
-		held := []net.Listener{first}
+		for i := range backendPorts {
+			if l := listen(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i))); l != nil {
+				free++
 
-		for i := 1; i < ports; i++ {
-			if l := listen(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(port+i))); l != nil {
-				held = append(held, l)
+				_ = l.Close()
 			}
 		}
 
-		for _, l := range held {
-			_ = l.Close()
-		}
-
-		if len(held) == ports {
-			return port
+		if free == backendPorts {
+			return first
 		}
 	}
 
-	t.Fatal("no six free ports in a row")
+	t.Fatalf("no %d free ports in a row", backendPorts)
 
 	return 0
 }

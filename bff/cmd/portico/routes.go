@@ -18,7 +18,7 @@ func routesCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			routes, err := bff.Routes(config.Config{}, services()...)
 			if err != nil {
-				return err //nolint:wrapcheck // It says what it was doing.
+				return err
 			}
 
 			const gap = 2

@@ -39,10 +39,10 @@ requests are answered, and the exit code is 0.`,
 
 			gw, err := bff.New(cmd.Context(), cfg, append(services(), bff.WithLogger(logger))...)
 			if err != nil {
-				return err //nolint:wrapcheck // It says what it was doing.
+				return err
 			}
 
-			return gw.Run(cmd.Context()) //nolint:wrapcheck // It says what it was doing.
+			return gw.Run(cmd.Context())
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", configUsage)
@@ -54,7 +54,7 @@ requests are answered, and the exit code is 0.`,
 func newLogger(cfg config.Log) (*slog.Logger, error) {
 	logger, err := observe.NewLogger(os.Stderr, cfg.Level, cfg.Format)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It says what it was doing.
+		return nil, err
 	}
 
 	observe.CaptureGRPC(logger)
@@ -78,14 +78,14 @@ func checkCommand() *cobra.Command {
 
 			gw, err := bff.New(cmd.Context(), cfg, services()...)
 			if err != nil {
-				return err //nolint:wrapcheck // It says what it was doing.
+				return err
 			}
 
 			// Standard output is a terminal or a pipe that closed; the exit code says the same.
 			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "ok: %d routes, %d upstreams, %d issuers\n",
 				len(gw.Routes()), len(cfg.Upstreams), len(cfg.Auth.Issuers))
 
-			return gw.Close() //nolint:wrapcheck // It says what it was doing.
+			return gw.Close()
 		},
 	}
 	cmd.Flags().StringVar(&path, "config", "", configUsage)

@@ -43,8 +43,10 @@ func writeInstances(w http.ResponseWriter, fleet *backends.Fleet) {
 		Running bool   `json:"running"`
 	}
 
-	var list []instance
-	for _, s := range fleet.Instances() {
+	instances := fleet.Instances()
+	list := make([]instance, 0, len(instances))
+
+	for _, s := range instances {
 		list = append(list, instance{Name: s.Name, Address: s.Address, Running: s.Running})
 	}
 

@@ -38,12 +38,12 @@ users:admin, orders:admin, payments:admin, notifications:admin.`,
 
 			issuer, err := devissuer.Open(dataDir)
 			if err != nil {
-				return err //nolint:wrapcheck // It says what it was doing.
+				return err
 			}
 
 			token, err := issuer.Token(subject, scopes, ttl, time.Now())
 			if err != nil {
-				return err //nolint:wrapcheck // It says what it was doing.
+				return err
 			}
 
 			if _, err := fmt.Fprintln(cmd.OutOrStdout(), token); err != nil {

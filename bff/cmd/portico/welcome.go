@@ -50,8 +50,10 @@ func printWelcome(w io.Writer, in welcome) {
 		admin = "http://" + in.admin.String()
 	}
 
-	var lines []string
-	for _, instance := range in.fleet.Instances() {
+	instances := in.fleet.Instances()
+	lines := make([]string, 0, len(instances))
+
+	for _, instance := range instances {
 		lines = append(lines, instance.Name+" "+instance.Address)
 	}
 

@@ -1,5 +1,5 @@
-// Command protoc-gen-portico is a protoc plugin that writes services.gen.go: the table of all services with REST routes, checked for
-// contending routes and faulty policy. It has to see all files at once ("strategy: all" in buf.gen.yaml).
+// Command protoc-gen-portico is a protoc plugin that writes services.gen.go: the table of all services with REST routes, checked
+// for contending routes and faulty policy. It has to see all files at once ("strategy: all" in buf.gen.yaml).
 //
 // Options: package=NAME, the Go package of the file, "gen" by default.
 package main

@@ -24,6 +24,7 @@ import (
 func main() {
 	protos := flag.String("proto", "proto", "folder of our own .proto files")
 	out := flag.String("out", ".deps/proto", "folder to print the foreign ones into; it is emptied first")
+
 	flag.Parse()
 
 	if err := run(*protos, *out); err != nil {

@@ -98,7 +98,7 @@ func (s *service) dashboard(ctx context.Context, userID string, orderCount int32
 		}),
 	)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the part.
+		return nil, err
 	}
 
 	for _, failure := range missing {
@@ -121,8 +121,8 @@ func invalidOrderCount(got int32) error {
 		Description: fmt.Sprintf("must be between 0 and %d, not %d", maxOrders, got),
 	}}})
 	if err != nil {
-		return st.Err() //nolint:wrapcheck // It is the answer.
+		return st.Err()
 	}
 
-	return detailed.Err() //nolint:wrapcheck // It is the answer.
+	return detailed.Err()
 }

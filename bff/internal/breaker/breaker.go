@@ -86,7 +86,7 @@ func (b *Breaker) Name() string { return b.name }
 // State of the breaker now.
 func (b *Breaker) State() State { return State(b.inner.State()) }
 
-// Allow asks whether a call may be made. If so, done must be called with the call's error (or ErrNoVerdict), once, whatever happens;
+// Allow asks whether a call may be made. If so, done must be called with the call's error (or ErrNoVerdict), once and in any case;
 // otherwise the error is an UNAVAILABLE status that wraps ErrOpen and says when to try again (google.rpc.RetryInfo).
 func (b *Breaker) Allow() (done func(err error), err error) {
 	report, err := b.inner.Allow()
@@ -121,7 +121,7 @@ func verdict(err error) error {
 		return err
 	}
 
-	switch status.Code(err) { //nolint:exhaustive // All others are answers.
+	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded:
 		return errUnhealthy
 	case codes.Canceled:

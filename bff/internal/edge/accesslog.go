@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/portico-gateway/portico/bff/fanout"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -86,13 +87,22 @@ func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, statu
 		slog.Int("bytes", size),
 		slog.String("upstream", strings.Join(rec.Upstreams(), ",")),
 	}
-	if missing := rec.Missing(); len(missing) > 0 {
-		attrs = append(attrs, slog.Any("missing", missing))
+	for _, part := range rec.Missing() {
+		attrs = append(attrs, slog.String("missing_"+part.Name, logText(part.Cause)))
 	}
 
 	if cause != nil {
-		attrs = append(attrs, slog.String("error", cause.Error()))
+		attrs = append(attrs, slog.String("error", logText(cause)))
 	}
 
 	logger.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+}
+
+// logText is what the log says about an error: for a panic in a branch, also where it happened.
+func logText(err error) string {
+	if panicked := (*fanout.PanicError)(nil); errors.As(err, &panicked) {
+		return err.Error() + "\n" + string(panicked.Stack)
+	}
+
+	return err.Error()
 }

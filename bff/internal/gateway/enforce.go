@@ -150,13 +150,13 @@ func parseTimeout(text string) (time.Duration, error) {
 	last := len(text) - 1
 	unit, known := units[text[last]]
 
-	n, err := strconv.ParseUint(text[:last], 10, 32)
-	if err != nil || !known || last > maxDigits || n == 0 {
+	n, err := strconv.ParseInt(text[:last], 10, 64)
+	if err != nil || !known || last > maxDigits || n < 1 || text[0] == '+' {
 		return 0, fmt.Errorf("the header %s must be 1 to %d digits, not all zero, and one of H M S m u n",
 			headerTimeout, maxDigits)
 	}
 
-	if n > uint64(longest/unit) {
+	if n > int64(longest/unit) {
 		return longest, nil
 	}
 

@@ -40,8 +40,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.answerUnrouted(w, r, path)
 }
 
-// routed is the request as the mux gets it. The mux unescapes in two ways, depending on whether RawPath is set; always set, there is
-// one.
+// routed is the request as the mux gets it. The mux unescapes in two ways, depending on whether RawPath is set; always set, there
+// is one.
 func routed(r *http.Request, method, escapedPath string) *http.Request {
 	url := *r.URL
 	url.RawPath = escapedPath

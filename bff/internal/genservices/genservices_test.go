@@ -25,7 +25,7 @@ import (
 	"github.com/portico-gateway/portico/gen"
 )
 
-var update = flag.Bool("update", false, "write the golden files") //nolint:gochecknoglobals // How flags of tests are declared.
+var update = flag.Bool("update", false, "write the golden files")
 
 // The committed table is the one that the plugin makes of the committed descriptors.
 func TestGenerateMakesTheCommittedTable(t *testing.T) {
@@ -149,7 +149,7 @@ func generate(tb testing.TB, packageName string, request *pluginpb.CodeGenerator
 	}
 
 	if err := genservices.Generate(plugin, packageName); err != nil {
-		return "", err //nolint:wrapcheck // The error is what is tested.
+		return "", err
 	}
 
 	response := plugin.Response()

@@ -1,5 +1,5 @@
-// Package jsonpb is how the gateway writes and reads JSON: the protobuf JSON mapping (https://protobuf.dev/programming-guides/json/),
-// strictly. A body is one document and nothing after it, and its fields are known.
+// Package jsonpb is how the gateway writes and reads JSON: the protobuf JSON mapping
+// (https://protobuf.dev/programming-guides/json/), strictly. A body is one document and nothing after it, and its fields are known.
 package jsonpb
 
 import (
@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -48,7 +49,11 @@ func (m *Marshaler) Unmarshal(data []byte, v any) error {
 		return err
 	}
 
-	return m.JSONPb.Unmarshal(data, v) //nolint:wrapcheck // The text goes to the client as it is.
+	if err := m.JSONPb.Unmarshal(data, v); err != nil {
+		return errors.New(plain(err))
+	}
+
+	return nil
 }
 
 func oneDocument(data []byte) error {
@@ -62,4 +67,12 @@ func oneDocument(data []byte) error {
 	}
 
 	return errors.New("the body is not one JSON document")
+}
+
+// plain is an error of protojson without its name in front, which is followed by a space or, so that nobody relies on the text, by
+// one that does not break.
+func plain(err error) string {
+	text := strings.TrimPrefix(err.Error(), "proto:")
+
+	return strings.TrimLeft(text, " \u00a0")
 }

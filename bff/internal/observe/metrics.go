@@ -26,6 +26,8 @@ type Metrics struct {
 	breakerState *prometheus.GaugeVec
 }
 
+const labelUpstream = "upstream"
+
 // NewMetrics returns metrics with a registry of their own, together with those of the Go runtime and the process.
 func NewMetrics() *Metrics {
 	buckets := []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
@@ -44,13 +46,13 @@ func NewMetrics() *Metrics {
 		}, []string{"method", "route"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_upstream_calls_total", Help: "Calls to backends by upstream, RPC and gRPC code.",
-		}, []string{"upstream", "rpc", "code"}),
+		}, []string{labelUpstream, "rpc", "code"}),
 		callLatency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "portico_upstream_call_duration_seconds", Help: "Time of a call to a backend.", Buckets: buckets,
-		}, []string{"upstream", "rpc"}),
+		}, []string{labelUpstream, "rpc"}),
 		breakerState: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "portico_upstream_breaker_state", Help: "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
-		}, []string{"upstream"}),
+		}, []string{labelUpstream}),
 	}
 
 	m.registry.MustRegister(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState,

@@ -154,7 +154,7 @@ func spellings(path string) []*url.URL {
 
 // allPaths lists the paths with one to so many of the segments.
 func allPaths(parts []string, length int) []string {
-	all, paths := []string(nil), []string{""} //nolint:prealloc // Small, and of geometric growth.
+	all, paths := []string(nil), []string{""}
 
 	for range length {
 		longer := make([]string, 0, len(paths)*len(parts))

@@ -81,7 +81,7 @@ type compiler struct {
 	faults    []error
 }
 
-func (c *compiler) fault(format string, args ...any) {
+func (c *compiler) faultf(format string, args ...any) {
 	c.faults = append(c.faults, fmt.Errorf(format, args...))
 }
 
@@ -105,7 +105,7 @@ func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy
 	if in.MaxBodyBytes != nil {
 		p.MaxBody = in.GetMaxBodyBytes()
 		if p.MaxBody < 0 {
-			c.fault("max_body_bytes: %d is negative", p.MaxBody)
+			c.faultf("max_body_bytes: %d is negative", p.MaxBody)
 		}
 	}
 
@@ -116,26 +116,26 @@ func (c *compiler) access(in *porticov1.Access) Access {
 	a := Access{Public: in.GetPublic(), AnyOf: in.GetScopes().GetAnyOf(), AllOf: in.GetScopes().GetAllOf()}
 
 	if in.GetScopes() != nil && len(a.AnyOf)+len(a.AllOf) == 0 {
-		c.fault("access.scopes: names no scope")
+		c.faultf("access.scopes: names no scope")
 	}
 
 	if slices.Contains(a.AnyOf, "") || slices.Contains(a.AllOf, "") {
-		c.fault("access.scopes: names an empty scope")
+		c.faultf("access.scopes: names an empty scope")
 	}
 
 	if owner := in.GetOwner(); owner != nil {
 		a.Owner = &Owner{Variable: owner.GetVariable(), UnlessScope: owner.GetUnlessScope()}
 		if !slices.Contains(c.variables, owner.GetVariable()) {
-			c.fault("access.owner: the path has no variable %q (it has %q)", owner.GetVariable(), c.variables)
+			c.faultf("access.owner: the path has no variable %q (it has %q)", owner.GetVariable(), c.variables)
 		}
 	}
 
 	restricted := in.GetAuthenticated() || in.GetScopes() != nil || in.GetOwner() != nil
 	switch {
 	case a.Public && restricted:
-		c.fault("access: public stands alone, but other conditions are set")
+		c.faultf("access: public stands alone, but other conditions are set")
 	case !a.Public && !restricted:
-		c.fault("access: says nothing; set public, authenticated, scopes or owner")
+		c.faultf("access: says nothing; set public, authenticated, scopes or owner")
 	}
 
 	return a
@@ -153,11 +153,11 @@ func (c *compiler) rateLimit(where string, in *porticov1.RateLimit) RateLimit {
 	}
 
 	if l.Requests < 1 || l.Requests > math.MaxInt32 {
-		c.fault("%s.requests: %d is not between 1 and %d", where, l.Requests, math.MaxInt32)
+		c.faultf("%s.requests: %d is not between 1 and %d", where, l.Requests, math.MaxInt32)
 	}
 
 	if l.Burst < 1 || l.Burst > math.MaxInt32 {
-		c.fault("%s.burst: %d is not between 1 and %d", where, l.Burst, math.MaxInt32)
+		c.faultf("%s.burst: %d is not between 1 and %d", where, l.Burst, math.MaxInt32)
 	}
 
 	switch in.GetKey() {
@@ -168,7 +168,7 @@ func (c *compiler) rateLimit(where string, in *porticov1.RateLimit) RateLimit {
 	case porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
 		l.Key = KeyGlobal
 	default:
-		c.fault("%s.key: %d is unknown to this gateway", where, in.GetKey())
+		c.faultf("%s.key: %d is unknown to this gateway", where, in.GetKey())
 	}
 
 	return l
@@ -180,7 +180,7 @@ const maxDuration = 31 * 24 * time.Hour
 func (c *compiler) duration(where string, in *durationpb.Duration) time.Duration {
 	d := in.AsDuration()
 	if !in.IsValid() || d <= 0 || d > maxDuration {
-		c.fault("%s: %s is not between 1ns and %s", where, d, maxDuration)
+		c.faultf("%s: %s is not between 1ns and %s", where, d, maxDuration)
 	}
 
 	return d

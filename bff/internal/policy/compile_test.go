@@ -32,13 +32,13 @@ func method(tb testing.TB, service *porticov1.ServicePolicy, own *porticov1.Meth
 	}
 
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String("test.proto"), Package: proto.String("test.v1"), Syntax: proto.String("proto3"),
-		MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Thing")}},
+		Name: new("test.proto"), Package: new("test.v1"), Syntax: new("proto3"),
+		MessageType: []*descriptorpb.DescriptorProto{{Name: new("Thing")}},
 		Service: []*descriptorpb.ServiceDescriptorProto{{
-			Name: proto.String("Things"), Options: serviceOptions,
+			Name: new("Things"), Options: serviceOptions,
 			Method: []*descriptorpb.MethodDescriptorProto{{
-				Name: proto.String("Get"), Options: methodOptions,
-				InputType: proto.String(".test.v1.Thing"), OutputType: proto.String(".test.v1.Thing"),
+				Name: new("Get"), Options: methodOptions,
+				InputType: new(".test.v1.Thing"), OutputType: new(".test.v1.Thing"),
 			}},
 		}},
 	}, nil)

@@ -21,7 +21,8 @@ func TestAccessString(t *testing.T) {
 		{"all_of", policy.Access{AllOf: []string{"a", "b"}}, "all of a, b"},
 		{"owner", policy.Access{Owner: &policy.Owner{Variable: "user_id"}}, "owner user_id"},
 		{
-			"owner_or_scope", policy.Access{Owner: &policy.Owner{Variable: "user_id", UnlessScope: "users:admin"}},
+			"owner_or_scope",
+			policy.Access{Owner: &policy.Owner{Variable: "user_id", UnlessScope: "users:admin"}},
 			"owner user_id or users:admin",
 		},
 		{
@@ -52,7 +53,8 @@ func TestRateLimitString(t *testing.T) {
 	}{
 		{"principal", policy.RateLimit{Requests: 50, Per: time.Second, Burst: 100}, "50/1s burst 100 per principal"},
 		{
-			"client", policy.RateLimit{Requests: 1, Per: time.Minute, Burst: 1, Key: policy.KeyClientAddress},
+			"client",
+			policy.RateLimit{Requests: 1, Per: time.Minute, Burst: 1, Key: policy.KeyClientAddress},
 			"1/1m0s burst 1 per client",
 		},
 		{"global", policy.RateLimit{Requests: 2, Per: time.Hour, Burst: 3, Key: policy.KeyGlobal}, "2/1h0m0s burst 3 per global"},

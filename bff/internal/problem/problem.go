@@ -18,7 +18,7 @@ const ContentType = "application/problem+json"
 const StatusClientClosedRequest = 499
 
 // Problem is an error that a client may read. It is an error itself, so that any layer can return one.
-type Problem struct {
+type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 	// Type is always "about:blank" (RFC 9457, section 4.2.1): Code tells machines what Title tells people.
 	Type string `json:"type"`
 	// Title is the phrase of the HTTP status.

@@ -40,7 +40,7 @@ type Record struct {
 
 	mu        sync.Mutex
 	upstreams []string
-	missing   []string
+	missing   []MissingPart
 	code      codes.Code
 	cause     error
 }
@@ -95,16 +95,22 @@ func (r *Record) Upstreams() []string {
 	return slices.Clone(r.upstreams)
 }
 
-// Miss notes that a part of a composite answer is missing, and why.
+// MissingPart is a part that is missing from a composite answer, and why, for the log.
+type MissingPart struct {
+	Name  string
+	Cause error
+}
+
+// Miss notes that a part of a composite answer is missing.
 func (r *Record) Miss(part string, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	r.missing = append(r.missing, part+": "+cause.Error())
+	r.missing = append(r.missing, MissingPart{Name: part, Cause: cause})
 }
 
-// Missing lists the parts that are missing from a composite answer, each with its cause, for the log.
-func (r *Record) Missing() []string {
+// Missing lists the parts that are missing from a composite answer.
+func (r *Record) Missing() []MissingPart {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 

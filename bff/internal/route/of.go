@@ -86,7 +86,7 @@ func bind(method protoreflect.MethodDescriptor, rule *annotations.HttpRule) (Rou
 
 	template, err := pathtemplate.Parse(path)
 	if err != nil {
-		return Route{}, err //nolint:wrapcheck // It quotes the template already.
+		return Route{}, err
 	}
 
 	return Route{

@@ -35,7 +35,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string) (*c
 	if err != nil {
 		observer.ObserveCall(u.name, rpc, codes.Unavailable, time.Since(start))
 
-		return nil, err //nolint:wrapcheck // It is a status already.
+		return nil, err
 	}
 
 	return &call{

@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -30,7 +31,7 @@ const (
 const serviceConfig = `{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`
 
 func dial(config Config, interceptors []grpc.DialOption) (*grpc.ClientConn, error) {
-	options := append(interceptors,
+	options := slices.Concat(interceptors, []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithConnectParams(grpc.ConnectParams{
@@ -42,7 +43,7 @@ func dial(config Config, interceptors []grpc.DialOption) (*grpc.ClientConn, erro
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
-	)
+	})
 
 	target := config.Target
 

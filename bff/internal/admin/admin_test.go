@@ -1,0 +1,113 @@
+package admin_test
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/admin"
+)
+
+func says(text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, text+" "+r.URL.Path) })
+}
+
+func config() admin.Config {
+	return admin.Config{
+		Ready:   func() bool { return true },
+		Metrics: says("metrics"),
+		Upstreams: func() any {
+			return []struct {
+				Name string `json:"name"`
+			}{{"order"}, {"user"}}
+		},
+		Mounts: map[string]http.Handler{"/docs": says("docs")},
+	}
+}
+
+func do(handler http.Handler, method, path string) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+
+	return w
+}
+
+func TestPaths(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name, method, path string
+		status             int
+		contentType, body  string
+	}{
+		{"livez", "GET", "/livez", 200, "text/plain; charset=utf-8", "ok\n"},
+		{"readyz", "GET", "/readyz", 200, "text/plain; charset=utf-8", "ok\n"},
+		{"upstreams", "GET", "/upstreams", 200, "application/json", `[{"name":"order"},{"name":"user"}]` + "\n"},
+		{"metrics", "GET", "/metrics", 200, "", "metrics /metrics"},
+		{"pprof_index", "GET", "/debug/pprof/", 200, "text/html; charset=utf-8", "goroutine"},
+		{"pprof_of_goroutines", "GET", "/debug/pprof/goroutine?debug=1", 200, "text/plain; charset=utf-8", "goroutine profile"},
+		{"mount", "GET", "/docs", 200, "", "docs /docs"},
+		{"below_a_mount", "GET", "/docs/openapi.json", 200, "", "docs /docs/openapi.json"},
+		{"every_method_of_a_mount", "POST", "/docs/x", 200, "", "docs /docs/x"},
+		{"beside_a_mount", "GET", "/docsx", 404, "", ""},
+		{"root", "GET", "/", 404, "", ""},
+		{"unknown_path", "GET", "/v1/orders", 404, "", ""},
+		{"wrong_method", "POST", "/livez", 405, "", ""},
+	}
+
+	handler := admin.New(config())
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			w := do(handler, tt.method, tt.path)
+			if w.Code != tt.status {
+				t.Errorf("status: got %d, want %d", w.Code, tt.status)
+			}
+
+			if got := w.Header().Get("Content-Type"); tt.contentType != "" && got != tt.contentType {
+				t.Errorf("content type: got %q, want %q", got, tt.contentType)
+			}
+
+			if !strings.Contains(w.Body.String(), tt.body) {
+				t.Errorf("body: got %q, want %q", w.Body, tt.body)
+			}
+		})
+	}
+}
+
+func TestReadinessFollowsTheGateway(t *testing.T) {
+	t.Parallel()
+
+	var ready atomic.Bool
+
+	c := config()
+	c.Ready = ready.Load
+	handler := admin.New(c)
+
+	tests := []struct {
+		ready  bool
+		status int
+		body   string
+	}{
+		{false, http.StatusServiceUnavailable, "draining\n"},
+		{true, http.StatusOK, "ok\n"},
+		{false, http.StatusServiceUnavailable, "draining\n"},
+	}
+
+	for _, tt := range tests {
+		ready.Store(tt.ready)
+
+		if w := do(handler, http.MethodGet, "/readyz"); w.Code != tt.status || w.Body.String() != tt.body {
+			t.Errorf("ready %t: got %d %q", tt.ready, w.Code, w.Body)
+		}
+
+		if w := do(handler, http.MethodGet, "/livez"); w.Code != http.StatusOK {
+			t.Errorf("ready %t: a process that drains is alive, but livez answers %d", tt.ready, w.Code)
+		}
+	}
+}
