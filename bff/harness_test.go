@@ -231,10 +231,13 @@ func startSite(t *testing.T, change func(*config.Config), opts ...bff.Option) *s
 		Auth: config.Auth{Issuers: []config.Issuer{{
 			Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: issuer.JWKSFile(),
 		}}},
-		Upstreams: map[string]config.Upstream{},
+		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{s.address}}},
 	}
-	for _, name := range []string{"user", "order", "profile", "payment", "notification", "shelf"} {
-		cfg.Upstreams[name] = config.Upstream{Addresses: []string{s.address}}
+
+	for _, service := range gen.Services() {
+		if !service.Composite {
+			cfg.Upstreams[service.Upstream] = config.Upstream{Addresses: []string{s.address}}
+		}
 	}
 
 	if change != nil {

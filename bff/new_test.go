@@ -13,6 +13,8 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
@@ -242,4 +244,33 @@ func adminGet(t *testing.T, gw *bff.Gateway, path string) answer {
 	gw.Admin().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
 
 	return answer{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
+}
+
+// An embedding program may translate as it likes, but not route or pass headers on.
+func TestMuxOptionsChangeTranslationAlone(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, nil, bff.WithMuxOptions(
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
+			MarshalOptions: protojson.MarshalOptions{UseProtoNames: true},
+		}),
+		runtime.WithIncomingHeaderMatcher(func(key string) (string, bool) { return key, true }),
+		runtime.WithMetadata(func(context.Context, *http.Request) metadata.MD {
+			return metadata.Pairs("x-portico-subject", "mallory")
+		}),
+	))
+
+	header := s.as(t, "alice")
+	header.Set("X-Custom", "mallory")
+
+	res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
+	if res.status != http.StatusOK || !strings.Contains(res.body, `"user_id"`) {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+
+	for _, c := range s.taken() {
+		if got := c.metadata.Get("x-portico-subject"); len(got) != 1 || got[0] != "alice" || len(c.metadata.Get("x-custom")) > 0 {
+			t.Errorf("metadata %v", c.metadata)
+		}
+	}
 }

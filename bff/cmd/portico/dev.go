@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/gen"
 )
 
 const dataDirUsage = "folder of the demo databases and the development issuer's key (PORTICO_DEV_DATA_DIR)"
@@ -103,7 +105,7 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 
 	cfg.Upstreams = withFleet(cfg.Upstreams, fleet.Addresses())
 
-	options := append(services(), bff.WithLogger(logger),
+	options := append(composites(), bff.WithLogger(logger), bff.WithServices(reachable(cfg.Upstreams, logger)...),
 		bff.WithAdminHandler("/dev/backends", backendSwitch(fleet)),
 		bff.WithListening(func(server, admin net.Addr) {
 			printWelcome(cmd.OutOrStdout(), welcome{server: server, admin: admin, issuer: issuer, fleet: fleet})
@@ -156,6 +158,24 @@ func (d *dev) firstPort() (int, error) {
 	}
 
 	return int(port), nil
+}
+
+// reachable leaves out the services that have no upstream yet, so that a new proto does not keep the others from running.
+func reachable(upstreams map[string]config.Upstream, logger *slog.Logger) []bff.Service {
+	var services []bff.Service
+
+	for _, service := range gen.Services() {
+		if _, configured := upstreams[service.Upstream]; !configured && !service.Composite {
+			logger.Warn("not served: its upstream is not configured (--config, or PORTICO_UPSTREAMS_…_ADDRESSES)",
+				"service", service.Name, "upstream", service.Upstream)
+
+			continue
+		}
+
+		services = append(services, service)
+	}
+
+	return services
 }
 
 // withFleet adds the fleet's services to the configured upstreams, which win.

@@ -31,8 +31,12 @@ To run it in front of your backends:                 portico serve --config port
 
 // services is everything that this gateway serves: what was generated, and what is implemented inside of it.
 func services() []bff.Option {
+	return append(composites(), bff.WithServices(gen.Services()...))
+}
+
+// composites are the services that are implemented in here.
+func composites() []bff.Option {
 	return []bff.Option{
-		bff.WithServices(gen.Services()...),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
 	}
 }
