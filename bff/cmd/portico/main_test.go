@@ -83,13 +83,41 @@ func (o *output) String() string {
 var welcome = regexp.MustCompile(`(?s)REST\s+(http://\S+).*Admin\s+(http://\S+).*(curl -s -H 'Authorization: Bearer \S+' \S+)`)
 
 // startDev runs `portico dev` on free ports over the data directory and waits until it is ready.
-func startDev(t *testing.T, dataDir string, environ ...string) *process {
+func startDev(t *testing.T, dataDir string) *process {
 	t.Helper()
 
-	p := &process{dataDir: dataDir, stdout: &output{}, stderr: &output{}}
-	p.cmd = exec.Command(binary, "dev", "--data-dir", dataDir, "--address", "127.0.0.1:0", "--admin-address", "127.0.0.1:0",
-		"--backend-port", strconv.Itoa(freePorts(t)))
-	p.cmd.Env = append(os.Environ(), environ...)
+	p := start(t, "dev", "--data-dir", dataDir, "--backend-port", strconv.Itoa(freePorts(t)))
+	p.dataDir = dataDir
+
+	eventually(t, "the welcome", func() bool { return welcome.MatchString(p.stdout.String()) })
+
+	found := welcome.FindStringSubmatch(p.stdout.String())
+	p.url, p.admin = found[1], found[2]
+
+	return p
+}
+
+var listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
+
+// startServe runs `portico serve` with the configuration, on free ports.
+func startServe(t *testing.T, path string) *process {
+	t.Helper()
+
+	p := start(t, "serve", "--config", path)
+
+	eventually(t, "the gateway listening", func() bool { return listening.MatchString(p.stderr.String()) })
+	p.url = "http://" + listening.FindStringSubmatch(p.stderr.String())[1]
+
+	return p
+}
+
+// start runs the command until the end of the test, with listeners on free ports.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+
+	p := &process{stdout: &output{}, stderr: &output{}}
+	p.cmd = exec.Command(binary, args...)
+	p.cmd.Env = append(os.Environ(), "PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0")
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 
 	if err := p.cmd.Start(); err != nil {
@@ -103,42 +131,9 @@ func startDev(t *testing.T, dataDir string, environ ...string) *process {
 		}
 
 		if t.Failed() {
-			t.Logf("log of %s:\n%s", dataDir, p.stderr)
+			t.Logf("log of %v:\n%s", args, p.stderr)
 		}
 	})
-
-	eventually(t, "the welcome", func() bool { return welcome.MatchString(p.stdout.String()) })
-
-	found := welcome.FindStringSubmatch(p.stdout.String())
-	p.url, p.admin = found[1], found[2]
-
-	return p
-}
-
-var listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
-
-// startServe runs `portico serve` with the configuration, on a free port.
-func startServe(t *testing.T, path string) *process {
-	t.Helper()
-
-	p := &process{stdout: &output{}, stderr: &output{}}
-	p.cmd = exec.Command(binary, "serve", "--config", path)
-	p.cmd.Env = append(os.Environ(), "PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0")
-	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
-
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-
-	t.Cleanup(func() {
-		if p.cmd.ProcessState == nil {
-			_ = p.cmd.Process.Kill()
-			_ = p.cmd.Wait()
-		}
-	})
-
-	eventually(t, "the gateway listening", func() bool { return listening.MatchString(p.stderr.String()) })
-	p.url = "http://" + listening.FindStringSubmatch(p.stderr.String())[1]
 
 	return p
 }

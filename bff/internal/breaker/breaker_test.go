@@ -228,7 +228,7 @@ func TestHalfOpenLetsOneProbeThroughAtATime(t *testing.T) {
 	})
 }
 
-// A probe that ended without a verdict once could have kept the breaker half-open, with nobody let through, for good.
+// Else the breaker would stay half-open for good, with nobody let through.
 func TestProbeWithoutVerdictMakesRoomForTheNext(t *testing.T) {
 	t.Parallel()
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
+	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/fanout"
 	"github.com/portico-gateway/portico/bff/internal/problem"
@@ -39,6 +40,11 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 				ended()
 
 				rec := reqinfo.From(r.Context())
+				// Recover answers after this; what was noted before the panic says more.
+				if code, _ := rec.Outcome(); panicked && code == codes.OK {
+					rec.Fail(codes.Internal, nil)
+				}
+
 				took := time.Since(rec.Start)
 				status := answered(r.Context(), tracked.Status(), panicked)
 				metrics.ObserveRequest(r.Method, rec.Template, status, took)

@@ -208,7 +208,7 @@ func TestErrorsBecomeStatuses(t *testing.T) {
 		message string
 	}{
 		{"status_stays", status.Error(codes.NotFound, "no such order"), codes.NotFound, "no such order"},
-		// A wrapped status once had the text around it in its message, for the client to read.
+		// status.FromError would put the text around it into the message, for the client to read.
 		{
 			"wrapped_status_keeps_its_inner_message",
 			fmt.Errorf("branch user: %w", status.Error(codes.NotFound, "no such user")), codes.NotFound, "no such user",
@@ -327,7 +327,7 @@ func TestMetadataArrivesAndIsNotPassedOn(t *testing.T) {
 	}
 }
 
-// grpc-gateway's own way to call in process runs no interceptors (hazard 20).
+// grpc-gateway's own way to call in process runs none.
 func TestInterceptorsRunForCallsAndStreams(t *testing.T) {
 	t.Parallel()
 
@@ -343,8 +343,7 @@ func TestInterceptorsRunForCallsAndStreams(t *testing.T) {
 			return invoke(metadata.AppendToOutgoingContext(ctx, "x-added", "yes"), method, req, reply, cc, opts...)
 		},
 		func(
-			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
-			open grpc.Streamer, opts ...grpc.CallOption,
+			_ context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, method string, _ grpc.Streamer, _ ...grpc.CallOption,
 		) (grpc.ClientStream, error) {
 			methods = append(methods, method)
 

@@ -137,7 +137,7 @@ func TestMetricsShowWhatWasObserved(t *testing.T) {
 	}
 }
 
-// Two gateways in one process once would have registered the same metric twice.
+// Two gateways in one process must not register the same metric twice.
 func TestMetricsAreNotGlobal(t *testing.T) {
 	t.Parallel()
 

@@ -1,0 +1,342 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+// file writes a configuration file.
+func file(tb testing.TB, text string) string {
+	tb.Helper()
+
+	path := filepath.Join(tb.TempDir(), "portico.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+
+	return path
+}
+
+func TestReadTakesWhatTheFileSays(t *testing.T) {
+	t.Parallel()
+
+	got, err := config.Read(file(t, `
+server: {address: ":80", read_header_timeout: 1s, idle_timeout: 2s, max_header_bytes: 3, request_timeout: 4s, drain_delay: 5s,
+  drain_timeout: 6s}
+admin: {address: "-"}
+client_ip: {trusted_proxies: [10.0.0.0/8]}
+cors: {allowed_origins: ["https://a.example"], allowed_headers: [X-A], allow_credentials: true, max_age: 7s}
+limits: {max_body_bytes: 8, client: {requests: 9, per: 10s, burst: 11}, max_keys: 12}
+auth:
+  disabled: true
+  issuers:
+    - {issuer: a, audiences: [b], algorithms: [RS256], jwks_file: c, refresh_interval: 13s, leeway: 14s}
+    - {issuer: d, jwks_url: "https://e.example"}
+log: {level: debug, format: text}
+upstreams:
+  user: {addresses: ["u:1", "u:2"], breaker: {failure_ratio: 0.25, min_requests: 15, window: 16s, open_for: 17s}}
+  order: {target: "dns:///o:1"}
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := config.Config{
+		Server: config.Server{
+			Address: ":80", ReadHeaderTimeout: time.Second, IdleTimeout: 2 * time.Second, MaxHeaderBytes: 3,
+			RequestTimeout: 4 * time.Second, DrainDelay: 5 * time.Second, DrainTimeout: 6 * time.Second,
+		},
+		Admin:    config.Admin{Address: config.AdminOff},
+		ClientIP: config.ClientIP{TrustedProxies: []string{"10.0.0.0/8"}},
+		CORS: config.CORS{
+			AllowedOrigins: []string{"https://a.example"}, AllowedHeaders: []string{"X-A"}, AllowCredentials: true,
+			MaxAge: 7 * time.Second,
+		},
+		Limits: config.Limits{
+			MaxBodyBytes: 8, Client: config.Rate{Requests: 9, Per: 10 * time.Second, Burst: 11}, MaxKeys: 12,
+		},
+		Auth: config.Auth{Disabled: true, Issuers: []config.Issuer{
+			{
+				Issuer: "a", Audiences: []string{"b"}, Algorithms: []string{"RS256"}, JWKSFile: "c",
+				RefreshInterval: 13 * time.Second, Leeway: 14 * time.Second,
+			},
+			{Issuer: "d", JWKSURL: "https://e.example"},
+		}},
+		Log: config.Log{Level: "debug", Format: "text"},
+		Upstreams: map[string]config.Upstream{
+			"user": {
+				Addresses: []string{"u:1", "u:2"},
+				Breaker:   config.Breaker{FailureRatio: 0.25, MinRequests: 15, Window: 16 * time.Second, OpenFor: 17 * time.Second},
+			},
+			"order": {Target: "dns:///o:1"},
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name string
+		text string
+		want []string
+	}{
+		{"unknown_key", "server:\n  adress: :80\n", []string{"line 2: field adress not found"}},
+		{"unknown_section", "log: {}\n\nserved: {}\n", []string{"line 3: field served not found"}},
+		{"unknown_key_of_an_upstream", "upstreams:\n  user:\n    address: u:1\n", []string{"line 3: field address not found"}},
+		{
+			"several_at_once", "server:\n  adress: :80\nlog:\n  levle: info\n  format: [json]\n",
+			[]string{"line 2: field adress", "line 4: field levle", "line 5: cannot unmarshal"},
+		},
+		{"key_given_twice", "log:\n  level: info\n  level: debug\n", []string{"line 3", "already defined at line 2"}},
+		{"duration_without_a_unit", "server: {idle_timeout: 5}\n", []string{"line 1: cannot unmarshal"}},
+		{"word_where_a_number_belongs", "limits: {max_keys: many}\n", []string{"line 1: cannot unmarshal"}},
+		{"two_documents", "log: {level: info}\n---\nlog: {level: debug}\n", []string{"more than one YAML document"}},
+		{"two_documents_of_which_one_is_malformed", "log: {level: info}\n---\n}\n", []string{"more than one YAML document"}},
+		{"malformed", "log: {level\n", []string{"not a valid configuration"}},
+		{"list", "- a\n", []string{"line 1: cannot unmarshal"}},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			path := file(t, tt.text)
+
+			got, err := config.Read(path, nil)
+			if err == nil {
+				t.Fatalf("read %+v", got)
+			}
+
+			for _, want := range append(tt.want, path) {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q is missing in: %v", want, err)
+				}
+			}
+		})
+	}
+}
+
+func TestReadOfNoFile(t *testing.T) {
+	t.Parallel()
+
+	for _, path := range []string{"", file(t, ""), file(t, "# nothing yet\n")} {
+		got, err := config.Read(path, nil)
+		if err != nil {
+			t.Errorf("%q: %v", path, err)
+		}
+
+		if diff := cmp.Diff(config.Config{}, got); diff != "" {
+			t.Errorf("%q: %s", path, diff)
+		}
+	}
+
+	if _, err := config.Read(filepath.Join(t.TempDir(), "absent.yaml"), nil); err == nil || !strings.Contains(err.Error(), "absent.yaml") {
+		t.Errorf("a file that is named must be there: got %v", err)
+	}
+}
+
+func TestEnvironmentOverridesTheFile(t *testing.T) {
+	t.Parallel()
+
+	const text = `
+server: {address: ":80", idle_timeout: 2s}
+cors: {allowed_origins: ["https://a.example", "https://b.example"]}
+limits: {client: {requests: 9, burst: 11}}
+auth:
+  issuers:
+    - {issuer: a, audiences: [b], jwks_file: c}
+    - {issuer: d, audiences: [e], jwks_file: f}
+upstreams:
+  user: {addresses: ["u:1"], breaker: {min_requests: 15}}
+  order: {target: "dns:///o:1"}
+`
+
+	tests := []struct {
+		name    string
+		environ []string
+		want    func(c *config.Config)
+	}{
+		{"nothing", nil, func(*config.Config) {}},
+		{"other_programs_variables", []string{"SERVER_ADDRESS=:1", "PATH=/bin", "PORTICO=x"}, func(*config.Config) {}},
+		{"string", []string{"PORTICO_SERVER_ADDRESS=:443"}, func(c *config.Config) { c.Server.Address = ":443" }},
+		{"duration", []string{"PORTICO_SERVER_IDLE_TIMEOUT=1m30s"}, func(c *config.Config) { c.Server.IdleTimeout = 90 * time.Second }},
+		{"number_two_levels_down", []string{"PORTICO_LIMITS_CLIENT_BURST=99"}, func(c *config.Config) { c.Limits.Client.Burst = 99 }},
+		{"truth", []string{"PORTICO_AUTH_DISABLED=true"}, func(c *config.Config) { c.Auth.Disabled = true }},
+		{"what_the_file_does_not_say", []string{"PORTICO_LOG_LEVEL=debug"}, func(c *config.Config) { c.Log.Level = "debug" }},
+		{"list_as_a_whole", []string{"PORTICO_CORS_ALLOWED_ORIGINS=https://c.example,https://d.example"}, func(c *config.Config) {
+			c.CORS.AllowedOrigins = []string{"https://c.example", "https://d.example"}
+		}},
+		{"list_of_one", []string{"PORTICO_CLIENT_IP_TRUSTED_PROXIES=10.0.0.0/8"}, func(c *config.Config) {
+			c.ClientIP.TrustedProxies = []string{"10.0.0.0/8"}
+		}},
+		{"field_of_the_first_issuer", []string{"PORTICO_AUTH_ISSUERS_0_JWKS_FILE=/run/keys"}, func(c *config.Config) {
+			c.Auth.Issuers[0].JWKSFile = "/run/keys"
+		}},
+		{"field_of_the_second_issuer", []string{"PORTICO_AUTH_ISSUERS_1_AUDIENCES=x,y"}, func(c *config.Config) {
+			c.Auth.Issuers[1].Audiences = []string{"x", "y"}
+		}},
+		{
+			"third_issuer",
+			[]string{
+				"PORTICO_AUTH_ISSUERS_0_LEEWAY=1s", "PORTICO_AUTH_ISSUERS_1_LEEWAY=2s",
+				"PORTICO_AUTH_ISSUERS_2_ISSUER=g", "PORTICO_AUTH_ISSUERS_2_JWKS_URL=https://h.example",
+			},
+			func(c *config.Config) {
+				c.Auth.Issuers[0].Leeway, c.Auth.Issuers[1].Leeway = time.Second, 2*time.Second
+				c.Auth.Issuers = append(c.Auth.Issuers, config.Issuer{Issuer: "g", JWKSURL: "https://h.example"})
+			},
+		},
+		{"addresses_of_an_upstream", []string{"PORTICO_UPSTREAMS_USER_ADDRESSES=u:7,u:8"}, func(c *config.Config) {
+			u := c.Upstreams["user"]
+			u.Addresses = []string{"u:7", "u:8"}
+			c.Upstreams["user"] = u
+		}},
+		{"target_of_an_upstream", []string{"PORTICO_UPSTREAMS_ORDER_TARGET=dns:///o:2"}, func(c *config.Config) {
+			c.Upstreams["order"] = config.Upstream{Target: "dns:///o:2"}
+		}},
+		{"breaker_of_an_upstream", []string{"PORTICO_UPSTREAMS_USER_BREAKER_OPEN_FOR=9s"}, func(c *config.Config) {
+			u := c.Upstreams["user"]
+			u.Breaker.OpenFor = 9 * time.Second
+			c.Upstreams["user"] = u
+		}},
+		{
+			"upstream_that_the_file_does_not_know",
+			[]string{"PORTICO_UPSTREAMS_PAYMENT_TARGET=dns:///p:1", "PORTICO_UPSTREAMS_PAYMENT_BREAKER_MIN_REQUESTS=3"},
+			func(c *config.Config) {
+				c.Upstreams["payment"] = config.Upstream{Target: "dns:///p:1", Breaker: config.Breaker{MinRequests: 3}}
+			},
+		},
+		{"upstream_with_an_underscore", []string{"PORTICO_UPSTREAMS_USER_EU_TARGET=dns:///eu:1"}, func(c *config.Config) {
+			c.Upstreams["user_eu"] = config.Upstream{Target: "dns:///eu:1"}
+		}},
+		{"later_of_two", []string{"PORTICO_LOG_LEVEL=info", "PORTICO_LOG_LEVEL=warn"}, func(c *config.Config) { c.Log.Level = "warn" }},
+		{"value_with_an_equals_sign", []string{"PORTICO_AUTH_ISSUERS_0_JWKS_FILE=/a=b"}, func(c *config.Config) {
+			c.Auth.Issuers[0].JWKSFile = "/a=b"
+		}},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			path := file(t, text)
+
+			want, err := config.Read(path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			tt.want(&want)
+
+			got, err := config.Read(path, tt.environ)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestEnvironmentAlone(t *testing.T) {
+	t.Parallel()
+
+	got, err := config.Load("", []string{"PORTICO_AUTH_DISABLED=true", "PORTICO_UPSTREAMS_USER_ADDRESSES=u:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := config.Config{
+		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"user": {Addresses: []string{"u:1"}}},
+	}.WithDefaults()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestEnvironmentThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct{ name, variable, want string }{
+		{"duration", "PORTICO_SERVER_IDLE_TIMEOUT=soon", "IdleTimeout"},
+		{"truth", "PORTICO_AUTH_DISABLED=maybe", "Disabled"},
+		{"upstream", "PORTICO_UPSTREAMS_USER_BREAKER_MIN_REQUESTS=-1", "MinRequests"},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			_, err := config.Read("", []string{tt.variable})
+			if err == nil || !strings.Contains(err.Error(), "environment") || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+}
+
+func TestLoadFillsInAndChecks(t *testing.T) {
+	t.Parallel()
+
+	got, err := config.Load(file(t, "auth: {disabled: true}\nlog: {level: warn}\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if got.Log != (config.Log{Level: "warn", Format: "json"}) || got.Server.Address != "127.0.0.1:8080" {
+		t.Errorf("got %+v", got)
+	}
+
+	_, err = config.Load(file(t, "log: {level: loud}\n"), nil)
+	if err == nil || !strings.Contains(err.Error(), `log.level: "loud"`) || !strings.Contains(err.Error(), "auth.issuers") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The example claims to show the defaults, unless it says otherwise.
+func TestExample(t *testing.T) {
+	t.Parallel()
+
+	const path = "../../deploy/portico.example.yaml"
+
+	got, err := config.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	want := config.Config{
+		Server:   config.Server{DrainDelay: 5 * time.Second},
+		ClientIP: config.ClientIP{TrustedProxies: got.ClientIP.TrustedProxies},
+		CORS:     config.CORS{AllowedOrigins: got.CORS.AllowedOrigins},
+		Auth: config.Auth{Issuers: []config.Issuer{{
+			Issuer: got.Auth.Issuers[0].Issuer, Audiences: got.Auth.Issuers[0].Audiences, JWKSURL: got.Auth.Issuers[0].JWKSURL,
+		}}},
+		Upstreams: map[string]config.Upstream{},
+	}
+	for name, u := range got.Upstreams {
+		want.Upstreams[name] = config.Upstream{Addresses: u.Addresses, Target: u.Target}
+	}
+
+	if diff := cmp.Diff(want.WithDefaults(), got); diff != "" {
+		t.Error(diff)
+	}
+
+	for _, name := range []string{"user", "order", "profile", "payment", "notification"} {
+		if _, ok := got.Upstreams[name]; !ok {
+			t.Errorf("upstream %s is missing", name)
+		}
+	}
+}

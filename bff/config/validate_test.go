@@ -1,0 +1,269 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+
+	algorithms := []string{"RS256", "ES256", "EdDSA"}
+	breaker := config.Breaker{FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second}
+
+	// As the comments of the fields say.
+	want := config.Config{
+		Server: config.Server{
+			Address: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+			RequestTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
+		},
+		Admin: config.Admin{Address: "127.0.0.1:8081"},
+		CORS: config.CORS{
+			AllowedHeaders: []string{"Authorization", "Content-Type", "X-Request-Id"}, MaxAge: 10 * time.Minute,
+		},
+		Limits: config.Limits{
+			MaxBodyBytes: 1 << 20, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}, MaxKeys: 200_000,
+		},
+		Auth: config.Auth{Issuers: []config.Issuer{
+			{Issuer: "a", Algorithms: algorithms, RefreshInterval: 5 * time.Minute, Leeway: 30 * time.Second},
+		}},
+		Log:       config.Log{Level: "info", Format: "json"},
+		Upstreams: map[string]config.Upstream{"user": {Breaker: breaker}},
+	}
+
+	given := config.Config{
+		Auth:      config.Auth{Issuers: []config.Issuer{{Issuer: "a"}}},
+		Upstreams: map[string]config.Upstream{"user": {}},
+	}
+	if diff := cmp.Diff(want, given.WithDefaults()); diff != "" {
+		t.Error(diff)
+	}
+
+	if given.Auth.Issuers[0].Leeway != 0 || given.Upstreams["user"].Breaker.Window != 0 {
+		t.Errorf("WithDefaults changed what it was given: %+v", given)
+	}
+
+	if diff := cmp.Diff(want, want.WithDefaults()); diff != "" {
+		t.Errorf("defaults replaced what was set: %s", diff)
+	}
+}
+
+func TestDefaultsOfTheClientLimit(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name        string
+		given, want config.Rate
+	}{
+		{"nothing_set", config.Rate{}, config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}},
+		{"requests_alone", config.Rate{Requests: 5}, config.Rate{Requests: 5, Per: time.Second, Burst: 5}},
+		{"requests_and_burst", config.Rate{Requests: 5, Burst: 7}, config.Rate{Requests: 5, Per: time.Second, Burst: 7}},
+		{"per_minute", config.Rate{Requests: 5, Per: time.Minute}, config.Rate{Requests: 5, Per: time.Minute, Burst: 5}},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			got := config.Config{Limits: config.Limits{Client: tt.given}}.WithDefaults().Limits.Client
+			if got != tt.want {
+				t.Errorf("got %+v, want %+v", got, tt.want)
+			}
+		})
+	}
+}
+
+// valid is a configuration without a fault.
+func valid() config.Config {
+	return config.Config{
+		Auth: config.Auth{Issuers: []config.Issuer{
+			{Issuer: "https://a.example", Audiences: []string{"portico"}, JWKSFile: "keys.json"},
+			{Issuer: "https://b.example", Audiences: []string{"portico"}, JWKSURL: "https://b.example/keys"},
+		}},
+		Upstreams: map[string]config.Upstream{
+			"user": {Addresses: []string{"u:1", "[::1]:2"}}, "order": {Target: "dns:///o:1"},
+		},
+	}.WithDefaults()
+}
+
+func TestValid(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name   string
+		change func(c *config.Config)
+	}{
+		{"as_it_is", func(*config.Config) {}},
+		{"no_admin_listener", func(c *config.Config) { c.Admin.Address = config.AdminOff }},
+		{"all_interfaces", func(c *config.Config) { c.Server.Address = ":8080" }},
+		{"no_issuers_where_auth_is_off", func(c *config.Config) { c.Auth = config.Auth{Disabled: true} }},
+		{"origin_with_a_star", func(c *config.Config) { c.CORS.AllowedOrigins = []string{"https://*.example.com"} }},
+		{"any_origin_without_credentials", func(c *config.Config) { c.CORS.AllowedOrigins = []string{"*"} }},
+		{"no_upstreams", func(c *config.Config) { c.Upstreams = nil }},
+		{"every_failure_needed_to_open", func(c *config.Config) { upstream(c, func(u *config.Upstream) { u.Breaker.FailureRatio = 1 }) }},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			c := valid()
+			tt.change(&c)
+
+			if err := c.Validate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// upstream changes the upstream "user".
+func upstream(c *config.Config, change func(u *config.Upstream)) {
+	u := c.Upstreams["user"]
+	change(&u)
+	c.Upstreams["user"] = u
+}
+
+func TestInvalid(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name   string
+		change func(c *config.Config)
+		want   string
+	}{
+		{"address_without_a_port", func(c *config.Config) { c.Server.Address = "localhost" }, `server.address: "localhost" is not host:port`},
+		{"address_with_an_empty_port", func(c *config.Config) { c.Server.Address = "localhost:" }, "server.address: "},
+		{"admin_address", func(c *config.Config) { c.Admin.Address = "off" }, `admin.address: "off" is not host:port`},
+		{"read_header_timeout", func(c *config.Config) { c.Server.ReadHeaderTimeout = -1 }, "server.read_header_timeout: must be positive"},
+		{"idle_timeout", func(c *config.Config) { c.Server.IdleTimeout = -1 }, "server.idle_timeout: must be positive"},
+		{"request_timeout", func(c *config.Config) { c.Server.RequestTimeout = -1 }, "server.request_timeout: must be positive"},
+		{"drain_timeout", func(c *config.Config) { c.Server.DrainTimeout = -1 }, "server.drain_timeout: must be positive"},
+		{"drain_delay", func(c *config.Config) { c.Server.DrainDelay = -1 }, "server.drain_delay: must not be negative"},
+		{"max_header_bytes", func(c *config.Config) { c.Server.MaxHeaderBytes = -1 }, "server.max_header_bytes: must be positive"},
+		{"max_body_bytes", func(c *config.Config) { c.Limits.MaxBodyBytes = -1 }, "limits.max_body_bytes: must be positive"},
+		{"max_keys", func(c *config.Config) { c.Limits.MaxKeys = -1 }, "limits.max_keys: must be positive"},
+		{"client_requests", func(c *config.Config) { c.Limits.Client.Requests = 0 }, "limits.client.requests: must be positive"},
+		{"client_burst", func(c *config.Config) { c.Limits.Client.Burst = -1 }, "limits.client.burst: must be positive"},
+		{"client_per", func(c *config.Config) { c.Limits.Client.Per = -1 }, "limits.client.per: must be positive"},
+		{"cors_max_age", func(c *config.Config) { c.CORS.MaxAge = -1 }, "cors.max_age: must be positive"},
+		{"log_level", func(c *config.Config) { c.Log.Level = "loud" }, `log.level: "loud" is not one of debug, info, warn, error`},
+		{"log_format", func(c *config.Config) { c.Log.Format = "xml" }, `log.format: "xml" is not one of json, text`},
+		{"trusted_proxy", func(c *config.Config) {
+			c.ClientIP.TrustedProxies = []string{"10.0.0.0/8", "10.0.0.1"}
+		}, `client_ip.trusted_proxies[1]: "10.0.0.1" is not a CIDR prefix`},
+
+		{"origin_without_a_scheme", func(c *config.Config) {
+			c.CORS.AllowedOrigins = []string{"app.example.com"}
+		}, `cors.allowed_origins[0]: "app.example.com" is not scheme://host`},
+		{"origin_with_two_stars", func(c *config.Config) {
+			c.CORS.AllowedOrigins = []string{"https://*.*.com"}
+		}, `cors.allowed_origins[0]: carries more than one "*"`},
+		{"any_origin_with_credentials", func(c *config.Config) {
+			c.CORS.AllowedOrigins, c.CORS.AllowCredentials = []string{"*"}, true
+		}, `cors.allowed_origins[0]: "*" does not go with allow_credentials`},
+
+		{"nobody_to_trust", func(c *config.Config) { c.Auth.Issuers = nil }, "auth.issuers: needs at least one issuer, or auth.disabled"},
+		{"issuer_without_a_name", func(c *config.Config) { c.Auth.Issuers[0].Issuer = "" }, "auth.issuers[0].issuer: is needed"},
+		{"issuer_twice", func(c *config.Config) {
+			c.Auth.Issuers[1].Issuer = c.Auth.Issuers[0].Issuer
+		}, "auth.issuers[1].issuer: is configured twice"},
+		{"issuer_without_audiences", func(c *config.Config) {
+			c.Auth.Issuers[1].Audiences = nil
+		}, "auth.issuers[1].audiences: needs at least one"},
+		{"issuer_without_keys", func(c *config.Config) {
+			c.Auth.Issuers[0].JWKSFile = ""
+		}, "auth.issuers[0]: needs either jwks_file or jwks_url"},
+		{"issuer_with_keys_in_two_places", func(c *config.Config) {
+			c.Auth.Issuers[1].JWKSFile = "keys.json"
+		}, "auth.issuers[1]: needs either jwks_file or jwks_url"},
+		{"symmetric_algorithm", func(c *config.Config) {
+			c.Auth.Issuers[0].Algorithms = []string{"RS256", "HS256"}
+		}, `auth.issuers[0].algorithms[1]: "HS256" is not one of RS256, ES256, EdDSA`},
+		{"no_algorithm", func(c *config.Config) {
+			c.Auth.Issuers[0].Algorithms = []string{"none"}
+		}, `auth.issuers[0].algorithms[0]: "none" is not one of`},
+		{"keys_at_no_url", func(c *config.Config) { c.Auth.Issuers[1].JWKSURL = "keys" }, "auth.issuers[1].jwks_url: is not an http"},
+		{"keys_at_a_file_url", func(c *config.Config) {
+			c.Auth.Issuers[1].JWKSURL = "file:///keys"
+		}, "auth.issuers[1].jwks_url: is not an http"},
+		{"leeway", func(c *config.Config) { c.Auth.Issuers[0].Leeway = -1 }, "auth.issuers[0].leeway: must not be negative"},
+		{"refresh_interval", func(c *config.Config) {
+			c.Auth.Issuers[0].RefreshInterval = -1
+		}, "auth.issuers[0].refresh_interval: must be positive"},
+
+		{"upstream_nowhere", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Addresses = nil })
+		}, "upstreams.user: needs either addresses or target"},
+		{"upstream_in_two_places", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Target = "dns:///u:1" })
+		}, "upstreams.user: needs either addresses or target"},
+		{"upstream_without_a_port", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Addresses = []string{"u:1", "u"} })
+		}, `upstreams.user.addresses[1]: "u" is not host:port`},
+		{"ratio_over_one", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Breaker.FailureRatio = 1.1 })
+		}, "upstreams.user.breaker.failure_ratio: must be over 0, up to 1"},
+		{"ratio_under_nothing", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Breaker.FailureRatio = -0.1 })
+		}, "upstreams.user.breaker.failure_ratio: must be over 0, up to 1"},
+		{"breaker_window", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Breaker.Window = -1 })
+		}, "upstreams.user.breaker.window: must be positive"},
+		{"breaker_open_for", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Breaker.OpenFor = -1 })
+		}, "upstreams.user.breaker.open_for: must be positive"},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			c := valid()
+			tt.change(&c)
+
+			err := c.Validate()
+			if err == nil || !strings.HasPrefix(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("got %v, want %s and nothing else", err, tt.want)
+			}
+		})
+	}
+
+	// Nobody wants to mend one fault per start.
+	t.Run("all_at_once", func(t *testing.T) {
+		t.Parallel()
+
+		c := valid()
+
+		want := map[string]bool{}
+		for _, tt := range tests {
+			switch tt.name {
+			// These undo what others break.
+			case "nobody_to_trust", "upstream_nowhere", "upstream_in_two_places", "address_with_an_empty_port", "no_algorithm",
+				"ratio_under_nothing", "keys_at_a_file_url", "issuer_twice", "origin_without_a_scheme", "origin_with_two_stars",
+				"issuer_with_keys_in_two_places":
+			default:
+				tt.change(&c)
+
+				path, _, _ := strings.Cut(tt.want, ": ")
+				want[path] = true
+			}
+		}
+
+		got := map[string]bool{}
+
+		for line := range strings.Lines(c.Validate().Error()) {
+			path, _, _ := strings.Cut(line, ": ")
+			got[path] = true
+		}
+
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

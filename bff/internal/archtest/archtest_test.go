@@ -1,0 +1,513 @@
+package archtest_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const module = "github.com/portico-gateway/portico"
+
+// importRule forbids imports outside of tests. Packages are patterns as of the go command, relative to the module for those of ours.
+type importRule struct {
+	name   string
+	reason string
+	// of are the packages that the rule is for, without those in but.
+	of, but []string
+	// not are the packages that they may not import, without those in only.
+	not, only []string
+	// broken is an import that breaks the rule, to show that it can fail.
+	broken [2]string
+}
+
+// foundations know nothing of the request's way through the gateway.
+var foundations = []string{
+	"bff/internal/breaker", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy", "bff/internal/problem",
+	"bff/internal/reqinfo", "bff/internal/route",
+}
+
+func importRules() []importRule {
+	return []importRule{
+		{
+			name:   "gen_imports_nothing_of_ours",
+			reason: "generated code depends on proto/ alone, so that everything else may depend on it",
+			of:     []string{"gen/..."}, not: []string{"..."}, only: []string{"gen/..."},
+			broken: [2]string{"gen/user/v1", "bff"},
+		},
+		{
+			name:   "backends_do_not_know_the_gateway",
+			reason: "backends and bff meet only in gen/; a backend must be able to move to a repository of its own",
+			of:     []string{"backends/..."}, not: []string{"bff/..."},
+			broken: [2]string{"backends/internal/user", "bff/internal/problem"},
+		},
+		{
+			name:   "the_gateway_does_not_know_the_backends",
+			reason: "backends and bff meet only in gen/; commands alone put them together",
+			of:     []string{"bff/..."}, but: []string{"bff/cmd/..."}, not: []string{"backends/..."},
+			broken: [2]string{"bff", "backends"},
+		},
+		{
+			name:   "auth_stands_alone",
+			reason: "features never import one another, so that each can be left out or replaced",
+			of:     []string{"bff/internal/auth/..."},
+			not:    []string{"bff/internal/limit/...", "bff/internal/upstream/...", "bff/internal/breaker/..."},
+			broken: [2]string{"bff/internal/auth", "bff/internal/limit"},
+		},
+		{
+			name:   "limit_stands_alone",
+			reason: "features never import one another, so that each can be left out or replaced",
+			of:     []string{"bff/internal/limit/..."},
+			not:    []string{"bff/internal/auth/...", "bff/internal/upstream/...", "bff/internal/breaker/..."},
+			broken: [2]string{"bff/internal/limit", "bff/internal/auth"},
+		},
+		{
+			name:   "upstream_needs_only_the_breaker",
+			reason: "features never import one another; calls are guarded by a breaker, and that is all that upstream knows of the others",
+			of:     []string{"bff/internal/upstream/..."},
+			not:    []string{"bff/internal/auth/...", "bff/internal/limit/..."},
+			broken: [2]string{"bff/internal/upstream", "bff/internal/auth"},
+		},
+		{
+			name:   "breaker_stands_alone",
+			reason: "features never import one another; a breaker does not know what it guards",
+			of:     []string{"bff/internal/breaker/..."},
+			not:    []string{"bff/internal/auth/...", "bff/internal/limit/...", "bff/internal/upstream/..."},
+			broken: [2]string{"bff/internal/breaker", "bff/internal/upstream"},
+		},
+		{
+			name:   "only_observe_knows_the_metrics_registry",
+			reason: "other packages say what happened through an interface of theirs; how it is counted is decided in one place",
+			of:     []string{"..."}, but: []string{"bff/internal/observe"}, not: []string{"github.com/prometheus/..."},
+			broken: [2]string{"bff/internal/upstream", "github.com/prometheus/client_golang/prometheus"},
+		},
+		{
+			name:   "foundations_import_no_layer_above",
+			reason: "arrows point down: what every layer uses may use none of them",
+			of:     foundations, not: []string{"..."}, only: append([]string{"gen/..."}, foundations...),
+			broken: [2]string{"bff/internal/policy", "bff/internal/gateway"},
+		},
+		{
+			name:   "composites_are_product_code",
+			reason: "a composite is an ordinary service: it gets clients and gives answers, and the way of a request is none of its business",
+			of:     []string{"bff/composite/..."},
+			not:    []string{"bff", "bff/config", "bff/internal/gateway", "bff/internal/upstream", "bff/internal/edge"},
+			broken: [2]string{"bff/composite/dashboard", "bff/internal/upstream"},
+		},
+		{
+			name:   "config_is_data",
+			reason: "embedding programs and commands fill it in; what it means is decided where it is used",
+			of:     []string{"bff/config"}, not: []string{"..."},
+			broken: [2]string{"bff/config", "bff/internal/auth"},
+		},
+		{
+			name:   "foreign_is_for_tests",
+			reason: "it stands for the code of another team, and must not get into a program of ours",
+			of:     []string{"..."}, but: []string{"bff/internal/foreign/..."}, not: []string{"bff/internal/foreign/..."},
+			broken: [2]string{"bff", "bff/internal/foreign/gen/shelf/v1"},
+		},
+	}
+}
+
+// violations lists the imports of the package, as paths relative to the module where they are ours, that break the rule.
+func (r importRule) violations(pkg string, imports []string) []string {
+	if !matches(r.of, pkg) || matches(r.but, pkg) {
+		return nil
+	}
+
+	var found []string
+
+	for _, imported := range imports {
+		if matches(r.not, imported) && !matches(r.only, imported) {
+			found = append(found, fmt.Sprintf("%s imports %s: %s", pkg, imported, r.reason))
+		}
+	}
+
+	return found
+}
+
+// matches tells whether one of the patterns matches. The pattern "..." matches what is ours, not the whole world.
+func matches(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		prefix, tree := strings.CutSuffix(pattern, "...")
+		if !tree {
+			return pkg == pattern
+		}
+
+		if prefix == "" {
+			return !strings.Contains(pkg, ".") && slices.Contains([]string{"gen", "bff", "backends"}, strings.Split(pkg, "/")[0])
+		}
+
+		return pkg+"/" == prefix || strings.HasPrefix(pkg, prefix)
+	})
+}
+
+// sourceRule forbids something in the source of a package outside of tests.
+type sourceRule struct {
+	name   string
+	reason string
+	of     []string
+	but    []string
+	// find returns where it stands.
+	find func(p *source) []string
+	// broken is a file that breaks the rule; fine is one that seems to.
+	broken, fine string
+}
+
+func sourceRules() []sourceRule {
+	return []sourceRule{
+		{
+			name:   "only_upstream_dials",
+			reason: "a connection from elsewhere would have no breaker and no metrics, and would carry the client's own metadata",
+			of:     []string{"bff/..."}, but: []string{"bff/internal/upstream"},
+			find: (*source).dials,
+			broken: `// Package p is one.
+				package p
+				import rpc "google.golang.org/grpc"
+				func f() { rpc.NewClient("dns:///x") }`,
+			fine: `// Package p is one.
+				package p
+				import "google.golang.org/grpc"
+				func f(s string) { grpc.NewServer(); other.NewClient(s) }`,
+		},
+		{
+			name:   "no_init",
+			reason: "what a program does when it starts is written where it starts; registries are passed in",
+			of:     []string{"..."},
+			find:   (*source).inits,
+			broken: `// Package p is one.
+				package p
+				func init() {}`,
+			fine: `// Package p is one.
+				package p
+				type t struct{}
+				func (t) init() {}`,
+		},
+		{
+			name:   "every_package_says_what_it_is_for",
+			reason: "a package without a comment has no stated purpose, and so collects what has none",
+			of:     []string{"..."},
+			find:   (*source).undocumented,
+			broken: `package p`,
+			fine: `// Code generated by a program. DO NOT EDIT.
+
+				package p`,
+		},
+	}
+}
+
+func (r sourceRule) violations(p *source) []string {
+	if !matches(r.of, p.path) || matches(r.but, p.path) {
+		return nil
+	}
+
+	var found []string
+	for _, where := range r.find(p) {
+		found = append(found, fmt.Sprintf("%s: %s", where, r.reason))
+	}
+
+	return found
+}
+
+// source is a package without its tests.
+type source struct {
+	path string
+	fset *token.FileSet
+	// written are the files that people wrote.
+	written []*ast.File
+	imports []string
+}
+
+func (p *source) add(file *ast.File) {
+	for _, spec := range file.Imports {
+		p.imports = append(p.imports, strings.TrimPrefix(importPath(spec), module+"/"))
+	}
+
+	if !ast.IsGenerated(file) {
+		p.written = append(p.written, file)
+	}
+}
+
+func importPath(spec *ast.ImportSpec) string {
+	// What the parser took for a string is one.
+	text, _ := strconv.Unquote(spec.Path.Value)
+
+	return text
+}
+
+func (p *source) position(node ast.Node) string {
+	at := p.fset.Position(node.Pos())
+
+	return fmt.Sprintf("%s/%s:%d", p.path, filepath.Base(at.Filename), at.Line)
+}
+
+// dials finds the use of gRPC's ways to make a connection, whatever the file calls the package.
+func (p *source) dials() []string {
+	var found []string
+
+	for _, file := range p.written {
+		names := map[string]bool{}
+
+		for _, spec := range file.Imports {
+			if importPath(spec) != "google.golang.org/grpc" {
+				continue
+			}
+
+			name := "grpc"
+			if spec.Name != nil {
+				name = spec.Name.Name
+			}
+
+			names[name] = true
+		}
+
+		ast.Inspect(file, func(node ast.Node) bool {
+			selector, ok := node.(*ast.SelectorExpr)
+			if !ok || !slices.Contains([]string{"NewClient", "Dial", "DialContext"}, selector.Sel.Name) {
+				return true
+			}
+
+			if from, ok := selector.X.(*ast.Ident); ok && names[from.Name] {
+				found = append(found, p.position(node))
+			}
+
+			return true
+		})
+	}
+
+	return found
+}
+
+func (p *source) inits() []string {
+	var found []string
+
+	for _, file := range p.written {
+		for _, decl := range file.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
+				found = append(found, p.position(f))
+			}
+		}
+	}
+
+	return found
+}
+
+func (p *source) undocumented() []string {
+	documented := func(file *ast.File) bool {
+		text := file.Doc.Text()
+		if file.Name.Name == "main" {
+			return text != ""
+		}
+
+		return strings.HasPrefix(text, "Package "+file.Name.Name+" ")
+	}
+
+	if len(p.written) == 0 || slices.ContainsFunc(p.written, documented) {
+		return nil
+	}
+
+	return []string{p.position(p.written[0])}
+}
+
+// load parses the module, without tests.
+func load(tb testing.TB) []*source {
+	tb.Helper()
+
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	text, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil || !strings.HasPrefix(string(text), "module "+module+"\n") {
+		tb.Fatalf("%s is not the root of the module: %v", root, err)
+	}
+
+	packages := map[string]*source{}
+
+	err = fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+		switch base := path.Base(name); {
+		case err != nil:
+			return err
+		case entry.IsDir() && name != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata"):
+			return fs.SkipDir
+		case entry.IsDir() || !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go"):
+			return nil
+		}
+
+		dir := path.Dir(name)
+		if packages[dir] == nil {
+			packages[dir] = &source{path: dir, fset: token.NewFileSet()}
+		}
+
+		file, err := parser.ParseFile(packages[dir].fset, filepath.Join(root, name), nil, parser.ParseComments)
+		if err != nil {
+			return err
+		}
+
+		packages[dir].add(file)
+
+		return nil
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	list := make([]*source, 0, len(packages))
+	for _, p := range packages {
+		list = append(list, p)
+	}
+
+	slices.SortFunc(list, func(a, b *source) int { return strings.Compare(a.path, b.path) })
+
+	return list
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+
+	packages := load(t)
+
+	for _, rule := range importRules() {
+		t.Run(rule.name, func(t *testing.T) {
+			t.Parallel()
+
+			applies := false
+
+			for _, p := range packages {
+				applies = applies || matches(rule.of, p.path) && !matches(rule.but, p.path)
+
+				for _, violation := range rule.violations(p.path, p.imports) {
+					t.Error(violation)
+				}
+			}
+
+			if !applies {
+				t.Errorf("there are no packages %q any more", rule.of)
+			}
+		})
+	}
+}
+
+func TestSource(t *testing.T) {
+	t.Parallel()
+
+	packages := load(t)
+
+	for _, rule := range sourceRules() {
+		t.Run(rule.name, func(t *testing.T) {
+			t.Parallel()
+
+			for _, p := range packages {
+				for _, violation := range rule.violations(p) {
+					t.Error(violation)
+				}
+			}
+		})
+	}
+}
+
+// Every package is under one of the folders that "..." stands for; one beside them would escape the rules.
+func TestNothingEscapes(t *testing.T) {
+	t.Parallel()
+
+	packages := load(t)
+	if len(packages) < 40 {
+		t.Errorf("found %d packages only", len(packages))
+	}
+
+	for _, p := range packages {
+		if !matches([]string{"..."}, p.path) {
+			t.Errorf("%s is under none of gen, bff and backends", p.path)
+		}
+	}
+}
+
+func TestImportRulesCanFail(t *testing.T) {
+	t.Parallel()
+
+	for _, rule := range importRules() {
+		t.Run(rule.name, func(t *testing.T) {
+			t.Parallel()
+
+			from, to := rule.broken[0], rule.broken[1]
+			want := []string{fmt.Sprintf("%s imports %s: %s", from, to, rule.reason)}
+
+			if diff := cmp.Diff(want, rule.violations(from, []string{"fmt", to, "google.golang.org/grpc"})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestSourceRulesCanFail(t *testing.T) {
+	t.Parallel()
+
+	for _, rule := range sourceRules() {
+		t.Run(rule.name, func(t *testing.T) {
+			t.Parallel()
+
+			if got := rule.violations(parse(t, rule.broken)); len(got) != 1 || !strings.HasSuffix(got[0], rule.reason) {
+				t.Errorf("broken: got %q", got)
+			}
+
+			if got := rule.violations(parse(t, rule.fine)); len(got) != 0 {
+				t.Errorf("fine: got %q", got)
+			}
+		})
+	}
+}
+
+func parse(tb testing.TB, text string) *source {
+	tb.Helper()
+
+	p := &source{path: "bff/p", fset: token.NewFileSet()}
+
+	file, err := parser.ParseFile(p.fset, "p.go", text, parser.ParseComments)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	p.add(file)
+
+	return p
+}
+
+func TestMatches(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name, pattern, pkg string
+		want               bool
+	}{
+		{"itself", "bff", "bff", true},
+		{"not_what_is_below", "bff", "bff/config", false},
+		{"tree_has_its_root", "bff/...", "bff", true},
+		{"tree_has_what_is_below", "bff/...", "bff/internal/edge", true},
+		{"tree_has_not_what_begins_alike", "bff/...", "bffs", false},
+		{"tree_of_others", "github.com/prometheus/...", "github.com/prometheus/client_golang/prometheus", true},
+		{"all_of_ours", "...", "backends/internal/user", true},
+		{"all_is_not_the_standard_library", "...", "net/http", false},
+		{"all_is_not_others", "...", "google.golang.org/grpc", false},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			if got := matches([]string{tt.pattern}, tt.pkg); got != tt.want {
+				t.Errorf("got %t", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,153 @@
+package upstream_test
+
+import (
+	"context"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+// backend is an order service that does what the test says.
+type backend struct {
+	orderv1.UnimplementedOrderServiceServer
+
+	get   func(ctx context.Context) (*orderv1.Order, error)
+	watch func(stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error
+}
+
+func (b backend) GetOrder(ctx context.Context, _ *orderv1.GetOrderRequest) (*orderv1.Order, error) {
+	return b.get(ctx)
+}
+
+func (b backend) WatchOrder(
+	_ *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse],
+) error {
+	return b.watch(stream)
+}
+
+// named answers with its name at once.
+func named(name string) backend {
+	return backend{get: func(context.Context) (*orderv1.Order, error) { return &orderv1.Order{OrderId: name}, nil }}
+}
+
+// listen serves the backend on an address, "127.0.0.1:0" for a free one, until the test ends.
+func listen(tb testing.TB, network, address string, b backend) (*grpc.Server, string) {
+	tb.Helper()
+
+	listener, err := net.Listen(network, address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	server := grpc.NewServer()
+	orderv1.RegisterOrderServiceServer(server, b)
+
+	var wg sync.WaitGroup
+
+	wg.Go(func() {
+		if err := server.Serve(listener); err != nil {
+			tb.Errorf("serve: %v", err)
+		}
+	})
+	tb.Cleanup(func() {
+		server.Stop()
+		wg.Wait()
+	})
+
+	return server, listener.Addr().String()
+}
+
+// start serves the backend on a free port.
+func start(tb testing.TB, b backend) string {
+	tb.Helper()
+
+	_, address := listen(tb, "tcp", "127.0.0.1:0", b)
+
+	return address
+}
+
+// patient is a breaker that these tests do not want to see open.
+var patient = breaker.Settings{FailureRatio: 1, MinRequests: 1 << 20, Window: time.Hour, OpenFor: time.Hour}
+
+// open makes a pool with the upstream "order".
+func open(tb testing.TB, config upstream.Config, deps upstream.Deps) *upstream.Pool {
+	tb.Helper()
+
+	pool, err := upstream.Open(map[string]upstream.Config{"order": config}, deps)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	tb.Cleanup(func() {
+		if err := pool.Close(); err != nil {
+			tb.Errorf("close: %v", err)
+		}
+	})
+
+	return pool
+}
+
+func client(tb testing.TB, pool *upstream.Pool) orderv1.OrderServiceClient {
+	tb.Helper()
+
+	conn, err := pool.Conn("order")
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	return orderv1.NewOrderServiceClient(conn)
+}
+
+// sample is one observed call.
+type sample struct {
+	Upstream, RPC string
+	Code          codes.Code
+}
+
+// observer keeps what it is told.
+type observer struct {
+	mu     sync.Mutex
+	calls  []sample
+	states []breaker.State
+}
+
+func (o *observer) ObserveCall(upstream, rpc string, code codes.Code, took time.Duration) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	if took < 0 {
+		code = codes.Code(99)
+	}
+
+	o.calls = append(o.calls, sample{upstream, rpc, code})
+}
+
+func (o *observer) ObserveBreaker(_ string, state breaker.State) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	o.states = append(o.states, state)
+}
+
+func (o *observer) Calls() []sample {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return slices.Clone(o.calls)
+}
+
+func (o *observer) States() []breaker.State {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return slices.Clone(o.states)
+}
