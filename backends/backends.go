@@ -101,8 +101,8 @@ type Fleet struct {
 	closeOnce func() error
 }
 
-// Start runs the instances: when it returns, all of them are listening, or none is and the error says why. The context is for starting
-// only; the fleet lives until Close.
+// Start runs the instances: when it returns, all of them are listening, or none is and the error says why. The context is for
+// starting only; the fleet lives until Close.
 func Start(ctx context.Context, opts Options) (*Fleet, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -185,8 +185,8 @@ func (f *Fleet) Instances() []Status {
 	return list
 }
 
-// StopInstance stops an instance, or all of a service, as if its process had ended: calls in flight may take up to two seconds more.
-// What is stopped already stays so.
+// StopInstance stops an instance, or all of a service, as if its process had ended: calls in flight may take up to two seconds
+// more. What is stopped already stays so.
 func (f *Fleet) StopInstance(name string) error {
 	matching, err := f.find(name)
 	if err != nil {
@@ -203,15 +203,15 @@ func (f *Fleet) StopInstance(name string) error {
 	return nil
 }
 
-// StartInstance lets an instance, or all of a service, listen again, at the same address and over the same data. What is running goes
-// on.
+// StartInstance lets an instance, or all of a service, listen again, at the same address and over the same data. What is
+// running goes on.
 func (f *Fleet) StartInstance(name string) error {
 	matching, err := f.find(name)
 	if err != nil {
 		return err
 	}
 
-	var failures []error
+	failures := make([]error, 0, len(f.services))
 	for _, i := range matching {
 		failures = append(failures, i.start(context.Background(), f.services[i.Service].register))
 	}
@@ -235,7 +235,8 @@ func (f *Fleet) find(name string) ([]*instance, error) {
 	return matching, nil
 }
 
-// Close stops all instances, waits for the workers and closes the databases. Calling it again does nothing and gives the same error.
+// Close stops all instances, waits for the workers and closes the databases. Calling it again does nothing and gives the same
+// error.
 func (f *Fleet) Close() error {
 	return f.closeOnce()
 }
@@ -251,7 +252,7 @@ func (f *Fleet) shutdown() error {
 	f.halt()
 	f.workers.Wait()
 
-	var failures []error
+	failures := make([]error, 0, len(f.services))
 	for _, s := range f.services {
 		failures = append(failures, s.close())
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/portico-gateway/portico/backends"
@@ -46,7 +45,7 @@ func TestCreateOrder(t *testing.T) {
 			{Sku: "A", Title: "A", Quantity: 3, UnitPrice: euros(0, 333_333_333), Attributes: map[string]string{"k": "v"}},
 			{Sku: "B", Title: "B", Quantity: 2, UnitPrice: euros(1, 990_000_000)},
 		},
-		Note: proto.String("n"), Labels: map[string]string{"a": "b"},
+		Note: new("n"), Labels: map[string]string{"a": "b"},
 	}))
 
 	if diff := cmp.Diff(euros(4, 979_999_999), created.GetTotal(), protocmp.Transform()); diff != "" {

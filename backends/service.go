@@ -34,6 +34,9 @@ const (
 	notificationName = "notification"
 )
 
+// userReplicas is two, so that balancing can be seen at work.
+const userReplicas = 2
+
 // definition is what there is to know about a service before it runs.
 type definition struct {
 	name       string
@@ -61,7 +64,7 @@ type component struct {
 func definitions() []definition {
 	return []definition{
 		{
-			name: userName, replicas: 2, migrations: user.Migrations, seed: user.Seed,
+			name: userName, replicas: userReplicas, migrations: user.Migrations, seed: user.Seed,
 			build: func(d deps) component {
 				s := user.New(d.db)
 
@@ -153,7 +156,7 @@ func (s *service) connect(ctx context.Context, def definition, addresses map[str
 
 func dial(name string, addresses map[string][]string, upstreams map[string]string) (*grpc.ClientConn, error) {
 	if len(addresses[name]) > 0 {
-		return peer.DialAddresses(addresses[name]) //nolint:wrapcheck // Names the target.
+		return peer.DialAddresses(addresses[name])
 	}
 
 	target, ok := upstreams[name]
@@ -161,7 +164,7 @@ func dial(name string, addresses map[string][]string, upstreams map[string]strin
 		return nil, fmt.Errorf("it needs the %s service, which is neither run here nor named as an upstream", name)
 	}
 
-	return peer.Dial(target) //nolint:wrapcheck // Names the target.
+	return peer.Dial(target)
 }
 
 // close may find a service that was opened only in part.

@@ -69,7 +69,7 @@ func TestCreateUser(t *testing.T) {
 	w := newWorld(t)
 	admin := as(t, "admin", "users:admin")
 	created := must[*userv1.User](t)(w.users.CreateUser(admin, &userv1.CreateUserRequest{
-		Email: "dora@example.com", DisplayName: "Dora", Phone: proto.String("+431234567"), Labels: map[string]string{"a": "b"},
+		Email: "dora@example.com", DisplayName: "Dora", Phone: new("+431234567"), Labels: map[string]string{"a": "b"},
 	}))
 
 	if !strings.HasPrefix(created.GetUserId(), "usr_") {
@@ -99,7 +99,7 @@ func TestCreateUserReportsAllViolations(t *testing.T) {
 	}
 
 	_, err := w.users.CreateUser(as(t, "admin", "users:admin"), &userv1.CreateUserRequest{
-		UserId: "no spaces", Email: "nowhere", DisplayName: " ", Phone: proto.String("0660 1"), Labels: tooMany,
+		UserId: "no spaces", Email: "nowhere", DisplayName: " ", Phone: new("0660 1"), Labels: tooMany,
 	})
 	wantFields(t, err, "user_id", "email", "display_name", "phone", "labels")
 

@@ -73,6 +73,7 @@ func Outgoing(ctx context.Context, c Caller) context.Context {
 
 	set := func(key, value string) {
 		md.Delete(key)
+
 		if value != "" {
 			md.Set(key, value)
 		}

@@ -67,8 +67,9 @@ func Unavailable(cause error, format string, args ...any) error {
 	return &Error{code: codes.Unavailable, message: fmt.Sprintf(format, args...), cause: cause}
 }
 
-// Status gives what a client may know about err: nil becomes OK, an Error its public part, the end of the context its code, and
-// everything else INTERNAL without a word about the reason.
+// Status gives what a client may know about err: nil becomes OK, an Error its public part, the end of the context its code, a method
+// that is not written yet UNIMPLEMENTED, and everything else INTERNAL without a word about the reason. That includes the statuses of
+// peers, which were not written for this client.
 func Status(err error) *status.Status {
 	var f *Error
 
@@ -81,6 +82,8 @@ func Status(err error) *status.Status {
 		return status.New(codes.Canceled, "the call was cancelled")
 	case errors.Is(err, context.DeadlineExceeded):
 		return status.New(codes.DeadlineExceeded, "the call took too long")
+	case status.Code(err) == codes.Unimplemented && errors.Unwrap(err) == nil: // Not a peer's: those are wrapped.
+		return status.New(codes.Unimplemented, "the method is not implemented")
 	default:
 		return status.New(codes.Internal, "internal error")
 	}

@@ -16,8 +16,8 @@ import (
 
 func ExampleViolations() {
 	var v fault.Violations
-	v.Add("items[0].quantity", "must be 1 to %d", 1000)
-	v.Add("note", "must have at most 10 characters")
+	v.Addf("items[0].quantity", "must be 1 to %d", 1000)
+	v.Addf("note", "must have at most 10 characters")
 	fmt.Println(v.Err())
 	// Output: invalid request: items[0].quantity must be 1 to 1000; note must have at most 10 characters
 }
@@ -39,6 +39,9 @@ func TestStatus(t *testing.T) {
 		"deadline":     {fmt.Errorf("secret: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "the call took too long"},
 		"unknown":      {secret, codes.Internal, "internal error"},
 		"other_status": {status.Error(codes.NotFound, "secret"), codes.Internal, "internal error"},
+		// What the generated Unimplemented servers answer was once an internal error. A peer's comes wrapped and is one.
+		"no_such_method":      {status.Error(codes.Unimplemented, "secret"), codes.Unimplemented, "the method is not implemented"},
+		"no_method_of_a_peer": {fmt.Errorf("ask: %w", status.Error(codes.Unimplemented, "secret")), codes.Internal, "internal error"},
 	}
 	for name, test := range tests {
 		got := fault.Status(test.err)
@@ -57,7 +60,7 @@ func TestViolationsAreBounded(t *testing.T) {
 
 	var v fault.Violations
 	for i := range 100 {
-		v.Add(fmt.Sprintf("f[%d]", i), "is wrong")
+		v.Addf(fmt.Sprintf("f[%d]", i), "is wrong")
 	}
 
 	details := fault.Status(v.Err()).Details()
@@ -67,7 +70,7 @@ func TestViolationsAreBounded(t *testing.T) {
 		t.Errorf("details are %v", details)
 	}
 
-	if err := fault.Invalid(); err != nil {
+	if err := new(fault.Violations).Err(); err != nil {
 		t.Errorf("without violations: %v", err)
 	}
 }

@@ -16,24 +16,14 @@ type Violation struct {
 	Description string
 }
 
-// Invalid says that the request is wrong, whatever the state of things.
-func Invalid(violations ...Violation) error {
-	var v Violations
-	for _, one := range violations {
-		v.Add(one.Field, "%s", one.Description)
-	}
-
-	return v.Err()
-}
-
 // Violations collects what is wrong with a request, so that the client hears of all of it at once. The zero value is ready to use.
 // It is not safe for concurrent use.
 type Violations struct {
 	list []Violation
 }
 
-// Add notes that a field is wrong. Only the first 20 violations are kept. The texts should not repeat unbounded input.
-func (v *Violations) Add(field, format string, args ...any) {
+// Addf notes that a field is wrong. Only the first 20 violations are kept. The texts should not repeat unbounded input.
+func (v *Violations) Addf(field, format string, args ...any) {
 	if len(v.list) < maxViolations {
 		v.list = append(v.list, Violation{Field: field, Description: fmt.Sprintf(format, args...)})
 	}

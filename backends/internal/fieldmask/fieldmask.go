@@ -1,7 +1,7 @@
 // Package fieldmask applies the update_mask of a request to a stored message.
 //
-// Paths are those of google.protobuf.FieldMask: field names with dots, in the spelling of the proto. A map or a list is replaced as a
-// whole; a path never leads into one. That is also what the gateway derives from the body of a PATCH.
+// Paths are those of google.protobuf.FieldMask: field names with dots, in the spelling of the proto. A map or a list is
+// replaced as a whole; a path never leads into one. That is also what the gateway derives from the body of a PATCH.
 package fieldmask
 
 import (
@@ -22,12 +22,12 @@ const pathLimit = 100
 // Check notes an empty mask and every path that is not in the list of those that can be changed.
 func Check(v *fault.Violations, mask *fieldmaskpb.FieldMask, changeable []string) {
 	if len(mask.GetPaths()) == 0 {
-		v.Add("update_mask", "must name at least one field")
+		v.Addf("update_mask", "must name at least one field")
 	}
 
 	for _, path := range mask.GetPaths() {
 		if !slices.Contains(changeable, path) {
-			v.Add("update_mask", "must not name %q: there is no such field or it cannot be changed", shorten(path))
+			v.Addf("update_mask", "must not name %q: there is no such field or it cannot be changed", shorten(path))
 		}
 	}
 }

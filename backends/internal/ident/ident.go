@@ -21,9 +21,11 @@ func New(prefix string) string {
 
 // Random makes the 26 characters alone: 48 bits of Unix milliseconds and 80 bits of chance.
 func Random() string {
+	const randomBits = 16 // Of the first eight bytes; the others are all random.
+
 	var raw [16]byte
 
-	binary.BigEndian.PutUint64(raw[:8], uint64(time.Now().UnixMilli())<<16)
+	binary.BigEndian.PutUint64(raw[:8], uint64(time.Now().UnixMilli())<<randomBits)
 	_, _ = rand.Read(raw[6:]) // Never fails: crypto/rand documents that it ends the program instead.
 
 	return base32.NewEncoding(alphabet).WithPadding(base32.NoPadding).EncodeToString(raw[:])

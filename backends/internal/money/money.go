@@ -72,7 +72,7 @@ func Sign(m *moneyv1.Money) int {
 // out of range or do not have the sign of its units. It reports whether nothing was found.
 func Check(v *fault.Violations, field string, m *moneyv1.Money) bool {
 	if m == nil {
-		v.Add(field, "must be set")
+		v.Addf(field, "must be set")
 
 		return false
 	}
@@ -81,18 +81,18 @@ func Check(v *fault.Violations, field string, m *moneyv1.Money) bool {
 	units, nanos := m.GetUnits(), m.GetNanos()
 
 	if !currencyPattern.MatchString(m.GetCurrencyCode()) {
-		v.Add(field+".currency_code", "must be three upper-case letters (ISO 4217)")
+		v.Addf(field+".currency_code", "must be three upper-case letters (ISO 4217)")
 
 		valid = false
 	}
 
 	switch {
 	case nanos <= -nanosPerUnit || nanos >= nanosPerUnit:
-		v.Add(field+".nanos", "must be -999999999 to 999999999")
+		v.Addf(field+".nanos", "must be -999999999 to 999999999")
 
 		valid = false
 	case units > 0 && nanos < 0, units < 0 && nanos > 0:
-		v.Add(field+".nanos", "must have the sign of units")
+		v.Addf(field+".nanos", "must have the sign of units")
 
 		valid = false
 	}

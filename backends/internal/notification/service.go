@@ -84,7 +84,7 @@ func check(v *fault.Violations, req *notificationv1.CreateNotificationRequest) {
 
 	kind := req.GetKind()
 	if _, known := notificationv1.NotificationKind_name[int32(kind)]; !known || kind == 0 {
-		v.Add("kind", "must be specified")
+		v.Addf("kind", "must be specified")
 	}
 }
 
@@ -106,7 +106,9 @@ func (s *Service) ListNotifications(
 		return nil, err
 	}
 
-	list, err := s.list(ctx, query{userID: req.GetUserId(), unreadOnly: req.GetUnreadOnly(), more: more, after: after, limit: size + 1})
+	list, err := s.list(ctx, query{
+		userID: req.GetUserId(), unreadOnly: req.GetUnreadOnly(), more: more, after: after, limit: size + 1,
+	})
 	if err != nil {
 		return nil, err
 	}

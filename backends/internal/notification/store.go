@@ -64,6 +64,7 @@ func (s *Service) list(ctx context.Context, q query) ([]*notificationv1.Notifica
 	}
 
 	rows, err := s.db.QueryContext(ctx,
+		//nolint:gosec // All parts are constants.
 		`SELECT `+columns+` FROM notifications WHERE `+where+` ORDER BY create_time DESC, notification_id DESC LIMIT ?`,
 		append(args, q.limit)...)
 	if err != nil {
@@ -92,7 +93,8 @@ func (s *Service) list(ctx context.Context, q query) ([]*notificationv1.Notifica
 func (s *Service) countUnread(ctx context.Context, userID string) (int64, error) {
 	var unread int64
 
-	err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM notifications WHERE user_id = ? AND read_time IS NULL`, userID).Scan(&unread)
+	err := s.db.QueryRowContext(ctx,
+		`SELECT count(*) FROM notifications WHERE user_id = ? AND read_time IS NULL`, userID).Scan(&unread)
 	if err != nil {
 		return 0, fmt.Errorf("count unread notifications: %w", err)
 	}

@@ -34,8 +34,8 @@ func Add(ctx context.Context, box *outbox.Outbox, tx *sql.Tx, n *notificationv1.
 	return nil
 }
 
-// Handler delivers notifications in the name of a service. The id of the message becomes the id of the notification, so that a second
-// delivery changes nothing.
+// Handler delivers notifications in the name of a service. The id of the message becomes the id of the notification, so that a
+// second delivery changes nothing.
 func Handler(conn grpc.ClientConnInterface, service string) outbox.Handler {
 	client := notificationv1.NewNotificationServiceClient(conn)
 	self := caller.Service(service, "notifications:write")

@@ -85,7 +85,7 @@ func (s *Service) record(ctx context.Context, tx *sql.Tx, o *orderv1.Order, prev
 		return err
 	}
 
-	return notify.Add(ctx, s.box, tx, &notificationv1.CreateNotificationRequest{ //nolint:wrapcheck // Says enough.
+	return notify.Add(ctx, s.box, tx, &notificationv1.CreateNotificationRequest{
 		UserId: o.GetUserId(),
 		Kind:   notificationv1.NotificationKind_NOTIFICATION_KIND_ORDER,
 		Title:  notificationTitle(o),
@@ -94,8 +94,8 @@ func (s *Service) record(ctx context.Context, tx *sql.Tx, o *orderv1.Order, prev
 	})
 }
 
-// requireUser asks the user service. It is asked in the name of the caller, unless the caller orders for someone else: that right was
-// given for orders and need not include reading accounts, so the service asks for itself.
+// requireUser asks the user service. It is asked in the name of the caller, unless the caller orders for someone else: that
+// right was given for orders and need not include reading accounts, so the service asks for itself.
 func (s *Service) requireUser(ctx context.Context, userID string) error {
 	who := caller.From(ctx)
 	if who.Subject != userID {
@@ -112,6 +112,6 @@ func (s *Service) requireUser(ctx context.Context, userID string) error {
 	case codes.NotFound, codes.InvalidArgument:
 		return fault.FailedPrecondition("the user does not exist")
 	default:
-		return peer.Failure(ctx, "user", err) //nolint:wrapcheck // Made for the client.
+		return peer.Failure(ctx, "user", err)
 	}
 }

@@ -36,7 +36,8 @@ func (s *Service) latestSequence(ctx context.Context, orderID string) (int64, er
 // changesAfter gives the changes with a higher sequence, in order.
 func (s *Service) changesAfter(ctx context.Context, orderID string, sequence int64) ([]*orderv1.WatchOrderResponse, error) {
 	rows, err := s.db.QueryContext(ctx,
-		`SELECT sequence, status, previous_status, change_time FROM order_changes WHERE order_id = ? AND sequence > ? ORDER BY sequence`,
+		`SELECT sequence, status, previous_status, change_time FROM order_changes
+		WHERE order_id = ? AND sequence > ? ORDER BY sequence`,
 		orderID, sequence)
 	if err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)

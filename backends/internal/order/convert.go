@@ -27,8 +27,8 @@ func scanOrder(row scanner) (*orderv1.Order, error) {
 		created, updated int64
 	)
 
-	err := row.Scan(&o.OrderId, &o.UserId, &o.Status, &o.Total.CurrencyCode, &o.Total.Units, &o.Total.Nanos, &o.TotalQuantity, &o.Note,
-		&labels, &o.CancelReason, &created, &updated)
+	err := row.Scan(&o.OrderId, &o.UserId, &o.Status, &o.Total.CurrencyCode, &o.Total.Units, &o.Total.Nanos,
+		&o.TotalQuantity, &o.Note, &labels, &o.CancelReason, &created, &updated)
 	if err != nil {
 		return nil, fmt.Errorf("read order: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/portico-gateway/portico/backends/internal/demo"
@@ -83,7 +82,9 @@ func item(sku, title string, quantity int32, cents int64, attributes map[string]
 
 	return &orderv1.LineItem{
 		Sku: sku, Title: title, Quantity: quantity, Attributes: attributes,
-		UnitPrice: &moneyv1.Money{CurrencyCode: "EUR", Units: cents / centsPerUnit, Nanos: int32(cents%centsPerUnit) * nanosPerCent},
+		UnitPrice: &moneyv1.Money{
+			CurrencyCode: "EUR", Units: cents / centsPerUnit, Nanos: int32(cents%centsPerUnit) * nanosPerCent,
+		},
 	}
 }
 
@@ -98,14 +99,16 @@ func aliceStories() []story {
 				},
 			},
 			history: []step{
-				{pending, demo.At(2, 5, 9, 30)}, {paid, demo.At(2, 5, 9, 33)},
-				{shipped, demo.At(2, 6, 8, 10)}, {delivered, demo.At(2, 7, 11, 40)},
+				{pending, demo.At(2, 5, 9, 30)},
+				{paid, demo.At(2, 5, 9, 33)},
+				{shipped, demo.At(2, 6, 8, 10)},
+				{delivered, demo.At(2, 7, 11, 40)},
 			},
 		},
 		{
 			order: &orderv1.Order{
 				OrderId: demo.AliceCancelled, UserId: demo.Alice, Labels: map[string]string{"channel": "app"},
-				CancelReason: proto.String("Ordered the wrong size."),
+				CancelReason: new("Ordered the wrong size."),
 				Items: []*orderv1.LineItem{
 					item("SHOE-CLIMB-39", "Climbing shoes", 1, 12900, map[string]string{"size": "39", "colour": "teal"}),
 				},
@@ -115,7 +118,7 @@ func aliceStories() []story {
 		{
 			order: &orderv1.Order{
 				OrderId: demo.AliceShipped, UserId: demo.Alice, Labels: map[string]string{"channel": "app"},
-				Note: proto.String("Please leave it with the neighbour."),
+				Note: new("Please leave it with the neighbour."),
 				Items: []*orderv1.LineItem{
 					item("SHOE-CLIMB-40", "Climbing shoes", 1, 12900, map[string]string{"size": "40", "colour": "teal"}),
 					item("CHALK-300", "Chalk, 300 g", 2, 895, nil),

@@ -11,7 +11,6 @@ import (
 	"strconv"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -157,7 +156,7 @@ func (s *Service) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest
 	validate.ID(&v, "user_id", req.GetUserId())
 
 	if _, known := orderv1.OrderStatus_name[int32(req.GetStatus())]; !known {
-		v.Add("status", "must be a known status")
+		v.Addf("status", "must be a known status")
 	}
 
 	filter := []string{"orders", req.GetUserId(), strconv.Itoa(int(req.GetStatus()))}
@@ -179,7 +178,8 @@ func (s *Service) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest
 	if len(orders) > size {
 		resp.Orders = orders[:size]
 		last := orders[size-1]
-		resp.NextPageToken = page.Token(page.Position{Time: sqlstore.Micros(last.GetCreateTime()), ID: last.GetOrderId()}, filter...)
+		position := page.Position{Time: sqlstore.Micros(last.GetCreateTime()), ID: last.GetOrderId()}
+		resp.NextPageToken = page.Token(position, filter...)
 	}
 
 	if resp.TotalSize, err = s.count(ctx, q); err != nil {
@@ -207,7 +207,7 @@ func (s *Service) CancelOrder(ctx context.Context, req *orderv1.CancelOrderReque
 
 		o.Status = cancelled
 		if req.GetReason() != "" {
-			o.CancelReason = proto.String(req.GetReason())
+			o.CancelReason = new(req.GetReason())
 		}
 
 		return true, nil

@@ -109,6 +109,7 @@ func (s *Service) list(ctx context.Context, q query) ([]*orderv1.Order, error) {
 	}
 
 	rows, err := s.db.QueryContext(ctx,
+		//nolint:gosec // All parts are constants.
 		`SELECT `+orderColumns+` FROM orders WHERE `+where+` ORDER BY create_time DESC, order_id DESC LIMIT ?`,
 		append(args, q.limit)...)
 	if err != nil {
@@ -153,7 +154,8 @@ func (s *Service) count(ctx context.Context, q query) (int64, error) {
 func insert(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
 	_, err := tx.ExecContext(ctx,
 		`INSERT INTO orders (`+orderColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		o.GetOrderId(), o.GetUserId(), o.GetStatus(), o.GetTotal().GetCurrencyCode(), o.GetTotal().GetUnits(), o.GetTotal().GetNanos(),
+		o.GetOrderId(), o.GetUserId(), o.GetStatus(),
+		o.GetTotal().GetCurrencyCode(), o.GetTotal().GetUnits(), o.GetTotal().GetNanos(),
 		o.GetTotalQuantity(), o.Note, sqlstore.JSON[map[string]string]{V: o.GetLabels()}, o.CancelReason,
 		sqlstore.Micros(o.GetCreateTime()), sqlstore.Micros(o.GetUpdateTime()))
 	if err != nil {

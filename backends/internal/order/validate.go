@@ -26,7 +26,7 @@ func check(v *fault.Violations, req *orderv1.CreateOrderRequest) *moneyv1.Money 
 	validate.Pairs(v, "labels", req.GetLabels())
 
 	if n := len(req.GetItems()); n < 1 || n > maxItems {
-		v.Add("items", "must have 1 to %d entries", maxItems)
+		v.Addf("items", "must have 1 to %d entries", maxItems)
 
 		return nil
 	}
@@ -48,11 +48,11 @@ func checkItem(v *fault.Violations, field string, item *orderv1.LineItem) {
 	validate.Pairs(v, field+".attributes", item.GetAttributes())
 
 	if q := item.GetQuantity(); q < 1 || q > maxQuantity {
-		v.Add(field+".quantity", "must be 1 to %d", maxQuantity)
+		v.Addf(field+".quantity", "must be 1 to %d", maxQuantity)
 	}
 
 	if money.Check(v, field+".unit_price", item.GetUnitPrice()) && money.Sign(item.GetUnitPrice()) < 0 {
-		v.Add(field+".unit_price", "must not be negative")
+		v.Addf(field+".unit_price", "must not be negative")
 	}
 }
 
@@ -65,7 +65,7 @@ func total(v *fault.Violations, items []*orderv1.LineItem) *moneyv1.Money {
 		field := fmt.Sprintf("items[%d].unit_price", i)
 
 		if item.GetUnitPrice().GetCurrencyCode() != currency {
-			v.Add(field+".currency_code", "must be %s, as in the first item", currency)
+			v.Addf(field+".currency_code", "must be %s, as in the first item", currency)
 
 			continue
 		}
@@ -76,7 +76,7 @@ func total(v *fault.Violations, items []*orderv1.LineItem) *moneyv1.Money {
 		}
 
 		if err != nil {
-			v.Add(field, "makes the total too large")
+			v.Addf(field, "makes the total too large")
 
 			return nil
 		}

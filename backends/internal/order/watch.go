@@ -14,8 +14,8 @@ import (
 // pollInterval is how soon a watch sees a change that another process made to the same database.
 const pollInterval = time.Second
 
-// WatchOrder answers with the order's present status at once, then with every change, until the order is cancelled or delivered. What
-// it sends comes from the record of changes alone; being woken only makes it read sooner.
+// WatchOrder answers with the order's present status at once, then with every change, until the order is cancelled or
+// delivered. What it sends comes from the record of changes alone; being woken only makes it read sooner.
 func (s *Service) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
 	ctx := stream.Context()
 

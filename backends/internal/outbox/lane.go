@@ -42,6 +42,7 @@ func (l *lane) run(ctx context.Context) {
 		err := l.drain(ctx)
 		if err == nil {
 			delay = firstDelay
+
 			l.sleep(ctx, idleDelay, l.wake)
 
 			continue
@@ -52,7 +53,7 @@ func (l *lane) run(ctx context.Context) {
 		}
 		// A new message does not make the receiver come back: no wake here.
 		l.sleep(ctx, delay, nil)
-		delay = min(2*delay, lastDelay)
+		delay = min(delay+delay, lastDelay)
 	}
 }
 

@@ -1,8 +1,8 @@
 // Package outbox lets a service tell another one of a change, reliably: the message is stored in the transaction that makes the
 // change, and delivered afterwards, again and again until it is accepted.
 //
-// A message can arrive twice (at least once); receivers tell by its id. Messages of one topic arrive in order; topics do not wait for
-// one another. It is not for calls whose answer matters.
+// A message can arrive twice (at least once); receivers tell by its id. Messages of one topic arrive in order; topics do not
+// wait for one another. It is not for calls whose answer matters.
 //
 // The database of the service needs the table "outbox":
 //
@@ -97,8 +97,8 @@ func (o *Outbox) Wake() {
 }
 
 // Run delivers until ctx ends, starting with what an earlier process left. A message that was accepted is deleted. One that its
-// receiver will never accept (INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED, ErrRefused) is logged and parked: it
-// stays in the table, and the next one has its turn. After any other error it is tried again, ever more slowly.
+// receiver will never accept (INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED, ErrRefused) is logged and
+// parked: it stays in the table, and the next one has its turn. After any other error it is tried again, ever more slowly.
 func (o *Outbox) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, l := range o.lanes {

@@ -1,4 +1,5 @@
-// Package page cuts lists into pages: it checks page sizes and writes and reads the opaque tokens that lead from one page to the next.
+// Package page cuts lists into pages: it checks page sizes and writes and reads the opaque tokens that lead from one page to
+// the next.
 //
 // A token is not a secret and gives no rights: it only says where to go on. It belongs to the list and the filter that it was made
 // for, so that a client cannot mix up two lists without being told.
@@ -34,14 +35,14 @@ func Size(v *fault.Violations, asked, byDefault, limit int32) int {
 	case asked == 0:
 		return int(byDefault)
 	case asked < 0 || asked > limit:
-		v.Add("page_size", "must be 1 to %d, or 0 for %d", limit, byDefault)
+		v.Addf("page_size", "must be 1 to %d, or 0 for %d", limit, byDefault)
 	}
 
 	return int(asked)
 }
 
-// Token leads to what comes after a position in the list that the filter describes. Parts of a filter must be given in the same order
-// when the token is read.
+// Token leads to what comes after a position in the list that the filter describes. Parts of a filter must be given in the same
+// order when the token is read.
 func Token(after Position, filter ...string) string {
 	raw := make([]byte, 0, headBytes+len(after.ID))
 	raw = append(raw, version)
@@ -62,7 +63,7 @@ func Read(v *fault.Violations, token string, filter ...string) (Position, bool) 
 	after, ok := parse(token)
 	// Writing it anew checks version, tag and spelling at once.
 	if !ok || Token(after, filter...) != token {
-		v.Add("page_token", "must be the next_page_token of the same list")
+		v.Addf("page_token", "must be the next_page_token of the same list")
 
 		return Position{}, false
 	}

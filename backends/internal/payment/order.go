@@ -22,8 +22,9 @@ import (
 // settledTopic carries the ids of orders that are paid in full.
 const settledTopic = "order-settled"
 
-// payableOrder asks the order service for an order that the caller may pay. It asks in the name of the caller, unless the caller has
-// the right to pay for anyone: that right was given for payments and need not include orders, so the service asks for itself.
+// payableOrder asks the order service for an order that the caller may pay. It asks in the name of the caller, unless the
+// caller has the right to pay for anyone: that right was given for payments and need not include orders, so the service asks
+// for itself.
 func (s *Service) payableOrder(ctx context.Context, orderID string) (*orderv1.Order, error) {
 	who := caller.From(ctx)
 
@@ -43,7 +44,7 @@ func (s *Service) payableOrder(ctx context.Context, orderID string) (*orderv1.Or
 	case codes.PermissionDenied:
 		return nil, fault.PermissionDenied("you may not access this order")
 	default:
-		return nil, peer.Failure(ctx, "order", err) //nolint:wrapcheck // Made for the client.
+		return nil, peer.Failure(ctx, "order", err)
 	}
 
 	// Who may see an order need not be allowed to pay it.
@@ -83,7 +84,7 @@ func settleOrder(orders orderv1.OrderServiceClient) outbox.Handler {
 }
 
 func (s *Service) addNotification(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment, title, body string) error {
-	return notify.Add(ctx, s.box, tx, &notificationv1.CreateNotificationRequest{ //nolint:wrapcheck // Says enough.
+	return notify.Add(ctx, s.box, tx, &notificationv1.CreateNotificationRequest{
 		UserId: p.GetUserId(),
 		Kind:   notificationv1.NotificationKind_NOTIFICATION_KIND_PAYMENT,
 		Title:  title,

@@ -17,7 +17,7 @@ func checkCreate(v *fault.Violations, req *paymentv1.CreatePaymentRequest) {
 
 	method := req.GetMethod()
 	if _, known := paymentv1.PaymentMethod_name[int32(method)]; !known || method == 0 {
-		v.Add("method", "must be specified")
+		v.Addf("method", "must be specified")
 	}
 }
 
@@ -31,12 +31,12 @@ func checkRefund(v *fault.Violations, req *paymentv1.RefundPaymentRequest) {
 
 func checkAmount(v *fault.Violations, amount *moneyv1.Money) {
 	if money.Check(v, "amount", amount) && money.Sign(amount) <= 0 {
-		v.Add("amount", "must be more than 0")
+		v.Addf("amount", "must be more than 0")
 	}
 }
 
 func checkCurrency(v *fault.Violations, amount *moneyv1.Money, currency string) {
 	if amount.GetCurrencyCode() != currency {
-		v.Add("amount.currency_code", "must be %s", currency)
+		v.Addf("amount.currency_code", "must be %s", currency)
 	}
 }

@@ -26,6 +26,15 @@ import (
 // to answer.
 const Timeout = 1500 * time.Millisecond
 
+// As the gateway's own connections to the services.
+const (
+	minBackoff       = 100 * time.Millisecond
+	maxBackoff       = time.Second
+	connectTimeout   = 2 * time.Second
+	keepaliveTime    = 20 * time.Second
+	keepaliveTimeout = 5 * time.Second
+)
+
 // serviceConfig spreads calls over the replicas that say they are serving.
 const serviceConfig = `{"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":""}}`
 
@@ -51,11 +60,16 @@ func dial(target string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	options = append(options,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(serviceConfig),
-		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 20 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,
+		}),
 		// A peer that comes back is found within a second, not within gRPC's default of up to two minutes.
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second},
-			MinConnectTimeout: 2 * time.Second,
+			Backoff: backoff.Config{
+				BaseDelay: minBackoff, Multiplier: backoff.DefaultConfig.Multiplier, Jitter: backoff.DefaultConfig.Jitter,
+				MaxDelay: maxBackoff,
+			},
+			MinConnectTimeout: connectTimeout,
 		}),
 	)
 

@@ -45,15 +45,15 @@ func check(v *fault.Violations, prefix string, p *profilev1.Profile) {
 	validate.Text(v, prefix+"bio", p.GetBio(), maxBio)
 
 	if p.GetAvatarUrl() != "" && !validURL(p.GetAvatarUrl()) {
-		v.Add(prefix+"avatar_url", "must be an http or https URL of at most %d bytes", maxURL)
+		v.Addf(prefix+"avatar_url", "must be an http or https URL of at most %d bytes", maxURL)
 	}
 
 	if p.GetLocale() != "" && !languageTag.MatchString(p.GetLocale()) {
-		v.Add(prefix+"locale", "must be a BCP 47 language tag, like de-AT")
+		v.Addf(prefix+"locale", "must be a BCP 47 language tag, like de-AT")
 	}
 
 	if !validTimeZone(p.GetTimeZone()) {
-		v.Add(prefix+"time_zone", "must be an IANA time zone, like Europe/Vienna")
+		v.Addf(prefix+"time_zone", "must be an IANA time zone, like Europe/Vienna")
 	}
 
 	if p.GetShippingAddress() != nil {
@@ -61,7 +61,7 @@ func check(v *fault.Violations, prefix string, p *profilev1.Profile) {
 	}
 
 	if len(p.GetInterests()) > maxInterests {
-		v.Add(prefix+"interests", "must have at most %d entries", maxInterests)
+		v.Addf(prefix+"interests", "must have at most %d entries", maxInterests)
 	} else {
 		for i, interest := range p.GetInterests() {
 			validate.Required(v, fmt.Sprintf("%sinterests[%d]", prefix, i), interest, maxInterest)
@@ -70,15 +70,16 @@ func check(v *fault.Violations, prefix string, p *profilev1.Profile) {
 
 	validate.Pairs(v, prefix+"preferences", p.GetPreferences())
 
-	if thisYear := int32(time.Now().Year()); p.BirthYear != nil && (p.GetBirthYear() < oldestBirthYear || p.GetBirthYear() > thisYear) {
-		v.Add(prefix+"birth_year", "must be %d to %d", oldestBirthYear, thisYear)
+	thisYear := int32(time.Now().Year())
+	if year := p.GetBirthYear(); p.BirthYear != nil && (year < oldestBirthYear || year > thisYear) {
+		v.Addf(prefix+"birth_year", "must be %d to %d", oldestBirthYear, thisYear)
 	}
 }
 
 // checkAddress lets an address be incomplete: a form may save it field by field.
 func checkAddress(v *fault.Violations, prefix string, a *profilev1.Address) {
 	if len(a.GetLines()) > maxLines {
-		v.Add(prefix+"lines", "must have at most %d entries", maxLines)
+		v.Addf(prefix+"lines", "must have at most %d entries", maxLines)
 	} else {
 		for i, line := range a.GetLines() {
 			validate.Required(v, fmt.Sprintf("%slines[%d]", prefix, i), line, maxLine)
@@ -89,7 +90,7 @@ func checkAddress(v *fault.Violations, prefix string, a *profilev1.Address) {
 	validate.Text(v, prefix+"city", a.GetCity(), maxCity)
 
 	if a.GetCountryCode() != "" && !countryCode.MatchString(a.GetCountryCode()) {
-		v.Add(prefix+"country_code", "must be two upper-case letters (ISO 3166-1 alpha-2)")
+		v.Addf(prefix+"country_code", "must be two upper-case letters (ISO 3166-1 alpha-2)")
 	}
 }
 

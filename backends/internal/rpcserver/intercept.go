@@ -37,13 +37,14 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	return resp, nil
 }
 
-// stream also ties the stream to the life of the server: its context ends when the server begins to stop, so that a watch without end
-// does not hold up a graceful stop. Health watches are left alone: they are to hear NOT_SERVING, and clients end them.
+// stream also ties the stream to the life of the server: its context ends when the server begins to stop, so that a watch
+// without end does not hold up a graceful stop. Health watches are left alone: they are to hear NOT_SERVING, and clients end
+// them.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	start := time.Now()
 
 	if info.FullMethod == healthv1.Health_Watch_FullMethodName {
-		return handler(srv, stream) //nolint:wrapcheck // A gRPC status, made for the client.
+		return handler(srv, stream)
 	}
 
 	ctx, cancel := context.WithCancelCause(stream.Context())
@@ -77,7 +78,8 @@ func (s *Server) protect(ctx context.Context, method string, handle func() error
 	defer func() {
 		if value := recover(); value != nil {
 			s.logger.ErrorContext(ctx, "panic in handler",
-				"method", method, "request_id", caller.From(ctx).RequestID, "panic", fmt.Sprint(value), "stack", string(debug.Stack()))
+				"method", method, "request_id", caller.From(ctx).RequestID,
+				"panic", fmt.Sprint(value), "stack", string(debug.Stack()))
 			err = fmt.Errorf("panic in %s", method)
 		}
 	}()
@@ -112,5 +114,5 @@ func (s *Server) finish(ctx context.Context, method string, start time.Time, err
 	s.logger.LogAttrs(ctx, slog.LevelDebug, "call", append(attrs,
 		slog.String("subject", who.Subject), slog.Duration("duration", time.Since(start)))...)
 
-	return st.Err() //nolint:wrapcheck // The status is what the client gets.
+	return st.Err()
 }

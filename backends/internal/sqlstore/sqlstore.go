@@ -22,8 +22,8 @@ import (
 // maxConns bounds the connections of one database: readers work side by side, writers wait for one another anyway.
 const maxConns = 8
 
-// Open opens the database in a file, creates it where there is none, and applies the migrations (goose files in the root of the file
-// system). The caller closes it.
+// Open opens the database in a file, creates it where there is none, and applies the migrations (goose files in the root of the
+// file system). The caller closes it.
 func Open(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -89,8 +89,8 @@ func Tx(ctx context.Context, db *sql.DB, fn func(tx *sql.Tx) error) error {
 	return nil
 }
 
-// Once runs fn in a transaction if it has never succeeded on this database, however often the program was started since. The mark is
-// user_version in the header of the file: it is part of the transaction, and goose has no use for it.
+// Once runs fn in a transaction if it has never succeeded on this database, however often the program was started since. The
+// mark is user_version in the header of the file: it is part of the transaction, and goose has no use for it.
 func Once(ctx context.Context, db *sql.DB, fn func(tx *sql.Tx) error) error {
 	return Tx(ctx, db, func(tx *sql.Tx) error {
 		var done int

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/portico-gateway/portico/backends/internal/demo"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
@@ -36,17 +34,17 @@ func demoUsers() []*userv1.User {
 	return []*userv1.User{
 		{
 			UserId: demo.Admin, Email: "admin@example.com", DisplayName: "Ada Admin", Status: active,
-			Phone: proto.String("+4312345670"), Labels: map[string]string{"team": "operations"},
+			Phone: new("+4312345670"), Labels: map[string]string{"team": "operations"},
 			CreateTime: demo.At(1, 5, 8, 0), UpdateTime: demo.At(1, 5, 8, 0),
 		},
 		{
 			UserId: demo.Alice, Email: "alice@example.com", DisplayName: "Alice Adler", Status: active,
-			Phone: proto.String("+436601234567"), Labels: map[string]string{"plan": "plus", "newsletter": "weekly"},
+			Phone: new("+436601234567"), Labels: map[string]string{"plan": "plus", "newsletter": "weekly"},
 			CreateTime: demo.At(1, 26, 9, 12), UpdateTime: demo.At(2, 14, 18, 30),
 		},
 		{
 			UserId: demo.Bob, Email: "bob@example.com", DisplayName: "Bob Berger", Status: active,
-			Phone: proto.String("+4915112345678"), Labels: map[string]string{"plan": "basic"},
+			Phone: new("+4915112345678"), Labels: map[string]string{"plan": "basic"},
 			CreateTime: demo.At(2, 3, 16, 45), UpdateTime: demo.At(2, 3, 16, 45),
 		},
 	}

@@ -66,7 +66,8 @@ func update(ctx context.Context, tx *sql.Tx, u *userv1.User) error {
 }
 
 func requireFreeEmail(ctx context.Context, tx *sql.Tx, u *userv1.User) error {
-	taken, err := exists(ctx, tx, `SELECT EXISTS (SELECT 1 FROM users WHERE email = ? AND user_id <> ?)`, u.GetEmail(), u.GetUserId())
+	taken, err := exists(ctx, tx,
+		`SELECT EXISTS (SELECT 1 FROM users WHERE email = ? AND user_id <> ?)`, u.GetEmail(), u.GetUserId())
 	if err != nil {
 		return err
 	}

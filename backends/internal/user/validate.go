@@ -30,13 +30,13 @@ func checkID(v *fault.Violations, id string) {
 // check looks at everything that clients can set. The prefix is where the user is within the request ("user.").
 func check(v *fault.Violations, prefix string, u *userv1.User) {
 	if !validEmail(u.GetEmail()) {
-		v.Add(prefix+"email", "must be an e-mail address")
+		v.Addf(prefix+"email", "must be an e-mail address")
 	}
 
 	validate.Required(v, prefix+"display_name", u.GetDisplayName(), maxDisplayName)
 
 	if u.Phone != nil && !e164.MatchString(u.GetPhone()) {
-		v.Add(prefix+"phone", "must be in E.164 form, like +4915112345678")
+		v.Addf(prefix+"phone", "must be in E.164 form, like +4915112345678")
 	}
 
 	validate.Pairs(v, prefix+"labels", u.GetLabels())

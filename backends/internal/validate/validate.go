@@ -1,5 +1,5 @@
-// Package validate has the checks that several services share: identifiers, bounded texts, bounded maps. Each notes what it finds in
-// a collection of violations.
+// Package validate has the checks that several services share: identifiers, bounded texts, bounded maps. Each notes what it
+// finds in a collection of violations.
 //
 // What only one service knows (an e-mail address, a line item) is checked there.
 package validate
@@ -24,14 +24,14 @@ var idPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
 // ID wants an identifier: letters, digits, "-", "_" and ".", 1 to 63 of them.
 func ID(v *fault.Violations, field, id string) {
 	if !idPattern.MatchString(id) {
-		v.Add(field, `must be 1 to 63 letters, digits, "-", "_" or "."`)
+		v.Addf(field, `must be 1 to 63 letters, digits, "-", "_" or "."`)
 	}
 }
 
 // Required wants a text that is not blank and has at most limit characters.
 func Required(v *fault.Violations, field, text string, limit int) {
 	if strings.TrimSpace(text) == "" {
-		v.Add(field, "must not be empty")
+		v.Addf(field, "must not be empty")
 
 		return
 	}
@@ -42,27 +42,27 @@ func Required(v *fault.Violations, field, text string, limit int) {
 // Text wants at most limit characters.
 func Text(v *fault.Violations, field, text string, limit int) {
 	if utf8.RuneCountInString(text) > limit {
-		v.Add(field, "must have at most %d characters", limit)
+		v.Addf(field, "must have at most %d characters", limit)
 	}
 }
 
 // Pairs wants at most 64 pairs with keys of 1 to 64 and values of at most 512 characters.
 func Pairs(v *fault.Violations, field string, pairs map[string]string) {
 	if len(pairs) > maxPairs {
-		v.Add(field, "must have at most %d entries", maxPairs)
+		v.Addf(field, "must have at most %d entries", maxPairs)
 
 		return
 	}
 
 	for key, value := range pairs {
 		if key == "" || utf8.RuneCountInString(key) > maxKeyRunes {
-			v.Add(field, "must have keys of 1 to %d characters", maxKeyRunes)
+			v.Addf(field, "must have keys of 1 to %d characters", maxKeyRunes)
 
 			return
 		}
 
 		if utf8.RuneCountInString(value) > maxPairRunes {
-			v.Add(field, "must have values of at most %d characters", maxPairRunes)
+			v.Addf(field, "must have values of at most %d characters", maxPairRunes)
 
 			return
 		}

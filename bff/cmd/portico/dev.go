@@ -56,8 +56,10 @@ Not for production: the issuer hands out tokens for anyone.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&d.configPath, "config", "", "with further settings and upstreams: "+configUsage)
-	flags.StringVar(&d.address, "address", "", "where to serve REST (PORTICO_SERVER_ADDRESS, default 127.0.0.1:8080)")
-	flags.StringVar(&d.adminAddress, "admin-address", "", "where to serve operators (PORTICO_ADMIN_ADDRESS, default 127.0.0.1:8081)")
+	flags.StringVar(&d.address, "address", "",
+		"where to serve REST (PORTICO_SERVER_ADDRESS, default 127.0.0.1:8080)")
+	flags.StringVar(&d.adminAddress, "admin-address", "",
+		"where to serve operators (PORTICO_ADMIN_ADDRESS, default 127.0.0.1:8081)")
 	flags.IntVar(&d.backendPort, "backend-port", 0,
 		"first port of the backends, which take one each from there up (PORTICO_DEV_BACKEND_PORT, default 9001)")
 	flags.StringVar(&d.dataDir, "data-dir", defaultDataDir(), dataDirUsage)
