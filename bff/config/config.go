@@ -98,7 +98,7 @@ type Issuer struct {
 	Issuer string `env:"ISSUER" yaml:"issuer"`
 	// Audiences: a token must name one of them in "aud".
 	Audiences []string `env:"AUDIENCES" yaml:"audiences"`
-	// Algorithms that it signs with: RS256, ES256, EdDSA. Default all three.
+	// Algorithms that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
 	Algorithms []string `env:"ALGORITHMS" yaml:"algorithms"`
 	// JWKSFile or JWKSURL holds its public keys (RFC 7517). One of them is needed.
 	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`

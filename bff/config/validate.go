@@ -97,7 +97,7 @@ func (v *validation) auth(a Auth) {
 		v.check(issuer.RefreshInterval > 0, path+".refresh_interval", "must be positive")
 
 		for j, alg := range issuer.Algorithms {
-			v.oneOf(fmt.Sprintf("%s.algorithms[%d]", path, j), alg, algorithms()...)
+			v.oneOf(fmt.Sprintf("%s.algorithms[%d]", path, j), alg, append(algorithms(), "PS256", "ES384")...)
 		}
 
 		if issuer.JWKSURL != "" {

@@ -74,6 +74,9 @@ func answered(ctx context.Context, status int, panicked bool) int {
 
 func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration) {
 	code, cause := rec.Outcome()
+	if status == problem.StatusClientClosedRequest {
+		code = codes.Canceled
+	}
 
 	level := slog.LevelInfo
 	if status >= http.StatusInternalServerError {

@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"net/netip"
 
 	"github.com/go-chi/chi/v5/middleware"
 
@@ -21,7 +22,21 @@ func clientAddress(trusted []string) []func(http.Handler) http.Handler {
 
 func noteClient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		reqinfo.From(r.Context()).Client = middleware.GetClientIPAddr(r.Context()).WithZone("")
+		client := middleware.GetClientIPAddr(r.Context())
+		if !client.IsValid() {
+			// A trusted proxy that speaks for itself (a health check), or that passes on nonsense.
+			client = peer(r)
+		}
+
+		reqinfo.From(r.Context()).Client = client.WithZone("")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// peer is the address of the connection; invalid if the server does not listen on TCP.
+func peer(r *http.Request) netip.Addr {
+	// What cannot be parsed is the zero value, which is invalid.
+	address, _ := netip.ParseAddrPort(r.RemoteAddr)
+
+	return address.Addr().Unmap()
 }

@@ -94,8 +94,8 @@ func TestClientAddress(t *testing.T) {
 		{"real_ip_from_a_proxy_is_not_believed", proxies, "10.0.0.1:1", http.Header{
 			"X-Forwarded-For": {"203.0.113.7"}, "X-Real-Ip": {"127.0.0.1"},
 		}, "203.0.113.7"},
-		{"garbage_hides_nobody", proxies, "10.0.0.1:1", http.Header{"X-Forwarded-For": {"203.0.113.7, garbage"}}, "invalid IP"},
-		{"proxy_that_speaks_for_itself", proxies, "10.0.0.1:1", nil, "invalid IP"},
+		{"garbage_hides_nobody", proxies, "10.0.0.1:1", http.Header{"X-Forwarded-For": {"203.0.113.7, garbage"}}, "10.0.0.1"},
+		{"proxy_that_speaks_for_itself", proxies, "10.0.0.1:1", nil, "10.0.0.1"},
 	}
 
 	for _, tt := range tests {

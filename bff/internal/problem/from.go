@@ -80,7 +80,7 @@ func fromStatus(st *status.Status) *Problem {
 	for _, d := range st.Details() {
 		switch d := d.(type) {
 		case *errdetails.BadRequest:
-			p.Errors = fieldErrors(d)
+			p.Errors = append(p.Errors, fieldErrors(d)...)
 		case *errdetails.RetryInfo:
 			p.RetryAfter = d.GetRetryDelay().AsDuration()
 		}

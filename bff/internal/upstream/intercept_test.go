@@ -289,6 +289,10 @@ func TestPanicInACallGivesTheProbeBack(t *testing.T) {
 				})
 		}()
 
+		if got := u.breaker.State(); got != breaker.HalfOpen {
+			t.Errorf("our own mistake made the breaker %s", got)
+		}
+
 		done, err := u.breaker.Allow()
 		if err != nil {
 			t.Fatalf("the probe is held for good: %v", err)

@@ -124,10 +124,11 @@ func TestCallsGoToEachAddressInTurn(t *testing.T) {
 	d, _ := deps(t)
 	pool := open(t, upstream.Config{Addresses: []string{start(t, named("a")), start(t, named("b"))}, Breaker: patient}, d)
 	orders := client(t, pool)
+	ctx := bounded(t)
 
 	// Until both are connected, one may take it all.
 	for last, changed := "", 0; changed < 2; {
-		name := get(t, orders)
+		name := get(ctx, t, orders)
 		if last != "" && name != last {
 			changed++
 		}
@@ -139,7 +140,7 @@ func TestCallsGoToEachAddressInTurn(t *testing.T) {
 
 	counts := map[string]int{}
 	for range 2 * rounds {
-		counts[get(t, orders)]++
+		counts[get(ctx, t, orders)]++
 	}
 
 	if diff := cmp.Diff(map[string]int{"a": rounds, "b": rounds}, counts); diff != "" {
@@ -147,11 +148,21 @@ func TestCallsGoToEachAddressInTurn(t *testing.T) {
 	}
 }
 
-// get calls until it is answered and returns the name of the backend that did.
-func get(tb testing.TB, orders orderv1.OrderServiceClient) string {
+// bounded is a context for what goes on until something happens.
+func bounded(tb testing.TB) context.Context {
 	tb.Helper()
 
-	order, err := orders.GetOrder(tb.Context(), &orderv1.GetOrderRequest{}, grpc.WaitForReady(true))
+	ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
+	tb.Cleanup(cancel)
+
+	return ctx
+}
+
+// get returns the name of the backend that answers.
+func get(ctx context.Context, tb testing.TB, orders orderv1.OrderServiceClient) string {
+	tb.Helper()
+
+	order, err := orders.GetOrder(ctx, &orderv1.GetOrderRequest{}, grpc.WaitForReady(true))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -199,11 +210,11 @@ func TestOneBackendStops(t *testing.T) {
 			orders := client(t, pool)
 
 			// Whichever call comes to the one that leaves is held there.
-			inFlight := make(chan error)
+			ctx, inFlight := bounded(t), make(chan error, 1)
 
 			go func() {
 				for {
-					order, err := orders.GetOrder(t.Context(), &orderv1.GetOrderRequest{}, grpc.WaitForReady(true))
+					order, err := orders.GetOrder(ctx, &orderv1.GetOrderRequest{}, grpc.WaitForReady(true))
 					if err != nil || order.GetOrderId() == "leaving" {
 						inFlight <- err
 
@@ -212,7 +223,12 @@ func TestOneBackendStops(t *testing.T) {
 				}
 			}()
 
-			<-held
+			select {
+			case <-held:
+			case err := <-inFlight:
+				t.Fatalf("no call came to the one that leaves: %v", err)
+			}
+
 			tt.stop(leaving, func() { close(released) })
 
 			if err := <-inFlight; status.Code(err) != tt.inFlight {
@@ -275,8 +291,8 @@ func TestBreakerOpensOnADeadBackendAndRecovers(t *testing.T) {
 	listen(t, "unix", path, named("back"))
 
 	// The connection backs off; a probe may wait for it. Those that come before the breaker is half-open are refused.
-	for {
-		order, err := orders.GetOrder(t.Context(), &orderv1.GetOrderRequest{}, grpc.WaitForReady(true))
+	for ctx := bounded(t); ; {
+		order, err := orders.GetOrder(ctx, &orderv1.GetOrderRequest{}, grpc.WaitForReady(true))
 		if err == nil {
 			if order.GetOrderId() != "back" {
 				t.Errorf("got %v", order)
@@ -285,7 +301,7 @@ func TestBreakerOpensOnADeadBackendAndRecovers(t *testing.T) {
 			break
 		}
 
-		if !errors.Is(err, breaker.ErrOpen) {
+		if !errors.Is(err, breaker.ErrOpen) || ctx.Err() != nil {
 			t.Fatal(err)
 		}
 	}
