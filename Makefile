@@ -11,8 +11,8 @@ BUF := $(TOOL) buf
 # Another team's protos, which tests and examples serve.
 FOREIGN := bff/internal/foreign
 
-# What `make breaking` compares the protos with: the latest release, else the commit before.
-AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
+# What `make breaking` compares the protos with: the release before, else the commit before.
+AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
 .PHONY: help
 help: ## List the targets.

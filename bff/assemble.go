@@ -74,6 +74,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		}
 
 		layers.Identify = authenticator.Identify
+		g.wait = authenticator.Wait
 	}
 
 	g.handler = edge.Wrap(edgeConfig(g.config), layers, router)
@@ -86,6 +87,7 @@ func edgeConfig(cfg config.Config) edge.Config {
 	return edge.Config{
 		TrustedProxies: cfg.ClientIP.TrustedProxies,
 		BodyLimit:      cfg.Limits.MaxBodyBytes,
+		Timeout:        cfg.Server.RequestTimeout,
 		CORS: edge.CORS{
 			AllowedOrigins: cfg.CORS.AllowedOrigins, AllowedHeaders: cfg.CORS.AllowedHeaders,
 			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge,

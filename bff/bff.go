@@ -36,10 +36,13 @@ type Gateway struct {
 	draining atomic.Bool
 	// stop ends what runs in the background, and open streams.
 	stop context.CancelFunc
+	// wait returns when the background work has ended.
+	wait func()
 }
 
 // New makes a gateway. It dials nothing: backends may start later. The error names every fault of the configuration, the routes
-// and their policies. The context bounds the background work (fetching keys), as Close does. The caller closes the gateway.
+// and their policies. The context is for starting alone: background work (fetching keys) goes on until Close. The caller closes the
+// gateway.
 func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, error) {
 	cfg = cfg.WithDefaults()
 	if err := cfg.Validate(); err != nil {
@@ -51,7 +54,7 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 		return nil, err
 	}
 
-	ctx, stop := context.WithCancel(ctx)
+	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	metrics := observe.NewMetrics()
 
 	pool, err := openPool(cfg, o.logger, metrics)
@@ -61,7 +64,7 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 		return nil, err
 	}
 
-	g := &Gateway{config: cfg, options: o, pool: pool, stop: stop}
+	g := &Gateway{config: cfg, options: o, pool: pool, stop: stop, wait: func() {}}
 
 	if err := g.assemble(ctx, metrics); err != nil {
 		return nil, errors.Join(err, g.Close())
@@ -88,6 +91,7 @@ func (g *Gateway) Drain() {
 // Close ends the background work and the connections to the backends, and the calls on them.
 func (g *Gateway) Close() error {
 	g.Drain()
+	g.wait()
 
 	return g.pool.Close()
 }

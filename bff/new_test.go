@@ -22,6 +22,10 @@ import (
 	"github.com/portico-gateway/portico/gen"
 )
 
+func withShelf() bff.Option {
+	return bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService")
+}
+
 func quiet() bff.Option { return bff.WithLogger(slog.New(slog.DiscardHandler)) }
 
 // What makes no sense is refused before anything is served, and the error names it.

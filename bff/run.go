@@ -35,7 +35,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	go func() { failed <- public.Serve(server) }()
 
 	operators := g.server(g.admin)
-	// Profiles take as long as they are asked to.
+
 	if adminListener != nil {
 		go func() { failed <- operators.Serve(adminListener) }()
 	}
@@ -46,10 +46,11 @@ func (g *Gateway) Run(ctx context.Context) error {
 	case err = <-failed:
 		err = fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
-		err = g.drain(context.WithoutCancel(ctx), public)
 	}
 
-	return errors.Join(err, stopAdmin(context.WithoutCancel(ctx), operators), g.Close())
+	ctx = context.WithoutCancel(ctx)
+
+	return errors.Join(err, g.drain(ctx, public), stopAdmin(ctx, operators), g.Close())
 }
 
 func (g *Gateway) tellListening(server, adminListener net.Listener) {
@@ -58,7 +59,12 @@ func (g *Gateway) tellListening(server, adminListener net.Listener) {
 		adminAddr = adminListener.Addr()
 	}
 
-	g.options.logger.Info("listening", "address", server.Addr().String(), "admin", g.config.Admin.Address)
+	admin := config.AdminOff
+	if adminAddr != nil {
+		admin = adminAddr.String()
+	}
+
+	g.options.logger.Info("listening", "address", server.Addr().String(), "admin", admin)
 
 	if g.options.listening != nil {
 		g.options.listening(server.Addr(), adminAddr)

@@ -72,7 +72,7 @@ type Limits struct {
 	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" yaml:"max_body_bytes"`
 	// Client is the coarse limit per client address. Default 1000 per second, burst 2000.
 	Client Rate `envPrefix:"CLIENT_" yaml:"client"`
-	// MaxKeys is how many callers the limiter remembers. Default 200000, about 10 MB.
+	// MaxKeys is how many callers the limiter remembers. Default 200000, about 5 MB.
 	MaxKeys int `env:"MAX_KEYS" yaml:"max_keys"`
 }
 

@@ -16,17 +16,24 @@ import (
 // PORTICO_AUTH_ISSUERS_0_JWKS_FILE, and lists are separated by commas.
 const EnvPrefix = "PORTICO_"
 
-// Load is Read, with the defaults filled in and the result checked. The error names every problem, with its line where it is in the
-// file.
+// Load is Read, with the defaults filled in and the result checked. The error names every problem: a key or type that does not fit
+// by its line, a value by the path of its setting.
 func Load(path string, environ []string) (Config, error) {
 	c, err := Read(path, environ)
-	if err != nil {
+
+	// What could be read of it is checked all the same, unless it was nothing.
+	var typed *yaml.TypeError
+	if err != nil && !errors.As(err, &typed) {
 		return Config{}, err
 	}
 
 	c = c.WithDefaults()
 
-	return c, c.Validate()
+	if err := errors.Join(err, c.Validate()); err != nil {
+		return Config{}, err
+	}
+
+	return c, nil
 }
 
 // Read reads the file (none if path is empty) and lays the environment (as of os.Environ) over it.
@@ -40,7 +47,7 @@ func Read(path string, environ []string) (Config, error) {
 		}
 
 		if err := decode(text, &c); err != nil {
-			return Config{}, fmt.Errorf("%s: %w", path, err)
+			return c, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 

@@ -78,6 +78,10 @@ func (v *validation) cors(c CORS) {
 		path := fmt.Sprintf("cors.allowed_origins[%d]", i)
 		v.check(strings.Count(origin, "*") <= 1, path, `carries more than one "*"`)
 		v.check(origin != "*" || !c.AllowCredentials, path, `"*" does not go with allow_credentials`)
+
+		_, host, wildcard := strings.Cut(origin, "*")
+		v.check(!wildcard || origin == "*" || !c.AllowCredentials || strings.Count(strings.Trim(host, "."), ".") > 0, path,
+			`allow_credentials needs a domain behind "*", as in "https://*.example.com"`)
 		v.check(origin == "*" || strings.Contains(origin, "://"), path, fmt.Sprintf("%q is not scheme://host", origin))
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -11,12 +12,19 @@ import (
 )
 
 func routesCommand() *cobra.Command {
-	return &cobra.Command{
+	var path string
+
+	cmd := &cobra.Command{
 		Use:   "routes",
 		Short: "Print every route with its RPC and policy",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			routes, err := bff.Routes(config.Config{}, services()...)
+			cfg, err := config.Read(path, os.Environ())
+			if err != nil {
+				return fmt.Errorf("configuration:\n%w", err)
+			}
+
+			routes, err := bff.Routes(cfg, services()...)
 			if err != nil {
 				return err
 			}
@@ -37,4 +45,7 @@ func routesCommand() *cobra.Command {
 			return nil
 		},
 	}
+	cmd.Flags().StringVar(&path, "config", "", "for defaults that the schema leaves to it: "+configUsage)
+
+	return cmd
 }

@@ -46,7 +46,7 @@ func Require(access policy.Access) func(http.Handler) http.Handler {
 					fmt.Errorf("%w: have %q, need %s", errScope, rec.Principal.Scopes, access))
 			case !owns(access.Owner, rec):
 				problem.Write(w, r, problem.New(codes.PermissionDenied, "the caller may not act for this user"),
-					fmt.Errorf("%w: subject %q, path %q", errOwner, rec.Principal.Subject, rec.PathParams))
+					fmt.Errorf("%w: subject %q, path variable %s", errOwner, rec.Principal.Subject, access.Owner.Variable))
 			default:
 				next.ServeHTTP(w, r)
 			}

@@ -85,7 +85,7 @@ func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, statu
 
 	attrs := []slog.Attr{
 		slog.String("request_id", rec.ID),
-		slog.String("method", r.Method),
+		slog.String("method", clip(r.Method, maxMethod)),
 		slog.String("route", rec.Template),
 		slog.String("rpc", strings.TrimPrefix(rec.RPC, "/")),
 		slog.String("principal", rec.Principal.Subject),
@@ -109,9 +109,24 @@ func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, statu
 
 // logText is what the log says about an error: for a panic in a branch, also where it happened.
 func logText(err error) string {
+	text := err.Error()
 	if panicked := (*fanout.PanicError)(nil); errors.As(err, &panicked) {
-		return err.Error() + "\n" + string(panicked.Stack)
+		text += "\n" + string(panicked.Stack)
 	}
 
-	return err.Error()
+	return clip(text, maxCause)
+}
+
+// What a client sends, or a backend answers, must not fill the log.
+const (
+	maxMethod = 32
+	maxCause  = 8 << 10
+)
+
+func clip(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+
+	return strings.ToValidUTF8(text[:limit], "") + "…"
 }

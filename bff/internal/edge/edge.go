@@ -5,6 +5,7 @@ package edge
 import (
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -16,6 +17,8 @@ type Config struct {
 	CORS           CORS
 	// BodyLimit in bytes, for routes that set none.
 	BodyLimit int64
+	// Timeout for what reaches no route, such as the body of a refused request.
+	Timeout time.Duration
 }
 
 // Deps are what the edge works with.
@@ -33,6 +36,7 @@ type Deps struct {
 //	Recover        a panic is a 500, and the record of the request begins
 //	RequestID      the request's name, for the client, the log and the backends
 //	AccessLog      one line and one sample per request
+//	Deadlines      until when the connection may be slow; the route may say otherwise
 //	ClientAddress  who is at the other end, by the trust model
 //	SecurityHeaders
 //	CORS           off unless origins are configured
@@ -45,6 +49,7 @@ func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 		Recover(deps.Logger),
 		RequestID,
 		AccessLog(deps.Logger, deps.Metrics),
+		Deadlines(config.Timeout),
 	}
 	chain = append(chain, clientAddress(config.TrustedProxies)...)
 	chain = append(chain, SecurityHeaders)

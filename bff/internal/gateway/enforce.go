@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -39,11 +40,24 @@ func record(r Route, next http.Handler) runtime.HandlerFunc {
 }
 
 // pathValueFault says what is wrong with the unescaped value of a path variable: emptiness, and what backends that build paths,
-// queries or headers from it stumble over.
+// queries or headers from it stumble over. In a variable of several segments the mux leaves reserved characters escaped, and a
+// backend may well unescape once more, so that is looked at too.
 func pathValueFault(value string) string {
-	switch {
-	case value == "":
+	if value == "" {
 		return "is empty"
+	}
+
+	if again, err := url.PathUnescape(value); err == nil && again != value {
+		if fault := textFault(again); fault != "" {
+			return fault
+		}
+	}
+
+	return textFault(value)
+}
+
+func textFault(value string) string {
+	switch {
 	case !utf8.ValidString(value):
 		return "is not valid UTF-8"
 	case strings.ContainsFunc(value, unicode.IsControl):
@@ -96,8 +110,12 @@ func isJSON(contentType string) bool {
 // headerTimeout is how a client asks for an earlier deadline (gRPC over HTTP/2, "Timeout").
 const headerTimeout = "Grpc-Timeout"
 
-// ioGrace is how long after the deadline an answer about it may take to get out.
-const ioGrace = 5 * time.Second
+// writeGrace is how long after the deadline an answer about it may take to get out. readGrace keeps the end of reading behind the
+// deadline: net/http takes a read that times out for a client that left.
+const (
+	writeGrace = 5 * time.Second
+	readGrace  = 500 * time.Millisecond
+)
 
 // deadline ends the request's context when its time is over: the route's, counted from the arrival of the request, or the client's
 // if that is shorter. Slow senders and slow readers are held to it as well.
@@ -124,8 +142,8 @@ func deadline(timeout time.Duration) func(http.Handler) http.Handler {
 
 			// Neither is supported by every writer; a test's recorder needs no deadline.
 			conn := http.NewResponseController(w)
-			_ = conn.SetReadDeadline(end.Add(ioGrace))
-			_ = conn.SetWriteDeadline(end.Add(ioGrace))
+			_ = conn.SetReadDeadline(end.Add(readGrace))
+			_ = conn.SetWriteDeadline(end.Add(writeGrace))
 
 			ctx, cancel := context.WithDeadline(r.Context(), end)
 			defer cancel()

@@ -29,6 +29,8 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 	p := problem.From(err)
 
 	switch ended := r.Context().Err(); {
+	case errors.Is(context.Cause(r.Context()), errDraining):
+		return problem.New(codes.Unavailable, errDraining.Error()+"; connect again")
 	case errors.Is(ended, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// Whatever the last symptom was.
 		return problem.From(context.DeadlineExceeded)

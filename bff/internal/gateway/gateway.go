@@ -37,10 +37,16 @@ type Config struct {
 // Gateway is the router. It is immutable and safe for concurrent use.
 type Gateway struct {
 	routes []Route
-	// muxes are the ways to the muxes, by HTTP method.
-	muxes map[string]*pathtemplate.Tree[*runtime.ServeMux]
+	// trees lead to the targets, by HTTP method.
+	trees map[string]*pathtemplate.Tree[target]
 	// methods are those that any route has, in alphabetical order.
 	methods []string
+}
+
+// target is the mux of one route.
+type target struct {
+	mux    *runtime.ServeMux
+	stream bool
 }
 
 // New registers everything. It refuses a route without policy, an unclear route and a registration that does not match its
@@ -55,7 +61,7 @@ func New(ctx context.Context, registrations []Registration, config Config) (*Gat
 		return nil, err
 	}
 
-	g := &Gateway{routes: routes, muxes: map[string]*pathtemplate.Tree[*runtime.ServeMux]{}}
+	g := &Gateway{routes: routes, trees: map[string]*pathtemplate.Tree[target]{}}
 
 	for _, r := range routes {
 		if err := g.add(r, guard(r, config)); err != nil {
@@ -72,15 +78,15 @@ func (g *Gateway) add(r Route, handler runtime.HandlerFunc) error {
 		return fmt.Errorf("grpc-gateway: %w", err)
 	}
 
-	tree, known := g.muxes[r.Method]
+	tree, known := g.trees[r.Method]
 	if !known {
-		tree = &pathtemplate.Tree[*runtime.ServeMux]{}
-		g.muxes[r.Method] = tree
+		tree = &pathtemplate.Tree[target]{}
+		g.trees[r.Method] = tree
 		g.methods = append(g.methods, r.Method)
 		slices.Sort(g.methods)
 	}
 
-	tree.Add(r.Template, mux)
+	tree.Add(r.Template, target{mux: mux, stream: r.ServerStream})
 
 	return nil
 }

@@ -22,33 +22,46 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	path := r.URL.EscapedPath()
+	if found, ok := g.find(r.Method, path); ok {
+		found.mux.ServeHTTP(w, routed(r, path))
 
-	method := r.Method
-	if method == http.MethodHead {
-		// net/http keeps the body back, by the method of the request that it read (RFC 9110, section 9.3.2).
-		method = http.MethodGet
-	}
-
-	if tree, ok := g.muxes[method]; ok {
-		if mux, ok := tree.Find(path); ok {
-			mux.ServeHTTP(w, routed(r, method, path))
-
-			return
-		}
+		return
 	}
 
 	g.answerUnrouted(w, r, path)
 }
 
+// find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2), unless it is a stream, whose end nobody would
+// wait for.
+func (g *Gateway) find(method, path string) (target, bool) {
+	head := method == http.MethodHead
+	if head {
+		method = http.MethodGet
+	}
+
+	tree, ok := g.trees[method]
+	if !ok {
+		return target{}, false
+	}
+
+	found, ok := tree.Find(path)
+
+	return found, ok && (!head || !found.stream)
+}
+
 // routed is the request as the mux gets it. The mux unescapes in two ways, depending on whether RawPath is set; always set, there
 // is one.
-func routed(r *http.Request, method, escapedPath string) *http.Request {
+func routed(r *http.Request, escapedPath string) *http.Request {
 	url := *r.URL
 	url.RawPath = escapedPath
 
 	routed := r.WithContext(r.Context())
-	routed.Method = method
 	routed.URL = &url
+
+	if r.Method == http.MethodHead {
+		// net/http keeps the body back, by the method of the request that it read.
+		routed.Method = http.MethodGet
+	}
 
 	return routed
 }
@@ -76,14 +89,9 @@ func (g *Gateway) answerUnrouted(w http.ResponseWriter, r *http.Request, path st
 func (g *Gateway) allowed(path string) []string {
 	var methods []string
 
-	for _, method := range g.methods {
-		if _, ok := g.muxes[method].Find(path); !ok {
-			continue
-		}
-
-		methods = append(methods, method)
-		if method == http.MethodGet {
-			methods = append(methods, http.MethodHead)
+	for _, method := range slices.Concat(g.methods, []string{http.MethodHead}) {
+		if _, ok := g.find(method, path); ok {
+			methods = append(methods, method)
 		}
 	}
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
@@ -77,10 +76,6 @@ func handleStreamError(ctx context.Context, err error) *status.Status {
 	}
 
 	p := explain(ctx, s.request, err)
-	if errors.Is(context.Cause(s.request.Context()), errDraining) {
-		p = problem.New(codes.Unavailable, errDraining.Error()+"; connect again")
-	}
-
 	if s.started {
 		reqinfo.From(ctx).Fail(p.GRPCCode(), err)
 	} else {

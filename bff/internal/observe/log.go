@@ -33,6 +33,7 @@ func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 // CaptureGRPC sends what gRPC and grpc-gateway have to say of their own to the logger. It is for commands, at their start: gRPC has
 // one logger per process.
 func CaptureGRPC(logger *slog.Logger) {
+	// gRPC writes its errors to the writer for warnings as well.
 	warnings := slog.NewLogLogger(logger.With("source", "grpc").Handler(), slog.LevelWarn).Writer()
-	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, warnings))
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, warnings, io.Discard))
 }

@@ -70,6 +70,10 @@ func Status(err error) (*status.Status, bool) {
 }
 
 func fromStatus(st *status.Status) *Problem {
+	if fromTransport(st.Message()) {
+		return New(codes.Internal, generic(codes.Internal))
+	}
+
 	detail := generic(st.Code())
 	if public(st.Code()) && st.Message() != "" {
 		detail = clip(st.Message(), maxDetail)
@@ -87,6 +91,12 @@ func fromStatus(st *status.Status) *Problem {
 	}
 
 	return p
+}
+
+// fromTransport tells whether gRPC itself made a status rather than a backend's author, in a code that backends use to speak to
+// callers: a message over the size limit, or a proxy's answer in place of a backend's. Its text is all there is to tell it by.
+func fromTransport(message string) bool {
+	return strings.HasPrefix(message, "grpc: ") || strings.HasPrefix(message, "unexpected HTTP status code")
 }
 
 // public tells whether messages with this code are written for the caller. The others come from machinery (gRPC itself, a crash,

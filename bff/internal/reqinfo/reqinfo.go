@@ -17,7 +17,7 @@ import (
 // Record is what is known about a request. Its exported fields are written on the goroutine that serves the request, before any
 // other one is started; the methods are safe for concurrent use, because the legs of a composite call them.
 type Record struct {
-	// ID is unique to the request; the client sees it as X-Request-Id, backends as x-request-id.
+	// ID names the request: a random one, or the client's own choice; the client sees it as X-Request-Id, backends as x-request-id.
 	ID string
 	// Start is when the request arrived.
 	Start time.Time

@@ -14,12 +14,12 @@ import (
 
 // call is one call to a backend, from the breaker's consent to its end. Its methods are safe for concurrent use.
 type call struct {
-	upstream  string
-	rpc       string
-	start     time.Time
-	impatient bool
-	observer  Observer
-	report    func(error)
+	upstream string
+	rpc      string
+	start    time.Time
+	hurried  bool
+	observer Observer
+	report   func(error)
 
 	judged, ended sync.Once
 }
@@ -28,6 +28,11 @@ type call struct {
 func (u *upstream) begin(ctx context.Context, observer Observer, rpc string) (*call, error) {
 	rec := reqinfo.From(ctx)
 	rec.AddUpstream(u.name)
+
+	// What has no time left says nothing about the backend and need not trouble it.
+	if err := ctx.Err(); err != nil {
+		return nil, status.FromContextError(err).Err()
+	}
 
 	start := time.Now()
 
@@ -39,14 +44,27 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string) (*c
 	}
 
 	return &call{
-		upstream: u.name, rpc: rpc, start: start, impatient: rec.Impatient, observer: observer, report: report,
+		upstream: u.name, rpc: rpc, start: start, hurried: hurried(ctx, rec, start), observer: observer, report: report,
 	}, nil
+}
+
+// hurried tells whether the client left the backend less time than the route means it to have: by asking for an earlier deadline,
+// or by sending its body so slowly that more time had passed than was left. Running into such a deadline is not the backend's fault;
+// otherwise a client could open the breaker for everybody.
+func hurried(ctx context.Context, rec *reqinfo.Record, start time.Time) bool {
+	if rec.Impatient {
+		return true
+	}
+
+	deadline, ok := ctx.Deadline()
+
+	return ok && !rec.Start.IsZero() && start.Sub(rec.Start) > deadline.Sub(start)
 }
 
 // judge tells the breaker how the backend did. The first verdict counts: for a stream, its first answer.
 func (c *call) judge(err error) {
 	c.judged.Do(func() {
-		if c.impatient && status.Code(err) == codes.DeadlineExceeded {
+		if c.hurried && status.Code(err) == codes.DeadlineExceeded {
 			err = breaker.ErrNoVerdict
 		}
 
