@@ -24,7 +24,8 @@ var ErrUnknownInstance = errors.New("unknown instance")
 
 // Options say what to run.
 type Options struct {
-	// DataDir is where the databases live, one file per service ("user.db"). It is made where there is none.
+	// DataDir is where the databases live, one file per service ("user.db"), each with a lock beside it ("user.db.lock"), which
+	// holds nothing. It is made where there is none.
 	DataDir string
 	// Instances are the servers to run. Several of one service are replicas over one database.
 	Instances []Instance

@@ -90,9 +90,10 @@ func (i *instance) start(ctx context.Context, register func(grpc.ServiceRegistra
 	go func() {
 		defer close(served)
 
-		err := server.Serve(listener)
-		if err != nil {
+		if err := server.Serve(listener); err != nil {
 			i.logger.Error("server ended", "error", err)
+			// It accepts nothing more, and what it accepted before would go on unseen.
+			server.Stop(stopBound)
 		}
 
 		i.ended(server)

@@ -196,6 +196,10 @@ func TestCancelOrder(t *testing.T) {
 
 	_, err := w.orders.MarkOrderPaid(as(t, "service:payment", "orders:settle"), &orderv1.MarkOrderPaidRequest{OrderId: alicePending})
 	wantCode(t, err, codes.FailedPrecondition)
+
+	// The reason was once looked at before the caller was.
+	_, err = w.orders.CancelOrder(nobody(t), &orderv1.CancelOrderRequest{OrderId: bobPending, Reason: strings.Repeat("x", 501)})
+	wantCode(t, err, codes.Unauthenticated)
 }
 
 func TestListOrders(t *testing.T) {

@@ -139,6 +139,28 @@ func TestPaymentRights(t *testing.T) {
 	wantCode(t, err, codes.PermissionDenied)
 }
 
+// What was given back once counted as paid: the order became PAID with a part of its total, or could never be paid by other means.
+func TestRefundedPartIsOpenAgain(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	id := w.placeOrder(t).GetOrderId() // 10 EUR
+
+	first := must[*paymentv1.Payment](t)(w.pay(t, id, euros(4, 0)))
+	must[*paymentv1.Payment](t)(w.payments.RefundPayment(as(t, "alice"),
+		&paymentv1.RefundPaymentRequest{PaymentId: first.GetPaymentId(), Amount: euros(2, 500_000_000)}))
+
+	_, err := w.pay(t, id, euros(8, 500_000_001))
+	wantCode(t, err, codes.FailedPrecondition)
+
+	if !strings.Contains(err.Error(), "8.50 EUR") {
+		t.Errorf("%v does not say what is open", err)
+	}
+
+	must[*paymentv1.Payment](t)(w.pay(t, id, euros(8, 500_000_000)))
+	eventually(t, "the order is paid", func() bool { return w.orderStatus(t, id) == paid })
+}
+
 func TestConcurrentPaymentsNeverExceedTheTotal(t *testing.T) {
 	t.Parallel()
 

@@ -85,7 +85,10 @@ func definitions() []definition {
 			build: func(d deps) component {
 				s := order.New(d.db, d.peers[userName], d.peers[notificationName], d.logger)
 
-				return component{register: func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, s) }, work: s.Run}
+				return component{
+					register: func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, s) },
+					work:     s.Run,
+				}
 			},
 		},
 		{
@@ -94,7 +97,10 @@ func definitions() []definition {
 			build: func(d deps) component {
 				s := payment.New(d.db, d.peers[orderName], d.peers[notificationName], d.logger)
 
-				return component{register: func(r grpc.ServiceRegistrar) { paymentv1.RegisterPaymentServiceServer(r, s) }, work: s.Run}
+				return component{
+					register: func(r grpc.ServiceRegistrar) { paymentv1.RegisterPaymentServiceServer(r, s) },
+					work:     s.Run,
+				}
 			},
 		},
 		{

@@ -1,4 +1,6 @@
 // Command backends runs the services behind the gateway, all of them or some, until it is told to stop.
+//
+// It is not the gateway, which is the command portico, and listens for nobody else: it asks no caller for proof of who it is.
 package main
 
 import (

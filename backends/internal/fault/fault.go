@@ -67,9 +67,9 @@ func Unavailable(cause error, format string, args ...any) error {
 	return &Error{code: codes.Unavailable, message: fmt.Sprintf(format, args...), cause: cause}
 }
 
-// Status gives what a client may know about err: nil becomes OK, an Error its public part, the end of the context its code, a method
-// that is not written yet UNIMPLEMENTED, and everything else INTERNAL without a word about the reason. That includes the statuses of
-// peers, which were not written for this client.
+// Status gives what a client may know about err: nil becomes OK, an Error its public part, the end of the context its code, a
+// method that nobody has written yet UNIMPLEMENTED, and everything else INTERNAL without a word about the reason. Everything
+// else includes the statuses of peers: their texts were not written for this client.
 func Status(err error) *status.Status {
 	var f *Error
 

@@ -39,7 +39,7 @@ func TestStatus(t *testing.T) {
 		"deadline":     {fmt.Errorf("secret: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "the call took too long"},
 		"unknown":      {secret, codes.Internal, "internal error"},
 		"other_status": {status.Error(codes.NotFound, "secret"), codes.Internal, "internal error"},
-		// What the generated Unimplemented servers answer was once an internal error. A peer's comes wrapped and is one.
+		// The answer of the generated Unimplemented servers was once INTERNAL. A peer's comes wrapped, and is.
 		"no_such_method":      {status.Error(codes.Unimplemented, "secret"), codes.Unimplemented, "the method is not implemented"},
 		"no_method_of_a_peer": {fmt.Errorf("ask: %w", status.Error(codes.Unimplemented, "secret")), codes.Internal, "internal error"},
 	}

@@ -2,6 +2,8 @@
 //
 // Paths are those of google.protobuf.FieldMask: field names with dots, in the spelling of the proto. A map or a list is
 // replaced as a whole; a path never leads into one. That is also what the gateway derives from the body of a PATCH.
+//
+// It does not look at values: whether the changed message is valid is checked by its service.
 package fieldmask
 
 import (

@@ -11,7 +11,7 @@ import (
 // columns are in the order of scan.
 const columns = `notification_id, user_id, kind, title, body, data, create_time, read_time`
 
-func scan(row interface{ Scan(dest ...any) error }) (*notificationv1.Notification, error) {
+func scan(row sqlstore.Row) (*notificationv1.Notification, error) {
 	var (
 		n       notificationv1.Notification
 		data    sqlstore.JSON[map[string]string]

@@ -100,26 +100,19 @@ func (s *Service) ListNotifications(
 
 	filter := []string{"notifications", req.GetUserId(), strconv.FormatBool(req.GetUnreadOnly())}
 	size := page.Size(&v, req.GetPageSize(), defaultPage, maxPage)
-	after, more := page.Read(&v, req.GetPageToken(), filter...)
+	after := page.Read(&v, req.GetPageToken(), page.Newest(), filter...)
 
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
 
-	list, err := s.list(ctx, query{
-		userID: req.GetUserId(), unreadOnly: req.GetUnreadOnly(), more: more, after: after, limit: size + 1,
-	})
+	list, err := s.list(ctx, query{userID: req.GetUserId(), unreadOnly: req.GetUnreadOnly(), after: after, limit: size + 1})
 	if err != nil {
 		return nil, err
 	}
 
-	resp := &notificationv1.ListNotificationsResponse{Notifications: list}
-	if len(list) > size {
-		resp.Notifications = list[:size]
-		last := list[size-1]
-		resp.NextPageToken = page.Token(
-			page.Position{Time: sqlstore.Micros(last.GetCreateTime()), ID: last.GetNotificationId()}, filter...)
-	}
+	resp := &notificationv1.ListNotificationsResponse{}
+	resp.Notifications, resp.NextPageToken = page.Cut(list, size, position, filter...)
 
 	if resp.UnreadCount, err = s.countUnread(ctx, req.GetUserId()); err != nil {
 		return nil, err

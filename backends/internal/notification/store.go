@@ -45,49 +45,32 @@ func insert(ctx context.Context, db execer, n *notificationv1.Notification) erro
 type query struct {
 	userID     string
 	unreadOnly bool
-	more       bool // Only those that come behind "after".
 	after      page.Position
 	limit      int
 }
 
-func (s *Service) list(ctx context.Context, q query) ([]*notificationv1.Notification, error) {
-	where, args := `user_id = ?`, []any{q.userID}
-
+func (q query) where() string {
 	if q.unreadOnly {
-		where += ` AND read_time IS NULL`
+		return `user_id = ? AND read_time IS NULL`
 	}
 
-	if q.more {
-		where += ` AND (create_time, notification_id) < (?, ?)`
+	return `user_id = ?`
+}
 
-		args = append(args, q.after.Time, q.after.ID)
-	}
-
-	rows, err := s.db.QueryContext(ctx,
-		//nolint:gosec // All parts are constants.
-		`SELECT `+columns+` FROM notifications WHERE `+where+` ORDER BY create_time DESC, notification_id DESC LIMIT ?`,
-		append(args, q.limit)...)
+func (s *Service) list(ctx context.Context, q query) ([]*notificationv1.Notification, error) {
+	list, err := sqlstore.List(ctx, s.db, scan,
+		`SELECT `+columns+` FROM notifications WHERE `+q.where()+` AND (create_time, notification_id) < (?, ?)
+		 ORDER BY create_time DESC, notification_id DESC LIMIT ?`,
+		q.userID, q.after.Time, q.after.ID, q.limit)
 	if err != nil {
-		return nil, fmt.Errorf("list notifications: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-
-	var list []*notificationv1.Notification
-
-	for rows.Next() {
-		n, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-
-		list = append(list, n)
-	}
-
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("list notifications: %w", err)
 	}
 
 	return list, nil
+}
+
+func position(n *notificationv1.Notification) page.Position {
+	return page.Position{Time: sqlstore.Micros(n.GetCreateTime()), ID: n.GetNotificationId()}
 }
 
 func (s *Service) countUnread(ctx context.Context, userID string) (int64, error) {

@@ -18,10 +18,10 @@ import (
 )
 
 // loader gives an order or the error that the client is to see.
-type loader func(ctx context.Context, db querier, orderID string) (*orderv1.Order, error)
+type loader func(ctx context.Context, db sqlstore.Queryer, orderID string) (*orderv1.Order, error)
 
 // find loads an order that the caller may see.
-func (s *Service) find(ctx context.Context, db querier, orderID string) (*orderv1.Order, error) {
+func (s *Service) find(ctx context.Context, db sqlstore.Queryer, orderID string) (*orderv1.Order, error) {
 	who := caller.From(ctx)
 	if err := who.Authenticated(); err != nil {
 		return nil, err

@@ -35,34 +35,29 @@ func (s *Service) latestSequence(ctx context.Context, orderID string) (int64, er
 
 // changesAfter gives the changes with a higher sequence, in order.
 func (s *Service) changesAfter(ctx context.Context, orderID string, sequence int64) ([]*orderv1.WatchOrderResponse, error) {
-	rows, err := s.db.QueryContext(ctx,
-		`SELECT sequence, status, previous_status, change_time FROM order_changes
-		WHERE order_id = ? AND sequence > ? ORDER BY sequence`,
+	changes, err := sqlstore.List(ctx, s.db, scanChange,
+		`SELECT order_id, sequence, status, previous_status, change_time FROM order_changes
+		 WHERE order_id = ? AND sequence > ? ORDER BY sequence`,
 		orderID, sequence)
 	if err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-
-	var changes []*orderv1.WatchOrderResponse
-
-	for rows.Next() {
-		var (
-			change  = &orderv1.WatchOrderResponse{OrderId: orderID}
-			changed int64
-		)
-
-		if err := rows.Scan(&change.Sequence, &change.Status, &change.PreviousStatus, &changed); err != nil {
-			return nil, fmt.Errorf("read change: %w", err)
-		}
-
-		change.ChangeTime = sqlstore.Timestamp(changed)
-		changes = append(changes, change)
-	}
-
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list changes: %w", err)
-	}
 
 	return changes, nil
+}
+
+func scanChange(row sqlstore.Row) (*orderv1.WatchOrderResponse, error) {
+	var (
+		change  orderv1.WatchOrderResponse
+		changed int64
+	)
+
+	err := row.Scan(&change.OrderId, &change.Sequence, &change.Status, &change.PreviousStatus, &changed)
+	if err != nil {
+		return nil, fmt.Errorf("read change: %w", err)
+	}
+
+	change.ChangeTime = sqlstore.Timestamp(changed)
+
+	return &change, nil
 }

@@ -15,12 +15,8 @@ const (
 	itemColumns = `order_id, sku, title, quantity, price_units, price_nanos, attributes`
 )
 
-type scanner interface {
-	Scan(dest ...any) error
-}
-
 // scanOrder leaves the items out.
-func scanOrder(row scanner) (*orderv1.Order, error) {
+func scanOrder(row sqlstore.Row) (*orderv1.Order, error) {
 	var (
 		o                = orderv1.Order{Total: &moneyv1.Money{}}
 		labels           sqlstore.JSON[map[string]string]
@@ -40,18 +36,27 @@ func scanOrder(row scanner) (*orderv1.Order, error) {
 	return &o, nil
 }
 
+// orderItem is an item and the order that it is of.
+type orderItem struct {
+	*orderv1.LineItem
+
+	orderID string
+}
+
 // scanItem leaves the currency out: it is the order's.
-func scanItem(row scanner) (orderID string, item *orderv1.LineItem, err error) {
-	var attributes sqlstore.JSON[map[string]string]
+func scanItem(row sqlstore.Row) (orderItem, error) {
+	var (
+		item       = orderItem{LineItem: &orderv1.LineItem{UnitPrice: &moneyv1.Money{}}}
+		attributes sqlstore.JSON[map[string]string]
+	)
 
-	item = &orderv1.LineItem{UnitPrice: &moneyv1.Money{}}
-
-	err = row.Scan(&orderID, &item.Sku, &item.Title, &item.Quantity, &item.UnitPrice.Units, &item.UnitPrice.Nanos, &attributes)
+	err := row.Scan(&item.orderID, &item.Sku, &item.Title, &item.Quantity,
+		&item.UnitPrice.Units, &item.UnitPrice.Nanos, &attributes)
 	if err != nil {
-		return "", nil, fmt.Errorf("read item: %w", err)
+		return orderItem{}, fmt.Errorf("read item: %w", err)
 	}
 
 	item.Attributes = attributes.V
 
-	return orderID, item, nil
+	return item, nil
 }

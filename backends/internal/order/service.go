@@ -161,26 +161,21 @@ func (s *Service) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest
 
 	filter := []string{"orders", req.GetUserId(), strconv.Itoa(int(req.GetStatus()))}
 	size := page.Size(&v, req.GetPageSize(), defaultPage, maxPage)
-	after, more := page.Read(&v, req.GetPageToken(), filter...)
+	after := page.Read(&v, req.GetPageToken(), page.Newest(), filter...)
 
 	if err := v.Err(); err != nil {
 		return nil, err
 	}
 
-	q := query{userID: req.GetUserId(), status: req.GetStatus(), more: more, after: after, limit: size + 1}
+	q := query{userID: req.GetUserId(), status: req.GetStatus(), after: after, limit: size + 1}
 
 	orders, err := s.list(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 
-	resp := &orderv1.ListOrdersResponse{Orders: orders}
-	if len(orders) > size {
-		resp.Orders = orders[:size]
-		last := orders[size-1]
-		position := page.Position{Time: sqlstore.Micros(last.GetCreateTime()), ID: last.GetOrderId()}
-		resp.NextPageToken = page.Token(position, filter...)
-	}
+	resp := &orderv1.ListOrdersResponse{}
+	resp.Orders, resp.NextPageToken = page.Cut(orders, size, position, filter...)
 
 	if resp.TotalSize, err = s.count(ctx, q); err != nil {
 		return nil, err
@@ -191,6 +186,10 @@ func (s *Service) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest
 
 // CancelOrder cancels an order that has not been shipped.
 func (s *Service) CancelOrder(ctx context.Context, req *orderv1.CancelOrderRequest) (*orderv1.Order, error) {
+	if err := caller.From(ctx).Authenticated(); err != nil {
+		return nil, err
+	}
+
 	var v fault.Violations
 	if validate.Text(&v, "reason", req.GetReason(), maxReason); v.Err() != nil {
 		return nil, v.Err()

@@ -13,14 +13,8 @@ import (
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // load does not ask who is calling: see find.
-func load(ctx context.Context, db querier, orderID string) (*orderv1.Order, error) {
+func load(ctx context.Context, db sqlstore.Queryer, orderID string) (*orderv1.Order, error) {
 	var v fault.Violations
 	if validate.ID(&v, "order_id", orderID); v.Err() != nil {
 		return nil, v.Err()
@@ -43,7 +37,7 @@ func load(ctx context.Context, db querier, orderID string) (*orderv1.Order, erro
 }
 
 // loadItems fills in the items of orders, with one query for all of them.
-func loadItems(ctx context.Context, db querier, orders []*orderv1.Order) error {
+func loadItems(ctx context.Context, db sqlstore.Queryer, orders []*orderv1.Order) error {
 	byID := make(map[string]*orderv1.Order, len(orders))
 	ids := make([]string, 0, len(orders))
 
@@ -52,27 +46,17 @@ func loadItems(ctx context.Context, db querier, orders []*orderv1.Order) error {
 		ids = append(ids, o.GetOrderId())
 	}
 
-	rows, err := db.QueryContext(ctx,
+	items, err := sqlstore.List(ctx, db, scanItem,
 		`SELECT `+itemColumns+` FROM order_items WHERE order_id IN (SELECT value FROM json_each(?)) ORDER BY order_id, position`,
 		sqlstore.JSON[[]string]{V: ids})
 	if err != nil {
 		return fmt.Errorf("list items: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
 
-	for rows.Next() {
-		orderID, item, err := scanItem(rows)
-		if err != nil {
-			return err
-		}
-
-		o := byID[orderID]
+	for _, item := range items {
+		o := byID[item.orderID]
 		item.UnitPrice.CurrencyCode = o.GetTotal().GetCurrencyCode()
-		o.Items = append(o.Items, item)
-	}
-
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("list items: %w", err)
+		o.Items = append(o.Items, item.LineItem)
 	}
 
 	return nil
@@ -82,53 +66,30 @@ func loadItems(ctx context.Context, db querier, orders []*orderv1.Order) error {
 type query struct {
 	userID string
 	status orderv1.OrderStatus // UNSPECIFIED: any.
-	more   bool                // Only those that come behind "after".
 	after  page.Position
 	limit  int
 }
 
 func (q query) where() (string, []any) {
-	where, args := `user_id = ?`, []any{q.userID}
-
-	if q.status != orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED {
-		where += ` AND status = ?`
-
-		args = append(args, q.status)
+	if q.status == orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED {
+		return `user_id = ?`, []any{q.userID}
 	}
 
-	return where, args
+	return `user_id = ? AND status = ?`, []any{q.userID, q.status}
+}
+
+func (q query) page() (string, []any) {
+	where, args := q.where()
+
+	return `SELECT ` + orderColumns + ` FROM orders WHERE ` + where + ` AND (create_time, order_id) < (?, ?)
+		ORDER BY create_time DESC, order_id DESC LIMIT ?`, append(args, q.after.Time, q.after.ID, q.limit)
 }
 
 func (s *Service) list(ctx context.Context, q query) ([]*orderv1.Order, error) {
-	where, args := q.where()
+	text, args := q.page()
 
-	if q.more {
-		where += ` AND (create_time, order_id) < (?, ?)`
-
-		args = append(args, q.after.Time, q.after.ID)
-	}
-
-	rows, err := s.db.QueryContext(ctx,
-		//nolint:gosec // All parts are constants.
-		`SELECT `+orderColumns+` FROM orders WHERE `+where+` ORDER BY create_time DESC, order_id DESC LIMIT ?`,
-		append(args, q.limit)...)
+	orders, err := sqlstore.List(ctx, s.db, scanOrder, text, args...)
 	if err != nil {
-		return nil, fmt.Errorf("list orders: %w", err)
-	}
-	defer func() { _ = rows.Close() }()
-
-	var orders []*orderv1.Order
-
-	for rows.Next() {
-		o, err := scanOrder(rows)
-		if err != nil {
-			return nil, err
-		}
-
-		orders = append(orders, o)
-	}
-
-	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("list orders: %w", err)
 	}
 
@@ -137,6 +98,10 @@ func (s *Service) list(ctx context.Context, q query) ([]*orderv1.Order, error) {
 	}
 
 	return orders, nil
+}
+
+func position(o *orderv1.Order) page.Position {
+	return page.Position{Time: sqlstore.Micros(o.GetCreateTime()), ID: o.GetOrderId()}
 }
 
 // count is over all pages.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -153,5 +154,5 @@ func permanent(err error) bool {
 func shorten(err error) string {
 	text := err.Error()
 
-	return text[:min(len(text), errorLimit)]
+	return strings.ToValidUTF8(text[:min(len(text), errorLimit)], "") // The cut may go through a character.
 }

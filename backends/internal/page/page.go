@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
+	"math"
 	"strings"
 
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -28,6 +29,12 @@ type Position struct {
 	Time int64
 	ID   string
 }
+
+// Oldest is where a list begins that goes from old to new.
+func Oldest() Position { return Position{} }
+
+// Newest is where a list begins that goes from new to old.
+func Newest() Position { return Position{Time: math.MaxInt64} }
 
 // Size gives the number of items to return: the default for 0, else what was asked for, which must be 1 to limit.
 func Size(v *fault.Violations, asked, byDefault, limit int32) int {
@@ -53,11 +60,21 @@ func Token(after Position, filter ...string) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// Read gives the position in a token; the second result is false for the empty token, which means the first page. A token that was
-// damaged or made for another list or filter is noted as a violation of page_token.
-func Read(v *fault.Violations, token string, filter ...string) (Position, bool) {
+// Cut gives the first size items and the token that leads to the others, empty if there are none. Whoever reads the items asks for
+// one more than size.
+func Cut[T any](items []T, size int, position func(T) Position, filter ...string) (first []T, nextToken string) {
+	if len(items) <= size {
+		return items, ""
+	}
+
+	return items[:size], Token(position(items[size-1]), filter...)
+}
+
+// Read gives the position in a token, and start for the empty token, which means the first page. A token that was damaged or made
+// for another list or filter is noted as a violation of page_token.
+func Read(v *fault.Violations, token string, start Position, filter ...string) Position {
 	if token == "" {
-		return Position{}, false
+		return start
 	}
 
 	after, ok := parse(token)
@@ -65,10 +82,10 @@ func Read(v *fault.Violations, token string, filter ...string) (Position, bool) 
 	if !ok || Token(after, filter...) != token {
 		v.Addf("page_token", "must be the next_page_token of the same list")
 
-		return Position{}, false
+		return start
 	}
 
-	return after, true
+	return after
 }
 
 func parse(token string) (Position, bool) {

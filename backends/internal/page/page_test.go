@@ -16,17 +16,16 @@ func TestTokenLeadsBack(t *testing.T) {
 
 	var v fault.Violations
 
-	got, more := page.Read(&v, token, "orders", "alice")
-	if got != want || !more || v.Err() != nil {
-		t.Errorf("read %v, %v, %v", got, more, v.Err())
+	if got := page.Read(&v, token, page.Newest(), "orders", "alice"); got != want || v.Err() != nil {
+		t.Errorf("read %v, %v", got, v.Err())
 	}
 
 	if strings.ContainsAny(token, "+/=") {
 		t.Errorf("%q does not fit a URL", token)
 	}
 
-	if _, more := page.Read(&v, "", "orders", "alice"); more || v.Err() != nil {
-		t.Errorf("no token leads on: %v", v.Err())
+	if got := page.Read(&v, "", page.Newest(), "orders", "alice"); got != page.Newest() || v.Err() != nil {
+		t.Errorf("no token leads to %v, %v", got, v.Err())
 	}
 }
 
@@ -47,8 +46,28 @@ func TestReadRefuses(t *testing.T) {
 
 	for name, token := range tests {
 		var v fault.Violations
-		if _, more := page.Read(&v, token, "orders", "alice"); more || v.Err() == nil {
+		if page.Read(&v, token, page.Oldest(), "orders", "alice"); v.Err() == nil {
 			t.Errorf("%s was accepted", name)
+		}
+	}
+}
+
+func TestCut(t *testing.T) {
+	t.Parallel()
+
+	at := func(time int64) page.Position { return page.Position{Time: time, ID: "x"} }
+
+	for size, want := range map[int]struct {
+		first int
+		token string
+	}{
+		2: {2, page.Token(at(8), "orders")},
+		3: {3, ""},
+		4: {3, ""},
+	} {
+		first, token := page.Cut([]int64{9, 8, 7}, size, at, "orders")
+		if len(first) != want.first || token != want.token {
+			t.Errorf("the first %d are %v, then %q", size, first, token)
 		}
 	}
 }
@@ -77,13 +96,9 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, token string) {
 		var v fault.Violations
 
-		after, more := page.Read(&v, token, "users")
-		if more && page.Token(after, "users") != token {
+		after := page.Read(&v, token, page.Oldest(), "users")
+		if token != "" && v.Err() == nil && page.Token(after, "users") != token {
 			t.Errorf("%q is read as %v, whose token differs", token, after)
-		}
-
-		if more == (v.Err() != nil) && token != "" {
-			t.Errorf("%q: leads on: %v, violations: %v", token, more, v.Err())
 		}
 	})
 }

@@ -12,12 +12,8 @@ import (
 // paymentColumns are in the order in which they are read and written.
 const paymentColumns = `payment_id, order_id, user_id, method, currency, units, nanos, create_time, update_time`
 
-type scanner interface {
-	Scan(dest ...any) error
-}
-
 // scanPayment gives a payment as it was before any refund.
-func scanPayment(row scanner) (*paymentv1.Payment, error) {
+func scanPayment(row sqlstore.Row) (*paymentv1.Payment, error) {
 	var (
 		p                = paymentv1.Payment{Status: paymentv1.PaymentStatus_PAYMENT_STATUS_CAPTURED, Amount: &moneyv1.Money{}}
 		created, updated int64
@@ -36,7 +32,7 @@ func scanPayment(row scanner) (*paymentv1.Payment, error) {
 	return &p, nil
 }
 
-func scanRefund(row scanner, currency string) (*paymentv1.Refund, error) {
+func scanRefund(row sqlstore.Row, currency string) (*paymentv1.Refund, error) {
 	var (
 		refund  = paymentv1.Refund{Amount: money.Zero(currency)}
 		created int64
@@ -49,4 +45,13 @@ func scanRefund(row scanner, currency string) (*paymentv1.Refund, error) {
 	refund.CreateTime = sqlstore.Timestamp(created)
 
 	return &refund, nil
+}
+
+func scanMoney(row sqlstore.Row) (*moneyv1.Money, error) {
+	var m moneyv1.Money
+	if err := row.Scan(&m.CurrencyCode, &m.Units, &m.Nanos); err != nil {
+		return nil, fmt.Errorf("read amount: %w", err)
+	}
+
+	return &m, nil
 }

@@ -186,7 +186,7 @@ func (s *Service) RefundPayment(ctx context.Context, req *paymentv1.RefundPaymen
 }
 
 // find loads a payment that the caller may see.
-func find(ctx context.Context, db querier, paymentID string) (*paymentv1.Payment, error) {
+func find(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv1.Payment, error) {
 	who := caller.From(ctx)
 	if err := who.Authenticated(); err != nil {
 		return nil, err

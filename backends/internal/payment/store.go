@@ -15,14 +15,8 @@ import (
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
 )
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
 // load does not ask who is calling: see find.
-func load(ctx context.Context, db querier, paymentID string) (*paymentv1.Payment, error) {
+func load(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv1.Payment, error) {
 	var v fault.Violations
 	if validate.ID(&v, "payment_id", paymentID); v.Err() != nil {
 		return nil, v.Err()
@@ -45,55 +39,43 @@ func load(ctx context.Context, db querier, paymentID string) (*paymentv1.Payment
 }
 
 // loadRefunds brings a payment from its first state to its present one.
-func loadRefunds(ctx context.Context, db querier, p *paymentv1.Payment) error {
-	rows, err := db.QueryContext(ctx,
+func loadRefunds(ctx context.Context, db sqlstore.Queryer, p *paymentv1.Payment) error {
+	scan := func(row sqlstore.Row) (*paymentv1.Refund, error) {
+		return scanRefund(row, p.GetAmount().GetCurrencyCode())
+	}
+
+	refunds, err := sqlstore.List(ctx, db, scan,
 		`SELECT units, nanos, reason, create_time FROM refunds WHERE payment_id = ? ORDER BY position`, p.GetPaymentId())
 	if err != nil {
 		return fmt.Errorf("list refunds: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
 
-	for rows.Next() {
-		refund, err := scanRefund(rows, p.GetAmount().GetCurrencyCode())
-		if err != nil {
-			return err
-		}
-
+	for _, refund := range refunds {
 		if err := apply(p, refund); err != nil {
 			return err
 		}
 	}
 
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("list refunds: %w", err)
-	}
-
 	return nil
 }
 
-// sumForOrder adds up what was paid for an order, whether or not it was given back later.
+// sumForOrder adds up what was paid for an order and not given back.
 func sumForOrder(ctx context.Context, tx *sql.Tx, o *orderv1.Order) (*moneyv1.Money, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT currency, units, nanos FROM payments WHERE order_id = ?`, o.GetOrderId())
+	parts, err := sqlstore.List(ctx, tx, scanMoney,
+		`SELECT currency, units, nanos FROM payments WHERE order_id = ?1
+		 UNION ALL
+		 SELECT currency, -refunds.units, -refunds.nanos FROM refunds JOIN payments USING (payment_id) WHERE order_id = ?1`,
+		o.GetOrderId())
 	if err != nil {
 		return nil, fmt.Errorf("list payments: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
 
 	sum := money.Zero(o.GetTotal().GetCurrencyCode())
 
-	for rows.Next() {
-		var m moneyv1.Money
-		if err := rows.Scan(&m.CurrencyCode, &m.Units, &m.Nanos); err != nil {
-			return nil, fmt.Errorf("read payment: %w", err)
-		}
-
-		if sum, err = money.Add(sum, &m); err != nil {
+	for _, part := range parts {
+		if sum, err = money.Add(sum, part); err != nil {
 			return nil, fmt.Errorf("add up payments: %w", err)
 		}
-	}
-
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list payments: %w", err)
 	}
 
 	return sum, nil

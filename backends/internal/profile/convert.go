@@ -14,7 +14,7 @@ import (
 const columns = `user_id, bio, avatar_url, locale, time_zone, shipping_address, interests, preferences, birth_year,
 	loyalty_tier, loyalty_points, update_time`
 
-func scan(row interface{ Scan(dest ...any) error }) (*profilev1.Profile, error) {
+func scan(row sqlstore.Row) (*profilev1.Profile, error) {
 	var (
 		p           profilev1.Profile
 		address     sql.NullString

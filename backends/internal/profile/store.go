@@ -9,13 +9,8 @@ import (
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 // load gives an error with sql.ErrNoRows if there is no profile.
-func load(ctx context.Context, db querier, userID string) (*profilev1.Profile, error) {
+func load(ctx context.Context, db sqlstore.Queryer, userID string) (*profilev1.Profile, error) {
 	return scan(db.QueryRowContext(ctx, `SELECT `+columns+` FROM profiles WHERE user_id = ?`, userID))
 }
 

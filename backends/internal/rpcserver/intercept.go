@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -19,7 +19,16 @@ import (
 // errStopping is why the context of a stream ends when the server stops.
 var errStopping = errors.New("the server is stopping")
 
+// infrastructure reports whether a method is of health or reflection. Their statuses are made for clients and stay as they are.
+func infrastructure(method string) bool {
+	return strings.HasPrefix(method, "/grpc.")
+}
+
 func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	if infrastructure(info.FullMethod) {
+		return handler(ctx, req)
+	}
+
 	var (
 		start = time.Now()
 		resp  any
@@ -39,13 +48,13 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 
 // stream also ties the stream to the life of the server: its context ends when the server begins to stop, so that a watch
 // without end does not hold up a graceful stop. Health watches are left alone: they are to hear NOT_SERVING, and clients end
-// them.
+// them. So is reflection, which waits for its client and for no context.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	start := time.Now()
-
-	if info.FullMethod == healthv1.Health_Watch_FullMethodName {
+	if infrastructure(info.FullMethod) {
 		return handler(srv, stream)
 	}
+
+	start := time.Now()
 
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)

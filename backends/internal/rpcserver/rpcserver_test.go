@@ -130,6 +130,33 @@ func TestErrorsAreMappedAndLoggedOnce(t *testing.T) {
 	}
 }
 
+// The status of the health service once became INTERNAL and an error in the log.
+func TestHealthKeepsItsOwnStatus(t *testing.T) {
+	t.Parallel()
+
+	_, conn, lines := serve(t, &orders{})
+
+	_, err := healthv1.NewHealthClient(conn).Check(t.Context(), &healthv1.HealthCheckRequest{Service: "unknown"})
+	if got := status.Code(err); got != codes.NotFound {
+		t.Errorf("the health of an unknown service is %v", err)
+	}
+
+	if got := lines.count("level=ERROR"); got != 0 {
+		t.Errorf("%d errors in the log", got)
+	}
+}
+
+func TestMethodThatNobodyWrote(t *testing.T) {
+	t.Parallel()
+
+	_, conn, _ := serve(t, &orders{})
+
+	_, err := orderv1.NewOrderServiceClient(conn).ListOrders(t.Context(), &orderv1.ListOrdersRequest{})
+	if got := status.Code(err); got != codes.Unimplemented {
+		t.Errorf("it answers %v", err)
+	}
+}
+
 func TestStopLetsCallsFinish(t *testing.T) {
 	t.Parallel()
 

@@ -38,7 +38,7 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
 	db.SetMaxOpenConns(maxConns)
 	db.SetMaxIdleConns(maxConns)
 
-	if err := migrate(ctx, db, migrations); err != nil {
+	if err := alone(ctx, absolute, func() error { return migrate(ctx, db, migrations) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("migrate database %s: %w", path, err), db.Close())
 	}
 
@@ -48,12 +48,27 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
 // dsn asks for the write-ahead log, so that readers and the writer do not stop each other, and for transactions that take the write
 // lock at once, so that what they read stays true until they commit.
 func dsn(path string) string {
-	query := url.Values{
+	return uri(path, url.Values{
 		"_txlock": {"immediate"},
 		"_pragma": {"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "synchronous(NORMAL)"},
-	}
+	})
+}
 
+func uri(path string, query url.Values) string {
 	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String()
+}
+
+// alone runs fn while nobody else, in this process or another, runs one for the same path: goose looks which migrations are due
+// before it locks anything, so that two replicas that start together would both apply the first. The lock is an exclusive
+// transaction on an empty database beside the file: it works wherever SQLite does and ends with the process that holds it.
+func alone(ctx context.Context, path string, fn func() error) error {
+	lock, err := sql.Open("sqlite", uri(path+".lock", url.Values{"_txlock": {"exclusive"}, "_pragma": {"busy_timeout(30000)"}}))
+	if err != nil {
+		return fmt.Errorf("open lock: %w", err)
+	}
+	defer func() { _ = lock.Close() }() // Nothing was written.
+
+	return Tx(ctx, lock, func(*sql.Tx) error { return fn() })
 }
 
 func migrate(ctx context.Context, db *sql.DB, migrations fs.FS) error {

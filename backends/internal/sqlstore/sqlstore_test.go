@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"path/filepath"
+	"sync"
 	"testing"
 	"testing/fstest"
 
@@ -12,12 +13,14 @@ import (
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 )
 
+func migrations() fstest.MapFS {
+	return fstest.MapFS{"00001_t.sql": {Data: []byte("-- +goose Up\nCREATE TABLE t (x TEXT NOT NULL) STRICT;\n")}}
+}
+
 func open(t *testing.T, path string) *sql.DB {
 	t.Helper()
 
-	migrations := fstest.MapFS{"00001_t.sql": {Data: []byte("-- +goose Up\nCREATE TABLE t (x TEXT NOT NULL) STRICT;\n")}}
-
-	db, err := sqlstore.Open(t.Context(), path, migrations)
+	db, err := sqlstore.Open(t.Context(), path, migrations())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +51,57 @@ func TestOpenSetsPragmas(t *testing.T) {
 		var got string
 		if err := db.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %q, %v; want %q", pragma, got, err, want)
+		}
+	}
+}
+
+// Of two processes that started over one new database, one once failed: both applied the first migration.
+func TestOpenAtTheSameTime(t *testing.T) {
+	t.Parallel()
+
+	for range 3 {
+		path := filepath.Join(t.TempDir(), "t.db")
+
+		var opening sync.WaitGroup
+		for range 6 {
+			opening.Go(func() {
+				db, err := sqlstore.Open(t.Context(), path, migrations())
+				if err != nil {
+					t.Error(err)
+
+					return
+				}
+
+				_ = db.Close()
+			})
+		}
+
+		opening.Wait()
+	}
+}
+
+func TestListKeepsNoConnection(t *testing.T) {
+	t.Parallel()
+
+	const query = `SELECT value FROM json_each(?)`
+
+	db := open(t, filepath.Join(t.TempDir(), "t.db"))
+	broken := errors.New("broken")
+	read := func(row sqlstore.Row) (text string, err error) {
+		err = row.Scan(&text)
+
+		return text, err
+	}
+
+	for range 20 { // More often than there are connections.
+		got, err := sqlstore.List(t.Context(), db, read, query, `["a","b"]`)
+		if diff := cmp.Diff([]string{"a", "b"}, got); diff != "" || err != nil {
+			t.Fatalf("list gives %v (-want +got):\n%s", err, diff)
+		}
+
+		_, err = sqlstore.List(t.Context(), db, func(sqlstore.Row) (string, error) { return "", broken }, query, `["a","b"]`)
+		if !errors.Is(err, broken) {
+			t.Fatalf("the error of scan became %v", err)
 		}
 	}
 }

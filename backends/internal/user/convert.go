@@ -10,7 +10,7 @@ import (
 // columns are in the order of scan.
 const columns = `user_id, email, display_name, status, phone, labels, create_time, update_time`
 
-func scan(row interface{ Scan(dest ...any) error }) (*userv1.User, error) {
+func scan(row sqlstore.Row) (*userv1.User, error) {
 	var (
 		u                userv1.User
 		labels           sqlstore.JSON[map[string]string]

@@ -99,7 +99,7 @@ func (s *Service) ListUsers(ctx context.Context, req *userv1.ListUsersRequest) (
 	var v fault.Violations
 
 	size := page.Size(&v, req.GetPageSize(), defaultPage, maxPage)
-	after, _ := page.Read(&v, req.GetPageToken(), "users")
+	after := page.Read(&v, req.GetPageToken(), page.Oldest(), "users")
 
 	if err := v.Err(); err != nil {
 		return nil, err
@@ -110,12 +110,8 @@ func (s *Service) ListUsers(ctx context.Context, req *userv1.ListUsersRequest) (
 		return nil, err
 	}
 
-	resp := &userv1.ListUsersResponse{Users: users}
-	if len(users) > size {
-		resp.Users = users[:size]
-		last := resp.GetUsers()[size-1]
-		resp.NextPageToken = page.Token(page.Position{Time: sqlstore.Micros(last.GetCreateTime()), ID: last.GetUserId()}, "users")
-	}
+	resp := &userv1.ListUsersResponse{}
+	resp.Users, resp.NextPageToken = page.Cut(users, size, position, "users")
 
 	if resp.TotalSize, err = s.count(ctx); err != nil {
 		return nil, err

@@ -12,11 +12,6 @@ import (
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
-// querier is a database or a transaction.
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-}
-
 func (s *Service) create(ctx context.Context, u *userv1.User) error {
 	return sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) error {
 		taken, err := exists(ctx, tx, `SELECT EXISTS (SELECT 1 FROM users WHERE user_id = ?)`, u.GetUserId())
@@ -79,7 +74,7 @@ func requireFreeEmail(ctx context.Context, tx *sql.Tx, u *userv1.User) error {
 	return nil
 }
 
-func exists(ctx context.Context, db querier, query string, args ...any) (bool, error) {
+func exists(ctx context.Context, db sqlstore.Queryer, query string, args ...any) (bool, error) {
 	var found bool
 	if err := db.QueryRowContext(ctx, query, args...).Scan(&found); err != nil {
 		return false, fmt.Errorf("look for user: %w", err)
@@ -88,7 +83,7 @@ func exists(ctx context.Context, db querier, query string, args ...any) (bool, e
 	return found, nil
 }
 
-func load(ctx context.Context, db querier, userID string) (*userv1.User, error) {
+func load(ctx context.Context, db sqlstore.Queryer, userID string) (*userv1.User, error) {
 	u, err := scan(db.QueryRowContext(ctx, `SELECT `+columns+` FROM users WHERE user_id = ?`, userID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.NotFound("user %q does not exist", userID)
@@ -99,30 +94,18 @@ func load(ctx context.Context, db querier, userID string) (*userv1.User, error) 
 
 // list gives at most limit users that come after a position, oldest first.
 func (s *Service) list(ctx context.Context, after page.Position, limit int) ([]*userv1.User, error) {
-	rows, err := s.db.QueryContext(ctx,
+	users, err := sqlstore.List(ctx, s.db, scan,
 		`SELECT `+columns+` FROM users WHERE (create_time, user_id) > (?, ?) ORDER BY create_time, user_id LIMIT ?`,
 		after.Time, after.ID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", err)
 	}
-	defer func() { _ = rows.Close() }()
-
-	var users []*userv1.User
-
-	for rows.Next() {
-		u, err := scan(rows)
-		if err != nil {
-			return nil, err
-		}
-
-		users = append(users, u)
-	}
-
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("list users: %w", err)
-	}
 
 	return users, nil
+}
+
+func position(u *userv1.User) page.Position {
+	return page.Position{Time: sqlstore.Micros(u.GetCreateTime()), ID: u.GetUserId()}
 }
 
 func (s *Service) count(ctx context.Context) (int64, error) {
