@@ -89,9 +89,8 @@ fmt: ## Format protos and Go.
 	$(TOOL) golangci-lint fmt
 
 .PHONY: tidy
-tidy: ## Tidy go.mod and tools.mod.
+tidy: ## Tidy go.mod.
 	go mod tidy
-	go mod tidy -modfile=tools.mod
 
 .PHONY: clean
 clean: ## Remove what was built and the demo data.

@@ -49,8 +49,8 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string) (*c
 }
 
 // hurried tells whether the client left the backend less time than the route means it to have: by asking for an earlier deadline,
-// or by sending its body so slowly that more time had passed than was left. Running into such a deadline is not the backend's fault;
-// otherwise a client could open the breaker for everybody.
+// or by sending its body so slowly that more time had passed than was left. Running into such a deadline is not the backend's
+// fault; otherwise a client could open the breaker for everybody.
 func hurried(ctx context.Context, rec *reqinfo.Record, start time.Time) bool {
 	if rec.Impatient {
 		return true
