@@ -80,9 +80,6 @@ func New(name string, s Settings, onChange func(name string, from, to State)) *B
 	return &Breaker{name: name, openFor: s.OpenFor, inner: gobreaker.NewTwoStepCircuitBreaker[struct{}](settings)}
 }
 
-// Name of the backend.
-func (b *Breaker) Name() string { return b.name }
-
 // State of the breaker now.
 func (b *Breaker) State() State { return State(b.inner.State()) }
 

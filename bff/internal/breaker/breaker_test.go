@@ -328,9 +328,5 @@ func TestChangesAreTold(t *testing.T) {
 		if diff := cmp.Diff(want, told); diff != "" {
 			t.Error(diff)
 		}
-
-		if b.Name() != "order" {
-			t.Errorf("Name: got %q", b.Name())
-		}
 	})
 }

@@ -176,7 +176,9 @@ func TestSecurityHeaders(t *testing.T) {
 			"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 			"Referrer-Policy": "no-referrer", "Cache-Control": "no-store", "Strict-Transport-Security": "",
 		}},
-		{"of_a_problem", false, problem.Handler(problem.New(codes.NotFound, "")).ServeHTTP, map[string]string{
+		{"of_a_problem", false, func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(w, r, problem.New(codes.NotFound, ""), nil)
+		}, map[string]string{
 			"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Content-Type": problem.ContentType,
 		}},
 		{"of_a_panic", false, func(http.ResponseWriter, *http.Request) { panic("") }, map[string]string{

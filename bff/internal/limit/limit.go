@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// DefaultMaxKeys is how many buckets a Limiter remembers unless told otherwise. They take 2.5 MB.
-const DefaultMaxKeys = 100_000
+// DefaultMaxKeys is how many buckets a Limiter remembers unless told otherwise. They take 5 MB.
+const DefaultMaxKeys = 200_000
 
 // Key names a bucket. Two keys that are equal share it.
 type Key struct {

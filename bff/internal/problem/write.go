@@ -43,11 +43,6 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 	_, _ = w.Write(doc.encode())
 }
 
-// Handler answers every request with the same problem.
-func Handler(p *Problem) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { Write(w, r, p, nil) })
-}
-
 // Seconds spells a duration as a delay in whole seconds, rounded up (RFC 9110, section 10.2.3).
 func Seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)

@@ -12,7 +12,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/connectivity"
 
 	"github.com/portico-gateway/portico/bff/internal/breaker"
 )
@@ -105,10 +104,9 @@ func (p *Pool) Names() []string {
 
 // Status is how a backend stands.
 type Status struct {
-	Name         string             `json:"name"`
-	Connectivity string             `json:"connectivity"`
-	Breaker      string             `json:"breaker"`
-	State        connectivity.State `json:"-"`
+	Name         string `json:"name"`
+	Connectivity string `json:"connectivity"`
+	Breaker      string `json:"breaker"`
 }
 
 // Statuses tells how each backend stands, in alphabetical order.
@@ -117,9 +115,8 @@ func (p *Pool) Statuses() []Status {
 
 	for _, name := range p.Names() {
 		u := p.upstreams[name]
-		state := u.conn.GetState()
 		statuses = append(statuses, Status{
-			Name: name, Connectivity: state.String(), Breaker: u.breaker.State().String(), State: state,
+			Name: name, Connectivity: u.conn.GetState().String(), Breaker: u.breaker.State().String(),
 		})
 	}
 
