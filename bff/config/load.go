@@ -21,9 +21,8 @@ const EnvPrefix = "PORTICO_"
 func Load(path string, environ []string) (Config, error) {
 	c, err := Read(path, environ)
 
-	// What could be read of it is checked all the same, unless it was nothing.
-	var typed *yaml.TypeError
-	if err != nil && !errors.As(err, &typed) {
+	// What could be read is checked all the same, unless the file is no YAML at all.
+	if errors.Is(err, errUnreadable) {
 		return Config{}, err
 	}
 
@@ -36,34 +35,42 @@ func Load(path string, environ []string) (Config, error) {
 	return c, nil
 }
 
-// Read reads the file (none if path is empty) and lays the environment (as of os.Environ) over it.
+// errUnreadable tells that nothing of a file could be read.
+var errUnreadable = errors.New("not a valid configuration")
+
+// Read reads the file (none if path is empty) and lays the environment (as of os.Environ) over it. With an error it returns what
+// could be read.
 func Read(path string, environ []string) (Config, error) {
-	var c Config
+	var (
+		c       Config
+		fileErr error
+	)
 
 	if path != "" {
 		text, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
 		if err != nil {
-			return Config{}, fmt.Errorf("read configuration: %w", err)
+			return Config{}, fmt.Errorf("%w: %w", errUnreadable, err)
 		}
 
 		if err := decode(text, &c); err != nil {
-			return c, fmt.Errorf("%s: %w", path, err)
+			fileErr = fmt.Errorf("%s: %w", path, err)
 		}
 	}
 
-	if err := overlay(&c, env.ToMap(environ)); err != nil {
-		return Config{}, err
-	}
-
-	return c, nil
+	return c, errors.Join(fileErr, overlay(&c, env.ToMap(environ)))
 }
 
 func decode(text []byte, c *Config) error {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 
-	if err := dec.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+	var typed *yaml.TypeError
+
+	switch err := dec.Decode(c); {
+	case errors.As(err, &typed):
 		return fmt.Errorf("not a valid configuration: %w", err)
+	case err != nil && !errors.Is(err, io.EOF):
+		return fmt.Errorf("%w: %w", errUnreadable, err)
 	}
 
 	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {

@@ -340,3 +340,24 @@ func TestExample(t *testing.T) {
 		}
 	}
 }
+
+// Once, an unknown key hid every other fault of the file and of the environment.
+func TestLoadNamesFaultsOfAllKindsAtOnce(t *testing.T) {
+	t.Parallel()
+
+	path := filepath.Join(t.TempDir(), "portico.yaml")
+	if err := os.WriteFile(path, []byte("servers: {}\nlog: {level: loud}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	_, err := config.Load(path, []string{"PORTICO_SERVER_IDLE_TIMEOUT=soon", "PORTICO_SERVER_ADDRESS=nowhere"})
+	if err == nil {
+		t.Fatal("it was accepted")
+	}
+
+	for _, want := range []string{"line 1", "servers", "IdleTimeout", "log.level", "server.address", "auth.issuers"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q is missing in: %v", want, err)
+		}
+	}
+}

@@ -85,7 +85,7 @@ func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, statu
 
 	attrs := []slog.Attr{
 		slog.String("request_id", rec.ID),
-		slog.String("method", clip(r.Method, maxMethod)),
+		slog.String("method", problem.Clip(r.Method, maxMethod)),
 		slog.String("route", rec.Template),
 		slog.String("rpc", strings.TrimPrefix(rec.RPC, "/")),
 		slog.String("principal", rec.Principal.Subject),
@@ -114,7 +114,7 @@ func logText(err error) string {
 		text += "\n" + string(panicked.Stack)
 	}
 
-	return clip(text, maxCause)
+	return problem.Clip(text, maxCause)
 }
 
 // What a client sends, or a backend answers, must not fill the log.
@@ -122,11 +122,3 @@ const (
 	maxMethod = 32
 	maxCause  = 8 << 10
 )
-
-func clip(text string, limit int) string {
-	if len(text) <= limit {
-		return text
-	}
-
-	return strings.ToValidUTF8(text[:limit], "") + "…"
-}

@@ -76,7 +76,7 @@ func fromStatus(st *status.Status) *Problem {
 
 	detail := generic(st.Code())
 	if public(st.Code()) && st.Message() != "" {
-		detail = clip(st.Message(), maxDetail)
+		detail = Clip(st.Message(), maxDetail)
 	}
 
 	p := New(st.Code(), detail)
@@ -154,8 +154,8 @@ func fieldErrors(bad *errdetails.BadRequest) []FieldError {
 	fields := make([]FieldError, 0, len(violations))
 	for _, v := range violations {
 		fields = append(fields, FieldError{
-			Field:       jsonPath(clip(v.GetField(), maxDetail)),
-			Description: clip(v.GetDescription(), maxDetail),
+			Field:       jsonPath(Clip(v.GetField(), maxDetail)),
+			Description: Clip(v.GetDescription(), maxDetail),
 		})
 	}
 
@@ -191,8 +191,8 @@ func jsonPath(path string) string {
 	return b.String()
 }
 
-// clip makes valid UTF-8 of at most limit bytes, and an ellipsis if there was more.
-func clip(text string, limit int) string {
+// Clip makes valid UTF-8 of at most limit bytes, and an ellipsis if there was more.
+func Clip(text string, limit int) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")
 	if len(text) <= limit {
 		return text

@@ -21,7 +21,7 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 
 	doc := *p
 	doc.RequestID = rec.ID
-	doc.Instance = clip(r.URL.EscapedPath(), maxInstance)
+	doc.Instance = Clip(r.URL.EscapedPath(), maxInstance)
 
 	header := w.Header()
 	// What was meant for the answer that is not coming (RFC 9110, section 6.5; grpc-gateway's streams set them early).
