@@ -14,6 +14,7 @@ type Config struct {
 	Admin    Admin    `envPrefix:"ADMIN_"     yaml:"admin"`
 	ClientIP ClientIP `envPrefix:"CLIENT_IP_" yaml:"client_ip"`
 	CORS     CORS     `envPrefix:"CORS_"      yaml:"cors"`
+	Headers  Headers  `envPrefix:"HEADERS_"   yaml:"headers"`
 	Limits   Limits   `envPrefix:"LIMITS_"    yaml:"limits"`
 	Auth     Auth     `envPrefix:"AUTH_"      yaml:"auth"`
 	Log      Log      `envPrefix:"LOG_"       yaml:"log"`
@@ -39,6 +40,19 @@ type Server struct {
 	DrainDelay time.Duration `env:"DRAIN_DELAY" yaml:"drain_delay"`
 	// DrainTimeout bounds the time that accepted requests have to finish. Default 30s.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" yaml:"drain_timeout"`
+	// TLS encrypts the listener; with it come HTTP/2 and client certificates. Without files it is off.
+	TLS ServerTLS `envPrefix:"TLS_" yaml:"tls"`
+}
+
+// ServerTLS are the files, in PEM, of the listener. They are read again when they change.
+type ServerTLS struct {
+	// CertFile and KeyFile are the certificate chain of the gateway and its private key.
+	CertFile string `env:"CERT_FILE" yaml:"cert_file"`
+	KeyFile  string `env:"KEY_FILE"  yaml:"key_file"`
+	// ClientCAFile are the authorities whose client certificates are accepted. Empty: none is asked for.
+	ClientCAFile string `env:"CLIENT_CA_FILE" yaml:"client_ca_file"`
+	// ClientAuth is optional (a client may show a certificate) or required (it must). Default optional.
+	ClientAuth string `env:"CLIENT_AUTH" yaml:"client_auth"`
 }
 
 // Admin is the listener for operators: health, metrics, profiles. It must not be reachable by clients.
@@ -66,6 +80,15 @@ type CORS struct {
 	MaxAge time.Duration `env:"MAX_AGE" yaml:"max_age"`
 }
 
+// Headers are the allow-lists between clients and backends. Nothing else passes but W3C traceparent and tracestate, towards backends.
+type Headers struct {
+	// Request are client headers that backends get, as metadata of the same name in lower case: "Accept-Language", or "Cookie" for
+	// those who must.
+	Request []string `env:"REQUEST" yaml:"request"`
+	// Response are metadata of backends that clients get as headers of the same name.
+	Response []string `env:"RESPONSE" yaml:"response"`
+}
+
 // Limits hold for every client and route; the schema's come on top.
 type Limits struct {
 	// MaxBodyBytes is for methods that set none. Default 1 MiB.
@@ -83,30 +106,89 @@ type Rate struct {
 	Burst    int64         `env:"BURST"    yaml:"burst"`
 }
 
-// Auth says whose tokens are accepted.
+// Auth says whose credentials are accepted.
 type Auth struct {
-	// Disabled lets everyone call everything: no token is read and no access policy is enforced. For tests and for gateways
+	// Disabled lets everyone call everything: no credentials are read and no access policy is enforced. For tests and for gateways
 	// behind one that does it.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Issuers are those whose tokens are accepted.
 	Issuers []Issuer `envPrefix:"ISSUERS_" yaml:"issuers"`
+	// APIKeys are for machines.
+	APIKeys APIKeys `envPrefix:"API_KEYS_" yaml:"api_keys"`
+	// Certificates are the client certificates that stand for somebody. They need server.tls.client_ca_file.
+	Certificates []Certificate `env:"-" yaml:"certificates"`
+	// CacheTokens is how many verified tokens are remembered. Default 10000, about 10 MB.
+	CacheTokens int `env:"CACHE_TOKENS" yaml:"cache_tokens"`
+	// Internal is what backends may verify instead of trusting the network.
+	Internal InternalToken `envPrefix:"INTERNAL_TOKEN_" yaml:"internal_token"`
 }
 
 // Issuer signs tokens (RFC 7519).
 type Issuer struct {
-	// Issuer is the exact "iss" claim.
+	// Issuer is the exact "iss" claim. With neither JWKSFile nor JWKSURL its keys are found by OpenID Connect Discovery.
 	Issuer string `env:"ISSUER" yaml:"issuer"`
 	// Audiences: a token must name one of them in "aud".
 	Audiences []string `env:"AUDIENCES" yaml:"audiences"`
 	// Algorithms that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
 	Algorithms []string `env:"ALGORITHMS" yaml:"algorithms"`
-	// JWKSFile or JWKSURL holds its public keys (RFC 7517). One of them is needed.
+	// JWKSFile or JWKSURL holds its public keys (RFC 7517).
 	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`
 	JWKSURL  string `env:"JWKS_URL"  yaml:"jwks_url"`
-	// RefreshInterval is how often the URL is read again. Default 5m.
+	// RefreshInterval is how often the file or the URL is read again. Default 5m.
 	RefreshInterval time.Duration `env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
 	// Leeway for clocks that differ. Default 30s.
 	Leeway time.Duration `env:"LEEWAY" yaml:"leeway"`
+	// Claims are where a token says what the gateway wants to know.
+	Claims Claims `envPrefix:"CLAIMS_" yaml:"claims"`
+	// RequiredClaims must be in a token, with one of these values; with no values listed, any will do.
+	RequiredClaims map[string][]string `env:"-" yaml:"required_claims"`
+	// SubjectPrefix is put before the subjects of this issuer, so that they cannot mean somebody else's ("partner:").
+	SubjectPrefix string `env:"SUBJECT_PREFIX" yaml:"subject_prefix"`
+}
+
+// Claims are names of claims. A name with dots leads into objects ("realm_access.roles") unless a claim has that very name.
+type Claims struct {
+	// Subject is who calls. Default sub.
+	Subject string `env:"SUBJECT" yaml:"subject"`
+	// Scopes are a list, or a string with spaces between them. Default scope, or else scp.
+	Scopes string `env:"SCOPES" yaml:"scopes"`
+	// Roles are a list or a single string. Default roles.
+	Roles string `env:"ROLES" yaml:"roles"`
+	// Tenant is the customer that the caller belongs to. Default tenant.
+	Tenant string `env:"TENANT" yaml:"tenant"`
+}
+
+// APIKeys are secrets of machine clients. `portico apikey new` makes one.
+type APIKeys struct {
+	// File lists the keys' hashes and whom they stand for. It is read again when it changes. Empty: API keys are off.
+	File string `env:"FILE" yaml:"file"`
+	// Header that carries the key. Default X-Api-Key.
+	Header string `env:"HEADER" yaml:"header"`
+	// ReloadInterval is how often the file is looked at. Default 10s.
+	ReloadInterval time.Duration `env:"RELOAD_INTERVAL" yaml:"reload_interval"`
+}
+
+// Certificate says whom a client certificate stands for. A certificate that no entry names stands for nobody.
+type Certificate struct {
+	// Name is what the certificate says of itself: "uri:spiffe://prod/billing", "dns:billing.internal", "email:ops@example.com"
+	// (subject alternative names) or "cn:billing" (common name).
+	Name    string   `yaml:"name"`
+	Subject string   `yaml:"subject"`
+	Scopes  []string `yaml:"scopes"`
+	Roles   []string `yaml:"roles"`
+	Tenant  string   `yaml:"tenant"`
+}
+
+// InternalToken is a short-lived JWT about the caller that the gateway signs for each backend.
+type InternalToken struct {
+	// Issuer is its "iss" claim. Empty: there is no such token. Its "aud" is the name of the upstream. The public keys are at
+	// /.well-known/jwks.json of the admin listener.
+	Issuer string `env:"ISSUER" yaml:"issuer"`
+	// KeyFile holds private keys (PEM, PKCS #8; Ed25519 or ECDSA P-256). The first signs, all are published. Empty: a key is made
+	// at start-up, which suits a single gateway.
+	KeyFile string `env:"KEY_FILE" yaml:"key_file"`
+	// Lifetime is how long it is valid. Default 1m.
+	Lifetime time.Duration `env:"LIFETIME" yaml:"lifetime"`
 }
 
 // Log is the log on standard error.
@@ -125,7 +207,28 @@ type Upstream struct {
 	Target string `env:"TARGET" yaml:"target"`
 	// Breaker stops calls to a backend that does not answer.
 	Breaker Breaker `envPrefix:"BREAKER_" yaml:"breaker"`
+	// TLS encrypts the connections to it.
+	TLS UpstreamTLS `envPrefix:"TLS_" yaml:"tls"`
+	// ForwardAuthorization passes the client's Authorization header on, once it has been verified. Default: it does not leave the
+	// gateway.
+	ForwardAuthorization bool `env:"FORWARD_AUTHORIZATION" yaml:"forward_authorization"`
 }
+
+// UpstreamTLS is TLS towards a backend. The files, in PEM, are read again when they change.
+type UpstreamTLS struct {
+	// Enabled turns it on; so does any of the others.
+	Enabled bool `env:"ENABLED" yaml:"enabled"`
+	// CAFile are the authorities that vouch for the backend. Default: those of the system.
+	CAFile string `env:"CA_FILE" yaml:"ca_file"`
+	// CertFile and KeyFile are what the gateway shows to the backend (mTLS).
+	CertFile string `env:"CERT_FILE" yaml:"cert_file"`
+	KeyFile  string `env:"KEY_FILE"  yaml:"key_file"`
+	// ServerName is the name to expect in its certificate. Default: the host of the address or target.
+	ServerName string `env:"SERVER_NAME" yaml:"server_name"`
+}
+
+// On tells whether TLS is used.
+func (t UpstreamTLS) On() bool { return t != UpstreamTLS{} }
 
 // Breaker is a circuit breaker. Only unavailability and timeouts count as failures.
 type Breaker struct {

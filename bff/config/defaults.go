@@ -18,10 +18,20 @@ const (
 	defaultMaxKeys           = 200_000
 	defaultRefreshInterval   = 5 * time.Minute
 	defaultLeeway            = 30 * time.Second
+	defaultCacheTokens       = 10_000
+	defaultAPIKeyHeader      = "X-Api-Key"
+	defaultReloadInterval    = 10 * time.Second
+	defaultInternalLifetime  = time.Minute
 	defaultFailureRatio      = 0.5
 	defaultMinRequests       = 10
 	defaultWindow            = 10 * time.Second
 	defaultOpenFor           = 2 * time.Second
+)
+
+// The values of ServerTLS.ClientAuth.
+const (
+	ClientAuthOptional = "optional"
+	ClientAuthRequired = "required"
 )
 
 // AdminOff is the admin address that turns the admin listener off.
@@ -33,6 +43,10 @@ func (c Config) WithDefaults() Config {
 	c.Admin.Address = or(c.Admin.Address, defaultAdminAddress)
 	c.CORS.MaxAge = or(c.CORS.MaxAge, defaultCORSMaxAge)
 	c.Limits.MaxBodyBytes = or(c.Limits.MaxBodyBytes, defaultMaxBodyBytes)
+	c.Auth.CacheTokens = or(c.Auth.CacheTokens, defaultCacheTokens)
+	c.Auth.APIKeys.Header = or(c.Auth.APIKeys.Header, defaultAPIKeyHeader)
+	c.Auth.APIKeys.ReloadInterval = or(c.Auth.APIKeys.ReloadInterval, defaultReloadInterval)
+	c.Auth.Internal.Lifetime = or(c.Auth.Internal.Lifetime, defaultInternalLifetime)
 	c.Limits.MaxKeys = or(c.Limits.MaxKeys, defaultMaxKeys)
 	c.Log.Level = or(c.Log.Level, "info")
 	c.Log.Format = or(c.Log.Format, "json")
@@ -73,6 +87,10 @@ func (s Server) withDefaults() Server {
 	s.RequestTimeout = or(s.RequestTimeout, defaultRequestTimeout)
 	s.DrainTimeout = or(s.DrainTimeout, defaultDrainTimeout)
 
+	if s.TLS.ClientCAFile != "" {
+		s.TLS.ClientAuth = or(s.TLS.ClientAuth, ClientAuthOptional)
+	}
+
 	return s
 }
 
@@ -83,6 +101,9 @@ func (i Issuer) withDefaults() Issuer {
 
 	i.RefreshInterval = or(i.RefreshInterval, defaultRefreshInterval)
 	i.Leeway = or(i.Leeway, defaultLeeway)
+	i.Claims.Subject = or(i.Claims.Subject, "sub")
+	i.Claims.Roles = or(i.Claims.Roles, "roles")
+	i.Claims.Tenant = or(i.Claims.Tenant, "tenant")
 
 	return i
 }

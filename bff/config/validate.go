@@ -50,7 +50,10 @@ func (c Config) Validate() error {
 	}
 
 	v.cors(c.CORS)
+	v.headers(c.Headers)
+	v.serverTLS(c.Server.TLS)
 	v.auth(c.Auth)
+	v.certificates(c.Auth.Certificates, c.Server.TLS)
 	v.upstreams(c.Upstreams)
 
 	return errors.Join(v.problems...)
@@ -87,7 +90,13 @@ func (v *validation) cors(c CORS) {
 }
 
 func (v *validation) auth(a Auth) {
-	v.check(a.Disabled || len(a.Issuers) > 0, "auth.issuers", "needs at least one issuer, or auth.disabled")
+	v.check(a.Disabled || len(a.Issuers) > 0 || a.APIKeys.File != "" || len(a.Certificates) > 0,
+		"auth", "needs issuers, api_keys or certificates, or disabled")
+	v.check(a.CacheTokens > 0, "auth.cache_tokens", "must be positive")
+	v.check(a.APIKeys.ReloadInterval > 0, "auth.api_keys.reload_interval", "must be positive")
+	v.check(a.Internal.Lifetime > 0, "auth.internal_token.lifetime", "must be positive")
+	v.headerName("auth.api_keys.header", a.APIKeys.Header)
+	v.check(!strings.EqualFold(a.APIKeys.Header, "Authorization"), "auth.api_keys.header", "Authorization carries tokens")
 
 	seen := map[string]bool{}
 
@@ -96,7 +105,7 @@ func (v *validation) auth(a Auth) {
 		v.check(issuer.Issuer != "", path+".issuer", "is needed")
 		v.check(!seen[issuer.Issuer], path+".issuer", "is configured twice")
 		v.check(len(issuer.Audiences) > 0, path+".audiences", "needs at least one")
-		v.check((issuer.JWKSFile == "") != (issuer.JWKSURL == ""), path, "needs either jwks_file or jwks_url")
+		v.check(issuer.JWKSFile == "" || issuer.JWKSURL == "", path, "has both jwks_file and jwks_url")
 		v.check(issuer.Leeway >= 0, path+".leeway", "must not be negative")
 		v.check(issuer.RefreshInterval > 0, path+".refresh_interval", "must be positive")
 
@@ -114,6 +123,40 @@ func (v *validation) auth(a Auth) {
 	}
 }
 
+// headerName checks that a name is a token (RFC 9110, section 5.6.2).
+func (v *validation) headerName(path, name string) {
+	v.check(name != "" && !strings.ContainsFunc(name, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
+	}), path, fmt.Sprintf("%q is not a header name", name))
+}
+
+func (v *validation) serverTLS(t ServerTLS) {
+	v.check((t.CertFile == "") == (t.KeyFile == ""), "server.tls", "needs both cert_file and key_file, or neither")
+	v.check(t.ClientCAFile == "" || t.CertFile != "", "server.tls.client_ca_file", "needs cert_file and key_file")
+	v.check(t.ClientAuth == "" || t.ClientCAFile != "", "server.tls.client_auth", "needs client_ca_file")
+
+	if t.ClientAuth != "" {
+		v.oneOf("server.tls.client_auth", t.ClientAuth, ClientAuthOptional, ClientAuthRequired)
+	}
+}
+
+func (v *validation) certificates(certificates []Certificate, t ServerTLS) {
+	v.check(len(certificates) == 0 || t.ClientCAFile != "", "auth.certificates", "needs server.tls.client_ca_file")
+
+	seen := map[string]bool{}
+
+	for i, c := range certificates {
+		path := fmt.Sprintf("auth.certificates[%d]", i)
+		kind, name, _ := strings.Cut(c.Name, ":")
+		v.check(name != "" && slices.Contains([]string{"uri", "dns", "email", "cn"}, kind), path+".name",
+			fmt.Sprintf(`%q is not one of uri:…, dns:…, email:…, cn:…`, c.Name))
+		v.check(!seen[c.Name], path+".name", "is configured twice")
+		v.check(c.Subject != "", path+".subject", "is needed")
+
+		seen[c.Name] = true
+	}
+}
+
 func (v *validation) upstreams(upstreams map[string]Upstream) {
 	for name, u := range upstreams {
 		path := "upstreams." + name
@@ -123,6 +166,7 @@ func (v *validation) upstreams(upstreams map[string]Upstream) {
 			v.address(fmt.Sprintf("%s.addresses[%d]", path, i), address)
 		}
 
+		v.check((u.TLS.CertFile == "") == (u.TLS.KeyFile == ""), path+".tls", "needs both cert_file and key_file, or neither")
 		v.check(u.Breaker.FailureRatio > 0 && u.Breaker.FailureRatio <= 1, path+".breaker.failure_ratio", "must be over 0, up to 1")
 		v.check(u.Breaker.Window > 0, path+".breaker.window", "must be positive")
 		v.check(u.Breaker.OpenFor > 0, path+".breaker.open_for", "must be positive")

@@ -25,6 +25,11 @@ type Record struct {
 	Client netip.Addr
 	// Principal is who calls. The zero value is an anonymous caller.
 	Principal Principal
+	// Authorization is the value of the Authorization header that was verified; empty if there was none. It leaves the gateway only
+	// towards upstreams whose configuration asks for it.
+	Authorization string
+	// Forward are the client's headers that the allow-list lets through, by the lower-case names of gRPC metadata.
+	Forward map[string][]string
 	// Template is the path template of the matched route, "/v1/users/{user_id}"; empty if none matched.
 	Template string
 	// RPC is the full method of the matched route, "/user.v1.UserService/GetUser"; empty if none matched.
@@ -53,6 +58,10 @@ type Principal struct {
 	Issuer string
 	// Scopes are what the caller was granted (RFC 8693, section 4.2).
 	Scopes []string
+	// Roles are what the caller is.
+	Roles []string
+	// Tenant is the customer that the caller belongs to. Empty: none.
+	Tenant string
 }
 
 // Anonymous tells whether the caller showed no credentials.
@@ -60,6 +69,9 @@ func (p Principal) Anonymous() bool { return p.Subject == "" }
 
 // HasScope tells whether the caller was granted the scope.
 func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes, scope) }
+
+// HasRole tells whether the caller has the role.
+func (p Principal) HasRole(role string) bool { return slices.Contains(p.Roles, role) }
 
 type contextKey struct{}
 

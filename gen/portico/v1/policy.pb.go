@@ -222,7 +222,7 @@ func (x *MethodPolicy) GetMaxBodyBytes() int64 {
 	return 0
 }
 
-// Access says who may call. Everything that is set must hold; "public" stands alone.
+// Access says who may call. Everything that is set must hold; "public" goes with a condition only.
 type Access struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Anyone, without a token.
@@ -232,7 +232,14 @@ type Access struct {
 	// A valid token that carries these scopes.
 	Scopes *Scopes `protobuf:"bytes,3,opt,name=scopes,proto3" json:"scopes,omitempty"`
 	// A valid token whose subject owns what the path names.
-	Owner         *Owner `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	Owner *Owner `protobuf:"bytes,4,opt,name=owner,proto3" json:"owner,omitempty"`
+	// A principal that has these roles.
+	Roles *Roles `protobuf:"bytes,5,opt,name=roles,proto3" json:"roles,omitempty"`
+	// A CEL expression (https://cel.dev) that must be true. It knows "principal" (portico.v1.Principal), "path" (the path variables, a
+	// map of strings) and "request" (the request message of the RPC). An error while it is evaluated counts as false.
+	//
+	//	principal.tenant != "" && request.amount.units < 1000
+	Condition     string `protobuf:"bytes,6,opt,name=condition,proto3" json:"condition,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -295,6 +302,102 @@ func (x *Access) GetOwner() *Owner {
 	return nil
 }
 
+func (x *Access) GetRoles() *Roles {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Access) GetCondition() string {
+	if x != nil {
+		return x.Condition
+	}
+	return ""
+}
+
+// Principal is who calls, as conditions see it.
+type Principal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Subject of the token, or what the configuration maps a key or a certificate to.
+	Subject string `protobuf:"bytes,1,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Who vouches for it: the issuer of the token. Empty for API keys and client certificates.
+	Issuer string `protobuf:"bytes,2,opt,name=issuer,proto3" json:"issuer,omitempty"`
+	// The customer that the subject belongs to. Empty: none.
+	Tenant string `protobuf:"bytes,3,opt,name=tenant,proto3" json:"tenant,omitempty"`
+	// What was granted.
+	Scopes []string `protobuf:"bytes,4,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// What the subject is.
+	Roles         []string `protobuf:"bytes,5,rep,name=roles,proto3" json:"roles,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Principal) Reset() {
+	*x = Principal{}
+	mi := &file_portico_v1_policy_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Principal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Principal) ProtoMessage() {}
+
+func (x *Principal) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Principal.ProtoReflect.Descriptor instead.
+func (*Principal) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Principal) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *Principal) GetIssuer() string {
+	if x != nil {
+		return x.Issuer
+	}
+	return ""
+}
+
+func (x *Principal) GetTenant() string {
+	if x != nil {
+		return x.Tenant
+	}
+	return ""
+}
+
+func (x *Principal) GetScopes() []string {
+	if x != nil {
+		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Principal) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
 // Scopes are compared as whole strings (RFC 6749, section 3.3).
 type Scopes struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -308,7 +411,7 @@ type Scopes struct {
 
 func (x *Scopes) Reset() {
 	*x = Scopes{}
-	mi := &file_portico_v1_policy_proto_msgTypes[3]
+	mi := &file_portico_v1_policy_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -320,7 +423,7 @@ func (x *Scopes) String() string {
 func (*Scopes) ProtoMessage() {}
 
 func (x *Scopes) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[3]
+	mi := &file_portico_v1_policy_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -333,7 +436,7 @@ func (x *Scopes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scopes.ProtoReflect.Descriptor instead.
 func (*Scopes) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{3}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Scopes) GetAnyOf() []string {
@@ -344,6 +447,61 @@ func (x *Scopes) GetAnyOf() []string {
 }
 
 func (x *Scopes) GetAllOf() []string {
+	if x != nil {
+		return x.AllOf
+	}
+	return nil
+}
+
+// Roles are compared as whole strings.
+type Roles struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At least one of these.
+	AnyOf []string `protobuf:"bytes,1,rep,name=any_of,json=anyOf,proto3" json:"any_of,omitempty"`
+	// Every one of these.
+	AllOf         []string `protobuf:"bytes,2,rep,name=all_of,json=allOf,proto3" json:"all_of,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Roles) Reset() {
+	*x = Roles{}
+	mi := &file_portico_v1_policy_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Roles) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Roles) ProtoMessage() {}
+
+func (x *Roles) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Roles.ProtoReflect.Descriptor instead.
+func (*Roles) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Roles) GetAnyOf() []string {
+	if x != nil {
+		return x.AnyOf
+	}
+	return nil
+}
+
+func (x *Roles) GetAllOf() []string {
 	if x != nil {
 		return x.AllOf
 	}
@@ -363,7 +521,7 @@ type Owner struct {
 
 func (x *Owner) Reset() {
 	*x = Owner{}
-	mi := &file_portico_v1_policy_proto_msgTypes[4]
+	mi := &file_portico_v1_policy_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -375,7 +533,7 @@ func (x *Owner) String() string {
 func (*Owner) ProtoMessage() {}
 
 func (x *Owner) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[4]
+	mi := &file_portico_v1_policy_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -388,7 +546,7 @@ func (x *Owner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Owner.ProtoReflect.Descriptor instead.
 func (*Owner) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{4}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Owner) GetVariable() string {
@@ -422,7 +580,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_portico_v1_policy_proto_msgTypes[5]
+	mi := &file_portico_v1_policy_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -434,7 +592,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[5]
+	mi := &file_portico_v1_policy_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -447,7 +605,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{5}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RateLimit) GetRequests() int64 {
@@ -529,13 +687,24 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"rateLimits\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12)\n" +
 	"\x0emax_body_bytes\x18\x04 \x01(\x03H\x00R\fmaxBodyBytes\x88\x01\x01B\x11\n" +
-	"\x0f_max_body_bytesJ\x04\b\x05\x10\tR\x05retryR\x05cacheR\abreakerR\x0esuccess_status\"\x9b\x01\n" +
+	"\x0f_max_body_bytesJ\x04\b\x05\x10\tR\x05retryR\x05cacheR\abreakerR\x0esuccess_status\"\xe2\x01\n" +
 	"\x06Access\x12\x16\n" +
 	"\x06public\x18\x01 \x01(\bR\x06public\x12$\n" +
 	"\rauthenticated\x18\x02 \x01(\bR\rauthenticated\x12*\n" +
 	"\x06scopes\x18\x03 \x01(\v2\x12.portico.v1.ScopesR\x06scopes\x12'\n" +
-	"\x05owner\x18\x04 \x01(\v2\x11.portico.v1.OwnerR\x05owner\"6\n" +
+	"\x05owner\x18\x04 \x01(\v2\x11.portico.v1.OwnerR\x05owner\x12'\n" +
+	"\x05roles\x18\x05 \x01(\v2\x11.portico.v1.RolesR\x05roles\x12\x1c\n" +
+	"\tcondition\x18\x06 \x01(\tR\tcondition\"\x83\x01\n" +
+	"\tPrincipal\x12\x18\n" +
+	"\asubject\x18\x01 \x01(\tR\asubject\x12\x16\n" +
+	"\x06issuer\x18\x02 \x01(\tR\x06issuer\x12\x16\n" +
+	"\x06tenant\x18\x03 \x01(\tR\x06tenant\x12\x16\n" +
+	"\x06scopes\x18\x04 \x03(\tR\x06scopes\x12\x14\n" +
+	"\x05roles\x18\x05 \x03(\tR\x05roles\"6\n" +
 	"\x06Scopes\x12\x15\n" +
+	"\x06any_of\x18\x01 \x03(\tR\x05anyOf\x12\x15\n" +
+	"\x06all_of\x18\x02 \x03(\tR\x05allOf\"5\n" +
+	"\x05Roles\x12\x15\n" +
 	"\x06any_of\x18\x01 \x03(\tR\x05anyOf\x12\x15\n" +
 	"\x06all_of\x18\x02 \x03(\tR\x05allOf\"F\n" +
 	"\x05Owner\x12\x1a\n" +
@@ -567,37 +736,40 @@ func file_portico_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_portico_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_portico_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_portico_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_portico_v1_policy_proto_goTypes = []any{
 	(RateLimitKey)(0),                   // 0: portico.v1.RateLimitKey
 	(*ServicePolicy)(nil),               // 1: portico.v1.ServicePolicy
 	(*MethodPolicy)(nil),                // 2: portico.v1.MethodPolicy
 	(*Access)(nil),                      // 3: portico.v1.Access
-	(*Scopes)(nil),                      // 4: portico.v1.Scopes
-	(*Owner)(nil),                       // 5: portico.v1.Owner
-	(*RateLimit)(nil),                   // 6: portico.v1.RateLimit
-	(*durationpb.Duration)(nil),         // 7: google.protobuf.Duration
-	(*descriptorpb.ServiceOptions)(nil), // 8: google.protobuf.ServiceOptions
-	(*descriptorpb.MethodOptions)(nil),  // 9: google.protobuf.MethodOptions
+	(*Principal)(nil),                   // 4: portico.v1.Principal
+	(*Scopes)(nil),                      // 5: portico.v1.Scopes
+	(*Roles)(nil),                       // 6: portico.v1.Roles
+	(*Owner)(nil),                       // 7: portico.v1.Owner
+	(*RateLimit)(nil),                   // 8: portico.v1.RateLimit
+	(*durationpb.Duration)(nil),         // 9: google.protobuf.Duration
+	(*descriptorpb.ServiceOptions)(nil), // 10: google.protobuf.ServiceOptions
+	(*descriptorpb.MethodOptions)(nil),  // 11: google.protobuf.MethodOptions
 }
 var file_portico_v1_policy_proto_depIdxs = []int32{
 	2,  // 0: portico.v1.ServicePolicy.defaults:type_name -> portico.v1.MethodPolicy
 	3,  // 1: portico.v1.MethodPolicy.access:type_name -> portico.v1.Access
-	6,  // 2: portico.v1.MethodPolicy.rate_limits:type_name -> portico.v1.RateLimit
-	7,  // 3: portico.v1.MethodPolicy.timeout:type_name -> google.protobuf.Duration
-	4,  // 4: portico.v1.Access.scopes:type_name -> portico.v1.Scopes
-	5,  // 5: portico.v1.Access.owner:type_name -> portico.v1.Owner
-	7,  // 6: portico.v1.RateLimit.per:type_name -> google.protobuf.Duration
-	0,  // 7: portico.v1.RateLimit.key:type_name -> portico.v1.RateLimitKey
-	8,  // 8: portico.v1.service:extendee -> google.protobuf.ServiceOptions
-	9,  // 9: portico.v1.policy:extendee -> google.protobuf.MethodOptions
-	1,  // 10: portico.v1.service:type_name -> portico.v1.ServicePolicy
-	2,  // 11: portico.v1.policy:type_name -> portico.v1.MethodPolicy
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	10, // [10:12] is the sub-list for extension type_name
-	8,  // [8:10] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	8,  // 2: portico.v1.MethodPolicy.rate_limits:type_name -> portico.v1.RateLimit
+	9,  // 3: portico.v1.MethodPolicy.timeout:type_name -> google.protobuf.Duration
+	5,  // 4: portico.v1.Access.scopes:type_name -> portico.v1.Scopes
+	7,  // 5: portico.v1.Access.owner:type_name -> portico.v1.Owner
+	6,  // 6: portico.v1.Access.roles:type_name -> portico.v1.Roles
+	9,  // 7: portico.v1.RateLimit.per:type_name -> google.protobuf.Duration
+	0,  // 8: portico.v1.RateLimit.key:type_name -> portico.v1.RateLimitKey
+	10, // 9: portico.v1.service:extendee -> google.protobuf.ServiceOptions
+	11, // 10: portico.v1.policy:extendee -> google.protobuf.MethodOptions
+	1,  // 11: portico.v1.service:type_name -> portico.v1.ServicePolicy
+	2,  // 12: portico.v1.policy:type_name -> portico.v1.MethodPolicy
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	11, // [11:13] is the sub-list for extension type_name
+	9,  // [9:11] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_portico_v1_policy_proto_init() }
@@ -612,7 +784,7 @@ func file_portico_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portico_v1_policy_proto_rawDesc), len(file_portico_v1_policy_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 2,
 			NumServices:   0,
 		},
