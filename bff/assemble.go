@@ -12,17 +12,26 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/breaker"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/identity"
 	"github.com/portico-gateway/portico/bff/internal/inproc"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/passthrough"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
-func openPool(cfg config.Config, logger *slog.Logger, metrics *observe.Metrics) (*upstream.Pool, error) {
+func openPool(
+	cfg config.Config, signer *identity.Signer, logger *slog.Logger, metrics *observe.Metrics,
+) (*upstream.Pool, error) {
 	configs := make(map[string]upstream.Config, len(cfg.Upstreams))
 	for name, u := range cfg.Upstreams {
+		outgoing := upstream.Metadata{ForwardAuthorization: u.ForwardAuthorization}
+		if signer != nil {
+			outgoing.Sign = signer.For(name)
+		}
+
 		configs[name] = upstream.Config{
-			Addresses: u.Addresses, Target: u.Target,
+			Addresses: u.Addresses, Target: u.Target, Metadata: outgoing,
 			Breaker: breaker.Settings{
 				FailureRatio: u.Breaker.FailureRatio, MinRequests: u.Breaker.MinRequests,
 				Window: u.Breaker.Window, OpenFor: u.Breaker.OpenFor,
@@ -40,6 +49,20 @@ func openPool(cfg config.Config, logger *slog.Logger, metrics *observe.Metrics) 
 	return pool, nil
 }
 
+// openSigner returns what signs internal tokens; nil if there are none.
+func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
+	if cfg.Issuer == "" {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	signer, err := identity.Open(identity.Config{Issuer: cfg.Issuer, KeyFile: cfg.KeyFile, Lifetime: cfg.Lifetime})
+	if err != nil {
+		return nil, fmt.Errorf("auth.internal_token: %w", err)
+	}
+
+	return signer, nil
+}
+
 // assemble puts the layers together, from the inside out: handlers, router, edge.
 func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error {
 	conns, err := g.connect()
@@ -49,9 +72,15 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 
 	limiter := limit.New(g.config.Limits.MaxKeys)
 
+	headers, err := passthrough.New(g.config.Headers.Request, g.config.Headers.Response)
+	if err != nil {
+		return fmt.Errorf("headers: %w", err)
+	}
+
 	routing := g.options.gatewayConfig(g.config)
 	routing.Limiter = limiter
 	routing.Draining = ctx
+	routing.ResponseHeader = headers.Response
 
 	router, err := gateway.New(ctx, g.options.registrations(conns), routing)
 	if err != nil {
@@ -65,10 +94,11 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		ClientLimit: limiter.PerClient(limit.Rate{
 			Requests: g.config.Limits.Client.Requests, Per: g.config.Limits.Client.Per, Burst: g.config.Limits.Client.Burst,
 		}),
+		Forward: headers.Collect,
 	}
 
 	if !g.config.Auth.Disabled {
-		authenticator, err := auth.New(ctx, issuers(g.config.Auth), g.options.logger)
+		authenticator, err := auth.New(ctx, authConfig(g.config.Auth), g.options.logger)
 		if err != nil {
 			return fmt.Errorf("auth: %w", err)
 		}
@@ -77,34 +107,45 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		g.wait = authenticator.Wait
 	}
 
-	g.handler = edge.Wrap(edgeConfig(g.config), layers, router)
+	g.handler = edge.Wrap(edgeConfig(g.config, router), layers, router)
 	g.admin = g.adminHandler(metrics)
 
 	return nil
 }
 
-func edgeConfig(cfg config.Config) edge.Config {
+func edgeConfig(cfg config.Config, router *gateway.Gateway) edge.Config {
 	return edge.Config{
 		TrustedProxies: cfg.ClientIP.TrustedProxies,
 		BodyLimit:      cfg.Limits.MaxBodyBytes,
 		Timeout:        cfg.Server.RequestTimeout,
 		CORS: edge.CORS{
 			AllowedOrigins: cfg.CORS.AllowedOrigins, AllowedHeaders: cfg.CORS.AllowedHeaders,
-			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge,
+			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge, Methods: router.Methods,
 		},
 	}
 }
 
-func issuers(cfg config.Auth) []auth.Issuer {
-	list := make([]auth.Issuer, 0, len(cfg.Issuers))
+func authConfig(cfg config.Auth) auth.Config {
+	out := auth.Config{
+		CacheTokens: cfg.CacheTokens,
+		APIKeys: auth.APIKeys{
+			File: cfg.APIKeys.File, Header: cfg.APIKeys.Header, ReloadInterval: cfg.APIKeys.ReloadInterval,
+		},
+	}
+
 	for _, i := range cfg.Issuers {
-		list = append(list, auth.Issuer{
+		out.Issuers = append(out.Issuers, auth.Issuer{
 			Issuer: i.Issuer, Audiences: i.Audiences, Algorithms: i.Algorithms,
 			JWKSFile: i.JWKSFile, JWKSURL: i.JWKSURL, RefreshInterval: i.RefreshInterval, Leeway: i.Leeway,
+			Claims: auth.Claims(i.Claims), RequiredClaims: i.RequiredClaims, SubjectPrefix: i.SubjectPrefix,
 		})
 	}
 
-	return list
+	for _, c := range cfg.Certificates {
+		out.Certificates = append(out.Certificates, auth.Certificate(c))
+	}
+
+	return out
 }
 
 // wiring implements connections: the pool's for upstreams, one in-process channel for all composites.

@@ -20,6 +20,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/admin"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/identity"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
@@ -57,7 +58,18 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	metrics := observe.NewMetrics()
 
-	pool, err := openPool(cfg, o.logger, metrics)
+	signer, err := openSigner(cfg.Auth.Internal)
+	if err != nil {
+		stop()
+
+		return nil, err
+	}
+
+	if signer != nil {
+		o.adminMounts[identity.Path] = signer.Handler()
+	}
+
+	pool, err := openPool(cfg, signer, o.logger, metrics)
 	if err != nil {
 		stop()
 

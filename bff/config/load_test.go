@@ -3,6 +3,7 @@ package config_test
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -301,7 +302,7 @@ func TestLoadFillsInAndChecks(t *testing.T) {
 	}
 
 	_, err = config.Load(file(t, "log: {level: loud}\n"), nil)
-	if err == nil || !strings.Contains(err.Error(), `log.level: "loud"`) || !strings.Contains(err.Error(), "auth.issuers") {
+	if err == nil || !strings.Contains(err.Error(), `log.level: "loud"`) || !strings.Contains(err.Error(), "auth: needs") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -323,7 +324,10 @@ func TestExample(t *testing.T) {
 		CORS:     config.CORS{AllowedOrigins: got.CORS.AllowedOrigins},
 		Auth: config.Auth{Issuers: []config.Issuer{{
 			Issuer: got.Auth.Issuers[0].Issuer, Audiences: got.Auth.Issuers[0].Audiences, JWKSURL: got.Auth.Issuers[0].JWKSURL,
+			Claims:         config.Claims{Scopes: "scope"},
+			RequiredClaims: map[string][]string{"azp": {"mobile", "web"}, "sid": {}}, SubjectPrefix: "staff:",
 		}}},
+		Headers:   config.Headers{Request: []string{"Accept-Language"}, Response: []string{"X-Total-Count"}},
 		Upstreams: map[string]config.Upstream{},
 	}
 	for name, u := range got.Upstreams {
@@ -341,6 +345,28 @@ func TestExample(t *testing.T) {
 	}
 }
 
+// What is commented out in the example must still be settings that exist.
+func TestExampleUncommented(t *testing.T) {
+	t.Parallel()
+
+	text, err := os.ReadFile("../../deploy/portico.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	setting := regexp.MustCompile(`(?m)^( +)# ( *(?:[a-z_]+:|- \{|#).*)$`)
+
+	got, err := config.Load(file(t, setting.ReplaceAllString(string(text), "$1$2")), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if got.Server.TLS.ClientAuth != config.ClientAuthOptional || got.Auth.APIKeys.File == "" || len(got.Auth.Certificates) != 1 ||
+		got.Auth.Internal.Issuer == "" || !got.Upstreams["user"].TLS.On() {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // Once, an unknown key hid every other fault of the file and of the environment.
 func TestLoadNamesFaultsOfAllKindsAtOnce(t *testing.T) {
 	t.Parallel()
@@ -355,7 +381,7 @@ func TestLoadNamesFaultsOfAllKindsAtOnce(t *testing.T) {
 		t.Fatal("it was accepted")
 	}
 
-	for _, want := range []string{"line 1", "servers", "IdleTimeout", "log.level", "server.address", "auth.issuers"} {
+	for _, want := range []string{"line 1", "servers", "IdleTimeout", "log.level", "server.address", "auth: needs"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in: %v", want, err)
 		}

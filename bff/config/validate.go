@@ -50,7 +50,7 @@ func (c Config) Validate() error {
 	}
 
 	v.cors(c.CORS)
-	v.headers(c.Headers)
+	v.headers(c.Headers, c.Auth.APIKeys.Header)
 	v.serverTLS(c.Server.TLS)
 	v.auth(c.Auth)
 	v.certificates(c.Auth.Certificates, c.Server.TLS)
@@ -104,6 +104,8 @@ func (v *validation) auth(a Auth) {
 		path := fmt.Sprintf("auth.issuers[%d]", i)
 		v.check(issuer.Issuer != "", path+".issuer", "is needed")
 		v.check(!seen[issuer.Issuer], path+".issuer", "is configured twice")
+		v.check(issuer.JWKSFile+issuer.JWKSURL != "" || issuer.Issuer == "" || strings.Contains(issuer.Issuer, "://"),
+			path+".issuer", "is not a URL, so it needs jwks_file or jwks_url")
 		v.check(len(issuer.Audiences) > 0, path+".audiences", "needs at least one")
 		v.check(issuer.JWKSFile == "" || issuer.JWKSURL == "", path, "has both jwks_file and jwks_url")
 		v.check(issuer.Leeway >= 0, path+".leeway", "must not be negative")
@@ -120,6 +122,19 @@ func (v *validation) auth(a Auth) {
 		}
 
 		seen[issuer.Issuer] = true
+	}
+}
+
+// headers checks the form of the names; which of them may not be listed is decided where they are used.
+func (v *validation) headers(h Headers, apiKey string) {
+	for i, name := range h.Request {
+		path := fmt.Sprintf("headers.request[%d]", i)
+		v.headerName(path, name)
+		v.check(!strings.EqualFold(name, apiKey), path, "carries API keys, which stay at the gateway")
+	}
+
+	for i, name := range h.Response {
+		v.headerName(fmt.Sprintf("headers.response[%d]", i), name)
 	}
 }
 

@@ -30,8 +30,13 @@ func TestDefaults(t *testing.T) {
 			MaxBodyBytes: 1 << 20, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}, MaxKeys: 200_000,
 		},
 		Auth: config.Auth{Issuers: []config.Issuer{
-			{Issuer: "a", Algorithms: algorithms, RefreshInterval: 5 * time.Minute, Leeway: 30 * time.Second},
-		}},
+			{
+				Issuer: "a", Algorithms: algorithms, RefreshInterval: 5 * time.Minute, Leeway: 30 * time.Second,
+				Claims: config.Claims{Subject: "sub", Roles: "roles", Tenant: "tenant"},
+			},
+		}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, CacheTokens: 10_000,
+			Internal: config.InternalToken{Lifetime: time.Minute},
+		},
 		Log:       config.Log{Level: "info", Format: "json"},
 		Upstreams: map[string]config.Upstream{"user": {Breaker: breaker}},
 	}
@@ -101,7 +106,7 @@ func TestValid(t *testing.T) {
 		{"as_it_is", func(*config.Config) {}},
 		{"no_admin_listener", func(c *config.Config) { c.Admin.Address = config.AdminOff }},
 		{"all_interfaces", func(c *config.Config) { c.Server.Address = ":8080" }},
-		{"no_issuers_where_auth_is_off", func(c *config.Config) { c.Auth = config.Auth{Disabled: true} }},
+		{"no_issuers_where_auth_is_off", func(c *config.Config) { c.Auth.Disabled, c.Auth.Issuers = true, nil }},
 		{"origin_with_a_star", func(c *config.Config) { c.CORS.AllowedOrigins = []string{"https://*.example.com"} }},
 		{"any_origin_without_credentials", func(c *config.Config) { c.CORS.AllowedOrigins = []string{"*"} }},
 		{"no_upstreams", func(c *config.Config) { c.Upstreams = nil }},
@@ -168,7 +173,7 @@ func TestInvalid(t *testing.T) {
 			c.CORS.AllowedOrigins, c.CORS.AllowCredentials = []string{"*"}, true
 		}, `cors.allowed_origins[0]: "*" does not go with allow_credentials`},
 
-		{"nobody_to_trust", func(c *config.Config) { c.Auth.Issuers = nil }, "auth.issuers: needs at least one issuer, or auth.disabled"},
+		{"nobody_to_trust", func(c *config.Config) { c.Auth.Issuers = nil }, "auth: needs issuers, api_keys or certificates, or disabled"},
 		{"issuer_without_a_name", func(c *config.Config) { c.Auth.Issuers[0].Issuer = "" }, "auth.issuers[0].issuer: is needed"},
 		{"issuer_twice", func(c *config.Config) {
 			c.Auth.Issuers[1].Issuer = c.Auth.Issuers[0].Issuer
@@ -176,12 +181,9 @@ func TestInvalid(t *testing.T) {
 		{"issuer_without_audiences", func(c *config.Config) {
 			c.Auth.Issuers[1].Audiences = nil
 		}, "auth.issuers[1].audiences: needs at least one"},
-		{"issuer_without_keys", func(c *config.Config) {
-			c.Auth.Issuers[0].JWKSFile = ""
-		}, "auth.issuers[0]: needs either jwks_file or jwks_url"},
 		{"issuer_with_keys_in_two_places", func(c *config.Config) {
 			c.Auth.Issuers[1].JWKSFile = "keys.json"
-		}, "auth.issuers[1]: needs either jwks_file or jwks_url"},
+		}, "auth.issuers[1]: has both jwks_file and jwks_url"},
 		{"symmetric_algorithm", func(c *config.Config) {
 			c.Auth.Issuers[0].Algorithms = []string{"RS256", "HS256"}
 		}, `auth.issuers[0].algorithms[1]: "HS256" is not one of RS256, ES256, EdDSA`},
@@ -196,6 +198,45 @@ func TestInvalid(t *testing.T) {
 		{"refresh_interval", func(c *config.Config) {
 			c.Auth.Issuers[0].RefreshInterval = -1
 		}, "auth.issuers[0].refresh_interval: must be positive"},
+
+		{"discovery_without_a_url", func(c *config.Config) {
+			c.Auth.Issuers[0].Issuer, c.Auth.Issuers[0].JWKSFile = "acme", ""
+		}, "auth.issuers[0].issuer: is not a URL, so it needs jwks_file or jwks_url"},
+		{"key_header", func(c *config.Config) { c.Auth.APIKeys.Header = "X Key" }, `auth.api_keys.header: "X Key" is not a header name`},
+		{"key_header_is_the_tokens", func(c *config.Config) {
+			c.Auth.APIKeys.Header = "authorization"
+		}, "auth.api_keys.header: Authorization carries tokens"},
+		{"key_reload", func(c *config.Config) { c.Auth.APIKeys.ReloadInterval = -1 }, "auth.api_keys.reload_interval: must be positive"},
+		{"cached_tokens", func(c *config.Config) { c.Auth.CacheTokens = -1 }, "auth.cache_tokens: must be positive"},
+		{"internal_lifetime", func(c *config.Config) {
+			c.Auth.Internal.Lifetime = -1
+		}, "auth.internal_token.lifetime: must be positive"},
+		{"certificates_without_an_authority", func(c *config.Config) {
+			c.Auth.Certificates = []config.Certificate{{Name: "cn:a", Subject: "a"}}
+		}, "auth.certificates: needs server.tls.client_ca_file"},
+		{"certificate_of_no_kind", func(c *config.Config) {
+			c.Server.TLS = config.ServerTLS{CertFile: "c", KeyFile: "k", ClientCAFile: "a"}
+			c.Auth.Certificates = []config.Certificate{{Name: "billing", Subject: "a"}}
+		}, `auth.certificates[0].name: "billing" is not one of uri:…, dns:…, email:…, cn:…`},
+		{"certificate_for_nobody", func(c *config.Config) {
+			c.Server.TLS = config.ServerTLS{CertFile: "c", KeyFile: "k", ClientCAFile: "a"}
+			c.Auth.Certificates = []config.Certificate{{Name: "cn:a"}}
+		}, "auth.certificates[0].subject: is needed"},
+		{"certificate_without_a_key", func(c *config.Config) {
+			c.Server.TLS.CertFile = "c"
+		}, "server.tls: needs both cert_file and key_file, or neither"},
+		{"client_auth_without_an_authority", func(c *config.Config) {
+			c.Server.TLS.ClientAuth = "optional"
+		}, "server.tls.client_auth: needs client_ca_file"},
+		{"header_with_a_space", func(c *config.Config) {
+			c.Headers.Request = []string{"Accept Language"}
+		}, `headers.request[0]: "Accept Language" is not a header name`},
+		{"response_header_with_a_colon", func(c *config.Config) {
+			c.Headers.Response = []string{"ok", "a:b"}
+		}, `headers.response[1]: "a:b" is not a header name`},
+		{"upstream_certificate_without_a_key", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.TLS.CertFile = "c" })
+		}, "upstreams.user.tls: needs both cert_file and key_file, or neither"},
 
 		{"upstream_nowhere", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Addresses = nil })
@@ -246,7 +287,9 @@ func TestInvalid(t *testing.T) {
 			// These undo what others break.
 			case "nobody_to_trust", "upstream_nowhere", "upstream_in_two_places", "address_with_an_empty_port", "no_algorithm",
 				"ratio_under_nothing", "keys_at_a_file_url", "issuer_twice", "origin_without_a_scheme", "origin_with_two_stars",
-				"issuer_with_keys_in_two_places":
+				"issuer_with_keys_in_two_places", "key_header", "certificates_without_an_authority", "certificate_of_no_kind",
+				"client_auth_without_an_authority", "discovery_without_a_url",
+				"certificate_without_a_key":
 			default:
 				tt.change(&c)
 

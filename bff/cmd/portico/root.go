@@ -24,7 +24,7 @@ To run it in front of your backends:                 portico serve --config port
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), devCommand(), tokenCommand(), routesCommand(), checkCommand())
+	root.AddCommand(serveCommand(), devCommand(), tokenCommand(), routesCommand(), explainCommand(), checkCommand())
 
 	return root
 }

@@ -1,5 +1,5 @@
 // Package auth finds out who calls (Identify) and decides whether they may (Require). Callers show signed access tokens (RFC 7519,
-// RFC 9068) as bearer tokens (RFC 6750).
+// RFC 9068) as bearer tokens (RFC 6750), API keys or client certificates.
 //
 // It issues no tokens (for development, devissuer does), it knows no sessions or cookies, and it does not decide on data: that a
 // caller may see an order at all is the business of the order service.
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
 )
 
 // Defaults of an Issuer.
@@ -23,16 +25,39 @@ const (
 	DefaultLeeway          = 30 * time.Second
 )
 
+// DefaultCacheTokens is the default of Config.CacheTokens.
+const DefaultCacheTokens = 10_000
+
+// Config says whose credentials are accepted.
+type Config struct {
+	Issuers []Issuer
+	// CacheTokens is how many verified tokens are remembered. Zero: DefaultCacheTokens.
+	CacheTokens  int
+	APIKeys      APIKeys
+	Certificates []Certificate
+}
+
+// APIKeys are the keys of machine clients.
+type APIKeys struct {
+	// File lists them. Empty: there are none, and the header means nothing.
+	File string
+	// Header carries a key.
+	Header string
+	// ReloadInterval is how often the file is looked at.
+	ReloadInterval time.Duration
+}
+
 // ErrConfig is what New returns for issuers that cannot be trusted as they are configured.
 var ErrConfig = errors.New("auth configuration")
 
 // What can be wrong with the configuration of an issuer.
 var (
+	errTwice     = errors.New("is configured twice")
 	errName      = errors.New("has no name")
 	errAudiences = errors.New("needs audiences, none of them empty")
 	errAlgorithm = errors.New("algorithm is not supported")
-	errKeyPlace  = errors.New("needs a key file or a key URL, and not both")
-	errInsecure  = errors.New("key URL is not https: whoever can change the answer can sign in as anyone")
+	errKeyPlace  = errors.New("has both a key file and a key URL")
+	errInsecure  = errors.New("URL is not https: whoever can change the answer can sign in as anyone")
 )
 
 // Issuer is a party whose tokens are accepted, and where its public keys are.
@@ -43,80 +68,136 @@ type Issuer struct {
 	Audiences []string
 	// Algorithms are the signature algorithms to accept: RS256, PS256, ES256, ES384, EdDSA. Empty: all of these.
 	Algorithms []string
-	// JWKSFile or JWKSURL, one of the two, holds the keys as a JSON Web Key Set (RFC 7517). A file is read once. A URL must be
-	// https, or lead to this machine.
+	// JWKSFile or JWKSURL holds the keys as a JSON Web Key Set (RFC 7517). With neither, they are found by OpenID Connect Discovery.
+	// URLs must be https, or lead to this machine.
 	JWKSFile string
 	JWKSURL  string
-	// RefreshInterval is how often keys are fetched from the URL. Zero: DefaultRefreshInterval.
+	// RefreshInterval is how often keys are fetched, unless the issuer says that they hold for less. Zero: DefaultRefreshInterval.
 	RefreshInterval time.Duration
 	// Leeway is how far clocks may be apart. Zero: DefaultLeeway.
 	Leeway time.Duration
+	// Claims are the names of the claims that say what the gateway wants to know.
+	Claims Claims
+	// RequiredClaims must be in a token, with one of these values, or with any if none are listed.
+	RequiredClaims map[string][]string
+	// SubjectPrefix is put before the subjects of this issuer.
+	SubjectPrefix string
 }
 
-// Authenticator verifies the tokens of some issuers. It is safe for concurrent use.
+// Authenticator verifies credentials. It is safe for concurrent use.
 type Authenticator struct {
-	issuers    map[string]*issuer
-	unverified *jwt.Parser
-	running    sync.WaitGroup
+	issuers      map[string]*issuer
+	unverified   *jwt.Parser
+	cache        *tokenCache
+	keys         *apikey.Store // Nil: there are no API keys.
+	keyHeader    string
+	certificates certificates
+	running      sync.WaitGroup
 }
 
-// New returns an Authenticator that trusts the issuers; with none it refuses every token. Keys in files are read now. Keys at URLs
-// are fetched in the background, now and at intervals until ctx ends, so that the gateway starts while an issuer is down.
-func New(ctx context.Context, issuers []Issuer, logger *slog.Logger) (*Authenticator, error) {
+// New returns an Authenticator that trusts what the configuration names; with nothing it refuses every credential. Files are read
+// now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the gateway starts while an issuer is
+// down.
+func New(ctx context.Context, config Config, logger *slog.Logger) (*Authenticator, error) {
+	if config.CacheTokens == 0 {
+		config.CacheTokens = DefaultCacheTokens
+	}
+
+	cache, err := newTokenCache(config.CacheTokens)
+	if err != nil {
+		return nil, fmt.Errorf("%w: cached tokens: %w", ErrConfig, err)
+	}
+
 	a := &Authenticator{
-		issuers:    make(map[string]*issuer, len(issuers)),
+		issuers:    make(map[string]*issuer, len(config.Issuers)),
 		unverified: jwt.NewParser(jwt.WithStrictDecoding()),
+		cache:      cache,
+		keyHeader:  config.APIKeys.Header,
 	}
 
-	var remotes []*remoteKeys
+	if a.certificates, err = newCertificates(config.Certificates); err != nil {
+		return nil, err
+	}
 
-	for _, config := range issuers {
-		if a.issuers[config.Issuer] != nil {
-			return nil, fmt.Errorf("%w: issuer %q is configured twice", ErrConfig, config.Issuer)
-		}
-
-		keys, err := openKeys(config, logger)
-		if err != nil {
-			return nil, fmt.Errorf("%w: issuer %q: %w", ErrConfig, config.Issuer, err)
-		}
-
-		if a.issuers[config.Issuer], err = newIssuer(config, keys); err != nil {
-			return nil, fmt.Errorf("%w: issuer %q: %w", ErrConfig, config.Issuer, err)
-		}
-
-		if remote, ok := keys.(*remoteKeys); ok {
-			remotes = append(remotes, remote)
+	if config.APIKeys.File != "" {
+		if a.keys, err = apikey.Open(config.APIKeys.File); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 	}
 
-	// Not before all issuers are known to be sound: an error leaves nothing running.
-	for _, remote := range remotes {
-		a.running.Go(func() { remote.run(ctx) })
+	for _, i := range config.Issuers {
+		if err := a.add(i, logger); err != nil {
+			return nil, fmt.Errorf("%w: issuer %q: %w", ErrConfig, i.Issuer, err)
+		}
+	}
+
+	// Not before everything is known to be sound: an error leaves nothing running.
+	for _, i := range a.issuers {
+		a.running.Go(func() { i.keys.run(ctx) })
+	}
+
+	if a.keys != nil {
+		a.running.Go(func() { a.keys.Run(ctx, config.APIKeys.ReloadInterval, logger) })
 	}
 
 	return a, nil
 }
 
+func (a *Authenticator) add(config Issuer, logger *slog.Logger) error {
+	if a.issuers[config.Issuer] != nil {
+		return errTwice
+	}
+
+	if err := config.check(); err != nil {
+		return err
+	}
+
+	keys, err := openKeys(config, logger)
+	if err != nil {
+		return err
+	}
+
+	a.issuers[config.Issuer] = newIssuer(config, keys)
+
+	return nil
+}
+
 // Wait returns when nothing runs in the background any more, after the context that New was given has ended.
 func (a *Authenticator) Wait() { a.running.Wait() }
 
-// keySource is where the keys of an issuer come from. It is safe for concurrent use.
-type keySource interface {
-	// current returns the keys as they are known; nil before any are.
-	current() keySet
-	// renewed returns the keys after they have been fetched again, if that may be done now. It blocks for a bounded time.
-	renewed(ctx context.Context) keySet
-}
+func openKeys(config Issuer, logger *slog.Logger) (*keySource, error) {
+	var (
+		fetch fetchFunc
+		err   error
+	)
 
-func openKeys(config Issuer, logger *slog.Logger) (keySource, error) {
 	switch {
-	case (config.JWKSFile == "") == (config.JWKSURL == ""):
+	case config.JWKSFile != "" && config.JWKSURL != "":
 		return nil, errKeyPlace
 	case config.JWKSFile != "":
-		return readKeys(config.JWKSFile)
+		fetch = fromFile(config.JWKSFile)
+	case config.JWKSURL != "":
+		fetch, err = fromURL(config.JWKSURL)
 	default:
-		return newRemoteKeys(config.JWKSURL, config.RefreshInterval, logger)
+		fetch, err = fromDiscovery(config.Issuer)
 	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	keys := newKeySource(fetch, config.RefreshInterval, logger.With("issuer", config.Issuer))
+
+	if config.JWKSFile != "" {
+		set, err := readKeys(config.JWKSFile)
+		if err != nil {
+			return nil, err
+		}
+
+		keys.replace(set)
+	}
+
+	return keys, nil
 }
 
 // check tells what is wrong with the names in the configuration.

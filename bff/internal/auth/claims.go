@@ -1,8 +1,10 @@
 package auth
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -20,75 +22,196 @@ const (
 	lastDate = 253402300799
 )
 
-// principal reads the claims of a verified token.
-func (i *issuer) principal(claims jwt.MapClaims) (reqinfo.Principal, error) {
+// Claims are names of claims. A name with dots leads into objects ("realm_access.roles"), unless a claim has that very name. Empty
+// names mean the defaults.
+type Claims struct {
+	// Subject is who calls. Default "sub".
+	Subject string
+	// Scopes are a list, or a string with spaces between them. Default "scope", or else "scp".
+	Scopes string
+	// Roles are a list or a single string. Default "roles".
+	Roles string
+	// Tenant is the customer that the caller belongs to. Default "tenant".
+	Tenant string
+}
+
+func (c Claims) withDefaults() Claims {
+	c.Subject = cmp.Or(c.Subject, "sub")
+	c.Roles = cmp.Or(c.Roles, "roles")
+	c.Tenant = cmp.Or(c.Tenant, "tenant")
+
+	return c
+}
+
+// read reads the claims of a token with a valid signature.
+func (i *issuer) read(claims jwt.MapClaims) (verified, error) {
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		if date, ok := claims[name].(float64); ok && (date < 0 || date > lastDate) {
-			return reqinfo.Principal{}, fmt.Errorf("%w: %s %g is out of range", errClaims, name, date)
+			return verified{}, fmt.Errorf("%w: %s %g is out of range", errClaims, name, date)
 		}
 	}
 
-	subject, ok := claims["sub"].(string)
-	if !ok || !plain(subject) || len(subject) > maxSubject {
-		return reqinfo.Principal{}, fmt.Errorf("%w: sub %.300q", errClaims, fmt.Sprint(claims["sub"]))
+	if err := i.require(claims); err != nil {
+		return verified{}, err
 	}
 
-	scopes, err := scopes(claims)
+	certificate, err := confirmation(claims)
+	if err != nil {
+		return verified{}, err
+	}
+
+	principal, err := i.principal(claims)
+
+	return verified{principal: principal, certificate: certificate}, err
+}
+
+func (i *issuer) principal(claims jwt.MapClaims) (reqinfo.Principal, error) {
+	subject, ok := lookup(claims, i.claims.Subject).(string)
+	if !ok || subject == "" || len(subject) > maxSubject {
+		return reqinfo.Principal{}, fmt.Errorf("%w: %s is no subject", errClaims, i.claims.Subject)
+	}
+
+	// A space before it would be lost in what the prefix makes of it.
+	if !reqinfo.Plain(subject) {
+		return reqinfo.Principal{}, fmt.Errorf("%w: subject %q", errClaims, subject)
+	}
+
+	scopes, err := scopes(claims, i.claims.Scopes)
 	if err != nil {
 		return reqinfo.Principal{}, err
 	}
 
-	return reqinfo.Principal{Subject: subject, Issuer: i.name, Scopes: scopes}, nil
-}
-
-// scopes reads "scope" (RFC 8693, section 4.2: a string, separated by spaces), or else "scp", which some issuers write instead, as
-// a string or as an array.
-func scopes(claims jwt.MapClaims) ([]string, error) {
-	name, value := "scope", claims["scope"]
-	if value == nil {
-		name, value = "scp", claims["scp"]
+	roles, err := list(i.claims.Roles, lookup(claims, i.claims.Roles))
+	if err != nil {
+		return reqinfo.Principal{}, err
 	}
 
-	var list []string
+	tenant, ok := lookup(claims, i.claims.Tenant).(string)
+	if !ok && lookup(claims, i.claims.Tenant) != nil {
+		return reqinfo.Principal{}, fmt.Errorf("%w: %s is not a string", errClaims, i.claims.Tenant)
+	}
 
+	p := reqinfo.Principal{Subject: i.prefix + subject, Issuer: i.name, Scopes: scopes, Roles: roles, Tenant: tenant}
+	if err := p.Check(); err != nil {
+		return reqinfo.Principal{}, fmt.Errorf("%w: %w", errClaims, err)
+	}
+
+	return p, nil
+}
+
+// lookup finds a claim by its name or, if there is none, along the dots in it. Nil: there is none.
+func lookup(claims map[string]any, name string) any {
+	if value, ok := claims[name]; ok {
+		return value
+	}
+
+	object, rest, ok := strings.Cut(name, ".")
+	if !ok {
+		return nil
+	}
+
+	inner, ok := claims[object].(map[string]any)
+	if !ok {
+		return nil
+	}
+
+	return lookup(inner, rest)
+}
+
+// require checks the claims that the configuration demands.
+func (i *issuer) require(claims jwt.MapClaims) error {
+	for name, allowed := range i.required {
+		value := lookup(claims, name)
+		if value == nil {
+			return fmt.Errorf("%w: %s is missing", errClaims, name)
+		}
+
+		if len(allowed) > 0 && !holds(value, allowed) {
+			return fmt.Errorf("%w: %s is %.100q", errClaims, name, fmt.Sprint(value))
+		}
+	}
+
+	return nil
+}
+
+// holds tells whether a value is one of the allowed strings, or a list with one of them.
+func holds(value any, allowed []string) bool {
+	items, ok := value.([]any)
+	if !ok {
+		items = []any{value}
+	}
+
+	return slices.ContainsFunc(items, func(item any) bool {
+		text, ok := item.(string)
+
+		return ok && slices.Contains(allowed, text)
+	})
+}
+
+// confirmation returns the thumbprint of the certificate that a token is bound to (RFC 8705, section 3.1). A token that is bound in
+// another way, such as by DPoP (RFC 9449), is refused: to take it as a bearer token would let whoever stole it use it.
+func confirmation(claims jwt.MapClaims) (string, error) {
+	value, bound := claims["cnf"]
+	if !bound {
+		return "", nil
+	}
+
+	members, ok := value.(map[string]any)
+	if !ok || len(members) != 1 {
+		return "", fmt.Errorf("%w: cnf is not understood", errClaims)
+	}
+
+	thumbprint, ok := members["x5t#S256"].(string)
+	if !ok || thumbprint == "" {
+		return "", fmt.Errorf("%w: cnf is not understood", errClaims)
+	}
+
+	return thumbprint, nil
+}
+
+// scopes reads the claim of this name. Without a name it is "scope" (RFC 8693, section 4.2: a string, separated by spaces), or else
+// "scp", which some issuers write instead, as a string or as an array.
+func scopes(claims jwt.MapClaims, name string) ([]string, error) {
+	value := lookup(claims, name)
+
+	if name == "" {
+		if name, value = "scope", claims["scope"]; value == nil {
+			name, value = "scp", claims["scp"]
+		}
+	}
+
+	if text, ok := value.(string); ok {
+		return strings.FieldsFunc(text, func(c rune) bool { return c == ' ' }), nil
+	}
+
+	if name == "scope" && value != nil {
+		return nil, fmt.Errorf("%w: scope is not a string", errClaims)
+	}
+
+	return list(name, value)
+}
+
+// list reads a claim that is a list of strings, or a single one.
+func list(name string, value any) ([]string, error) {
 	switch value := value.(type) {
 	case nil:
+		return nil, nil
 	case string:
-		list = strings.FieldsFunc(value, func(c rune) bool { return c == ' ' })
+		return []string{value}, nil
 	case []any:
-		if name == "scope" {
-			return nil, fmt.Errorf("%w: scope is not a string", errClaims)
-		}
+		texts := make([]string, 0, len(value))
 
 		for _, item := range value {
-			scope, ok := item.(string)
-			if !ok || strings.Contains(scope, " ") {
-				return nil, fmt.Errorf("%w: scp has an element that is no scope", errClaims)
+			text, ok := item.(string)
+			if !ok {
+				return nil, fmt.Errorf("%w: %s has an element that is not a string", errClaims, name)
 			}
 
-			list = append(list, scope)
+			texts = append(texts, text)
 		}
+
+		return texts, nil
 	default:
 		return nil, fmt.Errorf("%w: %s is a %T", errClaims, name, value)
 	}
-
-	for _, scope := range list {
-		if !plain(scope) {
-			return nil, fmt.Errorf("%w: %s has an element that is no scope", errClaims, name)
-		}
-	}
-
-	return list, nil
-}
-
-// plain tells whether a text is printable ASCII, not empty, and without spaces at its ends. Subject and scopes travel as gRPC
-// metadata, which allows nothing else and does not keep those spaces.
-func plain(text string) bool {
-	for i := range len(text) {
-		if text[i] < ' ' || text[i] > '~' {
-			return false
-		}
-	}
-
-	return text != "" && text == strings.TrimSpace(text)
 }

@@ -17,7 +17,7 @@ import (
 func try(t *testing.T, issuers ...auth.Issuer) error {
 	t.Helper()
 
-	_, err := auth.New(t.Context(), issuers, slog.New(slog.DiscardHandler))
+	_, err := auth.New(t.Context(), auth.Config{Issuers: issuers}, slog.New(slog.DiscardHandler))
 
 	return err
 }
@@ -38,11 +38,11 @@ func TestNewRefuses(t *testing.T) {
 		{"empty_audience", func(i *auth.Issuer) { i.Audiences = []string{audience, ""} }, "needs audiences"},
 		{"symmetric_algorithm", func(i *auth.Issuer) { i.Algorithms = []string{"EdDSA", "HS256"} }, `"HS256"`},
 		{"no_algorithm", func(i *auth.Issuer) { i.Algorithms = []string{"none"} }, `"none"`},
-		{"no_keys", func(i *auth.Issuer) { i.JWKSFile = "" }, "key file or a key URL"},
-		{"two_places_of_keys", func(i *auth.Issuer) { i.JWKSURL = "https://issuer.example/keys" }, "not both"},
+		{"discovery_over_http", func(i *auth.Issuer) { i.Issuer, i.JWKSFile = "http://issuer.example", "" }, "not https"},
+		{"two_places_of_keys", func(i *auth.Issuer) { i.JWKSURL = "https://issuer.example/keys" }, "both a key file and a key URL"},
 		{"plain_http", func(i *auth.Issuer) { i.JWKSFile, i.JWKSURL = "", "http://issuer.example/keys" }, "not https"},
 		{"file_url", func(i *auth.Issuer) { i.JWKSFile, i.JWKSURL = "", "file:///etc/passwd" }, "not https"},
-		{"no_url", func(i *auth.Issuer) { i.JWKSFile, i.JWKSURL = "", "::" }, "parse key URL"},
+		{"no_url", func(i *auth.Issuer) { i.JWKSFile, i.JWKSURL = "", "::" }, "parse URL"},
 	}
 
 	for _, tt := range tests {

@@ -186,7 +186,7 @@ func trusting(tb testing.TB, signers ...signer) auth.Issuer {
 func mustNew(tb testing.TB, issuers ...auth.Issuer) *auth.Authenticator {
 	tb.Helper()
 
-	a, err := auth.New(tb.Context(), issuers, slog.New(slog.DiscardHandler))
+	a, err := auth.New(tb.Context(), auth.Config{Issuers: issuers}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -199,6 +199,8 @@ type caller struct {
 	Subject string   `json:"subject"`
 	Issuer  string   `json:"issuer"`
 	Scopes  []string `json:"scopes"`
+	Roles   []string `json:"roles"`
+	Tenant  string   `json:"tenant"`
 }
 
 // start serves who the caller is, on a real listener.

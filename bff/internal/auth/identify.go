@@ -1,7 +1,9 @@
 package auth
 
 import (
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -19,52 +21,84 @@ const maxToken = 8 << 10
 // retryAfterNoKeys is short: keys are fetched again after retryInterval at most, and their issuer may be just starting.
 const retryAfterNoKeys = 5 * time.Second
 
-// Why credentials are not even parsed.
+// Why credentials are not even parsed, or do not count although they are good.
 var (
-	errManyCredentials = errors.New("several Authorization fields")
+	errManyCredentials = errors.New("more than one credential")
 	errNotBearer       = errors.New("no bearer token in Authorization")
 	errTokenSize       = errors.New("token is too long")
+	errNotBound        = errors.New("token is bound to another client certificate")
 )
 
-// Identify notes on the request's record who calls. Without an Authorization field that is nobody. A field that is not one valid
-// bearer token ends the request with 401, even if the route is public: whoever shows a token expects it to count. While no keys of
-// its issuer could be fetched yet, a token ends it with 503, because a client would throw it away after a 401.
+// Identify notes on the request's record who calls: whoever the access token says, else the API key, else the client certificate;
+// without any of them nobody. A token or key that is not valid ends the request with 401, even if the route is public: whoever shows
+// one expects it to count. So do two of them, as it is not for the gateway to choose. While no keys of its issuer could be fetched, a
+// token ends it with 503, because a client would throw it away after a 401.
 func (a *Authenticator) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fields := r.Header.Values("Authorization")
-		if len(fields) == 0 {
-			next.ServeHTTP(w, r)
+		authorization := r.Header.Values("Authorization")
 
-			return
+		var keys []string
+		if a.keys != nil {
+			keys = r.Header.Values(a.keyHeader)
 		}
 
-		token, err := bearer(fields)
+		rec := reqinfo.From(r.Context())
+
+		var err error
+
+		switch {
+		case len(authorization)+len(keys) > 1:
+			err = errManyCredentials
+		case len(authorization) == 1:
+			rec.Principal, err = a.byToken(r, authorization[0])
+		case len(keys) == 1:
+			rec.Principal, err = a.keys.Lookup(keys[0], time.Now())
+		default:
+			// A certificate that stands for nobody may still be what the listener demands of everyone.
+			rec.Principal, _ = a.certificates.principal(r.TLS)
+		}
+
 		if err != nil {
-			refuseToken(w, r, err)
+			rec.Principal = reqinfo.Principal{}
+
+			refuseCredential(w, r, err)
 
 			return
 		}
-
-		principal, err := a.verify(r.Context(), token)
-		if err != nil {
-			refuseToken(w, r, err)
-
-			return
-		}
-
-		reqinfo.From(r.Context()).Principal = principal
 
 		next.ServeHTTP(w, r)
 	})
 }
 
-// bearer takes the token out of the Authorization fields (RFC 6750, section 2.1).
-func bearer(fields []string) (string, error) {
-	if len(fields) != 1 {
-		return "", errManyCredentials
+// byToken returns whom the token in an Authorization field stands for, and notes the field for upstreams that want it.
+func (a *Authenticator) byToken(r *http.Request, authorization string) (reqinfo.Principal, error) {
+	token, err := bearer(authorization)
+	if err != nil {
+		return reqinfo.Principal{}, err
 	}
 
-	scheme, token, _ := strings.Cut(fields[0], " ")
+	found, err := a.verify(r.Context(), token)
+	if err != nil {
+		return reqinfo.Principal{}, err
+	}
+
+	if !shows(r.TLS, found.certificate) {
+		return reqinfo.Principal{}, fmt.Errorf("%w: thumbprint %q", errNotBound, found.certificate)
+	}
+
+	reqinfo.From(r.Context()).Authorization = authorization
+
+	return found.principal, nil
+}
+
+// shows tells whether the client showed the certificate that a token is bound to (RFC 8705, section 3). Most are bound to none.
+func shows(state *tls.ConnectionState, certificate string) bool {
+	return certificate == "" || certificate == thumbprint(state)
+}
+
+// bearer takes the token out of an Authorization field (RFC 6750, section 2.1).
+func bearer(field string) (string, error) {
+	scheme, token, _ := strings.Cut(field, " ")
 	token = strings.Trim(token, " ")
 
 	switch {
@@ -84,8 +118,8 @@ func notInToken(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
 }
 
-// refuseToken answers without saying what was wrong with the token, which would help nobody but a forger.
-func refuseToken(w http.ResponseWriter, r *http.Request, cause error) {
+// refuseCredential answers without saying what was wrong, which would help nobody but a forger.
+func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 	if errors.Is(cause, errNoKeys) {
 		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment")
 		p.RetryAfter = retryAfterNoKeys

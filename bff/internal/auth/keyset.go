@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/MicahParks/jwkset"
 )
@@ -20,6 +21,8 @@ import (
 const (
 	minRSABits = 2048
 	maxRSABits = 8192
+	// maxKeys is far more than anybody publishes.
+	maxKeys = 1000
 )
 
 // Faults of keys and key sets.
@@ -27,6 +30,7 @@ var (
 	errNotPublic = errors.New("the set holds a private or symmetric key")
 	errUnusable  = errors.New("key cannot be used to verify signatures")
 	errNoUsable  = errors.New("the set holds no usable key")
+	errManyKeys  = errors.New("the set holds more than 1000 keys")
 	errNoKey     = errors.New("not exactly one key fits the token")
 )
 
@@ -50,12 +54,17 @@ type verifyKey struct {
 	algs   []string
 }
 
-// keySet is an issuer's keys. It is never changed. It is also the source of keys that were read from a file.
+// keySet is an issuer's keys. It is never changed.
 type keySet []verifyKey
 
-func (s keySet) current() keySet { return s }
+// equal tells whether the sets hold the same keys in the same order.
+func (s keySet) equal(other keySet) bool {
+	return slices.EqualFunc(s, other, func(a, b verifyKey) bool {
+		public, ok := a.public.(interface{ Equal(x crypto.PublicKey) bool })
 
-func (s keySet) renewed(context.Context) keySet { return s }
+		return ok && a.id == b.id && slices.Equal(a.algs, b.algs) && public.Equal(b.public)
+	})
+}
 
 func (s keySet) has(kid string) bool {
 	return slices.ContainsFunc(s, func(k verifyKey) bool { return k.id == kid })
@@ -78,6 +87,15 @@ func (s keySet) choose(kid, alg string) (crypto.PublicKey, error) {
 	return fit[0], nil
 }
 
+// fromFile gets the keys in a file.
+func fromFile(file string) fetchFunc {
+	return func(context.Context) (keySet, time.Duration, error) {
+		set, err := readKeys(file)
+
+		return set, 0, err
+	}
+}
+
 func readKeys(file string) (keySet, error) {
 	data, err := os.ReadFile(file) //nolint:gosec // The path is configuration.
 	if err != nil {
@@ -98,6 +116,10 @@ func parseKeys(data []byte) (keySet, error) {
 	var doc jwkset.JWKSMarshal
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return nil, fmt.Errorf("parse key set: %w", err)
+	}
+
+	if len(doc.Keys) > maxKeys {
+		return nil, errManyKeys
 	}
 
 	var (

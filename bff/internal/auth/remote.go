@@ -2,70 +2,117 @@ package auth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
-	"sync"
-	"sync/atomic"
+	"strconv"
+	"strings"
 	"time"
 )
 
 // Bounds on talking to an issuer.
 const (
 	fetchTimeout = 5 * time.Second
-	// maxKeySet is the largest key set in bytes. A key takes less than 2 KB.
-	maxKeySet = 1 << 20
+	// maxDocument is the largest answer in bytes. A key takes less than 2 KB.
+	maxDocument = 1 << 20
 	// maxRedirects on the way to a key set, all on the same host.
 	maxRedirects = 3
-	// retryInterval is how long to wait after a failed fetch, if the refresh interval is not shorter.
-	retryInterval = 10 * time.Second
-	// maxWait is how long a request may wait for keys.
-	maxWait = 2 * time.Second
 )
 
 var errFetch = errors.New("key set refused")
 
-// remoteKeys are the keys at a URL. One goroutine, run, fetches them; requests only wait for it.
-type remoteKeys struct {
-	url      string
-	interval time.Duration
-	client   *http.Client
-	logger   *slog.Logger
-	keys     atomic.Pointer[keySet]
-	ended    chan struct{} // Closed when run returns.
-	demand   chan struct{} // Wakes run.
+// fromURL gets the keys at a URL.
+func fromURL(rawURL string) (fetchFunc, error) {
+	if err := checkURL(rawURL); err != nil {
+		return nil, err
+	}
 
-	mu sync.Mutex
-	// fetched is closed at the end of the fetch that is under way or asked for. Nil: there is none.
-	fetched chan struct{}
-	// nextDemand is when requests may ask for a fetch again.
-	nextDemand time.Time
+	client := newClient()
+
+	return func(ctx context.Context) (keySet, time.Duration, error) {
+		return fetchKeys(ctx, client, rawURL)
+	}, nil
 }
 
-func newRemoteKeys(rawURL string, interval time.Duration, logger *slog.Logger) (*remoteKeys, error) {
+// fromDiscovery gets the keys from where the issuer says that they are (OpenID Connect Discovery 1.0, section 4). It asks anew each
+// time: keys may move.
+func fromDiscovery(issuer string) (fetchFunc, error) {
+	if err := checkURL(issuer); err != nil {
+		return nil, err
+	}
+
+	client := newClient()
+
+	return func(ctx context.Context) (keySet, time.Duration, error) {
+		// Both answers share the time of one fetch.
+		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+		defer cancel()
+
+		data, _, err := get(ctx, client, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration")
+		if err != nil {
+			return nil, 0, fmt.Errorf("discovery: %w", err)
+		}
+
+		var document struct {
+			Issuer  string `json:"issuer"`
+			JWKSURI string `json:"jwks_uri"`
+		}
+		if err := json.Unmarshal(data, &document); err != nil {
+			return nil, 0, fmt.Errorf("discovery: %w", err)
+		}
+
+		if document.Issuer != issuer {
+			return nil, 0, fmt.Errorf("discovery: %w: it is about issuer %.200q", errFetch, document.Issuer)
+		}
+
+		if err := checkKeyURL(issuer, document.JWKSURI); err != nil {
+			return nil, 0, fmt.Errorf("discovery: jwks_uri: %w", err)
+		}
+
+		return fetchKeys(ctx, client, document.JWKSURI)
+	}, nil
+}
+
+func fetchKeys(ctx context.Context, client *http.Client, location string) (keySet, time.Duration, error) {
+	data, holds, err := get(ctx, client, location)
+	if err != nil {
+		return nil, 0, fmt.Errorf("key set: %w", err)
+	}
+
+	set, err := parseKeys(data)
+
+	return set, holds, err
+}
+
+// checkURL refuses what anybody on the way could change.
+func checkURL(rawURL string) error {
 	location, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("parse key URL: %w", err)
+		return fmt.Errorf("parse URL: %w", err)
 	}
 
 	if location.Host == "" || !secure(location) {
-		return nil, fmt.Errorf("%w: %s", errInsecure, location.Redacted())
+		return fmt.Errorf("%w: %s", errInsecure, location.Redacted())
 	}
 
-	if interval <= 0 {
-		interval = DefaultRefreshInterval
+	return nil
+}
+
+// checkKeyURL refuses keys at less secure places than their issuer is, such as other services of this machine.
+func checkKeyURL(issuer, rawURL string) error {
+	if err := checkURL(rawURL); err != nil {
+		return err
 	}
 
-	return &remoteKeys{
-		url: rawURL, interval: interval, client: newClient(), logger: logger.With("jwks_url", location.Redacted()),
-		ended: make(chan struct{}), demand: make(chan struct{}, 1),
-		// The first fetch counts as asked for, so that requests wait for it.
-		fetched: make(chan struct{}),
-	}, nil
+	if strings.HasPrefix(issuer, "https:") && !strings.HasPrefix(rawURL, "https:") {
+		return fmt.Errorf("%w: %.200s", errInsecure, rawURL)
+	}
+
+	return nil
 }
 
 // newClient returns a client that goes to no other host than it was sent to, and keeps no connection open for the next interval.
@@ -92,146 +139,48 @@ func secure(location *url.URL) bool {
 	return location.Scheme == "https" || location.Scheme == "http" && local
 }
 
-func (k *remoteKeys) current() keySet {
-	if set := k.keys.Load(); set != nil {
-		return *set
-	}
-
-	return nil
-}
-
-// renewed waits for the fetch that is under way or, if requests have not asked for one in this interval, asks for one. So, however
-// many tokens with invented key ids arrive, they cause one fetch per interval.
-func (k *remoteKeys) renewed(ctx context.Context) keySet {
-	fetched := k.ask(time.Now())
-	if fetched == nil {
-		return k.current()
-	}
-
-	timeout := time.NewTimer(maxWait)
-	defer timeout.Stop()
-
-	select {
-	case <-fetched:
-	case <-timeout.C:
-	case <-ctx.Done():
-	case <-k.ended:
-	}
-
-	return k.current()
-}
-
-// ask returns what is closed at the end of the fetch, or nil if there is none to wait for.
-func (k *remoteKeys) ask(now time.Time) <-chan struct{} {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	if k.fetched == nil {
-		if now.Before(k.nextDemand) {
-			return nil
-		}
-
-		k.nextDemand = now.Add(k.interval)
-		k.fetched = make(chan struct{})
-
-		k.demand <- struct{}{} // There is room: begin has emptied it since the last time.
-	}
-
-	return k.fetched
-}
-
-// run fetches the keys now, at intervals and on demand, until ctx ends.
-func (k *remoteKeys) run(ctx context.Context) {
-	defer close(k.ended)
-
-	for {
-		pause := k.interval
-		if !k.refresh(ctx) {
-			pause = min(pause, retryInterval)
-		}
-
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-
-			return
-		case <-timer.C:
-		case <-k.demand:
-			timer.Stop()
-		}
-	}
-}
-
-// refresh fetches the keys once and tells whether that worked. Otherwise the old ones stay.
-func (k *remoteKeys) refresh(ctx context.Context) bool {
-	k.begin()
-	defer k.finish()
-
-	set, err := k.fetch(ctx)
+// get gets a document, and tells how long it holds by its Cache-Control (RFC 9111, section 5.2.2.1).
+func get(ctx context.Context, client *http.Client, url string) ([]byte, time.Duration, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
-		if ctx.Err() == nil {
-			k.logger.LogAttrs(ctx, slog.LevelWarn, "fetch issuer keys",
-				slog.Any("error", err), slog.Bool("have_keys", k.current() != nil))
-		}
-
-		return false
-	}
-
-	k.keys.Store(&set)
-
-	return true
-}
-
-// begin makes requests join this fetch, those that have asked already among them.
-func (k *remoteKeys) begin() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	if k.fetched == nil {
-		k.fetched = make(chan struct{})
-	}
-
-	select {
-	case <-k.demand:
-	default:
-	}
-}
-
-func (k *remoteKeys) finish() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-
-	close(k.fetched)
-	k.fetched = nil
-}
-
-func (k *remoteKeys) fetch(ctx context.Context) (keySet, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, http.NoBody)
-	if err != nil {
-		return nil, fmt.Errorf("make request: %w", err)
+		return nil, 0, fmt.Errorf("make request: %w", err)
 	}
 
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 
-	res, err := k.client.Do(r)
+	res, err := client.Do(r)
 	if err != nil {
-		return nil, fmt.Errorf("get key set: %w", err)
+		return nil, 0, fmt.Errorf("get: %w", err)
 	}
 	defer res.Body.Close() //nolint:errcheck // Nothing was written.
 
 	if res.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%w: status %d", errFetch, res.StatusCode)
+		return nil, 0, fmt.Errorf("%w: status %d", errFetch, res.StatusCode)
 	}
 
-	data, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
+	data, err := io.ReadAll(io.LimitReader(res.Body, maxDocument+1))
 	if err != nil {
-		return nil, fmt.Errorf("read key set: %w", err)
+		return nil, 0, fmt.Errorf("read: %w", err)
 	}
 
-	if len(data) > maxKeySet {
-		return nil, fmt.Errorf("%w: larger than %d bytes", errFetch, maxKeySet)
+	if len(data) > maxDocument {
+		return nil, 0, fmt.Errorf("%w: larger than %d bytes", errFetch, maxDocument)
 	}
 
-	return parseKeys(data)
+	return data, maxAge(res.Header.Get("Cache-Control")), nil
+}
+
+func maxAge(cacheControl string) time.Duration {
+	for directive := range strings.SplitSeq(cacheControl, ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
+		if !strings.EqualFold(name, "max-age") {
+			continue
+		}
+
+		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+			return time.Duration(seconds) * time.Second
+		}
+	}
+
+	return 0
 }

@@ -259,7 +259,7 @@ func TestRefreshEndsWithItsContext(t *testing.T) {
 	keys := newKeyServer(t, serving(keySetOf(t, s)))
 	ctx, cancel := context.WithCancel(t.Context())
 
-	a, err := auth.New(ctx, []auth.Issuer{fetching(keys.url, time.Hour)}, slog.New(slog.DiscardHandler))
+	a, err := auth.New(ctx, auth.Config{Issuers: []auth.Issuer{fetching(keys.url, time.Hour)}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/bff/internal/condition"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -16,58 +18,169 @@ import (
 
 // Causes for the log.
 var (
-	errScope = errors.New("scope is missing")
-	errOwner = errors.New("subject is not the owner")
+	errAnonymous = errors.New("no credentials")
+	errScope     = errors.New("scope is missing")
+	errRole      = errors.New("role is missing")
+	errOwner     = errors.New("subject is not the owner")
 )
 
-// Require lets through whom the access policy of a route allows. It needs the principal and the path variables on the request's
-// record; what is missing there counts against the caller. Public access adds no layer.
+// Check is one demand of an access policy.
+type Check struct {
+	// Name says what is demanded, as the table of routes prints it.
+	Name string
+
+	// fault is nil if the demand is met, otherwise the cause for the log.
+	fault func(rec *reqinfo.Record) error
+	// refusal is what the client reads, with this challenge (RFC 6750, section 3), if any.
+	code      codes.Code
+	refusal   string
+	challenge string
+}
+
+// Verdict is nil if the demand is met. It needs the principal and the path variables on the record.
+func (c Check) Verdict(rec *reqinfo.Record) error { return c.fault(rec) }
+
+// Checks are the demands of an access policy, in the order in which they are made, but for a condition on the request message, which
+// is not known before it has been decoded. Public access demands nothing.
 //
 // An owner is compared by subject alone. With several issuers, their subjects must not mean different people.
-func Require(access policy.Access) func(http.Handler) http.Handler {
-	if access.Public {
-		return func(next http.Handler) http.Handler { return next }
+func Checks(access policy.Access) []Check {
+	var checks []Check
+
+	if !access.Public {
+		checks = append(checks, Check{
+			Name: "authenticated", code: codes.Unauthenticated, refusal: "an access token is needed", challenge: "Bearer",
+			fault: func(rec *reqinfo.Record) error {
+				if rec.Principal.Anonymous() {
+					return errAnonymous
+				}
+
+				return nil
+			},
+		})
 	}
 
-	scopes := strings.Join(slices.Concat(access.AllOf, access.AnyOf), " ")
-	challenge := `Bearer error="insufficient_scope", scope="` + scopes + `"`
+	if len(access.AnyOf)+len(access.AllOf) > 0 {
+		checks = append(checks, scopeCheck(access))
+	}
+
+	if len(access.AnyRole)+len(access.AllRoles) > 0 {
+		checks = append(checks, roleCheck(access))
+	}
+
+	if access.Owner != nil {
+		checks = append(checks, ownerCheck(*access.Owner))
+	}
+
+	if c := access.Condition; c != nil && !c.NeedsRequest() {
+		checks = append(checks, Check{
+			Name: "if " + c.String(), code: codes.PermissionDenied, refusal: conditionRefusal,
+			fault: func(rec *reqinfo.Record) error { return c.Allows(rec, nil) },
+		})
+	}
+
+	return checks
+}
+
+// Require lets through whom the access policy of a route allows. What is missing on the record counts against the caller. Access
+// that demands nothing adds no layer.
+func Require(access policy.Access) func(http.Handler) http.Handler {
+	checks := Checks(access)
+	if len(checks) == 0 {
+		return func(next http.Handler) http.Handler { return next }
+	}
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
 
-			switch {
-			case rec.Principal.Anonymous():
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				problem.Write(w, r, problem.New(codes.Unauthenticated, "an access token is needed"), nil)
-			case !granted(access, rec.Principal):
-				w.Header().Set("WWW-Authenticate", challenge)
-				problem.Write(w, r, problem.New(codes.PermissionDenied, "the access token lacks a scope"),
-					fmt.Errorf("%w: have %q, need %s", errScope, rec.Principal.Scopes, access))
-			case !owns(access.Owner, rec):
-				problem.Write(w, r, problem.New(codes.PermissionDenied, "the caller may not act for this user"),
-					fmt.Errorf("%w: subject %q, path variable %s", errOwner, rec.Principal.Subject, access.Owner.Variable))
-			default:
-				next.ServeHTTP(w, r)
+			for _, check := range checks {
+				if cause := check.fault(rec); cause != nil {
+					if check.challenge != "" {
+						w.Header().Set("WWW-Authenticate", check.challenge)
+					}
+
+					problem.Write(w, r, problem.New(check.code, check.refusal), cause)
+
+					return
+				}
 			}
+
+			next.ServeHTTP(w, r)
 		})
 	}
 }
 
-// granted tells whether the principal has the scopes.
-func granted(access policy.Access, p reqinfo.Principal) bool {
-	for _, scope := range access.AllOf {
-		if !p.HasScope(scope) {
+const conditionRefusal = "the caller may not make this request"
+
+// Allow makes the demand that needs the request message. The error is a problem for the client, with the cause for the log.
+func Allow(c *condition.Condition, rec *reqinfo.Record, request proto.Message) error {
+	if err := c.Allows(rec, request); err != nil {
+		return fmt.Errorf("%w: %w", problem.New(codes.PermissionDenied, conditionRefusal), err)
+	}
+
+	return nil
+}
+
+func scopeCheck(access policy.Access) Check {
+	scopes := strings.Join(slices.Concat(access.AllOf, access.AnyOf), " ")
+
+	return Check{
+		Name: policy.Access{AnyOf: access.AnyOf, AllOf: access.AllOf}.String(),
+		code: codes.PermissionDenied, refusal: "the access token lacks a scope",
+		challenge: `Bearer error="insufficient_scope", scope="` + scopes + `"`,
+		fault: func(rec *reqinfo.Record) error {
+			if !granted(access.AnyOf, access.AllOf, rec.Principal.HasScope) {
+				return fmt.Errorf("%w: have %q, need %s", errScope, rec.Principal.Scopes, access)
+			}
+
+			return nil
+		},
+	}
+}
+
+func roleCheck(access policy.Access) Check {
+	return Check{
+		Name: policy.Access{AnyRole: access.AnyRole, AllRoles: access.AllRoles}.String(),
+		code: codes.PermissionDenied, refusal: "the caller lacks a role",
+		fault: func(rec *reqinfo.Record) error {
+			if !granted(access.AnyRole, access.AllRoles, rec.Principal.HasRole) {
+				return fmt.Errorf("%w: have %q, need %s", errRole, rec.Principal.Roles, access)
+			}
+
+			return nil
+		},
+	}
+}
+
+func ownerCheck(owner policy.Owner) Check {
+	return Check{
+		Name: policy.Access{Owner: &owner}.String(),
+		code: codes.PermissionDenied, refusal: "the caller may not act for this user",
+		fault: func(rec *reqinfo.Record) error {
+			if !owns(owner, rec) {
+				return fmt.Errorf("%w: subject %q, path variable %s", errOwner, rec.Principal.Subject, owner.Variable)
+			}
+
+			return nil
+		},
+	}
+}
+
+// granted tells whether the caller has one of anyOf, if there are any, and each of allOf.
+func granted(anyOf, allOf []string, has func(string) bool) bool {
+	for _, name := range allOf {
+		if !has(name) {
 			return false
 		}
 	}
 
-	return len(access.AnyOf) == 0 || slices.ContainsFunc(access.AnyOf, p.HasScope)
+	return len(anyOf) == 0 || slices.ContainsFunc(anyOf, has)
 }
 
 // owns tells whether the path speaks of the caller. A variable that is missing or empty is nobody's.
-func owns(owner *policy.Owner, rec *reqinfo.Record) bool {
-	if owner == nil || owner.UnlessScope != "" && rec.Principal.HasScope(owner.UnlessScope) {
+func owns(owner policy.Owner, rec *reqinfo.Record) bool {
+	if owner.UnlessScope != "" && rec.Principal.HasScope(owner.UnlessScope) {
 		return true
 	}
 

@@ -2,8 +2,10 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
@@ -14,6 +16,7 @@ import (
 var (
 	errUnknownIssuer = errors.New("issuer is not configured")
 	errCritical      = errors.New(`header "crit" is not supported`)
+	errHeader        = errors.New(`header "b64" or "zip" is not supported`)
 	errKeyID         = errors.New(`header "kid" is not a string`)
 	// errNoKeys is not the fault of the token: the keys of its issuer could not be fetched yet.
 	errNoKeys = errors.New("no keys of the issuer are known yet")
@@ -21,16 +24,17 @@ var (
 
 // issuer is an Issuer ready to verify tokens.
 type issuer struct {
-	name   string
-	keys   keySource
-	parser *jwt.Parser
+	name     string
+	keys     *keySource
+	parser   *jwt.Parser
+	leeway   time.Duration
+	claims   Claims
+	required map[string][]string
+	prefix   string
 }
 
-func newIssuer(config Issuer, keys keySource) (*issuer, error) {
-	if err := config.check(); err != nil {
-		return nil, err
-	}
-
+// newIssuer takes a configuration that was checked.
+func newIssuer(config Issuer, keys *keySource) *issuer {
 	algorithms := config.Algorithms
 	if len(algorithms) == 0 {
 		algorithms = supported()
@@ -41,69 +45,145 @@ func newIssuer(config Issuer, keys keySource) (*issuer, error) {
 		leeway = DefaultLeeway
 	}
 
-	return &issuer{name: config.Issuer, keys: keys, parser: jwt.NewParser(
-		jwt.WithValidMethods(algorithms),
-		jwt.WithIssuer(config.Issuer),
-		jwt.WithAudience(config.Audiences...),
-		jwt.WithExpirationRequired(),
-		jwt.WithIssuedAt(),
-		jwt.WithLeeway(leeway),
-		jwt.WithStrictDecoding(),
-	)}, nil
+	return &issuer{
+		name: config.Issuer, keys: keys, leeway: leeway, claims: config.Claims.withDefaults(), required: config.RequiredClaims,
+		prefix: config.SubjectPrefix,
+		parser: jwt.NewParser(
+			jwt.WithValidMethods(algorithms),
+			jwt.WithIssuer(config.Issuer),
+			jwt.WithAudience(config.Audiences...),
+			jwt.WithExpirationRequired(),
+			jwt.WithIssuedAt(),
+			jwt.WithLeeway(leeway),
+			jwt.WithStrictDecoding(),
+		),
+	}
+}
+
+// verified is what a valid token says. It is shared by all requests with the token and must not be changed.
+type verified struct {
+	principal reqinfo.Principal
+	// certificate is the thumbprint of the client certificate that the token is bound to. Empty: it is bound to none.
+	certificate string
 }
 
 // verify returns whom a token stands for. The error is for the log.
-func (a *Authenticator) verify(ctx context.Context, token string) (reqinfo.Principal, error) {
+func (a *Authenticator) verify(ctx context.Context, token string) (verified, error) {
+	key, now := sha256.Sum256([]byte(token)), time.Now()
+
+	if known, ok := a.cache.find(key, now); ok {
+		return known.verified, known.err
+	}
+
+	fresh := a.judge(ctx, token)
+	a.cache.keep(key, fresh, now)
+
+	return fresh.verified, fresh.err
+}
+
+// judge verifies a token that is not known yet.
+func (a *Authenticator) judge(ctx context.Context, token string) verdict {
+	if err := checkForm(token); err != nil {
+		return verdict{err: fmt.Errorf("parse token: %w", err)}
+	}
+
 	// Claims are a map, because a struct would take "SUB" for "sub" (encoding/json); claim names are case-sensitive.
 	unverified := jwt.MapClaims{}
 	if _, _, err := a.unverified.ParseUnverified(token, unverified); err != nil {
-		return reqinfo.Principal{}, fmt.Errorf("parse token: %w", err)
+		return verdict{err: fmt.Errorf("parse token: %w", err)}
 	}
 
 	// Only to choose whose keys to try. The issuer is believed when its signature has been verified.
 	name, err := unverified.GetIssuer()
 	if err != nil {
-		return reqinfo.Principal{}, fmt.Errorf("parse token: %w", err)
+		return verdict{err: fmt.Errorf("parse token: %w", err)}
 	}
 
 	known := a.issuers[name]
 	if known == nil {
-		return reqinfo.Principal{}, fmt.Errorf("%w: %.100q", errUnknownIssuer, name)
+		return verdict{err: fmt.Errorf("%w: %.100q", errUnknownIssuer, name)}
 	}
+
+	return known.judge(ctx, token)
+}
+
+func (i *issuer) judge(ctx context.Context, token string) verdict {
+	v := verdict{issuer: i}
 
 	claims := jwt.MapClaims{}
-	if _, err := known.parser.ParseWithClaims(token, claims, known.keyFunc(ctx)); err != nil {
-		return reqinfo.Principal{}, fmt.Errorf("verify token of %s: %w", name, err)
+	if _, err := i.parser.ParseWithClaims(token, claims, i.keyFunc(ctx, &v)); err != nil {
+		v.err = fmt.Errorf("verify token of %s: %w", i.name, err)
+
+		return v
 	}
 
-	return known.principal(claims)
+	if v.verified, v.err = i.read(claims); v.err != nil {
+		return v
+	}
+
+	// It was read already, so it is there.
+	expires, err := claims.GetExpirationTime()
+	if err != nil {
+		v.err = fmt.Errorf("verify token of %s: %w", i.name, err)
+
+		return v
+	}
+
+	v.until = expires.Add(i.leeway)
+
+	return v
 }
 
 // keyFunc chooses the key by the header of a token. Of the header only "alg", "kid" and "crit" are read; keys or places of keys
 // that it names ("jwk", "jku", "x5c", "x5u") are the word of whoever made the token.
-func (i *issuer) keyFunc(ctx context.Context) jwt.Keyfunc {
+//
+// The verdict gets the generation of the keys that were there before the choice, so that it ends with them.
+func (i *issuer) keyFunc(ctx context.Context, v *verdict) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
-		if _, ok := token.Header["crit"]; ok {
-			return nil, errCritical
+		kid, err := keyID(token.Header)
+		if err != nil {
+			return nil, err
 		}
 
-		kid := ""
+		v.generation = i.keys.generation.Load()
+		set, current := i.keys.current(), true
 
-		if header, ok := token.Header["kid"]; ok {
-			if kid, ok = header.(string); !ok || kid == "" {
-				return nil, errKeyID
-			}
-		}
-
-		set := i.keys.current()
 		if set == nil || kid != "" && !set.has(kid) {
-			set = i.keys.renewed(ctx)
+			set, current = i.keys.renewed(ctx)
+			v.generation = i.keys.generation.Load()
 		}
 
-		if set == nil {
+		// A key that is not known may well be one that could not be fetched.
+		if set == nil || !current && kid != "" && !set.has(kid) {
 			return nil, errNoKeys
 		}
 
 		return set.choose(kid, token.Method.Alg())
 	}
+}
+
+// keyID is the name of the key in a token's header; empty if there is none.
+func keyID(header map[string]any) (string, error) {
+	if _, ok := header["crit"]; ok {
+		return "", errCritical
+	}
+
+	// They change what is signed (RFC 7797) or what the claims are (RFC 7516); honest tokens have neither.
+	for _, name := range []string{"b64", "zip"} {
+		if _, ok := header[name]; ok {
+			return "", errHeader
+		}
+	}
+
+	value, ok := header["kid"]
+	if !ok {
+		return "", nil
+	}
+
+	kid, ok := value.(string)
+	if !ok || kid == "" {
+		return "", errKeyID
+	}
+
+	return kid, nil
 }

@@ -29,6 +29,8 @@ type Deps struct {
 	ClientLimit func(http.Handler) http.Handler
 	// Identify finds out who calls and refuses bad credentials. Nil: everyone is anonymous.
 	Identify func(http.Handler) http.Handler
+	// Forward notes the client's headers that backends get. Nil: they get none.
+	Forward func(http.Handler) http.Handler
 }
 
 // Wrap puts the edge around next. From the outside in:
@@ -39,10 +41,11 @@ type Deps struct {
 //	Deadlines      until when the connection may be slow; the route may say otherwise
 //	ClientAddress  who is at the other end, by the trust model
 //	SecurityHeaders
-//	CORS           off unless origins are configured
+//	CORS           off unless origins are configured; answers preflights
 //	ClientLimit    coarse, per address
 //	BodyLimit      until the route says otherwise
 //	Identify       who calls; whether they may is the route's policy
+//	Forward        the client's headers that the allow-list lets through
 //	next
 func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 	chain := chi.Middlewares{
@@ -66,6 +69,10 @@ func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 
 	if deps.Identify != nil {
 		chain = append(chain, deps.Identify)
+	}
+
+	if deps.Forward != nil {
+		chain = append(chain, deps.Forward)
 	}
 
 	return chain.Handler(next)

@@ -28,7 +28,7 @@ type Registration struct {
 // registration gets a mux of its own, on which nothing is ever matched: a middleware collects the handlers, and the router gets
 // them together with their policy, in an order of its own. That a handler really calls the RPC of its route is checked again on
 // every call, by VerifyUnary and VerifyStream.
-func bindAll(ctx context.Context, registrations []Registration, routes []Route, options []runtime.ServeMuxOption) error {
+func bindAll(ctx context.Context, registrations []Registration, routes []Route, config Config) error {
 	type key struct{ rpc, method, template string }
 
 	index := make(map[key]*Route, len(routes))
@@ -39,7 +39,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 	var faults []error
 
 	for _, reg := range registrations {
-		handlers, err := collect(ctx, reg, options)
+		handlers, err := collect(ctx, reg, config)
 		if err != nil {
 			faults = append(faults, err)
 
@@ -82,7 +82,7 @@ func declaredRoutes(reg Registration) ([]route.Route, error) {
 }
 
 // collect returns the handlers of a registration in the order in which they are registered.
-func collect(ctx context.Context, reg Registration, options []runtime.ServeMuxOption) ([]runtime.HandlerFunc, error) {
+func collect(ctx context.Context, reg Registration, config Config) ([]runtime.HandlerFunc, error) {
 	var handlers []runtime.HandlerFunc
 
 	catch := runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
@@ -91,7 +91,7 @@ func collect(ctx context.Context, reg Registration, options []runtime.ServeMuxOp
 		return next
 	})
 
-	mux := newTranslator(append([]runtime.ServeMuxOption{catch}, options...))
+	mux := newTranslator(config.ResponseHeader, append([]runtime.ServeMuxOption{catch}, config.MuxOptions...))
 	// Options may have put handlers of their own on it.
 	handlers = nil
 
@@ -102,14 +102,18 @@ func collect(ctx context.Context, reg Registration, options []runtime.ServeMuxOp
 	return handlers, nil
 }
 
-// VerifyUnary refuses a call from a generated handler to another RPC than the one whose policy let the request through. It cannot
-// happen; if it does, nothing gets out.
+// VerifyUnary is the last look at what a generated handler is about to send. It refuses a call to another RPC than the one whose
+// policy let the request through, which cannot happen, and a request that the route's condition does not allow.
 func VerifyUnary(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
-	if err := verify(ctx, method); err != nil {
+	if generated, err := verify(ctx, method); err != nil {
 		return err
+	} else if generated {
+		if err := checkCondition(ctx, req); err != nil {
+			return err
+		}
 	}
 
 	return invoke(ctx, method, req, reply, cc, opts...)
@@ -120,24 +124,30 @@ func VerifyStream(
 	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
 	open grpc.Streamer, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
-	if err := verify(ctx, method); err != nil {
+	generated, err := verify(ctx, method)
+	if err != nil {
 		return nil, err
+	}
+
+	if generated && ctx.Value(conditionKey{}) != nil {
+		return &conditionalStream{ctx: ctx, open: func() (grpc.ClientStream, error) { return open(ctx, desc, cc, method, opts...) }}, nil
 	}
 
 	return open(ctx, desc, cc, method, opts...)
 }
 
-func verify(ctx context.Context, method string) error {
+// verify tells whether a generated handler makes the call, and refuses another RPC than that of the route.
+func verify(ctx context.Context, method string) (bool, error) {
 	// Only generated handlers set it; the legs of a composite call what they like.
 	if _, generated := runtime.RPCMethod(ctx); !generated {
-		return nil
+		return false, nil
 	}
 
 	if rec := reqinfo.From(ctx); rec.RPC != method {
-		return status.Errorf(codes.Internal, "handler of %s called %s", rec.RPC, method)
+		return true, status.Errorf(codes.Internal, "handler of %s called %s", rec.RPC, method)
 	}
 
-	return nil
+	return true, nil
 }
 
 func pathParams(r *http.Request) map[string]string { return reqinfo.From(r.Context()).PathParams }

@@ -28,6 +28,8 @@ type Config struct {
 	AuthDisabled bool
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
+	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
+	ResponseHeader func(metadata string) (header string, ok bool)
 	// Draining ends when the gateway stops: streams, which would outlast it, end then. Nil: never.
 	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
 	// MuxOptions change how the generated handlers translate. Options about routing have no effect: the router is not theirs.
@@ -57,7 +59,7 @@ func New(ctx context.Context, registrations []Registration, config Config) (*Gat
 		return nil, err
 	}
 
-	if err := bindAll(ctx, registrations, routes, config.MuxOptions); err != nil {
+	if err := bindAll(ctx, registrations, routes, config); err != nil {
 		return nil, err
 	}
 
@@ -101,7 +103,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	limits    not too often?
 //	body      of a type and size that the route takes
 //	deadline  until when
-//	handler   grpc-gateway's: decode, call, encode
+//	handler   grpc-gateway's: decode, call (VerifyUnary: may the caller make this very request?), encode
 func guard(r Route, config Config) runtime.HandlerFunc {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.handler(w, req, pathParams(req))
@@ -119,6 +121,10 @@ func guard(r Route, config Config) runtime.HandlerFunc {
 	}
 
 	if !config.AuthDisabled {
+		if c := r.Policy.Access.Condition; c != nil && c.NeedsRequest() {
+			handler = conditional(c)(handler)
+		}
+
 		handler = auth.Require(r.Policy.Access)(handler)
 	}
 

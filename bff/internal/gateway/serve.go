@@ -68,7 +68,7 @@ func routed(r *http.Request, escapedPath string) *http.Request {
 
 // answerUnrouted answers OPTIONS (RFC 9110, section 9.3.7), methods that the path does not have, and paths that nothing has.
 func (g *Gateway) answerUnrouted(w http.ResponseWriter, r *http.Request, path string) {
-	methods := g.allowed(path)
+	methods := g.Methods(path)
 
 	switch {
 	case r.Method == http.MethodOptions && path == "*":
@@ -85,8 +85,8 @@ func (g *Gateway) answerUnrouted(w http.ResponseWriter, r *http.Request, path st
 	}
 }
 
-// allowed lists the methods of the routes that match a path, in alphabetical order; none if there is no such path.
-func (g *Gateway) allowed(path string) []string {
+// Methods lists the methods that an escaped path has, OPTIONS among them, in alphabetical order; none if there is no such path.
+func (g *Gateway) Methods(path string) []string {
 	var methods []string
 
 	for _, method := range slices.Concat(g.methods, []string{http.MethodHead}) {

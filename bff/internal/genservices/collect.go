@@ -48,9 +48,7 @@ func collect(files []*protogen.File) ([]service, error) {
 
 		for _, in := range file.Services {
 			out, errs := describe(file, in)
-			for _, err := range errs {
-				faults = append(faults, fmt.Errorf("%s: %w", file.Desc.Path(), err))
-			}
+			faults = append(faults, errs...)
 
 			if len(out.Routes) > 0 {
 				services, routes = append(services, out), append(routes, out.Routes...)
@@ -67,11 +65,11 @@ func collect(files []*protogen.File) ([]service, error) {
 	return services, nil
 }
 
-// describe returns the service, with no routes if it is not for the table, and all that is wrong with it.
+// describe returns the service, with no routes if it is not for the table, and all that is wrong with it, and where.
 func describe(file *protogen.File, in *protogen.Service) (service, []error) {
 	routes, err := route.Of(in.Desc)
 	if err != nil {
-		return service{}, []error{err}
+		return service{}, []error{fmt.Errorf("%s: %w", file.Desc.Path(), err)}
 	}
 
 	if len(routes) == 0 {
@@ -88,11 +86,12 @@ func describe(file *protogen.File, in *protogen.Service) (service, []error) {
 
 	switch {
 	case out.Composite && out.Upstream != "":
-		faults = append(faults, fmt.Errorf("service %s: %w, but upstream is %q", out.Name, errCompositeUpstream, out.Upstream))
+		faults = append(faults, fmt.Errorf("%s: service %s: %w, but upstream is %q",
+			file.Desc.Path(), out.Name, errCompositeUpstream, out.Upstream))
 	case !out.Composite && out.Upstream == "":
 		out.Upstream, _, _ = strings.Cut(string(file.Desc.Package()), ".")
 		if out.Upstream == "" {
-			faults = append(faults, fmt.Errorf("service %s: %w", out.Name, errNoUpstream))
+			faults = append(faults, fmt.Errorf("%s: service %s: %w", file.Desc.Path(), out.Name, errNoUpstream))
 		}
 	}
 
@@ -107,7 +106,7 @@ func checkPolicies(routes []route.Route) []error {
 
 	for _, r := range routes {
 		if _, err := policy.Compile(r.Descriptor, r.Template.Variables(), defaults); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %w", r, err))
+			faults = append(faults, fmt.Errorf("%s: %s: %w", position(r.Descriptor), r, err))
 		}
 	}
 

@@ -100,6 +100,10 @@ func TestGenerateRefuses(t *testing.T) {
 		{"ambiguous", route.ErrAmbiguous, []string{"GET /v1/{a} (/one.v1.One/Get)", "GET /v1/{b} (/two.v1.Two/Get)"}},
 		{"no_policy", policy.ErrNoAccess, []string{"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", "\none/v1/one.proto: POST /v1/{a}: "}},
 		{"owner", nil, []string{"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", `the path has no variable "user_id"`}},
+		{"condition", nil, []string{
+			"one/v1/one.proto:18:5: GET /v1/{a}: policy of one.v1.One.Get: access.condition: ", "1:8: undefined field 'colour'",
+			"one/v1/one.proto:11:3: GET /v1: policy of one.v1.One.List: access.condition: expression is not a bool but a string",
+		}},
 		{"no_pattern", route.ErrNoPattern, []string{"one/v1/one.proto: google.api.http of /one.v1.One/Get: "}},
 		{"composite_upstream", nil, []string{`one/v1/one.proto: service one.v1.One: a composite has no upstream, but upstream is "one"`}},
 		{"no_upstream", nil, []string{"one.proto: service One: without a package, portico.v1.service must name an upstream"}},

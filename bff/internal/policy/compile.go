@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/internal/condition"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -27,7 +28,7 @@ type Defaults struct {
 
 // Compile makes the policy of a method that is reached by a path with these variables. The error names every fault at once.
 func Compile(method protoreflect.MethodDescriptor, variables []string, defaults Defaults) (Policy, error) {
-	c := compiler{variables: variables}
+	c := compiler{variables: variables, request: method.Input()}
 	p := c.compile(merged(method, defaults.Policy), defaults)
 
 	if err := errors.Join(c.faults...); err != nil {
@@ -78,6 +79,7 @@ func override(dst, src *porticov1.MethodPolicy) {
 
 type compiler struct {
 	variables []string
+	request   protoreflect.MessageDescriptor
 	faults    []error
 }
 
@@ -113,14 +115,18 @@ func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy
 }
 
 func (c *compiler) access(in *porticov1.Access) Access {
-	a := Access{Public: in.GetPublic(), AnyOf: in.GetScopes().GetAnyOf(), AllOf: in.GetScopes().GetAllOf()}
-
-	if in.GetScopes() != nil && len(a.AnyOf)+len(a.AllOf) == 0 {
-		c.faultf("access.scopes: names no scope")
+	a := Access{
+		Public: in.GetPublic(),
+		AnyOf:  in.GetScopes().GetAnyOf(), AllOf: in.GetScopes().GetAllOf(),
+		AnyRole: in.GetRoles().GetAnyOf(), AllRoles: in.GetRoles().GetAllOf(),
 	}
 
-	if slices.Contains(a.AnyOf, "") || slices.Contains(a.AllOf, "") {
-		c.faultf("access.scopes: names an empty scope")
+	if in.GetScopes() != nil {
+		c.names("access.scopes", "scope", a.AnyOf, a.AllOf)
+	}
+
+	if in.GetRoles() != nil {
+		c.names("access.roles", "role", a.AnyRole, a.AllRoles)
 	}
 
 	if owner := in.GetOwner(); owner != nil {
@@ -130,15 +136,35 @@ func (c *compiler) access(in *porticov1.Access) Access {
 		}
 	}
 
-	restricted := in.GetAuthenticated() || in.GetScopes() != nil || in.GetOwner() != nil
+	if in.GetCondition() != "" {
+		compiled, err := condition.Compile(in.GetCondition(), c.request, c.variables)
+		if err != nil {
+			c.faultf("access.condition: %w", err)
+		}
+
+		a.Condition = compiled
+	}
+
+	restricted := in.GetAuthenticated() || in.GetScopes() != nil || in.GetRoles() != nil || in.GetOwner() != nil
 	switch {
 	case a.Public && restricted:
-		c.faultf("access: public stands alone, but other conditions are set")
-	case !a.Public && !restricted:
-		c.faultf("access: says nothing; set public, authenticated, scopes or owner")
+		c.faultf("access: public goes with a condition only, but other demands are made")
+	case !a.Public && !restricted && in.GetCondition() == "":
+		c.faultf("access: says nothing; set public, authenticated, scopes, roles, owner or condition")
 	}
 
 	return a
+}
+
+// names refuses lists of names that demand nothing, or what nobody can have.
+func (c *compiler) names(where, what string, anyOf, allOf []string) {
+	if len(anyOf)+len(allOf) == 0 {
+		c.faultf("%s: names no %s", where, what)
+	}
+
+	if slices.Contains(anyOf, "") || slices.Contains(allOf, "") {
+		c.faultf("%s: names an empty %s", where, what)
+	}
 }
 
 func (c *compiler) rateLimit(where string, in *porticov1.RateLimit) RateLimit {

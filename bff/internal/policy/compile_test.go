@@ -267,16 +267,16 @@ func TestCompileNamesEveryFault(t *testing.T) {
 		{"empty_access", &m{Access: &porticov1.Access{}}, []string{"access: says nothing"}},
 		{
 			"public_and_authenticated", &m{Access: &porticov1.Access{Public: true, Authenticated: true}},
-			[]string{"access: public stands alone"},
+			[]string{"access: public goes with a condition only"},
 		},
 		{
 			"public_with_scopes",
 			&m{Access: &porticov1.Access{Public: true, Scopes: &porticov1.Scopes{AnyOf: []string{"a"}}}},
-			[]string{"access: public stands alone"},
+			[]string{"access: public goes with a condition only"},
 		},
 		{
 			"public_with_an_owner", &m{Access: &porticov1.Access{Public: true, Owner: &porticov1.Owner{Variable: "user_id"}}},
-			[]string{"access: public stands alone"},
+			[]string{"access: public goes with a condition only"},
 		},
 		{
 			"scopes_without_a_scope", &m{Access: &porticov1.Access{Scopes: &porticov1.Scopes{}}},
@@ -325,7 +325,7 @@ func TestCompileNamesEveryFault(t *testing.T) {
 				RateLimits: []*porticov1.RateLimit{{}, {Requests: 1, Key: 9}}, Timeout: seconds(-1), MaxBodyBytes: proto.Int64(-1),
 			},
 			[]string{
-				"access.scopes: names no scope", "access.owner: ", "access: public stands alone",
+				"access.scopes: names no scope", "access.owner: ", "access: public goes with a condition only",
 				"rate_limits[0].requests: 0", "rate_limits[0].burst: 0", "rate_limits[1].key: 9", "timeout: -1s", "max_body_bytes: -1",
 			},
 		},

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/condition"
 )
 
 // Policy is what holds for one route.
@@ -22,7 +24,7 @@ type Policy struct {
 
 // Access says who may call. Everything in it must hold.
 type Access struct {
-	// Public lets everyone in; nothing else is set then.
+	// Public lets everyone in whom the condition, if any, allows; nothing else is set then.
 	Public bool
 	// AnyOf are scopes of which the caller needs one. Empty: no condition.
 	AnyOf []string
@@ -30,6 +32,12 @@ type Access struct {
 	AllOf []string
 	// Owner ties a path variable to the caller. Nil: no condition.
 	Owner *Owner
+	// AnyRole are roles of which the caller needs one. Empty: no condition.
+	AnyRole []string
+	// AllRoles are roles of which the caller needs each.
+	AllRoles []string
+	// Condition is a CEL expression that must be true. Nil: no condition.
+	Condition *condition.Condition
 }
 
 // Owner demands that a path variable equals the caller's subject.
@@ -75,18 +83,22 @@ func (k Key) String() string {
 
 // String prints the access policy as the table of routes does: "owner user_id or users:admin".
 func (a Access) String() string {
-	if a.Public {
-		return "public"
-	}
-
 	var parts []string
-	if len(a.AnyOf) > 0 {
-		parts = append(parts, "any of "+strings.Join(a.AnyOf, ", "))
+
+	add := func(what string, names []string) {
+		if len(names) > 0 {
+			parts = append(parts, what+strings.Join(names, ", "))
+		}
 	}
 
-	if len(a.AllOf) > 0 {
-		parts = append(parts, "all of "+strings.Join(a.AllOf, ", "))
+	if a.Public {
+		parts = append(parts, "public")
 	}
+
+	add("any of ", a.AnyOf)
+	add("all of ", a.AllOf)
+	add("any role of ", a.AnyRole)
+	add("all roles of ", a.AllRoles)
 
 	if a.Owner != nil {
 		owner := "owner " + a.Owner.Variable
@@ -98,7 +110,11 @@ func (a Access) String() string {
 	}
 
 	if len(parts) == 0 {
-		return "authenticated"
+		parts = append(parts, "authenticated")
+	}
+
+	if a.Condition != nil {
+		parts = append(parts, "if "+a.Condition.String())
 	}
 
 	return strings.Join(parts, "; ")

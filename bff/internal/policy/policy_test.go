@@ -27,8 +27,11 @@ func TestAccessString(t *testing.T) {
 		},
 		{
 			"everything",
-			policy.Access{AnyOf: []string{"a"}, AllOf: []string{"b"}, Owner: &policy.Owner{Variable: "user_id"}},
-			"any of a; all of b; owner user_id",
+			policy.Access{
+				AnyOf: []string{"a"}, AllOf: []string{"b"}, AnyRole: []string{"c", "d"}, AllRoles: []string{"e"},
+				Owner: &policy.Owner{Variable: "user_id"},
+			},
+			"any of a; all of b; any role of c, d; all roles of e; owner user_id",
 		},
 	}
 

@@ -6,8 +6,11 @@ package reqinfo
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -72,6 +75,39 @@ func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes
 
 // HasRole tells whether the caller has the role.
 func (p Principal) HasRole(role string) bool { return slices.Contains(p.Roles, role) }
+
+// Check tells whether the principal can be passed on: subject, scopes, roles and tenant travel as gRPC metadata, scopes and roles
+// with spaces between them. The error names every fault.
+func (p Principal) Check() error {
+	var faults []error
+
+	if !Plain(p.Subject) {
+		faults = append(faults, errors.New("subject: not printable ASCII, or empty"))
+	}
+
+	if p.Tenant != "" && !Plain(p.Tenant) {
+		faults = append(faults, errors.New("tenant: not printable ASCII"))
+	}
+
+	for _, name := range slices.Concat(p.Scopes, p.Roles) {
+		if !Plain(name) || strings.Contains(name, " ") {
+			faults = append(faults, fmt.Errorf("scopes and roles: %.50q is not printable ASCII without spaces", name))
+		}
+	}
+
+	return errors.Join(faults...)
+}
+
+// Plain tells whether a text is printable ASCII, not empty, and without spaces at its ends, which gRPC metadata does not keep.
+func Plain(text string) bool {
+	for i := range len(text) {
+		if text[i] < ' ' || text[i] > '~' {
+			return false
+		}
+	}
+
+	return text != "" && text == strings.TrimSpace(text)
+}
 
 type contextKey struct{}
 

@@ -66,6 +66,17 @@ func dial(config Config, interceptors []grpc.DialOption) (*grpc.ClientConn, erro
 	return conn, nil
 }
 
+// Nowhere returns a connection that leads to no backend: its interceptors must answer every call themselves. The caller closes it.
+func Nowhere(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient("passthrough:///nowhere", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithUnaryInterceptor(unary), grpc.WithStreamInterceptor(stream))
+	if err != nil {
+		return nil, fmt.Errorf("connect to nowhere: %w", err)
+	}
+
+	return conn, nil
+}
+
 func endpoints(addresses []string) []resolver.Endpoint {
 	list := make([]resolver.Endpoint, 0, len(addresses))
 	for _, address := range addresses {

@@ -15,7 +15,7 @@ import (
 
 // interceptors are, from the outside in:
 //
-//	deps' own → measure → breaker → metadata → balance and send
+//	deps' own → metadata → measure → breaker → balance and send
 func (u *upstream) interceptors(deps Deps) []grpc.DialOption {
 	unary := []grpc.UnaryClientInterceptor{u.unary(deps.Observer)}
 	stream := []grpc.StreamClientInterceptor{u.stream(deps.Observer)}
@@ -36,6 +36,11 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 	) error {
+		outgoing, err := u.metadata.Outgoing(ctx)
+		if err != nil {
+			return err
+		}
+
 		call, err := u.begin(ctx, observer, method)
 		if err != nil {
 			return err
@@ -45,7 +50,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		err = breaker.ErrNoVerdict
 		defer func() { call.end(err) }()
 
-		err = invoke(WithMetadata(ctx), method, req, reply, cc, opts...)
+		err = invoke(outgoing, method, req, reply, cc, opts...)
 
 		return err
 	}
@@ -56,12 +61,17 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
 		open grpc.Streamer, opts ...grpc.CallOption,
 	) (grpc.ClientStream, error) {
+		outgoing, err := u.metadata.Outgoing(ctx)
+		if err != nil {
+			return nil, err
+		}
+
 		call, err := u.begin(ctx, observer, method)
 		if err != nil {
 			return nil, err
 		}
 
-		inner, err := open(WithMetadata(ctx), desc, cc, method, opts...)
+		inner, err := open(outgoing, desc, cc, method, opts...)
 		if err != nil {
 			call.end(err)
 

@@ -24,6 +24,8 @@ type Config struct {
 	Target string
 	// Breaker guards all of its addresses together.
 	Breaker breaker.Settings
+	// Metadata is what it gets beyond what all backends get.
+	Metadata Metadata
 }
 
 // Observer is told of every call and of every change of a breaker. Its methods must be safe for concurrent use and not block.
@@ -38,9 +40,10 @@ type Pool struct {
 }
 
 type upstream struct {
-	name    string
-	conn    *grpc.ClientConn
-	breaker *breaker.Breaker
+	name     string
+	conn     *grpc.ClientConn
+	breaker  *breaker.Breaker
+	metadata Metadata
 }
 
 // Deps are what a pool works with.
@@ -57,7 +60,7 @@ func Open(configs map[string]Config, deps Deps) (*Pool, error) {
 	p := &Pool{upstreams: make(map[string]*upstream, len(configs))}
 
 	for name, config := range configs {
-		u := &upstream{name: name, breaker: breaker.New(name, config.Breaker, onChange(deps))}
+		u := &upstream{name: name, breaker: breaker.New(name, config.Breaker, onChange(deps)), metadata: config.Metadata}
 		deps.Observer.ObserveBreaker(name, breaker.Closed)
 
 		conn, err := dial(config, u.interceptors(deps))

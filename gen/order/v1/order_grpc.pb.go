@@ -33,7 +33,7 @@ const (
 //
 // OrderService takes orders and follows them. Whose order may be seen or changed is decided by the service, which owns it.
 type OrderServiceClient interface {
-	// CreateOrder places an order for an existing user.
+	// CreateOrder places an order for an existing user: the caller, unless it may order for others.
 	CreateOrder(ctx context.Context, in *CreateOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// GetOrder reads one order.
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*Order, error)
@@ -132,7 +132,7 @@ type OrderService_WatchOrderClient = grpc.ServerStreamingClient[WatchOrderRespon
 //
 // OrderService takes orders and follows them. Whose order may be seen or changed is decided by the service, which owns it.
 type OrderServiceServer interface {
-	// CreateOrder places an order for an existing user.
+	// CreateOrder places an order for an existing user: the caller, unless it may order for others.
 	CreateOrder(context.Context, *CreateOrderRequest) (*Order, error)
 	// GetOrder reads one order.
 	GetOrder(context.Context, *GetOrderRequest) (*Order, error)

@@ -186,9 +186,9 @@ func TestTokenIsAcceptedByTheGateway(t *testing.T) {
 
 	d := mustOpen(t, t.TempDir())
 
-	gate, err := auth.New(t.Context(), []auth.Issuer{{
+	gate, err := auth.New(t.Context(), auth.Config{Issuers: []auth.Issuer{{
 		Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: d.JWKSFile(),
-	}}, slog.New(slog.DiscardHandler))
+	}}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

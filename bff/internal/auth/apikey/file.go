@@ -1,0 +1,106 @@
+package apikey
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Entry is a key in the file.
+type Entry struct {
+	// ID is the public part of the key.
+	ID string `yaml:"id"`
+	// SHA256 is the Hash of the whole key.
+	SHA256 string `yaml:"sha256"`
+	// Subject is whom it stands for; Scopes, Roles and Tenant are what that caller has.
+	Subject string   `yaml:"subject"`
+	Scopes  []string `yaml:"scopes,omitempty,flow"`
+	Roles   []string `yaml:"roles,omitempty,flow"`
+	Tenant  string   `yaml:"tenant,omitempty"`
+	// Expires is when it ends. Zero: never.
+	Expires time.Time `yaml:"expires,omitempty"`
+	// Description is for people.
+	Description string `yaml:"description,omitempty"`
+}
+
+// entry is an Entry as Lookup needs it.
+type entry struct {
+	sum       [sha256.Size]byte
+	principal reqinfo.Principal
+	expires   time.Time
+}
+
+// parse reads a file of keys. The error names every fault.
+func parse(text []byte) (map[string]entry, error) {
+	var file struct {
+		Keys []Entry `yaml:"keys"`
+	}
+
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+
+	if err := dec.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("not a file of API keys: %w", err)
+	}
+
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("not a file of API keys: more than one YAML document")
+	}
+
+	entries := make(map[string]entry, len(file.Keys))
+
+	var faults []error
+
+	for i, in := range file.Keys {
+		out, err := in.compile()
+		if _, twice := entries[in.ID]; twice {
+			err = errors.Join(err, errors.New("id: stands there twice"))
+		}
+
+		if err != nil {
+			faults = append(faults, fmt.Errorf("keys[%d] (%.20q): %w", i, in.ID, err))
+		}
+
+		entries[in.ID] = out
+	}
+
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+
+	return entries, nil
+}
+
+func (e Entry) compile() (entry, error) {
+	out := entry{
+		expires:   e.Expires,
+		principal: reqinfo.Principal{Subject: e.Subject, Scopes: e.Scopes, Roles: e.Roles, Tenant: e.Tenant},
+	}
+
+	var faults []error
+
+	if !isID(e.ID) {
+		faults = append(faults, fmt.Errorf("id: not %d characters of base32", idLen))
+	}
+
+	sum, err := hex.DecodeString(e.SHA256)
+	if err != nil || len(sum) != sha256.Size {
+		faults = append(faults, errors.New("sha256: not 64 hexadecimal digits"))
+	}
+
+	copy(out.sum[:], sum)
+
+	if out.sum == [sha256.Size]byte{} {
+		faults = append(faults, errors.New("sha256: is zero"))
+	}
+
+	return out, errors.Join(append(faults, out.principal.Check())...)
+}

@@ -1,0 +1,120 @@
+package auth
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Certificate says whom a client certificate stands for.
+type Certificate struct {
+	// Name is what the certificate says of itself: "uri:…", "dns:…" or "email:…" (subject alternative names, RFC 5280, section 4.2.1.6)
+	// or "cn:…" (common name). It is compared as a whole.
+	Name    string
+	Subject string
+	Scopes  []string
+	Roles   []string
+	Tenant  string
+}
+
+// certificates are the principals by the names of their certificates.
+type certificates map[string]reqinfo.Principal
+
+func newCertificates(list []Certificate) (certificates, error) {
+	out := make(certificates, len(list))
+
+	for _, c := range list {
+		kind, name, _ := strings.Cut(c.Name, ":")
+		if name == "" || !slices.Contains([]string{"uri", "dns", "email", "cn"}, kind) {
+			return nil, fmt.Errorf("%w: certificate %q: not one of uri:…, dns:…, email:…, cn:…", ErrConfig, c.Name)
+		}
+
+		if _, twice := out[c.Name]; twice {
+			return nil, fmt.Errorf("%w: certificate %q is configured twice", ErrConfig, c.Name)
+		}
+
+		p := reqinfo.Principal{Subject: c.Subject, Scopes: c.Scopes, Roles: c.Roles, Tenant: c.Tenant}
+		if err := p.Check(); err != nil {
+			return nil, fmt.Errorf("%w: certificate %q: %w", ErrConfig, c.Name, err)
+		}
+
+		out[c.Name] = p
+	}
+
+	return out, nil
+}
+
+// principal returns whom the client's certificate stands for, if it was verified and exactly one entry names it.
+func (c certificates) principal(state *tls.ConnectionState) (reqinfo.Principal, bool) {
+	leaf := verifiedLeaf(state)
+	if leaf == nil || len(c) == 0 {
+		return reqinfo.Principal{}, false
+	}
+
+	var (
+		found reqinfo.Principal
+		count int
+	)
+
+	for _, name := range names(leaf) {
+		if p, ok := c[name]; ok {
+			found = p
+			count++
+		}
+	}
+
+	if count != 1 {
+		return reqinfo.Principal{}, false
+	}
+
+	return found, true
+}
+
+// names are all that a certificate says of its owner, each once.
+func names(leaf *x509.Certificate) []string {
+	var all []string
+
+	for _, uri := range leaf.URIs {
+		all = append(all, "uri:"+uri.String())
+	}
+
+	for _, dns := range leaf.DNSNames {
+		all = append(all, "dns:"+dns)
+	}
+
+	for _, email := range leaf.EmailAddresses {
+		all = append(all, "email:"+email)
+	}
+
+	all = append(all, "cn:"+leaf.Subject.CommonName)
+	slices.Sort(all)
+
+	return slices.Compact(all)
+}
+
+// thumbprint names the client's certificate as tokens do that are bound to it (RFC 8705, section 3.1). Without one it is empty.
+func thumbprint(state *tls.ConnectionState) string {
+	leaf := verifiedLeaf(state)
+	if leaf == nil {
+		return ""
+	}
+
+	sum := sha256.Sum256(leaf.Raw)
+
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// verifiedLeaf is the client's certificate if the listener verified it. What a client only shows is its own word.
+func verifiedLeaf(state *tls.ConnectionState) *x509.Certificate {
+	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
+		return nil
+	}
+
+	return state.VerifiedChains[0][0]
+}

@@ -1,0 +1,164 @@
+// Package condition compiles and evaluates the conditions of access policies: CEL expressions (https://cel.dev) over the caller, the
+// path variables and the request message. They are type-checked against the real descriptor of the request.
+//
+// It does not know when a condition is due, nor what an answer to a refused request looks like.
+package condition
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// The variables of an expression.
+const (
+	varPrincipal = "principal"
+	varPath      = "path"
+	varRequest   = "request"
+)
+
+// Bounds on what an expression may be and may cost.
+const (
+	maxLength = 4 << 10
+	maxDepth  = 64
+	// maxCost is in CEL's units, about one for each operation and element. A comprehension over a body of a megabyte stays below.
+	maxCost = 1_000_000
+)
+
+// Why a condition does not allow a request, and why an expression is none.
+var (
+	ErrFalse   = errors.New("condition is false")
+	errLength  = errors.New("expression is longer than 4096 bytes")
+	errType    = errors.New("expression is not a bool")
+	errRequest = errors.New("condition needs the request")
+)
+
+// Condition is a compiled expression. It is safe for concurrent use.
+type Condition struct {
+	text         string
+	program      cel.Program
+	needsRequest bool
+}
+
+// Compile type-checks an expression against the descriptor of the request message and the names of the path variables. The error
+// has the line and the column within the expression.
+func Compile(expression string, request protoreflect.MessageDescriptor, variables []string) (*Condition, error) {
+	if len(expression) > maxLength {
+		return nil, errLength
+	}
+
+	env, err := environment(request)
+	if err != nil {
+		return nil, fmt.Errorf("environment of %s: %w", request.FullName(), err)
+	}
+
+	checked, issues := env.Compile(expression)
+	if err := issues.Err(); err != nil {
+		return nil, fmt.Errorf("expression: %w", err)
+	}
+
+	if !checked.OutputType().IsExactType(cel.BoolType) {
+		return nil, fmt.Errorf("%w but a %s", errType, checked.OutputType())
+	}
+
+	uses := find(checked)
+	if err := uses.check(variables); err != nil {
+		return nil, err
+	}
+
+	program, err := env.Program(checked, cel.CostLimit(maxCost))
+	if err != nil {
+		return nil, fmt.Errorf("expression: %w", err)
+	}
+
+	// On one line, as it is printed.
+	text := strings.Join(strings.Fields(expression), " ")
+
+	return &Condition{text: text, program: program, needsRequest: uses.request}, nil
+}
+
+func environment(request protoreflect.MessageDescriptor) (*cel.Env, error) {
+	env, err := cel.NewEnv(
+		cel.Types(&porticov1.Principal{}),
+		cel.TypeDescs(closure(request.ParentFile())...),
+		cel.Variable(varPrincipal, cel.ObjectType(string((&porticov1.Principal{}).ProtoReflect().Descriptor().FullName()))),
+		cel.Variable(varPath, cel.MapType(cel.StringType, cel.StringType)),
+		cel.Variable(varRequest, cel.ObjectType(string(request.FullName()))),
+		cel.ParserExpressionSizeLimit(maxLength),
+		cel.ParserRecursionLimit(maxDepth),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("cel: %w", err)
+	}
+
+	return env, nil
+}
+
+// closure is a file with all that it imports, each once.
+func closure(file protoreflect.FileDescriptor) []any {
+	var files []any
+
+	seen := map[string]bool{}
+
+	var visit func(protoreflect.FileDescriptor)
+
+	visit = func(f protoreflect.FileDescriptor) {
+		if f.IsPlaceholder() || seen[f.Path()] {
+			return
+		}
+
+		seen[f.Path()] = true
+
+		for i := range f.Imports().Len() {
+			visit(f.Imports().Get(i).FileDescriptor)
+		}
+
+		files = append(files, f)
+	}
+	visit(file)
+
+	return files
+}
+
+// String is the expression, on one line.
+func (c *Condition) String() string { return c.text }
+
+// NeedsRequest tells whether the expression speaks of the request message.
+func (c *Condition) NeedsRequest() bool { return c.needsRequest }
+
+// Allows is nil if the expression is true for the principal and the path variables on the record and for the request, which may be
+// nil if NeedsRequest says so. Whatever goes wrong is an error too: what cannot be decided is not allowed.
+func (c *Condition) Allows(rec *reqinfo.Record, request proto.Message) error {
+	if c.needsRequest && request == nil {
+		return errRequest
+	}
+
+	path := rec.PathParams
+	if path == nil {
+		path = map[string]string{}
+	}
+
+	value, _, err := c.program.Eval(map[string]any{
+		varPrincipal: principal(rec.Principal), varPath: path, varRequest: request,
+	})
+	if err != nil {
+		return fmt.Errorf("condition %q: %w", c.text, err)
+	}
+
+	if allowed, ok := value.Value().(bool); !ok || !allowed {
+		return fmt.Errorf("%w: %q", ErrFalse, c.text)
+	}
+
+	return nil
+}
+
+func principal(p reqinfo.Principal) *porticov1.Principal {
+	return &porticov1.Principal{Subject: p.Subject, Issuer: p.Issuer, Tenant: p.Tenant, Scopes: p.Scopes, Roles: p.Roles}
+}

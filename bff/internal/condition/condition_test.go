@@ -1,0 +1,212 @@
+package condition_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/portico-gateway/portico/bff/internal/condition"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+func orderDescriptor() protoreflect.MessageDescriptor {
+	return (&orderv1.CreateOrderRequest{}).ProtoReflect().Descriptor()
+}
+
+func record() *reqinfo.Record {
+	return &reqinfo.Record{
+		Principal: reqinfo.Principal{
+			Subject: "alice", Issuer: "https://a.example", Scopes: []string{"orders:write"}, Roles: []string{"buyer"}, Tenant: "acme",
+		},
+		PathParams: map[string]string{"user_id": "alice"},
+	}
+}
+
+func request() *orderv1.CreateOrderRequest {
+	return &orderv1.CreateOrderRequest{
+		UserId: "alice", Items: []*orderv1.LineItem{{Quantity: 2, UnitPrice: &moneyv1.Money{Units: 5}}}, Note: new(""),
+	}
+}
+
+func TestAllows(t *testing.T) {
+	t.Parallel()
+
+	for _, row := range []struct {
+		expression     string
+		needs, allowed bool
+	}{
+		{`true`, false, true},
+		{`false`, false, false},
+		{`principal.subject == "alice"`, false, true},
+		{`principal.subject == path.user_id`, false, true},
+		{`path["user_id"] == "bob"`, false, false},
+		{`"orders:write" in principal.scopes && "buyer" in principal.roles`, false, true},
+		{`principal.tenant.startsWith("ac")`, false, true},
+		{`principal.issuer.matches("^https://[a-z]+[.]example$")`, false, true},
+		{`request.user_id == principal.subject`, true, true},
+		{`request.items.all(i, i.quantity < 3)`, true, true},
+		{`request.items.exists(i, i.unit_price.units > 5)`, true, false},
+		{`has(request.note) && request.note == ""`, true, true},
+		{"has(request.note)\n  && size(request.items) == 1", true, true},
+		{`[1, 2].exists(request, request == 2)`, true, true},
+		// What cannot be decided is not allowed.
+		{`1 / (size(principal.scopes) - 1) == 1`, false, false},
+		{`request.labels["colour"] == "red"`, true, false},
+		{`timestamp(principal.subject) > timestamp("2020-01-01T00:00:00Z")`, false, false},
+		{`request.items.all(a, lists())`, true, false},
+	} {
+		t.Run(row.expression, func(t *testing.T) {
+			t.Parallel()
+
+			c, err := condition.Compile(row.expression, orderDescriptor(), []string{"user_id"})
+			if strings.Contains(row.expression, "lists()") {
+				if err == nil {
+					t.Error("an unknown function compiles")
+				}
+
+				return
+			}
+
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if c.NeedsRequest() != row.needs {
+				t.Errorf("NeedsRequest() is %t", c.NeedsRequest())
+			}
+
+			if err := c.Allows(record(), request()); (err == nil) != row.allowed {
+				t.Errorf("Allows: %v", err)
+			}
+
+			if err := c.Allows(record(), nil); row.needs && err == nil {
+				t.Error("it allows a request that is not there")
+			}
+		})
+	}
+}
+
+func TestCompileRefuses(t *testing.T) {
+	t.Parallel()
+
+	for expression, want := range map[string]string{
+		``:                                "1:0: Syntax error",
+		`principal.subject`:               "not a bool but a string",
+		`principal.name == "a"`:           "1:10: undefined field 'name'",
+		`request.colour == "red"`:         "1:8: undefined field 'colour'",
+		`user == "alice"`:                 "1:1: undeclared reference to 'user'",
+		`principal.subject == 1`:          "no matching overload",
+		"true &&\n  path.order_id == ''":  `the path has no variable "order_id"`,
+		`path["order_id"] == ""`:          `the path has no variable "order_id"`,
+		`has(path.order_id)`:              `the path has no variable "order_id"`,
+		`request.items[0].quantity == ""`: "no matching overload",
+		`true &&`:                         "1:8",
+		strings.Repeat("(", 200) + "true" + strings.Repeat(")", 200): "recursion",
+		strings.Repeat(" ", 5000) + "true":                           "longer than 4096 bytes",
+	} {
+		if _, err := condition.Compile(expression, orderDescriptor(), []string{"user_id"}); err == nil ||
+			!strings.Contains(err.Error(), want) {
+			t.Errorf("%.60q: %v, want %s", expression, err, want)
+		}
+	}
+}
+
+func TestAllowsBoundsItsCost(t *testing.T) {
+	t.Parallel()
+
+	c, err := condition.Compile(`request.items.all(a, request.items.all(b, request.items.all(c, a.quantity <= b.quantity + c.quantity)))`,
+		orderDescriptor(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	many := &orderv1.CreateOrderRequest{}
+	for range 1000 {
+		many.Items = append(many.Items, &orderv1.LineItem{Quantity: 1})
+	}
+
+	if err := c.Allows(record(), many); err == nil || errors.Is(err, condition.ErrFalse) {
+		t.Errorf("got %v, want the cost limit", err)
+	}
+
+	if err := c.Allows(record(), request()); err != nil {
+		t.Error(err)
+	}
+}
+
+// At generation, descriptors are not those that are linked.
+func TestDynamicDescriptor(t *testing.T) {
+	t.Parallel()
+
+	dynamic := dynamicpb.NewMessage(orderDescriptor())
+
+	wire, err := proto.Marshal(request())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := proto.Unmarshal(wire, dynamic); err != nil {
+		t.Fatal(err)
+	}
+
+	c, err := condition.Compile(`request.items[0].unit_price.units == 5`, dynamic.ProtoReflect().Descriptor(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := c.Allows(record(), dynamic); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzCompile(f *testing.F) {
+	for _, seed := range []string{
+		`true`, `principal.subject == path.user_id`, `request.items.all(i, i.quantity < 3)`, `has(request.note)`, `[1].map(x, x*2) == [2]`,
+		`request.labels["a"] == "b"`, `"a".matches("(a+)+$")`, `{1: 2}[1] == 2`, `duration("1s") < duration("2s")`, `request == request`,
+	} {
+		f.Add(seed)
+	}
+
+	f.Fuzz(func(t *testing.T, expression string) {
+		c, err := condition.Compile(expression, orderDescriptor(), []string{"user_id"})
+		if err != nil {
+			return
+		}
+
+		_ = c.Allows(record(), request())
+
+		if err := c.Allows(&reqinfo.Record{}, nil); c.NeedsRequest() && err == nil {
+			t.Errorf("%q allows a request that is not there", expression)
+		}
+	})
+}
+
+func BenchmarkAllows(b *testing.B) {
+	for name, expression := range map[string]string{
+		"principal": `principal.subject == path.user_id`,
+		"request":   `request.user_id in ["", principal.subject] || "orders:admin" in principal.scopes`,
+	} {
+		b.Run(name, func(b *testing.B) {
+			c, err := condition.Compile(expression, orderDescriptor(), []string{"user_id"})
+			if err != nil {
+				b.Fatal(err)
+			}
+
+			rec, req := record(), request()
+
+			b.ReportAllocs()
+
+			for b.Loop() {
+				if err := c.Allows(rec, req); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

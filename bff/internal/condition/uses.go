@@ -1,0 +1,69 @@
+package condition
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+)
+
+var errPath = errors.New("the path has no variable")
+
+// uses is what an expression speaks of.
+type uses struct {
+	request bool
+	// path are the path variables that it names. Their names are known before any request, so a wrong one is a fault of the schema.
+	path []string
+}
+
+func find(checked *cel.Ast) uses {
+	var found uses
+
+	ast.PostOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.IdentKind:
+			found.request = found.request || refersTo(e, varRequest)
+		case ast.SelectKind:
+			if refersTo(e.AsSelect().Operand(), varPath) {
+				found.path = append(found.path, e.AsSelect().FieldName())
+			}
+		case ast.CallKind:
+			found.path = append(found.path, indexed(e.AsCall())...)
+		}
+	}))
+
+	return found
+}
+
+// indexed is the name in path["name"], if the call is that.
+func indexed(call ast.CallExpr) []string {
+	if call.FunctionName() != operators.Index || !refersTo(call.Args()[0], varPath) {
+		return nil
+	}
+
+	if key := call.Args()[1]; key.Kind() == ast.LiteralKind {
+		if name, ok := key.AsLiteral().Value().(string); ok {
+			return []string{name}
+		}
+	}
+
+	return nil
+}
+
+// refersTo tells whether an expression is the variable. A comprehension's own one of the same name counts too: better safe.
+func refersTo(e ast.Expr, variable string) bool {
+	return e.Kind() == ast.IdentKind && e.AsIdent() == variable
+}
+
+func (u uses) check(variables []string) error {
+	for _, name := range u.path {
+		if !slices.Contains(variables, name) {
+			return fmt.Errorf("%w %q (it has %q)", errPath, name, variables)
+		}
+	}
+
+	return nil
+}

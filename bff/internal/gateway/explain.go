@@ -1,0 +1,156 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Explanation tells what the gateway would do with a request.
+type Explanation struct {
+	// Route is the one that matches. Nil: none does, and Answer says why.
+	Route *Route
+	// Variables are the path variables.
+	Variables map[string]string
+	// Verdicts are all demands of the access policy, met or not.
+	Verdicts []Verdict
+	// Request is the message that the RPC would get. Nil: it cannot be decoded, and Answer says why.
+	Request proto.Message
+	// Status and Answer are the problem document of a request that the route, the path or the body rule out.
+	Status int
+	Answer string
+}
+
+// Verdict is a demand and why it is not met, or nil.
+type Verdict struct {
+	Name  string
+	Fault error
+}
+
+// Explain routes and decodes a request, but calls no backend and lets nobody's verdict end it. The request's context must carry a
+// record with the principal; the handlers must have been registered with connections that run ExplainUnary and ExplainStream.
+func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
+	var e Explanation
+
+	asked := &Gateway{trees: map[string]*pathtemplate.Tree[target]{}}
+	for i, route := range g.routes {
+		// The same match and the same decoding as when serving, without what stands between them.
+		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			e.Route, e.Variables = &g.routes[i], pathParams(req)
+			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), e.Variables)
+		})
+		if err := asked.add(route, record(route, body(route.Policy.MaxBody, route.HasBody)(handler))); err != nil {
+			return Explanation{}, err
+		}
+	}
+
+	answer := &answer{header: http.Header{}}
+	asked.ServeHTTP(answer, r)
+
+	rec := reqinfo.From(r.Context())
+
+	if e.Request == nil {
+		e.Status, e.Answer = answer.status, answer.body.String()
+	}
+
+	if e.Route != nil {
+		e.Verdicts = verdicts(*e.Route, rec, e.Request)
+	}
+
+	return e, nil
+}
+
+func verdicts(route Route, rec *reqinfo.Record, request proto.Message) []Verdict {
+	access := route.Policy.Access
+
+	var list []Verdict
+	for _, check := range auth.Checks(access) {
+		list = append(list, Verdict{Name: check.Name, Fault: check.Verdict(rec)})
+	}
+
+	if c := access.Condition; c != nil && c.NeedsRequest() {
+		verdict := Verdict{Name: "if " + c.String(), Fault: errNoRequest}
+		if request != nil {
+			verdict.Fault = c.Allows(rec, request)
+		}
+
+		list = append(list, verdict)
+	}
+
+	return list
+}
+
+var errNoRequest = errors.New("the request cannot be decoded")
+
+type explainKey struct{}
+
+// errExplained ends the calls of an explained request; nobody reads it.
+var errExplained = status.Error(codes.Aborted, "explained")
+
+// ExplainUnary takes the request of a call instead of making it.
+func ExplainUnary(
+	ctx context.Context, _ string, req, _ any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, _ ...grpc.CallOption,
+) error {
+	take(ctx, req)
+
+	return errExplained
+}
+
+// ExplainStream takes the request of a stream instead of opening it.
+func ExplainStream(
+	ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ grpc.Streamer, _ ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return explainedStream{ctx: ctx}, nil
+}
+
+type explainedStream struct {
+	grpc.ClientStream
+
+	ctx context.Context //nolint:containedctx // It is the stream's, which gRPC keeps in the stream.
+}
+
+func (s explainedStream) Context() context.Context { return s.ctx }
+
+func (s explainedStream) SendMsg(m any) error {
+	take(s.ctx, m)
+
+	return errExplained
+}
+
+// take notes the request of the call.
+func take(ctx context.Context, request any) {
+	if e, ok := ctx.Value(explainKey{}).(*Explanation); ok {
+		e.Request, _ = request.(proto.Message)
+	}
+}
+
+// answer is a response that nobody waits for.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header { return a.header }
+
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+
+	return a.body.Write(p) //nolint:wrapcheck // It never fails.
+}

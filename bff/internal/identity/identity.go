@@ -1,0 +1,177 @@
+// Package identity signs what backends may verify instead of trusting the network: a short-lived token about the caller, for one
+// backend (RFC 7519), and publishes the keys that it can be verified with (RFC 7517).
+//
+// It does not find out who calls, and its tokens are not for clients.
+package identity
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+	lru "github.com/hashicorp/golang-lru/v2"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+const (
+	defaultLifetime = time.Minute
+	// maxRemembered tokens are some 10 MB.
+	maxRemembered = 10_000
+	// maxKeysAge bounds how long a backend may remember the keys, and so how long a new key must be published before it signs.
+	maxKeysAge = time.Minute
+)
+
+// Path is where backends look for the keys.
+const Path = "/.well-known/jwks.json"
+
+// Config is how tokens are signed.
+type Config struct {
+	// Issuer is the "iss" claim. Required.
+	Issuer string
+	// KeyFile holds private keys (PEM, PKCS #8; Ed25519 or ECDSA P-256). The first signs, all are published. Empty: an Ed25519 key
+	// is made, which no other gateway has.
+	KeyFile string
+	// Lifetime is how long a token is valid, at least two seconds. Default one minute.
+	Lifetime time.Duration
+}
+
+// Signer signs tokens. It is safe for concurrent use.
+type Signer struct {
+	issuer   string
+	lifetime time.Duration
+	key      key
+	keySet   []byte
+	tokens   *lru.Cache[string, token]
+}
+
+// token is one that may be used again.
+type token struct {
+	signed string
+	renew  time.Time
+}
+
+// Open reads the keys, once.
+func Open(config Config) (*Signer, error) {
+	const shortest = 2 * time.Second
+
+	if config.Lifetime == 0 {
+		config.Lifetime = defaultLifetime
+	}
+
+	if config.Issuer == "" || config.Lifetime < shortest {
+		return nil, errors.New("internal token: it needs an issuer, and a lifetime of at least two seconds")
+	}
+
+	keys, err := openKeys(config.KeyFile)
+	if err != nil {
+		return nil, fmt.Errorf("internal token: %w", err)
+	}
+
+	set, err := encodeKeySet(keys)
+	if err != nil {
+		return nil, fmt.Errorf("internal token: %w", err)
+	}
+
+	tokens, err := lru.New[string, token](maxRemembered)
+	if err != nil {
+		return nil, fmt.Errorf("internal token: %w", err)
+	}
+
+	return &Signer{issuer: config.Issuer, lifetime: config.Lifetime, key: keys[0], keySet: set, tokens: tokens}, nil
+}
+
+// For returns what makes the tokens about callers for one audience. It is safe for concurrent use and does not block. A token is
+// used again for the same caller until half of its lifetime is over. An anonymous caller is an error.
+func (s *Signer) For(audience string) func(reqinfo.Principal) (string, error) {
+	return func(p reqinfo.Principal) (string, error) {
+		if p.Anonymous() {
+			return "", errors.New("internal token: the caller is anonymous")
+		}
+
+		now, id := time.Now(), encode(audience, p)
+		if known, ok := s.tokens.Get(id); ok && now.Before(known.renew) {
+			return known.signed, nil
+		}
+
+		signed, err := s.sign(audience, p, now)
+		if err != nil {
+			return "", fmt.Errorf("internal token: %w", err)
+		}
+
+		// Two calls at the same time may both have signed; either token will do.
+		s.tokens.Add(id, token{signed: signed, renew: now.Add(s.lifetime / 2)}) //nolint:mnd // Half of it.
+
+		return signed, nil
+	}
+}
+
+func (s *Signer) sign(audience string, p reqinfo.Principal, now time.Time) (string, error) {
+	claims := jwt.MapClaims{
+		"iss": s.issuer, "aud": audience, "sub": p.Subject, "jti": rand.Text(),
+		"iat": now.Unix(), "exp": now.Add(s.lifetime).Unix(),
+	}
+
+	for name, value := range map[string]string{"scope": strings.Join(p.Scopes, " "), "tenant": p.Tenant, "idp": p.Issuer} {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+
+	if len(p.Roles) > 0 {
+		claims["roles"] = p.Roles
+	}
+
+	unsigned := jwt.NewWithClaims(s.key.method, claims)
+	unsigned.Header["kid"] = s.key.id
+
+	signed, err := unsigned.SignedString(s.key.private)
+	if err != nil {
+		return "", fmt.Errorf("sign: %w", err)
+	}
+
+	return signed, nil
+}
+
+// encode spells audience and caller so that no two of them are spelt alike: each text has its length before it, each list too.
+func encode(audience string, p reqinfo.Principal) string {
+	const usual = 256
+
+	buf := make([]byte, 0, usual)
+	for _, text := range []string{audience, p.Subject, p.Issuer, p.Tenant} {
+		buf = appendText(buf, text)
+	}
+
+	for _, list := range [][]string{p.Scopes, p.Roles} {
+		buf = append(strconv.AppendInt(buf, int64(len(list)), 10), ';') //nolint:mnd // Decimal.
+		for _, text := range list {
+			buf = appendText(buf, text)
+		}
+	}
+
+	return string(buf)
+}
+
+func appendText(buf []byte, text string) []byte {
+	buf = strconv.AppendInt(buf, int64(len(text)), 10) //nolint:mnd // Decimal.
+
+	return append(append(buf, ':'), text...)
+}
+
+// Handler answers with the public keys, as a JSON Web Key Set (RFC 7517, section 8.5.2 for the media type).
+func (s *Signer) Handler() http.Handler {
+	age := min(s.lifetime/2, maxKeysAge) //nolint:mnd // Half of it: what is remembered longer may outlive a token.
+	cacheControl := "max-age=" + strconv.Itoa(int(age.Seconds()))
+
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/jwk-set+json")
+		w.Header().Set("Cache-Control", cacheControl)
+		// The backend may be gone; there is nobody left to tell.
+		_, _ = w.Write(s.keySet)
+	})
+}

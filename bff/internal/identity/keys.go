@@ -1,0 +1,165 @@
+package identity
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/MicahParks/jwkset"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// key is a private key with its public half as it is published.
+type key struct {
+	id      string
+	method  jwt.SigningMethod
+	private crypto.Signer
+	public  jwkset.JWKMarshal
+}
+
+// openKeys reads the keys of a file, at least one, or makes one if there is no file.
+func openKeys(file string) ([]key, error) {
+	if file == "" {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return nil, fmt.Errorf("make a key: %w", err)
+		}
+
+		made, err := newKey(private)
+
+		return []key{made}, err
+	}
+
+	data, err := os.ReadFile(file) //nolint:gosec // The operator names the file.
+	if err != nil {
+		return nil, fmt.Errorf("read keys: %w", err)
+	}
+
+	keys, err := parseKeys(data)
+	if err != nil {
+		return nil, fmt.Errorf("read keys of %s: %w", file, err)
+	}
+
+	return keys, nil
+}
+
+// parseKeys reads PEM blocks. What stands between them is refused too: it may be a key that was mangled.
+func parseKeys(data []byte) ([]key, error) {
+	var keys []key
+
+	for data = bytes.TrimSpace(data); len(data) > 0; data = bytes.TrimSpace(data) {
+		block, rest := pem.Decode(data)
+
+		// Decode skips what it does not understand, and would take the second key for the first.
+		begin := []byte("-----BEGIN ")
+		if block == nil || !bytes.HasPrefix(data, begin) || bytes.Count(data[:len(data)-len(rest)], begin) > 1 {
+			return nil, errors.New("it has something that is not PEM")
+		}
+
+		if block.Type != "PRIVATE KEY" {
+			return nil, fmt.Errorf("it has a PEM block of type %q, not a PKCS #8 \"PRIVATE KEY\"", block.Type)
+		}
+
+		private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", len(keys)+1, err)
+		}
+
+		parsed, err := newKey(private)
+		if err != nil {
+			return nil, fmt.Errorf("key %d: %w", len(keys)+1, err)
+		}
+
+		keys, data = append(keys, parsed), rest
+	}
+
+	if len(keys) == 0 {
+		return nil, errors.New("it has no key")
+	}
+
+	return keys, nil
+}
+
+func newKey(private any) (key, error) {
+	public := jwkset.JWKMarshal{USE: jwkset.UseSig}
+
+	var k key
+
+	switch private := private.(type) {
+	case ed25519.PrivateKey:
+		// A private key ends in the public one (RFC 8032, section 5.1.5).
+		public.KTY, public.CRV, public.X = jwkset.KtyOKP, jwkset.CrvEd25519, base64url(private[ed25519.SeedSize:])
+		k = key{method: jwt.SigningMethodEdDSA, private: private}
+	case *ecdsa.PrivateKey:
+		if private.Curve != elliptic.P256() {
+			return key{}, fmt.Errorf("it is of the curve %s; only P-256 is supported", private.Params().Name)
+		}
+
+		point, err := private.PublicKey.Bytes()
+		if err != nil {
+			return key{}, fmt.Errorf("encode public key: %w", err)
+		}
+
+		// SEC 1, section 2.3.3: a tag, then both coordinates in full length.
+		x, y := point[1:1+len(point)/2], point[1+len(point)/2:]
+		public.KTY, public.CRV, public.X, public.Y = jwkset.KtyEC, jwkset.CrvP256, base64url(x), base64url(y)
+		k = key{method: jwt.SigningMethodES256, private: private}
+	default:
+		return key{}, fmt.Errorf("it is a %T; only Ed25519 and ECDSA P-256 are supported", private)
+	}
+
+	id, err := thumbprint(public)
+	if err != nil {
+		return key{}, err
+	}
+
+	k.id = id
+	public.KID, public.ALG = id, jwkset.ALG(k.method.Alg())
+	k.public = public
+
+	return k, nil
+}
+
+// thumbprint names a key (RFC 7638; RFC 8037, section 2): the hash of its required members in alphabetical order.
+func thumbprint(public jwkset.JWKMarshal) (string, error) {
+	text, err := json.Marshal(struct {
+		CRV jwkset.CRV `json:"crv"`
+		KTY jwkset.KTY `json:"kty"`
+		X   string     `json:"x"`
+		Y   string     `json:"y,omitempty"`
+	}{public.CRV, public.KTY, public.X, public.Y})
+	if err != nil {
+		return "", fmt.Errorf("thumbprint: %w", err)
+	}
+
+	sum := sha256.Sum256(text)
+
+	return base64url(sum[:]), nil
+}
+
+func encodeKeySet(keys []key) ([]byte, error) {
+	var set jwkset.JWKSMarshal
+	for _, k := range keys {
+		set.Keys = append(set.Keys, k.public)
+	}
+
+	data, err := json.Marshal(set)
+	if err != nil {
+		return nil, fmt.Errorf("encode key set: %w", err)
+	}
+
+	return data, nil
+}
+
+func base64url(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }

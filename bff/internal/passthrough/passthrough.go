@@ -1,0 +1,93 @@
+// Package passthrough is the two allow-lists of headers between clients and backends. What is not listed does not pass, but for W3C
+// Trace Context towards backends.
+//
+// It does not write metadata or answers: it says what may stand there. What the gateway itself says about a request is not its
+// business, and none of those names can be listed.
+package passthrough
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// List is what may pass. It is immutable, and safe for concurrent use.
+type List struct {
+	request []name
+	// response is by the name of the metadata; what it holds is the name of the header.
+	response map[string]string
+}
+
+// name is a header in its two spellings.
+type name struct {
+	canonical, lower string
+}
+
+// New makes a list of the client's headers that backends may get, and of the backends' that clients may get. Case does not matter,
+// and a name may be listed twice. It refuses, all at once, what is no header name, what gRPC cannot carry, and what belongs to the
+// gateway or to HTTP itself.
+func New(request, response []string) (*List, error) {
+	l := &List{response: make(map[string]string, len(response))}
+
+	var faults []error
+
+	for _, listed := range request {
+		n := name{canonical: http.CanonicalHeaderKey(listed), lower: strings.ToLower(listed)}
+
+		if reason := refusedRequest(n.lower); reason != "" {
+			faults = append(faults, fmt.Errorf("request header %q: %s", listed, reason))
+		} else if !slices.Contains(l.request, n) {
+			l.request = append(l.request, n)
+		}
+	}
+
+	for _, listed := range response {
+		lower := strings.ToLower(listed)
+
+		if reason := refusedResponse(lower); reason != "" {
+			faults = append(faults, fmt.Errorf("response header %q: %s", listed, reason))
+		}
+
+		l.response[lower] = http.CanonicalHeaderKey(lower)
+	}
+
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+
+	return l, nil
+}
+
+// Response is the name of the header in which clients get a backend's metadata, and whether they may. The value is not looked at;
+// see SoundValue.
+func (l *List) Response(metadata string) (string, bool) {
+	header, ok := l.response[strings.ToLower(metadata)]
+
+	return header, ok
+}
+
+// SoundValue tells whether a value can stand in a header: tabs and printable ASCII (RFC 9110, section 5.5, without obs-text).
+func SoundValue(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c != '\t' && !printable(c) {
+			return false
+		}
+	}
+
+	return true
+}
+
+// carried tells whether a value can be gRPC metadata ("ASCII-Value", gRPC over HTTP2).
+func carried(value string) bool {
+	for i := range len(value) {
+		if !printable(value[i]) {
+			return false
+		}
+	}
+
+	return true
+}
+
+func printable(c byte) bool { return ' ' <= c && c <= '~' }

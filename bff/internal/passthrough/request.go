@@ -1,0 +1,93 @@
+package passthrough
+
+import (
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Bounds of what backends get of a client's headers. Some accept no more than 8 KiB of metadata (grpc-java's default), and a value
+// costs something even if it is empty.
+const (
+	maxBytes  = 8 << 10
+	maxValues = 64
+)
+
+// Collect notes on the request's record what may pass to backends. A request with a value that cannot is refused with 400, one with
+// too much with 431 (RFC 6585, section 5).
+func (l *List) Collect(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		forward, err := l.Request(r.Header)
+		if err != nil {
+			problem.Write(w, r, problem.From(err), nil)
+
+			return
+		}
+
+		reqinfo.From(r.Context()).Forward = forward
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Request is what backends get of a client's headers, by the lower-case names of gRPC metadata: those that are listed, and a valid
+// trace context; nil if there are none. A header that the client's Connection names was for this hop alone (RFC 9110, section
+// 7.6.1) and does not pass. The values are shared with h. An error is a *problem.Problem and names the header.
+func (l *List) Request(h http.Header) (map[string][]string, error) {
+	var (
+		out           map[string][]string
+		bytes, values int
+	)
+
+	for _, n := range l.request {
+		sent := h[n.canonical]
+		if len(sent) == 0 || hopByHop(h, n.lower) {
+			continue
+		}
+
+		for _, value := range sent {
+			if !carried(value) {
+				return nil, problem.Newf(codes.InvalidArgument,
+					"the header %s has a character that is not printable ASCII", n.canonical)
+			}
+
+			bytes += len(value)
+		}
+
+		if values += len(sent); bytes > maxBytes || values > maxValues {
+			return nil, problem.WithStatus(http.StatusRequestHeaderFieldsTooLarge, codes.ResourceExhausted,
+				"the header "+n.canonical+" is too large, with those before it")
+		}
+
+		out = with(out, n.lower, sent)
+	}
+
+	return addTrace(out, h), nil
+}
+
+// with adds to a map that may not be there yet.
+func with(out map[string][]string, key string, values []string) map[string][]string {
+	if out == nil {
+		out = make(map[string][]string, 1)
+	}
+
+	out[key] = values
+
+	return out
+}
+
+// hopByHop tells whether a Connection header names the header, which is in lower case.
+func hopByHop(h http.Header, header string) bool {
+	for _, field := range h["Connection"] {
+		for option := range strings.SplitSeq(field, ",") {
+			if strings.EqualFold(strings.Trim(option, " \t"), header) {
+				return true
+			}
+		}
+	}
+
+	return false
+}

@@ -1,0 +1,100 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+func compileAccess(t *testing.T, access *porticov1.Access) (policy.Access, error) {
+	t.Helper()
+
+	p, err := policy.Compile(method(t, nil, &porticov1.MethodPolicy{Access: access}), []string{"user_id"}, policy.Defaults{Timeout: time.Second})
+
+	return p.Access, err
+}
+
+func TestCompileRolesAndConditions(t *testing.T) {
+	t.Parallel()
+
+	for _, row := range []struct {
+		name   string
+		access *porticov1.Access
+		want   string
+	}{
+		{"roles", &porticov1.Access{Roles: &porticov1.Roles{AnyOf: []string{"a", "b"}}}, "any role of a, b"},
+		{"condition_alone_needs_a_token", &porticov1.Access{Condition: "path.user_id != ''"}, "authenticated; if path.user_id != ''"},
+		{"condition_of_anyone", &porticov1.Access{Public: true, Condition: "path.user_id\n != ''"}, "public; if path.user_id != ''"},
+	} {
+		got, err := compileAccess(t, row.access)
+		if err != nil || got.String() != row.want {
+			t.Errorf("%s: %q, %v", row.name, got, err)
+		}
+	}
+
+	for _, row := range []struct {
+		name   string
+		access *porticov1.Access
+		want   string
+	}{
+		{"no_role", &porticov1.Access{Roles: &porticov1.Roles{}}, "access.roles: names no role"},
+		{"empty_role", &porticov1.Access{Roles: &porticov1.Roles{AllOf: []string{""}}}, "access.roles: names an empty role"},
+		{"public_with_roles", &porticov1.Access{Public: true, Roles: &porticov1.Roles{AnyOf: []string{"a"}}}, "public goes with a condition only"},
+		{"condition_that_is_none", &porticov1.Access{Condition: "path.user_id"}, "access.condition: expression is not a bool"},
+		{"condition_on_another_variable", &porticov1.Access{Condition: "path.id == ''"}, `access.condition: the path has no variable "id"`},
+		{"condition_on_a_field_that_is_not_there", &porticov1.Access{Condition: "request.x == 1"}, "undefined field 'x'"},
+	} {
+		if _, err := compileAccess(t, row.access); err == nil || !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v, want %s", row.name, err, row.want)
+		}
+	}
+}
+
+// Whatever stands in the options, what compiles is never more open than it says.
+func FuzzCompile(f *testing.F) {
+	for _, seed := range []*porticov1.MethodPolicy{
+		{Access: public},
+		{Access: &porticov1.Access{Public: true, Condition: "true"}},
+		{Access: &porticov1.Access{Scopes: &porticov1.Scopes{AnyOf: []string{"a"}}, Owner: &porticov1.Owner{Variable: "user_id"}}},
+		{Access: &porticov1.Access{Roles: &porticov1.Roles{AllOf: []string{"a"}}}, RateLimits: []*porticov1.RateLimit{{Requests: 1}}},
+		{Access: authenticated, Timeout: seconds(1), MaxBodyBytes: new(int64(7))},
+	} {
+		wire, err := proto.Marshal(seed)
+		if err != nil {
+			f.Fatal(err)
+		}
+
+		f.Add(wire)
+	}
+
+	f.Fuzz(func(t *testing.T, wire []byte) {
+		in := &porticov1.MethodPolicy{}
+		if proto.Unmarshal(wire, in) != nil {
+			return
+		}
+
+		p, err := policy.Compile(method(t, nil, in), []string{"user_id"}, policy.Defaults{Timeout: time.Second, MaxBody: 1})
+		if err != nil {
+			return
+		}
+
+		access := in.GetAccess()
+		if p.Access.Public != access.GetPublic() || p.Access.Public && (access.GetAuthenticated() || access.GetScopes() != nil ||
+			access.GetRoles() != nil || access.GetOwner() != nil) {
+			t.Errorf("%v became %s", access, p.Access)
+		}
+
+		if (p.Access.Condition == nil) != (access.GetCondition() == "") || (p.Access.Owner == nil) != (access.GetOwner() == nil) {
+			t.Errorf("%v lost a demand: %s", access, p.Access)
+		}
+
+		if p.Timeout <= 0 || p.MaxBody < 0 {
+			t.Errorf("%v became %s", in, p)
+		}
+	})
+}

@@ -1,0 +1,252 @@
+package bff_test
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+)
+
+// keyServer publishes the keys of some issuers, as an issuer does that rotates its keys.
+type keyServer struct {
+	url     string
+	fetches atomic.Int64
+	down    atomic.Bool
+
+	mu   sync.Mutex
+	keys []json.RawMessage
+}
+
+func startKeyServer(t *testing.T) *keyServer {
+	t.Helper()
+
+	k := &keyServer{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		k.fetches.Add(1)
+
+		if k.down.Load() {
+			http.Error(w, "down", http.StatusBadGateway)
+
+			return
+		}
+
+		k.mu.Lock()
+		defer k.mu.Unlock()
+
+		_ = json.NewEncoder(w).Encode(map[string]any{"keys": k.keys})
+	}))
+	t.Cleanup(server.Close)
+
+	k.url = server.URL
+
+	return k
+}
+
+// publish replaces the published keys.
+func (k *keyServer) publish(t *testing.T, issuers ...*devissuer.DevIssuer) {
+	t.Helper()
+
+	var all []json.RawMessage
+
+	for _, issuer := range issuers {
+		text, err := os.ReadFile(issuer.JWKSFile())
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		var set struct{ Keys []json.RawMessage }
+		if err := json.Unmarshal(text, &set); err != nil {
+			t.Fatal(err)
+		}
+
+		all = append(all, set.Keys...)
+	}
+
+	k.mu.Lock()
+	defer k.mu.Unlock()
+
+	k.keys = all
+}
+
+func newKey(t *testing.T) *devissuer.DevIssuer {
+	t.Helper()
+
+	issuer, err := devissuer.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return issuer
+}
+
+// startRemote starts a site whose issuer publishes its keys at a URL.
+func startRemote(t *testing.T, interval time.Duration) (*site, *keyServer) {
+	t.Helper()
+
+	keys := startKeyServer(t)
+	first := newKey(t)
+	keys.publish(t, first)
+
+	s := startSite(t, func(c *config.Config) {
+		c.Limits.Client.Requests, c.Limits.Client.Burst = 1_000_000, 1_000_000
+		c.Auth.Issuers = []config.Issuer{{
+			Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSURL: keys.url, RefreshInterval: interval,
+		}}
+	})
+	s.issuer = first
+
+	return s, keys
+}
+
+// An issuer publishes a key and signs with it at once; no request with a good token is refused meanwhile.
+func TestKeyRotationUnderLoad(t *testing.T) {
+	t.Parallel()
+
+	const rotations, workers, perRotation = 5, 4, 150
+
+	s, keys := startRemote(t, 100*time.Millisecond)
+
+	var (
+		signing         atomic.Pointer[devissuer.DevIssuer]
+		served, refused atomic.Int64
+		load            sync.WaitGroup
+	)
+
+	stop := make(chan struct{})
+	present := s.issuer
+
+	signing.Store(present)
+
+	for range workers {
+		load.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+
+				token, err := signing.Load().Token("alice", nil, time.Hour, time.Now())
+				if err != nil {
+					t.Error(err)
+
+					return
+				}
+
+				res := s.do(t, http.MethodGet, "/v1/echo/x", http.Header{"Authorization": {"Bearer " + token}}, "")
+				if res.status != http.StatusOK {
+					refused.Add(1)
+				}
+
+				served.Add(1)
+			}
+		})
+	}
+
+	for range rotations {
+		next := newKey(t)
+		keys.publish(t, present, next)
+		signing.Store(next)
+
+		goal := served.Load() + perRotation
+		eventually(t, "load", func() bool { return served.Load() >= goal })
+		// Tokens of the old key are gone; it may be withdrawn.
+		keys.publish(t, next)
+
+		present = next
+		goal = served.Load() + perRotation
+		eventually(t, "load", func() bool { return served.Load() >= goal })
+	}
+
+	close(stop)
+	load.Wait()
+
+	if refused.Load() > 0 {
+		t.Errorf("%d of %d requests were refused", refused.Load(), served.Load())
+	}
+}
+
+// While the issuer is down, what is known goes on; a key that is not known is not the client's fault.
+func TestIssuerDown(t *testing.T) {
+	t.Parallel()
+
+	s, keys := startRemote(t, 50*time.Millisecond)
+	eventually(t, "first token", func() bool {
+		return s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), "").status == http.StatusOK
+	})
+
+	keys.down.Store(true)
+
+	failed := keys.fetches.Load() + 2
+	eventually(t, "a failed fetch", func() bool { return keys.fetches.Load() >= failed })
+
+	if res := s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "bob"), ""); res.status != http.StatusOK {
+		t.Errorf("known key: %d %s", res.status, res.body)
+	}
+
+	known := s.issuer
+	s.issuer = newKey(t)
+
+	res := s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), "")
+	if res.status != http.StatusServiceUnavailable || res.header.Get("Retry-After") == "" {
+		t.Errorf("unknown key: %d %s", res.status, res.body)
+	}
+
+	keys.publish(t, known, s.issuer)
+	keys.down.Store(false)
+
+	eventually(t, "the new key", func() bool {
+		return s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), "").status == http.StatusOK
+	})
+}
+
+// However many unknown key ids arrive, there is one fetch for them.
+func TestUnknownKeyIDsCauseOneFetch(t *testing.T) {
+	t.Parallel()
+
+	const tokens = 5000
+
+	s, keys := startRemote(t, 5*time.Minute)
+	eventually(t, "first token", func() bool {
+		return s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), "").status == http.StatusOK
+	})
+
+	before := keys.fetches.Load()
+
+	_, forged, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for range tokens {
+		token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
+			"iss": devissuer.IssuerName, "aud": devissuer.Audience, "sub": "alice", "exp": time.Now().Add(time.Hour).Unix(),
+		})
+		token.Header["kid"] = rand.Text()
+
+		signed, err := token.SignedString(forged)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		res := s.do(t, http.MethodGet, "/v1/echo/x", http.Header{"Authorization": {"Bearer " + signed}}, "")
+		if res.status != http.StatusUnauthorized {
+			t.Fatalf("%d %s", res.status, res.body)
+		}
+	}
+
+	if fetches := keys.fetches.Load() - before; fetches > 1 {
+		t.Errorf("%d fetches", fetches)
+	}
+}
