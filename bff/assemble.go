@@ -3,7 +3,6 @@ package bff
 import (
 	"context"
 	"fmt"
-	"log/slog"
 
 	"google.golang.org/grpc"
 
@@ -20,18 +19,31 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
-func openPool(
-	cfg config.Config, signer *identity.Signer, logger *slog.Logger, metrics *observe.Metrics,
-) (*upstream.Pool, error) {
-	configs := make(map[string]upstream.Config, len(cfg.Upstreams))
-	for name, u := range cfg.Upstreams {
+// openPool opens the connections to the upstreams. With internal tokens, the keys to verify them are for the admin listener.
+func (g *Gateway) openPool(ctx context.Context, metrics *observe.Metrics) error {
+	transports, err := g.openTLS(ctx)
+	if err != nil {
+		return err
+	}
+
+	signer, err := openSigner(g.config.Auth.Internal)
+	if err != nil {
+		return err
+	}
+
+	if signer != nil {
+		g.options.adminMounts[identity.Path] = signer.Handler()
+	}
+
+	configs := make(map[string]upstream.Config, len(g.config.Upstreams))
+	for name, u := range g.config.Upstreams {
 		outgoing := upstream.Metadata{ForwardAuthorization: u.ForwardAuthorization}
 		if signer != nil {
 			outgoing.Sign = signer.For(name)
 		}
 
 		configs[name] = upstream.Config{
-			Addresses: u.Addresses, Target: u.Target, Metadata: outgoing,
+			Addresses: u.Addresses, Target: u.Target, Metadata: outgoing, TLS: transports[name],
 			Breaker: breaker.Settings{
 				FailureRatio: u.Breaker.FailureRatio, MinRequests: u.Breaker.MinRequests,
 				Window: u.Breaker.Window, OpenFor: u.Breaker.OpenFor,
@@ -39,14 +51,13 @@ func openPool(
 		}
 	}
 
-	pool, err := upstream.Open(configs, upstream.Deps{
-		Logger: logger, Observer: metrics, Unary: gateway.VerifyUnary, Stream: gateway.VerifyStream,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open upstreams: %w", err)
+	if g.pool, err = upstream.Open(configs, upstream.Deps{
+		Logger: g.options.logger, Observer: metrics, Unary: gateway.VerifyUnary, Stream: gateway.VerifyStream,
+	}); err != nil {
+		return fmt.Errorf("open upstreams: %w", err)
 	}
 
-	return pool, nil
+	return nil
 }
 
 // openSigner returns what signs internal tokens; nil if there are none.
@@ -65,6 +76,10 @@ func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 
 // assemble puts the layers together, from the inside out: handlers, router, edge.
 func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error {
+	if err := g.openPool(ctx, metrics); err != nil {
+		return err
+	}
+
 	conns, err := g.connect()
 	if err != nil {
 		return err
@@ -104,7 +119,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		}
 
 		layers.Identify = authenticator.Identify
-		g.wait = authenticator.Wait
+		g.running.Go(authenticator.Wait)
 	}
 
 	g.handler = edge.Wrap(edgeConfig(g.config, router), layers, router)

@@ -12,15 +12,16 @@ package bff
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"sync/atomic"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/admin"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
-	"github.com/portico-gateway/portico/bff/internal/identity"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
@@ -35,10 +36,14 @@ type Gateway struct {
 	routes  []Route
 
 	draining atomic.Bool
+	// tls is for the listener; nil: it is not encrypted.
+	tls *tls.Config
 	// stop ends what runs in the background, and open streams.
 	stop context.CancelFunc
-	// wait returns when the background work has ended.
-	wait func()
+	// running is the background work.
+	running sync.WaitGroup
+	// closing ends the connections, once.
+	closing func() error
 }
 
 // New makes a gateway. It dials nothing: backends may start later. The error names every fault of the configuration, the routes
@@ -58,25 +63,14 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	metrics := observe.NewMetrics()
 
-	signer, err := openSigner(cfg.Auth.Internal)
-	if err != nil {
-		stop()
+	g := &Gateway{config: cfg, options: o, stop: stop}
+	g.closing = sync.OnceValue(func() error {
+		if g.pool == nil {
+			return nil
+		}
 
-		return nil, err
-	}
-
-	if signer != nil {
-		o.adminMounts[identity.Path] = signer.Handler()
-	}
-
-	pool, err := openPool(cfg, signer, o.logger, metrics)
-	if err != nil {
-		stop()
-
-		return nil, err
-	}
-
-	g := &Gateway{config: cfg, options: o, pool: pool, stop: stop, wait: func() {}}
+		return g.pool.Close()
+	})
 
 	if err := g.assemble(ctx, metrics); err != nil {
 		return nil, errors.Join(err, g.Close())
@@ -100,12 +94,12 @@ func (g *Gateway) Drain() {
 	g.stop()
 }
 
-// Close ends the background work and the connections to the backends, and the calls on them.
+// Close ends the background work and the connections to the backends, and the calls on them. Further calls change nothing.
 func (g *Gateway) Close() error {
 	g.Drain()
-	g.wait()
+	g.running.Wait()
 
-	return g.pool.Close()
+	return g.closing()
 }
 
 // Route is one REST route.

@@ -44,7 +44,7 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		"a_configuration_with_faults": {
 			config: config.Config{Log: config.Log{Level: "loud"}},
-			want:   []string{"auth.issuers", "log.level"},
+			want:   []string{"auth: needs", "log.level"},
 		},
 		"a_route_without_policy": {
 			config: config.Config{Auth: issuers, Upstreams: shelf},

@@ -113,9 +113,13 @@ func startRemote(t *testing.T, interval time.Duration) (*site, *keyServer) {
 func TestKeyRotationUnderLoad(t *testing.T) {
 	t.Parallel()
 
-	const rotations, workers, perRotation = 5, 4, 150
+	const (
+		rotations, workers, perRotation = 5, 4, 150
+		// Nobody rotates twice within the interval in which unknown keys may cause one fetch.
+		interval, between = 100 * time.Millisecond, 150 * time.Millisecond
+	)
 
-	s, keys := startRemote(t, 100*time.Millisecond)
+	s, keys := startRemote(t, interval)
 
 	var (
 		signing         atomic.Pointer[devissuer.DevIssuer]
@@ -155,7 +159,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 	}
 
 	for range rotations {
-		next := newKey(t)
+		next, begin := newKey(t), time.Now()
 		keys.publish(t, present, next)
 		signing.Store(next)
 
@@ -166,7 +170,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 
 		present = next
 		goal = served.Load() + perRotation
-		eventually(t, "load", func() bool { return served.Load() >= goal })
+		eventually(t, "load", func() bool { return served.Load() >= goal && time.Since(begin) > between })
 	}
 
 	close(stop)

@@ -32,7 +32,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 	failed := make(chan error, 2) //nolint:mnd // One for each server.
 
 	public := g.server(g)
-	go func() { failed <- public.Serve(server) }()
+	go func() { failed <- g.serve(public, server) }()
 
 	operators := g.server(g.admin)
 
@@ -51,6 +51,17 @@ func (g *Gateway) Run(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 
 	return errors.Join(err, g.drain(ctx, public), stopAdmin(ctx, operators), g.Close())
+}
+
+// serve serves clients, over TLS if that is configured.
+func (g *Gateway) serve(public *http.Server, listener net.Listener) error {
+	if g.tls == nil {
+		return public.Serve(listener) //nolint:wrapcheck // Run does.
+	}
+
+	public.TLSConfig = g.tls
+
+	return public.ServeTLS(listener, "", "") //nolint:wrapcheck // Run does.
 }
 
 func (g *Gateway) tellListening(server, adminListener net.Listener) {

@@ -271,7 +271,7 @@ func TestRefreshEndsWithItsContext(t *testing.T) {
 
 	begin := time.Now()
 
-	if got := call(t, url, "Bearer "+s.token(t, object{"kid": "new"}, nil)); got.status != http.StatusUnauthorized {
+	if got := call(t, url, "Bearer "+s.token(t, object{"kid": "new"}, nil)); got.status != http.StatusServiceUnavailable {
 		t.Errorf("answer = %+v", got)
 	}
 

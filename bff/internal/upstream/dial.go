@@ -31,8 +31,13 @@ const (
 const serviceConfig = `{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`
 
 func dial(config Config, interceptors []grpc.DialOption) (*grpc.ClientConn, error) {
+	transport := insecure.NewCredentials()
+	if config.TLS != nil {
+		transport = tlsCredentials{config.TLS}
+	}
+
 	options := slices.Concat(interceptors, []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(transport),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
@@ -52,7 +57,7 @@ func dial(config Config, interceptors []grpc.DialOption) (*grpc.ClientConn, erro
 		return nil, errors.New("needs either addresses or a target")
 	case target == "":
 		static := manual.NewBuilderWithScheme("static")
-		static.InitialState(resolver.State{Endpoints: endpoints(config.Addresses)})
+		static.InitialState(resolver.State{Endpoints: endpoints(config)})
 
 		options = append(options, grpc.WithResolvers(static))
 		target = "static:///"
@@ -77,10 +82,18 @@ func Nowhere(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientIntercep
 	return conn, nil
 }
 
-func endpoints(addresses []string) []resolver.Endpoint {
-	list := make([]resolver.Endpoint, 0, len(addresses))
-	for _, address := range addresses {
-		list = append(list, resolver.Endpoint{Addresses: []resolver.Address{{Addr: address}}})
+// endpoints are the addresses. With TLS each must show a certificate for the host of its own address, unless the configuration
+// names another.
+func endpoints(config Config) []resolver.Endpoint {
+	list := make([]resolver.Endpoint, 0, len(config.Addresses))
+
+	for _, address := range config.Addresses {
+		at := resolver.Address{Addr: address}
+		if config.TLS != nil {
+			at.ServerName = address
+		}
+
+		list = append(list, resolver.Endpoint{Addresses: []resolver.Address{at}})
 	}
 
 	return list

@@ -4,6 +4,7 @@ package upstream
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,8 @@ type Config struct {
 	Addresses []string
 	// Target is a gRPC name, such as "dns:///user.prod.svc:9000" (gRPC Name Resolution).
 	Target string
+	// TLS is how a connection that is made now is encrypted. It must be safe for concurrent use. Nil: none is.
+	TLS func() *tls.Config
 	// Breaker guards all of its addresses together.
 	Breaker breaker.Settings
 	// Metadata is what it gets beyond what all backends get.
