@@ -63,7 +63,7 @@ func TestCheck(t *testing.T) {
 		want []string
 	}{
 		"unknown_keys":  {write("a", "server:\n  adress: x\nlogs: {}\n"), []string{"line 2", "adress", "line 3", "logs"}},
-		"all_at_once":   {write("b", "log: {level: loud}\nserver: {address: x}\n"), []string{"log.level", "server.address", "auth.issuers"}},
+		"all_at_once":   {write("b", "log: {level: loud}\nserver: {address: x}\n"), []string{"log.level", "server.address", "auth: needs issuers"}},
 		"no_such_file":  {filepath.Join(dir, "none"), []string{"none"}},
 		"few_upstreams": {write("d", "auth: {disabled: true}\n"), []string{`upstream "order" is not configured`}},
 	} {

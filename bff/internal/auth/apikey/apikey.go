@@ -1,4 +1,4 @@
-// Package apikey knows the API keys of machine clients: secrets that stand for a principal, of which only hashes are kept, in a file.
+// Package apikey knows the API keys of machine clients: secrets that stand for a principal, of which a file holds only the hashes.
 //
 // It does not know requests or headers; package auth does.
 package apikey

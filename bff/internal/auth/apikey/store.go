@@ -3,16 +3,11 @@ package apikey
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Store holds the keys of a file. It is safe for concurrent use.
@@ -78,56 +73,4 @@ func (s *Store) reload(ctx context.Context, logger *slog.Logger) {
 
 	s.entries.Store(&entries)
 	logger.LogAttrs(ctx, slog.LevelInfo, "API keys read", slog.String("file", s.path), slog.Int("keys", len(entries)))
-}
-
-// Marshal is an entry as it stands in a file.
-func (e Entry) Marshal() ([]byte, error) {
-	text, err := yaml.Marshal(map[string][]Entry{"keys": {e}})
-	if err != nil {
-		return nil, fmt.Errorf("marshal API key: %w", err)
-	}
-
-	return text, nil
-}
-
-// Add adds an entry at the end of the file, which is made if there is none. What stands there already stays as it is; a file to
-// which nothing can be added in this way is refused.
-func Add(path string, e Entry) error {
-	const onlyOwner = 0o600
-
-	before, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read API keys: %w", err)
-	}
-
-	text, err := e.Marshal()
-	if err != nil {
-		return err
-	}
-
-	known, err := parse(before)
-	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-
-	after := text
-	if len(known) > 0 {
-		_, item, _ := bytes.Cut(text, []byte("\n"))
-		after = append(bytes.TrimRight(before, "\n"), append([]byte("\n"), item...)...)
-	}
-
-	if entries, err := parse(after); err != nil || len(entries) != len(known)+1 {
-		return fmt.Errorf("%s: cannot add to it: %w", path, errors.Join(err, errors.New("the list of keys must be at its end")))
-	}
-
-	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+e.ID)
-	if err := os.WriteFile(temp, after, onlyOwner); err != nil {
-		return fmt.Errorf("write API keys: %w", err)
-	}
-
-	if err := os.Rename(temp, path); err != nil {
-		return errors.Join(fmt.Errorf("write API keys: %w", err), os.Remove(temp))
-	}
-
-	return nil
 }
