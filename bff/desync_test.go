@@ -97,12 +97,19 @@ func (s *site) refusesTricks(t *testing.T, route bff.Route, path string) {
 		s.refuses(t, method, path, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "_method="+route.Method)
 
 		for _, header := range []http.Header{
-			{"X-Http-Method-Override": {route.Method}}, {"X-Http-Method": {route.Method}}, {"X-Method-Override": {route.Method}},
-			{"X-Original-Url": {path}, "X-Rewrite-Url": {path}}, {"X-Forwarded-Prefix": {"/x"}, "X-Forwarded-Uri": {path}},
-			{"X-Forwarded-For": {"127.0.0.1"}, "X-Real-Ip": {"127.0.0.1"}}, {"Upgrade": {"h2c"}, "Connection": {"Upgrade, HTTP2-Settings"}},
-			{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}}, {"Content-Type": {"application/grpc"}},
-			{"Content-Type": {"application/grpc-web"}, "X-Grpc-Web": {"1"}}, {"Expect": {"100-continue"}},
-			{"X-Portico-Subject": {"alice"}, "Grpc-Metadata-X-Portico-Subject": {"alice"}}, {"Cookie": {"access_token=x"}},
+			{"X-Http-Method-Override": {route.Method}},
+			{"X-Http-Method": {route.Method}},
+			{"X-Method-Override": {route.Method}},
+			{"X-Original-Url": {path}, "X-Rewrite-Url": {path}},
+			{"X-Forwarded-Prefix": {"/x"}, "X-Forwarded-Uri": {path}},
+			{"X-Forwarded-For": {"127.0.0.1"}, "X-Real-Ip": {"127.0.0.1"}},
+			{"Upgrade": {"h2c"}, "Connection": {"Upgrade, HTTP2-Settings"}},
+			{"Upgrade": {"websocket"}, "Connection": {"Upgrade"}},
+			{"Content-Type": {"application/grpc"}},
+			{"Content-Type": {"application/grpc-web"}, "X-Grpc-Web": {"1"}},
+			{"Expect": {"100-continue"}},
+			{"X-Portico-Subject": {"alice"}, "Grpc-Metadata-X-Portico-Subject": {"alice"}},
+			{"Cookie": {"access_token=x"}},
 		} {
 			s.refuses(t, method, path, maps.Clone(header), "")
 		}

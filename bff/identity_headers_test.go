@@ -3,6 +3,7 @@ package bff_test
 import (
 	"crypto/tls"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -20,8 +21,10 @@ var identityHeaders = []string{
 
 // spoofs spells the name of a header in ways that something between a client and a backend's metadata might take for it.
 func spoofs(name string) []string {
-	separators := []string{name, strings.ReplaceAll(name, "-", "_"), strings.Replace(name, "-", "_", 1), strings.ReplaceAll(name, "-", "."),
-		strings.ReplaceAll(name, "-", "--")}
+	separators := []string{
+		name, strings.ReplaceAll(name, "-", "_"), strings.Replace(name, "-", "_", 1), strings.ReplaceAll(name, "-", "."),
+		strings.ReplaceAll(name, "-", "--"),
+	}
 
 	var variants []string
 
@@ -93,9 +96,7 @@ func (s *site) spoof(t *testing.T, client *http.Client, url string, header http.
 	}
 
 	req.Header = s.as(t, "alice", "orders:read")
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 
 	res, err := client.Do(req)
 	if err != nil {

@@ -80,7 +80,8 @@ type CORS struct {
 	MaxAge time.Duration `env:"MAX_AGE" yaml:"max_age"`
 }
 
-// Headers are the allow-lists between clients and backends. Nothing else passes but W3C traceparent and tracestate, towards backends.
+// Headers are the allow-lists between clients and backends. Nothing else passes but W3C traceparent and tracestate, towards
+// backends.
 type Headers struct {
 	// Request are client headers that backends get, as metadata of the same name in lower case: "Accept-Language", or "Cookie" for
 	// those who must.

@@ -19,7 +19,7 @@ const (
 	defaultRefreshInterval   = 5 * time.Minute
 	defaultLeeway            = 30 * time.Second
 	defaultCacheTokens       = 10_000
-	defaultAPIKeyHeader      = "X-Api-Key"
+	defaultAPIKeyHeader      = "X-Api-Key" //nolint:gosec // The name of a header.
 	defaultReloadInterval    = 10 * time.Second
 	defaultInternalLifetime  = time.Minute
 	defaultFailureRatio      = 0.5

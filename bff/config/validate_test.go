@@ -29,12 +29,13 @@ func TestDefaults(t *testing.T) {
 		Limits: config.Limits{
 			MaxBodyBytes: 1 << 20, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}, MaxKeys: 200_000,
 		},
-		Auth: config.Auth{Issuers: []config.Issuer{
-			{
-				Issuer: "a", Algorithms: algorithms, RefreshInterval: 5 * time.Minute, Leeway: 30 * time.Second,
-				Claims: config.Claims{Subject: "sub", Roles: "roles", Tenant: "tenant"},
-			},
-		}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, CacheTokens: 10_000,
+		Auth: config.Auth{
+			Issuers: []config.Issuer{
+				{
+					Issuer: "a", Algorithms: algorithms, RefreshInterval: 5 * time.Minute, Leeway: 30 * time.Second,
+					Claims: config.Claims{Subject: "sub", Roles: "roles", Tenant: "tenant"},
+				},
+			}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, CacheTokens: 10_000,
 			Internal: config.InternalToken{Lifetime: time.Minute},
 		},
 		Log:       config.Log{Level: "info", Format: "json"},

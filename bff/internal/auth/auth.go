@@ -68,8 +68,8 @@ type Issuer struct {
 	Audiences []string
 	// Algorithms are the signature algorithms to accept: RS256, PS256, ES256, ES384, EdDSA. Empty: all of these.
 	Algorithms []string
-	// JWKSFile or JWKSURL holds the keys as a JSON Web Key Set (RFC 7517). With neither, they are found by OpenID Connect Discovery.
-	// URLs must be https, or lead to this machine.
+	// JWKSFile or JWKSURL holds the keys as a JSON Web Key Set (RFC 7517). With neither, they are found by OpenID Connect
+	// Discovery. URLs must be https, or lead to this machine.
 	JWKSFile string
 	JWKSURL  string
 	// RefreshInterval is how often keys are fetched, unless the issuer says that they hold for less. Zero: DefaultRefreshInterval.
@@ -96,8 +96,8 @@ type Authenticator struct {
 }
 
 // New returns an Authenticator that trusts what the configuration names; with nothing it refuses every credential. Files are read
-// now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the gateway starts while an issuer is
-// down.
+// now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the gateway starts while an issuer
+// is down.
 func New(ctx context.Context, config Config, logger *slog.Logger) (*Authenticator, error) {
 	if config.CacheTokens == 0 {
 		config.CacheTokens = DefaultCacheTokens

@@ -33,12 +33,12 @@ func newTokenCache(size int) (*tokenCache, error) {
 
 	good, err := lru.New[[sha256.Size]byte, verdict](size)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It says what is wrong with the size.
+		return nil, err
 	}
 
 	bad, err := lru.New[[sha256.Size]byte, verdict](size/badShare + 1)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It says what is wrong with the size.
+		return nil, err
 	}
 
 	return &tokenCache{good: good, bad: bad}, nil

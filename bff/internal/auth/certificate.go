@@ -14,8 +14,8 @@ import (
 
 // Certificate says whom a client certificate stands for.
 type Certificate struct {
-	// Name is what the certificate says of itself: "uri:…", "dns:…" or "email:…" (subject alternative names, RFC 5280, section 4.2.1.6)
-	// or "cn:…" (common name). It is compared as a whole.
+	// Name is what the certificate says of itself: "uri:…", "dns:…" or "email:…" (subject alternative names, RFC 5280, section
+	// 4.2.1.6) or "cn:…" (common name). It is compared as a whole.
 	Name    string
 	Subject string
 	Scopes  []string
@@ -78,7 +78,8 @@ func (c certificates) principal(state *tls.ConnectionState) (reqinfo.Principal, 
 
 // names are all that a certificate says of its owner, each once.
 func names(leaf *x509.Certificate) []string {
-	var all []string
+	all := make([]string, 1, 1+len(leaf.URIs)+len(leaf.DNSNames)+len(leaf.EmailAddresses))
+	all[0] = "cn:" + leaf.Subject.CommonName
 
 	for _, uri := range leaf.URIs {
 		all = append(all, "uri:"+uri.String())
@@ -92,7 +93,6 @@ func names(leaf *x509.Certificate) []string {
 		all = append(all, "email:"+email)
 	}
 
-	all = append(all, "cn:"+leaf.Subject.CommonName)
 	slices.Sort(all)
 
 	return slices.Compact(all)

@@ -30,9 +30,9 @@ var (
 )
 
 // Identify notes on the request's record who calls: whoever the access token says, else the API key, else the client certificate;
-// without any of them nobody. A token or key that is not valid ends the request with 401, even if the route is public: whoever shows
-// one expects it to count. So do two of them, as it is not for the gateway to choose. While no keys of its issuer could be fetched, a
-// token ends it with 503, because a client would throw it away after a 401.
+// without any of them nobody. A token or key that is not valid ends the request with 401, even if the route is public: whoever
+// shows one expects it to count. So do two of them, as it is not for the gateway to choose. While no keys of its issuer could be
+// fetched, a token ends it with 503, because a client would throw it away after a 401.
 func (a *Authenticator) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		authorization := r.Header.Values("Authorization")

@@ -12,8 +12,8 @@ import (
 const (
 	// retryInterval is how long to wait after a failed fetch, if the refresh interval is not shorter.
 	retryInterval = 10 * time.Second
-	// minInterval is how soon keys are fetched again at the earliest, if the refresh interval is not shorter, whatever the issuer says
-	// about how long they hold.
+	// minInterval is how soon keys are fetched again at the earliest, if the refresh interval is not shorter, whatever the issuer
+	// says about how long they hold.
 	minInterval = 30 * time.Second
 	// maxWait is how long a request may wait for keys.
 	maxWait = 2 * time.Second
@@ -22,8 +22,8 @@ const (
 // fetchFunc gets the keys from where they are, and tells how long they hold; zero: it is not said.
 type fetchFunc func(ctx context.Context) (keySet, time.Duration, error)
 
-// keySource are the keys of an issuer as they were fetched last. One goroutine, run, fetches them; requests only wait for it. It is
-// safe for concurrent use.
+// keySource are the keys of an issuer as they were fetched last. One goroutine, run, fetches them; requests only wait for it. It
+// is safe for concurrent use.
 type keySource struct {
 	fetch    fetchFunc
 	interval time.Duration

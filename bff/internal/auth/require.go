@@ -40,8 +40,8 @@ type Check struct {
 // Verdict is nil if the demand is met. It needs the principal and the path variables on the record.
 func (c Check) Verdict(rec *reqinfo.Record) error { return c.fault(rec) }
 
-// Checks are the demands of an access policy, in the order in which they are made, but for a condition on the request message, which
-// is not known before it has been decoded. Public access demands nothing.
+// Checks are the demands of an access policy, in the order in which they are made, but for a condition on the request message,
+// which is not known before it has been decoded. Public access demands nothing.
 //
 // An owner is compared by subject alone. With several issuers, their subjects must not mean different people.
 func Checks(access policy.Access) []Check {

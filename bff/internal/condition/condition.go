@@ -1,5 +1,5 @@
-// Package condition compiles and evaluates the conditions of access policies: CEL expressions (https://cel.dev) over the caller, the
-// path variables and the request message. They are type-checked against the real descriptor of the request.
+// Package condition compiles and evaluates the conditions of access policies: CEL expressions (https://cel.dev) over the caller,
+// the path variables and the request message. They are type-checked against the real descriptor of the request.
 //
 // It does not know when a condition is due, nor what an answer to a refused request looks like.
 package condition

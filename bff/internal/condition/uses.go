@@ -32,6 +32,7 @@ func find(checked *cel.Ast) uses {
 			}
 		case ast.CallKind:
 			found.path = append(found.path, indexed(e.AsCall())...)
+		default: // It names nothing itself; what is within it is visited too.
 		}
 	}))
 

@@ -130,7 +130,9 @@ func VerifyStream(
 	}
 
 	if generated && ctx.Value(conditionKey{}) != nil {
-		return &conditionalStream{ctx: ctx, open: func() (grpc.ClientStream, error) { return open(ctx, desc, cc, method, opts...) }}, nil
+		return &conditionalStream{ctx: ctx, open: func() (grpc.ClientStream, error) {
+			return open(ctx, desc, cc, method, opts...)
+		}}, nil
 	}
 
 	return open(ctx, desc, cc, method, opts...)

@@ -43,6 +43,7 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 	var e Explanation
 
 	asked := &Gateway{trees: map[string]*pathtemplate.Tree[target]{}}
+
 	for i, route := range g.routes {
 		// The same match and the same decoding as when serving, without what stands between them.
 		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

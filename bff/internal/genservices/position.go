@@ -25,7 +25,8 @@ func position(method protoreflect.MethodDescriptor) string {
 
 	for _, path := range []protoreflect.SourcePath{
 		append(append(protoreflect.SourcePath{}, own...), fieldMethodOptions, int32(porticov1.E_Policy.TypeDescriptor().Number())),
-		append(append(protoreflect.SourcePath{}, service...), fieldServiceOptions, int32(porticov1.E_Service.TypeDescriptor().Number())),
+		append(append(protoreflect.SourcePath{}, service...),
+			fieldServiceOptions, int32(porticov1.E_Service.TypeDescriptor().Number())),
 		own,
 	} {
 		// The zero location is that of nothing: locations of what exists have a path.

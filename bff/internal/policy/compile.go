@@ -121,13 +121,8 @@ func (c *compiler) access(in *porticov1.Access) Access {
 		AnyRole: in.GetRoles().GetAnyOf(), AllRoles: in.GetRoles().GetAllOf(),
 	}
 
-	if in.GetScopes() != nil {
-		c.names("access.scopes", "scope", a.AnyOf, a.AllOf)
-	}
-
-	if in.GetRoles() != nil {
-		c.names("access.roles", "role", a.AnyRole, a.AllRoles)
-	}
+	c.names("access.scopes", "scope", in.GetScopes() != nil, a.AnyOf, a.AllOf)
+	c.names("access.roles", "role", in.GetRoles() != nil, a.AnyRole, a.AllRoles)
 
 	if owner := in.GetOwner(); owner != nil {
 		a.Owner = &Owner{Variable: owner.GetVariable(), UnlessScope: owner.GetUnlessScope()}
@@ -157,8 +152,8 @@ func (c *compiler) access(in *porticov1.Access) Access {
 }
 
 // names refuses lists of names that demand nothing, or what nobody can have.
-func (c *compiler) names(where, what string, anyOf, allOf []string) {
-	if len(anyOf)+len(allOf) == 0 {
+func (c *compiler) names(where, what string, set bool, anyOf, allOf []string) {
+	if set && len(anyOf)+len(allOf) == 0 {
 		c.faultf("%s: names no %s", where, what)
 	}
 

@@ -83,7 +83,8 @@ func (f *Files) Watch(ctx context.Context, interval time.Duration, logger *slog.
 
 			if m.sum != f.current.Load().sum {
 				f.current.Store(m)
-				logger.LogAttrs(ctx, slog.LevelInfo, "TLS files read", slog.String("cert", f.paths.Cert), slog.String("ca", f.paths.CA))
+				logger.LogAttrs(ctx, slog.LevelInfo, "TLS files read",
+					slog.String("cert", f.paths.Cert), slog.String("ca", f.paths.CA))
 			}
 		}
 	}
@@ -97,7 +98,7 @@ func (f *Files) read() (*material, error) {
 			continue
 		}
 
-		text, err := os.ReadFile(path)
+		text, err := os.ReadFile(path) //nolint:gosec // The path is configuration.
 		if err != nil {
 			return nil, fmt.Errorf("TLS files: %w", err)
 		}

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// tlsCredentials are gRPC's for TLS, with a configuration that is asked for at each handshake: certificates change while the gateway
-// runs.
+// tlsCredentials are gRPC's for TLS, with a configuration that is asked for at each handshake: certificates change while the
+// gateway runs.
 type tlsCredentials struct{ config func() *tls.Config }
 
 func (c tlsCredentials) ClientHandshake(
