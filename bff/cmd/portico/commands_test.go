@@ -3,7 +3,6 @@ package main_test
 import (
 	"flag"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,61 +96,28 @@ func TestTakenPortIsAnErrorThatSaysSo(t *testing.T) {
 	}
 }
 
-// `portico serve` in front of the backends of a `portico dev`, as an operator would run it.
-func TestServe(t *testing.T) {
-	t.Parallel()
-
-	p := startDev(t, t.TempDir())
-	alice := p.token(t, "alice")
-
-	var instances []struct{ Name, Address string }
-
-	decode(t, call(t, http.MethodGet, p.admin+"/dev/backends", "", "").body, &instances)
-
-	addresses := map[string][]string{}
-	for _, i := range instances {
-		service := i.Name[:strings.LastIndex(i.Name, "-")]
-		addresses[service] = append(addresses[service], i.Address)
-	}
-
-	text := "auth:\n  issuers:\n    - issuer: https://dev.portico.invalid\n      audiences: [portico]\n      jwks_file: " +
-		filepath.Join(p.dataDir, "dev-issuer.jwks.json") + "\nupstreams:\n"
-	for service, list := range addresses {
-		text += "  " + service + ": {addresses: [" + strings.Join(list, ", ") + "]}\n"
-	}
-
-	path := filepath.Join(t.TempDir(), "portico.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-
-	gateway := startServe(t, path)
-
-	doc := want(t, "the aggregate", call(t, http.MethodGet, gateway.url+"/v1/me/dashboard", alice, ""), http.StatusOK).json(t)
-	if doc["user"] == nil || doc["orders"] == nil || doc["profile"] == nil {
-		t.Errorf("%v", doc)
-	}
-
-	if code := gateway.stop(t); code != 0 {
-		t.Errorf("exit code %d after SIGTERM", code)
-	}
-
-	if !strings.Contains(gateway.stderr.String(), `"msg":"request"`) {
-		t.Errorf("no access log as JSON: %s", gateway.stderr)
-	}
-}
-
 func TestHelp(t *testing.T) {
 	t.Parallel()
 
-	for _, args := range [][]string{{"--help"}, {"serve", "--help"}, {"dev", "--help"}, {"token", "--help"}, {"check", "--help"}} {
+	for _, args := range [][]string{
+		{"--help"},
+		{"serve", "--help"},
+		{"dev", "--help"},
+		{"token", "--help"},
+		{"check", "--help"},
+		{"apikey"},
+		{"apikey", "new", "--help"},
+		{"explain", "--help"},
+	} {
 		out, errs, code := portico(t, args...)
 		if code != 0 || errs != "" || !strings.Contains(out, "Usage:") {
 			t.Errorf("%v: exit %d: %s%s", args, code, out, errs)
 		}
 	}
 
-	for _, args := range [][]string{{"serv"}, {"serve", "x"}, {"token"}, {"dev", "--prot"}} {
+	for _, args := range [][]string{
+		{"serv"}, {"serve", "x"}, {"token"}, {"dev", "--prot"}, {"apikey", "old"}, {"apikey", "new"}, {"explain", "GET"},
+	} {
 		if _, errs, code := portico(t, args...); code != 1 || !strings.HasPrefix(errs, "portico: ") {
 			t.Errorf("%v: exit %d: %s", args, code, errs)
 		}

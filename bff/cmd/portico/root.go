@@ -24,7 +24,8 @@ To run it in front of your backends:                 portico serve --config port
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), devCommand(), tokenCommand(), routesCommand(), explainCommand(), checkCommand())
+	root.AddCommand(serveCommand(), devCommand(), tokenCommand(), apikeyCommand(), routesCommand(), explainCommand(),
+		checkCommand())
 
 	return root
 }

@@ -149,11 +149,11 @@ func (c *Condition) Allows(rec *reqinfo.Record, request proto.Message) error {
 		varPrincipal: principal(rec.Principal), varPath: path, varRequest: request,
 	})
 	if err != nil {
-		return fmt.Errorf("condition %q: %w", c.text, err)
+		return fmt.Errorf("condition: %w", err)
 	}
 
 	if allowed, ok := value.Value().(bool); !ok || !allowed {
-		return fmt.Errorf("%w: %q", ErrFalse, c.text)
+		return ErrFalse
 	}
 
 	return nil
