@@ -8,7 +8,7 @@ const (
 	defaultAdminAddress      = "127.0.0.1:8081"
 	defaultReadHeaderTimeout = 5 * time.Second
 	defaultIdleTimeout       = 2 * time.Minute
-	defaultMaxHeaderBytes    = 32 << 10
+	defaultMaxHeaderBytes    = 1 << 20
 	defaultRequestTimeout    = 10 * time.Second
 	defaultDrainTimeout      = 30 * time.Second
 	defaultCORSMaxAge        = 10 * time.Minute

@@ -19,7 +19,7 @@ func TestDefaults(t *testing.T) {
 	// As the comments of the fields say.
 	want := config.Config{
 		Server: config.Server{
-			Address: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
+			Address: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 1 << 20,
 			RequestTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
 		},
 		Admin: config.Admin{Address: "127.0.0.1:8081"},
