@@ -33,12 +33,47 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/breaker", "bff/internal/condition", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy", "bff/internal/problem",
-	"bff/internal/reqinfo", "bff/internal/route",
+	"bff/internal/breaker", "bff/internal/condition", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
+	"bff/internal/problem", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/tlsfiles",
+}
+
+// testSupport are packages that only tests import.
+var testSupport = []string{"bff/internal/auth/authtest", "bff/internal/tlsfiles/tlstest"}
+
+// features are what a request meets on its way. They never import one another, so that each can be left out or replaced.
+var features = []string{
+	"bff/internal/auth", "bff/internal/breaker", "bff/internal/identity", "bff/internal/limit", "bff/internal/passthrough",
+	"bff/internal/tlsfiles", "bff/internal/upstream",
+}
+
+func featureRules() []importRule {
+	rules := make([]importRule, 0, len(features))
+
+	for i, feature := range features {
+		r := importRule{
+			name:   path.Base(feature) + "_stands_alone",
+			reason: "features never import one another, so that each can be left out or replaced",
+			of:     []string{feature + "/..."}, only: []string{feature + "/..."},
+			broken: [2]string{feature, features[(i+2)%len(features)]},
+		}
+
+		for _, other := range features {
+			r.not = append(r.not, other+"/...")
+		}
+
+		// Calls are guarded by a breaker, and that is all that upstream knows of the others.
+		if feature == "bff/internal/upstream" {
+			r.only, r.broken[1] = append(r.only, "bff/internal/breaker"), "bff/internal/auth"
+		}
+
+		rules = append(rules, r)
+	}
+
+	return rules
 }
 
 func importRules() []importRule {
-	return []importRule{
+	return append(featureRules(), []importRule{
 		{
 			name:   "gen_imports_nothing_of_ours",
 			reason: "generated code depends on proto/ alone, so that everything else may depend on it",
@@ -56,34 +91,6 @@ func importRules() []importRule {
 			reason: "backends and bff meet only in gen/; commands alone put them together",
 			of:     []string{"bff/..."}, but: []string{"bff/cmd/..."}, not: []string{"backends/..."},
 			broken: [2]string{"bff", "backends"},
-		},
-		{
-			name:   "auth_stands_alone",
-			reason: "features never import one another, so that each can be left out or replaced",
-			of:     []string{"bff/internal/auth/..."},
-			not:    []string{"bff/internal/limit/...", "bff/internal/upstream/...", "bff/internal/breaker/..."},
-			broken: [2]string{"bff/internal/auth", "bff/internal/limit"},
-		},
-		{
-			name:   "limit_stands_alone",
-			reason: "features never import one another, so that each can be left out or replaced",
-			of:     []string{"bff/internal/limit/..."},
-			not:    []string{"bff/internal/auth/...", "bff/internal/upstream/...", "bff/internal/breaker/..."},
-			broken: [2]string{"bff/internal/limit", "bff/internal/auth"},
-		},
-		{
-			name:   "upstream_needs_only_the_breaker",
-			reason: "features never import one another; calls are guarded by a breaker, and that is all that upstream knows of the others",
-			of:     []string{"bff/internal/upstream/..."},
-			not:    []string{"bff/internal/auth/...", "bff/internal/limit/..."},
-			broken: [2]string{"bff/internal/upstream", "bff/internal/auth"},
-		},
-		{
-			name:   "breaker_stands_alone",
-			reason: "features never import one another; a breaker does not know what it guards",
-			of:     []string{"bff/internal/breaker/..."},
-			not:    []string{"bff/internal/auth/...", "bff/internal/limit/...", "bff/internal/upstream/..."},
-			broken: [2]string{"bff/internal/breaker", "bff/internal/upstream"},
 		},
 		{
 			name:   "only_observe_knows_the_metrics_registry",
@@ -116,7 +123,13 @@ func importRules() []importRule {
 			of:     []string{"..."}, but: []string{"bff/internal/foreign/..."}, not: []string{"bff/internal/foreign/..."},
 			broken: [2]string{"bff", "bff/internal/foreign/gen/shelf/v1"},
 		},
-	}
+		{
+			name:   "test_support_is_for_tests",
+			reason: "it makes keys that nobody should trust, and fails by ending a test",
+			of:     []string{"..."}, not: testSupport,
+			broken: [2]string{"bff/internal/auth", "bff/internal/auth/authtest"},
+		},
+	}...)
 }
 
 // violations lists the imports of the package, as paths relative to the module where they are ours, that break the rule.
