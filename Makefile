@@ -43,6 +43,16 @@ need-race:
 bench: ## Run the benchmarks.
 	go test -run '^$$' -bench . -benchmem ./...
 
+# What parses what strangers send or teams declare.
+FUZZTIME := 10m
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME.
+	@for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' bff backends | xargs -n1 dirname | sort -u); do \
+		for target in $$(grep -hoE '^func Fuzz\w+' "$$dir"/*_test.go | sed 's/^func //'); do \
+			echo "$$dir $$target"; go test "./$$dir" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -parallel 2; \
+		done; \
+	done
+
 .PHONY: generate
 generate: deps ## Generate gen/ from proto/.
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \

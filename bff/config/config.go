@@ -31,7 +31,7 @@ type Server struct {
 	ReadHeaderTimeout time.Duration `env:"READ_HEADER_TIMEOUT" yaml:"read_header_timeout"`
 	// IdleTimeout closes a connection without requests. Default 2m.
 	IdleTimeout time.Duration `env:"IDLE_TIMEOUT" yaml:"idle_timeout"`
-	// MaxHeaderBytes bounds a request's header. Default 1 MiB, as of net/http, so that an oversized token is refused like any other.
+	// MaxHeaderBytes bounds a request's header. Default 1 MiB, as of net/http: an oversized token is refused as any other.
 	MaxHeaderBytes int `env:"MAX_HEADER_BYTES" yaml:"max_header_bytes"`
 	// RequestTimeout bounds a request whose method sets no timeout. Default 10s.
 	RequestTimeout time.Duration `env:"REQUEST_TIMEOUT" yaml:"request_timeout"`
