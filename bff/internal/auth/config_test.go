@@ -1,8 +1,10 @@
 package auth_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -11,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 )
 
 // try returns the error of New.
@@ -25,8 +28,8 @@ func try(t *testing.T, issuers ...auth.Issuer) error {
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 
-	file := keyFile(t, keySetOf(t, newSigner(t, "EdDSA", keyName)))
-	good := auth.Issuer{Issuer: issuerName, Audiences: []string{audience}, JWKSFile: file}
+	file := keyFile(t, authtest.KeySet(t, authtest.NewSigner(t, "EdDSA", authtest.KeyID)))
+	good := auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: file}
 
 	tests := []struct {
 		name   string
@@ -35,7 +38,7 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{"no_name", func(i *auth.Issuer) { i.Issuer = "" }, "has no name"},
 		{"no_audience", func(i *auth.Issuer) { i.Audiences = nil }, "needs audiences"},
-		{"empty_audience", func(i *auth.Issuer) { i.Audiences = []string{audience, ""} }, "needs audiences"},
+		{"empty_audience", func(i *auth.Issuer) { i.Audiences = []string{authtest.Audience, ""} }, "needs audiences"},
 		{"symmetric_algorithm", func(i *auth.Issuer) { i.Algorithms = []string{"EdDSA", "HS256"} }, `"HS256"`},
 		{"no_algorithm", func(i *auth.Issuer) { i.Algorithms = []string{"none"} }, `"none"`},
 		{"discovery_over_http", func(i *auth.Issuer) { i.Issuer, i.JWKSFile = "http://issuer.example", "" }, "not https"},
@@ -82,51 +85,55 @@ func TestNewRefuses(t *testing.T) {
 func TestKeyFileFaultsAreNamed(t *testing.T) {
 	t.Parallel()
 
-	ed := newSigner(t, "EdDSA", keyName)
-	ec := newSigner(t, "ES256", keyName)
+	ed := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
+	ec := authtest.NewSigner(t, "ES256", authtest.KeyID)
 
 	weak, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	weakSigner := signer{alg: "RS256", kid: "weak", private: weak}
+	weakSigner := authtest.Signer{Alg: "RS256", KeyID: "weak", Private: weak}
 
 	tests := []struct {
 		name string
-		key  object // Alone in the set, or beside a good one.
+		key  authtest.Object // Alone in the set, or beside a good one.
 		want string
 		// alone tells that the fault goes unnoticed beside a good key.
 		alone bool
 	}{
-		{"private", ed.jwk(t, object{"d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}), "private or symmetric", false},
-		{"rsa_private_in_part", weakSigner.jwk(t, object{"d": "AQAB"}), "private or symmetric", false},
-		{"symmetric", object{"kty": "oct", "k": "c2VjcmV0", "kid": "k"}, "private or symmetric", false},
-		{"symmetric_disguised", ed.jwk(t, object{"k": "c2VjcmV0"}), "private or symmetric", false},
-		{"for_encryption", ed.jwk(t, object{"use": "enc"}), `use is "enc"`, true},
-		{"for_wrapping", ed.jwk(t, object{"use": nil, "key_ops": []string{"wrapKey"}}), "key_ops", true},
-		{"weak_rsa", weakSigner.jwk(t, nil), "cannot be used", true},
-		{"alg_of_another_type", ec.jwk(t, object{"alg": "RS256"}), `alg "RS256"`, true},
-		{"alg_symmetric", ec.jwk(t, object{"alg": "HS256"}), `alg "HS256"`, true},
-		{"not_on_the_curve", ec.jwk(t, object{"x": "AAAA"}), "not on the specified curve", true},
-		{"unknown_type", object{"kty": "AKP", "kid": "k"}, "unsupported key", true},
-		{"unknown_curve", object{"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA"}, "unsupported", true},
-		{"key_agreement", object{"kty": "OKP", "crv": "X25519", "x": strings.Repeat("A", 43)}, "cannot be used", true},
+		{"private", ed.JWK(t, authtest.Object{"d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}), "private or symmetric", false},
+		{"rsa_private_in_part", weakSigner.JWK(t, authtest.Object{"d": "AQAB"}), "private or symmetric", false},
+		{"symmetric", authtest.Object{"kty": "oct", "k": "c2VjcmV0", "kid": "k"}, "private or symmetric", false},
+		{"symmetric_disguised", ed.JWK(t, authtest.Object{"k": "c2VjcmV0"}), "private or symmetric", false},
+		{"for_encryption", ed.JWK(t, authtest.Object{"use": "enc"}), `use is "enc"`, true},
+		{"for_wrapping", ed.JWK(t, authtest.Object{"use": nil, "key_ops": []string{"wrapKey"}}), "key_ops", true},
+		{"weak_rsa", weakSigner.JWK(t, nil), "cannot be used", true},
+		{"rsa_of_16384_bits", ofBits(16384), "cannot be used", true},
+		{"rsa_of_a_million_bits", ofBits(1 << 20), "cannot be used", true},
+		{"rsa_with_an_even_exponent", authtest.Changed(ofBits(2048), authtest.Object{"e": "Ag"}), "cannot be used", true},
+		{"rsa_with_a_huge_exponent", authtest.Changed(ofBits(2048), authtest.Object{"e": strings.Repeat("_", 300)}), "", true},
+		{"alg_of_another_type", ec.JWK(t, authtest.Object{"alg": "RS256"}), `alg "RS256"`, true},
+		{"alg_symmetric", ec.JWK(t, authtest.Object{"alg": "HS256"}), `alg "HS256"`, true},
+		{"not_on_the_curve", ec.JWK(t, authtest.Object{"x": "AAAA"}), "not on the specified curve", true},
+		{"unknown_type", authtest.Object{"kty": "AKP", "kid": "k"}, "unsupported key", true},
+		{"unknown_curve", authtest.Object{"kty": "EC", "crv": "secp256k1", "x": "AAAA", "y": "AAAA"}, "unsupported", true},
+		{"key_agreement", authtest.Object{"kty": "OKP", "crv": "X25519", "x": strings.Repeat("A", 43)}, "cannot be used", true},
 	}
 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			config := auth.Issuer{Issuer: issuerName, Audiences: []string{audience}}
-			config.JWKSFile = keyFile(t, mustJSON(t, object{"keys": []any{tt.key}}))
+			config := auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}}
+			config.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{tt.key}}))
 
 			err := try(t, config)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), config.JWKSFile) {
 				t.Errorf("error %v does not say %q and name the file", err, tt.want)
 			}
 
-			config.JWKSFile = keyFile(t, mustJSON(t, object{"keys": []any{tt.key, newSigner(t, "ES384", "good").jwk(t, nil)}}))
+			config.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{tt.key, authtest.NewSigner(t, "ES384", "good").JWK(t, nil)}}))
 			if err := try(t, config); (err == nil) != tt.alone {
 				t.Errorf("beside a good key: %v", err)
 			}
@@ -140,7 +147,7 @@ func TestKeyFileFaultsAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			config := auth.Issuer{Issuer: issuerName, Audiences: []string{audience}, JWKSFile: keyFile(t, []byte(data))}
+			config := auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keyFile(t, []byte(data))}
 			if err := try(t, config); err == nil || !strings.Contains(err.Error(), config.JWKSFile) {
 				t.Errorf("error %v does not name the file", err)
 			}
@@ -151,30 +158,37 @@ func TestKeyFileFaultsAreNamed(t *testing.T) {
 func TestKeyWithoutAlgServesAllOfItsType(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "RS256", keyName)
+	s := authtest.NewSigner(t, "RS256", authtest.KeyID)
 	config := trusting(t, s)
-	config.JWKSFile = keyFile(t, mustJSON(t, object{"keys": []any{s.jwk(t, object{"alg": nil})}}))
+	config.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{s.JWK(t, authtest.Object{"alg": nil})}}))
 	url := start(t, mustNew(t, config))
-	pss := signer{alg: "PS256", kid: keyName, private: s.private}
+	pss := authtest.Signer{Alg: "PS256", KeyID: authtest.KeyID, Private: s.Private}
 
-	for _, s := range []signer{s, pss} {
-		if got := call(t, url, "Bearer "+s.token(t, nil, nil)); got.status != http.StatusOK {
-			t.Errorf("%s: %+v", s.alg, got)
+	for _, s := range []authtest.Signer{s, pss} {
+		if got := call(t, url, "Bearer "+s.Token(t, nil, nil)); got.status != http.StatusOK {
+			t.Errorf("%s: %+v", s.Alg, got)
 		}
 	}
+}
+
+// ofBits is an RSA key with a modulus of this length, which is all that counts here.
+func ofBits(bits int) authtest.Object {
+	modulus := bytes.Repeat([]byte{0xff}, bits/8)
+
+	return authtest.Object{"kty": "RSA", "kid": "large", "e": "AQAB", "n": base64.RawURLEncoding.EncodeToString(modulus)}
 }
 
 func TestCertificatesInTheSetAreNotFetched(t *testing.T) {
 	t.Parallel()
 
-	a, visits := newAttack(t)
-	config := trusting(t, a.good)
-	key := a.good.jwk(t, object{"x5u": a.evilURL, "x5c": []string{"AAAA"}})
-	config.JWKSFile = keyFile(t, mustJSON(t, object{"keys": []any{key}}))
-	call(t, start(t, mustNew(t, config)), "Bearer "+a.good.token(t, nil, nil)).principal(t)
+	h := authtest.NewHostile(t)
+	config := trusting(t, h.Good)
+	key := h.Good.JWK(t, authtest.Object{"x5u": h.URL, "x5c": []string{"AAAA"}})
+	config.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{key}}))
+	call(t, start(t, mustNew(t, config)), "Bearer "+h.Good.Token(t, nil, nil)).principal(t)
 
-	if visits.Load() != 0 {
-		t.Errorf("x5u was fetched %d times", visits.Load())
+	if visits := h.Visits.Load(); visits != 0 {
+		t.Errorf("x5u was fetched %d times", visits)
 	}
 }
 
@@ -184,7 +198,7 @@ func TestWithoutIssuersEveryTokenIsRefused(t *testing.T) {
 	url := start(t, mustNew(t))
 	call(t, url).principal(t)
 
-	if got := call(t, url, "Bearer "+newSigner(t, "EdDSA", keyName).token(t, nil, nil)); got.status != http.StatusUnauthorized {
+	if got := call(t, url, "Bearer "+authtest.NewSigner(t, "EdDSA", authtest.KeyID).Token(t, nil, nil)); got.status != http.StatusUnauthorized {
 		t.Errorf("answer = %+v", got)
 	}
 }

@@ -6,14 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // Whatever stands in the field, the caller is the one that the issuer signed for, or the request ends.
 func FuzzIdentify(f *testing.F) {
-	s := newSigner(f, "EdDSA", keyName)
+	s := authtest.NewSigner(f, "EdDSA", authtest.KeyID)
 	gate := mustNew(f, trusting(f, s))
-	good := s.token(f, nil, nil)
+	good := s.Token(f, nil, nil)
 
 	for _, seed := range []string{
 		"", "Bearer", "Bearer ", "Bearer " + good, "bearer " + good + " ", "Basic x", "Bearer a.b.c", "Bearer ...",

@@ -1,169 +1,20 @@
 package auth_test
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/rsa"
-	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/MicahParks/jwkset"
-	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
-
-const (
-	issuerName = "https://issuer.example"
-	audience   = "portico"
-	keyName    = "key-1"
-)
-
-// signer is an issuer's key.
-type signer struct {
-	alg, kid string
-	private  crypto.Signer
-}
-
-func newSigner(tb testing.TB, alg, kid string) signer {
-	tb.Helper()
-
-	var (
-		private crypto.Signer
-		err     error
-	)
-
-	switch alg {
-	case "RS256", "PS256":
-		private, err = rsa.GenerateKey(rand.Reader, 2048)
-	case "ES256":
-		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case "ES384":
-		private, err = ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	default:
-		_, private, err = ed25519.GenerateKey(rand.Reader)
-	}
-
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	return signer{alg: alg, kid: kid, private: private}
-}
-
-// jwk is the public key as JSON, with changes: a nil value removes a member.
-func (s signer) jwk(tb testing.TB, changes map[string]any) map[string]any {
-	tb.Helper()
-
-	key, err := jwkset.NewJWKFromKey(s.private.Public(), jwkset.JWKOptions{Metadata: jwkset.JWKMetadataOptions{
-		ALG: jwkset.ALG(s.alg), KID: s.kid, USE: jwkset.UseSig,
-	}})
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	data, err := json.Marshal(key.Marshal())
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	var out map[string]any
-	if err := json.Unmarshal(data, &out); err != nil {
-		tb.Fatal(err)
-	}
-
-	return changed(out, changes)
-}
-
-// token signs good claims with changes.
-func (s signer) token(tb testing.TB, header, claims map[string]any) string {
-	tb.Helper()
-
-	return s.sign(tb, changed(map[string]any{"alg": s.alg, "kid": s.kid, "typ": "at+jwt"}, header), changed(goodClaims(), claims))
-}
-
-func (s signer) sign(tb testing.TB, header, claims any) string {
-	tb.Helper()
-
-	text := segment(tb, header) + "." + segment(tb, claims)
-
-	signature, err := jwt.GetSigningMethod(s.alg).Sign(text, s.private)
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
-}
-
-func segment(tb testing.TB, value any) string {
-	tb.Helper()
-
-	data, err := json.Marshal(value)
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	return base64.RawURLEncoding.EncodeToString(data)
-}
-
-func goodClaims() map[string]any {
-	now := time.Now()
-
-	return map[string]any{
-		"iss": issuerName, "aud": audience, "sub": "ada", "scope": "orders:read orders:write",
-		"iat": now.Unix(), "exp": now.Add(time.Hour).Unix(),
-	}
-}
-
-func changed(base, changes map[string]any) map[string]any {
-	out := maps.Clone(base)
-
-	for name, value := range changes {
-		if value == nil {
-			delete(out, name)
-		} else {
-			out[name] = value
-		}
-	}
-
-	return out
-}
-
-func mustJSON(tb testing.TB, value any) []byte {
-	tb.Helper()
-
-	data, err := json.Marshal(value)
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	return data
-}
-
-func keySetOf(tb testing.TB, signers ...signer) []byte {
-	tb.Helper()
-
-	keys := make([]any, 0, len(signers))
-	for _, s := range signers {
-		keys = append(keys, s.jwk(tb, nil))
-	}
-
-	return mustJSON(tb, map[string]any{"keys": keys})
-}
 
 func keyFile(tb testing.TB, data []byte) string {
 	tb.Helper()
@@ -177,10 +28,10 @@ func keyFile(tb testing.TB, data []byte) string {
 }
 
 // trusting is the configuration for an issuer whose keys are in a file.
-func trusting(tb testing.TB, signers ...signer) auth.Issuer {
+func trusting(tb testing.TB, signers ...authtest.Signer) auth.Issuer {
 	tb.Helper()
 
-	return auth.Issuer{Issuer: issuerName, Audiences: []string{audience}, JWKSFile: keyFile(tb, keySetOf(tb, signers...))}
+	return auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keyFile(tb, authtest.KeySet(tb, signers...))}
 }
 
 func mustNew(tb testing.TB, issuers ...auth.Issuer) *auth.Authenticator {

@@ -10,22 +10,23 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 func TestValidTokenOfEachAlgorithm(t *testing.T) {
 	t.Parallel()
 
-	want := reqinfo.Principal{Subject: "ada", Issuer: issuerName, Scopes: []string{"orders:read", "orders:write"}}
+	want := reqinfo.Principal{Subject: "ada", Issuer: authtest.Issuer, Scopes: []string{"orders:read", "orders:write"}}
 
 	for _, alg := range []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"} {
 		t.Run(alg, func(t *testing.T) {
 			t.Parallel()
 
-			s := newSigner(t, alg, keyName)
+			s := authtest.NewSigner(t, alg, authtest.KeyID)
 			url := start(t, mustNew(t, trusting(t, s)))
 
-			if diff := cmp.Diff(want, call(t, url, "Bearer "+s.token(t, nil, nil)).principal(t)); diff != "" {
+			if diff := cmp.Diff(want, call(t, url, "Bearer "+s.Token(t, nil, nil)).principal(t)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -35,7 +36,7 @@ func TestValidTokenOfEachAlgorithm(t *testing.T) {
 func TestNoCredentialsIsAnonymous(t *testing.T) {
 	t.Parallel()
 
-	url := start(t, mustNew(t, trusting(t, newSigner(t, "EdDSA", keyName))))
+	url := start(t, mustNew(t, trusting(t, authtest.NewSigner(t, "EdDSA", authtest.KeyID))))
 	if got := call(t, url).principal(t); !got.Anonymous() {
 		t.Errorf("principal = %+v", got)
 	}
@@ -44,7 +45,7 @@ func TestNoCredentialsIsAnonymous(t *testing.T) {
 func TestUnusualButValid(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "EdDSA", keyName)
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
 	url := start(t, mustNew(t, trusting(t, s)))
 	now := time.Now()
 
@@ -65,7 +66,7 @@ func TestUnusualButValid(t *testing.T) {
 		{"not_yet_valid_within_leeway", "Bearer ", nil, map[string]any{"nbf": now.Add(20 * time.Second).Unix()}},
 		{"issued_in_the_future_within_leeway", "Bearer ", nil, map[string]any{"iat": now.Add(20 * time.Second).Unix()}},
 		{"fraction_of_a_second", "Bearer ", nil, map[string]any{"exp": float64(now.Add(time.Hour).Unix()) + 0.5}},
-		{"several_audiences", "Bearer ", nil, map[string]any{"aud": []string{"other", audience}}},
+		{"several_audiences", "Bearer ", nil, map[string]any{"aud": []string{"other", authtest.Audience}}},
 		{"subject_with_url_characters", "Bearer ", nil, map[string]any{"sub": "auth0|5f7c/ada@example.com, Jr"}},
 		{"longest_subject", "Bearer ", nil, map[string]any{"sub": strings.Repeat("s", 255)}},
 	}
@@ -74,7 +75,7 @@ func TestUnusualButValid(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			if got := call(t, url, tt.scheme+s.token(t, tt.header, tt.claims)); got.status != http.StatusOK {
+			if got := call(t, url, tt.scheme+s.Token(t, tt.header, tt.claims)); got.status != http.StatusOK {
 				t.Errorf("answer = %+v", got)
 			}
 		})
@@ -84,7 +85,7 @@ func TestUnusualButValid(t *testing.T) {
 func TestScopes(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "EdDSA", keyName)
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
 	url := start(t, mustNew(t, trusting(t, s)))
 
 	tests := []struct {
@@ -105,7 +106,7 @@ func TestScopes(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			got := call(t, url, "Bearer "+s.token(t, nil, tt.claims)).principal(t).Scopes
+			got := call(t, url, "Bearer "+s.Token(t, nil, tt.claims)).principal(t).Scopes
 			if len(got) == 0 {
 				got = nil
 			}
@@ -120,22 +121,22 @@ func TestScopes(t *testing.T) {
 func TestEachIssuerHasItsOwnKeys(t *testing.T) {
 	t.Parallel()
 
-	one, two := newSigner(t, "EdDSA", keyName), newSigner(t, "ES256", keyName)
+	one, two := authtest.NewSigner(t, "EdDSA", authtest.KeyID), authtest.NewSigner(t, "ES256", authtest.KeyID)
 	other := auth.Issuer{
-		Issuer: "https://other.example", Audiences: []string{"elsewhere"}, JWKSFile: keyFile(t, keySetOf(t, two)),
+		Issuer: "https://other.example", Audiences: []string{"elsewhere"}, JWKSFile: keyFile(t, authtest.KeySet(t, two)),
 		Algorithms: []string{"ES256"},
 	}
 	url := start(t, mustNew(t, trusting(t, one), other))
 	name := map[string]any{"iss": other.Issuer, "aud": "elsewhere"}
 
-	if got := call(t, url, "Bearer "+two.token(t, nil, name)).principal(t); got.Issuer != other.Issuer {
+	if got := call(t, url, "Bearer "+two.Token(t, nil, name)).principal(t); got.Issuer != other.Issuer {
 		t.Errorf("principal = %+v", got)
 	}
 
 	for what, token := range map[string]string{
-		"key of the first for the other":      one.token(t, nil, name),
-		"key of the other for the first":      two.token(t, nil, nil),
-		"audience of the first for the other": two.token(t, nil, map[string]any{"iss": other.Issuer}),
+		"key of the first for the other":      one.Token(t, nil, name),
+		"key of the other for the first":      two.Token(t, nil, nil),
+		"audience of the first for the other": two.Token(t, nil, map[string]any{"iss": other.Issuer}),
 	} {
 		if got := call(t, url, "Bearer "+token); got.status != http.StatusUnauthorized {
 			t.Errorf("%s: %+v", what, got)
@@ -146,11 +147,11 @@ func TestEachIssuerHasItsOwnKeys(t *testing.T) {
 func TestCauseIsForTheLogAlone(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "EdDSA", keyName)
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
 	h := mustNew(t, trusting(t, s)).Identify(http.NotFoundHandler())
 	rec := &reqinfo.Record{}
 	r := httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil)
-	r.Header.Set("Authorization", "Bearer "+s.token(t, nil, map[string]any{"aud": "somebody-else"}))
+	r.Header.Set("Authorization", "Bearer "+s.Token(t, nil, map[string]any{"aud": "somebody-else"}))
 
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -171,11 +172,11 @@ func TestCauseIsForTheLogAlone(t *testing.T) {
 func BenchmarkIdentify(b *testing.B) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		b.Run(alg, func(b *testing.B) {
-			s := newSigner(b, alg, keyName)
+			s := authtest.NewSigner(b, alg, authtest.KeyID)
 			h := mustNew(b, trusting(b, s)).Identify(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 			rec := &reqinfo.Record{}
 			r := httptest.NewRequestWithContext(reqinfo.NewContext(b.Context(), rec), http.MethodGet, "/", nil)
-			r.Header.Set("Authorization", "Bearer "+s.token(b, nil, nil))
+			r.Header.Set("Authorization", "Bearer "+s.Token(b, nil, nil))
 
 			w := httptest.NewRecorder()
 

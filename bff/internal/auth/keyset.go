@@ -17,10 +17,12 @@ import (
 	"github.com/MicahParks/jwkset"
 )
 
-// Sizes of RSA keys in bits. Shorter ones are weak (RFC 7518, section 3.3); longer ones take long to verify with.
+// Bounds on keys. Shorter RSA keys, in bits, are weak (RFC 7518, section 3.3); longer ones take long to verify with.
 const (
 	minRSABits = 2048
 	maxRSABits = 8192
+	// minRSAExponent is the least that is no fault of whoever made the key.
+	minRSAExponent = 3
 	// maxKeys is far more than anybody publishes.
 	maxKeys = 1000
 )
@@ -184,7 +186,7 @@ func parseKey(doc jwkset.JWKMarshal) (verifyKey, error) {
 func algorithmsOf(key any) []string {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
-		if bits := key.N.BitLen(); bits >= minRSABits && bits <= maxRSABits {
+		if bits := key.N.BitLen(); bits >= minRSABits && bits <= maxRSABits && key.E >= minRSAExponent && key.E%2 == 1 {
 			return []string{algRS256, algPS256}
 		}
 	case *ecdsa.PublicKey:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 )
 
 // keyServer is the key URL of an issuer, on a real listener.
@@ -49,7 +50,7 @@ func down(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBad
 
 // fetching is the configuration for an issuer whose keys are at a URL.
 func fetching(url string, interval time.Duration) auth.Issuer {
-	return auth.Issuer{Issuer: issuerName, Audiences: []string{audience}, JWKSURL: url, RefreshInterval: interval}
+	return auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSURL: url, RefreshInterval: interval}
 }
 
 // eventually waits for a condition that depends on another goroutine and a real network.
@@ -68,12 +69,12 @@ func eventually(tb testing.TB, what string, condition func() bool) {
 func TestKeysFromURL(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "ES256", keyName)
-	keys := newKeyServer(t, serving(keySetOf(t, s)))
+	s := authtest.NewSigner(t, "ES256", authtest.KeyID)
+	keys := newKeyServer(t, serving(authtest.KeySet(t, s)))
 	url := start(t, mustNew(t, fetching(keys.url, time.Hour)))
 
 	for range 3 {
-		call(t, url, "Bearer "+s.token(t, nil, nil)).principal(t)
+		call(t, url, "Bearer "+s.Token(t, nil, nil)).principal(t)
 	}
 
 	if got := keys.fetches.Load(); got != 1 {
@@ -84,27 +85,27 @@ func TestKeysFromURL(t *testing.T) {
 func TestIssuerIsDownAtStart(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "EdDSA", keyName)
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
 	keys := newKeyServer(t, down)
 	url := start(t, mustNew(t, fetching(keys.url, 20*time.Millisecond)))
 
 	call(t, url).principal(t) // Others are served.
 
-	got := call(t, url, "Bearer "+s.token(t, nil, nil))
+	got := call(t, url, "Bearer "+s.Token(t, nil, nil))
 	if got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "UNAVAILABLE") {
 		t.Errorf("answer = %+v", got)
 	}
 
-	keys.serve(serving(keySetOf(t, s)))
+	keys.serve(serving(authtest.KeySet(t, s)))
 	eventually(t, "the issuer is up and its tokens are accepted", func() bool {
-		return call(t, url, "Bearer "+s.token(t, nil, nil)).status == http.StatusOK
+		return call(t, url, "Bearer "+s.Token(t, nil, nil)).status == http.StatusOK
 	})
 
 	keys.serve(down)
 
 	fetches := keys.fetches.Load()
 	eventually(t, "keys are fetched again", func() bool { return keys.fetches.Load() > fetches+2 })
-	call(t, url, "Bearer "+s.token(t, nil, nil)).principal(t) // The keys are kept while the issuer is down.
+	call(t, url, "Bearer "+s.Token(t, nil, nil)).principal(t) // The keys are kept while the issuer is down.
 }
 
 func TestHazard22UnknownKeyIDsCauseOneFetch(t *testing.T) {
@@ -112,18 +113,18 @@ func TestHazard22UnknownKeyIDsCauseOneFetch(t *testing.T) {
 
 	const callers, each = 8, 25
 
-	s := newSigner(t, "EdDSA", keyName)
-	keys := newKeyServer(t, serving(keySetOf(t, s)))
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
+	keys := newKeyServer(t, serving(authtest.KeySet(t, s)))
 	url := start(t, mustNew(t, fetching(keys.url, time.Hour)))
 
-	call(t, url, "Bearer "+s.token(t, nil, nil)).principal(t)
+	call(t, url, "Bearer "+s.Token(t, nil, nil)).principal(t)
 
 	var wg sync.WaitGroup
 
 	for i := range callers {
 		wg.Go(func() {
 			for j := range each {
-				got := call(t, url, "Bearer "+s.token(t, object{"kid": strconv.Itoa(i*each + j)}, nil))
+				got := call(t, url, "Bearer "+s.Token(t, authtest.Object{"kid": strconv.Itoa(i*each + j)}, nil))
 				if got.status != http.StatusUnauthorized {
 					t.Errorf("answer = %+v", got)
 				}
@@ -141,17 +142,17 @@ func TestHazard22UnknownKeyIDsCauseOneFetch(t *testing.T) {
 func TestRotation(t *testing.T) {
 	t.Parallel()
 
-	before, after := newSigner(t, "EdDSA", "before"), newSigner(t, "EdDSA", "after")
-	keys := newKeyServer(t, serving(keySetOf(t, before)))
+	before, after := authtest.NewSigner(t, "EdDSA", "before"), authtest.NewSigner(t, "EdDSA", "after")
+	keys := newKeyServer(t, serving(authtest.KeySet(t, before)))
 	url := start(t, mustNew(t, fetching(keys.url, time.Hour)))
 
-	call(t, url, "Bearer "+before.token(t, nil, nil)).principal(t)
-	keys.serve(serving(keySetOf(t, after)))
+	call(t, url, "Bearer "+before.Token(t, nil, nil)).principal(t)
+	keys.serve(serving(authtest.KeySet(t, after)))
 
 	// The first token with the new key is accepted at once, and the old key is gone.
-	call(t, url, "Bearer "+after.token(t, nil, nil)).principal(t)
+	call(t, url, "Bearer "+after.Token(t, nil, nil)).principal(t)
 
-	if got := call(t, url, "Bearer "+before.token(t, nil, nil)); got.status != http.StatusUnauthorized {
+	if got := call(t, url, "Bearer "+before.Token(t, nil, nil)); got.status != http.StatusUnauthorized {
 		t.Errorf("answer = %+v", got)
 	}
 }
@@ -159,21 +160,21 @@ func TestRotation(t *testing.T) {
 func TestRefreshAtIntervalRevokesAKey(t *testing.T) {
 	t.Parallel()
 
-	before, after := newSigner(t, "EdDSA", "before"), newSigner(t, "EdDSA", "after")
-	keys := newKeyServer(t, serving(keySetOf(t, before)))
+	before, after := authtest.NewSigner(t, "EdDSA", "before"), authtest.NewSigner(t, "EdDSA", "after")
+	keys := newKeyServer(t, serving(authtest.KeySet(t, before)))
 	url := start(t, mustNew(t, fetching(keys.url, 20*time.Millisecond)))
 
-	call(t, url, "Bearer "+before.token(t, nil, nil)).principal(t)
-	keys.serve(serving(keySetOf(t, after)))
+	call(t, url, "Bearer "+before.Token(t, nil, nil)).principal(t)
+	keys.serve(serving(authtest.KeySet(t, after)))
 	eventually(t, "the old key is refused", func() bool {
-		return call(t, url, "Bearer "+before.token(t, nil, nil)).status == http.StatusUnauthorized
+		return call(t, url, "Bearer "+before.Token(t, nil, nil)).status == http.StatusUnauthorized
 	})
 }
 
 func TestRequestDoesNotWaitForASlowIssuer(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "EdDSA", keyName)
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
 	release := make(chan struct{})
 	keys := newKeyServer(t, func(http.ResponseWriter, *http.Request) { <-release })
 
@@ -182,7 +183,7 @@ func TestRequestDoesNotWaitForASlowIssuer(t *testing.T) {
 	url := start(t, mustNew(t, fetching(keys.url, time.Hour)))
 	begin := time.Now()
 
-	if got := call(t, url, "Bearer "+s.token(t, nil, nil)); got.status != http.StatusServiceUnavailable {
+	if got := call(t, url, "Bearer "+s.Token(t, nil, nil)); got.status != http.StatusServiceUnavailable {
 		t.Errorf("answer = %+v", got)
 	}
 
@@ -194,8 +195,8 @@ func TestRequestDoesNotWaitForASlowIssuer(t *testing.T) {
 func TestKeySetsThatAreRefused(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "EdDSA", keyName)
-	set := keySetOf(t, s)
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
+	set := authtest.KeySet(t, s)
 	elsewhere := newKeyServer(t, serving(set))
 
 	tests := map[string]http.HandlerFunc{
@@ -221,7 +222,7 @@ func TestKeySetsThatAreRefused(t *testing.T) {
 			t.Parallel()
 
 			url := start(t, mustNew(t, fetching(newKeyServer(t, handler).url, time.Hour)))
-			if got := call(t, url, "Bearer "+s.token(t, nil, nil)); got.status != http.StatusServiceUnavailable {
+			if got := call(t, url, "Bearer "+s.Token(t, nil, nil)); got.status != http.StatusServiceUnavailable {
 				t.Errorf("answer = %+v", got)
 			}
 		})
@@ -237,8 +238,8 @@ func TestKeySetsThatAreRefused(t *testing.T) {
 func TestRedirectOnTheSameHostIsFollowed(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "EdDSA", keyName)
-	set := keySetOf(t, s)
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
+	set := authtest.KeySet(t, s)
 	keys := newKeyServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" {
 			http.Redirect(w, r, "/keys", http.StatusFound)
@@ -249,14 +250,14 @@ func TestRedirectOnTheSameHostIsFollowed(t *testing.T) {
 		serving(set)(w, r)
 	})
 
-	call(t, start(t, mustNew(t, fetching(keys.url, time.Hour))), "Bearer "+s.token(t, nil, nil)).principal(t)
+	call(t, start(t, mustNew(t, fetching(keys.url, time.Hour))), "Bearer "+s.Token(t, nil, nil)).principal(t)
 }
 
 func TestRefreshEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 
-	s := newSigner(t, "EdDSA", keyName)
-	keys := newKeyServer(t, serving(keySetOf(t, s)))
+	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
+	keys := newKeyServer(t, serving(authtest.KeySet(t, s)))
 	ctx, cancel := context.WithCancel(t.Context())
 
 	a, err := auth.New(ctx, auth.Config{Issuers: []auth.Issuer{fetching(keys.url, time.Hour)}}, slog.New(slog.DiscardHandler))
@@ -265,13 +266,13 @@ func TestRefreshEndsWithItsContext(t *testing.T) {
 	}
 
 	url := start(t, a)
-	call(t, url, "Bearer "+s.token(t, nil, nil)).principal(t)
+	call(t, url, "Bearer "+s.Token(t, nil, nil)).principal(t)
 	cancel()
 	a.Wait()
 
 	begin := time.Now()
 
-	if got := call(t, url, "Bearer "+s.token(t, object{"kid": "new"}, nil)); got.status != http.StatusServiceUnavailable {
+	if got := call(t, url, "Bearer "+s.Token(t, authtest.Object{"kid": "new"}, nil)); got.status != http.StatusServiceUnavailable {
 		t.Errorf("answer = %+v", got)
 	}
 

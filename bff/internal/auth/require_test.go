@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -18,10 +19,10 @@ func TestRequire(t *testing.T) {
 	ownerUnless := policy.Access{Owner: &policy.Owner{Variable: "user_id", UnlessScope: "users:admin"}}
 	ownerAndScope := policy.Access{AnyOf: []string{"a"}, Owner: owner.Owner}
 	ada := func(scopes ...string) reqinfo.Principal {
-		return reqinfo.Principal{Subject: "ada", Issuer: issuerName, Scopes: scopes}
+		return reqinfo.Principal{Subject: "ada", Issuer: authtest.Issuer, Scopes: scopes}
 	}
 	nobody := reqinfo.Principal{}
-	noSubject := reqinfo.Principal{Issuer: issuerName, Scopes: []string{"a"}}
+	noSubject := reqinfo.Principal{Issuer: authtest.Issuer, Scopes: []string{"a"}}
 	lacks := func(scopes string) string { return `Bearer error="insufficient_scope", scope="` + scopes + `"` }
 
 	const (

@@ -20,11 +20,11 @@ import (
 type Hostile struct {
 	// Good and RSA are keys of the issuer, called KeyID and "key-rsa". Good signs some strange claims.
 	Good, RSA Signer
-	// Visits counts requests to where tokens say that their key is.
+	// URL is where tokens say that their key is, and Visits counts the requests to it.
+	URL    string
 	Visits *atomic.Int32
 
-	evil    Signer // The forger's own key, under the name of the good one.
-	evilURL string
+	evil Signer // Under the name of the good one.
 }
 
 // NewHostile makes the keys, and serves the forger's.
@@ -43,7 +43,7 @@ func NewHostile(tb testing.TB) *Hostile {
 	}))
 	tb.Cleanup(server.Close)
 
-	h.evilURL = server.URL
+	h.URL = server.URL
 
 	return h
 }
