@@ -168,27 +168,3 @@ func TestCauseIsForTheLogAlone(t *testing.T) {
 		t.Errorf("principal = %+v", rec.Principal)
 	}
 }
-
-func BenchmarkIdentify(b *testing.B) {
-	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
-		b.Run(alg, func(b *testing.B) {
-			s := authtest.NewSigner(b, alg, authtest.KeyID)
-			h := mustNew(b, trusting(b, s)).Identify(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			rec := &reqinfo.Record{}
-			r := httptest.NewRequestWithContext(reqinfo.NewContext(b.Context(), rec), http.MethodGet, "/", nil)
-			r.Header.Set("Authorization", "Bearer "+s.Token(b, nil, nil))
-
-			w := httptest.NewRecorder()
-
-			b.ReportAllocs()
-
-			for b.Loop() {
-				h.ServeHTTP(w, r)
-			}
-
-			if rec.Principal.Anonymous() {
-				b.Fatal("the token was refused")
-			}
-		})
-	}
-}
