@@ -8,9 +8,22 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/condition"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
+
+func compile(t *testing.T, expression string) *condition.Condition {
+	t.Helper()
+
+	c, err := condition.Compile(expression, (&orderv1.CreateOrderRequest{}).ProtoReflect().Descriptor(), []string{"user_id"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return c
+}
 
 func TestRequire(t *testing.T) {
 	t.Parallel()
@@ -21,6 +34,8 @@ func TestRequire(t *testing.T) {
 	ada := func(scopes ...string) reqinfo.Principal {
 		return reqinfo.Principal{Subject: "ada", Issuer: authtest.Issuer, Scopes: scopes}
 	}
+	withRoles := func(roles ...string) reqinfo.Principal { return reqinfo.Principal{Subject: "ada", Roles: roles} }
+	self, later := compile(t, "principal.subject == path.user_id"), compile(t, "request.user_id == principal.subject")
 	nobody := reqinfo.Principal{}
 	noSubject := reqinfo.Principal{Issuer: authtest.Issuer, Scopes: []string{"a"}}
 	lacks := func(scopes string) string { return `Bearer error="insufficient_scope", scope="` + scopes + `"` }
@@ -63,6 +78,20 @@ func TestRequire(t *testing.T) {
 		{"owner_unless_scope_without_path", ownerUnless, ada("users:admin"), nil, ok, ""},
 		{"owner_without_unless_scope", ownerUnless, ada("users:read"), map[string]string{"user_id": "bob"}, never, ""},
 		{"owner_without_scope", ownerAndScope, ada(), map[string]string{"user_id": "ada"}, never, lacks("a")},
+		{"any_role", policy.Access{AnyRole: []string{"a", "b"}}, withRoles("b"), nil, ok, ""},
+		{"any_role_of_none", policy.Access{AnyRole: []string{"a", "b"}}, withRoles("c", "ab"), nil, never, ""},
+		{"all_roles", policy.Access{AllRoles: []string{"a", "b"}}, withRoles("b", "a"), nil, ok, ""},
+		{"all_roles_in_part", policy.Access{AllRoles: []string{"a", "b"}}, withRoles("a"), nil, never, ""},
+		{"a_scope_is_no_role", policy.Access{AnyRole: []string{"a"}}, ada("a"), nil, never, ""},
+		{"a_role_is_no_scope", policy.Access{AnyOf: []string{"a"}}, withRoles("a"), nil, never, lacks("a")},
+		{"anonymous_with_role_needed", policy.Access{AnyRole: []string{"a"}}, nobody, nil, who, "Bearer"},
+		{"condition", policy.Access{Condition: self}, ada(), map[string]string{"user_id": "ada"}, ok, ""},
+		{"condition_is_false", policy.Access{Condition: self}, ada(), map[string]string{"user_id": "bob"}, never, ""},
+		{"condition_without_path", policy.Access{Condition: self}, ada(), nil, never, ""},
+		{"condition_of_nobody", policy.Access{Condition: self}, nobody, map[string]string{"user_id": ""}, who, "Bearer"},
+		{"public_condition", policy.Access{Public: true, Condition: self}, nobody, map[string]string{"user_id": ""}, ok, ""},
+		{"public_condition_is_false", policy.Access{Public: true, Condition: self}, nobody, map[string]string{"user_id": "a"}, never, ""},
+		{"condition_on_the_request_is_for_later", policy.Access{Condition: later}, ada(), nil, ok, ""},
 		{"scope_without_owner", ownerAndScope, ada("a"), map[string]string{"user_id": "bob"}, never, ""},
 	}
 

@@ -1,0 +1,163 @@
+package auth
+
+import (
+	"context"
+	"crypto/ed25519"
+	"errors"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// schedule runs a source in virtual time, whose fetches end as told, and returns when they were, in seconds.
+func schedule(t *testing.T, interval, life time.Duration, fetch func(count int) (keySet, time.Duration, error)) []int {
+	t.Helper()
+
+	var at []int
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		begin := time.Now()
+		source := newKeySource(func(context.Context) (keySet, time.Duration, error) {
+			at = append(at, int(time.Since(begin).Seconds()))
+
+			return fetch(len(at))
+		}, interval, slog.New(slog.DiscardHandler))
+
+		go source.run(ctx)
+
+		time.Sleep(life)
+		cancel()
+		<-source.ended
+	})
+
+	return at
+}
+
+func oneKey(t *testing.T) keySet {
+	t.Helper()
+
+	public, _, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return keySet{{id: "a", public: public, algs: []string{algEdDSA}}}
+}
+
+func TestWhenKeysAreFetched(t *testing.T) {
+	t.Parallel()
+
+	set := oneKey(t)
+
+	for name, row := range map[string]struct {
+		holds time.Duration
+		err   error
+		want  []int // Within 5 minutes, with an interval of 2.
+	}{
+		"not_said":                {0, nil, []int{0, 120, 240}},
+		"longer_than_interval":    {time.Hour, nil, []int{0, 120, 240}},
+		"ahead_of_its_end":        {100 * time.Second, nil, []int{0, 90, 180, 270}},
+		"not_without_cease":       {time.Second, nil, []int{0, 30, 60, 90, 120, 150, 180, 210, 240, 270}},
+		"soon_again_if_it_failed": {0, errors.New("down"), nil},
+	} {
+		got := schedule(t, 2*time.Minute, 299*time.Second, func(int) (keySet, time.Duration, error) { return set, row.holds, row.err })
+
+		if row.err != nil {
+			if len(got) != 30 {
+				t.Errorf("%s: %d fetches, want one each 10s", name, len(got))
+			}
+
+			continue
+		}
+
+		if len(got) != len(row.want) {
+			t.Errorf("%s: fetched at %d, want %d", name, got, row.want)
+
+			continue
+		}
+
+		for i := range got {
+			if got[i] != row.want[i] {
+				t.Errorf("%s: fetched at %d, want %d", name, got, row.want)
+			}
+		}
+	}
+}
+
+// However long the issuer is down, the keys stay, and with them what was found out with them.
+func TestKeysAreServedStale(t *testing.T) {
+	t.Parallel()
+
+	set := oneKey(t)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		down := false
+		source := newKeySource(func(context.Context) (keySet, time.Duration, error) {
+			if down {
+				return nil, 0, errors.New("down")
+			}
+
+			return set, 0, nil
+		}, time.Minute, slog.New(slog.DiscardHandler))
+
+		go source.run(ctx)
+		synctest.Wait()
+
+		generation := source.generation.Load()
+		down = true
+
+		time.Sleep(24 * time.Hour)
+		synctest.Wait()
+
+		if !source.current().has("a") || source.generation.Load() != generation {
+			t.Errorf("keys %v, generation %d after %d", source.current(), source.generation.Load(), generation)
+		}
+
+		down = false
+
+		time.Sleep(time.Minute)
+		synctest.Wait()
+
+		if source.generation.Load() != generation {
+			t.Error("the same keys are a new generation")
+		}
+
+		cancel()
+		<-source.ended
+	})
+}
+
+// Five thousand unknown key ids in half a minute cause one fetch, whatever the interval of the background is.
+func TestHazard22UnknownKeysCauseOneFetchPerInterval(t *testing.T) {
+	t.Parallel()
+
+	set := oneKey(t)
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		fetches := 0
+		source := newKeySource(func(context.Context) (keySet, time.Duration, error) {
+			fetches++
+
+			return set, 0, nil
+		}, 5*time.Minute, slog.New(slog.DiscardHandler))
+
+		go source.run(ctx)
+		synctest.Wait()
+
+		for range 5000 {
+			source.renewed(ctx)
+			time.Sleep(6 * time.Millisecond)
+		}
+
+		if fetches != 2 {
+			t.Errorf("%d fetches, want the first and one more", fetches)
+		}
+
+		cancel()
+		<-source.ended
+	})
+}
