@@ -103,6 +103,8 @@ func TestHazard22CachedTokenEndsWithItself(t *testing.T) {
 	config.Issuers[0].Leeway = 10 * time.Second
 
 	bubble(t, config, func(t *testing.T, a *auth.Authenticator) {
+		t.Helper()
+
 		token := s.Token(t, nil, authtest.Object{"exp": time.Now().Add(time.Minute).Unix(), "iat": nil})
 		expectStatus(t, "at first", a, token, http.StatusOK)
 
@@ -122,6 +124,8 @@ func TestCachedTokenEndsWithItsKey(t *testing.T) {
 	config.Issuers[0].RefreshInterval = time.Minute
 
 	bubble(t, config, func(t *testing.T, a *auth.Authenticator) {
+		t.Helper()
+
 		claims := authtest.Object{"exp": time.Now().Add(time.Hour).Unix(), "iat": nil}
 		token, later := s.Token(t, nil, claims), next.Token(t, nil, claims)
 
@@ -147,6 +151,8 @@ func TestRefusalsThatTimeChangesAreNotRemembered(t *testing.T) {
 	config.Issuers[0].Leeway = time.Second
 
 	bubble(t, config, func(t *testing.T, a *auth.Authenticator) {
+		t.Helper()
+
 		soon, end := time.Now().Add(3*time.Second).Unix(), time.Now().Add(time.Hour).Unix()
 
 		for _, name := range []string{"nbf", "iat"} {
@@ -195,6 +201,8 @@ func BenchmarkVerifyCached(b *testing.B) { benchmark(b, 1) }
 
 // benchmark verifies so many tokens in turn, with room for one.
 func benchmark(b *testing.B, count int) {
+	b.Helper()
+
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		b.Run(alg, func(b *testing.B) {
 			s := authtest.NewSigner(b, alg, authtest.KeyID)

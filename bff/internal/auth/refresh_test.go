@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"log/slog"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -94,9 +95,11 @@ func TestKeysAreServedStale(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		down := false
+
+		var down atomic.Bool
+
 		source := newKeySource(func(context.Context) (keySet, time.Duration, error) {
-			if down {
+			if down.Load() {
 				return nil, 0, errors.New("down")
 			}
 
@@ -107,7 +110,7 @@ func TestKeysAreServedStale(t *testing.T) {
 		synctest.Wait()
 
 		generation := source.generation.Load()
-		down = true
+		down.Store(true)
 
 		time.Sleep(24 * time.Hour)
 		synctest.Wait()
@@ -116,7 +119,7 @@ func TestKeysAreServedStale(t *testing.T) {
 			t.Errorf("keys %v, generation %d after %d", source.current(), source.generation.Load(), generation)
 		}
 
-		down = false
+		down.Store(false)
 
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -138,9 +141,11 @@ func TestHazard22UnknownKeysCauseOneFetchPerInterval(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		fetches := 0
+
+		var fetches atomic.Int64
+
 		source := newKeySource(func(context.Context) (keySet, time.Duration, error) {
-			fetches++
+			fetches.Add(1)
 
 			return set, 0, nil
 		}, 5*time.Minute, slog.New(slog.DiscardHandler))
@@ -153,8 +158,8 @@ func TestHazard22UnknownKeysCauseOneFetchPerInterval(t *testing.T) {
 			time.Sleep(6 * time.Millisecond)
 		}
 
-		if fetches != 2 {
-			t.Errorf("%d fetches, want the first and one more", fetches)
+		if fetches.Load() != 2 {
+			t.Errorf("%d fetches, want the first and one more", fetches.Load())
 		}
 
 		cancel()
