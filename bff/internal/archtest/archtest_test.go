@@ -34,7 +34,7 @@ type importRule struct {
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
 	"bff/internal/breaker", "bff/internal/condition", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
-	"bff/internal/problem", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/tlsfiles",
+	"bff/internal/problem", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/suggest", "bff/internal/tlsfiles",
 }
 
 // testSupport are packages that only tests import.

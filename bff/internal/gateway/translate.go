@@ -15,7 +15,7 @@ func newTranslator(responseHeader func(string) (string, bool), options []runtime
 	}
 
 	all := []runtime.ServeMuxOption{
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.HTTPBodyMarshaler{Marshaler: jsonpb.New()}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, jsonpb.New(jsonpb.Config{})),
 		runtime.WithErrorHandler(handleError),
 		runtime.WithStreamErrorHandler(handleStreamError),
 		runtime.WithOutgoingHeaderMatcher(responseHeader),

@@ -1,75 +1,185 @@
-// Package jsonpb is how the gateway writes and reads JSON: the protobuf JSON mapping
-// (https://protobuf.dev/programming-guides/json/), strictly. A body is one document and nothing after it, and its fields are known.
+// Package jsonpb is how the gateway reads and writes JSON: the protobuf JSON mapping
+// (https://protobuf.dev/programming-guides/json/), strictly. A body is one document and nothing after it, its fields are known and
+// there once, its nesting is limited, and what is wrong with it is said with the path of the place.
+//
+// It reads what protojson reads, and writes what protojson writes.
 package jsonpb
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"strings"
 
-	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
-// Marshaler implements runtime.Marshaler. It is safe for concurrent use.
-type Marshaler struct{ runtime.JSONPb }
+// DefaultMaxDepth is how deep a document may be nested unless the configuration says otherwise.
+const DefaultMaxDepth = 64
 
-var _ runtime.Marshaler = (*Marshaler)(nil)
+// Config is how JSON is read and written. The zero value is the default.
+type Config struct {
+	// ProtoNames writes fields' names as they stand in the proto, "user_id", instead of in camelCase. Both are read.
+	ProtoNames bool
+	// EmitDefaults writes fields without presence that are unset with their default value: 0, "", [], {}, … It leaves out messages
+	// and optional fields that are unset.
+	EmitDefaults bool
+	// MaxDepth is how many objects and arrays may be nested in a document that is read. Zero means DefaultMaxDepth.
+	MaxDepth int
+}
 
-// New returns a marshaler that writes camelCase names and leaves out unset fields.
-func New() *Marshaler {
-	return &Marshaler{runtime.JSONPb{
-		MarshalOptions:   protojson.MarshalOptions{},
-		UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
-	}}
+// Codec reads and writes JSON. It implements runtime.Marshaler, and is safe for concurrent use.
+type Codec struct {
+	marshal  protojson.MarshalOptions
+	maxDepth int
+	plans    plans
+}
+
+var _ runtime.Marshaler = (*Codec)(nil)
+
+// New returns a codec.
+func New(config Config) *Codec {
+	if config.MaxDepth == 0 {
+		config.MaxDepth = DefaultMaxDepth
+	}
+
+	return &Codec{
+		marshal:  protojson.MarshalOptions{UseProtoNames: config.ProtoNames, EmitDefaultValues: config.EmitDefaults},
+		maxDepth: config.MaxDepth,
+	}
+}
+
+// Options are how one document is read.
+type Options struct {
+	// DiscardUnknown passes over unknown fields and unknown names of enum values.
+	DiscardUnknown bool
+	// Mask gets the paths of the fields that the document sets, in proto spelling: those of the members of messages, but for
+	// lists, maps and messages with a JSON form of their own the path of the field. A field that is null has its path, too. Nil:
+	// nobody asks.
+	Mask *[]string
+}
+
+// Decode reads a document into a message, which must be empty. It does not check that required fields of proto2 are set. The error
+// is an *Error.
+func (c *Codec) Decode(data []byte, m protoreflect.Message, options Options) error {
+	d := c.decoder(data, options)
+
+	return asError(d.document(func() *Error { return d.message(c.plans.of(m.Descriptor()), m) }))
+}
+
+// DecodeField reads a document into a field of a message that is not set yet; null leaves it so. The error is an *Error.
+func (c *Codec) DecodeField(data []byte, m protoreflect.Message, desc protoreflect.FieldDescriptor, options Options) error {
+	d := c.decoder(data, options)
+	f := c.plans.of(m.Descriptor()).all[desc.Index()]
+
+	return asError(d.document(func() *Error {
+		switch {
+		case !f.null && d.literal("null"):
+			return nil
+		case f.message != nil && !desc.IsList():
+			// Its members are what the mask is about.
+			value := m.NewField(desc)
+			if err := d.message(f.message, value.Message()); err != nil {
+				return err
+			}
+
+			m.Set(desc, value)
+
+			return nil
+		default:
+			return d.field(f, m)
+		}
+	}))
+}
+
+func (c *Codec) decoder(data []byte, options Options) *decoder {
+	return &decoder{
+		scanner: scanner{data: data}, plans: &c.plans, depth: c.maxDepth, lenient: options.DiscardUnknown, mask: options.Mask,
+		budget: costBase + costFactor*int64(len(data)),
+	}
+}
+
+// asError keeps a nil *Error from becoming an error that is not nil.
+func asError(err *Error) error {
+	if err == nil {
+		return nil
+	}
+
+	return err
+}
+
+// Unmarshal reads one document into a message or, as generated code may ask, into a field of one.
+func (c *Codec) Unmarshal(data []byte, v any) error {
+	m, ok := v.(proto.Message)
+	if !ok {
+		return (&runtime.JSONPb{}).Unmarshal(data, v) //nolint:wrapcheck // Not on the way of a request.
+	}
+
+	proto.Reset(m)
+
+	if err := c.Decode(data, m.ProtoReflect(), Options{}); err != nil {
+		return err
+	}
+
+	return asError(checkInitialized(m))
 }
 
 // NewDecoder returns a decoder that reads all of r as one document. Its error is io.EOF if there is nothing to read.
-func (m *Marshaler) NewDecoder(r io.Reader) runtime.Decoder {
+func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
 		data, err := io.ReadAll(r)
 		if err != nil {
-			return fmt.Errorf("read body: %w", err)
+			return err //nolint:wrapcheck // The reader's own, which the caller knows.
 		}
 
 		if len(data) == 0 {
 			return io.EOF
 		}
 
-		return m.Unmarshal(data, v)
+		return c.Unmarshal(data, v)
 	})
 }
 
-// Unmarshal decodes one document.
-func (m *Marshaler) Unmarshal(data []byte, v any) error {
-	// The embedded decoder stops after the first document.
-	if err := oneDocument(data); err != nil {
-		return err
+// Marshal writes a message; a google.api.HttpBody as what is in it; and what generated code takes out of a message for
+// response_body.
+func (c *Codec) Marshal(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case *httpbody.HttpBody:
+		return v.GetData(), nil
+	case proto.Message:
+		return c.marshal.Marshal(v) //nolint:wrapcheck // It says all.
+	default:
+		return c.appendValue(nil, v)
 	}
-
-	if err := m.JSONPb.Unmarshal(data, v); err != nil {
-		return errors.New(plain(err))
-	}
-
-	return nil
 }
 
-func oneDocument(data []byte) error {
-	if json.Valid(data) {
-		return nil
-	}
+// NewEncoder returns an encoder that writes documents to w, each on a line.
+func (c *Codec) NewEncoder(w io.Writer) runtime.Encoder {
+	return runtime.EncoderFunc(func(v any) error {
+		data, err := c.Marshal(v)
+		if err != nil {
+			return err
+		}
 
-	var syntax *json.SyntaxError
-	if err := json.Unmarshal(data, new(json.RawMessage)); errors.As(err, &syntax) {
-		return fmt.Errorf("the body is not one JSON document: %w at byte %d", syntax, syntax.Offset)
-	}
+		_, err = w.Write(append(data, '\n'))
 
-	return errors.New("the body is not one JSON document")
+		return err //nolint:wrapcheck // The writer's own, which the caller knows.
+	})
 }
 
-// plain is an error of protojson without its name in front, which is followed by a space or, so that nobody relies on the text, by
+// ContentType is application/json, but a google.api.HttpBody has its own.
+func (c *Codec) ContentType(v any) string {
+	if body, ok := v.(*httpbody.HttpBody); ok {
+		return body.GetContentType()
+	}
+
+	return "application/json"
+}
+
+// plain is an error of protobuf without its name in front, which is followed by a space or, so that nobody relies on the text, by
 // one that does not break.
 func plain(err error) string {
 	text := strings.TrimPrefix(err.Error(), "proto:")

@@ -45,7 +45,7 @@ func TestDecoderTakesOneDocument(t *testing.T) {
 
 			// One byte at a time: bodies come in pieces.
 			got := &orderv1.CreateOrderRequest{}
-			if err := jsonpb.New().NewDecoder(iotest.OneByteReader(strings.NewReader(tt.body))).Decode(got); err != nil {
+			if err := jsonpb.New(jsonpb.Config{}).NewDecoder(iotest.OneByteReader(strings.NewReader(tt.body))).Decode(got); err != nil {
 				t.Fatal(err)
 			}
 
@@ -60,40 +60,39 @@ func TestDecoderRefuses(t *testing.T) {
 	t.Parallel()
 
 	tests := []struct{ name, body, want string }{
-		{"unknown_field", `{"userId": "usr_1", "colour": "red"}`, `unknown field "colour"`},
-		{"unknown_field_within", `{"items": [{"colour": "red"}]}`, `unknown field "colour"`},
-		{"trailing_garbage", `{"userId": "usr_1"}garbage`, "not one JSON document: invalid character 'g' after top-level value at byte 20"},
+		{"unknown_field", `{"userId": "usr_1", "colour": "red"}`, `colour: unknown field`},
+		{"unknown_field_within", `{"items": [{"colour": "red"}]}`, `items[0].colour: unknown field`},
+		{"trailing_garbage", `{"userId": "usr_1"}garbage`, "not one JSON document: something stands after the document at byte 20"},
 		{"trailing_brace", `{"userId": "usr_1"}}`, "not one JSON document"},
 		{"trailing_nul", "{}\x00", "not one JSON document"},
 		{"second_document", `{"userId": "usr_1"}{"userId": "usr_2"}`, "not one JSON document"},
 		{"second_document_on_a_line_of_its_own", "{}\n{}", "not one JSON document"},
 		{"byte_order_mark", "\uFEFF{}", "not one JSON document"},
-		{"half_a_document", `{"userId": "usr`, "not one JSON document: unexpected end of JSON input"},
+		{"half_a_document", `{"userId": "usr`, "not one JSON document: the document ends too early"},
 		{"only_space", " \n ", "not one JSON document"},
-		{"field_given_twice", `{"userId": "usr_1", "userId": "usr_2"}`, `duplicate field "userId"`},
-		{"field_given_twice_in_two_spellings", `{"userId": "usr_1", "user_id": "usr_2"}`, `duplicate field "user_id"`},
+		{"field_given_twice", `{"userId": "usr_1", "userId": "usr_2"}`, "userId: is there twice"},
+		{"field_given_twice_in_two_spellings", `{"userId": "usr_1", "user_id": "usr_2"}`, "userId: is there twice"},
 		{"comment", `{} // all of them`, "not one JSON document"},
-		{"list_where_an_object_belongs", `[]`, "unexpected token"},
-		{"string_where_a_number_belongs", `{"items": [{"quantity": "two"}]}`, "invalid value for int32 field quantity"},
-		{"number_out_of_range", `{"items": [{"quantity": 4294967296}]}`, "invalid value for int32 field quantity"},
-		{"fraction_where_an_integer_belongs", `{"items": [{"quantity": 1.5}]}`, "invalid value for int32 field quantity"},
+		{"list_where_an_object_belongs", `[]`, "is an array, not an object"},
+		{"string_where_a_number_belongs", `{"items": [{"quantity": "two"}]}`, `items[0].quantity: "two" is not a number`},
+		{"number_out_of_range", `{"items": [{"quantity": 4294967296}]}`, "items[0].quantity: 4294967296 is out of range"},
+		{"fraction_where_an_integer_belongs", `{"items": [{"quantity": 1.5}]}`, "items[0].quantity: 1.5 is not an integer"},
 	}
 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			err := jsonpb.New().NewDecoder(strings.NewReader(tt.body)).Decode(&orderv1.CreateOrderRequest{})
+			err := jsonpb.New(jsonpb.Config{}).NewDecoder(strings.NewReader(tt.body)).Decode(&orderv1.CreateOrderRequest{})
 			if err == nil || errors.Is(err, io.EOF) {
 				t.Fatalf("got %v", err)
 			}
 
-			// The protobuf library makes its texts unstable on purpose: it puts either kind of space after its name.
-			if text := strings.ReplaceAll(err.Error(), "\u00a0", " "); !strings.Contains(text, tt.want) {
-				t.Errorf("%q does not say %q", text, tt.want)
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%q does not say %q", err, tt.want)
 			}
 
-			if err := jsonpb.New().Unmarshal([]byte(tt.body), &orderv1.CreateOrderRequest{}); err == nil {
+			if err := jsonpb.New(jsonpb.Config{}).Unmarshal([]byte(tt.body), &orderv1.CreateOrderRequest{}); err == nil {
 				t.Error("Unmarshal took it")
 			}
 		})
@@ -105,7 +104,7 @@ func TestEmptyBodyIsEOF(t *testing.T) {
 	t.Parallel()
 
 	//nolint:errorlint // They compare with ==.
-	if err := jsonpb.New().NewDecoder(strings.NewReader("")).Decode(&orderv1.CreateOrderRequest{}); err != io.EOF {
+	if err := jsonpb.New(jsonpb.Config{}).NewDecoder(strings.NewReader("")).Decode(&orderv1.CreateOrderRequest{}); err != io.EOF {
 		t.Errorf("got %v, want io.EOF itself", err)
 	}
 }
@@ -115,7 +114,7 @@ func TestErrorOfTheBodyIsKept(t *testing.T) {
 
 	broken := errors.New("connection reset")
 
-	err := jsonpb.New().NewDecoder(iotest.ErrReader(broken)).Decode(&orderv1.CreateOrderRequest{})
+	err := jsonpb.New(jsonpb.Config{}).NewDecoder(iotest.ErrReader(broken)).Decode(&orderv1.CreateOrderRequest{})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
@@ -150,7 +149,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			m := jsonpb.New()
+			m := jsonpb.New(jsonpb.Config{})
 
 			text, err := m.Marshal(tt.message)
 			if err != nil {
@@ -173,7 +172,7 @@ func TestRoundTrip(t *testing.T) {
 func TestMapping(t *testing.T) {
 	t.Parallel()
 
-	text, err := jsonpb.New().Marshal(order())
+	text, err := jsonpb.New(jsonpb.Config{}).Marshal(order())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +199,7 @@ func TestMapping(t *testing.T) {
 func TestContentType(t *testing.T) {
 	t.Parallel()
 
-	if got := jsonpb.New().ContentType(order()); got != "application/json" {
+	if got := jsonpb.New(jsonpb.Config{}).ContentType(order()); got != "application/json" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -212,7 +211,7 @@ func FuzzUnmarshal(f *testing.F) {
 	}
 
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m, got := jsonpb.New(), &orderv1.CreateOrderRequest{}
+		m, got := jsonpb.New(jsonpb.Config{}), &orderv1.CreateOrderRequest{}
 		if m.Unmarshal(body, got) != nil {
 			return
 		}
