@@ -56,7 +56,7 @@ fuzz: ## Run each fuzz target for FUZZTIME.
 .PHONY: generate
 generate: deps ## Generate gen/ from proto/.
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
-	$(BUF) generate --path proto/portico --output "$$out"; \
+	$(BUF) generate --path proto/portico --output "$$out" --template '$(options-template)'; \
 	cp -r "$$out/gen/portico" gen/; \
 	rm -r "$$out/gen"; \
 	$(call generate-into,$$out); \
@@ -71,7 +71,10 @@ check-generate: deps ## Fail if gen/ is not what proto/ and the generators make.
 	{ diff -r gen "$$out/gen" && diff -r $(FOREIGN)/gen "$$out/$(FOREIGN)/gen"; } || \
 	{ echo 'generated code is stale: run `make generate`' >&2; exit 1; }
 
-# Our plugin is a Go program that imports gen/portico, so generation goes to a folder of its own and never leaves gen/ half made.
+# Our plugin is a Go program that imports gen/portico, so that is made first, without the plugin, and generation goes to a folder of
+# its own and never leaves gen/ half made.
+options-template = {"version": "v2", "plugins": [{"local": ["go", "tool", "-modfile=tools.mod", "protoc-gen-go"], \
+	"out": "gen", "opt": "paths=source_relative"}]}
 generate-into = $(BUF) generate --output "$(1)" && $(BUF) generate --output "$(1)" --template $(FOREIGN)/buf.gen.yaml
 
 # The foreign protos that ours import, printed from the descriptors of the Go modules that go.mod pins.

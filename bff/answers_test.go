@@ -218,7 +218,7 @@ func TestOperatorsSeeRequests(t *testing.T) {
 	header := s.as(t, "alice")
 	header.Set("X-Request-Id", "from-the-client-1")
 
-	res := s.do(t, http.MethodGet, "/v1/users/alice?secret=1", header, "")
+	res := s.do(t, http.MethodGet, "/v1/users/alice?utm_source=secret", header, "")
 	if got := res.header.Get("X-Request-Id"); got != "from-the-client-1" {
 		t.Errorf("X-Request-Id %q", got)
 	}

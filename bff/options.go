@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -150,8 +151,12 @@ func (o options) gatewayConfig(cfg config.Config) gateway.Config {
 		Defaults: policy.Defaults{
 			Timeout: cfg.Server.RequestTimeout, MaxBody: cfg.Limits.MaxBodyBytes, Policy: o.defaultPolicy,
 		},
-		AuthDisabled: cfg.Auth.Disabled,
-		MuxOptions:   o.muxOptions,
+		JSON: jsonpb.Config{
+			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,
+		},
+		IgnoredParameters: cfg.Query.Ignored,
+		AuthDisabled:      cfg.Auth.Disabled,
+		MuxOptions:        o.muxOptions,
 	}
 }
 

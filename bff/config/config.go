@@ -15,6 +15,8 @@ type Config struct {
 	ClientIP ClientIP `envPrefix:"CLIENT_IP_" yaml:"client_ip"`
 	CORS     CORS     `envPrefix:"CORS_"      yaml:"cors"`
 	Headers  Headers  `envPrefix:"HEADERS_"   yaml:"headers"`
+	JSON     JSON     `envPrefix:"JSON_"      yaml:"json"`
+	Query    Query    `envPrefix:"QUERY_"     yaml:"query"`
 	Limits   Limits   `envPrefix:"LIMITS_"    yaml:"limits"`
 	Auth     Auth     `envPrefix:"AUTH_"      yaml:"auth"`
 	Log      Log      `envPrefix:"LOG_"       yaml:"log"`
@@ -88,6 +90,23 @@ type Headers struct {
 	Request []string `env:"REQUEST" yaml:"request"`
 	// Response are metadata of backends that clients get as headers of the same name.
 	Response []string `env:"RESPONSE" yaml:"response"`
+}
+
+// JSON is how bodies are written and read.
+type JSON struct {
+	// Names are "camel" (userId) or "proto" (user_id). Both are read. Default camel.
+	Names string `env:"NAMES" yaml:"names"`
+	// EmitDefaults writes fields without presence that are unset: 0, "", [], {}. Default: they are left out.
+	EmitDefaults bool `env:"EMIT_DEFAULTS" yaml:"emit_defaults"`
+	// MaxDepth is how many objects and arrays may be nested in a body. Default 64.
+	MaxDepth int `env:"MAX_DEPTH" yaml:"max_depth"`
+}
+
+// Query is how query parameters are read.
+type Query struct {
+	// Ignored are parameters that are passed over where no field has their name: names, or beginnings of names with "*" behind them.
+	// Default "utm_*"; an empty list ignores none.
+	Ignored []string `env:"IGNORED" yaml:"ignored"`
 }
 
 // Limits hold for every client and route; the schema's come on top.

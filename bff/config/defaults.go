@@ -13,6 +13,7 @@ const (
 	defaultDrainTimeout      = 30 * time.Second
 	defaultCORSMaxAge        = 10 * time.Minute
 	defaultMaxBodyBytes      = 1 << 20
+	defaultMaxDepth          = 64
 	defaultClientRequests    = 1000
 	defaultClientBurst       = 2000
 	defaultMaxKeys           = 200_000
@@ -34,6 +35,12 @@ const (
 	ClientAuthRequired = "required"
 )
 
+// The values of JSON.Names.
+const (
+	NamesCamel = "camel"
+	NamesProto = "proto"
+)
+
 // AdminOff is the admin address that turns the admin listener off.
 const AdminOff = "-"
 
@@ -42,6 +49,8 @@ func (c Config) WithDefaults() Config {
 	c.Server = c.Server.withDefaults()
 	c.Admin.Address = or(c.Admin.Address, defaultAdminAddress)
 	c.CORS.MaxAge = or(c.CORS.MaxAge, defaultCORSMaxAge)
+	c.JSON.Names = or(c.JSON.Names, NamesCamel)
+	c.JSON.MaxDepth = or(c.JSON.MaxDepth, defaultMaxDepth)
 	c.Limits.MaxBodyBytes = or(c.Limits.MaxBodyBytes, defaultMaxBodyBytes)
 	c.Auth.CacheTokens = or(c.Auth.CacheTokens, defaultCacheTokens)
 	c.Auth.APIKeys.Header = or(c.Auth.APIKeys.Header, defaultAPIKeyHeader)
@@ -57,6 +66,10 @@ func (c Config) WithDefaults() Config {
 
 	c.Limits.Client.Per = or(c.Limits.Client.Per, time.Second)
 	c.Limits.Client.Burst = or(c.Limits.Client.Burst, c.Limits.Client.Requests)
+
+	if c.Query.Ignored == nil {
+		c.Query.Ignored = []string{"utm_*"}
+	}
 
 	if len(c.CORS.AllowedHeaders) == 0 {
 		c.CORS.AllowedHeaders = []string{"Authorization", "Content-Type", "X-Request-Id"}

@@ -33,6 +33,8 @@ server: {address: ":80", read_header_timeout: 1s, idle_timeout: 2s, max_header_b
   drain_timeout: 6s}
 admin: {address: "-"}
 client_ip: {trusted_proxies: [10.0.0.0/8]}
+json: {names: proto, emit_defaults: true, max_depth: 18}
+query: {ignored: []}
 cors: {allowed_origins: ["https://a.example"], allowed_headers: [X-A], allow_credentials: true, max_age: 7s}
 limits: {max_body_bytes: 8, client: {requests: 9, per: 10s, burst: 11}, max_keys: 12}
 auth:
@@ -56,6 +58,8 @@ upstreams:
 		},
 		Admin:    config.Admin{Address: config.AdminOff},
 		ClientIP: config.ClientIP{TrustedProxies: []string{"10.0.0.0/8"}},
+		JSON:     config.JSON{Names: config.NamesProto, EmitDefaults: true, MaxDepth: 18},
+		Query:    config.Query{Ignored: []string{}},
 		CORS: config.CORS{
 			AllowedOrigins: []string{"https://a.example"}, AllowedHeaders: []string{"X-A"}, AllowCredentials: true,
 			MaxAge: 7 * time.Second,

@@ -37,6 +37,8 @@ func (c Config) Validate() error {
 
 	v.check(c.Server.DrainDelay >= 0, "server.drain_delay", "must not be negative")
 	v.check(c.Server.MaxHeaderBytes > 0, "server.max_header_bytes", "must be positive")
+	v.oneOf("json.names", c.JSON.Names, NamesCamel, NamesProto)
+	v.check(c.JSON.MaxDepth > 0, "json.max_depth", "must be positive")
 	v.check(c.Limits.MaxBodyBytes > 0, "limits.max_body_bytes", "must be positive")
 	v.check(c.Limits.MaxKeys > 0, "limits.max_keys", "must be positive")
 	v.check(c.Limits.Client.Requests > 0, "limits.client.requests", "must be positive")

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/internal/binding"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
@@ -38,8 +40,10 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 
 	var faults []error
 
+	codec := jsonpb.New(config.JSON)
+
 	for _, reg := range registrations {
-		handlers, err := collect(ctx, reg, config)
+		mux, handlers, err := collect(ctx, reg, codec, config)
 		if err != nil {
 			faults = append(faults, err)
 
@@ -59,7 +63,14 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 		}
 
 		for i, r := range declared {
-			index[key{r.RPC, r.Method, r.Template.String()}].handler = handlers[i]
+			bound := index[key{r.RPC, r.Method, r.Template.String()}]
+			bound.mux, bound.handler = mux, handlers[i]
+
+			if bound.binding, err = binding.Compile(r, binding.Config{
+				Codec: codec, IgnoredParameters: config.IgnoredParameters, AllowUnknown: bound.Policy.AllowUnknown,
+			}); err != nil {
+				faults = append(faults, fmt.Errorf("route %s of %s: %w", r, r.RPC, err))
+			}
 		}
 	}
 
@@ -81,8 +92,10 @@ func declaredRoutes(reg Registration) ([]route.Route, error) {
 	return declared, nil
 }
 
-// collect returns the handlers of a registration in the order in which they are registered.
-func collect(ctx context.Context, reg Registration, config Config) ([]runtime.HandlerFunc, error) {
+// collect returns the mux and the handlers of a registration, in the order in which they are registered.
+func collect(
+	ctx context.Context, reg Registration, codec *jsonpb.Codec, config Config,
+) (*runtime.ServeMux, []runtime.HandlerFunc, error) {
 	var handlers []runtime.HandlerFunc
 
 	catch := runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
@@ -91,27 +104,31 @@ func collect(ctx context.Context, reg Registration, config Config) ([]runtime.Ha
 		return next
 	})
 
-	mux := newTranslator(config.ResponseHeader, append([]runtime.ServeMuxOption{catch}, config.MuxOptions...))
+	mux := newTranslator(codec, config.ResponseHeader, append([]runtime.ServeMuxOption{catch}, config.MuxOptions...))
 	// Options may have put handlers of their own on it.
 	handlers = nil
 
 	if err := reg.Register(ctx, mux); err != nil {
-		return nil, fmt.Errorf("register %q: %w", reg.Services, err)
+		return nil, nil, fmt.Errorf("register %q: %w", reg.Services, err)
 	}
 
-	return handlers, nil
+	return mux, handlers, nil
 }
 
 // VerifyUnary is the last look at what a generated handler is about to send. It refuses a call to another RPC than the one whose
-// policy let the request through, which cannot happen, and a request that the route's condition does not allow.
+// policy let the request through, which cannot happen. It completes the request, and refuses one that is not valid or that the route's
+// condition does not allow.
 func VerifyUnary(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
-	if generated, err := verify(ctx, method); err != nil {
+	x, err := verify(ctx, method)
+	if err != nil {
 		return err
-	} else if generated {
-		if err := checkCondition(ctx, req); err != nil {
+	}
+
+	if x != nil {
+		if err := x.complete(ctx, req); err != nil {
 			return err
 		}
 	}
@@ -124,32 +141,34 @@ func VerifyStream(
 	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
 	open grpc.Streamer, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
-	generated, err := verify(ctx, method)
+	x, err := verify(ctx, method)
 	if err != nil {
 		return nil, err
 	}
 
-	if generated && ctx.Value(conditionKey{}) != nil {
-		return &conditionalStream{ctx: ctx, open: func() (grpc.ClientStream, error) {
-			return open(ctx, desc, cc, method, opts...)
-		}}, nil
+	if x == nil {
+		return open(ctx, desc, cc, method, opts...)
 	}
 
-	return open(ctx, desc, cc, method, opts...)
+	return &deferredStream{ctx: ctx, exchange: x, open: func() (grpc.ClientStream, error) {
+		return open(ctx, desc, cc, method, opts...)
+	}}, nil
 }
 
-// verify tells whether a generated handler makes the call, and refuses another RPC than that of the route.
-func verify(ctx context.Context, method string) (bool, error) {
-	// Only generated handlers set it; the legs of a composite call what they like.
+// verify returns the exchange of a call that a generated handler makes, and refuses another RPC than that of the route. The legs of a
+// composite, which call what they like, have none.
+func verify(ctx context.Context, method string) (*exchange, error) {
+	// Only generated handlers set it.
 	if _, generated := runtime.RPCMethod(ctx); !generated {
-		return false, nil
+		return nil, nil //nolint:nilnil // There is none.
 	}
 
-	if rec := reqinfo.From(ctx); rec.RPC != method {
-		return true, status.Errorf(codes.Internal, "handler of %s called %s", rec.RPC, method)
+	x, ok := exchangeFrom(ctx)
+	if rec := reqinfo.From(ctx); !ok || rec.RPC != method {
+		return nil, status.Errorf(codes.Internal, "handler of %s called %s", rec.RPC, method)
 	}
 
-	return true, nil
+	return x, nil
 }
 
 func pathParams(r *http.Request) map[string]string { return reqinfo.From(r.Context()).PathParams }

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/portico-gateway/portico/bff/internal/binding"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
@@ -17,7 +18,10 @@ type Route struct {
 
 	Policy policy.Policy
 
+	// mux is what the generated handler refers to, handler that handler, and binding how its requests are read.
+	mux     *runtime.ServeMux
 	handler runtime.HandlerFunc
+	binding *binding.Binding
 }
 
 // Compile finds the routes of the registrations in the linked descriptors and compiles their policies, without binding handlers.

@@ -76,7 +76,9 @@ func textFault(value string) string {
 }
 
 // body sets the route's limit and refuses media types that it cannot read (RFC 9110, section 15.5.16).
-func body(limit int64, hasBody bool) func(http.Handler) http.Handler {
+func body(route Route) func(http.Handler) http.Handler {
+	limit := route.Policy.MaxBody
+
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
@@ -85,7 +87,7 @@ func body(limit int64, hasBody bool) func(http.Handler) http.Handler {
 			switch {
 			case r.ContentLength > limit:
 				problem.Write(w, r, problem.BodyTooLarge(limit), nil)
-			case hasBody && r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")):
+			case route.Body != "" && r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) && route.readsJSON(r):
 				w.Header().Set("Accept", "application/json")
 				problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
 					"the body must be application/json"), nil)

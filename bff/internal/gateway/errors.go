@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/binding"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -17,6 +19,39 @@ func handleError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
 ) {
 	problem.Write(w, r, explain(ctx, r, err), err)
+}
+
+// invalid is the problem of a request that is not valid.
+func invalid(err error) *problem.Problem {
+	faults := binding.Faults(nil)
+	if !errors.As(err, &faults) {
+		return problem.From(err)
+	}
+
+	p := problem.New(codes.InvalidArgument, "the request is not valid")
+
+	for _, fault := range faults {
+		p.Errors = append(p.Errors, problem.FieldError{In: fault.In, Field: fault.Name, Description: fault.Reason})
+	}
+
+	if len(faults) == 1 {
+		p.Detail = described(faults[0])
+	}
+
+	return p
+}
+
+// described says in a sentence what is wrong.
+func described(fault binding.Fault) string {
+	what := map[string]string{
+		binding.InPath: "the path variable", binding.InQuery: "the query parameter", binding.InBody: "the body",
+	}[fault.In]
+
+	if fault.Name == "" {
+		return strings.TrimSuffix(what, " parameter") + ": " + fault.Reason
+	}
+
+	return what + ": " + fault.Name + ": " + fault.Reason
 }
 
 // explain makes a problem of an error, with what the request knows and the error does not tell.

@@ -50,7 +50,7 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 			e.Route, e.Variables = &g.routes[i], pathParams(req)
 			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), e.Variables)
 		})
-		if err := asked.add(route, record(route, body(route.Policy.MaxBody, route.HasBody)(handler))); err != nil {
+		if err := asked.add(route, record(route, body(route)(begin(route, nil)(handler)))); err != nil {
 			return Explanation{}, err
 		}
 	}
@@ -102,9 +102,7 @@ var errExplained = status.Error(codes.Aborted, "explained")
 func ExplainUnary(
 	ctx context.Context, _ string, req, _ any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, _ ...grpc.CallOption,
 ) error {
-	take(ctx, req)
-
-	return errExplained
+	return take(ctx, req)
 }
 
 // ExplainStream takes the request of a stream instead of opening it.
@@ -123,16 +121,26 @@ type explainedStream struct {
 func (s explainedStream) Context() context.Context { return s.ctx }
 
 func (s explainedStream) SendMsg(m any) error {
-	take(s.ctx, m)
-
-	return errExplained
+	return take(s.ctx, m)
 }
 
-// take notes the request of the call.
-func take(ctx context.Context, request any) {
-	if e, ok := ctx.Value(explainKey{}).(*Explanation); ok {
-		e.Request, _ = request.(proto.Message)
+// take notes the request of the call. The error ends the call.
+func take(ctx context.Context, request any) error {
+	e, explained := ctx.Value(explainKey{}).(*Explanation)
+	x, exchanged := exchangeFrom(ctx)
+	message, ok := request.(proto.Message)
+
+	if !explained || !exchanged || !ok {
+		return errExplained
 	}
+
+	if err := x.bind(message); err != nil {
+		return err
+	}
+
+	e.Request = message
+
+	return errExplained
 }
 
 // answer is a response that nobody waits for.

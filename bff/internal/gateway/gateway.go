@@ -15,6 +15,8 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/condition"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/policy"
@@ -26,6 +28,10 @@ type Config struct {
 	Defaults policy.Defaults
 	// AuthDisabled leaves out access policies.
 	AuthDisabled bool
+	// JSON is how bodies are read and written.
+	JSON jsonpb.Config
+	// IgnoredParameters are query parameters that are passed over: names, or beginnings of names with "*" behind them.
+	IgnoredParameters []string
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
 	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
@@ -103,32 +109,40 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	limits    not too often?
 //	body      of a type and size that the route takes
 //	deadline  until when
-//	handler   grpc-gateway's: decode, call (VerifyUnary: may the caller make this very request?), encode
+//	begin     query and body wait for the call
+//	handler   grpc-gateway's: path variables, call (VerifyUnary: query, body, may the caller make this very request?), answer
 func guard(r Route, config Config) runtime.HandlerFunc {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.handler(w, req, pathParams(req))
 	}))
+
+	handler = begin(r, r.requestCondition(config))(handler)
 
 	if r.ServerStream {
 		handler = guardStream(config.Draining)(handler)
 	}
 
 	handler = deadline(r.Policy.Timeout)(handler)
-	handler = body(r.Policy.MaxBody, r.HasBody)(handler)
+	handler = body(r)(handler)
 
 	if len(r.Policy.RateLimits) > 0 {
 		handler = config.Limiter.Route(r.RPC, r.Policy.RateLimits)(handler)
 	}
 
 	if !config.AuthDisabled {
-		if c := r.Policy.Access.Condition; c != nil && c.NeedsRequest() {
-			handler = conditional(c)(handler)
-		}
-
 		handler = auth.Require(r.Policy.Access)(handler)
 	}
 
 	return record(r, handler)
+}
+
+// requestCondition is the condition that has to wait for the request message; nil if there is none.
+func (r Route) requestCondition(config Config) *condition.Condition {
+	if c := r.Policy.Access.Condition; !config.AuthDisabled && c != nil && c.NeedsRequest() {
+		return c
+	}
+
+	return nil
 }
 
 // joinFaults makes one error of many, or none.

@@ -9,13 +9,13 @@ import (
 // newTranslator returns the mux that generated handlers refer to for everything but routing: JSON, headers and errors. The given
 // options come after its own, except where safety is concerned. responseHeader says what of a backend's metadata reaches clients;
 // nil: nothing.
-func newTranslator(responseHeader func(string) (string, bool), options []runtime.ServeMuxOption) *runtime.ServeMux {
+func newTranslator(codec *jsonpb.Codec, responseHeader func(string) (string, bool), options []runtime.ServeMuxOption) *runtime.ServeMux {
 	if responseHeader == nil {
 		responseHeader = matchNone
 	}
 
 	all := []runtime.ServeMuxOption{
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, jsonpb.New(jsonpb.Config{})),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),
 		runtime.WithErrorHandler(handleError),
 		runtime.WithStreamErrorHandler(handleStreamError),
 		runtime.WithOutgoingHeaderMatcher(responseHeader),

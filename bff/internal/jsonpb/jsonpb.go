@@ -146,14 +146,11 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 // Marshal writes a message; a google.api.HttpBody as what is in it; and what generated code takes out of a message for
 // response_body.
 func (c *Codec) Marshal(v any) ([]byte, error) {
-	switch v := v.(type) {
-	case *httpbody.HttpBody:
-		return v.GetData(), nil
-	case proto.Message:
-		return c.marshal.Marshal(v) //nolint:wrapcheck // It says all.
-	default:
-		return c.appendValue(nil, v)
+	if body, ok := v.(*httpbody.HttpBody); ok {
+		return body.GetData(), nil
 	}
+
+	return c.appendValue(nil, v)
 }
 
 // NewEncoder returns an encoder that writes documents to w, each on a line.

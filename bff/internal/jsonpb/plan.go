@@ -76,6 +76,16 @@ func (p *plans) of(desc protoreflect.MessageDescriptor) *plan {
 	return made
 }
 
+// fieldOf is what is known about a field of a message or the value of a map.
+func (p *plans) fieldOf(desc protoreflect.FieldDescriptor) *field {
+	if entry := desc.ContainingMessage(); entry.IsMapEntry() {
+		// The map itself is a field of the message that the entry is declared in.
+		return p.extension(desc)
+	}
+
+	return p.of(desc.ContainingMessage()).all[desc.Index()]
+}
+
 // extension makes the plan of an extension field.
 func (p *plans) extension(desc protoreflect.FieldDescriptor) *field {
 	p.mu.Lock()

@@ -88,7 +88,7 @@ func (c *compiler) faultf(format string, args ...any) {
 }
 
 func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy {
-	p := Policy{Timeout: defaults.Timeout, MaxBody: defaults.MaxBody}
+	p := Policy{Timeout: defaults.Timeout, MaxBody: defaults.MaxBody, AllowUnknown: in.GetAllowUnknownFields()}
 
 	if in.GetAccess() == nil {
 		c.faults = append(c.faults, ErrNoAccess)

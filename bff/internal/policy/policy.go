@@ -20,6 +20,8 @@ type Policy struct {
 	Timeout time.Duration
 	// MaxBody is the largest request body in bytes.
 	MaxBody int64
+	// AllowUnknown passes over unknown fields of the body and unknown query parameters.
+	AllowUnknown bool
 }
 
 // Access says who may call. Everything in it must hold.

@@ -44,6 +44,8 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 
 // FieldError is one wrong field.
 type FieldError struct {
+	// In is the part of the request that it is in: path, query, header or body. Empty: a backend named it.
+	In string `json:"in,omitempty"`
 	// Field is its path in JSON spelling, "items[0].unitPrice".
 	Field string `json:"field"`
 	// Description says what is wrong with it.

@@ -91,7 +91,7 @@ func bind(method protoreflect.MethodDescriptor, rule *annotations.HttpRule) (Rou
 
 	return Route{
 		Method: httpMethod, Template: template, RPC: FullMethod(method), Descriptor: method,
-		HasBody: rule.GetBody() != "", ServerStream: method.IsStreamingServer(),
+		Body: rule.GetBody(), ServerStream: method.IsStreamingServer(),
 	}, nil
 }
 

@@ -21,8 +21,9 @@ type Route struct {
 	RPC string
 	// Descriptor describes the RPC.
 	Descriptor protoreflect.MethodDescriptor
-	// HasBody tells that the request is, wholly or in part, in the body.
-	HasBody bool
+	// Body is the field of the request message that is the body; "*" the whole of it; empty: requests have none.
+	Body string
+
 	// ServerStream tells that the answer is a stream of messages.
 	ServerStream bool
 }

@@ -73,7 +73,7 @@ func lines(routes []route.Route) string {
 	out := make([]string, 0, len(routes))
 	for _, r := range routes {
 		line := r.String() + " " + r.RPC
-		if r.HasBody {
+		if r.Body != "" {
 			line += " body"
 		}
 

@@ -159,9 +159,11 @@ type MethodPolicy struct {
 	// shorten it (Grpc-Timeout), never lengthen it.
 	Timeout *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// Largest request body in bytes. Default: the gateway's configured one (1 MiB).
-	MaxBodyBytes  *int64 `protobuf:"varint,4,opt,name=max_body_bytes,json=maxBodyBytes,proto3,oneof" json:"max_body_bytes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MaxBodyBytes *int64 `protobuf:"varint,4,opt,name=max_body_bytes,json=maxBodyBytes,proto3,oneof" json:"max_body_bytes,omitempty"`
+	// Unknown fields of the body and unknown query parameters are passed over instead of refused.
+	AllowUnknownFields *bool `protobuf:"varint,9,opt,name=allow_unknown_fields,json=allowUnknownFields,proto3,oneof" json:"allow_unknown_fields,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *MethodPolicy) Reset() {
@@ -220,6 +222,13 @@ func (x *MethodPolicy) GetMaxBodyBytes() int64 {
 		return *x.MaxBodyBytes
 	}
 	return 0
+}
+
+func (x *MethodPolicy) GetAllowUnknownFields() bool {
+	if x != nil && x.AllowUnknownFields != nil {
+		return *x.AllowUnknownFields
+	}
+	return false
 }
 
 // Access says who may call. Everything that is set must hold; "public" goes with a condition only.
@@ -680,14 +689,16 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\rServicePolicy\x12\x1a\n" +
 	"\bupstream\x18\x01 \x01(\tR\bupstream\x12\x1c\n" +
 	"\tcomposite\x18\x02 \x01(\bR\tcomposite\x124\n" +
-	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\x92\x02\n" +
+	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xe2\x02\n" +
 	"\fMethodPolicy\x12*\n" +
 	"\x06access\x18\x01 \x01(\v2\x12.portico.v1.AccessR\x06access\x126\n" +
 	"\vrate_limits\x18\x02 \x03(\v2\x15.portico.v1.RateLimitR\n" +
 	"rateLimits\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12)\n" +
-	"\x0emax_body_bytes\x18\x04 \x01(\x03H\x00R\fmaxBodyBytes\x88\x01\x01B\x11\n" +
-	"\x0f_max_body_bytesJ\x04\b\x05\x10\tR\x05retryR\x05cacheR\abreakerR\x0esuccess_status\"\xe2\x01\n" +
+	"\x0emax_body_bytes\x18\x04 \x01(\x03H\x00R\fmaxBodyBytes\x88\x01\x01\x125\n" +
+	"\x14allow_unknown_fields\x18\t \x01(\bH\x01R\x12allowUnknownFields\x88\x01\x01B\x11\n" +
+	"\x0f_max_body_bytesB\x17\n" +
+	"\x15_allow_unknown_fieldsJ\x04\b\x05\x10\tR\x05retryR\x05cacheR\abreakerR\x0esuccess_status\"\xe2\x01\n" +
 	"\x06Access\x12\x16\n" +
 	"\x06public\x18\x01 \x01(\bR\x06public\x12$\n" +
 	"\rauthenticated\x18\x02 \x01(\bR\rauthenticated\x12*\n" +

@@ -9,6 +9,7 @@
 package everyv1
 
 import (
+	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	anypb "google.golang.org/protobuf/types/known/anypb"
@@ -80,6 +81,66 @@ func (x Color) Number() protoreflect.EnumNumber {
 // Deprecated: Use Color.Descriptor instead.
 func (Color) EnumDescriptor() ([]byte, []int) {
 	return file_every_v1_every_proto_rawDescGZIP(), []int{0}
+}
+
+type UpdateRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Every         *Every                 `protobuf:"bytes,1,opt,name=every,proto3" json:"every,omitempty"`
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	ValidateOnly  bool                   `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRequest) Reset() {
+	*x = UpdateRequest{}
+	mi := &file_every_v1_every_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRequest) ProtoMessage() {}
+
+func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_every_v1_every_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
+func (*UpdateRequest) Descriptor() ([]byte, []int) {
+	return file_every_v1_every_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *UpdateRequest) GetEvery() *Every {
+	if x != nil {
+		return x.Every
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 type Every struct {
@@ -179,7 +240,7 @@ type Every struct {
 
 func (x *Every) Reset() {
 	*x = Every{}
-	mi := &file_every_v1_every_proto_msgTypes[0]
+	mi := &file_every_v1_every_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -191,7 +252,7 @@ func (x *Every) String() string {
 func (*Every) ProtoMessage() {}
 
 func (x *Every) ProtoReflect() protoreflect.Message {
-	mi := &file_every_v1_every_proto_msgTypes[0]
+	mi := &file_every_v1_every_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -204,7 +265,7 @@ func (x *Every) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Every.ProtoReflect.Descriptor instead.
 func (*Every) Descriptor() ([]byte, []int) {
-	return file_every_v1_every_proto_rawDescGZIP(), []int{0}
+	return file_every_v1_every_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Every) GetBoolField() bool {
@@ -872,7 +933,12 @@ var File_every_v1_every_proto protoreflect.FileDescriptor
 
 const file_every_v1_every_proto_rawDesc = "" +
 	"\n" +
-	"\x14every/v1/every.proto\x12\bevery.v1\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xd4-\n" +
+	"\x14every/v1/every.proto\x12\bevery.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x98\x01\n" +
+	"\rUpdateRequest\x12%\n" +
+	"\x05every\x18\x01 \x01(\v2\x0f.every.v1.EveryR\x05every\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\xd4-\n" +
 	"\x05Every\x12\x1d\n" +
 	"\n" +
 	"bool_field\x18\x01 \x01(\bR\tboolField\x12\x1f\n" +
@@ -1051,7 +1117,11 @@ const file_every_v1_every_proto_rawDesc = "" +
 	"\tCOLOR_RED\x10\x01\x12\x0f\n" +
 	"\vCOLOR_GREEN\x10\x02\x12\x17\n" +
 	"\n" +
-	"COLOR_BLUE\x10\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x01BNZLgithub.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1;everyv1b\x06proto3"
+	"COLOR_BLUE\x10\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x012\x91\t\n" +
+	"\fEveryService\x12\x95\b\n" +
+	"\x04Echo\x12\x0f.every.v1.Every\x1a\x0f.every.v1.Every\"\xea\a\x82\xd3\xe4\x93\x02\xe3\aZ\x0e:\x01*\"\t/v1/everyZ\x1d:\x01*\"\x18/v1/every/{string_field}Z\x18:\x05every\"\x0f/v1/every:fieldZ\x1c:\astrings\x1a\x11/v1/every:stringsZ :\x0fevery_by_string\x1a\r/v1/every:mapZ\x1e:\vint64_field\x1a\x0f/v1/every:int64Z\x18:\x05color\x1a\x0f/v1/every:colorZ\x18:\x05value\x1a\x0f/v1/every:valueZ-\x12+/v1/every/nested/{every.every.string_field}Z\x1f\x12\x1d/v1/every/int32/{int32_field}Z!\x12\x1f/v1/every/uint64/{uint64_field}Z\x1d\x12\x1b/v1/every/bool/{bool_field}Z!\x12\x1f/v1/every/double/{double_field}Z\x1f\x12\x1d/v1/every/bytes/{bytes_field}Z\x19\x12\x17/v1/every/color/{color}Z!\x12\x1f/v1/every/timestamp/{timestamp}Z#\x12!/v1/every/wrapper/{int64_wrapper}Z\x1f\x12\x1d/v1/every/one/{choice_string}Z,\x12*/v1/{string_field=rooms/*/shelves/*}/everyZ\x1c\x12\x1a/v1/deep/{string_field=**}Z'\x12%/v1/deep/{string_field=rooms/**}:verbZ\x13B\x11\n" +
+	"\x04LOCK\x12\t/v1/everyZ\x19b\x05every\x12\x10/v1/answer:everyZ\x1db\astrings\x12\x12/v1/answer:stringsZ\x1fb\vint64_field\x12\x10/v1/answer:int64Z\x1bb\x06int64s\x12\x11/v1/answer:int64sZ\x19b\x05color\x12\x10/v1/answer:colorZ\x1bb\x06colors\x12\x11/v1/answer:colorsZ!b\x0fint64_by_string\x12\x0e/v1/answer:mapZ\x1fb\vbytes_field\x12\x10/v1/answer:bytesZ!b\fdouble_field\x12\x11/v1/answer:double\x12\t/v1/every\x12i\n" +
+	"\x06Update\x12\x17.every.v1.UpdateRequest\x1a\x17.every.v1.UpdateRequest\"-\x82\xd3\xe4\x93\x02':\x05every2\x1e/v1/every/{every.string_field}BNZLgithub.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1;everyv1b\x06proto3"
 
 var (
 	file_every_v1_every_proto_rawDescOnce sync.Once
@@ -1066,112 +1136,119 @@ func file_every_v1_every_proto_rawDescGZIP() []byte {
 }
 
 var file_every_v1_every_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_every_v1_every_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_every_v1_every_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_every_v1_every_proto_goTypes = []any{
 	(Color)(0),                     // 0: every.v1.Color
-	(*Every)(nil),                  // 1: every.v1.Every
-	nil,                            // 2: every.v1.Every.ByBoolEntry
-	nil,                            // 3: every.v1.Every.ByInt32Entry
-	nil,                            // 4: every.v1.Every.BySint32Entry
-	nil,                            // 5: every.v1.Every.BySfixed32Entry
-	nil,                            // 6: every.v1.Every.ByUint32Entry
-	nil,                            // 7: every.v1.Every.ByFixed32Entry
-	nil,                            // 8: every.v1.Every.ByInt64Entry
-	nil,                            // 9: every.v1.Every.BySint64Entry
-	nil,                            // 10: every.v1.Every.BySfixed64Entry
-	nil,                            // 11: every.v1.Every.ByUint64Entry
-	nil,                            // 12: every.v1.Every.ByFixed64Entry
-	nil,                            // 13: every.v1.Every.ByStringEntry
-	nil,                            // 14: every.v1.Every.BoolByStringEntry
-	nil,                            // 15: every.v1.Every.Int64ByStringEntry
-	nil,                            // 16: every.v1.Every.DoubleByStringEntry
-	nil,                            // 17: every.v1.Every.BytesByStringEntry
-	nil,                            // 18: every.v1.Every.ColorByStringEntry
-	nil,                            // 19: every.v1.Every.EveryByStringEntry
-	nil,                            // 20: every.v1.Every.TimeByStringEntry
-	nil,                            // 21: every.v1.Every.ValueByStringEntry
-	(structpb.NullValue)(0),        // 22: google.protobuf.NullValue
-	(*structpb.Value)(nil),         // 23: google.protobuf.Value
-	(*emptypb.Empty)(nil),          // 24: google.protobuf.Empty
-	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 26: google.protobuf.Duration
-	(*fieldmaskpb.FieldMask)(nil),  // 27: google.protobuf.FieldMask
-	(*structpb.Struct)(nil),        // 28: google.protobuf.Struct
-	(*structpb.ListValue)(nil),     // 29: google.protobuf.ListValue
-	(*anypb.Any)(nil),              // 30: google.protobuf.Any
-	(*wrapperspb.BoolValue)(nil),   // 31: google.protobuf.BoolValue
-	(*wrapperspb.Int32Value)(nil),  // 32: google.protobuf.Int32Value
-	(*wrapperspb.Int64Value)(nil),  // 33: google.protobuf.Int64Value
-	(*wrapperspb.UInt32Value)(nil), // 34: google.protobuf.UInt32Value
-	(*wrapperspb.UInt64Value)(nil), // 35: google.protobuf.UInt64Value
-	(*wrapperspb.FloatValue)(nil),  // 36: google.protobuf.FloatValue
-	(*wrapperspb.DoubleValue)(nil), // 37: google.protobuf.DoubleValue
-	(*wrapperspb.StringValue)(nil), // 38: google.protobuf.StringValue
-	(*wrapperspb.BytesValue)(nil),  // 39: google.protobuf.BytesValue
+	(*UpdateRequest)(nil),          // 1: every.v1.UpdateRequest
+	(*Every)(nil),                  // 2: every.v1.Every
+	nil,                            // 3: every.v1.Every.ByBoolEntry
+	nil,                            // 4: every.v1.Every.ByInt32Entry
+	nil,                            // 5: every.v1.Every.BySint32Entry
+	nil,                            // 6: every.v1.Every.BySfixed32Entry
+	nil,                            // 7: every.v1.Every.ByUint32Entry
+	nil,                            // 8: every.v1.Every.ByFixed32Entry
+	nil,                            // 9: every.v1.Every.ByInt64Entry
+	nil,                            // 10: every.v1.Every.BySint64Entry
+	nil,                            // 11: every.v1.Every.BySfixed64Entry
+	nil,                            // 12: every.v1.Every.ByUint64Entry
+	nil,                            // 13: every.v1.Every.ByFixed64Entry
+	nil,                            // 14: every.v1.Every.ByStringEntry
+	nil,                            // 15: every.v1.Every.BoolByStringEntry
+	nil,                            // 16: every.v1.Every.Int64ByStringEntry
+	nil,                            // 17: every.v1.Every.DoubleByStringEntry
+	nil,                            // 18: every.v1.Every.BytesByStringEntry
+	nil,                            // 19: every.v1.Every.ColorByStringEntry
+	nil,                            // 20: every.v1.Every.EveryByStringEntry
+	nil,                            // 21: every.v1.Every.TimeByStringEntry
+	nil,                            // 22: every.v1.Every.ValueByStringEntry
+	(*fieldmaskpb.FieldMask)(nil),  // 23: google.protobuf.FieldMask
+	(structpb.NullValue)(0),        // 24: google.protobuf.NullValue
+	(*structpb.Value)(nil),         // 25: google.protobuf.Value
+	(*emptypb.Empty)(nil),          // 26: google.protobuf.Empty
+	(*timestamppb.Timestamp)(nil),  // 27: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 28: google.protobuf.Duration
+	(*structpb.Struct)(nil),        // 29: google.protobuf.Struct
+	(*structpb.ListValue)(nil),     // 30: google.protobuf.ListValue
+	(*anypb.Any)(nil),              // 31: google.protobuf.Any
+	(*wrapperspb.BoolValue)(nil),   // 32: google.protobuf.BoolValue
+	(*wrapperspb.Int32Value)(nil),  // 33: google.protobuf.Int32Value
+	(*wrapperspb.Int64Value)(nil),  // 34: google.protobuf.Int64Value
+	(*wrapperspb.UInt32Value)(nil), // 35: google.protobuf.UInt32Value
+	(*wrapperspb.UInt64Value)(nil), // 36: google.protobuf.UInt64Value
+	(*wrapperspb.FloatValue)(nil),  // 37: google.protobuf.FloatValue
+	(*wrapperspb.DoubleValue)(nil), // 38: google.protobuf.DoubleValue
+	(*wrapperspb.StringValue)(nil), // 39: google.protobuf.StringValue
+	(*wrapperspb.BytesValue)(nil),  // 40: google.protobuf.BytesValue
 }
 var file_every_v1_every_proto_depIdxs = []int32{
-	0,  // 0: every.v1.Every.color:type_name -> every.v1.Color
-	1,  // 1: every.v1.Every.every:type_name -> every.v1.Every
-	0,  // 2: every.v1.Every.optional_color:type_name -> every.v1.Color
-	0,  // 3: every.v1.Every.colors:type_name -> every.v1.Color
-	1,  // 4: every.v1.Every.everies:type_name -> every.v1.Every
-	2,  // 5: every.v1.Every.by_bool:type_name -> every.v1.Every.ByBoolEntry
-	3,  // 6: every.v1.Every.by_int32:type_name -> every.v1.Every.ByInt32Entry
-	4,  // 7: every.v1.Every.by_sint32:type_name -> every.v1.Every.BySint32Entry
-	5,  // 8: every.v1.Every.by_sfixed32:type_name -> every.v1.Every.BySfixed32Entry
-	6,  // 9: every.v1.Every.by_uint32:type_name -> every.v1.Every.ByUint32Entry
-	7,  // 10: every.v1.Every.by_fixed32:type_name -> every.v1.Every.ByFixed32Entry
-	8,  // 11: every.v1.Every.by_int64:type_name -> every.v1.Every.ByInt64Entry
-	9,  // 12: every.v1.Every.by_sint64:type_name -> every.v1.Every.BySint64Entry
-	10, // 13: every.v1.Every.by_sfixed64:type_name -> every.v1.Every.BySfixed64Entry
-	11, // 14: every.v1.Every.by_uint64:type_name -> every.v1.Every.ByUint64Entry
-	12, // 15: every.v1.Every.by_fixed64:type_name -> every.v1.Every.ByFixed64Entry
-	13, // 16: every.v1.Every.by_string:type_name -> every.v1.Every.ByStringEntry
-	14, // 17: every.v1.Every.bool_by_string:type_name -> every.v1.Every.BoolByStringEntry
-	15, // 18: every.v1.Every.int64_by_string:type_name -> every.v1.Every.Int64ByStringEntry
-	16, // 19: every.v1.Every.double_by_string:type_name -> every.v1.Every.DoubleByStringEntry
-	17, // 20: every.v1.Every.bytes_by_string:type_name -> every.v1.Every.BytesByStringEntry
-	18, // 21: every.v1.Every.color_by_string:type_name -> every.v1.Every.ColorByStringEntry
-	19, // 22: every.v1.Every.every_by_string:type_name -> every.v1.Every.EveryByStringEntry
-	20, // 23: every.v1.Every.time_by_string:type_name -> every.v1.Every.TimeByStringEntry
-	21, // 24: every.v1.Every.value_by_string:type_name -> every.v1.Every.ValueByStringEntry
-	1,  // 25: every.v1.Every.choice_every:type_name -> every.v1.Every
-	22, // 26: every.v1.Every.choice_null:type_name -> google.protobuf.NullValue
-	23, // 27: every.v1.Every.choice_value:type_name -> google.protobuf.Value
-	24, // 28: every.v1.Every.choice_empty:type_name -> google.protobuf.Empty
-	25, // 29: every.v1.Every.timestamp:type_name -> google.protobuf.Timestamp
-	26, // 30: every.v1.Every.duration:type_name -> google.protobuf.Duration
-	27, // 31: every.v1.Every.field_mask:type_name -> google.protobuf.FieldMask
-	28, // 32: every.v1.Every.struct:type_name -> google.protobuf.Struct
-	23, // 33: every.v1.Every.value:type_name -> google.protobuf.Value
-	29, // 34: every.v1.Every.list_value:type_name -> google.protobuf.ListValue
-	22, // 35: every.v1.Every.null_value:type_name -> google.protobuf.NullValue
-	30, // 36: every.v1.Every.any:type_name -> google.protobuf.Any
-	24, // 37: every.v1.Every.empty:type_name -> google.protobuf.Empty
-	31, // 38: every.v1.Every.bool_wrapper:type_name -> google.protobuf.BoolValue
-	32, // 39: every.v1.Every.int32_wrapper:type_name -> google.protobuf.Int32Value
-	33, // 40: every.v1.Every.int64_wrapper:type_name -> google.protobuf.Int64Value
-	34, // 41: every.v1.Every.uint32_wrapper:type_name -> google.protobuf.UInt32Value
-	35, // 42: every.v1.Every.uint64_wrapper:type_name -> google.protobuf.UInt64Value
-	36, // 43: every.v1.Every.float_wrapper:type_name -> google.protobuf.FloatValue
-	37, // 44: every.v1.Every.double_wrapper:type_name -> google.protobuf.DoubleValue
-	38, // 45: every.v1.Every.string_wrapper:type_name -> google.protobuf.StringValue
-	39, // 46: every.v1.Every.bytes_wrapper:type_name -> google.protobuf.BytesValue
-	25, // 47: every.v1.Every.timestamps:type_name -> google.protobuf.Timestamp
-	26, // 48: every.v1.Every.durations:type_name -> google.protobuf.Duration
-	23, // 49: every.v1.Every.values:type_name -> google.protobuf.Value
-	30, // 50: every.v1.Every.anys:type_name -> google.protobuf.Any
-	38, // 51: every.v1.Every.string_wrappers:type_name -> google.protobuf.StringValue
-	22, // 52: every.v1.Every.null_values:type_name -> google.protobuf.NullValue
-	0,  // 53: every.v1.Every.ColorByStringEntry.value:type_name -> every.v1.Color
-	1,  // 54: every.v1.Every.EveryByStringEntry.value:type_name -> every.v1.Every
-	25, // 55: every.v1.Every.TimeByStringEntry.value:type_name -> google.protobuf.Timestamp
-	23, // 56: every.v1.Every.ValueByStringEntry.value:type_name -> google.protobuf.Value
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	2,  // 0: every.v1.UpdateRequest.every:type_name -> every.v1.Every
+	23, // 1: every.v1.UpdateRequest.update_mask:type_name -> google.protobuf.FieldMask
+	0,  // 2: every.v1.Every.color:type_name -> every.v1.Color
+	2,  // 3: every.v1.Every.every:type_name -> every.v1.Every
+	0,  // 4: every.v1.Every.optional_color:type_name -> every.v1.Color
+	0,  // 5: every.v1.Every.colors:type_name -> every.v1.Color
+	2,  // 6: every.v1.Every.everies:type_name -> every.v1.Every
+	3,  // 7: every.v1.Every.by_bool:type_name -> every.v1.Every.ByBoolEntry
+	4,  // 8: every.v1.Every.by_int32:type_name -> every.v1.Every.ByInt32Entry
+	5,  // 9: every.v1.Every.by_sint32:type_name -> every.v1.Every.BySint32Entry
+	6,  // 10: every.v1.Every.by_sfixed32:type_name -> every.v1.Every.BySfixed32Entry
+	7,  // 11: every.v1.Every.by_uint32:type_name -> every.v1.Every.ByUint32Entry
+	8,  // 12: every.v1.Every.by_fixed32:type_name -> every.v1.Every.ByFixed32Entry
+	9,  // 13: every.v1.Every.by_int64:type_name -> every.v1.Every.ByInt64Entry
+	10, // 14: every.v1.Every.by_sint64:type_name -> every.v1.Every.BySint64Entry
+	11, // 15: every.v1.Every.by_sfixed64:type_name -> every.v1.Every.BySfixed64Entry
+	12, // 16: every.v1.Every.by_uint64:type_name -> every.v1.Every.ByUint64Entry
+	13, // 17: every.v1.Every.by_fixed64:type_name -> every.v1.Every.ByFixed64Entry
+	14, // 18: every.v1.Every.by_string:type_name -> every.v1.Every.ByStringEntry
+	15, // 19: every.v1.Every.bool_by_string:type_name -> every.v1.Every.BoolByStringEntry
+	16, // 20: every.v1.Every.int64_by_string:type_name -> every.v1.Every.Int64ByStringEntry
+	17, // 21: every.v1.Every.double_by_string:type_name -> every.v1.Every.DoubleByStringEntry
+	18, // 22: every.v1.Every.bytes_by_string:type_name -> every.v1.Every.BytesByStringEntry
+	19, // 23: every.v1.Every.color_by_string:type_name -> every.v1.Every.ColorByStringEntry
+	20, // 24: every.v1.Every.every_by_string:type_name -> every.v1.Every.EveryByStringEntry
+	21, // 25: every.v1.Every.time_by_string:type_name -> every.v1.Every.TimeByStringEntry
+	22, // 26: every.v1.Every.value_by_string:type_name -> every.v1.Every.ValueByStringEntry
+	2,  // 27: every.v1.Every.choice_every:type_name -> every.v1.Every
+	24, // 28: every.v1.Every.choice_null:type_name -> google.protobuf.NullValue
+	25, // 29: every.v1.Every.choice_value:type_name -> google.protobuf.Value
+	26, // 30: every.v1.Every.choice_empty:type_name -> google.protobuf.Empty
+	27, // 31: every.v1.Every.timestamp:type_name -> google.protobuf.Timestamp
+	28, // 32: every.v1.Every.duration:type_name -> google.protobuf.Duration
+	23, // 33: every.v1.Every.field_mask:type_name -> google.protobuf.FieldMask
+	29, // 34: every.v1.Every.struct:type_name -> google.protobuf.Struct
+	25, // 35: every.v1.Every.value:type_name -> google.protobuf.Value
+	30, // 36: every.v1.Every.list_value:type_name -> google.protobuf.ListValue
+	24, // 37: every.v1.Every.null_value:type_name -> google.protobuf.NullValue
+	31, // 38: every.v1.Every.any:type_name -> google.protobuf.Any
+	26, // 39: every.v1.Every.empty:type_name -> google.protobuf.Empty
+	32, // 40: every.v1.Every.bool_wrapper:type_name -> google.protobuf.BoolValue
+	33, // 41: every.v1.Every.int32_wrapper:type_name -> google.protobuf.Int32Value
+	34, // 42: every.v1.Every.int64_wrapper:type_name -> google.protobuf.Int64Value
+	35, // 43: every.v1.Every.uint32_wrapper:type_name -> google.protobuf.UInt32Value
+	36, // 44: every.v1.Every.uint64_wrapper:type_name -> google.protobuf.UInt64Value
+	37, // 45: every.v1.Every.float_wrapper:type_name -> google.protobuf.FloatValue
+	38, // 46: every.v1.Every.double_wrapper:type_name -> google.protobuf.DoubleValue
+	39, // 47: every.v1.Every.string_wrapper:type_name -> google.protobuf.StringValue
+	40, // 48: every.v1.Every.bytes_wrapper:type_name -> google.protobuf.BytesValue
+	27, // 49: every.v1.Every.timestamps:type_name -> google.protobuf.Timestamp
+	28, // 50: every.v1.Every.durations:type_name -> google.protobuf.Duration
+	25, // 51: every.v1.Every.values:type_name -> google.protobuf.Value
+	31, // 52: every.v1.Every.anys:type_name -> google.protobuf.Any
+	39, // 53: every.v1.Every.string_wrappers:type_name -> google.protobuf.StringValue
+	24, // 54: every.v1.Every.null_values:type_name -> google.protobuf.NullValue
+	0,  // 55: every.v1.Every.ColorByStringEntry.value:type_name -> every.v1.Color
+	2,  // 56: every.v1.Every.EveryByStringEntry.value:type_name -> every.v1.Every
+	27, // 57: every.v1.Every.TimeByStringEntry.value:type_name -> google.protobuf.Timestamp
+	25, // 58: every.v1.Every.ValueByStringEntry.value:type_name -> google.protobuf.Value
+	2,  // 59: every.v1.EveryService.Echo:input_type -> every.v1.Every
+	1,  // 60: every.v1.EveryService.Update:input_type -> every.v1.UpdateRequest
+	2,  // 61: every.v1.EveryService.Echo:output_type -> every.v1.Every
+	1,  // 62: every.v1.EveryService.Update:output_type -> every.v1.UpdateRequest
+	61, // [61:63] is the sub-list for method output_type
+	59, // [59:61] is the sub-list for method input_type
+	59, // [59:59] is the sub-list for extension type_name
+	59, // [59:59] is the sub-list for extension extendee
+	0,  // [0:59] is the sub-list for field type_name
 }
 
 func init() { file_every_v1_every_proto_init() }
@@ -1179,7 +1256,7 @@ func file_every_v1_every_proto_init() {
 	if File_every_v1_every_proto != nil {
 		return
 	}
-	file_every_v1_every_proto_msgTypes[0].OneofWrappers = []any{
+	file_every_v1_every_proto_msgTypes[1].OneofWrappers = []any{
 		(*Every_ChoiceString)(nil),
 		(*Every_ChoiceInt32)(nil),
 		(*Every_ChoiceEvery)(nil),
@@ -1193,9 +1270,9 @@ func file_every_v1_every_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_every_v1_every_proto_rawDesc), len(file_every_v1_every_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   21,
+			NumMessages:   22,
 			NumExtensions: 0,
-			NumServices:   0,
+			NumServices:   1,
 		},
 		GoTypes:           file_every_v1_every_proto_goTypes,
 		DependencyIndexes: file_every_v1_every_proto_depIdxs,

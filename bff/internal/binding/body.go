@@ -1,0 +1,107 @@
+package binding
+
+import (
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+)
+
+// Body reads a body into the message, of which the path variables are set already. What the body says about them must agree. The
+// paths that the body sets go to the mask, if the message has one. An empty body says nothing. The error is Faults.
+func (b *Binding) Body(body []byte, m protoreflect.Message) error {
+	if len(body) == 0 {
+		return nil
+	}
+
+	if !b.HasBody() {
+		return Faults{{In: InBody, Reason: "the route takes no body"}}
+	}
+
+	bound := b.take(m)
+	options := jsonpb.Options{DiscardUnknown: b.config.AllowUnknown}
+
+	var paths []string
+	if b.mask != nil {
+		options.Mask = &paths
+	}
+
+	var err error
+	if b.whole {
+		err = b.config.Codec.Decode(body, m, options)
+	} else {
+		m.Clear(b.body)
+		err = b.config.Codec.DecodeField(body, m, b.body, options)
+	}
+
+	if err != nil {
+		return bodyFaults(err)
+	}
+
+	if err := b.restore(m, bound); err != nil {
+		return err
+	}
+
+	if b.mask != nil {
+		setMask(m, b.mask, paths)
+	}
+
+	return nil
+}
+
+// take returns the values of the path variables, and leaves the message without them.
+func (b *Binding) take(m protoreflect.Message) []protoreflect.Value {
+	values := make([]protoreflect.Value, len(b.variables))
+
+	for i, v := range b.variables {
+		holder, field := v.holder(m), v.last()
+		values[i] = holder.Get(field)
+
+		if len(v.fields) == 1 {
+			holder.Clear(field)
+		}
+	}
+
+	return values
+}
+
+// restore sets the path variables again, unless the body said something else.
+func (b *Binding) restore(m protoreflect.Message, values []protoreflect.Value) error {
+	for i, v := range b.variables {
+		holder, field := v.holder(m), v.last()
+
+		if holder.Has(field) && !holder.Get(field).Equal(values[i]) {
+			name := v.fields
+			if b.body != nil {
+				name = name[1:]
+			}
+
+			return Faults{{In: InBody, Name: spell(name), Reason: "differs from the path"}}
+		}
+
+		holder.Set(field, values[i])
+	}
+
+	return nil
+}
+
+func (v variable) last() protoreflect.FieldDescriptor { return v.fields[len(v.fields)-1] }
+
+// holder is the message that has the variable's field.
+func (v variable) holder(m protoreflect.Message) protoreflect.Message {
+	for _, field := range v.fields[:len(v.fields)-1] {
+		m = m.Mutable(field).Message()
+	}
+
+	return m
+}
+
+func setMask(m protoreflect.Message, field protoreflect.FieldDescriptor, paths []string) {
+	mask := m.NewField(field)
+	list := mask.Message().Mutable(mask.Message().Descriptor().Fields().ByName("paths")).List()
+
+	for _, path := range paths {
+		list.Append(protoreflect.ValueOfString(path))
+	}
+
+	m.Set(field, mask)
+}

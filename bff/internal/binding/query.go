@@ -1,0 +1,228 @@
+package binding
+
+import (
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
+)
+
+// Query reads a query string into the message, of which the path variables and the body are set already. The error is Faults, all
+// that there are.
+func (b *Binding) Query(query string, m protoreflect.Message) error {
+	if query == "" {
+		return nil
+	}
+
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		return Faults{{In: InQuery, Reason: "is not a valid query string"}}
+	}
+
+	var faults Faults
+
+	names := make(map[string]string, len(values))
+
+	// In an order of their own, so that the same request always gets the same answer.
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if fault := b.parameter(m, name, values[name], names); fault != "" {
+			faults = append(faults, Fault{In: InQuery, Name: clip(name), Reason: fault})
+		}
+	}
+
+	if len(faults) > 0 {
+		return faults
+	}
+
+	return nil
+}
+
+// clip keeps a made-up name from filling the answer.
+func clip(name string) string {
+	const longest = 64
+	if len(name) > longest {
+		name = name[:longest] + "…"
+	}
+
+	return strings.ToValidUTF8(name, "\uFFFD")
+}
+
+// parameter sets what one parameter is about, and says what is wrong with it. names are the parameters so far, by what they are about.
+func (b *Binding) parameter(m protoreflect.Message, name string, values []string, names map[string]string) string {
+	path, key, keyed := cutKey(name)
+
+	fields, err := resolve(b.input, path)
+	if err != nil || b.whole {
+		return b.unknown(name, fields)
+	}
+
+	about := spell(fields)
+	if keyed {
+		about += "[" + key + "]"
+	}
+
+	if other, ok := names[about]; ok {
+		return fmt.Sprintf("is the same as %q", clip(other))
+	}
+
+	names[about] = name
+
+	if fault := b.taken(fields); fault != "" {
+		return fault
+	}
+
+	last := fields[len(fields)-1]
+
+	switch {
+	case keyed != last.IsMap():
+		return map[bool]string{true: "is not a map", false: "is a map, of which an entry is given as name[key]=value"}[keyed]
+	case !last.IsList() && len(values) > 1:
+		return fmt.Sprintf("is there %d times", len(values))
+	}
+
+	return b.set(m, fields, key, values)
+}
+
+// cutKey takes the key of a map from the end of a name.
+func cutKey(name string) (path, key string, keyed bool) {
+	path, rest, found := strings.Cut(name, "[")
+	if key, keyed = strings.CutSuffix(rest, "]"); found && keyed {
+		return path, key, true
+	}
+
+	return name, "", false
+}
+
+// unknown says that a parameter is none, unless it may be passed over.
+func (b *Binding) unknown(name string, known []protoreflect.FieldDescriptor) string {
+	ignored := slices.ContainsFunc(b.config.IgnoredParameters, func(pattern string) bool {
+		beginning, wild := strings.CutSuffix(pattern, "*")
+
+		return name == pattern || wild && strings.HasPrefix(name, beginning)
+	})
+	if ignored || b.config.AllowUnknown {
+		return ""
+	}
+
+	if len(known) == 0 {
+		return "unknown parameter" + suggest.DidYouMean(name, b.names)
+	}
+
+	// The part that is known leads to a message, of which another field may be meant.
+	last := known[len(known)-1]
+	if last.Message() == nil || last.IsMap() || last.IsList() || b.whole {
+		return "unknown parameter"
+	}
+
+	var names []string
+
+	prefix := spell(known) + "."
+	for i := range last.Message().Fields().Len() {
+		names = append(names, prefix+last.Message().Fields().Get(i).JSONName())
+	}
+
+	return "unknown parameter" + suggest.DidYouMean(name, names)
+}
+
+// taken says that the path or the body is where a field is given, if it is.
+func (b *Binding) taken(fields []protoreflect.FieldDescriptor) string {
+	if b.body != nil && fields[0] == b.body {
+		return "belongs into the body"
+	}
+
+	for _, v := range b.variables {
+		n := min(len(v.fields), len(fields))
+		if slices.Equal(v.fields[:n], fields[:n]) && (len(fields) <= len(v.fields)) {
+			return "is given by the path"
+		}
+	}
+
+	return ""
+}
+
+// set sets a field, or an entry of it if it is a map.
+func (b *Binding) set(m protoreflect.Message, fields []protoreflect.FieldDescriptor, key string, values []string) string {
+	for i, field := range fields {
+		if fault := contend(m, field); fault != "" {
+			return fault
+		}
+
+		if i < len(fields)-1 {
+			m = m.Mutable(field).Message()
+		}
+	}
+
+	field := fields[len(fields)-1]
+
+	switch {
+	case field.IsMap():
+		return b.setEntry(m, field, key, values)
+	case field.IsList():
+		list := m.NewField(field).List()
+
+		for i, text := range values {
+			value, err := b.config.Codec.ParseText(text, field, list.NewElement)
+			if err != nil {
+				return fmt.Sprintf("value %d %s", i+1, reason(err))
+			}
+
+			list.Append(value)
+		}
+
+		m.Set(field, protoreflect.ValueOfList(list))
+	default:
+		value, err := b.config.Codec.ParseText(values[0], field, func() protoreflect.Value { return m.NewField(field) })
+		if err != nil {
+			return reason(err)
+		}
+
+		m.Set(field, value)
+	}
+
+	return ""
+}
+
+func (b *Binding) setEntry(m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string) string {
+	if len(values) > 1 {
+		return fmt.Sprintf("is there %d times", len(values))
+	}
+
+	key, err := jsonpb.ParseKey(field.MapKey().Kind(), name)
+	if err != nil {
+		return reason(err)
+	}
+
+	entries := m.Mutable(field).Map()
+	if entries.Has(key) {
+		return "is there under another spelling of the key"
+	}
+
+	value, err := b.config.Codec.ParseText(values[0], field.MapValue(), entries.NewValue)
+	if err != nil {
+		return reason(err)
+	}
+
+	entries.Set(key, value)
+
+	return ""
+}
+
+// contend says that another member of the field's oneof is set, if it is.
+func contend(m protoreflect.Message, field protoreflect.FieldDescriptor) string {
+	oneof := field.ContainingOneof()
+	if oneof == nil {
+		return ""
+	}
+
+	if set := m.WhichOneof(oneof); set != nil && set != field {
+		return fmt.Sprintf("is a second member of the oneof %q, as %s is", oneof.Name(), set.JSONName())
+	}
+
+	return ""
+}

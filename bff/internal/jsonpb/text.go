@@ -1,0 +1,102 @@
+package jsonpb
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// ParseText reads the value of a field, or of an element of it if it is a list, from a text outside of JSON, such as a query
+// parameter. It is the text that would stand between the quotes, or the JSON itself for google.protobuf.Struct, Value and ListValue.
+// A boolean may be spelled in any of strconv's ways, and a mask in the proto's spelling. fresh makes an empty value if it is a message.
+// The error is an *Error.
+func (c *Codec) ParseText(
+	text string, desc protoreflect.FieldDescriptor, fresh func() protoreflect.Value,
+) (protoreflect.Value, error) {
+	if !utf8.ValidString(text) {
+		return protoreflect.Value{}, faultf("is not valid UTF-8")
+	}
+
+	f := c.plans.fieldOf(desc)
+	if desc.Message() != nil && f.message.form == formFieldMask && strings.Contains(text, "_") {
+		return parseProtoMask(text, fresh())
+	}
+
+	document, fault := documentOf(f, text)
+	if fault != nil {
+		return protoreflect.Value{}, fault
+	}
+
+	var value protoreflect.Value
+
+	d := c.decoder(document, Options{})
+	fault = d.document(func() (err *Error) {
+		value, _, err = d.element(f, fresh)
+
+		return err
+	})
+
+	return value, asError(fault)
+}
+
+// ParseKey reads the key of a map.
+func ParseKey(kind protoreflect.Kind, text string) (protoreflect.MapKey, error) {
+	key, err := mapKey(kind, text)
+
+	return key, asError(err)
+}
+
+// documentOf spells a text in JSON.
+func documentOf(f *field, text string) ([]byte, *Error) {
+	kind := f.desc.Kind()
+
+	if f.message != nil {
+		switch f.message.form {
+		case formStruct, formValue, formList:
+			return []byte(text), nil
+		case formWrapper:
+			kind = f.message.all[0].desc.Kind()
+		case formTimestamp, formDuration, formFieldMask:
+			kind = protoreflect.StringKind
+		case formObject, formAny:
+			return nil, faultf("is a message, of which only the fields can be given")
+		}
+	}
+
+	number := numberLength([]byte(text))
+
+	switch {
+	case kind == protoreflect.BoolKind:
+		value, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, faultf("%q is not a boolean", clip(text))
+		}
+
+		return strconv.AppendBool(nil, value), nil
+	case kind == protoreflect.EnumKind && number > 0 && number == len(text):
+		return []byte(text), nil
+	}
+
+	// A string always encodes.
+	quoted, _ := json.Marshal(text) //nolint:errchkjson // As above.
+
+	return quoted, nil
+}
+
+// parseProtoMask reads paths as they stand in the proto.
+func parseProtoMask(text string, mask protoreflect.Value) (protoreflect.Value, error) {
+	list := mask.Message().Mutable(number(mask.Message(), 1)).List()
+
+	for path := range strings.SplitSeq(text, ",") {
+		if !protoreflect.FullName(path).IsValid() {
+			return protoreflect.Value{}, faultf("%q is not a path of fields", clip(path))
+		}
+
+		list.Append(protoreflect.ValueOfString(path))
+	}
+
+	return mask, nil
+}

@@ -1,0 +1,294 @@
+package bff_test
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+)
+
+// mirror answers with what it gets.
+type mirror struct {
+	everyv1.UnimplementedEveryServiceServer
+}
+
+func (mirror) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) { return m, nil }
+
+func (mirror) Update(_ context.Context, m *everyv1.UpdateRequest) (*everyv1.UpdateRequest, error) {
+	return m, nil
+}
+
+// startMirror serves every.v1.EveryService to everyone.
+func startMirror(t *testing.T, change func(*config.Config)) *site {
+	t.Helper()
+
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	server := grpc.NewServer()
+	everyv1.RegisterEveryServiceServer(server, mirror{})
+	healthv1.RegisterHealthServer(server, health.NewServer())
+
+	go func() { _ = server.Serve(listener) }()
+
+	t.Cleanup(server.Stop)
+
+	cfg := config.Config{
+		Auth:      config.Auth{Disabled: true},
+		Upstreams: map[string]config.Upstream{"every": {Addresses: []string{listener.Addr().String()}}},
+	}
+	if change != nil {
+		change(&cfg)
+	}
+
+	gw, err := bff.New(t.Context(), cfg, quiet(),
+		bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return &site{gw: gw, url: serve(t, gw)}
+}
+
+// sameJSON compares documents whatever their spaces.
+func sameJSON(t *testing.T, what, got, want string) {
+	t.Helper()
+
+	var a, b any
+	if json.Unmarshal([]byte(got), &a) != nil || json.Unmarshal([]byte(want), &b) != nil || !cmp.Equal(a, b) {
+		t.Errorf("%s\n got %s\nwant %s", what, got, want)
+	}
+}
+
+func TestTranslation(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, nil)
+
+	for _, row := range []struct{ method, target, body, want string }{
+		{"GET", "/v1/every", "", `{}`},
+		{"GET", "/v1/every?utm_source=x", "", `{}`},
+		{
+			"GET", "/v1/every?int32Field=5&strings=a&strings=b&byString[k]=v&timestamp=2020-01-01T00:00:00Z", "",
+			`{"int32Field":5,"strings":["a","b"],"byString":{"k":"v"},"timestamp":"2020-01-01T00:00:00Z"}`,
+		},
+		{
+			"GET", "/v1/every?every.every.color=2&duration=1.5s&fieldMask=a_b&optionalBool=false", "",
+			`{"every":{"every":{"color":"COLOR_GREEN"}},"duration":"1.500s","fieldMask":"aB","optionalBool":false}`,
+		},
+		{"POST", "/v1/every", `{"int64Field":"5","choiceNull":null,"value":null}`, `{"int64Field":"5","choiceNull":null,"value":null}`},
+		{"POST", "/v1/every", "", `{}`},
+		{"POST", "/v1/every/a%20b", `{"boolField":true}`, `{"stringField":"a b","boolField":true}`},
+		{"POST", "/v1/every:field?int32Field=5", `{"int32Field":6}`, `{"int32Field":5,"every":{"int32Field":6}}`},
+		{"PUT", "/v1/every:strings", `["a",""]`, `{"strings":["a",""]}`},
+		{"PUT", "/v1/every:map", `{"a":{"boolField":true}}`, `{"everyByString":{"a":{"boolField":true}}}`},
+		{"PUT", "/v1/every:int64", `"9007199254740993"`, `{"int64Field":"9007199254740993"}`},
+		{"PUT", "/v1/every:color", `"COLOR_BLUE"`, `{"color":"COLOR_BLUE"}`},
+		{"PUT", "/v1/every:value", `[1,null]`, `{"value":[1,null]}`},
+		{"GET", "/v1/every/nested/a", "", `{"every":{"every":{"stringField":"a"}}}`},
+		{"GET", "/v1/every/nested/a?every.int32Field=1", "", `{"every":{"int32Field":1,"every":{"stringField":"a"}}}`},
+		{"GET", "/v1/every/int32/-7", "", `{"int32Field":-7}`},
+		{"GET", "/v1/every/uint64/18446744073709551615", "", `{"uint64Field":"18446744073709551615"}`},
+		{"GET", "/v1/every/bool/true", "", `{"boolField":true}`},
+		{"GET", "/v1/every/double/1e3", "", `{"doubleField":1000}`},
+		{"GET", "/v1/every/bytes/AQID", "", `{"bytesField":"AQID"}`},
+		{"GET", "/v1/every/color/COLOR_RED", "", `{"color":"COLOR_RED"}`},
+		{"GET", "/v1/every/timestamp/2020-01-01T00:00:00Z", "", `{"timestamp":"2020-01-01T00:00:00Z"}`},
+		{"GET", "/v1/every/wrapper/0", "", `{"int64Wrapper":"0"}`},
+		{"GET", "/v1/every/one/a", "", `{"choiceString":"a"}`},
+		{"GET", "/v1/rooms/1/shelves/2/every", "", `{"stringField":"rooms/1/shelves/2"}`},
+		{"GET", "/v1/deep/a/b/c", "", `{"stringField":"a/b/c"}`},
+		{"GET", "/v1/deep/rooms/b:verb", "", `{"stringField":"rooms/b"}`},
+		{"LOCK", "/v1/every", "", `{}`},
+		{"GET", "/v1/answer:every?every.int32Field=1", "", `{"int32Field":1}`},
+		{"GET", "/v1/answer:every", "", `null`},
+		{"GET", "/v1/answer:strings?strings=a&strings=b", "", `["a","b"]`},
+		{"GET", "/v1/answer:strings", "", `[]`},
+		{"GET", "/v1/answer:int64?int64Field=9007199254740993", "", `"9007199254740993"`},
+		{"GET", "/v1/answer:int64s?int64s=1&int64s=2", "", `["1","2"]`},
+		{"GET", "/v1/answer:color?color=1", "", `"COLOR_RED"`},
+		{"GET", "/v1/answer:color?color=77", "", `77`},
+		{"GET", "/v1/answer:colors?colors=1&colors=77", "", `["COLOR_RED",77]`},
+		{"GET", "/v1/answer:map?int64ByString[b]=2&int64ByString[a]=1", "", `{"a":"1","b":"2"}`},
+		{"GET", "/v1/answer:map", "", `{}`},
+		{"GET", "/v1/answer:bytes?bytesField=AQ", "", `"AQ=="`},
+		{"GET", "/v1/answer:double?doubleField=NaN", "", `"NaN"`},
+		{
+			"PATCH", "/v1/every/a", `{"int32Field":1,"every":{"strings":[]}}`,
+			`{"every":{"stringField":"a","int32Field":1,"every":{}},"updateMask":"int32Field,every.strings"}`,
+		},
+		{
+			"PATCH", "/v1/every/a?updateMask=boolField&validateOnly=true", `{"int32Field":1}`,
+			`{"every":{"stringField":"a","int32Field":1},"updateMask":"boolField","validateOnly":true}`,
+		},
+	} {
+		res := s.do(t, row.method, row.target, nil, row.body)
+		if res.status != http.StatusOK || res.header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %s: %d %s", row.method, row.target, res.status, res.body)
+
+			continue
+		}
+
+		sameJSON(t, row.method+" "+row.target, res.body, row.want)
+	}
+}
+
+func TestTranslationRefuses(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, nil)
+
+	for _, row := range []struct{ method, target, body, detail, errors string }{
+		{
+			"GET", "/v1/every?int32Feild=1", "", `the query parameter: int32Feild: unknown parameter; did you mean "int32Field"?`,
+			`[{"in":"query","field":"int32Feild","description":"unknown parameter; did you mean \"int32Field\"?"}]`,
+		},
+		{
+			"GET", "/v1/every?a=1&b=2", "", "the request is not valid",
+			`[{"in":"query","field":"a","description":"unknown parameter"},{"in":"query","field":"b","description":"unknown parameter"}]`,
+		},
+		{
+			"POST", "/v1/every?x=1", `{"every":{"int32Field":"y"}}`, "the request is not valid",
+			`[{"in":"body","field":"every.int32Field","description":"\"y\" is not a number"},
+			{"in":"query","field":"x","description":"unknown parameter"}]`,
+		},
+		{
+			"POST", "/v1/every", `{}{}`, "the body: not one JSON document: something stands after the document at byte 3",
+			`[{"in":"body","field":"","description":"not one JSON document: something stands after the document at byte 3"}]`,
+		},
+		{
+			"GET", "/v1/every/int32/x", "", `the path variable: int32_field: "x" is not a number`,
+			`[{"in":"path","field":"int32_field","description":"\"x\" is not a number"}]`,
+		},
+		{"GET", "/v1/every", `{}`, "the body: the route takes no body", `[{"in":"body","field":"","description":"the route takes no body"}]`},
+		{
+			"POST", "/v1/every/a", `{"stringField":"b"}`, "the body: stringField: differs from the path",
+			`[{"in":"body","field":"stringField","description":"differs from the path"}]`,
+		},
+	} {
+		res := s.do(t, row.method, row.target, nil, row.body)
+		doc := res.problem(t)
+
+		if res.status != http.StatusBadRequest || doc["detail"] != row.detail {
+			t.Errorf("%s %s: %d %s", row.method, row.target, res.status, res.body)
+		}
+
+		errors, err := json.Marshal(doc["errors"])
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		sameJSON(t, row.method+" "+row.target, string(errors), row.errors)
+	}
+}
+
+func TestTranslationIsConfigured(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, func(cfg *config.Config) {
+		cfg.JSON = config.JSON{Names: config.NamesProto, MaxDepth: 3}
+		cfg.Query.Ignored = []string{}
+	})
+
+	if res := s.do(t, http.MethodPost, "/v1/every", nil, `{"int32Field":1}`); !strings.Contains(res.body, `"int32_field"`) {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+
+	for target, body := range map[string]string{"/v1/every?utm_source=x": "", "/v1/every": `{"value":[[[]]]}`} {
+		if res := s.do(t, http.MethodPost, target, nil, body); res.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", target, res.status, res.body)
+		}
+	}
+}
+
+// Each body is refused, with a short answer, and costs little.
+func TestHostileBodies(t *testing.T) {
+	s := startMirror(t, nil)
+	bodies := hostileBodies()
+
+	const atLeast = 200
+	if len(bodies) < atLeast {
+		t.Fatalf("only %d bodies", len(bodies))
+	}
+
+	for _, body := range bodies {
+		var before, after runtime.MemStats
+
+		runtime.ReadMemStats(&before)
+
+		res := s.do(t, http.MethodPost, "/v1/every", http.Header{"Content-Type": {"application/json"}}, body)
+
+		runtime.ReadMemStats(&after)
+
+		const longest = 4 << 10
+		if res.status != http.StatusBadRequest || len(res.body) > longest {
+			t.Errorf("%.80q: %d, %d bytes: %.200s", body, res.status, len(res.body), res.body)
+		}
+
+		// Client and server, and what a request costs whatever is in it.
+		const factor, base = 100, 1 << 20
+		if used := after.TotalAlloc - before.TotalAlloc; used > uint64(factor*len(body)+base) {
+			t.Errorf("%.80q: %d bytes cost %d", body, len(body), used)
+		}
+	}
+}
+
+func hostileBodies() []string {
+	whole := `{"int32Field":1,"stringField":"a\u00e4\n","every":{"strings":["a"],"byString":{"k":"v"}},"value":[1,{"a":null}],"doubleField":-1.5e3}`
+
+	var bodies []string
+
+	// Cut at each byte.
+	for i := 1; i < len(whole); i++ {
+		bodies = append(bodies, whole[:i])
+	}
+
+	for _, garbage := range []string{"x", "{}", "}", "]", ",", "null", "\x00", "\xff", "//", "/**/", "\ufeff", "1", `""`} {
+		bodies = append(bodies, whole+garbage, garbage+whole)
+	}
+
+	deep := strings.Repeat("[", 1<<18)
+	bodies = append(bodies,
+		`{"value":`+deep, `{"value":`+deep+strings.Repeat("]", 1<<18)+"}", strings.Repeat(`{"every":`, 1<<16),
+		strings.Repeat(`{"every":`, 65)+"{}"+strings.Repeat("}", 65), `{"struct":`+strings.Repeat(`{"a":`, 1<<16), deep,
+		`{"everies":[`+strings.Repeat("{},", 1<<17)+"{}]}",
+	)
+
+	digits := strings.Repeat("9", 1<<19)
+	for _, number := range []string{
+		digits, "-" + digits, "0." + digits + "e999999999", "1e999999999", "1e-999999999", "1e" + digits, `"` + digits + `"`, "0x1", "1_000",
+		"Infinity", "-", "+1", "01", "1.", ".1", "1e", "1e+", `"1 "`, "NaN", "--1",
+	} {
+		bodies = append(bodies, `{"int32Field":`+number+"}", `{"uint64Field":`+number+"}")
+	}
+
+	for _, text := range []string{"\xff", "\xc0\x80", "\xed\xa0\x80", `\ud800`, `\udc00\ud800`, `\u12`, `\x41`, "\n", "\x00", "\xf4\x90\x80\x80"} {
+		bodies = append(bodies, `{"stringField":"`+text+`"}`, `{"`+text+`":1}`, `{"byString":{"`+text+`":"a"}}`)
+	}
+
+	for _, twice := range []string{
+		`{"int32Field":1,"int32Field":1}`, `{"int32Field":1,"int32_field":1}`, `{"byString":{"a":"b","a":"b"}}`,
+		`{"choiceString":"a","choiceInt32":1}`, `{"any":{"@type":"a","@type":"b"}}`, `{"struct":{"a":1,"a":2}}`,
+		`{"int32Field":null,"int32Field":1}`, `{"byInt32":{"1":"a","01":"b"}}`,
+	} {
+		bodies = append(bodies, twice)
+	}
+
+	return append(bodies, "null", "[]", `"a"`, "1", "true", `{"x":1}`, `{"@type":"a"}`, `{"any":{"@type":"`+strings.Repeat("a", 1<<16)+`"}}`,
+		`{"`+strings.Repeat("k", 1<<18)+`":1}`, `{"color":"`+strings.Repeat("C", 1<<18)+`"}`, `{"duration":"`+digits+`s"}`,
+		`{"timestamp":"`+digits+`"}`, `{"bytesField":"`+strings.Repeat("=", 1<<16)+`"}`, `{"fieldMask":"`+strings.Repeat(",", 1<<18)+`"}`)
+}
