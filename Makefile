@@ -59,7 +59,7 @@ generate: deps ## Generate gen/ from proto/.
 	$(BUF) generate --path proto/portico --output "$$out" --template '$(options-template)'; \
 	cp -r "$$out/gen/portico" gen/; \
 	rm -r "$$out/gen"; \
-	$(call generate-into,$$out); \
+	$(call generate-into,$$out) || exit 1; \
 	rm -rf gen $(FOREIGN)/gen; \
 	mv "$$out/gen" gen; \
 	mv "$$out/$(FOREIGN)/gen" $(FOREIGN)/gen
@@ -67,7 +67,7 @@ generate: deps ## Generate gen/ from proto/.
 .PHONY: check-generate
 check-generate: deps ## Fail if gen/ is not what proto/ and the generators make.
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
-	$(call generate-into,$$out); \
+	$(call generate-into,$$out) || exit 1; \
 	{ diff -r gen "$$out/gen" && diff -r $(FOREIGN)/gen "$$out/$(FOREIGN)/gen"; } || \
 	{ echo 'generated code is stale: run `make generate`' >&2; exit 1; }
 

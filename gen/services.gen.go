@@ -99,6 +99,8 @@ func Services() []Service {
 			Routes: []Route{
 				{Method: "GET", Path: "/v1/users/{user_id}/profile", RPC: "/profile.v1.ProfileService/GetProfile"},
 				{Method: "PATCH", Path: "/v1/users/{user_id}/profile", RPC: "/profile.v1.ProfileService/UpdateProfile"},
+				{Method: "PUT", Path: "/v1/users/{user_id}/avatar", RPC: "/profile.v1.ProfileService/UploadAvatar"},
+				{Method: "GET", Path: "/v1/users/{user_id}/avatar", RPC: "/profile.v1.ProfileService/GetAvatar"},
 			},
 		},
 		{

@@ -7,6 +7,7 @@
 package dashboardv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v11 "github.com/portico-gateway/portico/gen/order/v1"
 	_ "github.com/portico-gateway/portico/gen/portico/v1"
 	v12 "github.com/portico-gateway/portico/gen/profile/v1"
@@ -263,13 +264,13 @@ var File_dashboard_v1_dashboard_proto protoreflect.FileDescriptor
 
 const file_dashboard_v1_dashboard_proto_rawDesc = "" +
 	"\n" +
-	"\x1cdashboard/v1/dashboard.proto\x12\fdashboard.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x14order/v1/order.proto\x1a\x17portico/v1/policy.proto\x1a\x18profile/v1/profile.proto\x1a\x12user/v1/user.proto\"8\n" +
-	"\x15GetMyDashboardRequest\x12\x1f\n" +
-	"\vorder_count\x18\x01 \x01(\x05R\n" +
-	"orderCount\"O\n" +
+	"\x1cdashboard/v1/dashboard.proto\x12\fdashboard.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x14order/v1/order.proto\x1a\x17portico/v1/policy.proto\x1a\x18profile/v1/profile.proto\x1a\x12user/v1/user.proto\"C\n" +
+	"\x15GetMyDashboardRequest\x12*\n" +
+	"\vorder_count\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\n" +
+	"orderCount\"Z\n" +
 	"\x13GetDashboardRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1f\n" +
-	"\vorder_count\x18\x02 \x01(\x05R\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12*\n" +
+	"\vorder_count\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\n" +
 	"orderCount\"\xc9\x01\n" +
 	"\tDashboard\x12!\n" +
 	"\x04user\x18\x01 \x01(\v2\r.user.v1.UserR\x04user\x12'\n" +

@@ -7,6 +7,7 @@
 package orderv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/portico-gateway/portico/gen/money/v1"
 	_ "github.com/portico-gateway/portico/gen/portico/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -633,8 +634,10 @@ func (x *MarkOrderPaidRequest) GetOrderId() string {
 }
 
 type WatchOrderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else.
+	AfterSequence int64 `protobuf:"varint,2,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -674,6 +677,13 @@ func (x *WatchOrderRequest) GetOrderId() string {
 		return x.OrderId
 	}
 	return ""
+}
+
+func (x *WatchOrderRequest) GetAfterSequence() int64 {
+	if x != nil {
+		return x.AfterSequence
+	}
+	return 0
 }
 
 // WatchOrderResponse is one status of an order.
@@ -759,7 +769,7 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\border.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xaa\x04\n" +
+	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xaa\x04\n" +
 	"\x05Order\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12-\n" +
@@ -779,48 +789,52 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
 	"\x05_noteB\x10\n" +
-	"\x0e_cancel_reason\"\x81\x02\n" +
-	"\bLineItem\x12\x10\n" +
-	"\x03sku\x18\x01 \x01(\tR\x03sku\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title\x12\x1a\n" +
-	"\bquantity\x18\x03 \x01(\x05R\bquantity\x12.\n" +
+	"\x0e_cancel_reason\"\xac\x02\n" +
+	"\bLineItem\x12\x1b\n" +
+	"\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x03sku\x12 \n" +
+	"\x05title\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x05title\x12&\n" +
+	"\bquantity\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\bquantity\x126\n" +
 	"\n" +
-	"unit_price\x18\x04 \x01(\v2\x0f.money.v1.MoneyR\tunitPrice\x12B\n" +
+	"unit_price\x18\x04 \x01(\v2\x0f.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\tunitPrice\x12B\n" +
 	"\n" +
 	"attributes\x18\x05 \x03(\v2\".order.v1.LineItem.AttributesEntryR\n" +
 	"attributes\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf6\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x96\x02\n" +
 	"\x12CreateOrderRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12(\n" +
-	"\x05items\x18\x02 \x03(\v2\x12.order.v1.LineItemR\x05items\x12\x17\n" +
-	"\x04note\x18\x03 \x01(\tH\x00R\x04note\x88\x01\x01\x12@\n" +
-	"\x06labels\x18\x04 \x03(\v2(.order.v1.CreateOrderRequest.LabelsEntryR\x06labels\x1a9\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x124\n" +
+	"\x05items\x18\x02 \x03(\v2\x12.order.v1.LineItemB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05items\x12!\n" +
+	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aH\x00R\x04note\x88\x01\x01\x12J\n" +
+	"\x06labels\x18\x04 \x03(\v2(.order.v1.CreateOrderRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
 	"\x05_note\",\n" +
 	"\x0fGetOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\"\x97\x01\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\"\xac\x01\n" +
 	"\x11ListOrdersRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1b\n" +
-	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12&\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tR\tpageToken\x12-\n" +
-	"\x06status\x18\x04 \x01(\x0e2\x15.order.v1.OrderStatusR\x06status\"\x84\x01\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x127\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x15.order.v1.OrderStatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\"\x84\x01\n" +
 	"\x12ListOrdersResponse\x12'\n" +
 	"\x06orders\x18\x01 \x03(\v2\x0f.order.v1.OrderR\x06orders\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x03R\ttotalSize\"G\n" +
+	"total_size\x18\x03 \x01(\x03R\ttotalSize\"Q\n" +
 	"\x12CancelOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x16\n" +
-	"\x06reason\x18\x02 \x01(\tR\x06reason\"1\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"1\n" +
 	"\x14MarkOrderPaidRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\".\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\"^\n" +
 	"\x11WatchOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\"\xf7\x01\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12.\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\rafterSequence\"\xf7\x01\n" +
 	"\x12WatchOrderResponse\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x12-\n" +
@@ -834,11 +848,11 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x11ORDER_STATUS_PAID\x10\x02\x12\x18\n" +
 	"\x14ORDER_STATUS_SHIPPED\x10\x03\x12\x1a\n" +
 	"\x16ORDER_STATUS_DELIVERED\x10\x04\x12\x1a\n" +
-	"\x16ORDER_STATUS_CANCELLED\x10\x052\xf7\x05\n" +
-	"\fOrderService\x12\xb3\x01\n" +
-	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"u\xba\xf0\x18\\\n" +
+	"\x16ORDER_STATUS_CANCELLED\x10\x052\xc3\x06\n" +
+	"\fOrderService\x12\xd2\x01\n" +
+	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"\x93\x01\xba\xf0\x18z\n" +
 	"T\x10\x012Prequest.user_id in ['', principal.subject] || 'orders:admin' in principal.scopes\x12\x04\b\n" +
-	"\x18\x14\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"\x18\x14R\x1a\b\xc9\x01\x12\x15/v1/orders/{order_id}j\x00\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/orders\x12X\n" +
 	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x0f.order.v1.Order\" \x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x90\x02\x01\x12\x8d\x01\n" +
 	"\n" +
@@ -846,10 +860,13 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x19\"\x17\n" +
 	"\auser_id\x12\forders:admin\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/users/{user_id}/orders\x90\x02\x01\x12e\n" +
 	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12@\n" +
-	"\rMarkOrderPaid\x12\x1e.order.v1.MarkOrderPaidRequest\x1a\x0f.order.v1.Order\x12\x80\x01\n" +
+	"\rMarkOrderPaid\x12\x1e.order.v1.MarkOrderPaidRequest\x1a\x0f.order.v1.Order\x12\xad\x01\n" +
 	"\n" +
-	"WatchOrder\x12\x1b.order.v1.WatchOrderRequest\x1a\x1c.order.v1.WatchOrderResponse\"5\xba\xf0\x18\v\x12\x04\b\x02\x18\n" +
-	"\x1a\x03\b\xac\x02\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch\x90\x02\x010\x01\x1a\x1b\xba\xf0\x18\x17\n" +
+	"WatchOrder\x12\x1b.order.v1.WatchOrderRequest\x1a\x1c.order.v1.WatchOrderResponse\"b\xba\xf0\x188\x12\x04\b\x02\x18\n" +
+	"\x1a\x03\b\xac\x02Z\x1f\n" +
+	"\rLast-Event-ID\x12\x0eafter_sequenceb\n" +
+	"\n" +
+	"\bsequence\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch\x90\x02\x010\x01\x1a\x1b\xba\xf0\x18\x17\n" +
 	"\x05order\x1a\x0e\n" +
 	"\x02\x10\x01\x12\x04\b2\x18d\x1a\x02\b\x02B9Z7github.com/portico-gateway/portico/gen/order/v1;orderv1b\x06proto3"
 

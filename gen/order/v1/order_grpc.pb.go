@@ -45,7 +45,7 @@ type OrderServiceClient interface {
 	// "orders:settle". Marking it again changes nothing.
 	MarkOrderPaid(ctx context.Context, in *MarkOrderPaidRequest, opts ...grpc.CallOption) (*Order, error)
 	// WatchOrder answers with the order's present status at once, then with every change, until the order is cancelled or
-	// delivered.
+	// delivered. Told what the client has seen already, it answers with the changes since.
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
 }
 
@@ -144,7 +144,7 @@ type OrderServiceServer interface {
 	// "orders:settle". Marking it again changes nothing.
 	MarkOrderPaid(context.Context, *MarkOrderPaidRequest) (*Order, error)
 	// WatchOrder answers with the order's present status at once, then with every change, until the order is cancelled or
-	// delivered.
+	// delivered. Told what the client has seen already, it answers with the changes since.
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
 	mustEmbedUnimplementedOrderServiceServer()
 }

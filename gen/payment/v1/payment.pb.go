@@ -7,6 +7,7 @@
 package paymentv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/portico-gateway/portico/gen/money/v1"
 	_ "github.com/portico-gateway/portico/gen/portico/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
@@ -478,7 +479,7 @@ var File_payment_v1_payment_proto protoreflect.FileDescriptor
 const file_payment_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"\x18payment/v1/payment.proto\x12\n" +
-	"payment.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xcd\x03\n" +
+	"payment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xcd\x03\n" +
 	"\aPayment\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x19\n" +
@@ -498,19 +499,20 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x06amount\x18\x01 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\x8d\x01\n" +
-	"\x14CreatePaymentRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\x12'\n" +
-	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x121\n" +
-	"\x06method\x18\x03 \x01(\x0e2\x19.payment.v1.PaymentMethodR\x06method\"2\n" +
+	"createTime\"\xaa\x01\n" +
+	"\x14CreatePaymentRequest\x12\"\n" +
+	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12/\n" +
+	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\x12=\n" +
+	"\x06method\x18\x03 \x01(\x0e2\x19.payment.v1.PaymentMethodB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06method\"2\n" +
 	"\x11GetPaymentRequest\x12\x1d\n" +
 	"\n" +
-	"payment_id\x18\x01 \x01(\tR\tpaymentId\"v\n" +
+	"payment_id\x18\x01 \x01(\tR\tpaymentId\"\x80\x01\n" +
 	"\x14RefundPaymentRequest\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12'\n" +
-	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason*\x90\x01\n" +
+	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x12 \n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason*\x90\x01\n" +
 	"\rPaymentStatus\x12\x1e\n" +
 	"\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_STATUS_CAPTURED\x10\x01\x12%\n" +
@@ -520,14 +522,14 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x1aPAYMENT_METHOD_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PAYMENT_METHOD_CARD\x10\x01\x12 \n" +
 	"\x1cPAYMENT_METHOD_BANK_TRANSFER\x10\x02\x12\x19\n" +
-	"\x15PAYMENT_METHOD_WALLET\x10\x032\x81\x03\n" +
-	"\x0ePaymentService\x12i\n" +
-	"\rCreatePayment\x12 .payment.v1.CreatePaymentRequest\x1a\x13.payment.v1.Payment\"!\xba\xf0\x18\x06\x12\x04\b\x05\x18\n" +
-	"\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12f\n" +
+	"\x15PAYMENT_METHOD_WALLET\x10\x032\xa6\x03\n" +
+	"\x0ePaymentService\x12\x8b\x01\n" +
+	"\rCreatePayment\x12 .payment.v1.CreatePaymentRequest\x1a\x13.payment.v1.Payment\"C\xba\xf0\x18(\x12\x04\b\x05\x18\n" +
+	"R\x1e\b\xc9\x01\x12\x19/v1/payments/{payment_id}j\x00\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12f\n" +
 	"\n" +
-	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12}\n" +
-	"\rRefundPayment\x12 .payment.v1.RefundPaymentRequest\x1a\x13.payment.v1.Payment\"5\xba\xf0\x18\x06\x12\x04\b\x05\x18\n" +
-	"\x82\xd3\xe4\x93\x02%:\x01*\" /v1/payments/{payment_id}:refund\x1a\x1d\xba\xf0\x18\x19\n" +
+	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12\x7f\n" +
+	"\rRefundPayment\x12 .payment.v1.RefundPaymentRequest\x1a\x13.payment.v1.Payment\"7\xba\xf0\x18\b\x12\x04\b\x05\x18\n" +
+	"j\x00\x82\xd3\xe4\x93\x02%:\x01*\" /v1/payments/{payment_id}:refund\x1a\x1d\xba\xf0\x18\x19\n" +
 	"\apayment\x1a\x0e\n" +
 	"\x02\x10\x01\x12\x04\b\x14\x18(\x1a\x02\b\x05B=Z;github.com/portico-gateway/portico/gen/payment/v1;paymentv1b\x06proto3"
 

@@ -155,15 +155,23 @@ type MethodPolicy struct {
 	Access *Access `protobuf:"bytes,1,opt,name=access,proto3" json:"access,omitempty"`
 	// How often. All of them must allow a request. Empty: no limit besides the coarse one per client at the edge.
 	RateLimits []*RateLimit `protobuf:"bytes,2,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
-	// Time from the arrival of the request to the last byte of the answer. Default: the gateway's configured one. A client can
+	// Time from the arrival of the request to the last byte of the answer, also of a stream. Default: the gateway's configured one. A client can
 	// shorten it (Grpc-Timeout), never lengthen it.
 	Timeout *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// Largest request body in bytes. Default: the gateway's configured one (1 MiB).
 	MaxBodyBytes *int64 `protobuf:"varint,4,opt,name=max_body_bytes,json=maxBodyBytes,proto3,oneof" json:"max_body_bytes,omitempty"`
 	// Unknown fields of the body and unknown query parameters are passed over instead of refused.
 	AllowUnknownFields *bool `protobuf:"varint,9,opt,name=allow_unknown_fields,json=allowUnknownFields,proto3,oneof" json:"allow_unknown_fields,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// What a successful answer has besides the message.
+	Response *Response `protobuf:"bytes,10,opt,name=response,proto3" json:"response,omitempty"`
+	// Request fields that headers set.
+	Headers []*HeaderBinding `protobuf:"bytes,11,rep,name=headers,proto3" json:"headers,omitempty"`
+	// How answers are streamed, if the method streams any.
+	Stream *Stream `protobuf:"bytes,12,opt,name=stream,proto3" json:"stream,omitempty"`
+	// Requests with the header Idempotency-Key take effect once. Methods that stream cannot have it.
+	Idempotency   *Idempotency `protobuf:"bytes,13,opt,name=idempotency,proto3" json:"idempotency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MethodPolicy) Reset() {
@@ -231,6 +239,274 @@ func (x *MethodPolicy) GetAllowUnknownFields() bool {
 	return false
 }
 
+func (x *MethodPolicy) GetResponse() *Response {
+	if x != nil {
+		return x.Response
+	}
+	return nil
+}
+
+func (x *MethodPolicy) GetHeaders() []*HeaderBinding {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *MethodPolicy) GetStream() *Stream {
+	if x != nil {
+		return x.Stream
+	}
+	return nil
+}
+
+func (x *MethodPolicy) GetIdempotency() *Idempotency {
+	if x != nil {
+		return x.Idempotency
+	}
+	return nil
+}
+
+// Response is what a successful answer has besides the message.
+type Response struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// HTTP status, 200 to 299. Default: 200. An answer with 204 or 205 has no body.
+	Status int32 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
+	// The header Location: a path with fields of the response message in braces, "/v1/orders/{order_id}". Empty: there is none.
+	Location string `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
+	// Metadata of the backend that reaches the client as headers of the same name, besides what the configuration lets through:
+	// "etag", "last-modified".
+	Headers       []string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Response) Reset() {
+	*x = Response{}
+	mi := &file_portico_v1_policy_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Response) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Response) ProtoMessage() {}
+
+func (x *Response) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Response.ProtoReflect.Descriptor instead.
+func (*Response) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Response) GetStatus() int32 {
+	if x != nil {
+		return x.Status
+	}
+	return 0
+}
+
+func (x *Response) GetLocation() string {
+	if x != nil {
+		return x.Location
+	}
+	return ""
+}
+
+func (x *Response) GetHeaders() []string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+// HeaderBinding sets a field of the request message from a header. A field that is given by the body as well must agree.
+type HeaderBinding struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the header, such as "If-Match".
+	Header string `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
+	// Path of the field, such as "etag" or "order.etag"; no list, map or message without a text form.
+	Field         string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HeaderBinding) Reset() {
+	*x = HeaderBinding{}
+	mi := &file_portico_v1_policy_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HeaderBinding) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HeaderBinding) ProtoMessage() {}
+
+func (x *HeaderBinding) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HeaderBinding.ProtoReflect.Descriptor instead.
+func (*HeaderBinding) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *HeaderBinding) GetHeader() string {
+	if x != nil {
+		return x.Header
+	}
+	return ""
+}
+
+func (x *HeaderBinding) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+// Stream is how a stream of messages reaches the client.
+type Stream struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Field of the response message that is the id of a Server-Sent Event. A client that connects again sends the last one as
+	// Last-Event-ID, which belongs into "headers".
+	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
+	// Longest silence of the backend, after which the stream ends with an error. Default: none but the timeout.
+	IdleTimeout *durationpb.Duration `protobuf:"bytes,2,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`
+	// How often the client gets a sign of life while there is nothing to say. Default: 15 seconds.
+	Heartbeat     *durationpb.Duration `protobuf:"bytes,3,opt,name=heartbeat,proto3" json:"heartbeat,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stream) Reset() {
+	*x = Stream{}
+	mi := &file_portico_v1_policy_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stream) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stream) ProtoMessage() {}
+
+func (x *Stream) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stream.ProtoReflect.Descriptor instead.
+func (*Stream) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Stream) GetEventId() string {
+	if x != nil {
+		return x.EventId
+	}
+	return ""
+}
+
+func (x *Stream) GetIdleTimeout() *durationpb.Duration {
+	if x != nil {
+		return x.IdleTimeout
+	}
+	return nil
+}
+
+func (x *Stream) GetHeartbeat() *durationpb.Duration {
+	if x != nil {
+		return x.Heartbeat
+	}
+	return nil
+}
+
+// Idempotency makes the first answer to a key the answer to all requests with it (draft-ietf-httpapi-idempotency-key-header).
+type Idempotency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Requests without the header are refused.
+	Required bool `protobuf:"varint,1,opt,name=required,proto3" json:"required,omitempty"`
+	// How long an answer is kept. Default: 24 hours.
+	Ttl           *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Idempotency) Reset() {
+	*x = Idempotency{}
+	mi := &file_portico_v1_policy_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Idempotency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Idempotency) ProtoMessage() {}
+
+func (x *Idempotency) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Idempotency.ProtoReflect.Descriptor instead.
+func (*Idempotency) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Idempotency) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *Idempotency) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
 // Access says who may call. Everything that is set must hold; "public" goes with a condition only.
 type Access struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -255,7 +531,7 @@ type Access struct {
 
 func (x *Access) Reset() {
 	*x = Access{}
-	mi := &file_portico_v1_policy_proto_msgTypes[2]
+	mi := &file_portico_v1_policy_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -267,7 +543,7 @@ func (x *Access) String() string {
 func (*Access) ProtoMessage() {}
 
 func (x *Access) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[2]
+	mi := &file_portico_v1_policy_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -280,7 +556,7 @@ func (x *Access) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Access.ProtoReflect.Descriptor instead.
 func (*Access) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{2}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Access) GetPublic() bool {
@@ -344,7 +620,7 @@ type Principal struct {
 
 func (x *Principal) Reset() {
 	*x = Principal{}
-	mi := &file_portico_v1_policy_proto_msgTypes[3]
+	mi := &file_portico_v1_policy_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -356,7 +632,7 @@ func (x *Principal) String() string {
 func (*Principal) ProtoMessage() {}
 
 func (x *Principal) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[3]
+	mi := &file_portico_v1_policy_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -369,7 +645,7 @@ func (x *Principal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Principal.ProtoReflect.Descriptor instead.
 func (*Principal) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{3}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Principal) GetSubject() string {
@@ -420,7 +696,7 @@ type Scopes struct {
 
 func (x *Scopes) Reset() {
 	*x = Scopes{}
-	mi := &file_portico_v1_policy_proto_msgTypes[4]
+	mi := &file_portico_v1_policy_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +708,7 @@ func (x *Scopes) String() string {
 func (*Scopes) ProtoMessage() {}
 
 func (x *Scopes) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[4]
+	mi := &file_portico_v1_policy_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,7 +721,7 @@ func (x *Scopes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Scopes.ProtoReflect.Descriptor instead.
 func (*Scopes) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{4}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Scopes) GetAnyOf() []string {
@@ -475,7 +751,7 @@ type Roles struct {
 
 func (x *Roles) Reset() {
 	*x = Roles{}
-	mi := &file_portico_v1_policy_proto_msgTypes[5]
+	mi := &file_portico_v1_policy_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -487,7 +763,7 @@ func (x *Roles) String() string {
 func (*Roles) ProtoMessage() {}
 
 func (x *Roles) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[5]
+	mi := &file_portico_v1_policy_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -500,7 +776,7 @@ func (x *Roles) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Roles.ProtoReflect.Descriptor instead.
 func (*Roles) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{5}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Roles) GetAnyOf() []string {
@@ -530,7 +806,7 @@ type Owner struct {
 
 func (x *Owner) Reset() {
 	*x = Owner{}
-	mi := &file_portico_v1_policy_proto_msgTypes[6]
+	mi := &file_portico_v1_policy_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -542,7 +818,7 @@ func (x *Owner) String() string {
 func (*Owner) ProtoMessage() {}
 
 func (x *Owner) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[6]
+	mi := &file_portico_v1_policy_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -555,7 +831,7 @@ func (x *Owner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Owner.ProtoReflect.Descriptor instead.
 func (*Owner) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{6}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Owner) GetVariable() string {
@@ -589,7 +865,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_portico_v1_policy_proto_msgTypes[7]
+	mi := &file_portico_v1_policy_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +877,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[7]
+	mi := &file_portico_v1_policy_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +890,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{7}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RateLimit) GetRequests() int64 {
@@ -689,16 +965,35 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\rServicePolicy\x12\x1a\n" +
 	"\bupstream\x18\x01 \x01(\tR\bupstream\x12\x1c\n" +
 	"\tcomposite\x18\x02 \x01(\bR\tcomposite\x124\n" +
-	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xe2\x02\n" +
+	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xb0\x04\n" +
 	"\fMethodPolicy\x12*\n" +
 	"\x06access\x18\x01 \x01(\v2\x12.portico.v1.AccessR\x06access\x126\n" +
 	"\vrate_limits\x18\x02 \x03(\v2\x15.portico.v1.RateLimitR\n" +
 	"rateLimits\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12)\n" +
 	"\x0emax_body_bytes\x18\x04 \x01(\x03H\x00R\fmaxBodyBytes\x88\x01\x01\x125\n" +
-	"\x14allow_unknown_fields\x18\t \x01(\bH\x01R\x12allowUnknownFields\x88\x01\x01B\x11\n" +
+	"\x14allow_unknown_fields\x18\t \x01(\bH\x01R\x12allowUnknownFields\x88\x01\x01\x120\n" +
+	"\bresponse\x18\n" +
+	" \x01(\v2\x14.portico.v1.ResponseR\bresponse\x123\n" +
+	"\aheaders\x18\v \x03(\v2\x19.portico.v1.HeaderBindingR\aheaders\x12*\n" +
+	"\x06stream\x18\f \x01(\v2\x12.portico.v1.StreamR\x06stream\x129\n" +
+	"\vidempotency\x18\r \x01(\v2\x17.portico.v1.IdempotencyR\vidempotencyB\x11\n" +
 	"\x0f_max_body_bytesB\x17\n" +
-	"\x15_allow_unknown_fieldsJ\x04\b\x05\x10\tR\x05retryR\x05cacheR\abreakerR\x0esuccess_status\"\xe2\x01\n" +
+	"\x15_allow_unknown_fieldsJ\x04\b\x05\x10\tR\x05retryR\x05cacheR\abreakerR\x0esuccess_status\"X\n" +
+	"\bResponse\x12\x16\n" +
+	"\x06status\x18\x01 \x01(\x05R\x06status\x12\x1a\n" +
+	"\blocation\x18\x02 \x01(\tR\blocation\x12\x18\n" +
+	"\aheaders\x18\x03 \x03(\tR\aheaders\"=\n" +
+	"\rHeaderBinding\x12\x16\n" +
+	"\x06header\x18\x01 \x01(\tR\x06header\x12\x14\n" +
+	"\x05field\x18\x02 \x01(\tR\x05field\"\x9a\x01\n" +
+	"\x06Stream\x12\x19\n" +
+	"\bevent_id\x18\x01 \x01(\tR\aeventId\x12<\n" +
+	"\fidle_timeout\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\vidleTimeout\x127\n" +
+	"\theartbeat\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\theartbeat\"V\n" +
+	"\vIdempotency\x12\x1a\n" +
+	"\brequired\x18\x01 \x01(\bR\brequired\x12+\n" +
+	"\x03ttl\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\"\xe2\x01\n" +
 	"\x06Access\x12\x16\n" +
 	"\x06public\x18\x01 \x01(\bR\x06public\x12$\n" +
 	"\rauthenticated\x18\x02 \x01(\bR\rauthenticated\x12*\n" +
@@ -747,40 +1042,51 @@ func file_portico_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_portico_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_portico_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_portico_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_portico_v1_policy_proto_goTypes = []any{
 	(RateLimitKey)(0),                   // 0: portico.v1.RateLimitKey
 	(*ServicePolicy)(nil),               // 1: portico.v1.ServicePolicy
 	(*MethodPolicy)(nil),                // 2: portico.v1.MethodPolicy
-	(*Access)(nil),                      // 3: portico.v1.Access
-	(*Principal)(nil),                   // 4: portico.v1.Principal
-	(*Scopes)(nil),                      // 5: portico.v1.Scopes
-	(*Roles)(nil),                       // 6: portico.v1.Roles
-	(*Owner)(nil),                       // 7: portico.v1.Owner
-	(*RateLimit)(nil),                   // 8: portico.v1.RateLimit
-	(*durationpb.Duration)(nil),         // 9: google.protobuf.Duration
-	(*descriptorpb.ServiceOptions)(nil), // 10: google.protobuf.ServiceOptions
-	(*descriptorpb.MethodOptions)(nil),  // 11: google.protobuf.MethodOptions
+	(*Response)(nil),                    // 3: portico.v1.Response
+	(*HeaderBinding)(nil),               // 4: portico.v1.HeaderBinding
+	(*Stream)(nil),                      // 5: portico.v1.Stream
+	(*Idempotency)(nil),                 // 6: portico.v1.Idempotency
+	(*Access)(nil),                      // 7: portico.v1.Access
+	(*Principal)(nil),                   // 8: portico.v1.Principal
+	(*Scopes)(nil),                      // 9: portico.v1.Scopes
+	(*Roles)(nil),                       // 10: portico.v1.Roles
+	(*Owner)(nil),                       // 11: portico.v1.Owner
+	(*RateLimit)(nil),                   // 12: portico.v1.RateLimit
+	(*durationpb.Duration)(nil),         // 13: google.protobuf.Duration
+	(*descriptorpb.ServiceOptions)(nil), // 14: google.protobuf.ServiceOptions
+	(*descriptorpb.MethodOptions)(nil),  // 15: google.protobuf.MethodOptions
 }
 var file_portico_v1_policy_proto_depIdxs = []int32{
 	2,  // 0: portico.v1.ServicePolicy.defaults:type_name -> portico.v1.MethodPolicy
-	3,  // 1: portico.v1.MethodPolicy.access:type_name -> portico.v1.Access
-	8,  // 2: portico.v1.MethodPolicy.rate_limits:type_name -> portico.v1.RateLimit
-	9,  // 3: portico.v1.MethodPolicy.timeout:type_name -> google.protobuf.Duration
-	5,  // 4: portico.v1.Access.scopes:type_name -> portico.v1.Scopes
-	7,  // 5: portico.v1.Access.owner:type_name -> portico.v1.Owner
-	6,  // 6: portico.v1.Access.roles:type_name -> portico.v1.Roles
-	9,  // 7: portico.v1.RateLimit.per:type_name -> google.protobuf.Duration
-	0,  // 8: portico.v1.RateLimit.key:type_name -> portico.v1.RateLimitKey
-	10, // 9: portico.v1.service:extendee -> google.protobuf.ServiceOptions
-	11, // 10: portico.v1.policy:extendee -> google.protobuf.MethodOptions
-	1,  // 11: portico.v1.service:type_name -> portico.v1.ServicePolicy
-	2,  // 12: portico.v1.policy:type_name -> portico.v1.MethodPolicy
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	11, // [11:13] is the sub-list for extension type_name
-	9,  // [9:11] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	7,  // 1: portico.v1.MethodPolicy.access:type_name -> portico.v1.Access
+	12, // 2: portico.v1.MethodPolicy.rate_limits:type_name -> portico.v1.RateLimit
+	13, // 3: portico.v1.MethodPolicy.timeout:type_name -> google.protobuf.Duration
+	3,  // 4: portico.v1.MethodPolicy.response:type_name -> portico.v1.Response
+	4,  // 5: portico.v1.MethodPolicy.headers:type_name -> portico.v1.HeaderBinding
+	5,  // 6: portico.v1.MethodPolicy.stream:type_name -> portico.v1.Stream
+	6,  // 7: portico.v1.MethodPolicy.idempotency:type_name -> portico.v1.Idempotency
+	13, // 8: portico.v1.Stream.idle_timeout:type_name -> google.protobuf.Duration
+	13, // 9: portico.v1.Stream.heartbeat:type_name -> google.protobuf.Duration
+	13, // 10: portico.v1.Idempotency.ttl:type_name -> google.protobuf.Duration
+	9,  // 11: portico.v1.Access.scopes:type_name -> portico.v1.Scopes
+	11, // 12: portico.v1.Access.owner:type_name -> portico.v1.Owner
+	10, // 13: portico.v1.Access.roles:type_name -> portico.v1.Roles
+	13, // 14: portico.v1.RateLimit.per:type_name -> google.protobuf.Duration
+	0,  // 15: portico.v1.RateLimit.key:type_name -> portico.v1.RateLimitKey
+	14, // 16: portico.v1.service:extendee -> google.protobuf.ServiceOptions
+	15, // 17: portico.v1.policy:extendee -> google.protobuf.MethodOptions
+	1,  // 18: portico.v1.service:type_name -> portico.v1.ServicePolicy
+	2,  // 19: portico.v1.policy:type_name -> portico.v1.MethodPolicy
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	18, // [18:20] is the sub-list for extension type_name
+	16, // [16:18] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_portico_v1_policy_proto_init() }
@@ -795,7 +1101,7 @@ func file_portico_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portico_v1_policy_proto_rawDesc), len(file_portico_v1_policy_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   12,
 			NumExtensions: 2,
 			NumServices:   0,
 		},

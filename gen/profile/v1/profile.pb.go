@@ -9,6 +9,7 @@ package profilev1
 import (
 	_ "github.com/portico-gateway/portico/gen/portico/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
@@ -390,12 +391,207 @@ func (x *UpdateProfileRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
 	return nil
 }
 
+// UploadAvatarRequest is a piece of the picture.
+type UploadAvatarRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The same in all pieces.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The media type counts in the first piece.
+	File          *httpbody.HttpBody `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadAvatarRequest) Reset() {
+	*x = UploadAvatarRequest{}
+	mi := &file_profile_v1_profile_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadAvatarRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadAvatarRequest) ProtoMessage() {}
+
+func (x *UploadAvatarRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_profile_v1_profile_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadAvatarRequest.ProtoReflect.Descriptor instead.
+func (*UploadAvatarRequest) Descriptor() ([]byte, []int) {
+	return file_profile_v1_profile_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UploadAvatarRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *UploadAvatarRequest) GetFile() *httpbody.HttpBody {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+type GetAvatarRequest struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// As the header of this name. What is not one range of bytes means the whole.
+	Range string `protobuf:"bytes,2,opt,name=range,proto3" json:"range,omitempty"`
+	// As the header of this name: if it is not the entity tag of the picture, the whole is meant.
+	IfRange       string `protobuf:"bytes,3,opt,name=if_range,json=ifRange,proto3" json:"if_range,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAvatarRequest) Reset() {
+	*x = GetAvatarRequest{}
+	mi := &file_profile_v1_profile_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAvatarRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAvatarRequest) ProtoMessage() {}
+
+func (x *GetAvatarRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_profile_v1_profile_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAvatarRequest.ProtoReflect.Descriptor instead.
+func (*GetAvatarRequest) Descriptor() ([]byte, []int) {
+	return file_profile_v1_profile_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *GetAvatarRequest) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *GetAvatarRequest) GetRange() string {
+	if x != nil {
+		return x.Range
+	}
+	return ""
+}
+
+func (x *GetAvatarRequest) GetIfRange() string {
+	if x != nil {
+		return x.IfRange
+	}
+	return ""
+}
+
+// Avatar is what is known about a picture.
+type Avatar struct {
+	state       protoimpl.MessageState `protogen:"open.v1"`
+	UserId      string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	ContentType string                 `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	SizeBytes   int64                  `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// Entity tag, as in the header ETag.
+	Etag          string                 `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Avatar) Reset() {
+	*x = Avatar{}
+	mi := &file_profile_v1_profile_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Avatar) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Avatar) ProtoMessage() {}
+
+func (x *Avatar) ProtoReflect() protoreflect.Message {
+	mi := &file_profile_v1_profile_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Avatar.ProtoReflect.Descriptor instead.
+func (*Avatar) Descriptor() ([]byte, []int) {
+	return file_profile_v1_profile_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Avatar) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *Avatar) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *Avatar) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *Avatar) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *Avatar) GetUpdateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.UpdateTime
+	}
+	return nil
+}
+
 var File_profile_v1_profile_proto protoreflect.FileDescriptor
 
 const file_profile_v1_profile_proto_rawDesc = "" +
 	"\n" +
 	"\x18profile/v1/profile.proto\x12\n" +
-	"profile.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xc1\x04\n" +
+	"profile.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xc1\x04\n" +
 	"\aProfile\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x10\n" +
 	"\x03bio\x18\x02 \x01(\tR\x03bio\x12\x1d\n" +
@@ -429,16 +625,36 @@ const file_profile_v1_profile_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12-\n" +
 	"\aprofile\x18\x02 \x01(\v2\x13.profile.v1.ProfileR\aprofile\x12;\n" +
 	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask*s\n" +
+	"updateMask\"X\n" +
+	"\x13UploadAvatarRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12(\n" +
+	"\x04file\x18\x02 \x01(\v2\x14.google.api.HttpBodyR\x04file\"\\\n" +
+	"\x10GetAvatarRequest\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
+	"\x05range\x18\x02 \x01(\tR\x05range\x12\x19\n" +
+	"\bif_range\x18\x03 \x01(\tR\aifRange\"\xb4\x01\n" +
+	"\x06Avatar\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12!\n" +
+	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x12\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\x12;\n" +
+	"\vupdate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"updateTime*s\n" +
 	"\vLoyaltyTier\x12\x1c\n" +
 	"\x18LOYALTY_TIER_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LOYALTY_TIER_BASIC\x10\x01\x12\x17\n" +
 	"\x13LOYALTY_TIER_SILVER\x10\x02\x12\x15\n" +
-	"\x11LOYALTY_TIER_GOLD\x10\x032\xa5\x02\n" +
+	"\x11LOYALTY_TIER_GOLD\x10\x032\x92\x05\n" +
 	"\x0eProfileService\x12h\n" +
 	"\n" +
 	"GetProfile\x12\x1d.profile.v1.GetProfileRequest\x1a\x13.profile.v1.Profile\"&\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/users/{user_id}/profile\x90\x02\x01\x12t\n" +
-	"\rUpdateProfile\x12 .profile.v1.UpdateProfileRequest\x1a\x13.profile.v1.Profile\",\x82\xd3\xe4\x93\x02&:\aprofile2\x1b/v1/users/{user_id}/profile\x1a3\xba\xf0\x18/\n" +
+	"\rUpdateProfile\x12 .profile.v1.UpdateProfileRequest\x1a\x13.profile.v1.Profile\",\x82\xd3\xe4\x93\x02&:\aprofile2\x1b/v1/users/{user_id}/profile\x12\x8b\x01\n" +
+	"\fUploadAvatar\x12\x1f.profile.v1.UploadAvatarRequest\x1a\x12.profile.v1.Avatar\"D\xba\xf0\x18\x18\x12\x04\b\x02\x18\n" +
+	"\x1a\x02\b< \x80\x80\x80\x80\x01R\x06\x1a\x04etag\x82\xd3\xe4\x93\x02\":\x04file\x1a\x1a/v1/users/{user_id}/avatar(\x01\x12\xdc\x01\n" +
+	"\tGetAvatar\x12\x1c.profile.v1.GetAvatarRequest\x1a\x14.google.api.HttpBody\"\x98\x01\xba\xf0\x18o\x1a\x02\b<RC\x1a\raccept-ranges\x1a\x0econtent-length\x1a\rcontent-range\x1a\x04etag\x1a\rlast-modifiedZ\x0e\n" +
+	"\x05Range\x12\x05rangeZ\x14\n" +
+	"\bIf-Range\x12\bif_range\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/users/{user_id}/avatar\x90\x02\x010\x01\x1a3\xba\xf0\x18/\n" +
 	"\aprofile\x1a$\n" +
 	"\x18\"\x16\n" +
 	"\auser_id\x12\vusers:admin\x12\x04\b2\x18d\x1a\x02\b\x02B=Z;github.com/portico-gateway/portico/gen/profile/v1;profilev1b\x06proto3"
@@ -456,33 +672,43 @@ func file_profile_v1_profile_proto_rawDescGZIP() []byte {
 }
 
 var file_profile_v1_profile_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_profile_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_profile_v1_profile_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_profile_v1_profile_proto_goTypes = []any{
 	(LoyaltyTier)(0),              // 0: profile.v1.LoyaltyTier
 	(*Profile)(nil),               // 1: profile.v1.Profile
 	(*Address)(nil),               // 2: profile.v1.Address
 	(*GetProfileRequest)(nil),     // 3: profile.v1.GetProfileRequest
 	(*UpdateProfileRequest)(nil),  // 4: profile.v1.UpdateProfileRequest
-	nil,                           // 5: profile.v1.Profile.PreferencesEntry
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 7: google.protobuf.FieldMask
+	(*UploadAvatarRequest)(nil),   // 5: profile.v1.UploadAvatarRequest
+	(*GetAvatarRequest)(nil),      // 6: profile.v1.GetAvatarRequest
+	(*Avatar)(nil),                // 7: profile.v1.Avatar
+	nil,                           // 8: profile.v1.Profile.PreferencesEntry
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil), // 10: google.protobuf.FieldMask
+	(*httpbody.HttpBody)(nil),     // 11: google.api.HttpBody
 }
 var file_profile_v1_profile_proto_depIdxs = []int32{
-	2, // 0: profile.v1.Profile.shipping_address:type_name -> profile.v1.Address
-	5, // 1: profile.v1.Profile.preferences:type_name -> profile.v1.Profile.PreferencesEntry
-	0, // 2: profile.v1.Profile.loyalty_tier:type_name -> profile.v1.LoyaltyTier
-	6, // 3: profile.v1.Profile.update_time:type_name -> google.protobuf.Timestamp
-	1, // 4: profile.v1.UpdateProfileRequest.profile:type_name -> profile.v1.Profile
-	7, // 5: profile.v1.UpdateProfileRequest.update_mask:type_name -> google.protobuf.FieldMask
-	3, // 6: profile.v1.ProfileService.GetProfile:input_type -> profile.v1.GetProfileRequest
-	4, // 7: profile.v1.ProfileService.UpdateProfile:input_type -> profile.v1.UpdateProfileRequest
-	1, // 8: profile.v1.ProfileService.GetProfile:output_type -> profile.v1.Profile
-	1, // 9: profile.v1.ProfileService.UpdateProfile:output_type -> profile.v1.Profile
-	8, // [8:10] is the sub-list for method output_type
-	6, // [6:8] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	2,  // 0: profile.v1.Profile.shipping_address:type_name -> profile.v1.Address
+	8,  // 1: profile.v1.Profile.preferences:type_name -> profile.v1.Profile.PreferencesEntry
+	0,  // 2: profile.v1.Profile.loyalty_tier:type_name -> profile.v1.LoyaltyTier
+	9,  // 3: profile.v1.Profile.update_time:type_name -> google.protobuf.Timestamp
+	1,  // 4: profile.v1.UpdateProfileRequest.profile:type_name -> profile.v1.Profile
+	10, // 5: profile.v1.UpdateProfileRequest.update_mask:type_name -> google.protobuf.FieldMask
+	11, // 6: profile.v1.UploadAvatarRequest.file:type_name -> google.api.HttpBody
+	9,  // 7: profile.v1.Avatar.update_time:type_name -> google.protobuf.Timestamp
+	3,  // 8: profile.v1.ProfileService.GetProfile:input_type -> profile.v1.GetProfileRequest
+	4,  // 9: profile.v1.ProfileService.UpdateProfile:input_type -> profile.v1.UpdateProfileRequest
+	5,  // 10: profile.v1.ProfileService.UploadAvatar:input_type -> profile.v1.UploadAvatarRequest
+	6,  // 11: profile.v1.ProfileService.GetAvatar:input_type -> profile.v1.GetAvatarRequest
+	1,  // 12: profile.v1.ProfileService.GetProfile:output_type -> profile.v1.Profile
+	1,  // 13: profile.v1.ProfileService.UpdateProfile:output_type -> profile.v1.Profile
+	7,  // 14: profile.v1.ProfileService.UploadAvatar:output_type -> profile.v1.Avatar
+	11, // 15: profile.v1.ProfileService.GetAvatar:output_type -> google.api.HttpBody
+	12, // [12:16] is the sub-list for method output_type
+	8,  // [8:12] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_profile_v1_profile_proto_init() }
@@ -497,7 +723,7 @@ func file_profile_v1_profile_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_profile_v1_profile_proto_rawDesc), len(file_profile_v1_profile_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

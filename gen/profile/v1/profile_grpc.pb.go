@@ -8,6 +8,7 @@ package profilev1
 
 import (
 	context "context"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -21,6 +22,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	ProfileService_GetProfile_FullMethodName    = "/profile.v1.ProfileService/GetProfile"
 	ProfileService_UpdateProfile_FullMethodName = "/profile.v1.ProfileService/UpdateProfile"
+	ProfileService_UploadAvatar_FullMethodName  = "/profile.v1.ProfileService/UploadAvatar"
+	ProfileService_GetAvatar_FullMethodName     = "/profile.v1.ProfileService/GetAvatar"
 )
 
 // ProfileServiceClient is the client API for ProfileService service.
@@ -33,6 +36,10 @@ type ProfileServiceClient interface {
 	GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (*Profile, error)
 	// UpdateProfile changes the fields that the body names and creates the profile where there is none.
 	UpdateProfile(ctx context.Context, in *UpdateProfileRequest, opts ...grpc.CallOption) (*Profile, error)
+	// UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP. The body is the picture itself or a form with one file.
+	UploadAvatar(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadAvatarRequest, Avatar], error)
+	// GetAvatar reads the user's picture, or a range of its bytes (RFC 9110, section 14.2).
+	GetAvatar(ctx context.Context, in *GetAvatarRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
 }
 
 type profileServiceClient struct {
@@ -63,6 +70,38 @@ func (c *profileServiceClient) UpdateProfile(ctx context.Context, in *UpdateProf
 	return out, nil
 }
 
+func (c *profileServiceClient) UploadAvatar(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadAvatarRequest, Avatar], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ProfileService_ServiceDesc.Streams[0], ProfileService_UploadAvatar_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UploadAvatarRequest, Avatar]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProfileService_UploadAvatarClient = grpc.ClientStreamingClient[UploadAvatarRequest, Avatar]
+
+func (c *profileServiceClient) GetAvatar(ctx context.Context, in *GetAvatarRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &ProfileService_ServiceDesc.Streams[1], ProfileService_GetAvatar_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[GetAvatarRequest, httpbody.HttpBody]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProfileService_GetAvatarClient = grpc.ServerStreamingClient[httpbody.HttpBody]
+
 // ProfileServiceServer is the server API for ProfileService service.
 // All implementations must embed UnimplementedProfileServiceServer
 // for forward compatibility.
@@ -73,6 +112,10 @@ type ProfileServiceServer interface {
 	GetProfile(context.Context, *GetProfileRequest) (*Profile, error)
 	// UpdateProfile changes the fields that the body names and creates the profile where there is none.
 	UpdateProfile(context.Context, *UpdateProfileRequest) (*Profile, error)
+	// UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP. The body is the picture itself or a form with one file.
+	UploadAvatar(grpc.ClientStreamingServer[UploadAvatarRequest, Avatar]) error
+	// GetAvatar reads the user's picture, or a range of its bytes (RFC 9110, section 14.2).
+	GetAvatar(*GetAvatarRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
 	mustEmbedUnimplementedProfileServiceServer()
 }
 
@@ -88,6 +131,12 @@ func (UnimplementedProfileServiceServer) GetProfile(context.Context, *GetProfile
 }
 func (UnimplementedProfileServiceServer) UpdateProfile(context.Context, *UpdateProfileRequest) (*Profile, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateProfile not implemented")
+}
+func (UnimplementedProfileServiceServer) UploadAvatar(grpc.ClientStreamingServer[UploadAvatarRequest, Avatar]) error {
+	return status.Error(codes.Unimplemented, "method UploadAvatar not implemented")
+}
+func (UnimplementedProfileServiceServer) GetAvatar(*GetAvatarRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	return status.Error(codes.Unimplemented, "method GetAvatar not implemented")
 }
 func (UnimplementedProfileServiceServer) mustEmbedUnimplementedProfileServiceServer() {}
 func (UnimplementedProfileServiceServer) testEmbeddedByValue()                        {}
@@ -146,6 +195,24 @@ func _ProfileService_UpdateProfile_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProfileService_UploadAvatar_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(ProfileServiceServer).UploadAvatar(&grpc.GenericServerStream[UploadAvatarRequest, Avatar]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProfileService_UploadAvatarServer = grpc.ClientStreamingServer[UploadAvatarRequest, Avatar]
+
+func _ProfileService_GetAvatar_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(GetAvatarRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(ProfileServiceServer).GetAvatar(m, &grpc.GenericServerStream[GetAvatarRequest, httpbody.HttpBody]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type ProfileService_GetAvatarServer = grpc.ServerStreamingServer[httpbody.HttpBody]
+
 // ProfileService_ServiceDesc is the grpc.ServiceDesc for ProfileService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -162,6 +229,17 @@ var ProfileService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ProfileService_UpdateProfile_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "UploadAvatar",
+			Handler:       _ProfileService_UploadAvatar_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "GetAvatar",
+			Handler:       _ProfileService_GetAvatar_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "profile/v1/profile.proto",
 }

@@ -7,6 +7,7 @@
 package userv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/portico-gateway/portico/gen/portico/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -529,7 +530,7 @@ var File_user_v1_user_proto protoreflect.FileDescriptor
 
 const file_user_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x12user/v1/user.proto\x12\auser.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\x92\x03\n" +
+	"\x12user/v1/user.proto\x12\auser.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\x92\x03\n" +
 	"\x04User\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
 	"\x05email\x18\x02 \x01(\tR\x05email\x12!\n" +
@@ -544,21 +545,22 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
-	"\x06_phone\"\x85\x02\n" +
-	"\x11CreateUserRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
-	"\x05email\x18\x02 \x01(\tR\x05email\x12!\n" +
-	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x12\x19\n" +
-	"\x05phone\x18\x04 \x01(\tH\x00R\x05phone\x88\x01\x01\x12>\n" +
-	"\x06labels\x18\x05 \x03(\v2&.user.v1.CreateUserRequest.LabelsEntryR\x06labels\x1a9\n" +
+	"\x06_phone\"\xdf\x02\n" +
+	"\x11CreateUserRequest\x123\n" +
+	"\auser_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x18?2\x11^[A-Za-z0-9._-]*$R\x06userId\x12 \n" +
+	"\x05email\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x18\xfe\x01`\x01R\x05email\x12,\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\vdisplayName\x126\n" +
+	"\x05phone\x18\x04 \x01(\tB\x1b\xbaH\x18r\x162\x14^\\+[1-9][0-9]{1,14}$H\x00R\x05phone\x88\x01\x01\x12H\n" +
+	"\x06labels\x18\x05 \x03(\v2&.user.v1.CreateUserRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
 	"\x06_phone\")\n" +
 	"\x0eGetUserRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\"N\n" +
-	"\x10ListUsersRequest\x12\x1b\n" +
-	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\"Y\n" +
+	"\x10ListUsersRequest\x12&\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"\x7f\n" +
 	"\x11ListUsersResponse\x12#\n" +
@@ -577,20 +579,20 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"UserStatus\x12\x1b\n" +
 	"\x17USER_STATUS_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12USER_STATUS_ACTIVE\x10\x01\x12\x19\n" +
-	"\x15USER_STATUS_SUSPENDED\x10\x022\xa0\x04\n" +
-	"\vUserService\x12b\n" +
+	"\x15USER_STATUS_SUSPENDED\x10\x022\xc3\x04\n" +
+	"\vUserService\x12|\n" +
 	"\n" +
-	"CreateUser\x12\x1a.user.v1.CreateUserRequest\x1a\r.user.v1.User\")\xba\xf0\x18\x11\n" +
+	"CreateUser\x12\x1a.user.v1.CreateUserRequest\x1a\r.user.v1.User\"C\xba\xf0\x18+\n" +
 	"\x0f\x1a\r\n" +
-	"\vusers:admin\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/users\x12m\n" +
+	"\vusers:adminR\x18\b\xc9\x01\x12\x13/v1/users/{user_id}\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/users\x12m\n" +
 	"\tListUsers\x12\x19.user.v1.ListUsersRequest\x1a\x1a.user.v1.ListUsersResponse\")\xba\xf0\x18\x11\n" +
 	"\x0f\x1a\r\n" +
 	"\vusers:admin\x82\xd3\xe4\x93\x02\v\x12\t/v1/users\x90\x02\x01\x12Q\n" +
 	"\aGetUser\x12\x17.user.v1.GetUserRequest\x1a\r.user.v1.User\"\x1e\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/users/{user_id}\x90\x02\x01\x12Z\n" +
 	"\n" +
-	"UpdateUser\x12\x1a.user.v1.UpdateUserRequest\x1a\r.user.v1.User\"!\x82\xd3\xe4\x93\x02\x1b:\x04user2\x13/v1/users/{user_id}\x12]\n" +
+	"UpdateUser\x12\x1a.user.v1.UpdateUserRequest\x1a\r.user.v1.User\"!\x82\xd3\xe4\x93\x02\x1b:\x04user2\x13/v1/users/{user_id}\x12f\n" +
 	"\n" +
-	"DeleteUser\x12\x1a.user.v1.DeleteUserRequest\x1a\x16.google.protobuf.Empty\"\x1b\x82\xd3\xe4\x93\x02\x15*\x13/v1/users/{user_id}\x1a0\xba\xf0\x18,\n" +
+	"DeleteUser\x12\x1a.user.v1.DeleteUserRequest\x1a\x16.google.protobuf.Empty\"$\xba\xf0\x18\x05R\x03\b\xcc\x01\x82\xd3\xe4\x93\x02\x15*\x13/v1/users/{user_id}\x1a0\xba\xf0\x18,\n" +
 	"\x04user\x1a$\n" +
 	"\x18\"\x16\n" +
 	"\auser_id\x12\vusers:admin\x12\x04\b2\x18d\x1a\x02\b\x02B7Z5github.com/portico-gateway/portico/gen/user/v1;userv1b\x06proto3"

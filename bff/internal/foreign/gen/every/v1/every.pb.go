@@ -9,7 +9,9 @@
 package everyv1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	anypb "google.golang.org/protobuf/types/known/anypb"
@@ -83,6 +85,331 @@ func (Color) EnumDescriptor() ([]byte, []int) {
 	return file_every_v1_every_proto_rawDescGZIP(), []int{0}
 }
 
+type Everies struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Everies       []*Every               `protobuf:"bytes,1,rep,name=everies,proto3" json:"everies,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Everies) Reset() {
+	*x = Everies{}
+	mi := &file_every_v1_every_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Everies) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Everies) ProtoMessage() {}
+
+func (x *Everies) ProtoReflect() protoreflect.Message {
+	mi := &file_every_v1_every_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Everies.ProtoReflect.Descriptor instead.
+func (*Everies) Descriptor() ([]byte, []int) {
+	return file_every_v1_every_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *Everies) GetEveries() []*Every {
+	if x != nil {
+		return x.Everies
+	}
+	return nil
+}
+
+type UploadFileRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	File          *httpbody.HttpBody     `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	Note          string                 `protobuf:"bytes,3,opt,name=note,proto3" json:"note,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UploadFileRequest) Reset() {
+	*x = UploadFileRequest{}
+	mi := &file_every_v1_every_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UploadFileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UploadFileRequest) ProtoMessage() {}
+
+func (x *UploadFileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_every_v1_every_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UploadFileRequest.ProtoReflect.Descriptor instead.
+func (*UploadFileRequest) Descriptor() ([]byte, []int) {
+	return file_every_v1_every_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *UploadFileRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *UploadFileRequest) GetFile() *httpbody.HttpBody {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *UploadFileRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+type Uploaded struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	ContentType   string                 `protobuf:"bytes,2,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	SizeBytes     int64                  `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	Pieces        int64                  `protobuf:"varint,4,opt,name=pieces,proto3" json:"pieces,omitempty"`
+	Note          string                 `protobuf:"bytes,5,opt,name=note,proto3" json:"note,omitempty"`
+	Sha256        string                 `protobuf:"bytes,6,opt,name=sha256,proto3" json:"sha256,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Uploaded) Reset() {
+	*x = Uploaded{}
+	mi := &file_every_v1_every_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Uploaded) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Uploaded) ProtoMessage() {}
+
+func (x *Uploaded) ProtoReflect() protoreflect.Message {
+	mi := &file_every_v1_every_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Uploaded.ProtoReflect.Descriptor instead.
+func (*Uploaded) Descriptor() ([]byte, []int) {
+	return file_every_v1_every_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Uploaded) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Uploaded) GetContentType() string {
+	if x != nil {
+		return x.ContentType
+	}
+	return ""
+}
+
+func (x *Uploaded) GetSizeBytes() int64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *Uploaded) GetPieces() int64 {
+	if x != nil {
+		return x.Pieces
+	}
+	return 0
+}
+
+func (x *Uploaded) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *Uploaded) GetSha256() string {
+	if x != nil {
+		return x.Sha256
+	}
+	return ""
+}
+
+type DownloadRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Range         string                 `protobuf:"bytes,2,opt,name=range,proto3" json:"range,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DownloadRequest) Reset() {
+	*x = DownloadRequest{}
+	mi := &file_every_v1_every_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DownloadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DownloadRequest) ProtoMessage() {}
+
+func (x *DownloadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_every_v1_every_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DownloadRequest.ProtoReflect.Descriptor instead.
+func (*DownloadRequest) Descriptor() ([]byte, []int) {
+	return file_every_v1_every_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *DownloadRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DownloadRequest) GetRange() string {
+	if x != nil {
+		return x.Range
+	}
+	return ""
+}
+
+// CheckRequest has rules.
+type CheckRequest struct {
+	state         protoimpl.MessageState         `protogen:"open.v1"`
+	Name          string                         `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Note          string                         `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	PageSize      int32                          `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	Inner         *CheckRequest_Inner            `protobuf:"bytes,4,opt,name=inner,proto3" json:"inner,omitempty"`
+	InnerList     []*CheckRequest_Inner          `protobuf:"bytes,5,rep,name=inner_list,json=innerList,proto3" json:"inner_list,omitempty"`
+	ByName        map[string]*CheckRequest_Inner `protobuf:"bytes,6,rep,name=by_name,json=byName,proto3" json:"by_name,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckRequest) Reset() {
+	*x = CheckRequest{}
+	mi := &file_every_v1_every_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckRequest) ProtoMessage() {}
+
+func (x *CheckRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_every_v1_every_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckRequest.ProtoReflect.Descriptor instead.
+func (*CheckRequest) Descriptor() ([]byte, []int) {
+	return file_every_v1_every_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CheckRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetNote() string {
+	if x != nil {
+		return x.Note
+	}
+	return ""
+}
+
+func (x *CheckRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *CheckRequest) GetInner() *CheckRequest_Inner {
+	if x != nil {
+		return x.Inner
+	}
+	return nil
+}
+
+func (x *CheckRequest) GetInnerList() []*CheckRequest_Inner {
+	if x != nil {
+		return x.InnerList
+	}
+	return nil
+}
+
+func (x *CheckRequest) GetByName() map[string]*CheckRequest_Inner {
+	if x != nil {
+		return x.ByName
+	}
+	return nil
+}
+
 type UpdateRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Every         *Every                 `protobuf:"bytes,1,opt,name=every,proto3" json:"every,omitempty"`
@@ -94,7 +421,7 @@ type UpdateRequest struct {
 
 func (x *UpdateRequest) Reset() {
 	*x = UpdateRequest{}
-	mi := &file_every_v1_every_proto_msgTypes[0]
+	mi := &file_every_v1_every_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -106,7 +433,7 @@ func (x *UpdateRequest) String() string {
 func (*UpdateRequest) ProtoMessage() {}
 
 func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_every_v1_every_proto_msgTypes[0]
+	mi := &file_every_v1_every_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -119,7 +446,7 @@ func (x *UpdateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateRequest.ProtoReflect.Descriptor instead.
 func (*UpdateRequest) Descriptor() ([]byte, []int) {
-	return file_every_v1_every_proto_rawDescGZIP(), []int{0}
+	return file_every_v1_every_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *UpdateRequest) GetEvery() *Every {
@@ -240,7 +567,7 @@ type Every struct {
 
 func (x *Every) Reset() {
 	*x = Every{}
-	mi := &file_every_v1_every_proto_msgTypes[1]
+	mi := &file_every_v1_every_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -252,7 +579,7 @@ func (x *Every) String() string {
 func (*Every) ProtoMessage() {}
 
 func (x *Every) ProtoReflect() protoreflect.Message {
-	mi := &file_every_v1_every_proto_msgTypes[1]
+	mi := &file_every_v1_every_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -265,7 +592,7 @@ func (x *Every) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Every.ProtoReflect.Descriptor instead.
 func (*Every) Descriptor() ([]byte, []int) {
-	return file_every_v1_every_proto_rawDescGZIP(), []int{1}
+	return file_every_v1_every_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Every) GetBoolField() bool {
@@ -929,11 +1256,87 @@ func (*Every_ChoiceValue) isEvery_Choice() {}
 
 func (*Every_ChoiceEmpty) isEvery_Choice() {}
 
+type CheckRequest_Inner struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	ShortText     string                 `protobuf:"bytes,1,opt,name=short_text,json=shortText,proto3" json:"short_text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CheckRequest_Inner) Reset() {
+	*x = CheckRequest_Inner{}
+	mi := &file_every_v1_every_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CheckRequest_Inner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CheckRequest_Inner) ProtoMessage() {}
+
+func (x *CheckRequest_Inner) ProtoReflect() protoreflect.Message {
+	mi := &file_every_v1_every_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CheckRequest_Inner.ProtoReflect.Descriptor instead.
+func (*CheckRequest_Inner) Descriptor() ([]byte, []int) {
+	return file_every_v1_every_proto_rawDescGZIP(), []int{4, 1}
+}
+
+func (x *CheckRequest_Inner) GetShortText() string {
+	if x != nil {
+		return x.ShortText
+	}
+	return ""
+}
+
 var File_every_v1_every_proto protoreflect.FileDescriptor
 
 const file_every_v1_every_proto_rawDesc = "" +
 	"\n" +
-	"\x14every/v1/every.proto\x12\bevery.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\x98\x01\n" +
+	"\x14every/v1/every.proto\x12\bevery.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"4\n" +
+	"\aEveries\x12)\n" +
+	"\aeveries\x18\x01 \x03(\v2\x0f.every.v1.EveryR\aeveries\"e\n" +
+	"\x11UploadFileRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12(\n" +
+	"\x04file\x18\x02 \x01(\v2\x14.google.api.HttpBodyR\x04file\x12\x12\n" +
+	"\x04note\x18\x03 \x01(\tR\x04note\"\xa4\x01\n" +
+	"\bUploaded\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\fcontent_type\x18\x02 \x01(\tR\vcontentType\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x16\n" +
+	"\x06pieces\x18\x04 \x01(\x03R\x06pieces\x12\x12\n" +
+	"\x04note\x18\x05 \x01(\tR\x04note\x12\x16\n" +
+	"\x06sha256\x18\x06 \x01(\tR\x06sha256\";\n" +
+	"\x0fDownloadRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05range\x18\x02 \x01(\tR\x05range\"\x80\x04\n" +
+	"\fCheckRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\x05R\x04name\x12\x12\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x12$\n" +
+	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02\x18dR\bpageSize\x122\n" +
+	"\x05inner\x18\x04 \x01(\v2\x1c.every.v1.CheckRequest.InnerR\x05inner\x12;\n" +
+	"\n" +
+	"inner_list\x18\x05 \x03(\v2\x1c.every.v1.CheckRequest.InnerR\tinnerList\x12;\n" +
+	"\aby_name\x18\x06 \x03(\v2\".every.v1.CheckRequest.ByNameEntryR\x06byName\x1aW\n" +
+	"\vByNameEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x122\n" +
+	"\x05value\x18\x02 \x01(\v2\x1c.every.v1.CheckRequest.InnerR\x05value:\x028\x01\x1a/\n" +
+	"\x05Inner\x12&\n" +
+	"\n" +
+	"short_text\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18\x03R\tshortText:a\xbaH^\x1a\\\n" +
+	"\x10name_is_not_note\x12\x1dthe name must not be the note\x1a)this.name == '' || this.name != this.note\"\x98\x01\n" +
 	"\rUpdateRequest\x12%\n" +
 	"\x05every\x18\x01 \x01(\v2\x0f.every.v1.EveryR\x05every\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -1117,11 +1520,21 @@ const file_every_v1_every_proto_rawDesc = "" +
 	"\tCOLOR_RED\x10\x01\x12\x0f\n" +
 	"\vCOLOR_GREEN\x10\x02\x12\x17\n" +
 	"\n" +
-	"COLOR_BLUE\x10\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x012\x91\t\n" +
+	"COLOR_BLUE\x10\xfd\xff\xff\xff\xff\xff\xff\xff\xff\x012\xf3\x0e\n" +
 	"\fEveryService\x12\x95\b\n" +
 	"\x04Echo\x12\x0f.every.v1.Every\x1a\x0f.every.v1.Every\"\xea\a\x82\xd3\xe4\x93\x02\xe3\aZ\x0e:\x01*\"\t/v1/everyZ\x1d:\x01*\"\x18/v1/every/{string_field}Z\x18:\x05every\"\x0f/v1/every:fieldZ\x1c:\astrings\x1a\x11/v1/every:stringsZ :\x0fevery_by_string\x1a\r/v1/every:mapZ\x1e:\vint64_field\x1a\x0f/v1/every:int64Z\x18:\x05color\x1a\x0f/v1/every:colorZ\x18:\x05value\x1a\x0f/v1/every:valueZ-\x12+/v1/every/nested/{every.every.string_field}Z\x1f\x12\x1d/v1/every/int32/{int32_field}Z!\x12\x1f/v1/every/uint64/{uint64_field}Z\x1d\x12\x1b/v1/every/bool/{bool_field}Z!\x12\x1f/v1/every/double/{double_field}Z\x1f\x12\x1d/v1/every/bytes/{bytes_field}Z\x19\x12\x17/v1/every/color/{color}Z!\x12\x1f/v1/every/timestamp/{timestamp}Z#\x12!/v1/every/wrapper/{int64_wrapper}Z\x1f\x12\x1d/v1/every/one/{choice_string}Z,\x12*/v1/{string_field=rooms/*/shelves/*}/everyZ\x1c\x12\x1a/v1/deep/{string_field=**}Z'\x12%/v1/deep/{string_field=rooms/**}:verbZ\x13B\x11\n" +
 	"\x04LOCK\x12\t/v1/everyZ\x19b\x05every\x12\x10/v1/answer:everyZ\x1db\astrings\x12\x12/v1/answer:stringsZ\x1fb\vint64_field\x12\x10/v1/answer:int64Z\x1bb\x06int64s\x12\x11/v1/answer:int64sZ\x19b\x05color\x12\x10/v1/answer:colorZ\x1bb\x06colors\x12\x11/v1/answer:colorsZ!b\x0fint64_by_string\x12\x0e/v1/answer:mapZ\x1fb\vbytes_field\x12\x10/v1/answer:bytesZ!b\fdouble_field\x12\x11/v1/answer:double\x12\t/v1/every\x12i\n" +
-	"\x06Update\x12\x17.every.v1.UpdateRequest\x1a\x17.every.v1.UpdateRequest\"-\x82\xd3\xe4\x93\x02':\x05every2\x1e/v1/every/{every.string_field}BNZLgithub.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1;everyv1b\x06proto3"
+	"\x06Update\x12\x17.every.v1.UpdateRequest\x1a\x17.every.v1.UpdateRequest\"-\x82\xd3\xe4\x93\x02':\x05every2\x1e/v1/every/{every.string_field}\x12\\\n" +
+	"\x05Count\x12\x0f.every.v1.Every\x1a\x0f.every.v1.Every\"/\x82\xd3\xe4\x93\x02)Z\x1cb\astrings\x12\x11/v1/count:strings\x12\t/v1/count0\x01\x12l\n" +
+	"\aCollect\x12\x0f.every.v1.Every\x1a\x11.every.v1.Everies\";\x82\xd3\xe4\x93\x025:\x01*Z#:\x05every\"\x1a/v1/collect/{string_field}\"\v/v1/collect(\x01\x12A\n" +
+	"\x04Talk\x12\x0f.every.v1.Every\x1a\x0f.every.v1.Every\"\x13\x82\xd3\xe4\x93\x02\r:\x01*\"\b/v1/talk(\x010\x01\x12K\n" +
+	"\x06Upload\x12\x14.google.api.HttpBody\x1a\x12.every.v1.Uploaded\"\x15\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"/v1/upload(\x01\x12_\n" +
+	"\n" +
+	"UploadFile\x12\x1b.every.v1.UploadFileRequest\x1a\x12.every.v1.Uploaded\"\x1e\x82\xd3\xe4\x93\x02\x18:\x04file\x1a\x10/v1/files/{name}(\x01\x12`\n" +
+	"\vUploadSmall\x12\x1b.every.v1.UploadFileRequest\x1a\x14.google.api.HttpBody\"\x1e\x82\xd3\xe4\x93\x02\x18:\x04file\"\x10/v1/files/{name}\x12W\n" +
+	"\bDownload\x12\x19.every.v1.DownloadRequest\x1a\x14.google.api.HttpBody\"\x18\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/files/{name}0\x01\x12h\n" +
+	"\x05Check\x12\x16.every.v1.CheckRequest\x1a\x16.every.v1.CheckRequest\"/\x82\xd3\xe4\x93\x02):\x01*Z\x19:\x05inner\"\x10/v1/check/{name}\"\t/v1/checkBNZLgithub.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1;everyv1b\x06proto3"
 
 var (
 	file_every_v1_every_proto_rawDescOnce sync.Once
@@ -1136,119 +1549,149 @@ func file_every_v1_every_proto_rawDescGZIP() []byte {
 }
 
 var file_every_v1_every_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_every_v1_every_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_every_v1_every_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_every_v1_every_proto_goTypes = []any{
 	(Color)(0),                     // 0: every.v1.Color
-	(*UpdateRequest)(nil),          // 1: every.v1.UpdateRequest
-	(*Every)(nil),                  // 2: every.v1.Every
-	nil,                            // 3: every.v1.Every.ByBoolEntry
-	nil,                            // 4: every.v1.Every.ByInt32Entry
-	nil,                            // 5: every.v1.Every.BySint32Entry
-	nil,                            // 6: every.v1.Every.BySfixed32Entry
-	nil,                            // 7: every.v1.Every.ByUint32Entry
-	nil,                            // 8: every.v1.Every.ByFixed32Entry
-	nil,                            // 9: every.v1.Every.ByInt64Entry
-	nil,                            // 10: every.v1.Every.BySint64Entry
-	nil,                            // 11: every.v1.Every.BySfixed64Entry
-	nil,                            // 12: every.v1.Every.ByUint64Entry
-	nil,                            // 13: every.v1.Every.ByFixed64Entry
-	nil,                            // 14: every.v1.Every.ByStringEntry
-	nil,                            // 15: every.v1.Every.BoolByStringEntry
-	nil,                            // 16: every.v1.Every.Int64ByStringEntry
-	nil,                            // 17: every.v1.Every.DoubleByStringEntry
-	nil,                            // 18: every.v1.Every.BytesByStringEntry
-	nil,                            // 19: every.v1.Every.ColorByStringEntry
-	nil,                            // 20: every.v1.Every.EveryByStringEntry
-	nil,                            // 21: every.v1.Every.TimeByStringEntry
-	nil,                            // 22: every.v1.Every.ValueByStringEntry
-	(*fieldmaskpb.FieldMask)(nil),  // 23: google.protobuf.FieldMask
-	(structpb.NullValue)(0),        // 24: google.protobuf.NullValue
-	(*structpb.Value)(nil),         // 25: google.protobuf.Value
-	(*emptypb.Empty)(nil),          // 26: google.protobuf.Empty
-	(*timestamppb.Timestamp)(nil),  // 27: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),    // 28: google.protobuf.Duration
-	(*structpb.Struct)(nil),        // 29: google.protobuf.Struct
-	(*structpb.ListValue)(nil),     // 30: google.protobuf.ListValue
-	(*anypb.Any)(nil),              // 31: google.protobuf.Any
-	(*wrapperspb.BoolValue)(nil),   // 32: google.protobuf.BoolValue
-	(*wrapperspb.Int32Value)(nil),  // 33: google.protobuf.Int32Value
-	(*wrapperspb.Int64Value)(nil),  // 34: google.protobuf.Int64Value
-	(*wrapperspb.UInt32Value)(nil), // 35: google.protobuf.UInt32Value
-	(*wrapperspb.UInt64Value)(nil), // 36: google.protobuf.UInt64Value
-	(*wrapperspb.FloatValue)(nil),  // 37: google.protobuf.FloatValue
-	(*wrapperspb.DoubleValue)(nil), // 38: google.protobuf.DoubleValue
-	(*wrapperspb.StringValue)(nil), // 39: google.protobuf.StringValue
-	(*wrapperspb.BytesValue)(nil),  // 40: google.protobuf.BytesValue
+	(*Everies)(nil),                // 1: every.v1.Everies
+	(*UploadFileRequest)(nil),      // 2: every.v1.UploadFileRequest
+	(*Uploaded)(nil),               // 3: every.v1.Uploaded
+	(*DownloadRequest)(nil),        // 4: every.v1.DownloadRequest
+	(*CheckRequest)(nil),           // 5: every.v1.CheckRequest
+	(*UpdateRequest)(nil),          // 6: every.v1.UpdateRequest
+	(*Every)(nil),                  // 7: every.v1.Every
+	nil,                            // 8: every.v1.CheckRequest.ByNameEntry
+	(*CheckRequest_Inner)(nil),     // 9: every.v1.CheckRequest.Inner
+	nil,                            // 10: every.v1.Every.ByBoolEntry
+	nil,                            // 11: every.v1.Every.ByInt32Entry
+	nil,                            // 12: every.v1.Every.BySint32Entry
+	nil,                            // 13: every.v1.Every.BySfixed32Entry
+	nil,                            // 14: every.v1.Every.ByUint32Entry
+	nil,                            // 15: every.v1.Every.ByFixed32Entry
+	nil,                            // 16: every.v1.Every.ByInt64Entry
+	nil,                            // 17: every.v1.Every.BySint64Entry
+	nil,                            // 18: every.v1.Every.BySfixed64Entry
+	nil,                            // 19: every.v1.Every.ByUint64Entry
+	nil,                            // 20: every.v1.Every.ByFixed64Entry
+	nil,                            // 21: every.v1.Every.ByStringEntry
+	nil,                            // 22: every.v1.Every.BoolByStringEntry
+	nil,                            // 23: every.v1.Every.Int64ByStringEntry
+	nil,                            // 24: every.v1.Every.DoubleByStringEntry
+	nil,                            // 25: every.v1.Every.BytesByStringEntry
+	nil,                            // 26: every.v1.Every.ColorByStringEntry
+	nil,                            // 27: every.v1.Every.EveryByStringEntry
+	nil,                            // 28: every.v1.Every.TimeByStringEntry
+	nil,                            // 29: every.v1.Every.ValueByStringEntry
+	(*httpbody.HttpBody)(nil),      // 30: google.api.HttpBody
+	(*fieldmaskpb.FieldMask)(nil),  // 31: google.protobuf.FieldMask
+	(structpb.NullValue)(0),        // 32: google.protobuf.NullValue
+	(*structpb.Value)(nil),         // 33: google.protobuf.Value
+	(*emptypb.Empty)(nil),          // 34: google.protobuf.Empty
+	(*timestamppb.Timestamp)(nil),  // 35: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),    // 36: google.protobuf.Duration
+	(*structpb.Struct)(nil),        // 37: google.protobuf.Struct
+	(*structpb.ListValue)(nil),     // 38: google.protobuf.ListValue
+	(*anypb.Any)(nil),              // 39: google.protobuf.Any
+	(*wrapperspb.BoolValue)(nil),   // 40: google.protobuf.BoolValue
+	(*wrapperspb.Int32Value)(nil),  // 41: google.protobuf.Int32Value
+	(*wrapperspb.Int64Value)(nil),  // 42: google.protobuf.Int64Value
+	(*wrapperspb.UInt32Value)(nil), // 43: google.protobuf.UInt32Value
+	(*wrapperspb.UInt64Value)(nil), // 44: google.protobuf.UInt64Value
+	(*wrapperspb.FloatValue)(nil),  // 45: google.protobuf.FloatValue
+	(*wrapperspb.DoubleValue)(nil), // 46: google.protobuf.DoubleValue
+	(*wrapperspb.StringValue)(nil), // 47: google.protobuf.StringValue
+	(*wrapperspb.BytesValue)(nil),  // 48: google.protobuf.BytesValue
 }
 var file_every_v1_every_proto_depIdxs = []int32{
-	2,  // 0: every.v1.UpdateRequest.every:type_name -> every.v1.Every
-	23, // 1: every.v1.UpdateRequest.update_mask:type_name -> google.protobuf.FieldMask
-	0,  // 2: every.v1.Every.color:type_name -> every.v1.Color
-	2,  // 3: every.v1.Every.every:type_name -> every.v1.Every
-	0,  // 4: every.v1.Every.optional_color:type_name -> every.v1.Color
-	0,  // 5: every.v1.Every.colors:type_name -> every.v1.Color
-	2,  // 6: every.v1.Every.everies:type_name -> every.v1.Every
-	3,  // 7: every.v1.Every.by_bool:type_name -> every.v1.Every.ByBoolEntry
-	4,  // 8: every.v1.Every.by_int32:type_name -> every.v1.Every.ByInt32Entry
-	5,  // 9: every.v1.Every.by_sint32:type_name -> every.v1.Every.BySint32Entry
-	6,  // 10: every.v1.Every.by_sfixed32:type_name -> every.v1.Every.BySfixed32Entry
-	7,  // 11: every.v1.Every.by_uint32:type_name -> every.v1.Every.ByUint32Entry
-	8,  // 12: every.v1.Every.by_fixed32:type_name -> every.v1.Every.ByFixed32Entry
-	9,  // 13: every.v1.Every.by_int64:type_name -> every.v1.Every.ByInt64Entry
-	10, // 14: every.v1.Every.by_sint64:type_name -> every.v1.Every.BySint64Entry
-	11, // 15: every.v1.Every.by_sfixed64:type_name -> every.v1.Every.BySfixed64Entry
-	12, // 16: every.v1.Every.by_uint64:type_name -> every.v1.Every.ByUint64Entry
-	13, // 17: every.v1.Every.by_fixed64:type_name -> every.v1.Every.ByFixed64Entry
-	14, // 18: every.v1.Every.by_string:type_name -> every.v1.Every.ByStringEntry
-	15, // 19: every.v1.Every.bool_by_string:type_name -> every.v1.Every.BoolByStringEntry
-	16, // 20: every.v1.Every.int64_by_string:type_name -> every.v1.Every.Int64ByStringEntry
-	17, // 21: every.v1.Every.double_by_string:type_name -> every.v1.Every.DoubleByStringEntry
-	18, // 22: every.v1.Every.bytes_by_string:type_name -> every.v1.Every.BytesByStringEntry
-	19, // 23: every.v1.Every.color_by_string:type_name -> every.v1.Every.ColorByStringEntry
-	20, // 24: every.v1.Every.every_by_string:type_name -> every.v1.Every.EveryByStringEntry
-	21, // 25: every.v1.Every.time_by_string:type_name -> every.v1.Every.TimeByStringEntry
-	22, // 26: every.v1.Every.value_by_string:type_name -> every.v1.Every.ValueByStringEntry
-	2,  // 27: every.v1.Every.choice_every:type_name -> every.v1.Every
-	24, // 28: every.v1.Every.choice_null:type_name -> google.protobuf.NullValue
-	25, // 29: every.v1.Every.choice_value:type_name -> google.protobuf.Value
-	26, // 30: every.v1.Every.choice_empty:type_name -> google.protobuf.Empty
-	27, // 31: every.v1.Every.timestamp:type_name -> google.protobuf.Timestamp
-	28, // 32: every.v1.Every.duration:type_name -> google.protobuf.Duration
-	23, // 33: every.v1.Every.field_mask:type_name -> google.protobuf.FieldMask
-	29, // 34: every.v1.Every.struct:type_name -> google.protobuf.Struct
-	25, // 35: every.v1.Every.value:type_name -> google.protobuf.Value
-	30, // 36: every.v1.Every.list_value:type_name -> google.protobuf.ListValue
-	24, // 37: every.v1.Every.null_value:type_name -> google.protobuf.NullValue
-	31, // 38: every.v1.Every.any:type_name -> google.protobuf.Any
-	26, // 39: every.v1.Every.empty:type_name -> google.protobuf.Empty
-	32, // 40: every.v1.Every.bool_wrapper:type_name -> google.protobuf.BoolValue
-	33, // 41: every.v1.Every.int32_wrapper:type_name -> google.protobuf.Int32Value
-	34, // 42: every.v1.Every.int64_wrapper:type_name -> google.protobuf.Int64Value
-	35, // 43: every.v1.Every.uint32_wrapper:type_name -> google.protobuf.UInt32Value
-	36, // 44: every.v1.Every.uint64_wrapper:type_name -> google.protobuf.UInt64Value
-	37, // 45: every.v1.Every.float_wrapper:type_name -> google.protobuf.FloatValue
-	38, // 46: every.v1.Every.double_wrapper:type_name -> google.protobuf.DoubleValue
-	39, // 47: every.v1.Every.string_wrapper:type_name -> google.protobuf.StringValue
-	40, // 48: every.v1.Every.bytes_wrapper:type_name -> google.protobuf.BytesValue
-	27, // 49: every.v1.Every.timestamps:type_name -> google.protobuf.Timestamp
-	28, // 50: every.v1.Every.durations:type_name -> google.protobuf.Duration
-	25, // 51: every.v1.Every.values:type_name -> google.protobuf.Value
-	31, // 52: every.v1.Every.anys:type_name -> google.protobuf.Any
-	39, // 53: every.v1.Every.string_wrappers:type_name -> google.protobuf.StringValue
-	24, // 54: every.v1.Every.null_values:type_name -> google.protobuf.NullValue
-	0,  // 55: every.v1.Every.ColorByStringEntry.value:type_name -> every.v1.Color
-	2,  // 56: every.v1.Every.EveryByStringEntry.value:type_name -> every.v1.Every
-	27, // 57: every.v1.Every.TimeByStringEntry.value:type_name -> google.protobuf.Timestamp
-	25, // 58: every.v1.Every.ValueByStringEntry.value:type_name -> google.protobuf.Value
-	2,  // 59: every.v1.EveryService.Echo:input_type -> every.v1.Every
-	1,  // 60: every.v1.EveryService.Update:input_type -> every.v1.UpdateRequest
-	2,  // 61: every.v1.EveryService.Echo:output_type -> every.v1.Every
-	1,  // 62: every.v1.EveryService.Update:output_type -> every.v1.UpdateRequest
-	61, // [61:63] is the sub-list for method output_type
-	59, // [59:61] is the sub-list for method input_type
-	59, // [59:59] is the sub-list for extension type_name
-	59, // [59:59] is the sub-list for extension extendee
-	0,  // [0:59] is the sub-list for field type_name
+	7,  // 0: every.v1.Everies.everies:type_name -> every.v1.Every
+	30, // 1: every.v1.UploadFileRequest.file:type_name -> google.api.HttpBody
+	9,  // 2: every.v1.CheckRequest.inner:type_name -> every.v1.CheckRequest.Inner
+	9,  // 3: every.v1.CheckRequest.inner_list:type_name -> every.v1.CheckRequest.Inner
+	8,  // 4: every.v1.CheckRequest.by_name:type_name -> every.v1.CheckRequest.ByNameEntry
+	7,  // 5: every.v1.UpdateRequest.every:type_name -> every.v1.Every
+	31, // 6: every.v1.UpdateRequest.update_mask:type_name -> google.protobuf.FieldMask
+	0,  // 7: every.v1.Every.color:type_name -> every.v1.Color
+	7,  // 8: every.v1.Every.every:type_name -> every.v1.Every
+	0,  // 9: every.v1.Every.optional_color:type_name -> every.v1.Color
+	0,  // 10: every.v1.Every.colors:type_name -> every.v1.Color
+	7,  // 11: every.v1.Every.everies:type_name -> every.v1.Every
+	10, // 12: every.v1.Every.by_bool:type_name -> every.v1.Every.ByBoolEntry
+	11, // 13: every.v1.Every.by_int32:type_name -> every.v1.Every.ByInt32Entry
+	12, // 14: every.v1.Every.by_sint32:type_name -> every.v1.Every.BySint32Entry
+	13, // 15: every.v1.Every.by_sfixed32:type_name -> every.v1.Every.BySfixed32Entry
+	14, // 16: every.v1.Every.by_uint32:type_name -> every.v1.Every.ByUint32Entry
+	15, // 17: every.v1.Every.by_fixed32:type_name -> every.v1.Every.ByFixed32Entry
+	16, // 18: every.v1.Every.by_int64:type_name -> every.v1.Every.ByInt64Entry
+	17, // 19: every.v1.Every.by_sint64:type_name -> every.v1.Every.BySint64Entry
+	18, // 20: every.v1.Every.by_sfixed64:type_name -> every.v1.Every.BySfixed64Entry
+	19, // 21: every.v1.Every.by_uint64:type_name -> every.v1.Every.ByUint64Entry
+	20, // 22: every.v1.Every.by_fixed64:type_name -> every.v1.Every.ByFixed64Entry
+	21, // 23: every.v1.Every.by_string:type_name -> every.v1.Every.ByStringEntry
+	22, // 24: every.v1.Every.bool_by_string:type_name -> every.v1.Every.BoolByStringEntry
+	23, // 25: every.v1.Every.int64_by_string:type_name -> every.v1.Every.Int64ByStringEntry
+	24, // 26: every.v1.Every.double_by_string:type_name -> every.v1.Every.DoubleByStringEntry
+	25, // 27: every.v1.Every.bytes_by_string:type_name -> every.v1.Every.BytesByStringEntry
+	26, // 28: every.v1.Every.color_by_string:type_name -> every.v1.Every.ColorByStringEntry
+	27, // 29: every.v1.Every.every_by_string:type_name -> every.v1.Every.EveryByStringEntry
+	28, // 30: every.v1.Every.time_by_string:type_name -> every.v1.Every.TimeByStringEntry
+	29, // 31: every.v1.Every.value_by_string:type_name -> every.v1.Every.ValueByStringEntry
+	7,  // 32: every.v1.Every.choice_every:type_name -> every.v1.Every
+	32, // 33: every.v1.Every.choice_null:type_name -> google.protobuf.NullValue
+	33, // 34: every.v1.Every.choice_value:type_name -> google.protobuf.Value
+	34, // 35: every.v1.Every.choice_empty:type_name -> google.protobuf.Empty
+	35, // 36: every.v1.Every.timestamp:type_name -> google.protobuf.Timestamp
+	36, // 37: every.v1.Every.duration:type_name -> google.protobuf.Duration
+	31, // 38: every.v1.Every.field_mask:type_name -> google.protobuf.FieldMask
+	37, // 39: every.v1.Every.struct:type_name -> google.protobuf.Struct
+	33, // 40: every.v1.Every.value:type_name -> google.protobuf.Value
+	38, // 41: every.v1.Every.list_value:type_name -> google.protobuf.ListValue
+	32, // 42: every.v1.Every.null_value:type_name -> google.protobuf.NullValue
+	39, // 43: every.v1.Every.any:type_name -> google.protobuf.Any
+	34, // 44: every.v1.Every.empty:type_name -> google.protobuf.Empty
+	40, // 45: every.v1.Every.bool_wrapper:type_name -> google.protobuf.BoolValue
+	41, // 46: every.v1.Every.int32_wrapper:type_name -> google.protobuf.Int32Value
+	42, // 47: every.v1.Every.int64_wrapper:type_name -> google.protobuf.Int64Value
+	43, // 48: every.v1.Every.uint32_wrapper:type_name -> google.protobuf.UInt32Value
+	44, // 49: every.v1.Every.uint64_wrapper:type_name -> google.protobuf.UInt64Value
+	45, // 50: every.v1.Every.float_wrapper:type_name -> google.protobuf.FloatValue
+	46, // 51: every.v1.Every.double_wrapper:type_name -> google.protobuf.DoubleValue
+	47, // 52: every.v1.Every.string_wrapper:type_name -> google.protobuf.StringValue
+	48, // 53: every.v1.Every.bytes_wrapper:type_name -> google.protobuf.BytesValue
+	35, // 54: every.v1.Every.timestamps:type_name -> google.protobuf.Timestamp
+	36, // 55: every.v1.Every.durations:type_name -> google.protobuf.Duration
+	33, // 56: every.v1.Every.values:type_name -> google.protobuf.Value
+	39, // 57: every.v1.Every.anys:type_name -> google.protobuf.Any
+	47, // 58: every.v1.Every.string_wrappers:type_name -> google.protobuf.StringValue
+	32, // 59: every.v1.Every.null_values:type_name -> google.protobuf.NullValue
+	9,  // 60: every.v1.CheckRequest.ByNameEntry.value:type_name -> every.v1.CheckRequest.Inner
+	0,  // 61: every.v1.Every.ColorByStringEntry.value:type_name -> every.v1.Color
+	7,  // 62: every.v1.Every.EveryByStringEntry.value:type_name -> every.v1.Every
+	35, // 63: every.v1.Every.TimeByStringEntry.value:type_name -> google.protobuf.Timestamp
+	33, // 64: every.v1.Every.ValueByStringEntry.value:type_name -> google.protobuf.Value
+	7,  // 65: every.v1.EveryService.Echo:input_type -> every.v1.Every
+	6,  // 66: every.v1.EveryService.Update:input_type -> every.v1.UpdateRequest
+	7,  // 67: every.v1.EveryService.Count:input_type -> every.v1.Every
+	7,  // 68: every.v1.EveryService.Collect:input_type -> every.v1.Every
+	7,  // 69: every.v1.EveryService.Talk:input_type -> every.v1.Every
+	30, // 70: every.v1.EveryService.Upload:input_type -> google.api.HttpBody
+	2,  // 71: every.v1.EveryService.UploadFile:input_type -> every.v1.UploadFileRequest
+	2,  // 72: every.v1.EveryService.UploadSmall:input_type -> every.v1.UploadFileRequest
+	4,  // 73: every.v1.EveryService.Download:input_type -> every.v1.DownloadRequest
+	5,  // 74: every.v1.EveryService.Check:input_type -> every.v1.CheckRequest
+	7,  // 75: every.v1.EveryService.Echo:output_type -> every.v1.Every
+	6,  // 76: every.v1.EveryService.Update:output_type -> every.v1.UpdateRequest
+	7,  // 77: every.v1.EveryService.Count:output_type -> every.v1.Every
+	1,  // 78: every.v1.EveryService.Collect:output_type -> every.v1.Everies
+	7,  // 79: every.v1.EveryService.Talk:output_type -> every.v1.Every
+	3,  // 80: every.v1.EveryService.Upload:output_type -> every.v1.Uploaded
+	3,  // 81: every.v1.EveryService.UploadFile:output_type -> every.v1.Uploaded
+	30, // 82: every.v1.EveryService.UploadSmall:output_type -> google.api.HttpBody
+	30, // 83: every.v1.EveryService.Download:output_type -> google.api.HttpBody
+	5,  // 84: every.v1.EveryService.Check:output_type -> every.v1.CheckRequest
+	75, // [75:85] is the sub-list for method output_type
+	65, // [65:75] is the sub-list for method input_type
+	65, // [65:65] is the sub-list for extension type_name
+	65, // [65:65] is the sub-list for extension extendee
+	0,  // [0:65] is the sub-list for field type_name
 }
 
 func init() { file_every_v1_every_proto_init() }
@@ -1256,7 +1699,7 @@ func file_every_v1_every_proto_init() {
 	if File_every_v1_every_proto != nil {
 		return
 	}
-	file_every_v1_every_proto_msgTypes[1].OneofWrappers = []any{
+	file_every_v1_every_proto_msgTypes[6].OneofWrappers = []any{
 		(*Every_ChoiceString)(nil),
 		(*Every_ChoiceInt32)(nil),
 		(*Every_ChoiceEvery)(nil),
@@ -1270,7 +1713,7 @@ func file_every_v1_every_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_every_v1_every_proto_rawDesc), len(file_every_v1_every_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   22,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -10,6 +10,7 @@ package everyv1
 
 import (
 	context "context"
+	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
@@ -21,8 +22,16 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	EveryService_Echo_FullMethodName   = "/every.v1.EveryService/Echo"
-	EveryService_Update_FullMethodName = "/every.v1.EveryService/Update"
+	EveryService_Echo_FullMethodName        = "/every.v1.EveryService/Echo"
+	EveryService_Update_FullMethodName      = "/every.v1.EveryService/Update"
+	EveryService_Count_FullMethodName       = "/every.v1.EveryService/Count"
+	EveryService_Collect_FullMethodName     = "/every.v1.EveryService/Collect"
+	EveryService_Talk_FullMethodName        = "/every.v1.EveryService/Talk"
+	EveryService_Upload_FullMethodName      = "/every.v1.EveryService/Upload"
+	EveryService_UploadFile_FullMethodName  = "/every.v1.EveryService/UploadFile"
+	EveryService_UploadSmall_FullMethodName = "/every.v1.EveryService/UploadSmall"
+	EveryService_Download_FullMethodName    = "/every.v1.EveryService/Download"
+	EveryService_Check_FullMethodName       = "/every.v1.EveryService/Check"
 )
 
 // EveryServiceClient is the client API for EveryService service.
@@ -33,6 +42,19 @@ const (
 type EveryServiceClient interface {
 	Echo(ctx context.Context, in *Every, opts ...grpc.CallOption) (*Every, error)
 	Update(ctx context.Context, in *UpdateRequest, opts ...grpc.CallOption) (*UpdateRequest, error)
+	// Count answers with int32_field messages.
+	Count(ctx context.Context, in *Every, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Every], error)
+	// Collect answers with all messages in one.
+	Collect(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[Every, Everies], error)
+	// Talk answers each message with itself.
+	Talk(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[Every, Every], error)
+	// Upload answers with how much came.
+	Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[httpbody.HttpBody, Uploaded], error)
+	UploadFile(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadFileRequest, Uploaded], error)
+	UploadSmall(ctx context.Context, in *UploadFileRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error)
+	// Download answers with as many bytes as the name says.
+	Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
+	Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckRequest, error)
 }
 
 type everyServiceClient struct {
@@ -63,6 +85,116 @@ func (c *everyServiceClient) Update(ctx context.Context, in *UpdateRequest, opts
 	return out, nil
 }
 
+func (c *everyServiceClient) Count(ctx context.Context, in *Every, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Every], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EveryService_ServiceDesc.Streams[0], EveryService_Count_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[Every, Every]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_CountClient = grpc.ServerStreamingClient[Every]
+
+func (c *everyServiceClient) Collect(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[Every, Everies], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EveryService_ServiceDesc.Streams[1], EveryService_Collect_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[Every, Everies]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_CollectClient = grpc.ClientStreamingClient[Every, Everies]
+
+func (c *everyServiceClient) Talk(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[Every, Every], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EveryService_ServiceDesc.Streams[2], EveryService_Talk_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[Every, Every]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_TalkClient = grpc.BidiStreamingClient[Every, Every]
+
+func (c *everyServiceClient) Upload(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[httpbody.HttpBody, Uploaded], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EveryService_ServiceDesc.Streams[3], EveryService_Upload_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[httpbody.HttpBody, Uploaded]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_UploadClient = grpc.ClientStreamingClient[httpbody.HttpBody, Uploaded]
+
+func (c *everyServiceClient) UploadFile(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadFileRequest, Uploaded], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EveryService_ServiceDesc.Streams[4], EveryService_UploadFile_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[UploadFileRequest, Uploaded]{ClientStream: stream}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_UploadFileClient = grpc.ClientStreamingClient[UploadFileRequest, Uploaded]
+
+func (c *everyServiceClient) UploadSmall(ctx context.Context, in *UploadFileRequest, opts ...grpc.CallOption) (*httpbody.HttpBody, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(httpbody.HttpBody)
+	err := c.cc.Invoke(ctx, EveryService_UploadSmall_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *everyServiceClient) Download(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &EveryService_ServiceDesc.Streams[5], EveryService_Download_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[DownloadRequest, httpbody.HttpBody]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_DownloadClient = grpc.ServerStreamingClient[httpbody.HttpBody]
+
+func (c *everyServiceClient) Check(ctx context.Context, in *CheckRequest, opts ...grpc.CallOption) (*CheckRequest, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CheckRequest)
+	err := c.cc.Invoke(ctx, EveryService_Check_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // EveryServiceServer is the server API for EveryService service.
 // All implementations must embed UnimplementedEveryServiceServer
 // for forward compatibility.
@@ -71,6 +203,19 @@ func (c *everyServiceClient) Update(ctx context.Context, in *UpdateRequest, opts
 type EveryServiceServer interface {
 	Echo(context.Context, *Every) (*Every, error)
 	Update(context.Context, *UpdateRequest) (*UpdateRequest, error)
+	// Count answers with int32_field messages.
+	Count(*Every, grpc.ServerStreamingServer[Every]) error
+	// Collect answers with all messages in one.
+	Collect(grpc.ClientStreamingServer[Every, Everies]) error
+	// Talk answers each message with itself.
+	Talk(grpc.BidiStreamingServer[Every, Every]) error
+	// Upload answers with how much came.
+	Upload(grpc.ClientStreamingServer[httpbody.HttpBody, Uploaded]) error
+	UploadFile(grpc.ClientStreamingServer[UploadFileRequest, Uploaded]) error
+	UploadSmall(context.Context, *UploadFileRequest) (*httpbody.HttpBody, error)
+	// Download answers with as many bytes as the name says.
+	Download(*DownloadRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
+	Check(context.Context, *CheckRequest) (*CheckRequest, error)
 	mustEmbedUnimplementedEveryServiceServer()
 }
 
@@ -86,6 +231,30 @@ func (UnimplementedEveryServiceServer) Echo(context.Context, *Every) (*Every, er
 }
 func (UnimplementedEveryServiceServer) Update(context.Context, *UpdateRequest) (*UpdateRequest, error) {
 	return nil, status.Error(codes.Unimplemented, "method Update not implemented")
+}
+func (UnimplementedEveryServiceServer) Count(*Every, grpc.ServerStreamingServer[Every]) error {
+	return status.Error(codes.Unimplemented, "method Count not implemented")
+}
+func (UnimplementedEveryServiceServer) Collect(grpc.ClientStreamingServer[Every, Everies]) error {
+	return status.Error(codes.Unimplemented, "method Collect not implemented")
+}
+func (UnimplementedEveryServiceServer) Talk(grpc.BidiStreamingServer[Every, Every]) error {
+	return status.Error(codes.Unimplemented, "method Talk not implemented")
+}
+func (UnimplementedEveryServiceServer) Upload(grpc.ClientStreamingServer[httpbody.HttpBody, Uploaded]) error {
+	return status.Error(codes.Unimplemented, "method Upload not implemented")
+}
+func (UnimplementedEveryServiceServer) UploadFile(grpc.ClientStreamingServer[UploadFileRequest, Uploaded]) error {
+	return status.Error(codes.Unimplemented, "method UploadFile not implemented")
+}
+func (UnimplementedEveryServiceServer) UploadSmall(context.Context, *UploadFileRequest) (*httpbody.HttpBody, error) {
+	return nil, status.Error(codes.Unimplemented, "method UploadSmall not implemented")
+}
+func (UnimplementedEveryServiceServer) Download(*DownloadRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+	return status.Error(codes.Unimplemented, "method Download not implemented")
+}
+func (UnimplementedEveryServiceServer) Check(context.Context, *CheckRequest) (*CheckRequest, error) {
+	return nil, status.Error(codes.Unimplemented, "method Check not implemented")
 }
 func (UnimplementedEveryServiceServer) mustEmbedUnimplementedEveryServiceServer() {}
 func (UnimplementedEveryServiceServer) testEmbeddedByValue()                      {}
@@ -144,6 +313,92 @@ func _EveryService_Update_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EveryService_Count_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(Every)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(EveryServiceServer).Count(m, &grpc.GenericServerStream[Every, Every]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_CountServer = grpc.ServerStreamingServer[Every]
+
+func _EveryService_Collect_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(EveryServiceServer).Collect(&grpc.GenericServerStream[Every, Everies]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_CollectServer = grpc.ClientStreamingServer[Every, Everies]
+
+func _EveryService_Talk_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(EveryServiceServer).Talk(&grpc.GenericServerStream[Every, Every]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_TalkServer = grpc.BidiStreamingServer[Every, Every]
+
+func _EveryService_Upload_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(EveryServiceServer).Upload(&grpc.GenericServerStream[httpbody.HttpBody, Uploaded]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_UploadServer = grpc.ClientStreamingServer[httpbody.HttpBody, Uploaded]
+
+func _EveryService_UploadFile_Handler(srv interface{}, stream grpc.ServerStream) error {
+	return srv.(EveryServiceServer).UploadFile(&grpc.GenericServerStream[UploadFileRequest, Uploaded]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_UploadFileServer = grpc.ClientStreamingServer[UploadFileRequest, Uploaded]
+
+func _EveryService_UploadSmall_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UploadFileRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EveryServiceServer).UploadSmall(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EveryService_UploadSmall_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EveryServiceServer).UploadSmall(ctx, req.(*UploadFileRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _EveryService_Download_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(DownloadRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(EveryServiceServer).Download(m, &grpc.GenericServerStream[DownloadRequest, httpbody.HttpBody]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type EveryService_DownloadServer = grpc.ServerStreamingServer[httpbody.HttpBody]
+
+func _EveryService_Check_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CheckRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EveryServiceServer).Check(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EveryService_Check_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EveryServiceServer).Check(ctx, req.(*CheckRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // EveryService_ServiceDesc is the grpc.ServiceDesc for EveryService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -159,7 +414,47 @@ var EveryService_ServiceDesc = grpc.ServiceDesc{
 			MethodName: "Update",
 			Handler:    _EveryService_Update_Handler,
 		},
+		{
+			MethodName: "UploadSmall",
+			Handler:    _EveryService_UploadSmall_Handler,
+		},
+		{
+			MethodName: "Check",
+			Handler:    _EveryService_Check_Handler,
+		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "Count",
+			Handler:       _EveryService_Count_Handler,
+			ServerStreams: true,
+		},
+		{
+			StreamName:    "Collect",
+			Handler:       _EveryService_Collect_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Talk",
+			Handler:       _EveryService_Talk_Handler,
+			ServerStreams: true,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Upload",
+			Handler:       _EveryService_Upload_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "UploadFile",
+			Handler:       _EveryService_UploadFile_Handler,
+			ClientStreams: true,
+		},
+		{
+			StreamName:    "Download",
+			Handler:       _EveryService_Download_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "every/v1/every.proto",
 }
