@@ -95,7 +95,7 @@ func TestStreamThatBreaksSaysSo(t *testing.T) {
 	}
 
 	lines := strings.Split(strings.TrimSpace(res.body), "\n")
-	if len(lines) != 3 || !strings.HasPrefix(lines[2], `{"error":{"code":13`) {
+	if len(lines) != 3 || !strings.HasPrefix(lines[2], `{"error":{"type":"about:blank"`) {
 		t.Errorf("got %q", lines)
 	}
 }

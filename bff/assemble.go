@@ -9,6 +9,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/compress"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/identity"
@@ -96,6 +97,12 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	routing.Limiter = limiter
 	routing.Draining = ctx
 	routing.ResponseHeader = headers.Response
+
+	if !g.config.Compression.Disabled {
+		if routing.Compress, err = compress.Responses(g.config.Compression.MinBytes); err != nil {
+			return fmt.Errorf("compression: %w", err)
+		}
+	}
 
 	router, err := gateway.New(ctx, g.options.registrations(conns), routing)
 	if err != nil {

@@ -207,16 +207,16 @@ func TestConditionOnTheRequest(t *testing.T) {
 		scopes     []string
 		status     int
 	}{
-		{"for_oneself", `{"userId":"alice"}`, nil, http.StatusOK},
-		{"for_nobody_in_particular", `{}`, nil, http.StatusOK},
+		{"for_oneself", orderFor("alice"), nil, http.StatusCreated},
+		{"for_nobody_in_particular", anOrder, nil, http.StatusCreated},
 		{"for_another", `{"userId":"bob"}`, nil, http.StatusForbidden},
 		{"for_another_in_proto_spelling", `{"user_id":"bob"}`, nil, http.StatusForbidden},
-		{"for_another_with_the_scope", `{"userId":"bob"}`, []string{"orders:admin"}, http.StatusOK},
+		{"for_another_with_the_scope", orderFor("bob"), []string{"orders:admin"}, http.StatusCreated},
 	} {
 		res := s.do(t, http.MethodPost, "/v1/orders", s.as(t, "alice", row.scopes...), row.body)
 
 		want := 0
-		if row.status == http.StatusOK {
+		if row.status == http.StatusCreated {
 			want = 1
 		} else {
 			res.problem(t)

@@ -167,6 +167,17 @@ func (b *backend) CreateOrder(_ context.Context, req *orderv1.CreateOrderRequest
 	return &orderv1.Order{OrderId: "o1", Items: req.GetItems()}, nil
 }
 
+// WatchOrder answers with the two changes after those that the client has seen.
+func (b *backend) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
+	for i := range int64(2) {
+		if err := stream.Send(&orderv1.WatchOrderResponse{OrderId: req.GetOrderId(), Sequence: req.GetAfterSequence() + i + 1}); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
 func (b *backend) GetFeaturedShelf(context.Context, *shelfv1.GetFeaturedShelfRequest) (*shelfv1.Shelf, error) {
 	return &shelfv1.Shelf{ShelfId: "the featured one"}, nil
 }
@@ -214,6 +225,8 @@ type site struct {
 	url    string
 	issuer *devissuer.DevIssuer
 	logs   *lines
+	// stopBackend kills the backend of a mirror.
+	stopBackend func()
 }
 
 // startSite serves the product's services and the foreign ones. change may alter the configuration.
@@ -389,6 +402,12 @@ func (s *site) do(t *testing.T, method, target string, header http.Header, body 
 
 	return answer{status: res.StatusCode, header: res.Header, body: string(text)}
 }
+
+// anOrder is a body that the rules of CreateOrderRequest allow.
+const anOrder = `{"items":[{"sku":"s","title":"t","quantity":1,"unitPrice":{"currencyCode":"EUR","units":"1"}}]}`
+
+// orderFor is one for a user.
+func orderFor(userID string) string { return `{"userId":"` + userID + `",` + anOrder[1:] }
 
 func rpcs(calls []call) []string {
 	names := make([]string, 0, len(calls))

@@ -124,8 +124,8 @@ func TestHandlersOfAnotherServiceReachNothing(t *testing.T) {
 		}
 	}
 
-	// Swap two handlers by registering on a mux that hands them out in the wrong order: the profile service has two routes, and so
-	// do these.
+	// Swap two handlers by registering on a mux that hands them out in the wrong order: the profile service has four routes,
+	// and so do these.
 	wrong := bff.Service{
 		Name: "profile.v1.ProfileService", Upstream: "user",
 		Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
@@ -140,7 +140,8 @@ func TestHandlersOfAnotherServiceReachNothing(t *testing.T) {
 				return err
 			}
 
-			return errors.Join(mux.HandlePath(http.MethodGet, "/a", caught[4]), mux.HandlePath(http.MethodGet, "/b", caught[2]))
+			return errors.Join(mux.HandlePath(http.MethodGet, "/a", caught[4]), mux.HandlePath(http.MethodGet, "/b", caught[2]),
+				mux.HandlePath(http.MethodGet, "/c", caught[0]), mux.HandlePath(http.MethodGet, "/d", caught[1]))
 		},
 	}
 

@@ -50,7 +50,15 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	ctx = context.WithoutCancel(ctx)
 
-	return errors.Join(err, g.drain(ctx, public), stopAdmin(ctx, operators), g.Close())
+	err = errors.Join(err, g.drain(ctx, public), stopAdmin(ctx, operators), g.Close())
+
+	// A server that was stopped before it began to serve leaves its listener to its goroutine.
+	_ = server.Close()
+	if adminListener != nil {
+		_ = adminListener.Close()
+	}
+
+	return err
 }
 
 // serve serves clients, over TLS if that is configured.
@@ -102,8 +110,15 @@ func listen(ctx context.Context, setting, address string) (net.Listener, error) 
 }
 
 func (g *Gateway) server(handler http.Handler) *http.Server {
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	// Without TLS, clients that know beforehand speak HTTP/2 as well (RFC 9113, section 3.3).
+	protocols.SetUnencryptedHTTP2(true)
+
 	return &http.Server{
 		Handler:           handler,
+		Protocols:         &protocols,
 		ReadHeaderTimeout: g.config.Server.ReadHeaderTimeout,
 		IdleTimeout:       g.config.Server.IdleTimeout,
 		MaxHeaderBytes:    g.config.Server.MaxHeaderBytes,

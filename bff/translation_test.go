@@ -1,68 +1,16 @@
 package bff_test
 
 import (
-	"context"
 	"encoding/json"
-	"net"
 	"net/http"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/health"
-	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 
-	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 )
-
-// mirror answers with what it gets.
-type mirror struct {
-	everyv1.UnimplementedEveryServiceServer
-}
-
-func (mirror) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) { return m, nil }
-
-func (mirror) Update(_ context.Context, m *everyv1.UpdateRequest) (*everyv1.UpdateRequest, error) {
-	return m, nil
-}
-
-// startMirror serves every.v1.EveryService to everyone.
-func startMirror(t *testing.T, change func(*config.Config)) *site {
-	t.Helper()
-
-	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	server := grpc.NewServer()
-	everyv1.RegisterEveryServiceServer(server, mirror{})
-	healthv1.RegisterHealthServer(server, health.NewServer())
-
-	go func() { _ = server.Serve(listener) }()
-
-	t.Cleanup(server.Stop)
-
-	cfg := config.Config{
-		Auth:      config.Auth{Disabled: true},
-		Upstreams: map[string]config.Upstream{"every": {Addresses: []string{listener.Addr().String()}}},
-	}
-	if change != nil {
-		change(&cfg)
-	}
-
-	gw, err := bff.New(t.Context(), cfg, quiet(),
-		bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService"))
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return &site{gw: gw, url: serve(t, gw)}
-}
 
 // sameJSON compares documents whatever their spaces.
 func sameJSON(t *testing.T, what, got, want string) {

@@ -17,9 +17,13 @@ type Config struct {
 	Headers  Headers  `envPrefix:"HEADERS_"   yaml:"headers"`
 	JSON     JSON     `envPrefix:"JSON_"      yaml:"json"`
 	Query    Query    `envPrefix:"QUERY_"     yaml:"query"`
-	Limits   Limits   `envPrefix:"LIMITS_"    yaml:"limits"`
-	Auth     Auth     `envPrefix:"AUTH_"      yaml:"auth"`
-	Log      Log      `envPrefix:"LOG_"       yaml:"log"`
+	// Compression is that of answers. Compressed requests are always taken.
+	Compression Compression `envPrefix:"COMPRESSION_" yaml:"compression"`
+	// Idempotency is the memory of answers to requests with the header Idempotency-Key.
+	Idempotency Idempotency `envPrefix:"IDEMPOTENCY_" yaml:"idempotency"`
+	Limits      Limits      `envPrefix:"LIMITS_"    yaml:"limits"`
+	Auth        Auth        `envPrefix:"AUTH_"      yaml:"auth"`
+	Log         Log         `envPrefix:"LOG_"       yaml:"log"`
 	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
 	// from the environment.
 	Upstreams map[string]Upstream `env:"-" yaml:"upstreams"`
@@ -104,9 +108,23 @@ type JSON struct {
 
 // Query is how query parameters are read.
 type Query struct {
-	// Ignored are parameters that are passed over where no field has their name: names, or beginnings of names with "*" behind them.
-	// Default "utm_*"; an empty list ignores none.
+	// Ignored are parameters that are passed over where no field has their name: names, or beginnings of names with "*" behind
+	// them. Default "utm_*"; an empty list ignores none.
 	Ignored []string `env:"IGNORED" yaml:"ignored"`
+}
+
+// Compression is that of answers, by gzip or zstd, as the client likes. Streams are never compressed.
+type Compression struct {
+	// Disabled turns it off.
+	Disabled bool `env:"DISABLED" yaml:"disabled"`
+	// MinBytes is the size of the smallest answer that is compressed. Default 1024.
+	MinBytes int `env:"MIN_BYTES" yaml:"min_bytes"`
+}
+
+// Idempotency is the memory of answers.
+type Idempotency struct {
+	// MaxBytes bounds it; the oldest answers go first. Default 64 MiB.
+	MaxBytes int64 `env:"MAX_BYTES" yaml:"max_bytes"`
 }
 
 // Limits hold for every client and route; the schema's come on top.

@@ -14,6 +14,8 @@ const (
 	defaultCORSMaxAge        = 10 * time.Minute
 	defaultMaxBodyBytes      = 1 << 20
 	defaultMaxDepth          = 64
+	defaultMinCompressed     = 1 << 10
+	defaultIdempotencyBytes  = 64 << 20
 	defaultClientRequests    = 1000
 	defaultClientBurst       = 2000
 	defaultMaxKeys           = 200_000
@@ -51,6 +53,8 @@ func (c Config) WithDefaults() Config {
 	c.CORS.MaxAge = or(c.CORS.MaxAge, defaultCORSMaxAge)
 	c.JSON.Names = or(c.JSON.Names, NamesCamel)
 	c.JSON.MaxDepth = or(c.JSON.MaxDepth, defaultMaxDepth)
+	c.Compression.MinBytes = or(c.Compression.MinBytes, defaultMinCompressed)
+	c.Idempotency.MaxBytes = or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)
 	c.Limits.MaxBodyBytes = or(c.Limits.MaxBodyBytes, defaultMaxBodyBytes)
 	c.Auth.CacheTokens = or(c.Auth.CacheTokens, defaultCacheTokens)
 	c.Auth.APIKeys.Header = or(c.Auth.APIKeys.Header, defaultAPIKeyHeader)

@@ -39,6 +39,8 @@ func (c Config) Validate() error {
 	v.check(c.Server.MaxHeaderBytes > 0, "server.max_header_bytes", "must be positive")
 	v.oneOf("json.names", c.JSON.Names, NamesCamel, NamesProto)
 	v.check(c.JSON.MaxDepth > 0, "json.max_depth", "must be positive")
+	v.check(c.Compression.MinBytes > 0, "compression.min_bytes", "must be positive")
+	v.check(c.Idempotency.MaxBytes > 0, "idempotency.max_bytes", "must be positive")
 	v.check(c.Limits.MaxBodyBytes > 0, "limits.max_body_bytes", "must be positive")
 	v.check(c.Limits.MaxKeys > 0, "limits.max_keys", "must be positive")
 	v.check(c.Limits.Client.Requests > 0, "limits.client.requests", "must be positive")

@@ -5,15 +5,15 @@
 package binding
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 
+	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
@@ -26,7 +26,21 @@ type Config struct {
 	IgnoredParameters []string
 	// AllowUnknown passes over unknown query parameters and unknown fields of the body.
 	AllowUnknown bool
+	// Headers set fields.
+	Headers []Header
+	// Validator knows the rules of the messages. It is safe for concurrent use.
+	Validator protovalidate.Validator
 }
+
+// Header is a field that a header sets.
+type Header struct {
+	// Name is in canonical form.
+	Name  string
+	Field fieldpath.Path
+}
+
+// httpBody is the message that stands for bytes of any type.
+const httpBody = "google.api.HttpBody"
 
 // Binding is how the requests of one route are read. It is immutable and safe for concurrent use.
 type Binding struct {
@@ -38,16 +52,18 @@ type Binding struct {
 	whole bool
 	// body is the field that is the body. Nil: none is.
 	body protoreflect.FieldDescriptor
+	// file tells that the body is a google.api.HttpBody: bytes of any type.
+	file bool
 	// mask is the field that gets the paths that the body sets. Nil: none does.
 	mask protoreflect.FieldDescriptor
 	// names are those that query parameters may have, as far as a message of its own does not say it.
 	names []string
 }
 
-// variable is a path variable and the fields that lead to the one that it sets.
+// variable is a path variable and the field that it sets.
 type variable struct {
-	name   string
-	fields []protoreflect.FieldDescriptor
+	name string
+	path fieldpath.Path
 }
 
 // Compile checks a route against the request message of its RPC.
@@ -55,26 +71,16 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 	b := &Binding{config: config, input: r.Descriptor.Input()}
 
 	for _, name := range r.Template.Variables() {
-		fields, err := resolve(b.input, name)
+		path, err := fieldpath.Resolve(b.input, name)
 		if err != nil {
 			return nil, fmt.Errorf("path variable %s: %w", name, err)
 		}
 
-		b.variables = append(b.variables, variable{name: name, fields: fields})
+		b.variables = append(b.variables, variable{name: name, path: path})
 	}
 
-	switch r.Body {
-	case "":
-	case "*":
-		b.whole = true
-	default:
-		if b.body = b.input.Fields().ByName(protoreflect.Name(r.Body)); b.body == nil {
-			return nil, fmt.Errorf("body: %s has no field %q", b.input.FullName(), r.Body)
-		}
-	}
-
-	if r.Method == http.MethodPatch && b.body != nil && b.body.Message() != nil && !b.body.IsList() && !b.body.IsMap() {
-		b.mask = maskOf(b.input)
+	if err := b.setBody(r); err != nil {
+		return nil, err
 	}
 
 	for i := range b.input.Fields().Len() {
@@ -86,41 +92,30 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 	return b, nil
 }
 
-var (
-	errNoField    = errors.New("there is no such field")
-	errNotMessage = errors.New("is not a single message")
-)
+// setBody finds out what the body is.
+func (b *Binding) setBody(r route.Route) error {
+	switch r.Body {
+	case "":
+		return nil
+	case "*":
+		b.whole = true
+		b.file = b.input.FullName() == httpBody
 
-// resolve finds a field by a path of names with dots between them, in either spelling.
-func resolve(message protoreflect.MessageDescriptor, path string) ([]protoreflect.FieldDescriptor, error) {
-	var fields []protoreflect.FieldDescriptor
-
-	for name := range strings.SplitSeq(path, ".") {
-		if len(fields) > 0 {
-			last := fields[len(fields)-1]
-			if message = last.Message(); message == nil || last.IsList() || last.IsMap() {
-				return fields, errNotMessage
-			}
-		}
-
-		field := fieldByName(message, name)
-		if field == nil {
-			return fields, errNoField
-		}
-
-		fields = append(fields, field)
+		return nil
 	}
 
-	return fields, nil
-}
-
-// fieldByName finds a field by its name in JSON or, if none has it, in the proto.
-func fieldByName(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
-	if field := message.Fields().ByJSONName(name); field != nil {
-		return field
+	if b.body = b.input.Fields().ByName(protoreflect.Name(r.Body)); b.body == nil {
+		return fmt.Errorf("body: %s has no field %q", b.input.FullName(), r.Body)
 	}
 
-	return message.Fields().ByTextName(name)
+	single := b.body.Message() != nil && !b.body.IsList() && !b.body.IsMap()
+	b.file = single && b.body.Message().FullName() == httpBody
+
+	if r.Method == http.MethodPatch && single {
+		b.mask = maskOf(b.input)
+	}
+
+	return nil
 }
 
 // maskOf finds the one field of a message that is a field mask.
@@ -145,27 +140,54 @@ func maskOf(message protoreflect.MessageDescriptor) protoreflect.FieldDescriptor
 
 // inPath tells whether a path variable sets the field as a whole.
 func (b *Binding) inPath(field protoreflect.FieldDescriptor) bool {
-	return slices.ContainsFunc(b.variables, func(v variable) bool { return len(v.fields) == 1 && v.fields[0] == field })
+	return slices.ContainsFunc(b.variables, func(v variable) bool { return len(v.path) == 1 && v.path[0] == field })
 }
 
 // HasBody tells whether requests have a body.
 func (b *Binding) HasBody() bool { return b.whole || b.body != nil }
 
+// IsFile tells whether the body is bytes of any type, which SetFile takes, instead of a JSON document.
+func (b *Binding) IsFile() bool { return b.file }
+
 // Path checks the values of path variables, so that what is wrong with one is said as it is of a parameter. The generated handler
 // sets them. The error is Faults.
 func (b *Binding) Path(values map[string]string) error {
 	for _, v := range b.variables {
-		field := v.last()
-		if field.Kind() == protoreflect.StringKind {
+		if v.path.Last().Kind() == protoreflect.StringKind {
 			continue
 		}
 
-		if _, err := b.config.Codec.ParseText(values[v.name], field, fresh(field)); err != nil {
-			return Faults{{In: InPath, Name: v.name, Reason: reason(err)}}
+		if _, err := b.variable(v, values, fresh(v.path.Last())); err != nil {
+			return err
 		}
 	}
 
 	return nil
+}
+
+// SetPath sets path variables, for handlers that do not. The error is Faults.
+func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) error {
+	for _, v := range b.variables {
+		holder, field := v.path.Holder(m), v.path.Last()
+
+		value, err := b.variable(v, values, func() protoreflect.Value { return holder.NewField(field) })
+		if err != nil {
+			return err
+		}
+
+		holder.Set(field, value)
+	}
+
+	return nil
+}
+
+func (b *Binding) variable(v variable, values map[string]string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
+	value, err := b.config.Codec.ParseText(values[v.name], v.path.Last(), fresh)
+	if err != nil {
+		return value, Faults{{In: InPath, Name: v.name, Reason: reason(err)}}
+	}
+
+	return value, nil
 }
 
 // fresh returns what makes an empty value of a field that is a message. It is only good for checking a text.

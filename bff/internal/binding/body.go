@@ -53,10 +53,10 @@ func (b *Binding) take(m protoreflect.Message) []protoreflect.Value {
 	values := make([]protoreflect.Value, len(b.variables))
 
 	for i, v := range b.variables {
-		holder, field := v.holder(m), v.last()
+		holder, field := v.path.Holder(m), v.path.Last()
 		values[i] = holder.Get(field)
 
-		if len(v.fields) == 1 {
+		if len(v.path) == 1 {
 			holder.Clear(field)
 		}
 	}
@@ -67,15 +67,15 @@ func (b *Binding) take(m protoreflect.Message) []protoreflect.Value {
 // restore sets the path variables again, unless the body said something else.
 func (b *Binding) restore(m protoreflect.Message, values []protoreflect.Value) error {
 	for i, v := range b.variables {
-		holder, field := v.holder(m), v.last()
+		holder, field := v.path.Holder(m), v.path.Last()
 
 		if holder.Has(field) && !holder.Get(field).Equal(values[i]) {
-			name := v.fields
+			name := v.path
 			if b.body != nil {
 				name = name[1:]
 			}
 
-			return Faults{{In: InBody, Name: spell(name), Reason: "differs from the path"}}
+			return Faults{{In: InBody, Name: name.String(), Reason: "differs from the path"}}
 		}
 
 		holder.Set(field, values[i])
@@ -84,15 +84,16 @@ func (b *Binding) restore(m protoreflect.Message, values []protoreflect.Value) e
 	return nil
 }
 
-func (v variable) last() protoreflect.FieldDescriptor { return v.fields[len(v.fields)-1] }
-
-// holder is the message that has the variable's field.
-func (v variable) holder(m protoreflect.Message) protoreflect.Message {
-	for _, field := range v.fields[:len(v.fields)-1] {
-		m = m.Mutable(field).Message()
+// SetFile puts a file, or a piece of one, where the message has the body.
+func (b *Binding) SetFile(m protoreflect.Message, contentType string, data []byte) {
+	file := m
+	if !b.whole {
+		file = m.Mutable(b.body).Message()
 	}
 
-	return m
+	fields := file.Descriptor().Fields()
+	file.Set(fields.ByName("content_type"), protoreflect.ValueOfString(contentType))
+	file.Set(fields.ByName("data"), protoreflect.ValueOfBytes(data))
 }
 
 func setMask(m protoreflect.Message, field protoreflect.FieldDescriptor, paths []string) {

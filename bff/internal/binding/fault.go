@@ -4,8 +4,6 @@ import (
 	"errors"
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
@@ -14,20 +12,22 @@ const (
 	InPath  = "path"
 	InQuery = "query"
 	InBody  = "body"
+	// InHeader is a header that sets a field.
+	InHeader = "header"
 )
 
 // Fault is what is wrong with a part of a request. Its texts are for the client.
 type Fault struct {
-	// In is InPath, InQuery or InBody.
+	// In is one of the above.
 	In string
-	// Name is the variable, the parameter or the JSON path. Empty: the whole of it is meant.
+	// Name is the variable, the parameter, the header or the JSON path. Empty: the whole of it is meant.
 	Name string
 	// Reason says what is wrong.
 	Reason string
 }
 
 // Faults are all that was found wrong with a request. There is at least one.
-type Faults []Fault
+type Faults []Fault //nolint:errname // Each is one; together they are the error.
 
 // Error lists them.
 func (f Faults) Error() string {
@@ -56,12 +56,14 @@ func bodyFaults(err error) error {
 // reason is what an error of the codec says about the value as a whole.
 func reason(err error) string { return err.Error() }
 
-// spell joins the JSON names of fields.
-func spell(fields []protoreflect.FieldDescriptor) string {
-	names := make([]string, len(fields))
-	for i, field := range fields {
-		names[i] = field.JSONName()
+// Add takes over the faults of an error, if they are what it is; any other error is returned.
+func (f *Faults) Add(err error) error {
+	found := Faults(nil)
+	if err == nil || !errors.As(err, &found) {
+		return err
 	}
 
-	return strings.Join(names, ".")
+	*f = append(*f, found...)
+
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
@@ -53,16 +54,17 @@ func clip(name string) string {
 	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
-// parameter sets what one parameter is about, and says what is wrong with it. names are the parameters so far, by what they are about.
+// parameter sets what one parameter is about, and says what is wrong with it. names are the parameters so far, by what they are
+// about.
 func (b *Binding) parameter(m protoreflect.Message, name string, values []string, names map[string]string) string {
 	path, key, keyed := cutKey(name)
 
-	fields, err := resolve(b.input, path)
+	fields, err := fieldpath.Resolve(b.input, path)
 	if err != nil || b.whole {
 		return b.unknown(name, fields)
 	}
 
-	about := spell(fields)
+	about := fields.String()
 	if keyed {
 		about += "[" + key + "]"
 	}
@@ -77,7 +79,7 @@ func (b *Binding) parameter(m protoreflect.Message, name string, values []string
 		return fault
 	}
 
-	last := fields[len(fields)-1]
+	last := fields.Last()
 
 	switch {
 	case keyed != last.IsMap():
@@ -100,7 +102,7 @@ func cutKey(name string) (path, key string, keyed bool) {
 }
 
 // unknown says that a parameter is none, unless it may be passed over.
-func (b *Binding) unknown(name string, known []protoreflect.FieldDescriptor) string {
+func (b *Binding) unknown(name string, known fieldpath.Path) string {
 	ignored := slices.ContainsFunc(b.config.IgnoredParameters, func(pattern string) bool {
 		beginning, wild := strings.CutSuffix(pattern, "*")
 
@@ -115,14 +117,14 @@ func (b *Binding) unknown(name string, known []protoreflect.FieldDescriptor) str
 	}
 
 	// The part that is known leads to a message, of which another field may be meant.
-	last := known[len(known)-1]
+	last := known.Last()
 	if last.Message() == nil || last.IsMap() || last.IsList() || b.whole {
 		return "unknown parameter"
 	}
 
 	var names []string
 
-	prefix := spell(known) + "."
+	prefix := known.String() + "."
 	for i := range last.Message().Fields().Len() {
 		names = append(names, prefix+last.Message().Fields().Get(i).JSONName())
 	}
@@ -131,14 +133,14 @@ func (b *Binding) unknown(name string, known []protoreflect.FieldDescriptor) str
 }
 
 // taken says that the path or the body is where a field is given, if it is.
-func (b *Binding) taken(fields []protoreflect.FieldDescriptor) string {
+func (b *Binding) taken(fields fieldpath.Path) string {
 	if b.body != nil && fields[0] == b.body {
 		return "belongs into the body"
 	}
 
 	for _, v := range b.variables {
-		n := min(len(v.fields), len(fields))
-		if slices.Equal(v.fields[:n], fields[:n]) && (len(fields) <= len(v.fields)) {
+		n := min(len(v.path), len(fields))
+		if slices.Equal(v.path[:n], fields[:n]) && len(fields) <= len(v.path) {
 			return "is given by the path"
 		}
 	}
@@ -147,7 +149,7 @@ func (b *Binding) taken(fields []protoreflect.FieldDescriptor) string {
 }
 
 // set sets a field, or an entry of it if it is a map.
-func (b *Binding) set(m protoreflect.Message, fields []protoreflect.FieldDescriptor, key string, values []string) string {
+func (b *Binding) set(m protoreflect.Message, fields fieldpath.Path, key string, values []string) string {
 	for i, field := range fields {
 		if fault := contend(m, field); fault != "" {
 			return fault
@@ -158,7 +160,7 @@ func (b *Binding) set(m protoreflect.Message, fields []protoreflect.FieldDescrip
 		}
 	}
 
-	field := fields[len(fields)-1]
+	field := fields.Last()
 
 	switch {
 	case field.IsMap():

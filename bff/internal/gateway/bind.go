@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"net/http"
 
+	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
@@ -42,6 +45,11 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 
 	codec := jsonpb.New(config.JSON)
 
+	validator, err := newValidator(routes)
+	if err != nil {
+		return err
+	}
+
 	for _, reg := range registrations {
 		mux, handlers, err := collect(ctx, reg, codec, config)
 		if err != nil {
@@ -68,6 +76,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 
 			if bound.binding, err = binding.Compile(r, binding.Config{
 				Codec: codec, IgnoredParameters: config.IgnoredParameters, AllowUnknown: bound.Policy.AllowUnknown,
+				Headers: headerFields(bound.Policy), Validator: validator,
 			}); err != nil {
 				faults = append(faults, fmt.Errorf("route %s of %s: %w", r, r.RPC, err))
 			}
@@ -75,6 +84,30 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 	}
 
 	return joinFaults("handlers", faults)
+}
+
+// newValidator compiles the buf.validate rules of all request messages.
+func newValidator(routes []Route) (protovalidate.Validator, error) {
+	messages := make([]protoreflect.MessageDescriptor, 0, len(routes))
+	for _, r := range routes {
+		messages = append(messages, r.Descriptor.Input())
+	}
+
+	validator, err := protovalidate.New(protovalidate.WithMessageDescriptors(messages...), protovalidate.WithDisableLazy())
+	if err != nil {
+		return nil, fmt.Errorf("validation rules: %w", err)
+	}
+
+	return validator, nil
+}
+
+func headerFields(p policy.Policy) []binding.Header {
+	fields := make([]binding.Header, 0, len(p.Headers))
+	for _, h := range p.Headers {
+		fields = append(fields, binding.Header(h))
+	}
+
+	return fields
 }
 
 func declaredRoutes(reg Registration) ([]route.Route, error) {
@@ -116,8 +149,8 @@ func collect(
 }
 
 // VerifyUnary is the last look at what a generated handler is about to send. It refuses a call to another RPC than the one whose
-// policy let the request through, which cannot happen. It completes the request, and refuses one that is not valid or that the route's
-// condition does not allow.
+// policy let the request through, which cannot happen. It completes the request, and refuses one that is not valid or that the
+// route's condition does not allow.
 func VerifyUnary(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
@@ -133,7 +166,17 @@ func VerifyUnary(
 		}
 	}
 
-	return invoke(ctx, method, req, reply, cc, opts...)
+	err = invoke(ctx, method, req, reply, cc, opts...)
+
+	if x != nil && err == nil {
+		for _, opt := range opts {
+			if header, ok := opt.(grpc.HeaderCallOption); ok {
+				x.headers(*header.HeaderAddr)
+			}
+		}
+	}
+
+	return err
 }
 
 // VerifyStream is VerifyUnary for streams.
@@ -150,13 +193,13 @@ func VerifyStream(
 		return open(ctx, desc, cc, method, opts...)
 	}
 
-	return &deferredStream{ctx: ctx, exchange: x, open: func() (grpc.ClientStream, error) {
+	return newDeferredStream(ctx, x, func() (grpc.ClientStream, error) {
 		return open(ctx, desc, cc, method, opts...)
-	}}, nil
+	}), nil
 }
 
-// verify returns the exchange of a call that a generated handler makes, and refuses another RPC than that of the route. The legs of a
-// composite, which call what they like, have none.
+// verify returns the exchange of a call that a generated handler makes, and refuses another RPC than that of the route. The legs
+// of a composite, which call what they like, have none.
 func verify(ctx context.Context, method string) (*exchange, error) {
 	// Only generated handlers set it.
 	if _, generated := runtime.RPCMethod(ctx); !generated {

@@ -62,10 +62,6 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 	routes := make([]Route, 0, len(plain))
 
 	for _, r := range plain {
-		if r.Descriptor.IsStreamingClient() {
-			faults = append(faults, fmt.Errorf("route %s of %s: streams from clients are not supported", r, r.RPC))
-		}
-
 		p, err := policy.Compile(r.Descriptor, r.Template.Variables(), config.Defaults)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("route %s %s: %w", r.Method, r.Template, err))

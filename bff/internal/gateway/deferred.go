@@ -2,7 +2,8 @@ package gateway
 
 import (
 	"context"
-	"fmt"
+	"io"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -10,66 +11,112 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// deferredStream opens a stream to the backend only when its request is complete.
+// deferredStream opens a stream to the backend only when its first request is complete, or when there is none. One goroutine may send
+// while another receives, as on any stream.
 type deferredStream struct {
-	grpc.ClientStream // Nil until the request.
-
 	ctx      context.Context //nolint:containedctx // It is the stream's, which gRPC keeps in the stream.
 	exchange *exchange
 	open     func() (grpc.ClientStream, error)
+
+	once   sync.Once
+	opened chan struct{}
+	inner  grpc.ClientStream // Nil if err is not.
+	err    error
+}
+
+func newDeferredStream(ctx context.Context, x *exchange, open func() (grpc.ClientStream, error)) *deferredStream {
+	return &deferredStream{ctx: ctx, exchange: x, open: open, opened: make(chan struct{})}
 }
 
 func (s *deferredStream) Context() context.Context { return s.ctx }
 
-func (s *deferredStream) SendMsg(m any) error {
-	if s.ClientStream == nil {
-		if err := s.exchange.complete(s.ctx, m); err != nil {
-			return err
-		}
+// begin opens the stream, once.
+func (s *deferredStream) begin() (grpc.ClientStream, error) {
+	s.once.Do(func() {
+		s.inner, s.err = s.open()
+		close(s.opened)
+	})
 
-		inner, err := s.open()
-		if err != nil {
-			return err
-		}
-
-		s.ClientStream = inner
-	}
-
-	return s.ClientStream.SendMsg(m) //nolint:wrapcheck // A stream's errors are statuses.
+	return s.inner, s.err
 }
 
-// What generated code does before it sends the request; it cannot be, and must not be a nil dereference if it is.
+// wait returns the stream as soon as the sender has opened it.
+func (s *deferredStream) wait() (grpc.ClientStream, error) {
+	select {
+	case <-s.opened:
+		return s.inner, s.err
+	case <-s.ctx.Done():
+		return nil, status.FromContextError(s.ctx.Err()).Err()
+	}
+}
 
-func (s *deferredStream) Header() (metadata.MD, error) {
-	if s.ClientStream == nil {
-		return nil, errUnsent
+func (s *deferredStream) SendMsg(m any) error {
+	// The messages of a stream from the client are complete already.
+	if x := s.exchange; !x.route.ClientStream || x.foreign {
+		if err := x.complete(s.ctx, m); err != nil {
+			return err
+		}
 	}
 
-	return s.ClientStream.Header() //nolint:wrapcheck // A stream's errors are statuses.
+	inner, err := s.begin()
+	if err != nil {
+		return err
+	}
+
+	return inner.SendMsg(m) //nolint:wrapcheck // A stream's errors are statuses.
+}
+
+// CloseSend tells the backend that this was all, unless the client's stream broke off: generated code does not always look.
+func (s *deferredStream) CloseSend() error {
+	if s.exchange.failure() != nil {
+		return status.Error(codes.Canceled, "the request broke off")
+	}
+
+	inner, err := s.begin()
+	if err != nil {
+		return err
+	}
+
+	return inner.CloseSend() //nolint:wrapcheck // A stream's errors are statuses.
+}
+
+func (s *deferredStream) Header() (metadata.MD, error) {
+	inner, err := s.wait()
+	if err != nil {
+		return nil, err
+	}
+
+	md, err := inner.Header()
+	if err == nil {
+		s.exchange.headers(md)
+	}
+
+	return md, err //nolint:wrapcheck // A stream's errors are statuses.
 }
 
 func (s *deferredStream) RecvMsg(m any) error {
-	if s.ClientStream == nil {
-		return errUnsent
+	inner, err := s.wait()
+	if err != nil {
+		return err
 	}
 
-	return s.ClientStream.RecvMsg(m) //nolint:wrapcheck // A stream's errors are statuses.
-}
-
-func (s *deferredStream) CloseSend() error {
-	if s.ClientStream == nil {
-		return errUnsent
+	err = inner.RecvMsg(m)
+	if err == io.EOF && s.exchange.failure() != nil { //nolint:errorlint // A stream returns it bare.
+		// What the backend made of half a request is not the answer.
+		return status.Error(codes.Canceled, "the request broke off")
 	}
 
-	return s.ClientStream.CloseSend() //nolint:wrapcheck // A stream's errors are statuses.
+	return err //nolint:wrapcheck // A stream's errors are statuses.
 }
 
 func (s *deferredStream) Trailer() metadata.MD {
-	if s.ClientStream == nil {
-		return nil
+	select {
+	case <-s.opened:
+		if s.inner != nil {
+			return s.inner.Trailer()
+		}
+	default:
 	}
 
-	return s.ClientStream.Trailer()
+	return nil
 }
-
-var errUnsent = fmt.Errorf("stream used before its request: %w", status.Error(codes.Internal, "no request"))

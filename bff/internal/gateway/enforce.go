@@ -20,7 +20,7 @@ import (
 )
 
 // record notes the route and its path variables, and refuses variables that no backend should have to expect.
-func record(r Route, next http.Handler) runtime.HandlerFunc {
+func record(r *Route, next http.Handler) runtime.HandlerFunc {
 	template := r.Template.String()
 
 	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
@@ -76,7 +76,7 @@ func textFault(value string) string {
 }
 
 // body sets the route's limit and refuses media types that it cannot read (RFC 9110, section 15.5.16).
-func body(route Route) func(http.Handler) http.Handler {
+func body(route *Route) func(http.Handler) http.Handler {
 	limit := route.Policy.MaxBody
 
 	return func(next http.Handler) http.Handler {
@@ -87,15 +87,34 @@ func body(route Route) func(http.Handler) http.Handler {
 			switch {
 			case r.ContentLength > limit:
 				problem.Write(w, r, problem.BodyTooLarge(limit), nil)
-			case route.Body != "" && r.ContentLength != 0 && !isJSON(r.Header.Get("Content-Type")) && route.readsJSON(r):
-				w.Header().Set("Accept", "application/json")
+			case route.Body != "" && r.ContentLength != 0 && !route.takes(r.Header.Get("Content-Type")) && route.readsJSON(r):
+				w.Header().Set("Accept", strings.Join(route.mediaTypes(), ", "))
 				problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-					"the body must be application/json"), nil)
+					"the body must be "+strings.Join(route.mediaTypes(), " or ")), nil)
 			default:
 				next.ServeHTTP(w, r)
 			}
 		})
 	}
+}
+
+// mediaTypes are those that the body can have; a file can have any.
+func (r *Route) mediaTypes() []string {
+	if r.ClientStream {
+		return []string{mediaNDJSON, mediaJSON}
+	}
+
+	return []string{mediaJSON}
+}
+
+func (r *Route) takes(contentType string) bool {
+	if r.binding.IsFile() || isJSON(contentType) {
+		return true
+	}
+
+	mediaType, _, _ := mime.ParseMediaType(contentType)
+
+	return r.ClientStream && isLines(mediaType)
 }
 
 // isJSON takes a missing type for JSON, as there is nothing else that it could be.

@@ -18,6 +18,12 @@ import (
 func handleError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
 ) {
+	if s, ok := streamFrom(ctx); ok {
+		s.fail(ctx, err)
+
+		return
+	}
+
 	problem.Write(w, r, explain(ctx, r, err), err)
 }
 
@@ -45,6 +51,7 @@ func invalid(err error) *problem.Problem {
 func described(fault binding.Fault) string {
 	what := map[string]string{
 		binding.InPath: "the path variable", binding.InQuery: "the query parameter", binding.InBody: "the body",
+		binding.InHeader: "the header",
 	}[fault.In]
 
 	if fault.Name == "" {
@@ -61,11 +68,23 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 		return problem.BodyTooLarge(rec.BodyLimit)
 	}
 
-	p := problem.From(err)
+	if x, ok := exchangeFrom(ctx); ok {
+		if fault := x.failure(); fault != nil {
+			err = fault
+		}
+
+		if err := unsatisfiable(x, err); err != nil {
+			return err
+		}
+	}
+
+	p := invalid(err)
 
 	switch ended := r.Context().Err(); {
 	case errors.Is(context.Cause(r.Context()), errDraining):
 		return problem.New(codes.Unavailable, errDraining.Error()+"; connect again")
+	case errors.Is(context.Cause(r.Context()), errIdle):
+		return problem.New(codes.DeadlineExceeded, errIdle.Error())
 	case errors.Is(ended, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// Whatever the last symptom was.
 		return problem.From(context.DeadlineExceeded)
@@ -75,4 +94,14 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 	default:
 		return p
 	}
+}
+
+// unsatisfiable is the problem of a range of bytes that a file does not have (RFC 9110, section 15.5.17); nil if it is another.
+func unsatisfiable(x *exchange, err error) *problem.Problem {
+	st, ok := problem.Status(err)
+	if !ok || st.Code() != codes.OutOfRange || !x.route.isFile() || x.request.Header.Get("Range") == "" {
+		return nil
+	}
+
+	return problem.WithStatus(http.StatusRequestedRangeNotSatisfiable, codes.OutOfRange, "there are no such bytes")
 }

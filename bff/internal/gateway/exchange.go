@@ -7,9 +7,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -21,17 +23,24 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// exchange is a request on its way through a generated handler. The handler binds the path variables, makes the call and writes the
-// answer. Query and body are hidden from it: they are bound when the call is about to be made (VerifyUnary, VerifyStream), strictly
-// and with errors that keep their details, which the handler would flatten to a text.
+// exchange is a request on its way through a generated handler, and the answer on its way back. The handler binds the path variables,
+// makes the call and writes the answer. Query, headers and body are hidden from it: they are bound when the call is about to be made
+// (VerifyUnary, VerifyStream), strictly and with errors that keep their details, which the handler would flatten to a text.
 type exchange struct {
-	binding *binding.Binding
-	// request is what the client sent.
+	route *Route
+	// request is what the client sent, w what the handler answers to.
 	request *http.Request
+	w       http.ResponseWriter
 	// foreign tells that an embedding program's marshaler reads the body, in the handler.
 	foreign bool
 	// condition must hold for the request message. Nil: there is none.
 	condition *condition.Condition
+	// cancel ends the call.
+	cancel context.CancelFunc
+
+	mu sync.Mutex
+	// fault is why a stream from the client was broken off.
+	fault error
 }
 
 type exchangeKey struct{}
@@ -43,7 +52,7 @@ func exchangeFrom(ctx context.Context) (*exchange, bool) {
 }
 
 // begin hands the request to the generated handler.
-func begin(r Route, c *condition.Condition) func(http.Handler) http.Handler {
+func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			if err := r.binding.Path(pathParams(req)); err != nil {
@@ -52,14 +61,20 @@ func begin(r Route, c *condition.Condition) func(http.Handler) http.Handler {
 				return
 			}
 
-			x := &exchange{binding: r.binding, request: req, condition: c}
+			ctx, cancel := context.WithCancel(req.Context())
+			defer cancel()
 
-			handed := req.WithContext(context.WithValue(req.Context(), exchangeKey{}, x))
+			x := &exchange{route: r, request: req, w: w, condition: c, cancel: cancel}
+
+			handed := req.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 			// Not nil, so that it is not parsed.
 			handed.Form, handed.PostForm = url.Values{}, url.Values{}
 
 			if x.foreign = !r.readsJSON(req); !x.foreign {
 				handed.Body = http.NoBody
+				if r.ClientStream {
+					handed.Body = newMessages(x)
+				}
 			}
 
 			next.ServeHTTP(w, handed)
@@ -68,7 +83,7 @@ func begin(r Route, c *condition.Condition) func(http.Handler) http.Handler {
 }
 
 // readsJSON tells whether the body of the request is for the gateway's codec.
-func (r Route) readsJSON(req *http.Request) bool {
+func (r *Route) readsJSON(req *http.Request) bool {
 	inbound, _ := runtime.MarshalerForRequest(r.mux, req)
 	_, ours := inbound.(*jsonpb.Codec)
 
@@ -77,28 +92,43 @@ func (r Route) readsJSON(req *http.Request) bool {
 
 // bind completes the request message.
 func (x *exchange) bind(message proto.Message) error {
-	m := message.ProtoReflect()
-
 	var faults binding.Faults
 
 	if !x.foreign {
-		body, err := x.body()
-		if err != nil {
+		if err := faults.Add(x.bindBody(message)); err != nil {
 			return err
-		}
-
-		if err := x.binding.Body(body, m); err != nil && !errors.As(err, &faults) {
-			return err //nolint:wrapcheck // It says all.
 		}
 	}
 
-	if err := x.binding.Query(x.request.URL.RawQuery, m); err != nil {
-		found := binding.Faults(nil)
-		if !errors.As(err, &found) {
-			return err //nolint:wrapcheck // It says all.
-		}
+	return x.bindRest(message, faults)
+}
 
-		faults = append(faults, found...)
+// bindBody reads the body into the message.
+func (x *exchange) bindBody(message proto.Message) error {
+	body, err := x.body()
+	if err != nil {
+		return err
+	}
+
+	if x.route.binding.IsFile() {
+		x.route.binding.SetFile(message.ProtoReflect(), x.request.Header.Get("Content-Type"), body)
+
+		return nil
+	}
+
+	return x.route.binding.Body(body, message.ProtoReflect())
+}
+
+// bindRest completes a message that has its path variables and its body. The faults are those that were found so far.
+func (x *exchange) bindRest(message proto.Message, faults binding.Faults) error {
+	m := message.ProtoReflect()
+
+	if err := faults.Add(x.route.binding.Query(x.request.URL.RawQuery, m)); err != nil {
+		return err
+	}
+
+	if err := faults.Add(x.route.binding.Header(x.request.Header, m)); err != nil {
+		return err
 	}
 
 	if len(faults) > 0 {
@@ -114,7 +144,7 @@ func (x *exchange) bind(message proto.Message) error {
 
 // body reads the body, of which the size is limited. Of one that no route takes the first byte is enough.
 func (x *exchange) body() ([]byte, error) {
-	if !x.binding.HasBody() {
+	if !x.route.binding.HasBody() {
 		var first [1]byte
 
 		n, err := io.ReadFull(x.request.Body, first[:])
@@ -135,19 +165,14 @@ func (x *exchange) body() ([]byte, error) {
 
 // unread is the error of a body that could not be read; what it was is explained by the request's record or its context.
 func unread(err error) error {
+	if known := (*problem.Problem)(nil); errors.As(err, &known) {
+		return err
+	}
+
 	return fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, "the body could not be read"), err)
 }
 
-// allow makes the demand of the route on the complete request, if there is one.
-func (x *exchange) allow(ctx context.Context, message proto.Message) error {
-	if x.condition == nil {
-		return nil
-	}
-
-	return auth.Allow(x.condition, reqinfo.From(ctx), message) //nolint:wrapcheck // It is a problem.
-}
-
-// complete is what a call has to wait for: a request message that is bound and allowed.
+// complete is what a call has to wait for: a request message that is bound, allowed and valid.
 func (x *exchange) complete(ctx context.Context, request any) error {
 	message, ok := request.(proto.Message)
 	if !ok {
@@ -158,5 +183,79 @@ func (x *exchange) complete(ctx context.Context, request any) error {
 		return err
 	}
 
-	return x.allow(ctx, message)
+	return x.check(ctx, message)
+}
+
+// check makes the demands on a complete message: the route's condition, then the rules of its proto.
+func (x *exchange) check(ctx context.Context, message proto.Message) error {
+	if x.condition != nil {
+		if err := auth.Allow(x.condition, reqinfo.From(ctx), message); err != nil {
+			return err
+		}
+	}
+
+	faults := binding.Faults(nil)
+	if err := faults.Add(x.route.binding.Validate(message)); err != nil {
+		return status.Error(codes.Internal, err.Error())
+	}
+
+	if len(faults) > 0 {
+		return invalid(faults)
+	}
+
+	return nil
+}
+
+// fail ends a call whose requests come in a stream. The first fault stays.
+func (x *exchange) fail(fault error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+
+	if x.fault == nil {
+		x.fault = fault
+		x.cancel()
+	}
+}
+
+// failure is the fault that ended the call; nil if there was none.
+func (x *exchange) failure() error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+
+	return x.fault
+}
+
+// metadataLength is how a backend says how long a file is. The name of the header itself would be about gRPC's own stream.
+const metadataLength = "x-content-length"
+
+// headers passes on those of a backend's header metadata that the route lets through.
+func (x *exchange) headers(md metadata.MD) {
+	for _, name := range x.route.Policy.Response.Headers {
+		from := name
+		if name == "content-length" {
+			from = metadataLength
+		}
+
+		if values := md.Get(from); len(values) > 0 {
+			x.w.Header()[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+}
+
+// forwarded is called by generated code before it writes a message; nil: before the first of a stream.
+func forwarded(ctx context.Context, _ http.ResponseWriter, message proto.Message) error {
+	x, ok := exchangeFrom(ctx)
+	if !ok || message == nil {
+		return nil
+	}
+
+	if location := x.route.Policy.Response.Location; location != nil {
+		x.w.Header().Set("Location", location(message.ProtoReflect()))
+	}
+
+	if s, ok := streamFrom(ctx); ok {
+		s.note(message.ProtoReflect())
+	}
+
+	return nil
 }

@@ -44,13 +44,14 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 
 	asked := &Gateway{trees: map[string]*pathtemplate.Tree[target]{}}
 
-	for i, route := range g.routes {
+	for i := range g.routes {
+		route := &g.routes[i]
 		// The same match and the same decoding as when serving, without what stands between them.
 		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			e.Route, e.Variables = &g.routes[i], pathParams(req)
+			e.Route, e.Variables = route, pathParams(req)
 			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), e.Variables)
 		})
-		if err := asked.add(route, record(route, body(route)(begin(route, nil)(handler)))); err != nil {
+		if err := asked.add(*route, record(route, body(route)(begin(route, nil)(handler)))); err != nil {
 			return Explanation{}, err
 		}
 	}
@@ -134,8 +135,10 @@ func take(ctx context.Context, request any) error {
 		return errExplained
 	}
 
-	if err := x.bind(message); err != nil {
-		return err
+	if !x.route.ClientStream || x.foreign {
+		if err := x.bind(message); err != nil {
+			return err
+		}
 	}
 
 	e.Request = message

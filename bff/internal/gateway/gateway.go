@@ -15,6 +15,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/compress"
 	"github.com/portico-gateway/portico/bff/internal/condition"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/limit"
@@ -36,6 +37,8 @@ type Config struct {
 	Limiter *limit.Limiter
 	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
 	ResponseHeader func(metadata string) (header string, ok bool)
+	// Compress compresses answers that are single messages. Nil: they are not.
+	Compress func(http.Handler) http.Handler
 	// Draining ends when the gateway stops: streams, which would outlast it, end then. Nil: never.
 	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
 	// MuxOptions change how the generated handlers translate. Options about routing have no effect: the router is not theirs.
@@ -53,8 +56,7 @@ type Gateway struct {
 
 // target is the mux of one route.
 type target struct {
-	mux    *runtime.ServeMux
-	stream bool
+	mux *runtime.ServeMux
 }
 
 // New registers everything. It refuses a route without policy, an unclear route and a registration that does not match its
@@ -71,8 +73,8 @@ func New(ctx context.Context, registrations []Registration, config Config) (*Gat
 
 	g := &Gateway{routes: routes, trees: map[string]*pathtemplate.Tree[target]{}}
 
-	for _, r := range routes {
-		if err := g.add(r, guard(r, config)); err != nil {
+	for i, r := range routes {
+		if err := g.add(r, guard(&routes[i], config)); err != nil {
 			return nil, fmt.Errorf("route %s of %s: %w", r, r.RPC, err)
 		}
 	}
@@ -94,7 +96,7 @@ func (g *Gateway) add(r Route, handler runtime.HandlerFunc) error {
 		slices.Sort(g.methods)
 	}
 
-	tree.Add(r.Template, target{mux: mux, stream: r.ServerStream})
+	tree.Add(r.Template, target{mux: mux})
 
 	return nil
 }
@@ -107,11 +109,13 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	record    which route this is, and its path variables, which must be sound
 //	Require   may the caller?
 //	limits    not too often?
-//	body      of a type and size that the route takes
+//	body      of a type and size that the route takes, decompressed
 //	deadline  until when
-//	begin     query and body wait for the call
-//	handler   grpc-gateway's: path variables, call (VerifyUnary: query, body, may the caller make this very request?), answer
-func guard(r Route, config Config) runtime.HandlerFunc {
+//	compress  unless the answer is a stream or a file
+//	reply     the status, or the form of a stream
+//	begin     query, headers and body wait for the call
+//	handler   grpc-gateway's: path variables, call (VerifyUnary: body, query, headers, condition, rules), answer
+func guard(r *Route, config Config) runtime.HandlerFunc {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.handler(w, req, pathParams(req))
 	}))
@@ -119,11 +123,17 @@ func guard(r Route, config Config) runtime.HandlerFunc {
 	handler = begin(r, r.requestCondition(config))(handler)
 
 	if r.ServerStream {
-		handler = guardStream(config.Draining)(handler)
+		handler = guardStream(r, config.Draining)(handler)
+	} else {
+		handler = replyWith(r.Policy.Response.Status)(handler)
+
+		if config.Compress != nil && !r.isFile() {
+			handler = config.Compress(handler)
+		}
 	}
 
 	handler = deadline(r.Policy.Timeout)(handler)
-	handler = body(r)(handler)
+	handler = body(r)(compress.Requests(handler))
 
 	if len(r.Policy.RateLimits) > 0 {
 		handler = config.Limiter.Route(r.RPC, r.Policy.RateLimits)(handler)
@@ -137,7 +147,7 @@ func guard(r Route, config Config) runtime.HandlerFunc {
 }
 
 // requestCondition is the condition that has to wait for the request message; nil if there is none.
-func (r Route) requestCondition(config Config) *condition.Condition {
+func (r *Route) requestCondition(config Config) *condition.Condition {
 	if c := r.Policy.Access.Condition; !config.AuthDisabled && c != nil && c.NeedsRequest() {
 		return c
 	}

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // ServeHTTP routes a request. It must run inside of the edge, which makes the request's record.
@@ -31,11 +32,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.answerUnrouted(w, r, path)
 }
 
-// find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2), unless it is a stream, whose end nobody would
-// wait for.
+// find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2).
 func (g *Gateway) find(method, path string) (target, bool) {
-	head := method == http.MethodHead
-	if head {
+	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 
@@ -44,9 +43,7 @@ func (g *Gateway) find(method, path string) (target, bool) {
 		return target{}, false
 	}
 
-	found, ok := tree.Find(path)
-
-	return found, ok && (!head || !found.stream)
+	return tree.Find(path)
 }
 
 // routed is the request as the mux gets it. The mux unescapes in two ways, depending on whether RawPath is set; always set, there
@@ -61,6 +58,7 @@ func routed(r *http.Request, escapedPath string) *http.Request {
 	if r.Method == http.MethodHead {
 		// net/http keeps the body back, by the method of the request that it read.
 		routed.Method = http.MethodGet
+		reqinfo.From(r.Context()).Head = true
 	}
 
 	return routed

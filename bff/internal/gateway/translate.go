@@ -9,7 +9,9 @@ import (
 // newTranslator returns the mux that generated handlers refer to for everything but routing: JSON, headers and errors. The given
 // options come after its own, except where safety is concerned. responseHeader says what of a backend's metadata reaches clients;
 // nil: nothing.
-func newTranslator(codec *jsonpb.Codec, responseHeader func(string) (string, bool), options []runtime.ServeMuxOption) *runtime.ServeMux {
+func newTranslator(
+	codec *jsonpb.Codec, responseHeader func(string) (string, bool), options []runtime.ServeMuxOption,
+) *runtime.ServeMux {
 	if responseHeader == nil {
 		responseHeader = matchNone
 	}
@@ -20,6 +22,7 @@ func newTranslator(codec *jsonpb.Codec, responseHeader func(string) (string, boo
 		runtime.WithStreamErrorHandler(handleStreamError),
 		runtime.WithOutgoingHeaderMatcher(responseHeader),
 		runtime.WithOutgoingTrailerMatcher(matchNone),
+		runtime.WithForwardResponseOption(forwarded),
 		runtime.WithWriteContentLength(),
 	}
 	all = append(all, options...)

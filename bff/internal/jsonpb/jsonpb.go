@@ -38,7 +38,10 @@ type Codec struct {
 	plans    plans
 }
 
-var _ runtime.Marshaler = (*Codec)(nil)
+var (
+	_ runtime.Marshaler = (*Codec)(nil)
+	_ runtime.Delimited = (*Codec)(nil)
+)
 
 // New returns a codec.
 func New(config Config) *Codec {
@@ -127,8 +130,13 @@ func (c *Codec) Unmarshal(data []byte, v any) error {
 	return asError(checkInitialized(m))
 }
 
-// NewDecoder returns a decoder that reads all of r as one document. Its error is io.EOF if there is nothing to read.
+// NewDecoder returns a decoder that reads all of r as one document. Its error is io.EOF if there is nothing to read. A reader that is
+// a decoder itself, of the messages of a stream, is returned as it is.
 func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
+	if messages, ok := r.(runtime.Decoder); ok {
+		return messages
+	}
+
 	return runtime.DecoderFunc(func(v any) error {
 		data, err := io.ReadAll(r)
 		if err != nil {
@@ -144,14 +152,23 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 }
 
 // Marshal writes a message; a google.api.HttpBody as what is in it; and what generated code takes out of a message for
-// response_body.
+// response_body. The object that generated code wraps a message of a stream in is left away.
 func (c *Codec) Marshal(v any) ([]byte, error) {
-	if body, ok := v.(*httpbody.HttpBody); ok {
-		return body.GetData(), nil
+	switch v := v.(type) {
+	case *httpbody.HttpBody:
+		return v.GetData(), nil
+	case map[string]any:
+		if result, wrapped := v["result"]; wrapped && len(v) == 1 {
+			return c.appendValue(nil, result)
+		}
 	}
 
 	return c.appendValue(nil, v)
 }
+
+// Delimiter is what generated code writes behind each message of a stream: nothing, since how they are told apart is not the codec's
+// business.
+func (c *Codec) Delimiter() []byte { return nil }
 
 // NewEncoder returns an encoder that writes documents to w, each on a line.
 func (c *Codec) NewEncoder(w io.Writer) runtime.Encoder {

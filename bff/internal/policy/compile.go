@@ -28,7 +28,8 @@ type Defaults struct {
 
 // Compile makes the policy of a method that is reached by a path with these variables. The error names every fault at once.
 func Compile(method protoreflect.MethodDescriptor, variables []string, defaults Defaults) (Policy, error) {
-	c := compiler{variables: variables, request: method.Input()}
+	own, _ := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
+	c := compiler{own: own, variables: variables, method: method, request: method.Input()}
 	p := c.compile(merged(method, defaults.Policy), defaults)
 
 	if err := errors.Join(c.faults...); err != nil {
@@ -78,7 +79,10 @@ func override(dst, src *porticov1.MethodPolicy) {
 }
 
 type compiler struct {
+	// own are the method's own options, without defaults of any kind.
+	own       *porticov1.MethodPolicy
 	variables []string
+	method    protoreflect.MethodDescriptor
 	request   protoreflect.MessageDescriptor
 	faults    []error
 }
@@ -88,7 +92,11 @@ func (c *compiler) faultf(format string, args ...any) {
 }
 
 func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy {
-	p := Policy{Timeout: defaults.Timeout, MaxBody: defaults.MaxBody, AllowUnknown: in.GetAllowUnknownFields()}
+	p := Policy{
+		Timeout: defaults.Timeout, MaxBody: defaults.MaxBody, AllowUnknown: in.GetAllowUnknownFields(),
+		Response: c.response(in.GetResponse()), Headers: c.headers(in.GetHeaders()), Stream: c.stream(in.GetStream()),
+		Idempotency: c.idempotency(in.GetIdempotency()),
+	}
 
 	if in.GetAccess() == nil {
 		c.faults = append(c.faults, ErrNoAccess)

@@ -22,6 +22,14 @@ type Policy struct {
 	MaxBody int64
 	// AllowUnknown passes over unknown fields of the body and unknown query parameters.
 	AllowUnknown bool
+	// Response is what a successful answer has besides the message.
+	Response Response
+	// Headers set fields of the request message.
+	Headers []Header
+	// Stream is how answers are streamed.
+	Stream Stream
+	// Idempotency makes requests with a key take effect once. Nil: keys mean nothing.
+	Idempotency *Idempotency
 }
 
 // Access says who may call. Everything in it must hold.

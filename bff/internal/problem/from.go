@@ -8,19 +8,12 @@ import (
 	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-// Limits of what a backend can make us repeat to a client.
-const (
-	maxDetail = 1024
-	maxErrors = 100
-)
-
 // From makes a problem of any error: a Problem is itself; a gRPC status keeps its message where the code is one that speaks to the
-// caller (see public), and its BadRequest and RetryInfo details; what is not recognised is a plain 500.
+// caller (see public), and its details unless machinery made it (see addDetails); what is not recognised is a plain 500.
 func From(err error) *Problem {
 	if known := (*Problem)(nil); errors.As(err, &known) {
 		return known
@@ -70,8 +63,10 @@ func Status(err error) (*status.Status, bool) {
 }
 
 func fromStatus(st *status.Status) *Problem {
+	details := st.Details()
+
 	if fromTransport(st.Message()) {
-		return New(codes.Internal, generic(codes.Internal))
+		st = status.New(codes.Internal, "")
 	}
 
 	detail := generic(st.Code())
@@ -80,14 +75,10 @@ func fromStatus(st *status.Status) *Problem {
 	}
 
 	p := New(st.Code(), detail)
+	p.RetryAfter = retryDelay(details)
 
-	for _, d := range st.Details() {
-		switch d := d.(type) {
-		case *errdetails.BadRequest:
-			p.Errors = append(p.Errors, fieldErrors(d)...)
-		case *errdetails.RetryInfo:
-			p.RetryAfter = d.GetRetryDelay().AsDuration()
-		}
+	if deliberate(st.Code()) {
+		p.addDetails(details)
 	}
 
 	return p
@@ -111,6 +102,17 @@ func public(c codes.Code) bool {
 		return false
 	default:
 		return false
+	}
+}
+
+// deliberate tells whether the details of a status with this code are the work of a backend's author. Those of a fault may be
+// anything that was at hand when it happened.
+func deliberate(c codes.Code) bool {
+	switch c {
+	case codes.Canceled, codes.DeadlineExceeded, codes.Unimplemented, codes.Unavailable, codes.Unauthenticated:
+		return true
+	default:
+		return public(c)
 	}
 }
 
@@ -144,52 +146,6 @@ func generic(c codes.Code) string {
 
 // httpStatus is google.rpc.Code's mapping to HTTP, as grpc-gateway implements it.
 func httpStatus(c codes.Code) int { return runtime.HTTPStatusFromCode(c) }
-
-func fieldErrors(bad *errdetails.BadRequest) []FieldError {
-	violations := bad.GetFieldViolations()
-	if len(violations) > maxErrors {
-		violations = violations[:maxErrors]
-	}
-
-	fields := make([]FieldError, 0, len(violations))
-	for _, v := range violations {
-		fields = append(fields, FieldError{
-			Field:       jsonPath(Clip(v.GetField(), maxDetail)),
-			Description: Clip(v.GetDescription(), maxDetail),
-		})
-	}
-
-	return fields
-}
-
-// jsonPath spells a protobuf field path as JSON does: "line_items[0].unit_price" becomes "lineItems[0].unitPrice". What stands
-// in brackets (an index or a map key) stays.
-func jsonPath(path string) string {
-	var b strings.Builder
-
-	upper, depth := false, 0
-
-	for _, r := range path {
-		switch {
-		case r == '[':
-			depth++
-		case r == ']':
-			depth--
-		case r == '_' && depth == 0:
-			upper = true
-
-			continue
-		case upper && 'a' <= r && r <= 'z':
-			r += 'A' - 'a'
-		}
-
-		upper = false
-
-		b.WriteRune(r)
-	}
-
-	return b.String()
-}
 
 // Clip makes valid UTF-8 of at most limit bytes, and an ellipsis if there was more.
 func Clip(text string, limit int) string {

@@ -229,11 +229,11 @@ func TestFromIsNotFloodedByABackend(t *testing.T) {
 		maxList = 100
 	)
 
-	violations := make([]*errdetails.BadRequest_FieldViolation, 5000)
+	field, description := strings.Repeat("f", 1<<16), strings.Repeat("d", 1<<16)
+	violations := make([]*errdetails.BadRequest_FieldViolation, 200)
+
 	for i := range violations {
-		violations[i] = &errdetails.BadRequest_FieldViolation{
-			Field: strings.Repeat("f", 1<<16), Description: strings.Repeat("d", 1<<16),
-		}
+		violations[i] = &errdetails.BadRequest_FieldViolation{Field: field, Description: description}
 	}
 
 	tests := []struct {
@@ -243,7 +243,7 @@ func TestFromIsNotFloodedByABackend(t *testing.T) {
 		{"megabyte_of_text", status.Error(codes.InvalidArgument, strings.Repeat("x", 1<<20))},
 		{"cut_within_a_character", status.Error(codes.InvalidArgument, "a"+strings.Repeat("€", 1<<16))},
 		{"invalid_utf8", status.Error(codes.InvalidArgument, "caf\xe9 \xff\xfe "+strings.Repeat("\xe2\x82", 1<<16))},
-		{"many_long_fields", detailed(t, codes.InvalidArgument, "m", &errdetails.BadRequest{FieldViolations: violations[:200]})},
+		{"many_long_fields", detailed(t, codes.InvalidArgument, "m", &errdetails.BadRequest{FieldViolations: violations})},
 	}
 
 	for _, tt := range tests {

@@ -36,20 +36,22 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 	// Errors are the fields that were wrong.
 	Errors []FieldError `json:"errors,omitempty"`
 
+	// Reason says in one UPPER_SNAKE_CASE word why, more precisely than Code; it is unique within Domain, "orders.example.com".
+	Reason string `json:"reason,omitempty"`
+	Domain string `json:"domain,omitempty"`
+	// Metadata are the particulars of the Reason. Its names are the backend's.
+	Metadata map[string]string `json:"metadata,omitempty"`
+	// Quota, Preconditions, Resource, Help and Localized are the details of a backend that are named alike.
+	Quota         []QuotaViolation `json:"quota,omitempty"`
+	Preconditions []Precondition   `json:"preconditions,omitempty"`
+	Resource      *Resource        `json:"resource,omitempty"`
+	Help          []Link           `json:"help,omitempty"`
+	Localized     *Localized       `json:"localized,omitempty"`
+
 	// RetryAfter is how long the client should wait; written as Retry-After, rounded up to seconds. Zero: not said.
 	RetryAfter time.Duration `json:"-"`
 
 	grpcCode codes.Code
-}
-
-// FieldError is one wrong field.
-type FieldError struct {
-	// In is the part of the request that it is in: path, query, header or body. Empty: a backend named it.
-	In string `json:"in,omitempty"`
-	// Field is its path in JSON spelling, "items[0].unitPrice".
-	Field string `json:"field"`
-	// Description says what is wrong with it.
-	Description string `json:"description"`
 }
 
 // New makes a problem with the HTTP status that belongs to the code. The detail goes to the client.

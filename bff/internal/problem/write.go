@@ -13,15 +13,11 @@ import (
 
 const maxInstance = 256
 
-// Write answers with the problem and notes its code and cause on the request's record. It must be called before anything else is
-// written. The cause is for the log alone; nil means that the problem says it all.
+// Write answers with the problem, as a problem document or, if the client asks for it, as a google.rpc.Status, and notes its code
+// and cause on the request's record. It must be called before anything else is written. The cause is for the log alone; nil means
+// that the problem says it all.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
-	rec := reqinfo.From(r.Context())
-	rec.Fail(p.grpcCode, cause)
-
-	doc := *p
-	doc.RequestID = rec.ID
-	doc.Instance = Clip(r.URL.EscapedPath(), maxInstance)
+	reqinfo.From(r.Context()).Fail(p.grpcCode, cause)
 
 	header := w.Header()
 	// What was meant for the answer that is not coming (RFC 9110, section 6.5; grpc-gateway's streams set them early).
@@ -29,18 +25,38 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 	header.Del("Transfer-Encoding")
 	header.Del("Content-Length")
 
-	if doc.RetryAfter > 0 {
-		header.Set("Retry-After", Seconds(doc.RetryAfter))
+	if p.RetryAfter > 0 {
+		header.Set("Retry-After", Seconds(p.RetryAfter))
 	}
 
-	if doc.Status == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "" {
+	if p.Status == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "" {
 		header.Set("WWW-Authenticate", "Bearer")
 	}
 
-	header.Set("Content-Type", ContentType)
-	w.WriteHeader(doc.Status)
+	mediaType, form := ContentType, p.Document
+
+	if wantsStatus(r.Header) {
+		header.Add("Vary", "Accept")
+
+		mediaType, form = mediaTypeStatus, p.statusDocument
+	}
+
+	header.Set("Content-Type", mediaType)
+	w.WriteHeader(p.Status)
 	// The client may be gone; there is nobody left to tell.
-	_, _ = w.Write(doc.encode())
+	_, _ = w.Write(append(form(r), '\n'))
+}
+
+// Document is the problem document that Write answers the request with, without a newline at its end.
+func (p *Problem) Document(r *http.Request) []byte { return encode(p.of(r)) }
+
+// of is a copy of the problem that names the request. The problem itself may be shared.
+func (p *Problem) of(r *http.Request) *Problem {
+	doc := *p
+	doc.RequestID = reqinfo.From(r.Context()).ID
+	doc.Instance = Clip(r.URL.EscapedPath(), maxInstance)
+
+	return &doc
 }
 
 // Seconds spells a duration as a delay in whole seconds, rounded up (RFC 9110, section 10.2.3).
@@ -48,16 +64,16 @@ func Seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
 }
 
-func (p *Problem) encode() []byte {
+func encode(v any) []byte {
 	var buf bytes.Buffer
 
 	enc := json.NewEncoder(&buf)
 	// Readable for people with curl; the media type keeps browsers from taking it for HTML.
 	enc.SetEscapeHTML(false)
-	// A struct of strings and numbers always encodes.
-	_ = enc.Encode(p)
+	// What consists of strings and numbers always encodes.
+	_ = enc.Encode(v)
 
-	return buf.Bytes()
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
 
 func bytesText(n int64) string { return strconv.FormatInt(n, 10) + " bytes" }

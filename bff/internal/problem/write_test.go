@@ -55,6 +55,7 @@ func TestDocumentsAsClientsSeeThem(t *testing.T) {
 				{Field: "items[0].unit_price", Description: `must not be "<negative>" & co.`},
 				{Field: `labels["gift_wrap"]`, Description: "must not be empty"},
 			}})},
+		{"all_details", "/v1/orders", everything(t, codes.FailedPrecondition, "the order cannot be placed")},
 	}
 
 	for _, tt := range tests {

@@ -41,6 +41,8 @@ type Record struct {
 	PathParams map[string]string
 	// BodyLimit is the largest body in bytes that may be read. The matched route may change it before the first read.
 	BodyLimit int64
+	// Head tells that the client wants the header of the answer alone.
+	Head bool
 	// Impatient tells that the client asked for an earlier deadline than the route's.
 	Impatient bool
 	// BodyExceeded tells that a read was refused because of BodyLimit.

@@ -23,9 +23,8 @@ type Route struct {
 	Descriptor protoreflect.MethodDescriptor
 	// Body is the field of the request message that is the body; "*" the whole of it; empty: requests have none.
 	Body string
-
-	// ServerStream tells that the answer is a stream of messages.
-	ServerStream bool
+	// ClientStream and ServerStream tell that the request or the answer is a stream of messages.
+	ClientStream, ServerStream bool
 }
 
 // String names the route as "GET /v1/users/{user_id}".

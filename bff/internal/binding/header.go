@@ -1,0 +1,55 @@
+package binding
+
+import (
+	"net/http"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Header sets the fields that headers are bound to, in a message of which everything else is set already; the rest of the request may
+// say the same about a field, but nothing else. A header that is not there sets nothing. The error is Faults, all that there are.
+func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
+	var faults Faults
+
+	for _, h := range b.config.Headers {
+		lines := header[h.Name]
+		if len(lines) == 0 {
+			continue
+		}
+
+		if fault := b.setHeader(h, lines, m); fault != "" {
+			faults = append(faults, Fault{In: InHeader, Name: h.Name, Reason: fault})
+		}
+	}
+
+	if len(faults) > 0 {
+		return faults
+	}
+
+	return nil
+}
+
+func (b *Binding) setHeader(h Header, lines []string, m protoreflect.Message) string {
+	if len(lines) > 1 {
+		return "is there more than once"
+	}
+
+	holder, field := h.Field.Holder(m), h.Field.Last()
+
+	value, err := b.config.Codec.ParseText(lines[0], field, func() protoreflect.Value { return holder.NewField(field) })
+	if err != nil {
+		return reason(err)
+	}
+
+	if fault := contend(holder, field); fault != "" {
+		return fault
+	}
+
+	if holder.Has(field) && !holder.Get(field).Equal(value) {
+		return "differs from what the rest of the request says"
+	}
+
+	holder.Set(field, value)
+
+	return ""
+}

@@ -1,0 +1,69 @@
+package compress
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// What stands behind the entity tag of an answer that was compressed, which must differ from that of the plain one (RFC 9110,
+// section 8.8.3.3). gzhttp derives the second from the first. Weak tags would need no suffix, but If-Match never matches them.
+const (
+	suffixGzip = "--gzip"
+	suffixZstd = "--zstd"
+)
+
+// stripTags takes our suffixes off the conditions of a request, both in its header and among what is forwarded to backends.
+// If-Range keeps them: a part of the plain content is no use to who has parts of the compressed one.
+func stripTags(r *http.Request) *http.Request {
+	conditions := []string{"If-Match", ifNoneMatch}
+
+	suffixed := func(name string) bool { return slices.ContainsFunc(r.Header[name], hasSuffix) }
+	if !slices.ContainsFunc(conditions, suffixed) {
+		return r
+	}
+
+	stripped := r.WithContext(r.Context())
+	stripped.Header = r.Header.Clone()
+	forward := reqinfo.From(r.Context()).Forward
+
+	for _, name := range conditions {
+		stripAll(stripped.Header[name])
+
+		if lower := strings.ToLower(name); forward[lower] != nil {
+			forward[lower] = slices.Clone(forward[lower])
+			stripAll(forward[lower])
+		}
+	}
+
+	return stripped
+}
+
+func stripAll(values []string) {
+	for i := range values {
+		values[i] = strings.NewReplacer(suffixGzip+`"`, `"`, suffixZstd+`"`, `"`).Replace(values[i])
+	}
+}
+
+func hasSuffix(tags string) bool {
+	return strings.Contains(tags, suffixGzip+`"`) || strings.Contains(tags, suffixZstd+`"`)
+}
+
+// restoreTag makes the tag of a 304 the one that the client asked about.
+func restoreTag(header http.Header, asked []string) {
+	tag, quoted := strings.CutSuffix(header.Get(eTag), `"`)
+	if !quoted {
+		return
+	}
+
+	for _, suffix := range []string{suffixGzip, suffixZstd} {
+		known := tag + suffix + `"`
+		if slices.ContainsFunc(asked, func(tags string) bool { return strings.Contains(tags, known) }) {
+			header.Set(eTag, known)
+
+			return
+		}
+	}
+}

@@ -1,0 +1,185 @@
+// Package compress is gzip and zstd on the wire between clients and the gateway: Responses encodes answers for clients that take
+// it, Requests decodes bodies of clients that send it.
+//
+// It is not for streams, whose messages would wait in the compressor, and not for what goes to backends.
+package compress
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/klauspost/compress/gzhttp"
+)
+
+// Responses compresses answers of minBytes and more that are text, with the coding that the client likes best (RFC 9110, section
+// 12.5.3), zstd if it likes both the same. Smaller answers, other media types, parts (Content-Range) and what has a
+// Content-Encoding already stay as they are. Entity tags of compressed answers get a suffix, which is taken off when they come back
+// in If-Match and If-None-Match.
+//
+// Up to minBytes of an answer wait until it is known which kind it is. The wildcard of Accept-Encoding chooses no coding: who sends
+// it alone often means no compression.
+func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
+	wrap, err := gzhttp.NewWrapper(
+		gzhttp.MinSize(minBytes), gzhttp.ContentTypeFilter(compressible), gzhttp.SuffixETag(suffixGzip))
+	if err != nil {
+		return nil, fmt.Errorf("compress answers of %d bytes and more: %w", minBytes, err)
+	}
+
+	return func(next http.Handler) http.Handler {
+		compressed := wrap(next)
+
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := &answer{ResponseWriter: w, request: r, minBytes: minBytes}
+			stripped := stripTags(r)
+
+			switch {
+			case prefersIdentity(r.Header.Get(acceptEncoding)):
+				next.ServeHTTP(answer, stripped)
+			case r.Method == http.MethodHead:
+				// gzhttp leaves HEAD alone, but its header should be that of GET (RFC 9110, section 9.3.2). net/http drops the
+				// content.
+				get := *stripped
+				get.Method = http.MethodGet
+
+				wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					next.ServeHTTP(w, stripped)
+				})).ServeHTTP(answer, &get)
+			default:
+				compressed.ServeHTTP(answer, stripped)
+			}
+
+			answer.begin(http.StatusOK)
+		})
+	}, nil
+}
+
+const (
+	acceptEncoding  = "Accept-Encoding"
+	contentEncoding = "Content-Encoding"
+	contentLength   = "Content-Length"
+	contentType     = "Content-Type"
+	eTag            = "Etag" // As net/http spells it.
+	ifNoneMatch     = "If-None-Match"
+	vary            = "Vary"
+)
+
+// compressible tells whether content of the type gets smaller: text, and what is made of it. Images, archives and what nobody knows
+// do not; events are streams.
+func compressible(contentType string) bool {
+	mediaType, _, _ := strings.Cut(contentType, ";")
+	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+
+	switch mediaType {
+	case "text/event-stream":
+		return false
+	case "application/json", "application/x-ndjson", "application/xml", "application/yaml", "application/javascript":
+		return true
+	}
+
+	return strings.HasPrefix(mediaType, "text/") || strings.HasSuffix(mediaType, "+json") ||
+		strings.HasSuffix(mediaType, "+xml") || strings.HasSuffix(mediaType, "+yaml")
+}
+
+// prefersIdentity tells whether an Accept-Encoding names identity, with more weight than gzip and zstd. gzhttp does not look.
+func prefersIdentity(accept string) bool {
+	if !strings.Contains(strings.ToLower(accept), "identity") {
+		return false
+	}
+
+	return quality(accept, "identity") > max(quality(accept, "gzip"), quality(accept, "zstd"))
+}
+
+// quality is the weight that an Accept-Encoding gives to a coding by name; 0 if it does not, or not by a number.
+func quality(accept, coding string) float64 {
+	for item := range strings.SplitSeq(accept, ",") {
+		name, params, weighted := strings.Cut(item, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), coding) {
+			continue
+		}
+
+		if !weighted {
+			return 1
+		}
+
+		_, value, _ := strings.Cut(params, "=")
+		// Zero if it is no number.
+		q, _ := strconv.ParseFloat(strings.TrimSpace(value), 64)
+
+		return q
+	}
+
+	return 0
+}
+
+// answer is the writer behind gzhttp's. It completes the header when that is about to go out.
+type answer struct {
+	http.ResponseWriter
+
+	request  *http.Request // As the client sent it.
+	minBytes int
+	begun    bool
+}
+
+func (a *answer) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		a.begin(status)
+	}
+
+	a.ResponseWriter.WriteHeader(status)
+}
+
+func (a *answer) Write(p []byte) (int, error) {
+	a.begin(http.StatusOK)
+
+	return a.ResponseWriter.Write(p) //nolint:wrapcheck // A writer's errors are its own.
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+func (a *answer) begin(status int) {
+	if a.begun {
+		return
+	}
+
+	a.begun = true
+	header := a.Header()
+
+	varyOnce(header)
+
+	if status == http.StatusNotModified {
+		restoreTag(header, a.request.Header.Values(ifNoneMatch))
+	}
+
+	// The length of the content that HEAD left out is not that of the compressed one (RFC 9110, section 8.6).
+	if length, err := strconv.Atoi(header.Get(contentLength)); err == nil && a.request.Method == http.MethodHead &&
+		length >= a.minBytes && header.Get(contentEncoding) == "" && compressible(header.Get(contentType)) {
+		header.Del(contentLength)
+	}
+}
+
+// varyOnce makes Vary name Accept-Encoding once. gzhttp adds it without a look, and a handler may have added or replaced it.
+func varyOnce(header http.Header) {
+	if fields := header[vary]; len(fields) == 1 && fields[0] == acceptEncoding {
+		return
+	}
+
+	var names []string
+
+	for _, field := range header[vary] {
+		for name := range strings.SplitSeq(field, ",") {
+			if name = strings.TrimSpace(name); name != "" && !strings.EqualFold(name, acceptEncoding) {
+				names = append(names, name)
+			}
+		}
+	}
+
+	if !slices.Contains(names, "*") {
+		names = append(names, acceptEncoding)
+	}
+
+	header.Set(vary, strings.Join(names, ", "))
+}

@@ -1,0 +1,101 @@
+// Package fieldpath finds fields by paths of names with dots between them, "order.items.sku", as templates, query parameters and
+// options name them.
+package fieldpath
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Path is a field and the messages that lead to it. It is not empty.
+type Path []protoreflect.FieldDescriptor
+
+// What is wrong with a path.
+var (
+	ErrNoField    = errors.New("there is no such field")
+	ErrNotMessage = errors.New("is not a single message")
+)
+
+// Resolve finds a field of a message by names in either spelling. With an error come the fields up to the fault.
+func Resolve(message protoreflect.MessageDescriptor, text string) (Path, error) {
+	var path Path
+
+	for name := range strings.SplitSeq(text, ".") {
+		if len(path) > 0 {
+			last := path.Last()
+			if message = last.Message(); message == nil || last.IsList() || last.IsMap() {
+				return path, ErrNotMessage
+			}
+		}
+
+		field := byName(message, name)
+		if field == nil {
+			return path, ErrNoField
+		}
+
+		path = append(path, field)
+	}
+
+	return path, nil
+}
+
+// byName finds a field by its name in JSON or, if none has it, in the proto.
+func byName(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	if field := message.Fields().ByJSONName(name); field != nil {
+		return field
+	}
+
+	return message.Fields().ByTextName(name)
+}
+
+// Last is the field that the path leads to.
+func (p Path) Last() protoreflect.FieldDescriptor { return p[len(p)-1] }
+
+// Holder is the message that has the field; those on the way to it are made where they are missing.
+func (p Path) Holder(m protoreflect.Message) protoreflect.Message {
+	for _, field := range p[:len(p)-1] {
+		m = m.Mutable(field).Message()
+	}
+
+	return m
+}
+
+// String is the path in JSON spelling.
+func (p Path) String() string {
+	names := make([]string, len(p))
+	for i, field := range p {
+		names[i] = field.JSONName()
+	}
+
+	return strings.Join(names, ".")
+}
+
+// HasText tells whether Text has something to say about the field.
+func (p Path) HasText() bool {
+	field := p.Last()
+
+	return !field.IsList() && !field.IsMap() && field.Message() == nil && field.Kind() != protoreflect.BytesKind
+}
+
+// Text is the value of a field, for a header or a path. A value of an enum is its name.
+func (p Path) Text(m protoreflect.Message) string {
+	for _, field := range p[:len(p)-1] {
+		m = m.Get(field).Message()
+	}
+
+	field := p.Last()
+	value := m.Get(field)
+
+	if field.Kind() == protoreflect.EnumKind {
+		if known := field.Enum().Values().ByNumber(value.Enum()); known != nil {
+			return string(known.Name())
+		}
+
+		return strconv.Itoa(int(value.Enum()))
+	}
+
+	return value.String()
+}

@@ -1,0 +1,116 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+
+	"google.golang.org/protobuf/proto"
+)
+
+// pieceSize is how many bytes of a file a message holds, as much as gRPC's flow control lets go at once by default.
+const pieceSize = 64 << 10
+
+// file is a file in pieces: the body itself, or a part of a form.
+type file struct {
+	exchange    *exchange
+	contentType string
+	body        io.Reader
+	buffer      []byte
+	begun       bool
+}
+
+// next reads a piece. An empty file is one empty piece, so that the backend learns of it.
+func (f *file) next(m proto.Message) error {
+	if f.buffer == nil {
+		f.buffer = make([]byte, pieceSize)
+	}
+
+	n, err := f.fill()
+
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
+		return unread(err)
+	case n == 0 && f.begun:
+		return io.EOF
+	}
+
+	contentType := ""
+	if !f.begun {
+		contentType = f.contentType
+	}
+
+	f.begun = true
+	// The message is sent before the next one is read.
+	f.exchange.route.binding.SetFile(m.ProtoReflect(), contentType, f.buffer[:n])
+
+	return nil
+}
+
+// fill reads until the buffer is full or the body ends. Unlike io.ReadFull it does not tell of an end as of a body that was cut.
+func (f *file) fill() (n int, err error) {
+	for n < len(f.buffer) && err == nil {
+		var more int
+
+		more, err = f.body.Read(f.buffer[n:])
+		n += more
+	}
+
+	return n, err //nolint:wrapcheck // The body's own.
+}
+
+// form is a form with one file (RFC 7578).
+type form struct {
+	exchange *exchange
+	body     io.Reader
+	boundary string
+
+	parts *multipart.Reader
+	file  *file
+}
+
+func (f *form) next(m proto.Message) error {
+	if f.parts == nil {
+		if err := f.begin(); err != nil {
+			return err
+		}
+	}
+
+	err := f.file.next(m)
+	if !errors.Is(err, io.EOF) {
+		return err
+	}
+
+	switch _, err := f.parts.NextRawPart(); {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case err == nil:
+		return malformed("the form has more than one part")
+	default:
+		return unread(err)
+	}
+}
+
+func (f *form) begin() error {
+	if f.boundary == "" {
+		return malformed("the media type names no boundary")
+	}
+
+	f.parts = multipart.NewReader(f.body, f.boundary)
+
+	part, err := f.parts.NextRawPart()
+
+	switch {
+	case errors.Is(err, io.EOF):
+		return malformed("the form has no part")
+	case err != nil:
+		return fmt.Errorf("%w: %w", malformed("is not a form"), err)
+	case part.FileName() == "":
+		return malformed("the part of the form is not a file")
+	}
+
+	f.file = &file{exchange: f.exchange, contentType: part.Header.Get("Content-Type"), body: part}
+
+	return nil
+}

@@ -1,0 +1,124 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/munnerz/goautoneg"
+)
+
+// frames is how a stream of JSON documents becomes one body. Each method appends to out; first tells that nothing stands before.
+type frames interface {
+	contentType() string
+	// message writes a document, id the id of the event. Empty: it has none.
+	message(out, document []byte, id string, first bool) []byte
+	// heartbeat writes what means nothing.
+	heartbeat(out []byte) []byte
+	// fail writes a problem document, and that it is the end.
+	fail(out, problem []byte, first bool) []byte
+	// end writes that everything is there.
+	end(out []byte, first bool) []byte
+}
+
+// Media types of streams.
+const (
+	mediaNDJSON = "application/x-ndjson"
+	mediaSSE    = "text/event-stream"
+	mediaJSON   = "application/json"
+)
+
+// framesFor chooses by the client's Accept (RFC 9110, section 12.5.1); false if it takes nothing that there is.
+func framesFor(r *http.Request) (frames, bool) {
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	if strings.TrimSpace(accept) == "" {
+		return lines{mediaNDJSON}, true
+	}
+
+	offers := []string{mediaNDJSON, mediaSSE, mediaJSON, "application/ndjson", "application/jsonl"}
+
+	switch chosen := goautoneg.Negotiate(accept, offers); chosen {
+	case "":
+		return nil, false
+	case mediaSSE:
+		return events{}, true
+	case mediaJSON:
+		return array{}, true
+	default:
+		return lines{chosen}, true
+	}
+}
+
+// events are Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). The last has the type "end" or
+// "error".
+type events struct{}
+
+func (events) contentType() string { return mediaSSE }
+
+func (events) message(out, document []byte, id string, _ bool) []byte {
+	if id != "" {
+		out = append(append(append(out, "id: "...), id...), '\n')
+	}
+
+	return append(append(append(out, "data: "...), document...), "\n\n"...)
+}
+
+func (events) heartbeat(out []byte) []byte { return append(out, ":\n\n"...) }
+
+func (events) fail(out, problem []byte, _ bool) []byte {
+	return append(append(append(out, "event: error\ndata: "...), problem...), "\n\n"...)
+}
+
+func (events) end(out []byte, _ bool) []byte { return append(out, "event: end\ndata: {}\n\n"...) }
+
+// lines are documents on a line each. An error is an object with the one member "error"; the end is that of the body, which HTTP tells
+// from a connection that was cut.
+type lines struct{ mediaType string }
+
+func (l lines) contentType() string { return l.mediaType }
+
+func (lines) message(out, document []byte, _ string, _ bool) []byte {
+	return append(append(out, document...), '\n')
+}
+
+func (lines) heartbeat(out []byte) []byte { return append(out, '\n') }
+
+func (lines) fail(out, problem []byte, _ bool) []byte { return append(wrapped(out, problem), '\n') }
+
+func (lines) end(out []byte, _ bool) []byte { return out }
+
+// array is one JSON array. An error is its last element, an object with the one member "error".
+type array struct{}
+
+func (array) contentType() string { return mediaJSON }
+
+func (a array) message(out, document []byte, _ string, first bool) []byte {
+	return append(append(a.before(out, first), document...), '\n')
+}
+
+// before writes what stands before an element: each begins a line, so that it can be read as soon as it is there.
+func (array) before(out []byte, first bool) []byte {
+	if first {
+		return append(out, '[')
+	}
+
+	return append(out, ',')
+}
+
+func (array) heartbeat(out []byte) []byte { return append(out, '\n') }
+
+func (a array) fail(out, problem []byte, first bool) []byte {
+	return append(wrapped(a.before(out, first), problem), "]\n"...)
+}
+
+func (array) end(out []byte, first bool) []byte {
+	if first {
+		out = append(out, '[')
+	}
+
+	return append(out, "]\n"...)
+}
+
+// wrapped writes a problem document so that it is no message.
+func wrapped(out, problem []byte) []byte {
+	return append(append(append(out, `{"error":`...), problem...), '}')
+}

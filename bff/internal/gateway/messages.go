@@ -1,0 +1,221 @@
+package gateway
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/binding"
+)
+
+// messages is the body of a request that is a stream of messages. It decodes itself: generated handlers get one message after the
+// other, bound and checked.
+type messages struct {
+	exchange *exchange
+	source   source
+	// count is how many there were.
+	count int
+}
+
+// source reads the body of one message after the other into a message. It ends with io.EOF.
+type source interface {
+	next(m proto.Message) error
+}
+
+func newMessages(x *exchange) *messages {
+	return &messages{exchange: x, source: newSource(x)}
+}
+
+func newSource(x *exchange) source {
+	contentType := x.request.Header.Get("Content-Type")
+	mediaType, params, _ := mime.ParseMediaType(contentType)
+
+	switch {
+	case !x.route.binding.IsFile():
+		return &documents{exchange: x, reader: bufio.NewReader(x.request.Body), array: !isLines(mediaType)}
+	case mediaType == "multipart/form-data":
+		return &form{exchange: x, body: x.request.Body, boundary: params["boundary"]}
+	default:
+		return &file{exchange: x, contentType: contentType, body: x.request.Body}
+	}
+}
+
+// Decode reads the next message. The error is io.EOF after the last; any other ends the call, also where generated code takes an
+// error for the end.
+func (s *messages) Decode(v any) error {
+	err := s.decode(v)
+	if err != nil && !errors.Is(err, io.EOF) {
+		s.exchange.fail(err)
+	}
+
+	return err
+}
+
+func (s *messages) decode(v any) error {
+	message, ok := v.(proto.Message)
+	if !ok {
+		return fmt.Errorf("%T is no message", v)
+	}
+
+	x := s.exchange
+	if err := x.route.binding.SetPath(pathParams(x.request), message.ProtoReflect()); err != nil {
+		return invalid(err)
+	}
+
+	var faults binding.Faults
+
+	err := s.source.next(message)
+	if errors.Is(err, io.EOF) {
+		return io.EOF
+	}
+
+	if err := faults.Add(err); err != nil {
+		return err
+	}
+
+	for i := range faults {
+		faults[i].Name = numbered(s.count, faults[i].Name)
+	}
+
+	s.count++
+
+	if err := x.bindRest(message, faults); err != nil {
+		return err
+	}
+
+	return x.check(x.request.Context(), message)
+}
+
+// numbered is the JSON path of a place in one of many messages.
+func numbered(index int, path string) string {
+	path = strings.TrimSuffix(fmt.Sprintf("[%d].%s", index, path), ".")
+
+	return strings.Replace(path, "].[", "][", 1)
+}
+
+// Read makes it a body, which nobody reads.
+func (s *messages) Read([]byte) (int, error) { return 0, io.EOF }
+
+// Close leaves the client's body to the server.
+func (s *messages) Close() error { return nil }
+
+// documents are JSON documents: one on each line or, if the first byte says so, the elements of an array.
+type documents struct {
+	exchange *exchange
+	reader   *bufio.Reader
+	// array tells that the body may be an array.
+	array bool
+
+	decoder *json.Decoder
+	within  bool
+}
+
+// isLines tells whether a media type is that of JSON documents in lines.
+func isLines(mediaType string) bool {
+	switch mediaType {
+	case mediaNDJSON, "application/ndjson", "application/jsonl", "application/json-lines", "application/x-jsonlines":
+		return true
+	default:
+		return false
+	}
+}
+
+func (d *documents) next(m proto.Message) error {
+	if d.decoder == nil {
+		if err := d.begin(); err != nil {
+			return err
+		}
+	}
+
+	if d.within && !d.decoder.More() {
+		return d.end()
+	}
+
+	var document json.RawMessage
+
+	switch err := d.decoder.Decode(&document); {
+	case errors.Is(err, io.EOF):
+		if d.within {
+			return malformed("the array ends too early")
+		}
+
+		return io.EOF
+	case err != nil:
+		return d.fault(err)
+	}
+
+	return d.exchange.route.binding.Body(document, m.ProtoReflect())
+}
+
+// begin looks at the first byte.
+func (d *documents) begin() error {
+	for d.array {
+		first, err := d.reader.Peek(1)
+
+		switch {
+		case errors.Is(err, io.EOF):
+			return io.EOF
+		case err != nil:
+			return unread(err)
+		case bytes.ContainsAny(first, " \t\r\n"):
+			_, _ = d.reader.Discard(1)
+
+			continue
+		}
+
+		d.within = first[0] == '['
+
+		break
+	}
+
+	d.decoder = json.NewDecoder(d.reader)
+
+	if d.within {
+		if _, err := d.decoder.Token(); err != nil {
+			return d.fault(err)
+		}
+	}
+
+	return nil
+}
+
+// end reads the end of the array, behind which there must be nothing.
+func (d *documents) end() error {
+	if _, err := d.decoder.Token(); err != nil {
+		return d.fault(err)
+	}
+
+	switch _, err := d.decoder.Token(); {
+	case errors.Is(err, io.EOF):
+		return io.EOF
+	case err == nil:
+		return malformed("something stands after the array")
+	default:
+		return d.fault(err)
+	}
+}
+
+// fault tells a body that is no JSON from one that cannot be read.
+func (d *documents) fault(err error) error {
+	syntax := (*json.SyntaxError)(nil)
+
+	switch {
+	case errors.As(err, &syntax):
+		return malformed(fmt.Sprintf("is not valid JSON at byte %d", syntax.Offset))
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return malformed("the document ends too early")
+	default:
+		return unread(err)
+	}
+}
+
+func malformed(reason string) error {
+	return binding.Faults{{In: binding.InBody, Reason: reason}}
+}

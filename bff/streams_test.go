@@ -1,0 +1,407 @@
+package bff_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+func accepting(mediaType string) http.Header { return http.Header{"Accept": {mediaType}} }
+
+func TestStreamFormats(t *testing.T) {
+	t.Parallel()
+
+	s := startMirrorOf(t, mirror{}, nil, &porticov1.MethodPolicy{Stream: nil})
+
+	problem := func(text string) bool {
+		var doc map[string]any
+
+		return json.Unmarshal([]byte(text), &doc) == nil && doc["code"] == "FAILED_PRECONDITION" && doc["detail"] == "no more" &&
+			doc["reason"] == "OVER" && doc["request_id"] != nil && doc["status"] == 400.0
+	}
+
+	for _, row := range []struct{ accept, target, contentType, want string }{
+		{"", "/v1/count?int32Field=2", "application/x-ndjson", "{\"int32Field\":1}\n{\"int32Field\":2}\n"},
+		{"*/*", "/v1/count?int32Field=1", "application/x-ndjson", "{\"int32Field\":1}\n"},
+		{"application/jsonl", "/v1/count?int32Field=1", "application/jsonl", "{\"int32Field\":1}\n"},
+		{"text/event-stream", "/v1/count?int32Field=2", "text/event-stream",
+			"data: {\"int32Field\":1}\n\ndata: {\"int32Field\":2}\n\nevent: end\ndata: {}\n\n"},
+		{"application/json", "/v1/count?int32Field=2", "application/json", "[{\"int32Field\":1}\n,{\"int32Field\":2}\n]\n"},
+		{"application/json;q=0.5, text/event-stream;q=0.9", "/v1/count", "text/event-stream", "event: end\ndata: {}\n\n"},
+		{"", "/v1/count", "application/x-ndjson", ""},
+		{"application/json", "/v1/count", "application/json", "[]\n"},
+		{"", "/v1/count:strings?int32Field=1&strings=a", "application/x-ndjson", "[\"a\"]\n"},
+		{"", "/v1/count?int32Field=1&stringField=fail", "application/x-ndjson", "{\"int32Field\":1}\n{\"error\":PROBLEM}\n"},
+		{"text/event-stream", "/v1/count?int32Field=1&stringField=fail", "text/event-stream",
+			"data: {\"int32Field\":1}\n\nevent: error\ndata: PROBLEM\n\n"},
+		{"application/json", "/v1/count?int32Field=1&stringField=fail", "application/json",
+			"[{\"int32Field\":1}\n,{\"error\":PROBLEM}]\n"},
+	} {
+		header := http.Header{}
+		if row.accept != "" {
+			header.Set("Accept", row.accept)
+		}
+
+		res := s.do(t, http.MethodGet, row.target, header, "")
+		if res.status != http.StatusOK || res.header.Get("Content-Type") != row.contentType {
+			t.Errorf("%s as %s: %d %s", row.target, row.accept, res.status, res.header.Get("Content-Type"))
+		}
+
+		before, after, found := strings.Cut(row.want, "PROBLEM")
+		middle := strings.TrimSuffix(strings.TrimPrefix(res.body, before), after)
+
+		switch {
+		case !found && res.body != row.want:
+			t.Errorf("%s as %s: %q", row.target, row.accept, res.body)
+		case found && (!strings.HasPrefix(res.body, before) || !strings.HasSuffix(res.body, after) || !problem(middle)):
+			t.Errorf("%s as %s: %q", row.target, row.accept, res.body)
+		}
+	}
+
+	// Before the first message an error is an answer of its own, whatever the client accepts.
+	for _, accept := range []string{"text/event-stream", "application/json", "application/x-ndjson"} {
+		if doc := s.do(t, http.MethodGet, "/v1/count?stringField=fail", accepting(accept), "").problem(t); doc["reason"] != "OVER" {
+			t.Errorf("%v", doc)
+		}
+
+		s.do(t, http.MethodGet, "/v1/count?x=1", accepting(accept), "").problem(t)
+	}
+
+	if res := s.do(t, http.MethodGet, "/v1/count", accepting("text/html"), ""); res.status != http.StatusNotAcceptable {
+		t.Errorf("%d", res.status)
+	}
+
+	if res := s.do(t, http.MethodHead, "/v1/count?int32Field=1000", nil, ""); res.status != http.StatusOK || res.body != "" ||
+		res.header.Get("Content-Type") != "application/x-ndjson" {
+		t.Errorf("HEAD: %d %v %q", res.status, res.header, res.body)
+	}
+}
+
+func TestEventsHaveIDsAndHeartbeats(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, nil)
+	header := s.as(t, "alice")
+	header.Set("Accept", "text/event-stream")
+	header.Set("Last-Event-Id", "41")
+
+	body := open(t, s, "/v1/orders/o1:watch", header)
+	for _, want := range []string{"id: 42", "data: {", "", "id: 43", "data: {", "", "event: end", "data: {}", ""} {
+		if got := next(t, body); !strings.HasPrefix(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	}
+
+	header.Set("Last-Event-Id", "x")
+
+	if doc := s.do(t, http.MethodGet, "/v1/orders/o1:watch", header, "").problem(t); doc["detail"] != `the header: Last-Event-Id: "x" is not a number` {
+		t.Errorf("%v", doc)
+	}
+
+	m := mirror{release: make(chan struct{})}
+	beating := startMirrorOf(t, m, nil, &porticov1.MethodPolicy{Stream: &porticov1.Stream{Heartbeat: durationpb.New(20 * time.Millisecond)}})
+
+	for accept, want := range map[string]string{"text/event-stream": ":\n\n:\n\n", "application/x-ndjson": "\n\n", "application/json": "\n\n"} {
+		body := open(t, beating, "/v1/count?stringField=hang", accepting(accept))
+		got := make([]byte, len(want))
+
+		if _, err := io.ReadFull(body, got); err != nil || string(got) != want {
+			t.Errorf("%s: %q, %v", accept, got, err)
+		}
+	}
+}
+
+func open(t *testing.T, s *site, target string, header http.Header) *bufio.Reader {
+	t.Helper()
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	req.Header = header
+
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() { res.Body.Close() })
+
+	return bufio.NewReader(res.Body)
+}
+
+func next(t *testing.T, r *bufio.Reader) string {
+	t.Helper()
+
+	line, err := r.ReadString('\n')
+	if err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+
+	return strings.TrimSuffix(line, "\n")
+}
+
+// However a stream ends, the client can tell, and nothing is left of it.
+func TestStreamsThatAreKilled(t *testing.T) {
+	before := runtime.NumGoroutine()
+
+	for _, accept := range []string{"application/x-ndjson", "text/event-stream", "application/json"} {
+		for name, row := range map[string]struct {
+			policy *porticov1.MethodPolicy
+			kill   func(s *site)
+			code   string
+		}{
+			"backend_dies":   {nil, func(s *site) { s.stopBackend() }, "UNAVAILABLE"},
+			"gateway_drains": {nil, func(s *site) { s.gw.Drain() }, "UNAVAILABLE"},
+			"idle":           {&porticov1.MethodPolicy{Stream: &porticov1.Stream{IdleTimeout: durationpb.New(50 * time.Millisecond)}}, nil, "DEADLINE_EXCEEDED"},
+			"takes_too_long": {&porticov1.MethodPolicy{Timeout: durationpb.New(200 * time.Millisecond)}, nil, "DEADLINE_EXCEEDED"},
+		} {
+			t.Run(strings.ReplaceAll(accept, "/", "_")+"_"+name, func(t *testing.T) {
+				m := mirror{ended: make(chan error, 1)}
+				s := startMirrorOf(t, m, nil, row.policy)
+				body := open(t, s, "/v1/count?int32Field=3&stringField=hang", accepting(accept))
+
+				for range 3 {
+					for !strings.Contains(next(t, body), `"int32Field":`) {
+					}
+				}
+
+				if row.kill != nil {
+					row.kill(s)
+				}
+
+				rest, err := io.ReadAll(body)
+				if err != nil || !strings.Contains(string(rest), `"code":"`+row.code+`"`) || strings.Contains(string(rest), "event: end") {
+					t.Errorf("%q, %v", rest, err)
+				}
+
+				select {
+				case <-m.ended:
+				case <-time.After(10 * time.Second):
+					t.Error("the backend's call goes on")
+				}
+			})
+		}
+	}
+
+	t.Run("client_leaves", func(t *testing.T) {
+		m := mirror{ended: make(chan error, 1)}
+		s := startMirrorOf(t, m, nil, nil)
+
+		ctx, leave := context.WithCancel(t.Context())
+
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/count?int32Field=1&stringField=hang", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+
+		leave()
+
+		select {
+		case err := <-m.ended:
+			if err == nil {
+				t.Error("the backend's call was not cancelled")
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("the backend's call goes on")
+		}
+	})
+
+	http.DefaultClient.CloseIdleConnections()
+	eventually(t, "as many goroutines as before", func() bool { return runtime.NumGoroutine() <= before+2 })
+}
+
+// A client that does not read holds back the backend, not memory.
+func TestSlowReaders(t *testing.T) {
+	m := mirror{ended: make(chan error, 1)}
+	s := startMirrorOf(t, m, nil, nil)
+	body := open(t, s, "/v1/count?int32Field=2000000&optionalString=x&strings="+strings.Repeat("y", 1000), nil)
+
+	next(t, body)
+
+	var stats runtime.MemStats
+
+	peak := uint64(0)
+	for range 20 {
+		time.Sleep(20 * time.Millisecond)
+		runtime.ReadMemStats(&stats)
+		peak = max(peak, stats.HeapInuse)
+	}
+
+	select {
+	case err := <-m.ended:
+		t.Errorf("the backend is done, with %v, though nobody reads", err)
+	default:
+	}
+
+	const most = 128 << 20
+	if peak > most {
+		t.Errorf("%d bytes in use", peak)
+	}
+}
+
+func TestClientStreams(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, nil)
+
+	for _, row := range []struct{ target, contentType, body, want string }{
+		{"/v1/collect", "application/x-ndjson", "{\"int32Field\":1}\n{\"int32_field\":2}\n", `{"everies":[{"int32Field":1},{"int32Field":2}]}`},
+		{"/v1/collect", "application/x-ndjson", "{}\n\n{}", `{"everies":[{},{}]}`},
+		{"/v1/collect", "application/json", ` [{"int32Field":1}, {"stringField":"]"}] `, `{"everies":[{"int32Field":1},{"stringField":"]"}]}`},
+		{"/v1/collect", "application/json", `[]`, `{}`},
+		{"/v1/collect", "application/json", ``, `{}`},
+		{"/v1/collect", "application/json", `{"int32Field":1}`, `{"everies":[{"int32Field":1}]}`},
+		{"/v1/collect/a%20b?int64Field=7", "application/x-ndjson", "{\"int32Field\":1}\n{}\n",
+			`{"everies":[{"every":{"int32Field":1},"stringField":"a b","int64Field":"7"},{"every":{},"stringField":"a b","int64Field":"7"}]}`},
+	} {
+		res := s.do(t, http.MethodPost, row.target, http.Header{"Content-Type": {row.contentType}}, row.body)
+		if res.status != http.StatusOK {
+			t.Errorf("%s %q: %d %s", row.target, row.body, res.status, res.body)
+		}
+
+		sameJSON(t, row.body, res.body, row.want)
+	}
+
+	for _, row := range []struct{ contentType, body, field, description string }{
+		{"application/x-ndjson", "{}\n{\"int32Field\":\"x\"}\n", "[1].int32Field", `"x" is not a number`},
+		{"application/x-ndjson", "{}\n{\"a\":1}\n", "[1].a", "unknown field"},
+		{"application/x-ndjson", "{}\n{\"int32Field\":", "[1]", "the document ends too early"},
+		{"application/x-ndjson", "{}\n]", "[1]", "is not valid JSON at byte 4"},
+		{"application/x-ndjson", "[{}]", "[0]", "is an array, not an object"},
+		{"application/json", "[{},{}", "[2]", "the document ends too early"},
+		{"application/json", "[{},{", "[1]", "the document ends too early"},
+		{"application/json", "[{}]x", "[1]", "is not valid JSON at byte 3"},
+		{"application/json", "[{}][]", "[1]", "something stands after the array"},
+		{"application/json", "[{}{}]", "[1]", "is not valid JSON at byte 3"},
+	} {
+		for _, target := range []string{"/v1/collect", "/v1/talk"} {
+			if target == "/v1/talk" && row.field != "[0]" {
+				continue // It has begun to answer.
+			}
+
+			doc := s.do(t, http.MethodPost, target, http.Header{"Content-Type": {row.contentType}}, row.body).problem(t)
+
+			text, err := json.Marshal(doc["errors"])
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			want, err := json.Marshal([]map[string]string{{"in": "body", "field": row.field, "description": row.description}})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			sameJSON(t, target+" "+row.body, string(text), string(want))
+		}
+	}
+
+	if res := s.do(t, http.MethodPost, "/v1/collect", http.Header{"Content-Type": {"text/csv"}}, "a"); res.status != http.StatusUnsupportedMediaType ||
+		res.header.Get("Accept") != "application/x-ndjson, application/json" {
+		t.Errorf("%d %v", res.status, res.header)
+	}
+}
+
+// A stream from the client that breaks off is never taken for complete.
+func TestClientStreamsThatBreakOff(t *testing.T) {
+	t.Parallel()
+
+	m := mirror{ended: make(chan error, 1)}
+	s := startMirrorOf(t, m, nil, nil)
+
+	broken := errors.New("gone")
+	reader, writer := io.Pipe()
+
+	go func() {
+		_, _ = writer.Write([]byte("{}\n{}\n"))
+		_ = writer.CloseWithError(broken)
+	}()
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/collect", reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	req.Header.Set("Content-Type", "application/x-ndjson")
+
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		res.Body.Close()
+	}
+
+	select {
+	case <-m.ended:
+	case <-time.After(10 * time.Second):
+		t.Error("the backend's call goes on, or ended well")
+	}
+}
+
+func TestTalk(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, nil)
+
+	plain := s.do(t, http.MethodPost, "/v1/talk", nil, `[{"int32Field":1},{"int32Field":2}]`)
+	if plain.body != "{\"int32Field\":1}\n{\"int32Field\":2}\n" {
+		t.Errorf("%d %q", plain.status, plain.body)
+	}
+
+	broken := s.do(t, http.MethodPost, "/v1/talk", http.Header{"Content-Type": {"application/x-ndjson"}}, "{\"int32Field\":1}\n{\"x\":1}\n")
+	if !strings.Contains(broken.body, `"field":"[1].x"`) {
+		t.Errorf("%d %q", broken.status, broken.body)
+	}
+
+	// Both ways at once.
+	url, client := serveHTTP2(t, s)
+	reader, writer := io.Pipe()
+
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/talk", reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	req.Header.Set("Content-Type", "application/x-ndjson")
+
+	go func() { _, _ = writer.Write([]byte("{\"int32Field\":0}\n")) }()
+
+	res, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+
+	body := bufio.NewReader(res.Body)
+
+	for range 5 {
+		if line := next(t, body); !strings.HasPrefix(line, "{") {
+			t.Errorf("%q", line)
+		}
+
+		if _, err := writer.Write([]byte("{\"int32Field\":7}\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	writer.Close()
+
+	if rest, err := io.ReadAll(body); err != nil || res.ProtoMajor != 2 {
+		t.Errorf("%q %v over HTTP/%d", rest, err, res.ProtoMajor)
+	}
+}
