@@ -297,6 +297,58 @@ func TestWatchOrderSeesEveryChangeOnce(t *testing.T) {
 	}
 }
 
+func TestWatchOrderGoesOn(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	id := w.placeOrder(t).GetOrderId()
+	watch := func(after int64) grpc.ServerStreamingClient[orderv1.WatchOrderResponse] {
+		return must[grpc.ServerStreamingClient[orderv1.WatchOrderResponse]](t)(
+			w.orders.WatchOrder(as(t, "alice"), &orderv1.WatchOrderRequest{OrderId: id, AfterSequence: after}))
+	}
+	sequences := func(changes ...*orderv1.WatchOrderResponse) (got []int64) {
+		for _, change := range changes {
+			got = append(got, change.GetSequence())
+		}
+
+		return got
+	}
+
+	for _, after := range []int64{-1, 2} {
+		_, err := watch(after).Recv()
+		wantFields(t, err, "after_sequence")
+	}
+
+	must[*orderv1.Order](t)(w.orders.MarkOrderPaid(as(t, "service:payment", "orders:settle"),
+		&orderv1.MarkOrderPaidRequest{OrderId: id}))
+
+	missed, present, nothing := watch(1), watch(2), watch(0)
+	got := map[string][]int64{
+		"missed": sequences(must[*orderv1.WatchOrderResponse](t)(missed.Recv())),
+		"fresh":  sequences(must[*orderv1.WatchOrderResponse](t)(nothing.Recv())),
+	}
+
+	must[*orderv1.Order](t)(w.orders.CancelOrder(as(t, "alice"), &orderv1.CancelOrderRequest{OrderId: id}))
+
+	got["missed"] = append(got["missed"], sequences(drain(t, missed)...)...)
+	got["present"] = sequences(drain(t, present)...)
+	got["fresh"] = append(got["fresh"], sequences(drain(t, nothing)...)...)
+	// Of what is finished.
+	got["late"] = sequences(drain(t, watch(1))...)
+	got["over"] = sequences(drain(t, watch(3))...)
+
+	want := map[string][]int64{"missed": {2, 3}, "present": {3}, "fresh": {2, 3}, "late": {2, 3}, "over": nil}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("sequences (-want +got):\n%s", diff)
+	}
+
+	// Nobody learns from the sequence which orders exist.
+	other := must[grpc.ServerStreamingClient[orderv1.WatchOrderResponse]](t)(
+		w.orders.WatchOrder(as(t, "bob"), &orderv1.WatchOrderRequest{OrderId: id, AfterSequence: 99}))
+	_, err := other.Recv()
+	wantCode(t, err, codes.PermissionDenied)
+}
+
 func TestWatchOrderSeesChangesOfAnotherProcess(t *testing.T) {
 	t.Parallel()
 

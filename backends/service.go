@@ -74,9 +74,12 @@ func definitions() []definition {
 		{
 			name: profileName, replicas: 1, migrations: profile.Migrations, seed: profile.Seed,
 			build: func(d deps) component {
-				s := profile.New(d.db)
+				s := profile.New(d.db, d.logger)
 
-				return component{register: func(r grpc.ServiceRegistrar) { profilev1.RegisterProfileServiceServer(r, s) }}
+				return component{
+					register: func(r grpc.ServiceRegistrar) { profilev1.RegisterProfileServiceServer(r, s) },
+					work:     s.Run,
+				}
 			},
 		},
 		{

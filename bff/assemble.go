@@ -12,6 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/compress"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/identity"
 	"github.com/portico-gateway/portico/bff/internal/inproc"
 	"github.com/portico-gateway/portico/bff/internal/limit"
@@ -97,6 +98,8 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	routing.Limiter = limiter
 	routing.Draining = ctx
 	routing.ResponseHeader = headers.Response
+
+	routing.Idempotency = idempotency.New(idempotency.NewMemory(g.config.Idempotency.MaxBytes))
 
 	if !g.config.Compression.Disabled {
 		if routing.Compress, err = compress.Responses(g.config.Compression.MinBytes); err != nil {

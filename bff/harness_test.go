@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
@@ -157,6 +159,10 @@ func (b *backend) UpdateUser(_ context.Context, req *userv1.UpdateUserRequest) (
 
 func (b *backend) ListOrders(_ context.Context, req *orderv1.ListOrdersRequest) (*orderv1.ListOrdersResponse, error) {
 	return &orderv1.ListOrdersResponse{Orders: []*orderv1.Order{{OrderId: "o1", UserId: req.GetUserId()}}}, nil
+}
+
+func (b *backend) DeleteUser(context.Context, *userv1.DeleteUserRequest) (*emptypb.Empty, error) {
+	return &emptypb.Empty{}, nil
 }
 
 func (b *backend) GetProfile(_ context.Context, req *profilev1.GetProfileRequest) (*profilev1.Profile, error) {
@@ -408,6 +414,17 @@ const anOrder = `{"items":[{"sku":"s","title":"t","quantity":1,"unitPrice":{"cur
 
 // orderFor is one for a user.
 func orderFor(userID string) string { return `{"userId":"` + userID + `",` + anOrder[1:] }
+
+func readLines(t *testing.T, file string) []string {
+	t.Helper()
+
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
 
 func rpcs(calls []call) []string {
 	names := make([]string, 0, len(calls))

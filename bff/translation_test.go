@@ -3,11 +3,10 @@ package bff_test
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff/config"
 )
@@ -17,7 +16,7 @@ func sameJSON(t *testing.T, what, got, want string) {
 	t.Helper()
 
 	var a, b any
-	if json.Unmarshal([]byte(got), &a) != nil || json.Unmarshal([]byte(want), &b) != nil || !cmp.Equal(a, b) {
+	if json.Unmarshal([]byte(got), &a) != nil || json.Unmarshal([]byte(want), &b) != nil || !reflect.DeepEqual(a, b) {
 		t.Errorf("%s\n got %s\nwant %s", what, got, want)
 	}
 }
@@ -174,13 +173,11 @@ func TestHostileBodies(t *testing.T) {
 	}
 
 	for _, body := range bodies {
-		var before, after runtime.MemStats
-
-		runtime.ReadMemStats(&before)
-
-		res := s.do(t, http.MethodPost, "/v1/every", http.Header{"Content-Type": {"application/json"}}, body)
-
-		runtime.ReadMemStats(&after)
+		res, used := s.cost(t, body)
+		// What is left of the request before may be counted with it.
+		if _, again := s.cost(t, body); again < used {
+			used = again
+		}
 
 		const longest = 4 << 10
 		if res.status != http.StatusBadRequest || len(res.body) > longest {
@@ -189,10 +186,25 @@ func TestHostileBodies(t *testing.T) {
 
 		// Client and server, and what a request costs whatever is in it.
 		const factor, base = 100, 1 << 20
-		if used := after.TotalAlloc - before.TotalAlloc; used > uint64(factor*len(body)+base) {
+		if used > uint64(factor*len(body)+base) {
 			t.Errorf("%.80q: %d bytes cost %d", body, len(body), used)
 		}
 	}
+}
+
+// cost sends a body and tells how many bytes were allocated meanwhile.
+func (s *site) cost(t *testing.T, body string) (answer, uint64) {
+	t.Helper()
+
+	var before, after runtime.MemStats
+
+	runtime.ReadMemStats(&before)
+
+	res := s.do(t, http.MethodPost, "/v1/every", http.Header{"Content-Type": {"application/json"}}, body)
+
+	runtime.ReadMemStats(&after)
+
+	return res, after.TotalAlloc - before.TotalAlloc
 }
 
 func hostileBodies() []string {
@@ -228,13 +240,11 @@ func hostileBodies() []string {
 		bodies = append(bodies, `{"stringField":"`+text+`"}`, `{"`+text+`":1}`, `{"byString":{"`+text+`":"a"}}`)
 	}
 
-	for _, twice := range []string{
+	bodies = append(bodies,
 		`{"int32Field":1,"int32Field":1}`, `{"int32Field":1,"int32_field":1}`, `{"byString":{"a":"b","a":"b"}}`,
 		`{"choiceString":"a","choiceInt32":1}`, `{"any":{"@type":"a","@type":"b"}}`, `{"struct":{"a":1,"a":2}}`,
 		`{"int32Field":null,"int32Field":1}`, `{"byInt32":{"1":"a","01":"b"}}`,
-	} {
-		bodies = append(bodies, twice)
-	}
+	)
 
 	return append(bodies, "null", "[]", `"a"`, "1", "true", `{"x":1}`, `{"@type":"a"}`, `{"any":{"@type":"`+strings.Repeat("a", 1<<16)+`"}}`,
 		`{"`+strings.Repeat("k", 1<<18)+`":1}`, `{"color":"`+strings.Repeat("C", 1<<18)+`"}`, `{"duration":"`+digits+`s"}`,

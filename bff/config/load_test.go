@@ -34,6 +34,8 @@ server: {address: ":80", read_header_timeout: 1s, idle_timeout: 2s, max_header_b
 admin: {address: "-"}
 client_ip: {trusted_proxies: [10.0.0.0/8]}
 json: {names: proto, emit_defaults: true, max_depth: 18}
+compression: {disabled: true, min_bytes: 19}
+idempotency: {max_bytes: 20}
 query: {ignored: []}
 cors: {allowed_origins: ["https://a.example"], allowed_headers: [X-A], allow_credentials: true, max_age: 7s}
 limits: {max_body_bytes: 8, client: {requests: 9, per: 10s, burst: 11}, max_keys: 12}
@@ -56,10 +58,11 @@ upstreams:
 			Address: ":80", ReadHeaderTimeout: time.Second, IdleTimeout: 2 * time.Second, MaxHeaderBytes: 3,
 			RequestTimeout: 4 * time.Second, DrainDelay: 5 * time.Second, DrainTimeout: 6 * time.Second,
 		},
-		Admin:    config.Admin{Address: config.AdminOff},
-		ClientIP: config.ClientIP{TrustedProxies: []string{"10.0.0.0/8"}},
-		JSON:     config.JSON{Names: config.NamesProto, EmitDefaults: true, MaxDepth: 18},
-		Query:    config.Query{Ignored: []string{}},
+		Admin:       config.Admin{Address: config.AdminOff},
+		ClientIP:    config.ClientIP{TrustedProxies: []string{"10.0.0.0/8"}},
+		JSON:        config.JSON{Names: config.NamesProto, EmitDefaults: true, MaxDepth: 18},
+		Compression: config.Compression{Disabled: true, MinBytes: 19}, Idempotency: config.Idempotency{MaxBytes: 20},
+		Query: config.Query{Ignored: []string{}},
 		CORS: config.CORS{
 			AllowedOrigins: []string{"https://a.example"}, AllowedHeaders: []string{"X-A"}, AllowCredentials: true,
 			MaxAge: 7 * time.Second,

@@ -26,8 +26,10 @@ func TestDefaults(t *testing.T) {
 		CORS: config.CORS{
 			AllowedHeaders: []string{"Authorization", "Content-Type", "X-Request-Id"}, MaxAge: 10 * time.Minute,
 		},
-		JSON:  config.JSON{Names: "camel", MaxDepth: 64},
-		Query: config.Query{Ignored: []string{"utm_*"}},
+		JSON:        config.JSON{Names: "camel", MaxDepth: 64},
+		Compression: config.Compression{MinBytes: 1024},
+		Idempotency: config.Idempotency{MaxBytes: 64 << 20},
+		Query:       config.Query{Ignored: []string{"utm_*"}},
 		Limits: config.Limits{
 			MaxBodyBytes: 1 << 20, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}, MaxKeys: 200_000,
 		},

@@ -62,6 +62,16 @@ func FailedPrecondition(format string, args ...any) error {
 	return &Error{code: codes.FailedPrecondition, message: fmt.Sprintf(format, args...)}
 }
 
+// OutOfRange says that the request is well formed and points beyond the end of something.
+func OutOfRange(format string, args ...any) error {
+	return &Error{code: codes.OutOfRange, message: fmt.Sprintf(format, args...)}
+}
+
+// Aborted says that another call came in between; doing it all again may work.
+func Aborted(format string, args ...any) error {
+	return &Error{code: codes.Aborted, message: fmt.Sprintf(format, args...)}
+}
+
 // Unavailable says that it may work later. The cause is for the log only.
 func Unavailable(cause error, format string, args ...any) error {
 	return &Error{code: codes.Unavailable, message: fmt.Sprintf(format, args...), cause: cause}

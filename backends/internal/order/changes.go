@@ -9,10 +9,13 @@ import (
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
+// changeColumns are in the order of scanChange.
+const changeColumns = `order_id, sequence, status, previous_status, change_time`
+
 // insertChange appends the present status of an order to its record, at the time of its last update.
 func insertChange(ctx context.Context, tx *sql.Tx, o *orderv1.Order, previous orderv1.OrderStatus) error {
 	_, err := tx.ExecContext(ctx,
-		`INSERT INTO order_changes (order_id, sequence, status, previous_status, change_time)
+		`INSERT INTO order_changes (`+changeColumns+`)
 		 SELECT ?1, coalesce(max(sequence), 0) + 1, ?2, ?3, ?4 FROM order_changes WHERE order_id = ?1`,
 		o.GetOrderId(), o.GetStatus(), previous, sqlstore.Micros(o.GetUpdateTime()))
 	if err != nil {
@@ -22,22 +25,15 @@ func insertChange(ctx context.Context, tx *sql.Tx, o *orderv1.Order, previous or
 	return nil
 }
 
-func (s *Service) latestSequence(ctx context.Context, orderID string) (int64, error) {
-	var latest int64
-
-	err := s.db.QueryRowContext(ctx, `SELECT max(sequence) FROM order_changes WHERE order_id = ?`, orderID).Scan(&latest)
-	if err != nil {
-		return 0, fmt.Errorf("read latest change: %w", err)
-	}
-
-	return latest, nil
+func (s *Service) latestChange(ctx context.Context, orderID string) (*orderv1.WatchOrderResponse, error) {
+	return scanChange(s.db.QueryRowContext(ctx,
+		`SELECT `+changeColumns+` FROM order_changes WHERE order_id = ? ORDER BY sequence DESC LIMIT 1`, orderID))
 }
 
 // changesAfter gives the changes with a higher sequence, in order.
 func (s *Service) changesAfter(ctx context.Context, orderID string, sequence int64) ([]*orderv1.WatchOrderResponse, error) {
 	changes, err := sqlstore.List(ctx, s.db, scanChange,
-		`SELECT order_id, sequence, status, previous_status, change_time FROM order_changes
-		 WHERE order_id = ? AND sequence > ? ORDER BY sequence`,
+		`SELECT `+changeColumns+` FROM order_changes WHERE order_id = ? AND sequence > ? ORDER BY sequence`,
 		orderID, sequence)
 	if err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)

@@ -8,14 +8,16 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/portico-gateway/portico/backends/internal/fault"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
 // pollInterval is how soon a watch sees a change that another process made to the same database.
 const pollInterval = time.Second
 
-// WatchOrder answers with the order's present status at once, then with every change, until the order is cancelled or
-// delivered. What it sends comes from the record of changes alone; being woken only makes it read sooner.
+// WatchOrder answers with the order's present status at once, or with the changes since what the client has seen, then with every
+// change, until the order is cancelled or delivered. What it sends comes from the record of changes alone; being woken only makes
+// it read sooner.
 func (s *Service) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
 	ctx := stream.Context()
 
@@ -30,13 +32,18 @@ func (s *Service) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerS
 	poll := time.NewTicker(pollInterval)
 	defer poll.Stop()
 
-	latest, err := s.latestSequence(ctx, req.GetOrderId())
+	latest, err := s.latestChange(ctx, req.GetOrderId())
 	if err != nil {
 		return err
 	}
 
-	for sent := latest - 1; ; {
-		changes, err := s.changesAfter(ctx, req.GetOrderId(), sent)
+	seen, err := lastSeen(req, latest)
+	if err != nil || seen == latest.GetSequence() && final(latest) {
+		return err
+	}
+
+	for {
+		changes, err := s.changesAfter(ctx, req.GetOrderId(), seen)
 		if err != nil {
 			return err
 		}
@@ -46,17 +53,38 @@ func (s *Service) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerS
 				return fmt.Errorf("send change: %w", err)
 			}
 
-			if change.GetStatus() == cancelled || change.GetStatus() == delivered {
+			if final(change) {
 				return nil
 			}
 
-			sent = change.GetSequence()
+			seen = change.GetSequence()
 		}
 
 		if err := wait(ctx, woken, poll.C); err != nil {
 			return err
 		}
 	}
+}
+
+// lastSeen is the sequence after which to go on. Who has seen nothing wants the present status, and not those before.
+func lastSeen(req *orderv1.WatchOrderRequest, latest *orderv1.WatchOrderResponse) (int64, error) {
+	after := req.GetAfterSequence()
+
+	var v fault.Violations
+	if after < 0 || after > latest.GetSequence() {
+		v.Addf("after_sequence", "must be 0 to %d, the latest sequence of the order", latest.GetSequence())
+	}
+
+	if after == 0 {
+		after = latest.GetSequence() - 1
+	}
+
+	return after, v.Err()
+}
+
+// final reports whether no change follows.
+func final(change *orderv1.WatchOrderResponse) bool {
+	return change.GetStatus() == cancelled || change.GetStatus() == delivered
 }
 
 func wait(ctx context.Context, woken <-chan struct{}, poll <-chan time.Time) error {

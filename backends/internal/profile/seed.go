@@ -1,9 +1,14 @@
 package profile
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"fmt"
+	"image"
+	"image/color"
+	"image/png"
 
 	"google.golang.org/protobuf/proto"
 
@@ -12,7 +17,7 @@ import (
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
-// Seed writes the demo profiles, once in the life of the database.
+// Seed writes the demo profiles and alice's picture, once in the life of the database.
 func Seed(ctx context.Context, db *sql.DB) error {
 	err := sqlstore.Once(ctx, db, func(tx *sql.Tx) error {
 		for _, p := range demoProfiles() {
@@ -21,13 +26,63 @@ func Seed(ctx context.Context, db *sql.DB) error {
 			}
 		}
 
-		return nil
+		return seedAvatar(ctx, tx)
 	})
 	if err != nil {
 		return fmt.Errorf("seed profiles: %w", err)
 	}
 
 	return nil
+}
+
+// seedAvatar gives alice a picture that is always the same.
+func seedAvatar(ctx context.Context, tx *sql.Tx) error {
+	data, err := drawAvatar()
+	if err != nil {
+		return err
+	}
+
+	sum := sha256.Sum256(data)
+	p := picture{version: "demo", Avatar: &profilev1.Avatar{
+		UserId: demo.Alice, ContentType: "image/png", SizeBytes: int64(len(data)), Etag: entityTag(sum[:]),
+		UpdateTime: demo.At(2, 14, 18, 32),
+	}}
+
+	if err := insertChunk(ctx, tx, p.version, 0, data); err != nil {
+		return err
+	}
+
+	return show(ctx, tx, p)
+}
+
+// drawAvatar draws a mountain under the evening sky.
+func drawAvatar() ([]byte, error) {
+	const size = 128
+
+	canvas := image.NewRGBA(image.Rect(0, 0, size, size))
+
+	for y := range size {
+		for x := range size {
+			shade := color.RGBA{R: 250 - uint8(y/2), G: 140 + uint8(y/2), B: 90 + uint8(y), A: 255}
+
+			switch aside := max(x-size/2, size/2-x); {
+			case aside > y-size/4: // Sky.
+			case y < size/2-aside/4:
+				shade = color.RGBA{R: 245, G: 248, B: 255, A: 255}
+			default:
+				shade = color.RGBA{R: 62, G: 70, B: 96, A: 255}
+			}
+
+			canvas.SetRGBA(x, y, shade)
+		}
+	}
+
+	var file bytes.Buffer
+	if err := png.Encode(&file, canvas); err != nil {
+		return nil, fmt.Errorf("draw avatar: %w", err)
+	}
+
+	return file.Bytes(), nil
 }
 
 func demoProfiles() []*profilev1.Profile {

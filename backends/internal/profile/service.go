@@ -1,4 +1,4 @@
-// Package profile is the profile service: it keeps what users say about themselves.
+// Package profile is the profile service: it keeps what users say about themselves, and their pictures.
 //
 // It does not check that the account exists: whoever calls in the name of a user has one.
 package profile
@@ -8,6 +8,7 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
+	"log/slog"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -28,12 +29,13 @@ const adminScope = "users:admin"
 type Service struct {
 	profilev1.UnimplementedProfileServiceServer
 
-	db *sql.DB
+	db     *sql.DB
+	logger *slog.Logger
 }
 
-// New builds the service over its database, which stays the caller's.
-func New(db *sql.DB) *Service {
-	return &Service{db: db}
+// New builds the service over its database, which stays the caller's. Run cleans up.
+func New(db *sql.DB, logger *slog.Logger) *Service {
+	return &Service{db: db, logger: logger}
 }
 
 // GetProfile reads a user's profile.

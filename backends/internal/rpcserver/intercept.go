@@ -46,9 +46,10 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	return resp, nil
 }
 
-// stream also ties the stream to the life of the server: its context ends when the server begins to stop, so that a watch
-// without end does not hold up a graceful stop. Health watches are left alone: they are to hear NOT_SERVING, and clients end
-// them. So is reflection, which waits for its client and for no context.
+// stream also ties what the server streams to the life of the server: the context ends when the server begins to stop, so that a
+// watch without end does not hold up a graceful stop. What only the client streams has one answer and may finish as a unary call
+// may. Health watches are left alone: they are to hear NOT_SERVING, and clients end them. So is reflection, which waits for its
+// client and for no context.
 func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	if infrastructure(info.FullMethod) {
 		return handler(srv, stream)
@@ -59,8 +60,10 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	ctx, cancel := context.WithCancelCause(stream.Context())
 	defer cancel(nil)
 
-	detach := context.AfterFunc(s.stopping, func() { cancel(errStopping) })
-	defer detach()
+	if info.IsServerStream {
+		detach := context.AfterFunc(s.stopping, func() { cancel(errStopping) })
+		defer detach()
+	}
 
 	err := s.protect(ctx, info.FullMethod, func() error {
 		return handler(srv, &boundStream{ServerStream: stream, ctx: ctx})
@@ -69,7 +72,8 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 		err = fault.Unavailable(err, "the server is stopping")
 	}
 
-	return s.finish(ctx, info.FullMethod, start, err)
+	// Of the two contexts, the client's ends first, and with it the wait for a message.
+	return s.finish(stream.Context(), info.FullMethod, start, err)
 }
 
 // boundStream is a stream with a context of ours.

@@ -69,8 +69,8 @@ func (s *Server) Serve(listener net.Listener) error {
 	return nil
 }
 
-// Stop turns the health to NOT_SERVING, ends open streams with UNAVAILABLE and lets unary calls finish; those that take longer than
-// the bound are cut off. It returns when all handlers have returned. Calling it again does nothing.
+// Stop turns the health to NOT_SERVING, ends what the server streams with UNAVAILABLE and lets calls with one answer finish; those
+// that take longer than the bound are cut off. It returns when all handlers have returned. Calling it again does nothing.
 func (s *Server) Stop(bound time.Duration) {
 	s.health.Shutdown()
 	s.stop(errStopping)

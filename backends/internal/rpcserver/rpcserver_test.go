@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -21,6 +24,7 @@ import (
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/rpcserver"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
 // orders behaves as its functions say.
@@ -62,9 +66,15 @@ func (l *log) count(text string) int {
 func serve(t *testing.T, impl *orders) (*rpcserver.Server, *grpc.ClientConn, *log) {
 	t.Helper()
 
+	return serveService(t, func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, impl) })
+}
+
+func serveService(t *testing.T, register func(grpc.ServiceRegistrar)) (*rpcserver.Server, *grpc.ClientConn, *log) {
+	t.Helper()
+
 	lines := &log{}
 	logger := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	server := rpcserver.New(logger, func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, impl) })
+	server := rpcserver.New(logger, register)
 	listener := bufconn.Listen(1 << 16)
 	done := make(chan error, 1)
 
@@ -234,4 +244,123 @@ func TestStopIsBounded(t *testing.T) {
 	if err := <-answered; status.Code(err) != codes.Unavailable {
 		t.Errorf("the call that took too long got %v", err)
 	}
+}
+
+// uploads takes avatars in and throws them away.
+type uploads struct {
+	profilev1.UnimplementedProfileServiceServer
+
+	received chan struct{}
+}
+
+func (u *uploads) UploadAvatar(stream grpc.ClientStreamingServer[profilev1.UploadAvatarRequest, profilev1.Avatar]) error {
+	for {
+		_, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return stream.SendAndClose(&profilev1.Avatar{})
+		}
+
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+
+		u.received <- struct{}{}
+
+		if err := stream.Context().Err(); err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+	}
+}
+
+func serveUploads(t *testing.T) (*rpcserver.Server, profilev1.ProfileServiceClient, *uploads, *log) {
+	t.Helper()
+
+	impl := &uploads{received: make(chan struct{}, 1)}
+	server, conn, lines := serveService(t, func(r grpc.ServiceRegistrar) { profilev1.RegisterProfileServiceServer(r, impl) })
+
+	return server, profilev1.NewProfileServiceClient(conn), impl, lines
+}
+
+func TestFailedReceiveIsTheClients(t *testing.T) {
+	t.Parallel()
+
+	_, client, impl, lines := serveUploads(t)
+
+	stream, err := client.UploadAvatar(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_ = stream.Send(&profilev1.UploadAvatarRequest{File: &httpbody.HttpBody{Data: make([]byte, 9<<20)}}) // It may end earlier.
+
+	if _, err = stream.CloseAndRecv(); status.Code(err) != codes.ResourceExhausted {
+		t.Errorf("a message that is too large gives %v", err)
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+
+	if stream, err = client.UploadAvatar(ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	if err := stream.Send(&profilev1.UploadAvatarRequest{}); err != nil {
+		t.Fatal(err)
+	}
+
+	<-impl.received
+	cancel()
+
+	for lines.count("code=Canceled") == 0 && lines.count("level=ERROR") == 0 {
+		time.Sleep(time.Millisecond)
+	}
+
+	if got := lines.count("level=ERROR"); got != 0 {
+		t.Errorf("%d errors in the log", got)
+	}
+}
+
+// An upload has one answer, as a unary call has.
+func TestStopLetsUploadsFinish(t *testing.T) {
+	t.Parallel()
+
+	server, client, impl, _ := serveUploads(t)
+
+	stream, err := client.UploadAvatar(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	send := func() {
+		if err := stream.Send(&profilev1.UploadAvatarRequest{}); err != nil {
+			t.Fatal(err)
+		}
+
+		<-impl.received
+	}
+
+	send()
+
+	stopped := make(chan struct{})
+
+	go func() {
+		defer close(stopped)
+
+		server.Stop(5 * time.Second)
+	}()
+
+	for { // A new call is refused once the server is stopping.
+		_, err := client.GetProfile(t.Context(), &profilev1.GetProfileRequest{})
+		if status.Code(err) == codes.Unavailable {
+			break
+		}
+	}
+
+	send()
+
+	if _, err := stream.CloseAndRecv(); err != nil {
+		t.Errorf("the upload got %v", err)
+	}
+
+	<-stopped
 }

@@ -33,7 +33,7 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/breaker", "bff/internal/condition", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
+	"bff/internal/breaker", "bff/internal/condition", "bff/internal/fieldpath", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
 	"bff/internal/problem", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/suggest", "bff/internal/tlsfiles",
 }
 
@@ -42,8 +42,8 @@ var testSupport = []string{"bff/internal/auth/authtest", "bff/internal/tlsfiles/
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.
 var features = []string{
-	"bff/internal/auth", "bff/internal/breaker", "bff/internal/identity", "bff/internal/limit", "bff/internal/passthrough",
-	"bff/internal/tlsfiles", "bff/internal/upstream",
+	"bff/internal/auth", "bff/internal/breaker", "bff/internal/compress", "bff/internal/idempotency", "bff/internal/identity",
+	"bff/internal/limit", "bff/internal/passthrough", "bff/internal/tlsfiles", "bff/internal/upstream",
 }
 
 func featureRules() []importRule {

@@ -17,6 +17,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/compress"
 	"github.com/portico-gateway/portico/bff/internal/condition"
+	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
@@ -37,6 +38,8 @@ type Config struct {
 	Limiter *limit.Limiter
 	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
 	ResponseHeader func(metadata string) (header string, ok bool)
+	// Idempotency remembers the answers to requests with a key.
+	Idempotency *idempotency.Keeper
 	// Compress compresses answers that are single messages. Nil: they are not.
 	Compress func(http.Handler) http.Handler
 	// Draining ends when the gateway stops: streams, which would outlast it, end then. Nil: never.
@@ -111,6 +114,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	limits    not too often?
 //	body      of a type and size that the route takes, decompressed
 //	deadline  until when
+//	keeper    the answer to the same request before, if it has a key
 //	compress  unless the answer is a stream or a file
 //	reply     the status, or the form of a stream
 //	begin     query, headers and body wait for the call
@@ -130,6 +134,10 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 		if config.Compress != nil && !r.isFile() {
 			handler = config.Compress(handler)
 		}
+	}
+
+	if p := r.Policy.Idempotency; p != nil {
+		handler = config.Idempotency.Route(r.RPC, p.Required, p.TTL)(handler)
 	}
 
 	handler = deadline(r.Policy.Timeout)(handler)

@@ -81,7 +81,9 @@ func (s *messages) decode(v any) error {
 	}
 
 	for i := range faults {
-		faults[i].Name = numbered(s.count, faults[i].Name)
+		if !x.route.binding.IsFile() {
+			faults[i].Name = numbered(s.count, faults[i].Name)
+		}
 	}
 
 	s.count++

@@ -1,0 +1,132 @@
+package bff_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// The rules of the protos are checked before the call, all at once, and each fault is placed where the client gave the value.
+func TestRules(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, nil)
+
+	for _, row := range []struct{ target, body, errors string }{
+		{"/v1/check", `{"name":"toolong","pageSize":101,"innerList":[{},{"shortText":"long"}],"byName":{"a b":{"shortText":"long"}}}`,
+			`[{"in":"body","field":"name","description":"must be at most 5 characters"},
+			{"in":"body","field":"pageSize","description":"must be less than or equal to 100"},
+			{"in":"body","field":"innerList[1].shortText","description":"must be at most 3 characters"},
+			{"in":"body","field":"byName[\"a b\"].shortText","description":"must be at most 3 characters"}]`},
+		{"/v1/check", `{"name":"a","note":"a"}`, `[{"in":"body","field":"","description":"the name must not be the note"}]`},
+		{"/v1/check/toolong?pageSize=101", `{"shortText":"long"}`,
+			`[{"in":"path","field":"name","description":"must be at most 5 characters"},
+			{"in":"query","field":"pageSize","description":"must be less than or equal to 100"},
+			{"in":"body","field":"shortText","description":"must be at most 3 characters"}]`},
+	} {
+		res := s.do(t, http.MethodPost, row.target, nil, row.body)
+		doc := res.problem(t)
+
+		got, err := json.Marshal(doc["errors"])
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if sameJSON(t, row.target+" "+row.body, string(got), row.errors); res.status != http.StatusBadRequest {
+			t.Errorf("%d", res.status)
+		}
+	}
+
+	if res := s.do(t, http.MethodPost, "/v1/check", nil, `{"name":"a"}`); res.status != http.StatusOK {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+}
+
+func TestStatusAndLocation(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, nil)
+
+	created := s.do(t, http.MethodPost, "/v1/orders", s.as(t, "alice"), anOrder)
+	if created.status != http.StatusCreated || created.header.Get("Location") != "/v1/orders/o1" || !strings.Contains(created.body, `"orderId"`) {
+		t.Errorf("%d %v %s", created.status, created.header, created.body)
+	}
+
+	deleted := s.do(t, http.MethodDelete, "/v1/users/alice", s.as(t, "alice"), "")
+	if deleted.status != http.StatusNoContent || deleted.body != "" || deleted.header.Get("Content-Type") != "" ||
+		deleted.header.Get("Content-Length") != "" {
+		t.Errorf("%d %v %q", deleted.status, deleted.header, deleted.body)
+	}
+
+	// Errors keep their status.
+	s.do(t, http.MethodPost, "/v1/orders", s.as(t, "alice"), "{}").problem(t)
+}
+
+// Headers set fields and metadata becomes headers, as the policy says and no further.
+func TestDeclaredHeaders(t *testing.T) {
+	t.Parallel()
+
+	check := func(policy *porticov1.MethodPolicy) *site {
+		return startMirrorOf(t, mirror{}, nil, policy)
+	}
+	s := check(&porticov1.MethodPolicy{Response: &porticov1.Response{Headers: []string{"ETag"}}})
+
+	res := s.do(t, http.MethodPost, "/v1/check", nil, `{"note":"v1"}`)
+	if res.header.Get("Etag") != `"v1"` || res.header.Get("X-Secret") != "" || res.header.Get("Location") != "" {
+		t.Errorf("%v", res.header)
+	}
+
+	_, err := bff.Routes(config.Config{Auth: config.Auth{Disabled: true}}, bff.WithHandlers("every", nil, "every.v1.EveryService"),
+		bff.WithDefaultPolicy(&porticov1.MethodPolicy{
+			Response: &porticov1.Response{Status: 204, Location: "x/{none}", Headers: []string{"Connection", "a b"}},
+			Headers:  []*porticov1.HeaderBinding{{Header: "If-Match", Field: "none"}, {Header: "Te", Field: "strings"}},
+		}))
+
+	for _, want := range []string{
+		"response.status: 204 has no body, but the answer is a every.v1.Every", `field "none" of every.v1.Every: there is no such field`,
+		`must begin with "/"`, `"connection" cannot be a header of an answer`, `"a b" cannot be a header`,
+		`headers: field "none" of every.v1.Every`, `headers: "Te" cannot set a field`, "can hold more than one value",
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say %q", err, want)
+		}
+	}
+}
+
+// Every document that the codec is tested with, through the gateway.
+func TestEveryDocumentThroughTheGateway(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, nil)
+	lines := readLines(t, "internal/jsonpb/testdata/every.txt")
+
+	const atLeast = 300
+	if len(lines)/2 < atLeast {
+		t.Fatalf("only %d documents", len(lines)/2)
+	}
+
+	for i := 0; i+1 < len(lines); i += 2 {
+		body, want := lines[i], strings.TrimPrefix(lines[i+1], "\t")
+		if body == "" {
+			continue // No body is none that is wrong.
+		}
+
+		res := s.do(t, http.MethodPost, "/v1/every", nil, body)
+
+		reason, fault := strings.CutPrefix(want, "fault: ")
+		if !fault {
+			sameJSON(t, body, res.body, want)
+
+			continue
+		}
+
+		if detail, _ := res.problem(t)["detail"].(string); res.status != http.StatusBadRequest || !strings.HasSuffix(detail, reason) {
+			t.Errorf("%s: %d %s, want %s", body, res.status, res.body, reason)
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package idempotency
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// invalidKey is the answer to a key that is missing or not valid ("Error Scenarios" of the draft).
+func invalidKey(lines []string, err error) *problem.Problem {
+	what := err.Error()
+	if len(lines) == 0 {
+		what = "is required"
+	}
+
+	p := problem.New(codes.InvalidArgument, "the header "+Header+" "+what)
+	p.Errors = []problem.FieldError{{In: "header", Field: Header, Description: what}}
+
+	return p
+}
+
+// unread is the answer to a body that could not be read. Its reader flattens no errors, but says on the record what it was.
+func unread(r *http.Request) *problem.Problem {
+	rec := reqinfo.From(r.Context())
+
+	switch {
+	case rec.BodyExceeded:
+		return problem.BodyTooLarge(rec.BodyLimit)
+	case errors.Is(r.Context().Err(), context.DeadlineExceeded):
+		return problem.From(context.DeadlineExceeded)
+	default:
+		return problem.New(codes.InvalidArgument, "the body could not be read")
+	}
+}
+
+func inProgress() *problem.Problem {
+	p := problem.New(codes.Aborted, "a request with this "+Header+" is in progress")
+	p.RetryAfter = retryAfter
+
+	return p
+}
+
+func otherRequest() *problem.Problem {
+	return problem.WithStatus(http.StatusUnprocessableEntity, codes.InvalidArgument,
+		"this "+Header+" was used for another request")
+}
+
+// unrepeatable has no Retry-After: it will be the answer until the key is forgotten.
+func unrepeatable(a Answer) *problem.Problem {
+	outcome := "succeeded"
+	if a.Status >= http.StatusBadRequest {
+		outcome = "was refused"
+	}
+
+	return problem.Newf(codes.Aborted,
+		"the first request with this %s %s with status %d, but its answer is too large to be repeated", Header, outcome, a.Status)
+}
+
+// unavailable is the answer when the store cannot tell: to go on could repeat a write.
+func unavailable() *problem.Problem {
+	p := problem.New(codes.Unavailable, "whether this request was made before cannot be told at the moment")
+	p.RetryAfter = retryAfter
+
+	return p
+}
