@@ -461,7 +461,7 @@ func TestAvatarIsReplacedDuringDownload(t *testing.T) {
 	}
 
 	head, err := stream.Recv()
-	if err != nil || len(head.GetData()) != 64<<10 {
+	if err != nil || len(head.GetData()) != 31<<10 {
 		t.Fatalf("the first piece has %d bytes, %v", len(head.GetData()), err)
 	}
 

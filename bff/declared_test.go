@@ -18,16 +18,20 @@ func TestRules(t *testing.T) {
 	s := startMirror(t, nil)
 
 	for _, row := range []struct{ target, body, errors string }{
-		{"/v1/check", `{"name":"toolong","pageSize":101,"innerList":[{},{"shortText":"long"}],"byName":{"a b":{"shortText":"long"}}}`,
+		{
+			"/v1/check", `{"name":"toolong","pageSize":101,"innerList":[{},{"shortText":"long"}],"byName":{"a b":{"shortText":"long"}}}`,
 			`[{"in":"body","field":"name","description":"must be at most 5 characters"},
 			{"in":"body","field":"pageSize","description":"must be less than or equal to 100"},
 			{"in":"body","field":"innerList[1].shortText","description":"must be at most 3 characters"},
-			{"in":"body","field":"byName[\"a b\"].shortText","description":"must be at most 3 characters"}]`},
+			{"in":"body","field":"byName[\"a b\"].shortText","description":"must be at most 3 characters"}]`,
+		},
 		{"/v1/check", `{"name":"a","note":"a"}`, `[{"in":"body","field":"","description":"the name must not be the note"}]`},
-		{"/v1/check/toolong?pageSize=101", `{"shortText":"long"}`,
+		{
+			"/v1/check/toolong?pageSize=101", `{"shortText":"long"}`,
 			`[{"in":"path","field":"name","description":"must be at most 5 characters"},
 			{"in":"query","field":"pageSize","description":"must be less than or equal to 100"},
-			{"in":"body","field":"shortText","description":"must be at most 3 characters"}]`},
+			{"in":"body","field":"shortText","description":"must be at most 3 characters"}]`,
+		},
 	} {
 		res := s.do(t, http.MethodPost, row.target, nil, row.body)
 		doc := res.problem(t)

@@ -55,11 +55,13 @@ func TestUploads(t *testing.T) {
 		method, target, contentType, body string
 		want                              map[string]any
 	}{
-		"raw": {"POST", "/v1/upload", "image/png", content, map[string]any{"contentType": "image/png", "pieces": "4"}},
-		"raw_with_path_and_query": {"PUT", "/v1/files/a%20b?note=n", "image/png", content,
-			map[string]any{"contentType": "image/png", "pieces": "4", "name": "a b", "note": "n"}},
-		"json_is_a_file_too": {"POST", "/v1/upload", "application/json", content, map[string]any{"contentType": "application/json", "pieces": "4"}},
-		"form":               {"PUT", "/v1/files/a", formType, form, map[string]any{"contentType": "application/octet-stream", "pieces": "4", "name": "a"}},
+		"raw": {"POST", "/v1/upload", "image/png", content, map[string]any{"contentType": "image/png", "pieces": "7"}},
+		"raw_with_path_and_query": {
+			"PUT", "/v1/files/a%20b?note=n", "image/png", content,
+			map[string]any{"contentType": "image/png", "pieces": "7", "name": "a b", "note": "n"},
+		},
+		"json_is_a_file_too": {"POST", "/v1/upload", "application/json", content, map[string]any{"contentType": "application/json", "pieces": "7"}},
+		"form":               {"PUT", "/v1/files/a", formType, form, map[string]any{"contentType": "application/octet-stream", "pieces": "7", "name": "a"}},
 	} {
 		row.want["sizeBytes"], row.want["sha256"] = "200000", hex.EncodeToString(sum[:])
 
@@ -175,11 +177,15 @@ func TestDownloads(t *testing.T) {
 		status, size   int
 		want           map[string]string
 	}{
-		"whole": {"GET", "/v1/files/200000", nil, 200, 200_000,
-			map[string]string{"Etag": `"e"`, "Content-Length": "200000", "Content-Type": "application/x-zeros"}},
+		"whole": {
+			"GET", "/v1/files/200000", nil, 200, 200_000,
+			map[string]string{"Etag": `"e"`, "Content-Length": "200000", "Content-Type": "application/x-zeros"},
+		},
 		"head": {"HEAD", "/v1/files/200000", nil, 200, 0, map[string]string{"Content-Length": "200000", "Content-Type": "application/x-zeros"}},
-		"part": {"GET", "/v1/files/200000?range=bytes%3D0-0", nil, 206, 1,
-			map[string]string{"Content-Range": "bytes 0-0/200000", "Content-Length": "1"}},
+		"part": {
+			"GET", "/v1/files/200000?range=bytes%3D0-0", nil, 206, 1,
+			map[string]string{"Content-Range": "bytes 0-0/200000", "Content-Length": "1"},
+		},
 		"not_modified":  {"GET", "/v1/files/200000", http.Header{"If-None-Match": {`"x", W/"e"`}}, 304, 0, map[string]string{"Etag": `"e"`}},
 		"modified":      {"GET", "/v1/files/200000", http.Header{"If-None-Match": {`"x"`}}, 200, 200_000, nil},
 		"unsatisfiable": {"GET", "/v1/files/200000?range=bytes%3D9-8", http.Header{"Range": {"bytes=9-8"}}, 416, -1, map[string]string{"Content-Range": "bytes */200000"}},

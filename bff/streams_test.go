@@ -35,18 +35,24 @@ func TestStreamFormats(t *testing.T) {
 		{"", "/v1/count?int32Field=2", "application/x-ndjson", "{\"int32Field\":1}\n{\"int32Field\":2}\n"},
 		{"*/*", "/v1/count?int32Field=1", "application/x-ndjson", "{\"int32Field\":1}\n"},
 		{"application/jsonl", "/v1/count?int32Field=1", "application/jsonl", "{\"int32Field\":1}\n"},
-		{"text/event-stream", "/v1/count?int32Field=2", "text/event-stream",
-			"data: {\"int32Field\":1}\n\ndata: {\"int32Field\":2}\n\nevent: end\ndata: {}\n\n"},
+		{
+			"text/event-stream", "/v1/count?int32Field=2", "text/event-stream",
+			"data: {\"int32Field\":1}\n\ndata: {\"int32Field\":2}\n\nevent: end\ndata: {}\n\n",
+		},
 		{"application/json", "/v1/count?int32Field=2", "application/json", "[{\"int32Field\":1}\n,{\"int32Field\":2}\n]\n"},
 		{"application/json;q=0.5, text/event-stream;q=0.9", "/v1/count", "text/event-stream", "event: end\ndata: {}\n\n"},
 		{"", "/v1/count", "application/x-ndjson", ""},
 		{"application/json", "/v1/count", "application/json", "[]\n"},
 		{"", "/v1/count:strings?int32Field=1&strings=a", "application/x-ndjson", "[\"a\"]\n"},
 		{"", "/v1/count?int32Field=1&stringField=fail", "application/x-ndjson", "{\"int32Field\":1}\n{\"error\":PROBLEM}\n"},
-		{"text/event-stream", "/v1/count?int32Field=1&stringField=fail", "text/event-stream",
-			"data: {\"int32Field\":1}\n\nevent: error\ndata: PROBLEM\n\n"},
-		{"application/json", "/v1/count?int32Field=1&stringField=fail", "application/json",
-			"[{\"int32Field\":1}\n,{\"error\":PROBLEM}]\n"},
+		{
+			"text/event-stream", "/v1/count?int32Field=1&stringField=fail", "text/event-stream",
+			"data: {\"int32Field\":1}\n\nevent: error\ndata: PROBLEM\n\n",
+		},
+		{
+			"application/json", "/v1/count?int32Field=1&stringField=fail", "application/json",
+			"[{\"int32Field\":1}\n,{\"error\":PROBLEM}]\n",
+		},
 	} {
 		header := http.Header{}
 		if row.accept != "" {
@@ -270,8 +276,10 @@ func TestClientStreams(t *testing.T) {
 		{"/v1/collect", "application/json", `[]`, `{}`},
 		{"/v1/collect", "application/json", ``, `{}`},
 		{"/v1/collect", "application/json", `{"int32Field":1}`, `{"everies":[{"int32Field":1}]}`},
-		{"/v1/collect/a%20b?int64Field=7", "application/x-ndjson", "{\"int32Field\":1}\n{}\n",
-			`{"everies":[{"every":{"int32Field":1},"stringField":"a b","int64Field":"7"},{"every":{},"stringField":"a b","int64Field":"7"}]}`},
+		{
+			"/v1/collect/a%20b?int64Field=7", "application/x-ndjson", "{\"int32Field\":1}\n{}\n",
+			`{"everies":[{"every":{"int32Field":1},"stringField":"a b","int64Field":"7"},{"every":{},"stringField":"a b","int64Field":"7"}]}`,
+		},
 	} {
 		res := s.do(t, http.MethodPost, row.target, http.Header{"Content-Type": {row.contentType}}, row.body)
 		if res.status != http.StatusOK {

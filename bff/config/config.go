@@ -21,9 +21,9 @@ type Config struct {
 	Compression Compression `envPrefix:"COMPRESSION_" yaml:"compression"`
 	// Idempotency is the memory of answers to requests with the header Idempotency-Key.
 	Idempotency Idempotency `envPrefix:"IDEMPOTENCY_" yaml:"idempotency"`
-	Limits      Limits      `envPrefix:"LIMITS_"    yaml:"limits"`
-	Auth        Auth        `envPrefix:"AUTH_"      yaml:"auth"`
-	Log         Log         `envPrefix:"LOG_"       yaml:"log"`
+	Limits      Limits      `envPrefix:"LIMITS_"      yaml:"limits"`
+	Auth        Auth        `envPrefix:"AUTH_"        yaml:"auth"`
+	Log         Log         `envPrefix:"LOG_"         yaml:"log"`
 	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
 	// from the environment.
 	Upstreams map[string]Upstream `env:"-" yaml:"upstreams"`

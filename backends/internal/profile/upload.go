@@ -19,7 +19,7 @@ import (
 
 const (
 	// chunkSize is how pictures are cut, whatever the pieces are that they come in, and the most of one that is held in memory.
-	chunkSize = 64 << 10
+	chunkSize = 31 << 10
 	// maxAvatar is what the gateway lets through (max_body_bytes).
 	maxAvatar = 256 << 20
 )

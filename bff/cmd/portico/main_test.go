@@ -86,7 +86,14 @@ var welcome = regexp.MustCompile(`(?s)REST\s+(http://\S+).*Admin\s+(http://\S+).
 func startDev(t *testing.T, dataDir string) *process {
 	t.Helper()
 
-	p := start(t, "dev", "--data-dir", dataDir, "--backend-port", strconv.Itoa(freePorts(t)))
+	return startDevOf(t, binary, dataDir)
+}
+
+// startDevOf is startDev of a binary of one's own.
+func startDevOf(t *testing.T, binary, dataDir string) *process {
+	t.Helper()
+
+	p := start(t, binary, "dev", "--data-dir", dataDir, "--backend-port", strconv.Itoa(freePorts(t)))
 	p.dataDir = dataDir
 
 	eventually(t, "the welcome", func() bool { return welcome.MatchString(p.stdout.String()) })
@@ -103,7 +110,14 @@ var listening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
 func startServe(t *testing.T, path string) *process {
 	t.Helper()
 
-	p := start(t, "serve", "--config", path)
+	return startServeOf(t, binary, path)
+}
+
+// startServeOf is startServe of a binary of one's own.
+func startServeOf(t *testing.T, binary, path string) *process {
+	t.Helper()
+
+	p := start(t, binary, "serve", "--config", path)
 
 	eventually(t, "the gateway listening", func() bool { return listening.MatchString(p.stderr.String()) })
 	p.url = "http://" + listening.FindStringSubmatch(p.stderr.String())[1]
@@ -111,8 +125,8 @@ func startServe(t *testing.T, path string) *process {
 	return p
 }
 
-// start runs the command until the end of the test, with listeners on free ports.
-func start(t *testing.T, args ...string) *process {
+// start runs a command until the end of the test, with listeners on free ports.
+func start(t *testing.T, binary string, args ...string) *process {
 	t.Helper()
 
 	p := &process{stdout: &output{}, stderr: &output{}}

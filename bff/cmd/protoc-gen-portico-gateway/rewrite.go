@@ -54,7 +54,8 @@ func hideInRule(rule *annotations.HttpRule) {
 	}
 }
 
-// variable is a path variable, with what it matches if that is not a single segment (google/api/http.proto, "Path template syntax").
+// variable is a path variable, with what it matches if that is not a single segment (google/api/http.proto, "Path template
+// syntax").
 var variable = regexp.MustCompile(`\{[^{}=]*(?:=([^{}]*))?\}`)
 
 func withoutVariables(template string) string {

@@ -27,7 +27,7 @@ type Fault struct {
 }
 
 // Faults are all that was found wrong with a request. There is at least one.
-type Faults []Fault //nolint:errname // Each is one; together they are the error.
+type Faults []Fault //nolint:errname,recvcheck // Each is a fault; together they are an error, to which Add adds.
 
 // Error lists them.
 func (f Faults) Error() string {

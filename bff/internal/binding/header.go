@@ -6,8 +6,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Header sets the fields that headers are bound to, in a message of which everything else is set already; the rest of the request may
-// say the same about a field, but nothing else. A header that is not there sets nothing. The error is Faults, all that there are.
+// Header sets the fields that headers are bound to, in a message of which everything else is set already; the rest of the
+// request may say the same about a field, but nothing else. A header that is not there sets nothing. The error is Faults, all
+// that there are.
 func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 	var faults Faults
 

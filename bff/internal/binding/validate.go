@@ -15,8 +15,8 @@ import (
 // most is how many broken rules an answer tells of.
 const most = 100
 
-// Validate checks a complete message by the buf.validate rules of its proto. The error is Faults, with the places named as the client
-// gave them, or tells that a rule could not be evaluated.
+// Validate checks a complete message by the buf.validate rules of its proto. The error is Faults, with the places named as the
+// client gave them, or tells that a rule could not be evaluated.
 func (b *Binding) Validate(m proto.Message) error {
 	err := b.config.Validator.Validate(m)
 	if err == nil {

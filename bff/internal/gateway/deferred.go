@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// deferredStream opens a stream to the backend only when its first request is complete, or when there is none. One goroutine may send
-// while another receives, as on any stream.
+// deferredStream opens a stream to the backend only when its first request is complete, or when there is none. One goroutine may
+// send while another receives, as on any stream.
 type deferredStream struct {
 	ctx      context.Context //nolint:containedctx // It is the stream's, which gRPC keeps in the stream.
 	exchange *exchange

@@ -19,7 +19,7 @@ func handleError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
 ) {
 	if s, ok := streamFrom(ctx); ok {
-		s.fail(ctx, err)
+		_ = s.fail(ctx, err)
 
 		return
 	}

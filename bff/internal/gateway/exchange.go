@@ -23,9 +23,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// exchange is a request on its way through a generated handler, and the answer on its way back. The handler binds the path variables,
-// makes the call and writes the answer. Query, headers and body are hidden from it: they are bound when the call is about to be made
-// (VerifyUnary, VerifyStream), strictly and with errors that keep their details, which the handler would flatten to a text.
+// exchange is a request on its way through a generated handler, and the answer on its way back. The handler binds the path
+// variables, makes the call and writes the answer. Query, headers and body are hidden from it: they are bound when the call is
+// about to be made (VerifyUnary, VerifyStream), strictly and with errors that keep their details, which the handler would
+// flatten to a text.
 type exchange struct {
 	route *Route
 	// request is what the client sent, w what the handler answers to.

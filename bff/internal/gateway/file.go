@@ -9,8 +9,9 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// pieceSize is how many bytes of a file a message holds, as much as gRPC's flow control lets go at once by default.
-const pieceSize = 64 << 10
+// pieceSize is how many bytes of a file a message holds: a message with its name and type then fits into a buffer of 32 KiB, the
+// largest that grpc-go's pool has below those of 1 MiB.
+const pieceSize = 31 << 10
 
 // file is a file in pieces: the body itself, or a part of a form.
 type file struct {

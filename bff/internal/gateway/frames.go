@@ -70,8 +70,8 @@ func (events) fail(out, problem []byte, _ bool) []byte {
 
 func (events) end(out []byte, _ bool) []byte { return append(out, "event: end\ndata: {}\n\n"...) }
 
-// lines are documents on a line each. An error is an object with the one member "error"; the end is that of the body, which HTTP tells
-// from a connection that was cut.
+// lines are documents on a line each. An error is an object with the one member "error"; the end is that of the body, which
+// HTTP tells from a connection that was cut.
 type lines struct{ mediaType string }
 
 func (l lines) contentType() string { return l.mediaType }

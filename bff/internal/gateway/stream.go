@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -168,8 +169,8 @@ func (s *stream) WriteHeader(int) {}
 // FlushError does nothing: each message is flushed when it is written.
 func (s *stream) FlushError() error { return nil }
 
-// Write sends a message and does not return before the client's connection took it. It fails never: generated code would only log it.
-// A stream that cannot be written to is cancelled.
+// Write sends a message and does not return before the client's connection took it. It never fails: generated code would only log
+// that. A stream that cannot be written to is cancelled.
 func (s *stream) Write(document []byte) (int, error) {
 	if len(document) == 0 {
 		return 0, nil
@@ -215,10 +216,7 @@ func (s *stream) start(header http.Header) {
 	s.started = true
 
 	out := s.w.Header()
-	for name, values := range header {
-		out[name] = values
-	}
-
+	maps.Copy(out, header)
 	// It is for the server to say.
 	out.Del("Transfer-Encoding")
 
@@ -233,6 +231,7 @@ func (s *stream) start(header http.Header) {
 		out.Set("X-Accel-Buffering", "no")
 	case notModified(out, s.request):
 		status = http.StatusNotModified
+
 		out.Del("Content-Length")
 		out.Del("Content-Type")
 	case out.Get("Content-Range") != "":

@@ -130,8 +130,8 @@ func (c *Codec) Unmarshal(data []byte, v any) error {
 	return asError(checkInitialized(m))
 }
 
-// NewDecoder returns a decoder that reads all of r as one document. Its error is io.EOF if there is nothing to read. A reader that is
-// a decoder itself, of the messages of a stream, is returned as it is.
+// NewDecoder returns a decoder that reads all of r as one document. Its error is io.EOF if there is nothing to read. A reader
+// that is a decoder itself, of the messages of a stream, is returned as it is.
 func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 	if messages, ok := r.(runtime.Decoder); ok {
 		return messages
@@ -166,8 +166,8 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 	return c.appendValue(nil, v)
 }
 
-// Delimiter is what generated code writes behind each message of a stream: nothing, since how they are told apart is not the codec's
-// business.
+// Delimiter is what generated code writes behind each message of a stream: nothing, since how they are told apart is not the
+// codec's business.
 func (c *Codec) Delimiter() []byte { return nil }
 
 // NewEncoder returns an encoder that writes documents to w, each on a line.

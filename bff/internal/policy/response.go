@@ -161,7 +161,11 @@ func (c *compiler) field(where string, message protoreflect.MessageDescriptor, n
 }
 
 func (c *compiler) headers(in []*porticov1.HeaderBinding) []Header {
-	var out []Header
+	if len(in) == 0 {
+		return nil
+	}
+
+	out := make([]Header, 0, len(in))
 
 	for _, binding := range in {
 		header := Header{Name: http.CanonicalHeaderKey(binding.GetHeader())}
