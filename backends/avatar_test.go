@@ -220,8 +220,8 @@ func TestUploadAndDownloadAvatar(t *testing.T) {
 		t.Errorf("headers (-want +got):\n%s", diff)
 	}
 
-	if chunks, hidden := avatarRows(t, openProfiles(t, dir)); chunks != 1+80 || hidden != 0 {
-		t.Errorf("%d chunks, %d hidden versions; want 81 and none", chunks, hidden)
+	if chunks, hidden := avatarRows(t, openProfiles(t, dir)); chunks != 1+166 || hidden != 0 {
+		t.Errorf("%d chunks, %d hidden versions; want 167 and none", chunks, hidden)
 	}
 }
 
@@ -245,7 +245,7 @@ func headers(md metadata.MD) map[string]string {
 func TestAvatarRanges(t *testing.T) {
 	t.Parallel()
 
-	const size = 200_000 // Four chunks.
+	const size = 200_000 // Seven chunks.
 
 	w := newWorld(t)
 	data := picture(size, 2)
@@ -385,10 +385,10 @@ func TestCancelledUploadLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	eventually(t, "16 chunks are stored", func() bool {
+	eventually(t, "33 chunks are stored", func() bool {
 		chunks, hidden := avatarRows(t, db)
 
-		return chunks == 1+16 && hidden == 1
+		return chunks == 1+33 && hidden == 1
 	})
 
 	// It is not seen, and it does not keep others from writing.

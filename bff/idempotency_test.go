@@ -1,0 +1,118 @@
+package bff_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// A key makes a request take effect once, whoever answers first.
+func TestIdempotencyKeys(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, nil)
+	header := s.as(t, "alice")
+	header.Set("Idempotency-Key", "k1")
+
+	first := s.do(t, http.MethodPost, "/v1/orders", header, anOrder)
+	again := s.do(t, http.MethodPost, "/v1/orders", header, anOrder)
+
+	if calls := s.taken(); len(calls) != 1 || first.status != http.StatusCreated || again.status != first.status || again.body != first.body ||
+		again.header.Get("Location") != first.header.Get("Location") || again.header.Get("Idempotency-Replayed") != "true" ||
+		again.header.Get("X-Request-Id") == first.header.Get("X-Request-Id") {
+		t.Errorf("%d calls, %v and %v", len(calls), first, again)
+	}
+
+	for name, row := range map[string]struct {
+		target, body string
+		status       int
+	}{
+		"another_body": {"/v1/orders", strings.Replace(anOrder, `"units":"1"`, `"units":"2"`, 1), http.StatusUnprocessableEntity},
+		"no_such_path": {"/v1/orders/x", anOrder, http.StatusMethodNotAllowed},
+	} {
+		if res := s.do(t, http.MethodPost, row.target, header, row.body); res.status != row.status {
+			t.Errorf("%s: %d %s", name, res.status, res.body)
+		}
+	}
+
+	// The key is the caller's own.
+	other := s.as(t, "bob")
+	other.Set("Idempotency-Key", "k1")
+
+	if res := s.do(t, http.MethodPost, "/v1/orders", other, anOrder); res.header.Get("Idempotency-Replayed") != "" {
+		t.Errorf("bob got alice's answer: %s", res.body)
+	}
+
+	required := startMirrorOf(t, mirror{}, nil, &porticov1.MethodPolicy{Idempotency: &porticov1.Idempotency{Required: true}})
+	if res := required.do(t, http.MethodPost, "/v1/every", nil, "{}"); res.status != http.StatusBadRequest ||
+		!strings.Contains(res.body, "Idempotency-Key") {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+}
+
+// Twenty at once: the backend is called once, and a client that left finds the answer when it comes back.
+func TestIdempotencyUnderWay(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, nil)
+	s.hold = make(chan struct{})
+
+	header := s.as(t, "alice")
+	header.Set("Idempotency-Key", "k1")
+	header.Set("Content-Type", "application/json")
+
+	ctx, leave := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer leave()
+
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/orders", strings.NewReader(anOrder))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	req.Header = header
+
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		res.Body.Close()
+		t.Error("the client did not leave")
+	}
+
+	var (
+		wait sync.WaitGroup
+		mu   sync.Mutex
+	)
+
+	statuses := map[int]int{}
+
+	for range 20 {
+		wait.Go(func() {
+			res := s.do(t, http.MethodPost, "/v1/orders", header, anOrder)
+
+			mu.Lock()
+			defer mu.Unlock()
+
+			statuses[res.status]++
+		})
+	}
+
+	wait.Wait()
+
+	if statuses[http.StatusConflict]+statuses[http.StatusTooManyRequests] != 20 {
+		t.Errorf("%v", statuses)
+	}
+
+	close(s.hold)
+	eventually(t, "the answer to the client that left", func() bool {
+		res := s.do(t, http.MethodPost, "/v1/orders", header, anOrder)
+
+		return res.status == http.StatusCreated && res.header.Get("Idempotency-Replayed") == "true"
+	})
+
+	if calls := s.taken(); len(calls) != 1 {
+		t.Errorf("%v", rpcs(calls))
+	}
+}
