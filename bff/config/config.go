@@ -78,7 +78,8 @@ type ClientIP struct {
 type CORS struct {
 	// AllowedOrigins are exact ("https://app.example.com") or carry one "*" ("https://*.example.com").
 	AllowedOrigins []string `env:"ALLOWED_ORIGINS" yaml:"allowed_origins"`
-	// AllowedHeaders are the request headers that they may send. Default Authorization, Content-Type, X-Request-Id.
+	// AllowedHeaders are the request headers that they may send. Default Authorization, Content-Type,
+	// Idempotency-Key, Last-Event-Id, X-Request-Id.
 	AllowedHeaders []string `env:"ALLOWED_HEADERS" yaml:"allowed_headers"`
 	// AllowCredentials lets them send cookies and TLS client certificates. It does not go with the origin "*".
 	AllowCredentials bool `env:"ALLOW_CREDENTIALS" yaml:"allow_credentials"`

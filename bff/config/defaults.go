@@ -76,7 +76,7 @@ func (c Config) WithDefaults() Config {
 	}
 
 	if len(c.CORS.AllowedHeaders) == 0 {
-		c.CORS.AllowedHeaders = []string{"Authorization", "Content-Type", "X-Request-Id"}
+		c.CORS.AllowedHeaders = []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-Id", "X-Request-Id"}
 	}
 
 	issuers := make([]Issuer, 0, len(c.Auth.Issuers))

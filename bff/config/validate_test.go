@@ -24,7 +24,7 @@ func TestDefaults(t *testing.T) {
 		},
 		Admin: config.Admin{Address: "127.0.0.1:8081"},
 		CORS: config.CORS{
-			AllowedHeaders: []string{"Authorization", "Content-Type", "X-Request-Id"}, MaxAge: 10 * time.Minute,
+			AllowedHeaders: []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-Id", "X-Request-Id"}, MaxAge: 10 * time.Minute,
 		},
 		JSON:        config.JSON{Names: "camel", MaxDepth: 64},
 		Compression: config.Compression{MinBytes: 1024},
