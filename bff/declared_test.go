@@ -106,13 +106,20 @@ func TestDeclaredHeaders(t *testing.T) {
 func TestEveryDocumentThroughTheGateway(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
 	lines := readLines(t, "internal/jsonpb/testdata/every.txt")
 
 	const atLeast = 300
 	if len(lines)/2 < atLeast {
 		t.Fatalf("only %d documents", len(lines)/2)
 	}
+
+	for version, s := range startMirror(t, nil).versions(t) {
+		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) { testDocuments(t, s, lines) })
+	}
+}
+
+func testDocuments(t *testing.T, s *site, lines []string) {
+	t.Helper()
 
 	for i := 0; i+1 < len(lines); i += 2 {
 		body, want := lines[i], strings.TrimPrefix(lines[i+1], "\t")

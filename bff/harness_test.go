@@ -231,6 +231,8 @@ type site struct {
 	url    string
 	issuer *devissuer.DevIssuer
 	logs   *lines
+	// client speaks another version of HTTP than 1.1. Nil: 1.1.
+	client *http.Client
 	// stopBackend kills the backend of a mirror.
 	stopBackend func()
 }
@@ -393,7 +395,12 @@ func (s *site) do(t *testing.T, method, target string, header http.Header, body 
 		req.Header.Set("Content-Type", "application/json")
 	}
 
-	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := s.client
+	if client == nil {
+		client = &http.Client{}
+	}
+
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 	res, err := client.Do(req)
 	if err != nil {

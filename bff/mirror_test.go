@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"testing"
@@ -277,8 +276,8 @@ func startMirrorOf(t *testing.T, m mirror, change func(*config.Config), policy *
 	return s
 }
 
-// serveHTTP2 serves the site over HTTP/2 as well, and returns a client that speaks it.
-func serveHTTP2(t *testing.T, s *site) (string, *http.Client) {
+// overHTTP2 is the same site over HTTP/2.
+func (s *site) overHTTP2(t *testing.T) *site {
 	t.Helper()
 
 	server := httptest.NewUnstartedServer(s.gw)
@@ -286,5 +285,12 @@ func serveHTTP2(t *testing.T, s *site) (string, *http.Client) {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	return server.URL, server.Client()
+	return &site{backend: s.backend, gw: s.gw, url: server.URL, client: server.Client()}
+}
+
+// versions are the site over HTTP/1.1 and over HTTP/2.
+func (s *site) versions(t *testing.T) map[string]*site {
+	t.Helper()
+
+	return map[string]*site{"HTTP/1.1": s, "HTTP/2": s.overHTTP2(t)}
 }

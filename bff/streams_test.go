@@ -22,7 +22,13 @@ func accepting(mediaType string) http.Header { return http.Header{"Accept": {med
 func TestStreamFormats(t *testing.T) {
 	t.Parallel()
 
-	s := startMirrorOf(t, mirror{}, nil, &porticov1.MethodPolicy{Stream: nil})
+	for version, s := range startMirror(t, nil).versions(t) {
+		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) { testStreamFormats(t, s) })
+	}
+}
+
+func testStreamFormats(t *testing.T, s *site) {
+	t.Helper()
 
 	problem := func(text string) bool {
 		var doc map[string]any
@@ -377,10 +383,10 @@ func TestTalk(t *testing.T) {
 	}
 
 	// Both ways at once.
-	url, client := serveHTTP2(t, s)
+	s = s.overHTTP2(t)
 	reader, writer := io.Pipe()
 
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/v1/talk", reader)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/talk", reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -389,7 +395,7 @@ func TestTalk(t *testing.T) {
 
 	go func() { _, _ = writer.Write([]byte("{\"int32Field\":0}\n")) }()
 
-	res, err := client.Do(req)
+	res, err := s.client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

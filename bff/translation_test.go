@@ -24,7 +24,13 @@ func sameJSON(t *testing.T, what, got, want string) {
 func TestTranslation(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	for version, s := range startMirror(t, nil).versions(t) {
+		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) { testTranslation(t, s) })
+	}
+}
+
+func testTranslation(t *testing.T, s *site) {
+	t.Helper()
 
 	for _, row := range []struct{ method, target, body, want string }{
 		{"GET", "/v1/every", "", `{}`},
@@ -164,7 +170,14 @@ func TestTranslationIsConfigured(t *testing.T) {
 
 // Each body is refused, with a short answer, and costs little.
 func TestHostileBodies(t *testing.T) {
-	s := startMirror(t, nil)
+	for version, s := range startMirror(t, nil).versions(t) {
+		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) { testHostileBodies(t, s) })
+	}
+}
+
+func testHostileBodies(t *testing.T, s *site) {
+	t.Helper()
+
 	bodies := hostileBodies()
 
 	const atLeast = 200

@@ -136,11 +136,27 @@ func TestWritesOverBothVersions(t *testing.T) {
 			t.Errorf("%d %s", status.status, status.body)
 		}
 
+		bob := c.token(t, "bob")
+		for _, body := range hostile() {
+			if res := want(t, body, c.do(t, "PATCH", "/v1/users/bob", bob, body), 400); len(res.body) > 4<<10 {
+				t.Errorf("%.50s: %d bytes", body, len(res.body))
+			}
+		}
+
 		gone := c.do(t, "DELETE", "/v1/users/alice", alice, "")
 		if gone.status != 204 || gone.body != "" {
 			t.Errorf("%d %q", gone.status, gone.body)
 		}
 	})
+}
+
+// hostile are bodies that no route takes, of each kind; bff's own tests have hundreds.
+func hostile() []string {
+	return []string{
+		`{`, `{"email":`, `{}x`, `{}{}`, "{}\x00", `{"email":"a","email":"b"}`, `{"displayName":"a","display_name":"a"}`, `{"none":1}`,
+		`{"email":1}`, "{\"email\":\"\xff\"}", `{"email":"\ud800"}`, `[]`, `"a"`, `{"labels":{"a":"b","a":"c"}}`,
+		`{"createTime":"9999999-01-01T00:00:00Z"}`, `{"status":1e99}`, strings.Repeat("[", 100_000), strings.Repeat(`{"labels":`, 100),
+	}
 }
 
 func TestWatchOverBothVersions(t *testing.T) {
@@ -150,7 +166,7 @@ func TestWatchOverBothVersions(t *testing.T) {
 		t.Helper()
 
 		alice := c.token(t, "alice")
-		order, _ := want(t, "an order", c.do(t, "POST", "/v1/orders", alice, lamp), 201).json(t)["orderId"].(string)
+		order := c.do201(t, alice)
 
 		events := c.open(t, "GET", "/v1/orders/"+order+":watch", alice, http.NoBody, "Accept", "text/event-stream")
 		defer events.Body.Close()
@@ -180,7 +196,34 @@ func TestWatchOverBothVersions(t *testing.T) {
 		if head := c.do(t, "HEAD", "/v1/orders/"+order+":watch", alice, ""); head.status != 200 || head.body != "" {
 			t.Errorf("%d %q", head.status, head.body)
 		}
+
+		// A stream that the gateway ends when it stops says so, and is no failure of the gateway.
+		open := c.do201(t, alice)
+		last := c.open(t, "GET", "/v1/orders/"+open+":watch", alice, http.NoBody, "Accept", "text/event-stream")
+		defer last.Body.Close()
+
+		lines = bufio.NewScanner(last.Body)
+
+		expect("id: 1", "data: {", "")
+
+		exit := make(chan int, 1)
+		go func() { exit <- c.stop(t) }()
+
+		expect("event: error", `data: {"type":"about:blank","title":"Service Unavailable","status":503`, "")
+
+		if code := <-exit; lines.Scan() || code != 0 {
+			t.Errorf("%q after the end, exit code %d", lines.Text(), code)
+		}
 	})
+}
+
+// do201 places an order and returns its id.
+func (c client) do201(t *testing.T, token string) string {
+	t.Helper()
+
+	id, _ := want(t, "an order", c.do(t, "POST", "/v1/orders", token, lamp), 201).json(t)["orderId"].(string)
+
+	return id
 }
 
 func TestAvatarOverBothVersions(t *testing.T) {
