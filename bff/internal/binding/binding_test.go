@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/route"
@@ -320,4 +321,16 @@ func FuzzQuery(f *testing.F) {
 			}
 		}
 	})
+}
+
+// field finds a field of every.v1.Every.
+func field(tb testing.TB, path string) fieldpath.Path {
+	tb.Helper()
+
+	found, err := fieldpath.Resolve(everyv1.File_every_v1_every_proto.Messages().ByName("Every"), path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	return found
 }
