@@ -175,7 +175,7 @@ func TestOrderThroughItsLife(t *testing.T) {
 
 	created := want(t, "create", call(t, http.MethodPost, p.url+"/v1/orders", alice, `{
 		"items": [{"sku": "TEA-1", "title": "Tea", "quantity": 3, "unitPrice": {"currencyCode": "EUR", "units": "4", "nanos": 500000000}}]
-	}`), http.StatusOK).json(t)
+	}`), http.StatusCreated).json(t)
 	order := p.url + "/v1/orders/" + created["orderId"].(string)
 
 	if total, _ := json.Marshal(created["total"]); string(total) != `{"currencyCode":"EUR","nanos":500000000,"units":"13"}` {
