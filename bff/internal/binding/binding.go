@@ -6,8 +6,10 @@ package binding
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"strings"
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -149,23 +151,64 @@ func (b *Binding) HasBody() bool { return b.whole || b.body != nil }
 // IsFile tells whether the body is bytes of any type, which SetFile takes, instead of a JSON document.
 func (b *Binding) IsFile() bool { return b.file }
 
-// Path checks the values of path variables, so that what is wrong with one is said as it is of a parameter. The generated handler
-// sets them. The error is Faults.
-func (b *Binding) Path(values map[string]string) error {
+// Path checks the values of path variables and returns those that the generated handler gets. It sets strings as they are; of
+// everything else it takes less than ParseText does, and tells worse what is wrong, so it gets what it takes for sure, and SetPath has
+// to follow. The error is Faults.
+func (b *Binding) Path(values map[string]string) (map[string]string, error) {
+	shown, copied := values, false
+
 	for _, v := range b.variables {
-		if v.path.Last().Kind() == protoreflect.StringKind {
+		if v.isString() {
 			continue
 		}
 
 		if _, err := b.variable(v, values, fresh(v.path.Last())); err != nil {
-			return err
+			return nil, err
+		}
+
+		if !copied {
+			shown, copied = maps.Clone(values), true
+		}
+
+		shown[v.name] = v.placeholder()
+	}
+
+	return shown, nil
+}
+
+func (v variable) isString() bool {
+	return v.path.Last().Kind() == protoreflect.StringKind && !v.path.Last().IsList()
+}
+
+// placeholder is a text that generated code takes for a value of the variable.
+func (v variable) placeholder() string {
+	field := v.path.Last()
+	if field.Message() != nil {
+		switch field.Message().FullName() {
+		case "google.protobuf.Timestamp":
+			return "1970-01-01T00:00:00Z"
+		case "google.protobuf.Duration":
+			return "0s"
+		}
+
+		if value := field.Message().Fields().ByName("value"); value != nil {
+			field = value
 		}
 	}
 
-	return nil
+	switch field.Kind() {
+	case protoreflect.BoolKind:
+		return "false"
+	case protoreflect.EnumKind:
+		return string(field.Enum().Values().Get(0).Name())
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind, protoreflect.GroupKind:
+		return ""
+	default:
+		return "0"
+	}
 }
 
-// SetPath sets path variables, for handlers that do not. The error is Faults.
+// SetPath sets path variables as they are. The error is Faults.
 func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) error {
 	for _, v := range b.variables {
 		holder, field := v.path.Holder(m), v.path.Last()
@@ -181,18 +224,41 @@ func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) erro
 	return nil
 }
 
+// variable reads the value of a variable. Of a list, which google.api.http does not know but grpc-gateway does, the elements stand
+// between commas.
 func (b *Binding) variable(v variable, values map[string]string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
-	value, err := b.config.Codec.ParseText(values[v.name], v.path.Last(), fresh)
-	if err != nil {
-		return value, Faults{{In: InPath, Name: v.name, Reason: reason(err)}}
+	field := v.path.Last()
+
+	if !field.IsList() {
+		value, err := b.config.Codec.ParseText(values[v.name], field, fresh)
+		if err != nil {
+			return value, Faults{{In: InPath, Name: v.name, Reason: reason(err)}}
+		}
+
+		return value, nil
 	}
 
-	return value, nil
+	list := fresh().List()
+
+	for text := range strings.SplitSeq(values[v.name], ",") {
+		value, err := b.config.Codec.ParseText(text, field, list.NewElement)
+		if err != nil {
+			return value, Faults{{In: InPath, Name: v.name, Reason: reason(err)}}
+		}
+
+		list.Append(value)
+	}
+
+	return protoreflect.ValueOfList(list), nil
 }
 
-// fresh returns what makes an empty value of a field that is a message. It is only good for checking a text.
+// fresh returns what makes an empty value of a field that is a message or a list. It is only good for checking a text.
 func fresh(field protoreflect.FieldDescriptor) func() protoreflect.Value {
 	return func() protoreflect.Value {
+		if field.IsList() {
+			return dynamicpb.NewMessage(field.ContainingMessage()).NewField(field)
+		}
+
 		return protoreflect.ValueOfMessage(dynamicpb.NewMessage(field.Message()))
 	}
 }

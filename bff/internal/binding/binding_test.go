@@ -284,7 +284,8 @@ func TestPath(t *testing.T) {
 		{"GET /v1/every/wrapper/{int64_wrapper}", "int64_wrapper", "1e99", "path int64_wrapper: 1e99 is out of range"},
 		{"GET /v1/deep/{string_field=**}", "string_field", "a/b", ""},
 	} {
-		if got := faults(t, bind(t, row.route, binding.Config{}).Path(map[string]string{row.variable: row.value})); got != row.want {
+		_, err := bind(t, row.route, binding.Config{}).Path(map[string]string{row.variable: row.value})
+		if got := faults(t, err); got != row.want {
 			t.Errorf("%s %s: got %s, want %s", row.route, row.value, got, row.want)
 		}
 	}

@@ -2,6 +2,7 @@ package binding_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
@@ -36,5 +37,21 @@ func TestHeaders(t *testing.T) {
 		if got := faults(t, routed("GET /v1/every").Header(row.header, row.given.ProtoReflect())); got != row.want {
 			t.Errorf("%v: %q, want %q", row.header, got, row.want)
 		}
+	}
+}
+
+// Once, the unknown name of an enum value, passed over, was in the mask all the same and cleared the field.
+func TestMaskOfWhatIsPassedOver(t *testing.T) {
+	t.Parallel()
+
+	m := &everyv1.UpdateRequest{}
+	b := bind(t, "PATCH /v1/every/{every.string_field}", binding.Config{AllowUnknown: true})
+
+	if err := b.Body([]byte(`{"color":"NONE","none":1,"int32Field":1,"colors":["NONE"]}`), m.ProtoReflect()); err != nil {
+		t.Fatal(err)
+	}
+
+	if got := strings.Join(m.GetUpdateMask().GetPaths(), ","); got != "int32_field,colors" {
+		t.Errorf("the mask is %s", got)
 	}
 }

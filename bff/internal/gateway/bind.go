@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
@@ -98,7 +100,16 @@ func newValidator(routes []Route) (protovalidate.Validator, error) {
 		return nil, fmt.Errorf("validation rules: %w", err)
 	}
 
-	return validator, nil
+	var faults []error
+
+	// Rules that do not compile are told of by the first validation only.
+	for _, message := range messages {
+		if wrong := (*protovalidate.CompilationError)(nil); errors.As(validator.Validate(dynamicpb.NewMessage(message)), &wrong) {
+			faults = append(faults, fmt.Errorf("%s: %w", message.FullName(), wrong))
+		}
+	}
+
+	return validator, joinFaults("validation rules", faults)
 }
 
 func headerFields(p policy.Policy) []binding.Header {
@@ -215,3 +226,12 @@ func verify(ctx context.Context, method string) (*exchange, error) {
 }
 
 func pathParams(r *http.Request) map[string]string { return reqinfo.From(r.Context()).PathParams }
+
+// shownParams are the path variables for the generated handler of a request.
+func shownParams(r *http.Request) map[string]string {
+	if x, ok := exchangeFrom(r.Context()); ok {
+		return x.shown
+	}
+
+	return pathParams(r)
+}

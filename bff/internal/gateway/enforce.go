@@ -15,6 +15,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/binding"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -22,14 +23,23 @@ import (
 // record notes the route and its path variables, and refuses variables that no backend should have to expect.
 func record(r *Route, next http.Handler) runtime.HandlerFunc {
 	template := r.Template.String()
+	slashes := fixedSlashes(template)
 
 	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 		rec := reqinfo.From(req.Context())
 		rec.Template, rec.RPC, rec.PathParams = template, r.RPC, params
 
 		for name, value := range params {
-			if fault := pathValueFault(value); fault != "" {
-				problem.Write(w, req, problem.Newf(codes.InvalidArgument, "the path variable %s %s", name, fault), nil)
+			fault := pathValueFault(value)
+			if most, fixed := slashes[name]; fixed && strings.Count(value, "/") > most {
+				// The mux makes no difference between this slash and those between segments.
+				fault = "contains an escaped slash"
+			}
+
+			if fault != "" {
+				p := problem.Newf(codes.InvalidArgument, "the path variable %s %s", name, fault)
+				p.Errors = []problem.FieldError{{In: binding.InPath, Field: name, Description: fault}}
+				problem.Write(w, req, p, nil)
 
 				return
 			}
@@ -37,6 +47,19 @@ func record(r *Route, next http.Handler) runtime.HandlerFunc {
 
 		next.ServeHTTP(w, req)
 	}
+}
+
+// fixedSlashes is how many slashes the variables hold that have a known number of segments, more than one.
+func fixedSlashes(template string) map[string]int {
+	fixed := map[string]int{}
+
+	for _, found := range pattern.FindAllStringSubmatch(template, -1) {
+		if strings.Contains(found[2], "/") && !strings.Contains(found[2], "**") {
+			fixed[found[1]] = strings.Count(found[2], "/")
+		}
+	}
+
+	return fixed
 }
 
 // pathValueFault says what is wrong with the unescaped value of a path variable: emptiness, and what backends that build paths,

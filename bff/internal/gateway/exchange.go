@@ -32,6 +32,8 @@ type exchange struct {
 	// request is what the client sent, w what the handler answers to.
 	request *http.Request
 	w       http.ResponseWriter
+	// shown are the path variables that the handler gets to see.
+	shown map[string]string
 	// foreign tells that an embedding program's marshaler reads the body, in the handler.
 	foreign bool
 	// condition must hold for the request message. Nil: there is none.
@@ -56,7 +58,8 @@ func exchangeFrom(ctx context.Context) (*exchange, bool) {
 func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if err := r.binding.Path(pathParams(req)); err != nil {
+			shown, err := r.binding.Path(pathParams(req))
+			if err != nil {
 				problem.Write(w, req, invalid(err), nil)
 
 				return
@@ -65,7 +68,7 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			ctx, cancel := context.WithCancel(req.Context())
 			defer cancel()
 
-			x := &exchange{route: r, request: req, w: w, condition: c, cancel: cancel}
+			x := &exchange{route: r, request: req, w: w, shown: shown, condition: c, cancel: cancel}
 
 			handed := req.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 			// Not nil, so that it is not parsed.
@@ -95,6 +98,10 @@ func (r *Route) readsJSON(req *http.Request) bool {
 func (x *exchange) bind(message proto.Message) error {
 	var faults binding.Faults
 
+	if err := x.route.binding.SetPath(pathParams(x.request), message.ProtoReflect()); err != nil {
+		return invalid(err)
+	}
+
 	if !x.foreign {
 		if err := faults.Add(x.bindBody(message)); err != nil {
 			return err
@@ -122,22 +129,38 @@ func (x *exchange) bindBody(message proto.Message) error {
 
 // bindRest completes a message that has its path variables and its body. The faults are those that were found so far.
 func (x *exchange) bindRest(message proto.Message, faults binding.Faults) error {
+	if err := x.bindParameters(message, faults); err != nil {
+		return err
+	}
+
+	if err := proto.CheckInitialized(message); err != nil {
+		return problem.New(codes.InvalidArgument, "a required field is missing")
+	}
+
+	return nil
+}
+
+// bindParameters sets the fields that the query and headers are about.
+func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) error {
 	m := message.ProtoReflect()
+
+	header := x.request.Header
+	if reqinfo.From(x.request.Context()).Head {
+		// Ranges are for GET alone (RFC 9110, section 14.2).
+		header = header.Clone()
+		header.Del("Range")
+	}
 
 	if err := faults.Add(x.route.binding.Query(x.request.URL.RawQuery, m)); err != nil {
 		return err
 	}
 
-	if err := faults.Add(x.route.binding.Header(x.request.Header, m)); err != nil {
+	if err := faults.Add(x.route.binding.Header(header, m)); err != nil {
 		return err
 	}
 
 	if len(faults) > 0 {
 		return invalid(faults)
-	}
-
-	if err := proto.CheckInitialized(message); err != nil {
-		return problem.New(codes.InvalidArgument, "a required field is missing")
 	}
 
 	return nil

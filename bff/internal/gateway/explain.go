@@ -49,7 +49,7 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 		// The same match and the same decoding as when serving, without what stands between them.
 		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			e.Route, e.Variables = route, pathParams(req)
-			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), e.Variables)
+			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), shownParams(req))
 		})
 		if err := asked.add(*route, record(route, body(route)(begin(route, nil)(handler)))); err != nil {
 			return Explanation{}, err

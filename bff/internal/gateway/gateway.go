@@ -60,6 +60,8 @@ type Gateway struct {
 // target is the mux of one route.
 type target struct {
 	mux *runtime.ServeMux
+	// slashes are kept escaped, "%2F", since all variables of the route hold several segments.
+	slashes bool
 }
 
 // New registers everything. It refuses a route without policy, an unclear route and a registration that does not match its
@@ -99,7 +101,7 @@ func (g *Gateway) add(r Route, handler runtime.HandlerFunc) error {
 		slices.Sort(g.methods)
 	}
 
-	tree.Add(r.Template, target{mux: mux})
+	tree.Add(r.Template, target{mux: mux, slashes: keepsSlashes(r.Template.String())})
 
 	return nil
 }
@@ -121,7 +123,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	handler   grpc-gateway's: path variables, call (VerifyUnary: body, query, headers, condition, rules), answer
 func guard(r *Route, config Config) runtime.HandlerFunc {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.handler(w, req, pathParams(req))
+		r.handler(w, req, shownParams(req))
 	}))
 
 	handler = begin(r, r.requestCondition(config))(handler)

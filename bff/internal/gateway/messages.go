@@ -73,6 +73,13 @@ func (s *messages) decode(v any) error {
 
 	err := s.source.next(message)
 	if errors.Is(err, io.EOF) {
+		if s.count == 0 {
+			// What is wrong beside the body is wrong without messages, too.
+			if err := x.bindParameters(message, nil); err != nil {
+				return err
+			}
+		}
+
 		return io.EOF
 	}
 

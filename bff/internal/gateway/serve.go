@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,12 +25,27 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	path := r.URL.EscapedPath()
 	if found, ok := g.find(r.Method, path); ok {
-		found.mux.ServeHTTP(w, routed(r, path))
+		found.mux.ServeHTTP(w, routed(r, path, found.slashes))
 
 		return
 	}
 
 	g.answerUnrouted(w, r, path)
+}
+
+var (
+	escapedSlash = regexp.MustCompile(`%(2[Ff])`)
+	// pattern finds a variable: its name and its segments, which are not said if it holds one.
+	pattern = regexp.MustCompile(`\{([^{}=]+)(?:=([^{}]*))?\}`)
+)
+
+// keepsSlashes tells whether all variables of a template hold several segments, of a number that is known.
+func keepsSlashes(template string) bool {
+	variables := pattern.FindAllStringSubmatch(template, -1)
+
+	return len(variables) > 0 && !slices.ContainsFunc(variables, func(found []string) bool {
+		return !strings.Contains(found[2], "/") || strings.Contains(found[2], "**")
+	})
 }
 
 // find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2).
@@ -47,8 +63,13 @@ func (g *Gateway) find(method, path string) (target, bool) {
 }
 
 // routed is the request as the mux gets it. The mux unescapes in two ways, depending on whether RawPath is set; always set, there
-// is one.
-func routed(r *http.Request, escapedPath string) *http.Request {
+// is one. In a variable of several segments an escaped slash is not one between segments, and stays as it is (google/api/http.proto);
+// the mux would do so for "**" alone.
+func routed(r *http.Request, escapedPath string, slashes bool) *http.Request {
+	if slashes {
+		escapedPath = escapedSlash.ReplaceAllString(escapedPath, "%25$1")
+	}
+
 	url := *r.URL
 	url.RawPath = escapedPath
 

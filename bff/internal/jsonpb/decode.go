@@ -163,10 +163,9 @@ func (d *decoder) field(f *field, m protoreflect.Message) *Error {
 		return d.singular(f, m)
 	}
 
-	d.note(f)
-
 	value, ok, err := d.scalar(f)
 	if err == nil && ok {
+		d.note(f)
 		m.Set(f.desc, value)
 	}
 

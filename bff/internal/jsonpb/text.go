@@ -86,16 +86,17 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 	return quoted, nil
 }
 
-// parseProtoMask reads paths as they stand in the proto.
+// parseProtoMask reads paths as they stand in the proto, among which there may be some in camelCase.
 func parseProtoMask(text string, mask protoreflect.Value) (protoreflect.Value, error) {
 	list := mask.Message().Mutable(number(mask.Message(), 1)).List()
 
 	for path := range strings.SplitSeq(text, ",") {
-		if !protoreflect.FullName(path).IsValid() {
+		snake := snakeCase(path)
+		if !protoreflect.FullName(snake).IsValid() {
 			return protoreflect.Value{}, faultf("%q is not a path of fields", clip(path))
 		}
 
-		list.Append(protoreflect.ValueOfString(path))
+		list.Append(protoreflect.ValueOfString(snake))
 	}
 
 	return mask, nil

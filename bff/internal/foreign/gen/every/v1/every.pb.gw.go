@@ -986,7 +986,7 @@ func local_request_EveryService_Echo_19(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_EveryService_Echo_20 = &utilities.DoubleArray{Encoding: map[string]int{"string_field": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+var filter_EveryService_Echo_20 = &utilities.DoubleArray{Encoding: map[string]int{"string_field": 0, "optional_string": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 1, 2, 3}}
 
 func request_EveryService_Echo_20(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
@@ -1001,6 +1001,14 @@ func request_EveryService_Echo_20(ctx context.Context, marshaler runtime.Marshal
 	protoReq.StringField, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "string_field", err)
+	}
+	val, ok = pathParams["optional_string"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "optional_string")
+	}
+	protoReq.OptionalString, err = runtime.StringP(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "optional_string", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -1028,6 +1036,14 @@ func local_request_EveryService_Echo_20(ctx context.Context, marshaler runtime.M
 	protoReq.StringField, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "string_field", err)
+	}
+	val, ok = pathParams["optional_string"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "optional_string")
+	}
+	protoReq.OptionalString, err = runtime.StringP(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "optional_string", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -1092,13 +1108,22 @@ func local_request_EveryService_Echo_21(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_EveryService_Echo_22 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
+var filter_EveryService_Echo_22 = &utilities.DoubleArray{Encoding: map[string]int{"string_field": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_EveryService_Echo_22(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
+		err      error
 	)
+	val, ok := pathParams["string_field"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "string_field")
+	}
+	protoReq.StringField, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "string_field", err)
+	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -1116,7 +1141,16 @@ func local_request_EveryService_Echo_22(ctx context.Context, marshaler runtime.M
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
+		err      error
 	)
+	val, ok := pathParams["string_field"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "string_field")
+	}
+	protoReq.StringField, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "string_field", err)
+	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -1436,6 +1470,41 @@ func local_request_EveryService_Echo_31(ctx context.Context, marshaler runtime.M
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_EveryService_Echo_31); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.Echo(ctx, &protoReq)
+	return msg, metadata, err
+}
+
+var filter_EveryService_Echo_32 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
+
+func request_EveryService_Echo_32(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq Every
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_EveryService_Echo_32); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.Echo(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_EveryService_Echo_32(ctx context.Context, marshaler runtime.Marshaler, server EveryServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq Every
+		metadata runtime.ServerMetadata
+	)
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_EveryService_Echo_32); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
 	msg, err := server.Echo(ctx, &protoReq)
@@ -2380,7 +2449,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/deep/{string_field=**}"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/{string_field=rooms/*}/of/{optional_string}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2400,7 +2469,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/deep/{string_field=rooms/**}:verb"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/deep/{string_field=**}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2414,13 +2483,13 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_EveryService_Echo_21(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle("LOCK", pattern_EveryService_Echo_22, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodGet, pattern_EveryService_Echo_22, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/every"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/deep/{string_field=rooms/**}:verb"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2434,13 +2503,13 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_EveryService_Echo_22(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodGet, pattern_EveryService_Echo_23, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle("LOCK", pattern_EveryService_Echo_23, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:every"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/every"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2452,7 +2521,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
 			return
 		}
-		forward_EveryService_Echo_23(annotatedContext, mux, outboundMarshaler, w, req, response_EveryService_Echo_23{resp.(*Every)}, mux.GetForwardResponseOptions()...)
+		forward_EveryService_Echo_23(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodGet, pattern_EveryService_Echo_24, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -2460,7 +2529,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:strings"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:every"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2480,7 +2549,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:int64"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:strings"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2500,7 +2569,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:int64s"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:int64"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2520,7 +2589,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:color"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:int64s"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2540,7 +2609,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:colors"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:color"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2560,7 +2629,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:map"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:colors"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2580,7 +2649,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:bytes"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:map"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2600,7 +2669,7 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:double"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:bytes"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -2613,6 +2682,26 @@ func RegisterEveryServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 			return
 		}
 		forward_EveryService_Echo_31(annotatedContext, mux, outboundMarshaler, w, req, response_EveryService_Echo_31{resp.(*Every)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_EveryService_Echo_32, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:double"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_EveryService_Echo_32(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_EveryService_Echo_32(annotatedContext, mux, outboundMarshaler, w, req, response_EveryService_Echo_32{resp.(*Every)}, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPatch, pattern_EveryService_Update_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -3134,7 +3223,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/deep/{string_field=**}"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/{string_field=rooms/*}/of/{optional_string}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3151,7 +3240,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/deep/{string_field=rooms/**}:verb"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/deep/{string_field=**}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3164,11 +3253,11 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_EveryService_Echo_21(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle("LOCK", pattern_EveryService_Echo_22, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle(http.MethodGet, pattern_EveryService_Echo_22, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/every"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/deep/{string_field=rooms/**}:verb"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3181,11 +3270,11 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_EveryService_Echo_22(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
-	mux.Handle(http.MethodGet, pattern_EveryService_Echo_23, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+	mux.Handle("LOCK", pattern_EveryService_Echo_23, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:every"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/every"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3196,13 +3285,13 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
 			return
 		}
-		forward_EveryService_Echo_23(annotatedContext, mux, outboundMarshaler, w, req, response_EveryService_Echo_23{resp.(*Every)}, mux.GetForwardResponseOptions()...)
+		forward_EveryService_Echo_23(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodGet, pattern_EveryService_Echo_24, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:strings"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:every"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3219,7 +3308,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:int64"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:strings"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3236,7 +3325,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:int64s"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:int64"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3253,7 +3342,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:color"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:int64s"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3270,7 +3359,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:colors"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:color"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3287,7 +3376,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:map"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:colors"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3304,7 +3393,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:bytes"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:map"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3321,7 +3410,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:double"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:bytes"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3333,6 +3422,23 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 			return
 		}
 		forward_EveryService_Echo_31(annotatedContext, mux, outboundMarshaler, w, req, response_EveryService_Echo_31{resp.(*Every)}, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodGet, pattern_EveryService_Echo_32, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Echo", runtime.WithHTTPPathPattern("/v1/answer:double"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_EveryService_Echo_32(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_EveryService_Echo_32(annotatedContext, mux, outboundMarshaler, w, req, response_EveryService_Echo_32{resp.(*Every)}, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPatch, pattern_EveryService_Update_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -3544,22 +3650,13 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 	return nil
 }
 
-type response_EveryService_Echo_23 struct {
-	*Every
-}
-
-func (m response_EveryService_Echo_23) XXX_ResponseBody() interface{} {
-	response := m.Every
-	return response.Every
-}
-
 type response_EveryService_Echo_24 struct {
 	*Every
 }
 
 func (m response_EveryService_Echo_24) XXX_ResponseBody() interface{} {
 	response := m.Every
-	return response.Strings
+	return response.Every
 }
 
 type response_EveryService_Echo_25 struct {
@@ -3568,7 +3665,7 @@ type response_EveryService_Echo_25 struct {
 
 func (m response_EveryService_Echo_25) XXX_ResponseBody() interface{} {
 	response := m.Every
-	return response.Int64Field
+	return response.Strings
 }
 
 type response_EveryService_Echo_26 struct {
@@ -3577,7 +3674,7 @@ type response_EveryService_Echo_26 struct {
 
 func (m response_EveryService_Echo_26) XXX_ResponseBody() interface{} {
 	response := m.Every
-	return response.Int64S
+	return response.Int64Field
 }
 
 type response_EveryService_Echo_27 struct {
@@ -3586,7 +3683,7 @@ type response_EveryService_Echo_27 struct {
 
 func (m response_EveryService_Echo_27) XXX_ResponseBody() interface{} {
 	response := m.Every
-	return response.Color
+	return response.Int64S
 }
 
 type response_EveryService_Echo_28 struct {
@@ -3595,7 +3692,7 @@ type response_EveryService_Echo_28 struct {
 
 func (m response_EveryService_Echo_28) XXX_ResponseBody() interface{} {
 	response := m.Every
-	return response.Colors
+	return response.Color
 }
 
 type response_EveryService_Echo_29 struct {
@@ -3604,7 +3701,7 @@ type response_EveryService_Echo_29 struct {
 
 func (m response_EveryService_Echo_29) XXX_ResponseBody() interface{} {
 	response := m.Every
-	return response.Int64ByString
+	return response.Colors
 }
 
 type response_EveryService_Echo_30 struct {
@@ -3613,7 +3710,7 @@ type response_EveryService_Echo_30 struct {
 
 func (m response_EveryService_Echo_30) XXX_ResponseBody() interface{} {
 	response := m.Every
-	return response.BytesField
+	return response.Int64ByString
 }
 
 type response_EveryService_Echo_31 struct {
@@ -3621,6 +3718,15 @@ type response_EveryService_Echo_31 struct {
 }
 
 func (m response_EveryService_Echo_31) XXX_ResponseBody() interface{} {
+	response := m.Every
+	return response.BytesField
+}
+
+type response_EveryService_Echo_32 struct {
+	*Every
+}
+
+func (m response_EveryService_Echo_32) XXX_ResponseBody() interface{} {
 	response := m.Every
 	return response.DoubleField
 }
@@ -3655,18 +3761,19 @@ var (
 	pattern_EveryService_Echo_17       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "wrapper", "int64_wrapper"}, ""))
 	pattern_EveryService_Echo_18       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "one", "choice_string"}, ""))
 	pattern_EveryService_Echo_19       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3, 2, 4}, []string{"v1", "rooms", "shelves", "string_field", "every"}, ""))
-	pattern_EveryService_Echo_20       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 3, 0, 4, 1, 5, 2}, []string{"v1", "deep", "string_field"}, ""))
-	pattern_EveryService_Echo_21       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 3, 0, 4, 2, 5, 3}, []string{"v1", "deep", "rooms", "string_field"}, "verb"))
-	pattern_EveryService_Echo_22       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "every"}, ""))
-	pattern_EveryService_Echo_23       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "every"))
-	pattern_EveryService_Echo_24       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "strings"))
-	pattern_EveryService_Echo_25       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "int64"))
-	pattern_EveryService_Echo_26       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "int64s"))
-	pattern_EveryService_Echo_27       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "color"))
-	pattern_EveryService_Echo_28       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "colors"))
-	pattern_EveryService_Echo_29       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "map"))
-	pattern_EveryService_Echo_30       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "bytes"))
-	pattern_EveryService_Echo_31       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "double"))
+	pattern_EveryService_Echo_20       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "rooms", "string_field", "of", "optional_string"}, ""))
+	pattern_EveryService_Echo_21       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 3, 0, 4, 1, 5, 2}, []string{"v1", "deep", "string_field"}, ""))
+	pattern_EveryService_Echo_22       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 3, 0, 4, 2, 5, 3}, []string{"v1", "deep", "rooms", "string_field"}, "verb"))
+	pattern_EveryService_Echo_23       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "every"}, ""))
+	pattern_EveryService_Echo_24       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "every"))
+	pattern_EveryService_Echo_25       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "strings"))
+	pattern_EveryService_Echo_26       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "int64"))
+	pattern_EveryService_Echo_27       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "int64s"))
+	pattern_EveryService_Echo_28       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "color"))
+	pattern_EveryService_Echo_29       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "colors"))
+	pattern_EveryService_Echo_30       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "map"))
+	pattern_EveryService_Echo_31       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "bytes"))
+	pattern_EveryService_Echo_32       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "double"))
 	pattern_EveryService_Update_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "every", "every.string_field"}, ""))
 	pattern_EveryService_Count_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "count"}, ""))
 	pattern_EveryService_Count_1       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "count"}, "strings"))
@@ -3714,6 +3821,7 @@ var (
 	forward_EveryService_Echo_29       = runtime.ForwardResponseMessage
 	forward_EveryService_Echo_30       = runtime.ForwardResponseMessage
 	forward_EveryService_Echo_31       = runtime.ForwardResponseMessage
+	forward_EveryService_Echo_32       = runtime.ForwardResponseMessage
 	forward_EveryService_Update_0      = runtime.ForwardResponseMessage
 	forward_EveryService_Count_0       = runtime.ForwardResponseStream
 	forward_EveryService_Count_1       = runtime.ForwardResponseStream
