@@ -107,6 +107,8 @@ func TestQuery(t *testing.T) {
 		"duration=1.5s":                                   {Duration: &durationpb.Duration{Seconds: 1, Nanos: 5e8}},
 		"durations=1s&durations=2s":                       {Durations: []*durationpb.Duration{{Seconds: 1}, {Seconds: 2}}},
 		"fieldMask=a,bC.dE":                               {FieldMask: &fieldmaskpb.FieldMask{Paths: []string{"a", "b_c.d_e"}}},
+		"fieldMask=*":                                     {FieldMask: &fieldmaskpb.FieldMask{Paths: []string{"*"}}},
+		"fieldMask=a,b_c.dE":                              {FieldMask: &fieldmaskpb.FieldMask{Paths: []string{"a", "b_c.d_e"}}},
 		"fieldMask=a,b_c.d_e":                             {FieldMask: &fieldmaskpb.FieldMask{Paths: []string{"a", "b_c.d_e"}}},
 		"boolWrapper=false&int64Wrapper=5&stringWrapper=&bytesWrapper=AQ": {
 			BoolWrapper: wrapperspb.Bool(false), Int64Wrapper: wrapperspb.Int64(5), StringWrapper: wrapperspb.String(""),

@@ -21,7 +21,7 @@ func (c *Codec) ParseText(
 	}
 
 	f := c.plans.fieldOf(desc)
-	if desc.Message() != nil && f.message.form == formFieldMask && strings.Contains(text, "_") {
+	if desc.Message() != nil && f.message.form == formFieldMask && (text == "*" || strings.Contains(text, "_")) {
 		return parseProtoMask(text, fresh())
 	}
 
@@ -86,13 +86,14 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 	return quoted, nil
 }
 
-// parseProtoMask reads paths as they stand in the proto, among which there may be some in camelCase.
+// parseProtoMask reads paths as they stand in the proto, among which there may be some in camelCase, or "*" alone for all
+// fields (AIP-134).
 func parseProtoMask(text string, mask protoreflect.Value) (protoreflect.Value, error) {
 	list := mask.Message().Mutable(number(mask.Message(), 1)).List()
 
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)
-		if !protoreflect.FullName(snake).IsValid() {
+		if text != "*" && !protoreflect.FullName(snake).IsValid() {
 			return protoreflect.Value{}, faultf("%q is not a path of fields", clip(path))
 		}
 
