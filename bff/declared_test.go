@@ -114,7 +114,10 @@ func TestEveryDocumentThroughTheGateway(t *testing.T) {
 	}
 
 	for version, s := range startMirror(t, nil).versions(t) {
-		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) { testDocuments(t, s, lines) })
+		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) {
+			t.Parallel()
+			testDocuments(t, s, lines)
+		})
 	}
 }
 

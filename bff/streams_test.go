@@ -23,7 +23,10 @@ func TestStreamFormats(t *testing.T) {
 	t.Parallel()
 
 	for version, s := range startMirror(t, nil).versions(t) {
-		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) { testStreamFormats(t, s) })
+		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) {
+			t.Parallel()
+			testStreamFormats(t, s)
+		})
 	}
 }
 

@@ -25,7 +25,10 @@ func TestTranslation(t *testing.T) {
 	t.Parallel()
 
 	for version, s := range startMirror(t, nil).versions(t) {
-		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) { testTranslation(t, s) })
+		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) {
+			t.Parallel()
+			testTranslation(t, s)
+		})
 	}
 }
 
@@ -69,8 +72,10 @@ func testTranslation(t *testing.T, s *site) {
 		{"GET", "/v1/every/int32/1e2", "", `{"int32Field":100}`},
 		{"GET", "/v1/every/color/77", "", `{"color":77}`},
 		{"GET", "/v1/every/double/NaN", "", `{"doubleField":"NaN"}`},
-		{"PATCH", "/v1/every/a?updateMask=bool_field,int32Field", `{"int32Field":1}`,
-			`{"every":{"stringField":"a","int32Field":1},"updateMask":"boolField,int32Field"}`},
+		{
+			"PATCH", "/v1/every/a?updateMask=bool_field,int32Field", `{"int32Field":1}`,
+			`{"every":{"stringField":"a","int32Field":1},"updateMask":"boolField,int32Field"}`,
+		},
 		{"GET", "/v1/deep/a/b/c", "", `{"stringField":"a/b/c"}`},
 		{"GET", "/v1/deep/rooms/b:verb", "", `{"stringField":"rooms/b"}`},
 		{"LOCK", "/v1/every", "", `{}`},
@@ -134,8 +139,10 @@ func TestTranslationRefuses(t *testing.T) {
 			"GET", "/v1/every/int32/x", "", `the path variable: int32_field: "x" is not a number`,
 			`[{"in":"path","field":"int32_field","description":"\"x\" is not a number"}]`,
 		},
-		{"GET", "/v1/rooms/a%2Fb/of/c", "", "the path variable string_field contains an escaped slash",
-			`[{"in":"path","field":"string_field","description":"contains an escaped slash"}]`},
+		{
+			"GET", "/v1/rooms/a%2Fb/of/c", "", "the path variable string_field contains an escaped slash",
+			`[{"in":"path","field":"string_field","description":"contains an escaped slash"}]`,
+		},
 		{"GET", "/v1/every", `{}`, "the body: the route takes no body", `[{"in":"body","field":"","description":"the route takes no body"}]`},
 		{
 			"POST", "/v1/every/a", `{"stringField":"b"}`, "the body: stringField: differs from the path",

@@ -152,8 +152,8 @@ func (b *Binding) HasBody() bool { return b.whole || b.body != nil }
 func (b *Binding) IsFile() bool { return b.file }
 
 // Path checks the values of path variables and returns those that the generated handler gets. It sets strings as they are; of
-// everything else it takes less than ParseText does, and tells worse what is wrong, so it gets what it takes for sure, and SetPath has
-// to follow. The error is Faults.
+// everything else it takes less than ParseText does, and tells worse what is wrong, so it gets what it takes for sure, and SetPath
+// has to follow. The error is Faults.
 func (b *Binding) Path(values map[string]string) (map[string]string, error) {
 	shown, copied := values, false
 

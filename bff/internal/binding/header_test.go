@@ -14,7 +14,8 @@ func TestHeaders(t *testing.T) {
 
 	routed := func(route string) *binding.Binding {
 		b := bind(t, route, binding.Config{Headers: []binding.Header{
-			{Name: "If-Match", Field: field(t, "string_field")}, {Name: "X-Number", Field: field(t, "every.int32_field")},
+			{Name: "If-Match", Field: field(t, "string_field")},
+			{Name: "X-Number", Field: field(t, "every.int32_field")},
 			{Name: "X-Choice", Field: field(t, "choice_string")},
 		}})
 
@@ -31,8 +32,11 @@ func TestHeaders(t *testing.T) {
 		{http.Header{"If-Match": {"a"}}, &everyv1.Every{StringField: "b"}, "header If-Match: differs from what the rest of the request says"},
 		{http.Header{"If-Match": {"a", "b"}}, &everyv1.Every{}, "header If-Match: is there more than once"},
 		{http.Header{"X-Number": {"x"}}, &everyv1.Every{}, `header X-Number: "x" is not a number`},
-		{http.Header{"X-Choice": {"x"}}, &everyv1.Every{Choice: &everyv1.Every_ChoiceInt32{ChoiceInt32: 1}},
-			`header X-Choice: is a second member of the oneof "choice", as choiceInt32 is`},
+		{
+			http.Header{"X-Choice": {"x"}},
+			&everyv1.Every{Choice: &everyv1.Every_ChoiceInt32{ChoiceInt32: 1}},
+			`header X-Choice: is a second member of the oneof "choice", as choiceInt32 is`,
+		},
 	} {
 		if got := faults(t, routed("GET /v1/every").Header(row.header, row.given.ProtoReflect())); got != row.want {
 			t.Errorf("%v: %q, want %q", row.header, got, row.want)

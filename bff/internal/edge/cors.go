@@ -35,8 +35,10 @@ func (c CORS) Handler() func(http.Handler) http.Handler {
 		AllowedMethods: []string{
 			http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
 		},
-		AllowedHeaders:     c.AllowedHeaders,
-		ExposedHeaders:     []string{headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "ETag", "Idempotency-Replayed"},
+		AllowedHeaders: c.AllowedHeaders,
+		ExposedHeaders: []string{
+			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "ETag", "Idempotency-Replayed",
+		},
 		AllowCredentials:   c.AllowCredentials,
 		MaxAge:             int(c.MaxAge.Seconds()),
 		OptionsPassthrough: c.Methods != nil,

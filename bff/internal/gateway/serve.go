@@ -63,8 +63,8 @@ func (g *Gateway) find(method, path string) (target, bool) {
 }
 
 // routed is the request as the mux gets it. The mux unescapes in two ways, depending on whether RawPath is set; always set, there
-// is one. In a variable of several segments an escaped slash is not one between segments, and stays as it is (google/api/http.proto);
-// the mux would do so for "**" alone.
+// is one. In a variable of several segments an escaped slash is not one between segments, and stays as it is
+// (google/api/http.proto); the mux would do so for "**" alone.
 func routed(r *http.Request, escapedPath string, slashes bool) *http.Request {
 	if slashes {
 		escapedPath = escapedSlash.ReplaceAllString(escapedPath, "%25$1")
