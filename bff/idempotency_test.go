@@ -28,6 +28,20 @@ func TestIdempotencyKeys(t *testing.T) {
 		t.Errorf("%d calls, %v and %v", len(calls), first, again)
 	}
 
+	// What is kept is not what the first client had it encoded in.
+	long := strings.Replace(anOrder, `"title":"t"`, `"title":"t","attributes":{"a":"`+strings.Repeat("x", 4000)+`"}`, 1)
+	packed := header.Clone()
+	packed.Set("Idempotency-Key", "k2")
+	packed.Set("Accept-Encoding", "gzip")
+
+	plain := packed.Clone()
+	plain.Set("Accept-Encoding", "identity")
+
+	was, is := s.do(t, http.MethodPost, "/v1/orders", packed, long), s.do(t, http.MethodPost, "/v1/orders", plain, long)
+	if was.header.Get("Content-Encoding") != "gzip" || is.header.Get("Content-Encoding") != "" || !strings.Contains(is.body, `"attributes"`) {
+		t.Errorf("%v, then %v %s", was.header, is.header, is.body)
+	}
+
 	for name, row := range map[string]struct {
 		target, body string
 		status       int

@@ -116,8 +116,8 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	limits    not too often?
 //	body      of a type and size that the route takes, decompressed
 //	deadline  until when
-//	keeper    the answer to the same request before, if it has a key
 //	compress  unless the answer is a stream or a file
+//	keeper    the answer to the same request before, if it has a key
 //	reply     the status, or the form of a stream
 //	begin     query, headers and body wait for the call
 //	handler   grpc-gateway's: path variables, call (VerifyUnary: body, query, headers, condition, rules), answer
@@ -132,14 +132,14 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 		handler = guardStream(r, config.Draining)(handler)
 	} else {
 		handler = replyWith(r.Policy.Response.Status)(handler)
-
-		if config.Compress != nil && !r.isFile() {
-			handler = config.Compress(handler)
-		}
 	}
 
 	if p := r.Policy.Idempotency; p != nil {
 		handler = config.Idempotency.Route(r.RPC, p.Required, p.TTL)(handler)
+	}
+
+	if config.Compress != nil && !r.ServerStream && !r.isFile() {
+		handler = config.Compress(handler)
 	}
 
 	handler = deadline(r.Policy.Timeout)(handler)
