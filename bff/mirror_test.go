@@ -236,7 +236,9 @@ func startMirror(t *testing.T, change func(*config.Config)) *site {
 }
 
 // startMirrorOf serves a mirror, with a policy for all of its methods.
-func startMirrorOf(t *testing.T, m mirror, change func(*config.Config), policy *porticov1.MethodPolicy) *site {
+func startMirrorOf(
+	t *testing.T, m mirror, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
+) *site {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -261,6 +263,8 @@ func startMirrorOf(t *testing.T, m mirror, change func(*config.Config), policy *
 	}
 
 	options := []bff.Option{quiet(), bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService")}
+	options = append(options, more...)
+
 	if policy != nil {
 		options = append(options, bff.WithDefaultPolicy(policy))
 	}

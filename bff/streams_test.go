@@ -7,13 +7,16 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	gwruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -421,4 +424,23 @@ func TestTalk(t *testing.T) {
 	if rest, err := io.ReadAll(body); err != nil || res.ProtoMajor != 2 {
 		t.Errorf("%q %v over HTTP/%d", rest, err, res.ProtoMajor)
 	}
+}
+
+// A marshaler of an embedding program writes streams as grpc-gateway has it.
+func TestStreamsOfAnotherMarshaler(t *testing.T) {
+	t.Parallel()
+
+	s := startMirrorOf(t, mirror{}, nil, nil, bff.WithMuxOptions(gwruntime.WithMarshalerOption("application/x-own", &gwruntime.JSONPb{})))
+
+	for target, want := range map[string]string{
+		"/v1/count?int32Field=1":                  `^\{"result":\s*\{"int32Field":\s*1\}\}\n$`,
+		"/v1/count?int32Field=1&stringField=fail": `^\{"result":\s*\{"int32Field":\s*1\}\}\n\{"error":\s*\{"code":\s*9,\s*"message":\s*"no more"\}\}\n$`,
+	} {
+		res := s.do(t, http.MethodGet, target, accepting("application/x-own"), "")
+		if !regexp.MustCompile(want).MatchString(res.body) {
+			t.Errorf("%s: %d %q", target, res.status, res.body)
+		}
+	}
+
+	s.do(t, http.MethodGet, "/v1/count?stringField=fail", accepting("application/x-own"), "").problem(t)
 }

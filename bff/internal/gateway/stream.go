@@ -118,6 +118,9 @@ func (s *stream) choose() bool {
 	return ok
 }
 
+// isForeign tells whether a marshaler of an embedding program writes the stream.
+func (s *stream) isForeign() bool { return s.frames == nil && !s.route.isFile() }
+
 // isFile tells whether the answer is bytes of any type.
 func (r *Route) isFile() bool { return r.Descriptor.Output().FullName() == "google.api.HttpBody" }
 
@@ -179,7 +182,8 @@ func (s *stream) Write(document []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if s.closed || s.problem != nil {
+	// What generated code makes of an error is left to the marshalers of embedding programs.
+	if s.closed || s.problem != nil && !s.isForeign() {
 		return len(document), nil
 	}
 
@@ -297,7 +301,7 @@ func (s *stream) finish() bool {
 			s.emit(s.frames.end(s.buffer[:0], s.first))
 		}
 	case s.frames == nil:
-		return false
+		return s.isForeign()
 	default:
 		s.emit(s.frames.fail(s.buffer[:0], s.problem.Document(s.request), s.first))
 	}
