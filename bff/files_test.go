@@ -84,6 +84,7 @@ func TestUploads(t *testing.T) {
 	}{
 		"two_parts":         {"/v1/files/a", twoType, two, "the form has more than one part", 400},
 		"no_part":           {"/v1/files/a", noneType, none, "the form has no part", 400},
+		"cut_in_boundary":   {"/v1/files/a", formType, form[:len(form)-4], "the form ends too early", 400},
 		"cut_form":          {"/v1/files/a", formType, form[:len(form)-30], "could not be read", 400},
 		"no_boundary":       {"/v1/files/a", "multipart/form-data", form, "boundary", 400},
 		"not_a_form":        {"/v1/files/a", "multipart/form-data; boundary=x", "a", "the form has no part", 400},

@@ -114,6 +114,10 @@ func (mirror) Talk(stream grpc.BidiStreamingServer[everyv1.Every, everyv1.Every]
 			return err
 		}
 
+		if m.GetStringField() == "fail" {
+			return status.Error(codes.FailedPrecondition, "no more")
+		}
+
 		if err := stream.Send(m); err != nil {
 			return err
 		}

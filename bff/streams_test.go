@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"regexp"
 	"runtime"
@@ -443,4 +445,61 @@ func TestStreamsOfAnotherMarshaler(t *testing.T) {
 	}
 
 	s.do(t, http.MethodGet, "/v1/count?stringField=fail", accepting("application/x-own"), "").problem(t)
+
+	// Once, such a stream reached the backend without what the path said.
+	own := http.Header{"Content-Type": {"application/x-own"}}
+	if res := s.do(t, http.MethodPost, "/v1/collect/alice", own, `{"stringField":"bob"}`); res.status != http.StatusUnsupportedMediaType {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+
+	if res := s.do(t, http.MethodPost, "/v1/collect", own, `{"int32Field":1}`); !strings.Contains(res.body, `"int32Field"`) {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+}
+
+// Once, what a client still sent after the backend had ended a stream of both sides was answered as another request.
+func TestTalkLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, nil)
+
+	// As long as what the gateway reads at once.
+	document := `{"stringField":"fail"}` + strings.Repeat("\n", 8<<10)
+
+	const (
+		smuggled = "GET /v1/every?int32Field=666 HTTP/1.1\r\nHost: x\r\n\r\n"
+	)
+
+	for range 20 {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		_, _ = fmt.Fprintf(conn, "POST /v1/talk HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"+
+			"Transfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n%x\r\n%s", len(document), document, len(smuggled), smuggled[:1])
+
+		reader := bufio.NewReader(conn)
+
+		res, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		body, _ := io.ReadAll(res.Body)
+		res.Body.Close()
+
+		if !strings.Contains(string(body), "no more") || !res.Close {
+			t.Errorf("%d, closes %t: %s", res.StatusCode, res.Close, body)
+		}
+
+		_, _ = io.WriteString(conn, smuggled[1:])
+		_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+
+		if rest, _ := io.ReadAll(reader); len(rest) > 0 {
+			t.Errorf("another answer: %s", rest)
+		}
+
+		conn.Close()
+	}
 }

@@ -140,6 +140,11 @@ func TestTranslationRefuses(t *testing.T) {
 			`[{"in":"path","field":"int32_field","description":"\"x\" is not a number"}]`,
 		},
 		{
+			"GET", "/v1/every/one/a?choiceInt32=1", "",
+			`the query parameter: choiceInt32: is a second member of the oneof "choice", as choiceString is`,
+			`[{"in":"query","field":"choiceInt32","description":"is a second member of the oneof \"choice\", as choiceString is"}]`,
+		},
+		{
 			"GET", "/v1/rooms/a%2Fb/of/c", "", "the path variable string_field contains an escaped slash",
 			`[{"in":"path","field":"string_field","description":"contains an escaped slash"}]`,
 		},

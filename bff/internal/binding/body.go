@@ -67,6 +67,10 @@ func (b *Binding) take(m protoreflect.Message) []protoreflect.Value {
 // restore sets the path variables again, unless the body said something else.
 func (b *Binding) restore(m protoreflect.Message, values []protoreflect.Value) error {
 	for i, v := range b.variables {
+		if fault := contended(m, v.path); fault != "" {
+			return Faults{{In: InPath, Name: v.name, Reason: fault}}
+		}
+
 		holder, field := v.path.Holder(m), v.path.Last()
 
 		if holder.Has(field) && !holder.Get(field).Equal(values[i]) {

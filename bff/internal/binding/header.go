@@ -35,15 +35,15 @@ func (b *Binding) setHeader(h Header, lines []string, m protoreflect.Message) st
 		return "is there more than once"
 	}
 
+	if fault := contended(m, h.Field); fault != "" {
+		return fault
+	}
+
 	holder, field := h.Field.Holder(m), h.Field.Last()
 
 	value, err := b.config.Codec.ParseText(lines[0], field, func() protoreflect.Value { return holder.NewField(field) })
 	if err != nil {
 		return reason(err)
-	}
-
-	if fault := contend(holder, field); fault != "" {
-		return fault
 	}
 
 	if holder.Has(field) && !holder.Get(field).Equal(value) {

@@ -150,16 +150,11 @@ func (b *Binding) taken(fields fieldpath.Path) string {
 
 // set sets a field, or an entry of it if it is a map.
 func (b *Binding) set(m protoreflect.Message, fields fieldpath.Path, key string, values []string) string {
-	for i, field := range fields {
-		if fault := contend(m, field); fault != "" {
-			return fault
-		}
-
-		if i < len(fields)-1 {
-			m = m.Mutable(field).Message()
-		}
+	if fault := contended(m, fields); fault != "" {
+		return fault
 	}
 
+	m = fields.Holder(m)
 	field := fields.Last()
 
 	switch {
@@ -211,6 +206,25 @@ func (b *Binding) setEntry(m protoreflect.Message, field protoreflect.FieldDescr
 	}
 
 	entries.Set(key, value)
+
+	return ""
+}
+
+// contended says that a field, or one that leads to it, is a second member of a oneof.
+func contended(m protoreflect.Message, path fieldpath.Path) string {
+	for i, field := range path {
+		if fault := contend(m, field); fault != "" {
+			return fault
+		}
+
+		if i < len(path)-1 {
+			if !m.Has(field) {
+				break
+			}
+
+			m = m.Get(field).Message()
+		}
+	}
 
 	return ""
 }

@@ -74,11 +74,17 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			// Not nil, so that it is not parsed.
 			handed.Form, handed.PostForm = url.Values{}, url.Values{}
 
-			if x.foreign = !r.readsJSON(req); !x.foreign {
+			switch x.foreign = !r.readsJSON(req); {
+			case x.foreign && r.needsCodec():
+				problem.Write(w, req, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
+					"the body cannot be read in this form"), nil)
+
+				return
+			case x.foreign:
+			case r.ClientStream:
+				handed.Body = newMessages(x)
+			default:
 				handed.Body = http.NoBody
-				if r.ClientStream {
-					handed.Body = newMessages(x)
-				}
 			}
 
 			next.ServeHTTP(w, handed)
@@ -92,6 +98,12 @@ func (r *Route) readsJSON(req *http.Request) bool {
 	_, ours := inbound.(*jsonpb.Codec)
 
 	return ours
+}
+
+// needsCodec tells whether only the gateway's codec can read the body: generated code sets neither path variables, on which access
+// policies rely, nor a field in the messages of a stream.
+func (r *Route) needsCodec() bool {
+	return r.ClientStream && (r.Body != "*" || len(r.Template.Variables()) > 0)
 }
 
 // bind completes the request message.

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"mime/multipart"
 
@@ -84,8 +83,10 @@ func (f *form) next(m proto.Message) error {
 	}
 
 	switch _, err := f.parts.NextRawPart(); {
-	case errors.Is(err, io.EOF):
+	case err == io.EOF: //nolint:errorlint // Only behind the last boundary it is bare; otherwise the form was cut.
 		return io.EOF
+	case errors.Is(err, io.EOF):
+		return malformed("the form ends too early")
 	case err == nil:
 		return malformed("the form has more than one part")
 	default:
@@ -106,7 +107,7 @@ func (f *form) begin() error {
 	case errors.Is(err, io.EOF):
 		return malformed("the form has no part")
 	case err != nil:
-		return fmt.Errorf("%w: %w", malformed("is not a form"), err)
+		return unread(err)
 	case part.FileName() == "":
 		return malformed("the part of the form is not a file")
 	}

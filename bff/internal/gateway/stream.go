@@ -40,9 +40,12 @@ func guardStream(r *Route, draining context.Context) func(http.Handler) http.Han
 				defer context.AfterFunc(draining, func() { cancel(errDraining) })()
 			}
 
-			if r.ClientStream {
-				// The backend may answer before the client has said everything. HTTP/2 can do nothing else.
+			if r.ClientStream && req.ProtoMajor == 1 {
+				// The backend may answer, and end, before the client has said everything. What is still to come is then read by
+				// generated code's goroutine and the server at once, and must not be taken for another request: the connection
+				// ends with the answer.
 				_ = http.NewResponseController(w).EnableFullDuplex()
+				w.Header().Set("Connection", "close")
 			}
 
 			s := &stream{w: w, header: http.Header{}, route: r, cancel: cancel}

@@ -6,6 +6,7 @@
 package jsonpb
 
 import (
+	"cmp"
 	"io"
 	"strings"
 
@@ -187,7 +188,7 @@ func (c *Codec) NewEncoder(w io.Writer) runtime.Encoder {
 // ContentType is application/json, but a google.api.HttpBody has its own.
 func (c *Codec) ContentType(v any) string {
 	if body, ok := v.(*httpbody.HttpBody); ok {
-		return body.GetContentType()
+		return cmp.Or(body.GetContentType(), "application/octet-stream")
 	}
 
 	return "application/json"

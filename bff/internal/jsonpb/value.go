@@ -16,6 +16,11 @@ import (
 // appendValue writes the Go value of a field: what generated code takes out of a message that has a response_body. A field without
 // a value is null, an empty list [], an empty map {}.
 func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
+	// Before its methods are called: an enum with presence is a pointer, too.
+	if value := reflect.ValueOf(v); value.Kind() == reflect.Pointer && value.IsNil() {
+		return append(out, "null"...), nil
+	}
+
 	switch v := v.(type) {
 	case nil:
 		return append(out, "null"...), nil
