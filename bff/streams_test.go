@@ -48,6 +48,7 @@ func testStreamFormats(t *testing.T, s *site) {
 	for _, row := range []struct{ accept, target, contentType, want string }{
 		{"", "/v1/count?int32Field=2", "application/x-ndjson", "{\"int32Field\":1}\n{\"int32Field\":2}\n"},
 		{"*/*", "/v1/count?int32Field=1", "application/x-ndjson", "{\"int32Field\":1}\n"},
+		{"application/x-ndjson;q=0, */*", "/v1/count", "text/event-stream", "event: end\ndata: {}\n\n"},
 		{"application/jsonl", "/v1/count?int32Field=1", "application/jsonl", "{\"int32Field\":1}\n"},
 		{
 			"text/event-stream", "/v1/count?int32Field=2", "text/event-stream",

@@ -170,6 +170,9 @@ func TestQueryRefuses(t *testing.T) {
 		{"GET /v1/every", "value={", "query value: not one JSON document: the document ends too early"},
 		{"GET /v1/every", "any={}", "query any: is a message, of which only the fields can be given"},
 		{"GET /v1/every", "=1", "query : unknown parameter"},
+		{"GET /v1/every", "timestamp.seconds=5", "query timestamp.seconds: is a part of what is written as one value"},
+		{"GET /v1/every", "int64Wrapper.value=6", "query int64Wrapper.value: is a part of what is written as one value"},
+		{"GET /v1/every", "any.typeUrl=x", "query any.typeUrl: is a part of what is written as one value"},
 		{"GET /v1/every", strings.Repeat("x", 100) + "=1", "query " + strings.Repeat("x", 64) + "…: unknown parameter"},
 		{"GET /v1/every/int32/{int32_field}", "int32Field=1", "query int32Field: is given by the path"},
 		{

@@ -64,6 +64,10 @@ func (b *Binding) parameter(m protoreflect.Message, name string, values []string
 		return b.unknown(name, fields)
 	}
 
+	if slices.ContainsFunc(fields[:len(fields)-1], isValue) {
+		return "is a part of what is written as one value"
+	}
+
 	about := fields.String()
 	if keyed {
 		about += "[" + key + "]"
@@ -89,6 +93,12 @@ func (b *Binding) parameter(m protoreflect.Message, name string, values []string
 	}
 
 	return b.set(m, fields, key, values)
+}
+
+// isValue tells whether the field holds a message that has a JSON form of its own, such as a time: its fields are none of the
+// client's business.
+func isValue(field protoreflect.FieldDescriptor) bool {
+	return field.Message().ParentFile().Package() == "google.protobuf" && field.Message().Name() != "Empty"
 }
 
 // cutKey takes the key of a map from the end of a name.

@@ -83,7 +83,7 @@ func (f *form) next(m proto.Message) error {
 	}
 
 	switch _, err := f.parts.NextRawPart(); {
-	case err == io.EOF: //nolint:errorlint // Only behind the last boundary it is bare; otherwise the form was cut.
+	case err == io.EOF:
 		return io.EOF
 	case errors.Is(err, io.EOF):
 		return malformed("the form ends too early")

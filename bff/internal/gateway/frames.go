@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/munnerz/goautoneg"
@@ -35,6 +36,13 @@ func framesFor(r *http.Request) (frames, bool) {
 	}
 
 	offers := []string{mediaNDJSON, mediaSSE, mediaJSON, "application/ndjson", "application/jsonl"}
+
+	// What has no weight at all is out, whatever else may be there ("*/*").
+	for _, wanted := range goautoneg.ParseAccept(accept) {
+		if wanted.Q == 0 {
+			offers = slices.DeleteFunc(offers, func(offer string) bool { return offer == wanted.Type+"/"+wanted.SubType })
+		}
+	}
 
 	switch chosen := goautoneg.Negotiate(accept, offers); chosen {
 	case "":
