@@ -151,9 +151,14 @@ func (b *Binding) HasBody() bool { return b.whole || b.body != nil }
 // IsFile tells whether the body is bytes of any type, which SetFile takes, instead of a JSON document.
 func (b *Binding) IsFile() bool { return b.file }
 
+// HidesPath tells whether Path returns other values than it gets: whether a variable is not a string.
+func (b *Binding) HidesPath() bool {
+	return slices.ContainsFunc(b.variables, func(v variable) bool { return !v.isString() })
+}
+
 // Path checks the values of path variables and returns those that the generated handler gets. It sets strings as they are; of
 // everything else it takes less than ParseText does, and tells worse what is wrong, so it gets what it takes for sure, and SetPath
-// has to follow. The error is Faults.
+// has to follow (HidesPath). The error is Faults.
 func (b *Binding) Path(values map[string]string) (map[string]string, error) {
 	shown, copied := values, false
 

@@ -110,8 +110,10 @@ func (r *Route) needsCodec() bool {
 func (x *exchange) bind(message proto.Message) error {
 	var faults binding.Faults
 
-	if err := x.route.binding.SetPath(pathParams(x.request), message.ProtoReflect()); err != nil {
-		return invalid(err)
+	if x.route.binding.HidesPath() {
+		if err := x.route.binding.SetPath(pathParams(x.request), message.ProtoReflect()); err != nil {
+			return invalid(err)
+		}
 	}
 
 	if !x.foreign {

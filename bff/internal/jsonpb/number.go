@@ -1,0 +1,72 @@
+package jsonpb
+
+// number passes over a number and returns it as it stands there; nil if there is none.
+func (s *scanner) number() []byte {
+	n := numberLength(s.data[s.pos:])
+	if n == 0 {
+		return nil
+	}
+
+	raw := s.data[s.pos : s.pos+n]
+	s.pos += n
+	s.space()
+
+	return raw
+}
+
+// numberLength is how many bytes the number takes that a text begins with (RFC 8259, section 6); 0 if it begins with none.
+func numberLength(text []byte) int {
+	n := 0
+	if n < len(text) && text[n] == '-' {
+		n++
+	}
+
+	whole := digits(text[n:])
+	if whole == 0 || whole > 1 && text[n] == '0' {
+		return 0
+	}
+
+	n += whole
+
+	if n < len(text) && text[n] == '.' {
+		if fraction := digits(text[n+1:]); fraction > 0 {
+			n += 1 + fraction
+		}
+	}
+
+	n += exponentLength(text[n:])
+
+	// A point or a letter that nothing follows is none of these.
+	if n < len(text) && wordByte(text[n]) {
+		return 0
+	}
+
+	return n
+}
+
+// exponentLength is how many bytes the exponent takes that a text begins with.
+func exponentLength(text []byte) int {
+	if len(text) == 0 || text[0] != 'e' && text[0] != 'E' {
+		return 0
+	}
+
+	n := 1
+	if n < len(text) && (text[n] == '+' || text[n] == '-') {
+		n++
+	}
+
+	if power := digits(text[n:]); power > 0 {
+		return n + power
+	}
+
+	return 0
+}
+
+func digits(text []byte) int {
+	n := 0
+	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
+		n++
+	}
+
+	return n
+}
