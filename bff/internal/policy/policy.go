@@ -30,6 +30,16 @@ type Policy struct {
 	Stream Stream
 	// Idempotency makes requests with a key take effect once. Nil: keys mean nothing.
 	Idempotency *Idempotency
+	// Retry says when a call is made again. Nil: never.
+	Retry *Retry
+	// Cache keeps answers. Nil: none are kept, and each request is a call of its own.
+	Cache *Cache
+	// Invalidates are names for what the method changes.
+	Invalidates []Tag
+	// Breaker is for the method alone. Nil: there is none.
+	Breaker *Breaker
+	// Priority says who is refused first when there is too much to do.
+	Priority Priority
 }
 
 // Access says who may call. Everything in it must hold.
@@ -57,7 +67,7 @@ type Owner struct {
 	UnlessScope string
 }
 
-// RateLimit is a token bucket.
+// RateLimit is a token bucket, or a daily quota.
 type RateLimit struct {
 	// Requests come back per Per.
 	Requests int64
@@ -65,6 +75,14 @@ type RateLimit struct {
 	// Burst is how many may come at once.
 	Burst int64
 	Key   Key
+	// Cost is how many tokens a request takes.
+	Cost int64
+	// Name is what limits have in common that share buckets. Empty: the limit has its own.
+	Name string
+	// Daily makes it a quota of Requests from midnight to midnight, UTC. Per is a day then, and Burst is Requests.
+	Daily bool
+	// ClosedOnOutage refuses requests while the shared store does not answer.
+	ClosedOnOutage bool
 }
 
 // Key says who shares a bucket.
@@ -75,6 +93,8 @@ const (
 	KeyPrincipal Key = iota
 	KeyClientAddress
 	KeyGlobal
+	KeyAPIKey
+	KeyTenant
 )
 
 // String names the key as the table of routes prints it.
@@ -86,6 +106,10 @@ func (k Key) String() string {
 		return "client"
 	case KeyGlobal:
 		return "global"
+	case KeyAPIKey:
+		return "api-key"
+	case KeyTenant:
+		return "tenant"
 	default:
 		return "unknown"
 	}

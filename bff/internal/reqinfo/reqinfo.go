@@ -28,6 +28,8 @@ type Record struct {
 	Client netip.Addr
 	// Principal is who calls. The zero value is an anonymous caller.
 	Principal Principal
+	// APIKey is the id of the API key by which the caller was known; empty if it was none.
+	APIKey string
 	// Authorization is the value of the Authorization header that was verified; empty if there was none. It leaves the gateway only
 	// towards upstreams whose configuration asks for it.
 	Authorization string
@@ -125,6 +127,30 @@ func From(ctx context.Context) *Record {
 	}
 
 	return &Record{}
+}
+
+// Fork returns a record of the same request, on which nothing has been found out yet by those who answer it: for work that other
+// requests wait for as well, or that goes on without them.
+func (r *Record) Fork() *Record {
+	return &Record{
+		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
+		Forward: r.Forward, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams, BodyLimit: r.BodyLimit,
+	}
+}
+
+// Join notes on r what was found out on the record of work that r's request waited for.
+func (r *Record) Join(work *Record) {
+	for _, name := range work.Upstreams() {
+		r.AddUpstream(name)
+	}
+
+	for _, part := range work.Missing() {
+		r.Miss(part.Name, part.Cause)
+	}
+
+	if code, cause := work.Outcome(); code != codes.OK || cause != nil {
+		r.Fail(code, cause)
+	}
 }
 
 // AddUpstream notes that a backend was called. The same one is noted once.

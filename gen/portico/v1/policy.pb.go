@@ -27,6 +27,116 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// CacheScope says who shares an answer.
+type CacheScope int32
+
+const (
+	// The same as CACHE_SCOPE_PRIVATE.
+	CacheScope_CACHE_SCOPE_UNSPECIFIED CacheScope = 0
+	// Each principal has its own answers.
+	CacheScope_CACHE_SCOPE_PRIVATE CacheScope = 1
+	// All callers of a tenant, and all without a tenant, get the same. For what does not depend on who asks.
+	CacheScope_CACHE_SCOPE_PUBLIC CacheScope = 2
+)
+
+// Enum value maps for CacheScope.
+var (
+	CacheScope_name = map[int32]string{
+		0: "CACHE_SCOPE_UNSPECIFIED",
+		1: "CACHE_SCOPE_PRIVATE",
+		2: "CACHE_SCOPE_PUBLIC",
+	}
+	CacheScope_value = map[string]int32{
+		"CACHE_SCOPE_UNSPECIFIED": 0,
+		"CACHE_SCOPE_PRIVATE":     1,
+		"CACHE_SCOPE_PUBLIC":      2,
+	}
+)
+
+func (x CacheScope) Enum() *CacheScope {
+	p := new(CacheScope)
+	*p = x
+	return p
+}
+
+func (x CacheScope) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CacheScope) Descriptor() protoreflect.EnumDescriptor {
+	return file_portico_v1_policy_proto_enumTypes[0].Descriptor()
+}
+
+func (CacheScope) Type() protoreflect.EnumType {
+	return &file_portico_v1_policy_proto_enumTypes[0]
+}
+
+func (x CacheScope) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CacheScope.Descriptor instead.
+func (CacheScope) EnumDescriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{0}
+}
+
+// Priority says who is refused first when the gateway or a backend has more to do than it can: the lower ones.
+type Priority int32
+
+const (
+	// The same as PRIORITY_NORMAL.
+	Priority_PRIORITY_UNSPECIFIED Priority = 0
+	// What can wait: exports, prefetching.
+	Priority_PRIORITY_LOW Priority = 1
+	// What people wait for.
+	Priority_PRIORITY_NORMAL Priority = 2
+	// What must work as long as anything does: payments, sign-in.
+	Priority_PRIORITY_CRITICAL Priority = 3
+)
+
+// Enum value maps for Priority.
+var (
+	Priority_name = map[int32]string{
+		0: "PRIORITY_UNSPECIFIED",
+		1: "PRIORITY_LOW",
+		2: "PRIORITY_NORMAL",
+		3: "PRIORITY_CRITICAL",
+	}
+	Priority_value = map[string]int32{
+		"PRIORITY_UNSPECIFIED": 0,
+		"PRIORITY_LOW":         1,
+		"PRIORITY_NORMAL":      2,
+		"PRIORITY_CRITICAL":    3,
+	}
+)
+
+func (x Priority) Enum() *Priority {
+	p := new(Priority)
+	*p = x
+	return p
+}
+
+func (x Priority) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Priority) Descriptor() protoreflect.EnumDescriptor {
+	return file_portico_v1_policy_proto_enumTypes[1].Descriptor()
+}
+
+func (Priority) Type() protoreflect.EnumType {
+	return &file_portico_v1_policy_proto_enumTypes[1]
+}
+
+func (x Priority) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Priority.Descriptor instead.
+func (Priority) EnumDescriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{1}
+}
+
 // RateLimitKey says who shares a bucket.
 type RateLimitKey int32
 
@@ -39,6 +149,10 @@ const (
 	RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS RateLimitKey = 2
 	// All callers of the method share one.
 	RateLimitKey_RATE_LIMIT_KEY_GLOBAL RateLimitKey = 3
+	// Each API key has its own; callers without one are told apart as with RATE_LIMIT_KEY_PRINCIPAL.
+	RateLimitKey_RATE_LIMIT_KEY_API_KEY RateLimitKey = 4
+	// All callers of a tenant share one; callers without one are told apart as with RATE_LIMIT_KEY_PRINCIPAL.
+	RateLimitKey_RATE_LIMIT_KEY_TENANT RateLimitKey = 5
 )
 
 // Enum value maps for RateLimitKey.
@@ -48,12 +162,16 @@ var (
 		1: "RATE_LIMIT_KEY_PRINCIPAL",
 		2: "RATE_LIMIT_KEY_CLIENT_ADDRESS",
 		3: "RATE_LIMIT_KEY_GLOBAL",
+		4: "RATE_LIMIT_KEY_API_KEY",
+		5: "RATE_LIMIT_KEY_TENANT",
 	}
 	RateLimitKey_value = map[string]int32{
 		"RATE_LIMIT_KEY_UNSPECIFIED":    0,
 		"RATE_LIMIT_KEY_PRINCIPAL":      1,
 		"RATE_LIMIT_KEY_CLIENT_ADDRESS": 2,
 		"RATE_LIMIT_KEY_GLOBAL":         3,
+		"RATE_LIMIT_KEY_API_KEY":        4,
+		"RATE_LIMIT_KEY_TENANT":         5,
 	}
 )
 
@@ -68,11 +186,11 @@ func (x RateLimitKey) String() string {
 }
 
 func (RateLimitKey) Descriptor() protoreflect.EnumDescriptor {
-	return file_portico_v1_policy_proto_enumTypes[0].Descriptor()
+	return file_portico_v1_policy_proto_enumTypes[2].Descriptor()
 }
 
 func (RateLimitKey) Type() protoreflect.EnumType {
-	return &file_portico_v1_policy_proto_enumTypes[0]
+	return &file_portico_v1_policy_proto_enumTypes[2]
 }
 
 func (x RateLimitKey) Number() protoreflect.EnumNumber {
@@ -81,7 +199,7 @@ func (x RateLimitKey) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RateLimitKey.Descriptor instead.
 func (RateLimitKey) EnumDescriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{0}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
 // ServicePolicy belongs to a service.
@@ -169,7 +287,16 @@ type MethodPolicy struct {
 	// How answers are streamed, if the method streams any.
 	Stream *Stream `protobuf:"bytes,12,opt,name=stream,proto3" json:"stream,omitempty"`
 	// Requests with the header Idempotency-Key take effect once. Methods that stream cannot have it.
-	Idempotency   *Idempotency `protobuf:"bytes,13,opt,name=idempotency,proto3" json:"idempotency,omitempty"`
+	Idempotency *Idempotency `protobuf:"bytes,13,opt,name=idempotency,proto3" json:"idempotency,omitempty"`
+	// When a call is made again. Default: up to three times in all where the method says that this is safe, by its idempotency_level or
+	// by a field that the header Idempotency-Key sets; otherwise never.
+	Retry *Retry `protobuf:"bytes,5,opt,name=retry,proto3" json:"retry,omitempty"`
+	// Whether answers are kept, and which ones a write makes obsolete.
+	Cache *Cache `protobuf:"bytes,6,opt,name=cache,proto3" json:"cache,omitempty"`
+	// A circuit breaker for this method alone, besides that of its upstream.
+	Breaker *Breaker `protobuf:"bytes,7,opt,name=breaker,proto3" json:"breaker,omitempty"`
+	// Who is served first when there is too much to do.
+	Priority      Priority `protobuf:"varint,14,opt,name=priority,proto3,enum=portico.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -265,6 +392,34 @@ func (x *MethodPolicy) GetIdempotency() *Idempotency {
 		return x.Idempotency
 	}
 	return nil
+}
+
+func (x *MethodPolicy) GetRetry() *Retry {
+	if x != nil {
+		return x.Retry
+	}
+	return nil
+}
+
+func (x *MethodPolicy) GetCache() *Cache {
+	if x != nil {
+		return x.Cache
+	}
+	return nil
+}
+
+func (x *MethodPolicy) GetBreaker() *Breaker {
+	if x != nil {
+		return x.Breaker
+	}
+	return nil
+}
+
+func (x *MethodPolicy) GetPriority() Priority {
+	if x != nil {
+		return x.Priority
+	}
+	return Priority_PRIORITY_UNSPECIFIED
 }
 
 // Response is what a successful answer has besides the message.
@@ -848,6 +1003,283 @@ func (x *Owner) GetUnlessScope() string {
 	return ""
 }
 
+// Retry says when a call to a backend that failed is made again. Whatever it says, retries are at most a fifth of an upstream's load, a
+// stream that has begun is never begun again, and the deadline is that of the request.
+type Retry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Calls in all, 1 to 5. Default: 3. 1 turns retries off.
+	MaxAttempts int32 `protobuf:"varint,1,opt,name=max_attempts,json=maxAttempts,proto3" json:"max_attempts,omitempty"`
+	// Pause before the second call; it doubles before each further one, and varies by a fifth. Default: 25 ms.
+	InitialBackoff *durationpb.Duration `protobuf:"bytes,2,opt,name=initial_backoff,json=initialBackoff,proto3" json:"initial_backoff,omitempty"`
+	// Longest pause. Default: 250 ms.
+	MaxBackoff *durationpb.Duration `protobuf:"bytes,3,opt,name=max_backoff,json=maxBackoff,proto3" json:"max_backoff,omitempty"`
+	// Names of google.rpc.Code that are worth another call. Default: "UNAVAILABLE".
+	Codes []string `protobuf:"bytes,4,rep,name=codes,proto3" json:"codes,omitempty"`
+	// If there is no answer after this time, the call is made a second time beside the first, and the first answer counts. Only for methods
+	// with idempotency_level NO_SIDE_EFFECTS. Default: never.
+	HedgeAfter    *durationpb.Duration `protobuf:"bytes,5,opt,name=hedge_after,json=hedgeAfter,proto3" json:"hedge_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retry) Reset() {
+	*x = Retry{}
+	mi := &file_portico_v1_policy_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retry) ProtoMessage() {}
+
+func (x *Retry) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retry.ProtoReflect.Descriptor instead.
+func (*Retry) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Retry) GetMaxAttempts() int32 {
+	if x != nil {
+		return x.MaxAttempts
+	}
+	return 0
+}
+
+func (x *Retry) GetInitialBackoff() *durationpb.Duration {
+	if x != nil {
+		return x.InitialBackoff
+	}
+	return nil
+}
+
+func (x *Retry) GetMaxBackoff() *durationpb.Duration {
+	if x != nil {
+		return x.MaxBackoff
+	}
+	return nil
+}
+
+func (x *Retry) GetCodes() []string {
+	if x != nil {
+		return x.Codes
+	}
+	return nil
+}
+
+func (x *Retry) GetHedgeAfter() *durationpb.Duration {
+	if x != nil {
+		return x.HedgeAfter
+	}
+	return nil
+}
+
+// Cache keeps successful, complete answers of methods without side effects, and lets identical requests that are made at the same time
+// share one call. What a request may see is decided before.
+type Cache struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long an answer is fresh. Default: answers are not kept, and only requests at the same time share one.
+	Ttl *durationpb.Duration `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`
+	// Who may get an answer that was made for somebody else. Default: nobody.
+	Scope CacheScope `protobuf:"varint,2,opt,name=scope,proto3,enum=portico.v1.CacheScope" json:"scope,omitempty"`
+	// How long after that it is still given out while a new one is fetched (RFC 5861, section 3).
+	StaleWhileRevalidate *durationpb.Duration `protobuf:"bytes,3,opt,name=stale_while_revalidate,json=staleWhileRevalidate,proto3" json:"stale_while_revalidate,omitempty"`
+	// How long after that it is given out if there is no other for lack of a backend (RFC 5861, section 4).
+	StaleIfError *durationpb.Duration `protobuf:"bytes,4,opt,name=stale_if_error,json=staleIfError,proto3" json:"stale_if_error,omitempty"`
+	// Names for what an answer is made of, with fields of the response (or else of the request) in braces: "orders:{user_id}".
+	Tags []string `protobuf:"bytes,5,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Names for what the method changes: answers that bear one of them are forgotten once it has been carried out. Only for methods with
+	// side effects.
+	Invalidates   []string `protobuf:"bytes,6,rep,name=invalidates,proto3" json:"invalidates,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Cache) Reset() {
+	*x = Cache{}
+	mi := &file_portico_v1_policy_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Cache) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Cache) ProtoMessage() {}
+
+func (x *Cache) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Cache.ProtoReflect.Descriptor instead.
+func (*Cache) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Cache) GetTtl() *durationpb.Duration {
+	if x != nil {
+		return x.Ttl
+	}
+	return nil
+}
+
+func (x *Cache) GetScope() CacheScope {
+	if x != nil {
+		return x.Scope
+	}
+	return CacheScope_CACHE_SCOPE_UNSPECIFIED
+}
+
+func (x *Cache) GetStaleWhileRevalidate() *durationpb.Duration {
+	if x != nil {
+		return x.StaleWhileRevalidate
+	}
+	return nil
+}
+
+func (x *Cache) GetStaleIfError() *durationpb.Duration {
+	if x != nil {
+		return x.StaleIfError
+	}
+	return nil
+}
+
+func (x *Cache) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Cache) GetInvalidates() []string {
+	if x != nil {
+		return x.Invalidates
+	}
+	return nil
+}
+
+// Breaker stops calls for a while once too many of them failed or were slow. Only unavailability and timeouts are failures.
+type Breaker struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Share of failures at which it opens, over 0 to 1. Default: 0.5.
+	FailureRatio float64 `protobuf:"fixed64,1,opt,name=failure_ratio,json=failureRatio,proto3" json:"failure_ratio,omitempty"`
+	// Calls in the window before it can open. Default: 10.
+	MinRequests int32 `protobuf:"varint,2,opt,name=min_requests,json=minRequests,proto3" json:"min_requests,omitempty"`
+	// How far back calls count. Default: 10 seconds.
+	Window *durationpb.Duration `protobuf:"bytes,3,opt,name=window,proto3" json:"window,omitempty"`
+	// How long it refuses all calls. Default: 2 seconds.
+	OpenFor *durationpb.Duration `protobuf:"bytes,4,opt,name=open_for,json=openFor,proto3" json:"open_for,omitempty"`
+	// Calls that take longer are slow. Default: none are.
+	SlowAfter *durationpb.Duration `protobuf:"bytes,5,opt,name=slow_after,json=slowAfter,proto3" json:"slow_after,omitempty"`
+	// Share of slow calls at which it opens, over 0 to 1. Default: 0.8.
+	SlowRatio float64 `protobuf:"fixed64,6,opt,name=slow_ratio,json=slowRatio,proto3" json:"slow_ratio,omitempty"`
+	// Calls that must succeed, after that time, before it closes. Default: 1.
+	Probes        int32 `protobuf:"varint,7,opt,name=probes,proto3" json:"probes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Breaker) Reset() {
+	*x = Breaker{}
+	mi := &file_portico_v1_policy_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Breaker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Breaker) ProtoMessage() {}
+
+func (x *Breaker) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Breaker.ProtoReflect.Descriptor instead.
+func (*Breaker) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *Breaker) GetFailureRatio() float64 {
+	if x != nil {
+		return x.FailureRatio
+	}
+	return 0
+}
+
+func (x *Breaker) GetMinRequests() int32 {
+	if x != nil {
+		return x.MinRequests
+	}
+	return 0
+}
+
+func (x *Breaker) GetWindow() *durationpb.Duration {
+	if x != nil {
+		return x.Window
+	}
+	return nil
+}
+
+func (x *Breaker) GetOpenFor() *durationpb.Duration {
+	if x != nil {
+		return x.OpenFor
+	}
+	return nil
+}
+
+func (x *Breaker) GetSlowAfter() *durationpb.Duration {
+	if x != nil {
+		return x.SlowAfter
+	}
+	return nil
+}
+
+func (x *Breaker) GetSlowRatio() float64 {
+	if x != nil {
+		return x.SlowRatio
+	}
+	return 0
+}
+
+func (x *Breaker) GetProbes() int32 {
+	if x != nil {
+		return x.Probes
+	}
+	return 0
+}
+
 // RateLimit is a token bucket: it holds "burst" tokens, refills "requests" per "per", and every request takes one.
 type RateLimit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -858,14 +1290,23 @@ type RateLimit struct {
 	// How many requests may come at once. Default: "requests".
 	Burst int64 `protobuf:"varint,3,opt,name=burst,proto3" json:"burst,omitempty"`
 	// Who shares a bucket. Default: the principal.
-	Key           RateLimitKey `protobuf:"varint,4,opt,name=key,proto3,enum=portico.v1.RateLimitKey" json:"key,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Key RateLimitKey `protobuf:"varint,4,opt,name=key,proto3,enum=portico.v1.RateLimitKey" json:"key,omitempty"`
+	// Tokens that a request takes. Default: 1.
+	Cost int64 `protobuf:"varint,5,opt,name=cost,proto3" json:"cost,omitempty"`
+	// Methods whose limits bear the same name share buckets, and must agree on everything but the cost. Default: each limit of each
+	// method has its own.
+	Name string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
+	// A quota instead of a bucket: "requests" from midnight to midnight, UTC. "per" and "burst" have no meaning then.
+	Daily bool `protobuf:"varint,7,opt,name=daily,proto3" json:"daily,omitempty"`
+	// Whether requests are refused while the store that gateways share does not answer. Default: each gateway limits for itself.
+	ClosedOnOutage bool `protobuf:"varint,8,opt,name=closed_on_outage,json=closedOnOutage,proto3" json:"closed_on_outage,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_portico_v1_policy_proto_msgTypes[11]
+	mi := &file_portico_v1_policy_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1318,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[11]
+	mi := &file_portico_v1_policy_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1331,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{11}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RateLimit) GetRequests() int64 {
@@ -919,6 +1360,34 @@ func (x *RateLimit) GetKey() RateLimitKey {
 		return x.Key
 	}
 	return RateLimitKey_RATE_LIMIT_KEY_UNSPECIFIED
+}
+
+func (x *RateLimit) GetCost() int64 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
+func (x *RateLimit) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RateLimit) GetDaily() bool {
+	if x != nil {
+		return x.Daily
+	}
+	return false
+}
+
+func (x *RateLimit) GetClosedOnOutage() bool {
+	if x != nil {
+		return x.ClosedOnOutage
+	}
+	return false
 }
 
 var file_portico_v1_policy_proto_extTypes = []protoimpl.ExtensionInfo{
@@ -965,7 +1434,7 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\rServicePolicy\x12\x1a\n" +
 	"\bupstream\x18\x01 \x01(\tR\bupstream\x12\x1c\n" +
 	"\tcomposite\x18\x02 \x01(\bR\tcomposite\x124\n" +
-	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xb0\x04\n" +
+	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xcc\x05\n" +
 	"\fMethodPolicy\x12*\n" +
 	"\x06access\x18\x01 \x01(\v2\x12.portico.v1.AccessR\x06access\x126\n" +
 	"\vrate_limits\x18\x02 \x03(\v2\x15.portico.v1.RateLimitR\n" +
@@ -977,9 +1446,13 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	" \x01(\v2\x14.portico.v1.ResponseR\bresponse\x123\n" +
 	"\aheaders\x18\v \x03(\v2\x19.portico.v1.HeaderBindingR\aheaders\x12*\n" +
 	"\x06stream\x18\f \x01(\v2\x12.portico.v1.StreamR\x06stream\x129\n" +
-	"\vidempotency\x18\r \x01(\v2\x17.portico.v1.IdempotencyR\vidempotencyB\x11\n" +
+	"\vidempotency\x18\r \x01(\v2\x17.portico.v1.IdempotencyR\vidempotency\x12'\n" +
+	"\x05retry\x18\x05 \x01(\v2\x11.portico.v1.RetryR\x05retry\x12'\n" +
+	"\x05cache\x18\x06 \x01(\v2\x11.portico.v1.CacheR\x05cache\x12-\n" +
+	"\abreaker\x18\a \x01(\v2\x13.portico.v1.BreakerR\abreaker\x120\n" +
+	"\bpriority\x18\x0e \x01(\x0e2\x14.portico.v1.PriorityR\bpriorityB\x11\n" +
 	"\x0f_max_body_bytesB\x17\n" +
-	"\x15_allow_unknown_fieldsJ\x04\b\x05\x10\tR\x05retryR\x05cacheR\abreakerR\x0esuccess_status\"X\n" +
+	"\x15_allow_unknown_fieldsJ\x04\b\b\x10\tR\x0esuccess_status\"X\n" +
 	"\bResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x18\n" +
@@ -1015,17 +1488,58 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\x06all_of\x18\x02 \x03(\tR\x05allOf\"F\n" +
 	"\x05Owner\x12\x1a\n" +
 	"\bvariable\x18\x01 \x01(\tR\bvariable\x12!\n" +
-	"\funless_scope\x18\x02 \x01(\tR\vunlessScope\"\x96\x01\n" +
+	"\funless_scope\x18\x02 \x01(\tR\vunlessScope\"\xfc\x01\n" +
+	"\x05Retry\x12!\n" +
+	"\fmax_attempts\x18\x01 \x01(\x05R\vmaxAttempts\x12B\n" +
+	"\x0finitial_backoff\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x0einitialBackoff\x12:\n" +
+	"\vmax_backoff\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"maxBackoff\x12\x14\n" +
+	"\x05codes\x18\x04 \x03(\tR\x05codes\x12:\n" +
+	"\vhedge_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"hedgeAfter\"\xaa\x02\n" +
+	"\x05Cache\x12+\n" +
+	"\x03ttl\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x03ttl\x12,\n" +
+	"\x05scope\x18\x02 \x01(\x0e2\x16.portico.v1.CacheScopeR\x05scope\x12O\n" +
+	"\x16stale_while_revalidate\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x14staleWhileRevalidate\x12?\n" +
+	"\x0estale_if_error\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\fstaleIfError\x12\x12\n" +
+	"\x04tags\x18\x05 \x03(\tR\x04tags\x12 \n" +
+	"\vinvalidates\x18\x06 \x03(\tR\vinvalidates\"\xab\x02\n" +
+	"\aBreaker\x12#\n" +
+	"\rfailure_ratio\x18\x01 \x01(\x01R\ffailureRatio\x12!\n" +
+	"\fmin_requests\x18\x02 \x01(\x05R\vminRequests\x121\n" +
+	"\x06window\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x06window\x124\n" +
+	"\bopen_for\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\aopenFor\x128\n" +
+	"\n" +
+	"slow_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\tslowAfter\x12\x1d\n" +
+	"\n" +
+	"slow_ratio\x18\x06 \x01(\x01R\tslowRatio\x12\x16\n" +
+	"\x06probes\x18\a \x01(\x05R\x06probes\"\xfe\x01\n" +
 	"\tRateLimit\x12\x1a\n" +
 	"\brequests\x18\x01 \x01(\x03R\brequests\x12+\n" +
 	"\x03per\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03per\x12\x14\n" +
 	"\x05burst\x18\x03 \x01(\x03R\x05burst\x12*\n" +
-	"\x03key\x18\x04 \x01(\x0e2\x18.portico.v1.RateLimitKeyR\x03key*\x8a\x01\n" +
+	"\x03key\x18\x04 \x01(\x0e2\x18.portico.v1.RateLimitKeyR\x03key\x12\x12\n" +
+	"\x04cost\x18\x05 \x01(\x03R\x04cost\x12\x12\n" +
+	"\x04name\x18\x06 \x01(\tR\x04name\x12\x14\n" +
+	"\x05daily\x18\a \x01(\bR\x05daily\x12(\n" +
+	"\x10closed_on_outage\x18\b \x01(\bR\x0eclosedOnOutage*Z\n" +
+	"\n" +
+	"CacheScope\x12\x1b\n" +
+	"\x17CACHE_SCOPE_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13CACHE_SCOPE_PRIVATE\x10\x01\x12\x16\n" +
+	"\x12CACHE_SCOPE_PUBLIC\x10\x02*b\n" +
+	"\bPriority\x12\x18\n" +
+	"\x14PRIORITY_UNSPECIFIED\x10\x00\x12\x10\n" +
+	"\fPRIORITY_LOW\x10\x01\x12\x13\n" +
+	"\x0fPRIORITY_NORMAL\x10\x02\x12\x15\n" +
+	"\x11PRIORITY_CRITICAL\x10\x03*\xc1\x01\n" +
 	"\fRateLimitKey\x12\x1e\n" +
 	"\x1aRATE_LIMIT_KEY_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18RATE_LIMIT_KEY_PRINCIPAL\x10\x01\x12!\n" +
 	"\x1dRATE_LIMIT_KEY_CLIENT_ADDRESS\x10\x02\x12\x19\n" +
-	"\x15RATE_LIMIT_KEY_GLOBAL\x10\x03:V\n" +
+	"\x15RATE_LIMIT_KEY_GLOBAL\x10\x03\x12\x1a\n" +
+	"\x16RATE_LIMIT_KEY_API_KEY\x10\x04\x12\x19\n" +
+	"\x15RATE_LIMIT_KEY_TENANT\x10\x05:V\n" +
 	"\aservice\x12\x1f.google.protobuf.ServiceOptions\x18\x87\x8e\x03 \x01(\v2\x19.portico.v1.ServicePolicyR\aservice:R\n" +
 	"\x06policy\x12\x1e.google.protobuf.MethodOptions\x18\x87\x8e\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\x06policyB=Z;github.com/portico-gateway/portico/gen/portico/v1;porticov1b\x06proto3"
 
@@ -1041,52 +1555,71 @@ func file_portico_v1_policy_proto_rawDescGZIP() []byte {
 	return file_portico_v1_policy_proto_rawDescData
 }
 
-var file_portico_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_portico_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_portico_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_portico_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_portico_v1_policy_proto_goTypes = []any{
-	(RateLimitKey)(0),                   // 0: portico.v1.RateLimitKey
-	(*ServicePolicy)(nil),               // 1: portico.v1.ServicePolicy
-	(*MethodPolicy)(nil),                // 2: portico.v1.MethodPolicy
-	(*Response)(nil),                    // 3: portico.v1.Response
-	(*HeaderBinding)(nil),               // 4: portico.v1.HeaderBinding
-	(*Stream)(nil),                      // 5: portico.v1.Stream
-	(*Idempotency)(nil),                 // 6: portico.v1.Idempotency
-	(*Access)(nil),                      // 7: portico.v1.Access
-	(*Principal)(nil),                   // 8: portico.v1.Principal
-	(*Scopes)(nil),                      // 9: portico.v1.Scopes
-	(*Roles)(nil),                       // 10: portico.v1.Roles
-	(*Owner)(nil),                       // 11: portico.v1.Owner
-	(*RateLimit)(nil),                   // 12: portico.v1.RateLimit
-	(*durationpb.Duration)(nil),         // 13: google.protobuf.Duration
-	(*descriptorpb.ServiceOptions)(nil), // 14: google.protobuf.ServiceOptions
-	(*descriptorpb.MethodOptions)(nil),  // 15: google.protobuf.MethodOptions
+	(CacheScope)(0),                     // 0: portico.v1.CacheScope
+	(Priority)(0),                       // 1: portico.v1.Priority
+	(RateLimitKey)(0),                   // 2: portico.v1.RateLimitKey
+	(*ServicePolicy)(nil),               // 3: portico.v1.ServicePolicy
+	(*MethodPolicy)(nil),                // 4: portico.v1.MethodPolicy
+	(*Response)(nil),                    // 5: portico.v1.Response
+	(*HeaderBinding)(nil),               // 6: portico.v1.HeaderBinding
+	(*Stream)(nil),                      // 7: portico.v1.Stream
+	(*Idempotency)(nil),                 // 8: portico.v1.Idempotency
+	(*Access)(nil),                      // 9: portico.v1.Access
+	(*Principal)(nil),                   // 10: portico.v1.Principal
+	(*Scopes)(nil),                      // 11: portico.v1.Scopes
+	(*Roles)(nil),                       // 12: portico.v1.Roles
+	(*Owner)(nil),                       // 13: portico.v1.Owner
+	(*Retry)(nil),                       // 14: portico.v1.Retry
+	(*Cache)(nil),                       // 15: portico.v1.Cache
+	(*Breaker)(nil),                     // 16: portico.v1.Breaker
+	(*RateLimit)(nil),                   // 17: portico.v1.RateLimit
+	(*durationpb.Duration)(nil),         // 18: google.protobuf.Duration
+	(*descriptorpb.ServiceOptions)(nil), // 19: google.protobuf.ServiceOptions
+	(*descriptorpb.MethodOptions)(nil),  // 20: google.protobuf.MethodOptions
 }
 var file_portico_v1_policy_proto_depIdxs = []int32{
-	2,  // 0: portico.v1.ServicePolicy.defaults:type_name -> portico.v1.MethodPolicy
-	7,  // 1: portico.v1.MethodPolicy.access:type_name -> portico.v1.Access
-	12, // 2: portico.v1.MethodPolicy.rate_limits:type_name -> portico.v1.RateLimit
-	13, // 3: portico.v1.MethodPolicy.timeout:type_name -> google.protobuf.Duration
-	3,  // 4: portico.v1.MethodPolicy.response:type_name -> portico.v1.Response
-	4,  // 5: portico.v1.MethodPolicy.headers:type_name -> portico.v1.HeaderBinding
-	5,  // 6: portico.v1.MethodPolicy.stream:type_name -> portico.v1.Stream
-	6,  // 7: portico.v1.MethodPolicy.idempotency:type_name -> portico.v1.Idempotency
-	13, // 8: portico.v1.Stream.idle_timeout:type_name -> google.protobuf.Duration
-	13, // 9: portico.v1.Stream.heartbeat:type_name -> google.protobuf.Duration
-	13, // 10: portico.v1.Idempotency.ttl:type_name -> google.protobuf.Duration
-	9,  // 11: portico.v1.Access.scopes:type_name -> portico.v1.Scopes
-	11, // 12: portico.v1.Access.owner:type_name -> portico.v1.Owner
-	10, // 13: portico.v1.Access.roles:type_name -> portico.v1.Roles
-	13, // 14: portico.v1.RateLimit.per:type_name -> google.protobuf.Duration
-	0,  // 15: portico.v1.RateLimit.key:type_name -> portico.v1.RateLimitKey
-	14, // 16: portico.v1.service:extendee -> google.protobuf.ServiceOptions
-	15, // 17: portico.v1.policy:extendee -> google.protobuf.MethodOptions
-	1,  // 18: portico.v1.service:type_name -> portico.v1.ServicePolicy
-	2,  // 19: portico.v1.policy:type_name -> portico.v1.MethodPolicy
-	20, // [20:20] is the sub-list for method output_type
-	20, // [20:20] is the sub-list for method input_type
-	18, // [18:20] is the sub-list for extension type_name
-	16, // [16:18] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	4,  // 0: portico.v1.ServicePolicy.defaults:type_name -> portico.v1.MethodPolicy
+	9,  // 1: portico.v1.MethodPolicy.access:type_name -> portico.v1.Access
+	17, // 2: portico.v1.MethodPolicy.rate_limits:type_name -> portico.v1.RateLimit
+	18, // 3: portico.v1.MethodPolicy.timeout:type_name -> google.protobuf.Duration
+	5,  // 4: portico.v1.MethodPolicy.response:type_name -> portico.v1.Response
+	6,  // 5: portico.v1.MethodPolicy.headers:type_name -> portico.v1.HeaderBinding
+	7,  // 6: portico.v1.MethodPolicy.stream:type_name -> portico.v1.Stream
+	8,  // 7: portico.v1.MethodPolicy.idempotency:type_name -> portico.v1.Idempotency
+	14, // 8: portico.v1.MethodPolicy.retry:type_name -> portico.v1.Retry
+	15, // 9: portico.v1.MethodPolicy.cache:type_name -> portico.v1.Cache
+	16, // 10: portico.v1.MethodPolicy.breaker:type_name -> portico.v1.Breaker
+	1,  // 11: portico.v1.MethodPolicy.priority:type_name -> portico.v1.Priority
+	18, // 12: portico.v1.Stream.idle_timeout:type_name -> google.protobuf.Duration
+	18, // 13: portico.v1.Stream.heartbeat:type_name -> google.protobuf.Duration
+	18, // 14: portico.v1.Idempotency.ttl:type_name -> google.protobuf.Duration
+	11, // 15: portico.v1.Access.scopes:type_name -> portico.v1.Scopes
+	13, // 16: portico.v1.Access.owner:type_name -> portico.v1.Owner
+	12, // 17: portico.v1.Access.roles:type_name -> portico.v1.Roles
+	18, // 18: portico.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
+	18, // 19: portico.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
+	18, // 20: portico.v1.Retry.hedge_after:type_name -> google.protobuf.Duration
+	18, // 21: portico.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	0,  // 22: portico.v1.Cache.scope:type_name -> portico.v1.CacheScope
+	18, // 23: portico.v1.Cache.stale_while_revalidate:type_name -> google.protobuf.Duration
+	18, // 24: portico.v1.Cache.stale_if_error:type_name -> google.protobuf.Duration
+	18, // 25: portico.v1.Breaker.window:type_name -> google.protobuf.Duration
+	18, // 26: portico.v1.Breaker.open_for:type_name -> google.protobuf.Duration
+	18, // 27: portico.v1.Breaker.slow_after:type_name -> google.protobuf.Duration
+	18, // 28: portico.v1.RateLimit.per:type_name -> google.protobuf.Duration
+	2,  // 29: portico.v1.RateLimit.key:type_name -> portico.v1.RateLimitKey
+	19, // 30: portico.v1.service:extendee -> google.protobuf.ServiceOptions
+	20, // 31: portico.v1.policy:extendee -> google.protobuf.MethodOptions
+	3,  // 32: portico.v1.service:type_name -> portico.v1.ServicePolicy
+	4,  // 33: portico.v1.policy:type_name -> portico.v1.MethodPolicy
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	32, // [32:34] is the sub-list for extension type_name
+	30, // [30:32] is the sub-list for extension extendee
+	0,  // [0:30] is the sub-list for field type_name
 }
 
 func init() { file_portico_v1_policy_proto_init() }
@@ -1100,8 +1633,8 @@ func file_portico_v1_policy_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portico_v1_policy_proto_rawDesc), len(file_portico_v1_policy_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   12,
+			NumEnums:      3,
+			NumMessages:   15,
 			NumExtensions: 2,
 			NumServices:   0,
 		},
