@@ -295,9 +295,11 @@ type CreateOrderRequest struct {
 	// Whose order. Empty: the caller's own. Another's needs the scope "orders:admin".
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// 1 to 100.
-	Items         []*LineItem       `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
-	Note          *string           `protobuf:"bytes,3,opt,name=note,proto3,oneof" json:"note,omitempty"`
-	Labels        map[string]string `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Items  []*LineItem       `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
+	Note   *string           `protobuf:"bytes,3,opt,name=note,proto3,oneof" json:"note,omitempty"`
+	Labels map[string]string `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Names the request, so that made twice by the same caller it takes effect once (AIP-155). REST takes it from the header Idempotency-Key.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +360,13 @@ func (x *CreateOrderRequest) GetLabels() map[string]string {
 		return x.Labels
 	}
 	return nil
+}
+
+func (x *CreateOrderRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
 }
 
 type GetOrderRequest struct {
@@ -803,13 +812,15 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"attributes\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x96\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbf\x02\n" +
 	"\x12CreateOrderRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x124\n" +
 	"\x05items\x18\x02 \x03(\v2\x12.order.v1.LineItemB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05items\x12!\n" +
 	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aH\x00R\x04note\x88\x01\x01\x12J\n" +
-	"\x06labels\x18\x04 \x03(\v2(.order.v1.CreateOrderRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x1a9\n" +
+	"\x06labels\x18\x04 \x03(\v2(.order.v1.CreateOrderRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x12'\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
@@ -848,11 +859,13 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x11ORDER_STATUS_PAID\x10\x02\x12\x18\n" +
 	"\x14ORDER_STATUS_SHIPPED\x10\x03\x12\x1a\n" +
 	"\x16ORDER_STATUS_DELIVERED\x10\x04\x12\x1a\n" +
-	"\x16ORDER_STATUS_CANCELLED\x10\x052\xc3\x06\n" +
-	"\fOrderService\x12\xd2\x01\n" +
-	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"\x93\x01\xba\xf0\x18z\n" +
+	"\x16ORDER_STATUS_CANCELLED\x10\x052\xe3\x06\n" +
+	"\fOrderService\x12\xf2\x01\n" +
+	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"\xb3\x01\xba\xf0\x18\x99\x01\n" +
 	"T\x10\x012Prequest.user_id in ['', principal.subject] || 'orders:admin' in principal.scopes\x12\x04\b\n" +
-	"\x18\x14R\x1a\b\xc9\x01\x12\x15/v1/orders/{order_id}j\x00\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"\x18\x14R\x1a\b\xc9\x01\x12\x15/v1/orders/{order_id}Z\x1d\n" +
+	"\x0fIdempotency-Key\x12\n" +
+	"request_idj\x00\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/orders\x12X\n" +
 	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x0f.order.v1.Order\" \x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x90\x02\x01\x12\x8d\x01\n" +
 	"\n" +

@@ -312,8 +312,10 @@ type CreatePaymentRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
 	// In the currency of the order.
-	Amount        *v1.Money     `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
-	Method        PaymentMethod `protobuf:"varint,3,opt,name=method,proto3,enum=payment.v1.PaymentMethod" json:"method,omitempty"`
+	Amount *v1.Money     `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	Method PaymentMethod `protobuf:"varint,3,opt,name=method,proto3,enum=payment.v1.PaymentMethod" json:"method,omitempty"`
+	// Names the request, so that made twice by the same caller it takes effect once (AIP-155). REST takes it from the header Idempotency-Key.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -369,6 +371,13 @@ func (x *CreatePaymentRequest) GetMethod() PaymentMethod {
 	return PaymentMethod_PAYMENT_METHOD_UNSPECIFIED
 }
 
+func (x *CreatePaymentRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 type GetPaymentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PaymentId     string                 `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
@@ -417,8 +426,10 @@ type RefundPaymentRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	PaymentId string                 `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
 	// Unset: all that is left.
-	Amount        *v1.Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
-	Reason        string    `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	Amount *v1.Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
+	Reason string    `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// As of CreatePayment.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -474,6 +485,13 @@ func (x *RefundPaymentRequest) GetReason() string {
 	return ""
 }
 
+func (x *RefundPaymentRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 var File_payment_v1_payment_proto protoreflect.FileDescriptor
 
 const file_payment_v1_payment_proto_rawDesc = "" +
@@ -499,20 +517,24 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x06amount\x18\x01 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\xaa\x01\n" +
+	"createTime\"\xd3\x01\n" +
 	"\x14CreatePaymentRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12/\n" +
 	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\x12=\n" +
 	"\x06method\x18\x03 \x01(\x0e2\x19.payment.v1.PaymentMethodB\n" +
-	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06method\"2\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06method\x12'\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId\"2\n" +
 	"\x11GetPaymentRequest\x12\x1d\n" +
 	"\n" +
-	"payment_id\x18\x01 \x01(\tR\tpaymentId\"\x80\x01\n" +
+	"payment_id\x18\x01 \x01(\tR\tpaymentId\"\xa9\x01\n" +
 	"\x14RefundPaymentRequest\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12'\n" +
 	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x12 \n" +
-	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason*\x90\x01\n" +
+	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId*\x90\x01\n" +
 	"\rPaymentStatus\x12\x1e\n" +
 	"\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_STATUS_CAPTURED\x10\x01\x12%\n" +
@@ -522,14 +544,18 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x1aPAYMENT_METHOD_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PAYMENT_METHOD_CARD\x10\x01\x12 \n" +
 	"\x1cPAYMENT_METHOD_BANK_TRANSFER\x10\x02\x12\x19\n" +
-	"\x15PAYMENT_METHOD_WALLET\x10\x032\xa6\x03\n" +
-	"\x0ePaymentService\x12\x8b\x01\n" +
-	"\rCreatePayment\x12 .payment.v1.CreatePaymentRequest\x1a\x13.payment.v1.Payment\"C\xba\xf0\x18(\x12\x04\b\x05\x18\n" +
-	"R\x1e\b\xc9\x01\x12\x19/v1/payments/{payment_id}j\x00\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12f\n" +
+	"\x15PAYMENT_METHOD_WALLET\x10\x032\xe5\x03\n" +
+	"\x0ePaymentService\x12\xaa\x01\n" +
+	"\rCreatePayment\x12 .payment.v1.CreatePaymentRequest\x1a\x13.payment.v1.Payment\"b\xba\xf0\x18G\x12\x04\b\x05\x18\n" +
+	"R\x1e\b\xc9\x01\x12\x19/v1/payments/{payment_id}Z\x1d\n" +
+	"\x0fIdempotency-Key\x12\n" +
+	"request_idj\x00\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12f\n" +
 	"\n" +
-	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12\x7f\n" +
-	"\rRefundPayment\x12 .payment.v1.RefundPaymentRequest\x1a\x13.payment.v1.Payment\"7\xba\xf0\x18\b\x12\x04\b\x05\x18\n" +
-	"j\x00\x82\xd3\xe4\x93\x02%:\x01*\" /v1/payments/{payment_id}:refund\x1a\x1d\xba\xf0\x18\x19\n" +
+	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12\x9e\x01\n" +
+	"\rRefundPayment\x12 .payment.v1.RefundPaymentRequest\x1a\x13.payment.v1.Payment\"V\xba\xf0\x18'\x12\x04\b\x05\x18\n" +
+	"Z\x1d\n" +
+	"\x0fIdempotency-Key\x12\n" +
+	"request_idj\x00\x82\xd3\xe4\x93\x02%:\x01*\" /v1/payments/{payment_id}:refund\x1a\x1d\xba\xf0\x18\x19\n" +
 	"\apayment\x1a\x0e\n" +
 	"\x02\x10\x01\x12\x04\b\x14\x18(\x1a\x02\b\x05B=Z;github.com/portico-gateway/portico/gen/payment/v1;paymentv1b\x06proto3"
 
