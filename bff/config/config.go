@@ -22,8 +22,16 @@ type Config struct {
 	// Idempotency is the memory of answers to requests with the header Idempotency-Key.
 	Idempotency Idempotency `envPrefix:"IDEMPOTENCY_" yaml:"idempotency"`
 	Limits      Limits      `envPrefix:"LIMITS_"      yaml:"limits"`
-	Auth        Auth        `envPrefix:"AUTH_"        yaml:"auth"`
-	Log         Log         `envPrefix:"LOG_"         yaml:"log"`
+	// Cache is what answers are kept in.
+	Cache Cache `envPrefix:"CACHE_" yaml:"cache"`
+	// Overload is how much the gateway does at a time.
+	Overload Overload `envPrefix:"OVERLOAD_" yaml:"overload"`
+	// Redis is what gateways share: rate limits, kept answers, idempotency keys. Without it each has its own, in memory.
+	Redis Redis `envPrefix:"REDIS_" yaml:"redis"`
+	// Policies change what the schema says of methods, in this order: to make a limit tighter, or a timeout longer, without a release.
+	Policies []Policy `env:"-"         yaml:"policies"`
+	Auth     Auth     `envPrefix:"AUTH_" yaml:"auth"`
+	Log      Log      `envPrefix:"LOG_"  yaml:"log"`
 	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
 	// from the environment.
 	Upstreams map[string]Upstream `env:"-" yaml:"upstreams"`
@@ -44,6 +52,14 @@ type Server struct {
 	// DrainDelay is how long a stopping gateway goes on accepting after its readiness began to fail, so that load balancers
 	// notice. Default 0.
 	DrainDelay time.Duration `env:"DRAIN_DELAY" yaml:"drain_delay"`
+	// MaxConnections is how many clients may be connected at the same time. Default 20000.
+	MaxConnections int `env:"MAX_CONNECTIONS" yaml:"max_connections"`
+	// MaxStreamsPerConnection is how many requests may be under way on a connection of HTTP/2. Default 250.
+	MaxStreamsPerConnection int `env:"MAX_STREAMS_PER_CONNECTION" yaml:"max_streams_per_connection"`
+	// MaxAbortedPerConnection is how many requests more than it lets finish a connection may break off before it is closed. Default 100.
+	MaxAbortedPerConnection int `env:"MAX_ABORTED_PER_CONNECTION" yaml:"max_aborted_per_connection"`
+	// ServerTiming tells clients, by the header Server-Timing, what the calls behind an answer took.
+	ServerTiming bool `env:"SERVER_TIMING" yaml:"server_timing"`
 	// DrainTimeout bounds the time that accepted requests have to finish. Default 30s.
 	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" yaml:"drain_timeout"`
 	// TLS encrypts the listener; with it come HTTP/2 and client certificates. Without files it is off.
@@ -126,6 +142,45 @@ type Compression struct {
 type Idempotency struct {
 	// MaxBytes bounds it; the oldest answers go first. Default 64 MiB.
 	MaxBytes int64 `env:"MAX_BYTES" yaml:"max_bytes"`
+}
+
+// Cache is the memory of answers. It is used without Redis.
+type Cache struct {
+	// Disabled turns off what the schema says about keeping answers; requests at the same time still share one.
+	Disabled bool `env:"DISABLED" yaml:"disabled"`
+	// MaxBytes bounds it; what was not asked for lately goes first. Default 64 MiB.
+	MaxBytes int64 `env:"MAX_BYTES" yaml:"max_bytes"`
+}
+
+// Overload is how much the gateway does at a time. What comes on top is refused at once, by its priority.
+type Overload struct {
+	// MaxInFlight is how many requests may be under way. Default 2000.
+	MaxInFlight int `env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
+	// MaxStreams is how many streams may be open besides. Default 10000.
+	MaxStreams int `env:"MAX_STREAMS" yaml:"max_streams"`
+}
+
+// Redis is a server, its primary if it is replicated; no cluster.
+type Redis struct {
+	// URL is redis://user:password@host:port/database, or rediss:// for TLS. Empty: there is none.
+	URL string `env:"URL" yaml:"url"`
+	// Timeout bounds each use. Default 100ms.
+	Timeout time.Duration `env:"TIMEOUT" yaml:"timeout"`
+	// Prefix is put before all keys. Default "portico:".
+	Prefix string `env:"PREFIX" yaml:"prefix"`
+}
+
+// On tells whether there is one.
+func (r Redis) On() bool { return r.URL != "" }
+
+// Policy changes the policies of some methods.
+type Policy struct {
+	// Selector is a method ("order.v1.OrderService.GetOrder") or, with "*" as its last part, all methods of a service or a package
+	// ("order.v1.*"); "*" alone are all.
+	Selector string `yaml:"selector"`
+	// Set are fields of portico.v1.MethodPolicy, as in JSON, that take the place of the schema's: timeout, max_body_bytes, rate_limits,
+	// retry, cache, breaker and priority. Who may call is the schema's alone.
+	Set map[string]any `yaml:"set"`
 }
 
 // Limits hold for every client and route; the schema's come on top.
@@ -244,6 +299,18 @@ type Upstream struct {
 	Addresses []string `env:"ADDRESSES" yaml:"addresses"`
 	// Target is a gRPC name, "dns:///user.prod.svc:9000"; all addresses behind it are used in turn.
 	Target string `env:"TARGET" yaml:"target"`
+	// Balancing is how calls are spread over the addresses: round_robin, least_request, weighted_round_robin (by the load that backends
+	// report, gRFC A51) or ring_hash (a caller stays with a backend). Default round_robin. The control plane of an xds target decides
+	// for itself.
+	Balancing string `env:"BALANCING" yaml:"balancing"`
+	// RefreshInterval is how often a DNS name is resolved without a failure. Default 30s.
+	RefreshInterval time.Duration `env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
+	// Probe finds out which addresses answer at all.
+	Probe Probe `envPrefix:"PROBE_" yaml:"probe"`
+	// Ejection leaves out addresses that fail.
+	Ejection Ejection `envPrefix:"EJECTION_" yaml:"ejection"`
+	// Concurrency finds out how many calls the backend can take at a time.
+	Concurrency Concurrency `envPrefix:"CONCURRENCY_" yaml:"concurrency"`
 	// Breaker stops calls to a backend that does not answer.
 	Breaker Breaker `envPrefix:"BREAKER_" yaml:"breaker"`
 	// TLS encrypts the connections to it.
@@ -251,6 +318,36 @@ type Upstream struct {
 	// ForwardAuthorization passes the client's Authorization header on, once it has been verified. Default: it does not leave the
 	// gateway.
 	ForwardAuthorization bool `env:"FORWARD_AUTHORIZATION" yaml:"forward_authorization"`
+}
+
+// Probe asks each address for its health (grpc.health.v1). Any answer will do; what it says is looked at elsewhere, all the time.
+type Probe struct {
+	Disabled bool `env:"DISABLED" yaml:"disabled"`
+	// Interval is how often it asks. Default 500ms.
+	Interval time.Duration `env:"INTERVAL" yaml:"interval"`
+	// Timeout is how long an answer may take before the connection is given up, and the calls on it. Default 1s.
+	Timeout time.Duration `env:"TIMEOUT" yaml:"timeout"`
+}
+
+// Ejection leaves out, for a while, an address at which calls fail one after the other.
+type Ejection struct {
+	Disabled bool `env:"DISABLED" yaml:"disabled"`
+	// Failures one after the other. Default 5.
+	Failures int `env:"FAILURES" yaml:"failures"`
+	// Time is how long, and so much more each time again. Default 5s.
+	Time time.Duration `env:"TIME" yaml:"time"`
+	// MaxRatio of the addresses may be left out. Default 0.5.
+	MaxRatio float64 `env:"MAX_RATIO" yaml:"max_ratio"`
+}
+
+// Concurrency is a limit that follows what the backend can take: when answers get slower, fewer calls are made at a time.
+type Concurrency struct {
+	Disabled bool `env:"DISABLED" yaml:"disabled"`
+	// Min and Max bound the limit. Default 10 and 1000.
+	Min int `env:"MIN" yaml:"min"`
+	Max int `env:"MAX" yaml:"max"`
+	// Initial is where it begins. Default 50.
+	Initial int `env:"INITIAL" yaml:"initial"`
 }
 
 // UpstreamTLS is TLS towards a backend. The files, in PEM, are read again when they change.
@@ -277,6 +374,12 @@ type Breaker struct {
 	MinRequests uint32 `env:"MIN_REQUESTS" yaml:"min_requests"`
 	// Window is how far back calls count. Default 10s.
 	Window time.Duration `env:"WINDOW" yaml:"window"`
-	// OpenFor is how long it refuses calls before it tries again with a single one. Default 2s.
+	// OpenFor is how long it refuses calls before it tries again. Default 2s.
 	OpenFor time.Duration `env:"OPEN_FOR" yaml:"open_for"`
+	// SlowAfter is what makes a call slow. Default: none is.
+	SlowAfter time.Duration `env:"SLOW_AFTER" yaml:"slow_after"`
+	// SlowRatio of the calls in the window at which it opens as well. Default 0.8.
+	SlowRatio float64 `env:"SLOW_RATIO" yaml:"slow_ratio"`
+	// Probes are the calls that must succeed before it closes. Default 1.
+	Probes uint32 `env:"PROBES" yaml:"probes"`
 }

@@ -29,6 +29,24 @@ const (
 	defaultMinRequests       = 10
 	defaultWindow            = 10 * time.Second
 	defaultOpenFor           = 2 * time.Second
+	defaultSlowRatio         = 0.8
+	defaultProbes            = 1
+	defaultMaxConnections    = 20_000
+	defaultMaxStreamsPerConn = 250
+	defaultMaxAborted        = 100
+	defaultCacheBytes        = 64 << 20
+	defaultMaxInFlight       = 2000
+	defaultMaxStreams        = 10_000
+	defaultRedisTimeout      = 100 * time.Millisecond
+	defaultDNSRefresh        = 30 * time.Second
+	defaultProbeInterval     = 500 * time.Millisecond
+	defaultProbeTimeout      = time.Second
+	defaultEjectFailures     = 5
+	defaultEjectTime         = 5 * time.Second
+	defaultEjectRatio        = 0.5
+	defaultMinConcurrency    = 10
+	defaultMaxConcurrency    = 1000
+	defaultConcurrency       = 50
 )
 
 // The values of ServerTLS.ClientAuth.
@@ -54,6 +72,11 @@ func (c Config) WithDefaults() Config {
 	c.JSON.Names = or(c.JSON.Names, NamesCamel)
 	c.JSON.MaxDepth = or(c.JSON.MaxDepth, defaultMaxDepth)
 	c.Compression.MinBytes = or(c.Compression.MinBytes, defaultMinCompressed)
+	c.Cache.MaxBytes = or(c.Cache.MaxBytes, defaultCacheBytes)
+	c.Overload.MaxInFlight = or(c.Overload.MaxInFlight, defaultMaxInFlight)
+	c.Overload.MaxStreams = or(c.Overload.MaxStreams, defaultMaxStreams)
+	c.Redis.Timeout = or(c.Redis.Timeout, defaultRedisTimeout)
+	c.Redis.Prefix = or(c.Redis.Prefix, "portico:")
 	c.Idempotency.MaxBytes = or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)
 	c.Limits.MaxBodyBytes = or(c.Limits.MaxBodyBytes, defaultMaxBodyBytes)
 	c.Auth.CacheTokens = or(c.Auth.CacheTokens, defaultCacheTokens)
@@ -103,6 +126,9 @@ func (s Server) withDefaults() Server {
 	s.MaxHeaderBytes = or(s.MaxHeaderBytes, defaultMaxHeaderBytes)
 	s.RequestTimeout = or(s.RequestTimeout, defaultRequestTimeout)
 	s.DrainTimeout = or(s.DrainTimeout, defaultDrainTimeout)
+	s.MaxConnections = or(s.MaxConnections, defaultMaxConnections)
+	s.MaxStreamsPerConnection = or(s.MaxStreamsPerConnection, defaultMaxStreamsPerConn)
+	s.MaxAbortedPerConnection = or(s.MaxAbortedPerConnection, defaultMaxAborted)
 
 	if s.TLS.ClientCAFile != "" {
 		s.TLS.ClientAuth = or(s.TLS.ClientAuth, ClientAuthOptional)
@@ -132,8 +158,24 @@ func (u Upstream) withDefaults() Upstream {
 	u.Breaker.MinRequests = or(u.Breaker.MinRequests, defaultMinRequests)
 	u.Breaker.Window = or(u.Breaker.Window, defaultWindow)
 	u.Breaker.OpenFor = or(u.Breaker.OpenFor, defaultOpenFor)
+	u.Breaker.SlowRatio = or(u.Breaker.SlowRatio, defaultSlowRatio)
+	u.Breaker.Probes = or(u.Breaker.Probes, defaultProbes)
+	u.Balancing = or(u.Balancing, balancings()[0])
+	u.RefreshInterval = or(u.RefreshInterval, defaultDNSRefresh)
+	u.Probe.Interval = or(u.Probe.Interval, defaultProbeInterval)
+	u.Probe.Timeout = or(u.Probe.Timeout, defaultProbeTimeout)
+	u.Ejection.Failures = or(u.Ejection.Failures, defaultEjectFailures)
+	u.Ejection.Time = or(u.Ejection.Time, defaultEjectTime)
+	u.Ejection.MaxRatio = or(u.Ejection.MaxRatio, defaultEjectRatio)
+	u.Concurrency.Min = or(u.Concurrency.Min, defaultMinConcurrency)
+	u.Concurrency.Max = or(u.Concurrency.Max, defaultMaxConcurrency)
+	u.Concurrency.Initial = or(u.Concurrency.Initial, min(max(defaultConcurrency, u.Concurrency.Min), u.Concurrency.Max))
 
 	return u
+}
+
+func balancings() []string {
+	return []string{"round_robin", "least_request", "weighted_round_robin", "ring_hash"}
 }
 
 // or is the value, or the default for the zero value.

@@ -30,21 +30,37 @@ func (c Config) Validate() error {
 		{"server.request_timeout", c.Server.RequestTimeout},
 		{"server.drain_timeout", c.Server.DrainTimeout},
 		{"limits.client.per", c.Limits.Client.Per},
+		{"redis.timeout", c.Redis.Timeout},
 		{"cors.max_age", c.CORS.MaxAge},
 	} {
 		v.check(d.value > 0, d.path, "must be positive")
 	}
 
 	v.check(c.Server.DrainDelay >= 0, "server.drain_delay", "must not be negative")
-	v.check(c.Server.MaxHeaderBytes > 0, "server.max_header_bytes", "must be positive")
+
+	for _, n := range []struct {
+		path  string
+		value int64
+	}{
+		{"server.max_header_bytes", int64(c.Server.MaxHeaderBytes)},
+		{"server.max_connections", int64(c.Server.MaxConnections)},
+		{"server.max_streams_per_connection", int64(c.Server.MaxStreamsPerConnection)},
+		{"server.max_aborted_per_connection", int64(c.Server.MaxAbortedPerConnection)},
+		{"json.max_depth", int64(c.JSON.MaxDepth)},
+		{"compression.min_bytes", int64(c.Compression.MinBytes)},
+		{"idempotency.max_bytes", c.Idempotency.MaxBytes},
+		{"cache.max_bytes", c.Cache.MaxBytes},
+		{"overload.max_in_flight", int64(c.Overload.MaxInFlight)},
+		{"overload.max_streams", int64(c.Overload.MaxStreams)},
+		{"limits.max_body_bytes", c.Limits.MaxBodyBytes},
+		{"limits.max_keys", int64(c.Limits.MaxKeys)},
+		{"limits.client.requests", c.Limits.Client.Requests},
+		{"limits.client.burst", c.Limits.Client.Burst},
+	} {
+		v.check(n.value > 0, n.path, "must be positive")
+	}
+
 	v.oneOf("json.names", c.JSON.Names, NamesCamel, NamesProto)
-	v.check(c.JSON.MaxDepth > 0, "json.max_depth", "must be positive")
-	v.check(c.Compression.MinBytes > 0, "compression.min_bytes", "must be positive")
-	v.check(c.Idempotency.MaxBytes > 0, "idempotency.max_bytes", "must be positive")
-	v.check(c.Limits.MaxBodyBytes > 0, "limits.max_body_bytes", "must be positive")
-	v.check(c.Limits.MaxKeys > 0, "limits.max_keys", "must be positive")
-	v.check(c.Limits.Client.Requests > 0, "limits.client.requests", "must be positive")
-	v.check(c.Limits.Client.Burst > 0, "limits.client.burst", "must be positive")
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
 
@@ -59,6 +75,11 @@ func (c Config) Validate() error {
 	v.auth(c.Auth)
 	v.certificates(c.Auth.Certificates, c.Server.TLS)
 	v.upstreams(c.Upstreams)
+	v.redis(c.Redis)
+
+	for i, p := range c.Policies {
+		v.check(p.Selector != "", fmt.Sprintf("policies[%d].selector", i), "is needed")
+	}
 
 	return errors.Join(v.problems...)
 }
@@ -186,8 +207,45 @@ func (v *validation) upstreams(upstreams map[string]Upstream) {
 		}
 
 		v.check((u.TLS.CertFile == "") == (u.TLS.KeyFile == ""), path+".tls", "needs both cert_file and key_file, or neither")
-		v.check(u.Breaker.FailureRatio > 0 && u.Breaker.FailureRatio <= 1, path+".breaker.failure_ratio", "must be over 0, up to 1")
-		v.check(u.Breaker.Window > 0, path+".breaker.window", "must be positive")
-		v.check(u.Breaker.OpenFor > 0, path+".breaker.open_for", "must be positive")
+		v.traffic(path, u)
 	}
+}
+
+func (v *validation) traffic(path string, u Upstream) {
+	v.oneOf(path+".balancing", u.Balancing, balancings()...)
+	v.ratio(path+".breaker.failure_ratio", u.Breaker.FailureRatio)
+	v.ratio(path+".breaker.slow_ratio", u.Breaker.SlowRatio)
+	v.ratio(path+".ejection.max_ratio", u.Ejection.MaxRatio)
+	v.check(u.Ejection.Failures > 0, path+".ejection.failures", "must be positive")
+	v.check(u.Breaker.SlowAfter >= 0, path+".breaker.slow_after", "must not be negative")
+	v.check(u.Concurrency.Min > 0 && u.Concurrency.Min <= u.Concurrency.Initial && u.Concurrency.Initial <= u.Concurrency.Max,
+		path+".concurrency", "needs 0 < min <= initial <= max")
+
+	for _, d := range []struct {
+		name  string
+		value time.Duration
+	}{
+		{".breaker.window", u.Breaker.Window},
+		{".breaker.open_for", u.Breaker.OpenFor},
+		{".refresh_interval", u.RefreshInterval},
+		{".probe.interval", u.Probe.Interval},
+		{".probe.timeout", u.Probe.Timeout},
+		{".ejection.time", u.Ejection.Time},
+	} {
+		v.check(d.value > 0, path+d.name, "must be positive")
+	}
+}
+
+func (v *validation) ratio(path string, value float64) {
+	v.check(value > 0 && value <= 1, path, "must be over 0, up to 1")
+}
+
+func (v *validation) redis(r Redis) {
+	if !r.On() {
+		return
+	}
+
+	u, err := url.Parse(r.URL)
+	v.check(err == nil && slices.Contains([]string{"redis", "rediss"}, u.Scheme) && u.Host != "",
+		"redis.url", "is not redis://host:port or rediss://host:port")
 }

@@ -14,13 +14,22 @@ func TestDefaults(t *testing.T) {
 	t.Parallel()
 
 	algorithms := []string{"RS256", "ES256", "EdDSA"}
-	breaker := config.Breaker{FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second}
+	upstream := config.Upstream{
+		Balancing: "round_robin", RefreshInterval: 30 * time.Second,
+		Probe:       config.Probe{Interval: 500 * time.Millisecond, Timeout: time.Second},
+		Ejection:    config.Ejection{Failures: 5, Time: 5 * time.Second, MaxRatio: 0.5},
+		Concurrency: config.Concurrency{Min: 10, Max: 1000, Initial: 50},
+		Breaker: config.Breaker{
+			FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second, SlowRatio: 0.8, Probes: 1,
+		},
+	}
 
 	// As the comments of the fields say.
 	want := config.Config{
 		Server: config.Server{
 			Address: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 1 << 20,
 			RequestTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
+			MaxConnections: 20_000, MaxStreamsPerConnection: 250, MaxAbortedPerConnection: 100,
 		},
 		Admin: config.Admin{Address: "127.0.0.1:8081"},
 		CORS: config.CORS{
@@ -29,6 +38,9 @@ func TestDefaults(t *testing.T) {
 		JSON:        config.JSON{Names: "camel", MaxDepth: 64},
 		Compression: config.Compression{MinBytes: 1024},
 		Idempotency: config.Idempotency{MaxBytes: 64 << 20},
+		Cache:       config.Cache{MaxBytes: 64 << 20},
+		Overload:    config.Overload{MaxInFlight: 2000, MaxStreams: 10_000},
+		Redis:       config.Redis{Timeout: 100 * time.Millisecond, Prefix: "portico:"},
 		Query:       config.Query{Ignored: []string{"utm_*"}},
 		Limits: config.Limits{
 			MaxBodyBytes: 1 << 20, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}, MaxKeys: 200_000,
@@ -43,7 +55,7 @@ func TestDefaults(t *testing.T) {
 			Internal: config.InternalToken{Lifetime: time.Minute},
 		},
 		Log:       config.Log{Level: "info", Format: "json"},
-		Upstreams: map[string]config.Upstream{"user": {Breaker: breaker}},
+		Upstreams: map[string]config.Upstream{"user": upstream},
 	}
 
 	given := config.Config{
@@ -261,6 +273,31 @@ func TestInvalid(t *testing.T) {
 		{"breaker_window", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Breaker.Window = -1 })
 		}, "upstreams.user.breaker.window: must be positive"},
+		{"balancing", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Balancing = "random" })
+		}, `upstreams.user.balancing: "random" is not one of round_robin, `},
+		{"slow_ratio", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Breaker.SlowRatio = 2 })
+		}, "upstreams.user.breaker.slow_ratio: must be over 0, up to 1"},
+		{"slow_after", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Breaker.SlowAfter = -1 })
+		}, "upstreams.user.breaker.slow_after: must not be negative"},
+		{"probe_timeout", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Probe.Timeout = -1 })
+		}, "upstreams.user.probe.timeout: must be positive"},
+		{"ejection_failures", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Ejection.Failures = -1 })
+		}, "upstreams.user.ejection.failures: must be positive"},
+		{"concurrency", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Concurrency.Min = 2000 })
+		}, "upstreams.user.concurrency: needs 0 < min <= initial <= max"},
+		{"in_flight", func(c *config.Config) { c.Overload.MaxInFlight = -1 }, "overload.max_in_flight: must be positive"},
+		{"streams_per_connection", func(c *config.Config) {
+			c.Server.MaxStreamsPerConnection = -1
+		}, "server.max_streams_per_connection: must be positive"},
+		{"cache", func(c *config.Config) { c.Cache.MaxBytes = -1 }, "cache.max_bytes: must be positive"},
+		{"redis", func(c *config.Config) { c.Redis.URL = "localhost:6379" }, "redis.url: is not redis://host:port or rediss://host:port"},
+		{"selector", func(c *config.Config) { c.Policies = []config.Policy{{}} }, "policies[0].selector: is needed"},
 		{"breaker_open_for", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Breaker.OpenFor = -1 })
 		}, "upstreams.user.breaker.open_for: must be positive"},
