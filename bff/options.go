@@ -107,6 +107,7 @@ type options struct {
 	foreign       []foreign
 	composites    []func(grpc.ServiceRegistrar, Connect) error
 	defaultPolicy *porticov1.MethodPolicy
+	overrides     []policy.Override
 	muxOptions    []runtime.ServeMuxOption
 	logger        *slog.Logger
 	adminMounts   map[string]http.Handler
@@ -134,6 +135,11 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 		o.logger = logger
 	}
 
+	var err error
+	if o.overrides, err = overrides(cfg.Policies); err != nil {
+		return options{}, fmt.Errorf("configuration: %w", err)
+	}
+
 	if cfg.Auth.Disabled && o.defaultPolicy.GetAccess() == nil {
 		public := &porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}
 		if o.defaultPolicy != nil {
@@ -150,6 +156,7 @@ func (o options) gatewayConfig(cfg config.Config) gateway.Config {
 	return gateway.Config{
 		Defaults: policy.Defaults{
 			Timeout: cfg.Server.RequestTimeout, MaxBody: cfg.Limits.MaxBodyBytes, Policy: o.defaultPolicy,
+			Overrides: o.overrides,
 		},
 		JSON: jsonpb.Config{
 			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -59,10 +60,12 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 
 	route.Sort(plain)
 
+	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
+
 	routes := make([]Route, 0, len(plain))
 
 	for _, r := range plain {
-		p, err := policy.Compile(r.Descriptor, r.Template.Variables(), config.Defaults)
+		p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, config.Defaults)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("route %s %s: %w", r.Method, r.Template, err))
 		}
@@ -71,6 +74,19 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 	}
 
 	return routes, joinFaults("routes", faults)
+}
+
+// unselected are the faults of overrides that are for no route.
+func unselected(routes []route.Route, overrides []policy.Override) []error {
+	var faults []error
+
+	for _, o := range overrides {
+		if !slices.ContainsFunc(routes, func(r route.Route) bool { return o.Selects(r.Descriptor.FullName()) }) {
+			faults = append(faults, fmt.Errorf("the policy for %q: no method with a route is selected", o.Selector))
+		}
+	}
+
+	return faults
 }
 
 func routesOf(service string) ([]route.Route, error) {

@@ -3,7 +3,6 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -24,13 +23,23 @@ type Defaults struct {
 	MaxBody int64
 	// Policy is for protos that were written without portico.v1 options; theirs replace its fields. Nil: there is none.
 	Policy *porticov1.MethodPolicy
+	// Overrides replace fields of all of them, the last that selects a method first.
+	Overrides []Override
 }
 
-// Compile makes the policy of a method that is reached by a path with these variables. The error names every fault at once.
-func Compile(method protoreflect.MethodDescriptor, variables []string, defaults Defaults) (Policy, error) {
+// Route is how a method is reached.
+type Route struct {
+	// Method is the HTTP method.
+	Method string
+	// Variables are those of the path.
+	Variables []string
+}
+
+// Compile makes the policy of a method that is reached by a route. The error names every fault at once.
+func Compile(method protoreflect.MethodDescriptor, route Route, defaults Defaults) (Policy, error) {
 	own, _ := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
-	c := compiler{own: own, variables: variables, method: method, request: method.Input()}
-	p := c.compile(merged(method, defaults.Policy), defaults)
+	c := compiler{own: own, route: route, method: method, request: method.Input()}
+	p := c.compile(merged(method, defaults), defaults)
 
 	if err := errors.Join(c.faults...); err != nil {
 		return Policy{}, fmt.Errorf("policy of %s: %w", method.FullName(), err)
@@ -48,11 +57,11 @@ func Service(service protoreflect.ServiceDescriptor) *porticov1.ServicePolicy {
 	return &porticov1.ServicePolicy{}
 }
 
-// merged is the method's policy with the service's defaults for the fields that it leaves out, and the general ones for those that
-// both leave out.
-func merged(method protoreflect.MethodDescriptor, general *porticov1.MethodPolicy) *porticov1.MethodPolicy {
+// merged is the method's policy with the service's defaults for the fields that it leaves out, the general ones for those that both
+// leave out, and the overrides over all of them.
+func merged(method protoreflect.MethodDescriptor, defaults Defaults) *porticov1.MethodPolicy {
 	out := &porticov1.MethodPolicy{}
-	override(out, general)
+	override(out, defaults.Policy)
 
 	if service, ok := method.Parent().(protoreflect.ServiceDescriptor); ok {
 		override(out, Service(service).GetDefaults())
@@ -60,6 +69,12 @@ func merged(method protoreflect.MethodDescriptor, general *porticov1.MethodPolic
 
 	if own, ok := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy); ok {
 		override(out, own)
+	}
+
+	for _, o := range defaults.Overrides {
+		if o.Selects(method.FullName()) {
+			override(out, o.Policy)
+		}
 	}
 
 	return out
@@ -80,11 +95,11 @@ func override(dst, src *porticov1.MethodPolicy) {
 
 type compiler struct {
 	// own are the method's own options, without defaults of any kind.
-	own       *porticov1.MethodPolicy
-	variables []string
-	method    protoreflect.MethodDescriptor
-	request   protoreflect.MessageDescriptor
-	faults    []error
+	own     *porticov1.MethodPolicy
+	route   Route
+	method  protoreflect.MethodDescriptor
+	request protoreflect.MessageDescriptor
+	faults  []error
 }
 
 func (c *compiler) faultf(format string, args ...any) {
@@ -95,13 +110,16 @@ func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy
 	p := Policy{
 		Timeout: defaults.Timeout, MaxBody: defaults.MaxBody, AllowUnknown: in.GetAllowUnknownFields(),
 		Response: c.response(in.GetResponse()), Headers: c.headers(in.GetHeaders()), Stream: c.stream(in.GetStream()),
-		Idempotency: c.idempotency(in.GetIdempotency()),
+		Idempotency: c.idempotency(in.GetIdempotency()), Breaker: c.breaker(in.GetBreaker()), Priority: c.priority(in.GetPriority()),
 	}
+	p.Retry = c.retry(in.GetRetry(), p.Headers)
+	p.Cache, p.Invalidates = c.cache(in.GetCache(), p.Headers), c.invalidates(in.GetCache())
 
 	if in.GetAccess() == nil {
 		c.faults = append(c.faults, ErrNoAccess)
 	} else {
 		p.Access = c.access(in.GetAccess())
+		c.shared(p)
 	}
 
 	for i, l := range in.GetRateLimits() {
@@ -134,13 +152,13 @@ func (c *compiler) access(in *porticov1.Access) Access {
 
 	if owner := in.GetOwner(); owner != nil {
 		a.Owner = &Owner{Variable: owner.GetVariable(), UnlessScope: owner.GetUnlessScope()}
-		if !slices.Contains(c.variables, owner.GetVariable()) {
-			c.faultf("access.owner: the path has no variable %q (it has %q)", owner.GetVariable(), c.variables)
+		if !slices.Contains(c.route.Variables, owner.GetVariable()) {
+			c.faultf("access.owner: the path has no variable %q (it has %q)", owner.GetVariable(), c.route.Variables)
 		}
 	}
 
 	if in.GetCondition() != "" {
-		compiled, err := condition.Compile(in.GetCondition(), c.request, c.variables)
+		compiled, err := condition.Compile(in.GetCondition(), c.request, c.route.Variables)
 		if err != nil {
 			c.faultf("access.condition: %w", err)
 		}
@@ -170,39 +188,6 @@ func (c *compiler) names(where, what string, set bool, anyOf, allOf []string) {
 	}
 }
 
-func (c *compiler) rateLimit(where string, in *porticov1.RateLimit) RateLimit {
-	l := RateLimit{Requests: in.GetRequests(), Per: time.Second, Burst: in.GetBurst()}
-
-	if in.GetPer() != nil {
-		l.Per = c.duration(where+".per", in.GetPer())
-	}
-
-	if l.Burst == 0 {
-		l.Burst = l.Requests
-	}
-
-	if l.Requests < 1 || l.Requests > math.MaxInt32 {
-		c.faultf("%s.requests: %d is not between 1 and %d", where, l.Requests, math.MaxInt32)
-	}
-
-	if l.Burst < 1 || l.Burst > math.MaxInt32 {
-		c.faultf("%s.burst: %d is not between 1 and %d", where, l.Burst, math.MaxInt32)
-	}
-
-	switch in.GetKey() {
-	case porticov1.RateLimitKey_RATE_LIMIT_KEY_UNSPECIFIED, porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL:
-		l.Key = KeyPrincipal
-	case porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS:
-		l.Key = KeyClientAddress
-	case porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
-		l.Key = KeyGlobal
-	default:
-		c.faultf("%s.key: %d is unknown to this gateway", where, in.GetKey())
-	}
-
-	return l
-}
-
 // maxDuration keeps arithmetic on durations far from overflow. Nobody limits anything per more than a month.
 const maxDuration = 31 * 24 * time.Hour
 
@@ -213,4 +198,23 @@ func (c *compiler) duration(where string, in *durationpb.Duration) time.Duration
 	}
 
 	return d
+}
+
+// optional is a duration, or the default where there is none.
+func (c *compiler) optional(where string, in *durationpb.Duration, fallback time.Duration) time.Duration {
+	if in == nil {
+		return fallback
+	}
+
+	return c.duration(where, in)
+}
+
+// or is the value, or the default for the zero value.
+func or[T comparable](value, fallback T) T {
+	var zero T
+	if value == zero {
+		return fallback
+	}
+
+	return value
 }

@@ -80,7 +80,7 @@ func TestCompileTakesEachFieldFromTheNearestThatSetsIt(t *testing.T) {
 			&m{Access: public, RateLimits: fifty, Timeout: seconds(2), MaxBodyBytes: proto.Int64(64)}, nil,
 			policy.Policy{
 				Access: policy.Access{Public: true}, Timeout: 2 * time.Second, MaxBody: 64,
-				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100}},
+				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100, Cost: 1}},
 			},
 		},
 		{
@@ -92,7 +92,7 @@ func TestCompileTakesEachFieldFromTheNearestThatSetsIt(t *testing.T) {
 			},
 			policy.Policy{
 				Access: policy.Access{Public: true}, Timeout: 5 * time.Minute, MaxBody: 128,
-				RateLimits: []policy.RateLimit{{Requests: 1, Per: time.Second, Burst: 1}},
+				RateLimits: []policy.RateLimit{{Requests: 1, Per: time.Second, Burst: 1, Cost: 1}},
 			},
 		},
 		{
@@ -100,7 +100,7 @@ func TestCompileTakesEachFieldFromTheNearestThatSetsIt(t *testing.T) {
 			&m{Access: authenticated, RateLimits: fifty, Timeout: seconds(2)}, &m{Timeout: seconds(3)},
 			policy.Policy{
 				Timeout: 3 * time.Second, MaxBody: 1 << 20,
-				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100}},
+				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100, Cost: 1}},
 			},
 		},
 		{
@@ -113,7 +113,7 @@ func TestCompileTakesEachFieldFromTheNearestThatSetsIt(t *testing.T) {
 			"general_policy_for_foreign_protos", &m{Access: authenticated, RateLimits: fifty}, nil, nil,
 			policy.Policy{
 				Timeout: 10 * time.Second, MaxBody: 1 << 20,
-				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100}},
+				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100, Cost: 1}},
 			},
 		},
 		{
@@ -142,7 +142,7 @@ func TestCompileTakesEachFieldFromTheNearestThatSetsIt(t *testing.T) {
 				service = &porticov1.ServicePolicy{Defaults: tt.service}
 			}
 
-			got, err := policy.Compile(method(t, service, tt.own), nil, d)
+			got, err := policy.Compile(method(t, service, tt.own), policy.Route{}, d)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -191,7 +191,7 @@ func TestCompileAccess(t *testing.T) {
 			t.Parallel()
 
 			got, err := policy.Compile(
-				method(t, nil, &porticov1.MethodPolicy{Access: tt.access}), []string{"order_id", "user_id"}, policy.Defaults{})
+				method(t, nil, &porticov1.MethodPolicy{Access: tt.access}), policy.Route{Variables: []string{"order_id", "user_id"}}, policy.Defaults{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -211,23 +211,36 @@ func TestCompileRateLimits(t *testing.T) {
 		in   *porticov1.RateLimit
 		want policy.RateLimit
 	}{
-		{"per_second_and_principal", &porticov1.RateLimit{Requests: 5}, policy.RateLimit{Requests: 5, Per: time.Second, Burst: 5}},
+		{"per_second_and_principal", &porticov1.RateLimit{Requests: 5}, policy.RateLimit{Requests: 5, Per: time.Second, Burst: 5, Cost: 1}},
 		{
 			"all_set",
 			&porticov1.RateLimit{Requests: 5, Per: seconds(60), Burst: 7, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL},
-			policy.RateLimit{Requests: 5, Per: time.Minute, Burst: 7, Key: policy.KeyGlobal},
+			policy.RateLimit{Requests: 5, Per: time.Minute, Burst: 7, Key: policy.KeyGlobal, Cost: 1},
 		},
 		{
 			"by_principal", &porticov1.RateLimit{Requests: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
-			policy.RateLimit{Requests: 1, Per: time.Second, Burst: 1, Key: policy.KeyPrincipal},
+			policy.RateLimit{Requests: 1, Per: time.Second, Burst: 1, Key: policy.KeyPrincipal, Cost: 1},
 		},
 		{
 			"by_address", &porticov1.RateLimit{Requests: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS},
-			policy.RateLimit{Requests: 1, Per: time.Second, Burst: 1, Key: policy.KeyClientAddress},
+			policy.RateLimit{Requests: 1, Per: time.Second, Burst: 1, Key: policy.KeyClientAddress, Cost: 1},
+		},
+		{
+			"of_everything_new",
+			&porticov1.RateLimit{
+				Requests: 5, Burst: 9, Cost: 3, Name: "writes", ClosedOnOutage: true, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT,
+			},
+			policy.RateLimit{
+				Requests: 5, Per: time.Second, Burst: 9, Cost: 3, Name: "writes", ClosedOnOutage: true, Key: policy.KeyTenant,
+			},
+		},
+		{
+			"daily", &porticov1.RateLimit{Requests: 5, Daily: true, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY},
+			policy.RateLimit{Requests: 5, Per: 24 * time.Hour, Burst: 5, Cost: 1, Daily: true, Key: policy.KeyAPIKey},
 		},
 		{
 			"largest", &porticov1.RateLimit{Requests: 1<<31 - 1, Per: seconds(31 * 24 * 3600), Burst: 1<<31 - 1},
-			policy.RateLimit{Requests: 1<<31 - 1, Per: 31 * 24 * time.Hour, Burst: 1<<31 - 1},
+			policy.RateLimit{Requests: 1<<31 - 1, Per: 31 * 24 * time.Hour, Burst: 1<<31 - 1, Cost: 1},
 		},
 	}
 
@@ -237,7 +250,7 @@ func TestCompileRateLimits(t *testing.T) {
 
 			got, err := policy.Compile(
 				method(t, nil, &porticov1.MethodPolicy{Access: public, RateLimits: []*porticov1.RateLimit{tt.in}}),
-				nil, policy.Defaults{})
+				policy.Route{}, policy.Defaults{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -335,7 +348,7 @@ func TestCompileNamesEveryFault(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			got, err := policy.Compile(method(t, nil, tt.own), []string{"order_id", "user_id"}, policy.Defaults{})
+			got, err := policy.Compile(method(t, nil, tt.own), policy.Route{Variables: []string{"order_id", "user_id"}}, policy.Defaults{})
 			if err == nil {
 				t.Fatalf("compiled to %+v", got)
 			}
@@ -380,7 +393,7 @@ func TestNoAccessPolicyIsTold(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			_, err := policy.Compile(method(t, nil, tt.own), nil, policy.Defaults{})
+			_, err := policy.Compile(method(t, nil, tt.own), policy.Route{}, policy.Defaults{})
 			if err == nil || errors.Is(err, policy.ErrNoAccess) != tt.want {
 				t.Errorf("got %v", err)
 			}
@@ -397,12 +410,12 @@ func TestCompileLeavesDescriptorsAlone(t *testing.T) {
 	general := &porticov1.MethodPolicy{MaxBodyBytes: proto.Int64(1), RateLimits: []*porticov1.RateLimit{{Requests: 1}}}
 
 	for range 2 {
-		got, err := policy.Compile(service.Methods().ByName("CreateOrder"), nil, policy.Defaults{Policy: general})
+		got, err := policy.Compile(service.Methods().ByName("CreateOrder"), policy.Route{}, policy.Defaults{Policy: general})
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		if want := "; 10/1s burst 20 per principal; 2s; body 1"; !strings.HasSuffix(got.String(), want) {
+		if want := "; 10/1s burst 20 per principal; 2s; body 1; retried 3 attempts with Idempotency-Key"; !strings.HasSuffix(got.String(), want) {
 			t.Errorf("got %q, want …%q", got, want)
 		}
 	}

@@ -67,54 +67,6 @@ type Owner struct {
 	UnlessScope string
 }
 
-// RateLimit is a token bucket, or a daily quota.
-type RateLimit struct {
-	// Requests come back per Per.
-	Requests int64
-	Per      time.Duration
-	// Burst is how many may come at once.
-	Burst int64
-	Key   Key
-	// Cost is how many tokens a request takes.
-	Cost int64
-	// Name is what limits have in common that share buckets. Empty: the limit has its own.
-	Name string
-	// Daily makes it a quota of Requests from midnight to midnight, UTC. Per is a day then, and Burst is Requests.
-	Daily bool
-	// ClosedOnOutage refuses requests while the shared store does not answer.
-	ClosedOnOutage bool
-}
-
-// Key says who shares a bucket.
-type Key int
-
-// The keys of portico.v1.RateLimitKey.
-const (
-	KeyPrincipal Key = iota
-	KeyClientAddress
-	KeyGlobal
-	KeyAPIKey
-	KeyTenant
-)
-
-// String names the key as the table of routes prints it.
-func (k Key) String() string {
-	switch k {
-	case KeyPrincipal:
-		return "principal"
-	case KeyClientAddress:
-		return "client"
-	case KeyGlobal:
-		return "global"
-	case KeyAPIKey:
-		return "api-key"
-	case KeyTenant:
-		return "tenant"
-	default:
-		return "unknown"
-	}
-}
-
 // String prints the access policy as the table of routes does: "owner user_id or users:admin".
 func (a Access) String() string {
 	var parts []string
@@ -154,11 +106,6 @@ func (a Access) String() string {
 	return strings.Join(parts, "; ")
 }
 
-// String prints the limit as the table of routes does: "50/1s burst 100 per principal".
-func (l RateLimit) String() string {
-	return fmt.Sprintf("%d/%s burst %d per %s", l.Requests, l.Per, l.Burst, l.Key)
-}
-
 // String prints the whole policy on one line.
 func (p Policy) String() string {
 	parts := []string{p.Access.String()}
@@ -166,5 +113,43 @@ func (p Policy) String() string {
 		parts = append(parts, l.String())
 	}
 
-	return strings.Join(append(parts, p.Timeout.String(), fmt.Sprintf("body %d", p.MaxBody)), "; ")
+	parts = append(parts, p.Timeout.String(), fmt.Sprintf("body %d", p.MaxBody))
+
+	return strings.Join(append(parts, p.traffic()...), "; ")
+}
+
+// traffic prints what else is set, as the table of routes does.
+func (p Policy) traffic() []string {
+	var parts []string
+
+	if p.Retry != nil && p.Retry.MaxAttempts > 1 {
+		parts = append(parts, "retried "+p.Retry.String())
+	}
+
+	if p.Cache != nil {
+		parts = append(parts, p.Cache.String())
+	}
+
+	if len(p.Invalidates) > 0 {
+		parts = append(parts, "invalidates "+joinTags(p.Invalidates))
+	}
+
+	if p.Breaker != nil {
+		parts = append(parts, "own breaker")
+	}
+
+	if p.Priority != PriorityNormal {
+		parts = append(parts, "priority "+p.Priority.String())
+	}
+
+	return parts
+}
+
+func joinTags(tags []Tag) string {
+	names := make([]string, 0, len(tags))
+	for _, t := range tags {
+		names = append(names, t.String())
+	}
+
+	return strings.Join(names, ", ")
 }

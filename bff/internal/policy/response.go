@@ -101,28 +101,16 @@ func (c *compiler) location(template string) func(protoreflect.Message) string {
 		return nil
 	}
 
-	var (
-		texts  []string
-		fields []fieldpath.Path
-	)
+	texts, names, ok := braces(template)
+	if !ok {
+		c.faultf("response.location: %q has a brace that is not closed", template)
 
-	rest := template
-	for {
-		text, after, found := strings.Cut(rest, "{")
-		texts = append(texts, text)
+		return nil
+	}
 
-		if !found {
-			break
-		}
-
-		name, behind, closed := strings.Cut(after, "}")
-		if !closed {
-			c.faultf("response.location: %q has a brace that is not closed", template)
-
-			return nil
-		}
-
-		fields, rest = append(fields, c.field("response.location", c.method.Output(), name)), behind
+	fields := make([]fieldpath.Path, 0, len(names))
+	for _, name := range names {
+		fields = append(fields, c.field("response.location", c.method.Output(), name))
 	}
 
 	if !strings.HasPrefix(template, "/") || c.method.IsStreamingServer() {
@@ -141,6 +129,25 @@ func (c *compiler) location(template string) func(protoreflect.Message) string {
 		}
 
 		return out.String()
+	}
+}
+
+// braces cuts a template into its texts and the names in braces between them. It is not ok if a brace is not closed.
+func braces(template string) (texts, names []string, ok bool) {
+	for {
+		text, after, found := strings.Cut(template, "{")
+		texts = append(texts, text)
+
+		if !found {
+			return texts, names, true
+		}
+
+		name, rest, closed := strings.Cut(after, "}")
+		if !closed {
+			return nil, nil, false
+		}
+
+		names, template = append(names, name), rest
 	}
 }
 

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -10,9 +11,13 @@ import (
 
 // Tag names what an answer is made of, or what a write changes: "orders:{user_id}".
 type Tag struct {
-	texts  []string
-	fields []tagField
+	template string
+	texts    []string
+	fields   []tagField
 }
+
+// String is the tag as the schema writes it.
+func (t Tag) String() string { return t.template }
 
 // tagField is a field in a tag. It is looked for in the response first, which knows better.
 type tagField struct{ response, request fieldpath.Path }
@@ -37,6 +42,51 @@ func (t Tag) Text(request, response protoreflect.Message) (text string, ok bool)
 	}
 
 	return out.String(), true
+}
+
+// tags compiles tags; where says what they are in.
+func (c *compiler) tags(where string, in []string) []Tag {
+	out := make([]Tag, 0, len(in))
+
+	for i, template := range in {
+		at := fmt.Sprintf("%s[%d]", where, i)
+
+		texts, names, ok := braces(template)
+		if !ok || template == "" {
+			c.faultf("%s: %q is empty or has a brace that is not closed", at, template)
+
+			continue
+		}
+
+		tag := Tag{template: template, texts: texts}
+		for _, name := range names {
+			tag.fields = append(tag.fields, c.tagField(at, name))
+		}
+
+		out = append(out, tag)
+	}
+
+	return out
+}
+
+// tagField finds a field of the response, the request or both.
+func (c *compiler) tagField(where, name string) tagField {
+	var found tagField
+
+	if path, err := fieldpath.Resolve(c.method.Output(), name); err == nil && path.HasText() {
+		found.response = path
+	}
+
+	if path, err := fieldpath.Resolve(c.request, name); err == nil && path.HasText() {
+		found.request = path
+	}
+
+	if found.response == nil && found.request == nil {
+		c.faultf("%s: neither %s nor %s has a field %q that can be written as a text",
+			where, c.method.Output().FullName(), c.request.FullName(), name)
+	}
+
+	return found
 }
 
 func (f tagField) value(request, response protoreflect.Message) string {
