@@ -1,14 +1,10 @@
 package gateway
 
 import (
-	"context"
-	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
-	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -149,78 +145,4 @@ func isJSON(contentType string) bool {
 	mediaType, _, err := mime.ParseMediaType(contentType)
 
 	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
-}
-
-// headerTimeout is how a client asks for an earlier deadline (gRPC over HTTP/2, "Timeout").
-const headerTimeout = "Grpc-Timeout"
-
-// writeGrace is how long after the deadline an answer about it may take to get out. readGrace keeps the end of reading behind the
-// deadline: net/http takes a read that times out for a client that left.
-const (
-	writeGrace = 5 * time.Second
-	readGrace  = 500 * time.Millisecond
-)
-
-// deadline ends the request's context when its time is over: the route's, counted from the arrival of the request, or the client's
-// if that is shorter. Slow senders and slow readers are held to it as well.
-func deadline(timeout time.Duration) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			rec := reqinfo.From(r.Context())
-			end := rec.Start.Add(timeout)
-
-			if asked := r.Header.Get(headerTimeout); asked != "" {
-				wish, err := parseTimeout(asked)
-				if err != nil {
-					problem.Write(w, r, problem.New(codes.InvalidArgument, err.Error()), nil)
-
-					return
-				}
-
-				if earlier := rec.Start.Add(wish); earlier.Before(end) {
-					end, rec.Impatient = earlier, true
-				}
-				// It has had its effect; grpc-gateway would start another timer for it.
-				r.Header.Del(headerTimeout)
-			}
-
-			// Neither is supported by every writer; a test's recorder needs no deadline.
-			conn := http.NewResponseController(w)
-			_ = conn.SetReadDeadline(end.Add(readGrace))
-			_ = conn.SetWriteDeadline(end.Add(writeGrace))
-
-			ctx, cancel := context.WithDeadline(r.Context(), end)
-			defer cancel()
-
-			next.ServeHTTP(w, r.WithContext(ctx))
-		})
-	}
-}
-
-// parseTimeout reads the gRPC "Timeout" header: 1 to 8 digits and a unit. What is beyond a day is a day; no route lasts as long.
-func parseTimeout(text string) (time.Duration, error) {
-	const (
-		maxDigits = 8
-		longest   = 24 * time.Hour
-	)
-
-	units := map[byte]time.Duration{
-		'H': time.Hour, 'M': time.Minute, 'S': time.Second,
-		'm': time.Millisecond, 'u': time.Microsecond, 'n': time.Nanosecond,
-	}
-
-	last := len(text) - 1
-	unit, known := units[text[last]]
-
-	n, err := strconv.ParseInt(text[:last], 10, 64)
-	if err != nil || !known || last > maxDigits || n < 1 || text[0] == '+' {
-		return 0, fmt.Errorf("the header %s must be 1 to %d digits, not all zero, and one of H M S m u n",
-			headerTimeout, maxDigits)
-	}
-
-	if n > int64(longest/unit) {
-		return longest, nil
-	}
-
-	return time.Duration(n) * unit, nil
 }
