@@ -859,20 +859,20 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x11ORDER_STATUS_PAID\x10\x02\x12\x18\n" +
 	"\x14ORDER_STATUS_SHIPPED\x10\x03\x12\x1a\n" +
 	"\x16ORDER_STATUS_DELIVERED\x10\x04\x12\x1a\n" +
-	"\x16ORDER_STATUS_CANCELLED\x10\x052\xe3\x06\n" +
+	"\x16ORDER_STATUS_CANCELLED\x10\x052\x93\a\n" +
 	"\fOrderService\x12\xf2\x01\n" +
 	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"\xb3\x01\xba\xf0\x18\x99\x01\n" +
 	"T\x10\x012Prequest.user_id in ['', principal.subject] || 'orders:admin' in principal.scopes\x12\x04\b\n" +
 	"\x18\x14R\x1a\b\xc9\x01\x12\x15/v1/orders/{order_id}Z\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
 	"request_idj\x00\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
-	"/v1/orders\x12X\n" +
-	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x0f.order.v1.Order\" \x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x90\x02\x01\x12\x8d\x01\n" +
+	"/v1/orders\x12p\n" +
+	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x0f.order.v1.Order\"8\xba\xf0\x18\x142\x12*\x10order:{order_id}\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x90\x02\x01\x12\x8d\x01\n" +
 	"\n" +
 	"ListOrders\x12\x1b.order.v1.ListOrdersRequest\x1a\x1c.order.v1.ListOrdersResponse\"D\xba\xf0\x18\x1b\n" +
 	"\x19\"\x17\n" +
-	"\auser_id\x12\forders:admin\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/users/{user_id}/orders\x90\x02\x01\x12e\n" +
-	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"'\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12@\n" +
+	"\auser_id\x12\forders:admin\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/users/{user_id}/orders\x90\x02\x01\x12}\n" +
+	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"?\xba\xf0\x18\x142\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12@\n" +
 	"\rMarkOrderPaid\x12\x1e.order.v1.MarkOrderPaidRequest\x1a\x0f.order.v1.Order\x12\xad\x01\n" +
 	"\n" +
 	"WatchOrder\x12\x1b.order.v1.WatchOrderRequest\x1a\x1c.order.v1.WatchOrderResponse\"b\xba\xf0\x188\x12\x04\b\x02\x18\n" +

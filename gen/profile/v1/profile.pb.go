@@ -645,11 +645,12 @@ const file_profile_v1_profile_proto_rawDesc = "" +
 	"\x18LOYALTY_TIER_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LOYALTY_TIER_BASIC\x10\x01\x12\x17\n" +
 	"\x13LOYALTY_TIER_SILVER\x10\x02\x12\x15\n" +
-	"\x11LOYALTY_TIER_GOLD\x10\x032\x92\x05\n" +
-	"\x0eProfileService\x12h\n" +
+	"\x11LOYALTY_TIER_GOLD\x10\x032\xdc\x05\n" +
+	"\x0eProfileService\x12\x97\x01\n" +
 	"\n" +
-	"GetProfile\x12\x1d.profile.v1.GetProfileRequest\x1a\x13.profile.v1.Profile\"&\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/users/{user_id}/profile\x90\x02\x01\x12t\n" +
-	"\rUpdateProfile\x12 .profile.v1.UpdateProfileRequest\x1a\x13.profile.v1.Profile\",\x82\xd3\xe4\x93\x02&:\aprofile2\x1b/v1/users/{user_id}/profile\x12\x8b\x01\n" +
+	"GetProfile\x12\x1d.profile.v1.GetProfileRequest\x1a\x13.profile.v1.Profile\"U\xba\xf0\x18+*\a*\x05\x10\x80\x84\xaf_2 \n" +
+	"\x02\b\x1e\x1a\x02\b\x1e\"\x03\b\xd8\x04*\x11profile:{user_id}\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/users/{user_id}/profile\x90\x02\x01\x12\x8d\x01\n" +
+	"\rUpdateProfile\x12 .profile.v1.UpdateProfileRequest\x1a\x13.profile.v1.Profile\"E\xba\xf0\x18\x152\x132\x11profile:{user_id}\x82\xd3\xe4\x93\x02&:\aprofile2\x1b/v1/users/{user_id}/profile\x12\x8b\x01\n" +
 	"\fUploadAvatar\x12\x1f.profile.v1.UploadAvatarRequest\x1a\x12.profile.v1.Avatar\"D\xba\xf0\x18\x18\x12\x04\b\x02\x18\n" +
 	"\x1a\x02\b< \x80\x80\x80\x80\x01R\x06\x1a\x04etag\x82\xd3\xe4\x93\x02\":\x04file\x1a\x1a/v1/users/{user_id}/avatar(\x01\x12\xdc\x01\n" +
 	"\tGetAvatar\x12\x1c.profile.v1.GetAvatarRequest\x1a\x14.google.api.HttpBody\"\x98\x01\xba\xf0\x18o\x1a\x02\b<RC\x1a\raccept-ranges\x1a\x0econtent-length\x1a\rcontent-range\x1a\x04etag\x1a\rlast-modifiedZ\x0e\n" +
