@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
+	"github.com/portico-gateway/portico/bff/internal/idempotency/idempotencytest"
 )
 
 // claimSize is what a claim with short texts takes in a Memory, about.
@@ -19,10 +20,12 @@ const claimSize = 530
 
 func TestMemoryIsAStore(t *testing.T) {
 	t.Parallel()
-	testStore(t, synctest.Test, func() idempotency.Store { return idempotency.NewMemory(0) })
+	idempotencytest.Run(t, synctest.Test, func() idempotency.Store { return idempotency.NewMemory(0) })
 }
 
-func numbered(i int) idempotency.Claim { return claim("key"+strconv.Itoa(i), "print", "me") }
+func numbered(i int) idempotency.Claim {
+	return idempotencytest.Claim("key"+strconv.Itoa(i), "print", "me")
+}
 
 func sized(bytes int) idempotency.Answer {
 	return idempotency.Answer{Status: 200, Body: make([]byte, bytes)}
@@ -42,23 +45,23 @@ func TestOldestAnswersGiveWay(t *testing.T) {
 	const limit = 10 * (claimSize + 1000)
 
 	m := idempotency.NewMemory(limit)
-	u := user{TB: t, Store: m}
+	u := idempotencytest.User{TB: t, Store: m}
 
-	u.claims(claim("held", "print", "me"), idempotency.Claimed)
+	u.Claims(idempotencytest.Claim("held", "print", "me"), idempotency.Claimed)
 
 	for i := range 100 {
-		u.claims(numbered(i), idempotency.Claimed)
-		u.finishes(numbered(i), sized(1000), time.Hour, nil)
+		u.Claims(numbered(i), idempotency.Claimed)
+		u.Finishes(numbered(i), sized(1000), time.Hour, nil)
 
 		if used, _ := m.Used(); used > limit {
 			t.Fatalf("%d bytes, at most %d", used, limit)
 		}
 	}
 
-	u.claims(claim("held", "print", "you"), idempotency.InProgress)
-	u.claims(numbered(99), idempotency.Done)
-	u.claims(numbered(92), idempotency.Done)
-	u.claims(numbered(80), idempotency.Claimed)
+	u.Claims(idempotencytest.Claim("held", "print", "you"), idempotency.InProgress)
+	u.Claims(numbered(99), idempotency.Done)
+	u.Claims(numbered(92), idempotency.Done)
+	u.Claims(numbered(80), idempotency.Claimed)
 }
 
 func TestClaimsNeverGiveWay(t *testing.T) {
@@ -67,10 +70,10 @@ func TestClaimsNeverGiveWay(t *testing.T) {
 		const limit, claims = 10*claimSize + claimSize/2, 10
 
 		m := idempotency.NewMemory(limit)
-		u := user{TB: t, Store: m}
+		u := idempotencytest.User{TB: t, Store: m}
 
 		for i := range claims {
-			u.claims(leased(numbered(i), time.Minute), idempotency.Claimed)
+			u.Claims(idempotencytest.Leased(numbered(i), time.Minute), idempotency.Claimed)
 		}
 
 		if _, _, err := m.Claim(t.Context(), numbered(claims)); !errors.Is(err, idempotency.ErrFull) {
@@ -78,22 +81,22 @@ func TestClaimsNeverGiveWay(t *testing.T) {
 		}
 
 		// There is no room for an answer, but for the fact that there was one.
-		u.finishes(numbered(0), sized(1000), time.Hour, idempotency.ErrFull)
-		u.claims(numbered(0), idempotency.InProgress)
-		u.finishes(numbered(0), idempotency.Answer{Status: 200, Omitted: true}, time.Hour, nil)
-		u.claims(numbered(0), idempotency.Done)
+		u.Finishes(numbered(0), sized(1000), time.Hour, idempotency.ErrFull)
+		u.Claims(numbered(0), idempotency.InProgress)
+		u.Finishes(numbered(0), idempotency.Answer{Status: 200, Omitted: true}, time.Hour, nil)
+		u.Claims(numbered(0), idempotency.Done)
 
 		// An answer that can never be kept pushes out nothing.
-		u.finishes(numbered(1), sized(limit), time.Hour, idempotency.ErrFull)
-		u.claims(numbered(0), idempotency.Done)
+		u.Finishes(numbered(1), sized(limit), time.Hour, idempotency.ErrFull)
+		u.Claims(numbered(0), idempotency.Done)
 
 		for i := 1; i < claims; i++ {
-			u.claims(numbered(i), idempotency.InProgress)
+			u.Claims(numbered(i), idempotency.InProgress)
 		}
 
 		// Their holders died.
 		time.Sleep(time.Minute)
-		u.claims(numbered(claims), idempotency.Claimed)
+		u.Claims(numbered(claims), idempotency.Claimed)
 	})
 }
 
@@ -101,28 +104,28 @@ func TestExpiredEntriesLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		m := idempotency.NewMemory(0)
-		u := user{TB: t, Store: m}
+		u := idempotencytest.User{TB: t, Store: m}
 
 		for i := range 100 {
-			u.claims(leased(numbered(i), time.Duration(i)*time.Second/10), idempotency.Claimed)
+			u.Claims(idempotencytest.Leased(numbered(i), time.Duration(i)*time.Second/10), idempotency.Claimed)
 
 			if i%2 == 0 {
-				u.finishes(numbered(i), sized(i), time.Hour+time.Duration(i)*time.Minute, nil)
+				u.Finishes(numbered(i), sized(i), time.Hour+time.Duration(i)*time.Minute, nil)
 			}
 		}
 
 		wantUsed(t, m, 100, 100*(claimSize+100))
 		time.Sleep(5 * time.Second)
-		u.releases(numbered(-1))
+		u.Releases(numbered(-1))
 		wantUsed(t, m, 75, 75*(claimSize+100))
 		time.Sleep(6 * time.Second)
-		u.releases(numbered(-1))
+		u.Releases(numbered(-1))
 		wantUsed(t, m, 50, 50*(claimSize+100))
 		time.Sleep(time.Hour + 50*time.Minute)
-		u.releases(numbered(-1))
+		u.Releases(numbered(-1))
 		wantUsed(t, m, 24, 24*(claimSize+100))
 		time.Sleep(240 * time.Hour)
-		u.releases(numbered(-1))
+		u.Releases(numbered(-1))
 		wantUsed(t, m, 0, 0)
 	})
 }
@@ -134,13 +137,13 @@ func TestEntriesStayToTheirLastInstant(t *testing.T) {
 		t.Run(lease.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				u := user{TB: t, Store: idempotency.NewMemory(0)}
+				u := idempotencytest.User{TB: t, Store: idempotency.NewMemory(0)}
 
-				u.claims(leased(numbered(1), lease), idempotency.Claimed)
+				u.Claims(idempotencytest.Leased(numbered(1), lease), idempotency.Claimed)
 				time.Sleep(lease - time.Nanosecond)
-				u.claims(numbered(1), idempotency.InProgress)
+				u.Claims(numbered(1), idempotency.InProgress)
 				time.Sleep(time.Nanosecond)
-				u.claims(numbered(1), idempotency.Claimed)
+				u.Claims(numbered(1), idempotency.Claimed)
 			})
 		})
 	}
@@ -156,7 +159,7 @@ func TestBooksAreRight(t *testing.T) {
 		m := idempotency.NewMemory(limit)
 
 		for range 5_000 {
-			c := claim(strconv.Itoa(random.IntN(60)), strconv.Itoa(random.IntN(2)), strconv.Itoa(random.IntN(3)))
+			c := idempotencytest.Claim(strconv.Itoa(random.IntN(60)), strconv.Itoa(random.IntN(2)), strconv.Itoa(random.IntN(3)))
 			c.Lease = time.Duration(random.Int64N(int64(20 * time.Second)))
 
 			switch random.IntN(4) {
@@ -176,7 +179,7 @@ func TestBooksAreRight(t *testing.T) {
 		}
 
 		time.Sleep(time.Hour)
-		m.Release(t.Context(), claim("", "", ""))
+		m.Release(t.Context(), idempotencytest.Claim("", "", ""))
 		wantUsed(t, m, 0, 0)
 	})
 }

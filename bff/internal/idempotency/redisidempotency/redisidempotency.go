@@ -1,0 +1,147 @@
+// Package redisidempotency remembers idempotency keys in Redis, for several gateways.
+//
+// Redis must not throw away what has not expired (maxmemory-policy noeviction): a key that is forgotten too early is a write that
+// may be made twice. If it is full, keys are refused (idempotency.ErrFull).
+package redisidempotency
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/idempotency"
+	"github.com/portico-gateway/portico/bff/internal/redisconn"
+)
+
+// Store is an idempotency.Store. Each of its methods is one round trip. It does not close the Redis.
+type Store struct {
+	redis                  *redisconn.Client
+	claim, finish, release *redis.Script
+}
+
+// A key is a hash: the fingerprint and the owner of the claim and, once there is one, the answer, its head as JSON and its body.
+// It expires with the lease or the ttl, in milliseconds.
+const (
+	claimScript = `
+local held = redis.call('HMGET', KEYS[1], 'fingerprint', 'head', 'body')
+if not held[1] then
+	redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'owner', ARGV[2])
+	redis.call('PEXPIRE', KEYS[1], ARGV[3])
+	return {'claimed'}
+elseif held[1] ~= ARGV[1] then
+	return {'mismatch'}
+elseif held[2] then
+	return {'done', held[2], held[3]}
+end
+return {'in progress'}`
+
+	finishScript = `
+local owner = redis.call('HGET', KEYS[1], 'owner')
+if owner and owner ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], 'fingerprint', ARGV[1], 'owner', ARGV[2], 'head', ARGV[4], 'body', ARGV[5])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1`
+
+	releaseScript = `
+local held = redis.call('HMGET', KEYS[1], 'owner', 'head')
+if held[1] == ARGV[1] and not held[2] then redis.call('DEL', KEYS[1]) end
+return 1`
+)
+
+// New returns a Store in a Redis.
+func New(client *redisconn.Client) *Store {
+	return &Store{
+		redis: client,
+		claim: redis.NewScript(claimScript), finish: redis.NewScript(finishScript), release: redis.NewScript(releaseScript),
+	}
+}
+
+// head is an answer without its body.
+type head struct {
+	Status  int         `json:"status"`
+	Code    codes.Code  `json:"code"`
+	Header  http.Header `json:"header,omitempty"`
+	Omitted bool        `json:"omitted,omitempty"`
+}
+
+// Claim implements idempotency.Store.
+func (s *Store) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Answer, error) {
+	reply, err := s.claim.Run(ctx, s.redis, s.keys(claim), claim.Fingerprint, claim.Owner, claim.Lease.Milliseconds()).StringSlice()
+	if err != nil {
+		return 0, idempotency.Answer{}, explain(err)
+	}
+
+	switch reply[0] {
+	case "claimed":
+		return idempotency.Claimed, idempotency.Answer{}, nil
+	case "mismatch":
+		return idempotency.Mismatch, idempotency.Answer{}, nil
+	case "done":
+		answer, err := decode(reply[1], reply[2])
+
+		return idempotency.Done, answer, err
+	default:
+		return idempotency.InProgress, idempotency.Answer{}, nil
+	}
+}
+
+// Finish implements idempotency.Store.
+func (s *Store) Finish(ctx context.Context, claim idempotency.Claim, answer idempotency.Answer, ttl time.Duration) error {
+	text, err := json.Marshal(head{Status: answer.Status, Code: answer.Code, Header: answer.Header, Omitted: answer.Omitted})
+	if err != nil {
+		return fmt.Errorf("encode answer: %w", err)
+	}
+
+	kept, err := s.finish.Run(ctx, s.redis, s.keys(claim),
+		claim.Fingerprint, claim.Owner, ttl.Milliseconds(), text, answer.Body).Bool()
+
+	switch {
+	case err != nil:
+		return explain(err)
+	case !kept:
+		return idempotency.ErrLost
+	default:
+		return nil
+	}
+}
+
+// Release implements idempotency.Store.
+func (s *Store) Release(ctx context.Context, claim idempotency.Claim) error {
+	return explain(s.release.Run(ctx, s.redis, s.keys(claim), claim.Owner).Err())
+}
+
+func (s *Store) keys(claim idempotency.Claim) []string {
+	return []string{s.redis.Key("idempotency:" + claim.Key)}
+}
+
+func decode(text, body string) (idempotency.Answer, error) {
+	var h head
+	if err := json.Unmarshal([]byte(text), &h); err != nil {
+		return idempotency.Answer{}, fmt.Errorf("decode answer: %w", err)
+	}
+
+	answer := idempotency.Answer{Status: h.Status, Code: h.Code, Header: h.Header, Omitted: h.Omitted}
+	if body != "" {
+		answer.Body = []byte(body)
+	}
+
+	return answer, nil
+}
+
+// explain makes an ErrFull of Redis' own.
+func explain(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case redis.HasErrorPrefix(err, "OOM"):
+		return errors.Join(idempotency.ErrFull, err)
+	default:
+		return fmt.Errorf("redis: %w", err)
+	}
+}

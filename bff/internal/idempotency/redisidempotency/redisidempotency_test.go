@@ -1,0 +1,97 @@
+package redisidempotency_test
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/idempotency"
+	"github.com/portico-gateway/portico/bff/internal/idempotency/idempotencytest"
+	"github.com/portico-gateway/portico/bff/internal/idempotency/redisidempotency"
+	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+)
+
+func open(tb testing.TB, server *redistest.Server, prefix string) *redisidempotency.Store {
+	tb.Helper()
+
+	client, err := redisconn.Open(redisconn.Config{URL: server.URL(), Prefix: prefix, Timeout: 5 * time.Second})
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	tb.Cleanup(func() { _ = client.Close() })
+
+	return redisidempotency.New(client)
+}
+
+func TestRedisIsAStore(t *testing.T) {
+	t.Parallel()
+
+	server, opened := redistest.Start(t), atomic.Int64{}
+	idempotencytest.Run(t, func(t *testing.T, part func(*testing.T)) {
+		t.Helper()
+		part(t)
+	}, func() idempotency.Store {
+		return open(t, server, fmt.Sprintf("part%d:", opened.Add(1)))
+	})
+}
+
+// What one gateway has answered, another one knows.
+func TestGatewaysShareIt(t *testing.T) {
+	t.Parallel()
+
+	server := redistest.Start(t)
+	one := idempotencytest.User{TB: t, Store: open(t, server, "p:")}
+	two := idempotencytest.User{TB: t, Store: open(t, server, "p:")}
+	first, second := idempotencytest.Claim("key", "print", "one"), idempotencytest.Claim("key", "print", "two")
+
+	one.Claims(first, idempotency.Claimed)
+	two.Claims(second, idempotency.InProgress)
+	one.Finishes(first, idempotency.Answer{Status: 201, Body: []byte("x")}, time.Hour, nil)
+
+	if got := two.Claims(second, idempotency.Done); got.Status != 201 || string(got.Body) != "x" {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestFullRedis(t *testing.T) {
+	t.Parallel()
+
+	u := idempotencytest.User{TB: t, Store: open(t, redistest.Start(t, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction"), "")}
+	large := idempotency.Answer{Status: 200, Body: make([]byte, 256<<10)}
+
+	for i := range 64 {
+		claim := idempotencytest.Claim(strconv.Itoa(i), "print", "me")
+
+		_, _, err := u.Claim(t.Context(), claim)
+		if err == nil {
+			err = u.Finish(t.Context(), claim, large, time.Hour)
+		}
+
+		if errors.Is(err, idempotency.ErrFull) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	t.Error("more than there is room for was kept")
+}
+
+// Nobody knows then whether the request was made before.
+func TestNoRedisIsAnError(t *testing.T) {
+	t.Parallel()
+
+	server := redistest.Start(t)
+	store := open(t, server, "")
+
+	server.Stop()
+
+	if _, _, err := store.Claim(t.Context(), idempotencytest.Claim("key", "print", "me")); !errors.Is(err, redisconn.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,106 @@
+// Package redisconn opens the Redis that gateways share, and keeps them from waiting for it: every command has a deadline, and a
+// circuit breaker refuses commands at once while Redis does not answer. It adds that to a well-known client
+// (github.com/redis/go-redis) and knows nothing of what is kept there; the packages of the stores do.
+//
+// It is for one Redis: a server, or the address that follows the primary of a replicated or managed one. A Redis Cluster is not
+// supported: the scripts of the stores use keys that would lie on different nodes.
+package redisconn
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+const (
+	// DefaultTimeout bounds a command unless Config says otherwise. A script on the same network takes about a millisecond.
+	DefaultTimeout = 100 * time.Millisecond
+	// DefaultPrefix is put before all keys unless Config says otherwise.
+	DefaultPrefix = "portico:"
+	// DefaultOpenFor is how long the breaker stays open unless Config says otherwise.
+	DefaultOpenFor = time.Second
+)
+
+// ErrUnavailable tells that Redis did not answer in time or could not serve, or was not asked because it did not before. Whether a
+// command that timed out has been carried out is not known. What Redis answers, an error reply included, is not ErrUnavailable.
+var ErrUnavailable = errors.New("redis is unavailable")
+
+// Config says which Redis, and how long it may take.
+type Config struct {
+	// URL is redis://user:password@host:port/database, or rediss:// for TLS. Timeouts in its query have no meaning.
+	URL string
+	// Timeout bounds each command or pipeline, with the wait for a connection and its handshake. Zero: DefaultTimeout.
+	Timeout time.Duration
+	// Prefix is for all keys. Empty: DefaultPrefix.
+	Prefix string
+	// OpenFor is how long the breaker refuses everything before it lets one command through to try. Zero: DefaultOpenFor.
+	OpenFor time.Duration
+}
+
+// Client is a Redis. It is safe for concurrent use, and must be closed. Commands that wait for something (BLPOP, XREAD BLOCK) have
+// no place here, as every command ends with the timeout; subscriptions last.
+type Client struct {
+	redis.UniversalClient
+
+	prefix string
+	guard  *guard
+}
+
+// Open returns a Client. It does not ask whether Redis is there: a gateway starts without it, and uses it as soon as it answers.
+// onChange are told of each change of the breaker's state; they must not block or use the Client.
+func Open(config Config, onChange ...func(from, to State)) (*Client, error) {
+	options, err := redis.ParseURL(config.URL)
+	if err != nil {
+		return nil, fmt.Errorf("redis URL: %w", redacted(err))
+	}
+
+	timeout := orDefault(config.Timeout, DefaultTimeout)
+	bound(options, timeout)
+
+	// The library writes to stderr what it also returns. Its logger is one for the whole process.
+	logging.Disable()
+
+	client := &Client{
+		UniversalClient: redis.NewClient(options),
+		prefix:          orDefault(config.Prefix, DefaultPrefix),
+		guard:           newGuard(timeout, orDefault(config.OpenFor, DefaultOpenFor), onChange),
+	}
+	client.AddHook(client.guard)
+
+	return client, nil
+}
+
+// bound leaves nothing in the client that could take longer than the timeout. A retry could, and the callers know better whether it
+// is worth one.
+func bound(options *redis.Options, timeout time.Duration) {
+	options.ContextTimeoutEnabled = true
+	options.DialTimeout, options.PoolTimeout = timeout, timeout
+	options.ReadTimeout, options.WriteTimeout = timeout, timeout
+	options.MaxRetries, options.DialerRetries = -1, 1
+
+	// A shorter handshake. Nothing here needs the types and notifications of RESP3.
+	options.Protocol, options.DisableIdentity = 2, true
+	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+// Key is the name under which Redis knows a key.
+func (c *Client) Key(name string) string { return c.prefix + name }
+
+// State of the breaker now.
+func (c *Client) State() State { return c.guard.state() }
+
+// Healthy tells whether commands are let through.
+func (c *Client) Healthy() bool { return c.State() == StateClosed }
+
+func orDefault[T comparable](value, other T) T {
+	var zero T
+	if value == zero {
+		return other
+	}
+
+	return value
+}
