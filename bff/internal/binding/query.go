@@ -111,14 +111,23 @@ func cutKey(name string) (path, key string, keyed bool) {
 	return name, "", false
 }
 
-// unknown says that a parameter is none, unless it may be passed over.
-func (b *Binding) unknown(name string, known fieldpath.Path) string {
-	ignored := slices.ContainsFunc(b.config.IgnoredParameters, func(pattern string) bool {
+// Ignores tells whether a query parameter is passed over.
+func (b *Binding) Ignores(name string) bool {
+	path, _, _ := cutKey(name)
+	if _, err := fieldpath.Resolve(b.input, path); err == nil && !b.whole {
+		return false
+	}
+
+	return b.config.AllowUnknown || slices.ContainsFunc(b.config.IgnoredParameters, func(pattern string) bool {
 		beginning, wild := strings.CutSuffix(pattern, "*")
 
 		return name == pattern || wild && strings.HasPrefix(name, beginning)
 	})
-	if ignored || b.config.AllowUnknown {
+}
+
+// unknown says that a parameter is none, unless it may be passed over.
+func (b *Binding) unknown(name string, known fieldpath.Path) string {
+	if b.Ignores(name) {
 		return ""
 	}
 

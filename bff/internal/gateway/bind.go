@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
+	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -180,6 +181,11 @@ func VerifyUnary(
 	err = invoke(ctx, method, req, reply, cc, opts...)
 
 	if x != nil && err == nil {
+		if kept := x.route.Policy.Cache; kept != nil && len(kept.Tags) > 0 {
+			names, complete := texts(kept.Tags, req, reply)
+			cache.Tag(ctx, names, complete)
+		}
+
 		for _, opt := range opts {
 			if header, ok := opt.(grpc.HeaderCallOption); ok {
 				x.headers(*header.HeaderAddr)

@@ -15,11 +15,13 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/compress"
 	"github.com/portico-gateway/portico/bff/internal/condition"
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
@@ -38,6 +40,14 @@ type Config struct {
 	Limiter *limit.Limiter
 	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
 	ResponseHeader func(metadata string) (header string, ok bool)
+	// Overload refuses requests when too many are under way. Nil: none.
+	Overload *overload.Gate
+	// Cache keeps answers. Nil: none are kept or shared.
+	Cache *cache.Cache
+	// Vary are headers of requests that backends get, or that say who calls.
+	Vary []string
+	// ServerTiming tells clients what the calls behind an answer took.
+	ServerTiming bool
 	// Idempotency remembers the answers to requests with a key.
 	Idempotency *idempotency.Keeper
 	// Compress compresses answers that are single messages. Nil: they are not.
@@ -112,10 +122,13 @@ func (g *Gateway) Routes() []Route { return g.routes }
 // guard puts the policy of a route around its handler. From the outside in:
 //
 //	record    which route this is, and its path variables, which must be sound
+//	overload  is there room?
+//	timing    what the calls took, for the client
 //	Require   may the caller?
 //	limits    not too often?
 //	body      of a type and size that the route takes, decompressed
 //	deadline  until when
+//	cache     the answer to the same request before, or at the same time
 //	compress  unless the answer is a stream or a file
 //	keeper    the answer to the same request before, if it has a key
 //	reply     the status, or the form of a stream
@@ -142,6 +155,10 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 		handler = config.Compress(handler)
 	}
 
+	if r.Policy.Cache != nil && config.Cache != nil {
+		handler = config.Cache.Route(r.cacheRule(config))(handler)
+	}
+
 	handler = deadline(r.Policy.Timeout)(handler)
 	handler = body(r)(compress.Requests(handler))
 
@@ -153,7 +170,29 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 		handler = auth.Require(r.Policy.Access)(handler)
 	}
 
+	if config.ServerTiming && !r.ServerStream {
+		handler = tellTimes(handler)
+	}
+
+	if config.Overload != nil {
+		handler = config.Overload.Route(r.Policy.Priority, r.ServerStream || r.ClientStream)(handler)
+	}
+
 	return record(r, handler)
+}
+
+// cacheRule is how answers of the route are shared.
+func (r *Route) cacheRule(config Config) cache.Rule {
+	rule := cache.Rule{
+		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Timeout, Ignore: r.binding.Ignores, Vary: config.Vary,
+		Public: config.AuthDisabled || r.Policy.Access.Public,
+	}
+
+	for _, h := range r.Policy.Headers {
+		rule.Headers = append(rule.Headers, h.Name)
+	}
+
+	return rule
 }
 
 // requestCondition is the condition that has to wait for the request message; nil if there is none.

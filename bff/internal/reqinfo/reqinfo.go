@@ -41,6 +41,8 @@ type Record struct {
 	RPC string
 	// PathParams are the values of the template's variables, unescaped.
 	PathParams map[string]string
+	// Priority says whose calls are refused first when a backend has too much to do: the lower ones. Zero is what most have.
+	Priority int
 	// BodyLimit is the largest body in bytes that may be read. The matched route may change it before the first read.
 	BodyLimit int64
 	// Head tells that the client wants the header of the answer alone.
@@ -52,6 +54,7 @@ type Record struct {
 
 	mu        sync.Mutex
 	upstreams []string
+	calls     []Call
 	missing   []MissingPart
 	code      codes.Code
 	cause     error
@@ -134,7 +137,7 @@ func From(ctx context.Context) *Record {
 func (r *Record) Fork() *Record {
 	return &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
-		Forward: r.Forward, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams, BodyLimit: r.BodyLimit,
+		Forward: r.Forward, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams, Priority: r.Priority, BodyLimit: r.BodyLimit,
 	}
 }
 
@@ -142,6 +145,10 @@ func (r *Record) Fork() *Record {
 func (r *Record) Join(work *Record) {
 	for _, name := range work.Upstreams() {
 		r.AddUpstream(name)
+	}
+
+	for _, call := range work.Calls() {
+		r.AddCall(call)
 	}
 
 	for _, part := range work.Missing() {
@@ -169,6 +176,35 @@ func (r *Record) Upstreams() []string {
 	defer r.mu.Unlock()
 
 	return slices.Clone(r.upstreams)
+}
+
+// Call is a call to a backend that has ended.
+type Call struct {
+	Upstream string
+	// RPC is the full method, "/user.v1.UserService/GetUser".
+	RPC  string
+	Took time.Duration
+}
+
+// maxCalls bounds what is kept: the legs of a large composite.
+const maxCalls = 32
+
+// AddCall notes what a call took. Of a great many, the first are kept.
+func (r *Record) AddCall(call Call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	if len(r.calls) < maxCalls {
+		r.calls = append(r.calls, call)
+	}
+}
+
+// Calls lists the calls that have ended, in that order.
+func (r *Record) Calls() []Call {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return slices.Clone(r.calls)
 }
 
 // MissingPart is a part that is missing from a composite answer, and why, for the log.

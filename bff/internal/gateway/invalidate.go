@@ -1,0 +1,93 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/cache"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Invalidate makes answers obsolete when a call has changed what they are made of, before anyone is told that it has. It does so for
+// every call of the methods of these routes, be it for a route or for a leg of a composite.
+func Invalidate(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
+	changes := map[string][]policy.Tag{}
+
+	for _, r := range routes {
+		if len(r.Policy.Invalidates) > 0 {
+			changes[r.RPC] = r.Policy.Invalidates
+		}
+	}
+
+	return func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		err := invoke(ctx, method, req, reply, cc, opts...)
+
+		tags, ok := changes[method]
+		if !ok || err != nil && refused(status.Code(err)) {
+			return err
+		}
+
+		if err != nil {
+			// What came back says nothing.
+			reply = nil
+		}
+
+		names, _ := texts(tags, req, reply)
+		if failed := kept.Invalidate(ctx, names); failed != nil {
+			rec := reqinfo.From(ctx)
+			code, _ := rec.Outcome()
+			rec.Fail(code, fmt.Errorf("%s: %w", method, failed))
+		}
+
+		return err
+	}
+}
+
+// refused tells whether a call that ended with this code has changed nothing. Of others one cannot know.
+func refused(code codes.Code) bool {
+	switch code {
+	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied, codes.ResourceExhausted,
+		codes.FailedPrecondition, codes.OutOfRange, codes.Unimplemented, codes.Unauthenticated:
+		return true
+	default:
+		return false
+	}
+}
+
+// texts are the tags of a call. They are not complete if one has no value.
+func texts(tags []policy.Tag, req, reply any) (names []string, complete bool) {
+	request, ok := req.(proto.Message)
+	if !ok {
+		return nil, false
+	}
+
+	var response protoreflect.Message
+	if message, ok := reply.(proto.Message); ok {
+		response = message.ProtoReflect()
+	}
+
+	names, complete = make([]string, 0, len(tags)), true
+
+	for _, tag := range tags {
+		name, ok := tag.Text(request.ProtoReflect(), response)
+		if !ok {
+			complete = false
+
+			continue
+		}
+
+		names = append(names, name)
+	}
+
+	return names, complete
+}
