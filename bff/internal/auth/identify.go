@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -53,13 +54,14 @@ func (a *Authenticator) Identify(next http.Handler) http.Handler {
 			rec.Principal, err = a.byToken(r, authorization[0])
 		case len(keys) == 1:
 			rec.Principal, err = a.keys.Lookup(keys[0], time.Now())
+			rec.APIKey, _ = apikey.ID(keys[0])
 		default:
 			// A certificate that stands for nobody may still be what the listener demands of everyone.
 			rec.Principal, _ = a.certificates.principal(r.TLS)
 		}
 
 		if err != nil {
-			rec.Principal = reqinfo.Principal{}
+			rec.Principal, rec.APIKey = reqinfo.Principal{}, ""
 
 			refuseCredential(w, r, err)
 

@@ -50,7 +50,7 @@ func Hash(key string) string {
 
 // Lookup returns whom a key stands for. It takes the same way for a key that is not known as for one whose secret is wrong.
 func (s *Store) Lookup(key string, now time.Time) (reqinfo.Principal, error) {
-	id, ok := idOf(key)
+	id, ok := ID(key)
 	if !ok {
 		return reqinfo.Principal{}, errForm
 	}
@@ -70,8 +70,8 @@ func (s *Store) Lookup(key string, now time.Time) (reqinfo.Principal, error) {
 	return found.principal, nil
 }
 
-// idOf returns the id in a text that has the form of a key.
-func idOf(key string) (string, bool) {
+// ID returns the id in a text that has the form of a key, whether or not there is such a key.
+func ID(key string) (string, bool) {
 	if len(key) != keyLen || !strings.HasPrefix(key, prefix) {
 		return "", false
 	}
