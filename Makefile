@@ -43,6 +43,12 @@ need-race:
 bench: ## Run the benchmarks.
 	go test -run '^$$' -bench . -benchmem ./...
 
+# What becomes of requests when things break. DRILL are flags: `make drill DRILL="-only kill -keep"`.
+.PHONY: drill
+drill: ## Run the fault drill, which takes about a minute, and print its table.
+	@.ci/need redis-server redis-server
+	go run ./bff/cmd/drill $(DRILL)
+
 # What parses what strangers send or teams declare.
 FUZZTIME := 10m
 .PHONY: fuzz

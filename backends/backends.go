@@ -29,7 +29,8 @@ type Options struct {
 	DataDir string
 	// Instances are the servers to run. Several of one service are replicas over one database.
 	Instances []Instance
-	// Upstreams are the gRPC targets of services that the instances need and that are not among them.
+	// Upstreams are the services that the instances need and that are not among them: a gRPC target each, or the addresses of
+	// replicas, separated by commas.
 	Upstreams map[string]string
 	// Seed writes the demo data set into databases that never had it.
 	Seed bool

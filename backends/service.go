@@ -50,7 +50,7 @@ type definition struct {
 // deps are what a service is built from.
 type deps struct {
 	db     *sql.DB
-	peers  map[string]*grpc.ClientConn // What it needs, and only that.
+	peers  map[string]*peer.Conn // What it needs, and only that.
 	logger *slog.Logger
 }
 
@@ -122,12 +122,12 @@ type service struct {
 	component
 
 	db    *sql.DB
-	peers map[string]*grpc.ClientConn
+	peers map[string]*peer.Conn
 }
 
 // open makes a service ready to be served. The addresses are of the instances in this process, by service.
 func open(ctx context.Context, def definition, addresses map[string][]string, opts Options) (*service, error) {
-	s := &service{peers: make(map[string]*grpc.ClientConn)}
+	s := &service{peers: make(map[string]*peer.Conn)}
 	if err := s.connect(ctx, def, addresses, opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("service %s: %w", def.name, err), s.close())
 	}
@@ -163,7 +163,7 @@ func (s *service) connect(ctx context.Context, def definition, addresses map[str
 	return def.seed(ctx, s.db)
 }
 
-func dial(name string, addresses map[string][]string, upstreams map[string]string) (*grpc.ClientConn, error) {
+func dial(name string, addresses map[string][]string, upstreams map[string]string) (*peer.Conn, error) {
 	if len(addresses[name]) > 0 {
 		return peer.DialAddresses(addresses[name])
 	}

@@ -2,6 +2,7 @@ package bff
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 
 	"google.golang.org/grpc"
@@ -12,17 +13,17 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/compress"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
-	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/identity"
 	"github.com/portico-gateway/portico/bff/internal/inproc"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/passthrough"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
 // openPool opens the connections to the upstreams. With internal tokens, the keys to verify them are for the admin listener.
-func (g *Gateway) openPool(ctx context.Context, metrics *observe.Metrics) error {
+func (g *Gateway) openPool(ctx context.Context, metrics *observe.Metrics, routes []gateway.Route) error {
 	transports, err := g.openTLS(ctx)
 	if err != nil {
 		return err
@@ -37,6 +38,8 @@ func (g *Gateway) openPool(ctx context.Context, metrics *observe.Metrics) error 
 		g.options.adminMounts[identity.Path] = signer.Handler()
 	}
 
+	methods := g.options.methods(routes)
+
 	configs := make(map[string]upstream.Config, len(g.config.Upstreams))
 	for name, u := range g.config.Upstreams {
 		outgoing := upstream.Metadata{ForwardAuthorization: u.ForwardAuthorization}
@@ -44,22 +47,31 @@ func (g *Gateway) openPool(ctx context.Context, metrics *observe.Metrics) error 
 			outgoing.Sign = signer.For(name)
 		}
 
-		configs[name] = upstream.Config{
-			Addresses: u.Addresses, Target: u.Target, Metadata: outgoing, TLS: transports[name],
-			Breaker: breaker.Settings{
-				FailureRatio: u.Breaker.FailureRatio, MinRequests: u.Breaker.MinRequests,
-				Window: u.Breaker.Window, OpenFor: u.Breaker.OpenFor,
-			},
-		}
+		configs[name] = upstreamConfig(u, outgoing, transports[name], methods[name])
 	}
 
 	if g.pool, err = upstream.Open(configs, upstream.Deps{
-		Logger: g.options.logger, Observer: metrics, Unary: gateway.VerifyUnary, Stream: gateway.VerifyStream,
+		Logger: g.options.logger, Observer: metrics,
+		Unary: gateway.Unary(routes, g.stores.cache), Stream: gateway.VerifyStream,
 	}); err != nil {
 		return fmt.Errorf("open upstreams: %w", err)
 	}
 
 	return nil
+}
+
+func upstreamConfig(
+	u config.Upstream, outgoing upstream.Metadata, transport func() *tls.Config, methods map[string]upstream.Method,
+) upstream.Config {
+	return upstream.Config{
+		Addresses: u.Addresses, Target: u.Target, Metadata: outgoing, TLS: transport, Methods: methods,
+		Breaker:     breaker.Settings(u.Breaker),
+		Concurrency: upstream.Concurrency(u.Concurrency), Balancing: u.Balancing, RefreshInterval: u.RefreshInterval,
+		Probe: upstream.Probe(u.Probe),
+		Ejection: upstream.Ejection{
+			Disabled: u.Ejection.Disabled, ConsecutiveFailures: u.Ejection.Failures, BaseTime: u.Ejection.Time, MaxRatio: u.Ejection.MaxRatio,
+		},
+	}
 }
 
 // openSigner returns what signs internal tokens; nil if there are none.
@@ -78,28 +90,38 @@ func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 
 // assemble puts the layers together, from the inside out: handlers, router, edge.
 func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error {
-	if err := g.openPool(ctx, metrics); err != nil {
-		return err
-	}
+	routing := g.options.gatewayConfig(g.config)
 
-	conns, err := g.connect()
+	routes, err := gateway.Compile(g.options.registrations(nil), routing)
 	if err != nil {
 		return err
 	}
 
-	limiter := limit.New(g.config.Limits.MaxKeys)
+	if g.stores, err = g.openStores(metrics); err != nil {
+		return err
+	}
+
+	if err := g.openPool(ctx, metrics, routes); err != nil {
+		return err
+	}
+
+	conns, err := g.connect(routes)
+	if err != nil {
+		return err
+	}
 
 	headers, err := passthrough.New(g.config.Headers.Request, g.config.Headers.Response)
 	if err != nil {
 		return fmt.Errorf("headers: %w", err)
 	}
 
-	routing := g.options.gatewayConfig(g.config)
-	routing.Limiter = limiter
+	routing.Limiter, routing.Cache, routing.Idempotency = g.stores.limiter, g.stores.cache, g.stores.idempotency
+	routing.Vary = append([]string{g.config.Auth.APIKeys.Header}, g.config.Headers.Request...)
 	routing.Draining = ctx
 	routing.ResponseHeader = headers.Response
-
-	routing.Idempotency = idempotency.New(idempotency.NewMemory(g.config.Idempotency.MaxBytes))
+	routing.Overload = overload.New(overload.Config{
+		MaxInFlight: g.config.Overload.MaxInFlight, MaxStreams: g.config.Overload.MaxStreams,
+	})
 
 	if !g.config.Compression.Disabled {
 		if routing.Compress, err = compress.Responses(g.config.Compression.MinBytes); err != nil {
@@ -116,7 +138,8 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 
 	layers := edge.Deps{
 		Logger: g.options.logger, Metrics: metrics,
-		ClientLimit: limiter.PerClient(limit.Rate{
+		Connections: g.connections.Handler,
+		ClientLimit: g.stores.limiter.PerClient(limit.Rate{
 			Requests: g.config.Limits.Client.Requests, Per: g.config.Limits.Client.Per, Burst: g.config.Limits.Client.Burst,
 		}),
 		Forward: headers.Collect,
@@ -179,8 +202,9 @@ type wiring struct {
 	composites *inproc.Channel
 }
 
-func (g *Gateway) connect() (wiring, error) {
-	w := wiring{pool: g.pool, composites: inproc.New(compositeUnary, compositeStream)}
+func (g *Gateway) connect(routes []gateway.Route) (wiring, error) {
+	unary := compositeUnary(gateway.Unary(routes, g.stores.cache))
+	w := wiring{pool: g.pool, composites: inproc.New(unary, compositeStream)}
 
 	for _, add := range g.options.composites {
 		err := add(w.composites, func(name string) (grpc.ClientConnInterface, error) { return g.pool.Conn(name) })
@@ -205,14 +229,16 @@ func (w wiring) composite(service string) (grpc.ClientConnInterface, error) {
 }
 
 // compositeUnary treats a call to a composite as one to a backend: it gets the gateway's metadata alone.
-func compositeUnary(
-	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
-) error {
-	return gateway.VerifyUnary(ctx, method, req, reply, cc,
-		func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
-			return invoke(upstream.WithMetadata(ctx), method, req, reply, cc, opts...)
-		}, opts...)
+func compositeUnary(first grpc.UnaryClientInterceptor) grpc.UnaryClientInterceptor {
+	return func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		return first(ctx, method, req, reply, cc,
+			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+				return invoke(upstream.WithMetadata(ctx), method, req, reply, cc, opts...)
+			}, opts...)
+	}
 }
 
 func compositeStream(

@@ -23,6 +23,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/admin"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
@@ -33,9 +34,13 @@ type Gateway struct {
 	handler http.Handler
 	admin   http.Handler
 	pool    *upstream.Pool
-	routes  []Route
+	// stores are what it remembers. Nil until they are opened.
+	stores *stores
+	routes []Route
 
 	draining atomic.Bool
+	// connections are those of clients.
+	connections *overload.Connections
 	// tls is for the listener; nil: it is not encrypted.
 	tls *tls.Config
 	// stop ends what runs in the background, and open streams.
@@ -64,12 +69,21 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 	metrics := observe.NewMetrics()
 
 	g := &Gateway{config: cfg, options: o, stop: stop}
+	g.connections = overload.NewConnections(overload.ConnectionConfig{
+		Max: cfg.Server.MaxConnections, MaxAborted: cfg.Server.MaxAbortedPerConnection, Leaving: g.draining.Load,
+	})
 	g.closing = sync.OnceValue(func() error {
-		if g.pool == nil {
-			return nil
+		var faults []error
+
+		if g.stores != nil {
+			faults = append(faults, g.stores.close())
 		}
 
-		return g.pool.Close()
+		if g.pool != nil {
+			faults = append(faults, g.pool.Close())
+		}
+
+		return errors.Join(faults...)
 	})
 
 	if err := g.assemble(ctx, metrics); err != nil {

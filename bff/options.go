@@ -17,6 +17,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/upstream"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -163,6 +164,8 @@ func (o options) gatewayConfig(cfg config.Config) gateway.Config {
 		},
 		IgnoredParameters: cfg.Query.Ignored,
 		AuthDisabled:      cfg.Auth.Disabled,
+		ServerTiming:      cfg.Server.ServerTiming,
+		CacheDisabled:     cfg.Cache.Disabled,
 		MuxOptions:        o.muxOptions,
 	}
 }
@@ -213,4 +216,38 @@ func serviceConn(conns connections, s Service) (grpc.ClientConnInterface, error)
 	}
 
 	return conns.upstream(s.Upstream)
+}
+
+// methods are what is declared of calls to each upstream, by upstream and RPC.
+func (o options) methods(routes []gateway.Route) map[string]map[string]upstream.Method {
+	upstreams := map[string]string{}
+
+	for _, s := range o.services {
+		if !s.Composite {
+			upstreams[s.Name] = s.Upstream
+		}
+	}
+
+	for _, f := range o.foreign {
+		for _, service := range f.services {
+			upstreams[service] = f.upstream
+		}
+	}
+
+	methods := map[string]map[string]upstream.Method{}
+
+	for _, r := range routes {
+		name, ok := upstreams[string(r.Descriptor.Parent().FullName())]
+		if !ok {
+			continue
+		}
+
+		if methods[name] == nil {
+			methods[name] = map[string]upstream.Method{}
+		}
+
+		methods[name][r.RPC] = upstream.Method{Retry: r.Policy.Retry, Breaker: r.Policy.Breaker}
+	}
+
+	return methods
 }

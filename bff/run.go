@@ -15,9 +15,17 @@ import (
 // adminGrace bounds what is still being read from the admin listener at the end.
 const adminGrace = time.Second
 
+// firstRequestsPoll is how often is looked whether all connections have got their first request.
+const firstRequestsPoll = 5 * time.Millisecond
+
+// writeByteTimeout is how long a connection of HTTP/2 may take nothing of what is written to it. The deadlines of its streams do
+// not help: what they would have to send waits behind the rest.
+const writeByteTimeout = 10 * time.Second
+
 // Run serves clients and operators on the configured addresses until the context ends. Then it drains: readiness fails, streams
-// end, after the drain delay no more connections are accepted, and accepted requests have the drain timeout to finish. It closes
-// the gateway. The error is nil if everything that was accepted was answered.
+// end, and answers ask clients to close their connections. After the drain delay no more connections are accepted, and accepted
+// requests have the drain timeout to finish. Operators are served until then; the connections to the backends are closed last. The
+// error is nil if everything that was accepted was answered.
 func (g *Gateway) Run(ctx context.Context) error {
 	server, err := listen(ctx, "server.address", g.config.Server.Address)
 	if err != nil {
@@ -31,7 +39,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	failed := make(chan error, 2) //nolint:mnd // One for each server.
 
-	public := g.server(g)
+	public := g.publicServer()
 	go func() { failed <- g.serve(public, server) }()
 
 	operators := g.server(g.admin)
@@ -50,7 +58,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 
 	ctx = context.WithoutCancel(ctx)
 
-	err = errors.Join(err, g.drain(ctx, public), stopAdmin(ctx, operators), g.Close())
+	err = errors.Join(err, g.drain(ctx, public, server), stopAdmin(ctx, operators), g.Close())
 
 	// A server that was stopped before it began to serve leaves its listener to its goroutine.
 	_ = server.Close()
@@ -126,7 +134,20 @@ func (g *Gateway) server(handler http.Handler) *http.Server {
 	}
 }
 
-func (g *Gateway) drain(ctx context.Context, public *http.Server) error {
+// publicServer is for clients, whose connections are bounded.
+func (g *Gateway) publicServer() *http.Server {
+	s := g.server(g)
+	s.ConnContext, s.ConnState = g.connections.Context, g.connections.State
+	s.HTTP2 = &http.HTTP2Config{
+		MaxConcurrentStreams: g.config.Server.MaxStreamsPerConnection, WriteByteTimeout: writeByteTimeout,
+	}
+
+	return s
+}
+
+// drain stops in steps. Clients that are at work notice during the delay that they should go elsewhere, and lose nothing. Only then
+// are quiet connections closed: a request that crosses with that is lost, and HTTP/1.1 has no way to tell the client.
+func (g *Gateway) drain(ctx context.Context, public *http.Server, listener net.Listener) error {
 	g.options.logger.Info("draining", "delay", g.config.Server.DrainDelay, "timeout", g.config.Server.DrainTimeout)
 	g.Drain()
 	time.Sleep(g.config.Server.DrainDelay)
@@ -134,11 +155,35 @@ func (g *Gateway) drain(ctx context.Context, public *http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, g.config.Server.DrainTimeout)
 	defer cancel()
 
-	if err := public.Shutdown(ctx); err != nil {
+	// Nothing more is accepted.
+	_ = listener.Close()
+
+	g.awaitFirstRequests(ctx)
+
+	// That its listener is closed already is no news.
+	if err := public.Shutdown(ctx); err != nil && !errors.Is(err, net.ErrClosed) {
 		return errors.Join(fmt.Errorf("requests were cut off at the drain timeout: %w", err), public.Close())
 	}
 
 	return nil
+}
+
+// awaitFirstRequests waits until every connection that was accepted has got its first request, or should have. net/http drops those
+// that it reads during a shutdown.
+func (g *Gateway) awaitFirstRequests(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, g.config.Server.ReadHeaderTimeout)
+	defer cancel()
+
+	tick := time.NewTicker(firstRequestsPoll)
+	defer tick.Stop()
+
+	for g.connections.Fresh() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func stopAdmin(ctx context.Context, operators *http.Server) error {

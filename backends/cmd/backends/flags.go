@@ -30,7 +30,9 @@ func parse(args []string, stderr io.Writer) (flags, error) {
 	set.SetOutput(stderr)
 	set.Func("services", "the services to run, separated by commas (default: all)", f.setServices)
 	set.Func("address", "where a service listens: user=127.0.0.1:9001; again for a replica", f.addAddress)
-	set.Func("upstream", "where to find a service that is not run here: user=dns:///user:9001; repeatable", f.addUpstream)
+	set.Func("upstream",
+		"where to find a service that is not run here: user=dns:///user:9001 or user=host1:9001,host2:9001; repeatable",
+		f.addUpstream)
 	set.StringVar(&f.dataDir, "data-dir", "data", "the folder of the databases")
 	set.BoolVar(&f.seed, "seed", false, "write the demo data into new databases")
 	set.StringVar(&f.logFormat, "log-format", "text", "text or json")

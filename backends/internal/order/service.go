@@ -75,18 +75,27 @@ func (s *Service) Run(ctx context.Context) {
 	s.box.Run(ctx)
 }
 
-// CreateOrder places an order for an existing user.
+// CreateOrder places an order for an existing user. Made again with the same request_id, it answers with the order that is there.
 func (s *Service) CreateOrder(ctx context.Context, req *orderv1.CreateOrderRequest) (*orderv1.Order, error) {
 	userID, err := orderFor(ctx, req.GetUserId())
 	if err != nil {
 		return nil, err
 	}
 
+	named := named(ctx, req, userID)
+
 	var v fault.Violations
+
+	named.Check(&v)
 
 	total := check(&v, req)
 	if err := v.Err(); err != nil {
 		return nil, err
+	}
+
+	// What was placed needs neither the user nor the user service any more.
+	if o, err := repeated(ctx, s.db, named); err != nil || o != nil {
+		return o, err
 	}
 
 	if err := s.requireUser(ctx, userID); err != nil {
@@ -94,7 +103,8 @@ func (s *Service) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReque
 	}
 
 	now := sqlstore.Now()
-	o := &orderv1.Order{
+
+	return s.place(ctx, named, &orderv1.Order{
 		OrderId:       ident.New("ord"),
 		UserId:        userID,
 		Status:        pending,
@@ -105,22 +115,7 @@ func (s *Service) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReque
 		Labels:        req.GetLabels(),
 		CreateTime:    now,
 		UpdateTime:    now,
-	}
-
-	err = sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) error {
-		if err := insert(ctx, tx, o); err != nil {
-			return err
-		}
-
-		return s.record(ctx, tx, o, orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED)
 	})
-	if err != nil {
-		return nil, err
-	}
-
-	s.box.Wake()
-
-	return o, nil
 }
 
 // orderFor gives the user whose order it will be: the caller, unless another is named.

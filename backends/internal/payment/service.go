@@ -59,16 +59,27 @@ func (s *Service) Run(ctx context.Context) {
 	s.box.Run(ctx)
 }
 
-// CreatePayment pays for an order, at most what is still open of its total.
+// CreatePayment pays for an order, at most what is still open of its total. Made again with the same request_id, it answers with
+// the payment that is there.
 func (s *Service) CreatePayment(ctx context.Context, req *paymentv1.CreatePaymentRequest) (*paymentv1.Payment, error) {
 	who := caller.From(ctx)
 	if err := who.Authenticated(); err != nil {
 		return nil, err
 	}
 
+	named := named(ctx, "CreatePayment", req)
+
 	var v fault.Violations
+
+	named.Check(&v)
+
 	if checkCreate(&v, req); v.Err() != nil {
 		return nil, v.Err()
+	}
+
+	// The order need not be payable any more.
+	if p, err := repeated(ctx, s.db, named); err != nil || p != nil {
+		return p, err
 	}
 
 	o, err := s.payableOrder(ctx, req.GetOrderId())
@@ -93,12 +104,10 @@ func (s *Service) CreatePayment(ctx context.Context, req *paymentv1.CreatePaymen
 		UpdateTime:     now,
 	}
 
-	err = sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) error { return s.capture(ctx, tx, p, o) })
-	if err != nil {
-		return nil, err
+	before, err := s.once(ctx, named, func(tx *sql.Tx) (string, error) { return p.GetPaymentId(), s.capture(ctx, tx, p, o) })
+	if err != nil || before != nil {
+		return before, err
 	}
-
-	s.box.Wake()
 
 	return p, nil
 }
@@ -143,46 +152,59 @@ func (s *Service) GetPayment(ctx context.Context, req *paymentv1.GetPaymentReque
 	return find(ctx, s.db, req.GetPaymentId())
 }
 
-// RefundPayment gives back a part or the rest of a payment.
+// RefundPayment gives back a part or the rest of a payment, once for each request_id.
 func (s *Service) RefundPayment(ctx context.Context, req *paymentv1.RefundPaymentRequest) (*paymentv1.Payment, error) {
 	if err := caller.From(ctx).Authenticated(); err != nil {
 		return nil, err
 	}
 
+	named := named(ctx, "RefundPayment", req)
+
 	var v fault.Violations
+
+	named.Check(&v)
+
 	if checkRefund(&v, req); v.Err() != nil {
 		return nil, v.Err()
 	}
 
 	var p *paymentv1.Payment
 
-	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
-		if p, err = find(ctx, tx, req.GetPaymentId()); err != nil {
-			return err
-		}
+	before, err := s.once(ctx, named, func(tx *sql.Tx) (_ string, err error) {
+		p, err = s.refund(ctx, tx, req)
 
-		refund, err := nextRefund(p, req)
-		if err != nil {
-			return err
-		}
-
-		if err := insertRefund(ctx, tx, p, refund); err != nil {
-			return err
-		}
-
-		if err := apply(p, refund); err != nil {
-			return err
-		}
-
-		return s.addNotification(ctx, tx, p, "You get money back", money.Format(refund.GetAmount())+" are on their way to you.")
+		return p.GetPaymentId(), err
 	})
+	if err != nil || before != nil {
+		return before, err
+	}
+
+	return p, nil
+}
+
+// refund stores a refund and gives the payment with it.
+func (s *Service) refund(ctx context.Context, tx *sql.Tx, req *paymentv1.RefundPaymentRequest) (*paymentv1.Payment, error) {
+	p, err := find(ctx, tx, req.GetPaymentId())
 	if err != nil {
 		return nil, err
 	}
 
-	s.box.Wake()
+	refund, err := nextRefund(p, req)
+	if err != nil {
+		return nil, err
+	}
 
-	return p, nil
+	if err := insertRefund(ctx, tx, p, refund); err != nil {
+		return nil, err
+	}
+
+	if err := apply(p, refund); err != nil {
+		return nil, err
+	}
+
+	text := money.Format(refund.GetAmount()) + " are on their way to you."
+
+	return p, s.addNotification(ctx, tx, p, "You get money back", text)
 }
 
 // find loads a payment that the caller may see.

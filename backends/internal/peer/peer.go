@@ -6,7 +6,9 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,8 +17,6 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // Enables healthCheckConfig below.
 	"google.golang.org/grpc/keepalive"
-	"google.golang.org/grpc/resolver"
-	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -38,26 +38,39 @@ const (
 // serviceConfig spreads calls over the replicas that say they are serving.
 const serviceConfig = `{"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":""}}`
 
-// Dial prepares a connection to a gRPC target ("dns:///user:9001"). It connects with the first call. The caller closes it.
-func Dial(target string) (*grpc.ClientConn, error) {
-	return dial(target)
+// Dial prepares a connection to a gRPC target ("dns:///user:9001"), or to the addresses of replicas, separated by commas. It
+// connects with the first call. The caller closes it.
+func Dial(target string) (*Conn, error) {
+	if addresses := strings.Split(target, ","); len(addresses) > 1 {
+		return DialAddresses(addresses)
+	}
+
+	conn, err := dial(target)
+	if err != nil {
+		return nil, err
+	}
+
+	return &Conn{replicas: []*replica{{ClientConn: conn}}}, nil
 }
 
 // DialAddresses prepares a connection to replicas whose addresses are known.
-func DialAddresses(addresses []string) (*grpc.ClientConn, error) {
-	state := resolver.State{}
+func DialAddresses(addresses []string) (*Conn, error) {
+	c := &Conn{}
+
 	for _, address := range addresses {
-		state.Endpoints = append(state.Endpoints, resolver.Endpoint{Addresses: []resolver.Address{{Addr: address}}})
+		conn, err := dial("passthrough:///" + address)
+		if err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+
+		c.replicas = append(c.replicas, &replica{ClientConn: conn})
 	}
 
-	static := manual.NewBuilderWithScheme("static")
-	static.InitialState(state)
-
-	return dial("static:///peers", grpc.WithResolvers(static))
+	return c, nil
 }
 
-func dial(target string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
-	options = append(options,
+func dial(target string) (*grpc.ClientConn, error) {
+	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
@@ -71,7 +84,7 @@ func dial(target string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 			},
 			MinConnectTimeout: connectTimeout,
 		}),
-	)
+	}
 
 	conn, err := grpc.NewClient(target, options...)
 	if err != nil {

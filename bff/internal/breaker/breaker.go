@@ -1,5 +1,5 @@
-// Package breaker keeps the gateway from calling a backend that does not answer. It adds to a well-known breaker
-// (github.com/sony/gobreaker) only what a gRPC gateway knows: which errors speak of the backend's health.
+// Package breaker keeps the gateway from calling a backend that does not answer, or not in time. It adds to a well-known breaker
+// (github.com/sony/gobreaker) only what a gRPC gateway knows: which errors speak of the backend's health, and what slowness says.
 package breaker
 
 import (
@@ -29,14 +29,22 @@ type Settings struct {
 	MinRequests uint32
 	// Window is how far back calls count.
 	Window time.Duration
-	// OpenFor is how long it refuses everything before it lets a single probe through.
+	// OpenFor is how long it refuses everything before it lets probes through.
 	OpenFor time.Duration
+	// SlowAfter is what makes a call slow. Zero: none is.
+	SlowAfter time.Duration
+	// SlowRatio of the calls in the window at which it opens, over 0 to 1. Zero: 0.8.
+	SlowRatio float64
+	// Probes must succeed before it closes. So many are let through at once. Zero: 1.
+	Probes uint32
 }
+
+const defaultSlowRatio = 0.8
 
 // State of a breaker.
 type State int
 
-// A closed breaker lets calls through, an open one refuses them, a half-open one lets one probe through at a time.
+// A closed breaker lets calls through, an open one refuses them, a half-open one lets its probes through and no other.
 const (
 	Closed   = State(gobreaker.StateClosed)
 	HalfOpen = State(gobreaker.StateHalfOpen)
@@ -48,50 +56,113 @@ func (s State) String() string { return gobreaker.State(s).String() }
 
 // Breaker guards one backend. It is safe for concurrent use.
 type Breaker struct {
-	name    string
-	openFor time.Duration
-	inner   *gobreaker.TwoStepCircuitBreaker[struct{}]
+	name      string
+	openFor   time.Duration
+	slowAfter time.Duration
+	failures  *counter
+	// slowness counts the same calls by the time that they take. Nil: none is slow.
+	slowness *counter
 }
+
+// counter is a breaker over one property of calls.
+type counter = gobreaker.TwoStepCircuitBreaker[struct{}]
 
 // windowBuckets cut the window, so that old calls leave it in steps.
 const windowBuckets = 10
 
 // New returns a closed breaker. onChange, if not nil, is told of each change of state; it must not block or call the breaker.
 func New(name string, s Settings, onChange func(name string, from, to State)) *Breaker {
-	settings := gobreaker.Settings{
-		Name:         name,
-		MaxRequests:  1,
+	changes := &changes{name: name, told: onChange}
+	b := &Breaker{
+		name: name, openFor: s.OpenFor, slowAfter: s.SlowAfter, failures: newCounter(s, s.FailureRatio, changes.of(0)),
+	}
+
+	if s.SlowAfter > 0 {
+		if s.SlowRatio == 0 {
+			s.SlowRatio = defaultSlowRatio
+		}
+
+		b.slowness = newCounter(s, s.SlowRatio, changes.of(1))
+	}
+
+	return b
+}
+
+func newCounter(s Settings, ratio float64, onChange func(to State)) *counter {
+	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+		MaxRequests:  s.Probes,
 		Interval:     s.Window,
 		BucketPeriod: s.Window / windowBuckets,
 		Timeout:      s.OpenFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			counted := c.TotalSuccesses + c.TotalFailures
 
-			return counted >= s.MinRequests && float64(c.TotalFailures) >= s.FailureRatio*float64(counted)
+			return counted >= s.MinRequests && float64(c.TotalFailures) >= ratio*float64(counted)
 		},
-		IsSuccessful: func(err error) bool { return !errors.Is(err, errUnhealthy) },
-		IsExcluded:   func(err error) bool { return errors.Is(err, ErrNoVerdict) },
-	}
-
-	if onChange != nil {
-		settings.OnStateChange = func(name string, from, to gobreaker.State) { onChange(name, State(from), State(to)) }
-	}
-
-	return &Breaker{name: name, openFor: s.OpenFor, inner: gobreaker.NewTwoStepCircuitBreaker[struct{}](settings)}
+		IsSuccessful:  func(err error) bool { return err == nil },
+		IsExcluded:    func(err error) bool { return errors.Is(err, ErrNoVerdict) },
+		OnStateChange: func(_ string, _, to gobreaker.State) { onChange(State(to)) },
+	})
 }
 
 // State of the breaker now.
-func (b *Breaker) State() State { return State(b.inner.State()) }
+func (b *Breaker) State() State {
+	state := State(b.failures.State())
+	if b.slowness != nil {
+		state = max(state, State(b.slowness.State()))
+	}
+
+	return state
+}
 
 // Allow asks whether a call may be made. If so, done must be called with the call's error (or ErrNoVerdict), once and in any case;
-// otherwise the error is an UNAVAILABLE status that wraps ErrOpen and says when to try again (google.rpc.RetryInfo).
+// otherwise the error is an UNAVAILABLE status that wraps ErrOpen and says when to try again (google.rpc.RetryInfo). The time
+// between the two is what the call took.
 func (b *Breaker) Allow() (done func(err error), err error) {
-	report, err := b.inner.Allow()
+	failed, err := b.failures.Allow()
 	if err != nil {
 		return nil, b.refusal()
 	}
 
-	return func(err error) { report(verdict(err)) }, nil
+	if b.slowness == nil {
+		return func(err error) { failed(verdict(err)) }, nil
+	}
+
+	slow, err := b.slowness.Allow()
+	if err != nil {
+		failed(ErrNoVerdict)
+
+		return nil, b.refusal()
+	}
+
+	start := time.Now()
+
+	return func(err error) {
+		health := verdict(err)
+		failed(health)
+		slow(b.pace(time.Since(start), health))
+	}, nil
+}
+
+// AllowStream is Allow for a call whose time says nothing about the backend, because it answers when there is something to say.
+func (b *Breaker) AllowStream() (done func(err error), err error) {
+	failed, err := b.failures.Allow()
+	if err != nil {
+		return nil, b.refusal()
+	}
+
+	if b.slowness != nil {
+		slow, err := b.slowness.Allow()
+		if err != nil {
+			failed(ErrNoVerdict)
+
+			return nil, b.refusal()
+		}
+
+		slow(ErrNoVerdict)
+	}
+
+	return func(err error) { failed(verdict(err)) }, nil
 }
 
 type refusal struct{ *status.Status }
@@ -109,7 +180,10 @@ func (b *Breaker) refusal() error {
 	return refusal{st}
 }
 
-var errUnhealthy = errors.New("the backend did not answer")
+var (
+	errUnhealthy = errors.New("the backend did not answer")
+	errSlow      = errors.New("the backend was slow")
+)
 
 // verdict is what a call's outcome says about the backend: nil for healthy, errUnhealthy, or ErrNoVerdict. Only unavailability and
 // timeouts are the backend's fault; every other code is an answer.
@@ -122,6 +196,19 @@ func verdict(err error) error {
 	case codes.Unavailable, codes.DeadlineExceeded:
 		return errUnhealthy
 	case codes.Canceled:
+		return ErrNoVerdict
+	default:
+		return nil
+	}
+}
+
+// pace is what a call's time says about the backend: nil for fast, errSlow, or ErrNoVerdict. What ended without an answer might
+// have been slow; it was, if it had taken too long already.
+func (b *Breaker) pace(took time.Duration, health error) error {
+	switch {
+	case took > b.slowAfter:
+		return errSlow
+	case health != nil:
 		return ErrNoVerdict
 	default:
 		return nil

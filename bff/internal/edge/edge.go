@@ -25,6 +25,8 @@ type Config struct {
 type Deps struct {
 	Logger  *slog.Logger
 	Metrics Metrics
+	// Connections watches what requests do to their connections. Nil: nothing does.
+	Connections func(http.Handler) http.Handler
 	// ClientLimit refuses clients that send too much. Nil: none is refused.
 	ClientLimit func(http.Handler) http.Handler
 	// Identify finds out who calls and refuses bad credentials. Nil: everyone is anonymous.
@@ -39,6 +41,7 @@ type Deps struct {
 //	RequestID      the request's name, for the client, the log and the backends
 //	AccessLog      one line and one sample per request
 //	Deadlines      until when the connection may be slow; the route may say otherwise
+//	Connections    refuses those that break off their requests; tells clients when to close theirs
 //	ClientAddress  who is at the other end, by the trust model
 //	SecurityHeaders
 //	CORS           off unless origins are configured; answers preflights
@@ -54,6 +57,11 @@ func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 		AccessLog(deps.Logger, deps.Metrics),
 		Deadlines(config.Timeout),
 	}
+
+	if deps.Connections != nil {
+		chain = append(chain, deps.Connections)
+	}
+
 	chain = append(chain, clientAddress(config.TrustedProxies)...)
 	chain = append(chain, SecurityHeaders)
 

@@ -44,6 +44,8 @@ type Config struct {
 	Overload *overload.Gate
 	// Cache keeps answers. Nil: none are kept or shared.
 	Cache *cache.Cache
+	// CacheDisabled tells that none are kept; requests at the same time still share one.
+	CacheDisabled bool
 	// Vary are headers of requests that backends get, or that say who calls.
 	Vary []string
 	// ServerTiming tells clients what the calls behind an answer took.
@@ -186,6 +188,10 @@ func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
 		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Timeout, Ignore: r.binding.Ignores, Vary: config.Vary,
 		Public: config.AuthDisabled || r.Policy.Access.Public,
+	}
+
+	if config.CacheDisabled {
+		rule.Cache.TTL, rule.Cache.StaleWhileRevalidate, rule.Cache.StaleIfError = 0, 0, 0
 	}
 
 	for _, h := range r.Policy.Headers {

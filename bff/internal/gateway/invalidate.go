@@ -15,9 +15,24 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Invalidate makes answers obsolete when a call has changed what they are made of, before anyone is told that it has. It does so for
-// every call of the methods of these routes, be it for a route or for a leg of a composite.
-func Invalidate(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
+// Unary is what every unary call passes first, be it for a route or a leg of a composite: VerifyUnary, and then, when the call has
+// changed what kept answers are made of, these are made obsolete before anyone is told that it has.
+func Unary(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
+	changed := invalidate(routes, kept)
+
+	return func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		verified := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+			return changed(ctx, method, req, reply, cc, invoke, opts...)
+		}
+
+		return VerifyUnary(ctx, method, req, reply, cc, verified, opts...)
+	}
+}
+
+func invalidate(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
 	changes := map[string][]policy.Tag{}
 
 	for _, r := range routes {

@@ -9,16 +9,15 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// policies is the RateLimit-Policy field for all limits of the guard: `"principal";q=100;w=60`
+// policiesOf is the RateLimit-Policy field for all limits: `"principal";q=100;w=60`
 // (draft-ietf-httpapi-ratelimit-headers-10, section 3). The quota is the size of the bucket and the window the time in which it
-// fills, so that what remains is never more than the quota.
-func (g guard) policies() string {
-	items := make([]string, 0, len(g.limits))
+// fills, so that what remains is never more than the quota; or a day.
+func policiesOf(limits []limit) string {
+	items := make([]string, 0, len(limits))
 
-	for _, l := range g.limits {
-		b := l.rate.bucket()
-		window := max(time.Duration(b.span), time.Second)
-		items = append(items, `"`+l.title+`";q=`+strconv.FormatInt(b.size, 10)+";w="+seconds(window))
+	for _, l := range limits {
+		window := max(l.rate.window(), time.Second)
+		items = append(items, `"`+l.title+`";q=`+strconv.FormatInt(l.rate.Size(), 10)+";w="+seconds(window))
 	}
 
 	return strings.Join(items, ", ")

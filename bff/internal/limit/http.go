@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/netip"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -14,35 +14,37 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// PerClient limits each client address, before anything else is known of a request. It is a coarse fence: the fields that tell a
-// client where it stands are those of its route, and PerClient writes its own only on a refusal. Clients whose address is
-// not known share a bucket. A rate of no requests adds no layer.
+// PerClient limits each client address in this gateway, before anything else is known of a request. It is a coarse fence: the
+// fields that tell a client where it stands are those of its route, and PerClient writes its own only on a refusal. Clients whose
+// address is not known share a bucket. A rate of no requests adds no layer.
 func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
 	if rate.Requests <= 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	g := guard{limiter: l, limits: []limit{{id: "edge", title: "client", by: policy.KeyClientAddress, rate: rate}}}
-	policies := g.policies()
+	fence := limit{id: "edge", title: "client", by: policy.KeyClientAddress, rate: rate, cost: 1}
+	policies := policiesOf([]limit{fence})
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			verdict := g.check(reqinfo.From(r.Context()), time.Now())
-			if verdict.Allowed {
+			request := fence.request(reqinfo.From(r.Context()))
+
+			v := verdict{Decision: l.local.Allow(request, time.Now()), title: fence.title}
+			if v.Allowed {
 				next.ServeHTTP(w, r)
 
 				return
 			}
 
-			writeFields(w.Header(), policies, verdict)
-			refuse(w, r, verdict)
+			writeFields(w.Header(), policies, v)
+			refuse(w, r, v)
 		})
 	}
 }
 
 // Route enforces the limits that the policy of a route sets; name is its RPC. Every limit of every route has buckets of its own,
-// and all limits of a route must allow a request. Every answer of the route tells how it stands with the limit that has least left.
-// No limits add no layer.
+// unless it bears a name (see Agree), and all limits of a route must allow a request. Every answer of the route tells how it stands
+// with the limit that has least left. No limits add no layer.
 //
 // It belongs after the caller is known: a principal is an issuer's subject, and an anonymous caller is its address.
 func (l *Limiter) Route(name string, limits []policy.RateLimit) func(http.Handler) http.Handler {
@@ -50,16 +52,21 @@ func (l *Limiter) Route(name string, limits []policy.RateLimit) func(http.Handle
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	g := guard{limiter: l, limits: routeLimits(name, limits)}
-	policies := g.policies()
+	g := newGuard(l, routeLimits(name, limits))
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			verdict := g.check(reqinfo.From(r.Context()), time.Now())
-			writeFields(w.Header(), policies, verdict)
+			v, err := g.check(r)
+			if err != nil {
+				problem.Write(w, r, unavailable(), fmt.Errorf("check rate limits of %s: %w", name, err))
 
-			if !verdict.Allowed {
-				refuse(w, r, verdict)
+				return
+			}
+
+			writeFields(w.Header(), g.policies, v)
+
+			if !v.Allowed {
+				refuse(w, r, v)
 
 				return
 			}
@@ -67,61 +74,6 @@ func (l *Limiter) Route(name string, limits []policy.RateLimit) func(http.Handle
 			next.ServeHTTP(w, r)
 		})
 	}
-}
-
-// routeLimits names the limits by their keys; the second of the same key is "principal-2".
-func routeLimits(name string, limits []policy.RateLimit) []limit {
-	out := make([]limit, 0, len(limits))
-	seen := map[policy.Key]int{}
-
-	for i, l := range limits {
-		title := l.Key.String()
-		if seen[l.Key]++; seen[l.Key] > 1 {
-			title = fmt.Sprintf("%s-%d", title, seen[l.Key])
-		}
-
-		out = append(out, limit{id: fmt.Sprintf("%s#%d", name, i), title: title, by: l.Key, rate: rateOf(l)})
-	}
-
-	return out
-}
-
-// limit is one of the limits that a guard checks.
-type limit struct {
-	id    string // Apart from all others of the Limiter.
-	title string // For clients.
-	by    policy.Key
-	rate  Rate
-}
-
-func (l limit) key(rec *reqinfo.Record) Key {
-	key := Key{Limit: l.id}
-
-	switch {
-	case l.by == policy.KeyGlobal:
-	case l.by == policy.KeyPrincipal && !rec.Principal.Anonymous():
-		key.Issuer, key.Subject = rec.Principal.Issuer, rec.Principal.Subject
-	default:
-		key.Client = network(rec.Client)
-	}
-
-	return key
-}
-
-// network is what stands for a client: its IPv4 address, or the /64 network of its IPv6 address, of which whoever has one address
-// has all (RFC 6177).
-func network(addr netip.Addr) netip.Addr {
-	const subnet = 64
-
-	addr = addr.Unmap().WithZone("")
-	if !addr.Is6() {
-		return addr
-	}
-
-	// A length that is in range cannot fail.
-	prefix, _ := addr.Prefix(subnet)
-
-	return prefix.Addr()
 }
 
 // verdict is the most restrictive decision on a request, and whose it is.
@@ -144,42 +96,63 @@ func (v verdict) tighter(other verdict) bool {
 	return v.RetryAfter > other.RetryAfter
 }
 
-// guard checks requests against limits that must all allow them.
+// guard checks requests against the limits of a route.
 type guard struct {
-	limiter *Limiter
-	limits  []limit
+	limiter  *Limiter
+	limits   []limit
+	policies string
+	// closed tells that one of the limits allows nothing while the store fails.
+	closed bool
 }
 
-// check takes a token for each limit. If one has none, the others get theirs back; for that instant they are a token short, which
-// can refuse a request too many but never allow one.
-func (g guard) check(rec *reqinfo.Record, now time.Time) verdict {
-	const usual = 4 // Limits of a route; more of them cost an allocation.
+func newGuard(limiter *Limiter, limits []limit) guard {
+	return guard{
+		limiter: limiter, limits: limits, policies: policiesOf(limits),
+		closed: slices.ContainsFunc(limits, func(l limit) bool { return l.closed }),
+	}
+}
 
-	worst := verdict{Decision: Decision{Allowed: true, Remaining: math.MaxInt64}}
-	taken := make([]int, 0, usual)
+func (l limit) request(rec *reqinfo.Record) Request {
+	return Request{Key: l.key(rec), Rate: l.rate, Cost: l.cost}
+}
+
+func (g guard) check(r *http.Request) (verdict, error) {
+	rec := reqinfo.From(r.Context())
+	requests := make([]Request, len(g.limits))
 
 	for i, l := range g.limits {
-		v := verdict{Decision: g.limiter.Allow(l.key(rec), l.rate, now), title: l.title}
-		if v.Allowed {
-			taken = append(taken, i)
-		}
+		requests[i] = l.request(rec)
+	}
 
-		if v.tighter(worst) {
+	decisions, err := g.limiter.take(r.Context(), requests, g.closed)
+	if err != nil {
+		return verdict{}, err
+	}
+
+	worst := verdict{Decision: Decision{Allowed: true, Remaining: math.MaxInt64}}
+
+	for i, decision := range decisions {
+		if v := (verdict{Decision: decision, title: g.limits[i].title}); v.tighter(worst) {
 			worst = v
 		}
 	}
 
-	if !worst.Allowed {
-		for _, i := range taken {
-			g.limiter.refund(g.limits[i].key(rec), g.limits[i].rate)
-		}
-	}
-
-	return worst
+	return worst, nil
 }
 
 func refuse(w http.ResponseWriter, r *http.Request, v verdict) {
 	p := problem.Newf(codes.ResourceExhausted, "the rate limit %q is reached", v.title)
 	p.RetryAfter = v.RetryAfter
 	problem.Write(w, r, p, nil)
+}
+
+// outageRetry is a guess at when the store will be back.
+const outageRetry = time.Second
+
+// unavailable is the answer when nothing is known and the policy wants no more than it allows.
+func unavailable() *problem.Problem {
+	p := problem.New(codes.Unavailable, "whether a rate limit is reached cannot be told at the moment")
+	p.RetryAfter = outageRetry
+
+	return p
 }

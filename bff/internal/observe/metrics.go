@@ -24,6 +24,12 @@ type Metrics struct {
 	calls        *prometheus.CounterVec
 	callLatency  *prometheus.HistogramVec
 	breakerState *prometheus.GaugeVec
+	methodState  *prometheus.GaugeVec
+	limit        *prometheus.GaugeVec
+	ejections    *prometheus.CounterVec
+	cache        *prometheus.CounterVec
+	redisState   prometheus.Gauge
+	limitOutages prometheus.Counter
 }
 
 const labelUpstream = "upstream"
@@ -53,9 +59,29 @@ func NewMetrics() *Metrics {
 		breakerState: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "portico_upstream_breaker_state", Help: "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
 		}, []string{labelUpstream}),
+		methodState: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "portico_upstream_method_breaker_state",
+			Help: "State of the circuit breaker of a method that has its own: 0 closed, 1 half-open, 2 open.",
+		}, []string{labelUpstream, "rpc"}),
+		limit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "portico_upstream_concurrency_limit", Help: "How many calls to an upstream may be under way at once.",
+		}, []string{labelUpstream}),
+		ejections: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_upstream_ejections_total", Help: "Addresses that were left out for a while, by reason.",
+		}, []string{labelUpstream, "reason"}),
+		cache: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_cache_events_total", Help: "What the cache did, by RPC: hit, stale, miss, collapsed, bypass, stored and others.",
+		}, []string{"rpc", "event"}),
+		redisState: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "portico_redis_breaker_state", Help: "State of the circuit breaker of Redis: 0 closed, 1 half-open, 2 open.",
+		}),
+		limitOutages: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "portico_rate_limit_outages_total", Help: "Requests that were not decided on by the shared store, which did not answer.",
+		}),
 	}
 
-	m.registry.MustRegister(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState,
+	m.registry.MustRegister(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState, m.methodState, m.limit,
+		m.ejections, m.cache, m.redisState, m.limitOutages,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	return m
@@ -86,10 +112,35 @@ func (m *Metrics) ObserveCall(upstream, rpc string, code codes.Code, took time.D
 	m.callLatency.WithLabelValues(upstream, rpc).Observe(took.Seconds())
 }
 
-// ObserveBreaker notes the state of a breaker.
-func (m *Metrics) ObserveBreaker(upstream string, state breaker.State) {
+// ObserveBreaker notes the state of the breaker of a method or, if rpc is empty, of the whole upstream.
+func (m *Metrics) ObserveBreaker(upstream, rpc string, state breaker.State) {
+	if rpc != "" {
+		m.methodState.WithLabelValues(upstream, rpc).Set(float64(state))
+
+		return
+	}
+
 	m.breakerState.WithLabelValues(upstream).Set(float64(state))
 }
+
+// ObserveLimit notes how many calls may be under way at once.
+func (m *Metrics) ObserveLimit(upstream string, limit int) {
+	m.limit.WithLabelValues(upstream).Set(float64(limit))
+}
+
+// ObserveEjection counts an address that is left out.
+func (m *Metrics) ObserveEjection(upstream, reason string) {
+	m.ejections.WithLabelValues(upstream, reason).Inc()
+}
+
+// ObserveCache counts what the cache did. The RPC is empty where it was for none.
+func (m *Metrics) ObserveCache(rpc, event string) { m.cache.WithLabelValues(rpc, event).Inc() }
+
+// ObserveRedis notes the state of the breaker of Redis: 0 closed, 1 half-open, 2 open.
+func (m *Metrics) ObserveRedis(state int) { m.redisState.Set(float64(state)) }
+
+// ObserveLimitOutage counts a request that the shared store of rate limits did not decide on.
+func (m *Metrics) ObserveLimitOutage() { m.limitOutages.Inc() }
 
 func routeLabel(template string) string {
 	if template == "" {

@@ -89,10 +89,14 @@ func TestMetricsShowWhatWasObserved(t *testing.T) {
 	m.ObserveRequest("GET", "/a", 503, 30*time.Millisecond)
 	m.ObserveCall("order", "/order.v1.OrderService/GetOrder", codes.OK, 2*time.Millisecond)
 	m.ObserveCall("order", "/order.v1.OrderService/GetOrder", codes.DeadlineExceeded, 2*time.Second)
-	m.ObserveBreaker("order", breaker.Closed)
-	m.ObserveBreaker("user", breaker.HalfOpen)
-	m.ObserveBreaker("profile", breaker.Closed)
-	m.ObserveBreaker("profile", breaker.Open)
+	m.ObserveBreaker("order", "", breaker.Closed)
+	m.ObserveBreaker("order", "/order.v1.OrderService/GetOrder", breaker.Open)
+	m.ObserveBreaker("user", "", breaker.HalfOpen)
+	m.ObserveBreaker("profile", "", breaker.Closed)
+	m.ObserveBreaker("profile", "", breaker.Open)
+	m.ObserveLimit("order", 200)
+	m.ObserveLimit("order", 180)
+	m.ObserveEjection("order", "failures")
 
 	const rpc = `rpc="/order.v1.OrderService/GetOrder",upstream="order"`
 
@@ -119,6 +123,11 @@ func TestMetricsShowWhatWasObserved(t *testing.T) {
 			`portico_upstream_breaker_state{upstream="order"} 0`,
 			`portico_upstream_breaker_state{upstream="profile"} 2`,
 			`portico_upstream_breaker_state{upstream="user"} 1`,
+		}},
+		{"portico_upstream_method_breaker_state", []string{`portico_upstream_method_breaker_state{` + rpc + `} 2`}},
+		{"portico_upstream_concurrency_limit", []string{`portico_upstream_concurrency_limit{upstream="order"} 180`}},
+		{"portico_upstream_ejections_total", []string{
+			`portico_upstream_ejections_total{reason="failures",upstream="order"} 1`,
 		}},
 	}
 

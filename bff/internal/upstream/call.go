@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -10,22 +11,27 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/breaker"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
-// call is one call to a backend, from the breaker's consent to its end. Its methods are safe for concurrent use.
+// call is one call to a backend, from the consent of limiter and breakers to its end, with all the attempts that gRPC or a hedge
+// makes of it. Its methods are safe for concurrent use.
 type call struct {
-	upstream string
-	rpc      string
-	start    time.Time
-	hurried  bool
-	observer Observer
-	report   func(error)
+	upstream  string
+	rpc       string
+	start     time.Time
+	hurried   bool
+	streaming bool
+	record    *reqinfo.Record
+	observer  Observer
+	permit    concurrency.Permit
+	report    func(error)
 
 	judged, ended sync.Once
 }
 
-// begin asks the breaker and starts the clock. The caller must call end on what it returns.
-func (u *upstream) begin(ctx context.Context, observer Observer, rpc string) (*call, error) {
+// begin asks the limiter and the breakers and starts the clock. The caller must call end on what it returns.
+func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, streaming bool) (*call, error) {
 	rec := reqinfo.From(ctx)
 	rec.AddUpstream(u.name)
 
@@ -36,7 +42,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string) (*c
 
 	start := time.Now()
 
-	report, err := u.breaker.Allow()
+	permit, report, err := u.admit(rpc, rec.Priority, streaming)
 	if err != nil {
 		observer.ObserveCall(u.name, rpc, codes.Unavailable, time.Since(start))
 
@@ -44,7 +50,47 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string) (*c
 	}
 
 	return &call{
-		upstream: u.name, rpc: rpc, start: start, hurried: hurried(ctx, rec, start), observer: observer, report: report,
+		upstream: u.name, rpc: rpc, start: start, hurried: hurried(ctx, rec, start), streaming: streaming,
+		record: rec, observer: observer, permit: permit, report: report,
+	}, nil
+}
+
+// admit asks the limiter, the breaker of the upstream and that of the method, in this order. One that refuses says nothing about the
+// backend to those that were asked before: they get back what they gave.
+func (u *upstream) admit(rpc string, priority int, streaming bool) (concurrency.Permit, func(error), error) {
+	permit, ok := u.limiter.Acquire(rpc, priority)
+	if !ok {
+		return concurrency.Permit{}, nil, overloaded(u.name)
+	}
+
+	ask := (*breaker.Breaker).Allow
+	if streaming {
+		ask = (*breaker.Breaker).AllowStream
+	}
+
+	all, err := ask(u.breaker)
+	if err != nil {
+		permit.Drop()
+
+		return concurrency.Permit{}, nil, err
+	}
+
+	method := u.methods[rpc]
+	if method == nil || method.breaker == nil {
+		return permit, all, nil
+	}
+
+	own, err := ask(method.breaker)
+	if err != nil {
+		all(breaker.ErrNoVerdict)
+		permit.Drop()
+
+		return concurrency.Permit{}, nil, err
+	}
+
+	return permit, func(err error) {
+		own(err)
+		all(err)
 	}, nil
 }
 
@@ -61,19 +107,46 @@ func hurried(ctx context.Context, rec *reqinfo.Record, start time.Time) bool {
 	return ok && !rec.Start.IsZero() && start.Sub(rec.Start) > deadline.Sub(start)
 }
 
-// judge tells the breaker how the backend did. The first verdict counts: for a stream, its first answer.
+// judge tells the breakers how the backend did, and makes room for other calls. The first verdict counts: for a stream, its first
+// answer.
 func (c *call) judge(err error) {
 	c.judged.Do(func() {
 		if c.hurried && status.Code(err) == codes.DeadlineExceeded {
 			err = breaker.ErrNoVerdict
 		}
 
+		if c.streaming || !measures(err) {
+			c.permit.Drop()
+		} else {
+			c.permit.Answered()
+		}
+
 		c.report(err)
 	})
+}
+
+// measures tells whether a call that ended so shows what calls take: an answer does, or none at all within the time. A backend that
+// is not there or turns calls away is fast, and has no time for more.
+func measures(err error) bool {
+	if errors.Is(err, breaker.ErrNoVerdict) {
+		return false
+	}
+
+	switch status.Code(err) {
+	case codes.Canceled, codes.Unavailable, codes.ResourceExhausted:
+		return false
+	default:
+		return true
+	}
 }
 
 // end notes the outcome of the whole call, once.
 func (c *call) end(err error) {
 	c.judge(err)
-	c.ended.Do(func() { c.observer.ObserveCall(c.upstream, c.rpc, status.Code(err), time.Since(c.start)) })
+	c.ended.Do(func() {
+		took := time.Since(c.start)
+
+		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Took: took})
+		c.observer.ObserveCall(c.upstream, c.rpc, status.Code(err), took)
+	})
 }

@@ -8,15 +8,19 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // Client-side health checks need it (gRFC A17).
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
+
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
 // A backend that comes back is found again within two seconds; one that is gone costs at most one attempt per address in that
-// time. A silent one is noticed after 25 seconds. Servers must permit pings every 20 seconds, also without calls.
+// time. A silent one is noticed after 25 seconds where probes do not notice it before. Servers must permit pings every 20 seconds,
+// also without calls.
 const (
 	minBackoff       = 100 * time.Millisecond
 	maxBackoff       = 2 * time.Second
@@ -27,18 +31,30 @@ const (
 	keepaliveTimeout = 5 * time.Second
 )
 
-// serviceConfig balances over all addresses that say SERVING for the whole server (health service name "").
-const serviceConfig = `{"loadBalancingConfig": [{"round_robin": {}}], "healthCheckConfig": {"serviceName": ""}}`
+// newGroup is for the addresses of the backend of that name. The observer may be nil.
+func newGroup(name string, config Config, observer balance.Observer) *balance.Group {
+	return balance.NewGroup(name, balance.Settings{
+		Probe: balance.Probe(config.Probe), Ejection: balance.Ejection(config.Ejection),
+	}, observer)
+}
 
-func dial(config Config, interceptors []grpc.DialOption) (*grpc.ClientConn, error) {
-	transport := insecure.NewCredentials()
+// dial makes a connection that balances over the addresses of the group.
+func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (*grpc.ClientConn, error) {
+	if (config.Target == "") == (len(config.Addresses) == 0) {
+		return nil, errors.New("needs either addresses or a target")
+	}
+
+	var transport credentials.TransportCredentials = insecure.NewCredentials()
 	if config.TLS != nil {
 		transport = tlsCredentials{config.TLS}
 	}
 
-	options := slices.Concat(interceptors, []grpc.DialOption{
-		grpc.WithTransportCredentials(transport),
-		grpc.WithDefaultServiceConfig(serviceConfig),
+	options, err := balancing(config, group, transport)
+	if err != nil {
+		return nil, err
+	}
+
+	options = slices.Concat(interceptors, options, []grpc.DialOption{
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
 				BaseDelay: minBackoff, Multiplier: backoffFactor, Jitter: backoffJitter, MaxDelay: maxBackoff,
@@ -51,16 +67,8 @@ func dial(config Config, interceptors []grpc.DialOption) (*grpc.ClientConn, erro
 	})
 
 	target := config.Target
-
-	switch {
-	case (target == "") == (len(config.Addresses) == 0):
-		return nil, errors.New("needs either addresses or a target")
-	case target == "":
-		static := manual.NewBuilderWithScheme("static")
-		static.InitialState(resolver.State{Endpoints: endpoints(config)})
-
-		options = append(options, grpc.WithResolvers(static))
-		target = "static:///"
+	if target == "" {
+		target = static + ":///"
 	}
 
 	conn, err := grpc.NewClient(target, options...)
@@ -69,6 +77,28 @@ func dial(config Config, interceptors []grpc.DialOption) (*grpc.ClientConn, erro
 	}
 
 	return conn, nil
+}
+
+// balancing is how addresses are found and chosen: by the gateway's own rules, or by those of a control plane.
+func balancing(
+	config Config, group *balance.Group, transport credentials.TransportCredentials,
+) ([]grpc.DialOption, error) {
+	if controlled(config.Target) {
+		return controlPlane(transport)
+	}
+
+	rules, err := serviceConfig(config)
+	if err != nil {
+		return nil, err
+	}
+
+	return []grpc.DialOption{
+		grpc.WithTransportCredentials(balance.Track(transport)),
+		grpc.WithDefaultServiceConfig(rules),
+		// A record in DNS must not say what may be made again: the schema does.
+		grpc.WithDisableServiceConfig(),
+		grpc.WithResolvers(resolvers(config, group)...),
+	}, nil
 }
 
 // Nowhere returns a connection that leads to no backend: its interceptors must answer every call themselves. The caller closes it.
@@ -82,10 +112,13 @@ func Nowhere(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientIntercep
 	return conn, nil
 }
 
-// endpoints are the addresses. With TLS each must show a certificate for the host of its own address, unless the configuration
+// static is the scheme of a list of addresses.
+const static = "static"
+
+// list resolves to the addresses. With TLS each must show a certificate for the host of its own address, unless the configuration
 // names another.
-func endpoints(config Config) []resolver.Endpoint {
-	list := make([]resolver.Endpoint, 0, len(config.Addresses))
+func list(config Config) resolver.Builder {
+	endpoints := make([]resolver.Endpoint, 0, len(config.Addresses))
 
 	for _, address := range config.Addresses {
 		at := resolver.Address{Addr: address}
@@ -93,8 +126,11 @@ func endpoints(config Config) []resolver.Endpoint {
 			at.ServerName = address
 		}
 
-		list = append(list, resolver.Endpoint{Addresses: []resolver.Address{at}})
+		endpoints = append(endpoints, resolver.Endpoint{Addresses: []resolver.Address{at}})
 	}
 
-	return list
+	builder := manual.NewBuilderWithScheme(static)
+	builder.InitialState(resolver.State{Endpoints: endpoints})
+
+	return builder
 }

@@ -118,6 +118,8 @@ type observer struct {
 	mu     sync.Mutex
 	calls  []sample
 	states []breaker.State
+	// methods are the last states of the breakers of methods.
+	methods map[string]breaker.State
 }
 
 func (o *observer) ObserveCall(upstream, rpc string, code codes.Code, took time.Duration) {
@@ -131,11 +133,33 @@ func (o *observer) ObserveCall(upstream, rpc string, code codes.Code, took time.
 	o.calls = append(o.calls, sample{upstream, rpc, code})
 }
 
-func (o *observer) ObserveBreaker(_ string, state breaker.State) {
+func (o *observer) ObserveBreaker(_, rpc string, state breaker.State) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 
-	o.states = append(o.states, state)
+	if rpc == "" {
+		o.states = append(o.states, state)
+
+		return
+	}
+
+	if o.methods == nil {
+		o.methods = map[string]breaker.State{}
+	}
+
+	o.methods[rpc] = state
+}
+
+func (*observer) ObserveLimit(string, int) {}
+
+func (*observer) ObserveEjection(string, string) {}
+
+// Method is the state of the breaker of a method.
+func (o *observer) Method(rpc string) breaker.State {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+
+	return o.methods[rpc]
 }
 
 func (o *observer) Calls() []sample {

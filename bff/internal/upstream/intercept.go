@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -13,9 +14,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/breaker"
 )
 
-// interceptors are, from the outside in:
+// interceptors are, from the outside in, for a call with a single answer:
 //
-//	deps' own → metadata → measure → breaker → balance and send
+//	deps' own → metadata → reserve → measure → concurrency → breakers → hedge → (gRPC: retry, balance, send)
+//
+// For a stream there is no hedge. What is outside of hedge and retry sees one call, however many attempts there are: its outcome is
+// the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that refuses a call undoes
+// what the layers outside of it hold: see admit.
 func (u *upstream) interceptors(deps Deps) []grpc.DialOption {
 	unary := []grpc.UnaryClientInterceptor{u.unary(deps.Observer)}
 	stream := []grpc.StreamClientInterceptor{u.stream(deps.Observer)}
@@ -33,15 +38,18 @@ func (u *upstream) interceptors(deps Deps) []grpc.DialOption {
 
 func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 	return func(
-		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+		ctx context.Context, rpc string, req, reply any, cc *grpc.ClientConn,
+		next grpc.UnaryInvoker, opts ...grpc.CallOption,
 	) error {
 		outgoing, err := u.metadata.Outgoing(ctx)
 		if err != nil {
 			return err
 		}
 
-		call, err := u.begin(ctx, observer, method)
+		outgoing, cancel := reserve(outgoing)
+		defer cancel()
+
+		call, err := u.begin(outgoing, observer, rpc, false)
 		if err != nil {
 			return err
 		}
@@ -50,7 +58,18 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		err = breaker.ErrNoVerdict
 		defer func() { call.end(err) }()
 
-		err = invoke(outgoing, method, req, reply, cc, opts...)
+		method := u.methods[rpc]
+
+		switch repeatable := method.repeatable(req); {
+		case repeatable && method.hedge != nil:
+			err = method.hedge.call(outgoing, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
+				return next(ctx, rpc, req, reply, cc, opts...)
+			})
+		case repeatable || !method.retries():
+			err = next(outgoing, rpc, req, reply, cc, opts...)
+		default:
+			err = next(outgoing, rpc, req, reply, cc, append(slices.Clip(opts), once())...)
+		}
 
 		return err
 	}
@@ -58,7 +77,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 
 func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 	return func(
-		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, rpc string,
 		open grpc.Streamer, opts ...grpc.CallOption,
 	) (grpc.ClientStream, error) {
 		outgoing, err := u.metadata.Outgoing(ctx)
@@ -66,34 +85,45 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 			return nil, err
 		}
 
-		call, err := u.begin(ctx, observer, method)
+		outgoing, cancel := reserve(outgoing)
+
+		call, err := u.begin(outgoing, observer, rpc, true)
 		if err != nil {
+			cancel()
+
 			return nil, err
 		}
 
-		inner, err := open(outgoing, desc, cc, method, opts...)
+		// There is no request yet that could show its key.
+		if method := u.methods[rpc]; method.retries() && !method.repeatable(nil) {
+			opts = append(slices.Clip(opts), once())
+		}
+
+		inner, err := open(outgoing, desc, cc, rpc, opts...)
 		if err != nil {
 			call.end(err)
+			cancel()
 
 			return nil, err
 		}
 
 		time.AfterFunc(maxSilence, func() { call.judge(breaker.ErrNoVerdict) })
 		// A caller that stops reading ends its context, as gRPC demands.
-		context.AfterFunc(ctx, func() { call.end(status.FromContextError(ctx.Err()).Err()) })
+		context.AfterFunc(outgoing, func() { call.end(status.FromContextError(outgoing.Err()).Err()) })
 
-		return &observedStream{ClientStream: inner, call: call}, nil
+		return &observedStream{ClientStream: inner, call: call, cancel: cancel}, nil
 	}
 }
 
-// maxSilence is how long a stream may hold the breaker's probe without having answered anything.
+// maxSilence is how long a stream may hold the breaker's probe, and its room under the limit, without having answered anything.
 const maxSilence = 5 * time.Second
 
 // observedStream tells the call when the backend answers and when the stream ends.
 type observedStream struct {
 	grpc.ClientStream
 
-	call *call
+	call   *call
+	cancel context.CancelFunc
 }
 
 func (s *observedStream) Header() (metadata.MD, error) {
@@ -113,8 +143,10 @@ func (s *observedStream) RecvMsg(m any) error {
 		s.call.judge(nil)
 	case errors.Is(err, io.EOF):
 		s.call.end(nil)
+		s.cancel()
 	default:
 		s.call.end(err)
+		s.cancel()
 	}
 
 	return err //nolint:wrapcheck // Callers compare io.EOF and read statuses.

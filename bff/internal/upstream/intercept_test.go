@@ -31,7 +31,11 @@ func (e *ends) ObserveCall(_, _ string, code codes.Code, _ time.Duration) {
 	e.codes = append(e.codes, code)
 }
 
-func (*ends) ObserveBreaker(string, breaker.State) {}
+func (*ends) ObserveBreaker(string, string, breaker.State) {}
+
+func (*ends) ObserveLimit(string, int) {}
+
+func (*ends) ObserveEjection(string, string) {}
 
 // fakeStream answers what recv says.
 type fakeStream struct {

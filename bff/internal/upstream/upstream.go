@@ -1,10 +1,10 @@
 // Package upstream holds the connections to the backends. It is the only place that dials. Every call on its connections is
-// balanced, guarded by a breaker, measured, and carries the metadata that the gateway writes, and nothing else.
+// balanced, bounded, guarded by breakers, made again where that is safe, measured, and carries the metadata that the gateway writes,
+// and nothing else.
 package upstream
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,26 +15,21 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
+	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
-// Config is one backend.
-type Config struct {
-	// Addresses are host:port pairs that are used in turn. Exclusive with Target.
-	Addresses []string
-	// Target is a gRPC name, such as "dns:///user.prod.svc:9000" (gRPC Name Resolution).
-	Target string
-	// TLS is how a connection that is made now is encrypted. It must be safe for concurrent use. Nil: none is.
-	TLS func() *tls.Config
-	// Breaker guards all of its addresses together.
-	Breaker breaker.Settings
-	// Metadata is what it gets beyond what all backends get.
-	Metadata Metadata
-}
-
-// Observer is told of every call and of every change of a breaker. Its methods must be safe for concurrent use and not block.
+// Observer is told of every call, of every change of a breaker and of a limit, and of addresses that are left out. Its methods must
+// be safe for concurrent use and not block.
 type Observer interface {
+	balance.Observer
+
+	// ObserveCall counts a call. All attempts at it are one.
 	ObserveCall(upstream, rpc string, code codes.Code, took time.Duration)
-	ObserveBreaker(upstream string, state breaker.State)
+	// ObserveBreaker is for the breaker of the method, or, if rpc is empty, of the whole upstream.
+	ObserveBreaker(upstream, rpc string, state breaker.State)
+	// ObserveLimit is for how many calls may be under way at once.
+	ObserveLimit(upstream string, limit int)
 }
 
 // Pool is a set of connections, one per backend. It is safe for concurrent use.
@@ -45,8 +40,11 @@ type Pool struct {
 type upstream struct {
 	name     string
 	conn     *grpc.ClientConn
-	breaker  *breaker.Breaker
+	group    *balance.Group
 	metadata Metadata
+	breaker  *breaker.Breaker
+	methods  map[string]*method
+	limiter  *concurrency.Limiter
 }
 
 // Deps are what a pool works with.
@@ -63,10 +61,9 @@ func Open(configs map[string]Config, deps Deps) (*Pool, error) {
 	p := &Pool{upstreams: make(map[string]*upstream, len(configs))}
 
 	for name, config := range configs {
-		u := &upstream{name: name, breaker: breaker.New(name, config.Breaker, onChange(deps)), metadata: config.Metadata}
-		deps.Observer.ObserveBreaker(name, breaker.Closed)
+		u := newUpstream(name, config, deps)
 
-		conn, err := dial(config, u.interceptors(deps))
+		conn, err := dial(config, u.group, u.interceptors(deps))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("upstream %s: %w", name, err), p.Close())
 		}
@@ -78,11 +75,28 @@ func Open(configs map[string]Config, deps Deps) (*Pool, error) {
 	return p, nil
 }
 
-func onChange(deps Deps) func(name string, from, to breaker.State) {
-	return func(name string, from, to breaker.State) {
-		deps.Observer.ObserveBreaker(name, to)
+func newUpstream(name string, config Config, deps Deps) *upstream {
+	deps.Observer.ObserveBreaker(name, "", breaker.Closed)
+
+	return &upstream{
+		name: name, metadata: config.Metadata,
+		group:   newGroup(name, config, deps.Observer),
+		breaker: breaker.New(name, config.Breaker, onChange(deps, name, "")),
+		methods: newMethods(name, config, deps),
+		limiter: newLimiter(name, config.Concurrency, deps.Observer),
+	}
+}
+
+func onChange(deps Deps, upstream, rpc string) func(name string, from, to breaker.State) {
+	attrs := []slog.Attr{slog.String("upstream", upstream)}
+	if rpc != "" {
+		attrs = append(attrs, slog.String("rpc", rpc))
+	}
+
+	return func(_ string, from, to breaker.State) {
+		deps.Observer.ObserveBreaker(upstream, rpc, to)
 		deps.Logger.LogAttrs(context.Background(), slog.LevelWarn, "circuit breaker changed",
-			slog.String("upstream", name), slog.String("from", from.String()), slog.String("to", to.String()))
+			append(slices.Clip(attrs), slog.String("from", from.String()), slog.String("to", to.String()))...)
 	}
 }
 
@@ -113,6 +127,13 @@ type Status struct {
 	Name         string `json:"name"`
 	Connectivity string `json:"connectivity"`
 	Breaker      string `json:"breaker"`
+	// Methods are the states of the breakers that methods have of their own.
+	Methods map[string]string `json:"methods,omitempty"`
+	// Limit is how many calls may be under way at once, and InFlight how many are. Both are zero if there is no limit.
+	Limit    int `json:"limit"`
+	InFlight int `json:"in_flight"`
+	// Addresses are those that calls are balanced over.
+	Addresses []balance.Address `json:"addresses,omitempty"`
 }
 
 // Statuses tells how each backend stands, in alphabetical order.
@@ -120,13 +141,32 @@ func (p *Pool) Statuses() []Status {
 	statuses := make([]Status, 0, len(p.upstreams))
 
 	for _, name := range p.Names() {
-		u := p.upstreams[name]
-		statuses = append(statuses, Status{
-			Name: name, Connectivity: u.conn.GetState().String(), Breaker: u.breaker.State().String(),
-		})
+		statuses = append(statuses, p.upstreams[name].status())
 	}
 
 	return statuses
+}
+
+func (u *upstream) status() Status {
+	limit, inFlight := u.limiter.Limit()
+	s := Status{
+		Name: u.name, Connectivity: u.conn.GetState().String(), Breaker: u.breaker.State().String(),
+		Limit: limit, InFlight: inFlight, Addresses: u.group.Addresses(),
+	}
+
+	for rpc, method := range u.methods {
+		if method.breaker == nil {
+			continue
+		}
+
+		if s.Methods == nil {
+			s.Methods = map[string]string{}
+		}
+
+		s.Methods[rpc] = method.breaker.State().String()
+	}
+
+	return s
 }
 
 // Close ends all connections, and the calls on them.

@@ -75,7 +75,7 @@ func TestNothingIsDialledBeforeTheFirstCall(t *testing.T) {
 	d, o := deps(t)
 	pool := open(t, upstream.Config{Addresses: []string{listener.Addr().String()}, Breaker: patient}, d)
 
-	want := []upstream.Status{{Name: "order", Connectivity: "IDLE", Breaker: "closed"}}
+	want := []upstream.Status{{Name: "order", Connectivity: "IDLE", Breaker: "closed", Limit: 200}}
 	if diff := cmp.Diff(want, pool.Statuses()); diff != "" {
 		t.Error(diff)
 	}

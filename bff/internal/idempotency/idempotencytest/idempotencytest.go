@@ -16,10 +16,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 )
 
-// Times of the contract. They are real for a store that is somewhere else.
+// Times of the contract. They are real for a store that is somewhere else, perhaps on a busy machine.
 const (
-	short = 200 * time.Millisecond
-	after = short + 50*time.Millisecond
+	short = time.Second
+	after = short + 100*time.Millisecond
 	long  = time.Hour
 )
 

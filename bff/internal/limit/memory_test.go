@@ -17,6 +17,11 @@ import (
 
 func key(name string) limit.Key { return limit.Key{Limit: "test", Subject: name} }
 
+// one takes one token.
+func one(key limit.Key, rate limit.Rate) limit.Request {
+	return limit.Request{Key: key, Rate: rate, Cost: 1}
+}
+
 func TestAllowSequence(t *testing.T) {
 	t.Parallel()
 
@@ -64,11 +69,11 @@ func TestAllowSequence(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			l := limit.New(0)
+			l := limit.NewMemory(0)
 			start := time.Now().Add(time.Second)
 
 			for i, s := range tt.steps {
-				if diff := cmp.Diff(s.want, l.Allow(key("a"), tt.rate, start.Add(s.at))); diff != "" {
+				if diff := cmp.Diff(s.want, l.Allow(one(key("a"), tt.rate), start.Add(s.at))); diff != "" {
 					t.Errorf("step %d: %s", i, diff)
 				}
 			}
@@ -89,10 +94,10 @@ func TestNeverMoreThanBurstAndRate(t *testing.T) {
 		}
 		interval := rate.Per/time.Duration(rate.Requests) + 1
 		pause := interval/8 + 1 // At most, between two requests.
-		l, now, allowed, begin := limit.New(100), time.Now(), int64(0), time.Time{}
+		l, now, allowed, begin := limit.NewMemory(100), time.Now(), int64(0), time.Time{}
 
 		for range 5000 {
-			if l.Allow(key("a"), rate, now).Allowed {
+			if l.Allow(one(key("a"), rate), now).Allowed {
 				if allowed++; allowed == 1 {
 					begin = now
 				}
@@ -123,12 +128,12 @@ func TestFloodOfNewKeysLeavesABusyKeyLimited(t *testing.T) {
 		t.Run(strconv.Itoa(maxKeys), func(t *testing.T) {
 			t.Parallel()
 
-			l, now := limit.New(maxKeys), time.Now()
-			for l.Allow(key("busy"), rate, now).Allowed {
+			l, now := limit.NewMemory(maxKeys), time.Now()
+			for l.Allow(one(key("busy"), rate), now).Allowed {
 			}
 
 			for i := range 10 * maxKeys {
-				if !l.Allow(key(strconv.Itoa(i)), rate, now).Allowed {
+				if !l.Allow(one(key(strconv.Itoa(i)), rate), now).Allowed {
 					t.Fatalf("key %d was refused its first request", i)
 				}
 
@@ -137,7 +142,7 @@ func TestFloodOfNewKeysLeavesABusyKeyLimited(t *testing.T) {
 				}
 			}
 
-			if l.Allow(key("busy"), rate, now).Allowed {
+			if l.Allow(one(key("busy"), rate), now).Allowed {
 				t.Error("the flood has reset the bucket of the busy key")
 			}
 		})
@@ -150,10 +155,10 @@ func TestFullBucketsGiveWayFirst(t *testing.T) {
 	const maxKeys = 1 << 12
 
 	rate := limit.Rate{Requests: 1, Per: time.Second}
-	l, now := limit.New(maxKeys), time.Now()
+	l, now := limit.NewMemory(maxKeys), time.Now()
 
 	for i := range maxKeys {
-		l.Allow(key("old"+strconv.Itoa(i)), rate, now)
+		l.Allow(one(key("old"+strconv.Itoa(i)), rate), now)
 	}
 
 	now = now.Add(time.Minute) // All of them are full again.
@@ -161,13 +166,13 @@ func TestFullBucketsGiveWayFirst(t *testing.T) {
 	const live = maxKeys / 4
 
 	for i := range live {
-		l.Allow(key("new"+strconv.Itoa(i)), rate, now)
+		l.Allow(one(key("new"+strconv.Itoa(i)), rate), now)
 	}
 
 	forgotten := 0
 
 	for i := range live {
-		if l.Allow(key("new"+strconv.Itoa(i)), rate, now).Allowed {
+		if l.Allow(one(key("new"+strconv.Itoa(i)), rate), now).Allowed {
 			forgotten++
 		}
 	}
@@ -193,10 +198,10 @@ func TestMillionKeysFitIn64MB(t *testing.T) { //nolint:paralleltest // It measur
 	}
 
 	before := heap()
-	l, now := limit.New(million), time.Now()
+	l, now := limit.NewMemory(million), time.Now()
 
 	for i := range million {
-		l.Allow(key(strconv.Itoa(i)), limit.Rate{Requests: 1, Per: time.Hour}, now)
+		l.Allow(one(key(strconv.Itoa(i)), limit.Rate{Requests: 1, Per: time.Hour}), now)
 	}
 
 	if took := heap() - before; took > most {
@@ -216,7 +221,7 @@ func TestConcurrentUse(t *testing.T) {
 	const workers, each, keys, burst = 8, 2000, 20, 100
 
 	rate := limit.Rate{Requests: 1, Per: 24 * time.Hour, Burst: burst}
-	l, now := limit.New(1000), time.Now()
+	l, now := limit.NewMemory(1000), time.Now()
 
 	var (
 		wg      sync.WaitGroup
@@ -226,7 +231,7 @@ func TestConcurrentUse(t *testing.T) {
 	for range workers {
 		wg.Go(func() {
 			for i := range each {
-				if l.Allow(key(strconv.Itoa(i%keys)), rate, now).Allowed {
+				if l.Allow(one(key(strconv.Itoa(i%keys)), rate), now).Allowed {
 					allowed.Add(1)
 				}
 			}
@@ -252,27 +257,46 @@ func BenchmarkAllow(b *testing.B) {
 		rate := limit.Rate{Requests: 50, Per: time.Second, Burst: 100}
 
 		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
-			l, now, i := limit.New(1_000_000), time.Now(), 0
+			l, now, i := limit.NewMemory(1_000_000), time.Now(), 0
 
 			b.ReportAllocs()
 
 			for b.Loop() {
 				now = now.Add(time.Microsecond)
-				l.Allow(names[i%keys], rate, now)
+				l.Allow(one(names[i%keys], rate), now)
 				i++
 			}
 		})
 	}
 
 	b.Run("parallel", func(b *testing.B) {
-		l, now := limit.New(0), time.Now()
+		l, now := limit.NewMemory(0), time.Now()
 
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
 			k := key(strconv.FormatUint(rand.Uint64(), 10))
 			for pb.Next() {
-				l.Allow(k, limit.Rate{Requests: 50, Per: time.Second}, now)
+				l.Allow(one(k, limit.Rate{Requests: 50, Per: time.Second}), now)
 			}
 		})
 	})
+}
+
+func BenchmarkTake(b *testing.B) {
+	for _, limits := range []int{1, 3} {
+		b.Run(fmt.Sprintf("limits=%d", limits), func(b *testing.B) {
+			m, requests := limit.NewMemory(0), make([]limit.Request, limits)
+			for i := range requests {
+				requests[i] = one(limit.Key{Limit: strconv.Itoa(i), Subject: "ada"}, limit.Rate{Requests: 1 << 30, Per: time.Second})
+			}
+
+			b.ReportAllocs()
+
+			for b.Loop() {
+				if _, err := m.Take(b.Context(), requests); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

@@ -1,0 +1,161 @@
+package backends_test
+
+import (
+	"sync"
+	"testing"
+
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
+)
+
+func named(id string) *orderv1.CreateOrderRequest {
+	return &orderv1.CreateOrderRequest{Items: []*orderv1.LineItem{tea()}, RequestId: id}
+}
+
+func TestOrderIsPlacedOnceForARequestID(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+
+	var (
+		placing sync.WaitGroup
+		ids     [8]string
+	)
+
+	for i := range ids {
+		placing.Go(func() {
+			o, err := w.orders.CreateOrder(as(t, "alice"), named("r-1"))
+			if err != nil {
+				t.Error(err)
+			}
+
+			ids[i] = o.GetOrderId()
+		})
+	}
+
+	placing.Wait()
+
+	for _, id := range ids {
+		if id != ids[0] {
+			t.Fatalf("several orders: %q", ids)
+		}
+	}
+
+	// It is the order as it is now, also if the user service is gone.
+	must[*orderv1.Order](t)(w.orders.CancelOrder(as(t, "alice"), &orderv1.CancelOrderRequest{OrderId: ids[0]}))
+
+	if err := w.fleet.StopInstance("user"); err != nil {
+		t.Fatal(err)
+	}
+
+	again := named("r-1")
+	again.UserId = "alice" // Says the same.
+
+	if o := must[*orderv1.Order](t)(w.orders.CreateOrder(as(t, "alice"), again)); o.GetOrderId() != ids[0] || o.GetStatus() != cancelled {
+		t.Errorf("the same request gives %v", o)
+	}
+
+	eventually(t, "alice is told", func() bool { return len(w.notified(t, "alice", ids[0])) == 2 }) // Placed and cancelled.
+}
+
+func TestRequestIDsOfOrders(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	place := func(subject string, req *orderv1.CreateOrderRequest) string {
+		return must[*orderv1.Order](t)(w.orders.CreateOrder(as(t, subject), req)).GetOrderId()
+	}
+
+	first := place("alice", named("r-1"))
+	for what, id := range map[string]string{
+		"another_request": place("alice", named("r-2")),
+		"another_caller":  place("bob", named("r-1")),
+		"no_name":         place("alice", named("")),
+		"no_name_again":   place("alice", named("")),
+	} {
+		if id == first {
+			t.Errorf("%s gives the same order", what)
+		}
+	}
+
+	other := named("r-1")
+	other.Note = new("more")
+	_, err := w.orders.CreateOrder(as(t, "alice"), other)
+	wantFields(t, err, "request_id")
+
+	long := make([]byte, 301)
+	for i := range long {
+		long[i] = 'x'
+	}
+
+	_, err = w.orders.CreateOrder(as(t, "alice"), named(string(long)))
+	wantFields(t, err, "request_id")
+
+	// A request that failed has not been made.
+	_, err = w.orders.CreateOrder(as(t, "alice"), &orderv1.CreateOrderRequest{RequestId: "r-3"})
+	wantFields(t, err, "items")
+
+	place("alice", named("r-3"))
+}
+
+func TestPaymentsAreMadeOnceForARequestID(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	id := w.placeOrder(t).GetOrderId()
+	pay := &paymentv1.CreatePaymentRequest{OrderId: id, Amount: euros(10, 0), Method: card, RequestId: "r-1"}
+
+	made := must[*paymentv1.Payment](t)(w.payments.CreatePayment(as(t, "alice"), pay))
+	eventually(t, "the order is paid", func() bool { return w.orderStatus(t, id) == paid })
+
+	// The order is not payable any more, and need not be.
+	if again := must[*paymentv1.Payment](t)(w.payments.CreatePayment(as(t, "alice"), pay)); again.GetPaymentId() != made.GetPaymentId() {
+		t.Errorf("paid twice: %v", again)
+	}
+
+	refund := &paymentv1.RefundPaymentRequest{PaymentId: made.GetPaymentId(), Amount: euros(4, 0), RequestId: "r-1"} // Names of one method.
+	for range 2 {
+		p := must[*paymentv1.Payment](t)(w.payments.RefundPayment(as(t, "alice"), refund))
+		if len(p.GetRefunds()) != 1 {
+			t.Errorf("refunded %v", p.GetRefunds())
+		}
+	}
+
+	refund.Amount = nil
+	_, err := w.payments.RefundPayment(as(t, "alice"), refund)
+	wantFields(t, err, "request_id")
+
+	refund.RequestId = "r-2"
+	if p := must[*paymentv1.Payment](t)(w.payments.RefundPayment(as(t, "alice"), refund)); len(p.GetRefunds()) != 2 {
+		t.Errorf("refunded %v", p.GetRefunds())
+	}
+}
+
+// Several fleets over one folder are as several processes: they share databases, and each of them empties the outbox.
+func TestFleetsShareDatabases(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	worlds := []*world{startWorld(t, dir), startWorld(t, dir), startWorld(t, dir)}
+
+	var (
+		placing sync.WaitGroup
+		ids     [30]string
+	)
+
+	for i := range ids {
+		placing.Go(func() {
+			ids[i] = must[*orderv1.Order](t)(worlds[i%len(worlds)].orders.CreateOrder(as(t, "alice"), named(""))).GetOrderId()
+		})
+	}
+
+	placing.Wait()
+
+	for _, id := range ids {
+		eventually(t, "alice is told", func() bool { return len(worlds[0].notified(t, "alice", id)) > 0 })
+
+		if told := len(worlds[1].notified(t, "alice", id)); told != 1 {
+			t.Errorf("alice was told %d times of %s", told, id)
+		}
+	}
+}

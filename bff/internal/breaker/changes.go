@@ -1,0 +1,27 @@
+package breaker
+
+import "sync"
+
+// changes makes the changes of two counters those of one breaker, which stands as the worse of them does.
+type changes struct {
+	name string
+	told func(name string, from, to State)
+
+	mu     sync.Mutex
+	states [2]State
+}
+
+// of is told of the changes of one counter.
+func (c *changes) of(counter int) func(to State) {
+	return func(to State) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+
+		from := max(c.states[0], c.states[1])
+		c.states[counter] = to
+
+		if now := max(c.states[0], c.states[1]); now != from && c.told != nil {
+			c.told(c.name, from, now)
+		}
+	}
+}

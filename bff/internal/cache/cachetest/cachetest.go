@@ -1,0 +1,304 @@
+// Package cachetest is what every cache.Store does, as tests.
+package cachetest
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/bff/internal/cache"
+)
+
+// Times of the contract. They are real for a store that is somewhere else.
+const (
+	long  = time.Hour
+	short = 200 * time.Millisecond
+	after = short + 100*time.Millisecond
+)
+
+// Key is one of many.
+func Key(name string) cache.Key { return sha256.Sum256([]byte(name)) }
+
+// Entry is an answer with the body and the tags.
+func Entry(body string, tags ...string) *cache.Entry {
+	return &cache.Entry{
+		Header: http.Header{"Content-Type": {"application/json"}, "Link": {"</1>", "</2>"}}, Body: []byte(body), Tags: tags,
+	}
+}
+
+// User calls a store and wants what it says.
+type User struct {
+	testing.TB
+	cache.Store
+}
+
+// Now is the present moment.
+func (u User) Now() cache.Mark {
+	u.Helper()
+
+	found, err := u.Lookup(u.Context(), Key("nothing"))
+	if err != nil {
+		u.Fatal(err)
+	}
+
+	return found.Now
+}
+
+// Puts an entry that began at the moment.
+func (u User) Puts(name string, entry *cache.Entry, begun cache.Mark, life time.Duration, want bool) {
+	u.Helper()
+
+	kept, err := u.Put(u.Context(), Key(name), entry, begun, life)
+	if err != nil || kept != want {
+		u.Fatalf("put of %s: kept %t, %v; want %t", name, kept, err, want)
+	}
+}
+
+// Finds what was put, or, if body is empty, nothing.
+func (u User) Finds(name, body string) cache.Found {
+	u.Helper()
+
+	found, err := u.Lookup(u.Context(), Key(name))
+
+	switch {
+	case err != nil:
+		u.Fatalf("lookup of %s: %v", name, err)
+	case body == "" && found.Entry == nil:
+	case body == "" || found.Entry == nil:
+		u.Fatalf("lookup of %s: found %+v, want %q", name, found.Entry, body)
+	default:
+		want := Entry(body)
+		if string(found.Entry.Body) != body || !cmp.Equal(found.Entry.Header, want.Header) {
+			u.Fatalf("lookup of %s: found %+v", name, found.Entry)
+		}
+	}
+
+	return found
+}
+
+// Invalidates tags.
+func (u User) Invalidates(tags ...string) {
+	u.Helper()
+
+	if err := u.Invalidate(u.Context(), tags); err != nil {
+		u.Fatal(err)
+	}
+}
+
+// WantsChanged asks what changed since the moment.
+func (u User) WantsChanged(since cache.Mark, want bool, tags ...string) {
+	u.Helper()
+
+	if changed, err := u.Changed(u.Context(), tags, since); err != nil || changed != want {
+		u.Fatalf("changed of %q: %t, %v; want %t", tags, changed, err, want)
+	}
+}
+
+// Run tests a store. Each test gets two of them, that share what they keep; for one that shares nothing they are the same.
+func Run(t *testing.T, pair func(tb testing.TB) (a, b cache.Store)) {
+	t.Helper()
+
+	for name, test := range contract() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			a, b := pair(t)
+			test(User{t, a}, User{t, b})
+		})
+	}
+}
+
+func contract() map[string]func(a, b User) {
+	return map[string]func(a, b User){
+		"keeps_what_was_put": func(a, b User) {
+			a.Finds("k", "")
+			a.Puts("k", Entry("body"), a.Now(), long, true)
+			b.Finds("k", "body")
+			b.Finds("other", "")
+			b.Puts("k", Entry("newer"), b.Now(), long, true)
+			a.Finds("k", "newer")
+		},
+		"keeps_any_bytes": func(a, b User) {
+			body := "\x00\xff\r\n{\"" + strings.Repeat("\xfe", 1<<16)
+			a.Puts("k", Entry(body, "t"), a.Now(), long, true)
+			b.Finds("k", body)
+			a.Puts("k", &cache.Entry{Header: http.Header{}}, a.Now(), long, true)
+
+			if found, err := b.Lookup(b.Context(), Key("k")); err != nil || found.Entry == nil || len(found.Entry.Body) > 0 {
+				b.Errorf("found %+v, %v; want an empty answer", found.Entry, err)
+			}
+		},
+		"ages_from_when_the_fetch_began": func(a, b User) {
+			begun := a.Now()
+			time.Sleep(after)
+			a.Puts("k", Entry("body"), begun, long, true)
+
+			if age := b.Finds("k", "body").Age; age < after-time.Millisecond || age > after+time.Minute {
+				b.Errorf("age %s", age)
+			}
+		},
+		"forgets_what_has_lived": func(a, b User) {
+			a.Puts("k", Entry("body"), a.Now(), short, true)
+			a.Puts("l", Entry("body"), a.Now(), long, true)
+			time.Sleep(after)
+			b.Finds("k", "")
+			b.Finds("l", "body")
+		},
+		"invalidates_by_any_tag": func(a, b User) {
+			a.Puts("both", Entry("1", "s", "t"), a.Now(), long, true)
+			a.Puts("other", Entry("2", "s"), a.Now(), long, true)
+			a.Puts("none", Entry("3"), a.Now(), long, true)
+			b.Invalidates("t", "u")
+			a.Finds("both", "")
+			b.Finds("both", "")
+			a.Finds("other", "2")
+			a.Finds("none", "3")
+		},
+		"keeps_what_begins_after_an_invalidation": func(a, b User) {
+			a.Invalidates("t")
+			a.Puts("k", Entry("1", "t"), a.Now(), long, true)
+			b.Finds("k", "1")
+			b.Invalidates("t")
+			b.Puts("k", Entry("2", "t"), b.Now(), long, true)
+			a.Finds("k", "2")
+		},
+		"does_not_keep_what_began_before_an_invalidation": func(a, b User) {
+			begun := a.Now()
+			b.Invalidates("t")
+			a.Puts("k", Entry("1", "s", "t"), begun, long, false)
+			a.Finds("k", "")
+			a.Puts("l", Entry("2", "s"), begun, long, true)
+			a.Puts("m", Entry("3"), begun, long, true)
+		},
+		"a_refused_answer_leaves_the_newer_one": func(a, b User) {
+			begun := a.Now()
+			b.Invalidates("t")
+			b.Puts("k", Entry("new", "t"), b.Now(), long, true)
+			a.Puts("k", Entry("old", "t"), begun, long, false)
+			b.Finds("k", "new")
+		},
+		"tells_what_changed": func(a, b User) {
+			begun := a.Now()
+			a.WantsChanged(begun, false)
+			a.WantsChanged(begun, false, "t")
+			b.Invalidates("t")
+			a.WantsChanged(begun, true)
+			a.WantsChanged(begun, true, "s", "t")
+			a.WantsChanged(begun, false, "s")
+
+			begun = a.Now()
+			a.WantsChanged(begun, false)
+			a.WantsChanged(begun, false, "s", "t")
+		},
+		"tags_that_look_alike": func(a, b User) {
+			tags := []string{"", "a", "a:", "a:1", "a:11", "ab", "a\x00b", "a\nb", strings.Repeat("a", 1000)}
+			for _, tag := range tags {
+				a.Puts(tag, Entry("1", tag), a.Now(), long, true)
+			}
+
+			for i, tag := range tags {
+				b.Invalidates(tag)
+
+				for j, other := range tags {
+					a.Finds(other, map[bool]string{true: "1"}[j > i])
+				}
+			}
+		},
+		"an_invalidation_outlives_entries": func(a, b User) {
+			a.Puts("long", Entry("1", "t"), a.Now(), long, true)
+			a.Puts("short", Entry("2", "t"), a.Now(), short, true)
+			begun := a.Now()
+			b.Invalidates("t")
+			time.Sleep(after)
+			a.Finds("long", "")
+			a.Puts("late", Entry("3", "t"), begun, long, false)
+		},
+		"ends_with_the_context": func(a, _ User) {
+			ctx, cancel := context.WithCancel(a.Context())
+			cancel()
+
+			// An answer is fine as well: not every store has to wait for something.
+			_, _ = a.Lookup(ctx, Key("k"))
+			_, _ = a.Put(ctx, Key("k"), Entry("1"), cache.Mark{}, long)
+			_, _ = a.Changed(ctx, []string{"t"}, cache.Mark{})
+		},
+		"nothing_obsolete_is_found_after_an_invalidation": raced,
+	}
+}
+
+// raced has writers that count up and invalidate, and readers that must never find less than what was written before they began.
+func raced(a, b User) {
+	const rounds, readers = 50, 4
+
+	var (
+		mu       sync.Mutex
+		value    int // What the entry is made of.
+		finished int // What was written and invalidated.
+		wg       sync.WaitGroup
+	)
+
+	read := func(number *int) int {
+		mu.Lock()
+		defer mu.Unlock()
+
+		return *number
+	}
+
+	for i := range readers {
+		u := []User{a, b}[i%2]
+
+		wg.Go(func() {
+			for least := 0; least < rounds; {
+				least = read(&finished)
+
+				found, err := u.Lookup(u.Context(), Key("k"))
+				if err != nil {
+					u.Error(err)
+
+					return
+				}
+
+				if found.Entry != nil {
+					var got int
+					if _, err := fmt.Sscan(string(found.Entry.Body), &got); err != nil || got < least {
+						u.Errorf("found %q after %d was written", found.Entry.Body, least)
+
+						return
+					}
+
+					continue
+				}
+
+				if _, err := u.Put(u.Context(), Key("k"), Entry(fmt.Sprint(read(&value)), "t"), found.Now, long); err != nil {
+					u.Error(err)
+
+					return
+				}
+			}
+		})
+	}
+
+	for i := range rounds {
+		mu.Lock()
+		value = i + 1
+		mu.Unlock()
+
+		// Not Fatal, so that the readers come to their end.
+		if err := b.Invalidate(b.Context(), []string{"t"}); err != nil {
+			b.Error(err)
+		}
+
+		mu.Lock()
+		finished = i + 1
+		mu.Unlock()
+	}
+
+	wg.Wait()
+}

@@ -1,0 +1,178 @@
+package cache
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"runtime/debug"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// errNoAnswer is what there is if a handler ends its goroutine.
+var errNoAnswer = errors.New("the handler did not return")
+
+// fetch is the request that is made for a client's, and for all that are the same. It has no more than counts, see key.
+type fetch struct {
+	rec     *reqinfo.Record // The client's.
+	method  string
+	host    string
+	url     url.URL
+	header  http.Header
+	forward map[string][]string
+	body    []byte
+	public  bool
+
+	// begun is when it begins, by the store. If that is not known, or the answer is not to be kept, keep is false.
+	begun Mark
+	known bool
+	keep  bool
+}
+
+// result is what came of a fetch.
+type result struct {
+	answer answer
+	// fault is why there is no answer.
+	fault error
+	// work is the record of the fetch.
+	work *reqinfo.Record
+	// cacheable tells that clients may keep the answer, stored that the store does.
+	cacheable, stored bool
+	// changed tells that what the answer is made of may be another since the fetch began.
+	changed bool
+}
+
+// newFetch is the fetch for a request with the canonical query and the body.
+func (rt *route) newFetch(r *http.Request, query string, body []byte) *fetch {
+	rec := reqinfo.From(r.Context())
+
+	f := &fetch{
+		rec: rec, method: r.Method, host: r.Host, url: *r.URL, forward: withoutConditions(rec.Forward), body: body,
+		public: rt.rule.Cache.Public,
+	}
+	f.url.RawQuery = query
+	f.header = fetchHeader(r.Header, rt.fields, f.forward)
+
+	// Its answer serves both (RFC 9110, section 9.3.2).
+	if f.method == http.MethodHead {
+		f.method = http.MethodGet
+	}
+
+	return f
+}
+
+// record is the one of the fetch. What is for everybody is not made for the address of one.
+func (f *fetch) record() *reqinfo.Record {
+	work := f.rec.Fork()
+	work.Forward = f.forward
+
+	if f.public {
+		work.Client = netip.Addr{}
+	}
+
+	return work
+}
+
+// request is what the handler gets. It is made from nothing, so that nothing of the client's is in it that should not be.
+func (f *fetch) request(ctx context.Context) *http.Request {
+	target := f.url
+	r := &http.Request{
+		Method: f.method, URL: &target, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: f.header.Clone(), Host: f.host,
+		RequestURI: target.RequestURI(), Body: http.NoBody, ContentLength: int64(len(f.body)),
+	}
+
+	if len(f.body) > 0 {
+		r.Body = io.NopCloser(bytes.NewReader(f.body))
+	}
+
+	return r.WithContext(ctx)
+}
+
+// run makes the fetch on a goroutine of its own, until the deadline.
+func (rt *route) run(fl *flight, f *fetch, work *reqinfo.Record, deadline time.Time) {
+	go func() {
+		res := &result{work: work, fault: errNoAnswer}
+		defer func() { rt.cache.flights.end(fl, res) }()
+
+		ctx, cancel := context.WithDeadline(fl.ctx, deadline)
+		defer cancel()
+
+		tags := &noted{}
+		ctx = context.WithValue(reqinfo.NewContext(ctx, work), tagsKey{}, tags)
+
+		if res.answer, res.fault = rt.ask(f.request(ctx)); res.fault == nil {
+			// What nobody waited for any more may be older than what was made for the next one.
+			rt.settle(ctx, fl.key, f, fl.ctx.Err() == nil, tags, res)
+		}
+	}()
+}
+
+// ask calls the handler. A panic of it is an error with the place.
+func (rt *route) ask(r *http.Request) (a answer, err error) {
+	returned := false
+
+	defer func() {
+		if !returned {
+			err = fmt.Errorf("panic: %v\n%s", recover(), debug.Stack())
+		}
+	}()
+
+	rec := newRecorder()
+	rt.next.ServeHTTP(rec, r)
+
+	returned = true
+
+	return rec.finish(), nil
+}
+
+// settle keeps the answer if it may, and finds out whether those may have it who came while it was made.
+func (rt *route) settle(ctx context.Context, key Key, f *fetch, wanted bool, noted *noted, res *result) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+
+	tags, complete := noted.complete()
+
+	res.cacheable = rt.rule.Cache.TTL > 0 && res.answer.storable(res.work) && (complete || !rt.tagged)
+	if res.cacheable {
+		res.answer.tagged()
+		entry := &Entry{Header: res.answer.header, Body: res.answer.body, Tags: tags}
+		res.stored = wanted && f.known && f.keep && rt.put(ctx, key, f.begun, entry)
+	}
+
+	if rt.tagged && !res.stored {
+		if !complete {
+			tags = nil
+		}
+
+		res.changed = !f.known || rt.changed(ctx, tags, f.begun)
+	}
+}
+
+func (rt *route) put(ctx context.Context, key Key, begun Mark, entry *Entry) bool {
+	stored, err := rt.cache.store.Put(ctx, key, entry, begun, rt.life)
+
+	switch {
+	case err != nil:
+		rt.note(StoreError)
+	case stored:
+		rt.note(Stored)
+	}
+
+	return err == nil && stored
+}
+
+// changed tells whether one of the tags, or, if there are none, any was invalidated since, as far as anybody can tell.
+func (rt *route) changed(ctx context.Context, tags []string, since Mark) bool {
+	changed, err := rt.cache.store.Changed(ctx, tags, since)
+	if err != nil {
+		rt.note(StoreError)
+	}
+
+	return err != nil || changed
+}

@@ -1,0 +1,93 @@
+package cache
+
+import (
+	"crypto/sha256"
+	"sync"
+	"sync/atomic"
+)
+
+// tagBytes is what a tag takes in a map, about, when the map is as empty as it gets.
+const tagBytes = 64
+
+// minTags are remembered however little memory there is.
+const minTags = 64
+
+// tagID stands for a tag. Two of a million tags share one with a probability of 10^-27, and then an answer is forgotten too early.
+type tagID [16]byte
+
+func tagIDs(tags []string) []tagID {
+	if len(tags) == 0 {
+		return nil
+	}
+
+	ids := make([]tagID, 0, len(tags))
+
+	for _, tag := range tags {
+		sum := sha256.Sum256([]byte(tag))
+		ids = append(ids, tagID(sum[:len(tagID{})]))
+	}
+
+	return ids
+}
+
+// invalidations remembers when tags were invalidated, by the count of invalidations. It is bounded: the tags that were not
+// invalidated for longest are forgotten, half of them at a time, and from then on whatever has tags and began before that is
+// taken for obsolete.
+type invalidations struct {
+	last atomic.Int64
+
+	mu    sync.RWMutex
+	limit int
+	// recent are the tags since the last turn, older those since the one before. What was before older is not above floor.
+	recent, older map[tagID]int64
+	turn, floor   int64
+}
+
+func newInvalidations(maxBytes int64) *invalidations {
+	const generations = 2
+
+	return &invalidations{limit: max(int(maxBytes/tagBytes), minTags) / generations, recent: map[tagID]int64{}}
+}
+
+func (v *invalidations) count() int64 { return v.last.Load() }
+
+func (v *invalidations) add(tags []tagID) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+
+	now := v.last.Load() + 1
+
+	for _, tag := range tags {
+		if len(v.recent) >= v.limit {
+			v.floor, v.turn = v.turn, now
+			v.older, v.recent = v.recent, map[tagID]int64{}
+		}
+
+		v.recent[tag] = now
+	}
+
+	// What begins after that has the new count, and the maps are there for it.
+	v.last.Store(now)
+}
+
+// changed tells whether one of the tags was invalidated since the count, or may have been.
+func (v *invalidations) changed(tags []tagID, since int64) bool {
+	if len(tags) == 0 || since == v.last.Load() {
+		return false
+	}
+
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+
+	if since < v.floor {
+		return true
+	}
+
+	for _, tag := range tags {
+		if v.recent[tag] > since || v.older[tag] > since {
+			return true
+		}
+	}
+
+	return false
+}

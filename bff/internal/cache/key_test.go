@@ -1,0 +1,305 @@
+package cache_test
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/cache"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// told answers with all that the handler can learn about the request.
+func told(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	rec := reqinfo.From(r.Context())
+	_, _ = fmt.Fprintf(w, "%s %s %s %s %q %d %s %v %v %v %s %s %v %v %v", r.Method, r.Host, r.URL, r.RequestURI, body, r.ContentLength,
+		r.RemoteAddr, r.TLS, r.Header, rec.Principal, rec.APIKey, rec.Authorization, rec.Client, rec.Forward, rec.PathParams)
+}
+
+func forward(name string, values ...string) *reqinfo.Record {
+	return as(func(rec *reqinfo.Record) { rec.Forward = map[string][]string{name: values} })
+}
+
+// Requests that differ in anything that counts never get each other's answers, in no scope and in no order.
+func TestRequestsThatDifferDoNotMix(t *testing.T) {
+	t.Parallel()
+
+	param := func(name, value string) *reqinfo.Record {
+		return as(func(rec *reqinfo.Record) { rec.PathParams = map[string]string{name: value} })
+	}
+	path := func(target, id string) call { return call{target: target, rec: param("id", id)} }
+	caller := func(change func(p *reqinfo.Principal)) call {
+		return call{rec: as(func(rec *reqinfo.Record) { change(&rec.Principal) })}
+	}
+	post := func(body string) call { return call{method: http.MethodPost, body: body} }
+	tenant := func(name string) call { return caller(func(p *reqinfo.Principal) { p.Tenant = name }) }
+	query := func(q string) call { return call{target: "/v1/orders/o1?" + q} }
+
+	// What differs within one of these groups counts. Private ones count in private scope only.
+	groups := []struct {
+		name    string
+		private bool
+		calls   []call
+	}{
+		{"query_value", false, []call{query("a=1"), query("a=2"), query("a=1&b=2"), query(""), query("a="), query("A=1"), query("a=1%00")}},
+		{"query_values_in_another_order", false, []call{query("a=1&a=2"), query("a=2&a=1"), query("a=1,2"), query("a=1%26a=2")}},
+		{"accept_encoding", false, []call{
+			{}, with("Accept-Encoding", "gzip"), with("Accept-Encoding", "zstd"), with("Accept-Encoding", "gzip, zstd"),
+			with("Accept-Encoding", "gzip;q=0"), with("Accept-Encoding", "gzip;q=1"),
+		}},
+		{"accept", false, []call{{}, with("Accept", "application/json"), with("Accept", "*/*"), with("Accept", "application/json, */*")}},
+		{"content_type", false, []call{{}, with("Content-Type", "application/json"), with("Content-Type", "text/json")}},
+		{"bound_header", false, []call{{}, with("X-Bound", "1"), with("X-Bound", "2")}},
+		{"forwarded_header", false, []call{
+			{}, {rec: forward("x-lang", "de")}, {rec: forward("x-lang", "en")}, {rec: forward("x-lang", "d", "e")},
+			{rec: forward("x-lang", "de", "en")}, {rec: forward("x-langd", "e")},
+		}},
+		{"host", false, []call{{host: "a.example"}, {host: "b.example"}, {host: "a.example:8080"}}},
+		{"tenant", false, []call{{}, tenant("acme"), tenant("emca")}},
+		{"path_variable", false, []call{path("/v1/orders/o1", "o1"), path("/v1/orders/o2", "o2"), path("/v1/orders/o1%2F2", "o1/2")}},
+		{"path_variable_of_the_same_path", false, []call{path("/v1/o", "o1"), path("/v1/o", "o2"), {target: "/v1/o", rec: param("user", "o1")}}},
+		{"template", false, []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.Template = "/v2/orders/{id}" })}}},
+		{"body", false, []call{post("{}"), post("[]"), post(`{"a":1}`), post("")}},
+		{"method", false, []call{{}, {method: http.MethodPost}}},
+		{"subject", true, []call{
+			{}, caller(func(p *reqinfo.Principal) { p.Subject = "bob" }), caller(func(p *reqinfo.Principal) { p.Subject = "" }),
+		}},
+		{"issuer", true, []call{
+			{}, caller(func(p *reqinfo.Principal) { p.Issuer = "https://other" }),
+			caller(func(p *reqinfo.Principal) { p.Issuer, p.Subject = "https://loginada", "" }),
+		}},
+		{"scopes", true, []call{
+			{}, caller(func(p *reqinfo.Principal) { p.Scopes = []string{"read", "write"} }), caller(func(p *reqinfo.Principal) { p.Scopes = nil }),
+			caller(func(p *reqinfo.Principal) { p.Scopes = []string{"read write"} }),
+			caller(func(p *reqinfo.Principal) { p.Scopes, p.Roles = nil, []string{"read"} }),
+		}},
+		{"roles", true, []call{{}, caller(func(p *reqinfo.Principal) { p.Roles = []string{"admin"} })}},
+		{"api_key", true, []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.APIKey = "k1" })}}},
+		{"authorization", true, []call{
+			{}, {rec: as(func(rec *reqinfo.Record) { rec.Authorization = "Bearer 1" })},
+			{rec: as(func(rec *reqinfo.Record) { rec.Authorization = "Bearer 2" })},
+		}},
+		{"client", true, []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.Client = netip.MustParseAddr("192.0.2.2") })}}},
+	}
+
+	for _, group := range groups {
+		for _, scope := range []string{"private", "public"} {
+			if group.private && scope == "public" {
+				continue
+			}
+
+			t.Run(group.name+"_"+scope, func(t *testing.T) {
+				t.Parallel()
+
+				rule := private()
+				rule.Cache.Public = scope == "public"
+				rt := numbered(t, rule)
+
+				for round := range 2 {
+					for i, c := range group.calls {
+						if got := strings.TrimSpace(c.to(t, rt).Body.String()); got != fmt.Sprint(i+1) {
+							t.Errorf("round %d: call %d has the answer of call %s", round, i+1, got)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// Requests that mean the same share an answer.
+func TestRequestsThatDoNotDifferShare(t *testing.T) {
+	t.Parallel()
+
+	query := func(q string) call { return call{target: "/v1/orders/o1?" + q} }
+	other := as(func(rec *reqinfo.Record) {
+		*rec = *as(func(*reqinfo.Record) {})
+		rec.Principal.Subject, rec.Principal.Issuer, rec.Principal.Scopes, rec.Principal.Roles = "bob", "https://other", nil, []string{"admin"}
+		rec.APIKey, rec.Authorization, rec.Client = "k", "Bearer 2", netip.MustParseAddr("192.0.2.9")
+	})
+
+	tests := []struct {
+		name  string
+		rule  cache.Rule
+		calls []call
+	}{
+		{"parameters_in_another_order", private(), []call{query("a=1&b=2"), query("b=2&a=1"), query("&b=%32&&a=1")}},
+		{"ignored_parameters", private(), []call{query("a=1"), query("a=1&utm_source=x"), query("utm_medium=y&a=1")}},
+		{"no_value_and_an_empty_one", private(), []call{query("a"), query("a=")}},
+		{"codings_that_the_gateway_has_not", private(), []call{
+			with("Accept-Encoding", "gzip, deflate, br, zstd"), with("Accept-Encoding", "zstd,GZIP,*,identity"),
+		}},
+		{"no_codings", private(), []call{{}, with("Accept-Encoding", "identity"), with("Accept-Encoding", "br"), with("Accept-Encoding", "*")}},
+		{"head", private(), []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.Head = true })}}},
+		{"trace_context", private(), []call{{}, {rec: as(func(rec *reqinfo.Record) {
+			rec.Forward = map[string][]string{"traceparent": {"00-1"}, "tracestate": {"a=1"}}
+		})}, {rec: forward("traceparent", "00-2")}}},
+		{"conditions", private(), []call{{}, with("If-None-Match", `"x"`), {rec: forward("if-none-match", `"x"`)}, with("If-Modified-Since", "x")}},
+		{"other_headers", private(), []call{{}, with("User-Agent", "curl"), with("Cookie", "a=b"), with("Authorization", "Basic eA==")}},
+		{"name_of_the_request", private(), []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.ID = "another-id" })}}},
+		{"callers_in_public_scope", public(), []call{{}, {rec: other}, {rec: anonymous()}}},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			rt := numbered(t, tt.rule)
+			for _, c := range tt.calls {
+				c.to(t, rt)
+			}
+
+			rt.wants(t, 1)
+		})
+	}
+}
+
+// A client cannot change what others get by what is not in the key, since the handler never sees it.
+func TestUnkeyedHeadersDoNotPoison(t *testing.T) {
+	t.Parallel()
+
+	poison := map[string]string{
+		"X-Forwarded-Host": "evil.example", "X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "evil", "X-Original-Url": "/evil", "Forwarded": "host=evil",
+		"X-Http-Method-Override": "EVIL", "Grpc-Metadata-Evil": "evil", "Grpc-Timeout": "1n", "User-Agent": "evil", "Cookie": "evil=1",
+		"Authorization": "evil", "Origin": "https://evil.example", "Referer": "evil", "Te": "evil", "Transfer-Encoding": "evil", "X-Request-Id": "evil",
+		"If-None-Match": `"evil"`, "If-Modified-Since": "evil", "Accept-Language": "evil", "Content-Encoding": "evil", "Connection": "evil",
+		"Idempotency-Key": "evil", "Accept-Encoding": "evil", "Cache-Control": "no-transform, evil", "Expect": "evil", "Traceparent": "evil",
+	}
+
+	for _, rule := range []cache.Rule{private(), public(), coalesced()} {
+		rt := serve(t, rule, told)
+		c := call{header: poison, target: "/v1/orders/o1?a=1&utm_evil=evil", rec: as(func(rec *reqinfo.Record) {
+			rec.ID = "evil-request-id"
+			rec.Forward = map[string][]string{"x-lang": {"de"}, "traceparent": {"evil-trace"}}
+		})}
+		r := c.request(t.Context())
+		r.RemoteAddr, r.TLS, r.Trailer = "6.6.6.6:1", &tls.ConnectionState{ServerName: "evil"}, http.Header{"Evil": nil}
+		r.PostForm, r.Form = url.Values{"evil": {"1"}}, url.Values{"evil": {"1"}}
+
+		w := httptest.NewRecorder()
+		rt.ServeHTTP(w, r)
+
+		first := w.Body.String()
+		if strings.Contains(strings.ReplaceAll(first, "traceparent:[evil-trace]", ""), "evil") || strings.Contains(first, "6.6.6.6") {
+			t.Errorf("poisoned: %s", first)
+		}
+
+		if rule.Cache.Public && strings.Contains(first, "192.0.2.1") {
+			t.Errorf("the address of one in an answer for all: %s", first)
+		}
+
+		if !strings.Contains(first, "X-Lang:[de]") || !strings.Contains(first, "x-lang:[de]") {
+			t.Errorf("lacks what is forwarded: %s", first)
+		}
+	}
+}
+
+func TestFetchHasWhatCounts(t *testing.T) {
+	t.Parallel()
+
+	var got *http.Request
+
+	var body []byte
+
+	rt := serve(t, private(), func(_ http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+	})
+	call{
+		method: http.MethodPost, body: `{"a":1}`, target: "/v1/orders%2Fo1?b=2&a=2&a=1&utm_x=1", host: "a.example",
+		header: map[string]string{"Accept": "a/b", "Content-Type": "c/d", "X-Bound": "e", "Accept-Encoding": "zstd, br, gzip"},
+	}.to(t, rt)
+
+	want := http.Header{"Accept": {"a/b"}, "Content-Type": {"c/d"}, "X-Bound": {"e"}, "Accept-Encoding": {"gzip, zstd"}}
+	if !reflect.DeepEqual(got.Header, want) {
+		t.Errorf("header %v, want %v", got.Header, want)
+	}
+
+	if got.Method != http.MethodPost || got.Host != "a.example" || got.RequestURI != "/v1/orders%2Fo1?a=2&a=1&b=2" ||
+		string(body) != `{"a":1}` || got.ContentLength != int64(len(body)) {
+		t.Errorf("got %+v %s", got, body)
+	}
+
+	if deadline, ok := got.Context().Deadline(); !ok || time.Until(deadline) > 10*time.Second {
+		t.Errorf("deadline %s", deadline)
+	}
+}
+
+func TestWhatCannotBeSharedPasses(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]call{
+		"invalid_escape":      {target: "/v1/orders/o1?a=%zz"},
+		"semicolon":           {target: "/v1/orders/o1?a=1;b=2"},
+		"range":               with("Range", "bytes=0-1"),
+		"if_range":            with("If-Range", `"x"`),
+		"if_match":            with("If-Match", `"x"`),
+		"if_unmodified_since": with("If-Unmodified-Since", "x"),
+	}
+
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			rt := numbered(t, private())
+			for i := range 2 {
+				w := c.to(t, rt)
+				wants(t, w, http.StatusOK, fmt.Sprint(i+1), "portico; fwd=bypass")
+				wantsHeader(t, w, map[string]string{"Cache-Control": "no-store"})
+			}
+
+			if rt.count(cache.Bypass) != 2 || rt.count(cache.Stored) != 0 {
+				t.Errorf("events %v", rt.events)
+			}
+		})
+	}
+}
+
+func FuzzCanonicalQuery(f *testing.F) {
+	for _, query := range []string{"", "a=1&b=2", "b=2&a=1&a=0", "a=%26&%3d=1", "a&&=&b=", "utm_x=1&a=+%20", "a=%zz", "a;b", "ä=ö&\x00"} {
+		f.Add(query)
+	}
+
+	ignore := func(name string) bool { return strings.HasPrefix(name, "utm_") }
+
+	f.Fuzz(func(t *testing.T, raw string) {
+		got, ok := cache.CanonicalQuery(raw, ignore)
+
+		want, err := url.ParseQuery(raw)
+		if ok != (err == nil) {
+			t.Fatalf("%q: ok %t, but %v", raw, ok, err)
+		}
+
+		if !ok {
+			return
+		}
+
+		maps.DeleteFunc(want, func(name string, _ []string) bool { return ignore(name) })
+
+		// It means the same, to the order of values, and stays as it is.
+		parsed, err := url.ParseQuery(got)
+		if err != nil || !maps.EqualFunc(parsed, want, slices.Equal[[]string]) {
+			t.Errorf("%q became %q: %v, %v", raw, got, parsed, err)
+		}
+
+		if again, ok := cache.CanonicalQuery(got, ignore); !ok || again != got {
+			t.Errorf("%q became %q and then %q", raw, got, again)
+		}
+
+		// And there is no other way to spell it.
+		if encoded := want.Encode(); encoded != got {
+			t.Errorf("%q became %q, which is %q", raw, got, encoded)
+		}
+	})
+}

@@ -1,0 +1,149 @@
+package cache
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// maxEntry is the largest answer in bytes that is kept, headers and all. Larger ones are as rare as they are costly.
+const maxEntry = 1 << 20
+
+// answer is what a handler answered. It is not changed any more once others have it.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// recorder takes an answer down for those who wait for it. It has a header of its own: what outer layers set is for one request.
+// The answer is a single message of a backend, whose size is bounded there.
+type recorder struct {
+	header http.Header
+	answer answer
+	body   bytes.Buffer
+}
+
+func newRecorder() *recorder { return &recorder{header: http.Header{}} }
+
+func (rec *recorder) Header() http.Header { return rec.header }
+
+func (rec *recorder) WriteHeader(status int) {
+	// An informational answer is none yet (RFC 9110, section 15.2).
+	if rec.answer.status != 0 || status < http.StatusOK {
+		return
+	}
+
+	rec.answer.status = status
+	// Its lists have no room to spare: who adds to one has a copy of his own.
+	rec.answer.header = rec.header.Clone()
+	maps.DeleteFunc(rec.answer.header, func(name string, _ []string) bool { return perRequest(name) })
+}
+
+func (rec *recorder) Write(p []byte) (int, error) {
+	rec.WriteHeader(http.StatusOK)
+
+	return rec.body.Write(p) //nolint:wrapcheck // It has none.
+}
+
+// finish returns the answer, which is complete.
+func (rec *recorder) finish() answer {
+	rec.WriteHeader(http.StatusOK)
+
+	a := rec.answer
+	a.body = bytes.Clone(rec.body.Bytes())
+
+	return a
+}
+
+// perRequest are headers that belong to the answer of one request: its name, date and times, and its framing (RFC 9110, section
+// 7.6.1; RFC 9112, section 6).
+func perRequest(name string) bool {
+	switch name {
+	case "Connection", "Content-Length", "Date", "Keep-Alive", "Server-Timing", "Trailer", "Transfer-Encoding", "Upgrade",
+		"X-Request-Id":
+		return true
+	default:
+		return false
+	}
+}
+
+// sharable tells whether others may have the answer as well. A cookie is for one. A problem names the request that met it, which
+// can be replaced if it is plain text.
+func (a answer) sharable() bool {
+	return len(a.header["Set-Cookie"]) == 0 && (a.status < http.StatusBadRequest || len(a.header["Content-Encoding"]) == 0)
+}
+
+// storable tells whether the answer may be kept: it is a complete one, and does not say otherwise.
+func (a answer) storable(work *reqinfo.Record) bool {
+	code, _ := work.Outcome()
+	if a.status != http.StatusOK || code != codes.OK || len(work.Missing()) > 0 || !a.sharable() ||
+		slices.Contains(fieldNames(a.header["Vary"]), "*") {
+		return false
+	}
+
+	for name, value := range directives(a.header["Cache-Control"]) {
+		if name == "no-store" || name == noCache || name == "private" || name == "max-age" && value == "0" {
+			return false
+		}
+	}
+
+	return true
+}
+
+// tagged gives the answer a strong entity tag, unless it has one: the same for the same bytes on the wire (RFC 9110, section
+// 8.8.3.1).
+func (a answer) tagged() {
+	const enough = 16 // Bytes of the hash. Nobody gains by two of his answers being taken for the same.
+
+	if len(a.header["Etag"]) == 0 {
+		sum := sha256.Sum256(a.body)
+		a.header["Etag"] = []string{`"` + base64.RawURLEncoding.EncodeToString(sum[:enough]) + `"`}
+	}
+}
+
+// named is the answer with the id of another request in its problem document, or status.
+func (a answer) named(from, to string) answer {
+	if a.status < http.StatusBadRequest || from == to || from == "" {
+		return a
+	}
+
+	for _, member := range []string{`"request_id":`, `"requestId":`} {
+		a.body = bytes.ReplaceAll(a.body, []byte(member+`"`+from+`"`), []byte(member+`"`+to+`"`))
+	}
+
+	return a
+}
+
+// failed tells whether what was answered is that there is no answer at the moment.
+func (a answer) failed() bool {
+	switch a.status {
+	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	default:
+		return false
+	}
+}
+
+// fieldNames are those in lists of them, such as Vary.
+func fieldNames(lines []string) []string {
+	var names []string
+
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.Trim(name, " \t"); name != "" {
+				names = append(names, name)
+			}
+		}
+	}
+
+	return names
+}

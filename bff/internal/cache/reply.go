@@ -1,0 +1,250 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// headerCacheStatus says what a cache did (RFC 9211).
+const headerCacheStatus = "Cache-Status"
+
+const (
+	statusBypass       = "portico; fwd=bypass" //nolint:gosec // It is no password.
+	statusOnlyIfCached = "portico; detail=only-if-cached"
+)
+
+// statusHit is for what was kept. What is left of its time is negative if it is stale.
+func statusHit(left time.Duration) string {
+	return "portico; hit; ttl=" + strconv.FormatInt(int64(math.Floor(left.Seconds())), 10)
+}
+
+// statusForward is for what was fetched: why, and what became of it.
+func (v *visit) statusForward(res *result, r role) string {
+	text := "portico; fwd=" + v.reason()
+
+	if !v.fetch.known && v.rule.Cache.TTL > 0 {
+		text += "; detail=store-unavailable"
+	}
+
+	switch {
+	case r == follower:
+		text += "; collapsed"
+	case res.stored:
+		text += "; stored"
+	}
+
+	return text
+}
+
+// reason is why the store could not answer (RFC 9211, section 2.2).
+func (v *visit) reason() string {
+	switch {
+	case v.rule.Cache.TTL == 0 || !v.fetch.known:
+		return "bypass"
+	case v.control.noCache:
+		return "request"
+	case v.found.Entry != nil:
+		return "stale"
+	default:
+		return "uri-miss"
+	}
+}
+
+// deliver answers with what was fetched, or, if that is an error, with what is stale.
+func (v *visit) deliver(res *result, r role) {
+	if r == follower && res.fault == nil && !res.answer.sharable() {
+		v.alone()
+
+		return
+	}
+
+	if (res.fault != nil || res.answer.failed()) && v.stale() {
+		v.deliverStale(res)
+
+		return
+	}
+
+	v.rec.Join(res.work)
+
+	event := Miss
+	if r == follower {
+		event = Collapsed
+	}
+
+	v.note(event)
+
+	if res.fault != nil {
+		problem.Write(v.w, v.r, problem.From(res.fault), res.fault)
+
+		return
+	}
+
+	v.write(res.answer.named(res.work.ID, v.rec.ID), res.cacheable, v.statusForward(res, r))
+}
+
+// deliverStale notes what went wrong: the answer does not tell.
+func (v *visit) deliverStale(res *result) {
+	for _, name := range res.work.Upstreams() {
+		v.rec.AddUpstream(name)
+	}
+
+	status, cause := res.answer.status, res.fault
+	if cause == nil {
+		_, cause = res.work.Outcome()
+	} else {
+		status = http.StatusInternalServerError
+	}
+
+	v.writeStale(status, cause)
+}
+
+// writeStale answers with what was found because there is only an error with this status instead.
+func (v *visit) writeStale(status int, cause error) {
+	v.note(Stale)
+
+	if cause == nil {
+		cause = errors.New("no cause is known")
+	}
+
+	v.rec.Fail(codes.OK, fmt.Errorf("answered with what is stale instead of %d: %w", status, cause))
+	v.writeEntry(fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", status))
+}
+
+// writeEntry answers with what was found.
+func (v *visit) writeEntry(status string) {
+	v.w.Header()["Age"] = []string{wholeSeconds(v.age())}
+	v.write(answer{status: http.StatusOK, header: v.found.Entry.Header, body: v.found.Entry.Body}, true, status)
+}
+
+// write answers.
+func (v *visit) write(a answer, cacheable bool, status string) {
+	header := v.w.Header()
+	vary, statuses := header["Vary"], header[headerCacheStatus]
+
+	for name, values := range a.header {
+		if name != "Age" || !cacheable {
+			header[name] = values
+		}
+	}
+
+	header[headerCacheStatus] = slices.Concat(statuses, a.header[headerCacheStatus], []string{status})
+
+	lists := [][]string{vary, a.header["Vary"]}
+	if cacheable {
+		lists = append(lists, v.vary)
+
+		if len(a.header["Cache-Control"]) == 0 {
+			header["Cache-Control"] = v.cacheControl()
+		}
+	}
+
+	setVary(header, lists)
+
+	if a.status == http.StatusOK && noneMatch(v.r.Header["If-None-Match"], header.Get("ETag")) {
+		notModified(v.w)
+
+		return
+	}
+
+	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
+		header["Content-Length"] = []string{strconv.Itoa(len(a.body))}
+	}
+
+	v.w.WriteHeader(a.status)
+
+	if v.r.Method != http.MethodHead && !v.rec.Head {
+		// The client may be gone; there is nobody left to tell.
+		_, _ = v.w.Write(a.body)
+	}
+}
+
+// cacheControl says public only of what anybody may have who can ask for it.
+func (v *visit) cacheControl() []string {
+	if v.rule.Public && v.rule.Cache.Public && v.rec.Principal.Tenant == "" {
+		return v.public
+	}
+
+	return v.private
+}
+
+// setVary makes one list of lists of names, each in it once.
+func setVary(header http.Header, lists [][]string) {
+	var names []string
+
+	for _, list := range lists {
+		for _, name := range fieldNames(list) {
+			if !slices.ContainsFunc(names, func(known string) bool { return strings.EqualFold(known, name) }) {
+				names = append(names, name)
+			}
+		}
+	}
+
+	if len(names) > 0 {
+		header["Vary"] = []string{strings.Join(names, ", ")}
+	}
+}
+
+// notModified answers that the client has it already (RFC 9110, section 15.4.5): without what describes the content.
+func notModified(w http.ResponseWriter) {
+	header := w.Header()
+
+	for name := range header {
+		if strings.HasPrefix(name, "Content-") && name != "Content-Location" && name != "Content-Security-Policy" {
+			delete(header, name)
+		}
+	}
+
+	w.WriteHeader(http.StatusNotModified)
+}
+
+// noneMatch tells whether the client has what the entity tag stands for (RFC 9110, section 13.1.2). Weak tags are as good.
+func noneMatch(lines []string, tag string) bool {
+	if len(lines) == 0 || tag == "" {
+		return false
+	}
+
+	opaque := strings.TrimPrefix(tag, "W/")
+
+	for _, line := range lines {
+		if strings.Trim(line, " \t") == "*" {
+			return true
+		}
+
+		for known := range entityTags(line) {
+			if known == opaque {
+				return true
+			}
+		}
+	}
+
+	return false
+}
+
+// entityTags are the opaque tags of a list, in their quotes. A tag may have commas in it.
+func entityTags(list string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for {
+			_, rest, found := strings.Cut(list, `"`)
+			if !found {
+				return
+			}
+
+			opaque, rest, found := strings.Cut(rest, `"`)
+			if !found || !yield(`"`+opaque+`"`) {
+				return
+			}
+
+			list = rest
+		}
+	}
+}

@@ -1,0 +1,141 @@
+package limit_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+func withKey(rec *reqinfo.Record, id string) *reqinfo.Record {
+	rec.APIKey = id
+
+	return rec
+}
+
+func of(tenant string, rec *reqinfo.Record) *reqinfo.Record {
+	rec.Principal.Tenant = tenant
+
+	return rec
+}
+
+func TestWhoSharesABucketByAPIKeyOrTenant(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name          string
+		key           policy.Key
+		first, second *reqinfo.Record
+		want          bool
+	}{
+		{"same_key", policy.KeyAPIKey, withKey(as("keys", "ada"), "k1"), withKey(as("keys", "bob"), "k1"), true},
+		{"other_key_of_same_principal", policy.KeyAPIKey, withKey(as("keys", "ada"), "k1"), withKey(as("keys", "ada"), "k2"), false},
+		{"no_key_by_principal", policy.KeyAPIKey, as("i", "ada"), as("i", "ada"), true},
+		{"no_key_other_principal", policy.KeyAPIKey, as("i", "ada"), as("i", "bob"), false},
+		{"no_key_anonymous_by_address", policy.KeyAPIKey, from("192.0.2.1"), from("192.0.2.1"), true},
+		{"no_key_anonymous_from_elsewhere", policy.KeyAPIKey, from("192.0.2.1"), from("192.0.2.2"), false},
+		{"key_named_as_a_subject", policy.KeyAPIKey, withKey(as("i", "bob"), "ada"), as("", "ada"), false},
+		{"same_tenant", policy.KeyTenant, of("acme", as("i", "ada")), of("acme", as("j", "bob")), true},
+		{"other_tenant_of_same_principal", policy.KeyTenant, of("acme", as("i", "ada")), of("zeta", as("i", "ada")), false},
+		{"no_tenant_by_principal", policy.KeyTenant, as("i", "ada"), as("i", "ada"), true},
+		{"no_tenant_other_principal", policy.KeyTenant, as("i", "ada"), as("i", "bob"), false},
+		{"no_tenant_anonymous_from_elsewhere", policy.KeyTenant, from("192.0.2.1"), from("192.0.2.2"), false},
+		{"tenant_named_as_a_subject", policy.KeyTenant, of("ada", as("i", "bob")), as("", "ada"), false},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			h := limit.New(0).Route("rpc", []policy.RateLimit{perHour(tt.key, 1)})(noContent())
+			wantStatus(t, "first", ask(t, h, tt.first), http.StatusNoContent)
+
+			want := http.StatusNoContent
+			if tt.want {
+				want = http.StatusTooManyRequests
+			}
+
+			wantStatus(t, "second", ask(t, h, tt.second), want)
+		})
+	}
+}
+
+func named(l policy.RateLimit, name string, cost int64) policy.RateLimit {
+	l.Name, l.Cost = name, cost
+
+	return l
+}
+
+func TestNamedLimitsShareBuckets(t *testing.T) {
+	t.Parallel()
+
+	l := limit.New(0)
+	read := l.Route("/s/Read", []policy.RateLimit{named(perHour(policy.KeyGlobal, 5), "work", 1)})(noContent())
+	write := l.Route("/s/Write", []policy.RateLimit{named(perHour(policy.KeyGlobal, 5), "work", 3)})(noContent())
+	other := l.Route("/s/Other", []policy.RateLimit{named(perHour(policy.KeyGlobal, 5), "other", 5)})(noContent())
+	rec := from("192.0.2.1")
+
+	wantStatus(t, "write", ask(t, write, rec), http.StatusNoContent)
+	wantStatus(t, "second write", ask(t, write, rec), http.StatusTooManyRequests)
+	wantStatus(t, "read", ask(t, read, rec), http.StatusNoContent)
+	wantStatus(t, "second read", ask(t, read, rec), http.StatusNoContent)
+	wantStatus(t, "third read", ask(t, read, rec), http.StatusTooManyRequests)
+	wantStatus(t, "other", ask(t, other, rec), http.StatusNoContent)
+}
+
+func TestAgree(t *testing.T) {
+	t.Parallel()
+
+	hour := perHour(policy.KeyGlobal, 5)
+	less, closed, tenant := hour, hour, hour
+	less.Burst, closed.ClosedOnOutage, tenant.Key = 4, true, policy.KeyTenant
+
+	got := limit.Agree(map[string][]policy.RateLimit{
+		"/s/A": {named(hour, "a", 1), named(hour, "b", 1), named(hour, "c", 1), named(hour, "d", 1), hour},
+		"/s/B": {named(hour, "a", 3), named(less, "b", 1), named(closed, "c", 1), named(tenant, "d", 1), less},
+		"/s/C": {named(less, "e", 1), named(less, "e", 2)},
+	})
+
+	want := strings.Join([]string{
+		`the rate limits named "b" of /s/A and /s/B differ in more than the cost`,
+		`the rate limits named "c" of /s/A and /s/B differ in more than the cost`,
+		`the rate limits named "d" of /s/A and /s/B differ in more than the cost`,
+		`/s/C has two rate limits named "e"`,
+	}, "\n")
+	if got == nil {
+		t.Fatal("no error")
+	}
+
+	if diff := cmp.Diff(want, got.Error()); diff != "" {
+		t.Error(diff)
+	}
+
+	if err := limit.Agree(map[string][]policy.RateLimit{"/s/A": {named(hour, "a", 1)}, "/s/B": {named(hour, "a", 2)}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNameIsNoRouteOfAnother(t *testing.T) {
+	t.Parallel()
+
+	l := limit.New(0)
+	plain := l.Route("/s/A", []policy.RateLimit{perHour(policy.KeyGlobal, 1)})(noContent())
+	namesake := l.Route("/s/B", []policy.RateLimit{named(perHour(policy.KeyGlobal, 1), "/s/A#0", 1)})(noContent())
+
+	wantStatus(t, "plain", ask(t, plain, from("192.0.2.1")), http.StatusNoContent)
+	wantStatus(t, "namesake", ask(t, namesake, from("192.0.2.1")), http.StatusNoContent)
+}
+
+func ExampleAgree() {
+	_ = limit.Agree(map[string][]policy.RateLimit{
+		"/shop.v1.Shop/Search": {{Name: "shop", Requests: 50, Per: time.Second, Burst: 50, Cost: 5}},
+		"/shop.v1.Shop/Get":    {{Name: "shop", Requests: 50, Per: time.Second, Burst: 50, Cost: 1}},
+	})
+	// Output:
+}

@@ -1,0 +1,181 @@
+package limit
+
+import (
+	"cmp"
+	"context"
+	"hash/maphash"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultMaxKeys is how many buckets a Memory remembers unless told otherwise. They take 5 MB.
+const DefaultMaxKeys = 200_000
+
+// Memory is a Store for one gateway, in a fixed amount of memory. No method blocks.
+//
+// Of a bucket only its theoretical arrival time is kept: the time at which it is full again (the generic cell rate algorithm). A
+// bucket whose time has passed is full, just as one that was never seen, so it can be forgotten without anyone gaining by it.
+// Quotas have a table of their own, made when the first of them is used: they are all full again at midnight only, and would push
+// out every bucket.
+type Memory struct {
+	setSeed, keySeed maphash.Seed
+	start            time.Time
+	maxKeys          int
+	buckets          *table
+	quotas           atomic.Pointer[table]
+}
+
+// NewMemory returns a Memory of up to maxKeys buckets and as many quotas, at 25 bytes each. Zero: DefaultMaxKeys.
+func NewMemory(maxKeys int) *Memory {
+	if maxKeys <= 0 {
+		maxKeys = DefaultMaxKeys
+	}
+
+	return &Memory{
+		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(), maxKeys: maxKeys, buckets: newTable(maxKeys, 0),
+	}
+}
+
+// Allow decides on a request that has no limit but one, at the time now.
+func (m *Memory) Allow(request Request, now time.Time) Decision {
+	id := m.identify(request.Key)
+	s := m.table(request.Rate).set(id)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	state, found := int64(0), s.find(id)
+	if found != nil {
+		state = found.state
+	}
+
+	decision, next := m.decide(&request, state, now)
+	if decision.Allowed {
+		s.put(found, id, next)
+	}
+
+	return decision
+}
+
+// Take implements Store. It has no errors.
+func (m *Memory) Take(_ context.Context, requests []Request) ([]Decision, error) {
+	decisions, now := make([]Decision, len(requests)), time.Now()
+
+	if len(requests) == 1 {
+		decisions[0] = m.Allow(requests[0], now)
+	} else {
+		m.takeAll(requests, decisions, now)
+	}
+
+	return decisions, nil
+}
+
+// charge is where the state of a request is, and what it becomes.
+type charge struct {
+	id   identity
+	set  *set
+	next int64
+}
+
+// usual is how many limits a route has; more of them cost an allocation.
+const usual = 4
+
+func (m *Memory) takeAll(requests []Request, decisions []Decision, now time.Time) {
+	var (
+		chargesRoom [usual]charge
+		setsRoom    [usual]*set
+	)
+
+	charges, sets := chargesRoom[:0], setsRoom[:0]
+
+	for i := range requests {
+		id := m.identify(requests[i].Key)
+		charges = append(charges, charge{id: id, set: m.table(requests[i].Rate).set(id)})
+		sets = append(sets, charges[i].set)
+	}
+
+	sets = lock(sets)
+	defer unlock(sets)
+
+	allowed := true
+
+	for i := range requests {
+		c := &charges[i]
+		decisions[i], c.next = m.decide(&requests[i], c.set.state(c.id), now)
+		allowed = allowed && decisions[i].Allowed
+	}
+
+	for i, c := range charges {
+		switch {
+		case allowed:
+			c.set.put(c.set.find(c.id), c.id, c.next)
+		case decisions[i].Allowed:
+			// Nothing is taken from those that would have allowed it.
+			free := requests[i]
+			free.Cost = 0
+			decisions[i], _ = m.decide(&free, c.set.state(c.id), now)
+		}
+	}
+}
+
+// lock locks the sets, each once, in the same order whoever needs them. It returns those that are to be unlocked.
+func lock(sets []*set) []*set {
+	slices.SortFunc(sets, func(a, b *set) int { return cmp.Compare(a.rank, b.rank) })
+	sets = slices.Compact(sets)
+
+	for _, s := range sets {
+		s.mu.Lock()
+	}
+
+	return sets
+}
+
+func unlock(sets []*set) {
+	for _, s := range sets {
+		s.mu.Unlock()
+	}
+}
+
+// decide asks the algorithm. The state is zero if there is none.
+func (m *Memory) decide(r *Request, state int64, now time.Time) (Decision, int64) {
+	if !r.Rate.Daily {
+		return r.Rate.bucket().take(state, m.nanos(now), r.Cost)
+	}
+
+	// Midnight is a matter of the wall clock, which may be set while the gateway runs.
+	unix := now.UnixNano()
+	left := int64(Day) - unix%int64(Day)
+
+	return quota(r.Rate.Size()).take(state, unix+left-m.start.UnixNano(), time.Duration(left), r.Cost)
+}
+
+// Len is how many keys are remembered. Some of their buckets may be full again.
+func (m *Memory) Len() int {
+	total := m.buckets.len()
+	if quotas := m.quotas.Load(); quotas != nil {
+		total += quotas.len()
+	}
+
+	return total
+}
+
+func (m *Memory) table(rate Rate) *table {
+	if !rate.Daily {
+		return m.buckets
+	}
+
+	if m.quotas.Load() == nil {
+		m.quotas.CompareAndSwap(nil, newTable(m.maxKeys, len(m.buckets.sets)))
+	}
+
+	return m.quotas.Load()
+}
+
+func (m *Memory) identify(key Key) identity {
+	return identity{hi: maphash.Comparable(m.setSeed, key), lo: maphash.Comparable(m.keySeed, key)}
+}
+
+// nanos is the time since the start. Times that bear a monotonic reading, as time.Now's do, do not go backwards; of others, those
+// before the start count as the start.
+func (m *Memory) nanos(now time.Time) int64 { return min(max(int64(now.Sub(m.start)), 0), maxSpan) }

@@ -1,0 +1,105 @@
+// Package redislimit keeps the buckets of rate limits in a Redis, so that many gateways count as one. It decides as limit.Memory
+// does, by the clock of Redis: those of the gateways do not matter. Times are whole microseconds; intervals are rounded up to them,
+// so that a limit of some hundred thousand requests a second allows a few percent less.
+//
+// It does not know what to do without Redis; limit.Limiter does.
+package redislimit
+
+import (
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/redisconn"
+)
+
+//go:embed take.lua
+var takeSource string
+
+// Store is a limit.Store. A decision on all limits of a request is one script, in one round trip.
+type Store struct {
+	client *redisconn.Client
+	take   *redis.Script
+	day    time.Duration
+}
+
+// New returns a Store in the Redis of the client, which stays the caller's.
+func New(client *redisconn.Client) *Store {
+	return &Store{client: client, take: redis.NewScript(takeSource), day: limit.Day}
+}
+
+// The script gets so many arguments for each request, and gives so many results.
+const (
+	argsEach    = 3
+	resultsEach = 4
+)
+
+// Take implements limit.Store.
+func (s *Store) Take(ctx context.Context, requests []limit.Request) ([]limit.Decision, error) {
+	keys := make([]string, 0, len(requests))
+	args := make([]any, 0, 1+argsEach*len(requests))
+	args = append(args, s.day.Microseconds())
+
+	for _, r := range requests {
+		keys = append(keys, s.client.Key("limit:"+digest(r.Key)))
+		args = append(args, interval(r.Rate), r.Rate.Size(), r.Cost)
+	}
+
+	results, err := s.take.Run(ctx, s.client, keys, args...).Int64Slice()
+	if err != nil {
+		return nil, fmt.Errorf("take from %d limits in redis: %w", len(requests), err)
+	}
+
+	if len(results) != resultsEach*len(requests) {
+		return nil, fmt.Errorf("take from %d limits in redis: %d results", len(requests), len(results))
+	}
+
+	decisions := make([]limit.Decision, 0, len(requests))
+
+	for i, r := range requests {
+		of := results[resultsEach*i:]
+		decisions = append(decisions, limit.Decision{
+			Allowed: of[0] == 1, Limit: r.Rate.Size(), Remaining: of[1], ResetAfter: micros(of[2]), RetryAfter: micros(of[3]),
+		})
+	}
+
+	return decisions, nil
+}
+
+// interval is what tells the script about the rate; zero stands for a daily quota.
+func interval(rate limit.Rate) int64 {
+	if rate.Daily {
+		return 0
+	}
+
+	return rate.Interval(time.Microsecond)
+}
+
+func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
+// digest is the key as Redis gets it: who calls does not show there. Each part has its length before it, so that no two keys are
+// hashed alike.
+func digest(key limit.Key) string {
+	const room = 256
+
+	text := make([]byte, 0, room)
+	text = binary.AppendVarint(text, int64(key.By))
+
+	for _, part := range []string{key.Limit, key.Issuer, key.Subject} {
+		text = binary.AppendUvarint(text, uint64(len(part)))
+		text = append(text, part...)
+	}
+
+	// An address has 4 or 16 bytes, or none.
+	text = append(text, key.Client.AsSlice()...)
+	sum := sha256.Sum256(text)
+
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}

@@ -1,0 +1,114 @@
+package limit
+
+import (
+	"math/bits"
+	"sync"
+)
+
+// table is a fixed number of states by their keys, cut into sets that are locked one by one. A key has its place in one set. When
+// that set is taken, the key that is nearest to being full again gives way: mostly one that is full anyway. The keys of a flood
+// therefore push out each other, and not the busy key whose bucket is empty. As in every set-associative table a set can be taken
+// while others have room; what is lost then is the bucket of that set that had least to say. Keys are kept as hashes with seeds that
+// nobody outside of the process knows, so that nobody can choose their set.
+type table struct {
+	sets []set
+}
+
+// setWays is the size of a set: small enough to be searched faster than a map, large enough that few sets overflow early (with
+// half of the table taken, 4 in 1000).
+const setWays = 16
+
+type set struct {
+	mu    sync.Mutex
+	rank  uint32 // Different for each set of a Memory: the order in which many are locked.
+	used  uint8  // Slots from 0 on.
+	ways  uint8  // Slots that may be used.
+	slots [setWays]slot
+}
+
+type slot struct {
+	id    identity
+	state int64 // A time, in nanoseconds since the start of the Memory: when the bucket is full again.
+}
+
+// identity is a key as 128 bits. Two of a million keys share one with a probability of 10^-27.
+type identity struct{ hi, lo uint64 }
+
+// newTable returns a table of sets with the ranks from rank on.
+func newTable(maxKeys, rank int) *table {
+	ways := min(maxKeys, setWays)
+	t := &table{sets: make([]set, maxKeys/ways)}
+
+	for i := range t.sets {
+		t.sets[i].rank, t.sets[i].ways = uint32(rank+i), uint8(ways)
+	}
+
+	return t
+}
+
+func (t *table) set(id identity) *set {
+	// The high word of the product maps a hash evenly onto the sets, without a division.
+	index, _ := bits.Mul64(id.hi, uint64(len(t.sets)))
+
+	return &t.sets[index]
+}
+
+func (t *table) len() int {
+	total := 0
+
+	for i := range t.sets {
+		s := &t.sets[i]
+		s.mu.Lock()
+		total += int(s.used)
+		s.mu.Unlock()
+	}
+
+	return total
+}
+
+// state of a key. Zero: there is none.
+func (s *set) state(id identity) int64 {
+	if found := s.find(id); found != nil {
+		return found.state
+	}
+
+	return 0
+}
+
+// put keeps the state of a key, which may have been found.
+func (s *set) put(found *slot, id identity, state int64) {
+	if found == nil {
+		found = s.place()
+		found.id = id
+	}
+
+	found.state = state
+}
+
+func (s *set) find(id identity) *slot {
+	for i := range s.used {
+		if s.slots[i].id == id {
+			return &s.slots[i]
+		}
+	}
+
+	return nil
+}
+
+// place returns a free slot or else the one whose bucket is, or will be, the first to be full.
+func (s *set) place() *slot {
+	if s.used < s.ways {
+		s.used++
+
+		return &s.slots[s.used-1]
+	}
+
+	first := &s.slots[0]
+	for i := range s.used {
+		if s.slots[i].state < first.state {
+			first = &s.slots[i]
+		}
+	}
+
+	return first
+}

@@ -1,0 +1,180 @@
+package overload_test
+
+import (
+	"crypto/tls"
+	"net"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/overload"
+)
+
+// conn is the server's end of a connection that knows whether it was closed.
+type conn struct {
+	net.Conn
+
+	closed bool
+}
+
+func (c *conn) Close() error {
+	c.closed = true
+
+	return nil
+}
+
+// open opens connections, without any request.
+func open(conns *overload.Connections, n int) []*conn {
+	opened := make([]*conn, n)
+	for i := range opened {
+		opened[i] = &conn{}
+		conns.State(opened[i], http.StateNew)
+	}
+
+	return opened
+}
+
+func TestNewConnectionTakesTheOldestQuietPlace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conns := overload.NewConnections(overload.ConnectionConfig{Max: 3})
+
+		c := open(conns, 3)
+		for _, one := range c {
+			conns.State(one, http.StateActive)
+		}
+
+		conns.State(c[1], http.StateIdle)
+		time.Sleep(time.Second)
+		conns.State(c[0], http.StateIdle)
+
+		if next := open(conns, 1)[0]; next.closed || c[0].closed || !c[1].closed || c[2].closed {
+			t.Errorf("closed the new one %t, of the old ones %t %t %t", next.closed, c[0].closed, c[1].closed, c[2].closed)
+		}
+
+		conns.State(c[1], http.StateClosed)
+
+		if got := conns.Open(); got != 3 {
+			t.Errorf("%d are open", got)
+		}
+	})
+}
+
+func TestBusyConnectionsStay(t *testing.T) {
+	t.Parallel()
+
+	tests := map[string]func(*overload.Connections, *conn){
+		"answering":   func(conns *overload.Connections, c *conn) { conns.State(c, http.StateActive) },
+		"just_opened": func(*overload.Connections, *conn) {},
+		"just_answered": func(conns *overload.Connections, c *conn) {
+			conns.State(c, http.StateActive)
+			conns.State(c, http.StateIdle)
+		},
+		"answering_more": func(conns *overload.Connections, c *conn) {
+			for range 3 {
+				conns.State(c, http.StateActive)
+				conns.State(c, http.StateIdle)
+			}
+
+			conns.State(c, http.StateActive)
+			time.Sleep(time.Minute)
+		},
+	}
+
+	for name, bring := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				conns := overload.NewConnections(overload.ConnectionConfig{Max: 1})
+				busy := open(conns, 1)[0]
+				bring(conns, busy)
+
+				next := open(conns, 1)[0]
+				if !next.closed || busy.closed || conns.Open() != 1 {
+					t.Errorf("closed the new one %t, the other %t; %d are open", next.closed, busy.closed, conns.Open())
+				}
+
+				conns.State(next, http.StateClosed)
+				conns.State(busy, http.StateClosed)
+
+				if conns.Open() != 0 || conns.Fresh() != 0 {
+					t.Errorf("%d are open, %d fresh", conns.Open(), conns.Fresh())
+				}
+
+				if next := open(conns, 1)[0]; next.closed {
+					t.Error("there was room again")
+				}
+			})
+		})
+	}
+}
+
+func TestSilentConnectionsDoNotKeepOthersOut(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		conns := overload.NewConnections(overload.ConnectionConfig{Max: 100})
+		open(conns, 100)
+		time.Sleep(time.Second)
+
+		for _, next := range open(conns, 50) {
+			if next.closed {
+				t.Fatal("was closed")
+			}
+		}
+	})
+}
+
+func TestFreshConnectionsWaitForTheirFirstRequest(t *testing.T) {
+	t.Parallel()
+
+	conns := overload.NewConnections(overload.ConnectionConfig{})
+	c := open(conns, 4)
+	conns.State(c[0], http.StateActive)
+	conns.State(c[1], http.StateActive)
+	conns.State(c[1], http.StateIdle)
+	conns.State(c[2], http.StateClosed)
+
+	if conns.Fresh() != 1 || conns.Open() != 3 {
+		t.Errorf("%d are fresh, %d open", conns.Fresh(), conns.Open())
+	}
+}
+
+func TestAnswersCloseNearTheLimit(t *testing.T) {
+	t.Parallel()
+
+	conns := overload.NewConnections(overload.ConnectionConfig{Max: 10})
+	client := connect(t, conns)
+	c := open(conns, 8)
+
+	if closes(client.send(fine)) {
+		t.Error("closes with room for two more")
+	}
+
+	open(conns, 1)
+
+	if !closes(client.send(fine)) {
+		t.Error("does not close with room for one more")
+	}
+
+	conns.State(c[0], http.StateClosed)
+
+	if closes(client.send(fine)) {
+		t.Error("closes although there is room again")
+	}
+}
+
+// Once, the accepting goroutine would have waited for a client to take TLS's farewell.
+func TestEncryptedConnectionIsClosedWithoutFarewell(t *testing.T) {
+	t.Parallel()
+
+	conns := overload.NewConnections(overload.ConnectionConfig{Max: 1})
+	open(conns, 1)
+
+	inner := &conn{}
+	conns.State(tls.Server(inner, &tls.Config{}), http.StateNew)
+
+	if !inner.closed {
+		t.Error("it is still open")
+	}
+}

@@ -1,0 +1,114 @@
+package overload
+
+import (
+	"net/http"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// Handler answers requests while watching what they do to their connection:
+//
+//   - A request whose client has gone already is not passed on.
+//   - A connection whose client breaks its requests off again and again is refused. net/http runs only as many requests of a
+//     connection at a time as it may have streams, those that the client has reset already included, so what such a client can cost
+//     is bounded by MaxAborted and those streams.
+//   - Answers ask the client to close its connection if it breaks off many, if there are too many connections, or if the gateway is
+//     leaving. HTTP/1.1 says "Connection: close"; net/http makes a GOAWAY of it for HTTP/2, which lets streams finish. The client
+//     finds out before it sends its next request, and loses none.
+//
+// It belongs where answers are logged and before all that costs something.
+func (c *Connections) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d := debtOf(r.Context())
+		if r.Context().Err() != nil {
+			d.aborted()
+
+			return
+		}
+
+		a := &answer{ResponseWriter: w, last: func() bool { return c.lastOf(d) }}
+
+		if c.broke(d) {
+			problem.Write(a, r, problem.New(codes.ResourceExhausted, "too many requests were broken off on this connection"), nil)
+
+			return
+		}
+
+		next.ServeHTTP(a, r)
+		a.begin()
+
+		switch {
+		case r.Context().Err() == nil:
+			d.answered()
+		case !a.flushed: // Who has seen the beginning of a stream may leave when he likes.
+			d.aborted()
+		}
+	})
+}
+
+// broke tells whether a connection owes too much.
+func (c *Connections) broke(d *debt) bool {
+	return c.config.MaxAborted > 0 && d.requests() >= int64(c.config.MaxAborted)
+}
+
+// lastOf tells whether a connection should be closed after an answer. Of what it may break off, half is enough to ask for that: who
+// means no harm has a new connection before a request is refused.
+func (c *Connections) lastOf(d *debt) bool {
+	const half = 2
+
+	return c.config.Leaving() || c.crowded() ||
+		c.config.MaxAborted > 0 && d.requests()*half >= int64(c.config.MaxAborted)
+}
+
+// answer decides as late as it can whether it is the last one of its connection.
+type answer struct {
+	http.ResponseWriter
+
+	last    func() bool
+	begun   bool
+	flushed bool
+}
+
+// begin is called before the header goes out.
+func (a *answer) begin() {
+	if !a.begun && a.last() {
+		a.Header().Set("Connection", "close")
+	}
+
+	a.begun = true
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if status >= http.StatusOK {
+		a.begin()
+	}
+
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) {
+	a.begin()
+
+	return a.ResponseWriter.Write(p) //nolint:wrapcheck // It stands in for the writer.
+}
+
+// FlushError is for http.ResponseController.
+func (a *answer) FlushError() error {
+	a.begin()
+	a.flushed = true
+
+	return http.NewResponseController(a.ResponseWriter).Flush() //nolint:wrapcheck // It stands in for the writer.
+}
+
+// Flush implements http.Flusher.
+func (a *answer) Flush() {
+	// Who calls it does not want to know.
+	_ = a.FlushError()
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

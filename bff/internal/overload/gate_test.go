@@ -1,0 +1,236 @@
+package overload_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+)
+
+// occupied is a handler whose requests stay until they are released, and the means to put some in.
+type occupied struct {
+	tb      testing.TB
+	release chan struct{}
+	running sync.WaitGroup
+}
+
+func occupy(tb testing.TB) *occupied {
+	tb.Helper()
+
+	o := &occupied{tb: tb, release: make(chan struct{})}
+	tb.Cleanup(o.leave)
+
+	return o
+}
+
+// fill sends requests that are let in.
+func (o *occupied) fill(layer func(http.Handler) http.Handler, requests int) {
+	o.tb.Helper()
+
+	in := make(chan struct{})
+	handler := layer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		in <- struct{}{}
+
+		<-o.release
+	}))
+
+	for range requests {
+		o.running.Go(func() { handler.ServeHTTP(httptest.NewRecorder(), request()) })
+		<-in
+	}
+}
+
+func (o *occupied) leave() {
+	select {
+	case <-o.release:
+	default:
+		close(o.release)
+	}
+
+	o.running.Wait()
+}
+
+func request() *http.Request { return httptest.NewRequest(http.MethodGet, "/v1/orders", nil) }
+
+func fine(http.ResponseWriter, *http.Request) {}
+
+func try(layer func(http.Handler) http.Handler) *httptest.ResponseRecorder {
+	resp := httptest.NewRecorder()
+	layer(http.HandlerFunc(fine)).ServeHTTP(resp, request())
+
+	return resp
+}
+
+func TestLowerPrioritiesAreRefusedFirst(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		taken                 int
+		low, normal, critical int
+	}{
+		{0, 200, 200, 200},
+		{79, 200, 200, 200},
+		{80, 503, 200, 200},
+		{94, 503, 200, 200},
+		{95, 503, 503, 200},
+		{99, 503, 503, 200},
+		{100, 503, 503, 503},
+	}
+
+	for _, tt := range tests {
+		for _, stream := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%d_taken_stream_%t", tt.taken, stream), func(t *testing.T) {
+				t.Parallel()
+
+				gate := overload.New(overload.Config{MaxInFlight: 100, MaxStreams: 100})
+				occupy(t).fill(gate.Route(policy.PriorityCritical, stream), tt.taken)
+
+				for priority, want := range map[policy.Priority]int{
+					policy.PriorityLow: tt.low, policy.PriorityNormal: tt.normal, policy.PriorityCritical: tt.critical,
+				} {
+					if got := try(gate.Route(priority, stream)).Code; got != want {
+						t.Errorf("%s: got %d, want %d", priority, got, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestRefusalSaysWhenToComeAgain(t *testing.T) {
+	t.Parallel()
+
+	gate := overload.New(overload.Config{MaxInFlight: 1})
+	occupied := occupy(t)
+	occupied.fill(gate.Route(policy.PriorityNormal, false), 1)
+
+	resp := try(gate.Route(policy.PriorityNormal, false))
+	if resp.Code != http.StatusServiceUnavailable || resp.Header().Get("Retry-After") != "1" ||
+		!strings.Contains(resp.Body.String(), `"code":"UNAVAILABLE"`) {
+		t.Errorf("%d %v %s", resp.Code, resp.Header(), resp.Body)
+	}
+
+	occupied.leave()
+
+	if got := try(gate.Route(policy.PriorityNormal, false)).Code; got != http.StatusOK {
+		t.Errorf("once there is room: %d", got)
+	}
+}
+
+func TestStreamsAreCountedApart(t *testing.T) {
+	t.Parallel()
+
+	gate := overload.New(overload.Config{MaxInFlight: 2, MaxStreams: 3})
+	occupied := occupy(t)
+	occupied.fill(gate.Route(policy.PriorityCritical, false), 2)
+	occupied.fill(gate.Route(policy.PriorityCritical, true), 1)
+
+	if requests, streams := gate.InFlight(); requests != 2 || streams != 1 {
+		t.Errorf("%d requests and %d streams", requests, streams)
+	}
+
+	if got := try(gate.Route(policy.PriorityCritical, true)).Code; got != http.StatusOK {
+		t.Errorf("a stream beside all requests: %d", got)
+	}
+
+	occupied.leave()
+
+	if requests, streams := gate.InFlight(); requests != 0 || streams != 0 {
+		t.Errorf("at the end %d requests and %d streams", requests, streams)
+	}
+}
+
+func TestPanicsGiveTheirPlaceBack(t *testing.T) {
+	t.Parallel()
+
+	gate := overload.New(overload.Config{MaxInFlight: 1})
+	handler := gate.Route(policy.PriorityNormal, false)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("x") }))
+
+	func() {
+		defer func() { _ = recover() }()
+
+		handler.ServeHTTP(httptest.NewRecorder(), request())
+	}()
+
+	if requests, _ := gate.InFlight(); requests != 0 {
+		t.Errorf("%d are under way", requests)
+	}
+}
+
+func TestNoBoundAddsNoLayer(t *testing.T) {
+	t.Parallel()
+
+	gate := overload.New(overload.Config{})
+	occupy(t).fill(gate.Route(policy.PriorityLow, false), 50)
+
+	if requests, _ := gate.InFlight(); requests != 0 {
+		t.Errorf("counted %d", requests)
+	}
+}
+
+// However many come at once, not one more than there are places is let in.
+func TestNoMoreThanThePlacesAreLetIn(t *testing.T) {
+	t.Parallel()
+
+	const most, clients, each = 8, 32, 500
+
+	gate := overload.New(overload.Config{MaxInFlight: most})
+
+	var (
+		running atomic.Int64
+		wait    sync.WaitGroup
+	)
+
+	handler := gate.Route(policy.PriorityCritical, false)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		if now := running.Add(1); now > most {
+			t.Errorf("%d at once", now)
+		}
+
+		runtime.Gosched()
+		running.Add(-1)
+	}))
+
+	for range clients {
+		wait.Go(func() {
+			for range each {
+				handler.ServeHTTP(httptest.NewRecorder(), request())
+			}
+		})
+	}
+
+	wait.Wait()
+
+	if requests, _ := gate.InFlight(); requests != 0 {
+		t.Errorf("at the end %d are under way", requests)
+	}
+}
+
+func BenchmarkGate(b *testing.B) {
+	handler := overload.New(overload.Config{MaxInFlight: 1000}).Route(policy.PriorityNormal, false)(http.HandlerFunc(fine))
+	resp, req := httptest.NewRecorder(), request()
+
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			handler.ServeHTTP(resp, req)
+		}
+	})
+}
+
+func ExampleNew() {
+	gate := overload.New(overload.Config{MaxInFlight: 2000, MaxStreams: 10_000})
+	handler := gate.Route(policy.PriorityNormal, false)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests, streams := gate.InFlight()
+		fmt.Println(requests, streams)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/v1/orders", nil))
+	// Output: 1 0
+}

@@ -1,0 +1,109 @@
+package balance
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// picker has the child choose, and learns from how the call ends.
+type picker struct {
+	child   balancer.Picker
+	wrapper *wrapper
+}
+
+func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
+	result, err := p.child.Pick(info)
+	if err != nil {
+		return result, err //nolint:wrapcheck // gRPC compares it.
+	}
+
+	sc, ok := result.SubConn.(*subConn)
+	if !ok {
+		return result, nil
+	}
+
+	hurried, conn, done := hurried(info.Ctx), sc.conns.latest.Load(), result.Done
+
+	result.SubConn = sc.SubConn
+	result.Done = func(end balancer.DoneInfo) {
+		p.wrapper.learn(sc.member, judge(end, hurried, conn))
+
+		if done != nil {
+			done(end)
+		}
+	}
+
+	return result, nil
+}
+
+// outcome is what the end of a call says about the address.
+type outcome int
+
+const (
+	nothing outcome = iota
+	healthy
+	unhealthy
+)
+
+// judge is strict on what does not answer, as the breaker is: only UNAVAILABLE and DEADLINE_EXCEEDED are failures, and every answer
+// that the backend gave is a success.
+func judge(end balancer.DoneInfo, hurried bool, conn *conn) outcome {
+	switch status.Code(end.Err) {
+	case codes.Canceled:
+		return nothing
+	case codes.DeadlineExceeded:
+		if hurried {
+			return nothing
+		}
+
+		return unhealthy
+	case codes.Unavailable:
+		// The calls that are lost with a connection count as one: gRPC looks for a new connection anyway.
+		if conn != nil && conn.lost.Load() && conn.blamed.Swap(true) {
+			return nothing
+		}
+
+		return unhealthy
+	default:
+		// Without bytes, gRPC has given up the call before it was sent.
+		if end.BytesReceived {
+			return healthy
+		}
+
+		return nothing
+	}
+}
+
+// minBudget is the least time that a backend is given before a call that runs out of time is held against it. Network and queues
+// take some of it.
+const minBudget = 100 * time.Millisecond
+
+// hurried tells whether running out of time would say nothing about the backend: because there is hardly any, or because the client
+// wants the answer earlier than the route allows. Otherwise a client could have healthy addresses left out.
+func hurried(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+
+	return ok && time.Until(deadline) < minBudget || reqinfo.From(ctx).Impatient
+}
+
+// learn counts the failures of a member.
+func (w *wrapper) learn(m *member, o outcome) {
+	switch o {
+	case healthy:
+		// Nearly always there is nothing to forget, and nothing to fight over with other processors.
+		if m.failures.Load() != 0 {
+			m.failures.Store(0)
+		}
+	case unhealthy:
+		if m.failures.Add(1) >= int64(w.group.settings.Ejection.ConsecutiveFailures) {
+			w.wake()
+		}
+	case nothing:
+	}
+}

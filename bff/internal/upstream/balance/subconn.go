@@ -1,0 +1,130 @@
+package balance
+
+import (
+	"errors"
+
+	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/connectivity"
+	"google.golang.org/grpc/resolver"
+)
+
+// subConn is a subchannel as the child sees it: unhealthy while its address is left out. The wrapper's lock guards what changes.
+type subConn struct {
+	balancer.SubConn
+
+	wrapper *wrapper
+	member  *member
+	conns   *conns
+
+	state connectivity.State
+	// listener is the child's for the health, and nil while the subchannel is not ready.
+	listener func(balancer.SubConnState)
+	// health is what gRPC's health check says.
+	health balancer.SubConnState
+	// pending tells that the listener does not know yet what it should.
+	pending bool
+	stopped func()
+}
+
+var errEjected = errors.New("the address is left out because its calls failed")
+
+// NewSubConn is called by the child.
+func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewSubConnOptions) (balancer.SubConn, error) {
+	sc := &subConn{wrapper: w, conns: &conns{}, health: balancer.SubConnState{ConnectivityState: connectivity.Connecting}}
+
+	known := make([]resolver.Address, 0, len(addresses))
+	for _, address := range addresses {
+		known = append(known, sc.conns.at(address))
+	}
+
+	listener := options.StateListener
+	options.StateListener = func(s balancer.SubConnState) { sc.update(s, listener) }
+
+	inner, err := w.ClientConn.NewSubConn(known, options)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // gRPC's own error, for a policy of gRPC.
+	}
+
+	sc.SubConn = inner
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	// gRPC's policies make a subchannel for each address.
+	sc.member = w.member(addresses[0].Addr)
+	sc.member.subConns[sc] = struct{}{}
+	w.subConns[sc] = struct{}{}
+
+	return sc, nil
+}
+
+// update passes a change of the connection on.
+func (sc *subConn) update(s balancer.SubConnState, listener func(balancer.SubConnState)) {
+	sc.wrapper.childMu.Lock()
+	sc.note(s.ConnectivityState)
+	listener(s)
+	sc.wrapper.childMu.Unlock()
+
+	sc.endProbe()
+
+	if s.ConnectivityState == connectivity.Ready {
+		sc.beginProbe()
+	}
+
+	sc.wrapper.wake()
+}
+
+// note forgets what held for the connection before.
+func (sc *subConn) note(state connectivity.State) {
+	sc.wrapper.mu.Lock()
+	defer sc.wrapper.mu.Unlock()
+
+	sc.state = state
+	sc.listener, sc.pending, sc.health.ConnectivityState = nil, false, connectivity.Connecting
+
+	switch state {
+	case connectivity.Ready:
+		sc.member.silent = false
+	case connectivity.Shutdown:
+		delete(sc.wrapper.subConns, sc)
+		delete(sc.member.subConns, sc)
+		sc.wrapper.forget(sc.member)
+	default:
+	}
+}
+
+// RegisterHealthListener is called by the child when the subchannel is ready. What the listener is told comes from the loop.
+func (sc *subConn) RegisterHealthListener(listener func(balancer.SubConnState)) {
+	sc.wrapper.mu.Lock()
+	sc.listener = listener
+	sc.pending = sc.member.ejected()
+	sc.wrapper.mu.Unlock()
+
+	if listener == nil {
+		sc.SubConn.RegisterHealthListener(nil)
+
+		return
+	}
+
+	sc.SubConn.RegisterHealthListener(func(s balancer.SubConnState) {
+		sc.wrapper.mu.Lock()
+		sc.health, sc.pending = s, true
+		sc.wrapper.mu.Unlock()
+
+		sc.wrapper.wake()
+	})
+}
+
+// healthy tells whether calls would get through. The caller holds the lock.
+func (sc *subConn) healthy() bool {
+	return sc.state == connectivity.Ready && sc.health.ConnectivityState == connectivity.Ready
+}
+
+// effective is what the child may know of its health. The caller holds the lock.
+func (sc *subConn) effective() balancer.SubConnState {
+	if sc.member.ejected() {
+		return balancer.SubConnState{ConnectivityState: connectivity.TransientFailure, ConnectionError: errEjected}
+	}
+
+	return sc.health
+}

@@ -1,0 +1,135 @@
+package balance
+
+import (
+	"context"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/resolver"
+)
+
+// Track returns the credentials, with connections that the policy can watch and close. Connections reach their subchannel by the
+// attributes of its address, so that there is no list of them anywhere.
+func Track(inner credentials.TransportCredentials) credentials.TransportCredentials {
+	return tracking{inner}
+}
+
+type tracking struct {
+	credentials.TransportCredentials
+}
+
+// ClientHandshake is called by gRPC on each connection that it has made.
+func (t tracking) ClientHandshake(
+	ctx context.Context, authority string, raw net.Conn,
+) (net.Conn, credentials.AuthInfo, error) {
+	list, ok := credentials.ClientHandshakeInfoFromContext(ctx).Attributes.Value(connsKey{}).(*conns)
+	if !ok {
+		return t.TransportCredentials.ClientHandshake(ctx, authority, raw) //nolint:wrapcheck // gRPC says what it did.
+	}
+
+	tracked := list.add(raw)
+
+	secured, info, err := t.TransportCredentials.ClientHandshake(ctx, authority, tracked)
+	if err != nil {
+		tracked.lose()
+	}
+
+	return secured, info, err //nolint:wrapcheck // gRPC says what it did.
+}
+
+// Clone is for gRPC's own use.
+func (t tracking) Clone() credentials.TransportCredentials {
+	return tracking{t.TransportCredentials.Clone()}
+}
+
+type connsKey struct{}
+
+// conns are the connections of a subchannel: one, beside those that end. They are safe for concurrent use.
+type conns struct {
+	// latest is the one that calls use, or nil.
+	latest atomic.Pointer[conn]
+
+	mu   sync.Mutex
+	open map[*conn]struct{}
+}
+
+// at returns the address, with connections to it becoming these.
+func (c *conns) at(address resolver.Address) resolver.Address {
+	address.Attributes = address.Attributes.WithValue(connsKey{}, c)
+
+	return address
+}
+
+func (c *conns) add(raw net.Conn) *conn {
+	added := &conn{Conn: raw, list: c}
+
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	if c.open == nil {
+		c.open = map[*conn]struct{}{}
+	}
+
+	c.open[added] = struct{}{}
+	c.latest.Store(added)
+
+	return added
+}
+
+func (c *conns) remove(lost *conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+
+	delete(c.open, lost)
+	c.latest.CompareAndSwap(lost, nil)
+}
+
+// close closes all of them under gRPC's feet, which fails the calls on them at once.
+func (c *conns) close() {
+	c.mu.Lock()
+	list := slices.Collect(maps.Keys(c.open))
+	c.mu.Unlock()
+
+	for _, open := range list {
+		_ = open.Close() // It is of no use any more, whatever it says.
+	}
+}
+
+// conn is a connection that knows whether anything comes.
+type conn struct {
+	net.Conn
+
+	list  *conns
+	reads atomic.Uint64
+	// lost tells that it has ended, and blamed that a call on it was counted as failed since.
+	lost, blamed atomic.Bool
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.reads.Add(1)
+	}
+
+	if err != nil {
+		c.lose()
+	}
+
+	return n, err //nolint:wrapcheck // It is the connection's.
+}
+
+func (c *conn) Close() error {
+	c.lose()
+
+	return c.Conn.Close() //nolint:wrapcheck // It is the connection's.
+}
+
+func (c *conn) lose() {
+	if !c.lost.Swap(true) {
+		c.list.remove(c)
+	}
+}

@@ -1,0 +1,96 @@
+package upstream_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/upstream"
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+func TestCallsAreBalancedAsConfigured(t *testing.T) {
+	t.Parallel()
+
+	for _, balancing := range []string{"", "round_robin", "least_request", "weighted_round_robin", "ring_hash"} {
+		t.Run("by_"+balancing, func(t *testing.T) {
+			t.Parallel()
+
+			config := upstream.Config{
+				Addresses: []string{start(t, named("a")), start(t, named("b")), start(t, named("c"))},
+				Breaker:   patient, Balancing: balancing,
+			}
+			pool := open(t, config, quiet(t))
+
+			becomes(t, client(t, pool), "a", "b", "c")
+
+			if got := pool.Statuses()[0].Addresses; len(got) != 3 {
+				t.Errorf("the addresses are %v", got)
+			}
+		})
+	}
+}
+
+func TestUnknownBalancingIsRefused(t *testing.T) {
+	t.Parallel()
+
+	_, err := upstream.Open(map[string]upstream.Config{
+		"order": {Addresses: []string{"127.0.0.1:1"}, Balancing: "best_first"},
+	}, quiet(t))
+	if err == nil || err.Error() != `upstream order: there is no balancing policy "best_first"` {
+		t.Errorf("got %v", err)
+	}
+}
+
+// A failed call is made again, at another address: those of a backend that stops cost nothing.
+func TestBackendThatStopsAmongThree(t *testing.T) {
+	t.Parallel()
+
+	server, first := listen(t, "tcp", "127.0.0.1:0", named("a"))
+	config := upstream.Config{
+		Addresses: []string{first, start(t, named("b")), start(t, named("c"))}, Breaker: patient,
+		Methods: map[string]upstream.Method{orderv1.OrderService_GetOrder_FullMethodName: {Retry: &policy.Retry{
+			MaxAttempts: 3, InitialBackoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
+			Codes: []codes.Code{codes.Unavailable},
+		}}},
+	}
+	orders := client(t, open(t, config, quiet(t)))
+
+	becomes(t, orders, "a", "b", "c")
+	server.Stop()
+
+	for range 5 {
+		if got := spread(t, orders); slices.Contains(got, "") {
+			t.Errorf("calls failed: %q", got)
+		}
+	}
+
+	becomes(t, orders, "b", "c")
+}
+
+func TestEjectionIsConfigured(t *testing.T) {
+	t.Parallel()
+
+	sick := named("a")
+	sick.get = refuses
+
+	config := upstream.Config{
+		Addresses: []string{start(t, sick), start(t, named("b"))}, Breaker: patient,
+		Ejection: upstream.Ejection{ConsecutiveFailures: 2, BaseTime: time.Hour},
+	}
+	pool := open(t, config, quiet(t))
+
+	becomes(t, client(t, pool), "b")
+
+	if got := pool.Statuses()[0].Addresses; !slices.ContainsFunc(got, func(a balance.Address) bool { return a.State == "ejected" }) {
+		t.Errorf("the addresses are %v", got)
+	}
+}
+
+func refuses(context.Context) (*orderv1.Order, error) { return nil, status.Error(codes.Unavailable, "no") }

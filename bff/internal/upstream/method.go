@@ -1,0 +1,80 @@
+package upstream
+
+import (
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+)
+
+// method is what holds for one method beside what holds for all.
+type method struct {
+	retry *policy.Retry
+	// breaker is nil if there is none.
+	breaker *breaker.Breaker
+	// hedge is nil if calls are not hedged.
+	hedge *hedge
+}
+
+// newMethods returns the methods that have rules of their own.
+func newMethods(upstream string, config Config, deps Deps) map[string]*method {
+	methods := make(map[string]*method, len(config.Methods))
+	budget := newBudget(extraShare(config))
+
+	for rpc, rules := range config.Methods {
+		m := &method{retry: rules.Retry}
+
+		if rules.Breaker != nil {
+			m.breaker = breaker.New(upstream+rpc, breaker.Settings(*rules.Breaker), onChange(deps, upstream, rpc))
+			deps.Observer.ObserveBreaker(upstream, rpc, breaker.Closed)
+		}
+
+		if rules.Retry != nil && rules.Retry.HedgeAfter > 0 {
+			m.hedge = &hedge{after: rules.Retry.HedgeAfter, codes: rules.Retry.Codes, budget: budget}
+		}
+
+		methods[rpc] = m
+	}
+
+	return methods
+}
+
+// retries tells whether calls are made again at all.
+func (m *method) retries() bool { return m != nil && m.retry != nil }
+
+// repeatable tells whether a call with this request may be made twice.
+func (m *method) repeatable(req any) bool {
+	if !m.retries() {
+		return false
+	}
+
+	if m.retry.Key == nil {
+		return true
+	}
+
+	message, ok := req.(proto.Message)
+
+	return ok && keyed(m.retry.Key, message)
+}
+
+// keyed tells whether the request has the key that makes two of them one.
+func keyed(key fieldpath.Path, req proto.Message) bool {
+	m := req.ProtoReflect()
+
+	for _, field := range key[:len(key)-1] {
+		if !m.Has(field) {
+			return false
+		}
+
+		m = m.Get(field).Message()
+	}
+
+	return m.Has(key.Last())
+}
+
+// once is a call option that keeps gRPC from making the call again: a service config knows the method alone, not whether this request
+// has its key. What cannot be kept for another attempt (gRFC A6, "memory management") is not sent again once it was sent. Attempts
+// that could not reach a backend at all are still made up for.
+func once() grpc.CallOption { return grpc.MaxRetryRPCBufferSize(0) }

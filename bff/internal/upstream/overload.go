@@ -1,0 +1,67 @@
+package upstream
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
+)
+
+// ErrOverloaded is the cause of a call that was refused because as many are under way as the backend can do at once.
+var ErrOverloaded = errors.New("too many calls are under way")
+
+// retryAfter is what a refused caller is told to wait: by then a backend has done many times what it had to do.
+const retryAfter = time.Second
+
+// overload is the refusal: an UNAVAILABLE status that wraps ErrOverloaded and says when to try again (google.rpc.RetryInfo).
+type overload struct{ *status.Status }
+
+func (o overload) Error() string              { return o.Message() }
+func (o overload) GRPCStatus() *status.Status { return o.Status }
+func (o overload) Unwrap() error              { return ErrOverloaded }
+
+func overloaded(upstream string) error {
+	st := status.New(codes.Unavailable, fmt.Sprintf("%s: %s", upstream, ErrOverloaded))
+	if detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)}); err == nil {
+		st = detailed
+	}
+
+	return overload{st}
+}
+
+// The limit is at first what a backend can surely do, and never so low that a few slow calls shut everybody out.
+const (
+	defaultMinConcurrency     = 20
+	defaultMaxConcurrency     = 1000
+	defaultInitialConcurrency = 200
+)
+
+// newLimiter returns nil if there is no limit.
+func newLimiter(name string, c Concurrency, observer Observer) *concurrency.Limiter {
+	if c.Disabled {
+		return nil
+	}
+
+	s := concurrency.Settings{Min: c.Min, Max: c.Max, Initial: c.Initial}
+	if s.Min <= 0 {
+		s.Min = defaultMinConcurrency
+	}
+
+	if s.Max <= 0 {
+		s.Max = max(s.Min, defaultMaxConcurrency)
+	}
+
+	if s.Initial <= 0 {
+		s.Initial = min(max(s.Min, defaultInitialConcurrency), s.Max)
+	}
+
+	observer.ObserveLimit(name, s.Initial)
+
+	return concurrency.New(s, func(limit int) { observer.ObserveLimit(name, limit) })
+}

@@ -1,0 +1,297 @@
+package upstream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	routev3 "github.com/envoyproxy/go-control-plane/envoy/config/route/v3"
+	routerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/http/router/v3"
+	managerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/http_connection_manager/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/types"
+	"github.com/envoyproxy/go-control-plane/pkg/cache/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/resource/v3"
+	"github.com/envoyproxy/go-control-plane/pkg/server/sotw/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/xds"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+// node is who the gateway says it is.
+const node = "portico"
+
+// plane is a control plane with one service, "orders".
+type plane struct {
+	discoveryv3.UnimplementedAggregatedDiscoveryServiceServer
+
+	address string
+	cache   cache.SnapshotCache
+	server  sotw.Server
+	version int
+}
+
+// StreamAggregatedResources is the one stream of a client.
+func (p *plane) StreamAggregatedResources(
+	stream discoveryv3.AggregatedDiscoveryService_StreamAggregatedResourcesServer,
+) error {
+	return p.server.StreamHandler(stream, resource.AnyType)
+}
+
+func servePlane(tb testing.TB) *plane {
+	tb.Helper()
+
+	p := &plane{cache: cache.NewSnapshotCache(true, cache.IDHash{}, nil)}
+	p.server = sotw.NewServer(tb.Context(), p.cache, nil)
+	p.address = serveGRPC(tb, func(server *grpc.Server) {
+		discoveryv3.RegisterAggregatedDiscoveryServiceServer(server, p)
+	})
+
+	return p
+}
+
+// serveGRPC serves on a free port until the test ends.
+func serveGRPC(tb testing.TB, register func(*grpc.Server)) string {
+	tb.Helper()
+
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	server := grpc.NewServer()
+	register(server)
+
+	var wg sync.WaitGroup
+
+	wg.Go(func() { _ = server.Serve(listener) })
+	tb.Cleanup(func() {
+		server.Stop()
+		wg.Wait()
+	})
+
+	return listener.Addr().String()
+}
+
+// says has the service at these addresses from now on.
+func (p *plane) says(tb testing.TB, addresses ...string) {
+	tb.Helper()
+
+	p.version++
+
+	snapshot, err := cache.NewSnapshot(strconv.Itoa(p.version), map[resource.Type][]types.Resource{
+		resource.ListenerType: {listener(tb)},
+		resource.RouteType:    {routes()},
+		resource.ClusterType: {&clusterv3.Cluster{
+			Name: "orders", ClusterDiscoveryType: &clusterv3.Cluster_Type{Type: clusterv3.Cluster_EDS},
+			EdsClusterConfig: &clusterv3.Cluster_EdsClusterConfig{EdsConfig: ads()},
+		}},
+		resource.EndpointType: {assignment(tb, addresses)},
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	if err := p.cache.SetSnapshot(tb.Context(), node, snapshot); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func ads() *corev3.ConfigSource {
+	return &corev3.ConfigSource{
+		ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+		ResourceApiVersion:    corev3.ApiVersion_V3,
+	}
+}
+
+func listener(tb testing.TB) *listenerv3.Listener {
+	tb.Helper()
+
+	return &listenerv3.Listener{Name: "orders", ApiListener: &listenerv3.ApiListener{ApiListener: packed(tb,
+		&managerv3.HttpConnectionManager{
+			RouteSpecifier: &managerv3.HttpConnectionManager_Rds{
+				Rds: &managerv3.Rds{ConfigSource: ads(), RouteConfigName: "orders-routes"},
+			},
+			HttpFilters: []*managerv3.HttpFilter{{
+				Name: "router", ConfigType: &managerv3.HttpFilter_TypedConfig{TypedConfig: packed(tb, &routerv3.Router{})},
+			}},
+		})}}
+}
+
+func routes() *routev3.RouteConfiguration {
+	return &routev3.RouteConfiguration{Name: "orders-routes", VirtualHosts: []*routev3.VirtualHost{{
+		Name: "orders", Domains: []string{"*"}, Routes: []*routev3.Route{{
+			Match: &routev3.RouteMatch{PathSpecifier: &routev3.RouteMatch_Prefix{Prefix: ""}},
+			Action: &routev3.Route_Route{Route: &routev3.RouteAction{
+				ClusterSpecifier: &routev3.RouteAction_Cluster{Cluster: "orders"},
+			}},
+		}},
+	}}}
+}
+
+func assignment(tb testing.TB, addresses []string) *endpointv3.ClusterLoadAssignment {
+	tb.Helper()
+
+	endpoints := make([]*endpointv3.LbEndpoint, 0, len(addresses))
+
+	for _, address := range addresses {
+		host, text, err := net.SplitHostPort(address)
+		if err != nil {
+			tb.Fatal(err)
+		}
+
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			tb.Fatal(err)
+		}
+
+		endpoints = append(endpoints, &endpointv3.LbEndpoint{HostIdentifier: &endpointv3.LbEndpoint_Endpoint{
+			Endpoint: &endpointv3.Endpoint{Address: &corev3.Address{Address: &corev3.Address_SocketAddress{
+				SocketAddress: &corev3.SocketAddress{
+					Address: host, PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(port)},
+				},
+			}}},
+		}})
+	}
+
+	return &endpointv3.ClusterLoadAssignment{ClusterName: "orders", Endpoints: []*endpointv3.LocalityLbEndpoints{{
+		Locality: &corev3.Locality{Zone: "here"}, LoadBalancingWeight: wrapperspb.UInt32(1), LbEndpoints: endpoints,
+	}}}
+}
+
+func packed(tb testing.TB, message proto.Message) *anypb.Any {
+	tb.Helper()
+
+	wrapped, err := anypb.New(message)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	return wrapped
+}
+
+// shop is an order service that tells its name.
+type shop struct {
+	orderv1.UnimplementedOrderServiceServer
+
+	name string
+}
+
+func (s shop) GetOrder(context.Context, *orderv1.GetOrderRequest) (*orderv1.Order, error) {
+	return &orderv1.Order{OrderId: s.name}, nil
+}
+
+func serveShop(tb testing.TB, name string) string {
+	tb.Helper()
+
+	return serveGRPC(tb, func(server *grpc.Server) { orderv1.RegisterOrderServiceServer(server, shop{name: name}) })
+}
+
+func TestControlPlaneSaysWhereCallsGo(t *testing.T) {
+	t.Parallel()
+
+	p := servePlane(t)
+	a, b, c := serveShop(t, "a"), serveShop(t, "b"), serveShop(t, "c")
+
+	p.says(t, a, b)
+
+	// A program reads this from the file that GRPC_XDS_BOOTSTRAP names, when it starts.
+	bootstrap := fmt.Sprintf(`{"xds_servers": [{"server_uri": %q, "channel_creds": [{"type": "insecure"}],
+		"server_features": ["xds_v3"]}], "node": {"id": %q}}`, p.address, node)
+
+	builder, err := xds.NewXDSResolverWithConfigForTesting([]byte(bootstrap))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	config := Config{Target: "xds:///orders"}
+
+	conn, err := dial(config, newGroup("order", config, nil), []grpc.DialOption{grpc.WithResolvers(builder)})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	defer conn.Close()
+
+	orders := orderv1.NewOrderServiceClient(conn)
+
+	for _, step := range []struct {
+		addresses []string
+		want      string
+	}{
+		{[]string{a, b}, "ab"},
+		{[]string{b, c}, "bc"},
+		{[]string{c}, "c"},
+		{[]string{a, b, c}, "abc"},
+	} {
+		p.says(t, step.addresses...)
+		follows(t, orders, step.want)
+	}
+}
+
+// follows waits until calls go to the backends with these letters, and to nobody else.
+func follows(tb testing.TB, orders orderv1.OrderServiceClient, want string) {
+	tb.Helper()
+
+	got := ""
+
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		by := map[string]bool{}
+
+		for range 12 {
+			ctx, cancel := context.WithTimeout(tb.Context(), 10*time.Second)
+			order, err := orders.GetOrder(ctx, &orderv1.GetOrderRequest{})
+
+			cancel()
+
+			if err != nil {
+				tb.Fatalf("while it changes to %q: %v", want, err)
+			}
+
+			by[order.GetOrderId()] = true
+		}
+
+		got = ""
+
+		for _, letter := range "abc" {
+			if by[string(letter)] {
+				got += string(letter)
+			}
+		}
+
+		if got == want {
+			return
+		}
+	}
+
+	tb.Fatalf("calls go to %q, want %q", got, want)
+}
+
+// Without a bootstrap file calls fail; the gateway starts nevertheless, as with every backend that is not there.
+func TestControlPlaneThatNobodyNamed(t *testing.T) {
+	t.Parallel()
+
+	pool, err := Open(map[string]Config{"order": {Target: "xds:///orders"}}, Deps{
+		Logger: slog.New(slog.DiscardHandler), Observer: &ends{},
+	})
+	if err != nil {
+		t.Logf("refused: %v", err)
+
+		return
+	}
+
+	defer pool.Close()
+}
