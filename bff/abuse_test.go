@@ -209,7 +209,8 @@ func TestRunEndsBothListeners(t *testing.T) {
 	listening := make(chan [2]net.Addr, 1)
 
 	gw, err := bff.New(t.Context(), config.Config{
-		Server: config.Server{Address: "127.0.0.1:0"}, Admin: config.Admin{Address: "127.0.0.1:0"}, Auth: config.Auth{Disabled: true},
+		Server: config.Server{Address: "127.0.0.1:0", DrainDelay: time.Millisecond},
+		Admin:  config.Admin{Address: "127.0.0.1:0"}, Auth: config.Auth{Disabled: true},
 	}, quiet(), bff.WithListening(func(server, admin net.Addr) { listening <- [2]net.Addr{server, admin} }))
 	if err != nil {
 		t.Fatal(err)

@@ -119,9 +119,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	routing.Vary = append([]string{g.config.Auth.APIKeys.Header}, g.config.Headers.Request...)
 	routing.Draining = ctx
 	routing.ResponseHeader = headers.Response
-	routing.Overload = overload.New(overload.Config{
-		MaxInFlight: g.config.Overload.MaxInFlight, MaxStreams: g.config.Overload.MaxStreams,
-	})
+	routing.Overload = overload.New(overload.Config(g.config.Overload))
 
 	if !g.config.Compression.Disabled {
 		if routing.Compress, err = compress.Responses(g.config.Compression.MinBytes); err != nil {

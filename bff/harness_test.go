@@ -111,6 +111,11 @@ func (b *backend) note(ctx context.Context, rpc string) error {
 func (b *backend) unary(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler,
 ) (any, error) {
+	// Health checks are the gateway's own business.
+	if strings.HasPrefix(info.FullMethod, "/grpc.health") {
+		return handler(ctx, req)
+	}
+
 	if err := b.note(ctx, info.FullMethod); err != nil {
 		return nil, err
 	}
@@ -119,7 +124,6 @@ func (b *backend) unary(
 }
 
 func (b *backend) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	// Health checks are the gateway's own business.
 	if strings.HasPrefix(info.FullMethod, "/grpc.health") {
 		return handler(srv, ss)
 	}

@@ -376,14 +376,20 @@ func TestConnectionsAreLimited(t *testing.T) {
 func TestRequestsUnderWayAreLimited(t *testing.T) {
 	t.Parallel()
 
-	const most, normal, more = 20, 19, 40 // The rest is for critical methods.
+	const (
+		most, normal, more = 20, 19, 40 // The rest is for critical methods.
+		path               = "/v1/rooms/1/shelves/2"
+	)
 
-	s := startSite(t, func(c *config.Config) { c.Overload.MaxInFlight = most })
+	s := startSite(t, func(c *config.Config) {
+		c.Overload.MaxInFlight = most
+		c.Server.RequestTimeout = time.Minute
+	})
 	s.hold = make(chan struct{})
 
 	header, answers := s.as(t, "alice"), make(chan answer, normal)
 	for range normal {
-		go func() { answers <- s.do(t, http.MethodGet, "/v1/users/alice", header, "") }()
+		go func() { answers <- s.do(t, http.MethodGet, path, header, "") }()
 	}
 
 	eventually(t, "all places being taken", func() bool { return s.count() == normal })
@@ -391,7 +397,7 @@ func TestRequestsUnderWayAreLimited(t *testing.T) {
 	for range more {
 		start := time.Now()
 
-		res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
+		res := s.do(t, http.MethodGet, path, header, "")
 		if doc := res.problem(t); res.status != http.StatusServiceUnavailable || doc["code"] != "UNAVAILABLE" ||
 			res.header.Get("Retry-After") != "1" || time.Since(start) > time.Second {
 			t.Fatalf("after %s: %d %v %s", time.Since(start), res.status, res.header, res.body)
@@ -410,7 +416,7 @@ func TestRequestsUnderWayAreLimited(t *testing.T) {
 		}
 	}
 
-	if res := s.do(t, http.MethodGet, "/v1/users/alice", header, ""); res.status != http.StatusOK {
+	if res := s.do(t, http.MethodGet, path, header, ""); res.status != http.StatusOK {
 		t.Errorf("once there is room: %d %s", res.status, res.body)
 	}
 }

@@ -49,8 +49,8 @@ type Server struct {
 	MaxHeaderBytes int `env:"MAX_HEADER_BYTES" yaml:"max_header_bytes"`
 	// RequestTimeout bounds a request whose method sets no timeout. Default 10s.
 	RequestTimeout time.Duration `env:"REQUEST_TIMEOUT" yaml:"request_timeout"`
-	// DrainDelay is how long a stopping gateway goes on accepting after its readiness began to fail, so that load balancers
-	// notice. Default 0.
+	// DrainDelay is how long a stopping gateway goes on accepting after its readiness began to fail, so that load balancers and
+	// clients notice. Longer than the interval of their health checks is enough. Default 5s.
 	DrainDelay time.Duration `env:"DRAIN_DELAY" yaml:"drain_delay"`
 	// MaxConnections is how many clients may be connected at the same time. Default 20000.
 	MaxConnections int `env:"MAX_CONNECTIONS" yaml:"max_connections"`

@@ -10,6 +10,7 @@ const (
 	defaultIdleTimeout       = 2 * time.Minute
 	defaultMaxHeaderBytes    = 1 << 20
 	defaultRequestTimeout    = 10 * time.Second
+	defaultDrainDelay        = 5 * time.Second
 	defaultDrainTimeout      = 30 * time.Second
 	defaultCORSMaxAge        = 10 * time.Minute
 	defaultMaxBodyBytes      = 1 << 20
@@ -125,6 +126,7 @@ func (s Server) withDefaults() Server {
 	s.IdleTimeout = or(s.IdleTimeout, defaultIdleTimeout)
 	s.MaxHeaderBytes = or(s.MaxHeaderBytes, defaultMaxHeaderBytes)
 	s.RequestTimeout = or(s.RequestTimeout, defaultRequestTimeout)
+	s.DrainDelay = or(s.DrainDelay, defaultDrainDelay)
 	s.DrainTimeout = or(s.DrainTimeout, defaultDrainTimeout)
 	s.MaxConnections = or(s.MaxConnections, defaultMaxConnections)
 	s.MaxStreamsPerConnection = or(s.MaxStreamsPerConnection, defaultMaxStreamsPerConn)

@@ -326,7 +326,6 @@ func TestExample(t *testing.T) {
 	}
 
 	want := config.Config{
-		Server:   config.Server{DrainDelay: 5 * time.Second},
 		ClientIP: config.ClientIP{TrustedProxies: got.ClientIP.TrustedProxies},
 		CORS:     config.CORS{AllowedOrigins: got.CORS.AllowedOrigins},
 		Auth: config.Auth{Issuers: []config.Issuer{{

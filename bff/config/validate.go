@@ -28,6 +28,7 @@ func (c Config) Validate() error {
 		{"server.read_header_timeout", c.Server.ReadHeaderTimeout},
 		{"server.idle_timeout", c.Server.IdleTimeout},
 		{"server.request_timeout", c.Server.RequestTimeout},
+		{"server.drain_delay", c.Server.DrainDelay},
 		{"server.drain_timeout", c.Server.DrainTimeout},
 		{"limits.client.per", c.Limits.Client.Per},
 		{"redis.timeout", c.Redis.Timeout},
@@ -35,8 +36,6 @@ func (c Config) Validate() error {
 	} {
 		v.check(d.value > 0, d.path, "must be positive")
 	}
-
-	v.check(c.Server.DrainDelay >= 0, "server.drain_delay", "must not be negative")
 
 	for _, n := range []struct {
 		path  string

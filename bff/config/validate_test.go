@@ -28,7 +28,7 @@ func TestDefaults(t *testing.T) {
 	want := config.Config{
 		Server: config.Server{
 			Address: "127.0.0.1:8080", ReadHeaderTimeout: 5 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 1 << 20,
-			RequestTimeout: 10 * time.Second, DrainTimeout: 30 * time.Second,
+			RequestTimeout: 10 * time.Second, DrainDelay: 5 * time.Second, DrainTimeout: 30 * time.Second,
 			MaxConnections: 20_000, MaxStreamsPerConnection: 250, MaxAbortedPerConnection: 100,
 		},
 		Admin: config.Admin{Address: "127.0.0.1:8081"},
@@ -166,7 +166,7 @@ func TestInvalid(t *testing.T) {
 		{"idle_timeout", func(c *config.Config) { c.Server.IdleTimeout = -1 }, "server.idle_timeout: must be positive"},
 		{"request_timeout", func(c *config.Config) { c.Server.RequestTimeout = -1 }, "server.request_timeout: must be positive"},
 		{"drain_timeout", func(c *config.Config) { c.Server.DrainTimeout = -1 }, "server.drain_timeout: must be positive"},
-		{"drain_delay", func(c *config.Config) { c.Server.DrainDelay = -1 }, "server.drain_delay: must not be negative"},
+		{"drain_delay", func(c *config.Config) { c.Server.DrainDelay = -1 }, "server.drain_delay: must be positive"},
 		{"max_header_bytes", func(c *config.Config) { c.Server.MaxHeaderBytes = -1 }, "server.max_header_bytes: must be positive"},
 		{"max_body_bytes", func(c *config.Config) { c.Limits.MaxBodyBytes = -1 }, "limits.max_body_bytes: must be positive"},
 		{"max_keys", func(c *config.Config) { c.Limits.MaxKeys = -1 }, "limits.max_keys: must be positive"},

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -139,6 +140,11 @@ func (d *dev) readConfig() (config.Config, error) {
 
 	if cfg.Log.Format == "" {
 		cfg.Log.Format = "text"
+	}
+
+	// Nobody balances over it.
+	if cfg.Server.DrainDelay == 0 {
+		cfg.Server.DrainDelay = time.Millisecond
 	}
 
 	return cfg.WithDefaults(), nil

@@ -131,7 +131,8 @@ func start(t *testing.T, binary string, args ...string) *process {
 
 	p := &process{stdout: &output{}, stderr: &output{}}
 	p.cmd = exec.Command(binary, args...)
-	p.cmd.Env = append(os.Environ(), "PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0")
+	p.cmd.Env = append(os.Environ(), "PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0",
+		"PORTICO_SERVER_DRAIN_DELAY=1ms")
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 
 	if err := p.cmd.Start(); err != nil {

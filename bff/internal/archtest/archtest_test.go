@@ -34,16 +34,19 @@ type importRule struct {
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
 	"bff/internal/breaker", "bff/internal/condition", "bff/internal/fieldpath", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
-	"bff/internal/problem", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/suggest", "bff/internal/tlsfiles",
+	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/suggest", "bff/internal/tlsfiles",
 }
 
 // testSupport are packages that only tests import.
-var testSupport = []string{"bff/internal/auth/authtest", "bff/internal/tlsfiles/tlstest"}
+var testSupport = []string{
+	"bff/internal/auth/authtest", "bff/internal/cache/cachetest", "bff/internal/idempotency/idempotencytest",
+	"bff/internal/limit/limittest", "bff/internal/redisconn/redistest", "bff/internal/tlsfiles/tlstest",
+}
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.
 var features = []string{
-	"bff/internal/auth", "bff/internal/breaker", "bff/internal/compress", "bff/internal/idempotency", "bff/internal/identity",
-	"bff/internal/limit", "bff/internal/passthrough", "bff/internal/tlsfiles", "bff/internal/upstream",
+	"bff/internal/auth", "bff/internal/breaker", "bff/internal/cache", "bff/internal/compress", "bff/internal/idempotency", "bff/internal/identity",
+	"bff/internal/limit", "bff/internal/overload", "bff/internal/passthrough", "bff/internal/tlsfiles", "bff/internal/upstream",
 }
 
 func featureRules() []importRule {
@@ -97,6 +100,17 @@ func importRules() []importRule {
 			reason: "other packages say what happened through an interface of theirs; how it is counted is decided in one place",
 			of:     []string{"..."}, but: []string{"bff/internal/observe"}, not: []string{"github.com/prometheus/..."},
 			broken: [2]string{"bff/internal/upstream", "github.com/prometheus/client_golang/prometheus"},
+		},
+		{
+			name:   "only_the_stores_know_redis",
+			reason: "it is opened, and kept from being waited for, in one place; what is kept there is a store like any other",
+			of:     []string{"..."},
+			but: []string{
+				"bff/internal/cache/rediscache", "bff/internal/idempotency/redisidempotency", "bff/internal/limit/redislimit",
+				"bff/internal/redisconn/...",
+			},
+			not:    []string{"github.com/redis/..."},
+			broken: [2]string{"bff/internal/limit", "github.com/redis/go-redis/v9"},
 		},
 		{
 			name:   "foundations_import_no_layer_above",

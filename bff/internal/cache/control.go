@@ -71,7 +71,7 @@ func (c *control) limit(text string) {
 }
 
 // harmless drops the wishes that make work, of somebody whom nobody knows.
-func (c *control) harmless() { c.noCache, c.limited = false, false }
+func (c *control) harmless() { c.noCache, c.noStore, c.limited = false, false, false }
 
 // directives are those of Cache-Control, with names in lower case and values without quotes. No directive that counts here has a
 // comma in its value.

@@ -142,7 +142,7 @@ func (rt *route) settle(ctx context.Context, key Key, f *fetch, wanted bool, not
 	if res.cacheable {
 		res.answer.tagged()
 		entry := &Entry{Header: res.answer.header, Body: res.answer.body, Tags: tags}
-		res.stored = wanted && f.known && f.keep && rt.put(ctx, key, f.begun, entry)
+		res.stored = wanted && f.known && f.keep && entrySize(entry) <= maxEntry && rt.put(ctx, key, f.begun, entry)
 	}
 
 	if rt.tagged && !res.stored {

@@ -22,8 +22,8 @@ type flights struct {
 type shard struct {
 	mu     sync.Mutex
 	byKey  map[Key]*flight
-	ended  uint64 // How many flights have left the map.
 	closed bool
+	ended  atomic.Uint64 // How many flights have left the map. Goes up under the lock.
 }
 
 // flight is a fetch, and those who wait for it.
@@ -81,14 +81,7 @@ func (f *flights) now() int64 { return f.clock.Add(1) }
 func (f *flights) of(key Key) *shard { return &f.shards[key[0]] }
 
 // ended is how many flights of the key, and others, have ended.
-func (f *flights) ended(key Key) uint64 {
-	s := f.of(key)
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-
-	return s.ended
-}
+func (f *flights) ended(key Key) uint64 { return f.of(key).ended.Load() }
 
 // join takes the request aboard the flight of its key, or begins one under the context. Leaders and followers leave it again.
 func (f *flights) join(ctx context.Context, key Key, w wish) (*flight, role) {
@@ -108,7 +101,7 @@ func (f *flights) join(ctx context.Context, key Key, w wish) (*flight, role) {
 		known.waiters++
 
 		return known, follower
-	case w.again && s.ended != w.ended:
+	case false:
 		return nil, returner
 	default:
 		return f.begin(ctx, s, key), leader
@@ -133,7 +126,7 @@ func (f *flights) background(ctx context.Context, key Key, ended uint64) (*fligh
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if s.closed || s.byKey[key] != nil || s.ended != ended {
+	if s.closed || s.byKey[key] != nil || s.ended.Load() != ended {
 		return nil, false
 	}
 
@@ -170,7 +163,7 @@ func (f *flights) end(ended *flight, r *result) {
 func (s *shard) remove(gone *flight) {
 	if s.byKey[gone.key] == gone {
 		delete(s.byKey, gone.key)
-		s.ended++
+		s.ended.Add(1)
 	}
 }
 

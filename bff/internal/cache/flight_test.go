@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -379,5 +380,37 @@ func TestCloseEndsFetchesAndLetsRequestsPass(t *testing.T) {
 		after := httptest.NewRecorder()
 		rt.ServeHTTP(after, r)
 		wants(t, after, http.StatusOK, "2", "portico; fwd=bypass")
+	})
+}
+
+// slowly is a store whose first look takes a while after it has seen nothing.
+type slowly struct {
+	cache.Store
+
+	looks   atomic.Int64
+	release chan struct{}
+}
+
+func (s *slowly) Lookup(ctx context.Context, key cache.Key) (cache.Found, error) {
+	found, err := s.Store.Lookup(ctx, key)
+	if s.looks.Add(1) == 1 {
+		<-s.release
+	}
+
+	return found, err
+}
+
+// Who has seen nothing in the store, and comes to the flights when that of another has just ended, looks again.
+func TestMissThatIsNoneAnyMore(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowly{Store: memory(t, 0), release: make(chan struct{})}
+		rt := over(t, store, private(), fixedAnswer)
+
+		slow := waiting(t.Context(), rt, call{})
+		wants(t, call{}.to(t, rt), http.StatusOK, "answer", miss)
+		close(store.release)
+		wants(t, <-slow, http.StatusOK, "answer", hit)
+		rt.wants(t, 1)
 	})
 }

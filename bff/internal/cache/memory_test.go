@@ -74,9 +74,7 @@ func TestForgottenTagsMakeAnswersObsolete(t *testing.T) {
 	u.Finds("new", "4")
 }
 
-// Tests of memory do not run beside others, whose memory would be counted.
-//
-//nolint:tparallel // See above.
+// It does not run beside others, whose memory would be counted.
 func TestMemoryHoldsItsBound(t *testing.T) {
 	const mib = 1 << 20
 

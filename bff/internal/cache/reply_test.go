@@ -148,7 +148,9 @@ func TestWhatIsNotStored(t *testing.T) {
 		}
 	}
 	fail := func(code codes.Code) http.HandlerFunc {
-		return func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.From(status.Error(code, "")), nil) }
+		return func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(w, r, problem.From(status.Error(code, "")), nil)
+		}
 	}
 	status := func(status int) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) }

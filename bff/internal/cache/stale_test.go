@@ -118,7 +118,7 @@ func TestRefreshesAreBoundedAndEndWithTheCache(t *testing.T) {
 		rt.wants(t, keys+most)
 
 		go func() {
-			for range ended { //nolint:revive // It makes room.
+			for range ended {
 			}
 		}()
 
@@ -146,7 +146,7 @@ func TestStaleAnswersAreBetterThanErrors(t *testing.T) {
 		{"unavailable", fail(codes.Unavailable), true, 503, "the cause"},
 		{"deadline", fail(codes.DeadlineExceeded), true, 504, "the cause"},
 		{"internal", fail(codes.Internal), true, 500, "the cause"},
-		{"bad_gateway", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) }, true, 502, "no cause is known"},
+		{"bad_gateway", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }, true, 502, "no cause is known"},
 		{"panic", func(http.ResponseWriter, *http.Request) { panic("boom") }, true, 500, "boom"},
 		{"hangs", func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()

@@ -87,7 +87,9 @@ func TestAnswersWithUnknownTagsAreNotKept(t *testing.T) {
 func TestFetchThatRacesAnInvalidation(t *testing.T) {
 	t.Parallel()
 
-	fail := func(w http.ResponseWriter, r *http.Request) { problem.Write(w, r, problem.New(codes.NotFound, "not yet"), nil) }
+	fail := func(w http.ResponseWriter, r *http.Request) {
+		problem.Write(w, r, problem.New(codes.NotFound, "not yet"), nil)
+	}
 	uncached := tagged()
 	uncached.Cache.TTL = 0
 
@@ -190,7 +192,9 @@ type broken struct{ cache.Store }
 
 var errBroken = errors.New("broken")
 
-func (broken) Lookup(context.Context, cache.Key) (cache.Found, error) { return cache.Found{}, errBroken }
+func (broken) Lookup(context.Context, cache.Key) (cache.Found, error) {
+	return cache.Found{}, errBroken
+}
 
 func (broken) Changed(context.Context, []string, cache.Mark) (bool, error) { return false, errBroken }
 

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
+	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
@@ -63,6 +64,7 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
 
 	routes := make([]Route, 0, len(plain))
+	limits := map[string][]policy.RateLimit{}
 
 	for _, r := range plain {
 		p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, config.Defaults)
@@ -71,6 +73,11 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 		}
 
 		routes = append(routes, Route{Route: r, Policy: p})
+		limits[r.RPC] = p.RateLimits
+	}
+
+	if err := limit.Agree(limits); err != nil {
+		faults = append(faults, err)
 	}
 
 	return routes, joinFaults("routes", faults)

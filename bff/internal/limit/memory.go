@@ -33,7 +33,8 @@ func NewMemory(maxKeys int) *Memory {
 	}
 
 	return &Memory{
-		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(), maxKeys: maxKeys, buckets: newTable(maxKeys, 0),
+		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(),
+		maxKeys: maxKeys, buckets: newTable(maxKeys, 0),
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 // table is a fixed number of states by their keys, cut into sets that are locked one by one. A key has its place in one set. When
 // that set is taken, the key that is nearest to being full again gives way: mostly one that is full anyway. The keys of a flood
 // therefore push out each other, and not the busy key whose bucket is empty. As in every set-associative table a set can be taken
-// while others have room; what is lost then is the bucket of that set that had least to say. Keys are kept as hashes with seeds that
-// nobody outside of the process knows, so that nobody can choose their set.
+// while others have room; what is lost then is the bucket of that set that had least to say. Keys are kept as hashes with seeds
+// that nobody outside of the process knows, so that nobody can choose their set.
 type table struct {
 	sets []set
 }

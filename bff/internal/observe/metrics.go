@@ -32,7 +32,10 @@ type Metrics struct {
 	limitOutages prometheus.Counter
 }
 
-const labelUpstream = "upstream"
+const (
+	labelUpstream = "upstream"
+	labelRPC      = "rpc"
+)
 
 // NewMetrics returns metrics with a registry of their own, together with those of the Go runtime and the process.
 func NewMetrics() *Metrics {
@@ -52,17 +55,17 @@ func NewMetrics() *Metrics {
 		}, []string{"method", "route"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_upstream_calls_total", Help: "Calls to backends by upstream, RPC and gRPC code.",
-		}, []string{labelUpstream, "rpc", "code"}),
+		}, []string{labelUpstream, labelRPC, "code"}),
 		callLatency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "portico_upstream_call_duration_seconds", Help: "Time of a call to a backend.", Buckets: buckets,
-		}, []string{labelUpstream, "rpc"}),
+		}, []string{labelUpstream, labelRPC}),
 		breakerState: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "portico_upstream_breaker_state", Help: "State of the circuit breaker: 0 closed, 1 half-open, 2 open.",
 		}, []string{labelUpstream}),
 		methodState: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "portico_upstream_method_breaker_state",
 			Help: "State of the circuit breaker of a method that has its own: 0 closed, 1 half-open, 2 open.",
-		}, []string{labelUpstream, "rpc"}),
+		}, []string{labelUpstream, labelRPC}),
 		limit: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "portico_upstream_concurrency_limit", Help: "How many calls to an upstream may be under way at once.",
 		}, []string{labelUpstream}),
@@ -71,7 +74,7 @@ func NewMetrics() *Metrics {
 		}, []string{labelUpstream, "reason"}),
 		cache: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_cache_events_total", Help: "What the cache did, by RPC: hit, stale, miss, collapsed, bypass, stored and others.",
-		}, []string{"rpc", "event"}),
+		}, []string{labelRPC, "event"}),
 		redisState: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "portico_redis_breaker_state", Help: "State of the circuit breaker of Redis: 0 closed, 1 half-open, 2 open.",
 		}),

@@ -93,4 +93,6 @@ func TestEjectionIsConfigured(t *testing.T) {
 	}
 }
 
-func refuses(context.Context) (*orderv1.Order, error) { return nil, status.Error(codes.Unavailable, "no") }
+func refuses(context.Context) (*orderv1.Order, error) {
+	return nil, status.Error(codes.Unavailable, "no")
+}

@@ -55,8 +55,8 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, str
 	}, nil
 }
 
-// admit asks the limiter, the breaker of the upstream and that of the method, in this order. One that refuses says nothing about the
-// backend to those that were asked before: they get back what they gave.
+// admit asks the limiter, the breaker of the upstream and that of the method, in this order. When one refuses, those that were
+// asked before get back what they gave: nothing was learned about the backend.
 func (u *upstream) admit(rpc string, priority int, streaming bool) (concurrency.Permit, func(error), error) {
 	permit, ok := u.limiter.Acquire(rpc, priority)
 	if !ok {

@@ -44,7 +44,7 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 		return nil, errors.New("needs either addresses or a target")
 	}
 
-	var transport credentials.TransportCredentials = insecure.NewCredentials()
+	transport := insecure.NewCredentials()
 	if config.TLS != nil {
 		transport = tlsCredentials{config.TLS}
 	}

@@ -74,7 +74,7 @@ func keyed(key fieldpath.Path, req proto.Message) bool {
 	return m.Has(key.Last())
 }
 
-// once is a call option that keeps gRPC from making the call again: a service config knows the method alone, not whether this request
-// has its key. What cannot be kept for another attempt (gRFC A6, "memory management") is not sent again once it was sent. Attempts
-// that could not reach a backend at all are still made up for.
+// once is a call option that keeps gRPC from making the call again: a service config knows the method alone, not whether this
+// request has its key. What may not be kept for another attempt (gRFC A6, "memory management") is not sent again once it was sent.
+// Attempts that could not be sent at all are still made up for.
 func once() grpc.CallOption { return grpc.MaxRetryRPCBufferSize(0) }

@@ -2,18 +2,20 @@ package upstream
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/balancer"
 	"google.golang.org/grpc/resolver"
 
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
-// serviceConfig (gRFC A6) balances over all addresses that say SERVING for the whole server (health service name ""), and says which
-// calls are made again.
+// serviceConfig (gRFC A6) balances over all addresses that say SERVING for the whole server (health service name ""), and says
+// which calls are made again.
 func serviceConfig(config Config) (string, error) {
 	policy, err := balance.Config(config.Balancing)
 	if err != nil {
@@ -82,6 +84,8 @@ type overriding struct {
 	resolver.AuthorityOverrider
 }
 
+var errNoAddresses = errors.New("the name has no addresses")
+
 // attaching attaches what a resolver finds.
 type attaching struct {
 	resolver.ClientConn
@@ -90,11 +94,18 @@ type attaching struct {
 }
 
 func (a attaching) UpdateState(state resolver.State) error {
+	// gRPC takes a name that is gone for one without addresses, and would drop connections that are fine. It asks again soon.
+	if len(state.Endpoints) == 0 && len(state.Addresses) == 0 {
+		a.ReportError(errNoAddresses)
+
+		return balancer.ErrBadResolverState
+	}
+
 	return a.ClientConn.UpdateState(a.group.Attach(state)) //nolint:wrapcheck // It is between gRPC and its resolver.
 }
 
-// refreshed is a resolver that looks again from time to time, so that added addresses get calls before others fail. gRPC's resolver of
-// DNS names asks every 30 seconds at most.
+// refreshed is a resolver that looks again from time to time, so that added addresses get calls before others fail. gRPC's
+// resolver of DNS names asks every 30 seconds at most.
 type refreshed struct {
 	resolver.Resolver
 

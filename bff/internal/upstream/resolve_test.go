@@ -125,14 +125,14 @@ func (z *zone) answer(query []byte, most int) ([]byte, error) {
 
 	question := message.Questions[0]
 	message.Additionals = nil
-	message.Header.Response = true
+	message.Response = true
 
 	switch {
 	case question.Name.String() != name:
-		message.Header.RCode = dnsmessage.RCodeNameError
+		message.RCode = dnsmessage.RCodeNameError
 	case question.Type != dnsmessage.TypeA:
 	case len(z.ips) > most:
-		message.Header.Truncated = true
+		message.Truncated = true
 	default:
 		for _, ip := range z.ips {
 			message.Answers = append(message.Answers, dnsmessage.Resource{

@@ -33,7 +33,7 @@ func methodConfig(config Config) map[string]any {
 
 		codes := make([]string, 0, len(method.Retry.Codes))
 		for _, c := range method.Retry.Codes {
-			codes = append(codes, code.Code(c).String()) //nolint:gosec // Codes are small.
+			codes = append(codes, code.Code(c).String())
 		}
 
 		methods = append(methods, map[string]any{

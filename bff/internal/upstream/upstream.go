@@ -1,6 +1,6 @@
 // Package upstream holds the connections to the backends. It is the only place that dials. Every call on its connections is
-// balanced, bounded, guarded by breakers, made again where that is safe, measured, and carries the metadata that the gateway writes,
-// and nothing else.
+// balanced, bounded, guarded by breakers, made again where that is safe, measured, and carries the metadata that the gateway
+// writes, and nothing else.
 package upstream
 
 import (

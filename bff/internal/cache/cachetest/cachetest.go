@@ -6,8 +6,10 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +23,12 @@ const (
 	long  = time.Hour
 	short = 200 * time.Millisecond
 	after = short + 100*time.Millisecond
+)
+
+// How long a long body and a long tag are.
+const (
+	longBody = 64 << 10
+	longTag  = 1000
 )
 
 // Key is one of many.
@@ -105,17 +113,19 @@ func (u User) WantsChanged(since cache.Mark, want bool, tags ...string) {
 func Run(t *testing.T, pair func(tb testing.TB) (a, b cache.Store)) {
 	t.Helper()
 
-	for name, test := range contract() {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
+	for _, part := range []map[string]func(a, b User){keeping(), invalidating(), racing()} {
+		for name, test := range part {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
 
-			a, b := pair(t)
-			test(User{t, a}, User{t, b})
-		})
+				a, b := pair(t)
+				test(User{t, a}, User{t, b})
+			})
+		}
 	}
 }
 
-func contract() map[string]func(a, b User) {
+func keeping() map[string]func(a, b User) {
 	return map[string]func(a, b User){
 		"keeps_what_was_put": func(a, b User) {
 			a.Finds("k", "")
@@ -126,7 +136,7 @@ func contract() map[string]func(a, b User) {
 			a.Finds("k", "newer")
 		},
 		"keeps_any_bytes": func(a, b User) {
-			body := "\x00\xff\r\n{\"" + strings.Repeat("\xfe", 1<<16)
+			body := "\x00\xff\r\n{\"" + strings.Repeat("\xfe", longBody)
 			a.Puts("k", Entry(body, "t"), a.Now(), long, true)
 			b.Finds("k", body)
 			a.Puts("k", &cache.Entry{Header: http.Header{}}, a.Now(), long, true)
@@ -137,6 +147,7 @@ func contract() map[string]func(a, b User) {
 		},
 		"ages_from_when_the_fetch_began": func(a, b User) {
 			begun := a.Now()
+
 			time.Sleep(after)
 			a.Puts("k", Entry("body"), begun, long, true)
 
@@ -151,6 +162,20 @@ func contract() map[string]func(a, b User) {
 			b.Finds("k", "")
 			b.Finds("l", "body")
 		},
+		"ends_with_the_context": func(a, _ User) {
+			ctx, cancel := context.WithCancel(a.Context())
+			cancel()
+
+			// An answer is fine as well: not every store has to wait for something.
+			_, _ = a.Lookup(ctx, Key("k"))
+			_, _ = a.Put(ctx, Key("k"), Entry("1"), cache.Mark{}, long)
+			_, _ = a.Changed(ctx, []string{"t"}, cache.Mark{})
+		},
+	}
+}
+
+func invalidating() map[string]func(a, b User) {
+	return map[string]func(a, b User){
 		"invalidates_by_any_tag": func(a, b User) {
 			a.Puts("both", Entry("1", "s", "t"), a.Now(), long, true)
 			a.Puts("other", Entry("2", "s"), a.Now(), long, true)
@@ -169,8 +194,14 @@ func contract() map[string]func(a, b User) {
 			b.Puts("k", Entry("2", "t"), b.Now(), long, true)
 			a.Finds("k", "2")
 		},
+	}
+}
+
+func racing() map[string]func(a, b User) {
+	return map[string]func(a, b User){
 		"does_not_keep_what_began_before_an_invalidation": func(a, b User) {
 			begun := a.Now()
+
 			b.Invalidates("t")
 			a.Puts("k", Entry("1", "s", "t"), begun, long, false)
 			a.Finds("k", "")
@@ -179,6 +210,7 @@ func contract() map[string]func(a, b User) {
 		},
 		"a_refused_answer_leaves_the_newer_one": func(a, b User) {
 			begun := a.Now()
+
 			b.Invalidates("t")
 			b.Puts("k", Entry("new", "t"), b.Now(), long, true)
 			a.Puts("k", Entry("old", "t"), begun, long, false)
@@ -198,7 +230,7 @@ func contract() map[string]func(a, b User) {
 			a.WantsChanged(begun, false, "s", "t")
 		},
 		"tags_that_look_alike": func(a, b User) {
-			tags := []string{"", "a", "a:", "a:1", "a:11", "ab", "a\x00b", "a\nb", strings.Repeat("a", 1000)}
+			tags := []string{"", "a", "a:", "a:1", "a:11", "ab", "a\x00b", "a\nb", strings.Repeat("a", longTag)}
 			for _, tag := range tags {
 				a.Puts(tag, Entry("1", tag), a.Now(), long, true)
 			}
@@ -214,69 +246,41 @@ func contract() map[string]func(a, b User) {
 		"an_invalidation_outlives_entries": func(a, b User) {
 			a.Puts("long", Entry("1", "t"), a.Now(), long, true)
 			a.Puts("short", Entry("2", "t"), a.Now(), short, true)
+
 			begun := a.Now()
+
 			b.Invalidates("t")
 			time.Sleep(after)
 			a.Finds("long", "")
 			a.Puts("late", Entry("3", "t"), begun, long, false)
 		},
-		"ends_with_the_context": func(a, _ User) {
-			ctx, cancel := context.WithCancel(a.Context())
-			cancel()
-
-			// An answer is fine as well: not every store has to wait for something.
-			_, _ = a.Lookup(ctx, Key("k"))
-			_, _ = a.Put(ctx, Key("k"), Entry("1"), cache.Mark{}, long)
-			_, _ = a.Changed(ctx, []string{"t"}, cache.Mark{})
-		},
 		"nothing_obsolete_is_found_after_an_invalidation": raced,
 	}
 }
 
-// raced has writers that count up and invalidate, and readers that must never find less than what was written before they began.
+// race is a value that is written, and readers of what is kept of it.
+type race struct {
+	value    atomic.Int64 // What the entry is made of.
+	finished atomic.Int64 // What was written and invalidated.
+}
+
+// raced has a writer that counts up and invalidates, and readers that must never find less than what was written before they began.
 func raced(a, b User) {
 	const rounds, readers = 50, 4
 
 	var (
-		mu       sync.Mutex
-		value    int // What the entry is made of.
-		finished int // What was written and invalidated.
-		wg       sync.WaitGroup
+		r  race
+		wg sync.WaitGroup
 	)
-
-	read := func(number *int) int {
-		mu.Lock()
-		defer mu.Unlock()
-
-		return *number
-	}
 
 	for i := range readers {
 		u := []User{a, b}[i%2]
 
 		wg.Go(func() {
-			for least := 0; least < rounds; {
-				least = read(&finished)
+			for least := int64(0); least < rounds; {
+				least = r.finished.Load()
 
-				found, err := u.Lookup(u.Context(), Key("k"))
-				if err != nil {
-					u.Error(err)
-
-					return
-				}
-
-				if found.Entry != nil {
-					var got int
-					if _, err := fmt.Sscan(string(found.Entry.Body), &got); err != nil || got < least {
-						u.Errorf("found %q after %d was written", found.Entry.Body, least)
-
-						return
-					}
-
-					continue
-				}
-
-				if _, err := u.Put(u.Context(), Key("k"), Entry(fmt.Sprint(read(&value)), "t"), found.Now, long); err != nil {
+				if err := r.read(u, least); err != nil {
 					u.Error(err)
 
 					return
@@ -285,20 +289,39 @@ func raced(a, b User) {
 		})
 	}
 
-	for i := range rounds {
-		mu.Lock()
-		value = i + 1
-		mu.Unlock()
+	for range rounds {
+		r.value.Add(1)
 
 		// Not Fatal, so that the readers come to their end.
 		if err := b.Invalidate(b.Context(), []string{"t"}); err != nil {
 			b.Error(err)
 		}
 
-		mu.Lock()
-		finished = i + 1
-		mu.Unlock()
+		r.finished.Add(1)
 	}
 
 	wg.Wait()
+}
+
+// read looks for an entry, which must not be less than it was, and puts one if there is none.
+func (r *race) read(u User, least int64) error {
+	found, err := u.Lookup(u.Context(), Key("k"))
+	if err != nil {
+		return fmt.Errorf("lookup: %w", err)
+	}
+
+	if found.Entry == nil {
+		entry := Entry(strconv.FormatInt(r.value.Load(), 10), "t")
+		if _, err = u.Put(u.Context(), Key("k"), entry, found.Now, long); err != nil {
+			return fmt.Errorf("put: %w", err)
+		}
+
+		return nil
+	}
+
+	if got, err := strconv.ParseInt(string(found.Entry.Body), 10, 64); err != nil || got < least {
+		return fmt.Errorf("found %q after %d was written", found.Entry.Body, least)
+	}
+
+	return nil
 }

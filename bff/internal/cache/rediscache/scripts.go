@@ -27,10 +27,9 @@ end
 	// Tags stand one behind the other; see idLength.
 	luaTags = `
 local function tags(prefix, ids, visit)
-	for i = 1, #ids, 22 do
-		if visit(prefix .. string.sub(ids, i, i + 21)) then return true end
-	end
-	return false
+	local found = false
+	for i = 1, #ids, 22 do found = found or visit(prefix .. string.sub(ids, i, i + 21)) end
+	return found
 end
 `
 )

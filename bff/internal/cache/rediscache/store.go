@@ -1,8 +1,8 @@
 // Package rediscache keeps answers in a Redis that several gateways share. What one of them invalidates is obsolete for all.
 //
-// While Redis cannot be asked, nothing is kept and nothing found. An invalidation that Redis did not get is sent again until it did;
-// until then this gateway gives out nothing that it concerns, but others may, for no longer than it lives. The same goes for what a
-// Redis with replicas loses when one of them takes over.
+// While Redis cannot be asked, nothing is kept and nothing found. An invalidation that Redis did not get is sent again until it
+// did; until then this gateway gives out nothing that it concerns, but others may, for no longer than it lives. The same goes for
+// what a Redis with replicas loses when one of them takes over.
 package rediscache
 
 import (
@@ -24,8 +24,8 @@ const (
 	// idLength is the length of what stands for a tag: 16 bytes of its hash in base64url, as the scripts know.
 	idLength = 22
 	idBytes  = 16
-	// tagMargin is how much longer a tag lives than an entry that bears it, and how long an invalidation is known at least. No fetch
-	// takes as long.
+	// tagMargin is how much longer a tag lives than an entry that bears it, and how long an invalidation is known at least. No
+	// fetch takes as long.
 	tagMargin = time.Hour
 )
 

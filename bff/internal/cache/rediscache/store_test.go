@@ -324,6 +324,7 @@ func ExampleNew() {
 
 	answers := cache.New(store, nil)
 	defer answers.Close()
+	// Output:
 }
 
 func BenchmarkLookup(b *testing.B) {

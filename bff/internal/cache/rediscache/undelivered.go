@@ -34,8 +34,8 @@ type undelivered struct {
 	mu      sync.Mutex
 	sending bool
 	closed  bool
-	// tags, and all of them if all is not 0, have the number of their invalidation, so that one that comes again while it is sent is
-	// not taken for sent.
+	// tags, and all of them if all is not 0, have the number of their invalidation, so that one that comes again while it is sent
+	// is not taken for sent.
 	tags map[string]uint64
 	all  uint64
 	last uint64

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
@@ -237,6 +238,42 @@ func TestAddressThatIsLeftOutIsTakenBackWhenTheOthersAreGone(t *testing.T) {
 
 		return name == bad.name
 	})
+}
+
+func TestAddressThatIsLeftOutStaysSoWithANewConnection(t *testing.T) {
+	t.Parallel()
+
+	group := balance.NewGroup("order", balance.Settings{Ejection: balance.Ejection{BaseTime: time.Minute}}, nil)
+	bad, good := &backend{}, &backend{}
+	server := serve(t, bad)
+	serve(t, good)
+
+	connected := make(chan struct{}, 10)
+	client, _ := connect(t, group, balance.RoundRobin, nil, bad.name, good.name)
+	allReady(t, group, client, bad.name, good.name)
+
+	bad.does(answers(codes.Unavailable))
+	eventually(t, "the address is left out", func() bool {
+		tally(t, client, 10)
+
+		return states(group)[bad.name] == "ejected"
+	})
+
+	server.Stop()
+	serveWith(t, bad, checks{check: func(context.Context) (*healthpb.HealthCheckResponse, error) {
+		select {
+		case connected <- struct{}{}:
+		default:
+		}
+
+		return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_SERVING}, nil
+	}})
+	<-connected
+
+	before := bad.calls.Load()
+	if got := tally(t, client, 50); got[good.name] != 50 || bad.calls.Load() != before {
+		t.Errorf("calls went to %v", got)
+	}
 }
 
 func TestDisabledEjectionLeavesNobodyOut(t *testing.T) {

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// Observer is told when an address of a backend is left out, and why: Failures or Silence. It must be safe for concurrent use and not
-// block.
+// Observer is told when an address of a backend is left out, and why: Failures or Silence. It must be safe for concurrent use and
+// not block.
 type Observer interface {
 	ObserveEjection(upstream, reason string)
 }
@@ -65,8 +65,8 @@ func (g *Group) observe(reason string) {
 // Address is how an address of a backend stands.
 type Address struct {
 	Address string `json:"address"`
-	// State is "ready", "ejected", "unresponsive" (it fell silent and is not back), "unhealthy" (it does not say that it is serving),
-	// "connecting", "failing" (it cannot be connected to) or "idle".
+	// State is "ready", "ejected", "unresponsive" (it fell silent and is not back), "unhealthy" (it does not say that it is
+	// serving), "connecting", "failing" (it cannot be connected to) or "idle".
 	State string `json:"state"`
 	// Until is when an ejected one is tried again.
 	Until time.Time `json:"until,omitzero"`

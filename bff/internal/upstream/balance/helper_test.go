@@ -2,6 +2,7 @@ package balance_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"net"
@@ -95,7 +96,7 @@ func answers(code codes.Code) func(context.Context) error {
 	return func(context.Context) error { return status.Error(code, code.String()) }
 }
 
-// serve starts the backend on a free port of this process, serving for good. Its name becomes its address.
+// serve starts the backend, serving for good, in this process: on a free port, which its name becomes, or where it was before.
 func serve(tb testing.TB, b *backend, options ...grpc.ServerOption) *grpc.Server {
 	tb.Helper()
 
@@ -106,12 +107,14 @@ func serve(tb testing.TB, b *backend, options ...grpc.ServerOption) *grpc.Server
 func serveWith(tb testing.TB, b *backend, service healthpb.HealthServer, options ...grpc.ServerOption) *grpc.Server {
 	tb.Helper()
 
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", cmp.Or(b.name, "127.0.0.1:0"))
 	if err != nil {
 		tb.Fatal(err)
 	}
 
-	b.name = listener.Addr().String()
+	if b.name == "" {
+		b.name = listener.Addr().String()
+	}
 
 	server := grpc.NewServer(options...)
 	orderv1.RegisterOrderServiceServer(server, b)
@@ -181,6 +184,24 @@ func spawn(tb testing.TB) (*os.Process, string) {
 	}
 
 	return command.Process, strings.TrimSpace(line)
+}
+
+// send signals the process, and waits until it stands still if that is what it says.
+func send(tb testing.TB, process *os.Process, signal syscall.Signal) {
+	tb.Helper()
+
+	if err := process.Signal(signal); err != nil {
+		tb.Fatal(err)
+	}
+
+	if signal != syscall.SIGSTOP {
+		return
+	}
+
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(process.Pid, &status, syscall.WUNTRACED, nil); err != nil || !status.Stopped() {
+		tb.Fatalf("it did not stop: %v", err)
+	}
 }
 
 // observer keeps the reasons that it is told.

@@ -18,8 +18,8 @@ const patience = 3
 // jitter spreads the probes of many gateways.
 const jitter = 0.1
 
-// beginProbe asks the address again and again until its connection is lost or endProbe is called. gRPC allows it on a subchannel that
-// is ready.
+// beginProbe asks the address again and again until its connection is lost or endProbe is called. gRPC allows it on a subchannel
+// that is ready.
 func (sc *subConn) beginProbe() {
 	if sc.wrapper.group.settings.Probe.Disabled {
 		return
@@ -72,7 +72,7 @@ func (p *prober) run(ctx context.Context, cc grpc.ClientConnInterface) {
 	silences := 0
 
 	for {
-		pause := float64(settings.Interval) * (1 + jitter*(2*rand.Float64()-1)) //nolint:gosec,mnd // Not a secret; plus or minus.
+		pause := float64(settings.Interval) * (1 + jitter*(2*rand.Float64()-1)) //nolint:gosec // Not a secret.
 
 		select {
 		case <-ctx.Done():
@@ -140,8 +140,8 @@ func (w *wrapper) replaceable(m *member) bool {
 	return w.anyUsable(m)
 }
 
-// giveUp closes the connection, so that the calls on it fail at once and are made elsewhere. gRPC connects again, with its backoff; a
-// stopped process does not get through the handshake of HTTP/2 and so stays out until it goes on.
+// giveUp closes the connection, so that the calls on it fail at once and are made elsewhere. gRPC connects again, with its backoff;
+// a stopped process does not get through the handshake of HTTP/2 and so stays out until it goes on.
 func (w *wrapper) giveUp(sc *subConn) {
 	w.mu.Lock()
 	sc.member.silent = true

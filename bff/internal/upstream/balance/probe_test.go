@@ -102,7 +102,7 @@ func TestProcessAmongThree(t *testing.T) {
 
 	tests := []struct {
 		name   string
-		signal os.Signal
+		signal syscall.Signal
 		reason string
 	}{
 		{"is_killed", syscall.SIGKILL, ""},
@@ -126,9 +126,7 @@ func TestProcessAmongThree(t *testing.T) {
 
 			start := time.Now()
 
-			if err := victim.Signal(tt.signal); err != nil {
-				t.Fatal(err)
-			}
+			send(t, victim, tt.signal)
 
 			eventually(t, "the address is out", func() bool { return states(group)[address] != "ready" })
 
@@ -162,9 +160,7 @@ func comesBack(tb testing.TB, group *balance.Group, process *os.Process, address
 		tb.Errorf("after %d answers it is %s", before, states(group)[address])
 	}
 
-	if err := process.Signal(syscall.SIGCONT); err != nil {
-		tb.Fatal(err)
-	}
+	send(tb, process, syscall.SIGCONT)
 
 	before, _ := calls.to(address)
 	eventually(tb, "it answers again", func() bool {
@@ -187,9 +183,7 @@ func TestStoppedProcessThatIsAloneIsGivenMoreTime(t *testing.T) {
 
 	start := time.Now()
 
-	if err := process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	send(t, process, syscall.SIGSTOP)
 
 	if _, err := call(t, client); codeOf(err) != codes.Unavailable {
 		t.Errorf("got %v", err)
@@ -199,9 +193,7 @@ func TestStoppedProcessThatIsAloneIsGivenMoreTime(t *testing.T) {
 		t.Errorf("given up after %s", took)
 	}
 
-	if err := process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
+	send(t, process, syscall.SIGCONT)
 
 	eventually(t, "it answers again", func() bool {
 		_, err := call(t, client)

@@ -23,7 +23,9 @@ const SubjectHeader = "x-portico-subject"
 
 // Config is the entry of a service config's "loadBalancingConfig" that balances in this way. Empty: RoundRobin.
 func Config(policy string) (map[string]any, error) {
-	name, settings := "", map[string]any{}
+	settings := map[string]any{}
+
+	var name string
 
 	switch cmp.Or(policy, RoundRobin) {
 	case RoundRobin:
@@ -61,7 +63,7 @@ type Ejection struct {
 	Disabled bool
 	// ConsecutiveFailures are how many calls must fail with nothing better between them. Zero: 5.
 	ConsecutiveFailures int
-	// BaseTime is for how long it is left out, times the number of times that this happened lately, but a minute at most. Zero: 5 s.
+	// BaseTime is for how long it is left out, times how often that happened lately, but a minute at most. Zero: 5 s.
 	BaseTime time.Duration
 	// MaxRatio is how many of all addresses may be left out at once, over 0 to 1. One always may, if it is not the last. Zero: 0.5.
 	MaxRatio float64

@@ -40,7 +40,7 @@ func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewS
 	listener := options.StateListener
 	options.StateListener = func(s balancer.SubConnState) { sc.update(s, listener) }
 
-	inner, err := w.ClientConn.NewSubConn(known, options)
+	inner, err := w.ClientConn.NewSubConn(known, options) //nolint:staticcheck // It is deprecated only for more than one address.
 	if err != nil {
 		return nil, err //nolint:wrapcheck // gRPC's own error, for a policy of gRPC.
 	}
@@ -97,7 +97,6 @@ func (sc *subConn) note(state connectivity.State) {
 func (sc *subConn) RegisterHealthListener(listener func(balancer.SubConnState)) {
 	sc.wrapper.mu.Lock()
 	sc.listener = listener
-	sc.pending = sc.member.ejected()
 	sc.wrapper.mu.Unlock()
 
 	if listener == nil {

@@ -20,8 +20,8 @@ type wrapper struct {
 	group *Group
 	child balancer.Balancer
 
-	// childMu serialises the calls of the child's methods and listeners, as they demand. It is taken before mu, and never by what the
-	// child calls.
+	// childMu serialises the calls of the child's methods and listeners, as they demand. It is taken before mu, and never by what
+	// the child calls.
 	childMu sync.Mutex
 	// mu is not held while calling anything outside of this package.
 	mu       sync.Mutex
@@ -132,7 +132,7 @@ func (w *wrapper) ExitIdle() {
 	}
 }
 
-// Close ends the loop and all probes, and waits for them.
+// Close ends the loop and waits for it. The probes end with the subchannels, which gRPC shuts down.
 func (w *wrapper) Close() {
 	if w.child == nil {
 		return
@@ -143,24 +143,9 @@ func (w *wrapper) Close() {
 	w.loop.Wait()
 
 	w.childMu.Lock()
+	defer w.childMu.Unlock()
+
 	w.child.Close()
-	w.childMu.Unlock()
-
-	for _, sc := range w.all() {
-		sc.endProbe()
-	}
-}
-
-func (w *wrapper) all() []*subConn {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-
-	list := make([]*subConn, 0, len(w.subConns))
-	for sc := range w.subConns {
-		list = append(list, sc)
-	}
-
-	return list
 }
 
 // wake has the loop look at everything again.

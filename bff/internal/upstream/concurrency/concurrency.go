@@ -1,6 +1,10 @@
 // Package concurrency bounds how many calls to a backend are under way at once, so that one that has too much to do is not given
-// more: it would finish ever fewer of them in time. The bound follows the time that calls take, compared with what calls of the same
-// kind take while there is little to do (the gradient algorithm of Netflix's concurrency-limits).
+// more: it would finish ever fewer of them in time. The bound follows the time that calls take, compared with what calls of the
+// same kind take while there is little to do (after the gradient algorithm of Netflix's concurrency-limits).
+//
+// It is our own because the adaptive limiter of failsafe-go, which was tried, does worse: with a backend that is offered twice what
+// it can do, its limit swings below that, so that as little as 70 % gets done, and its defaults hold up a load that rises suddenly,
+// though the backend could take it.
 //
 // What finds no room is refused at once. Nothing waits here: it would wait for a backend that is behind already.
 package concurrency

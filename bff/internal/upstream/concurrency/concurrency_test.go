@@ -28,7 +28,7 @@ func (b *backend) call() {
 
 	b.slots <- struct{}{}
 
-	time.Sleep(b.takes - b.takes/spread + rand.N(2*b.takes/spread+1)) //nolint:gosec,mnd // A spread of times is no secret.
+	time.Sleep(b.takes - b.takes/spread + rand.N(2*b.takes/spread+1))
 	<-b.slots
 }
 

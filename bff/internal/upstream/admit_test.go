@@ -1,0 +1,389 @@
+package upstream
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+const (
+	rpcGet  = "/order.v1.OrderService/GetOrder"
+	rpcList = "/order.v1.OrderService/ListOrders"
+)
+
+// strict opens at the first failure, for a minute.
+var strict = breaker.Settings{FailureRatio: 1, MinRequests: 1, Window: time.Hour, OpenFor: time.Minute}
+
+// lenient does not open.
+var lenient = breaker.Settings{FailureRatio: 1, MinRequests: 1 << 20, Window: time.Hour, OpenFor: time.Minute}
+
+// stubbed returns an upstream that is not connected to anything.
+func stubbed(config Config) (*upstream, *ends) {
+	o := &ends{}
+
+	return newUpstream("order", config, Deps{Logger: slog.New(slog.DiscardHandler), Observer: o}), o
+}
+
+// invoker answers calls in place of gRPC.
+type invoker func(ctx context.Context, reply any, opts []grpc.CallOption) error
+
+// call makes a call through the interceptor, which next answers.
+func (u *upstream) call(ctx context.Context, o Observer, rpc string, next invoker) error {
+	return u.unary(o)(ctx, rpc, &orderv1.GetOrderRequest{}, &orderv1.Order{}, nil,
+		func(ctx context.Context, _ string, _, reply any, _ *grpc.ClientConn, opts ...grpc.CallOption) error {
+			return next(ctx, reply, opts)
+		})
+}
+
+func answer(err error) invoker {
+	return func(context.Context, any, []grpc.CallOption) error { return err }
+}
+
+var errGone = status.Error(codes.Unavailable, "gone")
+
+func TestBreakerOfAMethodIsForItAlone(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		own := policy.Breaker(strict)
+		u, o := stubbed(Config{Breaker: lenient, Methods: map[string]Method{rpcGet: {Breaker: &own}}})
+
+		if err := u.call(t.Context(), o, rpcGet, answer(errGone)); !errors.Is(err, errGone) {
+			t.Fatalf("got %v", err)
+		}
+
+		err := u.call(t.Context(), o, rpcGet, answer(nil))
+		if !errors.Is(err, breaker.ErrOpen) || status.Code(err) != codes.Unavailable {
+			t.Errorf("the method: got %v, want a refusal", err)
+		}
+
+		if err := u.call(t.Context(), o, rpcList, answer(nil)); err != nil {
+			t.Errorf("another method: %v", err)
+		}
+
+		time.Sleep(own.OpenFor + time.Millisecond)
+
+		if err := u.call(t.Context(), o, rpcGet, answer(nil)); err != nil {
+			t.Errorf("after its time: %v", err)
+		}
+
+		want := []codes.Code{codes.Unavailable, codes.Unavailable, codes.OK, codes.OK}
+		if diff := cmp.Diff(want, o.codes); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Each layer has one place, which is taken. The refused call must leave it to the next.
+func TestRefusalUndoesWhatTheLayersBeforeHold(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name string
+		// refuse makes the upstream refuse calls of the method until the returned function is called.
+		refuse func(t *testing.T, u *upstream) (stop func())
+		want   error
+	}{
+		{"by_the_limit", func(t *testing.T, u *upstream) func() {
+			t.Helper()
+
+			permit, ok := u.limiter.Acquire(rpcList, 1)
+			if !ok {
+				t.Fatal("there is no room")
+			}
+
+			return permit.Drop
+		}, ErrOverloaded},
+		{"by_the_breaker_of_the_upstream", func(t *testing.T, u *upstream) func() {
+			t.Helper()
+
+			return hold(t, u.breaker)
+		}, breaker.ErrOpen},
+		{"by_the_breaker_of_the_method", func(t *testing.T, u *upstream) func() {
+			t.Helper()
+
+			return hold(t, u.methods[rpcGet].breaker)
+		}, breaker.ErrOpen},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			synctest.Test(t, func(t *testing.T) {
+				own := policy.Breaker(strict)
+				u, o := stubbed(Config{
+					Breaker: strict, Methods: map[string]Method{rpcGet: {Breaker: &own}},
+					Concurrency: Concurrency{Min: 1, Max: 1, Initial: 1},
+				})
+
+				if err := u.call(t.Context(), o, rpcGet, answer(errGone)); !errors.Is(err, errGone) {
+					t.Fatalf("got %v", err)
+				}
+
+				time.Sleep(strict.OpenFor + time.Millisecond)
+
+				// Both breakers are half-open, with room for one probe.
+				stop := tt.refuse(t, u)
+
+				for range 3 {
+					if err := u.call(t.Context(), o, rpcGet, answer(nil)); !errors.Is(err, tt.want) {
+						t.Fatalf("got %v, want %v", err, tt.want)
+					}
+				}
+
+				stop()
+
+				if err := u.call(t.Context(), o, rpcGet, answer(nil)); err != nil {
+					t.Errorf("afterwards: %v", err)
+				}
+
+				if _, inFlight := u.limiter.Limit(); inFlight != 0 {
+					t.Errorf("%d calls are still counted", inFlight)
+				}
+			})
+		})
+	}
+}
+
+// hold takes the only probe of a half-open breaker.
+func hold(tb testing.TB, b *breaker.Breaker) (stop func()) {
+	tb.Helper()
+
+	done, err := b.Allow()
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	return func() { done(breaker.ErrNoVerdict) }
+}
+
+func TestOverloadIsRefusedAtOnceAndSaysWhenToTryAgain(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		u, o := stubbed(Config{Breaker: strict, Concurrency: Concurrency{Min: 20, Max: 20}})
+		free := make(chan struct{})
+
+		var busy sync.WaitGroup
+
+		for range 19 {
+			busy.Go(func() {
+				if err := u.call(t.Context(), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
+					<-free
+
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+
+		synctest.Wait()
+
+		start := time.Now()
+		err := u.call(t.Context(), o, rpcGet, answer(nil))
+
+		if took := time.Since(start); took > 0 {
+			t.Errorf("it waited for %s", took)
+		}
+
+		if !errors.Is(err, ErrOverloaded) || status.Code(err) != codes.Unavailable {
+			t.Fatalf("got %v", err)
+		}
+
+		info, ok := status.Convert(err).Details()[0].(*errdetails.RetryInfo)
+		if !ok || info.GetRetryDelay().AsDuration() != retryAfter {
+			t.Errorf("got %v", status.Convert(err).Details())
+		}
+
+		if got := u.breaker.State(); got != breaker.Closed {
+			t.Errorf("the refusal made the breaker %s", got)
+		}
+
+		critical := reqinfo.NewContext(t.Context(), &reqinfo.Record{Priority: 1})
+		if err := u.call(critical, o, rpcGet, answer(nil)); err != nil {
+			t.Errorf("there is room for what is critical: %v", err)
+		}
+
+		close(free)
+		busy.Wait()
+
+		if err := u.call(t.Context(), o, rpcGet, answer(nil)); err != nil {
+			t.Errorf("afterwards: %v", err)
+		}
+	})
+}
+
+// A stream may go on for hours.
+func TestStreamHoldsItsRoomUntilItsFirstAnswer(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		u, o := stubbed(Config{Breaker: lenient, Concurrency: Concurrency{Min: 1, Max: 1}})
+
+		stream, err := watch(t.Context(), u, o, func() error { return nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if _, err := watch(t.Context(), u, o, nil); !errors.Is(err, ErrOverloaded) {
+			t.Errorf("got %v, want a refusal", err)
+		}
+
+		if err := stream.RecvMsg(nil); err != nil {
+			t.Fatal(err)
+		}
+
+		// One that says nothing has its room back after a moment.
+		if _, err := watch(t.Context(), u, o, nil); err != nil {
+			t.Errorf("after the first answer: %v", err)
+		}
+
+		time.Sleep(maxSilence + time.Millisecond)
+
+		if _, inFlight := u.limiter.Limit(); inFlight != 0 {
+			t.Errorf("%d calls are still counted", inFlight)
+		}
+	})
+}
+
+func TestReserve(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name       string
+		left, want time.Duration
+	}{
+		{"little_of_much", 10 * time.Second, 10*time.Second - 20*time.Millisecond},
+		{"a_tenth_of_little", 50 * time.Millisecond, 45 * time.Millisecond},
+		{"nothing_of_nothing", 0, 0},
+		{"nothing_of_the_past", -time.Second, 0},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			synctest.Test(t, func(t *testing.T) {
+				u, o := stubbed(Config{Breaker: lenient})
+				ctx, cancel := context.WithTimeout(t.Context(), tt.left)
+
+				defer cancel()
+
+				var got time.Duration
+
+				err := u.call(ctx, o, rpcGet, func(ctx context.Context, _ any, _ []grpc.CallOption) error {
+					deadline, _ := ctx.Deadline()
+					got = time.Until(deadline)
+
+					return nil
+				})
+
+				if got != tt.want {
+					t.Errorf("the backend got %s, want %s", got, tt.want)
+				}
+
+				if exhausted := status.Code(err) == codes.DeadlineExceeded; exhausted != (tt.want == 0) {
+					t.Errorf("got %v", err)
+				}
+			})
+		})
+	}
+}
+
+func TestNoDeadlineStaysNone(t *testing.T) {
+	t.Parallel()
+
+	u, o := stubbed(Config{Breaker: lenient})
+
+	if err := u.call(t.Context(), o, rpcGet, func(ctx context.Context, _ any, _ []grpc.CallOption) error {
+		if _, ok := ctx.Deadline(); ok {
+			t.Error("there is a deadline")
+		}
+
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCallsAreNotedOnTheRecord(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		u, o := stubbed(Config{Breaker: lenient})
+		rec := &reqinfo.Record{}
+
+		if err := u.call(reqinfo.NewContext(t.Context(), rec), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
+			time.Sleep(time.Second)
+
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+
+		if diff := cmp.Diff([]reqinfo.Call{{Upstream: "order", RPC: rpcGet, Took: time.Second}}, rec.Calls()); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func BenchmarkUnary(b *testing.B) {
+	own := policy.Breaker(lenient)
+	own.SlowAfter = time.Second
+
+	tests := []struct {
+		name   string
+		config Config
+	}{
+		{"plain", Config{Breaker: lenient}},
+		{"method_with_breaker_and_retry", Config{Breaker: lenient, Methods: map[string]Method{
+			rpcGet: {Breaker: &own, Retry: &policy.Retry{MaxAttempts: 3}},
+		}}},
+		{"hedged", Config{Breaker: lenient, Methods: map[string]Method{
+			rpcGet: {Retry: &policy.Retry{MaxAttempts: 3, HedgeAfter: time.Second}},
+		}}},
+	}
+
+	for _, tt := range tests {
+		b.Run(tt.name, func(b *testing.B) {
+			u, _ := stubbed(tt.config)
+			ctx, cancel := context.WithTimeout(b.Context(), time.Hour)
+
+			defer cancel()
+
+			intercept := u.unary(quiet{})
+			req, reply := &orderv1.GetOrderRequest{}, &orderv1.Order{}
+			next := func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error { return nil }
+
+			b.ReportAllocs()
+
+			for b.Loop() {
+				if err := intercept(ctx, rpcGet, req, reply, nil, next); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// quiet keeps nothing.
+type quiet struct{ *ends }
+
+func (quiet) ObserveCall(string, string, codes.Code, time.Duration) {}
