@@ -43,6 +43,7 @@ func (g *Gateway) openStores(metrics *observe.Metrics) (*stores, error) {
 	}
 	s.close = func() error {
 		s.cache.Close()
+		s.idempotency.Close()
 
 		return nil
 	}
@@ -71,6 +72,7 @@ func (g *Gateway) openShared(metrics *observe.Metrics) (*stores, error) {
 	}
 	s.close = func() error {
 		s.cache.Close()
+		s.idempotency.Close()
 
 		return errors.Join(kept.Close(), client.Close())
 	}

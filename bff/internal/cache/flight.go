@@ -101,7 +101,7 @@ func (f *flights) join(ctx context.Context, key Key, w wish) (*flight, role) {
 		known.waiters++
 
 		return known, follower
-	case false:
+	case w.again && s.ended.Load() != w.ended:
 		return nil, returner
 	default:
 		return f.begin(ctx, s, key), leader

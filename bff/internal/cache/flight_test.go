@@ -57,7 +57,7 @@ func TestManyColdMissesAreOneCall(t *testing.T) {
 	rt.wants(t, 1)
 
 	if got := rt.count(cache.Hit) + rt.count(cache.Collapsed) + rt.count(cache.Miss); got != many || rt.count(cache.Miss) != 1 {
-		t.Errorf("events %v", rt.events)
+		t.Errorf("events %v", rt.seen())
 	}
 }
 

@@ -3,6 +3,7 @@ package cache_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -102,6 +103,14 @@ func (rt *route) count(event cache.Event) int {
 	defer rt.mu.Unlock()
 
 	return rt.events[event]
+}
+
+// seen are the events so far. A refresh may still go on.
+func (rt *route) seen() map[cache.Event]int {
+	rt.mu.Lock()
+	defer rt.mu.Unlock()
+
+	return maps.Clone(rt.events)
 }
 
 // numbered answers with the number of the call.

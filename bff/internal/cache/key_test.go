@@ -268,7 +268,7 @@ func TestWhatCannotBeSharedPasses(t *testing.T) {
 			}
 
 			if rt.count(cache.Bypass) != 2 || rt.count(cache.Stored) != 0 {
-				t.Errorf("events %v", rt.events)
+				t.Errorf("events %v", rt.seen())
 			}
 		})
 	}

@@ -51,7 +51,7 @@ func TestStaleAnswersAreGivenOutWhileOneIsFetched(t *testing.T) {
 		wants(t, call{}.to(t, rt), http.StatusOK, "3", miss)
 
 		if rt.count(cache.Refresh) != 1 || rt.count(cache.Stale) != 10 {
-			t.Errorf("events %v", rt.events)
+			t.Errorf("events %v", rt.seen())
 		}
 	})
 }

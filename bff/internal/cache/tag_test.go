@@ -183,7 +183,7 @@ func TestReadersSeeWhatWasWrittenBefore(t *testing.T) {
 	wg.Wait()
 
 	if rt.count(cache.Hit) == 0 || rt.count(cache.Collapsed) == 0 {
-		t.Errorf("nothing was shared: %v", rt.events)
+		t.Errorf("nothing was shared: %v", rt.seen())
 	}
 }
 
@@ -230,7 +230,7 @@ func TestBrokenStore(t *testing.T) {
 		}
 
 		if rt.count(cache.Stored) != 0 || rt.count(cache.StoreError) == 0 {
-			t.Errorf("events %v", rt.events)
+			t.Errorf("events %v", rt.seen())
 		}
 	})
 }

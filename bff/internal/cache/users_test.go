@@ -88,9 +88,9 @@ func TestNobodyGetsTheAnswerOfAnother(t *testing.T) {
 	}
 
 	wg.Wait()
-	t.Logf("%d calls; %v", rt.calls.Load(), rt.events)
+	t.Logf("%d calls; %v", rt.calls.Load(), rt.seen())
 
 	if rt.count(cache.Collapsed) == 0 || rt.count(cache.Hit) == 0 || rt.count(cache.Miss) == 0 {
-		t.Errorf("not all ways were taken: %v", rt.events)
+		t.Errorf("not all ways were taken: %v", rt.seen())
 	}
 }

@@ -39,13 +39,17 @@ const (
 	retryAfter = time.Second
 )
 
-// Keeper sees to it that a request is carried out once. It is safe for concurrent use.
+// Keeper sees to it that a request is carried out once. It is safe for concurrent use, and must be closed.
 type Keeper struct {
 	store Store
+	undo  *undo
 }
 
 // New returns a Keeper over the store.
-func New(store Store) *Keeper { return &Keeper{store: store} }
+func New(store Store) *Keeper { return &Keeper{store: store, undo: newUndo(store)} }
+
+// Close ends what goes on in the background. The store is closed by who made it.
+func (k *Keeper) Close() { k.undo.close() }
 
 // Route keeps the answers of a route for the time of ttl (zero: DefaultTTL); name is its RPC. A request without a key passes,
 // unless one is required.
@@ -150,7 +154,12 @@ func (k *Keeper) claim(ctx context.Context, claim Claim) (State, Answer, error) 
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 
-	return k.store.Claim(ctx, claim)
+	state, answer, err := k.store.Claim(ctx, claim)
+	if err != nil && !errors.Is(err, ErrFull) {
+		k.undo.release(claim)
+	}
+
+	return state, answer, err
 }
 
 // finish keeps the answer, or, where there is no room for it, that there was one. The client has it already; if it cannot be

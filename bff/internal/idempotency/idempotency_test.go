@@ -393,7 +393,7 @@ func TestNothingHappensWithoutTheStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			next, h := over(&spy{claimErr: cause}, create)
+			next, h := over(&spy{Store: idempotency.NewMemory(0), claimErr: cause}, create)
 			rec := ada()
 			w := call{rec: rec}.to(t, h)
 
@@ -502,4 +502,40 @@ func ExampleNew() {
 	// Output:
 	// 201 order 1 ""
 	// 201 order 1 "true"
+}
+
+// late claims keys, but says so only when it is too late.
+type late struct {
+	idempotency.Store
+
+	claims atomic.Int64
+}
+
+func (s *late) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Answer, error) {
+	state, answer, err := s.Store.Claim(ctx, claim)
+	if s.claims.Add(1) == 1 {
+		return 0, idempotency.Answer{}, errStore
+	}
+
+	return state, answer, err
+}
+
+// Once, such a key was held until its lease was over, although nothing had been done.
+func TestClaimsThatCameTooLateAreGivenBack(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		keeper := idempotency.New(&late{Store: idempotency.NewMemory(0)})
+		defer keeper.Close()
+
+		h := keeper.Route(rpc, true, time.Hour)(http.HandlerFunc(create))
+
+		wantStatus(t, call{rec: ada()}.to(t, h), http.StatusServiceUnavailable, false)
+		wantStatus(t, call{rec: ada()}.to(t, h), http.StatusConflict, false)
+
+		time.Sleep(time.Second)
+		synctest.Wait()
+
+		wantStatus(t, call{rec: ada()}.to(t, h), http.StatusCreated, false)
+	})
 }
