@@ -31,13 +31,18 @@ build: ## Build the commands into bin/.
 	go build -o bin/ ./bff/cmd/portico ./backends/cmd/backends
 
 .PHONY: test
-test: need-race ## Run all tests with the race detector.
-	go test -race -timeout 10m ./...
+test: need-race need-redis ## Run all tests with the race detector.
+	go test -race -timeout 15m ./...
+	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
 
 # The race detector needs a C compiler.
 .PHONY: need-race
 need-race:
 	@.ci/need gcc gcc libc6-dev
+
+.PHONY: need-redis
+need-redis:
+	@.ci/need redis-server redis-server
 
 .PHONY: bench
 bench: ## Run the benchmarks.
@@ -45,8 +50,7 @@ bench: ## Run the benchmarks.
 
 # What becomes of requests when things break. DRILL are flags: `make drill DRILL="-only kill -keep"`.
 .PHONY: drill
-drill: ## Run the fault drill, which takes about a minute, and print its table.
-	@.ci/need redis-server redis-server
+drill: need-redis ## Run the fault drill, which takes about a minute, and print its table.
 	go run ./bff/cmd/drill $(DRILL)
 
 # What parses what strangers send or teams declare.

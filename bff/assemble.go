@@ -127,7 +127,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		}
 	}
 
-	router, err := gateway.New(ctx, g.options.registrations(conns), routing)
+	router, err := gateway.New(ctx, routes, g.options.registrations(conns), routing)
 	if err != nil {
 		return err
 	}

@@ -74,7 +74,14 @@ func Explain(ctx context.Context, cfg config.Config, r *http.Request, as Caller,
 	}
 	defer nowhere.Close() //nolint:errcheck // It was never open.
 
-	router, err := gateway.New(ctx, o.registrations(explained{nowhere}), o.gatewayConfig(cfg))
+	registrations, routing := o.registrations(explained{nowhere}), o.gatewayConfig(cfg)
+
+	routes, err := gateway.Compile(registrations, routing)
+	if err != nil {
+		return Explanation{}, err
+	}
+
+	router, err := gateway.New(ctx, routes, registrations, routing)
 	if err != nil {
 		return Explanation{}, err
 	}

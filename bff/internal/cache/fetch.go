@@ -107,8 +107,7 @@ func (rt *route) run(fl *flight, f *fetch, work *reqinfo.Record, deadline time.T
 		ctx = context.WithValue(reqinfo.NewContext(ctx, work), tagsKey{}, tags)
 
 		if res.answer, res.fault = rt.ask(f.request(ctx)); res.fault == nil {
-			// What nobody waited for any more may be older than what was made for the next one.
-			rt.settle(ctx, fl.key, f, fl.ctx.Err() == nil, tags, res)
+			rt.settle(ctx, fl, f, tags, res)
 		}
 	}()
 }
@@ -132,7 +131,7 @@ func (rt *route) ask(r *http.Request) (a answer, err error) {
 }
 
 // settle keeps the answer if it may, and finds out whether those may have it who came while it was made.
-func (rt *route) settle(ctx context.Context, key Key, f *fetch, wanted bool, noted *noted, res *result) {
+func (rt *route) settle(ctx context.Context, fl *flight, f *fetch, noted *noted, res *result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 
@@ -141,11 +140,15 @@ func (rt *route) settle(ctx context.Context, key Key, f *fetch, wanted bool, not
 	res.cacheable = rt.rule.Cache.TTL > 0 && res.answer.storable(res.work) && (complete || !rt.tagged)
 	if res.cacheable {
 		res.answer.tagged()
+
+		// What nobody waited for any more may be older than what was made for the next one.
 		entry := &Entry{Header: res.answer.header, Body: res.answer.body, Tags: tags}
-		res.stored = wanted && f.known && f.keep && entrySize(entry) <= maxEntry && rt.put(ctx, key, f.begun, entry)
+		res.stored = f.known && f.keep && fl.ctx.Err() == nil && entrySize(entry) <= maxEntry && rt.put(ctx, fl.key, f.begun, entry)
 	}
 
-	if rt.tagged && !res.stored {
+	// In this order: a write may be acknowledged after the answer was kept, and who comes then does not find it in the store, but
+	// would find the flight.
+	if shared := rt.cache.flights.land(fl); rt.tagged && shared {
 		if !complete {
 			tags = nil
 		}

@@ -37,7 +37,8 @@ type flight struct {
 	done   chan struct{}
 	result *result
 
-	waiters int // Under the lock of the shard.
+	waiters int  // Under the lock of the shard.
+	shared  bool // That somebody joined it; under the same.
 }
 
 // role is what a request is to a flight.
@@ -99,6 +100,7 @@ func (f *flights) join(ctx context.Context, key Key, w wish) (*flight, role) {
 		return known, watcher
 	case known != nil:
 		known.waiters++
+		known.shared = true
 
 		return known, follower
 	case w.again && s.ended.Load() != w.ended:
@@ -146,13 +148,21 @@ func (f *flights) leave(left *flight) {
 	}
 }
 
-// end hands out the result. The flight's goroutine calls it last.
-func (f *flights) end(ended *flight, r *result) {
-	s := f.of(ended.key)
+// land takes the flight out of the map: whoever comes now looks for another. It tells whether anybody has joined it.
+func (f *flights) land(landed *flight) (shared bool) {
+	s := f.of(landed.key)
 
 	s.mu.Lock()
-	s.remove(ended)
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+
+	s.remove(landed)
+
+	return landed.shared
+}
+
+// end hands out the result. The flight's goroutine calls it last.
+func (f *flights) end(ended *flight, r *result) {
+	f.land(ended)
 
 	ended.result = r
 	close(ended.done)

@@ -138,6 +138,44 @@ func TestFetchThatRacesAnInvalidation(t *testing.T) {
 	}
 }
 
+// lingering is a store that has kept an answer for a while before it says so.
+type lingering struct {
+	cache.Store
+
+	release chan struct{}
+}
+
+func (l lingering) Put(ctx context.Context, key cache.Key, entry *cache.Entry, begun cache.Mark, life time.Duration) (bool, error) {
+	kept, err := l.Store.Put(ctx, key, entry, begun, life)
+	<-l.release
+
+	return kept, err
+}
+
+// An answer that was kept once had a flight that could still be joined, after a write had made it obsolete.
+func TestWriteBetweenTheStoreAndTheEndOfTheFlight(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var rt *route
+
+		store := lingering{memory(t, 0), make(chan struct{})}
+		rt = over(t, store, tagged(), func(w http.ResponseWriter, r *http.Request) {
+			cache.Tag(r.Context(), []string{"t"}, true)
+			_, _ = fmt.Fprint(w, rt.calls.Load())
+		})
+
+		first := waiting(t.Context(), rt, call{})
+
+		invalidate(t, rt.Cache, "t")
+
+		later := waiting(t.Context(), rt, call{})
+
+		close(store.release)
+		wants(t, <-first, http.StatusOK, "1", miss)
+		wants(t, <-later, http.StatusOK, "2", miss)
+	})
+}
+
 // Writers count up and invalidate; a reader never gets less than what was acknowledged before it asked.
 func TestReadersSeeWhatWasWrittenBefore(t *testing.T) {
 	t.Parallel()

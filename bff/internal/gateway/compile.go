@@ -26,8 +26,9 @@ type Route struct {
 	binding *binding.Binding
 }
 
-// Compile finds the routes of the registrations in the linked descriptors and compiles their policies, without binding handlers.
-// The result is ordered, the most specific route first.
+// Compile finds the routes of the registrations in the linked descriptors and compiles their policies, without binding handlers. It
+// refuses a route without policy, an unclear route, and what else makes no sense, and names every fault. The result is ordered, the
+// most specific route first.
 func Compile(registrations []Registration, config Config) ([]Route, error) {
 	var (
 		plain  []route.Route

@@ -76,14 +76,9 @@ type target struct {
 	slashes bool
 }
 
-// New registers everything. It refuses a route without policy, an unclear route and a registration that does not match its
-// descriptors, and names every fault.
-func New(ctx context.Context, registrations []Registration, config Config) (*Gateway, error) {
-	routes, err := Compile(registrations, config)
-	if err != nil {
-		return nil, err
-	}
-
+// New registers everything, for the routes that Compile made of it. It refuses a registration that does not match its descriptors,
+// and names every fault.
+func New(ctx context.Context, routes []Route, registrations []Registration, config Config) (*Gateway, error) {
 	if err := bindAll(ctx, registrations, routes, config); err != nil {
 		return nil, err
 	}

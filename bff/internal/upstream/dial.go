@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -78,6 +79,11 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 
 	return conn, nil
 }
+
+// controlled tells whether a control plane says which addresses there are, how they are balanced and which calls are made again
+// (xDS; gRFC A27). Where it is found stands in the bootstrap file that GRPC_XDS_BOOTSTRAP names. What is configured on balancing,
+// probes, ejection and retries does not hold for such a target.
+func controlled(target string) bool { return strings.HasPrefix(target, "xds:") }
 
 // balancing is how addresses are found and chosen: by the gateway's own rules, or by those of a control plane.
 func balancing(

@@ -1,3 +1,5 @@
+//go:build xds
+
 package upstream
 
 import (
@@ -202,7 +204,7 @@ func serveShop(tb testing.TB, name string) string {
 	return serveGRPC(tb, func(server *grpc.Server) { orderv1.RegisterOrderServiceServer(server, shop{name: name}) })
 }
 
-func TestControlPlaneSaysWhereCallsGo(t *testing.T) {
+func TestXDSControlPlaneSaysWhereCallsGo(t *testing.T) {
 	t.Parallel()
 
 	p := servePlane(t)
@@ -283,7 +285,7 @@ func follows(tb testing.TB, orders orderv1.OrderServiceClient, want string) {
 }
 
 // The gateway starts nevertheless, as with every backend that cannot be found.
-func TestControlPlaneThatNobodyNamed(t *testing.T) {
+func TestXDSControlPlaneThatNobodyNamed(t *testing.T) {
 	t.Parallel()
 
 	config := Config{Target: "xds:///orders"}
