@@ -69,7 +69,8 @@ func upstreamConfig(
 		Concurrency: upstream.Concurrency(u.Concurrency), Balancing: u.Balancing, RefreshInterval: u.RefreshInterval,
 		Probe: upstream.Probe(u.Probe),
 		Ejection: upstream.Ejection{
-			Disabled: u.Ejection.Disabled, ConsecutiveFailures: u.Ejection.Failures, BaseTime: u.Ejection.Time, MaxRatio: u.Ejection.MaxRatio,
+			Disabled: u.Ejection.Disabled, ConsecutiveFailures: u.Ejection.Failures,
+			BaseTime: u.Ejection.Time, MaxRatio: u.Ejection.MaxRatio,
 		},
 	}
 }
@@ -115,16 +116,9 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		return fmt.Errorf("headers: %w", err)
 	}
 
-	routing.Limiter, routing.Cache, routing.Idempotency = g.stores.limiter, g.stores.cache, g.stores.idempotency
-	routing.Vary = append([]string{g.config.Auth.APIKeys.Header}, g.config.Headers.Request...)
-	routing.Draining = ctx
-	routing.ResponseHeader = headers.Response
-	routing.Overload = overload.New(overload.Config(g.config.Overload))
-
-	if !g.config.Compression.Disabled {
-		if routing.Compress, err = compress.Responses(g.config.Compression.MinBytes); err != nil {
-			return fmt.Errorf("compression: %w", err)
-		}
+	routing.ResponseHeader, routing.Draining = headers.Response, ctx
+	if err := g.complete(&routing, metrics); err != nil {
+		return err
 	}
 
 	router, err := gateway.New(ctx, routes, g.options.registrations(conns), routing)
@@ -134,29 +128,61 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 
 	g.routes = describe(router.Routes())
 
+	layers, err := g.layers(ctx, metrics)
+	if err != nil {
+		return err
+	}
+
+	layers.Forward = headers.Collect
+
+	g.handler = edge.Wrap(edgeConfig(g.config, router), layers, router)
+	g.admin = g.adminHandler(metrics)
+
+	return nil
+}
+
+// complete gives the routes what they work with.
+func (g *Gateway) complete(routing *gateway.Config, metrics *observe.Metrics) error {
+	routing.Limiter, routing.Cache, routing.Idempotency = g.stores.limiter, g.stores.cache, g.stores.idempotency
+	routing.Vary = append([]string{g.config.Auth.APIKeys.Header}, g.config.Headers.Request...)
+	routing.Overload = overload.New(overload.Config(g.config.Overload))
+	metrics.Watch(routing.Overload.InFlight, g.connections.Open)
+
+	if g.config.Compression.Disabled {
+		return nil
+	}
+
+	var err error
+	if routing.Compress, err = compress.Responses(g.config.Compression.MinBytes); err != nil {
+		return fmt.Errorf("compression: %w", err)
+	}
+
+	return nil
+}
+
+// layers are those of the edge.
+func (g *Gateway) layers(ctx context.Context, metrics *observe.Metrics) (edge.Deps, error) {
 	layers := edge.Deps{
 		Logger: g.options.logger, Metrics: metrics,
 		Connections: g.connections.Handler,
 		ClientLimit: g.stores.limiter.PerClient(limit.Rate{
 			Requests: g.config.Limits.Client.Requests, Per: g.config.Limits.Client.Per, Burst: g.config.Limits.Client.Burst,
 		}),
-		Forward: headers.Collect,
 	}
 
-	if !g.config.Auth.Disabled {
-		authenticator, err := auth.New(ctx, authConfig(g.config.Auth), g.options.logger)
-		if err != nil {
-			return fmt.Errorf("auth: %w", err)
-		}
-
-		layers.Identify = authenticator.Identify
-		g.running.Go(authenticator.Wait)
+	if g.config.Auth.Disabled {
+		return layers, nil
 	}
 
-	g.handler = edge.Wrap(edgeConfig(g.config, router), layers, router)
-	g.admin = g.adminHandler(metrics)
+	authenticator, err := auth.New(ctx, authConfig(g.config.Auth), g.options.logger)
+	if err != nil {
+		return edge.Deps{}, fmt.Errorf("auth: %w", err)
+	}
 
-	return nil
+	layers.Identify = authenticator.Identify
+	g.running.Go(authenticator.Wait)
+
+	return layers, nil
 }
 
 func edgeConfig(cfg config.Config, router *gateway.Gateway) edge.Config {

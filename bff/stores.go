@@ -54,7 +54,9 @@ func (g *Gateway) openStores(metrics *observe.Metrics) (*stores, error) {
 func (g *Gateway) openShared(metrics *observe.Metrics) (*stores, error) {
 	cfg := g.config.Redis
 
-	client, err := redisconn.Open(redisconn.Config{URL: cfg.URL, Timeout: cfg.Timeout, Prefix: cfg.Prefix}, func(from, to redisconn.State) {
+	opening := redisconn.Config{URL: cfg.URL, Timeout: cfg.Timeout, Prefix: cfg.Prefix}
+
+	client, err := redisconn.Open(opening, func(from, to redisconn.State) {
 		metrics.ObserveRedis(int(to))
 		g.options.logger.Warn("redis changed", slog.String("from", from.String()), slog.String("to", to.String()))
 	})

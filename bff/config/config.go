@@ -28,8 +28,9 @@ type Config struct {
 	Overload Overload `envPrefix:"OVERLOAD_" yaml:"overload"`
 	// Redis is what gateways share: rate limits, kept answers, idempotency keys. Without it each has its own, in memory.
 	Redis Redis `envPrefix:"REDIS_" yaml:"redis"`
-	// Policies change what the schema says of methods, in this order: to make a limit tighter, or a timeout longer, without a release.
-	Policies []Policy `env:"-"         yaml:"policies"`
+	// Policies change what the schema says of methods, in this order: to make a limit tighter, or a timeout longer, without a
+	// release.
+	Policies []Policy `env:"-"           yaml:"policies"`
 	Auth     Auth     `envPrefix:"AUTH_" yaml:"auth"`
 	Log      Log      `envPrefix:"LOG_"  yaml:"log"`
 	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
@@ -56,7 +57,8 @@ type Server struct {
 	MaxConnections int `env:"MAX_CONNECTIONS" yaml:"max_connections"`
 	// MaxStreamsPerConnection is how many requests may be under way on a connection of HTTP/2. Default 250.
 	MaxStreamsPerConnection int `env:"MAX_STREAMS_PER_CONNECTION" yaml:"max_streams_per_connection"`
-	// MaxAbortedPerConnection is how many requests more than it lets finish a connection may break off before it is closed. Default 100.
+	// MaxAbortedPerConnection is how many requests more than it lets finish a connection may break off before it is closed.
+	// Default 100.
 	MaxAbortedPerConnection int `env:"MAX_ABORTED_PER_CONNECTION" yaml:"max_aborted_per_connection"`
 	// ServerTiming tells clients, by the header Server-Timing, what the calls behind an answer took.
 	ServerTiming bool `env:"SERVER_TIMING" yaml:"server_timing"`
@@ -178,8 +180,8 @@ type Policy struct {
 	// Selector is a method ("order.v1.OrderService.GetOrder") or, with "*" as its last part, all methods of a service or a package
 	// ("order.v1.*"); "*" alone are all.
 	Selector string `yaml:"selector"`
-	// Set are fields of portico.v1.MethodPolicy, as in JSON, that take the place of the schema's: timeout, max_body_bytes, rate_limits,
-	// retry, cache, breaker and priority. Who may call is the schema's alone.
+	// Set are fields of portico.v1.MethodPolicy, as in JSON, that take the place of the schema's: timeout, max_body_bytes,
+	// rate_limits, retry, cache, breaker and priority. Who may call is the schema's alone.
 	Set map[string]any `yaml:"set"`
 }
 
@@ -299,9 +301,9 @@ type Upstream struct {
 	Addresses []string `env:"ADDRESSES" yaml:"addresses"`
 	// Target is a gRPC name, "dns:///user.prod.svc:9000"; all addresses behind it are used in turn.
 	Target string `env:"TARGET" yaml:"target"`
-	// Balancing is how calls are spread over the addresses: round_robin, least_request, weighted_round_robin (by the load that backends
-	// report, gRFC A51) or ring_hash (a caller stays with a backend). Default round_robin. The control plane of an xds target decides
-	// for itself.
+	// Balancing is how calls are spread over the addresses: round_robin, least_request, weighted_round_robin (by the load that
+	// backends report, gRFC A51) or ring_hash (a caller stays with a backend). Default round_robin. The control plane of an xds
+	// target decides for itself.
 	Balancing string `env:"BALANCING" yaml:"balancing"`
 	// RefreshInterval is how often a DNS name is resolved without a failure. Default 30s.
 	RefreshInterval time.Duration `env:"REFRESH_INTERVAL" yaml:"refresh_interval"`

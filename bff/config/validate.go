@@ -21,44 +21,8 @@ func (c Config) Validate() error {
 		v.address("admin.address", c.Admin.Address)
 	}
 
-	for _, d := range []struct {
-		path  string
-		value time.Duration
-	}{
-		{"server.read_header_timeout", c.Server.ReadHeaderTimeout},
-		{"server.idle_timeout", c.Server.IdleTimeout},
-		{"server.request_timeout", c.Server.RequestTimeout},
-		{"server.drain_delay", c.Server.DrainDelay},
-		{"server.drain_timeout", c.Server.DrainTimeout},
-		{"limits.client.per", c.Limits.Client.Per},
-		{"redis.timeout", c.Redis.Timeout},
-		{"cors.max_age", c.CORS.MaxAge},
-	} {
-		v.check(d.value > 0, d.path, "must be positive")
-	}
-
-	for _, n := range []struct {
-		path  string
-		value int64
-	}{
-		{"server.max_header_bytes", int64(c.Server.MaxHeaderBytes)},
-		{"server.max_connections", int64(c.Server.MaxConnections)},
-		{"server.max_streams_per_connection", int64(c.Server.MaxStreamsPerConnection)},
-		{"server.max_aborted_per_connection", int64(c.Server.MaxAbortedPerConnection)},
-		{"json.max_depth", int64(c.JSON.MaxDepth)},
-		{"compression.min_bytes", int64(c.Compression.MinBytes)},
-		{"idempotency.max_bytes", c.Idempotency.MaxBytes},
-		{"cache.max_bytes", c.Cache.MaxBytes},
-		{"overload.max_in_flight", int64(c.Overload.MaxInFlight)},
-		{"overload.max_streams", int64(c.Overload.MaxStreams)},
-		{"limits.max_body_bytes", c.Limits.MaxBodyBytes},
-		{"limits.max_keys", int64(c.Limits.MaxKeys)},
-		{"limits.client.requests", c.Limits.Client.Requests},
-		{"limits.client.burst", c.Limits.Client.Burst},
-	} {
-		v.check(n.value > 0, n.path, "must be positive")
-	}
-
+	v.durations(c)
+	v.sizes(c)
 	v.oneOf("json.names", c.JSON.Names, NamesCamel, NamesProto)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
@@ -88,6 +52,48 @@ type validation struct{ problems []error }
 func (v *validation) check(ok bool, path, problem string) {
 	if !ok {
 		v.problems = append(v.problems, fmt.Errorf("%s: %s", path, problem))
+	}
+}
+
+func (v *validation) durations(c Config) {
+	for _, d := range []struct {
+		path  string
+		value time.Duration
+	}{
+		{"server.read_header_timeout", c.Server.ReadHeaderTimeout},
+		{"server.idle_timeout", c.Server.IdleTimeout},
+		{"server.request_timeout", c.Server.RequestTimeout},
+		{"server.drain_delay", c.Server.DrainDelay},
+		{"server.drain_timeout", c.Server.DrainTimeout},
+		{"limits.client.per", c.Limits.Client.Per},
+		{"redis.timeout", c.Redis.Timeout},
+		{"cors.max_age", c.CORS.MaxAge},
+	} {
+		v.check(d.value > 0, d.path, "must be positive")
+	}
+}
+
+func (v *validation) sizes(c Config) {
+	for _, n := range []struct {
+		path  string
+		value int64
+	}{
+		{"server.max_header_bytes", int64(c.Server.MaxHeaderBytes)},
+		{"server.max_connections", int64(c.Server.MaxConnections)},
+		{"server.max_streams_per_connection", int64(c.Server.MaxStreamsPerConnection)},
+		{"server.max_aborted_per_connection", int64(c.Server.MaxAbortedPerConnection)},
+		{"json.max_depth", int64(c.JSON.MaxDepth)},
+		{"compression.min_bytes", int64(c.Compression.MinBytes)},
+		{"idempotency.max_bytes", c.Idempotency.MaxBytes},
+		{"cache.max_bytes", c.Cache.MaxBytes},
+		{"overload.max_in_flight", int64(c.Overload.MaxInFlight)},
+		{"overload.max_streams", int64(c.Overload.MaxStreams)},
+		{"limits.max_body_bytes", c.Limits.MaxBodyBytes},
+		{"limits.max_keys", int64(c.Limits.MaxKeys)},
+		{"limits.client.requests", c.Limits.Client.Requests},
+		{"limits.client.burst", c.Limits.Client.Burst},
+	} {
+		v.check(n.value > 0, n.path, "must be positive")
 	}
 }
 

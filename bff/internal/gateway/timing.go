@@ -48,7 +48,8 @@ func (t *timed) tell() {
 
 	metrics := []string{"total;dur=" + milliseconds(time.Since(t.rec.Start))}
 	for _, call := range t.rec.Calls() {
-		metrics = append(metrics, fmt.Sprintf("%s;desc=%q;dur=%s", call.Upstream, strings.TrimPrefix(call.RPC, "/"), milliseconds(call.Took)))
+		metrics = append(metrics,
+			fmt.Sprintf("%s;desc=%q;dur=%s", call.Upstream, strings.TrimPrefix(call.RPC, "/"), milliseconds(call.Took)))
 	}
 
 	t.Header().Set("Server-Timing", strings.Join(metrics, ", "))

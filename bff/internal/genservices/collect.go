@@ -105,7 +105,8 @@ func checkPolicies(routes []route.Route) []error {
 	var faults []error
 
 	for _, r := range routes {
-		if _, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, defaults); err != nil {
+		reached := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
+		if _, err := policy.Compile(r.Descriptor, reached, defaults); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %s: %w", position(r.Descriptor), r, err))
 		}
 	}

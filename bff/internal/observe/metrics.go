@@ -73,13 +73,13 @@ func NewMetrics() *Metrics {
 			Name: "portico_upstream_ejections_total", Help: "Addresses that were left out for a while, by reason.",
 		}, []string{labelUpstream, "reason"}),
 		cache: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "portico_cache_events_total", Help: "What the cache did, by RPC: hit, stale, miss, collapsed, bypass, stored and others.",
+			Name: "portico_cache_events_total", Help: "What the cache did, by RPC: hit, stale, miss, collapsed, bypass, stored, …",
 		}, []string{labelRPC, "event"}),
 		redisState: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "portico_redis_breaker_state", Help: "State of the circuit breaker of Redis: 0 closed, 1 half-open, 2 open.",
 		}),
 		limitOutages: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "portico_rate_limit_outages_total", Help: "Requests that were not decided on by the shared store, which did not answer.",
+			Name: "portico_rate_limit_outages_total", Help: "Requests on which the shared store did not decide, as it did not answer.",
 		}),
 	}
 
@@ -88,6 +88,27 @@ func NewMetrics() *Metrics {
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	return m
+}
+
+// Watch shows what is under way, as the functions say when they are asked. They must be safe for concurrent use.
+func (m *Metrics) Watch(inFlight func() (requests, streams int64), connections func() int) {
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+
+	m.registry.MustRegister(
+		gauge("portico_overload_requests", "Requests that take a place of overload.max_in_flight.", func() float64 {
+			requests, _ := inFlight()
+
+			return float64(requests)
+		}),
+		gauge("portico_overload_streams", "Streams that take a place of overload.max_streams.", func() float64 {
+			_, streams := inFlight()
+
+			return float64(streams)
+		}),
+		gauge("portico_connections", "Open connections of clients.", func() float64 { return float64(connections()) }),
+	)
 }
 
 // Handler serves the metrics in the Prometheus text format.

@@ -40,8 +40,8 @@ func (c *compiler) breaker(in *porticov1.Breaker) *Breaker {
 
 	out := &Breaker{
 		FailureRatio: or(in.GetFailureRatio(), defaultFailureRatio), SlowRatio: or(in.GetSlowRatio(), defaultSlowRatio),
-		MinRequests: uint32(max(or(in.GetMinRequests(), defaultMinRequests), 0)), //nolint:gosec // Not negative.
-		Probes:      uint32(max(in.GetProbes(), 1)),                              //nolint:gosec // Not negative.
+		MinRequests: uint32(max(or(in.GetMinRequests(), defaultMinRequests), 0)),
+		Probes:      uint32(max(in.GetProbes(), 1)),
 		Window:      c.optional("breaker.window", in.GetWindow(), defaultWindow),
 		OpenFor:     c.optional("breaker.open_for", in.GetOpenFor(), defaultOpenFor),
 		SlowAfter:   c.optional("breaker.slow_after", in.GetSlowAfter(), 0),

@@ -36,6 +36,7 @@ func (c Cache) String() string {
 // cache is nil for methods that cannot have it; as a default it is for the others.
 func (c *compiler) cache(in *porticov1.Cache, headers []Header) *Cache {
 	own := c.own.GetCache()
+
 	if in == nil || !keeps(in) {
 		return nil
 	}
@@ -74,9 +75,8 @@ func keeps(in *porticov1.Cache) bool {
 
 // uncacheable says why answers of the method cannot be kept.
 func (c *compiler) uncacheable(headers []Header) string {
-	conditional := func(h Header) bool {
-		return slices.Contains([]string{"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range"}, h.Name)
-	}
+	conditions := []string{"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range"}
+	conditional := func(h Header) bool { return slices.Contains(conditions, h.Name) }
 
 	switch {
 	case c.method.IsStreamingClient() || c.method.IsStreamingServer():

@@ -110,7 +110,8 @@ func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy
 	p := Policy{
 		Timeout: defaults.Timeout, MaxBody: defaults.MaxBody, AllowUnknown: in.GetAllowUnknownFields(),
 		Response: c.response(in.GetResponse()), Headers: c.headers(in.GetHeaders()), Stream: c.stream(in.GetStream()),
-		Idempotency: c.idempotency(in.GetIdempotency()), Breaker: c.breaker(in.GetBreaker()), Priority: c.priority(in.GetPriority()),
+		Idempotency: c.idempotency(in.GetIdempotency()), Breaker: c.breaker(in.GetBreaker()),
+		Priority: c.priority(in.GetPriority()),
 	}
 	p.Retry = c.retry(in.GetRetry(), p.Headers)
 	p.Cache, p.Invalidates = c.cache(in.GetCache(), p.Headers), c.invalidates(in.GetCache())

@@ -61,8 +61,32 @@ func (c *compiler) level() descriptorpb.MethodOptions_IdempotencyLevel {
 	return options.GetIdempotencyLevel()
 }
 
+// retry is nil for methods that may not be called again. As a default it is for the others.
 func (c *compiler) retry(in *porticov1.Retry, headers []Header) *Retry {
-	own := c.own.GetRetry() != nil
+	out := c.attempts(in)
+
+	if c.level() == descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
+		i := slices.IndexFunc(headers, func(h Header) bool { return h.Name == headerKey && h.Field != nil && h.Field.HasText() })
+		if i < 0 {
+			if c.own.GetRetry() != nil && out.MaxAttempts > 1 {
+				c.faultf("retry: the method says neither by its idempotency_level nor by a field that the header %s sets that it may be"+
+					" called again", headerKey)
+			}
+
+			return nil
+		}
+
+		out.Key = headers[i].Field
+	}
+
+	if c.method.IsStreamingClient() || out.MaxAttempts <= 1 && out.HedgeAfter == 0 {
+		return nil
+	}
+
+	return out
+}
+
+func (c *compiler) attempts(in *porticov1.Retry) *Retry {
 	out := &Retry{
 		MaxAttempts: or(int(in.GetMaxAttempts()), defaultAttempts), Codes: c.codes(in.GetCodes()),
 		InitialBackoff: c.optional("retry.initial_backoff", in.GetInitialBackoff(), defaultInitialBackoff),
@@ -75,31 +99,11 @@ func (c *compiler) retry(in *porticov1.Retry, headers []Header) *Retry {
 	}
 
 	if !c.readOnly() && out.HedgeAfter > 0 {
-		if own {
+		if c.own.GetRetry() != nil {
 			c.faultf("retry.hedge_after: the method has side effects, as far as its idempotency_level says")
 		}
 
 		out.HedgeAfter = 0
-	}
-
-	if c.level() == descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
-		i := slices.IndexFunc(headers, func(h Header) bool { return h.Name == headerKey && h.Field != nil && h.Field.HasText() })
-
-		switch {
-		case i >= 0:
-			out.Key = headers[i].Field
-		case own && out.MaxAttempts > 1:
-			c.faultf("retry: the method says neither by its idempotency_level nor by a field that the header %s sets that it may be "+
-				"called again", headerKey)
-
-			return nil
-		default:
-			return nil
-		}
-	}
-
-	if c.method.IsStreamingClient() || out.MaxAttempts <= 1 && out.HedgeAfter == 0 {
-		return nil
 	}
 
 	return out
@@ -118,7 +122,7 @@ func (c *compiler) codes(names []string) []codes.Code {
 			c.faultf("retry.codes: %q is not the name of an error in google.rpc.Code", name)
 		}
 
-		out = append(out, codes.Code(value)) //nolint:gosec // Codes are small.
+		out = append(out, codes.Code(value))
 	}
 
 	return out

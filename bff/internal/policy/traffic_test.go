@@ -45,7 +45,7 @@ func orderMethod(
 	proto.SetExtension(options, porticov1.E_Policy, own)
 
 	file := protodesc.ToFileDescriptorProto(orderv1.File_order_v1_order_proto)
-	file.Name, file.Package, file.Options = proto.String("test.proto"), proto.String("test.v1"), nil
+	file.Name, file.Package, file.Options = new("test.proto"), new("test.v1"), nil
 	file.Dependency = append(file.Dependency, orderv1.File_order_v1_order_proto.Path())
 	file.MessageType, file.EnumType = nil, nil
 	file.Service = []*descriptorpb.ServiceDescriptorProto{{

@@ -137,7 +137,8 @@ func From(ctx context.Context) *Record {
 func (r *Record) Fork() *Record {
 	return &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
-		Forward: r.Forward, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams, Priority: r.Priority, BodyLimit: r.BodyLimit,
+		Forward: r.Forward, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams, Priority: r.Priority,
+		BodyLimit: r.BodyLimit,
 	}
 }
 
