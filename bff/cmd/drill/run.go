@@ -28,6 +28,7 @@ var errMissed = errors.New("a criterion is not met")
 type options struct {
 	duration time.Duration
 	rate     int
+	soak     time.Duration
 	only     string
 	keep     bool
 	bin      string
@@ -43,6 +44,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	set.SetOutput(stderr)
 	set.DurationVar(&o.duration, "duration", usualDuration, "about how long all faults together take; each scales with it")
 	set.IntVar(&o.rate, "rate", usualRate, "requests per second, over both gateways")
+	set.DurationVar(&o.soak, "soak", 0, "break nothing, and see for so long whether the gateways grow")
 	set.StringVar(&o.only, "only", "", "the faults to inject, separated by commas (default: all): "+strings.Join(faultKeys(), ", "))
 	set.BoolVar(&short, "short", false, "a short drill: "+shortFaults)
 	set.BoolVar(&o.keep, "keep", false, "keep the logs also when all is well")
@@ -75,13 +77,19 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("make folder: %w", err)
 	}
 
-	result, err := drill(ctx, o, dir, stderr)
+	var found findings
+	if o.soak > 0 {
+		found, err = soak(ctx, o, dir, stderr)
+	} else {
+		found, err = drill(ctx, o, dir, stderr)
+	}
+
 	if err == nil {
-		if _, err := io.WriteString(stdout, result.markdown()); err != nil {
+		if _, err := io.WriteString(stdout, found.markdown()); err != nil {
 			return fmt.Errorf("print report: %w", err)
 		}
 
-		if !result.met() {
+		if !found.met() {
 			err = errMissed
 		}
 	}
@@ -89,8 +97,43 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return errors.Join(err, tidy(dir, o.keep || err != nil, stderr))
 }
 
-// drill runs everything in the folder, and leaves nothing running.
-func drill(ctx context.Context, o options, dir string, progress io.Writer) (result report, err error) {
+// findings are what a drill has found out.
+type findings interface {
+	markdown() string
+	// met tells whether all criteria are.
+	met() bool
+}
+
+// drill breaks one thing after the other.
+func drill(ctx context.Context, o options, dir string, progress io.Writer) (result *report, err error) {
+	err = running(ctx, o, dir, progress, func(f *fleet, d *driver, say teller) error {
+		steps, err := d.inject(ctx, o, f, say)
+		if err != nil {
+			return err
+		}
+
+		say("reading back what was written")
+
+		if err := d.ledger.audit(ctx, f.data()); err != nil {
+			return err
+		}
+
+		found := newReport(o, steps, d.samples.all(), d.ledger.entries())
+		result = &found
+
+		return nil
+	})
+
+	return result, err
+}
+
+// teller tells of progress.
+type teller = func(format string, args ...any)
+
+// running has everything running in the folder while do does something with it, and leaves nothing running.
+func running(
+	ctx context.Context, o options, dir string, progress io.Writer, do func(f *fleet, d *driver, say teller) error,
+) (err error) {
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(progress, format+"\n", args...) } // Nothing depends on it.
 
 	if o.bin == "" {
@@ -98,7 +141,7 @@ func drill(ctx context.Context, o options, dir string, progress io.Writer) (resu
 
 		o.bin = filepath.Join(dir, "bin")
 		if err := build(ctx, o.bin); err != nil {
-			return report{}, err
+			return err
 		}
 	}
 
@@ -106,32 +149,21 @@ func drill(ctx context.Context, o options, dir string, progress io.Writer) (resu
 
 	f, err := startFleet(ctx, o.bin, dir)
 	if err != nil {
-		return report{}, err
+		return err
 	}
 
 	defer func() { err = errors.Join(err, f.stop()) }()
 
 	d, err := newDriver(ctx, f)
 	if err != nil {
-		return report{}, err
+		return err
 	}
 
-	steps, err := d.inject(ctx, o, f, say)
-	if err != nil {
-		return report{}, err
-	}
-
-	say("reading back what was written")
-
-	if err := d.ledger.audit(ctx, f.data()); err != nil {
-		return report{}, err
-	}
-
-	return newReport(o, steps, d.samples.all(), d.ledger.entries()), nil
+	return do(f, d, say)
 }
 
 // inject has the load running while it injects the faults, and waits for the last answer.
-func (d *driver) inject(ctx context.Context, o options, f *fleet, say func(format string, args ...any)) ([]step, error) {
+func (d *driver) inject(ctx context.Context, o options, f *fleet, say teller) ([]step, error) {
 	ctx, stop := context.WithCancel(ctx)
 	ended := make(chan struct{})
 
