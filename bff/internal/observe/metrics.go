@@ -79,7 +79,7 @@ func NewMetrics() *Metrics {
 			Name: "portico_redis_breaker_state", Help: "State of the circuit breaker of Redis: 0 closed, 1 half-open, 2 open.",
 		}),
 		limitOutages: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "portico_rate_limit_outages_total", Help: "Requests on which the shared store did not decide, as it did not answer.",
+			Name: "portico_rate_limit_outages_total", Help: "Requests on which the shared store did not decide in time.",
 		}),
 	}
 

@@ -69,8 +69,8 @@ func (c *compiler) retry(in *porticov1.Retry, headers []Header) *Retry {
 		i := slices.IndexFunc(headers, func(h Header) bool { return h.Name == headerKey && h.Field != nil && h.Field.HasText() })
 		if i < 0 {
 			if c.own.GetRetry() != nil && out.MaxAttempts > 1 {
-				c.faultf("retry: the method says neither by its idempotency_level nor by a field that the header %s sets that it may be"+
-					" called again", headerKey)
+				c.faultf("retry: the method says neither by its idempotency_level nor by a field that the header %s sets that it"+
+					" may be called again", headerKey)
 			}
 
 			return nil
