@@ -51,7 +51,7 @@ func New(client *redisconn.Client) *Store {
 	return s
 }
 
-// Close tries once more to deliver what Redis did not get. An error tells that something is left.
+// Close tries for up to two seconds more to deliver what Redis did not get. An error tells that something is left.
 func (s *Store) Close() error { return s.undelivered.close() }
 
 // Lookup implements cache.Store.

@@ -17,7 +17,7 @@ const (
 	batch = 256
 	// pause is how long it is left alone after it has failed.
 	pause = 200 * time.Millisecond
-	// lastTry bounds the attempt at the end.
+	// lastTry bounds the attempts at the end. The breaker may let none through for a while, though Redis is back.
 	lastTry = 2 * time.Second
 )
 
@@ -58,6 +58,15 @@ func newUndelivered(deliver func(context.Context, string) error, forget func(con
 func (u *undelivered) now() *hidden { return u.snapshot.Load() }
 
 func (h *hidden) empty() bool { return h.all == 0 && len(h.tags) == 0 }
+
+// lost says what it means that these are not delivered.
+func (h *hidden) lost() string {
+	if h.all > 0 {
+		return "that all answers are obsolete is lost"
+	}
+
+	return fmt.Sprintf("invalidations of %d tags are lost", len(h.tags))
+}
 
 // any tells whether one of the tags, which stand one behind the other, is hidden.
 func (h *hidden) any(tags string) bool {
@@ -192,7 +201,7 @@ func (u *undelivered) remove(h *hidden, sent []string) bool {
 	return u.all == 0 && len(u.tags) == 0
 }
 
-// close ends the goroutine and sends what is left, if that is possible at once.
+// close ends the goroutine and sends what is left, if that is possible soon.
 func (u *undelivered) close() error {
 	u.mu.Lock()
 	u.closed = true
@@ -205,8 +214,15 @@ func (u *undelivered) close() error {
 	defer cancel()
 
 	for !u.now().empty() {
-		if _, err := u.try(ctx); err != nil {
-			return fmt.Errorf("invalidations of %d tags are lost: %w", len(u.now().tags), err)
+		_, err := u.try(ctx)
+		if err == nil {
+			continue
+		}
+
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", u.now().lost(), err)
 		}
 	}
 
