@@ -345,10 +345,10 @@ type Ejection struct {
 // Concurrency is a limit that follows what the backend can take: when answers get slower, fewer calls are made at a time.
 type Concurrency struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
-	// Min and Max bound the limit. Default 10 and 1000.
+	// Min and Max bound the limit. Default 20 and 1000.
 	Min int `env:"MIN" yaml:"min"`
 	Max int `env:"MAX" yaml:"max"`
-	// Initial is where it begins. Default 50.
+	// Initial is where it begins. Default 200.
 	Initial int `env:"INITIAL" yaml:"initial"`
 }
 

@@ -45,9 +45,9 @@ const (
 	defaultEjectFailures     = 5
 	defaultEjectTime         = 5 * time.Second
 	defaultEjectRatio        = 0.5
-	defaultMinConcurrency    = 10
+	defaultMinConcurrency    = 20
 	defaultMaxConcurrency    = 1000
-	defaultConcurrency       = 50
+	defaultConcurrency       = 200
 )
 
 // The values of ServerTLS.ClientAuth.

@@ -18,7 +18,7 @@ func TestDefaults(t *testing.T) {
 		Balancing: "round_robin", RefreshInterval: 30 * time.Second,
 		Probe:       config.Probe{Interval: 500 * time.Millisecond, Timeout: time.Second},
 		Ejection:    config.Ejection{Failures: 5, Time: 5 * time.Second, MaxRatio: 0.5},
-		Concurrency: config.Concurrency{Min: 10, Max: 1000, Initial: 50},
+		Concurrency: config.Concurrency{Min: 20, Max: 1000, Initial: 200},
 		Breaker: config.Breaker{
 			FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second, SlowRatio: 0.8, Probes: 1,
 		},

@@ -119,7 +119,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 // guard puts the policy of a route around its handler. From the outside in:
 //
 //	record    which route this is, and its path variables, which must be sound
-//	overload  is there room?
+//	overload  is there room? For requests with a body it stands within the deadline
 //	timing    what the calls took, for the client
 //	Require   may the caller?
 //	limits    not too often?
@@ -132,10 +132,45 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	begin     query, headers and body wait for the call
 //	handler   grpc-gateway's: path variables, call (VerifyUnary: body, query, headers, condition, rules), answer
 func guard(r *Route, config Config) runtime.HandlerFunc {
+	place := func(next http.Handler) http.Handler { return next }
+	if config.Overload != nil {
+		place = config.Overload.Route(r.Policy.Priority, r.ServerStream || r.ClientStream)
+	}
+
+	handler := r.answering(config)
+	if !r.ClientStream {
+		handler = onceArrived(place)(handler)
+	}
+
+	handler = deadline(r.Policy.Timeout)(handler)
+	handler = body(r)(compress.Requests(handler))
+
+	if len(r.Policy.RateLimits) > 0 {
+		handler = config.Limiter.Route(r.RPC, r.Policy.RateLimits)(handler)
+	}
+
+	if !config.AuthDisabled {
+		handler = auth.Require(r.Policy.Access)(handler)
+	}
+
+	if config.ServerTiming && !r.ServerStream {
+		handler = tellTimes(handler)
+	}
+
+	if r.ClientStream {
+		handler = place(handler)
+	} else {
+		handler = atOnce(place)(handler)
+	}
+
+	return record(r, handler)
+}
+
+// answering are the layers of a request that is let through, from the cache on.
+func (r *Route) answering(config Config) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.handler(w, req, shownParams(req))
 	}))
-
 	handler = begin(r, r.requestCondition(config))(handler)
 
 	if r.ServerStream {
@@ -156,26 +191,7 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 		handler = config.Cache.Route(r.cacheRule(config))(handler)
 	}
 
-	handler = deadline(r.Policy.Timeout)(handler)
-	handler = body(r)(compress.Requests(handler))
-
-	if len(r.Policy.RateLimits) > 0 {
-		handler = config.Limiter.Route(r.RPC, r.Policy.RateLimits)(handler)
-	}
-
-	if !config.AuthDisabled {
-		handler = auth.Require(r.Policy.Access)(handler)
-	}
-
-	if config.ServerTiming && !r.ServerStream {
-		handler = tellTimes(handler)
-	}
-
-	if config.Overload != nil {
-		handler = config.Overload.Route(r.Policy.Priority, r.ServerStream || r.ClientStream)(handler)
-	}
-
-	return record(r, handler)
+	return handler
 }
 
 // cacheRule is how answers of the route are shared.

@@ -33,11 +33,11 @@ func Unary(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
 }
 
 func invalidate(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
-	changes := map[string][]policy.Tag{}
+	changes := map[string]policy.Policy{}
 
 	for _, r := range routes {
 		if len(r.Policy.Invalidates) > 0 {
-			changes[r.RPC] = r.Policy.Invalidates
+			changes[r.RPC] = r.Policy
 		}
 	}
 
@@ -47,8 +47,9 @@ func invalidate(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
 	) error {
 		err := invoke(ctx, method, req, reply, cc, opts...)
 
-		tags, ok := changes[method]
-		if !ok || err != nil && refused(status.Code(err)) {
+		change, ok := changes[method]
+		// What refuses a call that was made again may be what the first one has done.
+		if !ok || err != nil && refused(status.Code(err)) && change.Retry == nil {
 			return err
 		}
 
@@ -57,15 +58,24 @@ func invalidate(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
 			reply = nil
 		}
 
-		names, _ := texts(tags, req, reply)
+		names, complete := texts(change.Invalidates, req, reply)
 		if failed := kept.Invalidate(ctx, names); failed != nil {
-			rec := reqinfo.From(ctx)
-			code, _ := rec.Outcome()
-			rec.Fail(code, fmt.Errorf("%s: %w", method, failed))
+			note(ctx, fmt.Errorf("%s: %w", method, failed))
+		}
+
+		if !complete {
+			note(ctx, fmt.Errorf("%s: a tag has no value, so that its answers stay until their ttl is over", method))
 		}
 
 		return err
 	}
+}
+
+// note is for the log: the call has ended as it has.
+func note(ctx context.Context, cause error) {
+	rec := reqinfo.From(ctx)
+	code, _ := rec.Outcome()
+	rec.Fail(code, cause)
 }
 
 // refused tells whether a call that ended with this code has changed nothing. Of others one cannot know.

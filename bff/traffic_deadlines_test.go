@@ -1,0 +1,189 @@
+package bff_test
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+// Clients can have less time than the route has and never more, and backends have a little less than that.
+func TestDeadlines(t *testing.T) {
+	t.Parallel()
+
+	const route = 2 * time.Second // Of GetUser, as the schema has it.
+
+	s, b := startTroubledSite(t, unlimited)
+	client := plainClient(t)
+
+	for name, row := range map[string]struct {
+		field, value string
+		want         time.Duration
+	}{
+		"none":                 {"", "", route},
+		"shorter_in_seconds":   {"Request-Timeout", "0.8", 800 * time.Millisecond},
+		"shorter_as_of_grpc":   {"Grpc-Timeout", "800m", 800 * time.Millisecond},
+		"longer_in_seconds":    {"Request-Timeout", "60", route},
+		"longer_as_of_grpc":    {"Grpc-Timeout", "99999999S", route},
+		"very_long_in_seconds": {"Request-Timeout", "999999999999", route},
+	} {
+		header := s.as(t, "alice")
+		if row.field != "" {
+			header.Set(row.field, row.value)
+		}
+
+		b.taken()
+
+		if res := s.must(t, client, inquiry{target: aliceAccount, header: header}); res.status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, res.status, res.body)
+		}
+
+		// The gateway keeps 20 ms.
+		left := b.taken()[0].left
+		if left > row.want-19*time.Millisecond || left < row.want-700*time.Millisecond {
+			t.Errorf("%s: the backend has %s of %s", name, left, row.want)
+		}
+	}
+
+	for _, bad := range []http.Header{{"Request-Timeout": {"soon"}}, {"Grpc-Timeout": {"5"}}, {"Request-Timeout": {"0"}}} {
+		header := s.as(t, "alice")
+		maps.Copy(header, bad)
+
+		if res := s.must(t, client, inquiry{target: aliceAccount, header: header}); res.status != http.StatusBadRequest {
+			t.Errorf("%v: %d %s", bad, res.status, res.body)
+		}
+	}
+}
+
+// hangs is a backend that never answers.
+func hangs(ctx context.Context, _ string) error {
+	<-ctx.Done()
+
+	return status.FromContextError(ctx.Err()).Err()
+}
+
+// The answer to a request whose time is over comes in time, and is the gateway's own.
+func TestDeadlinesAreKept(t *testing.T) {
+	t.Parallel()
+
+	s, b := startTroubledSite(t, func(c *config.Config) {
+		unlimited(c)
+		setPolicy(c, getUser, object{"timeout": "1s"})
+		setPolicy(c, "dashboard.v1.*", object{"timeout": "0.7s"})
+	})
+	client := plainClient(t)
+
+	b.becomes(hangs)
+
+	hurried := s.as(t, "alice")
+	hurried.Set("Request-Timeout", "0.3")
+
+	for name, row := range map[string]struct {
+		target string
+		header http.Header
+		want   time.Duration
+	}{
+		"of_the_route":           {aliceAccount, s.as(t, "alice"), time.Second},
+		"of_the_client":          {aliceAccount, hurried, 300 * time.Millisecond},
+		"of_a_composite":         {"/v1/me/dashboard", s.as(t, "alice"), 700 * time.Millisecond},
+		"of_a_composites_client": {"/v1/me/dashboard", hurried, 300 * time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			start := time.Now()
+			res := s.must(t, client, inquiry{target: row.target, header: row.header})
+
+			took := time.Since(start)
+			if res.status != http.StatusGatewayTimeout || res.problem(t)["code"] != "DEADLINE_EXCEEDED" || took < row.want*8/10 || took > row.want+2*time.Second {
+				t.Errorf("%d after %s, want 504 after %s: %s", res.status, took, row.want, res.body)
+			}
+		})
+	}
+}
+
+// An optional leg that hangs costs its part and no more, since legs share what time there is.
+func TestLegsShareTheDeadline(t *testing.T) {
+	t.Parallel()
+
+	s, b := startTroubledSite(t, func(c *config.Config) {
+		unlimited(c)
+		setPolicy(c, "dashboard.v1.*", object{"timeout": "0.8s"})
+	})
+	client := plainClient(t)
+
+	b.becomes(func(ctx context.Context, rpc string) error {
+		if rpc == rpcGetProfile {
+			return hangs(ctx, rpc)
+		}
+
+		return nil
+	})
+
+	start := time.Now()
+	res := s.must(t, client, inquiry{target: "/v1/me/dashboard", header: s.as(t, "alice")})
+
+	if took := time.Since(start); res.status != http.StatusOK || !strings.Contains(res.body, codes.DeadlineExceeded.String()) &&
+		!strings.Contains(res.body, "DEADLINE_EXCEEDED") || took > 3*time.Second {
+		t.Errorf("%d after %s: %s", res.status, took, res.body)
+	}
+
+	for _, c := range b.taken() {
+		if c.left <= 0 || c.left > 780*time.Millisecond {
+			t.Errorf("%s has %s", c.rpc, c.left)
+		}
+	}
+}
+
+// What calls take is told where it is turned on.
+func TestServerTiming(t *testing.T) {
+	t.Parallel()
+
+	for name, on := range map[string]bool{"on": true, "off": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s, _ := startTroubledSite(t, func(c *config.Config) {
+				unlimited(c)
+
+				c.Server.ServerTiming = on
+			})
+			client, header := plainClient(t), s.as(t, "alice")
+
+			for target, metrics := range map[string][]string{
+				aliceAccount: {"total", `user;desc="user.v1.UserService/GetUser"`},
+				"/v1/me/dashboard": {
+					"total", `user;desc="user.v1.UserService/GetUser"`, `order;desc="order.v1.OrderService/ListOrders"`,
+					`profile;desc="profile.v1.ProfileService/GetProfile"`,
+				},
+			} {
+				got := s.must(t, client, inquiry{target: target, header: header}).header.Get("Server-Timing")
+				if !on {
+					if got != "" {
+						t.Errorf("%s: %s", target, got)
+					}
+
+					continue
+				}
+
+				for _, metric := range metrics {
+					if !regexp.MustCompile(`(^|, )` + regexp.QuoteMeta(metric) + `;dur=\d+\.\d(,|$)`).MatchString(got) {
+						t.Errorf("%s: %s is not in %q", target, metric, got)
+					}
+				}
+
+				if strings.Count(got, ";dur=") != len(metrics) {
+					t.Errorf("%s: %q", target, got)
+				}
+			}
+		})
+	}
+}

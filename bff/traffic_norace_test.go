@@ -1,0 +1,6 @@
+//go:build !race
+
+package bff_test
+
+// slowdown is none.
+const slowdown = 1
