@@ -140,7 +140,8 @@ func TestRateLimitIsPerPrincipal(t *testing.T) {
 
 	refused := 0
 
-	for range 30 {
+	// The bucket fills up while a busy machine sends the next one.
+	for i := 0; i < 300 && refused < 3; i++ {
 		res := s.do(t, http.MethodGet, "/v1/me/dashboard", alice, "")
 		if res.status != http.StatusTooManyRequests {
 			continue
@@ -160,7 +161,7 @@ func TestRateLimitIsPerPrincipal(t *testing.T) {
 	}
 
 	if refused == 0 {
-		t.Error("30 requests at once passed a limit of 20")
+		t.Error("300 requests passed a limit of 20 at once and 10 per second")
 	}
 
 	if res := s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "bob"), ""); res.status != http.StatusOK {

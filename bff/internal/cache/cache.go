@@ -20,8 +20,9 @@ const (
 	defaultTimeout = 30 * time.Second
 	// storeTimeout bounds the calls of the store that nobody can cut short.
 	storeTimeout = 3 * time.Second
-	// maxRefreshes run at a time. What does not get its turn is asked for again, or is stale until it is no more.
-	maxRefreshes = 64
+	// maxRefreshes run at a time for each route, so that none has to wait for another's backend. What does not get its turn is asked
+	// for again, or is stale until it is no more.
+	maxRefreshes = 16
 	// answerGrace is how long after its deadline a request waits for what the fetch has to say about it.
 	answerGrace = 50 * time.Millisecond
 )
@@ -50,12 +51,16 @@ const (
 )
 
 // Rule is how answers of a route are shared.
+//
+// Without tags, nothing tells that a write has changed what an answer is made of. A read that comes after a write was acknowledged
+// may then get an answer that is kept from before, for as long as the schema says, or one whose fetch began before and still runs:
+// that is so if nothing is kept, too. With tags, neither happens.
 type Rule struct {
 	// RPC is the full method.
 	RPC string
 	// Cache is what the schema says.
 	Cache policy.Cache
-	// Timeout is how long a fetch may take. Zero: 30 seconds.
+	// Timeout is how long a fetch may take, whoever waits for it. Zero: 30 seconds.
 	Timeout time.Duration
 	// Headers are those of a request that are bound to fields.
 	Headers []string
@@ -64,16 +69,18 @@ type Rule struct {
 	Vary []string
 	// Ignore tells which query parameters have no effect. Nil: none.
 	Ignore func(parameter string) bool
+	// Accept spells what the values of Accept ask for in one of a few ways, which the fetch gets instead of them; empty: nothing. It
+	// must be safe for concurrent use. Nil: the fetch gets what the client sent, as it does if the field is bound or let through.
+	Accept func(values []string) string
 	// Public tells that anybody may call the route, with credentials or without.
 	Public bool
 }
 
 // Cache shares answers. It is safe for concurrent use.
 type Cache struct {
-	store     Store
-	observe   func(rpc string, event Event)
-	flights   *flights
-	refreshes chan struct{}
+	store   Store
+	observe func(rpc string, event Event)
+	flights *flights
 }
 
 // New returns a Cache over the store. The function is told of all that happens; it must be safe for concurrent use and may not
@@ -83,11 +90,13 @@ func New(store Store, observe func(rpc string, event Event)) *Cache {
 		observe = func(string, Event) {}
 	}
 
-	return &Cache{store: store, observe: observe, flights: newFlights(), refreshes: make(chan struct{}, maxRefreshes)}
+	return &Cache{store: store, observe: observe, flights: newFlights()}
 }
 
 // Route shares the answers of a route. It belongs behind everything that refuses a request, and the deadline is set outside of it.
-// The handler gets a request that has only those headers that count, and must use no other way to learn about the client's.
+// The handler gets a request that has only those headers that count, and must use no other way to learn about the client's. Where
+// answers are for all, it learns no more about the caller than the tenant. Conditions other than If-None-Match, and ranges, have no
+// effect (RFC 9111, section 4.3.2; RFC 9110, section 14.2).
 func (c *Cache) Route(rule Rule) func(http.Handler) http.Handler {
 	if rule.Timeout <= 0 {
 		rule.Timeout = defaultTimeout

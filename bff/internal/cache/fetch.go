@@ -44,6 +44,8 @@ type result struct {
 	work *reqinfo.Record
 	// cacheable tells that clients may keep the answer, stored that the store does.
 	cacheable, stored bool
+	// late tells that the answer is that there was none within the time of the fetch.
+	late bool
 	// changed tells that what the answer is made of may be another since the fetch began.
 	changed bool
 }
@@ -56,8 +58,8 @@ func (rt *route) newFetch(r *http.Request, query string, body []byte) *fetch {
 		rec: rec, method: r.Method, host: r.Host, url: *r.URL, forward: withoutConditions(rec.Forward), body: body,
 		public: rt.rule.Cache.Public,
 	}
-	f.url.RawQuery = query
-	f.header = fetchHeader(r.Header, rt.fields, f.forward)
+	f.url.RawPath, f.url.RawQuery = canonicalPath(r.URL), query
+	f.header = rt.fetchHeader(r.Header, f)
 
 	// Its answer serves both (RFC 9110, section 9.3.2).
 	if f.method == http.MethodHead {
@@ -67,13 +69,15 @@ func (rt *route) newFetch(r *http.Request, query string, body []byte) *fetch {
 	return f
 }
 
-// record is the one of the fetch. What is for everybody is not made for the address of one.
+// record is the one of the fetch, which has all its time before it. What is for everybody is not made for one: nobody behind it may
+// answer with something of who happened to ask.
 func (f *fetch) record() *reqinfo.Record {
 	work := f.rec.Fork()
-	work.Forward = f.forward
+	work.Start, work.Forward = time.Now(), f.forward
 
 	if f.public {
-		work.Client = netip.Addr{}
+		work.Client, work.APIKey, work.Authorization = netip.Addr{}, "", ""
+		work.Principal = reqinfo.Principal{Tenant: work.Principal.Tenant}
 	}
 
 	return work
@@ -94,40 +98,32 @@ func (f *fetch) request(ctx context.Context) *http.Request {
 	return r.WithContext(ctx)
 }
 
-// run makes the fetch on a goroutine of its own, until the deadline.
-func (rt *route) run(fl *flight, f *fetch, work *reqinfo.Record, deadline time.Time) {
+// run makes the fetch on a goroutine of its own, until its deadline. A panic is an error with the place.
+func (rt *route) run(fl *flight, f *fetch, work *reqinfo.Record) {
 	go func() {
 		res := &result{work: work, fault: errNoAnswer}
-		defer func() { rt.cache.flights.end(fl, res) }()
 
-		ctx, cancel := context.WithDeadline(fl.ctx, deadline)
+		defer func() {
+			if cause := recover(); cause != nil {
+				res.fault = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			}
+
+			rt.cache.flights.end(fl, res)
+		}()
+
+		ctx, cancel := context.WithDeadline(fl.ctx, fl.deadline)
 		defer cancel()
 
 		tags := &noted{}
 		ctx = context.WithValue(reqinfo.NewContext(ctx, work), tagsKey{}, tags)
 
-		if res.answer, res.fault = rt.ask(f.request(ctx)); res.fault == nil {
-			rt.settle(ctx, fl, f, tags, res)
-		}
+		rec := newRecorder()
+		rt.next.ServeHTTP(rec, f.request(ctx))
+
+		res.answer, res.fault = rec.finish(), nil
+		res.late = res.answer.status == http.StatusGatewayTimeout && fl.almostOver()
+		rt.settle(ctx, fl, f, tags, res)
 	}()
-}
-
-// ask calls the handler. A panic of it is an error with the place.
-func (rt *route) ask(r *http.Request) (a answer, err error) {
-	returned := false
-
-	defer func() {
-		if !returned {
-			err = fmt.Errorf("panic: %v\n%s", recover(), debug.Stack())
-		}
-	}()
-
-	rec := newRecorder()
-	rt.next.ServeHTTP(rec, r)
-
-	returned = true
-
-	return rec.finish(), nil
 }
 
 // settle keeps the answer if it may, and finds out whether those may have it who came while it was made.
@@ -143,7 +139,8 @@ func (rt *route) settle(ctx context.Context, fl *flight, f *fetch, noted *noted,
 
 		// What nobody waited for any more may be older than what was made for the next one.
 		entry := &Entry{Header: res.answer.header, Body: res.answer.body, Tags: tags}
-		res.stored = f.known && f.keep && fl.ctx.Err() == nil && entrySize(entry) <= maxEntry && rt.put(ctx, fl.key, f.begun, entry)
+		res.stored = f.known && f.keep && rt.cache.flights.wanted(fl) && entrySize(entry) <= maxEntry &&
+			rt.put(ctx, fl.key, f.begun, entry)
 	}
 
 	// In this order: a write may be acknowledged after the answer was kept, and who comes then does not find it in the store, but

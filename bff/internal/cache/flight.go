@@ -4,11 +4,16 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // flightShards spread the flights, so that few requests wait for one another's lock, and few look twice because another key's
 // flight has just ended.
 const flightShards = 256
+
+// almost is how close to its deadline a flight has had its time: more than what requests need to come here, unless their clients
+// send slowly.
+const almost = time.Second
 
 // flights are the fetches that are under way, at most one per key.
 type flights struct {
@@ -30,9 +35,11 @@ type shard struct {
 type flight struct {
 	key Key
 	// began is the time by the clock.
-	began  int64
-	cancel context.CancelFunc
-	ctx    context.Context //nolint:containedctx // It is that of the flight's goroutine.
+	began int64
+	// deadline is when the fetch is over at the latest.
+	deadline time.Time
+	cancel   context.CancelFunc
+	ctx      context.Context //nolint:containedctx // It is that of the flight's goroutine.
 	// done is closed when result is there.
 	done   chan struct{}
 	result *result
@@ -61,6 +68,8 @@ const (
 type wish struct {
 	// arrived is when the request came, by the clock.
 	arrived int64
+	// timeout is how long a fetch that begins for it may take.
+	timeout time.Duration
 	// fresh refuses flights that began before.
 	fresh bool
 	// ended is how many flights there had been when the request looked into the store. A returner is none if again is false.
@@ -106,13 +115,13 @@ func (f *flights) join(ctx context.Context, key Key, w wish) (*flight, role) {
 	case w.again && s.ended.Load() != w.ended:
 		return nil, returner
 	default:
-		return f.begin(ctx, s, key), leader
+		return f.begin(ctx, s, key, w.timeout), leader
 	}
 }
 
 // begin puts a flight into the shard, which is locked.
-func (f *flights) begin(ctx context.Context, s *shard, key Key) *flight {
-	began := &flight{key: key, began: f.now(), done: make(chan struct{}), waiters: 1}
+func (f *flights) begin(ctx context.Context, s *shard, key Key, timeout time.Duration) *flight {
+	began := &flight{key: key, began: f.now(), deadline: time.Now().Add(timeout), done: make(chan struct{}), waiters: 1}
 	began.ctx, began.cancel = context.WithCancel(ctx)
 	s.byKey[key] = began
 
@@ -122,30 +131,48 @@ func (f *flights) begin(ctx context.Context, s *shard, key Key) *flight {
 }
 
 // background begins a flight for which nobody waits, unless there is one or has just been one.
-func (f *flights) background(ctx context.Context, key Key, ended uint64) (*flight, bool) {
+func (f *flights) background(ctx context.Context, key Key, w wish) (*flight, bool) {
 	s := f.of(key)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if s.closed || s.byKey[key] != nil || s.ended.Load() != ended {
+	if s.closed || s.byKey[key] != nil || s.ended.Load() != w.ended {
 		return nil, false
 	}
 
-	return f.begin(ctx, s, key), true
+	return f.begin(ctx, s, key, w.timeout), true
 }
 
-// leave is for who waits no more. The last one ends the flight; who comes then begins another.
-func (f *flights) leave(left *flight) {
+// leave is for who waits no more, because of a deadline or not. The last one ends the flight; who comes then begins another. A flight
+// that has almost had its time comes to its own deadline, though: that the backend did not answer is no cancellation.
+func (f *flights) leave(left *flight, deadline bool) {
 	s := f.of(left.key)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if left.waiters--; left.waiters == 0 {
-		s.remove(left)
+	if left.waiters--; left.waiters > 0 {
+		return
+	}
+
+	s.remove(left)
+
+	if !deadline || !left.almostOver() {
 		left.cancel()
 	}
+}
+
+func (fl *flight) almostOver() bool { return time.Until(fl.deadline) < almost }
+
+// wanted tells whether the flight goes on and somebody waits for it.
+func (f *flights) wanted(fl *flight) bool {
+	s := f.of(fl.key)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return fl.waiters > 0 && fl.ctx.Err() == nil
 }
 
 // land takes the flight out of the map: whoever comes now looks for another. It tells whether anybody has joined it.
@@ -177,7 +204,7 @@ func (s *shard) remove(gone *flight) {
 	}
 }
 
-// close ends all flights and waits for them. There are no others after it.
+// close ends all flights and waits for them; those that nobody wants are almost over. There are no others after it.
 func (f *flights) close() {
 	for i := range f.shards {
 		s := &f.shards[i]

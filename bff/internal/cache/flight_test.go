@@ -241,12 +241,12 @@ func TestFetchHasTheDeadlineOfItsRoute(t *testing.T) {
 	tests := []struct {
 		name      string
 		own, took time.Duration // Zero: the client has none.
-		impatient bool
+		ends      time.Duration
 		want      error
 	}{
-		{"route", 0, 10 * time.Second, false, context.DeadlineExceeded},
-		{"what_is_left_of_the_route", 7 * time.Second, 7 * time.Second, false, context.DeadlineExceeded},
-		{"not_the_hurry_of_one", time.Second, time.Second, true, context.Canceled},
+		{"route", 0, 10 * time.Second, 10 * time.Second, context.DeadlineExceeded},
+		{"a_little_less_is_left_of_the_request", 9500 * time.Millisecond, 9500 * time.Millisecond, 10 * time.Second, context.DeadlineExceeded},
+		{"not_the_hurry_of_one", time.Second, time.Second, time.Second, context.Canceled},
 	}
 
 	for _, tt := range tests {
@@ -264,10 +264,10 @@ func TestFetchHasTheDeadlineOfItsRoute(t *testing.T) {
 				}
 
 				start := time.Now()
-				rec := as(func(rec *reqinfo.Record) { rec.Impatient = tt.impatient })
+				rec := ada()
 				w := call{rec: rec}.with(ctx, rt)
 
-				if took := time.Since(start); took < tt.took || took > tt.took+time.Second {
+				if took := time.Since(start); took < tt.took || took > tt.took+100*time.Millisecond {
 					t.Errorf("took %s", took)
 				}
 
@@ -278,8 +278,130 @@ func TestFetchHasTheDeadlineOfItsRoute(t *testing.T) {
 				if err := <-ended; !errors.Is(err, tt.want) {
 					t.Errorf("the fetch ended with %v", err)
 				}
+
+				if ends := time.Since(start); ends < tt.ends || ends > tt.ends+100*time.Millisecond {
+					t.Errorf("the fetch ended after %s", ends)
+				}
 			})
 		})
+	}
+}
+
+// A fetch once ended with the time of who began it, also for those who had more.
+func TestFetchIsNotInTheHurryOfItsLeader(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rt, release, _ := held(t, private(), nil)
+		hurried, cancel := context.WithTimeout(t.Context(), 60*time.Millisecond)
+		defer cancel()
+
+		leader, follower := waiting(hurried, rt, call{}), waiting(t.Context(), rt, call{})
+
+		if w := <-leader; w.Code != http.StatusGatewayTimeout {
+			t.Errorf("leader: got %d", w.Code)
+		}
+
+		time.Sleep(9 * time.Second)
+		close(release)
+		wants(t, <-follower, http.StatusOK, "1", collapsed)
+	})
+}
+
+// Who comes late to a fetch that runs out of time has time for another, and waits for the one of all who do.
+func TestFollowersFetchAgainWhenTheFetchIsOutOfTime(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rt, release, ended := held(t, private(), nil)
+		leader := waiting(t.Context(), rt, call{})
+
+		time.Sleep(9 * time.Second)
+
+		a, b := waiting(t.Context(), rt, call{}), waiting(t.Context(), rt, call{})
+
+		if w := <-leader; w.Code != http.StatusGatewayTimeout {
+			t.Errorf("leader: got %d", w.Code)
+		}
+
+		if err := <-ended; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the first fetch ended with %v", err)
+		}
+
+		synctest.Wait()
+		rt.wants(t, 2)
+		close(release)
+
+		for _, w := range []*httptest.ResponseRecorder{<-a, <-b} {
+			if w.Code != http.StatusOK || w.Body.String() != "2" {
+				t.Errorf("got %d %s", w.Code, w.Body)
+			}
+		}
+
+		rt.wants(t, 2)
+	})
+}
+
+// A backend that says at once that something took too long has said it for all.
+func TestFollowersShareAnEarlyTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rt, release, _ := held(t, private(), func(w http.ResponseWriter, r *http.Request) {
+			problem.Write(w, r, problem.From(status.Error(codes.DeadlineExceeded, "no")), nil)
+		})
+		a, b := waiting(t.Context(), rt, call{}), waiting(t.Context(), rt, call{})
+
+		close(release)
+		<-a
+		<-b
+		rt.wants(t, 1)
+	})
+}
+
+// A fetch that nobody wants any more but that is almost over is joined by nobody, and its answer is not kept.
+func TestWhoComesWhileAFetchIsAlmostOverBeginsAnother(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		rt, release, ended := held(t, private(), nil)
+		ctx, cancel := context.WithTimeout(t.Context(), 9500*time.Millisecond)
+		defer cancel()
+
+		call{}.with(ctx, rt)
+
+		second := waiting(t.Context(), rt, call{})
+
+		rt.wants(t, 2)
+
+		if len(ended) > 0 {
+			t.Fatalf("the first fetch ended with %v", <-ended)
+		}
+
+		close(release)
+		synctest.Wait()
+		wants(t, <-second, http.StatusOK, "2", miss)
+		wants(t, call{}.to(t, rt), http.StatusOK, "2", hit)
+
+		if got := rt.count(cache.Stored); got != 1 {
+			t.Errorf("%d answers were kept", got)
+		}
+	})
+}
+
+// panicking is a store that panics where an answer is to be kept.
+type panicking struct{ cache.Store }
+
+func (panicking) Put(context.Context, cache.Key, *cache.Entry, cache.Mark, time.Duration) (bool, error) {
+	panic("boom")
+}
+
+// It once ended the process.
+func TestPanicOfTheStoreIsAnError(t *testing.T) {
+	t.Parallel()
+
+	rt := over(t, panicking{memory(t, 0)}, private(), fixedAnswer)
+	rec := ada()
+	w := call{rec: rec}.to(t, rt)
+
+	if _, cause := rec.Outcome(); w.Code != http.StatusInternalServerError || cause == nil || !strings.Contains(cause.Error(), "boom") {
+		t.Errorf("got %d, %v", w.Code, cause)
 	}
 }
 

@@ -6,12 +6,13 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// The header fields of a request that count for every route.
+// The header fields of a request that count for every route, the last one if there is a body.
 const (
 	headerAccept         = "Accept"
 	headerAcceptEncoding = "Accept-Encoding"
@@ -97,69 +98,103 @@ func (d *digest) principal(rec *reqinfo.Record) {
 
 // fetchHeader is what a fetch gets of the client's header: the fields that count, and no other, so that no other can have an
 // effect. The conditions are the client's business.
-func fetchHeader(header http.Header, names []string, forward map[string][]string) http.Header {
-	out := make(http.Header, len(names))
+func (rt *route) fetchHeader(header http.Header, f *fetch) http.Header {
+	out := make(http.Header, len(rt.fields))
 
-	for _, name := range names {
-		if values := header[name]; len(values) > 0 {
-			out[name] = values
-		}
+	// Where one of these is for others too, they get to see what the client sent.
+	set(out, headerAccept, rt.accepted(header[headerAccept]))
+	set(out, headerAcceptEncoding, acceptedCodings(header[headerAcceptEncoding]))
+
+	if len(f.body) > 0 {
+		set(out, headerContentType, header[headerContentType])
 	}
 
-	for name, values := range forward {
+	for _, name := range rt.fields {
+		set(out, name, header[name])
+	}
+
+	for name, values := range f.forward {
 		if !traces(name) {
 			out[http.CanonicalHeaderKey(name)] = values
-		}
-	}
-
-	// Where it is for others too, they get to see what the client sent.
-	if _, there := out[headerAcceptEncoding]; !there {
-		if codings := acceptedCodings(header[headerAcceptEncoding]); len(codings) > 0 {
-			out[headerAcceptEncoding] = codings
 		}
 	}
 
 	return out
 }
 
-// acceptedCodings is Accept-Encoding, reduced to what makes a difference: the codings that the gateway has. With weights it stays
-// as it is.
-func acceptedCodings(lines []string) []string {
-	if len(lines) == 0 {
-		return nil
+func set(header http.Header, name string, values []string) {
+	if len(values) > 0 {
+		header[name] = values
 	}
-
-	all := strings.ToLower(strings.Join(lines, ","))
-	if strings.Contains(all, ";") {
-		return lines
-	}
-
-	var named []string
-
-	for item := range strings.SplitSeq(all, ",") {
-		if item = strings.Trim(item, " \t"); item == "gzip" || item == "zstd" {
-			named = append(named, item)
-		}
-	}
-
-	if len(named) == 0 {
-		return nil
-	}
-
-	slices.Sort(named)
-
-	return []string{strings.Join(slices.Compact(named), ", ")}
 }
 
-// withoutConditions is what backends get of a client's header, without what makes an answer depend on what the client has already.
-func withoutConditions(forward map[string][]string) map[string][]string {
-	if forward["if-none-match"] == nil && forward["if-modified-since"] == nil {
-		return forward
+// accepted is Accept, as the route spells it.
+func (rt *route) accepted(values []string) []string {
+	if rt.rule.Accept == nil {
+		return values
 	}
 
+	if spelled := rt.rule.Accept(values); spelled != "" {
+		return []string{spelled}
+	}
+
+	return nil
+}
+
+// acceptedCodings is Accept-Encoding, reduced to what makes a difference: the codings that the gateway has, and of those the ones
+// that the client likes best. It may like none as well as them.
+func acceptedCodings(lines []string) []string {
+	all := strings.ToLower(strings.Join(lines, ","))
+	gzip, zstd := weight(all, "gzip"), weight(all, "zstd")
+
+	switch best := max(gzip, zstd); {
+	case best == 0 || best < weight(all, "identity"):
+		return nil
+	case zstd < best:
+		return []string{"gzip"}
+	case gzip < best:
+		return []string{"zstd"}
+	default:
+		return []string{"gzip, zstd"}
+	}
+}
+
+// weight is that of a coding in Accept-Encoding (RFC 9110, section 12.4.2): between 0 and 1, and 0 if it is not named there or has
+// none that is valid.
+func weight(accept, coding string) float64 {
+	for item := range strings.SplitSeq(accept, ",") {
+		name, params, weighted := strings.Cut(item, ";")
+
+		switch {
+		case strings.Trim(name, " \t") != coding:
+			continue
+		case !weighted:
+			return 1
+		}
+
+		_, value, _ := strings.Cut(params, "=")
+		if q, err := strconv.ParseFloat(strings.Trim(value, " \t"), 64); err == nil && q >= 0 && q <= 1 {
+			return q
+		}
+
+		return 0
+	}
+
+	return 0
+}
+
+// withoutConditions is what backends get of a client's header, without what makes an answer depend on what the client has already,
+// or be a part of one (RFC 9110, sections 13.1 and 14.2).
+func withoutConditions(forward map[string][]string) map[string][]string {
 	out := maps.Clone(forward)
-	delete(out, "if-none-match")
-	delete(out, "if-modified-since")
+	maps.DeleteFunc(out, func(name string, _ []string) bool {
+		switch name {
+		case "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range":
+			return true
+		default:
+			return false
+		}
+	})
 
 	return out
 }

@@ -43,6 +43,9 @@ func TestRequestsThatDifferDoNotMix(t *testing.T) {
 		return call{rec: as(func(rec *reqinfo.Record) { change(&rec.Principal) })}
 	}
 	post := func(body string) call { return call{method: http.MethodPost, body: body} }
+	typed := func(mediaType string) call {
+		return call{method: http.MethodPost, body: "{}", header: map[string]string{"Content-Type": mediaType}}
+	}
 	tenant := func(name string) call { return caller(func(p *reqinfo.Principal) { p.Tenant = name }) }
 	query := func(q string) call { return call{target: "/v1/orders/o1?" + q} }
 
@@ -57,10 +60,9 @@ func TestRequestsThatDifferDoNotMix(t *testing.T) {
 		{"accept_encoding", false, []call{
 			{},
 			with("Accept-Encoding", "gzip"), with("Accept-Encoding", "zstd"), with("Accept-Encoding", "gzip, zstd"),
-			with("Accept-Encoding", "gzip;q=0"), with("Accept-Encoding", "gzip;q=1"),
 		}},
 		{"accept", false, []call{{}, with("Accept", "application/json"), with("Accept", "*/*"), with("Accept", "application/json, */*")}},
-		{"content_type", false, []call{{}, with("Content-Type", "application/json"), with("Content-Type", "text/json")}},
+		{"content_type", false, []call{post("{}"), typed("application/json"), typed("text/json")}},
 		{"bound_header", false, []call{{}, with("X-Bound", "1"), with("X-Bound", "2")}},
 		{"forwarded_header", false, []call{
 			{},
@@ -137,6 +139,15 @@ func TestRequestsThatDoNotDifferShare(t *testing.T) {
 		rec.APIKey, rec.Authorization, rec.Client = "k", "Bearer 2", netip.MustParseAddr("192.0.2.9")
 	})
 
+	spells := private()
+	spells.Accept = func(values []string) string {
+		if strings.HasPrefix(strings.ToLower(strings.Join(values, ",")), "text/plain") {
+			return "text/plain"
+		}
+
+		return ""
+	}
+
 	tests := []struct {
 		name  string
 		rule  cache.Rule
@@ -147,13 +158,36 @@ func TestRequestsThatDoNotDifferShare(t *testing.T) {
 		{"no_value_and_an_empty_one", private(), []call{query("a"), query("a=")}},
 		{"codings_that_the_gateway_has_not", private(), []call{
 			with("Accept-Encoding", "gzip, deflate, br, zstd"), with("Accept-Encoding", "zstd,GZIP,*,identity"),
+			with("Accept-Encoding", "zstd;q=0.5, gzip ; Q=0.50, identity;q=0, *;q=0.1"),
 		}},
-		{"no_codings", private(), []call{{}, with("Accept-Encoding", "identity"), with("Accept-Encoding", "br"), with("Accept-Encoding", "*")}},
+		{"no_codings", private(), []call{
+			{},
+			with("Accept-Encoding", "identity"), with("Accept-Encoding", "br"), with("Accept-Encoding", "*"), with("Accept-Encoding", "*;q=0"),
+			with("Accept-Encoding", "gzip;q=0, zstd;q=0.0"), with("Accept-Encoding", "gzip;q=x"), with("Accept-Encoding", "gzip;q=NaN"),
+			with("Accept-Encoding", "gzip;q=2"), with("Accept-Encoding", "gzip;q=0.5, identity"),
+		}},
+		{"gzip_at_best", private(), []call{
+			with("Accept-Encoding", "gzip"), with("Accept-Encoding", "gzip;q=0.1"), with("Accept-Encoding", "zstd;q=0.8, gzip;q=0.9"),
+			with("Accept-Encoding", "identity, gzip;q=1.000, zstd;q=0"),
+		}},
+		{"zstd_at_best", private(), []call{with("Accept-Encoding", "zstd"), with("Accept-Encoding", "gzip;q=0.8, zstd;q=0.9, gzip")}},
+		{"accept_as_the_route_spells_it", spells, []call{
+			with("Accept", "text/plain"), with("Accept", "TEXT/PLAIN"), with("Accept", "text/plain;q=0.5"),
+		}},
+		{"accept_of_nothing", spells, []call{{}, with("Accept", "*/*"), with("Accept", "image/png")}},
+		{"type_of_no_body", private(), []call{{}, with("Content-Type", "application/json"), with("Content-Type", "text/json")}},
+		{"spellings_of_a_path", private(), []call{
+			{}, {target: "/v1/orders/%6f1?a=1"}, {target: "/v1/%6Frders/o%31?a=1"},
+		}},
 		{"head", private(), []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.Head = true })}}},
 		{"trace_context", private(), []call{{}, {rec: as(func(rec *reqinfo.Record) {
 			rec.Forward = map[string][]string{"traceparent": {"00-1"}, "tracestate": {"a=1"}}
 		})}, {rec: forward("traceparent", "00-2")}}},
-		{"conditions", private(), []call{{}, with("If-None-Match", `"x"`), {rec: forward("if-none-match", `"x"`)}, with("If-Modified-Since", "x")}},
+		{"conditions", private(), []call{
+			{}, with("If-None-Match", `"x"`), {rec: forward("if-none-match", `"x"`)}, with("If-Modified-Since", "x"),
+			with("If-Match", "*"), with("If-Match", `"x"`), {rec: forward("if-match", `"x"`)}, with("If-Unmodified-Since", "x"),
+			with("Range", "bytes=0-0"), with("If-Range", `"x"`), {rec: forward("range", "bytes=0-0")},
+		}},
 		{"other_headers", private(), []call{{}, with("User-Agent", "curl"), with("Cookie", "a=b"), with("Authorization", "Basic eA==")}},
 		{"name_of_the_request", private(), []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.ID = "another-id" })}}},
 		{"callers_in_public_scope", public(), []call{{}, {rec: other}, {rec: anonymous()}}},
@@ -244,16 +278,76 @@ func TestFetchHasWhatCounts(t *testing.T) {
 	}
 }
 
+// The fetch for an answer for all once had the credentials of the first who asked.
+func TestFetchForAllIsNobodys(t *testing.T) {
+	t.Parallel()
+
+	rec := as(func(rec *reqinfo.Record) {
+		rec.Principal.Roles, rec.Principal.Tenant = []string{"admin"}, "acme"
+		rec.APIKey, rec.Authorization = "k1", "Bearer 1"
+	})
+
+	for _, rule := range []cache.Rule{private(), public()} {
+		var got *reqinfo.Record
+
+		rt := serve(t, rule, func(_ http.ResponseWriter, r *http.Request) { got = reqinfo.From(r.Context()) })
+		call{rec: rec}.to(t, rt)
+
+		want := rec
+		if rule.Cache.Public {
+			want = &reqinfo.Record{Principal: reqinfo.Principal{Tenant: "acme"}}
+		}
+
+		if !reflect.DeepEqual(got.Principal, want.Principal) || got.APIKey != want.APIKey || got.Authorization != want.Authorization ||
+			got.Client != want.Client {
+			t.Errorf("public %t: fetched for %+v, %q, %q, %s", rule.Cache.Public, got.Principal, got.APIKey, got.Authorization, got.Client)
+		}
+	}
+}
+
+// What the fetch gets of Accept is what the key has, unless the field is bound.
+func TestFetchGetsAcceptAsTheRouteSpellsIt(t *testing.T) {
+	t.Parallel()
+
+	spells := private()
+	spells.Accept = func(values []string) string { return fmt.Sprint("spelled/", len(values)) }
+	bound := spells
+	bound.Headers = []string{"accept"}
+
+	tests := []struct {
+		name string
+		rule cache.Rule
+		call call
+		want []string
+	}{
+		{"spelled", spells, with("Accept", "a/b"), []string{"spelled/1"}},
+		{"spelled_without_any", spells, call{}, []string{"spelled/0"}},
+		{"bound", bound, with("Accept", "a/b"), []string{"a/b"}},
+		{"let_through", spells, call{rec: forward("accept", "a/b")}, []string{"a/b"}},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			var got []string
+
+			rt := serve(t, tt.rule, func(_ http.ResponseWriter, r *http.Request) { got = r.Header["Accept"] })
+			tt.call.to(t, rt)
+
+			if !slices.Equal(got, tt.want) {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestWhatCannotBeSharedPasses(t *testing.T) {
 	t.Parallel()
 
 	tests := map[string]call{
-		"invalid_escape":      {target: "/v1/orders/o1?a=%zz"},
-		"semicolon":           {target: "/v1/orders/o1?a=1;b=2"},
-		"range":               with("Range", "bytes=0-1"),
-		"if_range":            with("If-Range", `"x"`),
-		"if_match":            with("If-Match", `"x"`),
-		"if_unmodified_since": with("If-Unmodified-Since", "x"),
+		"invalid_escape": {target: "/v1/orders/o1?a=%zz"},
+		"semicolon":      {target: "/v1/orders/o1?a=1;b=2"},
 	}
 
 	for name, c := range tests {

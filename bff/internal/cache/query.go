@@ -3,6 +3,7 @@ package cache
 import (
 	"maps"
 	"net/url"
+	"strings"
 )
 
 // canonicalQuery is a query that means the same, spelled in the one way that there is: without the parameters that are ignored, and
@@ -23,4 +24,17 @@ func canonicalQuery(raw string, ignore func(name string) bool) (query string, ok
 	}
 
 	return values.Encode(), true
+}
+
+// canonicalPath is the path, escaped in the one way that there is. A slash within a segment stays escaped.
+func canonicalPath(u *url.URL) string {
+	segments := strings.Split(u.EscapedPath(), "/")
+
+	for i, segment := range segments {
+		if plain, err := url.PathUnescape(segment); err == nil {
+			segments[i] = url.PathEscape(plain)
+		}
+	}
+
+	return strings.Join(segments, "/")
 }

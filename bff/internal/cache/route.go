@@ -14,6 +14,8 @@ type route struct {
 	rule  Rule
 	next  http.Handler
 
+	// refreshes has room for those that may run.
+	refreshes chan struct{}
 	// tagged tells that a write can make answers obsolete.
 	tagged bool
 	// life is how long answers are of use.
@@ -28,9 +30,9 @@ type route struct {
 func newRoute(c *Cache, rule Rule, next http.Handler) *route {
 	kept := rule.Cache
 	rt := &route{
-		cache: c, rule: rule, next: next,
+		cache: c, rule: rule, next: next, refreshes: make(chan struct{}, maxRefreshes),
 		tagged: len(kept.Tags) > 0, life: kept.TTL + max(kept.StaleWhileRevalidate, kept.StaleIfError),
-		fields: canonical([]string{headerAccept, headerContentType}, rule.Headers),
+		fields: canonical(rule.Headers),
 		// Whether an answer is for all or not, credentials may make another of it: they tell the tenant.
 		vary: canonical([]string{headerAccept, headerAcceptEncoding, "Authorization"}, rule.Headers, rule.Vary),
 	}

@@ -92,15 +92,18 @@ func TestRefreshOutlivesWhoCausedIt(t *testing.T) {
 	})
 }
 
-func TestRefreshesAreBoundedAndEndWithTheCache(t *testing.T) {
+// Refreshes of one route once took the places of all others.
+func TestRefreshesAreBoundedForEachRouteAndEndWithTheCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		const keys, most = 100, 64
+		const keys, most = 30, 16
 
 		rule := private()
 		rule.Cache.StaleWhileRevalidate = time.Hour
 		rt, release, ended := held(t, rule, nil)
+		other := rt.Route(rule)(http.HandlerFunc(fixedAnswer))
 		ask := func(i int) { call{target: fmt.Sprint("/v1/orders/o1?i=", i)}.to(t, rt) }
+		askOther := func() { call{target: "/v1/orders/o1?other"}.to(t, other) }
 
 		for i := range keys {
 			go func() { release <- struct{}{} }()
@@ -108,14 +111,20 @@ func TestRefreshesAreBoundedAndEndWithTheCache(t *testing.T) {
 			ask(i)
 		}
 
+		askOther()
 		time.Sleep(2 * time.Minute)
 
 		for i := range keys {
 			ask(i)
 		}
 
+		askOther()
 		synctest.Wait()
 		rt.wants(t, keys+most)
+
+		if got := rt.count(cache.Refresh); got != most+1 {
+			t.Errorf("%d refreshes, want one of the other route as well", got)
+		}
 
 		go func() {
 			for range ended {

@@ -32,6 +32,8 @@ type visit struct {
 	found  Found
 	looked time.Time
 	ended  uint64
+	// again tells that the request has waited for a fetch that came to its deadline, and comes again.
+	again bool
 }
 
 // ServeHTTP implements http.Handler.
@@ -39,7 +41,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrived := rt.cache.flights.now()
 
 	query, ok := canonicalQuery(r.URL.RawQuery, rt.rule.Ignore)
-	if !ok || special(r.Header) {
+	if !ok {
 		rt.pass(w, r)
 
 		return
@@ -65,18 +67,6 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	v.serve()
-}
-
-// special tells whether a request wants something that only its own answer can give: a part, or that a condition holds for which
-// there is no other answer than an error (RFC 9110, sections 13.1 and 14.2).
-func special(header http.Header) bool {
-	for _, name := range []string{"Range", "If-Range", "If-Match", "If-Unmodified-Since"} {
-		if len(header[name]) > 0 {
-			return true
-		}
-	}
-
-	return false
 }
 
 // pass lets the handler answer by itself.
@@ -197,29 +187,29 @@ func (v *visit) stale() bool {
 // refresh has a new answer fetched while the old one is given out.
 func (v *visit) refresh() {
 	select {
-	case v.cache.refreshes <- struct{}{}:
+	case v.refreshes <- struct{}{}:
 	default:
 		return
 	}
 
-	fl, ok := v.cache.flights.background(context.WithoutCancel(v.r.Context()), v.key, v.ended)
+	fl, ok := v.cache.flights.background(context.WithoutCancel(v.r.Context()), v.key, wish{timeout: v.rule.Timeout, ended: v.ended})
 	if !ok {
-		<-v.cache.refreshes
+		<-v.refreshes
 
 		return
 	}
 
-	context.AfterFunc(fl.ctx, func() { <-v.cache.refreshes })
+	context.AfterFunc(fl.ctx, func() { <-v.refreshes })
 	v.note(Refresh)
 
 	v.fetch.keep = true
-	v.run(fl, v.fetch, v.fetch.record(), time.Now().Add(v.rule.Timeout))
+	v.run(fl, v.fetch, v.fetch.record())
 }
 
 // fly waits for the flight of the request, which it may have to begin. It returns false if that is not the answer.
 func (v *visit) fly(again bool) bool {
 	fl, role := v.cache.flights.join(context.WithoutCancel(v.r.Context()), v.key, wish{
-		arrived: v.arrived, fresh: v.control.noCache, ended: v.ended,
+		arrived: v.arrived, timeout: v.rule.Timeout, fresh: v.control.noCache, ended: v.ended,
 		again: again && v.rule.Cache.TTL > 0 && !v.control.noCache,
 	})
 
@@ -231,14 +221,14 @@ func (v *visit) fly(again bool) bool {
 	case returner:
 		return false
 	case leader, follower:
-		defer v.cache.flights.leave(fl)
+		defer func() { v.cache.flights.leave(fl, errors.Is(v.r.Context().Err(), context.DeadlineExceeded)) }()
 	case watcher:
 	}
 
 	work := v.rec
 	if role == leader {
 		work = v.fetch.record()
-		v.run(fl, v.fetch, work, v.deadline())
+		v.run(fl, v.fetch, work)
 	}
 
 	if !v.wait(fl) {
@@ -247,7 +237,7 @@ func (v *visit) fly(again bool) bool {
 		return true
 	}
 
-	if role == watcher || fl.began < v.arrived && fl.result.changed {
+	if role == watcher || fl.began < v.arrived && fl.result.changed || role == follower && v.late(fl.result) {
 		return false
 	}
 
@@ -256,15 +246,16 @@ func (v *visit) fly(again bool) bool {
 	return true
 }
 
-// deadline is that of a fetch: the route's. It is not later than that of the request, so that the fetch ends for lack of time and
-// not because the last one has left, unless the client is in more of a hurry than others may be.
-func (v *visit) deadline() time.Time {
-	end := time.Now().Add(v.rule.Timeout)
-	if own, ok := v.r.Context().Deadline(); ok && !v.rec.Impatient && own.Before(end) {
-		return own
+// late tells whether the flight was over for lack of time while the request, which came later, still has some. That of the next one
+// is not over before the request's.
+func (v *visit) late(res *result) bool {
+	if !res.late || v.again || v.stale() || v.r.Context().Err() != nil {
+		return false
 	}
 
-	return end
+	v.again = true
+
+	return true
 }
 
 // wait tells whether the flight ended before the time of the request did.

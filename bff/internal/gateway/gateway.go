@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
 // Config is how routes are guarded and translated.
@@ -198,7 +200,7 @@ func (r *Route) answering(config Config) http.Handler {
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
 		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Timeout, Ignore: r.binding.Ignores, Vary: config.Vary,
-		Public: config.AuthDisabled || r.Policy.Access.Public,
+		Public: config.AuthDisabled || r.Policy.Access.Public, Accept: r.accepted,
 	}
 
 	if config.CacheDisabled {
@@ -210,6 +212,20 @@ func (r *Route) cacheRule(config Config) cache.Rule {
 	}
 
 	return rule
+}
+
+// accepted is what makes a difference of an Accept header: the form of errors, unless an embedding program's marshalers look at it.
+func (r *Route) accepted(values []string) string {
+	_, outbound := runtime.MarshalerForRequest(r.mux, &http.Request{Header: http.Header{"Accept": values}})
+
+	switch _, ours := outbound.(*jsonpb.Codec); {
+	case !ours:
+		return strings.Join(values, ", ")
+	case problem.WantsStatus(values):
+		return problem.AcceptStatus
+	default:
+		return ""
+	}
 }
 
 // requestCondition is the condition that has to wait for the request message; nil if there is none.

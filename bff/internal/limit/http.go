@@ -29,7 +29,7 @@ func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			request := fence.request(reqinfo.From(r.Context()))
 
-			v := verdict{Decision: l.local.Allow(request, time.Now()), title: fence.title}
+			v := verdict{Decision: l.clients.Allow(request, time.Now()), title: fence.title}
 			if v.Allowed {
 				next.ServeHTTP(w, r)
 
@@ -117,14 +117,19 @@ func (l limit) request(rec *reqinfo.Record) Request {
 }
 
 func (g guard) check(r *http.Request) (verdict, error) {
-	rec := reqinfo.From(r.Context())
-	requests := make([]Request, len(g.limits))
+	var (
+		requestsRoom  [usual]Request
+		decisionsRoom [usual]Decision
+	)
 
-	for i, l := range g.limits {
-		requests[i] = l.request(rec)
+	rec := reqinfo.From(r.Context())
+	requests, room := requestsRoom[:0], decisionsRoom[:0]
+
+	for _, l := range g.limits {
+		requests, room = append(requests, l.request(rec)), append(room, Decision{})
 	}
 
-	decisions, err := g.limiter.take(r.Context(), requests, g.closed)
+	decisions, err := g.limiter.take(r.Context(), room, requests, g.closed)
 	if err != nil {
 		return verdict{}, err
 	}

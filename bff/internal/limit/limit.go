@@ -7,6 +7,7 @@ package limit
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -41,13 +42,16 @@ type Decision struct {
 // Limiter decides on requests, with the buckets of one gateway or of all. It is safe for concurrent use, has no goroutine and needs
 // no closing.
 type Limiter struct {
-	local    *Memory
+	local *Memory
+	// clients are the buckets of PerClient, apart from those of routes: whoever has many addresses can fill them, and nothing else.
+	clients  *Memory
 	shared   Store
 	onOutage func(error)
 }
 
-// New returns a Limiter for one gateway. It remembers up to maxKeys buckets, and as many quotas. Zero: DefaultMaxKeys.
-func New(maxKeys int) *Limiter { return &Limiter{local: NewMemory(maxKeys)} }
+// New returns a Limiter for one gateway. It remembers up to maxKeys buckets of each kind, as a Memory does, and as many of
+// PerClient. Zero: DefaultMaxKeys.
+func New(maxKeys int) *Limiter { return NewShared(maxKeys, nil, nil) }
 
 // NewShared returns a Limiter for one of many gateways that share the store. While that fails, limits hold in each gateway by
 // itself, or refuse everything, as their policies say. onOutage, if not nil, is told of each request that it happens to; it must
@@ -57,19 +61,21 @@ func NewShared(maxKeys int, store Store, onOutage func(error)) *Limiter {
 		onOutage = func(error) {}
 	}
 
-	return &Limiter{local: NewMemory(maxKeys), shared: store, onOutage: onOutage}
+	return &Limiter{local: NewMemory(maxKeys), clients: NewMemory(maxKeys), shared: store, onOutage: onOutage}
 }
 
 // Len is how many keys are remembered in this gateway. Some of their buckets may be full again.
-func (l *Limiter) Len() int { return l.local.Len() }
+func (l *Limiter) Len() int { return l.local.Len() + l.clients.Len() }
 
-// take asks the store, and without it this gateway alone, unless the request is to be refused then.
-func (l *Limiter) take(ctx context.Context, requests []Request, closed bool) ([]Decision, error) {
+// take asks the store, and without it this gateway alone, unless the request is to be refused then. There is room for a decision on
+// each request in room, which may be what is returned.
+func (l *Limiter) take(ctx context.Context, room []Decision, requests []Request, closed bool) ([]Decision, error) {
 	if l.shared == nil {
-		return l.local.Take(ctx, requests)
+		return l.local.take(room, requests), nil
 	}
 
-	decisions, err := l.shared.Take(ctx, requests)
+	// A copy, as nobody knows whether a Store keeps what it gets. Without one, all requests would be on the heap.
+	decisions, err := l.shared.Take(ctx, slices.Clone(requests))
 	if err == nil {
 		return decisions, nil
 	}
@@ -83,5 +89,5 @@ func (l *Limiter) take(ctx context.Context, requests []Request, closed bool) ([]
 		return nil, err
 	}
 
-	return l.local.Take(ctx, requests)
+	return l.local.take(room, requests), nil
 }

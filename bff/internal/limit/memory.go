@@ -5,28 +5,27 @@ import (
 	"context"
 	"hash/maphash"
 	"slices"
-	"sync/atomic"
 	"time"
 )
 
-// DefaultMaxKeys is how many buckets a Memory remembers unless told otherwise. They take 5 MB.
+// DefaultMaxKeys is how many buckets of each kind a Memory remembers unless told otherwise. Those of a kind take 5 MB.
 const DefaultMaxKeys = 200_000
 
 // Memory is a Store for one gateway, in a fixed amount of memory. No method blocks.
 //
 // Of a bucket only its theoretical arrival time is kept: the time at which it is full again (the generic cell rate algorithm). A
 // bucket whose time has passed is full, just as one that was never seen, so it can be forgotten without anyone gaining by it.
-// Quotas have a table of their own, made when the first of them is used: they are all full again at midnight only, and would push
-// out every bucket.
+//
+// There are five kinds, which do not take each other's places: buckets that fill within ten seconds, ten minutes, ten hours or
+// longer, and daily quotas. A kind that is not used takes no memory.
 type Memory struct {
 	setSeed, keySeed maphash.Seed
 	start            time.Time
-	maxKeys          int
-	buckets          *table
-	quotas           atomic.Pointer[table]
+	tables           tables
 }
 
-// NewMemory returns a Memory of up to maxKeys buckets and as many quotas, at 25 bytes each. Zero: DefaultMaxKeys.
+// NewMemory returns a Memory of up to maxKeys buckets of each kind, at 25 bytes each: for a million 25 MB, and 125 MB if all five
+// kinds are used. Zero: DefaultMaxKeys.
 func NewMemory(maxKeys int) *Memory {
 	if maxKeys <= 0 {
 		maxKeys = DefaultMaxKeys
@@ -34,14 +33,14 @@ func NewMemory(maxKeys int) *Memory {
 
 	return &Memory{
 		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(),
-		maxKeys: maxKeys, buckets: newTable(maxKeys, 0),
+		tables: tables{maxKeys: maxKeys},
 	}
 }
 
 // Allow decides on a request that has no limit but one, at the time now.
 func (m *Memory) Allow(request Request, now time.Time) Decision {
 	id := m.identify(request.Key)
-	s := m.table(request.Rate).set(id)
+	s := m.tables.of(request.Rate.kind()).set(id)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -61,7 +60,12 @@ func (m *Memory) Allow(request Request, now time.Time) Decision {
 
 // Take implements Store. It has no errors.
 func (m *Memory) Take(_ context.Context, requests []Request) ([]Decision, error) {
-	decisions, now := make([]Decision, len(requests)), time.Now()
+	return m.take(make([]Decision, len(requests)), requests), nil
+}
+
+// take fills the decisions, one for each request, and returns them.
+func (m *Memory) take(decisions []Decision, requests []Request) []Decision {
+	now := time.Now()
 
 	if len(requests) == 1 {
 		decisions[0] = m.Allow(requests[0], now)
@@ -69,7 +73,7 @@ func (m *Memory) Take(_ context.Context, requests []Request) ([]Decision, error)
 		m.takeAll(requests, decisions, now)
 	}
 
-	return decisions, nil
+	return decisions
 }
 
 // charge is where the state of a request is, and what it becomes.
@@ -92,7 +96,7 @@ func (m *Memory) takeAll(requests []Request, decisions []Decision, now time.Time
 
 	for i := range requests {
 		id := m.identify(requests[i].Key)
-		charges = append(charges, charge{id: id, set: m.table(requests[i].Rate).set(id)})
+		charges = append(charges, charge{id: id, set: m.tables.of(requests[i].Rate.kind()).set(id)})
 		sets = append(sets, charges[i].set)
 	}
 
@@ -152,26 +156,7 @@ func (m *Memory) decide(r *Request, state int64, now time.Time) (Decision, int64
 }
 
 // Len is how many keys are remembered. Some of their buckets may be full again.
-func (m *Memory) Len() int {
-	total := m.buckets.len()
-	if quotas := m.quotas.Load(); quotas != nil {
-		total += quotas.len()
-	}
-
-	return total
-}
-
-func (m *Memory) table(rate Rate) *table {
-	if !rate.Daily {
-		return m.buckets
-	}
-
-	if m.quotas.Load() == nil {
-		m.quotas.CompareAndSwap(nil, newTable(m.maxKeys, len(m.buckets.sets)))
-	}
-
-	return m.quotas.Load()
-}
+func (m *Memory) Len() int { return m.tables.len() }
 
 func (m *Memory) identify(key Key) identity {
 	return identity{hi: maphash.Comparable(m.setSeed, key), lo: maphash.Comparable(m.keySeed, key)}

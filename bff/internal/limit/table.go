@@ -34,13 +34,12 @@ type slot struct {
 // identity is a key as 128 bits. Two of a million keys share one with a probability of 10^-27.
 type identity struct{ hi, lo uint64 }
 
-// newTable returns a table of sets with the ranks from rank on.
-func newTable(maxKeys, rank int) *table {
+func newTable(maxKeys int, of kind) *table {
 	ways := min(maxKeys, setWays)
 	t := &table{sets: make([]set, maxKeys/ways)}
 
 	for i := range t.sets {
-		t.sets[i].rank, t.sets[i].ways = uint32(rank+i), uint8(ways)
+		t.sets[i].rank, t.sets[i].ways = uint32(int(of)*len(t.sets)+i), uint8(ways)
 	}
 
 	return t

@@ -3,7 +3,6 @@ package problem
 import (
 	"iter"
 	"mime"
-	"net/http"
 	"strconv"
 	"strings"
 )
@@ -13,10 +12,13 @@ const (
 	statusName      = "google.rpc.Status"
 )
 
-// wantsStatus tells whether the client asks for a google.rpc.Status: a media range application/json;error="google.rpc.Status" in
-// its Accept header, wherever it stands there.
-func wantsStatus(header http.Header) bool {
-	for _, value := range header.Values("Accept") {
+// AcceptStatus is the media range by which a client asks for a google.rpc.Status.
+const AcceptStatus = mediaTypeStatus + `;error="` + statusName + `"`
+
+// WantsStatus tells whether the client asks for a google.rpc.Status: whether AcceptStatus is among the values of its Accept header,
+// wherever it stands there.
+func WantsStatus(accept []string) bool {
+	for _, value := range accept {
 		for element := range elements(value) {
 			if isStatus(element) {
 				return true

@@ -35,7 +35,7 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 
 	mediaType, form := ContentType, p.Document
 
-	if wantsStatus(r.Header) {
+	if WantsStatus(r.Header.Values("Accept")) {
 		header.Add("Vary", "Accept")
 
 		mediaType, form = mediaTypeStatus, p.statusDocument

@@ -120,7 +120,7 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 		done(nil)
 
 		return err
-	case ctx.Err() != nil:
+	case ctx.Err() != nil || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted):
 		done(errNoVerdict)
 	default:
 		done(err)
@@ -129,7 +129,8 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// errNoVerdict is for calls whose end says nothing about Redis, because the caller gave up.
+// errNoVerdict is for calls whose end says nothing about Redis, because the caller gave up or all connections stayed busy. The
+// commands that keep them busy tell.
 var errNoVerdict = errors.New("no verdict on redis")
 
 // failure tells whether an error means that Redis could not serve. Whatever else it replies, it is there.

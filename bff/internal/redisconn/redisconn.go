@@ -25,15 +25,29 @@ const (
 	DefaultOpenFor = time.Second
 )
 
-// ErrUnavailable tells that Redis did not answer in time or could not serve, or was not asked because it did not before. Whether a
-// command that timed out has been carried out is not known. What Redis answers, an error reply included, is not ErrUnavailable.
+// The pool of connections, unless the URL says otherwise (pool_size, max_concurrent_dials, conn_max_idle_time). A connection is
+// made when all others are busy, and carries one command at a time.
+const (
+	// poolSize is for 25,000 commands a second if each takes 10 ms. A connection has buffers of 64 KB: 16 MB if all are made.
+	poolSize = 256
+	// maxDials keeps a Redis that has become slow from being asked for all connections at once. At 10 ms each, a quiet gateway
+	// still has the whole pool within the default timeout.
+	maxDials = 64
+	// maxIdle is shorter than the ten minutes after which some managed ones close a connection.
+	maxIdle = 5 * time.Minute
+)
+
+// ErrUnavailable tells that Redis did not answer in time or could not serve, or was not asked because it did not before or too many
+// other commands are under way. Whether a command that timed out has been carried out is not known. What Redis answers, an error
+// reply included, is not ErrUnavailable.
 var ErrUnavailable = errors.New("redis is unavailable")
 
 // Config says which Redis, and how long it may take.
 type Config struct {
 	// URL is redis://user:password@host:port/database, or rediss:// for TLS. Timeouts in its query have no meaning.
 	URL string
-	// Timeout bounds each command or pipeline, with the wait for a connection and its handshake. Zero: DefaultTimeout.
+	// Timeout bounds each command or pipeline, with the wait for a connection, which may take half of it, and its handshake. Zero:
+	// DefaultTimeout.
 	Timeout time.Duration
 	// Prefix is for all keys. Empty: DefaultPrefix.
 	Prefix string
@@ -60,6 +74,7 @@ func Open(config Config, onChange ...func(from, to State)) (*Client, error) {
 
 	timeout := orDefault(config.Timeout, DefaultTimeout)
 	bound(options, timeout)
+	pool(options, timeout)
 
 	// The library writes to stderr what it also returns. Its logger is one for the whole process.
 	logging.Disable()
@@ -78,13 +93,21 @@ func Open(config Config, onChange ...func(from, to State)) (*Client, error) {
 // is worth one.
 func bound(options *redis.Options, timeout time.Duration) {
 	options.ContextTimeoutEnabled = true
-	options.DialTimeout, options.PoolTimeout = timeout, timeout
-	options.ReadTimeout, options.WriteTimeout = timeout, timeout
+	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = timeout, timeout, timeout
 	options.MaxRetries, options.DialerRetries = -1, 1
 
 	// A shorter handshake. Nothing here needs the types and notifications of RESP3.
 	options.Protocol, options.DisableIdentity = 2, true
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+}
+
+// pool lets many commands be under way at once. The wait for a free connection leaves Redis half of the timeout to answer, so that
+// a command which gets one late does not time out for that.
+func pool(options *redis.Options, timeout time.Duration) {
+	options.PoolSize = orDefault(options.PoolSize, poolSize)
+	options.MaxConcurrentDials = orDefault(options.MaxConcurrentDials, maxDials)
+	options.ConnMaxIdleTime = orDefault(options.ConnMaxIdleTime, maxIdle)
+	options.PoolTimeout = timeout / 2 //nolint:mnd // It is a half.
 }
 
 // Key is the name under which Redis knows a key.

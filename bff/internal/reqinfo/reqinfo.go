@@ -132,6 +132,19 @@ func From(ctx context.Context) *Record {
 	return &Record{}
 }
 
+// Hurried tells whether the client leaves a backend that is called now less time than the route means it to have: by asking for an
+// earlier deadline, or by sending its body so slowly that more time has passed than is left until the deadline of the context.
+// Running into such a deadline is not the backend's fault; otherwise a client could shut a backend off for everybody.
+func (r *Record) Hurried(ctx context.Context, now time.Time) bool {
+	if r.Impatient {
+		return true
+	}
+
+	deadline, ok := ctx.Deadline()
+
+	return ok && !r.Start.IsZero() && now.Sub(r.Start) > deadline.Sub(now)
+}
+
 // Fork returns a record of the same request, on which nothing has been found out yet by those who answer it: for work that other
 // requests wait for as well, or that goes on without them.
 func (r *Record) Fork() *Record {

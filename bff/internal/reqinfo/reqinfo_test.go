@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -61,6 +62,47 @@ func TestPrincipal(t *testing.T) {
 
 			if got := tt.principal.HasScope("read"); got != tt.reads {
 				t.Errorf("HasScope: got %t", got)
+			}
+		})
+	}
+}
+
+func TestHurried(t *testing.T) {
+	t.Parallel()
+
+	now := time.Now()
+	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+
+	tests := []struct {
+		name string
+		rec  *reqinfo.Record
+		// left until the deadline. Zero: there is none.
+		left time.Duration
+		want bool
+	}{
+		{"the_route_decides", &reqinfo.Record{Start: ago(time.Second)}, 9 * time.Second, false},
+		{"as_much_has_passed_as_is_left", &reqinfo.Record{Start: ago(time.Second)}, time.Second, false},
+		{"more_has_passed_than_is_left", &reqinfo.Record{Start: ago(2 * time.Second)}, time.Second, true},
+		{"the_client_asked_for_an_earlier_deadline", &reqinfo.Record{Start: ago(time.Second), Impatient: true}, time.Hour, true},
+		{"there_is_no_deadline", &reqinfo.Record{Start: ago(time.Hour)}, 0, false},
+		{"outside_of_a_request", &reqinfo.Record{}, time.Millisecond, false},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			ctx := t.Context()
+
+			if tt.left != 0 {
+				var cancel context.CancelFunc
+
+				ctx, cancel = context.WithDeadline(ctx, now.Add(tt.left))
+				defer cancel()
+			}
+
+			if got := tt.rec.Hurried(ctx, now); got != tt.want {
+				t.Errorf("got %t", got)
 			}
 		})
 	}

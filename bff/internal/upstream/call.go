@@ -50,7 +50,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, str
 	}
 
 	return &call{
-		upstream: u.name, rpc: rpc, start: start, hurried: hurried(ctx, rec, start), streaming: streaming,
+		upstream: u.name, rpc: rpc, start: start, hurried: rec.Hurried(ctx, start), streaming: streaming,
 		record: rec, observer: observer, permit: permit, report: report,
 	}, nil
 }
@@ -92,19 +92,6 @@ func (u *upstream) admit(rpc string, priority int, streaming bool) (concurrency.
 		own(err)
 		all(err)
 	}, nil
-}
-
-// hurried tells whether the client left the backend less time than the route means it to have: by asking for an earlier deadline,
-// or by sending its body so slowly that more time had passed than was left. Running into such a deadline is not the backend's
-// fault; otherwise a client could open the breaker for everybody.
-func hurried(ctx context.Context, rec *reqinfo.Record, start time.Time) bool {
-	if rec.Impatient {
-		return true
-	}
-
-	deadline, ok := ctx.Deadline()
-
-	return ok && !rec.Start.IsZero() && start.Sub(rec.Start) > deadline.Sub(start)
 }
 
 // judge tells the breakers how the backend did, and makes room for other calls. The first verdict counts: for a stream, its first

@@ -24,8 +24,8 @@ type Config struct {
 	Methods map[string]Method
 	// Concurrency bounds how many calls are under way at once.
 	Concurrency Concurrency
-	// Balancing is how calls are spread over the addresses: "round_robin", "least_request", "weighted_round_robin" or "ring_hash".
-	// Empty: "round_robin".
+	// Balancing is how calls are spread over the addresses: "round_robin", "least_request", "weighted_round_robin" or "ring_hash",
+	// with which calls are not hedged. Empty: "round_robin".
 	Balancing string
 	// Probe asks each address for its health.
 	Probe Probe

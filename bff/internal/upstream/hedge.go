@@ -12,14 +12,25 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
 // hedge makes a call a second time beside the first, if that has not been answered in time (gRFC A6; grpc-go has retries alone).
+// The balancing policy chooses an address for each of them, mostly another one for the second. Where ring_hash balances it would
+// be the same, which is slow already: calls are not hedged there.
 type hedge struct {
 	after time.Duration
 	// codes are worth waiting for the other call. Every other outcome is an answer.
 	codes  []codes.Code
 	budget *budget
+}
+
+// hedged tells whether calls that are repeated in this way are hedged, too.
+func hedged(config Config, retry *policy.Retry) bool {
+	return retry != nil && retry.HedgeAfter > 0 && config.Balancing != balance.RingHash
 }
 
 // invoke makes a call: what is below the hedge.
@@ -40,12 +51,14 @@ func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, nex
 
 	var second *copied
 
+	// Not to be asked once the first call may be writing to the message.
+	kind := message.ProtoReflect().Type()
 	ended := make(chan struct{})
 	timer := time.AfterFunc(h.after, func() {
 		defer close(ended)
 
 		if h.budget.spend() {
-			second = newCopied(message, opts)
+			second = newCopied(kind, opts)
 			second.run(ctx, next)
 
 			if h.answers(second.err) {
@@ -91,8 +104,8 @@ type copied struct {
 	err    error
 }
 
-func newCopied(reply proto.Message, opts []grpc.CallOption) *copied {
-	c := &copied{reply: reply.ProtoReflect().New().Interface(), opts: make([]grpc.CallOption, 0, len(opts))}
+func newCopied(kind protoreflect.MessageType, opts []grpc.CallOption) *copied {
+	c := &copied{reply: kind.New().Interface(), opts: make([]grpc.CallOption, 0, len(opts))}
 
 	for _, opt := range opts {
 		switch opt := opt.(type) {

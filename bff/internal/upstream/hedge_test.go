@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
@@ -184,6 +185,27 @@ func TestPanicInASecondCallIsAnError(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// A second call would go to the same address.
+func TestCallsByRingHashAreNotHedged(t *testing.T) {
+	t.Parallel()
+
+	hedging := Config{Breaker: lenient, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{HedgeAfter: hedgeAfter}}}}
+
+	for balancing, want := range map[string]bool{"": true, balance.RoundRobin: true, balance.RingHash: false} {
+		config := hedging
+		config.Balancing = balancing
+
+		u, _ := stubbed(config)
+		if got := u.methods[rpcGet].hedge != nil; got != want {
+			t.Errorf("%q: hedged: %t", balancing, got)
+		}
+
+		if got := extraShare(config) == extraLoad; got == want {
+			t.Errorf("%q: all extra load is for retries: %t", balancing, got)
+		}
+	}
 }
 
 // A backend that is slow for everybody must not get twice the load.

@@ -111,7 +111,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		// A caller that stops reading ends its context, as gRPC demands.
 		context.AfterFunc(outgoing, func() { call.end(status.FromContextError(outgoing.Err()).Err()) })
 
-		return &observedStream{ClientStream: inner, call: call, cancel: cancel}, nil
+		return &observedStream{ClientStream: inner, single: !desc.ServerStreams, call: call, cancel: cancel}, nil
 	}
 }
 
@@ -122,13 +122,16 @@ const maxSilence = 5 * time.Second
 type observedStream struct {
 	grpc.ClientStream
 
+	// single tells that the backend answers once, with which the call ends.
+	single bool
 	call   *call
 	cancel context.CancelFunc
 }
 
+// Header is an answer if there is one. If the call has failed before, both results are nil, and RecvMsg says why.
 func (s *observedStream) Header() (metadata.MD, error) {
 	md, err := s.ClientStream.Header()
-	if err == nil {
+	if md != nil {
 		s.call.judge(nil)
 	}
 
@@ -139,9 +142,9 @@ func (s *observedStream) RecvMsg(m any) error {
 	err := s.ClientStream.RecvMsg(m)
 
 	switch {
-	case err == nil:
+	case err == nil && !s.single:
 		s.call.judge(nil)
-	case errors.Is(err, io.EOF):
+	case err == nil, errors.Is(err, io.EOF):
 		s.call.end(nil)
 		s.cancel()
 	default:

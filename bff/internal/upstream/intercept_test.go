@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/breaker"
@@ -46,8 +45,6 @@ type fakeStream struct {
 
 func (s *fakeStream) RecvMsg(any) error { return s.recv() }
 
-func (s *fakeStream) Header() (metadata.MD, error) { return metadata.MD{}, s.recv() }
-
 // probing returns an upstream whose breaker waits for the verdict on a probe.
 func probing(tb testing.TB) *upstream {
 	tb.Helper()
@@ -73,7 +70,7 @@ func probing(tb testing.TB) *upstream {
 
 // watch opens a stream through the interceptor.
 func watch(ctx context.Context, u *upstream, o Observer, recv func() error) (grpc.ClientStream, error) {
-	return u.stream(o)(ctx, &grpc.StreamDesc{}, nil, "/order.v1.OrderService/WatchOrder",
+	return u.stream(o)(ctx, &grpc.StreamDesc{ServerStreams: true}, nil, "/order.v1.OrderService/WatchOrder",
 		func(context.Context, *grpc.StreamDesc, *grpc.ClientConn, string, ...grpc.CallOption) (grpc.ClientStream, error) {
 			return &fakeStream{recv: recv}, nil
 		})
@@ -148,23 +145,6 @@ func TestStreamIsJudgedByItsFirstAnswerAndObservedAtItsEnd(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestHeaderIsAnAnswer(t *testing.T) {
-	t.Parallel()
-
-	synctest.Test(t, func(t *testing.T) {
-		u, o := probing(t), &ends{}
-
-		stream, err := watch(t.Context(), u, o, func() error { return nil })
-		if err != nil {
-			t.Fatal(err)
-		}
-
-		if _, err := stream.Header(); err != nil || u.breaker.State() != breaker.Closed || len(o.codes) != 0 {
-			t.Errorf("got %v, the breaker is %s, observed %v", err, u.breaker.State(), o.codes)
-		}
-	})
 }
 
 func TestStreamThatIsGivenUp(t *testing.T) {

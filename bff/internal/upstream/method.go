@@ -31,7 +31,7 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 			deps.Observer.ObserveBreaker(upstream, rpc, breaker.Closed)
 		}
 
-		if rules.Retry != nil && rules.Retry.HedgeAfter > 0 {
+		if hedged(config, rules.Retry) {
 			m.hedge = &hedge{after: rules.Retry.HedgeAfter, codes: rules.Retry.Codes, budget: budget}
 		}
 

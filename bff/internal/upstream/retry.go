@@ -58,7 +58,7 @@ func methodConfig(config Config) map[string]any {
 // extraShare is the extra load that retries alone may make, and hedges alone: half of it each where there are both.
 func extraShare(config Config) float64 {
 	for _, method := range config.Methods {
-		if method.Retry != nil && method.Retry.HedgeAfter > 0 {
+		if hedged(config, method.Retry) {
 			return extraLoad / 2 //nolint:mnd // Two share it.
 		}
 	}

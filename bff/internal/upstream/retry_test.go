@@ -280,18 +280,26 @@ func TestHedgedCallsGetAnAnswerFromTheOtherAddress(t *testing.T) {
 	hedged := retried()
 	hedged.HedgeAfter = 20 * time.Millisecond
 
-	frozen := backend{get: func(ctx context.Context) (*orderv1.Order, error) {
-		<-ctx.Done()
+	var frozen atomic.Bool
 
-		return nil, status.FromContextError(ctx.Err()).Err()
+	freezes := backend{get: func(ctx context.Context) (*orderv1.Order, error) {
+		if frozen.Load() {
+			<-ctx.Done()
+		}
+
+		return &orderv1.Order{OrderId: "a"}, ctx.Err()
 	}}
 
 	pool := open(t, upstream.Config{
-		Addresses: []string{start(t, frozen), start(t, named("b"))}, Breaker: patient,
+		Addresses: []string{start(t, freezes), start(t, named("b"))}, Breaker: patient,
 		Methods: map[string]upstream.Method{rpcGet: {Retry: hedged}},
 		Probe:   upstream.Probe{Disabled: true}, Ejection: upstream.Ejection{Disabled: true},
 	}, d)
 	orders := client(t, pool)
+
+	// Until both are connected, both calls may go to the same.
+	becomes(t, orders, "a", "b")
+	frozen.Store(true)
 
 	for range 10 {
 		var header, trailer metadata.MD
@@ -304,6 +312,33 @@ func TestHedgedCallsGetAnAnswerFromTheOtherAddress(t *testing.T) {
 		if got.GetOrderId() != "b" || len(header.Get("content-type")) == 0 {
 			t.Errorf("got %v with header %v", got, header)
 		}
+	}
+}
+
+// A second call would go to the same address, which is slow already.
+func TestRingHashIsNotHedged(t *testing.T) {
+	t.Parallel()
+
+	d, _ := deps(t)
+	hedged := retried()
+	hedged.HedgeAfter = time.Millisecond
+
+	var calls atomic.Int32
+
+	slow := backend{get: func(context.Context) (*orderv1.Order, error) {
+		calls.Add(1)
+		time.Sleep(100 * time.Millisecond)
+
+		return &orderv1.Order{}, nil
+	}}
+
+	orders := client(t, open(t, upstream.Config{
+		Addresses: []string{start(t, slow), start(t, slow)}, Breaker: patient, Balancing: "ring_hash",
+		Methods: map[string]upstream.Method{rpcGet: {Retry: hedged}},
+	}, d))
+
+	if _, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{}); err != nil || calls.Load() != 1 {
+		t.Errorf("got %v after %d calls", err, calls.Load())
 	}
 }
 

@@ -7,7 +7,8 @@ import "github.com/redis/go-redis/v9"
 // The state is a hash of two numbers. The count goes up by one with each invalidation. What began at a count below the floor is
 // obsolete. A Redis without a state is new, or has lost what it had, and then its count starts at the time in microseconds: higher
 // than any count before. A tag has the count of its last invalidation, 0 if there was none, and is there for as long as an entry
-// that bears it: an entry without one of its tags is not valid, so that a Redis may drop what it likes.
+// that bears it: an entry without one of its tags is not valid. That does not help who puts an entry whose tag was invalidated and
+// then dropped, so that Redis must not drop any. What began at a count that is not reached yet did so before Redis lost something.
 type scripts struct{ lookup, put, changed, invalidate, forget *redis.Script }
 
 // The parts that several scripts have.
@@ -55,7 +56,7 @@ return found
 const luaPut = luaState + luaTags + `
 local count, floor = state(KEYS[2])
 local began = tonumber(ARGV[3])
-if began < tonumber(floor) then return 0 end
+if began < tonumber(floor) or began > tonumber(count) then return 0 end
 local obsolete = tags(ARGV[1], ARGV[2], function(tag)
 	local last = redis.call('GET', tag)
 	return last and tonumber(last) > began
@@ -79,7 +80,7 @@ return 1
 const luaChanged = luaState + luaTags + `
 local count, floor = state(KEYS[1])
 local since = tonumber(ARGV[3])
-if since < tonumber(floor) then return 1 end
+if since < tonumber(floor) or since > tonumber(count) then return 1 end
 if ARGV[2] == '' then return tonumber(count) > since and 1 or 0 end
 local changed = tags(ARGV[1], ARGV[2], function(tag)
 	local last = redis.call('GET', tag)

@@ -2,7 +2,13 @@
 //
 // While Redis cannot be asked, nothing is kept and nothing found. An invalidation that Redis did not get is sent again until it
 // did; until then this gateway gives out nothing that it concerns, but others may, for no longer than it lives. The same goes for
-// what a Redis with replicas loses when one of them takes over.
+// what a Redis with replicas loses when one of them takes over, and one that is restored from a snapshot: answers that were
+// invalidated after that was made are given out again, for at most what is left of their time. A Redis that keeps nothing on disk
+// starts empty and gives out none.
+//
+// Redis must run with maxmemory-policy noeviction: if it drops a tag that was invalidated, an answer whose fetch began before that
+// is kept. Everything but the state ends by itself; while there is no room, nothing is kept, and what is invalidated is as if Redis
+// did not get it.
 package rediscache
 
 import (

@@ -312,6 +312,20 @@ func TestCloseDeliversOrSaysWhatIsLost(t *testing.T) {
 	b.Finds("k", "")
 }
 
+// A moment that Redis does not know, because it was restored from before, is before anything that is invalidated after that.
+func TestMomentsThatRedisLostAreOver(t *testing.T) {
+	t.Parallel()
+
+	u := gateway(t, redistest.Start(t), patient)
+	lost := u.Now()
+	lost.Count++
+
+	u.WantsChanged(lost, true)
+	u.WantsChanged(lost, true, "t")
+	u.Puts("k", cachetest.Entry("1", "t"), lost, time.Hour, false)
+	u.Finds("k", "")
+}
+
 func ExampleNew() {
 	client, err := redisconn.Open(redisconn.Config{URL: "redis://127.0.0.1:6379/0"})
 	if err != nil {

@@ -88,6 +88,12 @@ func TestAnswersAndImpatienceLeaveNobodyOut(t *testing.T) {
 		{"less_time_than_the_route_allows", hang, func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(reqinfo.NewContext(ctx, &reqinfo.Record{Impatient: true}), 200*time.Millisecond)
 		}, codes.DeadlineExceeded},
+		// A slow sender's call once counted against the address.
+		{"less_time_than_the_client_took_to_send", hang, func(ctx context.Context) (context.Context, context.CancelFunc) {
+			rec := &reqinfo.Record{Start: time.Now().Add(-10 * time.Second)}
+
+			return context.WithTimeout(reqinfo.NewContext(ctx, rec), 200*time.Millisecond)
+		}, codes.DeadlineExceeded},
 	}
 
 	for _, tt := range tests {

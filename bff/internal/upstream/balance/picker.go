@@ -84,12 +84,13 @@ func judge(end balancer.DoneInfo, hurried bool, conn *conn) outcome {
 // take some of it.
 const minBudget = 100 * time.Millisecond
 
-// hurried tells whether running out of time would say nothing about the backend: because there is hardly any, or because the client
-// wants the answer earlier than the route allows. Otherwise a client could have healthy addresses left out.
+// hurried tells whether running out of time would say nothing about the address: because there is hardly any, or because of the
+// client. Otherwise a client could have healthy addresses left out.
 func hurried(ctx context.Context) bool {
+	now := time.Now()
 	deadline, ok := ctx.Deadline()
 
-	return ok && time.Until(deadline) < minBudget || reqinfo.From(ctx).Impatient
+	return ok && deadline.Sub(now) < minBudget || reqinfo.From(ctx).Hurried(ctx, now)
 }
 
 // learn counts the failures of a member.

@@ -1,0 +1,82 @@
+package limit_test
+
+import (
+	"net/http"
+	"net/netip"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Once, a bucket that fills slowly took the place of one that fills fast, whose caller then had a full one again.
+func TestFloodOfSlowBucketsLeavesABusyKeyLimited(t *testing.T) {
+	t.Parallel()
+
+	const maxKeys, flood = 2000, 4000
+
+	// From the fastest to the slowest.
+	rates := []struct {
+		name string
+		rate limit.Rate
+	}{
+		{"second", limit.Rate{Requests: 50, Per: time.Second, Burst: 100}},
+		{"minute", limit.Rate{Requests: 7, Per: time.Minute}},
+		{"hour", limit.Rate{Requests: 7, Per: time.Hour, Burst: 14}},
+		{"day", limit.Rate{Requests: 5, Per: limit.Day}},
+		{"quota", limit.Rate{Requests: 5, Daily: true}},
+	}
+
+	for i, fast := range rates {
+		t.Run(fast.name, func(t *testing.T) {
+			t.Parallel()
+
+			m, now := limit.NewMemory(maxKeys), time.Now()
+
+			for m.Allow(one(key("busy"), fast.rate), now).Allowed {
+			}
+
+			for _, slow := range rates[i+1:] {
+				for n := range flood {
+					m.Allow(one(key(slow.name+strconv.Itoa(n)), slow.rate), now)
+				}
+			}
+
+			if m.Allow(one(key("busy"), fast.rate), now).Allowed {
+				t.Error("the flood has reset the bucket of the busy key")
+			}
+
+			if got := m.Len(); got > len(rates)*maxKeys {
+				t.Errorf("%d keys", got)
+			}
+		})
+	}
+}
+
+func TestFloodOfClientsLeavesRoutesLimited(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const maxKeys, flood = 500, 2000
+
+		l := limit.New(maxKeys)
+		edge := l.PerClient(limit.Rate{Requests: 2, Per: time.Second, Burst: 10})(noContent())
+		route := l.Route("rpc", []policy.RateLimit{{Requests: 1, Per: time.Second, Burst: 1, Key: policy.KeyPrincipal}})(noContent())
+
+		wantStatus(t, "first", ask(t, route, as("i", "ada")), http.StatusNoContent)
+
+		addr := netip.MustParseAddr("198.18.0.0")
+		for range flood {
+			for range 3 {
+				ask(t, edge, &reqinfo.Record{Client: addr})
+			}
+
+			addr = addr.Next()
+		}
+
+		wantStatus(t, "second", ask(t, route, as("i", "ada")), http.StatusTooManyRequests)
+	})
+}

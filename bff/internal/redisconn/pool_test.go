@@ -1,0 +1,117 @@
+package redisconn_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+)
+
+// busy sends so many commands at once, for each of which Redis takes a time, and returns their errors.
+func busy(tb testing.TB, client *redisconn.Client, many int, seconds string) []error {
+	tb.Helper()
+
+	var wg sync.WaitGroup
+
+	errs := make([]error, many)
+
+	for i := range errs {
+		wg.Go(func() {
+			if err := client.Do(tb.Context(), "BLPOP", "missing", seconds).Err(); !errors.Is(err, redis.Nil) {
+				errs[i] = err
+			}
+		})
+	}
+
+	wg.Wait()
+
+	return errs
+}
+
+// Once, there were ten connections for each core, and what had waited for one too long opened the breaker.
+func TestCommandsDoNotWaitForEachOther(t *testing.T) {
+	t.Parallel()
+
+	client := open(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: 5 * time.Second})
+
+	if err := errors.Join(busy(t, client, 200, "1")...); err != nil || !client.Healthy() {
+		t.Errorf("the breaker is %s, %v", client.State(), err)
+	}
+}
+
+// Once, waiting for a connection that others kept busy counted as a failure of Redis.
+func TestExhaustedPoolDoesNotOpenTheBreaker(t *testing.T) {
+	t.Parallel()
+
+	client := open(t, redisconn.Config{URL: redistest.Start(t).URL() + "?pool_size=1", Timeout: time.Second, OpenFor: time.Minute})
+	waited := 0
+
+	for _, err := range busy(t, client, 40, "0.4") {
+		if err == nil {
+			continue
+		}
+
+		wantUnavailable(t, err)
+
+		if errors.Is(err, redis.ErrPoolTimeout) {
+			waited++
+		}
+	}
+
+	if waited < 30 || !client.Healthy() {
+		t.Errorf("%d got no connection, the breaker is %s", waited, client.State())
+	}
+}
+
+// dials counts what is dialed at once, and makes it take its time.
+type dials struct{ now, most, all atomic.Int64 }
+
+func (d *dials) DialHook(next redis.DialHook) redis.DialHook {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		d.all.Add(1)
+
+		now := d.now.Add(1)
+		defer d.now.Add(-1)
+
+		for most := d.most.Load(); now > most && !d.most.CompareAndSwap(most, now); most = d.most.Load() {
+		}
+
+		time.Sleep(50 * time.Millisecond)
+
+		return next(ctx, network, addr)
+	}
+}
+
+func (*dials) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+
+func (*dials) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return next
+}
+
+func TestDialsAreBounded(t *testing.T) {
+	t.Parallel()
+
+	const atOnce, size, many = 64, 256, 1000
+
+	client := open(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: 20 * time.Second})
+
+	var d dials
+
+	client.AddHook(&d)
+
+	if err := errors.Join(busy(t, client, many, "0.5")...); err != nil {
+		t.Error(err)
+	}
+
+	if d.most.Load() > atOnce || d.all.Load() > size || d.all.Load() < size/2 {
+		t.Errorf("%d dials, %d at once", d.all.Load(), d.most.Load())
+	}
+}
