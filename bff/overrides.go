@@ -58,9 +58,5 @@ func methodPolicy(set map[string]any) (*porticov1.MethodPolicy, error) {
 		return err == nil
 	})
 
-	if err == nil && out.GetCache().GetScope() == porticov1.CacheScope_CACHE_SCOPE_PUBLIC {
-		err = errors.New("cache.scope: what is the same for all callers is the schema's alone to say")
-	}
-
 	return out, err
 }

@@ -13,7 +13,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 const (
@@ -156,10 +160,7 @@ func TestAnswersOfUsersDoNotMix(t *testing.T) {
 func TestPairsOfRequestsDoNotMix(t *testing.T) {
 	t.Parallel()
 
-	keep := func(c *config.Config) {
-		setPolicy(c, echo, object{"cache": object{"ttl": "600s", "scope": "CACHE_SCOPE_PUBLIC"}})
-	}
-	cached, plain, client := startMirror(t, keep), startMirror(t, nil), plainClient(t)
+	cached, plain, client := startMirrorOf(t, mirror{}, nil, keptForAll()), startMirror(t, nil), plainClient(t)
 	long := strings.Repeat("x", 3000)
 	packed := func(codings string) http.Header { return http.Header{"Accept-Encoding": {codings}} }
 
@@ -207,8 +208,13 @@ func TestPairsOfRequestsDoNotMix(t *testing.T) {
 					t.Errorf("%d: %.80s: got %d %v %.200s, want %d %v %.200s", i, q.target, got.status, got.header, got.body, want.status, want.header, want.body)
 				}
 
-				// Writes are not kept at all.
-				if first := i < len(group); q.method == "" && (first && got.header.Get(cacheStatus) != freshMiss || !first && !isHit(got)) {
+				// Writes are not kept at all. Different words may ask for the same form.
+				first := i < len(group) && name != "type" && name != "coding"
+				if i < len(group) != first {
+					continue
+				}
+
+				if q.method == "" && (first && got.header.Get(cacheStatus) != freshMiss || !first && !isHit(got)) {
 					t.Errorf("%d: %.80s: %s", i, q.target, got.header.Get(cacheStatus))
 				}
 			}
@@ -233,33 +239,30 @@ func TestTenantsAndPassedOnHeadersDoNotMix(t *testing.T) {
 	s, b := startTroubledSite(t, func(c *config.Config) {
 		c.Auth.APIKeys.File = file
 		c.Headers.Request = []string{"Accept-Language"}
-		setPolicy(c, getOrder, object{"cache": object{"ttl": "600s", "scope": "CACHE_SCOPE_PUBLIC"}})
-	})
+	}, bff.WithDefaultPolicy(keptForAll()))
 	client := plainClient(t)
 
 	for i, row := range []struct {
-		header             http.Header
-		language, tenant   string
-		subject, wantState string
+		header           http.Header
+		language, tenant string
+		wantState        string
 	}{
-		{keys[0], "de", "acme", "alice", freshMiss},
-		{keys[1], "de", "acme", "alice", "portico; hit; ttl="}, // In public scope it is for the whole tenant.
-		{keys[2], "de", "other", "alice", freshMiss},
-		{keys[3], "de", "", "alice", freshMiss},
-		{keys[1], "en", "acme", "bob", freshMiss},
-		{keys[0], "en", "acme", "bob", "portico; hit; ttl="},
+		{keys[0], "de", "acme", freshMiss},
+		{keys[1], "de", "acme", "portico; hit; ttl="}, // In public scope it is for the whole tenant.
+		{keys[2], "de", "other", freshMiss},
+		{keys[3], "de", "", freshMiss},
+		{keys[1], "en", "acme", freshMiss},
+		{keys[0], "en", "acme", "portico; hit; ttl="},
 	} {
 		header := row.header.Clone()
 		header.Set("Accept-Language", row.language)
 
-		res := s.must(t, client, inquiry{target: "/v1/orders/1", header: header})
+		res := s.must(t, client, inquiry{target: "/v1/payments/1", header: header})
 
-		var got struct {
-			UserID string
-			Labels map[string]string
-		}
-		if err := json.Unmarshal([]byte(res.body), &got); err != nil || got.UserID != row.subject || got.Labels["tenant"] != row.tenant ||
-			got.Labels["language"] != row.language || !strings.HasPrefix(res.header.Get(cacheStatus), row.wantState) {
+		// Nobody's answer is made for one of those who share it.
+		var got struct{ UserID, OrderID string }
+		if err := json.Unmarshal([]byte(res.body), &got); err != nil || got.UserID != "" ||
+			got.OrderID != row.language+"/"+row.tenant || !strings.HasPrefix(res.header.Get(cacheStatus), row.wantState) {
 			t.Errorf("%d: %s %s %v", i, res.body, res.header.Get(cacheStatus), err)
 		}
 
@@ -269,8 +272,18 @@ func TestTenantsAndPassedOnHeadersDoNotMix(t *testing.T) {
 		}
 	}
 
-	if got := b.countOf(rpcGetOrder); got != 4 {
+	if got := b.countOf("/payment.v1.PaymentService/GetPayment"); got != 4 {
 		t.Errorf("%d calls", got)
+	}
+}
+
+// keptForAll is a policy that keeps answers for everybody, where methods say nothing else.
+func keptForAll() *porticov1.MethodPolicy {
+	return &porticov1.MethodPolicy{
+		Access: &porticov1.Access{Public: true},
+		Cache: &porticov1.Cache{
+			Ttl: durationpb.New(10 * time.Minute), Scope: porticov1.CacheScope_CACHE_SCOPE_PUBLIC,
+		},
 	}
 }
 
@@ -278,9 +291,7 @@ func TestTenantsAndPassedOnHeadersDoNotMix(t *testing.T) {
 func TestUnkeyedHeadersCannotPoison(t *testing.T) {
 	t.Parallel()
 
-	s, client := startMirror(t, func(c *config.Config) {
-		setPolicy(c, echo, object{"cache": object{"ttl": "600s", "scope": "CACHE_SCOPE_PUBLIC"}})
-	}), plainClient(t)
+	s, client := startMirrorOf(t, mirror{}, nil, keptForAll()), plainClient(t)
 
 	evil := http.Header{}
 	for _, name := range []string{

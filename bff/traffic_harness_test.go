@@ -121,7 +121,10 @@ func (b *troubled) GetOrder(ctx context.Context, req *orderv1.GetOrderRequest) (
 }
 
 func (b *troubled) GetPayment(ctx context.Context, req *paymentv1.GetPaymentRequest) (*paymentv1.Payment, error) {
-	return &paymentv1.Payment{PaymentId: req.GetPaymentId(), UserId: said(ctx, "x-portico-subject")}, nil
+	return &paymentv1.Payment{
+		PaymentId: req.GetPaymentId(), UserId: said(ctx, "x-portico-subject"),
+		OrderId: said(ctx, "accept-language") + "/" + said(ctx, "x-portico-tenant"),
+	}, nil
 }
 
 func (b *troubled) GetProfile(_ context.Context, req *profilev1.GetProfileRequest) (*profilev1.Profile, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
@@ -260,21 +261,23 @@ func TestStaleWhileRevalidate(t *testing.T) {
 func TestKeptAnswersAreForThoseWhoMay(t *testing.T) {
 	t.Parallel()
 
-	for _, scope := range []string{"CACHE_SCOPE_PRIVATE", "CACHE_SCOPE_PUBLIC"} {
-		t.Run(scope, func(t *testing.T) {
+	for _, scope := range []porticov1.CacheScope{porticov1.CacheScope_CACHE_SCOPE_PRIVATE, porticov1.CacheScope_CACHE_SCOPE_PUBLIC} {
+		t.Run(scope.String(), func(t *testing.T) {
 			t.Parallel()
 
 			file, keys := keysFor(t, machine{"alice", ""})
+			kept := keptForAll()
+			kept.Cache.Scope = scope
+
 			s, _ := startTroubledSite(t, func(c *config.Config) {
 				unlimited(c)
 
 				c.Auth.APIKeys.File, c.Auth.APIKeys.ReloadInterval = file, 20*time.Millisecond
-				setPolicy(c, getProfile, object{"cache": object{"ttl": "600s", "stale_if_error": "600s", "scope": scope}})
-			})
+			}, bff.WithDefaultPolicy(kept))
 			client := plainClient(t)
 
 			ask := func(header http.Header) answer {
-				return s.must(t, client, inquiry{target: aliceProfile, header: header})
+				return s.must(t, client, inquiry{target: "/v1/users/alice", header: header})
 			}
 
 			admin := s.as(t, "bob", "users:admin")

@@ -105,6 +105,15 @@ func (c *compiler) invalidates(in *porticov1.Cache) []Tag {
 	}
 }
 
+// widened refuses an override that shares what the schema does not.
+func (c *compiler) widened(declared, set *porticov1.Cache) {
+	const public = porticov1.CacheScope_CACHE_SCOPE_PUBLIC
+
+	if set.GetScope() == public && declared.GetScope() != public {
+		c.faultf("cache.scope: what is the same for all callers is the schema's alone to say")
+	}
+}
+
 // shared refuses to share what may be for some callers only.
 func (c *compiler) shared(p Policy) {
 	if p.Cache != nil && p.Cache.Public && p.Access.Condition != nil && p.Access.Condition.NeedsRequest() {

@@ -39,7 +39,9 @@ type Route struct {
 func Compile(method protoreflect.MethodDescriptor, route Route, defaults Defaults) (Policy, error) {
 	own, _ := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
 	c := compiler{own: own, route: route, method: method, request: method.Input()}
-	p := c.compile(merged(method, defaults), defaults)
+	declared, set := merged(method, defaults)
+	c.widened(declared.GetCache(), set.GetCache())
+	p := c.compile(set, defaults)
 
 	if err := errors.Join(c.faults...); err != nil {
 		return Policy{}, fmt.Errorf("policy of %s: %w", method.FullName(), err)
@@ -58,8 +60,8 @@ func Service(service protoreflect.ServiceDescriptor) *porticov1.ServicePolicy {
 }
 
 // merged is the method's policy with the service's defaults for the fields that it leaves out, the general ones for those that both
-// leave out, and the overrides over all of them.
-func merged(method protoreflect.MethodDescriptor, defaults Defaults) *porticov1.MethodPolicy {
+// leave out. The second one has the overrides over all of them.
+func merged(method protoreflect.MethodDescriptor, defaults Defaults) (declared, set *porticov1.MethodPolicy) {
 	out := &porticov1.MethodPolicy{}
 	override(out, defaults.Policy)
 
@@ -71,13 +73,15 @@ func merged(method protoreflect.MethodDescriptor, defaults Defaults) *porticov1.
 		override(out, own)
 	}
 
+	set = proto.CloneOf(out)
+
 	for _, o := range defaults.Overrides {
 		if o.Selects(method.FullName()) {
-			override(out, o.Policy)
+			override(set, o.Policy)
 		}
 	}
 
-	return out
+	return out, set
 }
 
 // override replaces each field that src sets, as a whole.
