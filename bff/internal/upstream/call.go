@@ -22,10 +22,12 @@ type call struct {
 	start     time.Time
 	hurried   bool
 	streaming bool
-	record    *reqinfo.Record
-	observer  Observer
-	permit    concurrency.Permit
-	report    func(error)
+	// probing tells that a breaker wants to know about this one call, so that it is made once.
+	probing  bool
+	record   *reqinfo.Record
+	observer Observer
+	permit   concurrency.Permit
+	report   func(error)
 
 	judged, ended sync.Once
 }
@@ -50,7 +52,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, str
 	}
 
 	return &call{
-		upstream: u.name, rpc: rpc, start: start, hurried: rec.Hurried(ctx, start), streaming: streaming,
+		upstream: u.name, rpc: rpc, start: start, hurried: rec.Hurried(ctx, start), streaming: streaming, probing: u.probing(rpc),
 		record: rec, observer: observer, permit: permit, report: report,
 	}, nil
 }
@@ -92,6 +94,13 @@ func (u *upstream) admit(rpc string, priority int, streaming bool) (concurrency.
 		own(err)
 		all(err)
 	}, nil
+}
+
+// probing tells whether a breaker that a call of the method passes is not closed.
+func (u *upstream) probing(rpc string) bool {
+	method := u.methods[rpc]
+
+	return u.breaker.State() != breaker.Closed || method != nil && method.breaker != nil && method.breaker.State() != breaker.Closed
 }
 
 // judge tells the breakers how the backend did, and makes room for other calls. The first verdict counts: for a stream, its first

@@ -60,7 +60,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 
 		method := u.methods[rpc]
 
-		switch repeatable := method.repeatable(req); {
+		switch repeatable := method.repeatable(req) && !call.probing; {
 		case repeatable && method.hedge != nil:
 			err = method.hedge.call(outgoing, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
 				return next(ctx, rpc, req, reply, cc, opts...)
@@ -95,7 +95,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		}
 
 		// There is no request yet that could show its key.
-		if method := u.methods[rpc]; method.retries() && !method.repeatable(nil) {
+		if method := u.methods[rpc]; method.retries() && (call.probing || !method.repeatable(nil)) {
 			opts = append(slices.Clip(opts), once())
 		}
 
