@@ -20,7 +20,7 @@ const (
 	defaultTimeout = 30 * time.Second
 	// storeTimeout bounds the calls of the store that nobody can cut short.
 	storeTimeout = 3 * time.Second
-	// maxRefreshes run at a time for each route, so that none has to wait for another's backend. What does not get its turn is asked
+	// maxRefreshes run at a time for each route, so that none waits for the backend of another. What does not get its turn is asked
 	// for again, or is stale until it is no more.
 	maxRefreshes = 16
 	// answerGrace is how long after its deadline a request waits for what the fetch has to say about it.
@@ -69,7 +69,7 @@ type Rule struct {
 	Vary []string
 	// Ignore tells which query parameters have no effect. Nil: none.
 	Ignore func(parameter string) bool
-	// Accept spells what the values of Accept ask for in one of a few ways, which the fetch gets instead of them; empty: nothing. It
+	// Accept spells what the values of Accept ask for in one of a few ways, which the fetch gets instead of them; empty: none. It
 	// must be safe for concurrent use. Nil: the fetch gets what the client sent, as it does if the field is bound or let through.
 	Accept func(values []string) string
 	// Public tells that anybody may call the route, with credentials or without.

@@ -144,8 +144,9 @@ func (f *flights) background(ctx context.Context, key Key, w wish) (*flight, boo
 	return f.begin(ctx, s, key, w.timeout), true
 }
 
-// leave is for who waits no more, because of a deadline or not. The last one ends the flight; who comes then begins another. A flight
-// that has almost had its time comes to its own deadline, though: that the backend did not answer is no cancellation.
+// leave is for who waits no more, because of a deadline or not. The last one ends the flight; who comes then begins another. If
+// that was a deadline and the flight has almost had its time, it goes on to its own: that a backend did not answer must not look
+// like a client that hung up.
 func (f *flights) leave(left *flight, deadline bool) {
 	s := f.of(left.key)
 

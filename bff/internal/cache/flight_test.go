@@ -148,6 +148,7 @@ func TestFetchEndsWhenTheLastOneLeaves(t *testing.T) {
 			t.Fatal("the fetch ended while somebody waited")
 		}
 
+		time.Sleep(9500 * time.Millisecond) // It has almost had its time.
 		leaveSecond()
 		<-b
 

@@ -184,9 +184,15 @@ func TestRequestsThatDoNotDifferShare(t *testing.T) {
 			rec.Forward = map[string][]string{"traceparent": {"00-1"}, "tracestate": {"a=1"}}
 		})}, {rec: forward("traceparent", "00-2")}}},
 		{"conditions", private(), []call{
-			{}, with("If-None-Match", `"x"`), {rec: forward("if-none-match", `"x"`)}, with("If-Modified-Since", "x"),
-			with("If-Match", "*"), with("If-Match", `"x"`), {rec: forward("if-match", `"x"`)}, with("If-Unmodified-Since", "x"),
-			with("Range", "bytes=0-0"), with("If-Range", `"x"`), {rec: forward("range", "bytes=0-0")},
+			{},
+			with("If-None-Match", `"x"`),
+			{rec: forward("if-none-match", `"x"`)},
+			with("If-Modified-Since", "x"),
+			with("If-Match", "*"), with("If-Match", `"x"`),
+			{rec: forward("if-match", `"x"`)},
+			with("If-Unmodified-Since", "x"),
+			with("Range", "bytes=0-0"), with("If-Range", `"x"`),
+			{rec: forward("range", "bytes=0-0")},
 		}},
 		{"other_headers", private(), []call{{}, with("User-Agent", "curl"), with("Cookie", "a=b"), with("Authorization", "Basic eA==")}},
 		{"name_of_the_request", private(), []call{{}, {rec: as(func(rec *reqinfo.Record) { rec.ID = "another-id" })}}},
