@@ -9,6 +9,7 @@ package redisconn
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -28,11 +29,12 @@ const (
 // The pool of connections, unless the URL says otherwise (pool_size, max_concurrent_dials, conn_max_idle_time). A connection is
 // made when all others are busy, and carries one command at a time.
 const (
-	// poolSize is for 25,000 commands a second if each takes 10 ms. A connection has buffers of 64 KB: 16 MB if all are made.
-	poolSize = 256
-	// maxDials keeps a Redis that has become slow from being asked for all connections at once. At 10 ms each, a quiet gateway
-	// still has the whole pool within the default timeout.
-	maxDials = 64
+	// connsEach is how many connections there may be for each core: for 3,000 commands a second even if each takes 10 ms. They have
+	// buffers of 64 KB. Many more would be made at once in a rush of commands, and take the time that these have: measured on two
+	// cores, with a Redis 6 ms away, 256 made a rise from 1000 to 4500 commands a second open the breaker, and 64 did not.
+	connsEach = 32
+	// dialsEach is how many of them may be dialed at once, so that a Redis that becomes slow is not asked for all of them.
+	dialsEach = 8
 	// maxIdle is shorter than the ten minutes after which some managed ones close a connection.
 	maxIdle = 5 * time.Minute
 )
@@ -104,8 +106,10 @@ func bound(options *redis.Options, timeout time.Duration) {
 // pool lets many commands be under way at once. The wait for a free connection leaves Redis half of the timeout to answer, so that
 // a command which gets one late does not time out for that.
 func pool(options *redis.Options, timeout time.Duration) {
-	options.PoolSize = orDefault(options.PoolSize, poolSize)
-	options.MaxConcurrentDials = orDefault(options.MaxConcurrentDials, maxDials)
+	cores := runtime.GOMAXPROCS(0)
+
+	options.PoolSize = orDefault(options.PoolSize, connsEach*cores)
+	options.MaxConcurrentDials = orDefault(options.MaxConcurrentDials, dialsEach*cores)
 	options.ConnMaxIdleTime = orDefault(options.ConnMaxIdleTime, maxIdle)
 	options.PoolTimeout = timeout / 2 //nolint:mnd // It is a half.
 }
