@@ -122,8 +122,7 @@ func (l *load) stop() {
 
 // One of two gateways is replaced, and nobody notices.
 func TestRollingRestartFailsNoRequest(t *testing.T) {
-	t.Parallel()
-
+	// Not in parallel: it looks at what can be done in real time.
 	start := func() *running {
 		return runMirror(t, mirror{}, func(c *config.Config) { c.Server.DrainDelay = time.Second })
 	}
@@ -155,8 +154,7 @@ func TestRollingRestartFailsNoRequest(t *testing.T) {
 
 // Everything that is accepted is answered, also by a gateway that clients go on calling, and operators can watch until then.
 func TestDrainAnswersWhatItAccepted(t *testing.T) {
-	t.Parallel()
-
+	// Not in parallel: it looks at what can be done in real time.
 	l := make(listening, 1)
 	s := startSite(t, onLoopback(func(c *config.Config) {
 		c.Auth = config.Auth{Disabled: true}

@@ -191,7 +191,8 @@ type Limits struct {
 	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" yaml:"max_body_bytes"`
 	// Client is the coarse limit per client address. Default 1000 per second, burst 2000.
 	Client Rate `envPrefix:"CLIENT_" yaml:"client"`
-	// MaxKeys is how many callers the limiter remembers. Default 200000, about 5 MB.
+	// MaxKeys is how many buckets of each kind (by how long they take to fill) the limiter remembers, at 25 bytes each. Default
+	// 100000, about 2.5 MB a kind; there are five kinds, made on first use, and one more for Client.
 	MaxKeys int `env:"MAX_KEYS" yaml:"max_keys"`
 }
 

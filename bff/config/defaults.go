@@ -19,7 +19,7 @@ const (
 	defaultIdempotencyBytes  = 64 << 20
 	defaultClientRequests    = 1000
 	defaultClientBurst       = 2000
-	defaultMaxKeys           = 200_000
+	defaultMaxKeys           = 100_000
 	defaultRefreshInterval   = 5 * time.Minute
 	defaultLeeway            = 30 * time.Second
 	defaultCacheTokens       = 10_000

@@ -43,7 +43,7 @@ func TestDefaults(t *testing.T) {
 		Redis:       config.Redis{Timeout: 100 * time.Millisecond, Prefix: "portico:"},
 		Query:       config.Query{Ignored: []string{"utm_*"}},
 		Limits: config.Limits{
-			MaxBodyBytes: 1 << 20, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}, MaxKeys: 200_000,
+			MaxBodyBytes: 1 << 20, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}, MaxKeys: 100_000,
 		},
 		Auth: config.Auth{
 			Issuers: []config.Issuer{

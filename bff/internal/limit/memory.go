@@ -9,7 +9,7 @@ import (
 )
 
 // DefaultMaxKeys is how many buckets of each kind a Memory remembers unless told otherwise. Those of a kind take 5 MB.
-const DefaultMaxKeys = 200_000
+const DefaultMaxKeys = 100_000
 
 // Memory is a Store for one gateway, in a fixed amount of memory. No method blocks.
 //
