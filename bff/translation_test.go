@@ -207,10 +207,13 @@ func testHostileBodies(t *testing.T, s *site) {
 	}
 
 	for _, body := range bodies {
+		// What goes on besides, as probes do, is counted as well: the least of some tries is what the body costs.
 		res, used := s.cost(t, body)
-		// What is left of the request before may be counted with it.
-		if _, again := s.cost(t, body); again < used {
-			used = again
+
+		const tries = 5
+		for range tries {
+			_, again := s.cost(t, body)
+			used = min(used, again)
 		}
 
 		const longest = 4 << 10
