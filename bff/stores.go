@@ -20,8 +20,6 @@ type stores struct {
 	limiter     *limit.Limiter
 	cache       *cache.Cache
 	idempotency *idempotency.Keeper
-	// redis is nil if there is none.
-	redis *redisconn.Client
 	// close ends what they do in the background. Calls that go on behind the cache end with it.
 	close func() error
 }
@@ -70,7 +68,6 @@ func (g *Gateway) openShared(metrics *observe.Metrics) (*stores, error) {
 		limiter:     limit.NewShared(g.config.Limits.MaxKeys, redislimit.New(client), func(error) { metrics.ObserveLimitOutage() }),
 		cache:       cache.New(kept, cacheObserver(metrics)),
 		idempotency: idempotency.New(redisidempotency.New(client)),
-		redis:       client,
 	}
 	s.close = func() error {
 		s.cache.Close()
