@@ -2,6 +2,7 @@ package upstream_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"slices"
 	"sync"
@@ -54,7 +55,7 @@ func listen(tb testing.TB, network, address string, b backend) (*grpc.Server, st
 	var wg sync.WaitGroup
 
 	wg.Go(func() {
-		if err := server.Serve(listener); err != nil {
+		if err := server.Serve(listener); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 			tb.Errorf("serve: %v", err)
 		}
 	})
