@@ -223,7 +223,7 @@ func TestHazard05SpecificRouteWinsOverGeneral(t *testing.T) {
 	}
 }
 
-// Once, two thousand routes cost tens of microseconds a request: see BenchmarkTreeFind in pathtemplate. Here: the tree chooses what one
+// Once, two thousand routes cost tens of microseconds a request: see BenchmarkRoute in pathtemplate. Here: the tree chooses what one
 // mux with all routes would have chosen, and no path falls between them.
 func TestHazard06ManyRoutesAreFoundByATree(t *testing.T) {
 	t.Parallel()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 
 	"google.golang.org/grpc"
@@ -42,18 +43,17 @@ type Verdict struct {
 func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 	var e Explanation
 
-	asked := &Gateway{trees: map[string]*pathtemplate.Tree[target]{}}
+	asked := &Gateway{trees: map[string]*pathtemplate.Tree[*target]{}}
 
 	for i := range g.routes {
 		route := &g.routes[i]
 		// The same match and the same decoding as when serving, without what stands between them.
 		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			e.Route, e.Variables = route, pathParams(req)
+			e.Route, e.Variables = route, map[string]string{}
+			maps.Copy(e.Variables, pathParams(req))
 			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), shownParams(req))
 		})
-		if err := asked.add(*route, record(route, body(route)(begin(route, nil)(handler)))); err != nil {
-			return Explanation{}, err
-		}
+		asked.add(route, record(route, body(route)(begin(route, nil)(handler))))
 	}
 
 	answer := &answer{header: http.Header{}}

@@ -1,6 +1,6 @@
-// Package gateway puts generated grpc-gateway handlers under policy. Routing is grpc-gateway's: every handler is registered on a
-// ServeMux together with the policy that guards it, so that the match that picks the handler picks the policy. Each route has a mux
-// of its own, and a tree of path templates says which one to ask.
+// Package gateway puts generated grpc-gateway handlers under policy. Every handler stands in a tree of path templates together with
+// the policy that guards it, so that the match that picks the handler picks the policy. The tree matches as grpc-gateway's ServeMux
+// does.
 //
 // It dials nothing and knows no addresses; the handlers come with their connections.
 package gateway
@@ -66,16 +66,15 @@ type Config struct {
 type Gateway struct {
 	routes []Route
 	// trees lead to the targets, by HTTP method.
-	trees map[string]*pathtemplate.Tree[target]
+	trees map[string]*pathtemplate.Tree[*target]
 	// methods are those that any route has, in alphabetical order.
 	methods []string
 }
 
-// target is the mux of one route.
+// target is one route: the template, which takes the variables from the path, and the handler, which gets them.
 type target struct {
-	mux *runtime.ServeMux
-	// slashes are kept escaped, "%2F", since all variables of the route hold several segments.
-	slashes bool
+	template pathtemplate.Template
+	handler  runtime.HandlerFunc
 }
 
 // New registers everything, for the routes that Compile made of it. It refuses a registration that does not match its descriptors,
@@ -85,34 +84,34 @@ func New(ctx context.Context, routes []Route, registrations []Registration, conf
 		return nil, err
 	}
 
-	g := &Gateway{routes: routes, trees: map[string]*pathtemplate.Tree[target]{}}
+	g := &Gateway{routes: routes, trees: map[string]*pathtemplate.Tree[*target]{}}
 
-	for i, r := range routes {
-		if err := g.add(r, guard(&routes[i], config)); err != nil {
-			return nil, fmt.Errorf("route %s of %s: %w", r, r.RPC, err)
+	for i := range routes {
+		r := &routes[i]
+
+		// Nobody else asks for it.
+		if len(config.MuxOptions) > 0 {
+			if err := r.showPattern(); err != nil {
+				return nil, fmt.Errorf("route %s of %s: %w", r, r.RPC, err)
+			}
 		}
+
+		g.add(r, guard(r, config))
 	}
 
 	return g, nil
 }
 
-func (g *Gateway) add(r Route, handler runtime.HandlerFunc) error {
-	mux := newRouter()
-	if err := mux.HandlePath(r.Method, r.Template.String(), handler); err != nil {
-		return fmt.Errorf("grpc-gateway: %w", err)
-	}
-
+func (g *Gateway) add(r *Route, handler runtime.HandlerFunc) {
 	tree, known := g.trees[r.Method]
 	if !known {
-		tree = &pathtemplate.Tree[target]{}
+		tree = &pathtemplate.Tree[*target]{}
 		g.trees[r.Method] = tree
 		g.methods = append(g.methods, r.Method)
 		slices.Sort(g.methods)
 	}
 
-	tree.Add(r.Template, target{mux: mux, slashes: keepsSlashes(r.Template.String())})
-
-	return nil
+	tree.Add(r.Template, &target{template: r.Template, handler: handler})
 }
 
 // Routes lists the routes, the most specific first.

@@ -2,8 +2,9 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"net/http"
-	"regexp"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -24,65 +25,43 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	path := r.URL.EscapedPath()
-	if found, ok := g.find(r.Method, path); ok {
-		found.mux.ServeHTTP(w, routed(r, path, found.slashes))
+
+	found, ok := g.find(r.Method, path)
+	if !ok {
+		g.answerUnrouted(w, r, path)
 
 		return
 	}
 
-	g.answerUnrouted(w, r, path)
-}
+	if r.Method == http.MethodHead {
+		r = asGet(r)
+	}
 
-var (
-	escapedSlash = regexp.MustCompile(`%(2[Ff])`)
-	// pattern finds a variable: its name and its segments, which are not said if it holds one.
-	pattern = regexp.MustCompile(`\{([^{}=]+)(?:=([^{}]*))?\}`)
-)
-
-// keepsSlashes tells whether all variables of a template hold several segments, of a number that is known.
-func keepsSlashes(template string) bool {
-	variables := pattern.FindAllStringSubmatch(template, -1)
-
-	return len(variables) > 0 && !slices.ContainsFunc(variables, func(found []string) bool {
-		return !strings.Contains(found[2], "/") || strings.Contains(found[2], "**")
-	})
+	found.handler(w, r, found.template.Bind(path))
 }
 
 // find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2).
-func (g *Gateway) find(method, path string) (target, bool) {
+func (g *Gateway) find(method, path string) (*target, bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 
 	tree, ok := g.trees[method]
 	if !ok {
-		return target{}, false
+		return nil, false
 	}
 
 	return tree.Find(path)
 }
 
-// routed is the request as the mux gets it. The mux unescapes in two ways, depending on whether RawPath is set; always set, there
-// is one. In a variable of several segments an escaped slash is not one between segments, and stays as it is
-// (google/api/http.proto); the mux would do so for "**" alone.
-func routed(r *http.Request, escapedPath string, slashes bool) *http.Request {
-	if slashes {
-		escapedPath = escapedSlash.ReplaceAllString(escapedPath, "%25$1")
-	}
+// asGet is a HEAD request as its route gets it. net/http keeps the body back, by the method of the request that it read.
+func asGet(r *http.Request) *http.Request {
+	reqinfo.From(r.Context()).Head = true
 
-	url := *r.URL
-	url.RawPath = escapedPath
+	get := r.WithContext(r.Context())
+	get.Method = http.MethodGet
 
-	routed := r.WithContext(r.Context())
-	routed.URL = &url
-
-	if r.Method == http.MethodHead {
-		// net/http keeps the body back, by the method of the request that it read.
-		routed.Method = http.MethodGet
-		reqinfo.From(r.Context()).Head = true
-	}
-
-	return routed
+	return get
 }
 
 // answerUnrouted answers OPTIONS (RFC 9110, section 9.3.7), methods that the path does not have, and paths that nothing has.
@@ -124,11 +103,53 @@ func (g *Gateway) Methods(path string) []string {
 	return slices.Compact(methods)
 }
 
-// handleRoutingError answers if the tree chose a mux that does not match after all.
-func handleRoutingError(
-	_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, _ int,
-) {
-	problem.Write(w, r, notFound(), nil)
+// patterned is a context in which runtime.HTTPPattern finds the pattern of a route.
+type patterned struct {
+	context.Context //nolint:containedctx // It is a context itself.
+
+	// pattern has nothing else.
+	pattern context.Context //nolint:containedctx // The key is grpc-gateway's, which only a ServeMux can set.
+}
+
+func (c patterned) Value(key any) any {
+	if value := c.Context.Value(key); value != nil {
+		return value
+	}
+
+	return c.pattern.Value(key)
+}
+
+// showPattern lets an embedding program's middlewares and annotators find the route's pattern. A ServeMux that has just this route
+// is asked for it, once.
+func (r *Route) showPattern() error {
+	var pattern context.Context
+
+	mux, path := runtime.NewServeMux(), r.Template.Example()
+
+	err := mux.HandlePath(r.Method, r.Template.String(), func(_ http.ResponseWriter, req *http.Request, _ map[string]string) {
+		pattern = req.Context() //nolint:fatcontext // There is one request.
+	})
+	if err != nil {
+		return fmt.Errorf("grpc-gateway: %w", err)
+	}
+
+	mux.ServeHTTP(&answer{header: http.Header{}}, &http.Request{Method: r.Method, URL: &url.URL{Path: path}})
+
+	if pattern == nil {
+		return fmt.Errorf("grpc-gateway does not find %s", path)
+	}
+
+	next := r.handler
+	r.handler = func(w http.ResponseWriter, req *http.Request, params map[string]string) {
+		if params == nil {
+			// A middleware may write to it.
+			params = map[string]string{}
+		}
+
+		next(w, req.WithContext(patterned{req.Context(), pattern}), params)
+	}
+
+	return nil
 }
 
 func notFound() *problem.Problem { return problem.New(codes.NotFound, "no route matches this path") }

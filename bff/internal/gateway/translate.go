@@ -23,24 +23,13 @@ func newTranslator(
 		runtime.WithOutgoingHeaderMatcher(responseHeader),
 		runtime.WithOutgoingTrailerMatcher(matchNone),
 		runtime.WithForwardResponseOption(forwarded),
+		runtime.WithForwardResponseRewriter(intoBuffer),
 		runtime.WithWriteContentLength(),
 	}
 	all = append(all, options...)
 
 	// What reaches a backend is written by package upstream; a client's headers are not even read.
 	return runtime.NewServeMux(append(all, runtime.WithIncomingHeaderMatcher(matchNone))...)
-}
-
-// newRouter returns a mux that matches requests, with the defaults switched off that let a client choose another handler than the
-// path and the method say (CVE-2026-37236, and escaped slashes).
-func newRouter() *runtime.ServeMux {
-	return runtime.NewServeMux(
-		runtime.WithUnescapingMode(runtime.UnescapingModeAllExceptReserved),
-		runtime.WithDisablePathLengthFallback(),
-		runtime.WithDisableHTTPMethodOverride(),
-		runtime.WithErrorHandler(handleError),
-		runtime.WithRoutingErrorHandler(handleRoutingError),
-	)
 }
 
 func matchNone(string) (string, bool) { return "", false }

@@ -41,6 +41,8 @@ func Parse(template string) (Template, error) {
 		p.out.gap = len(p.out.segments)
 	}
 
+	p.out.slashes = len(p.out.variables) > 0 && !slices.ContainsFunc(p.out.variables, func(v variable) bool { return !v.fixed() })
+
 	return p.out, nil
 }
 
@@ -113,13 +115,16 @@ func (p *parser) variable() *SyntaxError {
 	p.pos = start + len(body) + 1
 
 	name, pattern, explicit := strings.Cut(body, "=")
-	if fault := p.addVariable(name, start); fault != nil {
+	if fault := p.fieldPath(name, start); fault != nil {
 		return fault
 	}
 
 	if !explicit {
 		pattern = "*"
 	}
+
+	v := variable{name: name, first: len(p.out.segments)}
+	deepBefore := p.out.deep
 
 	offset := start + len(name) + 1
 	for part := range strings.SplitSeq(pattern, "/") {
@@ -129,6 +134,9 @@ func (p *parser) variable() *SyntaxError {
 
 		offset += len(part) + 1
 	}
+
+	v.end, v.deep = len(p.out.segments), p.out.deep && !deepBefore
+	p.out.variables = append(p.out.variables, v)
 
 	switch {
 	case after == "" || after[0] == '/':
@@ -190,12 +198,11 @@ func (p *parser) literal(text string, offset int) *SyntaxError {
 	return nil
 }
 
-func (p *parser) addVariable(name string, offset int) *SyntaxError {
-	if slices.Contains(p.out.variables, name) {
+// fieldPath checks the name of a variable.
+func (p *parser) fieldPath(name string, offset int) *SyntaxError {
+	if slices.ContainsFunc(p.out.variables, func(v variable) bool { return v.name == name }) {
 		return p.fault(offset, "variable %q for the second time", name)
 	}
-
-	p.out.variables = append(p.out.variables, name)
 
 	for part := range strings.SplitSeq(name, ".") {
 		if part == "" {

@@ -1,32 +1,39 @@
 // Package pathtemplate understands the path templates of google.api.http, "/v1/users/{user_id}:lock": it parses them, says which
-// paths they match and how the paths of two of them relate.
+// paths they match and how the paths of two of them relate, finds the one of many that a path is for, and takes the values of the
+// variables from the path.
 //
-// It reads templates exactly as grpc-gateway's ServeMux does, so that what is decided here holds there, but refuses some that the
-// mux takes and understands otherwise than their author. It does not route requests and does not extract the values of variables.
+// It reads templates exactly as grpc-gateway's ServeMux does, on which generated handlers expect to be, but refuses some that the
+// mux takes and understands otherwise than their author. It knows nothing of methods and handlers.
 package pathtemplate
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Template is a parsed path template. The zero value matches nothing.
 type Template struct {
 	text      string
-	variables []string
+	variables []variable
 	// segments are all but "**", with those inside of variables.
 	segments []segment
 	// deep tells that there is a "**"; it stands before segments[gap].
 	deep bool
 	gap  int
 	verb string
+	// slashes are kept escaped in the values of the variables.
+	slashes bool
 }
 
 // String returns the template as it was written.
 func (t Template) String() string { return t.text }
 
 // Variables returns the field paths of the variables, in order.
-func (t Template) Variables() []string { return slices.Clone(t.variables) }
+func (t Template) Variables() []string {
+	names := make([]string, 0, len(t.variables))
+	for _, v := range t.variables {
+		names = append(names, v.name)
+	}
+
+	return names
+}
 
 // Verb returns what follows the last segment's colon, "cancel" in "/v1/orders/{order_id}:cancel". Empty: the template has none.
 func (t Template) Verb() string { return t.verb }
@@ -52,6 +59,30 @@ func (t Template) Match(escapedPath string) bool {
 	}
 
 	return true
+}
+
+// Example returns a path that the template matches.
+func (t Template) Example() string {
+	var path strings.Builder
+
+	length := len(t.segments)
+	if t.deep {
+		length++
+	}
+
+	for i := range length {
+		demand := t.at(i, length)
+
+		path.WriteString("/")
+
+		if demand.wild {
+			path.WriteString("x")
+		}
+
+		path.WriteString(demand.text)
+	}
+
+	return path.String()
 }
 
 // fits tells whether the template matches any path of so many segments.

@@ -7,13 +7,24 @@ import (
 
 // Tree finds the most specific of many templates that matches a path. Its cost depends on the path's length, not on how many
 // templates there are. The zero value is an empty tree; once filled, it is safe for concurrent use.
-type Tree[V any] struct{ root node[V] }
+//
+// Each level of nodes stands for a segment. Templates without "**" that match the same path have the same length, so the first one
+// that is found, trying literals before "*", is the most specific. Only if there is none are those with "**" looked at.
+type Tree[V any] struct {
+	root node[V]
+	// longest is the length of the longest verb with its colon.
+	longest int
+}
 
 type node[V any] struct {
 	literals map[string]*node[V]
 	wild     *node[V]
-	// here are the templates that end here; deep those that go on with "**".
-	here, deep []entry[V]
+	// here is the template that ends here; where a "*" leads here, it has no verb.
+	here *entry[V]
+	// verbs are those that end here, where a "*" leads, with a verb; by the verb with its colon.
+	verbs map[string]*entry[V]
+	// deep are those that go on with "**", by what they demand of the path's last segment; of one demand the most specific first.
+	deep map[segment][]*entry[V]
 }
 
 type entry[V any] struct {
@@ -21,26 +32,60 @@ type entry[V any] struct {
 	value    V
 }
 
-// Add puts a template into the tree. Of two that match the same paths, the one that was added later is found.
+// Add puts a template into the tree. Of two with the same text, the one that was added later is found.
 func (t *Tree[V]) Add(template Template, value V) {
-	e := entry[V]{template, value}
+	e := &entry[V]{template, value}
+	t.longest = max(t.longest, len(":"+template.verb))
 
-	if !template.deep {
-		n := t.root.descend(template.segments, template.verb)
-		n.here = insert(n.here, e)
+	if template.deep {
+		t.addDeep(e)
 
 		return
 	}
 
-	exact := template.segments[:template.gap]
-	n := t.root.descend(exact, "")
-	n.deep = insert(n.deep, e)
+	n := t.root.descend(template.segments, template.verb)
+
+	if last := template.segments[len(template.segments)-1]; !last.wild || template.verb == "" {
+		n.here = first(n.here, e)
+
+		return
+	}
+
+	if n.verbs == nil {
+		n.verbs = map[string]*entry[V]{}
+	}
+
+	n.verbs[":"+template.verb] = first(n.verbs[":"+template.verb], e)
+}
+
+// first is the more specific of two templates.
+func first[V any](known, added *entry[V]) *entry[V] {
+	if known == nil || Compare(added.template, known.template) <= 0 {
+		return added
+	}
+
+	return known
+}
+
+func (t *Tree[V]) addDeep(e *entry[V]) {
+	exact := e.template.segments[:e.template.gap]
+	t.root.descend(exact, "").addDeep(e)
 
 	// Where "**" stands for no segment at all, the verb hangs on the one before it.
-	if template.gap == len(template.segments) && template.gap > 0 && template.verb != "" {
-		n = t.root.descend(exact, template.verb)
-		n.deep = insert(n.deep, e)
+	if gap := e.template.gap; gap == len(e.template.segments) && gap > 0 && !exact[gap-1].wild && e.template.verb != "" {
+		t.root.descend(exact, e.template.verb).addDeep(e)
 	}
+}
+
+func (n *node[V]) addDeep(e *entry[V]) {
+	if n.deep == nil {
+		n.deep = map[segment][]*entry[V]{}
+	}
+
+	length := len(e.template.segments) + 1
+	last := e.template.at(length-1, length)
+	at, _ := slices.BinarySearchFunc(n.deep[last], e, func(a, b *entry[V]) int { return Compare(a.template, b.template) })
+	n.deep[last] = slices.Insert(n.deep[last], at, e)
 }
 
 // descend makes the way to the node behind the segments, the last of which carries the verb.
@@ -76,43 +121,94 @@ func (n *node[V]) child(s segment) *node[V] {
 	return n.literals[s.text]
 }
 
-// insert keeps the entries in order, the most specific first and a later one before its equals.
-func insert[V any](entries []entry[V], e entry[V]) []entry[V] {
-	at, _ := slices.BinarySearchFunc(entries, e, func(a, b entry[V]) int { return Compare(a.template, b.template) })
-
-	return slices.Insert(entries, at, e)
-}
-
 // Find returns the value of the most specific template that matches an escaped path (see Template.Match).
 func (t *Tree[V]) Find(escapedPath string) (V, bool) {
-	search := search[V]{path: escapedPath}
+	rest, absolute := strings.CutPrefix(escapedPath, "/")
+	if absolute && wellFormed(rest) {
+		if e := t.find(&t.root, rest); e != nil {
+			return e.value, true
+		}
 
-	if rest, absolute := strings.CutPrefix(escapedPath, "/"); absolute {
-		search.walk(&t.root, rest, false)
+		s := search[V]{path: escapedPath, last: rest[strings.LastIndexByte(rest, '/')+1:], longest: t.longest}
+		if s.walk(&t.root, rest, false); s.best != nil {
+			return s.best.value, true
+		}
 	}
 
-	if search.best == nil {
-		var none V
+	var none V
 
-		return none, false
-	}
-
-	return search.best.value, true
+	return none, false
 }
 
+// find returns the most specific template without "**" that has the rest of the path behind the node.
+func (t *Tree[V]) find(n *node[V], rest string) *entry[V] {
+	part, rest, more := strings.Cut(rest, "/")
+
+	if next := n.literals[part]; next != nil {
+		e := next.here
+		if more {
+			e = t.find(next, rest)
+		}
+
+		if e != nil {
+			return e
+		}
+	}
+
+	switch {
+	case n.wild == nil:
+		return nil
+	case more:
+		return t.find(n.wild, rest)
+	default:
+		return n.wild.end(part, t.longest)
+	}
+}
+
+// end returns the most specific template that ends here, where a "*" leads, with such a last segment.
+func (n *node[V]) end(part string, longest int) *entry[V] {
+	if n.verbs != nil {
+		for at := colon(part, 0, longest); at >= 0; at = colon(part, at, longest) {
+			if e := n.verbs[part[at:]]; e != nil {
+				return e
+			}
+		}
+	}
+
+	return n.here
+}
+
+// colon returns where the next possible verb of a last segment begins: a colon behind the given one and not at its beginning, with
+// no more text than the longest verb has; -1 if there is none.
+func colon(part string, after, longest int) int {
+	start := max(after+1, len(part)-longest)
+	if start >= len(part) {
+		return -1
+	}
+
+	at := strings.IndexByte(part[start:], ':')
+	if at < 0 {
+		return -1
+	}
+
+	return start + at
+}
+
+// search looks for templates with "**".
 type search[V any] struct {
-	path string
-	best *entry[V]
+	path, last string
+	longest    int
+	best       *entry[V]
 }
 
 // walk visits every node that can hold a template for the rest of the path; ended tells that there is none, as opposed to an empty
 // last segment.
 func (s *search[V]) walk(n *node[V], rest string, ended bool) {
-	s.consider(n.deep)
+	if n.deep != nil {
+		s.visit(n)
+	}
 
 	if ended {
-		s.consider(n.here)
-
 		return
 	}
 
@@ -127,9 +223,18 @@ func (s *search[V]) walk(n *node[V], rest string, ended bool) {
 	}
 }
 
-func (s *search[V]) consider(entries []entry[V]) {
-	for i := range entries {
-		e := &entries[i]
+// visit considers the templates of a node that the path's last segment allows.
+func (s *search[V]) visit(n *node[V]) {
+	s.consider(n.deep[segment{text: s.last}])
+	s.consider(n.deep[segment{wild: true}])
+
+	for at := colon(s.last, 0, s.longest); at >= 0; at = colon(s.last, at, s.longest) {
+		s.consider(n.deep[segment{wild: true, text: s.last[at:]}])
+	}
+}
+
+func (s *search[V]) consider(entries []*entry[V]) {
+	for _, e := range entries {
 		if s.best != nil && Compare(s.best.template, e.template) <= 0 {
 			return
 		}

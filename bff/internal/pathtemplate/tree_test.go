@@ -77,23 +77,52 @@ func TestTreeFindsWhatAScanFinds(t *testing.T) {
 	}
 }
 
-// Hazard 6: a ServeMux scans its routes; here two thousand cost about what ten do.
-func BenchmarkTreeFind(b *testing.B) {
-	for _, routes := range []int{10, 200, 2000} {
-		var tree pathtemplate.Tree[int]
+// realistic are the templates of a gateway with so many routes: twenty kinds of them per service.
+func realistic(routes int) []string {
+	kinds := []string{
+		"/v1/svc%d/things", "/v1/svc%d/things/{id}", "/v1/svc%d/things/{id}:cancel", "/v1/svc%d/things/{id}:restore",
+		"/v1/svc%d/things:search", "/v1/svc%d/things/{id}/parts", "/v1/svc%d/things/{id}/parts/{part.id}",
+		"/v1/svc%d/things/{id}/parts/{part_id}:move", "/v1/svc%d/users/{user_id}/things", "/v1/svc%d/{name=shelves/*/books/*}",
+		"/v1/svc%d/users/me", "/v1/svc%d/users/{id}", "/v1/svc%d/files/{path=**}", "/v1/svc%d/files/{path=**}:list", "/v1/svc%d/status",
+		"/v2/svc%d/things", "/v2/svc%d/things/{id}", "/v2/svc%d/things/{id}/owner", "/v2/svc%d/things/{id}/owner/{o}", "/v2/svc%d/a/b/c/d",
+	}
 
-		for i := range routes {
-			tree.Add(mustParse(b, fmt.Sprintf("/v1/things%d/{id}/parts/{part}", i)), i)
+	templates := make([]string, 0, routes)
+	for i := range routes {
+		templates = append(templates, fmt.Sprintf(kinds[i%len(kinds)], i/len(kinds)))
+	}
+
+	return templates
+}
+
+// Hazard 6: a ServeMux scans its routes; here two thousand cost about what ten do.
+func BenchmarkRoute(b *testing.B) {
+	for _, routes := range []int{10, 200, 2000} {
+		var tree pathtemplate.Tree[pathtemplate.Template]
+
+		for _, template := range realistic(routes) {
+			parsed := mustParse(b, template)
+			tree.Add(parsed, parsed)
 		}
 
-		path := fmt.Sprintf("/v1/things%d/x/parts/y", routes/2)
+		service := fmt.Sprintf("/v1/svc%d", (routes-1)/20/2)
 
-		b.Run(fmt.Sprintf("routes=%d", routes), func(b *testing.B) {
-			for b.Loop() {
-				if _, ok := tree.Find(path); !ok {
-					b.Fatal("not found")
+		for name, path := range map[string]string{
+			"literal": service + "/things", "variable": service + "/things/t-17", "verb": service + "/things/t-17:cancel",
+			"nested": service + "/things/t-17/parts/p-4", "name": service + "/shelves/s1/books/b1",
+		} {
+			b.Run(fmt.Sprintf("%d/%s", routes, name), func(b *testing.B) {
+				b.ReportAllocs()
+
+				for b.Loop() {
+					template, ok := tree.Find(path)
+					if !ok {
+						b.Fatal("not found")
+					}
+
+					template.Bind(path)
 				}
-			}
-		})
+			})
+		}
 	}
 }

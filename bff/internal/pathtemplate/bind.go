@@ -1,0 +1,158 @@
+package pathtemplate
+
+import (
+	"slices"
+	"strings"
+)
+
+// variable is a named part of a template: segments[first:end] and, if it is deep, the "**" before segments[gap].
+type variable struct {
+	name       string
+	first, end int
+	deep       bool
+}
+
+// fixed tells whether the variable holds several segments, of a number that is known.
+func (v variable) fixed() bool { return !v.deep && v.end-v.first > 1 }
+
+// FixedSlashes is how many slashes stand between the segments of each variable that has a known number of them, more than one.
+func (t Template) FixedSlashes() map[string]int {
+	slashes := map[string]int{}
+
+	for _, v := range t.variables {
+		if v.fixed() {
+			slashes[v.name] = v.end - v.first - 1
+		}
+	}
+
+	return slashes
+}
+
+// reserved are the characters that stay escaped where "**" stands (RFC 6570, section 1.5, as google/api/http.proto says).
+const reserved = "!#$&'()*+,/:;=?@[]"
+
+// Bind returns the values of the variables in an escaped path that the template matches; nil if there are none. They are unescaped
+// as by a ServeMux with UnescapingModeAllExceptReserved, with one exception: if all variables hold several segments, of a number
+// that is known, an escaped slash in them is not one between segments, and stays as it is (google/api/http.proto).
+func (t Template) Bind(escapedPath string) map[string]string {
+	if len(t.variables) == 0 {
+		return nil
+	}
+
+	if t.verb != "" {
+		escapedPath = escapedPath[:len(escapedPath)-len(":")-len(t.verb)]
+	}
+
+	skipped := 0
+	if t.deep {
+		skipped = strings.Count(escapedPath, "/") - len(t.segments)
+	}
+
+	values := make(map[string]string, len(t.variables))
+	rest, at := escapedPath[1:], 0
+
+	for _, v := range t.variables {
+		first, length := v.first, v.end-v.first
+
+		switch {
+		case v.deep:
+			length += skipped
+		case v.first >= t.gap:
+			first += skipped
+		}
+
+		_, rest = cut(rest, first-at)
+		values[v.name], rest = cut(rest, length)
+		at = first + length
+
+		if zero := v.deep && skipped == 0; zero || strings.Contains(values[v.name], "%") {
+			values[v.name] = t.decode(v, values[v.name], skipped)
+		}
+	}
+
+	return values
+}
+
+// cut splits a path behind so many segments.
+func cut(path string, segments int) (head, tail string) {
+	if segments == 0 {
+		return "", path
+	}
+
+	end := -1
+
+	for range segments {
+		slash := strings.IndexByte(path[end+1:], '/')
+		if slash < 0 {
+			return path, ""
+		}
+
+		end += 1 + slash
+	}
+
+	return path[:end], path[end+1:]
+}
+
+// decode unescapes what a variable holds, segment by segment. A "**" that stands for none is an empty one.
+func (t Template) decode(v variable, escaped string, skipped int) string {
+	var parts []string
+	if v.end-v.first+skipped > 0 {
+		parts = strings.Split(escaped, "/")
+	}
+
+	gap := t.gap - v.first
+
+	for i, part := range parts {
+		switch {
+		case v.deep && gap <= i && i < gap+skipped:
+			parts[i] = unescape(part, reserved)
+		case t.slashes:
+			parts[i] = unescape(part, "/")
+		default:
+			parts[i] = unescape(part, "")
+		}
+	}
+
+	if v.deep && skipped == 0 {
+		parts = slices.Insert(parts, gap, "")
+	}
+
+	return strings.Join(parts, "/")
+}
+
+// unescape replaces all escapes but those of the characters to keep. They must be well formed.
+func unescape(text, keep string) string {
+	const bitsOfDigit = 4
+
+	var out strings.Builder
+
+	out.Grow(len(text))
+
+	for i := 0; i < len(text); i++ {
+		c := text[i]
+
+		if c == '%' {
+			if plain := unhex(text[i+1])<<bitsOfDigit | unhex(text[i+2]); strings.IndexByte(keep, plain) < 0 {
+				c = plain
+				i += escapeLength - 1
+			}
+		}
+
+		out.WriteByte(c)
+	}
+
+	return out.String()
+}
+
+func unhex(c byte) byte {
+	const letters = 10
+
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + letters
+	default:
+		return c - 'a' + letters
+	}
+}
