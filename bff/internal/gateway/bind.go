@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"buf.build/go/protovalidate"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -76,6 +77,8 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 		for i, r := range declared {
 			bound := index[key{r.RPC, r.Method, r.Template.String()}]
 			bound.mux, bound.handler = mux, handlers[i]
+			bound.whole = bound.isWhole(config)
+			bound.undecoded = bound.whole && !bound.readsAnswer()
 
 			if bound.binding, err = binding.Compile(r, binding.Config{
 				Codec: codec, IgnoredParameters: config.IgnoredParameters, AllowUnknown: bound.Policy.AllowUnknown,
@@ -175,6 +178,10 @@ func VerifyUnary(
 	if x != nil {
 		if err := x.complete(ctx, req); err != nil {
 			return err
+		}
+
+		if x.route.undecoded {
+			opts = append(slices.Clip(opts), leaveUndecoded)
 		}
 	}
 

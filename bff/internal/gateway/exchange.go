@@ -38,6 +38,8 @@ type exchange struct {
 	foreign bool
 	// condition must hold for the request message. Nil: there is none.
 	condition *condition.Condition
+	// answer is the message for the codec, with a buffer from the pool. The buffer is nil until there is an answer.
+	answer jsonpb.Into
 	// cancel ends the call.
 	cancel context.CancelFunc
 
@@ -69,6 +71,7 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			defer cancel()
 
 			x := &exchange{route: r, request: req, w: w, shown: shown, condition: c, cancel: cancel}
+			defer x.release()
 
 			handed := req.WithContext(context.WithValue(ctx, exchangeKey{}, x))
 			// Not nil, so that it is not parsed.

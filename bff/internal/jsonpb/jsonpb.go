@@ -11,11 +11,12 @@ import (
 	"strings"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+
+	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // DefaultMaxDepth is how deep a document may be nested unless the configuration says otherwise.
@@ -34,7 +35,7 @@ type Config struct {
 
 // Codec reads and writes JSON. It implements runtime.Marshaler, and is safe for concurrent use.
 type Codec struct {
-	marshal  protojson.MarshalOptions
+	writer   *wirejson.Writer
 	maxDepth int
 	plans    plans
 }
@@ -51,7 +52,7 @@ func New(config Config) *Codec {
 	}
 
 	return &Codec{
-		marshal:  protojson.MarshalOptions{UseProtoNames: config.ProtoNames, EmitDefaultValues: config.EmitDefaults},
+		writer:   wirejson.New(wirejson.Config{ProtoNames: config.ProtoNames, EmitDefaults: config.EmitDefaults}),
 		maxDepth: config.MaxDepth,
 	}
 }
@@ -152,12 +153,24 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 	})
 }
 
+// Into is a message that is to be written into a buffer, over what is in it. Who calls Marshal with it must be done with the result
+// before the buffer is used again.
+type Into struct {
+	Message proto.Message
+	Buffer  *[]byte
+}
+
 // Marshal writes a message; a google.api.HttpBody as what is in it; and what generated code takes out of a message for
 // response_body. The object that generated code wraps a message of a stream in is left away.
 func (c *Codec) Marshal(v any) ([]byte, error) {
 	switch v := v.(type) {
 	case *httpbody.HttpBody:
 		return v.GetData(), nil
+	case *Into:
+		out, err := c.writer.AppendMessage((*v.Buffer)[:0], v.Message)
+		*v.Buffer = out
+
+		return out, err //nolint:wrapcheck // It says all.
 	case map[string]any:
 		if result, wrapped := v["result"]; wrapped && len(v) == 1 {
 			return c.appendValue(nil, result)

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -42,6 +43,11 @@ func (t Tag) Text(request, response protoreflect.Message) (text string, ok bool)
 	}
 
 	return out.String(), true
+}
+
+// ReadsResponse tells whether Text looks into the response.
+func (t Tag) ReadsResponse() bool {
+	return slices.ContainsFunc(t.fields, func(f tagField) bool { return f.response != nil })
 }
 
 // tags compiles tags; where says what they are in.

@@ -23,6 +23,8 @@ type Route struct {
 	Descriptor protoreflect.MethodDescriptor
 	// Body is the field of the request message that is the body; "*" the whole of it; empty: requests have none.
 	Body string
+	// ResponseBody is the field of the response message that is the answer; empty: the whole of it is.
+	ResponseBody string
 	// ClientStream and ServerStream tell that the request or the answer is a stream of messages.
 	ClientStream, ServerStream bool
 }

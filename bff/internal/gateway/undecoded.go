@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	protocodec "google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+)
+
+// undecoded leaves answers as they come: a message has all its fields among those that are unknown, from where it is written as it
+// would be from the others. It is for messages of which nobody reads a field.
+type undecoded struct{ encoding.CodecV2 }
+
+// leaveUndecoded is the option of a call.
+var leaveUndecoded = grpc.ForceCodecV2(undecoded{encoding.GetCodecV2(protocodec.Name)})
+
+// Unmarshal implements encoding.CodecV2.
+func (undecoded) Unmarshal(data mem.BufferSlice, v any) error {
+	message, ok := v.(proto.Message)
+	if !ok {
+		return fmt.Errorf("%T is no message", v)
+	}
+
+	// The buffers go back to gRPC.
+	message.ProtoReflect().SetUnknown(data.Materialize())
+
+	return nil
+}
+
+// isWhole tells whether the codec writes the messages of the route, and all of each: generated code neither takes a field out of it
+// nor sends it as a file, and no embedding program has to do with it.
+func (r *Route) isWhole(config Config) bool {
+	return !r.ServerStream && r.ResponseBody == "" && !r.isFile() && len(config.MuxOptions) == 0
+}
+
+// readsAnswer tells whether the policy of the route looks into its answers.
+func (r *Route) readsAnswer() bool {
+	tags := slices.Clone(r.Policy.Invalidates)
+	if r.Policy.Cache != nil {
+		tags = append(tags, r.Policy.Cache.Tags...)
+	}
+
+	return r.Policy.Response.Location != nil || slices.ContainsFunc(tags, policy.Tag.ReadsResponse)
+}
+
+// buffers are those that answers are written into.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxKept is how large a buffer may be that is kept for another answer, in bytes.
+const maxKept = 1 << 20
+
+// intoBuffer gives a message to the codec together with the buffer of its exchange.
+func intoBuffer(ctx context.Context, message proto.Message) (any, error) {
+	x, ok := exchangeFrom(ctx)
+	if !ok || !x.route.whole {
+		return message, nil
+	}
+
+	x.answer.Message = message
+	x.answer.Buffer, _ = buffers.Get().(*[]byte)
+
+	return &x.answer, nil
+}
+
+// release gives the buffer back, when the answer has been sent.
+func (x *exchange) release() {
+	if buffer := x.answer.Buffer; buffer != nil && cap(*buffer) <= maxKept {
+		buffers.Put(buffer)
+	}
+}

@@ -1,0 +1,268 @@
+package wirejson_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"google.golang.org/protobuf/encoding/prototext"
+
+	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	"github.com/portico-gateway/portico/bff/internal/wirejson"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+// old is a file of proto2 that is linked into nothing, with what neither proto3 nor editions that can be extended have.
+const old = `
+name: "old.proto" package: "old"
+message_type {
+  name: "Old"
+  field {name: "last" number: 900 type: TYPE_INT32 label: LABEL_OPTIONAL}
+  field {name: "required" number: 2 type: TYPE_STRING label: LABEL_REQUIRED}
+  field {name: "unpacked" number: 3 type: TYPE_SINT64 label: LABEL_REPEATED}
+  field {name: "part" number: 4 type: TYPE_GROUP label: LABEL_REPEATED type_name: ".old.Old.Part"}
+  field {name: "one" number: 5 type: TYPE_GROUP label: LABEL_OPTIONAL type_name: ".old.Old.One"}
+  field {name: "closed" number: 6 type: TYPE_ENUM label: LABEL_OPTIONAL type_name: ".old.Closed" default_value: "CLOSED_TWO"}
+  field {name: "closeds" number: 7 type: TYPE_ENUM label: LABEL_REPEATED type_name: ".old.Closed"}
+  field {name: "old" number: 8 type: TYPE_MESSAGE label: LABEL_OPTIONAL type_name: ".old.Old"}
+  field {name: "text" number: 1000 type: TYPE_STRING label: LABEL_OPTIONAL oneof_index: 0}
+  field {name: "number" number: 10 type: TYPE_DOUBLE label: LABEL_OPTIONAL oneof_index: 0}
+  field {name: "again" number: 11 type: TYPE_MESSAGE label: LABEL_OPTIONAL type_name: ".old.Old" oneof_index: 0}
+  oneof_decl {name: "choice"}
+  nested_type {
+    name: "Part"
+    field {name: "count" number: 1 type: TYPE_UINT32 label: LABEL_REQUIRED}
+    field {name: "inner" number: 2 type: TYPE_GROUP label: LABEL_OPTIONAL type_name: ".old.Old.Part.Inner"}
+    nested_type {name: "Inner" field {name: "text" number: 1 type: TYPE_STRING label: LABEL_OPTIONAL}}
+  }
+  nested_type {name: "One" field {name: "bytes" number: 1 type: TYPE_BYTES label: LABEL_OPTIONAL}}
+}
+enum_type {name: "Closed" value {name: "CLOSED_ONE" number: 1} value {name: "CLOSED_TWO" number: 2}}
+`
+
+// kinds are the types that the tests write.
+var kinds = func() []protoreflect.MessageType {
+	var file descriptorpb.FileDescriptorProto
+	if err := prototext.Unmarshal([]byte(old), &file); err != nil {
+		panic(err)
+	}
+
+	desc, err := protodesc.NewFile(&file, protoregistry.GlobalFiles)
+	if err != nil {
+		panic(err)
+	}
+
+	return []protoreflect.MessageType{
+		(&everyv1.Every{}).ProtoReflect().Type(),
+		dynamicpb.NewMessageType(desc.Messages().ByName("Old")),
+		(&everyv1.Editions{}).ProtoReflect().Type(),
+		(&descriptorpb.FileDescriptorProto{}).ProtoReflect().Type(),
+		(&orderv1.ListOrdersResponse{}).ProtoReflect().Type(),
+	}
+}()
+
+var configs = []wirejson.Config{{}, {EmitDefaults: true}, {ProtoNames: true, EmitDefaults: true}}
+
+var writers = []*wirejson.Writer{wirejson.New(configs[0]), wirejson.New(configs[1]), wirejson.New(configs[2])}
+
+// reference is what the packages of protobuf make of an encoding.
+func reference(kind protoreflect.MessageType, wire []byte, config wirejson.Config) (string, error) {
+	m := kind.New().Interface()
+	if err := proto.Unmarshal(wire, m); err != nil {
+		return "", err
+	}
+
+	text, err := protojson.MarshalOptions{UseProtoNames: config.ProtoNames, EmitDefaultValues: config.EmitDefaults}.Marshal(m)
+
+	return compact(text), err
+}
+
+// same fails the test if an encoding is written in another way than the packages of protobuf do.
+func same(tb testing.TB, kind protoreflect.MessageType, wire []byte) {
+	tb.Helper()
+
+	for i, config := range configs {
+		want, fault := reference(kind, wire, config)
+
+		got, err := writers[i].Append([]byte("before "), kind.Descriptor(), wire)
+
+		switch {
+		case (err == nil) != (fault == nil):
+			tb.Fatalf("%s %x\ngot %q, %v\nwant %q, %v", kind.Descriptor().FullName(), wire, got, err, want, fault)
+		case err == nil && string(got) != "before "+want:
+			tb.Fatalf("%s %x\n got %s\nwant %s", kind.Descriptor().FullName(), wire, got, want)
+		}
+	}
+}
+
+// compact takes out the spaces that protojson strews in.
+func compact(text []byte) string {
+	var out strings.Builder
+
+	quoted := false
+
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			out.WriteByte(c)
+
+			i++
+			out.WriteByte(text[i])
+		case c != ' ' || quoted:
+			quoted = quoted != (c == '"')
+			out.WriteByte(c)
+		}
+	}
+
+	return out.String()
+}
+
+// choices decide what is generated. When there are no more they are zero.
+type choices []byte
+
+func (c *choices) of(n int) int {
+	if len(*c) == 0 {
+		return 0
+	}
+
+	first := (*c)[0]
+	*c = (*c)[1:]
+
+	return int(first) % n
+}
+
+// message generates an encoding in which records are in any order, missing, there twice, of fields that the message does not have, or
+// of another type than their field.
+func (c *choices) message(desc protoreflect.MessageDescriptor, depth int) []byte {
+	var wire []byte
+
+	fields := desc.Fields()
+	for range c.of(9) {
+		if fields.Len() == 0 || c.of(16) == 15 {
+			wire = c.stray(wire)
+
+			continue
+		}
+
+		i := c.of(fields.Len())
+		for range 1 + c.of(4)/2 {
+			wire = c.record(wire, fields.Get(i), depth)
+		}
+	}
+
+	return wire
+}
+
+// stray appends a record of any number and type.
+func (c *choices) stray(wire []byte) []byte {
+	number := protowire.Number(1 + c.of(140))
+
+	switch c.of(5) {
+	case 0:
+		return protowire.AppendVarint(protowire.AppendTag(wire, number, protowire.VarintType), c.varint())
+	case 1:
+		return protowire.AppendFixed32(protowire.AppendTag(wire, number, protowire.Fixed32Type), uint32(c.varint()))
+	case 2:
+		return protowire.AppendFixed64(protowire.AppendTag(wire, number, protowire.Fixed64Type), c.varint())
+	case 3:
+		return protowire.AppendString(protowire.AppendTag(wire, number, protowire.BytesType), c.text())
+	default:
+		wire = protowire.AppendTag(wire, number, protowire.StartGroupType)
+
+		return protowire.AppendTag(wire, number, protowire.EndGroupType)
+	}
+}
+
+func (c *choices) record(wire []byte, desc protoreflect.FieldDescriptor, depth int) []byte {
+	number := desc.Number()
+
+	switch {
+	case desc.IsMap():
+		var in []byte
+		if c.of(8) > 0 {
+			in = c.record(in, desc.MapKey(), depth)
+		}
+
+		for range 1 - c.of(16)/15 + c.of(16)/15 {
+			in = c.record(in, desc.MapValue(), depth)
+		}
+
+		return protowire.AppendBytes(protowire.AppendTag(wire, number, protowire.BytesType), in)
+	case desc.Message() != nil:
+		var in []byte
+		if depth > 0 {
+			in = c.message(desc.Message(), depth-1)
+		}
+
+		if desc.Kind() == protoreflect.GroupKind {
+			return protowire.AppendGroup(protowire.AppendTag(wire, number, protowire.StartGroupType), number, in)
+		}
+
+		return protowire.AppendBytes(protowire.AppendTag(wire, number, protowire.BytesType), in)
+	case desc.Kind() == protoreflect.StringKind, desc.Kind() == protoreflect.BytesKind:
+		return protowire.AppendString(protowire.AppendTag(wire, number, protowire.BytesType), c.text())
+	case desc.IsList() && c.of(2) == 0:
+		var in []byte
+		for range c.of(4) {
+			_, in = c.number(in, desc.Kind())
+		}
+
+		return protowire.AppendBytes(protowire.AppendTag(wire, number, protowire.BytesType), in)
+	default:
+		typ, value := c.number(nil, desc.Kind())
+
+		return append(protowire.AppendTag(wire, number, typ), value...)
+	}
+}
+
+func (c *choices) number(wire []byte, kind protoreflect.Kind) (protowire.Type, []byte) {
+	switch kind {
+	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind:
+		return protowire.Fixed32Type, protowire.AppendFixed32(wire, uint32(c.varint()))
+	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind:
+		return protowire.Fixed64Type, protowire.AppendFixed64(wire, c.varint())
+	case protoreflect.FloatKind:
+		return protowire.Fixed32Type, protowire.AppendFixed32(wire, math.Float32bits(float32(c.float())))
+	case protoreflect.DoubleKind:
+		return protowire.Fixed64Type, protowire.AppendFixed64(wire, math.Float64bits(c.float()))
+	default:
+		return protowire.VarintType, protowire.AppendVarint(wire, c.varint())
+	}
+}
+
+func (c *choices) varint() uint64 {
+	numbers := []uint64{
+		0, 1, 2, 3, 5, 127, 128, 999, 1 << 20, math.MaxInt32, math.MaxUint32, 1 << 32, math.MaxInt64, math.MaxUint64, 1 << 63,
+		253402300799, 253402300800, 999999999, 1000000000, math.MaxUint64 - 2,
+	}
+
+	return numbers[c.of(len(numbers))]
+}
+
+func (c *choices) float() float64 {
+	numbers := []float64{
+		0, math.Copysign(0, -1), 1, -1.5, 0.1, 1e-6, 9.9e-7, 1e-7, 1e20, 1e21, 1e22, math.NaN(), math.Inf(1), math.Inf(-1),
+		math.MaxFloat64, math.SmallestNonzeroFloat64, math.MaxFloat32, 123456789.125,
+	}
+
+	return numbers[c.of(len(numbers))]
+}
+
+func (c *choices) text() string {
+	texts := []string{
+		"", "a", "b", "ab_c", "a.b_c", "a__b", "A", "é", "日本", "\xff", "\"\\\b\f\n\r\t\x00\x7f", "\u2028<&>", "\ufffd",
+		"type.googleapis.com/google.protobuf.Duration", "type.googleapis.com/every.v1.Every", "x/google.protobuf.Empty",
+		"x/every.v1.Editions", "x/google.protobuf.FieldOptions", "\x08\x01", "\x1a\x01a", strings.Repeat("long ", 9),
+	}
+
+	return texts[c.of(len(texts))]
+}

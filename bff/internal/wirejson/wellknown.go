@@ -1,0 +1,329 @@
+package wirejson
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// form tells which JSON a message has.
+type form uint8
+
+const (
+	formObject form = iota
+	formAny
+	formTimestamp
+	formDuration
+	formWrapper
+	formStruct
+	formList
+	formValue
+	formFieldMask
+)
+
+var forms = map[protoreflect.FullName]form{
+	"google.protobuf.Any": formAny, "google.protobuf.Timestamp": formTimestamp, "google.protobuf.Duration": formDuration,
+	"google.protobuf.BoolValue": formWrapper, "google.protobuf.Int32Value": formWrapper, "google.protobuf.Int64Value": formWrapper,
+	"google.protobuf.UInt32Value": formWrapper, "google.protobuf.UInt64Value": formWrapper, "google.protobuf.FloatValue": formWrapper,
+	"google.protobuf.DoubleValue": formWrapper, "google.protobuf.StringValue": formWrapper, "google.protobuf.BytesValue": formWrapper,
+	"google.protobuf.Struct": formStruct, "google.protobuf.ListValue": formList, "google.protobuf.Value": formValue,
+	"google.protobuf.FieldMask": formFieldMask,
+}
+
+// wellKnown writes a message that is no object of its fields.
+func (s *state) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
+	if m.form == formTimestamp || m.form == formDuration {
+		return appendTime(out, m.form, wire)
+	}
+
+	mark := len(s.ordered)
+
+	wire, err := s.arrange(m, wire)
+	if err != nil {
+		return out, err
+	}
+
+	switch m.form { //nolint:exhaustive // The others are above, or objects.
+	case formAny:
+		out, err = s.any(out, m, wire)
+	case formFieldMask:
+		out, err = appendFieldMask(out, m, wire)
+	case formStruct, formList, formWrapper, formValue:
+		out, err = s.alone(out, m, wire)
+	}
+
+	s.ordered = s.ordered[:mark]
+
+	return out, err
+}
+
+// alone writes a message that is written as the one field is that it has.
+func (s *state) alone(out []byte, m *message, wire []byte) ([]byte, error) {
+	f, tag, wire := m.next(wire)
+
+	switch {
+	case f == nil && m.form == formValue:
+		return out, errors.New("a google.protobuf.Value has no value")
+	case f == nil:
+		return append(out, m.fields[0].zero()...), nil
+	case m.form == formValue && f.kind == protoreflect.DoubleKind:
+		if number, _, err := f.number(wire); err == nil && !finite(math.Float64frombits(number)) {
+			return out, errors.New("a google.protobuf.Value is not a finite number")
+		}
+	}
+
+	start := len(out)
+
+	out, _, there, err := s.field(out, f, tag, wire)
+	if err == nil && !there {
+		out = append(out[:start], f.zero()...)
+	}
+
+	return out, err
+}
+
+func finite(number float64) bool { return !math.IsNaN(number) && !math.IsInf(number, 0) }
+
+// next returns the next field in an encoding that was scanned, its tag, and what follows the tag; nil if there is none.
+func (m *message) next(wire []byte) (f *field, tag uint64, rest []byte) {
+	for len(wire) > 0 {
+		tag, n := varint(wire)
+		if i := m.find(tag); i >= 0 {
+			return &m.fields[i], tag, wire[n:]
+		}
+
+		wire = wire[n+valueSize(tag, wire[n:]):]
+	}
+
+	return nil, 0, nil
+}
+
+// any writes the message that is packed in it, with the name of its type.
+func (s *state) any(out []byte, m *message, wire []byte) ([]byte, error) {
+	var (
+		parts [2][]byte // The name and the message.
+		err   error
+	)
+
+	for f, _, rest := m.next(wire); f != nil; f, _, rest = m.next(rest) {
+		part := &parts[0]
+		if f.kind == protoreflect.BytesKind {
+			part = &parts[1]
+		}
+
+		if *part, rest, err = take(rest); err != nil {
+			return out, err
+		}
+	}
+
+	url, packed := parts[0], parts[1]
+
+	switch {
+	case len(url) == 0 && len(packed) == 0:
+		return append(out, "{}"...), nil
+	case len(url) == 0:
+		return out, errors.New("a google.protobuf.Any does not name its type")
+	}
+
+	kind, err := protoregistry.GlobalTypes.FindMessageByURL(string(url))
+	if err != nil {
+		return out, fmt.Errorf("a google.protobuf.Any of a type that is not known: %w", err)
+	}
+
+	if out, err = appendString(append(out, `{"@type":`...), url); err != nil {
+		return out, err
+	}
+
+	// What is packed need not be complete.
+	partial := s.partial
+	s.partial = true
+
+	if out, err = s.packed(out, s.writer.message(kind.Descriptor()), packed); err != nil {
+		return out, err
+	}
+
+	s.partial = partial
+
+	return append(out, '}'), nil
+}
+
+// packed writes what is in an Any, behind the name of its type.
+func (s *state) packed(out []byte, m *message, wire []byte) ([]byte, error) {
+	switch {
+	case m.left:
+		start := len(out)
+
+		out, err := s.protojson(append(out, ','), m, wire)
+		if err != nil {
+			return out, err
+		}
+
+		// Without the braces.
+		copy(out[start+1:], out[start+2:])
+
+		if out = out[:len(out)-2]; len(out) == start+1 {
+			out = out[:start]
+		}
+
+		return out, nil
+	case m.form == formObject:
+		return s.members(out, m, wire)
+	default:
+		return s.message(append(out, `,"value":`...), m, wire)
+	}
+}
+
+// appendTime appends a Timestamp or a Duration.
+func appendTime(out []byte, form form, wire []byte) ([]byte, error) {
+	const secondsTag, nanosTag = 1 << 3, 2 << 3
+
+	var seconds, nanos uint64
+
+	for len(wire) > 0 {
+		tag, n := varint(wire)
+		if n < 0 {
+			return out, errMalformed
+		}
+
+		size := valueSize(tag, wire[n:])
+		if size < 0 {
+			return out, errMalformed
+		}
+
+		switch tag {
+		case secondsTag:
+			seconds, _ = varint(wire[n:])
+		case nanosTag:
+			nanos, _ = varint(wire[n:])
+		}
+
+		wire = wire[n+size:]
+	}
+
+	if form == formDuration {
+		return appendDuration(out, int64(seconds), int32(nanos)) //nolint:gosec // Bits.
+	}
+
+	return appendTimestamp(out, int64(seconds), int32(nanos)) //nolint:gosec // Bits.
+}
+
+const maxNanos = 999999999
+
+// appendTimestamp appends a time in UTC (RFC 3339).
+func appendTimestamp(out []byte, seconds int64, nanos int32) ([]byte, error) {
+	const earliest, latest, day = -62135596800, 253402300799, 24 * 60 * 60
+
+	if seconds < earliest || seconds > latest || nanos < 0 || nanos > maxNanos {
+		return out, errors.New("a google.protobuf.Timestamp is out of range")
+	}
+
+	year, month, date := time.Unix(seconds, 0).UTC().Date()
+	clock := int((seconds - earliest) % day)
+
+	out = appendTwo(appendTwo(append(out, '"'), year/100), year%100)
+	out = appendTwo(append(out, '-'), int(month))
+	out = appendTwo(append(out, '-'), date)
+	out = appendTwo(append(out, 'T'), clock/3600)
+	out = appendTwo(append(out, ':'), clock/60%60)
+	out = appendTwo(append(out, ':'), clock%60)
+
+	return append(appendNanos(out, nanos), 'Z', '"'), nil
+}
+
+func appendTwo(out []byte, number int) []byte {
+	return append(out, byte('0'+number/decimal), byte('0'+number%decimal)) //nolint:gosec // Two digits.
+}
+
+// appendDuration appends seconds, with an s behind them.
+func appendDuration(out []byte, seconds int64, nanos int32) ([]byte, error) {
+	const longest = 315576000000
+
+	if seconds < -longest || seconds > longest || nanos < -maxNanos || nanos > maxNanos ||
+		seconds > 0 && nanos < 0 || seconds < 0 && nanos > 0 {
+		return out, errors.New("a google.protobuf.Duration is out of range")
+	}
+
+	out = append(out, '"')
+
+	if seconds < 0 || nanos < 0 {
+		out, seconds, nanos = append(out, '-'), -seconds, -nanos
+	}
+
+	return append(appendNanos(strconv.AppendInt(out, seconds, decimal), nanos), 's', '"'), nil
+}
+
+// appendNanos appends a fraction of 0, 3, 6 or 9 digits.
+func appendNanos(out []byte, nanos int32) []byte {
+	if nanos == 0 {
+		return out
+	}
+
+	digits := [9]byte{}
+	for i := len(digits) - 1; i >= 0; i-- {
+		digits[i] = byte('0' + nanos%decimal)
+		nanos /= decimal
+	}
+
+	n := len(digits)
+	for digits[n-1] == '0' && digits[n-2] == '0' && digits[n-3] == '0' {
+		n -= 3
+	}
+
+	return append(append(out, '.'), digits[:n]...)
+}
+
+// appendFieldMask appends the paths in camelCase, with commas between them.
+func appendFieldMask(out []byte, m *message, wire []byte) ([]byte, error) {
+	out = append(out, '"')
+	start := len(out)
+
+	for f, _, rest := m.next(wire); f != nil; f, _, rest = m.next(rest) {
+		var (
+			path []byte
+			err  error
+		)
+
+		if path, rest, err = take(rest); err != nil {
+			return out, err
+		}
+
+		if len(out) > start {
+			out = append(out, ',')
+		}
+
+		if out, err = appendPath(out, path); err != nil {
+			return out, err
+		}
+	}
+
+	return append(out, '"'), nil
+}
+
+// appendPath appends a path that reads back as it is: one in which each underscore stands before a lower-case letter, and no
+// letter is upper-case.
+func appendPath(out, path []byte) ([]byte, error) {
+	if !protoreflect.FullName(path).IsValid() {
+		return out, errors.New("a google.protobuf.FieldMask has a path that is none")
+	}
+
+	for i, c := range path {
+		lower := i+1 < len(path) && path[i+1] >= 'a' && path[i+1] <= 'z'
+
+		switch {
+		case c >= 'A' && c <= 'Z', c == '_' && !lower:
+			return out, errors.New("a google.protobuf.FieldMask has a path that JSON cannot hold")
+		case c == '_':
+		case i > 0 && path[i-1] == '_':
+			out = append(out, c-'a'+'A')
+		default:
+			out = append(out, c)
+		}
+	}
+
+	return out, nil
+}

@@ -1,0 +1,153 @@
+// Package wirejson writes messages as JSON straight from their protobuf encoding, without decoding them: what proto.Unmarshal
+// followed by protojson.Marshal gives, but for the spaces that protojson strews in (https://protobuf.dev/programming-guides/json/).
+//
+// What is known about a message type is compiled once, from its descriptor. A message is then written in one pass over its
+// encoding, which mostly has the order that JSON has. Where it has not, its records are put in order first; where records must be
+// merged, which no encoder writes, proto.Unmarshal and proto.Marshal do it. Messages that have extensions are left to protojson.
+package wirejson
+
+import (
+	"errors"
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Config is how messages are written.
+type Config struct {
+	// ProtoNames writes fields' names as they stand in the proto, "user_id", instead of in camelCase.
+	ProtoNames bool
+	// EmitDefaults writes fields without presence that are unset with their default value: 0, "", [], {}, …
+	EmitDefaults bool
+}
+
+// Writer writes messages. It is safe for concurrent use.
+type Writer struct {
+	config Config
+	// known has a *message for each protoreflect.MessageDescriptor that was met, complete with all that it refers to.
+	known sync.Map
+	mu    sync.Mutex
+}
+
+// New returns a writer.
+func New(config Config) *Writer { return &Writer{config: config} }
+
+// Append appends the JSON of a message to out. Its encoding is wire. The error tells of an encoding that is not valid, of required
+// fields that are missing, or of a value that JSON has no form for; out then holds nothing useful.
+func (w *Writer) Append(out []byte, desc protoreflect.MessageDescriptor, wire []byte) ([]byte, error) {
+	s, _ := states.Get().(*state)
+	s.writer = w
+
+	out, err := s.message(out, w.message(desc), wire)
+
+	s.reset()
+	states.Put(s)
+
+	return out, err
+}
+
+// AppendMessage appends the JSON of a message to out.
+func (w *Writer) AppendMessage(out []byte, m proto.Message) ([]byte, error) {
+	s, _ := states.Get().(*state)
+	s.writer = w
+
+	wire, err := proto.MarshalOptions{AllowPartial: true}.MarshalAppend(s.wire[:0], m)
+	if err == nil {
+		s.wire = wire
+		out, err = s.message(out, w.message(m.ProtoReflect().Descriptor()), wire)
+	}
+
+	s.reset()
+	states.Put(s)
+
+	return out, err //nolint:wrapcheck // It says all.
+}
+
+// state is what one document is written with.
+type state struct {
+	writer *Writer
+	// wire is the encoding of the whole, if it was made here.
+	wire []byte
+	// ordered holds the encodings of messages that were put in order, records what they are made of, and entries those of maps. They
+	// are stacks: what has written a message leaves them as it found them.
+	ordered []byte
+	records []record
+	entries []entry
+	depth   int
+	// partial tells that required fields may be missing.
+	partial bool
+}
+
+var states = sync.Pool{New: func() any { return new(state) }}
+
+// maxKept is how large a buffer may be that is kept for the next document, in bytes.
+const maxKept = 1 << 20
+
+func (s *state) reset() {
+	if cap(s.wire) > maxKept {
+		s.wire = nil
+	}
+
+	if cap(s.ordered) > maxKept {
+		s.ordered = nil
+	}
+
+	s.writer, s.depth, s.partial = nil, 0, false
+	s.ordered = s.ordered[:0]
+
+	clear(s.records[:cap(s.records)])
+	clear(s.entries[:cap(s.entries)])
+
+	s.records, s.entries = s.records[:0], s.entries[:0]
+}
+
+var (
+	errMalformed = errors.New("the encoding is not valid")
+	errDepth     = errors.New("messages are nested too deep")
+	errRequired  = errors.New("a required field is missing")
+	errUTF8      = errors.New("a string is not valid UTF-8")
+)
+
+// message writes a message in the form that its type has.
+func (s *state) message(out []byte, m *message, wire []byte) ([]byte, error) {
+	if m.left {
+		return s.protojson(out, m, wire)
+	}
+
+	if s.depth++; s.depth > protowire.DefaultRecursionLimit {
+		return out, errDepth
+	}
+
+	var err error
+	if m.form == formObject {
+		if out, err = s.members(append(out, '{'), m, wire); err == nil {
+			out = append(out, '}')
+		}
+	} else {
+		out, err = s.wellKnown(out, m, wire)
+	}
+
+	s.depth--
+
+	return out, err
+}
+
+// protojson writes a message as protojson does.
+func (s *state) protojson(out []byte, m *message, wire []byte) ([]byte, error) {
+	decoded := m.kind.New().Interface()
+	if err := (proto.UnmarshalOptions{AllowPartial: s.partial}).Unmarshal(wire, decoded); err != nil {
+		return out, err //nolint:wrapcheck // It says all.
+	}
+
+	text, err := protojson.MarshalOptions{
+		AllowPartial: s.partial, UseProtoNames: s.writer.config.ProtoNames, EmitDefaultValues: s.writer.config.EmitDefaults,
+	}.Marshal(decoded)
+	if err != nil {
+		return out, err //nolint:wrapcheck // It says all.
+	}
+
+	return appendCompact(out, text), nil
+}
