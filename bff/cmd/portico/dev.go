@@ -96,6 +96,8 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 
+	tuneMemory(logger)
+
 	// The backends end after the gateway has drained, so they do not live by the command's context.
 	fleet, err := backends.Start(context.WithoutCancel(ctx), backends.Options{
 		DataDir: d.dataDir, Instances: backends.DefaultInstances(port), Seed: true, Logger: logger.With("source", "backends"),

@@ -37,6 +37,8 @@ requests are answered, and the exit code is 0.`,
 				return err
 			}
 
+			tuneMemory(logger)
+
 			gw, err := bff.New(cmd.Context(), cfg, append(services(), bff.WithLogger(logger))...)
 			if err != nil {
 				return err

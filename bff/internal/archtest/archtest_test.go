@@ -35,6 +35,7 @@ type importRule struct {
 var foundations = []string{
 	"bff/internal/breaker", "bff/internal/condition", "bff/internal/fieldpath", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
 	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/suggest", "bff/internal/tlsfiles",
+	"bff/internal/wirejson",
 }
 
 // testSupport are packages that only tests import.
@@ -368,6 +369,9 @@ func load(tb testing.TB) []*source {
 		case err != nil:
 			return err
 		case entry.IsDir() && name != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata"):
+			return fs.SkipDir
+		case entry.IsDir() && name == "bench":
+			// A module of its own, which cannot import what is internal.
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go"):
 			return nil
