@@ -44,9 +44,15 @@ func newTokenCache(size int) (*tokenCache, error) {
 	return &tokenCache{good: good, bad: bad}, nil
 }
 
+func cacheKey(token string) [sha256.Size]byte {
+	const usual = 2 << 10 // Bytes. More cost an allocation.
+
+	return sha256.Sum256(append(make([]byte, 0, usual), token...))
+}
+
 // find returns the verdict on a token if there is one that holds now.
 func (c *tokenCache) find(key [sha256.Size]byte, now time.Time) (verdict, bool) {
-	for _, cache := range []*lru.Cache[[sha256.Size]byte, verdict]{c.good, c.bad} {
+	for _, cache := range [...]*lru.Cache[[sha256.Size]byte, verdict]{c.good, c.bad} {
 		if v, ok := cache.Get(key); ok {
 			if now.Before(v.until) && (v.issuer == nil || v.issuer.keys.generation.Load() == v.generation) {
 				return v, true

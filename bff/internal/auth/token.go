@@ -2,9 +2,9 @@ package auth
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -69,10 +69,14 @@ type verified struct {
 
 // verify returns whom a token stands for. The error is for the log.
 func (a *Authenticator) verify(ctx context.Context, token string) (verified, error) {
-	key, now := sha256.Sum256([]byte(token)), time.Now()
+	key, now := cacheKey(token), time.Now()
 
 	if known, ok := a.cache.find(key, now); ok {
 		return known.verified, known.err
+	}
+
+	if strings.ContainsFunc(token, notInToken) {
+		return verified{}, errNotBearer
 	}
 
 	fresh := a.judge(ctx, token)

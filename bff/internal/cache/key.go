@@ -20,80 +20,96 @@ const (
 )
 
 // digest collects texts and lists of texts, each with its length before it, so that no two sequences look alike.
-type digest struct{ bytes []byte }
+type digest []byte
 
-func (d *digest) text(s string) {
-	d.length(len(s))
-	d.bytes = append(d.bytes, s...)
-}
+func (d digest) text(s string) digest { return append(d.length(len(s)), s...) }
 
-func (d *digest) list(texts []string) {
-	d.length(len(texts))
+func (d digest) list(texts []string) digest {
+	d = d.length(len(texts))
 
 	for _, s := range texts {
-		d.text(s)
+		d = d.text(s)
 	}
+
+	return d
 }
 
-func (d *digest) length(n int) { d.bytes = binary.BigEndian.AppendUint64(d.bytes, uint64(n)) }
+func (d digest) length(n int) digest { return binary.BigEndian.AppendUint64(d, uint64(n)) }
 
 // key names the request that a fetch makes for the client's. Whatever is in the one is in the other, but for the id of the
 // request, the trace context and, in public scope, the caller: of that only the tenant.
 func (f *fetch) key() Key {
 	const usual = 1 << 10 // Bytes. More cost an allocation.
 
-	d := digest{bytes: make([]byte, 0, usual)}
+	d := make(digest, 0, usual)
 	rec := f.rec
 
 	for _, s := range []string{rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant} {
-		d.text(s)
+		d = d.text(s)
 	}
 
-	names := slices.Sorted(maps.Keys(rec.PathParams))
-	d.list(names)
+	var room [usualNames]string
+
+	names := sortedNames(room[:0], rec.PathParams)
+	d = d.list(names)
 
 	for _, name := range names {
-		d.text(rec.PathParams[name])
+		d = d.text(rec.PathParams[name])
 	}
 
-	d.fields(f.header)
-	d.fields(f.forward)
-	d.length(len(f.body))
+	d = d.fields(f.header).fields(f.forward).length(len(f.body))
 
 	if len(f.body) > 0 {
 		sum := sha256.Sum256(f.body)
-		d.bytes = append(d.bytes, sum[:]...)
+		d = append(d, sum[:]...)
 	}
 
 	if !f.public {
-		d.principal(rec)
+		d = d.principal(rec)
 	}
 
-	return sha256.Sum256(d.bytes)
+	return sha256.Sum256(d)
 }
 
 // fields are those of a header, or what backends get of it.
-func (d *digest) fields(header map[string][]string) {
-	names := slices.DeleteFunc(slices.Sorted(maps.Keys(header)), traces)
-	d.list(names)
+func (d digest) fields(header map[string][]string) digest {
+	var room [usualNames]string
+
+	names := slices.DeleteFunc(sortedNames(room[:0], header), traces)
+	d = d.list(names)
 
 	for _, name := range names {
-		d.list(header[name])
+		d = d.list(header[name])
 	}
+
+	return d
+}
+
+// usualNames is how many path variables or fields there are mostly. More of them cost an allocation.
+const usualNames = 8
+
+// sortedNames are the keys of a map, in the room if they fit.
+func sortedNames[V any](room []string, of map[string]V) []string {
+	for name := range of {
+		room = append(room, name)
+	}
+
+	slices.Sort(room)
+
+	return room
 }
 
 // traces tells whether the metadata says where a request belongs to, and nothing about what it wants.
 func traces(name string) bool { return name == "traceparent" || name == "tracestate" }
 
-func (d *digest) principal(rec *reqinfo.Record) {
+func (d digest) principal(rec *reqinfo.Record) digest {
 	p := rec.Principal
 
 	for _, s := range []string{p.Issuer, p.Subject, rec.APIKey, rec.Authorization, rec.Client.String()} {
-		d.text(s)
+		d = d.text(s)
 	}
 
-	d.list(p.Scopes)
-	d.list(p.Roles)
+	return d.list(p.Scopes).list(p.Roles)
 }
 
 // fetchHeader is what a fetch gets of the client's header: the fields that count, and no other, so that no other can have an

@@ -28,7 +28,12 @@ func canonicalQuery(raw string, ignore func(name string) bool) (query string, ok
 
 // canonicalPath is the path, escaped in the one way that there is. A slash within a segment stays escaped.
 func canonicalPath(u *url.URL) string {
-	segments := strings.Split(u.EscapedPath(), "/")
+	escaped := u.EscapedPath()
+	if isPlain(escaped) {
+		return escaped
+	}
+
+	segments := strings.Split(escaped, "/")
 
 	for i, segment := range segments {
 		if plain, err := url.PathUnescape(segment); err == nil {
@@ -37,4 +42,17 @@ func canonicalPath(u *url.URL) string {
 	}
 
 	return strings.Join(segments, "/")
+}
+
+// isPlain tells of most paths that they are escaped in the one way: that nothing in them ever is.
+func isPlain(path string) bool {
+	for i := range len(path) {
+		switch c := path[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '/', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+
+	return true
 }

@@ -123,6 +123,7 @@ func (v *visit) writeStale(status int, cause error) {
 // writeEntry answers with what was found.
 func (v *visit) writeEntry(status string) {
 	v.w.Header()["Age"] = []string{wholeSeconds(v.age())}
+
 	v.write(answer{status: http.StatusOK, header: v.found.Entry.Header, body: v.found.Entry.Body}, true, status)
 }
 
@@ -137,27 +138,23 @@ func (v *visit) write(a answer, cacheable bool, status string) {
 		}
 	}
 
-	header[headerCacheStatus] = slices.Concat(statuses, a.header[headerCacheStatus], []string{status})
+	own := []string{status, strconv.Itoa(len(a.body))}
+	header[headerCacheStatus] = joined(statuses, a.header[headerCacheStatus], own[:1:1])
 
-	lists := [][]string{vary, a.header["Vary"]}
-	if cacheable {
-		lists = append(lists, v.vary)
-
-		if len(a.header["Cache-Control"]) == 0 {
-			header["Cache-Control"] = v.cacheControl()
-		}
+	if cacheable && len(a.header["Cache-Control"]) == 0 {
+		header["Cache-Control"] = v.cacheControl()
 	}
 
-	setVary(header, lists)
+	v.setVary(header, vary, a.header["Vary"], cacheable)
 
-	if a.status == http.StatusOK && noneMatch(v.r.Header["If-None-Match"], header.Get("ETag")) {
+	if a.status == http.StatusOK && noneMatch(v.r.Header["If-None-Match"], header["Etag"]) {
 		notModified(v.w)
 
 		return
 	}
 
 	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
-		header["Content-Length"] = []string{strconv.Itoa(len(a.body))}
+		header["Content-Length"] = own[1:]
 	}
 
 	v.w.WriteHeader(a.status)
@@ -177,8 +174,46 @@ func (v *visit) cacheControl() []string {
 	return v.private
 }
 
-// setVary makes one list of lists of names, each in it once.
-func setVary(header http.Header, lists [][]string) {
+// joined is one list of the values that came before and the last, which is the only one as a rule.
+func joined(outer, handlers, last []string) []string {
+	if len(outer)+len(handlers) == 0 {
+		return last
+	}
+
+	return slices.Concat(outer, handlers, last)
+}
+
+// setVary says what the answer varies by, by what outer layers say, the handler, and for answers that others keep the route.
+func (v *visit) setVary(header http.Header, outer, handlers []string, cacheable bool) {
+	var text string
+
+	switch {
+	case !cacheable:
+		text = oneList(outer, handlers)
+	case len(outer) > 0 || len(handlers) > 1:
+		text = oneList(outer, handlers, v.vary)
+	default:
+		text = v.usualVary(strings.Join(handlers, ", "))
+	}
+
+	if text != "" {
+		header["Vary"] = []string{text}
+	}
+}
+
+// usualVary adds what the route varies by to what its handler says.
+func (rt *route) usualVary(handlers string) string {
+	before := rt.varied.Load()
+	if before == nil || before.of != handlers {
+		before = &varied{of: handlers, becomes: oneList([]string{handlers}, rt.vary)}
+		rt.varied.Store(before)
+	}
+
+	return before.becomes
+}
+
+// oneList makes one list of lists of names, each in it once.
+func oneList(lists ...[]string) string {
 	var names []string
 
 	for _, list := range lists {
@@ -189,9 +224,7 @@ func setVary(header http.Header, lists [][]string) {
 		}
 	}
 
-	if len(names) > 0 {
-		header["Vary"] = []string{strings.Join(names, ", ")}
-	}
+	return strings.Join(names, ", ")
 }
 
 // notModified answers that the client has it already (RFC 9110, section 15.4.5): without what describes the content.
@@ -208,12 +241,12 @@ func notModified(w http.ResponseWriter) {
 }
 
 // noneMatch tells whether the client has what the entity tag stands for (RFC 9110, section 13.1.2). Weak tags are as good.
-func noneMatch(lines []string, tag string) bool {
-	if len(lines) == 0 || tag == "" {
+func noneMatch(lines, tag []string) bool {
+	if len(lines) == 0 || len(tag) == 0 || tag[0] == "" {
 		return false
 	}
 
-	opaque := strings.TrimPrefix(tag, "W/")
+	opaque := strings.TrimPrefix(tag[0], "W/")
 
 	for _, line := range lines {
 		if strings.Trim(line, " \t") == "*" {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -25,7 +26,12 @@ type route struct {
 	// vary are the names that the answers' Vary has. private and public are their Cache-Control.
 	vary            []string
 	private, public []string
+	// varied is the Vary of the answer before. Nil: there was none.
+	varied atomic.Pointer[varied]
 }
+
+// varied is what the Vary of a handler's answer becomes. Almost all answers of a route have the same.
+type varied struct{ of, becomes string }
 
 func newRoute(c *Cache, rule Rule, next http.Handler) *route {
 	kept := rule.Cache

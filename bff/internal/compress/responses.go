@@ -154,8 +154,12 @@ func (a *answer) begin(status int) {
 		restoreTag(header, a.request.Header.Values(ifNoneMatch))
 	}
 
+	if a.request.Method != http.MethodHead {
+		return
+	}
+
 	// The length of the content that HEAD left out is not that of the compressed one (RFC 9110, section 8.6).
-	if length, err := strconv.Atoi(header.Get(contentLength)); err == nil && a.request.Method == http.MethodHead &&
+	if length, err := strconv.Atoi(header.Get(contentLength)); err == nil &&
 		length >= a.minBytes && header.Get(contentEncoding) == "" && compressible(header.Get(contentType)) {
 		header.Del(contentLength)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"runtime"
 	"strings"
 	"time"
 
@@ -25,6 +26,12 @@ type Metrics interface {
 // AccessLog writes one line and one sample when a request has been answered, also by a panic. The line names the route's template
 // and never the path or the query, which may hold what does not belong into logs.
 func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Handler {
+	// Where lines come from, for handlers that want to know. It is not looked up again for each.
+	var source [1]uintptr
+	runtime.Callers(1, source[:])
+
+	lines := accessLog{handler: logger.Handler(), source: source[0]}
+
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ended := metrics.RequestStarted()
@@ -48,7 +55,7 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 				took := time.Since(rec.Start)
 				status := answered(r.Context(), tracked.Status(), panicked)
 				metrics.ObserveRequest(r.Method, rec.Template, status, took)
-				logRequest(logger, r, rec, status, tracked.BytesWritten(), took)
+				lines.write(r, rec, status, tracked.BytesWritten(), took)
 			}()
 
 			next.ServeHTTP(tracked, r)
@@ -72,7 +79,12 @@ func answered(ctx context.Context, status int, panicked bool) int {
 	}
 }
 
-func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration) {
+type accessLog struct {
+	handler slog.Handler
+	source  uintptr
+}
+
+func (l accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int, took time.Duration) {
 	code, cause := rec.Outcome()
 	if status == problem.StatusClientClosedRequest {
 		code = codes.Canceled
@@ -83,7 +95,13 @@ func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, statu
 		level = slog.LevelError
 	}
 
-	attrs := []slog.Attr{
+	ctx := context.WithoutCancel(r.Context())
+	if !l.handler.Enabled(ctx, level) {
+		return
+	}
+
+	line := slog.NewRecord(time.Now(), level, "request", l.source)
+	line.AddAttrs(
 		slog.String("request_id", rec.ID),
 		slog.String("method", problem.Clip(r.Method, maxMethod)),
 		slog.String("route", rec.Template),
@@ -94,17 +112,19 @@ func logRequest(logger *slog.Logger, r *http.Request, rec *reqinfo.Record, statu
 		slog.String("code", problem.CodeName(code)),
 		slog.Duration("duration", took),
 		slog.Int("bytes", size),
-		slog.String("upstream", strings.Join(rec.Upstreams(), ",")),
-	}
+		slog.String("upstream", rec.UpstreamNames()),
+	)
+
 	for _, part := range rec.Missing() {
-		attrs = append(attrs, slog.String("missing_"+part.Name, logText(part.Cause)))
+		line.AddAttrs(slog.String("missing_"+part.Name, logText(part.Cause)))
 	}
 
 	if cause != nil {
-		attrs = append(attrs, slog.String("error", logText(cause)))
+		line.AddAttrs(slog.String("error", logText(cause)))
 	}
 
-	logger.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+	// As slog.Logger does: where the log cannot be written, there is nobody to tell.
+	_ = l.handler.Handle(ctx, line)
 }
 
 // logText is what the log says about an error: for a panic in a branch, also where it happened.

@@ -14,7 +14,11 @@ func BodyLimit(limit int64) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
 			rec.BodyLimit = limit
-			r.Body = &limitedBody{w: w, body: r.Body, declared: r.ContentLength, rec: rec}
+
+			if r.Body != http.NoBody {
+				r.Body = &limitedBody{w: w, body: r.Body, declared: r.ContentLength, rec: rec}
+			}
+
 			next.ServeHTTP(w, r)
 		})
 	}

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 
@@ -12,16 +13,16 @@ import (
 // clientAddress finds the client's address by the trust model and notes it on the record. With trusted proxies it is the rightmost
 // address of X-Forwarded-For, the connection's own included, that is not one of theirs; without, the connection's.
 func clientAddress(trusted []string) []func(http.Handler) http.Handler {
-	find := middleware.ClientIPFromRemoteAddr
-	if len(trusted) > 0 {
-		find = middleware.ClientIPFromXFF(trusted...)
+	if len(trusted) == 0 {
+		return []func(http.Handler) http.Handler{noteClient}
 	}
 
-	return []func(http.Handler) http.Handler{find, noteClient}
+	return []func(http.Handler) http.Handler{middleware.ClientIPFromXFF(trusted...), noteClient}
 }
 
 func noteClient(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Nothing is there unless proxies are trusted.
 		client := middleware.GetClientIPAddr(r.Context())
 		if !client.IsValid() {
 			// A trusted proxy that speaks for itself (a health check), or that passes on nonsense.
@@ -35,8 +36,13 @@ func noteClient(next http.Handler) http.Handler {
 
 // peer is the address of the connection; invalid if the server does not listen on TCP.
 func peer(r *http.Request) netip.Addr {
-	// What cannot be parsed is the zero value, which is invalid.
-	address, _ := netip.ParseAddrPort(r.RemoteAddr)
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
 
-	return address.Addr().Unmap()
+	// What cannot be parsed is the zero value, which is invalid.
+	address, _ := netip.ParseAddr(host)
+
+	return address.Unmap()
 }

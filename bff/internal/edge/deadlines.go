@@ -20,12 +20,17 @@ func Deadlines(timeout time.Duration) func(http.Handler) http.Handler {
 		}
 
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			end := reqinfo.From(r.Context()).Start.Add(timeout)
+			rec := reqinfo.From(r.Context())
+			end := rec.Start.Add(timeout)
+			rec.WriteBy = end.Add(writeGrace)
 
 			// Not every writer supports it; a test's recorder needs no deadline. net/http lifts both before the next request.
 			conn := http.NewResponseController(w)
-			_ = conn.SetReadDeadline(end)
-			_ = conn.SetWriteDeadline(end.Add(writeGrace))
+			_ = conn.SetWriteDeadline(rec.WriteBy)
+
+			if r.ContentLength != 0 {
+				_ = conn.SetReadDeadline(end)
+			}
 
 			next.ServeHTTP(w, r)
 		})

@@ -47,12 +47,8 @@ func deadline(timeout time.Duration) func(http.Handler) http.Handler {
 			}
 
 			// It has had its effect; grpc-gateway would start another timer for it.
-			r.Header.Del(headerGRPCTimeout)
-
-			// Neither is supported by every writer; a test's recorder needs no deadline.
-			conn := http.NewResponseController(w)
-			_ = conn.SetReadDeadline(end.Add(readGrace))
-			_ = conn.SetWriteDeadline(end.Add(writeGrace))
+			delete(r.Header, headerGRPCTimeout)
+			holdTo(end, w, r, rec)
 
 			ctx, cancel := context.WithDeadline(r.Context(), end)
 			defer cancel()
@@ -62,9 +58,29 @@ func deadline(timeout time.Duration) func(http.Handler) http.Handler {
 	}
 }
 
+// holdTo bounds how long the client may take to send its request and to read the answer. Of what has no body there is nothing to
+// send, and the end of the answer may be what the edge has set already.
+func holdTo(end time.Time, w http.ResponseWriter, r *http.Request, rec *reqinfo.Record) {
+	// Neither is supported by every writer; a test's recorder needs no deadline.
+	conn := http.NewResponseController(w)
+
+	if r.ContentLength != 0 {
+		_ = conn.SetReadDeadline(end.Add(readGrace))
+	}
+
+	if by := end.Add(writeGrace); !by.Equal(rec.WriteBy) {
+		rec.WriteBy = by
+		_ = conn.SetWriteDeadline(by)
+	}
+}
+
 // wished is the shorter one of the timeouts that a client asks for.
 func wished(header http.Header) (wish time.Duration, asked bool, err error) {
 	wish = longest
+
+	if len(header[headerGRPCTimeout])+len(header[headerRequestTimeout]) == 0 {
+		return wish, false, nil
+	}
 
 	for _, field := range []struct {
 		name  string

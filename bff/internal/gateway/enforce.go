@@ -19,7 +19,7 @@ import (
 // record notes the route and its path variables, and refuses variables that no backend should have to expect.
 func record(r *Route, next http.Handler) runtime.HandlerFunc {
 	template := r.Template.String()
-	slashes := fixedSlashes(template)
+	slashes := r.Template.FixedSlashes()
 
 	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 		rec := reqinfo.From(req.Context())
@@ -28,7 +28,7 @@ func record(r *Route, next http.Handler) runtime.HandlerFunc {
 		for name, value := range params {
 			fault := pathValueFault(value)
 			if most, fixed := slashes[name]; fixed && strings.Count(value, "/") > most {
-				// The mux makes no difference between this slash and those between segments.
+				// Unescaped, this slash is like those between segments.
 				fault = "contains an escaped slash"
 			}
 
@@ -45,25 +45,15 @@ func record(r *Route, next http.Handler) runtime.HandlerFunc {
 	}
 }
 
-// fixedSlashes is how many slashes the variables hold that have a known number of segments, more than one.
-func fixedSlashes(template string) map[string]int {
-	fixed := map[string]int{}
-
-	for _, found := range pattern.FindAllStringSubmatch(template, -1) {
-		if strings.Contains(found[2], "/") && !strings.Contains(found[2], "**") {
-			fixed[found[1]] = strings.Count(found[2], "/")
-		}
-	}
-
-	return fixed
-}
-
 // pathValueFault says what is wrong with the unescaped value of a path variable: emptiness, and what backends that build paths,
-// queries or headers from it stumble over. In a variable of several segments the mux leaves reserved characters escaped, and a
+// queries or headers from it stumble over. In a variable of several segments reserved characters stay escaped, and a
 // backend may well unescape once more, so that is looked at too.
 func pathValueFault(value string) string {
-	if value == "" {
+	switch {
+	case value == "":
 		return "is empty"
+	case isPlain(value):
+		return ""
 	}
 
 	if again, err := url.PathUnescape(value); err == nil && again != value {
@@ -73,6 +63,19 @@ func pathValueFault(value string) string {
 	}
 
 	return textFault(value)
+}
+
+// isPlain tells of most values that there is nothing wrong with them: that they are of letters, digits, dashes and underscores.
+func isPlain(value string) bool {
+	for i := range len(value) {
+		switch c := value[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+		default:
+			return false
+		}
+	}
+
+	return true
 }
 
 func textFault(value string) string {
@@ -138,11 +141,11 @@ func (r *Route) takes(contentType string) bool {
 
 // isJSON takes a missing type for JSON, as there is nothing else that it could be.
 func isJSON(contentType string) bool {
-	if contentType == "" {
+	if contentType == "" || contentType == mediaJSON {
 		return true
 	}
 
 	mediaType, _, err := mime.ParseMediaType(contentType)
 
-	return err == nil && (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json"))
+	return err == nil && (mediaType == mediaJSON || strings.HasSuffix(mediaType, "+json"))
 }

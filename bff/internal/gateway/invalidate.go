@@ -18,12 +18,23 @@ import (
 // Unary is what every unary call passes first, be it for a route or a leg of a composite: VerifyUnary, and then, when the call has
 // changed what kept answers are made of, these are made obsolete before anyone is told that it has.
 func Unary(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
-	changed := invalidate(routes, kept)
+	changes := map[string]grpc.UnaryClientInterceptor{}
+
+	for _, r := range routes {
+		if len(r.Policy.Invalidates) > 0 {
+			changes[r.RPC] = invalidate(r.Policy, kept)
+		}
+	}
 
 	return func(
 		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 	) error {
+		changed, ok := changes[method]
+		if !ok {
+			return VerifyUnary(ctx, method, req, reply, cc, invoke, opts...)
+		}
+
 		verified := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 			return changed(ctx, method, req, reply, cc, invoke, opts...)
 		}
@@ -32,24 +43,15 @@ func Unary(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
 	}
 }
 
-func invalidate(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
-	changes := map[string]policy.Policy{}
-
-	for _, r := range routes {
-		if len(r.Policy.Invalidates) > 0 {
-			changes[r.RPC] = r.Policy
-		}
-	}
-
+func invalidate(change policy.Policy, kept *cache.Cache) grpc.UnaryClientInterceptor {
 	return func(
 		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 	) error {
 		err := invoke(ctx, method, req, reply, cc, opts...)
 
-		change, ok := changes[method]
 		// What refuses a call that was made again may be what the first one has done.
-		if !ok || err != nil && refused(status.Code(err)) && change.Retry == nil {
+		if err != nil && refused(status.Code(err)) && change.Retry == nil {
 			return err
 		}
 

@@ -23,7 +23,7 @@ func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
 	}
 
 	fence := limit{id: "edge", title: "client", by: policy.KeyClientAddress, rate: rate, cost: 1}
-	policies := policiesOf([]limit{fence})
+	policies := []string{policiesOf([]limit{fence})}
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -98,16 +98,17 @@ func (v verdict) tighter(other verdict) bool {
 
 // guard checks requests against the limits of a route.
 type guard struct {
-	limiter  *Limiter
-	limits   []limit
-	policies string
+	limiter *Limiter
+	limits  []limit
+	// policies are the field of all answers, which share it.
+	policies []string
 	// closed tells that one of the limits allows nothing while the store fails.
 	closed bool
 }
 
 func newGuard(limiter *Limiter, limits []limit) guard {
 	return guard{
-		limiter: limiter, limits: limits, policies: policiesOf(limits),
+		limiter: limiter, limits: limits, policies: []string{policiesOf(limits)},
 		closed: slices.ContainsFunc(limits, func(l limit) bool { return l.closed }),
 	}
 }

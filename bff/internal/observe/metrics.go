@@ -30,6 +30,12 @@ type Metrics struct {
 	cache        *prometheus.CounterVec
 	redisState   prometheus.Gauge
 	limitOutages prometheus.Counter
+
+	// What every request adds to, without a look at its labels.
+	requestSeries series[requestKey, sampled]
+	callSeries    series[callKey, sampled]
+	cacheSeries   series[cacheKey, prometheus.Counter]
+	ended         func()
 }
 
 const (
@@ -86,8 +92,50 @@ func NewMetrics() *Metrics {
 	m.registry.MustRegister(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState, m.methodState, m.limit,
 		m.ejections, m.cache, m.redisState, m.limitOutages,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.resolve()
 
 	return m
+}
+
+type (
+	requestKey struct {
+		method, template string
+		status           int
+	}
+	callKey struct {
+		upstream, rpc string
+		code          codes.Code
+	}
+	cacheKey struct{ rpc, event string }
+)
+
+// sampled is what a request or a call adds to.
+type sampled struct {
+	count   prometheus.Counter
+	latency prometheus.Observer
+}
+
+func (s sampled) add(took time.Duration) {
+	s.count.Inc()
+	s.latency.Observe(took.Seconds())
+}
+
+// resolve says how the children of the metrics are found that every request adds to.
+func (m *Metrics) resolve() {
+	m.ended = m.inFlight.Dec
+	m.requestSeries.resolve = func(k requestKey) sampled {
+		template := routeLabel(k.template)
+
+		return sampled{
+			m.requests.WithLabelValues(k.method, template, strconv.Itoa(k.status)), m.latency.WithLabelValues(k.method, template),
+		}
+	}
+	m.callSeries.resolve = func(k callKey) sampled {
+		return sampled{
+			m.calls.WithLabelValues(k.upstream, k.rpc, problem.CodeName(k.code)), m.callLatency.WithLabelValues(k.upstream, k.rpc),
+		}
+	}
+	m.cacheSeries.resolve = func(k cacheKey) prometheus.Counter { return m.cache.WithLabelValues(k.rpc, k.event) }
 }
 
 // Watch shows what is under way, as the functions say when they are asked. They must be safe for concurrent use.
@@ -120,20 +168,17 @@ func (m *Metrics) Handler() http.Handler {
 func (m *Metrics) RequestStarted() (ended func()) {
 	m.inFlight.Inc()
 
-	return m.inFlight.Dec
+	return m.ended
 }
 
 // ObserveRequest counts an answered request. An empty template stands for a request that matched no route.
 func (m *Metrics) ObserveRequest(method, template string, status int, took time.Duration) {
-	method, template = methodLabel(method), routeLabel(template)
-	m.requests.WithLabelValues(method, template, strconv.Itoa(status)).Inc()
-	m.latency.WithLabelValues(method, template).Observe(took.Seconds())
+	m.requestSeries.of(requestKey{methodLabel(method), template, status}).add(took)
 }
 
 // ObserveCall counts a call to a backend.
 func (m *Metrics) ObserveCall(upstream, rpc string, code codes.Code, took time.Duration) {
-	m.calls.WithLabelValues(upstream, rpc, problem.CodeName(code)).Inc()
-	m.callLatency.WithLabelValues(upstream, rpc).Observe(took.Seconds())
+	m.callSeries.of(callKey{upstream, rpc, code}).add(took)
 }
 
 // ObserveBreaker notes the state of the breaker of a method or, if rpc is empty, of the whole upstream.
@@ -158,7 +203,7 @@ func (m *Metrics) ObserveEjection(upstream, reason string) {
 }
 
 // ObserveCache counts what the cache did. The RPC is empty where it was for none.
-func (m *Metrics) ObserveCache(rpc, event string) { m.cache.WithLabelValues(rpc, event).Inc() }
+func (m *Metrics) ObserveCache(rpc, event string) { m.cacheSeries.of(cacheKey{rpc, event}).Inc() }
 
 // ObserveRedis notes the state of the breaker of Redis: 0 closed, 1 half-open, 2 open.
 func (m *Metrics) ObserveRedis(state int) { m.redisState.Set(float64(state)) }

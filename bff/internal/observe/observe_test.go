@@ -2,10 +2,12 @@ package observe_test
 
 import (
 	"bufio"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -220,5 +222,57 @@ func TestLoggerRefuses(t *testing.T) {
 				t.Errorf("got %v", err)
 			}
 		})
+	}
+}
+
+// The first sample of a kind finds its metric by its labels; all others cost what counting costs.
+func BenchmarkObserve(b *testing.B) {
+	m := observe.NewMetrics()
+
+	b.Run("request", func(b *testing.B) {
+		b.ReportAllocs()
+
+		for b.Loop() {
+			m.RequestStarted()()
+			m.ObserveRequest(http.MethodGet, "/v1/users/{user_id}", http.StatusOK, time.Millisecond)
+		}
+	})
+	b.Run("call", func(b *testing.B) {
+		b.ReportAllocs()
+
+		for b.Loop() {
+			m.ObserveCall("user", "/user.v1.UserService/GetUser", codes.OK, time.Millisecond)
+		}
+	})
+}
+
+// Samples of many kinds from many goroutines are all counted, each with its own.
+func TestSamplesAtTheSameTime(t *testing.T) {
+	t.Parallel()
+
+	const kinds, rounds = 20, 50
+
+	m := observe.NewMetrics()
+
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			for n := range kinds * rounds {
+				m.ObserveCall("user", fmt.Sprint("/s/M", n%kinds), codes.OK, time.Millisecond)
+			}
+		})
+	}
+
+	wait.Wait()
+
+	samples := scrape(t, m, "portico_upstream_calls_total")
+	if len(samples) != kinds {
+		t.Fatalf("%d kinds: %q", len(samples), samples)
+	}
+
+	for _, sample := range samples {
+		if !strings.HasSuffix(sample, " 400") {
+			t.Errorf("got %s", sample)
+		}
 	}
 }

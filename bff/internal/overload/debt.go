@@ -44,7 +44,12 @@ func (d *debt) change(to func(now, paid int64) int64) {
 
 // requests is the debt in requests, rounded up.
 func (d *debt) requests() int64 {
-	open := d.paid.Load() - int64(time.Since(d.began))
+	paid := d.paid.Load()
+	if paid == 0 { // Most connections never break anything off.
+		return 0
+	}
+
+	open := paid - int64(time.Since(d.began))
 	if open <= 0 {
 		return 0
 	}

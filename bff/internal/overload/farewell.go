@@ -28,7 +28,7 @@ func (c *Connections) Handler(next http.Handler) http.Handler {
 			return
 		}
 
-		a := &answer{ResponseWriter: w, last: func() bool { return c.lastOf(d) }}
+		a := &answer{ResponseWriter: w, conns: c, debt: d}
 
 		if c.broke(d) {
 			problem.Write(a, r, problem.New(codes.ResourceExhausted, "too many requests were broken off on this connection"), nil)
@@ -66,14 +66,15 @@ func (c *Connections) lastOf(d *debt) bool {
 type answer struct {
 	http.ResponseWriter
 
-	last    func() bool
+	conns   *Connections
+	debt    *debt
 	begun   bool
 	flushed bool
 }
 
 // begin is called before the header goes out.
 func (a *answer) begin() {
-	if !a.begun && a.last() {
+	if !a.begun && a.conns.lastOf(a.debt) {
 		a.Header().Set("Connection", "close")
 	}
 

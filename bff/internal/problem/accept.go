@@ -30,6 +30,11 @@ func WantsStatus(accept []string) bool {
 }
 
 func isStatus(mediaRange string) bool {
+	// Most say nothing about errors.
+	if !strings.Contains(mediaRange, ";") {
+		return false
+	}
+
 	mediaType, params, err := mime.ParseMediaType(mediaRange)
 	if err != nil || mediaType != mediaTypeStatus || !strings.EqualFold(params["error"], statusName) {
 		return false

@@ -47,6 +47,8 @@ type Record struct {
 	BodyLimit int64
 	// Head tells that the client wants the header of the answer alone.
 	Head bool
+	// WriteBy is until when the connection takes the answer. Zero: there is no end, or it is not known.
+	WriteBy time.Time
 	// Impatient tells that the client asked for an earlier deadline than the route's.
 	Impatient bool
 	// BodyExceeded tells that a read was refused because of BodyLimit.
@@ -55,9 +57,12 @@ type Record struct {
 	mu        sync.Mutex
 	upstreams []string
 	calls     []Call
-	missing   []MissingPart
-	code      codes.Code
-	cause     error
+	// Most requests make one call.
+	upstreamRoom [1]string
+	callRoom     [1]Call
+	missing      []MissingPart
+	code         codes.Code
+	cause        error
 }
 
 // Principal is an authenticated caller.
@@ -179,6 +184,10 @@ func (r *Record) AddUpstream(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
+	if r.upstreams == nil {
+		r.upstreams = r.upstreamRoom[:0]
+	}
+
 	if !slices.Contains(r.upstreams, name) {
 		r.upstreams = append(r.upstreams, name)
 	}
@@ -190,6 +199,14 @@ func (r *Record) Upstreams() []string {
 	defer r.mu.Unlock()
 
 	return slices.Clone(r.upstreams)
+}
+
+// UpstreamNames are the upstreams with commas between them.
+func (r *Record) UpstreamNames() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return strings.Join(r.upstreams, ",")
 }
 
 // Call is a call to a backend that has ended.
@@ -207,6 +224,10 @@ const maxCalls = 32
 func (r *Record) AddCall(call Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+
+	if r.calls == nil {
+		r.calls = r.callRoom[:0]
+	}
 
 	if len(r.calls) < maxCalls {
 		r.calls = append(r.calls, call)
