@@ -91,10 +91,12 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 
-	logger, err := newLogger(cfg.Log)
+	logger, flush, err := newLogger(cfg.Log)
 	if err != nil {
 		return err
 	}
+
+	defer flush()
 
 	tuneMemory(logger)
 

@@ -32,10 +32,12 @@ requests are answered, and the exit code is 0.`,
 				return fmt.Errorf("configuration:\n%w", err)
 			}
 
-			logger, err := newLogger(cfg.Log)
+			logger, flush, err := newLogger(cfg.Log)
 			if err != nil {
 				return err
 			}
+
+			defer flush()
 
 			tuneMemory(logger)
 
@@ -52,16 +54,17 @@ requests are answered, and the exit code is 0.`,
 	return cmd
 }
 
-// newLogger returns the logger of the process, which gRPC's own messages go to as well.
-func newLogger(cfg config.Log) (*slog.Logger, error) {
-	logger, err := observe.NewLogger(os.Stderr, cfg.Level, cfg.Format)
-	if err != nil {
-		return nil, err
+// newLogger returns the logger of the process, which gRPC's own messages go to as well. The caller flushes it in the end.
+func newLogger(cfg config.Log) (logger *slog.Logger, flush func(), err error) {
+	lines := observe.NewLines(os.Stderr)
+
+	if logger, err = observe.NewLogger(lines, cfg.Level, cfg.Format); err != nil {
+		return nil, nil, err
 	}
 
 	observe.CaptureGRPC(logger)
 
-	return logger, nil
+	return logger, lines.Flush, nil
 }
 
 func checkCommand() *cobra.Command {

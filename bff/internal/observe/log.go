@@ -11,23 +11,32 @@ import (
 )
 
 // NewLogger returns a logger that writes lines of the format ("json" or "text") from the level ("debug", "info", "warn", "error")
-// up.
+// up. If w is a *Lines, warnings and errors do not wait in it.
 func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("log level: %w", err)
 	}
 
-	options := &slog.HandlerOptions{Level: l}
+	var (
+		handler slog.Handler
+		options = &slog.HandlerOptions{Level: l}
+	)
 
 	switch format {
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		handler = slog.NewJSONHandler(w, options)
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		handler = slog.NewTextHandler(w, options)
 	default:
 		return nil, fmt.Errorf("log format %q is neither json nor text", format)
 	}
+
+	if lines, ok := w.(*Lines); ok {
+		handler = urgent{handler, lines}
+	}
+
+	return slog.New(handler), nil
 }
 
 // CaptureGRPC sends what gRPC and grpc-gateway have to say of their own to the logger. It is for commands, at their start: gRPC has
