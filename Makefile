@@ -49,8 +49,21 @@ need-race:
 need-redis:
 	@.ci/need redis-server redis-server
 
+# What a request costs beside grpc-gateway without anything around it. BENCH are flags: `make bench BENCH="-quick -only small,list"`.
 .PHONY: bench
-bench: ## Run the benchmarks.
+bench: bin/bench ## Measure CPU per request, which takes about three minutes, and print a table.
+	cd bench && exec ../bin/bench $(BENCH)
+
+.PHONY: pgo
+pgo: bin/bench ## Renew the profile that builds of the gateway are guided by.
+	cd bench && exec ../bin/bench -pgo ../bff/cmd/portico/default.pgo
+
+.PHONY: bin/bench
+bin/bench:
+	go -C bench build -o ../bin/bench .
+
+.PHONY: benchmarks
+benchmarks: ## Run the Go benchmarks.
 	go test -run '^$$' -bench . -benchmem ./...
 
 # What becomes of requests when things break. DRILL are flags: `make drill DRILL="-only kill -keep"`.

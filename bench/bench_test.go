@@ -1,0 +1,30 @@
+package main
+
+import (
+	"context"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+)
+
+// It measures something: all gateways start, agree, and have a row with a ratio.
+func TestSmall(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // It builds the programs.
+	defer cancel()
+
+	var out strings.Builder
+	if err := run(ctx, &out, []string{"-quick", "-only", "small"}); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, row := range []string{
+		`\| \*\*small\*\*: GET of one user \| vanilla \| 1 \| [0-9.]+ \| [0-9.]+ \| [1-9]\d* \| [1-9]\d* \|`,
+		`\|  \| portico \| [0-9.]*[1-9][0-9.]* \([0-9.]+–[0-9.]+\) \| `,
+		`\|  \| floor \| [0-9.]*[1-9][0-9.]* \([0-9.]+–[0-9.]+\) \| `,
+	} {
+		if !regexp.MustCompile(row).MatchString(out.String()) {
+			t.Errorf("no row like %s in:\n%s", row, &out)
+		}
+	}
+}

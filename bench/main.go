@@ -1,0 +1,180 @@
+// Command bench measures what a request costs Portico, in CPU, beside what it costs grpc-gateway without anything around it. See
+// `make bench`.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// longest bounds a run.
+const longest = 15 * time.Minute
+
+// options are the flags.
+type options struct {
+	only    string
+	rounds  int
+	round   time.Duration
+	workers int
+	apart   bool
+	quick   bool
+	portico string
+	against string
+
+	latency    bool
+	rates      string
+	idle       int
+	cpuProfile string
+	pgo        string
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+
+	if err := run(ctx, os.Stdout, os.Args[1:]); err != nil {
+		slog.Error("bench", "error", err)
+		os.Exit(1) //nolint:gocritic // What is deferred has no effect any more.
+	}
+}
+
+func parse(args []string) (options, error) {
+	var o options
+
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.StringVar(&o.only, "only", "", "payloads, comma-separated (all)")
+	flags.IntVar(&o.rounds, "rounds", 8, "rounds per payload")
+	flags.DurationVar(&o.round, "round", 2*time.Second, "length of a round")
+	flags.IntVar(&o.workers, "workers", 64, "workers, each with a connection to every gateway")
+	flags.BoolVar(&o.apart, "apart", false, "divide the workers among the gateways, so that all are busy, at different rates")
+	flags.BoolVar(&o.quick, "quick", false, "three rounds of a second")
+	flags.StringVar(&o.portico, "portico", "", "a binary that is there already, instead of one built from the sources")
+	flags.StringVar(&o.against, "against", "", "another binary of portico, to be loaded beside")
+	flags.BoolVar(&o.latency, "latency", false, "measure latencies instead, of small unless -only says otherwise")
+	flags.StringVar(&o.rates, "rates", "500,1000,2000", "requests a second to each gateway, comma-separated, for -latency")
+	flags.IntVar(&o.idle, "idle", 0, "measure the memory of so many idle connections instead")
+	flags.StringVar(&o.cpuProfile, "cpuprofile", "", "write CPU profiles of portico instead: PAYLOAD=FILE, comma-separated")
+	flags.StringVar(&o.pgo, "pgo", "", "write the profile for profile-guided builds to this file instead")
+
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+
+	if o.quick {
+		o.rounds, o.round = 3, time.Second
+	}
+
+	if o.latency && o.only == "" {
+		o.only = "small"
+	}
+
+	return o, nil
+}
+
+func run(ctx context.Context, w io.Writer, args []string) error {
+	o, err := parse(args)
+	if err != nil {
+		return err
+	}
+
+	selected, err := choose(o.only)
+	if err != nil {
+		return err
+	}
+
+	// What is started dies with the thread that starts it, so that nothing is left behind even by a kill -9.
+	runtime.LockOSThread()
+
+	defer runtime.UnlockOSThread()
+
+	dir, err := os.MkdirTemp("", "portico-bench-")
+	if err != nil {
+		return fmt.Errorf("make a folder: %w", err)
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // It is a temporary one.
+
+	f := &fleet{dir: dir}
+	defer f.stop()
+
+	if err := f.start(ctx, o); err != nil {
+		return err
+	}
+
+	switch {
+	case o.pgo != "":
+		return guide(ctx, f, o)
+	case o.cpuProfile != "":
+		return profiles(ctx, f, o)
+	}
+
+	if err := reportMachine(ctx, w, args); err != nil {
+		return err
+	}
+
+	switch {
+	case o.latency:
+		return latencies(ctx, w, f, selected, o)
+	case o.idle > 0:
+		return idle(ctx, w, f, o)
+	default:
+		return costs(ctx, w, f, selected, o)
+	}
+}
+
+func choose(only string) ([]payload, error) {
+	all := payloads()
+	if only == "" {
+		return all, nil
+	}
+
+	var chosen []payload
+
+	for name := range strings.SplitSeq(only, ",") {
+		i := slices.IndexFunc(all, func(p payload) bool { return p.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no payload %q", name)
+		}
+
+		chosen = append(chosen, all[i])
+	}
+
+	return chosen, nil
+}
+
+// costs measures the CPU of requests.
+func costs(ctx context.Context, w io.Writer, f *fleet, selected []payload, o options) error {
+	reportHead(w)
+
+	for _, p := range selected {
+		variants, err := p.variants(ctx, f)
+		if err != nil {
+			return err
+		}
+
+		if err := check(ctx, p, variants); err != nil {
+			return err
+		}
+
+		results, err := measure(ctx, p, variants, o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+
+		report(w, p, results)
+	}
+
+	return nil
+}

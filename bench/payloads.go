@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/portico-gateway/portico/bench/internal/sample"
+)
+
+// payload is something to be measured.
+type payload struct {
+	name string
+	// about says what is compared with what.
+	about string
+	// variants are the gateways; all of them are compared with the first, and the second is the one that it is about.
+	variants func(context.Context, *fleet) ([]variant, error)
+	// same tells that the answers of all variants must be the same.
+	same bool
+	// stream tells that messages are counted, not requests.
+	stream bool
+}
+
+const (
+	small     = "GET /v1/users/" + sample.UserID
+	list      = small + "/orders?pageSize=100"
+	post      = "POST /v1/orders"
+	aggregate = small + "/dashboard?orderCount=5"
+	cached    = small + "/profile"
+	order     = "GET /v1/orders/ord_00000000000000000000000000"
+	watch     = order + ":watch"
+)
+
+func payloads() []payload {
+	return []payload{
+		{name: "small", about: "GET of one user", variants: plain(small), same: true},
+		{name: "list", about: "GET of 100 orders", variants: plain(list), same: true},
+		{name: "post", about: "POST of 600 bytes", variants: plain(post), same: true},
+		{name: "aggregate", about: "GET of a dashboard, three calls", variants: plain(aggregate), same: true},
+		{name: "stream", about: "messages of a stream", variants: plain(watch), same: true, stream: true},
+		{name: "cache", about: "GET of a kept answer; the floor's is static", variants: plain(cached), same: true},
+		{name: "401", about: "no token, against small", variants: refused(small, http.StatusUnauthorized)},
+		{name: "429", about: "over its limit, against small", variants: refused(order, http.StatusTooManyRequests)},
+		{name: "routes", about: "small with further routes: 10, 200, 2,000", variants: routed, same: true},
+	}
+}
+
+// plain sends the same request to all.
+func plain(target string) func(context.Context, *fleet) ([]variant, error) {
+	return func(_ context.Context, f *fleet) ([]variant, error) {
+		request, err := requestTo(target, f.token)
+		if err != nil {
+			return nil, err
+		}
+
+		status := http.StatusOK
+		if target == post {
+			status = http.StatusCreated
+		}
+
+		variants := []variant{
+			{name: "vanilla", process: f.vanilla, request: request, status: http.StatusOK},
+			{name: "portico", process: f.portico, request: request, status: status},
+			{name: "floor", process: f.floor, request: request, status: status},
+		}
+		if f.against != nil {
+			variants = append(variants, variant{name: "against", process: f.against, request: request, status: status})
+		}
+
+		return variants, nil
+	}
+}
+
+// refused compares what Portico does not do with what vanilla does for the small payload.
+func refused(target string, status int) func(context.Context, *fleet) ([]variant, error) {
+	return func(_ context.Context, f *fleet) ([]variant, error) {
+		token := f.token
+		if status == http.StatusUnauthorized {
+			token = ""
+		}
+
+		request, err := requestTo(target, token)
+		if err != nil {
+			return nil, err
+		}
+
+		done, err := requestTo(small, f.token)
+
+		variants := []variant{
+			{name: "vanilla", process: f.vanilla, request: done, status: http.StatusOK},
+			{name: "portico", process: f.portico, request: request, status: status},
+		}
+		if f.against != nil {
+			variants = append(variants, variant{name: "against", process: f.against, request: request, status: status})
+		}
+
+		return variants, err
+	}
+}
+
+// routed compares gateways with many routes with one that has few.
+func routed(ctx context.Context, f *fleet) ([]variant, error) {
+	request, err := requestTo(small, f.token)
+	if err != nil {
+		return nil, err
+	}
+
+	processes, err := f.withRoutes(ctx, 10, 2000, 200)
+
+	variants := make([]variant, 0, len(processes))
+	for _, p := range processes {
+		variants = append(variants, variant{name: p.name, process: p, request: request, status: http.StatusOK})
+	}
+
+	return variants, err
+}
+
+// requestTo is what a client sends: "GET /path", with the body that belongs to it.
+func requestTo(target, token string) ([]byte, error) {
+	method, path, _ := strings.Cut(target, " ")
+
+	var out bytes.Buffer
+
+	fmt.Fprintf(&out, "%s %s HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: shop/4.2 (linux)\r\n", method, path)
+
+	if target != watch {
+		out.WriteString("Accept: application/json\r\n")
+	}
+
+	if token != "" {
+		fmt.Fprintf(&out, "Authorization: Bearer %s\r\n", token)
+	}
+
+	if method != http.MethodPost {
+		out.WriteString("\r\n")
+
+		return out.Bytes(), nil
+	}
+
+	body, err := protojson.Marshal(sample.CreateOrder())
+	if err != nil {
+		return nil, fmt.Errorf("body: %w", err)
+	}
+
+	fmt.Fprintf(&out, "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+
+	return out.Bytes(), nil
+}

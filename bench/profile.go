@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// profiles writes CPU profiles of Portico under payloads: "small=/tmp/small.pprof,list=/tmp/list.pprof".
+func profiles(ctx context.Context, f *fleet, o options) error {
+	for entry := range strings.SplitSeq(o.cpuProfile, ",") {
+		name, file, _ := strings.Cut(entry, "=")
+
+		chosen, err := choose(name)
+		if err != nil || file == "" {
+			return errors.Join(fmt.Errorf("-cpuprofile: %q is not PAYLOAD=FILE", entry), err)
+		}
+
+		if err := profile(ctx, f, chosen[0], file, o); err != nil {
+			return fmt.Errorf("profile %s: %w", name, err)
+		}
+	}
+
+	return nil
+}
+
+// profile writes one, of as long as all rounds would take.
+func profile(ctx context.Context, f *fleet, p payload, file string, o options) error {
+	variants, err := p.variants(ctx, f)
+	if err != nil {
+		return err
+	}
+
+	if err := check(ctx, p, variants); err != nil {
+		return err
+	}
+
+	i := slices.IndexFunc(variants, func(v variant) bool { return v.process == f.portico })
+	if i < 0 {
+		return errors.New("it is not about the command portico")
+	}
+
+	l, err := newLoader(variants[i:i+1], o, p.stream)
+	if err != nil {
+		return err
+	}
+	defer l.close()
+
+	if _, err := l.run(ctx, o.round); err != nil {
+		return err
+	}
+
+	seconds := max(1, int(time.Duration(o.rounds)*o.round/time.Second))
+
+	var (
+		wg     sync.WaitGroup
+		taken  []byte
+		failed error
+	)
+
+	wg.Go(func() { taken, failed = f.portico.get(ctx, fmt.Sprintf("/debug/pprof/profile?seconds=%d", seconds)) })
+
+	_, err = l.run(ctx, time.Duration(seconds)*time.Second)
+
+	wg.Wait()
+
+	if err := errors.Join(err, failed, f.portico.forget()); err != nil {
+		return err
+	}
+
+	return os.WriteFile(file, taken, 0o600)
+}
+
+// mix is what profile-guided builds are guided by.
+func mix() []string { return []string{"small", "list", "post", "aggregate", "cache"} }
+
+// guide writes the profile for profile-guided builds: that of the mix, each payload for the same time.
+func guide(ctx context.Context, f *fleet, o options) error {
+	command := []string{"tool", "pprof", "-proto", "-output", o.pgo}
+
+	for _, name := range mix() {
+		file := filepath.Join(f.dir, name+".pprof")
+		command = append(command, file)
+
+		o.cpuProfile = name + "=" + file
+		if err := profiles(ctx, f, o); err != nil {
+			return err
+		}
+	}
+
+	merge := exec.CommandContext(ctx, "go", command...)
+	if out, err := merge.CombinedOutput(); err != nil {
+		return fmt.Errorf("merge profiles: %w: %s", err, out)
+	}
+
+	return nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// quartiles are interpolated between the values next to them.
+func quartiles[T cmp.Ordered](values []T, between func(a, b T, share float64) T) (first, median, third T) {
+	sorted := slices.Sorted(slices.Values(values))
+
+	at := func(share float64) T {
+		position := share * float64(len(sorted)-1)
+		below := int(position)
+
+		return between(sorted[below], sorted[min(below+1, len(sorted)-1)], position-float64(below))
+	}
+
+	return at(0.25), at(0.5), at(0.75) //nolint:mnd // Quartiles.
+}
+
+func ratio(values []float64) string {
+	first, median, third := quartiles(values, func(a, b, share float64) float64 { return a + (b-a)*share })
+
+	return fmt.Sprintf("%.3f (%.3f–%.3f)", median, first, third)
+}
+
+func microseconds(values []time.Duration) string {
+	_, median, _ := quartiles(values, func(a, b time.Duration, share float64) time.Duration {
+		return a + time.Duration(share*float64(b-a))
+	})
+
+	return fmt.Sprintf("%.1f", float64(median.Nanoseconds())/float64(time.Microsecond))
+}
+
+func megabytes(bytes int64) string { return fmt.Sprintf("%.0f", float64(bytes)/(1<<20)) }
+
+// reportMachine prints when, where and how.
+func reportMachine(ctx context.Context, w io.Writer, args []string) error {
+	version, err := exec.CommandContext(ctx, "go", "env", "GOVERSION").Output()
+	if err != nil {
+		return fmt.Errorf("version of Go: %w", err)
+	}
+
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return fmt.Errorf("version of the kernel: %w", err)
+	}
+
+	fmt.Fprintf(w, "%s, %s, %d CPUs, Linux %s, %s, `make bench BENCH=%q`\n", time.Now().Format(time.DateOnly), cpuModel(),
+		runtime.NumCPU(), unix.ByteSliceToString(name.Release[:]), bytes.TrimSpace(version), strings.Join(args, " "))
+
+	return nil
+}
+
+func cpuModel() string {
+	info, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return "unknown CPU"
+	}
+
+	for line := range strings.Lines(string(info)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+
+	return runtime.GOARCH
+}
+
+// reportHead begins the table.
+func reportHead(w io.Writer) {
+	fmt.Fprint(w, "\n| payload | gateway | CPU to the first, median (quartiles) | µs of CPU each | allocations each | peak MB | answers |\n",
+		"|---|---|---|---|---|---|---|\n")
+}
+
+// report prints the rows of a payload.
+func report(w io.Writer, p payload, results []result) {
+	label := fmt.Sprintf("**%s**: %s", p.name, p.about)
+
+	for i, r := range results {
+		compared := ratio(r.ratios)
+		if i == 0 {
+			compared = "1"
+		}
+
+		fmt.Fprintf(w, "| %s | %s | %s | %s | %s | %s | %d |\n", label, r.name, compared, microseconds(r.cpu),
+			strings.TrimSuffix(fmt.Sprintf("%.1f", r.mallocs), ".0"), megabytes(r.peak), r.answers)
+
+		label = ""
+	}
+}

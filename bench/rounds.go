@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"time"
+)
+
+// result is what was measured of one variant.
+type result struct {
+	variant
+
+	// cpu is per request and round, ratios that to the first variant's.
+	cpu    []time.Duration
+	ratios []float64
+	// answers are those of all rounds.
+	answers int64
+	// mallocs is per request.
+	mallocs float64
+	// peak is the largest resident set, in bytes.
+	peak int64
+}
+
+// warmUpShare is that of a round for which the load runs before anything counts.
+const warmUpShare = 0.75
+
+// measure loads the variants of a payload in rounds.
+func measure(ctx context.Context, p payload, variants []variant, o options) ([]result, error) {
+	l, err := newLoader(variants, o, p.stream)
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+
+	if _, err := l.run(ctx, time.Duration(warmUpShare*float64(o.round))); err != nil {
+		return nil, err
+	}
+
+	results := make([]result, len(variants))
+	mallocs := make([]float64, len(variants)) // At the beginning, with those of the questions.
+
+	for i, v := range variants {
+		results[i].variant = v
+
+		count, cost, err := v.process.mallocsAndCost(ctx)
+		if err != nil {
+			return nil, err
+		}
+
+		mallocs[i] = count + cost
+
+		if err := v.process.forgetPeak(); err != nil {
+			return nil, err
+		}
+	}
+
+	for range o.rounds {
+		if err := measureRound(ctx, l, o.round, results); err != nil {
+			return nil, err
+		}
+	}
+
+	for i, v := range variants {
+		count, err := v.process.mallocs(ctx)
+		if err != nil {
+			return nil, err
+		}
+
+		results[i].mallocs = (count - mallocs[i]) / float64(results[i].answers)
+
+		if results[i].peak, err = v.process.memory("VmHWM"); err != nil {
+			return nil, err
+		}
+	}
+
+	return results, nil
+}
+
+func measureRound(ctx context.Context, l *loader, length time.Duration, results []result) error {
+	before := make([]time.Duration, len(results))
+
+	for i, r := range results {
+		var err error
+		if before[i], err = r.process.cpu(); err != nil {
+			return err
+		}
+	}
+
+	counts, err := l.run(ctx, length)
+	if err != nil {
+		return err
+	}
+
+	var first time.Duration
+
+	for i := range results {
+		r := &results[i]
+
+		now, err := r.process.cpu()
+		if err != nil {
+			return err
+		}
+
+		each := (now - before[i]) / time.Duration(counts[i])
+		if i == 0 {
+			first = each
+		}
+
+		r.answers += counts[i]
+		r.cpu = append(r.cpu, each)
+		r.ratios = append(r.ratios, float64(each)/float64(first))
+	}
+
+	for _, r := range results {
+		if err := r.process.forget(); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
