@@ -28,7 +28,13 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 func (e *PanicError) GRPCStatus() *status.Status { return status.New(codes.Internal, "panic") }
 
 // call runs the branch within its own timeout, unless the time is over before it starts.
-func (b Branch) call(ctx context.Context) error {
+func (b Branch) call(ctx context.Context) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &PanicError{Value: value, Stack: debug.Stack()}
+		}
+	}()
+
 	if b.timeout > 0 {
 		var cancel context.CancelFunc
 
@@ -40,24 +46,7 @@ func (b Branch) call(ctx context.Context) error {
 		return err
 	}
 
-	// The goroutine is for runtime.Goexit, which t.FailNow calls too: errgroup would take a branch that leaves in this way for
-	// one that succeeded.
-	err, done := ErrExited, make(chan struct{})
-
-	go func() {
-		defer close(done)
-		defer func() {
-			if value := recover(); value != nil {
-				err = &PanicError{Value: value, Stack: debug.Stack()}
-			}
-		}()
-
-		err = b.run(ctx)
-	}()
-
-	<-done
-
-	return err
+	return b.run(ctx)
 }
 
 // named puts the name of the branch before the error, for the log.

@@ -71,6 +71,15 @@ func Run(ctx context.Context, opts Options, branches ...Branch) ([]Failure, erro
 
 	for i, branch := range branches {
 		group.Go(func() error {
+			// It stays if the branch leaves by runtime.Goexit, which t.FailNow calls too, and which errgroup takes for success.
+			failed[i] = ErrExited
+
+			defer func() {
+				if failed[i] != nil && branch.required {
+					cancel()
+				}
+			}()
+
 			err := branch.call(groupCtx)
 			if err == nil || !branch.required {
 				failed[i] = err
@@ -78,23 +87,34 @@ func Run(ctx context.Context, opts Options, branches ...Branch) ([]Failure, erro
 				return nil
 			}
 
+			failed[i] = nil
+
 			return named(branch.name, blame(ctx, err))
 		})
 	}
 
-	if err := group.Wait(); err != nil {
-		return nil, err //nolint:wrapcheck // It is one of ours and names the branch.
-	}
+	return failures(ctx, branches, failed, group.Wait())
+}
 
-	var failures []Failure
+// failures is what Run returns when the group has ended. A required branch is among the failed ones only if it has exited.
+func failures(ctx context.Context, branches []Branch, failed []error, first error) ([]Failure, error) {
+	var optional []Failure
 
 	for i, err := range failed {
-		if err != nil {
-			failures = append(failures, Failure{Branch: branches[i].name, Err: err})
+		switch {
+		case err == nil:
+		case branches[i].required:
+			return nil, named(branches[i].name, blame(ctx, err))
+		default:
+			optional = append(optional, Failure{Branch: branches[i].name, Err: err})
 		}
 	}
 
-	return failures, nil
+	if first != nil {
+		return nil, first
+	}
+
+	return optional, nil
 }
 
 // withReserve brings the deadline of the context, if it has one, forward.

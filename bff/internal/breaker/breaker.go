@@ -59,6 +59,7 @@ type Breaker struct {
 	name      string
 	openFor   time.Duration
 	slowAfter time.Duration
+	changes   *changes
 	failures  *counter
 	// slowness counts the same calls by the time that they take. Nil: none is slow.
 	slowness *counter
@@ -74,7 +75,8 @@ const windowBuckets = 10
 func New(name string, s Settings, onChange func(name string, from, to State)) *Breaker {
 	changes := &changes{name: name, told: onChange}
 	b := &Breaker{
-		name: name, openFor: s.OpenFor, slowAfter: s.SlowAfter, failures: newCounter(s, s.FailureRatio, changes.of(0)),
+		name: name, openFor: s.OpenFor, slowAfter: s.SlowAfter, changes: changes,
+		failures: newCounter(s, s.FailureRatio, verdict, changes.of(0)),
 	}
 
 	if s.SlowAfter > 0 {
@@ -82,13 +84,14 @@ func New(name string, s Settings, onChange func(name string, from, to State)) *B
 			s.SlowRatio = defaultSlowRatio
 		}
 
-		b.slowness = newCounter(s, s.SlowRatio, changes.of(1))
+		b.slowness = newCounter(s, s.SlowRatio, given, changes.of(1))
 	}
 
 	return b
 }
 
-func newCounter(s Settings, ratio float64, onChange func(to State)) *counter {
+// newCounter judges what it is told of a call: nil is a success, ErrNoVerdict does not count.
+func newCounter(s Settings, ratio float64, judge func(error) error, onChange func(to State)) *counter {
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:  s.Probes,
 		Interval:     s.Window,
@@ -99,8 +102,8 @@ func newCounter(s Settings, ratio float64, onChange func(to State)) *counter {
 
 			return counted >= s.MinRequests && float64(c.TotalFailures) >= ratio*float64(counted)
 		},
-		IsSuccessful:  func(err error) bool { return err == nil },
-		IsExcluded:    func(err error) bool { return errors.Is(err, ErrNoVerdict) },
+		IsSuccessful:  func(err error) bool { return judge(err) == nil },
+		IsExcluded:    func(err error) bool { return errors.Is(judge(err), ErrNoVerdict) },
 		OnStateChange: func(_ string, _, to gobreaker.State) { onChange(State(to)) },
 	})
 }
@@ -115,6 +118,9 @@ func (b *Breaker) State() State {
 	return state
 }
 
+// Closed tells whether it is closed. Other than State, it does not find out that an open one may probe again, and costs nothing.
+func (b *Breaker) Closed() bool { return b.changes.closed() }
+
 // Allow asks whether a call may be made. If so, done must be called with the call's error (or ErrNoVerdict), once and in any case;
 // otherwise the error is an UNAVAILABLE status that wraps ErrOpen and says when to try again (google.rpc.RetryInfo). The time
 // between the two is what the call took.
@@ -125,7 +131,7 @@ func (b *Breaker) Allow() (done func(err error), err error) {
 	}
 
 	if b.slowness == nil {
-		return func(err error) { failed(verdict(err)) }, nil
+		return failed, nil
 	}
 
 	slow, err := b.slowness.Allow()
@@ -138,9 +144,8 @@ func (b *Breaker) Allow() (done func(err error), err error) {
 	start := time.Now()
 
 	return func(err error) {
-		health := verdict(err)
-		failed(health)
-		slow(b.pace(time.Since(start), health))
+		failed(err)
+		slow(b.pace(time.Since(start), verdict(err)))
 	}, nil
 }
 
@@ -162,7 +167,7 @@ func (b *Breaker) AllowStream() (done func(err error), err error) {
 		slow(ErrNoVerdict)
 	}
 
-	return func(err error) { failed(verdict(err)) }, nil
+	return failed, nil
 }
 
 type refusal struct{ *status.Status }
@@ -188,6 +193,10 @@ var (
 // verdict is what a call's outcome says about the backend: nil for healthy, errUnhealthy, or ErrNoVerdict. Only unavailability and
 // timeouts are the backend's fault; every other code is an answer.
 func verdict(err error) error {
+	if err == nil {
+		return nil
+	}
+
 	if errors.Is(err, ErrNoVerdict) {
 		return err
 	}
@@ -201,6 +210,9 @@ func verdict(err error) error {
 		return nil
 	}
 }
+
+// given is a verdict already.
+func given(verdict error) error { return verdict }
 
 // pace is what a call's time says about the backend: nil for fast, errSlow, or ErrNoVerdict. What ended without an answer might
 // have been slow; it was, if it had taken too long already.

@@ -67,6 +67,10 @@ func want(tb testing.TB, b *breaker.Breaker, state breaker.State) {
 	if got := b.State(); got != state {
 		tb.Fatalf("the breaker is %s, want %s", got, state)
 	}
+
+	if got := b.Closed(); got != (state == breaker.Closed) {
+		tb.Fatalf("Closed is %t in a breaker that is %s", got, state)
+	}
 }
 
 func refused(tb testing.TB, b *breaker.Breaker) {

@@ -1,6 +1,9 @@
 package breaker
 
-import "sync"
+import (
+	"sync"
+	"sync/atomic"
+)
 
 // changes makes the changes of two counters those of one breaker, which stands as the worse of them does.
 type changes struct {
@@ -9,7 +12,11 @@ type changes struct {
 
 	mu     sync.Mutex
 	states [2]State
+	// open tells that it is not closed.
+	open atomic.Bool
 }
+
+func (c *changes) closed() bool { return !c.open.Load() }
 
 // of is told of the changes of one counter.
 func (c *changes) of(counter int) func(to State) {
@@ -20,7 +27,10 @@ func (c *changes) of(counter int) func(to State) {
 		from := max(c.states[0], c.states[1])
 		c.states[counter] = to
 
-		if now := max(c.states[0], c.states[1]); now != from && c.told != nil {
+		now := max(c.states[0], c.states[1])
+		c.open.Store(now != Closed)
+
+		if now != from && c.told != nil {
 			c.told(c.name, from, now)
 		}
 	}

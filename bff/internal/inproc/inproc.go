@@ -1,5 +1,6 @@
 // Package inproc is the channel to services that are implemented inside the gateway. Calls on it behave as calls to a backend do:
-// with deadlines, cancellation, metadata, interceptors and streams, but without a socket and without encoding.
+// with deadlines, cancellation, metadata, interceptors and streams, but without a socket and without encoding. What a unary method
+// answers with is not even copied.
 //
 // The channel itself is github.com/fullstorydev/grpchan; this package contains panics, keeps the request's record across the call
 // and makes every error a status.
@@ -15,6 +16,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -28,7 +30,8 @@ type Channel struct {
 
 // New returns a channel without services. The interceptors run on the calling side, as those of an upstream connection do.
 func New(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) *Channel {
-	inner := new(inprocgrpc.Channel).WithServerUnaryInterceptor(serveUnary).WithServerStreamInterceptor(serveStream)
+	inner := new(inprocgrpc.Channel).WithCloner(messages{}).
+		WithServerUnaryInterceptor(serveUnary).WithServerStreamInterceptor(serveStream)
 
 	return &Channel{inner: inner, client: grpchan.InterceptClientConn(inner, unary, stream)}
 }
@@ -60,7 +63,12 @@ func (c *Channel) NewStream(
 func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	defer contain(info.FullMethod, &err)
 
-	return handler(withRecord(ctx), req)
+	resp, err = handler(withRecord(ctx), req)
+	if message, ok := resp.(proto.Message); ok && err == nil && message.ProtoReflect().IsValid() {
+		resp = answer{message}
+	}
+
+	return resp, err
 }
 
 func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {

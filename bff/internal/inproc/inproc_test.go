@@ -15,6 +15,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/portico-gateway/portico/bff/internal/inproc"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -371,11 +373,14 @@ func TestInterceptorsRunForCallsAndStreams(t *testing.T) {
 	}
 }
 
-// Messages are copied, so that a caller and an implementation that keep theirs do not share them.
+// Requests are copied, so that a caller and an implementation that keep theirs do not share them. Of an answer, only the message
+// itself is the caller's own.
 func TestMessagesAreNotShared(t *testing.T) {
 	t.Parallel()
 
-	kept := &orderv1.Order{OrderId: "ord_1"}
+	kept := &orderv1.Order{OrderId: "ord_1", Items: []*orderv1.LineItem{{Sku: "a"}, {Sku: "b"}}}
+	kept.ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 1000, protowire.VarintType), 1))
+
 	c := client(orders{get: func(_ context.Context, req *orderv1.GetOrderRequest) (*orderv1.Order, error) {
 		req.OrderId = "changed by the implementation"
 
@@ -389,10 +394,46 @@ func TestMessagesAreNotShared(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	got.OrderId = "changed by the caller"
+	if diff := cmp.Diff(kept, got, protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
 
-	if req.GetOrderId() != "ord_1" || kept.GetOrderId() != "ord_1" {
+	got.OrderId, got.Items = "changed by the caller", append(got.Items[:1:1], &orderv1.LineItem{})
+
+	if req.GetOrderId() != "ord_1" || kept.GetOrderId() != "ord_1" || kept.GetItems()[1].GetSku() != "b" {
 		t.Errorf("request is %v, answer is %v", req, kept)
+	}
+}
+
+func TestReplyThatWasFilledBeforeHoldsTheAnswerAlone(t *testing.T) {
+	t.Parallel()
+
+	answer := &orderv1.Order{OrderId: "ord_1", Items: []*orderv1.LineItem{{Sku: "a"}}}
+	channel := inproc.New(through, throughStream)
+	orderv1.RegisterOrderServiceServer(channel, orders{
+		get: func(context.Context, *orderv1.GetOrderRequest) (*orderv1.Order, error) { return answer, nil },
+	})
+
+	reply := &orderv1.Order{UserId: "usr_old", Items: []*orderv1.LineItem{{}, {}}}
+	if err := channel.Invoke(t.Context(), orderv1.OrderService_GetOrder_FullMethodName, &orderv1.GetOrderRequest{}, reply); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(answer, reply, protocmp.Transform()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// An implementation that returns neither an answer nor an error is at fault.
+func TestNoAnswerIsAnError(t *testing.T) {
+	t.Parallel()
+
+	c := client(orders{get: func(context.Context, *orderv1.GetOrderRequest) (*orderv1.Order, error) {
+		return nil, nil //nolint:nilnil // That is what is tested.
+	}})
+
+	if _, err := c.GetOrder(t.Context(), &orderv1.GetOrderRequest{}); status.Code(err) != codes.Internal {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -102,7 +102,7 @@ func TestRefusalUndoesWhatTheLayersBeforeHold(t *testing.T) {
 		{"by_the_limit", func(t *testing.T, u *upstream) func() {
 			t.Helper()
 
-			permit, ok := u.limiter.Acquire(rpcList, 1)
+			permit, ok := u.limiter.Acquire(rpcList, 1, time.Now())
 			if !ok {
 				t.Fatal("there is no room")
 			}

@@ -17,6 +17,8 @@ import (
 // call is one call to a backend, from the consent of limiter and breakers to its end, with all the attempts that gRPC or a hedge
 // makes of it. Its methods are safe for concurrent use.
 type call struct {
+	permit
+
 	upstream  string
 	rpc       string
 	start     time.Time
@@ -26,14 +28,12 @@ type call struct {
 	probing  bool
 	record   *reqinfo.Record
 	observer Observer
-	permit   concurrency.Permit
-	report   func(error)
 
 	judged, ended sync.Once
 }
 
-// begin asks the limiter and the breakers and starts the clock. The caller must call end on what it returns.
-func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, streaming bool) (*call, error) {
+// begin asks the limiter and the breakers and starts the clock. The method may be nil. The caller must call end on what it returns.
+func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, method *method, streaming bool) (*call, error) {
 	rec := reqinfo.From(ctx)
 	rec.AddUpstream(u.name)
 
@@ -44,7 +44,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, str
 
 	start := time.Now()
 
-	permit, report, err := u.admit(rpc, rec.Priority, streaming)
+	permit, err := u.admit(rpc, method, rec.Priority, streaming, start)
 	if err != nil {
 		observer.ObserveCall(u.name, rpc, codes.Unavailable, time.Since(start))
 
@@ -52,17 +52,24 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, str
 	}
 
 	return &call{
-		upstream: u.name, rpc: rpc, start: start, hurried: rec.Hurried(ctx, start), streaming: streaming, probing: u.probing(rpc),
-		record: rec, observer: observer, permit: permit, report: report,
+		upstream: u.name, rpc: rpc, start: start, hurried: rec.Hurried(ctx, start), streaming: streaming,
+		probing: !u.breaker.Closed() || !method.closed(), record: rec, observer: observer, permit: permit,
 	}, nil
+}
+
+// permit is what a call holds while it is under way.
+type permit struct {
+	room concurrency.Permit
+	// all tells the breaker of the upstream how the backend did, and own that of the method, if it has one.
+	all, own func(error)
 }
 
 // admit asks the limiter, the breaker of the upstream and that of the method, in this order. When one refuses, those that were
 // asked before get back what they gave: nothing was learned about the backend.
-func (u *upstream) admit(rpc string, priority int, streaming bool) (concurrency.Permit, func(error), error) {
-	permit, ok := u.limiter.Acquire(rpc, priority)
+func (u *upstream) admit(rpc string, method *method, priority int, streaming bool, now time.Time) (p permit, err error) {
+	room, ok := u.limiter.Acquire(rpc, priority, now)
 	if !ok {
-		return concurrency.Permit{}, nil, overloaded(u.name)
+		return permit{}, overloaded(u.name)
 	}
 
 	ask := (*breaker.Breaker).Allow
@@ -72,35 +79,24 @@ func (u *upstream) admit(rpc string, priority int, streaming bool) (concurrency.
 
 	all, err := ask(u.breaker)
 	if err != nil {
-		permit.Drop()
+		room.Drop()
 
-		return concurrency.Permit{}, nil, err
+		return permit{}, err
 	}
 
-	method := u.methods[rpc]
 	if method == nil || method.breaker == nil {
-		return permit, all, nil
+		return permit{room: room, all: all}, nil
 	}
 
 	own, err := ask(method.breaker)
 	if err != nil {
 		all(breaker.ErrNoVerdict)
-		permit.Drop()
+		room.Drop()
 
-		return concurrency.Permit{}, nil, err
+		return permit{}, err
 	}
 
-	return permit, func(err error) {
-		own(err)
-		all(err)
-	}, nil
-}
-
-// probing tells whether a breaker that a call of the method passes is not closed.
-func (u *upstream) probing(rpc string) bool {
-	method := u.methods[rpc]
-
-	return u.breaker.State() != breaker.Closed || method != nil && method.breaker != nil && method.breaker.State() != breaker.Closed
+	return permit{room: room, all: all, own: own}, nil
 }
 
 // judge tells the breakers how the backend did, and makes room for other calls. The first verdict counts: for a stream, its first
@@ -112,18 +108,26 @@ func (c *call) judge(err error) {
 		}
 
 		if c.streaming || !measures(err) {
-			c.permit.Drop()
+			c.room.Drop()
 		} else {
-			c.permit.Answered()
+			c.room.Answered()
 		}
 
-		c.report(err)
+		if c.own != nil {
+			c.own(err)
+		}
+
+		c.all(err)
 	})
 }
 
 // measures tells whether a call that ended so shows what calls take: an answer does, or none at all within the time. A backend that
 // is not there or turns calls away is fast, and has no time for more.
 func measures(err error) bool {
+	if err == nil {
+		return true
+	}
+
 	if errors.Is(err, breaker.ErrNoVerdict) {
 		return false
 	}

@@ -49,7 +49,9 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		outgoing, cancel := reserve(outgoing)
 		defer cancel()
 
-		call, err := u.begin(outgoing, observer, rpc, false)
+		method := u.methods[rpc]
+
+		call, err := u.begin(outgoing, observer, rpc, method, false)
 		if err != nil {
 			return err
 		}
@@ -57,8 +59,6 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		// Also on a panic: a probe without a verdict would keep the breaker half-open for good.
 		err = breaker.ErrNoVerdict
 		defer func() { call.end(err) }()
-
-		method := u.methods[rpc]
 
 		switch repeatable := method.repeatable(req) && !call.probing; {
 		case repeatable && method.hedge != nil:
@@ -87,7 +87,9 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 
 		outgoing, cancel := reserve(outgoing)
 
-		call, err := u.begin(outgoing, observer, rpc, true)
+		method := u.methods[rpc]
+
+		call, err := u.begin(outgoing, observer, rpc, method, true)
 		if err != nil {
 			cancel()
 
@@ -95,7 +97,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		}
 
 		// There is no request yet that could show its key.
-		if method := u.methods[rpc]; method.retries() && (call.probing || !method.repeatable(nil)) {
+		if method.retries() && (call.probing || !method.repeatable(nil)) {
 			opts = append(slices.Clip(opts), once())
 		}
 

@@ -3,6 +3,8 @@ package upstream
 import (
 	"context"
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -44,7 +46,7 @@ type Metadata struct {
 
 // WithMetadata returns a context whose outgoing metadata is what every backend gets, and nothing else; see Metadata.Outgoing.
 func WithMetadata(ctx context.Context) context.Context {
-	return metadata.NewOutgoingContext(ctx, common(reqinfo.From(ctx)))
+	return metadata.NewOutgoingContext(ctx, outgoing(reqinfo.From(ctx), "", ""))
 }
 
 // Outgoing returns a context whose outgoing metadata is the client's headers that the allow-list lets through and what the gateway
@@ -52,10 +54,11 @@ func WithMetadata(ctx context.Context) context.Context {
 // is dropped. What the gateway says is there exactly once, or not at all. An error is a status, and the call must not be made.
 func (m Metadata) Outgoing(ctx context.Context) (context.Context, error) {
 	rec := reqinfo.From(ctx)
-	md := common(rec)
+
+	var authorization, identity string
 
 	if m.ForwardAuthorization {
-		set(md, metadataAuthorization, rec.Authorization)
+		authorization = rec.Authorization
 	}
 
 	if m.Sign != nil && !rec.Principal.Anonymous() {
@@ -64,17 +67,35 @@ func (m Metadata) Outgoing(ctx context.Context) (context.Context, error) {
 			return nil, status.Error(codes.Internal, fmt.Sprintf("sign the caller's identity: %v", err))
 		}
 
-		set(md, MetadataIdentity, token)
+		identity = token
 	}
 
-	return metadata.NewOutgoingContext(ctx, md), nil
+	return metadata.NewOutgoingContext(ctx, outgoing(rec, authorization, identity)), nil
 }
 
-// common is what every backend gets.
-func common(rec *reqinfo.Record) metadata.MD {
-	const own = 8
+// outgoing is what a backend gets of a request. What is empty is not there.
+func outgoing(rec *reqinfo.Record, authorization, identity string) metadata.MD {
+	own := [...]struct{ name, value string }{
+		{MetadataRequestID, rec.ID},
+		{MetadataSubject, rec.Principal.Subject},
+		{MetadataScopes, strings.Join(rec.Principal.Scopes, " ")},
+		{MetadataRoles, roles(rec.Principal.Roles)},
+		{MetadataTenant, rec.Principal.Tenant},
+		{MetadataClientAddress, address(rec.Client)},
+		{metadataAuthorization, authorization},
+		{MetadataIdentity, identity},
+	}
 
-	md := make(metadata.MD, own+len(rec.Forward))
+	size := len(rec.Forward)
+
+	for _, entry := range own {
+		if entry.value != "" {
+			size++
+		}
+	}
+
+	// A map for more entries than these would be a good deal dearer, as would a list for each value.
+	md, values := make(metadata.MD, size), make([]string, 0, len(own))
 
 	for name, values := range rec.Forward {
 		// Lists refuse the gateway's own names; this holds also if one did not.
@@ -83,14 +104,11 @@ func common(rec *reqinfo.Record) metadata.MD {
 		}
 	}
 
-	set(md, MetadataRequestID, rec.ID)
-	set(md, MetadataSubject, rec.Principal.Subject)
-	set(md, MetadataScopes, strings.Join(rec.Principal.Scopes, " "))
-	set(md, MetadataRoles, roles(rec.Principal.Roles))
-	set(md, MetadataTenant, rec.Principal.Tenant)
-
-	if rec.Client.IsValid() {
-		set(md, MetadataClientAddress, rec.Client.String())
+	for _, entry := range own {
+		if entry.value != "" {
+			values = append(values, entry.value)
+			md[entry.name] = slices.Clip(values[len(values)-1:])
+		}
 	}
 
 	return md
@@ -101,27 +119,19 @@ func reserved(name string) bool {
 	return name == metadataAuthorization || name == MetadataRequestID || strings.HasPrefix(name, "x-portico-")
 }
 
-// set writes what is not empty.
-func set(md metadata.MD, name, value string) {
-	if value != "" {
-		md[name] = []string{value}
+func address(client netip.Addr) string {
+	if !client.IsValid() {
+		return ""
 	}
+
+	return client.String()
 }
 
 func roles(names []string) string {
-	var b strings.Builder
-
-	for _, name := range names {
-		if name == "" || strings.Contains(name, " ") {
-			continue
-		}
-
-		if b.Len() > 0 {
-			b.WriteByte(' ')
-		}
-
-		b.WriteString(name)
+	unclear := func(name string) bool { return name == "" || strings.Contains(name, " ") }
+	if slices.ContainsFunc(names, unclear) {
+		names = slices.DeleteFunc(slices.Clone(names), unclear)
 	}
 
-	return b.String()
+	return strings.Join(names, " ")
 }

@@ -41,6 +41,9 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 	return methods
 }
 
+// closed tells whether no breaker of its own keeps calls back.
+func (m *method) closed() bool { return m == nil || m.breaker == nil || m.breaker.Closed() }
+
 // retries tells whether calls are made again at all.
 func (m *method) retries() bool { return m != nil && m.retry != nil }
 

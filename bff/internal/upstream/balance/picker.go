@@ -28,11 +28,12 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		return result, nil
 	}
 
-	hurried, conn, done := hurried(info.Ctx), sc.conns.latest.Load(), result.Done
+	start, conn, done := time.Now(), sc.conns.latest.Load(), result.Done
 
 	result.SubConn = sc.SubConn
 	result.Done = func(end balancer.DoneInfo) {
-		p.wrapper.learn(sc.member, judge(end, hurried, conn))
+		late := status.Code(end.Err) == codes.DeadlineExceeded && hurried(info.Ctx, start)
+		p.wrapper.learn(sc.member, judge(end, late, conn))
 
 		if done != nil {
 			done(end)
@@ -84,13 +85,12 @@ func judge(end balancer.DoneInfo, hurried bool, conn *conn) outcome {
 // take some of it.
 const minBudget = 100 * time.Millisecond
 
-// hurried tells whether running out of time would say nothing about the address: because there is hardly any, or because of the
-// client. Otherwise a client could have healthy addresses left out.
-func hurried(ctx context.Context) bool {
-	now := time.Now()
+// hurried tells whether running out of time says nothing about the address that was picked then: because there was hardly any, or
+// because of the client. Otherwise a client could have healthy addresses left out.
+func hurried(ctx context.Context, picked time.Time) bool {
 	deadline, ok := ctx.Deadline()
 
-	return ok && deadline.Sub(now) < minBudget || reqinfo.From(ctx).Hurried(ctx, now)
+	return ok && deadline.Sub(picked) < minBudget || reqinfo.From(ctx).Hurried(ctx, picked)
 }
 
 // learn counts the failures of a member.

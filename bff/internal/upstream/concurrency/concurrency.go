@@ -64,12 +64,10 @@ type Permit struct {
 
 // Acquire asks for room for a call of a kind, one of a bounded set. Those of negative priority may use 80 % of the limit, those of
 // priority zero 95 %, and all others the whole. If there is room, the caller must end the permit with Answered or Drop.
-func (l *Limiter) Acquire(kind string, priority int) (Permit, bool) {
+func (l *Limiter) Acquire(kind string, priority int, now time.Time) (Permit, bool) {
 	if l == nil {
 		return Permit{}, true
 	}
-
-	now := time.Now()
 
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -107,14 +105,14 @@ func room(limit float64, priority int) int {
 // Answered gives the room back, and tells the limiter that the backend took this long for an answer.
 func (p Permit) Answered() {
 	if p.limiter != nil {
-		p.limiter.release(p, time.Now(), true)
+		p.limiter.answered(p, time.Now())
 	}
 }
 
 // Drop gives the room back of a call whose time says nothing: it was given up, or the backend was not there.
 func (p Permit) Drop() {
 	if p.limiter != nil {
-		p.limiter.release(p, time.Now(), false)
+		p.limiter.drop()
 	}
 }
 
@@ -130,15 +128,18 @@ func (l *Limiter) Limit() (limit, inFlight int) {
 	return int(l.limit), l.inFlight
 }
 
-func (l *Limiter) release(p Permit, now time.Time, answered bool) {
+func (l *Limiter) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	l.inFlight--
+}
 
-	if !answered {
-		return
-	}
+func (l *Limiter) answered(p Permit, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	l.inFlight--
 
 	took := now.Sub(p.start).Seconds()
 

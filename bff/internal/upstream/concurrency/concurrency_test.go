@@ -51,7 +51,7 @@ func drive(l *concurrency.Limiter, b *backend, kind string, rate int, length tim
 	for at := time.Duration(0); at < length; at += time.Second / time.Duration(rate) {
 		time.Sleep(time.Until(start.Add(at)))
 		wg.Go(func() {
-			permit, ok := l.Acquire(kind, 0)
+			permit, ok := l.Acquire(kind, 0, time.Now())
 			began := time.Now()
 
 			if ok {
@@ -222,7 +222,7 @@ func TestPriorities(t *testing.T) {
 			got := 0
 
 			for range 200 {
-				if _, ok := l.Acquire("get", tt.priority); ok {
+				if _, ok := l.Acquire("get", tt.priority, time.Now()); ok {
 					got++
 				}
 			}
@@ -240,12 +240,12 @@ func TestSmallestLimitLetsEachPriorityThrough(t *testing.T) {
 	l := concurrency.New(concurrency.Settings{Min: 1, Max: 1, Initial: 1}, nil)
 
 	for priority := -1; priority <= 1; priority++ {
-		permit, ok := l.Acquire("get", priority)
+		permit, ok := l.Acquire("get", priority, time.Now())
 		if !ok {
 			t.Fatalf("priority %d is always refused", priority)
 		}
 
-		if _, ok := l.Acquire("get", 1); ok {
+		if _, ok := l.Acquire("get", 1, time.Now()); ok {
 			t.Error("there is room for two")
 		}
 
@@ -264,7 +264,7 @@ func TestDroppedCallsDoNotMoveTheLimit(t *testing.T) {
 			var permits []concurrency.Permit
 
 			for range 150 {
-				permit, ok := l.Acquire("get", 0)
+				permit, ok := l.Acquire("get", 0, time.Now())
 				if !ok {
 					t.Fatal("refused")
 				}
@@ -301,7 +301,7 @@ func TestNilLimitsNothing(t *testing.T) {
 
 	var l *concurrency.Limiter
 
-	permit, ok := l.Acquire("get", -1)
+	permit, ok := l.Acquire("get", -1, time.Now())
 	if !ok {
 		t.Error("refused")
 	}
@@ -320,7 +320,7 @@ func BenchmarkAcquire(b *testing.B) {
 	b.ReportAllocs()
 
 	for b.Loop() {
-		if permit, ok := l.Acquire("get", 0); ok {
+		if permit, ok := l.Acquire("get", 0, time.Now()); ok {
 			permit.Answered()
 		}
 	}

@@ -1,0 +1,35 @@
+package breaker_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/breaker"
+)
+
+// BenchmarkAllow is what a call that is answered in time costs.
+func BenchmarkAllow(b *testing.B) {
+	settings := breaker.Settings{FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second}
+	slow := settings
+	slow.SlowAfter = time.Second
+
+	for _, tt := range []struct {
+		name     string
+		settings breaker.Settings
+	}{{"failures", settings}, {"failures_and_slowness", slow}} {
+		b.Run(tt.name, func(b *testing.B) {
+			guard := breaker.New("order", tt.settings, nil)
+
+			b.ReportAllocs()
+
+			for b.Loop() {
+				done, err := guard.Allow()
+				if err != nil {
+					b.Fatal(err)
+				}
+
+				done(nil)
+			}
+		})
+	}
+}
