@@ -77,7 +77,8 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 		for i, r := range declared {
 			bound := index[key{r.RPC, r.Method, r.Template.String()}]
 			bound.mux, bound.handler = mux, handlers[i]
-			bound.whole = bound.isWhole(config)
+			bound.alone = len(config.MuxOptions) == 0
+			bound.whole = bound.alone && bound.isWhole()
 			bound.undecoded = bound.whole && !bound.readsAnswer()
 
 			if bound.binding, err = binding.Compile(r, binding.Config{

@@ -24,8 +24,9 @@ type Route struct {
 	mux     *runtime.ServeMux
 	handler runtime.HandlerFunc
 	binding *binding.Binding
-	// whole tells that the codec writes whole messages, undecoded that nobody else looks into them.
-	whole, undecoded bool
+	// alone tells that no embedding program has to do with the translation, whole that the codec writes whole messages, and undecoded
+	// that nobody else looks into them.
+	alone, whole, undecoded bool
 }
 
 // Compile finds the routes of the registrations in the linked descriptors and compiles their policies, without binding handlers. It

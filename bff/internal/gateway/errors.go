@@ -24,7 +24,14 @@ func handleError(
 		return
 	}
 
-	problem.Write(w, r, explain(ctx, r, err), err)
+	p := explain(ctx, r, err)
+
+	if x, ok := exchangeFrom(ctx); ok {
+		// The handler's has no headers.
+		r = x.request
+	}
+
+	problem.Write(w, r, p, err)
 }
 
 // invalid is the problem of a request that is not valid.

@@ -27,7 +27,11 @@ import (
 // variables, makes the call and writes the answer. Query, headers and body are hidden from it: they are bound when the call is
 // about to be made (VerifyUnary, VerifyStream), strictly and with errors that keep their details, which the handler would
 // flatten to a text.
+//
+// It is the context of the handler as well, in which it finds itself.
 type exchange struct {
+	context.Context //nolint:containedctx // It is one.
+
 	route *Route
 	// request is what the client sent, w what the handler answers to.
 	request *http.Request
@@ -40,7 +44,7 @@ type exchange struct {
 	condition *condition.Condition
 	// answer is the message for the codec, with a buffer from the pool. The buffer is nil until there is an answer.
 	answer jsonpb.Into
-	// cancel ends the call.
+	// cancel ends the call. Only requests that come in a stream have it.
 	cancel context.CancelFunc
 
 	mu sync.Mutex
@@ -56,6 +60,21 @@ func exchangeFrom(ctx context.Context) (*exchange, bool) {
 	return x, ok
 }
 
+// Value implements context.Context.
+func (x *exchange) Value(key any) any {
+	if key == (exchangeKey{}) {
+		return x
+	}
+
+	return x.Context.Value(key)
+}
+
+// What a generated handler gets to see of query and headers. Nobody writes to them.
+var (
+	noValues = url.Values{}
+	noHeader = http.Header{}
+)
+
 // begin hands the request to the generated handler.
 func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
@@ -67,15 +86,22 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 				return
 			}
 
-			ctx, cancel := context.WithCancel(req.Context())
-			defer cancel()
-
-			x := &exchange{route: r, request: req, w: w, shown: shown, condition: c, cancel: cancel}
+			x := &exchange{Context: req.Context(), route: r, request: req, w: w, shown: shown, condition: c}
 			defer x.release()
 
-			handed := req.WithContext(context.WithValue(ctx, exchangeKey{}, x))
+			if r.ClientStream {
+				x.Context, x.cancel = context.WithCancel(x.Context)
+				defer x.cancel()
+			}
+
+			handed := req.WithContext(x)
 			// Not nil, so that it is not parsed.
-			handed.Form, handed.PostForm = url.Values{}, url.Values{}
+			handed.Form, handed.PostForm = noValues, noValues
+
+			if r.alone {
+				// Generated code would make metadata of them, which package upstream would replace.
+				handed.Header, handed.Host, handed.RemoteAddr = noHeader, "", ""
+			}
 
 			switch x.foreign = !r.readsJSON(req); {
 			case x.foreign && r.needsCodec():
@@ -97,6 +123,10 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 
 // readsJSON tells whether the body of the request is for the gateway's codec.
 func (r *Route) readsJSON(req *http.Request) bool {
+	if r.alone {
+		return true
+	}
+
 	inbound, _ := runtime.MarshalerForRequest(r.mux, req)
 	_, ours := inbound.(*jsonpb.Codec)
 

@@ -35,10 +35,10 @@ func (undecoded) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// isWhole tells whether the codec writes the messages of the route, and all of each: generated code neither takes a field out of it
-// nor sends it as a file, and no embedding program has to do with it.
-func (r *Route) isWhole(config Config) bool {
-	return !r.ServerStream && r.ResponseBody == "" && !r.isFile() && len(config.MuxOptions) == 0
+// isWhole tells whether the answer is one message and all of it: generated code neither takes a field out of it nor sends it as a
+// file.
+func (r *Route) isWhole() bool {
+	return !r.ServerStream && r.ResponseBody == "" && !r.isFile()
 }
 
 // readsAnswer tells whether the policy of the route looks into its answers.
