@@ -22,15 +22,18 @@ const (
 	entryCost   = 128
 )
 
-// decoder reads one document into a message, as protojson does and stricter: errors say where, nesting is limited, and so is the
-// memory that is used in relation to the document.
+// decoder reads one document as protojson does and stricter: errors say where, nesting is limited, and so is the memory that is
+// used in relation to the document. What it reads it sets in the struct that the message is, where it knows the place, which is
+// faster than anything else; or it writes it in protobuf's wire format, from which proto.Unmarshal then fills the message.
 type decoder struct {
 	scanner
+	wire
 
 	plans   *plans
-	depth   int // How deep what comes may be nested.
 	budget  int64
 	lenient bool // Unknown fields and enum names are passed over.
+	// keys are those of the maps that are being read, the innermost's last.
+	keys []scalar
 
 	// mask gets the paths of what the document sets, by proto names. Nil: nobody asks.
 	mask *[]string
@@ -38,14 +41,52 @@ type decoder struct {
 	prefix string
 }
 
-// document reads a document that value reads, and nothing behind it.
-func (d *decoder) document(value func() *Error) *Error {
+func (c *Codec) decoder(data []byte, options Options) *decoder {
+	d, ok := c.decoders.Get().(*decoder)
+	if !ok {
+		d = &decoder{plans: &c.plans}
+	}
+
+	d.data, d.pos, d.depth = data, 0, c.maxDepth
+	d.lenient, d.mask = options.DiscardUnknown, options.Mask
+	d.budget = costBase + costFactor*int64(len(data))
 	d.space()
 
-	if err := value(); err != nil {
+	return d
+}
+
+// release gives a decoder back, of which nothing may be in use any more.
+func (c *Codec) release(d *decoder) {
+	const most = 64 << 10
+	if cap(d.out)+cap(d.unescaped) > most {
+		return
+	}
+
+	clear(d.keys)
+	*d = decoder{scanner: scanner{unescaped: d.unescaped[:0]}, wire: wire{out: d.out[:0]}, plans: d.plans, keys: d.keys[:0]}
+	c.decoders.Put(d)
+}
+
+// whole reads the document into a message.
+func (d *decoder) whole(p *plan, m protoreflect.Message) *Error {
+	if err := d.message(p, d.plans.targetOf(p, m)); err != nil {
 		return err
 	}
 
+	return d.finish(m)
+}
+
+// finish adds what has gone by the wire to the message that the document was read into.
+func (d *decoder) finish(m protoreflect.Message) *Error {
+	if err := d.end(); err != nil {
+		return err
+	}
+
+	return d.fill(m, 0)
+}
+
+// end tells that nothing may stand behind the document.
+func (d *decoder) end() *Error {
 	if d.pos < len(d.data) {
 		return d.syntax("something stands after the document")
 	}
@@ -63,60 +104,52 @@ func (d *decoder) spend(bytes int64) *Error {
 	return nil
 }
 
-// message reads into an empty message.
-func (d *decoder) message(p *plan, m protoreflect.Message) *Error {
+// message reads what is in a message.
+func (d *decoder) message(p *plan, t target) *Error {
 	if p.form != formObject {
-		return d.wellKnown(p, m)
+		return d.wellKnown(p, t)
 	}
 
-	return d.members(p, m, false)
+	return d.members(p, false, t)
 }
 
-// members reads an object into a message. Within an Any one member names the type.
-func (d *decoder) members(p *plan, m protoreflect.Message, typed bool) *Error {
-	d.depth--
-	defer func() { d.depth++ }()
+// members reads an object as a message. Within an Any one member names the type.
+func (d *decoder) members(p *plan, typed bool, t target) *Error {
+	more, err := d.enter('{')
+	seen := numbers{}
 
-	var seen, oneofs numbers
+	for next := 0; more && err == nil; {
+		var f *field
 
-	return d.object(d.depth+1, func(name []byte) *Error {
-		if typed && string(name) == typeMember {
-			return d.skip(d.depth)
-		}
-
-		f, err := d.find(p, name)
-		if err != nil {
+		// Most documents have the members in the order of the proto.
+		if next < len(p.all) && p.all[next].member != "" && d.follows(p.all[next].member) {
+			f = p.all[next]
+		} else if f, err = d.find(p, typed); err != nil {
 			return err
 		}
 
 		if f == nil {
-			return d.skip(d.depth)
+			err = d.skip()
+		} else {
+			next = f.index + 1
+			err = d.member(f, &seen, t)
 		}
 
-		if !seen.add(int(f.desc.Number())) {
-			return faultf("is there twice").in(f.name)
+		if err == nil {
+			more, err = d.more('}')
 		}
+	}
 
-		if !f.null && d.literal("null") {
-			d.note(f)
-
-			return nil
-		}
-
-		if f.oneof > 0 && !oneofs.add(f.oneof) {
-			return faultf("is a second member of the oneof %q", f.desc.ContainingOneof().Name()).in(f.name)
-		}
-
-		if err := d.field(f, m); err != nil {
-			return err.in(f.name)
-		}
-
-		return nil
-	})
+	return err
 }
 
-// find returns the field with this name; nil if the member is to be passed over.
-func (d *decoder) find(p *plan, name []byte) (*field, *Error) {
+// find passes over the name of a member and returns the field; nil if the value is to be passed over.
+func (d *decoder) find(p *plan, typed bool) (*field, *Error) {
+	name, err := d.name()
+	if err != nil || typed && string(name) == typeMember {
+		return nil, err
+	}
+
 	if f, ok := p.fields[string(name)]; ok {
 		return f, nil
 	}
@@ -148,183 +181,154 @@ func (d *decoder) extension(p *plan, name string) (*field, *Error) {
 	return d.plans.extension(desc), nil
 }
 
-// field reads a value that is there.
-func (d *decoder) field(f *field, m protoreflect.Message) *Error {
-	switch {
-	case f.desc.IsMap():
+// member reads the value of a member.
+func (d *decoder) member(f *field, seen *numbers, t target) *Error {
+	if !seen.add(f.id) {
+		return faultf("is there twice").in(f.name)
+	}
+
+	if !f.null && d.literal("null") {
 		d.note(f)
 
-		return d.unmasked(func() *Error { return d.entries(f, m.Mutable(f.desc).Map()) })
-	case f.desc.IsList():
-		d.note(f)
-
-		return d.unmasked(func() *Error { return d.elements(f, m.Mutable(f.desc).List()) })
-	case f.message != nil:
-		return d.singular(f, m)
+		return nil
 	}
 
-	value, ok, err := d.scalar(f)
-	if err == nil && ok {
-		d.note(f)
-		m.Set(f.desc, value)
+	if f.oneof > 0 && !seen.add(f.oneof) {
+		return faultf("is a second member of the oneof %q", f.desc.ContainingOneof().Name()).in(f.name)
 	}
 
-	return err
-}
-
-// singular reads a message that is a field of another.
-func (d *decoder) singular(f *field, m protoreflect.Message) *Error {
-	value := m.NewField(f.desc)
-	if err := d.spend(f.message.sizeOf(value.Message().Interface())); err != nil {
-		return err
+	if err := d.field(f, t.slot(f)); err != nil {
+		return err.in(f.name)
 	}
-
-	read := func() *Error { return d.message(f.message, value.Message()) }
-
-	if err := d.within(f, read); err != nil {
-		return err
-	}
-
-	m.Set(f.desc, value)
 
 	return nil
 }
 
-func (d *decoder) elements(f *field, list protoreflect.List) *Error {
-	d.depth--
-	defer func() { d.depth++ }()
+// field reads a value that is there.
+func (d *decoder) field(f *field, s slot) *Error {
+	switch {
+	case f.key != nil:
+		return d.unmasked(f, s, (*decoder).entries)
+	case f.list:
+		return d.unmasked(f, s, (*decoder).elements)
+	case f.message != nil:
+		return d.within(f, s)
+	}
 
-	return d.array(d.depth+1, func(i int) *Error {
-		if err := d.spend(elementCost); err != nil {
+	ok, err := d.scalar(f, s)
+	if ok {
+		d.note(f)
+	}
+
+	return err
+}
+
+func (d *decoder) elements(f *field, s slot) *Error {
+	more, err := d.enter('[')
+	start := 0
+
+	if s.place == nil {
+		start = d.open(f.packed)
+	}
+
+	for i := 0; more && err == nil; i++ {
+		if err = d.spend(elementCost); err != nil {
 			return err
 		}
 
-		value, ok, err := d.element(f, list.NewElement)
-		if err != nil {
+		var ok bool
+		if ok, err = d.element(f, s.next()); err != nil {
 			return err.at(i)
 		}
 
-		if ok {
-			list.Append(value)
+		if !ok && s.place != nil {
+			s.value.SetLen(s.value.Len() - 1)
 		}
 
-		return nil
-	})
+		more, err = d.more(']')
+	}
+
+	d.close(start)
+
+	return err
 }
 
 // element reads an element of a list or a value of a map. It may have to be left out.
-func (d *decoder) element(f *field, fresh func() protoreflect.Value) (protoreflect.Value, bool, *Error) {
+func (d *decoder) element(f *field, s slot) (bool, *Error) {
 	if f.message == nil {
-		return d.scalar(f)
+		return d.scalar(f, s)
 	}
 
-	value := fresh()
-	if err := d.spend(f.message.sizeOf(value.Message().Interface())); err != nil {
-		return value, false, err
-	}
-
-	return value, true, d.message(f.message, value.Message())
+	return true, d.embedded(f, s)
 }
 
-func (d *decoder) entries(f *field, entries protoreflect.Map) *Error {
-	d.depth--
-	defer func() { d.depth++ }()
-
-	return d.object(d.depth+1, func(name []byte) *Error {
-		if err := d.spend(entryCost); err != nil {
-			return err
-		}
-
-		key, err := mapKey(f.key.desc.Kind(), string(name))
-		if err != nil {
-			return err
-		}
-
-		if entries.Has(key) {
-			return faultf("is there twice").key(string(name))
-		}
-
-		value, ok, err := d.element(f.value, entries.NewValue)
-		if err != nil {
-			return err.key(string(name))
-		}
-
-		if ok {
-			entries.Set(key, value)
-		}
-
-		return nil
-	})
-}
-
-// note adds a field to the mask.
-func (d *decoder) note(f *field) {
-	if d.mask != nil {
-		*d.mask = append(*d.mask, d.prefix+string(f.desc.Name()))
-	}
-}
-
-// within reads a message of which the fields have their own paths in the mask; if it sets none, or has a JSON form of its own, its
-// own path stands there.
-func (d *decoder) within(f *field, read func() *Error) *Error {
-	if d.mask == nil {
-		return read()
+// embedded reads a message within another.
+func (d *decoder) embedded(f *field, s slot) *Error {
+	if err := d.spend(f.message.size); err != nil {
+		return err
 	}
 
-	if f.message.form != formObject {
-		d.note(f)
-
-		return d.unmasked(read)
+	if s.place != nil {
+		return d.into(f.message, s.message())
 	}
 
-	count, outer := len(*d.mask), d.prefix
-	d.prefix += string(f.desc.Name()) + "."
-	err := read()
-	d.prefix = outer
+	if f.end != "" {
+		d.out = append(d.out, f.tag...)
+		err := d.message(f.message, target{})
+		d.out = append(d.out, f.end...)
 
-	if len(*d.mask) == count {
-		d.note(f)
+		return err
 	}
+
+	start := d.open(f.tag)
+	err := d.message(f.message, target{})
+	d.close(start)
 
 	return err
 }
 
-// unmasked reads what has no paths of its own.
-func (d *decoder) unmasked(read func() *Error) *Error {
-	mask := d.mask
-	d.mask = nil
-	err := read()
-	d.mask = mask
+// into reads a message into a struct. What has gone by the wire is added in the end.
+func (d *decoder) into(p *plan, t target) *Error {
+	start := len(d.out)
+
+	err := d.message(p, t)
+	if err != nil || len(d.out) == start {
+		return err
+	}
+
+	m := t.value.Addr().Interface().(proto.Message) //nolint:forcetypeassert // Only messages have fields for messages.
+	err = d.fill(m.ProtoReflect(), start)
+	d.out = d.out[:start]
 
 	return err
 }
 
-// numbers is a set of small positive numbers. The zero value is empty.
+// numbers is a set of numbers, of which those below 256 cost nothing. The zero value is empty.
 type numbers struct {
-	low  uint64
+	low  [4]uint64
 	rest map[int]bool
 }
 
 // add tells whether the number is new.
-func (n *numbers) add(number int) bool {
+func (s *numbers) add(number int) bool {
 	const bits = 64
-	if number < bits {
-		bit := uint64(1) << number
-		fresh := n.low&bit == 0
-		n.low |= bit
+	if number >= 0 && number < bits*len(s.low) {
+		word, bit := &s.low[number/bits], uint64(1)<<(number%bits)
+		fresh := *word&bit == 0
+		*word |= bit
 
 		return fresh
 	}
 
-	if n.rest[number] {
+	if s.rest[number] {
 		return false
 	}
 
-	if n.rest == nil {
-		n.rest = map[int]bool{}
+	if s.rest == nil {
+		s.rest = map[int]bool{}
 	}
 
-	n.rest[number] = true
+	s.rest[number] = true
 
 	return true
 }

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"io"
 	"strings"
+	"sync"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/proto"
@@ -38,6 +39,7 @@ type Codec struct {
 	writer   *wirejson.Writer
 	maxDepth int
 	plans    plans
+	decoders sync.Pool // Of *decoder.
 }
 
 var (
@@ -71,40 +73,35 @@ type Options struct {
 // is an *Error.
 func (c *Codec) Decode(data []byte, m protoreflect.Message, options Options) error {
 	d := c.decoder(data, options)
+	defer c.release(d)
 
-	return asError(d.document(func() *Error { return d.message(c.plans.of(m.Descriptor()), m) }))
+	return asError(d.whole(c.plans.of(m.Descriptor()), m))
 }
 
 // DecodeField reads a document into a field of a message that is not set yet; null leaves it so. The error is an *Error.
 func (c *Codec) DecodeField(data []byte, m protoreflect.Message, desc protoreflect.FieldDescriptor, options Options) error {
 	d := c.decoder(data, options)
-	f := c.plans.of(m.Descriptor()).all[desc.Index()]
+	defer c.release(d)
 
-	return asError(d.document(func() *Error {
-		switch {
-		case !f.null && d.literal("null"):
-			return nil
-		case f.message != nil && !desc.IsList():
-			// Its members are what the mask is about.
-			value := m.NewField(desc)
-			if err := d.message(f.message, value.Message()); err != nil {
-				return err
-			}
+	plan := c.plans.of(m.Descriptor())
+	f := plan.all[desc.Index()]
 
-			m.Set(desc, value)
+	var err *Error
 
-			return nil
-		default:
-			return d.field(f, m)
-		}
-	}))
-}
-
-func (c *Codec) decoder(data []byte, options Options) *decoder {
-	return &decoder{
-		scanner: scanner{data: data}, plans: &c.plans, depth: c.maxDepth, lenient: options.DiscardUnknown, mask: options.Mask,
-		budget: costBase + costFactor*int64(len(data)),
+	switch {
+	case !f.null && d.literal("null"):
+	case f.message != nil && !desc.IsList():
+		// Its members are what the mask is about.
+		err = d.embedded(f, d.plans.targetOf(plan, m).slot(f))
+	default:
+		err = d.field(f, d.plans.targetOf(plan, m).slot(f))
 	}
+
+	if err == nil {
+		err = d.finish(m)
+	}
+
+	return asError(err)
 }
 
 // asError keeps a nil *Error from becoming an error that is not nil.

@@ -62,6 +62,56 @@ func exponentLength(text []byte) int {
 	return 0
 }
 
+// integer returns an integer without fraction and exponent, which may stand in quotes, and where it ends; 0 if what is next is
+// anything else or has too many digits to be sure of.
+func (s *scanner) integer() (n int64, end int) {
+	start := s.pos
+
+	quoted := s.peek() == '"'
+	if quoted {
+		start++
+	}
+
+	n, length := shortInteger(s.data[start:])
+	end = start + length
+
+	switch {
+	case length == 0 || end == len(s.data):
+		return 0, 0
+	case quoted && s.data[end] == '"':
+		return n, end + 1
+	case !quoted && !wordByte(s.data[end]):
+		return n, end
+	default:
+		return 0, 0
+	}
+}
+
+// shortInteger reads the integer that a text begins with, and returns how many bytes it takes.
+func shortInteger(text []byte) (n int64, length int) {
+	const safe = 18
+
+	negative := len(text) > 0 && text[0] == '-'
+	if negative {
+		text = text[1:]
+	}
+
+	length = digits(text)
+	if length == 0 || length > safe || length > 1 && text[0] == '0' {
+		return 0, 0
+	}
+
+	for _, c := range text[:length] {
+		n = n*10 + int64(c-'0') //nolint:mnd // Decimal.
+	}
+
+	if negative {
+		return -n, length + 1
+	}
+
+	return n, length
+}
+
 func digits(text []byte) int {
 	n := 0
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {

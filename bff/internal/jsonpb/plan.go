@@ -1,11 +1,10 @@
 package jsonpb
 
 import (
-	"reflect"
+	"strconv"
 	"sync"
-	"sync/atomic"
 
-	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -13,9 +12,11 @@ import (
 type plans struct {
 	known sync.Map // protoreflect.MessageDescriptor to *plan, complete with all that they refer to.
 	mu    sync.Mutex
+	// layouts are those of structs by reflect.Type, nil for what is none.
+	layouts sync.Map
 }
 
-// plan is what is known about a message type. It is immutable but for its size.
+// plan is what is known about a message type. It is immutable.
 type plan struct {
 	desc protoreflect.MessageDescriptor
 	form form
@@ -23,8 +24,8 @@ type plan struct {
 	fields map[string]*field
 	// all are the fields in the order of the proto.
 	all []*field
-	// size of a message in bytes, as far as it is known.
-	size atomic.Int64
+	// size is about how many bytes a new message takes, without what is in it.
+	size int64
 }
 
 // form tells which JSON a message has.
@@ -45,7 +46,19 @@ const (
 // field is what is known about a field.
 type field struct {
 	desc protoreflect.FieldDescriptor
+	kind protoreflect.Kind
 	name string // In JSON.
+	// member is how a member of this name usually begins: the name in quotes, and a colon. Empty: it has to be looked up.
+	member string
+	// index is the place among the message's fields.
+	index int
+	list  bool
+	// id is what no two fields of the message have in common, below zero that of an extension. oneof is the same for those of a
+	// oneof. Zero: of none.
+	id, oneof int
+	// tag stands before each value on the wire, end behind it if it is a group. Those of a packed list have none but share the
+	// list's.
+	tag, end, packed string
 	// message is the plan of what the field or, if it is a list, its elements hold. Nil: scalars, or a map.
 	message *plan
 	// key and value are those of a map's entries.
@@ -56,8 +69,6 @@ type field struct {
 	enumNames []string
 	// null tells that null is a value of the field rather than its absence.
 	null bool
-	// oneof is one more than the index of the oneof that the field belongs to. Zero: none.
-	oneof int
 }
 
 func (p *plans) of(desc protoreflect.MessageDescriptor) *plan {
@@ -114,7 +125,7 @@ func (p *plans) make(desc protoreflect.MessageDescriptor, fresh map[protoreflect
 		return known
 	}
 
-	made := &plan{desc: desc, form: formOf(desc.FullName()), fields: map[string]*field{}}
+	made := &plan{desc: desc, form: formOf(desc.FullName()), fields: map[string]*field{}, size: sizeOf(desc)}
 	fresh[desc] = made
 
 	for i := range desc.Fields().Len() {
@@ -129,17 +140,26 @@ func (p *plans) make(desc protoreflect.MessageDescriptor, fresh map[protoreflect
 		made.fields[f.name] = f
 	}
 
+	for _, f := range made.all {
+		if quoted := `"` + f.name + `"`; strconv.Quote(f.name) == quoted && made.fields[f.name] == f {
+			f.member = quoted + ":"
+		}
+	}
+
 	return made
 }
 
 func (p *plans) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect.MessageDescriptor]*plan) *field {
-	f := &field{desc: desc, name: desc.JSONName()}
+	f := &field{desc: desc, kind: desc.Kind(), name: desc.JSONName(), index: desc.Index(), list: desc.IsList(), id: desc.Index()}
+	f.setTags()
+
 	if desc.IsExtension() {
-		f.name = "[" + string(desc.FullName()) + "]"
+		// Not one that a field of the message has.
+		f.name, f.id = "["+string(desc.FullName())+"]", -int(desc.Number())
 	}
 
-	if oneof := desc.ContainingOneof(); oneof != nil {
-		f.oneof = oneof.Index() + 1
+	if oneof := desc.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
+		f.oneof = desc.ContainingMessage().Fields().Len() + oneof.Index()
 	}
 
 	switch {
@@ -197,14 +217,59 @@ func (p *plan) names() []string {
 	return names
 }
 
-// sizeOf is how many bytes a new message takes, without what is in it.
-func (p *plan) sizeOf(m proto.Message) int64 {
-	if size := p.size.Load(); size != 0 {
-		return size
+// setTags sets what stands around a value on the wire.
+func (f *field) setTags() {
+	number, kind := f.desc.Number(), protowire.BytesType
+
+	switch f.kind {
+	case protoreflect.GroupKind:
+		kind = protowire.StartGroupType
+		f.end = string(protowire.AppendTag(nil, number, protowire.EndGroupType))
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.MessageKind:
+	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind, protoreflect.FloatKind:
+		kind = protowire.Fixed32Type
+	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind, protoreflect.DoubleKind:
+		kind = protowire.Fixed64Type
+	default:
+		kind = protowire.VarintType
 	}
 
-	size := int64(reflect.TypeOf(m).Elem().Size())
-	p.size.Store(size)
+	f.tag = string(protowire.AppendTag(nil, number, kind))
 
-	return size
+	// A list may be packed, whatever the proto says.
+	if f.desc.IsList() && kind != protowire.BytesType && kind != protowire.StartGroupType {
+		f.tag, f.packed = "", string(protowire.AppendTag(nil, number, protowire.BytesType))
+	}
+}
+
+// sizeOf is what generated structs take, of which the fields begin at multiples of eight bytes.
+func sizeOf(desc protoreflect.MessageDescriptor) int64 {
+	const (
+		word = 8
+		// What each has besides its fields: its type, its size when it is written, unknown fields, extensions.
+		rest = 6
+	)
+
+	words := int64(rest)
+
+	for i := range desc.Fields().Len() {
+		f := desc.Fields().Get(i)
+		oneof := f.ContainingOneof()
+
+		switch {
+		case f.IsList(), f.Kind() == protoreflect.BytesKind:
+			words += 3
+		case oneof != nil && !oneof.IsSynthetic():
+			// They share an interface.
+			if oneof.Fields().Get(0) == f {
+				words += 2
+			}
+		case f.Kind() == protoreflect.StringKind && !f.HasPresence():
+			words += 2
+		default:
+			words++
+		}
+	}
+
+	return words * word
 }

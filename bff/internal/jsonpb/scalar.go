@@ -12,71 +12,123 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
-// scalar reads a number, string, bytes, boolean or enum. Not ok: it is to be left out.
-func (d *decoder) scalar(f *field) (protoreflect.Value, bool, *Error) {
-	var (
-		value protoreflect.Value
-		err   *Error
-	)
-
-	switch kind := f.desc.Kind(); kind {
-	case protoreflect.BoolKind:
-		value, err = d.boolean()
-	case protoreflect.StringKind:
-		var text []byte
-		if text, err = d.text(); err == nil {
-			err = d.spend(int64(len(text)))
-			value = protoreflect.ValueOfString(string(text))
-		}
-	case protoreflect.BytesKind:
-		value, err = d.bytes()
-	case protoreflect.EnumKind:
-		return d.enumeration(f)
-	case protoreflect.FloatKind:
-		value, err = d.float(32) //nolint:mnd // Bits.
-	case protoreflect.DoubleKind:
-		value, err = d.float(64) //nolint:mnd // Bits.
-	default:
-		value, err = d.integer(kind)
-	}
-
-	return value, err == nil, err
+// scalar is the value of a field that is no message.
+type scalar struct {
+	// text is a string or bytes: a part of the document or of the decoder.
+	text []byte
+	// bits are an integer, also of a boolean or an enum, or those of a floating-point number.
+	bits uint64
 }
 
-func (d *decoder) boolean() (protoreflect.Value, *Error) {
+// scalar reads a number, string, bytes, boolean or enum. Not ok: it is to be left out.
+func (d *decoder) scalar(f *field, s slot) (bool, *Error) {
+	v, ok, err := d.read(f)
+	if ok {
+		d.set(f, s, v)
+	}
+
+	return ok, err
+}
+
+func (d *decoder) set(f *field, s slot, v scalar) {
+	if s.place != nil {
+		s.set(f.kind, v)
+	} else {
+		d.put(f, v)
+	}
+}
+
+// read reads the same without writing it.
+func (d *decoder) read(f *field) (v scalar, ok bool, err *Error) {
+	switch f.kind {
+	case protoreflect.BoolKind:
+		v.bits, err = d.boolean()
+	case protoreflect.StringKind:
+		if v.text, err = d.text(); err == nil {
+			err = d.spend(int64(len(v.text)))
+		}
+	case protoreflect.BytesKind:
+		v.text, err = d.bytes()
+	case protoreflect.EnumKind:
+		v.bits, ok, err = d.enumeration(f)
+
+		return v, ok, err
+	case protoreflect.FloatKind, protoreflect.DoubleKind:
+		v.bits, err = d.floatBits(f.kind)
+	default:
+		v.bits, err = d.integerBits(f.kind)
+	}
+
+	return v, err == nil, err
+}
+
+// value is the scalar as protoreflect has it.
+func (v scalar) value(kind protoreflect.Kind) protoreflect.Value {
+	switch kind {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(v.bits != 0)
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(string(v.text))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes(bytes.Clone(v.text))
+	case protoreflect.EnumKind:
+		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(v.bits))
+	case protoreflect.FloatKind:
+		return protoreflect.ValueOfFloat32(math.Float32frombits(uint32(v.bits)))
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(math.Float64frombits(v.bits))
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return protoreflect.ValueOfInt32(int32(v.bits))
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return protoreflect.ValueOfUint32(uint32(v.bits))
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return protoreflect.ValueOfInt64(int64(v.bits))
+	default:
+		return protoreflect.ValueOfUint64(v.bits)
+	}
+}
+
+func (d *decoder) boolean() (uint64, *Error) {
 	switch {
 	case d.literal("true"):
-		return protoreflect.ValueOfBool(true), nil
+		return 1, nil
 	case d.literal("false"):
-		return protoreflect.ValueOfBool(false), nil
+		return 0, nil
 	default:
-		return protoreflect.Value{}, d.wrong("a boolean")
+		return 0, d.wrong("a boolean")
 	}
 }
 
 // bytes takes both alphabets of base64, padded or not (RFC 4648).
-func (d *decoder) bytes() (protoreflect.Value, *Error) {
+func (d *decoder) bytes() ([]byte, *Error) {
 	text, err := d.text()
 	if err != nil {
-		return protoreflect.Value{}, err
-	}
-
-	encoding := base64.StdEncoding
-	if bytes.ContainsAny(text, "-_") {
-		encoding = base64.URLEncoding
+		return nil, err
 	}
 
 	const quantum = 4
-	if len(text)%quantum != 0 {
-		encoding = encoding.WithPadding(base64.NoPadding)
+
+	encoding, url := base64.StdEncoding, bytes.ContainsAny(text, "-_")
+
+	switch padded := len(text)%quantum == 0; {
+	case url && padded:
+		encoding = base64.URLEncoding
+	case url:
+		encoding = base64.RawURLEncoding
+	case !padded:
+		encoding = base64.RawStdEncoding
 	}
 
-	out, fault := encoding.AppendDecode(nil, text)
+	begin := len(d.unescaped)
+
+	out, fault := encoding.AppendDecode(d.unescaped, text)
 	if fault != nil {
-		return protoreflect.Value{}, faultf("is not base64")
+		return nil, faultf("is not base64")
 	}
 
-	return protoreflect.ValueOfBytes(out), d.spend(int64(len(out)))
+	d.unescaped = out
+
+	return out[begin:], d.spend(int64(len(out) - begin))
 }
 
 // numeral reads a number, which may stand in quotes.
@@ -101,43 +153,47 @@ func (d *decoder) numeral() ([]byte, *Error) {
 	return text, nil
 }
 
-func (d *decoder) float(bits int) (protoreflect.Value, *Error) {
-	value, special := 0.0, true
+func (d *decoder) floatBits(kind protoreflect.Kind) (uint64, *Error) {
+	if kind == protoreflect.FloatKind {
+		value, err := d.float(32) //nolint:mnd // Bits.
 
-	switch {
-	case d.special(`"NaN"`):
-		value = math.NaN()
-	case d.special(`"Infinity"`):
-		value = math.Inf(1)
-	case d.special(`"-Infinity"`):
-		value = math.Inf(-1)
-	default:
-		special = false
+		return uint64(math.Float32bits(float32(value))), err
 	}
 
-	if !special {
-		raw, err := d.numeral()
-		if err != nil {
-			return protoreflect.Value{}, err
-		}
+	value, err := d.float(64) //nolint:mnd // Bits.
 
-		var fault error
-		if value, fault = strconv.ParseFloat(string(raw), bits); fault != nil {
-			return protoreflect.Value{}, faultf("%s is out of range", quote(raw))
+	return math.Float64bits(value), err
+}
+
+func (d *decoder) float(bits int) (float64, *Error) {
+	if d.peek() == '"' {
+		switch {
+		case d.special("NaN"):
+			return math.NaN(), nil
+		case d.special("Infinity"):
+			return math.Inf(1), nil
+		case d.special("-Infinity"):
+			return math.Inf(-1), nil
 		}
 	}
 
-	if bits == 32 { //nolint:mnd // As above.
-		return protoreflect.ValueOfFloat32(float32(value)), nil
+	raw, err := d.numeral()
+	if err != nil {
+		return 0, err
 	}
 
-	return protoreflect.ValueOfFloat64(value), nil
+	value, fault := strconv.ParseFloat(string(raw), bits)
+	if fault != nil {
+		return 0, faultf("%s is out of range", quote(raw))
+	}
+
+	return value, nil
 }
 
 // special passes over a string with this content, however it is escaped.
-func (d *decoder) special(quoted string) bool {
+func (d *decoder) special(content string) bool {
 	ahead := d.scanner
-	if text, err := ahead.text(); err != nil || len(text)+2 != len(quoted) || string(text) != quoted[1:len(quoted)-1] {
+	if text, err := ahead.text(); err != nil || string(text) != content {
 		return false
 	}
 
@@ -146,46 +202,66 @@ func (d *decoder) special(quoted string) bool {
 	return true
 }
 
-func (d *decoder) integer(kind protoreflect.Kind) (protoreflect.Value, *Error) {
+func (d *decoder) integerBits(kind protoreflect.Kind) (uint64, *Error) {
+	if n, end := d.integer(); end > 0 && fits(kind, n) {
+		d.skipTo(end)
+
+		return uint64(n), nil
+	}
+
 	raw, err := d.numeral()
 	if err != nil {
-		return protoreflect.Value{}, err
+		return 0, err
 	}
 
 	text, err := whole(raw)
 	if err != nil {
-		return protoreflect.Value{}, err
+		return 0, err
 	}
 
 	value, ok := parseInteger(kind, text)
 	if !ok {
-		return protoreflect.Value{}, faultf("%s is out of range", quote(raw))
+		return 0, faultf("%s is out of range", quote(raw))
 	}
 
 	return value, nil
 }
 
+// fits tells whether a type has the integer.
+func fits(kind protoreflect.Kind, n int64) bool {
+	switch kind {
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return n == int64(int32(n))
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return n == int64(uint32(n))
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return n >= 0
+	default:
+		return true
+	}
+}
+
 // parseInteger reads decimal digits.
-func parseInteger(kind protoreflect.Kind, text string) (protoreflect.Value, bool) {
+func parseInteger(kind protoreflect.Kind, text string) (uint64, bool) {
 	switch kind {
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		n, err := strconv.ParseInt(text, 10, 32)
 
-		return protoreflect.ValueOfInt32(int32(n)), err == nil
+		return uint64(n), err == nil
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
 		n, err := strconv.ParseInt(text, 10, 64)
 
-		return protoreflect.ValueOfInt64(n), err == nil
+		return uint64(n), err == nil
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		n, err := strconv.ParseUint(text, 10, 32)
 
-		return protoreflect.ValueOfUint32(uint32(n)), err == nil
+		return n, err == nil
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		n, err := strconv.ParseUint(text, 10, 64)
 
-		return protoreflect.ValueOfUint64(n), err == nil
+		return n, err == nil
 	default:
-		return protoreflect.Value{}, false
+		return 0, false
 	}
 }
 
@@ -236,64 +312,63 @@ func whole(raw []byte) (string, *Error) {
 	return all, nil
 }
 
-// enumeration reads a name or a number.
-func (d *decoder) enumeration(f *field) (protoreflect.Value, bool, *Error) {
+// enumeration reads a name or a number. Not ok: the name is to be passed over.
+func (d *decoder) enumeration(f *field) (uint64, bool, *Error) {
 	if f.null && d.literal("null") {
-		return protoreflect.ValueOfEnum(0), true, nil
+		return 0, true, nil
 	}
 
 	if d.peek() != '"' {
 		raw := d.number()
 		if raw == nil {
-			return protoreflect.Value{}, false, d.wrong("the name of a value")
+			return 0, false, d.wrong("the name of a value")
 		}
 
 		text, err := whole(raw)
 		if err != nil {
-			return protoreflect.Value{}, false, err
+			return 0, false, err
 		}
 
 		n, fault := strconv.ParseInt(text, 10, 32)
 		if fault != nil {
-			return protoreflect.Value{}, false, faultf("%s is out of range", quote(raw))
+			return 0, false, faultf("%s is out of range", quote(raw))
 		}
 
-		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(n)), true, nil
+		return uint64(n), true, nil
 	}
 
 	text, err := d.text()
 	if err != nil {
-		return protoreflect.Value{}, false, err
+		return 0, false, err
 	}
 
 	n, ok := f.enum[string(text)]
 	if !ok && !d.lenient {
-		return protoreflect.Value{}, false,
-			faultf("%q is not a value of the enum%s", quote(text), suggest.DidYouMean(string(text), f.enumNames))
+		return 0, false, faultf("%q is not a value of the enum%s", quote(text), suggest.DidYouMean(string(text), f.enumNames))
 	}
 
-	return protoreflect.ValueOfEnum(n), ok, nil
+	return uint64(n), ok, nil
 }
 
-// mapKey reads a key, which is always a string in JSON.
-func mapKey(kind protoreflect.Kind, name string) (protoreflect.MapKey, *Error) {
-	var (
-		value protoreflect.Value
-		ok    bool
-	)
-
+// parseKey reads a key, which is always a string in JSON.
+func parseKey(kind protoreflect.Kind, name []byte) (v scalar, ok bool) {
 	switch kind {
 	case protoreflect.StringKind:
-		value, ok = protoreflect.ValueOfString(name), true
+		return scalar{text: name}, true
 	case protoreflect.BoolKind:
-		value, ok = protoreflect.ValueOfBool(name == "true"), name == "true" || name == "false"
+		if string(name) == "true" {
+			v.bits = 1
+		}
+
+		return v, v.bits == 1 || string(name) == "false"
 	default:
-		value, ok = parseInteger(kind, name)
-	}
+		v.bits, ok = parseInteger(kind, string(name))
 
-	if !ok {
-		return protoreflect.MapKey{}, faultf("%q is not a key of type %s", clip(name), kind)
+		return v, ok
 	}
+}
 
-	return value.MapKey(), nil
+// wrongKey tells that a key is not of its type.
+func wrongKey(kind protoreflect.Kind, name string) *Error {
+	return faultf("%q is not a key of type %s", clip(name), kind)
 }

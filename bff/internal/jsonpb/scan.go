@@ -1,6 +1,7 @@
 package jsonpb
 
 import (
+	"encoding/binary"
 	"strconv"
 	"unicode"
 	"unicode/utf16"
@@ -11,6 +12,10 @@ import (
 type scanner struct {
 	data []byte
 	pos  int
+	// depth is how deep what comes may be nested.
+	depth int
+	// unescaped has what strings with escapes stand for, one behind the other.
+	unescaped []byte
 }
 
 // space passes over white space.
@@ -22,6 +27,14 @@ func (s *scanner) space() {
 		default:
 			return
 		}
+	}
+}
+
+// skipTo stands behind what ends before this byte.
+func (s *scanner) skipTo(pos int) {
+	s.pos = pos
+	if pos < len(s.data) && s.data[pos] <= ' ' {
+		s.space()
 	}
 }
 
@@ -40,23 +53,30 @@ func (s *scanner) take(c byte) bool {
 		return false
 	}
 
-	s.pos++
-	s.space()
+	s.skipTo(s.pos + 1)
+
+	return true
+}
+
+// follows passes over a text if it is next, and over the space behind it.
+func (s *scanner) follows(text string) bool {
+	end := s.pos + len(text)
+	if end > len(s.data) || string(s.data[s.pos:end]) != text {
+		return false
+	}
+
+	s.skipTo(end)
 
 	return true
 }
 
 // literal passes over true, false or null if it is next.
 func (s *scanner) literal(word string) bool {
-	end := s.pos + len(word)
-	if end > len(s.data) || string(s.data[s.pos:end]) != word || end < len(s.data) && wordByte(s.data[end]) {
+	if end := s.pos + len(word); end < len(s.data) && wordByte(s.data[end]) {
 		return false
 	}
 
-	s.pos = end
-	s.space()
-
-	return true
+	return s.follows(word)
 }
 
 // wordByte tells whether a byte would make another word or number of what stands before it.
@@ -73,7 +93,7 @@ func (s *scanner) text() ([]byte, *Error) {
 	start := s.pos + 1
 	ascii := true
 
-	for i := start; i < len(s.data); i++ {
+	for i := start + plainLength(s.data[start:]); i < len(s.data); i++ {
 		switch c := s.data[i]; {
 		case c == '"':
 			raw := s.data[start:i]
@@ -81,8 +101,7 @@ func (s *scanner) text() ([]byte, *Error) {
 				return nil, s.syntax("a string is not valid UTF-8")
 			}
 
-			s.pos = i + 1
-			s.space()
+			s.skipTo(i + 1)
 
 			return raw, nil
 		case c == '\\':
@@ -99,23 +118,42 @@ func (s *scanner) text() ([]byte, *Error) {
 	return nil, s.ended()
 }
 
+// plainLength is how many bytes at the beginning of a text, eight at a time, need no closer look in a string.
+func plainLength(text []byte) int {
+	const (
+		word  = 8
+		ones  = 0x0101010101010101
+		highs = 0x8080808080808080
+	)
+
+	n := 0
+	for ; n+word <= len(text); n += word {
+		// A byte has its highest bit set if it is one of these or above ASCII; that one too many may have does not matter.
+		x := binary.LittleEndian.Uint64(text[n:])
+		quote, backslash := x^'"'*ones, x^'\\'*ones
+
+		if (x|(x-' '*ones)|(quote-ones)|(backslash-ones))&highs != 0 {
+			break
+		}
+	}
+
+	return n
+}
+
 // unescape reads a string that begins at start, with the first escape at i.
 func (s *scanner) unescape(start, i int) ([]byte, *Error) {
-	// As long as what is left, since no escape is shorter than what it stands for; but not longer than most strings are.
-	const usual = 256
-
-	out := make([]byte, i-start, min(len(s.data)-start, i-start+usual))
-	copy(out, s.data[start:i])
+	begin := len(s.unescaped)
+	s.unescaped = append(s.unescaped, s.data[start:i]...)
 
 	for i < len(s.data) {
 		switch c := s.data[i]; {
 		case c == '"':
+			out := s.unescaped[begin:len(s.unescaped):len(s.unescaped)]
 			if !utf8.Valid(out) {
 				return nil, s.syntax("a string is not valid UTF-8")
 			}
 
-			s.pos = i + 1
-			s.space()
+			s.skipTo(i + 1)
 
 			return out, nil
 		case c == '\\':
@@ -126,14 +164,14 @@ func (s *scanner) unescape(start, i int) ([]byte, *Error) {
 				return nil, s.syntax("an escape in a string is not valid")
 			}
 
-			out = utf8.AppendRune(out, r)
+			s.unescaped = utf8.AppendRune(s.unescaped, r)
 			i += n
 		case c < ' ':
 			s.pos = i
 
 			return nil, s.syntax("a control character stands in a string")
 		default:
-			out = append(out, c)
+			s.unescaped = append(s.unescaped, c)
 			i++
 		}
 	}
@@ -199,13 +237,13 @@ func hexRune(text []byte) (rune, bool) {
 	return rune(r), err == nil
 }
 
-// skip passes over any value. It may be nested this deep.
-func (s *scanner) skip(depth int) *Error {
-	switch c := s.peek(); c {
+// skip passes over any value.
+func (s *scanner) skip() *Error {
+	switch s.peek() {
 	case '{':
-		return s.object(depth, func([]byte) *Error { return s.skip(depth - 1) })
+		return s.skipAll('{', '}')
 	case '[':
-		return s.array(depth, func(int) *Error { return s.skip(depth - 1) })
+		return s.skipAll('[', ']')
 	case '"':
 		_, err := s.text()
 
@@ -219,78 +257,81 @@ func (s *scanner) skip(depth int) *Error {
 	}
 }
 
-// object reads an object; member reads the value of each member. Names may come twice.
-func (s *scanner) object(depth int, member func(name []byte) *Error) *Error {
-	if depth <= 0 {
-		return s.tooDeep()
-	}
+// skipAll passes over an object or an array. Names may come twice.
+func (s *scanner) skipAll(begin, end byte) *Error {
+	more, err := s.enter(begin)
 
-	if !s.take('{') {
-		return s.wrong("an object")
-	}
-
-	if s.take('}') {
-		return nil
-	}
-
-	for {
-		if s.peek() != '"' {
-			return s.missing("a name")
+	for more && err == nil {
+		if end == '}' {
+			_, err = s.name()
 		}
 
-		name, err := s.text()
-		if err != nil {
-			return err
+		if err == nil {
+			err = s.skip()
 		}
 
-		if !s.take(':') {
-			return s.missing("a colon")
-		}
-
-		if err := member(name); err != nil {
-			return err
-		}
-
-		if s.take('}') {
-			return nil
-		}
-
-		if !s.take(',') {
-			return s.missing("a comma or the end of the object")
+		if err == nil {
+			more, err = s.more(end)
 		}
 	}
+
+	return err
 }
 
-// array reads an array; element reads each element.
-func (s *scanner) array(depth int, element func(index int) *Error) *Error {
-	if depth <= 0 {
-		return s.tooDeep()
+// enter passes over the brace or bracket that an object or array begins with. It tells whether something is in it; if not, it is
+// passed over as a whole.
+func (s *scanner) enter(begin byte) (bool, *Error) {
+	if s.depth <= 0 {
+		return false, faultf("the document is nested too deep")
 	}
 
-	if !s.take('[') {
-		return s.wrong("an array")
+	end, kind := byte('}'), "an object"
+	if begin == '[' {
+		end, kind = ']', "an array"
 	}
 
-	if s.take(']') {
-		return nil
+	if !s.take(begin) {
+		return false, s.wrong(kind)
 	}
 
-	for i := 0; ; i++ {
-		if err := element(i); err != nil {
-			return err
-		}
-
-		if s.take(']') {
-			return nil
-		}
-
-		if !s.take(',') {
-			return s.missing("a comma or the end of the array")
-		}
+	if s.take(end) {
+		return false, nil
 	}
+
+	s.depth--
+
+	return true, nil
 }
 
-func (s *scanner) tooDeep() *Error { return faultf("the document is nested too deep") }
+// name passes over the name of a member and the colon.
+func (s *scanner) name() ([]byte, *Error) {
+	if s.peek() != '"' {
+		return nil, s.missing("a name")
+	}
+
+	name, err := s.text()
+	if err == nil && !s.take(':') {
+		err = s.missing("a colon")
+	}
+
+	return name, err
+}
+
+// more passes over what stands behind a member or an element, and tells whether another one follows.
+func (s *scanner) more(end byte) (bool, *Error) {
+	switch {
+	case s.take(','):
+		return true, nil
+	case s.take(end):
+		s.depth++
+
+		return false, nil
+	case end == '}':
+		return false, s.missing("a comma or the end of the object")
+	default:
+		return false, s.missing("a comma or the end of the array")
+	}
+}
 
 // syntax tells that the document is no JSON.
 func (s *scanner) syntax(reason string) *Error {
@@ -312,8 +353,8 @@ func (s *scanner) missing(what string) *Error {
 
 // wrong tells that another kind of value stands here than should, unless it is no value at all.
 func (s *scanner) wrong(want string) *Error {
-	value := *s
-	if err := value.skip(len(s.data)); err != nil {
+	value := scanner{data: s.data, pos: s.pos, depth: len(s.data)}
+	if err := value.skip(); err != nil {
 		return err
 	}
 

@@ -1,6 +1,7 @@
 package jsonpb
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -25,28 +26,38 @@ func (c *Codec) ParseText(
 		return parseProtoMask(text, fresh())
 	}
 
+	if f.kind == protoreflect.StringKind {
+		return protoreflect.ValueOfString(text), nil
+	}
+
 	document, fault := documentOf(f, text)
 	if fault != nil {
 		return protoreflect.Value{}, fault
 	}
 
-	var value protoreflect.Value
-
 	d := c.decoder(document, Options{})
-	fault = d.document(func() (err *Error) {
-		value, _, err = d.element(f, fresh)
+	defer c.release(d)
 
-		return err
-	})
+	if f.message == nil {
+		v, _, fault := d.read(f)
+
+		return v.value(f.kind), asError(cmp.Or(fault, d.end()))
+	}
+
+	value := fresh()
+	fault = d.whole(f.message, value.Message())
 
 	return value, asError(fault)
 }
 
 // ParseKey reads the key of a map.
 func ParseKey(kind protoreflect.Kind, text string) (protoreflect.MapKey, error) {
-	key, err := mapKey(kind, text)
+	key, ok := parseKey(kind, []byte(text))
+	if !ok {
+		return protoreflect.MapKey{}, wrongKey(kind, text)
+	}
 
-	return key, asError(err)
+	return key.value(kind).MapKey(), nil
 }
 
 // documentOf spells a text in JSON.
@@ -89,7 +100,7 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 // parseProtoMask reads paths as they stand in the proto, among which there may be some in camelCase, or "*" alone for all
 // fields (AIP-134).
 func parseProtoMask(text string, mask protoreflect.Value) (protoreflect.Value, error) {
-	list := mask.Message().Mutable(number(mask.Message(), 1)).List()
+	list := mask.Message().Mutable(mask.Message().Descriptor().Fields().ByName("paths")).List()
 
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)

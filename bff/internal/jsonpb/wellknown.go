@@ -12,45 +12,37 @@ import (
 )
 
 // wellKnown reads a message that has a JSON form of its own.
-func (d *decoder) wellKnown(p *plan, m protoreflect.Message) *Error {
+func (d *decoder) wellKnown(p *plan, t target) *Error {
 	switch p.form {
 	case formAny:
-		return d.any(m)
+		return d.any(p)
 	case formTimestamp:
-		return d.timestamp(m)
+		return d.timestamp(p, t)
 	case formDuration:
-		return d.duration(m)
+		return d.duration(p, t)
 	case formStruct:
 		// An entry per member.
-		return d.entries(p.fields["fields"], m.Mutable(number(m, 1)).Map())
+		return d.entries(p.all[0], slot{})
 	case formList:
-		return d.elements(p.fields["values"], m.Mutable(number(m, 1)).List())
+		return d.elements(p.all[0], t.slot(p.all[0]))
 	case formValue:
-		return d.value(p, m)
+		return d.value(p)
 	case formFieldMask:
-		return d.fieldMask(m)
+		return d.fieldMask(p)
 	case formWrapper:
-		value, ok, err := d.scalar(p.fields["value"])
-		if ok {
-			m.Set(number(m, 1), value)
-		}
+		_, err := d.scalar(p.all[0], t.slot(p.all[0]))
 
 		return err
 	case formObject:
-		return d.members(p, m, false)
+		return d.members(p, false, t)
 	default:
 		return faultf("is a %s, which this gateway does not know", p.desc.FullName())
 	}
 }
 
-// number is the descriptor of a field of the message, which must be there.
-func number(m protoreflect.Message, n protoreflect.FieldNumber) protoreflect.FieldDescriptor {
-	return m.Descriptor().Fields().ByNumber(n)
-}
-
-// Numbers of the fields of google.protobuf.Value.
+// Places of the fields of google.protobuf.Value.
 const (
-	valueNull = iota + 1
+	valueNull = iota
 	valueNumber
 	valueString
 	valueBool
@@ -58,43 +50,23 @@ const (
 	valueList
 )
 
-func (d *decoder) value(p *plan, m protoreflect.Message) *Error {
-	switch c := d.peek(); c {
+func (d *decoder) value(p *plan) *Error {
+	place := valueNumber
+
+	switch d.peek() {
 	case '{':
-		return d.inValue(p, m, valueStruct, "structValue")
+		place = valueStruct
 	case '[':
-		return d.inValue(p, m, valueList, "listValue")
+		place = valueList
 	case '"':
-		return d.plainValue(p, m, valueString, "stringValue")
+		place = valueString
 	case 't', 'f':
-		return d.plainValue(p, m, valueBool, "boolValue")
+		place = valueBool
 	case 'n':
-		return d.plainValue(p, m, valueNull, "nullValue")
-	default:
-		return d.plainValue(p, m, valueNumber, "numberValue")
-	}
-}
-
-func (d *decoder) inValue(p *plan, m protoreflect.Message, n protoreflect.FieldNumber, name string) *Error {
-	inner := m.NewField(number(m, n))
-	if err := d.spend(p.fields[name].message.sizeOf(inner.Message().Interface())); err != nil {
-		return err
+		place = valueNull
 	}
 
-	if err := d.message(p.fields[name].message, inner.Message()); err != nil {
-		return err
-	}
-
-	m.Set(number(m, n), inner)
-
-	return nil
-}
-
-func (d *decoder) plainValue(p *plan, m protoreflect.Message, n protoreflect.FieldNumber, name string) *Error {
-	value, ok, err := d.scalar(p.fields[name])
-	if ok {
-		m.Set(number(m, n), value)
-	}
+	_, err := d.element(p.all[place], slot{})
 
 	return err
 }
@@ -107,21 +79,26 @@ const (
 	lastSecond  = 253402300799
 )
 
-func (d *decoder) timestamp(m protoreflect.Message) *Error {
+func (d *decoder) timestamp(p *plan, t target) *Error {
 	text, err := d.text()
 	if err != nil {
 		return err
 	}
 
-	t, reason := parseTimestamp(string(text))
+	at, reason := parseTimestamp(string(text))
 	if reason != "" {
 		return faultf("%q %s", quote(text), reason)
 	}
 
-	m.Set(number(m, 1), protoreflect.ValueOfInt64(t.Unix()))
-	m.Set(number(m, 2), protoreflect.ValueOfInt32(int32(t.Nanosecond()))) //nolint:mnd // The number of the field.
+	d.seconds(p, t, at.Unix(), int32(at.Nanosecond()))
 
 	return nil
+}
+
+// seconds sets the fields of a google.protobuf.Timestamp or Duration.
+func (d *decoder) seconds(p *plan, t target, seconds int64, nanos int32) {
+	d.set(p.all[0], t.slot(p.all[0]), scalar{bits: uint64(seconds)})
+	d.set(p.all[1], t.slot(p.all[1]), scalar{bits: uint64(nanos)})
 }
 
 // parseTimestamp reads RFC 3339 with up to nine digits of a second.
@@ -147,7 +124,7 @@ func parseTimestamp(text string) (time.Time, string) {
 // maxDuration in seconds is 10,000 years.
 const maxDuration = 315576000000
 
-func (d *decoder) duration(m protoreflect.Message) *Error {
+func (d *decoder) duration(p *plan, t target) *Error {
 	text, err := d.text()
 	if err != nil {
 		return err
@@ -158,8 +135,7 @@ func (d *decoder) duration(m protoreflect.Message) *Error {
 		return faultf("%q %s", quote(text), reason)
 	}
 
-	m.Set(number(m, 1), protoreflect.ValueOfInt64(seconds))
-	m.Set(number(m, 2), protoreflect.ValueOfInt32(nanos)) //nolint:mnd // The number of the field.
+	d.seconds(p, t, seconds, nanos)
 
 	return nil
 }
@@ -213,7 +189,7 @@ func parseDuration(text string) (seconds int64, nanos int32, reason string) {
 // pathCost in bytes is what a path of a mask takes besides its text, in two lists that grow.
 const pathCost = 160
 
-func (d *decoder) fieldMask(m protoreflect.Message) *Error {
+func (d *decoder) fieldMask(p *plan) *Error {
 	text, err := d.text()
 	if err != nil {
 		return err
@@ -228,13 +204,8 @@ func (d *decoder) fieldMask(m protoreflect.Message) *Error {
 		return faultf("%s", reason)
 	}
 
-	if len(paths) == 0 {
-		return nil
-	}
-
-	list := m.Mutable(number(m, 1)).List()
 	for _, path := range paths {
-		list.Append(protoreflect.ValueOfString(path))
+		d.put(p.all[0], scalar{text: []byte(path)})
 	}
 
 	return nil
@@ -285,7 +256,7 @@ const (
 )
 
 // any reads a message of any type that is linked into this program, which the member "@type" names, and packs it.
-func (d *decoder) any(m protoreflect.Message) *Error {
+func (d *decoder) any(p *plan) *Error {
 	url, members, err := d.typeURL()
 	if err != nil {
 		return err
@@ -296,7 +267,7 @@ func (d *decoder) any(m protoreflect.Message) *Error {
 			return faultf(`the member "@type" is missing`)
 		}
 
-		return d.skip(d.depth)
+		return d.skip()
 	}
 
 	found, fault := protoregistry.GlobalTypes.FindMessageByURL(url)
@@ -304,28 +275,37 @@ func (d *decoder) any(m protoreflect.Message) *Error {
 		return faultf("%q is not a type that this gateway knows", clip(url)).in(typeMember)
 	}
 
-	inner, p := found.New(), d.plans.of(found.Descriptor())
-	if err := d.spend(p.sizeOf(inner.Interface())); err != nil {
+	inner := d.plans.of(found.Descriptor())
+	if err := d.spend(inner.size); err != nil {
 		return err
 	}
 
-	if p.form == formObject && p.desc.FullName() != "google.protobuf.Empty" {
-		err = d.members(p, inner, true)
+	start := len(d.out)
+
+	if inner.form == formObject && inner.desc.FullName() != "google.protobuf.Empty" {
+		err = d.members(inner, true, target{})
 	} else {
-		err = d.anyValue(p, inner)
+		err = d.anyValue(inner)
 	}
 
 	if err != nil {
 		return err
 	}
 
-	packed, fault := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(inner.Interface())
+	// What is in an Any has the form that it has anywhere else.
+	m := found.New()
+	if err := d.fill(m, start); err != nil {
+		return err
+	}
+
+	packed, fault := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(m.Interface())
 	if fault != nil {
 		return faultf("cannot be packed")
 	}
 
-	m.Set(number(m, 1), protoreflect.ValueOfString(url))
-	m.Set(number(m, 2), protoreflect.ValueOfBytes(packed)) //nolint:mnd // The number of the field.
+	d.out = d.out[:start]
+	d.put(p.all[0], scalar{text: []byte(url)})
+	d.put(p.all[1], scalar{text: packed})
 
 	return d.spend(int64(len(packed)))
 }
@@ -333,64 +313,81 @@ func (d *decoder) any(m protoreflect.Message) *Error {
 // typeURL looks ahead for the type, which may come last, and counts the members.
 func (d *decoder) typeURL() (url string, members int, err *Error) {
 	ahead := d.scanner
-	found := false
+	more, err := ahead.enter('{')
 
-	err = ahead.object(d.depth, func(name []byte) *Error {
-		members++
-
-		if string(name) != typeMember {
-			return ahead.skip(d.depth - 1)
+	for ; more && err == nil; members++ {
+		var name []byte
+		if name, err = ahead.name(); err != nil {
+			return "", 0, err
 		}
 
-		text, err := ahead.text()
-
-		switch {
-		case err != nil:
-			return err.in(typeMember)
-		case found:
-			return faultf("is there twice").in(typeMember)
-		case len(text) == 0:
-			return faultf("is empty").in(typeMember)
+		if string(name) == typeMember {
+			url, err = ahead.typeOf(url)
+		} else {
+			err = ahead.skip()
 		}
 
-		url, found = string(text), true
-
-		return nil
-	})
+		if err == nil {
+			more, err = ahead.more('}')
+		}
+	}
 
 	return url, members, err
 }
 
-// anyValue reads a message with a JSON form of its own, which stands in the member "value".
-func (d *decoder) anyValue(p *plan, m protoreflect.Message) *Error {
-	d.depth--
-	defer func() { d.depth++ }()
+// typeOf reads the value of the member "@type", which must not have been there before.
+func (s *scanner) typeOf(before string) (string, *Error) {
+	text, err := s.text()
 
+	switch {
+	case err != nil:
+		return "", err.in(typeMember)
+	case before != "":
+		return "", faultf("is there twice").in(typeMember)
+	case len(text) == 0:
+		return "", faultf("is empty").in(typeMember)
+	}
+
+	return string(text), nil
+}
+
+// anyValue reads a message with a JSON form of its own, which stands in the member "value".
+func (d *decoder) anyValue(p *plan) *Error {
+	more, err := d.enter('{')
 	found := false
 
-	err := d.object(d.depth+1, func(name []byte) *Error {
-		switch {
-		case string(name) == typeMember:
-			return d.skip(d.depth)
-		case string(name) != valueMember && d.lenient:
-			return d.skip(d.depth)
-		case string(name) != valueMember:
-			return faultf("unknown field").member(string(name))
-		case found:
-			return faultf("is there twice").in(valueMember)
+	for more && err == nil {
+		if err = d.anyMember(p, &found); err == nil {
+			more, err = d.more('}')
 		}
+	}
 
-		found = true
-
-		if err := d.message(p, m); err != nil {
-			return err.in(valueMember)
-		}
-
-		return nil
-	})
 	if err == nil && !found && p.form != formObject {
 		return faultf("is missing").in(valueMember)
 	}
 
 	return err
+}
+
+func (d *decoder) anyMember(p *plan, found *bool) *Error {
+	name, err := d.name()
+
+	switch {
+	case err != nil:
+		return err
+	case string(name) == valueMember && *found:
+		return faultf("is there twice").in(valueMember)
+	case string(name) == valueMember:
+		*found = true
+
+		if err := d.message(p, target{}); err != nil {
+			return err.in(valueMember)
+		}
+
+		return nil
+	case string(name) == typeMember || d.lenient:
+		return d.skip()
+	default:
+		return faultf("unknown field").member(string(name))
+	}
 }

@@ -1,0 +1,150 @@
+package jsonpb
+
+// entries reads an object as the entries of a map.
+func (d *decoder) entries(f *field, s slot) *Error {
+	if s.place != nil {
+		return d.texts(f, s.value.Addr().Interface().(*map[string]string)) //nolint:forcetypeassert // It is that.
+	}
+
+	more, err := d.enter('{')
+	seen := keySet{first: len(d.keys)}
+
+	for more && err == nil {
+		var name []byte
+		if name, err = d.name(); err != nil {
+			return err
+		}
+
+		if err = d.entry(f, name, &seen); err != nil {
+			return err
+		}
+
+		more, err = d.more('}')
+	}
+
+	clear(d.keys[seen.first:])
+	d.keys = d.keys[:seen.first]
+
+	return err
+}
+
+// entry reads the value of an entry.
+func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
+	if err := d.spend(entryCost); err != nil {
+		return err
+	}
+
+	k, ok := parseKey(f.key.kind, name)
+	if !ok {
+		return wrongKey(f.key.kind, string(name))
+	}
+
+	if seen.has(k, d.keys) {
+		return faultf("is there twice").key(string(name))
+	}
+
+	before := len(d.out)
+	start := d.open(f.tag)
+	d.put(f.key, k)
+
+	ok, err := d.element(f.value, slot{})
+	if err != nil {
+		return err.key(string(name))
+	}
+
+	if !ok {
+		d.out = d.out[:before]
+
+		return nil
+	}
+
+	d.close(start)
+	d.keys = seen.add(k, d.keys)
+
+	return nil
+}
+
+// texts reads the entries of a map[string]string.
+func (d *decoder) texts(f *field, to *map[string]string) *Error {
+	more, err := d.enter('{')
+
+	if more && *to == nil {
+		*to = map[string]string{}
+	}
+
+	for more && err == nil {
+		var name []byte
+		if name, err = d.name(); err != nil {
+			return err
+		}
+
+		if err = d.spend(entryCost); err != nil {
+			return err
+		}
+
+		key := string(name)
+		if _, there := (*to)[key]; there {
+			return faultf("is there twice").key(key)
+		}
+
+		var v scalar
+		if v, _, err = d.read(f.value); err != nil {
+			return err.key(key)
+		}
+
+		(*to)[key] = string(v.text)
+
+		more, err = d.more('}')
+	}
+
+	return err
+}
+
+// keySet has the keys of one map, which stand at the end of a list. Many are looked up elsewhere.
+type keySet struct {
+	first int
+	many  map[looseKey]bool
+}
+
+// looseKey is a key that can be looked up.
+type looseKey struct {
+	text string
+	bits uint64
+}
+
+// fewKeys are looked through faster than looked up.
+const fewKeys = 16
+
+func (s *keySet) has(k scalar, list []scalar) bool {
+	if s.many != nil {
+		return s.many[looseKey{string(k.text), k.bits}]
+	}
+
+	for _, other := range list[s.first:] {
+		if other.bits == k.bits && string(other.text) == string(k.text) {
+			return true
+		}
+	}
+
+	return false
+}
+
+// add adds a key that is not there. It returns the list with it.
+func (s *keySet) add(k scalar, list []scalar) []scalar {
+	if s.many != nil {
+		s.many[looseKey{string(k.text), k.bits}] = true
+
+		return list
+	}
+
+	list = append(list, k)
+
+	if len(list)-s.first > fewKeys {
+		s.many = map[looseKey]bool{}
+		for _, k := range list[s.first:] {
+			s.many[looseKey{string(k.text), k.bits}] = true
+		}
+	}
+
+	return list
+}

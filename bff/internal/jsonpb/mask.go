@@ -1,0 +1,43 @@
+package jsonpb
+
+// note adds a field to the mask.
+func (d *decoder) note(f *field) {
+	if d.mask != nil {
+		*d.mask = append(*d.mask, d.prefix+string(f.desc.Name()))
+	}
+}
+
+// within reads a message of which the fields have their own paths in the mask; if it sets none, or has a JSON form of its own, its
+// own path stands there.
+func (d *decoder) within(f *field, s slot) *Error {
+	if d.mask == nil {
+		return d.embedded(f, s)
+	}
+
+	if f.message.form != formObject {
+		return d.unmasked(f, s, (*decoder).embedded)
+	}
+
+	count, outer := len(*d.mask), d.prefix
+	d.prefix += string(f.desc.Name()) + "."
+	err := d.embedded(f, s)
+	d.prefix = outer
+
+	if len(*d.mask) == count {
+		d.note(f)
+	}
+
+	return err
+}
+
+// unmasked reads what has no paths of its own.
+func (d *decoder) unmasked(f *field, s slot, read func(*decoder, *field, slot) *Error) *Error {
+	d.note(f)
+
+	mask := d.mask
+	d.mask = nil
+	err := read(d, f, s)
+	d.mask = mask
+
+	return err
+}
