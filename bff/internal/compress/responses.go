@@ -36,7 +36,7 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 			stripped := stripTags(r)
 
 			switch {
-			case prefersIdentity(r.Header.Get(acceptEncoding)):
+			case len(r.Header[acceptEncoding]) == 0 || prefersIdentity(r.Header.Get(acceptEncoding)):
 				next.ServeHTTP(answer, stripped)
 			case r.Method == http.MethodHead:
 				// gzhttp leaves HEAD alone, but its header should be that of GET (RFC 9110, section 9.3.2). net/http drops the

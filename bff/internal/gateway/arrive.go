@@ -36,24 +36,45 @@ func onceArrived(place func(http.Handler) http.Handler) func(http.Handler) http.
 				return
 			}
 
-			body, err := io.ReadAll(r.Body)
-
 			r = r.WithContext(r.Context())
-			// What went wrong is told by who reads it.
-			r.Body = io.NopCloser(io.MultiReader(bytes.NewReader(body), ended{err}))
+			r.Body = arrive(r.Body, r.ContentLength)
 
 			placed.ServeHTTP(w, r)
 		})
 	}
 }
 
-// ended is a reader at its end.
-type ended struct{ err error }
+// arrived is a body that is there, or of which it is known why it is not. What went wrong is told by who reads it.
+type arrived struct {
+	bytes.Buffer
 
-func (e ended) Read([]byte) (int, error) {
-	if e.err != nil {
-		return 0, e.err
+	err error
+}
+
+// arrive reads a body of this length, which may be unknown or a lie.
+func arrive(body io.Reader, length int64) *arrived {
+	const trusted = 64 << 10
+
+	a := &arrived{}
+	// The buffer wants room to find out that nothing follows.
+	a.Grow(int(min(max(length, 0), trusted)) + bytes.MinRead)
+	_, a.err = a.ReadFrom(body)
+
+	return a
+}
+
+// Whole is all of the body, which is not read by that. Nobody may change it.
+func (a *arrived) Whole() ([]byte, error) { return a.Bytes(), a.err }
+
+// Read implements io.Reader.
+func (a *arrived) Read(p []byte) (int, error) {
+	n, err := a.Buffer.Read(p)
+	if n == 0 && err != nil && a.err != nil {
+		err = a.err
 	}
 
-	return 0, io.EOF
+	return n, err //nolint:wrapcheck // The body's own.
 }
+
+// Close implements io.Closer. The client's body is the server's to close.
+func (a *arrived) Close() error { return nil }

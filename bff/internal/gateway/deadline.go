@@ -28,8 +28,9 @@ const (
 )
 
 // deadline ends the request's context when its time is over: the route's, counted from the arrival of the request, or the client's
-// if that is shorter. Slow senders and slow readers are held to it as well.
-func deadline(timeout time.Duration) func(http.Handler) http.Handler {
+// if that is shorter. Slow senders and slow readers are held to it as well. What is left of it to answer is kept back here if it is
+// reserved, else of each call.
+func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
@@ -49,6 +50,10 @@ func deadline(timeout time.Duration) func(http.Handler) http.Handler {
 			// It has had its effect; grpc-gateway would start another timer for it.
 			delete(r.Header, headerGRPCTimeout)
 			holdTo(end, w, r, rec)
+
+			if reserved {
+				end, rec.Reserved = end.Add(-reqinfo.Reserve(time.Until(end))), true
+			}
 
 			ctx, cancel := context.WithDeadline(r.Context(), end)
 			defer cancel()

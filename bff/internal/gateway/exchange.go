@@ -226,12 +226,21 @@ func (x *exchange) body() ([]byte, error) {
 		return nil, unread(err)
 	}
 
-	body, err := io.ReadAll(x.request.Body)
+	body, err := whole(x.request.Body)
 	if err != nil {
 		return nil, unread(err)
 	}
 
 	return body, nil
+}
+
+// whole reads a body that may be there already.
+func whole(body io.Reader) ([]byte, error) {
+	if a, ok := body.(*arrived); ok {
+		return a.Whole()
+	}
+
+	return io.ReadAll(body) //nolint:wrapcheck // The body's own.
 }
 
 // unread is the error of a body that could not be read; what it was is explained by the request's record or its context.

@@ -143,7 +143,7 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 		handler = onceArrived(place)(handler)
 	}
 
-	handler = deadline(r.Policy.Timeout)(handler)
+	handler = deadline(r.Policy.Timeout, !r.ClientStream && !r.ServerStream)(handler)
 	handler = body(r)(compress.Requests(handler))
 
 	if len(r.Policy.RateLimits) > 0 {

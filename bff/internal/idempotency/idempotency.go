@@ -89,9 +89,21 @@ type operation struct {
 	next     http.Handler
 }
 
+// whole is the body of the request, which can be read once more after that.
+func whole(r *http.Request) ([]byte, error) {
+	if body, ok := r.Body.(interface{ Whole() ([]byte, error) }); ok {
+		return body.Whole() //nolint:wrapcheck // The body's own.
+	}
+
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+
+	return body, err //nolint:wrapcheck // The body's own.
+}
+
 // once carries the operation out, or says what became of it.
 func (k *Keeper) once(w http.ResponseWriter, r *http.Request, op operation) {
-	body, err := io.ReadAll(r.Body)
+	body, err := whole(r)
 	if err != nil {
 		problem.Write(w, r, unread(r), err)
 
@@ -102,7 +114,6 @@ func (k *Keeper) once(w http.ResponseWriter, r *http.Request, op operation) {
 	defer cancel()
 
 	r = r.WithContext(ctx)
-	r.Body = io.NopCloser(bytes.NewReader(body))
 
 	claim := Claim{
 		Key: scoped(reqinfo.From(ctx), op.rpc, op.key), Fingerprint: fingerprint(r, body), Owner: rand.Text(), Lease: lease(ctx),

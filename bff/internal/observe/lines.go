@@ -83,4 +83,6 @@ func (h urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return urgent{h.Handler.WithAttrs(attrs), h.lines}
 }
 
-func (h urgent) WithGroup(name string) slog.Handler { return urgent{h.Handler.WithGroup(name), h.lines} }
+func (h urgent) WithGroup(name string) slog.Handler {
+	return urgent{h.Handler.WithGroup(name), h.lines}
+}

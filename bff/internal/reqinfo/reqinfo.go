@@ -49,6 +49,8 @@ type Record struct {
 	Head bool
 	// WriteBy is until when the connection takes the answer. Zero: there is no end, or it is not known.
 	WriteBy time.Time
+	// Reserved tells that the deadline of the request's context leaves time to answer (see Reserve).
+	Reserved bool
 	// Impatient tells that the client asked for an earlier deadline than the route's.
 	Impatient bool
 	// BodyExceeded tells that a read was refused because of BodyLimit.
@@ -136,6 +138,16 @@ func From(ctx context.Context) *Record {
 
 	return &Record{}
 }
+
+// The gateway keeps a little of the time that a request has, so that it can still answer: a tenth of what is left, at most what it
+// takes to write a large answer.
+const (
+	maxReserve   = 20 * time.Millisecond
+	reserveShare = 10
+)
+
+// Reserve is how much of the time that is left is for answering.
+func Reserve(left time.Duration) time.Duration { return min(max(left/reserveShare, 0), maxReserve) }
 
 // Hurried tells whether the client leaves a backend that is called now less time than the route means it to have: by asking for an
 // earlier deadline, or by sending its body so slowly that more time has passed than is left until the deadline of the context.
