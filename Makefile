@@ -14,6 +14,10 @@ FOREIGN := bff/internal/foreign
 # What `make breaking` compares the protos with: the release before, else the commit before.
 AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
+# A build that default.pgo guides compiles everything anew and takes minutes, which is for binaries that stay.
+export GOFLAGS := -pgo=off
+build bench pgo bin/bench: export GOFLAGS :=
+
 .PHONY: help
 help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
@@ -39,6 +43,7 @@ test: need-race need-redis ## Run all tests with the race detector.
 	go test -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)')
 	go test -race -timeout 10m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
 	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
+	go -C bench test -timeout 5m ./...
 
 # The race detector needs a C compiler.
 .PHONY: need-race
@@ -122,6 +127,7 @@ lint: deps ## Lint protos and Go.
 	$(BUF) lint
 	$(BUF) format --diff --exit-code proto; $(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go vet ./...
+	go -C bench vet ./...
 	$(TOOL) golangci-lint run
 
 .PHONY: fmt
