@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
 // http2Conn is a connection that is written to by hand, frame by frame.
@@ -225,4 +227,47 @@ func heap() uint64 {
 	runtime.ReadMemStats(&stats)
 
 	return stats.HeapAlloc
+}
+
+// Over HTTP/2 a length of zero does not mean that there is no body: one that never ends holds a request no longer than another.
+func TestOpenBodyOfLengthZero(t *testing.T) {
+	t.Parallel()
+
+	const timeout = 500 * time.Millisecond
+
+	for _, length := range []string{"0", "x"} {
+		r := runMirror(t, mirror{}, func(c *config.Config) { c.Server.RequestTimeout = timeout })
+
+		conn := r.dial(t)
+		c := newHTTP2(conn)
+
+		_, _ = io.WriteString(conn, http2.ClientPreface)
+		_ = c.framer.WriteSettings()
+		_ = c.framer.WriteSettingsAck()
+
+		for _, f := range [][2]string{
+			{":method", "POST"},
+			{":scheme", "http"},
+			{":authority", "x"},
+			{":path", "/v1/every"},
+			{"content-type", "application/json"},
+			{"content-length", length},
+		} {
+			_ = c.fields.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]})
+		}
+
+		_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.header.Bytes(), EndHeaders: true})
+
+		// The answer comes after the timeout and the grace for reading, long before that for writing is over.
+		_ = conn.SetReadDeadline(time.Now().Add(timeout + 3*time.Second))
+
+		for answered := false; !answered; {
+			frame, err := c.framer.ReadFrame()
+			if err != nil {
+				t.Fatalf("no answer to a body of length %q: %v", length, err)
+			}
+
+			_, answered = frame.(*http2.HeadersFrame)
+		}
+	}
 }

@@ -17,8 +17,8 @@ const (
 	memoryShare = 0.8
 )
 
-// tuneMemory sets the garbage collector up for a gateway: by the memory of the container (cgroup v1 or v2), if that is limited. What
-// the environment says in GOGC and GOMEMLIMIT is left alone.
+// tuneMemory sets the garbage collector up for a gateway: by the memory of the container (cgroup v1 or v2), if that is limited.
+// What the environment says in GOGC and GOMEMLIMIT is left alone.
 func tuneMemory(logger *slog.Logger) {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)

@@ -28,7 +28,7 @@ func Deadlines(timeout time.Duration) func(http.Handler) http.Handler {
 			conn := http.NewResponseController(w)
 			_ = conn.SetWriteDeadline(rec.WriteBy)
 
-			if r.ContentLength != 0 {
+			if r.Body != http.NoBody {
 				_ = conn.SetReadDeadline(end)
 			}
 

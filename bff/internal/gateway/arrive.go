@@ -46,9 +46,8 @@ func onceArrived(place func(http.Handler) http.Handler) func(http.Handler) http.
 
 // arrived is a body that is there, or of which it is known why it is not. What went wrong is told by who reads it.
 type arrived struct {
-	bytes.Buffer
-
-	err error
+	data bytes.Buffer
+	err  error
 }
 
 // arrive reads a body of this length, which may be unknown or a lie.
@@ -57,23 +56,23 @@ func arrive(body io.Reader, length int64) *arrived {
 
 	a := &arrived{}
 	// The buffer wants room to find out that nothing follows.
-	a.Grow(int(min(max(length, 0), trusted)) + bytes.MinRead)
-	_, a.err = a.ReadFrom(body)
+	a.data.Grow(int(min(max(length, 0), trusted)) + bytes.MinRead)
+	_, a.err = a.data.ReadFrom(body)
 
 	return a
 }
 
 // Whole is all of the body, which is not read by that. Nobody may change it.
-func (a *arrived) Whole() ([]byte, error) { return a.Bytes(), a.err }
+func (a *arrived) Whole() ([]byte, error) { return a.data.Bytes(), a.err }
 
 // Read implements io.Reader.
 func (a *arrived) Read(p []byte) (int, error) {
-	n, err := a.Buffer.Read(p)
+	n, err := a.data.Read(p)
 	if n == 0 && err != nil && a.err != nil {
 		err = a.err
 	}
 
-	return n, err //nolint:wrapcheck // The body's own.
+	return n, err
 }
 
 // Close implements io.Closer. The client's body is the server's to close.

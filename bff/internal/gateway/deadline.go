@@ -69,7 +69,7 @@ func holdTo(end time.Time, w http.ResponseWriter, r *http.Request, rec *reqinfo.
 	// Neither is supported by every writer; a test's recorder needs no deadline.
 	conn := http.NewResponseController(w)
 
-	if r.ContentLength != 0 {
+	if r.Body != http.NoBody {
 		_ = conn.SetReadDeadline(end.Add(readGrace))
 	}
 

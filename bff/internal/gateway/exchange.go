@@ -71,8 +71,8 @@ func (x *exchange) Value(key any) any {
 
 // What a generated handler gets to see of query and headers. Nobody writes to them.
 var (
-	noValues = url.Values{}
-	noHeader = http.Header{}
+	noValues = url.Values{}  //nolint:gochecknoglobals // Constant.
+	noHeader = http.Header{} //nolint:gochecknoglobals // Constant.
 )
 
 // begin hands the request to the generated handler.

@@ -20,6 +20,8 @@ import (
 type undecoded struct{ encoding.CodecV2 }
 
 // leaveUndecoded is the option of a call.
+//
+//nolint:gochecknoglobals // Constant.
 var leaveUndecoded = grpc.ForceCodecV2(undecoded{encoding.GetCodecV2(protocodec.Name)})
 
 // Unmarshal implements encoding.CodecV2.
@@ -52,6 +54,8 @@ func (r *Route) readsAnswer() bool {
 }
 
 // buffers are those that answers are written into.
+//
+//nolint:gochecknoglobals // A pool is for all.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // maxKept is how large a buffer may be that is kept for another answer, in bytes.

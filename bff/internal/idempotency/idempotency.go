@@ -92,7 +92,7 @@ type operation struct {
 // whole is the body of the request, which can be read once more after that.
 func whole(r *http.Request) ([]byte, error) {
 	if body, ok := r.Body.(interface{ Whole() ([]byte, error) }); ok {
-		return body.Whole() //nolint:wrapcheck // The body's own.
+		return body.Whole()
 	}
 
 	body, err := io.ReadAll(r.Body)

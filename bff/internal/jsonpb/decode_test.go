@@ -219,3 +219,15 @@ func keys(size int, value string) string {
 
 	return out.String()
 }
+
+// What stands in the place of something else is looked through no deeper than any other value.
+func TestDeepInTheWrongPlace(t *testing.T) {
+	t.Parallel()
+
+	const deep = 8 << 20
+
+	_, err := decodes(`{"stringField":`+strings.Repeat("[", deep), &everyv1.Every{})
+	if err == nil || !strings.Contains(err.Error(), "nested") {
+		t.Errorf("got %v", err)
+	}
+}

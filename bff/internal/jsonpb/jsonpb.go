@@ -167,7 +167,7 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 		out, err := c.writer.AppendMessage((*v.Buffer)[:0], v.Message)
 		*v.Buffer = out
 
-		return out, err //nolint:wrapcheck // It says all.
+		return out, err
 	case map[string]any:
 		if result, wrapped := v["result"]; wrapped && len(v) == 1 {
 			return c.appendValue(nil, result)

@@ -353,7 +353,7 @@ func (s *scanner) missing(what string) *Error {
 
 // wrong tells that another kind of value stands here than should, unless it is no value at all.
 func (s *scanner) wrong(want string) *Error {
-	value := scanner{data: s.data, pos: s.pos, depth: len(s.data)}
+	value := scanner{data: s.data, pos: s.pos, depth: max(s.depth, 1)}
 	if err := value.skip(); err != nil {
 		return err
 	}

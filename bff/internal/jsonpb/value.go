@@ -29,7 +29,7 @@ func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 			return append(out, "null"...), nil
 		}
 
-		return c.writer.AppendMessage(out, v) //nolint:wrapcheck // It says all.
+		return c.writer.AppendMessage(out, v)
 	case protoreflect.Enum:
 		return appendEnum(out, v), nil
 	case []byte:
@@ -54,7 +54,7 @@ func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 		return nil, err
 	}
 
-	return c.writer.AppendMessage(out, scalar) //nolint:wrapcheck // It says all.
+	return c.writer.AppendMessage(out, scalar)
 }
 
 // wrapped is a message that is written as the scalar is.

@@ -91,7 +91,8 @@ func bind(method protoreflect.MethodDescriptor, rule *annotations.HttpRule) (Rou
 
 	return Route{
 		Method: httpMethod, Template: template, RPC: FullMethod(method), Descriptor: method,
-		Body: rule.GetBody(), ResponseBody: rule.GetResponseBody(), ClientStream: method.IsStreamingClient(), ServerStream: method.IsStreamingServer(),
+		Body: rule.GetBody(), ResponseBody: rule.GetResponseBody(),
+		ClientStream: method.IsStreamingClient(), ServerStream: method.IsStreamingServer(),
 	}, nil
 }
 

@@ -259,7 +259,7 @@ func (c *choices) float() float64 {
 
 func (c *choices) text() string {
 	texts := []string{
-		"", "a", "b", "ab_c", "a.b_c", "a__b", "A", "é", "日本", "\xff", "\"\\\b\f\n\r\t\x00\x7f", "\u2028<&>", "\ufffd",
+		"", "a", "b", "ab_c", "a.b_c", "a__b", "A", "é", "\u65e5\u672c", "\xff", "\"\\\b\f\n\r\t\x00\x7f", "\u2028<&>", "\ufffd",
 		"type.googleapis.com/google.protobuf.Duration", "type.googleapis.com/every.v1.Every", "x/google.protobuf.Empty",
 		"x/every.v1.Editions", "x/google.protobuf.FieldOptions", "\x08\x01", "\x1a\x01a", strings.Repeat("long ", 9),
 	}

@@ -12,40 +12,31 @@ import (
 
 // members writes the fields of a message behind the opening brace, or behind other members.
 func (s *state) members(out []byte, m *message, wire []byte) ([]byte, error) {
-	mark := len(s.ordered)
+	mark := len(s.records)
 
-	wire, err := s.arrange(m, wire)
+	in, err := s.arrange(m, wire)
 	if err != nil {
 		return out, err
 	}
 
 	next := 0
 
-	for len(wire) > 0 {
-		tag, n := varint(wire)
-
-		i := m.find(tag)
-		if i < 0 {
-			wire = wire[n+valueSize(tag, wire[n:]):]
-
-			continue
-		}
-
+	for f, tag := in.next(m); f != nil; f, tag = in.next(m) {
 		if m.defaults {
-			out = m.appendUnset(out, next, i)
-			next = i
+			out = m.appendUnset(out, next, f.index)
+			next = f.index
 		}
 
 		written := len(out)
-		out = appendMember(out, m.fields[i].name)
+		out = appendMember(out, f.name)
 
 		var there bool
-		if out, wire, there, err = s.field(out, &m.fields[i], tag, wire[n:]); err != nil {
+		if out, there, err = s.field(out, f, tag, &in); err != nil {
 			return out, err
 		}
 
 		if there {
-			next = i + 1
+			next = f.index + 1
 		} else {
 			out = out[:written]
 		}
@@ -55,7 +46,7 @@ func (s *state) members(out []byte, m *message, wire []byte) ([]byte, error) {
 		out = m.appendUnset(out, next, len(m.fields))
 	}
 
-	s.ordered = s.ordered[:mark]
+	s.records = s.records[:mark]
 
 	return out, nil
 }
@@ -80,39 +71,35 @@ func (m *message) appendUnset(out []byte, from, to int) []byte {
 	return out
 }
 
-// field writes the value of a field, and returns what follows it in the encoding. It is not there if it is what a field without
-// presence has when it is unset.
-func (s *state) field(out []byte, f *field, tag uint64, wire []byte) (_, rest []byte, there bool, err error) {
+// field writes the value of a field of which the first tag has been read. It is not there if it is what a field without presence
+// has when it is unset.
+func (s *state) field(out []byte, f *field, tag uint64, in *source) (_ []byte, there bool, err error) {
 	switch {
 	case f.shape == list:
-		return s.list(out, f, tag, wire)
+		return s.list(out, f, tag, in)
 	case f.shape == mapping:
-		return s.mapping(out, f, tag, wire)
-	case f.message != nil || f.kind == protoreflect.StringKind || f.kind == protoreflect.BytesKind:
-		value, rest, err := f.payload(tag, wire)
-		if err != nil {
-			return out, nil, false, err
-		}
-
-		if len(value) == 0 && !f.presence {
-			return out, rest, false, nil
+		return s.mapping(out, f, tag, in)
+	case !f.isNumber():
+		var value []byte
+		if value, in.wire, err = f.payload(tag, in.wire); err != nil || len(value) == 0 && !f.presence {
+			return out, false, err
 		}
 
 		out, err = s.text(out, f, value)
 
-		return out, rest, true, err
+		return out, true, err
 	default:
-		value, rest, err := f.number(wire)
-		if err != nil {
-			return out, nil, false, err
+		var value uint64
+		if value, in.wire, err = f.number(in.wire); err != nil || value == 0 && !f.presence {
+			return out, false, err
 		}
 
-		if value == 0 && !f.presence {
-			return out, rest, false, nil
-		}
-
-		return f.appendNumber(out, value), rest, true, nil
+		return f.appendNumber(out, value), true, nil
 	}
+}
+
+func (f *field) isNumber() bool {
+	return f.message == nil && f.kind != protoreflect.StringKind && f.kind != protoreflect.BytesKind
 }
 
 // payload is a value that is no number: what has its length in front, or is a group.
@@ -121,7 +108,7 @@ func (f *field) payload(tag uint64, wire []byte) (value, rest []byte, err error)
 		return take(wire)
 	}
 
-	value, n := protowire.ConsumeGroup(protowire.Number(tag>>3), wire) //nolint:gosec,mnd // It is that of a field.
+	value, n := protowire.ConsumeGroup(protowire.Number(tag>>typeBits), wire)
 	if n < 0 {
 		return nil, nil, errMalformed
 	}
@@ -143,7 +130,7 @@ func (s *state) text(out []byte, f *field, value []byte) ([]byte, error) {
 
 // value writes an element of a list or a value of a map.
 func (s *state) value(out []byte, f *field, tag uint64, wire []byte) (_, rest []byte, err error) {
-	if f.message == nil && f.kind != protoreflect.StringKind && f.kind != protoreflect.BytesKind {
+	if f.isNumber() {
 		value, rest, err := f.number(wire)
 
 		return f.appendNumber(out, value), rest, err
@@ -160,37 +147,30 @@ func (s *state) value(out []byte, f *field, tag uint64, wire []byte) (_, rest []
 }
 
 // list writes a list, of which the records follow one another. The first tag has been read.
-func (s *state) list(out []byte, f *field, tag uint64, wire []byte) (_, rest []byte, there bool, err error) {
+func (s *state) list(out []byte, f *field, tag uint64, in *source) (_ []byte, there bool, err error) {
 	out = append(out, '[')
 	start := len(out)
 
-	for number := tag >> 3; ; { //nolint:mnd // Behind the type.
-		if f.packable && protowire.Type(tag&7) == protowire.BytesType { //nolint:gosec,mnd // Three bits.
-			out, wire, err = f.appendPacked(out, wire)
+	for ok := true; ok; tag, ok = in.again(f, tag>>typeBits) {
+		if f.packable && typeOfTag(tag) == protowire.BytesType {
+			out, in.wire, err = f.appendPacked(out, in.wire)
 		} else {
-			out, wire, err = s.value(out, f, tag, wire)
+			out, in.wire, err = s.value(out, f, tag, in.wire)
 			out = append(out, ',')
 		}
 
 		if err != nil {
-			return out, nil, false, err
+			return out, false, err
 		}
-
-		next, n := varint(wire)
-		if len(wire) == 0 || next>>3 != number || !f.takes(protowire.Type(next&7)) { //nolint:gosec,mnd // Three bits.
-			break
-		}
-
-		tag, wire = next, wire[n:]
 	}
 
 	if len(out) == start {
-		return out, wire, false, nil
+		return out, false, nil
 	}
 
 	out[len(out)-1] = ']'
 
-	return out, wire, true, nil
+	return out, true, nil
 }
 
 // appendPacked appends the numbers of a list that are in one record, with a comma behind each.
@@ -219,52 +199,46 @@ type entry struct {
 }
 
 // mapping writes a map, of which the records follow one another. The first tag has been read.
-func (s *state) mapping(out []byte, f *field, tag uint64, wire []byte) (_, rest []byte, there bool, err error) {
+func (s *state) mapping(out []byte, f *field, tag uint64, in *source) (_ []byte, there bool, err error) {
 	if s.depth++; s.depth > protowire.DefaultRecursionLimit {
-		return out, nil, false, errDepth
+		return out, false, errDepth
 	}
 
-	first := len(s.entries)
+	first, from := len(s.entries), *in
 
-	rest, regular, err := s.collect(f, tag, wire)
+	regular, err := s.collect(f, tag, in)
 	if err == nil && !regular {
 		s.entries = s.entries[:first]
-		err = s.merge(f, tag, wire[:len(wire)-len(rest)])
+		err = s.merge(f, tag, from)
 	}
 
 	if err != nil {
-		return out, nil, false, err
+		return out, false, err
 	}
 
 	out, err = s.appendEntries(out, f, s.entries[first:])
 	s.entries = s.entries[:first]
 	s.depth--
 
-	return out, rest, true, err
+	return out, true, err
 }
 
-// collect puts the entries of a map on the stack, in order, and returns what follows them. They are regular if they are as encoders
-// write them, and no key is there twice.
-func (s *state) collect(f *field, tag uint64, wire []byte) (rest []byte, regular bool, err error) {
+// collect puts the entries of a map on the stack, in order. They are regular if they are as encoders write them, and no key is
+// there twice.
+func (s *state) collect(f *field, tag uint64, in *source) (regular bool, err error) {
 	first := len(s.entries)
 	regular = true
 
-	for {
-		var in []byte
-		if in, wire, err = take(wire); err != nil {
-			return nil, false, err
+	for ok := true; ok; _, ok = in.again(f, tag>>typeBits) {
+		var wire []byte
+		if wire, in.wire, err = take(in.wire); err != nil {
+			return false, err
 		}
 
-		e, ok := f.entry(in)
+		e, ok := f.entry(wire)
 		regular = regular && ok
+
 		s.entries = append(s.entries, e)
-
-		next, n := varint(wire)
-		if len(wire) == 0 || next != tag {
-			break
-		}
-
-		wire = wire[n:]
 	}
 
 	entries := s.entries[first:]
@@ -274,19 +248,31 @@ func (s *state) collect(f *field, tag uint64, wire []byte) (rest []byte, regular
 		regular = f.key.compare(entries[i-1], entries[i]) != 0
 	}
 
-	return wire, regular, nil
+	return regular, nil
 }
 
 // merge is collect for entries that are not regular.
-func (s *state) merge(f *field, tag uint64, wire []byte) error {
-	wire, err := f.owner.merge(append(protowire.AppendVarint(nil, tag), wire...))
+func (s *state) merge(f *field, tag uint64, in source) error {
+	var all []byte
+
+	for ok := true; ok; _, ok = in.again(f, tag>>typeBits) {
+		entry, rest, err := take(in.wire)
+		if err != nil {
+			return err
+		}
+
+		all = protowire.AppendBytes(protowire.AppendVarint(all, tag), entry)
+		in.wire = rest
+	}
+
+	wire, err := f.owner.merge(all)
 	if err != nil {
 		return err
 	}
 
 	tag, n := varint(wire)
 
-	_, regular, err := s.collect(f, tag, wire[max(n, 0):])
+	regular, err := s.collect(f, tag, &source{wire: wire[max(n, 0):]})
 	if err == nil && !regular {
 		return errMalformed
 	}
@@ -320,7 +306,7 @@ func (f *field) entry(wire []byte) (e entry, ok bool) {
 	const key, value = 1 << 3, 2 << 3
 
 	tag, n := varint(wire)
-	if n < 0 || tag != key|uint64(f.key.wire) { //nolint:gosec // Not negative.
+	if n < 0 || tag != key|uint64(f.key.wire) {
 		return e, false
 	}
 
@@ -336,7 +322,7 @@ func (f *field) entry(wire []byte) (e entry, ok bool) {
 	}
 
 	e.tag, n = varint(wire)
-	if n < 0 || e.tag != value|uint64(f.value.wire) || n+valueSize(e.tag, wire[n:]) != len(wire) { //nolint:gosec // Not negative.
+	if n < 0 || e.tag != value|uint64(f.value.wire) || n+valueSize(e.tag, wire[n:]) != len(wire) {
 		return e, false
 	}
 
@@ -347,13 +333,13 @@ func (f *field) entry(wire []byte) (e entry, ok bool) {
 
 // compare orders entries by their keys.
 func (f *field) compare(a, b entry) int {
-	switch f.kind { //nolint:exhaustive // The others are no keys, or ordered as they are.
+	switch f.kind {
 	case protoreflect.StringKind:
 		return bytes.Compare(a.text, b.text)
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return cmp.Compare(int32(a.number), int32(b.number)) //nolint:gosec // Bits.
+		return cmp.Compare(int32(a.number), int32(b.number))
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return cmp.Compare(int64(a.number), int64(b.number)) //nolint:gosec // Bits.
+		return cmp.Compare(int64(a.number), int64(b.number))
 	default:
 		return cmp.Compare(a.number, b.number)
 	}
@@ -361,13 +347,13 @@ func (f *field) compare(a, b entry) int {
 
 // appendKey appends a key, which JSON has as a string.
 func (f *field) appendKey(out []byte, e entry) ([]byte, error) {
-	switch f.kind { //nolint:exhaustive // The others are numbers.
+	switch f.kind {
 	case protoreflect.StringKind:
 		return appendString(out, e.text)
 	case protoreflect.BoolKind:
 		return append(strconv.AppendBool(append(out, '"'), e.number != 0), '"'), nil
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return append(strconv.AppendInt(append(out, '"'), int64(int32(e.number)), decimal), '"'), nil //nolint:gosec // Bits.
+		return append(strconv.AppendInt(append(out, '"'), int64(int32(e.number)), decimal), '"'), nil
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		return append(strconv.AppendUint(append(out, '"'), e.number, decimal), '"'), nil
 	default:

@@ -25,104 +25,160 @@ type record struct {
 	wire  []byte
 }
 
-// arrange returns the encoding of a message in the order of JSON, each field in one place. It checks all but what is in the fields.
-func (s *state) arrange(m *message, wire []byte) ([]byte, error) {
+// source is where a message is read from: its encoding, or its records, which are left where they are.
+type source struct {
+	wire []byte
+	// rest are the records behind wire.
+	rest []record
+}
+
+// more tells whether there is something to read.
+func (in *source) more() bool {
+	for len(in.wire) == 0 {
+		if len(in.rest) == 0 {
+			return false
+		}
+
+		in.wire, in.rest = in.rest[0].wire, in.rest[1:]
+	}
+
+	return true
+}
+
+// again reads the next tag if it is of this field.
+func (in *source) again(f *field, number uint64) (tag uint64, ok bool) {
+	if !in.more() {
+		return 0, false
+	}
+
+	tag, n := varint(in.wire)
+	if tag>>typeBits != number || !f.takes(tag) {
+		return 0, false
+	}
+
+	in.wire = in.wire[n:]
+
+	return tag, true
+}
+
+// next reads up to the next field, and its tag; nil if there is none. All has been scanned.
+func (in *source) next(m *message) (f *field, tag uint64) {
+	for in.more() {
+		tag, n := varint(in.wire)
+		if i := m.find(tag); i >= 0 {
+			in.wire = in.wire[n:]
+
+			return &m.fields[i], tag
+		}
+
+		in.wire = in.wire[n+valueSize(tag, in.wire[n:]):]
+	}
+
+	return nil, 0
+}
+
+// arrange makes a message readable in the order of JSON, each field in one place. It checks all but what is in the fields. The
+// caller takes what it leaves on the stack of records off when it has read the message.
+func (s *state) arrange(m *message, wire []byte) (source, error) {
 	found, err := s.scan(m, wire)
-	if err != nil {
-		return nil, err
-	}
-
-	if found == merging {
-		if wire, err = m.merge(wire); err != nil {
-			return nil, err
-		}
-
-		if found, err = s.scan(m, wire); err != nil {
-			return nil, err
+	if err == nil && found == merging {
+		if wire, err = m.merge(wire); err == nil {
+			found, err = s.scan(m, wire)
 		}
 	}
 
-	if found == shuffled {
-		wire = s.reorder(m, wire)
+	if err != nil || found == inOrder {
+		return source{wire: wire}, err
 	}
 
-	return wire, nil
+	return source{rest: s.sorted(m, wire)}, nil
 }
 
 // scan looks at the records of a message.
 func (s *state) scan(m *message, wire []byte) (order, error) {
 	var few [4]uint64
 
-	// Of the fields, and after them of the oneofs.
-	seen := few[:]
-	if most := len(m.fields) + m.desc.Oneofs().Len(); most >= 64*len(few) {
-		seen = make([]uint64, most/64+1)
+	seen := sightings{fields: few[:], last: -1, before: -1}
+	if most := len(m.fields) + m.desc.Oneofs().Len(); most >= bitsPerWord*len(few) {
+		seen.fields = make([]uint64, most/bitsPerWord+1)
 	}
-
-	// Indexes of the last field, and of the field of the last record: -1 for one that is unknown.
-	last, before := -1, -1
-	found, required := inOrder, 0
 
 	for len(wire) > 0 {
 		tag, n := varint(wire)
 		if n < 0 {
-			return found, errMalformed
+			return inOrder, errMalformed
 		}
 
 		size := valueSize(tag, wire[n:])
 		if size < 0 {
-			return found, errMalformed
+			return inOrder, errMalformed
 		}
+
+		seen.note(m, m.find(tag))
 
 		wire = wire[n+size:]
-
-		i := m.find(tag)
-		if i < 0 {
-			before = i
-
-			continue
-		}
-
-		f := &m.fields[i]
-
-		switch again := !add(seen, i); {
-		case f.shape == singular && again, f.oneof > 0 && !add(seen, len(m.fields)+f.oneof-1):
-			found = merging
-		case (i < last || again && i != before) && found == inOrder:
-			found = shuffled
-		}
-
-		if f.required {
-			required++
-		}
-
-		last, before = i, i
 	}
 
-	if required < m.required && !s.partial && found != merging {
-		return found, errRequired
+	if seen.required < m.required && !s.partial && seen.order != merging {
+		return seen.order, errRequired
 	}
 
-	return found, nil
+	return seen.order, nil
 }
+
+// sightings are what is seen of the records of a message.
+type sightings struct {
+	// fields is a set of the fields that were seen and, behind them, of the oneofs.
+	fields []uint64
+	// last is the index of the last field, before that of the field of the last record: -1 for one that is unknown.
+	last, before int
+	required     int
+	order        order
+}
+
+// note adds a record, by the index of its field.
+func (seen *sightings) note(m *message, i int) {
+	if i < 0 {
+		seen.before = i
+
+		return
+	}
+
+	f := &m.fields[i]
+
+	switch again := !add(seen.fields, i); {
+	case f.shape == singular && again, f.oneof > 0 && !add(seen.fields, len(m.fields)+f.oneof-1):
+		seen.order = merging
+	case (i < seen.last || again && i != seen.before) && seen.order == inOrder:
+		seen.order = shuffled
+	}
+
+	if f.required {
+		seen.required++
+	}
+
+	seen.last, seen.before = i, i
+}
+
+const bitsPerWord = 64
 
 // add puts a number into a set, and tells whether it is new.
 func add(set []uint64, number int) bool {
-	bit := uint64(1) << (number % 64)
-	fresh := set[number/64]&bit == 0
-	set[number/64] |= bit
+	bit := uint64(1) << (number % bitsPerWord)
+	fresh := set[number/bitsPerWord]&bit == 0
+	set[number/bitsPerWord] |= bit
 
 	return fresh
 }
 
 // valueSize is how long the value is that a tag stands before. It is negative if there is none.
 func valueSize(tag uint64, wire []byte) int {
-	number := tag >> 3 //nolint:mnd // Behind the type.
+	number := tag >> typeBits
 	if number < uint64(protowire.MinValidNumber) || number > uint64(protowire.MaxValidNumber) {
 		return -1
 	}
 
-	switch typ := protowire.Type(tag & 7); typ { //nolint:exhaustive,gosec,mnd // Three bits.
+	switch typ := typeOfTag(tag); typ {
 	case protowire.VarintType:
 		_, n := varint(wire)
 
@@ -133,15 +189,15 @@ func valueSize(tag uint64, wire []byte) int {
 			return -1
 		}
 
-		return n + int(size) //nolint:gosec // No more than there is.
+		return n + int(size)
 	default:
-		return protowire.ConsumeFieldValue(protowire.Number(number), typ, wire) //nolint:gosec // It was checked.
+		return protowire.ConsumeFieldValue(protowire.Number(number), typ, wire)
 	}
 }
 
-// reorder puts the records that fields have in order. The encoding has been scanned.
-func (s *state) reorder(m *message, wire []byte) []byte {
-	first, start := len(s.records), len(s.ordered)
+// sorted puts the records that fields have on the stack, in the order of the fields. The encoding has been scanned.
+func (s *state) sorted(m *message, wire []byte) []record {
+	first := len(s.records)
 
 	for len(wire) > 0 {
 		tag, n := varint(wire)
@@ -154,15 +210,10 @@ func (s *state) reorder(m *message, wire []byte) []byte {
 		wire = wire[n:]
 	}
 
-	slices.SortStableFunc(s.records[first:], func(a, b record) int { return cmp.Compare(a.field, b.field) })
+	records := s.records[first:]
+	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.field, b.field) })
 
-	for _, r := range s.records[first:] {
-		s.ordered = append(s.ordered, r.wire...)
-	}
-
-	s.records = s.records[:first]
-
-	return s.ordered[start:]
+	return records
 }
 
 // merge makes one record of all that belong together.

@@ -26,7 +26,7 @@ func take(wire []byte) (value, rest []byte, err error) {
 		return nil, nil, errMalformed
 	}
 
-	end := n + int(size) //nolint:gosec // No more than there is.
+	end := n + int(size)
 
 	return wire[n:end], wire[end:], nil
 }
@@ -69,7 +69,7 @@ func (f *field) number(wire []byte) (value uint64, rest []byte, err error) {
 
 // appendNumber appends what number has read.
 func (f *field) appendNumber(out []byte, value uint64) []byte {
-	switch f.kind { //nolint:exhaustive // The others are no numbers.
+	switch f.kind {
 	case protoreflect.BoolKind:
 		return strconv.AppendBool(out, value != 0)
 	case protoreflect.EnumKind:
@@ -84,7 +84,7 @@ func (f *field) appendNumber(out []byte, value uint64) []byte {
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return append(strconv.AppendUint(append(out, '"'), value, decimal), '"')
 	case protoreflect.FloatKind:
-		return appendFloat(out, float64(math.Float32frombits(uint32(value))), 32) //nolint:gosec,mnd // Bits.
+		return appendFloat(out, float64(math.Float32frombits(uint32(value))), 32) //nolint:mnd // Bits.
 	default:
 		return appendFloat(out, math.Float64frombits(value), 64) //nolint:mnd // Bits.
 	}
@@ -115,9 +115,11 @@ func appendFloat(out []byte, value float64, bits int) []byte {
 
 	abs := math.Abs(value)
 
-	exponent := abs < 1e-6 || abs >= 1e21
+	const small, large = 1e-6, 1e21
+
+	exponent := abs < small || abs >= large
 	if bits == 32 { //nolint:mnd // Bits.
-		exponent = float32(abs) < 1e-6 || float32(abs) >= 1e21
+		exponent = float32(abs) < small || float32(abs) >= large
 	}
 
 	if abs == 0 || !exponent {

@@ -41,8 +41,10 @@ type field struct {
 	// name is what its value stands behind: a comma, the name and a colon. unset is all that is written when it is unset, empty if
 	// nothing is.
 	name, unset string
-	kind        protoreflect.Kind
-	shape       shape
+	// index is that in the fields of the message.
+	index int
+	kind  protoreflect.Kind
+	shape shape
 	// wire is the type that a single value has in the encoding.
 	wire protowire.Type
 	// packable tells that a list may come with all values in one record.
@@ -90,7 +92,7 @@ func (w *Writer) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 		return known
 	}
 
-	m := &message{desc: desc, kind: typeOf(desc), form: forms[desc.FullName()], left: desc.ExtensionRanges().Len() > 0}
+	m := &message{desc: desc, kind: typeOf(desc), form: formOf(desc.FullName()), left: desc.ExtensionRanges().Len() > 0}
 	fresh[desc] = m
 
 	fields := desc.Fields()
@@ -98,7 +100,7 @@ func (w *Writer) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 
 	for i := range m.fields {
 		m.fields[i] = w.field(fields.Get(i), fresh)
-		m.fields[i].owner = m
+		m.fields[i].owner, m.fields[i].index = m, i
 		m.index(fields.Get(i).Number(), i)
 
 		m.defaults = m.defaults || m.fields[i].unset != ""
@@ -134,30 +136,38 @@ func (m *message) index(number protowire.Number, i int) {
 		m.dense = append(m.dense, 0)
 	}
 
-	m.dense[number] = uint16(i + 1) //nolint:gosec // There are at most so many as numbers.
+	m.dense[number] = uint16(i + 1)
 }
 
-// find returns the index of the field that a record is for: one with this tag. It is -1 if there is none; also where the type is not
+// find returns the index of the field that a record with this tag is for. It is -1 if there is none; also where the type is not
 // that of the field, which is how an unknown field looks.
 func (m *message) find(tag uint64) int {
-	number, i := tag>>3, -1 //nolint:mnd // Behind the type.
+	number, i := tag>>typeBits, -1
 
 	if number < uint64(len(m.dense)) {
 		i = int(m.dense[number]) - 1
 	} else if m.sparse != nil {
-		if at, ok := m.sparse[protowire.Number(number)]; ok { //nolint:gosec // It was checked, or is none that a field has.
+		if at, ok := m.sparse[protowire.Number(number)]; ok {
 			i = at
 		}
 	}
 
-	if i < 0 || !m.fields[i].takes(protowire.Type(tag&7)) { //nolint:gosec,mnd // Three bits.
+	if i < 0 || !m.fields[i].takes(tag) {
 		return -1
 	}
 
 	return i
 }
 
-func (f *field) takes(typ protowire.Type) bool {
+// typeBits are those of a tag that stand for the type.
+const typeBits = 3
+
+func typeOfTag(tag uint64) protowire.Type { return protowire.Type(tag & (1<<typeBits - 1)) }
+
+// takes tells whether the type of a tag is one that the field can have.
+func (f *field) takes(tag uint64) bool {
+	typ := typeOfTag(tag)
+
 	return typ == f.wire || f.packable && typ == protowire.BytesType
 }
 
@@ -231,7 +241,7 @@ func (f *field) zero() string {
 }
 
 func wireType(kind protoreflect.Kind) protowire.Type {
-	switch kind { //nolint:exhaustive // The others are varints.
+	switch kind {
 	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind, protoreflect.FloatKind:
 		return protowire.Fixed32Type
 	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind, protoreflect.DoubleKind:

@@ -6,6 +6,8 @@ import (
 )
 
 // plain tells of each byte whether it stands for itself in a JSON string.
+//
+//nolint:gochecknoglobals // Constant.
 var plain = func() (table [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		table[c] = c != '"' && c != '\\'
@@ -87,6 +89,7 @@ func appendCompact(out, text []byte) []byte {
 		case c == ' ' && !quoted:
 		case c == '"':
 			quoted = !quoted
+
 			out = append(out, c)
 		default:
 			out = append(out, c)

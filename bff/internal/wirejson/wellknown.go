@@ -26,13 +26,29 @@ const (
 	formFieldMask
 )
 
-var forms = map[protoreflect.FullName]form{
-	"google.protobuf.Any": formAny, "google.protobuf.Timestamp": formTimestamp, "google.protobuf.Duration": formDuration,
-	"google.protobuf.BoolValue": formWrapper, "google.protobuf.Int32Value": formWrapper, "google.protobuf.Int64Value": formWrapper,
-	"google.protobuf.UInt32Value": formWrapper, "google.protobuf.UInt64Value": formWrapper, "google.protobuf.FloatValue": formWrapper,
-	"google.protobuf.DoubleValue": formWrapper, "google.protobuf.StringValue": formWrapper, "google.protobuf.BytesValue": formWrapper,
-	"google.protobuf.Struct": formStruct, "google.protobuf.ListValue": formList, "google.protobuf.Value": formValue,
-	"google.protobuf.FieldMask": formFieldMask,
+func formOf(name protoreflect.FullName) form {
+	switch name {
+	case "google.protobuf.Any":
+		return formAny
+	case "google.protobuf.Timestamp":
+		return formTimestamp
+	case "google.protobuf.Duration":
+		return formDuration
+	case "google.protobuf.BoolValue", "google.protobuf.Int32Value", "google.protobuf.Int64Value", "google.protobuf.UInt32Value",
+		"google.protobuf.UInt64Value", "google.protobuf.FloatValue", "google.protobuf.DoubleValue", "google.protobuf.StringValue",
+		"google.protobuf.BytesValue":
+		return formWrapper
+	case "google.protobuf.Struct":
+		return formStruct
+	case "google.protobuf.ListValue":
+		return formList
+	case "google.protobuf.Value":
+		return formValue
+	case "google.protobuf.FieldMask":
+		return formFieldMask
+	default:
+		return formObject
+	}
 }
 
 // wellKnown writes a message that is no object of its fields.
@@ -41,30 +57,30 @@ func (s *state) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
 		return appendTime(out, m.form, wire)
 	}
 
-	mark := len(s.ordered)
+	mark := len(s.records)
 
-	wire, err := s.arrange(m, wire)
+	in, err := s.arrange(m, wire)
 	if err != nil {
 		return out, err
 	}
 
 	switch m.form { //nolint:exhaustive // The others are above, or objects.
 	case formAny:
-		out, err = s.any(out, m, wire)
+		out, err = s.any(out, m, &in)
 	case formFieldMask:
-		out, err = appendFieldMask(out, m, wire)
+		out, err = appendFieldMask(out, m, &in)
 	case formStruct, formList, formWrapper, formValue:
-		out, err = s.alone(out, m, wire)
+		out, err = s.alone(out, m, &in)
 	}
 
-	s.ordered = s.ordered[:mark]
+	s.records = s.records[:mark]
 
 	return out, err
 }
 
 // alone writes a message that is written as the one field is that it has.
-func (s *state) alone(out []byte, m *message, wire []byte) ([]byte, error) {
-	f, tag, wire := m.next(wire)
+func (s *state) alone(out []byte, m *message, in *source) ([]byte, error) {
+	f, tag := in.next(m)
 
 	switch {
 	case f == nil && m.form == formValue:
@@ -72,14 +88,14 @@ func (s *state) alone(out []byte, m *message, wire []byte) ([]byte, error) {
 	case f == nil:
 		return append(out, m.fields[0].zero()...), nil
 	case m.form == formValue && f.kind == protoreflect.DoubleKind:
-		if number, _, err := f.number(wire); err == nil && !finite(math.Float64frombits(number)) {
+		if number, _, err := f.number(in.wire); err == nil && !finite(math.Float64frombits(number)) {
 			return out, errors.New("a google.protobuf.Value is not a finite number")
 		}
 	}
 
 	start := len(out)
 
-	out, _, there, err := s.field(out, f, tag, wire)
+	out, there, err := s.field(out, f, tag, in)
 	if err == nil && !there {
 		out = append(out[:start], f.zero()...)
 	}
@@ -89,34 +105,20 @@ func (s *state) alone(out []byte, m *message, wire []byte) ([]byte, error) {
 
 func finite(number float64) bool { return !math.IsNaN(number) && !math.IsInf(number, 0) }
 
-// next returns the next field in an encoding that was scanned, its tag, and what follows the tag; nil if there is none.
-func (m *message) next(wire []byte) (f *field, tag uint64, rest []byte) {
-	for len(wire) > 0 {
-		tag, n := varint(wire)
-		if i := m.find(tag); i >= 0 {
-			return &m.fields[i], tag, wire[n:]
-		}
-
-		wire = wire[n+valueSize(tag, wire[n:]):]
-	}
-
-	return nil, 0, nil
-}
-
 // any writes the message that is packed in it, with the name of its type.
-func (s *state) any(out []byte, m *message, wire []byte) ([]byte, error) {
+func (s *state) any(out []byte, m *message, in *source) ([]byte, error) {
 	var (
 		parts [2][]byte // The name and the message.
 		err   error
 	)
 
-	for f, _, rest := m.next(wire); f != nil; f, _, rest = m.next(rest) {
+	for f, _ := in.next(m); f != nil; f, _ = in.next(m) {
 		part := &parts[0]
 		if f.kind == protoreflect.BytesKind {
 			part = &parts[1]
 		}
 
-		if *part, rest, err = take(rest); err != nil {
+		if *part, in.wire, err = take(in.wire); err != nil {
 			return out, err
 		}
 	}
@@ -216,7 +218,12 @@ const maxNanos = 999999999
 
 // appendTimestamp appends a time in UTC (RFC 3339).
 func appendTimestamp(out []byte, seconds int64, nanos int32) ([]byte, error) {
-	const earliest, latest, day = -62135596800, 253402300799, 24 * 60 * 60
+	const (
+		earliest, latest = -62135596800, 253402300799
+		minute, hour     = 60, 60 * 60
+		day              = 24 * hour
+		century          = 100
+	)
 
 	if seconds < earliest || seconds > latest || nanos < 0 || nanos > maxNanos {
 		return out, errors.New("a google.protobuf.Timestamp is out of range")
@@ -225,18 +232,18 @@ func appendTimestamp(out []byte, seconds int64, nanos int32) ([]byte, error) {
 	year, month, date := time.Unix(seconds, 0).UTC().Date()
 	clock := int((seconds - earliest) % day)
 
-	out = appendTwo(appendTwo(append(out, '"'), year/100), year%100)
+	out = appendTwo(appendTwo(append(out, '"'), year/century), year%century)
 	out = appendTwo(append(out, '-'), int(month))
 	out = appendTwo(append(out, '-'), date)
-	out = appendTwo(append(out, 'T'), clock/3600)
-	out = appendTwo(append(out, ':'), clock/60%60)
-	out = appendTwo(append(out, ':'), clock%60)
+	out = appendTwo(append(out, 'T'), clock/hour)
+	out = appendTwo(append(out, ':'), clock%hour/minute)
+	out = appendTwo(append(out, ':'), clock%minute)
 
 	return append(appendNanos(out, nanos), 'Z', '"'), nil
 }
 
 func appendTwo(out []byte, number int) []byte {
-	return append(out, byte('0'+number/decimal), byte('0'+number%decimal)) //nolint:gosec // Two digits.
+	return append(out, byte('0'+number/decimal), byte('0'+number%decimal))
 }
 
 // appendDuration appends seconds, with an s behind them.
@@ -278,17 +285,17 @@ func appendNanos(out []byte, nanos int32) []byte {
 }
 
 // appendFieldMask appends the paths in camelCase, with commas between them.
-func appendFieldMask(out []byte, m *message, wire []byte) ([]byte, error) {
+func appendFieldMask(out []byte, m *message, in *source) ([]byte, error) {
 	out = append(out, '"')
 	start := len(out)
 
-	for f, _, rest := m.next(wire); f != nil; f, _, rest = m.next(rest) {
+	for f, _ := in.next(m); f != nil; f, _ = in.next(m) {
 		var (
 			path []byte
 			err  error
 		)
 
-		if path, rest, err = take(rest); err != nil {
+		if path, in.wire, err = take(in.wire); err != nil {
 			return out, err
 		}
 

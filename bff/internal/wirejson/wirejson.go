@@ -2,7 +2,7 @@
 // followed by protojson.Marshal gives, but for the spaces that protojson strews in (https://protobuf.dev/programming-guides/json/).
 //
 // What is known about a message type is compiled once, from its descriptor. A message is then written in one pass over its
-// encoding, which mostly has the order that JSON has. Where it has not, its records are put in order first; where records must be
+// encoding, which mostly has the order that JSON has. Where it has not, its records are sorted first; where records must be
 // merged, which no encoder writes, proto.Unmarshal and proto.Marshal do it. Messages that have extensions are left to protojson.
 package wirejson
 
@@ -63,7 +63,7 @@ func (w *Writer) AppendMessage(out []byte, m proto.Message) ([]byte, error) {
 	s.reset()
 	states.Put(s)
 
-	return out, err //nolint:wrapcheck // It says all.
+	return out, err
 }
 
 // state is what one document is written with.
@@ -71,9 +71,8 @@ type state struct {
 	writer *Writer
 	// wire is the encoding of the whole, if it was made here.
 	wire []byte
-	// ordered holds the encodings of messages that were put in order, records what they are made of, and entries those of maps. They
-	// are stacks: what has written a message leaves them as it found them.
-	ordered []byte
+	// records are those of messages that are not in order, and entries those of maps. They are stacks: what has written a
+	// message leaves them as it found them.
 	records []record
 	entries []entry
 	depth   int
@@ -81,27 +80,31 @@ type state struct {
 	partial bool
 }
 
+//nolint:gochecknoglobals // A pool is for all.
 var states = sync.Pool{New: func() any { return new(state) }}
 
-// maxKept is how large a buffer may be that is kept for the next document, in bytes.
-const maxKept = 1 << 20
+// What is kept for the next document: bytes, and records or entries.
+const (
+	maxKept  = 1 << 20
+	maxStack = 1 << 10
+)
 
 func (s *state) reset() {
 	if cap(s.wire) > maxKept {
 		s.wire = nil
 	}
 
-	if cap(s.ordered) > maxKept {
-		s.ordered = nil
+	s.records, s.entries = s.records[:0], s.entries[:0]
+
+	if cap(s.records) > maxStack {
+		s.records = nil
+	}
+
+	if cap(s.entries) > maxStack {
+		s.entries = nil
 	}
 
 	s.writer, s.depth, s.partial = nil, 0, false
-	s.ordered = s.ordered[:0]
-
-	clear(s.records[:cap(s.records)])
-	clear(s.entries[:cap(s.entries)])
-
-	s.records, s.entries = s.records[:0], s.entries[:0]
 }
 
 var (

@@ -3,6 +3,8 @@ package wirejson_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,19 +90,35 @@ func TestMessagesAreWritten(t *testing.T) {
 	}
 }
 
-// Each level has its fields the wrong way round. What is written twice on each would be written 2^n times.
-func TestDeepDisorder(t *testing.T) {
-	t.Parallel()
+// Each level has its fields the wrong way round. What is written twice on each would be written 2^n times, and what is copied on each
+// as often as there are levels.
+func TestDeepDisorder(t *testing.T) { //nolint:paralleltest // It counts.
+	const (
+		deep = 3000
+		size = 1 << 20
+	)
 
-	const deep = 3000
-
-	var wire []byte
+	wire := protowire.AppendString(protowire.AppendTag(nil, 14, protowire.BytesType), strings.Repeat("a", size))
 	for range deep {
 		inner := protowire.AppendBytes(protowire.AppendTag(nil, 17, protowire.BytesType), wire)
 		wire = protowire.AppendVarint(protowire.AppendTag(inner, 1, protowire.VarintType), 1)
 	}
 
 	same(t, kinds[0], wire)
+
+	var before, after runtime.MemStats
+
+	runtime.ReadMemStats(&before)
+
+	if _, err := writers[0].Append(make([]byte, 0, 2*size), kinds[0].Descriptor(), wire); err != nil {
+		t.Fatal(err)
+	}
+
+	runtime.ReadMemStats(&after)
+
+	if got := after.TotalAlloc - before.TotalAlloc; got > 4*size {
+		t.Errorf("%d bytes of memory for %d", got, size)
+	}
 }
 
 func TestTooDeep(t *testing.T) {
