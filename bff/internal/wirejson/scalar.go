@@ -59,9 +59,9 @@ func (f *field) number(wire []byte) (value uint64, rest []byte, err error) {
 	case protoreflect.Int32Kind, protoreflect.Uint32Kind, protoreflect.EnumKind:
 		value &= math.MaxUint32
 	case protoreflect.Sint32Kind:
-		value = uint64(protowire.DecodeZigZag(value&math.MaxUint32)) & math.MaxUint32 //nolint:gosec // Bits.
+		value = uint64(protowire.DecodeZigZag(value&math.MaxUint32)) & math.MaxUint32
 	case protoreflect.Sint64Kind:
-		value = uint64(protowire.DecodeZigZag(value)) //nolint:gosec // Bits.
+		value = uint64(protowire.DecodeZigZag(value))
 	}
 
 	return value, wire[n:], nil
@@ -73,7 +73,7 @@ func (f *field) appendNumber(out []byte, value uint64) []byte {
 	case protoreflect.BoolKind:
 		return strconv.AppendBool(out, value != 0)
 	case protoreflect.EnumKind:
-		return f.appendEnum(out, protoreflect.EnumNumber(value)) //nolint:gosec // Bits.
+		return f.appendEnum(out, protoreflect.EnumNumber(value))
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		return strconv.AppendInt(out, int64(int32(value)), decimal) //nolint:gosec // Bits.
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
