@@ -75,12 +75,12 @@ func (f *field) appendNumber(out []byte, value uint64) []byte {
 	case protoreflect.EnumKind:
 		return f.appendEnum(out, protoreflect.EnumNumber(value))
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return strconv.AppendInt(out, int64(int32(value)), decimal) //nolint:gosec // Bits.
+		return strconv.AppendInt(out, int64(int32(value)), decimal)
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
 		return strconv.AppendUint(out, value, decimal)
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
 		// As a string, since JSON's numbers are floats to many.
-		return append(strconv.AppendInt(append(out, '"'), int64(value), decimal), '"') //nolint:gosec // Bits.
+		return append(strconv.AppendInt(append(out, '"'), int64(value), decimal), '"')
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return append(strconv.AppendUint(append(out, '"'), value, decimal), '"')
 	case protoreflect.FloatKind:

@@ -208,10 +208,10 @@ func appendTime(out []byte, form form, wire []byte) ([]byte, error) {
 	}
 
 	if form == formDuration {
-		return appendDuration(out, int64(seconds), int32(nanos)) //nolint:gosec // Bits.
+		return appendDuration(out, int64(seconds), int32(nanos))
 	}
 
-	return appendTimestamp(out, int64(seconds), int32(nanos)) //nolint:gosec // Bits.
+	return appendTimestamp(out, int64(seconds), int32(nanos))
 }
 
 const maxNanos = 999999999
