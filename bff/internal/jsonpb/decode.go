@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/suggest"
+
+	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // What a document may cost in memory: so many times its own size, and something on top for the message itself.
@@ -106,7 +108,7 @@ func (d *decoder) spend(bytes int64) *Error {
 
 // message reads what is in a message.
 func (d *decoder) message(p *plan, t target) *Error {
-	if p.form != formObject {
+	if p.form != wirejson.FormObject {
 		return d.wellKnown(p, t)
 	}
 

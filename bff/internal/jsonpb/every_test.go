@@ -90,35 +90,7 @@ func outcome(t *testing.T, body string) string {
 		t.Errorf("%s is written as %s, which reads as %v, %v", body, text, again, err)
 	}
 
-	return compact(t, text)
-}
-
-// compact takes out the spaces that protojson strews in.
-func compact(t *testing.T, text []byte) string {
-	t.Helper()
-
-	var out strings.Builder
-
-	quoted := false
-
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case quoted && c == '\\':
-			out.WriteByte(c)
-
-			i++
-			out.WriteByte(text[i])
-		case c == ' ' && !quoted:
-		case c == '"':
-			quoted = !quoted
-
-			out.WriteByte(c)
-		default:
-			out.WriteByte(c)
-		}
-	}
-
-	return out.String()
+	return string(text)
 }
 
 // stricter tells why the codec refuses what protojson takes. These are all the reasons there are:

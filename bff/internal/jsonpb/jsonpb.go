@@ -164,7 +164,7 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 	case *httpbody.HttpBody:
 		return v.GetData(), nil
 	case *Into:
-		out, err := c.writer.AppendMessage((*v.Buffer)[:0], v.Message)
+		out, err := c.writer.Append((*v.Buffer)[:0], v.Message)
 		*v.Buffer = out
 
 		return out, err

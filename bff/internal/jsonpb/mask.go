@@ -1,5 +1,7 @@
 package jsonpb
 
+import "github.com/portico-gateway/portico/bff/internal/wirejson"
+
 // note adds a field to the mask.
 func (d *decoder) note(f *field) {
 	if d.mask != nil {
@@ -14,7 +16,7 @@ func (d *decoder) within(f *field, s slot) *Error {
 		return d.embedded(f, s)
 	}
 
-	if f.message.form != formObject {
+	if f.message.form != wirejson.FormObject {
 		return d.unmasked(f, s, (*decoder).embedded)
 	}
 

@@ -6,6 +6,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // plans are what is known about message types, made when they are first met. It is safe for concurrent use.
@@ -19,7 +21,7 @@ type plans struct {
 // plan is what is known about a message type. It is immutable.
 type plan struct {
 	desc protoreflect.MessageDescriptor
-	form form
+	form wirejson.Form
 	// fields by the names that JSON may use: that of JSON and that of the proto.
 	fields map[string]*field
 	// all are the fields in the order of the proto.
@@ -27,21 +29,6 @@ type plan struct {
 	// size is about how many bytes a new message takes, without what is in it.
 	size int64
 }
-
-// form tells which JSON a message has.
-type form uint8
-
-const (
-	formObject form = iota
-	formAny
-	formTimestamp
-	formDuration
-	formWrapper
-	formStruct
-	formList
-	formValue
-	formFieldMask
-)
 
 // field is what is known about a field.
 type field struct {
@@ -125,7 +112,7 @@ func (p *plans) make(desc protoreflect.MessageDescriptor, fresh map[protoreflect
 		return known
 	}
 
-	made := &plan{desc: desc, form: formOf(desc.FullName()), fields: map[string]*field{}, size: sizeOf(desc)}
+	made := &plan{desc: desc, form: wirejson.FormOf(desc.FullName()), fields: map[string]*field{}, size: sizeOf(desc)}
 	fresh[desc] = made
 
 	for i := range desc.Fields().Len() {
@@ -180,31 +167,6 @@ func (p *plans) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect.
 	}
 
 	return f
-}
-
-func formOf(name protoreflect.FullName) form {
-	switch name {
-	case "google.protobuf.Any":
-		return formAny
-	case "google.protobuf.Timestamp":
-		return formTimestamp
-	case "google.protobuf.Duration":
-		return formDuration
-	case "google.protobuf.BoolValue", "google.protobuf.Int32Value", "google.protobuf.Int64Value", "google.protobuf.UInt32Value",
-		"google.protobuf.UInt64Value", "google.protobuf.FloatValue", "google.protobuf.DoubleValue", "google.protobuf.StringValue",
-		"google.protobuf.BytesValue":
-		return formWrapper
-	case "google.protobuf.Struct":
-		return formStruct
-	case "google.protobuf.ListValue":
-		return formList
-	case "google.protobuf.Value":
-		return formValue
-	case "google.protobuf.FieldMask":
-		return formFieldMask
-	default:
-		return formObject
-	}
 }
 
 // names are the fields' names in JSON.

@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // ParseText reads the value of a field, or of an element of it if it is a list, from a text outside of JSON, such as a query
@@ -22,7 +24,7 @@ func (c *Codec) ParseText(
 	}
 
 	f := c.plans.fieldOf(desc)
-	if desc.Message() != nil && f.message.form == formFieldMask && (text == "*" || strings.Contains(text, "_")) {
+	if desc.Message() != nil && f.message.form == wirejson.FormFieldMask && (text == "*" || strings.Contains(text, "_")) {
 		return parseProtoMask(text, fresh())
 	}
 
@@ -66,13 +68,13 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 
 	if f.message != nil {
 		switch f.message.form {
-		case formStruct, formValue, formList:
+		case wirejson.FormStruct, wirejson.FormValue, wirejson.FormList:
 			return []byte(text), nil
-		case formWrapper:
+		case wirejson.FormWrapper:
 			kind = f.message.all[0].desc.Kind()
-		case formTimestamp, formDuration, formFieldMask:
+		case wirejson.FormTimestamp, wirejson.FormDuration, wirejson.FormFieldMask:
 			kind = protoreflect.StringKind
-		case formObject, formAny:
+		case wirejson.FormObject, wirejson.FormAny:
 			return nil, faultf("is a message, of which only the fields can be given")
 		}
 	}

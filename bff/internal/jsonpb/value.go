@@ -29,7 +29,7 @@ func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 			return append(out, "null"...), nil
 		}
 
-		return c.writer.AppendMessage(out, v)
+		return c.writer.Append(out, v)
 	case protoreflect.Enum:
 		return appendEnum(out, v), nil
 	case []byte:
@@ -54,7 +54,7 @@ func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 		return nil, err
 	}
 
-	return c.writer.AppendMessage(out, scalar)
+	return c.writer.Append(out, scalar)
 }
 
 // wrapped is a message that is written as the scalar is.

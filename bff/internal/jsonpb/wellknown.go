@@ -9,31 +9,33 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // wellKnown reads a message that has a JSON form of its own.
 func (d *decoder) wellKnown(p *plan, t target) *Error {
 	switch p.form {
-	case formAny:
+	case wirejson.FormAny:
 		return d.any(p)
-	case formTimestamp:
+	case wirejson.FormTimestamp:
 		return d.timestamp(p, t)
-	case formDuration:
+	case wirejson.FormDuration:
 		return d.duration(p, t)
-	case formStruct:
+	case wirejson.FormStruct:
 		// An entry per member.
 		return d.entries(p.all[0], slot{})
-	case formList:
+	case wirejson.FormList:
 		return d.elements(p.all[0], t.slot(p.all[0]))
-	case formValue:
+	case wirejson.FormValue:
 		return d.value(p)
-	case formFieldMask:
+	case wirejson.FormFieldMask:
 		return d.fieldMask(p)
-	case formWrapper:
+	case wirejson.FormWrapper:
 		_, err := d.scalar(p.all[0], t.slot(p.all[0]))
 
 		return err
-	case formObject:
+	case wirejson.FormObject:
 		return d.members(p, false, t)
 	default:
 		return faultf("is a %s, which this gateway does not know", p.desc.FullName())
@@ -282,7 +284,7 @@ func (d *decoder) any(p *plan) *Error {
 
 	start := len(d.out)
 
-	if inner.form == formObject && inner.desc.FullName() != "google.protobuf.Empty" {
+	if inner.form == wirejson.FormObject && inner.desc.FullName() != "google.protobuf.Empty" {
 		err = d.members(inner, true, target{})
 	} else {
 		err = d.anyValue(inner)
@@ -362,7 +364,7 @@ func (d *decoder) anyValue(p *plan) *Error {
 		}
 	}
 
-	if err == nil && !found && p.form != formObject {
+	if err == nil && !found && p.form != wirejson.FormObject {
 		return faultf("is missing").in(valueMember)
 	}
 

@@ -93,7 +93,7 @@ func same(tb testing.TB, kind protoreflect.MessageType, wire []byte) {
 	for i, config := range configs {
 		want, fault := reference(kind, wire, config)
 
-		got, err := writers[i].Append([]byte("before "), kind.Descriptor(), wire)
+		got, err := writers[i].Append([]byte("before "), undecoded(kind, wire))
 
 		switch {
 		case (err == nil) != (fault == nil):
@@ -102,6 +102,14 @@ func same(tb testing.TB, kind protoreflect.MessageType, wire []byte) {
 			tb.Fatalf("%s %x\n got %s\nwant %s", kind.Descriptor().FullName(), wire, got, want)
 		}
 	}
+}
+
+// undecoded is a message of which nobody has looked at the fields.
+func undecoded(kind protoreflect.MessageType, wire []byte) proto.Message {
+	m := kind.New()
+	m.SetUnknown(wire)
+
+	return m.Interface()
 }
 
 // compact takes out the spaces that protojson strews in.

@@ -11,7 +11,7 @@ import (
 type message struct {
 	desc protoreflect.MessageDescriptor
 	kind protoreflect.MessageType
-	form form
+	form Form
 	// fields are in the order of the proto, which is that of JSON.
 	fields []field
 	// dense has one more than the index in fields of those with a low number, by number; sparse the index of the others.
@@ -92,7 +92,7 @@ func (w *Writer) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 		return known
 	}
 
-	m := &message{desc: desc, kind: typeOf(desc), form: formOf(desc.FullName()), left: desc.ExtensionRanges().Len() > 0}
+	m := &message{desc: desc, kind: typeOf(desc), form: FormOf(desc.FullName()), left: desc.ExtensionRanges().Len() > 0}
 	fresh[desc] = m
 
 	fields := desc.Fields()

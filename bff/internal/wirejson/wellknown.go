@@ -11,49 +11,51 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// form tells which JSON a message has.
-type form uint8
+// Form tells which JSON the messages of a type have.
+type Form uint8
 
+// The forms: an object of the fields, or one of its own.
 const (
-	formObject form = iota
-	formAny
-	formTimestamp
-	formDuration
-	formWrapper
-	formStruct
-	formList
-	formValue
-	formFieldMask
+	FormObject Form = iota
+	FormAny
+	FormTimestamp
+	FormDuration
+	FormWrapper
+	FormStruct
+	FormList
+	FormValue
+	FormFieldMask
 )
 
-func formOf(name protoreflect.FullName) form {
+// FormOf is the form of a type.
+func FormOf(name protoreflect.FullName) Form {
 	switch name {
 	case "google.protobuf.Any":
-		return formAny
+		return FormAny
 	case "google.protobuf.Timestamp":
-		return formTimestamp
+		return FormTimestamp
 	case "google.protobuf.Duration":
-		return formDuration
+		return FormDuration
 	case "google.protobuf.BoolValue", "google.protobuf.Int32Value", "google.protobuf.Int64Value", "google.protobuf.UInt32Value",
 		"google.protobuf.UInt64Value", "google.protobuf.FloatValue", "google.protobuf.DoubleValue", "google.protobuf.StringValue",
 		"google.protobuf.BytesValue":
-		return formWrapper
+		return FormWrapper
 	case "google.protobuf.Struct":
-		return formStruct
+		return FormStruct
 	case "google.protobuf.ListValue":
-		return formList
+		return FormList
 	case "google.protobuf.Value":
-		return formValue
+		return FormValue
 	case "google.protobuf.FieldMask":
-		return formFieldMask
+		return FormFieldMask
 	default:
-		return formObject
+		return FormObject
 	}
 }
 
 // wellKnown writes a message that is no object of its fields.
 func (s *state) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
-	if m.form == formTimestamp || m.form == formDuration {
+	if m.form == FormTimestamp || m.form == FormDuration {
 		return appendTime(out, m.form, wire)
 	}
 
@@ -65,11 +67,11 @@ func (s *state) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
 	}
 
 	switch m.form { //nolint:exhaustive // The others are above, or objects.
-	case formAny:
+	case FormAny:
 		out, err = s.any(out, m, &in)
-	case formFieldMask:
+	case FormFieldMask:
 		out, err = appendFieldMask(out, m, &in)
-	case formStruct, formList, formWrapper, formValue:
+	case FormStruct, FormList, FormWrapper, FormValue:
 		out, err = s.alone(out, m, &in)
 	}
 
@@ -83,11 +85,11 @@ func (s *state) alone(out []byte, m *message, in *source) ([]byte, error) {
 	f, tag := in.next(m)
 
 	switch {
-	case f == nil && m.form == formValue:
+	case f == nil && m.form == FormValue:
 		return out, errors.New("a google.protobuf.Value has no value")
 	case f == nil:
 		return append(out, m.fields[0].zero()...), nil
-	case m.form == formValue && f.kind == protoreflect.DoubleKind:
+	case m.form == FormValue && f.kind == protoreflect.DoubleKind:
 		if number, _, err := f.number(in.wire); err == nil && !finite(math.Float64frombits(number)) {
 			return out, errors.New("a google.protobuf.Value is not a finite number")
 		}
@@ -173,7 +175,7 @@ func (s *state) packed(out []byte, m *message, wire []byte) ([]byte, error) {
 		}
 
 		return out, nil
-	case m.form == formObject:
+	case m.form == FormObject:
 		return s.members(out, m, wire)
 	default:
 		return s.message(append(out, `,"value":`...), m, wire)
@@ -181,7 +183,7 @@ func (s *state) packed(out []byte, m *message, wire []byte) ([]byte, error) {
 }
 
 // appendTime appends a Timestamp or a Duration.
-func appendTime(out []byte, form form, wire []byte) ([]byte, error) {
+func appendTime(out []byte, form Form, wire []byte) ([]byte, error) {
 	const secondsTag, nanosTag = 1 << 3, 2 << 3
 
 	var seconds, nanos uint64
@@ -207,7 +209,7 @@ func appendTime(out []byte, form form, wire []byte) ([]byte, error) {
 		wire = wire[n+size:]
 	}
 
-	if form == formDuration {
+	if form == FormDuration {
 		return appendDuration(out, int64(seconds), int32(nanos))
 	}
 

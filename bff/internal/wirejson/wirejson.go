@@ -13,7 +13,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Config is how messages are written.
@@ -35,28 +34,15 @@ type Writer struct {
 // New returns a writer.
 func New(config Config) *Writer { return &Writer{config: config} }
 
-// Append appends the JSON of a message to out. Its encoding is wire. The error tells of an encoding that is not valid, of required
-// fields that are missing, or of a value that JSON has no form for; out then holds nothing useful.
-func (w *Writer) Append(out []byte, desc protoreflect.MessageDescriptor, wire []byte) ([]byte, error) {
+// Append appends the JSON of a message to out. Its fields may all be among those that are unknown, as if nobody had looked whether
+// they are known. The error tells of an encoding that is not valid, of required fields that are missing, or of a value that JSON has
+// no form for; out then holds nothing useful.
+func (w *Writer) Append(out []byte, m proto.Message) ([]byte, error) {
 	s, _ := states.Get().(*state)
 	s.writer = w
 
-	out, err := s.message(out, w.message(desc), wire)
-
-	s.reset()
-	states.Put(s)
-
-	return out, err
-}
-
-// AppendMessage appends the JSON of a message to out.
-func (w *Writer) AppendMessage(out []byte, m proto.Message) ([]byte, error) {
-	s, _ := states.Get().(*state)
-	s.writer = w
-
-	wire, err := proto.MarshalOptions{AllowPartial: true}.MarshalAppend(s.wire[:0], m)
+	wire, err := s.encode(m)
 	if err == nil {
-		s.wire = wire
 		out, err = s.message(out, w.message(m.ProtoReflect().Descriptor()), wire)
 	}
 
@@ -64,6 +50,20 @@ func (w *Writer) AppendMessage(out []byte, m proto.Message) ([]byte, error) {
 	states.Put(s)
 
 	return out, err
+}
+
+// encode is the encoding of a message, which may be there.
+func (s *state) encode(m proto.Message) ([]byte, error) {
+	if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 && len(unknown) == proto.Size(m) {
+		return unknown, nil
+	}
+
+	wire, err := proto.MarshalOptions{AllowPartial: true}.MarshalAppend(s.wire[:0], m)
+	if err == nil {
+		s.wire = wire
+	}
+
+	return wire, err //nolint:wrapcheck // It says all.
 }
 
 // state is what one document is written with.
@@ -125,7 +125,7 @@ func (s *state) message(out []byte, m *message, wire []byte) ([]byte, error) {
 	}
 
 	var err error
-	if m.form == formObject {
+	if m.form == FormObject {
 		if out, err = s.members(append(out, '{'), m, wire); err == nil {
 			out = append(out, '}')
 		}

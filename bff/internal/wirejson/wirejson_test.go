@@ -75,7 +75,7 @@ func TestMessagesAreWritten(t *testing.T) {
 
 	m := orders(2)
 
-	got, err := writers[0].AppendMessage([]byte("before "), m)
+	got, err := writers[0].Append([]byte("before "), m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestDeepDisorder(t *testing.T) { //nolint:paralleltest // It counts.
 
 	runtime.ReadMemStats(&before)
 
-	if _, err := writers[0].Append(make([]byte, 0, 2*size), kinds[0].Descriptor(), wire); err != nil {
+	if _, err := writers[0].Append(make([]byte, 0, 2*size), undecoded(kinds[0], wire)); err != nil {
 		t.Fatal(err)
 	}
 
@@ -136,13 +136,13 @@ func TestTooDeep(t *testing.T) {
 
 func TestNothingIsAllocated(t *testing.T) { //nolint:paralleltest // It counts.
 	page, w := orders(100), wirejson.New(wirejson.Config{EmitDefaults: true})
-	desc, wire := page.ProtoReflect().Descriptor(), marshal(t, page)
+	m := undecoded(page.ProtoReflect().Type(), marshal(t, page))
 
 	var out []byte
 
 	if n := testing.AllocsPerRun(50, func() {
 		var err error
-		if out, err = w.Append(out[:0], desc, wire); err != nil {
+		if out, err = w.Append(out[:0], m); err != nil {
 			t.Fatal(err)
 		}
 	}); n >= 1 && !raceDetector {
@@ -166,14 +166,15 @@ func BenchmarkAppend(b *testing.B) {
 		{"every", every},
 	} {
 		w := wirejson.New(wirejson.Config{EmitDefaults: true})
-		wire, desc := marshal(b, tt.message), tt.message.ProtoReflect().Descriptor()
+		wire := marshal(b, tt.message)
+		left := undecoded(tt.message.ProtoReflect().Type(), wire)
 		out := make([]byte, 0, 1<<20)
 
 		b.Run(tt.name+"/wire", func(b *testing.B) {
 			b.ReportAllocs()
 
 			for b.Loop() {
-				if _, err := w.Append(out, desc, wire); err != nil {
+				if _, err := w.Append(out, left); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -182,7 +183,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 
 			for b.Loop() {
-				if _, err := w.AppendMessage(out, tt.message); err != nil {
+				if _, err := w.Append(out, tt.message); err != nil {
 					b.Fatal(err)
 				}
 			}
