@@ -35,8 +35,8 @@ type Writer struct {
 func New(config Config) *Writer { return &Writer{config: config} }
 
 // Append appends the JSON of a message to out. Its fields may all be among those that are unknown, as if nobody had looked whether
-// they are known. The error tells of an encoding that is not valid, of required fields that are missing, or of a value that JSON has
-// no form for; out then holds nothing useful.
+// they are known. The error tells of an encoding that is not valid, of required fields that are missing, or of a value that JSON
+// has no form for; out then holds nothing useful.
 func (w *Writer) Append(out []byte, m proto.Message) ([]byte, error) {
 	s, _ := states.Get().(*state)
 	s.writer = w
