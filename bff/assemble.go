@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -126,7 +127,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		return err
 	}
 
-	g.routes = describe(router.Routes())
+	g.routes = g.options.describe(router.Routes())
 
 	layers, err := g.layers(ctx, metrics)
 	if err != nil {
@@ -135,7 +136,14 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 
 	layers.Forward = headers.Collect
 
-	g.handler = edge.Wrap(edgeConfig(g.config, router), layers, router)
+	served, err := g.pages(routes, router)
+	if err != nil {
+		return err
+	}
+
+	g.handler = edge.Wrap(edgeConfig(g.config, func(path string) []string {
+		return slices.Concat(served.Methods(path), router.Methods(path))
+	}), layers, served)
 	g.admin = g.adminHandler(metrics)
 
 	return nil
@@ -185,14 +193,14 @@ func (g *Gateway) layers(ctx context.Context, metrics *observe.Metrics) (edge.De
 	return layers, nil
 }
 
-func edgeConfig(cfg config.Config, router *gateway.Gateway) edge.Config {
+func edgeConfig(cfg config.Config, methods func(path string) []string) edge.Config {
 	return edge.Config{
 		TrustedProxies: cfg.ClientIP.TrustedProxies,
 		BodyLimit:      cfg.Limits.MaxBodyBytes,
 		Timeout:        cfg.Server.RequestTimeout,
 		CORS: edge.CORS{
 			AllowedOrigins: cfg.CORS.AllowedOrigins, AllowedHeaders: cfg.CORS.AllowedHeaders,
-			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge, Methods: router.Methods,
+			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge, Methods: methods,
 		},
 	}
 }

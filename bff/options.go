@@ -16,6 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -34,6 +35,8 @@ type Service = struct {
 	Register func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
 	// Routes are its REST routes, for the reader. The gateway takes them from the descriptor, where their policy is.
 	Routes []struct{ Method, Path, RPC string }
+	// Comments are what the protos say, by full name, for the description of the API. They may be shared by services.
+	Comments map[string]string
 }
 
 // Option adds something to a gateway.
@@ -98,6 +101,21 @@ func WithAdminHandler(path string, handler http.Handler) Option {
 	return func(o *options) { o.adminMounts[path] = handler }
 }
 
+// WithPage serves a handler on the listener for clients, beside the routes: at a path, or at all paths below one that ends with a
+// slash. It comes after the edge (log, limit per client, credentials that are shown are valid), but asks for no credentials itself,
+// and takes GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins.
+func WithPage(path string, handler http.Handler, methods ...string) Option {
+	return func(o *options) {
+		o.pages = append(o.pages, pages.Page{Path: path, Handler: handler, Methods: methods})
+	}
+}
+
+// WithDocsTokens lets the page at /docs offer tokens from a URL of the gateway's own, which may be relative to the page: for
+// development, with a page (WithPage) that answers to GET ?subject=alice&scope=users:admin with {"token": "…"}.
+func WithDocsTokens(url string) Option {
+	return func(o *options) { o.docsTokens = url }
+}
+
 // WithListening is told by Run where it listens, once it does. admin is nil if that listener is off.
 func WithListening(told func(server, admin net.Addr)) Option {
 	return func(o *options) { o.listening = told }
@@ -112,6 +130,8 @@ type options struct {
 	muxOptions    []runtime.ServeMuxOption
 	logger        *slog.Logger
 	adminMounts   map[string]http.Handler
+	pages         []pages.Page
+	docsTokens    string
 	listening     func(server, admin net.Addr)
 }
 

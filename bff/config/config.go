@@ -33,6 +33,8 @@ type Config struct {
 	Policies []Policy `env:"-"           yaml:"policies"`
 	Auth     Auth     `envPrefix:"AUTH_" yaml:"auth"`
 	Log      Log      `envPrefix:"LOG_"  yaml:"log"`
+	// Docs is how the API is described to those who use it.
+	Docs Docs `envPrefix:"DOCS_" yaml:"docs"`
 	// Upstreams are the backends by the names that the schema gives them. PORTICO_UPSTREAMS_<NAME>_ADDRESSES and …_TARGET set them
 	// from the environment.
 	Upstreams map[string]Upstream `env:"-" yaml:"upstreams"`
@@ -83,6 +85,25 @@ type ServerTLS struct {
 type Admin struct {
 	// Address to listen on, host:port. Default 127.0.0.1:8081. "-" turns it off.
 	Address string `env:"ADDRESS" yaml:"address"`
+}
+
+// Who may read a description.
+const (
+	DocsPublic        = "public"
+	DocsAuthenticated = "authenticated"
+	DocsOff           = "off"
+)
+
+// Docs is how the API is described: as an OpenAPI document and as a page that shows it. Who may read them is DocsPublic,
+// DocsAuthenticated (whoever has a valid credential) or DocsOff.
+type Docs struct {
+	// OpenAPI is for /openapi.json and /openapi.yaml. Default DocsPublic.
+	OpenAPI string `env:"OPENAPI" yaml:"openapi"`
+	// Page is for /docs. Default DocsOff.
+	Page string `env:"PAGE" yaml:"page"`
+	// Title and Version name the API. Default "REST API" and "1".
+	Title   string `env:"TITLE"   yaml:"title"`
+	Version string `env:"VERSION" yaml:"version"`
 }
 
 // ClientIP is the trust model for the client's address.

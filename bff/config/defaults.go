@@ -85,6 +85,8 @@ func (c Config) WithDefaults() Config {
 	c.Auth.APIKeys.ReloadInterval = or(c.Auth.APIKeys.ReloadInterval, defaultReloadInterval)
 	c.Auth.Internal.Lifetime = or(c.Auth.Internal.Lifetime, defaultInternalLifetime)
 	c.Limits.MaxKeys = or(c.Limits.MaxKeys, defaultMaxKeys)
+	c.Docs.OpenAPI = or(c.Docs.OpenAPI, DocsPublic)
+	c.Docs.Page = or(c.Docs.Page, DocsOff)
 	c.Log.Level = or(c.Log.Level, "info")
 	c.Log.Format = or(c.Log.Format, "json")
 

@@ -26,6 +26,9 @@ func (c Config) Validate() error {
 	v.oneOf("json.names", c.JSON.Names, NamesCamel, NamesProto)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
+	v.oneOf("docs.openapi", c.Docs.OpenAPI, DocsPublic, DocsAuthenticated, DocsOff)
+	v.oneOf("docs.page", c.Docs.Page, DocsPublic, DocsAuthenticated, DocsOff)
+	v.check(c.Docs.Page == DocsOff || c.Docs.OpenAPI != DocsOff, "docs.page", "shows docs.openapi, which is off")
 
 	for i, prefix := range c.ClientIP.TrustedProxies {
 		_, err := netip.ParsePrefix(prefix)

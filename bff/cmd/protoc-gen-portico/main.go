@@ -1,7 +1,7 @@
 // Command protoc-gen-portico is a protoc plugin that writes services.gen.go: the table of all services with REST routes, checked
-// for contending routes and faulty policy. It has to see all files at once ("strategy: all" in buf.gen.yaml).
+// for contending routes and faulty policy; and their description, openapi/openapi.json and .yaml. It has to see all files at once ("strategy: all" in buf.gen.yaml).
 //
-// Options: package=NAME, the Go package of the file, "gen" by default.
+// Options: package=NAME, the Go package of the table, "gen" by default; title=TEXT and version=TEXT, the name of the API.
 package main
 
 import (
@@ -11,13 +11,18 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/genservices"
+	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 func main() {
 	var flags flag.FlagSet
 
 	packageName := flags.String("package", "gen", "Go package of the generated file")
+	title := flags.String("title", "", "title of the API")
+	version := flags.String("version", "", "version of the API")
+	usual := config.Config{}.WithDefaults()
 
 	protogen.Options{ParamFunc: flags.Set}.Run(func(plugin *protogen.Plugin) error {
 		plugin.SupportedFeatures = uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL |
@@ -25,6 +30,9 @@ func main() {
 		plugin.SupportedEditionsMinimum = descriptorpb.Edition_EDITION_PROTO2
 		plugin.SupportedEditionsMaximum = descriptorpb.Edition_EDITION_2024
 
-		return genservices.Generate(plugin, *packageName)
+		return genservices.Generate(plugin, *packageName, genservices.Description{
+			Title: *title, Version: *version, Folder: "openapi",
+			Defaults: policy.Defaults{Timeout: usual.Server.RequestTimeout, MaxBody: usual.Limits.MaxBodyBytes},
+		})
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/protopos"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
@@ -107,7 +108,7 @@ func checkPolicies(routes []route.Route) []error {
 	for _, r := range routes {
 		reached := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
 		if _, err := policy.Compile(r.Descriptor, reached, defaults); err != nil {
-			faults = append(faults, fmt.Errorf("%s: %s: %w", position(r.Descriptor), r, err))
+			faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(r.Descriptor), r, err))
 		}
 	}
 

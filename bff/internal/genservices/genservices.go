@@ -2,6 +2,8 @@
 // routes, in one file for all. What would keep a gateway from starting with them (contending routes, missing or faulty policy)
 // fails here already.
 //
+// Beside it stand the comments of the protos, and the description of the API as OpenAPI.
+//
 // It is the work of protoc-gen-portico. It generates no handlers: protoc-gen-grpc-gateway does.
 package genservices
 
@@ -12,12 +14,15 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 )
 
-// FileName is the name of the generated file, at the root of the output folder.
-const FileName = "services.gen.go"
+// Names of the generated files, at the root of the output folder.
+const (
+	FileName     = "services.gen.go"
+	commentsName = "comments.gen.go"
+)
 
-// Generate adds the table of all services with routes in the files to generate, in a Go package of this name. The error names every
-// fault with the .proto file or the RPC that it is in.
-func Generate(plugin *protogen.Plugin, packageName string) error {
+// Generate adds the table of all services with routes in the files to generate, in a Go package of this name, and describes them.
+// The error names every fault with the .proto file or the RPC that it is in.
+func Generate(plugin *protogen.Plugin, packageName string, description Description) error {
 	if !token.IsIdentifier(packageName) {
 		return fmt.Errorf("option package=%s: %w", packageName, errPackageName)
 	}
@@ -27,15 +32,19 @@ func Generate(plugin *protogen.Plugin, packageName string) error {
 		return err
 	}
 
-	source, err := render(packageName, services)
-	if err != nil {
-		return err
+	said := comments(services)
+
+	for name, source := range map[string]string{FileName: tableSource, commentsName: commentsSource} {
+		text, err := render(name, source, packageName, services, said)
+		if err != nil {
+			return err
+		}
+
+		// No import path: the table refers to other packages by imports of its own.
+		if _, err := plugin.NewGeneratedFile(name, "").Write(text); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
 	}
 
-	// No import path: the table refers to other packages by imports of its own.
-	if _, err := plugin.NewGeneratedFile(FileName, "").Write(source); err != nil {
-		return fmt.Errorf("write %s: %w", FileName, err)
-	}
-
-	return nil
+	return description.write(plugin, services, said)
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/compiler/protogen"
@@ -52,7 +53,7 @@ func TestGenerateMakesTheCommittedTable(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if diff := cmp.Diff(string(want), got); diff != "" {
+	if diff := cmp.Diff(string(want), got[genservices.FileName]); diff != "" {
 		t.Errorf("run make generate (-committed +generated):\n%s", diff)
 	}
 }
@@ -71,7 +72,7 @@ func TestGenerateGolden(t *testing.T) {
 
 			golden := filepath.Join("testdata", name+".golden")
 			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o600); err != nil {
+				if err := os.WriteFile(golden, []byte(got[genservices.FileName]), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -81,7 +82,7 @@ func TestGenerateGolden(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if diff := cmp.Diff(string(want), got); diff != "" {
+			if diff := cmp.Diff(string(want), got[genservices.FileName]); diff != "" {
 				t.Errorf("-want +got, or run with -update:\n%s", diff)
 			}
 		})
@@ -133,8 +134,8 @@ func TestGenerateRefusesPackageName(t *testing.T) {
 	}
 }
 
-// generate runs the plugin on a request that came over the wire, as from protoc, and returns its file.
-func generate(tb testing.TB, packageName string, request *pluginpb.CodeGeneratorRequest) (string, error) {
+// generate runs the plugin on a request that came over the wire, as from protoc, and returns its files by name.
+func generate(tb testing.TB, packageName string, request *pluginpb.CodeGeneratorRequest) (map[string]string, error) {
 	tb.Helper()
 
 	wire, err := proto.Marshal(request)
@@ -152,16 +153,21 @@ func generate(tb testing.TB, packageName string, request *pluginpb.CodeGenerator
 		tb.Fatal(err)
 	}
 
-	if err := genservices.Generate(plugin, packageName); err != nil {
-		return "", err
+	if err := genservices.Generate(plugin, packageName, genservices.Description{Folder: "openapi", Defaults: policy.Defaults{Timeout: time.Second, MaxBody: 1}}); err != nil {
+		return nil, err
 	}
 
 	response := plugin.Response()
-	if response.Error != nil || len(response.GetFile()) != 1 || response.GetFile()[0].GetName() != genservices.FileName {
+	if response.Error != nil {
 		tb.Fatalf("got %v", response)
 	}
 
-	return response.GetFile()[0].GetContent(), nil
+	files := map[string]string{}
+	for _, file := range response.GetFile() {
+		files[file.GetName()] = file.GetContent()
+	}
+
+	return files, nil
 }
 
 // linked asks for the generation of files that are linked into this program.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/format"
 	"go/types"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,13 @@ import (
 )
 
 //go:embed services.gen.go.tmpl
-var source string
+var tableSource string
+
+//go:embed comments.gen.go.tmpl
+var commentsSource string
+
+// comment is one entry of the table of comments.
+type comment struct{ Name, Text string }
 
 // importSpec is one line of the import block.
 type importSpec struct {
@@ -23,8 +30,8 @@ type importSpec struct {
 	Path  protogen.GoImportPath
 }
 
-// render writes the Go source of the table.
-func render(packageName string, services []service) ([]byte, error) {
+// render writes the Go source of a file.
+func render(name, source, packageName string, services []service, said map[string]string) ([]byte, error) {
 	imports := alias(services)
 
 	aliases := map[protogen.GoImportPath]string{}
@@ -32,23 +39,28 @@ func render(packageName string, services []service) ([]byte, error) {
 		aliases[spec.Path] = spec.Alias
 	}
 
-	tmpl, err := template.New(FileName).
+	tmpl, err := template.New(name).
 		Funcs(template.FuncMap{"alias": func(path protogen.GoImportPath) string { return aliases[path] }}).
 		Parse(source)
 	if err != nil {
-		return nil, fmt.Errorf("parse the template of %s: %w", FileName, err)
+		return nil, fmt.Errorf("parse the template of %s: %w", name, err)
 	}
 
 	var buf bytes.Buffer
 
-	data := map[string]any{"Package": packageName, "Imports": imports, "Services": services}
+	list := make([]comment, 0, len(said))
+	for _, of := range slices.Sorted(maps.Keys(said)) {
+		list = append(list, comment{Name: of, Text: said[of]})
+	}
+
+	data := map[string]any{"Package": packageName, "Imports": imports, "Services": services, "Comments": list}
 	if err := tmpl.Execute(&buf, data); err != nil {
-		return nil, fmt.Errorf("render %s: %w", FileName, err)
+		return nil, fmt.Errorf("render %s: %w", name, err)
 	}
 
 	formatted, err := format.Source(buf.Bytes())
 	if err != nil {
-		return nil, fmt.Errorf("format %s: %w", FileName, err)
+		return nil, fmt.Errorf("format %s: %w", name, err)
 	}
 
 	return formatted, nil

@@ -1,0 +1,139 @@
+package bff
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/docspage"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/openapi"
+	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+)
+
+// documentPath is where the description is served in JSON.
+const documentPath = "/openapi.json"
+
+// OpenAPI describes the API of a gateway with these options as an OpenAPI 3.1 document in JSON, without making one. It is what such
+// a gateway serves at /openapi.json.
+func OpenAPI(cfg config.Config, opts ...Option) ([]byte, error) {
+	cfg = cfg.WithDefaults()
+
+	o, err := collect(cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+
+	routes, err := gateway.Compile(o.registrations(nil), o.gatewayConfig(cfg))
+	if err != nil {
+		return nil, err
+	}
+
+	document, err := o.document(cfg, routes)
+	if err != nil {
+		return nil, err
+	}
+
+	return document.JSON()
+}
+
+func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.Document, error) {
+	operations := make([]openapi.Operation, 0, len(routes))
+	for _, r := range routes {
+		operations = append(operations, openapi.Operation{Route: r.Route, Policy: r.Policy})
+	}
+
+	comments := map[string]string{}
+	for _, s := range o.services {
+		maps.Copy(comments, s.Comments)
+	}
+
+	described := openapi.Config{
+		Title: cfg.Docs.Title, Version: cfg.Docs.Version, Comments: comments,
+		ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults,
+		AuthDisabled: cfg.Auth.Disabled, Certificates: len(cfg.Auth.Certificates) > 0, CacheDisabled: cfg.Cache.Disabled,
+		ResponseHeaders: cfg.Headers.Response,
+	}
+	if cfg.Auth.APIKeys.File != "" {
+		described.APIKeyHeader = cfg.Auth.APIKeys.Header
+	}
+
+	document, err := openapi.Build(operations, described)
+	if err != nil {
+		return nil, fmt.Errorf("describe the API: %w", err)
+	}
+
+	return document, nil
+}
+
+// pages puts the description before the routes, and what the embedding program serves besides.
+func (g *Gateway) pages(routes []gateway.Route, next http.Handler) (*pages.Mux, error) {
+	list := g.options.pages
+
+	if who := g.config.Docs.OpenAPI; who != config.DocsOff {
+		described, err := g.described(routes)
+		if err != nil {
+			return nil, err
+		}
+
+		for _, page := range described {
+			page.Handler = g.readable(who, page.Handler)
+			list = append(list, page)
+		}
+	}
+
+	if who := g.config.Docs.Page; who != config.DocsOff {
+		page, err := docspage.Handler(docspage.Config{
+			Title: g.config.Docs.Title, TokenURL: g.options.docsTokens,
+			// Relative to the page, for proxies that take a prefix off the path.
+			Document: ".." + documentPath,
+		})
+		if err != nil {
+			return nil, err
+		}
+
+		page = g.readable(who, page)
+		list = append(list, pages.Page{Path: docspage.Path, Handler: page}, pages.Page{Path: docspage.Path + "/", Handler: page})
+	}
+
+	return pages.New(next, list)
+}
+
+// described are the forms of the description.
+func (g *Gateway) described(routes []gateway.Route) ([]pages.Page, error) {
+	document, err := g.options.document(g.config, routes)
+	if err != nil {
+		return nil, err
+	}
+
+	var list []pages.Page
+
+	for _, form := range []struct {
+		path, mediaType string
+		encode          func() ([]byte, error)
+	}{
+		{documentPath, "application/json", document.JSON},
+		{"/openapi.yaml", "application/yaml", document.YAML},
+	} {
+		text, err := form.encode()
+		if err != nil {
+			return nil, fmt.Errorf("describe the API: %w", err)
+		}
+
+		list = append(list, pages.Page{Path: form.path, Handler: openapi.Handler(text, form.mediaType)})
+	}
+
+	return list, nil
+}
+
+// readable lets those in who may read a description.
+func (g *Gateway) readable(who string, handler http.Handler) http.Handler {
+	if who == config.DocsAuthenticated && !g.config.Auth.Disabled {
+		return auth.Require(policy.Access{})(handler)
+	}
+
+	return handler
+}

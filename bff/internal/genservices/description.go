@@ -1,0 +1,63 @@
+package genservices
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/compiler/protogen"
+
+	"github.com/portico-gateway/portico/bff/internal/openapi"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+)
+
+// Description is how the API is described.
+type Description struct {
+	// Title and Version name it. Empty: as package openapi has them.
+	Title, Version string
+	// Defaults hold where the options say nothing.
+	Defaults policy.Defaults
+	// Folder is where the documents go, below that of the table.
+	Folder string
+}
+
+// describe writes openapi.json and openapi.yaml.
+func (d Description) write(plugin *protogen.Plugin, services []service, comments map[string]string) error {
+	operations, err := d.operations(services)
+	if err != nil {
+		return err
+	}
+
+	document, err := openapi.Build(operations, openapi.Config{Title: d.Title, Version: d.Version, Comments: comments})
+	if err != nil {
+		return fmt.Errorf("describe the API: %w", err)
+	}
+
+	for name, encode := range map[string]func() ([]byte, error){"openapi.json": document.JSON, "openapi.yaml": document.YAML} {
+		text, err := encode()
+		if err != nil {
+			return err
+		}
+
+		if _, err := plugin.NewGeneratedFile(d.Folder+"/"+name, "").Write(text); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+	}
+
+	return nil
+}
+
+func (d Description) operations(services []service) ([]openapi.Operation, error) {
+	var operations []openapi.Operation
+
+	for _, s := range services {
+		for _, r := range s.Routes {
+			compiled, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, d.Defaults)
+			if err != nil {
+				return nil, err
+			}
+
+			operations = append(operations, openapi.Operation{Route: r, Policy: compiled})
+		}
+	}
+
+	return operations, nil
+}

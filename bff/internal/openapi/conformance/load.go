@@ -1,0 +1,237 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+)
+
+// loader turns a document into what is checked.
+type loader struct {
+	doc      map[string]any
+	compiler *jsonschema.Compiler
+	schemas  map[string]*jsonschema.Schema
+}
+
+// base is the address that the document goes by.
+const base = "portico:///openapi.json"
+
+var errNoObject = errors.New("is not an object")
+
+func newLoader(doc any) (*loader, error) {
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.AssertFormat()
+	compiler.AssertContent()
+
+	for _, format := range formats() {
+		compiler.RegisterFormat(format)
+	}
+
+	if err := compiler.AddResource(base, doc); err != nil {
+		return nil, fmt.Errorf("the document: %w", err)
+	}
+
+	return &loader{doc: object(doc), compiler: compiler, schemas: map[string]*jsonschema.Schema{}}, nil
+}
+
+// pointer is a JSON pointer (RFC 6901).
+func pointer(parts ...string) string {
+	var out strings.Builder
+
+	for _, part := range parts {
+		out.WriteByte('/')
+		out.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(part))
+	}
+
+	return out.String()
+}
+
+// object is a value as an object; nil if it is none.
+func object(v any) map[string]any {
+	members, _ := v.(map[string]any)
+
+	return members
+}
+
+// at returns the object at a pointer, behind references, and where that is.
+func (l *loader) at(where string) (map[string]any, string, error) {
+	var value any = l.doc
+
+	for part := range strings.SplitSeq(strings.TrimPrefix(where, "/"), "/") {
+		value = object(value)[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
+	}
+
+	members := object(value)
+	if members == nil {
+		return nil, "", fmt.Errorf("%s %w", where, errNoObject)
+	}
+
+	if ref, ok := members["$ref"].(string); ok {
+		return l.at(strings.TrimPrefix(ref, "#"))
+	}
+
+	return members, where, nil
+}
+
+// schema compiles the schema at a pointer, and checks that it is one.
+func (l *loader) schema(where string) (*jsonschema.Schema, error) {
+	if known, ok := l.schemas[where]; ok {
+		return known, nil
+	}
+
+	schema, err := l.compiler.Compile(base + "#" + (&url.URL{Fragment: where}).EscapedFragment())
+	if err != nil {
+		return nil, fmt.Errorf("schema %s: %w", where, err)
+	}
+
+	l.schemas[where] = schema
+
+	return schema, nil
+}
+
+func (l *loader) operation(template, method string, value any, where string) (*operation, error) {
+	op := &operation{method: method, answers: map[string]*response{}}
+
+	described := object(value)
+	list, _ := described["parameters"].([]any)
+	many := map[string]bool{}
+
+	for i := range list {
+		p, err := l.parameter(where + pointer("parameters", fmt.Sprint(i)))
+		if err != nil {
+			return nil, err
+		}
+
+		op.params = append(op.params, p)
+		many[p.name] = many[p.name] || p.in == inPath && p.many
+	}
+
+	var err error
+	if op.path, err = parsePath(template, many); err != nil {
+		return nil, err
+	}
+
+	if body := object(described["requestBody"]); body != nil {
+		op.required, _ = body["required"].(bool)
+		if op.body, err = l.content(where+pointer("requestBody"), body); err != nil {
+			return nil, err
+		}
+	}
+
+	for status := range object(described["responses"]) {
+		if op.answers[status], err = l.response(where + pointer("responses", status)); err != nil {
+			return nil, err
+		}
+	}
+
+	rpc, _ := object(described["x-portico"])["rpc"].(string)
+	op.binding = bindingOf(rpc, method, template)
+
+	return op, nil
+}
+
+// parameter reads a parameter, or a header of an answer, which has no name.
+func (l *loader) parameter(where string) (*parameter, error) {
+	members, where, err := l.elements(where)
+	if err != nil {
+		return nil, err
+	}
+
+	p := &parameter{}
+	p.name, _ = members["name"].(string)
+	p.in, _ = members["in"].(string)
+	p.required, _ = members["required"].(bool)
+	p.many, _ = members["x-portico-segments"].(bool)
+	p.keyed = members["style"] == "deepObject"
+
+	at := where + "/schema"
+
+	if content := object(members["content"]); content != nil {
+		p.json = true
+
+		for media := range content {
+			at = where + pointer("content", media, "schema")
+		}
+	} else {
+		p.list = object(members["schema"])["type"] == "array"
+	}
+
+	p.schema, err = l.schema(at)
+
+	return p, err
+}
+
+// elements is at for what may stand in a list.
+func (l *loader) elements(where string) (map[string]any, string, error) {
+	cut := regexp.MustCompile(`^(.*/parameters)/(\d+)$`).FindStringSubmatch(where)
+	if cut == nil {
+		return l.at(where)
+	}
+
+	holder, _, err := l.at(strings.TrimSuffix(cut[1], "/parameters"))
+	if err != nil {
+		return nil, "", err
+	}
+
+	list, _ := holder["parameters"].([]any)
+
+	var index int
+
+	if _, err := fmt.Sscan(cut[2], &index); err != nil || index >= len(list) {
+		return nil, "", fmt.Errorf("%s %w", where, errNoObject)
+	}
+
+	return object(list[index]), where, nil
+}
+
+func (l *loader) content(where string, holder map[string]any) (map[string]*media, error) {
+	forms := map[string]*media{}
+
+	for name, value := range object(holder["content"]) {
+		form := &media{}
+		at := where + pointer("content", name)
+
+		for key, into := range map[string]**jsonschema.Schema{"schema": &form.schema, "x-itemSchema": &form.item} {
+			if _, there := object(value)[key]; !there {
+				continue
+			}
+
+			schema, err := l.schema(at + pointer(key))
+			if err != nil {
+				return nil, err
+			}
+
+			*into = schema
+		}
+
+		forms[name] = form
+	}
+
+	return forms, nil
+}
+
+func (l *loader) response(where string) (*response, error) {
+	members, where, err := l.at(where)
+	if err != nil {
+		return nil, err
+	}
+
+	r := &response{name: where, headers: map[string]*parameter{}}
+
+	for name := range object(members["headers"]) {
+		if r.headers[name], err = l.parameter(where + pointer("headers", name)); err != nil {
+			return nil, err
+		}
+
+		r.headers[name].name = name
+	}
+
+	r.content, err = l.content(where, members)
+
+	return r, err
+}

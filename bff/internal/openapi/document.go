@@ -1,0 +1,225 @@
+package openapi
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// Document is an OpenAPI document (https://spec.openapis.org/oas/v3.1.1.html), as far as descriptions of gateways need it.
+type Document struct {
+	OpenAPI    string          `json:"openapi"`
+	Info       Info            `json:"info"`
+	Servers    []Server        `json:"servers"`
+	Tags       []Tag           `json:"tags,omitempty"`
+	Paths      *Map[*PathItem] `json:"paths"`
+	Components Components      `json:"components"`
+}
+
+// Info is about the API as a whole.
+type Info struct {
+	Title       string `json:"title"`
+	Version     string `json:"version"`
+	Description string `json:"description,omitempty"`
+}
+
+// Server is where the API is.
+type Server struct {
+	URL         string `json:"url"`
+	Description string `json:"description,omitempty"`
+}
+
+// Tag groups operations.
+type Tag struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+}
+
+// PathItem is what a path offers.
+type PathItem struct {
+	Get     *OperationObject `json:"get,omitempty"`
+	Put     *OperationObject `json:"put,omitempty"`
+	Post    *OperationObject `json:"post,omitempty"`
+	Delete  *OperationObject `json:"delete,omitempty"`
+	Options *OperationObject `json:"options,omitempty"`
+	Head    *OperationObject `json:"head,omitempty"`
+	Patch   *OperationObject `json:"patch,omitempty"`
+	Trace   *OperationObject `json:"trace,omitempty"`
+	// Others are methods that OpenAPI 3.1 has no place for.
+	Others map[string]*OperationObject `json:"x-additional-operations,omitempty"`
+}
+
+var errTwice = errors.New("a path has two operations of one method")
+
+// place is where the operation of a method stands; nil if there is no place for it.
+func (p *PathItem) place(method string) **OperationObject {
+	switch method {
+	case http.MethodGet:
+		return &p.Get
+	case http.MethodPut:
+		return &p.Put
+	case http.MethodPost:
+		return &p.Post
+	case http.MethodDelete:
+		return &p.Delete
+	case http.MethodPatch:
+		return &p.Patch
+	case http.MethodHead:
+		return &p.Head
+	case http.MethodOptions:
+		return &p.Options
+	case http.MethodTrace:
+		return &p.Trace
+	default:
+		return nil
+	}
+}
+
+func (p *PathItem) set(method string, op *OperationObject) error {
+	if at := p.place(method); at != nil {
+		if *at != nil {
+			return fmt.Errorf("%w: %s", errTwice, method)
+		}
+
+		*at = op
+
+		return nil
+	}
+
+	if p.Others == nil {
+		p.Others = map[string]*OperationObject{}
+	}
+
+	p.Others[method] = op
+
+	return nil
+}
+
+// OperationObject is one method of a path.
+type OperationObject struct {
+	Tags        []string              `json:"tags"`
+	Summary     string                `json:"summary"`
+	Description string                `json:"description,omitempty"`
+	OperationID string                `json:"operationId"`
+	Deprecated  bool                  `json:"deprecated,omitempty"`
+	Parameters  []*Parameter          `json:"parameters,omitempty"`
+	RequestBody *RequestBody          `json:"requestBody,omitempty"`
+	Responses   *Map[*Response]       `json:"responses"`
+	Security    []map[string][]string `json:"security"`
+	// Enforced is what the gateway does besides.
+	Enforced *Enforced `json:"x-portico,omitempty"`
+}
+
+// Parameter is a part of the path, the query or the header.
+type Parameter struct {
+	Name          string                `json:"name"`
+	In            string                `json:"in"`
+	Description   string                `json:"description,omitempty"`
+	Required      bool                  `json:"required,omitempty"`
+	Deprecated    bool                  `json:"deprecated,omitempty"`
+	Style         string                `json:"style,omitempty"`
+	Explode       *bool                 `json:"explode,omitempty"`
+	AllowReserved bool                  `json:"allowReserved,omitempty"`
+	Schema        *Schema               `json:"schema,omitempty"`
+	Content       map[string]*MediaType `json:"content,omitempty"`
+	// Many tells that a part of the path may hold slashes, which OpenAPI has no word for.
+	Many bool `json:"x-portico-segments,omitempty"`
+}
+
+// RequestBody is what a request carries.
+type RequestBody struct {
+	Description string           `json:"description,omitempty"`
+	Required    bool             `json:"required,omitempty"`
+	Content     *Map[*MediaType] `json:"content"`
+}
+
+// MediaType is one form of a body.
+type MediaType struct {
+	Schema  *Schema `json:"schema"`
+	Example any     `json:"example,omitempty"`
+	// Item is one message of a stream, as itemSchema is in OpenAPI 3.2.
+	Item *Schema `json:"x-itemSchema,omitempty"`
+}
+
+// Response is an answer.
+type Response struct {
+	Ref         string           `json:"$ref,omitempty"`
+	Description string           `json:"description,omitempty"`
+	Headers     *Map[*Header]    `json:"headers,omitempty"`
+	Content     *Map[*MediaType] `json:"content,omitempty"`
+}
+
+// Header is a header of an answer.
+type Header struct {
+	Ref         string  `json:"$ref,omitempty"`
+	Description string  `json:"description,omitempty"`
+	Required    bool    `json:"required,omitempty"`
+	Schema      *Schema `json:"schema,omitempty"`
+	Example     any     `json:"example,omitempty"`
+}
+
+// Components are what operations refer to.
+type Components struct {
+	Schemas         map[string]*Schema         `json:"schemas"`
+	Responses       *Map[*Response]            `json:"responses"`
+	Headers         *Map[*Header]              `json:"headers"`
+	SecuritySchemes map[string]*SecurityScheme `json:"securitySchemes,omitempty"`
+}
+
+// SecurityScheme is a kind of credential.
+type SecurityScheme struct {
+	Type         string `json:"type"`
+	Description  string `json:"description,omitempty"`
+	Scheme       string `json:"scheme,omitempty"`
+	BearerFormat string `json:"bearerFormat,omitempty"`
+	Name         string `json:"name,omitempty"`
+	In           string `json:"in,omitempty"`
+}
+
+// Enforced is what the gateway does with requests of an operation, for programs.
+type Enforced struct {
+	// RPC is the full method, "order.v1.OrderService/GetOrder".
+	RPC        string   `json:"rpc"`
+	Access     string   `json:"access"`
+	RateLimits []string `json:"rateLimits,omitempty"`
+	// Timeout is a duration as Go writes it, "2s".
+	Timeout      string `json:"timeout"`
+	MaxBodyBytes int64  `json:"maxBodyBytes,omitempty"`
+	Cache        string `json:"cache,omitempty"`
+	Retry        string `json:"retry,omitempty"`
+}
+
+// Schema is a JSON Schema (draft 2020-12), as far as messages need it.
+type Schema struct {
+	Ref                  string        `json:"$ref,omitempty"`
+	Description          string        `json:"description,omitempty"`
+	Deprecated           bool          `json:"deprecated,omitempty"`
+	Type                 any           `json:"type,omitempty"` // A string, or a list of them.
+	Format               string        `json:"format,omitempty"`
+	Const                any           `json:"const,omitempty"`
+	Enum                 []any         `json:"enum,omitempty"`
+	Pattern              string        `json:"pattern,omitempty"`
+	ContentEncoding      string        `json:"contentEncoding,omitempty"`
+	ContentMediaType     string        `json:"contentMediaType,omitempty"`
+	MinLength            *uint64       `json:"minLength,omitempty"`
+	MaxLength            *uint64       `json:"maxLength,omitempty"`
+	Minimum              *float64      `json:"minimum,omitempty"`
+	ExclusiveMinimum     *float64      `json:"exclusiveMinimum,omitempty"`
+	Maximum              *float64      `json:"maximum,omitempty"`
+	ExclusiveMaximum     *float64      `json:"exclusiveMaximum,omitempty"`
+	Items                *Schema       `json:"items,omitempty"`
+	MinItems             *uint64       `json:"minItems,omitempty"`
+	MaxItems             *uint64       `json:"maxItems,omitempty"`
+	UniqueItems          bool          `json:"uniqueItems,omitempty"`
+	Properties           *Map[*Schema] `json:"properties,omitempty"`
+	Required             []string      `json:"required,omitempty"`
+	AdditionalProperties any           `json:"additionalProperties,omitempty"` // A *Schema or a bool.
+	PropertyNames        *Schema       `json:"propertyNames,omitempty"`
+	MinProperties        *uint64       `json:"minProperties,omitempty"`
+	MaxProperties        *uint64       `json:"maxProperties,omitempty"`
+	AllOf                []*Schema     `json:"allOf,omitempty"`
+	AnyOf                []*Schema     `json:"anyOf,omitempty"`
+	OneOf                []*Schema     `json:"oneOf,omitempty"`
+	Not                  *Schema       `json:"not,omitempty"`
+	Examples             []any         `json:"examples,omitempty"`
+}

@@ -1,0 +1,376 @@
+package openapi
+
+import (
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+)
+
+// Where parameters are.
+const (
+	inPath   = "path"
+	inQuery  = "query"
+	inHeader = "header"
+)
+
+// Media types of requests and answers.
+const (
+	mediaJSON   = "application/json"
+	mediaNDJSON = "application/x-ndjson"
+	mediaSSE    = "text/event-stream"
+	mediaForm   = "multipart/form-data"
+	mediaAny    = "*/*"
+)
+
+// wholeBody is the body of a route that takes the whole message from it.
+const wholeBody = "*"
+
+// query are the fields that neither path nor body sets, as parameters.
+func (b *builder) query(op Operation) ([]*Parameter, error) {
+	r := op.Route
+	if r.Body == wholeBody {
+		return nil, nil
+	}
+
+	must, err := required(r.Descriptor.Input())
+	if err != nil {
+		return nil, err
+	}
+
+	var parameters []*Parameter
+
+	err = b.walk(r.Descriptor.Input(), nil, func(path fieldpath.Path) error {
+		if path[0].TextName() == r.Body || slices.Contains(r.Template.Variables(), textPath(path)) {
+			return nil
+		}
+
+		p, err := b.parameter(path)
+		if err != nil {
+			return err
+		}
+
+		p.Required = len(path) == 1 && slices.Contains(must, path[0]) && !b.bound(op, path)
+		parameters = append(parameters, p)
+
+		return nil
+	})
+
+	return parameters, err
+}
+
+// textPath spells a path as the proto does, which is how templates spell their variables.
+func textPath(path fieldpath.Path) string {
+	names := make([]string, len(path))
+	for i, field := range path {
+		names[i] = field.TextName()
+	}
+
+	return strings.Join(names, ".")
+}
+
+// bound tells whether a header sets the field as well.
+func (b *builder) bound(op Operation, path fieldpath.Path) bool {
+	for _, h := range op.Policy.Headers {
+		if h.Field.String() == path.String() {
+			return true
+		}
+	}
+
+	return false
+}
+
+// walk visits the fields that can be parameters. Messages within themselves are left out: there would be no end of them.
+func (b *builder) walk(message protoreflect.MessageDescriptor, above fieldpath.Path, visit func(fieldpath.Path) error) error {
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		path := append(slices.Clone(above), field)
+
+		switch held := heldMessage(field); {
+		case held == nil, !field.IsList() && !field.IsMap() && isParameter(held):
+			if err := visit(path); err != nil {
+				return err
+			}
+		case field.IsList() || field.IsMap() || wellKnown(held, input) != nil || within(held, above, message):
+		default:
+			if err := b.walk(held, path, visit); err != nil {
+				return err
+			}
+		}
+	}
+
+	return nil
+}
+
+// isParameter tells whether a message has a form that a query can hold.
+func isParameter(message protoreflect.MessageDescriptor) bool {
+	switch message.FullName() {
+	case "google.protobuf.Any", "google.protobuf.Empty", "google.api.HttpBody":
+		return false
+	default:
+		return wellKnown(message, input) != nil
+	}
+}
+
+func within(held protoreflect.MessageDescriptor, above fieldpath.Path, message protoreflect.MessageDescriptor) bool {
+	return held == message || slices.ContainsFunc(above, func(f protoreflect.FieldDescriptor) bool {
+		return f.ContainingMessage() == held
+	})
+}
+
+func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
+	names := make([]string, 0, len(path))
+	for _, field := range path {
+		names = append(names, b.name(field))
+	}
+
+	field := path.Last()
+
+	schema, err := b.field(field, input)
+	if err != nil {
+		return nil, err
+	}
+
+	p := &Parameter{Name: strings.Join(names, "."), In: inQuery, Description: schema.Description, Deprecated: schema.Deprecated}
+	schema.Description, schema.Deprecated = "", false
+
+	held := field.Message()
+
+	switch {
+	case field.IsMap():
+		p.Style, p.Explode, p.Schema = "deepObject", number(true), schema
+	case held != nil && slices.Contains([]protoreflect.FullName{
+		"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue",
+	}, held.FullName()):
+		p.Content = map[string]*MediaType{mediaJSON: {Schema: schema}}
+	default:
+		p.Schema = schema
+	}
+
+	return p, nil
+}
+
+// headers are the parameters that the policy takes from the header.
+func (b *builder) headers(op Operation) ([]*Parameter, error) {
+	var parameters []*Parameter
+
+	if i := op.Policy.Idempotency; i != nil {
+		parameters = append(parameters, &Parameter{
+			Name: "Idempotency-Key", In: inHeader, Required: i.Required, Schema: &Schema{
+				Type: typeString, MinLength: number(uint64(1)), MaxLength: number(uint64(257)), //nolint:mnd // With its quotes.
+			},
+			Description: "Names the operation, so that it takes effect once however often it is sent: 1 to 255 printable ASCII " +
+				"characters, best a UUID. Answers are kept for " + span(i.TTL) + ".",
+		})
+	}
+
+	for _, h := range op.Policy.Headers {
+		if h.Name == "Idempotency-Key" && op.Policy.Idempotency != nil || h.Field == nil {
+			continue
+		}
+
+		schema, err := b.field(h.Field.Last(), input)
+		if err != nil {
+			return nil, err
+		}
+
+		description := schema.Description
+		schema.Description = ""
+		parameters = append(parameters, &Parameter{
+			Name: spelled(h.Name), In: inHeader, Description: description, Schema: schema,
+		})
+	}
+
+	if b.tagged(op) && !slices.ContainsFunc(parameters, func(p *Parameter) bool { return p.Name == "If-None-Match" }) {
+		parameters = append(parameters, &Parameter{
+			Name: "If-None-Match", In: inHeader, Schema: &Schema{Type: typeString},
+			Description: "Entity tags that the client has. The answer is 304 if the present one is among them.",
+		})
+	}
+
+	return parameters, nil
+}
+
+// body is what a request carries. Nil: nothing.
+func (b *builder) body(op Operation) (*RequestBody, error) {
+	r := op.Route
+	if r.Body == "" {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	body := &RequestBody{
+		Content:     &Map[*MediaType]{},
+		Description: "At most " + size(op.Policy.MaxBody) + ", also after decompression.",
+	}
+
+	if b.isFile(op) {
+		b.fileBody(op, body)
+
+		return body, nil
+	}
+
+	schema, must, err := b.bodySchema(op)
+	if err != nil {
+		return nil, err
+	}
+
+	body.Required = must
+
+	if r.ClientStream {
+		body.Content.Set(mediaNDJSON, lines(schema))
+		body.Content.Set(mediaJSON, &MediaType{Schema: &Schema{Type: typeArray, Items: schema}})
+
+		return body, nil
+	}
+
+	media := &MediaType{Schema: schema}
+	media.Example = b.bodyExample(op)
+	body.Content.Set(mediaJSON, media)
+
+	return body, nil
+}
+
+// isFile tells whether the body is bytes of any type.
+func (b *builder) isFile(op Operation) bool {
+	message := op.Route.Descriptor.Input()
+	if op.Route.Body != wholeBody {
+		field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
+		if field == nil || field.Message() == nil || field.IsList() {
+			return false
+		}
+
+		message = field.Message()
+	}
+
+	return message.FullName() == httpBody
+}
+
+// httpBody stands for bytes of any type.
+const httpBody = "google.api.HttpBody"
+
+func (b *builder) fileBody(op Operation, body *RequestBody) {
+	body.Content.Set(mediaAny, &MediaType{Schema: &Schema{}})
+
+	if !op.Route.ClientStream {
+		return
+	}
+
+	part := &Map[*Schema]{}
+	part.Set("file", &Schema{Type: typeString, Format: "binary", Description: "The file. The name of the part does not matter."})
+	body.Content.Set(mediaForm, &MediaType{Schema: &Schema{
+		Type: typeObject, Properties: part, Required: []string{"file"},
+		Description: "A form with exactly one part, which is a file.",
+	}})
+}
+
+// bodySchema is the schema of a JSON body, and whether there has to be one.
+func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
+	r := op.Route
+	message := r.Descriptor.Input()
+
+	if r.Body == wholeBody {
+		return b.bodyObject(op, message, "", input)
+	}
+
+	field := message.Fields().ByName(protoreflect.Name(r.Body))
+	if field == nil {
+		return nil, false, fmt.Errorf("the body %q is no field of %s", r.Body, message.FullName())
+	}
+
+	must, err := required(message)
+	if err != nil {
+		return nil, false, err
+	}
+
+	if field.Message() == nil || field.IsList() || field.IsMap() || wellKnown(field.Message(), input) != nil {
+		schema, err := b.field(field, input)
+
+		return schema, slices.Contains(must, field), err
+	}
+
+	as := input
+	if r.Method == http.MethodPatch && hasMask(message) {
+		as = patch
+	}
+
+	schema, need, err := b.bodyObject(op, field.Message(), r.Body+".", as)
+
+	return schema, need || slices.Contains(must, field), err
+}
+
+// bodyObject is a message as a body, without the fields that the path sets.
+func (b *builder) bodyObject(
+	op Operation, message protoreflect.MessageDescriptor, prefix string, as form,
+) (*Schema, bool, error) {
+	inPath := func(field protoreflect.FieldDescriptor) bool {
+		return slices.Contains(op.Route.Template.Variables(), prefix+field.TextName())
+	}
+
+	schema, err := b.object(message, as, inPath)
+	if err != nil {
+		return nil, false, err
+	}
+
+	if op.Policy.AllowUnknown {
+		schema.AdditionalProperties = nil
+	}
+
+	schema.Required = slices.DeleteFunc(schema.Required, func(name string) bool {
+		return slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
+			return h.Field != nil && textPath(h.Field) == prefix+fieldOf(b, message, name).TextName()
+		})
+	})
+
+	return &Schema{Ref: "#/components/schemas/" + b.named(b.schemaName(message, as), schema)}, len(schema.Required) > 0, nil
+}
+
+func fieldOf(b *builder, message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	for i := range message.Fields().Len() {
+		if field := message.Fields().Get(i); b.name(field) == name {
+			return field
+		}
+	}
+
+	return nil
+}
+
+// named adds a schema, under a further name if the message has another one without the same fields.
+func (b *builder) named(name string, schema *Schema) string {
+	for n := 1; ; n++ {
+		numbered := name
+		if n > 1 {
+			numbered += strconv.Itoa(n)
+		}
+
+		known, taken := b.schemas[numbered]
+		if !taken {
+			b.schemas[numbered] = schema
+
+			return numbered
+		}
+
+		if reflect.DeepEqual(known, schema) {
+			return numbered
+		}
+	}
+}
+
+// hasMask tells whether the message has one field mask, which says what a PATCH changes.
+func hasMask(message protoreflect.MessageDescriptor) bool {
+	count := 0
+
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		if !field.IsList() && field.Message() != nil && field.Message().FullName() == "google.protobuf.FieldMask" {
+			count++
+		}
+	}
+
+	return count == 1
+}

@@ -1,0 +1,276 @@
+package openapi
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+)
+
+type header = policy.Header
+
+// responses are all answers of an operation that the gateway or a backend can give.
+func (b *builder) responses(op Operation) (*Map[*Response], error) {
+	out := &Map[*Response]{}
+
+	status := or(op.Policy.Response.Status, http.StatusOK)
+
+	success, err := b.success(op, status)
+	if err != nil {
+		return nil, err
+	}
+
+	out.Set(strconv.Itoa(status), success)
+
+	if b.ranged(op) {
+		partial := *success
+		partial.Description = "The part of the file that `Range` asks for."
+		partial.Headers = b.successHeaders(op)
+		partial.Headers.Set("Content-Range", &Header{Required: true, Schema: &Schema{Type: typeString}})
+		out.Set("206", &partial)
+	}
+
+	if b.tagged(op) {
+		out.Set("304", &Response{
+			Description: "The client has the present answer (`If-None-Match`).", Headers: b.notModifiedHeaders(op),
+		})
+	}
+
+	for _, status := range b.errors(op) {
+		out.Set(strconv.Itoa(status), b.sharedAnswer(errorAnswer(status)))
+	}
+
+	out.Set("default", b.sharedAnswer("Error"))
+
+	return out, nil
+}
+
+// errors are the statuses of errors that an operation can have, in order.
+func (b *builder) errors(op Operation) []int {
+	r, p := op.Route, op.Policy
+	statuses := []int{
+		http.StatusBadRequest, http.StatusNotFound, http.StatusTooManyRequests, http.StatusInternalServerError,
+		http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
+		// It is what the path answers to the methods that it does not have.
+		http.StatusMethodNotAllowed,
+		// A backend may refuse a caller of its own accord.
+		http.StatusForbidden,
+		// Of every request the gateway looks at the body, be it to refuse it.
+		http.StatusRequestEntityTooLarge,
+	}
+
+	if !b.config.AuthDisabled {
+		// A credential that is not valid is refused wherever it is shown.
+		statuses = append(statuses, http.StatusUnauthorized)
+	}
+
+	if r.ServerStream {
+		statuses = append(statuses, http.StatusNotAcceptable)
+	}
+
+	if r.Method != http.MethodGet || p.Idempotency != nil {
+		statuses = append(statuses, http.StatusConflict)
+	}
+
+	if r.Body != "" {
+		statuses = append(statuses, http.StatusUnsupportedMediaType)
+	}
+
+	if b.ranged(op) {
+		statuses = append(statuses, http.StatusRequestedRangeNotSatisfiable)
+	}
+
+	if p.Idempotency != nil {
+		statuses = append(statuses, http.StatusUnprocessableEntity)
+	}
+
+	slices.Sort(statuses)
+
+	return statuses
+}
+
+// tagged tells whether answers have entity tags that the gateway compares.
+func (b *builder) tagged(op Operation) bool {
+	return op.Route.Method == http.MethodGet && (b.kept(op) || slices.Contains(op.Policy.Response.Headers, "etag"))
+}
+
+// kept tells whether answers are cached.
+func (b *builder) kept(op Operation) bool {
+	return op.Policy.Cache != nil && op.Policy.Cache.TTL > 0 && !b.config.CacheDisabled
+}
+
+// ranged tells whether the backend gets to see ranges.
+func (b *builder) ranged(op Operation) bool {
+	return b.answersFile(op) && slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" })
+}
+
+func (b *builder) answersFile(op Operation) bool {
+	return op.Route.Descriptor.Output().FullName() == httpBody
+}
+
+func (b *builder) success(op Operation, status int) (*Response, error) {
+	out := &Response{Description: "Success.", Headers: b.successHeaders(op)}
+	if policy.Bodyless(status) {
+		out.Description = "Success, without a body."
+
+		return out, nil
+	}
+
+	out.Content = &Map[*MediaType]{}
+
+	if b.answersFile(op) {
+		out.Description = "The file, of its own type."
+		out.Content.Set(mediaAny, &MediaType{Schema: &Schema{}})
+
+		return out, nil
+	}
+
+	schema, err := b.answer(op)
+	if err != nil {
+		return nil, err
+	}
+
+	if !op.Route.ServerStream {
+		out.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: b.answerExample(op)})
+
+		return out, nil
+	}
+
+	out.Description = "A stream of messages, in the form that `Accept` asks for: lines unless it says otherwise. " +
+		"An error that comes after the first message is the last one: `{\"error\": …}`, or `event: error`. Server-Sent Events end with " +
+		"`event: end`."
+	out.Content.Set(mediaNDJSON, lines(schema))
+	out.Content.Set(mediaSSE, &MediaType{
+		Schema: &Schema{Type: typeString, Description: "Events, of which the data is a message."}, Item: schema,
+	})
+	out.Content.Set(mediaJSON, &MediaType{Schema: &Schema{
+		Type: typeArray, Items: &Schema{AnyOf: []*Schema{schema, b.streamError()}},
+	}})
+
+	return out, nil
+}
+
+// lines is the media type of messages that stand in a line each.
+func lines(item *Schema) *MediaType {
+	return &MediaType{Schema: &Schema{Type: typeString, Description: "A message in each line."}, Item: item}
+}
+
+// streamError is the last element of a stream that failed.
+func (b *builder) streamError() *Schema {
+	b.schemas["StreamError"] = &Schema{
+		Type: typeObject, Description: "The end of a stream that failed.", Required: []string{"error"},
+		Properties: properties("error", &Schema{Ref: "#/components/schemas/Problem"}),
+	}
+
+	return &Schema{Ref: "#/components/schemas/StreamError"}
+}
+
+// answer is the schema of a single message, or of the field of it that is the answer.
+func (b *builder) answer(op Operation) (*Schema, error) {
+	message := op.Route.Descriptor.Output()
+
+	name := op.Route.ResponseBody
+	if name == "" {
+		return b.ref(message, output)
+	}
+
+	field := message.Fields().ByName(protoreflect.Name(name))
+	if field == nil {
+		return b.ref(message, output)
+	}
+
+	schema, err := b.field(field, output)
+	if err != nil {
+		return nil, err
+	}
+
+	if field.HasPresence() {
+		schema = nullable(schema) // It is null when it is not set.
+	}
+
+	return schema, nil
+}
+
+// successHeaders are the headers of a successful answer that mean something to clients.
+func (b *builder) successHeaders(op Operation) *Map[*Header] {
+	headers := &Map[*Header]{}
+	headers.Set("X-Request-Id", headerRef("X-Request-Id"))
+	headers.Set("Cache-Control", headerRef("Cache-Control"))
+
+	if op.Policy.Response.Location != nil {
+		headers.Set("Location", &Header{
+			Required: true, Description: "Where the resource is.", Schema: &Schema{Type: typeString, Format: "uri-reference"},
+		})
+	}
+
+	if len(op.Policy.RateLimits) > 0 {
+		headers.Set("RateLimit", headerRef("RateLimit"))
+		headers.Set("RateLimit-Policy", headerRef("RateLimit-Policy"))
+	}
+
+	if b.kept(op) {
+		headers.Set("Age", headerRef("Age"))
+		headers.Set("Cache-Status", headerRef("Cache-Status"))
+	}
+
+	if b.tagged(op) {
+		headers.Set("ETag", headerRef("ETag"))
+	}
+
+	if op.Policy.Idempotency != nil {
+		headers.Set("Idempotency-Replayed", headerRef("Idempotency-Replayed"))
+	}
+
+	for _, name := range slices.Concat(op.Policy.Response.Headers, b.config.ResponseHeaders) {
+		canonical := spelled(http.CanonicalHeaderKey(name))
+		if _, known := headers.Get(canonical); !known && !strings.EqualFold(name, "etag") && !strings.Contains(name, "*") {
+			headers.Set(canonical, &Header{Description: "The service's.", Schema: &Schema{Type: typeString}})
+		}
+	}
+
+	return headers
+}
+
+func (b *builder) notModifiedHeaders(op Operation) *Map[*Header] {
+	headers := &Map[*Header]{}
+	for _, name := range []string{"X-Request-Id", "ETag"} {
+		headers.Set(name, headerRef(name))
+	}
+
+	if b.kept(op) {
+		headers.Set("Age", headerRef("Age"))
+	}
+
+	return headers
+}
+
+// spelled is the name of a header as its standard spells it, where that is not the canonical form.
+func spelled(canonical string) string {
+	switch canonical {
+	case "Etag":
+		return "ETag"
+	case "Last-Event-Id":
+		return "Last-Event-ID"
+	case "Www-Authenticate":
+		return "WWW-Authenticate"
+	default:
+		return canonical
+	}
+}
+
+func headerRef(name string) *Header { return &Header{Ref: "#/components/headers/" + name} }
+
+// sharedAnswer refers to an answer that operations have in common.
+func (b *builder) sharedAnswer(name string) *Response {
+	if b.used == nil {
+		b.used = map[string]bool{}
+	}
+
+	b.used[name] = true
+
+	return &Response{Ref: "#/components/responses/" + name}
+}

@@ -1,0 +1,299 @@
+package openapi
+
+import (
+	"fmt"
+	"strings"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// form is how a message is used, on which its schema depends.
+type form int
+
+const (
+	// output is what the gateway writes: nothing is checked, and anything may be left out.
+	output form = iota
+	// input is what clients send: unknown fields are refused, and rules hold.
+	input
+	// patch is input of which only a part has to be there, and where null resets a field.
+	patch
+)
+
+// ref is a reference to the schema of a message, which it makes if there is none.
+func (b *builder) ref(message protoreflect.MessageDescriptor, as form) (*Schema, error) {
+	if known := wellKnown(message, as); known != nil {
+		return known, nil
+	}
+
+	name := b.schemaName(message, as)
+	if _, made := b.schemas[name]; !made {
+		b.schemas[name] = &Schema{} // For messages that hold themselves.
+
+		made, err := b.object(message, as, nil)
+		if err != nil {
+			return nil, err
+		}
+
+		*b.schemas[name] = *made
+	}
+
+	return &Schema{Ref: "#/components/schemas/" + name}, nil
+}
+
+// schemaName is the full name of the message. What clients send has a name of its own if the gateway writes the message, too.
+func (b *builder) schemaName(message protoreflect.MessageDescriptor, as form) string {
+	name := string(message.FullName())
+
+	switch {
+	case as == patch:
+		return name + "Patch"
+	case as == input && b.outputs[message.FullName()]:
+		return name + "Input"
+	default:
+		return name
+	}
+}
+
+// object is the schema of a message but for some fields, which stand elsewhere in the request.
+func (b *builder) object(
+	message protoreflect.MessageDescriptor, as form, leaveOut func(protoreflect.FieldDescriptor) bool,
+) (*Schema, error) {
+	schema := &Schema{Type: "object", Description: b.comment(message), Properties: &Map[*Schema]{}}
+
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		if leaveOut != nil && leaveOut(field) {
+			continue
+		}
+
+		property, err := b.field(field, as)
+		if err != nil {
+			return nil, err
+		}
+
+		schema.Properties.Set(b.name(field), property)
+
+		if as == output && b.config.EmitDefaults && !field.HasPresence() {
+			schema.Required = append(schema.Required, b.name(field))
+		}
+	}
+
+	if as == output {
+		return schema, nil
+	}
+
+	schema.AdditionalProperties = false
+
+	return schema, b.restrict(schema, message, as, leaveOut)
+}
+
+// restrict adds what the rules say of a message as a whole.
+func (b *builder) restrict(
+	schema *Schema, message protoreflect.MessageDescriptor, as form, leaveOut func(protoreflect.FieldDescriptor) bool,
+) error {
+	if as == input {
+		required, err := required(message)
+		if err != nil {
+			return err
+		}
+
+		for _, field := range required {
+			if leaveOut == nil || !leaveOut(field) {
+				schema.Required = append(schema.Required, b.name(field))
+			}
+		}
+	}
+
+	rules, err := protovalidate.ResolveMessageRules(message)
+	if err != nil {
+		return fmt.Errorf("rules of %s: %w", message.FullName(), err)
+	}
+
+	for _, rule := range rules.GetCel() {
+		schema.Description = sentences(schema.Description, rule.GetMessage())
+	}
+
+	for _, rule := range rules.GetOneof() {
+		schema.Description = sentences(schema.Description, "At most one of "+strings.Join(rule.GetFields(), ", ")+".")
+	}
+
+	schema.Not = b.contended(message)
+
+	return nil
+}
+
+// contended matches two members of a oneof.
+func (b *builder) contended(message protoreflect.MessageDescriptor) *Schema {
+	var pairs []*Schema
+
+	for i := range message.Oneofs().Len() {
+		oneof := message.Oneofs().Get(i)
+		for j := range oneof.Fields().Len() {
+			for k := range j {
+				pairs = append(pairs, &Schema{Required: []string{b.name(oneof.Fields().Get(k)), b.name(oneof.Fields().Get(j))}})
+			}
+		}
+	}
+
+	if pairs == nil {
+		return nil
+	}
+
+	return &Schema{AnyOf: pairs}
+}
+
+// field is the schema of a field.
+func (b *builder) field(field protoreflect.FieldDescriptor, as form) (*Schema, error) {
+	schema, err := b.value(field, as)
+	if err != nil {
+		return nil, err
+	}
+
+	schema.Description = b.comment(field)
+
+	if as != output {
+		rules, err := protovalidate.ResolveFieldRules(field)
+		if err != nil {
+			return nil, fmt.Errorf("rules of %s: %w", field.FullName(), err)
+		}
+
+		b.apply(schema, rules, field)
+	}
+
+	if oneof := field.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
+		schema.Description = sentences(schema.Description, "At most one of "+b.members(oneof)+" is there.")
+	}
+
+	if options, ok := field.Options().(*descriptorpb.FieldOptions); ok {
+		schema.Deprecated = options.GetDeprecated()
+	}
+
+	if as == patch {
+		schema = nullable(schema)
+	}
+
+	return schema, nil
+}
+
+// members lists the fields of a oneof.
+func (b *builder) members(oneof protoreflect.OneofDescriptor) string {
+	names := make([]string, 0, oneof.Fields().Len())
+	for i := range oneof.Fields().Len() {
+		names = append(names, "`"+b.name(oneof.Fields().Get(i))+"`")
+	}
+
+	return strings.Join(names, ", ")
+}
+
+// value is the schema of a field without what is said of it.
+func (b *builder) value(field protoreflect.FieldDescriptor, as form) (*Schema, error) {
+	inside := as
+	if as == patch && (field.IsList() || field.IsMap()) {
+		inside = input // Their elements are replaced as a whole.
+	}
+
+	switch {
+	case field.IsMap():
+		values, err := b.single(field.MapValue(), inside)
+		if err != nil {
+			return nil, err
+		}
+
+		return &Schema{Type: typeObject, AdditionalProperties: values, PropertyNames: mapKey(field.MapKey().Kind())}, nil
+	case field.IsList():
+		items, err := b.single(field, inside)
+		if err != nil {
+			return nil, err
+		}
+
+		return &Schema{Type: typeArray, Items: items}, nil
+	default:
+		return b.single(field, inside)
+	}
+}
+
+// single is the schema of one value of a field.
+func (b *builder) single(field protoreflect.FieldDescriptor, as form) (*Schema, error) {
+	switch {
+	case field.Message() != nil:
+		return b.ref(field.Message(), as)
+	case field.Enum() != nil:
+		return b.enum(field.Enum()), nil
+	default:
+		return scalar(field.Kind()), nil
+	}
+}
+
+// enum is a reference to the schema of an enum.
+func (b *builder) enum(enum protoreflect.EnumDescriptor) *Schema {
+	if enum.FullName() == "google.protobuf.NullValue" {
+		return &Schema{Type: typeNull}
+	}
+
+	name := string(enum.FullName())
+	if _, made := b.schemas[name]; !made {
+		schema := &Schema{Type: typeString, Description: b.comment(enum)}
+		lines := []string{}
+
+		for i := range enum.Values().Len() {
+			value := enum.Values().Get(i)
+			schema.Enum = append(schema.Enum, string(value.Name()))
+
+			if comment := b.comment(value); comment != "" {
+				lines = append(lines, "- `"+string(value.Name())+"`: "+strings.ReplaceAll(comment, "\n", " "))
+			}
+		}
+
+		if len(lines) > 0 {
+			schema.Description = sentences(schema.Description, "\n\n"+strings.Join(lines, "\n"))
+		}
+
+		b.schemas[name] = schema
+	}
+
+	return &Schema{Ref: "#/components/schemas/" + name}
+}
+
+// nullable lets null through besides.
+func nullable(schema *Schema) *Schema {
+	null := &Schema{Type: typeNull}
+
+	switch typed := schema.Type.(type) {
+	case string:
+		if len(schema.Enum) == 0 && schema.Const == nil && typed != typeNull {
+			schema.Type = []string{typed, typeNull}
+
+			return schema
+		}
+	case nil:
+		if schema.Ref == "" && schema.OneOf == nil {
+			return schema // Anything goes.
+		}
+	}
+
+	description := schema.Description
+	schema.Description = ""
+
+	return &Schema{Description: description, OneOf: []*Schema{schema, null}}
+}
+
+// sentences joins texts that are not empty.
+func sentences(texts ...string) string {
+	var out strings.Builder
+
+	for _, text := range texts {
+		if text == "" {
+			continue
+		}
+
+		if out.Len() > 0 && !strings.HasPrefix(text, "\n") {
+			out.WriteByte(' ')
+		}
+
+		out.WriteString(text)
+	}
+
+	return strings.TrimSpace(out.String())
+}

@@ -1,0 +1,105 @@
+// Package pages serves what is not a route of the schema, such as the description of the API, beside the routes. It comes after the
+// edge: its pages are logged, limited per client and told apart by template as all else is.
+package pages
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Page is what is served at a path.
+type Page struct {
+	// Path is the whole path, "/docs", or the beginning of one with a slash behind it, "/docs/". "/" is only itself.
+	Path    string
+	Handler http.Handler
+	// Methods are those that the handler takes. Empty: GET and HEAD.
+	Methods []string
+}
+
+// Mux serves pages, and leaves everything else to the routes. It is immutable and safe for concurrent use.
+type Mux struct {
+	exact map[string]Page
+	// below are the pages with a tree of paths, the longest first.
+	below []Page
+	next  http.Handler
+}
+
+// New makes a Mux before next. It refuses two pages of one path.
+func New(next http.Handler, list []Page) (*Mux, error) {
+	m := &Mux{exact: map[string]Page{}, next: next}
+
+	for _, page := range list {
+		if !strings.HasPrefix(page.Path, "/") {
+			return nil, fmt.Errorf(`page %q: its path does not begin with "/"`, page.Path)
+		}
+
+		if _, taken := m.exact[page.Path]; taken {
+			return nil, fmt.Errorf("page %s: there are two of it", page.Path)
+		}
+
+		if len(page.Methods) == 0 {
+			page.Methods = []string{http.MethodGet, http.MethodHead}
+		}
+
+		m.exact[page.Path] = page
+		if strings.HasSuffix(page.Path, "/") && page.Path != "/" {
+			m.below = append(m.below, page)
+		}
+	}
+
+	slices.SortFunc(m.below, func(a, b Page) int { return len(b.Path) - len(a.Path) })
+
+	return m, nil
+}
+
+// ServeHTTP implements http.Handler.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	page, ok := m.find(r.URL.EscapedPath())
+	if !ok {
+		m.next.ServeHTTP(w, r)
+
+		return
+	}
+
+	if rec := reqinfo.From(r.Context()); rec != nil {
+		rec.Template = page.Path
+	}
+
+	if !slices.Contains(page.Methods, r.Method) {
+		w.Header().Set("Allow", strings.Join(page.Methods, ", "))
+		problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
+			"the path does not take this method"), nil)
+
+		return
+	}
+
+	page.Handler.ServeHTTP(w, r)
+}
+
+// Methods lists the methods of an escaped path; none if there is no such page.
+func (m *Mux) Methods(path string) []string {
+	page, _ := m.find(path)
+
+	return page.Methods
+}
+
+func (m *Mux) find(path string) (Page, bool) {
+	if page, ok := m.exact[path]; ok {
+		return page, true
+	}
+
+	for _, page := range m.below {
+		if strings.HasPrefix(path, page.Path) {
+			return page, true
+		}
+	}
+
+	return Page{}, false
+}

@@ -1,0 +1,115 @@
+// Package protopos says where something stands in a .proto file, from the source information of its descriptor, so that whoever
+// finds a fault can name the line. Descriptors without source information, as those of generated code, have no lines: what is left
+// then is the file.
+package protopos
+
+import (
+	"fmt"
+	"slices"
+
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// Numbers of fields in descriptor.proto, of which the paths of source locations are made.
+const (
+	fieldService        = 6
+	fieldServiceMethod  = 2
+	fieldServiceOptions = 3
+	fieldMethodOptions  = 4
+)
+
+// Position is a place in a .proto file.
+type Position struct {
+	// File is the path of the file as others import it.
+	File string `json:"file"`
+	// Line and Column count from 1. Zero: they are not known.
+	Line   int `json:"line,omitempty"`
+	Column int `json:"column,omitempty"`
+}
+
+// String is the position as "file:line:column", or the file alone.
+func (p Position) String() string {
+	if p.Line == 0 {
+		return p.File
+	}
+
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Of is where the declaration of an element begins.
+func Of(element protoreflect.Descriptor) Position {
+	file := element.ParentFile()
+
+	return at(file, file.SourceLocations().ByDescriptor(element))
+}
+
+// Policy is where the policy of a method stands: its own option, else that of its service, else the method itself.
+//
+// With the path of a field of portico.v1.MethodPolicy, by numbers and indices, it is where that field is set, or the innermost of
+// the fields around it that has a place of its own: in the method's own option, or else among the defaults of its service.
+func Policy(method protoreflect.MethodDescriptor, field ...int32) Position {
+	service := protoreflect.SourcePath{fieldService, int32(method.Parent().Index())}
+	self := append(slices.Clone(service), fieldServiceMethod, int32(method.Index()))
+	own := append(slices.Clone(self), fieldMethodOptions, int32(porticov1.E_Policy.TypeDescriptor().Number()))
+	service = append(service, fieldServiceOptions, int32(porticov1.E_Service.TypeDescriptor().Number()))
+	defaults := append(slices.Clone(service), defaultsNumber())
+
+	paths := inward(own, field)
+	paths = append(paths, inward(defaults, field)...)
+
+	return first(method, append(paths, own, service, self)...)
+}
+
+// HTTP is where the google.api.http option of a method stands, else the method.
+func HTTP(method protoreflect.MethodDescriptor) Position {
+	self := protoreflect.SourcePath{fieldService, int32(method.Parent().Index()), fieldServiceMethod, int32(method.Index())}
+
+	return first(method, append(slices.Clone(self), fieldMethodOptions, int32(annotations.E_Http.TypeDescriptor().Number())), self)
+}
+
+// Service is where the portico.v1.service option of a service stands, else the service.
+func Service(service protoreflect.ServiceDescriptor) Position {
+	self := protoreflect.SourcePath{fieldService, int32(service.Index())}
+
+	return first(service,
+		append(slices.Clone(self), fieldServiceOptions, int32(porticov1.E_Service.TypeDescriptor().Number())), self)
+}
+
+// inward are the paths below base to the field and to those around it, the longest first, without base itself.
+func inward(base protoreflect.SourcePath, field []int32) []protoreflect.SourcePath {
+	var paths []protoreflect.SourcePath
+	for n := len(field); n > 0; n-- {
+		paths = append(paths, append(slices.Clone(base), field[:n]...))
+	}
+
+	return paths
+}
+
+// first is the place of the first path that has one.
+func first(element protoreflect.Descriptor, paths ...protoreflect.SourcePath) Position {
+	file := element.ParentFile()
+
+	for _, path := range paths {
+		// The zero location is that of nothing: locations of what exists have a path.
+		if found := file.SourceLocations().ByPath(path); found.Path != nil {
+			return at(file, found)
+		}
+	}
+
+	return Position{File: file.Path()}
+}
+
+func at(file protoreflect.FileDescriptor, location protoreflect.SourceLocation) Position {
+	if location.Path == nil {
+		return Position{File: file.Path()}
+	}
+
+	return Position{File: file.Path(), Line: location.StartLine + 1, Column: location.StartColumn + 1}
+}
+
+func defaultsNumber() int32 {
+	return int32((&porticov1.ServicePolicy{}).ProtoReflect().Descriptor().Fields().ByName("defaults").Number())
+}
