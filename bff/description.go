@@ -46,13 +46,14 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 		operations = append(operations, openapi.Operation{Route: r.Route, Policy: r.Policy})
 	}
 
-	comments := map[string]string{}
+	comments, examples := map[string]string{}, map[string]string{}
 	for _, s := range o.services {
 		maps.Copy(comments, s.Comments)
+		maps.Copy(examples, s.Examples)
 	}
 
 	described := openapi.Config{
-		Title: cfg.Docs.Title, Version: cfg.Docs.Version, Comments: comments,
+		Title: cfg.Docs.Title, Version: cfg.Docs.Version, Comments: comments, Examples: examples,
 		ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults,
 		AuthDisabled: cfg.Auth.Disabled, Certificates: len(cfg.Auth.Certificates) > 0, CacheDisabled: cfg.Cache.Disabled,
 		ResponseHeaders: cfg.Headers.Response,

@@ -29,8 +29,8 @@ type Service = struct {
 	// Register registers the handlers of all Routes, in their order.
 	Register func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error
 	Routes   []Route
-	// Comments are what the protos say, by full name, for the description of the API.
-	Comments map[string]string
+	// Comments are what the protos say, by full name, and Examples exchanges, by that of the method: for the description of the API.
+	Comments, Examples map[string]string
 }
 
 // Route is one binding of an RPC to an HTTP method and a path template.
@@ -43,7 +43,7 @@ type Route = struct {
 
 // Services returns all services that have REST routes, by name.
 func Services() []Service {
-	comments := comments()
+	comments, examples := comments(), examples()
 
 	return []Service{
 		{
@@ -56,7 +56,7 @@ func Services() []Service {
 				{Method: "GET", Path: "/v1/me/dashboard", RPC: "/dashboard.v1.DashboardService/GetMyDashboard"},
 				{Method: "GET", Path: "/v1/users/{user_id}/dashboard", RPC: "/dashboard.v1.DashboardService/GetDashboard"},
 			},
-			Comments: comments,
+			Comments: comments, Examples: examples,
 		},
 		{
 			Name:     "notification.v1.NotificationService",
@@ -68,7 +68,7 @@ func Services() []Service {
 				{Method: "GET", Path: "/v1/users/{user_id}/notifications", RPC: "/notification.v1.NotificationService/ListNotifications"},
 				{Method: "POST", Path: "/v1/users/{user_id}/notifications/{notification_id}:markRead", RPC: "/notification.v1.NotificationService/MarkNotificationRead"},
 			},
-			Comments: comments,
+			Comments: comments, Examples: examples,
 		},
 		{
 			Name:     "order.v1.OrderService",
@@ -83,7 +83,7 @@ func Services() []Service {
 				{Method: "POST", Path: "/v1/orders/{order_id}:cancel", RPC: "/order.v1.OrderService/CancelOrder"},
 				{Method: "GET", Path: "/v1/orders/{order_id}:watch", RPC: "/order.v1.OrderService/WatchOrder"},
 			},
-			Comments: comments,
+			Comments: comments, Examples: examples,
 		},
 		{
 			Name:     "payment.v1.PaymentService",
@@ -96,7 +96,7 @@ func Services() []Service {
 				{Method: "GET", Path: "/v1/payments/{payment_id}", RPC: "/payment.v1.PaymentService/GetPayment"},
 				{Method: "POST", Path: "/v1/payments/{payment_id}:refund", RPC: "/payment.v1.PaymentService/RefundPayment"},
 			},
-			Comments: comments,
+			Comments: comments, Examples: examples,
 		},
 		{
 			Name:     "profile.v1.ProfileService",
@@ -110,7 +110,7 @@ func Services() []Service {
 				{Method: "PUT", Path: "/v1/users/{user_id}/avatar", RPC: "/profile.v1.ProfileService/UploadAvatar"},
 				{Method: "GET", Path: "/v1/users/{user_id}/avatar", RPC: "/profile.v1.ProfileService/GetAvatar"},
 			},
-			Comments: comments,
+			Comments: comments, Examples: examples,
 		},
 		{
 			Name:     "user.v1.UserService",
@@ -125,7 +125,7 @@ func Services() []Service {
 				{Method: "PATCH", Path: "/v1/users/{user_id}", RPC: "/user.v1.UserService/UpdateUser"},
 				{Method: "DELETE", Path: "/v1/users/{user_id}", RPC: "/user.v1.UserService/DeleteUser"},
 			},
-			Comments: comments,
+			Comments: comments, Examples: examples,
 		},
 	}
 }

@@ -896,6 +896,14 @@ export interface components {
         BadRequest: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -916,6 +924,14 @@ export interface components {
         Unauthorized: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 /** @description See RFC 9110. */
                 "WWW-Authenticate": string;
                 [name: string]: unknown;
@@ -938,6 +954,14 @@ export interface components {
         Forbidden: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 [name: string]: unknown;
             };
@@ -959,6 +983,14 @@ export interface components {
         NotFound: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -979,6 +1011,14 @@ export interface components {
         MethodNotAllowed: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 /** @description See RFC 9110. */
                 Allow: string;
                 [name: string]: unknown;
@@ -1001,6 +1041,14 @@ export interface components {
         NotAcceptable: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1021,6 +1069,14 @@ export interface components {
         Conflict: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -1042,6 +1098,14 @@ export interface components {
         ContentTooLarge: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1062,6 +1126,14 @@ export interface components {
         UnsupportedMediaType: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 Accept: components["headers"]["Accept"];
                 "Accept-Encoding": components["headers"]["Accept-Encoding"];
                 [name: string]: unknown;
@@ -1084,6 +1156,14 @@ export interface components {
         RangeNotSatisfiable: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 "Content-Range": components["headers"]["Content-Range"];
                 [name: string]: unknown;
             };
@@ -1105,6 +1185,14 @@ export interface components {
         UnprocessableContent: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1125,9 +1213,15 @@ export interface components {
         TooManyRequests: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 "Retry-After": components["headers"]["Retry-After"];
-                RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                 [name: string]: unknown;
             };
             content: {
@@ -1148,6 +1242,14 @@ export interface components {
         InternalServerError: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1168,6 +1270,14 @@ export interface components {
         NotImplemented: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1188,6 +1298,14 @@ export interface components {
         ServiceUnavailable: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 "Retry-After": components["headers"]["Retry-After"];
                 [name: string]: unknown;
             };
@@ -1209,6 +1327,14 @@ export interface components {
         GatewayTimeout: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1229,6 +1355,14 @@ export interface components {
         Error: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
+                /** @description For how long and for whom the answer may be kept (RFC 9111). */
+                "Cache-Control"?: string;
+                /** @description Whether the answer was kept (RFC 9211). */
+                "Cache-Status"?: string;
+                /** @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`. */
+                RateLimit?: string;
+                /** @description The limits: `q` requests in `w` seconds. */
+                "RateLimit-Policy"?: string;
                 [name: string]: unknown;
             };
             content: {
@@ -1251,7 +1385,7 @@ export interface components {
          */
         "Cache-Control": string;
         /**
-         * @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers).
+         * @description What is left of the limit that has least left: `r` requests, `t` seconds until there are more (draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.
          * @example "principal";r=99;t=1
          */
         RateLimit: string;
@@ -1404,6 +1538,88 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "orders": [
+                     *         {
+                     *           "createTime": "2025-11-30T16:06:19Z",
+                     *           "items": [
+                     *             {
+                     *               "attributes": {
+                     *                 "finish": "matte",
+                     *                 "origin": "PT"
+                     *               },
+                     *               "quantity": 2,
+                     *               "sku": "CAR-2350",
+                     *               "title": "Beech Wood Corkboard",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "EUR",
+                     *                 "nanos": 780000000,
+                     *                 "units": "186"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "labels": {
+                     *             "gift": "true"
+                     *           },
+                     *           "orderId": "ord_l3qeg1jmlfes5fd0",
+                     *           "status": "ORDER_STATUS_SHIPPED",
+                     *           "total": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 560000000,
+                     *             "units": "373"
+                     *           },
+                     *           "totalQuantity": "2",
+                     *           "updateTime": "2026-01-14T00:56:22Z",
+                     *           "userId": "usr_jrk125i9s3uo8vdf"
+                     *         }
+                     *       ],
+                     *       "profile": {
+                     *         "avatarUrl": "https://example.com/images/scary-professor.png",
+                     *         "bio": "Analyst in Lyon. Explicitly name the group before you enable it.",
+                     *         "interests": [
+                     *           "kayaking",
+                     *           "computer programming",
+                     *           "fishing"
+                     *         ],
+                     *         "locale": "fr-FR",
+                     *         "loyaltyPoints": "4662",
+                     *         "loyaltyTier": "LOYALTY_TIER_BASIC",
+                     *         "preferences": {
+                     *           "start_page": "orders",
+                     *           "theme": "dark",
+                     *           "units": "metric"
+                     *         },
+                     *         "shippingAddress": {
+                     *           "city": "Lyon",
+                     *           "countryCode": "FR",
+                     *           "lines": [
+                     *             "57774 Hollowfurt",
+                     *             "517 North Branchstad",
+                     *             "2678 South Lakemouth"
+                     *           ],
+                     *           "postalCode": "69002"
+                     *         },
+                     *         "timeZone": "Europe/Paris",
+                     *         "updateTime": "2026-01-15T07:46:23Z",
+                     *         "userId": "usr_2j0n1ms81t22l6ko"
+                     *       },
+                     *       "user": {
+                     *         "createTime": "2025-09-19T01:22:49Z",
+                     *         "displayName": "Estrella Vincent",
+                     *         "email": "estrella.vincent@example.com",
+                     *         "labels": {
+                     *           "channel": "app",
+                     *           "source": "web",
+                     *           "tier": "gold"
+                     *         },
+                     *         "phone": "+81908776386",
+                     *         "status": "USER_STATUS_SUSPENDED",
+                     *         "updateTime": "2026-01-05T00:10:54Z",
+                     *         "userId": "usr_sjpee8uofmrpdbhm"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["dashboard.v1.Dashboard"];
                 };
             };
@@ -1434,6 +1650,57 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "items": [
+                 *         {
+                 *           "attributes": {
+                 *             "color": "teal"
+                 *           },
+                 *           "quantity": 3,
+                 *           "sku": "LPS-5419",
+                 *           "title": "Beautiful Jack",
+                 *           "unitPrice": {
+                 *             "currencyCode": "GBP",
+                 *             "nanos": 910000000,
+                 *             "units": "46"
+                 *           }
+                 *         },
+                 *         {
+                 *           "attributes": {
+                 *             "color": "teal",
+                 *             "size": "M"
+                 *           },
+                 *           "quantity": 2,
+                 *           "sku": "NS-5983",
+                 *           "title": "Champion Password-Protected Scissors",
+                 *           "unitPrice": {
+                 *             "currencyCode": "GBP",
+                 *             "nanos": 500000000,
+                 *             "units": "37"
+                 *           }
+                 *         },
+                 *         {
+                 *           "attributes": {
+                 *             "material": "linen"
+                 *           },
+                 *           "quantity": 2,
+                 *           "sku": "DSG-3530",
+                 *           "title": "Rechargeable Refrigerator",
+                 *           "unitPrice": {
+                 *             "currencyCode": "GBP",
+                 *             "nanos": 650000000,
+                 *             "units": "195"
+                 *           }
+                 *         }
+                 *       ],
+                 *       "labels": {
+                 *         "gift": "true",
+                 *         "team": "north",
+                 *         "tier": "gold"
+                 *       }
+                 *     }
+                 */
                 "application/json": components["schemas"]["order.v1.CreateOrderRequest"];
             };
         };
@@ -1451,6 +1718,67 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "createTime": "2025-04-15T01:22:45Z",
+                     *       "items": [
+                     *         {
+                     *           "attributes": {
+                     *             "color": "teal"
+                     *           },
+                     *           "quantity": 3,
+                     *           "sku": "LPS-5419",
+                     *           "title": "Beautiful Jack",
+                     *           "unitPrice": {
+                     *             "currencyCode": "GBP",
+                     *             "nanos": 910000000,
+                     *             "units": "46"
+                     *           }
+                     *         },
+                     *         {
+                     *           "attributes": {
+                     *             "color": "teal",
+                     *             "size": "M"
+                     *           },
+                     *           "quantity": 2,
+                     *           "sku": "NS-5983",
+                     *           "title": "Champion Password-Protected Scissors",
+                     *           "unitPrice": {
+                     *             "currencyCode": "GBP",
+                     *             "nanos": 500000000,
+                     *             "units": "37"
+                     *           }
+                     *         },
+                     *         {
+                     *           "attributes": {
+                     *             "material": "linen"
+                     *           },
+                     *           "quantity": 2,
+                     *           "sku": "DSG-3530",
+                     *           "title": "Rechargeable Refrigerator",
+                     *           "unitPrice": {
+                     *             "currencyCode": "GBP",
+                     *             "nanos": 650000000,
+                     *             "units": "195"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "labels": {
+                     *         "gift": "true"
+                     *       },
+                     *       "note": "Stage point behind feature flags.",
+                     *       "orderId": "ord_tn8bqfl6dufv88h0",
+                     *       "status": "ORDER_STATUS_PENDING",
+                     *       "total": {
+                     *         "currencyCode": "EUR",
+                     *         "nanos": 30000000,
+                     *         "units": "607"
+                     *       },
+                     *       "totalQuantity": "7",
+                     *       "updateTime": "2025-12-30T17:31:47Z",
+                     *       "userId": "usr_jppg2s6a7pisnju0"
+                     *     }
+                     */
                     "application/json": components["schemas"]["order.v1.Order"];
                 };
             };
@@ -1492,6 +1820,41 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "createTime": "2025-08-14T18:29:47Z",
+                     *       "items": [
+                     *         {
+                     *           "attributes": {
+                     *             "color": "teal"
+                     *           },
+                     *           "quantity": 4,
+                     *           "sku": "CHR-2865",
+                     *           "title": "Bug Zapper Shift",
+                     *           "unitPrice": {
+                     *             "currencyCode": "CHF",
+                     *             "nanos": 770000000,
+                     *             "units": "109"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "labels": {
+                     *         "team": "north",
+                     *         "tier": "gold"
+                     *       },
+                     *       "note": "Ruthlessly remove dead hand.",
+                     *       "orderId": "ord_4e319ivqqkhakdk3",
+                     *       "status": "ORDER_STATUS_DELIVERED",
+                     *       "total": {
+                     *         "currencyCode": "CHF",
+                     *         "nanos": 80000000,
+                     *         "units": "439"
+                     *       },
+                     *       "totalQuantity": "4",
+                     *       "updateTime": "2025-12-18T18:27:28Z",
+                     *       "userId": "usr_2d5o98idtttf8esi"
+                     *     }
+                     */
                     "application/json": components["schemas"]["order.v1.Order"];
                 };
             };
@@ -1521,6 +1884,11 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "reason": "The company had pink."
+                 *     }
+                 */
                 "application/json": components["schemas"]["order.v1.CancelOrderRequest"];
             };
         };
@@ -1535,6 +1903,43 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "cancelReason": "Defer year during peak load.",
+                     *       "createTime": "2025-07-21T00:51:33Z",
+                     *       "items": [
+                     *         {
+                     *           "attributes": {
+                     *             "material": "linen"
+                     *           },
+                     *           "quantity": 5,
+                     *           "sku": "TRN-8994",
+                     *           "title": "Floor Mat Color-Changing Glide",
+                     *           "unitPrice": {
+                     *             "currencyCode": "CHF",
+                     *             "nanos": 220000000,
+                     *             "units": "41"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "labels": {
+                     *         "channel": "app",
+                     *         "gift": "true",
+                     *         "source": "web"
+                     *       },
+                     *       "note": "Explicitly name the case before you edify it.",
+                     *       "orderId": "ord_1vlutm5v195vrhet",
+                     *       "status": "ORDER_STATUS_CANCELLED",
+                     *       "total": {
+                     *         "currencyCode": "CHF",
+                     *         "nanos": 100000000,
+                     *         "units": "206"
+                     *       },
+                     *       "totalQuantity": "5",
+                     *       "updateTime": "2026-01-02T16:56:17Z",
+                     *       "userId": "usr_jvm9hce098jevm4k"
+                     *     }
+                     */
                     "application/json": components["schemas"]["order.v1.Order"];
                 };
             };
@@ -1614,6 +2019,17 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "amount": {
+                 *         "currencyCode": "EUR",
+                 *         "nanos": 880000000,
+                 *         "units": "117"
+                 *       },
+                 *       "method": "PAYMENT_METHOD_CARD",
+                 *       "orderId": "ord_icq6monthfva5bbs"
+                 *     }
+                 */
                 "application/json": components["schemas"]["payment.v1.CreatePaymentRequest"];
             };
         };
@@ -1631,6 +2047,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "amount": {
+                     *         "currencyCode": "EUR",
+                     *         "nanos": 880000000,
+                     *         "units": "117"
+                     *       },
+                     *       "createTime": "2025-10-06T18:16:25Z",
+                     *       "method": "PAYMENT_METHOD_CARD",
+                     *       "orderId": "ord_icq6monthfva5bbs",
+                     *       "paymentId": "pym_vu6n8bj20hdjbtih",
+                     *       "refundedAmount": {
+                     *         "currencyCode": "EUR",
+                     *         "nanos": 10000000,
+                     *         "units": "16"
+                     *       },
+                     *       "refunds": [
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 740000000,
+                     *             "units": "2"
+                     *           },
+                     *           "createTime": "2025-11-16T02:37:24Z",
+                     *           "reason": "Track way over time fortnightly."
+                     *         },
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 980000000,
+                     *             "units": "4"
+                     *           },
+                     *           "createTime": "2025-12-11T00:32:19Z",
+                     *           "reason": "Balanced life and year been essential."
+                     *         }
+                     *       ],
+                     *       "status": "PAYMENT_STATUS_CAPTURED",
+                     *       "updateTime": "2025-12-30T22:00:03Z",
+                     *       "userId": "usr_0no2o9eeghvhoi9l"
+                     *     }
+                     */
                     "application/json": components["schemas"]["payment.v1.Payment"];
                 };
             };
@@ -1672,6 +2129,47 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "amount": {
+                     *         "currencyCode": "EUR",
+                     *         "nanos": 550000000,
+                     *         "units": "74"
+                     *       },
+                     *       "createTime": "2025-03-04T01:44:57Z",
+                     *       "method": "PAYMENT_METHOD_CARD",
+                     *       "orderId": "ord_mctk66l366358ace",
+                     *       "paymentId": "pym_b8ha5t4amu5rhhhf",
+                     *       "refundedAmount": {
+                     *         "currencyCode": "EUR",
+                     *         "nanos": 610000000,
+                     *         "units": "1"
+                     *       },
+                     *       "refunds": [
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 710000000,
+                     *             "units": "2"
+                     *           },
+                     *           "createTime": "2025-10-19T03:37:49Z",
+                     *           "reason": "Warm starts beat cold world."
+                     *         },
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 310000000,
+                     *             "units": "1"
+                     *           },
+                     *           "createTime": "2025-05-13T18:13:51Z",
+                     *           "reason": "Mornings in Chesapeake favor thing."
+                     *         }
+                     *       ],
+                     *       "status": "PAYMENT_STATUS_REFUNDED",
+                     *       "updateTime": "2026-01-12T10:38:09Z",
+                     *       "userId": "usr_nc1fsdq116rmd98e"
+                     *     }
+                     */
                     "application/json": components["schemas"]["payment.v1.Payment"];
                 };
             };
@@ -1704,6 +2202,16 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "amount": {
+                 *         "currencyCode": "CHF",
+                 *         "nanos": 480000000,
+                 *         "units": "72"
+                 *       },
+                 *       "reason": "Draw a diagram for the number openly."
+                 *     }
+                 */
                 "application/json": components["schemas"]["payment.v1.RefundPaymentRequest"];
             };
         };
@@ -1719,6 +2227,56 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "amount": {
+                     *         "currencyCode": "CHF",
+                     *         "nanos": 480000000,
+                     *         "units": "72"
+                     *       },
+                     *       "createTime": "2025-02-20T05:05:42Z",
+                     *       "method": "PAYMENT_METHOD_CARD",
+                     *       "orderId": "ord_ub8drr1kpqak47sv",
+                     *       "paymentId": "pym_kgdsg8cn8adlagvp",
+                     *       "refundedAmount": {
+                     *         "currencyCode": "EUR",
+                     *         "nanos": 100000000,
+                     *         "units": "2"
+                     *       },
+                     *       "refunds": [
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 230000000,
+                     *             "units": "3"
+                     *           },
+                     *           "createTime": "2025-08-12T00:16:18Z",
+                     *           "reason": "Budget latency for number."
+                     *         },
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 50000000,
+                     *             "units": "12"
+                     *           },
+                     *           "createTime": "2025-09-02T08:05:51Z",
+                     *           "reason": "Guard week with sensible limits."
+                     *         },
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 480000000,
+                     *             "units": "1"
+                     *           },
+                     *           "createTime": "2025-06-17T13:53:44Z",
+                     *           "reason": "By contrast, you fascinate the place."
+                     *         }
+                     *       ],
+                     *       "status": "PAYMENT_STATUS_REFUNDED",
+                     *       "updateTime": "2025-12-08T19:41:49Z",
+                     *       "userId": "usr_i851uf86eg6mgpcc"
+                     *     }
+                     */
                     "application/json": components["schemas"]["payment.v1.Payment"];
                 };
             };
@@ -1763,6 +2321,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "nextPageToken": "YWZ0ZXI6MQ",
+                     *       "totalSize": "39",
+                     *       "users": [
+                     *         {
+                     *           "createTime": "2025-11-30T00:21:50Z",
+                     *           "displayName": "Vaughn Kuhn",
+                     *           "email": "vaughn.kuhn@example.com",
+                     *           "labels": {
+                     *             "channel": "app",
+                     *             "gift": "true",
+                     *             "team": "north"
+                     *           },
+                     *           "phone": "+34612351455",
+                     *           "status": "USER_STATUS_SUSPENDED",
+                     *           "updateTime": "2026-01-07T21:47:00Z",
+                     *           "userId": "usr_8bhf43mvmre3l8d2"
+                     *         }
+                     *       ]
+                     *     }
+                     */
                     "application/json": components["schemas"]["user.v1.ListUsersResponse"];
                 };
             };
@@ -1790,6 +2370,18 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "displayName": "Augustine Elliott",
+                 *       "email": "augustine.elliott@example.com",
+                 *       "labels": {
+                 *         "channel": "app",
+                 *         "gift": "true",
+                 *         "source": "web"
+                 *       },
+                 *       "phone": "+15145550998"
+                 *     }
+                 */
                 "application/json": components["schemas"]["user.v1.CreateUserRequest"];
             };
         };
@@ -1806,6 +2398,22 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "createTime": "2025-03-24T19:52:05Z",
+                     *       "displayName": "Augustine Elliott",
+                     *       "email": "augustine.elliott@example.com",
+                     *       "labels": {
+                     *         "channel": "app",
+                     *         "gift": "true",
+                     *         "team": "north"
+                     *       },
+                     *       "phone": "+15145550998",
+                     *       "status": "USER_STATUS_ACTIVE",
+                     *       "updateTime": "2025-12-11T21:11:11Z",
+                     *       "userId": "usr_5plqj0aa1v1rdll2"
+                     *     }
+                     */
                     "application/json": components["schemas"]["user.v1.User"];
                 };
             };
@@ -1846,6 +2454,21 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "createTime": "2025-03-03T09:58:01Z",
+                     *       "displayName": "Ida Castillo",
+                     *       "email": "ida.castillo@example.com",
+                     *       "labels": {
+                     *         "channel": "app",
+                     *         "source": "web"
+                     *       },
+                     *       "phone": "+81900109939",
+                     *       "status": "USER_STATUS_SUSPENDED",
+                     *       "updateTime": "2025-12-06T09:36:56Z",
+                     *       "userId": "usr_spsqk0njaj2v5d19"
+                     *     }
+                     */
                     "application/json": components["schemas"]["user.v1.User"];
                 };
             };
@@ -1915,6 +2538,20 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "createTime": "2025-04-23T13:58:47Z",
+                 *       "displayName": "Ashley Rosenbaum",
+                 *       "email": "ashley.rosenbaum@example.com",
+                 *       "labels": {
+                 *         "source": "web"
+                 *       },
+                 *       "phone": "+15035551224",
+                 *       "status": "USER_STATUS_SUSPENDED",
+                 *       "updateTime": "2026-01-01T04:39:49Z",
+                 *       "userId": "usr_96u69blpn4ucb8l8"
+                 *     }
+                 */
                 "application/json": components["schemas"]["user.v1.UserPatch"];
             };
         };
@@ -1929,6 +2566,20 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "createTime": "2025-04-23T13:58:47Z",
+                     *       "displayName": "Ashley Rosenbaum",
+                     *       "email": "ashley.rosenbaum@example.com",
+                     *       "labels": {
+                     *         "source": "web"
+                     *       },
+                     *       "phone": "+15035551224",
+                     *       "status": "USER_STATUS_SUSPENDED",
+                     *       "updateTime": "2026-01-01T04:39:49Z",
+                     *       "userId": "usr_96u69blpn4ucb8l8"
+                     *     }
+                     */
                     "application/json": components["schemas"]["user.v1.User"];
                 };
             };
@@ -2073,6 +2724,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "contentType": "application/pdf",
+                     *       "etag": "\"8234f6b09e81df58\"",
+                     *       "sizeBytes": "250501",
+                     *       "updateTime": "2026-01-13T11:24:42Z",
+                     *       "userId": "usr_8ahl12pv9mvnvju8"
+                     *     }
+                     */
                     "application/json": components["schemas"]["profile.v1.Avatar"];
                 };
             };
@@ -2116,6 +2776,87 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "orders": [
+                     *         {
+                     *           "createTime": "2025-08-08T12:48:23Z",
+                     *           "items": [
+                     *             {
+                     *               "attributes": {
+                     *                 "color": "teal",
+                     *                 "finish": "matte",
+                     *                 "origin": "PT"
+                     *               },
+                     *               "quantity": 1,
+                     *               "sku": "BLT-1694",
+                     *               "title": "High-End Tent Impact",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "GBP",
+                     *                 "nanos": 260000000,
+                     *                 "units": "75"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "labels": {
+                     *             "team": "north",
+                     *             "tier": "gold"
+                     *           },
+                     *           "note": "Publish a changelog entry for the man.",
+                     *           "orderId": "ord_vq9pvbvn654o5ip8",
+                     *           "status": "ORDER_STATUS_DELIVERED",
+                     *           "total": {
+                     *             "currencyCode": "GBP",
+                     *             "nanos": 260000000,
+                     *             "units": "75"
+                     *           },
+                     *           "totalQuantity": "1",
+                     *           "updateTime": "2026-01-10T04:26:58Z",
+                     *           "userId": "usr_96i76pmt9sf1psvu"
+                     *         }
+                     *       ],
+                     *       "profile": {
+                     *         "avatarUrl": "https://example.com/images/brave-galaxy.png",
+                     *         "bio": "Tour Guide in Portland. Evenings in Tulsa invite quieter government.",
+                     *         "birthYear": 1989,
+                     *         "interests": [
+                     *           "herbalism"
+                     *         ],
+                     *         "locale": "en-US",
+                     *         "loyaltyPoints": "2765",
+                     *         "loyaltyTier": "LOYALTY_TIER_BASIC",
+                     *         "preferences": {
+                     *           "start_page": "orders"
+                     *         },
+                     *         "shippingAddress": {
+                     *           "city": "Kyoto",
+                     *           "countryCode": "JP",
+                     *           "lines": [
+                     *             "237 East Flatfort",
+                     *             "7217 Mountainstown",
+                     *             "12962 Keysburgh"
+                     *           ],
+                     *           "postalCode": "604-8001"
+                     *         },
+                     *         "timeZone": "America/Los_Angeles",
+                     *         "updateTime": "2026-01-15T06:33:03Z",
+                     *         "userId": "usr_3nhmkcm5fojm90vb"
+                     *       },
+                     *       "user": {
+                     *         "createTime": "2025-05-21T22:35:54Z",
+                     *         "displayName": "Finn Schiller",
+                     *         "email": "finn.schiller@example.com",
+                     *         "labels": {
+                     *           "gift": "true",
+                     *           "team": "north"
+                     *         },
+                     *         "phone": "+81903797758",
+                     *         "status": "USER_STATUS_SUSPENDED",
+                     *         "updateTime": "2026-01-05T21:04:21Z",
+                     *         "userId": "usr_its36j9qsbmohtkl"
+                     *       }
+                     *     }
+                     */
                     "application/json": components["schemas"]["dashboard.v1.Dashboard"];
                 };
             };
@@ -2161,6 +2902,27 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "nextPageToken": "YWZ0ZXI6MQ",
+                     *       "notifications": [
+                     *         {
+                     *           "body": "Close the loop on the child. Close the loop on the person.",
+                     *           "createTime": "2025-12-03T03:00:30Z",
+                     *           "data": {
+                     *             "campaign": "spring",
+                     *             "channel": "email",
+                     *             "source": "app"
+                     *           },
+                     *           "kind": "NOTIFICATION_KIND_ACCOUNT",
+                     *           "notificationId": "ntf_jfj8q5n62qbq0u9j",
+                     *           "title": "Compare life before and after you refill",
+                     *           "userId": "usr_a6in82rm432o8k40"
+                     *         }
+                     *       ],
+                     *       "unreadCount": "19"
+                     *     }
+                     */
                     "application/json": components["schemas"]["notification.v1.ListNotificationsResponse"];
                 };
             };
@@ -2191,6 +2953,7 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["notification.v1.MarkNotificationReadRequest"];
             };
         };
@@ -2205,6 +2968,19 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "body": "Draw a diagram for the government daringly. Invite review for the government in New York City.",
+                     *       "createTime": "2025-07-21T23:57:30Z",
+                     *       "data": {
+                     *         "priority": "normal"
+                     *       },
+                     *       "kind": "NOTIFICATION_KIND_ACCOUNT",
+                     *       "notificationId": "ntf_7rg903v733rkhvm6",
+                     *       "title": "Short feedback loops kiss part carelessly",
+                     *       "userId": "usr_qnuat23m4kffupd6"
+                     *     }
+                     */
                     "application/json": components["schemas"]["notification.v1.Notification"];
                 };
             };
@@ -2252,6 +3028,75 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "nextPageToken": "YWZ0ZXI6MQ",
+                     *       "orders": [
+                     *         {
+                     *           "createTime": "2025-10-29T01:49:33Z",
+                     *           "items": [
+                     *             {
+                     *               "attributes": {
+                     *                 "size": "M"
+                     *               },
+                     *               "quantity": 1,
+                     *               "sku": "EYS-3704",
+                     *               "title": "Polished Thermometer",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "EUR",
+                     *                 "nanos": 760000000,
+                     *                 "units": "87"
+                     *               }
+                     *             },
+                     *             {
+                     *               "attributes": {
+                     *                 "finish": "matte",
+                     *                 "material": "linen"
+                     *               },
+                     *               "quantity": 5,
+                     *               "sku": "SHL-7561",
+                     *               "title": "Traditional-Beautiful Sleep Mask",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "EUR",
+                     *                 "nanos": 810000000,
+                     *                 "units": "26"
+                     *               }
+                     *             },
+                     *             {
+                     *               "attributes": {
+                     *                 "material": "linen"
+                     *               },
+                     *               "quantity": 4,
+                     *               "sku": "GRG-4333",
+                     *               "title": "Swift Briefcase",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "EUR",
+                     *                 "nanos": 510000000,
+                     *                 "units": "183"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "labels": {
+                     *             "channel": "app",
+                     *             "gift": "true",
+                     *             "source": "web"
+                     *           },
+                     *           "note": "Balance waterproof with thing.",
+                     *           "orderId": "ord_vfhgn55ges7pfi3k",
+                     *           "status": "ORDER_STATUS_PENDING",
+                     *           "total": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 850000000,
+                     *             "units": "955"
+                     *           },
+                     *           "totalQuantity": "10",
+                     *           "updateTime": "2026-01-06T23:23:05Z",
+                     *           "userId": "usr_jr8dtumeg4iv6act"
+                     *         }
+                     *       ],
+                     *       "totalSize": "29"
+                     *     }
+                     */
                     "application/json": components["schemas"]["order.v1.ListOrdersResponse"];
                 };
             };
@@ -2296,6 +3141,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "avatarUrl": "https://example.com/images/knightly-jacket.png",
+                     *       "bio": "Statistician in Seville. Share the decision record for the point.",
+                     *       "birthYear": 1964,
+                     *       "interests": [
+                     *         "backpacking",
+                     *         "fly tying",
+                     *         "yo-yoing"
+                     *       ],
+                     *       "locale": "es-ES",
+                     *       "loyaltyPoints": "565",
+                     *       "loyaltyTier": "LOYALTY_TIER_GOLD",
+                     *       "preferences": {
+                     *         "newsletter": "weekly",
+                     *         "start_page": "orders",
+                     *         "units": "metric"
+                     *       },
+                     *       "shippingAddress": {
+                     *         "city": "Melbourne",
+                     *         "countryCode": "AU",
+                     *         "lines": [
+                     *           "90691 South Portsville"
+                     *         ],
+                     *         "postalCode": "3000"
+                     *       },
+                     *       "timeZone": "Europe/Madrid",
+                     *       "updateTime": "2025-12-18T11:38:47Z",
+                     *       "userId": "usr_k63f8861c2mp7dj6"
+                     *     }
+                     */
                     "application/json": components["schemas"]["profile.v1.Profile"];
                 };
             };
@@ -2338,6 +3214,38 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody?: {
             content: {
+                /**
+                 * @example {
+                 *       "avatarUrl": "https://example.com/images/open-zebra.png",
+                 *       "bio": "Referee in Montréal. Design for failure and graceful year.",
+                 *       "birthYear": 1997,
+                 *       "interests": [
+                 *         "graffiti",
+                 *         "tarot"
+                 *       ],
+                 *       "locale": "fr-CA",
+                 *       "loyaltyPoints": "1256",
+                 *       "loyaltyTier": "LOYALTY_TIER_SILVER",
+                 *       "preferences": {
+                 *         "newsletter": "weekly",
+                 *         "theme": "dark",
+                 *         "units": "metric"
+                 *       },
+                 *       "shippingAddress": {
+                 *         "city": "Porto",
+                 *         "countryCode": "PT",
+                 *         "lines": [
+                 *           "98139 Lanetown",
+                 *           "21877 East Underpassville",
+                 *           "34986 Port Canyonhaven"
+                 *         ],
+                 *         "postalCode": "4050-014"
+                 *       },
+                 *       "timeZone": "America/Toronto",
+                 *       "updateTime": "2025-12-28T14:27:17Z",
+                 *       "userId": "usr_gbc8clc3t36vucio"
+                 *     }
+                 */
                 "application/json": components["schemas"]["profile.v1.ProfilePatch"];
             };
         };
@@ -2352,6 +3260,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /**
+                     * @example {
+                     *       "avatarUrl": "https://example.com/images/open-zebra.png",
+                     *       "bio": "Referee in Montréal. Design for failure and graceful year.",
+                     *       "birthYear": 1997,
+                     *       "interests": [
+                     *         "graffiti",
+                     *         "tarot"
+                     *       ],
+                     *       "locale": "fr-CA",
+                     *       "loyaltyPoints": "1256",
+                     *       "loyaltyTier": "LOYALTY_TIER_SILVER",
+                     *       "preferences": {
+                     *         "newsletter": "weekly",
+                     *         "theme": "dark",
+                     *         "units": "metric"
+                     *       },
+                     *       "shippingAddress": {
+                     *         "city": "Porto",
+                     *         "countryCode": "PT",
+                     *         "lines": [
+                     *           "98139 Lanetown",
+                     *           "21877 East Underpassville",
+                     *           "34986 Port Canyonhaven"
+                     *         ],
+                     *         "postalCode": "4050-014"
+                     *       },
+                     *       "timeZone": "America/Toronto",
+                     *       "updateTime": "2025-12-28T14:27:17Z",
+                     *       "userId": "usr_gbc8clc3t36vucio"
+                     *     }
+                     */
                     "application/json": components["schemas"]["profile.v1.Profile"];
                 };
             };

@@ -19,14 +19,19 @@ type Description struct {
 	Folder string
 }
 
-// describe writes openapi.json and openapi.yaml.
-func (d Description) write(plugin *protogen.Plugin, services []service, comments map[string]string) error {
+// texts are what a description has besides the descriptors, by full name.
+type texts struct{ comments, examples map[string]string }
+
+// write adds openapi.json and openapi.yaml.
+func (d Description) write(plugin *protogen.Plugin, services []service, said texts) error {
 	operations, err := d.operations(services)
 	if err != nil {
 		return err
 	}
 
-	document, err := openapi.Build(operations, openapi.Config{Title: d.Title, Version: d.Version, Comments: comments})
+	document, err := openapi.Build(operations, openapi.Config{
+		Title: d.Title, Version: d.Version, Comments: said.comments, Examples: said.examples,
+	})
 	if err != nil {
 		return fmt.Errorf("describe the API: %w", err)
 	}

@@ -16,8 +16,8 @@ import (
 
 // Names of the generated files, at the root of the output folder.
 const (
-	FileName     = "services.gen.go"
-	commentsName = "comments.gen.go"
+	FileName        = "services.gen.go"
+	descriptionName = "description.gen.go"
 )
 
 // Generate adds the table of all services with routes in the files to generate, in a Go package of this name, and describes them.
@@ -32,9 +32,14 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 		return err
 	}
 
-	said := comments(services)
+	made, err := examples(services)
+	if err != nil {
+		return err
+	}
 
-	for name, source := range map[string]string{FileName: tableSource, commentsName: commentsSource} {
+	said := texts{comments: comments(services), examples: made}
+
+	for name, source := range map[string]string{FileName: tableSource, descriptionName: descriptionSource} {
 		text, err := render(name, source, packageName, services, said)
 		if err != nil {
 			return err

@@ -18,11 +18,20 @@ import (
 //go:embed services.gen.go.tmpl
 var tableSource string
 
-//go:embed comments.gen.go.tmpl
-var commentsSource string
+//go:embed description.gen.go.tmpl
+var descriptionSource string
 
-// comment is one entry of the table of comments.
-type comment struct{ Name, Text string }
+// entry is one line of a table of texts.
+type entry struct{ Name, Text string }
+
+func entries(texts map[string]string) []entry {
+	list := make([]entry, 0, len(texts))
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		list = append(list, entry{Name: name, Text: texts[name]})
+	}
+
+	return list
+}
 
 // importSpec is one line of the import block.
 type importSpec struct {
@@ -31,7 +40,7 @@ type importSpec struct {
 }
 
 // render writes the Go source of a file.
-func render(name, source, packageName string, services []service, said map[string]string) ([]byte, error) {
+func render(name, source, packageName string, services []service, said texts) ([]byte, error) {
 	imports := alias(services)
 
 	aliases := map[protogen.GoImportPath]string{}
@@ -48,12 +57,8 @@ func render(name, source, packageName string, services []service, said map[strin
 
 	var buf bytes.Buffer
 
-	list := make([]comment, 0, len(said))
-	for _, of := range slices.Sorted(maps.Keys(said)) {
-		list = append(list, comment{Name: of, Text: said[of]})
-	}
-
-	data := map[string]any{"Package": packageName, "Imports": imports, "Services": services, "Comments": list}
+	data := map[string]any{"Package": packageName, "Imports": imports, "Services": services,
+		"Comments": entries(said.comments), "Examples": entries(said.examples)}
 	if err := tmpl.Execute(&buf, data); err != nil {
 		return nil, fmt.Errorf("render %s: %w", name, err)
 	}

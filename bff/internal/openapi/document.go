@@ -119,7 +119,6 @@ type Parameter struct {
 	Deprecated    bool                  `json:"deprecated,omitempty"`
 	Style         string                `json:"style,omitempty"`
 	Explode       *bool                 `json:"explode,omitempty"`
-	AllowReserved bool                  `json:"allowReserved,omitempty"`
 	Schema        *Schema               `json:"schema,omitempty"`
 	Content       map[string]*MediaType `json:"content,omitempty"`
 	// Many tells that a part of the path may hold slashes, which OpenAPI has no word for.

@@ -32,7 +32,7 @@ func sharedErrors() []sharedError {
 		{415, "UnsupportedMediaType", "The body is not of a media type or coding that the operation takes.", []string{"Accept", "Accept-Encoding"}},
 		{416, "RangeNotSatisfiable", "The file has no such range.", []string{"Content-Range"}},
 		{422, "UnprocessableContent", "The `Idempotency-Key` was used for another request.", nil},
-		{429, "TooManyRequests", "A rate limit or a quota is used up.", []string{"Retry-After", "RateLimit", "RateLimit-Policy"}},
+		{429, "TooManyRequests", "A rate limit or a quota is used up.", []string{"Retry-After"}},
 		{500, "InternalServerError", "A fault on our side.", nil},
 		{501, "NotImplemented", "The service does not offer the method.", nil},
 		{503, "ServiceUnavailable", "A service that is needed cannot be reached or has too much to do.", []string{"Retry-After"}},
@@ -77,6 +77,10 @@ func (b *builder) components() Components {
 func (e sharedError) response() *Response {
 	headers := &Map[*Header]{}
 	headers.Set("X-Request-Id", headerRef("X-Request-Id"))
+
+	for _, name := range []string{"Cache-Control", "Cache-Status", "RateLimit", "RateLimit-Policy"} {
+		headers.Set(name, sometimes(name)) // They depend on the operation.
+	}
 
 	for _, name := range e.headers {
 		name, always := strings.CutSuffix(name, "!")
@@ -128,7 +132,7 @@ func sharedHeaders() []sharedHeader {
 		{"X-Request-Id", "Name of the request, to quote when asking for help.", true, text(), "BYP7YN72RQ544P3K6E2YMYLXEU"},
 		{"Cache-Control", "For how long and for whom the answer may be kept (RFC 9111).", true, text(), "no-store"},
 		{"RateLimit", "What is left of the limit that has least left: `r` requests, `t` seconds until there are more " +
-			"(draft-ietf-httpapi-ratelimit-headers).", true, text(), `"principal";r=99;t=1`},
+			"(draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.", true, text(), `"principal";r=99;t=1`},
 		{"RateLimit-Policy", "The limits: `q` requests in `w` seconds.", true, text(), `"principal";q=100;w=2`},
 		{"ETag", "Entity tag of the answer (RFC 9110).", false, text(), `"v1"`},
 		{"Age", "Seconds since the answer was made.", false, &Schema{Type: typeInteger, Minimum: number(0.0)}, 0},
@@ -142,6 +146,17 @@ func sharedHeaders() []sharedHeader {
 		{"Accept-Encoding", "Codings that the operation takes.", false, text(), "gzip, zstd"},
 		{"Content-Range", "The part of the file, or its length.", false, text(), "bytes */33"},
 	}
+}
+
+// sometimes is a shared header where it need not be.
+func sometimes(name string) *Header {
+	for _, h := range sharedHeaders() {
+		if h.name == name {
+			return &Header{Description: h.means, Schema: h.schema}
+		}
+	}
+
+	return nil
 }
 
 func properties(pairs ...any) *Map[*Schema] {

@@ -1,20 +1,122 @@
 package openapi
 
-// answerExample is an example of an answer that is a whole message; nil if there is none.
-func (b *builder) answerExample(op Operation) any {
-	if b.config.Example == nil || op.Route.ResponseBody != "" {
-		return nil
-	}
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
 
-	example, ok := b.config.Example(op.Route.Descriptor.Output())
-	if !ok {
-		return nil
-	}
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
 
-	return example
+// Example is an exchange of a method, as protobuf's JSON of the request and the response message.
+type Example struct {
+	Request  json.RawMessage `json:"request"`
+	Response json.RawMessage `json:"response"`
 }
 
-// bodyExample is an example of a body that is a whole message; nil if there is none.
-func (b *builder) bodyExample(op Operation) any {
-	return nil
+// example is the exchange of a method; nil if there is none.
+func (b *builder) example(method protoreflect.MethodDescriptor) (*Example, error) {
+	text, ok := b.config.Examples[string(method.FullName())]
+	if !ok {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	out := &Example{}
+	if err := json.Unmarshal([]byte(text), out); err != nil {
+		return nil, fmt.Errorf("example of %s: %w", method.FullName(), err)
+	}
+
+	return out, nil
+}
+
+// answerExample is what a client reads; nil if there is no example.
+func (b *builder) answerExample(op Operation) (any, error) {
+	example, err := b.example(op.Route.Descriptor)
+	if example == nil || err != nil {
+		return nil, err
+	}
+
+	members, err := b.respell(op.Route.Descriptor.Output(), example.Response)
+	if err != nil || op.Route.ResponseBody == "" {
+		return members, err
+	}
+
+	return member(members, b.fieldName(op.Route.Descriptor.Output(), op.Route.ResponseBody)), nil
+}
+
+// bodyExample is what a client sends as the body: the request without what stands in path and header.
+func (b *builder) bodyExample(op Operation) (any, error) {
+	input := op.Route.Descriptor.Input()
+
+	example, err := b.example(op.Route.Descriptor)
+	if example == nil || err != nil {
+		return nil, err
+	}
+
+	members, err := b.respell(input, example.Request)
+	if err != nil {
+		return nil, err
+	}
+
+	if op.Route.Body != wholeBody {
+		return member(members, b.fieldName(input, op.Route.Body)), nil
+	}
+
+	for i := range input.Fields().Len() {
+		field := input.Fields().Get(i)
+
+		elsewhere := slices.Contains(op.Route.Template.Variables(), field.TextName()) ||
+			slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
+				return h.Field != nil && textPath(h.Field) == field.TextName()
+			})
+		if object, ok := members.(map[string]any); ok && elsewhere {
+			delete(object, b.name(field))
+		}
+	}
+
+	return members, nil
+}
+
+func (b *builder) fieldName(message protoreflect.MessageDescriptor, name string) string {
+	if field := message.Fields().ByName(protoreflect.Name(name)); field != nil {
+		return b.name(field)
+	}
+
+	return name
+}
+
+// member is what an object has under a name; nil if it is none, or has nothing.
+func member(value any, name string) any {
+	object, _ := value.(map[string]any)
+
+	return object[name]
+}
+
+// respell writes the JSON of a message as the gateway is told to.
+func (b *builder) respell(message protoreflect.MessageDescriptor, text json.RawMessage) (any, error) {
+	m := dynamicpb.NewMessage(message)
+	if err := protojson.Unmarshal(text, m); err != nil {
+		return nil, fmt.Errorf("example of a %s: %w", message.FullName(), err)
+	}
+
+	spelled, err := protojson.MarshalOptions{
+		UseProtoNames: b.config.ProtoNames, EmitDefaultValues: b.config.EmitDefaults,
+	}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("example of a %s: %w", message.FullName(), err)
+	}
+
+	var out any
+
+	decoder := json.NewDecoder(bytes.NewReader(spelled))
+	decoder.UseNumber()
+
+	if err := decoder.Decode(&out); err != nil {
+		return nil, fmt.Errorf("example of a %s: %w", message.FullName(), err)
+	}
+
+	return out, nil
 }

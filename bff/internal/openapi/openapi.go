@@ -28,8 +28,8 @@ type Config struct {
 	Title, Version string
 	// Comments are what the protos say of a service, method, message, field, enum or value. Nil: nothing.
 	Comments map[string]string
-	// Example makes an example of a message in JSON. Nil: there are none.
-	Example func(protoreflect.MessageDescriptor) (any, bool)
+	// Examples are exchanges by the full name of the method, each an Example in JSON. Nil: there are none.
+	Examples map[string]string
 	// ProtoNames spells fields as the protos do, EmitDefaults tells that answers have fields that are not set.
 	ProtoNames, EmitDefaults bool
 	// AuthDisabled leaves out who may call.

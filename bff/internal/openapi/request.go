@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // Where parameters are.
@@ -73,6 +74,15 @@ func textPath(path fieldpath.Path) string {
 	}
 
 	return strings.Join(names, ".")
+}
+
+// isVariable tells whether the path sets the field.
+func isVariable(r route.Route, path fieldpath.Path) bool {
+	return slices.ContainsFunc(r.Template.Variables(), func(name string) bool {
+		variable, err := fieldpath.Resolve(r.Descriptor.Input(), name)
+
+		return err == nil && slices.Equal(variable, path)
+	})
 }
 
 // bound tells whether a header sets the field as well.
@@ -229,11 +239,10 @@ func (b *builder) body(op Operation) (*RequestBody, error) {
 		return body, nil
 	}
 
-	media := &MediaType{Schema: schema}
-	media.Example = b.bodyExample(op)
-	body.Content.Set(mediaJSON, media)
+	example, err := b.bodyExample(op)
+	body.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: example})
 
-	return body, nil
+	return body, err
 }
 
 // isFile tells whether the body is bytes of any type.

@@ -135,9 +135,10 @@ func (b *builder) success(op Operation, status int) (*Response, error) {
 	}
 
 	if !op.Route.ServerStream {
-		out.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: b.answerExample(op)})
+		example, err := b.answerExample(op)
+		out.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: example})
 
-		return out, nil
+		return out, err
 	}
 
 	out.Description = "A stream of messages, in the form that `Accept` asks for: lines unless it says otherwise. " +

@@ -20,11 +20,12 @@ import (
 
 // Checker knows a document. It is immutable and safe for concurrent use.
 type Checker struct {
+	loader     *loader
 	operations []*operation
 	// shared are the answers that stand in components, by name.
 	shared map[string]*response
 	// problem is the schema of an error within a stream.
-	problem *jsonschema.Schema
+	problem *schema
 	// ignored are beginnings of query parameters that the gateway passes over.
 	ignored []string
 }
@@ -50,12 +51,12 @@ type parameter struct {
 	keyed    bool // It is a map, of which each entry is a parameter: name[key]=value.
 	json     bool // The value is a JSON document.
 	many     bool // A part of the path that may hold slashes.
-	schema   *jsonschema.Schema
+	schema   *schema
 }
 
 // media is one form of a body.
 type media struct {
-	schema, item *jsonschema.Schema
+	schema, item *schema
 }
 
 type response struct {
@@ -76,12 +77,33 @@ func Load(document []byte) (*Checker, error) {
 		return nil, err
 	}
 
+	c, err := load(document)
+	if err != nil {
+		return nil, err
+	}
+
+	for _, where := range c.loader.all {
+		if _, err := c.loader.compile(where); err != nil {
+			return nil, err
+		}
+	}
+
+	return c, nil
+}
+
+// load is Load without the meta-schema. Schemas that are never needed may be wrong.
+func load(document []byte) (*Checker, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(document))
+	if err != nil {
+		return nil, fmt.Errorf("read the document: %w", err)
+	}
+
 	l, err := newLoader(doc)
 	if err != nil {
 		return nil, err
 	}
 
-	c := &Checker{shared: map[string]*response{}, ignored: []string{"utm_"}}
+	c := &Checker{loader: l, shared: map[string]*response{}, ignored: []string{"utm_"}}
 
 	for template, item := range object(l.doc["paths"]) {
 		where := pointer("paths", template)
@@ -102,9 +124,7 @@ func Load(document []byte) (*Checker, error) {
 		}
 	}
 
-	if c.problem, err = l.schema(pointer("components", "schemas", "Problem")); err != nil {
-		return nil, err
-	}
+	c.problem = l.schema(pointer("components", "schemas", "Problem"))
 
 	slices.SortFunc(c.operations, func(a, b *operation) int { return a.path.compare(b.path) })
 

@@ -4,15 +4,20 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // loader turns a document into what is checked.
 type loader struct {
-	doc      map[string]any
+	doc map[string]any
+	// all is where schemas are that are needed.
+	all []string
+
+	mu       sync.Mutex
 	compiler *jsonschema.Compiler
 	schemas  map[string]*jsonschema.Schema
 }
@@ -63,7 +68,18 @@ func (l *loader) at(where string) (map[string]any, string, error) {
 	var value any = l.doc
 
 	for part := range strings.SplitSeq(strings.TrimPrefix(where, "/"), "/") {
-		value = object(value)[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
+		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+
+		if list, ok := value.([]any); ok {
+			index, err := strconv.Atoi(part)
+			if err != nil || index < 0 || index >= len(list) {
+				return nil, "", fmt.Errorf("%s %w", where, errNoObject)
+			}
+
+			value = list[index]
+		} else {
+			value = object(value)[part]
+		}
 	}
 
 	members := object(value)
@@ -78,20 +94,36 @@ func (l *loader) at(where string) (map[string]any, string, error) {
 	return members, where, nil
 }
 
-// schema compiles the schema at a pointer, and checks that it is one.
-func (l *loader) schema(where string) (*jsonschema.Schema, error) {
+// schema is that at a pointer. It is compiled when it is first needed, since most tests need few of a document.
+func (l *loader) schema(where string) *schema {
+	l.all = append(l.all, where)
+
+	return &schema{loader: l, where: where}
+}
+
+// compile compiles the schema at a pointer, and checks that it is one. It is safe for concurrent use.
+func (l *loader) compile(where string) (*jsonschema.Schema, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
 	if known, ok := l.schemas[where]; ok {
 		return known, nil
 	}
 
-	schema, err := l.compiler.Compile(base + "#" + (&url.URL{Fragment: where}).EscapedFragment())
+	compiled, err := l.compiler.Compile(base + "#" + (&url.URL{Fragment: where}).EscapedFragment())
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", where, err)
 	}
 
-	l.schemas[where] = schema
+	l.schemas[where] = compiled
 
-	return schema, nil
+	return compiled, nil
+}
+
+// schema is one of a document.
+type schema struct {
+	loader *loader
+	where  string
 }
 
 func (l *loader) operation(template, method string, value any, where string) (*operation, error) {
@@ -102,7 +134,7 @@ func (l *loader) operation(template, method string, value any, where string) (*o
 	many := map[string]bool{}
 
 	for i := range list {
-		p, err := l.parameter(where + pointer("parameters", fmt.Sprint(i)))
+		p, err := l.parameter(where + pointer("parameters", strconv.Itoa(i)))
 		if err != nil {
 			return nil, err
 		}
@@ -118,9 +150,7 @@ func (l *loader) operation(template, method string, value any, where string) (*o
 
 	if body := object(described["requestBody"]); body != nil {
 		op.required, _ = body["required"].(bool)
-		if op.body, err = l.content(where+pointer("requestBody"), body); err != nil {
-			return nil, err
-		}
+		op.body = l.content(where+pointer("requestBody"), body)
 	}
 
 	for status := range object(described["responses"]) {
@@ -137,7 +167,7 @@ func (l *loader) operation(template, method string, value any, where string) (*o
 
 // parameter reads a parameter, or a header of an answer, which has no name.
 func (l *loader) parameter(where string) (*parameter, error) {
-	members, where, err := l.elements(where)
+	members, where, err := l.at(where)
 	if err != nil {
 		return nil, err
 	}
@@ -161,58 +191,29 @@ func (l *loader) parameter(where string) (*parameter, error) {
 		p.list = object(members["schema"])["type"] == "array"
 	}
 
-	p.schema, err = l.schema(at)
+	p.schema = l.schema(at)
 
-	return p, err
+	return p, nil
 }
 
-// elements is at for what may stand in a list.
-func (l *loader) elements(where string) (map[string]any, string, error) {
-	cut := regexp.MustCompile(`^(.*/parameters)/(\d+)$`).FindStringSubmatch(where)
-	if cut == nil {
-		return l.at(where)
-	}
-
-	holder, _, err := l.at(strings.TrimSuffix(cut[1], "/parameters"))
-	if err != nil {
-		return nil, "", err
-	}
-
-	list, _ := holder["parameters"].([]any)
-
-	var index int
-
-	if _, err := fmt.Sscan(cut[2], &index); err != nil || index >= len(list) {
-		return nil, "", fmt.Errorf("%s %w", where, errNoObject)
-	}
-
-	return object(list[index]), where, nil
-}
-
-func (l *loader) content(where string, holder map[string]any) (map[string]*media, error) {
+func (l *loader) content(where string, holder map[string]any) map[string]*media {
 	forms := map[string]*media{}
 
 	for name, value := range object(holder["content"]) {
-		form := &media{}
-		at := where + pointer("content", name)
+		form, at := &media{}, where+pointer("content", name)
 
-		for key, into := range map[string]**jsonschema.Schema{"schema": &form.schema, "x-itemSchema": &form.item} {
-			if _, there := object(value)[key]; !there {
-				continue
-			}
+		if object(value)["schema"] != nil {
+			form.schema = l.schema(at + "/schema")
+		}
 
-			schema, err := l.schema(at + pointer(key))
-			if err != nil {
-				return nil, err
-			}
-
-			*into = schema
+		if object(value)["x-itemSchema"] != nil {
+			form.item = l.schema(at + "/x-itemSchema")
 		}
 
 		forms[name] = form
 	}
 
-	return forms, nil
+	return forms
 }
 
 func (l *loader) response(where string) (*response, error) {
@@ -231,7 +232,7 @@ func (l *loader) response(where string) (*response, error) {
 		r.headers[name].name = name
 	}
 
-	r.content, err = l.content(where, members)
+	r.content = l.content(where, members)
 
-	return r, err
+	return r, nil
 }

@@ -122,12 +122,17 @@ func (p *parameter) validList(values []string) error {
 func (p *parameter) validValue(value any) error { return validate(p.schema, value) }
 
 // validate is short where the schema's own error is long.
-func validate(schema *jsonschema.Schema, value any) error {
-	if schema == nil {
+func validate(s *schema, value any) error {
+	if s == nil {
 		return nil
 	}
 
-	err := schema.Validate(value)
+	compiled, err := s.loader.compile(s.where)
+	if err != nil {
+		return err
+	}
+
+	err = compiled.Validate(value)
 	if err == nil {
 		return nil
 	}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-gateway/portico/backends"
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/mock"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
+)
+
+// allMocks stands for every service.
+const allMocks = "all"
+
+func addMockFlag(cmd *cobra.Command, into *[]string) {
+	cmd.Flags().StringSliceVar(into, "mock", nil,
+		`services to mock, "order.v1.OrderService", or "all"; separated by commas, or the flag again`)
+}
+
+// mockSet are the services whose answers are made up. Without any, nothing runs.
+type mockSet struct {
+	server    *mock.Server
+	services  []string
+	upstreams []string
+}
+
+// startMocks runs the mocks of the named services.
+func startMocks(ctx context.Context, names []string, known []bff.Service, logger *slog.Logger) (*mockSet, error) {
+	m := &mockSet{}
+	if len(names) == 0 {
+		return m, nil
+	}
+
+	services, err := mocked(names, known)
+	if err != nil {
+		return nil, err
+	}
+
+	for _, service := range services {
+		m.services = append(m.services, service.Name)
+
+		if !slices.Contains(m.upstreams, service.Upstream) {
+			m.upstreams = append(m.upstreams, service.Upstream)
+		}
+	}
+
+	m.server, err = mock.Start(ctx, mock.Options{
+		Services: m.services, Fail: func(err error) { logger.Error("mocks ended", "error", err) },
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	return m, nil
+}
+
+// mocked finds the services of the names. Composites are never mocked: they run inside the gateway, over what is. An upstream is
+// mocked as a whole, as composites call upstreams.
+func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
+	services := slices.DeleteFunc(slices.Clone(known), func(s bff.Service) bool { return s.Composite })
+	if slices.Contains(names, allMocks) {
+		return services, nil
+	}
+
+	possible := make([]string, 0, len(services))
+	for _, service := range services {
+		possible = append(possible, service.Name)
+	}
+
+	wanted := map[string]string{}
+
+	for _, name := range names {
+		at := slices.Index(possible, name)
+		if at < 0 {
+			return nil, fmt.Errorf("--mock %s: there is no such service%s\nservices that can be mocked: %s, or all",
+				name, suggest.DidYouMean(name, possible), strings.Join(possible, ", "))
+		}
+
+		wanted[services[at].Upstream] = name
+	}
+
+	var chosen []bff.Service
+
+	for _, service := range services {
+		name, whole := wanted[service.Upstream]
+		if whole && !slices.Contains(names, service.Name) {
+			return nil, fmt.Errorf("--mock %s: its upstream %q serves %s too, and is mocked as a whole: --mock %s,%s",
+				name, service.Upstream, service.Name, strings.Join(names, ","), service.Name)
+		}
+
+		if whole {
+			chosen = append(chosen, service)
+		}
+	}
+
+	return chosen, nil
+}
+
+// without leaves out the backends that are mocked.
+func (m *mockSet) without(instances []backends.Instance) []backends.Instance {
+	return slices.DeleteFunc(instances, func(i backends.Instance) bool { return slices.Contains(m.upstreams, i.Service) })
+}
+
+// targets are where the other backends find those that are mocked.
+func (m *mockSet) targets() map[string]string {
+	targets := map[string]string{}
+	for _, upstream := range m.upstreams {
+		targets[upstream] = m.server.Address()
+	}
+
+	return targets
+}
+
+// in replaces the upstreams that are mocked, whatever is configured of them.
+func (m *mockSet) in(upstreams map[string]config.Upstream) map[string]config.Upstream {
+	all := maps.Clone(upstreams)
+	for _, upstream := range m.upstreams {
+		all[upstream] = config.Upstream{Addresses: []string{m.server.Address()}}
+	}
+
+	return all
+}
+
+// tell says which services are mocked.
+func (m *mockSet) tell(w io.Writer) {
+	if len(m.services) == 0 {
+		return
+	}
+
+	// Standard output is a terminal or a test; there is nobody else to tell.
+	_, _ = fmt.Fprintf(w, "Mocked, with answers that are made up and nothing that is remembered:\n\n  %s\n\n",
+		strings.Join(m.services, "\n  "))
+}
+
+func (m *mockSet) close() {
+	if m.server != nil {
+		m.server.Close()
+	}
+}

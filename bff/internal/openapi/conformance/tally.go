@@ -1,0 +1,151 @@
+package conformance
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Tally counts exchanges and collects what is different. The zero value is ready; it is safe for concurrent use.
+type Tally struct {
+	checked, partial atomic.Int64
+
+	mu          sync.Mutex
+	differences map[string]difference
+	checkers    map[string]*Checker
+	exempt      map[string]string
+
+	begin sync.Once
+	queue chan func()
+	open  sync.WaitGroup
+}
+
+// later checks something in the background, so that the answer does not wait for it: tests measure time. There is a bound to what
+// waits.
+func (t *Tally) later(check func()) {
+	const waiting = 1024
+
+	t.begin.Do(func() {
+		t.queue = make(chan func(), waiting)
+
+		go func() {
+			for do := range t.queue {
+				do()
+				t.open.Done()
+			}
+		}()
+	})
+
+	t.open.Add(1)
+	t.queue <- check
+}
+
+// difference is one that was found in some exchanges.
+type difference struct {
+	count int
+	where string
+}
+
+// Check compares an exchange, and notes what is different under the name of the test.
+func (t *Tally) Check(c *Checker, e Exchange, where string) {
+	t.checked.Add(1)
+
+	if e.Answer.Partial || e.Request.Partial {
+		t.partial.Add(1)
+	}
+
+	if err := c.Check(e); err != nil {
+		t.note(err.Error(), where)
+	}
+}
+
+func (t *Tally) note(text, where string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	if t.differences == nil {
+		t.differences = map[string]difference{}
+	}
+
+	known, ok := t.differences[text]
+	if !ok {
+		known.where = where
+	}
+
+	known.count++
+	t.differences[text] = known
+}
+
+// Load reads a document as the function Load does, but does not validate what is not needed; and it remembers what it has read.
+func (t *Tally) Load(document []byte) (*Checker, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	if known := t.checkers[string(document)]; known != nil {
+		return known, nil
+	}
+
+	c, err := load(document)
+	if err != nil {
+		return nil, err
+	}
+
+	if t.checkers == nil {
+		t.checkers = map[string]*Checker{}
+	}
+
+	t.checkers[string(document)] = c
+
+	return c, nil
+}
+
+// Exempt leaves out the exchanges of a test, and of those within it. The reason is for the summary.
+func (t *Tally) Exempt(test, reason string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	if t.exempt == nil {
+		t.exempt = map[string]string{}
+	}
+
+	t.exempt[test] = reason
+}
+
+func (t *Tally) isExempt(test string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	for name := range t.exempt {
+		if test == name || strings.HasPrefix(test, name+"/") {
+			return true
+		}
+	}
+
+	return false
+}
+
+// Summary says in a few lines what was found, and how many differences there are. Nothing may be answered any more.
+func (t *Tally) Summary() (string, int) {
+	t.open.Wait()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	var out strings.Builder
+
+	fmt.Fprintf(&out, "conformance: %d exchanges checked (%d in part) against %d documents, %d differences, %d tests exempt\n",
+		t.checked.Load(), t.partial.Load(), len(t.checkers), len(t.differences), len(t.exempt))
+
+	for _, text := range slices.Sorted(maps.Keys(t.differences)) {
+		d := t.differences[text]
+		fmt.Fprintf(&out, "  %d× (first in %s) %s\n", d.count, d.where, strings.ReplaceAll(text, "\n", "\n      "))
+	}
+
+	for _, test := range slices.Sorted(maps.Keys(t.exempt)) {
+		fmt.Fprintf(&out, "  exempt: %s: %s\n", test, t.exempt[test])
+	}
+
+	return out.String(), len(t.differences)
+}
