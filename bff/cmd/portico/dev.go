@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -34,6 +36,7 @@ func defaultDataDir() string {
 type dev struct {
 	configPath, address, adminAddress, dataDir string
 	backendPort                                int
+	mocks                                      []string
 }
 
 func devCommand() *cobra.Command {
@@ -45,15 +48,20 @@ func devCommand() *cobra.Command {
 		Long: `Run the gateway with demo backends and a token issuer, all in one process, on loopback.
 
 The backends are real gRPC servers over SQLite with a small data set (users alice, bob and admin); there are
-two replicas of user. The admin listener can stop and start each of them:
+two replicas of user. The page at http://127.0.0.1:8080/ shows them at work. It can stop and start each of them,
+and so can the admin listener:
 
   curl -X POST http://127.0.0.1:8081/dev/backends/order/stop
   curl -X POST http://127.0.0.1:8081/dev/backends/order/start
   curl http://127.0.0.1:8081/dev/backends
 
+Services that do not exist yet, or that are in the way, are mocked with --mock: their answers are made up from the
+protos, keep their rules, and are the same whenever the same is asked. Nothing is remembered.
+
 Not for production: the issuer hands out tokens for anyone.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return d.run(cmd) },
+		Example: "  portico dev\n  portico dev --mock order.v1.OrderService,payment.v1.PaymentService\n  portico dev --mock all",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&d.configPath, "config", "", "with further settings and upstreams: "+configUsage)
@@ -64,6 +72,7 @@ Not for production: the issuer hands out tokens for anyone.`,
 	flags.IntVar(&d.backendPort, "backend-port", 0,
 		"first port of the backends, which take one each from there up (PORTICO_DEV_BACKEND_PORT, default 9001)")
 	flags.StringVar(&d.dataDir, "data-dir", defaultDataDir(), dataDirUsage)
+	addMockFlag(cmd, &d.mocks)
 
 	return cmd
 }
@@ -86,11 +95,6 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		Algorithms: []string{"EdDSA"}, JWKSFile: issuer.JWKSFile(),
 	})
 
-	port, err := d.firstPort()
-	if err != nil {
-		return err
-	}
-
 	logger, flush, err := newLogger(cfg.Log)
 	if err != nil {
 		return err
@@ -100,24 +104,54 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 
 	tuneMemory(logger)
 
-	// The backends end after the gateway has drained, so they do not live by the command's context.
-	fleet, err := backends.Start(context.WithoutCancel(ctx), backends.Options{
-		DataDir: d.dataDir, Instances: backends.DefaultInstances(port), Seed: true, Logger: logger.With("source", "backends"),
-	})
+	mocks, err := startMocks(ctx, d.mocks, gen.Services(), logger)
+	if err != nil {
+		return err
+	}
+
+	defer mocks.close()
+
+	fleet, err := d.startFleet(ctx, mocks, logger)
 	if err != nil {
 		return err
 	}
 
 	defer func() { err = errors.Join(err, fleet.Close()) }()
 
-	cfg.Upstreams = withFleet(cfg.Upstreams, fleet.Addresses())
+	return devParts{issuer: issuer, mocks: mocks, fleet: fleet, logger: logger}.serve(ctx, cfg, cmd.OutOrStdout())
+}
 
-	options := append(composites(), bff.WithLogger(logger), bff.WithServices(reachable(cfg.Upstreams, logger)...),
-		bff.WithAdminHandler("/dev/backends", backendSwitch(fleet)),
-		bff.WithListening(func(server, admin net.Addr) {
-			printWelcome(cmd.OutOrStdout(), welcome{server: server, admin: admin, issuer: issuer, fleet: fleet})
-		}),
+// devParts are what runs beside the gateway.
+type devParts struct {
+	issuer *devissuer.DevIssuer
+	mocks  *mockSet
+	fleet  *backends.Fleet
+	logger *slog.Logger
+}
+
+// serve runs the gateway until the context ends, and greets on out.
+func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) error {
+	external := slices.Sorted(maps.Keys(cfg.Upstreams))
+	switches := backendSwitch{fleet: p.fleet, mocked: p.mocks.upstreams, external: external}.handler()
+	cfg.Upstreams = p.mocks.in(withFleet(cfg.Upstreams, p.fleet.Addresses()))
+
+	var (
+		gw   *bff.Gateway
+		page landing
 	)
+
+	options := slices.Concat(composites(), page.options(cfg.Server.Address, p.issuer, switches), []bff.Option{
+		bff.WithLogger(p.logger), bff.WithServices(reachable(cfg.Upstreams, p.logger)...),
+		bff.WithAdminHandler("/dev/backends", switches),
+		bff.WithDocsTokens("../dev/token"),
+		bff.WithListening(func(server, admin net.Addr) {
+			page.serving(admin, len(gw.Routes()))
+			printWelcome(out, welcome{
+				server: server, admin: admin, issuer: p.issuer, fleet: p.fleet, docs: cfg.Docs.Page != config.DocsOff,
+			})
+			p.mocks.tell(out)
+		}),
+	})
 
 	gw, err := bff.New(ctx, cfg, options...)
 	if err != nil {
@@ -125,6 +159,20 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 	}
 
 	return gw.Run(ctx)
+}
+
+// startFleet runs the backends that are not mocked. They end after the gateway has drained, so they do not live by the command's
+// context.
+func (d *dev) startFleet(ctx context.Context, mocks *mockSet, logger *slog.Logger) (*backends.Fleet, error) {
+	port, err := d.firstPort()
+	if err != nil {
+		return nil, err
+	}
+
+	return backends.Start(context.WithoutCancel(ctx), backends.Options{
+		DataDir: d.dataDir, Instances: mocks.without(backends.DefaultInstances(port)), Upstreams: mocks.targets(), Seed: true,
+		Logger: logger.With("source", "backends"),
+	})
 }
 
 // readConfig lets flags win over the environment, and that over the file.
@@ -144,6 +192,10 @@ func (d *dev) readConfig() (config.Config, error) {
 
 	if cfg.Log.Format == "" {
 		cfg.Log.Format = "text"
+	}
+
+	if cfg.Docs.Page == "" && cfg.Docs.OpenAPI != config.DocsOff {
+		cfg.Docs.Page = config.DocsPublic
 	}
 
 	// Nobody balances over it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/portico-gateway/portico/backends"
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/docspage"
 )
 
 // welcome is what `portico dev` says once it listens.
@@ -16,12 +17,15 @@ type welcome struct {
 	server, admin net.Addr
 	issuer        *devissuer.DevIssuer
 	fleet         *backends.Fleet
+	// docs tells that the description is shown at /docs.
+	docs bool
 }
 
 const welcomeText = `
-Portico is ready.
+Portico is ready. Open %[5]s/ in a browser, or go on here.
 
   REST      %[1]s
+  Docs      %[6]s
   Admin     %[2]s  (/readyz /metrics /upstreams /debug/pprof/ /dev/backends)
   Backends  %[3]s
 
@@ -50,6 +54,11 @@ func printWelcome(w io.Writer, in welcome) {
 		admin = "http://" + in.admin.String()
 	}
 
+	docs := "off"
+	if in.docs {
+		docs = urlOf(in.server) + docspage.Path
+	}
+
 	instances := in.fleet.Instances()
 	lines := make([]string, 0, len(instances))
 
@@ -58,5 +67,6 @@ func printWelcome(w io.Writer, in welcome) {
 	}
 
 	// Standard output is a terminal or a test; there is nobody else to tell.
-	_, _ = fmt.Fprintf(w, welcomeText, "http://"+in.server.String(), admin, strings.Join(lines, ", "), token)
+	_, _ = fmt.Fprintf(w, welcomeText, "http://"+in.server.String(), admin, strings.Join(lines, ", "), token, urlOf(in.server),
+		docs)
 }

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/demo"
+)
+
+// pageTokenLife is for tokens of the page, which gets new ones by itself.
+const pageTokenLife = time.Hour
+
+// landing is the page that a newcomer lands on. What it says of the process is known once that serves.
+type landing struct {
+	info atomic.Pointer[demo.Info]
+}
+
+// options serve the page of a gateway at the address.
+func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends http.Handler) []bff.Option {
+	l.info.Store(&demo.Info{Version: version()})
+
+	list := demo.New(demo.Deps{
+		Token: func(subject string, scopes []string) (string, time.Duration, error) {
+			token, err := issuer.Token(subject, scopes, pageTokenLife, time.Now())
+
+			return token, pageTokenLife, err
+		},
+		Backends: backends,
+		Info:     func() demo.Info { return *l.info.Load() },
+		Host:     hostOf(address),
+	})
+
+	options := make([]bff.Option, 0, len(list))
+	for _, page := range list {
+		options = append(options, bff.WithPage(page.Path, page.Handler, page.Methods...))
+	}
+
+	return options
+}
+
+// serving says what the page tells of the process. admin is nil if that listener is off.
+func (l *landing) serving(admin net.Addr, routes int) {
+	info := demo.Info{Version: version(), Routes: routes}
+	if admin != nil {
+		info.Admin = urlOf(admin)
+	}
+
+	l.info.Store(&info)
+}
+
+// urlOf is where a browser on this machine finds what listens on the address.
+func urlOf(address net.Addr) string {
+	host, port, err := net.SplitHostPort(address.String())
+	if err == nil && hostOf(address.String()) == "" {
+		host = "localhost"
+	}
+
+	return "http://" + net.JoinHostPort(host, port)
+}
+
+// hostOf is the host of an address to listen on; empty if that is any of this machine.
+func hostOf(address string) string {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return ""
+	}
+
+	if ip, err := netip.ParseAddr(host); err == nil && ip.IsUnspecified() {
+		return ""
+	}
+
+	return host
+}

@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import type { DashboardV1Dashboard, OrderV1WatchOrderResponse } from "../../gen/ts/schema.js";
+import { createClient, type Client } from "./client.js";
+import { idempotencyKey } from "./idempotency.js";
+import { ProblemError } from "./problem.js";
+import { answer, drain, refuse, serve, sse } from "./testserver.js";
+
+test("an answer is its document", async (t) => {
+  const { baseUrl, requests } = await serve(t, (_, res) => answer(res, { user: { userId: "alice" } }));
+  const client = createClient({ baseUrl, token: "T" });
+  const { data, response } = await client.GET("/v1/me/dashboard", { params: { query: { orderCount: 3 } } });
+
+  assert.equal(data.user?.userId, "alice");
+  assert.equal(response.status, 200);
+  assert.equal(requests[0]?.url, "/v1/me/dashboard?orderCount=3");
+  assert.equal(requests[0]?.headers.authorization, "Bearer T");
+});
+
+test("an error is thrown", async (t) => {
+  const errors = [{ in: "body", field: "items", description: "must contain at least 1 item(s)" }];
+  const { baseUrl } = await serve(t, (_, res) => refuse(res, 400, "INVALID_ARGUMENT", { members: { errors } }));
+
+  await assert.rejects(createClient({ baseUrl }).POST("/v1/orders", { body: { items: [] } }), (error) => {
+    assert.ok(error instanceof ProblemError);
+    assert.equal(error.message, "400 INVALID_ARGUMENT: for people");
+    assert.deepEqual(error.errors, errors);
+    assert.equal(error.requestId, "R1");
+    return true;
+  });
+});
+
+test("an answer without a body has no data", async (t) => {
+  const { baseUrl } = await serve(t, (_, res) => res.writeHead(204).end());
+  const { data } = await createClient({ baseUrl }).DELETE("/v1/users/{user_id}", { params: { path: { user_id: "alice" } } });
+
+  assert.equal(data, undefined);
+});
+
+test("a kept copy that is still good is no error", async (t) => {
+  const { baseUrl } = await serve(t, (_, res) => res.writeHead(304).end());
+  const params = { path: { user_id: "alice" }, header: { "If-None-Match": '"1"' } };
+  const { data, response } = await createClient({ baseUrl }).GET("/v1/users/{user_id}/profile", { params });
+
+  assert.equal(data, undefined);
+  assert.equal(response.status, 304);
+});
+
+test("a token may come from a function, or not at all", async (t) => {
+  const { baseUrl, requests } = await serve(t, (_, res) => answer(res, {}));
+  let n = 0;
+  const client = createClient({ baseUrl, token: async () => (++n < 3 ? `T${n}` : undefined) });
+  for (let i = 0; i < 3; i++) {
+    await client.GET("/v1/me/dashboard");
+  }
+
+  assert.deepEqual(
+    requests.map((req) => req.headers.authorization),
+    ["Bearer T1", "Bearer T2", undefined],
+  );
+});
+
+test("a watched stream has its path, its query and its media type", async (t) => {
+  const { baseUrl, requests } = await serve(t, (_, res) => {
+    sse(res, 'id: 2\ndata: {"orderId":"o/1","sequence":"2"}', "event: end\ndata: {}");
+    res.end();
+  });
+  const params = { path: { order_id: "o/1" }, query: { afterSequence: "1" } };
+  const { got, error } = await drain(createClient({ baseUrl, token: "T" }).watch("/v1/orders/{order_id}:watch", { params }));
+
+  assert.deepEqual({ got, error }, { got: [{ orderId: "o/1", sequence: "2" }], error: undefined });
+  assert.equal(requests[0]?.url, "/v1/orders/o%2F1:watch?afterSequence=1");
+  assert.equal(requests[0]?.headers.accept, "text/event-stream");
+  assert.equal(requests[0]?.headers["last-event-id"], undefined);
+  assert.equal(requests[0]?.headers.authorization, "Bearer T");
+});
+
+test("a watched stream goes on where another was left, until it is aborted", async (t) => {
+  const { baseUrl, requests } = await serve(t, (_, res) => sse(res, 'id: 5\ndata: {"sequence":"5"}'));
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const init = { params: { path: { order_id: "o1" } }, lastEventId: "4", signal: controller.signal };
+  const stream = createClient({ baseUrl }).watch("/v1/orders/{order_id}:watch", init);
+
+  assert.deepEqual((await stream.next()).value, { sequence: "5" });
+  assert.equal(requests[0]?.headers["last-event-id"], "4");
+  controller.abort(reason);
+  await assert.rejects(stream.next(), reason);
+});
+
+test("an error before a watched stream is thrown", async (t) => {
+  const { baseUrl } = await serve(t, (_, res) => refuse(res, 404, "NOT_FOUND"));
+  const params = { path: { order_id: "o1" } };
+  const { error } = await drain(createClient({ baseUrl }).watch("/v1/orders/{order_id}:watch", { params, resume: true }));
+
+  assert.ok(error instanceof ProblemError && error.code === "NOT_FOUND", `${error}`);
+});
+
+test("an idempotency key is a quoted UUID, and another one each time", () => {
+  assert.match(idempotencyKey(), /^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$/);
+  assert.notEqual(idempotencyKey(), idempotencyKey());
+});
+
+/** Is never run: it compiles only as long as the types keep out what is wrong. */
+export async function types(client: Client): Promise<void> {
+  const { data } = await client.GET("/v1/me/dashboard");
+  data satisfies DashboardV1Dashboard;
+
+  const params = { path: { order_id: "o1" } };
+  for await (const change of client.watch("/v1/orders/{order_id}:watch", { params })) {
+    change satisfies OrderV1WatchOrderResponse;
+    // @ts-expect-error A status that there is not.
+    change.status === "ORDER_STATUS_EATEN";
+  }
+  // @ts-expect-error A path that there is not.
+  await client.GET("/v1/nothing");
+  // @ts-expect-error A method that the path does not have.
+  await client.POST("/v1/me/dashboard");
+  // @ts-expect-error A path variable is missing.
+  await client.GET("/v1/orders/{order_id}");
+  // @ts-expect-error A field has the wrong type.
+  await client.POST("/v1/orders", { body: { items: "tea" } });
+  // @ts-expect-error That is no stream.
+  client.watch("/v1/orders/{order_id}", { params });
+  const kept = await client.GET("/v1/users/{user_id}/profile", { params: { path: { user_id: "alice" } } });
+  // @ts-expect-error After a 304 there is no document.
+  kept.data.userId;
+}

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { test, type TestContext } from "node:test";
+
+import { ProblemError, problemFrom } from "./problem.js";
+import { resuming, type ResumeOptions } from "./resume.js";
+import { StreamCutError } from "./stream.js";
+import { drain, refuse, serve, sse, type Handler } from "./testserver.js";
+
+const end = "event: end\ndata: {}";
+const event = (n: number) => `id: ${n}\ndata: ${n}`;
+const failed = (status: number) => `event: error\ndata: {"status":${status},"code":"C"}`;
+const quick = { attempts: 3, minDelay: 1, maxDelay: 2 };
+
+/** Follows the stream that the handler makes, and tells what the client said it had seen. */
+async function follow(t: TestContext, handler: Handler, options: ResumeOptions) {
+  const { baseUrl, requests } = await serve(t, handler);
+  const open = async (lastEventId: string | undefined) => {
+    const headers: HeadersInit = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
+    const response = await fetch(baseUrl, { headers, signal: options.signal ?? null });
+    if (!response.ok) {
+      throw await problemFrom(response);
+    }
+    return response;
+  };
+  const { got, error } = await drain(resuming<number>(open, options));
+  return { got, error, seen: requests.map((req) => req.headers["last-event-id"]) };
+}
+
+/** Each answer is one of these; the last one is repeated. */
+const script =
+  (...answers: Handler[]): Handler =>
+  (req, res, count) =>
+    (answers[Math.min(count, answers.length - 1)] as Handler)(req, res, count);
+
+const say =
+  (...events: string[]): Handler =>
+  (_, res) => {
+    sse(res, ...events);
+    res.end();
+  };
+const cut =
+  (...events: string[]): Handler =>
+  (_, res) => {
+    sse(res, ...events);
+    setImmediate(() => res.destroy());
+  };
+const problem =
+  (status: number): Handler =>
+  (_, res) =>
+    refuse(res, status, "C", { headers: { "Retry-After": "0" } });
+
+const table: {
+  name: string;
+  handler: Handler;
+  options: ResumeOptions;
+  got: number[];
+  seen: (string | undefined)[];
+  error?: Function;
+}[] = [
+  { name: "a stream with an end", handler: say(event(1), end), options: { resume: quick }, got: [1], seen: [undefined] },
+  { name: "a start in the middle", handler: say(event(5), end), options: { lastEventId: "4" }, got: [5], seen: ["4"] },
+  {
+    name: "a cut",
+    handler: script(cut(event(1), event(2)), say(event(3), end)),
+    options: { resume: quick },
+    got: [1, 2, 3],
+    seen: [undefined, "2"],
+  },
+  {
+    name: "an end that is missing",
+    handler: script(say(event(1)), say(event(2), end)),
+    options: { resume: quick },
+    got: [1, 2],
+    seen: [undefined, "1"],
+  },
+  {
+    name: "a cut before the first event",
+    handler: script(cut(":"), say(event(5), end)),
+    options: { lastEventId: "4", resume: quick },
+    got: [5],
+    seen: ["4", "4"],
+  },
+  {
+    name: "a time limit",
+    handler: script(say(event(1), failed(504)), say(event(2), end)),
+    options: { resume: quick },
+    got: [1, 2],
+    seen: [undefined, "1"],
+  },
+  {
+    name: "a gateway that stops",
+    handler: script(say(event(1), failed(503)), problem(503), say(event(2), end)),
+    options: { resume: quick },
+    got: [1, 2],
+    seen: [undefined, "1", "1"],
+  },
+  {
+    name: "too many requests",
+    handler: script(cut(event(1)), problem(429), say(event(2), end)),
+    options: { resume: quick },
+    got: [1, 2],
+    seen: [undefined, "1", "1"],
+  },
+  {
+    name: "no connection",
+    handler: script(cut(event(1)), (req) => req.destroy(), say(event(2), end)),
+    options: { resume: quick },
+    got: [1, 2],
+    seen: [undefined, "1", "1"],
+  },
+  {
+    name: "messages start the count anew",
+    handler: script(cut(event(1)), cut(event(2)), cut(event(3)), cut(event(4)), cut(event(5)), say(end)),
+    options: { resume: quick },
+    got: [1, 2, 3, 4, 5],
+    seen: [undefined, "1", "2", "3", "4", "5"],
+  },
+  {
+    name: "too many failures",
+    handler: script(cut(event(1)), problem(503)),
+    options: { resume: quick },
+    got: [1],
+    seen: [undefined, "1", "1", "1"],
+    error: ProblemError,
+  },
+  {
+    name: "an error that stays",
+    handler: script(cut(event(1)), problem(403)),
+    options: { resume: quick },
+    got: [1],
+    seen: [undefined, "1"],
+    error: ProblemError,
+  },
+  {
+    name: "an error that stays, in the stream",
+    handler: say(event(1), failed(404)),
+    options: { resume: quick },
+    got: [1],
+    seen: [undefined],
+    error: ProblemError,
+  },
+  {
+    name: "events without ids",
+    handler: cut("data: 1"),
+    options: { resume: quick },
+    got: [1],
+    seen: [undefined],
+    error: StreamCutError,
+  },
+  { name: "not asked to", handler: cut(event(1)), options: {}, got: [1], seen: [undefined], error: StreamCutError },
+  { name: "asked not to", handler: cut(event(1)), options: { resume: false }, got: [1], seen: [undefined], error: StreamCutError },
+];
+
+for (const row of table) {
+  test(row.name, async (t) => {
+    const { got, error, seen } = await follow(t, row.handler, row.options);
+
+    assert.deepEqual(got, row.got);
+    assert.deepEqual(seen, row.seen);
+    assert.equal((error as Error | undefined)?.constructor, row.error, `${error}`);
+  });
+}
+
+test("the next try comes when the gateway says, unless an abort comes first", async (t) => {
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const handler: Handler = (_, res) => {
+    refuse(res, 503, "UNAVAILABLE", { headers: { "Retry-After": "3600" } });
+    // Long after a try that did not wait.
+    res.on("close", () => setTimeout(() => controller.abort(reason), 50));
+  };
+  const { error, seen } = await follow(t, handler, { resume: quick, signal: controller.signal });
+
+  assert.equal(error, reason);
+  assert.equal(seen.length, 1);
+});

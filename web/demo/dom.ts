@@ -1,0 +1,66 @@
+/** What an element is made of: text, other elements, or nothing. */
+export type Child = Node | string | undefined;
+
+/** Properties of an element; `data-` and `aria-` attributes are among the attributes. */
+export interface Properties {
+  id?: string;
+  class?: string;
+  title?: string;
+  disabled?: boolean;
+  click?: () => void;
+  attributes?: Record<string, string>;
+}
+
+/** Makes an element. Text is always text: nothing is parsed as HTML. */
+export function h<Name extends keyof HTMLElementTagNameMap>(
+  name: Name,
+  properties: Properties = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[Name] {
+  const element = document.createElement(name);
+  if (properties.id) {
+    element.id = properties.id;
+  }
+  if (properties.class) {
+    element.className = properties.class;
+  }
+  if (properties.title) {
+    element.title = properties.title;
+  }
+  if (properties.disabled) {
+    element.setAttribute("disabled", "");
+  }
+  if (properties.click) {
+    element.addEventListener("click", properties.click);
+  }
+  for (const [attribute, value] of Object.entries(properties.attributes ?? {})) {
+    element.setAttribute(attribute, value);
+  }
+  element.append(...children.filter((child) => child !== undefined));
+  return element;
+}
+
+/** Makes a button. */
+export function button(label: string, properties: Properties): HTMLButtonElement {
+  return h("button", { ...properties, attributes: { type: "button", ...properties.attributes } }, label);
+}
+
+/** The element of the page that has the id. */
+export function byId<Type extends HTMLElement = HTMLElement>(id: string): Type {
+  const element = document.getElementById(id);
+  if (!element) {
+    throw new Error(`the page has no #${id}`);
+  }
+  return element as Type;
+}
+
+/** Replaces what is in an element. The focus stays with the id that had it, so that the keyboard does not start over. */
+export function fill(element: HTMLElement, ...children: Child[]): void {
+  const focused = element.contains(document.activeElement) ? document.activeElement?.id : undefined;
+  element.replaceChildren(...children.filter((child) => child !== undefined));
+  if (focused === undefined) {
+    return;
+  }
+  const again = focused === "" ? null : document.getElementById(focused);
+  (again ?? element.closest<HTMLElement>("[tabindex]"))?.focus({ preventScroll: true });
+}

@@ -1,0 +1,37 @@
+import type { Exchange } from "./api.js";
+import { fill, h } from "./dom.js";
+
+/** Shows a request and the head of its answer in a description list. */
+export function showExchange(element: HTMLElement, exchange: Exchange<unknown>): void {
+  const { method, path, status, milliseconds, headers, problem } = exchange;
+  const fact = (name: string, value: string | null, kind?: string) =>
+    value ? h("div", {}, h("dt", {}, name), h("dd", kind ? { class: kind } : {}, value)) : undefined;
+  fill(
+    element,
+    fact("Request", `${method} ${path}`),
+    fact("Status", `${status} ${problem?.problem.title ?? "OK"}`, problem ? "failed" : "ok"),
+    fact("Time", `${milliseconds.toFixed(1)} ms`),
+    fact("RateLimit", headers.get("RateLimit")),
+    fact("Retry-After", headers.get("Retry-After")),
+    fact("X-Request-Id", headers.get("X-Request-Id")),
+  );
+}
+
+/** An answer with indentation, or as it is if it is no JSON. */
+export function indented(text: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text), undefined, 2);
+  } catch {
+    return text;
+  }
+}
+
+/** The answer in one sentence, for those who hear the page. */
+export function summary(exchange: Exchange<{ partialErrors?: { part?: string }[] }>): string {
+  const { data, status, problem } = exchange;
+  if (!data) {
+    return `${status}: ${problem?.detail}`;
+  }
+  const missing = (data.partialErrors ?? []).map((error) => error.part).join(" and ");
+  return missing === "" ? "The dashboard is complete." : `The dashboard lacks ${missing}.`;
+}

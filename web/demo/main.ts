@@ -1,0 +1,130 @@
+import type { DashboardV1Dashboard, paths } from "../../gen/ts/schema.js";
+import { Api, type Caller, callers, local, reason } from "./api.js";
+import { Backends } from "./backends.js";
+import { burst } from "./burst.js";
+import { notice, showDashboard } from "./dashboard.js";
+import { byId, fill, h } from "./dom.js";
+import { indented, showExchange, summary } from "./exchange.js";
+import { Orders } from "./orders.js";
+
+// Checked against the description: a route that is gone does not compile.
+const mine: keyof paths = "/v1/me/dashboard";
+const anyones: keyof paths = "/v1/users/{user_id}/dashboard";
+const routes = [mine, anyones.replace("{user_id}", "alice"), anyones.replace("{user_id}", "bob")];
+
+/** Without these, the dashboard lacks something. */
+const sources = ["user", "order", "profile"];
+
+/** How often, and how many milliseconds apart, to look whether a backend that was started is used again. */
+const tries = 20;
+const pause = 500;
+
+const callerChoice = byId<HTMLSelectElement>("caller");
+const pathChoice = byId<HTMLSelectElement>("path");
+const parts = byId("parts");
+
+const api = new Api(() => callers.find(({ name }) => name === callerChoice.value) ?? (callers[0] as Caller));
+const orders = new Orders(api, byId("watch"), () => void refresh(), complain);
+const actions = { pay: (order: object) => void orders.pay(order), cancel: (order: object) => void orders.cancel(order) };
+const backends = new Backends(
+  byId("backends"),
+  (service, started) => void follow(service, started),
+  (error) => complain("The backend was not switched", error),
+);
+
+/** Counts requests for the dashboard, so that a late answer does not replace a newer one. */
+let turn = 0;
+
+/** Asks for the dashboard and shows it. Tells whether it is complete; undefined if it was overtaken. */
+async function refresh(): Promise<boolean | undefined> {
+  const own = ++turn;
+  parts.setAttribute("aria-busy", "true");
+  try {
+    const exchange = await api.send<DashboardV1Dashboard>("GET", pathChoice.value);
+    if (own !== turn) {
+      return undefined;
+    }
+    showExchange(byId("exchange"), exchange);
+    showDashboard(parts, exchange, actions);
+    byId("raw").textContent = indented(exchange.text);
+    byId("announcement").textContent = summary(exchange);
+    return exchange.data !== undefined && !exchange.data.partialErrors?.length;
+  } catch (error) {
+    complain("No dashboard", error);
+    return undefined;
+  } finally {
+    if (own === turn) {
+      parts.setAttribute("aria-busy", "false");
+    }
+  }
+}
+
+/** Shows what becomes of the dashboard. A breaker tries a backend that is back after a while. */
+async function follow(service: string, started: boolean): Promise<void> {
+  fill(byId("notices"));
+  if (!sources.includes(service)) {
+    return;
+  }
+  for (let i = 0; (await refresh()) === false && started && i < tries; i++) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+}
+
+function complain(what: string, error: unknown): void {
+  fill(byId("notices"), notice("bad", `${what}: ${reason(error)}`));
+}
+
+/** Runs what a button does, once at a time. */
+function whilePressed(button: HTMLButtonElement, act: () => Promise<unknown>): void {
+  let busy = false;
+  button.addEventListener("click", async () => {
+    if (busy) {
+      return;
+    }
+    busy = true;
+    button.setAttribute("aria-disabled", "true");
+    fill(byId("notices"));
+    try {
+      await act();
+    } catch (error) {
+      complain("It did not work", error);
+    } finally {
+      busy = false;
+      button.setAttribute("aria-disabled", "false");
+    }
+  });
+}
+
+async function showInfo(): Promise<void> {
+  const { version, admin, routes } = await local<{ version: string; admin?: string; routes: number }>("GET", "/dev/info");
+  for (const [id, path] of [["link-metrics", "/metrics"], ["link-upstreams", "/upstreams"]] as const) {
+    const link = byId<HTMLAnchorElement>(id);
+    link.hidden = !admin;
+    link.href = `${admin}${path}`;
+  }
+  const only = "For development only: it hands out tokens for anyone.";
+  byId("footer").textContent = `portico dev, version ${version}, ${routes} routes. ${only}`;
+}
+
+async function start(): Promise<void> {
+  callerChoice.append(...callers.map(({ name, label }) => h("option", { attributes: { value: name } }, label)));
+  pathChoice.append(...routes.map((route) => h("option", { attributes: { value: route } }, `GET ${route}`)));
+  callerChoice.addEventListener("change", () => {
+    orders.leave();
+    fill(byId("notices"));
+    void refresh();
+  });
+  pathChoice.addEventListener("change", () => void refresh());
+  whilePressed(byId<HTMLButtonElement>("send"), refresh);
+  whilePressed(byId<HTMLButtonElement>("place"), () => orders.place());
+  whilePressed(byId<HTMLButtonElement>("burst"), () => burst(api, pathChoice.value, byId("burst-result")));
+  // Somebody may have switched a backend elsewhere meanwhile.
+  document.addEventListener("visibilitychange", () => {
+    if (document.visibilityState === "visible") {
+      void backends.refresh().catch(() => undefined);
+    }
+  });
+  await Promise.all([backends.refresh(), showInfo(), refresh()]);
+}
+
+start().catch((error: unknown) => complain("The page could not start", error));
