@@ -1,0 +1,125 @@
+package bff_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/browsertest"
+)
+
+// Who may see the page at /docs, and the document that it shows, is the operator's to say. Nobody sees the page who was not let.
+func TestDocsPageIsForWhomTheConfigurationSays(t *testing.T) {
+	t.Parallel()
+
+	const anonymous, alice = "", "alice"
+
+	for _, row := range []struct {
+		name string
+		docs config.Docs
+		// caller has a token, unless he is anonymous.
+		caller string
+		path   string
+		want   int
+	}{
+		{"off_by_default", config.Docs{}, alice, "/docs", http.StatusNotFound},
+		{"off_by_default_with_a_slash", config.Docs{}, alice, "/docs/", http.StatusNotFound},
+		{"public", config.Docs{Page: config.DocsPublic}, anonymous, "/docs/", http.StatusOK},
+		{"public_without_the_slash", config.Docs{Page: config.DocsPublic}, anonymous, "/docs", http.StatusTemporaryRedirect},
+		{"protected", config.Docs{Page: config.DocsAuthenticated}, anonymous, "/docs/", http.StatusUnauthorized},
+		{"protected_files", config.Docs{Page: config.DocsAuthenticated}, anonymous, "/docs/x/docs.js", http.StatusUnauthorized},
+		{"authenticated", config.Docs{Page: config.DocsAuthenticated}, alice, "/docs/", http.StatusOK},
+		{"authenticated_files", config.Docs{Page: config.DocsAuthenticated}, alice, "/docs/x/docs.js", http.StatusOK},
+		{
+			"public_page_of_a_document_that_is_not",
+			config.Docs{Page: config.DocsPublic, OpenAPI: config.DocsAuthenticated},
+			anonymous, "/docs/", http.StatusOK,
+		},
+		{
+			"document_that_is_not_public",
+			config.Docs{Page: config.DocsPublic, OpenAPI: config.DocsAuthenticated},
+			anonymous, "/openapi.json", http.StatusUnauthorized,
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+
+			s := startSite(t, func(cfg *config.Config) { cfg.Docs = row.docs })
+
+			var header http.Header
+			if row.caller != anonymous {
+				header = s.as(t, row.caller)
+			}
+
+			if got := s.do(t, http.MethodGet, row.path, header, ""); got.status != row.want {
+				t.Errorf("%d, want %d: %.200s", got.status, row.want, got.body)
+			}
+		})
+	}
+}
+
+// The page's own headers win over those that all answers get, and nothing else is lost of them.
+func TestDocsPageHeaders(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, func(cfg *config.Config) { cfg.Docs.Page = config.DocsPublic })
+	page := s.do(t, http.MethodGet, "/docs/", nil, "")
+
+	policy := page.header["Content-Security-Policy"]
+	if len(policy) != 1 || !strings.HasPrefix(policy[0], "default-src 'none'; script-src 'self'; ") || strings.Contains(policy[0], "unsafe") {
+		t.Errorf("Content-Security-Policy %q", policy)
+	}
+
+	for name, want := range map[string]string{
+		"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
+	} {
+		if got := page.header.Values(name); len(got) != 1 || got[0] != want {
+			t.Errorf("%s %q, want %q", name, got, want)
+		}
+	}
+
+	if strings.Contains(page.body, "subject-form") {
+		t.Error("the page offers tokens, which only a program for development has")
+	}
+
+	again := s.do(t, http.MethodGet, "/docs/", http.Header{"If-None-Match": {page.header.Get("Etag")}}, "")
+	if again.status != http.StatusNotModified {
+		t.Errorf("%d for the page's own tag %q", again.status, page.header.Get("Etag"))
+	}
+
+	if got := s.do(t, http.MethodPost, "/docs/", nil, "{}"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %d, Allow %q", got.status, got.header.Get("Allow"))
+	}
+
+	if got := s.do(t, http.MethodGet, "/docs/x/none.js", nil, ""); got.status != http.StatusNotFound {
+		t.Errorf("a file that does not exist: %d", got.status)
+	} else if code := got.problem(t)["code"]; code != "NOT_FOUND" {
+		t.Errorf("code %v", code)
+	}
+}
+
+// A page that anyone may see shows a document that asks for a token once it has one.
+func TestDocsPageAsksForTheDocumentWithTheToken(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, func(cfg *config.Config) {
+		cfg.Docs = config.Docs{Page: config.DocsPublic, OpenAPI: config.DocsAuthenticated}
+	})
+
+	page := browsertest.Open(t)
+	page.Expect("status of 401")
+	page.Do(chromedp.Navigate(s.url+"/docs"), chromedp.WaitVisible(chromedp.CSS("#token-status.bad")))
+	page.Screenshot("refused")
+
+	if got := browsertest.Get(page, chromedp.Text(chromedp.CSS("#token-status"))); got != "The description itself asks for a token." {
+		t.Errorf("the page says %q", got)
+	}
+
+	page.Do(chromedp.SendKeys(chromedp.CSS("#token"), s.token(t, "alice")+kb.Enter),
+		chromedp.WaitVisible(chromedp.CSS(`.opblock[id$="DashboardService_GetMyDashboard"] .authorization__btn.locked, .opblock svg.locked`)))
+	page.Screenshot("shown")
+}

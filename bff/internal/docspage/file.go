@@ -1,0 +1,113 @@
+package docspage
+
+import (
+	"bytes"
+	"compress/gzip"
+	"crypto/sha256"
+	"encoding/base64"
+	"io"
+	"maps"
+	"mime"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// file is what can be served.
+type file struct {
+	mediaType string
+	content   []byte
+	// gzipped tells that content is.
+	gzipped bool
+	// tag is a strong entity tag without its quotes.
+	tag string
+}
+
+func newFile(name string, content []byte) file {
+	const length = 16 // In bytes.
+
+	sum := sha256.Sum256(content)
+
+	return file{mediaType: mediaType(name), content: content, tag: base64.RawURLEncoding.EncodeToString(sum[:length])}
+}
+
+func newGzipped(name string, content []byte) file {
+	f := newFile(name, content)
+	f.gzipped = true
+
+	return f
+}
+
+// mediaType does not ask the machine, whose tables differ.
+func mediaType(name string) string {
+	switch ext := path.Ext(name); ext {
+	case ".js":
+		return "text/javascript; charset=utf-8"
+	case ".css":
+		return "text/css; charset=utf-8"
+	case ".html":
+		return "text/html; charset=utf-8"
+	default:
+		return mime.TypeByExtension(ext)
+	}
+}
+
+// serve answers with the file, or with 304 where the client has it.
+func (f file) serve(w http.ResponseWriter, r *http.Request) {
+	header := w.Header()
+	header.Set("Content-Type", f.mediaType)
+
+	content, tag := f.content, f.tag
+
+	if f.gzipped {
+		header.Add("Vary", "Accept-Encoding")
+
+		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+			header.Set("Content-Encoding", "gzip")
+			// What is sent differs, so its tag has to (RFC 9110, section 8.8.3.3).
+			tag += "--gzip"
+		} else {
+			content = gunzip(content)
+		}
+	}
+
+	header.Set("Etag", strconv.Quote(tag))
+	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
+}
+
+// gunzip is for the rare client that takes nothing compressed. The viewer takes some megabytes then, which are not worth keeping.
+func gunzip(compressed []byte) []byte {
+	z, err := gzip.NewReader(bytes.NewReader(compressed))
+	if err != nil {
+		panic(err) // It is embedded, and a test reads it all.
+	}
+
+	plain, err := io.ReadAll(z)
+	if err != nil {
+		panic(err)
+	}
+
+	return plain
+}
+
+// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3). A client that is silent gets what it can surely read.
+func acceptsGzip(values []string) bool {
+	for member := range strings.SplitSeq(strings.Join(values, ","), ",") {
+		coding, weight, weighted := strings.Cut(member, ";")
+		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			continue
+		}
+
+		_, number, _ := strings.Cut(weight, "=")
+		q, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+
+		return !weighted || (err == nil && q > 0)
+	}
+
+	return false
+}
+
+func names(files map[string]file) []string { return slices.Sorted(maps.Keys(files)) }
