@@ -11,6 +11,10 @@ BUF := $(TOOL) buf
 # Another team's protos, which tests and examples serve.
 FOREIGN := bff/internal/foreign
 
+# An example that is a module of its own, as another repository would be, but for buf, which it takes from our tools.
+LIBRARY := docs/examples/library
+library = $(MAKE) --no-print-directory -C $(LIBRARY) BUF="$$($(TOOL) -n buf)"
+
 # The script of the page of `portico dev`.
 PAGE := bff/internal/demo/page/main.js
 
@@ -47,6 +51,7 @@ test: need-race need-redis need-chromium need-web ## Run all tests with the race
 	go test -race -timeout 10m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
 	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
 	go -C bench test -timeout 5m ./...
+	go -C $(LIBRARY) test -timeout 5m ./...
 	npm --prefix web test
 
 # The race detector needs a C compiler.
@@ -114,6 +119,7 @@ generate: deps ## Generate gen/ from proto/, and the demo page's script.
 	mv "$$out/gen" gen; \
 	mv "$$out/$(FOREIGN)/gen" $(FOREIGN)/gen; \
 	mv "$$out/$(PAGE)" $(PAGE)
+	@$(library) generate
 
 .PHONY: check-generate
 check-generate: deps need-web ## Fail if gen/ is not what proto/ and the generators make.
@@ -121,6 +127,7 @@ check-generate: deps need-web ## Fail if gen/ is not what proto/ and the generat
 	$(call generate-into,$$out) && $(call typescript-into,$$out) && $(call page-into,$$out) || exit 1; \
 	{ diff -r gen "$$out/gen" && diff -r $(FOREIGN)/gen "$$out/$(FOREIGN)/gen" && diff $(PAGE) "$$out/$(PAGE)"; } || \
 	{ echo 'generated code is stale: run `make generate`' >&2; exit 1; }
+	@$(library) check-generate
 
 # Our plugin is a Go program that imports gen/portico, so that is made first, without the plugin, and generation goes to a folder of
 # its own and never leaves gen/ half made.
@@ -142,18 +149,22 @@ deps:
 	@go run ./bff/cmd/protodeps
 
 .PHONY: breaking
-breaking: deps ## Fail if the protos break clients of $(AGAINST).
+breaking: deps ## Fail if the protos break gRPC or REST clients of $(AGAINST).
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
 	cp --parents -r buf.yaml .deps/proto $(FOREIGN)/proto "$$old"; \
 	git archive '$(AGAINST)' proto | tar -x -C "$$old"; \
 	$(BUF) breaking proto --against "$$old/proto"
+	go run ./bff/cmd/portico breaking --against '$(AGAINST)' proto
 
 .PHONY: lint
 lint: deps need-web ## Lint protos, Go, TypeScript and the description of the API.
 	$(BUF) lint
+	go run ./bff/cmd/portico lint proto
 	$(BUF) format --diff --exit-code proto; $(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go vet ./...
 	go -C bench vet ./...
+	go -C $(LIBRARY) vet ./...
+	@$(library) lint
 	$(TOOL) golangci-lint run
 	npm --prefix web run --silent check
 	npm --prefix web run --silent lint:openapi

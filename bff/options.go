@@ -35,8 +35,8 @@ type Service = struct {
 	Register func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
 	// Routes are its REST routes, for the reader. The gateway takes them from the descriptor, where their policy is.
 	Routes []struct{ Method, Path, RPC string }
-	// Comments are what the protos say, by full name, and Examples exchanges, by that of the method: for the description of the API.
-	// Services may share them.
+	// Comments are what the protos say, by full name, and Examples exchanges, by that of the method: both for the description of
+	// the API. Services may share them.
 	Comments, Examples map[string]string
 }
 

@@ -1986,8 +1986,26 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
+                    /** @example {"changeTime":"2025-10-07T07:20:11Z","orderId":"ord_npu4em7ta4gga106","previousStatus":"ORDER_STATUS_DELIVERED","sequence":"2","status":"ORDER_STATUS_SHIPPED"} */
                     "application/x-ndjson": string;
+                    /**
+                     * @example data: {"changeTime":"2025-10-07T07:20:11Z","orderId":"ord_npu4em7ta4gga106","previousStatus":"ORDER_STATUS_DELIVERED","sequence":"2","status":"ORDER_STATUS_SHIPPED"}
+                     *
+                     *     event: end
+                     *     data: {}
+                     */
                     "text/event-stream": string;
+                    /**
+                     * @example [
+                     *       {
+                     *         "changeTime": "2025-10-07T07:20:11Z",
+                     *         "orderId": "ord_npu4em7ta4gga106",
+                     *         "previousStatus": "ORDER_STATUS_DELIVERED",
+                     *         "sequence": "2",
+                     *         "status": "ORDER_STATUS_SHIPPED"
+                     *       }
+                     *     ]
+                     */
                     "application/json": (components["schemas"]["order.v1.WatchOrderResponse"] | components["schemas"]["StreamError"])[];
                 };
             };

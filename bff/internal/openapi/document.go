@@ -112,15 +112,15 @@ type OperationObject struct {
 
 // Parameter is a part of the path, the query or the header.
 type Parameter struct {
-	Name          string                `json:"name"`
-	In            string                `json:"in"`
-	Description   string                `json:"description,omitempty"`
-	Required      bool                  `json:"required,omitempty"`
-	Deprecated    bool                  `json:"deprecated,omitempty"`
-	Style         string                `json:"style,omitempty"`
-	Explode       *bool                 `json:"explode,omitempty"`
-	Schema        *Schema               `json:"schema,omitempty"`
-	Content       map[string]*MediaType `json:"content,omitempty"`
+	Name        string                `json:"name"`
+	In          string                `json:"in"`
+	Description string                `json:"description,omitempty"`
+	Required    bool                  `json:"required,omitempty"`
+	Deprecated  bool                  `json:"deprecated,omitempty"`
+	Style       string                `json:"style,omitempty"`
+	Explode     *bool                 `json:"explode,omitempty"`
+	Schema      *Schema               `json:"schema,omitempty"`
+	Content     map[string]*MediaType `json:"content,omitempty"`
 	// Many tells that a part of the path may hold slashes, which OpenAPI has no word for.
 	Many bool `json:"x-portico-segments,omitempty"`
 }

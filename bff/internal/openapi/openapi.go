@@ -75,7 +75,7 @@ func Build(operations []Operation, config Config) (*Document, error) {
 }
 
 const about = `Fields of JSON documents are named in lowerCamelCase unless the gateway is told otherwise, 64-bit integers are
-strings, and what is not set is left out. What a request says beyond this description is refused.
+strings, and what is not set is left out. A value of an enum that the gateway does not know yet is a number. What a request says beyond this description is refused.
 
 Every error is a problem document (RFC 9457); ` + "`code`" + ` is what a program should look at. A client that prefers
 ` + "`google.rpc.Status`" + ` sends ` + "`Accept: application/json; error=\"google.rpc.Status\"`" + `.

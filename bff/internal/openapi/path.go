@@ -87,7 +87,7 @@ func (b *builder) variable(name, pattern string, field fieldpath.Path) (string, 
 		segments[i] = "{" + part + "}"
 		parameters = append(parameters, &Parameter{
 			Name: part, In: inPath, Required: true, Schema: &Schema{Type: typeString}, Many: segment == "**",
-			Description:   sentences(b.fieldComment(field), "Part of `"+name+"`, which is `"+pattern+"`."),
+			Description: sentences(b.fieldComment(field), "Part of `"+name+"`, which is `"+pattern+"`."),
 		})
 	}
 

@@ -61,6 +61,8 @@ func (b *builder) errors(op Operation) []int {
 		http.StatusForbidden,
 		// Of every request the gateway looks at the body, be it to refuse it.
 		http.StatusRequestEntityTooLarge,
+		// A backend may find any call in the way of another (ABORTED).
+		http.StatusConflict,
 	}
 
 	if !b.config.AuthDisabled {
@@ -70,10 +72,6 @@ func (b *builder) errors(op Operation) []int {
 
 	if r.ServerStream {
 		statuses = append(statuses, http.StatusNotAcceptable)
-	}
-
-	if r.Method != http.MethodGet || p.Idempotency != nil {
-		statuses = append(statuses, http.StatusConflict)
 	}
 
 	if r.Body != "" {
@@ -103,9 +101,11 @@ func (b *builder) kept(op Operation) bool {
 	return op.Policy.Cache != nil && op.Policy.Cache.TTL > 0 && !b.config.CacheDisabled
 }
 
-// ranged tells whether the backend gets to see ranges.
+// ranged tells whether the backend gets to see ranges, or answers with them.
 func (b *builder) ranged(op Operation) bool {
-	return b.answersFile(op) && slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" })
+	return b.answersFile(op) &&
+		(slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" }) ||
+			slices.ContainsFunc(op.Policy.Response.Headers, func(name string) bool { return strings.EqualFold(name, "Content-Range") }))
 }
 
 func (b *builder) answersFile(op Operation) bool {
@@ -134,25 +134,49 @@ func (b *builder) success(op Operation, status int) (*Response, error) {
 		return nil, err
 	}
 
-	if !op.Route.ServerStream {
-		example, err := b.answerExample(op)
-		out.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: example})
-
-		return out, err
+	example, err := b.answerExample(op)
+	if err != nil {
+		return nil, err
 	}
 
+	if op.Route.ServerStream {
+		return out, b.stream(out, schema, example)
+	}
+
+	out.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: example})
+
+	return out, nil
+}
+
+// stream adds the forms of a stream.
+func (b *builder) stream(out *Response, schema *Schema, example any) error {
 	out.Description = "A stream of messages, in the form that `Accept` asks for: lines unless it says otherwise. " +
 		"An error that comes after the first message is the last one: `{\"error\": …}`, or `event: error`. Server-Sent Events end with " +
 		"`event: end`."
-	out.Content.Set(mediaNDJSON, lines(schema))
-	out.Content.Set(mediaSSE, &MediaType{
-		Schema: &Schema{Type: typeString, Description: "Events, of which the data is a message."}, Item: schema,
-	})
-	out.Content.Set(mediaJSON, &MediaType{Schema: &Schema{
-		Type: typeArray, Items: &Schema{AnyOf: []*Schema{schema, b.streamError()}},
-	}})
 
-	return out, nil
+	inLines := lines(schema)
+	inEvents := &MediaType{
+		Schema: &Schema{Type: typeString, Description: "Events, of which the data is a message."}, Item: schema,
+	}
+	inArray := &MediaType{Schema: &Schema{
+		Type: typeArray, Items: &Schema{AnyOf: []*Schema{schema, b.streamError()}},
+	}}
+
+	if example != nil {
+		text, err := marshal(example)
+		if err != nil {
+			return err
+		}
+
+		inLines.Example, inArray.Example = string(text)+"\n", []any{example}
+		inEvents.Example = "data: " + string(text) + "\n\nevent: end\ndata: {}\n\n"
+	}
+
+	out.Content.Set(mediaNDJSON, inLines)
+	out.Content.Set(mediaSSE, inEvents)
+	out.Content.Set(mediaJSON, inArray)
+
+	return nil
 }
 
 // lines is the media type of messages that stand in a line each.
@@ -215,7 +239,10 @@ func (b *builder) successHeaders(op Operation) *Map[*Header] {
 
 	if b.kept(op) {
 		headers.Set("Age", headerRef("Age"))
-		headers.Set("Cache-Status", headerRef("Cache-Status"))
+	}
+
+	if op.Route.Method == http.MethodGet {
+		headers.Set("Cache-Status", headerRef("Cache-Status")) // It also tells of calls that are shared, and of none.
 	}
 
 	if b.tagged(op) {
@@ -228,7 +255,7 @@ func (b *builder) successHeaders(op Operation) *Map[*Header] {
 
 	for _, name := range slices.Concat(op.Policy.Response.Headers, b.config.ResponseHeaders) {
 		canonical := spelled(http.CanonicalHeaderKey(name))
-		if _, known := headers.Get(canonical); !known && !strings.EqualFold(name, "etag") && !strings.Contains(name, "*") {
+		if _, known := headers.Get(canonical); !known && !strings.Contains(name, "*") {
 			headers.Set(canonical, &Header{Description: "The service's.", Schema: &Schema{Type: typeString}})
 		}
 	}
@@ -238,8 +265,13 @@ func (b *builder) successHeaders(op Operation) *Map[*Header] {
 
 func (b *builder) notModifiedHeaders(op Operation) *Map[*Header] {
 	headers := &Map[*Header]{}
-	for _, name := range []string{"X-Request-Id", "ETag"} {
+	for _, name := range []string{"X-Request-Id", "Cache-Control", "ETag", "Cache-Status"} {
 		headers.Set(name, headerRef(name))
+	}
+
+	if len(op.Policy.RateLimits) > 0 {
+		headers.Set("RateLimit", headerRef("RateLimit"))
+		headers.Set("RateLimit-Policy", headerRef("RateLimit-Policy"))
 	}
 
 	if b.kept(op) {
