@@ -116,18 +116,6 @@ func (g *Gateway) Close() error {
 	return g.closing()
 }
 
-// Route is one REST route.
-type Route struct {
-	// Method is the HTTP method.
-	Method string
-	// Path is the path template, "/v1/users/{user_id}".
-	Path string
-	// RPC is the full method, "user.v1.UserService/GetUser".
-	RPC string
-	// Policy describes what is enforced.
-	Policy string
-}
-
 // Routes lists the routes that a gateway with these options would have, the most specific first, without making one.
 func Routes(cfg config.Config, opts ...Option) ([]Route, error) {
 	cfg = cfg.WithDefaults()
@@ -142,18 +130,7 @@ func Routes(cfg config.Config, opts ...Option) ([]Route, error) {
 		return nil, err
 	}
 
-	return describe(compiled), nil
-}
-
-func describe(compiled []gateway.Route) []Route {
-	routes := make([]Route, 0, len(compiled))
-	for _, r := range compiled {
-		routes = append(routes, Route{
-			Method: r.Method, Path: r.Template.String(), RPC: r.RPC[1:], Policy: r.Policy.String(),
-		})
-	}
-
-	return routes
+	return o.describe(compiled), nil
 }
 
 func (g *Gateway) adminHandler(metrics *observe.Metrics) http.Handler {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -31,8 +32,17 @@ type Explanation struct {
 	Route *Route
 	// Variables are the path variables by name.
 	Variables map[string]string
+	// Addresses are where the configuration has the upstream of the route: its addresses, or its target. Empty: it is not
+	// configured, or the route is a composite.
+	Addresses []string
+	// Legs are the calls that a composite makes for this request, found out by running it over backends that answer with empty
+	// messages. LegsErr tells why there are none: it is the composite's own error.
+	Legs    []Leg
+	LegsErr error
 	// Verdicts are all demands of the access policy.
 	Verdicts []Verdict
+	// Effects are what the other policies of the route, and those that hold for all, do with the request.
+	Effects []Effect
 	// Request is the message that the RPC would get. Nil: the request cannot be decoded, and Answer says why.
 	Request proto.Message
 	// Status and Answer are the HTTP status and the problem document if it is the route, the path or the body that rules the
@@ -47,19 +57,25 @@ type Verdict struct {
 	Fault  error
 }
 
+// Effect is what a policy does with a request.
+type Effect struct {
+	// Policy is its name: "rate limit", "timeout", "body size", "cache", "retry", "idempotency", "response", "stream", "breaker",
+	// "priority", "client limit", "rules".
+	Policy string
+	// Says is what it says to the request.
+	Says string
+	// Fault says why it refuses the request; nil: it does not, as far as can be known without its past.
+	Fault error
+}
+
 // Allowed tells whether the request would reach a backend, if its quota allows.
 func (e Explanation) Allowed() bool {
-	for _, v := range e.Verdicts {
-		if v.Fault != nil {
-			return false
-		}
-	}
-
-	return e.Request != nil
+	return e.Request != nil && !slices.ContainsFunc(e.Verdicts, func(v Verdict) bool { return v.Fault != nil }) &&
+		!slices.ContainsFunc(e.Effects, func(f Effect) bool { return f.Fault != nil })
 }
 
 // Explain tells what a gateway with this configuration and these options would do with a request of a caller. It routes and decodes
-// as the gateway does, but makes no connection. Of the request it looks at the method, the URL, the content type and the body.
+// as the gateway does, but makes no connection. Of the request it looks at the method, the URL, the headers and the body.
 func Explain(ctx context.Context, cfg config.Config, r *http.Request, as Caller, opts ...Option) (Explanation, error) {
 	cfg = cfg.WithDefaults()
 
@@ -96,7 +112,7 @@ func Explain(ctx context.Context, cfg config.Config, r *http.Request, as Caller,
 	e := Explanation{Variables: found.Variables, Request: found.Request, Status: found.Status, Answer: found.Answer}
 
 	if found.Route != nil {
-		e.Route = &describe([]gateway.Route{*found.Route})[0]
+		o.complete(ctx, &e, found, cfg, r, rec)
 	}
 
 	if !cfg.Auth.Disabled {
@@ -106,6 +122,30 @@ func Explain(ctx context.Context, cfg config.Config, r *http.Request, as Caller,
 	}
 
 	return e, nil
+}
+
+// complete adds what is known of the route that the request reaches.
+func (o options) complete(
+	ctx context.Context, e *Explanation, found gateway.Explanation, cfg config.Config, r *http.Request, rec *reqinfo.Record,
+) {
+	route := *found.Route
+	e.Route = &o.describe([]gateway.Route{route})[0]
+	e.Effects = effects(cfg, route, r, rec, e.Route.Composite)
+
+	if e.Request != nil {
+		e.Effects = append(e.Effects, Effect{Policy: "rules", Says: "buf.validate, of the request", Fault: found.Rules})
+	}
+
+	if u, ok := cfg.Upstreams[e.Route.Upstream]; ok {
+		e.Addresses = u.Addresses
+		if u.Target != "" {
+			e.Addresses = []string{u.Target}
+		}
+	}
+
+	if e.Route.Composite && e.Request != nil && !route.ClientStream && !route.ServerStream {
+		e.Legs, e.LegsErr = o.legs(ctx, route, e.Request, rec.Principal)
+	}
 }
 
 // explained implements connections with one that takes every call and makes none.

@@ -3,14 +3,17 @@ package bff_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/composite/dashboard"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/gen"
+	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 )
 
 func TestExplain(t *testing.T) {
@@ -103,5 +106,82 @@ func TestExplain(t *testing.T) {
 				t.Errorf("Allowed() is %t", got.Allowed())
 			}
 		})
+	}
+}
+
+// What a composite calls is found out, and which of its calls it can do without.
+func TestExplainLegs(t *testing.T) {
+	t.Parallel()
+
+	explain := func(target string) bff.Explanation {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
+		cfg := config.Config{Upstreams: map[string]config.Upstream{"order": {Addresses: []string{"a:1", "b:1"}}, "user": {Target: "dns:///c:1"}}}
+
+		got, err := bff.Explain(t.Context(), cfg, r, bff.Caller{}, bff.WithServices(gen.Services()...),
+			bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return got
+	}
+
+	want := []bff.Leg{
+		{Upstream: "order", RPC: "order.v1.OrderService/ListOrders"},
+		{Upstream: "profile", RPC: "profile.v1.ProfileService/GetProfile"},
+		{Upstream: "user", RPC: "user.v1.UserService/GetUser", Required: true},
+	}
+	for _, target := range []string{"/v1/me/dashboard", "/v1/users/alice/dashboard"} {
+		got := explain(target)
+		if diff := cmp.Diff(want, got.Legs); diff != "" || !got.Route.Composite || got.LegsErr != nil {
+			t.Errorf("%s: %v %s", target, got.LegsErr, diff)
+		}
+	}
+
+	if got := explain("/v1/me/dashboard?orderCount=1000"); got.Legs != nil || got.LegsErr == nil || got.Allowed() {
+		t.Errorf("too many orders: %v, %v", got.Legs, got.LegsErr)
+	}
+
+	if got := explain("/v1/orders/o1"); got.Route.Upstream != "order" || !slices.Equal(got.Addresses, []string{"a:1", "b:1"}) {
+		t.Errorf("%+v", got)
+	}
+
+	if got := explain("/v1/users/alice"); !slices.Equal(got.Addresses, []string{"dns:///c:1"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Policies besides access refuse, too.
+func TestExplainEffects(t *testing.T) {
+	t.Parallel()
+
+	for _, row := range []struct {
+		name, method, target, body string
+		// policy is the one that refuses; empty: none does.
+		policy string
+	}{
+		{"rules", http.MethodPost, "/v1/orders", `{}`, "rules"},
+		{"page_size", http.MethodGet, "/v1/users/alice/orders?pageSize=1000", "", "rules"},
+		{"body_size", http.MethodPost, "/v1/orders", strings.Repeat(" ", 1<<20+1), "body size"},
+		{"nothing", http.MethodGet, "/v1/orders/o1", "", ""},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), row.method, row.target, strings.NewReader(row.body))
+
+		got, err := bff.Explain(t.Context(), config.Config{}, r, bff.Caller{Subject: "alice"}, bff.WithServices(gen.Services()...))
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		refusing := ""
+
+		for _, effect := range got.Effects {
+			if effect.Fault != nil {
+				refusing = effect.Policy
+			}
+		}
+
+		if refusing != row.policy || got.Allowed() != (row.policy == "") {
+			t.Errorf("%s: refused by %q: %+v", row.name, refusing, got.Effects)
+		}
 	}
 }

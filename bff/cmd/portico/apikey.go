@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -12,10 +11,11 @@ import (
 
 func apikeyCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "apikey",
-		Short: "Make API keys for machine clients",
-		Args:  cobra.NoArgs,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:     "apikey",
+		Short:   "Make API keys for machine clients",
+		Example: "  portico apikey new --file keys.yaml --subject svc-warehouse",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(apikeyNewCommand())
 
@@ -27,6 +27,7 @@ func apikeyNewCommand() *cobra.Command {
 		entry apikey.Entry
 		life  time.Duration
 		file  string
+		out   *output
 	)
 
 	cmd := &cobra.Command{
@@ -40,7 +41,7 @@ Without --file, what belongs into the file is printed on standard error.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if life < 0 {
-				return errors.New("--expires-in: must be positive")
+				return usagef("--expires-in: must be positive")
 			}
 
 			if life > 0 {
@@ -56,13 +57,14 @@ Without --file, what belongs into the file is printed on standard error.`,
 				return err
 			}
 
-			if _, err := fmt.Fprintln(cmd.OutOrStdout(), key); err != nil {
-				return fmt.Errorf("print: the key is lost, remove id %s: %w", entry.ID, err)
+			if err := printKey(cmd, key, entry, out); err != nil {
+				return fmt.Errorf("the key is lost, remove id %s: %w", entry.ID, err)
 			}
 
 			return nil
 		},
 	}
+	out = addOutput(cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&entry.Subject, "subject", "", "whom the key stands for, for example svc-warehouse")
 	flags.StringSliceVar(&entry.Scopes, "scope", nil, "a scope to grant; may be repeated")
@@ -72,9 +74,31 @@ Without --file, what belongs into the file is printed on standard error.`,
 	flags.StringVar(&entry.Description, "description", "", "for people")
 	flags.StringVar(&file, "file", "", "the YAML file to add it to; made if there is none")
 
-	_ = cmd.MarkFlagRequired("subject") // It exists, some lines above.
+	_ = cmd.MarkFlagFilename("file", "yaml", "yml")
+	_ = cmd.MarkFlagRequired("subject") // They exist, some lines above.
 
 	return cmd
+}
+
+// newKey is a key as JSON: what its client needs, and what tells it from others.
+type newKey struct {
+	Key     string     `json:"key"`
+	ID      string     `json:"id"`
+	Subject string     `json:"subject"`
+	Expires *time.Time `json:"expires,omitempty"`
+}
+
+func printKey(cmd *cobra.Command, key string, entry apikey.Entry, out *output) error {
+	if !out.json {
+		return printLines(cmd.OutOrStdout(), key)
+	}
+
+	shown := newKey{Key: key, ID: entry.ID, Subject: entry.Subject}
+	if !entry.Expires.IsZero() {
+		shown.Expires = &entry.Expires
+	}
+
+	return printJSON(cmd.OutOrStdout(), shown)
 }
 
 // keep adds the entry to the file or, without one, shows it.

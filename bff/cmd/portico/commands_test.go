@@ -118,7 +118,7 @@ func TestHelp(t *testing.T) {
 	for _, args := range [][]string{
 		{"serv"}, {"serve", "x"}, {"token"}, {"dev", "--prot"}, {"apikey", "old"}, {"apikey", "new"}, {"explain", "GET"},
 	} {
-		if _, errs, code := portico(t, args...); code != 1 || !strings.HasPrefix(errs, "portico: ") {
+		if _, errs, code := portico(t, args...); code != 2 || !strings.HasPrefix(errs, "portico: ") {
 			t.Errorf("%v: exit %d: %s", args, code, errs)
 		}
 	}

@@ -1,111 +1,90 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"net/http"
 	"net/url"
-	"os"
-	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
-	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/config"
 )
 
 // errRefused makes the exit code of an explanation tell its end.
 var errRefused = errors.New("the request would be refused")
 
+// asked is the request of an explanation.
+type asked struct {
+	config, data string
+	headers      []string
+	caller       bff.Caller
+}
+
 func explainCommand() *cobra.Command {
-	var (
-		path, data string
-		caller     bff.Caller
-	)
+	var a asked
 
 	cmd := &cobra.Command{
 		Use:   "explain METHOD PATH",
 		Short: "Tell which RPC a request reaches and what each policy says to it",
-		Long: `Tell which RPC a request reaches, with which path variables and which request message, and what each
-demand of its access policy says to the caller. No backend is called. The exit code is 0 if the request is allowed.`,
+		Long: `Tell which RPC of which backend a request reaches, with which path variables and which request message, and what
+each demand of its access policy and each other policy says to it. Of a composite it tells which calls it would make.
+No backend is called. The exit code is 0 if the request is allowed, 1 if it is refused.`,
 		Example: `  portico explain GET /v1/users/alice/orders --as alice
   portico explain GET /v1/users/alice/orders --as bob --scope orders:admin
-  portico explain POST /v1/orders --as alice --data '{"items": []}'`,
-		Args: cobra.ExactArgs(2), //nolint:mnd // METHOD and PATH.
-		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := config.Read(path, os.Environ())
-			if err != nil {
-				return fmt.Errorf("configuration:\n%w", err)
-			}
-
-			target, err := url.ParseRequestURI(args[1])
-			if err != nil {
-				return fmt.Errorf("path: %w", err)
-			}
-
-			r, err := http.NewRequestWithContext(cmd.Context(), strings.ToUpper(args[0]), target.String(), strings.NewReader(data))
-			if err != nil {
-				return fmt.Errorf("request: %w", err)
-			}
-
-			found, err := bff.Explain(cmd.Context(), cfg, r, caller, services()...)
-			if err != nil {
-				return err
-			}
-
-			return printExplanation(cmd.OutOrStdout(), found)
-		},
+  portico explain POST /v1/orders --as alice --data '{"items": [{"sku": "A1"}]}' --header 'Idempotency-Key: 42'
+  portico explain GET /v1/me/dashboard --as alice --output json | jq .legs`,
+		Args:              cobra.ExactArgs(2), //nolint:mnd // METHOD and PATH.
+		ValidArgsFunction: completeRoute,
 	}
+	out := addOutput(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&caller.Subject, "as", "", "the caller's subject; without it, the caller is anonymous")
-	flags.StringSliceVar(&caller.Scopes, "scope", nil, "a scope of the caller; may be repeated")
-	flags.StringSliceVar(&caller.Roles, "role", nil, "a role of the caller; may be repeated")
-	flags.StringVar(&caller.Tenant, "tenant", "", "the caller's tenant")
-	flags.StringVar(&caller.Issuer, "issuer", "", "the issuer of the caller's token")
-	flags.StringVar(&data, "data", "", "the body, as JSON")
-	flags.StringVar(&path, "config", "", "for defaults that the schema leaves to it: "+configUsage)
+	flags.StringVar(&a.caller.Subject, "as", "", "the caller's subject; without it, the caller is anonymous")
+	flags.StringSliceVar(&a.caller.Scopes, "scope", nil, "a scope of the caller; may be repeated")
+	flags.StringSliceVar(&a.caller.Roles, "role", nil, "a role of the caller; may be repeated")
+	flags.StringVar(&a.caller.Tenant, "tenant", "", "the caller's tenant")
+	flags.StringVar(&a.caller.Issuer, "issuer", "", "the issuer of the caller's token")
+	flags.StringVar(&a.data, "data", "", "the body, as JSON")
+	flags.StringArrayVar(&a.headers, "header", nil, `a header of the request, "Name: value"; may be repeated`)
+	addConfig(cmd, &a.config, "for upstreams, and for defaults that the schema leaves to it: "+configUsage)
+
+	for _, name := range []string{"as", "scope", "role", "tenant", "issuer", "data", "header"} {
+		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // It exists, some lines above.
+	}
+
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		return explain(cmd, args[0], args[1], a, out)
+	}
 
 	return cmd
 }
 
-func printExplanation(w io.Writer, found bff.Explanation) error {
-	const gap = 2
-
-	table := tabwriter.NewWriter(w, 0, 0, gap, ' ', 0)
-	line := func(name, text string) { _, _ = fmt.Fprintf(table, "%s\t%s\n", name, text) }
-
-	if found.Route != nil {
-		line("route", found.Route.Method+" "+found.Route.Path)
-		line("rpc", found.Route.RPC)
-		line("policy", found.Route.Policy)
-
-		for _, name := range slices.Sorted(maps.Keys(found.Variables)) {
-			line("variable", name+" = "+found.Variables[name])
-		}
+func explain(cmd *cobra.Command, method, target string, a asked, out *output) error {
+	cfg, err := readConfig(a.config)
+	if err != nil {
+		return err
 	}
 
-	if found.Request == nil {
-		line("answer", fmt.Sprintf("%d %s", found.Status, strings.TrimSpace(found.Answer)))
+	r, err := a.request(cmd, method, target)
+	if err != nil {
+		return err
+	}
+
+	found, err := bff.Explain(cmd.Context(), cfg, r, a.caller, services()...)
+	if err != nil {
+		return err
+	}
+
+	if out.json {
+		err = printJSON(cmd.OutOrStdout(), jsonOf(found))
 	} else {
-		// Its spaces differ from one build to the next, by intent.
-		line("request", strings.Join(strings.Fields(protojson.Format(found.Request)), " "))
+		err = printExplanation(cmd, found)
 	}
 
-	for _, verdict := range found.Verdicts {
-		if verdict.Fault == nil {
-			line("allowed", verdict.Demand)
-		} else {
-			line("refused", verdict.Demand+": "+verdict.Fault.Error())
-		}
-	}
-
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
+	if err != nil {
+		return err
 	}
 
 	if !found.Allowed() {
@@ -113,4 +92,128 @@ func printExplanation(w io.Writer, found bff.Explanation) error {
 	}
 
 	return nil
+}
+
+func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request, error) {
+	at, err := url.ParseRequestURI(target)
+	if err != nil {
+		return nil, usagef("path: %w", err)
+	}
+
+	r, err := http.NewRequestWithContext(cmd.Context(), strings.ToUpper(method), at.String(), strings.NewReader(a.data))
+	if err != nil {
+		return nil, usagef("request: %w", err)
+	}
+
+	for _, header := range a.headers {
+		name, value, ok := strings.Cut(header, ":")
+		if !ok {
+			return nil, usagef(`--header: %q is not "Name: value"`, header)
+		}
+
+		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+
+	return r, nil
+}
+
+// explanation is one as it is printed as JSON.
+type explanation struct {
+	Allowed   bool              `json:"allowed"`
+	Summary   string            `json:"summary"`
+	Route     *bff.Route        `json:"route,omitempty"`
+	Addresses []string          `json:"addresses,omitempty"`
+	Legs      []bff.Leg         `json:"legs,omitempty"`
+	Variables map[string]string `json:"variables,omitempty"`
+	Request   any               `json:"request,omitempty"`
+	Access    []verdict         `json:"access,omitempty"`
+	Policies  []verdict         `json:"policies,omitempty"`
+	// Status and Answer are the problem document, if the route, the path or the body rule the request out.
+	Status int `json:"status,omitempty"`
+	Answer any `json:"answer,omitempty"`
+}
+
+// verdict is what a policy says.
+type verdict struct {
+	Policy string `json:"policy"`
+	Says   string `json:"says,omitempty"`
+	OK     bool   `json:"ok"`
+	Fault  string `json:"fault,omitempty"`
+}
+
+func verdictOf(policy, says string, fault error) verdict {
+	v := verdict{Policy: policy, Says: says, OK: fault == nil}
+	if fault != nil {
+		v.Fault = fault.Error()
+	}
+
+	return v
+}
+
+func jsonOf(found bff.Explanation) explanation {
+	e := explanation{
+		Allowed: found.Allowed(), Summary: summary(found), Route: found.Route, Addresses: found.Addresses, Legs: found.Legs,
+		Variables: found.Variables, Status: found.Status,
+	}
+
+	if found.Request != nil {
+		e.Request = jsonText(requestText(found.Request))
+	} else {
+		e.Answer = jsonText(found.Answer)
+	}
+
+	for _, v := range found.Verdicts {
+		e.Access = append(e.Access, verdictOf(v.Demand, "", v.Fault))
+	}
+
+	for _, f := range found.Effects {
+		e.Policies = append(e.Policies, verdictOf(f.Policy, f.Says, f.Fault))
+	}
+
+	return e
+}
+
+// summary says on one line how it ends, and what to try next.
+func summary(found bff.Explanation) string {
+	switch {
+	case found.Route == nil:
+		return fmt.Sprintf("refused with %d: portico routes lists what there is", found.Status)
+	case found.Allowed() && found.Route.Composite:
+		return "allowed: it would reach " + found.Route.RPC + ", inside the gateway"
+	case found.Allowed():
+		return "allowed: it would reach " + found.Route.RPC + " of " + found.Route.Upstream
+	}
+
+	for _, v := range found.Verdicts {
+		if v.Fault == nil {
+			continue
+		}
+
+		return refusal(v)
+	}
+
+	for _, f := range found.Effects {
+		if f.Fault != nil {
+			status := cmp.Or(found.Status, http.StatusBadRequest)
+
+			return fmt.Sprintf("refused with %d by the policy %q: %v", status, f.Policy, f.Fault)
+		}
+	}
+
+	return fmt.Sprintf("refused with %d: the answer says what is wrong with the request", found.Status)
+}
+
+func refusal(v bff.Verdict) string {
+	text := fmt.Sprintf("refused with %d: it demands %q", http.StatusForbidden, v.Demand)
+
+	switch {
+	case v.Demand == "authenticated":
+		return fmt.Sprintf("refused with %d: it needs a caller, such as --as alice", http.StatusUnauthorized)
+	case strings.Contains(v.Demand, "role"):
+		return text + "; --role gives the caller a role"
+	case strings.HasPrefix(v.Demand, "if "):
+		return text
+	default:
+		return text + "; --as names another caller, and --scope gives it a scope"
+	}
 }

@@ -153,8 +153,8 @@ func start(t *testing.T, binary string, args ...string) *process {
 	return p
 }
 
-// backendPorts is how many ports the backends of `portico dev` take.
-const backendPorts = 6
+// backendPorts is how many ports the backends of `portico dev` take, with some to spare for services that are new.
+const backendPorts = 10
 
 // nextPort is where to look for free ports; below those that the kernel gives to outgoing connections.
 var nextPort = struct {

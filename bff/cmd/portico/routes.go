@@ -3,12 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/term"
 )
 
 func routesCommand() *cobra.Command {
@@ -16,36 +17,68 @@ func routesCommand() *cobra.Command {
 
 	cmd := &cobra.Command{
 		Use:   "routes",
-		Short: "Print every route with its RPC and policy",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Read(path, os.Environ())
-			if err != nil {
-				return fmt.Errorf("configuration:\n%w", err)
-			}
-
-			routes, err := bff.Routes(cfg, services()...)
-			if err != nil {
-				return err
-			}
-
-			const gap = 2
-
-			table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0)
-			_, _ = fmt.Fprintln(table, "METHOD\tPATH\tRPC\tPOLICY")
-
-			for _, r := range routes {
-				_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", r.Method, r.Path, r.RPC, r.Policy)
-			}
-
-			if err := table.Flush(); err != nil {
-				return fmt.Errorf("print: %w", err)
-			}
-
-			return nil
-		},
+		Short: "Print every route with its RPC, upstream and policy",
+		Long: `Print every route with its RPC, upstream and policy, the most specific first. As JSON, each policy comes in its
+parts, for programs.`,
+		Example: `  portico routes
+  portico routes --output json
+  portico routes --output json | jq -r '.[] | select(.rules.access.public) | .path'`,
+		Args: cobra.NoArgs,
 	}
-	cmd.Flags().StringVar(&path, "config", "", "for defaults that the schema leaves to it: "+configUsage)
+	out := addOutput(cmd)
+	addConfig(cmd, &path, "for defaults that the schema leaves to it: "+configUsage)
+
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := readConfig(path)
+		if err != nil {
+			return err
+		}
+
+		routes, err := bff.Routes(cfg, services()...)
+		if err != nil {
+			return err
+		}
+
+		if out.json {
+			return printJSON(cmd.OutOrStdout(), routes)
+		}
+
+		return printRoutes(cmd, routes)
+	}
 
 	return cmd
+}
+
+func printRoutes(cmd *cobra.Command, routes []bff.Route) error {
+	const gap = 2
+
+	style := term.For(cmd.OutOrStdout(), os.Getenv)
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0)
+
+	// The same on every line, so that columns stay columns.
+	line := func(method, path, rpc, upstream, policy string) {
+		_, _ = fmt.Fprintln(table, strings.Join([]string{
+			style.Strong(method), style.Strong(path), rpc, upstream, style.Faint(policy),
+		}, "\t"))
+	}
+	line("METHOD", "PATH", "RPC", "UPSTREAM", "POLICY")
+
+	for _, r := range routes {
+		line(r.Method, r.Path, r.RPC, upstreamName(r), r.Policy)
+	}
+
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+
+	return nil
+}
+
+// upstreamName is where a route leads.
+func upstreamName(r bff.Route) string {
+	if r.Composite {
+		return "composite"
+	}
+
+	return r.Upstream
 }

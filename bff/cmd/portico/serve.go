@@ -27,9 +27,9 @@ requests are answered, and the exit code is 0.`,
 		Example: "  portico serve --config portico.yaml\n  PORTICO_SERVER_ADDRESS=:8080 portico serve --config portico.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(path, os.Environ())
+			cfg, err := loadConfig(path)
 			if err != nil {
-				return fmt.Errorf("configuration:\n%w", err)
+				return err
 			}
 
 			logger, flush, err := newLogger(cfg.Log)
@@ -49,7 +49,7 @@ requests are answered, and the exit code is 0.`,
 			return gw.Run(cmd.Context())
 		},
 	}
-	cmd.Flags().StringVar(&path, "config", "", configUsage)
+	addConfig(cmd, &path, configUsage)
 
 	return cmd
 }
@@ -71,8 +71,10 @@ func checkCommand() *cobra.Command {
 	var path string
 
 	cmd := &cobra.Command{
-		Use:     "check",
-		Short:   "Check a configuration against this gateway, without starting it",
+		Use:   "check",
+		Short: "Check a configuration against this gateway, without starting it",
+		Long: `Check a configuration against this gateway, without starting it: every key and value, and that each service has
+its upstream. All that is wrong is told at once, and the exit code is 1.`,
 		Example: "  portico check --config portico.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -93,7 +95,7 @@ func checkCommand() *cobra.Command {
 			return gw.Close()
 		},
 	}
-	cmd.Flags().StringVar(&path, "config", "", configUsage)
+	addConfig(cmd, &path, configUsage)
 
 	return cmd
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,12 +10,21 @@ import (
 
 const defaultTokenLife = 12 * time.Hour
 
+// bearer is a token as JSON, as authorization servers answer with it (RFC 6749, section 5.1).
+type bearer struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	// ExpiresIn is in seconds.
+	ExpiresIn int64 `json:"expires_in"`
+}
+
 func tokenCommand() *cobra.Command {
 	var (
 		subject string
 		scopes  []string
 		ttl     time.Duration
 		dataDir string
+		out     *output
 	)
 
 	cmd := &cobra.Command{
@@ -33,7 +40,7 @@ users:admin, orders:admin, payments:admin, notifications:admin.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if subject == "" {
-				return errors.New("--subject must not be empty")
+				return usagef("--subject must not be empty")
 			}
 
 			issuer, err := devissuer.Open(dataDir)
@@ -46,18 +53,22 @@ users:admin, orders:admin, payments:admin, notifications:admin.`,
 				return err
 			}
 
-			if _, err := fmt.Fprintln(cmd.OutOrStdout(), token); err != nil {
-				return fmt.Errorf("print: %w", err)
+			if out.json {
+				return printJSON(cmd.OutOrStdout(), bearer{
+					AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(ttl.Seconds()),
+				})
 			}
 
-			return nil
+			return printLines(cmd.OutOrStdout(), token)
 		},
 	}
+	out = addOutput(cmd)
 	cmd.Flags().StringVar(&subject, "subject", "", "whom the token is for, for example alice")
 	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "a scope to grant; may be repeated")
 	cmd.Flags().DurationVar(&ttl, "ttl", defaultTokenLife, "how long it is valid")
 	cmd.Flags().StringVar(&dataDir, "data-dir", defaultDataDir(), dataDirUsage)
-	_ = cmd.MarkFlagRequired("subject") // It exists, two lines above.
+	_ = cmd.MarkFlagDirname("data-dir")
+	_ = cmd.MarkFlagRequired("subject") // They exist, some lines above.
 
 	return cmd
 }

@@ -40,7 +40,7 @@ var foundations = []string{
 
 // testSupport are packages that only tests import.
 var testSupport = []string{
-	"bff/internal/auth/authtest", "bff/internal/cache/cachetest", "bff/internal/idempotency/idempotencytest",
+	"bff/internal/auth/authtest", "bff/internal/browsertest", "bff/internal/cache/cachetest", "bff/internal/idempotency/idempotencytest",
 	"bff/internal/limit/limittest", "bff/internal/redisconn/redistest", "bff/internal/tlsfiles/tlstest",
 }
 
@@ -370,8 +370,8 @@ func load(tb testing.TB) []*source {
 			return err
 		case entry.IsDir() && name != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata"):
 			return fs.SkipDir
-		case entry.IsDir() && name == "bench":
-			// A module of its own, which cannot import what is internal.
+		case entry.IsDir() && slices.Contains([]string{"bench", "docs/examples/library"}, name):
+			// Modules of their own, which cannot import what is internal.
 			return fs.SkipDir
 		case entry.IsDir() || !strings.HasSuffix(base, ".go") || strings.HasSuffix(base, "_test.go"):
 			return nil

@@ -27,6 +27,8 @@ type Explanation struct {
 	Verdicts []Verdict
 	// Request is the message that the RPC would get. Nil: it cannot be decoded, and Answer says why.
 	Request proto.Message
+	// Rules is what the rules of the request's proto say to it (buf.validate); nil: it keeps them.
+	Rules error
 	// Status and Answer are the problem document of a request that the route, the path or the body rule out.
 	Status int
 	Answer string
@@ -49,11 +51,14 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 		route := &g.routes[i]
 		// The same match and the same decoding as when serving, without what stands between them.
 		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			e.Route, e.Variables = route, map[string]string{}
-			maps.Copy(e.Variables, pathParams(req))
 			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), shownParams(req))
 		})
-		asked.add(route, record(route, body(route)(begin(route, nil)(handler))))
+		guarded := record(route, body(route)(begin(route, nil)(handler)))
+		asked.add(route, func(w http.ResponseWriter, req *http.Request, params map[string]string) {
+			e.Route, e.Variables = route, map[string]string{}
+			maps.Copy(e.Variables, params)
+			guarded(w, req, params)
+		})
 	}
 
 	answer := &answer{header: http.Header{}}
@@ -141,7 +146,7 @@ func take(ctx context.Context, request any) error {
 		}
 	}
 
-	e.Request = message
+	e.Request, e.Rules = message, x.route.binding.Validate(message)
 
 	return errExplained
 }

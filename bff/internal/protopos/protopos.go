@@ -51,10 +51,10 @@ func Of(element protoreflect.Descriptor) Position {
 // With the path of a field of portico.v1.MethodPolicy, by numbers and indices, it is where that field is set, or the innermost of
 // the fields around it that has a place of its own: in the method's own option, or else among the defaults of its service.
 func Policy(method protoreflect.MethodDescriptor, field ...int32) Position {
-	service := protoreflect.SourcePath{fieldService, int32(method.Parent().Index())}
-	self := append(slices.Clone(service), fieldServiceMethod, int32(method.Index()))
+	parent := protoreflect.SourcePath{fieldService, int32(method.Parent().Index())}
+	self := append(slices.Clone(parent), fieldServiceMethod, int32(method.Index()))
 	own := append(slices.Clone(self), fieldMethodOptions, int32(porticov1.E_Policy.TypeDescriptor().Number()))
-	service = append(service, fieldServiceOptions, int32(porticov1.E_Service.TypeDescriptor().Number()))
+	service := append(slices.Clone(parent), fieldServiceOptions, int32(porticov1.E_Service.TypeDescriptor().Number()))
 	defaults := append(slices.Clone(service), defaultsNumber())
 
 	paths := inward(own, field)

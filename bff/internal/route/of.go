@@ -30,7 +30,7 @@ func Of(service protoreflect.ServiceDescriptor) ([]Route, error) {
 
 	methods := service.Methods()
 	for i := range methods.Len() {
-		bound, err := ofMethod(methods.Get(i))
+		bound, err := OfMethod(methods.Get(i))
 		if err != nil {
 			faults = append(faults, err)
 		}
@@ -50,7 +50,8 @@ func FullMethod(method protoreflect.MethodDescriptor) string {
 	return fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name())
 }
 
-func ofMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
+// OfMethod returns the routes of one method: its main binding, then the additional ones. Without google.api.http it has none.
+func OfMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
 	rule, ok := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
 	if !ok || rule == nil {
 		return nil, nil

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
+)
+
+// The exit codes. The root's help tells of them.
+const (
+	exitOK = iota
+	// exitFailed is for what failed, and for an answer that is no.
+	exitFailed
+	// exitUsage is for a command line or a configuration that makes no sense.
+	exitUsage
+)
+
+// usageError is a fault of the command line that only its command sees.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// configError is a fault of the configuration.
+type configError struct{ error }
+
+func (e configError) Unwrap() error { return e.error }
+
+// readConfig reads a configuration as far as it goes.
+func readConfig(path string) (config.Config, error) {
+	cfg, err := config.Read(path, os.Environ())
+	if err != nil {
+		return config.Config{}, configError{fmt.Errorf("configuration:\n%w", err)}
+	}
+
+	return cfg, nil
+}
+
+// loadConfig reads a configuration that must be complete.
+func loadConfig(path string) (config.Config, error) {
+	cfg, err := config.Load(path, os.Environ())
+	if err != nil {
+		return config.Config{}, configError{fmt.Errorf("configuration:\n%w", err)}
+	}
+
+	return cfg, nil
+}
+
+// watch lets a command say that it has begun: what fails before is the command line.
+func watch(cmd *cobra.Command, begun *bool) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			*begun = true
+
+			return run(cmd, args)
+		}
+	}
+
+	for _, child := range cmd.Commands() {
+		watch(child, begun)
+	}
+}
+
+// exitCode is that of a command that ended with an error, after it had begun or not.
+func exitCode(err error, begun bool) int {
+	usage, configuration := usageError{}, configError{}
+
+	switch {
+	case err == nil:
+		return exitOK
+	case !begun, errors.As(err, &usage), errors.As(err, &configuration):
+		return exitUsage
+	default:
+		return exitFailed
+	}
+}
+
+// complain is what standard error says of an error: what is wrong, and what to do about it.
+func complain(cmd *cobra.Command, err error, begun bool) string {
+	text := "portico: " + strings.TrimSpace(err.Error())
+	if next := nextStep(cmd, err, begun); next != "" {
+		text += "\n" + next
+	}
+
+	return text
+}
+
+func nextStep(cmd *cobra.Command, err error, begun bool) string {
+	usage, configuration := usageError{}, configError{}
+
+	switch {
+	case !begun, errors.As(err, &usage):
+		return fmt.Sprintf("Run %q for usage and examples.", cmd.CommandPath()+" --help")
+	case errors.Is(err, syscall.EADDRINUSE):
+		return "Another program listens there, perhaps another portico. Choose another address: --address, --admin-address or" +
+			" --backend-port of portico dev; server.address and admin.address in the configuration (PORTICO_SERVER_ADDRESS," +
+			" PORTICO_ADMIN_ADDRESS) of portico serve."
+	case errors.As(err, &configuration) && errors.Is(err, fs.ErrNotExist):
+		return "Name the file by --config; deploy/portico.example.yaml is one to begin with."
+	case errors.As(err, &configuration):
+		return "deploy/portico.example.yaml has every setting, and portico check tells what is wrong with a file."
+	default:
+		return ""
+	}
+}
+
+// explainFlag makes the error of a flag say what was probably meant.
+func explainFlag(cmd *cobra.Command, err error) error {
+	unknown := (*pflag.NotExistError)(nil)
+	if !errors.As(err, &unknown) {
+		return err
+	}
+
+	var names []string
+
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+
+	return fmt.Errorf("%w%s", err, suggest.DidYouMean("--"+unknown.GetSpecifiedName(), names))
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/portico-gateway/portico/bff/internal/protolint"
+	"github.com/portico-gateway/portico/bff/internal/protosource"
+	"github.com/portico-gateway/portico/bff/internal/term"
+)
+
+// defaultProtoDir is where protos are unless a command is told otherwise.
+const defaultProtoDir = "proto"
+
+func lintCommand() *cobra.Command {
+	var rules bool
+
+	cmd := &cobra.Command{
+		Use:   "lint [DIR]",
+		Short: "Find what is wrong with routes and policies in .proto files",
+		Long: `Find what is wrong with the routes and policies in the .proto files below DIR ("proto" if there is none): what
+the gateway would refuse to start with, and what it would serve to somebody's surprise. Every finding has its line.
+
+A finding that is meant is ignored by a comment before its RPC, or before the service for all of its RPCs:
+
+  // portico:lint:ignore LIST_UNPAGED There are never more than twelve months.
+
+The exit code is 1 if there are findings. What other files import (google/api, buf/validate, portico/v1) is built in.`,
+		Example: "  portico lint\n  portico lint schema/proto --output json\n  portico lint --rules",
+		Args:    cobra.MaximumNArgs(1),
+	}
+	out := addOutput(cmd)
+	cmd.Flags().BoolVar(&rules, "rules", false, "list the rules instead")
+	cmd.ValidArgsFunction = completeDir
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if rules {
+			return printRules(cmd, out)
+		}
+
+		return lint(cmd, protoDir(args), out)
+	}
+
+	return cmd
+}
+
+func protoDir(args []string) string {
+	if len(args) > 0 {
+		return path.Clean(args[0])
+	}
+
+	return defaultProtoDir
+}
+
+func lint(cmd *cobra.Command, dir string, out *output) error {
+	tree, err := readDir(dir)
+	if err != nil {
+		return err
+	}
+
+	files, err := tree.Compile(cmd.Context())
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+
+	findings := protolint.Check(files)
+	for i := range findings {
+		findings[i].File = path.Join(dir, findings[i].File)
+	}
+
+	if out.json {
+		if findings == nil {
+			findings = []protolint.Finding{}
+		}
+
+		if err := printJSON(cmd.OutOrStdout(), findings); err != nil {
+			return err
+		}
+	} else if err := printFindings(cmd, findings, len(files)); err != nil {
+		return err
+	}
+
+	if len(findings) > 0 {
+		return errors.New(plural(len(findings), "finding"))
+	}
+
+	return nil
+}
+
+func printFindings(cmd *cobra.Command, findings []protolint.Finding, files int) error {
+	style := term.For(cmd.OutOrStdout(), os.Getenv)
+
+	if len(findings) == 0 {
+		return printLines(cmd.OutOrStdout(), style.Good("ok")+": "+plural(files, "file")+", nothing found")
+	}
+
+	for _, f := range findings {
+		line := style.Strong(f.Position.String()) + ": " + style.Bad(f.Rule) + ": " + f.Message
+		if err := printLines(cmd.OutOrStdout(), line); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+func printRules(cmd *cobra.Command, out *output) error {
+	if out.json {
+		return printJSON(cmd.OutOrStdout(), protolint.Rules())
+	}
+
+	const gap = 2
+
+	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0)
+	_, _ = fmt.Fprintln(table, "RULE\tCAN BE IGNORED\tDEMANDS")
+
+	for _, r := range protolint.Rules() {
+		can := "yes"
+		if r.Refused {
+			can = "no"
+		}
+
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", r.Name, can, r.Purpose)
+	}
+
+	if err := table.Flush(); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+
+	return nil
+}
+
+// readDir reads the protos of a folder. That there are none is a fault of the command line.
+func readDir(dir string) (protosource.Tree, error) {
+	tree, err := protosource.Dir(dir)
+	if err != nil {
+		return nil, usagef("%w: name the folder from which .proto files import one another", err)
+	}
+
+	return tree, nil
+}

@@ -1,0 +1,147 @@
+// Package protolint finds what is wrong, or is probably not meant, with the REST routes and the policies in .proto files: what a
+// gateway would refuse to start with, and what it would serve to somebody's surprise. Every finding has its line.
+//
+// It does not judge names, packages and comments, as buf lint does.
+package protolint
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/protopos"
+	"github.com/portico-gateway/portico/bff/internal/route"
+)
+
+// Finding is a fault and where it is.
+type Finding struct {
+	protopos.Position
+
+	// Rule is the name of the rule that is broken.
+	Rule string `json:"rule"`
+	// Message says what is wrong and what to do about it.
+	Message string `json:"message"`
+}
+
+// String is the finding on one line, as editors understand it: "file:line:column: RULE: message".
+func (f Finding) String() string { return f.Position.String() + ": " + f.Rule + ": " + f.Message }
+
+// Rule is something to find.
+type Rule struct {
+	// Name is what findings and comments call it.
+	Name string `json:"name"`
+	// Purpose says what it demands, and why.
+	Purpose string `json:"purpose"`
+	// Refused tells that a gateway does not start with it, so that it cannot be ignored.
+	Refused bool `json:"refused"`
+}
+
+// The names of the rules.
+const (
+	RouteInvalid      = "ROUTE_INVALID"
+	RouteConflict     = "ROUTE_CONFLICT"
+	BodyUnexpected    = "BODY_UNEXPECTED"
+	ServiceInvalid    = "SERVICE_INVALID"
+	AccessMissing     = "ACCESS_MISSING"
+	PolicyInvalid     = "POLICY_INVALID"
+	ValidationInvalid = "VALIDATION_INVALID"
+	RetryUnsafe       = "RETRY_UNSAFE"
+	SafeUndeclared    = "SAFE_UNDECLARED"
+	CacheShared       = "CACHE_PRIVATE_SHARED"
+	ListUnpaged       = "LIST_UNPAGED"
+	LocationUnrouted  = "LOCATION_UNROUTED"
+	IgnoreInvalid     = "IGNORE_INVALID"
+)
+
+// Rules lists all rules.
+func Rules() []Rule {
+	return []Rule{
+		{RouteInvalid, "google.api.http names an HTTP method, a path and fields that there are", true},
+		{RouteConflict, "no two routes contend for a path", true},
+		{ServiceInvalid, "portico.v1.service names an upstream, or the service is a composite", true},
+		{AccessMissing, "every route says who may call, by itself or by its service", true},
+		{PolicyInvalid, "portico.v1 options make sense and name fields and variables that there are", true},
+		{ValidationInvalid, "buf.validate rules of requests compile", true},
+		{
+			BodyUnexpected,
+			"GET, HEAD and DELETE have no body: clients and proxies drop it (RFC 9110, section 9.3)", false,
+		},
+		{
+			RetryUnsafe,
+			"only what is safe to be made again is retried or hedged: by an idempotency_level that is true, or by a key", false,
+		},
+		{SafeUndeclared, "GET and HEAD say idempotency_level = NO_SIDE_EFFECTS, without which they are never retried", false},
+		{CacheShared, "answers that depend on who asks are not cached for all (cache.scope)", false},
+		{ListUnpaged, "lists have page_size, page_token and next_page_token (AIP-158), before they have grown", false},
+		{LocationUnrouted, "what response.location leads to can be got", false},
+		{IgnoreInvalid, "comments that ignore a rule name one that can be ignored, and say why", true},
+	}
+}
+
+// Check returns the findings in files that belong to one API, by position. The files need source information for positions and
+// comments that ignore rules:
+//
+//	// portico:lint:ignore LIST_UNPAGED There are never more than twelve months.
+//
+// before an RPC, or before a service for all of its RPCs.
+func Check(files []protoreflect.FileDescriptor) []Finding {
+	l := &linter{ignored: map[protoreflect.FullName][]string{}}
+
+	for _, file := range files {
+		for i := range file.Services().Len() {
+			l.collect(file.Services().Get(i))
+		}
+	}
+
+	l.conflicts()
+	l.sharedLimits()
+	l.validation()
+
+	for _, e := range l.endpoints {
+		l.unexpectedBody(e)
+		l.caches(e)
+		l.locations(e)
+
+		if e.first {
+			l.retries(e)
+			l.lists(e)
+		}
+	}
+
+	slices.SortFunc(l.findings, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
+	})
+
+	return slices.Compact(l.findings)
+}
+
+// endpoint is a route with its policy; the policy is nil if there is something wrong with it.
+type endpoint struct {
+	route.Route
+
+	policy *policy.Policy
+	// first tells that it is the first route of its method: what is wrong with the method is said once.
+	first bool
+}
+
+type linter struct {
+	endpoints []endpoint
+	findings  []Finding
+	// ignored are the rules that comments name, by the element that they stand before.
+	ignored map[protoreflect.FullName][]string
+}
+
+// find adds a finding about a method or a service, unless a comment before it, or before its service, says otherwise.
+func (l *linter) find(element protoreflect.Descriptor, at protopos.Position, rule, message string) {
+	for e := element; e != nil; e = e.Parent() {
+		if slices.Contains(l.ignored[e.FullName()], rule) {
+			return
+		}
+	}
+
+	l.findings = append(l.findings, Finding{Position: at, Rule: rule, Message: message})
+}

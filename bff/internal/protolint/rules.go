@@ -1,0 +1,196 @@
+package protolint
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/protopos"
+	"github.com/portico-gateway/portico/bff/internal/route"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// conflicts finds routes that contend for paths. The later one is where it is said.
+func (l *linter) conflicts() {
+	for i, e := range l.endpoints {
+		for _, other := range l.endpoints[:i] {
+			if err := route.Check([]route.Route{other.Route, e.Route}); err != nil {
+				l.find(e.Descriptor, protopos.HTTP(e.Descriptor), RouteConflict,
+					fmt.Sprintf("%v; the other is at %s", err, protopos.HTTP(other.Descriptor)))
+			}
+		}
+	}
+}
+
+func (l *linter) unexpectedBody(e endpoint) {
+	if e.Body != "" && slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodDelete}, e.Method) {
+		l.find(e.Descriptor, protopos.HTTP(e.Descriptor), BodyUnexpected, fmt.Sprintf(
+			"%s has a body (%q), which clients and proxies drop: leave body out, and fields come from the query", e, e.Body))
+	}
+}
+
+// retries finds calls that would be made again although they change something, and reads that would not.
+func (l *linter) retries(e endpoint) {
+	reads := slices.Contains([]string{http.MethodGet, http.MethodHead}, e.Method)
+	writes := slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, e.Method)
+
+	switch level := levelOf(e.Descriptor); {
+	case unsafeRetry(e.Route):
+		l.find(e.Descriptor, protopos.Policy(e.Descriptor, retryNumber()), RetryUnsafe, fmt.Sprintf(
+			"%s is to be retried or hedged, but nothing says that this is safe: set idempotency_level (hedging needs"+
+				" NO_SIDE_EFFECTS), or bind the header Idempotency-Key to a field", e))
+	case level == descriptorpb.MethodOptions_NO_SIDE_EFFECTS && writes:
+		l.find(e.Descriptor, protopos.Of(e.Descriptor), RetryUnsafe, fmt.Sprintf(
+			"%s says idempotency_level = NO_SIDE_EFFECTS, and so is retried and can be hedged, but %s changes something:"+
+				" IDEMPOTENT, or none", e, e.Method))
+	case level != descriptorpb.MethodOptions_NO_SIDE_EFFECTS && reads:
+		l.find(e.Descriptor, protopos.Of(e.Descriptor), SafeUndeclared, fmt.Sprintf(
+			"%s changes nothing, but does not say so: set idempotency_level = NO_SIDE_EFFECTS", e))
+	}
+}
+
+// unsafeRetry tells whether the method itself asks for retries that nothing makes safe.
+func unsafeRetry(r route.Route) bool {
+	retry, level := own(r.Descriptor).GetRetry(), levelOf(r.Descriptor)
+	if retry == nil {
+		return false
+	}
+
+	if retry.GetHedgeAfter() != nil && level != descriptorpb.MethodOptions_NO_SIDE_EFFECTS {
+		return true
+	}
+
+	keyed := slices.ContainsFunc(defaults(r.Descriptor).GetHeaders(), isKey)
+	if headers := own(r.Descriptor).GetHeaders(); len(headers) > 0 {
+		keyed = slices.ContainsFunc(headers, isKey)
+	}
+
+	return level == descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN && retry.GetMaxAttempts() != 1 && !keyed
+}
+
+func isKey(h *porticov1.HeaderBinding) bool {
+	return http.CanonicalHeaderKey(h.GetHeader()) == "Idempotency-Key"
+}
+
+func levelOf(method protoreflect.MethodDescriptor) descriptorpb.MethodOptions_IdempotencyLevel {
+	options, _ := method.Options().(*descriptorpb.MethodOptions)
+
+	return options.GetIdempotencyLevel()
+}
+
+// caches finds answers that are shared although they are, or probably are, somebody's. Scopes and roles are looked at before an
+// answer is given out, so whoever has them may share.
+func (l *linter) caches(e endpoint) {
+	if e.policy == nil || e.policy.Cache == nil || !e.policy.Cache.Public {
+		return
+	}
+
+	var why string
+
+	switch a := e.policy.Access; {
+	case a.Public && a.Condition == nil:
+		return
+	case a.Owner != nil:
+		why = "belongs to " + a.Owner.Variable
+	case a.Condition != nil:
+		why = "is under a condition on the caller"
+	case len(a.AnyOf)+len(a.AllOf)+len(a.AnyRole)+len(a.AllRoles) == 0:
+		why = "is for any authenticated caller, so that the backend may tell them apart"
+	default:
+		return
+	}
+
+	l.find(e.Descriptor, protopos.Policy(e.Descriptor, number("cache"), scopeNumber), CacheShared, fmt.Sprintf(
+		"the answer of %s is cached for all callers, but it %s: use CACHE_SCOPE_PRIVATE, or make access public", e, why))
+}
+
+// scopeNumber is that of portico.v1.Cache.scope.
+const scopeNumber = 2
+
+// lists finds lists that cannot be read page by page.
+func (l *linter) lists(e endpoint) {
+	name := string(e.Descriptor.Name())
+
+	lists := strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Search")
+	if !lists || e.ServerStream || !hasResources(e.Descriptor.Output()) {
+		return
+	}
+
+	var missing []string
+
+	want := func(message protoreflect.MessageDescriptor, field protoreflect.Name, kinds ...protoreflect.Kind) {
+		found := message.Fields().ByName(field)
+		if found == nil || found.IsList() || !slices.Contains(kinds, found.Kind()) {
+			missing = append(missing, fmt.Sprintf("%s of %s", field, message.Name()))
+		}
+	}
+	want(e.Descriptor.Input(), "page_size", protoreflect.Int32Kind, protoreflect.Uint32Kind)
+	want(e.Descriptor.Input(), "page_token", protoreflect.StringKind)
+	want(e.Descriptor.Output(), "next_page_token", protoreflect.StringKind)
+
+	if len(missing) > 0 {
+		l.find(e.Descriptor, protopos.Of(e.Descriptor), ListUnpaged, fmt.Sprintf(
+			"%s answers with a list without pages: add %s", e, strings.Join(missing, ", ")))
+	}
+}
+
+// hasResources tells whether a message has a list of messages.
+func hasResources(message protoreflect.MessageDescriptor) bool {
+	for i := range message.Fields().Len() {
+		if field := message.Fields().Get(i); field.IsList() && field.Message() != nil {
+			return true
+		}
+	}
+
+	return false
+}
+
+// locations finds headers Location that lead nowhere.
+func (l *linter) locations(e endpoint) {
+	if e.policy == nil || e.policy.Response.Location == nil {
+		return
+	}
+
+	response := own(e.Descriptor).GetResponse()
+	if response == nil {
+		response = defaults(e.Descriptor).GetResponse()
+	}
+
+	template, err := pathtemplate.Parse(response.GetLocation())
+	if err != nil {
+		return
+	}
+
+	if !slices.ContainsFunc(l.endpoints, func(other endpoint) bool {
+		return other.Method == http.MethodGet && other.Template.Match(template.Example())
+	}) {
+		l.find(e.Descriptor, protopos.Policy(e.Descriptor, number("response"), locationNumber), LocationUnrouted, fmt.Sprintf(
+			"%s answers with the Location %s, but there is no such GET route", e, response.GetLocation()))
+	}
+}
+
+// locationNumber is that of portico.v1.Response.location.
+const locationNumber = 2
+
+// validation finds rules of buf.validate that do not compile.
+func (l *linter) validation() {
+	validator, err := protovalidate.New()
+	if err != nil {
+		return
+	}
+
+	for _, e := range l.endpoints {
+		wrong := (*protovalidate.CompilationError)(nil)
+		if errors.As(validator.Validate(dynamicpb.NewMessage(e.Descriptor.Input())), &wrong) {
+			l.find(e.Descriptor, protopos.Of(e.Descriptor.Input()), ValidationInvalid, fmt.Sprintf("request of %s: %v", e, wrong))
+		}
+	}
+}

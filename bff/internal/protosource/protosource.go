@@ -1,0 +1,154 @@
+// Package protosource reads .proto files as their authors left them, in a folder or in a revision of a Git repository, and compiles
+// them to descriptors that know their lines. What they import from elsewhere (google/api, buf/validate) comes from the descriptors
+// that are linked into the program.
+//
+// It judges nothing: protolint and restdiff do.
+package protosource
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/linker"
+	"github.com/bufbuild/protocompile/protoutil"
+	"github.com/bufbuild/protocompile/reporter"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// ErrEmpty tells that there is no .proto file where some were expected.
+var ErrEmpty = errors.New("no .proto files")
+
+// Tree is the text of .proto files by the paths by which they import one another.
+type Tree map[string][]byte
+
+// Compile returns the descriptors of the files, by path. Their options are those of the linked extensions, so that
+// proto.GetExtension finds them. The error names every fault of
+// a source with its line.
+func (t Tree) Compile(ctx context.Context) ([]protoreflect.FileDescriptor, error) {
+	if len(t) == 0 {
+		return nil, ErrEmpty
+	}
+
+	var faults []error
+
+	sources := protocompile.CompositeResolver{protocompile.ResolverFunc(t.find), linked()}
+	compiler := protocompile.Compiler{
+		Resolver:       protocompile.WithStandardImports(sources),
+		SourceInfoMode: protocompile.SourceInfoStandard | protocompile.SourceInfoExtraOptionLocations,
+		Reporter: reporter.NewReporter(func(fault reporter.ErrorWithPos) error {
+			faults = append(faults, fault)
+
+			return nil
+		}, nil),
+	}
+
+	compiled, err := compiler.Compile(ctx, slices.Sorted(maps.Keys(t))...)
+	if err != nil {
+		// The reporter's are in detail, but not all faults are of a source.
+		return nil, fmt.Errorf("compile: %w", cmp.Or(errors.Join(faults...), err))
+	}
+
+	return t.link(compiled)
+}
+
+// find implements protocompile.Resolver.
+func (t Tree) find(path string) (protocompile.SearchResult, error) {
+	text, ok := t[path]
+	if !ok {
+		return protocompile.SearchResult{}, protoregistry.NotFound
+	}
+
+	return protocompile.SearchResult{Source: io.NopCloser(bytes.NewReader(text))}, nil
+}
+
+// linked resolves imports from the descriptors in the program.
+func linked() protocompile.Resolver {
+	return protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
+		file, err := protoregistry.GlobalFiles.FindFileByPath(path)
+		if err != nil {
+			return protocompile.SearchResult{}, fmt.Errorf("%s: %w", path, err)
+		}
+
+		return protocompile.SearchResult{Desc: file}, nil
+	})
+}
+
+// link makes descriptors anew of compiled files, with options as the program knows them: the compiler's are messages of its own.
+func (t Tree) link(compiled linker.Files) ([]protoreflect.FileDescriptor, error) {
+	l := linking{own: t, files: &protoregistry.Files{}}
+	out := make([]protoreflect.FileDescriptor, 0, len(compiled))
+
+	for _, file := range compiled {
+		relinked, err := l.add(file)
+		if err != nil {
+			return nil, err
+		}
+
+		out = append(out, relinked)
+	}
+
+	slices.SortFunc(out, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
+
+	return out, nil
+}
+
+// linking is the making of descriptors that refer to each other and not to the compiler's.
+type linking struct {
+	own   Tree
+	files *protoregistry.Files
+}
+
+func (l linking) add(file protoreflect.FileDescriptor) (protoreflect.FileDescriptor, error) {
+	if known, err := l.files.FindFileByPath(file.Path()); err == nil {
+		return known, nil
+	}
+
+	for i := range file.Imports().Len() {
+		if _, err := l.add(file.Imports().Get(i).FileDescriptor); err != nil {
+			return nil, err
+		}
+	}
+
+	relinked, err := l.relinked(file)
+	if err != nil {
+		return nil, fmt.Errorf("link %s: %w", file.Path(), err)
+	}
+
+	if err := l.files.RegisterFile(relinked); err != nil {
+		return nil, fmt.Errorf("link %s: %w", file.Path(), err)
+	}
+
+	return relinked, nil
+}
+
+func (l linking) relinked(file protoreflect.FileDescriptor) (protoreflect.FileDescriptor, error) {
+	if _, own := l.own[file.Path()]; !own {
+		if global, err := protoregistry.GlobalFiles.FindFileByPath(file.Path()); err == nil {
+			return global, nil
+		}
+	}
+
+	wire, err := proto.Marshal(protoutil.ProtoFromFileDescriptor(file))
+	if err != nil {
+		return nil, err //nolint:wrapcheck // The caller names the file.
+	}
+
+	parsed := &descriptorpb.FileDescriptorProto{}
+	if err := proto.Unmarshal(wire, parsed); err != nil {
+		return nil, err //nolint:wrapcheck // The caller names the file.
+	}
+
+	return protodesc.NewFile(parsed, l.files) //nolint:wrapcheck // The caller names the file.
+}

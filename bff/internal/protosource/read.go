@@ -1,0 +1,114 @@
+package protosource
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+const extension = ".proto"
+
+// Dir reads the .proto files below a folder. Their paths are relative to it.
+func Dir(dir string) (Tree, error) {
+	tree := Tree{}
+	root := os.DirFS(dir)
+
+	err := fs.WalkDir(root, ".", func(name string, _ fs.DirEntry, err error) error {
+		if err != nil || path.Ext(name) != extension {
+			return err
+		}
+
+		tree[name], err = fs.ReadFile(root, name)
+
+		return err //nolint:wrapcheck // It names the file.
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", dir, err)
+	}
+
+	if len(tree) == 0 {
+		return nil, fmt.Errorf("%s: %w", dir, ErrEmpty)
+	}
+
+	return tree, nil
+}
+
+// Revision reads the .proto files that a folder had in a revision of its Git repository, "HEAD~1" or "v1.2.0". The working tree and
+// the index stay as they are. It runs git.
+func Revision(ctx context.Context, dir, revision string) (Tree, error) {
+	// What is resolved first cannot be taken for an option afterwards.
+	commit, err := git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
+	if err != nil {
+		return nil, fmt.Errorf("revision %q: not known to git in %s: %w", revision, dir, err)
+	}
+
+	// In a folder, git archives that folder, with paths relative to it.
+	archive, err := git(ctx, dir, "archive", "--format=tar", strings.TrimSpace(string(commit)), ".")
+	if err != nil {
+		return nil, fmt.Errorf("read %s of revision %q: %w", dir, revision, err)
+	}
+
+	tree, err := untar(archive)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of revision %q: %w", dir, revision, err)
+	}
+
+	if len(tree) == 0 {
+		return nil, fmt.Errorf("%s of revision %q: %w", dir, revision, ErrEmpty)
+	}
+
+	return tree, nil
+}
+
+func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, err //nolint:wrapcheck // It names the folder.
+	}
+
+	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", filepath.Clean(dir)}, args...)...) //nolint:gosec // No shell.
+
+	var out, errs bytes.Buffer
+
+	cmd.Stdout, cmd.Stderr = &out, &errs
+
+	if err := cmd.Run(); err != nil {
+		if text := strings.TrimSpace(errs.String()); text != "" {
+			return nil, errors.New(text)
+		}
+
+		return nil, fmt.Errorf("git %s: %w", args[0], err)
+	}
+
+	return out.Bytes(), nil
+}
+
+func untar(archive []byte) (Tree, error) {
+	tree := Tree{}
+	files := tar.NewReader(bytes.NewReader(archive))
+
+	for {
+		header, err := files.Next()
+
+		switch {
+		case errors.Is(err, io.EOF):
+			return tree, nil
+		case err != nil:
+			return nil, fmt.Errorf("read the archive: %w", err)
+		case header.Typeflag != tar.TypeReg || path.Ext(header.Name) != extension:
+			continue
+		}
+
+		if tree[path.Clean(header.Name)], err = io.ReadAll(files); err != nil {
+			return nil, fmt.Errorf("read %s of the archive: %w", header.Name, err)
+		}
+	}
+}
