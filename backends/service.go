@@ -11,31 +11,9 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/portico-gateway/portico/backends/internal/notification"
-	"github.com/portico-gateway/portico/backends/internal/order"
-	"github.com/portico-gateway/portico/backends/internal/payment"
 	"github.com/portico-gateway/portico/backends/internal/peer"
-	"github.com/portico-gateway/portico/backends/internal/profile"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
-	"github.com/portico-gateway/portico/backends/internal/user"
-	notificationv1 "github.com/portico-gateway/portico/gen/notification/v1"
-	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
-	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
-	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
-	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
-
-// Names of the services.
-const (
-	userName         = "user"
-	profileName      = "profile"
-	orderName        = "order"
-	paymentName      = "payment"
-	notificationName = "notification"
-)
-
-// userReplicas is two, so that balancing can be seen at work.
-const userReplicas = 2
 
 // definition is what there is to know about a service before it runs.
 type definition struct {
@@ -58,63 +36,6 @@ type deps struct {
 type component struct {
 	register func(grpc.ServiceRegistrar)
 	work     func(ctx context.Context) // Runs beside the servers until ctx ends; nil if there is nothing to do.
-}
-
-// definitions are in the order in which the services start: who is needed comes first where that is possible.
-func definitions() []definition {
-	return []definition{
-		{
-			name: userName, replicas: userReplicas, migrations: user.Migrations, seed: user.Seed,
-			build: func(d deps) component {
-				s := user.New(d.db)
-
-				return component{register: func(r grpc.ServiceRegistrar) { userv1.RegisterUserServiceServer(r, s) }}
-			},
-		},
-		{
-			name: profileName, replicas: 1, migrations: profile.Migrations, seed: profile.Seed,
-			build: func(d deps) component {
-				s := profile.New(d.db, d.logger)
-
-				return component{
-					register: func(r grpc.ServiceRegistrar) { profilev1.RegisterProfileServiceServer(r, s) },
-					work:     s.Run,
-				}
-			},
-		},
-		{
-			name: orderName, replicas: 1, migrations: order.Migrations, seed: order.Seed,
-			needs: []string{userName, notificationName},
-			build: func(d deps) component {
-				s := order.New(d.db, d.peers[userName], d.peers[notificationName], d.logger)
-
-				return component{
-					register: func(r grpc.ServiceRegistrar) { orderv1.RegisterOrderServiceServer(r, s) },
-					work:     s.Run,
-				}
-			},
-		},
-		{
-			name: paymentName, replicas: 1, migrations: payment.Migrations, seed: payment.Seed,
-			needs: []string{orderName, notificationName},
-			build: func(d deps) component {
-				s := payment.New(d.db, d.peers[orderName], d.peers[notificationName], d.logger)
-
-				return component{
-					register: func(r grpc.ServiceRegistrar) { paymentv1.RegisterPaymentServiceServer(r, s) },
-					work:     s.Run,
-				}
-			},
-		},
-		{
-			name: notificationName, replicas: 1, migrations: notification.Migrations, seed: notification.Seed,
-			build: func(d deps) component {
-				s := notification.New(d.db)
-
-				return component{register: func(r grpc.ServiceRegistrar) { notificationv1.RegisterNotificationServiceServer(r, s) }}
-			},
-		},
-	}
 }
 
 // service is a component with what it holds open.

@@ -87,6 +87,8 @@ func (c Config) WithDefaults() Config {
 	c.Limits.MaxKeys = or(c.Limits.MaxKeys, defaultMaxKeys)
 	c.Docs.OpenAPI = or(c.Docs.OpenAPI, DocsPublic)
 	c.Docs.Page = or(c.Docs.Page, DocsOff)
+	c.Docs.Title = or(c.Docs.Title, "REST API")
+	c.Docs.Version = or(c.Docs.Version, "1")
 	c.Log.Level = or(c.Log.Level, "info")
 	c.Log.Format = or(c.Log.Format, "json")
 

@@ -177,9 +177,9 @@ func (d *dev) startFleet(ctx context.Context, mocks *mockSet, logger *slog.Logge
 
 // readConfig lets flags win over the environment, and that over the file.
 func (d *dev) readConfig() (config.Config, error) {
-	cfg, err := config.Read(d.configPath, os.Environ())
+	cfg, err := readConfig(d.configPath)
 	if err != nil {
-		return config.Config{}, fmt.Errorf("configuration:\n%w", err)
+		return config.Config{}, err
 	}
 
 	if d.address != "" {

@@ -48,7 +48,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 
-	return m.Run()
+	return conforming(m.Run)
 }
 
 // process is a running `portico dev`.

@@ -85,7 +85,7 @@ func TestLargeFilesTakeLittleMemory(t *testing.T) {
 		protocols.SetHTTP1(!http2)
 		protocols.SetUnencryptedHTTP2(http2)
 
-		c := client{process: gateway, http: &http.Client{Transport: &http.Transport{Protocols: &protocols}}}
+		c := client{process: gateway, http: &http.Client{Transport: checked(&http.Transport{Protocols: &protocols})}}
 
 		up := c.open(t, http.MethodPut, "/v1/users/alice/avatar", alice, picture(size), "Content-Type", "image/png")
 		defer up.Body.Close()

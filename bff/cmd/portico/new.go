@@ -12,8 +12,9 @@ import (
 
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "new",
-		Short: "Write what something new begins with",
+		Use:     "new",
+		Short:   "Write what something new begins with",
+		Example: `  portico new service catalog --resource Item`,
 	}
 	cmd.AddCommand(newServiceCommand())
 
@@ -57,7 +58,7 @@ NAME is one word in lower case. It names the proto package, the upstream and the
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.Resource, "resource", "", "what the service keeps, such as LoyaltyCard (default: the name of the service)")
+	flags.StringVar(&opts.Resource, "resource", "", "what the service keeps, such as LoyaltyCard (default: named as the service)")
 	flags.StringVar(&opts.Plural, "plural", "", "its plural, such as loyalty_cards (default: by the rules of English)")
 	flags.StringVar(&opts.Dir, "dir", ".", "root of the checkout")
 	flags.BoolVar(&dryRun, "dry-run", false, "only print what would be written")

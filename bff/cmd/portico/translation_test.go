@@ -34,7 +34,7 @@ func overBoth(t *testing.T, test func(t *testing.T, c client)) {
 			transport := &http.Transport{Protocols: &protocols, DisableCompression: true}
 			t.Cleanup(transport.CloseIdleConnections)
 
-			test(t, client{process: startDev(t, t.TempDir()), http: &http.Client{Transport: transport}})
+			test(t, client{process: startDev(t, t.TempDir()), http: &http.Client{Transport: checked(transport)}})
 		})
 	}
 }

@@ -1,5 +1,9 @@
-// Command protodeps prints the foreign .proto files that ours import into a folder, so that `make generate` needs no schema
+// Command protodeps prints the foreign .proto files that one's own import into a folder, so that generating needs no schema
 // registry. They come from descriptors that are linked into this program, so their version is the one that go.mod pins.
+//
+// Repositories that use Portico as a library run it as a tool of their go.mod. To them, portico/v1/policy.proto is foreign, too:
+//
+//	go tool protodeps -proto proto -out .deps/proto
 package main
 
 import (
@@ -20,10 +24,12 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	_ "google.golang.org/genproto/googleapis/api/httpbody"
+
+	_ "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 func main() {
-	protos := flag.String("proto", "proto", "folder of our own .proto files")
+	protos := flag.String("proto", "proto", "folder of one's own .proto files")
 	out := flag.String("out", ".deps/proto", "folder to print the foreign ones into; it is emptied first")
 
 	flag.Parse()

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
@@ -61,9 +62,18 @@ func (c *compiler) level() descriptorpb.MethodOptions_IdempotencyLevel {
 	return options.GetIdempotencyLevel()
 }
 
-// retry is nil for methods that may not be called again. As a default it is for the others.
+// retry is nil for methods that may not be called again. As a default it is for the others. Of a composite, only the calls to
+// backends that it makes are called again, by their own policies.
 func (c *compiler) retry(in *porticov1.Retry, headers []Header) *Retry {
 	out := c.attempts(in)
+
+	if service, ok := c.method.Parent().(protoreflect.ServiceDescriptor); ok && Service(service).GetComposite() {
+		if c.own.GetRetry() != nil && out.MaxAttempts > 1 {
+			c.faultf("retry: a composite is not called again; the calls that it makes are")
+		}
+
+		return nil
+	}
 
 	if c.level() == descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
 		i := slices.IndexFunc(headers, func(h Header) bool { return h.Name == headerKey && h.Field != nil && h.Field.HasText() })
