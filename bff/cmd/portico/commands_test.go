@@ -5,13 +5,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// The table of routes is what a team reads to see what is served and under which policy.
+// The table of routes is what a team reads to see what is served and under which policy. Only some services are compared, so that
+// others can follow.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 
@@ -20,21 +22,23 @@ func TestRoutes(t *testing.T) {
 		t.Fatalf("exit %d: %s", code, errs)
 	}
 
-	const golden = "testdata/routes.txt"
-	if *update {
-		if err := os.WriteFile(golden, []byte(out), 0o600); err != nil {
-			t.Fatal(err)
+	var lines []string
+
+	for line := range strings.Lines(out) {
+		// The columns are as wide as all routes need.
+		line = strings.Join(strings.Fields(line), " ")
+		if strings.HasPrefix(line, "METHOD") || slices.ContainsFunc(comparedServices(), func(name string) bool {
+			return strings.Contains(line, " "+name+"/")
+		}) {
+			lines = append(lines, line)
 		}
 	}
 
-	text, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
+	golden(t, "routes.txt", strings.Join(lines, "\n")+"\n")
+}
 
-	if out != string(text) {
-		t.Errorf("the routes changed (go test ./bff/cmd/portico -update):\n%s", out)
-	}
+func comparedServices() []string {
+	return []string{"dashboard.v1.DashboardService", "order.v1.OrderService", "profile.v1.ProfileService"}
 }
 
 func TestCheck(t *testing.T) {
