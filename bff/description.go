@@ -56,11 +56,14 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 		Title: cfg.Docs.Title, Version: cfg.Docs.Version, Comments: comments, Examples: examples,
 		ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults,
 		AuthDisabled: cfg.Auth.Disabled, Certificates: len(cfg.Auth.Certificates) > 0, CacheDisabled: cfg.Cache.Disabled,
-		ResponseHeaders: cfg.Headers.Response,
+		ResponseHeaders: cfg.Headers.Response, WithoutConditions: cfg.Docs.OpenAPI == config.DocsPublic,
 	}
 	if cfg.Auth.APIKeys.File != "" {
 		described.APIKeyHeader = cfg.Auth.APIKeys.Header
 	}
+
+	others := described.APIKeyHeader != "" || described.Certificates
+	described.WithoutTokens = len(cfg.Auth.Issuers) == 0 && others
 
 	document, err := openapi.Build(operations, described)
 	if err != nil {

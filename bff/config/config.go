@@ -97,7 +97,8 @@ const (
 // Docs is how the API is described: as an OpenAPI document and as a page that shows it. Who may read them is DocsPublic,
 // DocsAuthenticated (whoever has a valid credential) or DocsOff.
 type Docs struct {
-	// OpenAPI is for /openapi.json and /openapi.yaml. Default DocsPublic.
+	// OpenAPI is for /openapi.json and /openapi.yaml. What anyone may read leaves out the text of access conditions. Default
+	// DocsAuthenticated.
 	OpenAPI string `env:"OPENAPI" yaml:"openapi"`
 	// Page is for /docs. Default DocsOff.
 	Page string `env:"PAGE" yaml:"page"`

@@ -85,7 +85,7 @@ func (c Config) WithDefaults() Config {
 	c.Auth.APIKeys.ReloadInterval = or(c.Auth.APIKeys.ReloadInterval, defaultReloadInterval)
 	c.Auth.Internal.Lifetime = or(c.Auth.Internal.Lifetime, defaultInternalLifetime)
 	c.Limits.MaxKeys = or(c.Limits.MaxKeys, defaultMaxKeys)
-	c.Docs.OpenAPI = or(c.Docs.OpenAPI, DocsPublic)
+	c.Docs.OpenAPI = or(c.Docs.OpenAPI, DocsAuthenticated)
 	c.Docs.Page = or(c.Docs.Page, DocsOff)
 	c.Docs.Title = or(c.Docs.Title, "REST API")
 	c.Docs.Version = or(c.Docs.Version, "1")

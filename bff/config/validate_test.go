@@ -55,6 +55,7 @@ func TestDefaults(t *testing.T) {
 			Internal: config.InternalToken{Lifetime: time.Minute},
 		},
 		Log:       config.Log{Level: "info", Format: "json"},
+		Docs:      config.Docs{OpenAPI: "authenticated", Page: "off", Title: "REST API", Version: "1"},
 		Upstreams: map[string]config.Upstream{"user": upstream},
 	}
 

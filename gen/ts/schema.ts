@@ -609,8 +609,6 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
-            /** @description Names the request, so that made twice by the same caller it takes effect once (AIP-155). REST takes it from the header Idempotency-Key. */
-            requestId?: string;
         };
         "order.v1.LineItem": {
             sku?: string;
@@ -696,8 +694,6 @@ export interface components {
             amount: components["schemas"]["money.v1.MoneyInput"];
             /** @enum {unknown} */
             method: components["schemas"]["payment.v1.PaymentMethod"];
-            /** @description Names the request, so that made twice by the same caller it takes effect once (AIP-155). REST takes it from the header Idempotency-Key. */
-            requestId?: string;
         };
         /** @description Payment is money taken for an order. */
         "payment.v1.Payment": {
@@ -729,8 +725,6 @@ export interface components {
             /** @description Unset: all that is left. */
             amount?: components["schemas"]["money.v1.MoneyInput"];
             reason?: string;
-            /** @description As of CreatePayment. */
-            requestId?: string;
         };
         "profile.v1.Address": {
             lines?: string[];
@@ -775,22 +769,14 @@ export interface components {
             };
             /** Format: int32 */
             birthYear?: number;
-            /** @description Output only. */
             loyaltyTier?: components["schemas"]["profile.v1.LoyaltyTier"];
-            /**
-             * Format: int64
-             * @description Output only.
-             */
+            /** Format: int64 */
             loyaltyPoints?: string;
-            /**
-             * Format: date-time
-             * @description Output only.
-             */
+            /** Format: date-time */
             updateTime?: string;
         };
         /** @description Profile is what a user says about themselves, and what the shop thinks of them. */
         "profile.v1.ProfilePatch": {
-            userId?: string | null;
             bio?: string | null;
             avatarUrl?: string | null;
             /** @description BCP 47, for example "de-AT". */
@@ -804,18 +790,6 @@ export interface components {
             } | null;
             /** Format: int32 */
             birthYear?: number | null;
-            /** @description Output only. */
-            loyaltyTier?: components["schemas"]["profile.v1.LoyaltyTier"] | null;
-            /**
-             * Format: int64
-             * @description Output only.
-             */
-            loyaltyPoints?: string | null;
-            /**
-             * Format: date-time
-             * @description Output only.
-             */
-            updateTime?: string | null;
         };
         "user.v1.CreateUserRequest": {
             /** @description Letters, digits, "-", "_" and ".", 63 at most. Empty: the service makes one. */
@@ -844,7 +818,6 @@ export interface components {
             userId?: string;
             email?: string;
             displayName?: string;
-            /** @description Output only. */
             status?: components["schemas"]["user.v1.UserStatus"];
             /** @description E.164, for example "+4915112345678". */
             phone?: string;
@@ -852,41 +825,21 @@ export interface components {
             labels?: {
                 [key: string]: string;
             };
-            /**
-             * Format: date-time
-             * @description Output only.
-             */
+            /** Format: date-time */
             createTime?: string;
-            /**
-             * Format: date-time
-             * @description Output only.
-             */
+            /** Format: date-time */
             updateTime?: string;
         };
         /** @description User is an account. */
         "user.v1.UserPatch": {
-            /** @description Chosen at creation or made by the service; never changes. The subject of the user's tokens. */
-            userId?: string | null;
             email?: string | null;
             displayName?: string | null;
-            /** @description Output only. */
-            status?: components["schemas"]["user.v1.UserStatus"] | null;
             /** @description E.164, for example "+4915112345678". */
             phone?: string | null;
             /** @description Free pairs for the clients' own use, 64 at most. */
             labels?: {
                 [key: string]: string;
             } | null;
-            /**
-             * Format: date-time
-             * @description Output only.
-             */
-            createTime?: string | null;
-            /**
-             * Format: date-time
-             * @description Output only.
-             */
-            updateTime?: string | null;
         };
         /** @enum {string} */
         "user.v1.UserStatus": "USER_STATUS_UNSPECIFIED" | "USER_STATUS_ACTIVE" | "USER_STATUS_SUSPENDED";
@@ -1965,10 +1918,7 @@ export interface operations {
     };
     OrderService_WatchOrder: {
         parameters: {
-            query?: {
-                /** @description The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else. At least 0. */
-                afterSequence?: string;
-            };
+            query?: never;
             header?: {
                 /** @description The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else. At least 0. */
                 "Last-Event-ID"?: string;
@@ -2566,20 +2516,16 @@ export interface operations {
             cookie?: never;
         };
         /** @description At most 1 MiB, also after decompression. */
-        requestBody?: {
+        requestBody: {
             content: {
                 /**
                  * @example {
-                 *       "createTime": "2025-04-23T13:58:47Z",
                  *       "displayName": "Ashley Rosenbaum",
                  *       "email": "ashley.rosenbaum@example.com",
                  *       "labels": {
                  *         "source": "web"
                  *       },
-                 *       "phone": "+15035551224",
-                 *       "status": "USER_STATUS_SUSPENDED",
-                 *       "updateTime": "2026-01-01T04:39:49Z",
-                 *       "userId": "usr_96u69blpn4ucb8l8"
+                 *       "phone": "+15035551224"
                  *     }
                  */
                 "application/json": components["schemas"]["user.v1.UserPatch"];
@@ -2631,12 +2577,7 @@ export interface operations {
     };
     ProfileService_GetAvatar: {
         parameters: {
-            query?: {
-                /** @description As the header of this name. What is not one range of bytes means the whole. */
-                range?: string;
-                /** @description As the header of this name: if it is not the entity tag of the picture, the whole is meant. */
-                ifRange?: string;
-            };
+            query?: never;
             header?: {
                 /** @description As the header of this name. What is not one range of bytes means the whole. */
                 Range?: string;
@@ -2702,10 +2643,14 @@ export interface operations {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     "Cache-Control": components["headers"]["Cache-Control"];
-                    ETag: components["headers"]["ETag"];
-                    "Cache-Status": components["headers"]["Cache-Status"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    ETag: components["headers"]["ETag"];
+                    /** @description The service's. */
+                    "Accept-Ranges"?: string;
+                    /** @description The service's. */
+                    "Last-Modified"?: string;
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -2715,7 +2660,6 @@ export interface operations {
             403: components["responses"]["Forbidden"];
             404: components["responses"]["NotFound"];
             405: components["responses"]["MethodNotAllowed"];
-            406: components["responses"]["NotAcceptable"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
             416: components["responses"]["RangeNotSatisfiable"];
@@ -3225,11 +3169,11 @@ export interface operations {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     "Cache-Control": components["headers"]["Cache-Control"];
-                    ETag: components["headers"]["ETag"];
-                    "Cache-Status": components["headers"]["Cache-Status"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     Age: components["headers"]["Age"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content?: never;
@@ -3262,7 +3206,7 @@ export interface operations {
             cookie?: never;
         };
         /** @description At most 1 MiB, also after decompression. */
-        requestBody?: {
+        requestBody: {
             content: {
                 /**
                  * @example {
@@ -3274,8 +3218,6 @@ export interface operations {
                  *         "tarot"
                  *       ],
                  *       "locale": "fr-CA",
-                 *       "loyaltyPoints": "1256",
-                 *       "loyaltyTier": "LOYALTY_TIER_SILVER",
                  *       "preferences": {
                  *         "newsletter": "weekly",
                  *         "theme": "dark",
@@ -3291,9 +3233,7 @@ export interface operations {
                  *         ],
                  *         "postalCode": "4050-014"
                  *       },
-                 *       "timeZone": "America/Toronto",
-                 *       "updateTime": "2025-12-28T14:27:17Z",
-                 *       "userId": "usr_gbc8clc3t36vucio"
+                 *       "timeZone": "America/Toronto"
                  *     }
                  */
                 "application/json": components["schemas"]["profile.v1.ProfilePatch"];

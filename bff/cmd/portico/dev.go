@@ -194,6 +194,11 @@ func (d *dev) readConfig() (config.Config, error) {
 		cfg.Log.Format = "text"
 	}
 
+	// What is described is the demo.
+	if cfg.Docs.OpenAPI == "" {
+		cfg.Docs.OpenAPI = config.DocsPublic
+	}
+
 	if cfg.Docs.Page == "" && cfg.Docs.OpenAPI != config.DocsOff {
 		cfg.Docs.Page = config.DocsPublic
 	}

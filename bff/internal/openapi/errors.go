@@ -132,7 +132,8 @@ func sharedHeaders() []sharedHeader {
 		{"X-Request-Id", "Name of the request, to quote when asking for help.", true, text(), "BYP7YN72RQ544P3K6E2YMYLXEU"},
 		{"Cache-Control", "For how long and for whom the answer may be kept (RFC 9111).", true, text(), "no-store"},
 		{"RateLimit", "What is left of the limit that has least left: `r` requests, `t` seconds until there are more " +
-			"(draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.", true, text(), `"principal";r=99;t=1`},
+			"(draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.",
+			true, text(), `"principal";r=99;t=1`},
 		{"RateLimit-Policy", "The limits: `q` requests in `w` seconds.", true, text(), `"principal";q=100;w=2`},
 		{"ETag", "Entity tag of the answer (RFC 9110).", false, text(), `"v1"`},
 		{"Age", "Seconds since the answer was made.", false, &Schema{Type: typeInteger, Minimum: number(0.0)}, 0},

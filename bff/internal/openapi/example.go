@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
+	"net/http"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -49,35 +49,44 @@ func (b *builder) answerExample(op Operation) (any, error) {
 
 // bodyExample is what a client sends as the body: the request without what stands in path and header.
 func (b *builder) bodyExample(op Operation) (any, error) {
-	input := op.Route.Descriptor.Input()
+	message := op.Route.Descriptor.Input()
 
 	example, err := b.example(op.Route.Descriptor)
 	if example == nil || err != nil {
 		return nil, err
 	}
 
-	members, err := b.respell(input, example.Request)
+	members, err := b.respell(message, example.Request)
 	if err != nil {
 		return nil, err
 	}
 
+	prefix, as := "", input
 	if op.Route.Body != wholeBody {
-		return member(members, b.fieldName(input, op.Route.Body)), nil
+		field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
+		if field == nil {
+			return nil, nil
+		}
+
+		members, message, prefix = member(members, b.name(field)), field.Message(), field.TextName()+"."
+		if op.Route.Method == http.MethodPatch {
+			as = patch
+		}
 	}
 
-	for i := range input.Fields().Len() {
-		field := input.Fields().Get(i)
+	object, ok := members.(map[string]any)
+	if !ok || message == nil {
+		return members, nil
+	}
 
-		elsewhere := slices.Contains(op.Route.Template.Variables(), field.TextName()) ||
-			slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
-				return h.Field != nil && textPath(h.Field) == field.TextName()
-			})
-		if object, ok := members.(map[string]any); ok && elsewhere {
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		if b.elsewhere(op, prefix+field.TextName()) || given(field, as) {
 			delete(object, b.name(field))
 		}
 	}
 
-	return members, nil
+	return object, nil
 }
 
 func (b *builder) fieldName(message protoreflect.MessageDescriptor, name string) string {

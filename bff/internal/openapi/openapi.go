@@ -34,6 +34,10 @@ type Config struct {
 	ProtoNames, EmitDefaults bool
 	// AuthDisabled leaves out who may call.
 	AuthDisabled bool
+	// WithoutConditions keeps the text of CEL conditions, which may name subjects and tenants, from readers that anyone may be.
+	WithoutConditions bool
+	// WithoutTokens tells that tokens are not among the credentials.
+	WithoutTokens bool
 	// APIKeyHeader is the header that carries API keys. Empty: there are none.
 	APIKeyHeader string
 	// Certificates tells that client certificates are credentials.
@@ -75,7 +79,8 @@ func Build(operations []Operation, config Config) (*Document, error) {
 }
 
 const about = `Fields of JSON documents are named in lowerCamelCase unless the gateway is told otherwise, 64-bit integers are
-strings, and what is not set is left out. A value of an enum that the gateway does not know yet is a number. What a request says beyond this description is refused.
+strings, and what is not set is left out. A value of an enum that the gateway does not know yet is a number. What a request says
+beyond this description is refused.
 
 Every error is a problem document (RFC 9457); ` + "`code`" + ` is what a program should look at. A client that prefers
 ` + "`google.rpc.Status`" + ` sends ` + "`Accept: application/json; error=\"google.rpc.Status\"`" + `.
@@ -93,7 +98,12 @@ func byPath(a, b Operation) int {
 }
 
 func methodRank(method string) int {
-	return slices.Index([]string{"GET", "PUT", "POST", "PATCH", "DELETE"}, method)
+	known := []string{"GET", "PUT", "POST", "PATCH", "DELETE"}
+	if rank := slices.Index(known, method); rank >= 0 {
+		return rank
+	}
+
+	return len(known)
 }
 
 // builder holds what the operations have in common.

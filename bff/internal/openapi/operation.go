@@ -92,8 +92,12 @@ func (b *builder) enforced(op Operation) *Enforced {
 	p := op.Policy
 	out := &Enforced{RPC: op.Route.RPC[1:], Access: p.Access.String(), Timeout: p.Timeout.String()}
 
-	if b.config.AuthDisabled {
+	switch {
+	case b.config.AuthDisabled:
 		out.Access = "public"
+	case b.config.WithoutConditions && p.Access.Condition != nil:
+		p.Access.Condition = nil
+		out.Access = p.Access.String() + "; if a condition holds"
 	}
 
 	for _, l := range p.RateLimits {

@@ -11,7 +11,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
-	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // Where parameters are.
@@ -48,7 +47,7 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 	var parameters []*Parameter
 
 	err = b.walk(r.Descriptor.Input(), nil, func(path fieldpath.Path) error {
-		if path[0].TextName() == r.Body || slices.Contains(r.Template.Variables(), textPath(path)) {
+		if path[0].TextName() == r.Body || b.elsewhere(op, textPath(path)) {
 			return nil
 		}
 
@@ -57,7 +56,7 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 			return err
 		}
 
-		p.Required = len(path) == 1 && slices.Contains(must, path[0]) && !b.bound(op, path)
+		p.Required = len(path) == 1 && slices.Contains(must, path[0])
 		parameters = append(parameters, p)
 
 		return nil
@@ -76,24 +75,10 @@ func textPath(path fieldpath.Path) string {
 	return strings.Join(names, ".")
 }
 
-// isVariable tells whether the path sets the field.
-func isVariable(r route.Route, path fieldpath.Path) bool {
-	return slices.ContainsFunc(r.Template.Variables(), func(name string) bool {
-		variable, err := fieldpath.Resolve(r.Descriptor.Input(), name)
-
-		return err == nil && slices.Equal(variable, path)
-	})
-}
-
-// bound tells whether a header sets the field as well.
-func (b *builder) bound(op Operation, path fieldpath.Path) bool {
-	for _, h := range op.Policy.Headers {
-		if h.Field.String() == path.String() {
-			return true
-		}
-	}
-
-	return false
+// elsewhere tells whether the path or a header sets the field. That is then the one way that is described.
+func (b *builder) elsewhere(op Operation, field string) bool {
+	return slices.Contains(op.Route.Template.Variables(), field) ||
+		slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Field != nil && textPath(h.Field) == field })
 }
 
 // walk visits the fields that can be parameters. Messages within themselves are left out: there would be no end of them.
@@ -310,18 +295,17 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 
 	schema, need, err := b.bodyObject(op, field.Message(), r.Body+".", as)
 
-	return schema, need || slices.Contains(must, field), err
+	// Without a body, a PATCH would change nothing.
+	return schema, need || as == patch || slices.Contains(must, field), err
 }
 
-// bodyObject is a message as a body, without the fields that the path sets.
+// bodyObject is a message as a body, without the fields that path and header set.
 func (b *builder) bodyObject(
 	op Operation, message protoreflect.MessageDescriptor, prefix string, as form,
 ) (*Schema, bool, error) {
-	inPath := func(field protoreflect.FieldDescriptor) bool {
-		return slices.Contains(op.Route.Template.Variables(), prefix+field.TextName())
-	}
+	elsewhere := func(field protoreflect.FieldDescriptor) bool { return b.elsewhere(op, prefix+field.TextName()) }
 
-	schema, err := b.object(message, as, inPath)
+	schema, err := b.object(message, as, elsewhere)
 	if err != nil {
 		return nil, false, err
 	}
@@ -330,23 +314,7 @@ func (b *builder) bodyObject(
 		schema.AdditionalProperties = nil
 	}
 
-	schema.Required = slices.DeleteFunc(schema.Required, func(name string) bool {
-		return slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
-			return h.Field != nil && textPath(h.Field) == prefix+fieldOf(b, message, name).TextName()
-		})
-	})
-
 	return &Schema{Ref: "#/components/schemas/" + b.named(b.schemaName(message, as), schema)}, len(schema.Required) > 0, nil
-}
-
-func fieldOf(b *builder, message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
-	for i := range message.Fields().Len() {
-		if field := message.Fields().Get(i); b.name(field) == name {
-			return field
-		}
-	}
-
-	return nil
 }
 
 // named adds a schema, under a further name if the message has another one without the same fields.

@@ -70,7 +70,7 @@ func (b *builder) errors(op Operation) []int {
 		statuses = append(statuses, http.StatusUnauthorized)
 	}
 
-	if r.ServerStream {
+	if r.ServerStream && !b.answersFile(op) {
 		statuses = append(statuses, http.StatusNotAcceptable)
 	}
 
@@ -263,19 +263,14 @@ func (b *builder) successHeaders(op Operation) *Map[*Header] {
 	return headers
 }
 
+// notModifiedHeaders are those of success that say something without a body (RFC 9110, section 15.4.5).
 func (b *builder) notModifiedHeaders(op Operation) *Map[*Header] {
-	headers := &Map[*Header]{}
-	for _, name := range []string{"X-Request-Id", "Cache-Control", "ETag", "Cache-Status"} {
-		headers.Set(name, headerRef(name))
-	}
-
-	if len(op.Policy.RateLimits) > 0 {
-		headers.Set("RateLimit", headerRef("RateLimit"))
-		headers.Set("RateLimit-Policy", headerRef("RateLimit-Policy"))
-	}
-
-	if b.kept(op) {
-		headers.Set("Age", headerRef("Age"))
+	headers, all := &Map[*Header]{}, b.successHeaders(op)
+	for _, name := range all.Keys() {
+		if !strings.HasPrefix(name, "Content-") {
+			value, _ := all.Get(name)
+			headers.Set(name, value)
+		}
 	}
 
 	return headers

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,6 +57,10 @@ func (b *builder) apply(schema *Schema, rules *validate.FieldRules, field protor
 		schema.Description = sentences(schema.Description, rule.GetMessage())
 	}
 
+	if rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE {
+		defer orZero(schema, *schema, field)
+	}
+
 	switch kind := rules.GetType().(type) {
 	case *validate.FieldRules_Repeated:
 		schema.MinItems, schema.MaxItems = kind.Repeated.MinItems, kind.Repeated.MaxItems
@@ -83,6 +88,35 @@ func (b *builder) apply(schema *Schema, rules *validate.FieldRules, field protor
 	}
 }
 
+// orZero lets the zero value through, of which the rules do not hold. Before are the keywords without rules.
+func orZero(schema *Schema, before Schema, field protoreflect.FieldDescriptor) {
+	before.Description = schema.Description
+	if reflect.DeepEqual(*schema, before) {
+		return // No keyword says what the rules do.
+	}
+
+	zero := &Schema{}
+
+	switch {
+	case field.IsList():
+		zero.MaxItems = number(uint64(0))
+	case field.IsMap():
+		zero.MaxProperties = number(uint64(0))
+	case field.Enum() != nil:
+		zero.Const = string(field.Enum().Values().Get(0).Name())
+	case field.Kind() == protoreflect.StringKind:
+		zero.Const = ""
+	case field.Message() == nil && !isText(field.Kind()):
+		zero.Const = 0
+	default:
+		return
+	}
+
+	ruled := *schema
+	ruled.Description = ""
+	*schema = Schema{Description: schema.Description, AnyOf: []*Schema{zero, &ruled}}
+}
+
 // isText tells whether numbers of the kind are strings in JSON.
 func isText(kind protoreflect.Kind) bool {
 	switch kind {
@@ -94,14 +128,23 @@ func isText(kind protoreflect.Kind) bool {
 	}
 }
 
+// onlyRE2 finds what the regular expressions of JSON Schema (ECMA-262) do not have or understand otherwise.
+var onlyRE2 = regexp.MustCompile(`\(\?[^:]|\[\[:|\\[AzQECapP]|\\x\{`)
+
 func applyString(schema *Schema, rules *validate.StringRules) {
 	schema.MinLength, schema.MaxLength = rules.MinLen, rules.MaxLen
 	if rules.Len != nil {
 		schema.MinLength, schema.MaxLength = rules.Len, rules.Len
 	}
 
+	pattern := rules.GetPattern()
+	if onlyRE2.MatchString(pattern) {
+		schema.Description = sentences(schema.Description, "Matches the RE2 pattern `"+pattern+"`.")
+		pattern = ""
+	}
+
 	patterns := []string{
-		rules.GetPattern(), affix("^", rules.GetPrefix(), ""), affix("", rules.GetSuffix(), "$"),
+		pattern, affix("^", rules.GetPrefix(), ""), affix("", rules.GetSuffix(), "$"),
 		affix("", rules.GetContains(), ""),
 	}
 
@@ -213,6 +256,60 @@ func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 			target.bound(b.name, value)
 		}
 	}
+
+	target.members(set, text)
+	target.outside()
+}
+
+// members are the numbers that a field can have, or not have, if the rules list them.
+func (s *Schema) members(set protoreflect.Message, text bool) {
+	listed := func(name protoreflect.Name) []any {
+		field := set.Descriptor().Fields().ByName(name)
+		if field == nil || !field.IsList() || text {
+			return nil
+		}
+
+		var out []any
+
+		for i := range set.Get(field).List().Len() {
+			if value, numeric := toNumber(set.Get(field).List().Get(i), field); numeric {
+				out = append(out, value)
+			}
+		}
+
+		return out
+	}
+
+	if in := listed("in"); in != nil {
+		s.Enum = in
+	}
+
+	if not := listed("not_in"); not != nil {
+		s.Not = &Schema{Enum: not}
+	}
+}
+
+// outside turns bounds that exclude each other into what protovalidate means by them: below the one or above the other.
+func (s *Schema) outside() {
+	low, high := either(s.Minimum, s.ExclusiveMinimum), either(s.Maximum, s.ExclusiveMaximum)
+	if low == nil || high == nil || *low < *high || *low == *high && s.Minimum != nil && s.Maximum != nil {
+		return
+	}
+
+	s.AnyOf = []*Schema{
+		{Maximum: s.Maximum, ExclusiveMaximum: s.ExclusiveMaximum},
+		{Minimum: s.Minimum, ExclusiveMinimum: s.ExclusiveMinimum},
+	}
+	s.Minimum, s.ExclusiveMinimum, s.Maximum, s.ExclusiveMaximum = nil, nil, nil, nil
+}
+
+// either is the one of two bounds that is there.
+func either(a, b *float64) *float64 {
+	if a != nil {
+		return a
+	}
+
+	return b
 }
 
 // finite is a float without the values that are none.

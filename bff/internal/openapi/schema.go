@@ -2,9 +2,12 @@ package openapi
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"buf.build/go/protovalidate"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 )
@@ -64,7 +67,7 @@ func (b *builder) object(
 
 	for i := range message.Fields().Len() {
 		field := message.Fields().Get(i)
-		if leaveOut != nil && leaveOut(field) {
+		if leaveOut != nil && leaveOut(field) || given(field, as) {
 			continue
 		}
 
@@ -87,6 +90,15 @@ func (b *builder) object(
 	schema.AdditionalProperties = false
 
 	return schema, b.restrict(schema, message, as, leaveOut)
+}
+
+// given tells whether clients get a field but cannot set it, or not change it (AIP-203).
+func given(field protoreflect.FieldDescriptor, as form) bool {
+	behaviors, _ := proto.GetExtension(field.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
+	fixed := slices.Contains(behaviors, annotations.FieldBehavior_IDENTIFIER) ||
+		slices.Contains(behaviors, annotations.FieldBehavior_IMMUTABLE)
+
+	return as != output && slices.Contains(behaviors, annotations.FieldBehavior_OUTPUT_ONLY) || as == patch && fixed
 }
 
 // restrict adds what the rules say of a message as a whole.

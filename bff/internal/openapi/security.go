@@ -20,9 +20,13 @@ func (b *builder) securitySchemes() map[string]*SecurityScheme {
 		return nil
 	}
 
-	schemes := map[string]*SecurityScheme{schemeBearer: {
-		Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token (RFC 6750, RFC 9068).",
-	}}
+	schemes := map[string]*SecurityScheme{}
+
+	if !b.config.WithoutTokens {
+		schemes[schemeBearer] = &SecurityScheme{
+			Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token (RFC 6750, RFC 9068).",
+		}
+	}
 
 	if b.config.APIKeyHeader != "" {
 		schemes[schemeAPIKey] = &SecurityScheme{
@@ -45,7 +49,12 @@ func (b *builder) security(access policy.Access) []map[string][]string {
 		return alternatives
 	}
 
-	schemes := []string{schemeBearer}
+	var schemes []string
+
+	if !b.config.WithoutTokens {
+		schemes = append(schemes, schemeBearer)
+	}
+
 	if b.config.APIKeyHeader != "" {
 		schemes = append(schemes, schemeAPIKey)
 	}
@@ -100,7 +109,11 @@ func (b *builder) who(access policy.Access) string {
 	}
 
 	text := strings.Join(parts, "; ")
-	if access.Condition != nil {
+	switch {
+	case access.Condition == nil:
+	case b.config.WithoutConditions:
+		text += ", if a condition holds"
+	default:
 		text += ", if `" + access.Condition.String() + "`"
 	}
 

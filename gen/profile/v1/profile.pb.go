@@ -87,19 +87,16 @@ type Profile struct {
 	// BCP 47, for example "de-AT".
 	Locale string `protobuf:"bytes,4,opt,name=locale,proto3" json:"locale,omitempty"`
 	// IANA name, for example "Europe/Vienna".
-	TimeZone        string            `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	ShippingAddress *Address          `protobuf:"bytes,6,opt,name=shipping_address,json=shippingAddress,proto3" json:"shipping_address,omitempty"`
-	Interests       []string          `protobuf:"bytes,7,rep,name=interests,proto3" json:"interests,omitempty"`
-	Preferences     map[string]string `protobuf:"bytes,8,rep,name=preferences,proto3" json:"preferences,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	BirthYear       *int32            `protobuf:"varint,9,opt,name=birth_year,json=birthYear,proto3,oneof" json:"birth_year,omitempty"`
-	// Output only.
-	LoyaltyTier LoyaltyTier `protobuf:"varint,10,opt,name=loyalty_tier,json=loyaltyTier,proto3,enum=profile.v1.LoyaltyTier" json:"loyalty_tier,omitempty"`
-	// Output only.
-	LoyaltyPoints int64 `protobuf:"varint,11,opt,name=loyalty_points,json=loyaltyPoints,proto3" json:"loyalty_points,omitempty"`
-	// Output only.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TimeZone        string                 `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	ShippingAddress *Address               `protobuf:"bytes,6,opt,name=shipping_address,json=shippingAddress,proto3" json:"shipping_address,omitempty"`
+	Interests       []string               `protobuf:"bytes,7,rep,name=interests,proto3" json:"interests,omitempty"`
+	Preferences     map[string]string      `protobuf:"bytes,8,rep,name=preferences,proto3" json:"preferences,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	BirthYear       *int32                 `protobuf:"varint,9,opt,name=birth_year,json=birthYear,proto3,oneof" json:"birth_year,omitempty"`
+	LoyaltyTier     LoyaltyTier            `protobuf:"varint,10,opt,name=loyalty_tier,json=loyaltyTier,proto3,enum=profile.v1.LoyaltyTier" json:"loyalty_tier,omitempty"`
+	LoyaltyPoints   int64                  `protobuf:"varint,11,opt,name=loyalty_points,json=loyaltyPoints,proto3" json:"loyalty_points,omitempty"`
+	UpdateTime      *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Profile) Reset() {
@@ -591,9 +588,9 @@ var File_profile_v1_profile_proto protoreflect.FileDescriptor
 const file_profile_v1_profile_proto_rawDesc = "" +
 	"\n" +
 	"\x18profile/v1/profile.proto\x12\n" +
-	"profile.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xc1\x04\n" +
-	"\aProfile\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x10\n" +
+	"profile.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xd9\x04\n" +
+	"\aProfile\x12\x1d\n" +
+	"\auser_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x06userId\x12\x10\n" +
 	"\x03bio\x18\x02 \x01(\tR\x03bio\x12\x1d\n" +
 	"\n" +
 	"avatar_url\x18\x03 \x01(\tR\tavatarUrl\x12\x16\n" +
@@ -603,11 +600,11 @@ const file_profile_v1_profile_proto_rawDesc = "" +
 	"\tinterests\x18\a \x03(\tR\tinterests\x12F\n" +
 	"\vpreferences\x18\b \x03(\v2$.profile.v1.Profile.PreferencesEntryR\vpreferences\x12\"\n" +
 	"\n" +
-	"birth_year\x18\t \x01(\x05H\x00R\tbirthYear\x88\x01\x01\x12:\n" +
+	"birth_year\x18\t \x01(\x05H\x00R\tbirthYear\x88\x01\x01\x12@\n" +
 	"\floyalty_tier\x18\n" +
-	" \x01(\x0e2\x17.profile.v1.LoyaltyTierR\vloyaltyTier\x12%\n" +
-	"\x0eloyalty_points\x18\v \x01(\x03R\rloyaltyPoints\x12;\n" +
-	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	" \x01(\x0e2\x17.profile.v1.LoyaltyTierB\x04\xe2A\x01\x03R\vloyaltyTier\x12+\n" +
+	"\x0eloyalty_points\x18\v \x01(\x03B\x04\xe2A\x01\x03R\rloyaltyPoints\x12A\n" +
+	"\vupdate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"updateTime\x1a>\n" +
 	"\x10PreferencesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +

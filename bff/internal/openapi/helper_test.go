@@ -1,0 +1,157 @@
+package openapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"github.com/bufbuild/protocompile"
+	"github.com/google/go-cmp/cmp"
+	_ "google.golang.org/genproto/googleapis/api/annotations"
+	_ "google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+	_ "google.golang.org/protobuf/types/known/anypb"
+	_ "google.golang.org/protobuf/types/known/durationpb"
+	_ "google.golang.org/protobuf/types/known/emptypb"
+	_ "google.golang.org/protobuf/types/known/fieldmaskpb"
+	_ "google.golang.org/protobuf/types/known/structpb"
+	_ "google.golang.org/protobuf/types/known/timestamppb"
+	_ "google.golang.org/protobuf/types/known/wrapperspb"
+
+	"github.com/portico-gateway/portico/bff/internal/openapi"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/route"
+)
+
+const imports = `edition = "2023";
+package t.v1;
+option features.field_presence = IMPLICIT;
+import "buf/validate/validate.proto";
+import "google/api/annotations.proto";
+import "google/api/httpbody.proto";
+import "google/protobuf/any.proto";
+import "google/protobuf/duration.proto";
+import "google/protobuf/empty.proto";
+import "google/protobuf/field_mask.proto";
+import "google/protobuf/struct.proto";
+import "google/protobuf/timestamp.proto";
+import "google/protobuf/wrappers.proto";
+`
+
+// object is one as JSON has it.
+type object = map[string]any
+
+// describe describes the service S of a proto, in which all methods have the policy, as any client would read the document.
+func describe(t *testing.T, source string, p policy.Policy, config openapi.Config) object {
+	t.Helper()
+
+	compiler := protocompile.Compiler{Resolver: protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
+		if path == "t.proto" {
+			return protocompile.SearchResult{Source: strings.NewReader(imports + source)}, nil
+		}
+
+		file, err := protoregistry.GlobalFiles.FindFileByPath(path)
+
+		return protocompile.SearchResult{Desc: file}, err
+	})}
+
+	files, err := compiler.Compile(context.WithoutCancel(t.Context()), "t.proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	// Options come as messages of the compiler's own: read them again as what is linked.
+	text, err := proto.Marshal(protodesc.ToFileDescriptorProto(files[0]))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	linked := &descriptorpb.FileDescriptorProto{}
+	if err := proto.Unmarshal(text, linked); err != nil {
+		t.Fatal(err)
+	}
+
+	file, err := protodesc.NewFile(linked, protoregistry.GlobalFiles)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	routes, err := route.Of(file.Services().ByName("S"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	operations := make([]openapi.Operation, 0, len(routes))
+	for _, r := range routes {
+		operations = append(operations, openapi.Operation{Route: r, Policy: p})
+	}
+
+	document, err := openapi.Build(operations, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	text, err = document.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	doc := object{}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+
+	return doc
+}
+
+// echo is a service of one method that takes messages M in the body and answers with them.
+const echo = `
+service S { rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*"}; } }
+message N { M m = 1; }
+enum E { E_NONE = 0; E_ONE = 1; E_TWO = 2; }
+message Inner { string text = 1; }
+`
+
+// at is what stands at a pointer whose parts are separated by spaces.
+func at(t *testing.T, doc any, path string) any {
+	t.Helper()
+
+	for part := range strings.SplitSeq(path, " ") {
+		switch holder := doc.(type) {
+		case object:
+			doc = holder[part]
+		case []any:
+			var index int
+			if _, err := fmt.Sscan(part, &index); err != nil || index >= len(holder) {
+				t.Fatalf("no %s in %s", part, path)
+			}
+
+			doc = holder[index]
+		default:
+			t.Fatalf("no %s in %s", part, path)
+		}
+	}
+
+	return doc
+}
+
+// is compares a part of a document with JSON.
+func is(t *testing.T, doc any, path, want string) {
+	t.Helper()
+
+	var wanted any
+	if err := json.Unmarshal([]byte(want), &wanted); err != nil {
+		t.Fatalf("%v in %s", err, want)
+	}
+
+	if diff := cmp.Diff(wanted, at(t, doc, path)); diff != "" {
+		got, _ := json.Marshal(at(t, doc, path))
+		t.Errorf("%s is %s (-want +got):\n%s", path, got, diff)
+	}
+}
