@@ -85,10 +85,7 @@ func (c Config) WithDefaults() Config {
 	c.Auth.APIKeys.ReloadInterval = or(c.Auth.APIKeys.ReloadInterval, defaultReloadInterval)
 	c.Auth.Internal.Lifetime = or(c.Auth.Internal.Lifetime, defaultInternalLifetime)
 	c.Limits.MaxKeys = or(c.Limits.MaxKeys, defaultMaxKeys)
-	c.Docs.OpenAPI = or(c.Docs.OpenAPI, DocsAuthenticated)
-	c.Docs.Page = or(c.Docs.Page, DocsOff)
-	c.Docs.Title = or(c.Docs.Title, "REST API")
-	c.Docs.Version = or(c.Docs.Version, "1")
+	c.Docs = c.Docs.withDefaults()
 	c.Log.Level = or(c.Log.Level, "info")
 	c.Log.Format = or(c.Log.Format, "json")
 
@@ -192,4 +189,13 @@ func or[T comparable](value, fallback T) T {
 	}
 
 	return value
+}
+
+func (d Docs) withDefaults() Docs {
+	d.OpenAPI = or(d.OpenAPI, DocsAuthenticated)
+	d.Page = or(d.Page, DocsOff)
+	d.Title = or(d.Title, "REST API")
+	d.Version = or(d.Version, "1")
+
+	return d
 }

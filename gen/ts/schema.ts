@@ -434,20 +434,28 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Where to read on. */
         ErrorLink: {
+            /** @description What is meant, for people. */
             description: string;
+            /** @description An http or https URL. */
             url: string;
         };
+        /** @description What was accessed. */
         ErrorResource: {
+            /** @description Kind of resource. */
             type: string;
+            /** @description Its name. */
             name: string;
+            /** @description Whose it is. */
             owner?: string;
+            /** @description What is meant, for people. */
             description?: string;
         };
         /** @description One field that is wrong. */
         FieldError: {
             /**
-             * @description Where it is.
+             * @description Where it is; absent if the service named it.
              * @enum {string}
              */
             in?: "path" | "query" | "header" | "body";
@@ -458,13 +466,20 @@ export interface components {
             /** @description The same in one word, for programs. */
             reason?: string;
         };
+        /** @description The error in the language of people. */
         LocalizedMessage: {
+            /** @description Language (BCP 47). */
             locale: string;
+            /** @description What is meant, for people. */
             message: string;
         };
+        /** @description A precondition that does not hold. */
         Precondition: {
+            /** @description Kind of precondition. */
             type: string;
+            /** @description What it is about. */
             subject: string;
+            /** @description What is meant, for people. */
             description: string;
         };
         /** @description An error (RFC 9457). */
@@ -498,8 +513,11 @@ export interface components {
             help?: components["schemas"]["ErrorLink"][];
             localized?: components["schemas"]["LocalizedMessage"];
         };
+        /** @description A quota that is used up. */
         QuotaViolation: {
+            /** @description What it is about. */
             subject: string;
+            /** @description What is meant, for people. */
             description: string;
         };
         /** @description The end of a stream that failed. */
@@ -528,8 +546,10 @@ export interface components {
         "google.rpc.Status": {
             /** @description The google.rpc.Code. */
             code: number;
+            /** @description What was wrong with this request, for people. */
             message?: string;
             details?: ({
+                /** @description URL of the type of the message. */
                 "@type": string;
             } & {
                 [key: string]: unknown;
@@ -1247,7 +1267,7 @@ export interface components {
                 "application/json": components["schemas"]["google.rpc.Status"];
             };
         };
-        /** @description A service that is needed cannot be reached or has too much to do. */
+        /** @description A service that is needed cannot be reached, or has too much to do. */
         ServiceUnavailable: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -1725,7 +1745,7 @@ export interface operations {
                      *       "orderId": "ord_tn8bqfl6dufv88h0",
                      *       "status": "ORDER_STATUS_PENDING",
                      *       "total": {
-                     *         "currencyCode": "EUR",
+                     *         "currencyCode": "GBP",
                      *         "nanos": 30000000,
                      *         "units": "607"
                      *       },
@@ -2215,14 +2235,14 @@ export interface operations {
                      *       "orderId": "ord_ub8drr1kpqak47sv",
                      *       "paymentId": "pym_kgdsg8cn8adlagvp",
                      *       "refundedAmount": {
-                     *         "currencyCode": "EUR",
+                     *         "currencyCode": "CHF",
                      *         "nanos": 100000000,
                      *         "units": "2"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "EUR",
+                     *             "currencyCode": "CHF",
                      *             "nanos": 230000000,
                      *             "units": "3"
                      *           },
@@ -2231,7 +2251,7 @@ export interface operations {
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "EUR",
+                     *             "currencyCode": "CHF",
                      *             "nanos": 50000000,
                      *             "units": "12"
                      *           },
@@ -2240,7 +2260,7 @@ export interface operations {
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "EUR",
+                     *             "currencyCode": "CHF",
                      *             "nanos": 480000000,
                      *             "units": "1"
                      *           },
@@ -2516,7 +2536,7 @@ export interface operations {
             cookie?: never;
         };
         /** @description At most 1 MiB, also after decompression. */
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {
@@ -3206,7 +3226,7 @@ export interface operations {
             cookie?: never;
         };
         /** @description At most 1 MiB, also after decompression. */
-        requestBody: {
+        requestBody?: {
             content: {
                 /**
                  * @example {

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import type { DashboardV1Dashboard, OrderV1WatchOrderResponse } from "../../gen/ts/schema.js";
+import type { DashboardV1Dashboard, OrderV1WatchOrderResponse, paths } from "../../gen/ts/schema.js";
 import { createClient, type Client } from "./client.js";
 import { idempotencyKey } from "./idempotency.js";
 import { ProblemError } from "./problem.js";
+import { NoAnswerError } from "./send.js";
 import { answer, drain, refuse, serve, sse } from "./testserver.js";
 
 test("an answer is its document", async (t) => {
@@ -61,19 +62,63 @@ test("a token may come from a function, or not at all", async (t) => {
   );
 });
 
+/** A route that streams and has a query. */
+interface Verbose {
+  "/v1/orders/{order_id}:watch": {
+    get: {
+      parameters: { path: { order_id: string }; query?: { verbose?: boolean } };
+      responses: paths["/v1/orders/{order_id}:watch"]["get"]["responses"];
+    };
+  };
+}
+
 test("a watched stream has its path, its query and its media type", async (t) => {
   const { baseUrl, requests } = await serve(t, (_, res) => {
     sse(res, 'id: 2\ndata: {"orderId":"o/1","sequence":"2"}', "event: end\ndata: {}");
     res.end();
   });
-  const params = { path: { order_id: "o/1" }, query: { afterSequence: "1" } };
-  const { got, error } = await drain(createClient({ baseUrl, token: "T" }).watch("/v1/orders/{order_id}:watch", { params }));
+  const params = { path: { order_id: "o/1" }, query: { verbose: true } };
+  const client = createClient<Verbose>({ baseUrl, token: "T" });
+  const { got, error } = await drain(client.watch("/v1/orders/{order_id}:watch", { params }));
 
   assert.deepEqual({ got, error }, { got: [{ orderId: "o/1", sequence: "2" }], error: undefined });
-  assert.equal(requests[0]?.url, "/v1/orders/o%2F1:watch?afterSequence=1");
+  assert.equal(requests[0]?.url, "/v1/orders/o%2F1:watch?verbose=true");
   assert.equal(requests[0]?.headers.accept, "text/event-stream");
   assert.equal(requests[0]?.headers["last-event-id"], undefined);
   assert.equal(requests[0]?.headers.authorization, "Bearer T");
+});
+
+test("each try has a token of then", async (t) => {
+  const { baseUrl, requests } = await serve(t, (_, res, count) =>
+    count === 0 ? refuse(res, 503, "UNAVAILABLE", { headers: { "Retry-After": "0" } }) : answer(res, {}),
+  );
+  let n = 0;
+  await createClient({ baseUrl, token: () => `T${++n}`, retry: {} }).GET("/v1/me/dashboard");
+
+  assert.deepEqual(
+    requests.map((req) => req.headers.authorization),
+    ["Bearer T1", "Bearer T2"],
+  );
+});
+
+test("no answer is told from a fault of the program", async (t) => {
+  const { baseUrl } = await serve(t, (req) => req.destroy());
+  const fault = new TypeError("token");
+  const reason = new TypeError("enough");
+
+  await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard"), NoAnswerError);
+  await assert.rejects(createClient({ baseUrl, token: () => Promise.reject(fault) }).GET("/v1/me/dashboard"), fault);
+  await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard", { signal: AbortSignal.abort(reason) }), reason);
+});
+
+test("an answer of another type than JSON is thrown", async (t) => {
+  const { baseUrl } = await serve(t, (_, res) => res.writeHead(200, { "Content-Type": "text/html" }).end("<html>"));
+
+  await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard"), (error) => {
+    assert.ok(error instanceof ProblemError);
+    assert.equal(error.message, "200 UNKNOWN: an answer of an unexpected type: text/html");
+    return true;
+  });
 });
 
 test("a watched stream goes on where another was left, until it is aborted", async (t) => {
@@ -87,6 +132,30 @@ test("a watched stream goes on where another was left, until it is aborted", asy
   assert.equal(requests[0]?.headers["last-event-id"], "4");
   controller.abort(reason);
   await assert.rejects(stream.next(), reason);
+});
+
+test("a watched stream that is cut goes on after what was seen, with a token of then", async (t) => {
+  const { baseUrl, requests } = await serve(t, (_, res, count) => {
+    if (count === 0) {
+      sse(res, 'id: 5\ndata: {"sequence":"5"}');
+      setImmediate(() => res.destroy());
+      return;
+    }
+    sse(res, 'id: 6\ndata: {"sequence":"6"}', "event: end\ndata: {}");
+    res.end();
+  });
+  let n = 0;
+  const init = { params: { path: { order_id: "o1" } }, lastEventId: "4", resume: { minDelay: 1 } };
+  const { got, error } = await drain(createClient({ baseUrl, token: () => `T${++n}` }).watch("/v1/orders/{order_id}:watch", init));
+
+  assert.deepEqual({ got, error }, { got: [{ sequence: "5" }, { sequence: "6" }], error: undefined });
+  assert.deepEqual(
+    requests.map(({ url, headers }) => [url, headers["last-event-id"], headers.authorization]),
+    [
+      ["/v1/orders/o1:watch", "4", "Bearer T1"],
+      ["/v1/orders/o1:watch", "5", "Bearer T2"],
+    ],
+  );
 });
 
 test("an error before a watched stream is thrown", async (t) => {
@@ -123,6 +192,8 @@ export async function types(client: Client): Promise<void> {
   await client.POST("/v1/orders", { body: { items: "tea" } });
   // @ts-expect-error That is no stream.
   client.watch("/v1/orders/{order_id}", { params });
+  // @ts-expect-error Where the stream goes on is said in `lastEventId` alone.
+  client.watch("/v1/orders/{order_id}:watch", { params: { ...params, query: { afterSequence: "1" } } });
   const kept = await client.GET("/v1/users/{user_id}/profile", { params: { path: { user_id: "alice" } } });
   // @ts-expect-error After a 304 there is no document.
   kept.data.userId;

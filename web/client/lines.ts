@@ -1,4 +1,5 @@
-import { ProblemError } from "./problem.js";
+import { expect, ndjson } from "./expect.js";
+import { contextOf, ProblemError } from "./problem.js";
 
 /** The connection broke before the stream had ended: there may be more messages. */
 export class StreamCutError extends Error {
@@ -8,33 +9,66 @@ export class StreamCutError extends Error {
   }
 }
 
+/** Longest message of a stream in UTF-16 code units: gRPC's 4 MiB of text take six times as much in JSON if all is escaped. */
+export const longest = 1 << 25;
+
+/** A stream that sends more without an end of it. */
+export function tooLong(): RangeError {
+  return new RangeError(`a message of the stream is longer than ${longest} characters`);
+}
+
 /**
  * The messages of an answer in lines (`application/x-ndjson`), as in `messages`. Empty lines are signs of life. It is in a file of
  * its own for pages that are bundled without any package.
  */
 export async function* lines<T>(response: Response): AsyncGenerator<T, void, undefined> {
-  let rest = "";
-  for await (const text of texts(response)) {
-    const parts = (rest + text).split("\n");
-    rest = parts.pop() ?? "";
-    for (const line of parts) {
-      if (line.trim() !== "") {
-        yield message<T>(line, response);
+  await expect(response, ndjson);
+  for await (const line of split(texts(response))) {
+    if (line.trim() !== "") {
+      yield message<T>(line, response);
+    }
+  }
+}
+
+/** The lines of a text that comes in pieces. Each piece is looked at once, however long the line. */
+async function* split(pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  const line: string[] = [];
+  let length = 0;
+  for await (const piece of pieces) {
+    for (const [i, part] of piece.split("\n").entries()) {
+      if (i > 0) {
+        yield line.splice(0).join("");
+        length = 0;
+      }
+      line.push(part);
+      length += part.length;
+      if (length > longest) {
+        throw tooLong();
       }
     }
   }
-  if (rest.trim() !== "") {
+  if (line.join("").trim() !== "") {
     throw new StreamCutError();
   }
 }
 
-/** A line is a message, unless it is an object whose one member is `error`. */
+/** A line is a message, unless it is an object whose one member is `error`, a problem document. */
 function message<T>(line: string, response: Response): T {
-  const document: unknown = JSON.parse(line);
-  if (typeof document === "object" && document !== null && "error" in document && Object.keys(document).length === 1) {
-    throw new ProblemError(document.error, { status: response.status });
+  const document = parse(line, response) as T & { error?: { code?: unknown; status?: unknown } | null };
+  const error = document?.error;
+  if (typeof error?.code === "string" && typeof error.status === "number" && Object.keys(document).length === 1) {
+    throw new ProblemError(error, contextOf(response));
   }
-  return document as T;
+  return document;
+}
+
+/** Reads what a stream says in JSON. Anything else is no gateway's, and a ProblemError. */
+export function parse(text: string, response: Response): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProblemError({ detail: `not JSON in the stream: ${text.slice(0, 200)}` }, contextOf(response));
+  }
 }
 
 /** The text of the body as it comes. */

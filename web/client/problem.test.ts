@@ -52,10 +52,17 @@ const foreign: { name: string; body: string | null; init: ResponseInit; code: st
   { name: "null", body: "null", init: { status: 500, headers: json }, code: "UNKNOWN", detail: "Status 500" },
   {
     name: "wrong types",
-    body: '{"status":"4","code":5,"errors":{}}',
+    body: '{"status":"4","code":5,"detail":{},"request_id":7,"errors":{}}',
     init: { status: 404, headers: json },
     code: "UNKNOWN",
     detail: "Status 404",
+  },
+  {
+    name: "wrong types of errors",
+    body: '{"code":"C","detail":"D","errors":[null,1,{},{"field":"f"},{"field":1,"description":"d"}]}',
+    init: { status: 404, headers: json },
+    code: "C",
+    detail: "D",
   },
   {
     name: "a short document",
@@ -88,11 +95,17 @@ test("a body that breaks off becomes a problem", async () => {
   assert.equal(error.message, "503 UNKNOWN: Status 503");
 });
 
+const retryAfter = async (value: string) =>
+  (await problemFrom(new Response("{}", { status: 503, headers: { "Retry-After": value } }))).retryAfter;
+
 test("Retry-After may be a date", async () => {
-  const at = async (date: number) =>
-    (await problemFrom(new Response("{}", { status: 503, headers: { "Retry-After": new Date(date).toUTCString() } }))).retryAfter;
+  const at = (date: number) => retryAfter(new Date(date).toUTCString());
 
   const future = await at(Date.now() + 60_000);
   assert.ok(future !== undefined && future > 55 && future <= 60, `${future}`);
   assert.equal(await at(Date.now() - 60_000), 0);
 });
+
+for (const value of ["", "soon", "1.5", "-1", "+1", "1e3", "0x10", "2099-01-01T00:00:00Z", "Thu, 01 Jan 2099 00:00 GMT"]) {
+  test(`Retry-After: ${value} says nothing`, async () => assert.equal(await retryAfter(value), undefined));
+}

@@ -44,11 +44,7 @@ export class ProblemError extends Error {
 
 /** Reads an answer that is an error. Never throws: what is not a problem document, such as the page of a proxy, becomes one. */
 export async function problemFrom(response: Response): Promise<ProblemError> {
-  const context = {
-    status: response.status,
-    retryAfter: retryAfterOf(response.headers),
-    requestId: response.headers.get("X-Request-Id") ?? undefined,
-  };
+  const context = contextOf(response);
   // An answer to HEAD has no body, and one that breaks off is as good as none.
   const text = await response.text().catch(() => "");
   try {
@@ -58,35 +54,65 @@ export async function problemFrom(response: Response): Promise<ProblemError> {
   }
 }
 
-/** Seconds until a client should try again, of a number or a date (RFC 9110 section 10.2.3); undefined if there is neither. */
+/** What an answer says in its status and header. */
+export function contextOf(response: Response): Context {
+  return {
+    status: response.status,
+    retryAfter: retryAfterOf(response.headers),
+    requestId: response.headers.get("X-Request-Id") ?? undefined,
+  };
+}
+
+/** The media type of an answer, in lower case and without parameters (RFC 9110 section 8.3.1); empty if there is none. */
+export function mediaTypeOf(response: Response): string {
+  const [type = ""] = (response.headers.get("Content-Type") ?? "").split(";");
+  return type.trim().toLowerCase();
+}
+
+/**
+ * Seconds until a client should try again, of a number or a date (RFC 9110 section 10.2.3); undefined if there is neither. Of the
+ * forms of a date it knows the one that servers must send, IMF-fixdate.
+ */
 export function retryAfterOf(headers: Headers): number | undefined {
   const value = headers.get("Retry-After")?.trim() ?? "";
   if (/^\d+$/.test(value)) {
     return Number(value);
   }
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? undefined : Math.max(0, Math.ceil((date - Date.now()) / 1000));
+  const date = new Date(value);
+  return date.toUTCString() === value ? Math.max(0, Math.ceil((date.getTime() - Date.now()) / 1000)) : undefined;
 }
 
 /** Text that people can read, cut to a line of a log. */
 function plain(response: Response, text: string): string | undefined {
-  const type = response.headers.get("Content-Type") ?? "";
   const line = text.trim().slice(0, 200);
-  return type.startsWith("text/plain") && line !== "" ? line : undefined;
+  return mediaTypeOf(response) === "text/plain" && line !== "" ? line : undefined;
 }
 
+/** The document with what every program may rely on: members of the right type, and those that must be there. */
 function complete(document: unknown, context: Context): Problem {
-  const said: Partial<Problem> = typeof document === "object" && document !== null && !Array.isArray(document) ? document : {};
+  const said: Partial<Problem> = isObject(document) ? document : {};
+  const { detail, request_id, ...others } = said;
   return {
-    ...said,
-    type: text(said.type) ?? "about:blank",
-    title: text(said.title) ?? `Status ${context.status}`,
+    ...others,
+    ...(isText(detail) && { detail }),
+    ...(isText(request_id) && { request_id }),
+    type: isText(said.type) ? said.type : "about:blank",
+    title: isText(said.title) ? said.title : `Status ${context.status}`,
     status: typeof said.status === "number" ? said.status : context.status,
-    code: text(said.code) ?? "UNKNOWN",
-    errors: Array.isArray(said.errors) ? said.errors : [],
+    code: isText(said.code) ? said.code : "UNKNOWN",
+    errors: Array.isArray(said.errors) ? said.errors.filter(isFieldError) : [],
   };
 }
 
-function text(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
+}
+
+function isFieldError(value: unknown): value is FieldError {
+  const { field, description } = (value ?? {}) as Partial<FieldError>;
+  return typeof field === "string" && typeof description === "string";
 }

@@ -3,6 +3,7 @@ import { test, type TestContext } from "node:test";
 
 import { ProblemError, problemFrom } from "./problem.js";
 import { resuming, type ResumeOptions } from "./resume.js";
+import { NoAnswerError, sending } from "./send.js";
 import { StreamCutError } from "./stream.js";
 import { drain, refuse, serve, sse, type Handler } from "./testserver.js";
 
@@ -14,9 +15,10 @@ const quick = { attempts: 3, minDelay: 1, maxDelay: 2 };
 /** Follows the stream that the handler makes, and tells what the client said it had seen. */
 async function follow(t: TestContext, handler: Handler, options: ResumeOptions) {
   const { baseUrl, requests } = await serve(t, handler);
+  const send = sending(fetch, undefined);
   const open = async (lastEventId: string | undefined) => {
     const headers: HeadersInit = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
-    const response = await fetch(baseUrl, { headers, signal: options.signal ?? null });
+    const response = await send(new Request(baseUrl, { headers, signal: options.signal ?? null }));
     if (!response.ok) {
       throw await problemFrom(response);
     }
@@ -109,6 +111,22 @@ const table: {
     seen: [undefined, "1", "1"],
   },
   {
+    name: "never a connection",
+    handler: (req) => req.destroy(),
+    options: { resume: quick },
+    got: [],
+    seen: [undefined, undefined, undefined, undefined],
+    error: NoAnswerError,
+  },
+  {
+    name: "another answer than a stream",
+    handler: script(cut(event(1)), (_, res) => res.writeHead(204).end()),
+    options: { resume: quick },
+    got: [1],
+    seen: [undefined, "1"],
+    error: ProblemError,
+  },
+  {
     name: "messages start the count anew",
     handler: script(cut(event(1)), cut(event(2)), cut(event(3)), cut(event(4)), cut(event(5)), say(end)),
     options: { resume: quick },
@@ -173,4 +191,17 @@ test("the next try comes when the gateway says, unless an abort comes first", as
 
   assert.equal(error, reason);
   assert.equal(seen.length, 1);
+});
+
+test("a program's own TypeError is no failed connection", async () => {
+  const fault = new TypeError("token");
+  let calls = 0;
+  const open = () => {
+    calls++;
+    return Promise.reject(fault);
+  };
+  const { error } = await drain(resuming(open, { resume: quick }));
+
+  assert.equal(error, fault);
+  assert.equal(calls, 1);
 });

@@ -1,5 +1,6 @@
 import { ProblemError } from "./problem.js";
 import { pause } from "./retry.js";
+import { NoAnswerError } from "./send.js";
 import { events, StreamCutError } from "./stream.js";
 
 /** How to connect again after a stream broke off. */
@@ -53,11 +54,11 @@ export async function* resuming<T>(
   }
 }
 
-/** Whether the next try may succeed: after a failed fetch (a TypeError), a cut, a rate limit, a stopping gateway, a deadline. */
+/** Whether the next try may succeed: without an answer, after a cut, a rate limit, a stopping gateway, a deadline. */
 function passes(error: unknown): boolean {
   return (
     error instanceof StreamCutError ||
-    error instanceof TypeError ||
+    error instanceof NoAnswerError ||
     (error instanceof ProblemError && [429, 503, 504].includes(error.status))
   );
 }

@@ -29,7 +29,9 @@ const table: { name: string; statuses: number[]; init: RequestInit; after?: stri
     { name: "another error", statuses: [500], init: get, after: "0", want: 500, tries: 1 },
     { name: "not asked to", statuses: [503], init: get, want: 503, tries: 1 },
     { name: "too long", statuses: [429], init: get, after: "31", want: 429, tries: 1 },
-    { name: "a write that was refused", statuses: [429], init: post, after: "0", want: 200, tries: 2 },
+    { name: "a write that was refused, perhaps halfway", statuses: [429], init: post, after: "0", want: 429, tries: 1 },
+    { name: "a write with a key that was refused", statuses: [429], init: keyed, after: "0", want: 200, tries: 2 },
+    { name: "a date that is none", statuses: [429], init: get, after: "-1", want: 429, tries: 1 },
     { name: "a write that may have happened", statuses: [503], init: post, after: "0", want: 503, tries: 1 },
     { name: "a write with a key", statuses: [503], init: keyed, after: "0", want: 200, tries: 2 },
     { name: "a write that replaces", statuses: [503], init: { ...post, method: "PUT" }, after: "0", want: 200, tries: 2 },
@@ -43,6 +45,17 @@ for (const { name, statuses, init, after, retry, want, tries } of table) {
     assert.deepEqual(bodies, Array(tries).fill(init.body ?? ""));
   });
 }
+
+test("a wait that timers do not know does not end at once", async () => {
+  for (const milliseconds of [2 ** 31, Infinity]) {
+    const controller = new AbortController();
+    const waiting = pause(milliseconds, controller.signal);
+    await pause(20);
+    controller.abort(new Error("still waiting"));
+
+    await assert.rejects(waiting, /still waiting/);
+  }
+});
 
 test("an abort ends the wait", async () => {
   const controller = new AbortController();

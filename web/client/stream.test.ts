@@ -51,6 +51,14 @@ const streams: { name: string; type: string; pieces: (string | Uint8Array)[]; wa
     want: [{ n: 1, error: "x" }],
     ending: "end",
   },
+  { name: "a message of which error is all", type: ndjson, pieces: ['{"error":"x"}\n'], want: [{ error: "x" }], ending: "end" },
+  {
+    name: "a message with a google.rpc.Status",
+    type: ndjson,
+    pieces: ['{"error":{"code":5}}\n'],
+    want: [{ error: { code: 5 } }],
+    ending: "end",
+  },
   { name: "lines of values", type: ndjson, pieces: ['1\n"a"\nnull\n[]\n'], want: [1, "a", null, []], ending: "end" },
   {
     name: "events",
@@ -77,6 +85,36 @@ const streams: { name: string; type: string; pieces: (string | Uint8Array)[]; wa
     name: "events with other line ends",
     type: eventStream,
     pieces: ['data: {"n":1}\r\n\r\nevent: end\r\ndata: {}\r\n\r\n'],
+    want: [{ n: 1 }],
+    ending: "end",
+  },
+  {
+    name: "events with carriage returns",
+    type: eventStream,
+    pieces: ['data: {"n":1}\r\rdata: {"n":2}\r\r', "event: end\rdata: {}\r\r"],
+    want: [{ n: 1 }, { n: 2 }],
+    ending: "end",
+  },
+  {
+    name: "half an event with carriage returns",
+    type: eventStream,
+    pieces: ['data: {"n":1}\r\rdata: {"n":2}\r'],
+    want: [{ n: 1 }],
+    ending: "cut",
+  },
+  {
+    name: "a line end in two pieces",
+    type: eventStream,
+    pieces: ['data: {"n":1}\r', "", "\n\r", "\nevent: end\r", "\ndata: {}\r\n\r"],
+    want: [{ n: 1 }],
+    ending: "end",
+  },
+  // The HTML standard says so (section 9.2.6), and the gateway's end has data.
+  { name: "an end without data is no event", type: eventStream, pieces: ["event: end\n\n"], want: [], ending: "cut" },
+  {
+    name: "a type in capitals",
+    type: "Text/Event-Stream; charset=utf-8",
+    pieces: ['data: {"n":1}\n\nevent: end\ndata: {}\n\n'],
     want: [{ n: 1 }],
     ending: "end",
   },
@@ -123,6 +161,57 @@ for (const { name, type, pieces, want, ending } of streams) {
         assert.equal(error.message, "504 DEADLINE_EXCEEDED: Gateway Timeout");
         assert.equal(error.requestId, "R1");
     }
+  });
+}
+
+const strange: { name: string; response: Response; want: string }[] = [
+  {
+    name: "an answer that is an error",
+    response: new Response('{"code":"NOT_FOUND","detail":"no such order"}', { status: 404 }),
+    want: "404 NOT_FOUND: no such order",
+  },
+  {
+    name: "an answer without a body",
+    response: new Response(null, { status: 204 }),
+    want: "204 UNKNOWN: an answer of an unexpected type: none",
+  },
+  { name: "a page", response: response("text/html", "<html>"), want: "200 UNKNOWN: an answer of an unexpected type: text/html" },
+  {
+    name: "a JSON array",
+    response: response("application/json", "[1\n,2]"),
+    want: "200 UNKNOWN: an answer of an unexpected type: application/json",
+  },
+  { name: "text in lines", response: response(ndjson, "hello\n"), want: "200 UNKNOWN: not JSON in the stream: hello" },
+  {
+    name: "text in events",
+    response: response(eventStream, "data: hello\n\n"),
+    want: "200 UNKNOWN: not JSON in the stream: hello",
+  },
+  {
+    name: "an error in text",
+    response: response(eventStream, "event: error\ndata: broken\n\n"),
+    want: "200 UNKNOWN: not JSON in the stream: broken",
+  },
+];
+
+for (const { name, response, want } of strange) {
+  test(`${name} is no stream`, async () => {
+    const { got, error } = await drain(messages(response));
+
+    assert.deepEqual(got, []);
+    assert.ok(error instanceof ProblemError, `${error}`);
+    assert.equal(error.message, want);
+  });
+}
+
+for (const [type, start] of [[ndjson, '"'], [eventStream, "data: "]] as const) {
+  // What reads each piece anew, together with all before it, takes minutes.
+  test(`a message without an end in ${type} is given up`, { timeout: 20_000 }, async () => {
+    const piece = "x".repeat(1 << 13);
+    const { got, error } = await drain(messages(response(type, start, ...Array<string>((1 << 12) + 1).fill(piece))));
+
+    assert.deepEqual(got, []);
+    assert.ok(error instanceof RangeError, `${error}`);
   });
 }
 

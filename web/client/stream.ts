@@ -1,7 +1,8 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 
-import { lines, StreamCutError, texts } from "./lines.js";
-import { ProblemError } from "./problem.js";
+import { eventStream, expect } from "./expect.js";
+import { lines, longest, parse, StreamCutError, texts, tooLong } from "./lines.js";
+import { contextOf, mediaTypeOf, ProblemError } from "./problem.js";
 
 export { lines, StreamCutError };
 
@@ -14,10 +15,11 @@ export interface StreamEvent<T> {
 
 /**
  * The messages of an answer in lines (`application/x-ndjson`) or in Server-Sent Events, whichever it is, as they come. Throws a
- * ProblemError when the stream ends with an error and a StreamCutError when it has no end. Leaving the loop ends the request.
+ * ProblemError when the stream ends with an error or the answer is no such stream, a StreamCutError when it has no end, and a
+ * RangeError at a message of more than 32 Mi characters. Leaving the loop ends the request.
  */
 export async function* messages<T>(response: Response): AsyncGenerator<T, void, undefined> {
-  if (response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
+  if (eventStream.test(mediaTypeOf(response))) {
     for await (const event of events<T>(response)) {
       yield event.data;
     }
@@ -28,22 +30,47 @@ export async function* messages<T>(response: Response): AsyncGenerator<T, void, 
 
 /** The messages of an answer in Server-Sent Events, as in `messages`, with their ids. Comments are signs of life. */
 export async function* events<T>(response: Response): AsyncGenerator<StreamEvent<T>, void, undefined> {
-  const parsed: EventSourceMessage[] = [];
-  const parser = createParser({ onEvent: (event) => parsed.push(event) });
-  for await (const text of texts(response)) {
-    parser.feed(text);
-    for (const event of parsed.splice(0)) {
-      switch (event.event) {
-        case undefined:
-        case "message":
-          yield { data: JSON.parse(event.data) as T, id: event.id };
-          break;
-        case "error":
-          throw new ProblemError(JSON.parse(event.data), { status: response.status });
-        case "end":
-          return;
-      }
+  await expect(response, eventStream);
+  for await (const { event, id, data } of parsed(lineFeeds(texts(response)))) {
+    switch (event) {
+      case undefined:
+      case "message":
+        yield { data: parse(data, response) as T, id };
+        break;
+      case "error":
+        throw new ProblemError(parse(data, response), contextOf(response));
+      case "end":
+        return;
     }
   }
   throw new StreamCutError();
+}
+
+/** The events of a text that comes in pieces. What has no data is no event (HTML standard, section 9.2.6). */
+async function* parsed(pieces: AsyncIterable<string>): AsyncGenerator<EventSourceMessage, void, undefined> {
+  const ready: EventSourceMessage[] = [];
+  const parser = createParser({
+    onEvent: (event) => ready.push(event),
+    onError: ({ type }) => {
+      // The others are of fields that are not known, which are passed over.
+      if (type === "max-buffer-size-exceeded") {
+        throw tooLong();
+      }
+    },
+    maxBufferSize: longest,
+  });
+  for await (const piece of pieces) {
+    parser.feed(piece);
+    yield* ready.splice(0);
+  }
+}
+
+/** The text with other line ends made line feeds: the parser keeps a carriage return until it knows what follows, if anything. */
+async function* lineFeeds(pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
+  let last = "";
+  for await (const piece of pieces) {
+    const text = last === "\r" && piece.startsWith("\n") ? piece.slice(1) : piece;
+    last = piece.at(-1) ?? last;
+    yield text.replace(/\r\n?/g, "\n");
+  }
 }

@@ -1,5 +1,6 @@
 // Command protoc-gen-portico is a protoc plugin that writes services.gen.go: the table of all services with REST routes, checked
-// for contending routes and faulty policy; and their description, openapi/openapi.json and .yaml. It has to see all files at once ("strategy: all" in buf.gen.yaml).
+// for contending routes and faulty policy; and their description, openapi/openapi.json and .yaml. It has to see all files at once
+// ("strategy: all" in buf.gen.yaml).
 //
 // Options: package=NAME, the Go package of the table, "gen" by default; title=TEXT and version=TEXT, the name of the API.
 package main

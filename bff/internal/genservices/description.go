@@ -55,7 +55,9 @@ func (d Description) operations(services []service) ([]openapi.Operation, error)
 
 	for _, s := range services {
 		for _, r := range s.Routes {
-			compiled, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, d.Defaults)
+			reached := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
+
+			compiled, err := policy.Compile(r.Descriptor, reached, d.Defaults)
 			if err != nil {
 				return nil, err
 			}

@@ -57,8 +57,10 @@ func render(name, source, packageName string, services []service, said texts) ([
 
 	var buf bytes.Buffer
 
-	data := map[string]any{"Package": packageName, "Imports": imports, "Services": services,
-		"Comments": entries(said.comments), "Examples": entries(said.examples)}
+	data := map[string]any{
+		"Package": packageName, "Imports": imports, "Services": services,
+		"Comments": entries(said.comments), "Examples": entries(said.examples),
+	}
 	if err := tmpl.Execute(&buf, data); err != nil {
 		return nil, fmt.Errorf("render %s: %w", name, err)
 	}

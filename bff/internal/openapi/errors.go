@@ -1,10 +1,19 @@
 package openapi
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
+	"google.golang.org/grpc/codes"
+
 	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// Headers that several answers have.
+const (
+	headerChallenge  = "WWW-Authenticate"
+	headerRetryAfter = "Retry-After"
 )
 
 // sharedError is an answer of many operations.
@@ -21,21 +30,33 @@ func sharedErrors() []sharedError {
 	return []sharedError{
 		{400, "BadRequest", "A part of the request is malformed, unknown or breaks a rule, which `errors` names; " +
 			"or the state of the resource does not allow it.", nil},
-		{401, "Unauthorized", "There is no credential, or one that is not valid.", []string{"WWW-Authenticate!"}},
-		{403, "Forbidden", "The caller may not do this: a scope or role is missing, or it is somebody else's.", []string{"WWW-Authenticate"}},
+		{401, "Unauthorized", "There is no credential, or one that is not valid.", []string{headerChallenge + "!"}},
+		{
+			403, "Forbidden", "The caller may not do this: a scope or role is missing, or it is somebody else's.",
+			[]string{headerChallenge},
+		},
 		{404, "NotFound", "There is no such resource.", nil},
 		{405, "MethodNotAllowed", "The path has other methods.", []string{"Allow!"}},
 		{406, "NotAcceptable", "The client accepts none of the forms of the stream.", nil},
-		{409, "Conflict", "The resource exists already or is being changed; or a request with the same `Idempotency-Key` is in progress.",
-			[]string{"Retry-After"}},
+		{
+			409, "Conflict",
+			"The resource exists already or is being changed; or a request with the same `Idempotency-Key` is in progress.",
+			[]string{headerRetryAfter},
+		},
 		{413, "ContentTooLarge", "The body is larger than the operation takes.", nil},
-		{415, "UnsupportedMediaType", "The body is not of a media type or coding that the operation takes.", []string{"Accept", "Accept-Encoding"}},
+		{
+			415, "UnsupportedMediaType", "The body is not of a media type or coding that the operation takes.",
+			[]string{"Accept", "Accept-Encoding"},
+		},
 		{416, "RangeNotSatisfiable", "The file has no such range.", []string{"Content-Range"}},
 		{422, "UnprocessableContent", "The `Idempotency-Key` was used for another request.", nil},
-		{429, "TooManyRequests", "A rate limit or a quota is used up.", []string{"Retry-After"}},
+		{429, "TooManyRequests", "A rate limit or a quota is used up.", []string{headerRetryAfter}},
 		{500, "InternalServerError", "A fault on our side.", nil},
 		{501, "NotImplemented", "The service does not offer the method.", nil},
-		{503, "ServiceUnavailable", "A service that is needed cannot be reached or has too much to do.", []string{"Retry-After"}},
+		{
+			503, "ServiceUnavailable", "A service that is needed cannot be reached, or has too much to do.",
+			[]string{headerRetryAfter},
+		},
 		{504, "GatewayTimeout", "The answer did not come in time.", nil},
 		{0, "Error", "Any other error.", nil},
 	}
@@ -62,9 +83,7 @@ func (b *builder) components() Components {
 		}
 	}
 
-	for name, schema := range problemSchemas() {
-		b.schemas[name] = schema
-	}
+	maps.Copy(b.schemas, problemSchemas())
 
 	headers := &Map[*Header]{}
 	for _, h := range sharedHeaders() {
@@ -108,14 +127,14 @@ func (e sharedError) response() *Response {
 
 // codeOf is the code that goes with a status most often.
 func codeOf(status int) string {
-	codes := map[int]string{
-		400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 405: "UNIMPLEMENTED",
-		406: "INVALID_ARGUMENT", 409: "ABORTED", 413: "OUT_OF_RANGE", 415: "INVALID_ARGUMENT", 416: "OUT_OF_RANGE",
-		422: "INVALID_ARGUMENT", 429: "RESOURCE_EXHAUSTED", 500: "INTERNAL", 501: "UNIMPLEMENTED", 503: "UNAVAILABLE",
-		504: "DEADLINE_EXCEEDED",
+	by := map[int]codes.Code{
+		400: codes.InvalidArgument, 401: codes.Unauthenticated, 403: codes.PermissionDenied, 404: codes.NotFound,
+		405: codes.Unimplemented, 406: codes.InvalidArgument, 409: codes.Aborted, 413: codes.OutOfRange,
+		415: codes.InvalidArgument, 416: codes.OutOfRange, 422: codes.InvalidArgument, 429: codes.ResourceExhausted,
+		500: codes.Internal, 501: codes.Unimplemented, 503: codes.Unavailable, 504: codes.DeadlineExceeded,
 	}
 
-	return codes[status]
+	return problem.CodeName(by[status])
 }
 
 type sharedHeader struct {
@@ -131,18 +150,24 @@ func sharedHeaders() []sharedHeader {
 	return []sharedHeader{
 		{"X-Request-Id", "Name of the request, to quote when asking for help.", true, text(), "BYP7YN72RQ544P3K6E2YMYLXEU"},
 		{"Cache-Control", "For how long and for whom the answer may be kept (RFC 9111).", true, text(), "no-store"},
-		{"RateLimit", "What is left of the limit that has least left: `r` requests, `t` seconds until there are more " +
-			"(draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.",
-			true, text(), `"principal";r=99;t=1`},
+		{
+			"RateLimit", "What is left of the limit that has least left: `r` requests, `t` seconds until there are more " +
+				"(draft-ietf-httpapi-ratelimit-headers). Also as `RateLimit-Limit`, `RateLimit-Remaining` and `RateLimit-Reset`.",
+			true, text(), `"principal";r=99;t=1`,
+		},
 		{"RateLimit-Policy", "The limits: `q` requests in `w` seconds.", true, text(), `"principal";q=100;w=2`},
 		{"ETag", "Entity tag of the answer (RFC 9110).", false, text(), `"v1"`},
-		{"Age", "Seconds since the answer was made.", false, &Schema{Type: typeInteger, Minimum: number(0.0)}, 0},
+		{"Age", "Seconds since the answer was made.", false, &Schema{Type: typeInteger, Minimum: new(0.0)}, 0},
 		{"Cache-Status", "Whether the answer was kept (RFC 9211).", false, text(), "portico; hit; ttl=29"},
-		{"Retry-After", "Seconds to wait.", false, &Schema{Type: typeInteger, Minimum: number(0.0)}, 1},
-		{"Idempotency-Replayed", "Tells that it is the answer to the first request with the key.", false,
-			&Schema{Type: typeString, Const: "true"}, "true"},
-		{"WWW-Authenticate", "What credential is needed (RFC 6750).", false, text(),
-			`Bearer error="insufficient_scope", scope="orders:admin"`},
+		{headerRetryAfter, "Seconds to wait.", false, &Schema{Type: typeInteger, Minimum: new(0.0)}, 1},
+		{
+			"Idempotency-Replayed", "Tells that it is the answer to the first request with the key.", false,
+			&Schema{Type: typeString, Const: textTrue}, textTrue,
+		},
+		{
+			headerChallenge, "What credential is needed (RFC 6750).", false, text(),
+			`Bearer error="insufficient_scope", scope="orders:admin"`,
+		},
 		{"Accept", "Media types that the operation takes.", false, text(), mediaJSON},
 		{"Accept-Encoding", "Codings that the operation takes.", false, text(), "gzip, zstd"},
 		{"Content-Range", "The part of the file, or its length.", false, text(), "bytes */33"},
@@ -158,77 +183,4 @@ func sometimes(name string) *Header {
 	}
 
 	return nil
-}
-
-func properties(pairs ...any) *Map[*Schema] {
-	out := &Map[*Schema]{}
-
-	for i := 0; i+1 < len(pairs); i += 2 {
-		name, _ := pairs[i].(string)
-		schema, _ := pairs[i+1].(*Schema)
-		out.Set(name, schema)
-	}
-
-	return out
-}
-
-func list(name string) *Schema {
-	return &Schema{Type: typeArray, Items: &Schema{Ref: "#/components/schemas/" + name}}
-}
-
-func said(description string) *Schema { return &Schema{Type: typeString, Description: description} }
-
-// problemSchemas describe what package problem writes.
-func problemSchemas() map[string]*Schema {
-	plain := func() *Schema { return &Schema{Type: typeString} }
-
-	return map[string]*Schema{
-		"Problem": {
-			Type: typeObject, Description: "An error (RFC 9457).", Required: []string{"type", "title", "status", "code"},
-			Properties: properties(
-				"type", said("Always `about:blank`; `code` tells errors apart."),
-				"title", said("Phrase of the HTTP status."),
-				"status", &Schema{Type: typeInteger, Description: "HTTP status."},
-				"detail", said("What was wrong with this request, for people."),
-				"instance", said("Path of the request."),
-				"code", said("Name of the google.rpc.Code, such as `NOT_FOUND`. For programs."),
-				"request_id", said("Name of the request, to quote when asking for help."),
-				"errors", list("FieldError"),
-				"reason", said("Why, more precisely than `code`, within `domain`."),
-				"domain", said("Who gave the reason."),
-				"metadata", &Schema{Type: typeObject, AdditionalProperties: plain(), Description: "Particulars of the reason."},
-				"quota", list("QuotaViolation"), "preconditions", list("Precondition"),
-				"resource", &Schema{Ref: "#/components/schemas/ErrorResource"},
-				"help", list("ErrorLink"), "localized", &Schema{Ref: "#/components/schemas/LocalizedMessage"},
-			),
-		},
-		"FieldError": {
-			Type: typeObject, Description: "One field that is wrong.", Required: []string{"field", "description"},
-			Properties: properties(
-				"in", &Schema{Type: typeString, Enum: []any{"path", "query", "header", "body"}, Description: "Where it is."},
-				"field", said("Its path, such as `items[0].unitPrice`; empty: all of it."),
-				"description", said("What is wrong with it."),
-				"reason", said("The same in one word, for programs."),
-			),
-		},
-		"QuotaViolation": {Type: typeObject, Required: []string{"subject", "description"},
-			Properties: properties("subject", plain(), "description", plain())},
-		"Precondition": {Type: typeObject, Required: []string{"type", "subject", "description"},
-			Properties: properties("type", plain(), "subject", plain(), "description", plain())},
-		"ErrorResource": {Type: typeObject, Required: []string{"type", "name"},
-			Properties: properties("type", plain(), "name", plain(), "owner", plain(), "description", plain())},
-		"ErrorLink": {Type: typeObject, Required: []string{"description", "url"},
-			Properties: properties("description", plain(), "url", plain())},
-		"LocalizedMessage": {Type: typeObject, Required: []string{"locale", "message"},
-			Properties: properties("locale", plain(), "message", plain())},
-		"google.rpc.Status": {
-			Type: typeObject, Description: "An error as google.rpc.Status, for clients that ask for it.", Required: []string{"code"},
-			Properties: properties(
-				"code", &Schema{Type: typeInteger, Description: "The google.rpc.Code."},
-				"message", plain(),
-				"details", &Schema{Type: typeArray, Items: &Schema{Type: typeObject, AdditionalProperties: true, Required: []string{"@type"},
-					Properties: properties("@type", plain())}},
-			),
-		},
-	}
 }

@@ -62,13 +62,15 @@ func (b *builder) bodyExample(op Operation) (any, error) {
 	}
 
 	prefix, as := "", input
+
 	if op.Route.Body != wholeBody {
 		field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
 		if field == nil {
-			return nil, nil
+			return nil, nil //nolint:nilnil // What is no field has no example.
 		}
 
 		members, message, prefix = member(members, b.name(field)), field.Message(), field.TextName()+"."
+
 		if op.Route.Method == http.MethodPatch {
 			as = patch
 		}

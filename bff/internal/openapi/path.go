@@ -120,7 +120,7 @@ func (b *builder) variableSchema(path fieldpath.Path) *Schema {
 	}
 
 	if field.Kind() == protoreflect.StringKind && !field.IsList() && schema.MinLength == nil {
-		schema.MinLength = number(uint64(1))
+		schema.MinLength = new(uint64(1))
 	}
 
 	return schema

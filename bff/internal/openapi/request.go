@@ -139,7 +139,7 @@ func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
 
 	switch {
 	case field.IsMap():
-		p.Style, p.Explode, p.Schema = "deepObject", number(true), schema
+		p.Style, p.Explode, p.Schema = "deepObject", new(true), schema
 	case held != nil && slices.Contains([]protoreflect.FullName{
 		"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue",
 	}, held.FullName()):
@@ -158,7 +158,7 @@ func (b *builder) headers(op Operation) ([]*Parameter, error) {
 	if i := op.Policy.Idempotency; i != nil {
 		parameters = append(parameters, &Parameter{
 			Name: "Idempotency-Key", In: inHeader, Required: i.Required, Schema: &Schema{
-				Type: typeString, MinLength: number(uint64(1)), MaxLength: number(uint64(257)), //nolint:mnd // With its quotes.
+				Type: typeString, MinLength: new(uint64(1)), MaxLength: new(uint64(257)), //nolint:mnd // With its quotes.
 			},
 			Description: "Names the operation, so that it takes effect once however often it is sent: 1 to 255 printable ASCII " +
 				"characters, best a UUID. Answers are kept for " + span(i.TTL) + ".",
@@ -295,8 +295,8 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 
 	schema, need, err := b.bodyObject(op, field.Message(), r.Body+".", as)
 
-	// Without a body, a PATCH would change nothing.
-	return schema, need || as == patch || slices.Contains(must, field), err
+	// Without a body, a PATCH is accepted and changes nothing.
+	return schema, need || slices.Contains(must, field), err
 }
 
 // bodyObject is a message as a body, without the fields that path and header set.

@@ -103,9 +103,10 @@ func (b *builder) kept(op Operation) bool {
 
 // ranged tells whether the backend gets to see ranges, or answers with them.
 func (b *builder) ranged(op Operation) bool {
-	return b.answersFile(op) &&
-		(slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" }) ||
-			slices.ContainsFunc(op.Policy.Response.Headers, func(name string) bool { return strings.EqualFold(name, "Content-Range") }))
+	asks := slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" })
+	says := slices.ContainsFunc(op.Policy.Response.Headers, func(n string) bool { return strings.EqualFold(n, "Content-Range") })
+
+	return b.answersFile(op) && (asks || says)
 }
 
 func (b *builder) answersFile(op Operation) bool {
@@ -151,8 +152,8 @@ func (b *builder) success(op Operation, status int) (*Response, error) {
 // stream adds the forms of a stream.
 func (b *builder) stream(out *Response, schema *Schema, example any) error {
 	out.Description = "A stream of messages, in the form that `Accept` asks for: lines unless it says otherwise. " +
-		"An error that comes after the first message is the last one: `{\"error\": …}`, or `event: error`. Server-Sent Events end with " +
-		"`event: end`."
+		"An error that comes after the first message is the last one: `{\"error\": …}`, or `event: error`. " +
+		"Server-Sent Events end with `event: end`."
 
 	inLines := lines(schema)
 	inEvents := &MediaType{
@@ -186,12 +187,9 @@ func lines(item *Schema) *MediaType {
 
 // streamError is the last element of a stream that failed.
 func (b *builder) streamError() *Schema {
-	b.schemas["StreamError"] = &Schema{
-		Type: typeObject, Description: "The end of a stream that failed.", Required: []string{"error"},
-		Properties: properties("error", &Schema{Ref: "#/components/schemas/Problem"}),
-	}
+	b.schemas["StreamError"] = object("The end of a stream that failed.", property{"error", component("Problem"), true})
 
-	return &Schema{Ref: "#/components/schemas/StreamError"}
+	return component("StreamError")
 }
 
 // answer is the schema of a single message, or of the field of it that is the answer.
@@ -273,6 +271,13 @@ func (b *builder) notModifiedHeaders(op Operation) *Map[*Header] {
 		}
 	}
 
+	for _, name := range op.Policy.Response.Headers {
+		canonical := spelled(http.CanonicalHeaderKey(name))
+		if _, known := headers.Get(canonical); !known && !strings.HasPrefix(canonical, "Content-") {
+			headers.Set(canonical, &Header{Description: "The service's.", Schema: &Schema{Type: typeString}})
+		}
+	}
+
 	return headers
 }
 
@@ -284,7 +289,7 @@ func spelled(canonical string) string {
 	case "Last-Event-Id":
 		return "Last-Event-ID"
 	case "Www-Authenticate":
-		return "WWW-Authenticate"
+		return headerChallenge
 	default:
 		return canonical
 	}

@@ -99,9 +99,9 @@ func orZero(schema *Schema, before Schema, field protoreflect.FieldDescriptor) {
 
 	switch {
 	case field.IsList():
-		zero.MaxItems = number(uint64(0))
+		zero.MaxItems = new(uint64(0))
 	case field.IsMap():
-		zero.MaxProperties = number(uint64(0))
+		zero.MaxProperties = new(uint64(0))
 	case field.Enum() != nil:
 		zero.Const = string(field.Enum().Values().Get(0).Name())
 	case field.Kind() == protoreflect.StringKind:
@@ -176,6 +176,12 @@ func affix(before, text, after string) string {
 	return before + regexp.QuoteMeta(text) + after
 }
 
+// Formats of addresses.
+const (
+	formatIPv4 = "ipv4"
+	formatIPv6 = "ipv6"
+)
+
 func applyFormat(schema *Schema, rules *validate.StringRules) {
 	switch rules.GetWellKnown().(type) {
 	case *validate.StringRules_Email:
@@ -183,9 +189,9 @@ func applyFormat(schema *Schema, rules *validate.StringRules) {
 	case *validate.StringRules_Hostname:
 		schema.Format = "hostname"
 	case *validate.StringRules_Ipv4:
-		schema.Format = "ipv4"
+		schema.Format = formatIPv4
 	case *validate.StringRules_Ipv6:
-		schema.Format = "ipv6"
+		schema.Format = formatIPv6
 	case *validate.StringRules_Uri:
 		schema.Format = "uri"
 	case *validate.StringRules_UriRef:
@@ -193,9 +199,9 @@ func applyFormat(schema *Schema, rules *validate.StringRules) {
 	case *validate.StringRules_Uuid:
 		schema.Format = "uuid"
 	case *validate.StringRules_Ip:
-		schema.AnyOf = []*Schema{{Format: "ipv4"}, {Format: "ipv6"}}
+		schema.AnyOf = []*Schema{{Format: formatIPv4}, {Format: formatIPv6}}
 	case *validate.StringRules_Address:
-		schema.AnyOf = []*Schema{{Format: "hostname"}, {Format: "ipv4"}, {Format: "ipv6"}}
+		schema.AnyOf = []*Schema{{Format: "hostname"}, {Format: formatIPv4}, {Format: formatIPv6}}
 	}
 }
 
@@ -399,7 +405,11 @@ func clone[T proto.Message](value protoreflect.Value) (T, bool) {
 
 // anys makes a list of what may be in an enum.
 func anys(texts []string) []any {
-	var out []any
+	if len(texts) == 0 {
+		return nil
+	}
+
+	out := make([]any, 0, len(texts))
 	for _, text := range texts {
 		out = append(out, text)
 	}

@@ -17,6 +17,9 @@ const (
 	typeNull    = "null"
 )
 
+// textTrue is true as the name of a member, or as a header.
+const textTrue = "true"
+
 // Patterns of numbers that are strings in JSON.
 const (
 	signedPattern   = `^-?[0-9]+$`
@@ -32,7 +35,7 @@ func scalar(kind protoreflect.Kind) *Schema {
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
 		return &Schema{Type: typeInteger, Format: "int32"}
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return &Schema{Type: typeInteger, Format: "uint32", Minimum: number(0.0), Maximum: number(float64(math.MaxUint32))}
+		return &Schema{Type: typeInteger, Format: "uint32", Minimum: new(0.0), Maximum: new(float64(math.MaxUint32))}
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
 		return &Schema{Type: typeString, Format: "int64", Pattern: signedPattern}
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
@@ -64,7 +67,7 @@ func mapKey(kind protoreflect.Kind) *Schema {
 	case protoreflect.StringKind:
 		return nil
 	case protoreflect.BoolKind:
-		return &Schema{Enum: []any{"true", "false"}}
+		return &Schema{Enum: []any{textTrue, "false"}}
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return &Schema{Pattern: unsignedPattern}
 	default:
@@ -113,6 +116,3 @@ func wrapper(message protoreflect.MessageDescriptor) *Schema {
 		return nil
 	}
 }
-
-// number makes an optional member of one.
-func number[T any](value T) *T { return &value }

@@ -30,7 +30,8 @@ func (b *builder) securitySchemes() map[string]*SecurityScheme {
 
 	if b.config.APIKeyHeader != "" {
 		schemes[schemeAPIKey] = &SecurityScheme{
-			Type: "apiKey", In: inHeader, Name: b.config.APIKeyHeader, Description: "A key, which has scopes and roles as a token has.",
+			Type: "apiKey", In: inHeader, Name: b.config.APIKeyHeader,
+			Description: "A key, which has scopes and roles as a token has.",
 		}
 	}
 
@@ -109,6 +110,7 @@ func (b *builder) who(access policy.Access) string {
 	}
 
 	text := strings.Join(parts, "; ")
+
 	switch {
 	case access.Condition == nil:
 	case b.config.WithoutConditions:

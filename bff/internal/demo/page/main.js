@@ -31,44 +31,60 @@ var ProblemError = class extends Error {
   }
 };
 async function problemFrom(response) {
-  const context = {
+  const context = contextOf(response);
+  const text = await response.text().catch(() => "");
+  try {
+    return new ProblemError(JSON.parse(text), context);
+  } catch {
+    return new ProblemError({ title: response.statusText, detail: plain(response, text) }, context);
+  }
+}
+function contextOf(response) {
+  return {
     status: response.status,
     retryAfter: retryAfterOf(response.headers),
     requestId: response.headers.get("X-Request-Id") ?? void 0
   };
-  const text2 = await response.text().catch(() => "");
-  try {
-    return new ProblemError(JSON.parse(text2), context);
-  } catch {
-    return new ProblemError({ title: response.statusText, detail: plain(response, text2) }, context);
-  }
+}
+function mediaTypeOf(response) {
+  const [type = ""] = (response.headers.get("Content-Type") ?? "").split(";");
+  return type.trim().toLowerCase();
 }
 function retryAfterOf(headers) {
   const value = headers.get("Retry-After")?.trim() ?? "";
   if (/^\d+$/.test(value)) {
     return Number(value);
   }
-  const date = Date.parse(value);
-  return Number.isNaN(date) ? void 0 : Math.max(0, Math.ceil((date - Date.now()) / 1e3));
+  const date = new Date(value);
+  return date.toUTCString() === value ? Math.max(0, Math.ceil((date.getTime() - Date.now()) / 1e3)) : void 0;
 }
-function plain(response, text2) {
-  const type = response.headers.get("Content-Type") ?? "";
-  const line = text2.trim().slice(0, 200);
-  return type.startsWith("text/plain") && line !== "" ? line : void 0;
+function plain(response, text) {
+  const line = text.trim().slice(0, 200);
+  return mediaTypeOf(response) === "text/plain" && line !== "" ? line : void 0;
 }
 function complete(document2, context) {
-  const said = typeof document2 === "object" && document2 !== null && !Array.isArray(document2) ? document2 : {};
+  const said = isObject(document2) ? document2 : {};
+  const { detail, request_id, ...others } = said;
   return {
-    ...said,
-    type: text(said.type) ?? "about:blank",
-    title: text(said.title) ?? `Status ${context.status}`,
+    ...others,
+    ...isText(detail) && { detail },
+    ...isText(request_id) && { request_id },
+    type: isText(said.type) ? said.type : "about:blank",
+    title: isText(said.title) ? said.title : `Status ${context.status}`,
     status: typeof said.status === "number" ? said.status : context.status,
-    code: text(said.code) ?? "UNKNOWN",
-    errors: Array.isArray(said.errors) ? said.errors : []
+    code: isText(said.code) ? said.code : "UNKNOWN",
+    errors: Array.isArray(said.errors) ? said.errors.filter(isFieldError) : []
   };
 }
-function text(value) {
-  return typeof value === "string" && value !== "" ? value : void 0;
+function isObject(value) {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+function isText(value) {
+  return typeof value === "string" && value !== "";
+}
+function isFieldError(value) {
+  const { field, description } = value ?? {};
+  return typeof field === "string" && typeof description === "string";
 }
 
 // web/demo/api.ts
@@ -90,19 +106,19 @@ var Api = class {
     const start2 = performance.now();
     const response = await fetch(path, init);
     const copy = response.clone();
-    const text2 = await response.text();
+    const text = await response.text();
     const exchange = {
       method,
       path,
       status: response.status,
       milliseconds: performance.now() - start2,
       headers: response.headers,
-      text: text2
+      text
     };
     if (!response.ok) {
       return { ...exchange, problem: await problemFrom(copy) };
     }
-    return { ...exchange, data: JSON.parse(text2) };
+    return { ...exchange, data: JSON.parse(text) };
   }
   /** Opens a stream of lines. Throws a ProblemError if it is refused. */
   async open(path, signal) {
@@ -325,8 +341,8 @@ function money(amount) {
   }
   const nanos = amount.nanos ?? 0;
   const sign = nanos < 0 && !amount.units?.startsWith("-") ? "-" : "";
-  const text2 = `${sign}${amount.units ?? "0"}.${String(Math.abs(nanos)).padStart(9, "0")}`;
-  return new Intl.NumberFormat("en", { style: "currency", currency: amount.currencyCode }).format(text2);
+  const text = `${sign}${amount.units ?? "0"}.${String(Math.abs(nanos)).padStart(9, "0")}`;
+  return new Intl.NumberFormat("en", { style: "currency", currency: amount.currencyCode }).format(text);
 }
 function day(timestamp) {
   return timestamp ? new Intl.DateTimeFormat("en", { dateStyle: "medium" }).format(new Date(timestamp)) : "–";
@@ -360,8 +376,8 @@ function showDashboard(element, exchange, actions2) {
   const missing = (part) => {
     const error = data.partialErrors?.find((candidate) => candidate.part === part);
     const subject = part === "orders" ? "Orders are" : "The profile is";
-    const text2 = `${subject} not available: ${error?.code} — ${error?.message}`;
-    return error && notice("warn", text2, "The rest of the answer is complete.");
+    const text = `${subject} not available: ${error?.code} — ${error?.message}`;
+    return error && notice("warn", text, "The rest of the answer is complete.");
   };
   fill(
     element,
@@ -374,12 +390,12 @@ function showDashboard(element, exchange, actions2) {
     card("Orders", [missing("orders") ?? orders(data.orders ?? [], actions2)])
   );
 }
-function notice(kind, text2, hint) {
-  return h("div", { class: `notice ${kind}` }, h("p", {}, text2), hint ? h("p", {}, hint) : void 0);
+function notice(kind, text, hint) {
+  return h("div", { class: `notice ${kind}` }, h("p", {}, text), hint ? h("p", {}, hint) : void 0);
 }
 function badge(value, prefix) {
-  const text2 = label(value, prefix);
-  return h("span", { class: `badge ${text2.toLowerCase()}` }, text2);
+  const text = label(value, prefix);
+  return h("span", { class: `badge ${text.toLowerCase()}` }, text);
 }
 function card(title, ...content) {
   return h("article", { class: "card", attributes: { "data-part": title.toLowerCase() } }, h("h3", {}, title), ...content.flat());
@@ -417,7 +433,7 @@ function orders(list, actions2) {
   if (list.length === 0) {
     return h("p", { class: "quiet" }, "None yet. Place one below.");
   }
-  const column = (text2, name) => h("th", { ...name && { class: name }, attributes: { scope: "col" } }, text2);
+  const column = (text, name) => h("th", { ...name && { class: name }, attributes: { scope: "col" } }, text);
   const hidden = h("th", { attributes: { scope: "col", "aria-label": "Actions" } });
   return h(
     "table",
@@ -429,7 +445,7 @@ function orders(list, actions2) {
 function row(order, actions2) {
   const id = order.orderId ?? "";
   const name = contents(order);
-  const action = (text2, act) => button(text2, { id: `${text2}-${id}`, class: "small", click: () => act(order), attributes: { "aria-label": `${text2} ${name}` } });
+  const action = (text, act) => button(text, { id: `${text}-${id}`, class: "small", click: () => act(order), attributes: { "aria-label": `${text} ${name}` } });
   const open = order.status === "ORDER_STATUS_PENDING";
   return h(
     "tr",
@@ -456,11 +472,11 @@ function showExchange(element, exchange) {
     fact("X-Request-Id", headers.get("X-Request-Id"))
   );
 }
-function indented(text2) {
+function indented(text) {
   try {
-    return JSON.stringify(JSON.parse(text2), void 0, 2);
+    return JSON.stringify(JSON.parse(text), void 0, 2);
   } catch {
-    return text2;
+    return text;
   }
 }
 function summary(exchange) {
@@ -477,6 +493,19 @@ function idempotencyKey() {
   return `"${crypto.randomUUID()}"`;
 }
 
+// web/client/expect.ts
+var ndjson = /^application\/(x-ndjson|ndjson|jsonl)$/;
+async function expect(response, types) {
+  if (!response.ok) {
+    throw await problemFrom(response);
+  }
+  const type = mediaTypeOf(response);
+  if (!types.test(type)) {
+    await response.body?.cancel().catch(() => void 0);
+    throw new ProblemError({ detail: `an answer of an unexpected type: ${type || "none"}` }, contextOf(response));
+  }
+}
+
 // web/client/lines.ts
 var StreamCutError = class extends Error {
   constructor(options) {
@@ -484,27 +513,52 @@ var StreamCutError = class extends Error {
     this.name = "StreamCutError";
   }
 };
+var longest = 1 << 25;
+function tooLong() {
+  return new RangeError(`a message of the stream is longer than ${longest} characters`);
+}
 async function* lines(response) {
-  let rest = "";
-  for await (const text2 of texts(response)) {
-    const parts2 = (rest + text2).split("\n");
-    rest = parts2.pop() ?? "";
-    for (const line of parts2) {
-      if (line.trim() !== "") {
-        yield message(line, response);
+  await expect(response, ndjson);
+  for await (const line of split(texts(response))) {
+    if (line.trim() !== "") {
+      yield message(line, response);
+    }
+  }
+}
+async function* split(pieces) {
+  const line = [];
+  let length = 0;
+  for await (const piece of pieces) {
+    for (const [i, part] of piece.split("\n").entries()) {
+      if (i > 0) {
+        yield line.splice(0).join("");
+        length = 0;
+      }
+      line.push(part);
+      length += part.length;
+      if (length > longest) {
+        throw tooLong();
       }
     }
   }
-  if (rest.trim() !== "") {
+  if (line.join("").trim() !== "") {
     throw new StreamCutError();
   }
 }
 function message(line, response) {
-  const document2 = JSON.parse(line);
-  if (typeof document2 === "object" && document2 !== null && "error" in document2 && Object.keys(document2).length === 1) {
-    throw new ProblemError(document2.error, { status: response.status });
+  const document2 = parse(line, response);
+  const error = document2?.error;
+  if (typeof error?.code === "string" && typeof error.status === "number" && Object.keys(document2).length === 1) {
+    throw new ProblemError(error, contextOf(response));
   }
   return document2;
+}
+function parse(text, response) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new ProblemError({ detail: `not JSON in the stream: ${text.slice(0, 200)}` }, contextOf(response));
+  }
 }
 async function* texts(response) {
   const reader = response.body?.getReader();

@@ -1,8 +1,6 @@
 package conformance
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -22,7 +20,9 @@ import (
 
 // binding is what the protos say of an operation, by which requests get their canonical form.
 type binding struct {
-	input protoreflect.MessageDescriptor
+	input, output protoreflect.MessageDescriptor
+	// answer is the field that is the answer; nil: the whole message.
+	answer protoreflect.FieldDescriptor
 	// field is what the body sets; nil: the whole message.
 	field protoreflect.FieldDescriptor
 	// variables are the fields that the path sets.
@@ -49,17 +49,20 @@ func bindingOf(rpc, method, template string) *binding {
 
 	for _, r := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 		if verb, written := target(r); verb == method && shape(written) == shape(template) {
-			return newBinding(descriptor.Input(), r.GetBody(), written)
+			return newBinding(descriptor, r, written)
 		}
 	}
 
 	return nil
 }
 
-func newBinding(input protoreflect.MessageDescriptor, body, template string) *binding {
-	b := &binding{input: input, codec: jsonpb.New(jsonpb.Config{})}
-	if body != "*" {
-		b.field = input.Fields().ByName(protoreflect.Name(body))
+func newBinding(method protoreflect.MethodDescriptor, rule *annotations.HttpRule, template string) *binding {
+	input := method.Input()
+	b := &binding{input: input, output: method.Output(), codec: jsonpb.New(jsonpb.Config{})}
+	b.answer = b.output.Fields().ByName(protoreflect.Name(rule.GetResponseBody()))
+
+	if rule.GetBody() != "*" {
+		b.field = input.Fields().ByName(protoreflect.Name(rule.GetBody()))
 	}
 
 	for _, found := range variables.FindAllStringSubmatch(template, -1) {
@@ -105,10 +108,11 @@ func shape(template string) string {
 	return variables.ReplaceAllString(template, "{}")
 }
 
-// same finds the parameter of the query that is spelled differently; nil if there is none.
+// same finds the parameter of the query that is spelled differently; nil if there is none. Of an operation whose protos are not
+// linked, the spelling in snake_case is known.
 func (b *binding) same(op *operation, name string) *parameter {
 	if b == nil {
-		return nil
+		return op.parameter(inQuery, camel(name))
 	}
 
 	plain, _, _ := cutKey(name)
@@ -125,6 +129,18 @@ func (b *binding) same(op *operation, name string) *parameter {
 	}
 
 	return nil
+}
+
+// camel is the name in JSON of a field, as protobuf makes it.
+func camel(name string) string {
+	parts := strings.Split(name, "_")
+	for i, part := range parts[1:] {
+		if part != "" {
+			parts[i+1] = strings.ToUpper(part[:1]) + part[1:]
+		}
+	}
+
+	return strings.Join(parts, "")
 }
 
 var errNoForm = errors.New("has no canonical form")
@@ -149,6 +165,8 @@ func (b *binding) canonical(p *parameter, name string, values []string) error {
 		return err
 	}
 
+	replaceUnknown(message)
+
 	text, err := protojson.MarshalOptions{EmitUnpopulated: true, AllowPartial: true}.Marshal(message)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoForm, err)
@@ -163,7 +181,9 @@ func (b *binding) canonical(p *parameter, name string, values []string) error {
 }
 
 // set reads values as the gateway does.
-func (b *binding) set(message protoreflect.Message, field protoreflect.FieldDescriptor, key string, keyed bool, values []string) error {
+func (b *binding) set(
+	message protoreflect.Message, field protoreflect.FieldDescriptor, key string, keyed bool, values []string,
+) error {
 	switch {
 	case field.IsMap() && keyed:
 		entries := message.Mutable(field).Map()
@@ -200,134 +220,4 @@ func (b *binding) set(message protoreflect.Message, field protoreflect.FieldDesc
 	}
 
 	return nil
-}
-
-// body is the canonical form of a body, in each of the spellings of names.
-func (b *binding) body(mediaType string, body []byte) ([][]byte, error) {
-	documents := []json.RawMessage{body}
-	stream := mediaType != "application/json"
-
-	if stream {
-		documents = nil
-		for line := range bytes.SplitSeq(body, []byte("\n")) {
-			if len(bytes.TrimSpace(line)) > 0 {
-				documents = append(documents, line)
-			}
-		}
-	}
-
-	var forms [][]byte
-
-	for _, protoNames := range []bool{false, true} {
-		var out []byte
-
-		for _, document := range documents {
-			text, err := b.document(document, protoNames)
-			if err != nil {
-				return nil, err
-			}
-
-			out = append(append(out, text...), '\n')
-		}
-
-		forms = append(forms, out)
-	}
-
-	return forms, nil
-}
-
-// document reads one document as the gateway does and writes it as protobuf does, without what the path sets.
-func (b *binding) document(text []byte, protoNames bool) ([]byte, error) {
-	options := protojson.MarshalOptions{UseProtoNames: protoNames, AllowPartial: true}
-	message := dynamicpb.NewMessage(b.input)
-
-	var err error
-	if b.field == nil {
-		err = b.codec.Decode(text, message, jsonpb.Options{})
-	} else {
-		err = b.codec.DecodeField(text, message, b.field, jsonpb.Options{})
-	}
-
-	if err != nil {
-		// A stream of client messages may come as an array.
-		if elements := []json.RawMessage(nil); json.Unmarshal(text, &elements) == nil && b.field == nil {
-			return b.array(elements, protoNames)
-		}
-
-		return nil, fmt.Errorf("%w: %w", errNoForm, err)
-	}
-
-	for _, path := range b.variables {
-		clearPath(message, path)
-	}
-
-	out, err := options.Marshal(message)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoForm, err)
-	}
-
-	if b.field == nil {
-		return out, nil
-	}
-
-	members := map[string]json.RawMessage{}
-	if err := json.Unmarshal(out, &members); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoForm, err)
-	}
-
-	name := b.field.JSONName()
-	if protoNames {
-		name = b.field.TextName()
-	}
-
-	if value, ok := members[name]; ok {
-		return value, nil
-	}
-
-	return b.unset(name, protoNames)
-}
-
-// unset is the form of a field that has its default.
-func (b *binding) unset(name string, protoNames bool) ([]byte, error) {
-	options := protojson.MarshalOptions{UseProtoNames: protoNames, AllowPartial: true, EmitUnpopulated: true}
-
-	out, err := options.Marshal(dynamicpb.NewMessage(b.input))
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoForm, err)
-	}
-
-	members := map[string]json.RawMessage{}
-	if err := json.Unmarshal(out, &members); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNoForm, err)
-	}
-
-	return members[name], nil
-}
-
-func (b *binding) array(elements []json.RawMessage, protoNames bool) ([]byte, error) {
-	out := []json.RawMessage{}
-
-	for _, element := range elements {
-		text, err := b.document(element, protoNames)
-		if err != nil {
-			return nil, err
-		}
-
-		out = append(out, text)
-	}
-
-	return json.Marshal(out) //nolint:wrapcheck // It cannot fail.
-}
-
-// clearPath takes a field away that is set.
-func clearPath(message protoreflect.Message, path fieldpath.Path) {
-	for _, field := range path[:len(path)-1] {
-		if !message.Has(field) {
-			return
-		}
-
-		message = message.Mutable(field).Message()
-	}
-
-	message.Clear(path.Last())
 }

@@ -42,7 +42,7 @@ func decoded(m Message) ([]byte, error) {
 	}
 
 	text, err := io.ReadAll(reader)
-	if err != nil && !(m.Partial && errors.Is(err, io.ErrUnexpectedEOF)) {
+	if err != nil && (!m.Partial || !errors.Is(err, io.ErrUnexpectedEOF)) {
 		return nil, fmt.Errorf("the content coding: %w", err)
 	}
 

@@ -6,10 +6,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // most is how much of a body is kept to be checked, in bytes.
-const most = 1 << 20
+const most = 64 << 10
 
 // Handler returns a handler that lets next answer and then has the exchange checked. The name is that of the test. The document is
 // asked for at the first request. What stands below one of the pages is no part of the API.
@@ -23,46 +24,65 @@ func (t *Tally) Handler(next http.Handler, name string, pages []string, document
 			return
 		}
 
-		request, answer := &tee{from: r.Body}, &recorder{ResponseWriter: w}
-		e := Exchange{Method: r.Method, Path: path, Query: r.URL.RawQuery, Request: Message{Header: r.Header.Clone()}}
+		seen := &observation{
+			tally: t, name: name, document: document, request: &tee{from: r.Body}, answer: &recorder{ResponseWriter: w},
+			exchange: Exchange{Method: r.Method, Path: path, Query: r.URL.RawQuery, Request: Message{Header: r.Header.Clone()}},
+		}
 
 		if r.Body != nil && r.Body != http.NoBody {
-			r.Body = request
+			r.Body = seen.request
 		}
 
 		whole := false
 
-		defer func() {
-			if answer.status == 0 {
-				answer.status, answer.header = http.StatusOK, w.Header().Clone()
-			}
+		defer func() { seen.end(r, whole) }()
 
-			if !whole && answer.body.Len() == 0 {
-				return // The connection was cut instead of an answer.
-			}
-
-			e.Request.Body, e.Request.Partial = request.kept.Bytes(), r.ContentLength != 0 && !request.ended || request.more
-			e.Status = answer.status
-			if r.Method == http.MethodHead {
-				answer.body.Reset() // The server sends none of it.
-			}
-
-			e.Answer = Message{Header: answer.header, Body: answer.body.Bytes(), Partial: answer.more || !whole}
-			t.later(func() {
-				c, err := document()
-				if err != nil {
-					t.note(err.Error(), name)
-
-					return
-				}
-
-				t.Check(c, e, name)
-			})
-		}()
-
-		next.ServeHTTP(answer, r)
+		next.ServeHTTP(seen.answer, r)
 
 		whole = true
+	})
+}
+
+// observation is an exchange that is going on.
+type observation struct {
+	tally    *Tally
+	name     string
+	document func() (*Checker, error)
+	request  *tee
+	answer   *recorder
+	exchange Exchange
+}
+
+// end has the exchange checked. It is not whole if the handler broke it off.
+func (o *observation) end(r *http.Request, whole bool) {
+	answer, e := o.answer, o.exchange
+
+	switch {
+	case answer.status == 0 && r.Context().Err() != nil:
+		return // The client went away, and was not answered.
+	case !whole && answer.body.Len() == 0:
+		return // The connection was cut instead of an answer.
+	case answer.status == 0:
+		answer.begin(http.StatusOK)
+	}
+
+	if r.Method == http.MethodHead {
+		answer.body.Reset() // The server sends none of it.
+	}
+
+	e.Request.Body, e.Request.Partial = o.request.taken(r.ContentLength != 0)
+	e.Status = answer.status
+	e.Answer = Message{Header: answer.header, Body: answer.body.Bytes(), Partial: answer.more || !whole}
+
+	o.tally.later(func() {
+		c, err := o.document()
+		if err != nil {
+			o.tally.note(err.Error(), o.name)
+
+			return
+		}
+
+		o.tally.Check(c, e, o.name)
 	})
 }
 
@@ -72,15 +92,29 @@ func below(path, page string) bool {
 
 // tee keeps what is read from a body.
 type tee struct {
-	from        io.ReadCloser
+	from io.ReadCloser
+
+	mu          sync.Mutex
 	kept        bytes.Buffer
 	ended, more bool
 }
 
+// taken is what was read so far, and whether that is only a part. A body that is none has no end either.
+func (t *tee) taken(body bool) ([]byte, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	return bytes.Clone(t.kept.Bytes()), body && !t.ended || t.more
+}
+
 func (t *tee) Read(p []byte) (int, error) {
 	n, err := t.from.Read(p)
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
 	t.more = keep(&t.kept, p[:n]) || t.more
-	t.ended = t.ended || err == io.EOF //nolint:errorlint // As io.Reader says.
+	t.ended = t.ended || err == io.EOF
 
 	return n, err //nolint:wrapcheck // It is the reader's.
 }
@@ -105,10 +139,15 @@ type recorder struct {
 	more   bool
 }
 
+// begin notes status and header.
+func (r *recorder) begin(status int) {
+	r.status, r.header = status, r.Header().Clone()
+}
+
 // WriteHeader implements http.ResponseWriter.
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= http.StatusOK {
-		r.status, r.header = status, r.Header().Clone()
+		r.begin(status)
 	}
 
 	r.ResponseWriter.WriteHeader(status)
@@ -117,7 +156,7 @@ func (r *recorder) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (r *recorder) Write(p []byte) (int, error) {
 	if r.status == 0 {
-		r.status, r.header = http.StatusOK, r.Header().Clone()
+		r.begin(http.StatusOK)
 	}
 
 	n, err := r.ResponseWriter.Write(p)
@@ -129,7 +168,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 // Flush implements http.Flusher.
 func (r *recorder) Flush() {
 	if r.status == 0 {
-		r.status, r.header = http.StatusOK, r.Header().Clone()
+		r.begin(http.StatusOK)
 	}
 
 	_ = http.NewResponseController(r.ResponseWriter).Flush()

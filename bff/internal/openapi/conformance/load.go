@@ -200,7 +200,7 @@ func (l *loader) content(where string, holder map[string]any) map[string]*media 
 	forms := map[string]*media{}
 
 	for name, value := range object(holder["content"]) {
-		form, at := &media{}, where+pointer("content", name)
+		form, at := &media{any: name == "*/*"}, where+pointer("content", name)
 
 		if object(value)["schema"] != nil {
 			form.schema = l.schema(at + "/schema")

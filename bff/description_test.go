@@ -1,0 +1,194 @@
+package bff_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/composite/dashboard"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/gen"
+	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+)
+
+const committed = "../gen/openapi/openapi.json"
+
+// What is committed is what a gateway with default settings serves, and both forms of it are one document, which is valid.
+func TestCommittedDocumentIsTheServedOne(t *testing.T) {
+	t.Parallel()
+
+	served, err := bff.OpenAPI(config.Config{}, bff.WithServices(gen.Services()...),
+		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	written, err := os.ReadFile(committed)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(parsed(t, written), parsed(t, served)); diff != "" {
+		t.Errorf("run make generate (-committed +served):\n%.4000s", diff)
+	}
+
+	text, err := os.ReadFile(strings.TrimSuffix(committed, "json") + "yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var other any
+	if err := yaml.Unmarshal(text, &other); err != nil {
+		t.Fatal(err)
+	}
+
+	again, err := json.Marshal(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(parsed(t, written), parsed(t, again)); diff != "" {
+		t.Errorf("the YAML is another document:\n%.4000s", diff)
+	}
+
+	if _, err := conformance.Load(written); err != nil {
+		t.Error(err)
+	}
+}
+
+func parsed(t *testing.T, text []byte) (doc map[string]any) {
+	t.Helper()
+
+	if err := json.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+
+	return doc
+}
+
+// The documents of other gateways are valid as well.
+func TestDocumentsAreValid(t *testing.T) {
+	t.Parallel()
+
+	for name, change := range map[string]func(*config.Config){
+		"default":     nil,
+		"proto_names": func(c *config.Config) { c.JSON.Names = config.NamesProto },
+		"defaults":    func(c *config.Config) { c.JSON.EmitDefaults = true },
+		"open_to_all": func(c *config.Config) { c.Auth = config.Auth{Disabled: true} },
+		"no_cache":    func(c *config.Config) { c.Cache.Disabled = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			mirrored := startMirrorOf(t, mirror{}, change, nil)
+
+			gateways := map[string]*bff.Gateway{"mirror": mirrored.gw}
+			if name != "open_to_all" {
+				gateways["site"] = startSite(t, change).gw
+			}
+
+			for which, gw := range gateways {
+				text, err := gw.Document()
+				if err != nil {
+					t.Fatal(err)
+				}
+
+				if _, err := conformance.Load(text); err != nil {
+					t.Errorf("%s: %v", which, err)
+				}
+			}
+		})
+	}
+}
+
+func TestDocumentIsServed(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, func(c *config.Config) { c.Docs.OpenAPI = config.DocsPublic })
+
+	var texts [2]map[string]any
+
+	for i, row := range []struct {
+		path, mediaType string
+		decode          func([]byte, any) error
+	}{
+		{"/openapi.json", "application/json", json.Unmarshal},
+		{"/openapi.yaml", "application/yaml", yaml.Unmarshal},
+	} {
+		res := s.do(t, http.MethodGet, row.path, nil, "")
+		if res.status != http.StatusOK || res.header.Get("Content-Type") != row.mediaType {
+			t.Fatalf("%s: %d %v", row.path, res.status, res.header)
+		}
+
+		if err := row.decode([]byte(res.body), &texts[i]); err != nil {
+			t.Fatal(err)
+		}
+
+		tag := res.header.Get("ETag")
+		if len(tag) < 10 || tag[0] != '"' {
+			t.Errorf("%s: ETag %q", row.path, tag)
+		}
+
+		if again := s.do(t, http.MethodGet, row.path, http.Header{"If-None-Match": {tag}}, ""); again.status != http.StatusNotModified ||
+			again.body != "" || again.header.Get("ETag") != tag {
+			t.Errorf("%s: %d %v", row.path, again.status, again.header)
+		}
+
+		if other := s.do(t, http.MethodGet, row.path, http.Header{"If-None-Match": {`"x"`}}, ""); other.status != http.StatusOK {
+			t.Errorf("%s: %d", row.path, other.status)
+		}
+
+		if head := s.do(t, http.MethodHead, row.path, nil, ""); head.status != http.StatusOK || head.body != "" || head.header.Get("ETag") != tag {
+			t.Errorf("%s: %d %v", row.path, head.status, head.header)
+		}
+
+		if post := s.do(t, http.MethodPost, row.path, nil, "{}"); post.status != http.StatusMethodNotAllowed ||
+			post.header.Get("Allow") != "GET, HEAD" {
+			t.Errorf("%s: %d %v", row.path, post.status, post.header)
+		}
+	}
+
+	plain, err := json.Marshal(texts[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(texts[0], parsed(t, plain)); diff != "" {
+		t.Errorf("(-json +yaml):\n%.2000s", diff)
+	}
+}
+
+func TestDocumentIsForWhomItIs(t *testing.T) {
+	t.Parallel()
+
+	for name, row := range map[string]struct {
+		who              string
+		anonymous, alice int
+	}{
+		"off":           {config.DocsOff, 404, 404},
+		"authenticated": {config.DocsAuthenticated, 401, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := startSite(t, func(c *config.Config) { c.Docs.OpenAPI, c.Docs.Page = row.who, row.who })
+
+			for _, path := range []string{"/openapi.json", "/openapi.yaml", "/docs/"} {
+				if res := s.do(t, http.MethodGet, path, nil, ""); res.status != row.anonymous {
+					t.Errorf("%s: %d for anybody", path, res.status)
+				}
+
+				if res := s.do(t, http.MethodGet, path, s.as(t, "alice"), ""); res.status != row.alice {
+					t.Errorf("%s: %d for alice", path, res.status)
+				}
+			}
+		})
+	}
+}
