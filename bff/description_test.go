@@ -150,7 +150,7 @@ func TestDocumentIsServed(t *testing.T) {
 		}
 
 		if post := s.do(t, http.MethodPost, row.path, nil, "{}"); post.status != http.StatusMethodNotAllowed ||
-			post.header.Get("Allow") != "GET, HEAD" {
+			post.header.Get("Allow") != "GET, HEAD, OPTIONS" {
 			t.Errorf("%s: %d %v", row.path, post.status, post.header)
 		}
 	}

@@ -2,6 +2,7 @@ package bff_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -91,14 +92,39 @@ func TestDocsPageHeaders(t *testing.T) {
 		t.Errorf("%d for the page's own tag %q", again.status, page.header.Get("Etag"))
 	}
 
-	if got := s.do(t, http.MethodPost, "/docs/", nil, "{}"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "GET, HEAD" {
+	if got := s.do(t, http.MethodPost, "/docs/", nil, "{}"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "GET, HEAD, OPTIONS" {
 		t.Errorf("POST: %d, Allow %q", got.status, got.header.Get("Allow"))
+	}
+
+	if got := s.do(t, http.MethodOptions, "/docs/", nil, ""); got.status != http.StatusNoContent || got.header.Get("Allow") != "GET, HEAD, OPTIONS" {
+		t.Errorf("OPTIONS: %d, Allow %q", got.status, got.header.Get("Allow"))
 	}
 
 	if got := s.do(t, http.MethodGet, "/docs/x/none.js", nil, ""); got.status != http.StatusNotFound {
 		t.Errorf("a file that does not exist: %d", got.status)
 	} else if code := got.problem(t)["code"]; code != "NOT_FOUND" {
 		t.Errorf("code %v", code)
+	}
+}
+
+// Once, a shared cache could keep what only those with a credential may see.
+func TestDocsForSomeAreNotForSharedCaches(t *testing.T) {
+	t.Parallel()
+
+	for who, prefix := range map[string]string{config.DocsPublic: "", config.DocsAuthenticated: "private, "} {
+		s := startSite(t, func(cfg *config.Config) { cfg.Docs = config.Docs{Page: who, OpenAPI: who} })
+		alice := s.as(t, "alice")
+		page := s.do(t, http.MethodGet, "/docs/", alice, "")
+
+		asset := regexp.MustCompile(`[0-9a-f]+/docs\.js`).FindString(page.body)
+		for path, want := range map[string]string{
+			"/docs/": "no-cache", "/docs/" + asset: "max-age=31536000, immutable", "/openapi.json": "no-cache", "/openapi.yaml": "no-cache",
+		} {
+			got := s.do(t, http.MethodGet, path, alice, "")
+			if caching := got.header["Cache-Control"]; len(caching) != 1 || caching[0] != prefix+want {
+				t.Errorf("%s, %s: %d, Cache-Control %q", who, path, got.status, caching)
+			}
+		}
 	}
 }
 

@@ -287,11 +287,12 @@ func startSite(t *testing.T, change func(*config.Config), opts ...bff.Option) *s
 	return s
 }
 
-// serve listens for the gateway and closes it at the end of the test.
+// serve listens for the gateway and closes it at the end of the test. All that it answers, on other listeners as well, is compared
+// with its OpenAPI document.
 func serve(t *testing.T, gw *bff.Gateway) string {
 	t.Helper()
 
-	server := httptest.NewServer(gw)
+	server := httptest.NewServer(conforms(t, gw))
 
 	t.Cleanup(func() {
 		// Streams that a test left open end with the gateway.

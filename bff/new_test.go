@@ -182,7 +182,7 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 
 	ended := make(chan error, 1)
-	go func() { ended <- gw.Run(ctx) }()
+	go func() { ended <- conforms(t, gw).Run(ctx) }()
 
 	addrs := <-listening
 	answered := make(chan int, 1)
@@ -254,6 +254,7 @@ func adminGet(t *testing.T, gw *bff.Gateway, path string) answer {
 // An embedding program may translate as it likes, but not route or pass headers on.
 func TestMuxOptionsChangeTranslationAlone(t *testing.T) {
 	t.Parallel()
+	undescribed(t, "the program translates in its own way")
 
 	s := startSite(t, nil, bff.WithMuxOptions(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{

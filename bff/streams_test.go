@@ -260,7 +260,11 @@ func TestSlowReaders(t *testing.T) {
 
 	var stats runtime.MemStats
 
-	peak := uint64(0)
+	// What other tests left behind is not this one's.
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+
+	before, peak := stats.HeapInuse, uint64(0)
 	for range 20 {
 		time.Sleep(20 * time.Millisecond)
 		runtime.ReadMemStats(&stats)
@@ -274,8 +278,8 @@ func TestSlowReaders(t *testing.T) {
 	}
 
 	const most = 128 << 20
-	if peak > most {
-		t.Errorf("%d bytes in use", peak)
+	if peak > before+most {
+		t.Errorf("%d bytes in use, and %d before", peak, before)
 	}
 }
 
@@ -432,6 +436,7 @@ func TestTalk(t *testing.T) {
 // A marshaler of an embedding program writes streams as grpc-gateway has it.
 func TestStreamsOfAnotherMarshaler(t *testing.T) {
 	t.Parallel()
+	undescribed(t, "the program translates in its own way")
 
 	s := startMirrorOf(t, mirror{}, nil, nil, bff.WithMuxOptions(gwruntime.WithMarshalerOption("application/x-own", &gwruntime.JSONPb{})))
 

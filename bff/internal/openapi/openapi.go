@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
@@ -50,7 +51,13 @@ type Config struct {
 
 // Build describes the operations. The error tells of a message that cannot be described.
 func Build(operations []Operation, config Config) (*Document, error) {
-	b := &builder{config: config, schemas: map[string]*Schema{}, outputs: map[protoreflect.FullName]bool{}}
+	// It compiles rules that nobody needs afterwards, so it is not the one that all share.
+	validator, err := protovalidate.New()
+	if err != nil {
+		return nil, fmt.Errorf("rules: %w", err)
+	}
+
+	b := &builder{validator: validator, config: config, schemas: map[string]*Schema{}, outputs: map[protoreflect.FullName]bool{}}
 
 	for _, op := range operations {
 		b.markOutputs(op.Route.Descriptor.Output())
@@ -108,7 +115,8 @@ func methodRank(method string) int {
 
 // builder holds what the operations have in common.
 type builder struct {
-	config Config
+	config    Config
+	validator protovalidate.Validator
 	// schemas are the components so far, by name.
 	schemas map[string]*Schema
 	// outputs are the messages that answers are made of.

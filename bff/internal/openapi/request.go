@@ -39,7 +39,7 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 		return nil, nil
 	}
 
-	must, err := required(r.Descriptor.Input())
+	must, err := b.required(r.Descriptor.Input())
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +277,7 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 		return nil, false, fmt.Errorf("the body %q is no field of %s", r.Body, message.FullName())
 	}
 
-	must, err := required(message)
+	must, err := b.required(message)
 	if err != nil {
 		return nil, false, err
 	}

@@ -19,8 +19,8 @@ import (
 )
 
 // required are the fields without which a message breaks its rules: those that an empty message is told of.
-func required(message protoreflect.MessageDescriptor) ([]protoreflect.FieldDescriptor, error) {
-	err := protovalidate.Validate(dynamicpb.NewMessage(message))
+func (b *builder) required(message protoreflect.MessageDescriptor) ([]protoreflect.FieldDescriptor, error) {
+	err := b.validator.Validate(dynamicpb.NewMessage(message))
 	if err == nil {
 		return nil, nil
 	}

@@ -106,7 +106,7 @@ func (b *builder) restrict(
 	schema *Schema, message protoreflect.MessageDescriptor, as form, leaveOut func(protoreflect.FieldDescriptor) bool,
 ) error {
 	if as == input {
-		required, err := required(message)
+		required, err := b.required(message)
 		if err != nil {
 			return err
 		}
