@@ -136,7 +136,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 
 	layers.Forward = headers.Collect
 
-	served, err := g.pages(routes, router)
+	served, err := g.pages(routes, routing.Compress, router)
 	if err != nil {
 		return err
 	}

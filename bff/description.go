@@ -74,7 +74,9 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 }
 
 // pages puts the description before the routes, and what the embedding program serves besides.
-func (g *Gateway) pages(routes []gateway.Route, next http.Handler) (*pages.Mux, error) {
+func (g *Gateway) pages(
+	routes []gateway.Route, compress func(http.Handler) http.Handler, next http.Handler,
+) (*pages.Mux, error) {
 	list := g.options.pages
 
 	if who := g.config.Docs.OpenAPI; who != config.DocsOff {
@@ -84,6 +86,10 @@ func (g *Gateway) pages(routes []gateway.Route, next http.Handler) (*pages.Mux, 
 		}
 
 		for _, page := range described {
+			if compress != nil {
+				page.Handler = compress(page.Handler)
+			}
+
 			page.Handler = g.readable(who, page.Handler)
 			list = append(list, page)
 		}
@@ -136,7 +142,7 @@ func (g *Gateway) described(routes []gateway.Route) ([]pages.Page, error) {
 // readable lets those in who may read a description.
 func (g *Gateway) readable(who string, handler http.Handler) http.Handler {
 	if who == config.DocsAuthenticated && !g.config.Auth.Disabled {
-		return auth.Require(policy.Access{})(handler)
+		return auth.Require(policy.Access{})(pages.Private(handler))
 	}
 
 	return handler

@@ -145,7 +145,9 @@ func TestDocumentIsServed(t *testing.T) {
 			t.Errorf("%s: %d", row.path, other.status)
 		}
 
-		if head := s.do(t, http.MethodHead, row.path, nil, ""); head.status != http.StatusOK || head.body != "" || head.header.Get("ETag") != tag {
+		// The client asks for gzip where there is a body, and the tag of what is compressed has a suffix.
+		head := s.do(t, http.MethodHead, row.path, nil, "")
+		if head.status != http.StatusOK || head.body != "" || head.header.Get("ETag") != strings.Replace(tag, "--gzip", "", 1) {
 			t.Errorf("%s: %d %v", row.path, head.status, head.header)
 		}
 
