@@ -27,7 +27,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
-// Gateway serves REST. It is safe for concurrent use and immutable but for its readiness.
+// Gateway serves REST. It is safe for concurrent use and, once it serves, immutable but for its readiness.
 type Gateway struct {
 	config  config.Config
 	options options
@@ -134,10 +134,15 @@ func Routes(cfg config.Config, opts ...Option) ([]Route, error) {
 }
 
 func (g *Gateway) adminHandler(metrics *observe.Metrics) http.Handler {
-	return admin.New(admin.Config{
+	handler := admin.New(admin.Config{
 		Ready:     func() bool { return !g.draining.Load() },
 		Metrics:   metrics.Handler(),
 		Upstreams: func() any { return g.pool.Statuses() },
 		Mounts:    g.options.adminMounts,
 	})
+	if guard := g.options.adminGuard; guard != nil {
+		handler = guard(handler)
+	}
+
+	return handler
 }

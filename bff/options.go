@@ -102,6 +102,11 @@ func WithAdminHandler(path string, handler http.Handler) Option {
 	return func(o *options) { o.adminMounts[path] = handler }
 }
 
+// WithAdminGuard puts a guard before the admin listener, for programs that people run beside their browser.
+func WithAdminGuard(guard func(http.Handler) http.Handler) Option {
+	return func(o *options) { o.adminGuard = guard }
+}
+
 // WithPage serves a handler on the listener for clients, beside the routes: at a path, or at all paths below one that ends with a
 // slash. It comes after the edge (log, limit per client, credentials that are shown are valid), but asks for no credentials itself,
 // and takes GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins.
@@ -131,6 +136,7 @@ type options struct {
 	muxOptions    []runtime.ServeMuxOption
 	logger        *slog.Logger
 	adminMounts   map[string]http.Handler
+	adminGuard    func(http.Handler) http.Handler
 	pages         []pages.Page
 	docsTokens    string
 	listening     func(server, admin net.Addr)

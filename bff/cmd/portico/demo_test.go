@@ -210,3 +210,16 @@ func TestDemoIsNotServedInProduction(t *testing.T) {
 		}
 	}
 }
+
+// The admin listener is another origin, by its port, and still answers to who clicks on a link.
+func TestDemoLinksToTheAdminListener(t *testing.T) {
+	t.Parallel()
+
+	p := startDev(t, t.TempDir())
+	page := openDemo(t, p)
+	page.Do(chromedp.Click(chromedp.CSS("#link-upstreams")), chromedp.WaitVisible(chromedp.CSS("pre")))
+
+	if got := textOf(page, "pre"); !strings.Contains(got, `"name":"order"`) {
+		t.Errorf("upstreams: %.200s", got)
+	}
+}

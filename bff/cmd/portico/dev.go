@@ -19,6 +19,7 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/demo"
 	"github.com/portico-gateway/portico/gen"
 )
 
@@ -143,6 +144,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 	options := slices.Concat(composites(), page.options(cfg.Server.Address, p.issuer, switches), []bff.Option{
 		bff.WithLogger(p.logger), bff.WithServices(reachable(cfg.Upstreams, p.logger)...),
 		bff.WithAdminHandler("/dev/backends", switches),
+		bff.WithAdminGuard(demo.Guard(hostOf(cfg.Admin.Address))), // A browser runs on the same machine.
 		bff.WithDocsTokens("../dev/token"),
 		bff.WithListening(func(server, admin net.Addr) {
 			page.serving(admin, len(gw.Routes()))

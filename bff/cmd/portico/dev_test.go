@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -97,6 +98,51 @@ func TestAggregateDegradesAndRecovers(t *testing.T) {
 	if got := call(t, http.MethodPost, p.admin+"/dev/backends/nobody/stop", "", ""); got.status != http.StatusNotFound {
 		t.Errorf("unknown backend: %d", got.status)
 	}
+}
+
+// Once, any page in the browser could stop backends, and read the rest by a name of its own for this machine.
+func TestDevAdminIsNotForForeignPages(t *testing.T) {
+	t.Parallel()
+
+	p := startDev(t, t.TempDir())
+
+	for name, c := range map[string]struct {
+		method, path, host string
+		header             http.Header
+		status             int
+	}{
+		"curl_stops":        {"POST", "/dev/backends/payment/stop", "", nil, 200},
+		"curl_starts":       {"POST", "/dev/backends/payment/start", "localhost", nil, 200},
+		"Prometheus":        {"GET", "/metrics", "", http.Header{"Accept": {"text/plain;version=0.0.4"}}, 200},
+		"profile":           {"GET", "/debug/pprof/heap", "", nil, 200},
+		"foreign_page":      {"POST", "/dev/backends/order/stop", "", http.Header{"Origin": {"https://evil.example"}}, 403},
+		"rebound_switch":    {"POST", "/dev/backends/order/stop", "evil.example", http.Header{"Origin": {"http://evil.example"}}, 403},
+		"rebound_metrics":   {"GET", "/metrics", "evil.example:8081", nil, 403},
+		"rebound_upstreams": {"GET", "/upstreams", "evil.example", nil, 403},
+		"rebound_profile":   {"GET", "/debug/pprof/heap", "evil.example", nil, 403},
+		"rebound_health":    {"GET", "/livez", "evil.example", nil, 403},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), c.method, p.admin+c.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		req.Host = c.host
+		maps.Copy(req.Header, c.header)
+
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		_ = res.Body.Close()
+		if res.StatusCode != c.status {
+			t.Errorf("%s: %d, want %d", name, res.StatusCode, c.status)
+		}
+	}
+
+	want(t, "orders, whose backend nobody stopped", call(t, http.MethodGet, p.url+"/v1/users/alice/orders", p.token(t, "alice"), ""),
+		http.StatusOK)
 }
 
 func TestOneOfTwoReplicasIsNotMissed(t *testing.T) {

@@ -23,7 +23,7 @@ type Config struct {
 	Mounts map[string]http.Handler
 }
 
-// New returns the handler of the admin listener.
+// New returns the handler of the admin listener. What changes something is not for pages of other origins in an operator's browser.
 func New(config Config) http.Handler {
 	r := chi.NewRouter()
 	r.Get("/livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
@@ -47,7 +47,7 @@ func New(config Config) http.Handler {
 		r.Handle(path, handler)
 	}
 
-	return r
+	return http.NewCrossOriginProtection().Handler(r)
 }
 
 func text(w http.ResponseWriter, status int, message string) {

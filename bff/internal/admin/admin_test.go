@@ -111,3 +111,40 @@ func TestReadinessFollowsTheGateway(t *testing.T) {
 		}
 	}
 }
+
+// Once, any web page in an operator's browser could send what changes something.
+func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
+	t.Parallel()
+
+	handler := admin.New(config())
+
+	for name, c := range map[string]struct {
+		method, origin, site string
+		status               int
+	}{
+		"curl":                      {"POST", "", "", 200},
+		"own_page":                  {"POST", "http://example.com", "same-origin", 200},
+		"other_site":                {"POST", "https://evil.example", "cross-site", 403},
+		"other_port":                {"DELETE", "http://example.com:3000", "same-site", 403},
+		"other_site_of_old_browser": {"POST", "https://evil.example", "", 403},
+		"link":                      {"GET", "", "cross-site", 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			r := httptest.NewRequest(c.method, "/docs/x", nil)
+			for header, value := range map[string]string{"Origin": c.origin, "Sec-Fetch-Site": c.site} {
+				if value != "" {
+					r.Header.Set(header, value)
+				}
+			}
+
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, r)
+
+			if w.Code != c.status || c.status == http.StatusForbidden && strings.Contains(w.Body.String(), "docs") {
+				t.Errorf("%d %s", w.Code, w.Body)
+			}
+		})
+	}
+}

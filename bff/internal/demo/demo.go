@@ -37,7 +37,7 @@ type Info struct {
 
 // New returns the page, at "/", its files below /demo/, and what it calls below /dev/.
 func New(deps Deps) []pages.Page {
-	guard := guardFor(deps.Host)
+	guard := Guard(deps.Host)
 
 	return append(files(),
 		pages.Page{Path: "/dev/token", Handler: guard(token(deps.Token))},

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -11,10 +12,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// guardFor refuses requests that do not come from this machine, that a page of another origin makes, or that call this machine by a
-// name which is neither one of loopback nor the given host, so that no foreign name that resolves to here is taken for it (DNS
-// rebinding).
-func guardFor(host string) func(http.Handler) http.Handler {
+// Guard refuses requests that do not come from this machine itself, that a page of another origin makes, or that call this machine
+// by a name which is neither one of loopback nor the given host, so that no foreign name that resolves to here is taken for it (DNS
+// rebinding). What a proxy passes on may be from anywhere, and is refused if it says so.
+func Guard(host string) func(http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 
 	return func(next http.Handler) http.Handler {
@@ -23,11 +24,11 @@ func guardFor(host string) func(http.Handler) http.Handler {
 			asPost := &http.Request{Method: http.MethodPost, URL: r.URL, Host: r.Host, Header: r.Header}
 
 			switch {
-			case !local(r):
+			case !local(r) || proxied(r.Header):
 				refuse(w, r, "this is for programs on the same machine")
 			case !named(r.Host, host):
 				refuse(w, r, "call it by a name of this machine, such as localhost")
-			case protection.Check(asPost) != nil:
+			case !followed(r) && (!ownScheme(r) || protection.Check(asPost) != nil):
 				refuse(w, r, "this is not for pages of other origins")
 			default:
 				w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
@@ -59,18 +60,52 @@ func local(r *http.Request) bool {
 	return ok && own.AddrPort().Addr().Unmap() == peer
 }
 
-// named tells whether an HTTP host is a name of loopback or the other one.
-func named(hostport, other string) bool {
-	host, _, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]")
+// proxied tells that somebody passed the request on.
+func proxied(header http.Header) bool {
+	for name := range header {
+		if name == "Forwarded" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") {
+			return true
+		}
 	}
 
-	if strings.EqualFold(host, "localhost") || (other != "" && strings.EqualFold(host, other)) {
-		return true
+	return false
+}
+
+// followed tells that a person clicked on a link to here, such as those of the page to the admin listener, whose port makes it
+// another origin. Whoever made the link cannot read what the browser shows then (W3C Fetch Metadata).
+func followed(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
+		r.Header.Get("Sec-Fetch-Dest") == "document" && r.Header.Get("Sec-Fetch-User") == "?1"
+}
+
+// ownScheme tells that a page which says where it is from has the scheme of this listener. The rest of its origin is not looked at.
+func ownScheme(r *http.Request) bool {
+	scheme := "http://"
+	if r.TLS != nil {
+		scheme = "https://"
+	}
+
+	origin := r.Header.Get("Origin")
+
+	return origin == "" || strings.HasPrefix(origin, scheme)
+}
+
+// named tells whether an HTTP host, with a port or without, is a name of loopback or the other one.
+func named(hostport, other string) bool {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host, port, err = net.SplitHostPort(hostport + ":80")
+	}
+
+	if _, notPort := strconv.ParseUint(port, 10, 16); err != nil || notPort != nil {
+		return false
 	}
 
 	address, err := netip.ParseAddr(host)
+	if strings.HasPrefix(hostport, "[") && !address.Is6() {
+		return false
+	}
 
-	return err == nil && address.Unmap().IsLoopback()
+	return strings.EqualFold(host, "localhost") || other != "" && strings.EqualFold(host, other) ||
+		err == nil && address.Unmap().IsLoopback()
 }

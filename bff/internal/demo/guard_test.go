@@ -8,6 +8,11 @@ import (
 	"testing"
 )
 
+// link are the headers of a browser that opens a link of another site. user is ?1 if somebody clicked on it.
+func link(user string) []string {
+	return []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-User", user}
+}
+
 // A page elsewhere must get neither a token nor at a backend: not by a request of its own, not by a name of its own that it lets point
 // to here, not from another machine.
 func TestGuard(t *testing.T) {
@@ -44,6 +49,8 @@ func TestGuard(t *testing.T) {
 		{"in_capitals", host("LOCALHOST:8080"), true},
 		{"the_configured_host", host("devbox:8080"), true},
 		{"a_program_here_by_another_address", from("192.0.2.7:40000", "192.0.2.7:8080"), true},
+		{"without_port", host("localhost"), true},
+		{"a_link_that_was_clicked", header(link("?1")...), true},
 		{"an_IPv6_socket", from("[::ffff:127.0.0.1]:40000", "[::ffff:127.0.0.1]:8080"), true},
 
 		{"a_foreign_name_that_points_here", host("rebound.example:8080"), false},
@@ -56,6 +63,20 @@ func TestGuard(t *testing.T) {
 		{"a_sandboxed_frame", header("Origin", "null"), false},
 		{"another_machine", from("192.0.2.8:40000", "192.0.2.7:8080"), false},
 		{"an_unknown_machine", from("", "192.0.2.7:8080"), false},
+		{"a_name_in_brackets", host("[localhost]:8080"), false},
+		{"the_configured_host_in_brackets", host("[devbox]"), false},
+		{"an_IPv4_address_in_brackets", host("[127.0.0.1]:8080"), false},
+		{"a_port_that_is_a_word", host("localhost:evil"), false},
+		{"a_port_that_is_empty", host("localhost:"), false},
+		{"a_port_out_of_range", host("localhost:65536"), false},
+		{"two_ports", host("localhost:evil:8080"), false},
+		{"IPv6_without_brackets", host("::1"), false},
+		{"another_scheme", header("Origin", "https://localhost:8080"), false},
+		{"a_page_that_opens_it_by_itself", header(link("")...), false},
+		{"a_proxy_that_says_for_whom", header("X-Forwarded-For", "198.51.100.8"), false},
+		{"a_proxy_that_says_its_host", header("X-Forwarded-Host", "rebound.example"), false},
+		{"a_proxy_of_the_standard", header("Forwarded", "for=198.51.100.8"), false},
+		{"a_proxy_that_says_that_it_is_one", header("Via", "1.1 proxy"), false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +88,7 @@ func TestGuard(t *testing.T) {
 				got := ask(t, method, target, c.change)
 
 				want := http.StatusForbidden
-				if c.allowed {
+				if c.allowed && (method == http.MethodGet || c.name != "a_link_that_was_clicked") {
 					want = http.StatusOK
 				}
 

@@ -2,15 +2,21 @@ package demo
 
 import (
 	"net/http"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// maxSubject is in bytes. Demo users have short names; a longer one is a mistake.
-const maxSubject = 128
+// Bounds in bytes. Demo users have short names and few scopes; more is a mistake.
+const (
+	maxSubject = 128
+	maxScopes  = 1024
+)
 
 // token answers GET /dev/token?subject=alice&scope=users:admin with a fresh token. scope may be repeated or missing.
 func token(sign func(subject string, scopes []string) (string, time.Duration, error)) http.Handler {
@@ -23,15 +29,22 @@ func token(sign func(subject string, scopes []string) (string, time.Duration, er
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		query := r.URL.Query()
-		subject := query.Get("subject")
+		subject, scopes := query.Get("subject"), query["scope"]
 
-		if subject == "" || len(subject) > maxSubject {
-			problem.Write(w, r, problem.Newf(codes.InvalidArgument, "subject: 1 to %d bytes, such as alice", maxSubject), nil)
+		switch {
+		case subject == "" || len(subject) > maxSubject || !printable(subject):
+			problem.Write(w, r, problem.Newf(codes.InvalidArgument, "subject: 1 to %d bytes that can be printed, such as alice",
+				maxSubject), nil)
+
+			return
+		case !areScopes(strings.Join(scopes, " ")):
+			problem.Write(w, r, problem.Newf(codes.InvalidArgument, "scope: at most %d bytes in all, such as users:admin",
+				maxScopes), nil)
 
 			return
 		}
 
-		signed, lifetime, err := sign(subject, query["scope"])
+		signed, lifetime, err := sign(subject, scopes)
 		if err != nil {
 			problem.Write(w, r, problem.From(err), err)
 
@@ -39,5 +52,17 @@ func token(sign func(subject string, scopes []string) (string, time.Duration, er
 		}
 
 		writeJSON(w, answer{Token: signed, Subject: subject, ExpiresIn: int64(lifetime.Seconds())})
+	})
+}
+
+// printable tells that a text has nothing that a log or a terminal would trip over.
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}
+
+// areScopes tells that a text is a list of scopes (RFC 6749, section 3.3), and not too long.
+func areScopes(text string) bool {
+	return len(text) <= maxScopes && !strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || r > '~' || r == '"' || r == '\\'
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/swaggest/swgui/v5/static"
@@ -134,7 +135,8 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	rest, ok := strings.CutPrefix(r.URL.Path, Path+"/")
 	if !ok {
 		// The page names its files relative to itself. So is this, for proxies that take a prefix off the path.
-		header.Set("Location", strings.TrimPrefix(Path, "/")+"/")
+		to := url.URL{Path: strings.TrimPrefix(Path, "/") + "/", RawQuery: r.URL.RawQuery}
+		header.Set("Location", to.String())
 		w.WriteHeader(http.StatusTemporaryRedirect)
 
 		return

@@ -97,9 +97,11 @@ func TestPage(t *testing.T) {
 func TestSlash(t *testing.T) {
 	t.Parallel()
 
-	res := get(handler(t), http.MethodGet, "/docs")
-	if res.Code != http.StatusTemporaryRedirect || res.Header().Get("Location") != "docs/" {
-		t.Errorf("%d %q", res.Code, res.Header().Get("Location"))
+	for from, to := range map[string]string{"/docs": "docs/", "/docs?filter=a%20b&x": "docs/?filter=a%20b&x"} {
+		res := get(handler(t), http.MethodGet, from)
+		if res.Code != http.StatusTemporaryRedirect || res.Header().Get("Location") != to {
+			t.Errorf("%s: %d %q", from, res.Code, res.Header().Get("Location"))
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,6 +23,8 @@ type file struct {
 	content   []byte
 	// gzipped tells that content is.
 	gzipped bool
+	// plain is the content as it is when it is not compressed.
+	plain func() []byte
 	// tag is a strong entity tag without its quotes.
 	tag string
 }
@@ -31,12 +34,16 @@ func newFile(name string, content []byte) file {
 
 	sum := sha256.Sum256(content)
 
-	return file{mediaType: mediaType(name), content: content, tag: base64.RawURLEncoding.EncodeToString(sum[:length])}
+	return file{
+		mediaType: mediaType(name), content: content, plain: func() []byte { return content },
+		tag: base64.RawURLEncoding.EncodeToString(sum[:length]),
+	}
 }
 
 func newGzipped(name string, content []byte) file {
 	f := newFile(name, content)
 	f.gzipped = true
+	f.plain = sync.OnceValue(func() []byte { return gunzip(content) })
 
 	return f
 }
@@ -70,7 +77,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 			// What is sent differs, so its tag has to (RFC 9110, section 8.8.3.3).
 			tag += "--gzip"
 		} else {
-			content = gunzip(content)
+			content = f.plain()
 		}
 	}
 
@@ -78,7 +85,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// gunzip is for the rare client that takes nothing compressed. The viewer takes some megabytes then, which are not worth keeping.
+// gunzip is for the rare client that takes nothing compressed. The viewer takes some megabytes from then on.
 func gunzip(compressed []byte) []byte {
 	z, err := gzip.NewReader(bytes.NewReader(compressed))
 	if err != nil {

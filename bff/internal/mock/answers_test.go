@@ -340,6 +340,18 @@ func TestWhatIsSentComesBack(t *testing.T) {
 		t.Errorf("%v", created)
 	}
 
+	// Once, the total was in a currency of its own.
+	for _, currency := range append(currencies(), "JPY") {
+		order := ask[*orderv1.Order](t, made, "order.v1.OrderService.CreateOrder", &orderv1.CreateOrderRequest{
+			Items: []*orderv1.LineItem{{
+				Sku: "TEA-1", Title: "Tea", Quantity: 3, UnitPrice: &moneyv1.Money{CurrencyCode: currency, Units: 4},
+			}},
+		})
+		if got := order.GetTotal(); got.GetCurrencyCode() != currency || got.GetUnits() != 12 {
+			t.Errorf("items in %s make %v", currency, got)
+		}
+	}
+
 	updated := ask[*userv1.User](t, made, "user.v1.UserService.UpdateUser", &userv1.UpdateUserRequest{
 		UserId: "usr_7", User: &userv1.User{DisplayName: "Ada", UserId: "not this"},
 		UpdateMask: mask("display_name", "phone"),

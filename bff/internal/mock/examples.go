@@ -13,7 +13,7 @@ type Examples struct{ answers *answers }
 // NewExamples makes Examples. The error tells that protovalidate cannot be used.
 func NewExamples() (*Examples, error) {
 	// Examples are committed, so that they have a day of their own.
-	made, err := newAnswers(time.Date(2026, time.January, 15, 12, 0, 0, 0, time.UTC)) //nolint:mnd // A day.
+	made, err := newAnswers(time.Date(2026, time.January, 15, 12, 0, 0, 0, time.UTC))
 	if err != nil {
 		return nil, err
 	}

@@ -116,7 +116,10 @@ func (m *maker) settle(msg protoreflect.Message, sc scope) (scope, about) {
 		sc.window.from = sc.window.within(sc.seed.of("window"), 0, recent)
 	}
 
-	if sc.currency == "" {
+	switch copied := currencyOf(msg); {
+	case copied != "":
+		sc.currency = copied
+	case sc.currency == "":
 		sc.currency = one(sc.seed.of("currency"), currencies())
 	}
 

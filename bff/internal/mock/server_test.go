@@ -5,6 +5,7 @@ import (
 	"errors"
 	"image/png"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,26 @@ func TestServerStream(t *testing.T) {
 
 	if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
 		t.Errorf("it goes on: %v", err)
+	}
+}
+
+// Once, a sequence that cannot go on began anew, at numbers without an order.
+func TestServerStreamAfterTheLastNumber(t *testing.T) {
+	t.Parallel()
+
+	client := orderv1.NewOrderServiceClient(serve(t, "order.v1.OrderService"))
+
+	for _, after := range []int64{math.MaxInt64 - 1, math.MaxInt64} {
+		stream, err := client.WatchOrder(t.Context(), &orderv1.WatchOrderRequest{OrderId: "ord_1", AfterSequence: after})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		for range 3 {
+			if change, err := stream.Recv(); err != nil || change.GetSequence() != math.MaxInt64 {
+				t.Errorf("after %d: %v %v", after, change, err)
+			}
+		}
 	}
 }
 

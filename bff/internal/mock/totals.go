@@ -66,6 +66,34 @@ func setMoney(money protoreflect.Message, amount int64) {
 	money.Set(fields.ByName("nanos"), protoreflect.ValueOfInt32(int32(amount%nanosPerUnit)))
 }
 
+// currencyOf is that of the first amount in a message, empty if there is none.
+func currencyOf(msg protoreflect.Message) string {
+	fields := msg.Descriptor().Fields()
+	if isMoney(msg.Descriptor()) {
+		return msg.Get(fields.ByName("currency_code")).String()
+	}
+
+	for i := range fields.Len() {
+		field := fields.Get(i)
+
+		switch {
+		case field.Message() == nil || field.IsMap() || !msg.Has(field):
+		case !field.IsList():
+			if found := currencyOf(msg.Get(field).Message()); found != "" {
+				return found
+			}
+		default:
+			for j := range msg.Get(field).List().Len() {
+				if found := currencyOf(msg.Get(field).List().Get(j).Message()); found != "" {
+					return found
+				}
+			}
+		}
+	}
+
+	return ""
+}
+
 // isMoney tells whether a message has the shape of google.type.Money.
 func isMoney(md protoreflect.MessageDescriptor) bool {
 	const shape = 3

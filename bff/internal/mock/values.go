@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"math"
 	"net"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
@@ -128,14 +129,15 @@ func (m *maker) counted(a about, r rules, sc scope, bits int) protoreflect.Value
 	case sc.total > 0 && endsIn(a.name, "count"):
 		n = a.seed.rand().Int64N(int64(sc.total) + 1)
 	case sc.step > 0 && endsIn(a.name, "sequence", "index", "position", "number", "offset"):
-		n = int64(sc.step) + m.asked.after(a.name)
+		// At the end of what can be counted, it stays there.
+		n = int64(sc.step) + min(m.asked.after(a.name), math.MaxInt64-int64(sc.step))
 	}
 
 	switch {
 	case n < 0:
 		return m.signed(a.name, r, a.seed, bits)
 	case bits == bits32:
-		return protoreflect.ValueOfInt32(int32(n))
+		return protoreflect.ValueOfInt32(int32(min(n, math.MaxInt32)))
 	default:
 		return protoreflect.ValueOfInt64(n)
 	}

@@ -19,7 +19,7 @@ type Page struct {
 	// Path is the whole path, "/docs", or the beginning of one with a slash behind it, "/docs/". "/" is only itself.
 	Path    string
 	Handler http.Handler
-	// Methods are those that the handler takes. Empty: GET and HEAD.
+	// Methods are those that the handler takes, HEAD wherever it takes GET. Empty: GET. OPTIONS is answered for it.
 	Methods []string
 }
 
@@ -44,8 +44,8 @@ func New(next http.Handler, list []Page) (*Mux, error) {
 			return nil, fmt.Errorf("page %s: there are two of it", page.Path)
 		}
 
-		if len(page.Methods) == 0 {
-			page.Methods = []string{http.MethodGet, http.MethodHead}
+		if len(page.Methods) == 0 || slices.Contains(page.Methods, http.MethodGet) {
+			page.Methods = slices.Concat(page.Methods, []string{http.MethodGet, http.MethodHead})
 		}
 
 		m.exact[page.Path] = page
@@ -72,22 +72,34 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		rec.Template = page.Path
 	}
 
-	if !slices.Contains(page.Methods, r.Method) {
-		w.Header().Set("Allow", strings.Join(page.Methods, ", "))
-		problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
-			"the path does not take this method"), nil)
+	if slices.Contains(page.Methods, r.Method) {
+		page.Handler.ServeHTTP(w, r)
 
 		return
 	}
 
-	page.Handler.ServeHTTP(w, r)
+	w.Header().Set("Allow", strings.Join(page.allowed(), ", "))
+
+	if r.Method == http.MethodOptions {
+		w.WriteHeader(http.StatusNoContent)
+	} else {
+		problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
+			"the path does not take this method"), nil)
+	}
 }
 
-// Methods lists the methods of an escaped path; none if there is no such page.
+// Methods lists the methods of an escaped path, OPTIONS among them, in alphabetical order; none if there is no such page.
 func (m *Mux) Methods(path string) []string {
-	page, _ := m.find(path)
+	page, ok := m.find(path)
+	if !ok {
+		return nil
+	}
 
-	return page.Methods
+	return page.allowed()
+}
+
+func (p Page) allowed() []string {
+	return slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(p.Methods), http.MethodOptions))))
 }
 
 func (m *Mux) find(path string) (Page, bool) {
