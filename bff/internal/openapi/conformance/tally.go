@@ -18,6 +18,7 @@ type Tally struct {
 	differences map[string]difference
 	checkers    map[[sha256.Size]byte]*Checker
 	exempt      map[string]string
+	seen        map[fingerprint]bool
 
 	begin sync.Once
 	queue chan func()
@@ -59,9 +60,28 @@ func (t *Tally) Check(c *Checker, e Exchange, where string) {
 		t.partial.Add(1)
 	}
 
+	if t.repeated(fingerprintOf(c, e)) {
+		return
+	}
+
 	if err := c.Check(e); err != nil {
 		t.note(err.Error(), where)
 	}
+}
+
+// repeated tells whether the same was checked before.
+func (t *Tally) repeated(of fingerprint) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	if t.seen == nil {
+		t.seen = map[fingerprint]bool{}
+	}
+
+	known := t.seen[of]
+	t.seen[of] = true
+
+	return known
 }
 
 func (t *Tally) note(text, where string) {
