@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"sync"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
@@ -80,12 +81,7 @@ func (g *Gateway) pages(
 	list := g.options.pages
 
 	if who := g.config.Docs.OpenAPI; who != config.DocsOff {
-		described, err := g.described(routes)
-		if err != nil {
-			return nil, err
-		}
-
-		for _, page := range described {
+		for _, page := range g.described(routes) {
 			if compress != nil {
 				page.Handler = compress(page.Handler)
 			}
@@ -112,31 +108,25 @@ func (g *Gateway) pages(
 	return pages.New(next, list)
 }
 
-// described are the forms of the description.
-func (g *Gateway) described(routes []gateway.Route) ([]pages.Page, error) {
-	document, err := g.options.document(g.config, routes)
-	if err != nil {
-		return nil, err
+// described are the forms of the description, which is made when somebody asks for it.
+func (g *Gateway) described(routes []gateway.Route) []pages.Page {
+	document := sync.OnceValues(func() (*openapi.Document, error) { return g.options.document(g.config, routes) })
+
+	form := func(path, mediaType string, encode func(*openapi.Document) ([]byte, error)) pages.Page {
+		return pages.Page{Path: path, Handler: openapi.Handler(mediaType, func() ([]byte, error) {
+			made, err := document()
+			if err != nil {
+				return nil, err
+			}
+
+			return encode(made)
+		})}
 	}
 
-	var list []pages.Page
-
-	for _, form := range []struct {
-		path, mediaType string
-		encode          func() ([]byte, error)
-	}{
-		{documentPath, "application/json", document.JSON},
-		{"/openapi.yaml", "application/yaml", document.YAML},
-	} {
-		text, err := form.encode()
-		if err != nil {
-			return nil, fmt.Errorf("describe the API: %w", err)
-		}
-
-		list = append(list, pages.Page{Path: form.path, Handler: openapi.Handler(text, form.mediaType)})
+	return []pages.Page{
+		form(documentPath, "application/json", (*openapi.Document).JSON),
+		form("/openapi.yaml", "application/yaml", (*openapi.Document).YAML),
 	}
-
-	return list, nil
 }
 
 // readable lets those in who may read a description.

@@ -15,6 +15,8 @@ const most = 64 << 10
 // Handler returns a handler that lets next answer and then has the exchange checked. The name is that of the test. The document is
 // asked for at the first request. What stands below one of the pages is no part of the API.
 func (t *Tally) Handler(next http.Handler, name string, pages []string, document func() (*Checker, error)) http.Handler {
+	origin := new(byte)
+
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
 
@@ -25,7 +27,7 @@ func (t *Tally) Handler(next http.Handler, name string, pages []string, document
 		}
 
 		seen := &observation{
-			tally: t, name: name, document: document, request: &tee{from: r.Body}, answer: &recorder{ResponseWriter: w},
+			tally: t, name: name, origin: origin, document: document, request: &tee{from: r.Body}, answer: &recorder{ResponseWriter: w},
 			exchange: Exchange{Method: r.Method, Path: path, Query: r.URL.RawQuery, Request: Message{Header: r.Header.Clone()}},
 		}
 
@@ -47,6 +49,7 @@ func (t *Tally) Handler(next http.Handler, name string, pages []string, document
 type observation struct {
 	tally    *Tally
 	name     string
+	origin   *byte
 	document func() (*Checker, error)
 	request  *tee
 	answer   *recorder
@@ -74,16 +77,7 @@ func (o *observation) end(r *http.Request, whole bool) {
 	e.Status = answer.status
 	e.Answer = Message{Header: answer.header, Body: answer.body.Bytes(), Partial: answer.more || !whole}
 
-	o.tally.later(func() {
-		c, err := o.document()
-		if err != nil {
-			o.tally.note(err.Error(), o.name)
-
-			return
-		}
-
-		o.tally.Check(c, e, o.name)
-	})
+	o.tally.later(o.origin, observed{exchange: e, document: o.document, where: o.name})
 }
 
 func below(path, page string) bool {

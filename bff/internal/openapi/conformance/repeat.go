@@ -12,14 +12,15 @@ import (
 // fingerprint is the same for exchanges of which one check is enough: tests that put load on a gateway repeat themselves
 // thousands of times. What differs in them are names of requests, and values of headers that are not told apart.
 type fingerprint struct {
-	checker *Checker
-	sum     [sha256.Size]byte
+	// origin is the gateway, or its document.
+	origin any
+	sum    [sha256.Size]byte
 }
 
 // requestName is what no two problem documents have in common.
 var requestName = regexp.MustCompile(`"request_id":"[A-Z2-7]+"`)
 
-func fingerprintOf(c *Checker, e Exchange) fingerprint {
+func fingerprintOf(origin any, e Exchange) fingerprint {
 	hash := sha256.New()
 	// What is written to a hash is never refused.
 	_, _ = fmt.Fprintf(hash, "%q %q %q %d %t %t\n", e.Method, e.Path, e.Query, e.Status, e.Request.Partial, e.Answer.Partial)
@@ -27,7 +28,7 @@ func fingerprintOf(c *Checker, e Exchange) fingerprint {
 	writeMessage(hash, e.Request)
 	writeMessage(hash, e.Answer)
 
-	out := fingerprint{checker: c}
+	out := fingerprint{origin: origin}
 	hash.Sum(out.sum[:0])
 
 	return out

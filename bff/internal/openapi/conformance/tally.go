@@ -19,69 +19,64 @@ type Tally struct {
 	checkers    map[[sha256.Size]byte]*Checker
 	exempt      map[string]string
 	seen        map[fingerprint]bool
-
-	begin sync.Once
-	queue chan func()
-	open  sync.WaitGroup
+	waiting     []observed
 }
 
-// later checks something in the background, so that the answer does not wait for it: tests measure time. There is a bound to what
-// waits.
-func (t *Tally) later(check func()) {
-	const waiting = 1024
+// observed is an exchange that is still to be checked.
+type observed struct {
+	exchange Exchange
+	document func() (*Checker, error)
+	where    string
+}
 
-	t.begin.Do(func() {
-		t.queue = make(chan func(), waiting)
+// later checks an exchange when the summary is asked for, since tests measure time. What the same origin repeats is not kept.
+func (t *Tally) later(origin any, o observed) {
+	t.checked.Add(1)
 
-		go func() {
-			for do := range t.queue {
-				do()
-				t.open.Done()
-			}
-		}()
-	})
+	if o.exchange.Answer.Partial || o.exchange.Request.Partial {
+		t.partial.Add(1)
+	}
 
-	t.open.Add(1)
+	of := fingerprintOf(origin, o.exchange)
 
-	t.queue <- check
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	if t.seen[of] {
+		return
+	}
+
+	if t.seen == nil {
+		t.seen = map[fingerprint]bool{}
+	}
+
+	t.seen[of] = true
+	t.waiting = append(t.waiting, o)
+}
+
+// check checks all that waits.
+func (t *Tally) check() {
+	t.mu.Lock()
+	waiting := t.waiting
+	t.waiting = nil
+	t.mu.Unlock()
+
+	for _, o := range waiting {
+		c, err := o.document()
+		if err == nil {
+			err = c.Check(o.exchange)
+		}
+
+		if err != nil {
+			t.note(err.Error(), o.where)
+		}
+	}
 }
 
 // difference is one that was found in some exchanges.
 type difference struct {
 	count int
 	where string
-}
-
-// Check compares an exchange, and notes what is different under the name of the test.
-func (t *Tally) Check(c *Checker, e Exchange, where string) {
-	t.checked.Add(1)
-
-	if e.Answer.Partial || e.Request.Partial {
-		t.partial.Add(1)
-	}
-
-	if t.repeated(fingerprintOf(c, e)) {
-		return
-	}
-
-	if err := c.Check(e); err != nil {
-		t.note(err.Error(), where)
-	}
-}
-
-// repeated tells whether the same was checked before.
-func (t *Tally) repeated(of fingerprint) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-
-	if t.seen == nil {
-		t.seen = map[fingerprint]bool{}
-	}
-
-	known := t.seen[of]
-	t.seen[of] = true
-
-	return known
 }
 
 func (t *Tally) note(text, where string) {
@@ -152,7 +147,7 @@ func (t *Tally) isExempt(test string) bool {
 
 // Summary says in a few lines what was found, and how many differences there are. Nothing may be answered any more.
 func (t *Tally) Summary() (string, int) {
-	t.open.Wait()
+	t.check()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 

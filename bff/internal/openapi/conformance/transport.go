@@ -60,7 +60,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		e.Request.Body, e.Request.Partial = request.taken(request.from != nil)
 		e.Answer.Body, e.Answer.Partial = body.taken(true)
 
-		t.Tally.later(func() { t.Tally.Check(c, e, r.Method+" "+r.URL.Path) })
+		t.Tally.later(c, observed{
+			exchange: e, document: func() (*Checker, error) { return c, nil }, where: r.Method + " " + r.URL.Path,
+		})
 	}}
 
 	return res, nil
