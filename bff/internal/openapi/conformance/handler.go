@@ -27,7 +27,8 @@ func (t *Tally) Handler(next http.Handler, name string, pages []string, document
 		}
 
 		seen := &observation{
-			tally: t, name: name, origin: origin, document: document, request: &tee{from: r.Body}, answer: &recorder{ResponseWriter: w},
+			tally: t, name: name, origin: origin, document: document,
+			request: &tee{from: r.Body}, answer: &recorder{ResponseWriter: w},
 			exchange: Exchange{Method: r.Method, Path: path, Query: r.URL.RawQuery, Request: Message{Header: r.Header.Clone()}},
 		}
 
