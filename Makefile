@@ -32,10 +32,14 @@ help: ## List the targets.
 .PHONY: all
 all: check-generate build lint test ## Everything that a change has to pass.
 
+# DEV are flags: `make run DEV="--mock all"`.
 .PHONY: run
-run: ## Run the gateway with demo backends and print curls to try.
+run: bin/portico ## Run the gateway with demo backends and print curls to try.
+	@exec ./bin/portico dev $(DEV)
+
+.PHONY: bin/portico
+bin/portico: ## Build the command in seconds, without a profile.
 	@go build -o bin/portico ./bff/cmd/portico
-	@exec ./bin/portico dev
 
 .PHONY: build
 build: ## Build the commands into bin/.
