@@ -31,8 +31,8 @@ func TestNewServicesAreServed(t *testing.T) {
 
 	dir := copyRepository(t)
 
-	out, errs, code := portico(t, "new", "service", "catalog", "--resource", "Item", "--dir", dir)
-	if code != 0 || !strings.Contains(out, "wrote proto/catalog/v1/catalog.proto\n") || !strings.Contains(out, "make generate") {
+	out, errs, code := portico(t, "new", "service", "tryout", "--resource", "TryoutItem", "--dir", dir)
+	if code != 0 || !strings.Contains(out, "wrote proto/tryout/v1/tryout.proto\n") || !strings.Contains(out, "make generate") {
 		t.Fatalf("exit %d, printed %q and %q", code, out, errs)
 	}
 
@@ -40,7 +40,7 @@ func TestNewServicesAreServed(t *testing.T) {
 
 	in(t, dir, "make", "generate")
 	in(t, dir, "go", "vet", "./backends/...")
-	in(t, dir, "go", "test", "./backends/internal/catalog/", "./backends/cmd/backends/", "./gen/...")
+	in(t, dir, "go", "test", "./backends/internal/tryout/", "./backends/cmd/backends/", "./gen/...")
 
 	built := filepath.Join(t.TempDir(), "portico")
 	in(t, dir, "go", "build", "-o", built, "./bff/cmd/portico")
@@ -69,8 +69,8 @@ func TestNewServicesAreServed(t *testing.T) {
 func testItems(t *testing.T, p *process) {
 	t.Helper()
 
-	items := p.url + "/v1/items"
-	alice, editor := p.token(t, "alice"), p.token(t, "editor", "catalog:write")
+	items := p.url + "/v1/tryoutItems"
+	alice, editor := p.token(t, "alice"), p.token(t, "editor", "tryout:write")
 
 	want(t, "no token", call(t, http.MethodPost, items, "", `{"title": "Tea"}`), http.StatusUnauthorized)
 	want(t, "no scope", call(t, http.MethodPost, items, alice, `{"title": "Tea"}`), http.StatusForbidden)
@@ -81,7 +81,7 @@ func testItems(t *testing.T, p *process) {
 	made := want(t, "create", call(t, http.MethodPost, items, editor, `{"title": "Tea", "labels": {"a": "b"}}`), http.StatusCreated)
 	item := p.url + made.header.Get("Location")
 
-	if id, _ := made.json(t)["itemId"].(string); item != items+"/"+id {
+	if id, _ := made.json(t)["tryoutItemId"].(string); item != items+"/"+id {
 		t.Errorf("Location %q of %s", made.header.Get("Location"), made.body)
 	}
 
