@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -28,6 +29,11 @@ func OpenAPI(cfg config.Config, opts ...Option) ([]byte, error) {
 		return nil, err
 	}
 
+	return o.openAPI(cfg)
+}
+
+// openAPI is the document in JSON. The configuration has its defaults.
+func (o options) openAPI(cfg config.Config) ([]byte, error) {
 	routes, err := gateway.Compile(o.registrations(nil), o.gatewayConfig(cfg))
 	if err != nil {
 		return nil, err
@@ -78,7 +84,7 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 func (g *Gateway) pages(
 	routes []gateway.Route, compress func(http.Handler) http.Handler, next http.Handler,
 ) (*pages.Mux, error) {
-	list := g.options.pages
+	list := slices.Clone(g.options.pages)
 
 	if who := g.config.Docs.OpenAPI; who != config.DocsOff {
 		for _, page := range g.described(routes) {

@@ -87,26 +87,6 @@ type Admin struct {
 	Address string `env:"ADDRESS" yaml:"address"`
 }
 
-// Who may read a description.
-const (
-	DocsPublic        = "public"
-	DocsAuthenticated = "authenticated"
-	DocsOff           = "off"
-)
-
-// Docs is how the API is described: as an OpenAPI document and as a page that shows it. Who may read them is DocsPublic,
-// DocsAuthenticated (whoever has a valid credential) or DocsOff.
-type Docs struct {
-	// OpenAPI is for /openapi.json and /openapi.yaml. What anyone may read leaves out the text of access conditions. Default
-	// DocsAuthenticated.
-	OpenAPI string `env:"OPENAPI" yaml:"openapi"`
-	// Page is for /docs. Default DocsOff.
-	Page string `env:"PAGE" yaml:"page"`
-	// Title and Version name the API. Default "REST API" and "1".
-	Title   string `env:"TITLE"   yaml:"title"`
-	Version string `env:"VERSION" yaml:"version"`
-}
-
 // ClientIP is the trust model for the client's address.
 type ClientIP struct {
 	// TrustedProxies are CIDR prefixes whose X-Forwarded-For is believed: the client is the rightmost address outside of them.

@@ -190,12 +190,3 @@ func or[T comparable](value, fallback T) T {
 
 	return value
 }
-
-func (d Docs) withDefaults() Docs {
-	d.OpenAPI = or(d.OpenAPI, DocsAuthenticated)
-	d.Page = or(d.Page, DocsOff)
-	d.Title = or(d.Title, "REST API")
-	d.Version = or(d.Version, "1")
-
-	return d
-}

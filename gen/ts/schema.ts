@@ -905,7 +905,7 @@ export interface components {
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
-                /** @description See RFC 9110. */
+                /** @description What credential is needed (RFC 6750). */
                 "WWW-Authenticate": string;
                 [name: string]: unknown;
             };
@@ -992,7 +992,7 @@ export interface components {
                 RateLimit?: string;
                 /** @description The limits: `q` requests in `w` seconds. */
                 "RateLimit-Policy"?: string;
-                /** @description See RFC 9110. */
+                /** @description Methods that the path has. */
                 Allow: string;
                 [name: string]: unknown;
             };

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/needed"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -90,10 +92,7 @@ func TestColours(t *testing.T) {
 		t.Errorf("colours in a pipe: %q", out)
 	}
 
-	script, err := exec.LookPath("script")
-	if err != nil {
-		t.Skip("there is no program that makes a terminal")
-	}
+	script := needed.Program(t, "install bsdutils, whose script makes a terminal", "script")
 
 	onTerminal := func(env ...string) string {
 		cmd := exec.Command(script, "--quiet", "--return", "--command", binary+" explain GET /v1/me/dashboard --as alice", "/dev/null")

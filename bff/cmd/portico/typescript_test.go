@@ -7,13 +7,15 @@ import (
 	"os/exec"
 	"regexp"
 	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/needed"
 )
 
 // The program that docs/clients.md names compiles under strict settings and does what it says, also without an optional backend.
 func TestTypeScriptExample(t *testing.T) {
 	t.Parallel()
 
-	npm := needNPM(t)
+	npm := needed.Program(t, "install npm and nodejs", "npm")
 	inRoot(t, nil, "./.ci/web")
 
 	p := startDev(t, t.TempDir())
@@ -43,25 +45,6 @@ a wrong token: UNAUTHENTICATED, .+
 	if got := example(); !degraded.MatchString(got) {
 		t.Errorf("without profile it printed:\n%s", got)
 	}
-}
-
-// needNPM is where npm is. Without it the test is skipped, but for CI, which must not.
-func needNPM(t *testing.T) string {
-	t.Helper()
-
-	path, err := exec.LookPath("npm")
-	if err == nil {
-		return path
-	}
-
-	const missing = "npm is needed for this test: install the packages npm and nodejs"
-	if os.Getenv("CI") == "true" {
-		t.Fatal(missing)
-	}
-
-	t.Skip(missing)
-
-	return ""
 }
 
 // inRoot runs a command to its end in the root of the repository and returns what it printed. The test ends here if it fails.

@@ -7,7 +7,6 @@ package browsertest
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,6 +15,8 @@ import (
 
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"github.com/portico-gateway/portico/bff/internal/needed"
 )
 
 const (
@@ -186,18 +187,6 @@ func (p *Page) note(event any) {
 func program(tb testing.TB) string {
 	tb.Helper()
 
-	for _, name := range []string{"chromium-headless-shell", "chromium", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-
-	const missing = "a browser is needed for this test: install chromium-headless-shell or chromium (Debian), or google-chrome"
-	if os.Getenv("CI") == "true" {
-		tb.Fatal(missing)
-	}
-
-	tb.Skip(missing)
-
-	return ""
+	return needed.Program(tb, "install chromium-headless-shell or chromium (Debian), or google-chrome",
+		"chromium-headless-shell", "chromium", "google-chrome")
 }

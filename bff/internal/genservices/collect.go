@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/compiler/protogen"
 
+	"github.com/portico-gateway/portico/bff/internal/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
 	"github.com/portico-gateway/portico/bff/internal/route"
@@ -26,6 +26,8 @@ type service struct {
 	Upstream  string
 	Composite bool
 	Routes    []route.Route
+	// Operations are the routes with their policies.
+	Operations []openapi.Operation
 
 	// GoName and ProtoName are what the names of generated functions are made of.
 	GoName     string
@@ -35,7 +37,7 @@ type service struct {
 }
 
 // collect returns the services that have routes, by name, after checking them.
-func collect(files []*protogen.File) ([]service, error) {
+func collect(files []*protogen.File, defaults policy.Defaults) ([]service, error) {
 	var (
 		services []service
 		routes   []route.Route
@@ -48,7 +50,7 @@ func collect(files []*protogen.File) ([]service, error) {
 		}
 
 		for _, in := range file.Services {
-			out, errs := describe(file, in)
+			out, errs := describe(file, in, defaults)
 			faults = append(faults, errs...)
 
 			if len(out.Routes) > 0 {
@@ -67,7 +69,7 @@ func collect(files []*protogen.File) ([]service, error) {
 }
 
 // describe returns the service, with no routes if it is not for the table, and all that is wrong with it, and where.
-func describe(file *protogen.File, in *protogen.Service) (service, []error) {
+func describe(file *protogen.File, in *protogen.Service, defaults policy.Defaults) (service, []error) {
 	routes, err := route.Of(in.Desc)
 	if err != nil {
 		return service{}, []error{fmt.Errorf("%s: %w", file.Desc.Path(), err)}
@@ -96,21 +98,14 @@ func describe(file *protogen.File, in *protogen.Service) (service, []error) {
 		}
 	}
 
-	return out, append(faults, checkPolicies(routes)...)
-}
-
-// checkPolicies compiles the policies with defaults that stand for those of any gateway.
-func checkPolicies(routes []route.Route) []error {
-	defaults := policy.Defaults{Timeout: time.Second, MaxBody: 1}
-
-	var faults []error
-
 	for _, r := range routes {
-		reached := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
-		if _, err := policy.Compile(r.Descriptor, reached, defaults); err != nil {
+		compiled, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, defaults)
+		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(r.Descriptor), r, err))
 		}
+
+		out.Operations = append(out.Operations, openapi.Operation{Route: r, Policy: compiled})
 	}
 
-	return faults
+	return out, faults
 }

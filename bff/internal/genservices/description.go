@@ -24,9 +24,9 @@ type texts struct{ comments, examples map[string]string }
 
 // write adds openapi.json and openapi.yaml.
 func (d Description) write(plugin *protogen.Plugin, services []service, said texts) error {
-	operations, err := d.operations(services)
-	if err != nil {
-		return err
+	var operations []openapi.Operation
+	for _, s := range services {
+		operations = append(operations, s.Operations...)
 	}
 
 	document, err := openapi.Build(operations, openapi.Config{
@@ -48,23 +48,4 @@ func (d Description) write(plugin *protogen.Plugin, services []service, said tex
 	}
 
 	return nil
-}
-
-func (d Description) operations(services []service) ([]openapi.Operation, error) {
-	var operations []openapi.Operation
-
-	for _, s := range services {
-		for _, r := range s.Routes {
-			reached := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
-
-			compiled, err := policy.Compile(r.Descriptor, reached, d.Defaults)
-			if err != nil {
-				return nil, err
-			}
-
-			operations = append(operations, openapi.Operation{Route: r, Policy: compiled})
-		}
-	}
-
-	return operations, nil
 }

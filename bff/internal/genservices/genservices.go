@@ -27,7 +27,7 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 		return fmt.Errorf("option package=%s: %w", packageName, errPackageName)
 	}
 
-	services, err := collect(plugin.Files)
+	services, err := collect(plugin.Files, description.Defaults)
 	if err != nil {
 		return err
 	}

@@ -199,7 +199,6 @@ type Schema struct {
 	Enum                 []any         `json:"enum,omitempty"`
 	Pattern              string        `json:"pattern,omitempty"`
 	ContentEncoding      string        `json:"contentEncoding,omitempty"`
-	ContentMediaType     string        `json:"contentMediaType,omitempty"`
 	MinLength            *uint64       `json:"minLength,omitempty"`
 	MaxLength            *uint64       `json:"maxLength,omitempty"`
 	Minimum              *float64      `json:"minimum,omitempty"`
@@ -220,5 +219,4 @@ type Schema struct {
 	AnyOf                []*Schema     `json:"anyOf,omitempty"`
 	OneOf                []*Schema     `json:"oneOf,omitempty"`
 	Not                  *Schema       `json:"not,omitempty"`
-	Examples             []any         `json:"examples,omitempty"`
 }

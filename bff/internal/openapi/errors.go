@@ -3,6 +3,7 @@ package openapi
 import (
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -79,34 +80,39 @@ func (b *builder) components() Components {
 
 	for _, e := range sharedErrors() {
 		if b.used[e.name] {
-			responses.Set(e.name, e.response())
+			responses.Set(e.name, b.response(e))
 		}
 	}
 
 	maps.Copy(b.schemas, problemSchemas())
 
 	headers := &Map[*Header]{}
+
 	for _, h := range sharedHeaders() {
+		if !b.usedHeaders[h.name] {
+			continue
+		}
+
 		headers.Set(h.name, &Header{Description: h.means, Required: h.always, Schema: h.schema, Example: h.example})
 	}
 
 	return Components{Schemas: b.schemas, Responses: responses, Headers: headers, SecuritySchemes: b.securitySchemes()}
 }
 
-func (e sharedError) response() *Response {
+func (b *builder) response(e sharedError) *Response {
 	headers := &Map[*Header]{}
-	headers.Set("X-Request-Id", headerRef("X-Request-Id"))
+	headers.Set("X-Request-Id", b.headerRef("X-Request-Id"))
 
 	for _, name := range []string{"Cache-Control", "Cache-Status", "RateLimit", "RateLimit-Policy"} {
-		headers.Set(name, sometimes(name)) // They depend on the operation.
+		headers.Set(name, describedHeader(name, false)) // They depend on the operation.
 	}
 
 	for _, name := range e.headers {
 		name, always := strings.CutSuffix(name, "!")
 		if always {
-			headers.Set(name, &Header{Required: true, Description: "See RFC 9110.", Schema: &Schema{Type: typeString}})
+			headers.Set(name, describedHeader(name, true))
 		} else {
-			headers.Set(name, headerRef(name))
+			headers.Set(name, b.headerRef(name))
 		}
 	}
 
@@ -168,19 +174,17 @@ func sharedHeaders() []sharedHeader {
 			headerChallenge, "What credential is needed (RFC 6750).", false, text(),
 			`Bearer error="insufficient_scope", scope="orders:admin"`,
 		},
+		{"Allow", "Methods that the path has.", false, text(), "GET, HEAD, OPTIONS"},
 		{"Accept", "Media types that the operation takes.", false, text(), mediaJSON},
 		{"Accept-Encoding", "Codings that the operation takes.", false, text(), "gzip, zstd"},
 		{"Content-Range", "The part of the file, or its length.", false, text(), "bytes */33"},
 	}
 }
 
-// sometimes is a shared header where it need not be.
-func sometimes(name string) *Header {
-	for _, h := range sharedHeaders() {
-		if h.name == name {
-			return &Header{Description: h.means, Schema: h.schema}
-		}
-	}
+// describedHeader is a shared header where it is there more or less often than elsewhere.
+func describedHeader(name string, always bool) *Header {
+	i := slices.IndexFunc(sharedHeaders(), func(h sharedHeader) bool { return h.name == name })
+	h := sharedHeaders()[i]
 
-	return nil
+	return &Header{Description: h.means, Required: always, Schema: h.schema}
 }

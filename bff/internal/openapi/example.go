@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -61,7 +60,7 @@ func (b *builder) bodyExample(op Operation) (any, error) {
 		return nil, err
 	}
 
-	prefix, as := "", input
+	prefix := ""
 
 	if op.Route.Body != wholeBody {
 		field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
@@ -70,10 +69,6 @@ func (b *builder) bodyExample(op Operation) (any, error) {
 		}
 
 		members, message, prefix = member(members, b.name(field)), field.Message(), field.TextName()+"."
-
-		if op.Route.Method == http.MethodPatch {
-			as = patch
-		}
 	}
 
 	object, ok := members.(map[string]any)
@@ -83,7 +78,7 @@ func (b *builder) bodyExample(op Operation) (any, error) {
 
 	for i := range message.Fields().Len() {
 		field := message.Fields().Get(i)
-		if b.elsewhere(op, prefix+field.TextName()) || given(field, as) {
+		if b.elsewhere(op, prefix+field.TextName()) || given(field, bodyForm(op)) {
 			delete(object, b.name(field))
 		}
 	}

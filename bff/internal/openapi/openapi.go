@@ -1,6 +1,6 @@
 // Package openapi describes a gateway's routes as one OpenAPI 3.1 document: what the schema says of messages, what google.api.http
 // says of requests, and what the compiled policies demand and answer. It is made of the same values that the gateway enforces, by
-// protoc-gen-portico for the committed document and at start-up for the one that is served.
+// protoc-gen-portico for the committed document and by the gateway for the one that it serves.
 //
 // It knows descriptors and policies, but nothing of handlers or connections.
 package openapi
@@ -57,7 +57,10 @@ func Build(operations []Operation, config Config) (*Document, error) {
 		return nil, fmt.Errorf("rules: %w", err)
 	}
 
-	b := &builder{validator: validator, config: config, schemas: map[string]*Schema{}, outputs: map[protoreflect.FullName]bool{}}
+	b := &builder{
+		validator: validator, config: config, schemas: map[string]*Schema{}, outputs: map[protoreflect.FullName]bool{},
+		used: map[string]bool{}, usedHeaders: map[string]bool{}, ids: map[string]int{},
+	}
 
 	for _, op := range operations {
 		b.markOutputs(op.Route.Descriptor.Output())
@@ -121,13 +124,17 @@ type builder struct {
 	schemas map[string]*Schema
 	// outputs are the messages that answers are made of.
 	outputs map[protoreflect.FullName]bool
-	// used are the shared answers that operations refer to.
-	used map[string]bool
-	ids  map[string]int
+	// used are the shared answers that operations refer to, and usedHeaders the headers.
+	used, usedHeaders map[string]bool
+	// ids counts the operations by the name that they would have.
+	ids map[string]int
 }
 
 func (b *builder) add(doc *Document, op Operation) error {
-	path, parameters := b.path(op.Route)
+	path, parameters, err := b.path(op.Route)
+	if err != nil {
+		return err
+	}
 
 	item, known := doc.Paths.Get(path)
 	if !known {

@@ -58,10 +58,6 @@ func (b *builder) id(op Operation) string {
 	method := op.Route.Descriptor
 	short := fmt.Sprintf("%s_%s", method.Parent().Name(), method.Name())
 
-	if b.ids == nil {
-		b.ids = map[string]int{}
-	}
-
 	b.ids[short]++
 	if n := b.ids[short]; n > 1 {
 		return fmt.Sprintf("%s_%d", short, n)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
@@ -13,7 +12,7 @@ import (
 
 // path is the template as OpenAPI writes it, and its variables as parameters. A variable of several segments becomes one parameter
 // for each "*" in it, since a parameter of OpenAPI holds no slash.
-func (b *builder) path(r route.Route) (string, []*Parameter) {
+func (b *builder) path(r route.Route) (string, []*Parameter, error) {
 	var (
 		out        strings.Builder
 		parameters []*Parameter
@@ -30,20 +29,34 @@ func (b *builder) path(r route.Route) (string, []*Parameter) {
 
 		variable, behind, _ := strings.Cut(after, "}")
 		name, pattern, fixed := strings.Cut(variable, "=")
-		field, _ := fieldpath.Resolve(r.Descriptor.Input(), name)
+
+		field, err := fieldpath.Resolve(r.Descriptor.Input(), name)
+		if err != nil {
+			// The gateway does not start with it; to describe it is not to judge it.
+			out.WriteString("{" + name + "}")
+
+			parameters = append(parameters, &Parameter{Name: name, In: inPath, Required: true, Schema: &Schema{Type: typeString}})
+			rest = behind
+
+			continue
+		}
 
 		if !fixed {
 			pattern = "*"
 		}
 
-		text, added := b.variable(name, pattern, field)
+		text, added, err := b.variable(name, pattern, field.Last())
+		if err != nil {
+			return "", nil, err
+		}
+
 		out.WriteString(text)
 
 		parameters = append(parameters, added...)
 		rest = behind
 	}
 
-	return out.String(), parameters
+	return out.String(), parameters, nil
 }
 
 // bare names the wildcards outside of variables.
@@ -62,11 +75,24 @@ func bare(text string, parameters *[]*Parameter) string {
 	return strings.Join(segments, "/")
 }
 
-func (b *builder) variable(name, pattern string, field fieldpath.Path) (string, []*Parameter) {
+func (b *builder) variable(
+	name, pattern string, field protoreflect.FieldDescriptor,
+) (string, []*Parameter, error) {
 	if pattern == "*" {
-		return "{" + name + "}", []*Parameter{{
-			Name: name, In: inPath, Required: true, Description: b.fieldComment(field), Schema: b.variableSchema(field),
-		}}
+		schema, err := b.field(field, input)
+		if err != nil {
+			return "", nil, err
+		}
+
+		p := &Parameter{Name: name, In: inPath, Required: true}
+		p.Description, p.Deprecated, p.Schema = told(schema)
+
+		// It is never empty.
+		if field.Kind() == protoreflect.StringKind && !field.IsList() && schema.MinLength == nil {
+			schema.MinLength = new(uint64(1))
+		}
+
+		return "{" + name + "}", []*Parameter{p}, nil
 	}
 
 	segments := strings.Split(pattern, "/")
@@ -87,41 +113,9 @@ func (b *builder) variable(name, pattern string, field fieldpath.Path) (string, 
 		segments[i] = "{" + part + "}"
 		parameters = append(parameters, &Parameter{
 			Name: part, In: inPath, Required: true, Schema: &Schema{Type: typeString}, Many: segment == "**",
-			Description: sentences(b.fieldComment(field), "Part of `"+name+"`, which is `"+pattern+"`."),
+			Description: sentences(b.comment(field), "Part of `"+name+"`, which is `"+pattern+"`."),
 		})
 	}
 
-	return strings.Join(segments, "/"), parameters
-}
-
-func (b *builder) fieldComment(field fieldpath.Path) string {
-	if len(field) == 0 {
-		return ""
-	}
-
-	return b.comment(field.Last())
-}
-
-// variableSchema is that of a variable of one segment, which is never empty.
-func (b *builder) variableSchema(path fieldpath.Path) *Schema {
-	if len(path) == 0 {
-		return &Schema{Type: typeString}
-	}
-
-	field := path.Last()
-
-	schema, err := b.value(field, input)
-	if err != nil {
-		return &Schema{Type: typeString}
-	}
-
-	if rules, err := protovalidate.ResolveFieldRules(field); err == nil {
-		b.apply(schema, rules, field)
-	}
-
-	if field.Kind() == protoreflect.StringKind && !field.IsList() && schema.MinLength == nil {
-		schema.MinLength = new(uint64(1))
-	}
-
-	return schema
+	return strings.Join(segments, "/"), parameters, nil
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/required"
 )
 
 // Where parameters are.
@@ -39,7 +40,7 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 		return nil, nil
 	}
 
-	must, err := b.required(r.Descriptor.Input())
+	must, err := required.Fields(b.validator, r.Descriptor.Input())
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +133,8 @@ func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
 		return nil, err
 	}
 
-	p := &Parameter{Name: strings.Join(names, "."), In: inQuery, Description: schema.Description, Deprecated: schema.Deprecated}
-	schema.Description, schema.Deprecated = "", false
+	p := &Parameter{Name: strings.Join(names, "."), In: inQuery}
+	p.Description, p.Deprecated, schema = told(schema)
 
 	held := field.Message()
 
@@ -149,6 +150,14 @@ func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
 	}
 
 	return p, nil
+}
+
+// told takes what is said of a field off its schema: of a parameter it stands beside it.
+func told(schema *Schema) (description string, deprecated bool, rest *Schema) {
+	description, deprecated = schema.Description, schema.Deprecated
+	schema.Description, schema.Deprecated = "", false
+
+	return description, deprecated, schema
 }
 
 // headers are the parameters that the policy takes from the header.
@@ -175,11 +184,9 @@ func (b *builder) headers(op Operation) ([]*Parameter, error) {
 			return nil, err
 		}
 
-		description := schema.Description
-		schema.Description = ""
-		parameters = append(parameters, &Parameter{
-			Name: spelled(h.Name), In: inHeader, Description: description, Schema: schema,
-		})
+		p := &Parameter{Name: spelled(h.Name), In: inHeader}
+		p.Description, p.Deprecated, p.Schema = told(schema)
+		parameters = append(parameters, p)
 	}
 
 	if b.tagged(op) && !slices.ContainsFunc(parameters, func(p *Parameter) bool { return p.Name == "If-None-Match" }) {
@@ -269,7 +276,7 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 	message := r.Descriptor.Input()
 
 	if r.Body == wholeBody {
-		return b.bodyObject(op, message, "", input)
+		return b.bodyObject(op, message, "", bodyForm(op))
 	}
 
 	field := message.Fields().ByName(protoreflect.Name(r.Body))
@@ -277,7 +284,7 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 		return nil, false, fmt.Errorf("the body %q is no field of %s", r.Body, message.FullName())
 	}
 
-	must, err := b.required(message)
+	must, err := required.Fields(b.validator, message)
 	if err != nil {
 		return nil, false, err
 	}
@@ -288,12 +295,7 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 		return schema, slices.Contains(must, field), err
 	}
 
-	as := input
-	if r.Method == http.MethodPatch && hasMask(message) {
-		as = patch
-	}
-
-	schema, need, err := b.bodyObject(op, field.Message(), r.Body+".", as)
+	schema, need, err := b.bodyObject(op, field.Message(), r.Body+".", bodyForm(op))
 
 	// Without a body, a PATCH is accepted and changes nothing.
 	return schema, need || slices.Contains(must, field), err
@@ -336,6 +338,15 @@ func (b *builder) named(name string, schema *Schema) string {
 			return numbered
 		}
 	}
+}
+
+// bodyForm is how the message is used that the body is.
+func bodyForm(op Operation) form {
+	if op.Route.Method == http.MethodPatch && op.Route.Body != wholeBody && hasMask(op.Route.Descriptor.Input()) {
+		return patch
+	}
+
+	return input
 }
 
 // hasMask tells whether the message has one field mask, which says what a PATCH changes.

@@ -221,8 +221,8 @@ func (b *builder) answer(op Operation) (*Schema, error) {
 // successHeaders are the headers of a successful answer that mean something to clients.
 func (b *builder) successHeaders(op Operation) *Map[*Header] {
 	headers := &Map[*Header]{}
-	headers.Set("X-Request-Id", headerRef("X-Request-Id"))
-	headers.Set("Cache-Control", headerRef("Cache-Control"))
+	headers.Set("X-Request-Id", b.headerRef("X-Request-Id"))
+	headers.Set("Cache-Control", b.headerRef("Cache-Control"))
 
 	if op.Policy.Response.Location != nil {
 		headers.Set("Location", &Header{
@@ -231,24 +231,24 @@ func (b *builder) successHeaders(op Operation) *Map[*Header] {
 	}
 
 	if len(op.Policy.RateLimits) > 0 {
-		headers.Set("RateLimit", headerRef("RateLimit"))
-		headers.Set("RateLimit-Policy", headerRef("RateLimit-Policy"))
+		headers.Set("RateLimit", b.headerRef("RateLimit"))
+		headers.Set("RateLimit-Policy", b.headerRef("RateLimit-Policy"))
 	}
 
 	if b.kept(op) {
-		headers.Set("Age", headerRef("Age"))
+		headers.Set("Age", b.headerRef("Age"))
 	}
 
 	if op.Route.Method == http.MethodGet {
-		headers.Set("Cache-Status", headerRef("Cache-Status")) // It also tells of calls that are shared, and of none.
+		headers.Set("Cache-Status", b.headerRef("Cache-Status")) // It also tells of calls that are shared, and of none.
 	}
 
 	if b.tagged(op) {
-		headers.Set("ETag", headerRef("ETag"))
+		headers.Set("ETag", b.headerRef("ETag"))
 	}
 
 	if op.Policy.Idempotency != nil {
-		headers.Set("Idempotency-Replayed", headerRef("Idempotency-Replayed"))
+		headers.Set("Idempotency-Replayed", b.headerRef("Idempotency-Replayed"))
 	}
 
 	for _, name := range slices.Concat(op.Policy.Response.Headers, b.config.ResponseHeaders) {
@@ -271,13 +271,6 @@ func (b *builder) notModifiedHeaders(op Operation) *Map[*Header] {
 		}
 	}
 
-	for _, name := range op.Policy.Response.Headers {
-		canonical := spelled(http.CanonicalHeaderKey(name))
-		if _, known := headers.Get(canonical); !known && !strings.HasPrefix(canonical, "Content-") {
-			headers.Set(canonical, &Header{Description: "The service's.", Schema: &Schema{Type: typeString}})
-		}
-	}
-
 	return headers
 }
 
@@ -295,14 +288,15 @@ func spelled(canonical string) string {
 	}
 }
 
-func headerRef(name string) *Header { return &Header{Ref: "#/components/headers/" + name} }
+// headerRef refers to a header that answers have in common.
+func (b *builder) headerRef(name string) *Header {
+	b.usedHeaders[name] = true
+
+	return &Header{Ref: "#/components/headers/" + name}
+}
 
 // sharedAnswer refers to an answer that operations have in common.
 func (b *builder) sharedAnswer(name string) *Response {
-	if b.used == nil {
-		b.used = map[string]bool{}
-	}
-
 	b.used[name] = true
 
 	return &Response{Ref: "#/components/responses/" + name}

@@ -1,51 +1,16 @@
 package openapi
 
 import (
-	"errors"
-	"fmt"
-	"math"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
-	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
-
-// required are the fields without which a message breaks its rules: those that an empty message is told of.
-func (b *builder) required(message protoreflect.MessageDescriptor) ([]protoreflect.FieldDescriptor, error) {
-	err := b.validator.Validate(dynamicpb.NewMessage(message))
-	if err == nil {
-		return nil, nil
-	}
-
-	broken := (*protovalidate.ValidationError)(nil)
-	if !errors.As(err, &broken) {
-		return nil, fmt.Errorf("rules of %s: %w", message.FullName(), err)
-	}
-
-	var fields []protoreflect.FieldDescriptor
-
-	for _, violation := range broken.Violations {
-		path := violation.Proto.GetField().GetElements()
-		if len(path) != 1 {
-			continue
-		}
-
-		field := message.Fields().ByNumber(protoreflect.FieldNumber(path[0].GetFieldNumber()))
-		if field != nil && !slices.Contains(fields, field) {
-			fields = append(fields, field)
-		}
-	}
-
-	return fields, nil
-}
 
 // apply adds the rules of a field to its schema: as keywords where JSON Schema has them, else in words.
 func (b *builder) apply(schema *Schema, rules *validate.FieldRules, field protoreflect.FieldDescriptor) {
@@ -224,152 +189,6 @@ func applyEnum(schema *Schema, rules *validate.EnumRules, enum protoreflect.Enum
 	if len(left) < enum.Values().Len() {
 		schema.Enum = left
 	}
-}
-
-// bound is a limit of a number.
-type bound struct{ name, words string }
-
-// applyNumber reads the bounds by name, since there is a message of rules for each kind of number and they have the same fields.
-func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
-	which := rules.ProtoReflect().WhichOneof(rules.ProtoReflect().Descriptor().Oneofs().ByName("type"))
-	if which == nil || which.Message() == nil {
-		return
-	}
-
-	set := rules.ProtoReflect().Get(which).Message()
-
-	if fields := set.Descriptor().Fields(); fields.ByName("finite") != nil && set.Get(fields.ByName("finite")).Bool() {
-		*schema = *finite(schema)
-	}
-
-	target := schema
-	if len(schema.OneOf) > 0 {
-		target = schema.OneOf[0] // The one that is a number.
-	}
-
-	for _, b := range []bound{
-		{"const", "Always"}, {"gt", "Greater than"}, {"gte", "At least"}, {"lt", "Less than"}, {"lte", "At most"},
-	} {
-		field := set.Descriptor().Fields().ByName(protoreflect.Name(b.name))
-		if field == nil || !set.Has(field) {
-			continue
-		}
-
-		value, numeric := toNumber(set.Get(field), field)
-		if !numeric || text {
-			schema.Description = sentences(schema.Description, b.words+" "+inWords(set.Get(field), field)+".")
-		} else {
-			target.bound(b.name, value)
-		}
-	}
-
-	target.members(set, text)
-	target.outside()
-}
-
-// members are the numbers that a field can have, or not have, if the rules list them.
-func (s *Schema) members(set protoreflect.Message, text bool) {
-	listed := func(name protoreflect.Name) []any {
-		field := set.Descriptor().Fields().ByName(name)
-		if field == nil || !field.IsList() || text {
-			return nil
-		}
-
-		var out []any
-
-		for i := range set.Get(field).List().Len() {
-			if value, numeric := toNumber(set.Get(field).List().Get(i), field); numeric {
-				out = append(out, value)
-			}
-		}
-
-		return out
-	}
-
-	if in := listed("in"); in != nil {
-		s.Enum = in
-	}
-
-	if not := listed("not_in"); not != nil {
-		s.Not = &Schema{Enum: not}
-	}
-}
-
-// outside turns bounds that exclude each other into what protovalidate means by them: below the one or above the other.
-func (s *Schema) outside() {
-	low, high := either(s.Minimum, s.ExclusiveMinimum), either(s.Maximum, s.ExclusiveMaximum)
-	if low == nil || high == nil || *low < *high || *low == *high && s.Minimum != nil && s.Maximum != nil {
-		return
-	}
-
-	s.AnyOf = []*Schema{
-		{Maximum: s.Maximum, ExclusiveMaximum: s.ExclusiveMaximum},
-		{Minimum: s.Minimum, ExclusiveMinimum: s.ExclusiveMinimum},
-	}
-	s.Minimum, s.ExclusiveMinimum, s.Maximum, s.ExclusiveMaximum = nil, nil, nil, nil
-}
-
-// either is the one of two bounds that is there.
-func either(a, b *float64) *float64 {
-	if a != nil {
-		return a
-	}
-
-	return b
-}
-
-// finite is a float without the values that are none.
-func finite(schema *Schema) *Schema {
-	if len(schema.OneOf) == 0 {
-		return schema
-	}
-
-	only := *schema.OneOf[0]
-	only.Description = schema.Description
-
-	return &only
-}
-
-func (s *Schema) bound(name string, value float64) {
-	switch name {
-	case "const":
-		s.Const = value
-	case "gt":
-		s.ExclusiveMinimum = &value
-	case "gte":
-		s.Minimum = &value
-	case "lt":
-		s.ExclusiveMaximum = &value
-	case "lte":
-		s.Maximum = &value
-	}
-}
-
-func toNumber(value protoreflect.Value, field protoreflect.FieldDescriptor) (float64, bool) {
-	switch field.Kind() {
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind,
-		protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return float64(value.Int()), true
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return float64(value.Uint()), true
-	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		return value.Float(), !math.IsInf(value.Float(), 0) && !math.IsNaN(value.Float())
-	default:
-		return 0, false
-	}
-}
-
-// inWords writes a bound for people.
-func inWords(value protoreflect.Value, field protoreflect.FieldDescriptor) string {
-	if field.Message() == nil {
-		return value.String()
-	}
-
-	if d, ok := clone[*durationpb.Duration](value); ok {
-		return d.AsDuration().String()
-	}
-
-	return value.String()
 }
 
 func timestampWords(rules *validate.TimestampRules) string {

@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/portico-gateway/portico/bff/internal/required"
 )
 
 // form is how a message is used, on which its schema depends.
@@ -106,12 +108,12 @@ func (b *builder) restrict(
 	schema *Schema, message protoreflect.MessageDescriptor, as form, leaveOut func(protoreflect.FieldDescriptor) bool,
 ) error {
 	if as == input {
-		required, err := b.required(message)
+		needed, err := required.Fields(b.validator, message)
 		if err != nil {
 			return err
 		}
 
-		for _, field := range required {
+		for _, field := range needed {
 			if leaveOut == nil || !leaveOut(field) {
 				schema.Required = append(schema.Required, b.name(field))
 			}
@@ -128,7 +130,15 @@ func (b *builder) restrict(
 	}
 
 	for _, rule := range rules.GetOneof() {
-		schema.Description = sentences(schema.Description, "At most one of "+strings.Join(rule.GetFields(), ", ")+".")
+		var fields []protoreflect.FieldDescriptor
+
+		for _, name := range rule.GetFields() {
+			if field := message.Fields().ByName(protoreflect.Name(name)); field != nil {
+				fields = append(fields, field)
+			}
+		}
+
+		schema.Description = sentences(schema.Description, b.choice(fields, rule.GetRequired()))
 	}
 
 	schema.Not = b.contended(message)
@@ -175,7 +185,12 @@ func (b *builder) field(field protoreflect.FieldDescriptor, as form) (*Schema, e
 	}
 
 	if oneof := field.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
-		schema.Description = sentences(schema.Description, "At most one of "+b.members(oneof)+" is there.")
+		rules, err := protovalidate.ResolveOneofRules(oneof)
+		if err != nil {
+			return nil, fmt.Errorf("rules of %s: %w", oneof.FullName(), err)
+		}
+
+		schema.Description = sentences(schema.Description, b.choice(fieldsOf(oneof), as == input && rules.GetRequired()))
 	}
 
 	if options, ok := field.Options().(*descriptorpb.FieldOptions); ok {
@@ -189,14 +204,28 @@ func (b *builder) field(field protoreflect.FieldDescriptor, as form) (*Schema, e
 	return schema, nil
 }
 
-// members lists the fields of a oneof.
-func (b *builder) members(oneof protoreflect.OneofDescriptor) string {
-	names := make([]string, 0, oneof.Fields().Len())
+func fieldsOf(oneof protoreflect.OneofDescriptor) []protoreflect.FieldDescriptor {
+	fields := make([]protoreflect.FieldDescriptor, 0, oneof.Fields().Len())
 	for i := range oneof.Fields().Len() {
-		names = append(names, "`"+b.name(oneof.Fields().Get(i))+"`")
+		fields = append(fields, oneof.Fields().Get(i))
 	}
 
-	return strings.Join(names, ", ")
+	return fields
+}
+
+// choice says in words that there is one of some fields.
+func (b *builder) choice(fields []protoreflect.FieldDescriptor, needed bool) string {
+	names := make([]string, 0, len(fields))
+	for _, field := range fields {
+		names = append(names, "`"+b.name(field)+"`")
+	}
+
+	how := "At most one of "
+	if needed {
+		how = "Exactly one of "
+	}
+
+	return how + strings.Join(names, ", ") + " is there."
 }
 
 // value is the schema of a field without what is said of it.

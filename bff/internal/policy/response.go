@@ -19,6 +19,8 @@ type Response struct {
 	Status int
 	// Location makes the header Location of the response message. Nil: there is none.
 	Location func(protoreflect.Message) string
+	// LocationTemplate is what Location was made of, as it was written: a path with fields in braces.
+	LocationTemplate string
 	// Headers are the backend's metadata, in lower case, that reach the client as headers of the same name.
 	Headers []string
 }
@@ -56,7 +58,9 @@ const (
 )
 
 func (c *compiler) response(in *porticov1.Response) Response {
-	out := Response{Status: int(in.GetStatus()), Location: c.location(in.GetLocation())}
+	out := Response{
+		Status: int(in.GetStatus()), Location: c.location(in.GetLocation()), LocationTemplate: in.GetLocation(),
+	}
 
 	switch {
 	case out.Status == 0:

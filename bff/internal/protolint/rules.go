@@ -159,12 +159,9 @@ func (l *linter) locations(e endpoint) {
 		return
 	}
 
-	response := own(e.Descriptor).GetResponse()
-	if response == nil {
-		response = defaults(e.Descriptor).GetResponse()
-	}
+	location := e.policy.Response.LocationTemplate
 
-	template, err := pathtemplate.Parse(response.GetLocation())
+	template, err := pathtemplate.Parse(location)
 	if err != nil {
 		return
 	}
@@ -173,7 +170,7 @@ func (l *linter) locations(e endpoint) {
 		return other.Method == http.MethodGet && other.Template.Match(template.Example())
 	}) {
 		l.find(e.Descriptor, protopos.Policy(e.Descriptor, number("response"), locationNumber), LocationUnrouted, fmt.Sprintf(
-			"%s answers with the Location %s, but there is no such GET route", e, response.GetLocation()))
+			"%s answers with the Location %s, but there is no such GET route", e, location))
 	}
 }
 

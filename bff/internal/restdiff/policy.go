@@ -7,31 +7,12 @@ import (
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
-
-// options are those of a method over the defaults of its service, field by field, as policy.Compile reads them.
-func options(method protoreflect.MethodDescriptor) *porticov1.MethodPolicy {
-	out := &porticov1.MethodPolicy{}
-
-	if service, ok := method.Parent().(protoreflect.ServiceDescriptor); ok {
-		proto.Merge(out, policy.Service(service).GetDefaults())
-	}
-
-	own, _ := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
-	own.ProtoReflect().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		out.ProtoReflect().Set(field, value)
-
-		return true
-	})
-
-	return out
-}
 
 // in is where a field of the policy stands, given by the names that lead to it.
 func in(method protoreflect.MethodDescriptor, names ...protoreflect.Name) protopos.Position {
@@ -162,7 +143,7 @@ func (c *comparison) response() {
 	}
 
 	if old.Location != nil && now.Location == nil {
-		location := c.old.options.GetResponse().GetLocation()
+		location := old.LocationTemplate
 		c.lostf(in(c.old.Descriptor, "response", "location"), LocationRemoved, location,
 			"answers without the header Location, which was %s", location)
 	}

@@ -148,8 +148,6 @@ type endpoint struct {
 	route.Route
 
 	policy policy.Policy
-	// options are what the policy was made of.
-	options *porticov1.MethodPolicy
 }
 
 func endpoints(files []protoreflect.FileDescriptor) ([]endpoint, error) {
@@ -178,7 +176,7 @@ func endpoints(files []protoreflect.FileDescriptor) ([]endpoint, error) {
 					faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(r.Descriptor), r, err))
 				}
 
-				out = append(out, endpoint{Route: r, policy: p, options: options(r.Descriptor)})
+				out = append(out, endpoint{Route: r, policy: p})
 			}
 		}
 	}

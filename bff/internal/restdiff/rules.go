@@ -1,7 +1,6 @@
 package restdiff
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -11,9 +10,9 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/protopos"
+	"github.com/portico-gateway/portico/bff/internal/required"
 )
 
 // demands finds fields without which messages break their rules, and remembers them. Those of old and of new files are apart: a
@@ -41,15 +40,10 @@ func (d demands) of(message protoreflect.MessageDescriptor) map[protoreflect.Nam
 	names := map[protoreflect.Name]bool{}
 	d.known[message.FullName()] = names
 
-	broken := (*protovalidate.ValidationError)(nil)
-	if !errors.As(d.validator.Validate(dynamicpb.NewMessage(message)), &broken) {
-		return names
-	}
-
-	for _, violation := range broken.Violations {
-		if elements := violation.Proto.GetField().GetElements(); len(elements) == 1 {
-			names[protoreflect.Name(elements[0].GetFieldName())] = true
-		}
+	// Rules that do not compile are for the gateway to refuse.
+	fields, _ := required.Fields(d.validator, message)
+	for _, field := range fields {
+		names[field.Name()] = true
 	}
 
 	return names
