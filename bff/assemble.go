@@ -65,7 +65,7 @@ func upstreamConfig(
 	u config.Upstream, outgoing upstream.Metadata, transport func() *tls.Config, methods map[string]upstream.Method,
 ) upstream.Config {
 	return upstream.Config{
-		Addresses: u.Addresses, Target: u.Target, Metadata: outgoing, TLS: transport, Methods: methods,
+		Addresses: u.Addresses, Target: u.Target, Authority: u.Authority, Metadata: outgoing, TLS: transport, Methods: methods,
 		Breaker:     breaker.Settings(u.Breaker),
 		Concurrency: upstream.Concurrency(u.Concurrency), Balancing: u.Balancing, RefreshInterval: u.RefreshInterval,
 		Probe: upstream.Probe(u.Probe),

@@ -300,10 +300,13 @@ type Log struct {
 
 // Upstream is one backend. It needs either addresses or a target.
 type Upstream struct {
-	// Addresses are host:port pairs that are used in turn.
+	// Addresses are host:port pairs, or Unix sockets (unix:path), that are used in turn.
 	Addresses []string `env:"ADDRESSES" yaml:"addresses"`
 	// Target is a gRPC name, "dns:///user.prod.svc:9000"; all addresses behind it are used in turn.
 	Target string `env:"TARGET" yaml:"target"`
+	// Authority is the :authority of calls, as host[:port], for a backend or a proxy that expects a certain one. Default: the
+	// address of each connection, the name in target, or localhost for Unix sockets.
+	Authority string `env:"AUTHORITY" yaml:"authority"`
 	// Balancing is how calls are spread over the addresses: round_robin, least_request, weighted_round_robin (by the load that
 	// backends report, gRFC A51) or ring_hash (a caller stays with a backend). Default round_robin. The control plane of an xds
 	// target decides for itself.
@@ -364,7 +367,8 @@ type UpstreamTLS struct {
 	// CertFile and KeyFile are what the gateway shows to the backend (mTLS).
 	CertFile string `env:"CERT_FILE" yaml:"cert_file"`
 	KeyFile  string `env:"KEY_FILE"  yaml:"key_file"`
-	// ServerName is the name to expect in its certificate. Default: the host of the address or target.
+	// ServerName is the name to ask for (SNI) and to expect in its certificate. It is not the :authority of calls; see Authority.
+	// Default: the host of the authority.
 	ServerName string `env:"SERVER_NAME" yaml:"server_name"`
 }
 

@@ -117,8 +117,8 @@ func upstreamNames(environ map[string]string) []string {
 		}
 
 		for _, field := range []string{
-			"_ADDRESSES", "_TARGET", "_BALANCING", "_REFRESH_INTERVAL", "_PROBE_", "_EJECTION_", "_CONCURRENCY_", "_BREAKER_",
-			"_TLS_", "_FORWARD_AUTHORIZATION",
+			"_ADDRESSES", "_TARGET", "_AUTHORITY", "_BALANCING", "_REFRESH_INTERVAL", "_PROBE_", "_EJECTION_", "_CONCURRENCY_",
+			"_BREAKER_", "_TLS_", "_FORWARD_AUTHORIZATION",
 		} {
 			if name, _, ok := strings.Cut(rest, field); ok && name != "" {
 				names = append(names, strings.ToLower(name))

@@ -213,6 +213,11 @@ upstreams:
 		{"target_of_an_upstream", []string{"PORTICO_UPSTREAMS_ORDER_TARGET=dns:///o:2"}, func(c *config.Config) {
 			c.Upstreams["order"] = config.Upstream{Target: "dns:///o:2"}
 		}},
+		{"authority_of_an_upstream", []string{"PORTICO_UPSTREAMS_USER_AUTHORITY=u.internal"}, func(c *config.Config) {
+			u := c.Upstreams["user"]
+			u.Authority = "u.internal"
+			c.Upstreams["user"] = u
+		}},
 		{"breaker_of_an_upstream", []string{"PORTICO_UPSTREAMS_USER_BREAKER_OPEN_FOR=9s"}, func(c *config.Config) {
 			u := c.Upstreams["user"]
 			u.Breaker.OpenFor = 9 * time.Second
@@ -371,7 +376,8 @@ func TestExampleUncommented(t *testing.T) {
 	}
 
 	if got.Server.TLS.ClientAuth != config.ClientAuthOptional || got.Auth.APIKeys.File == "" || len(got.Auth.Certificates) != 1 ||
-		got.Auth.Internal.Issuer == "" || !got.Upstreams["user"].TLS.On() {
+		got.Auth.Internal.Issuer == "" || !got.Upstreams["user"].TLS.On() ||
+		got.Upstreams["user"].Authority == "" {
 		t.Errorf("got %+v", got)
 	}
 }

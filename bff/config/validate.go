@@ -211,9 +211,14 @@ func (v *validation) upstreams(upstreams map[string]Upstream) {
 		v.check((len(u.Addresses) == 0) != (u.Target == ""), path, "needs either addresses or target")
 
 		for i, address := range u.Addresses {
-			v.address(fmt.Sprintf("%s.addresses[%d]", path, i), address)
+			v.check(isUpstreamAddress(address), fmt.Sprintf("%s.addresses[%d]", path, i),
+				fmt.Sprintf("%q is not host:port or unix:path", address))
 		}
 
+		v.check(u.Authority == "" || isAuthority(u.Authority), path+".authority",
+			fmt.Sprintf("%q is not host or host:port", u.Authority))
+		v.check(u.TLS.ServerName == "" || isHost(u.TLS.ServerName), path+".tls.server_name",
+			fmt.Sprintf("%q is not a host name or an IP address", u.TLS.ServerName))
 		v.check((u.TLS.CertFile == "") == (u.TLS.KeyFile == ""), path+".tls", "needs both cert_file and key_file, or neither")
 		v.traffic(path, u)
 	}

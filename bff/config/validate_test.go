@@ -264,7 +264,16 @@ func TestInvalid(t *testing.T) {
 		}, "upstreams.user: needs either addresses or target"},
 		{"upstream_without_a_port", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Addresses = []string{"u:1", "u"} })
-		}, `upstreams.user.addresses[1]: "u" is not host:port`},
+		}, `upstreams.user.addresses[1]: "u" is not host:port or unix:path`},
+		{"upstream_with_a_scheme", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Addresses = []string{"u:1", "http://u"} })
+		}, `upstreams.user.addresses[1]: "http://u" is not host:port or unix:path`},
+		{"upstream_authority", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.Authority = "https://u.internal" })
+		}, `upstreams.user.authority: "https://u.internal" is not host or host:port`},
+		{"upstream_server_name", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.TLS.ServerName = "u.internal:443" })
+		}, `upstreams.user.tls.server_name: "u.internal:443" is not a host name or an IP address`},
 		{"ratio_over_one", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Breaker.FailureRatio = 1.1 })
 		}, "upstreams.user.breaker.failure_ratio: must be over 0, up to 1"},

@@ -10,10 +10,13 @@ import (
 
 // Config is one backend.
 type Config struct {
-	// Addresses are host:port pairs that are used in turn. Exclusive with Target.
+	// Addresses are host:port pairs, or Unix sockets (unix:path), that are used in turn. Exclusive with Target.
 	Addresses []string
 	// Target is a gRPC name, such as "dns:///user.prod.svc:9000" (gRPC Name Resolution).
 	Target string
+	// Authority is the :authority of calls, host[:port], and the name that TLS verifies if its configuration has none. Empty: the
+	// address of each connection, or what gRPC says for the target.
+	Authority string
 	// TLS is how a connection that is made now is encrypted. It must be safe for concurrent use. Nil: none is.
 	TLS func() *tls.Config
 	// Breaker guards all of its addresses together.

@@ -10,21 +10,29 @@ import (
 )
 
 // tlsCredentials are gRPC's for TLS, with a configuration that is asked for at each handshake: certificates change while the
-// gateway runs.
+// gateway runs. The name that TLS sends and verifies is the configuration's server name, or else the host of the authority; gRPC's
+// own credentials know the authority only.
 type tlsCredentials struct{ config func() *tls.Config }
 
 func (c tlsCredentials) ClientHandshake(
 	ctx context.Context, authority string, conn net.Conn,
 ) (net.Conn, credentials.AuthInfo, error) {
-	//nolint:wrapcheck // gRPC says what it did.
-	return credentials.NewTLS(c.config()).ClientHandshake(ctx, authority, conn)
+	config := c.config()
+	if config.ServerName != "" {
+		authority = config.ServerName
+	}
+
+	return credentials.NewTLS(config).ClientHandshake(ctx, authority, conn) //nolint:wrapcheck // gRPC says what it did.
 }
 
 func (tlsCredentials) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	return nil, nil, errors.New("these are a client's credentials")
 }
 
-func (c tlsCredentials) Info() credentials.ProtocolInfo { return credentials.NewTLS(c.config()).Info() }
+// Info says nothing of a server name: gRPC would take it for :authority.
+func (tlsCredentials) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
+}
 
 func (c tlsCredentials) Clone() credentials.TransportCredentials { return c }
 

@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -67,9 +68,15 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 		}),
 	})
 
+	if config.Authority != "" {
+		options = append(options, grpc.WithAuthority(config.Authority))
+	}
+
 	target := config.Target
 	if target == "" {
 		target = static + ":///"
+		// gRPC would take a proxy of the environment for every address, whatever NO_PROXY says, and lose the authority of each.
+		options = append(options, grpc.WithNoProxy())
 	}
 
 	conn, err := grpc.NewClient(target, options...)
@@ -121,17 +128,13 @@ func Nowhere(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientIntercep
 // static is the scheme of a list of addresses.
 const static = "static"
 
-// list resolves to the addresses. With TLS each must show a certificate for the host of its own address, unless the configuration
-// names another.
+// list resolves to the addresses, each with an authority of its own: gRPC takes it for :authority and as the name that TLS
+// verifies, unless the configuration says otherwise. Its default, the target, is empty here.
 func list(config Config) resolver.Builder {
 	endpoints := make([]resolver.Endpoint, 0, len(config.Addresses))
 
 	for _, address := range config.Addresses {
-		at := resolver.Address{Addr: address}
-		if config.TLS != nil {
-			at.ServerName = address
-		}
-
+		at := resolver.Address{Addr: address, ServerName: authority(address)}
 		endpoints = append(endpoints, resolver.Endpoint{Addresses: []resolver.Address{at}})
 	}
 
@@ -139,4 +142,24 @@ func list(config Config) resolver.Builder {
 	builder.InitialState(resolver.State{Endpoints: endpoints})
 
 	return builder
+}
+
+// authority is that of an address (RFC 9113, section 8.3.1): host and port as they are given, and what gRPC says where there is no
+// host. The zone of an IPv6 address means something on this machine alone (RFC 6874, section 4).
+func authority(address string) string {
+	if strings.HasPrefix(address, "unix:") {
+		return "localhost"
+	}
+
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return address
+	}
+
+	host, _, _ = strings.Cut(host, "%")
+	if host == "" {
+		host = "localhost"
+	}
+
+	return net.JoinHostPort(host, port)
 }
