@@ -189,11 +189,12 @@ func (o options) gatewayConfig(cfg config.Config) gateway.Config {
 		JSON: jsonpb.Config{
 			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,
 		},
-		IgnoredParameters: cfg.Query.Ignored,
-		AuthDisabled:      cfg.Auth.Disabled,
-		ServerTiming:      cfg.Server.ServerTiming,
-		CacheDisabled:     cfg.Cache.Disabled,
-		MuxOptions:        o.muxOptions,
+		IgnoredParameters:     cfg.Query.Ignored,
+		MaxDecompressionRatio: cfg.Limits.MaxDecompressionRatio,
+		AuthDisabled:          cfg.Auth.Disabled,
+		ServerTiming:          cfg.Server.ServerTiming,
+		CacheDisabled:         cfg.Cache.Disabled,
+		MuxOptions:            o.muxOptions,
 	}
 }
 

@@ -191,6 +191,9 @@ type Policy struct {
 type Limits struct {
 	// MaxBodyBytes is for methods that set none. Default 1 MiB.
 	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" yaml:"max_body_bytes"`
+	// MaxDecompressionRatio is how many times as large as it was sent a compressed body may become, beyond its first 16 KiB.
+	// Default 100.
+	MaxDecompressionRatio int `env:"MAX_DECOMPRESSION_RATIO" yaml:"max_decompression_ratio"`
 	// Client is the coarse limit per client address. Default 1000 per second, burst 2000.
 	Client Rate `envPrefix:"CLIENT_" yaml:"client"`
 	// MaxKeys is how many buckets of each kind (by how long they take to fill) the limiter remembers, at 25 bytes each. Default

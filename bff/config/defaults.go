@@ -14,6 +14,7 @@ const (
 	defaultDrainTimeout      = 30 * time.Second
 	defaultCORSMaxAge        = 10 * time.Minute
 	defaultMaxBodyBytes      = 1 << 20
+	defaultMaxRatio          = 100
 	defaultMaxDepth          = 64
 	defaultMinCompressed     = 1 << 10
 	defaultIdempotencyBytes  = 64 << 20
@@ -80,6 +81,7 @@ func (c Config) WithDefaults() Config {
 	c.Redis.Prefix = or(c.Redis.Prefix, "portico:")
 	c.Idempotency.MaxBytes = or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)
 	c.Limits.MaxBodyBytes = or(c.Limits.MaxBodyBytes, defaultMaxBodyBytes)
+	c.Limits.MaxDecompressionRatio = or(c.Limits.MaxDecompressionRatio, defaultMaxRatio)
 	c.Auth.CacheTokens = or(c.Auth.CacheTokens, defaultCacheTokens)
 	c.Auth.APIKeys.Header = or(c.Auth.APIKeys.Header, defaultAPIKeyHeader)
 	c.Auth.APIKeys.ReloadInterval = or(c.Auth.APIKeys.ReloadInterval, defaultReloadInterval)

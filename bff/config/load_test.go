@@ -38,7 +38,7 @@ compression: {disabled: true, min_bytes: 19}
 idempotency: {max_bytes: 20}
 query: {ignored: []}
 cors: {allowed_origins: ["https://a.example"], allowed_headers: [X-A], allow_credentials: true, max_age: 7s}
-limits: {max_body_bytes: 8, client: {requests: 9, per: 10s, burst: 11}, max_keys: 12}
+limits: {max_body_bytes: 8, max_decompression_ratio: 17, client: {requests: 9, per: 10s, burst: 11}, max_keys: 12}
 auth:
   disabled: true
   issuers:
@@ -68,7 +68,8 @@ upstreams:
 			MaxAge: 7 * time.Second,
 		},
 		Limits: config.Limits{
-			MaxBodyBytes: 8, Client: config.Rate{Requests: 9, Per: 10 * time.Second, Burst: 11}, MaxKeys: 12,
+			MaxBodyBytes: 8, MaxDecompressionRatio: 17, Client: config.Rate{Requests: 9, Per: 10 * time.Second, Burst: 11},
+			MaxKeys: 12,
 		},
 		Auth: config.Auth{Disabled: true, Issuers: []config.Issuer{
 			{

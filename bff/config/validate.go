@@ -92,6 +92,7 @@ func (v *validation) sizes(c Config) {
 		{"overload.max_in_flight", int64(c.Overload.MaxInFlight)},
 		{"overload.max_streams", int64(c.Overload.MaxStreams)},
 		{"limits.max_body_bytes", c.Limits.MaxBodyBytes},
+		{"limits.max_decompression_ratio", int64(c.Limits.MaxDecompressionRatio)},
 		{"limits.max_keys", int64(c.Limits.MaxKeys)},
 		{"limits.client.requests", c.Limits.Client.Requests},
 		{"limits.client.burst", c.Limits.Client.Burst},

@@ -43,7 +43,8 @@ func TestDefaults(t *testing.T) {
 		Redis:       config.Redis{Timeout: 100 * time.Millisecond, Prefix: "portico:"},
 		Query:       config.Query{Ignored: []string{"utm_*"}},
 		Limits: config.Limits{
-			MaxBodyBytes: 1 << 20, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000}, MaxKeys: 100_000,
+			MaxBodyBytes: 1 << 20, MaxDecompressionRatio: 100, Client: config.Rate{Requests: 1000, Per: time.Second, Burst: 2000},
+			MaxKeys: 100_000,
 		},
 		Auth: config.Auth{
 			Issuers: []config.Issuer{
@@ -169,6 +170,10 @@ func TestInvalid(t *testing.T) {
 		{"drain_timeout", func(c *config.Config) { c.Server.DrainTimeout = -1 }, "server.drain_timeout: must be positive"},
 		{"drain_delay", func(c *config.Config) { c.Server.DrainDelay = -1 }, "server.drain_delay: must be positive"},
 		{"max_header_bytes", func(c *config.Config) { c.Server.MaxHeaderBytes = -1 }, "server.max_header_bytes: must be positive"},
+		{
+			"max_decompression_ratio", func(c *config.Config) { c.Limits.MaxDecompressionRatio = -1 },
+			"limits.max_decompression_ratio: must be positive",
+		},
 		{"max_body_bytes", func(c *config.Config) { c.Limits.MaxBodyBytes = -1 }, "limits.max_body_bytes: must be positive"},
 		{"max_keys", func(c *config.Config) { c.Limits.MaxKeys = -1 }, "limits.max_keys: must be positive"},
 		{"client_requests", func(c *config.Config) { c.Limits.Client.Requests = 0 }, "limits.client.requests: must be positive"},

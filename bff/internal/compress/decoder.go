@@ -6,50 +6,47 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// maxWindow is how far back a zstd body may refer: what RFC 9659 allows in HTTP. A decoder takes as much memory as the body says
-// that it needs, however small it turns out to be.
-const maxWindow = 8 << 20
-
-// resetter is a decoder of a library. Reset may read.
-type resetter interface {
+// library is a decoder of a library.
+type library interface {
 	io.Reader
-	Reset(r io.Reader) error
+	// begin reads the header of a body that decodes to at most so many bytes, or is refused.
+	begin(r *bufio.Reader, most int64) error
+	// size returns about how many bytes of memory the decoder holds.
+	size() int64
 }
 
 // decoder decodes one body after another. It is not safe for concurrent use.
 type decoder struct {
 	coding   string
-	resetter resetter
+	library  library
 	raw      source
 	buffered *bufio.Reader
+	most     int64
 	begun    bool
 }
 
-func newGzip() *decoder {
-	return &decoder{coding: "gzip", resetter: new(gzip.Reader), buffered: bufio.NewReader(nil)}
-}
+func newDecoder(coding string) *decoder {
+	d := &decoder{coding: coding, buffered: bufio.NewReader(nil)}
 
-func newZstd() *decoder {
-	// Without goroutines, so that the garbage collector can take it from the pool.
-	z, err := zstd.NewReader(nil,
-		zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
-	if err != nil {
-		panic(err) // The options are ours.
+	switch coding {
+	case "zstd":
+		d.library = newZstd()
+	default:
+		d.library = &gzipDecoder{}
 	}
 
-	return &decoder{coding: "zstd", resetter: z, buffered: bufio.NewReader(nil)}
+	return d
 }
 
-// begin turns to another body, of which nothing is read yet, or to none.
-func (d *decoder) begin(raw io.Reader) {
-	d.raw, d.begun = source{Reader: raw}, false
+// begin turns to another body, of which nothing is read yet, or to none. It decodes to at most so many bytes, or is refused.
+func (d *decoder) begin(raw io.Reader, most int64) {
+	d.raw, d.most, d.begun = source{Reader: raw}, most, false
 	d.buffered.Reset(&d.raw)
 }
 
@@ -65,6 +62,10 @@ func (d *decoder) Read(p []byte) (int, error) {
 		return n, rawErr
 	case errors.Is(err, io.EOF):
 		return n, io.EOF
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return n, err
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return n, windowTooLarge(err)
 	default:
 		return n, fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, "the body is not valid "+d.coding), err)
 	}
@@ -74,23 +75,30 @@ func (d *decoder) read(p []byte) (int, error) {
 	if !d.begun {
 		d.begun = true
 
-		if err := d.resetter.Reset(d.buffered); err != nil {
-			return 0, err
+		if err := d.library.begin(d.buffered, d.most); err != nil {
+			return 0, err //nolint:wrapcheck // The caller does.
 		}
 	}
 
-	return d.resetter.Read(p) //nolint:wrapcheck // The caller does.
+	return d.library.Read(p) //nolint:wrapcheck // The caller does.
 }
 
-// source remembers how the encoded body ended.
+func windowTooLarge(err error) error {
+	return fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, "the zstd window of the body is larger than 8 MiB"), err)
+}
+
+// source counts the encoded body and remembers how it ended.
 type source struct {
 	io.Reader
 
-	err error
+	count int64
+	err   error
 }
 
 func (s *source) Read(p []byte) (int, error) {
 	n, err := s.Reader.Read(p)
+	s.count += int64(n)
+
 	if err != nil {
 		s.err = err
 	}

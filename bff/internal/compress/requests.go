@@ -1,65 +1,86 @@
 package compress
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"sync"
 
+	"github.com/klauspost/compress/zstd"
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
+// DefaultMaxRatio is how many decoded bytes a body may have for each encoded one. JSON that is not made for it has less than 30.
+const DefaultMaxRatio = 100
+
+// ratioGrace is how many decoded bytes a body may have whatever its ratio: small ones compress well.
+const ratioGrace = 16 << 10
+
+// maxPooled is how much memory in bytes a decoder may hold that is kept for other bodies.
+const maxPooled = 1 << 20
+
 // Requests decodes bodies that are encoded with gzip or zstd while they are read; next sees a body of unknown length without a
 // Content-Encoding. Other codings, and several, are answered with 415 (RFC 9110, section 15.5.16). What has no body passes.
 //
 // The limit that stands on the request's record at the first read holds for the decoded bytes too: a read over it fails with
-// *http.MaxBytesError and is noted on the record. A body that does not decode fails with a *problem.Problem (400) that wraps the
-// cause. After next has returned, the body cannot be read any more.
-func Requests(next http.Handler) http.Handler {
-	gzips := &sync.Pool{New: func() any { return newGzip() }}
-	zstds := &sync.Pool{New: func() any { return newZstd() }}
+// *http.MaxBytesError and is noted on the record. Beyond ratioGrace, a body must not have more than maxRatio decoded bytes for each
+// encoded one that came so far: a read over that fails with a *problem.Problem (413). A body that does not decode fails with a
+// *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read any more.
+//
+// Zero means DefaultMaxRatio.
+func Requests(maxRatio int) func(http.Handler) http.Handler {
+	maxRatio = cmp.Or(maxRatio, DefaultMaxRatio)
+	gzips := &sync.Pool{New: func() any { return newDecoder("gzip") }}
+	zstds := &sync.Pool{New: func() any { return newDecoder("zstd") }}
 
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var decoders *sync.Pool
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var decoders *sync.Pool
 
-		switch c := coding(r.Header.Values(contentEncoding)); c {
-		case "":
-			next.ServeHTTP(w, r)
+			switch c := coding(r.Header.Values(contentEncoding)); c {
+			case "":
+				next.ServeHTTP(w, r)
 
-			return
-		case "gzip", "x-gzip": // RFC 9110, section 8.4.1.3.
-			decoders = gzips
-		case "zstd":
-			decoders = zstds
-		}
+				return
+			case "gzip", "x-gzip": // RFC 9110, section 8.4.1.3.
+				decoders = gzips
+			case "zstd":
+				decoders = zstds
+			}
 
-		empty := r.ContentLength == 0 || r.Body == nil
-		if decoders == nil && !empty {
-			w.Header().Set(acceptEncoding, "gzip, zstd")
-			problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-				"the body must be encoded with gzip or zstd, or not at all"), nil)
+			empty := r.ContentLength == 0 || r.Body == nil
+			if decoders == nil && !empty {
+				w.Header().Set(acceptEncoding, "gzip, zstd")
+				problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
+					"the body must be encoded with gzip or zstd, or not at all"), nil)
 
-			return
-		}
+				return
+			}
 
-		decoded := r.WithContext(r.Context())
-		decoded.Header = r.Header.Clone()
-		decoded.Header.Del(contentEncoding)
+			decoded := r.WithContext(r.Context())
+			decoded.Header = r.Header.Clone()
+			decoded.Header.Del(contentEncoding)
 
-		if !empty {
-			b := &body{w: w, raw: r.Body, rec: reqinfo.From(r.Context()), decoders: decoders}
-			defer b.end()
+			if !empty {
+				b := &body{
+					w: w, raw: r.Body, length: r.ContentLength, maxRatio: int64(maxRatio), rec: reqinfo.From(r.Context()),
+					decoders: decoders,
+				}
+				defer b.end()
 
-			decoded.Header.Del(contentLength)
-			decoded.Body, decoded.ContentLength = b, -1
-		}
+				decoded.Header.Del(contentLength)
+				decoded.Body, decoded.ContentLength = b, -1
+			}
 
-		next.ServeHTTP(w, decoded)
-	})
+			next.ServeHTTP(w, decoded)
+		})
+	}
 }
 
 // coding is what a Content-Encoding lists, in lower case and without what means nothing.
@@ -81,12 +102,16 @@ func coding(fields []string) string {
 type body struct {
 	w        http.ResponseWriter
 	raw      io.ReadCloser
+	length   int64 // Of the encoded body; negative if it is not known.
+	maxRatio int64
 	rec      *reqinfo.Record
 	decoders *sync.Pool
 
 	mu      sync.Mutex
 	decoder *decoder  // Nil before the first read, and when there is nothing more to decode.
 	limited io.Reader // Nil before the first read.
+	count   int64     // Of decoded bytes.
+	err     error     // Of the ratio.
 	ended   bool
 }
 
@@ -100,11 +125,22 @@ func (b *body) Read(p []byte) (int, error) {
 
 	if b.limited == nil {
 		b.decoder, _ = b.decoders.Get().(*decoder)
-		b.decoder.begin(b.raw)
+		b.decoder.begin(b.raw, b.most())
 		b.limited = http.MaxBytesReader(b.w, io.NopCloser(b.decoder), b.rec.BodyLimit)
 	}
 
+	if b.err != nil {
+		return 0, b.err
+	}
+
 	n, err := b.limited.Read(p)
+	b.count += int64(n)
+
+	if b.decoder != nil && b.count > max(ratioGrace, b.maxRatio*b.decoder.raw.count) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		n, err = 0, b.exceeded(err)
+		b.err = err
+	}
+
 	if err == nil {
 		return n, nil
 	}
@@ -117,6 +153,29 @@ func (b *body) Read(p []byte) (int, error) {
 	b.release()
 
 	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+}
+
+// most is how many decoded bytes there may be at all.
+func (b *body) most() int64 {
+	if b.length < 0 || b.length > b.rec.BodyLimit/b.maxRatio {
+		return b.rec.BodyLimit
+	}
+
+	return min(b.rec.BodyLimit, max(ratioGrace, b.maxRatio*b.length))
+}
+
+// exceeded is why no more is decoded: there is more than the ratio allows or, if the body itself says how much it is, than
+// anything does.
+func (b *body) exceeded(err error) error {
+	switch {
+	case err == nil || b.most() < b.rec.BodyLimit:
+		return problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, fmt.Sprintf(
+			"the decompressed body is more than %d times as large as the compressed one", b.maxRatio))
+	case b.rec.BodyLimit > maxWindow:
+		return windowTooLarge(err)
+	default:
+		return &http.MaxBytesError{Limit: b.rec.BodyLimit}
+	}
 }
 
 // Close closes the encoded body.
@@ -137,8 +196,12 @@ func (b *body) end() {
 
 func (b *body) release() {
 	if b.decoder != nil {
-		b.decoder.begin(nil)
-		b.decoders.Put(b.decoder)
+		b.decoder.begin(nil, 0)
+
+		if b.decoder.library.size() <= maxPooled {
+			b.decoders.Put(b.decoder)
+		}
+
 		b.decoder = nil
 	}
 }

@@ -38,6 +38,9 @@ type Config struct {
 	JSON jsonpb.Config
 	// IgnoredParameters are query parameters that are passed over: names, or beginnings of names with "*" behind them.
 	IgnoredParameters []string
+	// MaxDecompressionRatio is how many decoded bytes a compressed body may have for each encoded one. Zero means
+	// compress.DefaultMaxRatio.
+	MaxDecompressionRatio int
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
 	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
@@ -144,7 +147,7 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 	}
 
 	handler = deadline(r.Policy.Timeout, !r.ClientStream && !r.ServerStream)(handler)
-	handler = body(r)(compress.Requests(handler))
+	handler = body(r)(compress.Requests(config.MaxDecompressionRatio)(handler))
 
 	if len(r.Policy.RateLimits) > 0 {
 		handler = config.Limiter.Route(r.RPC, r.Policy.RateLimits)(handler)

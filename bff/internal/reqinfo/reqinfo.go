@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -55,6 +56,9 @@ type Record struct {
 	Impatient bool
 	// BodyExceeded tells that a read was refused because of BodyLimit.
 	BodyExceeded bool
+
+	// wireBytes and spent are counted while the body is read, which may happen on another goroutine.
+	wireBytes, spent atomic.Int64
 
 	mu        sync.Mutex
 	upstreams []string
@@ -165,11 +169,15 @@ func (r *Record) Hurried(ctx context.Context, now time.Time) bool {
 // Fork returns a record of the same request, on which nothing has been found out yet by those who answer it: for work that other
 // requests wait for as well, or that goes on without them.
 func (r *Record) Fork() *Record {
-	return &Record{
+	fork := &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
 		Forward: r.Forward, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams, Priority: r.Priority,
 		BodyLimit: r.BodyLimit,
 	}
+	fork.wireBytes.Store(r.WireBytes())
+	fork.spent.Store(r.spent.Load())
+
+	return fork
 }
 
 // Join notes on r what was found out on the record of work that r's request waited for.

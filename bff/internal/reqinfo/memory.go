@@ -1,0 +1,21 @@
+package reqinfo
+
+// What a request may make the gateway allocate: so many times what its body took on the wire, and so many bytes on top. A request costs
+// at most 100 times its bytes and 8 MB in all (docs/security.md); the rest of that is for what is not counted, such as the connection,
+// the call to the backend, and the rules.
+const (
+	memoryFactor = 64
+	memoryBase   = 5 << 20
+)
+
+// AddWireBytes counts bytes of the body as the client sent them: compressed, if they were.
+func (r *Record) AddWireBytes(n int) { r.wireBytes.Add(int64(n)) }
+
+// WireBytes returns how many bytes of the body have been read, as the client sent them.
+func (r *Record) WireBytes() int64 { return r.wireBytes.Load() }
+
+// Spend counts memory, in bytes, that has been allocated because of what is in the body.
+func (r *Record) Spend(bytes int64) { r.spent.Add(bytes) }
+
+// MemoryLeft returns how many bytes more may be allocated because of what is in the body. It is negative if it was too much already.
+func (r *Record) MemoryLeft() int64 { return memoryBase + memoryFactor*r.WireBytes() - r.spent.Load() }
