@@ -37,6 +37,7 @@ type Deps struct {
 
 // Wrap puts the edge around next. From the outside in:
 //
+//	Linger         what an answer did not wait for is read before its end, over HTTP/2
 //	Recover        a panic is a 500, and the record of the request begins
 //	RequestID      the request's name, for the client, the log and the backends
 //	AccessLog      one line and one sample per request
@@ -52,6 +53,7 @@ type Deps struct {
 //	next
 func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 	chain := chi.Middlewares{
+		Linger,
 		Recover(deps.Logger),
 		RequestID,
 		AccessLog(deps.Logger, deps.Metrics),

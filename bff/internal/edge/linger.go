@@ -1,0 +1,136 @@
+package edge
+
+import (
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// How long Linger reads on, and how much. All of it is well within writeGrace, after which the stream is reset.
+const (
+	// lingerHold is how long the answer waits for the end of the body. Most bodies end within it, and the stream ends in order.
+	lingerHold = 100 * time.Millisecond
+	// lingerQuiet is how long nothing arrives from a client that has stopped sending: more than a round trip.
+	lingerQuiet = 500 * time.Millisecond
+	// lingerTime and lingerBytes bound what is read in all. A client may send a window (1 MiB) before it sees the answer; the rest
+	// is for bodies a little over the limit of their route.
+	lingerTime  = 2 * time.Second
+	lingerBytes = 2 << 20
+	// lingerBuffer is what is read at a time.
+	lingerBuffer = 16 << 10
+)
+
+// Linger lets clients of HTTP/2 read answers that were given before the request's body was read. Where a handler returns before the
+// body ended, net/http resets the stream behind the answer (RFC 9113, section 8.1), and clients that are sending at that moment
+// often lose the answer. So the rest of the body is read and discarded first, for a bounded time and number of bytes. If it does not
+// end soon, the answer is sent meanwhile, so that the client can stop.
+//
+// It belongs outside of all that counts requests or holds something for them. A client that waits for "100 Continue" has sent
+// nothing, and is not asked to. HTTP/1.1 is left to net/http, which reads on before it answers.
+func Linger(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// What has a length of zero may still have to be ended; without a length there is nothing to read.
+		if r.ProtoMajor != 2 || r.ContentLength == 0 && r.Header["Content-Length"] == nil {
+			next.ServeHTTP(w, r)
+
+			return
+		}
+
+		body := &pendingBody{body: r.Body}
+		body.sent.Store(r.Header["Expect"] == nil)
+		r.Body = body
+
+		next.ServeHTTP(w, r)
+
+		body.handled.Store(true)
+		body.linger(w, r)
+	})
+}
+
+// pendingBody is the body of a request that may be answered before its end. Like net/http's it may be read on one goroutine and
+// closed on another. After the handler has returned it can only be read by linger.
+type pendingBody struct {
+	body io.ReadCloser
+	// sent reports that the client sends without being asked, or was asked; ended that all has been read.
+	sent, ended, handled atomic.Bool
+}
+
+func (b *pendingBody) Read(p []byte) (int, error) {
+	if b.handled.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+
+	b.sent.Store(true)
+
+	n, err := b.read(p)
+	if b.handled.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
+
+	return n, err
+}
+
+// Close implements io.Closer. The server closes its own when the request is over.
+func (b *pendingBody) Close() error {
+	b.handled.Store(true)
+
+	return nil
+}
+
+func (b *pendingBody) read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	if err == io.EOF { //nolint:errorlint // Readers return it bare.
+		b.ended.Store(true)
+	}
+
+	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+}
+
+// linger reads the rest of the body, which is not kept, until it ends or the client has had the time to read the answer.
+func (b *pendingBody) linger(w http.ResponseWriter, r *http.Request) {
+	if b.ended.Load() || !b.sent.Load() || r.Context().Err() != nil {
+		return
+	}
+
+	conn, start := http.NewResponseController(w), time.Now()
+	buffer := make([]byte, lingerBuffer)
+	flushed := false
+
+	for left := lingerBytes; left > 0; {
+		_ = conn.SetReadDeadline(time.Now().Add(min(lingerQuiet, lingerTime-time.Since(start))))
+
+		n, err := b.read(buffer)
+		if err != nil && (b.ended.Load() || time.Since(start) > lingerHold) {
+			return
+		}
+
+		if err != nil { // Nothing can be read any more since the request's own deadline.
+			break
+		}
+
+		left -= n
+
+		if !flushed && time.Since(start) > lingerHold {
+			flushed = true
+
+			flush(conn, r)
+		}
+	}
+
+	flush(conn, r)
+
+	// The client can go on sending, at most a window, until it sees the answer.
+	select {
+	case <-time.After(lingerQuiet):
+	case <-r.Context().Done():
+	}
+}
+
+// flush sends the answer, but not its end. That to HEAD ends with the header, behind which net/http would reset the stream.
+func flush(conn *http.ResponseController, r *http.Request) {
+	if r.Method != http.MethodHead {
+		// Whether the client is there to read it makes no difference.
+		_ = conn.Flush()
+	}
+}
