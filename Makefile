@@ -50,7 +50,7 @@ MODULE := github.com/portico-gateway/portico
 LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)
 
 .PHONY: test
-test: need-race need-redis need-chromium need-web ## Run all tests with the race detector.
+test: need-race need-curl need-redis need-chromium need-web ## Run all tests with the race detector.
 	go test -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)')
 	go test -race -timeout 10m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
 	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
@@ -66,6 +66,10 @@ need-race:
 .PHONY: need-web
 need-web:
 	@.ci/web
+
+.PHONY: need-curl
+need-curl:
+	@.ci/need curl curl
 
 .PHONY: need-redis
 need-redis:

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -21,24 +22,29 @@ const (
 	lingerBuffer = 16 << 10
 )
 
-// Linger lets clients of HTTP/2 read answers that were given before the request's body was read. Where a handler returns before the
-// body ended, net/http resets the stream behind the answer (RFC 9113, section 8.1), and clients that are sending at that moment
-// often lose the answer. So the rest of the body is read and discarded first, for a bounded time and number of bytes. If it does not
-// end soon, the answer is sent meanwhile, so that the client can stop.
+// Linger lets clients read answers that were given before the request's body was read. Where a handler returns before the body
+// ended, net/http resets a stream of HTTP/2 behind the answer (RFC 9113, section 8.1), and clients that are sending at that moment
+// often lose the answer. So the rest of the body is read and discarded first, for a bounded time and number of bytes. If it does
+// not end soon, the answer is sent meanwhile, so that the client can stop.
 //
 // It belongs outside of all that counts requests or holds something for them. A client that waits for "100 Continue" has sent
-// nothing, and is not asked to. HTTP/1.1 is left to net/http, which reads on before it answers.
+// nothing, and is not asked to. Over HTTP/1.1 net/http reads on by itself, except where it has sent a "100 Continue".
 func Linger(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		expects := r.Header["Expect"] != nil
+
 		// What has a length of zero may still have to be ended; without a length there is nothing to read.
-		if r.ProtoMajor != 2 || r.ContentLength == 0 && r.Header["Content-Length"] == nil {
+		if r.ProtoMajor != 2 && !expects || r.ContentLength == 0 && r.Header["Content-Length"] == nil {
 			next.ServeHTTP(w, r)
 
 			return
 		}
 
 		body := &pendingBody{body: r.Body}
-		body.sent.Store(r.Header["Expect"] == nil)
+		body.sent.Store(!expects)
+
+		// net/http looks at the body of its own request to see whether the client waits for "100 Continue".
+		r = r.WithContext(r.Context())
 		r.Body = body
 
 		next.ServeHTTP(w, r)
@@ -80,7 +86,7 @@ func (b *pendingBody) Close() error {
 
 func (b *pendingBody) read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
-	if err == io.EOF { //nolint:errorlint // Readers return it bare.
+	if errors.Is(err, io.EOF) {
 		b.ended.Store(true)
 	}
 

@@ -88,7 +88,7 @@ func TestLinger(t *testing.T) {
 	t.Parallel()
 
 	tests := map[string]struct {
-		upload upload
+		upload *upload
 		header http.Header
 		method string
 		reads  bool
@@ -98,40 +98,40 @@ func TestLinger(t *testing.T) {
 		read    int
 	}{
 		"ends_soon": {
-			upload: upload{pieces: 5, piece: 1000, interval: 10 * time.Millisecond},
+			upload: &upload{pieces: 5, piece: 1000, interval: 10 * time.Millisecond},
 			took:   50 * time.Millisecond, read: 5000,
 		},
-		"was_read": {upload: upload{pieces: 5, piece: 1000}, reads: true, read: 5000},
+		"was_read": {upload: &upload{pieces: 5, piece: 1000}, reads: true, read: 5000},
 		"ends_later": {
-			upload: upload{pieces: 5, piece: 1000, interval: 100 * time.Millisecond},
+			upload: &upload{pieces: 5, piece: 1000, interval: 100 * time.Millisecond},
 			took:   500 * time.Millisecond, flushed: true, read: 5000,
 		},
 		"stops_when_it_sees_the_answer": {
-			upload: upload{pieces: -1, piece: 1000, interval: 51 * time.Millisecond, obedient: true},
+			upload: &upload{pieces: -1, piece: 1000, interval: 51 * time.Millisecond, obedient: true},
 			took:   102*time.Millisecond + 500*time.Millisecond, flushed: true, read: 2000,
 		},
 		"never_stops": {
-			upload: upload{pieces: -1, piece: 1000, interval: 100 * time.Millisecond},
+			upload: &upload{pieces: -1, piece: 1000, interval: 100 * time.Millisecond},
 			took:   2 * time.Second, flushed: true, read: 20000,
 		},
-		"sends_nothing": {upload: upload{pieces: -1, interval: time.Hour}, took: 500 * time.Millisecond},
+		"sends_nothing": {upload: &upload{pieces: -1, interval: time.Hour}, took: 500 * time.Millisecond},
 		"is_large": {
-			upload: upload{pieces: -1, piece: 1 << 14},
+			upload: &upload{pieces: -1, piece: 1 << 14},
 			took:   500 * time.Millisecond, flushed: true, read: 2 << 20,
 		},
 		"was_too_slow_before": {
-			upload: upload{broken: os.ErrDeadlineExceeded},
+			upload: &upload{broken: os.ErrDeadlineExceeded},
 			took:   500 * time.Millisecond, flushed: true,
 		},
 		"head": {
-			upload: upload{pieces: 5, piece: 1000, interval: 100 * time.Millisecond}, method: http.MethodHead,
+			upload: &upload{pieces: 5, piece: 1000, interval: 100 * time.Millisecond}, method: http.MethodHead,
 			took: 500 * time.Millisecond, read: 5000,
 		},
 		"waits_for_continue": {
-			upload: upload{pieces: -1, interval: time.Hour}, header: http.Header{"Expect": {"100-continue"}},
+			upload: &upload{pieces: -1, interval: time.Hour}, header: http.Header{"Expect": {"100-continue"}},
 		},
 		"was_told_to_continue": {
-			upload: upload{pieces: 1, piece: 10}, header: http.Header{"Expect": {"100-continue"}}, reads: true, read: 10,
+			upload: &upload{pieces: 1, piece: 10}, header: http.Header{"Expect": {"100-continue"}}, reads: true, read: 10,
 		},
 	}
 
@@ -139,7 +139,7 @@ func TestLinger(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				u := &test.upload
+				u := test.upload
 				u.ResponseWriter = httptest.NewRecorder()
 				start := time.Now()
 

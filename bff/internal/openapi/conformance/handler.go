@@ -33,6 +33,8 @@ func (t *Tally) Handler(next http.Handler, name string, pages []string, document
 		}
 
 		if r.Body != nil && r.Body != http.NoBody {
+			// net/http looks at the body of its own request to see whether the client waits for "100 Continue".
+			r = r.WithContext(r.Context())
 			r.Body = seen.request
 		}
 
