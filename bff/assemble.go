@@ -68,7 +68,8 @@ func upstreamConfig(
 		Addresses: u.Addresses, Target: u.Target, Authority: u.Authority, Metadata: outgoing, TLS: transport, Methods: methods,
 		Breaker:     breaker.Settings(u.Breaker),
 		Concurrency: upstream.Concurrency(u.Concurrency), Balancing: u.Balancing, RefreshInterval: u.RefreshInterval,
-		Probe: upstream.Probe(u.Probe),
+		MaxReceiveBytes: u.MaxReceiveBytes,
+		Probe:           upstream.Probe(u.Probe),
 		Ejection: upstream.Ejection{
 			Disabled: u.Ejection.Disabled, ConsecutiveFailures: u.Ejection.Failures,
 			BaseTime: u.Ejection.Time, MaxRatio: u.Ejection.MaxRatio,

@@ -241,7 +241,7 @@ func startMirror(t *testing.T, change func(*config.Config)) *site {
 
 // startMirrorOf serves a mirror, with a policy for all of its methods.
 func startMirrorOf(
-	t *testing.T, m mirror, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
+	t *testing.T, m everyv1.EveryServiceServer, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
 ) *site {
 	t.Helper()
 
@@ -250,7 +250,12 @@ func startMirrorOf(
 		t.Fatal(err)
 	}
 
-	server := grpc.NewServer()
+	var options []grpc.ServerOption
+	if m, ok := m.(interface{ serverOptions() []grpc.ServerOption }); ok {
+		options = m.serverOptions()
+	}
+
+	server := grpc.NewServer(options...)
 	everyv1.RegisterEveryServiceServer(server, m)
 	healthv1.RegisterHealthServer(server, health.NewServer())
 
@@ -266,14 +271,14 @@ func startMirrorOf(
 		change(&cfg)
 	}
 
-	options := []bff.Option{quiet(), bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService")}
-	options = append(options, more...)
+	gatewayOptions := []bff.Option{quiet(), bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService")}
+	gatewayOptions = append(gatewayOptions, more...)
 
 	if policy != nil {
-		options = append(options, bff.WithDefaultPolicy(policy))
+		gatewayOptions = append(gatewayOptions, bff.WithDefaultPolicy(policy))
 	}
 
-	gw, err := bff.New(t.Context(), cfg, options...)
+	gw, err := bff.New(t.Context(), cfg, gatewayOptions...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -324,6 +324,8 @@ type Upstream struct {
 	Concurrency Concurrency `envPrefix:"CONCURRENCY_" yaml:"concurrency"`
 	// Breaker stops calls to a backend that does not answer.
 	Breaker Breaker `envPrefix:"BREAKER_" yaml:"breaker"`
+	// MaxReceiveBytes is the largest message, in bytes, that is taken from it, also within streams. Default 4 MiB.
+	MaxReceiveBytes int `env:"MAX_RECEIVE_BYTES" yaml:"max_receive_bytes"`
 	// TLS encrypts the connections to it.
 	TLS UpstreamTLS `envPrefix:"TLS_" yaml:"tls"`
 	// ForwardAuthorization passes the client's Authorization header on, once it has been verified. Default: it does not leave the

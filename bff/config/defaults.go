@@ -43,6 +43,7 @@ const (
 	defaultDNSRefresh        = 30 * time.Second
 	defaultProbeInterval     = 500 * time.Millisecond
 	defaultProbeTimeout      = time.Second
+	defaultMaxReceiveBytes   = 4 << 20 // gRPC's.
 	defaultEjectFailures     = 5
 	defaultEjectTime         = 5 * time.Second
 	defaultEjectRatio        = 0.5
@@ -167,6 +168,7 @@ func (u Upstream) withDefaults() Upstream {
 	u.Breaker.Probes = or(u.Breaker.Probes, defaultProbes)
 	u.Balancing = or(u.Balancing, balancings()[0])
 	u.RefreshInterval = or(u.RefreshInterval, defaultDNSRefresh)
+	u.MaxReceiveBytes = or(u.MaxReceiveBytes, defaultMaxReceiveBytes)
 	u.Probe.Interval = or(u.Probe.Interval, defaultProbeInterval)
 	u.Probe.Timeout = or(u.Probe.Timeout, defaultProbeTimeout)
 	u.Ejection.Failures = or(u.Ejection.Failures, defaultEjectFailures)

@@ -118,7 +118,7 @@ func upstreamNames(environ map[string]string) []string {
 
 		for _, field := range []string{
 			"_ADDRESSES", "_TARGET", "_AUTHORITY", "_BALANCING", "_REFRESH_INTERVAL", "_PROBE_", "_EJECTION_", "_CONCURRENCY_",
-			"_BREAKER_", "_TLS_", "_FORWARD_AUTHORIZATION",
+			"_BREAKER_", "_MAX_RECEIVE_BYTES", "_TLS_", "_FORWARD_AUTHORIZATION",
 		} {
 			if name, _, ok := strings.Cut(rest, field); ok && name != "" {
 				names = append(names, strings.ToLower(name))

@@ -224,6 +224,11 @@ upstreams:
 			u.Breaker.OpenFor = 9 * time.Second
 			c.Upstreams["user"] = u
 		}},
+		{"message_size_of_an_upstream", []string{"PORTICO_UPSTREAMS_USER_MAX_RECEIVE_BYTES=9"}, func(c *config.Config) {
+			u := c.Upstreams["user"]
+			u.MaxReceiveBytes = 9
+			c.Upstreams["user"] = u
+		}},
 		{
 			"upstream_that_the_file_does_not_know",
 			[]string{"PORTICO_UPSTREAMS_PAYMENT_TARGET=dns:///p:1", "PORTICO_UPSTREAMS_PAYMENT_BREAKER_MIN_REQUESTS=3"},

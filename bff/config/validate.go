@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
@@ -230,6 +231,8 @@ func (v *validation) traffic(path string, u Upstream) {
 	v.ratio(path+".breaker.failure_ratio", u.Breaker.FailureRatio)
 	v.ratio(path+".breaker.slow_ratio", u.Breaker.SlowRatio)
 	v.ratio(path+".ejection.max_ratio", u.Ejection.MaxRatio)
+	v.check(u.MaxReceiveBytes > 0 && u.MaxReceiveBytes <= math.MaxInt32, path+".max_receive_bytes",
+		"must be positive, and below 2 GiB")
 	v.check(u.Ejection.Failures > 0, path+".ejection.failures", "must be positive")
 	v.check(u.Breaker.SlowAfter >= 0, path+".breaker.slow_after", "must not be negative")
 	v.check(u.Concurrency.Min > 0 && u.Concurrency.Min <= u.Concurrency.Initial && u.Concurrency.Initial <= u.Concurrency.Max,

@@ -15,7 +15,7 @@ func TestDefaults(t *testing.T) {
 
 	algorithms := []string{"RS256", "ES256", "EdDSA"}
 	upstream := config.Upstream{
-		Balancing: "round_robin", RefreshInterval: 30 * time.Second,
+		Balancing: "round_robin", RefreshInterval: 30 * time.Second, MaxReceiveBytes: 4 << 20,
 		Probe:       config.Probe{Interval: 500 * time.Millisecond, Timeout: time.Second},
 		Ejection:    config.Ejection{Failures: 5, Time: 5 * time.Second, MaxRatio: 0.5},
 		Concurrency: config.Concurrency{Min: 20, Max: 1000, Initial: 200},
@@ -175,6 +175,9 @@ func TestInvalid(t *testing.T) {
 			"limits.max_decompression_ratio: must be positive",
 		},
 		{"max_body_bytes", func(c *config.Config) { c.Limits.MaxBodyBytes = -1 }, "limits.max_body_bytes: must be positive"},
+		{"max_receive_bytes", func(c *config.Config) {
+			upstream(c, func(u *config.Upstream) { u.MaxReceiveBytes = -1 })
+		}, "upstreams.user.max_receive_bytes: must be positive"},
 		{"max_keys", func(c *config.Config) { c.Limits.MaxKeys = -1 }, "limits.max_keys: must be positive"},
 		{"client_requests", func(c *config.Config) { c.Limits.Client.Requests = 0 }, "limits.client.requests: must be positive"},
 		{"client_burst", func(c *config.Config) { c.Limits.Client.Burst = -1 }, "limits.client.burst: must be positive"},

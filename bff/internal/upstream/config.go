@@ -30,6 +30,8 @@ type Config struct {
 	// Balancing is how calls are spread over the addresses: "round_robin", "least_request", "weighted_round_robin" or "ring_hash",
 	// with which calls are not hedged. Empty: "round_robin".
 	Balancing string
+	// MaxReceiveBytes is the largest message that is taken from it. Zero: 4 MiB.
+	MaxReceiveBytes int
 	// Probe asks each address for its health.
 	Probe Probe
 	// Ejection leaves out addresses whose calls fail.

@@ -66,6 +66,7 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(config.maxReceiveBytes())),
 	})
 
 	if config.Authority != "" {

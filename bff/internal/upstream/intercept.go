@@ -71,6 +71,8 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 			err = next(outgoing, rpc, req, reply, cc, append(slices.Clip(opts), once())...)
 		}
 
+		err = u.explainSize(rpc, req, opts, err)
+
 		return err
 	}
 }
@@ -113,7 +115,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		// A caller that stops reading ends its context, as gRPC demands.
 		context.AfterFunc(outgoing, func() { call.end(status.FromContextError(outgoing.Err()).Err()) })
 
-		return &observedStream{ClientStream: inner, single: !desc.ServerStreams, call: call, cancel: cancel}, nil
+		return &observedStream{ClientStream: inner, single: !desc.ServerStreams, call: call, upstream: u, cancel: cancel}, nil
 	}
 }
 
@@ -125,9 +127,10 @@ type observedStream struct {
 	grpc.ClientStream
 
 	// single tells that the backend answers once, with which the call ends.
-	single bool
-	call   *call
-	cancel context.CancelFunc
+	single   bool
+	call     *call
+	upstream *upstream
+	cancel   context.CancelFunc
 }
 
 // Header is an answer if there is one. If the call has failed before, both results are nil, and RecvMsg says why.
@@ -141,7 +144,7 @@ func (s *observedStream) Header() (metadata.MD, error) {
 }
 
 func (s *observedStream) RecvMsg(m any) error {
-	err := s.ClientStream.RecvMsg(m)
+	err := s.upstream.explainSize(s.call.rpc, nil, nil, s.ClientStream.RecvMsg(m))
 
 	switch {
 	case err == nil && !s.single:
@@ -154,5 +157,5 @@ func (s *observedStream) RecvMsg(m any) error {
 		s.cancel()
 	}
 
-	return err //nolint:wrapcheck // Callers compare io.EOF and read statuses.
+	return err
 }

@@ -45,6 +45,8 @@ type upstream struct {
 	breaker  *breaker.Breaker
 	methods  map[string]*method
 	limiter  *concurrency.Limiter
+	// maxReceive is the largest message that is taken, in bytes.
+	maxReceive int
 }
 
 // Deps are what a pool works with.
@@ -83,7 +85,7 @@ func newUpstream(name string, config Config, deps Deps) *upstream {
 		group:   newGroup(name, config, deps.Observer),
 		breaker: breaker.New(name, config.Breaker, onChange(deps, name, "")),
 		methods: newMethods(name, config, deps),
-		limiter: newLimiter(name, config.Concurrency, deps.Observer),
+		limiter: newLimiter(name, config.Concurrency, deps.Observer), maxReceive: config.maxReceiveBytes(),
 	}
 }
 

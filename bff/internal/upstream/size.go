@@ -1,0 +1,117 @@
+package upstream
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// defaultMaxReceiveBytes is gRPC's.
+const defaultMaxReceiveBytes = 4 << 20
+
+func (c Config) maxReceiveBytes() int {
+	if c.MaxReceiveBytes > 0 {
+		return c.MaxReceiveBytes
+	}
+
+	return defaultMaxReceiveBytes
+}
+
+// sizeError is the end of a call with a message that one side did not take. gRPC calls it RESOURCE_EXHAUSTED, which would tell the
+// client that it has used up a quota. It wraps the problem that the client may read, for callers in the gateway it is a status with
+// the same code, and its text is for the log.
+type sizeError struct {
+	text    string
+	problem *problem.Problem
+}
+
+func (e *sizeError) Error() string { return e.text }
+
+func (e *sizeError) Unwrap() error { return e.problem }
+
+// GRPCStatus is for package status.
+func (e *sizeError) GRPCStatus() *status.Status {
+	return status.New(e.problem.GRPCCode(), e.problem.Detail)
+}
+
+// explainSize says what was too large, if that is why a call ended: the reply, for this gateway, or the request, for the backend.
+// All other errors are returned as they are. The request is nil where it is not known.
+func (u *upstream) explainSize(rpc string, req any, opts []grpc.CallOption, err error) error {
+	if status.Code(err) != codes.ResourceExhausted {
+		return err
+	}
+
+	text := status.Convert(err).Message()
+
+	switch size, limit := oversize(text); {
+	case size > 0 && size == encodedSize(req) && (limit != u.maxReceive || !replied(opts)):
+		return &sizeError{
+			text: fmt.Sprintf("upstream %s: the request of %s has %d bytes, and the backend takes %d: %s",
+				u.name, rpc, size, limit, text),
+			problem: problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange,
+				"the request is larger than the service takes"),
+		}
+	case limit == u.maxReceive && size != 0:
+		return &sizeError{
+			text: fmt.Sprintf("upstream %s: the answer of %s is larger than upstreams.%s.max_receive_bytes (%d): %s",
+				u.name, rpc, u.name, limit, text),
+			problem: problem.New(codes.Internal, "the answer of a service is larger than the gateway takes"),
+		}
+	default:
+		return err
+	}
+}
+
+// replied reports whether the backend may have begun to reply when a call with these options ended.
+func replied(opts []grpc.CallOption) bool {
+	for _, opt := range opts {
+		if header, ok := opt.(grpc.HeaderCallOption); ok {
+			return *header.HeaderAddr != nil
+		}
+	}
+
+	return true // Nobody has asked.
+}
+
+// oversize returns the size and the limit of a message that was too large, of which gRPC tells by text alone: ours, that of C++ and
+// its wrappers, that of Node, and that of Java. The size of a compressed message is not known (-1). Zero: the text says nothing of
+// the kind.
+func oversize(text string) (size, limit int) {
+	text = strings.TrimPrefix(text, "grpc: ")
+
+	for _, format := range []string{
+		"received message larger than max (%d vs. %d)", "Received message larger than max (%d vs. %d)",
+		"message after decompression larger than max (%d vs. %d)",
+	} {
+		if n, _ := fmt.Sscanf(text, format, &size, &limit); n == 2 { //nolint:mnd // Both.
+			return size, limit
+		}
+	}
+
+	if n, _ := fmt.Sscanf(text, "gRPC message exceeds maximum size %d: %d", &limit, &size); n == 2 { //nolint:mnd // Both.
+		return size, limit
+	}
+
+	if n, _ := fmt.Sscanf(text, "received message after decompression larger than max %d", &limit); n == 1 {
+		return -1, limit
+	}
+
+	return 0, 0
+}
+
+// encodedSize is the size of a message on the wire; 0 if it is none.
+func encodedSize(req any) int {
+	message, ok := req.(proto.Message)
+	if !ok {
+		return 0
+	}
+
+	return proto.Size(message)
+}

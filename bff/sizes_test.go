@@ -1,0 +1,167 @@
+package bff_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// wordy answers with as many bytes as the number says.
+type wordy struct{ mirror }
+
+func (wordy) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) {
+	return &everyv1.Every{StringField: strings.Repeat("x", int(m.GetInt32Field()))}, nil
+}
+
+func (wordy) Count(m *everyv1.Every, stream grpc.ServerStreamingServer[everyv1.Every]) error {
+	for _, size := range []int32{1, m.GetInt32Field()} {
+		if err := stream.Send(&everyv1.Every{StringField: strings.Repeat("x", int(size))}); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// tolerant takes messages that are larger than usual.
+type tolerant struct{ mirror }
+
+func (tolerant) serverOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.MaxRecvMsgSize(16 << 20)}
+}
+
+// startWordy takes this much of the backend in one message. Zero: the default.
+func startWordy(t *testing.T, maxReceive int, logs *lines) *site {
+	t.Helper()
+
+	return startMirrorOf(t, wordy{}, func(c *config.Config) {
+		u := c.Upstreams["every"]
+		u.MaxReceiveBytes = maxReceive
+		c.Upstreams["every"] = u
+	}, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(16 << 20))}, bff.WithLogger(slog.New(slog.NewJSONHandler(logs, nil))))
+}
+
+// Once, an answer over 4 MiB was a 500 that no setting could change and nothing explained.
+func TestAnswersAreAsLargeAsTheUpstreamMaySend(t *testing.T) {
+	t.Parallel()
+
+	const (
+		size   = 6 << 20
+		reason = "the answer of a service is larger than the gateway takes"
+	)
+
+	for name, row := range map[string]struct {
+		maxReceive int
+		fits       bool
+		setting    string
+	}{
+		"default": {setting: "upstreams.every.max_receive_bytes (4194304)"},
+		"less":    {maxReceive: 1000, setting: "upstreams.every.max_receive_bytes (1000)"},
+		"more":    {maxReceive: 8 << 20, fits: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			logs := &lines{}
+			s := startWordy(t, row.maxReceive, logs)
+
+			unary := s.do(t, http.MethodGet, fmt.Sprintf("/v1/every?int32Field=%d", size), nil, "")
+			stream := s.do(t, http.MethodGet, fmt.Sprintf("/v1/count?int32Field=%d", size), nil, "")
+
+			if row.fits {
+				if unary.status != http.StatusOK || len(unary.body) < size || stream.status != http.StatusOK || len(stream.body) < size {
+					t.Errorf("%d with %d bytes, %d with %d bytes", unary.status, len(unary.body), stream.status, len(stream.body))
+				}
+
+				return
+			}
+
+			if doc := unary.problem(t); unary.status != http.StatusInternalServerError || doc["detail"] != reason || doc["code"] != "INTERNAL" {
+				t.Errorf("%d %s", unary.status, unary.body)
+			}
+
+			if !strings.Contains(stream.body, `{"error":{"type":"about:blank"`) || !strings.Contains(stream.body, reason) {
+				t.Errorf("the stream ends with %.300s", stream.body)
+			}
+
+			for _, rpc := range []string{"/every.v1.EveryService/Echo", "/every.v1.EveryService/Count"} {
+				want := "upstream every: the answer of " + rpc + " is larger than " + row.setting
+				eventually(t, "the log naming the setting", func() bool { return strings.Contains(logs.String(), want) })
+			}
+		})
+	}
+}
+
+// A request that is larger than the backend takes is the client's fault, whatever gRPC says; a larger limit of the route is enough
+// where the backend takes as much.
+func TestRequestsAreAsLargeAsTheBackendTakes(t *testing.T) {
+	t.Parallel()
+
+	s := startWordy(t, 0, &lines{})
+	body := func(size int) string { return `{"int32Field":1,"stringField":"` + strings.Repeat("x", size) + `"}` }
+
+	if res := s.do(t, http.MethodPost, "/v1/every", nil, body(4<<20-100)); res.status != http.StatusOK {
+		t.Errorf("what the backend takes: %d %.300s", res.status, res.body)
+	}
+
+	res := s.do(t, http.MethodPost, "/v1/every", nil, body(6<<20))
+	if doc := res.problem(t); res.status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service takes" {
+		t.Errorf("what it does not take: %d %s", res.status, res.body)
+	}
+
+	s = startMirrorOf(t, tolerant{}, func(c *config.Config) {
+		c.Upstreams["every"] = config.Upstream{Addresses: c.Upstreams["every"].Addresses, MaxReceiveBytes: 16 << 20}
+	}, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(16 << 20))})
+
+	if res := s.do(t, http.MethodPost, "/v1/every", nil, body(10<<20)); res.status != http.StatusOK || len(res.body) < 10<<20 {
+		t.Errorf("of a backend that takes more: %d with %d bytes", res.status, len(res.body))
+	}
+}
+
+// Once, an answer as large as the request would have been taken for it.
+func TestEchoIsLargerThanTheGatewayTakes(t *testing.T) {
+	t.Parallel()
+
+	s := startMirrorOf(t, tolerant{}, nil, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(16 << 20))})
+
+	res := s.do(t, http.MethodPost, "/v1/every", nil, `{"stringField":"`+strings.Repeat("x", 6<<20)+`"}`)
+	if doc := res.problem(t); res.status != http.StatusInternalServerError || doc["detail"] != "the answer of a service is larger than the gateway takes" {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+}
+
+// The same holds for the calls that composites make.
+func TestLargeAnswersWithinComposites(t *testing.T) {
+	t.Parallel()
+
+	const reason = "the answer of a service is larger than the gateway takes"
+
+	for upstream, status := range map[string]int{"order": http.StatusOK, "user": http.StatusInternalServerError} {
+		t.Run(upstream, func(t *testing.T) {
+			t.Parallel()
+
+			s := startSite(t, func(c *config.Config) {
+				c.Upstreams[upstream] = config.Upstream{Addresses: c.Upstreams[upstream].Addresses, MaxReceiveBytes: 1}
+			})
+
+			res := s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "alice"), "")
+			if res.status != status || !strings.Contains(res.body, reason) || strings.Contains(res.body, "max_receive_bytes") {
+				t.Errorf("%d %s", res.status, res.body)
+			}
+
+			eventually(t, "the log naming the setting", func() bool {
+				return strings.Contains(s.logs.String(), "upstreams."+upstream+".max_receive_bytes (1)")
+			})
+		})
+	}
+}
