@@ -216,7 +216,7 @@ func authConfig(cfg config.Auth) auth.Config {
 
 	for _, i := range cfg.Issuers {
 		out.Issuers = append(out.Issuers, auth.Issuer{
-			Issuer: i.Issuer, Audiences: i.Audiences, Algorithms: i.Algorithms,
+			Issuer: i.Issuer, Audiences: i.Audiences, Algorithms: i.Algorithms, TokenTypes: i.TokenTypes,
 			JWKSFile: i.JWKSFile, JWKSURL: i.JWKSURL, RefreshInterval: i.RefreshInterval, Leeway: i.Leeway,
 			Claims: auth.Claims(i.Claims), RequiredClaims: i.RequiredClaims, SubjectPrefix: i.SubjectPrefix,
 		})

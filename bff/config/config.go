@@ -233,6 +233,9 @@ type Issuer struct {
 	Audiences []string `env:"AUDIENCES" yaml:"audiences"`
 	// Algorithms that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
 	Algorithms []string `env:"ALGORITHMS" yaml:"algorithms"`
+	// TokenTypes are the types ("typ") of its tokens to accept, without case and with or without "application/"; an empty text stands
+	// for tokens without one. Default "", JWT and at+jwt.
+	TokenTypes []string `env:"TOKEN_TYPES" yaml:"token_types"`
 	// JWKSFile or JWKSURL holds its public keys (RFC 7517).
 	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`
 	JWKSURL  string `env:"JWKS_URL"  yaml:"jwks_url"`

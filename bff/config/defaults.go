@@ -148,6 +148,10 @@ func (i Issuer) withDefaults() Issuer {
 		i.Algorithms = algorithms()
 	}
 
+	if len(i.TokenTypes) == 0 {
+		i.TokenTypes = []string{"", "JWT", "at+jwt"}
+	}
+
 	i.RefreshInterval = or(i.RefreshInterval, defaultRefreshInterval)
 	i.Leeway = or(i.Leeway, defaultLeeway)
 	i.Claims.Subject = or(i.Claims.Subject, "sub")

@@ -42,7 +42,7 @@ limits: {max_body_bytes: 8, max_decompression_ratio: 17, client: {requests: 9, p
 auth:
   disabled: true
   issuers:
-    - {issuer: a, audiences: [b], algorithms: [RS256], jwks_file: c, refresh_interval: 13s, leeway: 14s}
+    - {issuer: a, audiences: [b], algorithms: [RS256], token_types: ["", at+jwt], jwks_file: c, refresh_interval: 13s, leeway: 14s}
     - {issuer: d, jwks_url: "https://e.example"}
 log: {level: debug, format: text}
 upstreams:
@@ -73,7 +73,7 @@ upstreams:
 		},
 		Auth: config.Auth{Disabled: true, Issuers: []config.Issuer{
 			{
-				Issuer: "a", Audiences: []string{"b"}, Algorithms: []string{"RS256"}, JWKSFile: "c",
+				Issuer: "a", Audiences: []string{"b"}, Algorithms: []string{"RS256"}, TokenTypes: []string{"", "at+jwt"}, JWKSFile: "c",
 				RefreshInterval: 13 * time.Second, Leeway: 14 * time.Second,
 			},
 			{Issuer: "d", JWKSURL: "https://e.example"},

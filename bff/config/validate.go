@@ -150,6 +150,11 @@ func (v *validation) auth(a Auth) {
 			v.oneOf(fmt.Sprintf("%s.algorithms[%d]", path, j), alg, append(algorithms(), "PS256", "ES384")...)
 		}
 
+		for j, typ := range issuer.TokenTypes {
+			v.check(isMediaType(typ), fmt.Sprintf("%s.token_types[%d]", path, j),
+				fmt.Sprintf("%q is not a media type, such as at+jwt, and not empty, which stands for tokens without one", typ))
+		}
+
 		if issuer.JWKSURL != "" {
 			u, err := url.Parse(issuer.JWKSURL)
 			v.check(err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "",
@@ -158,6 +163,21 @@ func (v *validation) auth(a Auth) {
 
 		seen[issuer.Issuer] = true
 	}
+}
+
+// isMediaType reports whether a text is empty or a media type without parameters, whose "application/" may be missing (RFC 6838,
+// section 4.2; RFC 7515, section 4.1.9).
+func isMediaType(text string) bool {
+	if text == "" {
+		return true
+	}
+
+	kind, name, ok := strings.Cut(text, "/")
+	if !ok {
+		kind, name = "application", text
+	}
+
+	return isToken(kind) && isToken(name)
 }
 
 // headers checks the form of the names; which of them may not be listed is decided where they are used.
@@ -175,9 +195,14 @@ func (v *validation) headers(h Headers, apiKey string) {
 
 // headerName checks that a name is a token (RFC 9110, section 5.6.2).
 func (v *validation) headerName(path, name string) {
-	v.check(name != "" && !strings.ContainsFunc(name, func(c rune) bool {
+	v.check(isToken(name), path, fmt.Sprintf("%q is not a header name", name))
+}
+
+// isToken reports whether a text is a token (RFC 9110, section 5.6.2).
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(c rune) bool {
 		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && !strings.ContainsRune("!#$%&'*+-.^_`|~", c)
-	}), path, fmt.Sprintf("%q is not a header name", name))
+	})
 }
 
 func (v *validation) serverTLS(t ServerTLS) {

@@ -13,7 +13,7 @@ import (
 func TestDefaults(t *testing.T) {
 	t.Parallel()
 
-	algorithms := []string{"RS256", "ES256", "EdDSA"}
+	algorithms, types := []string{"RS256", "ES256", "EdDSA"}, []string{"", "JWT", "at+jwt"}
 	upstream := config.Upstream{
 		Balancing: "round_robin", RefreshInterval: 30 * time.Second, MaxReceiveBytes: 4 << 20,
 		Probe:       config.Probe{Interval: 500 * time.Millisecond, Timeout: time.Second},
@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 		Auth: config.Auth{
 			Issuers: []config.Issuer{
 				{
-					Issuer: "a", Algorithms: algorithms, RefreshInterval: 5 * time.Minute, Leeway: 30 * time.Second,
+					Issuer: "a", Algorithms: algorithms, TokenTypes: types, RefreshInterval: 5 * time.Minute, Leeway: 30 * time.Second,
 					Claims: config.Claims{Subject: "sub", Roles: "roles", Tenant: "tenant"},
 				},
 			}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, CacheTokens: 10_000,
@@ -216,6 +216,12 @@ func TestInvalid(t *testing.T) {
 		{"no_algorithm", func(c *config.Config) {
 			c.Auth.Issuers[0].Algorithms = []string{"none"}
 		}, `auth.issuers[0].algorithms[0]: "none" is not one of`},
+		{"token_type_with_a_space", func(c *config.Config) {
+			c.Auth.Issuers[0].TokenTypes = []string{"", "application/at+jwt", "at+jwt, JWT"}
+		}, `auth.issuers[0].token_types[2]: "at+jwt, JWT" is not a media type`},
+		{"token_type_with_two_slashes", func(c *config.Config) {
+			c.Auth.Issuers[1].TokenTypes = []string{"application/at/jwt"}
+		}, `auth.issuers[1].token_types[0]: "application/at/jwt" is not a media type`},
 		{"keys_at_no_url", func(c *config.Config) { c.Auth.Issuers[1].JWKSURL = "keys" }, "auth.issuers[1].jwks_url: is not an http"},
 		{"keys_at_a_file_url", func(c *config.Config) {
 			c.Auth.Issuers[1].JWKSURL = "file:///keys"

@@ -68,6 +68,9 @@ type Issuer struct {
 	Audiences []string
 	// Algorithms are the signature algorithms to accept: RS256, PS256, ES256, ES384, EdDSA. Empty: all of these.
 	Algorithms []string
+	// TokenTypes are the types of tokens ("typ", RFC 7515, section 4.1.9) to accept; an empty string stands for tokens without one.
+	// Empty: DefaultTokenTypes.
+	TokenTypes []string
 	// JWKSFile or JWKSURL holds the keys as a JSON Web Key Set (RFC 7517). With neither, they are found by OpenID Connect
 	// Discovery. URLs must be https, or lead to this machine.
 	JWKSFile string

@@ -55,6 +55,11 @@ func (i *issuer) read(claims jwt.MapClaims) (verified, error) {
 		return verified{}, err
 	}
 
+	// What tells an event, such as a logout, is no access token, even if it has no type (RFC 8417, sections 2.2 and 4.6).
+	if _, event := claims["events"].(map[string]any); event {
+		return verified{}, fmt.Errorf("%w: events are those of a security event token", errClaims)
+	}
+
 	certificate, err := confirmation(claims)
 	if err != nil {
 		return verified{}, err

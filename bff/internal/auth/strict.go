@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxNesting is how deep a header or claims may be nested.
@@ -18,10 +19,13 @@ var (
 	errObject    = errors.New("not one JSON object")
 	errDuplicate = errors.New("member stands there twice")
 	errNesting   = errors.New("nested too deep")
+	errEncoding  = errors.New("not UTF-8")
+	errCharacter = errors.New("text with what is not a character")
 )
 
-// checkForm refuses tokens of which one reader may make something else than another: header and claims must be JSON objects without
-// duplicate members (RFC 7515, section 4; RFC 7519, section 4), as encoding/json would take the last of them.
+// checkForm refuses tokens of which one reader may make something else than another: header and claims must be JSON objects in UTF-8
+// (RFC 7519, section 7.2; RFC 8725, section 3.7) without duplicate members (RFC 7515, section 4; RFC 7519, section 4), as encoding/json
+// would replace what is not UTF-8 and take the last of the members.
 func checkForm(token string) error {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 { //nolint:mnd // Header, claims, signature.
@@ -43,6 +47,10 @@ func checkForm(token string) error {
 }
 
 func checkObject(text []byte) error {
+	if !utf8.Valid(text) {
+		return errEncoding
+	}
+
 	dec := json.NewDecoder(bytes.NewReader(text))
 
 	if first, err := dec.Token(); err != nil || first != json.Delim('{') {
@@ -70,6 +78,10 @@ func checkMembers(dec *json.Decoder, depth int) error {
 			return fmt.Errorf("parse: %w", err)
 		}
 
+		if err := checkText(name); err != nil {
+			return err
+		}
+
 		text, _ := name.(string) // Where a name is due, the decoder takes nothing else.
 		if seen[text] {
 			return fmt.Errorf("%w: %.100q", errDuplicate, text)
@@ -89,6 +101,10 @@ func checkValue(dec *json.Decoder, depth int) error {
 	value, err := dec.Token()
 	if err != nil {
 		return fmt.Errorf("parse: %w", err)
+	}
+
+	if err := checkText(value); err != nil {
+		return err
 	}
 
 	if depth >= maxNesting {
@@ -111,6 +127,15 @@ func checkValue(dec *json.Decoder, depth int) error {
 	default:
 		return nil
 	}
+}
+
+// checkText refuses U+FFFD, which is what encoding/json makes of half a surrogate pair: several names and values would become one.
+func checkText(token json.Token) error {
+	if text, ok := token.(string); ok && strings.ContainsRune(text, utf8.RuneError) {
+		return errCharacter
+	}
+
+	return nil
 }
 
 // end reads the closing bracket.

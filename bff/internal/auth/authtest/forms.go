@@ -48,7 +48,68 @@ func (h *Hostile) headers(tb testing.TB) map[string]string {
 		"crit_null":                     good(Object{"crit": json.RawMessage("null")}),
 		"b64_false":                     good(Object{"b64": false}),
 		"zip":                           good(Object{"zip": "DEF"}),
+		"enc":                           good(Object{"enc": "A256GCM"}),
+		"cty_jwt":                       good(Object{"cty": "JWT"}),
+		"cty_jwt_with_prefix":           good(Object{"cty": "application/jwt"}),
+		"cty_number":                    good(Object{"cty": 1}),
 	}
+}
+
+// types are good tokens of a type that is no access token's, or that is no type.
+func (h *Hostile) types(tb testing.TB) map[string]string {
+	tb.Helper()
+
+	out := map[string]string{}
+
+	for name, typ := range map[string]any{
+		"logout": "logout+jwt", "logout_with_prefix": "application/logout+jwt", "logout_in_capitals": "LOGOUT+JWT", "event": "secevent+jwt",
+		"dpop": "dpop+jwt", "jwe": "JWE", "jose": "JOSE", "jose_json": "JOSE+JSON", "id_token": "id_token", "id_token_jwt": "id_token+jwt",
+		"id": "ID", "refresh": "Refresh", "introspection": "token-introspection+jwt", "request": "oauth-authz-req+jwt", "client": "client-authentication+jwt",
+		"entity": "entity-statement+jwt", "sd": "dc+sd-jwt", "bearer": "Bearer", "longer": "at+jwt2", "shorter": "jw", "text_jwt": "text/jwt",
+		"prefix_twice": "application/application/at+jwt", "prefix_alone": "application/", "parameter": "at+jwt; charset=utf-8",
+		"leading_space": " JWT", "trailing_space": "JWT ", "trailing_nul": "JWT\x00", "dotless_i": "applıcation/jwt", "list_in_text": "JWT,at+jwt",
+		"empty": "", "null": json.RawMessage("null"), "number": 1, "boolean": true, "array": []string{"JWT"}, "object": Object{"JWT": true},
+		"twice_as_long_as_sense": strings.Repeat("JWT", 1000),
+	} {
+		out["typ_"+name] = h.Good.Token(tb, Object{"typ": typ}, nil)
+	}
+
+	raw := json.RawMessage(`{"alg":"EdDSA","kid":"` + KeyID + `","typ":"logout+jwt","typ":"JWT"}`)
+	out["typ_twice"] = h.Good.Sign(tb, raw, GoodClaims())
+
+	return out
+}
+
+// encodings are signed header and claims that are not JSON in UTF-8, or of which readers make different things.
+func (h *Hostile) encodings(tb testing.TB) map[string]string {
+	tb.Helper()
+
+	good := string(JSON(tb, GoodClaims()))
+	header := `{"alg":"EdDSA","kid":"` + KeyID + `"}`
+	with := func(member string) string { return good[:len(good)-1] + "," + member + "}" }
+	claims := map[string]string{
+		"latin_1": with("\"x\":\"Zo\xeb\""), "latin_1_name": with("\"\xeb\":1"), "overlong": with("\"x\":\"\xc0\xaf\""),
+		"surrogate_in_utf_8": with("\"x\":\"\xed\xa0\x80\""), "cut": with("\"x\":\"\xe2\x82\""), "beyond_unicode": with("\"x\":\"\xf4\x90\x80\x80\""),
+		"half_a_pair": with(`"x":"\ud800"`), "half_a_pair_name": with(`"\udfff":1`), "bom": "\ufeff" + good, "bom_at_the_end": good + "\ufeff",
+		"utf_16": "\xff\xfe" + good, "nul_at_the_end": good + "\x00", "raw_line_end_in_text": with("\"x\":\"a\nb\""),
+		"exp_beyond_numbers": with(`"nbf":1e400`), "exp_nan": with(`"nbf":NaN`), "exp_infinite": with(`"nbf":Infinity`), "number_with_zero": with(`"nbf":01`),
+		"single_quotes": strings.ReplaceAll(good, `"`, `'`), "comma_at_the_end": good[:len(good)-1] + ",}", "twice_in_an_object": with(`"x":{"a":1,"a":2}`),
+		"twice_in_an_array": with(`"x":[{"a":1,"a":2}]`), "a_token": `"` + h.Good.Token(tb, nil, nil) + `"`, "in_an_array": "[" + good + "]",
+	}
+
+	out := map[string]string{}
+	for name, text := range claims {
+		out["claims_"+name] = h.Good.SignRaw(tb, header, text)
+	}
+
+	for name, text := range map[string]string{
+		"latin_1": header[:len(header)-1] + ",\"x\":\"\xeb\"}", "bom": "\ufeff" + header, "half_a_pair": header[:len(header)-1] + `,"x":"\ud800"}`,
+		"utf_16": "\xff\xfe" + header, "alg_twice": `{"alg":"EdDSA",` + header[1:], "kid_twice": header[:len(header)-1] + `,"kid":"` + KeyID + `"}`,
+	} {
+		out["header_"+name] = h.Good.SignRaw(tb, text, good)
+	}
+
+	return out
 }
 
 // forms are no tokens at all, or not any more.

@@ -68,6 +68,8 @@ func (h *Hostile) Fields(tb testing.TB) map[string][]string {
 	tokens := h.algorithms(tb)
 	maps.Copy(tokens, h.headers(tb))
 	maps.Copy(tokens, h.forms(tb))
+	maps.Copy(tokens, h.types(tb))
+	maps.Copy(tokens, h.encodings(tb))
 
 	for name, claims := range wrongClaims() {
 		tokens[name] = h.Good.Token(tb, nil, claims)
