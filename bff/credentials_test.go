@@ -16,6 +16,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
+	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 )
 
 // A machine shows its key, and a file says whom it stands for.
@@ -229,5 +230,40 @@ func TestConditionOnTheRequest(t *testing.T) {
 
 	if logs := s.logs.String(); !strings.Contains(logs, "condition") {
 		t.Errorf("the log does not say why: %s", logs)
+	}
+}
+
+// Once, nothing but the log said why a good token of such a caller was refused.
+func TestSubjectsThatBackendsCannotBeToldOf(t *testing.T) {
+	t.Parallel()
+
+	signer := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
+	keys := filepath.Join(t.TempDir(), "jwks.json")
+
+	if err := os.WriteFile(keys, authtest.KeySet(t, signer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	s := startSite(t, func(c *config.Config) {
+		c.Auth.Issuers = []config.Issuer{{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keys}}
+	})
+
+	for name, row := range map[string]struct {
+		claims authtest.Object
+		want   string
+	}{
+		"subject": {authtest.Object{"sub": "Zoë"}, "subject: must be 1 to 255 characters of printable ASCII"},
+		"tenant":  {authtest.Object{"tenant": "Köln"}, "tenant: must be printable ASCII"},
+		"scopes":  {authtest.Object{"scope": "a läsa"}, "scopes: must be printable ASCII without spaces"},
+		"roles":   {authtest.Object{"roles": []string{"a b"}}, "roles: must be printable ASCII without spaces"},
+	} {
+		header := http.Header{"Authorization": {"Bearer " + signer.Token(t, nil, row.claims)}}
+
+		res := s.do(t, http.MethodGet, "/v1/echo/x", header, "")
+		if res.status != http.StatusUnauthorized || !strings.Contains(res.body, row.want) || !strings.Contains(s.logs.String(), row.want) {
+			t.Errorf("%s: %d %s", name, res.status, res.body)
+		}
+
+		res.problem(t)
 	}
 }

@@ -1,8 +1,10 @@
 package main_test
 
 import (
+	"encoding/json"
 	"flag"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,5 +127,52 @@ func TestHelp(t *testing.T) {
 		if _, errs, code := portico(t, args...); code != 2 || !strings.HasPrefix(errs, "portico: ") {
 			t.Errorf("%v: exit %d: %s", args, code, errs)
 		}
+	}
+}
+
+// Once, there were tokens and explanations for callers that no gateway lets in.
+func TestCallersThatBackendsCannotBeToldOfAreUsageErrors(t *testing.T) {
+	t.Parallel()
+
+	config := writeFile(t, "portico.yaml", "auth: {disabled: true}\nupstreams: {user: {addresses: [\"127.0.0.1:1\"]}}\n")
+
+	for name, row := range map[string]struct {
+		args []string
+		want string
+	}{
+		"token_for_zoe":       {[]string{"token", "--data-dir", t.TempDir(), "--subject", "Zoë"}, "subject: must be 1 to 255"},
+		"token_with_scope":    {[]string{"token", "--data-dir", t.TempDir(), "--subject", "a", "--scope", "läsa"}, "scopes: must be"},
+		"token_for_no_time":   {[]string{"token", "--data-dir", t.TempDir(), "--subject", "a", "--ttl", "0"}, "at least a second"},
+		"explanation_for_zoe": {[]string{"explain", "--config", config, "--as", "Zoë", "GET", "/v1/users/a"}, "subject: must be 1 to 255"},
+		"explanation_tenant":  {[]string{"explain", "--config", config, "--as", "a", "--tenant", "Köln", "GET", "/v1/users/a"}, "tenant: must be"},
+	} {
+		out, errs, code := portico(t, row.args...)
+		if code != 2 || out != "" || !strings.Contains(errs, row.want) {
+			t.Errorf("%s: exit %d, %q: %s", name, code, out, errs)
+		}
+	}
+}
+
+// Once, the page handed out tokens that the API beside it refused.
+func TestDevTokenIsOneThatTheAPIAccepts(t *testing.T) {
+	t.Parallel()
+
+	p := startDev(t, t.TempDir())
+
+	for _, query := range []string{"subject=Zo%C3%AB", "subject=a&scope=l%C3%A4sa", "subject=a&tenant=x", "subject=+a"} {
+		if got := call(t, http.MethodGet, p.url+"/dev/token?"+query, "", ""); got.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", query, got.status, got.body)
+		}
+	}
+
+	var got struct{ Token string }
+
+	res := call(t, http.MethodGet, p.url+"/dev/token?subject=Ada+Lovelace&scope=users:admin", "", "")
+	if err := json.Unmarshal([]byte(res.body), &got); err != nil {
+		t.Fatalf("%v in %s", err, res.body)
+	}
+
+	if res := call(t, http.MethodGet, p.url+"/v1/users/alice", got.Token, ""); res.status != http.StatusOK {
+		t.Errorf("%d %s", res.status, res.body)
 	}
 }

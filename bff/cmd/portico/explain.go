@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // errRefused makes the exit code of an explanation tell its end.
@@ -65,6 +66,11 @@ func explain(cmd *cobra.Command, method, target string, a asked, out *output) er
 	cfg, err := readConfig(a.config)
 	if err != nil {
 		return err
+	}
+
+	caller := reqinfo.Principal{Subject: a.caller.Subject, Scopes: a.caller.Scopes, Roles: a.caller.Roles, Tenant: a.caller.Tenant}
+	if err := caller.Check(); err != nil && !caller.Anonymous() {
+		return usagef("no credentials stand for this caller: %w", err)
 	}
 
 	r, err := a.request(cmd, method, target)

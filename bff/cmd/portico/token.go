@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,6 +50,10 @@ users:admin, orders:admin, payments:admin, notifications:admin.`,
 			}
 
 			token, err := issuer.Token(subject, scopes, ttl, time.Now())
+			if errors.Is(err, devissuer.ErrRequest) {
+				return usageError{err}
+			}
+
 			if err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // Defaults of an Issuer.
@@ -55,6 +56,7 @@ var (
 	errTwice     = errors.New("is configured twice")
 	errName      = errors.New("has no name")
 	errAudiences = errors.New("needs audiences, none of them empty")
+	errPrefix    = errors.New("subject prefix must be printable ASCII that does not begin with a space")
 	errAlgorithm = errors.New("algorithm is not supported")
 	errKeyPlace  = errors.New("has both a key file and a key URL")
 	errInsecure  = errors.New("URL is not https: whoever can change the answer can sign in as anyone")
@@ -211,6 +213,11 @@ func (i Issuer) check() error {
 
 	if len(i.Audiences) == 0 || slices.Contains(i.Audiences, "") {
 		return errAudiences
+	}
+
+	// A subject follows, so a space at its end is none at an end.
+	if !reqinfo.Plain(i.SubjectPrefix + "x") {
+		return errPrefix
 	}
 
 	for _, alg := range i.Algorithms {

@@ -15,12 +15,8 @@ import (
 // errClaims tells that a claim of a token with a valid signature cannot be used.
 var errClaims = errors.New("unusable claim")
 
-const (
-	// maxSubject is the length in bytes that OpenID Connect Core, section 2, allows.
-	maxSubject = 255
-	// lastDate is the end of the year 9999. What is beyond overflows time.Time and might come out as the past.
-	lastDate = 253402300799
-)
+// lastDate is the end of the year 9999. What is beyond overflows time.Time and might come out as the past.
+const lastDate = 253402300799
 
 // Claims are names of claims. A name with dots leads into objects ("realm_access.roles"), unless a claim has that very name. Empty
 // names mean the defaults.
@@ -72,13 +68,8 @@ func (i *issuer) read(claims jwt.MapClaims) (verified, error) {
 
 func (i *issuer) principal(claims jwt.MapClaims) (reqinfo.Principal, error) {
 	subject, ok := lookup(claims, i.claims.Subject).(string)
-	if !ok || subject == "" || len(subject) > maxSubject {
+	if !ok {
 		return reqinfo.Principal{}, fmt.Errorf("%w: %s is no subject", errClaims, i.claims.Subject)
-	}
-
-	// A space before it would be lost in what the prefix makes of it.
-	if !reqinfo.Plain(subject) {
-		return reqinfo.Principal{}, fmt.Errorf("%w: subject %q", errClaims, subject)
 	}
 
 	scopes, err := scopes(claims, i.claims.Scopes)
@@ -96,10 +87,13 @@ func (i *issuer) principal(claims jwt.MapClaims) (reqinfo.Principal, error) {
 		return reqinfo.Principal{}, fmt.Errorf("%w: %s is not a string", errClaims, i.claims.Tenant)
 	}
 
-	p := reqinfo.Principal{Subject: i.prefix + subject, Issuer: i.name, Scopes: scopes, Roles: roles, Tenant: tenant}
+	// Checked without the prefix, which would hide a space before the subject.
+	p := reqinfo.Principal{Subject: subject, Issuer: i.name, Scopes: scopes, Roles: roles, Tenant: tenant}
 	if err := p.Check(); err != nil {
-		return reqinfo.Principal{}, fmt.Errorf("%w: %w", errClaims, err)
+		return reqinfo.Principal{}, fmt.Errorf("%w: %w (subject %.300q, tenant %.300q)", errClaims, err, subject, tenant)
 	}
+
+	p.Subject = i.prefix + subject
 
 	return p, nil
 }

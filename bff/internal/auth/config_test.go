@@ -39,6 +39,7 @@ func TestNewRefuses(t *testing.T) {
 		{"no_name", func(i *auth.Issuer) { i.Issuer = "" }, "has no name"},
 		{"no_audience", func(i *auth.Issuer) { i.Audiences = nil }, "needs audiences"},
 		{"empty_audience", func(i *auth.Issuer) { i.Audiences = []string{authtest.Audience, ""} }, "needs audiences"},
+		{"subject_prefix", func(i *auth.Issuer) { i.SubjectPrefix = "zoë:" }, "subject prefix must be printable ASCII"},
 		{"symmetric_algorithm", func(i *auth.Issuer) { i.Algorithms = []string{"EdDSA", "HS256"} }, `"HS256"`},
 		{"no_algorithm", func(i *auth.Issuer) { i.Algorithms = []string{"none"} }, `"none"`},
 		{"discovery_over_http", func(i *auth.Issuer) { i.Issuer, i.JWKSFile = "http://issuer.example", "" }, "not https"},

@@ -118,7 +118,8 @@ func notInToken(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
 }
 
-// refuseCredential answers without saying what was wrong, which would help nobody but a forger.
+// refuseCredential answers without saying what was wrong, which would help nobody but a forger, unless it is what a token with a valid
+// signature says of its caller: its issuer has to mend that.
 func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 	if errors.Is(cause, errNoKeys) {
 		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment")
@@ -128,6 +129,29 @@ func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 		return
 	}
 
+	p := problem.New(codes.Unauthenticated, "the access token is not valid")
+	if errors.Is(cause, errClaims) {
+		p.Errors = claimErrors(cause)
+	}
+
 	w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-	problem.Write(w, r, problem.New(codes.Unauthenticated, "the access token is not valid"), cause)
+	problem.Write(w, r, p, cause)
+}
+
+// claimErrors are the parts of a principal that cannot be passed to backends.
+func claimErrors(cause error) []problem.FieldError {
+	var out []problem.FieldError
+
+	switch cause := cause.(type) { //nolint:errorlint // All errors of the tree are wanted, not the first.
+	case *reqinfo.Fault:
+		out = append(out, problem.FieldError{In: "header", Field: "Authorization", Description: cause.Error()})
+	case interface{ Unwrap() error }:
+		out = claimErrors(cause.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, each := range cause.Unwrap() {
+			out = append(out, claimErrors(each)...)
+		}
+	}
+
+	return out
 }

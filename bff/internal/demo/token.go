@@ -1,15 +1,16 @@
 package demo
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // Bounds in bytes. Demo users have short names and few scopes; more is a mistake.
@@ -31,15 +32,8 @@ func token(sign func(subject string, scopes []string) (string, time.Duration, er
 		query := r.URL.Query()
 		subject, scopes := query.Get("subject"), query["scope"]
 
-		switch {
-		case subject == "" || len(subject) > maxSubject || !printable(subject):
-			problem.Write(w, r, problem.Newf(codes.InvalidArgument, "subject: 1 to %d bytes that can be printed, such as alice",
-				maxSubject), nil)
-
-			return
-		case !areScopes(strings.Join(scopes, " ")):
-			problem.Write(w, r, problem.Newf(codes.InvalidArgument, "scope: at most %d bytes in all, such as users:admin",
-				maxScopes), nil)
+		if fault := check(query); fault != "" {
+			problem.Write(w, r, problem.New(codes.InvalidArgument, fault), nil)
 
 			return
 		}
@@ -55,9 +49,28 @@ func token(sign func(subject string, scopes []string) (string, time.Duration, er
 	})
 }
 
-// printable tells that a text has nothing that a log or a terminal would trip over.
-func printable(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+// check returns what is wrong with a query; empty if nothing is.
+func check(query url.Values) string {
+	for name := range query {
+		if name != "subject" && name != "scope" {
+			return fmt.Sprintf("%.50q: unknown parameter; there are subject and scope", name)
+		}
+	}
+
+	subject := query.Get("subject")
+
+	switch {
+	case len(query["subject"]) > 1:
+		return "subject: is set more than once"
+	case len(subject) > maxSubject || !reqinfo.Plain(subject):
+		return fmt.Sprintf("subject: must be 1 to %d characters of printable ASCII, such as alice, because it is sent to backends as gRPC metadata",
+			maxSubject)
+	case !areScopes(strings.Join(query["scope"], " ")):
+		return fmt.Sprintf("scope: must be at most %d characters of printable ASCII in all, without quotes and backslashes, such as users:admin",
+			maxScopes)
+	}
+
+	return ""
 }
 
 // areScopes tells that a text is a list of scopes (RFC 6749, section 3.3), and not too long.

@@ -7,7 +7,6 @@ package reqinfo
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -94,22 +93,38 @@ func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes
 // HasRole tells whether the caller has the role.
 func (p Principal) HasRole(role string) bool { return slices.Contains(p.Roles, role) }
 
-// Check tells whether the principal can be passed on: subject, scopes, roles and tenant travel as gRPC metadata, scopes and roles
-// with spaces between them. The error names every fault.
+// maxName is the length in bytes that OpenID Connect Core, section 2, allows for a subject.
+const maxName = 255
+
+// Fault is what is wrong with a part of a principal.
+type Fault struct {
+	// Part is subject, tenant, scopes or roles.
+	Part string
+	text string
+}
+
+// Error implements error.
+func (f *Fault) Error() string { return f.Part + ": " + f.text }
+
+// Check returns why the principal cannot be passed on: subject, scopes, roles and tenant travel as gRPC metadata, scopes and roles
+// with spaces between them. The error joins a Fault for each part that is wrong.
 func (p Principal) Check() error {
 	var faults []error
 
-	if !Plain(p.Subject) {
-		faults = append(faults, errors.New("subject: not printable ASCII, or empty"))
+	if !Plain(p.Subject) || len(p.Subject) > maxName {
+		faults = append(faults, &Fault{"subject", "must be 1 to 255 characters of printable ASCII, without spaces at its ends"})
 	}
 
 	if p.Tenant != "" && !Plain(p.Tenant) {
-		faults = append(faults, errors.New("tenant: not printable ASCII"))
+		faults = append(faults, &Fault{"tenant", "must be printable ASCII, without spaces at its ends"})
 	}
 
-	for _, name := range slices.Concat(p.Scopes, p.Roles) {
-		if !Plain(name) || strings.Contains(name, " ") {
-			faults = append(faults, fmt.Errorf("scopes and roles: %.50q is not printable ASCII without spaces", name))
+	for _, list := range []struct {
+		part  string
+		names []string
+	}{{"scopes", p.Scopes}, {"roles", p.Roles}} {
+		if slices.ContainsFunc(list.names, func(name string) bool { return !Plain(name) || strings.Contains(name, " ") }) {
+			faults = append(faults, &Fault{list.part, "must be printable ASCII without spaces, and not empty"})
 		}
 	}
 

@@ -18,6 +18,8 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // What stands in every token. The top-level domain "invalid" belongs to nobody (RFC 2606), so no real issuer has this name.
@@ -32,7 +34,10 @@ const (
 	publicFile  = "dev-issuer.jwks.json"
 )
 
-var errToken = errors.New("sign token: it needs a subject, and a time to live of at least a second")
+// ErrRequest is what Token returns if it is asked for a token that no gateway would accept.
+var ErrRequest = errors.New("no such token can be made")
+
+var errLife = fmt.Errorf("%w: it must be valid for at least a second", ErrRequest)
 
 // DevIssuer signs tokens. It is safe for concurrent use.
 type DevIssuer struct {
@@ -64,17 +69,25 @@ func Open(dir string) (*DevIssuer, error) {
 // JWKSFile is where the public key is, as a JSON Web Key Set.
 func (d *DevIssuer) JWKSFile() string { return filepath.Join(d.dir, publicFile) }
 
-// Token signs a token for a subject that holds from now on for the time to live. Times in tokens are whole seconds.
+// Token signs a token for a subject that holds from now on for the time to live. Times in tokens are whole seconds. An element of
+// scopes may be several, with spaces between them.
 func (d *DevIssuer) Token(subject string, scopes []string, ttl time.Duration, now time.Time) (string, error) {
-	if subject == "" || ttl < time.Second {
-		return "", errToken
+	if ttl < time.Second {
+		return "", errLife
+	}
+
+	scope := strings.Join(scopes, " ")
+
+	caller := reqinfo.Principal{Subject: subject, Scopes: strings.FieldsFunc(scope, func(c rune) bool { return c == ' ' })}
+	if err := caller.Check(); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 
 	claims := jwt.MapClaims{
 		"iss": IssuerName, "aud": Audience, "sub": subject, "iat": now.Unix(), "exp": now.Add(ttl).Unix(),
 	}
-	if len(scopes) > 0 {
-		claims["scope"] = strings.Join(scopes, " ")
+	if scope != "" {
+		claims["scope"] = scope
 	}
 
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, claims)

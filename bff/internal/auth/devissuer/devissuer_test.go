@@ -2,6 +2,7 @@ package devissuer_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -209,17 +210,37 @@ func TestTokenIsAcceptedByTheGateway(t *testing.T) {
 	}
 }
 
-func TestTokenRefusesNonsense(t *testing.T) {
+// Once, there were tokens for subjects that no gateway passes on.
+func TestTokenRefusesWhatNoGatewayAccepts(t *testing.T) {
 	t.Parallel()
 
 	d := mustOpen(t, t.TempDir())
 
-	if _, err := d.Token("", nil, time.Minute, time.Now()); err == nil {
-		t.Error("a token without a subject")
+	for name, row := range map[string]struct {
+		subject string
+		scopes  []string
+		ttl     time.Duration
+		want    string
+	}{
+		"no_subject":      {"", nil, time.Minute, "subject: must be 1 to 255"},
+		"not_ascii":       {"Zoë", nil, time.Minute, "subject: must be 1 to 255"},
+		"line_end":        {"a\nb", nil, time.Minute, "subject: must be"},
+		"space_before":    {" ada", nil, time.Minute, "subject: must be"},
+		"too_long":        {strings.Repeat("a", 256), nil, time.Minute, "subject: must be"},
+		"scope_not_ascii": {"ada", []string{"läsa"}, time.Minute, "scopes: must be"},
+		"scope_line_end":  {"ada", []string{"a", "b\nc"}, time.Minute, "scopes: must be"},
+		"no_time_to_live": {"ada", nil, 0, "at least a second"},
+	} {
+		if _, err := d.Token(row.subject, row.scopes, row.ttl, time.Now()); !errors.Is(err, devissuer.ErrRequest) ||
+			!strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 
-	if _, err := d.Token("ada", nil, 0, time.Now()); err == nil {
-		t.Error("a token without a time to live")
+	for name, subject := range map[string]string{"space_within": "Ada Lovelace", "signs": "mailto:ada@example.com?x=%C3%AB", "longest": strings.Repeat("a", 255)} {
+		if _, err := d.Token(subject, []string{"a b", "c"}, time.Minute, time.Now()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
