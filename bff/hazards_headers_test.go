@@ -203,3 +203,53 @@ func TestHazard11ClientAddressIsNotTheClientsToChoose(t *testing.T) {
 		})
 	}
 }
+
+// Once, all clients behind a load balancer that writes ports shared one bucket of the limit per client.
+func TestForwardedForWithPortsTellsClientsApart(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, func(c *config.Config) {
+		c.ClientIP.TrustedProxies = []string{"::ffff:127.0.0.0/104"}
+		c.Limits.Client = config.Rate{Requests: 1, Per: time.Hour, Burst: 2}
+	})
+
+	for _, fields := range [][]string{
+		{"198.51.100.1:5555"}, {"198.51.100.2:5555"}, {"[2001:db8:0:1::5]:80"}, {"[2001:db8:0:2::5]"}, {"2001:db8:0:3::5"}, {`"[2001:db8:0:4::5]:443"`},
+		{"6.6.6.6:1, 198.51.100.3:1", "127.0.0.9:80"}, {"::ffff:198.51.100.4"},
+	} {
+		header := s.as(t, "alice")
+		header["X-Forwarded-For"] = fields
+
+		for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusTooManyRequests} {
+			if res := s.do(t, http.MethodGet, "/v1/echo/x", header, ""); res.status != want {
+				t.Errorf("%q, request %d: %d %s", fields, i, res.status, res.body)
+			}
+		}
+	}
+
+	// Another port and another way to write it is the same client.
+	for _, field := range []string{"198.51.100.1:9", "198.51.100.1", "::ffff:198.51.100.1", "[::ffff:198.51.100.1]:1", "198.51.100.9, 198.51.100.1:4"} {
+		header := s.as(t, "alice")
+		header.Set("X-Forwarded-For", field)
+
+		if res := s.do(t, http.MethodGet, "/v1/echo/x", header, ""); res.status != http.StatusTooManyRequests {
+			t.Errorf("%q: %d %s", field, res.status, res.body)
+		}
+	}
+
+	const warning = "X-Forwarded-For of a trusted proxy cannot be read"
+
+	if strings.Contains(s.logs.String(), warning) {
+		t.Errorf("the log complains: %s", s.logs)
+	}
+
+	for range 3 {
+		header := s.as(t, "alice")
+		header.Set("X-Forwarded-For", "198.51.100.7, client-7")
+		s.do(t, http.MethodGet, "/v1/echo/x", header, "")
+	}
+
+	if logs := s.logs.String(); strings.Count(logs, warning) != 1 || !strings.Contains(logs, "client-7") {
+		t.Errorf("the log should complain once: %s", logs)
+	}
+}

@@ -89,8 +89,8 @@ type Admin struct {
 
 // ClientIP is the trust model for the client's address.
 type ClientIP struct {
-	// TrustedProxies are CIDR prefixes whose X-Forwarded-For is believed: the client is the rightmost address outside of them.
-	// Empty: the address of the connection, and no header is believed.
+	// TrustedProxies are CIDR prefixes whose X-Forwarded-For is believed: the client is the rightmost address outside of them, with or
+	// without a port. Empty: the address of the connection, and no header is believed.
 	TrustedProxies []string `env:"TRUSTED_PROXIES" yaml:"trusted_proxies"`
 }
 

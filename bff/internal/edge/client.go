@@ -1,38 +1,121 @@
 package edge
 
 import (
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
-
-	"github.com/go-chi/chi/v5/middleware"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// clientAddress finds the client's address by the trust model and notes it on the record. With trusted proxies it is the rightmost
-// address of X-Forwarded-For, the connection's own included, that is not one of theirs; without, the connection's.
-func clientAddress(trusted []string) []func(http.Handler) http.Handler {
-	if len(trusted) == 0 {
-		return []func(http.Handler) http.Handler{noteClient}
+// ClientAddress writes the client's address on the record, by the trust model. Without trusted prefixes it is the connection's. With them it
+// is the rightmost address outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the leftmost.
+//
+// What is written to the left of an address that is not trusted is the client's own word, and is not looked at. An element that cannot be
+// read ends the search: what counts is the proxy that sent it, so that all clients that this proxy writes so count as one. That is logged
+// once.
+//
+// It panics if a prefix cannot be parsed.
+func ClientAddress(trusted []string, logger *slog.Logger) func(http.Handler) http.Handler {
+	proxies := make(prefixes, 0, len(trusted))
+	for _, text := range trusted {
+		proxies = append(proxies, mustPrefix(text))
 	}
 
-	return []func(http.Handler) http.Handler{middleware.ClientIPFromXFF(trusted...), noteClient}
+	warn := onceOnly(logger)
+
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			client, unreadable := proxies.client(peer(r), r.Header["X-Forwarded-For"])
+			if unreadable != "" {
+				warn(r, client, unreadable)
+			}
+
+			reqinfo.From(r.Context()).Client = client
+			next.ServeHTTP(w, r)
+		})
+	}
 }
 
-func noteClient(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// Nothing is there unless proxies are trusted.
-		client := middleware.GetClientIPAddr(r.Context())
-		if !client.IsValid() {
-			// A trusted proxy that speaks for itself (a health check), or that passes on nonsense.
-			client = peer(r)
+// onceOnly returns what logs the first element that could not be read.
+func onceOnly(logger *slog.Logger) func(r *http.Request, proxy netip.Addr, element string) {
+	var once sync.Once
+
+	return func(r *http.Request, proxy netip.Addr, element string) {
+		once.Do(func() {
+			logger.LogAttrs(r.Context(), slog.LevelWarn,
+				"X-Forwarded-For of a trusted proxy cannot be read; its clients count as one (this is logged once)",
+				slog.String("proxy", proxy.String()), slog.String("element", fmt.Sprintf("%.100s", element)))
+		})
+	}
+}
+
+// prefixes are those of trusted proxies.
+type prefixes []netip.Prefix
+
+func (p prefixes) contain(address netip.Addr) bool {
+	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(address) })
+}
+
+// client walks from the connection towards the client, as far as it meets trusted proxies. Several fields are one list (RFC 9110,
+// section 5.3), whose empty elements do not count (section 5.6.1.2). The element is what could not be read; empty: all could.
+func (p prefixes) client(peer netip.Addr, fields []string) (client netip.Addr, element string) {
+	client = peer
+
+	for _, rest := range slices.Backward(fields) {
+		for rest != "" {
+			if !p.contain(client) {
+				return client, ""
+			}
+
+			comma := strings.LastIndexByte(rest, ',')
+			element, rest = strings.Trim(rest[comma+1:], " \t"), rest[:max(comma, 0)]
+
+			if element == "" {
+				continue
+			}
+
+			address, ok := parseNode(element)
+			if !ok {
+				return client, element
+			}
+
+			client = address
 		}
+	}
 
-		reqinfo.From(r.Context()).Client = client.WithZone("")
-		next.ServeHTTP(w, r)
-	})
+	return client, ""
 }
+
+// parseNode reads an address as proxies write it: with or without a port, brackets and quotes (RFC 7239, section 6).
+func parseNode(text string) (netip.Addr, bool) {
+	if inner, ok := strings.CutPrefix(text, `"`); ok {
+		text = strings.TrimSuffix(inner, `"`)
+	}
+
+	if address, err := netip.ParseAddr(text); err == nil {
+		return plain(address), true
+	}
+
+	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(text, "]") {
+		address, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
+
+		return plain(address), err == nil
+	}
+
+	withPort, err := netip.ParseAddrPort(text)
+
+	return plain(withPort.Addr()), err == nil
+}
+
+// plain is the address without its zone, which means something on one machine only; an IPv4 address that is written as IPv6 (RFC 4291, section
+// 2.5.5.2) is the IPv4 address.
+func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
 // peer is the address of the connection; invalid if the server does not listen on TCP.
 func peer(r *http.Request) netip.Addr {
@@ -44,5 +127,17 @@ func peer(r *http.Request) netip.Addr {
 	// What cannot be parsed is the zero value, which is invalid.
 	address, _ := netip.ParseAddr(host)
 
-	return address.Unmap()
+	return plain(address)
+}
+
+// mustPrefix parses a prefix, one of IPv4 addresses that are written as IPv6 as the IPv4 prefix.
+func mustPrefix(text string) netip.Prefix {
+	const mapped = 96 // Bits before the IPv4 address.
+
+	prefix := netip.MustParsePrefix(text)
+	if prefix.Addr().Is4In6() && prefix.Bits() >= mapped {
+		return netip.PrefixFrom(prefix.Addr().Unmap(), prefix.Bits()-mapped)
+	}
+
+	return prefix
 }

@@ -64,8 +64,7 @@ func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 		chain = append(chain, deps.Connections)
 	}
 
-	chain = append(chain, clientAddress(config.TrustedProxies)...)
-	chain = append(chain, SecurityHeaders)
+	chain = append(chain, ClientAddress(config.TrustedProxies, deps.Logger), SecurityHeaders)
 
 	if len(config.CORS.AllowedOrigins) > 0 {
 		chain = append(chain, config.CORS.Handler())

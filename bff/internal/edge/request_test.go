@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -60,11 +61,13 @@ func TestRequestID(t *testing.T) {
 	}
 }
 
+func forwarded(fields ...string) http.Header { return http.Header{"X-Forwarded-For": fields} }
+
 // chi's own RealIP believes anyone.
 func TestClientAddress(t *testing.T) {
 	t.Parallel()
 
-	proxies := []string{"10.0.0.0/8", "2001:db8:1::/48"}
+	proxies := []string{"10.0.0.0/8", "2001:db8:1::/48", "fe80::/10", "::ffff:172.16.0.0/108"}
 
 	tests := []struct {
 		name    string
@@ -95,6 +98,31 @@ func TestClientAddress(t *testing.T) {
 			"X-Forwarded-For": {"203.0.113.7"}, "X-Real-Ip": {"127.0.0.1"},
 		}, "203.0.113.7"},
 		{"garbage_hides_nobody", proxies, "10.0.0.1:1", http.Header{"X-Forwarded-For": {"203.0.113.7, garbage"}}, "10.0.0.1"},
+		{"with_a_port", proxies, "10.0.0.1:1", forwarded("203.0.113.7:5555"), "203.0.113.7"},
+		{"with_ports_of_proxies", proxies, "10.0.0.1:1", forwarded("203.0.113.7:5555, 10.9.9.9:80"), "203.0.113.7"},
+		{"ipv6_with_a_port", proxies, "10.0.0.1:1", forwarded("[2001:db8::5]:80"), "2001:db8::5"},
+		{"ipv6_in_brackets", proxies, "10.0.0.1:1", forwarded("[2001:db8::5]"), "2001:db8::5"},
+		{"ipv6_with_a_zone", proxies, "10.0.0.1:1", forwarded("2001:db8::5%eth0"), "2001:db8::5"},
+		{"ipv6_with_a_zone_and_a_port", proxies, "10.0.0.1:1", forwarded("[2001:db8::5%eth0]:80"), "2001:db8::5"},
+		{"in_quotes", proxies, "10.0.0.1:1", forwarded(`"[2001:db8::5]:80"`), "2001:db8::5"},
+		{"ipv4_in_quotes", proxies, "10.0.0.1:1", forwarded(`"203.0.113.7:80"`), "203.0.113.7"},
+		{"ipv4_in_ipv6_with_a_port", proxies, "10.0.0.1:1", forwarded("[::ffff:203.0.113.7]:80"), "203.0.113.7"},
+		{"ipv4_in_ipv6_forwarded", proxies, "10.0.0.1:1", forwarded("::ffff:203.0.113.7"), "203.0.113.7"},
+		{"proxy_as_ipv4_in_ipv6", proxies, "10.0.0.1:1", forwarded("203.0.113.7, ::ffff:10.0.0.2"), "203.0.113.7"},
+		{"connection_of_a_proxy_as_ipv4_in_ipv6", proxies, "[::ffff:10.0.0.1]:1", forwarded("203.0.113.7"), "203.0.113.7"},
+		{"trusted_as_ipv4_in_ipv6", proxies, "172.16.0.1:1", forwarded("203.0.113.7"), "203.0.113.7"},
+		{"outside_of_trusted_as_ipv4_in_ipv6", proxies, "172.32.0.1:1", forwarded("203.0.113.7"), "172.32.0.1"},
+		{"proxy_with_a_zone", proxies, "[fe80::1%eth0]:1", forwarded("203.0.113.7"), "203.0.113.7"},
+		{"white_space_and_empty_elements", proxies, "10.0.0.1:1", forwarded(" ,\t203.0.113.7:1 ,, 10.1.1.1\t,", "", " , "), "203.0.113.7"},
+		{"several_fields", proxies, "10.0.0.1:1", forwarded("6.6.6.6, 203.0.113.7:9", "10.2.2.2:80"), "203.0.113.7"},
+		{"forged_with_a_port", proxies, "10.0.0.1:1", forwarded("10.1.1.1:80, 203.0.113.7:5555"), "203.0.113.7"},
+		{"forged_garbage", proxies, "10.0.0.1:1", forwarded("garbage, 203.0.113.7:5555"), "203.0.113.7"},
+		{"all_trusted", proxies, "10.0.0.1:1", forwarded("10.3.3.3:1, 10.2.2.2"), "10.3.3.3"},
+		{"garbage_of_the_second_proxy", proxies, "10.0.0.1:1", forwarded("203.0.113.7, unknown, 10.2.2.2"), "10.2.2.2"},
+		{"port_alone", proxies, "10.0.0.1:1", forwarded("203.0.113.7, :80"), "10.0.0.1"},
+		{"port_that_is_none", proxies, "10.0.0.1:1", forwarded("203.0.113.7:x"), "10.0.0.1"},
+		{"brackets_around_nothing", proxies, "10.0.0.1:1", forwarded("[]"), "10.0.0.1"},
+		{"quotes_around_nothing", proxies, "10.0.0.1:1", forwarded(`""`), "10.0.0.1"},
 		{"proxy_that_speaks_for_itself", proxies, "10.0.0.1:1", nil, "10.0.0.1"},
 	}
 
@@ -121,6 +149,30 @@ func TestClientAddress(t *testing.T) {
 				t.Errorf("got %s, want %s", got, tt.want)
 			}
 		})
+	}
+}
+
+// What a trusted proxy writes that nobody can read is logged once, however many requests it is in.
+func TestUnreadableForwardedForIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+
+	e := newEdge()
+	e.config.TrustedProxies = []string{"10.0.0.0/8"}
+	handler := edge.Wrap(e.config, e.deps, http.HandlerFunc(ok))
+
+	for _, field := range []string{"203.0.113.7", "garbage, 203.0.113.7", "_hidden, 10.9.9.9:80", "unknown", strings.Repeat("x", 10_000)} {
+		for range 3 {
+			r := get("/")
+			r.RemoteAddr, r.Header = "10.0.0.1:1", forwarded(field)
+			handler.ServeHTTP(httptest.NewRecorder(), r)
+		}
+	}
+
+	const message = "X-Forwarded-For of a trusted proxy cannot be read; its clients count as one (this is logged once)"
+
+	lines := e.lines(t, message)
+	if len(lines) != 1 || lines[0]["proxy"] != "10.9.9.9" || lines[0]["element"] != "_hidden" {
+		t.Errorf("logged %v", lines)
 	}
 }
 
