@@ -161,7 +161,7 @@ func TestHazard04PathValuesAreSound(t *testing.T) {
 	admin := s.as(t, "admin", "users:admin")
 
 	for _, value := range []string{
-		"", "%ff", "%c3%28", "%00", "a%0d%0ab", "%0a", "%7f", "..", ".", "%2e%2e", "%2E", "a%2f..%2fb", "..%2fb", "a%2F.", `a%5cb`, "%5C..%5C",
+		"%ff", "%c3%28", "%00", "a%0d%0ab", "%0a", "%7f", "..", ".", "%2e%2e", "%2E", "a%2f..%2fb", "..%2fb", "a%2F.", `a%5cb`, "%5C..%5C",
 		"%c2%85",
 	} {
 		path := "/v1/users/" + value
@@ -194,6 +194,47 @@ func TestHazard04PathValuesAreSound(t *testing.T) {
 	// What net/http refuses by itself never gets here.
 	if got := rawStatus(t, s.url, "GET /v1/users/%zz HTTP/1.1\r\nHost: x\r\n\r\n"); got != "400" {
 		t.Errorf("%%zz: %s", got)
+	}
+}
+
+// Once, "*" matched an empty segment, so that {parent=shelves/*} was "shelves/" for some paths.
+func TestEmptySegmentsMatchNoRoute(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, nil)
+	admin := s.as(t, "admin", "users:admin", "orders:admin")
+
+	for _, path := range []string{
+		"/v1/users/", "/v1/users//orders", "/v1//alice", "/v1/shelves/", "/v1/shelves//books", "/v1//shelves/s/books",
+		"/v1/rooms//shelves/s", "/v1/rooms/r/shelves/", "//v1/users/alice", "/v1/users/alice/", "/v1/users/alice//", "/v1/shelves/featured/",
+		"/", "//", "/v1/", "/v1//echo/a",
+	} {
+		for _, method := range []string{
+			http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+			http.MethodTrace,
+		} {
+			res := s.do(t, method, path, admin, "")
+			if res.status != http.StatusNotFound || res.header.Get("Allow") != "" {
+				t.Errorf("%s %s: %d, Allow %q", method, path, res.status, res.header.Get("Allow"))
+			}
+
+			if method != http.MethodHead {
+				res.problem(t)
+			}
+		}
+	}
+
+	if calls := s.taken(); len(calls) > 0 {
+		t.Errorf("reached %v", rpcs(calls))
+	}
+
+	// What stands for the rest of a path may have such segments, and an escaped slash is none between segments.
+	for path, want := range map[string]string{
+		"/v1/echo/a//b/": `"rest":"a//b/"`, "/v1/shelves/%2F/books": "Emma", "/v1/users/%2F": `"userId":"/"`,
+	} {
+		if res := s.do(t, http.MethodGet, path, admin, ""); res.status != http.StatusOK || !strings.Contains(res.body, want) {
+			t.Errorf("%s: %d %s", path, res.status, res.body)
+		}
 	}
 }
 

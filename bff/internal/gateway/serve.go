@@ -72,7 +72,7 @@ func (g *Gateway) answerUnrouted(w http.ResponseWriter, r *http.Request, path st
 	case r.Method == http.MethodOptions && path == "*":
 		w.WriteHeader(http.StatusNoContent)
 	case len(methods) == 0:
-		problem.Write(w, r, notFound(), nil)
+		problem.Write(w, r, notFound(path), nil)
 	case r.Method == http.MethodOptions:
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		w.WriteHeader(http.StatusNoContent)
@@ -152,7 +152,15 @@ func (r *Route) showPattern() error {
 	return nil
 }
 
-func notFound() *problem.Problem { return problem.New(codes.NotFound, "no route matches this path") }
+// notFound says more where it is likely that the client left out the value of a variable.
+func notFound(path string) *problem.Problem {
+	detail := "no route matches this path"
+	if path != "/" && (strings.Contains(path, "//") || strings.HasSuffix(path, "/")) {
+		detail += ", in which a segment is empty"
+	}
+
+	return problem.New(codes.NotFound, detail)
+}
 
 // methodName keeps a made-up method from filling the answer.
 func methodName(method string) string {

@@ -1,7 +1,6 @@
 package pathtemplate
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -32,8 +31,8 @@ func (t Template) FixedSlashes() map[string]int {
 const reserved = "!#$&'()*+,/:;=?@[]"
 
 // Bind returns the values of the variables in an escaped path that the template matches; nil if there are none. They are unescaped
-// as by a ServeMux with UnescapingModeAllExceptReserved, with one exception: if all variables hold several segments, of a number
-// that is known, an escaped slash in them is not one between segments, and stays as it is (google/api/http.proto).
+// as by a ServeMux with UnescapingModeAllExceptReserved, with one exception: an escaped slash is not one between segments, and stays
+// as it is (google/api/http.proto), in variables with "**" and, if all variables hold several segments, in the others.
 func (t Template) Bind(escapedPath string) map[string]string {
 	if len(t.variables) == 0 {
 		return nil
@@ -65,7 +64,7 @@ func (t Template) Bind(escapedPath string) map[string]string {
 		values[v.name], rest = cut(rest, length)
 		at = first + length
 
-		if zero := v.deep && skipped == 0; zero || strings.Contains(values[v.name], "%") {
+		if strings.Contains(values[v.name], "%") {
 			values[v.name] = t.decode(v, values[v.name], skipped)
 		}
 	}
@@ -93,28 +92,20 @@ func cut(path string, segments int) (head, tail string) {
 	return path[:end], path[end+1:]
 }
 
-// decode unescapes what a variable holds, segment by segment. A "**" that stands for none is an empty one.
+// decode unescapes what a variable holds, segment by segment.
 func (t Template) decode(v variable, escaped string, skipped int) string {
-	var parts []string
-	if v.end-v.first+skipped > 0 {
-		parts = strings.Split(escaped, "/")
-	}
-
+	parts := strings.Split(escaped, "/")
 	gap := t.gap - v.first
 
 	for i, part := range parts {
 		switch {
 		case v.deep && gap <= i && i < gap+skipped:
 			parts[i] = unescape(part, reserved)
-		case t.slashes:
+		case t.slashes || v.deep:
 			parts[i] = unescape(part, "/")
 		default:
 			parts[i] = unescape(part, "")
 		}
-	}
-
-	if v.deep && skipped == 0 {
-		parts = slices.Insert(parts, gap, "")
 	}
 
 	return strings.Join(parts, "/")

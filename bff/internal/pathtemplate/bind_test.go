@@ -16,7 +16,6 @@ func TestBind(t *testing.T) {
 	}{
 		{"none", "/v1/users", "/v1/users", nil},
 		{"one", "/v1/users/{id}", "/v1/users/7", values{"id": "7"}},
-		{"empty", "/v1/users/{id}", "/v1/users/", values{"id": ""}},
 		{"escaped", "/v1/users/{id}", "/v1/users/a%2Fb%3a%C3%BC%2541", values{"id": "a/b:ü%41"}},
 		{"verb", "/v1/users/{id}:lock", "/v1/users/a:b:lock", values{"id": "a:b"}},
 		{"verb-with-colon", "/v1/users/{id}:lock:now", "/v1/users/7:lock:now", values{"id": "7"}},
@@ -32,9 +31,12 @@ func TestBind(t *testing.T) {
 		{"rest-before", "/v1/{path=**}/raw/{v}", "/v1/a/b/raw/2", values{"path": "a/b", "v": "2"}},
 		{"rest-of-none-before", "/v1/{path=**}/raw/{v}", "/v1/raw/2", values{"path": "", "v": "2"}},
 		{"rest-without-name", "/{a}/**/{b}/{c}", "/1/x/y/2/3", values{"a": "1", "b": "2", "c": "3"}},
-		{"rest-in-name", "/v1/{name=a/*/**/b}", "/v1/a/%2F/%2F/c/b", values{"name": "a///%2F/c/b"}},
-		{"rest-of-none-in-name", "/v1/{name=a/**/b}", "/v1/a/b", values{"name": "a//b"}},
-		{"rest-of-none-with-verb", "/{x=*/**}:v", "/a%3A:v", values{"x": "a:/"}},
+		{"rest-of-empty-segments", "/v1/{path=**}", "/v1//a//b/", values{"path": "/a//b/"}},
+		{"rest-in-name", "/v1/{name=a/*/**/b}", "/v1/a/%2F/%2F/c/b", values{"name": "a/%2F/%2F/c/b"}},
+		{"rest-in-name-beside-another", "/v1/{name=*/**}/{x}", "/v1/%2F/a%2Fb/c%2F", values{"name": "%2F/a%2Fb", "x": "c/"}},
+		{"rest-of-none-in-name", "/v1/{name=a/**/b}", "/v1/a/b", values{"name": "a/b"}},
+		{"rest-of-none-ends-name", "/v1/{name=a/**}", "/v1/a", values{"name": "a"}},
+		{"rest-of-none-with-verb", "/{x=*/**}:v", "/a%3A:v", values{"x": "a:"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -4,9 +4,11 @@ import "strings"
 
 // segment is a set of path segments: one literal, or all that end in a text and do not consist of it alone.
 type segment struct {
-	// wild: text is only the end, ":" and a verb, or empty for no condition.
+	// wild: text is only the end, ":" and a verb, or empty for no condition but that there is something.
 	wild bool
 	text string
+	// empty: any segment, even an empty one. It is wild, and has no text.
+	empty bool
 }
 
 // holds tells whether the escaped segment of a path is in the set.
@@ -17,7 +19,7 @@ func (s segment) holds(part string) bool {
 
 	head, ok := strings.CutSuffix(part, s.text)
 
-	return ok && (head != "" || s.text == "") && wellFormed(head)
+	return ok && (head != "" || s.empty) && wellFormed(head)
 }
 
 // covers tells whether all of the other set is in this one. Of two sets, either one covers the other or they have nothing in
@@ -26,10 +28,10 @@ func (s segment) covers(other segment) bool {
 	switch {
 	case !s.wild:
 		return s == other
-	case s.text == "":
+	case s.empty:
 		return true
 	default:
-		return strings.HasSuffix(other.text, s.text) && (other.wild || len(other.text) > len(s.text))
+		return strings.HasSuffix(other.text, s.text) && (other.wild && !other.empty || len(other.text) > len(s.text))
 	}
 }
 

@@ -2,8 +2,10 @@
 // paths they match and how the paths of two of them relate, finds the one of many that a path is for, and takes the values of the
 // variables from the path.
 //
-// It reads templates exactly as grpc-gateway's ServeMux does, on which generated handlers expect to be, but refuses some that the
-// mux takes and understands otherwise than their author. It knows nothing of methods and handlers.
+// It reads templates as grpc-gateway's ServeMux does, on which generated handlers expect to be, but refuses some that the mux takes
+// and understands otherwise than their author. Otherwise than there, "*" is never an empty segment, "**" that stands for no segment
+// adds none to its variable, and an escaped slash stays escaped in every variable of several segments that can have one. It knows
+// nothing of methods and handlers.
 package pathtemplate
 
 import "strings"
@@ -38,9 +40,9 @@ func (t Template) Variables() []string {
 // Verb returns what follows the last segment's colon, "cancel" in "/v1/orders/{order_id}:cancel". Empty: the template has none.
 func (t Template) Verb() string { return t.verb }
 
-// Match tells whether a ServeMux with UnescapingModeAllExceptReserved would call the handler of this template for a path as it
-// stands in the request line, still escaped. Segments are separated by "/", never by "%2F"; a variable may be empty; and "**" may
-// stand for no segment at all. A path that the mux refuses because of a malformed escape is not matched.
+// Match reports whether the template matches a path as it is in the request line, still escaped. Segments are separated by "/",
+// never by "%2F". "*" is exactly one segment, which is not empty; "**" is any number of segments, of which any may be empty. A path
+// with a malformed escape is not matched.
 func (t Template) Match(escapedPath string) bool {
 	rest, absolute := strings.CutPrefix(escapedPath, "/")
 	length := strings.Count(escapedPath, "/")
@@ -97,7 +99,7 @@ func (t Template) fits(length int) bool {
 // at is what the template demands of the i-th segment of a path of so many: since there is at most one "**", each segment of the
 // path falls to one of the template or to the "**". The length must fit.
 func (t Template) at(i, length int) segment {
-	demand := segment{wild: true}
+	demand := segment{wild: true, empty: true}
 
 	skipped := length - len(t.segments)
 
@@ -111,6 +113,7 @@ func (t Template) at(i, length int) segment {
 	// The mux takes the verb off the path's last segment, whatever it falls to: "/v1/**:list" matches "/v1:list".
 	if i == length-1 && t.verb != "" {
 		demand.text += ":" + t.verb
+		demand.empty = false
 	}
 
 	return demand

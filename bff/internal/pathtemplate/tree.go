@@ -156,7 +156,7 @@ func (t *Tree[V]) find(n *node[V], rest string) *entry[V] {
 	}
 
 	switch {
-	case n.wild == nil:
+	case n.wild == nil || part == "":
 		return nil
 	case more:
 		return t.find(n.wild, rest)
@@ -218,7 +218,7 @@ func (s *search[V]) walk(n *node[V], rest string, ended bool) {
 		s.walk(next, rest, !more)
 	}
 
-	if n.wild != nil {
+	if n.wild != nil && part != "" {
 		s.walk(n.wild, rest, !more)
 	}
 }
@@ -227,6 +227,7 @@ func (s *search[V]) walk(n *node[V], rest string, ended bool) {
 func (s *search[V]) visit(n *node[V]) {
 	s.consider(n.deep[segment{text: s.last}])
 	s.consider(n.deep[segment{wild: true}])
+	s.consider(n.deep[segment{wild: true, empty: true}])
 
 	for at := colon(s.last, 0, s.longest); at >= 0; at = colon(s.last, at, s.longest) {
 		s.consider(n.deep[segment{wild: true, text: s.last[at:]}])

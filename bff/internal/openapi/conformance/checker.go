@@ -252,9 +252,6 @@ func (c *Checker) allowed(path string) []string {
 // checkUnrouted compares the answer to a request for which there is no operation.
 func (c *Checker) checkUnrouted(e Exchange) error {
 	allowed := c.allowed(e.Path)
-	if strings.HasSuffix(e.Path, "/") && e.Status == http.StatusMethodNotAllowed {
-		allowed = c.allowed(e.Path + "x") // A variable that is empty is refused only after that.
-	}
 
 	name, known := map[int]string{
 		http.StatusNotFound: "NotFound", http.StatusMethodNotAllowed: "MethodNotAllowed", http.StatusBadRequest: "BadRequest",
