@@ -8,6 +8,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // DefaultReserve is the time that is kept back for answering unless Options say otherwise: enough to marshal a large answer and
@@ -55,6 +57,9 @@ func Optional(name string, timeout time.Duration, run func(context.Context) erro
 // Run runs the branches and returns when all of them have returned. The failures are those of optional branches, in the order in
 // which the branches were given; there are none beside an error.
 //
+// Each failure is also noted on the request whose context ctx is or comes from: it appears once in the log, and the answer counts as
+// partial, so that it is not cached. A branch that has something to put in place of what is missing does so itself, and succeeds.
+//
 // The error is that of the required branch that failed first. It names the branch, and errors.Is, errors.As and status.FromError
 // see through to what the branch returned. If the branch failed because ctx ended, it is also the error of ctx.
 func Run(ctx context.Context, opts Options, branches ...Branch) ([]Failure, error) {
@@ -93,7 +98,12 @@ func Run(ctx context.Context, opts Options, branches ...Branch) ([]Failure, erro
 		})
 	}
 
-	return failures(ctx, branches, failed, group.Wait())
+	optional, err := failures(ctx, branches, failed, group.Wait())
+	for _, failure := range optional {
+		reqinfo.From(ctx).Miss(failure.Branch, failure.Err)
+	}
+
+	return optional, err
 }
 
 // failures is what Run returns when the group has ended. A required branch is among the failed ones only if it has exited.

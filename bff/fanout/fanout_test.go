@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/fanout"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 var errBroken = errors.New("broken")
@@ -337,5 +338,56 @@ func TestRunWithoutBranches(t *testing.T) {
 
 	if failures, err := fanout.Run(t.Context(), fanout.Options{}); failures != nil || err != nil {
 		t.Errorf("Run: %v, %v", failures, err)
+	}
+}
+
+// Once, only composites of this repository could tell that a part is missing, and the partial answers of others were cached.
+func TestFailuresAreNotedOnTheRequest(t *testing.T) {
+	t.Parallel()
+
+	fine := func(context.Context) error { return nil }
+	broken := func(context.Context) error { return errBroken }
+
+	for name, tt := range map[string]struct {
+		branches []fanout.Branch
+		want     []string
+	}{
+		"optional_fails": {[]fanout.Branch{fanout.Required("a", 0, fine), fanout.Optional("b", 0, broken)}, []string{"b"}},
+		"optional_panics": {
+			[]fanout.Branch{fanout.Optional("a", 0, func(context.Context) error { panic("bomb") }), fanout.Optional("b", 0, broken)},
+			[]string{"a", "b"},
+		},
+		"all_succeed":                   {[]fanout.Branch{fanout.Required("a", 0, fine), fanout.Optional("b", 0, fine)}, nil},
+		"required_fails_as_well":        {[]fanout.Branch{fanout.Required("a", 0, broken), fanout.Optional("b", 0, broken)}, nil},
+		"same_name_twice":               {[]fanout.Branch{fanout.Optional("a", 0, broken), fanout.Optional("a", 0, broken)}, []string{"a"}},
+		"in_a_branch_that_succeeds":     {[]fanout.Branch{fanout.Required("a", 0, nested(broken))}, []string{"inner"}},
+		"in_an_optional_branch":         {[]fanout.Branch{fanout.Optional("a", 0, nested(broken))}, []string{"inner"}},
+		"put_right_within_the_branch":   {[]fanout.Branch{fanout.Optional("a", 0, func(ctx context.Context) error { _ = broken(ctx); return nil })}, nil},
+		"in_a_branch_that_is_all_right": {[]fanout.Branch{fanout.Required("a", 0, nested(fine))}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			rec := &reqinfo.Record{}
+			_, _ = fanout.Run(reqinfo.NewContext(t.Context(), rec), fanout.Options{}, tt.branches...)
+
+			var got []string
+			for _, part := range rec.Missing() {
+				got = append(got, part.Name)
+			}
+
+			if diff := cmp.Diff(tt.want, got); diff != "" || rec.Partial() != (len(tt.want) > 0) {
+				t.Errorf("partial %t:\n%s", rec.Partial(), diff)
+			}
+		})
+	}
+}
+
+// nested is a leg that fans out itself, and can do without the inner one.
+func nested(inner func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := fanout.Run(ctx, fanout.Options{}, fanout.Optional("inner", 0, inner))
+
+		return err
 	}
 }

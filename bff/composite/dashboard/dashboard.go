@@ -102,8 +102,6 @@ func (s *service) dashboard(ctx context.Context, userID string, orderCount int32
 	}
 
 	for _, failure := range missing {
-		reqinfo.From(ctx).Miss(failure.Branch, failure.Err)
-
 		p := problem.From(failure.Err)
 		answer.PartialErrors = append(answer.PartialErrors, &dashboardv1.PartialError{
 			Part: failure.Branch, Code: p.Code, Message: p.Detail,

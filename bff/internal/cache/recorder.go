@@ -85,7 +85,7 @@ func (a answer) sharable() bool {
 // storable tells whether the answer may be kept: it is a complete one, and does not say otherwise.
 func (a answer) storable(work *reqinfo.Record) bool {
 	code, _ := work.Outcome()
-	if a.status != http.StatusOK || code != codes.OK || len(work.Missing()) > 0 || !a.sharable() ||
+	if a.status != http.StatusOK || code != codes.OK || work.Partial() || !a.sharable() ||
 		slices.Contains(fieldNames(a.header["Vary"]), "*") {
 		return false
 	}

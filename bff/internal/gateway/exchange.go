@@ -308,9 +308,16 @@ func (x *exchange) failure() error {
 // metadataLength is how a backend says how long a file is. The name of the header itself would be about gRPC's own stream.
 const metadataLength = "x-content-length"
 
-// headers passes on those of a backend's header metadata that the route lets through.
+// headers passes on those of a backend's header metadata that the route lets through. What a composite says about keeping its answer
+// is not true of a partial one.
 func (x *exchange) headers(md metadata.MD) {
+	partial := reqinfo.From(x.Context).Partial()
+
 	for _, name := range x.route.Policy.Response.Headers {
+		if partial && aboutCaching(name) {
+			continue
+		}
+
 		from := name
 		if name == "content-length" {
 			from = metadataLength
@@ -319,6 +326,17 @@ func (x *exchange) headers(md metadata.MD) {
 		if values := md.Get(from); len(values) > 0 {
 			x.w.Header()[http.CanonicalHeaderKey(name)] = values
 		}
+	}
+}
+
+// aboutCaching reports whether a header, in lower case, says how long an answer may be kept, or names its version (RFC 9111, section
+// 5; RFC 9110, section 8.8).
+func aboutCaching(name string) bool {
+	switch name {
+	case "cache-control", "etag", "expires", "last-modified":
+		return true
+	default:
+		return false
 	}
 }
 

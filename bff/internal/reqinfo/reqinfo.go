@@ -283,12 +283,27 @@ type MissingPart struct {
 	Cause error
 }
 
-// Miss notes that a part of a composite answer is missing.
+// maxMissing bounds what is kept of missing parts: each is an attribute of a log line, and a stream can miss one with every message.
+const maxMissing = 32
+
+// Miss notes that a part of a composite answer is missing. The same one is noted once, with its first cause; of a great many, the
+// first are kept.
 func (r *Record) Miss(part string, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	r.missing = append(r.missing, MissingPart{Name: part, Cause: cause})
+	known := slices.ContainsFunc(r.missing, func(m MissingPart) bool { return m.Name == part })
+	if !known && len(r.missing) < maxMissing {
+		r.missing = append(r.missing, MissingPart{Name: part, Cause: cause})
+	}
+}
+
+// Partial reports whether a part of a composite answer is missing.
+func (r *Record) Partial() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return len(r.missing) > 0
 }
 
 // Missing lists the parts that are missing from a composite answer.

@@ -157,6 +157,33 @@ func TestMissingNamesPartAndCause(t *testing.T) {
 	}
 }
 
+// Each part is an attribute of one line in the log.
+func TestMissingPartsAreNotedOnceAndAreNotEndless(t *testing.T) {
+	t.Parallel()
+
+	const parts, kept = 1000, 32
+
+	var rec reqinfo.Record
+	if rec.Partial() {
+		t.Error("partial without a missing part")
+	}
+
+	rec.Miss("orders", io.EOF)
+	rec.Miss("orders", io.ErrUnexpectedEOF)
+
+	if missing := rec.Missing(); len(missing) != 1 || !errors.Is(missing[0].Cause, io.EOF) || !rec.Partial() {
+		t.Errorf("got %v", missing)
+	}
+
+	for i := range parts {
+		rec.Miss(strconv.Itoa(i), io.EOF)
+	}
+
+	if got := len(rec.Missing()); got != kept {
+		t.Errorf("%d are kept", got)
+	}
+}
+
 // The legs of a composite write on one record at the same time. The race detector tells.
 func TestMethodsAreSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
@@ -171,7 +198,7 @@ func TestMethodsAreSafeForConcurrentUse(t *testing.T) {
 	for i := range legs {
 		wg.Go(func() {
 			rec.AddUpstream(strconv.Itoa(i))
-			rec.Miss("part", io.EOF)
+			rec.Miss(strconv.Itoa(i), io.EOF)
 			rec.Fail(codes.Internal, io.EOF)
 			rec.Upstreams()
 			rec.Missing()
