@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"sync"
 	"sync/atomic"
 
@@ -47,6 +48,8 @@ type Gateway struct {
 	stop context.CancelFunc
 	// running is the background work.
 	running sync.WaitGroup
+	// closeLog ends the log, if it is the gateway's own.
+	closeLog func()
 	// closing ends the connections, once.
 	closing func() error
 }
@@ -68,7 +71,13 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	metrics := observe.NewMetrics()
 
-	g := &Gateway{config: cfg, options: o, stop: stop}
+	g := &Gateway{config: cfg, options: o, stop: stop, closeLog: func() {}}
+	if err := g.openLog(metrics); err != nil {
+		stop()
+
+		return nil, err
+	}
+
 	g.connections = overload.NewConnections(overload.ConnectionConfig{
 		Max: cfg.Server.MaxConnections, MaxAborted: cfg.Server.MaxAbortedPerConnection, Leaving: g.draining.Load,
 	})
@@ -83,6 +92,8 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 			faults = append(faults, g.pool.Close())
 		}
 
+		g.closeLog()
+
 		return errors.Join(faults...)
 	})
 
@@ -91,6 +102,24 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 	}
 
 	return g, nil
+}
+
+// openLog opens the log that the configuration describes, unless there is a logger already.
+func (g *Gateway) openLog(metrics *observe.Metrics) error {
+	if g.options.logger == nil {
+		log, err := observe.OpenLog(os.Stderr, g.config.Log.Level, g.config.Log.Format)
+		if err != nil {
+			return err
+		}
+
+		g.options.logger, g.options.droppedLines, g.closeLog = log.Logger, log.Dropped, log.Close
+	}
+
+	if g.options.droppedLines != nil {
+		metrics.WatchLog(g.options.droppedLines)
+	}
+
+	return nil
 }
 
 // ServeHTTP answers a client.

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -15,7 +14,6 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
-	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
@@ -92,9 +90,16 @@ func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
 	return func(o *options) { o.muxOptions = append(o.muxOptions, muxOptions...) }
 }
 
-// WithLogger replaces the logger that the configuration describes.
+// WithLogger replaces the logger that the configuration describes, which writes to standard error and never waits for whoever reads
+// that. Requests wait for this one.
 func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) { o.logger = logger }
+}
+
+// WithDroppedLogLines says how many lines the logger of WithLogger has dropped so far, for the metric
+// portico_log_lines_dropped_total. The function must be safe for concurrent use.
+func WithDroppedLogLines(dropped func() uint64) Option {
+	return func(o *options) { o.droppedLines = dropped }
 }
 
 // WithAdminHandler serves a handler below a path of the admin listener. The handler sees the whole path.
@@ -135,6 +140,7 @@ type options struct {
 	overrides     []policy.Override
 	muxOptions    []runtime.ServeMuxOption
 	logger        *slog.Logger
+	droppedLines  func() uint64
 	adminMounts   map[string]http.Handler
 	adminGuard    func(http.Handler) http.Handler
 	pages         []pages.Page
@@ -152,15 +158,6 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 	o := options{adminMounts: map[string]http.Handler{}}
 	for _, opt := range opts {
 		opt(&o)
-	}
-
-	if o.logger == nil {
-		logger, err := observe.NewLogger(os.Stderr, cfg.Log.Level, cfg.Log.Format)
-		if err != nil {
-			return options{}, err
-		}
-
-		o.logger = logger
 	}
 
 	var err error

@@ -13,11 +13,11 @@ import (
 	"syscall"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+// exitSignaled and the number of a signal are the exit code of a process that it ended, as shells have it.
+const exitSignaled = 128
 
-	stop()
+func main() {
+	err := run(untilSignaled(), os.Args[1:], os.Stdout, os.Stderr)
 
 	if errors.Is(err, flag.ErrHelp) {
 		return
@@ -27,4 +27,30 @@ func main() {
 		fmt.Fprintln(os.Stderr, "backends:", err)
 		os.Exit(1)
 	}
+}
+
+// untilSignaled returns a context that ends at the first SIGINT or SIGTERM. The second one ends the process at once. SIGHUP, and the
+// SIGPIPE of an output that nobody reads any more, do not end it.
+func untilSignaled() context.Context {
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+
+	ctx, cancel := context.WithCancel(context.Background())
+
+	signals := make(chan os.Signal, 2) //nolint:mnd // Those two.
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+
+	// It lasts as long as the process.
+	go func() {
+		<-signals
+		cancel()
+
+		code := 1
+		if number, ok := (<-signals).(syscall.Signal); ok {
+			code = exitSignaled + int(number)
+		}
+
+		os.Exit(code)
+	}()
+
+	return ctx
 }

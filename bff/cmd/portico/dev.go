@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
 
 	"github.com/portico-gateway/portico/backends"
@@ -20,6 +21,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 	"github.com/portico-gateway/portico/bff/internal/demo"
+	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/gen"
 )
 
@@ -44,7 +46,7 @@ func devCommand() *cobra.Command {
 	var d dev
 
 	cmd := &cobra.Command{
-		Use:   "dev",
+		Use:   devName,
 		Short: "Run the gateway with demo backends and a token issuer, all in one process",
 		Long: `Run the gateway with demo backends and a token issuer, all in one process, on loopback.
 
@@ -79,7 +81,7 @@ Not for production: the issuer hands out tokens for anyone.`,
 }
 
 func (d *dev) run(cmd *cobra.Command) (err error) {
-	ctx := cmd.Context()
+	hangups := ignoreSignals()
 
 	cfg, err := d.readConfig()
 	if err != nil {
@@ -96,30 +98,45 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		Algorithms: []string{"EdDSA"}, JWKSFile: issuer.JWKSFile(),
 	})
 
-	logger, flush, err := newLogger(cfg.Log)
+	log, err := openLog(cfg.Log)
 	if err != nil {
 		return err
 	}
+	defer log.Close()
 
-	defer flush()
+	ctx, stop := context.WithCancel(cmd.Context())
+	defer stop()
 
-	tuneMemory(logger)
+	defer watchHangups(hangups, func() {
+		// Closing the terminal ends what was begun there.
+		if isatty.IsTerminal(os.Stdin.Fd()) {
+			stop()
+		} else {
+			warnOfHangup(log.Logger)
+		}
+	})()
 
-	mocks, err := startMocks(ctx, d.mocks, gen.Services(), logger)
+	tuneMemory(log.Logger)
+
+	mocks, err := startMocks(ctx, d.mocks, gen.Services(), log.Logger)
 	if err != nil {
 		return err
 	}
 
 	defer mocks.close()
 
-	fleet, err := d.startFleet(ctx, mocks, logger)
+	fleet, err := d.startFleet(ctx, mocks, log.Logger)
 	if err != nil {
 		return err
 	}
 
 	defer func() { err = errors.Join(err, fleet.Close()) }()
 
-	return devParts{issuer: issuer, mocks: mocks, fleet: fleet, logger: logger}.serve(ctx, cfg, cmd.OutOrStdout())
+	// Nobody may be reading, which is no reason to wait.
+	out := observe.NewLines(cmd.OutOrStdout(), nil)
+	defer out.Close()
+
+	return devParts{issuer: issuer, mocks: mocks, fleet: fleet, log: log}.serve(ctx, cfg, out.Urgent())
 }
 
 // devParts are what runs beside the gateway.
@@ -127,7 +144,7 @@ type devParts struct {
 	issuer *devissuer.DevIssuer
 	mocks  *mockSet
 	fleet  *backends.Fleet
-	logger *slog.Logger
+	log    *observe.Log
 }
 
 // serve runs the gateway until the context ends, and greets on out.
@@ -141,8 +158,8 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		page landing
 	)
 
-	options := slices.Concat(composites(), page.options(cfg.Server.Address, p.issuer, switches), []bff.Option{
-		bff.WithLogger(p.logger), bff.WithServices(reachable(cfg.Upstreams, p.logger)...),
+	options := slices.Concat(composites(), page.options(cfg.Server.Address, p.issuer, switches), loggingTo(p.log), []bff.Option{
+		bff.WithServices(reachable(cfg.Upstreams, p.log.Logger)...),
 		bff.WithAdminHandler("/dev/backends", switches),
 		bff.WithAdminGuard(demo.Guard(hostOf(cfg.Admin.Address))), // A browser runs on the same machine.
 		bff.WithDocsTokens("../dev/token"),

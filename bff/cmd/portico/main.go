@@ -3,29 +3,32 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
+
+	"github.com/portico-gateway/portico/bff/internal/observe"
 )
 
 func main() { os.Exit(run()) }
 
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// A second signal ends the process at once.
-	context.AfterFunc(ctx, stop)
-
 	var begun bool
 
 	root := rootCommand()
 	watch(root, &begun)
 
-	cmd, err := root.ExecuteContextC(ctx)
+	cmd, err := root.ExecuteContextC(untilSignaled())
 	if err != nil {
-		fmt.Fprintln(os.Stderr, complain(cmd, err, begun))
+		text := complain(cmd, err, begun)
+
+		if serves(cmd) {
+			// Whoever should read it may have stopped reading, which must not keep the process from ending.
+			stderr := observe.NewLines(os.Stderr, nil)
+			_, _ = fmt.Fprintln(stderr, text)
+			stderr.Close()
+		} else {
+			fmt.Fprintln(os.Stderr, text)
+		}
 	}
 
 	return exitCode(err, begun)

@@ -93,7 +93,15 @@ func startDev(t *testing.T, dataDir string) *process {
 func startDevOf(t *testing.T, binary, dataDir string) *process {
 	t.Helper()
 
-	p := start(t, binary, "dev", "--data-dir", dataDir, "--backend-port", strconv.Itoa(freePorts(t)))
+	return startDevPrepared(t, binary, dataDir, func(*exec.Cmd) {})
+}
+
+// startDevPrepared is startDevOf with more arguments, and changed before.
+func startDevPrepared(t *testing.T, binary, dataDir string, prepare func(*exec.Cmd), args ...string) *process {
+	t.Helper()
+
+	args = append([]string{"dev", "--data-dir", dataDir, "--backend-port", strconv.Itoa(freePorts(t))}, args...)
+	p := startPrepared(t, binary, prepare, args...)
 	p.dataDir = dataDir
 
 	eventually(t, "the welcome", func() bool { return welcome.MatchString(p.stdout.String()) })
@@ -129,11 +137,19 @@ func startServeOf(t *testing.T, binary, path string) *process {
 func start(t *testing.T, binary string, args ...string) *process {
 	t.Helper()
 
+	return startPrepared(t, binary, func(*exec.Cmd) {}, args...)
+}
+
+// startPrepared is start of a command that is changed before.
+func startPrepared(t *testing.T, binary string, prepare func(*exec.Cmd), args ...string) *process {
+	t.Helper()
+
 	p := &process{stdout: &output{}, stderr: &output{}}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = append(os.Environ(), "PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0",
 		"PORTICO_SERVER_DRAIN_DELAY=1ms")
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
+	prepare(p.cmd)
 
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

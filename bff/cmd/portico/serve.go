@@ -12,36 +12,45 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/observe"
 )
 
+// The commands that serve.
+const (
+	serveName = "serve"
+	devName   = "dev"
+)
+
 const configUsage = "YAML file; PORTICO_… environment variables override it"
 
 func serveCommand() *cobra.Command {
 	var path string
 
 	cmd := &cobra.Command{
-		Use:   "serve",
+		Use:   serveName,
 		Short: "Run the gateway in front of backends that run elsewhere",
 		Long: `Run the gateway in front of backends that run elsewhere.
 
-It keeps no state, so any number of them can run side by side. On SIGTERM readiness fails first, accepted
-requests are answered, and the exit code is 0.`,
+It keeps no state, so any number of them can run side by side. On SIGTERM or SIGINT readiness fails first, accepted
+requests are answered, and the exit code is 0; a second one ends it at once. SIGHUP is ignored.`,
 		Example: "  portico serve --config portico.yaml\n  PORTICO_SERVER_ADDRESS=:8080 portico serve --config portico.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			hangups := ignoreSignals()
+
 			cfg, err := loadConfig(path)
 			if err != nil {
 				return err
 			}
 
-			logger, flush, err := newLogger(cfg.Log)
+			log, err := openLog(cfg.Log)
 			if err != nil {
 				return err
 			}
+			defer log.Close()
 
-			defer flush()
+			defer watchHangups(hangups, func() { warnOfHangup(log.Logger) })()
 
-			tuneMemory(logger)
+			tuneMemory(log.Logger)
 
-			gw, err := bff.New(cmd.Context(), cfg, append(services(), bff.WithLogger(logger))...)
+			gw, err := bff.New(cmd.Context(), cfg, append(services(), loggingTo(log)...)...)
 			if err != nil {
 				return err
 			}
@@ -54,18 +63,26 @@ requests are answered, and the exit code is 0.`,
 	return cmd
 }
 
-// newLogger returns the logger of the process, which gRPC's own messages go to as well. The caller flushes it in the end.
-func newLogger(cfg config.Log) (logger *slog.Logger, flush func(), err error) {
-	lines := observe.NewLines(os.Stderr)
-
-	if logger, err = observe.NewLogger(lines, cfg.Level, cfg.Format); err != nil {
-		return nil, nil, err
+// openLog returns the log of a process that serves. What gRPC, and libraries that use the standard loggers, have to say goes there
+// as well. The caller closes it in the end.
+func openLog(cfg config.Log) (*observe.Log, error) {
+	log, err := observe.OpenLog(os.Stderr, cfg.Level, cfg.Format)
+	if err != nil {
+		return nil, err
 	}
 
-	observe.CaptureGRPC(logger)
+	observe.CaptureGRPC(log.Logger)
+	slog.SetDefault(log.Logger)
 
-	return logger, lines.Flush, nil
+	return log, nil
 }
+
+func loggingTo(log *observe.Log) []bff.Option {
+	return []bff.Option{bff.WithLogger(log.Logger), bff.WithDroppedLogLines(log.Dropped)}
+}
+
+// serves reports whether a command runs until it is told to stop.
+func serves(cmd *cobra.Command) bool { return cmd.Name() == serveName || cmd.Name() == devName }
 
 func checkCommand() *cobra.Command {
 	var path string

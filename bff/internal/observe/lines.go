@@ -1,88 +1,232 @@
 package observe
 
 import (
-	"context"
+	"bytes"
 	"io"
-	"log/slog"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Lines collects what is written and passes it on many lines at a time: a system call for each would cost a request more than its
-// policies do. It is safe for concurrent use.
+// Lines passes lines on to another writer in the background, many at a time: a system call for each would cost a request more than
+// its policies do. Writing to it never waits: while the other writer is slow, a bounded amount is held, and what does not fit is
+// dropped and counted. It is safe for concurrent use and must be closed.
 type Lines struct {
 	w io.Writer
+	// notice is a line that says how many were dropped.
+	notice func(dropped uint64) []byte
+
+	wake, closing, done chan struct{}
+	delay               *time.Timer
+	closeOnce           sync.Once
+	// leftover is the rest of a line that was cut off. It is the background goroutine's.
+	leftover []byte
 
 	mu      sync.Mutex
-	buffer  []byte
-	waiting bool
+	pending []byte
+	// spare is the buffer that is used next.
+	spare []byte
+	// writing is how many bytes the background goroutine is writing.
+	writing int
+	closed  bool
+	dropped uint64
+	// untold are those dropped that no notice was written of.
+	untold uint64
 }
 
 const (
-	// lineDelay is how long a line may wait.
+	// lineDelay is how long a line may wait for others.
 	lineDelay = 100 * time.Millisecond
-	// maxLines is how much may wait, in bytes.
-	maxLines = 64 << 10
+	// fullBatch is how many bytes do not wait for more: what a pipe holds.
+	fullBatch = 64 << 10
+	// maxPending is how many bytes are held for a slow writer: some 3000 access lines.
+	maxPending = 1 << 20
+	// urgentReserve is how many more may be held for warnings and errors, so that access lines do not crowd them out.
+	urgentReserve = 256 << 10
+	// closeTimeout bounds how long Close waits for a slow writer.
+	closeTimeout = time.Second
 )
 
-// NewLines returns a writer in front of w. Who makes it must Flush it in the end.
-func NewLines(w io.Writer) *Lines { return &Lines{w: w} }
+// NewLines returns Lines in front of w. When lines were dropped, and w takes some again, it gets the notice, unless that is nil.
+func NewLines(w io.Writer, notice func(dropped uint64) []byte) *Lines {
+	l := &Lines{
+		w: w, notice: notice, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
+	}
+	l.delay = time.AfterFunc(lineDelay, l.wakeUp)
 
-// Write never fails: where lines go, there is nobody to tell.
-func (l *Lines) Write(p []byte) (int, error) {
+	go l.run()
+
+	return l
+}
+
+// Write takes one or more whole lines. It never fails, and never waits for the other writer.
+func (l *Lines) Write(p []byte) (int, error) { return l.add(p, maxPending, false) }
+
+// Urgent returns a writer of lines that are passed on at once. It does not wait for that either.
+func (l *Lines) Urgent() io.Writer { return urgentLines{l} }
+
+type urgentLines struct{ *Lines }
+
+func (u urgentLines) Write(p []byte) (int, error) { return u.add(p, maxPending+urgentReserve, true) }
+
+// Dropped returns how many lines were lost, because the other writer was too slow or failed, or came after Close.
+func (l *Lines) Dropped() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	l.buffer = append(l.buffer, p...)
+	return l.dropped
+}
 
-	switch {
-	case len(l.buffer) >= maxLines:
-		l.pass()
-	case !l.waiting:
-		l.waiting = true
+// Close passes on what is held, for as long as a second. If the other writer takes longer, the rest is lost.
+func (l *Lines) Close() {
+	l.closeOnce.Do(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
 
-		time.AfterFunc(lineDelay, l.Flush)
+		l.closed = true
+		l.delay.Stop()
+		close(l.closing)
+	})
+
+	late := time.NewTimer(closeTimeout)
+	defer late.Stop()
+
+	select {
+	case <-l.done:
+	case <-late.C:
+	}
+}
+
+func (l *Lines) add(p []byte, limit int, urgent bool) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	if l.closed || len(l.pending)+l.writing+len(p) > limit {
+		l.drop(countLines(p))
+
+		return len(p), nil
+	}
+
+	if len(l.pending) == 0 {
+		l.delay.Reset(lineDelay)
+	}
+
+	l.pending = append(l.pending, p...)
+
+	if urgent || len(l.pending) >= fullBatch {
+		l.wakeUp()
 	}
 
 	return len(p), nil
 }
 
-// Flush passes on what waits.
-func (l *Lines) Flush() {
+func (l *Lines) drop(lines uint64) {
+	l.dropped += lines
+	if l.notice != nil {
+		l.untold += lines
+	}
+}
+
+func (l *Lines) wakeUp() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (l *Lines) run() {
+	defer close(l.done)
+
+	for {
+		select {
+		case <-l.wake:
+			l.passOn()
+		case <-l.closing:
+			l.passOn()
+
+			return
+		}
+	}
+}
+
+// passOn writes what is held until nothing is left or the writer fails. What a failing writer does not take is lost, so that what
+// comes later is not held up by it; the next batch is a new attempt.
+func (l *Lines) passOn() {
+	for {
+		batch, dropped := l.take()
+		if len(batch) == 0 && dropped == 0 {
+			return
+		}
+
+		lost, ok := l.write(batch)
+		if ok && dropped > 0 {
+			_, ok = l.write(l.notice(dropped))
+		}
+
+		told := dropped
+		if !ok {
+			told = 0
+		}
+
+		l.written(batch, lost, told)
+
+		if !ok {
+			return
+		}
+	}
+}
+
+// take returns what is held, and how many lines were dropped since the last notice. They came after what is held.
+func (l *Lines) take() (batch []byte, dropped uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	l.waiting = false
-	l.pass()
+	batch, l.pending, l.spare = l.pending, l.spare, nil
+	l.writing = len(batch)
+
+	return batch, l.untold
 }
 
-func (l *Lines) pass() {
-	if len(l.buffer) > 0 {
-		_, _ = l.w.Write(l.buffer)
-		l.buffer = l.buffer[:0]
+// written takes the batch back.
+func (l *Lines) written(batch []byte, lost, told uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	l.writing = 0
+	l.untold -= told
+	l.drop(lost)
+
+	// What was needed in a rush is not kept.
+	if cap(batch) <= 2*fullBatch {
+		l.spare = batch[:0]
 	}
 }
 
-// urgent is a handler of which warnings and errors do not wait: the process may be about to end.
-type urgent struct {
-	slog.Handler
+// write returns how many lines were lost, and whether the writer took everything. Of a line that was cut off in the middle, the
+// rest is written the next time.
+func (l *Lines) write(lines []byte) (lost uint64, ok bool) {
+	if len(l.leftover) > 0 {
+		n, err := l.w.Write(l.leftover)
+		l.leftover = l.leftover[n:]
 
-	lines *Lines
-}
-
-func (h urgent) Handle(ctx context.Context, r slog.Record) error {
-	err := h.Handler.Handle(ctx, r)
-	if r.Level >= slog.LevelWarn {
-		h.lines.Flush()
+		if err != nil {
+			return countLines(lines), false
+		}
 	}
 
-	return err //nolint:wrapcheck // The handler's own.
+	n, err := l.w.Write(lines)
+	if err == nil {
+		return 0, true
+	}
+
+	if n > 0 && lines[n-1] != '\n' {
+		head, _, _ := bytes.Cut(lines[n:], []byte("\n"))
+		end := min(n+len(head)+1, len(lines))
+		l.leftover = slices.Clone(lines[n:end])
+		n = end
+	}
+
+	return countLines(lines[n:]), false
 }
 
-func (h urgent) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return urgent{h.Handler.WithAttrs(attrs), h.lines}
-}
-
-func (h urgent) WithGroup(name string) slog.Handler {
-	return urgent{h.Handler.WithGroup(name), h.lines}
-}
+func countLines(p []byte) uint64 { return uint64(bytes.Count(p, []byte("\n"))) } //nolint:gosec // Not negative.

@@ -3,40 +3,89 @@
 package observe
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"google.golang.org/grpc/grpclog"
 )
 
-// NewLogger returns a logger that writes lines of the format ("json" or "text") from the level ("debug", "info", "warn", "error")
-// up. If w is a *Lines, warnings and errors do not wait in it.
-func NewLogger(w io.Writer, level, format string) (*slog.Logger, error) {
-	var l slog.Level
-	if err := l.UnmarshalText([]byte(level)); err != nil {
+// Log is a logger that never waits for whoever reads what it writes. It is safe for concurrent use and must be closed.
+type Log struct {
+	*slog.Logger
+
+	lines *Lines
+}
+
+// OpenLog returns a Log that writes lines of the format ("json" or "text") from the level ("debug", "info", "warn", "error") up to
+// w. Warnings and errors are written at once, what is below may wait a moment for more.
+func OpenLog(w io.Writer, level, format string) (*Log, error) {
+	var options slog.HandlerOptions
+
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
 		return nil, fmt.Errorf("log level: %w", err)
 	}
 
-	var (
-		handler slog.Handler
-		options = &slog.HandlerOptions{Level: l}
-	)
+	options.Level = least
+
+	var handler func(io.Writer) slog.Handler
 
 	switch format {
 	case "json":
-		handler = slog.NewJSONHandler(w, options)
+		handler = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, &options) }
 	case "text":
-		handler = slog.NewTextHandler(w, options)
+		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, &options) }
 	default:
 		return nil, fmt.Errorf("log format %q is neither json nor text", format)
 	}
 
-	if lines, ok := w.(*Lines); ok {
-		handler = urgent{handler, lines}
+	lines := NewLines(w, func(dropped uint64) []byte { return droppedLine(handler, dropped) })
+
+	return &Log{Logger: slog.New(byUrgency{ordinary: handler(lines), urgent: handler(lines.Urgent())}), lines: lines}, nil
+}
+
+// Dropped returns how many lines were lost, because nobody took them in time.
+func (l *Log) Dropped() uint64 { return l.lines.Dropped() }
+
+// Close writes what still waits, for as long as a second. What is logged later is lost.
+func (l *Log) Close() { l.lines.Close() }
+
+func droppedLine(handler func(io.Writer) slog.Handler, dropped uint64) []byte {
+	var line bytes.Buffer
+
+	record := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were dropped, because they were not read in time", 0)
+	record.AddAttrs(slog.Uint64("lines", dropped))
+	// A buffer takes everything.
+	_ = handler(&line).Handle(context.Background(), record)
+
+	return line.Bytes()
+}
+
+// byUrgency has one handler for warnings and errors, and one for what is below.
+type byUrgency struct{ ordinary, urgent slog.Handler }
+
+func (h byUrgency) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.ordinary.Enabled(ctx, level)
+}
+
+func (h byUrgency) Handle(ctx context.Context, r slog.Record) error {
+	if r.Level >= slog.LevelWarn {
+		return h.urgent.Handle(ctx, r) //nolint:wrapcheck // The handler's own.
 	}
 
-	return slog.New(handler), nil
+	return h.ordinary.Handle(ctx, r) //nolint:wrapcheck // The handler's own.
+}
+
+func (h byUrgency) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return byUrgency{h.ordinary.WithAttrs(attrs), h.urgent.WithAttrs(attrs)}
+}
+
+func (h byUrgency) WithGroup(name string) slog.Handler {
+	return byUrgency{h.ordinary.WithGroup(name), h.urgent.WithGroup(name)}
 }
 
 // CaptureGRPC sends what gRPC and grpc-gateway have to say of their own to the logger. It is for commands, at their start: gRPC has

@@ -29,6 +29,7 @@ type Metrics struct {
 	ejections    *prometheus.CounterVec
 	cache        *prometheus.CounterVec
 	redisState   prometheus.Gauge
+	redisFails   *prometheus.CounterVec
 	limitOutages prometheus.Counter
 
 	// What every request adds to, without a look at its labels.
@@ -84,13 +85,17 @@ func NewMetrics() *Metrics {
 		redisState: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "portico_redis_breaker_state", Help: "State of the circuit breaker of Redis: 0 closed, 1 half-open, 2 open.",
 		}),
+		redisFails: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "portico_redis_failures_total",
+			Help: "Commands to Redis that failed, by reason: unreachable, an error reply that says that it cannot serve, or error for others.",
+		}, []string{"reason"}),
 		limitOutages: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "portico_rate_limit_outages_total", Help: "Requests on which the shared store did not decide in time.",
 		}),
 	}
 
 	m.registry.MustRegister(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState, m.methodState, m.limit,
-		m.ejections, m.cache, m.redisState, m.limitOutages,
+		m.ejections, m.cache, m.redisState, m.redisFails, m.limitOutages,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.resolve()
 
@@ -159,6 +164,13 @@ func (m *Metrics) Watch(inFlight func() (requests, streams int64), connections f
 	)
 }
 
+// WatchLog shows how many lines of the log were dropped, as the function says when it is asked. It must be safe for concurrent use.
+func (m *Metrics) WatchLog(dropped func() uint64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "portico_log_lines_dropped_total", Help: "Lines of the log that were dropped, because they were not read in time.",
+	}, func() float64 { return float64(dropped()) }))
+}
+
 // Handler serves the metrics in the Prometheus text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
@@ -207,6 +219,9 @@ func (m *Metrics) ObserveCache(rpc, event string) { m.cacheSeries.of(cacheKey{rp
 
 // ObserveRedis notes the state of the breaker of Redis: 0 closed, 1 half-open, 2 open.
 func (m *Metrics) ObserveRedis(state int) { m.redisState.Set(float64(state)) }
+
+// ObserveRedisFailure counts a command that failed. The reasons come from a bounded set.
+func (m *Metrics) ObserveRedisFailure(reason string) { m.redisFails.WithLabelValues(reason).Inc() }
 
 // ObserveLimitOutage counts a request that the shared store of rate limits did not decide on.
 func (m *Metrics) ObserveLimitOutage() { m.limitOutages.Inc() }

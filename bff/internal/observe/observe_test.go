@@ -180,7 +180,7 @@ func TestLogger(t *testing.T) {
 
 			var out strings.Builder
 
-			logger, err := observe.NewLogger(&out, tt.level, tt.format)
+			logger, err := observe.OpenLog(&out, tt.level, tt.format)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,6 +188,7 @@ func TestLogger(t *testing.T) {
 			logger.Debug("one")
 			logger.Info("two", "n", 1)
 			logger.Error("three")
+			logger.Close()
 
 			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 			if len(lines) != len(tt.want) {
@@ -217,7 +218,7 @@ func TestLoggerRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			logger, err := observe.NewLogger(t.Output(), tt.level, tt.format)
+			logger, err := observe.OpenLog(t.Output(), tt.level, tt.format)
 			if logger != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v", err)
 			}
