@@ -3,7 +3,6 @@ package bff
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/cache/rediscache"
@@ -54,9 +53,10 @@ func (g *Gateway) openShared(metrics *observe.Metrics) (*stores, error) {
 
 	opening := redisconn.Config{URL: cfg.URL, Timeout: cfg.Timeout, Prefix: cfg.Prefix}
 
-	client, err := redisconn.Open(opening, func(from, to redisconn.State) {
-		metrics.ObserveRedis(int(to))
-		g.options.logger.Warn("redis changed", slog.String("from", from.String()), slog.String("to", to.String()))
+	client, err := redisconn.OpenObserved(opening, redisconn.Observer{
+		Logger:  g.options.logger,
+		State:   func(_, to redisconn.State) { metrics.ObserveRedis(int(to)) },
+		Failure: metrics.ObserveRedisFailure,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)

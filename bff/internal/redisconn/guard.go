@@ -36,12 +36,17 @@ const (
 
 // guard is a hook of the client. It gives commands their deadline, and asks the breaker first.
 type guard struct {
-	timeout time.Duration
-	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	timeout  time.Duration
+	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
+	health   *health
+	observer Observer
+	// probe comes before the command that a half-open breaker lets through, which may be one that says little about the others.
+	probe func(context.Context) error
 }
 
-func newGuard(timeout, openFor time.Duration, onChange []func(from, to State)) *guard {
-	return &guard{timeout: timeout, breaker: gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
+func newGuard(timeout, openFor time.Duration, observer Observer) *guard {
+	g := &guard{timeout: timeout, health: newHealth(observer.Logger), observer: observer}
+	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: "redis", MaxRequests: 1, Interval: window, BucketPeriod: window / windowBuckets, Timeout: openFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			counted := c.TotalSuccesses + c.TotalFailures
@@ -49,13 +54,11 @@ func newGuard(timeout, openFor time.Duration, onChange []func(from, to State)) *
 			return c.ConsecutiveFailures >= maxInRow ||
 				counted >= minCounted && float64(c.TotalFailures) >= failureRatio*float64(counted)
 		},
-		IsExcluded: func(err error) bool { return errors.Is(err, errNoVerdict) },
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			for _, tell := range onChange {
-				tell(State(from), State(to))
-			}
-		},
-	})}
+		IsExcluded:    func(err error) bool { return errors.Is(err, errNoVerdict) },
+		OnStateChange: func(_ string, from, to gobreaker.State) { observer.State(State(from), State(to)) },
+	})
+
+	return g
 }
 
 func (g *guard) state() State { return State(g.breaker.State()) }
@@ -66,6 +69,13 @@ func (g *guard) DialHook(next redis.DialHook) redis.DialHook { return next }
 // ProcessHook implements redis.Hook.
 func (g *guard) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, cmd redis.Cmder) error {
+		if h := handshakeOf(ctx); h != nil {
+			err := next(ctx, cmd)
+			h.note(cmd, err)
+
+			return err
+		}
+
 		return g.call(ctx, func(ctx context.Context) error { return next(ctx, cmd) })
 	}
 }
@@ -73,6 +83,13 @@ func (g *guard) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 // ProcessPipelineHook implements redis.Hook.
 func (g *guard) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if h := handshakeOf(ctx); h != nil {
+			err := next(ctx, cmds)
+			h.failed = h.failed || err != nil
+
+			return err
+		}
+
 		err := g.call(ctx, func(ctx context.Context) error { return next(ctx, cmds) })
 		if errors.Is(err, ErrUnavailable) {
 			for _, cmd := range cmds {
@@ -86,23 +103,17 @@ func (g *guard) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.Proces
 	}
 }
 
-// inCall marks contexts of calls. The handshake of a connection consists of commands as well, and is a part of the call that needs
-// it.
-type inCall struct{}
-
+// call runs a command. The commands of the handshake of its connection, and a probe, are parts of it.
 func (g *guard) call(ctx context.Context, next func(context.Context) error) error {
-	if ctx.Value(inCall{}) != nil {
-		return next(ctx)
-	}
-
 	done, err := g.breaker.Allow()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 
-	bounded, cancel := context.WithTimeout(context.WithValue(ctx, inCall{}, true), g.timeout)
+	bounded, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 
+	bounded, shake := withHandshake(bounded)
 	finished := false
 
 	// A panic must not leave the breaker waiting for its probe.
@@ -112,47 +123,58 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 		}
 	}()
 
-	err = next(bounded)
+	err = g.attempt(bounded, next)
 	finished = true
 
+	reason, outage := reasonOf(err)
+	if reason == ReasonError && shake.failed {
+		reason, outage = ReasonHandshake, true
+	}
+
 	switch {
-	case !failure(err):
+	case reason == "":
 		done(nil)
 
 		return err
-	case ctx.Err() != nil || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted):
+	case reason == ReasonUnreachable &&
+		(ctx.Err() != nil || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted)):
 		done(errNoVerdict)
-	default:
-		done(err)
+
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+
+	g.observer.Failure(reason)
+
+	if !outage {
+		done(nil)
+		g.health.reply(err)
+
+		return err
+	}
+
+	done(err)
+
+	// That one command got no reply is not worth a line.
+	if reason != ReasonUnreachable || g.state() == StateOpen {
+		g.health.fail(reason, err)
 	}
 
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
-// errNoVerdict is for calls whose end says nothing about Redis, because the caller gave up or all connections stayed busy. The
-// commands that keep them busy tell.
-var errNoVerdict = errors.New("no verdict on redis")
-
-// failure tells whether an error means that Redis could not serve. Whatever else it replies, it is there.
-func failure(err error) bool {
-	if err == nil || errors.Is(err, redis.Nil) {
-		return false
-	}
-
-	if _, reply := errors.AsType[redis.Error](err); !reply {
-		return true
-	}
-
-	for _, prefix := range []string{
-		"LOADING", "READONLY", "MASTERDOWN", "CLUSTERDOWN", "NOREPLICAS", "BUSY ", "max number of clients",
-	} {
-		if redis.HasErrorPrefix(err, prefix) {
-			return true
+func (g *guard) attempt(ctx context.Context, next func(context.Context) error) error {
+	if g.state() == StateHalfOpen {
+		if err := g.probe(ctx); err != nil {
+			return err
 		}
 	}
 
-	return false
+	return next(ctx)
 }
+
+// errNoVerdict is for calls whose end says nothing about Redis, because the caller gave up or all connections stayed busy. The
+// commands that keep them busy tell.
+var errNoVerdict = errors.New("no verdict on redis")
 
 // redacted takes the URL, which may hold a password, from the error of its parsing.
 func redacted(err error) error {

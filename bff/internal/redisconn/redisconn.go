@@ -1,5 +1,5 @@
 // Package redisconn opens the Redis that gateways share, and keeps them from waiting for it: every command has a deadline, and a
-// circuit breaker refuses commands at once while Redis does not answer. It adds that to a well-known client
+// circuit breaker refuses commands at once while Redis does not answer, or replies that it cannot serve. It adds that to a well-known client
 // (github.com/redis/go-redis) and knows nothing of what is kept there; the packages of the stores do.
 //
 // It is for one Redis: a server, or the address that follows the primary of a replicated or managed one. A Redis Cluster is not
@@ -7,9 +7,12 @@
 package redisconn
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -40,8 +43,8 @@ const (
 )
 
 // ErrUnavailable tells that Redis did not answer in time or could not serve, or was not asked because it did not before or too many
-// other commands are under way. Whether a command that timed out has been carried out is not known. What Redis answers, an error
-// reply included, is not ErrUnavailable.
+// other commands are under way. Whether a command that timed out has been carried out is not known. Error replies that say that
+// Redis cannot serve (NOAUTH, OOM, READONLY, LOADING, …) are ErrUnavailable as well; others, about the one command, are not.
 var ErrUnavailable = errors.New("redis is unavailable")
 
 // Config says which Redis, and how long it may take.
@@ -62,13 +65,48 @@ type Config struct {
 type Client struct {
 	redis.UniversalClient
 
-	prefix string
-	guard  *guard
+	prefix  string
+	openFor time.Duration
+	guard   *guard
+	// stop ends the watch.
+	stop     context.CancelFunc
+	watching sync.WaitGroup
 }
 
-// Open returns a Client. It does not ask whether Redis is there: a gateway starts without it, and uses it as soon as it answers.
-// onChange are told of each change of the breaker's state; they must not block or use the Client.
-func Open(config Config, onChange ...func(from, to State)) (*Client, error) {
+// Observer is told what becomes of Redis. What is nil is not told. The functions must not block or use the Client.
+type Observer struct {
+	// Logger gets a line when Redis stops serving and why, and when it serves again; one about error replies that are no outage, at
+	// most each minute; and one if Redis may evict what must be kept.
+	Logger *slog.Logger
+	// State is told of each change of the breaker's state.
+	State func(from, to State)
+	// Failure is told the reason of each command that failed: one of the Reason… constants, or the code of an error reply that says
+	// that Redis cannot serve, in lower case ("oom"). The set of reasons is bounded.
+	Failure func(reason string)
+}
+
+func (o Observer) withDefaults() Observer {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+
+	if o.State == nil {
+		o.State = func(State, State) {}
+	}
+
+	if o.Failure == nil {
+		o.Failure = func(string) {}
+	}
+
+	return o
+}
+
+// Open returns a Client that nobody observes.
+func Open(config Config) (*Client, error) { return OpenObserved(config, Observer{}) }
+
+// OpenObserved returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it answers. Whether
+// it does is looked at in the background.
+func OpenObserved(config Config, observer Observer) (*Client, error) {
 	options, err := redis.ParseURL(config.URL)
 	if err != nil {
 		return nil, fmt.Errorf("redis URL: %w", redacted(err))
@@ -84,11 +122,25 @@ func Open(config Config, onChange ...func(from, to State)) (*Client, error) {
 	client := &Client{
 		UniversalClient: redis.NewClient(options),
 		prefix:          orDefault(config.Prefix, DefaultPrefix),
-		guard:           newGuard(timeout, orDefault(config.OpenFor, DefaultOpenFor), onChange),
+		openFor:         orDefault(config.OpenFor, DefaultOpenFor),
 	}
+	client.guard = newGuard(timeout, client.openFor, observer.withDefaults())
+	client.guard.probe = newProbe(client.UniversalClient, client.Key("probe"))
 	client.AddHook(client.guard)
 
+	ctx, stop := context.WithCancel(context.Background())
+	client.stop = stop
+	client.watching.Go(func() { client.watch(ctx) })
+
 	return client, nil
+}
+
+// Close ends the watch and closes the connections.
+func (c *Client) Close() error {
+	c.stop()
+	c.watching.Wait()
+
+	return c.UniversalClient.Close() //nolint:wrapcheck // It says what it is.
 }
 
 // bound leaves nothing in the client that could take longer than the timeout. A retry could, and the callers know better whether it

@@ -20,10 +20,16 @@ import (
 // slack is for a busy machine.
 const slack = 2 * time.Second
 
-func open(tb testing.TB, config redisconn.Config, onChange ...func(from, to redisconn.State)) *redisconn.Client {
+func open(tb testing.TB, config redisconn.Config) *redisconn.Client {
 	tb.Helper()
 
-	client, err := redisconn.Open(config, onChange...)
+	return openObserved(tb, config, redisconn.Observer{})
+}
+
+func openObserved(tb testing.TB, config redisconn.Config, observer redisconn.Observer) *redisconn.Client {
+	tb.Helper()
+
+	client, err := redisconn.OpenObserved(config, observer)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -146,13 +152,13 @@ func TestUnreachableRedisOpensTheBreakerAndItsReturnClosesIt(t *testing.T) {
 		told []string
 	)
 
-	client := open(t, redisconn.Config{URL: server.URL(), Timeout: slack, OpenFor: 200 * time.Millisecond},
-		func(from, to redisconn.State) {
+	client := openObserved(t, redisconn.Config{URL: server.URL(), Timeout: slack, OpenFor: 200 * time.Millisecond},
+		redisconn.Observer{State: func(from, to redisconn.State) {
 			mu.Lock()
 			defer mu.Unlock()
 
 			told = append(told, from.String()+" to "+to.String())
-		})
+		}})
 
 	if err := ping(t, client); err != nil {
 		t.Fatal(err)

@@ -1,0 +1,158 @@
+package redisconn
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	// checkInterval is how often a Redis that serves is looked at. Another one may have taken its place.
+	checkInterval = time.Minute
+	// settleTime must be over without a failure before Redis is said to serve again.
+	settleTime = 5 * time.Second
+	// replyInterval is the time between two lines about error replies that are no outage.
+	replyInterval = time.Minute
+	// safePolicy is the maxmemory-policy with which Redis throws nothing away that has not expired.
+	safePolicy = "noeviction"
+)
+
+// health is whether Redis serves, as the log says it: one line when it stops and why, one more for each further reason, and one
+// when it serves again. It is safe for concurrent use.
+type health struct {
+	logger *slog.Logger
+	// troubled wakes who looks whether Redis serves again.
+	troubled chan struct{}
+
+	mu sync.Mutex
+	// reasons are those that were logged since Redis served.
+	reasons map[string]bool
+	failed  time.Time
+	replied time.Time
+}
+
+func newHealth(logger *slog.Logger) *health {
+	return &health{logger: logger, troubled: make(chan struct{}, 1), reasons: map[string]bool{}}
+}
+
+// fail notes that Redis does not serve.
+func (h *health) fail(reason string, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	h.failed = time.Now()
+
+	if h.reasons[reason] {
+		return
+	}
+
+	h.reasons[reason] = true
+	h.logger.Warn("redis is unavailable", "reason", reason, "error", err)
+
+	select {
+	case h.troubled <- struct{}{}:
+	default:
+	}
+}
+
+// reply notes an error reply that is no outage.
+func (h *health) reply(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if now := time.Now(); h.replied.IsZero() || now.Sub(h.replied) >= replyInterval {
+		h.replied = now
+		h.logger.Warn("redis replied with an error", "error", err)
+	}
+}
+
+// serve notes that Redis serves, and reports whether that has settled.
+func (h *health) serve() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	if len(h.reasons) == 0 {
+		return true
+	}
+
+	if time.Since(h.failed) < settleTime {
+		return false
+	}
+
+	clear(h.reasons)
+	h.logger.Warn("redis is available again")
+
+	return true
+}
+
+// newProbe returns what finds out whether Redis would serve the stores: a script that writes, as theirs do. Reading works in many
+// states in which writing does not. Nothing is left of it.
+func newProbe(client redis.UniversalClient, key string) func(context.Context) error {
+	script := redis.NewScript(`return redis.call('SET', KEYS[1], '', 'PX', 1)`)
+
+	return func(ctx context.Context) error {
+		return script.Run(ctx, client, []string{key}).Err() //nolint:wrapcheck // The guard does.
+	}
+}
+
+// watch looks whether Redis serves, at once and again and again until the context ends.
+func (c *Client) watch(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+
+	policy := safePolicy
+
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-c.guard.health.troubled:
+			timer.Reset(c.openFor)
+		case <-timer.C:
+			settled := c.guard.probe(ctx) == nil && c.guard.health.serve()
+			if !settled {
+				timer.Reset(c.openFor)
+
+				continue
+			}
+
+			policy = c.checkPolicy(ctx, policy)
+
+			timer.Reset(checkInterval)
+		}
+	}
+}
+
+// checkPolicy warns of a maxmemory-policy that evicts, unless it is the one that was found before, and returns it. Managed Redis
+// often forbid CONFIG GET, but not INFO; if that is forbidden as well, nothing is known, and that is no outage.
+func (c *Client) checkPolicy(ctx context.Context, before string) string {
+	ctx, cancel := context.WithTimeout(ctx, c.guard.timeout)
+	defer cancel()
+
+	unguarded, _ := withHandshake(ctx)
+
+	info, err := c.Info(unguarded, "memory").Result()
+	if err != nil {
+		return before
+	}
+
+	for line := range strings.Lines(info) {
+		policy, found := strings.CutPrefix(strings.TrimSpace(line), "maxmemory_policy:")
+		if !found {
+			continue
+		}
+
+		if policy != safePolicy && policy != before {
+			c.guard.health.logger.Warn("redis may evict what must be kept, such as idempotency keys: its maxmemory-policy should be "+
+				safePolicy, "maxmemory_policy", policy)
+		}
+
+		return policy
+	}
+
+	return before
+}

@@ -1,0 +1,95 @@
+package redisconn
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// The reasons of failures that are not replies of one of the refusals.
+const (
+	// ReasonUnreachable is for commands that got no reply: no connection, or too late.
+	ReasonUnreachable = "unreachable"
+	// ReasonHandshake is for other error replies while a connection is set up: a database that does not exist, a password that is
+	// not expected.
+	ReasonHandshake = "handshake"
+	// ReasonError is for any other error reply: Redis serves, but not this command. It is no outage.
+	ReasonError = "error"
+)
+
+// refusals are the codes of error replies that say that Redis cannot serve anybody now, or not us. The others are about the one
+// command.
+var refusals = []string{
+	"NOAUTH", "WRONGPASS", "NOPERM", "DENIED", // Who we are, and what we may.
+	"OOM", "MISCONF", "READONLY", "NOREPLICAS", // Nothing can be written.
+	"LOADING", "MASTERDOWN", "BUSY", // Not now.
+	"CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", // It is a cluster.
+	"EXECABORT",
+}
+
+// scriptReply finds the code of an error within a script, as Redis before 7 replies it: "ERR Error running script (call to f_…):
+// @user_script:1: -OOM command not allowed …".
+var scriptReply = regexp.MustCompile(`^ERR Error running script .*: -([A-Z]+) `)
+
+// scriptDenied finds that a command within a script is not permitted, which Redis 6 and 7 reply without a code.
+var scriptDenied = regexp.MustCompile(`The user executing the script can't |ACL failure in script`)
+
+// reasonOf returns why a command failed; empty if it did not. outage reports whether it means that Redis could not serve.
+func reasonOf(err error) (reason string, outage bool) {
+	if err == nil || errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return "", false
+	}
+
+	reply, ok := errors.AsType[redis.Error](err)
+	if !ok {
+		return ReasonUnreachable, true
+	}
+
+	text := reply.Error()
+	code, _, _ := strings.Cut(text, " ")
+
+	if found := scriptReply.FindStringSubmatch(text); found != nil {
+		code = found[1]
+	} else if scriptDenied.MatchString(text) {
+		code = "NOPERM"
+	}
+
+	if slices.Contains(refusals, code) {
+		return strings.ToLower(code), true
+	}
+
+	if redis.HasErrorPrefix(err, "max number of clients") {
+		return "maxclients", true
+	}
+
+	return ReasonError, false
+}
+
+// handshake is what is known of the commands that set up the connection for a call.
+type handshake struct{ failed bool }
+
+type handshakeKey struct{}
+
+func withHandshake(ctx context.Context) (context.Context, *handshake) {
+	h := &handshake{}
+
+	return context.WithValue(ctx, handshakeKey{}, h), h
+}
+
+// handshakeOf returns that of the call which the context is of. Nil: it is of none.
+func handshakeOf(ctx context.Context) *handshake {
+	h, _ := ctx.Value(handshakeKey{}).(*handshake)
+
+	return h
+}
+
+// note notes the end of a command of the handshake. Old servers do not know HELLO, which the client gets by without.
+func (h *handshake) note(cmd redis.Cmder, err error) {
+	if err != nil && cmd.Name() != "hello" {
+		h.failed = true
+	}
+}
