@@ -16,6 +16,11 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	// These must not end it without a drain.
+	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+
 	err := run(ctx)
 
 	stop()
