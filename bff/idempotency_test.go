@@ -1,13 +1,19 @@
 package bff_test
 
 import (
+	"compress/gzip"
 	"context"
+	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -66,6 +72,103 @@ func TestIdempotencyKeys(t *testing.T) {
 	if res := required.do(t, http.MethodPost, "/v1/every", nil, "{}"); res.status != http.StatusBadRequest ||
 		!strings.Contains(res.body, "Idempotency-Key") {
 		t.Errorf("%d %s", res.status, res.body)
+	}
+}
+
+// Once, the key of a subject in one tenant was that of the same subject in another, who got the first one's answer and no write.
+func TestIdempotencyKeysAreOfATenant(t *testing.T) {
+	t.Parallel()
+
+	signer := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
+
+	file := filepath.Join(t.TempDir(), "jwks.json")
+	if err := os.WriteFile(file, authtest.KeySet(t, signer), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	s := startSite(t, func(c *config.Config) {
+		c.Auth.Issuers = append(c.Auth.Issuers, config.Issuer{
+			Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: file,
+		})
+	})
+
+	order := func(changes authtest.Object) answer {
+		token := signer.Token(t, nil, authtest.Changed(authtest.GoodClaims(), changes))
+
+		return s.do(t, http.MethodPost, "/v1/orders", http.Header{"Authorization": {"Bearer " + token}, "Idempotency-Key": {"k"}}, anOrder)
+	}
+
+	tenants := []authtest.Object{{}, {"tenant": "acme"}, {"tenant": "zeta"}, {"tenant": "acme", "sub": "bob"}}
+	for _, claims := range tenants {
+		if res := order(claims); res.status != http.StatusCreated || res.header.Get("Idempotency-Replayed") != "" {
+			t.Errorf("%v: %d %v", claims, res.status, res.header)
+		}
+	}
+
+	// The same caller with a new token.
+	for _, claims := range tenants {
+		again := authtest.Changed(claims, authtest.Object{"jti": "2"})
+		if res := order(again); res.status != http.StatusCreated || res.header.Get("Idempotency-Replayed") != "true" {
+			t.Errorf("again %v: %d %v", claims, res.status, res.header)
+		}
+	}
+
+	if got := len(s.taken()); got != len(tenants) {
+		t.Errorf("%d writes", got)
+	}
+}
+
+// Once, only path, query, body and content type made a request another one, and the coding of its body did as well.
+func TestIdempotencyKeysAreOfAWholeRequest(t *testing.T) {
+	t.Parallel()
+
+	s := startMirrorOf(t, mirror{}, func(c *config.Config) { c.Headers.Request = []string{"X-Workspace"} },
+		&porticov1.MethodPolicy{Idempotency: &porticov1.Idempotency{}})
+
+	const body = `{"int32Field":7}`
+
+	post := func(body string, more http.Header) answer {
+		header := http.Header{
+			"Idempotency-Key": {"k"}, "X-Workspace": {"a"}, "Content-Type": {"application/json"},
+		}
+		maps.Copy(header, more)
+
+		return s.do(t, http.MethodPost, "/v1/every", header, body)
+	}
+
+	first := post(body, nil)
+	if first.status != http.StatusOK {
+		t.Fatalf("%d %s", first.status, first.body)
+	}
+
+	var packed strings.Builder
+
+	zip := gzip.NewWriter(&packed)
+	if _, err := zip.Write([]byte(body)); err != nil || zip.Close() != nil {
+		t.Fatal(err)
+	}
+
+	same := map[string]answer{
+		"gzip":        post(packed.String(), http.Header{"Content-Encoding": {"gzip"}}),
+		"identity":    post(body, http.Header{"Content-Encoding": {"identity"}}),
+		"accept":      post(body, http.Header{"Accept": {"application/json, */*;q=0.1"}}),
+		"other_trace": post(body, http.Header{"Traceparent": {"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}}),
+	}
+	for name, res := range same {
+		if res.status != http.StatusOK || res.body != first.body || res.header.Get("Idempotency-Replayed") != "true" {
+			t.Errorf("%s: %d %v %s", name, res.status, res.header, res.body)
+		}
+	}
+
+	other := map[string]answer{
+		"forwarded_header":    post(body, http.Header{"X-Workspace": {"b"}}),
+		"no_forwarded_header": post(body, http.Header{"X-Workspace": nil}),
+		"body":                post(`{"int32Field":8}`, nil),
+	}
+	for name, res := range other {
+		if res.status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d %s", name, res.status, res.body)
+		}
 	}
 }
 

@@ -75,7 +75,7 @@ func (f *fetch) key() Key {
 func (d digest) fields(header map[string][]string) digest {
 	var room [usualNames]string
 
-	names := slices.DeleteFunc(sortedNames(room[:0], header), traces)
+	names := slices.DeleteFunc(sortedNames(room[:0], header), reqinfo.IsTraceContext)
 	d = d.list(names)
 
 	for _, name := range names {
@@ -99,17 +99,12 @@ func sortedNames[V any](room []string, of map[string]V) []string {
 	return room
 }
 
-// traces tells whether the metadata says where a request belongs to, and nothing about what it wants.
-func traces(name string) bool { return name == "traceparent" || name == "tracestate" }
-
 func (d digest) principal(rec *reqinfo.Record) digest {
-	p := rec.Principal
-
-	for _, s := range []string{p.Issuer, p.Subject, rec.APIKey, rec.Authorization, rec.Client.String()} {
+	for _, s := range rec.Identity() {
 		d = d.text(s)
 	}
 
-	return d.list(p.Scopes).list(p.Roles)
+	return d.text(rec.Authorization).text(rec.Client.String()).list(rec.Principal.Scopes).list(rec.Principal.Roles)
 }
 
 // fetchHeader is what a fetch gets of the client's header: the fields that count, and no other, so that no other can have an
@@ -130,7 +125,7 @@ func (rt *route) fetchHeader(header http.Header, f *fetch) http.Header {
 	}
 
 	for name, values := range f.forward {
-		if !traces(name) {
+		if !reqinfo.IsTraceContext(name) {
 			out[http.CanonicalHeaderKey(name)] = values
 		}
 	}

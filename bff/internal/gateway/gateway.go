@@ -184,7 +184,9 @@ func (r *Route) answering(config Config) http.Handler {
 	}
 
 	if p := r.Policy.Idempotency; p != nil {
-		handler = config.Idempotency.Route(r.RPC, p.Required, p.TTL)(handler)
+		handler = config.Idempotency.Route(idempotency.Rule{
+			RPC: r.RPC, Required: p.Required, TTL: p.TTL, Headers: r.headerNames(), Accept: r.accepted,
+		})(handler)
 	}
 
 	if config.Compress != nil && !r.ServerStream && !r.isFile() {
@@ -202,18 +204,24 @@ func (r *Route) answering(config Config) http.Handler {
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
 		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Timeout, Ignore: r.binding.Ignores, Vary: config.Vary,
-		Public: config.AuthDisabled || r.Policy.Access.Public, Accept: r.accepted,
+		Public: config.AuthDisabled || r.Policy.Access.Public, Accept: r.accepted, Headers: r.headerNames(),
 	}
 
 	if config.CacheDisabled {
 		rule.Cache.TTL, rule.Cache.StaleWhileRevalidate, rule.Cache.StaleIfError = 0, 0, 0
 	}
 
+	return rule
+}
+
+// headerNames are the headers that set fields of the request message.
+func (r *Route) headerNames() []string {
+	names := make([]string, 0, len(r.Policy.Headers))
 	for _, h := range r.Policy.Headers {
-		rule.Headers = append(rule.Headers, h.Name)
+		names = append(names, h.Name)
 	}
 
-	return rule
+	return names
 }
 
 // accepted is what makes a difference of an Accept header: the form of errors, unless an embedding program's marshalers look at it.

@@ -3,6 +3,7 @@ package idempotency_test
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -26,6 +27,7 @@ type call struct {
 	body        string
 	contentType string
 	encoding    string
+	header      http.Header
 	rec         *reqinfo.Record
 }
 
@@ -34,6 +36,22 @@ func ada() *reqinfo.Record {
 }
 
 func from(addr string) *reqinfo.Record { return &reqinfo.Record{Client: netip.MustParseAddr(addr)} }
+
+// forwarding is a record of ada with a header that backends get.
+func forwarding(name, value string) *reqinfo.Record {
+	rec := ada()
+	rec.Forward = map[string][]string{name: {value}}
+
+	return rec
+}
+
+// detailed is the rule of a route for which a good deal of the request counts.
+func detailed() idempotency.Rule {
+	return idempotency.Rule{
+		RPC: rpc, Headers: []string{"x-account", "x-other", "idempotency-key"},
+		Accept: func(values []string) string { return strings.Join(values, ",") },
+	}
+}
 
 func (c call) request(ctx context.Context) *http.Request {
 	or := func(text, other string) string {
@@ -55,6 +73,8 @@ func (c call) request(ctx context.Context) *http.Request {
 	if c.encoding != "" {
 		r.Header.Set("Content-Encoding", c.encoding)
 	}
+
+	maps.Copy(r.Header, c.header)
 
 	if c.keys == nil {
 		c.keys = []string{`"key-1"`}
@@ -96,7 +116,7 @@ func handled(f http.HandlerFunc) (*counter, http.Handler) {
 func over(store idempotency.Store, f http.HandlerFunc) (*counter, http.Handler) {
 	c := &counter{Handler: f}
 
-	return c, idempotency.New(store).Route(rpc, true, time.Hour)(c)
+	return c, idempotency.New(store).Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(c)
 }
 
 func create(w http.ResponseWriter, _ *http.Request) {

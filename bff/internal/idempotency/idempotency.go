@@ -51,20 +51,33 @@ func New(store Store) *Keeper { return &Keeper{store: store, undo: newUndo(store
 // Close ends what goes on in the background. The store is closed by who made it.
 func (k *Keeper) Close() { k.undo.close() }
 
-// Route keeps the answers of a route for the time of ttl (zero: DefaultTTL); name is its RPC. A request without a key passes,
-// unless one is required.
+// Rule is how the answers of a route are kept.
+type Rule struct {
+	// RPC is the full method of the route.
+	RPC string
+	// Required refuses requests without a key.
+	Required bool
+	// TTL is how long answers are kept. Zero: DefaultTTL.
+	TTL time.Duration
+	// Headers are the names of those that set fields of the request message.
+	Headers []string
+	// Accept is what makes a difference of an Accept header. Nil: nothing does.
+	Accept func(values []string) string
+}
+
+// Route keeps the answers of a route. A request without a key passes, unless one is required.
 //
 // It belongs behind everything that refuses a request: the caller is known by then and may call. The deadline is set outside of it,
 // and the handler works until then even if the client leaves, so that the answer is there when the client comes back.
-func (k *Keeper) Route(name string, required bool, ttl time.Duration) func(http.Handler) http.Handler {
-	if ttl <= 0 {
-		ttl = DefaultTTL
+func (k *Keeper) Route(rule Rule) func(http.Handler) http.Handler {
+	if rule.TTL <= 0 {
+		rule.TTL = DefaultTTL
 	}
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			lines := r.Header.Values(Header)
-			if len(lines) == 0 && !required {
+			if len(lines) == 0 && !rule.Required {
 				next.ServeHTTP(w, r)
 
 				return
@@ -77,16 +90,16 @@ func (k *Keeper) Route(name string, required bool, ttl time.Duration) func(http.
 				return
 			}
 
-			k.once(w, r, operation{rpc: name, key: key, ttl: ttl, next: next})
+			k.once(w, r, operation{rule: rule, key: key, next: next})
 		})
 	}
 }
 
 // operation is a request with a key.
 type operation struct {
-	rpc, key string
-	ttl      time.Duration
-	next     http.Handler
+	rule Rule
+	key  string
+	next http.Handler
 }
 
 // whole is the body of the request, which can be read once more after that.
@@ -116,7 +129,8 @@ func (k *Keeper) once(w http.ResponseWriter, r *http.Request, op operation) {
 	r = r.WithContext(ctx)
 
 	claim := Claim{
-		Key: scoped(reqinfo.From(ctx), op.rpc, op.key), Fingerprint: fingerprint(r, body), Owner: rand.Text(), Lease: lease(ctx),
+		Key: scoped(reqinfo.From(ctx), op.rule.RPC, op.key), Fingerprint: op.rule.fingerprint(r, body),
+		Owner: rand.Text(), Lease: lease(ctx),
 	}
 
 	state, answer, err := k.claim(ctx, claim)
@@ -155,7 +169,7 @@ func (k *Keeper) first(w http.ResponseWriter, r *http.Request, claim Claim, op o
 
 	code, _ := reqinfo.From(r.Context()).Outcome()
 	if answer := rec.finish(code); storable(answer.Status) {
-		k.finish(r.Context(), claim, answer, op.ttl)
+		k.finish(r.Context(), claim, answer, op.rule.TTL)
 	} else {
 		k.release(r.Context(), claim)
 	}

@@ -31,12 +31,12 @@ func TestRequestWithoutKeyPassesUnlessOneIsRequired(t *testing.T) {
 	none := call{keys: []string{}}
 
 	for range 2 {
-		wantStatus(t, none.to(t, keeper.Route(rpc, false, 0)(next)), http.StatusCreated, false)
+		wantStatus(t, none.to(t, keeper.Route(idempotency.Rule{RPC: rpc})(next)), http.StatusCreated, false)
 	}
 
 	next.want(t, 2)
 
-	w := none.to(t, keeper.Route(rpc, true, 0)(next))
+	w := none.to(t, keeper.Route(idempotency.Rule{RPC: rpc, Required: true})(next))
 	wantStatus(t, w, http.StatusBadRequest, false)
 
 	want := []problem.FieldError{{In: "header", Field: "Idempotency-Key", Description: "is required"}}
@@ -51,7 +51,7 @@ func TestInvalidKeyIsRefusedEvenIfNoneIsRequired(t *testing.T) {
 	t.Parallel()
 
 	next := &counter{Handler: http.HandlerFunc(create)}
-	h := idempotency.New(idempotency.NewMemory(0)).Route(rpc, false, 0)(next)
+	h := idempotency.New(idempotency.NewMemory(0)).Route(idempotency.Rule{RPC: rpc})(next)
 
 	for _, keys := range [][]string{{""}, {"a", "b"}, {`"a`}} {
 		w := call{keys: keys}.to(t, h)
@@ -99,7 +99,7 @@ func TestAnswerIsReplayedUntilItsTimeIsOver(t *testing.T) {
 func TestDefaultTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := idempotency.New(idempotency.NewMemory(0)).Route(rpc, false, 0)(http.HandlerFunc(create))
+		h := idempotency.New(idempotency.NewMemory(0)).Route(idempotency.Rule{RPC: rpc})(http.HandlerFunc(create))
 
 		call{}.to(t, h)
 		time.Sleep(24*time.Hour - 1)
@@ -114,10 +114,17 @@ func TestKeyIsTheCallersOwn(t *testing.T) {
 
 	next := &counter{Handler: http.HandlerFunc(create)}
 	keeper := idempotency.New(idempotency.NewMemory(0))
-	h := keeper.Route(rpc, true, 0)(next)
+	h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true})(next)
 
 	as := func(issuer, subject string) *reqinfo.Record {
 		return &reqinfo.Record{Principal: reqinfo.Principal{Issuer: issuer, Subject: subject}}
+	}
+
+	with := func(tenant, apiKey string) *reqinfo.Record {
+		rec := ada()
+		rec.Principal.Tenant, rec.APIKey = tenant, apiKey
+
+		return rec
 	}
 
 	calls := []call{
@@ -126,6 +133,11 @@ func TestKeyIsTheCallersOwn(t *testing.T) {
 		{rec: as("https://login", "bob")},
 		{rec: as("https://other", "ada")},
 		{rec: as("https://login"+"a", "da")},
+		{rec: with("acme", "")},
+		{rec: with("zeta", "")},
+		{rec: with("", "key-a")},
+		{rec: with("", "key-b")},
+		{rec: with("acme", "key-a")},
 		{rec: from("192.0.2.1")},
 		{rec: from("192.0.2.2")},
 		{rec: from("2001:db8::1")},
@@ -141,18 +153,22 @@ func TestKeyIsTheCallersOwn(t *testing.T) {
 		wantStatus(t, c.to(t, h), http.StatusCreated, true)
 	}
 
+	// A client that comes back may have another address and a new token.
 	moved := ada()
-	moved.Client = from("198.51.100.7").Client
+	moved.Client, moved.Authorization = from("198.51.100.7").Client, "Bearer new"
+	moved.Principal.Scopes = []string{"orders"}
 
 	wantStatus(t, call{rec: moved}.to(t, h), http.StatusCreated, true)
 	wantStatus(t, call{rec: from("::ffff:192.0.2.1")}.to(t, h), http.StatusCreated, true)
-	wantStatus(t, call{}.to(t, keeper.Route(rpc+"2", true, 0)(next)), http.StatusCreated, false)
+	wantStatus(t, call{}.to(t, keeper.Route(idempotency.Rule{RPC: rpc + "2", Required: true})(next)), http.StatusCreated, false)
 }
 
 func TestOtherRequestWithTheKeyIsRefused(t *testing.T) {
 	t.Parallel()
 
-	next, h := handled(create)
+	next := &counter{Handler: http.HandlerFunc(create)}
+	h := idempotency.New(idempotency.NewMemory(0)).Route(detailed())(next)
+
 	call{}.to(t, h)
 
 	tests := []struct {
@@ -163,7 +179,13 @@ func TestOtherRequestWithTheKeyIsRefused(t *testing.T) {
 		{"path", call{target: "/v1/order%73?a=1"}},
 		{"query", call{target: "/v1/orders?a=2"}},
 		{"type", call{contentType: "application/json; charset=utf-8"}},
-		{"encoding", call{encoding: "gzip"}},
+		{"header_of_a_field", call{header: http.Header{"X-Account": {"b"}}}},
+		{"header_of_a_field_twice", call{header: http.Header{"X-Account": {"a", "b"}}}},
+		{"header_of_a_field_is_empty", call{header: http.Header{"X-Account": {""}}}},
+		{"header_of_another_field", call{header: http.Header{"X-Other": {"a"}}}},
+		{"accept", call{header: http.Header{"Accept": {"a"}}}},
+		{"forwarded_header", call{rec: forwarding("x-workspace", "b")}},
+		{"another_forwarded_header", call{rec: forwarding("x-tier", "a")}},
 		{"body", call{body: `{"item": 1}`}},
 	}
 
@@ -483,7 +505,7 @@ func ExampleNew() {
 	keeper := idempotency.New(idempotency.NewMemory(0))
 	orders := 0
 
-	h := keeper.Route("/order.v1.OrderService/CreateOrder", true, time.Hour)(
+	h := keeper.Route(idempotency.Rule{RPC: "/order.v1.OrderService/CreateOrder", Required: true, TTL: time.Hour})(
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			orders++
 
@@ -528,7 +550,7 @@ func TestClaimsThatCameTooLateAreGivenBack(t *testing.T) {
 		keeper := idempotency.New(&late{Store: idempotency.NewMemory(0)})
 		defer keeper.Close()
 
-		h := keeper.Route(rpc, true, time.Hour)(http.HandlerFunc(create))
+		h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(http.HandlerFunc(create))
 
 		wantStatus(t, call{rec: ada()}.to(t, h), http.StatusServiceUnavailable, false)
 		wantStatus(t, call{rec: ada()}.to(t, h), http.StatusConflict, false)

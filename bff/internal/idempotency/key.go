@@ -5,7 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -68,21 +71,49 @@ func unquote(text string) (string, bool) {
 	return "", false
 }
 
-// scoped is the key as a store gets it: whose it is, and for what. Anonymous callers are told apart by their addresses.
+// scoped is the key as a store gets it: whose it is, and for what. Anonymous callers are told apart by their addresses. A token is
+// not a part of it: a client may have a new one when it tries again.
 func scoped(rec *reqinfo.Record, rpc, key string) string {
-	if p := rec.Principal; !p.Anonymous() {
-		return digest("principal", p.Issuer, p.Subject, rpc, key)
+	if !rec.Principal.Anonymous() {
+		caller := rec.Identity()
+
+		return digest(slices.Concat([]string{"principal"}, caller[:], []string{rpc, key})...)
 	}
 
 	return digest("client", rec.Client.Unmap().WithZone("").String(), rpc, key)
 }
 
-// fingerprint names the request. One that differs in any of this is another.
-func fingerprint(r *http.Request, body []byte) string {
+// fingerprint names the request. One that differs in any of this is another: whatever the backend gets of it and the answer depends
+// on, but for the trace context. The body is decoded, so that it does not matter in which coding it came.
+func (rule Rule) fingerprint(r *http.Request, body []byte) string {
 	sum := sha256.Sum256(body)
+	texts := []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(sum[:])}
 
-	return digest(r.Method, r.URL.EscapedPath(), r.URL.RawQuery,
-		strings.Join(r.Header.Values("Content-Type"), ","), strings.Join(r.Header.Values("Content-Encoding"), ","), string(sum[:]))
+	if rule.Accept != nil {
+		texts = append(texts, rule.Accept(r.Header.Values("Accept")))
+	}
+
+	for _, name := range slices.Concat([]string{"Content-Type"}, rule.Headers) {
+		texts = appendField(texts, http.CanonicalHeaderKey(name), r.Header.Values(name))
+	}
+
+	forward := reqinfo.From(r.Context()).Forward
+	for _, name := range slices.Sorted(maps.Keys(forward)) {
+		if !reqinfo.IsTraceContext(name) {
+			texts = appendField(texts, name, forward[name])
+		}
+	}
+
+	return digest(texts...)
+}
+
+// appendField appends a field with its values. The key is compared by itself: it may be spelled in two ways.
+func appendField(texts []string, name string, values []string) []string {
+	if strings.EqualFold(name, Header) {
+		return texts
+	}
+
+	return append(append(texts, name, strconv.Itoa(len(values))), values...)
 }
 
 // digest hashes texts, each with its length before it, so that no two lists are hashed alike.

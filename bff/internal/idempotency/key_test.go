@@ -1,6 +1,7 @@
 package idempotency_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -58,6 +59,31 @@ func TestKeysAreStringsOrBare(t *testing.T) {
 			if got != tt.want || (err == nil) != (tt.want != "") {
 				t.Errorf("got %q, %v; want %q", got, err, tt.want)
 			}
+		})
+	}
+}
+
+// What is no part of the request does not make another of it.
+func TestSameRequestInAnotherForm(t *testing.T) {
+	t.Parallel()
+
+	next := &counter{Handler: http.HandlerFunc(create)}
+	h := idempotency.New(idempotency.NewMemory(0)).Route(detailed())(next)
+	wantStatus(t, call{}.to(t, h), http.StatusCreated, false)
+
+	for name, c := range map[string]call{
+		"key_without_quotes":     {keys: []string{"key-1"}},
+		"forwarded_key":          {rec: forwarding("idempotency-key", "key-1")},
+		"another_trace":          {rec: forwarding("traceparent", "00-a-b-01")},
+		"coding_of_the_answer":   {header: http.Header{"Accept-Encoding": {"gzip"}}},
+		"body_that_is_not_coded": {encoding: "identity"},
+		"header_of_no_field":     {header: http.Header{"X-Anything": {"a"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			wantStatus(t, c.to(t, h), http.StatusCreated, true)
+			next.want(t, 1)
 		})
 	}
 }

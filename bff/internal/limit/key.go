@@ -15,8 +15,8 @@ import (
 type Key struct {
 	// Limit is the limit that the bucket belongs to.
 	Limit string
-	// Issuer and Subject are the principal that it belongs to, if it does; Subject alone is the id of an API key, or a tenant.
-	Issuer, Subject string
+	// Issuer, Subject and Tenant are the principal that it belongs to, if it does; Subject alone is the id of an API key, or a tenant.
+	Issuer, Subject, Tenant string
 	// By is whose it is.
 	By policy.Key
 	// Client is the address that it belongs to, if it does. It has no zone.
@@ -68,7 +68,9 @@ func (l limit) key(rec *reqinfo.Record) Key {
 	case l.by == policy.KeyTenant && rec.Principal.Tenant != "":
 		return Key{Limit: l.id, By: policy.KeyTenant, Subject: rec.Principal.Tenant}
 	case l.by != policy.KeyClientAddress && !rec.Principal.Anonymous():
-		return Key{Limit: l.id, By: policy.KeyPrincipal, Issuer: rec.Principal.Issuer, Subject: rec.Principal.Subject}
+		p := rec.Principal
+
+		return Key{Limit: l.id, By: policy.KeyPrincipal, Issuer: p.Issuer, Subject: p.Subject, Tenant: p.Tenant}
 	default:
 		return Key{Limit: l.id, By: policy.KeyClientAddress, Client: network(rec.Client)}
 	}

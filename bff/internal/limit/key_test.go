@@ -34,6 +34,8 @@ func TestWhoSharesABucketByAPIKeyOrTenant(t *testing.T) {
 		first, second *reqinfo.Record
 		want          bool
 	}{
+		{"other_tenant_by_principal", policy.KeyPrincipal, of("acme", as("i", "ada")), of("zeta", as("i", "ada")), false},
+		{"same_tenant_by_principal", policy.KeyPrincipal, of("acme", as("i", "ada")), of("acme", as("i", "ada")), true},
 		{"same_key", policy.KeyAPIKey, withKey(as("keys", "ada"), "k1"), withKey(as("keys", "bob"), "k1"), true},
 		{"other_key_of_same_principal", policy.KeyAPIKey, withKey(as("keys", "ada"), "k1"), withKey(as("keys", "ada"), "k2"), false},
 		{"no_key_by_principal", policy.KeyAPIKey, as("i", "ada"), as("i", "ada"), true},

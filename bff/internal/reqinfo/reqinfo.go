@@ -142,6 +142,15 @@ func Plain(text string) bool {
 	return text != "" && text == strings.TrimSpace(text)
 }
 
+// Identity is what tells a caller with credentials from all others: issuer, subject, tenant and the id of its API key. What is kept for
+// one caller and must not reach another is kept under all of it. The subject alone is empty for an anonymous caller.
+func (r *Record) Identity() [4]string {
+	return [...]string{r.Principal.Issuer, r.Principal.Subject, r.Principal.Tenant, r.APIKey}
+}
+
+// IsTraceContext reports whether forwarded metadata says to which trace a request belongs, and nothing about what it wants.
+func IsTraceContext(name string) bool { return name == "traceparent" || name == "tracestate" }
+
 type contextKey struct{}
 
 // NewContext returns a context that carries the record.

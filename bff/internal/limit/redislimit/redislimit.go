@@ -92,7 +92,7 @@ func digest(key limit.Key) string {
 	text := make([]byte, 0, room)
 	text = binary.AppendVarint(text, int64(key.By))
 
-	for _, part := range []string{key.Limit, key.Issuer, key.Subject} {
+	for _, part := range []string{key.Limit, key.Issuer, key.Subject, key.Tenant} {
 		text = binary.AppendUvarint(text, uint64(len(part)))
 		text = append(text, part...)
 	}
