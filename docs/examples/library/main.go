@@ -12,6 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 
 	"example.com/shop/gen"
+	shopv1 "example.com/shop/gen/shop/v1"
 )
 
 func main() {
@@ -36,10 +37,18 @@ func run(ctx context.Context) error {
 		return err
 	}
 
-	gw, err := bff.New(ctx, cfg, bff.WithServices(gen.Services()...))
+	gw, err := bff.New(ctx, cfg, options()...)
 	if err != nil {
 		return err
 	}
 
 	return gw.Run(ctx)
+}
+
+// options are what the gateway serves.
+func options() []bff.Option {
+	return []bff.Option{
+		bff.WithServices(gen.Services()...),
+		bff.WithComposite(shopv1.RegisterTeaPageServiceServer, newPages),
+	}
 }

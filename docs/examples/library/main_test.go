@@ -15,15 +15,18 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	shopv1 "example.com/shop/gen/shop/v1"
 )
@@ -31,7 +34,7 @@ import (
 func TestGateway(t *testing.T) {
 	keys, token := issuer(t)
 	url := start(t,
-		"PORTICO_UPSTREAMS_SHOP_ADDRESSES="+backend(t),
+		"PORTICO_UPSTREAMS_SHOP_ADDRESSES="+backend(t, &teas{}),
 		"PORTICO_AUTH_ISSUERS_0_JWKS_FILE="+keys,
 		"PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0", "PORTICO_SERVER_DRAIN_DELAY=1ms",
 	)
@@ -45,6 +48,7 @@ func TestGateway(t *testing.T) {
 		{"no_token", "POST", "/v1/teas/sencha/ratings", "", `{"stars": 5}`, 401, `"code":"UNAUTHENTICATED"`},
 		{"token", "POST", "/v1/teas/sencha/ratings", token, `{"stars": 5}`, 201, `{"userId":"alice","stars":5}`},
 		{"against_the_rules", "POST", "/v1/teas/sencha/ratings", token, `{"stars": 6}`, 400, "stars"},
+		{"composite", "GET", "/v1/teas/sencha/page", "", "", 200, `"ratings":[{"userId":"alice","stars":5}]`},
 		{"unknown_path", "GET", "/v1/coffees", token, "", 404, `"status":404`},
 	}
 	for _, test := range tests {
@@ -60,20 +64,34 @@ func TestGateway(t *testing.T) {
 // teas is the backend. The gateway tells it who calls.
 type teas struct {
 	shopv1.UnimplementedTeaServiceServer
+
+	// down tells that there are no ratings at the moment; lists is how often they were asked for.
+	down  atomic.Bool
+	lists atomic.Int32
 }
 
-func (teas) GetTea(_ context.Context, req *shopv1.GetTeaRequest) (*shopv1.Tea, error) {
+func (*teas) GetTea(_ context.Context, req *shopv1.GetTeaRequest) (*shopv1.Tea, error) {
 	return &shopv1.Tea{TeaId: req.GetTeaId(), Title: "Sencha"}, nil
 }
 
-func (teas) RateTea(ctx context.Context, req *shopv1.RateTeaRequest) (*shopv1.Rating, error) {
+func (s *teas) ListRatings(context.Context, *shopv1.ListRatingsRequest) (*shopv1.ListRatingsResponse, error) {
+	s.lists.Add(1)
+
+	if s.down.Load() {
+		return nil, status.Error(codes.FailedPrecondition, "the ratings are down")
+	}
+
+	return &shopv1.ListRatingsResponse{Ratings: []*shopv1.Rating{{UserId: "alice", Stars: 5}}}, nil
+}
+
+func (*teas) RateTea(ctx context.Context, req *shopv1.RateTeaRequest) (*shopv1.Rating, error) {
 	subject := metadata.ValueFromIncomingContext(ctx, "x-portico-subject")
 
 	return &shopv1.Rating{UserId: strings.Join(subject, ","), Stars: req.GetStars()}, nil
 }
 
 // backend serves teas until the end of the test.
-func backend(t *testing.T) (address string) {
+func backend(t *testing.T, shop *teas) (address string) {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -82,7 +100,7 @@ func backend(t *testing.T) (address string) {
 	}
 
 	server := grpc.NewServer()
-	shopv1.RegisterTeaServiceServer(server, teas{})
+	shopv1.RegisterTeaServiceServer(server, shop)
 	healthv1.RegisterHealthServer(server, health.NewServer())
 
 	go func() { _ = server.Serve(listener) }()
@@ -183,20 +201,34 @@ func start(t *testing.T, environ ...string) (url string) {
 func call(t *testing.T, method, url, token, body string) (status int, text string) {
 	t.Helper()
 
+	header := http.Header{}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+
+	res, text := do(t, method, url, header, body)
+
+	return res.StatusCode, text
+}
+
+// do makes a request and reads the answer to its end.
+func do(t *testing.T, method, url string, header http.Header, body string) (res *http.Response, text string) {
+	t.Helper()
+
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
+	if header != nil {
+		req.Header = header
 	}
 
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
 
-	res, err := http.DefaultClient.Do(req)
+	res, err = http.DefaultClient.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,5 +239,5 @@ func call(t *testing.T, method, url, token, body string) (status int, text strin
 		t.Fatal(err)
 	}
 
-	return res.StatusCode, string(all)
+	return res, string(all)
 }

@@ -5,18 +5,23 @@ package gen
 // comments are what the protos say, by full name. Descriptors that are linked into a program have lost them.
 func comments() map[string]string {
 	return map[string]string{
-		"shop.v1.RateTeaRequest.stars": "1 to 5.",
-		"shop.v1.Rating.user_id":       "Who rated it.",
-		"shop.v1.TeaService":           "TeaService knows teas, and what people think of them.",
-		"shop.v1.TeaService.GetTea":    "GetTea reads one tea.",
-		"shop.v1.TeaService.RateTea":   "RateTea says how good a tea is.",
+		"shop.v1.RateTeaRequest.language":   "The language of the one who rates.",
+		"shop.v1.RateTeaRequest.stars":      "1 to 5.",
+		"shop.v1.Rating.user_id":            "Who rated it.",
+		"shop.v1.TeaPage.missing":           "The parts that could not be had.",
+		"shop.v1.TeaPageService":            "TeaPageService puts together what a page about a tea shows. It is implemented inside the gateway, over TeaService.",
+		"shop.v1.TeaPageService.GetTeaPage": "GetTeaPage reads a tea and what people think of it.",
+		"shop.v1.TeaService":                "TeaService knows teas, and what people think of them.",
+		"shop.v1.TeaService.GetTea":         "GetTea reads one tea.",
+		"shop.v1.TeaService.RateTea":        "RateTea says how good a tea is.",
 	}
 }
 
 // examples are made up, by full name of the method: a request and the answer to it, in JSON.
 func examples() map[string]string {
 	return map[string]string{
-		"shop.v1.TeaService.GetTea":  "{\"request\":{\"teaId\":\"tea_sgs71gni4qv382u5\"},\"response\":{\"teaId\":\"tea_sgs71gni4qv382u5\",\"title\":\"Share the decision record for the day\"}}",
-		"shop.v1.TeaService.RateTea": "{\"request\":{\"teaId\":\"tea_1b0kdkjknrcc0a5q\",\"stars\":3},\"response\":{\"userId\":\"usr_hfpqlpj8831vhb7c\",\"stars\":3}}",
+		"shop.v1.TeaPageService.GetTeaPage": "{\"request\":{\"teaId\":\"tea_kopi578glk8qebfb\"},\"response\":{\"tea\":{\"teaId\":\"tea_kopi578glk8qebfb\",\"title\":\"Weekends reserve time for Chess and part\"},\"ratings\":[{\"userId\":\"usr_2hem9tctjkokhdf5\",\"stars\":2},{\"userId\":\"usr_fdhsp4udltp1n96b\",\"stars\":1},{\"userId\":\"usr_t81ci8il05eq3a32\",\"stars\":1}],\"missing\":[\"realistic voice\"]}}",
+		"shop.v1.TeaService.GetTea":         "{\"request\":{\"teaId\":\"tea_sgs71gni4qv382u5\"},\"response\":{\"teaId\":\"tea_sgs71gni4qv382u5\",\"title\":\"Share the decision record for the day\"}}",
+		"shop.v1.TeaService.RateTea":        "{\"request\":{\"teaId\":\"tea_1b0kdkjknrcc0a5q\",\"stars\":3,\"language\":\"en\"},\"response\":{\"userId\":\"usr_1po8oi5abauat8nt\",\"stars\":3}}",
 	}
 }

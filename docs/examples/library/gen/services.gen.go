@@ -42,6 +42,17 @@ func Services() []Service {
 
 	return []Service{
 		{
+			Name:      "shop.v1.TeaPageService",
+			Composite: true,
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return shopv1.RegisterTeaPageServiceHandlerClient(ctx, mux, shopv1.NewTeaPageServiceClient(conn))
+			},
+			Routes: []Route{
+				{Method: "GET", Path: "/v1/teas/{tea_id}/page", RPC: "/shop.v1.TeaPageService/GetTeaPage"},
+			},
+			Comments: comments, Examples: examples,
+		},
+		{
 			Name:     "shop.v1.TeaService",
 			Upstream: "shop",
 			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {

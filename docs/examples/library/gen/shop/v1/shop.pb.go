@@ -177,7 +177,9 @@ type RateTeaRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	TeaId string                 `protobuf:"bytes,1,opt,name=tea_id,json=teaId,proto3" json:"tea_id,omitempty"`
 	// 1 to 5.
-	Stars         int32 `protobuf:"varint,2,opt,name=stars,proto3" json:"stars,omitempty"`
+	Stars int32 `protobuf:"varint,2,opt,name=stars,proto3" json:"stars,omitempty"`
+	// The language of the one who rates.
+	Language      string `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -226,6 +228,206 @@ func (x *RateTeaRequest) GetStars() int32 {
 	return 0
 }
 
+func (x *RateTeaRequest) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+type ListRatingsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TeaId         string                 `protobuf:"bytes,1,opt,name=tea_id,json=teaId,proto3" json:"tea_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRatingsRequest) Reset() {
+	*x = ListRatingsRequest{}
+	mi := &file_shop_v1_shop_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRatingsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRatingsRequest) ProtoMessage() {}
+
+func (x *ListRatingsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_shop_v1_shop_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRatingsRequest.ProtoReflect.Descriptor instead.
+func (*ListRatingsRequest) Descriptor() ([]byte, []int) {
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListRatingsRequest) GetTeaId() string {
+	if x != nil {
+		return x.TeaId
+	}
+	return ""
+}
+
+type ListRatingsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ratings       []*Rating              `protobuf:"bytes,1,rep,name=ratings,proto3" json:"ratings,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListRatingsResponse) Reset() {
+	*x = ListRatingsResponse{}
+	mi := &file_shop_v1_shop_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListRatingsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListRatingsResponse) ProtoMessage() {}
+
+func (x *ListRatingsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_shop_v1_shop_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListRatingsResponse.ProtoReflect.Descriptor instead.
+func (*ListRatingsResponse) Descriptor() ([]byte, []int) {
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ListRatingsResponse) GetRatings() []*Rating {
+	if x != nil {
+		return x.Ratings
+	}
+	return nil
+}
+
+type GetTeaPageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TeaId         string                 `protobuf:"bytes,1,opt,name=tea_id,json=teaId,proto3" json:"tea_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetTeaPageRequest) Reset() {
+	*x = GetTeaPageRequest{}
+	mi := &file_shop_v1_shop_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetTeaPageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetTeaPageRequest) ProtoMessage() {}
+
+func (x *GetTeaPageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_shop_v1_shop_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetTeaPageRequest.ProtoReflect.Descriptor instead.
+func (*GetTeaPageRequest) Descriptor() ([]byte, []int) {
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *GetTeaPageRequest) GetTeaId() string {
+	if x != nil {
+		return x.TeaId
+	}
+	return ""
+}
+
+type TeaPage struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Tea     *Tea                   `protobuf:"bytes,1,opt,name=tea,proto3" json:"tea,omitempty"`
+	Ratings []*Rating              `protobuf:"bytes,2,rep,name=ratings,proto3" json:"ratings,omitempty"`
+	// The parts that could not be had.
+	Missing       []string `protobuf:"bytes,3,rep,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TeaPage) Reset() {
+	*x = TeaPage{}
+	mi := &file_shop_v1_shop_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TeaPage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TeaPage) ProtoMessage() {}
+
+func (x *TeaPage) ProtoReflect() protoreflect.Message {
+	mi := &file_shop_v1_shop_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TeaPage.ProtoReflect.Descriptor instead.
+func (*TeaPage) Descriptor() ([]byte, []int) {
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *TeaPage) GetTea() *Tea {
+	if x != nil {
+		return x.Tea
+	}
+	return nil
+}
+
+func (x *TeaPage) GetRatings() []*Rating {
+	if x != nil {
+		return x.Ratings
+	}
+	return nil
+}
+
+func (x *TeaPage) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
 var File_shop_v1_shop_proto protoreflect.FileDescriptor
 
 const file_shop_v1_shop_proto_rawDesc = "" +
@@ -238,17 +440,35 @@ const file_shop_v1_shop_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
 	"\x05stars\x18\x02 \x01(\x05R\x05stars\"&\n" +
 	"\rGetTeaRequest\x12\x15\n" +
-	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"H\n" +
+	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"d\n" +
 	"\x0eRateTeaRequest\x12\x15\n" +
 	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\x12\x1f\n" +
-	"\x05stars\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x01R\x05stars2\xdc\x01\n" +
+	"\x05stars\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x01R\x05stars\x12\x1a\n" +
+	"\blanguage\x18\x03 \x01(\tR\blanguage\"+\n" +
+	"\x12ListRatingsRequest\x12\x15\n" +
+	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"@\n" +
+	"\x13ListRatingsResponse\x12)\n" +
+	"\aratings\x18\x01 \x03(\v2\x0f.shop.v1.RatingR\aratings\"*\n" +
+	"\x11GetTeaPageRequest\x12\x15\n" +
+	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"n\n" +
+	"\aTeaPage\x12\x1e\n" +
+	"\x03tea\x18\x01 \x01(\v2\f.shop.v1.TeaR\x03tea\x12)\n" +
+	"\aratings\x18\x02 \x03(\v2\x0f.shop.v1.RatingR\aratings\x12\x18\n" +
+	"\amissing\x18\x03 \x03(\tR\amissing2\xcc\x02\n" +
 	"\n" +
 	"TeaService\x12T\n" +
 	"\x06GetTea\x12\x16.shop.v1.GetTeaRequest\x1a\f.shop.v1.Tea\"$\xba\xf0\x18\x04\n" +
-	"\x02\b\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/teas/{tea_id}\x90\x02\x01\x12b\n" +
-	"\aRateTea\x12\x17.shop.v1.RateTeaRequest\x1a\x0f.shop.v1.Rating\"-\xba\xf0\x18\x05R\x03\b\xc9\x01\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/teas/{tea_id}/ratings\x1a\x14\xba\xf0\x18\x10\x1a\x0e\n" +
+	"\x02\b\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/teas/{tea_id}\x90\x02\x01\x12M\n" +
+	"\vListRatings\x12\x1b.shop.v1.ListRatingsRequest\x1a\x1c.shop.v1.ListRatingsResponse\"\x03\x90\x02\x01\x12\x82\x01\n" +
+	"\aRateTea\x12\x17.shop.v1.RateTeaRequest\x1a\x0f.shop.v1.Rating\"M\xba\xf0\x18%R\x03\b\xc9\x01Z\x1c\n" +
+	"\x10Content-Language\x12\blanguagej\x00\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/teas/{tea_id}/ratings\x1a\x14\xba\xf0\x18\x10\x1a\x0e\n" +
 	"\x02\x10\x01\x12\x04\b\n" +
-	"\x18\x14\x1a\x02\b\x02B%Z#example.com/shop/gen/shop/v1;shopv1b\x06proto3"
+	"\x18\x14\x1a\x02\b\x022\x8b\x01\n" +
+	"\x0eTeaPageService\x12g\n" +
+	"\n" +
+	"GetTeaPage\x12\x1a.shop.v1.GetTeaPageRequest\x1a\x10.shop.v1.TeaPage\"+\xba\xf0\x18\x062\x04\n" +
+	"\x02\b\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/teas/{tea_id}/page\x90\x02\x01\x1a\x10\xba\xf0\x18\f\x10\x01\x1a\b\n" +
+	"\x02\b\x01\x1a\x02\b\x02B%Z#example.com/shop/gen/shop/v1;shopv1b\x06proto3"
 
 var (
 	file_shop_v1_shop_proto_rawDescOnce sync.Once
@@ -262,23 +482,34 @@ func file_shop_v1_shop_proto_rawDescGZIP() []byte {
 	return file_shop_v1_shop_proto_rawDescData
 }
 
-var file_shop_v1_shop_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_shop_v1_shop_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_shop_v1_shop_proto_goTypes = []any{
-	(*Tea)(nil),            // 0: shop.v1.Tea
-	(*Rating)(nil),         // 1: shop.v1.Rating
-	(*GetTeaRequest)(nil),  // 2: shop.v1.GetTeaRequest
-	(*RateTeaRequest)(nil), // 3: shop.v1.RateTeaRequest
+	(*Tea)(nil),                 // 0: shop.v1.Tea
+	(*Rating)(nil),              // 1: shop.v1.Rating
+	(*GetTeaRequest)(nil),       // 2: shop.v1.GetTeaRequest
+	(*RateTeaRequest)(nil),      // 3: shop.v1.RateTeaRequest
+	(*ListRatingsRequest)(nil),  // 4: shop.v1.ListRatingsRequest
+	(*ListRatingsResponse)(nil), // 5: shop.v1.ListRatingsResponse
+	(*GetTeaPageRequest)(nil),   // 6: shop.v1.GetTeaPageRequest
+	(*TeaPage)(nil),             // 7: shop.v1.TeaPage
 }
 var file_shop_v1_shop_proto_depIdxs = []int32{
-	2, // 0: shop.v1.TeaService.GetTea:input_type -> shop.v1.GetTeaRequest
-	3, // 1: shop.v1.TeaService.RateTea:input_type -> shop.v1.RateTeaRequest
-	0, // 2: shop.v1.TeaService.GetTea:output_type -> shop.v1.Tea
-	1, // 3: shop.v1.TeaService.RateTea:output_type -> shop.v1.Rating
-	2, // [2:4] is the sub-list for method output_type
-	0, // [0:2] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	1, // 0: shop.v1.ListRatingsResponse.ratings:type_name -> shop.v1.Rating
+	0, // 1: shop.v1.TeaPage.tea:type_name -> shop.v1.Tea
+	1, // 2: shop.v1.TeaPage.ratings:type_name -> shop.v1.Rating
+	2, // 3: shop.v1.TeaService.GetTea:input_type -> shop.v1.GetTeaRequest
+	4, // 4: shop.v1.TeaService.ListRatings:input_type -> shop.v1.ListRatingsRequest
+	3, // 5: shop.v1.TeaService.RateTea:input_type -> shop.v1.RateTeaRequest
+	6, // 6: shop.v1.TeaPageService.GetTeaPage:input_type -> shop.v1.GetTeaPageRequest
+	0, // 7: shop.v1.TeaService.GetTea:output_type -> shop.v1.Tea
+	5, // 8: shop.v1.TeaService.ListRatings:output_type -> shop.v1.ListRatingsResponse
+	1, // 9: shop.v1.TeaService.RateTea:output_type -> shop.v1.Rating
+	7, // 10: shop.v1.TeaPageService.GetTeaPage:output_type -> shop.v1.TeaPage
+	7, // [7:11] is the sub-list for method output_type
+	3, // [3:7] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_shop_v1_shop_proto_init() }
@@ -292,9 +523,9 @@ func file_shop_v1_shop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_shop_v1_shop_proto_rawDesc), len(file_shop_v1_shop_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   8,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_shop_v1_shop_proto_goTypes,
 		DependencyIndexes: file_shop_v1_shop_proto_depIdxs,

@@ -119,6 +119,45 @@ func local_request_TeaService_RateTea_0(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
+func request_TeaPageService_GetTeaPage_0(ctx context.Context, marshaler runtime.Marshaler, client TeaPageServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetTeaPageRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["tea_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "tea_id")
+	}
+	protoReq.TeaId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "tea_id", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.GetTeaPage(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_TeaPageService_GetTeaPage_0(ctx context.Context, marshaler runtime.Marshaler, server TeaPageServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq GetTeaPageRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["tea_id"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "tea_id")
+	}
+	protoReq.TeaId, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "tea_id", err)
+	}
+	msg, err := server.GetTeaPage(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 // RegisterTeaServiceHandlerServer registers the http handlers for service TeaService to "mux".
 // UnaryRPC     :call TeaServiceServer directly.
 // StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
@@ -164,6 +203,36 @@ func RegisterTeaServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux,
 			return
 		}
 		forward_TeaService_RateTea_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+
+	return nil
+}
+
+// RegisterTeaPageServiceHandlerServer registers the http handlers for service TeaPageService to "mux".
+// UnaryRPC     :call TeaPageServiceServer directly.
+// StreamingRPC :currently unsupported pending https://github.com/grpc/grpc-go/issues/906.
+// Note that using this registration option will cause many gRPC library features to stop working. Consider using RegisterTeaPageServiceHandlerFromEndpoint instead.
+// GRPC interceptors will not work for this type of registration. To use interceptors, you must use the "runtime.WithMiddlewares" option in the "runtime.NewServeMux" call.
+func RegisterTeaPageServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux, server TeaPageServiceServer) error {
+	mux.Handle(http.MethodGet, pattern_TeaPageService_GetTeaPage_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/shop.v1.TeaPageService/GetTeaPage", runtime.WithHTTPPathPattern("/v1/teas/{tea_id}/page"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_TeaPageService_GetTeaPage_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_TeaPageService_GetTeaPage_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 
 	return nil
@@ -250,4 +319,68 @@ var (
 var (
 	forward_TeaService_GetTea_0  = runtime.ForwardResponseMessage
 	forward_TeaService_RateTea_0 = runtime.ForwardResponseMessage
+)
+
+// RegisterTeaPageServiceHandlerFromEndpoint is same as RegisterTeaPageServiceHandler but
+// automatically dials to "endpoint" and closes the connection when "ctx" gets done.
+func RegisterTeaPageServiceHandlerFromEndpoint(ctx context.Context, mux *runtime.ServeMux, endpoint string, opts []grpc.DialOption) (err error) {
+	conn, err := grpc.NewClient(endpoint, opts...)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			if cerr := conn.Close(); cerr != nil {
+				grpclog.Errorf("Failed to close conn to %s: %v", endpoint, cerr)
+			}
+			return
+		}
+		go func() {
+			<-ctx.Done()
+			if cerr := conn.Close(); cerr != nil {
+				grpclog.Errorf("Failed to close conn to %s: %v", endpoint, cerr)
+			}
+		}()
+	}()
+	return RegisterTeaPageServiceHandler(ctx, mux, conn)
+}
+
+// RegisterTeaPageServiceHandler registers the http handlers for service TeaPageService to "mux".
+// The handlers forward requests to the grpc endpoint over "conn".
+func RegisterTeaPageServiceHandler(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+	return RegisterTeaPageServiceHandlerClient(ctx, mux, NewTeaPageServiceClient(conn))
+}
+
+// RegisterTeaPageServiceHandlerClient registers the http handlers for service TeaPageService
+// to "mux". The handlers forward requests to the grpc endpoint over the given implementation of "TeaPageServiceClient".
+// Note: the gRPC framework executes interceptors within the gRPC handler. If the passed in "TeaPageServiceClient"
+// doesn't go through the normal gRPC flow (creating a gRPC client etc.) then it will be up to the passed in
+// "TeaPageServiceClient" to call the correct interceptors. This client ignores the HTTP middlewares.
+func RegisterTeaPageServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux, client TeaPageServiceClient) error {
+	mux.Handle(http.MethodGet, pattern_TeaPageService_GetTeaPage_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/shop.v1.TeaPageService/GetTeaPage", runtime.WithHTTPPathPattern("/v1/teas/{tea_id}/page"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_TeaPageService_GetTeaPage_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_TeaPageService_GetTeaPage_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	return nil
+}
+
+var (
+	pattern_TeaPageService_GetTeaPage_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "teas", "tea_id", "page"}, ""))
+)
+
+var (
+	forward_TeaPageService_GetTeaPage_0 = runtime.ForwardResponseMessage
 )

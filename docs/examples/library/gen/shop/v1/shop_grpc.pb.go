@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	TeaService_GetTea_FullMethodName  = "/shop.v1.TeaService/GetTea"
-	TeaService_RateTea_FullMethodName = "/shop.v1.TeaService/RateTea"
+	TeaService_GetTea_FullMethodName      = "/shop.v1.TeaService/GetTea"
+	TeaService_ListRatings_FullMethodName = "/shop.v1.TeaService/ListRatings"
+	TeaService_RateTea_FullMethodName     = "/shop.v1.TeaService/RateTea"
 )
 
 // TeaServiceClient is the client API for TeaService service.
@@ -31,6 +32,8 @@ const (
 type TeaServiceClient interface {
 	// GetTea reads one tea.
 	GetTea(ctx context.Context, in *GetTeaRequest, opts ...grpc.CallOption) (*Tea, error)
+	// ListRatings reads what people think of a tea. Only the gateway calls it.
+	ListRatings(ctx context.Context, in *ListRatingsRequest, opts ...grpc.CallOption) (*ListRatingsResponse, error)
 	// RateTea says how good a tea is.
 	RateTea(ctx context.Context, in *RateTeaRequest, opts ...grpc.CallOption) (*Rating, error)
 }
@@ -47,6 +50,16 @@ func (c *teaServiceClient) GetTea(ctx context.Context, in *GetTeaRequest, opts .
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Tea)
 	err := c.cc.Invoke(ctx, TeaService_GetTea_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *teaServiceClient) ListRatings(ctx context.Context, in *ListRatingsRequest, opts ...grpc.CallOption) (*ListRatingsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListRatingsResponse)
+	err := c.cc.Invoke(ctx, TeaService_ListRatings_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -71,6 +84,8 @@ func (c *teaServiceClient) RateTea(ctx context.Context, in *RateTeaRequest, opts
 type TeaServiceServer interface {
 	// GetTea reads one tea.
 	GetTea(context.Context, *GetTeaRequest) (*Tea, error)
+	// ListRatings reads what people think of a tea. Only the gateway calls it.
+	ListRatings(context.Context, *ListRatingsRequest) (*ListRatingsResponse, error)
 	// RateTea says how good a tea is.
 	RateTea(context.Context, *RateTeaRequest) (*Rating, error)
 	mustEmbedUnimplementedTeaServiceServer()
@@ -85,6 +100,9 @@ type UnimplementedTeaServiceServer struct{}
 
 func (UnimplementedTeaServiceServer) GetTea(context.Context, *GetTeaRequest) (*Tea, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTea not implemented")
+}
+func (UnimplementedTeaServiceServer) ListRatings(context.Context, *ListRatingsRequest) (*ListRatingsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListRatings not implemented")
 }
 func (UnimplementedTeaServiceServer) RateTea(context.Context, *RateTeaRequest) (*Rating, error) {
 	return nil, status.Error(codes.Unimplemented, "method RateTea not implemented")
@@ -128,6 +146,24 @@ func _TeaService_GetTea_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _TeaService_ListRatings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListRatingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TeaServiceServer).ListRatings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TeaService_ListRatings_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TeaServiceServer).ListRatings(ctx, req.(*ListRatingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _TeaService_RateTea_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RateTeaRequest)
 	if err := dec(in); err != nil {
@@ -158,8 +194,120 @@ var TeaService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _TeaService_GetTea_Handler,
 		},
 		{
+			MethodName: "ListRatings",
+			Handler:    _TeaService_ListRatings_Handler,
+		},
+		{
 			MethodName: "RateTea",
 			Handler:    _TeaService_RateTea_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "shop/v1/shop.proto",
+}
+
+const (
+	TeaPageService_GetTeaPage_FullMethodName = "/shop.v1.TeaPageService/GetTeaPage"
+)
+
+// TeaPageServiceClient is the client API for TeaPageService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// TeaPageService puts together what a page about a tea shows. It is implemented inside the gateway, over TeaService.
+type TeaPageServiceClient interface {
+	// GetTeaPage reads a tea and what people think of it.
+	GetTeaPage(ctx context.Context, in *GetTeaPageRequest, opts ...grpc.CallOption) (*TeaPage, error)
+}
+
+type teaPageServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewTeaPageServiceClient(cc grpc.ClientConnInterface) TeaPageServiceClient {
+	return &teaPageServiceClient{cc}
+}
+
+func (c *teaPageServiceClient) GetTeaPage(ctx context.Context, in *GetTeaPageRequest, opts ...grpc.CallOption) (*TeaPage, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TeaPage)
+	err := c.cc.Invoke(ctx, TeaPageService_GetTeaPage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// TeaPageServiceServer is the server API for TeaPageService service.
+// All implementations must embed UnimplementedTeaPageServiceServer
+// for forward compatibility.
+//
+// TeaPageService puts together what a page about a tea shows. It is implemented inside the gateway, over TeaService.
+type TeaPageServiceServer interface {
+	// GetTeaPage reads a tea and what people think of it.
+	GetTeaPage(context.Context, *GetTeaPageRequest) (*TeaPage, error)
+	mustEmbedUnimplementedTeaPageServiceServer()
+}
+
+// UnimplementedTeaPageServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedTeaPageServiceServer struct{}
+
+func (UnimplementedTeaPageServiceServer) GetTeaPage(context.Context, *GetTeaPageRequest) (*TeaPage, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetTeaPage not implemented")
+}
+func (UnimplementedTeaPageServiceServer) mustEmbedUnimplementedTeaPageServiceServer() {}
+func (UnimplementedTeaPageServiceServer) testEmbeddedByValue()                        {}
+
+// UnsafeTeaPageServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to TeaPageServiceServer will
+// result in compilation errors.
+type UnsafeTeaPageServiceServer interface {
+	mustEmbedUnimplementedTeaPageServiceServer()
+}
+
+func RegisterTeaPageServiceServer(s grpc.ServiceRegistrar, srv TeaPageServiceServer) {
+	// If the following call panics, it indicates UnimplementedTeaPageServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&TeaPageService_ServiceDesc, srv)
+}
+
+func _TeaPageService_GetTeaPage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetTeaPageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TeaPageServiceServer).GetTeaPage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TeaPageService_GetTeaPage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TeaPageServiceServer).GetTeaPage(ctx, req.(*GetTeaPageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// TeaPageService_ServiceDesc is the grpc.ServiceDesc for TeaPageService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var TeaPageService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "shop.v1.TeaPageService",
+	HandlerType: (*TeaPageServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "GetTeaPage",
+			Handler:    _TeaPageService_GetTeaPage_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
