@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -30,7 +31,7 @@ type Check struct {
 	Name string
 
 	// fault is nil if the demand is met, otherwise the cause for the log.
-	fault func(rec *reqinfo.Record) error
+	fault func(ctx context.Context, rec *reqinfo.Record) error
 	// refusal is what the client reads, with this challenge (RFC 6750, section 3), if any.
 	code      codes.Code
 	refusal   string
@@ -38,7 +39,7 @@ type Check struct {
 }
 
 // Verdict is nil if the demand is met. It needs the principal and the path variables on the record.
-func (c Check) Verdict(rec *reqinfo.Record) error { return c.fault(rec) }
+func (c Check) Verdict(ctx context.Context, rec *reqinfo.Record) error { return c.fault(ctx, rec) }
 
 // Checks are the demands of an access policy, in the order in which they are made, but for a condition on the request message,
 // which is not known before it has been decoded. Public access demands nothing.
@@ -50,7 +51,7 @@ func Checks(access policy.Access) []Check {
 	if !access.Public {
 		checks = append(checks, Check{
 			Name: "authenticated", code: codes.Unauthenticated, refusal: "an access token is needed", challenge: "Bearer",
-			fault: func(rec *reqinfo.Record) error {
+			fault: func(_ context.Context, rec *reqinfo.Record) error {
 				if rec.Principal.Anonymous() {
 					return errAnonymous
 				}
@@ -75,7 +76,7 @@ func Checks(access policy.Access) []Check {
 	if c := access.Condition; c != nil && !c.NeedsRequest() {
 		checks = append(checks, Check{
 			Name: "if " + c.String(), code: codes.PermissionDenied, refusal: conditionRefusal,
-			fault: func(rec *reqinfo.Record) error { return c.Allows(rec, nil) },
+			fault: func(ctx context.Context, rec *reqinfo.Record) error { return c.Allows(ctx, rec, nil) },
 		})
 	}
 
@@ -95,7 +96,7 @@ func Require(access policy.Access) func(http.Handler) http.Handler {
 			rec := reqinfo.From(r.Context())
 
 			for _, check := range checks {
-				if cause := check.fault(rec); cause != nil {
+				if cause := check.fault(r.Context(), rec); cause != nil {
 					if check.challenge != "" {
 						w.Header().Set("WWW-Authenticate", check.challenge)
 					}
@@ -114,8 +115,12 @@ func Require(access policy.Access) func(http.Handler) http.Handler {
 const conditionRefusal = "the caller may not make this request"
 
 // Allow makes the demand that needs the request message. The error is a problem for the client, with the cause for the log.
-func Allow(c *condition.Condition, rec *reqinfo.Record, request proto.Message) error {
-	if err := c.Allows(rec, request); err != nil {
+func Allow(ctx context.Context, c *condition.Condition, rec *reqinfo.Record, request proto.Message) error {
+	if err := c.Allows(ctx, rec, request); err != nil {
+		if ctx.Err() != nil {
+			return problem.From(ctx.Err())
+		}
+
 		return fmt.Errorf("%w: %w", problem.New(codes.PermissionDenied, conditionRefusal), err)
 	}
 
@@ -129,7 +134,7 @@ func scopeCheck(access policy.Access) Check {
 		Name: policy.Access{AnyOf: access.AnyOf, AllOf: access.AllOf}.String(),
 		code: codes.PermissionDenied, refusal: "the access token lacks a scope",
 		challenge: `Bearer error="insufficient_scope", scope="` + scopes + `"`,
-		fault: func(rec *reqinfo.Record) error {
+		fault: func(_ context.Context, rec *reqinfo.Record) error {
 			if !granted(access.AnyOf, access.AllOf, rec.Principal.HasScope) {
 				return fmt.Errorf("%w: have %q, need %s", errScope, rec.Principal.Scopes, access)
 			}
@@ -143,7 +148,7 @@ func roleCheck(access policy.Access) Check {
 	return Check{
 		Name: policy.Access{AnyRole: access.AnyRole, AllRoles: access.AllRoles}.String(),
 		code: codes.PermissionDenied, refusal: "the caller lacks a role",
-		fault: func(rec *reqinfo.Record) error {
+		fault: func(_ context.Context, rec *reqinfo.Record) error {
 			if !granted(access.AnyRole, access.AllRoles, rec.Principal.HasRole) {
 				return fmt.Errorf("%w: have %q, need %s", errRole, rec.Principal.Roles, access)
 			}
@@ -157,7 +162,7 @@ func ownerCheck(owner policy.Owner) Check {
 	return Check{
 		Name: policy.Access{Owner: &owner}.String(),
 		code: codes.PermissionDenied, refusal: "the caller may not act for this user",
-		fault: func(rec *reqinfo.Record) error {
+		fault: func(_ context.Context, rec *reqinfo.Record) error {
 			if !owns(owner, rec) {
 				return fmt.Errorf("%w: subject %q, path variable %s", errOwner, rec.Principal.Subject, owner.Variable)
 			}

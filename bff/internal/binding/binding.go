@@ -243,6 +243,10 @@ func (b *Binding) variable(v variable, values map[string]string, fresh func() pr
 		return value, nil
 	}
 
+	if strings.Count(values[v.name], ",") >= maxElements {
+		return protoreflect.Value{}, Faults{{In: InPath, Name: v.name, Reason: fmt.Sprintf("has more than %d elements", maxElements)}}
+	}
+
 	list := fresh().List()
 
 	for text := range strings.SplitSeq(values[v.name], ",") {
@@ -256,6 +260,9 @@ func (b *Binding) variable(v variable, values map[string]string, fresh func() pr
 
 	return protoreflect.ValueOfList(list), nil
 }
+
+// maxElements is how many elements a path variable may have that is a list.
+const maxElements = 1000
 
 // fresh returns what makes an empty value of a field that is a message or a list. It is only good for checking a text.
 func fresh(field protoreflect.FieldDescriptor) func() protoreflect.Value {

@@ -264,7 +264,7 @@ func TestBody(t *testing.T) {
 	} {
 		m := proto.Clone(row.path)
 
-		got := faults(t, bind(t, row.route, binding.Config{}).Body([]byte(row.body), m.ProtoReflect()))
+		got := faults(t, bind(t, row.route, binding.Config{}).Body([]byte(row.body), m.ProtoReflect(), jsonpb.Limits{}))
 		if got != row.fault {
 			t.Errorf("%s %s\n got %s\nwant %s", row.route, row.body, got, row.fault)
 		}

@@ -8,7 +8,7 @@ import (
 
 // Body reads a body into the message, of which the path variables are set already. What the body says about them must agree. The
 // paths that the body sets go to the mask, if the message has one. An empty body says nothing. The error is Faults.
-func (b *Binding) Body(body []byte, m protoreflect.Message) error {
+func (b *Binding) Body(body []byte, m protoreflect.Message, limits jsonpb.Limits) error {
 	if len(body) == 0 {
 		return nil
 	}
@@ -18,7 +18,7 @@ func (b *Binding) Body(body []byte, m protoreflect.Message) error {
 	}
 
 	bound := b.take(m)
-	options := jsonpb.Options{DiscardUnknown: b.config.AllowUnknown}
+	options := jsonpb.Options{Limits: limits, DiscardUnknown: b.config.AllowUnknown}
 
 	var paths []string
 	if b.mask != nil {

@@ -2,6 +2,7 @@ package binding
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
@@ -16,6 +17,12 @@ const (
 	InHeader = "header"
 )
 
+// MaxFaults is how many faults of a kind are told of.
+const MaxFaults = 100
+
+// moreFaults stands behind the faults that are told of if there are more of their kind, or may be.
+var moreFaults = Fault{In: "…"} //nolint:gochecknoglobals // Constant.
+
 // Fault is what is wrong with a part of a request. Its texts are for the client.
 type Fault struct {
 	// In is one of the above.
@@ -24,6 +31,8 @@ type Fault struct {
 	Name string
 	// Reason says what is wrong.
 	Reason string
+	// TooLarge tells that it would take more memory than the request may.
+	TooLarge bool
 }
 
 // Faults are all that was found wrong with a request. There is at least one.
@@ -31,9 +40,15 @@ type Faults []Fault //nolint:errname,recvcheck // Each is a fault; together they
 
 // Error lists them.
 func (f Faults) Error() string {
-	texts := make([]string, len(f))
-	for i, fault := range f {
+	told, more := f.Told()
+	texts := make([]string, len(told))
+
+	for i, fault := range told {
 		texts[i] = fault.In + " " + fault.Name + ": " + fault.Reason
+	}
+
+	if more {
+		texts = append(texts, "and maybe more")
 	}
 
 	return strings.Join(texts, "; ")
@@ -50,11 +65,18 @@ func bodyFaults(err error) error {
 		return Faults{{In: InBody, Reason: fault.Error()}}
 	}
 
-	return Faults{{In: InBody, Name: fault.Path, Reason: fault.Reason}}
+	return Faults{{In: InBody, Name: fault.Path, Reason: fault.Reason, TooLarge: fault.TooLarge}}
 }
 
 // reason is what an error of the codec says about the value as a whole.
 func reason(err error) string { return err.Error() }
+
+// Told returns the faults that clients are told of, and reports whether there are more, or may be.
+func (f Faults) Told() (told Faults, more bool) {
+	told = slices.DeleteFunc(slices.Clone(f), func(fault Fault) bool { return fault == moreFaults })
+
+	return told, len(told) < len(f)
+}
 
 // Add takes over the faults of an error, if they are what it is; any other error is returned.
 func (f *Faults) Add(err error) error {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
 func TestHeaders(t *testing.T) {
@@ -51,7 +52,7 @@ func TestMaskOfWhatIsPassedOver(t *testing.T) {
 	m := &everyv1.UpdateRequest{}
 	b := bind(t, "PATCH /v1/every/{every.string_field}", binding.Config{AllowUnknown: true})
 
-	if err := b.Body([]byte(`{"color":"NONE","none":1,"int32Field":1,"colors":["NONE"]}`), m.ProtoReflect()); err != nil {
+	if err := b.Body([]byte(`{"color":"NONE","none":1,"int32Field":1,"colors":["NONE"]}`), m.ProtoReflect(), jsonpb.Limits{}); err != nil {
 		t.Fatal(err)
 	}
 

@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -14,26 +15,39 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
-// Query reads a query string into the message, of which the path variables and the body are set already. The error is Faults, all
-// that there are.
-func (b *Binding) Query(query string, m protoreflect.Message) error {
-	if query == "" {
+// What a query may make the gateway allocate for the messages that its parameters lead to: so many times its own size, and something
+// on top.
+const (
+	memoryFactor = 32
+	memoryBase   = 256 << 10
+)
+
+// Query reads a query string into the message, of which the path variables and the body are set already. The error is Faults: all that
+// there are, or MaxFaults and one more.
+func (b *Binding) Query(text string, m protoreflect.Message) error {
+	if text == "" {
 		return nil
 	}
 
-	values, err := url.ParseQuery(query)
+	values, err := url.ParseQuery(text)
 	if err != nil {
 		return Faults{{In: InQuery, Reason: "is not a valid query string"}}
 	}
 
 	var faults Faults
 
-	names := make(map[string]string, len(values))
+	q := query{message: m, names: make(map[string]string, len(values)), memory: memoryBase + memoryFactor*int64(len(text))}
 
 	// In an order of their own, so that the same request always gets the same answer.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if fault := b.parameter(m, name, values[name], names); fault != "" {
+		if fault := b.parameter(&q, name, values[name]); fault != "" {
 			faults = append(faults, Fault{In: InQuery, Name: clip(name), Reason: fault})
+		}
+
+		if len(faults) > MaxFaults {
+			faults[MaxFaults] = moreFaults
+
+			break
 		}
 	}
 
@@ -44,23 +58,37 @@ func (b *Binding) Query(query string, m protoreflect.Message) error {
 	return nil
 }
 
+// query is a query string that is being read.
+type query struct {
+	message protoreflect.Message
+	// names are the parameters so far, by what they are about.
+	names map[string]string
+	// memory is how many bytes the messages may still take that parameters lead to.
+	memory int64
+}
+
+// longestName is how long a name may be in an answer, in bytes.
+const longestName = 64
+
 // clip keeps a made-up name from filling the answer.
 func clip(name string) string {
-	const longest = 64
-	if len(name) > longest {
-		name = name[:longest] + "…"
+	if len(name) > longestName {
+		name = name[:longestName] + "…"
 	}
 
 	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
-// parameter sets what one parameter is about, and says what is wrong with it. names are the parameters so far, by what they are
-// about.
-func (b *Binding) parameter(m protoreflect.Message, name string, values []string, names map[string]string) string {
+// parameter sets what one parameter is about, and says what is wrong with it.
+func (b *Binding) parameter(q *query, name string, values []string) string {
 	path, key, keyed := cutKey(name)
 
-	fields, err := fieldpath.Resolve(b.input, path)
-	if err != nil || b.whole {
+	fields, err := b.resolve(path)
+
+	switch {
+	case errors.Is(err, fieldpath.ErrDepth) && !b.Ignores(name):
+		return fmt.Sprintf("is nested more than %d levels deep", b.config.Codec.MaxDepth())
+	case err != nil || b.whole:
 		return b.unknown(name, fields)
 	}
 
@@ -73,11 +101,11 @@ func (b *Binding) parameter(m protoreflect.Message, name string, values []string
 		about += "[" + key + "]"
 	}
 
-	if other, ok := names[about]; ok {
+	if other, ok := q.names[about]; ok {
 		return fmt.Sprintf("is the same as %q", clip(other))
 	}
 
-	names[about] = name
+	q.names[about] = name
 
 	if fault := b.taken(fields); fault != "" {
 		return fault
@@ -92,7 +120,35 @@ func (b *Binding) parameter(m protoreflect.Message, name string, values []string
 		return fmt.Sprintf("is there %d times", len(values))
 	}
 
-	return b.set(m, fields, key, values)
+	if fault := contended(q.message, fields); fault != "" {
+		return fault
+	}
+
+	if q.memory -= b.missing(q.message, fields); q.memory < 0 {
+		return "takes too much memory for the size of the query"
+	}
+
+	return b.set(fields.Holder(q.message), fields.Last(), key, values)
+}
+
+// resolve finds a field by the name of a parameter, without the key of a map. A message that has the field is an object, as in a body.
+func (b *Binding) resolve(path string) (fieldpath.Path, error) {
+	return fieldpath.ResolveWithin(b.input, path, b.config.Codec.MaxDepth()) //nolint:wrapcheck // It is for this package.
+}
+
+// missing is how many bytes those messages take that lead to a field and are not there yet.
+func (b *Binding) missing(m protoreflect.Message, path fieldpath.Path) int64 {
+	var bytes int64
+
+	for _, field := range path[:len(path)-1] {
+		if bytes > 0 || !m.Has(field) {
+			bytes += b.config.Codec.SizeOf(field.Message())
+		} else {
+			m = m.Get(field).Message()
+		}
+	}
+
+	return bytes
 }
 
 // isValue tells whether the field holds a message that has a JSON form of its own, such as a time: its fields are none of the
@@ -114,7 +170,7 @@ func cutKey(name string) (path, key string, keyed bool) {
 // Ignores tells whether a query parameter is passed over.
 func (b *Binding) Ignores(name string) bool {
 	path, _, _ := cutKey(name)
-	if _, err := fieldpath.Resolve(b.input, path); err == nil && !b.whole {
+	if _, err := b.resolve(path); err == nil && !b.whole {
 		return false
 	}
 
@@ -143,12 +199,22 @@ func (b *Binding) unknown(name string, known fieldpath.Path) string {
 
 	var names []string
 
-	prefix := known.String() + "."
 	for i := range last.Message().Fields().Len() {
-		names = append(names, prefix+last.Message().Fields().Get(i).JSONName())
+		names = append(names, last.Message().Fields().Get(i).JSONName())
 	}
 
-	return "unknown parameter" + suggest.DidYouMean(name, names)
+	// The rest of the name, behind what is known.
+	rest := name
+	for range known {
+		_, rest, _ = strings.Cut(rest, ".")
+	}
+
+	found, ok := suggest.Nearest(rest, names)
+	if meant := known.String() + "." + found; ok && len(meant) <= longestName {
+		return "unknown parameter; did you mean \"" + meant + "\"?"
+	}
+
+	return "unknown parameter"
 }
 
 // taken says that the path or the body is where a field is given, if it is.
@@ -167,15 +233,8 @@ func (b *Binding) taken(fields fieldpath.Path) string {
 	return ""
 }
 
-// set sets a field, or an entry of it if it is a map.
-func (b *Binding) set(m protoreflect.Message, fields fieldpath.Path, key string, values []string) string {
-	if fault := contended(m, fields); fault != "" {
-		return fault
-	}
-
-	m = fields.Holder(m)
-	field := fields.Last()
-
+// set sets a field of a message, or an entry of it if it is a map.
+func (b *Binding) set(m protoreflect.Message, field protoreflect.FieldDescriptor, key string, values []string) string {
 	switch {
 	case field.IsMap():
 		return b.setEntry(m, field, key, values)

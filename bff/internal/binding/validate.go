@@ -1,36 +1,34 @@
 package binding
 
 import (
-	"errors"
+	"context"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// most is how many broken rules an answer tells of.
-const most = 100
-
 // Validate checks a complete message by the buf.validate rules of its proto. The error is Faults, with the places named as the
-// client gave them, or tells that a rule could not be evaluated.
-func (b *Binding) Validate(m proto.Message) error {
-	err := b.config.Validator.Validate(m)
-	if err == nil {
-		return nil
-	}
+// client gave them, MaxFaults at most; or it is that of the context, which ends the work; or it tells that a rule could not be
+// evaluated.
+func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
+	c := &collector{ctx: ctx, validator: b.config.Validator, message: m}
 
-	broken := (*protovalidate.ValidationError)(nil)
-	if !errors.As(err, &broken) {
+	violations, more, err := c.collect()
+	if err != nil {
 		return fmt.Errorf("validate %s: %w", b.input.FullName(), err)
 	}
 
-	var faults Faults
+	if len(violations) == 0 {
+		return nil
+	}
 
-	for _, violation := range broken.Violations[:min(len(broken.Violations), most)] {
+	faults := make(Faults, 0, len(violations)+1)
+
+	for _, violation := range violations {
 		fault := b.place(violation.Proto.GetField().GetElements())
 		fault.Reason = violation.Proto.GetMessage()
 
@@ -39,6 +37,10 @@ func (b *Binding) Validate(m proto.Message) error {
 		}
 
 		faults = append(faults, fault)
+	}
+
+	if more {
+		faults = append(faults, moreFaults)
 	}
 
 	return faults

@@ -49,7 +49,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	body, err := readBody(r)
 	if err != nil {
-		problem.Write(w, r, unread(r), err)
+		problem.Write(w, r, unread(r, err), err)
 
 		return
 	}
@@ -81,14 +81,21 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 
+	// It may be there already.
+	if body, ok := r.Body.(interface{ Whole() ([]byte, error) }); ok {
+		return body.Whole() //nolint:wrapcheck // As below.
+	}
+
 	return io.ReadAll(r.Body) //nolint:wrapcheck // It is explained by the request's record or its context.
 }
 
 // unread is the answer to a body that could not be read. Its reader says on the record what it was.
-func unread(r *http.Request) *problem.Problem {
-	rec := reqinfo.From(r.Context())
+func unread(r *http.Request, err error) *problem.Problem {
+	rec, known := reqinfo.From(r.Context()), (*problem.Problem)(nil)
 
 	switch {
+	case errors.As(err, &known):
+		return known
 	case rec.BodyExceeded:
 		return problem.BodyTooLarge(rec.BodyLimit)
 	case errors.Is(r.Context().Err(), context.DeadlineExceeded):

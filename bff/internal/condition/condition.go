@@ -5,6 +5,7 @@
 package condition
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -28,8 +29,11 @@ const (
 const (
 	maxLength = 4 << 10
 	maxDepth  = 64
-	// maxCost is in CEL's units, about one for each operation and element. A comprehension over a body of a megabyte stays below.
-	maxCost = 1_000_000
+	// maxCost is in CEL's units, about one for each operation and element: a comprehension over ten thousand elements stays below, and
+	// takes some milliseconds.
+	maxCost = 100_000
+	// checkEvery is after how many elements of a comprehension it is looked whether the request's time is over.
+	checkEvery = 100
 )
 
 // Why a condition does not allow a request, and why an expression is none.
@@ -73,7 +77,7 @@ func Compile(expression string, request protoreflect.MessageDescriptor, variable
 		return nil, err
 	}
 
-	program, err := env.Program(checked, cel.CostLimit(maxCost))
+	program, err := env.Program(checked, cel.CostLimit(maxCost), cel.InterruptCheckFrequency(checkEvery))
 	if err != nil {
 		return nil, fmt.Errorf("expression: %w", err)
 	}
@@ -134,8 +138,8 @@ func (c *Condition) String() string { return c.text }
 func (c *Condition) NeedsRequest() bool { return c.needsRequest }
 
 // Allows is nil if the expression is true for the principal and the path variables on the record and for the request, which may be
-// nil if NeedsRequest says so. Whatever goes wrong is an error too: what cannot be decided is not allowed.
-func (c *Condition) Allows(rec *reqinfo.Record, request proto.Message) error {
+// nil if NeedsRequest says so. Whatever goes wrong is an error too, also that the context ends: what cannot be decided is not allowed.
+func (c *Condition) Allows(ctx context.Context, rec *reqinfo.Record, request proto.Message) error {
 	if c.needsRequest && request == nil {
 		return errRequest
 	}
@@ -145,7 +149,7 @@ func (c *Condition) Allows(rec *reqinfo.Record, request proto.Message) error {
 		path = map[string]string{}
 	}
 
-	value, _, err := c.program.Eval(map[string]any{
+	value, _, err := c.program.ContextEval(ctx, map[string]any{
 		varPrincipal: principal(rec.Principal), varPath: path, varRequest: request,
 	})
 	if err != nil {

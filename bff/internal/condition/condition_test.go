@@ -81,11 +81,11 @@ func TestAllows(t *testing.T) {
 				t.Errorf("NeedsRequest() is %t", c.NeedsRequest())
 			}
 
-			if err := c.Allows(record(), request()); (err == nil) != row.allowed {
+			if err := c.Allows(t.Context(), record(), request()); (err == nil) != row.allowed {
 				t.Errorf("Allows: %v", err)
 			}
 
-			if err := c.Allows(record(), nil); row.needs && err == nil {
+			if err := c.Allows(t.Context(), record(), nil); row.needs && err == nil {
 				t.Error("it allows a request that is not there")
 			}
 		})
@@ -131,11 +131,11 @@ func TestAllowsBoundsItsCost(t *testing.T) {
 		many.Items = append(many.Items, &orderv1.LineItem{Quantity: 1})
 	}
 
-	if err := c.Allows(record(), many); err == nil || errors.Is(err, condition.ErrFalse) {
+	if err := c.Allows(t.Context(), record(), many); err == nil || errors.Is(err, condition.ErrFalse) {
 		t.Errorf("got %v, want the cost limit", err)
 	}
 
-	if err := c.Allows(record(), request()); err != nil {
+	if err := c.Allows(t.Context(), record(), request()); err != nil {
 		t.Error(err)
 	}
 }
@@ -160,7 +160,7 @@ func TestDynamicDescriptor(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := c.Allows(record(), dynamic); err != nil {
+	if err := c.Allows(t.Context(), record(), dynamic); err != nil {
 		t.Error(err)
 	}
 }
@@ -179,9 +179,9 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 
-		_ = c.Allows(record(), request())
+		_ = c.Allows(t.Context(), record(), request())
 
-		if err := c.Allows(&reqinfo.Record{}, nil); c.NeedsRequest() && err == nil {
+		if err := c.Allows(t.Context(), &reqinfo.Record{}, nil); c.NeedsRequest() && err == nil {
 			t.Errorf("%q allows a request that is not there", expression)
 		}
 	})
@@ -203,7 +203,7 @@ func BenchmarkAllows(b *testing.B) {
 			b.ReportAllocs()
 
 			for b.Loop() {
-				if err := c.Allows(rec, req); err != nil {
+				if err := c.Allows(b.Context(), rec, req); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -4,6 +4,7 @@ package fieldpath
 
 import (
 	"errors"
+	"math"
 	"strconv"
 	"strings"
 
@@ -17,10 +18,20 @@ type Path []protoreflect.FieldDescriptor
 var (
 	ErrNoField    = errors.New("there is no such field")
 	ErrNotMessage = errors.New("is not a single message")
+	ErrDepth      = errors.New("is nested too deep")
 )
 
 // Resolve finds a field of a message by names in either spelling. With an error come the fields up to the fault.
 func Resolve(message protoreflect.MessageDescriptor, text string) (Path, error) {
+	return ResolveWithin(message, text, math.MaxInt)
+}
+
+// ResolveWithin is Resolve for paths that clients choose: one of more names than depth is refused before it is looked up.
+func ResolveWithin(message protoreflect.MessageDescriptor, text string, depth int) (Path, error) {
+	if strings.Count(text, ".") >= depth {
+		return nil, ErrDepth
+	}
+
 	var path Path
 
 	for name := range strings.SplitSeq(text, ".") {

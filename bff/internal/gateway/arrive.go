@@ -4,6 +4,12 @@ import (
 	"bytes"
 	"io"
 	"net/http"
+	"slices"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // A request takes one of the places for requests that are under way (package overload) when there is something to do for it: at
@@ -37,7 +43,7 @@ func onceArrived(place func(http.Handler) http.Handler) func(http.Handler) http.
 			}
 
 			r = r.WithContext(r.Context())
-			r.Body = arrive(r.Body, r.ContentLength)
+			r.Body = arrive(r.Body, r.ContentLength, reqinfo.From(r.Context()))
 
 			placed.ServeHTTP(w, r)
 		})
@@ -46,33 +52,83 @@ func onceArrived(place func(http.Handler) http.Handler) func(http.Handler) http.
 
 // arrived is a body that is there, or of which it is known why it is not. What went wrong is told by who reads it.
 type arrived struct {
-	data bytes.Buffer
+	data []byte
+	rest bytes.Reader
 	err  error
 }
 
 // arrive reads a body of this length, which may be unknown or a lie.
-func arrive(body io.Reader, length int64) *arrived {
-	const trusted = 64 << 10
-
+func arrive(body io.Reader, length int64, rec *reqinfo.Record) *arrived {
 	a := &arrived{}
-	// The buffer wants room to find out that nothing follows.
-	a.data.Grow(int(min(max(length, 0), trusted)) + bytes.MinRead)
-	_, a.err = a.data.ReadFrom(body)
+	a.data, a.err = readAll(body, length, rec)
+	a.rest.Reset(a.data)
 
 	return a
 }
 
+// readAll reads a body into memory, which it counts on the record. Of more than the request may take, the error is a problem.
+func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) {
+	const (
+		trusted = 64 << 10
+		largest = 256 << 10
+	)
+
+	var (
+		full [][]byte
+		size int
+		err  error
+	)
+
+	// The buffer wants room to find out that nothing follows.
+	buffer := make([]byte, 0, int(min(max(length, 0), trusted))+bytes.MinRead)
+	rec.Spend(int64(cap(buffer)))
+
+	for err == nil {
+		if len(buffer) == cap(buffer) {
+			full, size = append(full, buffer), size+len(buffer)
+			buffer = make([]byte, 0, min(size, largest))
+			// Here, and where they are put together.
+			rec.Spend(2 * int64(cap(buffer)))
+
+			if rec.MemoryLeft() < 0 {
+				return nil, tooMuchMemory("the body")
+			}
+		}
+
+		var n int
+
+		n, err = body.Read(buffer[len(buffer):cap(buffer)])
+		buffer = buffer[:len(buffer)+n]
+	}
+
+	if err == io.EOF { //nolint:errorlint // Readers return it bare.
+		err = nil
+	}
+
+	if len(full) == 0 {
+		return buffer, err //nolint:wrapcheck // The body's own.
+	}
+
+	return slices.Concat(append(full, buffer)...), err //nolint:wrapcheck // The body's own.
+}
+
+// tooMuchMemory is the answer to a request that would cost more than it may.
+func tooMuchMemory(what string) *problem.Problem {
+	return problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange,
+		what+" takes too much memory for the size of the request")
+}
+
 // Whole is all of the body, which is not read by that. Nobody may change it.
-func (a *arrived) Whole() ([]byte, error) { return a.data.Bytes(), a.err }
+func (a *arrived) Whole() ([]byte, error) { return a.data, a.err }
 
 // Read implements io.Reader.
 func (a *arrived) Read(p []byte) (int, error) {
-	n, err := a.data.Read(p)
+	n, err := a.rest.Read(p)
 	if n == 0 && err != nil && a.err != nil {
 		err = a.err
 	}
 
-	return n, err
+	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
 }
 
 // Close implements io.Closer. The client's body is the server's to close.

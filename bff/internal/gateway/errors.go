@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -42,12 +43,21 @@ func invalid(err error) *problem.Problem {
 	}
 
 	p := problem.New(codes.InvalidArgument, "the request is not valid")
+	if faults[0].TooLarge {
+		// There is nothing else: it was read no further.
+		p = problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, "")
+	}
+
+	faults, more := faults.Told()
+	if more {
+		p.Detail = fmt.Sprintf("the request is not valid; of its faults %d are listed, there may be more", len(faults))
+	}
 
 	for _, fault := range faults {
 		p.Errors = append(p.Errors, problem.FieldError{In: fault.In, Field: fault.Name, Description: fault.Reason})
 	}
 
-	if len(faults) == 1 {
+	if len(faults) == 1 && !more {
 		p.Detail = described(faults[0])
 	}
 

@@ -171,7 +171,20 @@ func (x *exchange) bindBody(message proto.Message) error {
 		return nil
 	}
 
-	return x.route.binding.Body(body, message.ProtoReflect())
+	return x.decode(body, message)
+}
+
+// decode reads a JSON document, the body or one of many in it, into the message, within what the request may cost.
+func (x *exchange) decode(document []byte, message proto.Message) error {
+	rec := reqinfo.From(x.request.Context())
+
+	left := rec.MemoryLeft()
+	before := left
+	err := x.route.binding.Body(document, message.ProtoReflect(), jsonpb.Limits{Memory: &left, Done: x.request.Context().Done()})
+
+	rec.Spend(before - left)
+
+	return err
 }
 
 // bindRest completes a message that has its path variables and its body. The faults are those that were found so far.
@@ -226,7 +239,7 @@ func (x *exchange) body() ([]byte, error) {
 		return nil, unread(err)
 	}
 
-	body, err := whole(x.request.Body)
+	body, err := x.whole()
 	if err != nil {
 		return nil, unread(err)
 	}
@@ -234,13 +247,13 @@ func (x *exchange) body() ([]byte, error) {
 	return body, nil
 }
 
-// whole reads a body that may be there already.
-func whole(body io.Reader) ([]byte, error) {
-	if a, ok := body.(*arrived); ok {
+// whole reads the body, which may be there already.
+func (x *exchange) whole() ([]byte, error) {
+	if a, ok := x.request.Body.(*arrived); ok {
 		return a.Whole()
 	}
 
-	return io.ReadAll(body) //nolint:wrapcheck // The body's own.
+	return readAll(x.request.Body, x.request.ContentLength, reqinfo.From(x.request.Context()))
 }
 
 // unread is the error of a body that could not be read; what it was is explained by the request's record or its context.
@@ -269,13 +282,17 @@ func (x *exchange) complete(ctx context.Context, request any) error {
 // check makes the demands on a complete message: the route's condition, then the rules of its proto.
 func (x *exchange) check(ctx context.Context, message proto.Message) error {
 	if x.condition != nil {
-		if err := auth.Allow(x.condition, reqinfo.From(ctx), message); err != nil {
+		if err := auth.Allow(ctx, x.condition, reqinfo.From(ctx), message); err != nil {
 			return err
 		}
 	}
 
 	faults := binding.Faults(nil)
-	if err := faults.Add(x.route.binding.Validate(message)); err != nil {
+	if err := faults.Add(x.route.binding.Validate(ctx, message)); err != nil {
+		if ctx.Err() != nil {
+			return status.FromContextError(ctx.Err()).Err()
+		}
+
 		return status.Error(codes.Internal, err.Error())
 	}
 

@@ -61,34 +61,36 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 		})
 	}
 
+	rec := reqinfo.From(r.Context())
+	// There is no edge that would count them.
+	rec.AddWireBytes(int(max(r.ContentLength, 0)))
+
 	answer := &answer{header: http.Header{}}
 	asked.ServeHTTP(answer, r)
-
-	rec := reqinfo.From(r.Context())
 
 	if e.Request == nil {
 		e.Status, e.Answer = answer.status, answer.body.String()
 	}
 
 	if e.Route != nil {
-		e.Verdicts = verdicts(*e.Route, rec, e.Request)
+		e.Verdicts = verdicts(r.Context(), *e.Route, rec, e.Request)
 	}
 
 	return e, nil
 }
 
-func verdicts(route Route, rec *reqinfo.Record, request proto.Message) []Verdict {
+func verdicts(ctx context.Context, route Route, rec *reqinfo.Record, request proto.Message) []Verdict {
 	access := route.Policy.Access
 
 	var list []Verdict
 	for _, check := range auth.Checks(access) {
-		list = append(list, Verdict{Name: check.Name, Fault: check.Verdict(rec)})
+		list = append(list, Verdict{Name: check.Name, Fault: check.Verdict(ctx, rec)})
 	}
 
 	if c := access.Condition; c != nil && c.NeedsRequest() {
 		verdict := Verdict{Name: "if " + c.String(), Fault: errNoRequest}
 		if request != nil {
-			verdict.Fault = c.Allows(rec, request)
+			verdict.Fault = c.Allows(ctx, rec, request)
 		}
 
 		list = append(list, verdict)
@@ -146,7 +148,7 @@ func take(ctx context.Context, request any) error {
 		}
 	}
 
-	e.Request, e.Rules = message, x.route.binding.Validate(message)
+	e.Request, e.Rules = message, x.route.binding.Validate(ctx, message)
 
 	return errExplained
 }

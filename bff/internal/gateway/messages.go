@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // messages is the body of a request that is a stream of messages. It decodes itself: generated handlers get one message after the
@@ -39,7 +40,7 @@ func newSource(x *exchange) source {
 
 	switch {
 	case !x.route.binding.IsFile():
-		return &documents{exchange: x, reader: bufio.NewReader(x.request.Body), array: !isLines(mediaType)}
+		return &documents{exchange: x, reader: bufio.NewReader(&countedBody{body: x.request.Body, rec: reqinfo.From(x.Context)}), array: !isLines(mediaType)}
 	case mediaType == "multipart/form-data":
 		return &form{exchange: x, body: x.request.Body, boundary: params["boundary"]}
 	default:
@@ -126,6 +127,26 @@ type documents struct {
 	within  bool
 }
 
+// countedBody counts the memory that json.Decoder takes for what it reads, which is all of a document before it is decoded.
+type countedBody struct {
+	body io.Reader
+	rec  *reqinfo.Record
+}
+
+func (b *countedBody) Read(p []byte) (int, error) {
+	// Its buffer is doubled when it is full, and the document is copied out of it.
+	const copies = 4
+
+	n, err := b.body.Read(p)
+	b.rec.Spend(copies * int64(n))
+
+	if err == nil && b.rec.MemoryLeft() < 0 {
+		err = tooMuchMemory("the body")
+	}
+
+	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+}
+
 // isLines tells whether a media type is that of JSON documents in lines.
 func isLines(mediaType string) bool {
 	switch mediaType {
@@ -160,7 +181,7 @@ func (d *documents) next(m proto.Message) error {
 		return d.fault(err)
 	}
 
-	return d.exchange.route.binding.Body(document, m.ProtoReflect())
+	return d.exchange.decode(document, m)
 }
 
 // begin looks at the first byte.

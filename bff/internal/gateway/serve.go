@@ -16,10 +16,19 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
+// maxParameters is how many query parameters a request may have: each takes many times its size in memory.
+const maxParameters = 1000
+
 // ServeHTTP routes a request. It must run inside of the edge, which makes the request's record.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !utf8.ValidString(r.URL.Path) {
 		problem.Write(w, r, problem.New(codes.InvalidArgument, "the path is not valid UTF-8"), nil)
+
+		return
+	}
+
+	if strings.Count(r.URL.RawQuery, "&") >= maxParameters {
+		problem.Write(w, r, problem.Newf(codes.InvalidArgument, "the query has more than %d parameters", maxParameters), nil)
 
 		return
 	}

@@ -118,7 +118,7 @@ func whole(r *http.Request) ([]byte, error) {
 func (k *Keeper) once(w http.ResponseWriter, r *http.Request, op operation) {
 	body, err := whole(r)
 	if err != nil {
-		problem.Write(w, r, unread(r), err)
+		problem.Write(w, r, unread(r, err), err)
 
 		return
 	}

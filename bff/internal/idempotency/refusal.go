@@ -25,10 +25,12 @@ func invalidKey(lines []string, err error) *problem.Problem {
 }
 
 // unread is the answer to a body that could not be read. Its reader flattens no errors, but says on the record what it was.
-func unread(r *http.Request) *problem.Problem {
-	rec := reqinfo.From(r.Context())
+func unread(r *http.Request, err error) *problem.Problem {
+	rec, known := reqinfo.From(r.Context()), (*problem.Problem)(nil)
 
 	switch {
+	case errors.As(err, &known):
+		return known
 	case rec.BodyExceeded:
 		return problem.BodyTooLarge(rec.BodyLimit)
 	case errors.Is(r.Context().Err(), context.DeadlineExceeded):

@@ -12,18 +12,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
-// What a document may cost in memory: so many times its own size, and something on top for the message itself.
-const (
-	costFactor = 64
-	costBase   = 64 << 10
-)
-
-// Costs in bytes that are not the size of a message: a place in a list that doubles when it is full, and an entry of a map.
-const (
-	elementCost = 32
-	entryCost   = 128
-)
-
 // decoder reads one document as protojson does and stricter: errors say where, nesting is limited, and so is the memory that is
 // used in relation to the document. What it reads it sets in the struct that the message is, where it knows the place, which is
 // faster than anything else; or it writes it in protobuf's wire format, from which proto.Unmarshal then fills the message.
@@ -31,8 +19,14 @@ type decoder struct {
 	scanner
 	wire
 
-	plans   *plans
-	budget  int64
+	plans    *plans
+	maxDepth int
+	// memory is what may still be allocated, and buffers what of it the buffers took the last time that one looked.
+	memory  int64
+	buffers int
+	// done ends the reading, which looks from time to time; looks counts the times that it could.
+	done    <-chan struct{}
+	looks   uint
 	lenient bool // Unknown fields and enum names are passed over.
 	// keys are those of the maps that are being read, the innermost's last.
 	keys []scalar
@@ -46,26 +40,39 @@ type decoder struct {
 func (c *Codec) decoder(data []byte, options Options) *decoder {
 	d, ok := c.decoders.Get().(*decoder)
 	if !ok {
-		d = &decoder{plans: &c.plans}
+		d = &decoder{plans: &c.plans, maxDepth: c.maxDepth}
 	}
 
 	d.data, d.pos, d.depth = data, 0, c.maxDepth
 	d.lenient, d.mask = options.DiscardUnknown, options.Mask
-	d.budget = costBase + costFactor*int64(len(data))
+	d.memory, d.buffers = memoryFactor*int64(len(data))+memoryBase, cap(d.out)+cap(d.unescaped)
+
+	if options.Memory != nil {
+		d.memory = *options.Memory
+	}
+
+	d.done = options.Done
+
 	d.space()
 
 	return d
 }
 
 // release gives a decoder back, of which nothing may be in use any more.
-func (c *Codec) release(d *decoder) {
+func (c *Codec) release(d *decoder, options Options) {
+	if options.Memory != nil {
+		*options.Memory = d.memory
+	}
+
 	const most = 64 << 10
 	if cap(d.out)+cap(d.unescaped) > most {
 		return
 	}
 
 	clear(d.keys)
-	*d = decoder{scanner: scanner{unescaped: d.unescaped[:0]}, wire: wire{out: d.out[:0]}, plans: d.plans, keys: d.keys[:0]}
+	*d = decoder{
+		scanner: scanner{unescaped: d.unescaped[:0]}, wire: wire{out: d.out[:0]}, plans: d.plans, maxDepth: d.maxDepth, keys: d.keys[:0],
+	}
 	c.decoders.Put(d)
 }
 
@@ -91,16 +98,6 @@ func (d *decoder) finish(m protoreflect.Message) *Error {
 func (d *decoder) end() *Error {
 	if d.pos < len(d.data) {
 		return d.syntax("something stands after the document")
-	}
-
-	return nil
-}
-
-// spend counts memory that reading the document takes.
-func (d *decoder) spend(bytes int64) *Error {
-	d.budget -= bytes
-	if d.budget < 0 {
-		return faultf("the document would take far more memory than its own size")
 	}
 
 	return nil
@@ -199,6 +196,12 @@ func (d *decoder) member(f *field, seen *numbers, t target) *Error {
 		return faultf("is a second member of the oneof %q", f.desc.ContainingOneof().Name()).in(f.name)
 	}
 
+	if f.cost > 0 {
+		if err := d.spend(f.cost); err != nil {
+			return err.in(f.name)
+		}
+	}
+
 	if err := d.field(f, t.slot(f)); err != nil {
 		return err.in(f.name)
 	}
@@ -227,14 +230,17 @@ func (d *decoder) field(f *field, s slot) *Error {
 
 func (d *decoder) elements(f *field, s slot) *Error {
 	more, err := d.enter('[')
-	start := 0
+	start, cost := 0, f.elementCost
 
 	if s.place == nil {
 		start = d.open(f.packed)
+	} else {
+		// These are doubled when they are full, see slot.next.
+		cost -= cost / 3 //nolint:mnd // A third.
 	}
 
 	for i := 0; more && err == nil; i++ {
-		if err = d.spend(elementCost); err != nil {
+		if err = d.spend(cost); err != nil {
 			return err
 		}
 

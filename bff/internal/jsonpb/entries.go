@@ -30,7 +30,7 @@ func (d *decoder) entries(f *field, s slot) *Error {
 
 // entry reads the value of an entry.
 func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
-	if err := d.spend(entryCost); err != nil {
+	if err := d.spend(f.elementCost + int64(2*len(name))); err != nil {
 		return err
 	}
 
@@ -78,7 +78,11 @@ func (d *decoder) texts(f *field, to *map[string]string) *Error {
 			return err
 		}
 
-		if err = d.spend(entryCost); err != nil {
+		if err = d.spend(f.elementCost - entryCost); err != nil {
+			return err
+		}
+
+		if err = d.spendText(len(name)); err != nil {
 			return err
 		}
 

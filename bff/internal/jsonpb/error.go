@@ -17,6 +17,8 @@ type Error struct {
 	Reason string
 	// Syntax tells that it is no JSON, or more than one document.
 	Syntax bool
+	// TooLarge tells that it would take more memory than it may.
+	TooLarge bool
 }
 
 // Error is path and reason.

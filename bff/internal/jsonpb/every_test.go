@@ -100,7 +100,7 @@ func outcome(t *testing.T, body string) string {
 //   - it uses any amount of memory.
 func stricter(body string, fault error) bool {
 	return !json.Valid([]byte(body)) || !utf8.ValidString(body) || nesting(body) > jsonpb.DefaultMaxDepth ||
-		strings.Contains(fault.Error(), "far more memory")
+		strings.Contains(fault.Error(), "too much memory")
 }
 
 // differs tells where the codec and protojson disagree.

@@ -59,8 +59,16 @@ func New(config Config) *Codec {
 	}
 }
 
+// MaxDepth is how many objects and arrays may be nested in a document that is read.
+func (c *Codec) MaxDepth() int { return c.maxDepth }
+
+// SizeOf returns how many bytes of memory a new message takes.
+func (c *Codec) SizeOf(desc protoreflect.MessageDescriptor) int64 { return c.plans.of(desc).size }
+
 // Options are how one document is read.
 type Options struct {
+	Limits
+
 	// DiscardUnknown passes over unknown fields and unknown names of enum values.
 	DiscardUnknown bool
 	// Mask gets the paths of the fields that the document sets, in proto spelling: those of the members of messages, but for
@@ -69,11 +77,20 @@ type Options struct {
 	Mask *[]string
 }
 
+// Limits are what reading one document may cost.
+type Limits struct {
+	// Memory is how many bytes may be allocated to read the document, and afterwards how many of them were not. A document that would
+	// take more is refused. Nil: a multiple of its size.
+	Memory *int64
+	// Done ends the reading when it is closed. Nil: nothing does.
+	Done <-chan struct{}
+}
+
 // Decode reads a document into a message, which must be empty. It does not check that required fields of proto2 are set. The error
 // is an *Error.
 func (c *Codec) Decode(data []byte, m protoreflect.Message, options Options) error {
 	d := c.decoder(data, options)
-	defer c.release(d)
+	defer c.release(d, options)
 
 	return asError(d.whole(c.plans.of(m.Descriptor()), m))
 }
@@ -81,7 +98,7 @@ func (c *Codec) Decode(data []byte, m protoreflect.Message, options Options) err
 // DecodeField reads a document into a field of a message that is not set yet; null leaves it so. The error is an *Error.
 func (c *Codec) DecodeField(data []byte, m protoreflect.Message, desc protoreflect.FieldDescriptor, options Options) error {
 	d := c.decoder(data, options)
-	defer c.release(d)
+	defer c.release(d, options)
 
 	plan := c.plans.of(m.Descriptor())
 	f := plan.all[desc.Index()]

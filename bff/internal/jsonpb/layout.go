@@ -63,7 +63,8 @@ func (s slot) next() slot {
 	if s.place != nil {
 		n := s.value.Len()
 		if n == s.value.Cap() {
-			s.value.Grow(1)
+			// Twice as many leave less garbage behind than a quarter more would.
+			s.value.Grow(max(n, 1))
 		}
 
 		s.value.SetLen(n + 1)

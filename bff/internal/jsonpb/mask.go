@@ -5,7 +5,10 @@ import "github.com/portico-gateway/portico/bff/internal/wirejson"
 // note adds a field to the mask.
 func (d *decoder) note(f *field) {
 	if d.mask != nil {
-		*d.mask = append(*d.mask, d.prefix+string(f.desc.Name()))
+		path := d.prefix + string(f.desc.Name())
+		// It is copied into a list of the message.
+		d.memory -= pathCost + int64(len(path)) + textCost
+		*d.mask = append(*d.mask, path)
 	}
 }
 
@@ -22,6 +25,7 @@ func (d *decoder) within(f *field, s slot) *Error {
 
 	count, outer := len(*d.mask), d.prefix
 	d.prefix += string(f.desc.Name()) + "."
+	d.memory -= int64(len(d.prefix)) + textCost
 	err := d.embedded(f, s)
 	d.prefix = outer
 

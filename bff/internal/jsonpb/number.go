@@ -1,5 +1,17 @@
 package jsonpb
 
+// maxNumber is how many characters a number may have that is converted. The exact decimal notation of a double has at most 1077.
+const maxNumber = 1100
+
+// tooLong is what is wrong with a longer one.
+func tooLong(raw []byte) *Error {
+	if len(raw) > maxNumber {
+		return faultf("is a number of more than %d characters", maxNumber)
+	}
+
+	return nil
+}
+
 // number passes over a number and returns it as it stands there; nil if there is none.
 func (s *scanner) number() []byte {
 	n := numberLength(s.data[s.pos:])

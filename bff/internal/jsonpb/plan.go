@@ -54,6 +54,8 @@ type field struct {
 	enum map[string]protoreflect.EnumNumber
 	// enumNames are their names.
 	enumNames []string
+	// cost in bytes is what a value takes besides its content, elementCost what each element or entry does.
+	cost, elementCost int64
 	// null tells that null is a value of the field rather than its absence.
 	null bool
 }
@@ -166,6 +168,8 @@ func (p *plans) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect.
 		}
 	}
 
+	f.setCosts()
+
 	return f
 }
 
@@ -202,36 +206,4 @@ func (f *field) setTags() {
 	if f.desc.IsList() && kind != protowire.BytesType && kind != protowire.StartGroupType {
 		f.tag, f.packed = "", string(protowire.AppendTag(nil, number, protowire.BytesType))
 	}
-}
-
-// sizeOf is what generated structs take, of which the fields begin at multiples of eight bytes.
-func sizeOf(desc protoreflect.MessageDescriptor) int64 {
-	const (
-		word = 8
-		// What each has besides its fields: its type, its size when it is written, unknown fields, extensions.
-		rest = 6
-	)
-
-	words := int64(rest)
-
-	for i := range desc.Fields().Len() {
-		f := desc.Fields().Get(i)
-		oneof := f.ContainingOneof()
-
-		switch {
-		case f.IsList(), f.Kind() == protoreflect.BytesKind:
-			words += 3
-		case oneof != nil && !oneof.IsSynthetic():
-			// They share an interface.
-			if oneof.Fields().Get(0) == f {
-				words += 2
-			}
-		case f.Kind() == protoreflect.StringKind && !f.HasPresence():
-			words += 2
-		default:
-			words++
-		}
-	}
-
-	return words * word
 }

@@ -45,7 +45,7 @@ func (d *decoder) read(f *field) (v scalar, ok bool, err *Error) {
 		v.bits, err = d.boolean()
 	case protoreflect.StringKind:
 		if v.text, err = d.text(); err == nil {
-			err = d.spend(int64(len(v.text)))
+			err = d.spendText(len(v.text))
 		}
 	case protoreflect.BytesKind:
 		v.text, err = d.bytes()
@@ -128,14 +128,14 @@ func (d *decoder) bytes() ([]byte, *Error) {
 
 	d.unescaped = out
 
-	return out[begin:], d.spend(int64(len(out) - begin))
+	return out[begin:], d.spendText(len(out) - begin)
 }
 
 // numeral reads a number, which may stand in quotes.
 func (d *decoder) numeral() ([]byte, *Error) {
 	if d.peek() != '"' {
 		if raw := d.number(); raw != nil {
-			return raw, nil
+			return raw, tooLong(raw)
 		}
 
 		return nil, d.wrong("a number")
@@ -150,7 +150,7 @@ func (d *decoder) numeral() ([]byte, *Error) {
 		return nil, faultf("%q is not a number", quote(text))
 	}
 
-	return text, nil
+	return text, tooLong(text)
 }
 
 func (d *decoder) floatBits(kind protoreflect.Kind) (uint64, *Error) {
@@ -322,6 +322,10 @@ func (d *decoder) enumeration(f *field) (uint64, bool, *Error) {
 		raw := d.number()
 		if raw == nil {
 			return 0, false, d.wrong("the name of a value")
+		}
+
+		if err := tooLong(raw); err != nil {
+			return 0, false, err
 		}
 
 		text, err := whole(raw)

@@ -25,7 +25,7 @@ func (c *Codec) ParseText(
 
 	f := c.plans.fieldOf(desc)
 	if desc.Message() != nil && f.message.form == wirejson.FormFieldMask && (text == "*" || strings.Contains(text, "_")) {
-		return parseProtoMask(text, fresh())
+		return c.parseProtoMask(text, fresh())
 	}
 
 	if f.kind == protoreflect.StringKind {
@@ -38,7 +38,7 @@ func (c *Codec) ParseText(
 	}
 
 	d := c.decoder(document, Options{})
-	defer c.release(d)
+	defer c.release(d, Options{})
 
 	if f.message == nil {
 		v, _, fault := d.read(f)
@@ -101,13 +101,21 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 
 // parseProtoMask reads paths as they stand in the proto, among which there may be some in camelCase, or "*" alone for all
 // fields (AIP-134).
-func parseProtoMask(text string, mask protoreflect.Value) (protoreflect.Value, error) {
+func (c *Codec) parseProtoMask(text string, mask protoreflect.Value) (protoreflect.Value, error) {
+	if maskCost(text) > memoryFactor*int64(len(text))+memoryBase {
+		return protoreflect.Value{}, tooLarge()
+	}
+
 	list := mask.Message().Mutable(mask.Message().Descriptor().Fields().ByName("paths")).List()
 
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)
 		if text != "*" && !protoreflect.FullName(snake).IsValid() {
 			return protoreflect.Value{}, faultf("%q is not a path of fields", clip(path))
+		}
+
+		if strings.Count(path, ".") >= c.maxDepth {
+			return protoreflect.Value{}, faultf("%q is nested too deep", clip(path))
 		}
 
 		list.Append(protoreflect.ValueOfString(snake))

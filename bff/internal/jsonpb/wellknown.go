@@ -1,7 +1,6 @@
 package jsonpb
 
 import (
-	"bytes"
 	"strconv"
 	"strings"
 	"time"
@@ -105,6 +104,12 @@ func (d *decoder) seconds(p *plan, t target, seconds int64, nanos int32) {
 
 // parseTimestamp reads RFC 3339 with up to nine digits of a second.
 func parseTimestamp(text string) (time.Time, string) {
+	// No time is that long, and what parses it would copy the text into its error.
+	const longest = 64
+	if len(text) > longest {
+		return time.Time{}, "is not a time as in RFC 3339"
+	}
+
 	t, err := time.Parse(time.RFC3339Nano, text)
 	if err != nil {
 		return t, "is not a time as in RFC 3339"
@@ -188,20 +193,17 @@ func parseDuration(text string) (seconds int64, nanos int32, reason string) {
 	return seconds, int32(rest), ""
 }
 
-// pathCost in bytes is what a path of a mask takes besides its text, in two lists that grow.
-const pathCost = 160
-
 func (d *decoder) fieldMask(p *plan) *Error {
 	text, err := d.text()
 	if err != nil {
 		return err
 	}
 
-	if err := d.spend(pathCost * int64(1+bytes.Count(text, []byte(",")))); err != nil {
+	if err := d.spend(maskCost(string(text))); err != nil {
 		return err
 	}
 
-	paths, reason := parseFieldMask(string(text))
+	paths, reason := parseFieldMask(string(text), d.maxDepth)
 	if reason != "" {
 		return faultf("%s", reason)
 	}
@@ -214,7 +216,7 @@ func (d *decoder) fieldMask(p *plan) *Error {
 }
 
 // parseFieldMask reads paths in camelCase with commas between them, and returns them in the spelling of protos.
-func parseFieldMask(text string) ([]string, string) {
+func parseFieldMask(text string, depth int) ([]string, string) {
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return nil, ""
@@ -226,6 +228,10 @@ func parseFieldMask(text string) ([]string, string) {
 		snake := snakeCase(path)
 		if strings.Contains(path, "_") || !protoreflect.FullName(snake).IsValid() {
 			return nil, strconv.Quote(clip(path)) + " is not a path of fields in camelCase"
+		}
+
+		if strings.Count(path, ".") >= depth {
+			return nil, strconv.Quote(clip(path)) + " is nested too deep"
 		}
 
 		paths = append(paths, snake)
@@ -309,12 +315,18 @@ func (d *decoder) any(p *plan) *Error {
 	d.put(p.all[0], scalar{text: []byte(url)})
 	d.put(p.all[1], scalar{text: packed})
 
-	return d.spend(int64(len(packed)))
+	// As it was packed, and as it is unpacked with all else.
+	const copies = 2
+
+	return d.spend(copies*int64(len(packed)) + int64(len(url)) + textCost)
 }
 
 // typeURL looks ahead for the type, which may come last, and counts the members.
 func (d *decoder) typeURL() (url string, members int, err *Error) {
 	ahead := d.scanner
+	// What it unescapes is not needed, but the room that it makes for it.
+	defer func() { d.unescaped = ahead.unescaped[:len(d.unescaped)] }()
+
 	more, err := ahead.enter('{')
 
 	for ; more && err == nil; members++ {

@@ -50,7 +50,9 @@ func distance(a, b string, limit int) int {
 	}
 
 	// Three rows of the table, as a swap looks two back.
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
+	var rows [3][longest + 1]int
+
+	before, last, row := rows[0][:len(b)+1], rows[1][:len(b)+1], rows[2][:len(b)+1]
 	for j := range last {
 		last[j] = j
 	}

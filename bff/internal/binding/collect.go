@@ -1,0 +1,204 @@
+package binding
+
+import (
+	"context"
+	"errors"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+const (
+	// maxSmall is how many fields, elements and entries a message may have of which all violations are collected at once: each of
+	// them can break many rules, and each violation takes about a kilobyte.
+	maxSmall = 200
+	// maxSteps is how many fields are looked at to find the violations of a larger message. One look at a body of a megabyte takes
+	// fewer.
+	maxSteps = 1 << 20
+)
+
+// collector finds the violations of the rules of one message.
+//
+// protovalidate collects without end, or stops at the first violation. So it first stops at the first, which costs a valid message
+// nothing. Of a message that is small it then collects all. In a larger one it looks for the first again and again, without the fields
+// that are known to be at fault and all that is in them: a list that is too long is one violation, whatever its elements are.
+type collector struct {
+	ctx       context.Context //nolint:containedctx // It is that of the one call.
+	validator protovalidate.Validator
+	message   proto.Message
+
+	// steps are how many fields have been looked at, known those that are looked at no more.
+	steps int
+	known map[site]bool
+}
+
+// site is a field or oneof of a message, or its rules as a whole.
+type site struct {
+	message protoreflect.ProtoMessage
+	of      protoreflect.Descriptor
+}
+
+// collect returns at most MaxFaults violations, and reports whether there may be more.
+func (c *collector) collect() (violations []*protovalidate.Violation, more bool, err error) {
+	violations, err = c.validate(protovalidate.WithFailFast())
+	if len(violations) == 0 {
+		return nil, false, err
+	}
+
+	if size(c.message.ProtoReflect(), 0) <= maxSmall {
+		violations, err = c.validate()
+		more = len(violations) > MaxFaults
+
+		return violations[:min(len(violations), MaxFaults)], more, err
+	}
+
+	c.known = map[site]bool{}
+
+	for found := violations; ; {
+		if !c.learn(found[0]) || len(violations) == MaxFaults || c.steps > maxSteps {
+			return violations, true, nil
+		}
+
+		found, err = c.validate(protovalidate.WithFailFast())
+		if len(found) == 0 || err != nil {
+			return violations, false, err
+		}
+
+		violations = append(violations, found[0])
+	}
+}
+
+// validate returns violations without an error if that is what is wrong.
+func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*protovalidate.Violation, error) {
+	err := c.validator.Validate(c.message, append(options, protovalidate.WithFilter(c))...)
+	if ended := c.ctx.Err(); ended != nil {
+		return nil, ended //nolint:wrapcheck // The caller wraps it.
+	}
+
+	broken := (*protovalidate.ValidationError)(nil)
+	if errors.As(err, &broken) {
+		return broken.Violations, nil
+	}
+
+	return nil, err //nolint:wrapcheck // The caller wraps it.
+}
+
+// ShouldValidate implements protovalidate.Filter.
+func (c *collector) ShouldValidate(m protoreflect.Message, of protoreflect.Descriptor) bool {
+	const rarely = 256
+	if c.steps++; c.steps%rarely == 0 && c.ctx.Err() != nil {
+		return false
+	}
+
+	return len(c.known) == 0 || !c.known[site{m.Interface(), of}]
+}
+
+// learn notes where a violation is. It reports whether that is new: if not, looking again would find the same.
+func (c *collector) learn(violation *protovalidate.Violation) bool {
+	at, ok := locate(c.message.ProtoReflect(), violation.Proto.GetField().GetElements(), violation.FieldDescriptor == nil)
+	if !ok || c.known[at] {
+		return false
+	}
+
+	c.known[at] = true
+
+	return true
+}
+
+// locate finds what a path leads to. If it is about a message as a whole, these are the rules of the message.
+func locate(m protoreflect.Message, path []*validate.FieldPathElement, whole bool) (site, bool) {
+	for i, element := range path {
+		field := m.Descriptor().Fields().ByNumber(protoreflect.FieldNumber(element.GetFieldNumber()))
+		last := i == len(path)-1
+
+		switch {
+		case field == nil && last:
+			oneof := m.Descriptor().Oneofs().ByName(protoreflect.Name(element.GetFieldName()))
+
+			return site{m.Interface(), oneof}, oneof != nil
+		case field == nil:
+			return site{}, false
+		case last && !whole:
+			return site{m.Interface(), field}, true
+		}
+
+		next, ok := enter(m, field, element)
+		if !ok {
+			return site{m.Interface(), field}, last
+		}
+
+		m = next
+	}
+
+	return site{m.Interface(), m.Descriptor()}, true
+}
+
+// enter returns the message that a field, an element of it or an entry of it holds.
+func enter(m protoreflect.Message, field protoreflect.FieldDescriptor, at *validate.FieldPathElement) (protoreflect.Message, bool) {
+	value := m.Get(field)
+
+	switch {
+	case field.IsMap():
+		value = value.Map().Get(keyOf(at, field.MapKey().Kind()).MapKey())
+	case field.IsList() && at.GetIndex() < uint64(value.List().Len()):
+		value = value.List().Get(int(at.GetIndex()))
+	case field.IsList():
+		return nil, false
+	}
+
+	next, ok := value.Interface().(protoreflect.Message)
+
+	return next, ok
+}
+
+// keyOf is the key of a map that a path names.
+func keyOf(at *validate.FieldPathElement, kind protoreflect.Kind) protoreflect.Value {
+	switch kind {
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(at.GetBoolKey())
+	case protoreflect.StringKind:
+		return protoreflect.ValueOfString(at.GetStringKey())
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return protoreflect.ValueOfInt32(int32(at.GetIntKey()))
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return protoreflect.ValueOfInt64(at.GetIntKey())
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return protoreflect.ValueOfUint32(uint32(at.GetUintKey()))
+	default:
+		return protoreflect.ValueOfUint64(at.GetUintKey())
+	}
+}
+
+// size adds the fields, elements and entries of a message to a number. It stops counting above maxSmall.
+func size(m protoreflect.Message, n int) int {
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		n++
+
+		switch {
+		case field.IsList():
+			n += value.List().Len()
+
+			for i := 0; field.Message() != nil && n <= maxSmall && i < value.List().Len(); i++ {
+				n = size(value.List().Get(i).Message(), n)
+			}
+		case field.IsMap():
+			n += value.Map().Len()
+
+			if field.MapValue().Message() != nil && n <= maxSmall {
+				value.Map().Range(func(_ protoreflect.MapKey, value protoreflect.Value) bool {
+					n = size(value.Message(), n)
+
+					return n <= maxSmall
+				})
+			}
+		case field.Message() != nil:
+			n = size(value.Message(), n)
+		}
+
+		return n <= maxSmall
+	})
+
+	return n
+}

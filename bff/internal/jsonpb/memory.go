@@ -1,0 +1,150 @@
+package jsonpb
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// What a text outside of a body, such as a query parameter, may make the decoder allocate: so many times its own size, and something on
+// top for the value itself.
+const (
+	memoryFactor = 64
+	memoryBase   = 256 << 10
+)
+
+// What is allocated, in bytes, for the parts of a document, all that becomes garbage meanwhile included. TestMemoryIsCounted holds that
+// to what it really is.
+const (
+	// growth is how many elements' room a list takes for each, as it grows by a quarter at a time: all before the last are garbage.
+	growth = 6
+	// slots is how many entries' room a map takes for each.
+	slots = 3
+	// entryCost is what an entry takes besides its place in the map: to be decoded, and to know keys that come twice.
+	entryCost = 176
+	// mapSlots are those that the smallest map has, and mapCost what it takes besides.
+	mapSlots = 8
+	mapCost  = 64
+	// textCost is what a string takes besides its bytes: sizes are rounded up.
+	textCost = 16
+	// oneofCost is what holds a member of a oneof, pointerCost what holds a scalar with presence.
+	oneofCost   = 24
+	pointerCost = 16
+	// pathCost is what a path of a mask takes besides its text, in lists that grow.
+	pathCost = 3 * growth * stringSize
+	// dynamicCost is what a message without a Go type of its own takes.
+	dynamicCost = 1 << 10
+)
+
+// Sizes in bytes.
+const (
+	wordSize   = 8
+	stringSize = 2 * wordSize
+	bytesSize  = 3 * wordSize
+)
+
+// spend counts memory that reading the document takes, and what the buffers have grown by.
+func (d *decoder) spend(bytes int64) *Error {
+	const small = 1 << 10
+
+	// Larger buffers are doubled, so that less garbage is left behind.
+	if len(d.out) > small && len(d.out) > cap(d.out)-cap(d.out)/4 {
+		d.out = slices.Grow(d.out, cap(d.out))
+	}
+
+	if buffers := cap(d.out) + cap(d.unescaped); buffers != d.buffers {
+		d.buffers = buffers
+		bytes += int64(buffers)
+	}
+
+	d.memory -= bytes
+	if d.memory < 0 {
+		return tooLarge()
+	}
+
+	const rarely = 1 << 10
+	if d.looks++; d.looks%rarely == 0 {
+		select {
+		case <-d.done:
+			return faultf("the time of the request is over")
+		default:
+		}
+	}
+
+	return nil
+}
+
+func tooLarge() *Error {
+	return &Error{Reason: "takes too much memory for the size of the request", TooLarge: true}
+}
+
+// maskCost is what a mask takes: a capital becomes two bytes, and its paths are in a buffer before they are in the message.
+func maskCost(text string) int64 {
+	const copies = 6
+
+	return pathCost*int64(1+strings.Count(text, ",")) + copies*int64(len(text))
+}
+
+// spendText counts a string or bytes of this length.
+func (d *decoder) spendText(length int) *Error {
+	if length == 0 {
+		return nil
+	}
+
+	return d.spend(int64(length + length/8 + textCost)) //nolint:mnd // An eighth is what sizes are rounded up by.
+}
+
+// setCosts sets what the values of the field take besides their content.
+func (f *field) setCosts() {
+	size := valueSize(f.kind)
+
+	switch oneof := f.desc.ContainingOneof(); {
+	case f.key != nil:
+		slot := valueSize(f.key.kind) + valueSize(f.value.kind) + 1
+		f.elementCost = slots*slot + entryCost
+		f.cost = mapSlots*slot + mapCost
+	case f.list:
+		f.elementCost = growth * size
+	case oneof != nil && !oneof.IsSynthetic():
+		f.cost = oneofCost
+	case f.message == nil && f.desc.HasPresence():
+		f.cost = pointerCost
+	}
+}
+
+// valueSize is what a value takes where it stands.
+func valueSize(kind protoreflect.Kind) int64 {
+	switch kind {
+	case protoreflect.BoolKind:
+		return 1
+	case protoreflect.StringKind:
+		return stringSize
+	case protoreflect.BytesKind:
+		return bytesSize
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind, protoreflect.Fixed32Kind,
+		protoreflect.FloatKind, protoreflect.EnumKind:
+		return wordSize / 2 //nolint:mnd // 32 bits.
+	default:
+		return wordSize
+	}
+}
+
+// sizeOf is what a new message takes, without what is in it.
+func sizeOf(desc protoreflect.MessageDescriptor) int64 {
+	known, err := protoregistry.GlobalTypes.FindMessageByName(desc.FullName())
+	if err != nil || known.Descriptor() != desc {
+		return dynamicCost
+	}
+
+	of := reflect.TypeOf(known.Zero().Interface())
+	if of.Kind() != reflect.Pointer {
+		return dynamicCost
+	}
+
+	size := int64(of.Elem().Size())
+
+	return size + size/8 + wordSize //nolint:mnd // Sizes are rounded up, by an eighth at most.
+}
