@@ -245,6 +245,19 @@ func startMirrorOf(
 ) *site {
 	t.Helper()
 
+	gw, backend := newMirror(t, m, change, policy, more...)
+	s := &site{gw: gw, stopBackend: backend.Stop}
+	s.url = serve(t, gw)
+
+	return s
+}
+
+// newMirror returns the gateway of a mirror, which listens nowhere, and its backend.
+func newMirror(
+	t *testing.T, m mirror, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
+) (*bff.Gateway, *grpc.Server) {
+	t.Helper()
+
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -283,10 +296,7 @@ func startMirrorOf(
 		t.Fatal(err)
 	}
 
-	s := &site{gw: gw, stopBackend: server.Stop}
-	s.url = serve(t, gw)
-
-	return s
+	return gw, server
 }
 
 // overHTTP2 is the same site over HTTP/2.

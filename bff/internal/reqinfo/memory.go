@@ -4,8 +4,8 @@ package reqinfo
 // at most 100 times its bytes and 8 MB in all (docs/security.md); the rest of that is for what is not counted, such as the connection,
 // the call to the backend, and the rules.
 const (
-	memoryFactor = 64
-	memoryBase   = 5 << 20
+	memoryFactor = 40
+	memoryBase   = 3 << 20
 )
 
 // AddWireBytes counts bytes of the body as the client sent them: compressed, if they were.
