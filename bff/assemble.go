@@ -25,7 +25,7 @@ import (
 
 // openPool opens the connections to the upstreams. With internal tokens, the keys to verify them are for the admin listener.
 func (g *Gateway) openPool(ctx context.Context, metrics *observe.Metrics, routes []gateway.Route) error {
-	transports, err := g.openTLS(ctx)
+	transports, err := g.openTLS(ctx, metrics)
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,7 @@ func (g *Gateway) complete(routing *gateway.Config, metrics *observe.Metrics) er
 func (g *Gateway) layers(ctx context.Context, metrics *observe.Metrics) (edge.Deps, error) {
 	layers := edge.Deps{
 		Logger: g.options.logger, Metrics: metrics,
-		Connections: g.connections.Handler,
+		Connections: g.connections.Handler, Certificate: g.clients.Handler,
 		ClientLimit: g.stores.limiter.PerClient(limit.Rate{
 			Requests: g.config.Limits.Client.Requests, Per: g.config.Limits.Client.Per, Burst: g.config.Limits.Client.Burst,
 		}),
@@ -183,12 +183,15 @@ func (g *Gateway) layers(ctx context.Context, metrics *observe.Metrics) (edge.De
 		return layers, nil
 	}
 
-	authenticator, err := auth.New(ctx, authConfig(g.config.Auth), g.options.logger)
+	config := authConfig(g.config.Auth)
+	config.Files = metrics
+
+	authenticator, err := auth.New(ctx, config, g.options.logger)
 	if err != nil {
 		return edge.Deps{}, fmt.Errorf("auth: %w", err)
 	}
 
-	layers.Identify = authenticator.Identify
+	layers.Identify, g.awaitingKeys = authenticator.Identify, authenticator.AwaitingKeys
 	g.running.Go(authenticator.Wait)
 
 	return layers, nil
@@ -208,7 +211,7 @@ func edgeConfig(cfg config.Config, methods func(path string) []string) edge.Conf
 
 func authConfig(cfg config.Auth) auth.Config {
 	out := auth.Config{
-		CacheTokens: cfg.CacheTokens,
+		CacheTokens: cfg.CacheTokens, KeysGrace: cfg.KeysGrace,
 		APIKeys: auth.APIKeys{
 			File: cfg.APIKeys.File, Header: cfg.APIKeys.Header, ReloadInterval: cfg.APIKeys.ReloadInterval,
 		},

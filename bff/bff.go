@@ -25,6 +25,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
@@ -42,8 +43,12 @@ type Gateway struct {
 	draining atomic.Bool
 	// connections are those of clients.
 	connections *overload.Connections
+	// awaitingKeys lists the issuers whose keys were never had. Nil: there are no issuers.
+	awaitingKeys func() []string
 	// tls is for the listener; nil: it is not encrypted.
 	tls *tls.Config
+	// clients checks the certificates of clients.
+	clients *tlsfiles.Clients
 	// stop ends what runs in the background, and open streams.
 	stop context.CancelFunc
 	// running is the background work.
@@ -162,9 +167,24 @@ func Routes(cfg config.Config, opts ...Option) ([]Route, error) {
 	return o.describe(compiled), nil
 }
 
+// waiting lists what has to be there before clients are sent here.
+func (g *Gateway) waiting() []string {
+	if g.awaitingKeys == nil {
+		return nil
+	}
+
+	names := g.awaitingKeys()
+	for i, name := range names {
+		names[i] = "the keys of the issuer " + name
+	}
+
+	return names
+}
+
 func (g *Gateway) adminHandler(metrics *observe.Metrics) http.Handler {
 	handler := admin.New(admin.Config{
 		Ready:     func() bool { return !g.draining.Load() },
+		Waiting:   g.waiting,
 		Metrics:   metrics.Handler(),
 		Upstreams: func() any { return g.pool.Statuses() },
 		Mounts:    g.options.adminMounts,

@@ -63,7 +63,8 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 		Title: cfg.Docs.Title, Version: cfg.Docs.Version, Comments: comments, Examples: examples,
 		ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults,
 		AuthDisabled: cfg.Auth.Disabled, Certificates: len(cfg.Auth.Certificates) > 0, CacheDisabled: cfg.Cache.Disabled,
-		ResponseHeaders: cfg.Headers.Response, WithoutConditions: cfg.Docs.OpenAPI == config.DocsPublic,
+		ClientAuthorities: cfg.Server.TLS.ClientCAFile != "",
+		ResponseHeaders:   cfg.Headers.Response, WithoutConditions: cfg.Docs.OpenAPI == config.DocsPublic,
 	}
 	if cfg.Auth.APIKeys.File != "" {
 		described.APIKeyHeader = cfg.Auth.APIKeys.Header

@@ -1,6 +1,17 @@
 package bff
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
+
+// WithTLSInterval changes how often TLS files are looked at.
+func WithTLSInterval(interval time.Duration) Option {
+	return func(o *options) { o.tlsInterval = interval }
+}
+
+// WithClock changes by what time client certificates are valid once their connection is open.
+func WithClock(now func() time.Time) Option { return func(o *options) { o.now = now } }
 
 // Observe puts a handler around the gateway, on all listeners. It is for gateways that serve nobody yet.
 func (g *Gateway) Observe(wrap func(http.Handler) http.Handler) { g.handler = wrap(g.handler) }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -146,6 +147,19 @@ type options struct {
 	pages         []pages.Page
 	docsTokens    string
 	listening     func(server, admin net.Addr)
+
+	// For tests. Zero: tlsfiles.DefaultInterval and time.Now.
+	tlsInterval time.Duration
+	now         func() time.Time
+}
+
+// clock tells what time it is.
+func (o options) clock() func() time.Time {
+	if o.now != nil {
+		return o.now
+	}
+
+	return time.Now
 }
 
 type foreign struct {

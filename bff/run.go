@@ -137,7 +137,10 @@ func (g *Gateway) server(handler http.Handler) *http.Server {
 // publicServer is for clients, whose connections are bounded.
 func (g *Gateway) publicServer() *http.Server {
 	s := g.server(g)
-	s.ConnContext, s.ConnState = g.connections.Context, g.connections.State
+	s.ConnState = g.connections.State
+	s.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		return g.clients.Context(g.connections.Context(ctx, conn))
+	}
 	s.HTTP2 = &http.HTTP2Config{
 		MaxConcurrentStreams: g.config.Server.MaxStreamsPerConnection, WriteByteTimeout: writeByteTimeout,
 	}

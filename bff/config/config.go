@@ -89,8 +89,8 @@ type Admin struct {
 
 // ClientIP is the trust model for the client's address.
 type ClientIP struct {
-	// TrustedProxies are CIDR prefixes whose X-Forwarded-For is believed: the client is the rightmost address outside of them, with or
-	// without a port. Empty: the address of the connection, and no header is believed.
+	// TrustedProxies are CIDR prefixes whose X-Forwarded-For is believed: the client is the rightmost address outside of them,
+	// with or without a port. Empty: the address of the connection, and no header is believed.
 	TrustedProxies []string `env:"TRUSTED_PROXIES" yaml:"trusted_proxies"`
 }
 
@@ -219,6 +219,9 @@ type Auth struct {
 	APIKeys APIKeys `envPrefix:"API_KEYS_" yaml:"api_keys"`
 	// Certificates are the client certificates that stand for somebody. They need server.tls.client_ca_file.
 	Certificates []Certificate `env:"-" yaml:"certificates"`
+	// KeysGrace is how long a gateway that starts is not ready while it has not had the keys of each issuer once. Afterwards it is
+	// ready without them. Zero is the default, 30s; 1ns is as good as none.
+	KeysGrace time.Duration `env:"KEYS_GRACE" yaml:"keys_grace"`
 	// CacheTokens is how many verified tokens are remembered. Default 10000, about 10 MB.
 	CacheTokens int `env:"CACHE_TOKENS" yaml:"cache_tokens"`
 	// Internal is what backends may verify instead of trusting the network.
@@ -233,8 +236,8 @@ type Issuer struct {
 	Audiences []string `env:"AUDIENCES" yaml:"audiences"`
 	// Algorithms that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
 	Algorithms []string `env:"ALGORITHMS" yaml:"algorithms"`
-	// TokenTypes are the types ("typ") of its tokens to accept, without case and with or without "application/"; an empty text stands
-	// for tokens without one. Default "", JWT and at+jwt.
+	// TokenTypes are the types ("typ") of its tokens to accept, without case and with or without "application/"; an empty text
+	// stands for tokens without one. Default "", JWT and at+jwt.
 	TokenTypes []string `env:"TOKEN_TYPES" yaml:"token_types"`
 	// JWKSFile or JWKSURL holds its public keys (RFC 7517).
 	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`

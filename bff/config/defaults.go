@@ -39,6 +39,7 @@ const (
 	defaultCacheBytes        = 64 << 20
 	defaultMaxInFlight       = 2000
 	defaultMaxStreams        = 10_000
+	defaultKeysGrace         = 30 * time.Second
 	defaultRedisTimeout      = 100 * time.Millisecond
 	defaultDNSRefresh        = 30 * time.Second
 	defaultProbeInterval     = 500 * time.Millisecond
@@ -83,6 +84,7 @@ func (c Config) WithDefaults() Config {
 	c.Idempotency.MaxBytes = or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)
 	c.Limits.MaxBodyBytes = or(c.Limits.MaxBodyBytes, defaultMaxBodyBytes)
 	c.Limits.MaxDecompressionRatio = or(c.Limits.MaxDecompressionRatio, defaultMaxRatio)
+	c.Auth.KeysGrace = or(c.Auth.KeysGrace, defaultKeysGrace)
 	c.Auth.CacheTokens = or(c.Auth.CacheTokens, defaultCacheTokens)
 	c.Auth.APIKeys.Header = or(c.Auth.APIKeys.Header, defaultAPIKeyHeader)
 	c.Auth.APIKeys.ReloadInterval = or(c.Auth.APIKeys.ReloadInterval, defaultReloadInterval)

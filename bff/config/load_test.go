@@ -41,6 +41,7 @@ cors: {allowed_origins: ["https://a.example"], allowed_headers: [X-A], allow_cre
 limits: {max_body_bytes: 8, max_decompression_ratio: 17, client: {requests: 9, per: 10s, burst: 11}, max_keys: 12}
 auth:
   disabled: true
+  keys_grace: 21s
   issuers:
     - {issuer: a, audiences: [b], algorithms: [RS256], token_types: ["", at+jwt], jwks_file: c, refresh_interval: 13s, leeway: 14s}
     - {issuer: d, jwks_url: "https://e.example"}
@@ -71,7 +72,7 @@ upstreams:
 			MaxBodyBytes: 8, MaxDecompressionRatio: 17, Client: config.Rate{Requests: 9, Per: 10 * time.Second, Burst: 11},
 			MaxKeys: 12,
 		},
-		Auth: config.Auth{Disabled: true, Issuers: []config.Issuer{
+		Auth: config.Auth{Disabled: true, KeysGrace: 21 * time.Second, Issuers: []config.Issuer{
 			{
 				Issuer: "a", Audiences: []string{"b"}, Algorithms: []string{"RS256"}, TokenTypes: []string{"", "at+jwt"}, JWKSFile: "c",
 				RefreshInterval: 13 * time.Second, Leeway: 14 * time.Second,

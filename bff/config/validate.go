@@ -127,6 +127,7 @@ func (v *validation) cors(c CORS) {
 func (v *validation) auth(a Auth) {
 	v.check(a.Disabled || len(a.Issuers) > 0 || a.APIKeys.File != "" || len(a.Certificates) > 0,
 		"auth", "needs issuers, api_keys or certificates, or disabled")
+	v.check(a.KeysGrace > 0, "auth.keys_grace", "must be positive")
 	v.check(a.CacheTokens > 0, "auth.cache_tokens", "must be positive")
 	v.check(a.APIKeys.ReloadInterval > 0, "auth.api_keys.reload_interval", "must be positive")
 	v.check(a.Internal.Lifetime > 0, "auth.internal_token.lifetime", "must be positive")

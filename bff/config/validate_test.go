@@ -52,7 +52,7 @@ func TestDefaults(t *testing.T) {
 					Issuer: "a", Algorithms: algorithms, TokenTypes: types, RefreshInterval: 5 * time.Minute, Leeway: 30 * time.Second,
 					Claims: config.Claims{Subject: "sub", Roles: "roles", Tenant: "tenant"},
 				},
-			}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, CacheTokens: 10_000,
+			}, APIKeys: config.APIKeys{Header: "X-Api-Key", ReloadInterval: 10 * time.Second}, KeysGrace: 30 * time.Second, CacheTokens: 10_000,
 			Internal: config.InternalToken{Lifetime: time.Minute},
 		},
 		Log:       config.Log{Level: "info", Format: "json"},
@@ -216,6 +216,7 @@ func TestInvalid(t *testing.T) {
 		{"no_algorithm", func(c *config.Config) {
 			c.Auth.Issuers[0].Algorithms = []string{"none"}
 		}, `auth.issuers[0].algorithms[0]: "none" is not one of`},
+		{"keys_grace", func(c *config.Config) { c.Auth.KeysGrace = -1 }, "auth.keys_grace: must be positive"},
 		{"token_type_with_a_space", func(c *config.Config) {
 			c.Auth.Issuers[0].TokenTypes = []string{"", "application/at+jwt", "at+jwt, JWT"}
 		}, `auth.issuers[0].token_types[2]: "at+jwt, JWT" is not a media type`},

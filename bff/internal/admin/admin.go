@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -15,6 +16,8 @@ import (
 type Config struct {
 	// Ready tells whether clients should be sent here.
 	Ready func() bool
+	// Waiting lists what a gateway that starts still waits for. Nil: nothing.
+	Waiting func() []string
 	// Metrics serves the metrics.
 	Metrics http.Handler
 	// Upstreams returns the state of the backends, to be shown as JSON.
@@ -28,11 +31,8 @@ func New(config Config) http.Handler {
 	r := chi.NewRouter()
 	r.Get("/livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if config.Ready() {
-			text(w, http.StatusOK, "ok")
-		} else {
-			text(w, http.StatusServiceUnavailable, "draining")
-		}
+		status, message := config.readiness()
+		text(w, status, message)
 	})
 	r.Get("/upstreams", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -48,6 +48,21 @@ func New(config Config) http.Handler {
 	}
 
 	return http.NewCrossOriginProtection().Handler(r)
+}
+
+// readiness is the answer of /readyz.
+func (c Config) readiness() (status int, message string) {
+	if !c.Ready() {
+		return http.StatusServiceUnavailable, "draining"
+	}
+
+	if c.Waiting != nil {
+		if waiting := c.Waiting(); len(waiting) > 0 {
+			return http.StatusServiceUnavailable, "waiting for " + strings.Join(waiting, "\nwaiting for ")
+		}
+	}
+
+	return http.StatusOK, "ok"
 }
 
 func text(w http.ResponseWriter, status int, message string) {

@@ -112,6 +112,36 @@ func TestReadinessFollowsTheGateway(t *testing.T) {
 	}
 }
 
+func TestReadyzSaysWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+
+	var (
+		waiting []string
+		drains  bool
+	)
+
+	c := config()
+	c.Ready, c.Waiting = func() bool { return !drains }, func() []string { return waiting }
+	handler := admin.New(c)
+
+	for _, tt := range []struct {
+		waiting []string
+		drains  bool
+		status  int
+		body    string
+	}{
+		{[]string{"the keys of a", "the keys of b"}, false, http.StatusServiceUnavailable, "waiting for the keys of a\nwaiting for the keys of b\n"},
+		{[]string{"the keys of a"}, true, http.StatusServiceUnavailable, "draining\n"},
+		{nil, false, http.StatusOK, "ok\n"},
+	} {
+		waiting, drains = tt.waiting, tt.drains
+
+		if w := do(handler, http.MethodGet, "/readyz"); w.Code != tt.status || w.Body.String() != tt.body {
+			t.Errorf("%+v: got %d %q", tt, w.Code, w.Body)
+		}
+	}
+}
+
 // Once, any web page in an operator's browser could send what changes something.
 func TestPagesOfOtherOriginsChangeNothing(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,7 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/breaker", "bff/internal/condition", "bff/internal/fieldpath", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
+	"bff/internal/breaker", "bff/internal/condition", "bff/internal/fieldpath", "bff/internal/filewatch", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
 	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/suggest", "bff/internal/tlsfiles",
 	"bff/internal/wirejson",
 }

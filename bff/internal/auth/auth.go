@@ -6,6 +6,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -25,6 +27,9 @@ const (
 	DefaultRefreshInterval = 5 * time.Minute
 	DefaultLeeway          = 30 * time.Second
 )
+
+// DefaultKeysGrace is the default of Config.KeysGrace: what an issuer that starts together with the gateway should need.
+const DefaultKeysGrace = 30 * time.Second
 
 // DefaultCacheTokens is the default of Config.CacheTokens.
 const DefaultCacheTokens = 10_000
@@ -36,6 +41,10 @@ type Config struct {
 	CacheTokens  int
 	APIKeys      APIKeys
 	Certificates []Certificate
+	// KeysGrace is how long AwaitingKeys tells of issuers whose keys were never had. Zero: DefaultKeysGrace.
+	KeysGrace time.Duration
+	// Files is told what becomes of the files that are watched. Nil: nobody is.
+	Files filewatch.Observer
 }
 
 // APIKeys are the keys of machine clients.
@@ -97,6 +106,7 @@ type Authenticator struct {
 	keys         *apikey.Store // Nil: there are no API keys.
 	keyHeader    string
 	certificates certificates
+	waiting      waiting
 	running      sync.WaitGroup
 }
 
@@ -130,8 +140,12 @@ func New(ctx context.Context, config Config, logger *slog.Logger) (*Authenticato
 		}
 	}
 
-	for _, i := range config.Issuers {
-		if err := a.add(i, logger); err != nil {
+	for n, i := range config.Issuers {
+		files := filewatch.Config{
+			Setting: fmt.Sprintf("auth.issuers[%d].jwks_file", n), Interval: cmp.Or(i.RefreshInterval, DefaultRefreshInterval),
+			Logger: logger, Observer: config.Files,
+		}
+		if err := a.add(i, files); err != nil {
 			return nil, fmt.Errorf("%w: issuer %q: %w", ErrConfig, i.Issuer, err)
 		}
 	}
@@ -142,13 +156,19 @@ func New(ctx context.Context, config Config, logger *slog.Logger) (*Authenticato
 	}
 
 	if a.keys != nil {
-		a.running.Go(func() { a.keys.Run(ctx, config.APIKeys.ReloadInterval, logger) })
+		files := filewatch.Config{
+			Setting: "auth.api_keys.file", Interval: config.APIKeys.ReloadInterval, Logger: logger, Observer: config.Files,
+		}
+
+		a.running.Go(func() { a.keys.Run(ctx, files) })
 	}
+
+	a.running.Go(func() { a.waiting.run(ctx, cmp.Or(config.KeysGrace, DefaultKeysGrace), logger) })
 
 	return a, nil
 }
 
-func (a *Authenticator) add(config Issuer, logger *slog.Logger) error {
+func (a *Authenticator) add(config Issuer, files filewatch.Config) error {
 	if a.issuers[config.Issuer] != nil {
 		return errTwice
 	}
@@ -157,21 +177,27 @@ func (a *Authenticator) add(config Issuer, logger *slog.Logger) error {
 		return err
 	}
 
-	keys, err := openKeys(config, logger)
+	keys, err := openKeys(config, files)
 	if err != nil {
 		return err
 	}
 
 	a.issuers[config.Issuer] = newIssuer(config, keys)
+	a.waiting.add(config.Issuer, keys)
 
 	return nil
 }
 
+// AwaitingKeys lists the issuers whose keys were never had so far, while the grace for that is not over. Once it is empty it
+// stays so.
+func (a *Authenticator) AwaitingKeys() []string { return a.waiting.names() }
+
 // Wait returns when nothing runs in the background any more, after the context that New was given has ended.
 func (a *Authenticator) Wait() { a.running.Wait() }
 
-func openKeys(config Issuer, logger *slog.Logger) (*keySource, error) {
+func openKeys(config Issuer, files filewatch.Config) (*keySource, error) {
 	var (
+		set   keySet
 		fetch fetchFunc
 		err   error
 	)
@@ -180,7 +206,7 @@ func openKeys(config Issuer, logger *slog.Logger) (*keySource, error) {
 	case config.JWKSFile != "" && config.JWKSURL != "":
 		return nil, errKeyPlace
 	case config.JWKSFile != "":
-		fetch = fromFile(config.JWKSFile)
+		set, fetch, err = fromFile(config.JWKSFile, files)
 	case config.JWKSURL != "":
 		fetch, err = fromURL(config.JWKSURL)
 	default:
@@ -191,14 +217,14 @@ func openKeys(config Issuer, logger *slog.Logger) (*keySource, error) {
 		return nil, err
 	}
 
-	keys := newKeySource(fetch, config.RefreshInterval, logger.With("issuer", config.Issuer))
+	// What becomes of files is logged where they are watched.
+	logger := slog.New(slog.DiscardHandler)
+	if config.JWKSFile == "" {
+		logger = files.Logger.With("issuer", config.Issuer)
+	}
 
-	if config.JWKSFile != "" {
-		set, err := readKeys(config.JWKSFile)
-		if err != nil {
-			return nil, err
-		}
-
+	keys := newKeySource(fetch, config.RefreshInterval, logger)
+	if set != nil {
 		keys.replace(set)
 	}
 

@@ -118,8 +118,8 @@ func notInToken(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
 }
 
-// refuseCredential answers without saying what was wrong, which would help nobody but a forger, unless it is what a token with a valid
-// signature says of its caller: its issuer has to mend that.
+// refuseCredential answers without saying what was wrong, which would help nobody but a forger, unless it is what a token with a
+// valid signature says of its caller: its issuer has to mend that.
 func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 	if errors.Is(cause, errNoKeys) {
 		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment")
@@ -143,7 +143,7 @@ func claimErrors(cause error) []problem.FieldError {
 	var out []problem.FieldError
 
 	switch cause := cause.(type) { //nolint:errorlint // All errors of the tree are wanted, not the first.
-	case *reqinfo.Fault:
+	case *reqinfo.PartError:
 		out = append(out, problem.FieldError{In: "header", Field: "Authorization", Description: cause.Error()})
 	case interface{ Unwrap() error }:
 		out = claimErrors(cause.Unwrap())

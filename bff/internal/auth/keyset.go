@@ -10,11 +10,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"time"
 
 	"github.com/MicahParks/jwkset"
+
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 )
 
 // Bounds on keys. Shorter RSA keys, in bits, are weak (RFC 7518, section 3.3); longer ones take long to verify with.
@@ -89,27 +90,31 @@ func (s keySet) choose(kid, alg string) (crypto.PublicKey, error) {
 	return fit[0], nil
 }
 
-// fromFile gets the keys in a file.
-func fromFile(file string) fetchFunc {
-	return func(context.Context) (keySet, time.Duration, error) {
-		set, err := readKeys(file)
+// fromFile gets the keys in a file, which is read now.
+func fromFile(file string, config filewatch.Config) (keySet, fetchFunc, error) {
+	var set keySet
+
+	watcher, err := filewatch.Open(func(texts [][]byte) error {
+		read, err := parseKeys(texts[0])
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+
+		set = read
+
+		return nil
+	}, file)
+	if err != nil {
+		return nil, nil, fmt.Errorf("issuer keys: %w", err)
+	}
+
+	watcher.Begin(config)
+
+	return set, func(ctx context.Context) (keySet, time.Duration, error) {
+		err := watcher.Look(ctx, config)
 
 		return set, 0, err
-	}
-}
-
-func readKeys(file string) (keySet, error) {
-	data, err := os.ReadFile(file) //nolint:gosec // The path is configuration.
-	if err != nil {
-		return nil, fmt.Errorf("read keys: %w", err)
-	}
-
-	set, err := parseKeys(data)
-	if err != nil {
-		return nil, fmt.Errorf("read keys from %s: %w", file, err)
-	}
-
-	return set, nil
+	}, nil
 }
 
 // parseKeys reads a JSON Web Key Set. It passes over keys that it has no use for if there are others, as RFC 7517, section 5, asks.

@@ -33,8 +33,10 @@ type keySource struct {
 	generation atomic.Uint64
 	// failed tells that the last fetch did not work.
 	failed atomic.Bool
-	ended  chan struct{} // Closed when run returns.
-	demand chan struct{} // Wakes run.
+	// firstRetry is how long to wait between fetches before the first one has worked. Only run uses it.
+	firstRetry time.Duration
+	ended      chan struct{} // Closed when run returns.
+	demand     chan struct{} // Wakes run.
 
 	mu sync.Mutex
 	// fetched is closed at the end of the fetch that is under way or asked for. Nil: there is none.
@@ -133,20 +135,37 @@ func (k *keySource) refresh(ctx context.Context) time.Duration {
 	defer k.finish()
 
 	set, holds, err := k.fetch(ctx)
-	k.failed.Store(err != nil)
+	failedBefore := k.failed.Swap(err != nil)
 
 	if err != nil {
-		if ctx.Err() == nil {
-			k.logger.LogAttrs(ctx, slog.LevelWarn, "fetch issuer keys",
+		if ctx.Err() == nil && !failedBefore {
+			k.logger.LogAttrs(ctx, slog.LevelWarn, "issuer keys cannot be fetched; it is tried again",
 				slog.Any("error", err), slog.Bool("have_keys", k.current() != nil))
 		}
 
-		return min(k.interval, retryInterval)
+		return k.retry()
+	}
+
+	if failedBefore {
+		k.logger.LogAttrs(ctx, slog.LevelInfo, "issuer keys fetched again")
 	}
 
 	k.replace(set)
 
 	return k.pause(holds)
+}
+
+// retry is how long to wait after a failed fetch. Without any keys it is short at first: the issuer may be just starting, and
+// the gateway is not ready without it.
+func (k *keySource) retry() time.Duration {
+	pause := min(k.interval, retryInterval)
+	if k.current() != nil {
+		return pause
+	}
+
+	k.firstRetry = min(max(k.firstRetry+k.firstRetry, time.Second), retryInterval)
+
+	return min(pause, k.firstRetry)
 }
 
 // replace takes a key set, and makes a new generation of it if it differs from the one before.

@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -66,8 +67,8 @@ func TestWhenKeysAreFetched(t *testing.T) {
 		got := schedule(t, 2*time.Minute, 299*time.Second, func(int) (keySet, time.Duration, error) { return set, row.holds, row.err })
 
 		if row.err != nil {
-			if len(got) != 30 {
-				t.Errorf("%s: %d fetches, want one each 10s", name, len(got))
+			if len(got) != 33 || !slices.Equal(got[:7], []int{0, 1, 3, 7, 15, 25, 35}) {
+				t.Errorf("%s: fetches at %v, want soon at first, then one each 10s", name, got)
 			}
 
 			continue

@@ -23,9 +23,9 @@ var (
 	errCharacter = errors.New("text with what is not a character")
 )
 
-// checkForm refuses tokens of which one reader may make something else than another: header and claims must be JSON objects in UTF-8
-// (RFC 7519, section 7.2; RFC 8725, section 3.7) without duplicate members (RFC 7515, section 4; RFC 7519, section 4), as encoding/json
-// would replace what is not UTF-8 and take the last of the members.
+// checkForm refuses tokens of which one reader may make something else than another: header and claims must be JSON objects in
+// UTF-8 (RFC 7519, section 7.2; RFC 8725, section 3.7) without duplicate members (RFC 7515, section 4; RFC 7519, section 4), as
+// encoding/json would replace what is not UTF-8 and take the last of the members.
 func checkForm(token string) error {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 { //nolint:mnd // Header, claims, signature.

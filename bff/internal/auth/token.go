@@ -136,7 +136,8 @@ func (i *issuer) judge(ctx context.Context, token string) verdict {
 	return v
 }
 
-// keyFunc chooses the key by the header of a token, once that is an access token's. Keys or places of keys that the header names ("jwk", "jku", "x5c", "x5u") are not read: they are the word of whoever made the token.
+// keyFunc chooses the key by the header of a token, once that is an access token's. Keys or places of keys that the header
+// names ("jwk", "jku", "x5c", "x5u") are not read: they are the word of whoever made the token.
 //
 // The verdict gets the generation of the keys that were there before the choice, so that it ends with them.
 func (i *issuer) keyFunc(ctx context.Context, v *verdict) jwt.Keyfunc {

@@ -63,10 +63,10 @@ func check(query url.Values) string {
 	case len(query["subject"]) > 1:
 		return "subject: is set more than once"
 	case len(subject) > maxSubject || !reqinfo.Plain(subject):
-		return fmt.Sprintf("subject: must be 1 to %d characters of printable ASCII, such as alice, because it is sent to backends as gRPC metadata",
+		return fmt.Sprintf("subject: must be 1 to %d characters of printable ASCII, such as alice, as gRPC metadata is",
 			maxSubject)
 	case !areScopes(strings.Join(query["scope"], " ")):
-		return fmt.Sprintf("scope: must be at most %d characters of printable ASCII in all, without quotes and backslashes, such as users:admin",
+		return fmt.Sprintf("scope: must be at most %d characters of printable ASCII in all, without quotes, such as users:admin",
 			maxScopes)
 	}
 

@@ -13,12 +13,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// ClientAddress writes the client's address on the record, by the trust model. Without trusted prefixes it is the connection's. With them it
-// is the rightmost address outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the leftmost.
+// ClientAddress writes the client's address on the record, by the trust model. Without trusted prefixes it is the connection's.
+// With them it is the rightmost address outside of them among X-Forwarded-For and, to its right, the connection's own; if all
+// are trusted, the leftmost.
 //
-// What is written to the left of an address that is not trusted is the client's own word, and is not looked at. An element that cannot be
-// read ends the search: what counts is the proxy that sent it, so that all clients that this proxy writes so count as one. That is logged
-// once.
+// What is written to the left of an address that is not trusted is the client's own word, and is not looked at. An element that
+// cannot be read ends the search: what counts is the proxy that sent it, so that all clients that this proxy writes so count as
+// one. That is logged once.
 //
 // It panics if a prefix cannot be parsed.
 func ClientAddress(trusted []string, logger *slog.Logger) func(http.Handler) http.Handler {
@@ -113,8 +114,8 @@ func parseNode(text string) (netip.Addr, bool) {
 	return plain(withPort.Addr()), err == nil
 }
 
-// plain is the address without its zone, which means something on one machine only; an IPv4 address that is written as IPv6 (RFC 4291, section
-// 2.5.5.2) is the IPv4 address.
+// plain is the address without its zone, which means something on one machine only; an IPv4 address that is written as IPv6
+// (RFC 4291, section 2.5.5.2) is the IPv4 address.
 func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
 // peer is the address of the connection; invalid if the server does not listen on TCP.

@@ -29,6 +29,8 @@ type Deps struct {
 	Connections func(http.Handler) http.Handler
 	// ClientLimit refuses clients that send too much. Nil: none is refused.
 	ClientLimit func(http.Handler) http.Handler
+	// Certificate refuses client certificates that are not valid any more. Nil: none is refused.
+	Certificate func(http.Handler) http.Handler
 	// Identify finds out who calls and refuses bad credentials. Nil: everyone is anonymous.
 	Identify func(http.Handler) http.Handler
 	// Forward notes the client's headers that backends get. Nil: they get none.
@@ -48,6 +50,7 @@ type Deps struct {
 //	CORS           off unless origins are configured; answers preflights
 //	ClientLimit    coarse, per address
 //	BodyLimit      until the route says otherwise
+//	Certificate    whether the client's certificate is still valid
 //	Identify       who calls; whether they may is the route's policy
 //	Forward        the client's headers that the allow-list lets through
 //	next
@@ -75,6 +78,10 @@ func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 	}
 
 	chain = append(chain, BodyLimit(config.BodyLimit))
+
+	if deps.Certificate != nil {
+		chain = append(chain, deps.Certificate)
+	}
 
 	if deps.Identify != nil {
 		chain = append(chain, deps.Identify)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
@@ -31,6 +32,7 @@ type Metrics struct {
 	redisState   prometheus.Gauge
 	redisFails   *prometheus.CounterVec
 	limitOutages prometheus.Counter
+	files        *prometheus.GaugeVec
 
 	// What every request adds to, without a look at its labels.
 	requestSeries series[requestKey, sampled]
@@ -92,10 +94,14 @@ func NewMetrics() *Metrics {
 		limitOutages: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "portico_rate_limit_outages_total", Help: "Requests on which the shared store did not decide in time.",
 		}),
+		files: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "portico_file_state",
+			Help: "State of files that are read again when they change: 0 in use; 1 missing, 2 faulty: the one before is in use.",
+		}, []string{"setting"}),
 	}
 
 	m.registry.MustRegister(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState, m.methodState, m.limit,
-		m.ejections, m.cache, m.redisState, m.redisFails, m.limitOutages,
+		m.ejections, m.cache, m.redisState, m.redisFails, m.limitOutages, m.files,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.resolve()
 
@@ -225,6 +231,11 @@ func (m *Metrics) ObserveRedisFailure(reason string) { m.redisFails.WithLabelVal
 
 // ObserveLimitOutage counts a request that the shared store of rate limits did not decide on.
 func (m *Metrics) ObserveLimitOutage() { m.limitOutages.Inc() }
+
+// ObserveFile notes the state of the files of a setting.
+func (m *Metrics) ObserveFile(setting string, state filewatch.State) {
+	m.files.WithLabelValues(setting).Set(float64(state))
+}
 
 func routeLabel(template string) string {
 	if template == "" {

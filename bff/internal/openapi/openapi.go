@@ -35,6 +35,8 @@ type Config struct {
 	ProtoNames, EmitDefaults bool
 	// AuthDisabled leaves out who may call.
 	AuthDisabled bool
+	// ClientAuthorities tells that the listener asks for client certificates, which may end while a connection is open.
+	ClientAuthorities bool
 	// WithoutConditions keeps the text of CEL conditions, which may name subjects and tenants, from readers that anyone may be.
 	WithoutConditions bool
 	// WithoutTokens tells that tokens are not among the credentials.

@@ -65,7 +65,7 @@ func (b *builder) errors(op Operation) []int {
 		http.StatusConflict,
 	}
 
-	if !b.config.AuthDisabled {
+	if !b.config.AuthDisabled || b.config.ClientAuthorities {
 		// A credential that is not valid is refused wherever it is shown.
 		statuses = append(statuses, http.StatusUnauthorized)
 	}

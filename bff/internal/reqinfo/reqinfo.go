@@ -96,27 +96,27 @@ func (p Principal) HasRole(role string) bool { return slices.Contains(p.Roles, r
 // maxName is the length in bytes that OpenID Connect Core, section 2, allows for a subject.
 const maxName = 255
 
-// Fault is what is wrong with a part of a principal.
-type Fault struct {
+// PartError is what is wrong with a part of a principal.
+type PartError struct {
 	// Part is subject, tenant, scopes or roles.
 	Part string
 	text string
 }
 
 // Error implements error.
-func (f *Fault) Error() string { return f.Part + ": " + f.text }
+func (e *PartError) Error() string { return e.Part + ": " + e.text }
 
 // Check returns why the principal cannot be passed on: subject, scopes, roles and tenant travel as gRPC metadata, scopes and roles
-// with spaces between them. The error joins a Fault for each part that is wrong.
+// with spaces between them. The error joins a PartError for each part that is wrong.
 func (p Principal) Check() error {
 	var faults []error
 
 	if !Plain(p.Subject) || len(p.Subject) > maxName {
-		faults = append(faults, &Fault{"subject", "must be 1 to 255 characters of printable ASCII, without spaces at its ends"})
+		faults = append(faults, &PartError{"subject", "must be 1 to 255 characters of printable ASCII, without spaces at its ends"})
 	}
 
 	if p.Tenant != "" && !Plain(p.Tenant) {
-		faults = append(faults, &Fault{"tenant", "must be printable ASCII, without spaces at its ends"})
+		faults = append(faults, &PartError{"tenant", "must be printable ASCII, without spaces at its ends"})
 	}
 
 	for _, list := range []struct {
@@ -124,7 +124,7 @@ func (p Principal) Check() error {
 		names []string
 	}{{"scopes", p.Scopes}, {"roles", p.Roles}} {
 		if slices.ContainsFunc(list.names, func(name string) bool { return !Plain(name) || strings.Contains(name, " ") }) {
-			faults = append(faults, &Fault{list.part, "must be printable ASCII without spaces, and not empty"})
+			faults = append(faults, &PartError{list.part, "must be printable ASCII without spaces, and not empty"})
 		}
 	}
 

@@ -6,21 +6,25 @@ package tlsfiles
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 )
 
 // DefaultInterval is how often files are looked at.
 const DefaultInterval = 10 * time.Second
 
-var errAuthorities = errors.New("no certificate in it")
+// What can be wrong with certificates in a file.
+var (
+	errNone  = errors.New("no certificate in it")
+	errBlock = errors.New("a PEM block is not complete; the file may be half-written")
+)
 
 // Paths are the files, in PEM.
 type Paths struct {
@@ -34,12 +38,15 @@ type Paths struct {
 type Files struct {
 	paths   Paths
 	current atomic.Pointer[material]
+	watcher *filewatch.Watcher
 }
 
 // material is what was in the files at one time.
 type material struct {
-	sum         [sha256.Size]byte
+	// generation counts the sets of authorities that have been in use; it begins with 1.
+	generation  uint64
 	certificate *tls.Certificate
+	ca          []byte
 	authorities *x509.CertPool
 }
 
@@ -47,84 +54,88 @@ type material struct {
 func Open(paths Paths) (*Files, error) {
 	f := &Files{paths: paths}
 
-	m, err := f.read()
-	if err != nil {
-		return nil, err
+	var err error
+	if f.watcher, err = filewatch.Open(f.take, paths.Cert, paths.Key, paths.CA); err != nil {
+		return nil, fmt.Errorf("TLS files: %w", err)
 	}
-
-	f.current.Store(m)
 
 	return f, nil
 }
 
-// Watch reads the files again when they have changed, looking at them once per interval, until ctx ends. While they are faulty, or
-// do not belong together because only one of them has been exchanged so far, what was read before stays in use.
-func (f *Files) Watch(ctx context.Context, interval time.Duration, logger *slog.Logger) {
-	tick := time.NewTicker(interval)
-	defer tick.Stop()
+// Watch reads the files again when they have changed, until ctx ends. While they are faulty, or do not belong together because
+// only one of them has been exchanged so far, what was read before stays in use.
+func (f *Files) Watch(ctx context.Context, config filewatch.Config) { f.watcher.Run(ctx, config) }
 
-	complained := ""
-
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-
-		m, err := f.read()
-
-		switch {
-		case err != nil && err.Error() != complained:
-			complained = err.Error()
-			logger.LogAttrs(ctx, slog.LevelWarn, "TLS files stay as they were", slog.Any("error", err))
-		case err == nil:
-			complained = ""
-
-			if m.sum != f.current.Load().sum {
-				f.current.Store(m)
-				logger.LogAttrs(ctx, slog.LevelInfo, "TLS files read",
-					slog.String("cert", f.paths.Cert), slog.String("ca", f.paths.CA))
-			}
-		}
-	}
-}
-
-func (f *Files) read() (*material, error) {
-	var texts [3][]byte
-
-	for i, path := range []string{f.paths.Cert, f.paths.Key, f.paths.CA} {
-		if path == "" {
-			continue
-		}
-
-		text, err := os.ReadFile(path) //nolint:gosec // The path is configuration.
-		if err != nil {
-			return nil, fmt.Errorf("TLS files: %w", err)
-		}
-
-		texts[i] = text
-	}
-
-	m := &material{sum: sha256.Sum256(bytes.Join(texts[:], []byte{0}))}
+// take puts what the files say in use.
+func (f *Files) take(texts [][]byte) error {
+	m := &material{generation: 1, ca: texts[2]}
 
 	if f.paths.Cert != "" || f.paths.Key != "" {
+		if _, err := certificates(texts[0]); err != nil {
+			return fmt.Errorf("%s: %w", f.paths.Cert, err)
+		}
+
 		pair, err := tls.X509KeyPair(texts[0], texts[1])
 		if err != nil {
-			return nil, fmt.Errorf("TLS files %s and %s: %w", f.paths.Cert, f.paths.Key, err)
+			return fmt.Errorf("%s and %s: %w", f.paths.Cert, f.paths.Key, err)
 		}
 
 		m.certificate = &pair
 	}
 
 	if f.paths.CA != "" {
+		authorities, err := certificates(texts[2])
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.paths.CA, err)
+		}
+
 		m.authorities = x509.NewCertPool()
-		if !m.authorities.AppendCertsFromPEM(texts[2]) {
-			return nil, fmt.Errorf("TLS file %s: %w", f.paths.CA, errAuthorities)
+		for _, authority := range authorities {
+			m.authorities.AddCert(authority)
 		}
 	}
 
-	return m, nil
+	if before := f.current.Load(); before != nil {
+		m.generation = before.generation
+		if !bytes.Equal(before.ca, m.ca) {
+			m.generation++
+		}
+	}
+
+	f.current.Store(m)
+
+	return nil
+}
+
+// certificates are those in a file. Unlike crypto/x509 it does not pass over what it cannot read: that may be a half-written one.
+func certificates(text []byte) ([]*x509.Certificate, error) {
+	var all []*x509.Certificate
+
+	begun := bytes.Count(text, []byte("-----BEGIN "))
+
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		begun--
+
+		if block.Type != "CERTIFICATE" {
+			continue
+		}
+
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %d: %w", len(all)+1, err)
+		}
+
+		all = append(all, certificate)
+	}
+
+	switch {
+	case begun != 0:
+		return nil, errBlock
+	case len(all) == 0:
+		return nil, errNone
+	default:
+		return all, nil
+	}
 }
 
 // Server is the configuration of a listener that offers HTTP/2 and HTTP/1.1. With a CA, clients may show a certificate, or must.

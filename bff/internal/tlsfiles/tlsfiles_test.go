@@ -1,6 +1,7 @@
 package tlsfiles_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/tlsfiles/tlstest"
 )
@@ -42,7 +44,7 @@ func open(t *testing.T, paths tlsfiles.Paths) *tlsfiles.Files {
 	go func() {
 		defer close(ended)
 
-		files.Watch(ctx, time.Millisecond, slog.New(slog.DiscardHandler))
+		files.Watch(ctx, filewatch.Config{Interval: time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
 	}()
 
 	t.Cleanup(func() {
@@ -207,11 +209,35 @@ func TestFilesAreReadAgain(t *testing.T) {
 	}
 }
 
+func mustRead(t *testing.T, path string) []byte {
+	t.Helper()
+
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return text
+}
+
 func TestOpenNamesTheFile(t *testing.T) {
 	t.Parallel()
 
 	ca := tlstest.NewCA(t)
 	one, two := newEnd(t, ca, "one.test", ""), newEnd(t, ca, "two.test", "")
+
+	text := mustRead(t, ca.File)
+	part := func(name string, texts ...[]byte) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, bytes.Join(texts, nil), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		return path
+	}
+	oneAndAHalf := part("one-and-a-half.crt", text, text[:len(text)/2])
+	halfAndOne := part("half-and-one.crt", text[:len(text)/2], []byte("\n"), text)
+	empty := part("empty.crt")
 
 	for name, row := range map[string]struct {
 		paths tlsfiles.Paths
@@ -220,6 +246,11 @@ func TestOpenNamesTheFile(t *testing.T) {
 		"key_of_another": {tlsfiles.Paths{Cert: one.cert, Key: two.key}, one.cert},
 		"no_such_file":   {tlsfiles.Paths{Cert: one.cert, Key: one.key + "x"}, one.key + "x"},
 		"no_authority":   {tlsfiles.Paths{CA: one.key}, one.key},
+		// Once, what could be read of a file was all that counted.
+		"half_an_authority":      {tlsfiles.Paths{CA: oneAndAHalf}, oneAndAHalf},
+		"first_half":             {tlsfiles.Paths{CA: halfAndOne}, halfAndOne},
+		"half_a_chain":           {tlsfiles.Paths{Cert: part("chain.crt", mustRead(t, one.cert), text[:len(text)/2]), Key: one.key}, "chain.crt"},
+		"authorities_of_0_bytes": {tlsfiles.Paths{CA: empty}, empty},
 	} {
 		if _, err := tlsfiles.Open(row.paths); err == nil || !strings.Contains(err.Error(), row.want) {
 			t.Errorf("%s: %v", name, err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -36,6 +37,33 @@ type entry struct {
 	sum       [sha256.Size]byte
 	principal reqinfo.Principal
 	expires   time.Time
+}
+
+// errIncomplete tells that a file does not look like one that was written to its end.
+var errIncomplete = errors.New("does not end with a line end; it may be half-written")
+
+// parseFile reads a file of keys that is meant to be complete: it must say that there are no keys ("keys: []") rather than say
+// nothing, and end with a line end, unless a bracket ends it. Otherwise a part of a file would be one with fewer keys, or with
+// keys that lack their end.
+func parseFile(text []byte) (map[string]entry, error) {
+	if !strings.ContainsRune("\n]}", rune(text[len(text)-1])) {
+		return nil, fmt.Errorf("not a file of API keys: %w", errIncomplete)
+	}
+
+	entries, err := parse(text)
+	if err != nil || len(entries) > 0 {
+		return entries, err
+	}
+
+	var file struct {
+		Keys *[]Entry `yaml:"keys"`
+	}
+
+	if err := yaml.Unmarshal(text, &file); err != nil || file.Keys == nil {
+		return nil, errors.New(`not a file of API keys: it has no list of keys; "keys: []" says that there are none`)
+	}
+
+	return entries, nil
 }
 
 // parse reads a file of keys. The error names every fault.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
 )
 
 const (
@@ -86,7 +88,7 @@ func TestRunReadsTheFileAgain(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 
-		go store.Run(ctx, time.Minute, slog.New(slog.DiscardHandler))
+		go store.Run(ctx, filewatch.Config{Interval: time.Minute, Logger: slog.New(slog.DiscardHandler)})
 
 		write("keys:\n" + item(goodID, "subject: after"))
 		time.Sleep(59 * time.Second)
@@ -96,14 +98,18 @@ func TestRunReadsTheFileAgain(t *testing.T) {
 			t.Errorf("within the interval it is %q", got)
 		}
 
-		time.Sleep(2 * time.Second)
+		// What has changed must have settled.
+		time.Sleep(3 * time.Second)
 		synctest.Wait()
 
 		if got := subject(); got != "after" {
 			t.Errorf("after the interval it is %q", got)
 		}
 
-		for _, faulty := range []string{"{", "keys:\n" + item("A", "subject: x")} {
+		for _, faulty := range []string{
+			"{", "keys:\n" + item("A", "subject: x"), "", "keys:\n", "# none\n", "keys: null\n", strings.TrimSuffix("keys:\n"+item(goodID, "subject: half"), "}\n"),
+			"keys:\n- id: " + goodID + "\n  sha256: '" + goodSum + "'\n  subject: hal",
+		} {
 			write(faulty)
 			time.Sleep(time.Minute)
 			synctest.Wait()
@@ -122,6 +128,33 @@ func TestRunReadsTheFileAgain(t *testing.T) {
 			t.Errorf("the key of %q was revoked", got)
 		}
 	})
+}
+
+// Once, an empty file was one without keys.
+func TestOpenRefusesWhatMayBeHalfAFile(t *testing.T) {
+	t.Parallel()
+
+	entry := "keys:\n- id: " + goodID + "\n  sha256: '" + goodSum + "'\n  subject: svc"
+
+	for name, row := range map[string]struct{ text, want string }{
+		"empty":               {"", "is empty"},
+		"comment":             {"# None yet.\n", "no list of keys"},
+		"nothing_in_keys":     {"keys:\n", "no list of keys"},
+		"null":                {"keys: ~\n", "no list of keys"},
+		"no_line_end":         {entry, "does not end with a line end"},
+		"complete":            {entry + "\n", ""},
+		"no_keys":             {"keys: []\n", ""},
+		"ends_with_a_bracket": {"keys: []", ""},
+	} {
+		path := filepath.Join(t.TempDir(), "keys.yaml")
+		if err := os.WriteFile(path, []byte(row.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+
+		if _, err := Open(path); (err == nil) != (row.want == "") || err != nil && !strings.Contains(err.Error(), row.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
 }
 
 func TestAddRefuses(t *testing.T) {

@@ -1,0 +1,234 @@
+package filewatch_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/bff/internal/filewatch"
+)
+
+const interval = 10 * time.Second
+
+// watched is a file in a folder, what is read from it, and what is told of it.
+type watched struct {
+	dir, path string
+	current   string
+	states    []filewatch.State
+	log       bytes.Buffer
+}
+
+// ObserveFile implements filewatch.Observer.
+func (w *watched) ObserveFile(setting string, state filewatch.State) {
+	if setting == "some.file" {
+		w.states = append(w.states, state)
+	}
+}
+
+func (w *watched) write(t *testing.T, text string) {
+	t.Helper()
+
+	if err := os.WriteFile(w.path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// accept refuses texts that do not end with a dot.
+func (w *watched) accept(texts [][]byte) error {
+	text := string(texts[0])
+	if !strings.HasSuffix(text, ".") {
+		return errors.New("no dot at the end of " + text)
+	}
+
+	w.current = text
+
+	return nil
+}
+
+// watch runs a test in virtual time over a file that says "one.".
+func watch(t *testing.T, f func(t *testing.T, w *watched)) {
+	t.Helper()
+
+	w := &watched{dir: t.TempDir()}
+	w.path = filepath.Join(w.dir, "file")
+	w.write(t, "one.")
+
+	watcher, err := filewatch.Open(w.accept, w.path, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+
+		go watcher.Run(ctx, filewatch.Config{
+			Setting: "some.file", Interval: interval, Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Observer: w,
+		})
+
+		f(t, w)
+		cancel()
+		synctest.Wait()
+	})
+}
+
+// passes lets looks pass.
+func passes(looks int) {
+	time.Sleep(time.Duration(looks)*interval + 2*time.Second)
+	synctest.Wait()
+}
+
+// Once, a file of 0 bytes meant that there was nothing in it, and a missing one was a line with each look.
+func TestFilesThatCannotBeUsed(t *testing.T) {
+	t.Parallel()
+
+	for name, row := range map[string]struct {
+		spoil func(t *testing.T, w *watched)
+		state filewatch.State
+		cause string
+	}{
+		"empty":       {func(t *testing.T, w *watched) { t.Helper(); w.write(t, "") }, filewatch.Faulty, "is empty"},
+		"white_space": {func(t *testing.T, w *watched) { t.Helper(); w.write(t, " \n\t\n") }, filewatch.Faulty, "is empty"},
+		"half":        {func(t *testing.T, w *watched) { t.Helper(); w.write(t, "tw") }, filewatch.Faulty, "no dot"},
+		"gone":        {func(t *testing.T, w *watched) { t.Helper(); mustDo(t, os.Remove(w.path)) }, filewatch.Missing, "no such file"},
+		"folder":      {func(t *testing.T, w *watched) { t.Helper(); mustDo(t, os.Remove(w.path), os.Mkdir(w.path, 0o700)) }, filewatch.Faulty, "directory"},
+		"dangling_link": {func(t *testing.T, w *watched) {
+			t.Helper()
+			mustDo(t, os.Remove(w.path), os.Symlink(filepath.Join(w.dir, "nowhere"), w.path))
+		}, filewatch.Missing, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			watch(t, func(t *testing.T, w *watched) {
+				t.Helper()
+
+				row.spoil(t, w)
+				passes(100)
+
+				if log := w.log.String(); w.current != "one." || strings.Count(log, "level=WARN") != 1 || strings.Count(log, "\n") != 1 ||
+					!strings.Contains(log, row.cause) || !strings.Contains(log, "setting=some.file") {
+					t.Errorf("in use is %q, logged %s", w.current, log)
+				}
+
+				mustDo(t, os.RemoveAll(w.path))
+				w.write(t, "two.")
+				passes(100)
+
+				if log := w.log.String(); w.current != "two." || strings.Count(log, "level=INFO") != 1 || strings.Count(log, "level=WARN") > 2 {
+					t.Errorf("in use is %q, logged %s", w.current, log)
+				}
+
+				if first, last := w.states[1], w.states[len(w.states)-1]; w.states[0] != filewatch.Current || first != row.state || last != filewatch.Current {
+					t.Errorf("states %v", w.states)
+				}
+			})
+		})
+	}
+}
+
+func mustDo(t *testing.T, errs ...error) {
+	t.Helper()
+
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The same file that is back is told of, too.
+func TestFileThatIsBackUnchanged(t *testing.T) {
+	t.Parallel()
+	watch(t, func(t *testing.T, w *watched) {
+		t.Helper()
+
+		mustDo(t, os.Remove(w.path))
+		passes(3)
+		w.write(t, "one.")
+		passes(3)
+
+		want := []filewatch.State{filewatch.Current, filewatch.Missing, filewatch.Current}
+		if diff := cmp.Diff(want, w.states); diff != "" || strings.Count(w.log.String(), "\n") != 2 {
+			t.Errorf("%s logged %s", diff, &w.log)
+		}
+	})
+}
+
+// A file that changes while it is looked at is not read before it is at rest.
+func TestFileThatIsBeingWritten(t *testing.T) {
+	t.Parallel()
+	watch(t, func(t *testing.T, w *watched) {
+		t.Helper()
+
+		time.Sleep(interval/2 + 250*time.Millisecond)
+
+		text := ""
+
+		for range 100 {
+			text += "a."
+			w.write(t, text)
+			time.Sleep(500 * time.Millisecond)
+			synctest.Wait()
+
+			if w.current != "one." {
+				t.Fatalf("in use is %q", w.current)
+			}
+		}
+
+		passes(1)
+
+		if w.current != text || strings.Contains(w.log.String(), "WARN") {
+			t.Errorf("in use is %q, logged %s", w.current, &w.log)
+		}
+	})
+}
+
+// Kubernetes replaces the link to a folder of files.
+func TestLinkToAnotherFolder(t *testing.T) {
+	t.Parallel()
+	watch(t, func(t *testing.T, w *watched) {
+		t.Helper()
+
+		for _, text := range []string{"two.", "three."} {
+			folder, link := filepath.Join(w.dir, text), filepath.Join(w.dir, "..data")
+			mustDo(t, os.Mkdir(folder, 0o700), os.WriteFile(filepath.Join(folder, "file"), []byte(text), 0o600),
+				os.Symlink(folder, link+"_tmp"), os.Rename(link+"_tmp", link))
+
+			if text == "two." {
+				mustDo(t, os.Remove(w.path), os.Symlink(filepath.Join("..data", "file"), w.path))
+			}
+
+			passes(2)
+
+			if w.current != text {
+				t.Errorf("in use is %q", w.current)
+			}
+		}
+	})
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+
+	path := filepath.Join(t.TempDir(), "file")
+	w := &watched{path: path}
+
+	for text, want := range map[string]string{"-": "no such file", "": "is empty", "half": "no dot"} {
+		if text != "-" {
+			w.write(t, text)
+		} else {
+			_ = os.Remove(path)
+		}
+
+		if _, err := filewatch.Open(w.accept, path); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package tlsfiles
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+)
+
+// errStale tells that a certificate that was good when its connection was opened is not any more.
+var errStale = errors.New("client certificate is not valid any more")
+
+// Clients checks on each request that the certificate which a client showed when it opened the connection would still be
+// accepted: that it has not expired, nor its authority been withdrawn. A handshake alone checks that once, for as long as the
+// connection lives. It is safe for concurrent use.
+type Clients struct {
+	files *Files // Nil: the listener is not ours, so that nothing is known of its authorities.
+	now   func() time.Time
+}
+
+// NewClients returns a check against the authorities of the files. They may be nil: then only expiry is checked.
+func NewClients(files *Files, now func() time.Time) *Clients { return &Clients{files: files, now: now} }
+
+type connectionKey struct{}
+
+// Context is for http.Server.ConnContext: what was found out about the certificate of a connection is remembered there.
+func (*Clients) Context(ctx context.Context) context.Context {
+	return context.WithValue(ctx, connectionKey{}, &checked{})
+}
+
+// checked is the last verdict on the certificate of a connection, which holds for a generation of authorities and until a time.
+type checked struct {
+	mu         sync.Mutex
+	done       bool
+	generation uint64
+	until      time.Time
+	err        error
+}
+
+// Handler refuses requests on connections whose certificate is not valid any more, and asks the client to close them, so that
+// its next connection shows another one or none. For all others it costs the comparison of two numbers and of two times.
+func (c *Clients) Handler(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A certificate that nobody verified stands for nobody.
+		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
+			next.ServeHTTP(w, r)
+
+			return
+		}
+
+		if err := c.check(r.Context(), r.TLS); err != nil {
+			// On HTTP/2 it becomes GOAWAY.
+			w.Header().Set("Connection", "close")
+			// RFC 9110, section 15.5.2, wants a challenge, and certificates have none.
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			problem.Write(w, r, problem.New(codes.Unauthenticated,
+				"the client certificate of this connection has expired or is not trusted any more; connect again with a valid one"),
+				err)
+
+			return
+		}
+
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (c *Clients) check(ctx context.Context, state *tls.ConnectionState) error {
+	known, ok := ctx.Value(connectionKey{}).(*checked)
+	if !ok {
+		known = &checked{}
+	}
+
+	now := c.now()
+
+	var present *material
+	if c.files != nil {
+		present = c.files.current.Load()
+	}
+
+	known.mu.Lock()
+	defer known.mu.Unlock()
+
+	if generation := present.number(); !known.done || known.generation != generation || known.err == nil && now.After(known.until) {
+		known.done, known.generation = true, generation
+		known.until, known.err = verify(state, present, now)
+	}
+
+	return known.err
+}
+
+// number is the generation; 0 if there are no authorities.
+func (m *material) number() uint64 {
+	if m == nil {
+		return 0
+	}
+
+	return m.generation
+}
+
+// verify returns until when a client's certificate is valid, by the authorities that count now, as crypto/tls verifies it in a
+// handshake.
+func verify(state *tls.ConnectionState, present *material, now time.Time) (time.Time, error) {
+	chains := state.VerifiedChains
+
+	// With HTTP/2 the lock of one connection is held for the 0.1 ms that this takes.
+	if present != nil && present.authorities != nil {
+		options := x509.VerifyOptions{
+			Roots: present.authorities, Intermediates: x509.NewCertPool(), CurrentTime: now,
+			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		}
+		for _, certificate := range state.PeerCertificates[1:] {
+			options.Intermediates.AddCert(certificate)
+		}
+
+		var err error
+		if chains, err = state.PeerCertificates[0].Verify(options); err != nil {
+			return time.Time{}, fmt.Errorf("%w: %w", errStale, err)
+		}
+	}
+
+	until := lastEnd(chains)
+	if now.After(until) {
+		return until, fmt.Errorf("%w: it expired at %s", errStale, until.Format(time.RFC3339))
+	}
+
+	return until, nil
+}
+
+// lastEnd is when the last of some chains ends. A chain ends with the first of its certificates.
+func lastEnd(chains [][]*x509.Certificate) time.Time {
+	var last time.Time
+
+	for _, chain := range chains {
+		end := chain[0].NotAfter
+		for _, certificate := range chain {
+			if certificate.NotAfter.Before(end) {
+				end = certificate.NotAfter
+			}
+		}
+
+		if end.After(last) {
+			last = end
+		}
+	}
+
+	return last
+}
