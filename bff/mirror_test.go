@@ -1,6 +1,7 @@
 package bff_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -35,6 +36,11 @@ type mirror struct {
 	ended chan error
 	// release lets streams go on that wait for it.
 	release chan struct{}
+	// header is what Check, Count and Download say beside their answers, and contentType, if set, the type of files.
+	header      metadata.MD
+	contentType string
+	// incoming, if set, is told the metadata of each call to Check.
+	incoming chan metadata.MD
 }
 
 func (mirror) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) { return m, nil }
@@ -43,7 +49,16 @@ func (mirror) Update(_ context.Context, m *everyv1.UpdateRequest) (*everyv1.Upda
 	return m, nil
 }
 
-func (mirror) Check(ctx context.Context, m *everyv1.CheckRequest) (*everyv1.CheckRequest, error) {
+func (b mirror) Check(ctx context.Context, m *everyv1.CheckRequest) (*everyv1.CheckRequest, error) {
+	if b.incoming != nil {
+		md, _ := metadata.FromIncomingContext(ctx)
+		b.incoming <- md
+	}
+
+	if b.header != nil {
+		return m, grpc.SetHeader(ctx, b.header)
+	}
+
 	return m, grpc.SetHeader(ctx, metadata.Pairs("etag", `"`+m.GetNote()+`"`, "x-secret", "s", "location", "/x"))
 }
 
@@ -54,6 +69,10 @@ func (b mirror) Count(m *everyv1.Every, stream grpc.ServerStreamingServer[everyv
 			b.ended <- context.Cause(stream.Context())
 		}
 	}()
+
+	if err := stream.SetHeader(b.header); err != nil {
+		return err
+	}
 
 	for i := range m.GetInt32Field() {
 		out := &everyv1.Every{Int32Field: i + 1, Strings: m.GetStrings(), StringField: m.GetOptionalString()}
@@ -180,12 +199,16 @@ func (b mirror) UploadFile(stream grpc.ClientStreamingServer[everyv1.UploadFileR
 	return stream.SendAndClose(out)
 }
 
-func (mirror) UploadSmall(_ context.Context, m *everyv1.UploadFileRequest) (*httpbody.HttpBody, error) {
+func (b mirror) UploadSmall(_ context.Context, m *everyv1.UploadFileRequest) (*httpbody.HttpBody, error) {
+	if b.contentType != "" {
+		m.File.ContentType = b.contentType
+	}
+
 	return m.GetFile(), nil
 }
 
 // Download sends as many bytes as the name says; with a range, it says that it has a part or none; "torn" breaks off.
-func (mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+func (b mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
 	const piece = 64 << 10
 
 	if m.GetName() == "torn" {
@@ -201,7 +224,10 @@ func (mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreamingSe
 		return status.Error(codes.NotFound, "no such file")
 	}
 
-	header := metadata.Pairs("etag", `"e"`, "x-content-length", strconv.Itoa(size))
+	header := metadata.Join(metadata.Pairs("etag", `"e"`), b.header)
+	if len(header.Get("x-content-length")) == 0 {
+		header.Set("x-content-length", strconv.Itoa(size))
+	}
 
 	switch m.GetRange() {
 	case "":
@@ -222,7 +248,7 @@ func (mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreamingSe
 
 	for size > 0 {
 		n := min(size, piece)
-		if err := stream.Send(&httpbody.HttpBody{ContentType: "application/x-zeros", Data: make([]byte, n)}); err != nil {
+		if err := stream.Send(&httpbody.HttpBody{ContentType: cmp.Or(b.contentType, "application/x-zeros"), Data: make([]byte, n)}); err != nil {
 			return err
 		}
 

@@ -119,6 +119,10 @@ func (l accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int,
 		line.AddAttrs(slog.String("missing_"+part.Name, logText(part.Cause)))
 	}
 
+	if dropped := rec.DroppedHeaders(); len(dropped) > 0 {
+		line.AddAttrs(slog.String("dropped_headers", strings.Join(dropped, ",")))
+	}
+
 	if cause != nil {
 		line.AddAttrs(slog.String("error", logText(cause)))
 	}

@@ -76,7 +76,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 
 		for i, r := range declared {
 			bound := index[key{r.RPC, r.Method, r.Template.String()}]
-			bound.mux, bound.handler = mux, handlers[i]
+			bound.mux, bound.handler, bound.responseHeader = mux, handlers[i], config.ResponseHeader
 			bound.alone = len(config.MuxOptions) == 0
 			bound.whole = bound.alone && bound.isWhole()
 			bound.undecoded = bound.whole && !bound.readsAnswer()
@@ -153,7 +153,7 @@ func collect(
 		return next
 	})
 
-	mux := newTranslator(codec, config.ResponseHeader, append([]runtime.ServeMuxOption{catch}, config.MuxOptions...))
+	mux := newTranslator(codec, append([]runtime.ServeMuxOption{catch}, config.MuxOptions...))
 	// Options may have put handlers of their own on it.
 	handlers = nil
 
@@ -199,6 +199,9 @@ func VerifyUnary(
 				x.headers(*header.HeaderAddr)
 			}
 		}
+
+		// An embedding program may let grpc-gateway write more of it.
+		presentAll(opts)
 	}
 
 	return err

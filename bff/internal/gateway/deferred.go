@@ -91,7 +91,7 @@ func (s *deferredStream) Header() (metadata.MD, error) {
 		s.exchange.headers(md)
 	}
 
-	return md, err //nolint:wrapcheck // A stream's errors are statuses.
+	return presentable(md), err //nolint:wrapcheck // A stream's errors are statuses.
 }
 
 func (s *deferredStream) RecvMsg(m any) error {
@@ -113,7 +113,7 @@ func (s *deferredStream) Trailer() metadata.MD {
 	select {
 	case <-s.opened:
 		if s.inner != nil {
-			return s.inner.Trailer()
+			return presentable(s.inner.Trailer())
 		}
 	default:
 	}

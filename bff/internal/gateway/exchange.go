@@ -11,7 +11,6 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
@@ -322,41 +321,6 @@ func (x *exchange) failure() error {
 	return x.fault
 }
 
-// metadataLength is how a backend says how long a file is. The name of the header itself would be about gRPC's own stream.
-const metadataLength = "x-content-length"
-
-// headers passes on those of a backend's header metadata that the route lets through. What a composite says about keeping its answer
-// is not true of a partial one.
-func (x *exchange) headers(md metadata.MD) {
-	partial := reqinfo.From(x.Context).Partial()
-
-	for _, name := range x.route.Policy.Response.Headers {
-		if partial && aboutCaching(name) {
-			continue
-		}
-
-		from := name
-		if name == "content-length" {
-			from = metadataLength
-		}
-
-		if values := md.Get(from); len(values) > 0 {
-			x.w.Header()[http.CanonicalHeaderKey(name)] = values
-		}
-	}
-}
-
-// aboutCaching reports whether a header, in lower case, says how long an answer may be kept, or names its version (RFC 9111, section
-// 5; RFC 9110, section 8.8).
-func aboutCaching(name string) bool {
-	switch name {
-	case "cache-control", "etag", "expires", "last-modified":
-		return true
-	default:
-		return false
-	}
-}
-
 // forwarded is called by generated code before it writes a message; nil: before the first of a stream.
 func forwarded(ctx context.Context, _ http.ResponseWriter, message proto.Message) error {
 	x, ok := exchangeFrom(ctx)
@@ -367,6 +331,8 @@ func forwarded(ctx context.Context, _ http.ResponseWriter, message proto.Message
 	if location := x.route.Policy.Response.Location; location != nil {
 		x.w.Header().Set("Location", location(message.ProtoReflect()))
 	}
+
+	x.checkType(message)
 
 	if s, ok := streamFrom(ctx); ok {
 		s.note(message.ProtoReflect())

@@ -7,20 +7,14 @@ import (
 )
 
 // newTranslator returns the mux that generated handlers refer to for everything but routing: JSON, headers and errors. The given
-// options come after its own, except where safety is concerned. responseHeader says what of a backend's metadata reaches clients;
-// nil: nothing.
-func newTranslator(
-	codec *jsonpb.Codec, responseHeader func(string) (string, bool), options []runtime.ServeMuxOption,
-) *runtime.ServeMux {
-	if responseHeader == nil {
-		responseHeader = matchNone
-	}
-
+// options come after its own, except where safety is concerned. What of a backend's metadata reaches clients is not its business;
+// see exchange.headers.
+func newTranslator(codec *jsonpb.Codec, options []runtime.ServeMuxOption) *runtime.ServeMux {
 	all := []runtime.ServeMuxOption{
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),
 		runtime.WithErrorHandler(handleError),
 		runtime.WithStreamErrorHandler(handleStreamError),
-		runtime.WithOutgoingHeaderMatcher(responseHeader),
+		runtime.WithOutgoingHeaderMatcher(matchNone),
 		runtime.WithOutgoingTrailerMatcher(matchNone),
 		runtime.WithForwardResponseOption(forwarded),
 		runtime.WithForwardResponseRewriter(intoBuffer),

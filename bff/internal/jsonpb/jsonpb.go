@@ -6,7 +6,6 @@
 package jsonpb
 
 import (
-	"cmp"
 	"io"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
@@ -212,13 +212,19 @@ func (c *Codec) NewEncoder(w io.Writer) runtime.Encoder {
 	})
 }
 
-// ContentType is application/json, but a google.api.HttpBody has its own.
+// ContentType is application/json, but a google.api.HttpBody has its own, unless that cannot stand in a header (RFC 9110, section
+// 5.5): then its bytes are of no known type.
 func (c *Codec) ContentType(v any) string {
-	if body, ok := v.(*httpbody.HttpBody); ok {
-		return cmp.Or(body.GetContentType(), "application/octet-stream")
-	}
+	body, ok := v.(*httpbody.HttpBody)
 
-	return "application/json"
+	switch {
+	case !ok:
+		return "application/json"
+	case reqinfo.Plain(body.GetContentType()):
+		return body.GetContentType()
+	default:
+		return "application/octet-stream"
+	}
 }
 
 // plain is an error of protobuf without its name in front, which is followed by a space or, so that nobody relies on the text, by

@@ -254,11 +254,22 @@ func (b *builder) successHeaders(op Operation) *Map[*Header] {
 	for _, name := range slices.Concat(op.Policy.Response.Headers, b.config.ResponseHeaders) {
 		canonical := spelled(http.CanonicalHeaderKey(name))
 		if _, known := headers.Get(canonical); !known && !strings.Contains(name, "*") {
-			headers.Set(canonical, &Header{Description: "The service's.", Schema: &Schema{Type: typeString}})
+			headers.Set(canonical, serviceHeader(name))
 		}
 	}
 
 	return headers
+}
+
+// serviceHeader describes metadata of a backend that clients get.
+func serviceHeader(name string) *Header {
+	if strings.HasSuffix(strings.ToLower(name), "-bin") {
+		return &Header{
+			Description: "The service's: bytes in base64 without padding.", Schema: &Schema{Type: typeString, ContentEncoding: "base64"},
+		}
+	}
+
+	return &Header{Description: "The service's.", Schema: &Schema{Type: typeString}}
 }
 
 // notModifiedHeaders are those of success that say something without a body (RFC 9110, section 15.4.5).

@@ -60,23 +60,11 @@ func New(request, response []string) (*List, error) {
 	return l, nil
 }
 
-// Response is the name of the header in which clients get a backend's metadata, and whether they may. The value is not looked at;
-// see SoundValue.
+// Response is the name of the header in which clients get a backend's metadata, and whether they may. The value is not looked at.
 func (l *List) Response(metadata string) (string, bool) {
 	header, ok := l.response[strings.ToLower(metadata)]
 
 	return header, ok
-}
-
-// SoundValue tells whether a value can stand in a header: tabs and printable ASCII (RFC 9110, section 5.5, without obs-text).
-func SoundValue(value string) bool {
-	for i := range len(value) {
-		if c := value[i]; c != '\t' && !printable(c) {
-			return false
-		}
-	}
-
-	return true
 }
 
 // carried tells whether a value can be gRPC metadata ("ASCII-Value", gRPC over HTTP2).

@@ -1,7 +1,9 @@
 package passthrough
 
 import (
+	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 
 	"google.golang.org/grpc/codes"
@@ -49,23 +51,74 @@ func (l *List) Request(h http.Header) (map[string][]string, error) {
 		}
 
 		for _, value := range sent {
-			if !carried(value) {
-				return nil, problem.Newf(codes.InvalidArgument,
-					"the header %s has a character that is not printable ASCII", n.canonical)
-			}
-
 			bytes += len(value)
 		}
 
-		if values += len(sent); bytes > maxBytes || values > maxValues {
-			return nil, problem.WithStatus(http.StatusRequestHeaderFieldsTooLarge, codes.ResourceExhausted,
-				"the header "+n.canonical+" is too large, with those before it")
+		if bytes > maxBytes {
+			return nil, tooLarge(n)
 		}
 
-		out = with(out, n.lower, sent)
+		passed, err := metadataValues(n, sent)
+		if err != nil {
+			return nil, err
+		}
+
+		if values += len(passed); values > maxValues {
+			return nil, tooLarge(n)
+		}
+
+		out = with(out, n.lower, passed)
 	}
 
 	return addTrace(out, h), nil
+}
+
+func tooLarge(n name) error {
+	return problem.WithStatus(http.StatusRequestHeaderFieldsTooLarge, codes.ResourceExhausted,
+		"the header "+n.canonical+" is too large, with those before it")
+}
+
+// metadataValues are what a header is as gRPC metadata: its values as they are, or the bytes of those in base64 if the name says
+// that it has bytes.
+func metadataValues(n name, sent []string) ([]string, error) {
+	if strings.HasSuffix(n.lower, "-bin") {
+		values, ok := decoded(sent)
+		if !ok {
+			return nil, problem.Newf(codes.InvalidArgument, "the header %s is not base64", n.canonical)
+		}
+
+		return values, nil
+	}
+
+	if slices.ContainsFunc(sent, func(value string) bool { return !carried(value) }) {
+		return nil, problem.Newf(codes.InvalidArgument,
+			"the header %s has a character that is not printable ASCII", n.canonical)
+	}
+
+	return sent, nil
+}
+
+// decoded are the bytes of values in base64, padded or not, of which one field line can have several with commas between them (gRPC
+// over HTTP2, "Binary-Header").
+func decoded(sent []string) (values []string, ok bool) {
+	for _, line := range sent {
+		for value := range strings.SplitSeq(line, ",") {
+			value = strings.Trim(value, " \t")
+			// Padding is for a whole number of groups (RFC 4648, section 4).
+			if len(value)%4 == 0 {
+				value = strings.TrimSuffix(strings.TrimSuffix(value, "="), "=")
+			}
+
+			bytes, err := base64.RawStdEncoding.DecodeString(value)
+			if err != nil {
+				return nil, false
+			}
+
+			values = append(values, string(bytes))
+		}
+	}
+
+	return values, true
 }
 
 // with adds to a map that may not be there yet.

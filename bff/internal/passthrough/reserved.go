@@ -6,7 +6,6 @@ import "strings"
 const (
 	reasonToken    = "is not a header name"
 	reasonMetadata = "cannot be the name of gRPC metadata"
-	reasonBinary   = "names ending in -bin are binary in gRPC metadata"
 	reasonGRPC     = "belongs to gRPC"
 	reasonHTTP     = "belongs to HTTP, between one hop and the next"
 	reasonGateway  = "belongs to the gateway"
@@ -81,8 +80,6 @@ func refusedEither(name string) string {
 		return reasonToken
 	case strings.ContainsFunc(name, outsideMetadata):
 		return reasonMetadata
-	case strings.HasSuffix(name, "-bin"):
-		return reasonBinary
 	// The second is the prefix of what grpc-gateway passes on of its own.
 	case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "grpcgateway-"):
 		return reasonGRPC

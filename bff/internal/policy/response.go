@@ -121,6 +121,11 @@ func (c *compiler) location(template string) func(protoreflect.Message) string {
 		c.faultf(`response.location: %q must begin with "/", and streams cannot have one`, template)
 	}
 
+	// A reference holds printable ASCII without spaces (RFC 3986, section 2).
+	if strings.ContainsFunc(strings.Join(texts, ""), func(c rune) bool { return c <= ' ' || c > '~' }) {
+		c.faultf("response.location: %q has a character that must be escaped", template)
+	}
+
 	return func(m protoreflect.Message) string {
 		var out strings.Builder
 

@@ -66,6 +66,7 @@ type Record struct {
 	upstreamRoom [1]string
 	callRoom     [1]Call
 	missing      []MissingPart
+	dropped      []string
 	code         codes.Code
 	cause        error
 }
@@ -218,6 +219,10 @@ func (r *Record) Join(work *Record) {
 		r.Miss(part.Name, part.Cause)
 	}
 
+	for _, name := range work.DroppedHeaders() {
+		r.DropHeader(name)
+	}
+
 	if code, cause := work.Outcome(); code != codes.OK || cause != nil {
 		r.Fail(code, cause)
 	}
@@ -321,6 +326,25 @@ func (r *Record) Missing() []MissingPart {
 	defer r.mu.Unlock()
 
 	return slices.Clone(r.missing)
+}
+
+// DropHeader notes that clients do not get what a backend said under that name, because it cannot stand in a header. The same one
+// is noted once.
+func (r *Record) DropHeader(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	if !slices.Contains(r.dropped, name) {
+		r.dropped = append(r.dropped, name)
+	}
+}
+
+// DroppedHeaders lists what cannot stand in a header.
+func (r *Record) DroppedHeaders() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	return slices.Clone(r.dropped)
 }
 
 // Fail notes the code of the answer and what the log should say about its cause. The first cause stays.

@@ -1,0 +1,167 @@
+package gateway
+
+import (
+	"encoding/base64"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// binarySuffix ends the names of metadata whose values are bytes (gRPC over HTTP2, "Binary-Header").
+const binarySuffix = "-bin"
+
+// presentable returns a backend's metadata as it can stand in a header: bytes in base64, and without what is no field value. The
+// map and its lists are copied before they are changed, since those of a composite may be its own.
+func presentable(md metadata.MD) metadata.MD {
+	copied := false
+
+	for name, values := range md {
+		fit, changed := fieldValues(name, values)
+		if !changed {
+			continue
+		}
+
+		if !copied {
+			md, copied = maps.Clone(md), true
+		}
+
+		md[name] = fit
+	}
+
+	return md
+}
+
+// fieldValues returns the values of metadata as those of a header field, and whether they are others than they were. Bytes are in
+// base64 without padding, as gRPC writes them. Spaces around a value go, since none may stand there (RFC 9113, section 8.2.1); a
+// value that is not printable ASCII is left out (RFC 9110, section 5.5, without obs-text, which gRPC does not carry).
+func fieldValues(name string, values []string) (fit []string, changed bool) {
+	if start := len(name) - len(binarySuffix); start >= 0 && strings.EqualFold(name[start:], binarySuffix) {
+		fit = make([]string, 0, len(values))
+		for _, value := range values {
+			fit = append(fit, base64.RawStdEncoding.EncodeToString([]byte(value)))
+		}
+
+		return fit, true
+	}
+
+	if !slices.ContainsFunc(values, func(value string) bool { return !isFieldValue(value) }) {
+		return values, false
+	}
+
+	for _, value := range values {
+		if value = strings.Trim(value, " \t"); isFieldValue(value) {
+			fit = append(fit, value)
+		}
+	}
+
+	return fit, true
+}
+
+// isFieldValue reports whether a text can stand in a header as it is.
+func isFieldValue(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; (c < ' ' || c > '~') && c != '\t' {
+			return false
+		}
+	}
+
+	return text == strings.Trim(text, " \t")
+}
+
+// presentAll makes the metadata that the options of a call have collected presentable.
+func presentAll(opts []grpc.CallOption) {
+	for _, opt := range opts {
+		switch opt := opt.(type) {
+		case grpc.HeaderCallOption:
+			*opt.HeaderAddr = presentable(*opt.HeaderAddr)
+		case grpc.TrailerCallOption:
+			*opt.TrailerAddr = presentable(*opt.TrailerAddr)
+		}
+	}
+}
+
+// metadataLength is how a backend says how long a file is. The name of the header itself would be about gRPC's own stream.
+const metadataLength = "x-content-length"
+
+// headers passes on those of a backend's header metadata that the route or the configuration lets through. What cannot stand in a
+// header is noted on the request's record. What a composite says about keeping its answer is not true of a partial one.
+func (x *exchange) headers(md metadata.MD) {
+	header := x.w.Header()
+	partial := reqinfo.From(x.Context).Partial()
+
+	for _, name := range x.route.Policy.Response.Headers {
+		if partial && aboutCaching(name) {
+			continue
+		}
+
+		values := md[name]
+		if name == "content-length" {
+			values = x.lengths(md[metadataLength])
+		}
+
+		if values = x.fieldValues(name, values); len(values) > 0 {
+			header[http.CanonicalHeaderKey(name)] = values
+		}
+	}
+
+	if x.route.responseHeader == nil {
+		return
+	}
+
+	for name, values := range md {
+		listed, ok := x.route.responseHeader(name)
+		if !ok || partial && aboutCaching(name) || slices.Contains(x.route.Policy.Response.Headers, name) {
+			continue
+		}
+
+		for _, value := range x.fieldValues(name, values) {
+			header.Add(listed, value)
+		}
+	}
+}
+
+// aboutCaching reports whether a header, in lower case, says how long an answer may be kept, or names its version (RFC 9111, section
+// 5; RFC 9110, section 8.8).
+func aboutCaching(name string) bool {
+	switch name {
+	case "cache-control", "etag", "expires", "last-modified":
+		return true
+	default:
+		return false
+	}
+}
+
+func (x *exchange) fieldValues(name string, values []string) []string {
+	fit, _ := fieldValues(name, values)
+	if len(fit) < len(values) {
+		reqinfo.From(x.request.Context()).DropHeader(name)
+	}
+
+	return fit
+}
+
+// lengths are the values of metadataLength: one, of digits alone (RFC 9110, section 8.6), or none.
+func (x *exchange) lengths(values []string) []string {
+	if len(values) > 1 || len(values) == 1 && (values[0] == "" || strings.Trim(values[0], "0123456789") != "") {
+		reqinfo.From(x.request.Context()).DropHeader("content-length")
+
+		return nil
+	}
+
+	return values
+}
+
+// checkType notes that the type of a file cannot stand in a header. The codec writes another.
+func (x *exchange) checkType(message proto.Message) {
+	if file, ok := message.(*httpbody.HttpBody); ok && file.GetContentType() != "" && !reqinfo.Plain(file.GetContentType()) {
+		reqinfo.From(x.request.Context()).DropHeader("content-type")
+	}
+}
