@@ -1,13 +1,14 @@
 package filewatch_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,15 +23,50 @@ const interval = 10 * time.Second
 // watched is a file in a folder, what is read from it, and what is told of it.
 type watched struct {
 	dir, path string
-	current   string
-	states    []filewatch.State
-	log       bytes.Buffer
+
+	mu     sync.Mutex
+	text   string
+	told   []filewatch.State
+	logged strings.Builder
+}
+
+// current is what is in use.
+func (w *watched) current() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	return w.text
+}
+
+func (w *watched) states() []filewatch.State {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	return slices.Clone(w.told)
+}
+
+func (w *watched) log() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	return w.logged.String()
+}
+
+// Write implements io.Writer for the log.
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	return w.logged.Write(p)
 }
 
 // ObserveFile implements filewatch.Observer.
 func (w *watched) ObserveFile(setting string, state filewatch.State) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
 	if setting == "some.file" {
-		w.states = append(w.states, state)
+		w.told = append(w.told, state)
 	}
 }
 
@@ -49,7 +85,10 @@ func (w *watched) accept(texts [][]byte) error {
 		return errors.New("no dot at the end of " + text)
 	}
 
-	w.current = text
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	w.text = text
 
 	return nil
 }
@@ -72,7 +111,7 @@ func watch(t *testing.T, f func(t *testing.T, w *watched)) {
 		defer cancel()
 
 		go watcher.Run(ctx, filewatch.Config{
-			Setting: "some.file", Interval: interval, Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Observer: w,
+			Setting: "some.file", Interval: interval, Logger: slog.New(slog.NewTextHandler(w, nil)), Observer: w,
 		})
 
 		f(t, w)
@@ -114,21 +153,21 @@ func TestFilesThatCannotBeUsed(t *testing.T) {
 				row.spoil(t, w)
 				passes(100)
 
-				if log := w.log.String(); w.current != "one." || strings.Count(log, "level=WARN") != 1 || strings.Count(log, "\n") != 1 ||
+				if log := w.log(); w.current() != "one." || strings.Count(log, "level=WARN") != 1 || strings.Count(log, "\n") != 1 ||
 					!strings.Contains(log, row.cause) || !strings.Contains(log, "setting=some.file") {
-					t.Errorf("in use is %q, logged %s", w.current, log)
+					t.Errorf("in use is %q, logged %s", w.current(), log)
 				}
 
 				mustDo(t, os.RemoveAll(w.path))
 				w.write(t, "two.")
 				passes(100)
 
-				if log := w.log.String(); w.current != "two." || strings.Count(log, "level=INFO") != 1 || strings.Count(log, "level=WARN") > 2 {
-					t.Errorf("in use is %q, logged %s", w.current, log)
+				if log := w.log(); w.current() != "two." || strings.Count(log, "level=INFO") != 1 || strings.Count(log, "level=WARN") > 2 {
+					t.Errorf("in use is %q, logged %s", w.current(), log)
 				}
 
-				if first, last := w.states[1], w.states[len(w.states)-1]; w.states[0] != filewatch.Current || first != row.state || last != filewatch.Current {
-					t.Errorf("states %v", w.states)
+				if states := w.states(); states[0] != filewatch.Current || states[1] != row.state || states[len(states)-1] != filewatch.Current {
+					t.Errorf("states %v", states)
 				}
 			})
 		})
@@ -155,8 +194,8 @@ func TestFileThatIsBackUnchanged(t *testing.T) {
 		passes(3)
 
 		want := []filewatch.State{filewatch.Current, filewatch.Missing, filewatch.Current}
-		if diff := cmp.Diff(want, w.states); diff != "" || strings.Count(w.log.String(), "\n") != 2 {
-			t.Errorf("%s logged %s", diff, &w.log)
+		if diff := cmp.Diff(want, w.states()); diff != "" || strings.Count(w.log(), "\n") != 2 {
+			t.Errorf("%s logged %s", diff, w.log())
 		}
 	})
 }
@@ -177,15 +216,15 @@ func TestFileThatIsBeingWritten(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 			synctest.Wait()
 
-			if w.current != "one." {
-				t.Fatalf("in use is %q", w.current)
+			if w.current() != "one." {
+				t.Fatalf("in use is %q", w.current())
 			}
 		}
 
 		passes(1)
 
-		if w.current != text || strings.Contains(w.log.String(), "WARN") {
-			t.Errorf("in use is %q, logged %s", w.current, &w.log)
+		if w.current() != text || strings.Contains(w.log(), "WARN") {
+			t.Errorf("in use is %q, logged %s", w.current(), w.log())
 		}
 	})
 }
@@ -207,8 +246,8 @@ func TestLinkToAnotherFolder(t *testing.T) {
 
 			passes(2)
 
-			if w.current != text {
-				t.Errorf("in use is %q", w.current)
+			if w.current() != text {
+				t.Errorf("in use is %q", w.current())
 			}
 		}
 	})
