@@ -87,13 +87,13 @@ func TestDeclaredHeaders(t *testing.T) {
 
 	_, err := bff.Routes(config.Config{Auth: config.Auth{Disabled: true}}, bff.WithHandlers("every", nil, "every.v1.EveryService"),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{
-			Response: &porticov1.Response{Status: 204, Location: "x/{none}", Headers: []string{"Connection", "a b"}},
+			Response: &porticov1.Response{Status: 204, Location: "x \u00fc/{none}", Headers: []string{"Connection", "a b"}},
 			Headers:  []*porticov1.HeaderBinding{{Header: "If-Match", Field: "none"}, {Header: "Te", Field: "strings"}},
 		}))
 
 	for _, want := range []string{
 		"response.status: 204 has no body, but the answer is a every.v1.Every", `field "none" of every.v1.Every: there is no such field`,
-		`must begin with "/"`, `"connection" cannot be a header of an answer`, `"a b" cannot be a header`,
+		`must begin with "/"`, "has a character that must be escaped", `"connection" cannot be a header of an answer`, `"a b" cannot be a header`,
 		`headers: field "none" of every.v1.Every`, `headers: "Te" cannot set a field`, "can hold more than one value",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -91,7 +91,7 @@ func (s *deferredStream) Header() (metadata.MD, error) {
 		s.exchange.headers(md)
 	}
 
-	return presentable(md), err //nolint:wrapcheck // A stream's errors are statuses.
+	return presentable(md), err
 }
 
 func (s *deferredStream) RecvMsg(m any) error {

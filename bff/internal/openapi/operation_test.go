@@ -181,7 +181,7 @@ func TestAnswers(t *testing.T) {
 
 	p := policy.Policy{
 		Idempotency: &policy.Idempotency{Required: true, TTL: time.Hour}, RateLimits: []policy.RateLimit{{Requests: 1, Per: time.Second, Burst: 1}},
-		Response: policy.Response{Status: 201, Headers: []string{"etag", "x-version"}},
+		Response: policy.Response{Status: 201, Headers: []string{"etag", "x-version", "x-data-bin"}},
 	}
 	doc := describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*"}; }`, ``), p, openapi.Config{})
 
@@ -212,6 +212,7 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 
+	is(t, doc, operation+" responses 201 headers X-Data-Bin schema contentEncoding", `"base64"`)
 	is(t, doc, operation+" parameters 0 name", `"Idempotency-Key"`)
 	is(t, doc, operation+" parameters 0 required", `true`)
 }

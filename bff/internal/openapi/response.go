@@ -265,7 +265,8 @@ func (b *builder) successHeaders(op Operation) *Map[*Header] {
 func serviceHeader(name string) *Header {
 	if strings.HasSuffix(strings.ToLower(name), "-bin") {
 		return &Header{
-			Description: "The service's: bytes in base64 without padding.", Schema: &Schema{Type: typeString, ContentEncoding: "base64"},
+			Description: "The service's: bytes in base64 without padding.",
+			Schema:      &Schema{Type: typeString, ContentEncoding: "base64"},
 		}
 	}
 

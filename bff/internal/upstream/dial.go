@@ -76,7 +76,7 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 	target := config.Target
 	if target == "" {
 		target = static + ":///"
-		// gRPC would take a proxy of the environment for every address, whatever NO_PROXY says, and lose the authority of each.
+		// Behind a proxy of the environment gRPC would lose the authority of each address, and which connection leads to which.
 		options = append(options, grpc.WithNoProxy())
 	}
 
