@@ -154,7 +154,9 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 func (g *Gateway) complete(routing *gateway.Config, metrics *observe.Metrics) error {
 	routing.Limiter, routing.Cache, routing.Idempotency = g.stores.limiter, g.stores.cache, g.stores.idempotency
 	routing.Vary = append([]string{g.config.Auth.APIKeys.Header}, g.config.Headers.Request...)
-	routing.Overload = overload.New(overload.Config(g.config.Overload))
+	routing.Overload = overload.New(overload.Config{
+		MaxInFlight: g.config.Overload.MaxInFlight, MaxStreams: g.config.Overload.MaxStreams,
+	})
 	metrics.Watch(routing.Overload.InFlight, g.connections.Open)
 
 	if g.config.Compression.Disabled {
@@ -171,9 +173,12 @@ func (g *Gateway) complete(routing *gateway.Config, metrics *observe.Metrics) er
 
 // layers are those of the edge.
 func (g *Gateway) layers(ctx context.Context, metrics *observe.Metrics) (edge.Deps, error) {
+	responses := overload.NewResponses(g.config.Overload.MaxBufferedResponseBytes)
+	metrics.WatchResponses(responses.Buffered, responses.CutOff)
+
 	layers := edge.Deps{
 		Logger: g.options.logger, Metrics: metrics,
-		Connections: g.connections.Handler, Certificate: g.clients.Handler,
+		Connections: g.connections.Handler, Responses: responses.Handler, Certificate: g.clients.Handler,
 		ClientLimit: g.stores.limiter.PerClient(limit.Rate{
 			Requests: g.config.Limits.Client.Requests, Per: g.config.Limits.Client.Per, Burst: g.config.Limits.Client.Burst,
 		}),

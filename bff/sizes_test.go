@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"testing"
@@ -16,10 +17,17 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// wordy answers with as many bytes as the number says.
+// wordy answers with as many bytes as the number says: of int64_field with such as do not compress.
 type wordy struct{ mirror }
 
 func (wordy) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) {
+	if size := m.GetInt64Field(); size > 0 {
+		noise := make([]byte, size)
+		_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+
+		return &everyv1.Every{BytesField: noise}, nil
+	}
+
 	return &everyv1.Every{StringField: strings.Repeat("x", int(m.GetInt32Field()))}, nil
 }
 

@@ -162,6 +162,9 @@ type Overload struct {
 	MaxInFlight int `env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
 	// MaxStreams is how many streams may be open besides. Default 10000.
 	MaxStreams int `env:"MAX_STREAMS" yaml:"max_streams"`
+	// MaxBufferedResponseBytes bounds what waits in memory, on all connections together, for clients to read it. Above it, the
+	// answers are cut off whose clients have read nothing for the longest time. Default 256 MiB.
+	MaxBufferedResponseBytes int64 `env:"MAX_BUFFERED_RESPONSE_BYTES" yaml:"max_buffered_response_bytes"`
 }
 
 // Redis is a server, its primary if it is replicated; no cluster.

@@ -44,6 +44,7 @@ const (
 	defaultDNSRefresh        = 30 * time.Second
 	defaultProbeInterval     = 500 * time.Millisecond
 	defaultProbeTimeout      = time.Second
+	defaultMaxBuffered       = 256 << 20
 	defaultMaxReceiveBytes   = 4 << 20 // gRPC's.
 	defaultEjectFailures     = 5
 	defaultEjectTime         = 5 * time.Second
@@ -79,6 +80,7 @@ func (c Config) WithDefaults() Config {
 	c.Cache.MaxBytes = or(c.Cache.MaxBytes, defaultCacheBytes)
 	c.Overload.MaxInFlight = or(c.Overload.MaxInFlight, defaultMaxInFlight)
 	c.Overload.MaxStreams = or(c.Overload.MaxStreams, defaultMaxStreams)
+	c.Overload.MaxBufferedResponseBytes = or(c.Overload.MaxBufferedResponseBytes, defaultMaxBuffered)
 	c.Redis.Timeout = or(c.Redis.Timeout, defaultRedisTimeout)
 	c.Redis.Prefix = or(c.Redis.Prefix, "portico:")
 	c.Idempotency.MaxBytes = or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)

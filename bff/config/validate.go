@@ -92,6 +92,7 @@ func (v *validation) sizes(c Config) {
 		{"cache.max_bytes", c.Cache.MaxBytes},
 		{"overload.max_in_flight", int64(c.Overload.MaxInFlight)},
 		{"overload.max_streams", int64(c.Overload.MaxStreams)},
+		{"overload.max_buffered_response_bytes", c.Overload.MaxBufferedResponseBytes},
 		{"limits.max_body_bytes", c.Limits.MaxBodyBytes},
 		{"limits.max_decompression_ratio", int64(c.Limits.MaxDecompressionRatio)},
 		{"limits.max_keys", int64(c.Limits.MaxKeys)},

@@ -39,7 +39,7 @@ func TestDefaults(t *testing.T) {
 		Compression: config.Compression{MinBytes: 1024},
 		Idempotency: config.Idempotency{MaxBytes: 64 << 20},
 		Cache:       config.Cache{MaxBytes: 64 << 20},
-		Overload:    config.Overload{MaxInFlight: 2000, MaxStreams: 10_000},
+		Overload:    config.Overload{MaxInFlight: 2000, MaxStreams: 10_000, MaxBufferedResponseBytes: 256 << 20},
 		Redis:       config.Redis{Timeout: 100 * time.Millisecond, Prefix: "portico:"},
 		Query:       config.Query{Ignored: []string{"utm_*"}},
 		Limits: config.Limits{
@@ -316,6 +316,9 @@ func TestInvalid(t *testing.T) {
 		{"concurrency", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Concurrency.Min = 2000 })
 		}, "upstreams.user.concurrency: needs 0 < min <= initial <= max"},
+		{"buffered_responses", func(c *config.Config) {
+			c.Overload.MaxBufferedResponseBytes = -1
+		}, "overload.max_buffered_response_bytes: must be positive"},
 		{"in_flight", func(c *config.Config) { c.Overload.MaxInFlight = -1 }, "overload.max_in_flight: must be positive"},
 		{"streams_per_connection", func(c *config.Config) {
 			c.Server.MaxStreamsPerConnection = -1

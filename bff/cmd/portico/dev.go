@@ -118,6 +118,8 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 
 	tuneMemory(log.Logger)
 
+	go returnMemory(ctx)
+
 	mocks, err := startMocks(ctx, d.mocks, gen.Services(), log.Logger)
 	if err != nil {
 		return err

@@ -18,12 +18,19 @@ import (
 func (p *process) peak(t *testing.T) int {
 	t.Helper()
 
+	return p.memory(t, "VmHWM")
+}
+
+// memory is a line of the process's status in KiB.
+func (p *process) memory(t *testing.T, line string) int {
+	t.Helper()
+
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	kib, err := strconv.Atoi(string(regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(text)[1]))
+	kib, err := strconv.Atoi(string(regexp.MustCompile(line + `:\s+(\d+) kB`).FindSubmatch(text)[1]))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,19 +58,27 @@ func (s *signed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A file of 200 MB goes through the gateway in both directions, over both versions of HTTP, and the gateway stays small if it is told
-// to. It is built without the race detector, which multiplies memory.
-func TestLargeFilesTakeLittleMemory(t *testing.T) {
-	const (
-		size = 200 << 20
-		most = 36 << 10 // KiB, more than it takes without any request.
-	)
+// buildPlain builds the gateway without the race detector, which multiplies memory.
+func buildPlain(t *testing.T) string {
+	t.Helper()
 
 	plain := filepath.Join(t.TempDir(), "portico")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", plain, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 
+	return plain
+}
+
+// A file of 200 MB goes through the gateway in both directions, over both versions of HTTP, and the gateway stays small if it is told
+// to.
+func TestLargeFilesTakeLittleMemory(t *testing.T) {
+	const (
+		size = 200 << 20
+		most = 36 << 10 // KiB, more than it takes without any request.
+	)
+
+	plain := buildPlain(t)
 	backends := startDevOf(t, plain, t.TempDir())
 
 	// Left to itself it takes more memory, to save time.

@@ -27,6 +27,8 @@ type Deps struct {
 	Metrics Metrics
 	// Connections watches what requests do to their connections. Nil: nothing does.
 	Connections func(http.Handler) http.Handler
+	// Responses bounds what waits for clients that read slowly. Nil: nothing does.
+	Responses func(http.Handler) http.Handler
 	// ClientLimit refuses clients that send too much. Nil: none is refused.
 	ClientLimit func(http.Handler) http.Handler
 	// Certificate refuses client certificates that are not valid any more. Nil: none is refused.
@@ -45,6 +47,7 @@ type Deps struct {
 //	AccessLog      one line and one sample per request
 //	Deadlines      until when the connection may be slow; the route may say otherwise
 //	Connections    refuses those that break off their requests; tells clients when to close theirs
+//	Responses      cuts off answers that wait for too long, when too much does
 //	ClientAddress  who is at the other end, by the trust model
 //	SecurityHeaders
 //	CORS           off unless origins are configured; answers preflights
@@ -65,6 +68,10 @@ func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 
 	if deps.Connections != nil {
 		chain = append(chain, deps.Connections)
+	}
+
+	if deps.Responses != nil {
+		chain = append(chain, deps.Responses)
 	}
 
 	chain = append(chain, ClientAddress(config.TrustedProxies, deps.Logger), SecurityHeaders)

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
@@ -67,6 +68,8 @@ func (a *reply) Write(p []byte) (int, error) {
 	if a.empty {
 		return len(p), nil
 	}
+
+	defer overload.Hold(a.ResponseWriter, len(p))()
 
 	return a.ResponseWriter.Write(p) //nolint:wrapcheck // A writer's errors are its own.
 }

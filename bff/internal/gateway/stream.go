@@ -16,6 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -71,6 +72,9 @@ func guardStream(r *Route, draining context.Context) func(http.Handler) http.Han
 		})
 	}
 }
+
+// maxFrame is how large a buffer may be that is kept for the next message of a stream, in bytes.
+const maxFrame = 64 << 10
 
 type streamKey struct{}
 
@@ -258,6 +262,8 @@ func (s *stream) emit(p []byte) {
 		return
 	}
 
+	defer overload.Hold(s.w, len(p))()
+
 	_, err := s.w.Write(p)
 	if err == nil {
 		err = http.NewResponseController(s.w).Flush()
@@ -265,6 +271,11 @@ func (s *stream) emit(p []byte) {
 
 	if err != nil && !errors.Is(err, http.ErrNotSupported) {
 		s.end(errGone)
+	}
+
+	// One large message must not cost memory for as long as the stream.
+	if cap(s.buffer) > maxFrame {
+		s.buffer = nil
 	}
 }
 

@@ -167,8 +167,8 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 	})
 }
 
-// Into is a message that is to be written into a buffer, over what is in it. Who calls Marshal with it must be done with the result
-// before the buffer is used again.
+// Into is a message that is to be written into a buffer, over what is in it. Marshal lets go of the message. The caller must be
+// done with the result before the buffer is used again.
 type Into struct {
 	Message proto.Message
 	Buffer  *[]byte
@@ -183,6 +183,8 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 	case *Into:
 		out, err := c.writer.Append((*v.Buffer)[:0], v.Message)
 		*v.Buffer = out
+		// The result may wait for its reader much longer than it took to write.
+		v.Message = nil
 
 		return out, err
 	case map[string]any:

@@ -177,6 +177,18 @@ func (m *Metrics) WatchLog(dropped func() uint64) {
 	}, func() float64 { return float64(dropped()) }))
 }
 
+// WatchResponses shows how many bytes of answers wait for clients to read them, and how many answers were cut off because of that.
+func (m *Metrics) WatchResponses(buffered, cutOff func() int64) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "portico_buffered_response_bytes", Help: "Bytes of answers that wait for clients to read them.",
+		}, func() float64 { return float64(buffered()) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "portico_responses_cut_off_total", Help: "Answers that were cut off because too much waited for slow clients.",
+		}, func() float64 { return float64(cutOff()) }),
+	)
+}
+
 // Handler serves the metrics in the Prometheus text format.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})

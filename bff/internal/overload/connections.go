@@ -72,8 +72,17 @@ func (c *Connections) Fresh() int {
 }
 
 // Context is for http.Server.ConnContext.
-func (*Connections) Context(ctx context.Context, _ net.Conn) context.Context {
-	return context.WithValue(ctx, debtKey{}, newDebt())
+func (*Connections) Context(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(context.WithValue(ctx, connKey{}, conn), debtKey{}, newDebt())
+}
+
+type connKey struct{}
+
+// connOf returns the connection that a request came by, if it is known.
+func connOf(ctx context.Context) (net.Conn, bool) {
+	conn, ok := ctx.Value(connKey{}).(net.Conn)
+
+	return conn, ok
 }
 
 // State is for http.Server.ConnState.

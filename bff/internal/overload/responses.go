@@ -1,0 +1,299 @@
+package overload
+
+import (
+	"container/list"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// errCutOff is what a handler gets that writes to a client which does not read.
+var errCutOff = errors.New("the client reads too slowly")
+
+const (
+	// unblocking is what net/http has room for: smaller writes do not wait for the client.
+	unblocking = 4 << 10
+	// pieceSize is how much is written at a time. A client that has taken a piece is reading.
+	pieceSize = 64 << 10
+	// patience is how long a client must have taken no piece to be cut off: those that read are not, whatever others do.
+	patience = 250 * time.Millisecond
+	// stuckAfter is when a connection of HTTP/2 is closed that does not even take the reset of a stream.
+	stuckAfter = time.Second
+)
+
+// Responses bounds what waits in memory, on all connections together, for clients to read it. When there is more, the answer whose
+// client has taken nothing for the longest time is cut off: its connection is closed or, over HTTP/2, its stream is reset. It is
+// safe for concurrent use.
+type Responses struct {
+	most   int64
+	cutOff atomic.Int64
+
+	mu       sync.Mutex
+	buffered int64
+	// leaving is the part of buffered that has been cut off already.
+	leaving int64
+	// waiting are the *response that are being written; the first has taken nothing for the longest time.
+	waiting list.List
+	// recheck is set while there is too much, but all have taken something lately.
+	recheck *time.Timer
+}
+
+// NewResponses bounds what waits to this many bytes. Zero: it is not bounded.
+func NewResponses(most int64) *Responses { return &Responses{most: most} }
+
+// Buffered is how many bytes wait.
+func (b *Responses) Buffered() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return b.buffered
+}
+
+// CutOff is how many answers were cut off so far.
+func (b *Responses) CutOff() int64 { return b.cutOff.Load() }
+
+// Handler counts what next writes. It belongs where answers are logged.
+func (b *Responses) Handler(next http.Handler) http.Handler {
+	if b.most <= 0 {
+		return next
+	}
+
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(&response{ResponseWriter: w, request: r, responses: b}, r)
+	})
+}
+
+// Hold notes how many bytes an answer takes in memory while it is written, where layers further out write it in smaller pieces,
+// compressed for example. The writer may be one that is wrapped. The caller must call release, on the goroutine that writes.
+func Hold(w http.ResponseWriter, size int) (release func()) {
+	for size > unblocking {
+		switch t := w.(type) {
+		case *response:
+			t.held = size
+
+			return func() { t.held = 0 }
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			size = 0
+		}
+	}
+
+	return func() {}
+}
+
+// response is the writer of an answer.
+type response struct {
+	http.ResponseWriter
+
+	request   *http.Request
+	responses *Responses
+	// held is what Hold was told.
+	held int
+
+	// The mutex of Responses guards these, from begin to end: where it waits, nil if it was cut off, how much, and since when.
+	place *list.Element
+	size  int64
+	since time.Time
+	// silence is how long the client had taken nothing when it was cut off. Zero: it was not.
+	silence time.Duration
+
+	// ending keeps the end of a write from passing a cutting off that goes on.
+	ending sync.Mutex
+	ended  bool
+	stuck  *time.Timer
+}
+
+// Write implements http.ResponseWriter.
+func (w *response) Write(p []byte) (n int, err error) {
+	size := max(len(p), w.held)
+	if size <= unblocking {
+		return w.ResponseWriter.Write(p) //nolint:wrapcheck // It stands in for the writer.
+	}
+
+	err = w.waiting(size, func() error {
+		for n < len(p) {
+			wrote, err := w.ResponseWriter.Write(p[n:min(len(p), n+pieceSize)])
+			n += wrote
+
+			if err != nil {
+				return err //nolint:wrapcheck // It stands in for the writer.
+			}
+
+			w.responses.progress(w)
+		}
+
+		return nil
+	})
+
+	return n, err
+}
+
+// FlushError is for http.ResponseController.
+func (w *response) FlushError() error {
+	flush := http.NewResponseController(w.ResponseWriter).Flush
+	if w.held <= unblocking {
+		return flush()
+	}
+
+	return w.waiting(w.held, flush)
+}
+
+// Flush implements http.Flusher.
+func (w *response) Flush() {
+	// Who calls it does not want to know.
+	_ = w.FlushError()
+}
+
+// Unwrap is for http.ResponseController.
+func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// waiting counts so many bytes while something is written.
+func (w *response) waiting(size int, write func() error) error {
+	if w.silence > 0 {
+		return errCutOff
+	}
+
+	if err := w.counted(size, write); w.silence == 0 {
+		return err
+	}
+
+	reqinfo.From(w.request.Context()).Fail(codes.ResourceExhausted, fmt.Errorf(
+		"%w: it took nothing for %s, and overload.max_buffered_response_bytes was reached", errCutOff,
+		w.silence.Round(time.Millisecond)))
+
+	return errCutOff
+}
+
+func (w *response) counted(size int, write func() error) error {
+	w.responses.begin(w, int64(size))
+	defer w.responses.end(w)
+
+	return write()
+}
+
+func (b *Responses) begin(w *response, size int64) {
+	w.ended = false
+
+	b.mu.Lock()
+
+	w.size, w.since = size, time.Now()
+	w.place = b.waiting.PushBack(w)
+	b.buffered += size
+	unwanted := b.excess()
+
+	b.mu.Unlock()
+
+	breakOff(unwanted)
+}
+
+// progress notes that the client has taken something.
+func (b *Responses) progress(w *response) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	if w.place != nil {
+		w.since = time.Now()
+		b.waiting.MoveToBack(w.place)
+	}
+}
+
+func (b *Responses) end(w *response) {
+	b.mu.Lock()
+
+	b.buffered -= w.size
+
+	if w.place == nil {
+		b.leaving -= w.size
+	} else {
+		b.waiting.Remove(w.place)
+		w.place = nil
+	}
+
+	b.mu.Unlock()
+
+	w.ending.Lock()
+	defer w.ending.Unlock()
+
+	w.ended = true
+	if w.stuck != nil {
+		w.stuck.Stop()
+	}
+}
+
+// excess takes those out that have to go, so that the rest is within the bound.
+func (b *Responses) excess() (unwanted []*response) {
+	for b.buffered-b.leaving > b.most {
+		first := b.waiting.Front()
+
+		w, ok := first.Value.(*response)
+		if !ok {
+			break
+		}
+
+		silence := time.Since(w.since)
+		if silence < patience {
+			b.checkIn(patience - silence)
+
+			break
+		}
+
+		b.waiting.Remove(first)
+		b.leaving += w.size
+		w.place, w.silence = nil, silence
+
+		b.cutOff.Add(1)
+
+		unwanted = append(unwanted, w)
+	}
+
+	return unwanted
+}
+
+// checkIn looks again after that time.
+func (b *Responses) checkIn(wait time.Duration) {
+	if b.recheck != nil {
+		return
+	}
+
+	b.recheck = time.AfterFunc(wait, func() {
+		b.mu.Lock()
+
+		b.recheck = nil
+		unwanted := b.excess()
+
+		b.mu.Unlock()
+
+		breakOff(unwanted)
+	})
+}
+
+func breakOff(unwanted []*response) {
+	for _, w := range unwanted {
+		w.breakOff()
+	}
+}
+
+// breakOff ends a write that waits for the client.
+func (w *response) breakOff() {
+	w.ending.Lock()
+	defer w.ending.Unlock()
+
+	if w.ended {
+		return
+	}
+
+	// Of a stream of HTTP/2 it is the end; of a connection of HTTP/1.1, too, since net/http closes it.
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
+
+	if conn, ok := connOf(w.request.Context()); ok {
+		w.stuck = time.AfterFunc(stuckAfter, func() { abandon(conn) })
+	}
+}
