@@ -1,5 +1,6 @@
 // Package overload refuses what is too much: requests under way (Gate), connections, and connections whose requests are broken off
-// one after the other (Connections). What it refuses is refused at once; nothing waits in a queue.
+// one after the other (Connections), and it cuts off answers that wait for slow readers (Responses). What it refuses is refused at
+// once; nothing waits in a queue.
 //
 // How often somebody may call is not its business, and neither is what a backend can take.
 package overload
