@@ -29,8 +29,8 @@ func main() {
 	}
 }
 
-// untilSignaled returns a context that ends at the first SIGINT or SIGTERM. The second one ends the process at once. SIGHUP, and the
-// SIGPIPE of an output that nobody reads any more, do not end it.
+// untilSignaled returns a context that ends at the first SIGINT or SIGTERM. The second one ends the process at once. SIGHUP, and
+// the SIGPIPE of an output that nobody reads any more, do not end it.
 func untilSignaled() context.Context {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
 

@@ -110,13 +110,14 @@ func TestLogThatNobodyTakes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer full.Close()
 
 	_, stuck := pipe(t)
 	gone, broken := pipe(t)
 
 	for name, stderr := range map[string]*os.File{"reader_does_not_read": stuck, "reader_is_gone": broken, "disk_is_full": full} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
 			p := startDevPrepared(t, binary, t.TempDir(), func(cmd *exec.Cmd) { cmd.Stderr = stderr })
 			_ = stderr.Close()
 

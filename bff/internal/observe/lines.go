@@ -229,4 +229,4 @@ func (l *Lines) write(lines []byte) (lost uint64, ok bool) {
 	return countLines(lines[n:]), false
 }
 
-func countLines(p []byte) uint64 { return uint64(bytes.Count(p, []byte("\n"))) } //nolint:gosec // Not negative.
+func countLines(p []byte) uint64 { return uint64(bytes.Count(p, []byte("\n"))) }

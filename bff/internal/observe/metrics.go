@@ -89,7 +89,7 @@ func NewMetrics() *Metrics {
 		}),
 		redisFails: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "portico_redis_failures_total",
-			Help: "Commands to Redis that failed, by reason: unreachable, an error reply that says that it cannot serve, or error for others.",
+			Help: "Commands to Redis that failed, by reason: unreachable, the code of an error reply, …",
 		}, []string{"reason"}),
 		limitOutages: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "portico_rate_limit_outages_total", Help: "Requests on which the shared store did not decide in time.",

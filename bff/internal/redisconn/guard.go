@@ -45,7 +45,7 @@ type guard struct {
 }
 
 func newGuard(timeout, openFor time.Duration, observer Observer) *guard {
-	g := &guard{timeout: timeout, health: newHealth(observer.Logger), observer: observer}
+	g := &guard{timeout: timeout, health: newHealth(observer.Logger, openFor), observer: observer}
 	g.breaker = gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		Name: "redis", MaxRequests: 1, Interval: window, BucketPeriod: window / windowBuckets, Timeout: openFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool {

@@ -13,8 +13,8 @@ import (
 const (
 	// checkInterval is how often a Redis that serves is looked at. Another one may have taken its place.
 	checkInterval = time.Minute
-	// settleTime must be over without a failure before Redis is said to serve again.
-	settleTime = 5 * time.Second
+	// settleTimes as long as the breaker stays open must be over without a failure before Redis is said to serve again.
+	settleTimes = 5
 	// replyInterval is the time between two lines about error replies that are no outage.
 	replyInterval = time.Minute
 	// safePolicy is the maxmemory-policy with which Redis throws nothing away that has not expired.
@@ -25,6 +25,7 @@ const (
 // when it serves again. It is safe for concurrent use.
 type health struct {
 	logger *slog.Logger
+	settle time.Duration
 	// troubled wakes who looks whether Redis serves again.
 	troubled chan struct{}
 
@@ -35,8 +36,8 @@ type health struct {
 	replied time.Time
 }
 
-func newHealth(logger *slog.Logger) *health {
-	return &health{logger: logger, troubled: make(chan struct{}, 1), reasons: map[string]bool{}}
+func newHealth(logger *slog.Logger, openFor time.Duration) *health {
+	return &health{logger: logger, settle: settleTimes * openFor, troubled: make(chan struct{}, 1), reasons: map[string]bool{}}
 }
 
 // fail notes that Redis does not serve.
@@ -79,7 +80,7 @@ func (h *health) serve() bool {
 		return true
 	}
 
-	if time.Since(h.failed) < settleTime {
+	if time.Since(h.failed) < h.settle {
 		return false
 	}
 
@@ -92,10 +93,10 @@ func (h *health) serve() bool {
 // newProbe returns what finds out whether Redis would serve the stores: a script that writes, as theirs do. Reading works in many
 // states in which writing does not. Nothing is left of it.
 func newProbe(client redis.UniversalClient, key string) func(context.Context) error {
-	script := redis.NewScript(`return redis.call('SET', KEYS[1], '', 'PX', 1)`)
+	script := redis.NewScript(`redis.call('SET', KEYS[1], '') redis.call('DEL', KEYS[1]) return 1`)
 
 	return func(ctx context.Context) error {
-		return script.Run(ctx, client, []string{key}).Err() //nolint:wrapcheck // The guard does.
+		return script.Run(ctx, client, []string{key}).Err()
 	}
 }
 
@@ -147,7 +148,7 @@ func (c *Client) checkPolicy(ctx context.Context, before string) string {
 		}
 
 		if policy != safePolicy && policy != before {
-			c.guard.health.logger.Warn("redis may evict what must be kept, such as idempotency keys: its maxmemory-policy should be "+
+			c.guard.health.logger.Warn("redis may evict what must be kept, such as idempotency keys: set its maxmemory-policy to "+
 				safePolicy, "maxmemory_policy", policy)
 		}
 

@@ -1,6 +1,6 @@
 // Package redisconn opens the Redis that gateways share, and keeps them from waiting for it: every command has a deadline, and a
-// circuit breaker refuses commands at once while Redis does not answer, or replies that it cannot serve. It adds that to a well-known client
-// (github.com/redis/go-redis) and knows nothing of what is kept there; the packages of the stores do.
+// circuit breaker refuses commands at once while Redis does not answer, or replies that it cannot serve. It adds that to a
+// well-known client (github.com/redis/go-redis) and knows nothing of what is kept there; the packages of the stores do.
 //
 // It is for one Redis: a server, or the address that follows the primary of a replicated or managed one. A Redis Cluster is not
 // supported: the scripts of the stores use keys that would lie on different nodes.
@@ -104,8 +104,8 @@ func (o Observer) withDefaults() Observer {
 // Open returns a Client that nobody observes.
 func Open(config Config) (*Client, error) { return OpenObserved(config, Observer{}) }
 
-// OpenObserved returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it answers. Whether
-// it does is looked at in the background.
+// OpenObserved returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it answers, which
+// is found out in the background.
 func OpenObserved(config Config, observer Observer) (*Client, error) {
 	options, err := redis.ParseURL(config.URL)
 	if err != nil {

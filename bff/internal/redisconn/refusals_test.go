@@ -72,7 +72,7 @@ func (w *watched) lines(text string) (found []string) {
 func admin(tb testing.TB, addr string) *redis.Client {
 	tb.Helper()
 
-	client := redis.NewClient(&redis.Options{Addr: addr})
+	client := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 1})
 	tb.Cleanup(func() { _ = client.Close() })
 
 	return client
@@ -148,53 +148,54 @@ func TestRefusalsAreOutages(t *testing.T) {
 	t.Parallel()
 
 	for _, row := range []struct {
-		reason string
-		args   []string
-		refuse func(t *testing.T, admin *redis.Client)
-		heal   func(t *testing.T, admin *redis.Client)
+		reason       string
+		refuse, heal [][]any
 	}{
 		{
-			reason: "oom",
-			refuse: func(t *testing.T, admin *redis.Client) { do(t, admin, "CONFIG", "SET", "maxmemory", "1") },
-			heal:   func(t *testing.T, admin *redis.Client) { do(t, admin, "CONFIG", "SET", "maxmemory", "0") },
+			"oom",
+			[][]any{{"CONFIG", "SET", "maxmemory", "1"}},
+			[][]any{{"CONFIG", "SET", "maxmemory", "0"}},
 		},
 		{
-			reason: "readonly",
-			refuse: func(t *testing.T, admin *redis.Client) { do(t, admin, "REPLICAOF", "127.0.0.1", "1") },
-			heal:   func(t *testing.T, admin *redis.Client) { do(t, admin, "REPLICAOF", "NO", "ONE") },
+			"readonly",
+			[][]any{{"REPLICAOF", "127.0.0.1", "1"}},
+			[][]any{{"REPLICAOF", "NO", "ONE"}},
 		},
 		{
-			reason: "noauth",
-			refuse: func(t *testing.T, admin *redis.Client) {
-				do(t, admin, "CONFIG", "SET", "requirepass", "secret")
-				do(t, admin, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+			"noauth",
+			[][]any{{"CONFIG", "SET", "requirepass", "secret"}, {"CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"}},
+			[][]any{{"CONFIG", "SET", "requirepass", ""}},
+		},
+		{
+			"noperm",
+			[][]any{
+				{"ACL", "SETUSER", "operator", "on", "nopass", "allcommands", "allkeys"},
+				{"AUTH", "operator", "any"},
+				{"ACL", "SETUSER", "default", "-set"},
 			},
-			heal: func(t *testing.T, admin *redis.Client) { do(t, admin, "CONFIG", "SET", "requirepass", "") },
+			[][]any{{"ACL", "SETUSER", "default", "+set"}},
 		},
 		{
-			reason: "noperm",
-			refuse: func(t *testing.T, admin *redis.Client) {
-				do(t, admin, "ACL", "SETUSER", "operator", "on", "nopass", "allcommands", "allkeys")
-				do(t, admin, "AUTH", "operator", "any")
-				do(t, admin, "ACL", "SETUSER", "default", "-set")
-			},
-			heal: func(t *testing.T, admin *redis.Client) { do(t, admin, "ACL", "SETUSER", "default", "+set") },
-		},
-		{
-			reason: "noreplicas",
-			refuse: func(t *testing.T, admin *redis.Client) { do(t, admin, "CONFIG", "SET", "min-replicas-to-write", "1") },
-			heal:   func(t *testing.T, admin *redis.Client) { do(t, admin, "CONFIG", "SET", "min-replicas-to-write", "0") },
+			"noreplicas",
+			[][]any{{"CONFIG", "SET", "min-replicas-to-write", "1"}},
+			[][]any{{"CONFIG", "SET", "min-replicas-to-write", "0"}},
 		},
 	} {
 		t.Run(row.reason, func(t *testing.T) {
 			t.Parallel()
 
 			server := redistest.Start(t)
-			operator := redis.NewClient(&redis.Options{Addr: server.Addr, PoolSize: 1})
-			t.Cleanup(func() { _ = operator.Close() })
+			operator := admin(t, server.Addr)
 
-			refusing(t, "redis://"+server.Addr, row.reason,
-				func() { row.refuse(t, operator) }, func() { row.heal(t, operator) })
+			run := func(commands [][]any) func() {
+				return func() {
+					for _, command := range commands {
+						do(t, operator, command...)
+					}
+				}
+			}
+
+			refusing(t, server.URL(), row.reason, run(row.refuse), run(row.heal))
 		})
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -21,14 +20,19 @@ const (
 	ReasonError = "error"
 )
 
-// refusals are the codes of error replies that say that Redis cannot serve anybody now, or not us. The others are about the one
+// refuses reports whether the code of an error reply says that Redis cannot serve anybody now, or not us. Others are about the one
 // command.
-var refusals = []string{
-	"NOAUTH", "WRONGPASS", "NOPERM", "DENIED", // Who we are, and what we may.
-	"OOM", "MISCONF", "READONLY", "NOREPLICAS", // Nothing can be written.
-	"LOADING", "MASTERDOWN", "BUSY", // Not now.
-	"CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", // It is a cluster.
-	"EXECABORT",
+func refuses(code string) bool {
+	switch code {
+	case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", // Who we are, and what we may.
+		"OOM", "MISCONF", "READONLY", "NOREPLICAS", // Nothing can be written.
+		"LOADING", "MASTERDOWN", "BUSY", // Not now.
+		"CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN", "CROSSSLOT", // It is a cluster.
+		"EXECABORT":
+		return true
+	default:
+		return false
+	}
 }
 
 // scriptReply finds the code of an error within a script, as Redis before 7 replies it: "ERR Error running script (call to f_…):
@@ -58,7 +62,7 @@ func reasonOf(err error) (reason string, outage bool) {
 		code = "NOPERM"
 	}
 
-	if slices.Contains(refusals, code) {
+	if refuses(code) {
 		return strings.ToLower(code), true
 	}
 
