@@ -1,7 +1,9 @@
 package condition_test
 
 import (
+	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -114,6 +116,68 @@ func TestCompileRefuses(t *testing.T) {
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: %v, want %s", expression, err, want)
 		}
+	}
+}
+
+// Once, a condition took half a second before it was too much.
+//
+// It is not parallel, because it measures memory.
+func TestQuadraticConditionIsCheap(t *testing.T) { //nolint:paralleltest // See above.
+	for _, expression := range []string{
+		`request.items.all(a, request.items.all(b, a.sku + b.title != 'x'))`,
+		`request.items.map(a, request.items.filter(b, a.sku == b.sku).size()).size() > 0`,
+		`request.items.all(a, a.attributes.all(k, request.items.all(b, k in b.attributes)))`,
+	} {
+		c, err := condition.Compile(expression, orderDescriptor(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		many := &orderv1.CreateOrderRequest{}
+		for range 2000 {
+			many.Items = append(many.Items, &orderv1.LineItem{Quantity: 1, Sku: "a", Title: "b", Attributes: map[string]string{"a": "b"}})
+		}
+
+		var before, after runtime.MemStats
+
+		runtime.ReadMemStats(&before)
+
+		err = c.Allows(t.Context(), record(), many)
+
+		runtime.ReadMemStats(&after)
+
+		if err == nil || errors.Is(err, condition.ErrFalse) {
+			t.Errorf("%s: %v, want the cost limit", expression, err)
+		}
+
+		if took := after.TotalAlloc - before.TotalAlloc; took > 6<<20 {
+			t.Errorf("%s: takes %d bytes", expression, took)
+		}
+	}
+}
+
+func TestConditionEndsWithTheRequest(t *testing.T) {
+	t.Parallel()
+
+	c, err := condition.Compile(`request.items.all(a, a.quantity > 0)`, orderDescriptor(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	many := &orderv1.CreateOrderRequest{}
+	for range 1000 {
+		many.Items = append(many.Items, &orderv1.LineItem{Quantity: 1})
+	}
+
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := c.Allows(ctx, record(), many); err != nil {
+		t.Error(err)
+	}
+
+	cancel()
+
+	if err := c.Allows(ctx, record(), many); err == nil || errors.Is(err, condition.ErrFalse) {
+		t.Errorf("got %v", err)
 	}
 }
 

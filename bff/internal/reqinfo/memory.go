@@ -4,7 +4,7 @@ package reqinfo
 // at most 100 times its bytes and 8 MB in all (docs/security.md); the rest of that is for what is not counted, such as the connection,
 // the call to the backend, and the rules.
 const (
-	memoryFactor = 40
+	memoryFactor = 50
 	memoryBase   = 3 << 20
 )
 
