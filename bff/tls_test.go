@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +155,57 @@ func TestTLSFilesAreCheckedAtTheStart(t *testing.T) {
 			t.Errorf("%s: it starts", name)
 
 			_ = gw.Close()
+		}
+	}
+}
+
+// Once, tls.server_name counted for nothing with addresses: every call failed. What it names is verified, and is not the :authority.
+func TestUpstreamServerNameWithAddresses(t *testing.T) {
+	t.Parallel()
+
+	ca, dir := tlstest.NewCA(t), t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+
+	ca.Issue(t, file("gateway.crt"), file("gateway.key"), "gateway", "")
+	ca.Issue(t, file("user.crt"), file("user.key"), "user.internal", "")
+
+	backend := startTLSBackend(t, ca, file("user.crt"), file("user.key"))
+	_, port, _ := net.SplitHostPort(backend.address)
+	byName := "localhost:" + port // No name of the certificate.
+
+	for name, row := range map[string]struct {
+		address, serverName, authority string
+		status                         int
+		want                           string
+	}{
+		"server_name":        {byName, "user.internal", "", http.StatusOK, byName},
+		"authority":          {byName, "", "user.internal", http.StatusOK, "user.internal"},
+		"both":               {byName, "user.internal", "proxy:80", http.StatusOK, "proxy:80"},
+		"neither":            {backend.address, "", "", http.StatusOK, backend.address},
+		"wrong":              {backend.address, "order.internal", "", http.StatusServiceUnavailable, ""},
+		"wrong_by_authority": {backend.address, "", "order.internal", http.StatusServiceUnavailable, ""},
+		"wrong_by_address":   {byName, "", "", http.StatusServiceUnavailable, ""},
+	} {
+		s := startSite(t, func(c *config.Config) {
+			c.Upstreams["shelf"] = config.Upstream{
+				Addresses: []string{row.address}, Authority: row.authority,
+				TLS: config.UpstreamTLS{
+					CAFile: ca.File, CertFile: file("gateway.crt"), KeyFile: file("gateway.key"), ServerName: row.serverName,
+				},
+			}
+		})
+
+		if res := s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), ""); res.status != row.status {
+			t.Errorf("%s: %d %s", name, res.status, res.body)
+		}
+
+		var got string
+		for _, c := range backend.taken() {
+			got += strings.Join(c.metadata.Get(":authority"), " ")
+		}
+
+		if got != row.want {
+			t.Errorf("%s: :authority %q, want %q", name, got, row.want)
 		}
 	}
 }

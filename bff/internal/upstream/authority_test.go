@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -392,5 +393,33 @@ func TestAuthorityOfEachAddress(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The configuration of TLS is asked for at each handshake: files that change, change the next connection.
+func TestServerNameFromTheLatestConfiguration(t *testing.T) {
+	t.Parallel()
+
+	ca := tlstest.NewCA(t)
+	w := startWitness(t, "tcp", "127.0.0.1:0", issue(t, ca, "user.internal"))
+
+	var latest atomic.Pointer[tls.Config]
+
+	latest.Store(trusting(ca, "order.internal")())
+
+	d, _ := deps(t)
+	orders := client(t, open(t, upstream.Config{Addresses: []string{w.address}, Breaker: patient, TLS: latest.Load}, d))
+
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+
+	if _, err := orders.GetOrder(ctx, &orderv1.GetOrderRequest{}); status.Code(err) != codes.Unavailable {
+		t.Fatal(err)
+	}
+
+	latest.Store(trusting(ca, "user.internal")())
+
+	if _, err := orders.GetOrder(ctx, &orderv1.GetOrderRequest{}, grpc.WaitForReady(true)); err != nil {
+		t.Error(err)
 	}
 }
