@@ -219,12 +219,14 @@ func TestStuckConnectionIsClosed(t *testing.T) {
 		ended := answer(conns.Context(t.Context(), c), responses, stuck, 2*mega)
 
 		time.Sleep(1200 * time.Millisecond)
+		synctest.Wait()
 
 		if c.closed {
 			t.Error("closed at once")
 		}
 
 		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
 
 		if !c.closed {
 			t.Error("not closed after a second")
