@@ -2,11 +2,13 @@ package overload_test
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,12 +210,25 @@ type wrapped struct{ http.ResponseWriter }
 
 func (w wrapped) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// closing is a connection that another goroutine closes.
+type closing struct {
+	net.Conn
+
+	closed atomic.Bool
+}
+
+func (c *closing) Close() error {
+	c.closed.Store(true)
+
+	return nil
+}
+
 // A connection on which nothing moves does not take the reset of a stream either.
 func TestStuckConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		responses, conns := overload.NewResponses(mega), overload.NewConnections(overload.ConnectionConfig{})
-		c, stuck := &conn{}, newReader(0)
+		c, stuck := &closing{}, newReader(0)
 		stuck.stuck = true
 
 		ended := answer(conns.Context(t.Context(), c), responses, stuck, 2*mega)
@@ -221,14 +236,14 @@ func TestStuckConnectionIsClosed(t *testing.T) {
 		time.Sleep(1200 * time.Millisecond)
 		synctest.Wait()
 
-		if c.closed {
+		if c.closed.Load() {
 			t.Error("closed at once")
 		}
 
 		time.Sleep(100 * time.Millisecond)
 		synctest.Wait()
 
-		if !c.closed {
+		if !c.closed.Load() {
 			t.Error("not closed after a second")
 		}
 
