@@ -66,11 +66,15 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(config.maxReceiveBytes())),
 	})
 
 	if config.Authority != "" {
 		options = append(options, grpc.WithAuthority(config.Authority))
+	}
+
+	// Default options cost every call a list of them.
+	if most := config.maxReceiveBytes(); most != defaultMaxReceiveBytes {
+		options = append(options, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(most)))
 	}
 
 	target := config.Target
