@@ -280,7 +280,7 @@ func startMirrorOf(
 
 // newMirror returns the gateway of a mirror, which listens nowhere, and its backend.
 func newMirror(
-	t *testing.T, m mirror, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
+	t *testing.T, m everyv1.EveryServiceServer, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
 ) (*bff.Gateway, *grpc.Server) {
 	t.Helper()
 
