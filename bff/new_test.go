@@ -18,6 +18,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/gen"
 )
@@ -80,6 +81,42 @@ func TestNewRefuses(t *testing.T) {
 				func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error { return nil }, "shelf.v1.ShelfService")},
 			want: []string{"register 0 handlers", "declare 10 routes"},
 		},
+		"handlers_of_a_service_that_is_not_named": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts:   []bff.Option{bff.WithHandlers("shelf", registerBoth, "shelf.v1.ShelfService")},
+			want:   []string{"handlers of every.v1.EveryService are registered", "the service is not named", `"shelf.v1.ShelfService"`},
+		},
+		"a_named_service_without_handlers": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts:   []bff.Option{bff.WithHandlers("shelf", register, "every.v1.EveryService", "shelf.v1.ShelfService")},
+			want:   []string{"every.v1.EveryService is named, but no handler of it is registered"},
+		},
+		"handlers_of_another_service": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts:   []bff.Option{bff.WithHandlers("shelf", register, "every.v1.EveryService")},
+			want:   []string{"shelf.v1.ShelfService", "is not named", "every.v1.EveryService is named, but no handler"},
+		},
+		"a_service_named_twice_at_once": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts:   []bff.Option{bff.WithHandlers("shelf", register, "shelf.v1.ShelfService", "shelf.v1.ShelfService")},
+			want:   []string{"shelf.v1.ShelfService is registered twice"},
+		},
+		"handlers_registered_twice": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts: []bff.Option{bff.WithHandlers("shelf", func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+				return errors.Join(register(ctx, mux, conn), register(ctx, mux, conn))
+			}, "shelf.v1.ShelfService")},
+			want: []string{"/shelf.v1.ShelfService/GetShelf has more handlers than routes"},
+		},
+		"a_handler_by_hand": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts: []bff.Option{bff.WithHandlers("shelf", func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+				byHand := func(http.ResponseWriter, *http.Request, map[string]string) { panic("its own reason") }
+
+				return errors.Join(mux.HandlePath(http.MethodGet, "/by/hand", byHand), register(ctx, mux, conn))
+			}, "shelf.v1.ShelfService")},
+			want: []string{"a handler is not a generated one"},
+		},
 		"handlers_that_cannot_be_registered": {
 			config: config.Config{Auth: open, Upstreams: shelf},
 			opts: []bff.Option{bff.WithHandlers("shelf",
@@ -110,7 +147,77 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// A handler that calls another RPC than its route's reaches nothing, even if the table is wrong.
+// registerBoth registers two services.
+func registerBoth(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+	return errors.Join(everyv1.RegisterEveryServiceHandler(ctx, mux, conn), shelfv1.RegisterShelfServiceHandler(ctx, mux, conn))
+}
+
+// Once, services that were named in another order than they register made a gateway that started, and answered everything with 500.
+func TestServicesAreNamedInAnyOrder(t *testing.T) {
+	t.Parallel()
+
+	for name, services := range map[string][]string{
+		"as_registered":  {"every.v1.EveryService", "shelf.v1.ShelfService"},
+		"the_other_way":  {"shelf.v1.ShelfService", "every.v1.EveryService"},
+		"without_routes": {"shelf.v1.ShelfService", "shelf.v1.IndexService", "every.v1.EveryService"},
+	} {
+		for options, more := range map[string]bff.Option{
+			"":                 quiet(),
+			"_with_middleware": bff.WithMuxOptions(runtime.WithMiddlewares(refuseProbes)),
+		} {
+			t.Run(name+options, func(t *testing.T) {
+				t.Parallel()
+
+				b := startBackend(t)
+
+				gw, err := bff.New(t.Context(), config.Config{
+					Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"both": {Addresses: []string{b.address}}},
+				}, bff.WithHandlers("both", registerBoth, services...), quiet(), more)
+				if err != nil {
+					t.Fatal(err)
+				}
+
+				s := &site{backend: b, gw: gw, url: serve(t, gw)}
+
+				// Two routes of one RPC, and one with a body.
+				for path, want := range map[string]string{
+					"/v1/shelves/s": `"shelfId":"s"`, "/v1/rooms/r/shelves/s": `"title":"r"`, "/v1/echo/a/b": `"rest":"a/b"`,
+				} {
+					if res := s.do(t, http.MethodGet, path, nil, ""); res.status != http.StatusOK || !strings.Contains(res.body, want) {
+						t.Errorf("%s: %d %s", path, res.status, res.body)
+					}
+				}
+
+				// The backend does not have this service.
+				if res := s.do(t, http.MethodPost, "/v1/every", nil, "{}"); res.status != http.StatusNotImplemented {
+					t.Errorf("%d %s", res.status, res.body)
+				}
+			})
+		}
+	}
+}
+
+// refuseProbes is a middleware that does not let everything through.
+func refuseProbes(next runtime.HandlerFunc) runtime.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+		if r.URL.Path == "/" {
+			w.WriteHeader(http.StatusTeapot)
+
+			return
+		}
+
+		next(w, r, params)
+	}
+}
+
+// elsewhere is a connection that calls another RPC than it is asked for.
+type elsewhere struct{ grpc.ClientConnInterface }
+
+func (e elsewhere) Invoke(ctx context.Context, _ string, args, reply any, opts ...grpc.CallOption) error {
+	return e.ClientConnInterface.Invoke(ctx, "/profile.v1.ProfileService/GetProfile", args, reply, opts...)
+}
+
+// A handler that calls another RPC than its route's reaches nothing.
 func TestHandlersOfAnotherServiceReachNothing(t *testing.T) {
 	t.Parallel()
 
@@ -124,37 +231,21 @@ func TestHandlersOfAnotherServiceReachNothing(t *testing.T) {
 		}
 	}
 
-	// Swap two handlers by registering on a mux that hands them out in the wrong order: the profile service has four routes,
-	// and so do these.
-	wrong := bff.Service{
-		Name: "profile.v1.ProfileService", Upstream: "user",
-		Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
-			caught := make([]runtime.HandlerFunc, 0)
-			inner := runtime.NewServeMux(runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
-				caught = append(caught, next)
-
-				return next
-			}))
-
-			if err := user.Register(ctx, inner, conn); err != nil {
-				return err
-			}
-
-			return errors.Join(mux.HandlePath(http.MethodGet, "/a", caught[4]), mux.HandlePath(http.MethodGet, "/b", caught[2]),
-				mux.HandlePath(http.MethodGet, "/c", caught[0]), mux.HandlePath(http.MethodGet, "/d", caught[1]))
-		},
+	register := user.Register
+	user.Register = func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+		return register(ctx, mux, elsewhere{conn})
 	}
 
 	gw, err := bff.New(t.Context(), config.Config{
 		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"user": {Addresses: []string{b.address}}},
-	}, bff.WithServices(wrong), quiet())
+	}, bff.WithServices(user), quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	s := &site{backend: b, gw: gw, url: serve(t, gw)}
 
-	res := s.do(t, http.MethodGet, "/v1/users/alice/profile", nil, "")
+	res := s.do(t, http.MethodGet, "/v1/users/alice", nil, "")
 	if res.status != http.StatusInternalServerError || len(s.taken()) > 0 {
 		t.Errorf("%d %s", res.status, res.body)
 	}

@@ -48,8 +48,9 @@ func WithServices(services ...Service) Option {
 }
 
 // WithHandlers serves handlers that were generated elsewhere, by a generated Register…Handler function or one that calls several.
-// They call the named upstream of the configuration. The services are named in full ("acme.shop.v1.CartService"), in the order
-// in which register registers them. Policies come from their protos or, if those know nothing of Portico, from WithDefaultPolicy.
+// They call the named upstream of the configuration. The services are named in full ("acme.shop.v1.CartService"), all that register
+// registers and no others, in any order. Policies come from their protos or, if those know nothing of Portico, from
+// WithDefaultPolicy.
 func WithHandlers(
 	upstream string, register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error, services ...string,
 ) Option {

@@ -20,12 +20,11 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // Registration registers the generated handlers of some services.
 type Registration struct {
-	// Services are their full names, in the order in which Register registers them.
+	// Services are their full names, in any order.
 	Services []string
 	// Register calls the generated Register…Handler functions.
 	Register func(ctx context.Context, mux *runtime.ServeMux) error
@@ -33,10 +32,10 @@ type Registration struct {
 
 // bindAll finds the generated handler of each route.
 //
-// Generated code puts its handlers on a mux, in the order of the descriptors, and there is no other way to get at them. So each
-// registration gets a mux of its own, on which nothing is ever matched: a middleware collects the handlers, and the router gets
-// them together with their policy, in an order of its own. That a handler really calls the RPC of its route is checked again on
-// every call, by VerifyUnary and VerifyStream.
+// Generated code puts its handlers on a mux, and there is no other way to get at them. So each registration gets a mux of its own,
+// on which nothing is ever matched: a middleware collects the handlers, each is asked for its RPC, and the router gets them with
+// their policy, in an order of its own. That a handler really calls the RPC of its route is checked again on every call, by
+// VerifyUnary and VerifyStream.
 func bindAll(ctx context.Context, registrations []Registration, routes []Route, config Config) error {
 	type key struct{ rpc, method, template string }
 
@@ -62,21 +61,17 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			continue
 		}
 
-		declared, err := declaredRoutes(reg)
+		pairs, err := pairUp(reg, handlers)
 		if err != nil {
-			return err
-		}
-
-		if len(handlers) != len(declared) {
-			faults = append(faults, fmt.Errorf("%q register %d handlers, but their descriptors declare %d routes",
-				reg.Services, len(handlers), len(declared)))
+			faults = append(faults, err)
 
 			continue
 		}
 
-		for i, r := range declared {
+		for _, p := range pairs {
+			r := p.route
 			bound := index[key{r.RPC, r.Method, r.Template.String()}]
-			bound.mux, bound.handler, bound.responseHeader = mux, handlers[i], config.ResponseHeader
+			bound.mux, bound.handler, bound.responseHeader = mux, p.handler, config.ResponseHeader
 			bound.alone = len(config.MuxOptions) == 0
 			bound.whole = bound.alone && bound.isWhole()
 			bound.undecoded = bound.whole && !bound.readsAnswer()
@@ -124,44 +119,6 @@ func headerFields(p policy.Policy) []binding.Header {
 	}
 
 	return fields
-}
-
-func declaredRoutes(reg Registration) ([]route.Route, error) {
-	var declared []route.Route
-
-	for _, service := range reg.Services {
-		routes, err := routesOf(service)
-		if err != nil {
-			return nil, err
-		}
-
-		declared = append(declared, routes...)
-	}
-
-	return declared, nil
-}
-
-// collect returns the mux and the handlers of a registration, in the order in which they are registered.
-func collect(
-	ctx context.Context, reg Registration, codec *jsonpb.Codec, config Config,
-) (*runtime.ServeMux, []runtime.HandlerFunc, error) {
-	var handlers []runtime.HandlerFunc
-
-	catch := runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
-		handlers = append(handlers, next)
-
-		return next
-	})
-
-	mux := newTranslator(codec, append([]runtime.ServeMuxOption{catch}, config.MuxOptions...))
-	// Options may have put handlers of their own on it.
-	handlers = nil
-
-	if err := reg.Register(ctx, mux); err != nil {
-		return nil, nil, fmt.Errorf("register %q: %w", reg.Services, err)
-	}
-
-	return mux, handlers, nil
 }
 
 // VerifyUnary is the last look at what a generated handler is about to send. It refuses a call to another RPC than the one whose

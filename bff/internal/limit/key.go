@@ -15,7 +15,8 @@ import (
 type Key struct {
 	// Limit is the limit that the bucket belongs to.
 	Limit string
-	// Issuer, Subject and Tenant are the principal that it belongs to, if it does; Subject alone is the id of an API key, or a tenant.
+	// Issuer, Subject and Tenant are the principal that it belongs to, if it does; Subject alone is the id of an API key, or a
+	// tenant.
 	Issuer, Subject, Tenant string
 	// By is whose it is.
 	By policy.Key

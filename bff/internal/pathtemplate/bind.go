@@ -31,8 +31,8 @@ func (t Template) FixedSlashes() map[string]int {
 const reserved = "!#$&'()*+,/:;=?@[]"
 
 // Bind returns the values of the variables in an escaped path that the template matches; nil if there are none. They are unescaped
-// as by a ServeMux with UnescapingModeAllExceptReserved, with one exception: an escaped slash is not one between segments, and stays
-// as it is (google/api/http.proto), in variables with "**" and, if all variables hold several segments, in the others.
+// as by a ServeMux with UnescapingModeAllExceptReserved, with one exception: an escaped slash is not one between segments, and
+// stays as it is (google/api/http.proto), in variables with "**" and, if all variables hold several segments, in the others.
 func (t Template) Bind(escapedPath string) map[string]string {
 	if len(t.variables) == 0 {
 		return nil

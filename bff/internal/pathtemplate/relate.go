@@ -93,12 +93,12 @@ func relateAt(a, b Template, length int) (meet, aInB, bInA bool) {
 }
 
 // Compare orders templates so that one that matches a subset of another's paths comes before it, and is 0 only for the same text.
-// What counts is, in this order: no "**", more segments, literals before "*" from left to right, a verb (the longer one), "*" beside
-// "**" and rather before than after it, the text.
+// What counts is, in this order: no "**", more segments, literals before "*" from left to right, a verb (the longer one), "*"
+// beside "**" and rather before than after it, the text.
 func Compare(a, b Template) int {
 	return cmp.Or(
 		compareBool(!a.deep, !b.deep),
-		// "/**" matches no path shorter than "/**/*" does, since every path has a segment; and "/**:v" no path that "/**/*" does not.
+		// "/**" matches no path shorter than "/**/*" does, since every path has a segment; and "/**:v" none that "/**/*" does not.
 		cmp.Compare(max(len(b.segments), 1), max(len(a.segments), 1)),
 		compareKinds(a.segments, b.segments),
 		cmp.Compare(len(b.verb), len(a.verb)),

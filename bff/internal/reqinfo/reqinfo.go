@@ -143,8 +143,8 @@ func Plain(text string) bool {
 	return text != "" && text == strings.TrimSpace(text)
 }
 
-// Identity is what tells a caller with credentials from all others: issuer, subject, tenant and the id of its API key. What is kept for
-// one caller and must not reach another is kept under all of it. The subject alone is empty for an anonymous caller.
+// Identity is what tells a caller with credentials from all others: issuer, subject, tenant and the id of its API key. What is kept
+// for one caller and must not reach another is kept under all of it. It is empty for an anonymous caller.
 func (r *Record) Identity() [4]string {
 	return [...]string{r.Principal.Issuer, r.Principal.Subject, r.Principal.Tenant, r.APIKey}
 }
@@ -297,7 +297,8 @@ type MissingPart struct {
 	Cause error
 }
 
-// maxMissing bounds what is kept of missing parts: each is an attribute of a log line, and a stream can miss one with every message.
+// maxMissing bounds what is kept of missing parts: each is an attribute of a log line, and a stream can miss one with every
+// message.
 const maxMissing = 32
 
 // Miss notes that a part of a composite answer is missing. The same one is noted once, with its first cause; of a great many, the

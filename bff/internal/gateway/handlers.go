@@ -1,0 +1,201 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/route"
+)
+
+// generated is a handler that generated code has put on a mux.
+type generated struct {
+	// handler has the middlewares of an embedding program around it.
+	handler runtime.HandlerFunc
+	// rpc is the full method that it calls. Empty: it is no generated handler, or one of another mux.
+	rpc string
+}
+
+// collect returns the mux and the handlers of a registration, in the order in which they are registered.
+func collect(ctx context.Context, reg Registration, codec *jsonpb.Codec, config Config) (*runtime.ServeMux, []generated, error) {
+	var outer, inner []runtime.HandlerFunc
+
+	options := []runtime.ServeMuxOption{into(&outer), runtime.WithMetadata(tellRPC)}
+	options = append(append(options, config.MuxOptions...), into(&inner))
+	mux := newTranslator(codec, options)
+	// Options may have put handlers of their own on it.
+	outer, inner = nil, nil
+
+	if err := reg.Register(ctx, mux); err != nil {
+		return nil, nil, fmt.Errorf("register %q: %w", reg.Services, err)
+	}
+
+	handlers := make([]generated, len(outer))
+	for i := range outer {
+		handlers[i] = generated{handler: outer[i], rpc: rpcOf(inner[i])}
+	}
+
+	// The handlers refer to this mux, by which requests now go: without what was to find out about them.
+	*mux = *newTranslator(codec, config.MuxOptions)
+
+	return mux, handlers, nil
+}
+
+// into is a middleware that collects what it is put around.
+func into(handlers *[]runtime.HandlerFunc) runtime.ServeMuxOption {
+	return runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
+		*handlers = append(*handlers, next)
+
+		return next
+	})
+}
+
+// probe is the context value of a request that is made to find out which RPC a generated handler calls.
+type probe struct{ rpc string }
+
+type probeKey struct{}
+
+// rpcOf runs a generated handler until it says which RPC it is about to call, before it reads anything of the request.
+func rpcOf(handler runtime.HandlerFunc) (rpc string) {
+	p := &probe{}
+
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), probeKey{}, p))
+	// Nobody should wait in it.
+	cancel()
+
+	defer func() {
+		// A handler that somebody wrote may panic for a reason of its own.
+		_ = recover()
+		rpc = p.rpc
+	}()
+
+	req := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}, Body: http.NoBody}
+	handler(&answer{header: http.Header{}}, req.WithContext(ctx), map[string]string{})
+
+	return p.rpc
+}
+
+// tellRPC is the first thing of ours that a generated handler calls with the name of its RPC. It ends a probe.
+func tellRPC(ctx context.Context, _ *http.Request) metadata.MD {
+	if p, ok := ctx.Value(probeKey{}).(*probe); ok {
+		p.rpc, _ = runtime.RPCMethod(ctx)
+
+		panic(p)
+	}
+
+	return nil
+}
+
+// pair is a route with its handler.
+type pair struct {
+	route   route.Route
+	handler runtime.HandlerFunc
+}
+
+// pairUp finds the route of each handler: it is the one of its RPC or, of several, the one in the same place, since generated code
+// registers the bindings of an RPC in the order in which they are declared. In which order services are named and registered does
+// not matter. The error says which of both have no counterpart.
+func pairUp(reg Registration, handlers []generated) ([]pair, error) {
+	declared, err := declaredRoutes(reg)
+	if err != nil {
+		return nil, err
+	}
+
+	open := map[string][]route.Route{}
+	for _, r := range declared {
+		open[r.RPC] = append(open[r.RPC], r)
+	}
+
+	pairs := make([]pair, 0, len(handlers))
+
+	var without []string
+
+	for _, h := range handlers {
+		if routes := open[h.rpc]; len(routes) > 0 {
+			pairs, open[h.rpc] = append(pairs, pair{routes[0], h.handler}), routes[1:]
+		} else {
+			without = append(without, h.rpc)
+		}
+	}
+
+	if faults := append(withoutRoute(reg, without), withoutHandler(declared, open)...); len(faults) > 0 {
+		return nil, fmt.Errorf("%q register %d handlers, but their descriptors declare %d routes: %s",
+			reg.Services, len(handlers), len(declared), strings.Join(faults, "; "))
+	}
+
+	return pairs, nil
+}
+
+// withoutRoute says what is wrong with handlers of these RPCs.
+func withoutRoute(reg Registration, rpcs []string) []string {
+	faults := make([]string, 0, len(rpcs))
+
+	for _, rpc := range rpcs {
+		service, _, _ := strings.Cut(strings.TrimPrefix(rpc, "/"), "/")
+
+		switch {
+		case rpc == "":
+			faults = append(faults, "a handler is not a generated one, or not of this mux")
+		case slices.Contains(reg.Services, service):
+			faults = append(faults, rpc+" has more handlers than routes")
+		default:
+			faults = append(faults, fmt.Sprintf("handlers of %s are registered, but the service is not named", service))
+		}
+	}
+
+	slices.Sort(faults)
+
+	return slices.Compact(faults)
+}
+
+// withoutHandler says what is wrong with the routes that are still open, of those that are declared.
+func withoutHandler(declared []route.Route, open map[string][]route.Route) []string {
+	service := func(r route.Route) string { return string(r.Descriptor.Parent().FullName()) }
+	routes, left := map[string]int{}, map[string]int{} // By service.
+
+	for _, r := range declared {
+		routes[service(r)]++
+	}
+
+	for _, rest := range open {
+		for _, r := range rest {
+			left[service(r)]++
+		}
+	}
+
+	var faults []string
+
+	for _, r := range declared {
+		switch missing := len(open[r.RPC]); {
+		case missing == 0:
+		case left[service(r)] < routes[service(r)]:
+			faults = append(faults, fmt.Sprintf("%s lacks %d handlers", r.RPC, missing))
+		default:
+			faults = append(faults, service(r)+" is named, but no handler of it is registered")
+		}
+	}
+
+	return slices.Compact(faults)
+}
+
+func declaredRoutes(reg Registration) ([]route.Route, error) {
+	var declared []route.Route
+
+	for _, service := range reg.Services {
+		routes, err := routesOf(service)
+		if err != nil {
+			return nil, err
+		}
+
+		declared = append(declared, routes...)
+	}
+
+	return declared, nil
+}
