@@ -84,24 +84,11 @@ func (c Config) WithDefaults() Config {
 	c.Redis.Timeout = or(c.Redis.Timeout, defaultRedisTimeout)
 	c.Redis.Prefix = or(c.Redis.Prefix, "portico:")
 	c.Idempotency.MaxBytes = or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)
-	c.Limits.MaxBodyBytes = or(c.Limits.MaxBodyBytes, defaultMaxBodyBytes)
-	c.Limits.MaxDecompressionRatio = or(c.Limits.MaxDecompressionRatio, defaultMaxRatio)
-	c.Auth.KeysGrace = or(c.Auth.KeysGrace, defaultKeysGrace)
-	c.Auth.CacheTokens = or(c.Auth.CacheTokens, defaultCacheTokens)
-	c.Auth.APIKeys.Header = or(c.Auth.APIKeys.Header, defaultAPIKeyHeader)
-	c.Auth.APIKeys.ReloadInterval = or(c.Auth.APIKeys.ReloadInterval, defaultReloadInterval)
-	c.Auth.Internal.Lifetime = or(c.Auth.Internal.Lifetime, defaultInternalLifetime)
-	c.Limits.MaxKeys = or(c.Limits.MaxKeys, defaultMaxKeys)
+	c.Limits = c.Limits.withDefaults()
+	c.Auth = c.Auth.withDefaults()
 	c.Docs = c.Docs.withDefaults()
 	c.Log.Level = or(c.Log.Level, "info")
 	c.Log.Format = or(c.Log.Format, "json")
-
-	if c.Limits.Client == (Rate{}) {
-		c.Limits.Client = Rate{Requests: defaultClientRequests, Burst: defaultClientBurst}
-	}
-
-	c.Limits.Client.Per = or(c.Limits.Client.Per, time.Second)
-	c.Limits.Client.Burst = or(c.Limits.Client.Burst, c.Limits.Client.Requests)
 
 	if c.Query.Ignored == nil {
 		c.Query.Ignored = []string{"utm_*"}
@@ -110,13 +97,6 @@ func (c Config) WithDefaults() Config {
 	if len(c.CORS.AllowedHeaders) == 0 {
 		c.CORS.AllowedHeaders = []string{"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-Id", "X-Request-Id"}
 	}
-
-	issuers := make([]Issuer, 0, len(c.Auth.Issuers))
-	for _, issuer := range c.Auth.Issuers {
-		issuers = append(issuers, issuer.withDefaults())
-	}
-
-	c.Auth.Issuers = issuers
 
 	upstreams := make(map[string]Upstream, len(c.Upstreams))
 	for name, upstream := range c.Upstreams {
@@ -145,6 +125,38 @@ func (s Server) withDefaults() Server {
 	}
 
 	return s
+}
+
+func (l Limits) withDefaults() Limits {
+	l.MaxBodyBytes = or(l.MaxBodyBytes, defaultMaxBodyBytes)
+	l.MaxDecompressionRatio = or(l.MaxDecompressionRatio, defaultMaxRatio)
+	l.MaxKeys = or(l.MaxKeys, defaultMaxKeys)
+
+	if l.Client == (Rate{}) {
+		l.Client = Rate{Requests: defaultClientRequests, Burst: defaultClientBurst}
+	}
+
+	l.Client.Per = or(l.Client.Per, time.Second)
+	l.Client.Burst = or(l.Client.Burst, l.Client.Requests)
+
+	return l
+}
+
+func (a Auth) withDefaults() Auth {
+	a.KeysGrace = or(a.KeysGrace, defaultKeysGrace)
+	a.CacheTokens = or(a.CacheTokens, defaultCacheTokens)
+	a.APIKeys.Header = or(a.APIKeys.Header, defaultAPIKeyHeader)
+	a.APIKeys.ReloadInterval = or(a.APIKeys.ReloadInterval, defaultReloadInterval)
+	a.Internal.Lifetime = or(a.Internal.Lifetime, defaultInternalLifetime)
+
+	issuers := make([]Issuer, 0, len(a.Issuers))
+	for _, issuer := range a.Issuers {
+		issuers = append(issuers, issuer.withDefaults())
+	}
+
+	a.Issuers = issuers
+
+	return a
 }
 
 func (i Issuer) withDefaults() Issuer {
