@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
@@ -234,9 +235,7 @@ func costs(t *testing.T, server *httptest.Server, h hostile) {
 	path, query, _ := strings.Cut(h.target, "?")
 	req.URL.Opaque, req.URL.RawQuery = "//"+req.URL.Host+path, query
 
-	for name, values := range h.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, h.header)
 
 	if h.body != nil {
 		req.Header.Set("Content-Type", "application/json")

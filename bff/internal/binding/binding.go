@@ -244,7 +244,9 @@ func (b *Binding) variable(v variable, values map[string]string, fresh func() pr
 	}
 
 	if strings.Count(values[v.name], ",") >= maxElements {
-		return protoreflect.Value{}, Faults{{In: InPath, Name: v.name, Reason: fmt.Sprintf("has more than %d elements", maxElements)}}
+		reason := fmt.Sprintf("has more than %d elements", maxElements)
+
+		return protoreflect.Value{}, Faults{{In: InPath, Name: v.name, Reason: reason}}
 	}
 
 	list := fresh().List()

@@ -22,8 +22,8 @@ const (
 // collector finds the violations of the rules of one message.
 //
 // protovalidate collects without end, or stops at the first violation. So it first stops at the first, which costs a valid message
-// nothing. Of a message that is small it then collects all. In a larger one it looks for the first again and again, without the fields
-// that are known to be at fault and all that is in them: a list that is too long is one violation, whatever its elements are.
+// nothing. Of a message that is small it then collects all. In a larger one it looks for the first again and again, without the
+// fields that are known to be at fault and all that is in them: a list that is too long is one violation, whatever its elements are.
 type collector struct {
 	ctx       context.Context //nolint:containedctx // It is that of the one call.
 	validator protovalidate.Validator
@@ -74,7 +74,7 @@ func (c *collector) collect() (violations []*protovalidate.Violation, more bool,
 func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*protovalidate.Violation, error) {
 	err := c.validator.Validate(c.message, append(options, protovalidate.WithFilter(c))...)
 	if ended := c.ctx.Err(); ended != nil {
-		return nil, ended //nolint:wrapcheck // The caller wraps it.
+		return nil, ended
 	}
 
 	broken := (*protovalidate.ValidationError)(nil)

@@ -41,10 +41,10 @@ type Faults []Fault //nolint:errname,recvcheck // Each is a fault; together they
 // Error lists them.
 func (f Faults) Error() string {
 	told, more := f.Told()
-	texts := make([]string, len(told))
+	texts := make([]string, 0, len(told)+1)
 
-	for i, fault := range told {
-		texts[i] = fault.In + " " + fault.Name + ": " + fault.Reason
+	for _, fault := range told {
+		texts = append(texts, fault.In+" "+fault.Name+": "+fault.Reason)
 	}
 
 	if more {

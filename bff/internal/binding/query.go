@@ -15,8 +15,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
-// What a query may make the gateway allocate for the messages that its parameters lead to: so many times its own size, and something
-// on top.
+// What a query may make the gateway allocate for the messages that its parameters lead to: so many times its own size, and
+// something on top.
 const (
 	memoryFactor = 32
 	memoryBase   = 256 << 10
@@ -133,7 +133,7 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 
 // resolve finds a field by the name of a parameter, without the key of a map. A message that has the field is an object, as in a body.
 func (b *Binding) resolve(path string) (fieldpath.Path, error) {
-	return fieldpath.ResolveWithin(b.input, path, b.config.Codec.MaxDepth()) //nolint:wrapcheck // It is for this package.
+	return fieldpath.ResolveWithin(b.input, path, b.config.Codec.MaxDepth())
 }
 
 // missing is how many bytes those messages take that lead to a field and are not there yet.

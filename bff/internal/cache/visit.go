@@ -83,7 +83,7 @@ func readBody(r *http.Request) ([]byte, error) {
 
 	// It may be there already.
 	if body, ok := r.Body.(interface{ Whole() ([]byte, error) }); ok {
-		return body.Whole() //nolint:wrapcheck // As below.
+		return body.Whole()
 	}
 
 	return io.ReadAll(r.Body) //nolint:wrapcheck // It is explained by the request's record or its context.

@@ -76,7 +76,7 @@ func (d *decoder) read(p []byte) (int, error) {
 		d.begun = true
 
 		if err := d.library.begin(d.buffered, d.most); err != nil {
-			return 0, err //nolint:wrapcheck // The caller does.
+			return 0, err
 		}
 	}
 

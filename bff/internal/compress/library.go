@@ -27,8 +27,8 @@ const (
 	maxBlock = 128 << 10
 )
 
-// zstdDecoder decodes zstd (RFC 8878). The library allocates the whole window that a frame declares, however small the frame turns out
-// to be. A window larger than all that may come out of the body is of no use, so it is made smaller before the library sees it.
+// zstdDecoder decodes zstd (RFC 8878). The library allocates the whole window that a frame declares, however small the frame turns
+// out to be. A window larger than all that may come out of the body is of no use, so it is made smaller before the library sees it.
 type zstdDecoder struct {
 	*zstd.Decoder
 
@@ -49,7 +49,7 @@ func (d *zstdDecoder) begin(r *bufio.Reader, most int64) error {
 	window, descriptor := windowFor(most)
 	d.window = max(d.window, window)
 
-	begin, err := r.Peek(len(magic) + 2)
+	begin, err := r.Peek(beginning)
 	if err != nil {
 		// What is wrong with it, if anything, is for the library to say.
 		return d.ResetWithOptions(r, zstd.WithDecoderMaxWindow(uint64(window))) //nolint:wrapcheck // The caller does.
@@ -75,9 +75,12 @@ func (d *zstdDecoder) size() int64 { return d.window }
 const magic = "\x28\xb5\x2f\xfd"
 
 // maxDescriptor is the Window_Descriptor of maxWindow (RFC 8878, section 3.1.1.1.2).
-const maxDescriptor = (23 - minWindowLog) << mantissaBits
+const maxDescriptor = (maxWindowLog - minWindowLog) << mantissaBits
 
 const (
+	// beginning is what the magic takes with a Frame_Header_Descriptor and a Window_Descriptor behind it.
+	beginning    = len(magic) + 2
+	maxWindowLog = 23
 	minWindowLog = 10
 	mantissaBits = 3
 )

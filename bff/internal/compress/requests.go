@@ -136,7 +136,8 @@ func (b *body) Read(p []byte) (int, error) {
 	n, err := b.limited.Read(p)
 	b.count += int64(n)
 
-	if b.decoder != nil && b.count > max(ratioGrace, b.maxRatio*b.decoder.raw.count) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+	tooMuch := b.decoder != nil && b.count > max(ratioGrace, b.maxRatio*b.decoder.raw.count)
+	if tooMuch || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
 		n, err = 0, b.exceeded(err)
 		b.err = err
 	}
@@ -152,7 +153,7 @@ func (b *body) Read(p []byte) (int, error) {
 	// The error stays with the limit; others can have the decoder while this request goes on.
 	b.release()
 
-	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+	return n, err
 }
 
 // most is how many decoded bytes there may be at all.

@@ -29,8 +29,8 @@ const (
 const (
 	maxLength = 4 << 10
 	maxDepth  = 64
-	// maxCost is in CEL's units, about one for each operation and element: a comprehension over ten thousand elements stays below, and
-	// takes some milliseconds.
+	// maxCost is in CEL's units, about one for each operation and element: a comprehension over ten thousand elements stays below,
+	// and takes some milliseconds.
 	maxCost = 100_000
 	// checkEvery is after how many elements of a comprehension it is looked whether the request's time is over.
 	checkEvery = 100
@@ -138,7 +138,8 @@ func (c *Condition) String() string { return c.text }
 func (c *Condition) NeedsRequest() bool { return c.needsRequest }
 
 // Allows is nil if the expression is true for the principal and the path variables on the record and for the request, which may be
-// nil if NeedsRequest says so. Whatever goes wrong is an error too, also that the context ends: what cannot be decided is not allowed.
+// nil if NeedsRequest says so. Whatever goes wrong is an error too, also that the context ends: what cannot be decided is not
+// allowed.
 func (c *Condition) Allows(ctx context.Context, rec *reqinfo.Record, request proto.Message) error {
 	if c.needsRequest && request == nil {
 		return errRequest

@@ -71,6 +71,8 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 	const (
 		trusted = 64 << 10
 		largest = 256 << 10
+		// copies are the buffer and where all are put together.
+		copies = 2
 	)
 
 	var (
@@ -87,8 +89,7 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 		if len(buffer) == cap(buffer) {
 			full, size = append(full, buffer), size+len(buffer)
 			buffer = make([]byte, 0, min(size, largest))
-			// Here, and where they are put together.
-			rec.Spend(2 * int64(cap(buffer)))
+			rec.Spend(copies * int64(cap(buffer)))
 
 			if rec.MemoryLeft() < 0 {
 				return nil, tooMuchMemory("the body")
@@ -101,15 +102,15 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 		buffer = buffer[:len(buffer)+n]
 	}
 
-	if err == io.EOF { //nolint:errorlint // Readers return it bare.
+	if err == io.EOF {
 		err = nil
 	}
 
 	if len(full) == 0 {
-		return buffer, err //nolint:wrapcheck // The body's own.
+		return buffer, err
 	}
 
-	return slices.Concat(append(full, buffer)...), err //nolint:wrapcheck // The body's own.
+	return slices.Concat(append(full, buffer)...), err
 }
 
 // tooMuchMemory is the answer to a request that would cost more than it may.
@@ -128,7 +129,7 @@ func (a *arrived) Read(p []byte) (int, error) {
 		err = a.err
 	}
 
-	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+	return n, err
 }
 
 // Close implements io.Closer. The client's body is the server's to close.

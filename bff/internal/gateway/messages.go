@@ -40,7 +40,9 @@ func newSource(x *exchange) source {
 
 	switch {
 	case !x.route.binding.IsFile():
-		return &documents{exchange: x, reader: bufio.NewReader(&countedBody{body: x.request.Body, rec: reqinfo.From(x.Context)}), array: !isLines(mediaType)}
+		body := &countedBody{body: x.request.Body, rec: reqinfo.From(x.Context)}
+
+		return &documents{exchange: x, reader: bufio.NewReader(body), array: !isLines(mediaType)}
 	case mediaType == "multipart/form-data":
 		return &form{exchange: x, body: x.request.Body, boundary: params["boundary"]}
 	default:
@@ -144,7 +146,7 @@ func (b *countedBody) Read(p []byte) (int, error) {
 		err = tooMuchMemory("the body")
 	}
 
-	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+	return n, err
 }
 
 // isLines tells whether a media type is that of JSON documents in lines.

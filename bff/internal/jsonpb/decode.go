@@ -71,7 +71,8 @@ func (c *Codec) release(d *decoder, options Options) {
 
 	clear(d.keys)
 	*d = decoder{
-		scanner: scanner{unescaped: d.unescaped[:0]}, wire: wire{out: d.out[:0]}, plans: d.plans, maxDepth: d.maxDepth, keys: d.keys[:0],
+		scanner: scanner{unescaped: d.unescaped[:0]}, wire: wire{out: d.out[:0]}, keys: d.keys[:0],
+		plans: d.plans, maxDepth: d.maxDepth,
 	}
 	c.decoders.Put(d)
 }

@@ -30,7 +30,9 @@ func (d *decoder) entries(f *field, s slot) *Error {
 
 // entry reads the value of an entry.
 func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
-	if err := d.spend(f.elementCost + int64(2*len(name))); err != nil {
+	// The key is in the map, and among those that are known.
+	const copies = 2
+	if err := d.spend(f.elementCost + copies*int64(len(name))); err != nil {
 		return err
 	}
 

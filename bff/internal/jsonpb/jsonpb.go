@@ -79,8 +79,8 @@ type Options struct {
 
 // Limits are what reading one document may cost.
 type Limits struct {
-	// Memory is how many bytes may be allocated to read the document, and afterwards how many of them were not. A document that would
-	// take more is refused. Nil: a multiple of its size.
+	// Memory is how many bytes may be allocated to read the document, and afterwards how many of them were not. A document that
+	// would take more is refused. Nil: a multiple of its size.
 	Memory *int64
 	// Done ends the reading when it is closed. Nil: nothing does.
 	Done <-chan struct{}

@@ -9,15 +9,15 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// What a text outside of a body, such as a query parameter, may make the decoder allocate: so many times its own size, and something on
-// top for the value itself.
+// What a text outside of a body, such as a query parameter, may make the decoder allocate: so many times its own size, and
+// something on top for the value itself.
 const (
 	memoryFactor = 64
 	memoryBase   = 256 << 10
 )
 
-// What is allocated, in bytes, for the parts of a document, all that becomes garbage meanwhile included. TestMemoryIsCounted holds that
-// to what it really is.
+// What is allocated, in bytes, for the parts of a document, all that becomes garbage meanwhile included. TestMemoryIsCounted holds
+// that to what it really is.
 const (
 	// growth is how many elements' room a list takes for each, as it grows by a quarter at a time: all before the last are garbage.
 	growth = 6
@@ -28,7 +28,8 @@ const (
 	// mapSlots are those that the smallest map has, and mapCost what it takes besides.
 	mapSlots = 8
 	mapCost  = 64
-	// textCost is what a string takes besides its bytes: sizes are rounded up.
+	// rounding is the part of a size that it is rounded up by, at most, and textCost what a short string takes besides its bytes.
+	rounding = 8
 	textCost = 16
 	// oneofCost is what holds a member of a oneof, pointerCost what holds a scalar with presence.
 	oneofCost   = 24
@@ -94,7 +95,7 @@ func (d *decoder) spendText(length int) *Error {
 		return nil
 	}
 
-	return d.spend(int64(length + length/8 + textCost)) //nolint:mnd // An eighth is what sizes are rounded up by.
+	return d.spend(int64(length + length/rounding + textCost))
 }
 
 // setCosts sets what the values of the field take besides their content.
@@ -124,8 +125,8 @@ func valueSize(kind protoreflect.Kind) int64 {
 		return stringSize
 	case protoreflect.BytesKind:
 		return bytesSize
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind, protoreflect.Fixed32Kind,
-		protoreflect.FloatKind, protoreflect.EnumKind:
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind,
+		protoreflect.Fixed32Kind, protoreflect.FloatKind, protoreflect.EnumKind:
 		return wordSize / 2 //nolint:mnd // 32 bits.
 	default:
 		return wordSize
@@ -146,5 +147,5 @@ func sizeOf(desc protoreflect.MessageDescriptor) int64 {
 
 	size := int64(of.Elem().Size())
 
-	return size + size/8 + wordSize //nolint:mnd // Sizes are rounded up, by an eighth at most.
+	return size + size/rounding + wordSize
 }

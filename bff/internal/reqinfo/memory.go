@@ -1,8 +1,8 @@
 package reqinfo
 
-// What a request may make the gateway allocate: so many times what its body took on the wire, and so many bytes on top. A request costs
-// at most 100 times its bytes and 8 MB in all (docs/security.md); the rest of that is for what is not counted, such as the connection,
-// the call to the backend, and the rules.
+// What a request may make the gateway allocate: so many times what its body took on the wire, and so many bytes on top. A request
+// costs at most 100 times its bytes and 8 MB in all (docs/security.md); the rest of that is for what is not counted, such as the
+// connection, the call to the backend, and the rules.
 const (
 	memoryFactor = 50
 	memoryBase   = 3 << 20
@@ -17,5 +17,6 @@ func (r *Record) WireBytes() int64 { return r.wireBytes.Load() }
 // Spend counts memory, in bytes, that has been allocated because of what is in the body.
 func (r *Record) Spend(bytes int64) { r.spent.Add(bytes) }
 
-// MemoryLeft returns how many bytes more may be allocated because of what is in the body. It is negative if it was too much already.
+// MemoryLeft returns how many bytes more may be allocated because of what is in the body. It is negative if it was too much
+// already.
 func (r *Record) MemoryLeft() int64 { return memoryBase + memoryFactor*r.WireBytes() - r.spent.Load() }
