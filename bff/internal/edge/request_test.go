@@ -230,6 +230,10 @@ func TestBodyLimit(t *testing.T) {
 				case !refused || tooLarge.Limit != rec.BodyLimit || len(got) != tt.read || !rec.BodyExceeded:
 					t.Errorf("got %d bytes, %v, exceeded: %t", len(got), err, rec.BodyExceeded)
 				}
+
+				if rec.WireBytes() != int64(len(got)) {
+					t.Errorf("%d bytes were counted of %d", rec.WireBytes(), len(got))
+				}
 			})
 
 			var sent io.Reader = bytes.NewReader(make([]byte, tt.size))
