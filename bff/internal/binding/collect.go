@@ -23,7 +23,7 @@ const (
 //
 // protovalidate collects without end, or stops at the first violation. So it first stops at the first, which costs a valid message
 // nothing. Of a message that is small it then collects all. In a larger one it looks for the first again and again, without the
-// fields that are known to be at fault and all that is in them: a list that is too long is one violation, whatever its elements are.
+// fields that are known to be at fault and all that is in them: a list that is too long is one violation, whatever is in it.
 type collector struct {
 	ctx       context.Context //nolint:containedctx // It is that of the one call.
 	validator protovalidate.Validator

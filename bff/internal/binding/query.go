@@ -22,8 +22,8 @@ const (
 	memoryBase   = 256 << 10
 )
 
-// Query reads a query string into the message, of which the path variables and the body are set already. The error is Faults: all that
-// there are, or MaxFaults and one more.
+// Query reads a query string into the message, of which the path variables and the body are set already. The error is Faults, of
+// which there are MaxFaults at most.
 func (b *Binding) Query(text string, m protoreflect.Message) error {
 	if text == "" {
 		return nil
@@ -131,7 +131,8 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 	return b.set(fields.Holder(q.message), fields.Last(), key, values)
 }
 
-// resolve finds a field by the name of a parameter, without the key of a map. A message that has the field is an object, as in a body.
+// resolve finds a field by the name of a parameter, without the key of a map. A message that has the field is an object, as in a
+// body.
 func (b *Binding) resolve(path string) (fieldpath.Path, error) {
 	return fieldpath.ResolveWithin(b.input, path, b.config.Codec.MaxDepth())
 }
