@@ -128,8 +128,8 @@ func (x *exchange) headers(md metadata.MD) {
 	}
 }
 
-// aboutCaching reports whether a header, in lower case, says how long an answer may be kept, or names its version (RFC 9111, section
-// 5; RFC 9110, section 8.8).
+// aboutCaching reports whether a header, in lower case, says how long a response may be cached, or names its version (RFC 9111,
+// section 5; RFC 9110, section 8.8).
 func aboutCaching(name string) bool {
 	switch name {
 	case "cache-control", "etag", "expires", "last-modified":
