@@ -4,20 +4,21 @@ import "sync/atomic"
 
 // budget keeps second calls to a share of all calls. It is safe for concurrent use.
 type budget struct {
-	perCall int64
-	tokens  atomic.Int64
+	perCall, most int64
+	tokens        atomic.Int64
 }
 
-// A call that is hedged costs token, and so many can be saved up.
+// A second call costs token, and so many calls can be saved up. gRPC allows as many retries at once as retriesAtOnce.
 const (
-	token     = 1000
-	maxTokens = 10 * token
+	token         = 1000
+	hedgesAtOnce  = 10
+	retriesAtOnce = retryTokens / 2
 )
 
 // newBudget returns a full one.
-func newBudget(share float64) *budget {
-	b := &budget{perCall: int64(share * token)}
-	b.tokens.Store(maxTokens)
+func newBudget(share float64, atOnce int64) *budget {
+	b := &budget{perCall: int64(share * token), most: atOnce * token}
+	b.tokens.Store(b.most)
 
 	return b
 }
@@ -26,7 +27,7 @@ func newBudget(share float64) *budget {
 func (b *budget) earn() {
 	for {
 		had := b.tokens.Load()
-		if had >= maxTokens || b.tokens.CompareAndSwap(had, min(had+b.perCall, maxTokens)) {
+		if had >= b.most || b.tokens.CompareAndSwap(had, min(had+b.perCall, b.most)) {
 			return
 		}
 	}

@@ -16,9 +16,9 @@ import (
 
 // interceptors are, from the outside in, for a call with a single answer:
 //
-//	deps' own → metadata → reserve → measure → concurrency → breakers → hedge → (gRPC: retry, balance, send)
+//	deps' own → metadata → reserve → measure → concurrency → breakers → hedge → again → (gRPC: retry, balance, send)
 //
-// For a stream there is no hedge. What is outside of hedge and retry sees one call, however many attempts there are: its outcome is
+// For a stream there is neither hedge nor again. What is outside of hedge and retry sees one call, however many attempts there are: its outcome is
 // the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that refuses a call
 // undoes what the layers outside of it hold: see admit.
 func (u *upstream) interceptors(deps Deps) []grpc.DialOption {
@@ -63,9 +63,15 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		switch repeatable := method.repeatable(req) && !call.probing; {
 		case repeatable && method.hedge != nil:
 			err = method.hedge.call(outgoing, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
-				return next(ctx, rpc, req, reply, cc, opts...)
+				return method.again.call(ctx, opts, func(opts []grpc.CallOption) error {
+					return next(ctx, rpc, req, reply, cc, opts...)
+				})
 			})
-		case repeatable || !method.retries():
+		case repeatable:
+			err = method.again.call(outgoing, opts, func(opts []grpc.CallOption) error {
+				return next(outgoing, rpc, req, reply, cc, opts...)
+			})
+		case !method.retries():
 			err = next(outgoing, rpc, req, reply, cc, opts...)
 		default:
 			err = next(outgoing, rpc, req, reply, cc, append(slices.Clip(opts), once())...)

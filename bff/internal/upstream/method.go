@@ -16,15 +16,17 @@ type method struct {
 	breaker *breaker.Breaker
 	// hedge is nil if calls are not hedged.
 	hedge *hedge
+	// again is nil if calls are not made again.
+	again *again
 }
 
 // newMethods returns the methods that have rules of their own.
 func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 	methods := make(map[string]*method, len(config.Methods))
-	budget := newBudget(extraShare(config))
+	hedges, repeats := newBudget(extraShare(config), hedgesAtOnce), newBudget(extraShare(config), retriesAtOnce)
 
 	for rpc, rules := range config.Methods {
-		m := &method{retry: rules.Retry}
+		m := &method{retry: rules.Retry, again: newAgain(rules.Retry, repeats)}
 
 		if rules.Breaker != nil {
 			m.breaker = breaker.New(upstream+rpc, breaker.Settings(*rules.Breaker), onChange(deps, upstream, rpc))
@@ -32,7 +34,7 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 		}
 
 		if hedged(config, rules.Retry) {
-			m.hedge = &hedge{after: rules.Retry.HedgeAfter, codes: rules.Retry.Codes, budget: budget}
+			m.hedge = &hedge{after: rules.Retry.HedgeAfter, codes: rules.Retry.Codes, budget: hedges}
 		}
 
 		methods[rpc] = m

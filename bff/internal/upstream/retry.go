@@ -2,10 +2,14 @@ package upstream
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 // Calls that are made again, and hedges, are at most a fifth of the load that a backend gets anyway: what fails for everybody must
@@ -20,7 +24,7 @@ const (
 // that may be repeated, and "retryThrottling" for all of them together. It is empty if none may.
 //
 // gRPC varies the pauses by a fifth, does what a backend says in grpc-retry-pushback-ms, and makes no call again that has been
-// answered, if only with a header.
+// answered, if only with a header: see again.
 func methodConfig(config Config) map[string]any {
 	var methods []any
 
@@ -31,16 +35,12 @@ func methodConfig(config Config) map[string]any {
 
 		service, name, _ := strings.Cut(strings.TrimPrefix(rpc, "/"), "/")
 
-		codes := make([]string, 0, len(method.Retry.Codes))
-		for _, c := range method.Retry.Codes {
-			codes = append(codes, code.Code(c).String())
-		}
-
 		methods = append(methods, map[string]any{
 			"name": []any{map[string]any{"service": service, "method": name}},
 			"retryPolicy": map[string]any{
-				"maxAttempts": method.Retry.MaxAttempts, "backoffMultiplier": backoffGrowth, "retryableStatusCodes": codes,
-				"initialBackoff": seconds(method.Retry.InitialBackoff), "maxBackoff": seconds(method.Retry.MaxBackoff),
+				"maxAttempts": method.Retry.MaxAttempts, "retryableStatusCodes": names(retryable(method.Retry)),
+				"backoffMultiplier": backoffGrowth,
+				"initialBackoff":    seconds(method.Retry.InitialBackoff), "maxBackoff": seconds(method.Retry.MaxBackoff),
 			},
 		})
 	}
@@ -53,6 +53,27 @@ func methodConfig(config Config) map[string]any {
 		"methodConfig":    methods,
 		"retryThrottling": map[string]any{"maxTokens": retryTokens, "tokenRatio": extraShare(config)},
 	}
+}
+
+// retryable returns the codes that are worth another call. A server that shuts down answers the calls that it drops with
+// UNAVAILABLE or, as gRPC's C core and Node do, with CANCELLED. A caller that cancels ends its own retries.
+func retryable(retry *policy.Retry) []codes.Code {
+	list := slices.Clone(retry.Codes)
+	if slices.Contains(list, codes.Unavailable) && !slices.Contains(list, codes.Canceled) {
+		list = append(list, codes.Canceled)
+	}
+
+	return list
+}
+
+// names are those of codes as JSON of a service config has them.
+func names(list []codes.Code) []string {
+	out := make([]string, 0, len(list))
+	for _, c := range list {
+		out = append(out, code.Code(c).String())
+	}
+
+	return out
 }
 
 // extraShare is the extra load that retries alone may make, and hedges alone: half of it each where there are both.

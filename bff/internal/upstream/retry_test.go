@@ -69,6 +69,7 @@ func TestRetry(t *testing.T) {
 		want   codes.Code
 	}{
 		{"until_it_is_there", retried(), "", 2, codes.Unavailable, 3, codes.OK},
+		{"of_a_server_that_shuts_down", retried(), "", 2, codes.Canceled, 3, codes.OK},
 		{"up_to_the_number_of_attempts", retried(), "", 9, codes.Unavailable, 3, codes.Unavailable},
 		{"not_for_another_code", retried(), "", 9, codes.Internal, 1, codes.Internal},
 		{"not_unless_the_method_says_so", nil, "", 9, codes.Unavailable, 1, codes.Unavailable},
@@ -94,6 +95,61 @@ func TestRetry(t *testing.T) {
 			_, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{OrderId: tt.order})
 			if status.Code(err) != tt.want || trials.Load() != tt.trials {
 				t.Errorf("got %v after %d trials, want %s after %d", err, trials.Load(), tt.want, tt.trials)
+			}
+		})
+	}
+}
+
+// gRPC retries no call whose header has come. Where a call has a single answer, nothing of it was used, and it is made once more.
+func TestRetryAfterTheHeader(t *testing.T) {
+	t.Parallel()
+
+	tests := []struct {
+		name    string
+		retry   *policy.Retry
+		code    codes.Code
+		trailer metadata.MD
+		trials  int32
+		want    codes.Code
+	}{
+		{"where_it_may_be_repeated", retried(), codes.Unavailable, nil, 2, codes.OK},
+		{"of_a_server_that_shuts_down", retried(), codes.Canceled, nil, 2, codes.OK},
+		{"not_for_another_code", retried(), codes.Internal, nil, 1, codes.Internal},
+		{"not_unless_the_method_says_so", nil, codes.Unavailable, nil, 1, codes.Unavailable},
+		{"not_against_pushback", retried(), codes.Unavailable, metadata.Pairs("grpc-retry-pushback-ms", "-1"), 1, codes.Unavailable},
+	}
+
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+
+			var trials atomic.Int32
+
+			orders := tried(t, backend{get: func(ctx context.Context) (*orderv1.Order, error) {
+				if trials.Add(1) > 1 {
+					return &orderv1.Order{OrderId: "a"}, nil
+				}
+
+				if err := grpc.SendHeader(ctx, metadata.Pairs("from", "first")); err != nil {
+					return nil, err
+				}
+
+				if err := grpc.SetTrailer(ctx, tt.trailer); err != nil {
+					return nil, err
+				}
+
+				return nil, status.Error(tt.code, "gone")
+			}}, patient, map[string]upstream.Method{rpcGet: {Retry: tt.retry}})
+
+			var header metadata.MD
+
+			got, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{}, grpc.Header(&header))
+			if status.Code(err) != tt.want || trials.Load() != tt.trials || err == nil && got.GetOrderId() != "a" {
+				t.Errorf("got %v, %v after %d trials, want %s after %d", got, err, trials.Load(), tt.want, tt.trials)
+			}
+
+			if err == nil && len(header.Get("from")) > 0 {
+				t.Errorf("the header is that of the call that failed: %v", header)
 			}
 		})
 	}
