@@ -12,7 +12,8 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/health" // Client-side health checks need it (gRFC A17).
+	_ "google.golang.org/grpc/encoding/gzip" // Backends may compress what they answer, and some do without asking whether they may.
+	_ "google.golang.org/grpc/health"        // Client-side health checks need it (gRFC A17).
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
@@ -21,15 +22,16 @@ import (
 )
 
 // A backend that comes back is found again within two seconds; one that is gone costs at most one attempt per address in that
-// time. A silent one is noticed after 25 seconds where probes do not notice it before. Servers must permit pings every 20 seconds,
-// also without calls.
+// time. Probes notice a silent one; where there are none, pings do. By default gRPC's servers permit a ping every five minutes, and
+// only while there are calls; to more of them they answer with GOAWAY and end the calls (gRFC A8). What was sent must be
+// acknowledged within keepaliveTimeout, however few pings there are (TCP_USER_TIMEOUT, gRFC A18).
 const (
 	minBackoff       = 100 * time.Millisecond
 	maxBackoff       = 2 * time.Second
 	backoffFactor    = 1.6
 	backoffJitter    = 0.2
 	connectTimeout   = 2 * time.Second
-	keepaliveTime    = 20 * time.Second
+	keepaliveTime    = 5*time.Minute + 10*time.Second
 	keepaliveTimeout = 5 * time.Second
 )
 
@@ -64,7 +66,7 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 			MinConnectTimeout: connectTimeout,
 		}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
-			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,
+			Time: keepaliveTime, Timeout: keepaliveTimeout,
 		}),
 	})
 
