@@ -47,10 +47,10 @@ build: ## Build the commands into bin/.
 
 # Packages whose tests put load on everything. They get the machine for themselves, one after the other.
 MODULE := github.com/portico-gateway/portico
-LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)
+LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal/testkit/servers
 
 .PHONY: test
-test: need-race need-curl need-redis need-chromium need-web ## Run all tests with the race detector.
+test: need-race need-curl need-redis need-chromium need-servers need-web ## Run all tests with the race detector.
 	go test -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)')
 	go test -race -timeout 10m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
 	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
@@ -65,7 +65,7 @@ need-race:
 
 .PHONY: need-web
 need-web:
-	@.ci/web
+	@.ci/npm web
 
 .PHONY: need-curl
 need-curl:
@@ -74,6 +74,14 @@ need-curl:
 .PHONY: need-redis
 need-redis:
 	@.ci/need redis-server redis-server
+
+# The gRPC servers and proxies that bff/internal/testkit/servers runs.
+.PHONY: need-servers
+need-servers:
+	@.ci/npm bff/internal/testkit/servers/node
+	@.ci/need nginx nginx-light
+	@.ci/need haproxy haproxy
+	@python3 -c 'import grpc' 2>/dev/null || .ci/need /usr/lib/python3/dist-packages/grpc python3-grpcio
 
 # Any of those that bff/internal/browsertest takes.
 .PHONY: need-chromium
@@ -119,7 +127,7 @@ generate: deps ## Generate gen/ from proto/, and the demo page's script.
 	cp -r "$$out/gen/portico" gen/; \
 	rm -r "$$out/gen"; \
 	$(call generate-into,$$out) || exit 1; \
-	if .ci/web; then $(call typescript-into,$$out) || exit 1; \
+	if .ci/npm web; then $(call typescript-into,$$out) || exit 1; \
 	else echo 'gen/ts is left as it was: its generator runs on npm; without it, somebody else has to run `make generate`' >&2; \
 		mkdir -p gen/ts; cp -r gen/ts "$$out/gen/"; fi; \
 	$(call page-into,$$out) || exit 1; \

@@ -16,7 +16,7 @@ func TestTypeScriptExample(t *testing.T) {
 	t.Parallel()
 
 	npm := needed.Program(t, "install npm and nodejs", "npm")
-	inRoot(t, nil, "./.ci/web")
+	inRoot(t, nil, "./.ci/npm", "web")
 
 	p := startDev(t, t.TempDir())
 	example := func() string {

@@ -42,7 +42,7 @@ var foundations = []string{
 var testSupport = []string{
 	"bff/internal/auth/authtest", "bff/internal/browsertest", "bff/internal/cache/cachetest", "bff/internal/idempotency/idempotencytest",
 	"bff/internal/limit/limittest", "bff/internal/openapi/conformance", "bff/internal/redisconn/redistest",
-	"bff/internal/tlsfiles/tlstest",
+	"bff/internal/testkit/servers", "bff/internal/tlsfiles/tlstest",
 }
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.

@@ -1,0 +1,301 @@
+package servers_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
+)
+
+// load sends requests, several at a time, until enough has happened, and then fails the test if one of them was not answered with 200.
+func load(t *testing.T, g *gateway, target string, enough func()) {
+	t.Helper()
+
+	const workers = 8
+
+	var (
+		all    sync.WaitGroup
+		mu     sync.Mutex
+		sent   int
+		failed []string
+	)
+
+	ctx, stop := context.WithCancel(t.Context())
+
+	for range workers {
+		all.Go(func() {
+			for ctx.Err() == nil {
+				var body io.Reader
+				if target == postUnary {
+					body = strings.NewReader("{}")
+				}
+
+				// What has been sent is waited for.
+				res, err := g.send(g.call(context.WithoutCancel(ctx), target, "", body))
+
+				mu.Lock()
+				sent++
+
+				if err != nil || res.status != http.StatusOK {
+					failed = append(failed, fmt.Sprint(res, err))
+
+					t.Fail()
+					stop()
+				}
+				mu.Unlock()
+			}
+		})
+	}
+
+	// enough may end the test.
+	defer func() {
+		stop()
+		all.Wait()
+
+		if len(failed) > 0 || sent == 0 {
+			t.Errorf("%d of %d failed, such as %.300s", len(failed), sent, strings.Join(failed, "\n"))
+		}
+	}()
+
+	enough()
+}
+
+// watched waits for n connections to the server: on each, the gateway asks for the health.
+func watched(t *testing.T, s *servers.Server, n int) {
+	t.Helper()
+	s.AwaitCount(t, "watch", "", s.Count("watch", "")+n)
+}
+
+// Servers and proxies end connections when they are old, and let calls end that are under way. No call fails, whether it may be made
+// again or not.
+func TestGoAway(t *testing.T) {
+	t.Parallel()
+
+	aged := servers.Config{
+		Health: servers.Serving, Options: map[string]int{"grpc.max_connection_age_ms": 200, "grpc.max_connection_age_grace_ms": 60_000},
+	}
+
+	for name, start := range map[string]func(t *testing.T) peer{
+		"node":   func(t *testing.T) peer { t.Helper(); return peers["node"](t, aged) },
+		"python": func(t *testing.T) peer { t.Helper(); return peers["python"](t, aged) },
+		"nginx": func(t *testing.T) peer {
+			t.Helper()
+
+			s := servers.Python(t, servers.Config{Health: servers.Serving})
+
+			return peer{s, servers.Nginx(t, servers.ProxyConfig{Backend: s.Address, Lines: []string{"keepalive_requests 50;"}}).Address}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			p := start(t)
+			g := startGateway(t, upstream(p.address))
+
+			out, in := io.Pipe()
+			c := g.call(t.Context(), bothWays, "", out)
+			c.req.Header.Set("Content-Type", "application/x-ndjson")
+
+			go func() { _, _ = io.WriteString(in, "{}\n") }()
+
+			lines := g.open(t, c)
+			if line, err := lines.ReadString('\n'); err != nil {
+				t.Fatalf("%q, %v", line, err)
+			}
+
+			load(t, g, postUnary, func() { watched(t, p.Server, 4) })
+
+			// It began on the first connection.
+			go func() { _, _ = io.WriteString(in, "{}\n"); _ = in.Close() }()
+
+			if rest, err := io.ReadAll(lines); err != nil || string(rest) != "{}\n" {
+				t.Errorf("the stream that was under way: %q, %v", rest, err)
+			}
+		})
+	}
+}
+
+// A server that finds that it gets too many pings ends the connection, with the calls on it. Those that may be made again are.
+func TestTooManyPings(t *testing.T) {
+	t.Parallel()
+
+	s := servers.Node(t, servers.Config{Health: servers.Serving})
+	g := startGateway(t, upstream(s.Address))
+
+	load(t, g, getUser, func() {
+		for range 3 {
+			before := s.Calls()
+
+			eventually(t, "called", func() bool { return s.Calls() > before+20 })
+			s.Calm(t)
+			watched(t, s, 1)
+		}
+	})
+}
+
+// Of two servers, one ends and comes back on its port, in turn. No idempotent request is lost, and the port is found again.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+
+	for name, start := range map[string]func(testing.TB, servers.Config) *servers.Server{"node": servers.Node, "python": servers.Python} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			pair := [2]*servers.Server{start(t, servers.Config{Health: servers.Serving}), start(t, servers.Config{Health: servers.Serving})}
+			g := startGateway(t, upstream(pair[0].Address, pair[1].Address))
+
+			load(t, g, getUser, func() {
+				for i, end := range []func(*servers.Server, testing.TB){
+					(*servers.Server).Kill, (*servers.Server).Stop, (*servers.Server).Drain,
+				} {
+					i %= len(pair)
+					end(pair[i], t)
+					pair[i].AwaitEnd(t)
+
+					pair[i] = pair[i].Restart(t)
+					// It is back before the other one goes.
+					eventually(t, "called again", func() bool { return pair[i].Calls() > 0 })
+				}
+			})
+		})
+	}
+}
+
+// A server that comes back alone on its port is found again.
+func TestRestartOfTheOnlyServer(t *testing.T) {
+	t.Parallel()
+
+	for name, start := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			p := start(t, servers.Config{})
+			g := startGateway(t, upstream(p.address))
+
+			if res := g.do(t, getUser, "", ""); res.status != http.StatusOK {
+				t.Fatal(res)
+			}
+
+			p.Kill(t)
+
+			// Proxies answer with a page of their own.
+			if res := g.do(t, postUnary, "", "{}"); res.status != http.StatusServiceUnavailable || res.json(t)["code"] != "UNAVAILABLE" {
+				t.Errorf("without the backend: %s", res)
+			}
+
+			p.Restart(t)
+			eventually(t, "answered again", func() bool { return g.do(t, getUser, "", "").status == http.StatusOK })
+		})
+	}
+}
+
+// Without a health service, every server is fine; with one, those that do not say SERVING get no calls.
+func TestHealth(t *testing.T) {
+	t.Parallel()
+
+	for name, start := range peers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			p, other := start(t, servers.Config{Health: servers.NotServing}), start(t, servers.Config{})
+			g := startGateway(t, upstream(p.address, other.address))
+
+			const calls = 20
+			ask := func() {
+				t.Helper()
+
+				for range calls {
+					if res := g.do(t, postUnary, "", "{}"); res.status != http.StatusOK {
+						t.Fatal(res)
+					}
+				}
+			}
+
+			ask()
+
+			if n := p.Calls(); n > 0 {
+				t.Errorf("one that is not SERVING gets %d calls", n)
+			}
+
+			p.Health(t, servers.Serving)
+			eventually(t, "it gets calls", func() bool { ask(); return p.Calls() > 0 })
+
+			p.Health(t, servers.NotServing)
+			eventually(t, "it gets none", func() bool {
+				before := p.Calls()
+
+				ask()
+
+				return p.Calls() == before
+			})
+
+			alone := startGateway(t, upstream(p.address))
+			if res := alone.do(t, getUser, "", ""); res.status != http.StatusServiceUnavailable {
+				t.Errorf("alone and not SERVING: %s", res)
+			}
+
+			p.Health(t, servers.Serving)
+			eventually(t, "answered", func() bool { return alone.do(t, getUser, "", "").status == http.StatusOK })
+		})
+	}
+}
+
+// A proxy ends streams on which nothing comes for a while, so that of the health as well. The backend is as healthy as before.
+func TestHealthIsAskedForAgain(t *testing.T) {
+	t.Parallel()
+
+	const watch = "/grpc.health.v1.Health/Watch"
+
+	for name, start := range map[string]func(t *testing.T, backend string) *servers.Proxy{
+		"nginx": func(t *testing.T, backend string) *servers.Proxy {
+			t.Helper()
+
+			return servers.Nginx(t, servers.ProxyConfig{Backend: backend, Lines: []string{
+				"location = " + watch + " { grpc_pass grpc://backend; grpc_read_timeout 200ms; }",
+			}})
+		},
+		"haproxy": func(t *testing.T, backend string) *servers.Proxy {
+			t.Helper()
+
+			return servers.HAProxy(t, servers.ProxyConfig{Backend: backend, Lines: []string{
+				"http-request set-timeout server 200ms if { path " + watch + " }",
+			}})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := servers.Python(t, servers.Config{Health: servers.Serving})
+			g := startGateway(t, upstream(start(t, s.Address).Address))
+
+			load(t, g, postUnary, func() { watched(t, s, 10) })
+		})
+	}
+}
+
+// A server that stands still loses its connection, and the calls on it are made elsewhere.
+func TestFrozen(t *testing.T) {
+	t.Parallel()
+
+	for name, start := range map[string]func(testing.TB, servers.Config) *servers.Server{"node": servers.Node, "python": servers.Python} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			frozen, other := start(t, servers.Config{}), start(t, servers.Config{})
+			g := startGateway(t, upstream(frozen.Address, other.Address))
+
+			load(t, g, getUser, func() {
+				eventually(t, "both are called", func() bool { return frozen.Calls() > 0 && other.Calls() > 0 })
+				frozen.Freeze(t)
+				// More than can be under way at a time: those that hung have been answered.
+				before := other.Calls()
+				eventually(t, "the other one is called", func() bool { return other.Calls() > before+40 })
+			})
+		})
+	}
+}

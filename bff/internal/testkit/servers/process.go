@@ -1,0 +1,253 @@
+package servers
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is a gRPC server. It ends with the test, or with the process of the test.
+type Server struct {
+	// Address is host:port.
+	Address string
+
+	process *process
+	events  *events
+	stdin   io.WriteCloser
+	// again starts it again.
+	again func(tb testing.TB, address string) *Server
+}
+
+// startServer runs a program that takes its configuration as an argument, and waits until it listens.
+func startServer(tb testing.TB, config Config, program string, args ...string) *Server {
+	tb.Helper()
+
+	if config.Methods = maps.Clone(methods); config.Address == "" {
+		config.Address = "127.0.0.1:0"
+	}
+
+	if config.Options == nil {
+		config.Options = map[string]int{}
+	}
+
+	text, err := json.Marshal(config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	s := &Server{events: newEvents(), again: func(tb testing.TB, address string) *Server {
+		tb.Helper()
+
+		config.Address = address
+
+		return startServer(tb, config, program, args...)
+	}}
+	cmd := exec.Command(program, append(slices.Clip(args), string(text))...)
+
+	if s.stdin, err = cmd.StdinPipe(); err != nil {
+		tb.Fatal(err)
+	}
+
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	s.process = run(tb, cmd, func() {
+		for lines := bufio.NewReader(out); ; {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+
+			s.events.add(line)
+		}
+	})
+	tb.Cleanup(s.process.kill)
+
+	late := time.After(patience)
+
+	for {
+		list, more := s.events.all()
+		if len(list) > 0 {
+			s.Address = net.JoinHostPort("127.0.0.1", strconv.Itoa(list[0].Port))
+
+			return s
+		}
+
+		select {
+		case <-more:
+		case <-s.process.ended:
+			tb.Fatalf("%s ended: %s", program, s.process.stderr.String())
+		case <-late:
+			tb.Fatalf("%s does not listen: %s", program, s.process.stderr.String())
+		}
+	}
+}
+
+// Health changes what the health service says.
+func (s *Server) Health(tb testing.TB, status int) {
+	tb.Helper()
+	s.command(tb, "health "+strconv.Itoa(status))
+}
+
+// Calm has a Node server do what servers do to clients that ping too often: GOAWAY with ENHANCE_YOUR_CALM and "too_many_pings", and
+// the end of the connection.
+func (s *Server) Calm(tb testing.TB) {
+	tb.Helper()
+	s.command(tb, "calm")
+}
+
+// Stop has the server end its calls and itself. It does not wait for it.
+func (s *Server) Stop(tb testing.TB) {
+	tb.Helper()
+	s.command(tb, "stop")
+}
+
+// Drain stops the server once the calls are over that are under way (GOAWAY). It does not wait for it.
+func (s *Server) Drain(tb testing.TB) {
+	tb.Helper()
+	s.command(tb, "drain")
+}
+
+// Freeze has the server do nothing any more, with its connections open.
+func (s *Server) Freeze(tb testing.TB) {
+	tb.Helper()
+	s.process.signal(tb, syscall.SIGSTOP)
+}
+
+// Kill ends the server at once.
+func (s *Server) Kill(tb testing.TB) {
+	tb.Helper()
+	s.process.kill()
+}
+
+// Restart returns another server, on the port of one that has ended.
+func (s *Server) Restart(tb testing.TB) *Server {
+	tb.Helper()
+
+	return s.again(tb, s.Address)
+}
+
+// AwaitEnd waits until the server has stopped.
+func (s *Server) AwaitEnd(tb testing.TB) {
+	tb.Helper()
+	s.process.awaitEnd(tb)
+}
+
+func (s *Server) command(tb testing.TB, line string) {
+	tb.Helper()
+
+	if _, err := io.WriteString(s.stdin, line+"\n"); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// process is a program that ends with the test.
+type process struct {
+	cmd    *exec.Cmd
+	stderr *buffer
+	// ended is closed when the process has.
+	ended chan struct{}
+}
+
+// run starts a program. read takes what it prints, to the end.
+func run(tb testing.TB, cmd *exec.Cmd, read func()) *process {
+	tb.Helper()
+
+	p := &process{cmd: cmd, stderr: &buffer{}, ended: make(chan struct{})}
+	cmd.Stderr = p.stderr
+
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+
+	go func() {
+		defer close(p.ended)
+
+		read()
+
+		_ = cmd.Wait() // Tests end it in ways that are errors to it.
+	}()
+
+	return p
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // It may have ended.
+	<-p.ended
+}
+
+// stop lets the process end its children, as nginx has.
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // It may have ended.
+
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		p.kill()
+	}
+}
+
+func (p *process) signal(tb testing.TB, signal syscall.Signal) {
+	tb.Helper()
+
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func (p *process) awaitEnd(tb testing.TB) {
+	tb.Helper()
+
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		tb.Fatalf("%s does not end: %s", p.cmd.Path, p.stderr.String())
+	}
+}
+
+// buffer is safe for concurrent use.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+
+	return b.text.String()
+}
+
+// inTree is the path of a file beside this one.
+func inTree(tb testing.TB, name string) string {
+	tb.Helper()
+
+	_, file, _, ok := runtime.Caller(0)
+	if _, err := os.Stat(file); !ok || err != nil {
+		tb.Fatal("the sources are not where the tests were compiled")
+	}
+
+	return filepath.Join(filepath.Dir(file), name)
+}
