@@ -13,11 +13,15 @@ import (
 	"syscall"
 )
 
-// exitSignaled and the number of a signal are the exit code of a process that it ended, as shells have it.
-const exitSignaled = 128
-
 func main() {
-	err := run(untilSignaled(), os.Args[1:], os.Stdout, os.Stderr)
+	// A standard output or standard error that nobody reads any more is no reason to end.
+	signal.Ignore(syscall.SIGPIPE)
+
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 
 	if errors.Is(err, flag.ErrHelp) {
 		return
@@ -27,30 +31,4 @@ func main() {
 		fmt.Fprintln(os.Stderr, "backends:", err)
 		os.Exit(1)
 	}
-}
-
-// untilSignaled returns a context that ends at the first SIGINT or SIGTERM. The second one ends the process at once. SIGHUP, and
-// the SIGPIPE of an output that nobody reads any more, do not end it.
-func untilSignaled() context.Context {
-	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
-
-	ctx, cancel := context.WithCancel(context.Background())
-
-	signals := make(chan os.Signal, 2) //nolint:mnd // Those two.
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-
-	// It lasts as long as the process.
-	go func() {
-		<-signals
-		cancel()
-
-		code := 1
-		if number, ok := (<-signals).(syscall.Signal); ok {
-			code = exitSignaled + int(number)
-		}
-
-		os.Exit(code)
-	}()
-
-	return ctx
 }

@@ -82,6 +82,8 @@ Not for production: the issuer hands out tokens for anyone.`,
 
 func (d *dev) run(cmd *cobra.Command) (err error) {
 	hangups := ignoreSignals()
+	// Asked for after the hangup, a terminal is none any more.
+	terminal := isatty.IsTerminal(os.Stdin.Fd())
 
 	cfg, err := d.readConfig()
 	if err != nil {
@@ -108,8 +110,8 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 	defer stop()
 
 	defer watchHangups(hangups, func() {
-		// Closing the terminal ends what was begun there.
-		if isatty.IsTerminal(os.Stdin.Fd()) {
+		// Closing the terminal ends what was started there.
+		if terminal {
 			stop()
 		} else {
 			warnOfHangup(log.Logger)
@@ -118,7 +120,7 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 
 	tuneMemory(log.Logger)
 
-	go returnMemory(ctx)
+	defer startReturningMemory(ctx)()
 
 	mocks, err := startMocks(ctx, d.mocks, gen.Services(), log.Logger)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync"
 	"time"
 )
 
@@ -18,6 +19,19 @@ const (
 	// returnLeast is how much more memory than after the last time is worth it.
 	returnLeast = 32 << 20
 )
+
+// startReturningMemory runs returnMemory until the context ends or it is stopped.
+func startReturningMemory(ctx context.Context) (stop func()) {
+	var running sync.WaitGroup
+
+	ctx, cancel := context.WithCancel(ctx)
+	running.Go(func() { returnMemory(ctx) })
+
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
 
 // returnMemory gives memory back whenever a burst is over, until the context ends.
 func returnMemory(ctx context.Context) {

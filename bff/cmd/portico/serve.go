@@ -50,7 +50,7 @@ requests are answered, and the exit code is 0; a second one ends it at once. SIG
 
 			tuneMemory(log.Logger)
 
-			go returnMemory(cmd.Context())
+			defer startReturningMemory(cmd.Context())()
 
 			gw, err := bff.New(cmd.Context(), cfg, append(services(), loggingTo(log)...)...)
 			if err != nil {

@@ -8,7 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"sync"
+	"sync/atomic"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -45,14 +45,15 @@ func ClientAddress(trusted []string, logger *slog.Logger) func(http.Handler) htt
 
 // onceOnly returns what logs the first element that could not be read.
 func onceOnly(logger *slog.Logger) func(r *http.Request, proxy netip.Addr, element string) {
-	var once sync.Once
+	// Not a sync.Once, which holds up the others until the line is written.
+	var logged atomic.Bool
 
 	return func(r *http.Request, proxy netip.Addr, element string) {
-		once.Do(func() {
+		if logged.CompareAndSwap(false, true) {
 			logger.LogAttrs(r.Context(), slog.LevelWarn,
 				"X-Forwarded-For of a trusted proxy cannot be read; its clients count as one (this is logged once)",
 				slog.String("proxy", proxy.String()), slog.String("element", fmt.Sprintf("%.100s", element)))
-		})
+		}
 	}
 }
 

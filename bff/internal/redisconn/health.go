@@ -22,7 +22,7 @@ const (
 )
 
 // health is whether Redis serves, as the log says it: one line when it stops and why, one more for each further reason, and one
-// when it serves again. It is safe for concurrent use.
+// when it serves again. It is safe for concurrent use. Nothing is logged under its lock, which requests take.
 type health struct {
 	logger *slog.Logger
 	settle time.Duration
@@ -42,16 +42,10 @@ func newHealth(logger *slog.Logger, openFor time.Duration) *health {
 
 // fail notes that Redis does not serve.
 func (h *health) fail(reason string, err error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	h.failed = time.Now()
-
-	if h.reasons[reason] {
+	if !h.noteFailure(reason) {
 		return
 	}
 
-	h.reasons[reason] = true
 	h.logger.Warn("redis is unavailable", "reason", reason, "error", err)
 
 	select {
@@ -60,34 +54,63 @@ func (h *health) fail(reason string, err error) {
 	}
 }
 
-// reply notes an error reply that is no outage.
-func (h *health) reply(err error) {
+// noteFailure reports whether the reason is a new one.
+func (h *health) noteFailure(reason string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	if now := time.Now(); h.replied.IsZero() || now.Sub(h.replied) >= replyInterval {
-		h.replied = now
+	h.failed = time.Now()
+	known := h.reasons[reason]
+	h.reasons[reason] = true
+
+	return !known
+}
+
+// reply notes an error reply that is no outage.
+func (h *health) reply(err error) {
+	if h.noteReply() {
 		h.logger.Warn("redis replied with an error", "error", err)
 	}
 }
 
-// serve notes that Redis serves, and reports whether that has settled.
-func (h *health) serve() bool {
+// noteReply reports whether it is time for a line.
+func (h *health) noteReply() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 
-	if len(h.reasons) == 0 {
-		return true
-	}
-
-	if time.Since(h.failed) < h.settle {
+	now := time.Now()
+	if !h.replied.IsZero() && now.Sub(h.replied) < replyInterval {
 		return false
 	}
 
-	clear(h.reasons)
-	h.logger.Warn("redis is available again")
+	h.replied = now
 
 	return true
+}
+
+// serve notes that Redis serves, and reports whether that has settled.
+func (h *health) serve() bool {
+	settled, again := h.noteService()
+	if again {
+		h.logger.Warn("redis is available again")
+	}
+
+	return settled
+}
+
+// noteService reports whether there has been no failure for a while, and whether there was one before that.
+func (h *health) noteService() (settled, again bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+
+	failed := len(h.reasons) > 0
+	settled = !failed || time.Since(h.failed) >= h.settle
+
+	if settled {
+		clear(h.reasons)
+	}
+
+	return settled, settled && failed
 }
 
 // newProbe returns what finds out whether Redis would serve the stores: a script that writes, as theirs do. Reading works in many

@@ -91,9 +91,10 @@ func handshakeOf(ctx context.Context) *handshake {
 	return h
 }
 
-// note notes the end of a command of the handshake. Old servers do not know HELLO, which the client gets by without.
+// note notes the end of a command of the handshake, or of a probe. Old servers do not know HELLO, which the client gets by without,
+// and a server that was restarted does not know the script of the probe, which is sent then.
 func (h *handshake) note(cmd redis.Cmder, err error) {
-	if err != nil && cmd.Name() != "hello" {
+	if err != nil && cmd.Name() != "hello" && !redis.HasErrorPrefix(err, "NOSCRIPT") {
 		h.failed = true
 	}
 }
