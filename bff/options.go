@@ -154,7 +154,7 @@ type options struct {
 	now         func() time.Time
 }
 
-// clock tells what time it is.
+// clock returns what tells the time.
 func (o options) clock() func() time.Time {
 	if o.now != nil {
 		return o.now

@@ -241,7 +241,7 @@ func (v *validation) upstreams(upstreams map[string]Upstream) {
 
 		for i, address := range u.Addresses {
 			v.check(isUpstreamAddress(address), fmt.Sprintf("%s.addresses[%d]", path, i),
-				fmt.Sprintf("%q is not host:port or unix:path", address))
+				fmt.Sprintf("%q is neither host:port, with a port from 1 to 65535, nor unix:path", address))
 		}
 
 		v.check(u.Authority == "" || isAuthority(u.Authority), path+".authority",

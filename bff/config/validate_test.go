@@ -279,10 +279,10 @@ func TestInvalid(t *testing.T) {
 		}, "upstreams.user: needs either addresses or target"},
 		{"upstream_without_a_port", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Addresses = []string{"u:1", "u"} })
-		}, `upstreams.user.addresses[1]: "u" is not host:port or unix:path`},
+		}, `upstreams.user.addresses[1]: "u" is neither host:port, with a port from 1 to 65535, nor unix:path`},
 		{"upstream_with_a_scheme", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Addresses = []string{"u:1", "http://u"} })
-		}, `upstreams.user.addresses[1]: "http://u" is not host:port or unix:path`},
+		}, `upstreams.user.addresses[1]: "http://u" is neither host:port, with a port from 1 to 65535, nor unix:path`},
 		{"upstream_authority", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Authority = "https://u.internal" })
 		}, `upstreams.user.authority: "https://u.internal" is not host or host:port`},

@@ -25,6 +25,7 @@ func startReturningMemory(ctx context.Context) (stop func()) {
 	var running sync.WaitGroup
 
 	ctx, cancel := context.WithCancel(ctx)
+
 	running.Go(func() { returnMemory(ctx) })
 
 	return func() {

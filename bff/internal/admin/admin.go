@@ -14,7 +14,7 @@ import (
 
 // Config is where its answers come from. The functions must be safe for concurrent use.
 type Config struct {
-	// Ready tells whether clients should be sent here.
+	// Ready reports whether clients should be sent here.
 	Ready func() bool
 	// Waiting lists what a gateway that starts still waits for. Nil: nothing.
 	Waiting func() []string

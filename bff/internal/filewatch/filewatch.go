@@ -31,8 +31,11 @@ const (
 // in place takes milliseconds.
 const maxSettle = time.Second
 
+// maxChanging is after how many looks in a row files that are different each time are called faulty.
+const maxChanging = 3
+
 // errChanging is what Look returns while files are being written.
-var errChanging = errors.New("is being written")
+var errChanging = errors.New("the content changes all the time")
 
 // Observer is told of states. It must be safe for concurrent use.
 type Observer interface {
@@ -60,10 +63,12 @@ type Watcher struct {
 
 	state State
 	cause string
+	// changing is how many looks in a row found that the files were being written.
+	changing int
 }
 
-// Open reads the files, of which an empty path stands for one without content, and gives them to accept, in that order. Later
-// accept gets all of them whenever one has changed; after an error of it, what it got before should stay in use.
+// Open reads the files and gives them to accept, in that order; an empty path is a file without content. Later accept gets all of
+// them whenever one has changed. If it returns an error, what it got before should stay in use.
 func Open(accept func(texts [][]byte) error, paths ...string) (*Watcher, error) {
 	texts, err := read(paths)
 	if err != nil {
@@ -106,9 +111,13 @@ func (w *Watcher) Look(ctx context.Context, config Config) error {
 	texts, err := read(w.paths)
 
 	if !w.known(texts, err) {
-		if texts, err = settled(ctx, min(config.Interval, maxSettle), w.paths, texts, err); errors.Is(err, errChanging) {
-			return err // The next look will tell.
-		}
+		texts, err = settled(ctx, min(config.Interval, maxSettle), w.paths, texts, err)
+	}
+
+	if !errors.Is(err, errChanging) {
+		w.changing = 0
+	} else if w.changing++; w.changing < maxChanging {
+		return err // It may be complete at the next look.
 	}
 
 	if err != nil {

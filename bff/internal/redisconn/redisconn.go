@@ -42,7 +42,7 @@ const (
 	maxIdle = 5 * time.Minute
 )
 
-// ErrUnavailable tells that Redis did not answer in time or could not serve, or was not asked because it did not before or too many
+// ErrUnavailable means that Redis did not answer in time or could not serve, or was not asked because it did not before or too many
 // other commands are under way. Whether a command that timed out has been carried out is not known. Error replies that say that
 // Redis cannot serve (NOAUTH, OOM, READONLY, LOADING, …) are ErrUnavailable as well; others, about the one command, are not.
 var ErrUnavailable = errors.New("redis is unavailable")

@@ -15,7 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// errStale tells that a certificate that was good when its connection was opened is not any more.
+// errStale means that a certificate that was valid when its connection was opened is not valid any more.
 var errStale = errors.New("client certificate is not valid any more")
 
 // Clients checks on each request that the certificate which a client showed when it opened the connection would still be
@@ -36,7 +36,7 @@ func (*Clients) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, connectionKey{}, &checked{})
 }
 
-// checked is the last verdict on the certificate of a connection, which holds for a generation of authorities and until a time.
+// checked is the result of checking the certificate of a connection. It holds for a generation of authorities and until a time.
 type checked struct {
 	mu         sync.Mutex
 	done       bool
@@ -49,7 +49,7 @@ type checked struct {
 // its next connection shows another one or none. For all others it costs the comparison of two numbers and of two times.
 func (c *Clients) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A certificate that nobody verified stands for nobody.
+		// A certificate that was not verified is treated as none.
 		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 			next.ServeHTTP(w, r)
 

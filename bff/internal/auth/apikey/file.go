@@ -39,7 +39,7 @@ type entry struct {
 	expires   time.Time
 }
 
-// errIncomplete tells that a file does not look like one that was written to its end.
+// errIncomplete means that a file does not look like one that was written to its end.
 var errIncomplete = errors.New("does not end with a line end; it may be half-written")
 
 // parseFile reads a file of keys that is meant to be complete: it must say that there are no keys ("keys: []") rather than say
