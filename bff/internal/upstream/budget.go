@@ -2,16 +2,15 @@ package upstream
 
 import "sync/atomic"
 
-// budget keeps second calls to a share of all calls. It is safe for concurrent use.
+// budget keeps hedges and the calls of retriers, together, to a share of all calls. It is safe for concurrent use.
 type budget struct {
 	perCall, most int64
 	tokens        atomic.Int64
 }
 
-// A second call costs token, and so many calls can be saved up. gRPC allows as many retries at once as retriesAtOnce.
+// A further call costs token, and so many calls can be saved up: as many as gRPC allows retries at once.
 const (
 	token         = 1000
-	hedgesAtOnce  = 10
 	retriesAtOnce = retryTokens / 2
 )
 
@@ -23,7 +22,7 @@ func newBudget(share float64, atOnce int64) *budget {
 	return b
 }
 
-// earn is for each call.
+// earn is for each call, however many attempts and hedges it has.
 func (b *budget) earn() {
 	for {
 		had := b.tokens.Load()
@@ -33,7 +32,7 @@ func (b *budget) earn() {
 	}
 }
 
-// spend tells whether a second call may be made.
+// spend reports whether a further call may be made.
 func (b *budget) spend() bool {
 	for {
 		had := b.tokens.Load()

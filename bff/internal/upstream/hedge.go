@@ -28,7 +28,7 @@ type hedge struct {
 	budget *budget
 }
 
-// hedged tells whether calls that are repeated in this way are hedged, too.
+// hedged reports whether calls that are repeated in this way are hedged, too.
 func hedged(config Config, retry *policy.Retry) bool {
 	return retry != nil && retry.HedgeAfter > 0 && config.Balancing != balance.RingHash
 }
@@ -43,8 +43,6 @@ func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, nex
 	if !ok {
 		return next(ctx, reply, opts)
 	}
-
-	h.budget.earn()
 
 	ctx, finish := context.WithCancel(ctx)
 	defer finish()
@@ -88,7 +86,7 @@ func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, nex
 	return err
 }
 
-// answers tells whether a call that ended so has been answered.
+// answers reports whether a call that ended so has been answered.
 func (h *hedge) answers(err error) bool {
 	code := status.Code(err)
 

@@ -202,8 +202,8 @@ func TestCallsByRingHashAreNotHedged(t *testing.T) {
 			t.Errorf("%q: hedged: %t", balancing, got)
 		}
 
-		if got := extraShare(config) == extraLoad; got == want {
-			t.Errorf("%q: all extra load is for retries: %t", balancing, got)
+		if got := ownShare(config) == extraLoad/2; got != want {
+			t.Errorf("%q: half of the extra load is kept for hedges: %t", balancing, got)
 		}
 	}
 }

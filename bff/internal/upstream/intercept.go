@@ -16,11 +16,11 @@ import (
 
 // interceptors are, from the outside in, for a call with a single answer:
 //
-//	deps' own → metadata → reserve → measure → concurrency → breakers → hedge → again → (gRPC: retry, balance, send)
+//	deps' own → metadata → reserve → measure → concurrency → breakers → hedge → retrier → (gRPC: retry, balance, send)
 //
-// For a stream there is neither hedge nor again. What is outside of hedge and retry sees one call, however many attempts there are: its outcome is
-// the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that refuses a call
-// undoes what the layers outside of it hold: see admit.
+// For a stream there is neither hedge nor retrier. What is outside of hedge and retry sees one call, however many attempts there are:
+// its outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that refuses
+// a call undoes what the layers outside of it hold: see admit.
 func (u *upstream) interceptors(deps Deps) []grpc.DialOption {
 	unary := []grpc.UnaryClientInterceptor{u.unary(deps.Observer)}
 	stream := []grpc.StreamClientInterceptor{u.stream(deps.Observer)}
@@ -60,24 +60,13 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		err = breaker.ErrNoVerdict
 		defer func() { call.end(err) }()
 
-		switch repeatable := method.repeatable(req) && !call.probing; {
-		case repeatable && method.hedge != nil:
-			err = method.hedge.call(outgoing, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
-				return method.again.call(ctx, opts, func(opts []grpc.CallOption) error {
-					return next(ctx, rpc, req, reply, cc, opts...)
-				})
+		opts, header := withHeader(opts)
+		err = method.call(outgoing, call.probing, req, reply, opts,
+			func(ctx context.Context, reply any, opts []grpc.CallOption) error {
+				return next(ctx, rpc, req, reply, cc, opts...)
 			})
-		case repeatable:
-			err = method.again.call(outgoing, opts, func(opts []grpc.CallOption) error {
-				return next(outgoing, rpc, req, reply, cc, opts...)
-			})
-		case !method.retries():
-			err = next(outgoing, rpc, req, reply, cc, opts...)
-		default:
-			err = next(outgoing, rpc, req, reply, cc, append(slices.Clip(opts), once())...)
-		}
-
-		err = u.explainSize(rpc, req, opts, err)
+		err = u.explainSize(rpc, err,
+			func(size int) bool { return size == encodedSize(req) }, func() bool { return *header != nil })
 
 		return err
 	}
@@ -132,8 +121,9 @@ const maxSilence = 5 * time.Second
 type observedStream struct {
 	grpc.ClientStream
 
-	// single tells that the backend answers once, with which the call ends.
+	// single is true if the backend answers once, with which the call ends.
 	single   bool
+	sent     sentSizes
 	call     *call
 	upstream *upstream
 	cancel   context.CancelFunc
@@ -149,8 +139,14 @@ func (s *observedStream) Header() (metadata.MD, error) {
 	return md, err //nolint:wrapcheck // A stream's errors are statuses.
 }
 
+func (s *observedStream) SendMsg(m any) error {
+	s.sent.add(encodedSize(m))
+
+	return s.ClientStream.SendMsg(m) //nolint:wrapcheck // A stream's errors are statuses, and io.EOF.
+}
+
 func (s *observedStream) RecvMsg(m any) error {
-	err := s.upstream.explainSize(s.call.rpc, nil, nil, s.ClientStream.RecvMsg(m))
+	err := s.upstream.explainSize(s.call.rpc, s.ClientStream.RecvMsg(m), s.sent.has, s.replied)
 
 	switch {
 	case err == nil && !s.single:
@@ -164,4 +160,11 @@ func (s *observedStream) RecvMsg(m any) error {
 	}
 
 	return err
+}
+
+// replied reports whether the backend has sent a header. The stream must have ended; Header would wait otherwise.
+func (s *observedStream) replied() bool {
+	header, err := s.ClientStream.Header()
+
+	return err == nil && header != nil
 }

@@ -1,6 +1,9 @@
 package upstream
 
 import (
+	"context"
+	"slices"
+
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -16,17 +19,23 @@ type method struct {
 	breaker *breaker.Breaker
 	// hedge is nil if calls are not hedged.
 	hedge *hedge
-	// again is nil if calls are not made again.
-	again *again
+	// retrier is nil if calls are not made again, or as a control plane says.
+	retrier *retrier
+	// budget is for hedge and retrier, and shared by the methods of an upstream.
+	budget *budget
 }
 
 // newMethods returns the methods that have rules of their own.
 func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 	methods := make(map[string]*method, len(config.Methods))
-	hedges, repeats := newBudget(extraShare(config), hedgesAtOnce), newBudget(extraShare(config), retriesAtOnce)
+	budget := newBudget(ownShare(config), retriesAtOnce)
 
 	for rpc, rules := range config.Methods {
-		m := &method{retry: rules.Retry, again: newAgain(rules.Retry, repeats)}
+		m := &method{retry: rules.Retry, budget: budget}
+
+		if !controlled(config.Target) {
+			m.retrier = newRetrier(rules.Retry, budget)
+		}
 
 		if rules.Breaker != nil {
 			m.breaker = breaker.New(upstream+rpc, breaker.Settings(*rules.Breaker), onChange(deps, upstream, rpc))
@@ -34,7 +43,7 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 		}
 
 		if hedged(config, rules.Retry) {
-			m.hedge = &hedge{after: rules.Retry.HedgeAfter, codes: rules.Retry.Codes, budget: hedges}
+			m.hedge = &hedge{after: rules.Retry.HedgeAfter, codes: rules.Retry.Codes, budget: budget}
 		}
 
 		methods[rpc] = m
@@ -43,13 +52,13 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 	return methods
 }
 
-// closed tells whether no breaker of its own keeps calls back.
+// closed reports whether no breaker of its own keeps calls back.
 func (m *method) closed() bool { return m == nil || m.breaker == nil || m.breaker.Closed() }
 
-// retries tells whether calls are made again at all.
+// retries reports whether calls are made again at all.
 func (m *method) retries() bool { return m != nil && m.retry != nil }
 
-// repeatable tells whether a call with this request may be made twice.
+// repeatable reports whether a call with this request may be made twice.
 func (m *method) repeatable(req any) bool {
 	if !m.retries() {
 		return false
@@ -64,7 +73,7 @@ func (m *method) repeatable(req any) bool {
 	return ok && keyed(m.retry.Key, message)
 }
 
-// keyed tells whether the request has the key that makes two of them one.
+// keyed reports whether the request has the key that makes two of them one.
 func keyed(key fieldpath.Path, req proto.Message) bool {
 	m := req.ProtoReflect()
 
@@ -77,6 +86,26 @@ func keyed(key fieldpath.Path, req proto.Message) bool {
 	}
 
 	return m.Has(key.Last())
+}
+
+// call makes a call as often as the rules of the method allow. A call that is a breaker's probe is made once.
+func (m *method) call(ctx context.Context, probe bool, req, reply any, opts []grpc.CallOption, next invoke) error {
+	switch {
+	case !m.retries():
+		return next(ctx, reply, opts)
+	case probe || !m.repeatable(req):
+		return next(ctx, reply, append(slices.Clip(opts), once()))
+	}
+
+	m.budget.earn()
+
+	if m.hedge == nil {
+		return m.retrier.call(ctx, reply, opts, next)
+	}
+
+	return m.hedge.call(ctx, reply, opts, func(ctx context.Context, reply any, opts []grpc.CallOption) error {
+		return m.retrier.call(ctx, reply, opts, next)
+	})
 }
 
 // once is a call option that keeps gRPC from making the call again: a service config knows the method alone, not whether this

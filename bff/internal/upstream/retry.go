@@ -8,12 +8,10 @@ import (
 
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
-
-	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// Calls that are made again, and hedges, are at most a fifth of the load that a backend gets anyway: what fails for everybody must
-// not get more of it. A few dozen calls at once may fail over to another address before that bound holds.
+// Retries and hedges together are at most a fifth of an upstream's calls: what fails for everybody must not get more load. Before that
+// bound holds, retriesAtOnce calls may fail over to another address by gRPC's retries, and as many by the gateway's own.
 const (
 	extraLoad     = 0.2
 	retryTokens   = 100
@@ -23,8 +21,8 @@ const (
 // methodConfig is the part of the service config (gRFC A6) that says which calls gRPC makes again: "methodConfig" for the methods
 // that may be repeated, and "retryThrottling" for all of them together. It is empty if none may.
 //
-// gRPC varies the pauses by a fifth, does what a backend says in grpc-retry-pushback-ms, and makes no call again that has been
-// answered, if only with a header: see again.
+// gRPC varies the pauses by a fifth, does what a backend says in grpc-retry-pushback-ms, and retries no call that has a header: see
+// retrier.
 func methodConfig(config Config) map[string]any {
 	var methods []any
 
@@ -33,12 +31,17 @@ func methodConfig(config Config) map[string]any {
 			continue
 		}
 
+		retried := byGRPC(method.Retry.Codes)
+		if len(retried) == 0 {
+			continue
+		}
+
 		service, name, _ := strings.Cut(strings.TrimPrefix(rpc, "/"), "/")
 
 		methods = append(methods, map[string]any{
 			"name": []any{map[string]any{"service": service, "method": name}},
 			"retryPolicy": map[string]any{
-				"maxAttempts": method.Retry.MaxAttempts, "retryableStatusCodes": names(retryable(method.Retry)),
+				"maxAttempts": method.Retry.MaxAttempts, "retryableStatusCodes": names(retried),
 				"backoffMultiplier": backoffGrowth,
 				"initialBackoff":    seconds(method.Retry.InitialBackoff), "maxBackoff": seconds(method.Retry.MaxBackoff),
 			},
@@ -51,19 +54,13 @@ func methodConfig(config Config) map[string]any {
 
 	return map[string]any{
 		"methodConfig":    methods,
-		"retryThrottling": map[string]any{"maxTokens": retryTokens, "tokenRatio": extraShare(config)},
+		"retryThrottling": map[string]any{"maxTokens": retryTokens, "tokenRatio": extraLoad - ownShare(config)},
 	}
 }
 
-// retryable returns the codes that are worth another call. A server that shuts down answers the calls that it drops with
-// UNAVAILABLE or, as gRPC's C core and Node do, with CANCELLED. A caller that cancels ends its own retries.
-func retryable(retry *policy.Retry) []codes.Code {
-	list := slices.Clone(retry.Codes)
-	if slices.Contains(list, codes.Unavailable) && !slices.Contains(list, codes.Canceled) {
-		list = append(list, codes.Canceled)
-	}
-
-	return list
+// byGRPC returns the codes that gRPC retries. CANCELLED is left to the retrier.
+func byGRPC(list []codes.Code) []codes.Code {
+	return slices.DeleteFunc(slices.Clone(list), func(c codes.Code) bool { return c == codes.Canceled })
 }
 
 // names are those of codes as JSON of a service config has them.
@@ -76,15 +73,15 @@ func names(list []codes.Code) []string {
 	return out
 }
 
-// extraShare is the extra load that retries alone may make, and hedges alone: half of it each where there are both.
-func extraShare(config Config) float64 {
+// ownShare is the part of extraLoad for what the gateway makes itself: hedges and the calls of retriers. gRPC's retries get the rest.
+func ownShare(config Config) float64 {
 	for _, method := range config.Methods {
 		if hedged(config, method.Retry) {
-			return extraLoad / 2 //nolint:mnd // Two share it.
+			return extraLoad / 2 //nolint:mnd // The other half.
 		}
 	}
 
-	return extraLoad
+	return extraLoad / 4 //nolint:mnd // Few calls need a retrier.
 }
 
 // seconds is a duration as JSON of a service config has it.

@@ -3,9 +3,10 @@ package upstream
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
@@ -42,8 +43,9 @@ func (e *sizeError) GRPCStatus() *status.Status {
 }
 
 // explainSize says what was too large, if that is why a call ended: the reply, for this gateway, or the request, for the backend.
-// All other errors are returned as they are. The request is nil where it is not known.
-func (u *upstream) explainSize(rpc string, req any, opts []grpc.CallOption, err error) error {
+// All other errors are returned as they are. Sent reports whether a message of that size was sent, and replied, whether the backend
+// may have begun to reply; they are only called when a message was too large.
+func (u *upstream) explainSize(rpc string, err error, sent func(size int) bool, replied func() bool) error {
 	if status.Code(err) != codes.ResourceExhausted {
 		return err
 	}
@@ -51,7 +53,7 @@ func (u *upstream) explainSize(rpc string, req any, opts []grpc.CallOption, err 
 	text := status.Convert(err).Message()
 
 	switch size, limit := oversize(text); {
-	case size > 0 && size == encodedSize(req) && (limit != u.maxReceive || !replied(opts)):
+	case size > 0 && sent(size) && (limit != u.maxReceive || !replied()):
 		return &sizeError{
 			text: fmt.Sprintf("upstream %s: the request of %s has %d bytes, and the backend takes %d: %s",
 				u.name, rpc, size, limit, text),
@@ -69,18 +71,30 @@ func (u *upstream) explainSize(rpc string, req any, opts []grpc.CallOption, err 
 	}
 }
 
-// replied reports whether the backend may have begun to reply when a call with these options ended.
-func replied(opts []grpc.CallOption) bool {
-	for _, opt := range opts {
-		if header, ok := opt.(grpc.HeaderCallOption); ok {
-			return *header.HeaderAddr != nil
-		}
-	}
-
-	return true // Nobody has asked.
+// sentSizes knows the sizes of messages that were larger than all before them: a backend refuses the first that is over its limit. It
+// is safe for concurrent use, as sending and receiving on a stream is.
+type sentSizes struct {
+	mu        sync.Mutex
+	ascending []int
 }
 
-// oversize returns the size and the limit of a message that was too large, of which gRPC tells by text alone: ours, that of C++ and
+func (s *sentSizes) add(size int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if n := len(s.ascending); n == 0 || size > s.ascending[n-1] {
+		s.ascending = append(s.ascending, size)
+	}
+}
+
+func (s *sentSizes) has(size int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	return slices.Contains(s.ascending, size)
+}
+
+// oversize returns the size and the limit of a message that was too large, which gRPC reports by text alone: ours, that of C++ and
 // its wrappers, that of Node, and that of Java. The size of a compressed message is not known (-1). Zero: the text says nothing of
 // the kind.
 func oversize(text string) (size, limit int) {

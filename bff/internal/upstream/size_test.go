@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -57,7 +56,8 @@ func TestExplainSize(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			err := u.explainSize("/order.v1.OrderService/GetOrder", request, []grpc.CallOption{grpc.Header(&test.header)}, test.err)
+			err := u.explainSize("/order.v1.OrderService/GetOrder", test.err,
+				func(size int) bool { return size == sent }, func() bool { return test.header != nil })
 			if status.Code(err) != test.code {
 				t.Errorf("the code of %v is %s", err, status.Code(err))
 			}

@@ -32,6 +32,10 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 
 	result.SubConn = sc.SubConn
 	result.Done = func(end balancer.DoneInfo) {
+		if end.BytesSent {
+			countAttempt(info.Ctx)
+		}
+
 		late := status.Code(end.Err) == codes.DeadlineExceeded && hurried(info.Ctx, start)
 		p.wrapper.learn(sc.member, judge(end, late, conn))
 
@@ -85,7 +89,7 @@ func judge(end balancer.DoneInfo, hurried bool, conn *conn) outcome {
 // take some of it.
 const minBudget = 100 * time.Millisecond
 
-// hurried tells whether running out of time says nothing about the address that was picked then: because there was hardly any, or
+// hurried reports whether running out of time says nothing about the address that was picked then: because there was hardly any, or
 // because of the client. Otherwise a client could have healthy addresses left out.
 func hurried(ctx context.Context, picked time.Time) bool {
 	deadline, ok := ctx.Deadline()

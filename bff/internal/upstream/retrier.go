@@ -1,0 +1,121 @@
+package upstream
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
+)
+
+// retrier makes calls with a single reply again where gRPC's own retries (gRFC A6) do not:
+//
+//   - Calls that failed after their header. Of a stream the caller may have used the header, but of a single reply nothing was used.
+//     Node sends the header well before the message, so calls fail in between when it is killed.
+//   - Calls that the backend cancelled, as the C core and Node do when they shut down. In the service config, CANCELLED would also
+//     mean clients that disconnect: gRPC takes a token for each of them, and soon retries nothing.
+//
+// It is safe for concurrent use.
+type retrier struct {
+	retry  *policy.Retry
+	budget *budget
+}
+
+// newRetrier returns nil if calls are not made again.
+func newRetrier(retry *policy.Retry, budget *budget) *retrier {
+	if retry == nil || retry.MaxAttempts <= 1 {
+		return nil
+	}
+
+	return &retrier{retry: retry, budget: budget}
+}
+
+// call makes a call, with gRPC's retries, and makes it again until it has had all its attempts, those of gRPC included. A nil retrier
+// makes one call.
+func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
+	if r == nil {
+		return next(ctx, reply, opts)
+	}
+
+	ctx, sent := balance.CountAttempts(ctx)
+	opts, header := withHeader(opts)
+
+	var trailer metadata.MD
+
+	opts = append(slices.Clip(opts), grpc.Trailer(&trailer))
+
+	for made := 1; ; made++ {
+		*header, trailer = nil, nil
+
+		err := next(ctx, reply, opts)
+		if err == nil || ctx.Err() != nil || !r.retryable(status.Code(err), *header != nil) {
+			return err
+		}
+
+		// A backend that says when to come back is not shutting down.
+		if max(made, sent()) >= r.retry.MaxAttempts || len(trailer.Get("grpc-retry-pushback-ms")) > 0 {
+			return err
+		}
+
+		if !r.budget.spend() || !pause(ctx, r.backoff(made)) {
+			return err
+		}
+
+		if made == 1 {
+			opts = append(opts, once())
+		}
+	}
+}
+
+// retryable reports whether a call that ended so is worth another one, and gRPC has made none. The caller's context is not over.
+func (r *retrier) retryable(code codes.Code, replied bool) bool {
+	if code == codes.Canceled {
+		return slices.Contains(r.retry.Codes, codes.Unavailable) || slices.Contains(r.retry.Codes, codes.Canceled)
+	}
+
+	return replied && slices.Contains(r.retry.Codes, code)
+}
+
+// backoff is the mean pause after that many calls.
+func (r *retrier) backoff(made int) time.Duration {
+	d := r.retry.InitialBackoff
+	for range made - 1 {
+		d *= backoffGrowth
+	}
+
+	return min(d, r.retry.MaxBackoff)
+}
+
+// pause waits, within a fifth, as gRPC does between attempts. It reports whether there is time left.
+func pause(ctx context.Context, around time.Duration) bool {
+	timer := time.NewTimer(time.Duration(float64(around) * (0.8 + 0.4*rand.Float64()))) //nolint:gosec,mnd // Not a secret.
+	defer timer.Stop()
+
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// withHeader returns options of which one asks for the header of the reply, and where the header is when the call has ended: nil if
+// there was none.
+func withHeader(opts []grpc.CallOption) ([]grpc.CallOption, *metadata.MD) {
+	for _, opt := range opts {
+		if header, ok := opt.(grpc.HeaderCallOption); ok {
+			return opts, header.HeaderAddr
+		}
+	}
+
+	header := new(metadata.MD)
+
+	return append(slices.Clip(opts), grpc.Header(header)), header
+}
