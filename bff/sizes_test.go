@@ -48,6 +48,13 @@ func (tolerant) serverOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.MaxRecvMsgSize(16 << 20)}
 }
 
+// strict takes messages of at most 1000 bytes.
+type strict struct{ mirror }
+
+func (strict) serverOptions() []grpc.ServerOption {
+	return []grpc.ServerOption{grpc.MaxRecvMsgSize(1000)}
+}
+
 // startWordy takes this much of the backend in one message. Zero: the default.
 func startWordy(t *testing.T, maxReceive int, logs *lines) *site {
 	t.Helper()
@@ -133,6 +140,41 @@ func TestRequestsAreAsLargeAsTheBackendTakes(t *testing.T) {
 
 	if res := s.do(t, http.MethodPost, "/v1/every", nil, body(10<<20)); res.status != http.StatusOK || len(res.body) < 10<<20 {
 		t.Errorf("of a backend that takes more: %d with %d bytes", res.status, len(res.body))
+	}
+}
+
+// Once, a request that was too large for the backend was a 500 about its answer, if the RPC streamed.
+func TestLargeRequestsOfStreams(t *testing.T) {
+	t.Parallel()
+
+	large := strings.Repeat("x", 2000)
+
+	for name, maxReceive := range map[string]int{"same_limit": 1000, "another_limit": 0} {
+		s := startMirrorOf(t, strict{}, func(c *config.Config) {
+			c.Upstreams["every"] = config.Upstream{Addresses: c.Upstreams["every"].Addresses, MaxReceiveBytes: maxReceive}
+		}, nil)
+
+		for _, row := range []struct{ method, target, body string }{
+			{http.MethodGet, "/v1/count?int32Field=1&stringField=" + large, ""},
+			{http.MethodPost, "/v1/collect", `{"stringField":"a"}` + "\n" + `{"stringField":"` + large + `"}` + "\n"},
+			{http.MethodPost, "/v1/talk", `{"stringField":"` + large + `"}` + "\n"},
+			{http.MethodPost, "/v1/upload", large},
+			{http.MethodPut, "/v1/files/a", large},
+		} {
+			header := http.Header{}
+			if strings.HasPrefix(row.body, "{") {
+				header.Set("Content-Type", "application/x-ndjson")
+			}
+
+			t.Run(name+"/"+row.method+strings.SplitN(row.target, "?", 2)[0], func(t *testing.T) {
+				t.Parallel()
+
+				res := s.do(t, row.method, row.target, header, row.body)
+				if doc := res.problem(t); res.status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service takes" {
+					t.Errorf("%d %s", res.status, res.body)
+				}
+			})
+		}
 	}
 }
 

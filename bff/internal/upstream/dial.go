@@ -23,8 +23,10 @@ import (
 
 // A backend that comes back is found again within two seconds; one that is gone costs at most one attempt per address in that
 // time. Probes notice a silent one; where there are none, pings do. By default gRPC's servers permit a ping every five minutes, and
-// only while there are calls; to more of them they answer with GOAWAY and end the calls (gRFC A8). What was sent must be
-// acknowledged within keepaliveTimeout, however few pings there are (TCP_USER_TIMEOUT, gRFC A18).
+// only while there are calls; to more of them they answer with GOAWAY and end the calls (gRFC A8). So without probes, a process
+// that is frozen is found after 5m15s (keepaliveTime and keepaliveTimeout); until then, calls to it end with their deadlines. A
+// host or network that is gone is found earlier on Linux over TCP: the kernel ends a connection whose data is not acknowledged
+// within keepaliveTimeout (TCP_USER_TIMEOUT, gRFC A18). Elsewhere, and over Unix sockets, there is no such bound.
 const (
 	minBackoff       = 100 * time.Millisecond
 	maxBackoff       = 2 * time.Second
@@ -94,7 +96,7 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 	return conn, nil
 }
 
-// controlled tells whether a control plane says which addresses there are, how they are balanced and which calls are made again
+// controlled reports whether a control plane says which addresses there are, how they are balanced and which calls are made again
 // (xDS; gRFC A27). Where it is found stands in the bootstrap file that GRPC_XDS_BOOTSTRAP names. What is configured on balancing,
 // probes, ejection and retries does not hold for such a target.
 func controlled(target string) bool { return strings.HasPrefix(target, "xds:") }

@@ -18,9 +18,9 @@ import (
 //
 //	deps' own → metadata → reserve → measure → concurrency → breakers → hedge → retrier → (gRPC: retry, balance, send)
 //
-// For a stream there is neither hedge nor retrier. What is outside of hedge and retry sees one call, however many attempts there are:
-// its outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that refuses
-// a call undoes what the layers outside of it hold: see admit.
+// For a stream there is neither hedge nor retrier. What is outside of hedge and retrier sees one call, however many attempts there
+// are: its outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that
+// refuses a call undoes what the layers outside of it hold: see admit.
 func (u *upstream) interceptors(deps Deps) []grpc.DialOption {
 	unary := []grpc.UnaryClientInterceptor{u.unary(deps.Observer)}
 	stream := []grpc.StreamClientInterceptor{u.stream(deps.Observer)}

@@ -17,7 +17,7 @@ import (
 
 // retrier makes calls with a single reply again where gRPC's own retries (gRFC A6) do not:
 //
-//   - Calls that failed after their header. Of a stream the caller may have used the header, but of a single reply nothing was used.
+//   - Calls that failed after their header. The caller of a stream may have used the header; of a single reply nothing was used.
 //     Node sends the header well before the message, so calls fail in between when it is killed.
 //   - Calls that the backend cancelled, as the C core and Node do when they shut down. In the service config, CANCELLED would also
 //     mean clients that disconnect: gRPC takes a token for each of them, and soon retries nothing.
@@ -37,8 +37,8 @@ func newRetrier(retry *policy.Retry, budget *budget) *retrier {
 	return &retrier{retry: retry, budget: budget}
 }
 
-// call makes a call, with gRPC's retries, and makes it again until it has had all its attempts, those of gRPC included. A nil retrier
-// makes one call.
+// call makes a call, with gRPC's retries, and makes it again, one attempt at a time, where that is worth it. All attempts together,
+// those of gRPC included, are at most MaxAttempts. A nil retrier makes one call.
 func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
 	if r == nil {
 		return next(ctx, reply, opts)

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Retries and hedges together are at most a fifth of an upstream's calls: what fails for everybody must not get more load. Before that
-// bound holds, retriesAtOnce calls may fail over to another address by gRPC's retries, and as many by the gateway's own.
+// Retries and hedges together are at most a fifth of an upstream's calls: what fails for everybody must not get more load. Before
+// that bound holds, about retriesAtOnce retries of gRPC may come at once, and as many hedges and calls of retriers together.
 const (
 	extraLoad     = 0.2
 	retryTokens   = 100
@@ -73,7 +73,8 @@ func names(list []codes.Code) []string {
 	return out
 }
 
-// ownShare is the part of extraLoad for what the gateway makes itself: hedges and the calls of retriers. gRPC's retries get the rest.
+// ownShare is the part of extraLoad for what the gateway makes itself: hedges and the calls of retriers. The rest is for gRPC's
+// retries.
 func ownShare(config Config) float64 {
 	for _, method := range config.Methods {
 		if hedged(config, method.Retry) {

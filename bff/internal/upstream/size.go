@@ -71,8 +71,8 @@ func (u *upstream) explainSize(rpc string, err error, sent func(size int) bool, 
 	}
 }
 
-// sentSizes knows the sizes of messages that were larger than all before them: a backend refuses the first that is over its limit. It
-// is safe for concurrent use, as sending and receiving on a stream is.
+// sentSizes knows the sizes of messages that were larger than all before them: a backend refuses the first that is over its limit.
+// It is safe for concurrent use, as sending and receiving on a stream is.
 type sentSizes struct {
 	mu        sync.Mutex
 	ascending []int
