@@ -317,7 +317,7 @@ func TestClientStreams(t *testing.T) {
 		{"application/json", "[{},{}", "[2]", "the document ends too early"},
 		{"application/json", "[{},{", "[1]", "the document ends too early"},
 		{"application/json", "[{}]x", "[1]", "is not valid JSON at byte 3"},
-		{"application/json", "[{}][]", "[1]", "something stands after the array"},
+		{"application/json", "[{}][]", "[1]", "unexpected data after the array"},
 		{"application/json", "[{}{}]", "[1]", "is not valid JSON at byte 3"},
 	} {
 		for _, target := range []string{"/v1/collect", "/v1/talk"} {

@@ -132,8 +132,8 @@ func TestTranslationRefuses(t *testing.T) {
 			{"in":"query","field":"x","description":"unknown parameter"}]`,
 		},
 		{
-			"POST", "/v1/every", `{}{}`, "the body: not one JSON document: something stands after the document at byte 3",
-			`[{"in":"body","field":"","description":"not one JSON document: something stands after the document at byte 3"}]`,
+			"POST", "/v1/every", `{}{}`, "the body: not one JSON document: unexpected data after the document at byte 3",
+			`[{"in":"body","field":"","description":"not one JSON document: unexpected data after the document at byte 3"}]`,
 		},
 		{
 			"GET", "/v1/every/int32/x", "", `the path variable: int32_field: "x" is not a number`,

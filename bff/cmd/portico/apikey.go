@@ -36,7 +36,7 @@ func apikeyNewCommand() *cobra.Command {
 		Long: `Make an API key, print it on standard output, and add its hash to the file that auth.api_keys.file names.
 The key itself is kept nowhere: what is not noted now is lost.
 
-Without --file, what belongs into the file is printed on standard error.`,
+Without --file, what belongs in the file is printed on standard error.`,
 		Example: `  portico apikey new --file keys.yaml --subject svc-warehouse --scope orders:read --expires-in 2160h`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -140,18 +140,18 @@ func maskOf(message protoreflect.MessageDescriptor) protoreflect.FieldDescriptor
 	return found
 }
 
-// inPath tells whether a path variable sets the field as a whole.
+// inPath reports whether a path variable sets the field as a whole.
 func (b *Binding) inPath(field protoreflect.FieldDescriptor) bool {
 	return slices.ContainsFunc(b.variables, func(v variable) bool { return len(v.path) == 1 && v.path[0] == field })
 }
 
-// HasBody tells whether requests have a body.
+// HasBody reports whether requests have a body.
 func (b *Binding) HasBody() bool { return b.whole || b.body != nil }
 
-// IsFile tells whether the body is bytes of any type, which SetFile takes, instead of a JSON document.
+// IsFile reports whether the body is bytes of any type, which SetFile takes, instead of a JSON document.
 func (b *Binding) IsFile() bool { return b.file }
 
-// HidesPath tells whether Path returns other values than it gets: whether a variable is not a string.
+// HidesPath reports whether Path returns other values than it gets: whether a variable is not a string.
 func (b *Binding) HidesPath() bool {
 	return slices.ContainsFunc(b.variables, func(v variable) bool { return !v.isString() })
 }

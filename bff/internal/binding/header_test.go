@@ -31,7 +31,7 @@ func TestHeaders(t *testing.T) {
 		{http.Header{}, &everyv1.Every{}, ""},
 		{http.Header{"If-Match": {`"v1"`}, "X-Number": {"7"}}, &everyv1.Every{StringField: `"v1"`, Every: &everyv1.Every{Int32Field: 7}}, ""},
 		{http.Header{"If-Match": {"a"}}, &everyv1.Every{StringField: "b"}, "header If-Match: differs from what the rest of the request says"},
-		{http.Header{"If-Match": {"a", "b"}}, &everyv1.Every{}, "header If-Match: is there more than once"},
+		{http.Header{"If-Match": {"a", "b"}}, &everyv1.Every{}, "header If-Match: is set more than once"},
 		{http.Header{"X-Number": {"x"}}, &everyv1.Every{}, `header X-Number: "x" is not a number`},
 		{
 			http.Header{"X-Choice": {"x"}},

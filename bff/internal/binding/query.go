@@ -117,7 +117,7 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 	case keyed != last.IsMap():
 		return map[bool]string{true: "is not a map", false: "is a map, of which an entry is given as name[key]=value"}[keyed]
 	case !last.IsList() && len(values) > 1:
-		return fmt.Sprintf("is there %d times", len(values))
+		return "is set more than once"
 	}
 
 	if fault := contended(q.message, fields); fault != "" {
@@ -152,7 +152,7 @@ func (b *Binding) missing(m protoreflect.Message, path fieldpath.Path) int64 {
 	return bytes
 }
 
-// isValue tells whether the field holds a message that has a JSON form of its own, such as a time: its fields are none of the
+// isValue reports whether the field holds a message that has a JSON form of its own, such as a time: its fields are none of the
 // client's business.
 func isValue(field protoreflect.FieldDescriptor) bool {
 	return field.Message().ParentFile().Package() == "google.protobuf" && field.Message().Name() != "Empty"
@@ -168,7 +168,7 @@ func cutKey(name string) (path, key string, keyed bool) {
 	return name, "", false
 }
 
-// Ignores tells whether a query parameter is passed over.
+// Ignores reports whether a query parameter is passed over.
 func (b *Binding) Ignores(name string) bool {
 	path, _, _ := cutKey(name)
 	if _, err := b.resolve(path); err == nil && !b.whole {
@@ -221,7 +221,7 @@ func (b *Binding) unknown(name string, known fieldpath.Path) string {
 // taken says that the path or the body is where a field is given, if it is.
 func (b *Binding) taken(fields fieldpath.Path) string {
 	if b.body != nil && fields[0] == b.body {
-		return "belongs into the body"
+		return "belongs in the body"
 	}
 
 	for _, v := range b.variables {
@@ -266,7 +266,7 @@ func (b *Binding) set(m protoreflect.Message, field protoreflect.FieldDescriptor
 
 func (b *Binding) setEntry(m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string) string {
 	if len(values) > 1 {
-		return fmt.Sprintf("is there %d times", len(values))
+		return "is set more than once"
 	}
 
 	key, err := jsonpb.ParseKey(field.MapKey().Kind(), name)
@@ -276,7 +276,7 @@ func (b *Binding) setEntry(m protoreflect.Message, field protoreflect.FieldDescr
 
 	entries := m.Mutable(field).Map()
 	if entries.Has(key) {
-		return "is there under another spelling of the key"
+		return "is set under another spelling of the key"
 	}
 
 	value, err := b.config.Codec.ParseText(values[0], field.MapValue(), entries.NewValue)

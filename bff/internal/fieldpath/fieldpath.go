@@ -84,7 +84,7 @@ func (p Path) String() string {
 	return strings.Join(names, ".")
 }
 
-// HasText tells whether Text has something to say about the field.
+// HasText reports whether Text has something to say about the field.
 func (p Path) HasText() bool {
 	field := p.Last()
 

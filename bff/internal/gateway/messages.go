@@ -228,7 +228,7 @@ func (d *documents) end() error {
 	case errors.Is(err, io.EOF):
 		return io.EOF
 	case err == nil:
-		return malformed("something stands after the array")
+		return malformed("unexpected data after the array")
 	default:
 		return d.fault(err)
 	}

@@ -98,7 +98,7 @@ func (d *decoder) finish(m protoreflect.Message) *Error {
 // end tells that nothing may stand behind the document.
 func (d *decoder) end() *Error {
 	if d.pos < len(d.data) {
-		return d.syntax("something stands after the document")
+		return d.syntax("unexpected data after the document")
 	}
 
 	return nil
@@ -184,7 +184,7 @@ func (d *decoder) extension(p *plan, name string) (*field, *Error) {
 // member reads the value of a member.
 func (d *decoder) member(f *field, seen *numbers, t target) *Error {
 	if !seen.add(f.id) {
-		return faultf("is there twice").in(f.name)
+		return faultf("is set more than once").in(f.name)
 	}
 
 	if !f.null && d.literal("null") {
@@ -318,7 +318,7 @@ type numbers struct {
 	rest map[int]bool
 }
 
-// add tells whether the number is new.
+// add reports whether the number is new.
 func (s *numbers) add(number int) bool {
 	const bits = 64
 	if number >= 0 && number < bits*len(s.low) {

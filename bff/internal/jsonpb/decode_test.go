@@ -84,7 +84,7 @@ func TestDecodeField(t *testing.T) {
 		{"strings", `["a",1]`, nil, "[1]: is a number, not a string"},
 		{"int64_field", `{}`, nil, "is an object, not a number"},
 		{"every", `{"every":{"x":1}}`, nil, "every.x: unknown field"},
-		{"every", `{}{}`, nil, "not one JSON document: something stands after the document at byte 3"},
+		{"every", `{}{}`, nil, "not one JSON document: unexpected data after the document at byte 3"},
 	} {
 		m := &everyv1.Every{}
 		field := m.ProtoReflect().Descriptor().Fields().ByTextName(row.field)

@@ -42,7 +42,7 @@ func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
 	}
 
 	if seen.has(k, d.keys) {
-		return faultf("is there twice").key(string(name))
+		return faultf("is set more than once").key(string(name))
 	}
 
 	before := len(d.out)
@@ -90,7 +90,7 @@ func (d *decoder) texts(f *field, to *map[string]string) *Error {
 
 		key := string(name)
 		if _, there := (*to)[key]; there {
-			return faultf("is there twice").key(key)
+			return faultf("is set more than once").key(key)
 		}
 
 		var v scalar

@@ -208,7 +208,7 @@ func (p *plans) place(f *field, index int, of reflect.Type, fresh map[reflect.Ty
 	return made
 }
 
-// holds tells whether a Go type is that of the scalar.
+// holds reports whether a Go type is that of the scalar.
 func holds(of reflect.Type, kind protoreflect.Kind) bool {
 	switch kind {
 	case protoreflect.BoolKind:

@@ -227,7 +227,7 @@ func (d *decoder) integerBits(kind protoreflect.Kind) (uint64, *Error) {
 	return value, nil
 }
 
-// fits tells whether a type has the integer.
+// fits reports whether a type has the integer.
 func fits(kind protoreflect.Kind, n int64) bool {
 	switch kind {
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:

@@ -79,7 +79,7 @@ func (s *scanner) literal(word string) bool {
 	return s.follows(word)
 }
 
-// wordByte tells whether a byte would make another word or number of what stands before it.
+// wordByte reports whether a byte would make another word or number of what stands before it.
 func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.' || c == '_'
 }
@@ -278,7 +278,7 @@ func (s *scanner) skipAll(begin, end byte) *Error {
 	return err
 }
 
-// enter passes over the brace or bracket that an object or array begins with. It tells whether something is in it; if not, it is
+// enter passes over the brace or bracket that an object or array begins with. It reports whether something is in it; if not, it is
 // passed over as a whole.
 func (s *scanner) enter(begin byte) (bool, *Error) {
 	if s.depth <= 0 {
@@ -317,7 +317,7 @@ func (s *scanner) name() ([]byte, *Error) {
 	return name, err
 }
 
-// more passes over what stands behind a member or an element, and tells whether another one follows.
+// more passes over what stands behind a member or an element, and reports whether another one follows.
 func (s *scanner) more(end byte) (bool, *Error) {
 	switch {
 	case s.take(','):

@@ -357,7 +357,7 @@ func (s *scanner) typeOf(before string) (string, *Error) {
 	case err != nil:
 		return "", err.in(typeMember)
 	case before != "":
-		return "", faultf("is there twice").in(typeMember)
+		return "", faultf("is set more than once").in(typeMember)
 	case len(text) == 0:
 		return "", faultf("is empty").in(typeMember)
 	}
@@ -390,7 +390,7 @@ func (d *decoder) anyMember(p *plan, found *bool) *Error {
 	case err != nil:
 		return err
 	case string(name) == valueMember && *found:
-		return faultf("is there twice").in(valueMember)
+		return faultf("is set more than once").in(valueMember)
 	case string(name) == valueMember:
 		*found = true
 

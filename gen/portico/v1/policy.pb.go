@@ -546,7 +546,7 @@ func (x *HeaderBinding) GetField() string {
 type Stream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Field of the response message that is the id of a Server-Sent Event. A client that connects again sends the last one as
-	// Last-Event-ID, which belongs into "headers".
+	// Last-Event-ID, which belongs in "headers".
 	EventId string `protobuf:"bytes,1,opt,name=event_id,json=eventId,proto3" json:"event_id,omitempty"`
 	// Longest silence of the backend, after which the stream ends with an error. Default: none but the timeout.
 	IdleTimeout *durationpb.Duration `protobuf:"bytes,2,opt,name=idle_timeout,json=idleTimeout,proto3" json:"idle_timeout,omitempty"`

@@ -186,7 +186,7 @@ func TestRequests(t *testing.T) {
 		"escaped":             {"GET", "/v1/things/%61", "", "", nil, ""},
 		"query":               {"GET", path, "size=10", "", nil, "the query parameter size"},
 		"query_type":          {"GET", path, "size=x", "", nil, "the query parameter size"},
-		"query_twice":         {"GET", path, "size=1&size=2", "", nil, "is there 2 times"},
+		"query_twice":         {"GET", path, "size=1&size=2", "", nil, "is set more than once"},
 		"query_unknown":       {"GET", path, "sise=1", "", nil, "the query parameter sise: is not in the document"},
 		"element":             {"GET", path, "tags=ab&tags=c", "", nil, "the query parameter tags"},
 		"entry":               {"GET", path, "labels%5Bx%5D=y", "", nil, "labels[x]"},

@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/big"
 	"strings"
@@ -79,7 +80,7 @@ func (p *parameter) valid(values []string) error {
 	}
 
 	if len(values) > 1 {
-		return fmt.Errorf("is there %d times", len(values))
+		return errors.New("is set more than once")
 	}
 
 	return p.validText(values[0], func(value any) any { return value })
