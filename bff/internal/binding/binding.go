@@ -237,7 +237,7 @@ func (b *Binding) variable(v variable, values map[string]string, fresh func() pr
 	if !field.IsList() {
 		value, err := b.config.Codec.ParseText(values[v.name], field, fresh)
 		if err != nil {
-			return value, Faults{{In: InPath, Name: v.name, Reason: reason(err)}}
+			return value, Fault{In: InPath, Name: v.name, Reason: err.Error()}.error()
 		}
 
 		return value, nil
@@ -246,7 +246,7 @@ func (b *Binding) variable(v variable, values map[string]string, fresh func() pr
 	if strings.Count(values[v.name], ",") >= maxElements {
 		reason := fmt.Sprintf("has more than %d elements", maxElements)
 
-		return protoreflect.Value{}, Faults{{In: InPath, Name: v.name, Reason: reason}}
+		return protoreflect.Value{}, Fault{In: InPath, Name: v.name, Reason: reason}.error()
 	}
 
 	list := fresh().List()
@@ -254,7 +254,7 @@ func (b *Binding) variable(v variable, values map[string]string, fresh func() pr
 	for text := range strings.SplitSeq(values[v.name], ",") {
 		value, err := b.config.Codec.ParseText(text, field, list.NewElement)
 		if err != nil {
-			return value, Faults{{In: InPath, Name: v.name, Reason: reason(err)}}
+			return value, Fault{In: InPath, Name: v.name, Reason: err.Error()}.error()
 		}
 
 		list.Append(value)

@@ -61,8 +61,8 @@ func faults(tb testing.TB, err error) string {
 		return ""
 	}
 
-	found := binding.Faults(nil)
-	if !errors.As(err, &found) || len(found) == 0 {
+	found := binding.Faults{}
+	if !errors.As(err, &found) || len(found.List) == 0 {
 		tb.Fatalf("%T %v", err, err)
 	}
 
@@ -316,12 +316,12 @@ func FuzzQuery(f *testing.F) {
 			return
 		}
 
-		found := binding.Faults(nil)
+		found := binding.Faults{}
 		if !errors.As(err, &found) {
 			t.Fatal(err)
 		}
 
-		for _, fault := range found {
+		for _, fault := range found.List {
 			if len(fault.Name)+len(fault.Reason) > 1024 {
 				t.Errorf("%q: a fault of %d bytes", query, len(fault.Name)+len(fault.Reason))
 			}

@@ -14,7 +14,7 @@ func (b *Binding) Body(body []byte, m protoreflect.Message, limits jsonpb.Limits
 	}
 
 	if !b.HasBody() {
-		return Faults{{In: InBody, Reason: "the route takes no body"}}
+		return Fault{In: InBody, Reason: "the route takes no body"}.error()
 	}
 
 	bound := b.take(m)
@@ -68,7 +68,7 @@ func (b *Binding) take(m protoreflect.Message) []protoreflect.Value {
 func (b *Binding) restore(m protoreflect.Message, values []protoreflect.Value) error {
 	for i, v := range b.variables {
 		if fault := contended(m, v.path); fault != "" {
-			return Faults{{In: InPath, Name: v.name, Reason: fault}}
+			return Fault{In: InPath, Name: v.name, Reason: fault}.error()
 		}
 
 		holder, field := v.path.Holder(m), v.path.Last()
@@ -79,7 +79,7 @@ func (b *Binding) restore(m protoreflect.Message, values []protoreflect.Value) e
 				name = name[1:]
 			}
 
-			return Faults{{In: InBody, Name: name.String(), Reason: "differs from the path"}}
+			return Fault{In: InBody, Name: name.String(), Reason: "differs from the path"}.error()
 		}
 
 		holder.Set(field, values[i])

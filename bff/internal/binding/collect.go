@@ -32,6 +32,10 @@ type collector struct {
 	// steps are how many fields have been looked at, known those that are looked at no more.
 	steps int
 	known map[site]bool
+	// hides reports whether a known field may hide violations that are not collected: it is at fault for one of its elements.
+	hides bool
+	// ended reports whether the context has ended: nothing is validated any more.
+	ended bool
 }
 
 // site is a field or oneof of a message, or its rules as a whole.
@@ -63,7 +67,7 @@ func (c *collector) collect() (violations []*protovalidate.Violation, more bool,
 
 		found, err = c.validate(protovalidate.WithFailFast())
 		if len(found) == 0 || err != nil {
-			return violations, false, err
+			return violations, c.hides, err
 		}
 
 		violations = append(violations, found[0])
@@ -89,6 +93,10 @@ func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*prot
 func (c *collector) ShouldValidate(m protoreflect.Message, of protoreflect.Descriptor) bool {
 	const rarely = 256
 	if c.steps++; c.steps%rarely == 0 && c.ctx.Err() != nil {
+		c.ended = true
+	}
+
+	if c.ended {
 		return false
 	}
 
@@ -97,12 +105,18 @@ func (c *collector) ShouldValidate(m protoreflect.Message, of protoreflect.Descr
 
 // learn notes where a violation is. It reports whether that is new: if not, looking again would find the same.
 func (c *collector) learn(violation *protovalidate.Violation) bool {
-	at, ok := locate(c.message.ProtoReflect(), violation.Proto.GetField().GetElements(), violation.FieldDescriptor == nil)
+	path := violation.Proto.GetField().GetElements()
+
+	at, ok := locate(c.message.ProtoReflect(), path, violation.FieldDescriptor == nil)
 	if !ok || c.known[at] {
 		return false
 	}
 
 	c.known[at] = true
+
+	if _, field := at.of.(protoreflect.FieldDescriptor); field && path[len(path)-1].GetSubscript() != nil {
+		c.hides = true
+	}
 
 	return true
 }

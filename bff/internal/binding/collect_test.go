@@ -53,17 +53,16 @@ func checked(tb testing.TB, message proto.Message, name string) *binding.Binding
 func told(tb testing.TB, err error) (faults []string, more bool) {
 	tb.Helper()
 
-	found := binding.Faults(nil)
+	found := binding.Faults{}
 	if !errors.As(err, &found) {
 		tb.Fatalf("%T %v", err, err)
 	}
 
-	list, more := found.Told()
-	for _, fault := range list {
+	for _, fault := range found.List {
 		faults = append(faults, fault.Name+": "+fault.Reason)
 	}
 
-	return faults, more
+	return faults, found.More
 }
 
 // Once, all violations of all elements were collected, also of those beyond the largest number of elements.

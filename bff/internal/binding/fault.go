@@ -2,7 +2,6 @@ package binding
 
 import (
 	"errors"
-	"slices"
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
@@ -20,9 +19,6 @@ const (
 // MaxFaults is how many faults of a kind are told of.
 const MaxFaults = 100
 
-// moreFaults stands behind the faults that are told of if there are more of their kind, or may be.
-var moreFaults = Fault{In: "…"} //nolint:gochecknoglobals // Constant.
-
 // Fault is what is wrong with a part of a request. Its texts are for the client.
 type Fault struct {
 	// In is one of the above.
@@ -31,23 +27,29 @@ type Fault struct {
 	Name string
 	// Reason says what is wrong.
 	Reason string
-	// TooLarge tells that it would take more memory than the request may.
+	// TooLarge reports whether it would take more memory than the request may.
 	TooLarge bool
 }
 
-// Faults are all that was found wrong with a request. There is at least one.
-type Faults []Fault //nolint:errname,recvcheck // Each is a fault; together they are an error, to which Add adds.
+// Faults are what was found wrong with a request. As an error they list at least one.
+type Faults struct { //nolint:errname,recvcheck // Each is a fault; together they are an error, to which Add adds.
+	List []Fault
+	// More reports whether there are more than the list has, or may be.
+	More bool
+}
+
+// error is the error that the fault is alone.
+func (f Fault) error() error { return Faults{List: []Fault{f}} }
 
 // Error lists them.
 func (f Faults) Error() string {
-	told, more := f.Told()
-	texts := make([]string, 0, len(told)+1)
+	texts := make([]string, 0, len(f.List)+1)
 
-	for _, fault := range told {
+	for _, fault := range f.List {
 		texts = append(texts, fault.In+" "+fault.Name+": "+fault.Reason)
 	}
 
-	if more {
+	if f.More {
 		texts = append(texts, "and maybe more")
 	}
 
@@ -62,30 +64,21 @@ func bodyFaults(err error) error {
 	}
 
 	if fault.Syntax {
-		return Faults{{In: InBody, Reason: fault.Error()}}
+		return Fault{In: InBody, Reason: fault.Error()}.error()
 	}
 
-	return Faults{{In: InBody, Name: fault.Path, Reason: fault.Reason, TooLarge: fault.TooLarge}}
-}
-
-// reason is what an error of the codec says about the value as a whole.
-func reason(err error) string { return err.Error() }
-
-// Told returns the faults that clients are told of, and reports whether there are more, or may be.
-func (f Faults) Told() (told Faults, more bool) {
-	told = slices.DeleteFunc(slices.Clone(f), func(fault Fault) bool { return fault == moreFaults })
-
-	return told, len(told) < len(f)
+	return Fault{In: InBody, Name: fault.Path, Reason: fault.Reason, TooLarge: fault.TooLarge}.error()
 }
 
 // Add takes over the faults of an error, if they are what it is; any other error is returned.
 func (f *Faults) Add(err error) error {
-	found := Faults(nil)
+	found := Faults{}
 	if err == nil || !errors.As(err, &found) {
 		return err
 	}
 
-	*f = append(*f, found...)
+	f.List = append(f.List, found.List...)
+	f.More = f.More || found.More
 
 	return nil
 }

@@ -19,11 +19,11 @@ func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 		}
 
 		if fault := b.setHeader(h, lines, m); fault != "" {
-			faults = append(faults, Fault{In: InHeader, Name: h.Name, Reason: fault})
+			faults.List = append(faults.List, Fault{In: InHeader, Name: h.Name, Reason: fault})
 		}
 	}
 
-	if len(faults) > 0 {
+	if len(faults.List) > 0 {
 		return faults
 	}
 
@@ -43,7 +43,7 @@ func (b *Binding) setHeader(h Header, lines []string, m protoreflect.Message) st
 
 	value, err := b.config.Codec.ParseText(lines[0], field, func() protoreflect.Value { return holder.NewField(field) })
 	if err != nil {
-		return reason(err)
+		return err.Error()
 	}
 
 	if holder.Has(field) && !holder.Get(field).Equal(value) {

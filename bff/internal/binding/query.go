@@ -31,7 +31,7 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 
 	values, err := url.ParseQuery(text)
 	if err != nil {
-		return Faults{{In: InQuery, Reason: "is not a valid query string"}}
+		return Fault{In: InQuery, Reason: "is not a valid query string"}.error()
 	}
 
 	var faults Faults
@@ -41,17 +41,17 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 	// In an order of their own, so that the same request always gets the same answer.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if fault := b.parameter(&q, name, values[name]); fault != "" {
-			faults = append(faults, Fault{In: InQuery, Name: clip(name), Reason: fault})
+			faults.List = append(faults.List, Fault{In: InQuery, Name: clip(name), Reason: fault})
 		}
 
-		if len(faults) > MaxFaults {
-			faults[MaxFaults] = moreFaults
+		if len(faults.List) > MaxFaults {
+			faults = Faults{List: faults.List[:MaxFaults], More: true}
 
 			break
 		}
 	}
 
-	if len(faults) > 0 {
+	if len(faults.List) > 0 {
 		return faults
 	}
 
@@ -245,7 +245,7 @@ func (b *Binding) set(m protoreflect.Message, field protoreflect.FieldDescriptor
 		for i, text := range values {
 			value, err := b.config.Codec.ParseText(text, field, list.NewElement)
 			if err != nil {
-				return fmt.Sprintf("value %d %s", i+1, reason(err))
+				return fmt.Sprintf("value %d %s", i+1, err.Error())
 			}
 
 			list.Append(value)
@@ -255,7 +255,7 @@ func (b *Binding) set(m protoreflect.Message, field protoreflect.FieldDescriptor
 	default:
 		value, err := b.config.Codec.ParseText(values[0], field, func() protoreflect.Value { return m.NewField(field) })
 		if err != nil {
-			return reason(err)
+			return err.Error()
 		}
 
 		m.Set(field, value)
@@ -271,7 +271,7 @@ func (b *Binding) setEntry(m protoreflect.Message, field protoreflect.FieldDescr
 
 	key, err := jsonpb.ParseKey(field.MapKey().Kind(), name)
 	if err != nil {
-		return reason(err)
+		return err.Error()
 	}
 
 	entries := m.Mutable(field).Map()
@@ -281,7 +281,7 @@ func (b *Binding) setEntry(m protoreflect.Message, field protoreflect.FieldDescr
 
 	value, err := b.config.Codec.ParseText(values[0], field.MapValue(), entries.NewValue)
 	if err != nil {
-		return reason(err)
+		return err.Error()
 	}
 
 	entries.Set(key, value)

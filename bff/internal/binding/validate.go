@@ -26,7 +26,7 @@ func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 		return nil
 	}
 
-	faults := make(Faults, 0, len(violations)+1)
+	faults := Faults{List: make([]Fault, 0, len(violations)), More: more}
 
 	for _, violation := range violations {
 		fault := b.place(violation.Proto.GetField().GetElements())
@@ -36,11 +36,7 @@ func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 			fault.Reason = "breaks the rule " + violation.Proto.GetRuleId()
 		}
 
-		faults = append(faults, fault)
-	}
-
-	if more {
-		faults = append(faults, moreFaults)
+		faults.List = append(faults.List, fault)
 	}
 
 	return faults

@@ -37,28 +37,27 @@ func handleError(
 
 // invalid is the problem of a request that is not valid.
 func invalid(err error) *problem.Problem {
-	faults := binding.Faults(nil)
+	faults := binding.Faults{}
 	if !errors.As(err, &faults) {
 		return problem.From(err)
 	}
 
 	p := problem.New(codes.InvalidArgument, "the request is not valid")
-	if faults[0].TooLarge {
+	if faults.List[0].TooLarge {
 		// There is nothing else: it was read no further.
 		p = problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, "")
 	}
 
-	faults, more := faults.Told()
-	if more {
-		p.Detail = fmt.Sprintf("the request is not valid; of its faults %d are listed, there may be more", len(faults))
+	if faults.More {
+		p.Detail = fmt.Sprintf("the request is not valid; of its faults %d are listed, there may be more", len(faults.List))
 	}
 
-	for _, fault := range faults {
+	for _, fault := range faults.List {
 		p.Errors = append(p.Errors, problem.FieldError{In: fault.In, Field: fault.Name, Description: fault.Reason})
 	}
 
-	if len(faults) == 1 && !more {
-		p.Detail = described(faults[0])
+	if len(faults.List) == 1 && !faults.More {
+		p.Detail = described(faults.List[0])
 	}
 
 	return p

@@ -218,7 +218,7 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 		return err
 	}
 
-	if len(faults) > 0 {
+	if len(faults.List) > 0 {
 		return invalid(faults)
 	}
 
@@ -286,7 +286,7 @@ func (x *exchange) check(ctx context.Context, message proto.Message) error {
 		}
 	}
 
-	faults := binding.Faults(nil)
+	faults := binding.Faults{}
 	if err := faults.Add(x.route.binding.Validate(ctx, message)); err != nil {
 		if ctx.Err() != nil {
 			return status.FromContextError(ctx.Err()).Err()
@@ -295,7 +295,7 @@ func (x *exchange) check(ctx context.Context, message proto.Message) error {
 		return status.Error(codes.Internal, err.Error())
 	}
 
-	if len(faults) > 0 {
+	if len(faults.List) > 0 {
 		return invalid(faults)
 	}
 

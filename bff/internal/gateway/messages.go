@@ -78,7 +78,7 @@ func (s *messages) decode(v any) error {
 	if errors.Is(err, io.EOF) {
 		if s.count == 0 {
 			// What is wrong beside the body is wrong without messages, too.
-			if err := x.bindParameters(message, nil); err != nil {
+			if err := x.bindParameters(message, binding.Faults{}); err != nil {
 				return err
 			}
 		}
@@ -90,9 +90,9 @@ func (s *messages) decode(v any) error {
 		return err
 	}
 
-	for i := range faults {
+	for i := range faults.List {
 		if !x.route.binding.IsFile() {
-			faults[i].Name = numbered(s.count, faults[i].Name)
+			faults.List[i].Name = numbered(s.count, faults.List[i].Name)
 		}
 	}
 
@@ -249,5 +249,5 @@ func (d *documents) fault(err error) error {
 }
 
 func malformed(reason string) error {
-	return binding.Faults{{In: binding.InBody, Reason: reason}}
+	return binding.Faults{List: []binding.Fault{{In: binding.InBody, Reason: reason}}}
 }
