@@ -233,9 +233,11 @@ func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) erro
 // between commas.
 func (b *Binding) variable(v variable, values map[string]string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
 	field := v.path.Last()
+	memory := textMemory(len(values[v.name]))
+	limits := jsonpb.Limits{Memory: &memory}
 
 	if !field.IsList() {
-		value, err := b.config.Codec.ParseText(values[v.name], field, fresh)
+		value, err := b.config.Codec.ParseText(values[v.name], field, fresh, limits)
 		if err != nil {
 			return value, Fault{In: InPath, Name: v.name, Reason: err.Error()}.error()
 		}
@@ -252,7 +254,7 @@ func (b *Binding) variable(v variable, values map[string]string, fresh func() pr
 	list := fresh().List()
 
 	for text := range strings.SplitSeq(values[v.name], ",") {
-		value, err := b.config.Codec.ParseText(text, field, list.NewElement)
+		value, err := b.config.Codec.ParseText(text, field, list.NewElement, limits)
 		if err != nil {
 			return value, Fault{In: InPath, Name: v.name, Reason: err.Error()}.error()
 		}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
 // Header sets the fields that headers are bound to, in a message of which everything else is set already; the rest of the
@@ -41,7 +43,10 @@ func (b *Binding) setHeader(h Header, lines []string, m protoreflect.Message) st
 
 	holder, field := h.Field.Holder(m), h.Field.Last()
 
-	value, err := b.config.Codec.ParseText(lines[0], field, func() protoreflect.Value { return holder.NewField(field) })
+	memory := textMemory(len(lines[0]))
+
+	value, err := b.config.Codec.ParseText(
+		lines[0], field, func() protoreflect.Value { return holder.NewField(field) }, jsonpb.Limits{Memory: &memory})
 	if err != nil {
 		return err.Error()
 	}

@@ -15,12 +15,15 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
-// What a query may make the gateway allocate for the messages that its parameters lead to: so many times its own size, and
-// something on top.
+// What a query may make the gateway allocate for the messages that its parameters lead to and for their values, all together: so
+// many times its own size, and something on top. The same holds for a path variable or a header.
 const (
-	memoryFactor = 32
-	memoryBase   = 256 << 10
+	textMemoryFactor = 64
+	textMemoryBase   = 256 << 10
 )
+
+// textMemory is how many bytes a text of this length may make the gateway allocate.
+func textMemory(length int) int64 { return textMemoryBase + textMemoryFactor*int64(length) }
 
 // Query reads a query string into the message, of which the path variables and the body are set already. The error is Faults, of
 // which there are MaxFaults at most.
@@ -36,12 +39,12 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 
 	var faults Faults
 
-	q := query{message: m, names: make(map[string]string, len(values)), memory: memoryBase + memoryFactor*int64(len(text))}
+	q := query{message: m, names: make(map[string]string, len(values)), memory: textMemory(len(text))}
 
 	// In an order of their own, so that the same request always gets the same answer.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if fault := b.parameter(&q, name, values[name]); fault != "" {
-			faults.List = append(faults.List, Fault{In: InQuery, Name: clip(name), Reason: fault})
+			faults.List = append(faults.List, Fault{In: InQuery, Name: jsonpb.Clip(name), Reason: fault})
 		}
 
 		if len(faults.List) > MaxFaults {
@@ -63,20 +66,8 @@ type query struct {
 	message protoreflect.Message
 	// names are the parameters so far, by what they are about.
 	names map[string]string
-	// memory is how many bytes the messages may still take that parameters lead to.
+	// memory is how many bytes may still be allocated for the messages that parameters lead to, and their values.
 	memory int64
-}
-
-// longestName is how long a name may be in an answer, in bytes.
-const longestName = 64
-
-// clip keeps a made-up name from filling the answer.
-func clip(name string) string {
-	if len(name) > longestName {
-		name = name[:longestName] + "…"
-	}
-
-	return strings.ToValidUTF8(name, "\uFFFD")
 }
 
 // parameter sets what one parameter is about, and says what is wrong with it.
@@ -102,7 +93,7 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 	}
 
 	if other, ok := q.names[about]; ok {
-		return fmt.Sprintf("is the same as %q", clip(other))
+		return fmt.Sprintf("is the same as %q", jsonpb.Clip(other))
 	}
 
 	q.names[about] = name
@@ -128,7 +119,7 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 		return "takes too much memory for the size of the query"
 	}
 
-	return b.set(fields.Holder(q.message), fields.Last(), key, values)
+	return b.set(fields.Holder(q.message), fields.Last(), key, values, jsonpb.Limits{Memory: &q.memory})
 }
 
 // resolve finds a field by the name of a parameter, without the key of a map. A message that has the field is an object, as in a
@@ -211,7 +202,7 @@ func (b *Binding) unknown(name string, known fieldpath.Path) string {
 	}
 
 	found, ok := suggest.Nearest(rest, names)
-	if meant := known.String() + "." + found; ok && len(meant) <= longestName {
+	if meant := known.String() + "." + found; ok && len(meant) <= jsonpb.MaxClip {
 		return "unknown parameter; did you mean \"" + meant + "\"?"
 	}
 
@@ -235,15 +226,17 @@ func (b *Binding) taken(fields fieldpath.Path) string {
 }
 
 // set sets a field of a message, or an entry of it if it is a map.
-func (b *Binding) set(m protoreflect.Message, field protoreflect.FieldDescriptor, key string, values []string) string {
+func (b *Binding) set(
+	m protoreflect.Message, field protoreflect.FieldDescriptor, key string, values []string, limits jsonpb.Limits,
+) string {
 	switch {
 	case field.IsMap():
-		return b.setEntry(m, field, key, values)
+		return b.setEntry(m, field, key, values, limits)
 	case field.IsList():
 		list := m.NewField(field).List()
 
 		for i, text := range values {
-			value, err := b.config.Codec.ParseText(text, field, list.NewElement)
+			value, err := b.config.Codec.ParseText(text, field, list.NewElement, limits)
 			if err != nil {
 				return fmt.Sprintf("value %d %s", i+1, err.Error())
 			}
@@ -253,7 +246,7 @@ func (b *Binding) set(m protoreflect.Message, field protoreflect.FieldDescriptor
 
 		m.Set(field, protoreflect.ValueOfList(list))
 	default:
-		value, err := b.config.Codec.ParseText(values[0], field, func() protoreflect.Value { return m.NewField(field) })
+		value, err := b.config.Codec.ParseText(values[0], field, func() protoreflect.Value { return m.NewField(field) }, limits)
 		if err != nil {
 			return err.Error()
 		}
@@ -264,7 +257,9 @@ func (b *Binding) set(m protoreflect.Message, field protoreflect.FieldDescriptor
 	return ""
 }
 
-func (b *Binding) setEntry(m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string) string {
+func (b *Binding) setEntry(
+	m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string, limits jsonpb.Limits,
+) string {
 	if len(values) > 1 {
 		return "is set more than once"
 	}
@@ -279,7 +274,7 @@ func (b *Binding) setEntry(m protoreflect.Message, field protoreflect.FieldDescr
 		return "is set under another spelling of the key"
 	}
 
-	value, err := b.config.Codec.ParseText(values[0], field.MapValue(), entries.NewValue)
+	value, err := b.config.Codec.ParseText(values[0], field.MapValue(), entries.NewValue, limits)
 	if err != nil {
 		return err.Error()
 	}

@@ -9,6 +9,8 @@ import (
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
 // Validate checks a complete message by the buf.validate rules of its proto. The error is Faults, with the places named as the
@@ -118,7 +120,7 @@ func subscript(element *validate.FieldPathElement) string {
 	case *validate.FieldPathElement_Index:
 		return fmt.Sprintf("[%d]", at.Index)
 	case *validate.FieldPathElement_StringKey:
-		return "[" + strconv.Quote(clip(at.StringKey)) + "]"
+		return "[" + strconv.Quote(jsonpb.Clip(at.StringKey)) + "]"
 	case *validate.FieldPathElement_IntKey:
 		return fmt.Sprintf("[%d]", at.IntKey)
 	case *validate.FieldPathElement_UintKey:

@@ -45,11 +45,7 @@ func (c *Codec) decoder(data []byte, options Options) *decoder {
 
 	d.data, d.pos, d.depth = data, 0, c.maxDepth
 	d.lenient, d.mask = options.DiscardUnknown, options.Mask
-	d.memory, d.buffers = memoryFactor*int64(len(data))+memoryBase, cap(d.out)+cap(d.unescaped)
-
-	if options.Memory != nil {
-		d.memory = *options.Memory
-	}
+	d.memory, d.buffers = options.memory(len(data)), cap(d.out)+cap(d.unescaped)
 
 	d.done = options.Done
 
@@ -175,10 +171,10 @@ func (d *decoder) extension(p *plan, name string) (*field, *Error) {
 
 	desc := found.TypeDescriptor()
 	if desc.ContainingMessage().FullName() != p.desc.FullName() {
-		return nil, faultf("%q does not extend %s", clip(name), p.desc.FullName())
+		return nil, faultf("%q does not extend %s", Clip(name), p.desc.FullName())
 	}
 
-	return d.plans.extension(desc), nil
+	return d.plans.other(desc), nil
 }
 
 // member reads the value of a member.

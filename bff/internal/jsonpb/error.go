@@ -15,9 +15,9 @@ type Error struct {
 	Path string
 	// Reason says what is wrong with the value.
 	Reason string
-	// Syntax tells that it is no JSON, or more than one document.
+	// Syntax reports whether it is no JSON, or more than one document.
 	Syntax bool
-	// TooLarge tells that it would take more memory than it may.
+	// TooLarge reports whether it would take more memory than it may.
 	TooLarge bool
 }
 
@@ -61,7 +61,7 @@ func (e *Error) at(index int) *Error {
 // member returns the error as it is seen from the message that the value is meant for, under a name that may be anything.
 func (e *Error) member(name string) *Error {
 	if protoreflect.Name(name).IsValid() {
-		return e.in(clip(name))
+		return e.in(Clip(name))
 	}
 
 	return e.key(name)
@@ -69,25 +69,27 @@ func (e *Error) member(name string) *Error {
 
 // key returns the error as it is seen from the map that holds the value.
 func (e *Error) key(name string) *Error {
-	return e.in("[" + strconv.Quote(clip(name)) + "]")
+	return e.in("[" + strconv.Quote(Clip(name)) + "]")
 }
 
-// clip shortens what a client sent for being repeated to it.
-func clip(text string) string {
-	const longest = 64
-	if len(text) <= longest {
-		return text
+// MaxClip is how many bytes Clip leaves of a text.
+const MaxClip = 64
+
+// Clip shortens what a client sent for being repeated to it. It makes it valid UTF-8.
+func Clip(text string) string {
+	if len(text) > MaxClip {
+		end := MaxClip
+		for end > MaxClip-utf8.UTFMax && !utf8.RuneStart(text[end]) {
+			end--
+		}
+
+		text = text[:end] + "…"
 	}
 
-	end := longest
-	for end > 0 && !utf8.RuneStart(text[end]) {
-		end--
-	}
-
-	return text[:end] + "…"
+	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
 // quote is a part of the document as far as it is worth repeating.
 func quote(raw []byte) string {
-	return strings.ToValidUTF8(clip(string(raw[:min(len(raw), maxPath)])), "\uFFFD")
+	return Clip(string(raw[:min(len(raw), maxPath)]))
 }

@@ -9,12 +9,20 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// What a text outside of a body, such as a query parameter, may make the decoder allocate: so many times its own size, and
-// something on top for the value itself.
+// What a document may make the decoder allocate if the caller sets no limit: so many times its own size, and something on top.
 const (
-	memoryFactor = 64
-	memoryBase   = 256 << 10
+	defaultMemoryFactor = 64
+	defaultMemoryBase   = 256 << 10
 )
+
+// memory is how many bytes may be allocated for a document of this size.
+func (l Limits) memory(size int) int64 {
+	if l.Memory != nil {
+		return *l.Memory
+	}
+
+	return defaultMemoryFactor*int64(size) + defaultMemoryBase
+}
 
 // What is allocated, in bytes, for the parts of a document, all that becomes garbage meanwhile included. TestMemoryIsCounted holds
 // that to what it really is.

@@ -13,7 +13,9 @@ import (
 // plans are what is known about message types, made when they are first met. It is safe for concurrent use.
 type plans struct {
 	known sync.Map // protoreflect.MessageDescriptor to *plan, complete with all that they refer to.
-	mu    sync.Mutex
+	// others are fields that no plan has: extensions, and the values of maps as fields of their own.
+	others sync.Map // protoreflect.FieldDescriptor to *field.
+	mu     sync.Mutex
 	// layouts are those of structs by reflect.Type, nil for what is none.
 	layouts sync.Map
 }
@@ -80,20 +82,25 @@ func (p *plans) of(desc protoreflect.MessageDescriptor) *plan {
 func (p *plans) fieldOf(desc protoreflect.FieldDescriptor) *field {
 	if entry := desc.ContainingMessage(); entry.IsMapEntry() {
 		// The map itself is a field of the message that the entry is declared in.
-		return p.extension(desc)
+		return p.other(desc)
 	}
 
 	return p.of(desc.ContainingMessage()).all[desc.Index()]
 }
 
-// extension makes the plan of an extension field.
-func (p *plans) extension(desc protoreflect.FieldDescriptor) *field {
+// other is what is known about an extension or the value of a map.
+func (p *plans) other(desc protoreflect.FieldDescriptor) *field {
+	if known, ok := p.others.Load(desc); ok {
+		return known.(*field) //nolint:forcetypeassert // Nothing else is stored.
+	}
+
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
 	fresh := map[protoreflect.MessageDescriptor]*plan{}
 	made := p.field(desc, fresh)
 	p.publish(fresh)
+	p.others.Store(desc, made)
 
 	return made
 }

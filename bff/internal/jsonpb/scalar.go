@@ -374,5 +374,5 @@ func parseKey(kind protoreflect.Kind, name []byte) (v scalar, ok bool) {
 
 // wrongKey tells that a key is not of its type.
 func wrongKey(kind protoreflect.Kind, name string) *Error {
-	return faultf("%q is not a key of type %s", clip(name), kind)
+	return faultf("%q is not a key of type %s", Clip(name), kind)
 }

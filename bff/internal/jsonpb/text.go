@@ -17,7 +17,7 @@ import (
 // ListValue. A boolean may be spelled in any of strconv's ways, and a mask in the proto's spelling. fresh makes an empty value
 // if it is a message. The error is an *Error.
 func (c *Codec) ParseText(
-	text string, desc protoreflect.FieldDescriptor, fresh func() protoreflect.Value,
+	text string, desc protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits Limits,
 ) (protoreflect.Value, error) {
 	if !utf8.ValidString(text) {
 		return protoreflect.Value{}, faultf("is not valid UTF-8")
@@ -25,7 +25,7 @@ func (c *Codec) ParseText(
 
 	f := c.plans.fieldOf(desc)
 	if desc.Message() != nil && f.message.form == wirejson.FormFieldMask && (text == "*" || strings.Contains(text, "_")) {
-		return c.parseProtoMask(text, fresh())
+		return c.parseProtoMask(text, fresh(), limits)
 	}
 
 	if f.kind == protoreflect.StringKind {
@@ -37,8 +37,10 @@ func (c *Codec) ParseText(
 		return protoreflect.Value{}, fault
 	}
 
-	d := c.decoder(document, Options{})
-	defer c.release(d, Options{})
+	options := Options{Limits: limits}
+
+	d := c.decoder(document, options)
+	defer c.release(d, options)
 
 	if f.message == nil {
 		v, _, fault := d.read(f)
@@ -85,7 +87,7 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 	case kind == protoreflect.BoolKind:
 		value, err := strconv.ParseBool(text)
 		if err != nil {
-			return nil, faultf("%q is not a boolean", clip(text))
+			return nil, faultf("%q is not a boolean", Clip(text))
 		}
 
 		return strconv.AppendBool(nil, value), nil
@@ -101,8 +103,13 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 
 // parseProtoMask reads paths as they stand in the proto, among which there may be some in camelCase, or "*" alone for all
 // fields (AIP-134).
-func (c *Codec) parseProtoMask(text string, mask protoreflect.Value) (protoreflect.Value, error) {
-	if maskCost(text) > memoryFactor*int64(len(text))+memoryBase {
+func (c *Codec) parseProtoMask(text string, mask protoreflect.Value, limits Limits) (protoreflect.Value, error) {
+	left := limits.memory(len(text)) - maskCost(text)
+	if limits.Memory != nil {
+		*limits.Memory = left
+	}
+
+	if left < 0 {
 		return protoreflect.Value{}, tooLarge()
 	}
 
@@ -111,11 +118,11 @@ func (c *Codec) parseProtoMask(text string, mask protoreflect.Value) (protorefle
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)
 		if text != "*" && !protoreflect.FullName(snake).IsValid() {
-			return protoreflect.Value{}, faultf("%q is not a path of fields", clip(path))
+			return protoreflect.Value{}, faultf("%q is not a path of fields", Clip(path))
 		}
 
 		if strings.Count(path, ".") >= c.maxDepth {
-			return protoreflect.Value{}, faultf("%q is nested too deep", clip(path))
+			return protoreflect.Value{}, faultf("%q is nested too deep", Clip(path))
 		}
 
 		list.Append(protoreflect.ValueOfString(snake))

@@ -227,11 +227,11 @@ func parseFieldMask(text string, depth int) ([]string, string) {
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)
 		if strings.Contains(path, "_") || !protoreflect.FullName(snake).IsValid() {
-			return nil, strconv.Quote(clip(path)) + " is not a path of fields in camelCase"
+			return nil, strconv.Quote(Clip(path)) + " is not a path of fields in camelCase"
 		}
 
 		if strings.Count(path, ".") >= depth {
-			return nil, strconv.Quote(clip(path)) + " is nested too deep"
+			return nil, strconv.Quote(Clip(path)) + " is nested too deep"
 		}
 
 		paths = append(paths, snake)
@@ -280,7 +280,7 @@ func (d *decoder) any(p *plan) *Error {
 
 	found, fault := protoregistry.GlobalTypes.FindMessageByURL(url)
 	if fault != nil {
-		return faultf("%q is not a type that this gateway knows", clip(url)).in(typeMember)
+		return faultf("%q is not a type that this gateway knows", Clip(url)).in(typeMember)
 	}
 
 	inner := d.plans.of(found.Descriptor())

@@ -188,12 +188,12 @@ func (b *binding) set(
 	case field.IsMap() && keyed:
 		entries := message.Mutable(field).Map()
 
-		name, err := b.codec.ParseText(key, field.MapKey(), nil)
+		name, err := b.codec.ParseText(key, field.MapKey(), nil, jsonpb.Limits{})
 		if err != nil {
 			return fmt.Errorf("key: %w", err)
 		}
 
-		value, err := b.codec.ParseText(values[0], field.MapValue(), entries.NewValue)
+		value, err := b.codec.ParseText(values[0], field.MapValue(), entries.NewValue, jsonpb.Limits{})
 		if err != nil {
 			return fmt.Errorf("value: %w", err)
 		}
@@ -203,7 +203,7 @@ func (b *binding) set(
 		list := message.Mutable(field).List()
 
 		for _, text := range values {
-			value, err := b.codec.ParseText(text, field, list.NewElement)
+			value, err := b.codec.ParseText(text, field, list.NewElement, jsonpb.Limits{})
 			if err != nil {
 				return fmt.Errorf("value: %w", err)
 			}
@@ -211,7 +211,7 @@ func (b *binding) set(
 			list.Append(value)
 		}
 	default:
-		value, err := b.codec.ParseText(values[0], field, func() protoreflect.Value { return message.NewField(field) })
+		value, err := b.codec.ParseText(values[0], field, func() protoreflect.Value { return message.NewField(field) }, jsonpb.Limits{})
 		if err != nil {
 			return fmt.Errorf("value: %w", err)
 		}

@@ -1,0 +1,32 @@
+package jsonpb_test
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+)
+
+// Once, what is known about the values of a map was found out anew for each of them, under a lock.
+//
+// It is not parallel, because it counts allocations.
+func TestMapValuesAreKnown(t *testing.T) { //nolint:paralleltest // See above.
+	codec := jsonpb.New(jsonpb.Config{})
+
+	fields := (&everyv1.Every{}).ProtoReflect().Descriptor().Fields()
+	value, plain := fields.ByName("color_by_string").MapValue(), fields.ByName("color")
+
+	allocations := func(field protoreflect.FieldDescriptor) float64 {
+		return testing.AllocsPerRun(100, func() {
+			if _, err := codec.ParseText("COLOR_RED", field, nil, jsonpb.Limits{}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+
+	if got, want := allocations(value), allocations(plain); got > want {
+		t.Errorf("%.0f allocations for the value of a map, %.0f for a field", got, want)
+	}
+}
