@@ -44,6 +44,7 @@ var costly = []struct{ begin, element, end string }{
 	{`{"anys":[`, `{"@type":"/google.protobuf.Empty"}`, `]}`},
 	{`{"anys":[`, `{"@type":"/every.v1.Every"}`, `]}`},
 	{`{"anys":[`, `{"@type":"/google.protobuf.Any","value":{"@type":"/google.protobuf.Value","value":[{},{}]}}`, `]}`},
+	{`{"any":{"@type":"/google.protobuf.Value","value":[`, `{"@type":1}`, `]}}`},
 	{`{"byString":{`, `"%x":""`, `}}`},
 	{`{"boolByString":{`, `"%x":true`, `}}`},
 	{`{"everyByString":{`, `"%x":{}`, `}}`},

@@ -25,8 +25,10 @@ type decoder struct {
 	memory  int64
 	buffers int
 	// done ends the reading, which looks from time to time; looks counts the times that it could.
-	done    <-chan struct{}
-	looks   uint
+	done  <-chan struct{}
+	looks uint
+	// types are those of the Any that is being read, and of all within it.
+	types   typeMembers
 	lenient bool // Unknown fields and enum names are passed over.
 	// keys are those of the maps that are being read, the innermost's last.
 	keys []scalar

@@ -16,6 +16,9 @@ type scanner struct {
 	depth int
 	// unescaped has what strings with escapes stand for, one behind the other.
 	unescaped []byte
+	// typed is told where the values of members "@type" begin that are skipped, and where the objects do that have them. Nil: nobody
+	// asks.
+	typed func(object, value int) *Error
 }
 
 // space passes over white space.
@@ -259,11 +262,15 @@ func (s *scanner) skip() *Error {
 
 // skipAll passes over an object or an array. Names may come twice.
 func (s *scanner) skipAll(begin, end byte) *Error {
+	start := s.pos
 	more, err := s.enter(begin)
 
 	for more && err == nil {
 		if end == '}' {
-			_, err = s.name()
+			var name []byte
+			if name, err = s.name(); err == nil && s.typed != nil && string(name) == typeMember {
+				err = s.typed(start, s.pos)
+			}
 		}
 
 		if err == nil {
