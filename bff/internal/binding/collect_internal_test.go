@@ -75,7 +75,7 @@ func TestValidationStopsAtTheDeadline(t *testing.T) {
 func short(tb testing.TB) protoreflect.MessageDescriptor {
 	tb.Helper()
 
-	three := validate.FieldRules_builder{String: validate.StringRules_builder{MaxLen: proto.Uint64(3)}.Build()}.Build()
+	three := validate.FieldRules_builder{String: validate.StringRules_builder{MaxLen: new(uint64(3))}.Build()}.Build()
 	ruled := func(rules *validate.FieldRules) *descriptorpb.FieldOptions {
 		options := &descriptorpb.FieldOptions{}
 		proto.SetExtension(options, validate.E_Field, rules)
@@ -86,26 +86,26 @@ func short(tb testing.TB) protoreflect.MessageDescriptor {
 	one, many := descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(), descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum()
 
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
-		Name: proto.String("short.proto"), Package: proto.String("short"), Syntax: proto.String("proto3"),
+		Name: new("short.proto"), Package: new("short"), Syntax: new("proto3"),
 		MessageType: []*descriptorpb.DescriptorProto{{
-			Name: proto.String("Short"),
+			Name: new("Short"),
 			Field: []*descriptorpb.FieldDescriptorProto{
 				{
-					Name: proto.String("list"), Number: proto.Int32(1), Type: text, Label: many,
+					Name: new("list"), Number: new(int32(1)), Type: text, Label: many,
 					Options: ruled(validate.FieldRules_builder{Repeated: validate.RepeatedRules_builder{Items: three}.Build()}.Build()),
 				},
 				{
-					Name: proto.String("by_name"), Number: proto.Int32(2), Label: many,
-					Type: descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), TypeName: proto.String(".short.Short.ByNameEntry"),
+					Name: new("by_name"), Number: new(int32(2)), Label: many,
+					Type: descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), TypeName: new(".short.Short.ByNameEntry"),
 					Options: ruled(validate.FieldRules_builder{Map: validate.MapRules_builder{Keys: three, Values: three}.Build()}.Build()),
 				},
-				{Name: proto.String("text"), Number: proto.Int32(3), Type: text, Label: one, Options: ruled(three)},
+				{Name: new("text"), Number: new(int32(3)), Type: text, Label: one, Options: ruled(three)},
 			},
 			NestedType: []*descriptorpb.DescriptorProto{{
-				Name: proto.String("ByNameEntry"), Options: &descriptorpb.MessageOptions{MapEntry: proto.Bool(true)},
+				Name: new("ByNameEntry"), Options: &descriptorpb.MessageOptions{MapEntry: new(true)},
 				Field: []*descriptorpb.FieldDescriptorProto{
-					{Name: proto.String("key"), Number: proto.Int32(1), Type: text, Label: one},
-					{Name: proto.String("value"), Number: proto.Int32(2), Type: text, Label: one},
+					{Name: new("key"), Number: new(int32(1)), Type: text, Label: one},
+					{Name: new("value"), Number: new(int32(2)), Type: text, Label: one},
 				},
 			}},
 		}},

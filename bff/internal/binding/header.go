@@ -34,7 +34,7 @@ func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 
 func (b *Binding) setHeader(h Header, lines []string, m protoreflect.Message) string {
 	if len(lines) > 1 {
-		return "is set more than once"
+		return setTwice
 	}
 
 	if fault := contended(m, h.Field); fault != "" {

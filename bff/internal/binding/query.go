@@ -70,6 +70,9 @@ type query struct {
 	memory int64
 }
 
+// setTwice is what is wrong with a field that has one value and gets several.
+const setTwice = "is set more than once"
+
 // parameter sets what one parameter is about, and says what is wrong with it.
 func (b *Binding) parameter(q *query, name string, values []string) string {
 	path, key, keyed := cutKey(name)
@@ -108,7 +111,7 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 	case keyed != last.IsMap():
 		return map[bool]string{true: "is not a map", false: "is a map, of which an entry is given as name[key]=value"}[keyed]
 	case !last.IsList() && len(values) > 1:
-		return "is set more than once"
+		return setTwice
 	}
 
 	if fault := contended(q.message, fields); fault != "" {
@@ -261,7 +264,7 @@ func (b *Binding) setEntry(
 	m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string, limits jsonpb.Limits,
 ) string {
 	if len(values) > 1 {
-		return "is set more than once"
+		return setTwice
 	}
 
 	key, err := jsonpb.ParseKey(field.MapKey().Kind(), name)

@@ -177,7 +177,7 @@ func (x *exchange) bindBody(message proto.Message) error {
 func (x *exchange) decode(document []byte, message proto.Message) error {
 	rec := reqinfo.From(x.request.Context())
 
-	left := rec.MemoryLeft()
+	left := rec.MemoryLeftFor(len(document))
 	before := left
 	err := x.route.binding.Body(document, message.ProtoReflect(), jsonpb.Limits{Memory: &left, Done: x.request.Context().Done()})
 

@@ -68,6 +68,9 @@ func (s *messages) decode(v any) error {
 	}
 
 	x := s.exchange
+	// The message before has been sent.
+	reqinfo.From(x.Context).Release()
+
 	if err := x.route.binding.SetPath(pathParams(x.request), message.ProtoReflect()); err != nil {
 		return invalid(err)
 	}

@@ -71,8 +71,8 @@ func (d *decoder) any(p *plan) *Error {
 	return d.spend(copies*int64(len(packed)) + int64(len(url)) + textCost)
 }
 
-// typeMembers are the members "@type" of all objects in a part of the document. An Any may have its own last, so one has to look ahead;
-// what is found in the objects within is kept, so that Any in Any is not looked through once for each.
+// typeMembers are the members "@type" of all objects in a part of the document. An Any may have its own last, so one has to look
+// ahead; what is found in the objects within is kept, so that Any in Any is not looked through once for each.
 type typeMembers struct {
 	// end is where the part ends. What begins before it is known.
 	end int

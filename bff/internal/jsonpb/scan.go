@@ -16,8 +16,8 @@ type scanner struct {
 	depth int
 	// unescaped has what strings with escapes stand for, one behind the other.
 	unescaped []byte
-	// typed is told where the values of members "@type" begin that are skipped, and where the objects do that have them. Nil: nobody
-	// asks.
+	// typed is told where the values of members "@type" begin that are skipped, and where the objects do that have them. Nil:
+	// nobody asks.
 	typed func(object, value int) *Error
 }
 

@@ -211,7 +211,9 @@ func (b *binding) set(
 			list.Append(value)
 		}
 	default:
-		value, err := b.codec.ParseText(values[0], field, func() protoreflect.Value { return message.NewField(field) }, jsonpb.Limits{})
+		fresh := func() protoreflect.Value { return message.NewField(field) }
+
+		value, err := b.codec.ParseText(values[0], field, fresh, jsonpb.Limits{})
 		if err != nil {
 			return fmt.Errorf("value: %w", err)
 		}
