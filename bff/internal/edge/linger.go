@@ -10,7 +10,8 @@ import (
 
 // How long Linger reads on, and how much. All of it is well within writeGrace, after which the stream is reset.
 const (
-	// lingerHold is how long the answer waits for the end of the body. Most bodies end within it, and the stream ends in order.
+	// lingerHold is how long the answer waits for the end of the body, also where nothing arrives. Most bodies end within it, and
+	// the stream ends in order.
 	lingerHold = 100 * time.Millisecond
 	// lingerQuiet is how long nothing arrives from a client that has stopped sending: more than a round trip.
 	lingerQuiet = 500 * time.Millisecond
@@ -99,38 +100,53 @@ func (b *pendingBody) linger(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	conn, start := http.NewResponseController(w), time.Now()
-	buffer := make([]byte, lingerBuffer)
-	flushed := false
+	conn, flushed := http.NewResponseController(w), make(chan struct{})
+	timer := time.AfterFunc(lingerHold, func() {
+		defer close(flushed)
 
-	for left := lingerBytes; left > 0; {
-		_ = conn.SetReadDeadline(time.Now().Add(min(lingerQuiet, lingerTime-time.Since(start))))
+		flush(conn, r)
+	})
 
-		n, err := b.read(buffer)
-		if err != nil && (b.ended.Load() || time.Since(start) > lingerHold) {
-			return
-		}
+	done := b.discard(conn)
 
-		if err != nil { // Nothing can be read any more since the request's own deadline.
-			break
-		}
-
-		left -= n
-
-		if !flushed && time.Since(start) > lingerHold {
-			flushed = true
-
-			flush(conn, r)
-		}
+	// The writer is not valid any more when this returns: a flush that has begun is waited for, and none begins.
+	unsent := timer.Stop()
+	if !unsent {
+		<-flushed
 	}
 
-	flush(conn, r)
+	if done {
+		return
+	}
+
+	if unsent {
+		flush(conn, r)
+	}
 
 	// The client can go on sending, at most a window, until it sees the answer.
 	select {
 	case <-time.After(lingerQuiet):
 	case <-r.Context().Done():
 	}
+}
+
+// discard reads on, and reports whether there is nothing more to wait for: the body ended, or the client has paused or had its time.
+func (b *pendingBody) discard(conn *http.ResponseController) bool {
+	buffer, start := make([]byte, lingerBuffer), time.Now()
+
+	for left := lingerBytes; left > 0; {
+		_ = conn.SetReadDeadline(time.Now().Add(min(lingerQuiet, lingerTime-time.Since(start))))
+
+		n, err := b.read(buffer)
+		if err != nil {
+			// If it is too early for that, nothing can be read any more since the request's own deadline.
+			return b.ended.Load() || time.Since(start) > lingerHold
+		}
+
+		left -= n
+	}
+
+	return false
 }
 
 // flush sends the answer, but not its end. That to HEAD ends with the header, behind which net/http would reset the stream.

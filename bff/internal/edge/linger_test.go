@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -29,6 +30,7 @@ type upload struct {
 	mu       sync.Mutex
 	deadline time.Time
 	flushed  bool
+	sent     time.Time // When it was flushed.
 	read     int
 }
 
@@ -45,15 +47,12 @@ func (u *upload) FlushError() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 
-	u.flushed = true
+	u.flushed, u.sent = true, time.Now()
 
 	return nil
 }
 
 func (u *upload) Read(p []byte) (int, error) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-
 	switch {
 	case u.broken != nil:
 		return 0, u.broken
@@ -61,12 +60,15 @@ func (u *upload) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 
-	wait := u.interval
+	u.mu.Lock()
+	wait, deadline := u.interval, u.deadline
+
 	if u.obedient && u.flushed {
 		wait = time.Hour
 	}
+	u.mu.Unlock()
 
-	if left := time.Until(u.deadline); !u.deadline.IsZero() && left < wait {
+	if left := time.Until(deadline); !deadline.IsZero() && left < wait {
 		time.Sleep(left)
 
 		u.broken = os.ErrDeadlineExceeded
@@ -114,7 +116,7 @@ func TestLinger(t *testing.T) {
 			upload: &upload{pieces: -1, piece: 1000, interval: 100 * time.Millisecond},
 			took:   2 * time.Second, flushed: true, read: 20000,
 		},
-		"sends_nothing": {upload: &upload{pieces: -1, interval: time.Hour}, took: 500 * time.Millisecond},
+		"sends_nothing": {upload: &upload{pieces: -1, interval: time.Hour}, took: 500 * time.Millisecond, flushed: true},
 		"is_large": {
 			upload: &upload{pieces: -1, piece: 1 << 14},
 			took:   500 * time.Millisecond, flushed: true, read: 2 << 20,
@@ -172,6 +174,61 @@ func (u *upload) request(ctx context.Context, method string, header http.Header)
 	}
 
 	return r
+}
+
+// Once, the answer waited for a read to return: a client that had paused got it when the server gave up reading.
+func TestAnswerIsSentDuringARead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, u := range []*upload{
+			{pieces: -1, interval: time.Hour},
+			{pieces: -1, piece: 10, interval: 450 * time.Millisecond},
+		} {
+			u.ResponseWriter = httptest.NewRecorder()
+			start := time.Now()
+
+			edge.Linger(http.HandlerFunc(ok)).ServeHTTP(u, u.request(t.Context(), http.MethodPost, nil))
+
+			if took := u.sent.Sub(start); took != 100*time.Millisecond {
+				t.Errorf("sent after %s", took)
+			}
+		}
+	})
+}
+
+// slowFlush is an upload whose flush takes its time.
+type slowFlush struct {
+	*upload
+
+	flushing atomic.Bool
+}
+
+func (s *slowFlush) FlushError() error {
+	if s.flushing.Swap(true) {
+		return errors.New("is flushed twice at a time")
+	}
+
+	defer s.flushing.Store(false)
+
+	time.Sleep(time.Second)
+
+	return s.upload.FlushError()
+}
+
+// The writer of a handler must not be used after it has returned.
+func TestFlushEndsBeforeTheHandler(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &slowFlush{upload: &upload{pieces: 2, piece: 10, interval: 90 * time.Millisecond, ResponseWriter: httptest.NewRecorder()}}
+		start := time.Now()
+
+		edge.Linger(http.HandlerFunc(ok)).ServeHTTP(s, s.request(t.Context(), http.MethodPost, nil))
+
+		// The body ends after 180 ms, in the middle of the flush.
+		if took := time.Since(start); took != 1100*time.Millisecond || s.flushing.Load() || !s.flushed {
+			t.Errorf("took %s, flushing %t, flushed %t", took, s.flushing.Load(), s.flushed)
+		}
+	})
 }
 
 // A client that is gone is not waited for, nor one without a body.
