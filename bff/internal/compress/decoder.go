@@ -15,24 +15,26 @@ import (
 // library is a decoder of a library.
 type library interface {
 	io.Reader
-	// begin reads the header of a body that decodes to at most so many bytes, or is refused.
-	begin(r *bufio.Reader, most int64) error
+	// begin turns to a body that decodes to at most so many bytes, or is refused, with a window of at most maxWindow bytes.
+	begin(r *bufio.Reader, most, maxWindow int64) error
+	// invalid says why the body could not be decoded.
+	invalid() string
 	// size returns about how many bytes of memory the decoder holds.
 	size() int64
 }
 
 // decoder decodes one body after another. It is not safe for concurrent use.
 type decoder struct {
-	coding   string
 	library  library
 	raw      source
 	buffered *bufio.Reader
 	most     int64
+	window   int64
 	begun    bool
 }
 
 func newDecoder(coding string) *decoder {
-	d := &decoder{coding: coding, buffered: bufio.NewReader(nil)}
+	d := &decoder{buffered: bufio.NewReader(nil)}
 
 	switch coding {
 	case "zstd":
@@ -44,9 +46,10 @@ func newDecoder(coding string) *decoder {
 	return d
 }
 
-// begin turns to another body, of which nothing is read yet, or to none. It decodes to at most so many bytes, or is refused.
-func (d *decoder) begin(raw io.Reader, most int64) {
-	d.raw, d.most, d.begun = source{Reader: raw}, most, false
+// begin turns to another body, of which nothing is read yet, or to none. It decodes to at most so many bytes, or is refused,
+// with a window of at most maxWindow bytes.
+func (d *decoder) begin(raw io.Reader, most, maxWindow int64) {
+	d.raw, d.most, d.window, d.begun = source{Reader: raw}, most, maxWindow, false
 	d.buffered.Reset(&d.raw)
 }
 
@@ -64,10 +67,8 @@ func (d *decoder) Read(p []byte) (int, error) {
 		return n, io.EOF
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded):
 		return n, err
-	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return n, windowTooLarge(err)
 	default:
-		return n, fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, "the body is not valid "+d.coding), err)
+		return n, fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, d.library.invalid()), err)
 	}
 }
 
@@ -75,7 +76,7 @@ func (d *decoder) read(p []byte) (int, error) {
 	if !d.begun {
 		d.begun = true
 
-		if err := d.library.begin(d.buffered, d.most); err != nil {
+		if err := d.library.begin(d.buffered, d.most, d.window); err != nil {
 			return 0, err
 		}
 	}
@@ -83,9 +84,7 @@ func (d *decoder) read(p []byte) (int, error) {
 	return d.library.Read(p) //nolint:wrapcheck // The caller does.
 }
 
-func windowTooLarge(err error) error {
-	return fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, "the zstd window of the body is larger than 8 MiB"), err)
-}
+const windowTooLarge = "the zstd window of the body is larger than 8 MiB"
 
 // source counts the encoded body and remembers how it ended.
 type source struct {

@@ -2,9 +2,6 @@ package compress
 
 import (
 	"bufio"
-	"bytes"
-	"io"
-	"math/bits"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -13,15 +10,19 @@ import (
 // gzipDecoder decodes gzip (RFC 1952).
 type gzipDecoder struct{ gzip.Reader }
 
-func (d *gzipDecoder) begin(r *bufio.Reader, _ int64) error {
+func (d *gzipDecoder) begin(r *bufio.Reader, _, _ int64) error {
 	return d.Reset(r) //nolint:wrapcheck // The caller does.
 }
 
 func (d *gzipDecoder) size() int64 { return 0 }
 
+func (d *gzipDecoder) invalid() string { return "the body is not valid gzip" }
+
 const (
 	// maxWindow is how far back a zstd body may refer: what RFC 9659 allows in HTTP.
 	maxWindow = 8 << 20
+	// maxUnknownWindow is that for bodies of unknown length: a few bytes could ask for it.
+	maxUnknownWindow = 4 << 20
 	// maxBlock is the largest block of zstd (RFC 8878, section 3.1.1.2.3), and the smallest window that we decode with: with a
 	// smaller one, blocks would have to be smaller.
 	maxBlock = 128 << 10
@@ -32,7 +33,7 @@ const (
 type zstdDecoder struct {
 	*zstd.Decoder
 
-	window int64
+	frames frames
 }
 
 func newZstd() *zstdDecoder {
@@ -45,50 +46,22 @@ func newZstd() *zstdDecoder {
 	return &zstdDecoder{Decoder: z}
 }
 
-func (d *zstdDecoder) begin(r *bufio.Reader, most int64) error {
-	window, descriptor := windowFor(most)
-	d.window = max(d.window, window)
+func (d *zstdDecoder) begin(r *bufio.Reader, most, maxWindow int64) error {
+	window, descriptor := windowFor(min(most, maxWindow))
+	d.frames = frames{r: r, window: window, most: most, descriptor: descriptor, largest: d.frames.largest}
 
-	begin, err := r.Peek(beginning)
-	if err != nil {
-		// What is wrong with it, if anything, is for the library to say.
-		return d.ResetWithOptions(r, zstd.WithDecoderMaxWindow(uint64(window))) //nolint:wrapcheck // The caller does.
-	}
-
-	header := bytes.Clone(begin)
-	_, _ = r.Discard(len(header))
-
-	const singleSegment = 1 << 5 // Without a window: the content is it.
-
-	declared := header[len(magic)+1]
-	if string(header[:len(magic)]) == magic && header[len(magic)]&singleSegment == 0 && declared <= maxDescriptor {
-		header[len(magic)+1] = min(declared, descriptor)
-	}
-
-	//nolint:wrapcheck // The caller does.
-	return d.ResetWithOptions(io.MultiReader(bytes.NewReader(header), r), zstd.WithDecoderMaxWindow(uint64(window)))
+	return d.ResetWithOptions(&d.frames, zstd.WithDecoderMaxWindow(uint64(window))) //nolint:wrapcheck // The caller does.
 }
 
-func (d *zstdDecoder) size() int64 { return d.window }
+func (d *zstdDecoder) size() int64 { return d.frames.largest }
 
-// magic begins a frame (RFC 8878, section 3.1.1).
-const magic = "\x28\xb5\x2f\xfd"
-
-// maxDescriptor is the Window_Descriptor of maxWindow (RFC 8878, section 3.1.1.1.2).
-const maxDescriptor = (maxWindowLog - minWindowLog) << mantissaBits
-
-const (
-	// beginning is what the magic takes with a Frame_Header_Descriptor and a Window_Descriptor behind it.
-	beginning    = len(magic) + 2
-	maxWindowLog = 23
-	minWindowLog = 10
-	mantissaBits = 3
-)
-
-// windowFor returns the smallest power of two that is a window for so many bytes, and its Window_Descriptor.
-func windowFor(most int64) (window int64, descriptor byte) {
-	most = min(max(most, maxBlock), maxWindow)
-	log := bits.Len64(uint64(most - 1))
-
-	return 1 << log, byte(log-minWindowLog) << mantissaBits
+func (d *zstdDecoder) invalid() string {
+	switch f := &d.frames; {
+	case f.tooLarge:
+		return windowTooLarge
+	case f.reduced && f.window < min(f.most, maxWindow):
+		return "the body is not valid zstd, or needs a window larger than 4 MiB, which only a body with a Content-Length may have"
+	default:
+		return "the body is not valid zstd"
+	}
 }

@@ -125,7 +125,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 	if b.limited == nil {
 		b.decoder, _ = b.decoders.Get().(*decoder)
-		b.decoder.begin(b.raw, b.most())
+		b.decoder.begin(b.raw, b.most(), b.maxWindow())
 		b.limited = http.MaxBytesReader(b.w, io.NopCloser(b.decoder), b.rec.BodyLimit)
 	}
 
@@ -165,6 +165,15 @@ func (b *body) most() int64 {
 	return min(b.rec.BodyLimit, max(ratioGrace, b.maxRatio*b.length))
 }
 
+// maxWindow is the largest window that zstd may allocate.
+func (b *body) maxWindow() int64 {
+	if b.length < 0 {
+		return maxUnknownWindow
+	}
+
+	return maxWindow
+}
+
 // exceeded is why no more is decoded: there is more than the ratio allows or, if the body itself says how much it is, than
 // anything does.
 func (b *body) exceeded(err error) error {
@@ -173,7 +182,7 @@ func (b *body) exceeded(err error) error {
 		return problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, fmt.Sprintf(
 			"the decompressed body is more than %d times as large as the compressed one", b.maxRatio))
 	case b.rec.BodyLimit > maxWindow:
-		return windowTooLarge(err)
+		return fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, windowTooLarge), err)
 	default:
 		return &http.MaxBytesError{Limit: b.rec.BodyLimit}
 	}
@@ -197,7 +206,7 @@ func (b *body) end() {
 
 func (b *body) release() {
 	if b.decoder != nil {
-		b.decoder.begin(nil, 0)
+		b.decoder.begin(nil, 0, 0)
 
 		if b.decoder.library.size() <= maxPooled {
 			b.decoders.Put(b.decoder)
