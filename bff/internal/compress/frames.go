@@ -17,6 +17,11 @@ const (
 	// Flags of the Frame_Header_Descriptor.
 	singleSegment = 1 << 5 // There is no window: the content is it.
 	hasChecksum   = 1 << 2
+	// Types of blocks; the others have as many bytes as they say.
+	blockRepeated = 1 // One byte.
+	blockReserved = 3
+	// blockFlags are the bits of a Block_Header in front of the size.
+	blockFlags = 3
 )
 
 const (
@@ -114,7 +119,7 @@ func (f *frames) frame() bool {
 
 // headerLayout returns where in a frame the Frame_Content_Size begins and how long it is (RFC 8878, section 3.1.1.1.1).
 func headerLayout(flags byte) (sizeAt, sizeLen int) {
-	single := int(flags&singleSegment) >> 5
+	single := int(flags&singleSegment) / singleSegment
 	dictionary := []int{0, 1, 2, 4}[flags&3]
 
 	sizeLen = []int{single, 2, 4, 8}[flags>>6]
@@ -160,8 +165,8 @@ func contentSize(size []byte) uint64 {
 	copy(whole[:], size)
 
 	content := binary.LittleEndian.Uint64(whole[:])
-	if len(size) == 2 {
-		content += 256 // RFC 8878, section 3.1.1.1.4.
+	if len(size) == 2 { //nolint:mnd // RFC 8878, section 3.1.1.1.4.
+		content += 256
 	}
 
 	return content
@@ -174,13 +179,13 @@ func (f *frames) block() bool {
 		return false
 	}
 
-	header := uint32(begin[0]) | uint32(begin[1])<<8 | uint32(begin[2])<<16
-	last, size := header&1 != 0, int64(header>>3)
+	header := binary.LittleEndian.Uint32([]byte{begin[0], begin[1], begin[2], 0})
+	last, size := header&1 != 0, int64(header>>blockFlags)
 
-	switch header >> 1 & 3 {
-	case 1: // One byte that is repeated.
+	switch header >> 1 & blockReserved {
+	case blockRepeated:
 		size = 1
-	case 3: // Reserved.
+	case blockReserved:
 		return false
 	}
 

@@ -130,7 +130,8 @@ func (b *pendingBody) linger(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// discard reads on, and reports whether there is nothing more to wait for: the body ended, or the client has paused or had its time.
+// discard reads on, and reports whether there is nothing more to wait for: the body ended, or the client has paused or used up its
+// time.
 func (b *pendingBody) discard(conn *http.ResponseController) bool {
 	buffer, start := make([]byte, lingerBuffer), time.Now()
 
