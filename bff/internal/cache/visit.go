@@ -49,7 +49,8 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	body, err := readBody(r)
 	if err != nil {
-		problem.Write(w, r, unread(r, err), err)
+		rec := reqinfo.From(r.Context())
+		problem.Write(w, r, problem.Unread(r.Context(), err, rec.BodyExceeded, rec.BodyLimit), err)
 
 		return
 	}
@@ -87,22 +88,6 @@ func readBody(r *http.Request) ([]byte, error) {
 	}
 
 	return io.ReadAll(r.Body) //nolint:wrapcheck // It is explained by the request's record or its context.
-}
-
-// unread is the answer to a body that could not be read. Its reader says on the record what it was.
-func unread(r *http.Request, err error) *problem.Problem {
-	rec, known := reqinfo.From(r.Context()), (*problem.Problem)(nil)
-
-	switch {
-	case errors.As(err, &known):
-		return known
-	case rec.BodyExceeded:
-		return problem.BodyTooLarge(rec.BodyLimit)
-	case errors.Is(r.Context().Err(), context.DeadlineExceeded):
-		return problem.From(context.DeadlineExceeded)
-	default:
-		return problem.New(codes.InvalidArgument, "the body could not be read")
-	}
 }
 
 // serve answers the request. It looks into the store first; where a flight can be of no use, it comes again after that, and then

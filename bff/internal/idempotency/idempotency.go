@@ -118,7 +118,8 @@ func whole(r *http.Request) ([]byte, error) {
 func (k *Keeper) once(w http.ResponseWriter, r *http.Request, op operation) {
 	body, err := whole(r)
 	if err != nil {
-		problem.Write(w, r, unread(r, err), err)
+		rec := reqinfo.From(r.Context())
+		problem.Write(w, r, problem.Unread(r.Context(), err, rec.BodyExceeded, rec.BodyLimit), err)
 
 		return
 	}

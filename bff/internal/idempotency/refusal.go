@@ -1,14 +1,11 @@
 package idempotency
 
 import (
-	"context"
-	"errors"
 	"net/http"
 
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
-	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // invalidKey is the answer to a key that is missing or not valid ("Error Scenarios" of the draft).
@@ -22,22 +19,6 @@ func invalidKey(lines []string, err error) *problem.Problem {
 	p.Errors = []problem.FieldError{{In: "header", Field: Header, Description: what}}
 
 	return p
-}
-
-// unread is the answer to a body that could not be read. Its reader flattens no errors, but says on the record what it was.
-func unread(r *http.Request, err error) *problem.Problem {
-	rec, known := reqinfo.From(r.Context()), (*problem.Problem)(nil)
-
-	switch {
-	case errors.As(err, &known):
-		return known
-	case rec.BodyExceeded:
-		return problem.BodyTooLarge(rec.BodyLimit)
-	case errors.Is(r.Context().Err(), context.DeadlineExceeded):
-		return problem.From(context.DeadlineExceeded)
-	default:
-		return problem.New(codes.InvalidArgument, "the body could not be read")
-	}
 }
 
 func inProgress() *problem.Problem {
