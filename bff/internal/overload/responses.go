@@ -14,18 +14,18 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// errCutOff is what a handler gets that writes to a client which does not read.
-var errCutOff = errors.New("the client reads too slowly")
+// errAborted is what a handler gets that writes to a client which does not read.
+var errAborted = errors.New("the client reads too slowly")
 
 const (
 	// unblocking is what net/http has room for: smaller writes do not wait for the client.
 	unblocking = 4 << 10
 	// pieceSize is how much is written at a time. A client that has taken a piece is reading.
 	pieceSize = 64 << 10
-	// patience is how long a client must have taken no piece to be cut off: those that read are not, whatever others do.
-	patience = 250 * time.Millisecond
-	// stuckAfter is when a connection of HTTP/2 is closed that does not even take the reset of a stream.
-	stuckAfter = time.Second
+	// minStall is how long a client must have taken no piece to be cut off: those that read are not, whatever others do.
+	minStall = 250 * time.Millisecond
+	// resetTimeout is when a connection of HTTP/2 is closed that does not even take the reset of a stream.
+	resetTimeout = time.Second
 )
 
 // Responses bounds what waits in memory, on all connections together, for clients to read it. When there is more, the answer whose
@@ -37,8 +37,8 @@ type Responses struct {
 
 	mu       sync.Mutex
 	buffered int64
-	// leaving is the part of buffered that has been cut off already.
-	leaving int64
+	// pendingAbort is the part of buffered of which the writing was aborted, but has not returned yet.
+	pendingAbort int64
 	// waiting are the *response that are being written; the first has taken nothing for the longest time.
 	waiting list.List
 	// recheck is set while there is too much, but all have taken something lately.
@@ -106,9 +106,9 @@ type response struct {
 	silence time.Duration
 
 	// ending keeps the end of a write from passing a cutting off that goes on.
-	ending sync.Mutex
-	ended  bool
-	stuck  *time.Timer
+	ending     sync.Mutex
+	ended      bool
+	resetTimer *time.Timer
 }
 
 // Write implements http.ResponseWriter.
@@ -158,7 +158,7 @@ func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 // waiting counts so many bytes while something is written.
 func (w *response) waiting(size int, write func() error) error {
 	if w.silence > 0 {
-		return errCutOff
+		return errAborted
 	}
 
 	if err := w.counted(size, write); w.silence == 0 {
@@ -166,10 +166,10 @@ func (w *response) waiting(size int, write func() error) error {
 	}
 
 	reqinfo.From(w.request.Context()).Fail(codes.ResourceExhausted, fmt.Errorf(
-		"%w: it took nothing for %s, and overload.max_buffered_response_bytes was reached", errCutOff,
+		"%w: it took nothing for %s, and overload.max_buffered_response_bytes was reached", errAborted,
 		w.silence.Round(time.Millisecond)))
 
-	return errCutOff
+	return errAborted
 }
 
 func (w *response) counted(size int, write func() error) error {
@@ -187,11 +187,11 @@ func (b *Responses) begin(w *response, size int64) {
 	w.size, w.since = size, time.Now()
 	w.place = b.waiting.PushBack(w)
 	b.buffered += size
-	unwanted := b.excess()
+	aborted := b.excess()
 
 	b.mu.Unlock()
 
-	breakOff(unwanted)
+	abortAll(aborted)
 }
 
 // progress notes that the client has taken something.
@@ -211,7 +211,7 @@ func (b *Responses) end(w *response) {
 	b.buffered -= w.size
 
 	if w.place == nil {
-		b.leaving -= w.size
+		b.pendingAbort -= w.size
 	} else {
 		b.waiting.Remove(w.place)
 		w.place = nil
@@ -223,14 +223,14 @@ func (b *Responses) end(w *response) {
 	defer w.ending.Unlock()
 
 	w.ended = true
-	if w.stuck != nil {
-		w.stuck.Stop()
+	if w.resetTimer != nil {
+		w.resetTimer.Stop()
 	}
 }
 
 // excess takes those out that have to go, so that the rest is within the bound.
-func (b *Responses) excess() (unwanted []*response) {
-	for b.buffered-b.leaving > b.most {
+func (b *Responses) excess() (aborted []*response) {
+	for b.buffered-b.pendingAbort > b.most {
 		first := b.waiting.Front()
 
 		w, ok := first.Value.(*response)
@@ -239,22 +239,22 @@ func (b *Responses) excess() (unwanted []*response) {
 		}
 
 		silence := time.Since(w.since)
-		if silence < patience {
-			b.checkIn(patience - silence)
+		if silence < minStall {
+			b.checkIn(minStall - silence)
 
 			break
 		}
 
 		b.waiting.Remove(first)
-		b.leaving += w.size
+		b.pendingAbort += w.size
 		w.place, w.silence = nil, silence
 
 		b.cutOff.Add(1)
 
-		unwanted = append(unwanted, w)
+		aborted = append(aborted, w)
 	}
 
-	return unwanted
+	return aborted
 }
 
 // checkIn looks again after that time.
@@ -267,22 +267,22 @@ func (b *Responses) checkIn(wait time.Duration) {
 		b.mu.Lock()
 
 		b.recheck = nil
-		unwanted := b.excess()
+		aborted := b.excess()
 
 		b.mu.Unlock()
 
-		breakOff(unwanted)
+		abortAll(aborted)
 	})
 }
 
-func breakOff(unwanted []*response) {
-	for _, w := range unwanted {
-		w.breakOff()
+func abortAll(aborted []*response) {
+	for _, w := range aborted {
+		w.abort()
 	}
 }
 
-// breakOff ends a write that waits for the client.
-func (w *response) breakOff() {
+// abort ends a write that waits for the client.
+func (w *response) abort() {
 	w.ending.Lock()
 	defer w.ending.Unlock()
 
@@ -294,6 +294,6 @@ func (w *response) breakOff() {
 	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
 
 	if conn, ok := connOf(w.request.Context()); ok {
-		w.stuck = time.AfterFunc(stuckAfter, func() { abandon(conn) })
+		w.resetTimer = time.AfterFunc(resetTimeout, func() { abandon(conn) })
 	}
 }
