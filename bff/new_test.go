@@ -115,7 +115,7 @@ func TestNewRefuses(t *testing.T) {
 
 				return errors.Join(mux.HandlePath(http.MethodGet, "/by/hand", byHand), register(ctx, mux, conn))
 			}, "shelf.v1.ShelfService")},
-			want: []string{"a handler is not a generated one"},
+			want: []string{"a handler is not a generated one, or not of this mux; it panics: its own reason"},
 		},
 		"handlers_that_cannot_be_registered": {
 			config: config.Config{Auth: open, Upstreams: shelf},

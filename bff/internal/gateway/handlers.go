@@ -19,8 +19,9 @@ import (
 type generated struct {
 	// handler has the middlewares of an embedding program around it.
 	handler runtime.HandlerFunc
-	// rpc is the full method that it calls. Empty: it is no generated handler, or one of another mux.
-	rpc string
+	// rpc is the full method that it calls. Empty: it is no generated handler, or one of another mux. fault is then the panic that
+	// it ended with, if it did.
+	rpc, fault string
 }
 
 // collect returns the mux and the handlers of a registration, in the order in which they are registered.
@@ -39,7 +40,8 @@ func collect(ctx context.Context, reg Registration, codec *jsonpb.Codec, config 
 
 	handlers := make([]generated, len(outer))
 	for i := range outer {
-		handlers[i] = generated{handler: outer[i], rpc: rpcOf(inner[i])}
+		rpc, fault := rpcOf(inner[i])
+		handlers[i] = generated{handler: outer[i], rpc: rpc, fault: fault}
 	}
 
 	// The handlers refer to this mux, by which requests now go: without what was to find out about them.
@@ -62,24 +64,30 @@ type probe struct{ rpc string }
 
 type probeKey struct{}
 
-// rpcOf runs a generated handler until it says which RPC it is about to call, before it reads anything of the request.
-func rpcOf(handler runtime.HandlerFunc) (rpc string) {
+// rpcOf runs a generated handler until it says which RPC it is about to call, before it reads anything of the request. A handler
+// that somebody wrote may panic for a reason of its own, which is the fault.
+func rpcOf(handler runtime.HandlerFunc) (rpc, fault string) {
 	p := &probe{}
 
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), probeKey{}, p))
 	// Nobody should wait in it.
 	cancel()
 
-	defer func() {
-		// A handler that somebody wrote may panic for a reason of its own.
-		_ = recover()
-		rpc = p.rpc
-	}()
-
 	req := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}, Body: http.NoBody}
-	handler(&answer{header: http.Header{}}, req.WithContext(ctx), map[string]string{})
+	if recovered := panicOf(handler, req.WithContext(ctx)); recovered != nil && recovered != any(p) {
+		fault = fmt.Sprint(recovered)
+	}
 
-	return p.rpc
+	return p.rpc, fault
+}
+
+// panicOf is what the handler panics with; nil if it returns.
+func panicOf(handler runtime.HandlerFunc, req *http.Request) (recovered any) {
+	defer func() { recovered = recover() }()
+
+	handler(&answer{header: http.Header{}}, req, map[string]string{})
+
+	return nil
 }
 
 // tellRPC is the first thing of ours that a generated handler calls with the name of its RPC. It ends a probe.
@@ -115,13 +123,13 @@ func pairUp(reg Registration, handlers []generated) ([]pair, error) {
 
 	pairs := make([]pair, 0, len(handlers))
 
-	var without []string
+	var without []generated
 
 	for _, h := range handlers {
 		if routes := open[h.rpc]; len(routes) > 0 {
 			pairs, open[h.rpc] = append(pairs, pair{routes[0], h.handler}), routes[1:]
 		} else {
-			without = append(without, h.rpc)
+			without = append(without, h)
 		}
 	}
 
@@ -133,14 +141,17 @@ func pairUp(reg Registration, handlers []generated) ([]pair, error) {
 	return pairs, nil
 }
 
-// withoutRoute says what is wrong with handlers of these RPCs.
-func withoutRoute(reg Registration, rpcs []string) []string {
-	faults := make([]string, 0, len(rpcs))
+// withoutRoute says what is wrong with these handlers.
+func withoutRoute(reg Registration, handlers []generated) []string {
+	faults := make([]string, 0, len(handlers))
 
-	for _, rpc := range rpcs {
+	for _, h := range handlers {
+		rpc := h.rpc
 		service, _, _ := strings.Cut(strings.TrimPrefix(rpc, "/"), "/")
 
 		switch {
+		case rpc == "" && h.fault != "":
+			faults = append(faults, "a handler is not a generated one, or not of this mux; it panics: "+h.fault)
 		case rpc == "":
 			faults = append(faults, "a handler is not a generated one, or not of this mux")
 		case slices.Contains(reg.Services, service):
