@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -43,10 +44,6 @@ func invalid(err error) *problem.Problem {
 	}
 
 	p := problem.New(codes.InvalidArgument, "the request is not valid")
-	if faults.List[0].TooLarge {
-		// There is nothing else: it was read no further.
-		p = problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, "")
-	}
 
 	if faults.More {
 		p.Detail = fmt.Sprintf("the request is not valid; of its faults %d are listed, there may be more", len(faults.List))
@@ -58,6 +55,14 @@ func invalid(err error) *problem.Problem {
 
 	if len(faults.List) == 1 && !faults.More {
 		p.Detail = described(faults.List[0])
+	}
+
+	// The others, of the query and headers, matter less.
+	if i := slices.IndexFunc(faults.List, func(f binding.Fault) bool { return f.TooLarge }); i >= 0 {
+		tooLarge := problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, described(faults.List[i]))
+		tooLarge.Errors = p.Errors
+
+		return tooLarge
 	}
 
 	return p

@@ -183,6 +183,11 @@ func (x *exchange) decode(document []byte, message proto.Message) error {
 
 	rec.Spend(before - left)
 
+	if ctx := x.request.Context(); err != nil && ctx.Err() != nil {
+		// The decoder gave up, since nobody waits any more.
+		return status.FromContextError(ctx.Err()).Err()
+	}
+
 	return err
 }
 
