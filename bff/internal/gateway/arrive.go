@@ -71,6 +71,8 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 	const (
 		trusted = 64 << 10
 		largest = 256 << 10
+		// believed is the part of the declared length that has to come before all of it is trusted, and gets one buffer.
+		believed = 8
 		// copies are the buffer and where all are put together.
 		copies = 2
 	)
@@ -88,11 +90,27 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 	for err == nil {
 		if len(buffer) == cap(buffer) {
 			full, size = append(full, buffer), size+len(buffer)
-			buffer = make([]byte, 0, min(size, largest))
-			rec.Spend(copies * int64(cap(buffer)))
+			room, whole := min(size, largest), length > int64(size) && int64(size) >= length/believed
+
+			if whole {
+				room = int(length) + bytes.MinRead
+				rec.Spend(int64(room))
+			} else {
+				rec.Spend(copies * int64(room))
+			}
 
 			if rec.MemoryLeft() < 0 {
 				return nil, tooMuchMemory("the body")
+			}
+
+			buffer = make([]byte, 0, room)
+
+			if whole {
+				for _, piece := range full {
+					buffer = append(buffer, piece...)
+				}
+
+				full, size = nil, 0
 			}
 		}
 
