@@ -26,7 +26,9 @@ func TestMapValuesAreKnown(t *testing.T) { //nolint:paralleltest // See above.
 		})
 	}
 
-	if got, want := allocations(value), allocations(plain); got > want {
+	// The race detector empties pools at random. Finding it out anew took seven more.
+	const slack = 4
+	if got, want := allocations(value), allocations(plain); got > want+slack {
 		t.Errorf("%.0f allocations for the value of a map, %.0f for a field", got, want)
 	}
 }

@@ -3,8 +3,8 @@ package reqinfo
 import "math"
 
 // What a request may make the gateway allocate: so many times what its body took on the wire, and so many bytes on top. A request
-// costs at most 100 times its bytes and 8 MB in all, or in a stream at a time (docs/security.md); the rest of that is for what is not
-// counted, such as the connection, the call to the backend, and the rules.
+// costs at most 100 times its bytes and 8 MB in all, or in a stream at a time (docs/security.md); the rest of that is for what is
+// not counted, such as the connection, the call to the backend, and the rules.
 const (
 	memoryFactor = 50
 	memoryBase   = 3 << 20
