@@ -30,10 +30,10 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// object is one as JSON has it.
+// object is a JSON object.
 type object = map[string]any
 
-// gateway is a gateway behind a real listener, over one upstream for all of its services.
+// gateway is a gateway behind a real listener. All of its services have the same upstream.
 type gateway struct {
 	*bff.Gateway
 
@@ -41,9 +41,10 @@ type gateway struct {
 	token  string
 	client *http.Client
 	logs   *lines
+	calls  atomic.Int64
 }
 
-// startGateway serves every.v1.EveryService, and user.v1.UserService for its methods without side effects, over the upstream.
+// startGateway serves every.v1.EveryService and, because it has methods without side effects, user.v1.UserService.
 func startGateway(t *testing.T, upstream config.Upstream) *gateway {
 	t.Helper()
 
@@ -104,7 +105,7 @@ func startGateway(t *testing.T, upstream config.Upstream) *gateway {
 	return g
 }
 
-// lines are what the gateway logged. They are safe for concurrent use.
+// lines is the gateway's log. It is safe for concurrent use.
 type lines struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -124,7 +125,7 @@ func (l *lines) String() string {
 	return l.text.String()
 }
 
-// The targets of requests, by what the backend's method is like.
+// The targets of requests, by the kind of the backend's method.
 const (
 	getUser      = "GET /v1/users/alice"
 	postUnary    = "POST /v1/every"
@@ -133,16 +134,14 @@ const (
 	bothWays     = "POST /v1/talk"
 )
 
-var calls atomic.Int64
-
 // call is a request that makes one call to a backend.
 type call struct {
-	// id is how the backend's events call it.
+	// id is its name in the backend's events, which is unique per gateway.
 	id  string
 	req *http.Request
 }
 
-// call makes a request. do is what the backend is to do.
+// call makes a request. do is x-do, which package servers describes.
 func (g *gateway) call(ctx context.Context, target, do string, body io.Reader) call {
 	method, path, _ := strings.Cut(target, " ")
 
@@ -151,7 +150,7 @@ func (g *gateway) call(ctx context.Context, target, do string, body io.Reader) c
 		panic(err) // The targets are constants.
 	}
 
-	c := call{id: fmt.Sprint("call-", calls.Add(1)), req: req}
+	c := call{id: fmt.Sprint("call-", g.calls.Add(1)), req: req}
 	req.Header.Set("Authorization", "Bearer "+g.token)
 	req.Header.Set("X-Do", do)
 	req.Header.Set("X-Call", c.id)
@@ -174,7 +173,7 @@ func (a answer) String() string {
 	return fmt.Sprintf("%d %s", a.status, a.body[max(0, len(a.body)-500):])
 }
 
-// json is the body as JSON.
+// json returns the body, which must be a JSON object.
 func (a answer) json(tb testing.TB) object {
 	tb.Helper()
 
@@ -243,7 +242,7 @@ func (g *gateway) open(t *testing.T, c call) *bufio.Reader {
 	return bufio.NewReader(res.Body)
 }
 
-// eventually waits until something is so.
+// eventually waits until a condition holds.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 
@@ -260,7 +259,7 @@ func eventually(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// failure is a status with details of every usual kind, as backends send it.
+// failure returns an encoded google.rpc.Status with details.
 func failure(tb testing.TB) []byte {
 	tb.Helper()
 
@@ -286,55 +285,60 @@ func failure(tb testing.TB) []byte {
 	return encoded
 }
 
-// peer is what stands where the gateway's upstream leads: a server, or a proxy before one.
+// peer is the peer of the gateway: a server, or a proxy in front of one.
 type peer struct {
 	*servers.Server
 
 	// address is where the gateway connects to.
 	address string
+	// compresses is whether the server can compress messages. @grpc/grpc-js 1.14 cannot: only its clients can.
+	compresses bool
 }
 
-// peers start what gateways meet.
-var peers = map[string]func(t *testing.T, config servers.Config) peer{
-	"node": func(t *testing.T, config servers.Config) peer {
-		t.Helper()
+// peers returns what starts each kind of peer.
+func peers() map[string]func(*testing.T, servers.Config) peer {
+	type (
+		startServer = func(testing.TB, servers.Config) *servers.Server
+		startProxy  = func(testing.TB, servers.ProxyConfig) *servers.Proxy
+		startPeer   = func(*testing.T, servers.Config) peer
+	)
 
-		s := servers.Node(t, config)
+	direct := func(server startServer, compresses bool) startPeer {
+		return func(t *testing.T, config servers.Config) peer {
+			t.Helper()
 
-		return peer{s, s.Address}
-	},
-	"python": func(t *testing.T, config servers.Config) peer {
-		t.Helper()
+			s := server(t, config)
 
-		s := servers.Python(t, config)
+			return peer{s, s.Address, compresses}
+		}
+	}
 
-		return peer{s, s.Address}
-	},
-	"nginx": func(t *testing.T, config servers.Config) peer {
-		t.Helper()
+	// The proxy has the TLS of the configuration, and the server has none.
+	proxied := func(proxy startProxy, server startServer, compresses bool) startPeer {
+		return func(t *testing.T, config servers.Config) peer {
+			t.Helper()
 
-		tls := config.TLS
-		config.TLS = nil
-		s := servers.Python(t, config)
+			tls := config.TLS
+			config.TLS = nil
+			s := server(t, config)
 
-		return peer{s, servers.Nginx(t, servers.ProxyConfig{Backend: s.Address, TLS: tls}).Address}
-	},
-	"haproxy": func(t *testing.T, config servers.Config) peer {
-		t.Helper()
+			return peer{s, proxy(t, servers.ProxyConfig{Backend: s.Address, TLS: tls}).Address, compresses}
+		}
+	}
 
-		tls := config.TLS
-		config.TLS = nil
-		s := servers.Node(t, config)
-
-		return peer{s, servers.HAProxy(t, servers.ProxyConfig{Backend: s.Address, TLS: tls}).Address}
-	},
+	return map[string]startPeer{
+		"node":    direct(servers.Node, false),
+		"python":  direct(servers.Python, true),
+		"nginx":   proxied(servers.Nginx, servers.Python, true),
+		"haproxy": proxied(servers.HAProxy, servers.Node, false),
+	}
 }
 
-// upstream leads to the addresses.
+// upstream returns an upstream with these addresses.
 func upstream(addresses ...string) config.Upstream {
 	return config.Upstream{
 		Addresses: addresses,
-		// What becomes of too many calls for the gateway itself is another matter.
+		// Other packages test what the gateway does when there are too many calls.
 		Concurrency: config.Concurrency{Disabled: true},
 	}
 }

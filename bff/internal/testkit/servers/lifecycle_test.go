@@ -81,14 +81,16 @@ func TestGoAway(t *testing.T) {
 	}
 
 	for name, start := range map[string]func(t *testing.T) peer{
-		"node":   func(t *testing.T) peer { t.Helper(); return peers["node"](t, aged) },
-		"python": func(t *testing.T) peer { t.Helper(); return peers["python"](t, aged) },
+		"node":   func(t *testing.T) peer { t.Helper(); return peers()["node"](t, aged) },
+		"python": func(t *testing.T) peer { t.Helper(); return peers()["python"](t, aged) },
 		"nginx": func(t *testing.T) peer {
 			t.Helper()
 
 			s := servers.Python(t, servers.Config{Health: servers.Serving})
 
-			return peer{s, servers.Nginx(t, servers.ProxyConfig{Backend: s.Address, Lines: []string{"keepalive_requests 50;"}}).Address}
+			return peer{Server: s, address: servers.Nginx(t, servers.ProxyConfig{
+				Backend: s.Address, Lines: []string{"keepalive_requests 50;"},
+			}).Address}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,25 +99,77 @@ func TestGoAway(t *testing.T) {
 			p := start(t)
 			g := startGateway(t, upstream(p.address))
 
-			out, in := io.Pipe()
-			c := g.call(t.Context(), bothWays, "", out)
-			c.req.Header.Set("Content-Type", "application/x-ndjson")
-
-			go func() { _, _ = io.WriteString(in, "{}\n") }()
-
-			lines := g.open(t, c)
-			if line, err := lines.ReadString('\n'); err != nil {
-				t.Fatalf("%q, %v", line, err)
-			}
+			_, finish := openStream(t, g)
 
 			load(t, g, postUnary, func() { watched(t, p.Server, 4) })
 
 			// It began on the first connection.
-			go func() { _, _ = io.WriteString(in, "{}\n"); _ = in.Close() }()
+			finish()
+		})
+	}
+}
 
-			if rest, err := io.ReadAll(lines); err != nil || string(rest) != "{}\n" {
-				t.Errorf("the stream that was under way: %q, %v", rest, err)
+// openStream begins a bidirectional stream and returns the call once a message has come back. finish sends one more, and fails the test
+// unless that comes back as well and the stream ends well.
+func openStream(t *testing.T, g *gateway) (c call, finish func()) {
+	t.Helper()
+
+	out, in := io.Pipe()
+	c = g.call(t.Context(), bothWays, "", out)
+	c.req.Header.Set("Content-Type", "application/x-ndjson")
+
+	go func() { _, _ = io.WriteString(in, "{}\n") }()
+
+	lines := g.open(t, c)
+	if line, err := lines.ReadString('\n'); err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+
+	return c, func() {
+		t.Helper()
+
+		go func() { _, _ = io.WriteString(in, "{}\n"); _ = in.Close() }()
+
+		if rest, err := io.ReadAll(lines); err != nil || string(rest) != "{}\n" {
+			t.Errorf("the stream that was in progress: %q, %v", rest, err)
+		}
+	}
+}
+
+// One of two proxies stops gracefully, while unary calls and a stream are in progress on it. None of them fails, new calls go to the
+// other proxy, and the one that stops can end.
+func TestGracefulStopOfAProxy(t *testing.T) {
+	t.Parallel()
+
+	for name, start := range map[string]func(testing.TB, servers.ProxyConfig) *servers.Proxy{
+		"nginx": servers.Nginx, "haproxy": servers.HAProxy,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			stops, stays := servers.Python(t, servers.Config{Health: servers.Serving}), servers.Node(t, servers.Config{Health: servers.Serving})
+			proxy, other := start(t, servers.ProxyConfig{Backend: stops.Address}), start(t, servers.ProxyConfig{Backend: stays.Address})
+			g := startGateway(t, upstream(proxy.Address, other.Address))
+			c, finish := openStream(t, g)
+
+			if stays.Count("begin", c.id) > 0 {
+				stops, stays, proxy = stays, stops, other
 			}
+
+			load(t, g, postUnary, func() {
+				eventually(t, "both are called", func() bool { return stops.Calls() > 20 && stays.Calls() > 20 })
+				proxy.Quit(t)
+				eventually(t, "only one is called", func() bool {
+					before, others := stops.Calls(), stays.Calls()
+
+					eventually(t, "the other one is called", func() bool { return stays.Calls() > others+40 })
+
+					return stops.Calls() == before
+				})
+			})
+
+			finish()
+			proxy.AwaitEnd(t)
 		})
 	}
 }
@@ -170,7 +224,7 @@ func TestRestart(t *testing.T) {
 func TestRestartOfTheOnlyServer(t *testing.T) {
 	t.Parallel()
 
-	for name, start := range peers {
+	for name, start := range peers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
@@ -198,7 +252,7 @@ func TestRestartOfTheOnlyServer(t *testing.T) {
 func TestHealth(t *testing.T) {
 	t.Parallel()
 
-	for name, start := range peers {
+	for name, start := range peers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
@@ -216,6 +270,9 @@ func TestHealth(t *testing.T) {
 				}
 			}
 
+			// The first calls connect to both.
+			ask()
+			p.AwaitCount(t, "watch", "", 1)
 			ask()
 
 			if n := p.Calls(); n > 0 {
@@ -245,7 +302,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A proxy ends streams on which nothing comes for a while, so that of the health as well. The backend is as healthy as before.
+// A proxy ends streams that are idle for a while, and so the health stream. The backend still counts as healthy.
 func TestHealthIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 
@@ -278,7 +335,7 @@ func TestHealthIsAskedForAgain(t *testing.T) {
 	}
 }
 
-// A server that stands still loses its connection, and the calls on it are made elsewhere.
+// A server that hangs loses its connection, and the calls on it are retried elsewhere.
 func TestFrozen(t *testing.T) {
 	t.Parallel()
 
@@ -292,7 +349,7 @@ func TestFrozen(t *testing.T) {
 			load(t, g, getUser, func() {
 				eventually(t, "both are called", func() bool { return frozen.Calls() > 0 && other.Calls() > 0 })
 				frozen.Freeze(t)
-				// More than can be under way at a time: those that hung have been answered.
+				// More calls than there are workers. load then waits for those that hang, and they must not fail.
 				before := other.Calls()
 				eventually(t, "the other one is called", func() bool { return other.Calls() > before+40 })
 			})

@@ -3,10 +3,11 @@ package servers
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
-	"maps"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,7 +36,7 @@ type Server struct {
 func startServer(tb testing.TB, config Config, program string, args ...string) *Server {
 	tb.Helper()
 
-	if config.Methods = maps.Clone(methods); config.Address == "" {
+	if config.Methods = methods(); config.Address == "" {
 		config.Address = "127.0.0.1:0"
 	}
 
@@ -217,6 +218,44 @@ func (p *process) awaitEnd(tb testing.TB) {
 	case <-p.ended:
 	case <-time.After(patience):
 		tb.Fatalf("%s does not end: %s", p.cmd.Path, p.stderr.String())
+	}
+}
+
+// awaitReady waits until the process answers a request on a Unix socket, and reports whether it did so before it ended. A program that
+// opens all of its sockets before it serves any has all of them then.
+func (p *process) awaitReady(tb testing.TB, socket string) bool {
+	tb.Helper()
+
+	ctx, cancel := context.WithTimeout(tb.Context(), patience)
+	defer cancel()
+
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+		},
+	}}
+
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://proxy/", nil)
+		if err != nil {
+			tb.Fatal(err)
+		}
+
+		res, err := client.Do(req)
+		if err == nil {
+			_ = res.Body.Close()
+
+			return true
+		}
+
+		select {
+		case <-p.ended:
+			return false
+		case <-ctx.Done():
+			tb.Fatalf("%s is not ready: %v: %s", p.cmd.Path, err, p.stderr.String())
+		case <-time.After(10 * time.Millisecond): // No event says that the socket is there.
+		}
 	}
 }
 

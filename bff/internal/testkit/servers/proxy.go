@@ -5,27 +5,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"text/template"
-	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/needed"
 )
 
-// ProxyConfig is how a proxy runs. What is not said is the program's default, or that of Debian.
+// ProxyConfig is how a proxy runs. Everything else has the default of the program or of its Debian package.
 type ProxyConfig struct {
 	// Backend is the address of a gRPC server without TLS.
 	Backend string
-	// TLS: none if nil.
+	// TLS is off if nil.
 	TLS *TLS
-	// Lines are more settings, of nginx's server or of HAProxy's backend, as they stand in their files.
+	// Lines are more directives, for nginx's server block or HAProxy's backend section.
 	Lines []string
-
-	// These are set by this package.
-	Address, Dir string
-	Root         bool
 }
 
 // Proxy is an HTTP/2 proxy. It ends with the test.
@@ -37,7 +33,55 @@ type Proxy struct {
 	quit    syscall.Signal
 }
 
-var nginxConfig = template.Must(template.New("").Parse(`
+// Nginx starts nginx with grpc_pass.
+func Nginx(tb testing.TB, config ProxyConfig) *Proxy {
+	tb.Helper()
+
+	return nginx(tb).startOnFreePort(tb, config)
+}
+
+// HAProxy starts HAProxy with HTTP/2 on both sides.
+func HAProxy(tb testing.TB, config ProxyConfig) *Proxy {
+	tb.Helper()
+
+	return haproxy(tb).startOnFreePort(tb, config)
+}
+
+// Quit stops the proxy gracefully: the calls that are in progress may finish. It does not wait.
+func (p *Proxy) Quit(tb testing.TB) {
+	tb.Helper()
+	p.process.signal(tb, p.quit)
+}
+
+// AwaitEnd waits until the proxy has stopped.
+func (p *Proxy) AwaitEnd(tb testing.TB) {
+	tb.Helper()
+	p.process.awaitEnd(tb)
+}
+
+// proxyProgram is a kind of proxy.
+type proxyProgram struct {
+	path string
+	// args come before the path of the configuration file.
+	args []string
+	// config is a text/template over proxyData.
+	config string
+	// quit stops it gracefully.
+	quit syscall.Signal
+}
+
+// proxyData is what configuration files are made from. The proxy answers HTTP/1.1 requests on the Unix socket Dir/ready with 204.
+type proxyData struct {
+	ProxyConfig
+
+	Address, Dir string
+	Root         bool
+}
+
+func nginx(tb testing.TB) proxyProgram {
+	tb.Helper()
+
+	const config = `
 {{if .Root}}user root;{{end}}
 daemon off;
 worker_processes 1;
@@ -54,6 +98,10 @@ http {
 	client_max_body_size 64m;
 	upstream backend { server {{.Backend}}; keepalive 8; }
 	server {
+		listen unix:{{.Dir}}/ready;
+		return 204;
+	}
+	server {
 		listen {{.Address}} http2{{if .TLS}} ssl{{end}};
 		{{with .TLS}}
 		ssl_certificate {{.Cert}};
@@ -68,24 +116,25 @@ http {
 		{{end}}
 	}
 }
-`))
+`
+	// Debian installs it in a directory that only root's PATH has.
+	path := needed.Program(tb, "install nginx-light", "nginx", "/usr/sbin/nginx")
 
-// Nginx starts nginx with grpc_pass.
-func Nginx(tb testing.TB, config ProxyConfig) *Proxy {
-	tb.Helper()
-
-	// Debian has it where only root's PATH leads.
-	program := needed.Program(tb, "install nginx-light", "nginx", "/usr/sbin/nginx")
-
-	return startProxy(tb, config, nginxConfig, syscall.SIGQUIT, program, "-e", "stderr", "-c")
+	return proxyProgram{path: path, args: []string{"-e", "stderr", "-c"}, config: config, quit: syscall.SIGQUIT}
 }
 
-var haproxyConfig = template.Must(template.New("").Parse(`
+func haproxy(tb testing.TB) proxyProgram {
+	tb.Helper()
+
+	const config = `
 defaults
 	mode http
 	timeout connect 5s
 	timeout client 1m
 	timeout server 1m
+frontend ready
+	bind unix@{{.Dir}}/ready
+	http-request return status 204
 frontend clients
 	bind {{.Address}} {{with .TLS}}ssl crt {{$.Dir}}/server.pem alpn h2{{if .Mutual}} ca-file {{.CA}} verify required{{end}}{{else}}proto h2{{end}}
 	default_backend servers
@@ -93,91 +142,56 @@ backend servers
 	server one {{.Backend}} proto h2
 	{{range .Lines}}{{.}}
 	{{end}}
-`))
+`
+	path := needed.Program(tb, "install haproxy", "haproxy", "/usr/sbin/haproxy")
 
-// HAProxy starts HAProxy with HTTP/2 on both sides.
-func HAProxy(tb testing.TB, config ProxyConfig) *Proxy {
-	tb.Helper()
-
-	program := needed.Program(tb, "install haproxy", "haproxy", "/usr/sbin/haproxy")
-
-	return startProxy(tb, config, haproxyConfig, syscall.SIGUSR1, program, "-db", "-f")
+	return proxyProgram{path: path, args: []string{"-db", "-f"}, config: config, quit: syscall.SIGUSR1}
 }
 
-// startProxy writes the configuration, of which the path is the last argument, and waits until the program listens.
-func startProxy(
-	tb testing.TB, config ProxyConfig, text *template.Template, quit syscall.Signal, program string, args ...string,
-) *Proxy {
+func (p proxyProgram) startOnFreePort(tb testing.TB, config ProxyConfig) *Proxy {
 	tb.Helper()
 
-	config.Dir, config.Root = tb.TempDir(), os.Geteuid() == 0
-	if config.TLS != nil {
-		joined := slurp(tb, config.TLS.Cert) + slurp(tb, config.TLS.Key)
-		if err := os.WriteFile(filepath.Join(config.Dir, "server.pem"), []byte(joined), 0o600); err != nil {
-			tb.Fatal(err)
-		}
-	}
-
-	const attempts = 5 // Another process may take the port in between.
-
-	var said string
-
+	const attempts = 5 // Another process may take the port before the proxy does.
 	for range attempts {
-		config.Address = freeAddress(tb)
-
-		var file strings.Builder
-		if err := text.Execute(&file, config); err != nil {
-			tb.Fatal(err)
+		if proxy := p.start(tb, config, freeAddress(tb)); proxy != nil {
+			return proxy
 		}
-
-		path := filepath.Join(config.Dir, "proxy.conf")
-		if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {
-			tb.Fatal(err)
-		}
-
-		p := run(tb, exec.Command(program, append(args, path)...), func() {})
-		tb.Cleanup(p.stop)
-
-		if listens(tb, p, config.Address) {
-			return &Proxy{Address: config.Address, process: p, quit: quit}
-		}
-
-		said = p.stderr.String()
 	}
 
-	tb.Fatalf("%s does not start: %s", program, said)
+	tb.Fatalf("%s: %d ports that were free were taken before it could listen", p.path, attempts)
 
 	return nil
 }
 
-// Quit stops the proxy once the calls are over that are under way.
-func (p *Proxy) Quit(tb testing.TB) {
-	tb.Helper()
-	p.process.signal(tb, p.quit)
-}
-
-// listens reports whether the process listens there before it ends.
-func listens(tb testing.TB, p *process, address string) bool {
+// start returns when the proxy serves requests. It returns nil if the address is in use.
+func (p proxyProgram) start(tb testing.TB, config ProxyConfig, address string) *Proxy {
 	tb.Helper()
 
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
-		conn, err := (&net.Dialer{}).DialContext(tb.Context(), "tcp", address)
-		if err == nil {
-			_ = conn.Close()
-
-			return true
-		}
-
-		select {
-		case <-p.ended:
-			return false
-		case <-time.After(10 * time.Millisecond): // Nobody tells when it listens.
-		}
+	data := proxyData{ProxyConfig: config, Address: address, Dir: tb.TempDir(), Root: os.Geteuid() == 0}
+	if config.TLS != nil {
+		writeFile(tb, filepath.Join(data.Dir, "server.pem"), readFile(tb, config.TLS.Cert)+readFile(tb, config.TLS.Key))
 	}
 
-	tb.Fatalf("nothing listens at %s: %s", address, p.stderr.String())
+	var text strings.Builder
+	if err := template.Must(template.New("").Parse(p.config)).Execute(&text, data); err != nil {
+		tb.Fatal(err)
+	}
 
-	return false
+	file := filepath.Join(data.Dir, "proxy.conf")
+	writeFile(tb, file, text.String())
+
+	process := run(tb, exec.Command(p.path, append(slices.Clip(p.args), file)...), func() {})
+	tb.Cleanup(process.stop)
+
+	if process.awaitReady(tb, filepath.Join(data.Dir, "ready")) {
+		return &Proxy{Address: address, process: process, quit: p.quit}
+	}
+
+	if said := process.stderr.String(); !strings.Contains(said, "Address already in use") {
+		tb.Fatalf("%s does not start: %s", p.path, said)
+	}
+
+	return nil
 }
 
 func freeAddress(tb testing.TB) string {
@@ -192,7 +206,7 @@ func freeAddress(tb testing.TB) string {
 	return listener.Addr().String()
 }
 
-func slurp(tb testing.TB, path string) string {
+func readFile(tb testing.TB, path string) string {
 	tb.Helper()
 
 	text, err := os.ReadFile(path)
@@ -201,4 +215,12 @@ func slurp(tb testing.TB, path string) string {
 	}
 
 	return string(text)
+}
+
+func writeFile(tb testing.TB, path, text string) {
+	tb.Helper()
+
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
 }

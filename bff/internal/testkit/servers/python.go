@@ -7,11 +7,11 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/needed"
 )
 
-// Python starts a server of grpcio, which is gRPC's core in C, as C++, Ruby, PHP and Objective-C have it, too.
+// Python starts a server of grpcio, which uses gRPC's C core like the implementations in C++, Ruby, PHP and Objective-C.
 func Python(tb testing.TB, config Config) *Server {
 	tb.Helper()
 
-	// Debian's comes first, for it is the one that Debian's grpcio is for.
+	// Debian's interpreter comes first because Debian's grpcio is installed for it.
 	for _, name := range []string{"/usr/bin/python3", "python3"} {
 		if exec.Command(name, "-c", "import grpc").Run() == nil {
 			return startServer(tb, config, name, inTree(tb, "python/server.py"))

@@ -1,13 +1,12 @@
-// Package servers runs gRPC servers of other implementations than grpc-go, and proxies in front of them, for tests: gateways meet
-// them in production.
+// Package servers runs gRPC servers of other implementations than grpc-go, and proxies in front of them, for tests. Gateways have such
+// backends in production.
 //
-// A server answers each call with the bytes that it got, whatever the messages are, and a client stream with all of them as field
-// 1.
-// The metadata x-do, words with spaces between them, asks for more:
+// A server echoes the bytes of each message, whatever its type. The reply to a client stream has all of its messages in field 1.
+// The metadata x-do, a list of words with spaces between them, asks for more:
 //
 //	times=N   a stream of N messages
 //	size=N    N zero bytes as field 15 of each message
-//	gzip      compressed messages, where the implementation can
+//	gzip      compressed messages (Python only: @grpc/grpc-js cannot compress them)
 //	fail      the status FAILED_PRECONDITION, with Details, and, unless times is set as well, in trailers only
 //	hang      no end until the call is cancelled
 package servers
@@ -20,7 +19,7 @@ import (
 	"time"
 )
 
-// What a health service says (grpc.health.v1.HealthCheckResponse.ServingStatus).
+// Statuses of the health service (grpc.health.v1.HealthCheckResponse.ServingStatus).
 const (
 	NoHealthService = iota
 	Serving
@@ -31,7 +30,7 @@ const (
 type Config struct {
 	// Address is where it listens. Empty: a free port of loopback.
 	Address string `json:"address"`
-	// Health is what its health service says.
+	// Health is the status that its health service reports.
 	Health int `json:"health"`
 	// TLS: none if nil.
 	TLS *TLS `json:"tls,omitempty"`
@@ -43,7 +42,7 @@ type Config struct {
 	Methods map[string]string `json:"methods"`
 }
 
-// TLS are a server's files, in PEM.
+// TLS names the files of a server, in PEM.
 type TLS struct {
 	Cert string `json:"cert"`
 	Key  string `json:"key"`
@@ -52,18 +51,20 @@ type TLS struct {
 	Mutual bool   `json:"mutual"`
 }
 
-// methods are what servers offer.
-var methods = map[string]string{
-	"/every.v1.EveryService/Echo":           "unary",
-	"/every.v1.EveryService/Count":          "serverStream",
-	"/every.v1.EveryService/Collect":        "clientStream",
-	"/every.v1.EveryService/Talk":           "bidi",
-	"/user.v1.UserService/GetUser":          "unary",
-	"/profile.v1.ProfileService/GetProfile": "unary",
-	"/order.v1.OrderService/WatchOrder":     "serverStream",
+// methods returns the methods that servers have, and their kinds.
+func methods() map[string]string {
+	return map[string]string{
+		"/every.v1.EveryService/Echo":           "unary",
+		"/every.v1.EveryService/Count":          "serverStream",
+		"/every.v1.EveryService/Collect":        "clientStream",
+		"/every.v1.EveryService/Talk":           "bidi",
+		"/user.v1.UserService/GetUser":          "unary",
+		"/profile.v1.ProfileService/GetProfile": "unary",
+		"/order.v1.OrderService/WatchOrder":     "serverStream",
+	}
 }
 
-// Event is what a server tells.
+// Event is something that a server reports.
 type Event struct {
 	// Event is "listening", "begin" or "cancelled" of a call, or "watch" of the health.
 	Event string `json:"event"`
@@ -71,17 +72,17 @@ type Event struct {
 	// Call is the metadata x-call.
 	Call string `json:"call"`
 	Path string `json:"path"`
-	// Authority is empty if the implementation does not tell.
+	// Authority is empty if the implementation does not report it.
 	Authority string `json:"authority"`
-	// Left are the milliseconds until the deadline; zero without one.
+	// Left is the time until the deadline in milliseconds, and zero without a deadline.
 	Left     int64               `json:"left"`
 	Metadata map[string][]string `json:"metadata"`
 }
 
-// patience is for everything that is waited for, on a busy machine.
+// patience bounds every wait, generously, because the machine may be busy.
 const patience = time.Minute
 
-// events are what a server has told so far. They are safe for concurrent use.
+// events are those that a server has reported so far. It is safe for concurrent use.
 type events struct {
 	mu   sync.Mutex
 	list []Event
@@ -91,7 +92,7 @@ type events struct {
 
 func newEvents() *events { return &events{more: make(chan struct{})} }
 
-// add takes a line of a server.
+// add adds the event that a line of a server's output describes.
 func (e *events) add(line []byte) {
 	var event Event
 	if json.Unmarshal(line, &event) != nil {
@@ -123,14 +124,14 @@ func (s *Server) Await(tb testing.TB, event, call string) Event {
 	return list[slices.IndexFunc(list, func(e Event) bool { return e.Event == event && e.Call == call })]
 }
 
-// Count is how many such events of a call there were.
+// Count returns the number of such events of a call.
 func (s *Server) Count(event, call string) int {
 	list, _ := s.events.all()
 
 	return count(list, event, call)
 }
 
-// Calls is how many calls there were, but for those of the health service.
+// Calls returns the number of calls, without those of the health service.
 func (s *Server) Calls() int {
 	list, _ := s.events.all()
 	n := 0
@@ -156,7 +157,7 @@ func count(list []Event, event, call string) int {
 	return n
 }
 
-// AwaitCount waits until there were so many such events of a call.
+// AwaitCount waits until there were n such events of a call.
 func (s *Server) AwaitCount(tb testing.TB, event, call string, n int) {
 	tb.Helper()
 
@@ -164,7 +165,7 @@ func (s *Server) AwaitCount(tb testing.TB, event, call string, n int) {
 
 	for {
 		if tb.Failed() {
-			tb.FailNow() // It would be waited for in vain.
+			tb.FailNow() // The event may never come.
 		}
 
 		list, more := s.events.all()
@@ -174,7 +175,7 @@ func (s *Server) AwaitCount(tb testing.TB, event, call string, n int) {
 
 		select {
 		case <-more:
-		case <-time.After(time.Second): // Whether the test has failed is looked at again.
+		case <-time.After(time.Second): // Look again whether the test has failed.
 		case <-late:
 			tb.Fatalf("%q of call %q did not happen %d times", event, call, n)
 		}

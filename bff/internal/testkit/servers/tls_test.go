@@ -23,7 +23,7 @@ func TestTLS(t *testing.T) {
 
 	stranger := tlstest.NewCA(t)
 
-	for name, start := range peers {
+	for name, start := range peers() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 

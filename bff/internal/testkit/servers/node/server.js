@@ -42,7 +42,9 @@ function begin(call, path) {
 
   const id = metadata['x-call']?.[0] ?? ''
   tell({ event: 'begin', call: id, path, authority: call.getHost(), left, metadata })
-  call.on('cancelled', () => tell({ event: 'cancelled', call: id }))
+  const cancelled = () => tell({ event: 'cancelled', call: id })
+  if (call.cancelled) cancelled()
+  else call.on('cancelled', cancelled)
 
   const wish = wishes(call)
   if (!wish.fail || wish.times) {
