@@ -34,7 +34,7 @@ func (counter) Collect(stream grpc.ClientStreamingServer[everyv1.Every, everyv1.
 
 // records are so many lines as an import may have.
 func records(n int) []byte {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // It is the same each time.
+	random := rand.New(rand.NewPCG(1, 2))
 
 	var out bytes.Buffer
 	for i := range n {
@@ -48,7 +48,7 @@ func records(n int) []byte {
 
 // costlyLine is a message that takes much memory, but does not become small enough in gzip to be refused for that.
 func costlyLine(elements int) string {
-	random := rand.New(rand.NewPCG(3, 4)) //nolint:gosec // As above.
+	random := rand.New(rand.NewPCG(3, 4))
 
 	out := strings.Builder{}
 	out.WriteString(`{"values":[`)
