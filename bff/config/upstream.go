@@ -78,7 +78,7 @@ type UpstreamTLS struct {
 	ServerName string `env:"SERVER_NAME" yaml:"server_name"`
 }
 
-// On tells whether TLS is used.
+// On reports whether TLS is used.
 func (t UpstreamTLS) On() bool { return t != UpstreamTLS{} }
 
 // Breaker is a circuit breaker. Only unavailability and timeouts count as failures.
