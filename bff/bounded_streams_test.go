@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -74,7 +75,10 @@ func TestCompressedStreamsMayBeLong(t *testing.T) {
 		ratio = 10
 	)
 
-	s := startMirrorOf(t, counter{}, func(c *config.Config) { c.Limits.MaxBodyBytes = 64 << 20 }, nil)
+	s := startMirrorOf(t, counter{}, func(c *config.Config) {
+		c.Limits.MaxBodyBytes = 64 << 20
+		c.Server.RequestTimeout = 10 * time.Minute // A busy machine takes its time.
+	}, nil)
 
 	lines := records(many)
 	hostile := costlyLine(200_000)

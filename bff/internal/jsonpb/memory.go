@@ -30,7 +30,7 @@ const (
 	// growth is how many elements' room a list takes for each, as it grows by a quarter at a time: all before the last are garbage.
 	growth = 6
 	// slots is how many entries' room a map takes for each.
-	slots = 3
+	slots = 5
 	// entryCost is what an entry takes besides its place in the map: to be decoded, and to know keys that come twice.
 	entryCost = 176
 	// mapSlots are those that the smallest map has, and mapCost what it takes besides.
