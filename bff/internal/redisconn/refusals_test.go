@@ -68,6 +68,15 @@ func (w *watched) lines(text string) (found []string) {
 	return found
 }
 
+// await returns the lines with the text once there is one: who first sees a failure logs it, perhaps on another goroutine.
+func (w *watched) await(t *testing.T, text string) []string {
+	t.Helper()
+
+	eventually(t, "a line with "+text, func() bool { return len(w.lines(text)) > 0 })
+
+	return w.lines(text)
+}
+
 // admin is a client that nothing guards.
 func admin(tb testing.TB, addr string) *redis.Client {
 	tb.Helper()
@@ -230,7 +239,7 @@ func refusing(t *testing.T, url, reason string, refuse, heal func()) {
 		return told.failures(reason) >= failures+5
 	})
 
-	if lines := told.lines("redis is unavailable"); len(lines) != 1 || !strings.Contains(lines[0], "reason="+reason+` error="`) {
+	if lines := told.await(t, "redis is unavailable"); len(lines) != 1 || !strings.Contains(lines[0], "reason="+reason+` error="`) {
 		t.Errorf("told %q", lines)
 	}
 
@@ -286,7 +295,7 @@ func TestReasonsWithoutACodeOfTheirOwn(t *testing.T) {
 			client := openObserved(t, redisconn.Config{URL: "redis://" + row.user + addr, Timeout: slack}, told.observer())
 			wantUnavailable(t, ping(t, client))
 
-			if told.failures(row.reason) == 0 || len(told.lines("reason="+row.reason)) != 1 || len(told.lines("secret")) != 0 {
+			if told.failures(row.reason) == 0 || len(told.await(t, "reason="+row.reason)) != 1 || len(told.lines("secret")) != 0 {
 				t.Errorf("%v, told %q", told.reasons, told.lines(""))
 			}
 		})
@@ -336,7 +345,7 @@ func TestUnreachableRedisIsToldOnce(t *testing.T) {
 		return told.failures(redisconn.ReasonUnreachable) > 20
 	})
 
-	if lines := told.lines("redis is unavailable"); len(lines) != 1 || !strings.Contains(lines[0], "reason=unreachable") {
+	if lines := told.await(t, "redis is unavailable"); len(lines) != 1 || !strings.Contains(lines[0], "reason=unreachable") {
 		t.Errorf("told %q", lines)
 	}
 
