@@ -167,7 +167,7 @@ func costlyQueries() []hostile {
 	)
 }
 
-// wideQuery is a query of which each parameter leads to messages of its own.
+// wideQuery returns a query in which each parameter leads to different nested messages.
 func wideQuery(parameters int) string {
 	var b strings.Builder
 

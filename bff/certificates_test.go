@@ -227,7 +227,7 @@ func checkEnded(t *testing.T, name string, c *certified, refusedAnew bool) {
 	}
 }
 
-// While the authorities change and this one's stays among them, nobody notices; and a file that is broken or gone changes nothing.
+// Changes that keep the certificate's authority do not affect open connections, nor does a file that is faulty or missing.
 func TestClientCertificateOutlivesOtherChanges(t *testing.T) {
 	t.Parallel()
 

@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	// A standard output or standard error that nobody reads any more is no reason to end.
+	// A closed standard output or standard error must not end the process.
 	signal.Ignore(syscall.SIGPIPE)
 
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)

@@ -22,7 +22,7 @@ func run() int {
 		text := complain(cmd, err, begun)
 
 		if serves(cmd) {
-			// Whoever should read it may have stopped reading, which must not keep the process from ending.
+			// The reader may have stopped reading, which must not keep the process from ending.
 			stderr := observe.NewLines(os.Stderr, nil)
 			_, _ = fmt.Fprintln(stderr, text)
 			stderr.Close()

@@ -102,7 +102,7 @@ func fill(t *testing.T, w *os.File) {
 	}
 }
 
-// Once, requests waited for whoever read the log, and a log that nobody read any more ended the process without a drain.
+// Once, requests waited for the reader of the log, and a closed log ended the process without a drain.
 func TestLogThatNobodyTakes(t *testing.T) {
 	t.Parallel()
 

@@ -36,7 +36,7 @@ func untilSignaled() context.Context {
 }
 
 // ignoreSignals keeps a process that serves from ending by signals that do not ask it to drain, until it ends. SIGPIPE is the write
-// to a standard output or standard error that nobody reads any more: the write fails, and that is all. SIGHUP, which asks other
+// to a standard output or standard error that has been closed: the write fails, and that is all. SIGHUP, which asks other
 // servers for a reload, is told on the returned channel.
 func ignoreSignals() (hangups <-chan os.Signal) {
 	signal.Ignore(syscall.SIGPIPE)

@@ -43,7 +43,7 @@ type Config struct {
 	Certificates []Certificate
 	// KeysGrace is how long AwaitingKeys tells of issuers whose keys were never had. Zero: DefaultKeysGrace.
 	KeysGrace time.Duration
-	// Files is told what becomes of the files that are watched. Nil: nobody is.
+	// Files is told the state of the files that are watched. It may be nil.
 	Files filewatch.Observer
 }
 

@@ -153,7 +153,7 @@ func TestFullBatchIsWrittenAtOnce(t *testing.T) {
 	})
 }
 
-// Once, a request that logged waited for whoever read the log.
+// Once, a request that logged waited for the reader of the log.
 func TestStuckWriterHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
 

@@ -80,7 +80,7 @@ func (h *Hostile) types(tb testing.TB) map[string]string {
 	return out
 }
 
-// encodings are signed header and claims that are not JSON in UTF-8, or of which readers make different things.
+// encodings are signed headers and claims that are not JSON in UTF-8, or that two readers may understand differently.
 func (h *Hostile) encodings(tb testing.TB) map[string]string {
 	tb.Helper()
 
