@@ -333,15 +333,18 @@ func states(group *balance.Group) map[string]string {
 	return by
 }
 
-// allReady waits until all of them are connected, with the help of calls.
+// allReady waits until all of them are ready and calls have reached each. An address is ready a moment before the policy chooses it.
 func allReady(tb testing.TB, group *balance.Group, client orderv1.OrderServiceClient, addresses ...string) {
 	tb.Helper()
 
-	eventually(tb, "all addresses are ready", func() bool {
-		_, _ = call(tb, client)
+	answered := map[string]bool{}
+
+	eventually(tb, "all addresses are ready and answer", func() bool {
+		name, _ := call(tb, client)
+		answered[name] = true
 		now := states(group)
 
-		return !slices.ContainsFunc(addresses, func(a string) bool { return now[a] != "ready" })
+		return !slices.ContainsFunc(addresses, func(a string) bool { return now[a] != "ready" || !answered[a] })
 	})
 }
 
