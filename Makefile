@@ -49,9 +49,14 @@ build: ## Build the commands into bin/.
 MODULE := github.com/portico-gateway/portico
 LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal/testkit/servers
 
+# Codecs do not start goroutines, and the race detector makes their many inputs take ten times as long. What their callers share is
+# under it in the tests of bff.
+CODECS := $(MODULE)/bff/internal/(jsonpb|wirejson)
+
 .PHONY: test
-test: need-race need-curl need-redis need-chromium need-servers need-web ## Run all tests with the race detector.
-	go test -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)')
+test: need-race need-curl need-redis need-chromium need-servers need-web ## Run all tests, with the race detector.
+	go test -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
+	go test -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
 	go test -race -timeout 10m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
 	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
 	go -C bench test -timeout 5m ./...
