@@ -30,6 +30,9 @@ type Service = struct {
 	Upstream string
 	// Composite services are implemented inside the gateway (WithComposite) and have no upstream.
 	Composite bool
+	// DefaultPolicy is for methods that say nothing about access: "deny" (nobody may call them), "public" or "authenticated". Empty:
+	// there is none. WithDefaultPolicy is stronger.
+	DefaultPolicy string
 	// Register calls the generated Register…HandlerClient.
 	Register func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
 	// Routes are its REST routes, for the reader. The gateway takes them from the descriptor, where their policy is.
@@ -221,7 +224,7 @@ func (o options) registrations(conns connections) []gateway.Registration {
 
 	for _, s := range o.services {
 		regs = append(regs, gateway.Registration{
-			Services: []string{s.Name},
+			Services: []string{s.Name}, DefaultPolicy: s.DefaultPolicy,
 			Register: func(ctx context.Context, mux *runtime.ServeMux) error {
 				conn, err := serviceConn(conns, s)
 				if err != nil {

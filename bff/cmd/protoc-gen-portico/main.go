@@ -2,7 +2,9 @@
 // for contending routes and faulty policy; and their description, openapi/openapi.json and .yaml. It has to see all files at once
 // ("strategy: all" in buf.gen.yaml).
 //
-// Options: package=NAME, the Go package of the table, "gen" by default; title=TEXT and version=TEXT, the name of the API.
+// Options: package=NAME, the Go package of the table, "gen" by default; title=TEXT and version=TEXT, the name of the API;
+// default_policy=deny, public or authenticated, who may call methods that say nothing about access. Without it, such a method with
+// a route is an error.
 package main
 
 import (
@@ -23,6 +25,7 @@ func main() {
 	packageName := flags.String("package", "gen", "Go package of the generated file")
 	title := flags.String("title", "", "title of the API")
 	version := flags.String("version", "", "version of the API")
+	defaultPolicy := flags.String("default_policy", "", "deny, public or authenticated: who may call methods that say nothing about access")
 	usual := config.Config{}.WithDefaults()
 
 	protogen.Options{ParamFunc: flags.Set}.Run(func(plugin *protogen.Plugin) error {
@@ -32,7 +35,7 @@ func main() {
 		plugin.SupportedEditionsMaximum = descriptorpb.Edition_EDITION_2024
 
 		return genservices.Generate(plugin, *packageName, genservices.Description{
-			Title: *title, Version: *version, Folder: "openapi",
+			Title: *title, Version: *version, Folder: "openapi", DefaultPolicy: *defaultPolicy,
 			Defaults: policy.Defaults{Timeout: usual.Server.RequestTimeout, MaxBody: usual.Limits.MaxBodyBytes},
 		})
 	})

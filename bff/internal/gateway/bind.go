@@ -26,6 +26,8 @@ import (
 type Registration struct {
 	// Services are their full names, in any order.
 	Services []string
+	// DefaultPolicy is the name of the policy for what neither methods nor Config.Defaults say; see policy.Default.
+	DefaultPolicy string
 	// Register calls the generated Register…Handler functions.
 	Register func(ctx context.Context, mux *runtime.ServeMux) error
 }

@@ -69,11 +69,18 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 
 	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
 
+	defaults, err := defaultsOf(registrations, config.Defaults)
+	if err != nil {
+		faults = append(faults, err)
+	}
+
 	routes := make([]Route, 0, len(plain))
 	limits := map[string][]policy.RateLimit{}
 
 	for _, r := range plain {
-		p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, config.Defaults)
+		known := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
+
+		p, err := policy.Compile(r.Descriptor, known, defaults[r.Descriptor.Parent().FullName()])
 		if err != nil {
 			faults = append(faults, fmt.Errorf("route %s %s: %w", r.Method, r.Template, err))
 		}
@@ -87,6 +94,24 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 	}
 
 	return routes, joinFaults("routes", faults)
+}
+
+// defaultsOf are the defaults of each service.
+func defaultsOf(registrations []Registration, common policy.Defaults) (map[protoreflect.FullName]policy.Defaults, error) {
+	defaults := map[protoreflect.FullName]policy.Defaults{}
+
+	for _, reg := range registrations {
+		own, err := policy.Default(reg.DefaultPolicy)
+		if err != nil {
+			return nil, fmt.Errorf("%q: default policy %q: %w", reg.Services, reg.DefaultPolicy, err)
+		}
+
+		for _, name := range reg.Services {
+			defaults[protoreflect.FullName(name)] = common.Over(own)
+		}
+	}
+
+	return defaults, nil
 }
 
 // unselected are the faults of overrides that are for no route.

@@ -13,6 +13,8 @@ import (
 type Description struct {
 	// Title and Version name it. Empty: as package openapi has them.
 	Title, Version string
+	// DefaultPolicy is the name of the policy for what the options and Defaults do not say; see policy.Default.
+	DefaultPolicy string
 	// Defaults hold where the options say nothing.
 	Defaults policy.Defaults
 	// Folder is where the documents go, below that of the table.

@@ -12,6 +12,8 @@ import (
 	"go/token"
 
 	"google.golang.org/protobuf/compiler/protogen"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 // Names of the generated files, at the root of the output folder.
@@ -27,7 +29,12 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 		return fmt.Errorf("option package=%s: %w", packageName, errPackageName)
 	}
 
-	services, err := collect(plugin.Files, description.Defaults)
+	defaultPolicy, err := policy.Default(description.DefaultPolicy)
+	if err != nil {
+		return fmt.Errorf("option default_policy=%s: %w", description.DefaultPolicy, err)
+	}
+
+	services, err := collect(plugin.Files, description.Defaults.Over(defaultPolicy))
 	if err != nil {
 		return err
 	}
@@ -40,7 +47,10 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 	said := texts{comments: comments(services), examples: made}
 
 	for name, source := range map[string]string{FileName: tableSource, descriptionName: descriptionSource} {
-		text, err := render(name, source, packageName, services, said)
+		text, err := render(name, source, table{
+			Package: packageName, DefaultPolicy: description.DefaultPolicy, Services: services,
+			Comments: entries(said.comments), Examples: entries(said.examples),
+		})
 		if err != nil {
 			return err
 		}

@@ -126,6 +126,35 @@ func TestGenerateRefuses(t *testing.T) {
 	}
 }
 
+// Protos that know nothing of Portico get a table with the option default_policy, and cannot without it.
+func TestGenerateWithDefaultPolicy(t *testing.T) {
+	t.Parallel()
+
+	for name, described := range map[string]string{
+		"deny": `"access": "authenticated; if false"`, "public": `"access": "public"`, "authenticated": `"access": "authenticated"`,
+	} {
+		got, err := generateWith(t, "gen", handMade(t, readText(t, "no_policy.txtpb")...), genservices.Description{DefaultPolicy: name})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+
+			continue
+		}
+
+		if want := `DefaultPolicy: "` + name + `",`; !strings.Contains(got[genservices.FileName], want) {
+			t.Errorf("the table does not say %s:\n%s", want, got[genservices.FileName])
+		}
+
+		if !strings.Contains(got["openapi/openapi.json"], described) {
+			t.Errorf("the description does not say %s", described)
+		}
+	}
+
+	_, err := generateWith(t, "gen", handMade(t), genservices.Description{DefaultPolicy: "open"})
+	if err == nil || !strings.Contains(err.Error(), "option default_policy=open: must be deny, public or authenticated") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestGenerateRefusesPackageName(t *testing.T) {
 	t.Parallel()
 
@@ -136,6 +165,14 @@ func TestGenerateRefusesPackageName(t *testing.T) {
 
 // generate runs the plugin on a request that came over the wire, as from protoc, and returns its files by name.
 func generate(tb testing.TB, packageName string, request *pluginpb.CodeGeneratorRequest) (map[string]string, error) {
+	tb.Helper()
+
+	return generateWith(tb, packageName, request, genservices.Description{})
+}
+
+func generateWith(
+	tb testing.TB, packageName string, request *pluginpb.CodeGeneratorRequest, description genservices.Description,
+) (map[string]string, error) {
 	tb.Helper()
 
 	wire, err := proto.Marshal(request)
@@ -153,7 +190,9 @@ func generate(tb testing.TB, packageName string, request *pluginpb.CodeGenerator
 		tb.Fatal(err)
 	}
 
-	if err := genservices.Generate(plugin, packageName, genservices.Description{Folder: "openapi", Defaults: policy.Defaults{Timeout: time.Second, MaxBody: 1}}); err != nil {
+	description.Folder, description.Defaults = "openapi", policy.Defaults{Timeout: time.Second, MaxBody: 1}
+
+	if err := genservices.Generate(plugin, packageName, description); err != nil {
 		return nil, err
 	}
 

@@ -39,12 +39,21 @@ type importSpec struct {
 	Path  protogen.GoImportPath
 }
 
+// table is what the templates are filled with.
+type table struct {
+	Package            string
+	DefaultPolicy      string
+	Imports            []importSpec
+	Services           []service
+	Comments, Examples []entry
+}
+
 // render writes the Go source of a file.
-func render(name, source, packageName string, services []service, said texts) ([]byte, error) {
-	imports := alias(services)
+func render(name, source string, data table) ([]byte, error) {
+	data.Imports = alias(data.Services)
 
 	aliases := map[protogen.GoImportPath]string{}
-	for _, spec := range imports {
+	for _, spec := range data.Imports {
 		aliases[spec.Path] = spec.Alias
 	}
 
@@ -57,10 +66,6 @@ func render(name, source, packageName string, services []service, said texts) ([
 
 	var buf bytes.Buffer
 
-	data := map[string]any{
-		"Package": packageName, "Imports": imports, "Services": services,
-		"Comments": entries(said.comments), "Examples": entries(said.examples),
-	}
 	if err := tmpl.Execute(&buf, data); err != nil {
 		return nil, fmt.Errorf("render %s: %w", name, err)
 	}

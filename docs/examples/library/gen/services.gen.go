@@ -21,6 +21,8 @@ type Service = struct {
 	Upstream string
 	// Composite tells that it is implemented inside the gateway.
 	Composite bool
+	// DefaultPolicy is the access policy of methods that say nothing about it: "deny", "public" or "authenticated". Empty: none.
+	DefaultPolicy string
 	// Register registers the handlers of all Routes, in their order.
 	Register func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error
 	Routes   []Route
