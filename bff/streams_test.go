@@ -22,6 +22,9 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
+// retryField is what a stream of events begins with; how long to wait is a matter of chance.
+var retryField = regexp.MustCompile(`^retry: 1\d\d\d\n`)
+
 func accepting(mediaType string) http.Header { return http.Header{"Accept": {mediaType}} }
 
 func TestStreamFormats(t *testing.T) {
@@ -48,21 +51,21 @@ func testStreamFormats(t *testing.T, s *site) {
 	for _, row := range []struct{ accept, target, contentType, want string }{
 		{"", "/v1/count?int32Field=2", "application/x-ndjson", "{\"int32Field\":1}\n{\"int32Field\":2}\n"},
 		{"*/*", "/v1/count?int32Field=1", "application/x-ndjson", "{\"int32Field\":1}\n"},
-		{"application/x-ndjson;q=0, */*", "/v1/count", "text/event-stream", "event: end\ndata: {}\n\n"},
+		{"application/x-ndjson;q=0, */*", "/v1/count", "text/event-stream", "RETRYevent: end\ndata: {}\n\n"},
 		{"application/jsonl", "/v1/count?int32Field=1", "application/jsonl", "{\"int32Field\":1}\n"},
 		{
 			"text/event-stream", "/v1/count?int32Field=2", "text/event-stream",
-			"data: {\"int32Field\":1}\n\ndata: {\"int32Field\":2}\n\nevent: end\ndata: {}\n\n",
+			"RETRYdata: {\"int32Field\":1}\n\ndata: {\"int32Field\":2}\n\nevent: end\ndata: {}\n\n",
 		},
 		{"application/json", "/v1/count?int32Field=2", "application/json", "[{\"int32Field\":1}\n,{\"int32Field\":2}\n]\n"},
-		{"application/json;q=0.5, text/event-stream;q=0.9", "/v1/count", "text/event-stream", "event: end\ndata: {}\n\n"},
+		{"application/json;q=0.5, text/event-stream;q=0.9", "/v1/count", "text/event-stream", "RETRYevent: end\ndata: {}\n\n"},
 		{"", "/v1/count", "application/x-ndjson", ""},
 		{"application/json", "/v1/count", "application/json", "[]\n"},
 		{"", "/v1/count:strings?int32Field=1&strings=a", "application/x-ndjson", "[\"a\"]\n"},
 		{"", "/v1/count?int32Field=1&stringField=fail", "application/x-ndjson", "{\"int32Field\":1}\n{\"error\":PROBLEM}\n"},
 		{
 			"text/event-stream", "/v1/count?int32Field=1&stringField=fail", "text/event-stream",
-			"data: {\"int32Field\":1}\n\nevent: error\ndata: PROBLEM\n\n",
+			"RETRYdata: {\"int32Field\":1}\n\nevent: error\ndata: PROBLEM\n\n",
 		},
 		{
 			"application/json", "/v1/count?int32Field=1&stringField=fail", "application/json",
@@ -77,6 +80,11 @@ func testStreamFormats(t *testing.T, s *site) {
 		res := s.do(t, http.MethodGet, row.target, header, "")
 		if res.status != http.StatusOK || res.header.Get("Content-Type") != row.contentType {
 			t.Errorf("%s as %s: %d %s", row.target, row.accept, res.status, res.header.Get("Content-Type"))
+		}
+
+		// How long to wait is a matter of chance.
+		if strings.HasPrefix(row.want, "RETRY") {
+			res.body = retryField.ReplaceAllLiteralString(res.body, "RETRY")
 		}
 
 		before, after, found := strings.Cut(row.want, "PROBLEM")
@@ -118,7 +126,7 @@ func TestEventsHaveIDsAndHeartbeats(t *testing.T) {
 	header.Set("Last-Event-Id", "41")
 
 	body := open(t, s, "/v1/orders/o1:watch", header)
-	for _, want := range []string{"id: 42", "data: {", "", "id: 43", "data: {", "", "event: end", "data: {}", ""} {
+	for _, want := range []string{"retry: 1", "id: 42", "data: {", "", "id: 43", "data: {", "", "event: end", "data: {}", ""} {
 		if got := next(t, body); !strings.HasPrefix(got, want) {
 			t.Fatalf("got %q, want %q", got, want)
 		}
@@ -133,11 +141,11 @@ func TestEventsHaveIDsAndHeartbeats(t *testing.T) {
 	m := mirror{release: make(chan struct{})}
 	beating := startMirrorOf(t, m, nil, &porticov1.MethodPolicy{Stream: &porticov1.Stream{Heartbeat: durationpb.New(20 * time.Millisecond)}})
 
-	for accept, want := range map[string]string{"text/event-stream": ":\n\n:\n\n", "application/x-ndjson": "\n\n", "application/json": "\n\n"} {
+	for accept, want := range map[string]string{"text/event-stream": "retry: 1999\n:\n\n:\n\n", "application/x-ndjson": "\n\n", "application/json": "\n\n"} {
 		body := open(t, beating, "/v1/count?stringField=hang", accepting(accept))
 		got := make([]byte, len(want))
 
-		if _, err := io.ReadFull(body, got); err != nil || string(got) != want {
+		if _, err := io.ReadFull(body, got); err != nil || retryField.ReplaceAllLiteralString(string(got), "retry: 1999\n") != want {
 			t.Errorf("%s: %q, %v", accept, got, err)
 		}
 	}
@@ -204,8 +212,12 @@ func TestStreamsThatAreKilled(t *testing.T) {
 				}
 
 				rest, err := io.ReadAll(body)
-				if err != nil || !strings.Contains(string(rest), `"code":"`+row.code+`"`) || strings.Contains(string(rest), "event: end") {
+				if err != nil || !strings.Contains(string(rest), `"code":"`+row.code+`"`) || strings.Contains(string(rest), "event: e") {
 					t.Errorf("%q, %v", rest, err)
+				}
+
+				if accept == "text/event-stream" && !strings.Contains(string(rest), "event: reconnect\nretry: 1") {
+					t.Errorf("an EventSource is not told to come back: %q", rest)
 				}
 
 				select {

@@ -1950,7 +1950,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description A stream of messages, in the form that `Accept` asks for: lines unless it says otherwise. An error that comes after the first message is the last one: `{"error": …}`, or `event: error`. Server-Sent Events end with `event: end`. */
+            /** @description A stream of messages, in the form that `Accept` asks for: lines unless it says otherwise. An error that comes after the first message is the last one: `{"error": …}`, or `event: error`. Server-Sent Events end with `event: end`. After `event: reconnect`, whose data is an error that is temporary (429, 503 or 504), and without any of these, connect again with the last id in `Last-Event-ID`. */
             200: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];

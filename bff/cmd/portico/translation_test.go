@@ -183,7 +183,7 @@ func TestWatchOverBothVersions(t *testing.T) {
 			}
 		}
 
-		expect("id: 1", "data: {", "")
+		expect("retry: 1", "id: 1", "data: {", "")
 		want(t, "cancelling", c.do(t, "POST", "/v1/orders/"+order+":cancel", alice, "{}"), 200)
 		expect("id: 2", "data: {", "", "event: end", "data: {}", "")
 
@@ -204,12 +204,12 @@ func TestWatchOverBothVersions(t *testing.T) {
 
 		lines = bufio.NewScanner(last.Body)
 
-		expect("id: 1", "data: {", "")
+		expect("retry: 1", "id: 1", "data: {", "")
 
 		exit := make(chan int, 1)
 		go func() { exit <- c.stop(t) }()
 
-		expect("event: error", `data: {"type":"about:blank","title":"Service Unavailable","status":503`, "")
+		expect("event: reconnect", "retry: 1", `data: {"type":"about:blank","title":"Service Unavailable","status":503`, "")
 
 		if code := <-exit; lines.Scan() || code != 0 {
 			t.Errorf("%q after the end, exit code %d", lines.Text(), code)

@@ -8,9 +8,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
+// lastEventID is the header that a browser adds by itself when an EventSource connects again to the URL that it began with. What that
+// says about where to begin is older.
+const lastEventID = "Last-Event-Id"
+
 // Header sets the fields that headers are bound to, in a message of which everything else is set already; the rest of the
-// request may say the same about a field, but nothing else. A header that is not there sets nothing. The error is Faults, all
-// that there are.
+// request may say the same about a field, but nothing else, unless the header is Last-Event-ID. A header that is not there sets
+// nothing. The error is Faults, all that there are.
 func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 	var faults Faults
 
@@ -51,7 +55,7 @@ func (b *Binding) setHeader(h Header, lines []string, m protoreflect.Message) st
 		return err.Error()
 	}
 
-	if holder.Has(field) && !holder.Get(field).Equal(value) {
+	if holder.Has(field) && !holder.Get(field).Equal(value) && h.Name != lastEventID {
 		return "differs from what the rest of the request says"
 	}
 

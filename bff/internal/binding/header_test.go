@@ -18,6 +18,7 @@ func TestHeaders(t *testing.T) {
 			{Name: "If-Match", Field: field(t, "string_field")},
 			{Name: "X-Number", Field: field(t, "every.int32_field")},
 			{Name: "X-Choice", Field: field(t, "choice_string")},
+			{Name: "Last-Event-Id", Field: field(t, "int64_field")},
 		}})
 
 		return b
@@ -32,6 +33,8 @@ func TestHeaders(t *testing.T) {
 		{http.Header{"If-Match": {`"v1"`}, "X-Number": {"7"}}, &everyv1.Every{StringField: `"v1"`, Every: &everyv1.Every{Int32Field: 7}}, ""},
 		{http.Header{"If-Match": {"a"}}, &everyv1.Every{StringField: "b"}, "header If-Match: differs from what the rest of the request says"},
 		{http.Header{"If-Match": {"a", "b"}}, &everyv1.Every{}, "header If-Match: is set more than once"},
+		// Once, an EventSource that began in the middle was refused when it came back.
+		{http.Header{"Last-Event-Id": {"7"}}, &everyv1.Every{Int64Field: 6}, ""},
 		{http.Header{"X-Number": {"x"}}, &everyv1.Every{}, `header X-Number: "x" is not a number`},
 		{
 			http.Header{"X-Choice": {"x"}},

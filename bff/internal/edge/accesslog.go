@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -53,7 +54,7 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 				}
 
 				took := time.Since(rec.Start)
-				status := answered(r.Context(), tracked.Status(), panicked)
+				status := answered(r.Context(), cmp.Or(rec.Status, tracked.Status()), panicked)
 				metrics.ObserveRequest(r.Method, rec.Template, status, took)
 				lines.write(r, rec, status, tracked.BytesWritten(), took)
 			}()

@@ -24,6 +24,7 @@ func record(r *Route, next http.Handler) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 		rec := reqinfo.From(req.Context())
 		rec.Template, rec.RPC, rec.PathParams, rec.Priority = template, r.RPC, params, int(r.Policy.Priority)
+		rec.EventStream = r.sendsEvents(req)
 
 		for name, value := range params {
 			fault := pathValueFault(value)

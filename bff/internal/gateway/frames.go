@@ -6,17 +6,21 @@ import (
 	"strings"
 
 	"github.com/munnerz/goautoneg"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
 // frames is how a stream of JSON documents becomes one body. Each method appends to out; first tells that nothing stands before.
 type frames interface {
 	contentType() string
+	// begin writes what comes before everything else.
+	begin(out []byte) []byte
 	// message writes a document, id the id of the event. Empty: it has none.
 	message(out, document []byte, id string, first bool) []byte
 	// heartbeat writes what means nothing.
 	heartbeat(out []byte) []byte
-	// fail writes a problem document, and that it is the end.
-	fail(out, problem []byte, first bool) []byte
+	// fail writes the problem that ends the stream of the request.
+	fail(out []byte, p *problem.Problem, r *http.Request, first bool) []byte
 	// end writes that everything is there.
 	end(out []byte, first bool) []byte
 }
@@ -24,7 +28,7 @@ type frames interface {
 // Media types of streams.
 const (
 	mediaNDJSON = "application/x-ndjson"
-	mediaSSE    = "text/event-stream"
+	mediaSSE    = problem.MediaTypeEvents
 	mediaJSON   = "application/json"
 )
 
@@ -57,10 +61,13 @@ func framesFor(r *http.Request) (frames, bool) {
 }
 
 // events are Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). The last has the type "end" or
-// "error".
+// "error", which are final, or "reconnect".
 type events struct{}
 
 func (events) contentType() string { return mediaSSE }
+
+// begin sets the time to wait: a client that lost its connection says nothing of it, and an earlier one may have been long.
+func (events) begin(out []byte) []byte { return problem.AppendRetry(out, 0) }
 
 func (events) message(out, document []byte, id string, _ bool) []byte {
 	if id != "" {
@@ -72,8 +79,8 @@ func (events) message(out, document []byte, id string, _ bool) []byte {
 
 func (events) heartbeat(out []byte) []byte { return append(out, ":\n\n"...) }
 
-func (events) fail(out, problem []byte, _ bool) []byte {
-	return append(append(append(out, "event: error\ndata: "...), problem...), "\n\n"...)
+func (events) fail(out []byte, p *problem.Problem, r *http.Request, _ bool) []byte {
+	return p.AppendEvent(out, r)
 }
 
 func (events) end(out []byte, _ bool) []byte { return append(out, "event: end\ndata: {}\n\n"...) }
@@ -84,13 +91,17 @@ type lines struct{ mediaType string }
 
 func (l lines) contentType() string { return l.mediaType }
 
+func (lines) begin(out []byte) []byte { return out }
+
 func (lines) message(out, document []byte, _ string, _ bool) []byte {
 	return append(append(out, document...), '\n')
 }
 
 func (lines) heartbeat(out []byte) []byte { return append(out, '\n') }
 
-func (lines) fail(out, problem []byte, _ bool) []byte { return append(wrapped(out, problem), '\n') }
+func (lines) fail(out []byte, p *problem.Problem, r *http.Request, _ bool) []byte {
+	return append(wrapped(out, p.Document(r)), '\n')
+}
 
 func (lines) end(out []byte, _ bool) []byte { return out }
 
@@ -98,6 +109,8 @@ func (lines) end(out []byte, _ bool) []byte { return out }
 type array struct{}
 
 func (array) contentType() string { return mediaJSON }
+
+func (array) begin(out []byte) []byte { return out }
 
 func (a array) message(out, document []byte, _ string, first bool) []byte {
 	return append(append(a.before(out, first), document...), '\n')
@@ -114,8 +127,8 @@ func (array) before(out []byte, first bool) []byte {
 
 func (array) heartbeat(out []byte) []byte { return append(out, '\n') }
 
-func (a array) fail(out, problem []byte, first bool) []byte {
-	return append(wrapped(a.before(out, first), problem), "]\n"...)
+func (a array) fail(out []byte, p *problem.Problem, r *http.Request, first bool) []byte {
+	return append(wrapped(a.before(out, first), p.Document(r)), "]\n"...)
 }
 
 func (array) end(out []byte, first bool) []byte {
@@ -127,6 +140,6 @@ func (array) end(out []byte, first bool) []byte {
 }
 
 // wrapped writes a problem document so that it is no message.
-func wrapped(out, problem []byte) []byte {
-	return append(append(append(out, `{"error":`...), problem...), '}')
+func wrapped(out, document []byte) []byte {
+	return append(append(append(out, `{"error":`...), document...), '}')
 }

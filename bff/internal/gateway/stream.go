@@ -38,6 +38,10 @@ func guardStream(r *Route, draining context.Context) func(http.Handler) http.Han
 			defer cancel(nil)
 
 			if draining != nil {
+				if draining.Err() != nil {
+					cancel(errDraining)
+				}
+
 				defer context.AfterFunc(draining, func() { cancel(errDraining) })()
 			}
 
@@ -100,6 +104,7 @@ type stream struct {
 
 	mu      sync.Mutex
 	started bool // The header went out.
+	begun   bool // The beginning of the body went out.
 	first   bool // No document went out.
 	closed  bool // Nothing more goes out.
 	// problem is the end of a stream that has begun.
@@ -113,14 +118,32 @@ type stream struct {
 func (s *stream) choose() bool {
 	s.first = true
 
-	_, outbound := runtime.MarshalerForRequest(s.route.mux, s.request)
-	if _, ours := outbound.(*jsonpb.Codec); !ours || s.route.isFile() {
-		return true
-	}
-
 	var ok bool
 
-	s.frames, ok = framesFor(s.request)
+	s.frames, ok = s.route.framesFor(s.request)
+
+	return ok
+}
+
+// framesFor returns how a stream is written for the request. They are nil if what is written is the body as it is. It reports false
+// if the client takes nothing that there is.
+func (r *Route) framesFor(req *http.Request) (frames, bool) {
+	_, outbound := runtime.MarshalerForRequest(r.mux, req)
+	if _, ours := outbound.(*jsonpb.Codec); !ours || r.isFile() {
+		return nil, true
+	}
+
+	return framesFor(req)
+}
+
+// sendsEvents reports whether the request may be that of an EventSource, which knows GET alone, and is answered with events.
+func (r *Route) sendsEvents(req *http.Request) bool {
+	if !r.ServerStream || req.Method != http.MethodGet || reqinfo.From(req.Context()).Head {
+		return false
+	}
+
+	chosen, _ := r.framesFor(req)
+	_, ok := chosen.(events)
 
 	return ok
 }
@@ -151,7 +174,7 @@ func (s *stream) heartbeat() {
 
 	if !s.closed {
 		s.start(nil)
-		s.emit(s.frames.heartbeat(s.buffer[:0]))
+		s.emit(s.frames.heartbeat(s.beginning()))
 		s.beat.Reset(s.route.Policy.Stream.Heartbeat)
 	}
 }
@@ -207,7 +230,7 @@ func (s *stream) Write(document []byte) (int, error) {
 		return len(document), nil
 	}
 
-	s.buffer = s.frames.message(s.buffer[:0], bytes.TrimRight(document, "\n"), s.id, s.first)
+	s.buffer = s.frames.message(s.beginning(), bytes.TrimRight(document, "\n"), s.id, s.first)
 	s.first, s.id = false, ""
 	s.emit(s.buffer)
 
@@ -216,6 +239,17 @@ func (s *stream) Write(document []byte) (int, error) {
 	}
 
 	return len(document), nil
+}
+
+// beginning is a buffer for what is sent next. In that for the first is what comes before it.
+func (s *stream) beginning() []byte {
+	if s.begun {
+		return s.buffer[:0]
+	}
+
+	s.begun = true
+
+	return s.frames.begin(s.buffer[:0])
 }
 
 // start sends the header, once.
@@ -240,6 +274,12 @@ func (s *stream) start(header http.Header) {
 		out.Add("Vary", "Accept")
 		// Reverse proxies of the nginx kind would hold events back.
 		out.Set("X-Accel-Buffering", "no")
+
+		if _, ok := s.frames.(events); ok && s.request.ProtoMajor == 1 {
+			// The client connects again after the end, which may be that of this process: it had better not come by the same
+			// connection. Once the header is out it can no longer be told.
+			out.Set("Connection", "close")
+		}
 	case notModified(out, s.request):
 		status = http.StatusNotModified
 
@@ -312,12 +352,12 @@ func (s *stream) finish() bool {
 		s.start(s.header)
 
 		if s.frames != nil {
-			s.emit(s.frames.end(s.buffer[:0], s.first))
+			s.emit(s.frames.end(s.beginning(), s.first))
 		}
 	case s.frames == nil:
 		return s.isForeign()
 	default:
-		s.emit(s.frames.fail(s.buffer[:0], s.problem.Document(s.request), s.first))
+		s.emit(s.frames.fail(s.buffer[:0], s.problem, s.request, s.first))
 	}
 
 	return true

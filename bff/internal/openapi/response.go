@@ -153,7 +153,8 @@ func (b *builder) success(op Operation, status int) (*Response, error) {
 func (b *builder) stream(out *Response, schema *Schema, example any) error {
 	out.Description = "A stream of messages, in the form that `Accept` asks for: lines unless it says otherwise. " +
 		"An error that comes after the first message is the last one: `{\"error\": …}`, or `event: error`. " +
-		"Server-Sent Events end with `event: end`."
+		"Server-Sent Events end with `event: end`. After `event: reconnect`, whose data is an error that is temporary " +
+		"(429, 503 or 504), and without any of these, connect again with the last id in `Last-Event-ID`."
 
 	inLines := lines(schema)
 	inEvents := &MediaType{

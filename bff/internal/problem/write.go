@@ -14,16 +14,23 @@ import (
 const maxInstance = 256
 
 // Write answers with the problem, as a problem document or, if the client asks for it, as a google.rpc.Status, and notes its code
-// and cause on the request's record. It must be called before anything else is written. The cause is for the log alone; nil means
-// that the problem says it all.
+// and cause on the request's record. An EventSource gets one that is temporary as an event. It must be called before anything else
+// is written. The cause is for the log alone; nil means that the problem says it all.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
-	reqinfo.From(r.Context()).Fail(p.grpcCode, cause)
+	rec := reqinfo.From(r.Context())
+	rec.Fail(p.grpcCode, cause)
 
 	header := w.Header()
 	// What was meant for the answer that is not coming (RFC 9110, section 6.5; grpc-gateway's streams set them early).
 	header.Del("Trailer")
 	header.Del("Transfer-Encoding")
 	header.Del("Content-Length")
+
+	if p.Temporary() && eventsWanted(r, rec) {
+		p.writeEvent(w, r, rec)
+
+		return
+	}
 
 	if p.RetryAfter > 0 {
 		header.Set("Retry-After", Seconds(p.RetryAfter))

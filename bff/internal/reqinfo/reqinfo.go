@@ -47,6 +47,10 @@ type Record struct {
 	BodyLimit int64
 	// Head tells that the client wants the header of the answer alone.
 	Head bool
+	// EventStream tells that the answer of the matched route is a stream of Server-Sent Events, to a GET as an EventSource sends it.
+	EventStream bool
+	// Status is the HTTP status of the answer for log and metrics where the one on the wire does not tell it. Zero: it does.
+	Status int
 	// WriteBy is until when the connection takes the answer. Zero: there is no end, or it is not known.
 	WriteBy time.Time
 	// Reserved tells that the deadline of the request's context leaves time to answer (see Reserve).

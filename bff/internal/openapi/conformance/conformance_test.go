@@ -136,6 +136,8 @@ func TestAnswers(t *testing.T) {
 		"line_wrong":            {"GET", path, 200, lines("{\"name\":\"a\"}\n{}\n"), "line 2"},
 		"line_after_error":      {"GET", path, 200, lines("{\"error\":{\"title\":\"t\"}}\n{\"name\":\"a\"}\n"), "comes after an error"},
 		"events":                {"GET", path, 200, events("id: 1\ndata: {\"name\":\"a\"}\n\n:\n\nevent: end\ndata: {}\n\n"), ""},
+		"events_to_resume":      {"GET", path, 200, events("retry: 1000\ndata: {\"name\":\"a\"}\n\nevent: reconnect\nretry: 1000\ndata: {\"title\":\"t\"}\n\n"), ""},
+		"event_after_reconnect": {"GET", path, 200, events("event: reconnect\ndata: {\"title\":\"t\"}\n\nevent: end\ndata: {}\n\n"), "comes after"},
 		"event_wrong":           {"GET", path, 200, events("data: {}\n\nevent: end\ndata: {}\n\n"), "event 1"},
 		"events_without_an_end": {"GET", path, 200, events("data: {\"name\":\"a\"}\n\n"), "have no end"},
 	} {

@@ -46,7 +46,7 @@ func (c *Checker) checkLines(form *media, body []byte, partial bool) error {
 	return nil
 }
 
-// checkEvents compares Server-Sent Events: messages, and "error" or "end" as the last one.
+// checkEvents compares Server-Sent Events: messages, and "error", "reconnect" or "end" as the last one.
 func (c *Checker) checkEvents(form *media, body []byte, partial bool) error {
 	events := bytes.Split(body, []byte("\n\n"))
 	events = events[:len(events)-1] // Nothing, or one that is cut.
@@ -71,7 +71,7 @@ func (c *Checker) checkEvents(form *media, body []byte, partial bool) error {
 		switch kind {
 		case "":
 			err = validate(form.item, value)
-		case "error":
+		case "error", "reconnect":
 			last, err = kind, validate(c.problem, value)
 		case "end":
 			last = kind
