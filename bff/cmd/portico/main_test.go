@@ -25,6 +25,10 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	if address := os.Getenv(numbersAddress); address != "" {
+		os.Exit(serveNumbers(address))
+	}
+
 	os.Exit(run(m))
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
-// lastEventID is the header that a browser adds by itself when an EventSource connects again to the URL that it began with. What that
-// says about where to begin is older.
+// lastEventID is the header that a browser adds by itself when an EventSource connects again to the URL that it began with. What
+// that says about where to begin is older.
 const lastEventID = "Last-Event-Id"
 
 // Header sets the fields that headers are bound to, in a message of which everything else is set already; the rest of the

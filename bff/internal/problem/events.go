@@ -1,10 +1,10 @@
 package problem
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -38,13 +38,13 @@ func (p *Problem) AppendEvent(out []byte, r *http.Request) []byte {
 	return append(append(append(out, "data: "...), p.Document(r)...), "\n\n"...)
 }
 
-// AppendRetry writes the field that sets how long an EventSource waits before it connects again, in milliseconds: at least the given
-// time and a second, and at random up to twice that, but at most ten seconds more.
+// AppendRetry writes the field that sets how long an EventSource waits before it connects again, in milliseconds: at least the
+// given time and a second, and at random up to twice that, but at most ten seconds more.
 func AppendRetry(out []byte, after time.Duration) []byte {
 	after = max(after, minReconnect)
 	after += rand.N(min(after, maxSpread)) //nolint:gosec // It spreads load and is no secret.
 
-	return append(strconv.AppendInt(append(out, "retry: "...), after.Milliseconds(), 10), '\n')
+	return fmt.Appendf(out, "retry: %d\n", after.Milliseconds())
 }
 
 // eventsWanted reports whether the client is likely an EventSource, which never connects again after a status other than 200. Of a
@@ -74,5 +74,5 @@ func (p *Problem) writeEvent(w http.ResponseWriter, r *http.Request, rec *reqinf
 
 	w.WriteHeader(http.StatusOK)
 	// The client may be gone; there is nobody left to tell.
-	_, _ = w.Write(p.AppendEvent(nil, r))
+	_, _ = w.Write(p.AppendEvent(nil, r)) //nolint:gosec // A browser does not take the media type for HTML.
 }

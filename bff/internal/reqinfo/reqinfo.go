@@ -47,7 +47,7 @@ type Record struct {
 	BodyLimit int64
 	// Head tells that the client wants the header of the answer alone.
 	Head bool
-	// EventStream tells that the answer of the matched route is a stream of Server-Sent Events, to a GET as an EventSource sends it.
+	// EventStream reports whether the matched route answers with Server-Sent Events, to a GET as an EventSource sends it.
 	EventStream bool
 	// Status is the HTTP status of the answer for log and metrics where the one on the wire does not tell it. Zero: it does.
 	Status int
