@@ -27,7 +27,7 @@ import (
 type refusing struct{ mirror }
 
 func (refusing) Count(m *everyv1.Every, _ grpc.ServerStreamingServer[everyv1.Every]) error {
-	st := status.New(codes.Code(m.GetInt32Field()), "m") //nolint:gosec // It is a code.
+	st := status.New(codes.Code(m.GetInt32Field()), "m")
 
 	if seconds := m.GetInt64Field(); seconds > 0 {
 		info := &errdetails.RetryInfo{RetryDelay: durationpb.New(time.Duration(seconds) * time.Second)}
@@ -69,7 +69,7 @@ func wantReconnect(t *testing.T, res answer, status int, least, most time.Durati
 }
 
 // Once, an EventSource closed for good when its next try met a gateway that drained or a backend that was not there yet.
-func TestEventSourceComesBackAfterTemporaryErrors(t *testing.T) {
+func TestEventSourceComesBackAfterTemporaryErrors(t *testing.T) { //nolint:tparallel // The gateway drains in the end.
 	t.Parallel()
 
 	logs := &lines{}

@@ -9,6 +9,7 @@ import { drain, refuse, serve, sse, type Handler } from "./testserver.js";
 
 const end = "event: end\ndata: {}";
 const event = (n: number) => `id: ${n}\ndata: ${n}`;
+const reconnect = (status: number, retry = 1) => `event: reconnect\nretry: ${retry}\ndata: {"status":${status},"code":"C"}`;
 const failed = (status: number) => `event: error\ndata: {"status":${status},"code":"C"}`;
 const quick = { attempts: 3, minDelay: 1, maxDelay: 2 };
 
@@ -97,6 +98,21 @@ const table: {
     seen: [undefined, "1", "1"],
   },
   {
+    name: "ends that are temporary",
+    handler: script(say(event(1), reconnect(503)), say(reconnect(503)), say(reconnect(429)), say(event(2), reconnect(504)), say(end)),
+    options: { resume: quick },
+    got: [1, 2],
+    seen: [undefined, "1", "1", "1", "2"],
+  },
+  {
+    name: "an end that is temporary, but not asked to resume",
+    handler: say(event(1), reconnect(503)),
+    options: {},
+    got: [1],
+    seen: [undefined],
+    error: ProblemError,
+  },
+  {
     name: "too many requests",
     handler: script(cut(event(1)), problem(429), say(event(2), end)),
     options: { resume: quick },
@@ -179,18 +195,36 @@ for (const row of table) {
   });
 }
 
-test("the next try comes when the gateway says, unless an abort comes first", async (t) => {
-  const controller = new AbortController();
-  const reason = new Error("enough");
-  const handler: Handler = (_, res) => {
-    refuse(res, 503, "UNAVAILABLE", { headers: { "Retry-After": "3600" } });
-    // Long after a try that did not wait.
-    res.on("close", () => setTimeout(() => controller.abort(reason), 50));
-  };
-  const { error, seen } = await follow(t, handler, { resume: quick, signal: controller.signal });
+const patient: { name: string; handler: Handler }[] = [
+  {
+    name: "an error",
+    handler: (_, res) => refuse(res, 503, "UNAVAILABLE", { headers: { "Retry-After": "3600" } }),
+  },
+  { name: "the end of a stream", handler: say(event(1), reconnect(503, 3_600_000)) },
+  { name: "the start of a stream that was cut", handler: cut(`retry: 3600000\n${event(1)}`) },
+];
 
-  assert.equal(error, reason);
-  assert.equal(seen.length, 1);
+for (const { name, handler } of patient) {
+  test(`the next try comes when ${name} says, unless an abort comes first`, async (t) => {
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const timed: Handler = (req, res, count) => {
+      // Long after a try that did not wait.
+      res.on("close", () => setTimeout(() => controller.abort(reason), 50));
+      handler(req, res, count);
+    };
+    const { error, seen } = await follow(t, timed, { resume: quick, signal: controller.signal });
+
+    assert.equal(error, reason);
+    assert.equal(seen.length, 1);
+  });
+}
+
+test("when to try again is told to programs, too", async (t) => {
+  const { error } = await follow(t, say(event(1), reconnect(503, 1500)), {});
+
+  assert.ok(error instanceof ProblemError, `${error}`);
+  assert.equal(error.retryAfter, 1.5);
 });
 
 test("a program's own TypeError is no failed connection", async () => {

@@ -1,15 +1,15 @@
 import { ProblemError } from "./problem.js";
 import { pause } from "./retry.js";
 import { NoAnswerError } from "./send.js";
-import { events, StreamCutError } from "./stream.js";
+import { following, StreamCutError } from "./stream.js";
 
 /** How to connect again after a stream broke off. */
 export interface Resume {
-  /** Tries in a row without a message; 5 if not set. */
+  /** Tries in a row without a message; 10 if not set, which takes about a minute. */
   attempts?: number;
   /** Milliseconds before the first try, 250 if not set; doubled with each, and half of it is chance. */
   minDelay?: number;
-  /** Longest wait in milliseconds, 10 seconds if not set, unless the gateway asks for more with `Retry-After`. */
+  /** Longest wait in milliseconds, 10 seconds if not set, unless the gateway asks for more with `Retry-After` or `retry:`. */
   maxDelay?: number;
 }
 
@@ -31,13 +31,14 @@ export async function* resuming<T>(
   open: (lastEventId: string | undefined) => Promise<Response>,
   options: ResumeOptions,
 ): AsyncGenerator<T, void, undefined> {
-  const { attempts = 5, minDelay = 250, maxDelay = 10_000 } = typeof options.resume === "object" ? options.resume : {};
+  const { attempts = 10, minDelay = 250, maxDelay = 10_000 } = typeof options.resume === "object" ? options.resume : {};
   let last = options.lastEventId;
   let resumable = options.resume !== undefined && options.resume !== false;
   let failures = 0;
+  let wished = 0;
   for (;;) {
     try {
-      for await (const event of events<T>(await open(last))) {
+      for await (const event of following<T>(await open(last), (milliseconds) => (wished = milliseconds))) {
         failures = 0;
         last = event.id;
         resumable &&= last !== undefined;
@@ -49,7 +50,8 @@ export async function* resuming<T>(
         throw error;
       }
       const backoff = Math.min(maxDelay, minDelay * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
-      await pause(Math.max(backoff, retryAfter(error) * 1000), options.signal);
+      await pause(Math.max(backoff, retryAfter(error) * 1000, wished), options.signal);
+      wished = 0;
     }
   }
 }

@@ -29,9 +29,22 @@ export async function* messages<T>(response: Response): AsyncGenerator<T, void, 
 }
 
 /** The messages of an answer in Server-Sent Events, as in `messages`, with their ids. Comments are signs of life. */
-export async function* events<T>(response: Response): AsyncGenerator<StreamEvent<T>, void, undefined> {
+export function events<T>(response: Response): AsyncGenerator<StreamEvent<T>, void, undefined> {
+  return following(response, () => undefined);
+}
+
+/** As `events`; `onRetry` is called with the milliseconds after which the gateway wants the client to connect again. */
+export async function* following<T>(
+  response: Response,
+  onRetry: (milliseconds: number) => void,
+): AsyncGenerator<StreamEvent<T>, void, undefined> {
   await expect(response, eventStream);
-  for await (const { event, id, data } of parsed(lineFeeds(texts(response)))) {
+  let retryAfter: number | undefined;
+  const noteRetry = (milliseconds: number) => {
+    retryAfter = milliseconds / 1000;
+    onRetry(milliseconds);
+  };
+  for await (const { event, id, data } of parsed(lineFeeds(texts(response)), noteRetry)) {
     switch (event) {
       case undefined:
       case "message":
@@ -39,6 +52,8 @@ export async function* events<T>(response: Response): AsyncGenerator<StreamEvent
         break;
       case "error":
         throw new ProblemError(parse(data, response), contextOf(response));
+      case "reconnect":
+        throw new ProblemError(parse(data, response), { ...contextOf(response), retryAfter });
       case "end":
         return;
     }
@@ -47,10 +62,14 @@ export async function* events<T>(response: Response): AsyncGenerator<StreamEvent
 }
 
 /** The events of a text that comes in pieces. What has no data is no event (HTML standard, section 9.2.6). */
-async function* parsed(pieces: AsyncIterable<string>): AsyncGenerator<EventSourceMessage, void, undefined> {
+async function* parsed(
+  pieces: AsyncIterable<string>,
+  onRetry: (milliseconds: number) => void,
+): AsyncGenerator<EventSourceMessage, void, undefined> {
   const ready: EventSourceMessage[] = [];
   const parser = createParser({
     onEvent: (event) => ready.push(event),
+    onRetry,
     onError: ({ type }) => {
       // The others are of fields that are not known, which are passed over.
       if (type === "max-buffer-size-exceeded") {
