@@ -113,6 +113,13 @@ const table: {
     error: ProblemError,
   },
   {
+    name: "a proxy without a gateway",
+    handler: script(cut(event(1)), (_, res) => res.writeHead(502, { "Content-Type": "text/html" }).end("<html>"), say(event(2), end)),
+    options: { resume: quick },
+    got: [1, 2],
+    seen: [undefined, "1", "1"],
+  },
+  {
     name: "too many requests",
     handler: script(cut(event(1)), problem(429), say(event(2), end)),
     options: { resume: quick },

@@ -56,12 +56,12 @@ export async function* resuming<T>(
   }
 }
 
-/** Whether the next try may succeed: without an answer, after a cut, a rate limit, a stopping gateway, a deadline. */
+/** Whether the next try may succeed: without an answer, after a cut, a rate limit, a stopping gateway, a deadline, a proxy's 502. */
 function passes(error: unknown): boolean {
   return (
     error instanceof StreamCutError ||
     error instanceof NoAnswerError ||
-    (error instanceof ProblemError && [429, 503, 504].includes(error.status))
+    (error instanceof ProblemError && [429, 502, 503, 504].includes(error.status))
   );
 }
 
