@@ -112,6 +112,8 @@ func differs(t *testing.T, body string, kind proto.Message) {
 	reference := protojson.UnmarshalOptions{AllowPartial: true}.Unmarshal([]byte(body), want)
 
 	switch {
+	case fault == nil && reference != nil && strings.Contains(reference.Error(), "FieldMask.paths contains invalid path"):
+		// "*", and what camelCase cannot hold: what protojson does not read.
 	case fault == nil && (reference != nil || !json.Valid([]byte(body)) || !utf8.ValidString(body)):
 		t.Errorf("%q is taken, but protojson says %v", body, reference)
 	case fault != nil && reference == nil && !stricter(body, fault):

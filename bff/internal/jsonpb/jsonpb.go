@@ -6,6 +6,7 @@
 package jsonpb
 
 import (
+	"errors"
 	"io"
 	"strings"
 	"sync"
@@ -172,7 +173,13 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 type Into struct {
 	Message proto.Message
 	Buffer  *[]byte
+	// ProtoPaths reports whether paths of field masks that JSON cannot hold are written in the spelling of the proto, if there are
+	// any. Nil: they are not, which is an error.
+	ProtoPaths func() bool
 }
+
+// ErrMask tells of a field mask with a path that JSON cannot hold.
+var ErrMask = wirejson.ErrPath
 
 // Marshal writes a message; a google.api.HttpBody as what is in it; and what generated code takes out of a message for
 // response_body. The object that generated code wraps a message of a stream in is left away.
@@ -182,6 +189,10 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 		return v.GetData(), nil
 	case *Into:
 		out, err := c.writer.Append((*v.Buffer)[:0], v.Message)
+		if errors.Is(err, ErrMask) && v.ProtoPaths != nil && v.ProtoPaths() {
+			out, err = c.writer.AppendProtoPaths((*v.Buffer)[:0], v.Message)
+		}
+
 		*v.Buffer = out
 		// The result may wait for its reader much longer than it took to write.
 		v.Message = nil

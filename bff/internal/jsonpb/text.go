@@ -24,7 +24,7 @@ func (c *Codec) ParseText(
 	}
 
 	f := c.plans.fieldOf(desc)
-	if desc.Message() != nil && f.message.form == wirejson.FormFieldMask && (text == "*" || strings.Contains(text, "_")) {
+	if desc.Message() != nil && f.message.form == wirejson.FormFieldMask && (text == allFields || strings.Contains(text, "_")) {
 		return c.parseProtoMask(text, fresh(), limits)
 	}
 
@@ -117,7 +117,7 @@ func (c *Codec) parseProtoMask(text string, mask protoreflect.Value, limits Limi
 
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)
-		if text != "*" && !protoreflect.FullName(snake).IsValid() {
+		if text != allFields && !protoreflect.FullName(snake).IsValid() {
 			return protoreflect.Value{}, faultf("%q is not a path of fields", Clip(path))
 		}
 

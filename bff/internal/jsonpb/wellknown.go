@@ -213,18 +213,25 @@ func (d *decoder) fieldMask(p *plan) *Error {
 	return nil
 }
 
-// parseFieldMask reads paths in camelCase with commas between them, and returns them in the spelling of protos.
+// parseFieldMask reads paths in camelCase with commas between them, and returns them in the spelling of protos. "*" is a mask
+// for all fields (AIP-134). A path that camelCase cannot hold may be in the proto's spelling, in which it is written.
 func parseFieldMask(text string, depth int) ([]string, string) {
 	text = strings.TrimSpace(text)
-	if text == "" {
+
+	switch text {
+	case "":
 		return nil, ""
+	case allFields:
+		return []string{allFields}, ""
 	}
 
 	var paths []string
 
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)
-		if strings.Contains(path, "_") || !protoreflect.FullName(snake).IsValid() {
+
+		needless := strings.Contains(path, "_") && (snake != path || wirejson.CheckPath(path) == nil)
+		if needless || !protoreflect.FullName(snake).IsValid() {
 			return nil, strconv.Quote(Clip(path)) + " is not a path of fields in camelCase"
 		}
 
@@ -237,6 +244,9 @@ func parseFieldMask(text string, depth int) ([]string, string) {
 
 	return paths, ""
 }
+
+// allFields is the mask of all fields.
+const allFields = "*"
 
 func snakeCase(camel string) string {
 	var out strings.Builder

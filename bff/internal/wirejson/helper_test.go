@@ -96,6 +96,8 @@ func same(tb testing.TB, kind protoreflect.MessageType, wire []byte) {
 		got, err := writers[i].Append([]byte("before "), undecoded(kind, wire))
 
 		switch {
+		case err == nil && fault != nil && strings.Contains(fault.Error(), `FieldMask.paths contains invalid path: "*"`):
+			// The one thing that protojson does not write.
 		case (err == nil) != (fault == nil):
 			tb.Fatalf("%s %x\ngot %q, %v\nwant %q, %v", kind.Descriptor().FullName(), wire, got, err, want, fault)
 		case err == nil && string(got) != "before "+want:

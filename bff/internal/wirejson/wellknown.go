@@ -70,7 +70,7 @@ func (s *state) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
 	case FormAny:
 		out, err = s.any(out, m, &in)
 	case FormFieldMask:
-		out, err = appendFieldMask(out, m, &in)
+		out, err = s.fieldMask(out, m, &in)
 	case FormStruct, FormList, FormWrapper, FormValue:
 		out, err = s.alone(out, m, &in)
 	}
@@ -284,55 +284,4 @@ func appendNanos(out []byte, nanos int32) []byte {
 	}
 
 	return append(append(out, '.'), digits[:n]...)
-}
-
-// appendFieldMask appends the paths in camelCase, with commas between them.
-func appendFieldMask(out []byte, m *message, in *source) ([]byte, error) {
-	out = append(out, '"')
-	start := len(out)
-
-	for f, _ := in.next(m); f != nil; f, _ = in.next(m) {
-		var (
-			path []byte
-			err  error
-		)
-
-		if path, in.wire, err = take(in.wire); err != nil {
-			return out, err
-		}
-
-		if len(out) > start {
-			out = append(out, ',')
-		}
-
-		if out, err = appendPath(out, path); err != nil {
-			return out, err
-		}
-	}
-
-	return append(out, '"'), nil
-}
-
-// appendPath appends a path that reads back as it is: one in which each underscore stands before a lower-case letter, and no
-// letter is upper-case.
-func appendPath(out, path []byte) ([]byte, error) {
-	if !protoreflect.FullName(path).IsValid() {
-		return out, errors.New("a google.protobuf.FieldMask has a path that is none")
-	}
-
-	for i, c := range path {
-		lower := i+1 < len(path) && path[i+1] >= 'a' && path[i+1] <= 'z'
-
-		switch {
-		case c >= 'A' && c <= 'Z', c == '_' && !lower:
-			return out, errors.New("a google.protobuf.FieldMask has a path that JSON cannot hold")
-		case c == '_':
-		case i > 0 && path[i-1] == '_':
-			out = append(out, c-'a'+'A')
-		default:
-			out = append(out, c)
-		}
-	}
-
-	return out, nil
 }

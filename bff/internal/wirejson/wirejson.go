@@ -37,9 +37,21 @@ func New(config Config) *Writer { return &Writer{config: config} }
 // Append appends the JSON of a message to out. Its fields may all be among those that are unknown, as if nobody had looked whether
 // they are known. The error tells of an encoding that is not valid, of required fields that are missing, or of a value that JSON
 // has no form for; out then holds nothing useful.
+//
+// It is ErrPath for a google.protobuf.FieldMask with a path that JSON cannot hold: one that does not read back as it is from
+// camelCase, such as "line_1". Protobuf's conformance tests want that. The mask "*", which protojson refuses, is written as it is.
 func (w *Writer) Append(out []byte, m proto.Message) ([]byte, error) {
+	return w.append(out, m, false)
+}
+
+// AppendProtoPaths is Append, but writes paths of field masks that JSON cannot hold as they are: in the spelling of the proto.
+func (w *Writer) AppendProtoPaths(out []byte, m proto.Message) ([]byte, error) {
+	return w.append(out, m, true)
+}
+
+func (w *Writer) append(out []byte, m proto.Message, protoPaths bool) ([]byte, error) {
 	s, _ := states.Get().(*state)
-	s.writer = w
+	s.writer, s.protoPaths = w, protoPaths
 
 	wire, err := s.encode(m)
 	if err == nil {
@@ -78,6 +90,8 @@ type state struct {
 	depth   int
 	// partial tells that required fields may be missing.
 	partial bool
+	// protoPaths reports whether paths that JSON cannot hold are written as they are.
+	protoPaths bool
 }
 
 //nolint:gochecknoglobals // A pool is for all.
@@ -104,7 +118,7 @@ func (s *state) reset() {
 		s.entries = nil
 	}
 
-	s.writer, s.depth, s.partial = nil, 0, false
+	s.writer, s.depth, s.partial, s.protoPaths = nil, 0, false, false
 }
 
 var (
@@ -145,6 +159,11 @@ func (s *state) protojson(out []byte, m *message, wire []byte) ([]byte, error) {
 		return out, err //nolint:wrapcheck // It says all.
 	}
 
+	masks, err := s.replaceMasks(decoded.ProtoReflect(), wire)
+	if err != nil {
+		return out, err
+	}
+
 	text, err := protojson.MarshalOptions{
 		AllowPartial: s.partial, UseProtoNames: s.writer.config.ProtoNames, EmitDefaultValues: s.writer.config.EmitDefaults,
 	}.Marshal(decoded)
@@ -152,5 +171,5 @@ func (s *state) protojson(out []byte, m *message, wire []byte) ([]byte, error) {
 		return out, err //nolint:wrapcheck // It says all.
 	}
 
-	return appendCompact(out, text), nil
+	return appendCompact(out, masks.restore(text)), nil
 }
