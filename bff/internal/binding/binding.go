@@ -44,6 +44,9 @@ type Header struct {
 // httpBody is the message that stands for bytes of any type.
 const httpBody = "google.api.HttpBody"
 
+// fieldMask is the message that names fields.
+const fieldMask = "google.protobuf.FieldMask"
+
 // Binding is how the requests of one route are read. It is immutable and safe for concurrent use.
 type Binding struct {
 	config Config
@@ -58,6 +61,10 @@ type Binding struct {
 	file bool
 	// mask is the field that gets the paths that the body sets. Nil: none does.
 	mask protoreflect.FieldDescriptor
+	// update is how a request says which fields it changes. Nil: it says nothing about it.
+	update *update
+	// hasMask reports whether there is a field mask in the message or in what it holds.
+	hasMask bool
 	// names are those that query parameters may have, as far as a message of its own does not say it.
 	names []string
 }
@@ -84,6 +91,9 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 	if err := b.setBody(r); err != nil {
 		return nil, err
 	}
+
+	b.update = b.updateOf(r)
+	b.hasMask = reaches(b.input, map[protoreflect.FullName]bool{})
 
 	for i := range b.input.Fields().Len() {
 		if field := b.input.Fields().Get(i); !b.whole && field != b.body && !b.inPath(field) {
@@ -126,7 +136,7 @@ func maskOf(message protoreflect.MessageDescriptor) protoreflect.FieldDescriptor
 
 	for i := range message.Fields().Len() {
 		field := message.Fields().Get(i)
-		if field.Message() == nil || field.Message().FullName() != "google.protobuf.FieldMask" || field.IsList() {
+		if field.Message() == nil || field.Message().FullName() != fieldMask || field.IsList() {
 			continue
 		}
 

@@ -28,6 +28,8 @@ type collector struct {
 	ctx       context.Context //nolint:containedctx // It is that of the one call.
 	validator protovalidate.Validator
 	message   proto.Message
+	// counts reports whether rules of the message itself, of its fields and of its oneofs count. Nil: all do.
+	counts func(of protoreflect.Descriptor) bool
 
 	// steps are how many fields have been looked at, known those that are looked at no more.
 	steps int
@@ -96,7 +98,7 @@ func (c *collector) ShouldValidate(m protoreflect.Message, of protoreflect.Descr
 		c.ended = true
 	}
 
-	if c.ended {
+	if c.ended || c.counts != nil && m.Interface() == c.message && !c.counts(of) {
 		return false
 	}
 

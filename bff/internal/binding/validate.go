@@ -3,6 +3,7 @@ package binding
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -13,49 +14,57 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
-// Validate checks a complete message by the buf.validate rules of its proto. The error is Faults, with the places named as the
-// client gave them, MaxFaults at most; or it is that of the context, which ends the work; or it tells that a rule could not be
-// evaluated.
+// Validate checks a complete message by the buf.validate rules of its proto. Of a resource that an update mask names fields of,
+// the rules of these count. The error is Faults, with the places named as the client gave them, MaxFaults at most; or it is that of
+// the context, which ends the work; or it tells that a rule could not be evaluated.
 func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
-	c := &collector{ctx: ctx, validator: b.config.Validator, message: m}
+	var (
+		faults Faults
+		err    error
+	)
 
-	violations, more, err := c.collect()
+	request := part{message: m.ProtoReflect(), selection: b.selected(m.ProtoReflect())}
+	request.parts(func(p part) bool {
+		violations, more, fault := p.violations(ctx, b.config.Validator)
+		faults.More, err = faults.More || more, fault
+
+		for _, violation := range violations {
+			faults.List = append(faults.List, b.fault(p.prefix, violation.Proto))
+		}
+
+		return err == nil && len(faults.List) <= MaxFaults
+	})
+
 	if err != nil {
 		return fmt.Errorf("validate %s: %w", b.input.FullName(), err)
 	}
 
-	if len(violations) == 0 {
-		return nil
+	if len(faults.List) > MaxFaults {
+		faults = Faults{List: faults.List[:MaxFaults], More: true}
 	}
 
-	faults := Faults{List: make([]Fault, 0, len(violations)), More: more}
-
-	for _, violation := range violations {
-		fault := b.place(violation.Proto.GetField().GetElements())
-		fault.Reason = violation.Proto.GetMessage()
-
-		if fault.Reason == "" {
-			fault.Reason = "breaks the rule " + violation.Proto.GetRuleId()
-		}
-
-		faults.List = append(faults.List, fault)
+	if len(faults.List) == 0 {
+		return nil
 	}
 
 	return faults
 }
 
+// fault tells of a violation in the message that a path leads to.
+func (b *Binding) fault(prefix []*validate.FieldPathElement, violation *validate.Violation) Fault {
+	fault := b.place(append(slices.Clip(prefix), violation.GetField().GetElements()...))
+	fault.Reason = violation.GetMessage()
+
+	if fault.Reason == "" {
+		fault.Reason = "breaks the rule " + violation.GetRuleId()
+	}
+
+	return fault
+}
+
 // place says where in a request the path of a violation is.
 func (b *Binding) place(elements []*validate.FieldPathElement) Fault {
 	names, first := b.spell(elements)
-
-	switch {
-	case first == nil && b.HasBody():
-		return Fault{In: InBody}
-	case first == nil:
-		return Fault{In: InQuery}
-	case b.body != nil && first == b.body:
-		return Fault{In: InBody, Name: strings.TrimPrefix(strings.TrimPrefix(names, first.JSONName()), ".")}
-	}
 
 	for _, v := range b.variables {
 		if v.path.String() == names {
@@ -67,6 +76,15 @@ func (b *Binding) place(elements []*validate.FieldPathElement) Fault {
 		if h.Field.String() == names {
 			return Fault{In: InHeader, Name: h.Name}
 		}
+	}
+
+	switch {
+	case first == nil && b.HasBody():
+		return Fault{In: InBody}
+	case first == nil:
+		return Fault{In: InQuery}
+	case b.body != nil && first == b.body:
+		return Fault{In: InBody, Name: strings.TrimPrefix(strings.TrimPrefix(names, first.JSONName()), ".")}
 	}
 
 	if b.whole {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -97,6 +98,10 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 		if err := unsatisfiable(x, err); err != nil {
 			return err
 		}
+	}
+
+	if errors.Is(err, jsonpb.ErrMask) {
+		return problem.New(codes.Unimplemented, "the service answered with a field mask that has a path which JSON cannot hold")
 	}
 
 	p := invalid(err)

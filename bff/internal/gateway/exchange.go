@@ -41,6 +41,8 @@ type exchange struct {
 	foreign bool
 	// condition must hold for the request message. Nil: there is none.
 	condition *condition.Condition
+	// sent is the request message, if it may have a field mask that the answer repeats.
+	sent proto.Message
 	// answer is the message for the codec, with a buffer from the pool. The buffer is nil until there is an answer.
 	answer jsonpb.Into
 	// cancel ends the call. Only requests that come in a stream have it.
@@ -227,6 +229,8 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 		return invalid(faults)
 	}
 
+	x.route.binding.ResolveMask(m)
+
 	return nil
 }
 
@@ -278,6 +282,10 @@ func (x *exchange) complete(ctx context.Context, request any) error {
 
 	if err := x.bind(message); err != nil {
 		return err
+	}
+
+	if x.route.binding.HasMask() {
+		x.sent = message
 	}
 
 	return x.check(ctx, message)

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/bff/internal/binding"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
@@ -71,8 +72,15 @@ func intoBuffer(ctx context.Context, message proto.Message) (any, error) {
 	x.answer.Message = message
 	x.answer.Buffer, _ = buffers.Get().(*[]byte)
 
+	if x.sent != nil {
+		x.answer.ProtoPaths = x.sentProtoPaths
+	}
+
 	return &x.answer, nil
 }
+
+// sentProtoPaths reports whether the client used paths of fields that JSON cannot hold, which it can then read.
+func (x *exchange) sentProtoPaths() bool { return binding.HasProtoPath(x.sent) }
 
 // release gives the buffer back, when the answer has been sent.
 func (x *exchange) release() {

@@ -1,0 +1,57 @@
+package binding
+
+import (
+	"errors"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protopath"
+	"google.golang.org/protobuf/reflect/protorange"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/wirejson"
+)
+
+// HasMask reports whether requests may have a field mask somewhere.
+func (b *Binding) HasMask() bool { return b.hasMask }
+
+// reaches reports whether a message may have a field mask, by itself or in what it holds.
+func reaches(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
+	if seen[message.FullName()] {
+		return false
+	}
+
+	seen[message.FullName()] = true
+
+	if message.FullName() == fieldMask {
+		return true
+	}
+
+	for i := range message.Fields().Len() {
+		if field := message.Fields().Get(i); field.Message() != nil && reaches(field.Message(), seen) {
+			return true
+		}
+	}
+
+	return false
+}
+
+// HasProtoPath reports whether a message has a field mask with a path that JSON cannot hold.
+func HasProtoPath(m proto.Message) bool {
+	err := protorange.Range(m.ProtoReflect(), func(values protopath.Values) error {
+		mask, ok := values.Index(-1).Value.Interface().(protoreflect.Message)
+		if !ok || mask.Descriptor().FullName() != fieldMask {
+			return nil
+		}
+
+		paths := mask.Get(mask.Descriptor().Fields().ByName("paths")).List()
+		for i := range paths.Len() {
+			if err := wirejson.CheckPath(paths.Get(i).String()); errors.Is(err, wirejson.ErrPath) {
+				return err
+			}
+		}
+
+		return protorange.Break
+	})
+
+	return errors.Is(err, wirejson.ErrPath)
+}

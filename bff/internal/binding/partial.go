@@ -1,0 +1,212 @@
+package binding
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+	"cel.dev/cel-go/common"
+	"cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/parser"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// part is a message within a request, of which the rules of some fields count.
+//
+// The fields that are selected as a whole are checked by their rules and those within them. A message of which a part is selected
+// is a part of its own; if it is missing, it is checked as if it were there and empty, since that is what the update makes of it.
+// Rules of the message as a whole count if all fields that they read are selected: the gateway does not know the others.
+type part struct {
+	message protoreflect.Message
+	// prefix leads from the request to the message.
+	prefix []*validate.FieldPathElement
+	// selection is what counts. Nil: everything.
+	selection selection
+}
+
+// parts cuts a request into parts.
+func (p part) parts(yield func(part) bool) bool {
+	if !yield(p) {
+		return false
+	}
+
+	for i := range p.message.Descriptor().Fields().Len() {
+		field := p.message.Descriptor().Fields().Get(i)
+
+		within := p.selection[field.Number()]
+		if within == nil || contend(p.message, field) != "" {
+			continue
+		}
+
+		message := p.message.Get(field).Message()
+		if !message.IsValid() {
+			message = p.message.NewField(field).Message()
+		}
+
+		number, name := int32(field.Number()), string(field.Name())
+		element := validate.FieldPathElement_builder{FieldNumber: &number, FieldName: &name}.Build()
+
+		if !(part{message, append(slices.Clip(p.prefix), element), within}).parts(yield) {
+			return false
+		}
+	}
+
+	return true
+}
+
+// violations returns those that count, and reports whether there may be more.
+func (p part) violations(ctx context.Context, validator protovalidate.Validator) ([]*protovalidate.Violation, bool, error) {
+	fields := &collector{ctx: ctx, validator: validator, message: p.message.Interface()}
+	if p.selection == nil {
+		return fields.collect()
+	}
+
+	whole := &collector{ctx: ctx, validator: validator, message: p.message.Interface(), counts: p.isWhole}
+
+	found, err := whole.validate()
+	if err != nil {
+		return nil, false, err
+	}
+
+	found = slices.DeleteFunc(found, func(v *protovalidate.Violation) bool { return !p.covers(v) })
+	fields.counts = p.counts
+
+	rest, more, err := fields.collect()
+	if err != nil {
+		return nil, false, err
+	}
+
+	// They are among those found above. If they hide what else there is, it is better to refuse.
+	if kept := slices.DeleteFunc(slices.Clone(rest), isOneofRule); len(kept) > 0 || !more {
+		rest = kept
+	}
+
+	return append(found, rest...), more, nil
+}
+
+// isWhole reports whether these are the rules of the message as a whole.
+func (p part) isWhole(of protoreflect.Descriptor) bool { return of == p.message.Descriptor() }
+
+// counts reports whether the rules of a field or oneof of the message count.
+func (p part) counts(of protoreflect.Descriptor) bool {
+	switch of := of.(type) {
+	case protoreflect.FieldDescriptor:
+		within, known := p.selection[of.Number()]
+		// That the resource is missing is the request's fault.
+		return known && (within == nil || len(p.prefix) == 0 && !p.message.Has(of))
+	case protoreflect.OneofDescriptor:
+		for i := range of.Fields().Len() {
+			if _, known := p.selection[of.Fields().Get(i).Number()]; known {
+				return true
+			}
+		}
+	}
+
+	return false
+}
+
+// oneofRule is the identifier of the violations of (buf.validate.message).oneof, which no filter holds back.
+const oneofRule = "message.oneof"
+
+func isOneofRule(v *protovalidate.Violation) bool {
+	return v.Proto.GetRuleId() == oneofRule && len(v.Proto.GetField().GetElements()) == 0
+}
+
+// covers reports whether a violation of a rule of the message stays one whatever the fields hold that are not selected.
+func (p part) covers(v *protovalidate.Violation) bool {
+	rules, err := protovalidate.ResolveMessageRules(p.message.Descriptor())
+	if err != nil {
+		return true
+	}
+
+	if isOneofRule(v) {
+		return slices.ContainsFunc(rules.GetOneof(), func(r *validate.MessageOneofRule) bool {
+			return strings.Contains(v.Proto.GetMessage(), "one of "+strings.Join(r.GetFields(), ", ")+" ") && p.decides(r)
+		})
+	}
+
+	for _, rule := range rules.GetCel() {
+		if rule.GetId() == v.Proto.GetRuleId() && !p.knows(rule.GetExpression()) {
+			return false
+		}
+	}
+
+	return !slices.Contains(rules.GetCelExpression(), v.Proto.GetRuleId()) || p.knows(v.Proto.GetRuleId())
+}
+
+// decides reports whether the selected fields break a rule that says how many of some fields may be set: all of them are selected,
+// or too many are set.
+func (p part) decides(r *validate.MessageOneofRule) bool {
+	set, selected := 0, 0
+
+	for _, name := range r.GetFields() {
+		field := p.message.Descriptor().Fields().ByName(protoreflect.Name(name))
+		if _, known := p.selection[field.Number()]; !known {
+			continue
+		}
+
+		selected++
+
+		if p.message.Has(field) {
+			set++
+		}
+	}
+
+	return set > 1 || selected == len(r.GetFields())
+}
+
+// knows reports whether everything is selected that a CEL expression reads of the message.
+func (p part) knows(expression string) bool {
+	cel, err := parser.NewParser(parser.Macros(parser.AllMacros...))
+	if err != nil {
+		return false
+	}
+
+	parsed, errs := cel.Parse(common.NewTextSource(expression))
+	if len(errs.GetErrors()) > 0 {
+		return false
+	}
+
+	reads := ast.MatchDescendants(ast.NavigateAST(parsed), func(e ast.NavigableExpr) bool {
+		return e.Kind() == ast.IdentKind && e.AsIdent() == "this"
+	})
+
+	for _, read := range reads {
+		if !p.knowsRead(read) {
+			return false
+		}
+	}
+
+	return true
+}
+
+// knowsRead reports whether what is read of the message, such as this.a.b, is selected.
+func (p part) knowsRead(at ast.NavigableExpr) bool {
+	message, within := p.message.Descriptor(), p.selection
+
+	for {
+		parent, ok := at.Parent()
+		if !ok || parent.Kind() != ast.SelectKind || message == nil {
+			return false
+		}
+
+		field := message.Fields().ByName(protoreflect.Name(parent.AsSelect().FieldName()))
+		if field == nil {
+			return false
+		}
+
+		next, known := within[field.Number()]
+		if !known || next == nil {
+			return known
+		}
+
+		// That a message is there does not depend on what is in it.
+		if parent.AsSelect().IsTestOnly() {
+			return true
+		}
+
+		at, message, within = parent, field.Message(), next
+	}
+}

@@ -1,0 +1,280 @@
+package binding
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/route"
+)
+
+// update is how the requests of a PATCH route say which fields of a resource they change.
+type update struct {
+	request protoreflect.MessageDescriptor
+	mask    protoreflect.FieldDescriptor
+	// resources are the fields of the request that may hold the resource.
+	resources []protoreflect.FieldDescriptor
+	// flat reports whether the fields of the resource may be those of the request itself.
+	flat bool
+}
+
+// updateOf returns nil if the route is no PATCH with a field mask.
+func (b *Binding) updateOf(r route.Route) *update {
+	u := &update{request: b.input, mask: updateMask(b.input), flat: b.whole}
+
+	if r.Method != http.MethodPatch || !b.HasBody() || b.file || u.mask == nil {
+		return nil
+	}
+
+	for i := range b.input.Fields().Len() {
+		field := b.input.Fields().Get(i)
+		if (b.whole || field == b.body) && isPlain(field) {
+			u.resources = append(u.resources, field)
+		}
+	}
+
+	return u
+}
+
+// updateMask is the one field mask of a message or, of several, the one with the name that AIP-134 gives it.
+func updateMask(message protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
+	if mask := maskOf(message); mask != nil {
+		return mask
+	}
+
+	mask := message.Fields().ByName("update_mask")
+	if mask == nil || mask.IsList() || mask.Message() == nil || mask.Message().FullName() != fieldMask {
+		return nil
+	}
+
+	return mask
+}
+
+// isPlain reports whether the field holds one message that is an object in JSON.
+func isPlain(field protoreflect.FieldDescriptor) bool {
+	return field.Message() != nil && !field.IsList() && !field.IsMap() && !isValue(field)
+}
+
+// target is a path of a mask.
+type target struct {
+	// path begins in the request. It ends with the field, or with the list, map or value that the field is in. Nil: there is no
+	// such field.
+	path fieldpath.Path
+	// whole reports whether all names of the mask's path are in path.
+	whole bool
+}
+
+// targets finds what the paths of a mask lead to: fields of the resource or, if that has fewer of them, of the request. resource is
+// the field with the resource; nil: the request. Nothing is found for a mask of more than maxPaths.
+func (u *update) targets(paths protoreflect.List) (found []target, resource protoreflect.FieldDescriptor) {
+	if paths.Len() > maxPaths {
+		return nil, nil
+	}
+
+	best := 0
+
+	for _, candidate := range append(slices.Clip(u.resources), nil) {
+		targets, known := make([]target, paths.Len()), 0
+
+		for i := range targets {
+			if targets[i] = u.target(candidate, paths.Get(i).String()); targets[i].path != nil {
+				known++
+			}
+		}
+
+		if known > best {
+			found, resource, best = targets, candidate, known
+		}
+	}
+
+	return found, resource
+}
+
+func (u *update) target(resource protoreflect.FieldDescriptor, text string) target {
+	message, path := u.request, fieldpath.Path(nil)
+	if resource != nil {
+		message, path = resource.Message(), fieldpath.Path{resource}
+	}
+
+	for name := range strings.SplitSeq(text, ".") {
+		if message == nil {
+			// What is within a list, a map or a value is changed with it.
+			return target{path: path}
+		}
+
+		field := fieldOf(message, name)
+		if field == nil {
+			return target{}
+		}
+
+		path, message = append(path, field), nil
+
+		if isPlain(field) {
+			message = field.Message()
+		}
+	}
+
+	return target{path: path, whole: true}
+}
+
+// fieldOf finds a field by its name in the proto or in JSON, which was read as a name of a proto: "foo_bar" for "fooBar".
+func fieldOf(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+	if field := message.Fields().ByName(protoreflect.Name(name)); field != nil {
+		return field
+	}
+
+	return message.Fields().ByJSONName(camelCase(name))
+}
+
+// camelCase is the JSON name that protoc gives a field of this name.
+func camelCase(name string) string {
+	var out strings.Builder
+
+	for i := range len(name) {
+		switch {
+		case name[i] == '_':
+		case i > 0 && name[i-1] == '_' && name[i] >= 'a' && name[i] <= 'z':
+			out.WriteByte(name[i] - 'a' + 'A')
+		default:
+			out.WriteByte(name[i])
+		}
+	}
+
+	return out.String()
+}
+
+// ResolveMask gives the paths of an update mask the names that the fields have in the proto, where the client gave names of JSON
+// that are not made of them: of a field with a json_name, or with a digit behind an underscore. Other paths stay as they are.
+func (b *Binding) ResolveMask(m protoreflect.Message) {
+	if b.update == nil || !m.Has(b.update.mask) {
+		return
+	}
+
+	paths := pathsOf(m, b.update.mask)
+	targets, resource := b.update.targets(paths)
+
+	for i, t := range targets {
+		if !t.whole {
+			continue
+		}
+
+		names := t.path
+		if resource != nil {
+			names = names[1:]
+		}
+
+		if name := protoNames(names); name != paths.Get(i).String() {
+			paths.Set(i, protoreflect.ValueOfString(name))
+		}
+	}
+}
+
+// pathsOf is the list of the paths of a mask that is set.
+func pathsOf(m protoreflect.Message, mask protoreflect.FieldDescriptor) protoreflect.List {
+	value := m.Get(mask).Message()
+
+	return value.Mutable(value.Descriptor().Fields().ByName("paths")).List()
+}
+
+func protoNames(path fieldpath.Path) string {
+	names := make([]string, len(path))
+	for i, field := range path {
+		names[i] = string(field.Name())
+	}
+
+	return strings.Join(names, ".")
+}
+
+// selection is what of a message an update mask names: the numbers of fields that are changed as a whole, with nil, and of those
+// of which a part is changed, with that part.
+type selection map[protoreflect.FieldNumber]selection
+
+// add adds the field that a path leads to. It reports how many messages became a part of the selection by that.
+func (s selection) add(path fieldpath.Path) int {
+	added := 0
+
+	for i, field := range path {
+		part, known := s[field.Number()]
+
+		switch {
+		case known && part == nil:
+			return added
+		case i == len(path)-1:
+			s[field.Number()] = nil
+		case !known:
+			part = selection{}
+			s[field.Number()] = part
+			added++
+		}
+
+		s = part
+	}
+
+	return added
+}
+
+// maxPaths is how many paths a mask may have, and maxParts how many messages it may go into, to be looked at. It bounds what a long
+// mask costs.
+const (
+	maxPaths = 1000
+	maxParts = 1000
+)
+
+// selected is what a request changes or else says, of which the rules count. Nil: all of it.
+func (b *Binding) selected(m protoreflect.Message) selection {
+	u := b.update
+	if u == nil || !m.Has(u.mask) {
+		return nil
+	}
+
+	targets, resource := u.targets(pathsOf(m, u.mask))
+	if targets == nil {
+		return nil
+	}
+
+	s, parts := selection{}, 0
+	if resource != nil {
+		s[resource.Number()] = selection{}
+	}
+
+	flat := false
+
+	for _, t := range targets {
+		if t.path == nil {
+			continue
+		}
+
+		flat = flat || u.flat && !slices.Contains(u.resources, t.path[0])
+
+		if parts += s.add(t.path); parts > maxParts {
+			return nil
+		}
+	}
+
+	for _, v := range b.variables {
+		s.add(v.path)
+	}
+
+	for _, h := range b.config.Headers {
+		s.add(h.Field)
+	}
+
+	if !flat {
+		b.addRest(s)
+	}
+
+	return s
+}
+
+// addRest adds what is beside the resource.
+func (b *Binding) addRest(s selection) {
+	for i := range b.input.Fields().Len() {
+		field := b.input.Fields().Get(i)
+		if _, known := s[field.Number()]; !known && field != b.body {
+			s[field.Number()] = nil
+		}
+	}
+}
