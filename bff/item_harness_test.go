@@ -16,12 +16,7 @@ import (
 )
 
 // items answers with what it gets.
-type items struct {
-	itemv1.UnimplementedItemServiceServer
-
-	// item, if set, is what CreateItem and GetItem answer with.
-	item *itemv1.Item
-}
+type items struct{ itemv1.UnimplementedItemServiceServer }
 
 func (items) UpdateItem(_ context.Context, m *itemv1.UpdateItemRequest) (*itemv1.UpdateItemRequest, error) {
 	return m, nil
@@ -31,12 +26,15 @@ func (items) UpdateFlat(_ context.Context, m *itemv1.UpdateFlatRequest) (*itemv1
 	return m, nil
 }
 
-func (b items) CreateItem(_ context.Context, m *itemv1.CreateItemRequest) (*itemv1.Item, error) {
-	if b.item != nil {
-		return b.item, nil
-	}
+// store answers with the item that it gets.
+type store struct{ itemv1.UnimplementedStoreServiceServer }
 
+func (store) CreateItem(_ context.Context, m *itemv1.CreateItemRequest) (*itemv1.Item, error) {
 	return m.GetItem(), nil
+}
+
+func (store) GetItem(_ context.Context, m *itemv1.GetItemRequest) (*itemv1.Item, error) {
+	return &itemv1.Item{Name: m.GetName()}, nil
 }
 
 func (items) PingItem(_ context.Context, m *itemv1.PingItemRequest) (*itemv1.PingItemRequest, error) {
@@ -46,7 +44,21 @@ func (items) PingItem(_ context.Context, m *itemv1.PingItemRequest) (*itemv1.Pin
 func (items) CheckStrict(_ context.Context, m *itemv1.Strict) (*itemv1.Strict, error) { return m, nil }
 
 // startItems serves item.v1.ItemService to everyone.
-func startItems(t *testing.T, b items, policy *porticov1.MethodPolicy, more ...bff.Option) *site {
+func startItems(t *testing.T, change func(*config.Config), more ...bff.Option) *site {
+	t.Helper()
+
+	return startItemServer(t, change, append(more, bff.WithHandlers("item", itemv1.RegisterItemServiceHandler, "item.v1.ItemService"))...)
+}
+
+// startStore serves item.v1.StoreService to everyone, with a policy for both of its methods.
+func startStore(t *testing.T, policy *porticov1.MethodPolicy, more ...bff.Option) *site {
+	t.Helper()
+
+	return startItemServer(t, nil, append(more, bff.WithDefaultPolicy(policy),
+		bff.WithHandlers("item", itemv1.RegisterStoreServiceHandler, "item.v1.StoreService"))...)
+}
+
+func startItemServer(t *testing.T, change func(*config.Config), more ...bff.Option) *site {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -55,22 +67,23 @@ func startItems(t *testing.T, b items, policy *porticov1.MethodPolicy, more ...b
 	}
 
 	server := grpc.NewServer()
-	itemv1.RegisterItemServiceServer(server, b)
+	itemv1.RegisterItemServiceServer(server, items{})
+	itemv1.RegisterStoreServiceServer(server, store{})
 	healthv1.RegisterHealthServer(server, health.NewServer())
 
 	go func() { _ = server.Serve(listener) }()
 
 	t.Cleanup(server.Stop)
 
-	options := append([]bff.Option{quiet(), bff.WithHandlers("item", itemv1.RegisterItemServiceHandler, "item.v1.ItemService")}, more...)
-	if policy != nil {
-		options = append(options, bff.WithDefaultPolicy(policy))
-	}
-
-	gw, err := bff.New(t.Context(), config.Config{
+	cfg := config.Config{
 		Auth:      config.Auth{Disabled: true},
 		Upstreams: map[string]config.Upstream{"item": {Addresses: []string{listener.Addr().String()}}},
-	}, options...)
+	}
+	if change != nil {
+		change(&cfg)
+	}
+
+	gw, err := bff.New(t.Context(), cfg, append([]bff.Option{quiet()}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ const complete = `{"title":"t","address":{"street":"s","city":"c"},"email":"e","
 func TestUpdateIsCheckedByItsMask(t *testing.T) {
 	t.Parallel()
 
-	s := startItems(t, items{}, nil)
+	s := startItems(t, nil)
 
 	for _, row := range []struct {
 		name, target, body string
@@ -92,7 +92,7 @@ func TestUpdateLeavesOutWhatItsMaskDoesNotName(t *testing.T) {
 	t.Parallel()
 	undescribed(t, "which fields have to be there, and be valid, depends on the mask")
 
-	s := startItems(t, items{}, nil)
+	s := startItems(t, nil)
 
 	for _, row := range []struct{ target, body string }{
 		{"/v1/items/a?updateMask=title", `{"title":"t","email":"longer"}`},
@@ -129,7 +129,7 @@ func faultsOf(t *testing.T, problem string) string {
 func TestUpdateMaskGetsProtoNames(t *testing.T) {
 	t.Parallel()
 
-	s := startItems(t, items{}, nil)
+	s := startItems(t, nil)
 
 	for mask, want := range map[string]string{
 		"line1,strange,title":    "line_1,odd,title",

@@ -24,6 +24,8 @@ type Route struct {
 	mux     *runtime.ServeMux
 	handler runtime.HandlerFunc
 	binding *binding.Binding
+	// located returns the path variables of the GET route that a path leads to.
+	located func(path string) (map[string]string, bool)
 	// responseHeader says what of a backend's metadata the configuration lets through; nil: nothing.
 	responseHeader func(metadata string) (header string, ok bool)
 	// alone tells that no embedding program has to do with the translation, whole that the codec writes whole messages, and

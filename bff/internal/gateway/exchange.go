@@ -341,10 +341,7 @@ func forwarded(ctx context.Context, _ http.ResponseWriter, message proto.Message
 		return nil
 	}
 
-	if location := x.route.Policy.Response.Location; location != nil {
-		x.w.Header().Set("Location", location(message.ProtoReflect()))
-	}
-
+	x.locate(message.ProtoReflect())
 	x.checkType(message)
 
 	if s, ok := streamFrom(ctx); ok {

@@ -91,6 +91,7 @@ func New(ctx context.Context, routes []Route, registrations []Registration, conf
 
 	for i := range routes {
 		r := &routes[i]
+		r.located = g.located
 
 		// Nobody else asks for it.
 		if len(config.MuxOptions) > 0 {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +17,7 @@ type Response struct {
 	// Status is the HTTP status. Zero: 200.
 	Status int
 	// Location makes the header Location of the response message. Nil: there is none.
-	Location func(protoreflect.Message) string
+	Location *Location
 	// LocationTemplate is what Location was made of, as it was written: a path with fields in braces.
 	LocationTemplate string
 	// Headers are the backend's metadata, in lower case, that reach the client as headers of the same name.
@@ -97,48 +96,6 @@ func hopHeaders() []string {
 // validHeader tells whether a text is a field name (RFC 9110, section 5.1).
 func validHeader(name string) bool {
 	return name != "" && strings.Trim(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-}
-
-// location compiles a path with fields in braces. What they hold is escaped.
-func (c *compiler) location(template string) func(protoreflect.Message) string {
-	if template == "" {
-		return nil
-	}
-
-	texts, names, ok := braces(template)
-	if !ok {
-		c.faultf("response.location: %q has a brace that is not closed", template)
-
-		return nil
-	}
-
-	fields := make([]fieldpath.Path, 0, len(names))
-	for _, name := range names {
-		fields = append(fields, c.field("response.location", c.method.Output(), name))
-	}
-
-	if !strings.HasPrefix(template, "/") || c.method.IsStreamingServer() {
-		c.faultf(`response.location: %q must begin with "/", and streams cannot have one`, template)
-	}
-
-	// A reference holds printable ASCII without spaces (RFC 3986, section 2).
-	if strings.ContainsFunc(strings.Join(texts, ""), func(c rune) bool { return c <= ' ' || c > '~' }) {
-		c.faultf("response.location: %q has a character that must be escaped", template)
-	}
-
-	return func(m protoreflect.Message) string {
-		var out strings.Builder
-
-		for i, text := range texts {
-			out.WriteString(text)
-
-			if i < len(fields) {
-				out.WriteString(url.PathEscape(fields[i].Text(m)))
-			}
-		}
-
-		return out.String()
-	}
 }
 
 // braces cuts a template into its texts and the names in braces between them. It is not ok if a brace is not closed.

@@ -226,6 +226,20 @@ service S {
     };
   }
 }`, []string{`^shop.proto:14:30: LOCATION_UNROUTED: POST /v1/items answers with the Location /v1/items/{item_id}`}},
+		{"location_of_a_resource_name", `service S {
+  rpc Post(Ask) returns (Item) {
+    option (google.api.http) = {post: "/v1/items"};
+    option (portico.v1.policy) = {
+      access: {public: true}
+      response: {status: 201 location: "/v1/{item_id}"}
+    };
+  }
+  rpc Get(Ask) returns (Item) {
+    option idempotency_level = NO_SIDE_EFFECTS;
+    option (google.api.http) = {get: "/v1/{item_id=items/*}"};
+    ` + public + `
+  }
+}`, nil},
 		{"ignored", `
 message Page { repeated Item items = 1; }
 // portico:lint:ignore SAFE_UNDECLARED All of them are old.

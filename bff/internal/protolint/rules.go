@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
 	"github.com/portico-gateway/portico/bff/internal/route"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -167,7 +168,8 @@ func (l *linter) locations(e endpoint) {
 	}
 
 	if !slices.ContainsFunc(l.endpoints, func(other endpoint) bool {
-		return other.Method == http.MethodGet && other.Template.Match(template.Example())
+		return other.Method == http.MethodGet &&
+			(policy.LeadsTo(location, other.Template.String()) || other.Template.Match(template.Example()))
 	}) {
 		l.find(e.Descriptor, protopos.Policy(e.Descriptor, number("response"), locationNumber), LocationUnrouted, fmt.Sprintf(
 			"%s answers with the Location %s, but there is no such GET route", e, location))

@@ -787,19 +787,20 @@ const file_item_v1_item_proto_rawDesc = "" +
 	"\x05Inner\x12'\n" +
 	"\fnumber_of_it\x18\x01 \x01(\x05B\x05\xaa\x01\x02\b\x03R\n" +
 	"numberOfIt\x12+\n" +
-	"\x05inner\x18\x02 \x01(\v2\x15.item.v1.Strict.InnerR\x05inner2\xb2\x05\n" +
+	"\x05inner\x18\x02 \x01(\v2\x15.item.v1.Strict.InnerR\x05inner2\x91\x04\n" +
 	"\vItemService\x12\x9c\x01\n" +
 	"\n" +
 	"UpdateItem\x12\x1a.item.v1.UpdateItemRequest\x1a\x1a.item.v1.UpdateItemRequest\"V\x82\xd3\xe4\x93\x02P:\x04itemZ\x0e:\x01*2\t/v1/itemsZ\x1f:\x04item\x1a\x17/v1/{item.name=items/*}2\x17/v1/{item.name=items/*}\x12_\n" +
 	"\n" +
-	"UpdateFlat\x12\x1a.item.v1.UpdateFlatRequest\x1a\x1a.item.v1.UpdateFlatRequest\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*2\x0e/v1/flats/{id}\x12P\n" +
-	"\n" +
-	"CreateItem\x12\x1a.item.v1.CreateItemRequest\x1a\r.item.v1.Item\"\x17\x82\xd3\xe4\x93\x02\x11:\x04item\"\t/v1/items\x12M\n" +
-	"\aGetItem\x12\x17.item.v1.GetItemRequest\x1a\r.item.v1.Item\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=items/*}\x12\x90\x01\n" +
+	"UpdateFlat\x12\x1a.item.v1.UpdateFlatRequest\x1a\x1a.item.v1.UpdateFlatRequest\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*2\x0e/v1/flats/{id}\x12\x90\x01\n" +
 	"\bPingItem\x12\x18.item.v1.PingItemRequest\x1a\x18.item.v1.PingItemRequest\"P\x82\xd3\xe4\x93\x02JZ\x14*\x12/v1/{name=items/*}Z\x19\x12\x17/v1/{name=items/*}:ping\"\x17/v1/{name=items/*}:ping\x12o\n" +
 	"\vCheckStrict\x12\x0f.item.v1.Strict\x1a\x0f.item.v1.Strict\">\x82\xd3\xe4\x93\x028Z\x0f:\x01*\"\n" +
 	"/v1/strictZ\x19:\x05inner\"\x10/v1/strict:inner\x12\n" +
-	"/v1/strictBQZJgithub.com/portico-gateway/portico/bff/internal/foreign/gen/item/v1;itemv1\x92\x03\x02\b\x02b\beditionsp\xe8\a"
+	"/v1/strict2\xaf\x01\n" +
+	"\fStoreService\x12P\n" +
+	"\n" +
+	"CreateItem\x12\x1a.item.v1.CreateItemRequest\x1a\r.item.v1.Item\"\x17\x82\xd3\xe4\x93\x02\x11:\x04item\"\t/v1/items\x12M\n" +
+	"\aGetItem\x12\x17.item.v1.GetItemRequest\x1a\r.item.v1.Item\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=items/*}BQZJgithub.com/portico-gateway/portico/bff/internal/foreign/gen/item/v1;itemv1\x92\x03\x02\b\x02b\beditionsp\xe8\a"
 
 var (
 	file_item_v1_item_proto_rawDescOnce sync.Once
@@ -851,16 +852,16 @@ var file_item_v1_item_proto_depIdxs = []int32{
 	12, // 16: item.v1.Strict.Inner.inner:type_name -> item.v1.Strict.Inner
 	0,  // 17: item.v1.ItemService.UpdateItem:input_type -> item.v1.UpdateItemRequest
 	4,  // 18: item.v1.ItemService.UpdateFlat:input_type -> item.v1.UpdateFlatRequest
-	5,  // 19: item.v1.ItemService.CreateItem:input_type -> item.v1.CreateItemRequest
-	6,  // 20: item.v1.ItemService.GetItem:input_type -> item.v1.GetItemRequest
-	7,  // 21: item.v1.ItemService.PingItem:input_type -> item.v1.PingItemRequest
-	8,  // 22: item.v1.ItemService.CheckStrict:input_type -> item.v1.Strict
+	7,  // 19: item.v1.ItemService.PingItem:input_type -> item.v1.PingItemRequest
+	8,  // 20: item.v1.ItemService.CheckStrict:input_type -> item.v1.Strict
+	5,  // 21: item.v1.StoreService.CreateItem:input_type -> item.v1.CreateItemRequest
+	6,  // 22: item.v1.StoreService.GetItem:input_type -> item.v1.GetItemRequest
 	0,  // 23: item.v1.ItemService.UpdateItem:output_type -> item.v1.UpdateItemRequest
 	4,  // 24: item.v1.ItemService.UpdateFlat:output_type -> item.v1.UpdateFlatRequest
-	1,  // 25: item.v1.ItemService.CreateItem:output_type -> item.v1.Item
-	1,  // 26: item.v1.ItemService.GetItem:output_type -> item.v1.Item
-	7,  // 27: item.v1.ItemService.PingItem:output_type -> item.v1.PingItemRequest
-	8,  // 28: item.v1.ItemService.CheckStrict:output_type -> item.v1.Strict
+	7,  // 25: item.v1.ItemService.PingItem:output_type -> item.v1.PingItemRequest
+	8,  // 26: item.v1.ItemService.CheckStrict:output_type -> item.v1.Strict
+	1,  // 27: item.v1.StoreService.CreateItem:output_type -> item.v1.Item
+	1,  // 28: item.v1.StoreService.GetItem:output_type -> item.v1.Item
 	23, // [23:29] is the sub-list for method output_type
 	17, // [17:23] is the sub-list for method input_type
 	17, // [17:17] is the sub-list for extension type_name
@@ -885,7 +886,7 @@ func file_item_v1_item_proto_init() {
 			NumEnums:      0,
 			NumMessages:   13,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_item_v1_item_proto_goTypes,
 		DependencyIndexes: file_item_v1_item_proto_depIdxs,

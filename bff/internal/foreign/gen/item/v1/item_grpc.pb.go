@@ -23,8 +23,6 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	ItemService_UpdateItem_FullMethodName  = "/item.v1.ItemService/UpdateItem"
 	ItemService_UpdateFlat_FullMethodName  = "/item.v1.ItemService/UpdateFlat"
-	ItemService_CreateItem_FullMethodName  = "/item.v1.ItemService/CreateItem"
-	ItemService_GetItem_FullMethodName     = "/item.v1.ItemService/GetItem"
 	ItemService_PingItem_FullMethodName    = "/item.v1.ItemService/PingItem"
 	ItemService_CheckStrict_FullMethodName = "/item.v1.ItemService/CheckStrict"
 )
@@ -38,8 +36,6 @@ type ItemServiceClient interface {
 	UpdateItem(ctx context.Context, in *UpdateItemRequest, opts ...grpc.CallOption) (*UpdateItemRequest, error)
 	// UpdateFlat has what it changes in the request itself.
 	UpdateFlat(ctx context.Context, in *UpdateFlatRequest, opts ...grpc.CallOption) (*UpdateFlatRequest, error)
-	CreateItem(ctx context.Context, in *CreateItemRequest, opts ...grpc.CallOption) (*Item, error)
-	GetItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*Item, error)
 	PingItem(ctx context.Context, in *PingItemRequest, opts ...grpc.CallOption) (*PingItemRequest, error)
 	CheckStrict(ctx context.Context, in *Strict, opts ...grpc.CallOption) (*Strict, error)
 }
@@ -66,26 +62,6 @@ func (c *itemServiceClient) UpdateFlat(ctx context.Context, in *UpdateFlatReques
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(UpdateFlatRequest)
 	err := c.cc.Invoke(ctx, ItemService_UpdateFlat_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (c *itemServiceClient) CreateItem(ctx context.Context, in *CreateItemRequest, opts ...grpc.CallOption) (*Item, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Item)
-	err := c.cc.Invoke(ctx, ItemService_CreateItem_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-func (c *itemServiceClient) GetItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*Item, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(Item)
-	err := c.cc.Invoke(ctx, ItemService_GetItem_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +97,6 @@ type ItemServiceServer interface {
 	UpdateItem(context.Context, *UpdateItemRequest) (*UpdateItemRequest, error)
 	// UpdateFlat has what it changes in the request itself.
 	UpdateFlat(context.Context, *UpdateFlatRequest) (*UpdateFlatRequest, error)
-	CreateItem(context.Context, *CreateItemRequest) (*Item, error)
-	GetItem(context.Context, *GetItemRequest) (*Item, error)
 	PingItem(context.Context, *PingItemRequest) (*PingItemRequest, error)
 	CheckStrict(context.Context, *Strict) (*Strict, error)
 	mustEmbedUnimplementedItemServiceServer()
@@ -140,12 +114,6 @@ func (UnimplementedItemServiceServer) UpdateItem(context.Context, *UpdateItemReq
 }
 func (UnimplementedItemServiceServer) UpdateFlat(context.Context, *UpdateFlatRequest) (*UpdateFlatRequest, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateFlat not implemented")
-}
-func (UnimplementedItemServiceServer) CreateItem(context.Context, *CreateItemRequest) (*Item, error) {
-	return nil, status.Error(codes.Unimplemented, "method CreateItem not implemented")
-}
-func (UnimplementedItemServiceServer) GetItem(context.Context, *GetItemRequest) (*Item, error) {
-	return nil, status.Error(codes.Unimplemented, "method GetItem not implemented")
 }
 func (UnimplementedItemServiceServer) PingItem(context.Context, *PingItemRequest) (*PingItemRequest, error) {
 	return nil, status.Error(codes.Unimplemented, "method PingItem not implemented")
@@ -210,42 +178,6 @@ func _ItemService_UpdateFlat_Handler(srv interface{}, ctx context.Context, dec f
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ItemService_CreateItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(CreateItemRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ItemServiceServer).CreateItem(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ItemService_CreateItem_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ItemServiceServer).CreateItem(ctx, req.(*CreateItemRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
-func _ItemService_GetItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(GetItemRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ItemServiceServer).GetItem(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: ItemService_GetItem_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ItemServiceServer).GetItem(ctx, req.(*GetItemRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 func _ItemService_PingItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PingItemRequest)
 	if err := dec(in); err != nil {
@@ -298,20 +230,156 @@ var ItemService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ItemService_UpdateFlat_Handler,
 		},
 		{
-			MethodName: "CreateItem",
-			Handler:    _ItemService_CreateItem_Handler,
-		},
-		{
-			MethodName: "GetItem",
-			Handler:    _ItemService_GetItem_Handler,
-		},
-		{
 			MethodName: "PingItem",
 			Handler:    _ItemService_PingItem_Handler,
 		},
 		{
 			MethodName: "CheckStrict",
 			Handler:    _ItemService_CheckStrict_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "item/v1/item.proto",
+}
+
+const (
+	StoreService_CreateItem_FullMethodName = "/item.v1.StoreService/CreateItem"
+	StoreService_GetItem_FullMethodName    = "/item.v1.StoreService/GetItem"
+)
+
+// StoreServiceClient is the client API for StoreService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// StoreService answers with items alone.
+type StoreServiceClient interface {
+	CreateItem(ctx context.Context, in *CreateItemRequest, opts ...grpc.CallOption) (*Item, error)
+	GetItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*Item, error)
+}
+
+type storeServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewStoreServiceClient(cc grpc.ClientConnInterface) StoreServiceClient {
+	return &storeServiceClient{cc}
+}
+
+func (c *storeServiceClient) CreateItem(ctx context.Context, in *CreateItemRequest, opts ...grpc.CallOption) (*Item, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Item)
+	err := c.cc.Invoke(ctx, StoreService_CreateItem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *storeServiceClient) GetItem(ctx context.Context, in *GetItemRequest, opts ...grpc.CallOption) (*Item, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Item)
+	err := c.cc.Invoke(ctx, StoreService_GetItem_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// StoreServiceServer is the server API for StoreService service.
+// All implementations must embed UnimplementedStoreServiceServer
+// for forward compatibility.
+//
+// StoreService answers with items alone.
+type StoreServiceServer interface {
+	CreateItem(context.Context, *CreateItemRequest) (*Item, error)
+	GetItem(context.Context, *GetItemRequest) (*Item, error)
+	mustEmbedUnimplementedStoreServiceServer()
+}
+
+// UnimplementedStoreServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedStoreServiceServer struct{}
+
+func (UnimplementedStoreServiceServer) CreateItem(context.Context, *CreateItemRequest) (*Item, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateItem not implemented")
+}
+func (UnimplementedStoreServiceServer) GetItem(context.Context, *GetItemRequest) (*Item, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetItem not implemented")
+}
+func (UnimplementedStoreServiceServer) mustEmbedUnimplementedStoreServiceServer() {}
+func (UnimplementedStoreServiceServer) testEmbeddedByValue()                      {}
+
+// UnsafeStoreServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to StoreServiceServer will
+// result in compilation errors.
+type UnsafeStoreServiceServer interface {
+	mustEmbedUnimplementedStoreServiceServer()
+}
+
+func RegisterStoreServiceServer(s grpc.ServiceRegistrar, srv StoreServiceServer) {
+	// If the following call panics, it indicates UnimplementedStoreServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&StoreService_ServiceDesc, srv)
+}
+
+func _StoreService_CreateItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateItemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StoreServiceServer).CreateItem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StoreService_CreateItem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StoreServiceServer).CreateItem(ctx, req.(*CreateItemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StoreService_GetItem_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetItemRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StoreServiceServer).GetItem(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StoreService_GetItem_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StoreServiceServer).GetItem(ctx, req.(*GetItemRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// StoreService_ServiceDesc is the grpc.ServiceDesc for StoreService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var StoreService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "item.v1.StoreService",
+	HandlerType: (*StoreServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "CreateItem",
+			Handler:    _StoreService_CreateItem_Handler,
+		},
+		{
+			MethodName: "GetItem",
+			Handler:    _StoreService_GetItem_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -1,0 +1,69 @@
+package gateway
+
+import (
+	"net/http"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// located returns the path variables of the GET route that a path leads to; not ok if there is none.
+func (g *Gateway) located(path string) (variables map[string]string, ok bool) {
+	found, ok := g.find(http.MethodGet, path)
+	if !ok {
+		return nil, false
+	}
+
+	return found.template.Bind(path), true
+}
+
+// locate writes the header Location, if the route has one. That a value makes no path is noted on the request's record.
+//
+// Whether a slash in a value is one between segments, as in resource names, or a part of an identifier, the routes know: the path is
+// the one by which GET gets the value in the variable of the same name, or else the one that any GET route has.
+func (x *exchange) locate(message protoreflect.Message) {
+	location := x.route.Policy.Response.Location
+	if location == nil {
+		return
+	}
+
+	at, err := location.At(message)
+	if err != nil {
+		reqinfo.From(x.request.Context()).DropHeader("location")
+
+		return
+	}
+
+	x.w.Header().Set("Location", x.route.choose(at.Escaped, at.Segments, at.Values))
+}
+
+// choose returns one of two paths.
+func (r *Route) choose(escaped, segments string, values map[string]string) string {
+	if segments == "" || segments == escaped {
+		return escaped
+	}
+
+	one, isOne := r.located(escaped)
+	many, isMany := r.located(segments)
+
+	switch {
+	case isOne && holds(one, values):
+		return escaped
+	case isMany && holds(many, values), !isOne:
+		return segments
+	default:
+		return escaped
+	}
+}
+
+// holds reports whether path variables have the values that fields of their names have.
+func holds(variables, values map[string]string) bool {
+	for name, value := range values {
+		if got, known := variables[name]; !known || got != value {
+			return false
+		}
+	}
+
+	return true
+}

@@ -1,0 +1,201 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+)
+
+// Location makes the header Location of a response message (RFC 9110, section 10.2.2). It is safe for concurrent use.
+type Location struct {
+	// texts stand around the fields, of which there is one less.
+	texts  []string
+	fields []locationField
+}
+
+// locationField is a field in the path.
+type locationField struct {
+	name string
+	path fieldpath.Path
+	// pattern is what the value has to be like, "/{name=shelves/*}". Nil: nothing is said about it.
+	pattern *pathtemplate.Template
+	// query reports whether it stands in the query.
+	query bool
+}
+
+// LocatedAt is where a response may be found.
+type LocatedAt struct {
+	// Escaped has values that no pattern is for as one segment each: a slash in them is escaped.
+	Escaped string
+	// Segments has such values as the segments that they are made of, as resource names are (AIP-122). It is the same if no value
+	// has a slash, and empty if a value has segments that are empty or are dots.
+	Segments string
+	// Values are the texts of the fields, by the names that the location has for them.
+	Values map[string]string
+}
+
+// What is wrong with a value.
+var (
+	errEmptyField = errors.New("the field is empty")
+	errDots       = errors.New("the value has a segment of dots, which clients would resolve")
+	errPattern    = errors.New("the value does not match the pattern")
+)
+
+// At returns where a message is found. The error tells of a value that makes no path.
+func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
+	var escaped, segments strings.Builder
+
+	at := LocatedAt{Values: make(map[string]string, len(l.fields))}
+	divisible := true
+
+	for i, text := range l.texts {
+		escaped.WriteString(text)
+		segments.WriteString(text)
+
+		if i == len(l.fields) {
+			break
+		}
+
+		f := l.fields[i]
+
+		one, many, err := f.escape(f.path.Text(m))
+		if err != nil {
+			return at, fmt.Errorf("%s: %w", f.path, err)
+		}
+
+		at.Values[f.name] = f.path.Text(m)
+		divisible = divisible && many != ""
+
+		escaped.WriteString(one)
+		segments.WriteString(many)
+	}
+
+	at.Escaped = escaped.String()
+	if dotted(at.Escaped) {
+		return at, errDots
+	}
+
+	if divisible && !dotted(segments.String()) {
+		at.Segments = segments.String()
+	}
+
+	return at, nil
+}
+
+// escape writes a value for a path as one segment and as many, of which the latter may be impossible and then empty.
+func (f locationField) escape(text string) (one, many string, err error) {
+	switch {
+	case text == "":
+		return "", "", errEmptyField
+	case f.query:
+		text = url.QueryEscape(text)
+
+		return text, text, nil
+	}
+
+	parts := strings.Split(text, "/")
+	if !slices.Contains(parts, "") {
+		for i, part := range parts {
+			parts[i] = url.PathEscape(part)
+		}
+
+		many = strings.Join(parts, "/")
+	}
+
+	if f.pattern == nil {
+		return url.PathEscape(text), many, nil
+	}
+
+	if many == "" || !f.pattern.Match("/"+many) {
+		return "", "", errPattern
+	}
+
+	return many, many, nil
+}
+
+// dotted reports whether a path has a segment that clients resolve away (RFC 3986, section 5.2.4).
+func dotted(path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+
+	return slices.ContainsFunc(strings.Split(path, "/"), func(segment string) bool { return segment == "." || segment == ".." })
+}
+
+// location compiles a path with fields in braces, which may have patterns as in path templates.
+func (c *compiler) location(template string) *Location {
+	if template == "" {
+		return nil
+	}
+
+	texts, names, ok := braces(template)
+	if !ok {
+		c.faultf("response.location: %q has a brace that is not closed", template)
+
+		return nil
+	}
+
+	out := &Location{texts: texts}
+	query := false
+
+	for i, text := range names {
+		query = query || strings.ContainsAny(texts[i], "?#")
+		out.fields = append(out.fields, c.locationField(text, query))
+	}
+
+	if !strings.HasPrefix(template, "/") || c.method.IsStreamingServer() {
+		c.faultf(`response.location: %q must begin with "/", and streams cannot have one`, template)
+	}
+
+	// A reference holds printable ASCII without spaces (RFC 3986, section 2).
+	if strings.ContainsFunc(strings.Join(texts, ""), func(c rune) bool { return c <= ' ' || c > '~' }) {
+		c.faultf("response.location: %q has a character that must be escaped", template)
+	}
+
+	return out
+}
+
+func (c *compiler) locationField(text string, query bool) locationField {
+	name, pattern, patterned := strings.Cut(text, "=")
+	f := locationField{name: name, path: c.field("response.location", c.method.Output(), name), query: query}
+
+	if patterned {
+		parsed, err := pathtemplate.Parse("/{" + text + "}")
+		if err != nil {
+			c.faultf("response.location: the pattern %q: %w", pattern, err)
+		}
+
+		f.pattern = &parsed
+	}
+
+	return f
+}
+
+// LeadsTo reports whether a location may lead to a route: whether their templates are the same but for what is in the variables.
+func LeadsTo(location, template string) bool { return withoutPatterns(location) == withoutPatterns(template) }
+
+// withoutPatterns takes the patterns out of the variables of a template.
+func withoutPatterns(template string) string {
+	texts, names, ok := braces(template)
+	if !ok {
+		return template
+	}
+
+	var out strings.Builder
+
+	for i, text := range texts {
+		out.WriteString(text)
+
+		if i < len(names) {
+			name, _, _ := strings.Cut(names[i], "=")
+			out.WriteString("{" + name + "}")
+		}
+	}
+
+	return out.String()
+}
