@@ -452,6 +452,19 @@ export interface components {
             /** @description What is meant, for people. */
             description?: string;
         };
+        /** @description An error as google.rpc.Status, for clients that ask for it. */
+        ErrorStatus: {
+            /** @description The google.rpc.Code. */
+            code: number;
+            /** @description What was wrong with this request, for people. */
+            message?: string;
+            details?: ({
+                /** @description URL of the type of the message. */
+                "@type": string;
+            } & {
+                [key: string]: unknown;
+            })[];
+        };
         /** @description One field that is wrong. */
         FieldError: {
             /**
@@ -541,19 +554,6 @@ export interface components {
             code?: string;
             /** @description For people. */
             message?: string;
-        };
-        /** @description An error as google.rpc.Status, for clients that ask for it. */
-        "google.rpc.Status": {
-            /** @description The google.rpc.Code. */
-            code: number;
-            /** @description What was wrong with this request, for people. */
-            message?: string;
-            details?: ({
-                /** @description URL of the type of the message. */
-                "@type": string;
-            } & {
-                [key: string]: unknown;
-            })[];
         };
         /** @description Money is an amount in one currency, exact to a billionth of its unit (the shape of google.type.Money). */
         "money.v1.Money": {
@@ -890,7 +890,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description There is no credential, or one that is not valid. */
@@ -920,7 +920,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The caller may not do this: a scope or role is missing, or it is somebody else's. */
@@ -949,7 +949,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description There is no such resource. */
@@ -977,7 +977,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The path has other methods. */
@@ -1007,7 +1007,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The client accepts none of the forms of the stream. */
@@ -1035,7 +1035,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The resource exists already or is being changed; or a request with the same `Idempotency-Key` is in progress. */
@@ -1064,7 +1064,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The body is larger than the operation takes. */
@@ -1092,7 +1092,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The body is not of a media type or coding that the operation takes. */
@@ -1122,7 +1122,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The file has no such range. */
@@ -1151,7 +1151,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The `Idempotency-Key` was used for another request. */
@@ -1179,7 +1179,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description A rate limit or a quota is used up. */
@@ -1208,7 +1208,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description A fault on our side. */
@@ -1236,7 +1236,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The service does not offer the method. */
@@ -1264,7 +1264,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description A service that is needed cannot be reached, or has too much to do. */
@@ -1293,7 +1293,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description The answer did not come in time. */
@@ -1321,7 +1321,7 @@ export interface components {
                  *     }
                  */
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
         /** @description Any other error. */
@@ -1340,7 +1340,7 @@ export interface components {
             };
             content: {
                 "application/problem+json": components["schemas"]["Problem"];
-                "application/json": components["schemas"]["google.rpc.Status"];
+                "application/json": components["schemas"]["ErrorStatus"];
             };
         };
     };
@@ -1417,6 +1417,7 @@ export interface components {
 }
 export type ErrorLink = components['schemas']['ErrorLink'];
 export type ErrorResource = components['schemas']['ErrorResource'];
+export type ErrorStatus = components['schemas']['ErrorStatus'];
 export type FieldError = components['schemas']['FieldError'];
 export type LocalizedMessage = components['schemas']['LocalizedMessage'];
 export type Precondition = components['schemas']['Precondition'];
@@ -1425,7 +1426,6 @@ export type QuotaViolation = components['schemas']['QuotaViolation'];
 export type StreamError = components['schemas']['StreamError'];
 export type DashboardV1Dashboard = components['schemas']['dashboard.v1.Dashboard'];
 export type DashboardV1PartialError = components['schemas']['dashboard.v1.PartialError'];
-export type GoogleRpcStatus = components['schemas']['google.rpc.Status'];
 export type MoneyV1Money = components['schemas']['money.v1.Money'];
 export type MoneyV1MoneyInput = components['schemas']['money.v1.MoneyInput'];
 export type NotificationV1ListNotificationsResponse = components['schemas']['notification.v1.ListNotificationsResponse'];

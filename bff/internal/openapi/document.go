@@ -1,10 +1,6 @@
 package openapi
 
-import (
-	"errors"
-	"fmt"
-	"net/http"
-)
+import "net/http"
 
 // Document is an OpenAPI document (https://spec.openapis.org/oas/v3.1.1.html), as far as descriptions of gateways need it.
 type Document struct {
@@ -49,8 +45,6 @@ type PathItem struct {
 	Others map[string]*OperationObject `json:"x-additional-operations,omitempty"`
 }
 
-var errTwice = errors.New("a path has two operations of one method")
-
 // place is where the operation of a method stands; nil if there is no place for it.
 func (p *PathItem) place(method string) **OperationObject {
 	switch method {
@@ -75,15 +69,11 @@ func (p *PathItem) place(method string) **OperationObject {
 	}
 }
 
-func (p *PathItem) set(method string, op *OperationObject) error {
+func (p *PathItem) set(method string, op *OperationObject) {
 	if at := p.place(method); at != nil {
-		if *at != nil {
-			return fmt.Errorf("%w: %s", errTwice, method)
-		}
-
 		*at = op
 
-		return nil
+		return
 	}
 
 	if p.Others == nil {
@@ -91,8 +81,6 @@ func (p *PathItem) set(method string, op *OperationObject) error {
 	}
 
 	p.Others[method] = op
-
-	return nil
 }
 
 // OperationObject is one method of a path.
@@ -121,7 +109,9 @@ type Parameter struct {
 	Explode     *bool                 `json:"explode,omitempty"`
 	Schema      *Schema               `json:"schema,omitempty"`
 	Content     map[string]*MediaType `json:"content,omitempty"`
-	// Many tells that a part of the path may hold slashes, which OpenAPI has no word for.
+	// Field is what a part of the path sets, if it is not named like that.
+	Field string `json:"x-portico-field,omitempty"`
+	// Many reports whether a part of the path may hold slashes, which OpenAPI has no word for.
 	Many bool `json:"x-portico-segments,omitempty"`
 }
 

@@ -84,6 +84,7 @@ func (b *builder) components() Components {
 		}
 	}
 
+	b.nameReduced()
 	maps.Copy(b.schemas, problemSchemas())
 
 	headers := &Map[*Header]{}
@@ -126,7 +127,7 @@ func (b *builder) response(e sharedError) *Response {
 
 	content := &Map[*MediaType]{}
 	content.Set(problem.ContentType, document)
-	content.Set(mediaJSON, &MediaType{Schema: &Schema{Ref: "#/components/schemas/google.rpc.Status"}})
+	content.Set(mediaJSON, &MediaType{Schema: component(errorStatus)})
 
 	return &Response{Description: e.when, Headers: headers, Content: content}
 }

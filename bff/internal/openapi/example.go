@@ -10,88 +10,115 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Example is an exchange of a method, as protobuf's JSON of the request and the response message.
+// Example is an exchange of a method, as protobuf's JSON of the request and the response message. Either may be missing.
 type Example struct {
-	Request  json.RawMessage `json:"request"`
-	Response json.RawMessage `json:"response"`
+	Request  json.RawMessage `json:"request,omitempty"`
+	Response json.RawMessage `json:"response,omitempty"`
 }
 
-// example is the exchange of a method; nil if there is none.
-func (b *builder) example(method protoreflect.MethodDescriptor) (*Example, error) {
+// example is the exchange of a method; empty if there is none.
+func (b *builder) example(method protoreflect.MethodDescriptor) (Example, error) {
+	var out Example
+
 	text, ok := b.config.Examples[string(method.FullName())]
 	if !ok {
-		return nil, nil //nolint:nilnil // There is none.
+		return out, nil
 	}
 
-	out := &Example{}
-	if err := json.Unmarshal([]byte(text), out); err != nil {
-		return nil, fmt.Errorf("example of %s: %w", method.FullName(), err)
+	if err := json.Unmarshal([]byte(text), &out); err != nil {
+		return out, fmt.Errorf("example of %s: %w", method.FullName(), err)
 	}
 
 	return out, nil
 }
 
-// answerExample is what a client reads; nil if there is no example.
-func (b *builder) answerExample(op Operation) (any, error) {
-	example, err := b.example(op.Route.Descriptor)
-	if example == nil || err != nil {
-		return nil, err
+// read reads the JSON of a message. It reports whether there is one: an example that cannot be read is left out, since types in it
+// may not be linked into this program.
+func read(message protoreflect.MessageDescriptor, text json.RawMessage) (protoreflect.Message, bool) {
+	m := dynamicpb.NewMessage(message)
+	if len(text) == 0 || protojson.Unmarshal(text, m) != nil {
+		return nil, false
 	}
 
-	members, err := b.respell(op.Route.Descriptor.Output(), example.Response)
-	if err != nil || op.Route.ResponseBody == "" {
-		return members, err
-	}
-
-	return member(members, b.fieldName(op.Route.Descriptor.Output(), op.Route.ResponseBody)), nil
+	return m, true
 }
 
-// bodyExample is what a client sends as the body: the request without what stands in path and header.
-func (b *builder) bodyExample(op Operation) (any, error) {
-	message := op.Route.Descriptor.Input()
+// answerExample is what a client reads; nil if there is no example.
+func (b *builder) answerExample(op Operation) (any, error) {
+	message := op.Route.Descriptor.Output()
 
 	example, err := b.example(op.Route.Descriptor)
-	if example == nil || err != nil {
-		return nil, err
-	}
-
-	members, err := b.respell(message, example.Request)
 	if err != nil {
 		return nil, err
 	}
 
-	prefix := ""
-
-	if op.Route.Body != wholeBody {
-		field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
-		if field == nil {
-			return nil, nil //nolint:nilnil // What is no field has no example.
-		}
-
-		members, message, prefix = member(members, b.name(field)), field.Message(), field.TextName()+"."
+	m, ok := read(message, example.Response)
+	if !ok {
+		return nil, nil //nolint:nilnil // There is none.
 	}
 
-	object, ok := members.(map[string]any)
-	if !ok || message == nil {
-		return members, nil
+	if err := b.clearHidden(m, output); err != nil {
+		return nil, err
 	}
 
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-		if b.elsewhere(op, prefix+field.TextName()) || given(field, bodyForm(op)) {
-			delete(object, b.name(field))
-		}
+	members := b.write(m, b.config.EmitDefaults)
+	if field := message.Fields().ByName(protoreflect.Name(op.Route.ResponseBody)); field != nil {
+		return member(members, b.name(field)), nil
 	}
 
-	return object, nil
+	return members, nil
 }
 
-func (b *builder) fieldName(message protoreflect.MessageDescriptor, name string) string {
-	if field := message.Fields().ByName(protoreflect.Name(name)); field != nil {
-		return b.name(field)
+// bodyExample is what a client sends as the body: the request without what stands in path and header. It is nil if there is no
+// example.
+func (b *builder) bodyExample(op Operation) (any, error) {
+	message, as := op.Route.Descriptor.Input(), bodyForm(op)
+
+	example, err := b.example(op.Route.Descriptor)
+	if err != nil {
+		return nil, err
 	}
 
-	return name
+	m, ok := read(message, example.Request)
+	if !ok {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	if op.Route.Body == wholeBody {
+		b.clearElsewhere(op, m, "")
+
+		if err := b.clearHidden(m, as); err != nil {
+			return nil, err
+		}
+
+		return b.write(m, false), nil
+	}
+
+	field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
+	if field == nil || !m.Has(field) {
+		return nil, nil //nolint:nilnil // What is not set has no example.
+	}
+
+	if isObject(field) {
+		b.clearElsewhere(op, m.Get(field).Message(), field.TextName()+".")
+	}
+
+	if err := b.clearWithin(field, m.Get(field), as); err != nil {
+		return nil, err
+	}
+
+	return member(b.write(m, false), b.name(field)), nil
+}
+
+// clearElsewhere takes what path and headers set out of a message, whose fields have a prefix there.
+func (b *builder) clearElsewhere(op Operation, m protoreflect.Message, prefix string) {
+	m.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
+		if b.elsewhere(op, prefix+field.TextName()) {
+			m.Clear(field)
+		}
+
+		return true
+	})
 }
 
 // member is what an object has under a name; nil if it is none, or has nothing.
@@ -101,28 +128,23 @@ func member(value any, name string) any {
 	return object[name]
 }
 
-// respell writes the JSON of a message as the gateway is told to.
-func (b *builder) respell(message protoreflect.MessageDescriptor, text json.RawMessage) (any, error) {
-	m := dynamicpb.NewMessage(message)
-	if err := protojson.Unmarshal(text, m); err != nil {
-		return nil, fmt.Errorf("example of a %s: %w", message.FullName(), err)
-	}
+// write writes a message as the gateway is told to; nil if it has no form in JSON.
+func (b *builder) write(m protoreflect.Message, defaults bool) any {
+	options := protojson.MarshalOptions{UseProtoNames: b.config.ProtoNames, EmitDefaultValues: defaults}
 
-	spelled, err := protojson.MarshalOptions{
-		UseProtoNames: b.config.ProtoNames, EmitDefaultValues: b.config.EmitDefaults,
-	}.Marshal(m)
+	text, err := options.Marshal(m.Interface())
 	if err != nil {
-		return nil, fmt.Errorf("example of a %s: %w", message.FullName(), err)
+		return nil
 	}
 
 	var out any
 
-	decoder := json.NewDecoder(bytes.NewReader(spelled))
+	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 
-	if err := decoder.Decode(&out); err != nil {
-		return nil, fmt.Errorf("example of a %s: %w", message.FullName(), err)
+	if decoder.Decode(&out) != nil {
+		return nil
 	}
 
-	return out, nil
+	return out
 }

@@ -60,12 +60,15 @@ func Build(operations []Operation, config Config) (*Document, error) {
 	}
 
 	b := &builder{
-		validator: validator, config: config, schemas: map[string]*Schema{}, outputs: map[protoreflect.FullName]bool{},
-		used: map[string]bool{}, usedHeaders: map[string]bool{}, ids: map[string]int{},
+		validator: validator, config: config, own: ownSchemas(), schemas: map[string]*Schema{}, reduced: map[string][]*reduced{},
+		inputs: map[protoreflect.FullName]bool{}, outputs: map[protoreflect.FullName]bool{},
+		must: map[protoreflect.FullName][]protoreflect.FieldDescriptor{},
+		used: map[string]bool{}, usedHeaders: map[string]bool{}, ids: map[string]bool{},
 	}
 
 	for _, op := range operations {
-		b.markOutputs(op.Route.Descriptor.Output())
+		note(b.inputs, op.Route.Descriptor.Input())
+		note(b.outputs, op.Route.Descriptor.Output())
 	}
 
 	doc := &Document{
@@ -78,8 +81,13 @@ func Build(operations []Operation, config Config) (*Document, error) {
 	sorted := slices.Clone(operations)
 	slices.SortStableFunc(sorted, byPath)
 
-	for _, op := range sorted {
-		if err := b.add(doc, op); err != nil {
+	locations, err := b.locate(sorted)
+	if err != nil {
+		return nil, err
+	}
+
+	for i, op := range sorted {
+		if err := b.add(doc, op, locations[i]); err != nil {
 			return nil, fmt.Errorf("%s of %s: %w", op.Route, op.Route.RPC, err)
 		}
 	}
@@ -122,50 +130,37 @@ func methodRank(method string) int {
 type builder struct {
 	config    Config
 	validator protovalidate.Validator
+	// own are the schemas of what the gateway itself says, by name.
+	own map[string]*Schema
 	// schemas are the components so far, by name.
 	schemas map[string]*Schema
-	// outputs are the messages that answers are made of.
-	outputs map[protoreflect.FullName]bool
+	// reduced are those of messages without some of their fields, by the name of the whole.
+	reduced map[string][]*reduced
+	// inputs are the messages and enums that requests are made of, and outputs those of responses.
+	inputs, outputs map[protoreflect.FullName]bool
+	// must are the fields that requests must have, by message.
+	must map[protoreflect.FullName][]protoreflect.FieldDescriptor
 	// used are the shared answers that operations refer to, and usedHeaders the headers.
 	used, usedHeaders map[string]bool
-	// ids counts the operations by the name that they would have.
-	ids map[string]int
+	// ids are the names of the operations so far.
+	ids map[string]bool
 }
 
-func (b *builder) add(doc *Document, op Operation) error {
-	path, parameters, err := b.path(op.Route)
-	if err != nil {
-		return err
-	}
-
-	item, known := doc.Paths.Get(path)
+func (b *builder) add(doc *Document, op Operation, at location) error {
+	item, known := doc.Paths.Get(at.path)
 	if !known {
 		item = &PathItem{}
-		doc.Paths.Set(path, item)
+		doc.Paths.Set(at.path, item)
 	}
 
-	operation, err := b.operation(op, parameters)
+	operation, err := b.operation(op, at.parameters)
 	if err != nil {
 		return err
 	}
 
-	return item.set(op.Route.Method, operation)
-}
+	item.set(op.Route.Method, operation)
 
-// markOutputs notes a message and all that it holds.
-func (b *builder) markOutputs(message protoreflect.MessageDescriptor) {
-	if b.outputs[message.FullName()] {
-		return
-	}
-
-	b.outputs[message.FullName()] = true
-
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-		if held := heldMessage(field); held != nil {
-			b.markOutputs(held)
-		}
-	}
+	return nil
 }
 
 // heldMessage is the message of a field, a list or the values of a map. Nil: it holds none.

@@ -57,13 +57,15 @@ func (b *builder) operation(op Operation, parameters []*Parameter) (*OperationOb
 func (b *builder) id(op Operation) string {
 	method := op.Route.Descriptor
 	short := fmt.Sprintf("%s_%s", method.Parent().Name(), method.Name())
+	id := short
 
-	b.ids[short]++
-	if n := b.ids[short]; n > 1 {
-		return fmt.Sprintf("%s_%d", short, n)
+	for n := 2; b.ids[id]; n++ {
+		id = fmt.Sprintf("%s_%d", short, n)
 	}
 
-	return short
+	b.ids[id] = true
+
+	return id
 }
 
 // words makes a sentence of a name: "GetMyDashboard" becomes "Get my dashboard".

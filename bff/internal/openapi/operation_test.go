@@ -44,7 +44,7 @@ func TestPaths(t *testing.T) {
 	}{
 		"one":      {"/v1/{a}", "/v1/{a}", []string{"a"}, false},
 		"verb":     {"/v1/{a}:go", "/v1/{a}:go", []string{"a"}, false},
-		"nested":   {"/v1/{inner.text}", "/v1/{inner.text}", []string{"inner.text"}, false},
+		"nested":   {"/v1/{inner.text}", "/v1/{inner_text}", []string{"inner_text"}, false},
 		"fixed":    {"/v1/{a=rooms/*}/x", "/v1/rooms/{a}/x", []string{"a"}, false},
 		"segments": {"/v1/{a=rooms/*/shelves/*}", "/v1/rooms/{a_1}/shelves/{a_2}", []string{"a_1", "a_2"}, false},
 		"deep":     {"/v1/{a=**}", "/v1/{a}", []string{"a"}, true},
@@ -106,7 +106,7 @@ func TestPatch(t *testing.T) {
 
 	const schema = "components schemas t.v1.MPatch"
 
-	is(t, doc, "paths /v1/{m.a} patch requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.MPatch"}`)
+	is(t, doc, "paths /v1/{m_a} patch requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.MPatch"}`)
 	is(t, doc, schema+" required", `null`)
 	is(t, doc, schema+" properties a", `null`)
 	is(t, doc, schema+" properties b type", `["string","null"]`)

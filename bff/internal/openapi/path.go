@@ -1,25 +1,94 @@
 package openapi
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
-// path is the template as OpenAPI writes it, and its variables as parameters. A variable of several segments becomes one parameter
-// for each "*" in it, since a parameter of OpenAPI holds no slash.
-func (b *builder) path(r route.Route) (string, []*Parameter, error) {
+var errTwice = errors.New("a path has two operations of one method")
+
+// slot is where a parameter is in a path that has no names yet.
+const slot = "{}"
+
+// location is where an operation is in the document.
+type location struct {
+	// path has a slot for each parameter until they are named.
+	path string
+	// parameters have the names that they would have if no other operation were there.
+	parameters []*Parameter
+}
+
+// locate finds the paths of the operations. Templates that differ only in the names of their variables are one path in OpenAPI
+// (https://spec.openapis.org/oas/v3.1.1.html#path-templating), so their operations share the names of its parameters.
+func (b *builder) locate(operations []Operation) ([]location, error) {
+	found := make([]location, len(operations))
+	taken := map[string]bool{}
+
+	// The more specific template gets the path that both would have.
+	order := make([]int, len(operations))
+	for i := range order {
+		order[i] = i
+	}
+
+	slices.SortStableFunc(order, func(i, j int) int {
+		return pathtemplate.Compare(operations[i].Route.Template, operations[j].Route.Template)
+	})
+
+	for _, i := range order {
+		r := operations[i].Route
+
+		at, err := b.place(r, func(path string) bool { return taken[r.Method+" "+path] })
+		if err != nil {
+			return nil, fmt.Errorf("%s of %s: %w", r, r.RPC, err)
+		}
+
+		taken[r.Method+" "+at.path] = true
+		found[i] = at
+	}
+
+	nameParameters(found)
+
+	return found, nil
+}
+
+// place is the path of a route that is not taken. Where another route has it, a "**" is described as one segment more, since the
+// paths with fewer segments are the other's.
+func (b *builder) place(r route.Route, taken func(path string) bool) (location, error) {
+	template := r.Template.String()
+
+	for {
+		at, err := b.location(template, r)
+		if err != nil || !taken(at.path) {
+			return at, err
+		}
+
+		if !strings.Contains(template, "**") {
+			return at, fmt.Errorf("%w: %s", errTwice, r.Method)
+		}
+
+		template = strings.Replace(template, "**", "*/**", 1)
+	}
+}
+
+// location is a template as OpenAPI writes it, with its variables as parameters. A variable of several segments becomes one
+// parameter for each "*" in it, since a parameter of OpenAPI holds no slash.
+func (b *builder) location(template string, r route.Route) (location, error) {
 	var (
 		out        strings.Builder
 		parameters []*Parameter
 	)
 
-	rest := r.Template.String()
-	for rest != "" {
+	for rest := template; rest != ""; {
 		before, after, found := strings.Cut(rest, "{")
 		out.WriteString(bare(before, &parameters))
 
@@ -30,24 +99,13 @@ func (b *builder) path(r route.Route) (string, []*Parameter, error) {
 		variable, behind, _ := strings.Cut(after, "}")
 		name, pattern, fixed := strings.Cut(variable, "=")
 
-		field, err := fieldpath.Resolve(r.Descriptor.Input(), name)
-		if err != nil {
-			// The gateway does not start with it; to describe it is not to judge it.
-			out.WriteString("{" + name + "}")
-
-			parameters = append(parameters, &Parameter{Name: name, In: inPath, Required: true, Schema: &Schema{Type: typeString}})
-			rest = behind
-
-			continue
-		}
-
 		if !fixed {
 			pattern = "*"
 		}
 
-		text, added, err := b.variable(name, pattern, field.Last())
+		text, added, err := b.variable(name, pattern, r)
 		if err != nil {
-			return "", nil, err
+			return location{}, err
 		}
 
 		out.WriteString(text)
@@ -56,43 +114,46 @@ func (b *builder) path(r route.Route) (string, []*Parameter, error) {
 		rest = behind
 	}
 
-	return out.String(), parameters, nil
+	distinct(parameters)
+
+	return location{path: out.String(), parameters: parameters}, nil
 }
 
-// bare names the wildcards outside of variables.
+// segment is a parameter that is a part of a path and any text.
+func segment(name, field, pattern string) *Parameter {
+	return &Parameter{
+		Name: name, Field: field, In: inPath, Required: true, Schema: &Schema{Type: typeString}, Many: pattern == "**",
+	}
+}
+
+// bare makes parameters of the wildcards outside of variables.
 func bare(text string, parameters *[]*Parameter) string {
 	segments := strings.Split(text, "/")
-	for i, segment := range segments {
-		if stem, verb, _ := strings.Cut(segment, ":"); stem == "*" || stem == "**" {
-			name := fmt.Sprintf("segment_%d", len(*parameters)+1)
-			*parameters = append(*parameters, &Parameter{
-				Name: name, In: inPath, Required: true, Schema: &Schema{Type: typeString}, Many: stem == "**",
-			})
-			segments[i] = strings.TrimSuffix("{"+name+"}:"+verb, ":")
+	for i, part := range segments {
+		if stem, verb, _ := strings.Cut(part, ":"); stem == "*" || stem == "**" {
+			*parameters = append(*parameters, segment(fmt.Sprintf("segment_%d", len(*parameters)+1), "", stem))
+			segments[i] = strings.TrimSuffix(slot+":"+verb, ":")
 		}
 	}
 
 	return strings.Join(segments, "/")
 }
 
-func (b *builder) variable(
-	name, pattern string, field protoreflect.FieldDescriptor,
-) (string, []*Parameter, error) {
+// variable is a variable's part of the path, and its parameters.
+func (b *builder) variable(path, pattern string, r route.Route) (string, []*Parameter, error) {
+	// Tools know letters, digits, "-" and "_" in names.
+	name := strings.ReplaceAll(path, ".", "_")
+
+	field, err := fieldpath.Resolve(r.Descriptor.Input(), path)
+	if err != nil {
+		// The gateway does not start with it; to describe it is not to judge it.
+		return slot, []*Parameter{segment(name, path, "*")}, nil
+	}
+
 	if pattern == "*" {
-		schema, err := b.field(field, input)
-		if err != nil {
-			return "", nil, err
-		}
+		p, err := b.wholeVariable(name, path, field.Last())
 
-		p := &Parameter{Name: name, In: inPath, Required: true}
-		p.Description, p.Deprecated, p.Schema = told(schema)
-
-		// It is never empty.
-		if field.Kind() == protoreflect.StringKind && !field.IsList() && schema.MinLength == nil {
-			schema.MinLength = new(uint64(1))
-		}
-
-		return "{" + name + "}", []*Parameter{p}, nil
+		return slot, []*Parameter{p}, err
 	}
 
 	segments := strings.Split(pattern, "/")
@@ -100,8 +161,8 @@ func (b *builder) variable(
 
 	var parameters []*Parameter
 
-	for i, segment := range segments {
-		if segment != "*" && segment != "**" {
+	for i, text := range segments {
+		if text != "*" && text != "**" {
 			continue
 		}
 
@@ -110,12 +171,75 @@ func (b *builder) variable(
 			part = fmt.Sprintf("%s_%d", name, len(parameters)+1)
 		}
 
-		segments[i] = "{" + part + "}"
-		parameters = append(parameters, &Parameter{
-			Name: part, In: inPath, Required: true, Schema: &Schema{Type: typeString}, Many: segment == "**",
-			Description: sentences(b.comment(field), "Part of `"+name+"`, which is `"+pattern+"`."),
-		})
+		p := segment(part, path, text)
+		p.Description = sentences(b.comment(field.Last()), "Part of `"+path+"`, which is `"+pattern+"`.")
+		parameters = append(parameters, p)
+		segments[i] = slot
 	}
 
 	return strings.Join(segments, "/"), parameters, nil
+}
+
+// wholeVariable is a variable of one segment, which has the schema of its field.
+func (b *builder) wholeVariable(name, path string, field protoreflect.FieldDescriptor) (*Parameter, error) {
+	schema, err := b.field(field, input)
+	if err != nil {
+		return nil, err
+	}
+
+	p := &Parameter{Name: name, Field: path, In: inPath, Required: true}
+	p.Description, p.Deprecated, p.Schema = told(schema)
+
+	// It is never empty.
+	if field.Kind() == protoreflect.StringKind && !field.IsList() && schema.MinLength == nil {
+		schema.MinLength = new(uint64(1))
+	}
+
+	return p, nil
+}
+
+// distinct gives parameters of one path different names.
+func distinct(parameters []*Parameter) {
+	taken := map[string]bool{}
+
+	for _, p := range parameters {
+		for n, name := 2, p.Name; taken[p.Name]; n++ {
+			p.Name = name + "_" + strconv.Itoa(n)
+		}
+
+		taken[p.Name] = true
+	}
+}
+
+// nameParameters writes the names into the paths. Operations on one path have those of one of them, the shortest.
+func nameParameters(locations []location) {
+	names := map[string][]string{}
+
+	for _, at := range locations {
+		own := make([]string, len(at.parameters))
+		for i, p := range at.parameters {
+			own[i] = p.Name
+		}
+
+		if known, ok := names[at.path]; !ok || compareNames(own, known) < 0 {
+			names[at.path] = own
+		}
+	}
+
+	for i, at := range locations {
+		for j, name := range names[at.path] {
+			p := at.parameters[j]
+			if p.Name = name; p.Field == name {
+				p.Field = ""
+			}
+
+			locations[i].path = strings.Replace(locations[i].path, slot, "{"+name+"}", 1)
+		}
+	}
+}
+
+func compareNames(a, b []string) int {
+	x, y := strings.Join(a, "/"), strings.Join(b, "/")
+
+	return cmp.Or(cmp.Compare(len(x), len(y)), strings.Compare(x, y))
 }

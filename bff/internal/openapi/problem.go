@@ -56,8 +56,16 @@ func problemSchemas() map[string]*Schema {
 			always("description", meaning), always("url", "An http or https URL.")),
 		"LocalizedMessage": object("The error in the language of people.",
 			always("locale", "Language (BCP 47)."), always("message", meaning)),
-		"google.rpc.Status": statusSchema(),
+		errorStatus: statusSchema(),
 	}
+}
+
+// ownSchemas describe all that the gateway itself says, by names that messages must not have.
+func ownSchemas() map[string]*Schema {
+	own := problemSchemas()
+	own[streamError] = object("The end of a stream that failed.", property{"error", component("Problem"), true})
+
+	return own
 }
 
 func problemSchema() *Schema {

@@ -3,15 +3,12 @@ package openapi
 import (
 	"fmt"
 	"net/http"
-	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
-	"github.com/portico-gateway/portico/bff/internal/required"
 )
 
 // Where parameters are.
@@ -40,14 +37,9 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 		return nil, nil
 	}
 
-	must, err := required.Fields(b.validator, r.Descriptor.Input())
-	if err != nil {
-		return nil, err
-	}
-
 	var parameters []*Parameter
 
-	err = b.walk(r.Descriptor.Input(), nil, func(path fieldpath.Path) error {
+	err := b.walk(r.Descriptor.Input(), nil, func(path fieldpath.Path) error {
 		if path[0].TextName() == r.Body || b.elsewhere(op, textPath(path)) {
 			return nil
 		}
@@ -57,10 +49,10 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 			return err
 		}
 
-		p.Required = len(path) == 1 && slices.Contains(must, path[0])
+		p.Required, err = b.allNeeded(path)
 		parameters = append(parameters, p)
 
-		return nil
+		return err
 	})
 
 	return parameters, err
@@ -93,7 +85,7 @@ func (b *builder) walk(message protoreflect.MessageDescriptor, above fieldpath.P
 			if err := visit(path); err != nil {
 				return err
 			}
-		case field.IsList() || field.IsMap() || wellKnown(held, input) != nil || within(held, above, message):
+		case field.IsList() || field.IsMap() || wellKnown(held, input) != nil || held.FullName() == httpBody || within(held, above, message):
 		default:
 			if err := b.walk(held, path, visit); err != nil {
 				return err
@@ -107,7 +99,7 @@ func (b *builder) walk(message protoreflect.MessageDescriptor, above fieldpath.P
 // isParameter tells whether a message has a form that a query can hold.
 func isParameter(message protoreflect.MessageDescriptor) bool {
 	switch message.FullName() {
-	case "google.protobuf.Any", "google.protobuf.Empty", "google.api.HttpBody":
+	case "google.protobuf.Any", "google.protobuf.Empty":
 		return false
 	default:
 		return wellKnown(message, input) != nil
@@ -276,6 +268,10 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 	message := r.Descriptor.Input()
 
 	if r.Body == wholeBody {
+		if known := wellKnown(message, input); known != nil {
+			return known, false, nil
+		}
+
 		return b.bodyObject(op, message, "", bodyForm(op))
 	}
 
@@ -284,60 +280,58 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 		return nil, false, fmt.Errorf("the body %q is no field of %s", r.Body, message.FullName())
 	}
 
-	must, err := required.Fields(b.validator, message)
+	must, err := b.isNeeded(field, input)
 	if err != nil {
 		return nil, false, err
 	}
 
-	if field.Message() == nil || field.IsList() || field.IsMap() || wellKnown(field.Message(), input) != nil {
+	if !isObject(field) {
 		schema, err := b.field(field, input)
 
-		return schema, slices.Contains(must, field), err
+		return schema, must, err
 	}
 
 	schema, need, err := b.bodyObject(op, field.Message(), r.Body+".", bodyForm(op))
 
 	// Without a body, a PATCH is accepted and changes nothing.
-	return schema, need || slices.Contains(must, field), err
+	return schema, need || must, err
+}
+
+// isObject reports whether a field holds a single message that has its fields as members in JSON.
+func isObject(field protoreflect.FieldDescriptor) bool {
+	return field.Message() != nil && !field.IsList() && !field.IsMap() && wellKnown(field.Message(), input) == nil
 }
 
 // bodyObject is a message as a body, without the fields that path and header set.
 func (b *builder) bodyObject(
 	op Operation, message protoreflect.MessageDescriptor, prefix string, as form,
 ) (*Schema, bool, error) {
-	elsewhere := func(field protoreflect.FieldDescriptor) bool { return b.elsewhere(op, prefix+field.TextName()) }
+	var without []string
 
-	schema, err := b.object(message, as, elsewhere)
+	for i := range message.Fields().Len() {
+		if name := message.Fields().Get(i).TextName(); b.elsewhere(op, prefix+name) {
+			without = append(without, name)
+		}
+	}
+
+	schema, err := b.object(message, as, func(f protoreflect.FieldDescriptor) bool { return slices.Contains(without, f.TextName()) })
 	if err != nil {
 		return nil, false, err
+	}
+
+	must := len(schema.Required) > 0
+
+	if len(without) == 0 && !op.Policy.AllowUnknown {
+		ref, err := b.ref(message, as)
+
+		return ref, must, err
 	}
 
 	if op.Policy.AllowUnknown {
 		schema.AdditionalProperties = nil
 	}
 
-	return &Schema{Ref: "#/components/schemas/" + b.named(b.schemaName(message, as), schema)}, len(schema.Required) > 0, nil
-}
-
-// named adds a schema, under a further name if the message has another one without the same fields.
-func (b *builder) named(name string, schema *Schema) string {
-	for n := 1; ; n++ {
-		numbered := name
-		if n > 1 {
-			numbered += strconv.Itoa(n)
-		}
-
-		known, taken := b.schemas[numbered]
-		if !taken {
-			b.schemas[numbered] = schema
-
-			return numbered
-		}
-
-		if reflect.DeepEqual(known, schema) {
-			return numbered
-		}
-	}
+	return b.refReduced(b.schemaName(message, as), reducedSuffix(without, op.Policy.AllowUnknown), schema), must, nil
 }
 
 // bodyForm is how the message is used that the body is.

@@ -109,8 +109,15 @@ func (b *builder) ranged(op Operation) bool {
 	return b.answersFile(op) && (asks || says)
 }
 
+// answersFile reports whether the body of a response is bytes of any type.
 func (b *builder) answersFile(op Operation) bool {
-	return op.Route.Descriptor.Output().FullName() == httpBody
+	message := op.Route.Descriptor.Output()
+
+	if field := message.Fields().ByName(protoreflect.Name(op.Route.ResponseBody)); field != nil && !op.Route.ServerStream {
+		return field.Message() != nil && !field.IsList() && field.Message().FullName() == httpBody
+	}
+
+	return message.FullName() == httpBody
 }
 
 func (b *builder) success(op Operation, status int) (*Response, error) {
@@ -161,7 +168,7 @@ func (b *builder) stream(out *Response, schema *Schema, example any) error {
 		Schema: &Schema{Type: typeString, Description: "Events, of which the data is a message."}, Item: schema,
 	}
 	inArray := &MediaType{Schema: &Schema{
-		Type: typeArray, Items: &Schema{AnyOf: []*Schema{schema, b.streamError()}},
+		Type: typeArray, Items: &Schema{AnyOf: []*Schema{schema, b.streamFailure()}},
 	}}
 
 	if example != nil {
@@ -186,11 +193,11 @@ func lines(item *Schema) *MediaType {
 	return &MediaType{Schema: &Schema{Type: typeString, Description: "A message in each line."}, Item: item}
 }
 
-// streamError is the last element of a stream that failed.
-func (b *builder) streamError() *Schema {
-	b.schemas["StreamError"] = object("The end of a stream that failed.", property{"error", component("Problem"), true})
+// streamFailure is a reference to the schema of the last element of a stream that failed.
+func (b *builder) streamFailure() *Schema {
+	b.schemas[streamError] = b.own[streamError]
 
-	return component("StreamError")
+	return component(streamError)
 }
 
 // answer is the schema of a single message, or of the field of it that is the answer.

@@ -97,8 +97,6 @@ func wellKnown(message protoreflect.MessageDescriptor, as form) *Schema {
 		kind.Set("@type", &Schema{Type: typeString, Description: "URL of the type of the message."})
 
 		return &Schema{Type: typeObject, Properties: kind, AdditionalProperties: true}
-	case "google.api.HttpBody":
-		return &Schema{}
 	default:
 		return wrapper(message)
 	}

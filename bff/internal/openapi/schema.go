@@ -2,16 +2,11 @@ package openapi
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"buf.build/go/protovalidate"
-	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
-
-	"github.com/portico-gateway/portico/bff/internal/required"
 )
 
 // form is how a message is used, on which its schema depends.
@@ -44,21 +39,7 @@ func (b *builder) ref(message protoreflect.MessageDescriptor, as form) (*Schema,
 		*b.schemas[name] = *made
 	}
 
-	return &Schema{Ref: "#/components/schemas/" + name}, nil
-}
-
-// schemaName is the full name of the message. What clients send has a name of its own if the gateway writes the message, too.
-func (b *builder) schemaName(message protoreflect.MessageDescriptor, as form) string {
-	name := string(message.FullName())
-
-	switch {
-	case as == patch:
-		return name + "Patch"
-	case as == input && b.outputs[message.FullName()]:
-		return name + "Input"
-	default:
-		return name
-	}
+	return component(name), nil
 }
 
 // object is the schema of a message but for some fields, which stand elsewhere in the request.
@@ -69,7 +50,13 @@ func (b *builder) object(
 
 	for i := range message.Fields().Len() {
 		field := message.Fields().Get(i)
-		if leaveOut != nil && leaveOut(field) || given(field, as) {
+
+		hidden, err := b.hidden(field, as)
+		if err != nil {
+			return nil, err
+		}
+
+		if hidden || leaveOut != nil && leaveOut(field) {
 			continue
 		}
 
@@ -85,41 +72,28 @@ func (b *builder) object(
 		}
 	}
 
+	needed, err := b.needed(message, as)
+	if err != nil {
+		return nil, err
+	}
+
+	for _, field := range needed {
+		if leaveOut == nil || !leaveOut(field) {
+			schema.Required = append(schema.Required, b.name(field))
+		}
+	}
+
 	if as == output {
 		return schema, nil
 	}
 
 	schema.AdditionalProperties = false
 
-	return schema, b.restrict(schema, message, as, leaveOut)
-}
-
-// given tells whether clients get a field but cannot set it, or not change it (AIP-203).
-func given(field protoreflect.FieldDescriptor, as form) bool {
-	behaviors, _ := proto.GetExtension(field.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
-	fixed := slices.Contains(behaviors, annotations.FieldBehavior_IDENTIFIER) ||
-		slices.Contains(behaviors, annotations.FieldBehavior_IMMUTABLE)
-
-	return as != output && slices.Contains(behaviors, annotations.FieldBehavior_OUTPUT_ONLY) || as == patch && fixed
+	return schema, b.restrict(schema, message)
 }
 
 // restrict adds what the rules say of a message as a whole.
-func (b *builder) restrict(
-	schema *Schema, message protoreflect.MessageDescriptor, as form, leaveOut func(protoreflect.FieldDescriptor) bool,
-) error {
-	if as == input {
-		needed, err := required.Fields(b.validator, message)
-		if err != nil {
-			return err
-		}
-
-		for _, field := range needed {
-			if leaveOut == nil || !leaveOut(field) {
-				schema.Required = append(schema.Required, b.name(field))
-			}
-		}
-	}
-
+func (b *builder) restrict(schema *Schema, message protoreflect.MessageDescriptor) error {
 	rules, err := protovalidate.ResolveMessageRules(message)
 	if err != nil {
 		return fmt.Errorf("rules of %s: %w", message.FullName(), err)
@@ -197,7 +171,7 @@ func (b *builder) field(field protoreflect.FieldDescriptor, as form) (*Schema, e
 		schema.Deprecated = options.GetDeprecated()
 	}
 
-	if as == patch {
+	if as == patch && field.Cardinality() != protoreflect.Required {
 		schema = nullable(schema)
 	}
 
@@ -230,28 +204,23 @@ func (b *builder) choice(fields []protoreflect.FieldDescriptor, needed bool) str
 
 // value is the schema of a field without what is said of it.
 func (b *builder) value(field protoreflect.FieldDescriptor, as form) (*Schema, error) {
-	inside := as
-	if as == patch && (field.IsList() || field.IsMap()) {
-		inside = input // Their elements are replaced as a whole.
-	}
-
 	switch {
 	case field.IsMap():
-		values, err := b.single(field.MapValue(), inside)
+		values, err := b.single(field.MapValue(), inside(as))
 		if err != nil {
 			return nil, err
 		}
 
 		return &Schema{Type: typeObject, AdditionalProperties: values, PropertyNames: mapKey(field.MapKey().Kind())}, nil
 	case field.IsList():
-		items, err := b.single(field, inside)
+		items, err := b.single(field, inside(as))
 		if err != nil {
 			return nil, err
 		}
 
 		return &Schema{Type: typeArray, Items: items}, nil
 	default:
-		return b.single(field, inside)
+		return b.single(field, as)
 	}
 }
 
@@ -273,7 +242,7 @@ func (b *builder) enum(enum protoreflect.EnumDescriptor) *Schema {
 		return &Schema{Type: typeNull}
 	}
 
-	name := string(enum.FullName())
+	name := b.distinctName(enum, "")
 	if _, made := b.schemas[name]; !made {
 		schema := &Schema{Type: typeString, Description: b.comment(enum)}
 		lines := []string{}
@@ -294,7 +263,7 @@ func (b *builder) enum(enum protoreflect.EnumDescriptor) *Schema {
 		b.schemas[name] = schema
 	}
 
-	return &Schema{Ref: "#/components/schemas/" + name}
+	return component(name)
 }
 
 // nullable lets null through besides.
@@ -303,7 +272,11 @@ func nullable(schema *Schema) *Schema {
 
 	switch typed := schema.Type.(type) {
 	case string:
-		if len(schema.Enum) == 0 && schema.Const == nil && typed != typeNull {
+		if typed == typeNull {
+			return schema
+		}
+
+		if len(schema.Enum) == 0 && schema.Const == nil {
 			schema.Type = []string{typed, typeNull}
 
 			return schema

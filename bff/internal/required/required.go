@@ -11,22 +11,24 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Fields are those without which a message breaks its buf.validate rules: the ones that an empty message is told of. The error
-// tells of rules that do not compile. A validator knows messages by their names, so two versions of a message need two of them.
+// Fields are those without which a message is refused: the required fields of proto2, LEGACY_REQUIRED in editions, and those that
+// an empty message breaks buf.validate rules of. google.api.field_behavior = REQUIRED says what a backend wants, and is not
+// enforced. The error tells of rules that do not compile. A validator knows messages by their names, so two versions of a message
+// need two of them.
 func Fields(
 	validator protovalidate.Validator, message protoreflect.MessageDescriptor,
 ) ([]protoreflect.FieldDescriptor, error) {
+	fields := Labelled(message)
+
 	err := validator.Validate(dynamicpb.NewMessage(message))
 	if err == nil {
-		return nil, nil
+		return fields, nil
 	}
 
 	broken := (*protovalidate.ValidationError)(nil)
 	if !errors.As(err, &broken) {
 		return nil, fmt.Errorf("rules of %s: %w", message.FullName(), err)
 	}
-
-	var fields []protoreflect.FieldDescriptor
 
 	for _, violation := range broken.Violations {
 		path := violation.Proto.GetField().GetElements()
@@ -41,4 +43,17 @@ func Fields(
 	}
 
 	return fields, nil
+}
+
+// Labelled are the fields that protobuf itself requires, in requests and responses alike.
+func Labelled(message protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+	var fields []protoreflect.FieldDescriptor
+
+	for i := range message.Fields().Len() {
+		if field := message.Fields().Get(i); field.Cardinality() == protoreflect.Required {
+			fields = append(fields, field)
+		}
+	}
+
+	return fields
 }

@@ -48,7 +48,7 @@ func bindingOf(rpc, method, template string) *binding {
 	}
 
 	for _, r := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
-		if verb, written := target(r); verb == method && shape(written) == shape(template) {
+		if verb, written := target(r); verb == method && describes(template, written) {
 			return newBinding(descriptor, r, written)
 		}
 	}
@@ -99,6 +99,25 @@ var (
 	patterned = regexp.MustCompile(`\{[^{}=]*=([^{}]*)\}`)
 	wildcard  = regexp.MustCompile(`\*+`)
 )
+
+// describes reports whether a path of a document is that of a template. A "**" may be described as several segments, where another
+// template has the path with fewer.
+func describes(path, template string) bool {
+	for strings.Count(template, "/") <= strings.Count(path, "/") {
+		if shape(template) == shape(path) {
+			return true
+		}
+
+		longer := strings.Replace(template, "**", "*/**", 1)
+		if longer == template {
+			return false
+		}
+
+		template = longer
+	}
+
+	return false
+}
 
 // shape is a template without the names of its variables.
 func shape(template string) string {

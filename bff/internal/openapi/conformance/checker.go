@@ -46,6 +46,7 @@ func (o *operation) String() string { return o.method + " " + o.path.text }
 // parameter is a part of the path, the query or the header.
 type parameter struct {
 	name, in string
+	field    string // What a part of the path sets; empty: it has the name of the parameter.
 	required bool
 	list     bool // Each value is an element.
 	keyed    bool // It is a map, of which each entry is a parameter: name[key]=value.

@@ -176,6 +176,7 @@ func (l *loader) parameter(where string) (*parameter, error) {
 	p.name, _ = members["name"].(string)
 	p.in, _ = members["in"].(string)
 	p.required, _ = members["required"].(bool)
+	p.field, _ = members["x-portico-field"].(string)
 	p.many, _ = members["x-portico-segments"].(bool)
 	p.keyed = members["style"] == "deepObject"
 

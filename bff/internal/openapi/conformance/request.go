@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -52,7 +53,7 @@ func (c *Checker) checkPath(op *operation, e Exchange) error {
 		}
 
 		err := p.valid([]string{value})
-		if err != nil && op.binding.canonical(p, name, []string{value}) != nil {
+		if err != nil && op.binding.canonical(p, cmp.Or(p.field, name), []string{value}) != nil {
 			faults = append(faults, fmt.Errorf("the path parameter %s: %w", name, err))
 		}
 	}

@@ -1,0 +1,122 @@
+package openapi
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// errorStatus is the schema of an error as google.rpc.Status. The message of that name, as a field has it, is another one.
+const errorStatus = "ErrorStatus"
+
+// streamError is the schema of the last element of a stream that failed.
+const streamError = "StreamError"
+
+// note notes all messages and enums that a message leads to, itself included.
+func note(names map[protoreflect.FullName]bool, message protoreflect.MessageDescriptor) {
+	if names[message.FullName()] {
+		return
+	}
+
+	names[message.FullName()] = true
+
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		if field.IsMap() {
+			field = field.MapValue()
+		}
+
+		switch {
+		case field.Message() != nil:
+			note(names, field.Message())
+		case field.Enum() != nil:
+			names[field.Enum().FullName()] = true
+		}
+	}
+}
+
+// schemaName is the full name of the message. What clients send has a name of its own if the gateway writes the message, too.
+func (b *builder) schemaName(message protoreflect.MessageDescriptor, as form) string {
+	switch {
+	case as == patch:
+		return b.distinctName(message, "Patch")
+	case as == input && b.outputs[message.FullName()]:
+		return b.distinctName(message, "Input")
+	default:
+		return b.distinctName(message, "")
+	}
+}
+
+// distinctName is a full name with a suffix that no other schema has. Names of messages have no "-".
+func (b *builder) distinctName(of protoreflect.Descriptor, suffix string) string {
+	name := string(of.FullName()) + suffix
+
+	switch {
+	case suffix != "" && (b.outputs[protoreflect.FullName(name)] || b.inputs[protoreflect.FullName(name)]):
+		return string(of.FullName()) + "-" + suffix
+	case b.own[name] != nil:
+		return name + "-"
+	default:
+		return name
+	}
+}
+
+// reduced are the schemas of a message without some of its fields, which are elsewhere in the requests that they describe.
+type reduced struct {
+	// suffix says how it differs from the schema of the whole message.
+	suffix string
+	schema *Schema
+	refs   []*Schema
+}
+
+// refReduced is a reference to the schema of a message without some of its fields, or with unknown ones besides. It gets the name of
+// the whole message if there is no other schema with that name, which is known in the end.
+func (b *builder) refReduced(name, suffix string, schema *Schema) *Schema {
+	ref := &Schema{}
+
+	for _, known := range b.reduced[name] {
+		if known.suffix == suffix {
+			known.refs = append(known.refs, ref)
+
+			return ref
+		}
+	}
+
+	b.reduced[name] = append(b.reduced[name], &reduced{suffix: suffix, schema: schema, refs: []*Schema{ref}})
+
+	return ref
+}
+
+// nameReduced adds the schemas of reduced messages, by names that depend on what they are and not on the order of the operations.
+func (b *builder) nameReduced() {
+	for name, all := range b.reduced {
+		_, taken := b.schemas[name]
+
+		for _, r := range all {
+			own := name
+			if taken || len(all) > 1 {
+				own += r.suffix
+			}
+
+			b.schemas[own] = r.schema
+
+			for _, ref := range r.refs {
+				ref.Ref = component(own).Ref
+			}
+		}
+	}
+}
+
+// reducedSuffix names the fields that are left out.
+func reducedSuffix(without []string, open bool) string {
+	suffix := ""
+	if len(without) > 0 {
+		suffix = "-without-" + strings.Join(without, "-")
+	}
+
+	if open {
+		suffix += "-open"
+	}
+
+	return suffix
+}
