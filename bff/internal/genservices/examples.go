@@ -13,7 +13,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/openapi"
 )
 
-// examples makes up an exchange for each method with routes, as JSON by its full name.
+// examples makes up an exchange for each method with routes, as JSON by its full name. What cannot be made up is left out.
 func examples(services []service) (map[string]string, error) {
 	source, err := mock.NewExamples()
 	if err != nil {
@@ -24,53 +24,47 @@ func examples(services []service) (map[string]string, error) {
 
 	for _, s := range services {
 		for _, r := range s.Routes {
-			text, err := example(source, r.Descriptor)
-			if err != nil {
-				return nil, fmt.Errorf("example of %s: %w", r.Descriptor.FullName(), err)
+			if text := example(source, r.Descriptor); text != "" {
+				made[string(r.Descriptor.FullName())] = text
 			}
-
-			made[string(r.Descriptor.FullName())] = text
 		}
 	}
 
 	return made, nil
 }
 
-func example(source *mock.Examples, method protoreflect.MethodDescriptor) (string, error) {
-	request, answer, err := source.Of(method)
-	if err != nil {
-		return "", err
-	}
+// example is an exchange of a method; empty if there is none.
+func example(source *mock.Examples, method protoreflect.MethodDescriptor) string {
+	request, answer := source.Of(method)
+	out := openapi.Example{Request: compact(request), Response: compact(answer)}
 
-	var out openapi.Example
-
-	if out.Request, err = compact(request); err != nil {
-		return "", err
-	}
-
-	if out.Response, err = compact(answer); err != nil {
-		return "", err
+	if out.Request == nil && out.Response == nil {
+		return ""
 	}
 
 	text, err := json.Marshal(out)
 	if err != nil {
-		return "", fmt.Errorf("write: %w", err)
+		return ""
 	}
 
-	return string(text), nil
+	return string(text)
 }
 
-// compact is JSON without the spaces that protojson adds at random.
-func compact(m proto.Message) (json.RawMessage, error) {
-	text, err := protojson.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("write: %w", err)
+// maxExample is how many bytes of JSON still show something.
+const maxExample = 64 << 10
+
+// compact is JSON without the spaces that protojson adds at random; nil if there is no message, or too much of it.
+func compact(m proto.Message) json.RawMessage {
+	if m == nil {
+		return nil
 	}
 
 	var out bytes.Buffer
-	if err := json.Compact(&out, text); err != nil {
-		return nil, fmt.Errorf("compact: %w", err)
+
+	text, err := protojson.Marshal(m)
+	if err != nil || json.Compact(&out, text) != nil || out.Len() > maxExample {
+		return nil
 	}
 
-	return out.Bytes(), nil
+	return out.Bytes()
 }

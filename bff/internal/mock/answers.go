@@ -87,7 +87,7 @@ func (a *answers) answer(method protoreflect.MethodDescriptor, k asked, step, st
 			sc.total = total
 		}
 
-		m.fill(msg, sc)
+		m.message(msg, nil, about{seed: sc.seed}, sc)
 
 		return msg, nil
 	})

@@ -98,7 +98,7 @@ func (k asked) did(value protoreflect.EnumValueDescriptor) bool {
 // sorry tells that a field is about something that did not happen: the cancel_reason of what no enum beside it calls cancelled.
 func sorry(msg protoreflect.Message, field protoreflect.FieldDescriptor) bool {
 	stem, _, more := strings.Cut(string(field.Name()), "_")
-	if !more || !field.HasPresence() || rulesOf(field).GetRequired() || field.Cardinality() == protoreflect.Required {
+	if !more || !field.HasPresence() || isRequired(field) {
 		return false
 	}
 

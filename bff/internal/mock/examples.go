@@ -3,6 +3,7 @@ package mock
 import (
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -18,21 +19,51 @@ func NewExamples() (*Examples, error) {
 		return nil, err
 	}
 
+	made.maker.lasting = true
+
 	return &Examples{answers: made}, nil
 }
 
-// Of is a request of a method, which keeps its rules, and the answer to it. Of pages there is one item.
-func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, answer proto.Message, err error) {
+// Of is a request of a method, which keeps its rules, and the response to it. Of pages there is one item. Either is nil if it cannot
+// be made: if messages that have to be there are within themselves, if no value keeps the rules, or if nothing that protobuf's JSON
+// can write was found.
+func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, answer proto.Message) {
+	// Rules that do not compile, such as those of another type than the field's, are reported where they are enforced.
+	defer func() {
+		if recover() != nil {
+			request, answer = nil, nil
+		}
+	}()
+
+	made, keeps := e.request(method)
+	if made == nil {
+		return nil, nil
+	}
+
+	if keeps && writable(made) {
+		request = made
+	}
+
+	answer, err := e.answers.answer(method, asked{request: made.ProtoReflect()}, 0, 0)
+	if err != nil || !writable(answer) {
+		return request, nil
+	}
+
+	return request, answer
+}
+
+// request is the request of a method, and whether it keeps its rules.
+func (e *Examples) request(method protoreflect.MethodDescriptor) (proto.Message, bool) {
 	sc := scope{
 		seed:   seedOf(method, nil),
 		window: window{e.answers.maker.today.Add(-year), e.answers.maker.today},
 	}
 
-	request, err = e.answers.best(asked{}, func(m *maker, attempt int) (protoreflect.Message, error) {
+	made, err := e.answers.best(asked{}, func(m *maker, attempt int) (protoreflect.Message, error) {
 		msg := newMessage(method, method.Input())
 		sc := sc
 		sc.seed = sc.seed.at(-attempt)
-		m.fill(msg, sc)
+		m.message(msg, nil, about{seed: sc.seed}, sc)
 
 		if size := msg.Descriptor().Fields().ByName("page_size"); size != nil && pagedField(method) != nil {
 			one := protoreflect.ValueOfInt32(1)
@@ -43,9 +74,9 @@ func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, answer pro
 			msg.Set(size, one)
 		}
 
-		// A page is the first one, and what is somebody's is the caller's, so that whoever sends the example may.
+		// A page is the first one, and what is somebody's is the caller's, so that anyone who sends the example may.
 		for _, name := range append([]protoreflect.Name{"page_token"}, owners()...) {
-			if field := msg.Descriptor().Fields().ByName(name); field != nil {
+			if field := msg.Descriptor().Fields().ByName(name); field != nil && field.Cardinality() != protoreflect.Required {
 				msg.Clear(field)
 			}
 		}
@@ -53,10 +84,15 @@ func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, answer pro
 		return msg, nil
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, false
 	}
 
-	answer, err = e.answers.answer(method, asked{request: request.ProtoReflect()}, 0, 0)
+	return made, e.answers.broken(made) == 0
+}
 
-	return request, answer, err
+// writable reports whether a message has a form in JSON.
+func writable(m proto.Message) bool {
+	_, err := protojson.Marshal(m)
+
+	return err == nil
 }

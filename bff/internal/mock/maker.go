@@ -17,6 +17,10 @@ type maker struct {
 	// today is where time ends.
 	today time.Time
 	asked asked
+	// lasting reports whether what is made must not depend on the present.
+	lasting bool
+	// messages counts those that were made.
+	messages int
 }
 
 // scope is what a message has from where it is.
@@ -75,7 +79,7 @@ func (m *maker) fill(msg protoreflect.Message, sc scope) {
 	for i := range fields.Len() {
 		field := fields.Get(i)
 		if msg.Has(field) || slices.Contains(cleared, field.Name()) || !chosen(field) || omitted(field, sc) ||
-			sorry(msg, field) {
+			sorry(msg, field) || m.messages >= maxMessages && held(field) != nil && !isRequired(field) {
 			continue
 		}
 
@@ -234,22 +238,24 @@ func held(field protoreflect.FieldDescriptor) protoreflect.MessageDescriptor {
 const (
 	maxRepeats = 1
 	maxDepth   = 8
+	// maxMessages is after how many messages only those are made that must be there.
+	maxMessages = 1000
 )
 
 // omitted tells that a field stays unset.
 func omitted(field protoreflect.FieldDescriptor, sc scope) bool {
-	of := rulesOf(field)
 	name := string(field.Name())
 	s := sc.seed.of(name, "omitted")
 
 	nested := held(field)
-	if nested != nil && (sc.repeated(nested.FullName()) >= maxRepeats || len(sc.within) >= maxDepth) {
-		return true
-	}
 
 	switch {
-	case of.GetRequired() || field.Cardinality() == protoreflect.Required:
+	case nested != nil && sc.repeated(nested.FullName()) >= maxRepeats:
+		return true
+	case isRequired(field):
 		return false
+	case nested != nil && len(sc.within) >= maxDepth:
+		return true
 	case nested != nil && slices.Contains([]protoreflect.FullName{anyType, fieldMask}, nested.FullName()),
 		name == "next_page_token", endsIn(name, "error", "errors"), isDeprecated(field):
 		return true
@@ -260,4 +266,9 @@ func omitted(field protoreflect.FieldDescriptor, sc scope) bool {
 	default:
 		return false
 	}
+}
+
+// isRequired reports whether a field must be set.
+func isRequired(field protoreflect.FieldDescriptor) bool {
+	return rulesOf(field).GetRequired() || field.Cardinality() == protoreflect.Required
 }

@@ -46,7 +46,17 @@ func (m *maker) candidate(a about, r rules) string {
 		return short
 	}
 
-	return a.seed.faker().Regex(pattern)
+	return matching(pattern, a)
+}
+
+// matching is a text that matches a pattern; if none is found, it is any text.
+func matching(pattern string, a about) string {
+	// What the generator makes of a pattern that is too much for it depends on more than the seed.
+	if made := a.seed.faker().Regex(pattern); matches(pattern, made) {
+		return made
+	}
+
+	return words(a, "-")
 }
 
 // named is what a field of that name has.

@@ -9,6 +9,8 @@ import (
 const (
 	day  = 24 * time.Hour
 	year = 365 * day
+	// century is longer than what is made is kept.
+	century = 100 * year
 )
 
 // duration is from zero up to what is below the limit, in whole seconds.
@@ -100,12 +102,20 @@ func (m *maker) instants(r rules, s seed) (low, high time.Time) {
 	if v, ok := r.get("within"); ok {
 		// Around the present, which is up to a day after the window ends; half of it either way is safe for long enough.
 		now, around := time.Now(), length(v)/2 //nolint:mnd // Half.
+		if m.lasting {
+			now = m.today
+		}
+
 		low, high = now.Add(-around), now.Add(around)
 	}
 
-	// However long the program runs from today on.
 	if v, ok := r.get("gt_now"); ok && v.Bool() {
+		// However long the program runs from today on.
 		low = time.Now().Truncate(day).Add(7*day + s.duration(year))
+
+		if m.lasting {
+			low = m.today.Add(century)
+		}
 	}
 
 	if v, ok := r.get("lt_now"); ok && v.Bool() {

@@ -34,7 +34,7 @@ func (m *maker) list(list protoreflect.List, field protoreflect.FieldDescriptor,
 
 	r := typed(of)
 	least, most := r.size("min_items", 0), r.size("max_items", maxSize)
-	n := min(max(a.seed.of("length").rand().IntN(usual)+1, least), most)
+	n := min(max(a.seed.of("length").rand().IntN(usual)+1, min(least, maxMessages)), most)
 	a.name = singular(a.name)
 	within, unique, seen := sc.inside(a.of, a.name), of.GetRepeated().GetUnique() || field.Message() == nil, map[any]bool{}
 
@@ -81,6 +81,8 @@ func comparison(value protoreflect.Value) any {
 
 // message fills one that a field holds.
 func (m *maker) message(msg protoreflect.Message, of *validate.FieldRules, a about, sc scope) {
+	m.messages++
+
 	if !m.wellKnown(msg, of, a, sc) {
 		m.fill(msg, sc)
 	}
@@ -148,7 +150,7 @@ func (m *maker) raw(a about, r rules) []byte {
 	const usual = 16
 
 	if pattern := r.text("pattern"); pattern != "" {
-		return []byte(a.seed.faker().Regex(pattern))
+		return []byte(matching(pattern, a))
 	}
 
 	least, most := r.size("min_len", 0), r.size("max_len", maxSize)
