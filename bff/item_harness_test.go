@@ -16,7 +16,9 @@ import (
 )
 
 // items answers with what it gets.
-type items struct{ itemv1.UnimplementedItemServiceServer }
+type items struct {
+	itemv1.UnimplementedItemServiceServer
+}
 
 func (items) UpdateItem(_ context.Context, m *itemv1.UpdateItemRequest) (*itemv1.UpdateItemRequest, error) {
 	return m, nil
@@ -27,7 +29,9 @@ func (items) UpdateFlat(_ context.Context, m *itemv1.UpdateFlatRequest) (*itemv1
 }
 
 // store answers with the item that it gets.
-type store struct{ itemv1.UnimplementedStoreServiceServer }
+type store struct {
+	itemv1.UnimplementedStoreServiceServer
+}
 
 func (store) CreateItem(_ context.Context, m *itemv1.CreateItemRequest) (*itemv1.Item, error) {
 	return m.GetItem(), nil

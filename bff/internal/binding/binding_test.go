@@ -243,7 +243,10 @@ func TestBody(t *testing.T) {
 		{"PUT /v1/every:color", `"COLOR_RED"`, &every{}, &every{Color: 1}, ""},
 		{"PUT /v1/every:value", `null`, &every{}, &every{Value: structpb.NewNullValue()}, ""},
 		{"PUT /v1/every:map", `{"a":{"int32Field":1}}`, &every{}, &every{EveryByString: map[string]*every{"a": {Int32Field: 1}}}, ""},
-		{"GET /v1/every", `{}`, &every{}, nil, "body : the route takes no body"},
+		{"GET /v1/every", `[]`, &every{}, nil, "body : the route takes no body"},
+		{"GET /v1/every", `{"a":1}`, &every{}, nil, "body : the route takes no body"},
+		{"GET /v1/every", " { }\n", &every{}, &every{}, ""},
+		{"GET /v1/every", `null`, &every{}, &every{}, ""},
 		{
 			"PATCH /v1/every/{every.string_field}", `{"int32Field":1,"every":{"boolField":null},"strings":[]}`,
 			&everyv1.UpdateRequest{Every: &every{StringField: "a"}},

@@ -1,19 +1,26 @@
 package binding
 
 import (
+	"bytes"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
 // Body reads a body into the message, of which the path variables are set already. What the body says about them must agree. The
-// paths that the body sets go to the mask, if the message has one. An empty body says nothing. The error is Faults.
+// paths that the body sets go to the mask, if the message has one. An empty body says nothing; on a route without a body, an empty
+// object and null say nothing either, which many clients send where they have nothing to say. The error is Faults.
 func (b *Binding) Body(body []byte, m protoreflect.Message, limits jsonpb.Limits) error {
 	if len(body) == 0 {
 		return nil
 	}
 
 	if !b.HasBody() {
+		if saysNothing(body) {
+			return nil
+		}
+
 		return Fault{In: InBody, Reason: "the route takes no body"}.error()
 	}
 
@@ -46,6 +53,21 @@ func (b *Binding) Body(body []byte, m protoreflect.Message, limits jsonpb.Limits
 	}
 
 	return nil
+}
+
+// saysNothing reports whether a JSON document sets nothing, and is of no other type than a message is.
+func saysNothing(document []byte) bool {
+	const space = " \t\r\n"
+
+	document = bytes.Trim(document, space)
+	if len(document) == 0 || string(document) == "null" {
+		return true
+	}
+
+	within, opened := bytes.CutPrefix(document, []byte("{"))
+	within, closed := bytes.CutSuffix(within, []byte("}"))
+
+	return opened && closed && len(bytes.Trim(within, space)) == 0
 }
 
 // take returns the values of the path variables, and leaves the message without them.

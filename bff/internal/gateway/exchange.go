@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"sync"
@@ -234,19 +233,8 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 	return nil
 }
 
-// body reads the body, of which the size is limited. Of one that no route takes the first byte is enough.
+// body reads the body, of which the size is limited.
 func (x *exchange) body() ([]byte, error) {
-	if !x.route.binding.HasBody() {
-		var first [1]byte
-
-		n, err := io.ReadFull(x.request.Body, first[:])
-		if err == nil || errors.Is(err, io.EOF) {
-			return first[:n], nil
-		}
-
-		return nil, unread(err)
-	}
-
 	body, err := x.whole()
 	if err != nil {
 		return nil, unread(err)

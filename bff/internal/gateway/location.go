@@ -20,8 +20,8 @@ func (g *Gateway) located(path string) (variables map[string]string, ok bool) {
 
 // locate writes the header Location, if the route has one. That a value makes no path is noted on the request's record.
 //
-// Whether a slash in a value is one between segments, as in resource names, or a part of an identifier, the routes know: the path is
-// the one by which GET gets the value in the variable of the same name, or else the one that any GET route has.
+// The routes decide whether a slash in a value is one between segments, as in resource names, or a part of an identifier: the path
+// is the one by which a GET route gets the value in the variable of the same name, or else the one that any GET route has.
 func (x *exchange) locate(message protoreflect.Message) {
 	location := x.route.Policy.Response.Location
 	if location == nil {

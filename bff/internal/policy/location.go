@@ -177,7 +177,9 @@ func (c *compiler) locationField(text string, query bool) locationField {
 }
 
 // LeadsTo reports whether a location may lead to a route: whether their templates are the same but for what is in the variables.
-func LeadsTo(location, template string) bool { return withoutPatterns(location) == withoutPatterns(template) }
+func LeadsTo(location, template string) bool {
+	return withoutPatterns(location) == withoutPatterns(template)
+}
 
 // withoutPatterns takes the patterns out of the variables of a template.
 func withoutPatterns(template string) string {

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -19,6 +20,17 @@ const (
 	inQuery  = "query"
 	inHeader = "header"
 )
+
+// emptyBody is what may be sent to an operation without a body, and says nothing.
+var emptyBody = regexp.MustCompile(`^\s*(\{\s*\}|null)?\s*$`)
+
+func unexpected(body []byte) error {
+	if emptyBody.Match(body) {
+		return nil
+	}
+
+	return errors.New("there is a body, of which the document does not know")
+}
 
 // checkRequest tells why the document does not allow a request, which was accepted. The gateway understands more spellings of a
 // request than the document names; if one of them was used, it is the canonical one that counts.
@@ -172,7 +184,7 @@ func (c *Checker) checkRequestBody(op *operation, e Exchange) error {
 	case len(body) == 0:
 		return nil
 	case op.body == nil:
-		return errors.New("there is a body, of which the document does not know")
+		return unexpected(body)
 	}
 
 	mediaType := mediaJSON
