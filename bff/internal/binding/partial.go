@@ -45,10 +45,7 @@ func (p part) parts(yield func(part) bool) bool {
 			message = p.message.NewField(field).Message()
 		}
 
-		number, name := int32(field.Number()), string(field.Name())
-		element := validate.FieldPathElement_builder{FieldNumber: &number, FieldName: &name}.Build()
-
-		if !(part{message, append(slices.Clip(p.prefix), element), within}).parts(yield) {
+		if !(part{message, append(slices.Clip(p.prefix), element(field)), within}).parts(yield) {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -86,8 +87,8 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 		return b.unknown(name, fields)
 	}
 
-	if slices.ContainsFunc(fields[:len(fields)-1], isValue) {
-		return "is a part of what is written as one value"
+	if fault := cmp.Or(b.taken(fields), misspelt(fields, key, keyed)); fault != "" {
+		return fault
 	}
 
 	about := fields.String()
@@ -101,16 +102,37 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 
 	q.names[about] = name
 
-	if fault := b.taken(fields); fault != "" {
-		return fault
-	}
+	return b.setParameter(q, fields, key, values)
+}
 
+// misspelt says that a parameter leads to a field, but cannot be written like that.
+func misspelt(fields fieldpath.Path, key string, keyed bool) string {
 	last := fields.Last()
+	value := slices.IndexFunc(fields[:len(fields)-1], isValue)
 
 	switch {
-	case keyed != last.IsMap():
-		return map[bool]string{true: "is not a map", false: "is a map, of which an entry is given as name[key]=value"}[keyed]
-	case !last.IsList() && len(values) > 1:
+	case value >= 0:
+		return "is a part of what is written as one value" + hint(fields[:value+1])
+	case keyed && !last.IsMap():
+		return "is not a map" + bracketsHint(fields, key)
+	case !keyed && last.IsMap():
+		return "is a map" + hint(fields)
+	case isPlain(last):
+		return "is a message, of which only the fields can be given" + hint(fields)
+	default:
+		return ""
+	}
+}
+
+// setParameter sets a field, or an entry of it, to the values of a parameter.
+func (b *Binding) setParameter(q *query, fields fieldpath.Path, key string, values []string) string {
+	last := fields.Last()
+
+	if !last.IsList() && len(values) > 1 {
+		if isMask(last) {
+			return setTwice + hint(fields)
+		}
+
 		return setTwice
 	}
 
@@ -122,7 +144,12 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 		return "takes too much memory for the size of the query"
 	}
 
-	return b.set(fields.Holder(q.message), fields.Last(), key, values, jsonpb.Limits{Memory: &q.memory})
+	fault := b.set(fields.Holder(q.message), last, key, values, jsonpb.Limits{Memory: &q.memory})
+	if fault != "" && last.IsList() && len(values) == 1 && strings.Contains(values[0], ",") {
+		fault += hint(fields)
+	}
+
+	return fault
 }
 
 // resolve finds a field by the name of a parameter, without the key of a map. A message that has the field is an object, as in a
@@ -188,6 +215,10 @@ func (b *Binding) unknown(name string, known fieldpath.Path) string {
 
 	// The part that is known leads to a message, of which another field may be meant.
 	last := known.Last()
+	if last.IsMap() && !b.whole {
+		return "unknown parameter" + hint(known)
+	}
+
 	if last.Message() == nil || last.IsMap() || last.IsList() || b.whole {
 		return "unknown parameter"
 	}
@@ -236,28 +267,54 @@ func (b *Binding) set(
 	case field.IsMap():
 		return b.setEntry(m, field, key, values, limits)
 	case field.IsList():
-		list := m.NewField(field).List()
-
-		for i, text := range values {
-			value, err := b.config.Codec.ParseText(text, field, list.NewElement, limits)
-			if err != nil {
-				return fmt.Sprintf("value %d %s", i+1, err.Error())
-			}
-
-			list.Append(value)
-		}
-
-		m.Set(field, protoreflect.ValueOfList(list))
+		return b.setList(m, field, values, limits)
 	default:
-		value, err := b.config.Codec.ParseText(values[0], field, func() protoreflect.Value { return m.NewField(field) }, limits)
-		if err != nil {
-			return err.Error()
+		value, fault := b.parse(values[0], field, func() protoreflect.Value { return m.NewField(field) }, limits)
+		if fault != "" {
+			return fault
 		}
 
 		m.Set(field, value)
 	}
 
 	return ""
+}
+
+func (b *Binding) setList(
+	m protoreflect.Message, field protoreflect.FieldDescriptor, values []string, limits jsonpb.Limits,
+) string {
+	list := m.NewField(field).List()
+
+	for i, text := range values {
+		value, fault := b.parse(text, field, list.NewElement, limits)
+		if fault != "" {
+			return fmt.Sprintf("value %d %s", i+1, fault)
+		}
+
+		list.Append(value)
+	}
+
+	m.Set(field, protoreflect.ValueOfList(list))
+
+	return ""
+}
+
+// parse reads a value, and says what is wrong with it.
+func (b *Binding) parse(
+	text string, field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits jsonpb.Limits,
+) (protoreflect.Value, string) {
+	value, err := b.config.Codec.ParseText(text, field, fresh, limits)
+
+	switch {
+	case err == nil:
+		return value, ""
+	case strings.Contains(text, " ") && limits.Memory != nil && *limits.Memory > 0:
+		if _, again := b.config.Codec.ParseText(strings.ReplaceAll(text, " ", "+"), field, fresh, limits); again == nil {
+			return value, err.Error() + `; it has a space where "+" is meant, which in a query is written as %2B`
+		}
+	}
+
+	return value, err.Error()
 }
 
 func (b *Binding) setEntry(
@@ -277,9 +334,9 @@ func (b *Binding) setEntry(
 		return "is set under another spelling of the key"
 	}
 
-	value, err := b.config.Codec.ParseText(values[0], field.MapValue(), entries.NewValue, limits)
-	if err != nil {
-		return err.Error()
+	value, fault := b.parse(values[0], field.MapValue(), entries.NewValue, limits)
+	if fault != "" {
+		return fault
 	}
 
 	entries.Set(key, value)

@@ -198,8 +198,8 @@ func (x *exchange) bindRest(message proto.Message, faults binding.Faults) error 
 		return err
 	}
 
-	if err := proto.CheckInitialized(message); err != nil {
-		return problem.New(codes.InvalidArgument, "a required field is missing")
+	if err := x.route.binding.Initialized(message); err != nil {
+		return invalid(err)
 	}
 
 	return nil

@@ -1,0 +1,84 @@
+package bff_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// Once, the answer said that a required field is missing, but not which.
+func TestMissingFieldsAreNamed(t *testing.T) {
+	t.Parallel()
+
+	s := startItems(t, nil)
+
+	for _, row := range []struct{ method, target, body, faults string }{
+		{"GET", "/v1/strict", "", "query:firstId"},
+		{"GET", "/v1/strict?firstId=", "", ""},
+		{"GET", "/v1/strict?firstId=a&inner.inner.numberOfIt=1", "", "query:inner.numberOfIt"},
+		{"POST", "/v1/strict", "", "body:firstId"},
+		{"POST", "/v1/strict", `{"firstId":null}`, "body:firstId"},
+		{"POST", "/v1/strict", `{"inner":{}}`, "body:firstId body:inner.numberOfIt"},
+		{"POST", "/v1/strict", `{"firstId":"","innerList":[{"numberOfIt":0},{"inner":{}}]}`, "body:innerList[1].numberOfIt body:innerList[1].inner.numberOfIt"},
+		{"POST", "/v1/strict", `{"firstId":"a","byName":{"k":{}}}`, `body:byName["k"].numberOfIt`},
+		{"POST", "/v1/strict:inner", `{}`, "query:firstId body:numberOfIt"},
+		{"POST", "/v1/strict:inner?firstId=a", `{"numberOfIt":1}`, ""},
+	} {
+		res := s.do(t, row.method, row.target, nil, row.body)
+		if got := faultsOf(t, res.body); got != row.faults || (res.status == http.StatusOK) != (row.faults == "") {
+			t.Errorf("%s %s %s: %d, faults %q, want %q: %s", row.method, row.target, row.body, res.status, got, row.faults, res.body)
+		}
+	}
+
+	// There may be very many.
+	res := s.do(t, http.MethodPost, "/v1/strict", nil, `{"firstId":"a","innerList":[{}`+strings.Repeat(",{}", 500)+`]}`)
+	if !strings.Contains(res.body, "there may be more") || strings.Count(res.body, "is required") != 100 {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+}
+
+// What clients of other APIs write in queries is refused with what to write here.
+func TestQueryHabits(t *testing.T) {
+	t.Parallel()
+
+	s := startMirror(t, nil)
+
+	for query, want := range map[string]string{
+		"strings[]=x":                 "strings[]: is not a map; write strings=a&strings=b",
+		"strings[]=x&strings[]=y":     "strings[]: is not a map; write strings=a&strings=b",
+		"strings[0]=x":                "is not a map; write strings=a&strings=b",
+		"every.int32s[]=1":            "is not a map; write every.int32s=a&every.int32s=b",
+		"everies[0]=x":                "everies[0]: is not a map",
+		"every[color]=1":              "is not a map; write every.color=value",
+		"every[every][color]=1":       "is not a map; write every.every.color=value",
+		"every[none]=1":               "is not a map; write every.boolField=value",
+		"every.int32s=1,2":            "is not a number; write every.int32s=a&every.int32s=b",
+		"colors=COLOR_RED,COLOR_BLUE": "write colors=a&colors=b",
+		"byString.k=v":                "unknown parameter; write byString[key]=value",
+		`byString={"k":"v"}`:          "is a map; write byString[key]=value",
+		`every={"color":1}`:           "of which only the fields can be given; write every.boolField=value",
+		"fieldMask=a&fieldMask=b":     "is set more than once; write fieldMask=a,b.c",
+		"fieldMask[]=a":               "is not a map; write fieldMask=a,b.c",
+		"fieldMask.paths=a":           "is a part of what is written as one value; write fieldMask=a,b.c",
+		"timestamp.seconds=1":         "is a part of what is written as one value; write timestamp=value",
+
+		"timestamp=2020-01-01T00:00:00+01:00":       "which in a query is written as %2B",
+		"timestamps=2020-01-01T00:00:00+01:00":      "which in a query is written as %2B",
+		"timeByString[k]=2020-01-01T00:00:00+01:00": "which in a query is written as %2B",
+		"doubleField=1e+5":                          "which in a query is written as %2B",
+		"bytesField=a+b=":                           "which in a query is written as %2B",
+		"timestamp=2020-01-01+00:00:00":             "is not a time as in RFC 3339",
+	} {
+		query = strings.NewReplacer(`"`, "%22", "{", "%7B", "}", "%7D").Replace(query)
+
+		res := s.do(t, http.MethodGet, "/v1/every?"+query, nil, "")
+		detail, _ := res.problem(t)["detail"].(string)
+
+		if res.status != http.StatusBadRequest || !strings.HasSuffix(detail, want) {
+			t.Errorf("%s: %d %s, want %s", query, res.status, detail, want)
+		}
+	}
+
+	res := s.do(t, http.MethodGet, "/v1/every?timestamp=2020-01-01T00:00:00%2B01:00", nil, "")
+	sameJSON(t, "timestamp", res.body, `{"timestamp":"2019-12-31T23:00:00Z"}`)
+}

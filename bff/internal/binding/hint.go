@@ -1,0 +1,56 @@
+package binding
+
+import (
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+)
+
+// hint says how a query gives a field, by an example: "; write labels=a&labels=b". It is empty for a field that a query cannot
+// give.
+func hint(path fieldpath.Path) string {
+	name, field := jsonpb.Clip(path.String()), path.Last()
+
+	value := field
+	if field.IsMap() {
+		value = field.MapValue()
+	}
+
+	object := value.Message() != nil && !isValue(value)
+
+	switch {
+	case object && (field.IsMap() || field.IsList() || value.Message().Fields().Len() == 0),
+		value.Message() != nil && value.Message().FullName() == "google.protobuf.Any":
+		return ""
+	case object:
+		return "; write " + name + "." + value.Message().Fields().Get(0).JSONName() + "=value"
+	case field.IsMap():
+		return "; write " + name + "[key]=value"
+	case field.IsList():
+		return "; write " + name + "=a&" + name + "=b"
+	case isMask(field):
+		return "; write " + name + "=a,b.c"
+	default:
+		return "; write " + name + "=value"
+	}
+}
+
+// bracketsHint is the hint for what a client wrote with brackets behind a field that is no map, as in "labels[]" or "filter[name]".
+func bracketsHint(path fieldpath.Path, key string) string {
+	if field := path.Last(); isPlain(field) && key != "" {
+		within := strings.ReplaceAll(key, "][", ".")
+		if inner, err := fieldpath.ResolveWithin(field.Message(), within, strings.Count(within, ".")+1); err == nil {
+			return hint(append(slices.Clip(path), inner...))
+		}
+	}
+
+	return hint(path)
+}
+
+func isMask(field protoreflect.FieldDescriptor) bool {
+	return field.Message() != nil && field.Message().FullName() == fieldMask
+}
