@@ -52,6 +52,14 @@ func effects(cfg config.Config, route gateway.Route, r *http.Request, rec *reqin
 		add("body size", fmt.Sprintf("%d of at most %d bytes", size, p.MaxBody), faultIf(size > p.MaxBody, errTooLarge))
 	}
 
+	if p.AllowUnknown {
+		add("unknown fields", "are passed over, in the body and in the query", nil)
+	}
+
+	for _, h := range p.Headers {
+		add("header", fmt.Sprintf("%s sets %s", h.Name, h.Field), nil)
+	}
+
 	add("timeout", p.Timeout.String(), nil)
 
 	if p.Cache != nil {
@@ -90,29 +98,51 @@ func calls(p policy.Policy, r *http.Request, composite bool) []Effect {
 	}
 
 	if t := p.Retry; t != nil {
-		says := fmt.Sprintf("up to %d calls in all", t.MaxAttempts)
-		if t.Key != nil && key == "" {
-			says = "one call, as the request has no " + headerIdempotencyKey
-		}
-
-		if t.HedgeAfter > 0 {
-			says += fmt.Sprintf(", a second one beside the first after %s", t.HedgeAfter)
-		}
-
-		out = append(out, Effect{Policy: policyRetry, Says: says})
+		out = append(out, Effect{Policy: policyRetry, Says: retrySays(*t, key)})
 	} else {
 		out = append(out, Effect{Policy: policyRetry, Says: "one call: nothing says that another is safe"})
 	}
 
 	if b := p.Breaker; b != nil {
-		const percent = 100
-
-		out = append(out, Effect{Policy: "breaker", Says: fmt.Sprintf(
-			"of its own: opens for %s when %g%% of at least %d calls in %s fail",
-			b.OpenFor, b.FailureRatio*percent, b.MinRequests, b.Window)})
+		out = append(out, Effect{Policy: "breaker", Says: breakerSays(*b)})
 	}
 
 	return out
+}
+
+// retrySays tells when a request with the key is sent again, and after which pauses.
+func retrySays(r policy.Retry, key string) string {
+	says := fmt.Sprintf("up to %d calls in all", r.MaxAttempts)
+
+	switch {
+	case r.Key != nil && key == "":
+		says = "one call, as the request has no " + headerIdempotencyKey
+	case r.MaxAttempts > 1:
+		says += fmt.Sprintf(" on %s, after %s and up to %s", strings.Join(codeNames(r.Codes), ", "), r.InitialBackoff, r.MaxBackoff)
+	}
+
+	if r.HedgeAfter > 0 {
+		says += fmt.Sprintf(", a second one beside the first after %s", r.HedgeAfter)
+	}
+
+	return says
+}
+
+// breakerSays tells when the breaker of a method opens, and closes again.
+func breakerSays(b policy.Breaker) string {
+	const percent = 100
+
+	says := fmt.Sprintf("of its own: opens for %s when %g%% of at least %d calls in %s fail",
+		b.OpenFor, b.FailureRatio*percent, b.MinRequests, b.Window)
+	if b.SlowAfter > 0 {
+		says += fmt.Sprintf(" or %g%% take longer than %s", b.SlowRatio*percent, b.SlowAfter)
+	}
+
+	if b.Probes > 1 {
+		says += fmt.Sprintf("; closes once %d calls succeed", b.Probes)
+	}
+
+	return says
 }
 
 func faultIf(wrong bool, fault error) error {
@@ -141,6 +171,10 @@ func limitSays(l policy.RateLimit, rec *reqinfo.Record) string {
 	text += "from the bucket of " + bucketOf(l.Key, rec)
 	if l.Name != "" {
 		text += ", shared with all limits named " + l.Name
+	}
+
+	if l.ClosedOnOutage {
+		text += ", refused while the store does not answer"
 	}
 
 	return text
@@ -191,10 +225,14 @@ func responseSays(route gateway.Route) string {
 		if p.Stream.IdleTimeout > 0 {
 			text += fmt.Sprintf(", ended after a silence of %s", p.Stream.IdleTimeout)
 		}
+
+		if id := p.Stream.EventID; id != nil {
+			text += fmt.Sprintf(", events with %s as id", id)
+		}
 	}
 
 	if p.Response.Location != nil {
-		text += ", with Location"
+		text += ", with Location " + p.Response.LocationTemplate
 	}
 
 	if len(p.Response.Headers) > 0 {

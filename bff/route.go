@@ -4,11 +4,12 @@ import (
 	"slices"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
 // Route is one REST route. Its form in JSON is what `portico routes --output json` prints.
@@ -38,14 +39,15 @@ type Rules struct {
 	AllowUnknownFields bool            `json:"allow_unknown_fields,omitempty"`
 	// Status is that of success.
 	Status int `json:"status"`
-	// Location tells that a successful answer has the header.
-	Location        bool             `json:"location,omitempty"`
-	ResponseHeaders []string         `json:"response_headers,omitempty"`
-	RequestHeaders  []HeaderRule     `json:"request_headers,omitempty"`
-	Stream          *StreamRule      `json:"stream,omitempty"`
-	Idempotency     *IdempotencyRule `json:"idempotency,omitempty"`
-	Retry           *RetryRule       `json:"retry,omitempty"`
-	Cache           *CacheRule       `json:"cache,omitempty"`
+	// Location reports whether a successful answer has the header; LocationTemplate is what it is made of, "/v1/orders/{order_id}".
+	Location         bool             `json:"location,omitempty"`
+	LocationTemplate string           `json:"location_template,omitempty"`
+	ResponseHeaders  []string         `json:"response_headers,omitempty"`
+	RequestHeaders   []HeaderRule     `json:"request_headers,omitempty"`
+	Stream           *StreamRule      `json:"stream,omitempty"`
+	Idempotency      *IdempotencyRule `json:"idempotency,omitempty"`
+	Retry            *RetryRule       `json:"retry,omitempty"`
+	Cache            *CacheRule       `json:"cache,omitempty"`
 	// Invalidates are the tags of answers that a call makes obsolete.
 	Invalidates []string     `json:"invalidates,omitempty"`
 	Breaker     *BreakerRule `json:"breaker,omitempty"`
@@ -108,6 +110,9 @@ type IdempotencyRule struct {
 type RetryRule struct {
 	MaxAttempts int      `json:"max_attempts"`
 	Codes       []string `json:"codes"`
+	// InitialBackoff is the pause before the second call, MaxBackoff the longest pause.
+	InitialBackoff string `json:"initial_backoff,omitempty"`
+	MaxBackoff     string `json:"max_backoff,omitempty"`
 	// NeedsKey tells that it is only done for requests with the header Idempotency-Key.
 	NeedsKey   bool   `json:"needs_key,omitempty"`
 	HedgeAfter string `json:"hedge_after,omitempty"`
@@ -128,6 +133,11 @@ type BreakerRule struct {
 	MinRequests  uint32  `json:"min_requests"`
 	Window       string  `json:"window"`
 	OpenFor      string  `json:"open_for"`
+	// SlowAfter is what makes a call slow; empty: none is. SlowRatio of the calls in the window open it as well.
+	SlowAfter string  `json:"slow_after,omitempty"`
+	SlowRatio float64 `json:"slow_ratio,omitempty"`
+	// Probes must succeed before it closes.
+	Probes uint32 `json:"probes"`
 }
 
 func (o options) describe(compiled []gateway.Route) []Route {
@@ -172,8 +182,10 @@ func rules(r gateway.Route) Rules {
 	out := Rules{
 		Access: accessRules(p.Access), RateLimits: rateLimitRules(p.RateLimits), Timeout: p.Timeout.String(),
 		MaxBodyBytes: p.MaxBody, AllowUnknownFields: p.AllowUnknown,
-		Status: max(p.Response.Status, ok), Location: p.Response.Location != nil, ResponseHeaders: p.Response.Headers,
-		Retry: retryRule(p.Retry), Cache: cacheRule(p.Cache), Invalidates: tagNames(p.Invalidates), Priority: p.Priority.String(),
+		Status: max(p.Response.Status, ok), Location: p.Response.Location != nil, LocationTemplate: p.Response.LocationTemplate,
+		ResponseHeaders: p.Response.Headers,
+		Retry:           retryRule(p.Retry), Cache: cacheRule(p.Cache), Invalidates: tagNames(p.Invalidates),
+		Priority: p.Priority.String(),
 	}
 
 	for _, h := range p.Headers {
@@ -194,6 +206,7 @@ func rules(r gateway.Route) Rules {
 	if b := p.Breaker; b != nil {
 		out.Breaker = &BreakerRule{
 			FailureRatio: b.FailureRatio, MinRequests: b.MinRequests, Window: b.Window.String(), OpenFor: b.OpenFor.String(),
+			SlowAfter: duration(b.SlowAfter), SlowRatio: b.SlowRatio, Probes: b.Probes,
 		}
 	}
 
@@ -233,12 +246,22 @@ func retryRule(r *policy.Retry) *RetryRule {
 		return nil
 	}
 
-	out := &RetryRule{MaxAttempts: r.MaxAttempts, NeedsKey: r.Key != nil, HedgeAfter: duration(r.HedgeAfter)}
-	for _, c := range r.Codes {
-		out.Codes = append(out.Codes, code.Code(c).String())
+	out := &RetryRule{
+		MaxAttempts: r.MaxAttempts, InitialBackoff: duration(r.InitialBackoff), MaxBackoff: duration(r.MaxBackoff),
+		NeedsKey: r.Key != nil, HedgeAfter: duration(r.HedgeAfter),
 	}
+	out.Codes = codeNames(r.Codes)
 
 	return out
+}
+
+func codeNames(list []codes.Code) []string {
+	names := make([]string, 0, len(list))
+	for _, c := range list {
+		names = append(names, problem.CodeName(c))
+	}
+
+	return names
 }
 
 func cacheRule(c *policy.Cache) *CacheRule {

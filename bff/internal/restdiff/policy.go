@@ -3,16 +3,22 @@ package restdiff
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
+
+// fieldHeaders is the name of the lists of headers in the policy and in its response.
+const fieldHeaders = "headers"
 
 // in is where a field of the policy stands, given by the names that lead to it.
 func in(method protoreflect.MethodDescriptor, names ...protoreflect.Name) protopos.Position {
@@ -142,27 +148,110 @@ func (c *comparison) response() {
 			"succeeds with %d, not %d", status(now), status(old))
 	}
 
-	if old.Location != nil && now.Location == nil {
-		location := old.LocationTemplate
-		c.lostf(in(c.old.Descriptor, "response", "location"), LocationRemoved, location,
-			"answers without the header Location, which was %s", location)
+	switch was, is := old.LocationTemplate, now.LocationTemplate; {
+	case old.Location == nil:
+	case now.Location == nil:
+		c.lostf(in(c.old.Descriptor, "response", "location"), LocationRemoved, was,
+			"answers without the header Location, which was %s", was)
+	case numbered(was, c.old.Descriptor.Output()) != numbered(is, c.now.Descriptor.Output()):
+		c.changedf(in(c.now.Descriptor, "response", "location"), LocationChanged, was, is,
+			"answers with the header Location %s, not %s", is, was)
 	}
 
 	for i, name := range old.Headers {
 		if !slices.Contains(now.Headers, name) {
-			at := protopos.Policy(c.old.Descriptor, append(numbers([]protoreflect.Name{"response", "headers"}), int32(i))...)
+			at := protopos.Policy(c.old.Descriptor, append(numbers([]protoreflect.Name{"response", fieldHeaders}), int32(i))...)
 			c.lostf(at, ResponseHeaderRemoved, name, "answers without the header %s", name)
 		}
 	}
 }
 
-// headers finds request headers that no longer have a meaning.
+// bracesOf finds the fields in the template of a Location.
+var bracesOf = regexp.MustCompile(`\{[^{}=]+`)
+
+// numbered is a template with the numbers of its fields in place of their names, which clients do not see.
+func numbered(template string, message protoreflect.MessageDescriptor) string {
+	return bracesOf.ReplaceAllStringFunc(template, func(text string) string {
+		path, err := fieldpath.Resolve(message, text[1:])
+		if err != nil {
+			return text
+		}
+
+		return "{" + fmt.Sprint(fieldNumbers(path))
+	})
+}
+
+// fieldNumbers are those of the fields on a path.
+func fieldNumbers(path fieldpath.Path) []protoreflect.FieldNumber {
+	out := make([]protoreflect.FieldNumber, 0, len(path))
+	for _, field := range path {
+		out = append(out, field.Number())
+	}
+
+	return out
+}
+
+func sameField(a, b fieldpath.Path) bool { return slices.Equal(fieldNumbers(a), fieldNumbers(b)) }
+
+// headers finds request headers that no longer have a meaning, or another one.
 func (c *comparison) headers() {
 	for i, h := range c.old.policy.Headers {
-		if !slices.ContainsFunc(c.now.policy.Headers, func(n policy.Header) bool { return n.Name == h.Name }) {
-			at := protopos.Policy(c.old.Descriptor, append(numbers([]protoreflect.Name{"headers"}), int32(i))...)
+		j := slices.IndexFunc(c.now.policy.Headers, func(n policy.Header) bool { return n.Name == h.Name })
+		if j < 0 {
+			at := protopos.Policy(c.old.Descriptor, append(numbers([]protoreflect.Name{fieldHeaders}), int32(i))...)
 			c.lostf(at, RequestHeaderRemoved, h.Name, "passes over the header %s, which set %s", h.Name, h.Field)
+
+			continue
 		}
+
+		if now := c.now.policy.Headers[j]; !sameField(h.Field, now.Field) {
+			path := numbers([]protoreflect.Name{fieldHeaders, "field"})
+			c.changedf(protopos.Policy(c.now.Descriptor, path[0], int32(j), path[1]), RequestHeaderChanged,
+				h.Field.String(), now.Field.String(), "sets %s from the header %s, not %s", now.Field, h.Name, h.Field)
+		}
+	}
+}
+
+// cache finds answers that may be older than before, or that a write no longer makes obsolete.
+func (c *comparison) cache() {
+	old, now := c.old.policy, c.now.policy
+
+	lost := func(was, is []policy.Tag, field protoreflect.Name, what string) {
+		for i, tag := range was {
+			if !slices.ContainsFunc(is, func(t policy.Tag) bool { return t.String() == tag.String() }) {
+				at := protopos.Policy(c.old.Descriptor, append(numbers([]protoreflect.Name{"cache", field}), int32(i))...)
+				c.lostf(at, CacheLengthened, tag.String(), "%s %s", what, tag)
+			}
+		}
+	}
+
+	lost(old.Invalidates, now.Invalidates, "invalidates", "leaves answers in the cache that bear the tag")
+
+	if now.Cache == nil {
+		return
+	}
+
+	was := policy.Cache{}
+	if old.Cache != nil {
+		was = *old.Cache
+	}
+
+	for _, d := range []struct {
+		field    protoreflect.Name
+		old, now time.Duration
+	}{
+		{"ttl", was.TTL, now.Cache.TTL},
+		{"stale_while_revalidate", was.StaleWhileRevalidate, now.Cache.StaleWhileRevalidate},
+		{"stale_if_error", was.StaleIfError, now.Cache.StaleIfError},
+	} {
+		if d.now > d.old {
+			c.changedf(in(c.now.Descriptor, "cache", d.field), CacheLengthened, d.old.String(), d.now.String(),
+				"may give out an answer for %s (%s), not %s", d.now, d.field, d.old)
+		}
+	}
+
+	if now.Cache.TTL > 0 {
+		lost(was.Tags, now.Cache.Tags, "tags", "keeps answers whatever is written under the tag")
 	}
 }
 
@@ -205,5 +294,13 @@ func (c *comparison) streams() {
 	if old := c.old.policy.Stream.EventID; old != nil && c.now.policy.Stream.EventID == nil {
 		c.lostf(in(c.old.Descriptor, "stream", "event_id"), StreamChanged, old.String(),
 			"sends events without an id, which was %s", old)
+	} else if is := c.now.policy.Stream.EventID; old != nil && !sameField(old, is) {
+		c.changedf(in(c.now.Descriptor, "stream", "event_id"), StreamChanged, old.String(), is.String(),
+			"sends events whose id is %s, not %s", is, old)
+	}
+
+	if s, t := c.old.policy.Stream.Heartbeat, c.now.policy.Stream.Heartbeat; t > s && c.now.ServerStream {
+		c.changedf(in(c.now.Descriptor, "stream", "heartbeat"), StreamChanged, s.String(), t.String(),
+			"is silent for up to %s, not %s", t, s)
 	}
 }

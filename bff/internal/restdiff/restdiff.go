@@ -32,11 +32,14 @@ const (
 	UnknownFieldsRefused  = "UNKNOWN_FIELDS_REFUSED"
 	StatusChanged         = "STATUS_CHANGED"
 	LocationRemoved       = "LOCATION_REMOVED"
+	LocationChanged       = "LOCATION_CHANGED"
 	ResponseHeaderRemoved = "RESPONSE_HEADER_REMOVED"
 	RequestHeaderRemoved  = "REQUEST_HEADER_REMOVED"
+	RequestHeaderChanged  = "REQUEST_HEADER_CHANGED"
 	IdempotencyRequired   = "IDEMPOTENCY_KEY_REQUIRED"
 	IdempotencyWeakened   = "IDEMPOTENCY_WEAKENED"
 	StreamChanged         = "STREAM_CHANGED"
+	CacheLengthened       = "CACHE_LENGTHENED"
 	BodyChanged           = "BODY_CHANGED"
 	ResponseBodyChanged   = "RESPONSE_BODY_CHANGED"
 	RequestFieldRemoved   = "REQUEST_FIELD_REMOVED"
@@ -243,6 +246,7 @@ func (c *comparison) compare() {
 	c.headers()
 	c.idempotency()
 	c.streams()
+	c.cache()
 	c.requests()
 	c.responses()
 }

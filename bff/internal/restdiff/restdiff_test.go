@@ -161,6 +161,43 @@ func TestPolicies(t *testing.T) {
 		{"header", one(path, public+`headers: [{header: "If-Match" field: "name"}]`), one(path, public), []string{
 			"-12:68 REQUEST_HEADER_REMOVED: If-Match -> ",
 		}},
+		{
+			"header_of_another_field",
+			one(path, public+`headers: [{header: "If-Match" field: "name"}]`),
+			strings.ReplaceAll(one(path, public+`headers: [{header: "If-Match" field: "tag"}]`), "name = 2;", "name = 2; string tag = 3;"),
+			[]string{"12:88 REQUEST_HEADER_CHANGED: name -> tag"},
+		},
+		{
+			"header_of_a_field_with_another_name",
+			one(path, public+`headers: [{header: "If-Match" field: "name"}]`),
+			strings.ReplaceAll(one(path, public+`headers: [{header: "If-Match" field: "tag"}]`), "name = 2;", "tag = 2;"),
+			[]string{"8:35 REQUEST_FIELD_RENAMED: name -> tag", "8:35 RESPONSE_FIELD_RENAMED: name -> tag"},
+		},
+		{
+			"location_elsewhere",
+			one(path, public+`response: {location: "/v1/items/{item_id}"}`), one(path, public+`response: {location: "/v2/items/{item_id}"}`),
+			[]string{"12:69 LOCATION_CHANGED: /v1/items/{item_id} -> /v2/items/{item_id}"},
+		},
+		{
+			"location_of_a_field_with_another_name",
+			one(path, public+`response: {location: "/v1/items/{name}"}`),
+			strings.ReplaceAll(one(path, public+`response: {location: "/v1/items/{tag}"}`), "name = 2;", "tag = 2;"),
+			[]string{"8:35 REQUEST_FIELD_RENAMED: name -> tag", "8:35 RESPONSE_FIELD_RENAMED: name -> tag"},
+		},
+		{
+			"cache_longer",
+			one(`get: "/v1/{item_id}"`, public+`cache: {ttl: {seconds: 5} tags: "a"}`),
+			one(`get: "/v1/{item_id}"`, public+`cache: {ttl: {seconds: 6} stale_if_error: {seconds: 1}}`),
+			[]string{
+				"-12:84 CACHE_LENGTHENED: a -> ",
+				"12:66 CACHE_LENGTHENED: 5s -> 6s",
+				"12:84 CACHE_LENGTHENED: 0s -> 1s",
+			},
+		},
+		{
+			"cache_shorter",
+			one(`get: "/v1/{item_id}"`, public+`cache: {ttl: {seconds: 6}}`), one(`get: "/v1/{item_id}"`, public+`cache: {ttl: {seconds: 5} tags: "a"}`), nil,
+		},
 		{"key_required", one(path, public+`idempotency: {}`), one(path, public+`idempotency: {required: true}`), []string{
 			"12:72 IDEMPOTENCY_KEY_REQUIRED: optional -> required",
 		}},

@@ -1,0 +1,276 @@
+package bff
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/protosource"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/restdiff"
+	"github.com/portico-gateway/portico/bff/internal/route"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// fieldCase is a change of one field of a policy by which clients are worse off, and what else the policies have.
+type fieldCase struct{ kind, before, after string }
+
+// Kinds of methods.
+const (
+	kindRead   = "read"
+	kindWrite  = "write"
+	kindStream = "stream"
+)
+
+// fieldCases has each field of portico.v1.MethodPolicy. A new field has to be added here, which fails until `portico routes`,
+// `portico explain` and `portico breaking` know it.
+var fieldCases = map[string]fieldCase{
+	"access.public":             {kindRead, `access: {public: true}`, `access: {authenticated: true}`},
+	"access.authenticated":      {kindRead, `access: {public: true condition: "path.id != ''"}`, `access: {authenticated: true condition: "path.id != ''"}`},
+	"access.scopes.any_of":      {kindRead, `access: {authenticated: true}`, `access: {scopes: {any_of: "a"}}`},
+	"access.scopes.all_of":      {kindRead, `access: {authenticated: true}`, `access: {scopes: {all_of: "a"}}`},
+	"access.owner.variable":     {kindRead, `access: {owner: {variable: "id"}}`, `access: {owner: {variable: "name"}}`},
+	"access.owner.unless_scope": {kindRead, `access: {owner: {variable: "id" unless_scope: "a"}}`, `access: {owner: {variable: "id"}}`},
+	"access.roles.any_of":       {kindRead, `access: {authenticated: true}`, `access: {roles: {any_of: "a"}}`},
+	"access.roles.all_of":       {kindRead, `access: {authenticated: true}`, `access: {roles: {all_of: "a"}}`},
+	"access.condition":          {kindRead, `access: {authenticated: true}`, `access: {authenticated: true condition: "path.id != ''"}`},
+
+	"rate_limits.requests":         {kindRead, `rate_limits: {requests: 50 burst: 50}`, `rate_limits: {requests: 40 burst: 50}`},
+	"rate_limits.per":              {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 per: {seconds: 2}}`},
+	"rate_limits.burst":            {kindRead, `rate_limits: {requests: 50 burst: 50}`, `rate_limits: {requests: 50 burst: 40}`},
+	"rate_limits.key":              {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 key: RATE_LIMIT_KEY_GLOBAL}`},
+	"rate_limits.cost":             {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 cost: 2}`},
+	"rate_limits.name":             {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 name: "reads"}`},
+	"rate_limits.daily":            {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 daily: true}`},
+	"rate_limits.closed_on_outage": {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 closed_on_outage: true}`},
+
+	"timeout":              {kindRead, `timeout: {seconds: 5}`, `timeout: {seconds: 4}`},
+	"max_body_bytes":       {kindWrite, `max_body_bytes: 9`, `max_body_bytes: 8`},
+	"allow_unknown_fields": {kindWrite, `allow_unknown_fields: true`, ``},
+	"priority":             {kindRead, ``, `priority: PRIORITY_LOW`},
+
+	"response.status":   {kindWrite, `response: {status: 201}`, `response: {status: 202}`},
+	"response.location": {kindWrite, `response: {location: "/v1/{id}"}`, `response: {location: "/v1/{name}"}`},
+	"response.headers":  {kindWrite, `response: {headers: "etag"}`, ``},
+	"headers.header":    {kindWrite, `headers: {header: "If-Match" field: "etag"}`, `headers: {header: "X-Etag" field: "etag"}`},
+	"headers.field":     {kindWrite, `headers: {header: "If-Match" field: "etag"}`, `headers: {header: "If-Match" field: "tag"}`},
+
+	"stream.event_id":      {kindStream, `stream: {event_id: "etag"}`, `stream: {event_id: "tag"}`},
+	"stream.idle_timeout":  {kindStream, ``, `stream: {idle_timeout: {seconds: 9}}`},
+	"stream.heartbeat":     {kindStream, ``, `stream: {heartbeat: {seconds: 30}}`},
+	"idempotency.required": {kindWrite, `idempotency: {}`, `idempotency: {required: true}`},
+	"idempotency.ttl":      {kindWrite, `idempotency: {}`, `idempotency: {ttl: {seconds: 60}}`},
+
+	"retry.max_attempts":    {kindRead, ``, `retry: {max_attempts: 2}`},
+	"retry.initial_backoff": {kindRead, ``, `retry: {initial_backoff: {nanos: 50000000}}`},
+	"retry.max_backoff":     {kindRead, ``, `retry: {max_backoff: {seconds: 1}}`},
+	"retry.codes":           {kindRead, ``, `retry: {codes: "ABORTED"}`},
+	"retry.hedge_after":     {kindRead, `retry: {hedge_after: {nanos: 50000000}}`, ``},
+
+	"cache.ttl":                    {kindRead, `cache: {ttl: {seconds: 5}}`, `cache: {ttl: {seconds: 6}}`},
+	"cache.scope":                  {kindRead, `access: {authenticated: true} cache: {ttl: {seconds: 5}}`, `access: {authenticated: true} cache: {ttl: {seconds: 5} scope: CACHE_SCOPE_PUBLIC}`},
+	"cache.stale_while_revalidate": {kindRead, `cache: {ttl: {seconds: 5}}`, `cache: {ttl: {seconds: 5} stale_while_revalidate: {seconds: 1}}`},
+	"cache.stale_if_error":         {kindRead, `cache: {ttl: {seconds: 5}}`, `cache: {ttl: {seconds: 5} stale_if_error: {seconds: 1}}`},
+	"cache.tags":                   {kindRead, `cache: {ttl: {seconds: 5} tags: "t"}`, `cache: {ttl: {seconds: 5}}`},
+	"cache.invalidates":            {kindWrite, `cache: {invalidates: "t"}`, ``},
+
+	"breaker.failure_ratio": {kindRead, `breaker: {}`, `breaker: {failure_ratio: 0.25}`},
+	"breaker.min_requests":  {kindRead, `breaker: {}`, `breaker: {min_requests: 5}`},
+	"breaker.window":        {kindRead, `breaker: {}`, `breaker: {window: {seconds: 20}}`},
+	"breaker.open_for":      {kindRead, `breaker: {}`, `breaker: {open_for: {seconds: 9}}`},
+	"breaker.slow_after":    {kindRead, `breaker: {}`, `breaker: {slow_after: {seconds: 1}}`},
+	"breaker.slow_ratio":    {kindRead, `breaker: {slow_after: {seconds: 1}}`, `breaker: {slow_after: {seconds: 1} slow_ratio: 0.5}`},
+	"breaker.probes":        {kindRead, `breaker: {}`, `breaker: {probes: 3}`},
+}
+
+// unnoticed are the fields whose change clients cannot notice, and why.
+var unnoticed = map[string]string{
+	"priority":              "it only decides who is refused first when there is too much to do",
+	"retry.max_attempts":    "a call is made again inside the gateway, within the timeout",
+	"retry.initial_backoff": "a call is made again inside the gateway, within the timeout",
+	"retry.max_backoff":     "a call is made again inside the gateway, within the timeout",
+	"retry.codes":           "a call is made again inside the gateway, within the timeout",
+	"retry.hedge_after":     "a call is made again inside the gateway, within the timeout",
+	"cache.scope":           "answers that are shared do not depend on who asks",
+	"breaker.failure_ratio": "it only stops calls to a backend that fails anyway",
+	"breaker.min_requests":  "it only stops calls to a backend that fails anyway",
+	"breaker.window":        "it only stops calls to a backend that fails anyway",
+	"breaker.open_for":      "it only stops calls to a backend that fails anyway",
+	"breaker.slow_after":    "it only stops calls to a backend that is too slow anyway",
+	"breaker.slow_ratio":    "it only stops calls to a backend that is too slow anyway",
+	"breaker.probes":        "it only stops calls to a backend that fails anyway",
+}
+
+// fieldsOf lists the fields of a message and of those in it, "access.scopes.any_of". A duration is a value.
+func fieldsOf(message protoreflect.MessageDescriptor, prefix string) []string {
+	var out []string
+
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		name := prefix + string(field.Name())
+
+		if inner := field.Message(); inner != nil && inner.FullName() != "google.protobuf.Duration" {
+			out = append(out, fieldsOf(inner, name+".")...)
+		} else {
+			out = append(out, name)
+		}
+	}
+
+	return out
+}
+
+// Once, `portico breaking` did not see that a header set another field, and `portico routes` left out half of a breaker.
+func TestEveryFieldOfAPolicyIsShownAndCompared(t *testing.T) {
+	t.Parallel()
+
+	// The upstream of a service is shown as such, and its defaults as what becomes of them.
+	if got := fieldsOf((&porticov1.ServicePolicy{}).ProtoReflect().Descriptor(), ""); !slices.Equal(got[:2], []string{"upstream", "composite"}) ||
+		slices.ContainsFunc(got[2:], func(name string) bool { return !strings.HasPrefix(name, "defaults.") }) {
+		t.Errorf("a service has %q", got)
+	}
+
+	fields := fieldsOf((&porticov1.MethodPolicy{}).ProtoReflect().Descriptor(), "")
+	for _, field := range fields {
+		if _, ok := fieldCases[field]; !ok {
+			t.Errorf("%s has no case: say what changes, and show it", field)
+		}
+	}
+
+	for field := range fieldCases {
+		if !slices.Contains(fields, field) {
+			t.Errorf("there is no field %s", field)
+		}
+	}
+
+	for field := range unnoticed {
+		if !slices.Contains(fields, field) {
+			t.Errorf("there is no field %s", field)
+		}
+	}
+
+	if t.Failed() {
+		t.FailNow()
+	}
+
+	before := compileFields(t, fields, func(c fieldCase) string { return c.before })
+	after := compileFields(t, fields, func(c fieldCase) string { return c.after })
+
+	changes, err := restdiff.Compare([]protoreflect.FileDescriptor{before}, []protoreflect.FileDescriptor{after})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for i, field := range fields {
+		was, is := fieldRoute(t, before, i), fieldRoute(t, after, i)
+
+		if asJSON(t, rules(was)) == asJSON(t, rules(is)) {
+			t.Errorf("%s: `portico routes --output json` does not show it: %s", field, asJSON(t, rules(is)))
+		}
+
+		if shownText(was) == shownText(is) {
+			t.Errorf("%s: `portico explain` does not show it: %s", field, shownText(is))
+		}
+
+		compared := slices.ContainsFunc(changes, func(c restdiff.Change) bool { return slices.Contains(c.Routes, was.String()) })
+		if _, silent := unnoticed[field]; compared == silent {
+			t.Errorf("%s: `portico breaking` tells of it: %t, and clients notice it: %t", field, compared, !silent)
+		}
+	}
+}
+
+// compileFields makes a service of one method for each field.
+func compileFields(t *testing.T, fields []string, pick func(fieldCase) string) protoreflect.FileDescriptor {
+	t.Helper()
+
+	text := strings.Builder{}
+	text.WriteString(`syntax = "proto3";
+package fields.v1;
+import "google/api/annotations.proto";
+import "portico/v1/policy.proto";
+message Thing { string id = 1; string name = 2; string etag = 3; string tag = 4; }
+service Fields {
+`)
+
+	for i, field := range fields {
+		c := fieldCases[field]
+
+		http := map[string]string{
+			kindRead: `get: "/v1/f%d/{id}/{name}"`, kindStream: `get: "/v1/f%d/{id}/{name}"`,
+			kindWrite: `post: "/v1/f%d/{id}/{name}" body: "*"`,
+		}[c.kind]
+
+		set := pick(c)
+		if !strings.HasPrefix(field, "access.") && !strings.Contains(set, "access:") {
+			set += ` access: {authenticated: true}`
+		}
+
+		level, streams := "", ""
+		if c.kind != kindWrite {
+			level = "option idempotency_level = NO_SIDE_EFFECTS;"
+		}
+
+		if c.kind == kindStream {
+			streams = "stream "
+		}
+
+		fmt.Fprintf(&text, "rpc F%d(Thing) returns (%sThing) { %s option (google.api.http) = {%s}; option (portico.v1.policy) = {%s}; }\n",
+			i, streams, level, fmt.Sprintf(http, i), set)
+	}
+
+	text.WriteString("}\n")
+
+	files, err := protosource.Tree{"fields.proto": []byte(text.String())}.Compile(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return files[0]
+}
+
+// fieldRoute is the compiled route of a field.
+func fieldRoute(t *testing.T, file protoreflect.FileDescriptor, i int) gateway.Route {
+	t.Helper()
+
+	routes, err := route.Of(file.Services().Get(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	r := routes[slices.IndexFunc(routes, func(r route.Route) bool { return strings.HasSuffix(r.RPC, fmt.Sprintf("/F%d", i)) })]
+
+	p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()},
+		policy.Defaults{Timeout: 10 * time.Second, MaxBody: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return gateway.Route{Route: r, Policy: p}
+}
+
+// shownText is what `portico explain` says of the policy of a route.
+func shownText(r gateway.Route) string {
+	req := httptest.NewRequest(r.Method, "/", http.NoBody)
+
+	return fmt.Sprint(r.Policy, effects(config.Config{}.WithDefaults(), r, req, &reqinfo.Record{}, false))
+}
+
+func asJSON(t *testing.T, value any) string {
+	t.Helper()
+
+	text, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return string(text)
+}
