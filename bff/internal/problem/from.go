@@ -65,7 +65,10 @@ func Status(err error) (*status.Status, bool) {
 func fromStatus(st *status.Status) *Problem {
 	details := st.Details()
 
-	if fromTransport(st.Message()) {
+	switch {
+	case brokeOff(st):
+		st = status.New(codes.Unavailable, "")
+	case fromTransport(st):
 		st = status.New(codes.Internal, "")
 	}
 
@@ -85,9 +88,29 @@ func fromStatus(st *status.Status) *Problem {
 }
 
 // fromTransport tells whether gRPC itself made a status rather than a backend's author, in a code that backends use to speak to
-// callers: a message over the size limit, or a proxy's answer in place of a backend's. Its text is all there is to tell it by.
-func fromTransport(message string) bool {
-	return strings.HasPrefix(message, "grpc: ") || strings.HasPrefix(message, "unexpected HTTP status code")
+// callers: a message over the size limit, or a proxy's answer in place of a backend's. Its text is all there is to tell it by. That a
+// proxy has no backend (502, 503, 504) is what UNAVAILABLE says.
+func fromTransport(st *status.Status) bool {
+	return st.Code() != codes.Unavailable &&
+		(strings.HasPrefix(st.Message(), "grpc: ") || strings.HasPrefix(st.Message(), "unexpected HTTP status code"))
+}
+
+// brokeOff reports whether gRPC itself made a status because a call broke off, as proxies let it when they lose their backend: by a
+// reset, or by an end without trailers. grpc-go calls it INTERNAL, as gRPC's mapping of the codes of HTTP/2 wants, but UNAVAILABLE
+// where there is no proxy and the connection itself breaks.
+func brokeOff(st *status.Status) bool {
+	if st.Code() != codes.Internal {
+		return false
+	}
+
+	switch st.Message() {
+	case "stream terminated by RST_STREAM with error code: INTERNAL_ERROR",
+		"stream terminated by RST_STREAM with error code: NO_ERROR",
+		"server closed the stream without sending trailers":
+		return true
+	default:
+		return false
+	}
 }
 
 // public tells whether messages with this code are written for the caller. The others come from machinery (gRPC itself, a crash,

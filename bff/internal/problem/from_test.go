@@ -316,3 +316,21 @@ func detailed(tb testing.TB, code codes.Code, message string, details ...protoad
 
 	return st.Err()
 }
+
+// Once, a stream whose backend died behind a proxy ended for good, and a proxy's 502 was a fault of the gateway's.
+func TestFromOfCallsThatBrokeOffInAProxy(t *testing.T) {
+	t.Parallel()
+
+	for message, row := range map[string]struct{ code, want codes.Code }{
+		"stream terminated by RST_STREAM with error code: INTERNAL_ERROR": {codes.Internal, codes.Unavailable},
+		"stream terminated by RST_STREAM with error code: NO_ERROR":       {codes.Internal, codes.Unavailable},
+		"stream terminated by RST_STREAM with error code: PROTOCOL_ERROR": {codes.Internal, codes.Internal},
+		"server closed the stream without sending trailers":               {codes.Internal, codes.Unavailable},
+		"unexpected HTTP status code received from server: 502":           {codes.Unavailable, codes.Unavailable},
+		"unexpected HTTP status code received from server: 403":           {codes.PermissionDenied, codes.Internal},
+	} {
+		if got := problem.From(status.Error(row.code, message)); got.GRPCCode() != row.want || strings.Contains(got.Detail, message) {
+			t.Errorf("%s: %s", message, got)
+		}
+	}
+}
