@@ -99,6 +99,10 @@ func TestGenerateRefuses(t *testing.T) {
 		says []string
 	}{
 		{"ambiguous", route.ErrAmbiguous, []string{"GET /v1/{a} (/one.v1.One/Get)", "GET /v1/{b} (/two.v1.Two/Get)"}},
+		{"unreachable", route.ErrUnreachable, []string{
+			"GET /v1/a/** (/one.v1.One/Rest): more specific routes match all its paths: GET /v1/a (/one.v1.One/None), " +
+				"GET /v1/a/*/** (/one.v1.One/More)",
+		}},
 		{"no_policy", policy.ErrNoAccess, []string{"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", "\none/v1/one.proto: POST /v1/{a}: "}},
 		{"owner", nil, []string{"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", `the path has no variable "user_id"`}},
 		{"condition", nil, []string{

@@ -41,9 +41,30 @@ func Parse(template string) (Template, error) {
 		p.out.gap = len(p.out.segments)
 	}
 
+	p.out.ending = ending(p.out)
 	p.out.slashes = len(p.out.variables) > 0 && !slices.ContainsFunc(p.out.variables, func(v variable) bool { return !v.fixed() })
 
 	return p.out, nil
+}
+
+// ending is the verb of every path that a template matches.
+func ending(t Template) string {
+	if t.gap == len(t.segments) && t.deep || t.segments[len(t.segments)-1].wild {
+		return t.verb
+	}
+
+	_, verb := splitVerb(t.at(len(t.segments)-1, len(t.segments)).text)
+
+	return verb
+}
+
+// splitVerb takes the longest verb off a segment, with its colon. A verb is not all of a segment, and not empty.
+func splitVerb(segment string) (head, verb string) {
+	if at := strings.IndexByte(segment[min(1, len(segment)):], ':') + 1; at > 0 && at+1 < len(segment) {
+		return segment[:at], segment[at+1:]
+	}
+
+	return segment, ""
 }
 
 type parser struct {

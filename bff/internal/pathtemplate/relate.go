@@ -93,10 +93,13 @@ func relateAt(a, b Template, length int) (meet, aInB, bInA bool) {
 }
 
 // Compare orders templates so that one that matches a subset of another's paths comes before it, and is 0 only for the same text.
-// What counts is, in this order: no "**", more segments, literals before "*" from left to right, a verb (the longer one), "*"
+// What counts is, in this order: a verb (the longer one), no "**", more segments, literals before "*" from left to right, "*"
 // beside "**" and rather before than after it, the text.
+//
+// The verb comes first, as in Google's transcoder: "/{x=**}:lock" is for "/users/7:lock" rather than "/users/{id}".
 func Compare(a, b Template) int {
 	return cmp.Or(
+		cmp.Compare(len(b.ending), len(a.ending)),
 		compareBool(!a.deep, !b.deep),
 		// "/**" matches no path shorter than "/**/*" does, since every path has a segment; and "/**:v" none that "/**/*" does not.
 		cmp.Compare(max(len(b.segments), 1), max(len(a.segments), 1)),

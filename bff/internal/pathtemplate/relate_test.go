@@ -161,8 +161,8 @@ func TestCompareOrder(t *testing.T) {
 	t.Parallel()
 
 	want := []string{
-		"/v1/users/me", "/v1/users/{id}:lock", "/v1/users/{id}", "/v1/{kind}/{id}",
-		"/v1/users", "/v1/{path=**}/raw", "/v1/{path=**}:list", "/v1/{path=**}",
+		"/v1/users/{id}:lock:now", "/v1/users/me:lock", "/v1/users/{id}:lock", "/v1/{path=**}:list",
+		"/v1/users/me", "/v1/users/{id}", "/v1/{kind}/{id}", "/v1/users", "/v1/{path=**}/raw", "/v1/{path=**}",
 	}
 
 	parsed := make([]pathtemplate.Template, 0, len(want))

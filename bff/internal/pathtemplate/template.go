@@ -20,6 +20,9 @@ type Template struct {
 	deep bool
 	gap  int
 	verb string
+	// ending is the verb of every path that the template matches: its own, or what follows the first colon of a last segment that
+	// is a literal. "/v1/a:v" and "/v1/{x=a:v}" match the same path.
+	ending string
 	// slashes are kept escaped in the values of the variables.
 	slashes bool
 }
@@ -39,6 +42,9 @@ func (t Template) Variables() []string {
 
 // Verb returns what follows the last segment's colon, "cancel" in "/v1/orders/{order_id}:cancel". Empty: the template has none.
 func (t Template) Verb() string { return t.verb }
+
+// VerbDecides reports whether one of two templates wins on all the paths that both match because it has a verb, or a longer one.
+func (t Template) VerbDecides(other Template) bool { return len(t.ending) != len(other.ending) }
 
 // Match reports whether the template matches a path as it is in the request line, still escaped. Segments are separated by "/",
 // never by "%2F". "*" is exactly one segment, which is not empty; "**" is any number of segments, of which any may be empty. A path
@@ -65,26 +71,12 @@ func (t Template) Match(escapedPath string) bool {
 
 // Example returns a path that the template matches.
 func (t Template) Example() string {
-	var path strings.Builder
-
 	length := len(t.segments)
 	if t.deep {
 		length++
 	}
 
-	for i := range length {
-		demand := t.at(i, length)
-
-		path.WriteString("/")
-
-		if demand.wild {
-			path.WriteString("x")
-		}
-
-		path.WriteString(demand.text)
-	}
-
-	return path.String()
+	return t.sample(length, "x")
 }
 
 // fits tells whether the template matches any path of so many segments.

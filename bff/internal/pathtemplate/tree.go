@@ -5,13 +5,16 @@ import (
 	"strings"
 )
 
-// Tree finds the most specific of many templates that matches a path. Its cost depends on the path's length, not on how many
-// templates there are. The zero value is an empty tree; once filled, it is safe for concurrent use.
+// Tree finds the template that comes first in the order of Compare among those that match a path. Its cost depends on the path's
+// length, not on how many templates there are. The zero value is an empty tree; once filled, it is safe for concurrent use.
 //
-// Each level of nodes stands for a segment. Templates without "**" that match the same path have the same length, so the first one
-// that is found, trying literals before "*", is the most specific. Only if there is none are those with "**" looked at.
+// There is a root for each verb that ends a template, and one for the templates without: since the verb decides first, those of
+// the path's longest verb are looked at first. Below a root, each level of nodes stands for a segment without its verb. Templates
+// without "**" that match the same path have the same length, so the first one that is found, trying literals before "*", comes
+// first. Only if there is none are those with "**" looked at.
 type Tree[V any] struct {
-	root node[V]
+	root  node[V]
+	verbs map[string]*node[V]
 	// longest is the length of the longest verb with its colon.
 	longest int
 }
@@ -19,11 +22,9 @@ type Tree[V any] struct {
 type node[V any] struct {
 	literals map[string]*node[V]
 	wild     *node[V]
-	// here is the template that ends here; where a "*" leads here, it has no verb.
+	// here is the template that ends here.
 	here *entry[V]
-	// verbs are those that end here, where a "*" leads, with a verb; by the verb with its colon.
-	verbs map[string]*entry[V]
-	// deep are those that go on with "**", by what they demand of the path's last segment; of one demand the most specific first.
+	// deep are those that go on with "**", by what they demand of the path's last segment; of one demand in the order of Compare.
 	deep map[segment][]*entry[V]
 }
 
@@ -35,30 +36,48 @@ type entry[V any] struct {
 // Add puts a template into the tree. Of two with the same text, the one that was added later is found.
 func (t *Tree[V]) Add(template Template, value V) {
 	e := &entry[V]{template, value}
-	t.longest = max(t.longest, len(":"+template.verb))
+	segments := slices.Clone(template.segments)
 
-	if template.deep {
-		t.addDeep(e)
+	// What a last segment demands besides the verb; "**" demands nothing.
+	last := segment{wild: true, empty: true}
 
-		return
+	if at := len(segments) - 1; !template.deep || template.gap <= at {
+		segments[at].text, _ = splitVerb(segments[at].text)
+		last = segments[at]
 	}
 
-	n := t.root.descend(template.segments, template.verb)
+	n := t.rootOf(template.ending)
 
-	if last := template.segments[len(template.segments)-1]; !last.wild || template.verb == "" {
+	if !template.deep {
+		n = n.descend(segments)
 		n.here = first(n.here, e)
 
 		return
 	}
 
-	if n.verbs == nil {
-		n.verbs = map[string]*entry[V]{}
-	}
-
-	n.verbs[":"+template.verb] = first(n.verbs[":"+template.verb], e)
+	n.descend(segments[:template.gap]).addDeep(last, e)
 }
 
-// first is the more specific of two templates.
+// rootOf is where the templates are that end in a verb.
+func (t *Tree[V]) rootOf(verb string) *node[V] {
+	if verb == "" {
+		return &t.root
+	}
+
+	if t.verbs == nil {
+		t.verbs = map[string]*node[V]{}
+	}
+
+	if t.verbs[verb] == nil {
+		t.verbs[verb] = &node[V]{}
+	}
+
+	t.longest = max(t.longest, len(":"+verb))
+
+	return t.verbs[verb]
+}
+
+// first is the one of two templates that comes first.
 func first[V any](known, added *entry[V]) *entry[V] {
 	if known == nil || Compare(added.template, known.template) <= 0 {
 		return added
@@ -67,34 +86,18 @@ func first[V any](known, added *entry[V]) *entry[V] {
 	return known
 }
 
-func (t *Tree[V]) addDeep(e *entry[V]) {
-	exact := e.template.segments[:e.template.gap]
-	t.root.descend(exact, "").addDeep(e)
-
-	// Where "**" stands for no segment at all, the verb hangs on the one before it.
-	if gap := e.template.gap; gap == len(e.template.segments) && gap > 0 && !exact[gap-1].wild && e.template.verb != "" {
-		t.root.descend(exact, e.template.verb).addDeep(e)
-	}
-}
-
-func (n *node[V]) addDeep(e *entry[V]) {
+func (n *node[V]) addDeep(last segment, e *entry[V]) {
 	if n.deep == nil {
 		n.deep = map[segment][]*entry[V]{}
 	}
 
-	length := len(e.template.segments) + 1
-	last := e.template.at(length-1, length)
 	at, _ := slices.BinarySearchFunc(n.deep[last], e, func(a, b *entry[V]) int { return Compare(a.template, b.template) })
 	n.deep[last] = slices.Insert(n.deep[last], at, e)
 }
 
-// descend makes the way to the node behind the segments, the last of which carries the verb.
-func (n *node[V]) descend(segments []segment, verb string) *node[V] {
-	for i, s := range segments {
-		if i == len(segments)-1 && verb != "" {
-			s.text += ":" + verb
-		}
-
+// descend makes the way to the node behind the segments.
+func (n *node[V]) descend(segments []segment) *node[V] {
+	for _, s := range segments {
 		n = n.child(s)
 	}
 
@@ -121,61 +124,72 @@ func (n *node[V]) child(s segment) *node[V] {
 	return n.literals[s.text]
 }
 
-// Find returns the value of the most specific template that matches an escaped path (see Template.Match).
+// Find returns the value of the template that comes first among those that match an escaped path (see Template.Match).
 func (t *Tree[V]) Find(escapedPath string) (V, bool) {
-	rest, absolute := strings.CutPrefix(escapedPath, "/")
-	if absolute && wellFormed(rest) {
-		if e := t.find(&t.root, rest); e != nil {
-			return e.value, true
-		}
+	var none V
 
-		s := search[V]{path: escapedPath, last: rest[strings.LastIndexByte(rest, '/')+1:], longest: t.longest}
-		if s.walk(&t.root, rest, false); s.best != nil {
-			return s.best.value, true
+	rest, absolute := strings.CutPrefix(escapedPath, "/")
+	if !absolute || !wellFormed(rest) {
+		return none, false
+	}
+
+	last := rest[strings.LastIndexByte(rest, '/')+1:]
+	before := len(rest) - len(last)
+
+	for at := colon(last, 0, t.longest); at >= 0; at = colon(last, at, t.longest) {
+		if root := t.verbs[last[at+1:]]; root != nil {
+			if e := root.search(escapedPath, rest[:before+at], last[:at]); e != nil {
+				return e.value, true
+			}
 		}
 	}
 
-	var none V
+	if e := t.root.search(escapedPath, rest, last); e != nil {
+		return e.value, true
+	}
 
 	return none, false
 }
 
-// find returns the most specific template without "**" that has the rest of the path behind the node.
-func (t *Tree[V]) find(n *node[V], rest string) *entry[V] {
-	part, rest, more := strings.Cut(rest, "/")
-
-	if next := n.literals[part]; next != nil {
-		e := next.here
-		if more {
-			e = t.find(next, rest)
-		}
-
-		if e != nil {
-			return e
-		}
+// search finds a template below a root. rest is the path without its first slash and the root's verb, last its last segment.
+func (n *node[V]) search(path, rest, last string) *entry[V] {
+	if e := n.find(rest); e != nil {
+		return e
 	}
 
-	switch {
-	case n.wild == nil || part == "":
-		return nil
-	case more:
-		return t.find(n.wild, rest)
-	default:
-		return n.wild.end(part, t.longest)
-	}
+	s := search[V]{path: path, last: last}
+	s.walk(n, rest, false)
+
+	return s.best
 }
 
-// end returns the most specific template that ends here, where a "*" leads, with such a last segment.
-func (n *node[V]) end(part string, longest int) *entry[V] {
-	if n.verbs != nil {
-		for at := colon(part, 0, longest); at >= 0; at = colon(part, at, longest) {
-			if e := n.verbs[part[at:]]; e != nil {
+// find returns the first of the templates without "**" that have the rest of the path behind the node.
+func (n *node[V]) find(rest string) *entry[V] {
+	part, rest, more := strings.Cut(rest, "/")
+
+	for _, next := range []*node[V]{n.literals[part], n.wildcard(part)} {
+		switch {
+		case next == nil:
+			continue
+		case !more && next.here != nil:
+			return next.here
+		case more:
+			if e := next.find(rest); e != nil {
 				return e
 			}
 		}
 	}
 
-	return n.here
+	return nil
+}
+
+// wildcard is where "*" leads with a segment; nil if that is nowhere.
+func (n *node[V]) wildcard(part string) *node[V] {
+	if part == "" {
+		return nil
+	}
+
+	return n.wild
 }
 
 // colon returns where the next possible verb of a last segment begins: a colon behind the given one and not at its beginning, with
@@ -197,15 +211,16 @@ func colon(part string, after, longest int) int {
 // search looks for templates with "**".
 type search[V any] struct {
 	path, last string
-	longest    int
 	best       *entry[V]
 }
 
-// walk visits every node that can hold a template for the rest of the path; ended tells that there is none, as opposed to an empty
-// last segment.
+// walk visits every node that can hold a template for the rest of the path; ended reports that there is none, as opposed to an
+// empty last segment.
 func (s *search[V]) walk(n *node[V], rest string, ended bool) {
 	if n.deep != nil {
-		s.visit(n)
+		s.consider(n.deep[segment{text: s.last}])
+		s.consider(n.deep[segment{wild: true}])
+		s.consider(n.deep[segment{wild: true, empty: true}])
 	}
 
 	if ended {
@@ -214,23 +229,10 @@ func (s *search[V]) walk(n *node[V], rest string, ended bool) {
 
 	part, rest, more := strings.Cut(rest, "/")
 
-	if next := n.literals[part]; next != nil {
-		s.walk(next, rest, !more)
-	}
-
-	if n.wild != nil && part != "" {
-		s.walk(n.wild, rest, !more)
-	}
-}
-
-// visit considers the templates of a node that the path's last segment allows.
-func (s *search[V]) visit(n *node[V]) {
-	s.consider(n.deep[segment{text: s.last}])
-	s.consider(n.deep[segment{wild: true}])
-	s.consider(n.deep[segment{wild: true, empty: true}])
-
-	for at := colon(s.last, 0, s.longest); at >= 0; at = colon(s.last, at, s.longest) {
-		s.consider(n.deep[segment{wild: true, text: s.last[at:]}])
+	for _, next := range []*node[V]{n.literals[part], n.wildcard(part)} {
+		if next != nil {
+			s.walk(next, rest, !more)
+		}
 	}
 }
 

@@ -3,39 +3,121 @@ package route
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 )
 
-// ErrAmbiguous tells that two routes with the same HTTP method contend for a path and neither is more specific.
-var ErrAmbiguous = errors.New("ambiguous routes")
+// What is wrong with routes beside others with the same HTTP method.
+var (
+	// ErrAmbiguous: two routes contend for a path, and nothing decides between them.
+	ErrAmbiguous = errors.New("ambiguous routes")
+	// ErrUnreachable: other routes, which are more specific, have all paths of a route.
+	ErrUnreachable = errors.New("unreachable route")
+)
 
-// Check refuses routes of the same HTTP method of which the templates match the same paths, or have some in common without one
-// being a special case of the other. The error names every such pair.
+// Check refuses routes that contend for paths (see Contend) and, if there are none, those that can never be reached. The error
+// names every one with the others.
 func Check(routes []Route) error {
 	var faults []error
 
 	for i, a := range routes {
 		for _, b := range routes[i+1:] {
-			if a.Method == b.Method {
-				faults = append(faults, contend(a, b))
-			}
+			faults = append(faults, Contend(a, b))
 		}
+	}
+
+	if err := errors.Join(faults...); err != nil {
+		return err
+	}
+
+	for _, hidden := range Unreachable(routes) {
+		faults = append(faults, hidden)
 	}
 
 	return errors.Join(faults...)
 }
 
-func contend(a, b Route) error {
-	switch pathtemplate.Relate(a.Template, b.Template) {
-	case pathtemplate.Equal:
+// Contend refuses two routes of the same HTTP method whose templates match the same paths, or have some in common without one
+// being a special case of the other or having a verb that the other has not.
+func Contend(a, b Route) error {
+	if a.Method != b.Method {
+		return nil
+	}
+
+	switch relation := pathtemplate.Relate(a.Template, b.Template); {
+	case relation == pathtemplate.Equal:
 		return fmt.Errorf("%w: %s (%s) and %s (%s) match the same paths", ErrAmbiguous, a, a.RPC, b, b.RPC)
-	case pathtemplate.Overlap:
+	case relation == pathtemplate.Overlap && !a.Template.VerbDecides(b.Template):
 		return fmt.Errorf("%w: %s (%s) and %s (%s) match some paths in common, and neither is more specific",
 			ErrAmbiguous, a, a.RPC, b, b.RPC)
-	case pathtemplate.Disjoint, pathtemplate.ASubset, pathtemplate.BSubset:
-		return nil
 	default:
 		return nil
 	}
+}
+
+// UnreachableError is about a route that no request gets.
+type UnreachableError struct {
+	Route Route
+	// Others are more specific and have all its paths.
+	Others []Route
+}
+
+// Error implements error.
+func (e *UnreachableError) Error() string {
+	others := make([]string, 0, len(e.Others))
+	for _, other := range e.Others {
+		others = append(others, fmt.Sprintf("%s (%s)", other, other.RPC))
+	}
+
+	return fmt.Sprintf("%v: %s (%s): more specific routes match all its paths: %s", ErrUnreachable, e.Route, e.Route.RPC,
+		strings.Join(others, ", "))
+}
+
+// Unwrap returns ErrUnreachable.
+func (e *UnreachableError) Unwrap() error { return ErrUnreachable }
+
+// Unreachable returns the routes that no request gets, by method. No two of the routes may contend.
+func Unreachable(routes []Route) []*UnreachableError {
+	methods := map[string][]Route{}
+	for _, r := range routes {
+		methods[r.Method] = append(methods[r.Method], r)
+	}
+
+	var out []*UnreachableError //nolint:prealloc // There is none, as a rule.
+
+	for _, method := range slices.Sorted(maps.Keys(methods)) {
+		out = append(out, unreachable(methods[method])...)
+	}
+
+	return out
+}
+
+// unreachable looks at routes of one method.
+func unreachable(routes []Route) []*UnreachableError {
+	templates := make([]pathtemplate.Template, 0, len(routes))
+	for _, r := range routes {
+		templates = append(templates, r.Template)
+	}
+
+	before := pathtemplate.Unreachable(templates)
+
+	var out []*UnreachableError
+
+	for i, r := range routes {
+		if len(before[i]) == 0 {
+			continue
+		}
+
+		hidden := &UnreachableError{Route: r}
+		for _, j := range before[i] {
+			hidden.Others = append(hidden.Others, routes[j])
+		}
+
+		out = append(out, hidden)
+	}
+
+	return out
 }

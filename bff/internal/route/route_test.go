@@ -198,9 +198,9 @@ func TestSort(t *testing.T) {
 	slices.Reverse(routes)
 	route.Sort(routes)
 
-	const want = `GET /v1/me /test.v1.Test/D
+	const want = `GET /v1/{a}:lock /test.v1.Test/E
+GET /v1/me /test.v1.Test/D
 POST /v1/me /test.v1.Test/C body
-GET /v1/{a}:lock /test.v1.Test/E
 GET /v1/{a} /test.v1.Test/B
 GET /v1/{a=**} /test.v1.Test/A`
 	if got := lines(routes); got != want {
