@@ -74,8 +74,9 @@ type Gateway struct {
 	methods []string
 }
 
-// target is one route: the template, which takes the variables from the path, and the handler, which gets them.
+// target is one route: its method, the template, which takes the variables from the path, and the handler, which gets them.
 type target struct {
+	method   string
 	template pathtemplate.Template
 	handler  runtime.HandlerFunc
 }
@@ -115,7 +116,7 @@ func (g *Gateway) add(r *Route, handler runtime.HandlerFunc) {
 		slices.Sort(g.methods)
 	}
 
-	tree.Add(r.Template, &target{template: r.Template, handler: handler})
+	tree.Add(r.Template, &target{method: r.Method, template: r.Template, handler: handler})
 }
 
 // Routes lists the routes, the most specific first.

@@ -43,34 +43,36 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if r.Method == http.MethodHead {
-		r = asGet(r)
+		r = asHead(r, found.method)
 	}
 
 	found.handler(w, r, found.template.Bind(path))
 }
 
-// find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2).
+// find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2), unless a route says otherwise.
 func (g *Gateway) find(method, path string) (*target, bool) {
+	if tree, ok := g.trees[method]; ok {
+		if found, ok := tree.Find(path); ok {
+			return found, true
+		}
+	}
+
 	if method == http.MethodHead {
-		method = http.MethodGet
+		return g.find(http.MethodGet, path)
 	}
 
-	tree, ok := g.trees[method]
-	if !ok {
-		return nil, false
-	}
-
-	return tree.Find(path)
+	return nil, false
 }
 
-// asGet is a HEAD request as its route gets it. net/http keeps the body back, by the method of the request that it read.
-func asGet(r *http.Request) *http.Request {
+// asHead is a HEAD request as a route with a method gets it, GET or HEAD. net/http keeps the body back, by the method of the request
+// that it read.
+func asHead(r *http.Request, method string) *http.Request {
 	reqinfo.From(r.Context()).Head = true
 
-	get := r.WithContext(r.Context())
-	get.Method = http.MethodGet
+	routed := r.WithContext(r.Context())
+	routed.Method = method
 
-	return get
+	return routed
 }
 
 // answerUnrouted answers OPTIONS (RFC 9110, section 9.3.7), methods that the path does not have, and paths that nothing has.
