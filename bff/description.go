@@ -1,6 +1,7 @@
 package bff
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -15,9 +16,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
-
-// documentPath is where the description is served in JSON.
-const documentPath = "/openapi.json"
 
 // OpenAPI describes the API of a gateway with these options as an OpenAPI 3.1 document in JSON, without making one. It is what such
 // a gateway serves at /openapi.json.
@@ -102,7 +100,7 @@ func (g *Gateway) pages(
 		page, err := docspage.Handler(docspage.Config{
 			Title: g.config.Docs.Title, TokenURL: g.options.docsTokens,
 			// Relative to the page, for proxies that take a prefix off the path.
-			Document: ".." + documentPath,
+			Document: ".." + pages.DocumentJSON,
 		})
 		if err != nil {
 			return nil, err
@@ -112,7 +110,39 @@ func (g *Gateway) pages(
 		list = append(list, pages.Page{Path: docspage.Path, Handler: page}, pages.Page{Path: docspage.Path + "/", Handler: page})
 	}
 
+	if err := hidden(routes, list); err != nil {
+		return nil, err
+	}
+
 	return pages.New(next, list)
+}
+
+// hidden refuses routes that no request would reach, because pages have all their paths.
+func hidden(routes []gateway.Route, list []pages.Page) error {
+	paths := make([]string, 0, len(list))
+	for _, page := range list {
+		paths = append(paths, page.Path)
+	}
+
+	var faults []error
+
+	for _, r := range routes {
+		for _, page := range pages.Hiding(paths, r.Template) {
+			remedy := "WithPage"
+
+			switch page {
+			case pages.DocumentJSON, pages.DocumentYAML:
+				remedy = "docs.openapi: off"
+			case pages.Docs, pages.Docs + "/":
+				remedy = "docs.page: off"
+			}
+
+			faults = append(faults, fmt.Errorf("route %s (%s) can never be reached: the page at %s comes before it; "+
+				"give one of them another path, or leave the page out (%s)", r, r.RPC, page, remedy))
+		}
+	}
+
+	return errors.Join(faults...)
 }
 
 // described are the forms of the description, which is made when somebody asks for it.
@@ -131,8 +161,8 @@ func (g *Gateway) described(routes []gateway.Route) []pages.Page {
 	}
 
 	return []pages.Page{
-		form(documentPath, "application/json", (*openapi.Document).JSON),
-		form("/openapi.yaml", "application/yaml", (*openapi.Document).YAML),
+		form(pages.DocumentJSON, "application/json", (*openapi.Document).JSON),
+		form(pages.DocumentYAML, "application/yaml", (*openapi.Document).YAML),
 	}
 }
 

@@ -3,6 +3,8 @@ package bff
 import (
 	"net/http"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/pages"
 )
 
 // WithTLSInterval changes how often TLS files are looked at.
@@ -21,7 +23,7 @@ func (g *Gateway) Document() ([]byte, error) { return g.options.openAPI(g.config
 
 // Pages are the paths of what is served beside the routes.
 func (g *Gateway) Pages() []string {
-	paths := []string{documentPath, "/openapi.yaml", "/docs", "/docs/"}
+	paths := pages.Own()
 	for _, page := range g.options.pages {
 		paths = append(paths, page.Path)
 	}

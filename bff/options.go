@@ -119,7 +119,8 @@ func WithAdminGuard(guard func(http.Handler) http.Handler) Option {
 
 // WithPage serves a handler on the listener for clients, beside the routes: at a path, or at all paths below one that ends with a
 // slash. It comes after the edge (log, limit per client, credentials that are shown are valid), but asks for no credentials itself,
-// and takes GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins.
+// and takes GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins; a route that is left no
+// path at all is refused by New.
 func WithPage(path string, handler http.Handler, methods ...string) Option {
 	return func(o *options) {
 		o.pages = append(o.pages, pages.Page{Path: path, Handler: handler, Methods: methods})

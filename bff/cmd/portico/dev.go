@@ -162,8 +162,16 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		page landing
 	)
 
-	options := slices.Concat(composites(), page.options(cfg.Server.Address, p.issuer, switches), loggingTo(p.log), []bff.Option{
-		bff.WithServices(reachable(cfg.Upstreams, p.log.Logger)...),
+	served := bff.WithServices(reachable(cfg.Upstreams, p.log.Logger)...)
+
+	routes, err := bff.Routes(cfg, served)
+	if err != nil {
+		return err
+	}
+
+	landed := page.options(cfg.Server.Address, p.issuer, switches, routes)
+	options := slices.Concat(composites(), landed, loggingTo(p.log), []bff.Option{
+		served,
 		bff.WithAdminHandler("/dev/backends", switches),
 		bff.WithAdminGuard(demo.Guard(hostOf(cfg.Admin.Address))), // A browser runs on the same machine.
 		bff.WithDocsTokens("../dev/token"),
@@ -176,8 +184,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		}),
 	})
 
-	gw, err := bff.New(ctx, cfg, options...)
-	if err != nil {
+	if gw, err = bff.New(ctx, cfg, options...); err != nil {
 		return err
 	}
 

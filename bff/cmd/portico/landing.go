@@ -4,12 +4,15 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 	"github.com/portico-gateway/portico/bff/internal/demo"
+	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 )
 
 // pageTokenLife is for tokens of the page, which gets new ones by itself.
@@ -20,8 +23,8 @@ type landing struct {
 	info atomic.Pointer[demo.Info]
 }
 
-// options serve the page of a gateway at the address.
-func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends http.Handler) []bff.Option {
+// options serve the page of a gateway at the address. What a route would never be reached for is left out: the API comes first.
+func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends http.Handler, routes []bff.Route) []bff.Option {
 	l.info.Store(&demo.Info{Version: version()})
 
 	list := demo.New(demo.Deps{
@@ -37,10 +40,21 @@ func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends 
 
 	options := make([]bff.Option, 0, len(list))
 	for _, page := range list {
+		if slices.ContainsFunc(routes, func(r bff.Route) bool { return hides(page, r) }) {
+			continue
+		}
+
 		options = append(options, bff.WithPage(page.Path, page.Handler, page.Methods...))
 	}
 
 	return options
+}
+
+// hides reports whether a route would never be reached for a page.
+func hides(page pages.Page, r bff.Route) bool {
+	template, err := pathtemplate.Parse(r.Path)
+
+	return err == nil && len(pages.Hiding([]string{page.Path}, template)) > 0
 }
 
 // serving says what the page tells of the process. admin is nil if that listener is off.

@@ -17,11 +17,12 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
 // Path is where the page is mounted, and with a slash behind it, its files.
-const Path = "/docs"
+const Path = pages.Docs
 
 //go:embed page
 var page embed.FS

@@ -49,7 +49,7 @@ func New(next http.Handler, list []Page) (*Mux, error) {
 		}
 
 		m.exact[page.Path] = page
-		if strings.HasSuffix(page.Path, "/") && page.Path != "/" {
+		if isTree(page.Path) {
 			m.below = append(m.below, page)
 		}
 	}
@@ -108,7 +108,7 @@ func (m *Mux) find(path string) (Page, bool) {
 	}
 
 	for _, page := range m.below {
-		if strings.HasPrefix(path, page.Path) {
+		if has(page.Path, path) {
 			return page, true
 		}
 	}

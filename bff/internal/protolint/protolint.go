@@ -43,6 +43,7 @@ type Rule struct {
 const (
 	RouteInvalid      = "ROUTE_INVALID"
 	RouteConflict     = "ROUTE_CONFLICT"
+	RouteHidden       = "ROUTE_HIDDEN"
 	BodyUnexpected    = "BODY_UNEXPECTED"
 	ServiceInvalid    = "SERVICE_INVALID"
 	AccessMissing     = "ACCESS_MISSING"
@@ -60,7 +61,7 @@ const (
 func Rules() []Rule {
 	return []Rule{
 		{RouteInvalid, "google.api.http names an HTTP method, a path and fields that there are", true},
-		{RouteConflict, "no two routes contend for a path", true},
+		{RouteConflict, "no two routes contend for a path, and each can be reached", true},
 		{ServiceInvalid, "portico.v1.service names an upstream, or the service is a composite", true},
 		{AccessMissing, "every route says who may call, by itself or by its service", true},
 		{PolicyInvalid, "portico.v1 options make sense and name fields and variables that there are", true},
@@ -76,6 +77,11 @@ func Rules() []Rule {
 		{SafeUndeclared, "GET and HEAD say idempotency_level = NO_SIDE_EFFECTS, without which they are never retried", false},
 		{CacheShared, "answers that depend on who asks are not cached for all (cache.scope)", false},
 		{ListUnpaged, "lists have page_size, page_token and next_page_token (AIP-158), before they have grown", false},
+		{
+			RouteHidden,
+			"no route has the path of a page of the gateway, such as /docs, unless that is off (docs.page, docs.openapi)",
+			false,
+		},
 		{LocationUnrouted, "what response.location leads to can be got", false},
 		{IgnoreInvalid, "comments that ignore a rule name one that can be ignored, and say why", true},
 	}
@@ -104,6 +110,7 @@ func Check(files []protoreflect.FileDescriptor) []Finding {
 		l.unexpectedBody(e)
 		l.caches(e)
 		l.locations(e)
+		l.hidden(e)
 
 		if e.first {
 			l.retries(e)

@@ -71,6 +71,49 @@ func TestCheck(t *testing.T) {
     ` + public + `
   }
 }`, []string{`^shop.proto:15:5: ROUTE_CONFLICT: .*match the same paths; the other is at shop.proto:11:5$`}},
+		{"unreachable", `service S {
+  rpc Rest(Ask) returns (Item) {
+    option (google.api.http) = {post: "/v1/{item_id=items/**}"};
+    ` + public + `
+  }
+  rpc None(Ask) returns (Item) {
+    option (google.api.http) = {post: "/v1/items"};
+    ` + public + `
+  }
+  rpc More(Ask) returns (Item) {
+    option (google.api.http) = {post: "/v1/{item_id=items/*/**}"};
+    ` + public + `
+  }
+}`, []string{`^shop.proto:11:5: ROUTE_CONFLICT: unreachable route: POST /v1/{item_id=items/\*\*} \(/shop.v1.S/Rest\).* they are at ` +
+			`shop.proto:15:5, shop.proto:19:5$`}},
+		{"verbs_decide", `service S {
+  rpc Rest(Ask) returns (Item) {
+    option (google.api.http) = {post: "/v1/{item_id=items/**}"};
+    ` + public + `
+  }
+  rpc Check(Ask) returns (Item) {
+    option (google.api.http) = {post: "/v1/{item_id=items/**}:check"};
+    ` + public + `
+  }
+}`, nil},
+		{"hidden_by_a_page", `service S {
+  rpc Docs(Ask) returns (Item) {
+    option (google.api.http) = {
+      post: "/docs/{item_id}"
+      additional_bindings {post: "/openapi.yaml"}
+      additional_bindings {post: "/{item_id}"}
+    };
+    ` + public + `
+  }
+  // portico:lint:ignore ROUTE_HIDDEN docs.openapi is off.
+  rpc Meant(Ask) returns (Item) {
+    option (google.api.http) = {post: "/openapi.json"};
+    ` + public + `
+  }
+}`, []string{
+			`^shop.proto:11:5: ROUTE_HIDDEN: POST /docs/{item_id} is the path of a page of the gateway, /docs/, `,
+			`^shop.proto:11:5: ROUTE_HIDDEN: POST /openapi.yaml is the path of a page of the gateway, /openapi.yaml, `,
+		}},
 		{"routes_that_are_none", `service S {
   rpc A(Ask) returns (Item) {
     option (google.api.http) = {post: "/v1/{a"};

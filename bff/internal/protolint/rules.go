@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
@@ -21,13 +22,48 @@ import (
 
 // conflicts finds routes that contend for paths. The later one is where it is said.
 func (l *linter) conflicts() {
+	contend := false
+
 	for i, e := range l.endpoints {
 		for _, other := range l.endpoints[:i] {
-			if err := route.Check([]route.Route{other.Route, e.Route}); err != nil {
+			if err := route.Contend(other.Route, e.Route); err != nil {
+				contend = true
+
 				l.find(e.Descriptor, protopos.HTTP(e.Descriptor), RouteConflict,
 					fmt.Sprintf("%v; the other is at %s", err, protopos.HTTP(other.Descriptor)))
 			}
 		}
+	}
+
+	if !contend {
+		l.unreachable()
+	}
+}
+
+// unreachable finds routes that no request gets.
+func (l *linter) unreachable() {
+	routes := make([]route.Route, 0, len(l.endpoints))
+	for _, e := range l.endpoints {
+		routes = append(routes, e.Route)
+	}
+
+	for _, hidden := range route.Unreachable(routes) {
+		places := make([]string, 0, len(hidden.Others))
+		for _, other := range hidden.Others {
+			places = append(places, protopos.HTTP(other.Descriptor).String())
+		}
+
+		l.find(hidden.Route.Descriptor, protopos.HTTP(hidden.Route.Descriptor), RouteConflict,
+			fmt.Sprintf("%v; they are at %s", hidden, strings.Join(places, ", ")))
+	}
+}
+
+// hidden finds routes that no request gets while the gateway's own pages are on.
+func (l *linter) hidden(e endpoint) {
+	if hiding := pages.Hiding(pages.Own(), e.Template); len(hiding) > 0 {
+		l.find(e.Descriptor, protopos.HTTP(e.Descriptor), RouteHidden, fmt.Sprintf(
+			"%s is the path of a page of the gateway, %s, with which it does not start: choose another path, or switch the page off"+
+				" (docs.page, docs.openapi) and ignore this rule here", e, strings.Join(hiding, " and ")))
 	}
 }
 
