@@ -1,6 +1,7 @@
 package genservices_test
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"os"
@@ -156,6 +157,47 @@ func TestGenerateWithDefaultPolicy(t *testing.T) {
 	_, err := generateWith(t, "gen", handMade(t), genservices.Description{DefaultPolicy: "open"})
 	if err == nil || !strings.Contains(err.Error(), "option default_policy=open: must be deny, public or authenticated") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// What no example can be made of is described without one.
+func TestGenerateWithoutExamples(t *testing.T) {
+	t.Parallel()
+
+	got, err := generate(t, "gen", handMade(t, readText(t, "no_example.txtpb")...))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	type body struct {
+		Content map[string]struct{ Example any }
+	}
+
+	var doc struct {
+		Paths map[string]struct {
+			Post struct {
+				RequestBody body
+				Responses   map[string]body
+			}
+		}
+	}
+
+	if err := json.Unmarshal([]byte(got["openapi/openapi.json"]), &doc); err != nil {
+		t.Fatal(err)
+	}
+
+	for path, want := range map[string][2]bool{
+		"/v1/any": {true, true}, "/v1/loop": {false, true}, "/v1/looped": {true, false}, "/v1/both": {false, false},
+	} {
+		post, known := doc.Paths[path]
+		is := [2]bool{
+			post.Post.RequestBody.Content["application/json"].Example != nil,
+			post.Post.Responses["200"].Content["application/json"].Example != nil,
+		}
+
+		if !known || is != want {
+			t.Errorf("%s has examples of request and response: %v, want %v", path, is, want)
+		}
 	}
 }
 

@@ -76,8 +76,14 @@ func (e *Examples) request(method protoreflect.MethodDescriptor) (proto.Message,
 
 		// A page is the first one, and what is somebody's is the caller's, so that anyone who sends the example may.
 		for _, name := range append([]protoreflect.Name{"page_token"}, owners()...) {
-			if field := msg.Descriptor().Fields().ByName(name); field != nil && field.Cardinality() != protoreflect.Required {
+			field := msg.Descriptor().Fields().ByName(name)
+
+			switch {
+			case field == nil:
+			case field.Cardinality() != protoreflect.Required:
 				msg.Clear(field)
+			case field.Kind() == protoreflect.StringKind:
+				msg.Set(field, protoreflect.ValueOfString(""))
 			}
 		}
 

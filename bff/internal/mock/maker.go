@@ -240,6 +240,8 @@ const (
 	maxDepth   = 8
 	// maxMessages is after how many messages only those are made that must be there.
 	maxMessages = 1000
+	// maxElements is how many elements are made at most because the rules want so many.
+	maxElements = 100
 )
 
 // omitted tells that a field stays unset.
@@ -270,5 +272,8 @@ func omitted(field protoreflect.FieldDescriptor, sc scope) bool {
 
 // isRequired reports whether a field must be set.
 func isRequired(field protoreflect.FieldDescriptor) bool {
-	return rulesOf(field).GetRequired() || field.Cardinality() == protoreflect.Required
+	of := rulesOf(field)
+
+	return of.GetRequired() || of.GetRepeated().GetMinItems() > 0 || of.GetMap().GetMinPairs() > 0 ||
+		field.Cardinality() == protoreflect.Required
 }

@@ -28,7 +28,7 @@ func (m *maker) pairs(into protoreflect.Map, field protoreflect.FieldDescriptor,
 
 	r := typed(of)
 	least, most := r.size("min_pairs", 0), r.size("max_pairs", maxSize)
-	n := min(max(a.seed.of("length").rand().IntN(usual)+1, min(least, maxMessages)), most)
+	n := min(max(a.seed.of("length").rand().IntN(usual)+1, min(least, maxElements)), most)
 	known := usualPairs(a.name)
 	first := a.seed.of("first").rand().IntN(len(known))
 

@@ -34,7 +34,7 @@ func (m *maker) list(list protoreflect.List, field protoreflect.FieldDescriptor,
 
 	r := typed(of)
 	least, most := r.size("min_items", 0), r.size("max_items", maxSize)
-	n := min(max(a.seed.of("length").rand().IntN(usual)+1, min(least, maxMessages)), most)
+	n := min(max(a.seed.of("length").rand().IntN(usual)+1, min(least, maxElements)), most)
 	a.name = singular(a.name)
 	within, unique, seen := sc.inside(a.of, a.name), of.GetRepeated().GetUnique() || field.Message() == nil, map[any]bool{}
 

@@ -130,7 +130,8 @@ func member(value any, name string) any {
 
 // write writes a message as the gateway is told to; nil if it has no form in JSON.
 func (b *builder) write(m protoreflect.Message, defaults bool) any {
-	options := protojson.MarshalOptions{UseProtoNames: b.config.ProtoNames, EmitDefaultValues: defaults}
+	// Required fields may be elsewhere in the request.
+	options := protojson.MarshalOptions{AllowPartial: true, UseProtoNames: b.config.ProtoNames, EmitDefaultValues: defaults}
 
 	text, err := options.Marshal(m.Interface())
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,8 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	_ "google.golang.org/genproto/googleapis/api/httpbody"
+	_ "google.golang.org/genproto/googleapis/rpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 	_ "google.golang.org/protobuf/types/known/anypb"
@@ -34,6 +38,7 @@ package t.v1;
 option features.field_presence = IMPLICIT;
 import "buf/validate/validate.proto";
 import "google/api/annotations.proto";
+import "google/api/field_behavior.proto";
 import "google/api/httpbody.proto";
 import "google/protobuf/any.proto";
 import "google/protobuf/duration.proto";
@@ -42,6 +47,7 @@ import "google/protobuf/field_mask.proto";
 import "google/protobuf/struct.proto";
 import "google/protobuf/timestamp.proto";
 import "google/protobuf/wrappers.proto";
+import "google/rpc/status.proto";
 `
 
 // object is one as JSON has it.
@@ -51,9 +57,16 @@ type object = map[string]any
 func describe(t *testing.T, source string, p policy.Policy, config openapi.Config) object {
 	t.Helper()
 
+	return built(t, operations(t, imports+source, p), config)
+}
+
+// operations are those of the service S of a proto, which have all the same policy.
+func operations(t *testing.T, source string, p policy.Policy) []openapi.Operation {
+	t.Helper()
+
 	compiler := protocompile.Compiler{Resolver: protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
 		if path == "t.proto" {
-			return protocompile.SearchResult{Source: strings.NewReader(imports + source)}, nil
+			return protocompile.SearchResult{Source: strings.NewReader(source)}, nil
 		}
 
 		file, err := protoregistry.GlobalFiles.FindFileByPath(path)
@@ -82,7 +95,14 @@ func describe(t *testing.T, source string, p policy.Policy, config openapi.Confi
 		t.Fatal(err)
 	}
 
-	routes, err := route.Of(file.Services().ByName("S"))
+	return served(t, file.Services().ByName("S"), p)
+}
+
+// served are the operations of a service, which have all the same policy.
+func served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Policy) []openapi.Operation {
+	t.Helper()
+
+	routes, err := route.Of(service)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,12 +112,19 @@ func describe(t *testing.T, source string, p policy.Policy, config openapi.Confi
 		operations = append(operations, openapi.Operation{Route: r, Policy: p})
 	}
 
+	return operations
+}
+
+// built is the document of operations, as any client would read it.
+func built(t *testing.T, operations []openapi.Operation, config openapi.Config) object {
+	t.Helper()
+
 	document, err := openapi.Build(operations, config)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	text, err = document.JSON()
+	text, err := document.JSON()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,3 +182,6 @@ func is(t *testing.T, doc any, path, want string) {
 		t.Errorf("%s is %s (-want +got):\n%s", path, got, diff)
 	}
 }
+
+// sortedKeys are the names of the members of an object.
+func sortedKeys(o object) []string { return slices.Sorted(maps.Keys(o)) }

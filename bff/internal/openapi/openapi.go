@@ -6,6 +6,7 @@
 package openapi
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,11 +111,11 @@ HEAD is answered wherever GET is, and a method that a path does not have with 40
 
 // byPath orders operations as readers look for them: by path, then GET before what changes something.
 func byPath(a, b Operation) int {
-	if c := strings.Compare(a.Route.Template.String(), b.Route.Template.String()); c != 0 {
-		return c
-	}
-
-	return methodRank(a.Route.Method) - methodRank(b.Route.Method)
+	return cmp.Or(
+		strings.Compare(a.Route.Template.String(), b.Route.Template.String()),
+		methodRank(a.Route.Method)-methodRank(b.Route.Method),
+		strings.Compare(a.Route.Method, b.Route.Method),
+	)
 }
 
 func methodRank(method string) int {

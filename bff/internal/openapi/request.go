@@ -80,6 +80,14 @@ func (b *builder) walk(message protoreflect.MessageDescriptor, above fieldpath.P
 		field := message.Fields().Get(i)
 		path := append(slices.Clone(above), field)
 
+		if hidden, err := b.hidden(field, input); hidden || err != nil {
+			if err != nil {
+				return err
+			}
+
+			continue
+		}
+
 		switch held := heldMessage(field); {
 		case held == nil, !field.IsList() && !field.IsMap() && isParameter(held):
 			if err := visit(path); err != nil {

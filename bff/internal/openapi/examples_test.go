@@ -1,0 +1,157 @@
+package openapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	_ "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	_ "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
+	"github.com/portico-gateway/portico/bff/internal/mock"
+	"github.com/portico-gateway/portico/bff/internal/openapi"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	_ "github.com/portico-gateway/portico/gen"
+)
+
+// madeUp are examples of operations, as protoc-gen-portico makes them.
+func madeUp(t *testing.T, operations []openapi.Operation) map[string]string {
+	t.Helper()
+
+	source, err := mock.NewExamples()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	all := map[string]string{}
+
+	for _, op := range operations {
+		request, answer := source.Of(op.Route.Descriptor)
+		out := openapi.Example{Request: written(t, request), Response: written(t, answer)}
+
+		text, err := json.Marshal(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		all[string(op.Route.Descriptor.FullName())] = string(text)
+	}
+
+	return all
+}
+
+func written(t *testing.T, m proto.Message) json.RawMessage {
+	t.Helper()
+
+	if m == nil {
+		return nil
+	}
+
+	text, err := protojson.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return text
+}
+
+// invalidExamples are the examples of a document that are not what it says of them, and how many there are in all.
+func invalidExamples(t *testing.T, doc object) (faults []string, count int) {
+	t.Helper()
+
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020)
+	compiler.AssertFormat()
+
+	if err := compiler.AddResource("doc.json", any(doc)); err != nil {
+		t.Fatal(err)
+	}
+
+	var visit func(value any, at string)
+
+	visit = func(value any, at string) {
+		switch holder := value.(type) {
+		case []any:
+			for i, element := range holder {
+				visit(element, fmt.Sprintf("%s/%d", at, i))
+			}
+		case object:
+			for _, name := range slices.Sorted(maps.Keys(holder)) {
+				if name != "example" {
+					visit(holder[name], at+"/"+strings.NewReplacer("~", "~0", "/", "~1", "%", "%25", "{", "%7B", "}", "%7D").Replace(name))
+				}
+			}
+
+			example, ok := holder["example"]
+			if _, described := holder["schema"]; !ok || !described {
+				return
+			}
+
+			schema, err := compiler.Compile("doc.json#" + at + "/schema")
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			count++
+
+			if err := schema.Validate(example); err != nil {
+				text, _ := json.Marshal(example)
+				faults = append(faults, fmt.Sprintf("%s: %v in %s", at, err, text))
+			}
+		}
+	}
+
+	visit(doc["paths"], "/paths")
+	visit(doc["components"], "/components")
+
+	return faults, count
+}
+
+// Once, examples had what the schema beside them forbids.
+func TestExamplesAreWhatTheirSchemasSay(t *testing.T) {
+	t.Parallel()
+
+	all := map[string][]openapi.Operation{}
+
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		for i := range file.Services().Len() {
+			name := string(file.Package())
+			all[name] = append(all[name], served(t, file.Services().Get(i), policy.Policy{})...)
+		}
+
+		return true
+	})
+
+	for name, source := range exampleCases {
+		all[name] = operations(t, source, policy.Policy{})
+	}
+
+	for name, operations := range all {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			examples := madeUp(t, operations)
+
+			for _, config := range []openapi.Config{{}, {ProtoNames: true, EmitDefaults: true}} {
+				config.Examples = examples
+
+				faults, count := invalidExamples(t, built(t, operations, config))
+				for _, fault := range faults {
+					t.Error(fault)
+				}
+
+				if count == 0 && len(operations) > 0 {
+					t.Error("there are no examples")
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,148 @@
+package openapi_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/openapi"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+)
+
+// Once, a message got the schema of another of which the name was the same.
+func TestSchemasHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+
+	doc := describe(t, `
+		service S { rpc Do(Request) returns (Response) { option (google.api.http) = {
+			post: "/v1/m" body: "*" additional_bindings: {patch: "/v1/m" body: "item"}}; } }
+		message Request { Item item = 1; ItemInput other = 2; ItemPatch last = 3; google.protobuf.FieldMask mask = 4; google.rpc.Status status = 5; }
+		message Response { Item item = 1; google.rpc.Status status = 2; }
+		message Item { string a = 1; }
+		message ItemInput { string b = 1; }
+		message ItemPatch { string c = 1; }`, policy.Policy{}, openapi.Config{})
+
+	const schemas = "components schemas "
+
+	is(t, doc, schemas+"t.v1.Request properties item", `{"$ref":"#/components/schemas/t.v1.Item-Input"}`)
+	is(t, doc, schemas+"t.v1.Item-Input properties", `{"a":{"type":"string"}}`)
+	is(t, doc, schemas+"t.v1.ItemInput properties", `{"b":{"type":"string"}}`)
+	is(t, doc, schemas+"t.v1.ItemPatch properties", `{"c":{"type":"string"}}`)
+	is(t, doc, "paths /v1/m patch requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.Item-Patch"}`)
+	is(t, doc, schemas+"t.v1.Item-Patch properties a", `{"type":["string","null"]}`)
+
+	// A google.rpc.Status in a message is what the codec writes, and one in place of a problem what the gateway writes.
+	is(t, doc, schemas+"t.v1.Response properties status", `{"$ref":"#/components/schemas/google.rpc.Status"}`)
+	is(t, doc, schemas+"google.rpc.Status properties code", `{"type":"integer","format":"int32"}`)
+	is(t, doc, schemas+"google.rpc.Status properties details items properties @type type", `"string"`)
+	is(t, doc, schemas+"google.rpc.Status required", `null`)
+	is(t, doc, schemas+"google.rpc.StatusInput additionalProperties", `false`)
+	is(t, doc, schemas+"ErrorStatus required", `["code"]`)
+	is(t, doc, "components responses NotFound content application/json schema", `{"$ref":"#/components/schemas/ErrorStatus"}`)
+
+	doc = built(t, operations(t, `syntax = "proto3"; import "google/api/annotations.proto";
+		service S { rpc Do(Problem) returns (stream StreamError) { option (google.api.http) = {post: "/v1/m" body: "*"}; } }
+		message Problem { FieldError kind = 1; }
+		message StreamError { ErrorStatus status = 1; }
+		message ErrorStatus { string text = 1; }
+		enum FieldError { NONE = 0; }`, policy.Policy{}), openapi.Config{})
+
+	is(t, doc, "paths /v1/m post requestBody content application/json schema", `{"$ref":"#/components/schemas/Problem-"}`)
+	is(t, doc, schemas+"Problem- properties", `{"kind":{"$ref":"#/components/schemas/FieldError-"}}`)
+	is(t, doc, schemas+"FieldError- enum", `["NONE"]`)
+	is(t, doc, schemas+"StreamError- properties status", `{"$ref":"#/components/schemas/ErrorStatus-"}`)
+	is(t, doc, schemas+"StreamError properties error", `{"$ref":"#/components/schemas/Problem"}`)
+	is(t, doc, schemas+"Problem properties status type", `"integer"`)
+}
+
+// Methods of different RPCs have different operationIds, whatever they are called.
+func TestOperationsHaveNamesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+
+	doc := describe(t, `service S {
+		rpc Do(M) returns (M) { option (google.api.http) = {get: "/v1/a" additional_bindings: {get: "/v1/b"}}; }
+		rpc Do_2(M) returns (M) { option (google.api.http) = {get: "/v1/c"}; }
+	}
+	message M {}`, policy.Policy{}, openapi.Config{})
+
+	is(t, doc, "paths /v1/b get operationId", `"S_Do_2"`)
+	is(t, doc, "paths /v1/c get operationId", `"S_Do_2_2"`)
+}
+
+// Well-known types are described by their JSON form wherever they are, a whole body and a whole response among it.
+func TestWellKnownBodies(t *testing.T) {
+	t.Parallel()
+
+	for name, want := range map[string]string{
+		"Struct":      `{"type":"object","additionalProperties":true}`,
+		"Value":       `{}`,
+		"ListValue":   `{"type":"array","items":{}}`,
+		"Timestamp":   `{"type":"string","format":"date-time"}`,
+		"Duration":    `{"type":"string","pattern":"^-?[0-9]+(\\.[0-9]{1,9})?s$"}`,
+		"FieldMask":   `{"type":"string"}`,
+		"BoolValue":   `{"type":"boolean"}`,
+		"Int64Value":  `{"type":"string","format":"int64","pattern":"^-?[0-9]+$"}`,
+		"UInt32Value": `{"type":"integer","format":"uint32","minimum":0,"maximum":4294967295}`,
+		"BytesValue":  `{"type":"string","contentEncoding":"base64"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			doc := describe(t, `service S { rpc Do(google.protobuf.`+name+`) returns (google.protobuf.`+name+`) {
+				option (google.api.http) = {post: "/v1/m" body: "*"}; } }`, policy.Policy{}, openapi.Config{})
+
+			is(t, doc, "paths /v1/m post requestBody content application/json schema", want)
+			is(t, doc, "paths /v1/m post requestBody required", `null`)
+			is(t, doc, "paths /v1/m post responses 200 content application/json schema", want)
+		})
+	}
+}
+
+// What protobuf itself requires is required of clients and there in responses; google.api.field_behavior is not enforced, and what
+// rules want of clients they are told, whatever it says.
+func TestRequired(t *testing.T) {
+	t.Parallel()
+
+	source := `service S { rpc Do(Request) returns (M) { option (google.api.http) = {
+			post: "/v1/m" body: "*" additional_bindings: {patch: "/v1/m" body: "m"} additional_bindings: {get: "/v1/m"}
+			additional_bindings: {put: "/v1/m/{m.must}" body: "m"}}; } }
+		message Request { M m = 1 [features.field_presence = LEGACY_REQUIRED]; google.protobuf.FieldMask mask = 2; M other = 3; }
+		message M {
+			string must = 1 [features.field_presence = LEGACY_REQUIRED, (google.api.field_behavior) = OUTPUT_ONLY];
+			string title = 2 [(google.api.field_behavior) = REQUIRED];
+			string rule = 3 [(buf.validate.field).string.min_len = 1, (google.api.field_behavior) = OUTPUT_ONLY];
+			string secret = 4 [(google.api.field_behavior) = INPUT_ONLY];
+			string given = 5 [(google.api.field_behavior) = OUTPUT_ONLY];
+		}`
+	doc := describe(t, source, policy.Policy{}, openapi.Config{})
+
+	for name, want := range map[string]struct{ required, properties string }{
+		"t.v1.Request":             {`["m"]`, `["m","mask","other"]`},
+		"t.v1.M":                   {`["must"]`, `["given","must","rule","title"]`},
+		"t.v1.MInput":              {`["must","rule"]`, `["must","rule","secret","title"]`},
+		"t.v1.MInput-without-must": {`["rule"]`, `["rule","secret","title"]`},
+		"t.v1.MPatch":              {`["must"]`, `["must","secret","title"]`},
+	} {
+		is(t, doc, "components schemas "+name+" required", want.required)
+
+		properties, _ := at(t, doc, "components schemas "+name+" properties").(object)
+
+		list, _ := json.Marshal(sortedKeys(properties))
+		if string(list) != want.properties {
+			t.Errorf("%s has %s, want %s", name, list, want.properties)
+		}
+	}
+
+	// Null is no value.
+	is(t, doc, "components schemas t.v1.MPatch properties must", `{"type":"string"}`)
+
+	is(t, doc, "paths /v1/m get parameters 0 name", `"m.must"`)
+	is(t, doc, "paths /v1/m get parameters 0 required", `true`)
+	is(t, doc, "paths /v1/m get parameters 2 name", `"m.rule"`)
+	is(t, doc, "paths /v1/m get parameters 2 required", `true`)
+	is(t, doc, "paths /v1/m get parameters 3 name", `"m.secret"`)
+	is(t, doc, "paths /v1/m get parameters 5 name", `"other.must"`)
+	is(t, doc, "paths /v1/m get parameters 5 required", `null`)
+
+	doc = describe(t, source, policy.Policy{}, openapi.Config{EmitDefaults: true})
+	is(t, doc, "components schemas t.v1.M required", `["title","rule","secret","given","must"]`)
+}
