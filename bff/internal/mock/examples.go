@@ -24,9 +24,9 @@ func NewExamples() (*Examples, error) {
 	return &Examples{answers: made}, nil
 }
 
-// Of is a request of a method, which keeps its rules, and the response to it. Of pages there is one item. Either is nil if it cannot
-// be made: if messages that have to be there are within themselves, if no value keeps the rules, or if nothing that protobuf's JSON
-// can write was found.
+// Of is a request of a method, which keeps its rules, and the response to it. Of pages there is one item. Either is nil if it
+// cannot be made: because a message needs another one of itself, no value that keeps the rules was found, or it has no form in
+// JSON.
 func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, answer proto.Message) {
 	// Rules that do not compile, such as those of another type than the field's, are reported where they are enforced.
 	defer func() {

@@ -47,18 +47,28 @@ func (b *builder) schemaName(message protoreflect.MessageDescriptor, as form) st
 	}
 }
 
-// distinctName is a full name with a suffix that no other schema has. Names of messages have no "-".
+// distinctName is a full name with a suffix, or something like it that no other schema is called.
 func (b *builder) distinctName(of protoreflect.Descriptor, suffix string) string {
-	name := string(of.FullName()) + suffix
-
-	switch {
-	case suffix != "" && (b.outputs[protoreflect.FullName(name)] || b.inputs[protoreflect.FullName(name)]):
-		return string(of.FullName()) + "-" + suffix
-	case b.own[name] != nil:
-		return name + "-"
-	default:
-		return name
+	full := string(of.FullName())
+	taken := func(name string) bool {
+		return b.own[name] != nil || name != full && (b.inputs[protoreflect.FullName(name)] || b.outputs[protoreflect.FullName(name)])
 	}
+
+	base := full
+	if taken(base) {
+		base += "Proto"
+	}
+
+	name := base + suffix
+	if suffix != "" && taken(name) {
+		name = base + "As" + suffix
+	}
+
+	for taken(name) {
+		name += "_"
+	}
+
+	return name
 }
 
 // reduced are the schemas of a message without some of its fields, which are elsewhere in the requests that they describe.
@@ -69,8 +79,8 @@ type reduced struct {
 	refs   []*Schema
 }
 
-// refReduced is a reference to the schema of a message without some of its fields, or with unknown ones besides. It gets the name of
-// the whole message if there is no other schema with that name, which is known in the end.
+// refReduced is a reference to the schema of a message without some of its fields, or with unknown ones besides. It gets the name
+// of the whole message if there is no other schema with that name, which is known in the end.
 func (b *builder) refReduced(name, suffix string, schema *Schema) *Schema {
 	ref := &Schema{}
 

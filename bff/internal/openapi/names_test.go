@@ -23,12 +23,12 @@ func TestSchemasHaveNamesOfTheirOwn(t *testing.T) {
 
 	const schemas = "components schemas "
 
-	is(t, doc, schemas+"t.v1.Request properties item", `{"$ref":"#/components/schemas/t.v1.Item-Input"}`)
-	is(t, doc, schemas+"t.v1.Item-Input properties", `{"a":{"type":"string"}}`)
+	is(t, doc, schemas+"t.v1.Request properties item", `{"$ref":"#/components/schemas/t.v1.ItemAsInput"}`)
+	is(t, doc, schemas+"t.v1.ItemAsInput properties", `{"a":{"type":"string"}}`)
 	is(t, doc, schemas+"t.v1.ItemInput properties", `{"b":{"type":"string"}}`)
 	is(t, doc, schemas+"t.v1.ItemPatch properties", `{"c":{"type":"string"}}`)
-	is(t, doc, "paths /v1/m patch requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.Item-Patch"}`)
-	is(t, doc, schemas+"t.v1.Item-Patch properties a", `{"type":["string","null"]}`)
+	is(t, doc, "paths /v1/m patch requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.ItemAsPatch"}`)
+	is(t, doc, schemas+"t.v1.ItemAsPatch properties a", `{"type":["string","null"]}`)
 
 	// A google.rpc.Status in a message is what the codec writes, and one in place of a problem what the gateway writes.
 	is(t, doc, schemas+"t.v1.Response properties status", `{"$ref":"#/components/schemas/google.rpc.Status"}`)
@@ -46,10 +46,10 @@ func TestSchemasHaveNamesOfTheirOwn(t *testing.T) {
 		message ErrorStatus { string text = 1; }
 		enum FieldError { NONE = 0; }`, policy.Policy{}), openapi.Config{})
 
-	is(t, doc, "paths /v1/m post requestBody content application/json schema", `{"$ref":"#/components/schemas/Problem-"}`)
-	is(t, doc, schemas+"Problem- properties", `{"kind":{"$ref":"#/components/schemas/FieldError-"}}`)
-	is(t, doc, schemas+"FieldError- enum", `["NONE"]`)
-	is(t, doc, schemas+"StreamError- properties status", `{"$ref":"#/components/schemas/ErrorStatus-"}`)
+	is(t, doc, "paths /v1/m post requestBody content application/json schema", `{"$ref":"#/components/schemas/ProblemProto"}`)
+	is(t, doc, schemas+"ProblemProto properties", `{"kind":{"$ref":"#/components/schemas/FieldErrorProto"}}`)
+	is(t, doc, schemas+"FieldErrorProto enum", `["NONE"]`)
+	is(t, doc, schemas+"StreamErrorProto properties status", `{"$ref":"#/components/schemas/ErrorStatusProto"}`)
 	is(t, doc, schemas+"StreamError properties error", `{"$ref":"#/components/schemas/Problem"}`)
 	is(t, doc, schemas+"Problem properties status type", `"integer"`)
 }
@@ -66,6 +66,22 @@ func TestOperationsHaveNamesOfTheirOwn(t *testing.T) {
 
 	is(t, doc, "paths /v1/b get operationId", `"S_Do_2"`)
 	is(t, doc, "paths /v1/c get operationId", `"S_Do_2_2"`)
+}
+
+// Once, services of one name in two packages were one tag, or two with the same name.
+func TestServicesOfOneName(t *testing.T) {
+	t.Parallel()
+
+	source := func(version string) string {
+		return `syntax = "proto3"; package t.` + version + `; import "google/api/annotations.proto";
+			service S { rpc Do(M) returns (M) { option (google.api.http) = {get: "/` + version + `/m"}; } } message M {}`
+	}
+
+	doc := built(t, append(operations(t, source("v1"), policy.Policy{}), operations(t, source("v2"), policy.Policy{})...), openapi.Config{})
+
+	is(t, doc, "tags", `[{"name":"t.v1.S","description":"The service t.v1.S."},{"name":"t.v2.S","description":"The service t.v2.S."}]`)
+	is(t, doc, "paths /v2/m get tags", `["t.v2.S"]`)
+	is(t, doc, "paths /v2/m get operationId", `"S_Do_2"`)
 }
 
 // Well-known types are described by their JSON form wherever they are, a whole body and a whole response among it.

@@ -63,11 +63,17 @@ func Build(operations []Operation, config Config) (*Document, error) {
 	b := &builder{
 		validator: validator, config: config, own: ownSchemas(), schemas: map[string]*Schema{}, reduced: map[string][]*reduced{},
 		inputs: map[protoreflect.FullName]bool{}, outputs: map[protoreflect.FullName]bool{},
-		must: map[protoreflect.FullName][]protoreflect.FieldDescriptor{},
-		used: map[string]bool{}, usedHeaders: map[string]bool{}, ids: map[string]bool{},
+		services: map[protoreflect.Name][]protoreflect.FullName{},
+		must:     map[protoreflect.FullName][]protoreflect.FieldDescriptor{},
+		used:     map[string]bool{}, usedHeaders: map[string]bool{}, ids: map[string]bool{},
 	}
 
 	for _, op := range operations {
+		service := op.Route.Descriptor.Parent()
+		if known := b.services[service.Name()]; !slices.Contains(known, service.FullName()) {
+			b.services[service.Name()] = append(known, service.FullName())
+		}
+
 		note(b.inputs, op.Route.Descriptor.Input())
 		note(b.outputs, op.Route.Descriptor.Output())
 	}
@@ -139,6 +145,8 @@ type builder struct {
 	reduced map[string][]*reduced
 	// inputs are the messages and enums that requests are made of, and outputs those of responses.
 	inputs, outputs map[protoreflect.FullName]bool
+	// services are the full names of those with a name.
+	services map[protoreflect.Name][]protoreflect.FullName
 	// must are the fields that requests must have, by message.
 	must map[protoreflect.FullName][]protoreflect.FieldDescriptor
 	// used are the shared answers that operations refer to, and usedHeaders the headers.
@@ -179,7 +187,7 @@ func (b *builder) tags(operations []Operation) []Tag {
 
 	for _, op := range operations {
 		service := op.Route.Descriptor.Parent()
-		tag := Tag{Name: string(service.Name()), Description: b.comment(service)}
+		tag := Tag{Name: b.tag(service), Description: or(b.comment(service), "The service "+string(service.FullName())+".")}
 
 		if !slices.Contains(tags, tag) {
 			tags = append(tags, tag)
@@ -189,6 +197,15 @@ func (b *builder) tags(operations []Operation) []Tag {
 	slices.SortFunc(tags, func(x, y Tag) int { return strings.Compare(x.Name, y.Name) })
 
 	return tags
+}
+
+// tag names a service: in full if there is another one of the name.
+func (b *builder) tag(service protoreflect.Descriptor) string {
+	if len(b.services[service.Name()]) > 1 {
+		return string(service.FullName())
+	}
+
+	return string(service.Name())
 }
 
 // comment is what the proto says of something.

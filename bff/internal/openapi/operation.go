@@ -36,7 +36,7 @@ func (b *builder) operation(op Operation, parameters []*Parameter) (*OperationOb
 	}
 
 	out := &OperationObject{
-		Tags:        []string{string(method.Parent().Name())},
+		Tags:        []string{b.tag(method.Parent())},
 		Summary:     words(string(method.Name())),
 		Description: sentences(b.comment(method), "\n\n"+b.policyWords(op)),
 		OperationID: b.id(op),

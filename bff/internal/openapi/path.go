@@ -147,7 +147,7 @@ func (b *builder) variable(path, pattern string, r route.Route) (string, []*Para
 	field, err := fieldpath.Resolve(r.Descriptor.Input(), path)
 	if err != nil {
 		// The gateway does not start with it; to describe it is not to judge it.
-		return slot, []*Parameter{segment(name, path, "*")}, nil
+		return slot, []*Parameter{segment(name, path, "*")}, nil //nolint:nilerr // See above.
 	}
 
 	if pattern == "*" {

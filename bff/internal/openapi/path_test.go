@@ -3,6 +3,7 @@ package openapi_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"regexp"
 	"slices"
@@ -111,9 +112,7 @@ func pathOperations(t *testing.T, doc object) []string {
 		if others, ok := operations["x-additional-operations"].(object); ok {
 			delete(operations, "x-additional-operations")
 
-			for method, operation := range others {
-				operations[method] = operation
-			}
+			maps.Copy(operations, others)
 		}
 
 		for method := range operations {
@@ -229,7 +228,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			want := built(t, operations, openapi.Config{})
 			wellFormedPaths(t, built(t, operations, openapi.Config{}))
 
-			random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // Any orders will do.
+			random := rand.New(rand.NewPCG(1, 2))
 			for range 5 {
 				random.Shuffle(len(operations), func(i, j int) { operations[i], operations[j] = operations[j], operations[i] })
 

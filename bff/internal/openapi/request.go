@@ -77,31 +77,38 @@ func (b *builder) elsewhere(op Operation, field string) bool {
 // walk visits the fields that can be parameters. Messages within themselves are left out: there would be no end of them.
 func (b *builder) walk(message protoreflect.MessageDescriptor, above fieldpath.Path, visit func(fieldpath.Path) error) error {
 	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-		path := append(slices.Clone(above), field)
+		path := append(slices.Clone(above), message.Fields().Get(i))
 
-		if hidden, err := b.hidden(field, input); hidden || err != nil {
-			if err != nil {
-				return err
-			}
+		hidden, err := b.hidden(path.Last(), input)
+		if err != nil {
+			return err
+		}
 
+		if hidden {
 			continue
 		}
 
-		switch held := heldMessage(field); {
-		case held == nil, !field.IsList() && !field.IsMap() && isParameter(held):
-			if err := visit(path); err != nil {
-				return err
-			}
-		case field.IsList() || field.IsMap() || wellKnown(held, input) != nil || held.FullName() == httpBody || within(held, above, message):
-		default:
-			if err := b.walk(held, path, visit); err != nil {
-				return err
-			}
+		if err := b.walkField(path, visit); err != nil {
+			return err
 		}
 	}
 
 	return nil
+}
+
+// walkField visits a field, or those of the message that it holds.
+func (b *builder) walkField(path fieldpath.Path, visit func(fieldpath.Path) error) error {
+	field := path.Last()
+	held, many := heldMessage(field), field.IsList() || field.IsMap()
+
+	switch {
+	case held == nil, !many && isParameter(held):
+		return visit(path)
+	case many || wellKnown(held, input) != nil || held.FullName() == httpBody || within(held, path):
+		return nil
+	default:
+		return b.walk(held, path, visit)
+	}
 }
 
 // isParameter tells whether a message has a form that a query can hold.
@@ -114,10 +121,9 @@ func isParameter(message protoreflect.MessageDescriptor) bool {
 	}
 }
 
-func within(held protoreflect.MessageDescriptor, above fieldpath.Path, message protoreflect.MessageDescriptor) bool {
-	return held == message || slices.ContainsFunc(above, func(f protoreflect.FieldDescriptor) bool {
-		return f.ContainingMessage() == held
-	})
+// within reports whether a message is around the last field of a path.
+func within(held protoreflect.MessageDescriptor, path fieldpath.Path) bool {
+	return slices.ContainsFunc(path, func(f protoreflect.FieldDescriptor) bool { return f.ContainingMessage() == held })
 }
 
 func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
@@ -322,7 +328,7 @@ func (b *builder) bodyObject(
 		}
 	}
 
-	schema, err := b.object(message, as, func(f protoreflect.FieldDescriptor) bool { return slices.Contains(without, f.TextName()) })
+	schema, err := b.object(message, as, without)
 	if err != nil {
 		return nil, false, err
 	}

@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"buf.build/go/protovalidate"
@@ -42,10 +43,8 @@ func (b *builder) ref(message protoreflect.MessageDescriptor, as form) (*Schema,
 	return component(name), nil
 }
 
-// object is the schema of a message but for some fields, which stand elsewhere in the request.
-func (b *builder) object(
-	message protoreflect.MessageDescriptor, as form, leaveOut func(protoreflect.FieldDescriptor) bool,
-) (*Schema, error) {
+// object is the schema of a message but for some fields, which are elsewhere in the request.
+func (b *builder) object(message protoreflect.MessageDescriptor, as form, without []string) (*Schema, error) {
 	schema := &Schema{Type: "object", Description: b.comment(message), Properties: &Map[*Schema]{}}
 
 	for i := range message.Fields().Len() {
@@ -56,7 +55,7 @@ func (b *builder) object(
 			return nil, err
 		}
 
-		if hidden || leaveOut != nil && leaveOut(field) {
+		if hidden || slices.Contains(without, field.TextName()) {
 			continue
 		}
 
@@ -78,7 +77,7 @@ func (b *builder) object(
 	}
 
 	for _, field := range needed {
-		if leaveOut == nil || !leaveOut(field) {
+		if !slices.Contains(without, field.TextName()) {
 			schema.Required = append(schema.Required, b.name(field))
 		}
 	}
