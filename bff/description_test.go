@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -103,8 +104,59 @@ func TestDocumentsAreValid(t *testing.T) {
 				if _, err := conformance.Load(text); err != nil {
 					t.Errorf("%s: %v", which, err)
 				}
+
+				differentPaths(t, text)
 			}
 		})
+	}
+}
+
+// differentPaths checks that no two paths differ only in the names of their parameters, which makes them the same in OpenAPI.
+func differentPaths(t *testing.T, document []byte) {
+	t.Helper()
+
+	paths, _ := parsed(t, document)["paths"].(map[string]any)
+	shapes, names := map[string]string{}, regexp.MustCompile(`\{[^{}]*\}`)
+
+	for path := range paths {
+		shape := names.ReplaceAllString(path, "{}")
+		if other, known := shapes[shape]; known {
+			t.Errorf("%s and %s are one path", path, other)
+		}
+
+		shapes[shape] = path
+	}
+}
+
+// Routes whose variables are of different fields are one path item, and each says what it sets.
+func TestOnePathWithDifferentFields(t *testing.T) {
+	t.Parallel()
+
+	s := startMirrorOf(t, mirror{}, func(c *config.Config) { c.Docs.OpenAPI = config.DocsPublic }, nil)
+
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Parameters []struct {
+				Name, In string
+				Field    string `json:"x-portico-field"`
+			}
+		}
+	}
+
+	if err := json.Unmarshal([]byte(s.do(t, http.MethodGet, "/openapi.json", nil, "").body), &doc); err != nil {
+		t.Fatal(err)
+	}
+
+	item := doc.Paths["/v1/every/{string_field}"]
+	for method, field := range map[string]string{"post": "", "patch": "every.string_field"} {
+		if p := item[method].Parameters; len(p) == 0 || p[0].Name != "string_field" || p[0].In != "path" || p[0].Field != field {
+			t.Errorf("%s: %v", method, p)
+		}
+
+		// What is accepted is compared with the document.
+		if res := s.do(t, strings.ToUpper(method), "/v1/every/a", nil, `{"int32Field":1}`); res.status != http.StatusOK {
+			t.Errorf("%s: %d %s", method, res.status, res.body)
+		}
 	}
 }
 
