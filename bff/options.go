@@ -30,8 +30,8 @@ type Service = struct {
 	Upstream string
 	// Composite services are implemented inside the gateway (WithComposite) and have no upstream.
 	Composite bool
-	// DefaultPolicy is for methods that say nothing about access: "deny" (nobody may call them), "public" or "authenticated". Empty:
-	// there is none. WithDefaultPolicy is stronger.
+	// DefaultPolicy is for methods that say nothing about access: "deny" (nobody may call them), "public" or "authenticated".
+	// Empty: there is none. WithDefaultPolicy is stronger.
 	DefaultPolicy string
 	// Register calls the generated Register…HandlerClient.
 	Register func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error

@@ -1,8 +1,10 @@
 // Command protoc-gen-portico-gateway is a protoc plugin that runs another one, protoc-gen-grpc-gateway, whose command line it gets
-// as arguments. That one refuses path variables in methods that stream from the client, so it is shown "*" in their place.
+// as arguments. That one makes code that does not compile, or refuses to make any, for a part of what is legal in a .proto file:
+// names that Go changes, path variables with presence, path variables of RPCs that stream from the client. So it is shown only
+// what it surely makes good code for, and what it makes gets the names back that it was not shown.
 //
-// Nothing is lost: a generated handler of such a method does not look at the path, and where requests are routed and what their
-// variables are the gateway takes from the descriptors that are linked into it.
+// Nothing is lost: where requests are routed and how their messages are filled the gateway takes from the descriptors that are
+// linked into it. It is also where the routes are checked, so that what is wrong is said with its place.
 package main
 
 import (
@@ -13,8 +15,11 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 
+	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 )
 
@@ -25,6 +30,7 @@ func main() {
 	}
 }
 
+// run answers a request. What is wrong with the protos is part of the answer, as the protocol of plugins wants.
 func run(ctx context.Context, in io.Reader, out io.Writer, plugin []string) error {
 	if len(plugin) == 0 {
 		return errors.New("the arguments must be the command line of protoc-gen-grpc-gateway")
@@ -40,18 +46,94 @@ func run(ctx context.Context, in io.Reader, out io.Writer, plugin []string) erro
 		return fmt.Errorf("read the request: %w", err)
 	}
 
-	hideVariables(request)
-
-	if data, err = proto.Marshal(request); err != nil {
-		return fmt.Errorf("write the request: %w", err)
+	response, err := generate(ctx, request, plugin)
+	if err != nil {
+		response = &pluginpb.CodeGeneratorResponse{
+			Error: new(err.Error()), SupportedFeatures: new(uint64(pluginpb.CodeGeneratorResponse_FEATURE_PROTO3_OPTIONAL |
+				pluginpb.CodeGeneratorResponse_FEATURE_SUPPORTS_EDITIONS)),
+			MinimumEdition: new(int32(descriptorpb.Edition_EDITION_PROTO2)),
+			MaximumEdition: new(int32(descriptorpb.Edition_EDITION_2024)),
+		}
 	}
 
-	cmd := exec.CommandContext(ctx, plugin[0], plugin[1:]...) //nolint:gosec // Running it is what this command is for.
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(data), out, os.Stderr
+	if data, err = proto.Marshal(response); err != nil {
+		return fmt.Errorf("write the response: %w", err)
+	}
 
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("run %s: %w", plugin[0], err)
+	if _, err := out.Write(data); err != nil {
+		return fmt.Errorf("write the response: %w", err)
 	}
 
 	return nil
+}
+
+// generate checks the routes and lets the plugin make their handlers.
+func generate(
+	ctx context.Context, request *pluginpb.CodeGeneratorRequest, plugin []string,
+) (*pluginpb.CodeGeneratorResponse, error) {
+	settings, err := parseParameter(request)
+	if err != nil {
+		return nil, err
+	}
+
+	// It finds out the names in Go. Options that it does not know are the plugin's.
+	gen, err := protogen.Options{ParamFunc: func(string, string) error { return nil }}.New(request)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // It says what it is about.
+	}
+
+	if err := check(gen, settings); err != nil {
+		return nil, err
+	}
+
+	hidden := hide(gen)
+	renamePackages(gen, request)
+
+	response, err := call(ctx, request, plugin)
+	if err != nil {
+		return nil, explain(gen, err)
+	}
+
+	if response.Error != nil {
+		return nil, explain(gen, errors.New(response.GetError()))
+	}
+
+	for _, file := range response.GetFile() {
+		file.Content = new(hidden.restore(file.GetContent()))
+	}
+
+	return response, nil
+}
+
+// call runs the plugin. The error is what it says.
+func call(
+	ctx context.Context, request *pluginpb.CodeGeneratorRequest, plugin []string,
+) (*pluginpb.CodeGeneratorResponse, error) {
+	data, err := proto.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("write the request: %w", err)
+	}
+
+	var answer, said bytes.Buffer
+
+	cmd := exec.CommandContext(ctx, plugin[0], plugin[1:]...) //nolint:gosec // Running it is what this command is for.
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(data), &answer, &said
+
+	if err := cmd.Run(); err != nil {
+		if text := strings.TrimSpace(said.String()); text != "" {
+			return nil, errors.New(text)
+		}
+
+		return nil, fmt.Errorf("run %s: %w", plugin[0], err)
+	}
+
+	// Warnings.
+	_, _ = said.WriteTo(os.Stderr)
+
+	response := &pluginpb.CodeGeneratorResponse{}
+	if err := proto.Unmarshal(answer.Bytes(), response); err != nil {
+		return nil, fmt.Errorf("read the response of %s: %w", plugin[0], err)
+	}
+
+	return response, nil
 }

@@ -25,7 +25,7 @@ func main() {
 	packageName := flags.String("package", "gen", "Go package of the generated file")
 	title := flags.String("title", "", "title of the API")
 	version := flags.String("version", "", "version of the API")
-	defaultPolicy := flags.String("default_policy", "", "deny, public or authenticated: who may call methods that say nothing about access")
+	defaultPolicy := flags.String("default_policy", "", "policy of methods that say nothing about access")
 	usual := config.Config{}.WithDefaults()
 
 	protogen.Options{ParamFunc: flags.Set}.Run(func(plugin *protogen.Plugin) error {

@@ -1,10 +1,11 @@
-// Package binding fills the request message of an RPC with what an HTTP request carries, as google.api.http declares it: query
-// parameters and the body. Path variables are bound by the generated handler; this package checks that nothing contradicts them.
+// Package binding fills the request message of an RPC with what an HTTP request carries, as google.api.http declares it: path
+// variables, query parameters and the body. It checks that they do not contradict one another.
 //
 // It is strict: what it does not know, or gets twice, it refuses by name. It does not know where a request comes from or goes to.
 package binding
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -71,26 +72,34 @@ type Binding struct {
 
 // variable is a path variable and the field that it sets.
 type variable struct {
-	name string
-	path fieldpath.Path
+	name     string
+	path     fieldpath.Path
+	isString bool
 }
 
 // Compile checks a route against the request message of its RPC.
 func Compile(r route.Route, config Config) (*Binding, error) {
 	b := &Binding{config: config, input: r.Descriptor.Input()}
 
+	if faults := r.CheckFields(); len(faults) > 0 {
+		errs := make([]error, 0, len(faults))
+		for _, f := range faults {
+			errs = append(errs, f.Err)
+		}
+
+		return nil, errors.Join(errs...)
+	}
+
 	for _, name := range r.Template.Variables() {
-		path, err := fieldpath.Resolve(b.input, name)
+		path, err := route.Variable(b.input, name)
 		if err != nil {
 			return nil, fmt.Errorf("path variable %s: %w", name, err)
 		}
 
-		b.variables = append(b.variables, variable{name: name, path: path})
+		b.variables = append(b.variables, variable{name: name, path: path, isString: isString(path.Last())})
 	}
 
-	if err := b.setBody(r); err != nil {
-		return nil, err
-	}
+	b.setBody(r)
 
 	b.update = b.updateOf(r)
 	b.hasMask = reaches(b.input, map[protoreflect.FullName]bool{})
@@ -105,29 +114,24 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 }
 
 // setBody finds out what the body is.
-func (b *Binding) setBody(r route.Route) error {
+func (b *Binding) setBody(r route.Route) {
 	switch r.Body {
 	case "":
-		return nil
+		return
 	case "*":
 		b.whole = true
 		b.file = b.input.FullName() == httpBody
 
-		return nil
+		return
 	}
 
-	if b.body = b.input.Fields().ByName(protoreflect.Name(r.Body)); b.body == nil {
-		return fmt.Errorf("body: %s has no field %q", b.input.FullName(), r.Body)
-	}
-
+	b.body = b.input.Fields().ByName(protoreflect.Name(r.Body))
 	single := b.body.Message() != nil && !b.body.IsList() && !b.body.IsMap()
 	b.file = single && b.body.Message().FullName() == httpBody
 
 	if r.Method == http.MethodPatch && single {
 		b.mask = maskOf(b.input)
 	}
-
-	return nil
 }
 
 // maskOf finds the one field of a message that is a field mask.
@@ -161,19 +165,14 @@ func (b *Binding) HasBody() bool { return b.whole || b.body != nil }
 // IsFile reports whether the body is bytes of any type, which SetFile takes, instead of a JSON document.
 func (b *Binding) IsFile() bool { return b.file }
 
-// HidesPath reports whether Path returns other values than it gets: whether a variable is not a string.
-func (b *Binding) HidesPath() bool {
-	return slices.ContainsFunc(b.variables, func(v variable) bool { return !v.isString() })
-}
-
-// Path checks the values of path variables and returns those that the generated handler gets. It sets strings as they are; of
-// everything else it takes less than ParseText does, and tells worse what is wrong, so it gets what it takes for sure, and SetPath
-// has to follow (HidesPath). The error is Faults.
+// Path checks the values of path variables and returns those that the generated handler gets. It may know nothing of them, or set
+// them: strings as they are; of everything else it takes less than ParseText does, and says worse what is wrong, so it gets what it
+// takes for sure. SetPath has to follow. The error is Faults.
 func (b *Binding) Path(values map[string]string) (map[string]string, error) {
 	shown, copied := values, false
 
 	for _, v := range b.variables {
-		if v.isString() {
+		if v.isString {
 			continue
 		}
 
@@ -191,8 +190,8 @@ func (b *Binding) Path(values map[string]string) (map[string]string, error) {
 	return shown, nil
 }
 
-func (v variable) isString() bool {
-	return v.path.Last().Kind() == protoreflect.StringKind && !v.path.Last().IsList()
+func isString(field protoreflect.FieldDescriptor) bool {
+	return field.Kind() == protoreflect.StringKind && !field.IsList()
 }
 
 // placeholder is a text that generated code takes for a value of the variable.
@@ -227,6 +226,12 @@ func (v variable) placeholder() string {
 func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) error {
 	for _, v := range b.variables {
 		holder, field := v.path.Holder(m), v.path.Last()
+
+		if v.isString {
+			holder.Set(field, protoreflect.ValueOfString(values[v.name]))
+
+			continue
+		}
 
 		value, err := b.variable(v, values, func() protoreflect.Value { return holder.NewField(field) })
 		if err != nil {

@@ -26,6 +26,8 @@ type Route struct {
 	binding *binding.Binding
 	// located returns the path variables of the GET route that a path leads to.
 	located func(path string) (map[string]string, bool)
+	// responseBody is the field that is the answer. Nil: the whole message is.
+	responseBody protoreflect.FieldDescriptor
 	// responseHeader says what of a backend's metadata the configuration lets through; nil: nothing.
 	responseHeader func(metadata string) (header string, ok bool)
 	// alone tells that no embedding program has to do with the translation, whole that the codec writes whole messages, and
@@ -37,6 +39,47 @@ type Route struct {
 // refuses a route without policy, an unclear route, and what else makes no sense, and names every fault. The result is ordered, the
 // most specific route first.
 func Compile(registrations []Registration, config Config) ([]Route, error) {
+	plain, faults := allRoutes(registrations)
+
+	if err := route.Check(plain); err != nil {
+		faults = append(faults, err)
+	}
+
+	route.Sort(plain)
+
+	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
+
+	defaults, err := defaultsOf(registrations, config.Defaults)
+	if err != nil {
+		faults = append(faults, err)
+	}
+
+	routes := make([]Route, 0, len(plain))
+	limits := map[string][]policy.RateLimit{}
+
+	for _, r := range plain {
+		known := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
+
+		p, err := policy.Compile(r.Descriptor, known, defaults[r.Descriptor.Parent().FullName()])
+		if err != nil {
+			faults = append(faults, fmt.Errorf("route %s %s: %w", r.Method, r.Template, err))
+		}
+
+		routes = append(routes, Route{
+			Route: r, Policy: p, responseBody: r.Descriptor.Output().Fields().ByName(protoreflect.Name(r.ResponseBody)),
+		})
+		limits[r.RPC] = p.RateLimits
+	}
+
+	if err := limit.Agree(limits); err != nil {
+		faults = append(faults, err)
+	}
+
+	return routes, joinFaults("routes", faults)
+}
+
+// allRoutes are those of the registrations, in their order.
+func allRoutes(registrations []Registration) ([]route.Route, []error) {
 	var (
 		plain  []route.Route
 		faults []error
@@ -63,39 +106,7 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 		}
 	}
 
-	if err := route.Check(plain); err != nil {
-		faults = append(faults, err)
-	}
-
-	route.Sort(plain)
-
-	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
-
-	defaults, err := defaultsOf(registrations, config.Defaults)
-	if err != nil {
-		faults = append(faults, err)
-	}
-
-	routes := make([]Route, 0, len(plain))
-	limits := map[string][]policy.RateLimit{}
-
-	for _, r := range plain {
-		known := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
-
-		p, err := policy.Compile(r.Descriptor, known, defaults[r.Descriptor.Parent().FullName()])
-		if err != nil {
-			faults = append(faults, fmt.Errorf("route %s %s: %w", r.Method, r.Template, err))
-		}
-
-		routes = append(routes, Route{Route: r, Policy: p})
-		limits[r.RPC] = p.RateLimits
-	}
-
-	if err := limit.Agree(limits); err != nil {
-		faults = append(faults, err)
-	}
-
-	return routes, joinFaults("routes", faults)
+	return plain, faults
 }
 
 // defaultsOf are the defaults of each service.

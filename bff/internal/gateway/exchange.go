@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"sync"
@@ -21,10 +22,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// exchange is a request on its way through a generated handler, and the answer on its way back. The handler binds the path
-// variables, makes the call and writes the answer. Query, headers and body are hidden from it: they are bound when the call is
-// about to be made (VerifyUnary, VerifyStream), strictly and with errors that keep their details, which the handler would
-// flatten to a text.
+// exchange is a request on its way through a generated handler, and the answer on its way back. The handler makes the call and
+// writes the answer. Query, headers and body are hidden from it: they are bound when the call is about to be made (VerifyUnary,
+// VerifyStream), as path variables are, strictly and with errors that keep their details, which the handler would flatten to a
+// text.
 //
 // It is the context of the handler as well, in which it finds itself.
 type exchange struct {
@@ -38,6 +39,8 @@ type exchange struct {
 	shown map[string]string
 	// foreign tells that an embedding program's marshaler reads the body, in the handler.
 	foreign bool
+	// foreignBody is what the handler then finds. Nil: the messages of a stream come from the client's body itself.
+	foreignBody *unreadBody
 	// condition must hold for the request message. Nil: there is none.
 	condition *condition.Condition
 	// sent is the request message, if it may have a field mask that the answer repeats.
@@ -105,11 +108,13 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 
 			switch x.foreign = !r.readsJSON(req); {
 			case x.foreign && r.needsCodec():
-				problem.Write(w, req, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-					"the body cannot be read in this form"), nil)
+				problem.Write(w, req, errUnreadable(), nil)
 
 				return
+			case x.foreign && r.ClientStream:
 			case x.foreign:
+				x.foreignBody = &unreadBody{ReadCloser: req.Body}
+				handed.Body = x.foreignBody
 			case r.ClientStream:
 				handed.Body = newMessages(x)
 			default:
@@ -119,6 +124,30 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, handed)
 		})
 	}
+}
+
+// errUnreadable is the answer to a body in a form that only an embedding program's marshaler reads, where it cannot.
+func errUnreadable() *problem.Problem {
+	return problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument, "the body cannot be read in this form")
+}
+
+// unreadBody is a body that an embedding program's marshaler reads, unless generated code does not ask it to: then it only drains
+// the body at the end.
+type unreadBody struct {
+	io.ReadCloser
+
+	read bool
+}
+
+func (b *unreadBody) Read(p []byte) (int, error) {
+	b.read = true
+
+	return b.ReadCloser.Read(p) //nolint:wrapcheck // The body's own.
+}
+
+// WriteTo is how io.Copy drains it.
+func (b *unreadBody) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, b.ReadCloser) //nolint:wrapcheck // The body's own.
 }
 
 // readsJSON tells whether the body of the request is for the gateway's codec.
@@ -143,16 +172,19 @@ func (r *Route) needsCodec() bool {
 func (x *exchange) bind(message proto.Message) error {
 	var faults binding.Faults
 
-	if x.route.binding.HidesPath() {
-		if err := x.route.binding.SetPath(pathParams(x.request), message.ProtoReflect()); err != nil {
-			return invalid(err)
-		}
+	// Whether or not the handler has.
+	if err := x.route.binding.SetPath(pathParams(x.request), message.ProtoReflect()); err != nil {
+		return invalid(err)
 	}
 
-	if !x.foreign {
+	switch {
+	case !x.foreign:
 		if err := faults.Add(x.bindBody(message)); err != nil {
 			return err
 		}
+	case x.foreignBody != nil && !x.foreignBody.read && x.route.binding.HasBody():
+		// Generated code was not shown what the body is (protoc-gen-portico-gateway).
+		return errUnreadable()
 	}
 
 	return x.bindRest(message, faults)

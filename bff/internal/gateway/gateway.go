@@ -135,8 +135,8 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	compress  unless the answer is a stream or a file
 //	keeper    the answer to the same request before, if it has a key
 //	reply     the status, or the form of a stream
-//	begin     query, headers and body wait for the call
-//	handler   grpc-gateway's: path variables, call (VerifyUnary: body, query, headers, condition, rules), answer
+//	begin     path variables must be values of their fields; they, query, headers and body wait for the call
+//	handler   grpc-gateway's: call (VerifyUnary: path variables, body, query, headers, condition, rules), answer
 func guard(r *Route, config Config) runtime.HandlerFunc {
 	place := func(next http.Handler) http.Handler { return next }
 	if config.Overload != nil {

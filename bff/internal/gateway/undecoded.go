@@ -62,10 +62,16 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 // maxKept is how large a buffer may be that is kept for another answer, in bytes.
 const maxKept = 1 << 20
 
-// intoBuffer gives a message to the codec together with the buffer of its exchange.
+// intoBuffer gives a message to the codec together with the buffer of its exchange, or only the field of it that is the answer.
 func intoBuffer(ctx context.Context, message proto.Message) (any, error) {
 	x, ok := exchangeFrom(ctx)
-	if !ok || !x.route.whole {
+
+	switch {
+	case !ok || message == nil:
+		return message, nil
+	case x.route.responseBody != nil && !selects(message):
+		return part{message, x.route.responseBody}, nil
+	case !x.route.whole:
 		return message, nil
 	}
 

@@ -29,9 +29,8 @@ type service struct {
 	// Operations are the routes with their policies.
 	Operations []openapi.Operation
 
-	// GoName and ProtoName are what the names of generated functions are made of.
+	// GoName is what the names of generated functions are made of.
 	GoName     string
-	ProtoName  string
 	ImportPath protogen.GoImportPath
 	GoPackage  protogen.GoPackageName
 }
@@ -68,11 +67,23 @@ func collect(files []*protogen.File, defaults policy.Defaults) ([]service, error
 	return services, nil
 }
 
+// positioned are the faults of routes, each with its place in front.
+func positioned(err error) []error {
+	faults := route.Faults(err)
+
+	out := make([]error, 0, len(faults))
+	for _, f := range faults {
+		out = append(out, fmt.Errorf("%s: %w", protopos.Fault(f), f))
+	}
+
+	return out
+}
+
 // describe returns the service, with no routes if it is not for the table, and all that is wrong with it, and where.
 func describe(file *protogen.File, in *protogen.Service, defaults policy.Defaults) (service, []error) {
 	routes, err := route.Of(in.Desc)
 	if err != nil {
-		return service{}, []error{fmt.Errorf("%s: %w", file.Desc.Path(), err)}
+		return service{}, positioned(err)
 	}
 
 	if len(routes) == 0 {
@@ -82,7 +93,7 @@ func describe(file *protogen.File, in *protogen.Service, defaults policy.Default
 	options := policy.Service(in.Desc)
 	out := service{
 		Name: string(in.Desc.FullName()), Upstream: options.GetUpstream(), Composite: options.GetComposite(), Routes: routes,
-		GoName: in.GoName, ProtoName: string(in.Desc.Name()), ImportPath: file.GoImportPath, GoPackage: file.GoPackageName,
+		GoName: in.GoName, ImportPath: file.GoImportPath, GoPackage: file.GoPackageName,
 	}
 
 	var faults []error

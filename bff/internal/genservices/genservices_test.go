@@ -21,6 +21,8 @@ import (
 	_ "google.golang.org/protobuf/types/known/emptypb" // What the methods of hand-made services take and give.
 	"google.golang.org/protobuf/types/pluginpb"
 
+	oddedition2024 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/edition2024"
+	oddproto2 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/proto2"
 	"github.com/portico-gateway/portico/bff/internal/genservices"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/route"
@@ -157,6 +159,28 @@ func TestGenerateWithDefaultPolicy(t *testing.T) {
 	_, err := generateWith(t, "gen", handMade(t), genservices.Description{DefaultPolicy: "open"})
 	if err == nil || !strings.Contains(err.Error(), "option default_policy=open: must be deny, public or authenticated") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The table calls functions by their names in Go, and RPCs by theirs in the proto.
+func TestGenerateWithNamesThatGoChanges(t *testing.T) {
+	t.Parallel()
+
+	request := linked(oddproto2.File_odd_proto2_odd_proto, oddedition2024.File_odd_edition2024_odd_proto)
+
+	got, err := generateWith(t, "gen", request, genservices.Description{DefaultPolicy: "public"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, want := range []string{
+		"oddproto2.RegisterOddServiceHandlerClient(ctx, mux, oddproto2.NewOddServiceClient(conn))",
+		"oddedition2024.RegisterOddServiceHandlerClient(ctx, mux, oddedition2024.NewOddServiceClient(conn))",
+		`RPC: "/odd.proto2.odd_service/get_it2go"}`,
+	} {
+		if !strings.Contains(got[genservices.FileName], want) {
+			t.Errorf("the table does not say %s:\n%s", want, got[genservices.FileName])
+		}
 	}
 }
 

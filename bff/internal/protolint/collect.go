@@ -12,7 +12,6 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/binding"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
@@ -31,15 +30,15 @@ func (l *linter) collect(service protoreflect.ServiceDescriptor) {
 		l.ignores(method)
 
 		routes, err := route.OfMethod(method)
-		if err != nil {
-			l.find(method, protopos.HTTP(method), RouteInvalid, err.Error())
+		for _, fault := range route.Faults(err) {
+			l.find(method, protopos.HTTP(method), RouteInvalid, fault.Error())
 		}
 
 		served = served || err != nil || len(routes) > 0
 
 		for j, r := range routes {
-			if _, err := binding.Compile(r, binding.Config{}); err != nil {
-				l.find(method, protopos.HTTP(method), RouteInvalid, fmt.Sprintf("%s: %v", r, err))
+			for _, fault := range r.CheckFields() {
+				l.find(method, protopos.HTTP(method), RouteInvalid, fmt.Sprintf("%s: %v", r, fault.Err))
 			}
 
 			l.endpoints = append(l.endpoints, endpoint{Route: r, policy: l.compile(r, j == 0), first: j == 0})

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/route"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -63,12 +64,17 @@ func Policy(method protoreflect.MethodDescriptor, field ...int32) Position {
 	return first(method, append(paths, own, service, self)...)
 }
 
-// HTTP is where the google.api.http option of a method stands, else the method.
-func HTTP(method protoreflect.MethodDescriptor) Position {
+// HTTP is where the google.api.http option of a method is, else the method. With the path of a field of google.api.HttpRule, by
+// numbers and indices, it is where that field is set, or the innermost of the fields around it that has a place of its own.
+func HTTP(method protoreflect.MethodDescriptor, field ...int32) Position {
 	self := protoreflect.SourcePath{fieldService, int32(method.Parent().Index()), fieldServiceMethod, int32(method.Index())}
+	option := append(slices.Clone(self), fieldMethodOptions, int32(annotations.E_Http.TypeDescriptor().Number()))
 
-	return first(method, append(slices.Clone(self), fieldMethodOptions, int32(annotations.E_Http.TypeDescriptor().Number())), self)
+	return first(method, append(inward(option, field), option, self)...)
 }
+
+// Fault is where a fault of a route is.
+func Fault(f *route.Fault) Position { return HTTP(f.Method, f.Field...) }
 
 // Service is where the portico.v1.service option of a service stands, else the service.
 func Service(service protoreflect.ServiceDescriptor) Position {

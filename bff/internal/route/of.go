@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
@@ -19,9 +20,42 @@ var (
 	ErrNestedBinding = errors.New("has additional_bindings inside of additional_bindings")
 )
 
+// Fault is what is wrong with the REST routes of a method.
+type Fault struct { //nolint:errname // As in package binding.
+	Method protoreflect.MethodDescriptor
+	// Field is the path of what is at fault within the google.api.http option, by numbers and indices.
+	Field []int32
+	Err   error
+}
+
+// Error implements error.
+func (f *Fault) Error() string {
+	return fmt.Sprintf("google.api.http of %s: %v", FullMethod(f.Method), f.Err)
+}
+
+// Unwrap implements errors.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Faults are those that an error of Of or OfMethod joins.
+func Faults(err error) []*Fault {
+	if fault, ok := err.(*Fault); ok { //nolint:errorlint // It is looked for below.
+		return []*Fault{fault}
+	}
+
+	var faults []*Fault
+
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, part := range joined.Unwrap() {
+			faults = append(faults, Faults(part)...)
+		}
+	}
+
+	return faults
+}
+
 // Of returns the routes of a service in the order in which its generated Register…HandlerClient function registers them: by method
-// as declared, first its main binding, then the additional ones. A method without google.api.http has none. The error names every
-// faulty RPC.
+// as declared, first its main binding, then the additional ones. A method without google.api.http has none. The error joins a
+// *Fault for all that is wrong.
 func Of(service protoreflect.ServiceDescriptor) ([]Route, error) {
 	var (
 		routes []Route
@@ -50,51 +84,108 @@ func FullMethod(method protoreflect.MethodDescriptor) string {
 	return fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name())
 }
 
-// OfMethod returns the routes of one method: its main binding, then the additional ones. Without google.api.http it has none.
+// OfMethod returns the routes of one method: its main binding, then the additional ones. Without google.api.http it has none. The
+// error is that of Of.
 func OfMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
-	rule, ok := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
-	if !ok || rule == nil {
-		return nil, nil
-	}
+	bindings := annotated(method)
+	routes := make([]Route, 0, len(bindings))
 
-	var routes []Route
+	var faults []error
 
-	for i, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
-		route, err := bind(method, binding)
-		if err == nil && i > 0 && len(binding.GetAdditionalBindings()) > 0 {
-			err = ErrNestedBinding
-		}
-
-		if err != nil {
-			return nil, fmt.Errorf("google.api.http of %s: %w", FullMethod(method), err)
+	for _, d := range bindings {
+		route, found := bind(method, d)
+		if found != nil {
+			faults = append(faults, found)
 		}
 
 		routes = append(routes, route)
 	}
 
+	if err := errors.Join(faults...); err != nil {
+		return nil, err
+	}
+
 	return routes, nil
 }
 
-func bind(method protoreflect.MethodDescriptor, rule *annotations.HttpRule) (Route, error) {
-	httpMethod, path := pattern(rule)
+// declared is one binding of a method.
+type declared struct {
+	rule *annotations.HttpRule
+	// nested reports whether it is an additional one.
+	nested bool
+	// path leads to the rule within the google.api.http option.
+	path []int32
+}
+
+// Numbers of fields of google.api.HttpRule.
+const (
+	numberOfBody         = 7
+	numberOfAdditional   = 11
+	numberOfResponseBody = 12
+)
+
+// fault is one of a field of the rule; number zero is the pattern.
+func (d declared) fault(method protoreflect.MethodDescriptor, number int32, err error) *Fault {
+	if number == 0 {
+		number = d.patternNumber()
+	}
+
+	return &Fault{Method: method, Field: append(slices.Clone(d.path), number), Err: err}
+}
+
+func (d declared) patternNumber() int32 {
+	oneof := d.rule.ProtoReflect().Descriptor().Oneofs().ByName("pattern")
+	if field := d.rule.ProtoReflect().WhichOneof(oneof); field != nil {
+		return int32(field.Number())
+	}
+
+	return 0
+}
+
+// annotated are the bindings of the google.api.http option.
+func annotated(method protoreflect.MethodDescriptor) []declared {
+	rule, ok := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
+	if !ok || rule == nil {
+		return nil
+	}
+
+	all := []declared{{rule: rule}}
+	for i, more := range rule.GetAdditionalBindings() {
+		all = append(all, declared{rule: more, nested: true, path: []int32{numberOfAdditional, int32(i)}})
+	}
+
+	return all
+}
+
+func bind(method protoreflect.MethodDescriptor, d declared) (Route, *Fault) {
+	httpMethod, path := pattern(d.rule)
 
 	switch {
 	case httpMethod == "*":
-		return Route{}, ErrAnyMethod
+		return Route{}, d.fault(method, 0, ErrAnyMethod)
 	case httpMethod == "" || path == "":
-		return Route{}, ErrNoPattern
+		return Route{}, d.fault(method, 0, ErrNoPattern)
+	case d.nested && len(d.rule.GetAdditionalBindings()) > 0:
+		return Route{}, d.fault(method, numberOfAdditional, ErrNestedBinding)
 	}
 
 	template, err := pathtemplate.Parse(path)
 	if err != nil {
-		return Route{}, err
+		return Route{}, d.fault(method, 0, err)
 	}
 
-	return Route{
+	r := Route{
 		Method: httpMethod, Template: template, RPC: FullMethod(method), Descriptor: method,
-		Body: rule.GetBody(), ResponseBody: rule.GetResponseBody(),
-		ClientStream: method.IsStreamingClient(), ServerStream: method.IsStreamingServer(),
-	}, nil
+		Body: d.rule.GetBody(), ResponseBody: d.rule.GetResponseBody(),
+		ClientStream: method.IsStreamingClient(), ServerStream: method.IsStreamingServer(), declared: d,
+	}
+
+	if r.ResponseBody == "*" {
+		// As for grpc-gateway.
+		r.ResponseBody = ""
+	}
+
+	return r, nil
 }
 
 func pattern(rule *annotations.HttpRule) (method, path string) {

@@ -27,6 +27,8 @@ type Route struct {
 	ResponseBody string
 	// ClientStream and ServerStream tell that the request or the answer is a stream of messages.
 	ClientStream, ServerStream bool
+
+	declared declared
 }
 
 // String names the route as "GET /v1/users/{user_id}".

@@ -76,6 +76,11 @@ func (p *parameter) valid(values []string) error {
 	}
 
 	if p.list {
+		if p.in == inPath {
+			// The style "simple" (OpenAPI 3.1, section 4.8.12.3).
+			values = strings.Split(values[0], ",")
+		}
+
 		return p.validList(values)
 	}
 

@@ -389,22 +389,13 @@ func local_request_EveryService_Echo_8(ctx context.Context, marshaler runtime.Ma
 	return msg, metadata, err
 }
 
-var filter_EveryService_Echo_9 = &utilities.DoubleArray{Encoding: map[string]int{"every": 0, "string_field": 1}, Base: []int{1, 2, 2, 2, 0}, Check: []int{0, 1, 2, 3, 4}}
+var filter_EveryService_Echo_9 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_EveryService_Echo_9(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		err      error
 	)
-	val, ok := pathParams["every.every.string_field"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "every.every.string_field")
-	}
-	err = runtime.PopulateFieldFromPath(&protoReq, "every.every.string_field", val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "every.every.string_field", err)
-	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -422,16 +413,7 @@ func local_request_EveryService_Echo_9(ctx context.Context, marshaler runtime.Ma
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		err      error
 	)
-	val, ok := pathParams["every.every.string_field"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "every.every.string_field")
-	}
-	err = runtime.PopulateFieldFromPath(&protoReq, "every.every.string_field", val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "every.every.string_field", err)
-	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -707,24 +689,13 @@ func local_request_EveryService_Echo_14(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_EveryService_Echo_15 = &utilities.DoubleArray{Encoding: map[string]int{"color": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+var filter_EveryService_Echo_15 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_EveryService_Echo_15(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		e        int32
-		err      error
 	)
-	val, ok := pathParams["color"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "color")
-	}
-	e, err = runtime.Enum(val, Color_value)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "color", err)
-	}
-	protoReq.Color = Color(e)
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -742,18 +713,7 @@ func local_request_EveryService_Echo_15(ctx context.Context, marshaler runtime.M
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		e        int32
-		err      error
 	)
-	val, ok := pathParams["color"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "color")
-	}
-	e, err = runtime.Enum(val, Color_value)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "color", err)
-	}
-	protoReq.Color = Color(e)
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -764,22 +724,13 @@ func local_request_EveryService_Echo_15(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_EveryService_Echo_16 = &utilities.DoubleArray{Encoding: map[string]int{"timestamp": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+var filter_EveryService_Echo_16 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_EveryService_Echo_16(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		err      error
 	)
-	val, ok := pathParams["timestamp"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "timestamp")
-	}
-	protoReq.Timestamp, err = runtime.Timestamp(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "timestamp", err)
-	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -797,16 +748,7 @@ func local_request_EveryService_Echo_16(ctx context.Context, marshaler runtime.M
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		err      error
 	)
-	val, ok := pathParams["timestamp"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "timestamp")
-	}
-	protoReq.Timestamp, err = runtime.Timestamp(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "timestamp", err)
-	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -817,22 +759,13 @@ func local_request_EveryService_Echo_16(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_EveryService_Echo_17 = &utilities.DoubleArray{Encoding: map[string]int{"int64_wrapper": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+var filter_EveryService_Echo_17 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_EveryService_Echo_17(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		err      error
 	)
-	val, ok := pathParams["int64_wrapper"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "int64_wrapper")
-	}
-	protoReq.Int64Wrapper, err = runtime.Int64Value(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "int64_wrapper", err)
-	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -850,16 +783,7 @@ func local_request_EveryService_Echo_17(ctx context.Context, marshaler runtime.M
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		err      error
 	)
-	val, ok := pathParams["int64_wrapper"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "int64_wrapper")
-	}
-	protoReq.Int64Wrapper, err = runtime.Int64Value(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "int64_wrapper", err)
-	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -870,27 +794,13 @@ func local_request_EveryService_Echo_17(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_EveryService_Echo_18 = &utilities.DoubleArray{Encoding: map[string]int{"choice_string": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+var filter_EveryService_Echo_18 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_EveryService_Echo_18(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		err      error
 	)
-	val, ok := pathParams["choice_string"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "choice_string")
-	}
-	if protoReq.Choice == nil {
-		protoReq.Choice = &Every_ChoiceString{}
-	} else if _, ok := protoReq.Choice.(*Every_ChoiceString); !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "expect type: *Every_ChoiceString, but: %t\n", protoReq.Choice)
-	}
-	protoReq.Choice.(*Every_ChoiceString).ChoiceString, err = runtime.String(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "choice_string", err)
-	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -908,21 +818,7 @@ func local_request_EveryService_Echo_18(ctx context.Context, marshaler runtime.M
 	var (
 		protoReq Every
 		metadata runtime.ServerMetadata
-		err      error
 	)
-	val, ok := pathParams["choice_string"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "choice_string")
-	}
-	if protoReq.Choice == nil {
-		protoReq.Choice = &Every_ChoiceString{}
-	} else if _, ok := protoReq.Choice.(*Every_ChoiceString); !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "expect type: *Every_ChoiceString, but: %t\n", protoReq.Choice)
-	}
-	protoReq.Choice.(*Every_ChoiceString).ChoiceString, err = runtime.String(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "choice_string", err)
-	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
 	}
@@ -986,7 +882,7 @@ func local_request_EveryService_Echo_19(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_EveryService_Echo_20 = &utilities.DoubleArray{Encoding: map[string]int{"string_field": 0, "optional_string": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 1, 2, 3}}
+var filter_EveryService_Echo_20 = &utilities.DoubleArray{Encoding: map[string]int{"string_field": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_EveryService_Echo_20(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
@@ -1001,14 +897,6 @@ func request_EveryService_Echo_20(ctx context.Context, marshaler runtime.Marshal
 	protoReq.StringField, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "string_field", err)
-	}
-	val, ok = pathParams["optional_string"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "optional_string")
-	}
-	protoReq.OptionalString, err = runtime.StringP(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "optional_string", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -1036,14 +924,6 @@ func local_request_EveryService_Echo_20(ctx context.Context, marshaler runtime.M
 	protoReq.StringField, err = runtime.String(val)
 	if err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "string_field", err)
-	}
-	val, ok = pathParams["optional_string"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "optional_string")
-	}
-	protoReq.OptionalString, err = runtime.StringP(val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "optional_string", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -1511,13 +1391,12 @@ func local_request_EveryService_Echo_32(ctx context.Context, marshaler runtime.M
 	return msg, metadata, err
 }
 
-var filter_EveryService_Update_0 = &utilities.DoubleArray{Encoding: map[string]int{"every": 0, "string_field": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 2, 2, 3}}
+var filter_EveryService_Update_0 = &utilities.DoubleArray{Encoding: map[string]int{"every": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_EveryService_Update_0(ctx context.Context, marshaler runtime.Marshaler, client EveryServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UpdateRequest
 		metadata runtime.ServerMetadata
-		err      error
 	)
 	newReader, berr := utilities.IOReaderFactory(req.Body)
 	if berr != nil {
@@ -1532,14 +1411,6 @@ func request_EveryService_Update_0(ctx context.Context, marshaler runtime.Marsha
 		} else {
 			protoReq.UpdateMask = fieldMask
 		}
-	}
-	val, ok := pathParams["every.string_field"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "every.string_field")
-	}
-	err = runtime.PopulateFieldFromPath(&protoReq, "every.string_field", val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "every.string_field", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -1558,7 +1429,6 @@ func local_request_EveryService_Update_0(ctx context.Context, marshaler runtime.
 	var (
 		protoReq UpdateRequest
 		metadata runtime.ServerMetadata
-		err      error
 	)
 	newReader, berr := utilities.IOReaderFactory(req.Body)
 	if berr != nil {
@@ -1573,14 +1443,6 @@ func local_request_EveryService_Update_0(ctx context.Context, marshaler runtime.
 		} else {
 			protoReq.UpdateMask = fieldMask
 		}
-	}
-	val, ok := pathParams["every.string_field"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "every.string_field")
-	}
-	err = runtime.PopulateFieldFromPath(&protoReq, "every.string_field", val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "every.string_field", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -3515,7 +3377,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Collect", runtime.WithHTTPPathPattern("/v1/collect/*"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/Collect", runtime.WithHTTPPathPattern("/v1/collect/{string_field}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3566,7 +3428,7 @@ func RegisterEveryServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/UploadFile", runtime.WithHTTPPathPattern("/v1/files/*"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/every.v1.EveryService/UploadFile", runtime.WithHTTPPathPattern("/v1/files/{name}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -3750,18 +3612,18 @@ var (
 	pattern_EveryService_Echo_6        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "every"}, "int64"))
 	pattern_EveryService_Echo_7        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "every"}, "color"))
 	pattern_EveryService_Echo_8        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "every"}, "value"))
-	pattern_EveryService_Echo_9        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "nested", "every.every.string_field"}, ""))
+	pattern_EveryService_Echo_9        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"v1", "every", "nested"}, ""))
 	pattern_EveryService_Echo_10       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "int32", "int32_field"}, ""))
 	pattern_EveryService_Echo_11       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "uint64", "uint64_field"}, ""))
 	pattern_EveryService_Echo_12       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "bool", "bool_field"}, ""))
 	pattern_EveryService_Echo_13       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "double", "double_field"}, ""))
 	pattern_EveryService_Echo_14       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "bytes", "bytes_field"}, ""))
-	pattern_EveryService_Echo_15       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 2}, []string{"v1", "every", "color"}, ""))
-	pattern_EveryService_Echo_16       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 2}, []string{"v1", "every", "timestamp"}, ""))
-	pattern_EveryService_Echo_17       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "wrapper", "int64_wrapper"}, ""))
-	pattern_EveryService_Echo_18       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 4, 1, 5, 3}, []string{"v1", "every", "one", "choice_string"}, ""))
+	pattern_EveryService_Echo_15       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"v1", "every", "color"}, ""))
+	pattern_EveryService_Echo_16       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"v1", "every", "timestamp"}, ""))
+	pattern_EveryService_Echo_17       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"v1", "every", "wrapper"}, ""))
+	pattern_EveryService_Echo_18       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"v1", "every", "one"}, ""))
 	pattern_EveryService_Echo_19       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 1, 0, 4, 4, 5, 3, 2, 4}, []string{"v1", "rooms", "shelves", "string_field", "every"}, ""))
-	pattern_EveryService_Echo_20       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "rooms", "string_field", "of", "optional_string"}, ""))
+	pattern_EveryService_Echo_20       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3, 1, 0}, []string{"v1", "rooms", "string_field", "of"}, ""))
 	pattern_EveryService_Echo_21       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 3, 0, 4, 1, 5, 2}, []string{"v1", "deep", "string_field"}, ""))
 	pattern_EveryService_Echo_22       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 3, 0, 4, 2, 5, 3}, []string{"v1", "deep", "rooms", "string_field"}, "verb"))
 	pattern_EveryService_Echo_23       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "every"}, ""))
@@ -3774,7 +3636,7 @@ var (
 	pattern_EveryService_Echo_30       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "map"))
 	pattern_EveryService_Echo_31       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "bytes"))
 	pattern_EveryService_Echo_32       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "answer"}, "double"))
-	pattern_EveryService_Update_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "every", "every.string_field"}, ""))
+	pattern_EveryService_Update_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0}, []string{"v1", "every"}, ""))
 	pattern_EveryService_Count_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "count"}, ""))
 	pattern_EveryService_Count_1       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "count"}, "strings"))
 	pattern_EveryService_Collect_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "collect"}, ""))

@@ -191,13 +191,12 @@ func local_request_ShelfService_CreateShelf_0(ctx context.Context, marshaler run
 	return msg, metadata, err
 }
 
-var filter_ShelfService_UpdateShelf_0 = &utilities.DoubleArray{Encoding: map[string]int{"shelf": 0, "shelf_id": 1}, Base: []int{1, 1, 2, 0, 0}, Check: []int{0, 1, 2, 2, 3}}
+var filter_ShelfService_UpdateShelf_0 = &utilities.DoubleArray{Encoding: map[string]int{"shelf": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
 
 func request_ShelfService_UpdateShelf_0(ctx context.Context, marshaler runtime.Marshaler, client ShelfServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq UpdateShelfRequest
 		metadata runtime.ServerMetadata
-		err      error
 	)
 	newReader, berr := utilities.IOReaderFactory(req.Body)
 	if berr != nil {
@@ -212,14 +211,6 @@ func request_ShelfService_UpdateShelf_0(ctx context.Context, marshaler runtime.M
 		} else {
 			protoReq.UpdateMask = fieldMask
 		}
-	}
-	val, ok := pathParams["shelf.shelf_id"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "shelf.shelf_id")
-	}
-	err = runtime.PopulateFieldFromPath(&protoReq, "shelf.shelf_id", val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "shelf.shelf_id", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -238,7 +229,6 @@ func local_request_ShelfService_UpdateShelf_0(ctx context.Context, marshaler run
 	var (
 		protoReq UpdateShelfRequest
 		metadata runtime.ServerMetadata
-		err      error
 	)
 	newReader, berr := utilities.IOReaderFactory(req.Body)
 	if berr != nil {
@@ -253,14 +243,6 @@ func local_request_ShelfService_UpdateShelf_0(ctx context.Context, marshaler run
 		} else {
 			protoReq.UpdateMask = fieldMask
 		}
-	}
-	val, ok := pathParams["shelf.shelf_id"]
-	if !ok {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "shelf.shelf_id")
-	}
-	err = runtime.PopulateFieldFromPath(&protoReq, "shelf.shelf_id", val)
-	if err != nil {
-		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "shelf.shelf_id", err)
 	}
 	if err := req.ParseForm(); err != nil {
 		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
@@ -876,7 +858,7 @@ var (
 	pattern_ShelfService_GetShelf_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "shelves", "shelf_id"}, ""))
 	pattern_ShelfService_GetShelf_1         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3, 1, 0, 4, 1, 5, 4}, []string{"v1", "rooms", "room_id", "shelves", "shelf_id"}, ""))
 	pattern_ShelfService_CreateShelf_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "shelves"}, ""))
-	pattern_ShelfService_UpdateShelf_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "shelves", "shelf.shelf_id"}, ""))
+	pattern_ShelfService_UpdateShelf_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0}, []string{"v1", "shelves"}, ""))
 	pattern_ShelfService_DeleteShelf_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "shelves", "shelf_id"}, ""))
 	pattern_ShelfService_MoveShelf_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "shelves", "shelf_id"}, "move"))
 	pattern_ShelfService_ListBooks_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "shelves", "parent", "books"}, ""))

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/types/gofeaturespb"
+	"google.golang.org/protobuf/types/pluginpb"
+
+	"github.com/portico-gateway/portico/bff/internal/protopos"
+	"github.com/portico-gateway/portico/bff/internal/route"
+)
+
+// settings are options of the plugin that matter here.
+type settings struct {
+	// deleteBody reports whether DELETE may have a body.
+	deleteBody bool
+}
+
+// parseParameter reads the options, of which all are for the plugin.
+func parseParameter(request *pluginpb.CodeGeneratorRequest) (settings, error) {
+	var s settings
+
+	for option := range strings.SplitSeq(request.GetParameter(), ",") {
+		name, value, _ := strings.Cut(option, "=")
+		if name != "allow_delete_body" {
+			continue
+		}
+
+		var err error
+		if s.deleteBody, err = strconv.ParseBool(value); err != nil {
+			return s, fmt.Errorf("option %s: must be true or false", option)
+		}
+	}
+
+	return s, nil
+}
+
+// check finds what is wrong with the routes in the files to generate. The error names each fault with its place.
+func check(gen *protogen.Plugin, s settings) error {
+	var (
+		found  []*route.Fault
+		faults []error
+	)
+
+	for _, file := range gen.Files {
+		if !file.Generate {
+			continue
+		}
+
+		faults = append(faults, checkMessages(file.Messages)...)
+
+		for _, service := range file.Services {
+			found = append(found, s.checkService(service)...)
+		}
+	}
+
+	for _, f := range found {
+		faults = append(faults, fmt.Errorf("%s: %w", protopos.Fault(f), f))
+	}
+
+	return errors.Join(faults...)
+}
+
+// checkMessages refuses the one name of a field of which protoc-gen-go makes code that does not compile.
+func checkMessages(messages []*protogen.Message) []error {
+	var faults []error
+
+	for _, message := range messages {
+		for _, field := range message.Fields {
+			if field.GoName == "ProtoReflect" && message.APILevel != gofeaturespb.GoFeatures_API_OPAQUE {
+				faults = append(faults, fmt.Errorf("%s: field %s of %s: protoc-gen-go makes code of this name that does not compile; "+
+					"rename it, or give both plugins the option default_api_level=API_OPAQUE",
+					protopos.Of(field.Desc), field.Desc.Name(), message.Desc.FullName()))
+			}
+		}
+
+		faults = append(faults, checkMessages(message.Messages)...)
+	}
+
+	return faults
+}
+
+var (
+	errDeleteBody = errors.New("body: DELETE has none without the option allow_delete_body=true")
+	errTwice      = errors.New("is there a second time")
+)
+
+func (s settings) checkService(service *protogen.Service) []*route.Fault {
+	var faults []*route.Fault
+
+	seen := map[string]bool{}
+
+	for _, method := range service.Methods {
+		routes, found := route.CheckMethod(method.Desc)
+		faults = append(faults, found...)
+
+		for _, r := range routes {
+			if r.Method == http.MethodDelete && r.Body != "" && !s.deleteBody {
+				faults = append(faults, r.Fault(errDeleteBody))
+			}
+
+			// The plugin refuses this.
+			if seen[r.String()] {
+				faults = append(faults, r.Fault(fmt.Errorf("%s %w", r, errTwice)))
+			}
+
+			seen[r.String()] = true
+		}
+	}
+
+	return faults
+}
+
+// explain adds to an error of the plugin what it is about, as far as that can be known: the places of the methods that it names, or
+// else the files.
+func explain(gen *protogen.Plugin, err error) error {
+	words := regexp.MustCompile(`\w+`).FindAllString(err.Error(), -1)
+
+	var methods, files []string
+
+	for _, file := range gen.Files {
+		if !file.Generate {
+			continue
+		}
+
+		files = append(files, file.Desc.Path())
+
+		for _, service := range file.Services {
+			for _, method := range service.Methods {
+				if slices.Contains(words, method.GoName) {
+					methods = append(methods, protopos.HTTP(method.Desc).String())
+				}
+			}
+		}
+	}
+
+	if len(methods) > 0 {
+		files = methods
+	}
+
+	return fmt.Errorf("%s: protoc-gen-grpc-gateway: %w", strings.Join(files, ", "), err)
+}

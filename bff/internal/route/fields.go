@@ -1,0 +1,137 @@
+package route
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
+)
+
+var (
+	errNoBody     = errors.New("there is none in a request with")
+	errMapInPath  = errors.New("is a map, which a path cannot hold")
+	errNestedBody = errors.New("is a path of several names: only a field of the message itself can be it")
+)
+
+// CheckMethod returns all that is wrong with the routes of a method, also with the fields that they name, and those that can be
+// read.
+func CheckMethod(method protoreflect.MethodDescriptor) ([]Route, []*Fault) {
+	var (
+		routes []Route
+		faults []*Fault
+	)
+
+	for _, d := range annotated(method) {
+		r, fault := bind(method, d)
+		if fault != nil {
+			faults = append(faults, fault)
+
+			continue
+		}
+
+		routes, faults = append(routes, r), append(faults, r.CheckFields()...)
+	}
+
+	return routes, faults
+}
+
+// Fault is a fault of the route as a whole.
+func (r Route) Fault(err error) *Fault { return r.declared.fault(r.Descriptor, 0, err) }
+
+// CheckFields returns what is wrong with the fields that the route names.
+func (r Route) CheckFields() []*Fault {
+	var faults []*Fault
+
+	add := func(number int32, what string, err error) {
+		if err != nil {
+			faults = append(faults, r.declared.fault(r.Descriptor, number, fmt.Errorf("%s: %w", what, err)))
+		}
+	}
+
+	for _, name := range r.Template.Variables() {
+		_, err := Variable(r.Descriptor.Input(), name)
+		add(0, "path variable "+name, err)
+	}
+
+	switch {
+	case r.Body == "":
+	case r.Method == http.MethodGet || r.Method == http.MethodHead:
+		add(numberOfBody, "body", fmt.Errorf("%w %s", errNoBody, r.Method))
+	case r.Body != "*":
+		add(numberOfBody, "body", checkBody(r.Descriptor.Input(), r.Body))
+	}
+
+	if r.ResponseBody != "" {
+		add(numberOfResponseBody, "response_body", checkBody(r.Descriptor.Output(), r.ResponseBody))
+	}
+
+	return faults
+}
+
+// Variable finds the field of a path variable, by names of the proto alone, and checks that it can be one.
+func Variable(message protoreflect.MessageDescriptor, name string) (fieldpath.Path, error) {
+	var path fieldpath.Path
+
+	for part := range strings.SplitSeq(name, ".") {
+		if len(path) > 0 {
+			last := path.Last()
+			if message = last.Message(); message == nil || last.IsList() || last.IsMap() {
+				return nil, fmt.Errorf("%s %w", last.Name(), fieldpath.ErrNotMessage)
+			}
+		}
+
+		field := message.Fields().ByName(protoreflect.Name(part))
+		if field == nil {
+			return nil, noField(message, part)
+		}
+
+		path = append(path, field)
+	}
+
+	switch field := path.Last(); {
+	case field.IsMap():
+		return nil, errMapInPath
+	case field.Message() != nil && (field.IsList() || !isText(field.Message())):
+		return nil, fmt.Errorf("is the message %s, which a path cannot hold: name one of its fields", field.Message().FullName())
+	default:
+		return path, nil
+	}
+}
+
+// isText reports whether a message is written as a text that a path can hold.
+func isText(message protoreflect.MessageDescriptor) bool {
+	if message.ParentFile().Package() != "google.protobuf" {
+		return false
+	}
+
+	return message.Name() == "Timestamp" || message.Name() == "Duration" ||
+		message.ParentFile().Path() == "google/protobuf/wrappers.proto"
+}
+
+func checkBody(message protoreflect.MessageDescriptor, name string) error {
+	switch {
+	case message.Fields().ByName(protoreflect.Name(name)) != nil:
+		return nil
+	case strings.Contains(name, "."):
+		return fmt.Errorf("%q %w", name, errNestedBody)
+	default:
+		return noField(message, name)
+	}
+}
+
+func noField(message protoreflect.MessageDescriptor, name string) error {
+	names := make([]string, 0, message.Fields().Len())
+	for i := range message.Fields().Len() {
+		names = append(names, string(message.Fields().Get(i).Name()))
+	}
+
+	slices.Sort(names)
+
+	return fmt.Errorf("%s has no field %q%s", message.FullName(), name, suggest.DidYouMean(name, names))
+}
