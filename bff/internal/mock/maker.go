@@ -239,7 +239,7 @@ const (
 	maxRepeats = 1
 	maxDepth   = 8
 	// maxMessages is after how many messages only those are made that must be there.
-	maxMessages = 1000
+	maxMessages = 300
 	// maxElements is how many elements are made at most because the rules want so many.
 	maxElements = 100
 )

@@ -51,7 +51,9 @@ func (b *builder) schemaName(message protoreflect.MessageDescriptor, as form) st
 func (b *builder) distinctName(of protoreflect.Descriptor, suffix string) string {
 	full := string(of.FullName())
 	taken := func(name string) bool {
-		return b.own[name] != nil || name != full && (b.inputs[protoreflect.FullName(name)] || b.outputs[protoreflect.FullName(name)])
+		other := protoreflect.FullName(name)
+
+		return b.own[name] != nil || name != full && (b.inputs[other] || b.outputs[other])
 	}
 
 	base := full

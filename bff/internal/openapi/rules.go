@@ -93,19 +93,15 @@ func isText(kind protoreflect.Kind) bool {
 	}
 }
 
-// onlyRE2 finds what the regular expressions of JSON Schema (ECMA-262) do not have or understand otherwise.
-var onlyRE2 = regexp.MustCompile(`\(\?[^:]|\[\[:|\\[AzQECapP]|\\x\{`)
-
 func applyString(schema *Schema, rules *validate.StringRules) {
 	schema.MinLength, schema.MaxLength = rules.MinLen, rules.MaxLen
 	if rules.Len != nil {
 		schema.MinLength, schema.MaxLength = rules.Len, rules.Len
 	}
 
-	pattern := rules.GetPattern()
-	if onlyRE2.MatchString(pattern) {
-		schema.Description = sentences(schema.Description, "Matches the RE2 pattern `"+pattern+"`.")
-		pattern = ""
+	pattern, ok := ecmaPattern(rules.GetPattern())
+	if !ok {
+		schema.Description = sentences(schema.Description, "Matches the RE2 pattern `"+rules.GetPattern()+"`.")
 	}
 
 	patterns := []string{
