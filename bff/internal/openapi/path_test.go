@@ -109,6 +109,8 @@ func pathOperations(t *testing.T, doc object) []string {
 	paths, _ := doc["paths"].(object)
 	for path, item := range paths {
 		operations, _ := item.(object)
+
+		operations = maps.Clone(operations)
 		if others, ok := operations["x-additional-operations"].(object); ok {
 			delete(operations, "x-additional-operations")
 
@@ -226,10 +228,10 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			slices.SortFunc(operations, func(a, b openapi.Operation) int { return strings.Compare(a.Route.String(), b.Route.String()) })
 
 			want := built(t, operations, openapi.Config{})
-			wellFormedPaths(t, built(t, operations, openapi.Config{}))
+			wellFormedPaths(t, want)
 
 			random := rand.New(rand.NewPCG(1, 2))
-			for range 5 {
+			for range 2 {
 				random.Shuffle(len(operations), func(i, j int) { operations[i], operations[j] = operations[j], operations[i] })
 
 				if diff := cmp.Diff(want, built(t, operations, openapi.Config{})); diff != "" {
