@@ -88,8 +88,8 @@ func fromStatus(st *status.Status) *Problem {
 }
 
 // fromTransport tells whether gRPC itself made a status rather than a backend's author, in a code that backends use to speak to
-// callers: a message over the size limit, or a proxy's answer in place of a backend's. Its text is all there is to tell it by. That a
-// proxy has no backend (502, 503, 504) is what UNAVAILABLE says.
+// callers: a message over the size limit, or a proxy's answer in place of a backend's. Its text is all there is to tell it by.
+// That a proxy has no backend (502, 503, 504) is what UNAVAILABLE says.
 func fromTransport(st *status.Status) bool {
 	return st.Code() != codes.Unavailable &&
 		(strings.HasPrefix(st.Message(), "grpc: ") || strings.HasPrefix(st.Message(), "unexpected HTTP status code"))
