@@ -113,8 +113,41 @@ func TestOddProtosRefuse(t *testing.T) {
 	}
 }
 
+// What generated code was not shown, a marshaler of the program writes, and is not asked to read.
+func TestOddProtosWithAnotherMarshaler(t *testing.T) {
+	t.Parallel()
+
+	s := startOdd(t, bff.WithMuxOptions(runtime.WithMarshalerOption("application/x-own", &runtime.JSONPb{})))
+	own := http.Header{"Content-Type": {"application/x-own"}, "Accept": {"application/x-own"}}
+
+	for request, row := range map[string]struct {
+		body   string
+		status int
+		want   string
+	}{
+		"GET /odd/edition2023/lists/a/1/2/1/g?must=m": {"", http.StatusOK, `"oneColor":"snake_red"`},
+		"POST /odd/proto3:one_inner":                  {`{"text":"o"}`, http.StatusUnsupportedMediaType, "the body cannot be read in this form"},
+		"POST /odd/edition2024:colors?must=m":         {`["snake_red"]`, http.StatusUnsupportedMediaType, "the body cannot be read in this form"},
+	} {
+		method, target, _ := strings.Cut(request, " ")
+
+		res := s.do(t, method, target, own, row.body)
+		if res.status != row.status || !strings.Contains(res.body, row.want) {
+			t.Errorf("%s: %d %s", request, res.status, res.body)
+		}
+	}
+}
+
 // startOdd starts a gateway for the odd services.
 func startOdd(t *testing.T, opts ...bff.Option) *site {
+	t.Helper()
+
+	return startReflecting(t, "odd", append(opts, bff.WithHandlers("odd", registerOdd,
+		"odd.proto2.odd_service", "odd.proto3.odd_service", "odd.edition2023.odd_service", "odd.edition2024.odd_service"))...)
+}
+
+// startReflecting starts a gateway over an upstream that answers with what it gets.
+func startReflecting(t *testing.T, upstream string, opts ...bff.Option) *site {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -130,9 +163,8 @@ func startOdd(t *testing.T, opts ...bff.Option) *site {
 
 	gw, err := bff.New(t.Context(), config.Config{
 		Auth:      config.Auth{Disabled: true},
-		Upstreams: map[string]config.Upstream{"odd": {Addresses: []string{listener.Addr().String()}}},
-	}, append(opts, quiet(), bff.WithHandlers("odd", registerOdd,
-		"odd.proto2.odd_service", "odd.proto3.odd_service", "odd.edition2023.odd_service", "odd.edition2024.odd_service"))...)
+		Upstreams: map[string]config.Upstream{upstream: {Addresses: []string{listener.Addr().String()}}},
+	}, append(opts, quiet())...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,8 +181,8 @@ func registerOdd(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientCo
 // reflectMessages answers each message of any RPC with itself; one that has a single answer for many with the last.
 func reflectMessages(_ any, stream grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(stream)
-	if !strings.HasPrefix(method, "/odd.") {
-		return status.Error(codes.Unimplemented, "not odd")
+	if strings.HasPrefix(method, "/grpc.health") {
+		return status.Error(codes.Unimplemented, "there is none")
 	}
 
 	last := &emptypb.Empty{}

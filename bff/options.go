@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -14,9 +15,11 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/route"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -33,6 +36,8 @@ type Service = struct {
 	// DefaultPolicy is for methods that say nothing about access: "deny" (nobody may call them), "public" or "authenticated".
 	// Empty: there is none. WithDefaultPolicy is stronger.
 	DefaultPolicy string
+	// HTTPRules are the rules of a gRPC API configuration for its methods, as for WithHTTPRules. Empty: there are none.
+	HTTPRules string
 	// Register calls the generated Register…HandlerClient.
 	Register func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
 	// Routes are its REST routes, for the reader. The gateway takes them from the descriptor, where their policy is.
@@ -60,6 +65,13 @@ func WithHandlers(
 	return func(o *options) {
 		o.foreign = append(o.foreign, foreign{upstream: upstream, register: register, services: services})
 	}
+}
+
+// WithHTTPRules adds the rules of a gRPC API configuration, with which handlers were generated (grpc_api_configuration), to those
+// in the protos of the services that WithHandlers names: a google.api.Service in YAML, of which http.rules counts. The name is
+// that of the file, for messages. Tables that protoc-gen-portico has written have the rules already.
+func WithHTTPRules(name string, yaml []byte) Option {
+	return func(o *options) { o.httpRules = append(o.httpRules, ruleFile{name: name, text: yaml}) }
 }
 
 // Connect returns the connection to an upstream of the configuration. It carries the identity of the request in whose context it
@@ -142,6 +154,8 @@ type options struct {
 	services      []Service
 	foreign       []foreign
 	composites    []func(grpc.ServiceRegistrar, Connect) error
+	httpRules     []ruleFile
+	rules         route.Rules
 	defaultPolicy *porticov1.MethodPolicy
 	overrides     []policy.Override
 	muxOptions    []runtime.ServeMuxOption
@@ -173,6 +187,36 @@ type foreign struct {
 	services []string
 }
 
+// ruleFile is the text of a gRPC API configuration.
+type ruleFile struct {
+	name string
+	text []byte
+}
+
+// readRules are those of all files and tables.
+func (o options) readRules() (route.Rules, error) {
+	files := slices.Clone(o.httpRules)
+
+	for _, s := range o.services {
+		if s.HTTPRules != "" {
+			files = append(files, ruleFile{name: "HTTPRules of " + s.Name, text: []byte(s.HTTPRules)})
+		}
+	}
+
+	all := make([]route.Rules, 0, len(files))
+
+	for _, file := range files {
+		rules, err := httprules.Parse(file.name, file.text)
+		if err != nil {
+			return nil, err
+		}
+
+		all = append(all, rules)
+	}
+
+	return httprules.Join(all...), nil
+}
+
 func collect(cfg config.Config, opts []Option) (options, error) {
 	o := options{adminMounts: map[string]http.Handler{}}
 	for _, opt := range opts {
@@ -182,6 +226,10 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 	var err error
 	if o.overrides, err = overrides(cfg.Policies); err != nil {
 		return options{}, fmt.Errorf("configuration: %w", err)
+	}
+
+	if o.rules, err = o.readRules(); err != nil {
+		return options{}, fmt.Errorf("HTTP rules: %w", err)
 	}
 
 	if cfg.Auth.Disabled && o.defaultPolicy.GetAccess() == nil {
@@ -205,6 +253,7 @@ func (o options) gatewayConfig(cfg config.Config) gateway.Config {
 		JSON: jsonpb.Config{
 			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,
 		},
+		Rules:                 o.rules,
 		IgnoredParameters:     cfg.Query.Ignored,
 		MaxDecompressionRatio: cfg.Limits.MaxDecompressionRatio,
 		AuthDisabled:          cfg.Auth.Disabled,

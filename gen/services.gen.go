@@ -28,6 +28,8 @@ type Service = struct {
 	Composite bool
 	// DefaultPolicy is the access policy of methods that say nothing about it: "deny", "public" or "authenticated". Empty: none.
 	DefaultPolicy string
+	// HTTPRules are the rules of a gRPC API configuration for the methods of the service. Empty: there are none.
+	HTTPRules string
 	// Register registers the handlers of all Routes, in their order.
 	Register func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error
 	Routes   []Route

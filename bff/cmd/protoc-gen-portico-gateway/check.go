@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/gofeaturespb"
 	"google.golang.org/protobuf/types/pluginpb"
 
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
@@ -21,22 +22,38 @@ import (
 type settings struct {
 	// deleteBody reports whether DELETE may have a body.
 	deleteBody bool
+	// rules are those of a gRPC API configuration.
+	rules route.Rules
 }
 
-// parseParameter reads the options, of which all are for the plugin.
+// parseParameter reads the options. All are for the plugin, but for the file of a gRPC API configuration: the plugin gets to see
+// its rules as options of the methods.
 func parseParameter(request *pluginpb.CodeGeneratorRequest) (settings, error) {
-	var s settings
+	var (
+		s    settings
+		rest []string
+		err  error
+	)
 
 	for option := range strings.SplitSeq(request.GetParameter(), ",") {
-		name, value, _ := strings.Cut(option, "=")
-		if name != "allow_delete_body" {
+		switch name, value, _ := strings.Cut(option, "="); name {
+		case "grpc_api_configuration":
+			if s.rules, err = httprules.Load(value); err != nil {
+				return s, err
+			}
+
 			continue
+		case "allow_delete_body":
+			if s.deleteBody, err = strconv.ParseBool(value); err != nil {
+				return s, fmt.Errorf("option %s: must be true or false", option)
+			}
 		}
 
-		var err error
-		if s.deleteBody, err = strconv.ParseBool(value); err != nil {
-			return s, fmt.Errorf("option %s: must be true or false", option)
-		}
+		rest = append(rest, option)
+	}
+
+	if request.Parameter != nil {
+		request.Parameter = new(strings.Join(rest, ","))
 	}
 
 	return s, nil
@@ -45,11 +62,16 @@ func parseParameter(request *pluginpb.CodeGeneratorRequest) (settings, error) {
 // check finds what is wrong with the routes in the files to generate. The error names each fault with its place.
 func check(gen *protogen.Plugin, s settings) error {
 	var (
-		found  []*route.Fault
-		faults []error
+		found   []*route.Fault
+		faults  []error
+		methods []string
 	)
 
 	for _, file := range gen.Files {
+		for _, service := range file.Services {
+			methods = append(methods, httprules.Methods(service.Desc)...)
+		}
+
 		if !file.Generate {
 			continue
 		}
@@ -65,7 +87,7 @@ func check(gen *protogen.Plugin, s settings) error {
 		faults = append(faults, fmt.Errorf("%s: %w", protopos.Fault(f), f))
 	}
 
-	return errors.Join(faults...)
+	return errors.Join(append(faults, httprules.Unknown(s.rules, methods))...)
 }
 
 // checkMessages refuses the one name of a field of which protoc-gen-go makes code that does not compile.
@@ -75,9 +97,8 @@ func checkMessages(messages []*protogen.Message) []error {
 	for _, message := range messages {
 		for _, field := range message.Fields {
 			if field.GoName == "ProtoReflect" && message.APILevel != gofeaturespb.GoFeatures_API_OPAQUE {
-				faults = append(faults, fmt.Errorf("%s: field %s of %s: protoc-gen-go makes code of this name that does not compile; "+
-					"rename it, or give both plugins the option default_api_level=API_OPAQUE",
-					protopos.Of(field.Desc), field.Desc.Name(), message.Desc.FullName()))
+				faults = append(faults, fmt.Errorf("%s: field %s of %s: %w",
+					protopos.Of(field.Desc), field.Desc.Name(), message.Desc.FullName(), errFieldName))
 			}
 		}
 
@@ -90,6 +111,8 @@ func checkMessages(messages []*protogen.Message) []error {
 var (
 	errDeleteBody = errors.New("body: DELETE has none without the option allow_delete_body=true")
 	errTwice      = errors.New("is there a second time")
+	errFieldName  = errors.New("protoc-gen-go makes code of this name that does not compile; rename it, or give both plugins the option " +
+		"default_api_level=API_OPAQUE")
 )
 
 func (s settings) checkService(service *protogen.Service) []*route.Fault {
@@ -98,7 +121,7 @@ func (s settings) checkService(service *protogen.Service) []*route.Fault {
 	seen := map[string]bool{}
 
 	for _, method := range service.Methods {
-		routes, found := route.CheckMethod(method.Desc)
+		routes, found := s.rules.CheckMethod(method.Desc)
 		faults = append(faults, found...)
 
 		for _, r := range routes {

@@ -9,12 +9,15 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/gofeaturespb"
+
+	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // hide takes out of the request what the plugin may make bad code of: path variables, of which what they match stays, and the
 // fields that are bodies. It returns what was there.
-func hide(gen *protogen.Plugin) hidden {
+func hide(gen *protogen.Plugin, rules route.Rules) hidden {
 	h := hidden{}
 
 	for _, file := range gen.Files {
@@ -22,7 +25,7 @@ func hide(gen *protogen.Plugin) hidden {
 			for _, method := range service.Methods {
 				described := file.Proto.GetService()[service.Desc.Index()].GetMethod()[method.Desc.Index()]
 
-				rule, _ := proto.GetExtension(described.GetOptions(), annotations.E_Http).(*annotations.HttpRule)
+				rule := rules.Merged(method.Desc)
 				if rule == nil {
 					continue
 				}
@@ -33,7 +36,13 @@ func hide(gen *protogen.Plugin) hidden {
 					hideInRule(method, binding)
 				}
 
-				proto.SetExtension(described.GetOptions(), annotations.E_Http, rule)
+				options := described.GetOptions()
+				if options == nil {
+					options = &descriptorpb.MethodOptions{}
+					described.Options = options
+				}
+
+				proto.SetExtension(options, annotations.E_Http, rule)
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func generate(
 		return nil, err
 	}
 
-	hidden := hide(gen)
+	hidden := hide(gen, settings.rules)
 	renamePackages(gen, request)
 
 	response, err := call(ctx, request, plugin)

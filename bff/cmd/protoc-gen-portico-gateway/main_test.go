@@ -136,6 +136,73 @@ message R { message Inner {
 	}
 }
 
+// Rules of a gRPC API configuration are shown to the plugin as options, the file's first, with nothing in them that it may make bad
+// code of; the option is not.
+func TestAPIConfiguration(t *testing.T) {
+	t.Parallel()
+
+	path := filepath.Join(t.TempDir(), "api.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(path, []byte("http:\n  rules:\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	in := func() *pluginpb.CodeGeneratorRequest {
+		r := request(t, `
+service S { rpc Get(R) returns (R) { option (google.api.http) = {get: "/v1/{name}"}; } rpc List(R) returns (R); }
+message R { string name = 1; optional string maybe = 2; }`)
+		r.Parameter = new("paths=source_relative,grpc_api_configuration=" + path + ",omit_package_doc=true")
+
+		return r
+	}
+
+	write(`    - selector: shop.v1.S.Get
+      post: /v2/{maybe}
+      additional_bindings: [{put: "/v3/{name}"}]
+    - {selector: shop.v1.S.List, get: /v1}
+`)
+
+	shown := in()
+
+	settings, err := parseParameter(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	gen, err := protogen.Options{ParamFunc: func(string, string) error { return nil }}.New(shown)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := check(gen, settings); err != nil {
+		t.Error(err)
+	}
+
+	hide(gen, settings.rules)
+
+	if got, want := shown.GetParameter(), "paths=source_relative,omit_package_doc=true"; got != want {
+		t.Errorf("the parameter is %q, not %q", got, want)
+	}
+
+	methods := shown.GetProtoFile()[len(shown.GetProtoFile())-1].GetService()[0].GetMethod()
+	get, _ := proto.GetExtension(methods[0].GetOptions(), annotations.E_Http).(*annotations.HttpRule)
+	list, _ := proto.GetExtension(methods[1].GetOptions(), annotations.E_Http).(*annotations.HttpRule)
+
+	more := get.GetAdditionalBindings()
+	if get.GetPost() != "/v2/*" || len(more) != 2 || more[0].GetPut() != "/v3/{name}" || more[1].GetGet() != "/v1/{name}" || list.GetGet() != "/v1" {
+		t.Errorf("shown: %v, %v", get, list)
+	}
+
+	write("    - {selector: shop.v1.S.Got, get: /v1}\n    - selector: shop.v1.S.List\n      get: /v1/{nmae}\n")
+
+	want := path + `:4:7: google.api.http of /shop.v1.S/List: path variable nmae: shop.v1.R has no field "nmae"; did you mean "name"?
+` + path + `:3:7: selector "shop.v1.S.Got": there is no such method here; did you mean "shop.v1.S.Get"?`
+	if got := answer(t, in(), "false").GetError(); got != want {
+		t.Errorf("got %s\nwant %s", got, want)
+	}
+}
+
 // What the plugin says gets a place: the methods that it names, or the file.
 func TestErrorsOfThePluginGetAPlace(t *testing.T) {
 	t.Parallel()
@@ -181,7 +248,7 @@ func TestWhatIsHidden(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	hide(gen)
+	hide(gen, nil)
 	renamePackages(gen, in)
 
 	if got, want := in.GetParameter(), "Mctx.proto=example.com/ctx;runtime"; got != want {

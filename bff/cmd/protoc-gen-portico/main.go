@@ -4,7 +4,7 @@
 //
 // Options: package=NAME, the Go package of the table, "gen" by default; title=TEXT and version=TEXT, the name of the API;
 // default_policy=deny, public or authenticated, who may call methods that say nothing about access. Without it, such a method with
-// a route is an error.
+// a route is an error; grpc_api_configuration=FILE, routes that are not in the protos, as for protoc-gen-grpc-gateway.
 package main
 
 import (
@@ -16,7 +16,9 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/genservices"
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 func main() {
@@ -26,6 +28,7 @@ func main() {
 	title := flags.String("title", "", "title of the API")
 	version := flags.String("version", "", "version of the API")
 	defaultPolicy := flags.String("default_policy", "", "policy of methods that say nothing about access")
+	configuration := flags.String("grpc_api_configuration", "", "file of a gRPC API configuration, in YAML")
 	usual := config.Config{}.WithDefaults()
 
 	protogen.Options{ParamFunc: flags.Set}.Run(func(plugin *protogen.Plugin) error {
@@ -34,8 +37,17 @@ func main() {
 		plugin.SupportedEditionsMinimum = descriptorpb.Edition_EDITION_PROTO2
 		plugin.SupportedEditionsMaximum = descriptorpb.Edition_EDITION_2024
 
+		var rules route.Rules
+
+		if *configuration != "" {
+			var err error
+			if rules, err = httprules.Load(*configuration); err != nil {
+				return err
+			}
+		}
+
 		return genservices.Generate(plugin, *packageName, genservices.Description{
-			Title: *title, Version: *version, Folder: "openapi", DefaultPolicy: *defaultPolicy,
+			Title: *title, Version: *version, Folder: "openapi", DefaultPolicy: *defaultPolicy, Rules: rules,
 			Defaults: policy.Defaults{Timeout: usual.Server.RequestTimeout, MaxBody: usual.Limits.MaxBodyBytes},
 		})
 	})

@@ -63,7 +63,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			continue
 		}
 
-		pairs, err := pairUp(reg, handlers)
+		pairs, err := pairUp(reg, handlers, config.Rules)
 		if err != nil {
 			faults = append(faults, err)
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -9,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/binding"
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/route"
@@ -39,7 +41,7 @@ type Route struct {
 // refuses a route without policy, an unclear route, and what else makes no sense, and names every fault. The result is ordered, the
 // most specific route first.
 func Compile(registrations []Registration, config Config) ([]Route, error) {
-	plain, faults := allRoutes(registrations)
+	plain, faults := allRoutes(registrations, config.Rules)
 
 	if err := route.Check(plain); err != nil {
 		faults = append(faults, err)
@@ -79,10 +81,11 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 }
 
 // allRoutes are those of the registrations, in their order.
-func allRoutes(registrations []Registration) ([]route.Route, []error) {
+func allRoutes(registrations []Registration, rules route.Rules) ([]route.Route, []error) {
 	var (
-		plain  []route.Route
-		faults []error
+		plain   []route.Route
+		faults  []error
+		methods []string
 	)
 
 	seen := map[string]bool{}
@@ -97,13 +100,21 @@ func allRoutes(registrations []Registration) ([]route.Route, []error) {
 
 			seen[name] = true
 
-			found, err := routesOf(name)
+			service, found, err := routesOf(name, rules)
 			if err != nil {
 				faults = append(faults, err)
 			}
 
 			plain = append(plain, found...)
+
+			if service != nil {
+				methods = append(methods, httprules.Methods(service)...)
+			}
 		}
+	}
+
+	if err := httprules.Unknown(rules, methods); err != nil {
+		faults = append(faults, err)
 	}
 
 	return plain, faults
@@ -140,21 +151,33 @@ func unselected(routes []route.Route, overrides []policy.Override) []error {
 	return faults
 }
 
-func routesOf(service string) ([]route.Route, error) {
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service))
+// routesOf finds a service and its routes. Of a service whose routes are faulty it returns the service.
+func routesOf(name string, rules route.Rules) (protoreflect.ServiceDescriptor, []route.Route, error) {
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 	if err != nil {
-		return nil, fmt.Errorf("service %s is not linked into this program: %w", service, err)
+		return nil, nil, fmt.Errorf("service %s is not linked into this program: %w", name, err)
 	}
 
-	descriptor, ok := found.(protoreflect.ServiceDescriptor)
+	service, ok := found.(protoreflect.ServiceDescriptor)
 	if !ok {
-		return nil, fmt.Errorf("%s is not a service", service)
+		return nil, nil, fmt.Errorf("%s is not a service", name)
 	}
 
-	routes, err := route.Of(descriptor)
+	routes, err := rules.Of(service)
 	if err != nil {
-		return nil, fmt.Errorf("service %s: %w", service, err)
+		faults := route.Faults(err)
+
+		positioned := make([]error, 0, len(faults))
+		for _, f := range faults {
+			if f.Rule != nil {
+				positioned = append(positioned, fmt.Errorf("%s:%d:%d: %w", f.Rule.File, f.Rule.Line, f.Rule.Column, f))
+			} else {
+				positioned = append(positioned, f)
+			}
+		}
+
+		return service, nil, fmt.Errorf("service %s: %w", name, errors.Join(positioned...))
 	}
 
-	return routes, nil
+	return service, routes, nil
 }

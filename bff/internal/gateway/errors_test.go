@@ -31,7 +31,7 @@ func TestTooLargeWithOtherFaults(t *testing.T) {
 func TestNobodyWaitsForTheDecoder(t *testing.T) {
 	t.Parallel()
 
-	routes, err := routesOf("every.v1.EveryService")
+	_, routes, err := routesOf("every.v1.EveryService", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

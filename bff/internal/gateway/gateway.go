@@ -26,12 +26,15 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // Config is how routes are guarded and translated.
 type Config struct {
 	// Defaults hold where a method's options say nothing.
 	Defaults policy.Defaults
+	// Rules are those of routes that are not in the protos.
+	Rules route.Rules
 	// AuthDisabled leaves out access policies.
 	AuthDisabled bool
 	// JSON is how bodies are read and written.

@@ -110,8 +110,8 @@ type pair struct {
 // pairUp finds the route of each handler: it is the one of its RPC or, of several, the one in the same place, since generated code
 // registers the bindings of an RPC in the order in which they are declared. In which order services are named and registered does
 // not matter. The error says which of both have no counterpart.
-func pairUp(reg Registration, handlers []generated) ([]pair, error) {
-	declared, err := declaredRoutes(reg)
+func pairUp(reg Registration, handlers []generated, rules route.Rules) ([]pair, error) {
+	declared, err := declaredRoutes(reg, rules)
 	if err != nil {
 		return nil, err
 	}
@@ -196,11 +196,11 @@ func withoutHandler(declared []route.Route, open map[string][]route.Route) []str
 	return slices.Compact(faults)
 }
 
-func declaredRoutes(reg Registration) ([]route.Route, error) {
+func declaredRoutes(reg Registration, rules route.Rules) ([]route.Route, error) {
 	var declared []route.Route
 
 	for _, service := range reg.Services {
-		routes, err := routesOf(service)
+		_, routes, err := routesOf(service, rules)
 		if err != nil {
 			return nil, err
 		}

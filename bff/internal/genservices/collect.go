@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/protobuf/compiler/protogen"
 
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
@@ -26,6 +27,8 @@ type service struct {
 	Upstream  string
 	Composite bool
 	Routes    []route.Route
+	// HTTPRules are those of the routes that are not in the proto.
+	HTTPRules string
 	// Operations are the routes with their policies.
 	Operations []openapi.Operation
 
@@ -36,11 +39,12 @@ type service struct {
 }
 
 // collect returns the services that have routes, by name, after checking them.
-func collect(files []*protogen.File, defaults policy.Defaults) ([]service, error) {
+func collect(files []*protogen.File, defaults policy.Defaults, rules route.Rules) ([]service, error) {
 	var (
 		services []service
 		routes   []route.Route
 		faults   []error
+		methods  []string
 	)
 
 	for _, file := range files {
@@ -49,8 +53,9 @@ func collect(files []*protogen.File, defaults policy.Defaults) ([]service, error
 		}
 
 		for _, in := range file.Services {
-			out, errs := describe(file, in, defaults)
+			out, errs := describe(file, in, defaults, rules)
 			faults = append(faults, errs...)
+			methods = append(methods, httprules.Methods(in.Desc)...)
 
 			if len(out.Routes) > 0 {
 				services, routes = append(services, out), append(routes, out.Routes...)
@@ -58,7 +63,7 @@ func collect(files []*protogen.File, defaults policy.Defaults) ([]service, error
 		}
 	}
 
-	if err := errors.Join(append(faults, route.Check(routes))...); err != nil {
+	if err := errors.Join(append(faults, httprules.Unknown(rules, methods), route.Check(routes))...); err != nil {
 		return nil, err
 	}
 
@@ -80,8 +85,10 @@ func positioned(err error) []error {
 }
 
 // describe returns the service, with no routes if it is not for the table, and all that is wrong with it, and where.
-func describe(file *protogen.File, in *protogen.Service, defaults policy.Defaults) (service, []error) {
-	routes, err := route.Of(in.Desc)
+func describe(
+	file *protogen.File, in *protogen.Service, defaults policy.Defaults, rules route.Rules,
+) (service, []error) {
+	routes, err := rules.Of(in.Desc)
 	if err != nil {
 		return service{}, positioned(err)
 	}
@@ -97,6 +104,10 @@ func describe(file *protogen.File, in *protogen.Service, defaults policy.Default
 	}
 
 	var faults []error
+
+	if out.HTTPRules, err = httprules.Text(rules, in.Desc); err != nil {
+		faults = append(faults, err)
+	}
 
 	switch {
 	case out.Composite && out.Upstream != "":

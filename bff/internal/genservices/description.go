@@ -7,6 +7,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // Description is how the API is described.
@@ -15,6 +16,8 @@ type Description struct {
 	Title, Version string
 	// DefaultPolicy is the name of the policy for what the options and Defaults do not say; see policy.Default.
 	DefaultPolicy string
+	// Rules are those of a gRPC API configuration.
+	Rules route.Rules
 	// Defaults hold where the options say nothing.
 	Defaults policy.Defaults
 	// Folder is where the documents go, below that of the table.

@@ -23,7 +23,9 @@ import (
 
 	oddedition2024 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/edition2024"
 	oddproto2 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/proto2"
+	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
 	"github.com/portico-gateway/portico/bff/internal/genservices"
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/route"
 	"github.com/portico-gateway/portico/gen"
@@ -181,6 +183,38 @@ func TestGenerateWithNamesThatGoChanges(t *testing.T) {
 		if !strings.Contains(got[genservices.FileName], want) {
 			t.Errorf("the table does not say %s:\n%s", want, got[genservices.FileName])
 		}
+	}
+}
+
+// Routes of a gRPC API configuration are in the table and in the description, and so are the rules, for the gateway.
+func TestGenerateWithAPIConfiguration(t *testing.T) {
+	t.Parallel()
+
+	rules, err := httprules.Load("../foreign/proto/ruled/v1/ruled.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	request := linked(ruledv1.File_ruled_v1_ruled_proto)
+
+	got, err := generateWith(t, "gen", request, genservices.Description{DefaultPolicy: "public", Rules: rules})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for want, file := range map[string]string{
+		`{Method: "LOCK", Path: "/v1/things/{name}", RPC: "/ruled.v1.RuledService/PutThing"},`: genservices.FileName,
+		`HTTPRules: "{\"http\":{\"rules\":[{\"selector\":\"ruled.v1.RuledService.GetThing\"`:   genservices.FileName,
+		`"/v1/things/{name}:tags"`: "openapi/openapi.json",
+	} {
+		if !strings.Contains(strings.Join(strings.Fields(got[file]), " "), want) {
+			t.Errorf("%s does not have %s:\n%s", file, want, got[file])
+		}
+	}
+
+	_, err = generateWith(t, "gen", linked(oddproto2.File_odd_proto2_odd_proto), genservices.Description{DefaultPolicy: "public", Rules: rules})
+	if want := `ruled.yaml:15:7: selector "ruled.v1.RuledService.PutThing": there is no such method here`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

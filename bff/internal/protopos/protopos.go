@@ -74,7 +74,13 @@ func HTTP(method protoreflect.MethodDescriptor, field ...int32) Position {
 }
 
 // Fault is where a fault of a route is.
-func Fault(f *route.Fault) Position { return HTTP(f.Method, f.Field...) }
+func Fault(f *route.Fault) Position {
+	if f.Rule != nil {
+		return Position{File: f.Rule.File, Line: f.Rule.Line, Column: f.Rule.Column}
+	}
+
+	return HTTP(f.Method, f.Field...)
+}
 
 // Service is where the portico.v1.service option of a service stands, else the service.
 func Service(service protoreflect.ServiceDescriptor) Position {

@@ -21,13 +21,13 @@ var (
 
 // CheckMethod returns all that is wrong with the routes of a method, also with the fields that they name, and those that can be
 // read.
-func CheckMethod(method protoreflect.MethodDescriptor) ([]Route, []*Fault) {
+func (rules Rules) CheckMethod(method protoreflect.MethodDescriptor) ([]Route, []*Fault) {
 	var (
 		routes []Route
 		faults []*Fault
 	)
 
-	for _, d := range annotated(method) {
+	for _, d := range rules.declared(method) {
 		r, fault := bind(method, d)
 		if fault != nil {
 			faults = append(faults, fault)

@@ -25,7 +25,9 @@ type Fault struct { //nolint:errname // As in package binding.
 	Method protoreflect.MethodDescriptor
 	// Field is the path of what is at fault within the google.api.http option, by numbers and indices.
 	Field []int32
-	Err   error
+	// Rule is what is at fault instead, if it is one that is not in the proto.
+	Rule *Rule
+	Err  error
 }
 
 // Error implements error.
@@ -53,10 +55,29 @@ func Faults(err error) []*Fault {
 	return faults
 }
 
+// Rules are those that are not in a proto, by full name of the method. They come before the google.api.http option of the method,
+// and do not replace it, as for grpc-gateway. The zero value is none.
+type Rules map[protoreflect.FullName][]Rule
+
+// Rule is one of them, which may have additional bindings, and its place.
+type Rule struct {
+	HTTP         *annotations.HttpRule
+	File         string
+	Line, Column int
+}
+
+// Of is Rules.Of for the options of the methods alone.
+func Of(service protoreflect.ServiceDescriptor) ([]Route, error) { return Rules(nil).Of(service) }
+
+// OfMethod is Rules.OfMethod for the option of the method alone.
+func OfMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
+	return Rules(nil).OfMethod(method)
+}
+
 // Of returns the routes of a service in the order in which its generated Register…HandlerClient function registers them: by method
 // as declared, first its main binding, then the additional ones. A method without google.api.http has none. The error joins a
 // *Fault for all that is wrong.
-func Of(service protoreflect.ServiceDescriptor) ([]Route, error) {
+func (rules Rules) Of(service protoreflect.ServiceDescriptor) ([]Route, error) {
 	var (
 		routes []Route
 		faults []error
@@ -64,7 +85,7 @@ func Of(service protoreflect.ServiceDescriptor) ([]Route, error) {
 
 	methods := service.Methods()
 	for i := range methods.Len() {
-		bound, err := OfMethod(methods.Get(i))
+		bound, err := rules.OfMethod(methods.Get(i))
 		if err != nil {
 			faults = append(faults, err)
 		}
@@ -86,8 +107,8 @@ func FullMethod(method protoreflect.MethodDescriptor) string {
 
 // OfMethod returns the routes of one method: its main binding, then the additional ones. Without google.api.http it has none. The
 // error is that of Of.
-func OfMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
-	bindings := annotated(method)
+func (rules Rules) OfMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
+	bindings := rules.declared(method)
 	routes := make([]Route, 0, len(bindings))
 
 	var faults []error
@@ -113,8 +134,10 @@ type declared struct {
 	rule *annotations.HttpRule
 	// nested reports whether it is an additional one.
 	nested bool
-	// path leads to the rule within the google.api.http option.
+	// path leads to the rule within the google.api.http option, or within source.
 	path []int32
+	// source is the rule that it is of, if that is not in the proto.
+	source *Rule
 }
 
 // Numbers of fields of google.api.HttpRule.
@@ -130,7 +153,7 @@ func (d declared) fault(method protoreflect.MethodDescriptor, number int32, err 
 		number = d.patternNumber()
 	}
 
-	return &Fault{Method: method, Field: append(slices.Clone(d.path), number), Err: err}
+	return &Fault{Method: method, Field: append(slices.Clone(d.path), number), Rule: d.source, Err: err}
 }
 
 func (d declared) patternNumber() int32 {
@@ -142,19 +165,42 @@ func (d declared) patternNumber() int32 {
 	return 0
 }
 
-// annotated are the bindings of the google.api.http option.
-func annotated(method protoreflect.MethodDescriptor) []declared {
-	rule, ok := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
-	if !ok || rule == nil {
-		return nil
+// declared are all bindings of a method.
+func (rules Rules) declared(method protoreflect.MethodDescriptor) []declared {
+	var all []declared
+
+	add := func(rule *annotations.HttpRule, source *Rule) {
+		all = append(all, declared{rule: rule, source: source})
+		for i, more := range rule.GetAdditionalBindings() {
+			all = append(all, declared{rule: more, nested: true, path: []int32{numberOfAdditional, int32(i)}, source: source})
+		}
 	}
 
-	all := []declared{{rule: rule}}
-	for i, more := range rule.GetAdditionalBindings() {
-		all = append(all, declared{rule: more, nested: true, path: []int32{numberOfAdditional, int32(i)}})
+	for _, rule := range rules[method.FullName()] {
+		add(rule.HTTP, &rule)
+	}
+
+	if rule, ok := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule); ok && rule != nil {
+		add(rule, nil)
 	}
 
 	return all
+}
+
+// Merged is a rule that has all bindings of a method, in their order; nil if there are none.
+func (rules Rules) Merged(method protoreflect.MethodDescriptor) *annotations.HttpRule {
+	var merged *annotations.HttpRule
+
+	for _, d := range rules.declared(method) {
+		rule := proto.CloneOf(d.rule)
+		if rule.AdditionalBindings = nil; merged == nil {
+			merged = rule
+		} else {
+			merged.AdditionalBindings = append(merged.AdditionalBindings, rule)
+		}
+	}
+
+	return merged
 }
 
 func bind(method protoreflect.MethodDescriptor, d declared) (Route, *Fault) {

@@ -1,0 +1,100 @@
+package bff_test
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
+	"github.com/portico-gateway/portico/bff/internal/httprules"
+)
+
+const (
+	ruledFile    = "internal/foreign/proto/ruled/v1/ruled.yaml"
+	ruledService = "ruled.v1.RuledService"
+)
+
+// Routes of a gRPC API configuration are served: handlers of WithHandlers with the file itself, those of a table with its rules.
+func TestRoutesOfAnAPIConfiguration(t *testing.T) {
+	t.Parallel()
+
+	text, err := os.ReadFile(ruledFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	rules, err := httprules.Load(ruledFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	table := bff.Service{Name: ruledService, Upstream: "ruled", Register: registerRuledClient}
+	if table.HTTPRules, err = httprules.Text(rules, ruledv1.File_ruled_v1_ruled_proto.Services().Get(0)); err != nil {
+		t.Fatal(err)
+	}
+
+	for name, options := range map[string][]bff.Option{
+		"handlers": {
+			bff.WithHandlers("ruled", ruledv1.RegisterRuledServiceHandler, ruledService), bff.WithHTTPRules(ruledFile, text),
+		},
+		"table": {bff.WithServices(table)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+
+			s := startReflecting(t, "ruled", options...)
+
+			for request, row := range map[string]struct{ body, want string }{
+				"GET /v1/things/x?size=SIZE_LARGE":    {"", `{"name":"x","size":"SIZE_LARGE"}`},
+				"GET /v1/sizes/SIZE_LARGE/things/a/b": {"", `{"name":"a/b","size":"SIZE_LARGE"}`},
+				"GET /v1/things/x:tags?tags=a&tags=b": {"", `["a","b"]`},
+				"POST /v1/things:tags?name=x":         {`["a"]`, `{"name":"x","tags":["a"]}`},
+				"LOCK /v1/things/x":                   {"", `{"name":"x"}`},
+				"PUT /v1/things/x":                    {`{"tags":["a"]}`, `{"name":"x","tags":["a"]}`},
+			} {
+				method, target, _ := strings.Cut(request, " ")
+				if res := s.do(t, method, target, nil, row.body); res.status != http.StatusOK {
+					t.Errorf("%s: %d %s", request, res.status, res.body)
+				} else {
+					sameJSON(t, request, res.body, row.want)
+				}
+			}
+
+			document := s.do(t, http.MethodGet, "/openapi.json", nil, "")
+			if !strings.Contains(document.body, `"/v1/sizes/{size}/things/`) {
+				t.Errorf("%d %s", document.status, document.body)
+			}
+		})
+	}
+}
+
+func registerRuledClient(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+	return ruledv1.RegisterRuledServiceHandlerClient(ctx, mux, ruledv1.NewRuledServiceClient(conn))
+}
+
+func TestAPIConfigurationsAreRefused(t *testing.T) {
+	t.Parallel()
+
+	const rule = "http:\n  rules:\n    - selector: " + ruledService + "."
+
+	for text, want := range map[string]string{
+		rule + "GetTing\n      get: /v1":           `api.yaml:3:7: selector "ruled.v1.RuledService.GetTing": there is no such method here; did you mean`,
+		rule + "GetThing\n      get: v1":           `api.yaml:3:7: google.api.http of /ruled.v1.RuledService/GetThing: path template "v1": at offset 0: no leading slash`,
+		rule + "GetThing\n      body: '*'":         `names no HTTP method and path`,
+		rule + "PutThing\n      put: /v1/things/x": "has more handlers than routes",
+	} {
+		_, err := bff.New(t.Context(), config.Config{
+			Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"ruled": {Addresses: []string{"127.0.0.1:1"}}},
+		}, bff.WithHandlers("ruled", ruledv1.RegisterRuledServiceHandler, ruledService), bff.WithHTTPRules("api.yaml", []byte(text)), quiet())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v\nwant %s", err, want)
+		}
+	}
+}

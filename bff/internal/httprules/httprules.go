@@ -1,0 +1,166 @@
+// Package httprules reads gRPC API configurations, which say how methods are reached over HTTP where their protos do not: a
+// google.api.Service in YAML or JSON, of which only http.rules counts
+// (https://cloud.google.com/endpoints/docs/grpc/grpc-service-config).
+package httprules
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
+)
+
+// serviceType is what the file is, if it says so.
+const serviceType = "google.api.Service"
+
+// Load reads a file.
+func Load(path string) (route.Rules, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // Its name is that of an option.
+	if err != nil {
+		return nil, fmt.Errorf("gRPC API configuration: %w", err)
+	}
+
+	return Parse(path, data)
+}
+
+// Parse reads the text of a file, by whose name the places of rules are told.
+func Parse(name string, data []byte) (route.Rules, error) {
+	var file struct {
+		Type string `yaml:"type"`
+		HTTP struct {
+			Rules []yaml.Node `yaml:"rules"`
+		} `yaml:"http"`
+	}
+
+	if err := yaml.Unmarshal(data, &file); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+
+	if file.Type != "" && file.Type != serviceType {
+		return nil, fmt.Errorf("%s: the type is %q, not %s", name, file.Type, serviceType)
+	}
+
+	rules := route.Rules{}
+
+	var faults []error
+
+	for i := range file.HTTP.Rules {
+		node := &file.HTTP.Rules[i]
+
+		rule, err := parseRule(node)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("%s:%d:%d: %w", name, node.Line, node.Column, err))
+
+			continue
+		}
+
+		selector := protoreflect.FullName(rule.GetSelector())
+		rules[selector] = append(rules[selector], route.Rule{HTTP: rule, File: name, Line: node.Line, Column: node.Column})
+	}
+
+	return rules, errors.Join(faults...)
+}
+
+func parseRule(node *yaml.Node) (*annotations.HttpRule, error) {
+	var value any
+	if err := node.Decode(&value); err != nil {
+		return nil, err //nolint:wrapcheck // It has the line.
+	}
+
+	document, err := json.Marshal(value)
+	if err != nil {
+		return nil, err //nolint:wrapcheck // It says what it is about.
+	}
+
+	rule := &annotations.HttpRule{}
+	if err := protojson.Unmarshal(document, rule); err != nil {
+		return nil, errors.New(strings.TrimLeft(strings.TrimPrefix(err.Error(), "proto:"), " \u00a0"))
+	}
+
+	rule.Selector = strings.TrimSpace(rule.GetSelector())
+	if !protoreflect.FullName(rule.GetSelector()).IsValid() {
+		return nil, fmt.Errorf("selector %q must be the full name of one method", rule.GetSelector())
+	}
+
+	return rule, nil
+}
+
+// Unknown are the faults of rules that are for none of the methods.
+func Unknown(rules route.Rules, methods []string) error {
+	var faults []error
+
+	for _, selector := range slices.Sorted(maps.Keys(rules)) {
+		if slices.Contains(methods, string(selector)) {
+			continue
+		}
+
+		for _, rule := range rules[selector] {
+			faults = append(faults, fmt.Errorf("%s:%d:%d: selector %q: there is no such method here%s",
+				rule.File, rule.Line, rule.Column, selector, suggest.DidYouMean(string(selector), methods)))
+		}
+	}
+
+	return errors.Join(faults...)
+}
+
+// Methods are the full names of the methods of a service.
+func Methods(service protoreflect.ServiceDescriptor) []string {
+	names := make([]string, 0, service.Methods().Len())
+	for i := range service.Methods().Len() {
+		names = append(names, string(service.Methods().Get(i).FullName()))
+	}
+
+	return names
+}
+
+// Join are the rules of several files, in that order.
+func Join(all ...route.Rules) route.Rules {
+	joined := route.Rules{}
+
+	for _, rules := range all {
+		for selector, of := range rules {
+			joined[selector] = append(joined[selector], of...)
+		}
+	}
+
+	return joined
+}
+
+// Text writes the rules for the methods of a service, for Parse. It is empty if there are none.
+func Text(rules route.Rules, service protoreflect.ServiceDescriptor) (string, error) {
+	var all []json.RawMessage
+
+	for _, method := range Methods(service) {
+		for _, rule := range rules[protoreflect.FullName(method)] {
+			text, err := protojson.Marshal(rule.HTTP)
+			if err != nil {
+				return "", fmt.Errorf("rule of %s: %w", method, err)
+			}
+
+			all = append(all, text)
+		}
+	}
+
+	if len(all) == 0 {
+		return "", nil
+	}
+
+	// This takes out the spaces that protojson adds at random.
+	text, err := json.Marshal(map[string]any{"http": map[string]any{"rules": all}})
+	if err != nil {
+		return "", fmt.Errorf("rules of %s: %w", service.FullName(), err)
+	}
+
+	return string(text), nil
+}
