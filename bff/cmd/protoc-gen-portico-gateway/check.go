@@ -110,7 +110,7 @@ func checkMessages(messages []*protogen.Message) []error {
 
 var (
 	errDeleteBody = errors.New("body: DELETE has none without the option allow_delete_body=true")
-	errTwice      = errors.New("is there a second time")
+	errTwice      = errors.New("matches the same paths as")
 	errFieldName  = errors.New("protoc-gen-go makes code of this name that does not compile; rename it, or give both plugins the option " +
 		"default_api_level=API_OPAQUE")
 )
@@ -118,7 +118,7 @@ var (
 func (s settings) checkService(service *protogen.Service) []*route.Fault {
 	var faults []*route.Fault
 
-	seen := map[string]bool{}
+	seen := map[string]route.Route{}
 
 	for _, method := range service.Methods {
 		routes, found := s.rules.CheckMethod(method.Desc)
@@ -130,11 +130,12 @@ func (s settings) checkService(service *protogen.Service) []*route.Fault {
 			}
 
 			// The plugin refuses this.
-			if seen[r.String()] {
-				faults = append(faults, r.Fault(fmt.Errorf("%s %w", r, errTwice)))
+			shape := r.Method + " " + withoutVariables(r.Template.String())
+			if other, ok := seen[shape]; ok {
+				faults = append(faults, r.Fault(fmt.Errorf("%s %w %s of %s", r, errTwice, other, other.RPC)))
 			}
 
-			seen[r.String()] = true
+			seen[shape] = r
 		}
 	}
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"strings"
@@ -95,18 +96,19 @@ var variable = regexp.MustCompile(`\{([^{}=]*)(?:=([^{}]*))?\}`)
 // the code also serves on a mux of its own.
 func hideVariables(method *protogen.Method, template string) string {
 	return variable.ReplaceAllStringFunc(template, func(found string) string {
-		parts := variable.FindStringSubmatch(found)
-
-		field := fieldOf(method.Input, strings.TrimSpace(parts[1]))
+		field := fieldOf(method.Input, variable.FindStringSubmatch(found)[1])
 		if field != nil && !method.Desc.IsStreamingClient() && isPlainScalar(field) {
 			return found
 		}
 
-		if parts[2] != "" {
-			return parts[2]
-		}
+		return withoutVariables(found)
+	})
+}
 
-		return "*"
+// withoutVariables puts what they match in the place of all path variables.
+func withoutVariables(template string) string {
+	return variable.ReplaceAllStringFunc(template, func(found string) string {
+		return cmp.Or(variable.FindStringSubmatch(found)[2], "*")
 	})
 }
 

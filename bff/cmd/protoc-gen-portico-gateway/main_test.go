@@ -98,7 +98,7 @@ func TestRoutesAreChecked(t *testing.T) {
 		"body_of_delete":     {`delete: "/v1" body: "*"`, `body: DELETE has none without the option allow_delete_body=true`},
 		"unknown_response":   {`get: "/v1" response_body: "x"`, `response_body: shop.v1.R has no field "x"`},
 		"additional":         {`get: "/v1" additional_bindings {get: "/v2/{x}"}`, `5:45: google.api.http of /shop.v1.S/Get: path variable x: `},
-		"twice":              {`get: "/v1" additional_bindings {get: "/v1"}`, `5:45: google.api.http of /shop.v1.S/Get: GET /v1 is there a second time`},
+		"twice":              {`get: "/{name}" additional_bindings {get: "/{of}"}`, `google.api.http of /shop.v1.S/Get: GET /{of} matches the same paths as GET /{name} of /shop.v1.S/Get`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,7 +107,7 @@ func TestRoutesAreChecked(t *testing.T) {
 service S { rpc Get(R) returns (R) { option (google.api.http) = {
             `+row.rule+`
 }; } }
-message R { string name = 1; R r = 2; repeated R list = 3; map<string, string> map = 4; }`), "false").GetError()
+message R { string name = 1; R r = 2; repeated R list = 3; map<string, string> map = 4; string of = 5; }`), "false").GetError()
 			if !strings.HasPrefix(got, "shop.proto:") || !strings.Contains(got, row.want) || strings.Contains(got, "\n") {
 				t.Errorf("got %s\nwant %s", got, row.want)
 			}
@@ -194,7 +194,7 @@ message R { string name = 1; optional string maybe = 2; }`)
 		t.Errorf("shown: %v, %v", get, list)
 	}
 
-	write("    - {selector: shop.v1.S.Got, get: /v1}\n    - selector: shop.v1.S.List\n      get: /v1/{nmae}\n")
+	write("    - {selector: shop.v1.S.Got, get: /v1}\n    - selector: shop.v1.S.List\n      get: /v1/x/{nmae}\n")
 
 	want := path + `:4:7: google.api.http of /shop.v1.S/List: path variable nmae: shop.v1.R has no field "nmae"; did you mean "name"?
 ` + path + `:3:7: selector "shop.v1.S.Got": there is no such method here; did you mean "shop.v1.S.Get"?`

@@ -4,7 +4,9 @@
 //
 // Options: package=NAME, the Go package of the table, "gen" by default; title=TEXT and version=TEXT, the name of the API;
 // default_policy=deny, public or authenticated, who may call methods that say nothing about access. Without it, such a method with
-// a route is an error; grpc_api_configuration=FILE, routes that are not in the protos, as for protoc-gen-grpc-gateway.
+// a route is an error; grpc_api_configuration=FILE, routes that are not in the protos, as for protoc-gen-grpc-gateway;
+// handlers=PATH, the import path of the folder that protoc-gen-portico-gateway has written to with the options standalone=true and
+// paths=source_relative, if the Go packages of the protos are another module's.
 package main
 
 import (
@@ -28,6 +30,7 @@ func main() {
 	title := flags.String("title", "", "title of the API")
 	version := flags.String("version", "", "version of the API")
 	defaultPolicy := flags.String("default_policy", "", "policy of methods that say nothing about access")
+	handlers := flags.String("handlers", "", "import path of the folder that handlers were generated into with standalone=true")
 	configuration := flags.String("grpc_api_configuration", "", "file of a gRPC API configuration, in YAML")
 	usual := config.Config{}.WithDefaults()
 
@@ -47,7 +50,7 @@ func main() {
 		}
 
 		return genservices.Generate(plugin, *packageName, genservices.Description{
-			Title: *title, Version: *version, Folder: "openapi", DefaultPolicy: *defaultPolicy, Rules: rules,
+			Title: *title, Version: *version, Folder: "openapi", DefaultPolicy: *defaultPolicy, Rules: rules, Handlers: *handlers,
 			Defaults: policy.Defaults{Timeout: usual.Server.RequestTimeout, MaxBody: usual.Limits.MaxBodyBytes},
 		})
 	})

@@ -3,6 +3,7 @@ package genservices
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -33,13 +34,14 @@ type service struct {
 	Operations []openapi.Operation
 
 	// GoName is what the names of generated functions are made of.
-	GoName     string
-	ImportPath protogen.GoImportPath
-	GoPackage  protogen.GoPackageName
+	GoName    string
+	GoPackage protogen.GoPackageName
+	// ImportPath is where the client is, Handlers where the handlers are.
+	ImportPath, Handlers protogen.GoImportPath
 }
 
 // collect returns the services that have routes, by name, after checking them.
-func collect(files []*protogen.File, defaults policy.Defaults, rules route.Rules) ([]service, error) {
+func collect(files []*protogen.File, description Description) ([]service, error) {
 	var (
 		services []service
 		routes   []route.Route
@@ -53,7 +55,7 @@ func collect(files []*protogen.File, defaults policy.Defaults, rules route.Rules
 		}
 
 		for _, in := range file.Services {
-			out, errs := describe(file, in, defaults, rules)
+			out, errs := describe(file, in, description)
 			faults = append(faults, errs...)
 			methods = append(methods, httprules.Methods(in.Desc)...)
 
@@ -63,7 +65,7 @@ func collect(files []*protogen.File, defaults policy.Defaults, rules route.Rules
 		}
 	}
 
-	if err := errors.Join(append(faults, httprules.Unknown(rules, methods), route.Check(routes))...); err != nil {
+	if err := errors.Join(append(faults, httprules.Unknown(description.Rules, methods), route.Check(routes))...); err != nil {
 		return nil, err
 	}
 
@@ -85,10 +87,8 @@ func positioned(err error) []error {
 }
 
 // describe returns the service, with no routes if it is not for the table, and all that is wrong with it, and where.
-func describe(
-	file *protogen.File, in *protogen.Service, defaults policy.Defaults, rules route.Rules,
-) (service, []error) {
-	routes, err := rules.Of(in.Desc)
+func describe(file *protogen.File, in *protogen.Service, description Description) (service, []error) {
+	routes, err := description.Rules.Of(in.Desc)
 	if err != nil {
 		return service{}, positioned(err)
 	}
@@ -103,9 +103,14 @@ func describe(
 		GoName: in.GoName, ImportPath: file.GoImportPath, GoPackage: file.GoPackageName,
 	}
 
+	out.Handlers = out.ImportPath
+	if description.Handlers != "" {
+		out.Handlers = protogen.GoImportPath(path.Join(description.Handlers, path.Dir(file.Desc.Path())))
+	}
+
 	var faults []error
 
-	if out.HTTPRules, err = httprules.Text(rules, in.Desc); err != nil {
+	if out.HTTPRules, err = httprules.Text(description.Rules, in.Desc); err != nil {
 		faults = append(faults, err)
 	}
 
@@ -121,7 +126,7 @@ func describe(
 	}
 
 	for _, r := range routes {
-		compiled, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, defaults)
+		compiled, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, description.Defaults)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(r.Descriptor), r, err))
 		}

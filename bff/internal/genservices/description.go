@@ -16,6 +16,9 @@ type Description struct {
 	Title, Version string
 	// DefaultPolicy is the name of the policy for what the options and Defaults do not say; see policy.Default.
 	DefaultPolicy string
+	// Handlers is the import path of the folder below which handlers are in packages of their own, by the folders of the protos.
+	// Empty: they are with the clients.
+	Handlers string
 	// Rules are those of a gRPC API configuration.
 	Rules route.Rules
 	// Defaults hold where the options say nothing.

@@ -34,7 +34,9 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 		return fmt.Errorf("option default_policy=%s: %w", description.DefaultPolicy, err)
 	}
 
-	services, err := collect(plugin.Files, description.Defaults.Over(defaultPolicy), description.Rules)
+	description.Defaults = description.Defaults.Over(defaultPolicy)
+
+	services, err := collect(plugin.Files, description)
 	if err != nil {
 		return err
 	}

@@ -186,6 +186,27 @@ func TestGenerateWithNamesThatGoChanges(t *testing.T) {
 	}
 }
 
+// Go packages of another module have no handlers: they are in packages of their own.
+func TestGenerateWithHandlersElsewhere(t *testing.T) {
+	t.Parallel()
+
+	got, err := generateWith(t, "gen", linked(oddproto2.File_odd_proto2_odd_proto), genservices.Description{
+		DefaultPolicy: "public", Handlers: "example.com/gateway/gen",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, want := range []string{
+		`oddproto2gw "example.com/gateway/gen/odd/proto2"`,
+		"oddproto2gw.RegisterOddServiceHandlerClient(ctx, mux, oddproto2.NewOddServiceClient(conn))",
+	} {
+		if !strings.Contains(got[genservices.FileName], want) {
+			t.Errorf("the table does not say %s:\n%s", want, got[genservices.FileName])
+		}
+	}
+}
+
 // Routes of a gRPC API configuration are in the table and in the description, and so are the rules, for the gateway.
 func TestGenerateWithAPIConfiguration(t *testing.T) {
 	t.Parallel()

@@ -84,6 +84,9 @@ func alias(services []service) []importSpec {
 
 	for _, s := range services {
 		specs = append(specs, importSpec{Alias: string(s.GoPackage), Path: s.ImportPath})
+		if s.Handlers != s.ImportPath {
+			specs = append(specs, importSpec{Alias: string(s.GoPackage) + "gw", Path: s.Handlers})
+		}
 	}
 
 	slices.SortFunc(specs, func(a, b importSpec) int { return strings.Compare(string(a.Path), string(b.Path)) })
