@@ -79,6 +79,7 @@ func oddExchanges() map[string]oddExchange {
 		"body_group":     {post, ":group?must=m", `{"text":"g"}`, `{"text":"g"}`},
 		"body_colors":    {post, ":colors?must=m", `["snake_red",0]`, `["snake_red","snake_none"]`},
 		"body_by_color":  {post, ":by_color?must=m", `{"-3":"snake_red","4":"snake_none"}`, `{"-3":"snake_red","4":"snake_none"}`},
+		"nested":         {http.MethodGet, "/inner/i", "", `"i"`},
 		"from_server":    {http.MethodGet, "/import/s?must=m", "", `"s"`},
 		"from_client":    {post, "/type/snake_red", `[{"number":"1","must":"m"},{"string":"last","must":"m"}]`, `{"string":"last","color":"snake_red","must":"m"}`},
 		"both_ways":      {http.MethodPatch, "/send/o?must=m", `{"text":"i"}`, `{"text":"i"}`},

@@ -44,6 +44,9 @@ func hide(gen *protogen.Plugin, rules route.Rules) hidden {
 				}
 
 				proto.SetExtension(options, annotations.E_Http, rule)
+
+				described.InputType = new(shownType(gen, method.Input))
+				described.OutputType = new(shownType(gen, method.Output))
 			}
 		}
 	}
@@ -124,6 +127,10 @@ func isPlain(field *protogen.Field) bool {
 	oneof := field.Desc.ContainingOneof()
 
 	// A name that is also that of a method ends in an underscore.
+	if isRenamed(field.Parent) || field.Message != nil && isRenamed(field.Message) {
+		return false
+	}
+
 	return field.Parent.APILevel != gofeaturespb.GoFeatures_API_OPAQUE && !strings.HasSuffix(field.GoName, "_") &&
 		(oneof == nil || oneof.IsSynthetic()) && field.Desc.Kind() != protoreflect.GroupKind
 }

@@ -395,9 +395,10 @@ const file_odd_edition2023_odd_proto_rawDesc = "" +
 	"\vsnake_color\x12\x0e\n" +
 	"\n" +
 	"snake_none\x10\x00\x12\r\n" +
-	"\tsnake_red\x10\x012\xd5\a\n" +
+	"\tsnake_red\x10\x012\xe0\b\n" +
 	"\vodd_service\x12\xdc\x04\n" +
-	"\tget_it2go\x12\x1c.odd.edition2023.odd_message\x1a\x1c.odd.edition2023.odd_message\"\x92\x04\x82\xd3\xe4\x93\x02\x8b\x04Z\x8f\x01\x12\x8c\x01/odd/edition2023/{string}/{reset}/{descriptor}/{proto_message}/{get_number}/{number}/{flag}/{raw}/{color}/{when}/{in.text}/{one_text}/{must}ZN\x12L/odd/edition2023/lists/{strings}/{colors}/{numbers}/{one_color}/{group.text}Z):\x06stringb\x06string\"\x17/odd/edition2023:stringZ2:\tone_innerb\tone_inner\"\x1a/odd/edition2023:one_innerZ2:\tone_colorb\tone_color\"\x1a/odd/edition2023:one_colorZ&:\x05groupb\x05group\"\x16/odd/edition2023:groupZ):\x06colorsb\x06colors\"\x17/odd/edition2023:colorsZ/:\bby_colorb\bby_color\"\x19/odd/edition2023:by_color\x12\x10/odd/edition2023\x12x\n" +
+	"\tget_it2go\x12\x1c.odd.edition2023.odd_message\x1a\x1c.odd.edition2023.odd_message\"\x92\x04\x82\xd3\xe4\x93\x02\x8b\x04Z\x8f\x01\x12\x8c\x01/odd/edition2023/{string}/{reset}/{descriptor}/{proto_message}/{get_number}/{number}/{flag}/{raw}/{color}/{when}/{in.text}/{one_text}/{must}ZN\x12L/odd/edition2023/lists/{strings}/{colors}/{numbers}/{one_color}/{group.text}Z):\x06stringb\x06string\"\x17/odd/edition2023:stringZ2:\tone_innerb\tone_inner\"\x1a/odd/edition2023:one_innerZ2:\tone_colorb\tone_color\"\x1a/odd/edition2023:one_colorZ&:\x05groupb\x05group\"\x16/odd/edition2023:groupZ):\x06colorsb\x06colors\"\x17/odd/edition2023:colorsZ/:\bby_colorb\bby_color\"\x19/odd/edition2023:by_color\x12\x10/odd/edition2023\x12\x88\x01\n" +
+	"\tcamelCase\x12&.odd.edition2023.odd_message.inner_msg\x1a&.odd.edition2023.odd_message.inner_msg\"+\x82\xd3\xe4\x93\x02%b\x04text\x12\x1d/odd/edition2023/inner/{text}\x12x\n" +
 	"\x06Import\x12\x1c.odd.edition2023.odd_message\x1a\x1c.odd.edition2023.odd_message\"0\x82\xd3\xe4\x93\x02*b\x06string\x12 /odd/edition2023/import/{string}0\x01\x12n\n" +
 	"\x04Type\x12\x1c.odd.edition2023.odd_message\x1a\x1c.odd.edition2023.odd_message\"(\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/odd/edition2023/type/{color}(\x01\x12}\n" +
 	"\tSend_dGet\x12\x1c.odd.edition2023.odd_message\x1a\x1c.odd.edition2023.odd_message\"0\x82\xd3\xe4\x93\x02*:\x02inb\x02in2 /odd/edition2023/send/{one_text}(\x010\x01B\\ZZgithub.com/portico-gateway/portico/bff/internal/foreign/gen/odd/edition2023;oddedition2023b\beditionsp\xe8\a"
@@ -434,15 +435,17 @@ var file_odd_edition2023_odd_proto_depIdxs = []int32{
 	0,  // 7: odd.edition2023.odd_message.one_color:type_name -> odd.edition2023.snake_color
 	0,  // 8: odd.edition2023.odd_message.ByColorEntry.value:type_name -> odd.edition2023.snake_color
 	1,  // 9: odd.edition2023.odd_service.get_it2go:input_type -> odd.edition2023.odd_message
-	1,  // 10: odd.edition2023.odd_service.Import:input_type -> odd.edition2023.odd_message
-	1,  // 11: odd.edition2023.odd_service.Type:input_type -> odd.edition2023.odd_message
-	1,  // 12: odd.edition2023.odd_service.Send_dGet:input_type -> odd.edition2023.odd_message
-	1,  // 13: odd.edition2023.odd_service.get_it2go:output_type -> odd.edition2023.odd_message
-	1,  // 14: odd.edition2023.odd_service.Import:output_type -> odd.edition2023.odd_message
-	1,  // 15: odd.edition2023.odd_service.Type:output_type -> odd.edition2023.odd_message
-	1,  // 16: odd.edition2023.odd_service.Send_dGet:output_type -> odd.edition2023.odd_message
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
+	3,  // 10: odd.edition2023.odd_service.camelCase:input_type -> odd.edition2023.odd_message.inner_msg
+	1,  // 11: odd.edition2023.odd_service.Import:input_type -> odd.edition2023.odd_message
+	1,  // 12: odd.edition2023.odd_service.Type:input_type -> odd.edition2023.odd_message
+	1,  // 13: odd.edition2023.odd_service.Send_dGet:input_type -> odd.edition2023.odd_message
+	1,  // 14: odd.edition2023.odd_service.get_it2go:output_type -> odd.edition2023.odd_message
+	3,  // 15: odd.edition2023.odd_service.camelCase:output_type -> odd.edition2023.odd_message.inner_msg
+	1,  // 16: odd.edition2023.odd_service.Import:output_type -> odd.edition2023.odd_message
+	1,  // 17: odd.edition2023.odd_service.Type:output_type -> odd.edition2023.odd_message
+	1,  // 18: odd.edition2023.odd_service.Send_dGet:output_type -> odd.edition2023.odd_message
+	14, // [14:19] is the sub-list for method output_type
+	9,  // [9:14] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name

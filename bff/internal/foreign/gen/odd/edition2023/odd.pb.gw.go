@@ -362,6 +362,27 @@ func local_request_OddService_GetIt2Go_8(ctx context.Context, marshaler runtime.
 	return msg, metadata, err
 }
 
+func request_OddService_CamelCase_0(ctx context.Context, marshaler runtime.Marshaler, client OddServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq OddMessageInnerMsg
+		metadata runtime.ServerMetadata
+	)
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.CamelCase(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_OddService_CamelCase_0(ctx context.Context, marshaler runtime.Marshaler, server OddServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq OddMessageInnerMsg
+		metadata runtime.ServerMetadata
+	)
+	msg, err := server.CamelCase(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_OddService_Import_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_OddService_Import_0(ctx context.Context, marshaler runtime.Marshaler, client OddServiceClient, req *http.Request, pathParams map[string]string) (OddService_ImportClient, runtime.ServerMetadata, error) {
@@ -660,6 +681,26 @@ func RegisterOddServiceHandlerServer(ctx context.Context, mux *runtime.ServeMux,
 		}
 		forward_OddService_GetIt2Go_8(annotatedContext, mux, outboundMarshaler, w, req, response_OddService_GetIt2Go_8{resp.(*OddMessage)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_OddService_CamelCase_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/odd.edition2023.odd_service/camelCase", runtime.WithHTTPPathPattern("/odd/edition2023/inner/{text}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_OddService_CamelCase_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OddService_CamelCase_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 
 	mux.Handle(http.MethodGet, pattern_OddService_Import_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		err := status.Error(codes.Unimplemented, "streaming calls are not yet supported in the in-process transport")
@@ -874,6 +915,23 @@ func RegisterOddServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux,
 		}
 		forward_OddService_GetIt2Go_8(annotatedContext, mux, outboundMarshaler, w, req, response_OddService_GetIt2Go_8{resp.(*OddMessage)}, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_OddService_CamelCase_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/odd.edition2023.odd_service/camelCase", runtime.WithHTTPPathPattern("/odd/edition2023/inner/{text}"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_OddService_CamelCase_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_OddService_CamelCase_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_OddService_Import_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -923,10 +981,7 @@ func RegisterOddServiceHandlerClient(ctx context.Context, mux *runtime.ServeMux,
 			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
 			return
 		}
-		forward_OddService_SendDGet_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) {
-			res, err := resp.Recv()
-			return response_OddService_SendDGet_0{res}, err
-		}, mux.GetForwardResponseOptions()...)
+		forward_OddService_SendDGet_0(annotatedContext, mux, outboundMarshaler, w, req, func() (proto.Message, error) { return resp.Recv() }, mux.GetForwardResponseOptions()...)
 	})
 	return nil
 }
@@ -949,41 +1004,34 @@ func (m response_OddService_GetIt2Go_8) XXX_ResponseBody() interface{} {
 	return response.ByColor
 }
 
-type response_OddService_SendDGet_0 struct {
-	*OddMessage
-}
-
-func (m response_OddService_SendDGet_0) XXX_ResponseBody() interface{} {
-	response := m.OddMessage
-	return response.In
-}
-
 var (
-	pattern_OddService_GetIt2Go_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, ""))
-	pattern_OddService_GetIt2Go_1 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}, []string{"odd", "edition2023"}, ""))
-	pattern_OddService_GetIt2Go_2 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}, []string{"odd", "edition2023", "lists"}, ""))
-	pattern_OddService_GetIt2Go_3 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "string"))
-	pattern_OddService_GetIt2Go_4 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "one_inner"))
-	pattern_OddService_GetIt2Go_5 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "one_color"))
-	pattern_OddService_GetIt2Go_6 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "group"))
-	pattern_OddService_GetIt2Go_7 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "colors"))
-	pattern_OddService_GetIt2Go_8 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "by_color"))
-	pattern_OddService_Import_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"odd", "edition2023", "import"}, ""))
-	pattern_OddService_Type_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"odd", "edition2023", "type"}, ""))
-	pattern_OddService_SendDGet_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"odd", "edition2023", "send"}, ""))
+	pattern_OddService_GetIt2Go_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, ""))
+	pattern_OddService_GetIt2Go_1  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}, []string{"odd", "edition2023"}, ""))
+	pattern_OddService_GetIt2Go_2  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}, []string{"odd", "edition2023", "lists"}, ""))
+	pattern_OddService_GetIt2Go_3  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "string"))
+	pattern_OddService_GetIt2Go_4  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "one_inner"))
+	pattern_OddService_GetIt2Go_5  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "one_color"))
+	pattern_OddService_GetIt2Go_6  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "group"))
+	pattern_OddService_GetIt2Go_7  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "colors"))
+	pattern_OddService_GetIt2Go_8  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"odd", "edition2023"}, "by_color"))
+	pattern_OddService_CamelCase_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"odd", "edition2023", "inner"}, ""))
+	pattern_OddService_Import_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"odd", "edition2023", "import"}, ""))
+	pattern_OddService_Type_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"odd", "edition2023", "type"}, ""))
+	pattern_OddService_SendDGet_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 2, 2, 1, 0}, []string{"odd", "edition2023", "send"}, ""))
 )
 
 var (
-	forward_OddService_GetIt2Go_0 = runtime.ForwardResponseMessage
-	forward_OddService_GetIt2Go_1 = runtime.ForwardResponseMessage
-	forward_OddService_GetIt2Go_2 = runtime.ForwardResponseMessage
-	forward_OddService_GetIt2Go_3 = runtime.ForwardResponseMessage
-	forward_OddService_GetIt2Go_4 = runtime.ForwardResponseMessage
-	forward_OddService_GetIt2Go_5 = runtime.ForwardResponseMessage
-	forward_OddService_GetIt2Go_6 = runtime.ForwardResponseMessage
-	forward_OddService_GetIt2Go_7 = runtime.ForwardResponseMessage
-	forward_OddService_GetIt2Go_8 = runtime.ForwardResponseMessage
-	forward_OddService_Import_0   = runtime.ForwardResponseStream
-	forward_OddService_Type_0     = runtime.ForwardResponseMessage
-	forward_OddService_SendDGet_0 = runtime.ForwardResponseStream
+	forward_OddService_GetIt2Go_0  = runtime.ForwardResponseMessage
+	forward_OddService_GetIt2Go_1  = runtime.ForwardResponseMessage
+	forward_OddService_GetIt2Go_2  = runtime.ForwardResponseMessage
+	forward_OddService_GetIt2Go_3  = runtime.ForwardResponseMessage
+	forward_OddService_GetIt2Go_4  = runtime.ForwardResponseMessage
+	forward_OddService_GetIt2Go_5  = runtime.ForwardResponseMessage
+	forward_OddService_GetIt2Go_6  = runtime.ForwardResponseMessage
+	forward_OddService_GetIt2Go_7  = runtime.ForwardResponseMessage
+	forward_OddService_GetIt2Go_8  = runtime.ForwardResponseMessage
+	forward_OddService_CamelCase_0 = runtime.ForwardResponseMessage
+	forward_OddService_Import_0    = runtime.ForwardResponseStream
+	forward_OddService_Type_0      = runtime.ForwardResponseMessage
+	forward_OddService_SendDGet_0  = runtime.ForwardResponseStream
 )

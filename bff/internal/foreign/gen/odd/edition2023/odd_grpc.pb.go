@@ -19,10 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OddService_GetIt2Go_FullMethodName = "/odd.edition2023.odd_service/get_it2go"
-	OddService_Import_FullMethodName   = "/odd.edition2023.odd_service/Import"
-	OddService_Type_FullMethodName     = "/odd.edition2023.odd_service/Type"
-	OddService_SendDGet_FullMethodName = "/odd.edition2023.odd_service/Send_dGet"
+	OddService_GetIt2Go_FullMethodName  = "/odd.edition2023.odd_service/get_it2go"
+	OddService_CamelCase_FullMethodName = "/odd.edition2023.odd_service/camelCase"
+	OddService_Import_FullMethodName    = "/odd.edition2023.odd_service/Import"
+	OddService_Type_FullMethodName      = "/odd.edition2023.odd_service/Type"
+	OddService_SendDGet_FullMethodName  = "/odd.edition2023.odd_service/Send_dGet"
 )
 
 // OddServiceClient is the client API for OddService service.
@@ -32,6 +33,7 @@ const (
 // odd_service answers with what it gets. Its names are legal and change in Go.
 type OddServiceClient interface {
 	GetIt2Go(ctx context.Context, in *OddMessage, opts ...grpc.CallOption) (*OddMessage, error)
+	CamelCase(ctx context.Context, in *OddMessageInnerMsg, opts ...grpc.CallOption) (*OddMessageInnerMsg, error)
 	Import(ctx context.Context, in *OddMessage, opts ...grpc.CallOption) (grpc.ServerStreamingClient[OddMessage], error)
 	Type(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[OddMessage, OddMessage], error)
 	SendDGet(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[OddMessage, OddMessage], error)
@@ -49,6 +51,16 @@ func (c *oddServiceClient) GetIt2Go(ctx context.Context, in *OddMessage, opts ..
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(OddMessage)
 	err := c.cc.Invoke(ctx, OddService_GetIt2Go_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *oddServiceClient) CamelCase(ctx context.Context, in *OddMessageInnerMsg, opts ...grpc.CallOption) (*OddMessageInnerMsg, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OddMessageInnerMsg)
+	err := c.cc.Invoke(ctx, OddService_CamelCase_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +119,7 @@ type OddService_SendDGetClient = grpc.BidiStreamingClient[OddMessage, OddMessage
 // odd_service answers with what it gets. Its names are legal and change in Go.
 type OddServiceServer interface {
 	GetIt2Go(context.Context, *OddMessage) (*OddMessage, error)
+	CamelCase(context.Context, *OddMessageInnerMsg) (*OddMessageInnerMsg, error)
 	Import(*OddMessage, grpc.ServerStreamingServer[OddMessage]) error
 	Type(grpc.ClientStreamingServer[OddMessage, OddMessage]) error
 	SendDGet(grpc.BidiStreamingServer[OddMessage, OddMessage]) error
@@ -122,6 +135,9 @@ type UnimplementedOddServiceServer struct{}
 
 func (UnimplementedOddServiceServer) GetIt2Go(context.Context, *OddMessage) (*OddMessage, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetIt2Go not implemented")
+}
+func (UnimplementedOddServiceServer) CamelCase(context.Context, *OddMessageInnerMsg) (*OddMessageInnerMsg, error) {
+	return nil, status.Error(codes.Unimplemented, "method CamelCase not implemented")
 }
 func (UnimplementedOddServiceServer) Import(*OddMessage, grpc.ServerStreamingServer[OddMessage]) error {
 	return status.Error(codes.Unimplemented, "method Import not implemented")
@@ -171,6 +187,24 @@ func _OddService_GetIt2Go_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OddService_CamelCase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OddMessageInnerMsg)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OddServiceServer).CamelCase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OddService_CamelCase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OddServiceServer).CamelCase(ctx, req.(*OddMessageInnerMsg))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OddService_Import_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(OddMessage)
 	if err := stream.RecvMsg(m); err != nil {
@@ -206,6 +240,10 @@ var OddService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "get_it2go",
 			Handler:    _OddService_GetIt2Go_Handler,
+		},
+		{
+			MethodName: "camelCase",
+			Handler:    _OddService_CamelCase_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

@@ -398,9 +398,10 @@ const file_odd_proto3_odd_proto_rawDesc = "" +
 	"\vsnake_color\x12\x0e\n" +
 	"\n" +
 	"snake_none\x10\x00\x12\r\n" +
-	"\tsnake_red\x10\x012\xf1\x06\n" +
+	"\tsnake_red\x10\x012\xec\a\n" +
 	"\vodd_service\x12\xa5\x04\n" +
-	"\tget_it2go\x12\x17.odd.proto3.odd_message\x1a\x17.odd.proto3.odd_message\"\xe5\x03\x82\xd3\xe4\x93\x02\xde\x03Z\x8a\x01\x12\x87\x01/odd/proto3/{string}/{reset}/{descriptor}/{proto_message}/{get_number}/{number}/{flag}/{raw}/{color}/{when}/{in.text}/{one_text}/{must}ZI\x12G/odd/proto3/lists/{strings}/{colors}/{numbers}/{one_color}/{group.text}Z$:\x06stringb\x06string\"\x12/odd/proto3:stringZ-:\tone_innerb\tone_inner\"\x15/odd/proto3:one_innerZ-:\tone_colorb\tone_color\"\x15/odd/proto3:one_colorZ!:\x05groupb\x05group\"\x11/odd/proto3:groupZ$:\x06colorsb\x06colors\"\x12/odd/proto3:colorsZ*:\bby_colorb\bby_color\"\x14/odd/proto3:by_color\x12\v/odd/proto3\x12i\n" +
+	"\tget_it2go\x12\x17.odd.proto3.odd_message\x1a\x17.odd.proto3.odd_message\"\xe5\x03\x82\xd3\xe4\x93\x02\xde\x03Z\x8a\x01\x12\x87\x01/odd/proto3/{string}/{reset}/{descriptor}/{proto_message}/{get_number}/{number}/{flag}/{raw}/{color}/{when}/{in.text}/{one_text}/{must}ZI\x12G/odd/proto3/lists/{strings}/{colors}/{numbers}/{one_color}/{group.text}Z$:\x06stringb\x06string\"\x12/odd/proto3:stringZ-:\tone_innerb\tone_inner\"\x15/odd/proto3:one_innerZ-:\tone_colorb\tone_color\"\x15/odd/proto3:one_colorZ!:\x05groupb\x05group\"\x11/odd/proto3:groupZ$:\x06colorsb\x06colors\"\x12/odd/proto3:colorsZ*:\bby_colorb\bby_color\"\x14/odd/proto3:by_color\x12\v/odd/proto3\x12y\n" +
+	"\tcamelCase\x12!.odd.proto3.odd_message.inner_msg\x1a!.odd.proto3.odd_message.inner_msg\"&\x82\xd3\xe4\x93\x02 b\x04text\x12\x18/odd/proto3/inner/{text}\x12i\n" +
 	"\x06Import\x12\x17.odd.proto3.odd_message\x1a\x17.odd.proto3.odd_message\"+\x82\xd3\xe4\x93\x02%b\x06string\x12\x1b/odd/proto3/import/{string}0\x01\x12_\n" +
 	"\x04Type\x12\x17.odd.proto3.odd_message\x1a\x17.odd.proto3.odd_message\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/odd/proto3/type/{color}(\x01\x12n\n" +
 	"\tSend_dGet\x12\x17.odd.proto3.odd_message\x1a\x17.odd.proto3.odd_message\"+\x82\xd3\xe4\x93\x02%:\x02inb\x02in2\x1b/odd/proto3/send/{one_text}(\x010\x01BRZPgithub.com/portico-gateway/portico/bff/internal/foreign/gen/odd/proto3;oddproto3b\x06proto3"
@@ -437,15 +438,17 @@ var file_odd_proto3_odd_proto_depIdxs = []int32{
 	0,  // 7: odd.proto3.odd_message.one_color:type_name -> odd.proto3.snake_color
 	0,  // 8: odd.proto3.odd_message.ByColorEntry.value:type_name -> odd.proto3.snake_color
 	1,  // 9: odd.proto3.odd_service.get_it2go:input_type -> odd.proto3.odd_message
-	1,  // 10: odd.proto3.odd_service.Import:input_type -> odd.proto3.odd_message
-	1,  // 11: odd.proto3.odd_service.Type:input_type -> odd.proto3.odd_message
-	1,  // 12: odd.proto3.odd_service.Send_dGet:input_type -> odd.proto3.odd_message
-	1,  // 13: odd.proto3.odd_service.get_it2go:output_type -> odd.proto3.odd_message
-	1,  // 14: odd.proto3.odd_service.Import:output_type -> odd.proto3.odd_message
-	1,  // 15: odd.proto3.odd_service.Type:output_type -> odd.proto3.odd_message
-	1,  // 16: odd.proto3.odd_service.Send_dGet:output_type -> odd.proto3.odd_message
-	13, // [13:17] is the sub-list for method output_type
-	9,  // [9:13] is the sub-list for method input_type
+	3,  // 10: odd.proto3.odd_service.camelCase:input_type -> odd.proto3.odd_message.inner_msg
+	1,  // 11: odd.proto3.odd_service.Import:input_type -> odd.proto3.odd_message
+	1,  // 12: odd.proto3.odd_service.Type:input_type -> odd.proto3.odd_message
+	1,  // 13: odd.proto3.odd_service.Send_dGet:input_type -> odd.proto3.odd_message
+	1,  // 14: odd.proto3.odd_service.get_it2go:output_type -> odd.proto3.odd_message
+	3,  // 15: odd.proto3.odd_service.camelCase:output_type -> odd.proto3.odd_message.inner_msg
+	1,  // 16: odd.proto3.odd_service.Import:output_type -> odd.proto3.odd_message
+	1,  // 17: odd.proto3.odd_service.Type:output_type -> odd.proto3.odd_message
+	1,  // 18: odd.proto3.odd_service.Send_dGet:output_type -> odd.proto3.odd_message
+	14, // [14:19] is the sub-list for method output_type
+	9,  // [9:14] is the sub-list for method input_type
 	9,  // [9:9] is the sub-list for extension type_name
 	9,  // [9:9] is the sub-list for extension extendee
 	0,  // [0:9] is the sub-list for field type_name
