@@ -111,8 +111,8 @@ func checkMessages(messages []*protogen.Message) []error {
 var (
 	errDeleteBody = errors.New("body: DELETE has none without the option allow_delete_body=true")
 	errTwice      = errors.New("matches the same paths as")
-	errFieldName  = errors.New("protoc-gen-go makes code of this name that does not compile; rename it, or give both plugins the option " +
-		"default_api_level=API_OPAQUE")
+	errFieldName  = errors.New("protoc-gen-go makes code of this name that does not compile; rename it, or give both plugins " +
+		"the option default_api_level=API_OPAQUE")
 )
 
 func (s settings) checkService(service *protogen.Service) []*route.Fault {

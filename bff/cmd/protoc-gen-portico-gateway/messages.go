@@ -23,8 +23,8 @@ func isRenamed(message *protogen.Message) bool {
 	return false
 }
 
-// shownType is the name of a message for the plugin: of one whose name in Go it does not know, that of a message without fields that
-// is called so.
+// shownType is the name of a message for the plugin: of one whose name in Go it does not know, that of a message without fields
+// that is called so.
 func shownType(gen *protogen.Plugin, message *protogen.Message) string {
 	if !isRenamed(message) {
 		return "." + string(message.Desc.FullName())
@@ -33,7 +33,8 @@ func shownType(gen *protogen.Plugin, message *protogen.Message) string {
 	file := gen.FilesByPath[message.Desc.ParentFile().Path()]
 	name := message.GoIdent.GoName
 
-	if !slices.ContainsFunc(file.Proto.GetMessageType(), func(m *descriptorpb.DescriptorProto) bool { return m.GetName() == name }) {
+	isThat := func(m *descriptorpb.DescriptorProto) bool { return m.GetName() == name }
+	if !slices.ContainsFunc(file.Proto.GetMessageType(), isThat) {
 		file.Proto.MessageType = append(file.Proto.MessageType, &descriptorpb.DescriptorProto{Name: &name})
 	}
 

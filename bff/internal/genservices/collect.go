@@ -126,7 +126,9 @@ func describe(file *protogen.File, in *protogen.Service, description Description
 	}
 
 	for _, r := range routes {
-		compiled, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, description.Defaults)
+		known := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
+
+		compiled, err := policy.Compile(r.Descriptor, known, description.Defaults)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(r.Descriptor), r, err))
 		}
