@@ -1,6 +1,7 @@
 package bff_test
 
 import (
+	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/browsertest"
 )
@@ -134,10 +136,19 @@ func TestDocsPageAsksForTheDocumentWithTheToken(t *testing.T) {
 
 	s := startSite(t, func(cfg *config.Config) {
 		cfg.Docs = config.Docs{Page: config.DocsPublic, OpenAPI: config.DocsAuthenticated}
-	})
+	}, ownPage("/own", "text/html", `<!doctype html><title>-</title><script src="/own.js"></script>`),
+		ownPage("/own.js", "text/javascript", `fetch("/v1/users/alice").then(r => r.json()).then(p => { document.title = p.code })`))
 
 	page := browsertest.Open(t)
 	page.Expect("status of 401")
+
+	// Once, a page of an embedding program could not call the API.
+	page.Do(chromedp.Navigate(s.url + "/own"))
+
+	if code := browsertest.Get(page, chromedp.Poll[string](`document.title != "-" && document.title`)); code != "UNAUTHENTICATED" {
+		t.Errorf("the page got %q", code)
+	}
+
 	page.Do(chromedp.Navigate(s.url+"/docs"), chromedp.WaitVisible(chromedp.CSS("#token-status.bad")))
 	page.Screenshot("refused")
 
@@ -148,4 +159,12 @@ func TestDocsPageAsksForTheDocumentWithTheToken(t *testing.T) {
 	page.Do(chromedp.SendKeys(chromedp.CSS("#token"), s.token(t, "alice")+kb.Enter),
 		chromedp.WaitVisible(chromedp.CSS(`.opblock[id$="DashboardService_GetMyDashboard"] .authorization__btn.locked, .opblock svg.locked`)))
 	page.Screenshot("shown")
+}
+
+// ownPage serves a text beside the routes.
+func ownPage(path, mediaType, text string) bff.Option {
+	return bff.WithPage(path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", mediaType)
+		_, _ = io.WriteString(w, text)
+	}))
 }

@@ -133,9 +133,13 @@ func WithAdminGuard(guard func(http.Handler) http.Handler) Option {
 // slash. It comes after the edge (log, limit per client, credentials that are shown are valid), but asks for no credentials itself,
 // and takes GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins; a route that is left no
 // path at all is refused by New.
+//
+// Unlike an answer of a route, a page may load scripts, styles and images of its own origin and call the API there: its
+// Content-Security-Policy is "default-src 'self'" without inline scripts, and with no frames around it, unless the handler sets
+// another.
 func WithPage(path string, handler http.Handler, methods ...string) Option {
 	return func(o *options) {
-		o.pages = append(o.pages, pages.Page{Path: path, Handler: handler, Methods: methods})
+		o.pages = append(o.pages, pages.Page{Path: path, Handler: pages.OwnOrigin(handler), Methods: methods})
 	}
 }
 

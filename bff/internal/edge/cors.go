@@ -2,6 +2,7 @@ package edge
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,7 +29,7 @@ type CORS struct {
 }
 
 // Handler answers preflights, which never reach next, and marks answers for the allowed origins. A preflight of another origin is
-// answered like any other, but without the headers that would let the page call.
+// answered without the headers that would let the page call.
 func (c CORS) Handler() func(http.Handler) http.Handler {
 	mark := cors.Handler(cors.Options{
 		AllowedOrigins: c.AllowedOrigins,
@@ -50,7 +51,7 @@ func (c CORS) Handler() func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return mark(c.preflight(next)) }
 }
 
-// preflight answers preflights that have been marked, with the methods of their path.
+// preflight answers preflights, those that have been marked with the methods of their path.
 func (c CORS) preflight(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isPreflight(r) {
@@ -59,18 +60,19 @@ func (c CORS) preflight(next http.Handler) http.Handler {
 			return
 		}
 
-		header := w.Header()
+		header, methods := w.Header(), c.Methods(r.URL.EscapedPath())
 
-		methods := c.Methods(r.URL.EscapedPath())
-		if len(methods) == 0 {
-			unmark(header)
+		switch marked := header.Get(headerAllowOrigin) != ""; {
+		case marked:
+			// The one that is asked for is granted wherever it leads, so that the page can read what is wrong: that the path does
+			// not take it, or that there is none.
+			methods = append(slices.Clip(methods), r.Header.Get("Access-Control-Request-Method"))
+			slices.Sort(methods)
+			header.Set(headerAllowMethods, strings.Join(slices.Compact(methods), ", "))
+		case len(methods) == 0:
 			problem.Write(w, r, problem.New(codes.NotFound, "no route matches this path"), nil)
 
 			return
-		}
-
-		if header.Get(headerAllowOrigin) != "" {
-			header.Set(headerAllowMethods, strings.Join(methods, ", "))
 		}
 
 		w.WriteHeader(http.StatusNoContent)
@@ -82,14 +84,4 @@ func isPreflight(r *http.Request) bool {
 	_, fromPage := r.Header["Origin"]
 
 	return fromPage && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
-}
-
-// unmark takes back that a page may call. What the answer varies by stays true.
-func unmark(header http.Header) {
-	for _, name := range []string{
-		headerAllowOrigin, headerAllowMethods, "Access-Control-Allow-Headers", "Access-Control-Allow-Credentials",
-		"Access-Control-Max-Age",
-	} {
-		header.Del(name)
-	}
 }

@@ -1,0 +1,59 @@
+package bff_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+// Once, a browser could not show a page that a path does not exist: the preflight was refused, and the answer never asked for.
+func TestPagesReadWhatIsWrongWithThePath(t *testing.T) {
+	t.Parallel()
+
+	const origin = "https://app.example"
+
+	s := startMirror(t, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} })
+
+	for target, want := range map[string]int{"/v1/nothing": http.StatusNotFound, "/v1/every:value": http.StatusMethodNotAllowed} {
+		for who, allowed := range map[string]string{origin: origin, "https://evil.example": ""} {
+			preflight := s.do(t, http.MethodOptions, target, http.Header{
+				"Origin": {who}, "Access-Control-Request-Method": {"DELETE"}, "Access-Control-Request-Headers": {"content-type"},
+			}, "")
+			granted := preflight.header.Get("Access-Control-Allow-Origin")
+
+			if granted != allowed || (allowed != "") != (preflight.header.Get("Access-Control-Allow-Headers") != "") ||
+				allowed != "" && preflight.status != http.StatusNoContent {
+				t.Errorf("preflight of %s to %s: %d %v", who, target, preflight.status, preflight.header)
+			}
+
+			res := s.do(t, http.MethodDelete, target, http.Header{"Origin": {who}}, "")
+			if res.status != want || res.header.Get("Access-Control-Allow-Origin") != allowed {
+				t.Errorf("%s to %s: %d %v", who, target, res.status, res.header)
+			}
+
+			res.problem(t)
+		}
+	}
+}
+
+// A page of an embedding program may call the API unless it says otherwise.
+func TestContentSecurityPolicyOfPages(t *testing.T) {
+	t.Parallel()
+
+	const own = "default-src 'none'"
+
+	s := startSite(t, nil, ownPage("/own", "text/html", ""), bff.WithPage("/strict", http.HandlerFunc(
+		func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Security-Policy", own) })))
+
+	for target, want := range map[string]string{
+		"/own":      "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'",
+		"/strict":   own,
+		"/v1/users": "default-src 'none'; frame-ancestors 'none'",
+	} {
+		if got := s.do(t, http.MethodGet, target, nil, "").header.Values("Content-Security-Policy"); len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q", target, got)
+		}
+	}
+}

@@ -1,0 +1,15 @@
+package pages
+
+import "net/http"
+
+// ownOrigin lets a page load what its own origin serves, and call that. Nothing may frame it.
+const ownOrigin = "default-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+
+// OwnOrigin is for a page for browsers: its Content-Security-Policy, which for answers of the API allows nothing, lets it load
+// scripts, styles and images of its own origin and call the API there. The handler may set another.
+func OwnOrigin(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", ownOrigin)
+		next.ServeHTTP(w, r)
+	})
+}
