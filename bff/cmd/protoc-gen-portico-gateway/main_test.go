@@ -274,6 +274,40 @@ func TestWhatIsHidden(t *testing.T) {
 	}
 }
 
+// A message whose name in Go the plugin does not know is shown under a name of which it makes that, and without fields.
+func TestMessagesThatGoRenames(t *testing.T) {
+	t.Parallel()
+
+	in := request(t, `
+service S { rpc Get(Outer.inner) returns (Outer.Inner) { option (google.api.http) = {
+  put: "/v1/{name}" body: "r" response_body: "name"
+}; } }
+message Outer {
+  message inner { string name = 1; Inner r = 2; }
+  message Inner { string name = 1; }
+}`)
+
+	gen, err := protogen.Options{}.New(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	hide(gen, nil)
+
+	file := in.GetProtoFile()[len(in.GetProtoFile())-1]
+	method := file.GetService()[0].GetMethod()[0]
+	rule, _ := proto.GetExtension(method.GetOptions(), annotations.E_Http).(*annotations.HttpRule)
+
+	if method.GetInputType() != ".shop.v1.OuterInner" || method.GetOutputType() != ".shop.v1.Outer.Inner" ||
+		rule.GetPut() != "/v1/*" || rule.GetBody() != "" || rule.GetResponseBody() != "name" {
+		t.Errorf("shown: %v", method)
+	}
+
+	if last := file.GetMessageType()[len(file.GetMessageType())-1]; last.GetName() != "OuterInner" || len(last.GetField()) > 0 {
+		t.Errorf("got %v", last)
+	}
+}
+
 // Names and paths that the plugin was not shown, or has changed, are back in what it makes.
 func TestNamesAreRestored(t *testing.T) {
 	t.Parallel()

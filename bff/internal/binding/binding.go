@@ -228,7 +228,10 @@ func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) erro
 		holder, field := v.path.Holder(m), v.path.Last()
 
 		if v.isString {
-			holder.Set(field, protoreflect.ValueOfString(values[v.name]))
+			// The handler may have set it, which is cheaper to find out than to do again.
+			if text := values[v.name]; !holder.Has(field) || holder.Get(field).String() != text {
+				holder.Set(field, protoreflect.ValueOfString(text))
+			}
 
 			continue
 		}
