@@ -33,7 +33,7 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/breaker", "bff/internal/condition", "bff/internal/fieldpath", "bff/internal/filewatch", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
+	"bff/internal/breaker", "bff/internal/condition", "bff/internal/fieldpath", "bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
 	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/suggest", "bff/internal/tlsfiles",
 	"bff/internal/wirejson",
 }
@@ -96,6 +96,12 @@ func importRules() []importRule {
 			reason: "backends and bff meet only in gen/; commands alone put them together",
 			of:     []string{"bff/..."}, but: []string{"bff/cmd/..."}, not: []string{"backends/..."},
 			broken: [2]string{"bff", "backends"},
+		},
+		{
+			name:   "httpfield_knows_nothing_of_ours",
+			reason: "it is the grammar of HTTP fields, which everything may use",
+			of:     []string{"bff/internal/httpfield"}, not: []string{"..."},
+			broken: [2]string{"bff/internal/httpfield", "bff/internal/problem"},
 		},
 		{
 			name:   "only_observe_knows_the_metrics_registry",

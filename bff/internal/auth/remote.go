@@ -9,9 +9,10 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
 // Bounds on talking to an issuer.
@@ -167,18 +168,18 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, time.Dur
 		return nil, 0, fmt.Errorf("%w: larger than %d bytes", errFetch, maxDocument)
 	}
 
-	return data, maxAge(res.Header.Get("Cache-Control")), nil
+	return data, maxAge(res.Header.Values("Cache-Control")), nil
 }
 
-func maxAge(cacheControl string) time.Duration {
-	for directive := range strings.SplitSeq(cacheControl, ",") {
-		name, value, _ := strings.Cut(strings.TrimSpace(directive), "=")
-		if !strings.EqualFold(name, "max-age") {
+// maxAge is how long an answer is fresh; 0 if it does not say.
+func maxAge(cacheControl []string) time.Duration {
+	for name, value := range httpfield.Directives(cacheControl) {
+		if name != "max-age" {
 			continue
 		}
 
-		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
-			return time.Duration(seconds) * time.Second
+		if age, ok := httpfield.DeltaSeconds(value); ok {
+			return age
 		}
 	}
 

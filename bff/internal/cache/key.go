@@ -6,9 +6,9 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -155,43 +155,12 @@ func (rt *route) accepted(values []string) []string {
 // acceptedCodings is Accept-Encoding, reduced to what makes a difference: the codings that the gateway has, and of those the ones
 // that the client likes best. It may like none as well as them.
 func acceptedCodings(lines []string) []string {
-	all := strings.ToLower(strings.Join(lines, ","))
-	gzip, zstd := weight(all, "gzip"), weight(all, "zstd")
-
-	switch best := max(gzip, zstd); {
-	case best == 0 || best < weight(all, "identity"):
+	liked := httpfield.Codings(lines, "gzip", "zstd")
+	if len(liked) == 0 {
 		return nil
-	case zstd < best:
-		return []string{"gzip"}
-	case gzip < best:
-		return []string{"zstd"}
-	default:
-		return []string{"gzip, zstd"}
-	}
-}
-
-// weight is that of a coding in Accept-Encoding (RFC 9110, section 12.4.2): between 0 and 1, and 0 if it is not named there or has
-// none that is valid.
-func weight(accept, coding string) float64 {
-	for item := range strings.SplitSeq(accept, ",") {
-		name, params, weighted := strings.Cut(item, ";")
-
-		switch {
-		case strings.Trim(name, " \t") != coding:
-			continue
-		case !weighted:
-			return 1
-		}
-
-		_, value, _ := strings.Cut(params, "=")
-		if q, err := strconv.ParseFloat(strings.Trim(value, " \t"), 64); err == nil && q >= 0 && q <= 1 {
-			return q
-		}
-
-		return 0
 	}
 
-	return 0
+	return []string{strings.Join(liked, ", ")}
 }
 
 // withoutConditions is what backends get of a client's header, without what makes an answer depend on what the client has already,

@@ -6,11 +6,10 @@ import (
 	"encoding/base64"
 	"maps"
 	"net/http"
-	"slices"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -86,11 +85,11 @@ func (a answer) sharable() bool {
 func (a answer) storable(work *reqinfo.Record) bool {
 	code, _ := work.Outcome()
 	if a.status != http.StatusOK || code != codes.OK || work.Partial() || !a.sharable() ||
-		slices.Contains(fieldNames(a.header["Vary"]), "*") {
+		httpfield.Has(a.header["Vary"], "*") {
 		return false
 	}
 
-	for name, value := range directives(a.header["Cache-Control"]) {
+	for name, value := range httpfield.Directives(a.header["Cache-Control"]) {
 		if name == "no-store" || name == noCache || name == "private" || name == "max-age" && value == "0" {
 			return false
 		}
@@ -131,19 +130,4 @@ func (a answer) failed() bool {
 	default:
 		return false
 	}
-}
-
-// fieldNames are those in lists of them, such as Vary.
-func fieldNames(lines []string) []string {
-	var names []string
-
-	for _, line := range lines {
-		for name := range strings.SplitSeq(line, ",") {
-			if name = strings.Trim(name, " \t"); name != "" {
-				names = append(names, name)
-			}
-		}
-	}
-
-	return names
 }

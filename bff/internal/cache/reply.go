@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
@@ -147,7 +148,8 @@ func (v *visit) write(a answer, cacheable bool, status string) {
 
 	v.setVary(header, vary, a.header["Vary"], cacheable)
 
-	if a.status == http.StatusOK && noneMatch(v.r.Header["If-None-Match"], header["Etag"]) {
+	if tag := header["Etag"]; a.status == http.StatusOK && len(tag) > 0 && tag[0] != "" &&
+		!httpfield.NoneMatch(v.r.Header["If-None-Match"], tag[0]) {
 		notModified(v.w)
 
 		return
@@ -217,7 +219,7 @@ func oneList(lists ...[]string) string {
 	var names []string
 
 	for _, list := range lists {
-		for _, name := range fieldNames(list) {
+		for name := range httpfield.Elements(list) {
 			if !slices.ContainsFunc(names, func(known string) bool { return strings.EqualFold(known, name) }) {
 				names = append(names, name)
 			}
@@ -238,46 +240,4 @@ func notModified(w http.ResponseWriter) {
 	}
 
 	w.WriteHeader(http.StatusNotModified)
-}
-
-// noneMatch tells whether the client has what the entity tag stands for (RFC 9110, section 13.1.2). Weak tags are as good.
-func noneMatch(lines, tag []string) bool {
-	if len(lines) == 0 || len(tag) == 0 || tag[0] == "" {
-		return false
-	}
-
-	opaque := strings.TrimPrefix(tag[0], "W/")
-
-	for _, line := range lines {
-		if strings.Trim(line, " \t") == "*" {
-			return true
-		}
-
-		for known := range entityTags(line) {
-			if known == opaque {
-				return true
-			}
-		}
-	}
-
-	return false
-}
-
-// entityTags are the opaque tags of a list, in their quotes. A tag may have commas in it.
-func entityTags(list string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for {
-			_, rest, found := strings.Cut(list, `"`)
-			if !found {
-				return
-			}
-
-			opaque, rest, found := strings.Cut(rest, `"`)
-			if !found || !yield(`"`+opaque+`"`) {
-				return
-			}
-
-			list = rest
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -58,12 +59,13 @@ func restoreTag(header http.Header, asked []string) {
 		return
 	}
 
-	for _, suffix := range []string{suffixGzip, suffixZstd} {
-		known := tag + suffix + `"`
-		if slices.ContainsFunc(asked, func(tags string) bool { return strings.Contains(tags, known) }) {
-			header.Set(eTag, known)
+	for known := range httpfield.EntityTags(asked) {
+		for _, suffix := range []string{suffixGzip, suffixZstd} {
+			if own := tag + suffix + `"`; httpfield.WeakEqual(known, own) {
+				header.Set(eTag, own)
 
-			return
+				return
+			}
 		}
 	}
 }

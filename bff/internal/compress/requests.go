@@ -12,6 +12,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -87,11 +88,9 @@ func Requests(maxRatio int) func(http.Handler) http.Handler {
 func coding(fields []string) string {
 	var codings []string
 
-	for _, field := range fields {
-		for c := range strings.SplitSeq(strings.ToLower(field), ",") {
-			if c = strings.TrimSpace(c); c != "" && c != "identity" {
-				codings = append(codings, c)
-			}
+	for c := range httpfield.Elements(fields) {
+		if c = strings.ToLower(c); c != "identity" {
+			codings = append(codings, c)
 		}
 	}
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzhttp"
+
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
 // Responses compresses answers of minBytes and more that are text, with the coding that the client likes best (RFC 9110, section
@@ -34,21 +36,22 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			answer := &answer{ResponseWriter: w, request: r, minBytes: minBytes}
 			stripped := stripTags(r)
+			liked := httpfield.Codings(r.Header[acceptEncoding], "gzip", "zstd")
 
 			switch {
-			case len(r.Header[acceptEncoding]) == 0 || prefersIdentity(r.Header.Get(acceptEncoding)):
+			case len(liked) == 0:
 				next.ServeHTTP(answer, stripped)
 			case r.Method == http.MethodHead:
 				// gzhttp leaves HEAD alone, but its header should be that of GET (RFC 9110, section 9.3.2). net/http drops the
 				// content.
-				get := *stripped
+				get := *liking(stripped, liked)
 				get.Method = http.MethodGet
 
 				wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					next.ServeHTTP(w, stripped)
 				})).ServeHTTP(answer, &get)
 			default:
-				compressed.ServeHTTP(answer, stripped)
+				compressed.ServeHTTP(answer, liking(stripped, liked))
 			}
 
 			answer.begin(http.StatusOK)
@@ -69,8 +72,7 @@ const (
 // compressible tells whether content of the type gets smaller: text, and what is made of it. Images, archives and what nobody knows
 // do not; events are streams.
 func compressible(contentType string) bool {
-	mediaType, _, _ := strings.Cut(contentType, ";")
-	mediaType = strings.ToLower(strings.TrimSpace(mediaType))
+	mediaType := httpfield.MediaType(contentType)
 
 	switch mediaType {
 	case "text/event-stream":
@@ -83,35 +85,19 @@ func compressible(contentType string) bool {
 		strings.HasSuffix(mediaType, "+xml") || strings.HasSuffix(mediaType, "+yaml")
 }
 
-// prefersIdentity tells whether an Accept-Encoding names identity, with more weight than gzip and zstd. gzhttp does not look.
-func prefersIdentity(accept string) bool {
-	if !strings.Contains(strings.ToLower(accept), "identity") {
-		return false
+// liking is the request with an Accept-Encoding of these codings alone, if the one that it has could be read in another way than by
+// package httpfield.
+func liking(r *http.Request, codings []string) *http.Request {
+	lines := r.Header[acceptEncoding]
+	if len(lines) == 1 && !strings.ContainsAny(lines[0], `;"`) {
+		return r
 	}
 
-	return quality(accept, "identity") > max(quality(accept, "gzip"), quality(accept, "zstd"))
-}
+	plain := r.WithContext(r.Context())
+	plain.Header = r.Header.Clone()
+	plain.Header.Set(acceptEncoding, strings.Join(codings, ", "))
 
-// quality is the weight that an Accept-Encoding gives to a coding by name; 0 if it does not, or not by a number.
-func quality(accept, coding string) float64 {
-	for item := range strings.SplitSeq(accept, ",") {
-		name, params, weighted := strings.Cut(item, ";")
-		if !strings.EqualFold(strings.TrimSpace(name), coding) {
-			continue
-		}
-
-		if !weighted {
-			return 1
-		}
-
-		_, value, _ := strings.Cut(params, "=")
-		// Zero if it is no number.
-		q, _ := strconv.ParseFloat(strings.TrimSpace(value), 64)
-
-		return q
-	}
-
-	return 0
+	return plain
 }
 
 // answer is the writer behind gzhttp's. It completes the header when that is about to go out.
@@ -173,11 +159,9 @@ func varyOnce(header http.Header) {
 
 	var names []string
 
-	for _, field := range header[vary] {
-		for name := range strings.SplitSeq(field, ",") {
-			if name = strings.TrimSpace(name); name != "" && !strings.EqualFold(name, acceptEncoding) {
-				names = append(names, name)
-			}
+	for name := range httpfield.Elements(header[vary]) {
+		if !strings.EqualFold(name, acceptEncoding) {
+			names = append(names, name)
 		}
 	}
 

@@ -12,9 +12,10 @@ import (
 	"path"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
 // file is what can be served.
@@ -72,7 +73,8 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	if f.gzipped {
 		header.Add("Vary", "Accept-Encoding")
 
-		if acceptsGzip(r.Header.Values("Accept-Encoding")) {
+		// A client that is silent gets what it can surely read.
+		if len(httpfield.Codings(r.Header.Values("Accept-Encoding"), "gzip")) > 0 {
 			header.Set("Content-Encoding", "gzip")
 			// What is sent differs, so its tag has to (RFC 9110, section 8.8.3.3).
 			tag += "--gzip"
@@ -98,23 +100,6 @@ func gunzip(compressed []byte) []byte {
 	}
 
 	return plain
-}
-
-// acceptsGzip reads Accept-Encoding (RFC 9110, section 12.5.3). A client that is silent gets what it can surely read.
-func acceptsGzip(values []string) bool {
-	for member := range strings.SplitSeq(strings.Join(values, ","), ",") {
-		coding, weight, weighted := strings.Cut(member, ";")
-		if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
-			continue
-		}
-
-		_, number, _ := strings.Cut(weight, "=")
-		q, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-
-		return !weighted || (err == nil && q > 0)
-	}
-
-	return false
 }
 
 func names(files map[string]file) []string { return slices.Sorted(maps.Keys(files)) }

@@ -2,11 +2,8 @@ package gateway
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 
-	"github.com/munnerz/goautoneg"
-
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
@@ -34,21 +31,9 @@ const (
 
 // framesFor chooses by the client's Accept (RFC 9110, section 12.5.1); false if it takes nothing that there is.
 func framesFor(r *http.Request) (frames, bool) {
-	accept := strings.Join(r.Header.Values("Accept"), ",")
-	if strings.TrimSpace(accept) == "" {
-		return lines{mediaNDJSON}, true
-	}
-
 	offers := []string{mediaNDJSON, mediaSSE, mediaJSON, "application/ndjson", "application/jsonl"}
 
-	// What has no weight at all is out, whatever else may be there ("*/*").
-	for _, wanted := range goautoneg.ParseAccept(accept) {
-		if wanted.Q == 0 {
-			offers = slices.DeleteFunc(offers, func(offer string) bool { return offer == wanted.Type+"/"+wanted.SubType })
-		}
-	}
-
-	switch chosen := goautoneg.Negotiate(accept, offers); chosen {
+	switch chosen := httpfield.Negotiate(r.Header.Values("Accept"), offers); chosen {
 	case "":
 		return nil, false
 	case mediaSSE:

@@ -2,8 +2,8 @@ package gateway
 
 import (
 	"net/http"
-	"strings"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
@@ -77,19 +77,9 @@ func (a *reply) Write(p []byte) (int, error) {
 // Unwrap lets http.ResponseController reach the connection.
 func (a *reply) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// notModified tells whether the client has what the entity tag of the answer says (RFC 9110, section 13.1.2, with weak comparison).
+// notModified reports whether the client has what the entity tag of the answer says.
 func notModified(answer http.Header, r *http.Request) bool {
-	tag, known := strings.TrimPrefix(answer.Get("Etag"), "W/"), r.Header.Values("If-None-Match")
-	if tag == "" || len(known) == 0 || r.Method != http.MethodGet {
-		return false
-	}
+	tag := answer.Get("Etag")
 
-	for candidate := range strings.SplitSeq(strings.Join(known, ","), ",") {
-		candidate = strings.TrimSpace(candidate)
-		if candidate == "*" || strings.TrimPrefix(candidate, "W/") == tag {
-			return true
-		}
-	}
-
-	return false
+	return tag != "" && r.Method == http.MethodGet && !httpfield.NoneMatch(r.Header.Values("If-None-Match"), tag)
 }

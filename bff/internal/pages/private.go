@@ -3,6 +3,8 @@ package pages
 import (
 	"net/http"
 	"strings"
+
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
 // Private is for a page that not everyone may read: caches that others share do not keep it (RFC 9111, section 5.2.2.7), whatever
@@ -22,8 +24,8 @@ type privateWriter struct {
 // WriteHeader implements http.ResponseWriter.
 func (w *privateWriter) WriteHeader(status int) {
 	header := w.Header()
-	if caching := header.Get("Cache-Control"); !w.begun && !strings.Contains(caching, "no-store") {
-		header.Set("Cache-Control", strings.TrimSuffix("private, "+caching, ", "))
+	if caching := header["Cache-Control"]; !w.begun && !httpfield.Has(caching, "no-store") {
+		header.Set("Cache-Control", strings.TrimSuffix("private, "+strings.Join(caching, ", "), ", "))
 	}
 
 	w.begun = true

@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -133,14 +134,4 @@ func with(out map[string][]string, key string, values []string) map[string][]str
 }
 
 // hopByHop tells whether a Connection header names the header, which is in lower case.
-func hopByHop(h http.Header, header string) bool {
-	for _, field := range h["Connection"] {
-		for option := range strings.SplitSeq(field, ",") {
-			if strings.EqualFold(strings.Trim(option, " \t"), header) {
-				return true
-			}
-		}
-	}
-
-	return false
-}
+func hopByHop(h http.Header, header string) bool { return httpfield.Has(h["Connection"], header) }
