@@ -1,5 +1,5 @@
 // Package httpfield reads the values of HTTP fields: lists, weights, media ranges, content codings, entity tags and the directives
-// of caches (RFC 9110, sections 5.6, 8.8.3, 12.4 and 12.5; RFC 9111, section 5.2), so that all parts of the gateway read them alike.
+// of caches (RFC 9110, sections 5.6, 8.8.3, 12.4 and 12.5; RFC 9111, section 5.2), so that all of the gateway reads them alike.
 //
 // It reads what clients are known to send beside the grammar, such as a weight of ".2", and passes over elements that it cannot
 // read. It knows nothing of what a field is for.

@@ -105,7 +105,9 @@ type rating struct {
 }
 
 func (r rating) better(other rating) bool {
-	return cmp.Or(cmp.Compare(r.weight, other.weight), cmp.Compare(r.specificity, other.specificity), cmp.Compare(other.place, r.place)) > 0
+	return cmp.Or(
+		cmp.Compare(r.weight, other.weight), cmp.Compare(r.specificity, other.specificity), cmp.Compare(other.place, r.place),
+	) > 0
 }
 
 // MediaType is the media type of a Content-Type field without its parameters, in lower case.
