@@ -194,20 +194,21 @@ func TestStreamsThatAreKilled(t *testing.T) {
 		}{
 			"backend_dies":   {nil, func(s *site) { s.stopBackend() }, "UNAVAILABLE"},
 			"gateway_drains": {nil, func(s *site) { s.gw.Drain() }, "UNAVAILABLE"},
-			"idle":           {&porticov1.MethodPolicy{Stream: &porticov1.Stream{IdleTimeout: durationpb.New(50 * time.Millisecond)}}, nil, "DEADLINE_EXCEEDED"},
-			"takes_too_long": {&porticov1.MethodPolicy{Timeout: durationpb.New(200 * time.Millisecond)}, nil, "DEADLINE_EXCEEDED"},
+			"idle":           {&porticov1.MethodPolicy{Stream: &porticov1.Stream{IdleTimeout: durationpb.New(200 * time.Millisecond)}}, nil, "DEADLINE_EXCEEDED"},
+			"takes_too_long": {&porticov1.MethodPolicy{Timeout: durationpb.New(500 * time.Millisecond)}, nil, "DEADLINE_EXCEEDED"},
 		} {
 			t.Run(strings.ReplaceAll(accept, "/", "_")+"_"+name, func(t *testing.T) {
 				m := mirror{ended: make(chan error, 1)}
 				s := startMirrorOf(t, m, nil, row.policy)
 				body := open(t, s, "/v1/count?int32Field=3&stringField=hang", accepting(accept))
 
-				for range 3 {
-					for !strings.Contains(next(t, body), `"int32Field":`) {
-					}
-				}
-
+				// On a busy machine time may be over before the first message.
 				if row.kill != nil {
+					for range 3 {
+						for !strings.Contains(next(t, body), `"int32Field":`) {
+						}
+					}
+
 					row.kill(s)
 				}
 
