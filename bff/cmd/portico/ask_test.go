@@ -233,6 +233,34 @@ proto/shop/v1/shop.proto:12:22: RATE_LIMIT_TIGHTENED: lets through 10/1s burst 1
 	}
 }
 
+// Once, neither lint nor breaking could read edition 2024.
+func TestEdition2024(t *testing.T) {
+	t.Parallel()
+
+	newest := strings.Replace(shopProto, `syntax = "proto3"`, `edition = "2024"`, 1)
+	dir, file := repository(t, newest)
+
+	if out, errs, code := porticoIn(t, dir, nil, "lint"); code != 0 || out != "ok: 1 file, nothing found\n" || errs != "" {
+		t.Errorf("nothing wrong: exit %d: %s%s", code, out, errs)
+	}
+
+	before, _, _ := strings.Cut(newest, "  rpc DropItem")
+	_, after, _ := strings.Cut(newest, "}\n\nmessage")
+	write(t, file, before+"}\n\nmessage"+after)
+
+	out, errs, code := porticoIn(t, dir, nil, "breaking", "--against", "HEAD")
+	if code != 1 || !strings.HasPrefix(out, "HEAD:proto/shop/v1/shop.proto:22:") || !strings.Contains(out, " ROUTE_REMOVED: DELETE ") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+
+	write(t, file, strings.Replace(newest, `{delete: "/v1/items/{item_id}"}`, `{get: "/docs/{item_id}"}`, 1))
+
+	if out, errs, code := porticoIn(t, dir, nil, "lint"); code != 1 || !strings.Contains(out, "proto/shop/v1/shop.proto:22:") ||
+		!strings.Contains(out, ": ROUTE_HIDDEN: GET /docs/{item_id} ") {
+		t.Errorf("exit %d: %s%s", code, out, errs)
+	}
+}
+
 func TestLint(t *testing.T) {
 	t.Parallel()
 

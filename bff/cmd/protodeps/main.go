@@ -1,5 +1,6 @@
 // Command protodeps prints the foreign .proto files that one's own import into a folder, so that generating needs no schema
-// registry. They come from descriptors that are linked into this program, so their version is the one that go.mod pins.
+// registry. They come from descriptors that are linked into this program, so their version is the one that go.mod pins: portico/v1,
+// buf/validate, and google/api and google/rpc as far as their Go modules have them.
 //
 // Repositories that use Portico as a library run it as a tool of their go.mod. To them, portico/v1/policy.proto is foreign, too:
 //
@@ -10,22 +11,15 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"slices"
 	"strings"
 
-	"github.com/jhump/protoreflect/v2/protoprint"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	// The foreign files on offer. A proto that imports another one needs a line here.
-	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	_ "google.golang.org/genproto/googleapis/api/annotations"
-	_ "google.golang.org/genproto/googleapis/api/httpbody"
-
-	_ "github.com/portico-gateway/portico/gen/portico/v1"
+	"github.com/portico-gateway/portico/bff/internal/protosource"
 )
 
 func main() {
@@ -41,17 +35,26 @@ func main() {
 }
 
 func run(protos, out string) error {
-	imports, err := foreignImports(os.DirFS(protos))
+	imports, err := foreignImports(protos)
 	if err != nil {
 		return err
 	}
 
-	files := map[string]protoreflect.FileDescriptor{}
+	var (
+		files  = map[string]protoreflect.FileDescriptor{}
+		faults []error
+	)
 
-	for _, path := range imports {
-		if err := collect(files, path); err != nil {
-			return err
+	for _, foreign := range imports {
+		if err := collect(files, foreign.Path); err != nil {
+			at := foreign.Position
+			at.File = filepath.Join(protos, filepath.FromSlash(at.File))
+			faults = append(faults, fmt.Errorf("%s: %w", at, err))
 		}
+	}
+
+	if err := errors.Join(faults...); err != nil {
+		return err
 	}
 
 	if err := os.RemoveAll(out); err != nil {
@@ -61,36 +64,23 @@ func run(protos, out string) error {
 	return printFiles(files, out)
 }
 
-var importLine = regexp.MustCompile(`(?m)^import (?:public )?"([^"]+)";`)
-
-// foreignImports lists what the .proto files import that is neither among them nor known to every compiler.
-func foreignImports(dir fs.FS) ([]string, error) {
-	var foreign []string
-
-	err := fs.WalkDir(dir, ".", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".proto" {
-			return err
-		}
-
-		text, err := fs.ReadFile(dir, path)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
-		}
-
-		for _, match := range importLine.FindAllSubmatch(text, -1) {
-			imported := string(match[1])
-			if _, err := fs.Stat(dir, imported); errors.Is(err, fs.ErrNotExist) && !wellKnown(imported) {
-				foreign = append(foreign, imported)
-			}
-		}
-
-		return nil
-	})
+// foreignImports lists what the .proto files in a folder import that is neither among them nor known to every compiler.
+func foreignImports(dir string) ([]protosource.Import, error) {
+	tree, err := protosource.Dir(dir)
 	if err != nil {
-		return nil, fmt.Errorf("find imports: %w", err)
+		return nil, err
 	}
 
-	return foreign, nil
+	imports, err := tree.Imports()
+	if err != nil {
+		return nil, fmt.Errorf("read the imports in %s: %w", dir, err)
+	}
+
+	return slices.DeleteFunc(imports, func(i protosource.Import) bool {
+		_, own := tree[i.Path]
+
+		return own || wellKnown(i.Path)
+	}), nil
 }
 
 func wellKnown(path string) bool { return strings.HasPrefix(path, "google/protobuf/") }
@@ -103,7 +93,7 @@ func collect(files map[string]protoreflect.FileDescriptor, path string) error {
 
 	file, err := protoregistry.GlobalFiles.FindFileByPath(path)
 	if err != nil {
-		return fmt.Errorf("%s is imported but not linked into this program: add the Go package that holds it: %w", path, err)
+		return fmt.Errorf("%s is not on offer: put it, and what it imports, among your own files", path)
 	}
 
 	files[path] = file
@@ -118,12 +108,10 @@ func collect(files map[string]protoreflect.FileDescriptor, path string) error {
 }
 
 func printFiles(files map[string]protoreflect.FileDescriptor, out string) error {
-	var printer protoprint.Printer
-
 	for path, file := range files {
-		text, err := printer.PrintProtoToString(file)
+		text, err := protosource.Print(file)
 		if err != nil {
-			return fmt.Errorf("print %s: %w", path, err)
+			return err
 		}
 
 		target := filepath.Join(out, filepath.FromSlash(path))

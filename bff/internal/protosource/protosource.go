@@ -34,16 +34,19 @@ var ErrEmpty = errors.New("no .proto files")
 type Tree map[string][]byte
 
 // Compile returns the descriptors of the files, by path. Their options are those of the linked extensions, so that
-// proto.GetExtension finds them. The error names every fault of
-// a source with its line.
+// proto.GetExtension finds them. The error names every fault of a source with its line.
 func (t Tree) Compile(ctx context.Context) ([]protoreflect.FileDescriptor, error) {
 	if len(t) == 0 {
 		return nil, ErrEmpty
 	}
 
+	if t.isEdition2024() {
+		return t.compile2024(ctx)
+	}
+
 	var faults []error
 
-	sources := protocompile.CompositeResolver{protocompile.ResolverFunc(t.find), linked()}
+	sources := protocompile.CompositeResolver{protocompile.ResolverFunc(t.find), resolveLinked()}
 	compiler := protocompile.Compiler{
 		Resolver:       protocompile.WithStandardImports(sources),
 		SourceInfoMode: protocompile.SourceInfoStandard | protocompile.SourceInfoExtraOptionLocations,
@@ -73,8 +76,8 @@ func (t Tree) find(path string) (protocompile.SearchResult, error) {
 	return protocompile.SearchResult{Source: io.NopCloser(bytes.NewReader(text))}, nil
 }
 
-// linked resolves imports from the descriptors in the program.
-func linked() protocompile.Resolver {
+// resolveLinked resolves imports from the descriptors in the program.
+func resolveLinked() protocompile.Resolver {
 	return protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
 		file, err := protoregistry.GlobalFiles.FindFileByPath(path)
 		if err != nil {
@@ -134,13 +137,20 @@ func (l linking) add(file protoreflect.FileDescriptor) (protoreflect.FileDescrip
 }
 
 func (l linking) relinked(file protoreflect.FileDescriptor) (protoreflect.FileDescriptor, error) {
-	if _, own := l.own[file.Path()]; !own {
-		if global, err := protoregistry.GlobalFiles.FindFileByPath(file.Path()); err == nil {
+	_, own := l.own[file.Path()]
+
+	return relinked(protoutil.ProtoFromFileDescriptor(file), l.files, own)
+}
+
+// relinked returns the descriptor that is linked into the program, or makes one of a file that is one's own.
+func relinked(file *descriptorpb.FileDescriptorProto, files *protoregistry.Files, own bool) (protoreflect.FileDescriptor, error) {
+	if !own {
+		if global, err := protoregistry.GlobalFiles.FindFileByPath(file.GetName()); err == nil {
 			return global, nil
 		}
 	}
 
-	wire, err := proto.Marshal(protoutil.ProtoFromFileDescriptor(file))
+	wire, err := proto.Marshal(file)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // The caller names the file.
 	}
@@ -150,5 +160,5 @@ func (l linking) relinked(file protoreflect.FileDescriptor) (protoreflect.FileDe
 		return nil, err //nolint:wrapcheck // The caller names the file.
 	}
 
-	return protodesc.NewFile(parsed, l.files) //nolint:wrapcheck // The caller names the file.
+	return protodesc.NewFile(parsed, files) //nolint:wrapcheck // The caller names the file.
 }

@@ -184,3 +184,82 @@ func TestRevision(t *testing.T) {
 		}
 	}
 }
+
+// Once, edition 2024 could not be read at all.
+func TestEdition2024(t *testing.T) {
+	t.Parallel()
+
+	const newest = `edition = "2024";
+package a.v1;
+import "b.proto";
+import "google/api/annotations.proto";
+import option "portico/v1/policy.proto";
+service S {
+  rpc Do(M) returns (b.B) {
+    option (google.api.http) = {get: "/v1/{m}"};
+    option (portico.v1.policy) = {
+      access: {public: true}
+    };
+  }
+}
+export message M { string m = 1; }
+local message Other { string m = 1; }
+`
+
+	files, err := protosource.Tree{
+		"a.proto": []byte(newest), "b.proto": []byte("syntax = \"proto3\";\npackage b;\nmessage B { string b = 1; }\n"),
+	}.Compile(t.Context())
+	if err != nil || len(files) != 2 {
+		t.Fatal(files, err)
+	}
+
+	do := files[0].Services().Get(0).Methods().Get(0)
+
+	policy, ok := proto.GetExtension(do.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
+	if !ok || !policy.GetAccess().GetPublic() {
+		t.Errorf("the policy is %v", policy)
+	}
+
+	if got := do.Output(); got != files[1].Messages().Get(0) {
+		t.Errorf("%v", got)
+	}
+
+	for what, at := range map[string]protopos.Position{
+		"a.proto:7": protopos.Of(do), "a.proto:8": protopos.HTTP(do), "a.proto:9": protopos.Policy(do),
+		"b.proto:3": protopos.Of(files[1].Messages().Get(0)),
+	} {
+		if !strings.HasPrefix(at.String(), what+":") {
+			t.Errorf("%s, want %s", at, what)
+		}
+	}
+
+	_, err = protosource.Tree{"a.proto": []byte(strings.Replace(newest, "(M)", "(Nothing)", 1))}.Compile(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "a.proto:7:10: ") || !strings.Contains(err.Error(), "a.proto:3:1: ") {
+		t.Error(err)
+	}
+}
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+
+	imports, err := protosource.Tree{
+		"b.proto": []byte("syntax = 'proto3'; import 'x.proto';import  public \"y.proto\" ; /* import \"none.proto\"; */ import weak\n  'z.proto';\n" +
+			"// import \"none.proto\";\nmessage M {\n  // import \"none.proto\";\n}\n"),
+		"a.proto": []byte("edition = \"2024\";\nimport option \"o.proto\";\nimport \"part\" \"s.proto\";\noption java_package = 'import \"none.proto\";';\n"),
+	}.Imports()
+
+	var got []string
+	for _, i := range imports {
+		got = append(got, i.String()+" "+i.Path)
+	}
+
+	const want = "a.proto:2:15 o.proto, a.proto:3:8 parts.proto, b.proto:1:27 x.proto, b.proto:1:52 y.proto, b.proto:2:3 z.proto"
+	if strings.Join(got, ", ") != want || err != nil {
+		t.Errorf("got %s, %v", strings.Join(got, ", "), err)
+	}
+
+	imports, err = protosource.Tree{"a.proto": []byte("syntax = \"proto3\";\nimport ;\n"), "b.proto": []byte("import 'x.proto'")}.Imports()
+	if err == nil || !strings.Contains(err.Error(), "a.proto:2:8") || !strings.Contains(err.Error(), "b.proto:1:1") {
+		t.Error(imports, err)
+	}
+}
