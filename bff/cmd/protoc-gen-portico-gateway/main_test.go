@@ -91,6 +91,7 @@ func TestRoutesAreChecked(t *testing.T) {
 		"messages":           {`get: "/v1/{list}"`, `path variable list: is the message shop.v1.R`},
 		"map":                {`get: "/v1/{map}"`, `path variable map: is a map, which a path cannot hold`},
 		"variable_twice":     {`get: "/v1/{name}/{name}"`, `5:13: google.api.http of /shop.v1.S/Get: path template "/v1/{name}/{name}": at offset 12: variable "name" for the second time`},
+		"oneof":              {`get: "/v1/{one}/{two.name}"`, `path variable two.name: is a second member of the oneof "kind", as one is`},
 		"no_slash":           {`get: "v1"`, `5:13: google.api.http of /shop.v1.S/Get: path template "v1": at offset 0: no leading slash`},
 		"unknown_body":       {`post: "/v1" body: "nmae"`, `5:25: google.api.http of /shop.v1.S/Get: body: shop.v1.R has no field "nmae"; did you mean "name"?`},
 		"nested_body":        {`post: "/v1" body: "r.name"`, `body: "r.name" is a path of several names: only a field of the message itself can be it`},
@@ -107,7 +108,8 @@ func TestRoutesAreChecked(t *testing.T) {
 service S { rpc Get(R) returns (R) { option (google.api.http) = {
             `+row.rule+`
 }; } }
-message R { string name = 1; R r = 2; repeated R list = 3; map<string, string> map = 4; string of = 5; }`), "false").GetError()
+message R { string name = 1; R r = 2; repeated R list = 3; map<string, string> map = 4; string of = 5;
+  oneof kind { string one = 6; R two = 7; } }`), "false").GetError()
 			if !strings.HasPrefix(got, "shop.proto:") || !strings.Contains(got, row.want) || strings.Contains(got, "\n") {
 				t.Errorf("got %s\nwant %s", got, row.want)
 			}

@@ -54,8 +54,15 @@ func (r Route) CheckFields() []*Fault {
 		}
 	}
 
+	var paths []fieldpath.Path
+
 	for _, name := range r.Template.Variables() {
-		_, err := Variable(r.Descriptor.Input(), name)
+		path, err := Variable(r.Descriptor.Input(), name)
+		if err == nil {
+			err = checkOneof(paths, path)
+			paths = append(paths, path)
+		}
+
 		add(0, "path variable "+name, err)
 	}
 
@@ -102,6 +109,25 @@ func Variable(message protoreflect.MessageDescriptor, name string) (fieldpath.Pa
 	default:
 		return path, nil
 	}
+}
+
+// checkOneof refuses a path that leads to another member of a oneof than one of the others: only one of them can be set.
+func checkOneof(others []fieldpath.Path, path fieldpath.Path) error {
+	for _, other := range others {
+		for i := range min(len(path), len(other)) {
+			if path[i] == other[i] {
+				continue
+			}
+
+			if oneof := path[i].ContainingOneof(); oneof != nil && oneof == other[i].ContainingOneof() {
+				return fmt.Errorf("is a second member of the oneof %q, as %s is", oneof.Name(), other[i].Name())
+			}
+
+			break
+		}
+	}
+
+	return nil
 }
 
 // isText reports whether a message is written as a text that a path can hold.
