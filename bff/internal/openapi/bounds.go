@@ -2,6 +2,7 @@ package openapi
 
 import (
 	"math"
+	"strconv"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -135,10 +136,24 @@ func toNumber(value protoreflect.Value, field protoreflect.FieldDescriptor) (flo
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return float64(value.Uint()), true
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		return value.Float(), !math.IsInf(value.Float(), 0) && !math.IsNaN(value.Float())
+		return decimal(value.Float(), field.Kind()), !math.IsInf(value.Float(), 0) && !math.IsNaN(value.Float())
 	default:
 		return 0, false
 	}
+}
+
+// decimal is a number as JSON has it: of 32 bits, 0.1 is written so, which is another number of 64 bits.
+func decimal(value float64, kind protoreflect.Kind) float64 {
+	if kind != protoreflect.FloatKind {
+		return value
+	}
+
+	short, err := strconv.ParseFloat(strconv.FormatFloat(value, 'g', -1, 32), 64)
+	if err != nil {
+		return value
+	}
+
+	return short
 }
 
 // inWords writes a bound for people.

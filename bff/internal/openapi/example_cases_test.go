@@ -149,4 +149,52 @@ var exampleCases = map[string]string{
 	enum Color { RED = 0; BLUE = 1 [deprecated = true]; }
 	message Kind { Color color = 1 [(buf.validate.field).enum = {not_in: [0, 1]}]; }
 	message Many { repeated Loop loops = 1 [(buf.validate.field).repeated.min_items = 1000000]; string long = 2 [(buf.validate.field).string.min_len = 3]; }`,
+
+	"rules": imports + `service S {
+		rpc Texts(T) returns (T) { option (google.api.http) = {post: "/v1/texts" body: "*"}; }
+		rpc Numbers(N) returns (N) { option (google.api.http) = {post: "/v1/numbers" body: "*"}; }
+	}
+	message T {
+		string email = 1 [(buf.validate.field).string.email = true];
+		string hostname = 2 [(buf.validate.field).string.hostname = true];
+		string ip = 3 [(buf.validate.field).string.ip = true];
+		string ipv4 = 4 [(buf.validate.field).string.ipv4 = true];
+		string ipv6 = 5 [(buf.validate.field).string.ipv6 = true];
+		string uri = 6 [(buf.validate.field).string.uri = true];
+		string uri_ref = 7 [(buf.validate.field).string.uri_ref = true];
+		string address = 8 [(buf.validate.field).string.address = true];
+		string uuid = 9 [(buf.validate.field).string.uuid = true];
+		string pattern = 10 [(buf.validate.field).string.pattern = "^[\\w-.]{3,9}\\@a$"];
+		string ends = 11 [(buf.validate.field).string = {prefix: "a.", suffix: ".b", contains: "+"}];
+		string fixed = 12 [(buf.validate.field).string.const = "c"];
+		string one = 13 [(buf.validate.field).string = {in: ["a", "b"]}];
+		string length = 14 [(buf.validate.field).string = {min_len: 100, max_len: 120}];
+		string exact = 15 [(buf.validate.field).string.len = 3];
+		repeated string many = 16 [(buf.validate.field).repeated = {min_items: 5, max_items: 6, unique: true, items: {string: {max_len: 4}}}];
+		map<string, string> pairs = 17 [(buf.validate.field).map = {min_pairs: 4, keys: {string: {pattern: "^k[0-9]+$"}}, values: {string: {min_len: 1}}}];
+		string or_empty = 18 [(buf.validate.field).ignore = IGNORE_IF_ZERO_VALUE, (buf.validate.field).string.min_len = 5];
+		string not = 19 [(buf.validate.field).string.not_in = "x"];
+		bytes raw = 20 [(buf.validate.field).bytes = {min_len: 3, max_len: 5}];
+		google.protobuf.Duration span = 21 [(buf.validate.field).duration = {gte: {seconds: 1}, lt: {seconds: 2}}];
+		google.protobuf.StringValue wrapped = 22 [(buf.validate.field).string.email = true];
+	}
+	message N {
+		float f = 1 [(buf.validate.field).float.const = 0.1];
+		float g = 2 [(buf.validate.field).float = {in: [0.1, 0.7]}];
+		float h = 3 [(buf.validate.field).float = {gte: 0.1, lte: 0.1}];
+		double d = 4 [(buf.validate.field).double = {gt: 0.1, lt: 0.2, finite: true}];
+		int32 i = 5 [(buf.validate.field).int32 = {gt: 5, lt: 1}];
+		uint32 u = 6 [(buf.validate.field).uint32 = {in: [4294967295]}];
+		int64 l = 7 [(buf.validate.field).int64 = {gte: 9223372036854775807}];
+		uint64 m = 8 [(buf.validate.field).uint64.const = 18446744073709551615];
+		sint32 s = 9 [(buf.validate.field).sint32.lte = -5];
+		fixed32 x = 10 [(buf.validate.field).fixed32 = {gte: 7, lte: 7}];
+		bool b = 11 [(buf.validate.field).bool.const = true];
+		double inf = 12 [(buf.validate.field).double.const = inf];
+		double nan = 13 [(buf.validate.field).double = {lte: inf}];
+		google.protobuf.FloatValue wrapped = 14 [(buf.validate.field).float.gt = 0.1];
+		E e = 15 [(buf.validate.field).enum = {in: [1]}];
+		map<bool, E> es = 16 [(buf.validate.field).map = {min_pairs: 2, values: {enum: {not_in: [0]}}}];
+	}
+	enum E { E_NONE = 0; E_ONE = 1; E_TWO = 2; }`,
 }
