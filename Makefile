@@ -15,6 +15,9 @@ FOREIGN := bff/internal/foreign
 LIBRARY := docs/examples/library
 library = $(MAKE) --no-print-directory -C $(LIBRARY) BUF="$$($(TOOL) -n buf)"
 
+# Other people's APIs, a module of its own that serves them. Nothing of theirs is here: it is generated from Go modules.
+APIS := bff/internal/foreign/apis
+
 # The script of the page of `portico dev`.
 PAGE := bff/internal/demo/page/main.js
 
@@ -61,6 +64,8 @@ test: need-race need-curl need-redis need-chromium need-servers need-web ## Run 
 	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
 	go -C bench test -timeout 5m ./...
 	go -C $(LIBRARY) test -timeout 5m ./...
+	go -C $(APIS) run ./generate
+	go -C $(APIS) test -timeout 5m ./...
 	npm --prefix web test
 
 # The race detector needs a C compiler.
@@ -185,6 +190,8 @@ lint: deps need-web ## Lint protos, Go, TypeScript and the description of the AP
 	go vet ./...
 	go -C bench vet ./...
 	go -C $(LIBRARY) vet ./...
+	go -C $(APIS) run ./generate
+	go -C $(APIS) vet ./...
 	@$(library) lint
 	$(TOOL) golangci-lint run
 	npm --prefix web run --silent check

@@ -6,6 +6,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -47,18 +48,22 @@ func (o *operation) String() string { return o.method + " " + o.path.text }
 type parameter struct {
 	name, in string
 	field    string // What a part of the path sets; empty: it has the name of the parameter.
-	required bool
-	list     bool // Each value is an element.
-	keyed    bool // It is a map, of which each entry is a parameter: name[key]=value.
-	json     bool // The value is a JSON document.
-	many     bool // A part of the path that may hold slashes.
-	schema   *schema
+	// description is for people.
+	description string
+	required    bool
+	list        bool // Each value is an element.
+	keyed       bool // It is a map, of which each entry is a parameter: name[key]=value.
+	json        bool // The value is a JSON document.
+	many        bool // A part of the path that may hold slashes.
+	schema      *schema
 }
 
 // media is one form of a body.
 type media struct {
 	schema, item *schema
 	any          bool // It is that of any media type.
+	example      any
+	exemplified  bool // There is an example.
 }
 
 type response struct {
@@ -128,7 +133,9 @@ func load(document []byte) (*Checker, error) {
 
 	c.problem = l.schema(pointer("components", "schemas", "Problem"))
 
-	slices.SortFunc(c.operations, func(a, b *operation) int { return a.path.compare(b.path) })
+	slices.SortFunc(c.operations, func(a, b *operation) int {
+		return cmp.Or(a.path.compare(b.path), strings.Compare(a.method, b.method))
+	})
 
 	return c, nil
 }

@@ -44,13 +44,19 @@ func newLoader(doc any) (*loader, error) {
 	return &loader{doc: object(doc), compiler: compiler, schemas: map[string]*jsonschema.Schema{}}, nil
 }
 
+// What stands for characters in parts of a JSON pointer.
+var (
+	escapes   = strings.NewReplacer("~", "~0", "/", "~1") //nolint:gochecknoglobals // It never changes.
+	unescapes = strings.NewReplacer("~1", "/", "~0", "~") //nolint:gochecknoglobals // As above.
+)
+
 // pointer is a JSON pointer (RFC 6901).
 func pointer(parts ...string) string {
 	var out strings.Builder
 
 	for _, part := range parts {
 		out.WriteByte('/')
-		out.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(part))
+		out.WriteString(escapes.Replace(part))
 	}
 
 	return out.String()
@@ -68,7 +74,7 @@ func (l *loader) at(where string) (map[string]any, string, error) {
 	var value any = l.doc
 
 	for part := range strings.SplitSeq(strings.TrimPrefix(where, "/"), "/") {
-		part = strings.NewReplacer("~1", "/", "~0", "~").Replace(part)
+		part = unescapes.Replace(part)
 
 		if list, ok := value.([]any); ok {
 			index, err := strconv.Atoi(part)
@@ -175,6 +181,7 @@ func (l *loader) parameter(where string) (*parameter, error) {
 	p := &parameter{}
 	p.name, _ = members["name"].(string)
 	p.in, _ = members["in"].(string)
+	p.description, _ = members["description"].(string)
 	p.required, _ = members["required"].(bool)
 	p.field, _ = members["x-portico-field"].(string)
 	p.many, _ = members["x-portico-segments"].(bool)
@@ -189,7 +196,7 @@ func (l *loader) parameter(where string) (*parameter, error) {
 			at = where + pointer("content", media, "schema")
 		}
 	} else {
-		p.list = object(members["schema"])["type"] == "array"
+		p.list = object(members["schema"])["type"] == typeArray
 	}
 
 	p.schema = l.schema(at)
@@ -202,6 +209,7 @@ func (l *loader) content(where string, holder map[string]any) map[string]*media 
 
 	for name, value := range object(holder["content"]) {
 		form, at := &media{any: name == "*/*"}, where+pointer("content", name)
+		form.example, form.exemplified = object(value)["example"]
 
 		if object(value)["schema"] != nil {
 			form.schema = l.schema(at + "/schema")

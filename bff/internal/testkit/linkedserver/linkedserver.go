@@ -1,0 +1,152 @@
+// Package linkedserver serves every method of the services that are linked into a test: it remembers what it is asked, and answers
+// with the example that package mock makes up. It is for tests alone.
+package linkedserver
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/portico-gateway/portico/bff/internal/mock"
+)
+
+// Server is a gRPC server on loopback. It is safe for concurrent use.
+type Server struct {
+	address  string
+	examples *mock.Examples
+
+	mu      sync.Mutex
+	answers map[string]proto.Message
+	calls   []Call
+}
+
+// Call is one that came.
+type Call struct {
+	// Method is the full method, "/user.v1.UserService/GetUser".
+	Method string
+	// Requests are its messages.
+	Requests []proto.Message
+}
+
+// Start serves until the end of the test.
+func Start(tb testing.TB) *Server {
+	tb.Helper()
+
+	examples, err := mock.NewExamples()
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	listener, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	s := &Server{address: listener.Addr().String(), examples: examples, answers: map[string]proto.Message{}}
+	server := grpc.NewServer(grpc.UnknownServiceHandler(s.handle))
+	healthv1.RegisterHealthServer(server, health.NewServer())
+
+	go func() { _ = server.Serve(listener) }()
+
+	tb.Cleanup(server.Stop)
+
+	return s
+}
+
+// Address is where it listens, host and port.
+func (s *Server) Address() string { return s.address }
+
+// Taken returns the calls since it was last called.
+func (s *Server) Taken() []Call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	calls := s.calls
+	s.calls = nil
+
+	return calls
+}
+
+// Answer is what a method is answered with, nothing if no example can be made; a stream has one of it.
+func (s *Server) Answer(method protoreflect.MethodDescriptor) proto.Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	name := string(method.FullName())
+	if answer := s.answers[name]; answer != nil {
+		return answer
+	}
+
+	_, answer := s.examples.Of(method)
+	if answer == nil {
+		answer = NewMessage(method.Output())
+	}
+
+	s.answers[name] = answer
+
+	return answer
+}
+
+func (s *Server) handle(_ any, stream grpc.ServerStream) error {
+	call := Call{}
+	call.Method, _ = grpc.MethodFromServerStream(stream)
+
+	method, err := find(call.Method)
+	if err != nil {
+		return err
+	}
+
+	for {
+		request := NewMessage(method.Input())
+		if err := stream.RecvMsg(request); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return err
+		}
+
+		call.Requests = append(call.Requests, request)
+	}
+
+	s.mu.Lock()
+	s.calls = append(s.calls, call)
+	s.mu.Unlock()
+
+	return stream.SendMsg(s.Answer(method))
+}
+
+func find(name string) (protoreflect.MethodDescriptor, error) {
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(
+		protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(name, "/"), "/", ".")))
+	if err != nil {
+		return nil, status.Error(codes.Unimplemented, err.Error())
+	}
+
+	method, ok := found.(protoreflect.MethodDescriptor)
+	if !ok {
+		return nil, status.Errorf(codes.Unimplemented, "%s is no method", name)
+	}
+
+	return method, nil
+}
+
+// NewMessage is an empty message, of the linked type if there is one.
+func NewMessage(of protoreflect.MessageDescriptor) proto.Message {
+	if found, err := protoregistry.GlobalTypes.FindMessageByName(of.FullName()); err == nil && found.Descriptor() == of {
+		return found.New().Interface()
+	}
+
+	return dynamicpb.NewMessage(of)
+}
