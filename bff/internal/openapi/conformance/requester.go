@@ -1,0 +1,212 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// requester makes the requests of one operation.
+type requester struct {
+	op         *operation
+	random     *rand.Rand
+	candidates *candidates
+}
+
+// choice is what one place of a request holds.
+type choice struct {
+	param *parameter
+	// media is the type of a body.
+	media string
+	value any
+	text  []byte
+}
+
+// draft are the choices that there are for the requests of an operation.
+type draft struct {
+	// least is what there has to be, and full what there can be in one request.
+	least, full []choice
+	// others are what can be added to the least, or replaced in it.
+	others []choice
+}
+
+func (r requester) requests(most int) []Request {
+	var d draft
+
+	for _, p := range r.op.params {
+		values := r.values(p)
+		if len(values) == 0 && p.required {
+			return nil
+		}
+
+		d.addParameter(r, p, values)
+	}
+
+	bodies := r.bodies()
+	if r.op.required && len(bodies) == 0 {
+		return nil
+	}
+
+	d.addBodies(bodies, r.op.required)
+	r.random.Shuffle(len(d.others), func(i, j int) { d.others[i], d.others[j] = d.others[j], d.others[i] })
+
+	made := []Request{r.build(d.least), r.build(d.full)}
+	for _, other := range d.others[:min(len(d.others), max(most-len(made), 0))] {
+		made = append(made, r.build(replaced(d.least, other)))
+	}
+
+	return made
+}
+
+func (d *draft) addParameter(r requester, p *parameter, values []any) {
+	for i, value := range values {
+		c := choice{param: p, value: value}
+
+		if i == 0 && p.required {
+			d.least = append(d.least, c)
+		}
+
+		if i == 0 && !r.excluded(d.full, p) {
+			d.full = append(d.full, c)
+		}
+
+		if (i > 0 || !p.required) && !r.excluded(d.least, p) {
+			d.others = append(d.others, c)
+		}
+	}
+}
+
+func (d *draft) addBodies(bodies []choice, required bool) {
+	if len(bodies) == 0 {
+		return
+	}
+
+	if required {
+		d.least = append(d.least, bodies[0])
+	}
+
+	d.full = append(d.full, bodies[min(1, len(bodies)-1)])
+	d.others = append(d.others, bodies...)
+}
+
+// alternatives are the members of a oneof, which the description of each of them names: OpenAPI has no keyword for parameters that
+// exclude each other.
+var alternatives = regexp.MustCompile("(?:At most|Exactly) one of (`[^ ]+`(?:, `[^ ]+`)*) is there")
+
+// excluded reports whether a parameter must not be there beside those that are.
+func (r requester) excluded(there []choice, p *parameter) bool {
+	found := alternatives.FindStringSubmatch(p.description)
+	if found == nil {
+		return false
+	}
+
+	within, _ := cutLast(p.name)
+
+	return slices.ContainsFunc(there, func(c choice) bool {
+		if c.param == nil || c.param == p {
+			return false
+		}
+
+		other, last := cutLast(c.param.name)
+
+		return sameNames(other, within) && strings.Contains(found[1], "`"+camel(last)+"`")
+	})
+}
+
+// cutLast cuts the last field off a path of fields.
+func cutLast(name string) (within, last string) {
+	if i := strings.LastIndexByte(name, '.'); i >= 0 {
+		return name[:i], name[i+1:]
+	}
+
+	return "", name
+}
+
+// sameNames compares paths of fields: those of path variables are spelled as the proto does.
+func sameNames(a, b string) bool { return camel(a) == camel(b) }
+
+// replaced is a request with one place changed, or one more.
+func replaced(choices []choice, other choice) []choice {
+	out := slices.DeleteFunc(slices.Clone(choices), func(c choice) bool { return c.param == other.param })
+
+	return append(out, other)
+}
+
+// values are those of a parameter that can be written where it is.
+func (r requester) values(p *parameter) []any {
+	values := r.candidates.valid(p.schema)
+
+	return slices.DeleteFunc(values, func(value any) bool {
+		switch list, isList := value.([]any); {
+		case p.json:
+			return false
+		case value == nil:
+			return true // It has no text.
+		case isList:
+			return len(list) == 0 // It is a parameter that is not there.
+		case p.keyed:
+			return len(object(value)) == 0
+		}
+
+		text := plainText(value)
+
+		switch p.in {
+		case inPath:
+			return text == "" // There would be another path.
+		case inHeader:
+			return !printable(text) || strings.TrimSpace(text) != text // RFC 9110, section 5.5.
+		default:
+			return false
+		}
+	})
+}
+
+func printable(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r > '~' })
+}
+
+// bodies are those of all media types, the least one first and then the one with all there can be.
+func (r requester) bodies() []choice {
+	var out []choice
+
+	for _, name := range []string{mediaJSON, mediaNDJSON, "multipart/form-data", "*/*"} {
+		form := r.op.body[name]
+
+		switch {
+		case form == nil:
+		case form.any:
+			out = append(out, choice{media: "application/octet-stream", text: []byte{0, 1, 2}})
+			out = append(out, choice{media: "text/plain", text: []byte("a")})
+		case form.item != nil:
+			for _, value := range r.candidates.valid(form.item) {
+				out = append(out, choice{media: name, text: append(encode(value), '\n')})
+			}
+		case isJSON(name):
+			for _, value := range r.candidates.valid(form.schema) {
+				out = append(out, choice{media: name, text: encode(value)})
+			}
+		default:
+			out = append(out, choice{media: name + "; boundary=b", text: []byte(
+				"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nabc\r\n--b--\r\n")})
+		}
+	}
+
+	return out
+}
+
+func encode(value any) []byte {
+	var out bytes.Buffer
+
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+
+	if err := encoder.Encode(value); err != nil {
+		panic(fmt.Sprintf("write %v: %v", value, err)) // It was made of what JSON has.
+	}
+
+	return bytes.TrimSpace(out.Bytes())
+}
