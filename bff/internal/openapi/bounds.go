@@ -9,6 +9,14 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
+// Names of bounds in rules.
+const (
+	boundAbove = "gt"
+	boundFrom  = "gte"
+	boundBelow = "lt"
+	boundTo    = "lte"
+)
+
 // bound is a limit of a number.
 type bound struct{ name, words string }
 
@@ -31,7 +39,7 @@ func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 	}
 
 	for _, b := range []bound{
-		{"const", "Always"}, {"gt", "Greater than"}, {"gte", "At least"}, {"lt", "Less than"}, {"lte", "At most"},
+		{"const", "Always"}, {boundAbove, "Greater than"}, {boundFrom, "At least"}, {boundBelow, "Less than"}, {boundTo, "At most"},
 	} {
 		field := set.Descriptor().Fields().ByName(protoreflect.Name(b.name))
 		if field == nil || !set.Has(field) {
@@ -46,8 +54,35 @@ func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 		}
 	}
 
+	if text && neverNegative(set) {
+		schema.Pattern = unsignedPattern
+	}
+
 	target.members(set, text)
 	target.outside()
+}
+
+// neverNegative reports whether the bounds leave out all numbers below zero.
+func neverNegative(set protoreflect.Message) bool {
+	limits := &Schema{}
+
+	for _, name := range []string{boundAbove, boundFrom, boundBelow, boundTo} {
+		field := set.Descriptor().Fields().ByName(protoreflect.Name(name))
+		if field == nil || !set.Has(field) {
+			continue
+		}
+
+		value, numeric := toNumber(set.Get(field), field)
+		if !numeric {
+			return false
+		}
+
+		limits.bound(name, value)
+	}
+
+	low, high := either(limits.Minimum, limits.ExclusiveMinimum), either(limits.Maximum, limits.ExclusiveMaximum)
+
+	return low != nil && *low >= 0 && (high == nil || *high >= *low)
 }
 
 // members are the numbers that a field can have, or not have, if the rules list them.
@@ -117,13 +152,13 @@ func (s *Schema) bound(name string, value float64) {
 	switch name {
 	case "const":
 		s.Const = value
-	case "gt":
+	case boundAbove:
 		s.ExclusiveMinimum = &value
-	case "gte":
+	case boundFrom:
 		s.Minimum = &value
-	case "lt":
+	case boundBelow:
 		s.ExclusiveMaximum = &value
-	case "lte":
+	case boundTo:
 		s.Maximum = &value
 	}
 }

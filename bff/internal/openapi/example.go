@@ -112,9 +112,12 @@ func (b *builder) bodyExample(op Operation) (any, error) {
 
 // clearElsewhere takes what path and headers set out of a message, whose fields have a prefix there.
 func (b *builder) clearElsewhere(op Operation, m protoreflect.Message, prefix string) {
-	m.Range(func(field protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		if b.elsewhere(op, prefix+field.TextName()) {
+	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch name := prefix + field.TextName(); {
+		case b.elsewhere(op, name):
 			m.Clear(field)
+		case isObject(field):
+			b.clearElsewhere(op, value.Message(), name+".")
 		}
 
 		return true

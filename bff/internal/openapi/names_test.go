@@ -88,17 +88,22 @@ func TestServicesOfOneName(t *testing.T) {
 func TestWellKnownBodies(t *testing.T) {
 	t.Parallel()
 
-	for name, want := range map[string]string{
-		"Struct":      `{"type":"object","additionalProperties":true}`,
-		"Value":       `{}`,
-		"ListValue":   `{"type":"array","items":{}}`,
-		"Timestamp":   `{"type":"string","format":"date-time"}`,
-		"Duration":    `{"type":"string","pattern":"^-?[0-9]+(\\.[0-9]{1,9})?s$"}`,
-		"FieldMask":   `{"type":"string"}`,
-		"BoolValue":   `{"type":"boolean"}`,
-		"Int64Value":  `{"type":"string","format":"int64","pattern":"^-?[0-9]+$"}`,
-		"UInt32Value": `{"type":"integer","format":"uint32","minimum":0,"maximum":4294967295}`,
-		"BytesValue":  `{"type":"string","contentEncoding":"base64"}`,
+	same := func(schema string) [2]string { return [2]string{schema, schema} }
+
+	for name, want := range map[string][2]string{
+		"Struct":    same(`{"type":"object","additionalProperties":true}`),
+		"Value":     same(`{}`),
+		"ListValue": same(`{"type":"array","items":{}}`),
+		"Timestamp": {
+			`{"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"}`,
+			`{"type":"string","format":"date-time"}`,
+		},
+		"Duration":    same(`{"type":"string","pattern":"^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$"}`),
+		"FieldMask":   {`{"type":"string","pattern":"^([a-zA-Z][a-zA-Z0-9]*([.,][a-zA-Z][a-zA-Z0-9]*)*)?$"}`, `{"type":"string"}`},
+		"BoolValue":   same(`{"type":"boolean"}`),
+		"Int64Value":  same(`{"type":"string","format":"int64","pattern":"^-?(0|[1-9][0-9]*)$"}`),
+		"UInt32Value": same(`{"type":"integer","format":"uint32","minimum":0,"maximum":4294967295}`),
+		"BytesValue":  same(`{"type":"string","contentEncoding":"base64"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -106,9 +111,9 @@ func TestWellKnownBodies(t *testing.T) {
 			doc := describe(t, `service S { rpc Do(google.protobuf.`+name+`) returns (google.protobuf.`+name+`) {
 				option (google.api.http) = {post: "/v1/m" body: "*"}; } }`, policy.Policy{}, openapi.Config{})
 
-			is(t, doc, "paths /v1/m post requestBody content application/json schema", want)
+			is(t, doc, "paths /v1/m post requestBody content application/json schema", want[0])
 			is(t, doc, "paths /v1/m post requestBody required", `null`)
-			is(t, doc, "paths /v1/m post responses 200 content application/json schema", want)
+			is(t, doc, "paths /v1/m post responses 200 content application/json schema", want[1])
 		})
 	}
 }

@@ -109,6 +109,9 @@ const about = `Fields of JSON documents are named in lowerCamelCase unless the g
 strings, and what is not set is left out. A value of an enum that the gateway does not know yet is a number. What a request says
 beyond this description is refused.
 
+Times are between the years 1 and 9999, and durations at most 315576000000 seconds. Parameters in the path hold no control
+characters, no backslashes and no segments ` + "`.`" + ` or ` + "`..`" + `, escaped or not.
+
 Every error is a problem document (RFC 9457); ` + "`code`" + ` is what a program should look at. A client that prefers
 ` + "`google.rpc.Status`" + ` sends ` + "`Accept: application/json; error=\"google.rpc.Status\"`" + `.
 

@@ -214,6 +214,7 @@ func TestAnswers(t *testing.T) {
 
 	is(t, doc, operation+" responses 201 headers X-Data-Bin schema contentEncoding", `"base64"`)
 	is(t, doc, operation+" parameters 0 name", `"Idempotency-Key"`)
+	is(t, doc, operation+" parameters 0 schema", `{"type":"string","pattern":"^(\"([ !#-\\[\\]-~]|\\\\[\"\\\\]){1,255}\"|[!#-+\\--:<-\\[\\]-~]{1,255})$"}`)
 	is(t, doc, operation+" parameters 0 required", `true`)
 }
 

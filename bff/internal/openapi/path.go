@@ -121,9 +121,10 @@ func (b *builder) location(template string, r route.Route) (location, error) {
 
 // segment is a parameter that is a part of a path and any text.
 func segment(name, field, pattern string) *Parameter {
-	return &Parameter{
-		Name: name, Field: field, In: inPath, Required: true, Schema: &Schema{Type: typeString}, Many: pattern == "**",
-	}
+	schema := &Schema{Type: typeString}
+	pathText(schema, pattern == "**")
+
+	return &Parameter{Name: name, Field: field, In: inPath, Required: true, Schema: schema, Many: pattern == "**"}
 }
 
 // bare makes parameters of the wildcards outside of variables.
@@ -188,11 +189,15 @@ func (b *builder) wholeVariable(name, path string, field protoreflect.FieldDescr
 	}
 
 	p := &Parameter{Name: name, Field: path, In: inPath, Required: true}
-	p.Description, p.Deprecated, p.Schema = told(schema)
+	p.Description, p.Deprecated, p.Schema = told(asText(schema, field))
 
-	// It is never empty.
-	if field.Kind() == protoreflect.StringKind && !field.IsList() && schema.MinLength == nil {
-		schema.MinLength = new(uint64(1))
+	if isFree(field) {
+		pathText(p.Schema, false)
+
+		// It is never empty.
+		if p.Schema.MinLength == nil {
+			p.Schema.MinLength = new(uint64(1))
+		}
 	}
 
 	return p, nil

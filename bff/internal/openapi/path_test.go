@@ -245,7 +245,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 
 	for path, want := range map[string]string{
 		"/v1/a/{name}":                      "t.v1.ItemInput-without-name",
-		"/v1/b/{shelf_name}/{display_name}": "t.v1.ItemInput-without-display_name",
+		"/v1/b/{shelf_name}/{display_name}": "t.v1.ItemInput-without-display_name-shelf.name",
 		"/v1/c/{item_name}":                 "t.v1.ItemInput-without-name",
 		"/v1/{shelf}":                       "t.v1.Request",
 		"/v1/d/{name}":                      "t.v1.Once",

@@ -74,6 +74,29 @@ func (b *builder) elsewhere(op Operation, field string) bool {
 		slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Field != nil && textPath(h.Field) == field })
 }
 
+// elsewhereBelow are the fields that the path and headers set of those below one, which the prefix names.
+func (b *builder) elsewhereBelow(op Operation, prefix string) []string {
+	fields := op.Route.Template.Variables()
+
+	for _, h := range op.Policy.Headers {
+		if h.Field != nil {
+			fields = append(fields, textPath(h.Field))
+		}
+	}
+
+	var below []string
+
+	for _, field := range fields {
+		if rest, ok := strings.CutPrefix(field, prefix); ok {
+			below = append(below, rest)
+		}
+	}
+
+	slices.Sort(below)
+
+	return slices.Compact(below)
+}
+
 // walk visits the fields that can be parameters. Messages within themselves are left out: there would be no end of them.
 func (b *builder) walk(message protoreflect.MessageDescriptor, above fieldpath.Path, visit func(fieldpath.Path) error) error {
 	for i := range message.Fields().Len() {
@@ -140,7 +163,7 @@ func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
 	}
 
 	p := &Parameter{Name: strings.Join(names, "."), In: inQuery}
-	p.Description, p.Deprecated, schema = told(schema)
+	p.Description, p.Deprecated, schema = told(asText(schema, field))
 
 	held := field.Message()
 
@@ -166,15 +189,16 @@ func told(schema *Schema) (description string, deprecated bool, rest *Schema) {
 	return description, deprecated, schema
 }
 
+// keyPattern is a string (RFC 8941, section 3.3.3), or characters that cannot be taken for a part of a structured field.
+const keyPattern = `^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-+\--:<-\[\]-~]{1,255})$`
+
 // headers are the parameters that the policy takes from the header.
 func (b *builder) headers(op Operation) ([]*Parameter, error) {
 	var parameters []*Parameter
 
 	if i := op.Policy.Idempotency; i != nil {
 		parameters = append(parameters, &Parameter{
-			Name: "Idempotency-Key", In: inHeader, Required: i.Required, Schema: &Schema{
-				Type: typeString, MinLength: new(uint64(1)), MaxLength: new(uint64(257)), //nolint:mnd // With its quotes.
-			},
+			Name: "Idempotency-Key", In: inHeader, Required: i.Required, Schema: &Schema{Type: typeString, Pattern: keyPattern},
 			Description: "Names the operation, so that it takes effect once however often it is sent: 1 to 255 printable ASCII " +
 				"characters, best a UUID. Answers are kept for " + span(i.TTL) + ".",
 		})
@@ -191,7 +215,7 @@ func (b *builder) headers(op Operation) ([]*Parameter, error) {
 		}
 
 		p := &Parameter{Name: spelled(h.Name), In: inHeader}
-		p.Description, p.Deprecated, p.Schema = told(schema)
+		p.Description, p.Deprecated, p.Schema = told(asText(schema, h.Field.Last()))
 		parameters = append(parameters, p)
 	}
 
@@ -320,13 +344,7 @@ func isObject(field protoreflect.FieldDescriptor) bool {
 func (b *builder) bodyObject(
 	op Operation, message protoreflect.MessageDescriptor, prefix string, as form,
 ) (*Schema, bool, error) {
-	var without []string
-
-	for i := range message.Fields().Len() {
-		if name := message.Fields().Get(i).TextName(); b.elsewhere(op, prefix+name) {
-			without = append(without, name)
-		}
-	}
+	without := b.elsewhereBelow(op, prefix)
 
 	schema, err := b.object(message, as, without)
 	if err != nil {
@@ -363,7 +381,7 @@ func hasMask(message protoreflect.MessageDescriptor) bool {
 
 	for i := range message.Fields().Len() {
 		field := message.Fields().Get(i)
-		if !field.IsList() && field.Message() != nil && field.Message().FullName() == "google.protobuf.FieldMask" {
+		if !field.IsList() && field.Message() != nil && field.Message().FullName() == fieldMask {
 			count++
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/proto"
@@ -42,8 +43,27 @@ func (b *builder) apply(schema *Schema, rules *validate.FieldRules, field protor
 		if values, ok := schema.AdditionalProperties.(*Schema); ok {
 			b.apply(values, kind.Map.GetValues(), field.MapValue())
 		}
+	default:
+		applyScalar(schema, rules, field)
+	}
+}
+
+// applyScalar adds the rules of a single value.
+func applyScalar(schema *Schema, rules *validate.FieldRules, field protoreflect.FieldDescriptor) {
+	switch kind := rules.GetType().(type) {
 	case *validate.FieldRules_String_:
 		applyString(schema, rules.GetString())
+	case *validate.FieldRules_Bytes:
+		least, most := kind.Bytes.MinLen, kind.Bytes.MaxLen
+		if kind.Bytes.Len != nil {
+			least, most = kind.Bytes.Len, kind.Bytes.Len
+		}
+
+		schema.Description = sentences(schema.Description, byteWords(least, most, "."))
+	case *validate.FieldRules_Bool:
+		if kind.Bool.Const != nil {
+			schema.Const = kind.Bool.GetConst()
+		}
 	case *validate.FieldRules_Enum:
 		applyEnum(schema, kind.Enum, field.Enum())
 	case *validate.FieldRules_Timestamp:
@@ -99,6 +119,8 @@ func applyString(schema *Schema, rules *validate.StringRules) {
 		schema.MinLength, schema.MaxLength = rules.Len, rules.Len
 	}
 
+	applyBytes(schema, rules)
+
 	pattern, ok := ecmaPattern(rules.GetPattern())
 	if !ok {
 		schema.Description = sentences(schema.Description, "Matches the RE2 pattern `"+rules.GetPattern()+"`.")
@@ -127,6 +149,41 @@ func applyString(schema *Schema, rules *validate.StringRules) {
 	}
 
 	applyFormat(schema, rules)
+}
+
+// applyBytes describes rules about the length in UTF-8: in words, and as far as numbers of characters can. A character has at most
+// four bytes.
+func applyBytes(schema *Schema, rules *validate.StringRules) {
+	least, most := rules.MinBytes, rules.MaxBytes
+	if rules.LenBytes != nil {
+		least, most = rules.LenBytes, rules.LenBytes
+	}
+
+	if least != nil && schema.MinLength == nil {
+		schema.MinLength = new((*least + utf8.UTFMax - 1) / utf8.UTFMax)
+	}
+
+	if most != nil && schema.MaxLength == nil {
+		schema.MaxLength = most
+	}
+
+	schema.Description = sentences(schema.Description, byteWords(least, most, " in UTF-8."))
+}
+
+// byteWords says in words how many bytes there are.
+func byteWords(least, most *uint64, end string) string {
+	switch {
+	case least != nil && most != nil && *least == *most:
+		return quantity(int64(*least), "byte") + end
+	case least != nil && most != nil:
+		return quantity(int64(*least), "byte") + " to " + quantity(int64(*most), "byte") + end
+	case least != nil:
+		return "At least " + quantity(int64(*least), "byte") + end
+	case most != nil:
+		return "At most " + quantity(int64(*most), "byte") + end
+	default:
+		return ""
+	}
 }
 
 func affix(before, text, after string) string {

@@ -17,14 +17,23 @@ const (
 	typeNull    = "null"
 )
 
+const formatTime = "date-time"
+
+const fieldMask = "google.protobuf.FieldMask"
+
 // textTrue is true as the name of a member, or as a header.
 const textTrue = "true"
 
-// Patterns of numbers that are strings in JSON.
+// Patterns of what is a string in JSON, as both ECMA-262 and RE2 read them.
 const (
-	signedPattern   = `^-?[0-9]+$`
-	unsignedPattern = `^[0-9]+$`
-	durationPattern = `^-?[0-9]+(\.[0-9]{1,9})?s$`
+	signedPattern   = `^-?(0|[1-9][0-9]*)$`
+	unsignedPattern = `^(0|[1-9][0-9]*)$`
+	durationPattern = `^-?[0-9]{1,12}(\.[0-9]{1,9})?s$`
+	// timePattern is narrower than the format date-time: capital letters, at most nanoseconds and no leap seconds.
+	timePattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$`
+	maskPattern = `^([a-zA-Z][a-zA-Z0-9]*([.,][a-zA-Z][a-zA-Z0-9]*)*)?$`
+	// maskTextPattern is for masks outside of JSON: also as the proto spells the fields, and "*" for all of them.
+	maskTextPattern = `^(\*|[a-zA-Z_][a-zA-Z0-9_]*([.,][a-zA-Z_][a-zA-Z0-9_]*)*)?$`
 )
 
 // scalar is the form of a kind in protobuf's JSON (https://protobuf.dev/programming-guides/json/).
@@ -68,10 +77,14 @@ func mapKey(kind protoreflect.Kind) *Schema {
 		return nil
 	case protoreflect.BoolKind:
 		return &Schema{Enum: []any{textTrue, "false"}}
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return &Schema{Pattern: unsignedPattern}
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return &Schema{Format: "uint32", Pattern: unsignedPattern}
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return &Schema{Format: "uint64", Pattern: unsignedPattern}
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		return &Schema{Format: "int32", Pattern: signedPattern}
 	default:
-		return &Schema{Pattern: signedPattern}
+		return &Schema{Format: "int64", Pattern: signedPattern}
 	}
 }
 
@@ -79,11 +92,19 @@ func mapKey(kind protoreflect.Kind) *Schema {
 func wellKnown(message protoreflect.MessageDescriptor, as form) *Schema {
 	switch message.FullName() {
 	case "google.protobuf.Timestamp":
-		return &Schema{Type: typeString, Format: "date-time"}
+		if as == output {
+			return &Schema{Type: typeString, Format: formatTime}
+		}
+
+		return &Schema{Type: typeString, Format: formatTime, Pattern: timePattern}
 	case "google.protobuf.Duration":
 		return &Schema{Type: typeString, Pattern: durationPattern}
-	case "google.protobuf.FieldMask":
-		return &Schema{Type: typeString}
+	case fieldMask:
+		if as == output {
+			return &Schema{Type: typeString}
+		}
+
+		return &Schema{Type: typeString, Pattern: maskPattern}
 	case "google.protobuf.Struct":
 		return &Schema{Type: typeObject, AdditionalProperties: true}
 	case "google.protobuf.Value":
@@ -93,13 +114,26 @@ func wellKnown(message protoreflect.MessageDescriptor, as form) *Schema {
 	case "google.protobuf.Empty":
 		return &Schema{Type: typeObject, AdditionalProperties: as == output}
 	case "google.protobuf.Any":
-		kind := &Map[*Schema]{}
-		kind.Set("@type", &Schema{Type: typeString, Description: "URL of the type of the message."})
-
-		return &Schema{Type: typeObject, Properties: kind, AdditionalProperties: true}
+		return anyMessage(as)
 	default:
 		return wrapper(message)
 	}
+}
+
+// anyMessage is the schema of a message of any type.
+func anyMessage(as form) *Schema {
+	kind := &Map[*Schema]{}
+	name := &Schema{Type: typeString, Description: "URL of the type of the message."}
+	kind.Set("@type", name)
+
+	out := &Schema{Type: typeObject, Properties: kind, AdditionalProperties: true}
+
+	if as != output {
+		name.MinLength, name.Description = new(uint64(1)), "URL of the type of the message, which the gateway has to know."
+		out.AnyOf = []*Schema{{Required: []string{"@type"}}, {MaxProperties: new(uint64(0))}}
+	}
+
+	return out
 }
 
 // wrapper is the schema of a google.protobuf wrapper. Nil: it is none.

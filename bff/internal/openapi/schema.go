@@ -43,7 +43,17 @@ func (b *builder) ref(message protoreflect.MessageDescriptor, as form) (*Schema,
 	return component(name), nil
 }
 
-// object is the schema of a message but for some fields, which are elsewhere in the request.
+// refWithout is a reference to the schema of a message but for some fields.
+func (b *builder) refWithout(message protoreflect.MessageDescriptor, as form, without []string) (*Schema, error) {
+	schema, err := b.object(message, as, without)
+	if err != nil {
+		return nil, err
+	}
+
+	return b.refReduced(b.schemaName(message, as), reducedSuffix(without, false), schema), nil
+}
+
+// object is the schema of a message but for some fields, or fields of what it holds, which are elsewhere in the request.
 func (b *builder) object(message protoreflect.MessageDescriptor, as form, without []string) (*Schema, error) {
 	schema := &Schema{Type: "object", Description: b.comment(message), Properties: &Map[*Schema]{}}
 
@@ -59,7 +69,7 @@ func (b *builder) object(message protoreflect.MessageDescriptor, as form, withou
 			continue
 		}
 
-		property, err := b.field(field, as)
+		property, err := b.fieldWithout(field, as, below(without, field))
 		if err != nil {
 			return nil, err
 		}
@@ -77,7 +87,8 @@ func (b *builder) object(message protoreflect.MessageDescriptor, as form, withou
 	}
 
 	for _, field := range needed {
-		if !slices.Contains(without, field.TextName()) {
+		// A message is there if a part of it is.
+		if !slices.Contains(without, field.TextName()) && below(without, field) == nil {
 			schema.Required = append(schema.Required, b.name(field))
 		}
 	}
@@ -88,11 +99,24 @@ func (b *builder) object(message protoreflect.MessageDescriptor, as form, withou
 
 	schema.AdditionalProperties = false
 
-	return schema, b.restrict(schema, message)
+	return schema, b.restrict(schema, message, as, without)
+}
+
+// below are the paths within a field among paths of fields.
+func below(paths []string, field protoreflect.FieldDescriptor) []string {
+	var out []string
+
+	for _, path := range paths {
+		if rest, ok := strings.CutPrefix(path, field.TextName()+"."); ok && isObject(field) {
+			out = append(out, rest)
+		}
+	}
+
+	return out
 }
 
 // restrict adds what the rules say of a message as a whole.
-func (b *builder) restrict(schema *Schema, message protoreflect.MessageDescriptor) error {
+func (b *builder) restrict(schema *Schema, message protoreflect.MessageDescriptor, as form, without []string) error {
 	rules, err := protovalidate.ResolveMessageRules(message)
 	if err != nil {
 		return fmt.Errorf("rules of %s: %w", message.FullName(), err)
@@ -116,6 +140,36 @@ func (b *builder) restrict(schema *Schema, message protoreflect.MessageDescripto
 
 	schema.Not = b.contended(message)
 
+	if as == input {
+		return b.demand(schema, message, without)
+	}
+
+	return nil
+}
+
+// demand adds the oneofs of which a member has to be there, but for those of which the path or a header sets one.
+func (b *builder) demand(schema *Schema, message protoreflect.MessageDescriptor, without []string) error {
+	for i := range message.Oneofs().Len() {
+		oneof := message.Oneofs().Get(i)
+
+		rules, err := protovalidate.ResolveOneofRules(oneof)
+		if err != nil {
+			return fmt.Errorf("rules of %s: %w", oneof.FullName(), err)
+		}
+
+		var members []*Schema
+
+		given := slices.ContainsFunc(fieldsOf(oneof), func(field protoreflect.FieldDescriptor) bool {
+			members = append(members, &Schema{Required: []string{b.name(field)}})
+
+			return slices.Contains(without, field.TextName()) || below(without, field) != nil
+		})
+
+		if rules.GetRequired() && !given {
+			schema.AllOf = append(schema.AllOf, &Schema{AnyOf: members})
+		}
+	}
+
 	return nil
 }
 
@@ -132,16 +186,24 @@ func (b *builder) contended(message protoreflect.MessageDescriptor) *Schema {
 		}
 	}
 
-	if pairs == nil {
+	switch len(pairs) {
+	case 0:
 		return nil
+	case 1:
+		return pairs[0]
+	default:
+		return &Schema{AnyOf: pairs}
 	}
-
-	return &Schema{AnyOf: pairs}
 }
 
 // field is the schema of a field.
 func (b *builder) field(field protoreflect.FieldDescriptor, as form) (*Schema, error) {
-	schema, err := b.value(field, as)
+	return b.fieldWithout(field, as, nil)
+}
+
+// fieldWithout is the schema of a field, or of one that holds a message but for some fields within it.
+func (b *builder) fieldWithout(field protoreflect.FieldDescriptor, as form, without []string) (*Schema, error) {
+	schema, err := b.value(field, as, without)
 	if err != nil {
 		return nil, err
 	}
@@ -202,8 +264,10 @@ func (b *builder) choice(fields []protoreflect.FieldDescriptor, needed bool) str
 }
 
 // value is the schema of a field without what is said of it.
-func (b *builder) value(field protoreflect.FieldDescriptor, as form) (*Schema, error) {
+func (b *builder) value(field protoreflect.FieldDescriptor, as form, without []string) (*Schema, error) {
 	switch {
+	case without != nil:
+		return b.refWithout(field.Message(), as, without)
 	case field.IsMap():
 		values, err := b.single(field.MapValue(), inside(as))
 		if err != nil {

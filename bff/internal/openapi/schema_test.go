@@ -20,8 +20,8 @@ func TestFields(t *testing.T) {
 		"bool":     {`bool f = 1;`, `{"type":"boolean"}`},
 		"int32":    {`int32 f = 1;`, `{"type":"integer","format":"int32"}`},
 		"uint32":   {`fixed32 f = 1;`, `{"type":"integer","format":"uint32","minimum":0,"maximum":4294967295}`},
-		"int64":    {`sint64 f = 1;`, `{"type":"string","format":"int64","pattern":"^-?[0-9]+$"}`},
-		"uint64":   {`uint64 f = 1;`, `{"type":"string","format":"uint64","pattern":"^[0-9]+$"}`},
+		"int64":    {`sint64 f = 1;`, `{"type":"string","format":"int64","pattern":"^-?(0|[1-9][0-9]*)$"}`},
+		"uint64":   {`uint64 f = 1;`, `{"type":"string","format":"uint64","pattern":"^(0|[1-9][0-9]*)$"}`},
 		"double":   {`double f = 1;`, `{"oneOf":[{"type":"number","format":"double"},{"type":"string","enum":["NaN","Infinity","-Infinity"]}]}`},
 		"string":   {`string f = 1;`, `{"type":"string"}`},
 		"bytes":    {`bytes f = 1;`, `{"type":"string","contentEncoding":"base64"}`},
@@ -31,18 +31,22 @@ func TestFields(t *testing.T) {
 		"map":      {`map<string, bool> f = 1;`, `{"type":"object","additionalProperties":{"type":"boolean"}}`},
 		"map_of_numbers": {
 			`map<int32, Inner> f = 1;`,
-			`{"type":"object","propertyNames":{"pattern":"^-?[0-9]+$"},"additionalProperties":{"$ref":"#/components/schemas/t.v1.InnerInput"}}`,
+			`{"type":"object","propertyNames":{"format":"int32","pattern":"^-?(0|[1-9][0-9]*)$"},"additionalProperties":{"$ref":"#/components/schemas/t.v1.InnerInput"}}`,
 		},
-		"map_of_bools":   {`map<bool, E> f = 1;`, `{"type":"object","propertyNames":{"enum":["true","false"]},"additionalProperties":{"$ref":"#/components/schemas/t.v1.E"}}`},
-		"timestamp":      {`google.protobuf.Timestamp f = 1;`, `{"type":"string","format":"date-time"}`},
-		"duration":       {`google.protobuf.Duration f = 1;`, `{"type":"string","pattern":"^-?[0-9]+(\\.[0-9]{1,9})?s$"}`},
-		"field_mask":     {`google.protobuf.FieldMask f = 1;`, `{"type":"string"}`},
-		"struct":         {`google.protobuf.Struct f = 1;`, `{"type":"object","additionalProperties":true}`},
-		"value":          {`google.protobuf.Value f = 1;`, `{}`},
-		"list":           {`google.protobuf.ListValue f = 1;`, `{"type":"array","items":{}}`},
-		"empty":          {`google.protobuf.Empty f = 1;`, `{"type":"object","additionalProperties":false}`},
-		"any":            {`google.protobuf.Any f = 1;`, `{"type":"object","additionalProperties":true,"properties":{"@type":{"type":"string","description":"URL of the type of the message."}}}`},
-		"wrapper":        {`google.protobuf.Int64Value f = 1;`, `{"type":"string","format":"int64","pattern":"^-?[0-9]+$"}`},
+		"map_of_bools": {`map<bool, E> f = 1;`, `{"type":"object","propertyNames":{"enum":["true","false"]},"additionalProperties":{"$ref":"#/components/schemas/t.v1.E"}}`},
+		"timestamp":    {`google.protobuf.Timestamp f = 1;`, `{"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"}`},
+		"duration":     {`google.protobuf.Duration f = 1;`, `{"type":"string","pattern":"^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$"}`},
+		"field_mask":   {`google.protobuf.FieldMask f = 1;`, `{"type":"string","pattern":"^([a-zA-Z][a-zA-Z0-9]*([.,][a-zA-Z][a-zA-Z0-9]*)*)?$"}`},
+		"struct":       {`google.protobuf.Struct f = 1;`, `{"type":"object","additionalProperties":true}`},
+		"value":        {`google.protobuf.Value f = 1;`, `{}`},
+		"list":         {`google.protobuf.ListValue f = 1;`, `{"type":"array","items":{}}`},
+		"empty":        {`google.protobuf.Empty f = 1;`, `{"type":"object","additionalProperties":false}`},
+		"any": {
+			`google.protobuf.Any f = 1;`,
+			`{"type":"object","additionalProperties":true,"anyOf":[{"required":["@type"]},{"maxProperties":0}],
+				"properties":{"@type":{"type":"string","minLength":1,"description":"URL of the type of the message, which the gateway has to know."}}}`,
+		},
+		"wrapper":        {`google.protobuf.Int64Value f = 1;`, `{"type":"string","format":"int64","pattern":"^-?(0|[1-9][0-9]*)$"}`},
 		"null":           {`google.protobuf.NullValue f = 1;`, `{"type":"null"}`},
 		"deprecated":     {`bool f = 1 [deprecated = true];`, `{"type":"boolean","deprecated":true}`},
 		"length":         {`string f = 1 [(buf.validate.field).string = {min_len: 2, max_len: 5}];`, `{"type":"string","minLength":2,"maxLength":5}`},
@@ -50,6 +54,11 @@ func TestFields(t *testing.T) {
 		"pattern":        {`string f = 1 [(buf.validate.field).string.pattern = "^a+$"];`, `{"type":"string","pattern":"^a+$"}`},
 		"prefix_suffix":  {`string f = 1 [(buf.validate.field).string = {prefix: "a.", suffix: "z"}];`, `{"type":"string","pattern":"^a\\.","allOf":[{"pattern":"z$"}]}`},
 		"contains":       {`string f = 1 [(buf.validate.field).string.contains = "a+"];`, `{"type":"string","pattern":"a\\+"}`},
+		"bytes_of_text":  {`string f = 1 [(buf.validate.field).string = {min_bytes: 5, max_bytes: 9}];`, `{"type":"string","minLength":2,"maxLength":9,"description":"5 bytes to 9 bytes in UTF-8."}`},
+		"exact_bytes":    {`string f = 1 [(buf.validate.field).string.len_bytes = 4];`, `{"type":"string","minLength":1,"maxLength":4,"description":"4 bytes in UTF-8."}`},
+		"few_bytes":      {`bytes f = 1 [(buf.validate.field).bytes.max_len = 1];`, `{"type":"string","contentEncoding":"base64","description":"At most 1 byte."}`},
+		"always_true":    {`bool f = 1 [(buf.validate.field).bool.const = true];`, `{"type":"boolean","const":true}`},
+		"negative_text":  {`int64 f = 1 [(buf.validate.field).int64.gte = -1];`, `{"type":"string","format":"int64","pattern":"^-?(0|[1-9][0-9]*)$","description":"At least -1."}`},
 		"constant":       {`string f = 1 [(buf.validate.field).string.const = "a"];`, `{"type":"string","const":"a"}`},
 		"one_of":         {`string f = 1 [(buf.validate.field).string = {in: ["a", "b"]}];`, `{"type":"string","enum":["a","b"]}`},
 		"none_of":        {`string f = 1 [(buf.validate.field).string = {not_in: ["a"]}];`, `{"type":"string","not":{"enum":["a"]}}`},
@@ -59,12 +68,13 @@ func TestFields(t *testing.T) {
 		"ip":             {`string f = 1 [(buf.validate.field).string.ip = true];`, `{"type":"string","anyOf":[{"format":"ipv4"},{"format":"ipv6"}]}`},
 		"bounds":         {`int32 f = 1 [(buf.validate.field).int32 = {gte: 1, lte: 9}];`, `{"type":"integer","format":"int32","minimum":1,"maximum":9}`},
 		"open_bounds":    {`int32 f = 1 [(buf.validate.field).int32 = {gt: 1, lt: 9}];`, `{"type":"integer","format":"int32","exclusiveMinimum":1,"exclusiveMaximum":9}`},
-		"text_bounds":    {`int64 f = 1 [(buf.validate.field).int64.gte = 1];`, `{"type":"string","format":"int64","pattern":"^-?[0-9]+$","description":"At least 1."}`},
+		"text_bounds":    {`int64 f = 1 [(buf.validate.field).int64.gte = 1];`, `{"type":"string","format":"int64","pattern":"^(0|[1-9][0-9]*)$","description":"At least 1."}`},
+		"text_outside":   {`int64 f = 1 [(buf.validate.field).int64 = {gte: 5, lt: 2}];`, `{"type":"string","format":"int64","pattern":"^-?(0|[1-9][0-9]*)$","description":"At least 5. Less than 2."}`},
 		"finite":         {`double f = 1 [(buf.validate.field).double = {finite: true, gte: 0}];`, `{"type":"number","format":"double","minimum":0}`},
 		"items":          {`repeated string f = 1 [(buf.validate.field).repeated = {min_items: 1, max_items: 3, unique: true, items: {string: {min_len: 1}}}];`, `{"type":"array","minItems":1,"maxItems":3,"uniqueItems":true,"items":{"type":"string","minLength":1}}`},
 		"pairs":          {`map<string, string> f = 1 [(buf.validate.field).map = {min_pairs: 1, max_pairs: 2, keys: {string: {max_len: 3}}, values: {string: {min_len: 1}}}];`, `{"type":"object","minProperties":1,"maxProperties":2,"propertyNames":{"maxLength":3},"additionalProperties":{"type":"string","minLength":1}}`},
 		"defined_enum":   {`E f = 1 [(buf.validate.field).enum = {not_in: [0]}];`, `{"$ref":"#/components/schemas/t.v1.E","enum":["E_ONE","E_TWO"]}`},
-		"past":           {`google.protobuf.Timestamp f = 1 [(buf.validate.field).timestamp.lt_now = true];`, `{"type":"string","format":"date-time","description":"In the past."}`},
+		"past":           {`google.protobuf.Timestamp f = 1 [(buf.validate.field).timestamp.lt_now = true];`, `{"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$","description":"In the past."}`},
 		"rule_in_words":  {`string f = 1 [(buf.validate.field).cel = {id: "x", message: "Be nice.", expression: "this != 'x'"}];`, `{"type":"string","description":"Be nice."}`},
 		"ignored_rules":  {`string f = 1 [(buf.validate.field) = {ignore: IGNORE_ALWAYS, string: {min_len: 2}}];`, `{"type":"string"}`},
 		"member_of_pair": {`oneof o { string f = 1; string g = 2; }`, "{\"type\":\"string\",\"description\":\"At most one of `f`, `g` is there.\"}"},
@@ -91,7 +101,8 @@ func TestMessages(t *testing.T) {
 
 	is(t, doc, "components schemas t.v1.MInput required", `["someName"]`)
 	is(t, doc, "components schemas t.v1.MInput additionalProperties", `false`)
-	is(t, doc, "components schemas t.v1.MInput not", `{"anyOf":[{"required":["a","b"]}]}`)
+	is(t, doc, "components schemas t.v1.MInput not", `{"required":["a","b"]}`)
+	is(t, doc, "components schemas t.v1.MInput allOf", `null`)
 	is(t, doc, "components schemas t.v1.M required", `null`)
 	is(t, doc, "components schemas t.v1.M additionalProperties", `null`)
 	is(t, doc, "components schemas t.v1.M properties self", `{"$ref":"#/components/schemas/t.v1.M"}`)
@@ -102,6 +113,54 @@ func TestMessages(t *testing.T) {
 
 	is(t, doc, "components schemas t.v1.MInput required", `["some_name"]`)
 	is(t, doc, "components schemas t.v1.M required", `["some_name"]`)
+}
+
+// Once, it was in words alone that a member of a oneof has to be there.
+func TestRequiredOneofs(t *testing.T) {
+	t.Parallel()
+
+	doc := describe(t, `service S {
+		rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*" additional_bindings: {post: "/v1/m/{a}" body: "*"}}; }
+		rpc Within(N) returns (N) { option (google.api.http) = {post: "/v1/n/{m.inner.key}" body: "*"}; }
+	}
+	message M { oneof o { option (buf.validate.oneof).required = true; string a = 1; Inner inner = 2; string c = 3; } string text = 4; }
+	message Inner { string key = 1; string text = 2; }
+	message N { M m = 1 [(buf.validate.field).required = true]; }`, policy.Policy{}, openapi.Config{})
+
+	is(t, doc, "components schemas t.v1.MInput allOf", `[{"anyOf":[{"required":["a"]},{"required":["inner"]},{"required":["c"]}]}]`)
+	is(t, doc, "components schemas t.v1.MInput-without-a allOf", `null`)
+	is(t, doc, "components schemas t.v1.MInput-without-inner.key allOf", `null`)
+
+	// What the path sets is nowhere else, however deep it is.
+	is(t, doc, "paths /v1/n/{m_inner_key} post requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.NInput"}`)
+	is(t, doc, "components schemas t.v1.NInput required", `null`)
+	is(t, doc, "components schemas t.v1.NInput properties m $ref", `"#/components/schemas/t.v1.MInput-without-inner.key"`)
+	is(t, doc, "components schemas t.v1.InnerInput-without-key properties", `{"text":{"type":"string"}}`)
+}
+
+// Values outside of JSON are described as the gateway reads them there.
+func TestTextParameters(t *testing.T) {
+	t.Parallel()
+
+	doc := describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {
+		get: "/v1/a/{name}/{title}/{id}" additional_bindings: {get: "/v1/b/{name=x/*}"} additional_bindings: {get: "/v1/c/{name=**}"} }; } }
+	message M {
+		string name = 1; string title = 2 [(buf.validate.field).string = {pattern: "^t", not_in: ["tt"], min_len: 2}]; int32 id = 3;
+		google.protobuf.FieldMask mask = 4; google.protobuf.NullValue nothing = 5; repeated google.protobuf.NullValue nothings = 6;
+	}`, policy.Policy{}, openapi.Config{})
+
+	const plain = `[^\\\\\\x00-\\x1f\\x7f-\\x9f]`
+
+	all := "paths /v1/a/{name}/{title}/{id} get parameters "
+	is(t, doc, all+"0 schema", `{"type":"string","minLength":1,"pattern":"^`+plain+`+$","not":{"enum":[".",".."]}}`)
+	is(t, doc, all+"1 schema", `{"type":"string","minLength":2,"pattern":"^t","not":{"enum":["tt"]},
+		"allOf":[{"pattern":"^`+plain+`+$"},{"not":{"enum":[".",".."]}}]}`)
+	is(t, doc, all+"2 schema", `{"type":"integer","format":"int32"}`)
+	is(t, doc, all+"3 schema", `{"type":"string","pattern":"^(\\*|[a-zA-Z_][a-zA-Z0-9_]*([.,][a-zA-Z_][a-zA-Z0-9_]*)*)?$"}`)
+	is(t, doc, all+"4 schema", `{"type":"string","enum":["NULL_VALUE"]}`)
+	is(t, doc, all+"5 schema", `{"type":"array","items":{"type":"string","enum":["NULL_VALUE"]}}`)
+	is(t, doc, "paths /v1/b/x/{name} get parameters 0 schema", `{"type":"string","pattern":"^`+plain+`+$","not":{"enum":[".",".."]}}`)
+	is(t, doc, "paths /v1/c/{name} get parameters 0 schema", `{"type":"string","pattern":"^`+plain+`*$","not":{"enum":[".",".."]}}`)
 }
 
 // The schema of errors has the members that package problem writes, and no others.

@@ -1,0 +1,99 @@
+package bff_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
+	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
+	"github.com/portico-gateway/portico/gen"
+)
+
+// What the document allows is accepted: requests that are made from the document alone, with the values at the limits of its
+// schemas, come to a backend that answers all of them.
+func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
+	t.Parallel()
+
+	backend := linkedserver.Start(t)
+	upstream := config.Upstream{Addresses: []string{backend.Address()}}
+	cfg := config.Config{
+		Auth:      config.Auth{Disabled: true},
+		Upstreams: map[string]config.Upstream{"shelf": upstream, "every": upstream},
+		// Each request comes from an address of its own, so that limits are not met.
+		ClientIP: config.ClientIP{TrustedProxies: []string{"127.0.0.0/8"}},
+	}
+
+	// Composites answer nobody in particular with 401 themselves.
+	services := slices.DeleteFunc(gen.Services(), func(s bff.Service) bool { return s.Composite })
+	for _, service := range services {
+		cfg.Upstreams[service.Upstream] = upstream
+	}
+
+	gw, err := bff.New(t.Context(), cfg, quiet(),
+		bff.WithServices(services...),
+		bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"),
+		bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	url := serve(t, gw)
+
+	document, err := gw.Document()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	checker, err := conformance.Load(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	const mostOfEach = 60
+
+	requests, err := checker.Requests(1, mostOfEach)
+	if err != nil {
+		t.Error(err)
+	}
+
+	refused, err := conformance.Refused(t.Context(), &http.Client{Transport: &strangers{}}, url, requests)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, r := range refused {
+		if !inWordsOnly(r) {
+			t.Error(r)
+		}
+	}
+
+	t.Logf("%d requests", len(requests))
+}
+
+// strangers sends each request from an address of its own.
+type strangers struct{ sent atomic.Uint32 }
+
+func (s *strangers) RoundTrip(r *http.Request) (*http.Response, error) {
+	n := s.sent.Add(1)
+	r.Header.Set("X-Forwarded-For", fmt.Sprintf("198.18.%d.%d", n>>8, n&0xff))
+
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// inWordsOnly reports whether the document says in words alone why a request is refused.
+func inWordsOnly(r conformance.Refusal) bool {
+	return slices.ContainsFunc([]string{
+		"is not a type that this gateway knows", // Any: "which the gateway has to know".
+		"is out of range",                       // Times and durations: the description of the API.
+		"must be greater than or equal to 0",    // int64: "At least 0."
+		"the name must not be the note",         // CEL.
+	}, func(words string) bool { return strings.Contains(r.Says, words) })
+}
