@@ -60,9 +60,9 @@ func ExampleRoutes() {
 		fmt.Println(r.Method, r.Path, r.RPC)
 	}
 	// Output:
+	// POST /v1/shelves/{shelf_id}:move shelf.v1.ShelfService/MoveShelf
 	// GET /v1/rooms/{room_id}/shelves/{shelf_id} shelf.v1.ShelfService/GetShelf
 	// GET /v1/{parent=shelves/*}/books shelf.v1.ShelfService/ListBooks
-	// GET /v1/shelves/featured shelf.v1.ShelfService/GetFeaturedShelf
 }
 
 // shelves is a backend of another team.
