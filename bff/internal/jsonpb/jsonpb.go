@@ -179,7 +179,7 @@ type Into struct {
 }
 
 // ErrMask tells of a field mask with a path that JSON cannot hold.
-var ErrMask = wirejson.ErrPath
+var ErrMask = wirejson.ErrMask
 
 // Marshal writes a message; a google.api.HttpBody as what is in it; and what generated code takes out of a message for
 // response_body. The object that generated code wraps a message of a stream in is left away.
@@ -189,7 +189,7 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 		return v.GetData(), nil
 	case *Into:
 		out, err := c.writer.Append((*v.Buffer)[:0], v.Message)
-		if errors.Is(err, ErrMask) && v.ProtoPaths != nil && v.ProtoPaths() {
+		if errors.Is(err, wirejson.ErrPath) && v.ProtoPaths != nil && v.ProtoPaths() {
 			out, err = c.writer.AppendProtoPaths((*v.Buffer)[:0], v.Message)
 		}
 

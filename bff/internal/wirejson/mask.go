@@ -3,6 +3,7 @@ package wirejson
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -11,10 +12,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ErrPath tells of a google.protobuf.FieldMask with a path that JSON cannot hold.
-var ErrPath = errors.New("a google.protobuf.FieldMask has a path that JSON cannot hold")
+// ErrMask is every error about a google.protobuf.FieldMask that JSON has no form for.
+var ErrMask = errors.New("a google.protobuf.FieldMask has no form in JSON")
 
-var errNoPath = errors.New("a google.protobuf.FieldMask has a path that is none")
+// ErrPath tells of a path that camelCase cannot hold, but that the spelling of the proto can. It is an ErrMask.
+var ErrPath = fmt.Errorf("%w: a path does not read back from camelCase", ErrMask)
+
+var errNoPath = fmt.Errorf("%w: a path is no path of fields", ErrMask)
 
 // allFields is the mask that stands for all fields (AIP-134).
 const allFields = "*"
@@ -75,7 +79,7 @@ func (s *state) path(out, path []byte) ([]byte, error) {
 }
 
 // CheckPath returns ErrPath for a path that does not read back as it is from camelCase: one in which an underscore does not stand
-// before a lower-case letter, or a letter is upper-case. It returns another error for what is no path of fields.
+// before a lower-case letter, or a letter is upper-case. It returns another ErrMask for what is no path of fields.
 func CheckPath(path string) error {
 	if !protoreflect.FullName(path).IsValid() {
 		return errNoPath
@@ -116,7 +120,8 @@ func (s *state) replaceMasks(m protoreflect.Message, wire []byte) (masks, error)
 			return err
 		}
 
-		token := "mask" + strconv.Itoa(len(found))
+		// The names of fields and enums are not in wire: nobody gives them such a one.
+		token := "porticofieldmask" + strconv.Itoa(len(found))
 		for bytes.Contains(wire, []byte(token)) {
 			token += "x"
 		}

@@ -39,7 +39,7 @@ func masked(tb testing.TB, mask *fieldmaskpb.FieldMask) proto.Message {
 
 	m := dynamicpb.NewMessage(desc.Messages().Get(0))
 	m.Set(m.Descriptor().Fields().ByName("mask"), protoreflect.ValueOfMessage(mask.ProtoReflect()))
-	m.Set(m.Descriptor().Fields().ByName("text"), protoreflect.ValueOfString("mask0"))
+	m.Set(m.Descriptor().Fields().ByName("text"), protoreflect.ValueOfString("porticofieldmask0"))
 
 	return m
 }
@@ -76,11 +76,11 @@ func TestMasksThatProtojsonRefuses(t *testing.T) {
 		for m, want := range map[proto.Message]string{
 			mask:                            `"` + row.want + `"`,
 			&everyv1.Every{FieldMask: mask}: `{"fieldMask":"` + row.want + `"}`,
-			masked(t, mask):                 `{"mask":"` + row.want + `","text":"mask0"}`,
+			masked(t, mask):                 `{"mask":"` + row.want + `","text":"porticofieldmask0"}`,
 		} {
 			got, err := writers[0].Append(nil, m)
 			if (err == nil) != (row.when == written) || errors.Is(err, wirejson.ErrPath) != (row.when == protoOnly) ||
-				err == nil && string(got) != want {
+				errors.Is(err, wirejson.ErrMask) != (err != nil) || err == nil && string(got) != want {
 				t.Errorf("%q: %s, %v", row.paths, got, err)
 			}
 

@@ -38,7 +38,7 @@ func New(config Config) *Writer { return &Writer{config: config} }
 // they are known. The error tells of an encoding that is not valid, of required fields that are missing, or of a value that JSON
 // has no form for; out then holds nothing useful.
 //
-// It is ErrPath for a google.protobuf.FieldMask with a path that JSON cannot hold: one that does not read back as it is from
+// It is ErrMask for a google.protobuf.FieldMask that JSON has no form for, and ErrPath if a path does not read back as it is from
 // camelCase, such as "line_1". Protobuf's conformance tests want that. The mask "*", which protojson refuses, is written as it is.
 func (w *Writer) Append(out []byte, m proto.Message) ([]byte, error) {
 	return w.append(out, m, false)
