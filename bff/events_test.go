@@ -155,19 +155,28 @@ func TestEventSourceComesBackAfterTheClientLimit(t *testing.T) {
 	}
 }
 
-// The next try had better reach another process.
+// The next try had better reach another process. Once, it could not where the stream was an error from the beginning.
 func TestEventStreamsEndTheirConnections(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	fine, failing := startMirror(t, nil), startMirrorOf(t, refusing{}, nil, nil)
 
-	for accept, closes := range map[string]bool{"text/event-stream": true, "application/x-ndjson": false, "application/json": false} {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/v1/count?int32Field=1", http.NoBody)
+	for _, row := range []struct {
+		url, accept string
+		closes      bool
+	}{
+		{fine.url + "/v1/count?int32Field=1", "text/event-stream", true},
+		{fine.url + "/v1/count?int32Field=1", "application/x-ndjson", false},
+		{fine.url + "/v1/count?int32Field=1", "application/json", false},
+		{failing.url + "/v1/count?int32Field=14", "text/event-stream", true},
+		{failing.url + "/v1/count?int32Field=14", "application/json", false},
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, row.url, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		req.Header = accepting(accept)
+		req.Header = accepting(row.accept)
 
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {
@@ -177,8 +186,8 @@ func TestEventStreamsEndTheirConnections(t *testing.T) {
 		_, _ = io.Copy(io.Discard, res.Body)
 		_ = res.Body.Close()
 
-		if res.Close != closes {
-			t.Errorf("%s: closes the connection: %t", accept, res.Close)
+		if res.Close != row.closes {
+			t.Errorf("%s as %s: closes the connection: %t", row.url, row.accept, res.Close)
 		}
 	}
 }

@@ -66,6 +66,11 @@ func (p *Problem) writeEvent(w http.ResponseWriter, r *http.Request, rec *reqinf
 	header.Set("Cache-Control", "no-store")
 	header.Add("Vary", "Accept")
 
+	if r.ProtoMajor == 1 {
+		// The next try had better reach another gateway.
+		header.Set("Connection", "close")
+	}
+
 	if rec.Template == "" {
 		// An EventSource does not read them, and the description has none in streams of routes without a limit of their own.
 		header.Del("RateLimit")
