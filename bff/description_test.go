@@ -193,8 +193,15 @@ func TestDocumentIsServed(t *testing.T) {
 			t.Errorf("%s: %d %v", row.path, again.status, again.header)
 		}
 
-		if other := s.do(t, http.MethodGet, row.path, http.Header{"If-None-Match": {`"x"`}}, ""); other.status != http.StatusOK {
-			t.Errorf("%s: %d", row.path, other.status)
+		// Once, the first line alone was read, and "*" in a list was any tag.
+		for lines, status := range map[string]int{
+			`"x"`: http.StatusOK, `"x"|` + tag: http.StatusNotModified, `"a,b"|"y", W/` + tag: http.StatusNotModified,
+			"*": http.StatusNotModified, `"x", *`: http.StatusOK, "x": http.StatusOK,
+		} {
+			header := http.Header{"If-None-Match": strings.Split(lines, "|")}
+			if res := s.do(t, http.MethodGet, row.path, header, ""); res.status != status {
+				t.Errorf("%s with %s: %d", row.path, lines, res.status)
+			}
 		}
 
 		// The client asks for gzip where there is a body, and the tag of what is compressed has a suffix.

@@ -84,6 +84,9 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	}
 
 	header.Set("Etag", strconv.Quote(tag))
+
+	r = r.Clone(r.Context())
+	httpfield.FoldIfNoneMatch(r.Header)
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 

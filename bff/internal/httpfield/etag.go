@@ -2,6 +2,8 @@ package httpfield
 
 import (
 	"iter"
+	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -66,6 +68,18 @@ func NoneMatch(ifNoneMatch []string, tag string) bool {
 	}
 
 	return true
+}
+
+// FoldIfNoneMatch writes If-None-Match in one line, without what is no entity tag, so that http.ServeContent reads it as this
+// package does: it looks at the first line alone, and takes a "*" in a list for any tag.
+func FoldIfNoneMatch(header http.Header) {
+	const name = "If-None-Match"
+
+	if tags := slices.Collect(EntityTags(header[name])); len(tags) > 0 {
+		header.Set(name, strings.Join(tags, ", "))
+	} else {
+		header.Del(name)
+	}
 }
 
 // WeakEqual compares entity tags whether they are weak or not (RFC 9110, section 8.8.3.2).

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
@@ -38,6 +39,7 @@ func Handler(mediaType string, document func() ([]byte, error)) http.Handler {
 		// Half a document is of no use.
 		r = r.Clone(r.Context())
 		r.Header.Del("Range")
+		httpfield.FoldIfNoneMatch(r.Header)
 
 		header := w.Header()
 		header.Set("Content-Type", mediaType)
