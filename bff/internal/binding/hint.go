@@ -39,13 +39,22 @@ func hint(path fieldpath.Path) string {
 	}
 }
 
-// bracketsHint is the hint for what a client wrote with brackets behind a field that is no map, as in "labels[]" or "filter[name]".
+// bracketsHint is the hint for what a client wrote with brackets behind a field that is no map, as in "labels[]" or
+// "filter[name][]": for the field that the names in them lead to.
 func bracketsHint(path fieldpath.Path, key string) string {
-	if field := path.Last(); isPlain(field) && key != "" {
-		within := strings.ReplaceAll(key, "][", ".")
-		if inner, err := fieldpath.ResolveWithin(field.Message(), within, strings.Count(within, ".")+1); err == nil {
-			return hint(append(slices.Clip(path), inner...))
+	path = slices.Clone(path)
+
+	for name := range strings.SplitSeq(key, "][") {
+		if !isPlain(path.Last()) {
+			break
 		}
+
+		inner, err := fieldpath.ResolveWithin(path.Last().Message(), name, 1)
+		if err != nil {
+			break
+		}
+
+		path = append(path, inner...)
 	}
 
 	return hint(path)
