@@ -24,6 +24,9 @@ type part struct {
 	prefix []*validate.FieldPathElement
 	// selection is what counts. Nil: everything.
 	selection selection
+	// updated reports whether the message itself is updated, so that what it lacks is made by that. Otherwise it holds what is, and
+	// must not lack it.
+	updated bool
 }
 
 // parts cuts a request into parts.
@@ -36,7 +39,7 @@ func (p part) parts(yield func(part) bool) bool {
 		field := p.message.Descriptor().Fields().Get(i)
 
 		within := p.selection[field.Number()]
-		if within == nil || contend(p.message, field) != "" {
+		if within == nil || contend(p.message, field) != "" || isIgnored(field) {
 			continue
 		}
 
@@ -45,12 +48,19 @@ func (p part) parts(yield func(part) bool) bool {
 			message = p.message.NewField(field).Message()
 		}
 
-		if !(part{message, append(slices.Clip(p.prefix), element(field)), within}).parts(yield) {
+		if !(part{message, append(slices.Clip(p.prefix), element(field)), within, true}).parts(yield) {
 			return false
 		}
 	}
 
 	return true
+}
+
+// isIgnored reports whether the rules of a field, and those within it, never count.
+func isIgnored(field protoreflect.FieldDescriptor) bool {
+	rules, err := protovalidate.ResolveFieldRules(field)
+
+	return err == nil && rules.GetIgnore() == validate.Ignore_IGNORE_ALWAYS
 }
 
 // violations returns those that count, and reports whether there may be more.
@@ -91,8 +101,8 @@ func (p part) counts(of protoreflect.Descriptor) bool {
 	switch of := of.(type) {
 	case protoreflect.FieldDescriptor:
 		within, known := p.selection[of.Number()]
-		// That the resource is missing is the request's fault.
-		return known && (within == nil || len(p.prefix) == 0 && !p.message.Has(of))
+
+		return known && (within == nil || !p.updated && !p.message.Has(of))
 	case protoreflect.OneofDescriptor:
 		for i := range of.Fields().Len() {
 			if _, known := p.selection[of.Fields().Get(i).Number()]; known {

@@ -223,16 +223,18 @@ const (
 	maxParts = 1000
 )
 
-// selected is what a request changes or else says, of which the rules count. Nil: all of it.
-func (b *Binding) selected(m protoreflect.Message) selection {
+// selected is the part of a request that it changes or else says, of which the rules count.
+func (b *Binding) selected(m protoreflect.Message) part {
+	all := part{message: m}
+
 	u := b.update
 	if u == nil || !m.Has(u.mask) {
-		return nil
+		return all
 	}
 
 	targets, resource := u.targets(pathsOf(m, u.mask))
 	if targets == nil {
-		return nil
+		return all
 	}
 
 	s, parts := selection{}, 0
@@ -240,20 +242,32 @@ func (b *Binding) selected(m protoreflect.Message) selection {
 		s[resource.Number()] = selection{}
 	}
 
-	flat := false
+	// The request is the resource, or the mask says where in the request that is.
+	updated, flat := u.flat && resource == nil, false
 
 	for _, t := range targets {
 		if t.path == nil {
 			continue
 		}
 
-		flat = flat || u.flat && !slices.Contains(u.resources, t.path[0])
+		flat = flat || updated && !slices.Contains(u.resources, t.path[0])
 
 		if parts += s.add(t.path); parts > maxParts {
-			return nil
+			return all
 		}
 	}
 
+	b.addBound(s)
+
+	if !flat {
+		b.addRest(s, func(field protoreflect.FieldDescriptor) bool { return !updated || m.Has(field) })
+	}
+
+	return part{message: m, selection: s, updated: updated}
+}
+
+// addBound adds what path variables and headers set.
+func (b *Binding) addBound(s selection) {
 	for _, v := range b.variables {
 		s.add(v.path)
 	}
@@ -261,19 +275,13 @@ func (b *Binding) selected(m protoreflect.Message) selection {
 	for _, h := range b.config.Headers {
 		s.add(h.Field)
 	}
-
-	if !flat {
-		b.addRest(s)
-	}
-
-	return s
 }
 
-// addRest adds what is beside the resource.
-func (b *Binding) addRest(s selection) {
+// addRest adds the fields beside the resource that count.
+func (b *Binding) addRest(s selection, counts func(protoreflect.FieldDescriptor) bool) {
 	for i := range b.input.Fields().Len() {
 		field := b.input.Fields().Get(i)
-		if _, known := s[field.Number()]; !known && field != b.body {
+		if _, known := s[field.Number()]; !known && field != b.body && counts(field) {
 			s[field.Number()] = nil
 		}
 	}

@@ -23,8 +23,7 @@ func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 		err    error
 	)
 
-	request := part{message: m.ProtoReflect(), selection: b.selected(m.ProtoReflect())}
-	request.parts(func(p part) bool {
+	b.selected(m.ProtoReflect()).parts(func(p part) bool {
 		violations, more, fault := p.violations(ctx, b.config.Validator)
 		faults.More, err = faults.More || more, fault
 
