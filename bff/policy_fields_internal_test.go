@@ -165,7 +165,8 @@ func TestEveryFieldOfAPolicyIsShownAndCompared(t *testing.T) {
 	before := compileFields(t, fields, func(c fieldCase) string { return c.before })
 	after := compileFields(t, fields, func(c fieldCase) string { return c.after })
 
-	changes, err := restdiff.Compare([]protoreflect.FileDescriptor{before}, []protoreflect.FileDescriptor{after})
+	changes, err := restdiff.Compare(restdiff.Version{Files: []protoreflect.FileDescriptor{before}},
+		restdiff.Version{Files: []protoreflect.FileDescriptor{after}})
 	if err != nil {
 		t.Fatal(err)
 	}

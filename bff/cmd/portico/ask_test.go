@@ -131,20 +131,31 @@ func repository(t *testing.T, text string) (dir, file string) {
 	}
 
 	write(t, file, text)
-
-	for _, args := range [][]string{{"init", "--quiet"}, {"add", "."}, {
-		"-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false", "commit", "--quiet", "-m", "first",
-	}} {
-		cmd := exec.Command("git", args...)
-		cmd.Dir = dir
-		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
-
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("git %q: %v: %s", args, err, out)
-		}
-	}
+	git(t, dir, "init", "--quiet")
+	commit(t, dir)
 
 	return dir, file
+}
+
+// commit commits all files of a repository.
+func commit(t *testing.T, dir string) {
+	t.Helper()
+
+	git(t, dir, "add", ".")
+	git(t, dir, "-c", "user.name=Test", "-c", "user.email=test@example.com", "-c", "commit.gpgsign=false",
+		"commit", "--quiet", "-m", "a commit")
+}
+
+func git(t *testing.T, dir string, args ...string) {
+	t.Helper()
+
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("git %q: %v: %s", args, err, out)
+	}
 }
 
 func write(t *testing.T, file, text string) {

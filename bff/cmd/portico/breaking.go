@@ -4,13 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 
 	"github.com/spf13/cobra"
 
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/protosource"
 	"github.com/portico-gateway/portico/bff/internal/restdiff"
+	"github.com/portico-gateway/portico/bff/internal/route"
 	"github.com/portico-gateway/portico/bff/internal/term"
 )
 
@@ -18,7 +21,7 @@ import (
 var errBreaking = errors.New("this breaks clients")
 
 func breakingCommand() *cobra.Command {
-	var against string
+	var against, configuration string
 
 	cmd := &cobra.Command{
 		Use:   "breaking --against REF [DIR]",
@@ -40,9 +43,10 @@ code is 1 if there are any.`,
 	out := addOutput(cmd)
 	cmd.ValidArgsFunction = completeDir
 	cmd.Flags().StringVar(&against, "against", "", "what to compare with: a Git revision, or a folder")
+	addConfiguration(cmd, &configuration)
 	_ = cmd.MarkFlagRequired("against") // It exists, a line above.
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return breaking(cmd, protoDir(args), against, out)
+		return breaking(cmd, versions{dir: protoDir(args), against: against, configuration: configuration}, out)
 	}
 
 	return cmd
@@ -56,8 +60,16 @@ type change struct {
 	Revision string `json:"revision,omitempty"`
 }
 
-func breaking(cmd *cobra.Command, dir, against string, out *output) error {
-	changes, err := compare(cmd.Context(), dir, against)
+// versions say what to compare.
+type versions struct {
+	// dir is the folder with the new files, and against names the old ones.
+	dir, against string
+	// configuration is a gRPC API configuration in the folder of each version. Empty: there is none.
+	configuration string
+}
+
+func breaking(cmd *cobra.Command, v versions, out *output) error {
+	changes, err := v.compare(cmd.Context())
 	if err != nil {
 		return err
 	}
@@ -65,7 +77,7 @@ func breaking(cmd *cobra.Command, dir, against string, out *output) error {
 	if out.json {
 		err = printJSON(cmd.OutOrStdout(), changes)
 	} else {
-		err = printChanges(cmd, changes, against)
+		err = printChanges(cmd, changes, v.against)
 	}
 
 	if err != nil {
@@ -73,36 +85,40 @@ func breaking(cmd *cobra.Command, dir, against string, out *output) error {
 	}
 
 	if len(changes) > 0 {
-		return fmt.Errorf("%s since %s: %w", plural(len(changes), "change"), against, errBreaking)
+		return fmt.Errorf("%s since %s: %w", plural(len(changes), "change"), v.against, errBreaking)
 	}
 
 	return nil
 }
 
-func compare(ctx context.Context, dir, against string) ([]change, error) {
-	tree, err := readDir(dir)
+func (v versions) compare(ctx context.Context) ([]change, error) {
+	tree, err := readDir(v.dir)
 	if err != nil {
 		return nil, err
 	}
 
-	before, root, err := readOld(ctx, dir, against)
+	before, root, err := v.readOld(ctx)
 	if err != nil {
 		return nil, err
 	}
 
-	old, err := before.Compile(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", against, err)
+	var old, now restdiff.Version
+
+	if old.Files, err = before.Compile(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", v.against, err)
 	}
 
-	now, err := tree.Compile(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+	if now.Files, err = tree.Compile(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", v.dir, err)
+	}
+
+	if old.Rules, now.Rules, err = v.readRules(ctx, root); err != nil {
+		return nil, err
 	}
 
 	found, err := restdiff.Compare(old, now)
 	if err != nil {
-		return nil, fmt.Errorf("%w\nportico lint tells more of what no gateway would serve", err)
+		return nil, fmt.Errorf("%w\nportico lint says more about what no gateway would serve", err)
 	}
 
 	changes := make([]change, 0, len(found))
@@ -111,12 +127,12 @@ func compare(ctx context.Context, dir, against string) ([]change, error) {
 		shown := change{Change: c}
 
 		if c.Removed {
-			shown.File, shown.Revision = path.Join(root, c.File), against
-			if root != dir {
+			shown.File, shown.Revision = path.Join(root, c.File), v.against
+			if root != v.dir {
 				shown.Revision = ""
 			}
 		} else {
-			shown.File = path.Join(dir, c.File)
+			shown.File = path.Join(v.dir, c.File)
 		}
 
 		changes = append(changes, shown)
@@ -125,19 +141,61 @@ func compare(ctx context.Context, dir, against string) ([]change, error) {
 	return changes, nil
 }
 
-// readOld reads the old files, and tells in which folder they are.
-func readOld(ctx context.Context, dir, against string) (tree protosource.Tree, root string, err error) {
-	if info, err := os.Stat(against); err == nil && info.IsDir() {
-		tree, err := readDir(against)
+// isFolder reports whether the old files are in a folder, and not in a revision.
+func (v versions) isFolder() bool {
+	info, err := os.Stat(v.against)
 
-		return tree, path.Clean(against), err
+	return err == nil && info.IsDir()
+}
+
+// readOld reads the old files, and says in which folder they are.
+func (v versions) readOld(ctx context.Context) (tree protosource.Tree, root string, err error) {
+	if v.isFolder() {
+		tree, err := readDir(v.against)
+
+		return tree, path.Clean(v.against), err
 	}
 
-	if tree, err = protosource.Revision(ctx, dir, against); err != nil {
+	if tree, err = protosource.Revision(ctx, v.dir, v.against); err != nil {
 		return nil, "", usagef("--against: %w, and no folder either", err)
 	}
 
-	return tree, dir, nil
+	return tree, v.dir, nil
+}
+
+// readRules reads the gRPC API configuration of both versions. One of them may have none yet, or none any more.
+func (v versions) readRules(ctx context.Context, root string) (old, now route.Rules, err error) {
+	if v.configuration == "" {
+		return nil, nil, nil
+	}
+
+	var before []byte
+
+	if v.isFolder() {
+		before, err = readConfiguration(root, v.configuration)
+	} else {
+		before, err = protosource.RevisionFile(ctx, v.dir, v.against, v.configuration)
+	}
+
+	none := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !none {
+		return nil, nil, usagef("%s: %w", configurationFlag, err)
+	}
+
+	after, err := readConfiguration(v.dir, v.configuration)
+	if err != nil && (none || !errors.Is(err, fs.ErrNotExist)) {
+		return nil, nil, err
+	}
+
+	if old, err = httprules.Parse(v.configuration, before); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", v.against, err)
+	}
+
+	if now, err = httprules.Parse(v.configuration, after); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", v.dir, err)
+	}
+
+	return old, now, nil
 }
 
 func printChanges(cmd *cobra.Command, changes []change, against string) error {

@@ -18,7 +18,10 @@ import (
 const defaultProtoDir = "proto"
 
 func lintCommand() *cobra.Command {
-	var rules bool
+	var (
+		rules         bool
+		configuration string
+	)
 
 	cmd := &cobra.Command{
 		Use:   "lint [DIR]",
@@ -35,6 +38,7 @@ The exit code is 1 if there are findings. What other files import (google/api, b
 		Args:    cobra.MaximumNArgs(1),
 	}
 	out := addOutput(cmd)
+	addConfiguration(cmd, &configuration)
 	cmd.Flags().BoolVar(&rules, "rules", false, "list the rules instead")
 	cmd.ValidArgsFunction = completeDir
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -42,7 +46,7 @@ The exit code is 1 if there are findings. What other files import (google/api, b
 			return printRules(cmd, out)
 		}
 
-		return lint(cmd, protoDir(args), out)
+		return lint(cmd, protoDir(args), configuration, out)
 	}
 
 	return cmd
@@ -56,7 +60,7 @@ func protoDir(args []string) string {
 	return defaultProtoDir
 }
 
-func lint(cmd *cobra.Command, dir string, out *output) error {
+func lint(cmd *cobra.Command, dir, configuration string, out *output) error {
 	tree, err := readDir(dir)
 	if err != nil {
 		return err
@@ -67,7 +71,12 @@ func lint(cmd *cobra.Command, dir string, out *output) error {
 		return fmt.Errorf("%s: %w", dir, err)
 	}
 
-	findings := protolint.Check(files)
+	rules, err := readRules(dir, configuration)
+	if err != nil {
+		return err
+	}
+
+	findings := protolint.Check(files, rules)
 	for i := range findings {
 		findings[i].File = path.Join(dir, findings[i].File)
 	}

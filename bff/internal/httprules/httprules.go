@@ -96,7 +96,19 @@ func parseRule(node *yaml.Node) (*annotations.HttpRule, error) {
 	return rule, nil
 }
 
-// Unknown are the faults of rules that are for none of the methods.
+// UnknownError is about a rule for a method that there is not.
+type UnknownError struct {
+	Rule route.Rule
+	// Problem says which method, without the place of the rule.
+	Problem string
+}
+
+// Error implements error.
+func (e *UnknownError) Error() string {
+	return fmt.Sprintf("%s:%d:%d: %s", e.Rule.File, e.Rule.Line, e.Rule.Column, e.Problem)
+}
+
+// Unknown joins an UnknownError for each of the rules that are for none of the methods.
 func Unknown(rules route.Rules, methods []string) error {
 	var faults []error
 
@@ -106,8 +118,8 @@ func Unknown(rules route.Rules, methods []string) error {
 		}
 
 		for _, rule := range rules[selector] {
-			faults = append(faults, fmt.Errorf("%s:%d:%d: selector %q: there is no such method here%s",
-				rule.File, rule.Line, rule.Column, selector, suggest.DidYouMean(string(selector), methods)))
+			faults = append(faults, &UnknownError{Rule: rule, Problem: fmt.Sprintf("selector %q: there is no such method here%s",
+				selector, suggest.DidYouMean(string(selector), methods))})
 		}
 	}
 
@@ -119,6 +131,37 @@ func Methods(service protoreflect.ServiceDescriptor) []string {
 	names := make([]string, 0, service.Methods().Len())
 	for i := range service.Methods().Len() {
 		names = append(names, string(service.Methods().Get(i).FullName()))
+	}
+
+	return names
+}
+
+// MethodsOf are the full names of all methods in files and in what they import.
+func MethodsOf(files []protoreflect.FileDescriptor) []string {
+	var (
+		names []string
+		add   func(protoreflect.FileDescriptor)
+		seen  = map[string]bool{}
+	)
+
+	add = func(file protoreflect.FileDescriptor) {
+		if seen[file.Path()] {
+			return
+		}
+
+		seen[file.Path()] = true
+
+		for i := range file.Services().Len() {
+			names = append(names, Methods(file.Services().Get(i))...)
+		}
+
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i).FileDescriptor)
+		}
+	}
+
+	for _, file := range files {
+		add(file)
 	}
 
 	return names

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
@@ -29,16 +30,16 @@ func (l *linter) collect(service protoreflect.ServiceDescriptor) {
 		method := service.Methods().Get(i)
 		l.ignores(method)
 
-		routes, err := route.OfMethod(method)
+		routes, err := l.rules.OfMethod(method)
 		for _, fault := range route.Faults(err) {
-			l.find(method, protopos.HTTP(method), RouteInvalid, fault.Error())
+			l.find(method, protopos.Fault(fault), RouteInvalid, fault.Error())
 		}
 
 		served = served || err != nil || len(routes) > 0
 
 		for j, r := range routes {
 			for _, fault := range r.CheckFields() {
-				l.find(method, protopos.HTTP(method), RouteInvalid, fmt.Sprintf("%s: %v", r, fault.Err))
+				l.find(method, protopos.Fault(fault), RouteInvalid, fmt.Sprintf("%s: %v", r, fault.Err))
 			}
 
 			l.endpoints = append(l.endpoints, endpoint{Route: r, policy: l.compile(r, j == 0), first: j == 0})
@@ -47,6 +48,20 @@ func (l *linter) collect(service protoreflect.ServiceDescriptor) {
 
 	if served {
 		l.service(service)
+	}
+}
+
+// unknown finds rules of a gRPC API configuration for methods that there are not.
+func (l *linter) unknown(files []protoreflect.FileDescriptor) {
+	err := httprules.Unknown(l.rules, httprules.MethodsOf(files))
+	if err == nil {
+		return
+	}
+
+	for _, fault := range parts(err) {
+		if u, ok := errors.AsType[*httprules.UnknownError](fault); ok {
+			l.find(nil, protopos.Rule(u.Rule), RouteInvalid, u.Problem)
+		}
 	}
 }
 

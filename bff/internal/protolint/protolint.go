@@ -92,9 +92,9 @@ func Rules() []Rule {
 //
 //	// portico:lint:ignore LIST_UNPAGED There are never more than twelve months.
 //
-// before an RPC, or before a service for all of its RPCs.
-func Check(files []protoreflect.FileDescriptor) []Finding {
-	l := &linter{ignored: map[protoreflect.FullName][]string{}}
+// before an RPC, or before a service for all of its RPCs. The rules are those of routes that are not in the files.
+func Check(files []protoreflect.FileDescriptor, rules route.Rules) []Finding {
+	l := &linter{rules: rules, ignored: map[protoreflect.FullName][]string{}}
 
 	for _, file := range files {
 		for i := range file.Services().Len() {
@@ -102,6 +102,7 @@ func Check(files []protoreflect.FileDescriptor) []Finding {
 		}
 	}
 
+	l.unknown(files)
 	l.conflicts()
 	l.sharedLimits()
 	l.validation()
@@ -136,6 +137,8 @@ type endpoint struct {
 }
 
 type linter struct {
+	// rules are those of routes that are not in the files.
+	rules     route.Rules
 	endpoints []endpoint
 	findings  []Finding
 	// ignored are the rules that comments name, by the element that they stand before.

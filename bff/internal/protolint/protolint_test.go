@@ -35,7 +35,7 @@ func check(t *testing.T, text string) []string {
 	}
 
 	var found []string
-	for _, f := range protolint.Check(files) {
+	for _, f := range protolint.Check(files, nil) {
 		found = append(found, f.String())
 	}
 
@@ -128,9 +128,9 @@ func TestCheck(t *testing.T) {
     ` + public + `
   }
 }`, []string{
-			`^shop.proto:11:5: ROUTE_INVALID: google.api.http of /shop.v1.S/A`,
-			`^shop.proto:15:5: ROUTE_INVALID: POST /v1/b/{colour}: path variable colour`,
-			`^shop.proto:19:5: ROUTE_INVALID: POST /v1/c: body`,
+			`^shop.proto:11:33: ROUTE_INVALID: google.api.http of /shop.v1.S/A`,
+			`^shop.proto:15:33: ROUTE_INVALID: POST /v1/b/{colour}: path variable colour`,
+			`^shop.proto:19:47: ROUTE_INVALID: POST /v1/c: body`,
 		}},
 		{"body_of_a_read", `service S {
   rpc Delete(Ask) returns (Item) {
@@ -333,7 +333,7 @@ func TestOwnProtos(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if diff := cmp.Diff([]protolint.Finding(nil), protolint.Check(files)); diff != "" {
+	if diff := cmp.Diff([]protolint.Finding(nil), protolint.Check(files, nil)); diff != "" {
 		t.Error(diff)
 	}
 }

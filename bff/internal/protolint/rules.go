@@ -29,8 +29,8 @@ func (l *linter) conflicts() {
 			if err := route.Contend(other.Route, e.Route); err != nil {
 				contend = true
 
-				l.find(e.Descriptor, protopos.HTTP(e.Descriptor), RouteConflict,
-					fmt.Sprintf("%v; the other is at %s", err, protopos.HTTP(other.Descriptor)))
+				l.find(e.Descriptor, protopos.Route(e.Route), RouteConflict,
+					fmt.Sprintf("%v; the other is at %s", err, protopos.Route(other.Route)))
 			}
 		}
 	}
@@ -50,10 +50,10 @@ func (l *linter) unreachable() {
 	for _, hidden := range route.Unreachable(routes) {
 		places := make([]string, 0, len(hidden.Others))
 		for _, other := range hidden.Others {
-			places = append(places, protopos.HTTP(other.Descriptor).String())
+			places = append(places, protopos.Route(other).String())
 		}
 
-		l.find(hidden.Route.Descriptor, protopos.HTTP(hidden.Route.Descriptor), RouteConflict,
+		l.find(hidden.Route.Descriptor, protopos.Route(hidden.Route), RouteConflict,
 			fmt.Sprintf("%v; they are at %s", hidden, strings.Join(places, ", ")))
 	}
 }
@@ -61,15 +61,15 @@ func (l *linter) unreachable() {
 // hidden finds routes that no request gets while the gateway's own pages are on.
 func (l *linter) hidden(e endpoint) {
 	if hiding := pages.Hiding(pages.Own(), e.Template); len(hiding) > 0 {
-		l.find(e.Descriptor, protopos.HTTP(e.Descriptor), RouteHidden, fmt.Sprintf(
-			"%s is the path of a page of the gateway, %s, with which it does not start: choose another path, or switch the page off"+
-				" (docs.page, docs.openapi) and ignore this rule here", e, strings.Join(hiding, " and ")))
+		l.find(e.Descriptor, protopos.Route(e.Route), RouteHidden, fmt.Sprintf(
+			"%s is the path of a page of the gateway, %s, with which it does not start: choose another path, or switch the page"+
+				" off (docs.page, docs.openapi) and ignore this rule here", e, strings.Join(hiding, " and ")))
 	}
 }
 
 func (l *linter) unexpectedBody(e endpoint) {
 	if e.Body != "" && slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodDelete}, e.Method) {
-		l.find(e.Descriptor, protopos.HTTP(e.Descriptor), BodyUnexpected, fmt.Sprintf(
+		l.find(e.Descriptor, protopos.Route(e.Route), BodyUnexpected, fmt.Sprintf(
 			"%s has a body (%q), which clients and proxies drop: leave body out, and fields come from the query", e, e.Body))
 	}
 }

@@ -73,10 +73,22 @@ func HTTP(method protoreflect.MethodDescriptor, field ...int32) Position {
 	return first(method, append(inward(option, field), option, self)...)
 }
 
+// Route is where the rule of a route is: as for HTTP, or in a gRPC API configuration.
+func Route(r route.Route) Position {
+	if rule := r.Rule(); rule != nil {
+		return Rule(*rule)
+	}
+
+	return HTTP(r.Descriptor)
+}
+
+// Rule is where a rule is that is not in a proto.
+func Rule(r route.Rule) Position { return Position{File: r.File, Line: r.Line, Column: r.Column} }
+
 // Fault is where a fault of a route is.
 func Fault(f *route.Fault) Position {
 	if f.Rule != nil {
-		return Position{File: f.Rule.File, Line: f.Rule.Line, Column: f.Rule.Column}
+		return Rule(*f.Rule)
 	}
 
 	return HTTP(f.Method, f.Field...)

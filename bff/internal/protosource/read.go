@@ -42,6 +42,27 @@ func Dir(dir string) (Tree, error) {
 	return tree, nil
 }
 
+// File reads one file of a folder. Its name is relative to the folder.
+func File(dir, name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))) //nolint:gosec,wrapcheck // It names the file.
+}
+
+// RevisionFile is File for what a folder had in a revision of its Git repository. If there was none, the error is fs.ErrNotExist.
+func RevisionFile(ctx context.Context, dir, revision, name string) ([]byte, error) {
+	blob, err := git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+":./"+filepath.ToSlash(name))
+
+	exit := (*exec.ExitError)(nil)
+	if errors.As(err, &exit) {
+		return nil, fmt.Errorf("%s of revision %q: %w", name, revision, fs.ErrNotExist)
+	}
+
+	if err != nil {
+		return nil, fmt.Errorf("%s of revision %q: %w", name, revision, err)
+	}
+
+	return git(ctx, dir, "cat-file", "blob", strings.TrimSpace(string(blob)))
+}
+
 // Revision reads the .proto files that a folder had in a revision of its Git repository, "HEAD~1" or "v1.2.0". The working tree and
 // the index stay as they are. It runs git.
 func Revision(ctx context.Context, dir, revision string) (Tree, error) {

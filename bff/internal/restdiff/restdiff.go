@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
@@ -72,9 +73,17 @@ type Change struct {
 	Routes []string `json:"routes"`
 }
 
-// Compare returns what breaks clients of the old files when the new ones are served, by position, the removed first. The files need
-// source information for positions. The error tells of routes and policies that no gateway would serve.
-func Compare(before, after []protoreflect.FileDescriptor) ([]Change, error) {
+// Version is an API as it was or is.
+type Version struct {
+	// Files need source information for positions.
+	Files []protoreflect.FileDescriptor
+	// Rules are those of routes that are not in the files.
+	Rules route.Rules
+}
+
+// Compare returns what breaks clients of the old version when the new one is served, by position, the removed first. The error says
+// which routes and policies no gateway would serve.
+func Compare(before, after Version) ([]Change, error) {
 	olds, errOld := endpoints(before)
 	news, errNew := endpoints(after)
 
@@ -153,7 +162,7 @@ type endpoint struct {
 	policy policy.Policy
 }
 
-func endpoints(files []protoreflect.FileDescriptor) ([]endpoint, error) {
+func endpoints(version Version) ([]endpoint, error) {
 	defaults := config.Config{}.WithDefaults()
 
 	var (
@@ -161,11 +170,11 @@ func endpoints(files []protoreflect.FileDescriptor) ([]endpoint, error) {
 		faults []error
 	)
 
-	for _, file := range files {
+	for _, file := range version.Files {
 		for i := range file.Services().Len() {
-			routes, err := route.Of(file.Services().Get(i))
-			if err != nil {
-				faults = append(faults, fmt.Errorf("%s: %w", file.Path(), err))
+			routes, err := version.Rules.Of(file.Services().Get(i))
+			for _, fault := range route.Faults(err) {
+				faults = append(faults, fmt.Errorf("%s: %w", protopos.Fault(fault), fault))
 			}
 
 			for _, r := range routes {
@@ -184,10 +193,10 @@ func endpoints(files []protoreflect.FileDescriptor) ([]endpoint, error) {
 		}
 	}
 
-	return out, errors.Join(faults...)
+	return out, errors.Join(append(faults, httprules.Unknown(version.Rules, httprules.MethodsOf(version.Files)))...)
 }
 
-// sameRequests tells whether requests of one endpoint reach the other. Names of path variables are not for clients.
+// sameRequests reports whether requests of one endpoint reach the other. Names of path variables are not for clients.
 func (e endpoint) sameRequests(other endpoint) bool {
 	return e.Method == other.Method && pathtemplate.Relate(e.Template, other.Template) == pathtemplate.Equal
 }
@@ -223,7 +232,7 @@ func (c *comparison) gone(olds, news []endpoint) {
 	}
 
 	if len(moved) == 0 {
-		c.lostf(protopos.HTTP(c.old.Descriptor), RouteRemoved, c.old.String(), "%s is gone (%s)", c.old, c.old.RPC[1:])
+		c.lostf(protopos.Route(c.old.Route), RouteRemoved, c.old.String(), "%s is gone (%s)", c.old, c.old.RPC[1:])
 
 		return
 	}
@@ -234,7 +243,7 @@ func (c *comparison) gone(olds, news []endpoint) {
 	}
 
 	now := strings.Join(names, ", ")
-	c.changedf(protopos.HTTP(moved[0].Descriptor), RouteChanged, c.old.String(), now,
+	c.changedf(protopos.Route(moved[0].Route), RouteChanged, c.old.String(), now,
 		"%s is now %s (%s)", c.old, now, c.old.RPC[1:])
 }
 

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/protosource"
 	"github.com/portico-gateway/portico/bff/internal/restdiff"
@@ -25,7 +24,7 @@ import "google/protobuf/wrappers.proto";
 import "portico/v1/policy.proto";
 `
 
-func compile(t *testing.T, text string) []protoreflect.FileDescriptor {
+func compile(t *testing.T, text string) restdiff.Version {
 	t.Helper()
 
 	files, err := protosource.Tree{"shop.proto": []byte(head + text)}.Compile(t.Context())
@@ -33,7 +32,7 @@ func compile(t *testing.T, text string) []protoreflect.FileDescriptor {
 		t.Fatal(err)
 	}
 
-	return files
+	return restdiff.Version{Files: files}
 }
 
 // diff returns the changes as "line:column rule: old -> new", with a minus before those that stood in the old file.

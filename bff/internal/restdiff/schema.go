@@ -12,7 +12,7 @@ import (
 // requests compares what may be sent.
 func (c *comparison) requests() {
 	if was, is := bodyText(c.old.Body), bodyText(c.now.Body); was != is {
-		c.changedf(protopos.HTTP(c.now.Descriptor), BodyChanged, was, is, "takes %s as the body, not %s", is, was)
+		c.changedf(protopos.Route(c.now.Route), BodyChanged, was, is, "takes %s as the body, not %s", is, was)
 	}
 
 	s := schema{comparison: c, request: true, seen: map[[2]protoreflect.FullName]bool{}}
@@ -72,7 +72,7 @@ func (c *comparison) responses() {
 
 	if c.old.ResponseBody != c.now.ResponseBody {
 		was, is := name(c.old.ResponseBody), name(c.now.ResponseBody)
-		c.changedf(protopos.HTTP(c.now.Descriptor), ResponseBodyChanged, was, is, "answers with %s, not %s", is, was)
+		c.changedf(protopos.Route(c.now.Route), ResponseBodyChanged, was, is, "answers with %s, not %s", is, was)
 
 		return
 	}

@@ -44,6 +44,9 @@ func (rules Rules) CheckMethod(method protoreflect.MethodDescriptor) ([]Route, [
 // Fault is a fault of the route as a whole.
 func (r Route) Fault(err error) *Fault { return r.declared.fault(r.Descriptor, 0, err) }
 
+// Rule is the rule that the route is of, if that is not in the proto; else nil.
+func (r Route) Rule() *Rule { return r.declared.source }
+
 // CheckFields returns what is wrong with the fields that the route names.
 func (r Route) CheckFields() []*Fault {
 	var faults []*Fault
