@@ -99,7 +99,7 @@ func TestWellKnownBodies(t *testing.T) {
 			`{"type":"string","format":"date-time"}`,
 		},
 		"Duration":    same(`{"type":"string","pattern":"^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$"}`),
-		"FieldMask":   {`{"type":"string","pattern":"^([a-zA-Z][a-zA-Z0-9]*([.,][a-zA-Z][a-zA-Z0-9]*)*)?$"}`, `{"type":"string"}`},
+		"FieldMask":   {`{"type":"string","pattern":"^(\\*|([a-zA-Z][a-zA-Z0-9]*(\\.[a-zA-Z][a-zA-Z0-9]*)*|([a-z][a-z0-9_]*\\.)*[a-z][a-z0-9_]*_[0-9][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*)(,([a-zA-Z][a-zA-Z0-9]*(\\.[a-zA-Z][a-zA-Z0-9]*)*|([a-z][a-z0-9_]*\\.)*[a-z][a-z0-9_]*_[0-9][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*))*)?$"}`, `{"type":"string"}`},
 		"BoolValue":   same(`{"type":"boolean"}`),
 		"Int64Value":  same(`{"type":"string","format":"int64","pattern":"^-?(0|[1-9][0-9]*)$"}`),
 		"UInt32Value": same(`{"type":"integer","format":"uint32","minimum":0,"maximum":4294967295}`),

@@ -31,8 +31,10 @@ const (
 	durationPattern = `^-?[0-9]{1,12}(\.[0-9]{1,9})?s$`
 	// timePattern is narrower than the format date-time: capital letters, at most nanoseconds and no leap seconds.
 	timePattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$`
-	maskPattern = `^([a-zA-Z][a-zA-Z0-9]*([.,][a-zA-Z][a-zA-Z0-9]*)*)?$`
-	// maskTextPattern is for masks outside of JSON: also as the proto spells the fields, and "*" for all of them.
+	// maskPattern is paths in camelCase or, if that cannot hold them, as the proto spells them; or "*" for all fields.
+	maskPattern = `^(\*|(` + maskPath + `)(,(` + maskPath + `))*)?$`
+	maskPath    = `[a-zA-Z][a-zA-Z0-9]*(\.[a-zA-Z][a-zA-Z0-9]*)*|([a-z][a-z0-9_]*\.)*[a-z][a-z0-9_]*_[0-9][a-z0-9_]*(\.[a-z][a-z0-9_]*)*`
+	// maskTextPattern is for masks outside of JSON, where the proto's spelling is one for all paths.
 	maskTextPattern = `^(\*|[a-zA-Z_][a-zA-Z0-9_]*([.,][a-zA-Z_][a-zA-Z0-9_]*)*)?$`
 )
 

@@ -36,7 +36,7 @@ func TestFields(t *testing.T) {
 		"map_of_bools": {`map<bool, E> f = 1;`, `{"type":"object","propertyNames":{"enum":["true","false"]},"additionalProperties":{"$ref":"#/components/schemas/t.v1.E"}}`},
 		"timestamp":    {`google.protobuf.Timestamp f = 1;`, `{"type":"string","format":"date-time","pattern":"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$"}`},
 		"duration":     {`google.protobuf.Duration f = 1;`, `{"type":"string","pattern":"^-?[0-9]{1,12}(\\.[0-9]{1,9})?s$"}`},
-		"field_mask":   {`google.protobuf.FieldMask f = 1;`, `{"type":"string","pattern":"^([a-zA-Z][a-zA-Z0-9]*([.,][a-zA-Z][a-zA-Z0-9]*)*)?$"}`},
+		"field_mask":   {`google.protobuf.FieldMask f = 1;`, `{"type":"string","pattern":"^(\\*|([a-zA-Z][a-zA-Z0-9]*(\\.[a-zA-Z][a-zA-Z0-9]*)*|([a-z][a-z0-9_]*\\.)*[a-z][a-z0-9_]*_[0-9][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*)(,([a-zA-Z][a-zA-Z0-9]*(\\.[a-zA-Z][a-zA-Z0-9]*)*|([a-z][a-z0-9_]*\\.)*[a-z][a-z0-9_]*_[0-9][a-z0-9_]*(\\.[a-z][a-z0-9_]*)*))*)?$"}`},
 		"struct":       {`google.protobuf.Struct f = 1;`, `{"type":"object","additionalProperties":true}`},
 		"value":        {`google.protobuf.Value f = 1;`, `{}`},
 		"list":         {`google.protobuf.ListValue f = 1;`, `{"type":"array","items":{}}`},
