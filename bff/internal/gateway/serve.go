@@ -64,7 +64,7 @@ func (g *Gateway) find(method, path string) (*target, bool) {
 	return nil, false
 }
 
-// asHead is a HEAD request as a route with a method gets it, GET or HEAD. net/http keeps the body back, by the method of the request
+// asHead is a HEAD request as a route of a method gets it, GET or HEAD. net/http leaves out the body, by the method of the request
 // that it read.
 func asHead(r *http.Request, method string) *http.Request {
 	reqinfo.From(r.Context()).Head = true

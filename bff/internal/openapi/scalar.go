@@ -33,7 +33,8 @@ const (
 	timePattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-5][0-9](\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})$`
 	// maskPattern is paths in camelCase or, if that cannot hold them, as the proto spells them; or "*" for all fields.
 	maskPattern = `^(\*|(` + maskPath + `)(,(` + maskPath + `))*)?$`
-	maskPath    = `[a-zA-Z][a-zA-Z0-9]*(\.[a-zA-Z][a-zA-Z0-9]*)*|([a-z][a-z0-9_]*\.)*[a-z][a-z0-9_]*_[0-9][a-z0-9_]*(\.[a-z][a-z0-9_]*)*`
+	maskPath    = `[a-zA-Z][a-zA-Z0-9]*(\.[a-zA-Z][a-zA-Z0-9]*)*|` +
+		`([a-z][a-z0-9_]*\.)*[a-z][a-z0-9_]*_[0-9][a-z0-9_]*(\.[a-z][a-z0-9_]*)*`
 	// maskTextPattern is for masks outside of JSON, where the proto's spelling is one for all paths.
 	maskTextPattern = `^(\*|[a-zA-Z_][a-zA-Z0-9_]*([.,][a-zA-Z_][a-zA-Z0-9_]*)*)?$`
 )
