@@ -60,7 +60,7 @@ func TestQueryHabits(t *testing.T) {
 		"colors=COLOR_RED,COLOR_BLUE": "write colors=a&colors=b",
 		"byString.k=v":                "unknown parameter; write byString[key]=value",
 		`byString={"k":"v"}`:          "is a map; write byString[key]=value",
-		`every={"color":1}`:           "of which only the fields can be given; write every.boolField=value",
+		`every={"color":1}`:           "only its fields can be given; write every.boolField=value",
 		"fieldMask=a&fieldMask=b":     "is set more than once; write fieldMask=a,b.c",
 		"fieldMask[]=a":               "is not a map; write fieldMask=a,b.c",
 		"fieldMask.paths=a":           "is a part of what is written as one value; write fieldMask=a,b.c",

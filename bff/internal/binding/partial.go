@@ -13,10 +13,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// part is a message within a request, of which the rules of some fields count.
+// part is a message within a request. The rules of some of its fields count.
 //
-// The fields that are selected as a whole are checked by their rules and those within them. A message of which a part is selected
-// is a part of its own; if it is missing, it is checked as if it were there and empty, since that is what the update makes of it.
+// The fields that are selected as a whole are checked by their rules and those within them. A message that is selected in part is
+// a part of its own; if it is missing, it is checked as if it were there and empty, since that is what the update makes of it.
 // Rules of the message as a whole count if all fields that they read are selected: the gateway does not know the others.
 type part struct {
 	message protoreflect.Message

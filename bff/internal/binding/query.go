@@ -118,7 +118,7 @@ func misspelt(fields fieldpath.Path, key string, keyed bool) string {
 	case !keyed && last.IsMap():
 		return "is a map" + hint(fields)
 	case isPlain(last):
-		return "is a message, of which only the fields can be given" + hint(fields)
+		return "is a message; only its fields can be given" + hint(fields)
 	default:
 		return ""
 	}

@@ -188,8 +188,8 @@ func protoNames(path fieldpath.Path) string {
 	return strings.Join(names, ".")
 }
 
-// selection is what of a message an update mask names: the numbers of fields that are changed as a whole, with nil, and of those
-// of which a part is changed, with that part.
+// selection is the part of a message that an update mask names: by the numbers of its fields, nil for one that is changed as a
+// whole, and what is changed in it for another.
 type selection map[protoreflect.FieldNumber]selection
 
 // add adds the field that a path leads to. It reports how many messages became a part of the selection by that.
@@ -223,7 +223,7 @@ const (
 	maxParts = 1000
 )
 
-// selected is the part of a request that it changes or else says, of which the rules count.
+// selected is the part of a request whose rules count: what it changes, and what is not about the resource.
 func (b *Binding) selected(m protoreflect.Message) part {
 	all := part{message: m}
 

@@ -49,7 +49,7 @@ func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 	return faults
 }
 
-// fault tells of a violation in the message that a path leads to.
+// fault describes a violation in the message that a path leads to.
 func (b *Binding) fault(prefix []*validate.FieldPathElement, violation *validate.Violation) Fault {
 	fault := b.place(append(slices.Clip(prefix), violation.GetField().GetElements()...))
 	fault.Reason = violation.GetMessage()

@@ -265,7 +265,7 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 	return nil
 }
 
-// body reads the body, of which the size is limited.
+// body reads the body, whose size is limited.
 func (x *exchange) body() ([]byte, error) {
 	body, err := x.whole()
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// part is a message of which one field is the answer, as response_body says. Generated code has a type of its own for that, unless
+// part is a message with one field that is the answer, as response_body says. Generated code has a type of its own for that, unless
 // it was not shown the field (protoc-gen-portico-gateway).
 type part struct {
 	proto.Message

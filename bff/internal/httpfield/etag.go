@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// AnyTag stands in a condition for every entity tag.
+// AnyTag is every entity tag, in a condition.
 const AnyTag = "*"
 
 // EntityTags are those of a list, as in If-Match and If-None-Match, or AnyTag if it is that alone (RFC 9110, sections 8.8.3 and

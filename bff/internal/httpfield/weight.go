@@ -51,7 +51,7 @@ func weighted(element string) (value string, w Weight, ok bool) {
 
 // Codings are those of the offered content codings that an Accept-Encoding likes best, which are several if it likes them the same
 // (RFC 9110, section 12.5.3). There are none if it likes the content as it is better, or says nothing about them. The wildcard
-// chooses none: who sends it alone often means no compression. Of a coding that is named more than once, the first counts.
+// chooses none: clients that send it alone often mean no compression. If a coding is named more than once, the first one counts.
 func Codings(acceptEncoding []string, offers ...string) []string {
 	codings := append([]string{"identity"}, offers...)
 	weights, named := make([]Weight, len(codings)), make([]bool, len(codings))

@@ -178,7 +178,7 @@ type Into struct {
 	ProtoPaths func() bool
 }
 
-// ErrMask tells of a field mask with a path that JSON cannot hold.
+// ErrMask is the error of a field mask with a path that JSON cannot hold.
 var ErrMask = wirejson.ErrMask
 
 // Marshal writes a message; a google.api.HttpBody as what is in it; and what generated code takes out of a message for

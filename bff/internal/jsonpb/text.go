@@ -77,7 +77,7 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 		case wirejson.FormTimestamp, wirejson.FormDuration, wirejson.FormFieldMask:
 			kind = protoreflect.StringKind
 		case wirejson.FormObject, wirejson.FormAny:
-			return nil, faultf("is a message, of which only the fields can be given")
+			return nil, faultf("is a message; only its fields can be given")
 		}
 	}
 

@@ -15,7 +15,7 @@ import (
 
 // Location makes the header Location of a response message (RFC 9110, section 10.2.2). It is safe for concurrent use.
 type Location struct {
-	// texts stand around the fields, of which there is one less.
+	// texts are around the fields: one more than there are fields.
 	texts  []string
 	fields []locationField
 }
@@ -26,7 +26,7 @@ type locationField struct {
 	path fieldpath.Path
 	// pattern is what the value has to be like, "/{name=shelves/*}". Nil: nothing is said about it.
 	pattern *pathtemplate.Template
-	// query reports whether it stands in the query.
+	// query reports whether it is in the query.
 	query bool
 }
 
@@ -48,7 +48,7 @@ var (
 	errPattern    = errors.New("the value does not match the pattern")
 )
 
-// At returns where a message is found. The error tells of a value that makes no path.
+// At returns where a message is found. The error says which field has a value that makes no path.
 func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 	var escaped, segments strings.Builder
 

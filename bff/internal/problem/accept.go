@@ -15,7 +15,7 @@ const (
 const AcceptStatus = mediaTypeStatus + `;error="` + statusName + `"`
 
 // WantsStatus reports whether the client asks for a google.rpc.Status: whether AcceptStatus is among the values of its Accept
-// header, wherever it stands there. A weight of zero means anything but this (RFC 9110, section 12.4.2).
+// header, at any place. A weight of zero means anything but this (RFC 9110, section 12.4.2).
 func WantsStatus(accept []string) bool {
 	for m := range httpfield.Accept(accept) {
 		if m.Type == mediaTypeStatus && m.Weight > 0 && strings.EqualFold(m.Param("error"), statusName) {

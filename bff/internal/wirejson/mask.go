@@ -15,7 +15,7 @@ import (
 // ErrMask is every error about a google.protobuf.FieldMask that JSON has no form for.
 var ErrMask = errors.New("a google.protobuf.FieldMask has no form in JSON")
 
-// ErrPath tells of a path that camelCase cannot hold, but that the spelling of the proto can. It is an ErrMask.
+// ErrPath is the error of a path that camelCase cannot hold, but that the spelling of the proto can. It is an ErrMask.
 var ErrPath = fmt.Errorf("%w: a path does not read back from camelCase", ErrMask)
 
 var errNoPath = fmt.Errorf("%w: a path is no path of fields", ErrMask)
