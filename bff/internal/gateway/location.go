@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"net/http"
+	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -35,26 +37,30 @@ func (x *exchange) locate(message protoreflect.Message) {
 		return
 	}
 
-	x.w.Header().Set("Location", x.route.choose(at.Escaped, at.Segments, at.Values))
+	x.w.Header().Set("Location", x.route.choose(at))
 }
 
-// choose returns one of two paths.
-func (r *Route) choose(escaped, segments string, values map[string]string) string {
-	if segments == "" || segments == escaped {
-		return escaped
+// choose returns one of the paths that the values make. A colon in a value is escaped if it would be taken for that before a verb.
+func (r *Route) choose(at policy.LocatedAt) string {
+	for _, located := range []string{at.Escaped, at.Segments} {
+		path, rest := located, ""
+		if i := strings.IndexAny(located, "?#"); i >= 0 {
+			path, rest = located[:i], located[i:]
+		}
+
+		for _, spelling := range []string{path, strings.ReplaceAll(path, ":", "%3A")} {
+			if variables, ok := r.located(spelling); ok && holds(variables, at.Values) {
+				return spelling + rest
+			}
+		}
 	}
 
-	one, isOne := r.located(escaped)
-	many, isMany := r.located(segments)
-
-	switch {
-	case isOne && holds(one, values):
-		return escaped
-	case isMany && holds(many, values), !isOne:
-		return segments
-	default:
-		return escaped
+	path, _, _ := strings.Cut(at.Escaped, "?")
+	if _, ok := r.located(path); ok || at.Segments == "" {
+		return at.Escaped
 	}
+
+	return at.Segments
 }
 
 // holds reports whether path variables have the values that fields of their names have.

@@ -37,7 +37,7 @@ type LocatedAt struct {
 	// Segments has such values as the segments that they are made of, as resource names are (AIP-122). It is the same if no value
 	// has a slash, and empty if a value has segments that are empty or are dots.
 	Segments string
-	// Values are the texts of the fields, by the names that the location has for them.
+	// Values are the texts of the fields in the path, by the names that the location has for them.
 	Values map[string]string
 }
 
@@ -70,7 +70,10 @@ func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 			return at, fmt.Errorf("%s: %w", f.path, err)
 		}
 
-		at.Values[f.name] = f.path.Text(m)
+		if !f.query {
+			at.Values[f.name] = f.path.Text(m)
+		}
+
 		divisible = divisible && many != ""
 
 		escaped.WriteString(one)
