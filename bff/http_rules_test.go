@@ -55,9 +55,20 @@ func TestRoutesOfAnAPIConfiguration(t *testing.T) {
 				"GET /v1/things/x?size=SIZE_LARGE":    {"", `{"name":"x","size":"SIZE_LARGE"}`},
 				"GET /v1/sizes/SIZE_LARGE/things/a/b": {"", `{"name":"a/b","size":"SIZE_LARGE"}`},
 				"GET /v1/things/x:tags?tags=a&tags=b": {"", `["a","b"]`},
-				"POST /v1/things:tags?name=x":         {`["a"]`, `{"name":"x","tags":["a"]}`},
-				"LOCK /v1/things/x":                   {"", `{"name":"x"}`},
-				"PUT /v1/things/x":                    {`{"tags":["a"]}`, `{"name":"x","tags":["a"]}`},
+				// Once, the paths that the body sets took the place of the body.
+				"PATCH /v1/things/x/mask": {`"size,tags"`, `{"name":"x","mask":"size,tags"}`},
+				"PATCH /v1/things/x/source": {
+					`{"fileName":"f"}`, `{"name":"x","mask":"fileName","source":{"fileName":"f"}}`,
+				},
+				"PATCH /v1/things/x/source/size,tags": {
+					`{"fileName":"f"}`, `{"name":"x","mask":"size,tags","source":{"fileName":"f"}}`,
+				},
+				"GET /v1/things/x?source.fileName=f&dotted=d&$ref=r": {
+					"", `{"name":"x","source":{"fileName":"f"},"a.b[c]":"d","$ref":"r"}`,
+				},
+				"POST /v1/things:tags?name=x": {`["a"]`, `{"name":"x","tags":["a"]}`},
+				"LOCK /v1/things/x":           {"", `{"name":"x"}`},
+				"PUT /v1/things/x":            {`{"tags":["a"]}`, `{"name":"x","tags":["a"]}`},
 			} {
 				method, target, _ := strings.Cut(request, " ")
 				if res := s.do(t, method, target, nil, row.body); res.status != http.StatusOK {

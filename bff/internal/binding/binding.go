@@ -106,7 +106,7 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 
 	for i := range b.input.Fields().Len() {
 		if field := b.input.Fields().Get(i); !b.whole && field != b.body && !b.inPath(field) {
-			b.names = append(b.names, field.JSONName())
+			b.names = append(b.names, fieldpath.Name(field))
 		}
 	}
 
@@ -129,18 +129,18 @@ func (b *Binding) setBody(r route.Route) {
 	single := b.body.Message() != nil && !b.body.IsList() && !b.body.IsMap()
 	b.file = single && b.body.Message().FullName() == httpBody
 
-	if r.Method == http.MethodPatch && single {
-		b.mask = maskOf(b.input)
+	if mask := b.maskOfBody(); r.Method == http.MethodPatch && single && mask != nil && !b.variableIn(mask) {
+		b.mask = mask
 	}
 }
 
-// maskOf finds the one field of a message that is a field mask.
-func maskOf(message protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
+// maskOfBody finds the one field of the request that is a field mask and not the body itself.
+func (b *Binding) maskOfBody() protoreflect.FieldDescriptor {
 	var found protoreflect.FieldDescriptor
 
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-		if field.Message() == nil || field.Message().FullName() != fieldMask || field.IsList() {
+	for i := range b.input.Fields().Len() {
+		field := b.input.Fields().Get(i)
+		if field == b.body || !isMask(field) || field.IsList() {
 			continue
 		}
 
@@ -152,6 +152,11 @@ func maskOf(message protoreflect.MessageDescriptor) protoreflect.FieldDescriptor
 	}
 
 	return found
+}
+
+// variableIn reports whether a path variable sets a part of the field.
+func (b *Binding) variableIn(field protoreflect.FieldDescriptor) bool {
+	return slices.ContainsFunc(b.variables, func(v variable) bool { return v.path[0] == field })
 }
 
 // inPath reports whether a path variable sets the field as a whole.

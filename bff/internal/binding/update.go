@@ -23,7 +23,7 @@ type update struct {
 
 // updateOf returns nil if the route is no PATCH with a field mask.
 func (b *Binding) updateOf(r route.Route) *update {
-	u := &update{request: b.input, mask: updateMask(b.input), flat: b.whole}
+	u := &update{request: b.input, mask: b.updateMask(), flat: b.whole}
 
 	if r.Method != http.MethodPatch || !b.HasBody() || b.file || u.mask == nil {
 		return nil
@@ -39,14 +39,14 @@ func (b *Binding) updateOf(r route.Route) *update {
 	return u
 }
 
-// updateMask is the one field mask of a message or, of several, the one with the name that AIP-134 gives it.
-func updateMask(message protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
-	if mask := maskOf(message); mask != nil {
+// updateMask is the one field mask of the request or, of several, the one with the name that AIP-134 gives it.
+func (b *Binding) updateMask() protoreflect.FieldDescriptor {
+	if mask := b.maskOfBody(); mask != nil {
 		return mask
 	}
 
-	mask := message.Fields().ByName("update_mask")
-	if mask == nil || mask.IsList() || mask.Message() == nil || mask.Message().FullName() != fieldMask {
+	mask := b.input.Fields().ByName("update_mask")
+	if mask == nil || mask == b.body || mask.IsList() || !isMask(mask) {
 		return nil
 	}
 

@@ -74,11 +74,21 @@ func (p Path) Holder(m protoreflect.Message) protoreflect.Message {
 	return m
 }
 
+// Name is that of a field within a path: its name in JSON, unless that has characters with a meaning there (a json_name of "a.b"),
+// else that in the proto.
+func Name(field protoreflect.FieldDescriptor) string {
+	if name := field.JSONName(); !strings.ContainsAny(name, ".[") {
+		return name
+	}
+
+	return field.TextName()
+}
+
 // String is the path in JSON spelling.
 func (p Path) String() string {
 	names := make([]string, len(p))
 	for i, field := range p {
-		names[i] = field.JSONName()
+		names[i] = Name(field)
 	}
 
 	return strings.Join(names, ".")

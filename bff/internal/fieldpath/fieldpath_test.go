@@ -5,10 +5,25 @@ import (
 	"testing"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
 )
+
+// Once, a path had the name in JSON that cannot be found in a path.
+func TestName(t *testing.T) {
+	t.Parallel()
+
+	fields := (&ruledv1.Thing{}).ProtoReflect().Descriptor().Fields()
+
+	for name, want := range map[protoreflect.Name]string{"dotted": "dotted", "reference": "$ref", "mask": "mask"} {
+		if got := fieldpath.Name(fields.ByName(name)); got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
 
 func TestResolve(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // Where parameters are.
@@ -152,7 +153,11 @@ func within(held protoreflect.MessageDescriptor, path fieldpath.Path) bool {
 func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
 	names := make([]string, 0, len(path))
 	for _, field := range path {
-		names = append(names, b.name(field))
+		if b.config.ProtoNames {
+			names = append(names, field.TextName())
+		} else {
+			names = append(names, fieldpath.Name(field))
+		}
 	}
 
 	field := path.Last()
@@ -368,20 +373,22 @@ func (b *builder) bodyObject(
 
 // bodyForm is how the message is used that the body is.
 func bodyForm(op Operation) form {
-	if op.Route.Method == http.MethodPatch && op.Route.Body != wholeBody && hasMask(op.Route.Descriptor.Input()) {
+	if op.Route.Method == http.MethodPatch && op.Route.Body != wholeBody && hasMask(op.Route) {
 		return patch
 	}
 
 	return input
 }
 
-// hasMask tells whether the message has one field mask, which says what a PATCH changes.
-func hasMask(message protoreflect.MessageDescriptor) bool {
-	count := 0
+// hasMask reports whether the request has one field mask beside the body, which says what a PATCH changes.
+func hasMask(r route.Route) bool {
+	message, count := r.Descriptor.Input(), 0
 
 	for i := range message.Fields().Len() {
 		field := message.Fields().Get(i)
-		if !field.IsList() && field.Message() != nil && field.Message().FullName() == fieldMask {
+
+		isMask := !field.IsList() && field.Message() != nil && field.Message().FullName() == fieldMask
+		if isMask && string(field.Name()) != r.Body {
 			count++
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	sourcecontextpb "google.golang.org/protobuf/types/known/sourcecontextpb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -69,10 +71,15 @@ func (Size) EnumDescriptor() ([]byte, []int) {
 }
 
 type Thing struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	Size          Size                   `protobuf:"varint,2,opt,name=size,proto3,enum=ruled.v1.Size" json:"size,omitempty"`
-	Tags          []string               `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Size  Size                   `protobuf:"varint,2,opt,name=size,proto3,enum=ruled.v1.Size" json:"size,omitempty"`
+	Tags  []string               `protobuf:"bytes,3,rep,name=tags,proto3" json:"tags,omitempty"`
+	Mask  *fieldmaskpb.FieldMask `protobuf:"bytes,4,opt,name=mask,proto3" json:"mask,omitempty"`
+	// It is not among the messages that have a JSON form of their own.
+	Source        *sourcecontextpb.SourceContext `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	Dotted        string                         `protobuf:"bytes,6,opt,name=dotted,json=a.b[c],proto3" json:"dotted,omitempty"`
+	Reference     string                         `protobuf:"bytes,7,opt,name=reference,json=$ref,proto3" json:"reference,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -128,15 +135,47 @@ func (x *Thing) GetTags() []string {
 	return nil
 }
 
+func (x *Thing) GetMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.Mask
+	}
+	return nil
+}
+
+func (x *Thing) GetSource() *sourcecontextpb.SourceContext {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Thing) GetDotted() string {
+	if x != nil {
+		return x.Dotted
+	}
+	return ""
+}
+
+func (x *Thing) GetReference() string {
+	if x != nil {
+		return x.Reference
+	}
+	return ""
+}
+
 var File_ruled_v1_ruled_proto protoreflect.FileDescriptor
 
 const file_ruled_v1_ruled_proto_rawDesc = "" +
 	"\n" +
-	"\x14ruled/v1/ruled.proto\x12\bruled.v1\x1a\x1cgoogle/api/annotations.proto\"S\n" +
+	"\x14ruled/v1/ruled.proto\x12\bruled.v1\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a$google/protobuf/source_context.proto\"\xec\x01\n" +
 	"\x05Thing\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\"\n" +
 	"\x04size\x18\x02 \x01(\x0e2\x0e.ruled.v1.SizeR\x04size\x12\x12\n" +
-	"\x04tags\x18\x03 \x03(\tR\x04tags*,\n" +
+	"\x04tags\x18\x03 \x03(\tR\x04tags\x12.\n" +
+	"\x04mask\x18\x04 \x01(\v2\x1a.google.protobuf.FieldMaskR\x04mask\x126\n" +
+	"\x06source\x18\x05 \x01(\v2\x1e.google.protobuf.SourceContextR\x06source\x12\x16\n" +
+	"\x06dotted\x18\x06 \x01(\tR\x06a.b[c]\x12\x17\n" +
+	"\treference\x18\a \x01(\tR\x04$ref*,\n" +
 	"\x04Size\x12\x14\n" +
 	"\x10SIZE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -160,20 +199,24 @@ func file_ruled_v1_ruled_proto_rawDescGZIP() []byte {
 var file_ruled_v1_ruled_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_ruled_v1_ruled_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
 var file_ruled_v1_ruled_proto_goTypes = []any{
-	(Size)(0),     // 0: ruled.v1.Size
-	(*Thing)(nil), // 1: ruled.v1.Thing
+	(Size)(0),                             // 0: ruled.v1.Size
+	(*Thing)(nil),                         // 1: ruled.v1.Thing
+	(*fieldmaskpb.FieldMask)(nil),         // 2: google.protobuf.FieldMask
+	(*sourcecontextpb.SourceContext)(nil), // 3: google.protobuf.SourceContext
 }
 var file_ruled_v1_ruled_proto_depIdxs = []int32{
 	0, // 0: ruled.v1.Thing.size:type_name -> ruled.v1.Size
-	1, // 1: ruled.v1.RuledService.GetThing:input_type -> ruled.v1.Thing
-	1, // 2: ruled.v1.RuledService.PutThing:input_type -> ruled.v1.Thing
-	1, // 3: ruled.v1.RuledService.GetThing:output_type -> ruled.v1.Thing
-	1, // 4: ruled.v1.RuledService.PutThing:output_type -> ruled.v1.Thing
-	3, // [3:5] is the sub-list for method output_type
-	1, // [1:3] is the sub-list for method input_type
-	1, // [1:1] is the sub-list for extension type_name
-	1, // [1:1] is the sub-list for extension extendee
-	0, // [0:1] is the sub-list for field type_name
+	2, // 1: ruled.v1.Thing.mask:type_name -> google.protobuf.FieldMask
+	3, // 2: ruled.v1.Thing.source:type_name -> google.protobuf.SourceContext
+	1, // 3: ruled.v1.RuledService.GetThing:input_type -> ruled.v1.Thing
+	1, // 4: ruled.v1.RuledService.PutThing:input_type -> ruled.v1.Thing
+	1, // 5: ruled.v1.RuledService.GetThing:output_type -> ruled.v1.Thing
+	1, // 6: ruled.v1.RuledService.PutThing:output_type -> ruled.v1.Thing
+	5, // [5:7] is the sub-list for method output_type
+	3, // [3:5] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_ruled_v1_ruled_proto_init() }
