@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -146,9 +148,24 @@ func (b *builder) write(m protoreflect.Message, defaults bool) any {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 
-	if decoder.Decode(&out) != nil {
+	if decoder.Decode(&out) != nil || hasReference(out) {
 		return nil
 	}
 
 	return out
+}
+
+// hasReference reports whether there is an object with a member $ref somewhere, which tools take for a reference of the document
+// even in an example.
+func hasReference(value any) bool {
+	switch value := value.(type) {
+	case map[string]any:
+		_, found := value["$ref"]
+
+		return found || slices.ContainsFunc(slices.Collect(maps.Values(value)), hasReference)
+	case []any:
+		return slices.ContainsFunc(value, hasReference)
+	default:
+		return false
+	}
 }

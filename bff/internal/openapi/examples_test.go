@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -153,5 +154,35 @@ func TestExamplesAreWhatTheirSchemasSay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Once, tools that read the document looked for the file that an example seemed to refer to.
+func TestNoExampleHasAReference(t *testing.T) {
+	t.Parallel()
+
+	ops := operations(t, imports+`service S { rpc Do(M) returns (Ms) { option (google.api.http) = {
+		post: "/v1/m/{plain}" body: "*" additional_bindings: {get: "/v1/m"}
+	}; } }
+	message Ms { repeated M ms = 1 [(buf.validate.field).repeated.min_items = 1]; }
+	message M { string reference = 1 [json_name = "$ref"]; string dotted = 2 [json_name = "a.b"]; string plain = 3; }`, policy.Policy{})
+
+	examples := madeUp(t, ops)
+	if !strings.Contains(examples["t.v1.S.Do"], `"$ref":"`) {
+		t.Fatalf("the examples are %v", examples)
+	}
+
+	text, err := json.Marshal(built(t, ops, openapi.Config{Examples: examples}))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if found := regexp.MustCompile(`"\$ref":"[^#"]*"`).Find(text); found != nil {
+		t.Errorf("there is %s", found)
+	}
+
+	// The name in JSON is none that a query can have.
+	if !strings.Contains(string(text), `"name":"dotted"`) || strings.Contains(string(text), `"name":"a.b"`) {
+		t.Errorf("the parameter is not called dotted: %s", text)
 	}
 }
