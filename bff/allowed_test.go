@@ -52,12 +52,12 @@ func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	checker, err := conformance.Load(document)
+	checker, err := exchanges.Load(document)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	const mostOfEach = 60
+	const mostOfEach = 25
 
 	requests, err := checker.Requests(1, mostOfEach)
 	if err != nil {
