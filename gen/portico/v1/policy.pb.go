@@ -427,7 +427,9 @@ type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// HTTP status, 200 to 299. Default: 200. An answer with 204 or 205 has no body.
 	Status int32 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
-	// The header Location: a path with fields of the response message in braces, "/v1/orders/{order_id}". Empty: there is none.
+	// The header Location: a path with fields of the response message in braces, "/v1/orders/{order_id}". A field may have a pattern,
+	// "/v1/{name=shelves/*}": then its value is a resource name, whose slashes stay. There is no header if a field is empty or does not
+	// match. Empty: there is none.
 	Location string `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
 	// Metadata of the backend that reaches the client as headers of the same name, besides what the configuration lets through:
 	// "etag", "last-modified".
@@ -487,7 +489,8 @@ func (x *Response) GetHeaders() []string {
 	return nil
 }
 
-// HeaderBinding sets a field of the request message from a header. A field that is given by the body as well must agree.
+// HeaderBinding sets a field of the request message from a header. A field that is given elsewhere in the request as well must agree,
+// but for Last-Event-ID, which wins: EventSource sends it with the query that the stream began with.
 type HeaderBinding struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Name of the header, such as "If-Match".
