@@ -19,7 +19,6 @@ func locating(template string) *porticov1.MethodPolicy {
 // Once, the slashes of resource names were escaped, patterns were refused, and an empty field gave a path without it.
 func TestLocationOfResourceNames(t *testing.T) {
 	t.Parallel()
-	undescribed(t, "the document says that there always is a Location, which takes a name that makes one")
 
 	for template, values := range map[string]map[string]string{
 		"/v1/{name}": {
@@ -59,7 +58,6 @@ func TestLocationOfResourceNames(t *testing.T) {
 // A name that makes no path is told in the log, as other headers are that a backend's answer cannot have.
 func TestMissingLocationIsLogged(t *testing.T) {
 	t.Parallel()
-	undescribed(t, "the document says that there always is a Location")
 
 	logs := &lines{}
 	s := startStore(t, locating("/v1/{red}"), logged(logs))

@@ -183,6 +183,8 @@ func TestVerbsDecideBetweenRoutes(t *testing.T) {
 		"/v1/shelves/1/books/2":       {0, "shelves/1/books/2"},
 		"/v1/shelves/1/books/2:check": {1, "shelves/1/books/2"},
 		"/v1/shelves/1:other":         {0, "shelves/1:other"},
+		"/v1/shelves":                 {0, "shelves"},
+		"/v1/shelves:check":           {1, "shelves"},
 		"/v1/shelves/1%3Acheck":       {0, "shelves/1%3Acheck"},
 		"/v1/shelves/1:check/2":       {0, "shelves/1:check/2"},
 		"/v1/shelves/1:lock":          {3, "v1/shelves/1"},

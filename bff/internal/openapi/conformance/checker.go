@@ -231,10 +231,25 @@ func (c *Checker) Check(e Exchange) error {
 
 // find returns the operation of a request: the most specific that has the method. HEAD is answered wherever GET is.
 func (c *Checker) find(method, path string) *operation {
+	var found *operation
+
 	for _, op := range c.operations {
-		if op.method == method && op.path.matches(path) {
+		if op.method != method || !op.path.matches(path) {
+			continue
+		}
+
+		// One with a variable that is left out comes last, unless a verb decides.
+		if op.path.whole.MatchString(path) && (found == nil || verbs(op.path) >= verbs(found.path)) {
 			return op
 		}
+
+		if found == nil {
+			found = op
+		}
+	}
+
+	if found != nil {
+		return found
 	}
 
 	if method == http.MethodHead {

@@ -10,14 +10,19 @@ import (
 
 // path is a template, "/v1/orders/{order_id}:cancel".
 type path struct {
-	text  string
-	form  *regexp.Regexp
+	text string
+	form *regexp.Regexp
+	// whole is form where no variable is left out.
+	whole *regexp.Regexp
 	names []string
 	// rank orders templates: a segment that is fixed comes before one with a verb, and both before a variable.
 	rank []int
 }
 
 var variables = regexp.MustCompile(`\{([^{}]*)\}`)
+
+// anySegments is the form of a variable that may hold slashes, or be left out with the slash before it.
+const anySegments = "(?:/(.*))?"
 
 // parsePath reads a template. Those of its variables that are in many may hold slashes, or nothing.
 func parsePath(text string, many map[string]bool) (*path, error) {
@@ -28,7 +33,11 @@ func parsePath(text string, many map[string]bool) (*path, error) {
 	form.WriteString("^")
 
 	for i, segment := range strings.Split(text, "/") {
-		if i > 0 {
+		// Without a value, the slash before it is not there either.
+		first := variables.FindStringSubmatch(segment)
+		none := i > 0 && first != nil && strings.HasPrefix(segment, first[0]) && many[first[1]]
+
+		if i > 0 && !none {
 			form.WriteString("/")
 		}
 
@@ -49,7 +58,11 @@ func parsePath(text string, many map[string]bool) (*path, error) {
 			case many[name]:
 				rank = 3
 
-				form.WriteString("(.*)")
+				if none {
+					form.WriteString(anySegments)
+				} else {
+					form.WriteString("(.*)")
+				}
 			case rest[at[1]:] != "":
 				rank = 1
 
@@ -70,6 +83,10 @@ func parsePath(text string, many map[string]bool) (*path, error) {
 
 	var err error
 	if p.form, err = regexp.Compile(form.String() + "$"); err != nil {
+		return nil, fmt.Errorf("path %s: %w", text, err)
+	}
+
+	if p.whole, err = regexp.Compile(strings.ReplaceAll(form.String(), anySegments, "/(.*)") + "$"); err != nil {
 		return nil, fmt.Errorf("path %s: %w", text, err)
 	}
 
