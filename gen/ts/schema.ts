@@ -1938,7 +1938,10 @@ export interface operations {
     };
     OrderService_WatchOrder: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else. At least 0. The header `Last-Event-ID` wins over it. */
+                afterSequence?: string;
+            };
             header?: {
                 /** @description The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else. At least 0. */
                 "Last-Event-ID"?: string;

@@ -41,7 +41,8 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 	var parameters []*Parameter
 
 	err := b.walk(r.Descriptor.Input(), nil, func(path fieldpath.Path) error {
-		if path[0].TextName() == r.Body || b.elsewhere(op, textPath(path)) {
+		resumed := resumes(op, textPath(path))
+		if path[0].TextName() == r.Body || b.elsewhere(op, textPath(path)) && !resumed {
 			return nil
 		}
 
@@ -50,8 +51,15 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 			return err
 		}
 
-		p.Required, err = b.allNeeded(path)
 		parameters = append(parameters, p)
+
+		if resumed {
+			p.Description = sentences(p.Description, "The header `Last-Event-ID` wins over it.")
+
+			return nil
+		}
+
+		p.Required, err = b.allNeeded(path)
 
 		return err
 	})
@@ -96,6 +104,14 @@ func (b *builder) elsewhereBelow(op Operation, prefix string) []string {
 	slices.Sort(below)
 
 	return slices.Compact(below)
+}
+
+// resumes reports whether Last-Event-ID sets the field. The query may then set it as well, and differ: a stream begins with the one
+// and is resumed with both.
+func resumes(op Operation, field string) bool {
+	return !slices.Contains(op.Route.Template.Variables(), field) && slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
+		return h.Name == "Last-Event-Id" && h.Field != nil && textPath(h.Field) == field
+	})
 }
 
 // walk visits the fields that can be parameters. Messages within themselves are left out: there would be no end of them.
