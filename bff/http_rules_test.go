@@ -3,6 +3,7 @@ package bff_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
 	"github.com/portico-gateway/portico/bff/internal/httprules"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 const (
@@ -76,6 +78,13 @@ func TestRoutesOfAnAPIConfiguration(t *testing.T) {
 				} else {
 					sameJSON(t, request, res.body, row.want)
 				}
+			}
+
+			explained, err := bff.Explain(t.Context(), config.Config{Auth: config.Auth{Disabled: true}},
+				httptest.NewRequest(http.MethodGet, "/v1/things/x", nil), bff.Caller{},
+				append(options, bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}))...)
+			if err != nil || explained.Route == nil || explained.Route.RPC != ruledService+"/GetThing" {
+				t.Errorf("explained: %+v, %v", explained, err)
 			}
 
 			document := s.do(t, http.MethodGet, "/openapi.json", nil, "")
