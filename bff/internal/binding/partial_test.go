@@ -139,6 +139,9 @@ func TestRulesOfAnUpdate(t *testing.T) {
 			{`"thing":{"inner":{"inner":{"a":99}}}`, "inner.inner.a,inner.inner.b", "inner.inner:"},
 			{`"thing":{}`, "optional", "optional:"},
 			{`"thing":{"optional":""}`, "optional", ""},
+			// Once, what a mask says from the request did not count beside what it says from the resource.
+			{`"thing":{"title":"t"}`, "title,thing.address", "address:"},
+			{`"thing":{"title":"t"}`, "title,none", ""},
 			// Once, rules within it counted if the mask had a part of it.
 			{`"thing":{"ignored":{}}`, "ignored.title", ""},
 			{`"thing":{"title":"t"},"reason":"abc"`, "title", "reason:"},

@@ -90,6 +90,13 @@ func (u *update) targets(paths protoreflect.List) (found []target, resource prot
 		}
 	}
 
+	for i := range found {
+		// It may be said from the request, whatever the others are.
+		if found[i].path == nil {
+			found[i].path = u.target(nil, paths.Get(i).String()).path
+		}
+	}
+
 	return found, resource
 }
 

@@ -63,8 +63,8 @@ func (m MediaRange) specificity(mediaType string) int {
 }
 
 // Negotiate returns the offered media type that an Accept field likes best: by the weight of the range that names it most exactly,
-// then by how exactly that does, then by its place in the field, then by the order of the offers. Parameters of ranges are passed over.
-// An empty text means that it accepts none. A field without anything that can be read accepts all.
+// then by how exactly that does, then by its place in the field, then by the order of the offers. Parameters of ranges are passed
+// over. An empty text means that it accepts none. A field without anything that can be read accepts all.
 func Negotiate(accept, offers []string) string {
 	ratings, place := make([]rating, len(offers)), 0
 
