@@ -65,7 +65,9 @@ func collect(files []*protogen.File, description Description) ([]service, error)
 		}
 	}
 
-	if err := errors.Join(append(faults, httprules.Unknown(description.Rules, methods), route.Check(routes))...); err != nil {
+	faults = append(faults, httprules.Unknown(description.Rules, methods))
+
+	if err := errors.Join(append(faults, contention(routes)...)...); err != nil {
 		return nil, err
 	}
 
@@ -85,6 +87,47 @@ func positioned(err error) []error {
 
 	return out
 }
+
+// contention is what is wrong with routes beside others, each fault with its place in front and those of the others behind.
+func contention(routes []route.Route) []error {
+	err := route.Check(routes)
+	if err == nil {
+		return nil
+	}
+
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+
+	var out []error
+
+	for _, part := range joined.Unwrap() {
+		var (
+			ambiguous   *route.AmbiguousError
+			unreachable *route.UnreachableError
+		)
+
+		switch {
+		case errors.As(part, &ambiguous):
+			part = fmt.Errorf("%s: %w; the other is at %s", place(ambiguous.Route), part, place(ambiguous.Other))
+		case errors.As(part, &unreachable):
+			others := make([]string, 0, len(unreachable.Others))
+			for _, other := range unreachable.Others {
+				others = append(others, place(other))
+			}
+
+			part = fmt.Errorf("%s: %w; they are at %s", place(unreachable.Route), part, strings.Join(others, ", "))
+		}
+
+		out = append(out, part)
+	}
+
+	return out
+}
+
+// place is where a route is declared.
+func place(r route.Route) string { return protopos.Fault(r.Fault(nil)).String() }
 
 // describe returns the service, with no routes if it is not for the table, and all that is wrong with it, and where.
 func describe(file *protogen.File, in *protogen.Service, description Description) (service, []error) {
@@ -126,6 +169,10 @@ func describe(file *protogen.File, in *protogen.Service, description Description
 	}
 
 	for _, r := range routes {
+		for _, f := range r.CheckFields() {
+			faults = append(faults, fmt.Errorf("%s: %w", protopos.Fault(f), f))
+		}
+
 		known := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
 
 		compiled, err := policy.Compile(r.Descriptor, known, description.Defaults)

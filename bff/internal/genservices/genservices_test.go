@@ -103,13 +103,20 @@ func TestGenerateRefuses(t *testing.T) {
 		want error
 		says []string
 	}{
-		{"ambiguous", route.ErrAmbiguous, []string{"GET /v1/{a} (/one.v1.One/Get)", "GET /v1/{b} (/two.v1.Two/Get)"}},
+		{"ambiguous", route.ErrAmbiguous, []string{
+			"two/v1/two.proto:10:7: ambiguous routes: GET /v1/{a} (/one.v1.One/Get) and GET /v1/{b} (/two.v1.Two/Get) match the same paths; " +
+				"the other is at one/v1/one.proto:8:5",
+		}},
 		{"unreachable", route.ErrUnreachable, []string{
-			"GET /v1/a/** (/one.v1.One/Rest): more specific routes match all its paths: GET /v1/a (/one.v1.One/None), " +
-				"GET /v1/a/*/** (/one.v1.One/More)",
+			"one/v1/one.proto: unreachable route: GET /v1/a/** (/one.v1.One/Rest): more specific routes match all its paths: " +
+				"GET /v1/a (/one.v1.One/None), GET /v1/a/*/** (/one.v1.One/More); they are at one/v1/one.proto, one/v1/one.proto",
 		}},
 		{"no_policy", policy.ErrNoAccess, []string{"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", "\none/v1/one.proto: POST /v1/{a}: "}},
-		{"owner", nil, []string{"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", `the path has no variable "user_id"`}},
+		{"owner", nil, []string{
+			// Once, only the other plugin checked the fields.
+			`one/v1/one.proto: google.api.http of /one.v1.One/Get: path variable a: google.protobuf.Empty has no field "a"`,
+			"one/v1/one.proto: GET /v1/{a}: policy of one.v1.One.Get:", `the path has no variable "user_id"`,
+		}},
 		{"condition", nil, []string{
 			"one/v1/one.proto:18:5: GET /v1/{a}: policy of one.v1.One.Get: access.condition: ", "1:8: undefined field 'colour'",
 			"one/v1/one.proto:11:3: GET /v1: policy of one.v1.One.List: access.condition: expression is not a bool but a string",

@@ -19,7 +19,7 @@ var (
 )
 
 // Check refuses routes that contend for paths (see Contend) and, if there are none, those that can never be reached. The error
-// names every one with the others.
+// joins an *AmbiguousError or an *UnreachableError for each.
 func Check(routes []Route) error {
 	var faults []error
 
@@ -40,8 +40,28 @@ func Check(routes []Route) error {
 	return errors.Join(faults...)
 }
 
+// AmbiguousError is about two routes that contend for paths.
+type AmbiguousError struct {
+	Route, Other Route
+	// equal reports whether they match the same paths, and not only some in common.
+	equal bool
+}
+
+// Error implements error.
+func (e *AmbiguousError) Error() string {
+	how := "match some paths in common, and neither is more specific"
+	if e.equal {
+		how = "match the same paths"
+	}
+
+	return fmt.Sprintf("%v: %s (%s) and %s (%s) %s", ErrAmbiguous, e.Other, e.Other.RPC, e.Route, e.Route.RPC, how)
+}
+
+// Unwrap returns ErrAmbiguous.
+func (e *AmbiguousError) Unwrap() error { return ErrAmbiguous }
+
 // Contend refuses two routes of the same HTTP method whose templates match the same paths, or have some in common without one
-// being a special case of the other or having a verb that the other has not.
+// being a special case of the other or having a verb that the other has not. The error is an *AmbiguousError, with b as its route.
 func Contend(a, b Route) error {
 	if a.Method != b.Method {
 		return nil
@@ -49,10 +69,9 @@ func Contend(a, b Route) error {
 
 	switch relation := pathtemplate.Relate(a.Template, b.Template); {
 	case relation == pathtemplate.Equal:
-		return fmt.Errorf("%w: %s (%s) and %s (%s) match the same paths", ErrAmbiguous, a, a.RPC, b, b.RPC)
+		return &AmbiguousError{Route: b, Other: a, equal: true}
 	case relation == pathtemplate.Overlap && !a.Template.VerbDecides(b.Template):
-		return fmt.Errorf("%w: %s (%s) and %s (%s) match some paths in common, and neither is more specific",
-			ErrAmbiguous, a, a.RPC, b, b.RPC)
+		return &AmbiguousError{Route: b, Other: a}
 	default:
 		return nil
 	}
