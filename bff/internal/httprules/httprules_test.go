@@ -46,7 +46,8 @@ func TestRulesAreRoutes(t *testing.T) {
 
 	want := []string{
 		"GET /v1/things/{name}  ", "GET /v1/sizes/{size}/things/{name=a/*}  ", "GET /v1/things/{name}:tags  tags",
-		"POST /v1/things:tags tags ", "LOCK /v1/things/{name}  ", "PUT /v1/things/{name} * ",
+		"POST /v1/things:tags tags ", "LOCK /v1/things/{name}  ", "PATCH /v1/things/{name}/mask mask ",
+		"PATCH /v1/things/{name}/source source ", "PATCH /v1/things/{name}/source/{mask.paths} source ", "PUT /v1/things/{name} * ",
 	}
 	if diff := cmp.Diff(want, routes(rules)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -76,7 +77,7 @@ func TestFilesAreRefused(t *testing.T) {
 	for name, row := range map[string]struct{ text, want string }{
 		"no_yaml":       {"http: [", "api.yaml: yaml: "},
 		"another_type":  {"type: google.api.Other", `api.yaml: the type is "google.api.Other", not google.api.Service`},
-		"unknown_field": {"http:\n  rules:\n    - selector: a.B.C\n      gte: /v1", `api.yaml:3:7: `},
+		"unknown_field": {"http:\n  rules:\n    - selector: a.B.C\n      gte: /v1", `api.yaml:3:7: unknown field "gte"`},
 		"no_selector":   {"http: {rules: [{get: /v1}]}", `api.yaml:1:16: selector "" must be the full name of one method`},
 		"wildcard":      {"http: {rules: [{selector: 'a.*', get: /v1}]}", `selector "a.*" must be`},
 		"unknown_method": {
