@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -72,6 +73,9 @@ func Parse(name string, data []byte) (route.Rules, error) {
 	return rules, errors.Join(faults...)
 }
 
+// notJSON matches the beginning of an error of protojson: what kind it is, and a place in the JSON that nobody sees.
+var notJSON = regexp.MustCompile(`^proto:[ \x{a0}]*(syntax error )?(\(line \d+:\d+\): )?`)
+
 func parseRule(node *yaml.Node) (*annotations.HttpRule, error) {
 	var value any
 	if err := node.Decode(&value); err != nil {
@@ -85,7 +89,7 @@ func parseRule(node *yaml.Node) (*annotations.HttpRule, error) {
 
 	rule := &annotations.HttpRule{}
 	if err := protojson.Unmarshal(document, rule); err != nil {
-		return nil, errors.New(strings.TrimLeft(strings.TrimPrefix(err.Error(), "proto:"), " \u00a0"))
+		return nil, errors.New(notJSON.ReplaceAllString(err.Error(), ""))
 	}
 
 	rule.Selector = strings.TrimSpace(rule.GetSelector())

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"golang.org/x/net/http/httpguts"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -17,6 +18,7 @@ import (
 var (
 	ErrNoPattern     = errors.New("names no HTTP method and path")
 	ErrAnyMethod     = errors.New(`is for any HTTP method ("*"), which has no handler: name one`)
+	ErrMethod        = errors.New("names an HTTP method that is no token (RFC 9110, section 9.1)")
 	ErrNestedBinding = errors.New("has additional_bindings inside of additional_bindings")
 )
 
@@ -211,6 +213,8 @@ func bind(method protoreflect.MethodDescriptor, d declared) (Route, *Fault) {
 		return Route{}, d.fault(method, 0, ErrAnyMethod)
 	case httpMethod == "" || path == "":
 		return Route{}, d.fault(method, 0, ErrNoPattern)
+	case !httpguts.ValidHeaderFieldName(httpMethod): // Which is a token, too.
+		return Route{}, d.fault(method, 0, ErrMethod)
 	case d.nested && len(d.rule.GetAdditionalBindings()) > 0:
 		return Route{}, d.fault(method, numberOfAdditional, ErrNestedBinding)
 	}

@@ -120,9 +120,10 @@ func TestOfRefuses(t *testing.T) {
 		with(get("/v1/d"), with(get("/v1/d2"), get("/v1/d3"))),
 		get("/v1/e"),
 		with(get("/v1/f"), get("")),
+		custom("GE T", "/v1/g"),
 	))
 
-	for _, fault := range []error{route.ErrNoPattern, route.ErrAnyMethod, route.ErrNestedBinding} {
+	for _, fault := range []error{route.ErrNoPattern, route.ErrAnyMethod, route.ErrMethod, route.ErrNestedBinding} {
 		if !errors.Is(err, fault) {
 			t.Errorf("%v does not say %q", err, fault)
 		}
@@ -132,7 +133,7 @@ func TestOfRefuses(t *testing.T) {
 		t.Errorf("%v does not say what is wrong with the path", err)
 	}
 
-	for _, rpc := range []string{"A", "B", "C", "D", "E", "F"} {
+	for _, rpc := range []string{"A", "B", "C", "D", "E", "F", "G"} {
 		if named := strings.Contains(err.Error(), "google.api.http of /test.v1.Test/"+rpc+": "); named == (rpc == "E") {
 			t.Errorf("%v names %s: %v", err, rpc, named)
 		}
