@@ -234,7 +234,8 @@ func (b *builder) successHeaders(op Operation) *Map[*Header] {
 
 	if op.Policy.Response.Location != nil {
 		headers.Set("Location", &Header{
-			Description: "Where the resource is. It is missing if the values of its fields make no path.", Schema: &Schema{Type: typeString, Format: "uri-reference"},
+			Description: "Where the resource is. It is missing if the values of its fields make no path.",
+			Schema:      &Schema{Type: typeString, Format: "uri-reference"},
 		})
 	}
 

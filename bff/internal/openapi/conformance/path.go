@@ -33,9 +33,7 @@ func parsePath(text string, many map[string]bool) (*path, error) {
 	form.WriteString("^")
 
 	for i, segment := range strings.Split(text, "/") {
-		// Without a value, the slash before it is not there either.
-		first := variables.FindStringSubmatch(segment)
-		none := i > 0 && first != nil && strings.HasPrefix(segment, first[0]) && many[first[1]]
+		none := i > 0 && beginsWith(many, segment)
 
 		if i > 0 && !none {
 			form.WriteString("/")
@@ -55,14 +53,14 @@ func parsePath(text string, many map[string]bool) (*path, error) {
 			form.WriteString(regexp.QuoteMeta(rest[:at[0]]))
 
 			switch {
+			case none:
+				rank = 3
+
+				form.WriteString(anySegments)
 			case many[name]:
 				rank = 3
 
-				if none {
-					form.WriteString(anySegments)
-				} else {
-					form.WriteString("(.*)")
-				}
+				form.WriteString("(.*)")
 			case rest[at[1]:] != "":
 				rank = 1
 
@@ -81,16 +79,26 @@ func parsePath(text string, many map[string]bool) (*path, error) {
 		p.rank = append(p.rank, rank)
 	}
 
-	var err error
-	if p.form, err = regexp.Compile(form.String() + "$"); err != nil {
-		return nil, fmt.Errorf("path %s: %w", text, err)
+	return p, p.compile(form.String() + "$")
+}
+
+func (p *path) compile(form string) (err error) {
+	if p.form, err = regexp.Compile(form); err != nil {
+		return fmt.Errorf("path %s: %w", p.text, err)
 	}
 
-	if p.whole, err = regexp.Compile(strings.ReplaceAll(form.String(), anySegments, "/(.*)") + "$"); err != nil {
-		return nil, fmt.Errorf("path %s: %w", text, err)
+	if p.whole, err = regexp.Compile(strings.ReplaceAll(form, anySegments, "/(.*)")); err != nil {
+		return fmt.Errorf("path %s: %w", p.text, err)
 	}
 
-	return p, nil
+	return nil
+}
+
+// beginsWith reports whether a segment begins with one of the variables. Without a value, the slash before it is not there either.
+func beginsWith(variable map[string]bool, segment string) bool {
+	first := variables.FindStringSubmatch(segment)
+
+	return first != nil && strings.HasPrefix(segment, first[0]) && variable[first[1]]
 }
 
 func (p *path) matches(escaped string) bool { return p.form.MatchString(escaped) }
