@@ -60,7 +60,7 @@ CODECS := $(MODULE)/bff/internal/(jsonpb|wirejson)
 test: need-race need-curl need-redis need-chromium need-servers need-web ## Run all tests, with the race detector.
 	go test -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 	go test -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
-	go test -race -timeout 10m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
+	go test -race -timeout 15m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
 	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
 	go -C bench test -timeout 5m ./...
 	go -C $(LIBRARY) test -timeout 5m ./...

@@ -37,28 +37,46 @@ func TestWritesAreSeenAtTheOtherGateway(t *testing.T) {
 
 	read := inquiry{target: aliceProfile, header: header, host: host}
 
+	misses := 0
+	ask := func(s *site) answer {
+		res := s.must(t, client, read)
+		if !isHit(res) {
+			misses++
+		}
+
+		return res
+	}
+	// What is kept reaches Redis a moment after the answer.
+	kept := func(s *site) bool {
+		for range 100 {
+			if isHit(ask(s)) {
+				return true
+			}
+		}
+
+		return false
+	}
+
 	for n := range 20 {
 		writer, reader := twins[n%2], twins[(n+1)%2]
 		bio := fmt.Sprint("bio-", n)
 
 		// Kept by one, it is there for the other too.
-		reader.must(t, client, read)
-
-		if res := writer.must(t, client, read); !isHit(res) {
-			t.Errorf("%d: before the write: %s", n, res.header.Get(cacheStatus))
+		if !kept(reader) || !kept(writer) {
+			t.Errorf("%d: not kept before the write", n)
 		}
 
 		if res := writer.must(t, client, inquiry{method: http.MethodPatch, target: aliceProfile, header: header, host: host, body: `{"bio":"` + bio + `"}`}); res.status != http.StatusOK {
 			t.Fatalf("%d %s", res.status, res.body)
 		}
 
-		if res := reader.must(t, client, read); !strings.Contains(res.body, `"`+bio+`"`) || res.header.Get(cacheStatus) != freshMiss {
+		if res := ask(reader); !strings.Contains(res.body, `"`+bio+`"`) || res.header.Get(cacheStatus) != freshMiss {
 			t.Errorf("%d: after the write: %s %s", n, res.header.Get(cacheStatus), res.body)
 		}
 	}
 
-	if got := b.countOf(rpcGetProfile); got != 21 {
-		t.Errorf("%d calls to read", got)
+	if got := b.countOf(rpcGetProfile); got != misses {
+		t.Errorf("%d calls to read for %d misses", got, misses)
 	}
 }
 
