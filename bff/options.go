@@ -68,7 +68,7 @@ func WithHandlers(
 }
 
 // WithHTTPRules adds the rules of a gRPC API configuration, with which handlers were generated (grpc_api_configuration), to those
-// in the protos of the services that WithHandlers names: a google.api.Service in YAML, of which http.rules counts. The name is
+// in the protos of the services that WithHandlers names: a google.api.Service in YAML, whose http.rules count. The name is
 // that of the file, for messages. Tables that protoc-gen-portico has written have the rules already.
 func WithHTTPRules(name string, yaml []byte) Option {
 	return func(o *options) { o.httpRules = append(o.httpRules, ruleFile{name: name, text: yaml}) }

@@ -90,7 +90,7 @@ func check(gen *protogen.Plugin, s settings) error {
 	return errors.Join(append(faults, httprules.Unknown(s.rules, methods))...)
 }
 
-// checkMessages refuses the one name of a field of which protoc-gen-go makes code that does not compile.
+// checkMessages refuses the one field name for which the code of protoc-gen-go does not compile.
 func checkMessages(messages []*protogen.Message) []error {
 	var faults []error
 

@@ -16,7 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
-// hide takes out of the request what the plugin may make bad code of: path variables, of which what they match stays, and the
+// hide takes out of the request what the plugin may make bad code of: the names of path variables, whose patterns stay, and the
 // fields that are bodies. It returns what was there.
 func hide(gen *protogen.Plugin, rules route.Rules) hidden {
 	h := hidden{}

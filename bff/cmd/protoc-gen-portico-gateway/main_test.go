@@ -276,7 +276,7 @@ func TestWhatIsHidden(t *testing.T) {
 	}
 }
 
-// A message whose name in Go the plugin does not know is shown under a name of which it makes that, and without fields.
+// A message whose name in Go the plugin does not know is shown under a name that becomes the right one, and without fields.
 func TestMessagesThatGoRenames(t *testing.T) {
 	t.Parallel()
 

@@ -1,5 +1,5 @@
 // Package httprules reads gRPC API configurations, which say how methods are reached over HTTP where their protos do not: a
-// google.api.Service in YAML or JSON, of which only http.rules counts
+// google.api.Service in YAML or JSON. Only its http.rules count
 // (https://cloud.google.com/endpoints/docs/grpc/grpc-service-config).
 package httprules
 
@@ -73,7 +73,7 @@ func Parse(name string, data []byte) (route.Rules, error) {
 	return rules, errors.Join(faults...)
 }
 
-// notJSON matches the beginning of an error of protojson: what kind it is, and a place in the JSON that nobody sees.
+// notJSON matches the beginning of an error of protojson: what kind it is, and a place in JSON that was made of the file.
 var notJSON = regexp.MustCompile(`^proto:[ \x{a0}]*(syntax error )?(\(line \d+:\d+\): )?`)
 
 func parseRule(node *yaml.Node) (*annotations.HttpRule, error) {

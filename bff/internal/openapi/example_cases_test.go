@@ -1,6 +1,6 @@
 package openapi_test
 
-// exampleCases are protos of which examples once stopped the generation, or were not what their schemas say.
+// exampleCases are protos whose examples once stopped the generation, or did not match their schemas.
 var exampleCases = map[string]string{
 	"well_known_types": imports + `service S {
 		rpc Any(google.protobuf.Any) returns (google.protobuf.Any) { option (google.api.http) = {post: "/v1/any" body: "*"}; }

@@ -8,7 +8,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// Once, a message got the schema of another of which the name was the same.
+// Once, a message got the schema of another of the same name.
 func TestSchemasHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 

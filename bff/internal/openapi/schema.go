@@ -147,7 +147,7 @@ func (b *builder) restrict(schema *Schema, message protoreflect.MessageDescripto
 	return nil
 }
 
-// demand adds the oneofs of which a member has to be there, but for those of which the path or a header sets one.
+// demand adds the oneofs that need a member, except those that get one from the path or a header.
 func (b *builder) demand(schema *Schema, message protoreflect.MessageDescriptor, without []string) error {
 	for i := range message.Oneofs().Len() {
 		oneof := message.Oneofs().Get(i)

@@ -92,7 +92,7 @@ func (l *Location) At(m protoreflect.Message) (LocatedAt, error) {
 	return at, nil
 }
 
-// escape writes a value for a path as one segment and as many, of which the latter may be impossible and then empty.
+// escape writes a value for a path as one segment and as several; the second is empty if the value cannot be divided.
 func (f locationField) escape(text string) (one, many string, err error) {
 	switch {
 	case text == "":

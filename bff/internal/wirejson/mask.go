@@ -120,7 +120,7 @@ func (s *state) replaceMasks(m protoreflect.Message, wire []byte) (masks, error)
 			return err
 		}
 
-		// The names of fields and enums are not in wire: nobody gives them such a one.
+		// The names of fields and enums are not in wire, and are never like this.
 		token := "porticofieldmask" + strconv.Itoa(len(found))
 		for bytes.Contains(wire, []byte(token)) {
 			token += "x"

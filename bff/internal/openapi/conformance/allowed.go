@@ -23,7 +23,7 @@ func (r Request) String() string {
 
 // Requests returns requests that the document allows: of each operation the least and the most that there can be in one, and then,
 // in each place of it, the values at the limits of its schema. There are at most so many of each operation; which ones is up to
-// the seed alone. The error names operations of which no request could be made.
+// the seed alone. The error names operations for which no request could be made.
 func (c *Checker) Requests(seed uint64, most int) ([]Request, error) {
 	var (
 		all  []Request

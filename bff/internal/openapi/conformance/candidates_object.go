@@ -100,7 +100,7 @@ func (c *candidates) further(s map[string]any, depth int) []any {
 	return []any{"x", 1, nil, map[string]any{"a": []any{}}}
 }
 
-// contends tells whether the schema refuses a member beside those that are there: two of a oneof.
+// contends reports whether the schema refuses a member beside those that are there: two of a oneof.
 func contends(s, there map[string]any, name string) bool {
 	not := object(s["not"])
 

@@ -79,7 +79,7 @@ func boolRank(b bool) int {
 	return 0
 }
 
-// outside tells whether a number is beyond the bounds.
+// outside reports whether a number is beyond the bounds.
 func outside(s map[string]any, number any) bool {
 	value := toFloat(number)
 

@@ -52,7 +52,7 @@ type parameter struct {
 	description string
 	required    bool
 	list        bool // Each value is an element.
-	keyed       bool // It is a map, of which each entry is a parameter: name[key]=value.
+	keyed       bool // It is a map whose entries are parameters: name[key]=value.
 	json        bool // The value is a JSON document.
 	many        bool // A part of the path that may hold slashes.
 	schema      *schema

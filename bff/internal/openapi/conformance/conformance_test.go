@@ -192,7 +192,7 @@ func TestRequests(t *testing.T) {
 		"query_unknown":       {"GET", path, "sise=1", "", nil, "the query parameter sise: is not in the document"},
 		"element":             {"GET", path, "tags=ab&tags=c", "", nil, "the query parameter tags"},
 		"entry":               {"GET", path, "labels%5Bx%5D=y", "", nil, "labels[x]"},
-		"body_of_get":         {"GET", path, "", `{"a":1}`, nil, "of which the document does not know"},
+		"body_of_get":         {"GET", path, "", `{"a":1}`, nil, "that the document does not know"},
 		"verb":                {"POST", paint, "", `{"name":"n"}`, http.Header{"If-Match": {"x"}}, ""},
 		"header":              {"POST", paint, "", `{"name":"n"}`, nil, "the header If-Match is missing"},
 		"body_missing":        {"POST", paint, "", "", http.Header{"If-Match": {"x"}}, "there is no body"},

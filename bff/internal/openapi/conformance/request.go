@@ -29,7 +29,7 @@ func unexpected(body []byte) error {
 		return nil
 	}
 
-	return errors.New("there is a body, of which the document does not know")
+	return errors.New("there is a body that the document does not know")
 }
 
 // checkRequest tells why the document does not allow a request, which was accepted. The gateway understands more spellings of a
