@@ -193,7 +193,7 @@ export async function types(client: Client): Promise<void> {
   // @ts-expect-error That is no stream.
   client.watch("/v1/orders/{order_id}", { params });
   // @ts-expect-error Where the stream goes on is said in `lastEventId` alone.
-  client.watch("/v1/orders/{order_id}:watch", { params: { ...params, query: { afterSequence: "1" } } });
+  client.watch("/v1/orders/{order_id}:watch", { params: { ...params, header: { "Last-Event-ID": "1" } } });
   const kept = await client.GET("/v1/users/{user_id}/profile", { params: { path: { user_id: "alice" } } });
   // @ts-expect-error After a 304 there is no document.
   kept.data.userId;
