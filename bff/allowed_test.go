@@ -31,7 +31,7 @@ func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
 		ClientIP: config.ClientIP{TrustedProxies: []string{"127.0.0.0/8"}},
 	}
 
-	// Composites answer nobody in particular with 401 themselves.
+	// Composites themselves answer an anonymous caller with 401.
 	services := slices.DeleteFunc(gen.Services(), func(s bff.Service) bool { return s.Composite })
 	for _, service := range services {
 		cfg.Upstreams[service.Upstream] = upstream

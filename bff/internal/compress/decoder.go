@@ -46,7 +46,7 @@ func newDecoder(coding string) *decoder {
 	return d
 }
 
-// begin turns to another body, of which nothing is read yet, or to none. It decodes to at most so many bytes, or is refused,
+// begin turns to another body that has not been read from yet, or to none. It decodes to at most so many bytes, or is refused,
 // with a window of at most maxWindow bytes.
 func (d *decoder) begin(raw io.Reader, most, maxWindow int64) {
 	d.raw, d.most, d.window, d.begun = source{Reader: raw}, most, maxWindow, false

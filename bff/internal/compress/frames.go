@@ -9,7 +9,7 @@ import (
 // The parts of a zstd frame (RFC 8878, section 3.1).
 const (
 	magic = "\x28\xb5\x2f\xfd"
-	// skippable is the magic of a frame to skip behind its first byte, of which the lower half may be anything.
+	// skippable is the magic of a frame to skip, without its first byte, whose lower half may be anything.
 	skippable       = "\x2a\x4d\x18"
 	skippableHeader = 8
 	blockHeader     = 3

@@ -22,7 +22,7 @@ import (
 
 const skippable = "\x57\x2a\x4d\x18\x05\x00\x00\x00abcde"
 
-// framed is a frame of zstd with this window, of which the header does not say how large the content is.
+// framed is a frame of zstd with this window, whose header does not say how large the content is.
 func framed(tb testing.TB, window int, content []byte) []byte {
 	tb.Helper()
 

@@ -217,7 +217,7 @@ func (x *exchange) decode(document []byte, message proto.Message) error {
 	rec.Spend(before - left)
 
 	if ctx := x.request.Context(); err != nil && ctx.Err() != nil {
-		// The decoder gave up, since nobody waits any more.
+		// The decoder gave up: the request has ended.
 		return status.FromContextError(ctx.Err()).Err()
 	}
 

@@ -151,7 +151,7 @@ func (r *Route) sendsEvents(req *http.Request) bool {
 // isForeign tells whether a marshaler of an embedding program writes the stream.
 func (s *stream) isForeign() bool { return s.frames == nil && !s.route.isFile() }
 
-// isFile tells whether the answer is bytes of any type.
+// isFile reports whether the answer is bytes of any type.
 func (r *Route) isFile() bool { return r.Descriptor.Output().FullName() == "google.api.HttpBody" }
 
 // watch starts the timers.

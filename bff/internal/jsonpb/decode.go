@@ -33,7 +33,7 @@ type decoder struct {
 	// keys are those of the maps that are being read, the innermost's last.
 	keys []scalar
 
-	// mask gets the paths of what the document sets, by proto names. Nil: nobody asks.
+	// mask gets the paths of what the document sets, by proto names. Nil: they are not needed.
 	mask *[]string
 	// prefix is the path of the message that is being read, with a dot behind it.
 	prefix string

@@ -74,7 +74,7 @@ type Options struct {
 	DiscardUnknown bool
 	// Mask gets the paths of the fields that the document sets, in proto spelling: those of the members of messages, but for
 	// lists, maps and messages with a JSON form of their own the path of the field. A field that is null has its path, too. Nil:
-	// nobody asks.
+	// they are not needed.
 	Mask *[]string
 }
 

@@ -17,7 +17,7 @@ type scanner struct {
 	// unescaped has what strings with escapes stand for, one behind the other.
 	unescaped []byte
 	// typed is told where the values of members "@type" begin that are skipped, and where the objects do that have them. Nil:
-	// nobody asks.
+	// they are not needed.
 	typed func(object, value int) *Error
 }
 

@@ -47,7 +47,7 @@ func (b *builder) body(op Operation) (*RequestBody, error) {
 	return body, err
 }
 
-// isFile tells whether the body is bytes of any type.
+// isFile reports whether the body is bytes of any type.
 func (b *builder) isFile(op Operation) bool {
 	message := op.Route.Descriptor.Input()
 	if op.Route.Body != wholeBody {
