@@ -131,7 +131,7 @@ func (b *builder) bodyObject(
 		return nil, false, err
 	}
 
-	must := len(schema.Required) > 0
+	must := refusesEmpty(schema)
 
 	if len(without) == 0 && !op.Policy.AllowUnknown {
 		ref, err := b.ref(message, as)

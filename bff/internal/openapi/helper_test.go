@@ -134,7 +134,36 @@ func built(t *testing.T, operations []openapi.Operation, config openapi.Config) 
 		t.Fatal(err)
 	}
 
+	complete(t, "", doc)
+
 	return doc
+}
+
+// complete finds what linters of descriptions refuse: schemas that require members which are not among their properties. Once, that was
+// what was said of every oneof.
+func complete(t *testing.T, where string, doc any) {
+	t.Helper()
+
+	if list, ok := doc.([]any); ok {
+		for i, element := range list {
+			complete(t, fmt.Sprint(where, " ", i), element)
+		}
+	}
+
+	holder, _ := doc.(object)
+	properties, _ := holder["properties"].(object)
+
+	if names, ok := holder["required"].([]any); ok {
+		for _, name := range names {
+			if _, known := properties[fmt.Sprint(name)]; !known {
+				t.Errorf("%s requires %v, which is not among its properties", where, name)
+			}
+		}
+	}
+
+	for name, value := range holder {
+		complete(t, where+" "+name, value)
+	}
 }
 
 // echo is a service of one method that takes messages M in the body and answers with them.

@@ -189,7 +189,7 @@ func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
 	case field.IsMap():
 		p.Style, p.Explode, p.Schema = "deepObject", new(true), schema
 	case held != nil && slices.Contains([]protoreflect.FullName{
-		"google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue",
+		"google.protobuf.Struct", protoValue, "google.protobuf.ListValue",
 	}, held.FullName()):
 		p.Content = map[string]*MediaType{mediaJSON: {Schema: schema}}
 	default:

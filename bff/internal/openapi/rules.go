@@ -217,9 +217,11 @@ func applyFormat(schema *Schema, rules *validate.StringRules) {
 	case *validate.StringRules_Uuid:
 		schema.Format = "uuid"
 	case *validate.StringRules_Ip:
-		schema.AnyOf = []*Schema{{Format: formatIPv4}, {Format: formatIPv6}}
+		schema.AnyOf = []*Schema{{Type: typeString, Format: formatIPv4}, {Type: typeString, Format: formatIPv6}}
 	case *validate.StringRules_Address:
-		schema.AnyOf = []*Schema{{Format: "hostname"}, {Format: formatIPv4}, {Format: formatIPv6}}
+		schema.AnyOf = []*Schema{
+			{Type: typeString, Format: "hostname"}, {Type: typeString, Format: formatIPv4}, {Type: typeString, Format: formatIPv6},
+		}
 	}
 }
 

@@ -19,7 +19,12 @@ const (
 
 const formatTime = "date-time"
 
-const fieldMask = "google.protobuf.FieldMask"
+// Messages and enums that several files name.
+const (
+	fieldMask  = "google.protobuf.FieldMask"
+	protoValue = "google.protobuf.Value"
+	protoNull  = "google.protobuf.NullValue"
+)
 
 // textTrue is true as the name of a member, or as a header.
 const textTrue = "true"
@@ -110,7 +115,7 @@ func wellKnown(message protoreflect.MessageDescriptor, as form) *Schema {
 		return &Schema{Type: typeString, Pattern: maskPattern}
 	case "google.protobuf.Struct":
 		return &Schema{Type: typeObject, AdditionalProperties: true}
-	case "google.protobuf.Value":
+	case protoValue:
 		return &Schema{}
 	case "google.protobuf.ListValue":
 		return &Schema{Type: typeArray, Items: &Schema{}}
@@ -133,7 +138,10 @@ func anyMessage(as form) *Schema {
 
 	if as != output {
 		name.MinLength, name.Description = new(uint64(1)), "URL of the type of the message, which the gateway has to know."
-		out.AnyOf = []*Schema{{Required: []string{"@type"}}, {MaxProperties: new(uint64(0))}}
+
+		typed := &Map[*Schema]{}
+		typed.Set("@type", &Schema{Type: typeString})
+		out.OneOf = []*Schema{{Properties: typed, Required: []string{"@type"}}, {MaxProperties: new(uint64(0))}}
 	}
 
 	return out

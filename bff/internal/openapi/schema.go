@@ -126,74 +126,7 @@ func (b *builder) restrict(schema *Schema, message protoreflect.MessageDescripto
 		schema.Description = sentences(schema.Description, rule.GetMessage())
 	}
 
-	for _, rule := range rules.GetOneof() {
-		var fields []protoreflect.FieldDescriptor
-
-		for _, name := range rule.GetFields() {
-			if field := message.Fields().ByName(protoreflect.Name(name)); field != nil {
-				fields = append(fields, field)
-			}
-		}
-
-		schema.Description = sentences(schema.Description, b.choice(fields, rule.GetRequired()))
-	}
-
-	schema.Not = b.contended(message)
-
-	if as == input {
-		return b.demand(schema, message, without)
-	}
-
-	return nil
-}
-
-// demand adds the oneofs that need a member, except those that get one from the path or a header.
-func (b *builder) demand(schema *Schema, message protoreflect.MessageDescriptor, without []string) error {
-	for i := range message.Oneofs().Len() {
-		oneof := message.Oneofs().Get(i)
-
-		rules, err := protovalidate.ResolveOneofRules(oneof)
-		if err != nil {
-			return fmt.Errorf("rules of %s: %w", oneof.FullName(), err)
-		}
-
-		var members []*Schema
-
-		given := slices.ContainsFunc(fieldsOf(oneof), func(field protoreflect.FieldDescriptor) bool {
-			members = append(members, &Schema{Required: []string{b.name(field)}})
-
-			return slices.Contains(without, field.TextName()) || below(without, field) != nil
-		})
-
-		if rules.GetRequired() && !given {
-			schema.AllOf = append(schema.AllOf, &Schema{AnyOf: members})
-		}
-	}
-
-	return nil
-}
-
-// contended matches two members of a oneof.
-func (b *builder) contended(message protoreflect.MessageDescriptor) *Schema {
-	var pairs []*Schema
-
-	for i := range message.Oneofs().Len() {
-		oneof := message.Oneofs().Get(i)
-		for j := range oneof.Fields().Len() {
-			for k := range j {
-				pairs = append(pairs, &Schema{Required: []string{b.name(oneof.Fields().Get(k)), b.name(oneof.Fields().Get(j))}})
-			}
-		}
-	}
-
-	switch len(pairs) {
-	case 0:
-		return nil
-	case 1:
-		return pairs[0]
-	default:
-		return &Schema{AnyOf: pairs}
-	}
+	return b.restrictOneofs(schema, message, as, without)
 }
 
 // field is the schema of a field.
@@ -216,17 +149,19 @@ func (b *builder) fieldWithout(field protoreflect.FieldDescriptor, as form, with
 			return nil, fmt.Errorf("rules of %s: %w", field.FullName(), err)
 		}
 
+		if rules, err = relaxed(rules, field); err != nil {
+			return nil, err
+		}
+
 		b.apply(schema, rules, field)
 	}
 
-	if oneof := field.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
-		rules, err := protovalidate.ResolveOneofRules(oneof)
-		if err != nil {
-			return nil, fmt.Errorf("rules of %s: %w", oneof.FullName(), err)
-		}
-
-		schema.Description = sentences(schema.Description, b.choice(fieldsOf(oneof), as == input && rules.GetRequired()))
+	words, err := b.oneofWords(field, as)
+	if err != nil {
+		return nil, err
 	}
+
+	schema.Description = sentences(schema.Description, words)
 
 	if options, ok := field.Options().(*descriptorpb.FieldOptions); ok {
 		schema.Deprecated = options.GetDeprecated()
@@ -237,30 +172,6 @@ func (b *builder) fieldWithout(field protoreflect.FieldDescriptor, as form, with
 	}
 
 	return schema, nil
-}
-
-func fieldsOf(oneof protoreflect.OneofDescriptor) []protoreflect.FieldDescriptor {
-	fields := make([]protoreflect.FieldDescriptor, 0, oneof.Fields().Len())
-	for i := range oneof.Fields().Len() {
-		fields = append(fields, oneof.Fields().Get(i))
-	}
-
-	return fields
-}
-
-// choice says in words that there is one of some fields.
-func (b *builder) choice(fields []protoreflect.FieldDescriptor, needed bool) string {
-	names := make([]string, 0, len(fields))
-	for _, field := range fields {
-		names = append(names, "`"+b.name(field)+"`")
-	}
-
-	how := "At most one of "
-	if needed {
-		how = "Exactly one of "
-	}
-
-	return how + strings.Join(names, ", ") + " is there."
 }
 
 // value is the schema of a field without what is said of it.
@@ -301,7 +212,7 @@ func (b *builder) single(field protoreflect.FieldDescriptor, as form) (*Schema, 
 
 // enum is a reference to the schema of an enum.
 func (b *builder) enum(enum protoreflect.EnumDescriptor) *Schema {
-	if enum.FullName() == "google.protobuf.NullValue" {
+	if enum.FullName() == protoNull {
 		return &Schema{Type: typeNull}
 	}
 
@@ -339,7 +250,7 @@ func nullable(schema *Schema) *Schema {
 			return schema
 		}
 
-		if len(schema.Enum) == 0 && schema.Const == nil {
+		if len(schema.Enum) == 0 && schema.Const == nil && schema.AnyOf == nil && schema.OneOf == nil {
 			schema.Type = []string{typed, typeNull}
 
 			return schema

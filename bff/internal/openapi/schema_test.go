@@ -43,7 +43,8 @@ func TestFields(t *testing.T) {
 		"empty":        {`google.protobuf.Empty f = 1;`, `{"type":"object","additionalProperties":false}`},
 		"any": {
 			`google.protobuf.Any f = 1;`,
-			`{"type":"object","additionalProperties":true,"anyOf":[{"required":["@type"]},{"maxProperties":0}],
+			`{"type":"object","additionalProperties":true,
+				"oneOf":[{"required":["@type"],"properties":{"@type":{"type":"string"}}},{"maxProperties":0}],
 				"properties":{"@type":{"type":"string","minLength":1,"description":"URL of the type of the message, which the gateway has to know."}}}`,
 		},
 		"wrapper":        {`google.protobuf.Int64Value f = 1;`, `{"type":"string","format":"int64","pattern":"^-?(0|[1-9][0-9]*)$"}`},
@@ -65,7 +66,7 @@ func TestFields(t *testing.T) {
 		"email":          {`string f = 1 [(buf.validate.field).string.email = true];`, `{"type":"string","format":"email"}`},
 		"uuid":           {`string f = 1 [(buf.validate.field).string.uuid = true];`, `{"type":"string","format":"uuid"}`},
 		"uri":            {`string f = 1 [(buf.validate.field).string.uri = true];`, `{"type":"string","format":"uri"}`},
-		"ip":             {`string f = 1 [(buf.validate.field).string.ip = true];`, `{"type":"string","anyOf":[{"format":"ipv4"},{"format":"ipv6"}]}`},
+		"ip":             {`string f = 1 [(buf.validate.field).string.ip = true];`, `{"type":"string","anyOf":[{"type":"string","format":"ipv4"},{"type":"string","format":"ipv6"}]}`},
 		"bounds":         {`int32 f = 1 [(buf.validate.field).int32 = {gte: 1, lte: 9}];`, `{"type":"integer","format":"int32","minimum":1,"maximum":9}`},
 		"open_bounds":    {`int32 f = 1 [(buf.validate.field).int32 = {gt: 1, lt: 9}];`, `{"type":"integer","format":"int32","exclusiveMinimum":1,"exclusiveMaximum":9}`},
 		"text_bounds":    {`int64 f = 1 [(buf.validate.field).int64.gte = 1];`, `{"type":"string","format":"int64","pattern":"^(0|[1-9][0-9]*)$","description":"At least 1."}`},
@@ -101,7 +102,7 @@ func TestMessages(t *testing.T) {
 
 	is(t, doc, "components schemas t.v1.MInput required", `["someName"]`)
 	is(t, doc, "components schemas t.v1.MInput additionalProperties", `false`)
-	is(t, doc, "components schemas t.v1.MInput not", `{"required":["a","b"]}`)
+	is(t, doc, "components schemas t.v1.MInput not", `{"required":["a","b"],"properties":{"a":{},"b":{}}}`)
 	is(t, doc, "components schemas t.v1.MInput allOf", `null`)
 	is(t, doc, "components schemas t.v1.M required", `null`)
 	is(t, doc, "components schemas t.v1.M additionalProperties", `null`)
@@ -113,29 +114,6 @@ func TestMessages(t *testing.T) {
 
 	is(t, doc, "components schemas t.v1.MInput required", `["some_name"]`)
 	is(t, doc, "components schemas t.v1.M required", `["some_name"]`)
-}
-
-// Once, it was in words alone that a member of a oneof has to be there.
-func TestRequiredOneofs(t *testing.T) {
-	t.Parallel()
-
-	doc := describe(t, `service S {
-		rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*" additional_bindings: {post: "/v1/m/{a}" body: "*"}}; }
-		rpc Within(N) returns (N) { option (google.api.http) = {post: "/v1/n/{m.inner.key}" body: "*"}; }
-	}
-	message M { oneof o { option (buf.validate.oneof).required = true; string a = 1; Inner inner = 2; string c = 3; } string text = 4; }
-	message Inner { string key = 1; string text = 2; }
-	message N { M m = 1 [(buf.validate.field).required = true]; }`, policy.Policy{}, openapi.Config{})
-
-	is(t, doc, "components schemas t.v1.MInput allOf", `[{"anyOf":[{"required":["a"]},{"required":["inner"]},{"required":["c"]}]}]`)
-	is(t, doc, "components schemas t.v1.MInput-without-a allOf", `null`)
-	is(t, doc, "components schemas t.v1.MInput-without-inner.key allOf", `null`)
-
-	// What the path sets is nowhere else, however deep it is.
-	is(t, doc, "paths /v1/n/{m_inner_key} post requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.NInput"}`)
-	is(t, doc, "components schemas t.v1.NInput required", `null`)
-	is(t, doc, "components schemas t.v1.NInput properties m $ref", `"#/components/schemas/t.v1.MInput-without-inner.key"`)
-	is(t, doc, "components schemas t.v1.InnerInput-without-key properties", `{"text":{"type":"string"}}`)
 }
 
 // Values outside of JSON are described as the gateway reads them there.

@@ -5,7 +5,7 @@ import "google.golang.org/protobuf/reflect/protoreflect"
 // asText is the schema of a field where its value is text and not JSON.
 func asText(schema *Schema, field protoreflect.FieldDescriptor) *Schema {
 	switch {
-	case field.Enum() != nil && field.Enum().FullName() == "google.protobuf.NullValue":
+	case field.Enum() != nil && field.Enum().FullName() == protoNull:
 		null := &Schema{Type: typeString, Enum: []any{"NULL_VALUE"}}
 		if field.IsList() {
 			schema.Items = null

@@ -67,10 +67,11 @@ func TestRequestsReachLimits(t *testing.T) {
 			[]string{`{}`},
 		},
 		"oneofs": {
-			`{"type": "object", "properties": {"a": {"type": "boolean"}, "b": {"type": "boolean"}}, "additionalProperties": false,
-				"not": {"required": ["a", "b"]}, "allOf": [{"anyOf": [{"required": ["a"]}, {"required": ["b"]}]}]}`,
-			[]string{`{"a":true}`, `{"b":false}`},
-			[]string{`{}`, `{"a":true,"b":true}`},
+			`{"type": "object", "properties": {"a": {"type": "boolean"}, "b": {"type": "boolean"}, "c": {"type": "null"}, "d": {"type": "null"}},
+				"additionalProperties": false, "not": {"required": ["c", "d"], "properties": {"c": {}, "d": {}}},
+				"oneOf": [{"required": ["a"], "properties": {"a": {"type": "boolean"}}}, {"required": ["b"], "properties": {"b": {}}}]}`,
+			[]string{`{"a":true}`, `{"b":false}`, `{"b":true,"c":null}`, `{"a":true,"d":null}`},
+			[]string{`{}`, `{"a":true,"b":true}`, `{"a":true,"c":null,"d":null}`},
 		},
 		"trees": {
 			`{"$ref": "#/components/schemas/Tree"}`,

@@ -95,7 +95,12 @@ func (c *candidates) shaped(s map[string]any, depth int) []any {
 		}
 
 		for _, branch := range branches {
-			out = append(out, c.of(c.merged(rest, branch), depth)...)
+			one := c.merged(rest, branch)
+			if keyword == "oneOf" {
+				one["properties"] = withoutOthers(one, branches)
+			}
+
+			out = append(out, c.of(one, depth)...)
 		}
 
 		return out
@@ -117,12 +122,29 @@ func (c *candidates) shaped(s map[string]any, depth int) []any {
 	return c.some(out)
 }
 
+// withoutOthers are the properties of a schema but for those that only other branches require: two members of a oneof.
+func withoutOthers(one map[string]any, branches []any) map[string]any {
+	properties, own := maps.Clone(object(one["properties"])), names(one["required"])
+
+	for _, branch := range branches {
+		for _, name := range names(object(branch)["required"]) {
+			if !slices.Contains(own, name) {
+				delete(properties, name)
+			}
+		}
+	}
+
+	return properties
+}
+
 // merged is a schema with the keywords of others.
 func (c *candidates) merged(s map[string]any, others ...any) map[string]any {
 	out := maps.Clone(s)
 
 	for _, other := range others {
-		keywords := maps.Clone(object(other))
+		keywords := map[string]any{}
+		maps.Copy(keywords, object(other))
+
 		if ref, ok := keywords["$ref"].(string); ok {
 			target, _, err := c.loader.at(strings.TrimPrefix(ref, "#"))
 			if err != nil {
@@ -134,6 +156,17 @@ func (c *candidates) merged(s map[string]any, others ...any) map[string]any {
 
 		if required := slices.Concat(listOf(out["required"]), listOf(keywords["required"])); required != nil {
 			keywords["required"] = required
+		}
+
+		if properties := object(keywords["properties"]); properties != nil {
+			both := map[string]any{}
+			maps.Copy(both, object(out["properties"]))
+
+			for name, property := range properties {
+				both[name] = c.merged(object(property), both[name])
+			}
+
+			keywords["properties"] = both
 		}
 
 		maps.Copy(out, keywords)
