@@ -15,6 +15,37 @@ import (
 // complete is an item that keeps all rules.
 const complete = `{"title":"t","address":{"street":"s","city":"c"},"email":"e","high":1}`
 
+// Once, what was said of oneofs named neither them nor all of their members.
+func TestOneofsAreNamed(t *testing.T) {
+	t.Parallel()
+
+	s := startItems(t, nil)
+
+	for _, row := range []struct{ target, body, errors string }{
+		{
+			"/v1/items/a?updateMask=email", `{}`, `[{"in":"body","field":"contact","description":"set one of email, postal"}]`,
+		},
+		{
+			"/v1/items", `{"item":{"name":"items/a","title":"t","address":{"street":"s","city":"c"},"high":1}}`,
+			`[{"in":"body","field":"item.contact","description":"set one of email, postal"}]`,
+		},
+		{
+			"/v1/items/a", `{"email":"e","postal":{"street":"s"}}`,
+			`[{"in":"body","field":"postal","description":"is a second member of the oneof \"contact\", as email is"}]`,
+		},
+		{"/v1/items/a", `{"red":"r","blue":"b"}`, `[{"in":"body","field":"","description":"set only one of red, blue"}]`},
+	} {
+		res := s.do(t, http.MethodPatch, row.target, nil, row.body)
+
+		errors, err := json.Marshal(res.problem(t)["errors"])
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		sameJSON(t, row.target+" "+row.body, string(errors), row.errors)
+	}
+}
+
 // Once, the rules of fields that an update does not change were enforced, so that a part of an item could not be updated.
 func TestUpdateIsCheckedByItsMask(t *testing.T) {
 	t.Parallel()

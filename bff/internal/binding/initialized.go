@@ -71,7 +71,7 @@ func (f *missing) add(field protoreflect.FieldDescriptor) bool {
 		return false
 	}
 
-	fault := f.binding.place(append(slices.Clip(f.path), element(field)))
+	fault := f.binding.place(append(slices.Clip(f.path), element(field)), nil)
 	fault.Reason = "is required"
 	f.faults.List = append(f.faults.List, fault)
 

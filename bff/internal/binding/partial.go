@@ -3,7 +3,6 @@ package binding
 import (
 	"context"
 	"slices"
-	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -130,7 +129,7 @@ func (p part) covers(v *protovalidate.Violation) bool {
 
 	if isOneofRule(v) {
 		return slices.ContainsFunc(rules.GetOneof(), func(r *validate.MessageOneofRule) bool {
-			return strings.Contains(v.Proto.GetMessage(), "one of "+strings.Join(r.GetFields(), ", ")+" ") && p.decides(r)
+			return isAbout(v.Proto.GetMessage(), r) && p.decides(r)
 		})
 	}
 

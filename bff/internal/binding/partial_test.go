@@ -80,7 +80,14 @@ message Part { string text = 1 [(buf.validate.field).required = true]; }
 func updateBinding(t *testing.T, name string) (*binding.Binding, route.Route) {
 	t.Helper()
 
-	files, err := protosource.Tree{"updates.proto": []byte(updates)}.Compile(t.Context())
+	return compiled(t, updates, name)
+}
+
+// compiled is a route of a proto.
+func compiled(t *testing.T, source, name string) (*binding.Binding, route.Route) {
+	t.Helper()
+
+	files, err := protosource.Tree{"t.proto": []byte(source)}.Compile(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

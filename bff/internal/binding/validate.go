@@ -1,6 +1,7 @@
 package binding
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -51,18 +52,17 @@ func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 
 // fault describes a violation in the message that a path leads to.
 func (b *Binding) fault(prefix []*validate.FieldPathElement, violation *validate.Violation) Fault {
-	fault := b.place(append(slices.Clip(prefix), violation.GetField().GetElements()...))
-	fault.Reason = violation.GetMessage()
+	path := append(slices.Clip(prefix), violation.GetField().GetElements()...)
 
-	if fault.Reason == "" {
-		fault.Reason = "breaks the rule " + violation.GetRuleId()
-	}
+	members, reason := b.oneof(path, violation)
+	fault := b.place(path, members)
+	fault.Reason = cmp.Or(reason, violation.GetMessage(), "breaks the rule "+violation.GetRuleId())
 
 	return fault
 }
 
-// place says where in a request the path of a violation is.
-func (b *Binding) place(elements []*validate.FieldPathElement) Fault {
+// place says where in a request the path of a violation is. Members are the fields that it is about if the path ends in none.
+func (b *Binding) place(elements []*validate.FieldPathElement, members []protoreflect.FieldDescriptor) Fault {
 	names, first := b.spell(elements)
 
 	for _, v := range b.variables {
@@ -78,19 +78,15 @@ func (b *Binding) place(elements []*validate.FieldPathElement) Fault {
 	}
 
 	switch {
-	case first == nil && b.HasBody():
-		return Fault{In: InBody}
-	case first == nil:
-		return Fault{In: InQuery}
-	case b.body != nil && first == b.body:
-		return Fault{In: InBody, Name: strings.TrimPrefix(strings.TrimPrefix(names, first.JSONName()), ".")}
-	}
-
-	if b.whole {
+	case b.whole:
 		return Fault{In: InBody, Name: names}
+	case first != nil && first == b.body:
+		return Fault{In: InBody, Name: strings.TrimPrefix(strings.TrimPrefix(names, first.JSONName()), ".")}
+	case first == nil && b.body != nil && (members == nil || slices.Contains(members, b.body)):
+		return Fault{In: InBody} // It is about the body or what is beside it.
+	default:
+		return Fault{In: InQuery, Name: names}
 	}
-
-	return Fault{In: InQuery, Name: names}
 }
 
 // spell writes a path in JSON spelling, "items[0].unitPrice", and returns its first field; nil if the message itself is meant.

@@ -188,11 +188,15 @@ func (d *decoder) member(f *field, seen *numbers, t target) *Error {
 	if !f.null && d.literal("null") {
 		d.note(f)
 
+		if f.oneof > 0 {
+			seen.add(nullNumber(f.desc))
+		}
+
 		return nil
 	}
 
 	if f.oneof > 0 && !seen.add(f.oneof) {
-		return faultf("is a second member of the oneof %q", f.desc.ContainingOneof().Name()).in(f.name)
+		return secondMember(f.desc, seen).in(f.name)
 	}
 
 	if f.cost > 0 {
@@ -206,6 +210,27 @@ func (d *decoder) member(f *field, seen *numbers, t target) *Error {
 	}
 
 	return nil
+}
+
+// nullNumber is what is seen if a member of a oneof is null, which leaves the oneof to the others.
+func nullNumber(member protoreflect.FieldDescriptor) int {
+	message := member.ContainingMessage()
+
+	return message.Fields().Len() + message.Oneofs().Len() + member.Index()
+}
+
+// secondMember says that a field is a second member of its oneof, and which is the first. It spoils what was seen.
+func secondMember(field protoreflect.FieldDescriptor, seen *numbers) *Error {
+	oneof := field.ContainingOneof()
+
+	for i := range oneof.Fields().Len() {
+		other := oneof.Fields().Get(i)
+		if other.Index() != field.Index() && !seen.add(other.Index()) && seen.add(nullNumber(other)) {
+			return faultf("is a second member of the oneof %q, as %s is", oneof.Name(), other.JSONName())
+		}
+	}
+
+	return faultf("is a second member of the oneof %q", oneof.Name())
 }
 
 // field reads a value that is there.
