@@ -123,6 +123,10 @@ func (b *builder) restrictOneofs(schema *Schema, message protoreflect.MessageDes
 			return !shown
 		})
 
+		if len(members) == 1 && slices.Contains(schema.Required, b.name(members[0])) {
+			continue
+		}
+
 		if as == input && one.required && !one.given(without) && len(members) > 0 {
 			exactly = append(exactly, b.exactlyOne(schema, members))
 		} else {

@@ -80,6 +80,19 @@ func TestOneofsAsSchemas(t *testing.T) {
 	}
 }
 
+// A oneof that needs its only member is a field that is required, also as a parameter.
+func TestOneofsOfOneMember(t *testing.T) {
+	t.Parallel()
+
+	doc := describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {
+		post: "/v1/m" body: "*" additional_bindings {get: "/v1/m"} }; } }
+	message M { oneof o { option (buf.validate.oneof).required = true; string a = 1; } }`, policy.Policy{}, openapi.Config{})
+
+	is(t, doc, "components schemas t.v1.MInput required", `["a"]`)
+	is(t, doc, "components schemas t.v1.MInput allOf", `null`)
+	is(t, doc, "paths /v1/m get parameters 0 required", `true`)
+}
+
 // A PATCH says what changes, so it needs no member of a oneof, and null resets one beside another that is set.
 func TestOneofsInPatches(t *testing.T) {
 	t.Parallel()

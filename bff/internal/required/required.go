@@ -37,12 +37,25 @@ func Fields(
 		}
 
 		field := message.Fields().ByNumber(protoreflect.FieldNumber(path[0].GetFieldNumber()))
+		if field == nil {
+			field = onlyMember(message.Oneofs().ByName(protoreflect.Name(path[0].GetFieldName())))
+		}
+
 		if field != nil && !slices.Contains(fields, field) {
 			fields = append(fields, field)
 		}
 	}
 
 	return fields, nil
+}
+
+// onlyMember is the member of a oneof that has no other. Nil: there is none.
+func onlyMember(oneof protoreflect.OneofDescriptor) protoreflect.FieldDescriptor {
+	if oneof == nil || oneof.Fields().Len() != 1 {
+		return nil
+	}
+
+	return oneof.Fields().Get(0)
 }
 
 // Labelled are the fields that protobuf itself requires, in requests and responses alike.
