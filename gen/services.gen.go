@@ -85,6 +85,8 @@ func Services() []Service {
 				{Method: "GET", Path: "/v1/orders/{order_id}", RPC: "/order.v1.OrderService/GetOrder"},
 				{Method: "GET", Path: "/v1/users/{user_id}/orders", RPC: "/order.v1.OrderService/ListOrders"},
 				{Method: "POST", Path: "/v1/orders/{order_id}:cancel", RPC: "/order.v1.OrderService/CancelOrder"},
+				{Method: "PATCH", Path: "/v1/orders/{order.order_id}", RPC: "/order.v1.OrderService/UpdateOrder"},
+				{Method: "POST", Path: "/v1/orders/{order_id}:redirect", RPC: "/order.v1.OrderService/RedirectOrder"},
 				{Method: "GET", Path: "/v1/orders/{order_id}:watch", RPC: "/order.v1.OrderService/WatchOrder"},
 			},
 			Comments: comments, Examples: examples,

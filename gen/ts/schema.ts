@@ -73,7 +73,15 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Update order
+         * @description UpdateOrder changes the note or the labels of an order that is not cancelled (AIP-134).
+         *
+         *     - **Who:** any caller with a valid credential
+         *     - **How often:** 50 requests a second, 100 at once, for each caller
+         *     - **How long:** at most 2s
+         */
+        patch: operations["OrderService_UpdateOrder"];
         trace?: never;
     };
     "/v1/orders/{order_id}:cancel": {
@@ -94,6 +102,30 @@ export interface paths {
          *     - **How long:** at most 2s
          */
         post: operations["OrderService_CancelOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/orders/{order_id}:redirect": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Redirect order
+         * @description RedirectOrder says where an order goes that has not been shipped.
+         *
+         *     - **Who:** any caller with a valid credential
+         *     - **How often:** 50 requests a second, 100 at once, for each caller
+         *     - **How long:** at most 2s
+         */
+        post: operations["OrderService_RedirectOrder"];
         delete?: never;
         options?: never;
         head?: never;
@@ -617,6 +649,24 @@ export interface components {
         };
         /** @enum {string} */
         "notification.v1.NotificationKind": "NOTIFICATION_KIND_UNSPECIFIED" | "NOTIFICATION_KIND_ORDER" | "NOTIFICATION_KIND_PAYMENT" | "NOTIFICATION_KIND_ACCOUNT";
+        /** @description Address is a place that parcels are brought to. */
+        "order.v1.Address": {
+            /** @description 1 to 5, of at most 100 characters. */
+            lines?: string[];
+            postalCode?: string;
+            city?: string;
+            /** @description ISO 3166-1 alpha-2, for example "AT". */
+            countryCode?: string;
+        };
+        /** @description Address is a place that parcels are brought to. */
+        "order.v1.AddressInput": {
+            /** @description 1 to 5, of at most 100 characters. */
+            lines: string[];
+            postalCode?: string;
+            city: string;
+            /** @description ISO 3166-1 alpha-2, for example "AT". */
+            countryCode: string;
+        };
         "order.v1.CancelOrderRequest": {
             reason?: string;
         };
@@ -691,9 +741,30 @@ export interface components {
             createTime?: string;
             /** Format: date-time */
             updateTime?: string;
+            /** @description At most one of `address`, `pickupPoint` is there. */
+            address?: components["schemas"]["order.v1.Address"];
+            /** @description Name of a shop that keeps it. At most one of `address`, `pickupPoint` is there. */
+            pickupPoint?: string;
+        };
+        /** @description Order is what a user bought. */
+        "order.v1.OrderPatch": {
+            note?: string | null;
+            labels?: {
+                [key: string]: string;
+            } | null;
         };
         /** @enum {string} */
         "order.v1.OrderStatus": "ORDER_STATUS_UNSPECIFIED" | "ORDER_STATUS_PENDING" | "ORDER_STATUS_PAID" | "ORDER_STATUS_SHIPPED" | "ORDER_STATUS_DELIVERED" | "ORDER_STATUS_CANCELLED";
+        "order.v1.RedirectOrderRequest": {
+            /** @description Exactly one of `address`, `pickupPoint` is there. */
+            address?: components["schemas"]["order.v1.AddressInput"];
+            /** @description Name of a shop that keeps it. Exactly one of `address`, `pickupPoint` is there. */
+            pickupPoint?: string;
+        } & ({
+            address: components["schemas"]["order.v1.AddressInput"];
+        } | {
+            pickupPoint: string;
+        });
         /** @description WatchOrderResponse is one status of an order. */
         "order.v1.WatchOrderResponse": {
             orderId?: string;
@@ -708,12 +779,32 @@ export interface components {
             /** Format: date-time */
             changeTime?: string;
         };
+        "payment.v1.BankTransfer": {
+            iban?: string;
+        };
+        "payment.v1.BankTransferInput": {
+            iban: string;
+        };
+        "payment.v1.Card": {
+            /** @description The last four digits. */
+            lastFour?: string;
+        };
+        "payment.v1.CardInput": {
+            /** @description The last four digits. */
+            lastFour: string;
+        };
         "payment.v1.CreatePaymentRequest": {
             orderId: string;
             /** @description In the currency of the order. */
             amount: components["schemas"]["money.v1.MoneyInput"];
             /** @enum {unknown} */
             method: components["schemas"]["payment.v1.PaymentMethod"];
+            /** @description At most one of `card`, `bankTransfer`, `wallet` is there. */
+            card?: components["schemas"]["payment.v1.CardInput"];
+            /** @description At most one of `card`, `bankTransfer`, `wallet` is there. */
+            bankTransfer?: components["schemas"]["payment.v1.BankTransferInput"];
+            /** @description At most one of `card`, `bankTransfer`, `wallet` is there. */
+            wallet?: components["schemas"]["payment.v1.WalletInput"];
         };
         /** @description Payment is money taken for an order. */
         "payment.v1.Payment": {
@@ -730,6 +821,12 @@ export interface components {
             createTime?: string;
             /** Format: date-time */
             updateTime?: string;
+            /** @description At most one of `card`, `bankTransfer`, `wallet` is there. */
+            card?: components["schemas"]["payment.v1.Card"];
+            /** @description At most one of `card`, `bankTransfer`, `wallet` is there. */
+            bankTransfer?: components["schemas"]["payment.v1.BankTransfer"];
+            /** @description At most one of `card`, `bankTransfer`, `wallet` is there. */
+            wallet?: components["schemas"]["payment.v1.Wallet"];
         };
         /** @enum {string} */
         "payment.v1.PaymentMethod": "PAYMENT_METHOD_UNSPECIFIED" | "PAYMENT_METHOD_CARD" | "PAYMENT_METHOD_BANK_TRANSFER" | "PAYMENT_METHOD_WALLET";
@@ -745,6 +842,16 @@ export interface components {
             /** @description Unset: all that is left. */
             amount?: components["schemas"]["money.v1.MoneyInput"];
             reason?: string;
+        };
+        "payment.v1.Wallet": {
+            provider?: string;
+            /** @description SHA-256 of the token. */
+            tokenHash?: string;
+        };
+        "payment.v1.WalletInput": {
+            provider: string;
+            /** @description What the wallet has signed. It is not kept. At most 4096 bytes. */
+            token?: string;
         };
         "profile.v1.Address": {
             lines?: string[];
@@ -1432,20 +1539,30 @@ export type NotificationV1ListNotificationsResponse = components['schemas']['not
 export type NotificationV1MarkNotificationReadRequest = components['schemas']['notification.v1.MarkNotificationReadRequest'];
 export type NotificationV1Notification = components['schemas']['notification.v1.Notification'];
 export type NotificationV1NotificationKind = components['schemas']['notification.v1.NotificationKind'];
+export type OrderV1Address = components['schemas']['order.v1.Address'];
+export type OrderV1AddressInput = components['schemas']['order.v1.AddressInput'];
 export type OrderV1CancelOrderRequest = components['schemas']['order.v1.CancelOrderRequest'];
 export type OrderV1CreateOrderRequest = components['schemas']['order.v1.CreateOrderRequest'];
 export type OrderV1LineItem = components['schemas']['order.v1.LineItem'];
 export type OrderV1LineItemInput = components['schemas']['order.v1.LineItemInput'];
 export type OrderV1ListOrdersResponse = components['schemas']['order.v1.ListOrdersResponse'];
 export type OrderV1Order = components['schemas']['order.v1.Order'];
+export type OrderV1OrderPatch = components['schemas']['order.v1.OrderPatch'];
 export type OrderV1OrderStatus = components['schemas']['order.v1.OrderStatus'];
+export type OrderV1RedirectOrderRequest = components['schemas']['order.v1.RedirectOrderRequest'];
 export type OrderV1WatchOrderResponse = components['schemas']['order.v1.WatchOrderResponse'];
+export type PaymentV1BankTransfer = components['schemas']['payment.v1.BankTransfer'];
+export type PaymentV1BankTransferInput = components['schemas']['payment.v1.BankTransferInput'];
+export type PaymentV1Card = components['schemas']['payment.v1.Card'];
+export type PaymentV1CardInput = components['schemas']['payment.v1.CardInput'];
 export type PaymentV1CreatePaymentRequest = components['schemas']['payment.v1.CreatePaymentRequest'];
 export type PaymentV1Payment = components['schemas']['payment.v1.Payment'];
 export type PaymentV1PaymentMethod = components['schemas']['payment.v1.PaymentMethod'];
 export type PaymentV1PaymentStatus = components['schemas']['payment.v1.PaymentStatus'];
 export type PaymentV1Refund = components['schemas']['payment.v1.Refund'];
 export type PaymentV1RefundPaymentRequest = components['schemas']['payment.v1.RefundPaymentRequest'];
+export type PaymentV1Wallet = components['schemas']['payment.v1.Wallet'];
+export type PaymentV1WalletInput = components['schemas']['payment.v1.WalletInput'];
 export type ProfileV1Address = components['schemas']['profile.v1.Address'];
 export type ProfileV1AddressPatch = components['schemas']['profile.v1.AddressPatch'];
 export type ProfileV1Avatar = components['schemas']['profile.v1.Avatar'];
@@ -1516,6 +1633,14 @@ export interface operations {
                      * @example {
                      *       "orders": [
                      *         {
+                     *           "address": {
+                     *             "city": "Vienna",
+                     *             "countryCode": "AT",
+                     *             "lines": [
+                     *               "86638 West Centersberg"
+                     *             ],
+                     *             "postalCode": "1070"
+                     *           },
                      *           "createTime": "2025-11-30T16:06:19Z",
                      *           "items": [
                      *             {
@@ -1695,6 +1820,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "address": {
+                     *         "city": "Kyoto",
+                     *         "countryCode": "JP",
+                     *         "lines": [
+                     *           "540 Plainstown",
+                     *           "55527 Burgborough"
+                     *         ],
+                     *         "postalCode": "604-8001"
+                     *       },
                      *       "createTime": "2025-04-15T01:22:45Z",
                      *       "items": [
                      *         {
@@ -1820,6 +1954,7 @@ export interface operations {
                      *       },
                      *       "note": "Ruthlessly remove dead hand.",
                      *       "orderId": "ord_4e319ivqqkhakdk3",
+                     *       "pickupPoint": "attractive paper",
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "CHF",
@@ -1841,6 +1976,99 @@ export interface operations {
             405: components["responses"]["MethodNotAllowed"];
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+            default: components["responses"]["Error"];
+        };
+    };
+    OrderService_UpdateOrder: {
+        parameters: {
+            query?: {
+                /** @description Which fields to change. REST derives it from the body. */
+                updateMask?: string;
+            };
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description At most 1 MiB, also after decompression. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "labels": {
+                 *         "channel": "app"
+                 *       },
+                 *       "note": "Whoa! Ship the thing now!"
+                 *     }
+                 */
+                "application/json": components["schemas"]["order.v1.OrderPatch"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "cancelReason": "What stand quickly load the time.",
+                     *       "createTime": "2025-10-29T01:44:57Z",
+                     *       "items": [
+                     *         {
+                     *           "attributes": {
+                     *             "color": "teal",
+                     *             "size": "M"
+                     *           },
+                     *           "quantity": 2,
+                     *           "sku": "TRS-8871",
+                     *           "title": "Hair Clip X",
+                     *           "unitPrice": {
+                     *             "currencyCode": "USD",
+                     *             "nanos": 320000000,
+                     *             "units": "14"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "labels": {
+                     *         "channel": "app"
+                     *       },
+                     *       "note": "Whoa! Ship the thing now!",
+                     *       "orderId": "ord_4k96j208351vbt0i",
+                     *       "pickupPoint": "panicked farm",
+                     *       "status": "ORDER_STATUS_CANCELLED",
+                     *       "total": {
+                     *         "currencyCode": "USD",
+                     *         "nanos": 640000000,
+                     *         "units": "28"
+                     *       },
+                     *       "totalQuantity": "2",
+                     *       "updateTime": "2026-01-14T21:29:13Z",
+                     *       "userId": "usr_odtlvdnm5rcjk0jk"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["order.v1.Order"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             501: components["responses"]["NotImplemented"];
@@ -1882,6 +2110,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
+                     *       "address": {
+                     *         "city": "Seville",
+                     *         "countryCode": "ES",
+                     *         "lines": [
+                     *           "99405 West Ruefurt",
+                     *           "7701 Damville"
+                     *         ],
+                     *         "postalCode": "41001"
+                     *       },
                      *       "cancelReason": "Defer year during peak load.",
                      *       "createTime": "2025-07-21T00:51:33Z",
                      *       "items": [
@@ -1915,6 +2152,105 @@ export interface operations {
                      *       "totalQuantity": "5",
                      *       "updateTime": "2026-01-02T16:56:17Z",
                      *       "userId": "usr_jvm9hce098jevm4k"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["order.v1.Order"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+            default: components["responses"]["Error"];
+        };
+    };
+    OrderService_RedirectOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        /** @description At most 1 MiB, also after decompression. */
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "address": {
+                 *         "city": "Melbourne",
+                 *         "countryCode": "AU",
+                 *         "lines": [
+                 *           "3992 Forestbury"
+                 *         ],
+                 *         "postalCode": "3000"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["order.v1.RedirectOrderRequest"];
+            };
+        };
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "address": {
+                     *         "city": "Melbourne",
+                     *         "countryCode": "AU",
+                     *         "lines": [
+                     *           "3992 Forestbury"
+                     *         ],
+                     *         "postalCode": "3000"
+                     *       },
+                     *       "createTime": "2025-08-18T17:58:47Z",
+                     *       "items": [
+                     *         {
+                     *           "attributes": {
+                     *             "color": "teal"
+                     *           },
+                     *           "quantity": 4,
+                     *           "sku": "WST-9647",
+                     *           "title": "Magical Computer",
+                     *           "unitPrice": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 170000000,
+                     *             "units": "109"
+                     *           }
+                     *         }
+                     *       ],
+                     *       "labels": {
+                     *         "source": "web"
+                     *       },
+                     *       "note": "Sample case at 5s intervals.",
+                     *       "orderId": "ord_7s98idt1ersk8cfg",
+                     *       "status": "ORDER_STATUS_DELIVERED",
+                     *       "total": {
+                     *         "currencyCode": "EUR",
+                     *         "nanos": 680000000,
+                     *         "units": "436"
+                     *       },
+                     *       "totalQuantity": "4",
+                     *       "updateTime": "2026-01-01T19:41:39Z",
+                     *       "userId": "usr_3np2jqk1p6n5fnj4"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -2023,6 +2359,9 @@ export interface operations {
                  *         "nanos": 880000000,
                  *         "units": "117"
                  *       },
+                 *       "card": {
+                 *         "lastFour": "8816"
+                 *       },
                  *       "method": "PAYMENT_METHOD_CARD",
                  *       "orderId": "ord_icq6monthfva5bbs"
                  *     }
@@ -2051,38 +2390,40 @@ export interface operations {
                      *         "nanos": 880000000,
                      *         "units": "117"
                      *       },
-                     *       "createTime": "2025-10-06T18:16:25Z",
+                     *       "card": {
+                     *         "lastFour": "8816"
+                     *       },
+                     *       "createTime": "2025-03-20T14:27:45Z",
                      *       "method": "PAYMENT_METHOD_CARD",
                      *       "orderId": "ord_icq6monthfva5bbs",
-                     *       "paymentId": "pym_vu6n8bj20hdjbtih",
+                     *       "paymentId": "pym_3ukat73h1ju5q49q",
                      *       "refundedAmount": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 10000000,
-                     *         "units": "16"
+                     *         "nanos": 850000000,
+                     *         "units": "14"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 740000000,
-                     *             "units": "2"
+                     *             "nanos": 250000000,
+                     *             "units": "11"
                      *           },
-                     *           "createTime": "2025-11-16T02:37:24Z",
-                     *           "reason": "Track way over time fortnightly."
+                     *           "createTime": "2025-10-05T08:25:30Z",
+                     *           "reason": "Share the decision record for the life."
                      *         },
                      *         {
                      *           "amount": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 980000000,
-                     *             "units": "4"
+                     *             "units": "9"
                      *           },
-                     *           "createTime": "2025-12-11T00:32:19Z",
-                     *           "reason": "Balanced life and year been essential."
+                     *           "createTime": "2025-10-13T01:07:50Z",
+                     *           "reason": "Clarify ownership of the eye recently."
                      *         }
                      *       ],
                      *       "status": "PAYMENT_STATUS_CAPTURED",
-                     *       "updateTime": "2025-12-30T22:00:03Z",
-                     *       "userId": "usr_0no2o9eeghvhoi9l"
+                     *       "updateTime": "2025-12-22T18:57:02Z",
+                     *       "userId": "usr_hmi1gl4lesbatqd9"
                      *     }
                      */
                     "application/json": components["schemas"]["payment.v1.Payment"];
@@ -2133,6 +2474,9 @@ export interface operations {
                      *         "currencyCode": "EUR",
                      *         "nanos": 550000000,
                      *         "units": "74"
+                     *       },
+                     *       "card": {
+                     *         "lastFour": "7311"
                      *       },
                      *       "createTime": "2025-03-04T01:44:57Z",
                      *       "method": "PAYMENT_METHOD_CARD",
@@ -2232,6 +2576,9 @@ export interface operations {
                      *         "currencyCode": "CHF",
                      *         "nanos": 480000000,
                      *         "units": "72"
+                     *       },
+                     *       "bankTransfer": {
+                     *         "iban": "CZ01Z3P65DFJ36"
                      *       },
                      *       "createTime": "2025-02-20T05:05:42Z",
                      *       "method": "PAYMENT_METHOD_CARD",
@@ -2787,6 +3134,15 @@ export interface operations {
                      * @example {
                      *       "orders": [
                      *         {
+                     *           "address": {
+                     *             "city": "Portland",
+                     *             "countryCode": "US",
+                     *             "lines": [
+                     *               "3754 South Forkburgh",
+                     *               "73053 Turnpikefort"
+                     *             ],
+                     *             "postalCode": "97205"
+                     *           },
                      *           "createTime": "2025-08-08T12:48:23Z",
                      *           "items": [
                      *             {
@@ -3044,6 +3400,15 @@ export interface operations {
                      *       "nextPageToken": "YWZ0ZXI6MQ",
                      *       "orders": [
                      *         {
+                     *           "address": {
+                     *             "city": "Lyon",
+                     *             "countryCode": "FR",
+                     *             "lines": [
+                     *               "1054 Port Plazaberg",
+                     *               "502 Courtstown"
+                     *             ],
+                     *             "postalCode": "69002"
+                     *           },
                      *           "createTime": "2025-10-29T01:49:33Z",
                      *           "items": [
                      *             {

@@ -44,29 +44,13 @@ func (s *Service) find(ctx context.Context, db sqlstore.Queryer, orderID string)
 func (s *Service) change(
 	ctx context.Context, orderID string, load loader, apply func(o *orderv1.Order) (bool, error),
 ) (*orderv1.Order, error) {
-	var (
-		o       *orderv1.Order
-		changed bool
-	)
+	var previous orderv1.OrderStatus
 
-	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
-		if o, err = load(ctx, tx, orderID); err != nil {
-			return err
-		}
+	o, changed, err := s.update(ctx, orderID, load, func(o *orderv1.Order) (bool, error) {
+		previous = o.GetStatus()
 
-		previous := o.GetStatus()
-
-		if changed, err = apply(o); err != nil || !changed {
-			return err
-		}
-
-		o.UpdateTime = sqlstore.Now()
-		if err := updateStatus(ctx, tx, o); err != nil {
-			return err
-		}
-
-		return s.record(ctx, tx, o, previous)
-	})
+		return apply(o)
+	}, func(tx *sql.Tx, o *orderv1.Order) error { return s.record(ctx, tx, o, previous) })
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +61,43 @@ func (s *Service) change(
 	}
 
 	return o, nil
+}
+
+// edit loads an order that the caller may see, lets apply change what nobody watches and nobody is told of, and stores it.
+func (s *Service) edit(ctx context.Context, orderID string, apply func(o *orderv1.Order) error) (*orderv1.Order, error) {
+	o, _, err := s.update(ctx, orderID, s.find,
+		func(o *orderv1.Order) (bool, error) { return true, apply(o) },
+		func(*sql.Tx, *orderv1.Order) error { return nil })
+
+	return o, err
+}
+
+// update loads an order and stores it if apply changed it, together with what follows from the change.
+func (s *Service) update(
+	ctx context.Context, orderID string, load loader, apply func(o *orderv1.Order) (bool, error),
+	follow func(tx *sql.Tx, o *orderv1.Order) error,
+) (o *orderv1.Order, changed bool, err error) {
+	err = sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
+		if o, err = load(ctx, tx, orderID); err != nil {
+			return err
+		}
+
+		if changed, err = apply(o); err != nil || !changed {
+			return err
+		}
+
+		o.UpdateTime = sqlstore.Now()
+		if err := store(ctx, tx, o); err != nil {
+			return err
+		}
+
+		return follow(tx, o)
+	})
+	if err != nil {
+		return nil, false, err
+	}
+
+	return o, changed, nil
 }
 
 // record notes the status that an order has now, for those who watch it, and tells its user.

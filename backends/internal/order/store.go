@@ -117,12 +117,17 @@ func (s *Service) count(ctx context.Context, q query) (int64, error) {
 }
 
 func insert(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
-	_, err := tx.ExecContext(ctx,
-		`INSERT INTO orders (`+orderColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	destination, err := packDestination(o)
+	if err != nil {
+		return err
+	}
+
+	_, err = tx.ExecContext(ctx,
+		`INSERT INTO orders (`+orderColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		o.GetOrderId(), o.GetUserId(), o.GetStatus(),
 		o.GetTotal().GetCurrencyCode(), o.GetTotal().GetUnits(), o.GetTotal().GetNanos(),
 		o.GetTotalQuantity(), o.Note, sqlstore.JSON[map[string]string]{V: o.GetLabels()}, o.CancelReason,
-		sqlstore.Micros(o.GetCreateTime()), sqlstore.Micros(o.GetUpdateTime()))
+		sqlstore.Micros(o.GetCreateTime()), sqlstore.Micros(o.GetUpdateTime()), destination)
 	if err != nil {
 		return fmt.Errorf("insert order: %w", err)
 	}
@@ -140,10 +145,18 @@ func insert(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
 	return nil
 }
 
-func updateStatus(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
-	_, err := tx.ExecContext(ctx,
-		`UPDATE orders SET status = ?, cancel_reason = ?, update_time = ? WHERE order_id = ?`,
-		o.GetStatus(), o.CancelReason, sqlstore.Micros(o.GetUpdateTime()), o.GetOrderId())
+// store writes what can change of an order.
+func store(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
+	destination, err := packDestination(o)
+	if err != nil {
+		return err
+	}
+
+	_, err = tx.ExecContext(ctx,
+		`UPDATE orders SET status = ?, note = ?, labels = ?, cancel_reason = ?, destination = ?, update_time = ?
+		 WHERE order_id = ?`,
+		o.GetStatus(), o.Note, sqlstore.JSON[map[string]string]{V: o.GetLabels()}, o.CancelReason, destination,
+		sqlstore.Micros(o.GetUpdateTime()), o.GetOrderId())
 	if err != nil {
 		return fmt.Errorf("update order: %w", err)
 	}

@@ -3,6 +3,8 @@ package payment
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/portico-gateway/portico/backends/internal/money"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
@@ -10,19 +12,24 @@ import (
 )
 
 // paymentColumns are in the order in which they are read and written.
-const paymentColumns = `payment_id, order_id, user_id, method, currency, units, nanos, create_time, update_time`
+const paymentColumns = `payment_id, order_id, user_id, method, currency, units, nanos, create_time, update_time, source`
 
 // scanPayment gives a payment as it was before any refund.
 func scanPayment(row sqlstore.Row) (*paymentv1.Payment, error) {
 	var (
 		p                = paymentv1.Payment{Status: paymentv1.PaymentStatus_PAYMENT_STATUS_CAPTURED, Amount: &moneyv1.Money{}}
 		created, updated int64
+		source           []byte
 	)
 
 	err := row.Scan(&p.PaymentId, &p.OrderId, &p.UserId, &p.Method, &p.Amount.CurrencyCode, &p.Amount.Units, &p.Amount.Nanos,
-		&created, &updated)
+		&created, &updated, &source)
 	if err != nil {
 		return nil, fmt.Errorf("read payment: %w", err)
+	}
+
+	if err := unpackSource(&p, source); err != nil {
+		return nil, err
 	}
 
 	p.RefundedAmount = money.Zero(p.GetAmount().GetCurrencyCode())
@@ -30,6 +37,31 @@ func scanPayment(row sqlstore.Row) (*paymentv1.Payment, error) {
 	p.UpdateTime = sqlstore.Timestamp(updated)
 
 	return &p, nil
+}
+
+// packSource gives what pays as it is stored: a payment with nothing else. Nil: it is not known.
+func packSource(p *paymentv1.Payment) ([]byte, error) {
+	if p.GetSource() == nil {
+		return nil, nil
+	}
+
+	packed, err := proto.Marshal(&paymentv1.Payment{Source: p.GetSource()})
+	if err != nil {
+		return nil, fmt.Errorf("pack source: %w", err)
+	}
+
+	return packed, nil
+}
+
+func unpackSource(p *paymentv1.Payment, packed []byte) error {
+	var from paymentv1.Payment
+	if err := proto.Unmarshal(packed, &from); err != nil {
+		return fmt.Errorf("unpack source: %w", err)
+	}
+
+	p.Source = from.GetSource()
+
+	return nil
 }
 
 func scanRefund(row sqlstore.Row, currency string) (*paymentv1.Refund, error) {

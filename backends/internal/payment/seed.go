@@ -54,6 +54,7 @@ func demoPayments() []*paymentv1.Payment {
 			PaymentId: demo.AliceDeliveredPayment, OrderId: demo.AliceDelivered, UserId: demo.Alice,
 			Method: paymentv1.PaymentMethod_PAYMENT_METHOD_CARD, Amount: euros(53, 80),
 			CreateTime: demo.At(2, 5, 9, 33), UpdateTime: demo.At(2, 5, 9, 33),
+			Source: &paymentv1.Payment_Card{Card: &paymentv1.Card{LastFour: "4242"}},
 			Refunds: []*paymentv1.Refund{
 				{Amount: euros(14, 90), Reason: "One mug arrived broken.", CreateTime: demo.At(2, 10, 14, 0)},
 			},
@@ -62,11 +63,13 @@ func demoPayments() []*paymentv1.Payment {
 			PaymentId: demo.AliceShippedPayment, OrderId: demo.AliceShipped, UserId: demo.Alice,
 			Method: paymentv1.PaymentMethod_PAYMENT_METHOD_WALLET, Amount: euros(146, 90),
 			CreateTime: demo.At(2, 22, 10, 6), UpdateTime: demo.At(2, 22, 10, 6),
+			Source: &paymentv1.Payment_Wallet{Wallet: &paymentv1.Wallet{Provider: "Example Pay"}},
 		},
 		{
 			PaymentId: demo.BobPayment, OrderId: demo.BobPaid, UserId: demo.Bob,
 			Method: paymentv1.PaymentMethod_PAYMENT_METHOD_BANK_TRANSFER, Amount: euros(59, 0),
 			CreateTime: demo.At(2, 12, 20, 22), UpdateTime: demo.At(2, 12, 20, 22),
+			Source: &paymentv1.Payment_BankTransfer{BankTransfer: &paymentv1.BankTransfer{Iban: "AT611904300234573201"}},
 		},
 	}
 }

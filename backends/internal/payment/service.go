@@ -67,7 +67,7 @@ func (s *Service) CreatePayment(ctx context.Context, req *paymentv1.CreatePaymen
 		return nil, err
 	}
 
-	named := named(ctx, "CreatePayment", req)
+	named := named(ctx, "CreatePayment", withoutToken(req))
 
 	var v fault.Violations
 
@@ -103,6 +103,7 @@ func (s *Service) CreatePayment(ctx context.Context, req *paymentv1.CreatePaymen
 		CreateTime:     now,
 		UpdateTime:     now,
 	}
+	setSource(p, req)
 
 	before, err := s.once(ctx, named, func(tx *sql.Tx) (string, error) { return p.GetPaymentId(), s.capture(ctx, tx, p, o) })
 	if err != nil || before != nil {

@@ -83,10 +83,15 @@ func sumForOrder(ctx context.Context, tx *sql.Tx, o *orderv1.Order) (*moneyv1.Mo
 
 // insert leaves the refunds out.
 func insert(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment) error {
-	_, err := tx.ExecContext(ctx,
-		`INSERT INTO payments (`+paymentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	source, err := packSource(p)
+	if err != nil {
+		return err
+	}
+
+	_, err = tx.ExecContext(ctx,
+		`INSERT INTO payments (`+paymentColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		p.GetPaymentId(), p.GetOrderId(), p.GetUserId(), p.GetMethod(), p.GetAmount().GetCurrencyCode(), p.GetAmount().GetUnits(),
-		p.GetAmount().GetNanos(), sqlstore.Micros(p.GetCreateTime()), sqlstore.Micros(p.GetUpdateTime()))
+		p.GetAmount().GetNanos(), sqlstore.Micros(p.GetCreateTime()), sqlstore.Micros(p.GetUpdateTime()), source)
 	if err != nil {
 		return fmt.Errorf("insert payment: %w", err)
 	}

@@ -18,7 +18,11 @@ func checkCreate(v *fault.Violations, req *paymentv1.CreatePaymentRequest) {
 	method := req.GetMethod()
 	if _, known := paymentv1.PaymentMethod_name[int32(method)]; !known || method == 0 {
 		v.Addf("method", "must be specified")
+
+		return
 	}
+
+	checkSource(v, req)
 }
 
 func checkRefund(v *fault.Violations, req *paymentv1.RefundPaymentRequest) {

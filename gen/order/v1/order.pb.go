@@ -13,6 +13,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -98,9 +99,16 @@ type Order struct {
 	Note          *string           `protobuf:"bytes,7,opt,name=note,proto3,oneof" json:"note,omitempty"`
 	Labels        map[string]string `protobuf:"bytes,8,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// Why it was cancelled.
-	CancelReason  *string                `protobuf:"bytes,9,opt,name=cancel_reason,json=cancelReason,proto3,oneof" json:"cancel_reason,omitempty"`
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	CancelReason *string                `protobuf:"bytes,9,opt,name=cancel_reason,json=cancelReason,proto3,oneof" json:"cancel_reason,omitempty"`
+	CreateTime   *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	UpdateTime   *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Where it goes, if RedirectOrder has said so.
+	//
+	// Types that are valid to be assigned to Destination:
+	//
+	//	*Order_Address
+	//	*Order_PickupPoint
+	Destination   isOrder_Destination `protobuf_oneof:"destination"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -212,6 +220,119 @@ func (x *Order) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Order) GetDestination() isOrder_Destination {
+	if x != nil {
+		return x.Destination
+	}
+	return nil
+}
+
+func (x *Order) GetAddress() *Address {
+	if x != nil {
+		if x, ok := x.Destination.(*Order_Address); ok {
+			return x.Address
+		}
+	}
+	return nil
+}
+
+func (x *Order) GetPickupPoint() string {
+	if x != nil {
+		if x, ok := x.Destination.(*Order_PickupPoint); ok {
+			return x.PickupPoint
+		}
+	}
+	return ""
+}
+
+type isOrder_Destination interface {
+	isOrder_Destination()
+}
+
+type Order_Address struct {
+	Address *Address `protobuf:"bytes,12,opt,name=address,proto3,oneof"`
+}
+
+type Order_PickupPoint struct {
+	// Name of a shop that keeps it.
+	PickupPoint string `protobuf:"bytes,13,opt,name=pickup_point,json=pickupPoint,proto3,oneof"`
+}
+
+func (*Order_Address) isOrder_Destination() {}
+
+func (*Order_PickupPoint) isOrder_Destination() {}
+
+// Address is a place that parcels are brought to.
+type Address struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 5, of at most 100 characters.
+	Lines      []string `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	PostalCode string   `protobuf:"bytes,2,opt,name=postal_code,json=postalCode,proto3" json:"postal_code,omitempty"`
+	City       string   `protobuf:"bytes,3,opt,name=city,proto3" json:"city,omitempty"`
+	// ISO 3166-1 alpha-2, for example "AT".
+	CountryCode   string `protobuf:"bytes,4,opt,name=country_code,json=countryCode,proto3" json:"country_code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Address) Reset() {
+	*x = Address{}
+	mi := &file_order_v1_order_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Address) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Address) ProtoMessage() {}
+
+func (x *Address) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Address.ProtoReflect.Descriptor instead.
+func (*Address) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Address) GetLines() []string {
+	if x != nil {
+		return x.Lines
+	}
+	return nil
+}
+
+func (x *Address) GetPostalCode() string {
+	if x != nil {
+		return x.PostalCode
+	}
+	return ""
+}
+
+func (x *Address) GetCity() string {
+	if x != nil {
+		return x.City
+	}
+	return ""
+}
+
+func (x *Address) GetCountryCode() string {
+	if x != nil {
+		return x.CountryCode
+	}
+	return ""
+}
+
 type LineItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Sku   string                 `protobuf:"bytes,1,opt,name=sku,proto3" json:"sku,omitempty"`
@@ -227,7 +348,7 @@ type LineItem struct {
 
 func (x *LineItem) Reset() {
 	*x = LineItem{}
-	mi := &file_order_v1_order_proto_msgTypes[1]
+	mi := &file_order_v1_order_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -239,7 +360,7 @@ func (x *LineItem) String() string {
 func (*LineItem) ProtoMessage() {}
 
 func (x *LineItem) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[1]
+	mi := &file_order_v1_order_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -252,7 +373,7 @@ func (x *LineItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LineItem.ProtoReflect.Descriptor instead.
 func (*LineItem) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{1}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *LineItem) GetSku() string {
@@ -306,7 +427,7 @@ type CreateOrderRequest struct {
 
 func (x *CreateOrderRequest) Reset() {
 	*x = CreateOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[2]
+	mi := &file_order_v1_order_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -318,7 +439,7 @@ func (x *CreateOrderRequest) String() string {
 func (*CreateOrderRequest) ProtoMessage() {}
 
 func (x *CreateOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[2]
+	mi := &file_order_v1_order_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -331,7 +452,7 @@ func (x *CreateOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateOrderRequest.ProtoReflect.Descriptor instead.
 func (*CreateOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{2}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *CreateOrderRequest) GetUserId() string {
@@ -378,7 +499,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[3]
+	mi := &file_order_v1_order_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -390,7 +511,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[3]
+	mi := &file_order_v1_order_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -403,7 +524,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{3}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetOrderRequest) GetOrderId() string {
@@ -428,7 +549,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -440,7 +561,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[4]
+	mi := &file_order_v1_order_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -453,7 +574,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{4}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListOrdersRequest) GetUserId() string {
@@ -497,7 +618,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -509,7 +630,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[5]
+	mi := &file_order_v1_order_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -522,7 +643,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{5}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -556,7 +677,7 @@ type CancelOrderRequest struct {
 
 func (x *CancelOrderRequest) Reset() {
 	*x = CancelOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +689,7 @@ func (x *CancelOrderRequest) String() string {
 func (*CancelOrderRequest) ProtoMessage() {}
 
 func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[6]
+	mi := &file_order_v1_order_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +702,7 @@ func (x *CancelOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CancelOrderRequest.ProtoReflect.Descriptor instead.
 func (*CancelOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{6}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CancelOrderRequest) GetOrderId() string {
@@ -598,6 +719,151 @@ func (x *CancelOrderRequest) GetReason() string {
 	return ""
 }
 
+type UpdateOrderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new values. note and labels can be changed.
+	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// Which fields to change. REST derives it from the body.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateOrderRequest) Reset() {
+	*x = UpdateOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateOrderRequest) ProtoMessage() {}
+
+func (x *UpdateOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateOrderRequest.ProtoReflect.Descriptor instead.
+func (*UpdateOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpdateOrderRequest) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *UpdateOrderRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+type RedirectOrderRequest struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	// Types that are valid to be assigned to Destination:
+	//
+	//	*RedirectOrderRequest_Address
+	//	*RedirectOrderRequest_PickupPoint
+	Destination   isRedirectOrderRequest_Destination `protobuf_oneof:"destination"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedirectOrderRequest) Reset() {
+	*x = RedirectOrderRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedirectOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedirectOrderRequest) ProtoMessage() {}
+
+func (x *RedirectOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedirectOrderRequest.ProtoReflect.Descriptor instead.
+func (*RedirectOrderRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RedirectOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *RedirectOrderRequest) GetDestination() isRedirectOrderRequest_Destination {
+	if x != nil {
+		return x.Destination
+	}
+	return nil
+}
+
+func (x *RedirectOrderRequest) GetAddress() *Address {
+	if x != nil {
+		if x, ok := x.Destination.(*RedirectOrderRequest_Address); ok {
+			return x.Address
+		}
+	}
+	return nil
+}
+
+func (x *RedirectOrderRequest) GetPickupPoint() string {
+	if x != nil {
+		if x, ok := x.Destination.(*RedirectOrderRequest_PickupPoint); ok {
+			return x.PickupPoint
+		}
+	}
+	return ""
+}
+
+type isRedirectOrderRequest_Destination interface {
+	isRedirectOrderRequest_Destination()
+}
+
+type RedirectOrderRequest_Address struct {
+	Address *Address `protobuf:"bytes,2,opt,name=address,proto3,oneof"`
+}
+
+type RedirectOrderRequest_PickupPoint struct {
+	// Name of a shop that keeps it.
+	PickupPoint string `protobuf:"bytes,3,opt,name=pickup_point,json=pickupPoint,proto3,oneof"`
+}
+
+func (*RedirectOrderRequest_Address) isRedirectOrderRequest_Destination() {}
+
+func (*RedirectOrderRequest_PickupPoint) isRedirectOrderRequest_Destination() {}
+
 type MarkOrderPaidRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -607,7 +873,7 @@ type MarkOrderPaidRequest struct {
 
 func (x *MarkOrderPaidRequest) Reset() {
 	*x = MarkOrderPaidRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[7]
+	mi := &file_order_v1_order_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -619,7 +885,7 @@ func (x *MarkOrderPaidRequest) String() string {
 func (*MarkOrderPaidRequest) ProtoMessage() {}
 
 func (x *MarkOrderPaidRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[7]
+	mi := &file_order_v1_order_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -632,7 +898,7 @@ func (x *MarkOrderPaidRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkOrderPaidRequest.ProtoReflect.Descriptor instead.
 func (*MarkOrderPaidRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{7}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MarkOrderPaidRequest) GetOrderId() string {
@@ -653,7 +919,7 @@ type WatchOrderRequest struct {
 
 func (x *WatchOrderRequest) Reset() {
 	*x = WatchOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[8]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -665,7 +931,7 @@ func (x *WatchOrderRequest) String() string {
 func (*WatchOrderRequest) ProtoMessage() {}
 
 func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[8]
+	mi := &file_order_v1_order_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -678,7 +944,7 @@ func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{8}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *WatchOrderRequest) GetOrderId() string {
@@ -711,7 +977,7 @@ type WatchOrderResponse struct {
 
 func (x *WatchOrderResponse) Reset() {
 	*x = WatchOrderResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[9]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -723,7 +989,7 @@ func (x *WatchOrderResponse) String() string {
 func (*WatchOrderResponse) ProtoMessage() {}
 
 func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[9]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -736,7 +1002,7 @@ func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderResponse.ProtoReflect.Descriptor instead.
 func (*WatchOrderResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{9}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WatchOrderResponse) GetOrderId() string {
@@ -778,27 +1044,37 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xaa\x04\n" +
-	"\x05Order\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x17\n" +
-	"\auser_id\x18\x02 \x01(\tR\x06userId\x12-\n" +
-	"\x06status\x18\x03 \x01(\x0e2\x15.order.v1.OrderStatusR\x06status\x12(\n" +
-	"\x05items\x18\x04 \x03(\v2\x12.order.v1.LineItemR\x05items\x12%\n" +
-	"\x05total\x18\x05 \x01(\v2\x0f.money.v1.MoneyR\x05total\x12%\n" +
-	"\x0etotal_quantity\x18\x06 \x01(\x03R\rtotalQuantity\x12\x17\n" +
-	"\x04note\x18\a \x01(\tH\x00R\x04note\x88\x01\x01\x123\n" +
-	"\x06labels\x18\b \x03(\v2\x1b.order.v1.Order.LabelsEntryR\x06labels\x12(\n" +
-	"\rcancel_reason\x18\t \x01(\tH\x01R\fcancelReason\x88\x01\x01\x12;\n" +
+	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xe3\x05\n" +
+	"\x05Order\x12\x1f\n" +
+	"\border_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\aorderId\x12\x1d\n" +
+	"\auser_id\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\x06userId\x123\n" +
+	"\x06status\x18\x03 \x01(\x0e2\x15.order.v1.OrderStatusB\x04\xe2A\x01\x03R\x06status\x12.\n" +
+	"\x05items\x18\x04 \x03(\v2\x12.order.v1.LineItemB\x04\xe2A\x01\x03R\x05items\x12+\n" +
+	"\x05total\x18\x05 \x01(\v2\x0f.money.v1.MoneyB\x04\xe2A\x01\x03R\x05total\x12+\n" +
+	"\x0etotal_quantity\x18\x06 \x01(\x03B\x04\xe2A\x01\x03R\rtotalQuantity\x12!\n" +
+	"\x04note\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aH\x01R\x04note\x88\x01\x01\x12=\n" +
+	"\x06labels\x18\b \x03(\v2\x1b.order.v1.Order.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x12.\n" +
+	"\rcancel_reason\x18\t \x01(\tB\x04\xe2A\x01\x03H\x02R\fcancelReason\x88\x01\x01\x12A\n" +
 	"\vcreate_time\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\x1a9\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"createTime\x12A\n" +
+	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
+	"updateTime\x123\n" +
+	"\aaddress\x18\f \x01(\v2\x11.order.v1.AddressB\x04\xe2A\x01\x03H\x00R\aaddress\x12)\n" +
+	"\fpickup_point\x18\r \x01(\tB\x04\xe2A\x01\x03H\x00R\vpickupPoint\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
+	"\vdestinationB\a\n" +
 	"\x05_noteB\x10\n" +
-	"\x0e_cancel_reason\"\xac\x02\n" +
+	"\x0e_cancel_reason\"\xb2\x01\n" +
+	"\aAddress\x12(\n" +
+	"\x05lines\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\b\x01\x10\x05\"\x06r\x04\x10\x01\x18dR\x05lines\x12(\n" +
+	"\vpostal_code\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\n" +
+	"postalCode\x12\x1d\n" +
+	"\x04city\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x04city\x124\n" +
+	"\fcountry_code\x18\x04 \x01(\tB\x11\xbaH\x0er\f2\n" +
+	"^[A-Z]{2}$R\vcountryCode\"\xac\x02\n" +
 	"\bLineItem\x12\x1b\n" +
 	"\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x03sku\x12 \n" +
 	"\x05title\x18\x02 \x01(\tB\n" +
@@ -840,7 +1116,16 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"total_size\x18\x03 \x01(\x03R\ttotalSize\"Q\n" +
 	"\x12CancelOrderRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"1\n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"\x80\x01\n" +
+	"\x12UpdateOrderRequest\x12-\n" +
+	"\x05order\x18\x01 \x01(\v2\x0f.order.v1.OrderB\x06\xbaH\x03\xc8\x01\x01R\x05order\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"\xa6\x01\n" +
+	"\x14RedirectOrderRequest\x12\x19\n" +
+	"\border_id\x18\x01 \x01(\tR\aorderId\x12-\n" +
+	"\aaddress\x18\x02 \x01(\v2\x11.order.v1.AddressH\x00R\aaddress\x12.\n" +
+	"\fpickup_point\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dH\x00R\vpickupPointB\x14\n" +
+	"\vdestination\x12\x05\xbaH\x02\b\x01\"1\n" +
 	"\x14MarkOrderPaidRequest\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\"^\n" +
 	"\x11WatchOrderRequest\x12\x19\n" +
@@ -859,7 +1144,7 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x11ORDER_STATUS_PAID\x10\x02\x12\x18\n" +
 	"\x14ORDER_STATUS_SHIPPED\x10\x03\x12\x1a\n" +
 	"\x16ORDER_STATUS_DELIVERED\x10\x04\x12\x1a\n" +
-	"\x16ORDER_STATUS_CANCELLED\x10\x052\x93\a\n" +
+	"\x16ORDER_STATUS_CANCELLED\x10\x052\x9f\t\n" +
 	"\fOrderService\x12\xf2\x01\n" +
 	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"\xb3\x01\xba\xf0\x18\x99\x01\n" +
 	"T\x10\x012Prequest.user_id in ['', principal.subject] || 'orders:admin' in principal.scopes\x12\x04\b\n" +
@@ -872,7 +1157,9 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"ListOrders\x12\x1b.order.v1.ListOrdersRequest\x1a\x1c.order.v1.ListOrdersResponse\"D\xba\xf0\x18\x1b\n" +
 	"\x19\"\x17\n" +
 	"\auser_id\x12\forders:admin\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/users/{user_id}/orders\x90\x02\x01\x12}\n" +
-	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"?\xba\xf0\x18\x142\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12@\n" +
+	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"?\xba\xf0\x18\x142\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12\x80\x01\n" +
+	"\vUpdateOrder\x12\x1c.order.v1.UpdateOrderRequest\x1a\x0f.order.v1.Order\"B\xba\xf0\x18\x142\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02$:\x05order2\x1b/v1/orders/{order.order_id}\x12\x86\x01\n" +
+	"\rRedirectOrder\x12\x1e.order.v1.RedirectOrderRequest\x1a\x0f.order.v1.Order\"D\xba\xf0\x18\x142\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{order_id}:redirect\x90\x02\x02\x12@\n" +
 	"\rMarkOrderPaid\x12\x1e.order.v1.MarkOrderPaidRequest\x1a\x0f.order.v1.Order\x12\xad\x01\n" +
 	"\n" +
 	"WatchOrder\x12\x1b.order.v1.WatchOrderRequest\x1a\x1c.order.v1.WatchOrderResponse\"b\xba\xf0\x188\x12\x04\b\x02\x18\n" +
@@ -896,58 +1183,70 @@ func file_order_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_order_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
+var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_order_v1_order_proto_goTypes = []any{
 	(OrderStatus)(0),              // 0: order.v1.OrderStatus
 	(*Order)(nil),                 // 1: order.v1.Order
-	(*LineItem)(nil),              // 2: order.v1.LineItem
-	(*CreateOrderRequest)(nil),    // 3: order.v1.CreateOrderRequest
-	(*GetOrderRequest)(nil),       // 4: order.v1.GetOrderRequest
-	(*ListOrdersRequest)(nil),     // 5: order.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 6: order.v1.ListOrdersResponse
-	(*CancelOrderRequest)(nil),    // 7: order.v1.CancelOrderRequest
-	(*MarkOrderPaidRequest)(nil),  // 8: order.v1.MarkOrderPaidRequest
-	(*WatchOrderRequest)(nil),     // 9: order.v1.WatchOrderRequest
-	(*WatchOrderResponse)(nil),    // 10: order.v1.WatchOrderResponse
-	nil,                           // 11: order.v1.Order.LabelsEntry
-	nil,                           // 12: order.v1.LineItem.AttributesEntry
-	nil,                           // 13: order.v1.CreateOrderRequest.LabelsEntry
-	(*v1.Money)(nil),              // 14: money.v1.Money
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*Address)(nil),               // 2: order.v1.Address
+	(*LineItem)(nil),              // 3: order.v1.LineItem
+	(*CreateOrderRequest)(nil),    // 4: order.v1.CreateOrderRequest
+	(*GetOrderRequest)(nil),       // 5: order.v1.GetOrderRequest
+	(*ListOrdersRequest)(nil),     // 6: order.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),    // 7: order.v1.ListOrdersResponse
+	(*CancelOrderRequest)(nil),    // 8: order.v1.CancelOrderRequest
+	(*UpdateOrderRequest)(nil),    // 9: order.v1.UpdateOrderRequest
+	(*RedirectOrderRequest)(nil),  // 10: order.v1.RedirectOrderRequest
+	(*MarkOrderPaidRequest)(nil),  // 11: order.v1.MarkOrderPaidRequest
+	(*WatchOrderRequest)(nil),     // 12: order.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),    // 13: order.v1.WatchOrderResponse
+	nil,                           // 14: order.v1.Order.LabelsEntry
+	nil,                           // 15: order.v1.LineItem.AttributesEntry
+	nil,                           // 16: order.v1.CreateOrderRequest.LabelsEntry
+	(*v1.Money)(nil),              // 17: money.v1.Money
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil), // 19: google.protobuf.FieldMask
 }
 var file_order_v1_order_proto_depIdxs = []int32{
 	0,  // 0: order.v1.Order.status:type_name -> order.v1.OrderStatus
-	2,  // 1: order.v1.Order.items:type_name -> order.v1.LineItem
-	14, // 2: order.v1.Order.total:type_name -> money.v1.Money
-	11, // 3: order.v1.Order.labels:type_name -> order.v1.Order.LabelsEntry
-	15, // 4: order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	15, // 5: order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
-	14, // 6: order.v1.LineItem.unit_price:type_name -> money.v1.Money
-	12, // 7: order.v1.LineItem.attributes:type_name -> order.v1.LineItem.AttributesEntry
-	2,  // 8: order.v1.CreateOrderRequest.items:type_name -> order.v1.LineItem
-	13, // 9: order.v1.CreateOrderRequest.labels:type_name -> order.v1.CreateOrderRequest.LabelsEntry
-	0,  // 10: order.v1.ListOrdersRequest.status:type_name -> order.v1.OrderStatus
-	1,  // 11: order.v1.ListOrdersResponse.orders:type_name -> order.v1.Order
-	0,  // 12: order.v1.WatchOrderResponse.status:type_name -> order.v1.OrderStatus
-	0,  // 13: order.v1.WatchOrderResponse.previous_status:type_name -> order.v1.OrderStatus
-	15, // 14: order.v1.WatchOrderResponse.change_time:type_name -> google.protobuf.Timestamp
-	3,  // 15: order.v1.OrderService.CreateOrder:input_type -> order.v1.CreateOrderRequest
-	4,  // 16: order.v1.OrderService.GetOrder:input_type -> order.v1.GetOrderRequest
-	5,  // 17: order.v1.OrderService.ListOrders:input_type -> order.v1.ListOrdersRequest
-	7,  // 18: order.v1.OrderService.CancelOrder:input_type -> order.v1.CancelOrderRequest
-	8,  // 19: order.v1.OrderService.MarkOrderPaid:input_type -> order.v1.MarkOrderPaidRequest
-	9,  // 20: order.v1.OrderService.WatchOrder:input_type -> order.v1.WatchOrderRequest
-	1,  // 21: order.v1.OrderService.CreateOrder:output_type -> order.v1.Order
-	1,  // 22: order.v1.OrderService.GetOrder:output_type -> order.v1.Order
-	6,  // 23: order.v1.OrderService.ListOrders:output_type -> order.v1.ListOrdersResponse
-	1,  // 24: order.v1.OrderService.CancelOrder:output_type -> order.v1.Order
-	1,  // 25: order.v1.OrderService.MarkOrderPaid:output_type -> order.v1.Order
-	10, // 26: order.v1.OrderService.WatchOrder:output_type -> order.v1.WatchOrderResponse
-	21, // [21:27] is the sub-list for method output_type
-	15, // [15:21] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	3,  // 1: order.v1.Order.items:type_name -> order.v1.LineItem
+	17, // 2: order.v1.Order.total:type_name -> money.v1.Money
+	14, // 3: order.v1.Order.labels:type_name -> order.v1.Order.LabelsEntry
+	18, // 4: order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	18, // 5: order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 6: order.v1.Order.address:type_name -> order.v1.Address
+	17, // 7: order.v1.LineItem.unit_price:type_name -> money.v1.Money
+	15, // 8: order.v1.LineItem.attributes:type_name -> order.v1.LineItem.AttributesEntry
+	3,  // 9: order.v1.CreateOrderRequest.items:type_name -> order.v1.LineItem
+	16, // 10: order.v1.CreateOrderRequest.labels:type_name -> order.v1.CreateOrderRequest.LabelsEntry
+	0,  // 11: order.v1.ListOrdersRequest.status:type_name -> order.v1.OrderStatus
+	1,  // 12: order.v1.ListOrdersResponse.orders:type_name -> order.v1.Order
+	1,  // 13: order.v1.UpdateOrderRequest.order:type_name -> order.v1.Order
+	19, // 14: order.v1.UpdateOrderRequest.update_mask:type_name -> google.protobuf.FieldMask
+	2,  // 15: order.v1.RedirectOrderRequest.address:type_name -> order.v1.Address
+	0,  // 16: order.v1.WatchOrderResponse.status:type_name -> order.v1.OrderStatus
+	0,  // 17: order.v1.WatchOrderResponse.previous_status:type_name -> order.v1.OrderStatus
+	18, // 18: order.v1.WatchOrderResponse.change_time:type_name -> google.protobuf.Timestamp
+	4,  // 19: order.v1.OrderService.CreateOrder:input_type -> order.v1.CreateOrderRequest
+	5,  // 20: order.v1.OrderService.GetOrder:input_type -> order.v1.GetOrderRequest
+	6,  // 21: order.v1.OrderService.ListOrders:input_type -> order.v1.ListOrdersRequest
+	8,  // 22: order.v1.OrderService.CancelOrder:input_type -> order.v1.CancelOrderRequest
+	9,  // 23: order.v1.OrderService.UpdateOrder:input_type -> order.v1.UpdateOrderRequest
+	10, // 24: order.v1.OrderService.RedirectOrder:input_type -> order.v1.RedirectOrderRequest
+	11, // 25: order.v1.OrderService.MarkOrderPaid:input_type -> order.v1.MarkOrderPaidRequest
+	12, // 26: order.v1.OrderService.WatchOrder:input_type -> order.v1.WatchOrderRequest
+	1,  // 27: order.v1.OrderService.CreateOrder:output_type -> order.v1.Order
+	1,  // 28: order.v1.OrderService.GetOrder:output_type -> order.v1.Order
+	7,  // 29: order.v1.OrderService.ListOrders:output_type -> order.v1.ListOrdersResponse
+	1,  // 30: order.v1.OrderService.CancelOrder:output_type -> order.v1.Order
+	1,  // 31: order.v1.OrderService.UpdateOrder:output_type -> order.v1.Order
+	1,  // 32: order.v1.OrderService.RedirectOrder:output_type -> order.v1.Order
+	1,  // 33: order.v1.OrderService.MarkOrderPaid:output_type -> order.v1.Order
+	13, // 34: order.v1.OrderService.WatchOrder:output_type -> order.v1.WatchOrderResponse
+	27, // [27:35] is the sub-list for method output_type
+	19, // [19:27] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_order_v1_order_proto_init() }
@@ -955,15 +1254,22 @@ func file_order_v1_order_proto_init() {
 	if File_order_v1_order_proto != nil {
 		return
 	}
-	file_order_v1_order_proto_msgTypes[0].OneofWrappers = []any{}
-	file_order_v1_order_proto_msgTypes[2].OneofWrappers = []any{}
+	file_order_v1_order_proto_msgTypes[0].OneofWrappers = []any{
+		(*Order_Address)(nil),
+		(*Order_PickupPoint)(nil),
+	}
+	file_order_v1_order_proto_msgTypes[3].OneofWrappers = []any{}
+	file_order_v1_order_proto_msgTypes[9].OneofWrappers = []any{
+		(*RedirectOrderRequest_Address)(nil),
+		(*RedirectOrderRequest_PickupPoint)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_order_proto_rawDesc), len(file_order_v1_order_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   13,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

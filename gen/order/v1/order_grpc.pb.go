@@ -23,6 +23,8 @@ const (
 	OrderService_GetOrder_FullMethodName      = "/order.v1.OrderService/GetOrder"
 	OrderService_ListOrders_FullMethodName    = "/order.v1.OrderService/ListOrders"
 	OrderService_CancelOrder_FullMethodName   = "/order.v1.OrderService/CancelOrder"
+	OrderService_UpdateOrder_FullMethodName   = "/order.v1.OrderService/UpdateOrder"
+	OrderService_RedirectOrder_FullMethodName = "/order.v1.OrderService/RedirectOrder"
 	OrderService_MarkOrderPaid_FullMethodName = "/order.v1.OrderService/MarkOrderPaid"
 	OrderService_WatchOrder_FullMethodName    = "/order.v1.OrderService/WatchOrder"
 )
@@ -41,6 +43,10 @@ type OrderServiceClient interface {
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
 	// CancelOrder cancels an order that has not been shipped.
 	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*Order, error)
+	// UpdateOrder changes the note or the labels of an order that is not cancelled (AIP-134).
+	UpdateOrder(ctx context.Context, in *UpdateOrderRequest, opts ...grpc.CallOption) (*Order, error)
+	// RedirectOrder says where an order goes that has not been shipped.
+	RedirectOrder(ctx context.Context, in *RedirectOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// MarkOrderPaid notes that an order is paid in full. It has no REST route: the payment backend calls it, with the scope
 	// "orders:settle". Marking it again changes nothing.
 	MarkOrderPaid(ctx context.Context, in *MarkOrderPaidRequest, opts ...grpc.CallOption) (*Order, error)
@@ -97,6 +103,26 @@ func (c *orderServiceClient) CancelOrder(ctx context.Context, in *CancelOrderReq
 	return out, nil
 }
 
+func (c *orderServiceClient) UpdateOrder(ctx context.Context, in *UpdateOrderRequest, opts ...grpc.CallOption) (*Order, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Order)
+	err := c.cc.Invoke(ctx, OrderService_UpdateOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *orderServiceClient) RedirectOrder(ctx context.Context, in *RedirectOrderRequest, opts ...grpc.CallOption) (*Order, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Order)
+	err := c.cc.Invoke(ctx, OrderService_RedirectOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *orderServiceClient) MarkOrderPaid(ctx context.Context, in *MarkOrderPaidRequest, opts ...grpc.CallOption) (*Order, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Order)
@@ -140,6 +166,10 @@ type OrderServiceServer interface {
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
 	// CancelOrder cancels an order that has not been shipped.
 	CancelOrder(context.Context, *CancelOrderRequest) (*Order, error)
+	// UpdateOrder changes the note or the labels of an order that is not cancelled (AIP-134).
+	UpdateOrder(context.Context, *UpdateOrderRequest) (*Order, error)
+	// RedirectOrder says where an order goes that has not been shipped.
+	RedirectOrder(context.Context, *RedirectOrderRequest) (*Order, error)
 	// MarkOrderPaid notes that an order is paid in full. It has no REST route: the payment backend calls it, with the scope
 	// "orders:settle". Marking it again changes nothing.
 	MarkOrderPaid(context.Context, *MarkOrderPaidRequest) (*Order, error)
@@ -167,6 +197,12 @@ func (UnimplementedOrderServiceServer) ListOrders(context.Context, *ListOrdersRe
 }
 func (UnimplementedOrderServiceServer) CancelOrder(context.Context, *CancelOrderRequest) (*Order, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelOrder not implemented")
+}
+func (UnimplementedOrderServiceServer) UpdateOrder(context.Context, *UpdateOrderRequest) (*Order, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateOrder not implemented")
+}
+func (UnimplementedOrderServiceServer) RedirectOrder(context.Context, *RedirectOrderRequest) (*Order, error) {
+	return nil, status.Error(codes.Unimplemented, "method RedirectOrder not implemented")
 }
 func (UnimplementedOrderServiceServer) MarkOrderPaid(context.Context, *MarkOrderPaidRequest) (*Order, error) {
 	return nil, status.Error(codes.Unimplemented, "method MarkOrderPaid not implemented")
@@ -267,6 +303,42 @@ func _OrderService_CancelOrder_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrderService_UpdateOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).UpdateOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_UpdateOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).UpdateOrder(ctx, req.(*UpdateOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _OrderService_RedirectOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedirectOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).RedirectOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_RedirectOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).RedirectOrder(ctx, req.(*RedirectOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrderService_MarkOrderPaid_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MarkOrderPaidRequest)
 	if err := dec(in); err != nil {
@@ -318,6 +390,14 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelOrder",
 			Handler:    _OrderService_CancelOrder_Handler,
+		},
+		{
+			MethodName: "UpdateOrder",
+			Handler:    _OrderService_UpdateOrder_Handler,
+		},
+		{
+			MethodName: "RedirectOrder",
+			Handler:    _OrderService_RedirectOrder_Handler,
 		},
 		{
 			MethodName: "MarkOrderPaid",

@@ -144,8 +144,16 @@ type Payment struct {
 	Refunds        []*Refund              `protobuf:"bytes,8,rep,name=refunds,proto3" json:"refunds,omitempty"`
 	CreateTime     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	UpdateTime     *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// What paid, if the request said so.
+	//
+	// Types that are valid to be assigned to Source:
+	//
+	//	*Payment_Card
+	//	*Payment_BankTransfer
+	//	*Payment_Wallet
+	Source        isPayment_Source `protobuf_oneof:"source"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Payment) Reset() {
@@ -248,6 +256,213 @@ func (x *Payment) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Payment) GetSource() isPayment_Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *Payment) GetCard() *Card {
+	if x != nil {
+		if x, ok := x.Source.(*Payment_Card); ok {
+			return x.Card
+		}
+	}
+	return nil
+}
+
+func (x *Payment) GetBankTransfer() *BankTransfer {
+	if x != nil {
+		if x, ok := x.Source.(*Payment_BankTransfer); ok {
+			return x.BankTransfer
+		}
+	}
+	return nil
+}
+
+func (x *Payment) GetWallet() *Wallet {
+	if x != nil {
+		if x, ok := x.Source.(*Payment_Wallet); ok {
+			return x.Wallet
+		}
+	}
+	return nil
+}
+
+type isPayment_Source interface {
+	isPayment_Source()
+}
+
+type Payment_Card struct {
+	Card *Card `protobuf:"bytes,11,opt,name=card,proto3,oneof"`
+}
+
+type Payment_BankTransfer struct {
+	BankTransfer *BankTransfer `protobuf:"bytes,12,opt,name=bank_transfer,json=bankTransfer,proto3,oneof"`
+}
+
+type Payment_Wallet struct {
+	Wallet *Wallet `protobuf:"bytes,13,opt,name=wallet,proto3,oneof"`
+}
+
+func (*Payment_Card) isPayment_Source() {}
+
+func (*Payment_BankTransfer) isPayment_Source() {}
+
+func (*Payment_Wallet) isPayment_Source() {}
+
+type Card struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The last four digits.
+	LastFour      string `protobuf:"bytes,1,opt,name=last_four,json=lastFour,proto3" json:"last_four,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Card) Reset() {
+	*x = Card{}
+	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Card) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Card) ProtoMessage() {}
+
+func (x *Card) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Card.ProtoReflect.Descriptor instead.
+func (*Card) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Card) GetLastFour() string {
+	if x != nil {
+		return x.LastFour
+	}
+	return ""
+}
+
+type BankTransfer struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Iban          string                 `protobuf:"bytes,1,opt,name=iban,proto3" json:"iban,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BankTransfer) Reset() {
+	*x = BankTransfer{}
+	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BankTransfer) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BankTransfer) ProtoMessage() {}
+
+func (x *BankTransfer) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BankTransfer.ProtoReflect.Descriptor instead.
+func (*BankTransfer) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *BankTransfer) GetIban() string {
+	if x != nil {
+		return x.Iban
+	}
+	return ""
+}
+
+type Wallet struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Provider string                 `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// What the wallet has signed. It is not kept.
+	Token []byte `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"`
+	// SHA-256 of the token.
+	TokenHash     []byte `protobuf:"bytes,3,opt,name=token_hash,json=tokenHash,proto3" json:"token_hash,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Wallet) Reset() {
+	*x = Wallet{}
+	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Wallet) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Wallet) ProtoMessage() {}
+
+func (x *Wallet) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Wallet.ProtoReflect.Descriptor instead.
+func (*Wallet) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Wallet) GetProvider() string {
+	if x != nil {
+		return x.Provider
+	}
+	return ""
+}
+
+func (x *Wallet) GetToken() []byte {
+	if x != nil {
+		return x.Token
+	}
+	return nil
+}
+
+func (x *Wallet) GetTokenHash() []byte {
+	if x != nil {
+		return x.TokenHash
+	}
+	return nil
+}
+
 type Refund struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Amount        *v1.Money              `protobuf:"bytes,1,opt,name=amount,proto3" json:"amount,omitempty"`
@@ -259,7 +474,7 @@ type Refund struct {
 
 func (x *Refund) Reset() {
 	*x = Refund{}
-	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -271,7 +486,7 @@ func (x *Refund) String() string {
 func (*Refund) ProtoMessage() {}
 
 func (x *Refund) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[1]
+	mi := &file_payment_v1_payment_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -284,7 +499,7 @@ func (x *Refund) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refund.ProtoReflect.Descriptor instead.
 func (*Refund) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{1}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Refund) GetAmount() *v1.Money {
@@ -315,14 +530,22 @@ type CreatePaymentRequest struct {
 	Amount *v1.Money     `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	Method PaymentMethod `protobuf:"varint,3,opt,name=method,proto3,enum=payment.v1.PaymentMethod" json:"method,omitempty"`
 	// Names the request, so that made twice by the same caller it takes effect once (AIP-155). REST takes it from the header Idempotency-Key.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// What pays; it goes with the method.
+	//
+	// Types that are valid to be assigned to Source:
+	//
+	//	*CreatePaymentRequest_Card
+	//	*CreatePaymentRequest_BankTransfer
+	//	*CreatePaymentRequest_Wallet
+	Source        isCreatePaymentRequest_Source `protobuf_oneof:"source"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *CreatePaymentRequest) Reset() {
 	*x = CreatePaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -334,7 +557,7 @@ func (x *CreatePaymentRequest) String() string {
 func (*CreatePaymentRequest) ProtoMessage() {}
 
 func (x *CreatePaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[2]
+	mi := &file_payment_v1_payment_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -347,7 +570,7 @@ func (x *CreatePaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePaymentRequest.ProtoReflect.Descriptor instead.
 func (*CreatePaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{2}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *CreatePaymentRequest) GetOrderId() string {
@@ -378,6 +601,62 @@ func (x *CreatePaymentRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *CreatePaymentRequest) GetSource() isCreatePaymentRequest_Source {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *CreatePaymentRequest) GetCard() *Card {
+	if x != nil {
+		if x, ok := x.Source.(*CreatePaymentRequest_Card); ok {
+			return x.Card
+		}
+	}
+	return nil
+}
+
+func (x *CreatePaymentRequest) GetBankTransfer() *BankTransfer {
+	if x != nil {
+		if x, ok := x.Source.(*CreatePaymentRequest_BankTransfer); ok {
+			return x.BankTransfer
+		}
+	}
+	return nil
+}
+
+func (x *CreatePaymentRequest) GetWallet() *Wallet {
+	if x != nil {
+		if x, ok := x.Source.(*CreatePaymentRequest_Wallet); ok {
+			return x.Wallet
+		}
+	}
+	return nil
+}
+
+type isCreatePaymentRequest_Source interface {
+	isCreatePaymentRequest_Source()
+}
+
+type CreatePaymentRequest_Card struct {
+	Card *Card `protobuf:"bytes,5,opt,name=card,proto3,oneof"`
+}
+
+type CreatePaymentRequest_BankTransfer struct {
+	BankTransfer *BankTransfer `protobuf:"bytes,6,opt,name=bank_transfer,json=bankTransfer,proto3,oneof"`
+}
+
+type CreatePaymentRequest_Wallet struct {
+	Wallet *Wallet `protobuf:"bytes,7,opt,name=wallet,proto3,oneof"`
+}
+
+func (*CreatePaymentRequest_Card) isCreatePaymentRequest_Source() {}
+
+func (*CreatePaymentRequest_BankTransfer) isCreatePaymentRequest_Source() {}
+
+func (*CreatePaymentRequest_Wallet) isCreatePaymentRequest_Source() {}
+
 type GetPaymentRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	PaymentId     string                 `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
@@ -387,7 +666,7 @@ type GetPaymentRequest struct {
 
 func (x *GetPaymentRequest) Reset() {
 	*x = GetPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -399,7 +678,7 @@ func (x *GetPaymentRequest) String() string {
 func (*GetPaymentRequest) ProtoMessage() {}
 
 func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[3]
+	mi := &file_payment_v1_payment_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -412,7 +691,7 @@ func (x *GetPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPaymentRequest.ProtoReflect.Descriptor instead.
 func (*GetPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{3}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *GetPaymentRequest) GetPaymentId() string {
@@ -436,7 +715,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -448,7 +727,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[4]
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -461,7 +740,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{4}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RefundPaymentRequest) GetPaymentId() string {
@@ -497,7 +776,7 @@ var File_payment_v1_payment_proto protoreflect.FileDescriptor
 const file_payment_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"\x18payment/v1/payment.proto\x12\n" +
-	"payment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xcd\x03\n" +
+	"payment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xee\x04\n" +
 	"\aPayment\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x19\n" +
@@ -512,19 +791,37 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"\x86\x01\n" +
+	"updateTime\x12&\n" +
+	"\x04card\x18\v \x01(\v2\x10.payment.v1.CardH\x00R\x04card\x12?\n" +
+	"\rbank_transfer\x18\f \x01(\v2\x18.payment.v1.BankTransferH\x00R\fbankTransfer\x12,\n" +
+	"\x06wallet\x18\r \x01(\v2\x12.payment.v1.WalletH\x00R\x06walletB\b\n" +
+	"\x06source\"6\n" +
+	"\x04Card\x12.\n" +
+	"\tlast_four\x18\x01 \x01(\tB\x11\xbaH\x0er\f2\n" +
+	"^[0-9]{4}$R\blastFour\"L\n" +
+	"\fBankTransfer\x12<\n" +
+	"\x04iban\x18\x01 \x01(\tB(\xbaH%r#2!^[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}$R\x04iban\"x\n" +
+	"\x06Wallet\x12%\n" +
+	"\bprovider\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\bprovider\x12\"\n" +
+	"\x05token\x18\x02 \x01(\fB\f\xe2A\x01\x04\xbaH\x05z\x03\x18\x80 R\x05token\x12#\n" +
+	"\n" +
+	"token_hash\x18\x03 \x01(\fB\x04\xe2A\x01\x03R\ttokenHash\"\x86\x01\n" +
 	"\x06Refund\x12'\n" +
 	"\x06amount\x18\x01 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\xd3\x01\n" +
+	"createTime\"\xf4\x02\n" +
 	"\x14CreatePaymentRequest\x12\"\n" +
 	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12/\n" +
 	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\x12=\n" +
 	"\x06method\x18\x03 \x01(\x0e2\x19.payment.v1.PaymentMethodB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06method\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId\"2\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId\x12&\n" +
+	"\x04card\x18\x05 \x01(\v2\x10.payment.v1.CardH\x00R\x04card\x12?\n" +
+	"\rbank_transfer\x18\x06 \x01(\v2\x18.payment.v1.BankTransferH\x00R\fbankTransfer\x12,\n" +
+	"\x06wallet\x18\a \x01(\v2\x12.payment.v1.WalletH\x00R\x06walletB\b\n" +
+	"\x06source\"2\n" +
 	"\x11GetPaymentRequest\x12\x1d\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tR\tpaymentId\"\xa9\x01\n" +
@@ -572,42 +869,51 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 }
 
 var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_payment_v1_payment_proto_goTypes = []any{
 	(PaymentStatus)(0),            // 0: payment.v1.PaymentStatus
 	(PaymentMethod)(0),            // 1: payment.v1.PaymentMethod
 	(*Payment)(nil),               // 2: payment.v1.Payment
-	(*Refund)(nil),                // 3: payment.v1.Refund
-	(*CreatePaymentRequest)(nil),  // 4: payment.v1.CreatePaymentRequest
-	(*GetPaymentRequest)(nil),     // 5: payment.v1.GetPaymentRequest
-	(*RefundPaymentRequest)(nil),  // 6: payment.v1.RefundPaymentRequest
-	(*v1.Money)(nil),              // 7: money.v1.Money
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*Card)(nil),                  // 3: payment.v1.Card
+	(*BankTransfer)(nil),          // 4: payment.v1.BankTransfer
+	(*Wallet)(nil),                // 5: payment.v1.Wallet
+	(*Refund)(nil),                // 6: payment.v1.Refund
+	(*CreatePaymentRequest)(nil),  // 7: payment.v1.CreatePaymentRequest
+	(*GetPaymentRequest)(nil),     // 8: payment.v1.GetPaymentRequest
+	(*RefundPaymentRequest)(nil),  // 9: payment.v1.RefundPaymentRequest
+	(*v1.Money)(nil),              // 10: money.v1.Money
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: payment.v1.Payment.status:type_name -> payment.v1.PaymentStatus
 	1,  // 1: payment.v1.Payment.method:type_name -> payment.v1.PaymentMethod
-	7,  // 2: payment.v1.Payment.amount:type_name -> money.v1.Money
-	7,  // 3: payment.v1.Payment.refunded_amount:type_name -> money.v1.Money
-	3,  // 4: payment.v1.Payment.refunds:type_name -> payment.v1.Refund
-	8,  // 5: payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 6: payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
-	7,  // 7: payment.v1.Refund.amount:type_name -> money.v1.Money
-	8,  // 8: payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	7,  // 9: payment.v1.CreatePaymentRequest.amount:type_name -> money.v1.Money
-	1,  // 10: payment.v1.CreatePaymentRequest.method:type_name -> payment.v1.PaymentMethod
-	7,  // 11: payment.v1.RefundPaymentRequest.amount:type_name -> money.v1.Money
-	4,  // 12: payment.v1.PaymentService.CreatePayment:input_type -> payment.v1.CreatePaymentRequest
-	5,  // 13: payment.v1.PaymentService.GetPayment:input_type -> payment.v1.GetPaymentRequest
-	6,  // 14: payment.v1.PaymentService.RefundPayment:input_type -> payment.v1.RefundPaymentRequest
-	2,  // 15: payment.v1.PaymentService.CreatePayment:output_type -> payment.v1.Payment
-	2,  // 16: payment.v1.PaymentService.GetPayment:output_type -> payment.v1.Payment
-	2,  // 17: payment.v1.PaymentService.RefundPayment:output_type -> payment.v1.Payment
-	15, // [15:18] is the sub-list for method output_type
-	12, // [12:15] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	10, // 2: payment.v1.Payment.amount:type_name -> money.v1.Money
+	10, // 3: payment.v1.Payment.refunded_amount:type_name -> money.v1.Money
+	6,  // 4: payment.v1.Payment.refunds:type_name -> payment.v1.Refund
+	11, // 5: payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
+	11, // 6: payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
+	3,  // 7: payment.v1.Payment.card:type_name -> payment.v1.Card
+	4,  // 8: payment.v1.Payment.bank_transfer:type_name -> payment.v1.BankTransfer
+	5,  // 9: payment.v1.Payment.wallet:type_name -> payment.v1.Wallet
+	10, // 10: payment.v1.Refund.amount:type_name -> money.v1.Money
+	11, // 11: payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	10, // 12: payment.v1.CreatePaymentRequest.amount:type_name -> money.v1.Money
+	1,  // 13: payment.v1.CreatePaymentRequest.method:type_name -> payment.v1.PaymentMethod
+	3,  // 14: payment.v1.CreatePaymentRequest.card:type_name -> payment.v1.Card
+	4,  // 15: payment.v1.CreatePaymentRequest.bank_transfer:type_name -> payment.v1.BankTransfer
+	5,  // 16: payment.v1.CreatePaymentRequest.wallet:type_name -> payment.v1.Wallet
+	10, // 17: payment.v1.RefundPaymentRequest.amount:type_name -> money.v1.Money
+	7,  // 18: payment.v1.PaymentService.CreatePayment:input_type -> payment.v1.CreatePaymentRequest
+	8,  // 19: payment.v1.PaymentService.GetPayment:input_type -> payment.v1.GetPaymentRequest
+	9,  // 20: payment.v1.PaymentService.RefundPayment:input_type -> payment.v1.RefundPaymentRequest
+	2,  // 21: payment.v1.PaymentService.CreatePayment:output_type -> payment.v1.Payment
+	2,  // 22: payment.v1.PaymentService.GetPayment:output_type -> payment.v1.Payment
+	2,  // 23: payment.v1.PaymentService.RefundPayment:output_type -> payment.v1.Payment
+	21, // [21:24] is the sub-list for method output_type
+	18, // [18:21] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_payment_v1_payment_proto_init() }
@@ -615,13 +921,23 @@ func file_payment_v1_payment_proto_init() {
 	if File_payment_v1_payment_proto != nil {
 		return
 	}
+	file_payment_v1_payment_proto_msgTypes[0].OneofWrappers = []any{
+		(*Payment_Card)(nil),
+		(*Payment_BankTransfer)(nil),
+		(*Payment_Wallet)(nil),
+	}
+	file_payment_v1_payment_proto_msgTypes[5].OneofWrappers = []any{
+		(*CreatePaymentRequest_Card)(nil),
+		(*CreatePaymentRequest_BankTransfer)(nil),
+		(*CreatePaymentRequest_Wallet)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
