@@ -246,6 +246,7 @@ func TestOrderThroughItsLife(t *testing.T) {
 	want(t, "overpay", call(t, http.MethodPost, p.url+"/v1/payments", alice,
 		`{"orderId": "`+created["orderId"].(string)+`", "amount": {"currencyCode": "EUR", "units": "14"}, "method": "PAYMENT_METHOD_CARD"}`),
 		http.StatusBadRequest)
+	testOneofs(t, p, order, alice)
 	want(t, "cancel", call(t, http.MethodPost, order+":cancel", alice, `{"reason": "too late"}`), http.StatusOK)
 	next("ORDER_STATUS_CANCELLED")
 

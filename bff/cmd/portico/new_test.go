@@ -44,6 +44,7 @@ func TestNewServicesAreServed(t *testing.T) {
 
 	built := filepath.Join(t.TempDir(), "portico")
 	in(t, dir, "go", "build", "-o", built, "./bff/cmd/portico")
+	lintNew(t, dir, built)
 
 	config := filepath.Join(t.TempDir(), "portico.yaml")
 	line := fmt.Sprintf("upstreams:\n  review: {addresses: [%q]}\n", startReviews(t))
@@ -63,6 +64,18 @@ func TestNewServicesAreServed(t *testing.T) {
 
 	t.Run("command", func(t *testing.T) { testItems(t, p) })
 	t.Run("by_hand", func(t *testing.T) { testReviews(t, p) })
+}
+
+// lintNew does what `make lint` does with the protos, the Go code and the description of new services. Once, it refused the proto of
+// docs/services.md.
+func lintNew(t *testing.T, dir, built string) {
+	t.Helper()
+
+	in(t, dir, "go", "tool", "-modfile=tools.mod", "buf", "lint")
+	in(t, dir, "go", "tool", "-modfile=tools.mod", "buf", "format", "--diff", "--exit-code", "proto")
+	in(t, dir, built, "lint", "proto")
+	in(t, dir, "go", "tool", "-modfile=tools.mod", "golangci-lint", "run", "./backends/internal/tryout/...", "./gen/...")
+	in(t, dir, "npm", "--prefix", "web", "run", "--silent", "lint:openapi")
 }
 
 // testItems goes through the standard methods.
