@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 
@@ -129,34 +128,9 @@ func (b *Binding) setBody(r route.Route) {
 	single := b.body.Message() != nil && !b.body.IsList() && !b.body.IsMap()
 	b.file = single && b.body.Message().FullName() == httpBody
 
-	if mask := b.maskOfBody(); r.Method == http.MethodPatch && single && mask != nil && !b.variableIn(mask) {
+	if mask, derived := r.UpdateMask(); derived {
 		b.mask = mask
 	}
-}
-
-// maskOfBody finds the one field of the request that is a field mask and not the body itself.
-func (b *Binding) maskOfBody() protoreflect.FieldDescriptor {
-	var found protoreflect.FieldDescriptor
-
-	for i := range b.input.Fields().Len() {
-		field := b.input.Fields().Get(i)
-		if field == b.body || !isMask(field) || field.IsList() {
-			continue
-		}
-
-		if found != nil {
-			return nil
-		}
-
-		found = field
-	}
-
-	return found
-}
-
-// variableIn reports whether a path variable sets a part of the field.
-func (b *Binding) variableIn(field protoreflect.FieldDescriptor) bool {
-	return slices.ContainsFunc(b.variables, func(v variable) bool { return v.path[0] == field })
 }
 
 // inPath reports whether a path variable sets the field as a whole.

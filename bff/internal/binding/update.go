@@ -1,7 +1,6 @@
 package binding
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -23,11 +22,12 @@ type update struct {
 
 // updateOf returns nil if the route is no PATCH with a field mask.
 func (b *Binding) updateOf(r route.Route) *update {
-	u := &update{request: b.input, mask: b.updateMask(), flat: b.whole}
-
-	if r.Method != http.MethodPatch || !b.HasBody() || b.file || u.mask == nil {
+	mask, _ := r.UpdateMask()
+	if mask == nil || b.file {
 		return nil
 	}
+
+	u := &update{request: b.input, mask: mask, flat: b.whole}
 
 	for i := range b.input.Fields().Len() {
 		field := b.input.Fields().Get(i)
@@ -37,20 +37,6 @@ func (b *Binding) updateOf(r route.Route) *update {
 	}
 
 	return u
-}
-
-// updateMask is the one field mask of the request or, of several, the one with the name that AIP-134 gives it.
-func (b *Binding) updateMask() protoreflect.FieldDescriptor {
-	if mask := b.maskOfBody(); mask != nil {
-		return mask
-	}
-
-	mask := b.input.Fields().ByName("update_mask")
-	if mask == nil || mask == b.body || mask.IsList() || !isMask(mask) {
-		return nil
-	}
-
-	return mask
 }
 
 // isPlain reports whether the field holds one message that is an object in JSON.

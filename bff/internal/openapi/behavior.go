@@ -64,7 +64,7 @@ func (b *builder) hidden(field protoreflect.FieldDescriptor, as form) (bool, err
 		hidden = has(annotations.FieldBehavior_INPUT_ONLY) && (!b.config.EmitDefaults || field.HasPresence())
 	case patch:
 		hidden = hidden || has(annotations.FieldBehavior_IDENTIFIER) || has(annotations.FieldBehavior_IMMUTABLE)
-	case input:
+	case input, partial:
 	}
 
 	if !hidden {
@@ -132,7 +132,7 @@ func (b *builder) clearWithin(field protoreflect.FieldDescriptor, value protoref
 
 // inside is how the elements of a list or map are used: a PATCH replaces them as a whole.
 func inside(as form) form {
-	if as == patch {
+	if as == patch || as == partial {
 		return input
 	}
 

@@ -2,11 +2,8 @@ package openapi
 
 import (
 	"fmt"
-	"net/http"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // body is what a request carries. Nil: nothing.
@@ -18,7 +15,7 @@ func (b *builder) body(op Operation) (*RequestBody, error) {
 
 	body := &RequestBody{
 		Content:     &Map[*MediaType]{},
-		Description: "At most " + size(op.Policy.MaxBody) + ", also after decompression.",
+		Description: sentences("At most "+size(op.Policy.MaxBody)+", also after decompression.", b.maskWords(op)),
 	}
 
 	if b.isFile(op) {
@@ -90,7 +87,7 @@ func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
 			return known, false, nil
 		}
 
-		return b.bodyObject(op, message, "", bodyForm(op))
+		return b.wholeSchema(op, message)
 	}
 
 	field := message.Fields().ByName(protoreflect.Name(r.Body))
@@ -144,29 +141,4 @@ func (b *builder) bodyObject(
 	}
 
 	return b.refReduced(b.schemaName(message, as), reducedSuffix(without, op.Policy.AllowUnknown), schema), must, nil
-}
-
-// bodyForm is how the message is used that the body is.
-func bodyForm(op Operation) form {
-	if op.Route.Method == http.MethodPatch && op.Route.Body != wholeBody && hasMask(op.Route) {
-		return patch
-	}
-
-	return input
-}
-
-// hasMask reports whether the request has one field mask beside the body, which says what a PATCH changes.
-func hasMask(r route.Route) bool {
-	message, count := r.Descriptor.Input(), 0
-
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-
-		isMask := !field.IsList() && field.Message() != nil && field.Message().FullName() == fieldMask
-		if isMask && string(field.Name()) != r.Body {
-			count++
-		}
-	}
-
-	return count == 1
 }

@@ -40,6 +40,8 @@ func (b *builder) schemaName(message protoreflect.MessageDescriptor, as form) st
 	switch {
 	case as == patch:
 		return b.distinctName(message, "Patch")
+	case as == partial:
+		return b.distinctName(message, "Partial")
 	case as == input && b.outputs[message.FullName()]:
 		return b.distinctName(message, "Input")
 	default:

@@ -95,24 +95,6 @@ func TestQuery(t *testing.T) {
 	is(t, doc, operation+" parameters 1 name", `"page_size"`)
 }
 
-// A PATCH changes what it names: nothing is required, and null resets.
-func TestPatch(t *testing.T) {
-	t.Parallel()
-
-	source := one(`rpc Do(P) returns (M) { option (google.api.http) = {patch: "/v1/{m.a}" body: "m"}; }`,
-		`string a = 1; string b = 2 [(buf.validate.field).required = true]; Inner inner = 3;`) +
-		`message P { M m = 1; google.protobuf.FieldMask update_mask = 2; }`
-	doc := describe(t, source, policy.Policy{}, openapi.Config{})
-
-	const schema = "components schemas t.v1.MPatch"
-
-	is(t, doc, "paths /v1/{m_a} patch requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.MPatch"}`)
-	is(t, doc, schema+" required", `null`)
-	is(t, doc, schema+" properties a", `null`)
-	is(t, doc, schema+" properties b type", `["string","null"]`)
-	is(t, doc, schema+" properties inner", `{"oneOf":[{"$ref":"#/components/schemas/t.v1.InnerPatch"},{"type":"null"}]}`)
-}
-
 func TestStreams(t *testing.T) {
 	t.Parallel()
 

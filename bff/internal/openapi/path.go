@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
@@ -157,6 +158,16 @@ func (b *builder) variable(path, pattern string, r route.Route) (string, []*Para
 		return slot, []*Parameter{p}, err
 	}
 
+	rules, err := protovalidate.ResolveFieldRules(field.Last())
+	if err != nil {
+		return "", nil, fmt.Errorf("rules of %s: %w", field.Last().FullName(), err)
+	}
+
+	whole := "Part of `" + path + "`, which is `" + pattern + "`."
+	if rule := rules.GetString().GetPattern(); rule != "" {
+		whole += " The whole matches the RE2 pattern `" + rule + "`."
+	}
+
 	segments := strings.Split(pattern, "/")
 	count := strings.Count(strings.ReplaceAll(pattern, "**", "*"), "*")
 
@@ -173,7 +184,7 @@ func (b *builder) variable(path, pattern string, r route.Route) (string, []*Para
 		}
 
 		p := segment(part, path, text)
-		p.Description = sentences(b.comment(field.Last()), "Part of `"+path+"`, which is `"+pattern+"`.")
+		p.Description = sentences(b.comment(field.Last()), whole)
 		parameters = append(parameters, p)
 		segments[i] = slot
 	}

@@ -56,12 +56,33 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 			return nil
 		}
 
-		p.Required, err = b.allNeeded(path)
-
-		return err
+		return b.require(p, path)
 	})
 
 	return parameters, err
+}
+
+// require says whether a parameter has to be there: always, or beside others of a message.
+func (b *builder) require(p *Parameter, path fieldpath.Path) error {
+	for from := range path {
+		needed, err := b.allNeeded(path[from:])
+		if err != nil {
+			return err
+		}
+
+		if !needed {
+			continue
+		}
+
+		if p.Required = from == 0; !p.Required {
+			above := strings.Join(strings.Split(p.Name, ".")[:from], ".")
+			p.Description = sentences(p.Description, "Required if there is another parameter of `"+above+"`.")
+		}
+
+		return nil
+	}
+
+	return nil
 }
 
 // textPath spells a path as the proto does, which is how templates spell their variables.

@@ -102,6 +102,49 @@ func orZero(schema *Schema, before Schema, field protoreflect.FieldDescriptor) {
 	*schema = Schema{Description: schema.Description, AnyOf: []*Schema{zero, &ruled}}
 }
 
+// applyRequired leaves out the value that a required field without presence has if it is not set.
+func applyRequired(schema *Schema, rules *validate.FieldRules, field protoreflect.FieldDescriptor) {
+	if !rules.GetRequired() || rules.GetIgnore() == validate.Ignore_IGNORE_ALWAYS || field.HasPresence() {
+		return
+	}
+
+	var zero *Schema
+
+	switch {
+	case field.IsMap():
+		schema.MinProperties = orOne(schema.MinProperties)
+	case field.IsList():
+		schema.MinItems = orOne(schema.MinItems)
+	case field.Kind() == protoreflect.StringKind, field.Kind() == protoreflect.BytesKind:
+		schema.MinLength = orOne(schema.MinLength)
+	case field.Enum() != nil:
+		zero = &Schema{Const: string(field.Enum().Values().Get(0).Name())}
+	case field.Kind() == protoreflect.BoolKind:
+		zero = &Schema{Const: false}
+	case isText(field.Kind()):
+		zero = &Schema{Enum: []any{"0", "-0"}}
+	default:
+		zero = &Schema{Const: 0}
+	}
+
+	switch {
+	case zero == nil:
+	case schema.Not == nil:
+		schema.Not = zero
+	default:
+		schema.AllOf = append(schema.AllOf, &Schema{Not: zero})
+	}
+}
+
+// orOne is a least number of things that is not zero.
+func orOne(least *uint64) *uint64 {
+	if least == nil || *least == 0 {
+		return new(uint64(1))
+	}
+
+	return least
+}
+
 // isText tells whether numbers of the kind are strings in JSON.
 func isText(kind protoreflect.Kind) bool {
 	switch kind {

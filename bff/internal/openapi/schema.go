@@ -20,12 +20,18 @@ const (
 	input
 	// patch is input of which only a part has to be there, and where null resets a field.
 	patch
+	// partial is input of which only the part has to be there that a mask names.
+	partial
 )
 
 // ref is a reference to the schema of a message, which it makes if there is none.
 func (b *builder) ref(message protoreflect.MessageDescriptor, as form) (*Schema, error) {
 	if known := wellKnown(message, as); known != nil {
 		return known, nil
+	}
+
+	if as == partial && !b.hasDemands(message, map[protoreflect.FullName]bool{}) {
+		as = input
 	}
 
 	name := b.schemaName(message, as)
@@ -154,6 +160,7 @@ func (b *builder) fieldWithout(field protoreflect.FieldDescriptor, as form, with
 		}
 
 		b.apply(schema, rules, field)
+		applyRequired(schema, rules, field)
 	}
 
 	words, err := b.oneofWords(field, as)
@@ -167,11 +174,17 @@ func (b *builder) fieldWithout(field protoreflect.FieldDescriptor, as form, with
 		schema.Deprecated = options.GetDeprecated()
 	}
 
-	if as == patch && field.Cardinality() != protoreflect.Required {
+	if as != patch {
+		return schema, nil
+	}
+
+	// What is needed cannot be reset.
+	needed, err := b.isNeeded(field, input)
+	if !needed && err == nil {
 		schema = nullable(schema)
 	}
 
-	return schema, nil
+	return schema, err
 }
 
 // value is the schema of a field without what is said of it.

@@ -25,6 +25,8 @@ type binding struct {
 	answer protoreflect.FieldDescriptor
 	// field is what the body sets; nil: the whole message.
 	field protoreflect.FieldDescriptor
+	// mask is the field that says what of the body counts; nil: all of it does.
+	mask protoreflect.FieldDescriptor
 	// variables are the fields that the path sets.
 	variables []fieldpath.Path
 	codec     *jsonpb.Codec
@@ -49,14 +51,14 @@ func bindingOf(rpc, method, template string) *binding {
 
 	for _, r := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
 		if verb, written := target(r); verb == method && describes(template, written) {
-			return newBinding(descriptor, r, written)
+			return newBinding(descriptor, r, verb, written)
 		}
 	}
 
 	return nil
 }
 
-func newBinding(method protoreflect.MethodDescriptor, rule *annotations.HttpRule, template string) *binding {
+func newBinding(method protoreflect.MethodDescriptor, rule *annotations.HttpRule, verb, template string) *binding {
 	input := method.Input()
 	b := &binding{input: input, output: method.Output(), codec: jsonpb.New(jsonpb.Config{})}
 	b.answer = b.output.Fields().ByName(protoreflect.Name(rule.GetResponseBody()))
@@ -64,6 +66,8 @@ func newBinding(method protoreflect.MethodDescriptor, rule *annotations.HttpRule
 	if rule.GetBody() != "*" {
 		b.field = input.Fields().ByName(protoreflect.Name(rule.GetBody()))
 	}
+
+	b.mask = maskOf(verb, input, b.field)
 
 	for _, found := range variables.FindAllStringSubmatch(template, -1) {
 		name, _, _ := strings.Cut(found[1], "=")

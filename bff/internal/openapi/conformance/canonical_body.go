@@ -13,8 +13,9 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
-// body is the canonical form of a body, in each of the spellings of names.
-func (b *binding) body(mediaType string, body []byte) ([][]byte, error) {
+// body is the canonical form of a body, in each of the spellings of names. Of an update it is what the mask names, some of which
+// may be in the query.
+func (b *binding) body(mediaType string, body []byte, named []string) ([][]byte, error) {
 	documents := []json.RawMessage{body}
 	stream := mediaType != mediaJSON
 
@@ -34,7 +35,7 @@ func (b *binding) body(mediaType string, body []byte) ([][]byte, error) {
 		var out []byte
 
 		for _, document := range documents {
-			text, err := b.document(document, protoNames)
+			text, err := b.document(document, protoNames, named)
 			if err != nil {
 				return nil, err
 			}
@@ -48,8 +49,9 @@ func (b *binding) body(mediaType string, body []byte) ([][]byte, error) {
 	return forms, nil
 }
 
-// document reads one document as the gateway does and writes it as protobuf does, without what the path sets.
-func (b *binding) document(text []byte, protoNames bool) ([]byte, error) {
+// document reads one document as the gateway does and writes it as protobuf does, without what the path sets
+// and what a mask does not name.
+func (b *binding) document(text []byte, protoNames bool, named []string) ([]byte, error) {
 	options := protojson.MarshalOptions{UseProtoNames: protoNames, AllowPartial: true}
 	message := dynamicpb.NewMessage(b.input)
 
@@ -72,6 +74,8 @@ func (b *binding) document(text []byte, protoNames bool) ([]byte, error) {
 	for _, path := range b.variables {
 		clearPath(message, path)
 	}
+
+	b.clearUnnamed(message, named)
 
 	replaceUnknown(message)
 
@@ -122,7 +126,7 @@ func (b *binding) array(elements []json.RawMessage, protoNames bool) ([]byte, er
 	out := []json.RawMessage{}
 
 	for _, element := range elements {
-		text, err := b.document(element, protoNames)
+		text, err := b.document(element, protoNames, nil)
 		if err != nil {
 			return nil, err
 		}

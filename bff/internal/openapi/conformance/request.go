@@ -211,17 +211,22 @@ func (c *Checker) checkRequestBody(op *operation, e Exchange) error {
 		form, mediaType = lines, mediaNDJSON
 	}
 
-	return c.checkDocuments(op, form, mediaType, body)
+	query, err := url.ParseQuery(e.Query)
+	if err != nil {
+		return fmt.Errorf("the query: %w", err)
+	}
+
+	return c.checkDocuments(op, form, mediaType, body, op.binding.named(query))
 }
 
-// checkDocuments compares the body as it is, or each of its messages in canonical form.
-func (c *Checker) checkDocuments(op *operation, form *media, mediaType string, body []byte) error {
+// checkDocuments compares the body as it is, or each of its messages in canonical form. Named is what a mask in the query names.
+func (c *Checker) checkDocuments(op *operation, form *media, mediaType string, body []byte, named []string) error {
 	err := c.checkBody(form, mediaType, body, false)
 	if err == nil || op.binding == nil {
 		return err
 	}
 
-	canonical, other := op.binding.body(mediaType, body)
+	canonical, other := op.binding.body(mediaType, body, named)
 	if other != nil {
 		return fmt.Errorf("the body: %w (and has no canonical form: %w)", err, other)
 	}

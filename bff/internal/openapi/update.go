@@ -1,0 +1,116 @@
+package openapi
+
+import (
+	"slices"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// The gateway holds an update with a mask against the rules of what the mask names (bff/internal/binding). No schema can say that:
+// so in the form of a part nothing is required, and the body's description says what is. The bounds of values stay in the schema,
+// for clients that make types or forms of it, although the gateway does not check a field that was sent and is not named: what such
+// a field holds is ignored, so a client has no reason to send it.
+
+// bodyForm is how the message is used that the body is.
+func bodyForm(op Operation) form {
+	switch mask, derived := op.Route.UpdateMask(); {
+	case mask == nil:
+		return input
+	case derived:
+		return patch
+	default:
+		return partial
+	}
+}
+
+// maskWords say what an update mask means for the body. They are empty if there is none.
+func (b *builder) maskWords(op Operation) string {
+	mask, derived := op.Route.UpdateMask()
+
+	switch {
+	case mask == nil || b.isFile(op):
+		return ""
+	case derived:
+		return "Rules hold for the fields that `" + b.name(mask) + "` names, which by default are those in the body: " +
+			"what is required of them must be there. Other fields are not checked."
+	default:
+		return "Rules hold for the fields that `" + b.name(mask) + "` names: what is required of them must be there. " +
+			"Other fields are not checked. Without a mask, or with `*`, rules hold for all fields."
+	}
+}
+
+// wholeSchema is the schema of a body that is the whole request, and whether there has to be one. If a mask in it says what rules
+// hold for, it is either everything, or what there is beside a mask.
+func (b *builder) wholeSchema(op Operation, message protoreflect.MessageDescriptor) (*Schema, bool, error) {
+	as := bodyForm(op)
+	if as != partial || !b.hasDemands(message, map[protoreflect.FullName]bool{}) {
+		return b.bodyObject(op, message, "", input)
+	}
+
+	mask, _ := op.Route.UpdateMask()
+	without := b.elsewhereBelow(op, "")
+
+	// The mask, or a part of it, comes from the path or a header.
+	if slices.Contains(without, mask.TextName()) || slices.Contains(without, mask.TextName()+".paths") {
+		return b.bodyObject(op, message, "", partial)
+	}
+
+	whole, must, err := b.bodyObject(op, message, "", input)
+	if err != nil {
+		return nil, false, err
+	}
+
+	schema, err := b.object(message, partial, without)
+	if err != nil {
+		return nil, false, err
+	}
+
+	// All rules hold for these.
+	if property, ok := schema.Properties.Get(b.name(mask)); ok {
+		property.Not = &Schema{Enum: []any{"", "*"}}
+	}
+
+	if !slices.Contains(schema.Required, b.name(mask)) {
+		schema.Required = append(schema.Required, b.name(mask))
+	}
+
+	if op.Policy.AllowUnknown {
+		schema.AdditionalProperties = nil
+	}
+
+	part := b.refReduced(b.schemaName(message, partial), reducedSuffix(without, op.Policy.AllowUnknown)+"-masked", schema)
+
+	return &Schema{AnyOf: []*Schema{whole, part}}, must, nil
+}
+
+// hasDemands reports whether a message, or one that it holds other than in lists and maps, is refused by rules without some field.
+// Rules that cannot be read are an error elsewhere.
+func (b *builder) hasDemands(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
+	if seen[message.FullName()] {
+		return false
+	}
+
+	seen[message.FullName()] = true
+
+	byRules := func(f protoreflect.FieldDescriptor) bool { return f.Cardinality() != protoreflect.Required }
+
+	needed, err := b.needed(message, input)
+	if err != nil || slices.ContainsFunc(needed, byRules) {
+		return true
+	}
+
+	for i := range message.Oneofs().Len() {
+		if rules, err := protovalidate.ResolveOneofRules(message.Oneofs().Get(i)); err != nil || rules.GetRequired() {
+			return true
+		}
+	}
+
+	for i := range message.Fields().Len() {
+		if field := message.Fields().Get(i); isObject(field) && b.hasDemands(field.Message(), seen) {
+			return true
+		}
+	}
+
+	return false
+}
