@@ -1,15 +1,15 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/portico-gateway/portico/bff/internal/yamldoc"
 )
 
 // EnvPrefix starts the names of all environment variables: server.address is PORTICO_SERVER_ADDRESS, the first issuer's JWKS file
@@ -61,23 +61,16 @@ func Read(path string, environ []string) (Config, error) {
 }
 
 func decode(text []byte, c *Config) error {
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-
 	var typed *yaml.TypeError
 
-	switch err := dec.Decode(c); {
-	case errors.As(err, &typed):
+	switch err := yamldoc.Decode(text, c, true); {
+	case err == nil:
+		return nil
+	case errors.As(err, &typed), errors.Is(err, yamldoc.ErrSecond):
 		return fmt.Errorf("not a valid configuration: %w", err)
-	case err != nil && !errors.Is(err, io.EOF):
+	default:
 		return fmt.Errorf("%w: %w", errUnreadable, err)
 	}
-
-	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return errors.New("not a valid configuration: more than one YAML document")
-	}
-
-	return nil
 }
 
 func overlay(c *Config, environ map[string]string) error {

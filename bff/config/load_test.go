@@ -111,8 +111,8 @@ func TestReadRefuses(t *testing.T) {
 		{"key_given_twice", "log:\n  level: info\n  level: debug\n", []string{"line 3", "already defined at line 2"}},
 		{"duration_without_a_unit", "server: {idle_timeout: 5}\n", []string{"line 1: cannot unmarshal"}},
 		{"word_where_a_number_belongs", "limits: {max_keys: many}\n", []string{"line 1: cannot unmarshal"}},
-		{"two_documents", "log: {level: info}\n---\nlog: {level: debug}\n", []string{"more than one YAML document"}},
-		{"two_documents_of_which_one_is_malformed", "log: {level: info}\n---\n}\n", []string{"more than one YAML document"}},
+		{"two_documents", "log: {level: info}\n---\nlog: {level: debug}\n", []string{"line 2: a second YAML document"}},
+		{"two_documents_of_which_one_is_malformed", "log: {level: info}\n---\n}\n", []string{"a second YAML document", "line 2: "}},
 		{"malformed", "log: {level\n", []string{"not a valid configuration"}},
 		{"list", "- a\n", []string{"line 1: cannot unmarshal"}},
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/route"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/yamldoc"
 )
 
 // serviceType is what the file is, if it says so.
@@ -44,7 +45,7 @@ func Parse(name string, data []byte) (route.Rules, error) {
 		} `yaml:"http"`
 	}
 
-	if err := yaml.Unmarshal(data, &file); err != nil {
+	if err := yamldoc.Decode(data, &file, false); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 

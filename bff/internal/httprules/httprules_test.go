@@ -76,6 +76,7 @@ func TestFilesAreRefused(t *testing.T) {
 
 	for name, row := range map[string]struct{ text, want string }{
 		"no_yaml":       {"http: [", "api.yaml: yaml: "},
+		"two_documents": {"http: {rules: []}\n---\nhttp: {rules: []}\n", "api.yaml: line 2: a second YAML document"},
 		"another_type":  {"type: google.api.Other", `api.yaml: the type is "google.api.Other", not google.api.Service`},
 		"unknown_field": {"http:\n  rules:\n    - selector: a.B.C\n      gte: /v1", `api.yaml:3:7: unknown field "gte"`},
 		"no_selector":   {"http: {rules: [{get: /v1}]}", `api.yaml:1:16: selector "" must be the full name of one method`},

@@ -1,18 +1,17 @@
 package apikey
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/yamldoc"
 )
 
 // Entry is a key in the file.
@@ -72,15 +71,8 @@ func parse(text []byte) (map[string]entry, error) {
 		Keys []Entry `yaml:"keys"`
 	}
 
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	dec.KnownFields(true)
-
-	if err := dec.Decode(&file); err != nil && !errors.Is(err, io.EOF) {
+	if err := yamldoc.Decode(text, &file, true); err != nil {
 		return nil, fmt.Errorf("not a file of API keys: %w", err)
-	}
-
-	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("not a file of API keys: more than one YAML document")
 	}
 
 	entries := make(map[string]entry, len(file.Keys))

@@ -37,7 +37,7 @@ func TestParse(t *testing.T) {
 		"not_yaml":        {"{", []string{"not a file of API keys"}},
 		"list":            {"- a\n", []string{"line 1"}},
 		"unknown_setting": {"keys:\n" + item(goodID, "subject: a, scope: x"), []string{"line 2", "scope"}},
-		"two_documents":   {"keys: []\n---\nkeys: []\n", []string{"more than one"}},
+		"two_documents":   {"keys: []\n---\nkeys: []\n", []string{"line 2: a second YAML document"}},
 		"no_subject":      {"keys:\n" + item(goodID, "tenant: a"), []string{"keys[0]", goodID, "subject"}},
 		"bad_subject":     {"keys:\n" + item(goodID, `subject: "a\nb"`), []string{"subject"}},
 		"bad_scope":       {"keys:\n" + item(goodID, `subject: a, scopes: ["x y"]`), []string{"scope"}},
