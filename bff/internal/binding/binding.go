@@ -65,6 +65,8 @@ type Binding struct {
 	update *update
 	// hasMask reports whether there is a field mask in the message or in what it holds.
 	hasMask bool
+	// raw leads to the messages with a JSON form of their own that may hold what JSON cannot.
+	raw []fieldpath.Path
 	// names are those that query parameters may have, as far as a message of its own does not say it.
 	names []string
 }
@@ -101,6 +103,7 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 	b.setBody(r)
 
 	b.update = b.updateOf(r)
+	b.raw = b.rawMessages()
 	b.hasMask = reaches(b.input, map[protoreflect.FullName]bool{})
 
 	for i := range b.input.Fields().Len() {
@@ -226,8 +229,8 @@ func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) erro
 	return nil
 }
 
-// variable reads the value of a variable. Of a list, which google.api.http does not know but grpc-gateway does, the elements stand
-// between commas.
+// variable reads the value of a variable. Of a list, which google.api.http does not know but grpc-gateway does, the elements are
+// separated by commas.
 func (b *Binding) variable(v variable, values map[string]string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
 	field := v.path.Last()
 	memory := textMemory(len(values[v.name]))

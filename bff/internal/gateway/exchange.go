@@ -234,6 +234,10 @@ func (x *exchange) bindRest(message proto.Message, faults binding.Faults) error 
 		return invalid(err)
 	}
 
+	if err := x.route.binding.Writable(message); err != nil {
+		return invalid(err)
+	}
+
 	return nil
 }
 

@@ -60,6 +60,18 @@ func New(config Config) *Codec {
 	}
 }
 
+// Writable reports whether JSON has a form for a message. With protoPaths, paths of field masks may be as the proto spells them.
+func (c *Codec) Writable(m proto.Message, protoPaths bool) bool {
+	write := c.writer.Append
+	if protoPaths {
+		write = c.writer.AppendProtoPaths
+	}
+
+	_, err := write(nil, m)
+
+	return err == nil
+}
+
 // MaxDepth is how many objects and arrays may be nested in a document that is read.
 func (c *Codec) MaxDepth() int { return c.maxDepth }
 

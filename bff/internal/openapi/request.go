@@ -160,7 +160,7 @@ func (b *builder) walkField(path fieldpath.Path, visit func(fieldpath.Path) erro
 	held, many := heldMessage(field), field.IsList() || field.IsMap()
 
 	switch {
-	case held == nil, !many && isParameter(held):
+	case held == nil, !many && isParameter(held), many && isParameter(held) && !isDocument(held):
 		return visit(path)
 	case many || wellKnown(held, input) != nil || held.FullName() == httpBody || within(held, path):
 		return nil
@@ -177,6 +177,13 @@ func isParameter(message protoreflect.MessageDescriptor) bool {
 	default:
 		return wellKnown(message, input) != nil
 	}
+}
+
+// isDocument reports whether a message is JSON outside of JSON as well.
+func isDocument(message protoreflect.MessageDescriptor) bool {
+	return slices.Contains([]protoreflect.FullName{
+		"google.protobuf.Struct", protoValue, "google.protobuf.ListValue",
+	}, message.FullName())
 }
 
 // within reports whether a message is around the last field of a path.
@@ -209,9 +216,7 @@ func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
 	switch {
 	case field.IsMap():
 		p.Style, p.Explode, p.Schema = "deepObject", new(true), schema
-	case held != nil && slices.Contains([]protoreflect.FullName{
-		"google.protobuf.Struct", protoValue, "google.protobuf.ListValue",
-	}, held.FullName()):
+	case held != nil && isDocument(held):
 		p.Content = map[string]*MediaType{mediaJSON: {Schema: schema}}
 	default:
 		p.Schema = schema

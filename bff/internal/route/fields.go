@@ -107,7 +107,7 @@ func Variable(message protoreflect.MessageDescriptor, name string) (fieldpath.Pa
 	switch field := path.Last(); {
 	case field.IsMap():
 		return nil, errMapInPath
-	case field.Message() != nil && (field.IsList() || !isText(field.Message())):
+	case field.Message() != nil && !isText(field.Message()):
 		return nil, fmt.Errorf("is the message %s, which a path cannot hold: name one of its fields", field.Message().FullName())
 	default:
 		return path, nil
