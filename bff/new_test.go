@@ -13,14 +13,15 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/gen"
+	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
 func withShelf() bff.Option {
@@ -342,7 +343,7 @@ func adminGet(t *testing.T, gw *bff.Gateway, path string) answer {
 	return answer{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
 }
 
-// An embedding program may translate as it likes, but not route or pass headers on.
+// An embedding program may translate as it likes, but not route, pass headers on or write errors.
 func TestMuxOptionsChangeTranslationAlone(t *testing.T) {
 	t.Parallel()
 	undescribed(t, "the program translates in its own way")
@@ -351,18 +352,39 @@ func TestMuxOptionsChangeTranslationAlone(t *testing.T) {
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
 			MarshalOptions: protojson.MarshalOptions{UseProtoNames: true},
 		}),
-		runtime.WithIncomingHeaderMatcher(func(key string) (string, bool) { return key, true }),
-		runtime.WithMetadata(func(context.Context, *http.Request) metadata.MD {
-			return metadata.Pairs("x-portico-subject", "mallory")
+		runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
+			return func(w http.ResponseWriter, r *http.Request, params map[string]string) {
+				w.Header().Set("X-Middleware", "yes")
+				next(w, r, params)
+			}
 		}),
+		runtime.WithForwardResponseOption(func(_ context.Context, w http.ResponseWriter, _ proto.Message) error {
+			w.Header().Set("X-Forward", "yes")
+
+			return nil
+		}),
+		runtime.WithForwardResponseRewriter(func(_ context.Context, m proto.Message) (any, error) {
+			if user, ok := m.(*userv1.User); ok {
+				user.DisplayName = "rewritten"
+			}
+
+			return m, nil
+		}),
+		runtime.WithOutgoingHeaderMatcher(func(name string) (string, bool) { return "X-Out-" + name, name == "content-type" }),
 	))
 
 	header := s.as(t, "alice")
 	header.Set("X-Custom", "mallory")
 
 	res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
-	if res.status != http.StatusOK || !strings.Contains(res.body, `"user_id"`) {
+	if res.status != http.StatusOK || !strings.Contains(res.body, `"user_id"`) || !strings.Contains(res.body, "rewritten") {
 		t.Errorf("%d %s", res.status, res.body)
+	}
+
+	for _, name := range []string{"X-Middleware", "X-Forward", "X-Out-Content-Type"} {
+		if res.header.Get(name) == "" {
+			t.Errorf("no %s in %v", name, res.header)
+		}
 	}
 
 	for _, c := range s.taken() {

@@ -6,21 +6,11 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
-	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
-	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/gateway"
-	"github.com/portico-gateway/portico/bff/internal/httprules"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/pages"
-	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/route"
-	"github.com/portico-gateway/portico/bff/internal/upstream"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -63,6 +53,7 @@ func WithHandlers(
 	upstream string, register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error, services ...string,
 ) Option {
 	return func(o *options) {
+		o.need("WithHandlers", "the register function", register)
 		o.foreign = append(o.foreign, foreign{upstream: upstream, register: register, services: services})
 	}
 }
@@ -82,6 +73,8 @@ type Connect = func(upstream string) (grpc.ClientConnInterface, error)
 // implementation over connections to upstreams. The service itself must be among those of WithServices.
 func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Connect) (S, error)) Option {
 	return func(o *options) {
+		o.need("WithComposite", "the register function", register)
+		o.need("WithComposite", "the build function", build)
 		o.composites = append(o.composites, func(registrar grpc.ServiceRegistrar, connect Connect) error {
 			implementation, err := build(connect)
 			if err != nil {
@@ -98,11 +91,16 @@ func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Co
 // WithDefaultPolicy holds for what neither a method nor its service says. Without it, a method needs an access policy of its own,
 // unless authentication is disabled.
 func WithDefaultPolicy(p *porticov1.MethodPolicy) Option {
-	return func(o *options) { o.defaultPolicy = p }
+	return func(o *options) {
+		o.need("WithDefaultPolicy", "the policy", p)
+		o.defaultPolicy = p
+	}
 }
 
-// WithMuxOptions changes how grpc-gateway translates, for instance its marshalers. Options about routing, about metadata and about
-// headers from clients have no effect: routing, identity and what a backend gets to see are the gateway's.
+// WithMuxOptions changes how grpc-gateway translates: WithMarshalerOption, WithMiddlewares, WithForwardResponseOption,
+// WithForwardResponseRewriter, WithOutgoingHeaderMatcher and WithOutgoingTrailerMatcher. New refuses the others: routing, errors, and
+// what backends get of a request are the gateway's. While New runs, each option is applied three times, and must have the same effect
+// each time.
 func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
 	return func(o *options) { o.muxOptions = append(o.muxOptions, muxOptions...) }
 }
@@ -110,23 +108,35 @@ func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
 // WithLogger replaces the logger that the configuration describes, which writes to standard error and never waits for whoever reads
 // that. Requests wait for this one.
 func WithLogger(logger *slog.Logger) Option {
-	return func(o *options) { o.logger = logger }
+	return func(o *options) {
+		o.need("WithLogger", "the logger", logger)
+		o.logger = logger
+	}
 }
 
 // WithDroppedLogLines says how many lines the logger of WithLogger has dropped so far, for the metric
 // portico_log_lines_dropped_total. The function must be safe for concurrent use.
 func WithDroppedLogLines(dropped func() uint64) Option {
-	return func(o *options) { o.droppedLines = dropped }
+	return func(o *options) {
+		o.need("WithDroppedLogLines", "the function", dropped)
+		o.droppedLines = dropped
+	}
 }
 
 // WithAdminHandler serves a handler below a path of the admin listener. The handler sees the whole path.
 func WithAdminHandler(path string, handler http.Handler) Option {
-	return func(o *options) { o.adminMounts[path] = handler }
+	return func(o *options) {
+		o.need("WithAdminHandler", "the handler for "+path, handler)
+		o.adminMounts[path] = handler
+	}
 }
 
 // WithAdminGuard puts a guard before the admin listener, for programs that people run beside their browser.
 func WithAdminGuard(guard func(http.Handler) http.Handler) Option {
-	return func(o *options) { o.adminGuard = guard }
+	return func(o *options) {
+		o.need("WithAdminGuard", "the guard", guard)
+		o.adminGuard = guard
+	}
 }
 
 // WithPage serves a handler on the listener for clients, beside the routes: at a path, or at all paths below one that ends with a
@@ -139,6 +149,7 @@ func WithAdminGuard(guard func(http.Handler) http.Handler) Option {
 // another.
 func WithPage(path string, handler http.Handler, methods ...string) Option {
 	return func(o *options) {
+		o.need("WithPage", "the handler for "+path, handler)
 		o.pages = append(o.pages, pages.Page{Path: path, Handler: pages.OwnOrigin(handler), Methods: methods})
 	}
 }
@@ -151,200 +162,8 @@ func WithDocsTokens(url string) Option {
 
 // WithListening is told by Run where it listens, once it does. admin is nil if that listener is off.
 func WithListening(told func(server, admin net.Addr)) Option {
-	return func(o *options) { o.listening = told }
-}
-
-type options struct {
-	services      []Service
-	foreign       []foreign
-	composites    []func(grpc.ServiceRegistrar, Connect) error
-	httpRules     []ruleFile
-	rules         route.Rules
-	defaultPolicy *porticov1.MethodPolicy
-	overrides     []policy.Override
-	muxOptions    []runtime.ServeMuxOption
-	logger        *slog.Logger
-	droppedLines  func() uint64
-	adminMounts   map[string]http.Handler
-	adminGuard    func(http.Handler) http.Handler
-	pages         []pages.Page
-	docsTokens    string
-	listening     func(server, admin net.Addr)
-
-	// For tests. Zero: tlsfiles.DefaultInterval and time.Now.
-	tlsInterval time.Duration
-	now         func() time.Time
-}
-
-// clock returns what tells the time.
-func (o options) clock() func() time.Time {
-	if o.now != nil {
-		return o.now
+	return func(o *options) {
+		o.need("WithListening", "the function", told)
+		o.listening = told
 	}
-
-	return time.Now
-}
-
-type foreign struct {
-	upstream string
-	register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error
-	services []string
-}
-
-// ruleFile is the text of a gRPC API configuration.
-type ruleFile struct {
-	name string
-	text []byte
-}
-
-// readRules are those of all files and tables.
-func (o options) readRules() (route.Rules, error) {
-	files := slices.Clone(o.httpRules)
-
-	for _, s := range o.services {
-		if s.HTTPRules != "" {
-			files = append(files, ruleFile{name: "HTTPRules of " + s.Name, text: []byte(s.HTTPRules)})
-		}
-	}
-
-	all := make([]route.Rules, 0, len(files))
-
-	for _, file := range files {
-		rules, err := httprules.Parse(file.name, file.text)
-		if err != nil {
-			return nil, err
-		}
-
-		all = append(all, rules)
-	}
-
-	return httprules.Join(all...), nil
-}
-
-func collect(cfg config.Config, opts []Option) (options, error) {
-	o := options{adminMounts: map[string]http.Handler{}}
-	for _, opt := range opts {
-		opt(&o)
-	}
-
-	var err error
-	if o.overrides, err = overrides(cfg.Policies); err != nil {
-		return options{}, fmt.Errorf("configuration: %w", err)
-	}
-
-	if o.rules, err = o.readRules(); err != nil {
-		return options{}, fmt.Errorf("HTTP rules: %w", err)
-	}
-
-	if cfg.Auth.Disabled && o.defaultPolicy.GetAccess() == nil {
-		public := &porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}
-		if o.defaultPolicy != nil {
-			proto.Merge(public, o.defaultPolicy)
-		}
-
-		o.defaultPolicy = public
-	}
-
-	return o, nil
-}
-
-func (o options) gatewayConfig(cfg config.Config) gateway.Config {
-	return gateway.Config{
-		Defaults: policy.Defaults{
-			Timeout: cfg.Server.RequestTimeout, MaxBody: cfg.Limits.MaxBodyBytes, Policy: o.defaultPolicy,
-			Overrides: o.overrides,
-		},
-		JSON: jsonpb.Config{
-			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,
-		},
-		Rules:                 o.rules,
-		IgnoredParameters:     cfg.Query.Ignored,
-		MaxDecompressionRatio: cfg.Limits.MaxDecompressionRatio,
-		AuthDisabled:          cfg.Auth.Disabled,
-		ServerTiming:          cfg.Server.ServerTiming,
-		CacheDisabled:         cfg.Cache.Disabled,
-		MuxOptions:            o.muxOptions,
-	}
-}
-
-// connections are how registrations get theirs. Nil where routes are only compiled.
-type connections interface {
-	upstream(name string) (*grpc.ClientConn, error)
-	composite(service string) (grpc.ClientConnInterface, error)
-}
-
-func (o options) registrations(conns connections) []gateway.Registration {
-	regs := make([]gateway.Registration, 0, len(o.services)+len(o.foreign))
-
-	for _, s := range o.services {
-		regs = append(regs, gateway.Registration{
-			Services: []string{s.Name}, DefaultPolicy: s.DefaultPolicy,
-			Register: func(ctx context.Context, mux *runtime.ServeMux) error {
-				conn, err := serviceConn(conns, s)
-				if err != nil {
-					return fmt.Errorf("service %s: %w", s.Name, err)
-				}
-
-				return s.Register(ctx, mux, conn)
-			},
-		})
-	}
-
-	for _, f := range o.foreign {
-		regs = append(regs, gateway.Registration{
-			Services: f.services,
-			Register: func(ctx context.Context, mux *runtime.ServeMux) error {
-				conn, err := conns.upstream(f.upstream)
-				if err != nil {
-					return err
-				}
-
-				return f.register(ctx, mux, conn)
-			},
-		})
-	}
-
-	return regs
-}
-
-func serviceConn(conns connections, s Service) (grpc.ClientConnInterface, error) {
-	if s.Composite {
-		return conns.composite(s.Name)
-	}
-
-	return conns.upstream(s.Upstream)
-}
-
-// methods are what is declared of calls to each upstream, by upstream and RPC.
-func (o options) methods(routes []gateway.Route) map[string]map[string]upstream.Method {
-	upstreams := map[string]string{}
-
-	for _, s := range o.services {
-		if !s.Composite {
-			upstreams[s.Name] = s.Upstream
-		}
-	}
-
-	for _, f := range o.foreign {
-		for _, service := range f.services {
-			upstreams[service] = f.upstream
-		}
-	}
-
-	methods := map[string]map[string]upstream.Method{}
-
-	for _, r := range routes {
-		name, ok := upstreams[string(r.Descriptor.Parent().FullName())]
-		if !ok {
-			continue
-		}
-
-		if methods[name] == nil {
-			methods[name] = map[string]upstream.Method{}
-		}
-
-		methods[name][r.RPC] = upstream.Method{Retry: r.Policy.Retry, Breaker: r.Policy.Breaker}
-	}
-
-	return methods
 }

@@ -1,0 +1,259 @@
+package bff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/httprules"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/upstream"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+type options struct {
+	services      []Service
+	foreign       []foreign
+	composites    []func(grpc.ServiceRegistrar, Connect) error
+	httpRules     []ruleFile
+	rules         route.Rules
+	defaultPolicy *porticov1.MethodPolicy
+	overrides     []policy.Override
+	muxOptions    []runtime.ServeMuxOption
+	logger        *slog.Logger
+	droppedLines  func() uint64
+	adminMounts   map[string]http.Handler
+	adminGuard    func(http.Handler) http.Handler
+	pages         []pages.Page
+	docsTokens    string
+	listening     func(server, admin net.Addr)
+
+	// faults are what is wrong with the options themselves.
+	faults []error
+
+	// For tests. Zero: tlsfiles.DefaultInterval and time.Now.
+	tlsInterval time.Duration
+	now         func() time.Time
+}
+
+// refuse notes what is wrong with an option.
+func (o *options) refuse(option, format string, args ...any) {
+	o.faults = append(o.faults, fmt.Errorf(option+": "+format, args...))
+}
+
+// need refuses an argument of an option that is nil.
+func (o *options) need(option, what string, argument any) {
+	switch v := reflect.ValueOf(argument); v.Kind() { //nolint:exhaustive // Those that can be nil.
+	case reflect.Invalid:
+		o.refuse(option, "%s is nil", what)
+	case reflect.Func, reflect.Pointer, reflect.Interface, reflect.Map:
+		if v.IsNil() {
+			o.refuse(option, "%s is nil", what)
+		}
+	}
+}
+
+// clock returns what tells the time.
+func (o options) clock() func() time.Time {
+	if o.now != nil {
+		return o.now
+	}
+
+	return time.Now
+}
+
+type foreign struct {
+	upstream string
+	register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error
+	services []string
+}
+
+// ruleFile is the text of a gRPC API configuration.
+type ruleFile struct {
+	name string
+	text []byte
+}
+
+// readRules are those of all files and tables.
+func (o options) readRules() (route.Rules, error) {
+	files := slices.Clone(o.httpRules)
+
+	for _, s := range o.services {
+		if s.HTTPRules != "" {
+			files = append(files, ruleFile{name: "HTTPRules of " + s.Name, text: []byte(s.HTTPRules)})
+		}
+	}
+
+	all := make([]route.Rules, 0, len(files))
+
+	for _, file := range files {
+		rules, err := httprules.Parse(file.name, file.text)
+		if err != nil {
+			return nil, err
+		}
+
+		all = append(all, rules)
+	}
+
+	return httprules.Join(all...), nil
+}
+
+func collect(cfg config.Config, opts []Option) (options, error) {
+	o := options{adminMounts: map[string]http.Handler{}}
+
+	for i, opt := range opts {
+		if opt == nil {
+			o.faults = append(o.faults, fmt.Errorf("option %d is nil", i+1))
+		} else {
+			opt(&o)
+		}
+	}
+
+	if err := gateway.CheckMuxOptions(o.muxOptions); err != nil {
+		o.refuse("WithMuxOptions", "%w", err)
+	}
+
+	if err := errors.Join(o.faults...); err != nil {
+		return options{}, err
+	}
+
+	var err error
+	if o.overrides, err = overrides(cfg.Policies); err != nil {
+		return options{}, fmt.Errorf("configuration: %w", err)
+	}
+
+	if o.rules, err = o.readRules(); err != nil {
+		return options{}, fmt.Errorf("HTTP rules: %w", err)
+	}
+
+	if cfg.Auth.Disabled && o.defaultPolicy.GetAccess() == nil {
+		public := &porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}
+		if o.defaultPolicy != nil {
+			proto.Merge(public, o.defaultPolicy)
+		}
+
+		o.defaultPolicy = public
+	}
+
+	return o, nil
+}
+
+func (o options) gatewayConfig(cfg config.Config) gateway.Config {
+	return gateway.Config{
+		Defaults: policy.Defaults{
+			Timeout: cfg.Server.RequestTimeout, MaxBody: cfg.Limits.MaxBodyBytes, Policy: o.defaultPolicy,
+			Overrides: o.overrides,
+		},
+		JSON: jsonpb.Config{
+			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,
+		},
+		Rules:                 o.rules,
+		IgnoredParameters:     cfg.Query.Ignored,
+		MaxDecompressionRatio: cfg.Limits.MaxDecompressionRatio,
+		AuthDisabled:          cfg.Auth.Disabled,
+		ServerTiming:          cfg.Server.ServerTiming,
+		CacheDisabled:         cfg.Cache.Disabled,
+		MuxOptions:            o.muxOptions,
+	}
+}
+
+// connections are how registrations get theirs. Nil where routes are only compiled.
+type connections interface {
+	upstream(name string) (*grpc.ClientConn, error)
+	composite(service string) (grpc.ClientConnInterface, error)
+}
+
+func (o options) registrations(conns connections) []gateway.Registration {
+	regs := make([]gateway.Registration, 0, len(o.services)+len(o.foreign))
+
+	for _, s := range o.services {
+		regs = append(regs, gateway.Registration{
+			Services: []string{s.Name}, DefaultPolicy: s.DefaultPolicy,
+			Register: func(ctx context.Context, mux *runtime.ServeMux) error {
+				conn, err := serviceConn(conns, s)
+				if err != nil {
+					return fmt.Errorf("service %s: %w", s.Name, err)
+				}
+
+				if s.Register == nil {
+					return fmt.Errorf("service %s: its Register is nil", s.Name)
+				}
+
+				return s.Register(ctx, mux, conn)
+			},
+		})
+	}
+
+	for _, f := range o.foreign {
+		regs = append(regs, gateway.Registration{
+			Services: f.services,
+			Register: func(ctx context.Context, mux *runtime.ServeMux) error {
+				conn, err := conns.upstream(f.upstream)
+				if err != nil {
+					return err
+				}
+
+				return f.register(ctx, mux, conn)
+			},
+		})
+	}
+
+	return regs
+}
+
+func serviceConn(conns connections, s Service) (grpc.ClientConnInterface, error) {
+	if s.Composite {
+		return conns.composite(s.Name)
+	}
+
+	return conns.upstream(s.Upstream)
+}
+
+// methods are what is declared of calls to each upstream, by upstream and RPC.
+func (o options) methods(routes []gateway.Route) map[string]map[string]upstream.Method {
+	upstreams := map[string]string{}
+
+	for _, s := range o.services {
+		if !s.Composite {
+			upstreams[s.Name] = s.Upstream
+		}
+	}
+
+	for _, f := range o.foreign {
+		for _, service := range f.services {
+			upstreams[service] = f.upstream
+		}
+	}
+
+	methods := map[string]map[string]upstream.Method{}
+
+	for _, r := range routes {
+		name, ok := upstreams[string(r.Descriptor.Parent().FullName())]
+		if !ok {
+			continue
+		}
+
+		if methods[name] == nil {
+			methods[name] = map[string]upstream.Method{}
+		}
+
+		methods[name][r.RPC] = upstream.Method{Retry: r.Policy.Retry, Breaker: r.Policy.Breaker}
+	}
+
+	return methods
+}
