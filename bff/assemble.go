@@ -3,6 +3,7 @@ package bff
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -137,6 +138,10 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 
 	layers.Forward = headers.Collect
 
+	var faults optionFaults
+
+	layers.Middleware = wrapped(g.options.middleware, &faults)
+
 	served, err := g.pages(routes, routing.Compress, router)
 	if err != nil {
 		return err
@@ -147,7 +152,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	}), layers, served)
 	g.admin = g.adminHandler(metrics)
 
-	return nil
+	return errors.Join(faults.list...)
 }
 
 // complete gives the routes what they work with.

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"reflect"
 	"slices"
 	"time"
 
@@ -40,32 +39,16 @@ type options struct {
 	adminMounts   map[string]http.Handler
 	adminGuard    func(http.Handler) http.Handler
 	pages         []pages.Page
+	middleware    []func(http.Handler) http.Handler
 	docsTokens    string
 	listening     func(server, admin net.Addr)
 
 	// faults are what is wrong with the options themselves.
-	faults []error
+	faults optionFaults
 
 	// For tests. Zero: tlsfiles.DefaultInterval and time.Now.
 	tlsInterval time.Duration
 	now         func() time.Time
-}
-
-// refuse notes what is wrong with an option.
-func (o *options) refuse(option, format string, args ...any) {
-	o.faults = append(o.faults, fmt.Errorf(option+": "+format, args...))
-}
-
-// need refuses an argument of an option that is nil.
-func (o *options) need(option, what string, argument any) {
-	switch v := reflect.ValueOf(argument); v.Kind() { //nolint:exhaustive // Those that can be nil.
-	case reflect.Invalid:
-		o.refuse(option, "%s is nil", what)
-	case reflect.Func, reflect.Pointer, reflect.Interface, reflect.Map:
-		if v.IsNil() {
-			o.refuse(option, "%s is nil", what)
-		}
-	}
 }
 
 // clock returns what tells the time.
@@ -118,17 +101,17 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 
 	for i, opt := range opts {
 		if opt == nil {
-			o.faults = append(o.faults, fmt.Errorf("option %d is nil", i+1))
+			o.faults.addf("option %d is nil", i+1)
 		} else {
 			opt(&o)
 		}
 	}
 
 	if err := gateway.CheckMuxOptions(o.muxOptions); err != nil {
-		o.refuse("WithMuxOptions", "%w", err)
+		o.faults.addf("WithMuxOptions: %w", err)
 	}
 
-	if err := errors.Join(o.faults...); err != nil {
+	if err := errors.Join(o.faults.list...); err != nil {
 		return options{}, err
 	}
 

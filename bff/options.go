@@ -53,7 +53,7 @@ func WithHandlers(
 	upstream string, register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error, services ...string,
 ) Option {
 	return func(o *options) {
-		o.need("WithHandlers", "the register function", register)
+		o.faults.need("WithHandlers", "the register function", register)
 		o.foreign = append(o.foreign, foreign{upstream: upstream, register: register, services: services})
 	}
 }
@@ -73,8 +73,8 @@ type Connect = func(upstream string) (grpc.ClientConnInterface, error)
 // implementation over connections to upstreams. The service itself must be among those of WithServices.
 func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Connect) (S, error)) Option {
 	return func(o *options) {
-		o.need("WithComposite", "the register function", register)
-		o.need("WithComposite", "the build function", build)
+		o.faults.need("WithComposite", "the register function", register)
+		o.faults.need("WithComposite", "the build function", build)
 		o.composites = append(o.composites, func(registrar grpc.ServiceRegistrar, connect Connect) error {
 			implementation, err := build(connect)
 			if err != nil {
@@ -92,15 +92,15 @@ func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Co
 // unless authentication is disabled.
 func WithDefaultPolicy(p *porticov1.MethodPolicy) Option {
 	return func(o *options) {
-		o.need("WithDefaultPolicy", "the policy", p)
+		o.faults.need("WithDefaultPolicy", "the policy", p)
 		o.defaultPolicy = p
 	}
 }
 
 // WithMuxOptions changes how grpc-gateway translates: WithMarshalerOption, WithMiddlewares, WithForwardResponseOption,
-// WithForwardResponseRewriter, WithOutgoingHeaderMatcher and WithOutgoingTrailerMatcher. New refuses the others: routing, errors, and
-// what backends get of a request are the gateway's. While New runs, each option is applied three times, and must have the same effect
-// each time.
+// WithForwardResponseRewriter, WithOutgoingHeaderMatcher and WithOutgoingTrailerMatcher. New refuses the others: routing, errors,
+// and what backends get of a request are the gateway's. While New runs, each option is applied three times, and must have the same
+// effect each time.
 func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
 	return func(o *options) { o.muxOptions = append(o.muxOptions, muxOptions...) }
 }
@@ -109,7 +109,7 @@ func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
 // that. Requests wait for this one.
 func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) {
-		o.need("WithLogger", "the logger", logger)
+		o.faults.need("WithLogger", "the logger", logger)
 		o.logger = logger
 	}
 }
@@ -118,7 +118,7 @@ func WithLogger(logger *slog.Logger) Option {
 // portico_log_lines_dropped_total. The function must be safe for concurrent use.
 func WithDroppedLogLines(dropped func() uint64) Option {
 	return func(o *options) {
-		o.need("WithDroppedLogLines", "the function", dropped)
+		o.faults.need("WithDroppedLogLines", "the function", dropped)
 		o.droppedLines = dropped
 	}
 }
@@ -126,7 +126,7 @@ func WithDroppedLogLines(dropped func() uint64) Option {
 // WithAdminHandler serves a handler below a path of the admin listener. The handler sees the whole path.
 func WithAdminHandler(path string, handler http.Handler) Option {
 	return func(o *options) {
-		o.need("WithAdminHandler", "the handler for "+path, handler)
+		o.faults.need("WithAdminHandler", "the handler for "+path, handler)
 		o.adminMounts[path] = handler
 	}
 }
@@ -134,7 +134,7 @@ func WithAdminHandler(path string, handler http.Handler) Option {
 // WithAdminGuard puts a guard before the admin listener, for programs that people run beside their browser.
 func WithAdminGuard(guard func(http.Handler) http.Handler) Option {
 	return func(o *options) {
-		o.need("WithAdminGuard", "the guard", guard)
+		o.faults.need("WithAdminGuard", "the guard", guard)
 		o.adminGuard = guard
 	}
 }
@@ -149,7 +149,7 @@ func WithAdminGuard(guard func(http.Handler) http.Handler) Option {
 // another.
 func WithPage(path string, handler http.Handler, methods ...string) Option {
 	return func(o *options) {
-		o.need("WithPage", "the handler for "+path, handler)
+		o.faults.need("WithPage", "the handler for "+path, handler)
 		o.pages = append(o.pages, pages.Page{Path: path, Handler: pages.OwnOrigin(handler), Methods: methods})
 	}
 }
@@ -163,7 +163,7 @@ func WithDocsTokens(url string) Option {
 // WithListening is told by Run where it listens, once it does. admin is nil if that listener is off.
 func WithListening(told func(server, admin net.Addr)) Option {
 	return func(o *options) {
-		o.need("WithListening", "the function", told)
+		o.faults.need("WithListening", "the function", told)
 		o.listening = told
 	}
 }

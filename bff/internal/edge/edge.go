@@ -29,6 +29,8 @@ type Deps struct {
 	Connections func(http.Handler) http.Handler
 	// Responses bounds what waits for clients that read slowly. Nil: nothing does.
 	Responses func(http.Handler) http.Handler
+	// Middleware is that of an embedding program. Nil: there is none.
+	Middleware func(http.Handler) http.Handler
 	// ClientLimit refuses clients that send too much. Nil: none is refused.
 	ClientLimit func(http.Handler) http.Handler
 	// Certificate refuses client certificates that are not valid any more. Nil: none is refused.
@@ -51,8 +53,9 @@ type Deps struct {
 //	ClientAddress  who is at the other end, by the trust model
 //	SecurityHeaders
 //	CORS           off unless origins are configured; answers preflights
-//	ClientLimit    coarse, per address
 //	BodyLimit      until the route says otherwise
+//	Middleware     of an embedding program
+//	ClientLimit    coarse, per address
 //	Certificate    whether the client's certificate is still valid
 //	Identify       who calls; whether they may is the route's policy
 //	Forward        the client's headers that the allow-list lets through
@@ -80,22 +83,16 @@ func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 		chain = append(chain, config.CORS.Handler())
 	}
 
-	if deps.ClientLimit != nil {
-		chain = append(chain, deps.ClientLimit)
-	}
-
 	chain = append(chain, BodyLimit(config.BodyLimit))
 
-	if deps.Certificate != nil {
-		chain = append(chain, deps.Certificate)
+	if deps.Middleware != nil {
+		chain = append(chain, deps.Middleware, SameRequest)
 	}
 
-	if deps.Identify != nil {
-		chain = append(chain, deps.Identify)
-	}
-
-	if deps.Forward != nil {
-		chain = append(chain, deps.Forward)
+	for _, layer := range []func(http.Handler) http.Handler{deps.ClientLimit, deps.Certificate, deps.Identify, deps.Forward} {
+		if layer != nil {
+			chain = append(chain, layer)
+		}
 	}
 
 	return chain.Handler(next)

@@ -24,12 +24,13 @@ const (
 	insteadHeaders = "headers.request of the configuration and headers of a policy name the headers that backends get"
 	insteadRouting = "leave it out, paths and methods are routed by the gateway's own rules (docs/translation.md)"
 	insteadLength  = "leave it out, the gateway frames responses itself"
+	insteadHealth  = "use /readyz of the admin listener, or bff.WithPage for another handler"
 	insteadErrors  = "use bff.WithProblemHook, which sees all errors"
 )
 
 func ownFields() []ownField {
 	return []ownField{
-		{"handlers", "WithHealthzEndpoint or WithHealthEndpointAt", "use /readyz of the admin listener, or bff.WithPage for another handler"},
+		{"handlers", "WithHealthzEndpoint or WithHealthEndpointAt", insteadHealth},
 		{"incomingHeaderMatcher", "WithIncomingHeaderMatcher or WithLegacyHeaderMatching", insteadHeaders},
 		{"metadataAnnotators", "WithMetadata", insteadHeaders + "; bff.WithDialOptions takes interceptors that add metadata"},
 		{"errorHandler", "WithErrorHandler", insteadErrors},
@@ -47,8 +48,8 @@ func ownFields() []ownField {
 // queryParser is the one option that changes no ServeMux but all of them.
 const queryParser = "SetQueryParameterParser"
 
-// CheckMuxOptions refuses options of runtime.NewServeMux that would have no effect in a gateway, and those that would give some errors
-// another form. The error names each of them, and what to do instead.
+// CheckMuxOptions refuses options of runtime.NewServeMux that would have no effect in a gateway, and those that would give some
+// errors another form. The error names each of them, and what to do instead.
 func CheckMuxOptions(options []runtime.ServeMuxOption) error {
 	var faults []error
 
@@ -104,7 +105,7 @@ func probedMux() *runtime.ServeMux {
 func fieldState(mux *runtime.ServeMux, name string) any {
 	field := reflect.ValueOf(mux).Elem().FieldByName(name)
 
-	switch field.Kind() { //nolint:exhaustive // Fields of other kinds there are not.
+	switch field.Kind() {
 	case reflect.Func:
 		return field.Pointer()
 	case reflect.Slice, reflect.Map:

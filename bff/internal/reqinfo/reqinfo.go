@@ -165,11 +165,18 @@ func NewContext(ctx context.Context, rec *Record) context.Context {
 
 // From returns the record of the request, or an empty one (never nil) outside of a request.
 func From(ctx context.Context) *Record {
-	if rec, ok := ctx.Value(contextKey{}).(*Record); ok {
+	if rec, ok := Lookup(ctx); ok {
 		return rec
 	}
 
 	return &Record{}
+}
+
+// Lookup returns the record of the request; false outside of a request.
+func Lookup(ctx context.Context) (*Record, bool) {
+	rec, ok := ctx.Value(contextKey{}).(*Record)
+
+	return rec, ok
 }
 
 // The gateway keeps a little of the time that a request has, so that it can still answer: a tenth of what is left, at most what it

@@ -1,0 +1,28 @@
+package bff
+
+import (
+	"fmt"
+	"reflect"
+)
+
+// optionFaults are what is wrong with options, for New.
+type optionFaults struct{ list []error }
+
+func (f *optionFaults) addf(format string, args ...any) {
+	f.list = append(f.list, fmt.Errorf(format, args...))
+}
+
+// need refuses an argument of an option that is nil.
+func (f *optionFaults) need(option, what string, argument any) {
+	v := reflect.ValueOf(argument)
+
+	switch v.Kind() {
+	case reflect.Invalid:
+		f.addf("%s: %s is nil", option, what)
+	case reflect.Func, reflect.Pointer, reflect.Interface, reflect.Map:
+		if v.IsNil() {
+			f.addf("%s: %s is nil", option, what)
+		}
+	default:
+	}
+}

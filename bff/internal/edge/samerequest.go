@@ -1,0 +1,22 @@
+package edge
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+var errOtherContext = errors.New("middleware passed on a request whose context is not made from that of the request it got")
+
+// SameRequest panics if a request has lost its record on the way through middleware of others. Without the record nobody would know
+// who calls, or what the request may cost.
+func SameRequest(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := reqinfo.Lookup(r.Context()); !ok {
+			panic(errOtherContext)
+		}
+
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,55 @@
+package bff
+
+import (
+	"context"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// RequestInfo is what the gateway knows of a request.
+type RequestInfo struct {
+	// ID names the request: the value of X-Request-Id in the response, and of request_id in problem documents and the log.
+	ID string
+	// Client is the address of the client, by client_ip.trusted_proxies. Invalid if it is not known.
+	Client netip.Addr
+	// Principal is who calls. Its subject is empty for an anonymous caller, and before credentials were read.
+	Principal Principal
+	// Route is the path template of the route, "/v1/users/{user_id}", or the path of a page. Empty if none matched, or none yet.
+	Route string
+	// RPC is the full method of the route, "user.v1.UserService/GetUser". Empty if there is none, or none yet.
+	RPC string
+}
+
+// Principal is who calls.
+type Principal struct {
+	// Subject identifies the caller, in 1 to 255 characters of printable ASCII.
+	Subject string
+	// Issuer is who vouches for it: the issuer of a token. Callers with the same subject and different issuers share no cached
+	// responses and no limits.
+	Issuer string
+	// Scopes are what the caller was granted, and Roles what it is: printable ASCII without spaces.
+	Scopes, Roles []string
+	// Tenant is the customer that the caller belongs to. Empty: none.
+	Tenant string
+}
+
+// RequestInfoFrom returns what is known so far of the request of a context: in middleware, before or after it has called next, in
+// hooks, interceptors, composites and handlers of pages. It reports false for a context that is not of a request to a gateway. It is
+// for the goroutine that serves the request, and for others that it has started.
+func RequestInfoFrom(ctx context.Context) (RequestInfo, bool) {
+	rec, ok := reqinfo.Lookup(ctx)
+	if !ok {
+		return RequestInfo{}, false
+	}
+
+	return RequestInfo{
+		ID: rec.ID, Client: rec.Client, Route: rec.Template, RPC: strings.TrimPrefix(rec.RPC, "/"),
+		Principal: Principal{
+			Subject: rec.Principal.Subject, Issuer: rec.Principal.Issuer, Tenant: rec.Principal.Tenant,
+			Scopes: slices.Clone(rec.Principal.Scopes), Roles: slices.Clone(rec.Principal.Roles),
+		},
+	}, true
+}
