@@ -141,6 +141,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	var faults optionFaults
 
 	layers.Middleware = wrapped(g.options.middleware, &faults)
+	layers.Problems = g.options.problems()
 
 	served, err := g.pages(routes, routing.Compress, router)
 	if err != nil {

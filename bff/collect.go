@@ -40,6 +40,7 @@ type options struct {
 	adminGuard    func(http.Handler) http.Handler
 	pages         []pages.Page
 	middleware    []func(http.Handler) http.Handler
+	problemHook   func(*http.Request, *Problem)
 	docsTokens    string
 	listening     func(server, admin net.Addr)
 

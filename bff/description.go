@@ -62,6 +62,7 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 		ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults,
 		AuthDisabled: cfg.Auth.Disabled, Certificates: len(cfg.Auth.Certificates) > 0, CacheDisabled: cfg.Cache.Disabled,
 		ClientAuthorities: cfg.Server.TLS.ClientCAFile != "",
+		ProblemHook:       o.problemHook != nil,
 		ResponseHeaders:   cfg.Headers.Response, WithoutConditions: cfg.Docs.OpenAPI == config.DocsPublic,
 	}
 	if cfg.Auth.APIKeys.File != "" {

@@ -1,10 +1,79 @@
 package bff
 
 import (
+	"log/slog"
+	"maps"
 	"net/http"
+	"runtime/debug"
+	"slices"
+
+	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
+
+// Problem is the document of an error (RFC 9457), as a hook of WithProblemHook sees it. The hook may set the fields. What the
+// document says besides (status, code, request_id, …) stays as it is.
+type Problem struct {
+	// Type is a URI that names the kind of error, "about:blank" before. With another one, Title should not be the phrase of the
+	// status.
+	Type string
+	// Title and Detail are for people.
+	Title, Detail string
+	// Reason says in one UPPER_SNAKE_CASE word why, within Domain; Metadata are its particulars. All are empty unless a backend said
+	// so (google.rpc.ErrorInfo).
+	Reason, Domain string
+	Metadata       map[string]string
+	// Errors are the fields that are wrong.
+	Errors []FieldError
+	// Extensions are further members of the document, by names of at least three letters, digits and underscores; values are as
+	// for json.Marshal. They are not in a google.rpc.Status.
+	Extensions map[string]any
+
+	status int
+	code   codes.Code
+	cause  error
+}
+
+// FieldError is one field that is wrong.
+type FieldError struct {
+	// In is the part of the request that it is in: path, query, header or body. Empty: a backend named it.
+	In string
+	// Field is its path in JSON spelling, "items[0].unitPrice".
+	Field string
+	// Description says what is wrong with it, and Reason the same in one word.
+	Description, Reason string
+}
+
+// Status returns the HTTP status of the error.
+func (p *Problem) Status() int { return p.status }
+
+// Code returns the gRPC code of the error.
+func (p *Problem) Code() codes.Code { return p.code }
+
+// Cause returns what the log says about the error, for errors.Is and errors.As: the status of a backend, for instance, with its
+// details. Its text is not meant for clients, and may name addresses and queries. Nil: the problem says it all.
+func (p *Problem) Cause() error { return p.cause }
+
+// WithProblemHook sets a function that may change what clients read of errors: of all errors, whoever found them (middleware with
+// WriteError, credentials, limits, routing, policies, backends, panics), as a document, as a google.rpc.Status or at the end of a
+// stream. Without it, they are as docs/errors.md says. It cannot change the HTTP status, the code and the headers.
+//
+// The hook must be safe for concurrent use, must not block, and must not read the body of the request. If it panics, the error is
+// answered without it; that is logged, and so is a type that is no URI reference and an extension that cannot be written. Requests
+// that share a call, or an answer under an Idempotency-Key, share its errors: do not write into them who calls.
+func WithProblemHook(hook func(r *http.Request, p *Problem)) Option {
+	return func(o *options) {
+		o.faults.need("WithProblemHook", "the hook", hook)
+
+		if o.problemHook != nil {
+			o.faults.addf("WithProblemHook: is given more than once")
+		}
+
+		o.problemHook = hook
+	}
+}
 
 // WriteError answers a request with an error, in the one form that all errors of a gateway have: for middleware and for the handlers
 // of pages, before they have written anything. An error with a gRPC status is answered as a backend's would be: its code says which
@@ -12,4 +81,76 @@ import (
 // a plain 500. The log has the error.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	problem.Write(w, r, problem.From(err), err)
+}
+
+// problems is the layer for what the options say about errors; nil if that is nothing.
+func (o options) problems() func(http.Handler) http.Handler {
+	if o.problemHook == nil {
+		return nil
+	}
+
+	return problem.WithSettings(problem.Settings{Edit: problemEdit(o.problemHook, o.logger)})
+}
+
+// problemEdit is a hook as package problem calls it.
+func problemEdit(hook func(*http.Request, *Problem), logger *slog.Logger) func(*http.Request, *problem.Problem, error) {
+	return func(r *http.Request, p *problem.Problem, cause error) {
+		edited := *p
+
+		defer func() {
+			if v := recover(); v != nil {
+				logger.LogAttrs(r.Context(), slog.LevelError, "WithProblemHook: panic",
+					slog.String("request_id", reqinfo.From(r.Context()).ID), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+			}
+		}()
+
+		shown := shownProblem(p, cause)
+		hook(r, shown)
+
+		for _, err := range shown.apply(&edited) {
+			logger.LogAttrs(r.Context(), slog.LevelError, "WithProblemHook: "+err.Error(),
+				slog.String("request_id", reqinfo.From(r.Context()).ID))
+		}
+
+		*p = edited
+	}
+}
+
+func shownProblem(p *problem.Problem, cause error) *Problem {
+	shown := &Problem{
+		Type: p.Type, Title: p.Title, Detail: p.Detail, Reason: p.Reason, Domain: p.Domain, Metadata: maps.Clone(p.Metadata),
+		status: p.Status, code: p.GRPCCode(), cause: cause,
+	}
+
+	for _, e := range p.Errors {
+		shown.Errors = append(shown.Errors, FieldError(e))
+	}
+
+	return shown
+}
+
+// apply writes what a hook has set to the problem, and returns what cannot be written.
+func (p *Problem) apply(to *problem.Problem) []error {
+	to.Title, to.Detail, to.Reason, to.Domain = p.Title, p.Detail, p.Reason, p.Domain
+	to.Metadata, to.Errors = maps.Clone(p.Metadata), nil
+
+	for _, e := range p.Errors {
+		to.Errors = append(to.Errors, problem.FieldError(e))
+	}
+
+	to.Sound()
+
+	var faults []error
+
+	if err := to.SetType(p.Type); err != nil {
+		faults = append(faults, err)
+	}
+
+	for _, name := range slices.Sorted(maps.Keys(p.Extensions)) {
+		if err := to.AddExtension(name, p.Extensions[name]); err != nil {
+			faults = append(faults, err)
+		}
+	}
+
+	return faults
 }

@@ -32,7 +32,7 @@ type Check struct {
 
 	// fault is nil if the demand is met, otherwise the cause for the log.
 	fault func(ctx context.Context, rec *reqinfo.Record) error
-	// refusal is what the client reads, with this challenge (RFC 6750, section 3), if any.
+	// refusal is what the client reads, with this challenge (RFC 6750, section 3), if any. Package problem writes that of a 401.
 	code      codes.Code
 	refusal   string
 	challenge string
@@ -50,7 +50,7 @@ func Checks(access policy.Access) []Check {
 
 	if !access.Public {
 		checks = append(checks, Check{
-			Name: "authenticated", code: codes.Unauthenticated, refusal: "an access token is needed", challenge: "Bearer",
+			Name: "authenticated", code: codes.Unauthenticated, refusal: "an access token is needed",
 			fault: func(_ context.Context, rec *reqinfo.Record) error {
 				if rec.Principal.Anonymous() {
 					return errAnonymous

@@ -5,6 +5,7 @@ package edge
 import (
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -25,6 +26,8 @@ type Config struct {
 type Deps struct {
 	Logger  *slog.Logger
 	Metrics Metrics
+	// Problems is around all that answers with errors. Nil: nothing is.
+	Problems func(http.Handler) http.Handler
 	// Connections watches what requests do to their connections. Nil: nothing does.
 	Connections func(http.Handler) http.Handler
 	// Responses bounds what waits for clients that read slowly. Nil: nothing does.
@@ -44,6 +47,7 @@ type Deps struct {
 // Wrap puts the edge around next. From the outside in:
 //
 //	Linger         what an answer did not wait for is read before its end, over HTTP/2
+//	Problems       what this gateway has of its own about errors
 //	Recover        a panic is a 500, and the record of the request begins
 //	RequestID      the request's name, for the client, the log and the backends
 //	AccessLog      one line and one sample per request
@@ -61,39 +65,39 @@ type Deps struct {
 //	Forward        the client's headers that the allow-list lets through
 //	next
 func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
+	var cors, sameRequest func(http.Handler) http.Handler
+
+	if len(config.CORS.AllowedOrigins) > 0 {
+		cors = config.CORS.Handler()
+	}
+
+	if deps.Middleware != nil {
+		sameRequest = SameRequest
+	}
+
 	chain := chi.Middlewares{
 		Linger,
+		deps.Problems,
 		Recover(deps.Logger),
 		RequestID,
 		AccessLog(deps.Logger, deps.Metrics),
 		Deadlines(config.Timeout),
+		deps.Connections,
+		deps.Responses,
+		ClientAddress(config.TrustedProxies, deps.Logger),
+		SecurityHeaders,
+		cors,
+		BodyLimit(config.BodyLimit),
+		deps.Middleware,
+		sameRequest,
+		deps.ClientLimit,
+		deps.Certificate,
+		deps.Identify,
+		deps.Forward,
 	}
 
-	if deps.Connections != nil {
-		chain = append(chain, deps.Connections)
-	}
-
-	if deps.Responses != nil {
-		chain = append(chain, deps.Responses)
-	}
-
-	chain = append(chain, ClientAddress(config.TrustedProxies, deps.Logger), SecurityHeaders)
-
-	if len(config.CORS.AllowedOrigins) > 0 {
-		chain = append(chain, config.CORS.Handler())
-	}
-
-	chain = append(chain, BodyLimit(config.BodyLimit))
-
-	if deps.Middleware != nil {
-		chain = append(chain, deps.Middleware, SameRequest)
-	}
-
-	for _, layer := range []func(http.Handler) http.Handler{deps.ClientLimit, deps.Certificate, deps.Identify, deps.Forward} {
-		if layer != nil {
-			chain = append(chain, layer)
-		}
-	}
+	// What is nil is left out.
+	chain = slices.DeleteFunc(chain, func(layer func(http.Handler) http.Handler) bool { return layer == nil })
 
 	return chain.Handler(next)
 }

@@ -394,6 +394,11 @@ func handleStreamError(ctx context.Context, err error) *status.Status {
 	p := problem.From(err)
 	if s, ok := streamFrom(ctx); ok {
 		p = s.fail(ctx, err)
+
+		if s.isForeign() {
+			// Nobody else shows it to the client.
+			p = p.For(s.request)
+		}
 	}
 
 	return status.New(p.GRPCCode(), p.Detail)

@@ -87,6 +87,10 @@ func (b *builder) components() Components {
 	b.nameReduced()
 	maps.Copy(b.schemas, problemSchemas())
 
+	if b.config.ProblemHook {
+		b.schemas["Problem"] = editedProblem()
+	}
+
 	headers := &Map[*Header]{}
 
 	for _, h := range sharedHeaders() {

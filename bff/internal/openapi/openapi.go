@@ -46,6 +46,8 @@ type Config struct {
 	APIKeyHeader string
 	// Certificates tells that client certificates are credentials.
 	Certificates bool
+	// ProblemHook tells that an embedding program changes problem documents.
+	ProblemHook bool
 	// CacheDisabled tells that no answers are kept.
 	CacheDisabled bool
 	// ResponseHeaders are the backends' headers that clients get from every route.

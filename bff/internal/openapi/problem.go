@@ -93,6 +93,18 @@ func problemSchema() *Schema {
 	)
 }
 
+// editedProblem is the schema where an embedding program changes problem documents.
+func editedProblem() *Schema {
+	schema := problemSchema()
+	schema.AdditionalProperties = true
+	schema.Properties.Set("type", &Schema{
+		Type: typeString, Description: "A URI reference that names the kind of error, or `about:blank`: then `code` tells errors apart.",
+	})
+	schema.Properties.Set("title", &Schema{Type: typeString, Description: "The kind of error, for people."})
+
+	return schema
+}
+
 func fieldErrorSchema() *Schema {
 	places := &Schema{
 		Type: typeString, Enum: []any{inPath, inQuery, inHeader, "body"},

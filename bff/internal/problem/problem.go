@@ -3,6 +3,7 @@
 package problem
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
@@ -14,12 +15,15 @@ import (
 // ContentType is the media type of a problem document (RFC 9457, section 3).
 const ContentType = "application/problem+json"
 
+// blankType is the type of problems that have none (RFC 9457, section 4.2.1).
+const blankType = "about:blank"
+
 // StatusClientClosedRequest is what is logged for a client that hung up. It is nginx's number; HTTP has none.
 const StatusClientClosedRequest = 499
 
 // Problem is an error that a client may read. It is an error itself, so that any layer can return one.
 type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
-	// Type is always "about:blank" (RFC 9457, section 4.2.1): Code tells machines what Title tells people.
+	// Type is "about:blank" (RFC 9457, section 4.2.1), as Code tells machines what Title tells people, unless an Edit says otherwise.
 	Type string `json:"type"`
 	// Title is the phrase of the HTTP status.
 	Title string `json:"title"`
@@ -48,6 +52,9 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 	Help          []Link           `json:"help,omitempty"`
 	Localized     *Localized       `json:"localized,omitempty"`
 
+	// Extensions are members that an Edit has added, by name.
+	Extensions map[string]json.RawMessage `json:"-"`
+
 	// RetryAfter is how long the client should wait; written as Retry-After, rounded up to seconds. Zero: not said.
 	RetryAfter time.Duration `json:"-"`
 
@@ -67,7 +74,7 @@ func Newf(c codes.Code, format string, args ...any) *Problem {
 // WithStatus makes a problem with an HTTP status that no code maps to, such as 405 or 413.
 func WithStatus(status int, c codes.Code, detail string) *Problem {
 	return &Problem{
-		Type: "about:blank", Title: title(status), Status: status, Detail: detail, Code: CodeName(c), grpcCode: c,
+		Type: blankType, Title: title(status), Status: status, Detail: detail, Code: CodeName(c), grpcCode: c,
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 // statusDocument spells the problem as a google.rpc.Status in JSON. It says what the problem document says and no more; the path of
 // the request and the part of it that a field is in have no place there.
 func (p *Problem) statusDocument(r *http.Request) []byte {
-	p = p.of(r)
+	p = p.For(r)
 	st := &rpcstatus.Status{Code: int32(p.grpcCode), Message: valid(cmp.Or(p.Detail, p.Title))}
 
 	for _, d := range p.details() {

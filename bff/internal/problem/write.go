@@ -36,8 +36,8 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 		header.Set("Retry-After", Seconds(p.RetryAfter))
 	}
 
-	if p.Status == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "" {
-		header.Set("WWW-Authenticate", "Bearer")
+	if p.Status == http.StatusUnauthorized {
+		challenge(header, settingsOf(r.Context()).Challenges)
 	}
 
 	mediaType, form := ContentType, p.Document
@@ -55,12 +55,22 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 }
 
 // Document is the problem document that Write answers the request with, without a newline at its end.
-func (p *Problem) Document(r *http.Request) []byte { return encode(p.of(r)) }
+func (p *Problem) Document(r *http.Request) []byte {
+	doc := p.For(r)
 
-// of is a copy of the problem that names the request. The problem itself may be shared.
-func (p *Problem) of(r *http.Request) *Problem {
-	doc := *p
-	doc.RequestID = reqinfo.From(r.Context()).ID
+	return withMembers(encode(doc), doc.Extensions)
+}
+
+// For is a copy of the problem as the client of the request reads it. The problem itself may be shared.
+func (p *Problem) For(r *http.Request) *Problem {
+	doc, rec := *p, reqinfo.From(r.Context())
+
+	if edit := settingsOf(r.Context()).Edit; edit != nil {
+		_, cause := rec.Outcome()
+		edit(r, &doc, cause)
+	}
+
+	doc.RequestID = rec.ID
 	doc.Instance = Clip(r.URL.EscapedPath(), maxInstance)
 
 	return &doc

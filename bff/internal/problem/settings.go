@@ -1,0 +1,152 @@
+package problem
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// Settings are what a gateway has of its own about errors.
+type Settings struct {
+	// Edit may change what the client of a request reads of a problem, in a copy. Status, code and RetryAfter must stay as they are.
+	// The cause may be nil. It must be safe for concurrent use and must not panic. Nil: nothing is changed.
+	Edit func(r *http.Request, p *Problem, cause error)
+	// Challenges are those of a 401 (RFC 9110, section 11.6.1). Empty: "Bearer".
+	Challenges []string
+}
+
+type settingsKey struct{}
+
+// WithSettings is middleware for the settings of a gateway. It must be outside of all that writes problems.
+func WithSettings(settings Settings) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), settingsKey{}, &settings)))
+		})
+	}
+}
+
+func settingsOf(ctx context.Context) *Settings {
+	if settings, ok := ctx.Value(settingsKey{}).(*Settings); ok {
+		return settings
+	}
+
+	return &Settings{}
+}
+
+// challenge says in a 401 which credentials are taken. What is there already says more about a bearer token.
+func challenge(header http.Header, challenges []string) {
+	const name, bearer = "Www-Authenticate", "Bearer"
+
+	if len(challenges) == 0 {
+		challenges = []string{bearer}
+	}
+
+	said := header[name]
+
+	for _, c := range challenges {
+		if c != bearer || len(said) == 0 {
+			header.Add(name, c)
+		}
+	}
+}
+
+// SetType sets the type to a URI reference (RFC 9457, section 3.1.1). An empty one is "about:blank".
+func (p *Problem) SetType(uri string) error {
+	if uri == "" {
+		uri = blankType
+	}
+
+	outside := func(c rune) bool { return c <= ' ' || c > '~' }
+
+	if _, err := url.Parse(uri); err != nil || len(uri) > maxDetail || strings.ContainsFunc(uri, outside) {
+		return fmt.Errorf("type %.100q is not a URI reference", uri)
+	}
+
+	p.Type = uri
+
+	return nil
+}
+
+// AddExtension adds a member (RFC 9457, section 3.2). It refuses a name that the document has already.
+func (p *Problem) AddExtension(name string, value any) error {
+	const shortest = 3
+
+	outside := func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
+	}
+
+	switch {
+	case len(name) < shortest || strings.ContainsFunc(name, outside) || outside(rune(name[0])) || name[0] <= '9' || name[0] == '_':
+		return fmt.Errorf("extension %.100q: must be at least three letters, digits and underscores, a letter first", name)
+	case slices.Contains(members(), name):
+		return fmt.Errorf("extension %q: is a member of all problem documents", name)
+	}
+
+	text, err := json.Marshal(value)
+	if err != nil {
+		return fmt.Errorf("extension %q: %w", name, err)
+	}
+
+	p.Extensions = maps.Clone(p.Extensions)
+	if p.Extensions == nil {
+		p.Extensions = map[string]json.RawMessage{}
+	}
+
+	p.Extensions[name] = text
+
+	return nil
+}
+
+// members are those of the document without extensions.
+func members() []string {
+	var names []string
+
+	for field := range reflect.TypeFor[Problem]().Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+
+	return names
+}
+
+// withMembers adds members to a JSON object that has some.
+func withMembers(object []byte, more map[string]json.RawMessage) []byte {
+	for _, name := range slices.Sorted(maps.Keys(more)) {
+		object = append(object[:len(object)-1], ',')
+		object = append(append(append(object, encode(name)...), ':'), more[name]...)
+		object = append(object, '}')
+	}
+
+	return object
+}
+
+// Sound makes texts that an Edit has written fit for clients: valid UTF-8, of a bounded length. An empty title is the phrase of the
+// status.
+func (p *Problem) Sound() {
+	if p.Title == "" {
+		p.Title = title(p.Status)
+	}
+
+	for _, text := range []*string{&p.Title, &p.Detail, &p.Reason, &p.Domain} {
+		*text = Clip(*text, maxDetail)
+	}
+
+	for i := range p.Errors {
+		e := &p.Errors[i]
+		for _, text := range []*string{&e.Field, &e.Description, &e.Reason} {
+			*text = Clip(*text, maxDetail)
+		}
+
+		if !slices.Contains([]string{"", "path", "query", "header", "body"}, e.In) {
+			e.In = ""
+		}
+	}
+}

@@ -1,0 +1,223 @@
+package bff_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+)
+
+// branded is a hook that gives all errors a type, an own code and no reason. It panics where the request says so.
+func branded(r *http.Request, p *bff.Problem) {
+	if p.Type != "about:blank" || p.Title == "" || p.Status() < 400 || p.Code() == codes.OK {
+		panic("a problem is not complete")
+	}
+
+	info, _ := bff.RequestInfoFrom(r.Context())
+	if info.ID == "" {
+		panic("the request has no id")
+	}
+
+	p.Detail = "branded: " + p.Detail
+	p.Reason = "BRANDED"
+	p.Extensions = map[string]any{"support": []string{"mail", "phone"}, "from_backend": false}
+
+	if st, ok := status.FromError(errors.Unwrap(p.Cause())); ok {
+		p.Extensions["from_backend"] = st.Code() == codes.DataLoss
+	}
+
+	switch r.Header.Get("X-Hook") {
+	case "panic":
+		panic("the hook is broken")
+	case "faulty":
+		p.Type, p.Title, p.Detail = "no uri", "", "bad \xff "+strings.Repeat("x", 2000)
+		p.Extensions = map[string]any{"status": 200, "ab": 1, "9lives": 1, "unwritable": func() {}, "fine": 1}
+		p.Errors = []bff.FieldError{{In: "nowhere", Field: "f", Description: "d"}}
+	default:
+		p.Type, p.Title = "https://errors.example.com/any", "An error"
+	}
+}
+
+func startBranded(t *testing.T) *site {
+	t.Helper()
+
+	s := startSite(t, func(cfg *config.Config) { cfg.Headers.Request = []string{"X-Hook"} },
+		bff.WithProblemHook(branded),
+		bff.WithPage("/own/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasSuffix(r.URL.Path, "panic") {
+				panic("a page is broken")
+			}
+
+			bff.WriteError(w, r, status.Error(codes.AlreadyExists, "twice"))
+		})))
+	s.fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unavailable, "connection refused at 10.0.0.7")
+
+	return s
+}
+
+func TestProblemHookSeesAllErrors(t *testing.T) {
+	t.Parallel()
+
+	s := startBranded(t)
+
+	for name, row := range map[string]struct {
+		method, target, body string
+		anonymous            bool
+		status               int
+	}{
+		"no_route":       {http.MethodGet, "/nowhere", "", false, http.StatusNotFound},
+		"method":         {http.MethodPut, "/v1/users/alice", "", false, http.StatusMethodNotAllowed},
+		"no_credential":  {http.MethodGet, "/v1/users/alice", "", true, http.StatusUnauthorized},
+		"owner":          {http.MethodGet, "/v1/users/bob/orders", "", false, http.StatusForbidden},
+		"request":        {http.MethodGet, "/v1/users/alice?x=1", "", false, http.StatusBadRequest},
+		"body":           {http.MethodPost, "/v1/orders", "{", false, http.StatusBadRequest},
+		"backend":        {http.MethodGet, "/v1/users/alice", "", false, http.StatusServiceUnavailable},
+		"stream":         {http.MethodGet, "/v1/shelves/none/books", "", false, http.StatusNotFound},
+		"page":           {http.MethodGet, "/own/x", "", false, http.StatusConflict},
+		"panic":          {http.MethodGet, "/own/panic", "", false, http.StatusInternalServerError},
+		"method_of_page": {http.MethodPost, "/own/x", "", false, http.StatusMethodNotAllowed},
+	} {
+		header := s.as(t, "alice")
+		if row.anonymous {
+			header = nil
+		}
+
+		res := s.do(t, row.method, row.target, header, row.body)
+		doc := res.problem(t)
+
+		if res.status != row.status || doc["type"] != "https://errors.example.com/any" || doc["title"] != "An error" ||
+			!strings.HasPrefix(doc["detail"].(string), "branded: ") || doc["reason"] != "BRANDED" || doc["support"] == nil {
+			t.Errorf("%s: %d %s", name, res.status, res.body)
+		}
+
+		if strings.Contains(res.body, "10.0.0.7") || doc["request_id"] != res.header.Get("X-Request-Id") {
+			t.Errorf("%s: %s", name, res.body)
+		}
+	}
+
+	asStatus := s.as(t, "alice")
+	asStatus.Set("Accept", `application/json; error="google.rpc.Status"`)
+
+	res := s.do(t, http.MethodGet, "/nowhere", asStatus, "")
+	if !strings.Contains(res.body, `"message":"branded: `) || !strings.Contains(res.body, `"reason":"BRANDED"`) || strings.Contains(res.body, "support") {
+		t.Errorf("as a status: %s", res.body)
+	}
+}
+
+func TestProblemHookSeesErrorsOfStreams(t *testing.T) {
+	t.Parallel()
+
+	s := startBranded(t)
+
+	for accept, want := range map[string]string{
+		"application/x-ndjson": `{"error":{"type":"https://errors.example.com/any"`,
+		"application/json":     `,{"error":{"type":"https://errors.example.com/any"`,
+		"text/event-stream":    "event: error\ndata: {\"type\":\"https://errors.example.com/any\"",
+	} {
+		header := s.as(t, "alice")
+		header.Set("Accept", accept)
+
+		res := s.do(t, http.MethodGet, "/v1/shelves/torn/books", header, "")
+		if res.status != http.StatusOK || !strings.Contains(res.body, want) || !strings.Contains(res.body, `"support":["mail","phone"]`) ||
+			strings.Contains(res.body, "10.0.0.7") {
+			t.Errorf("%s: %d %s", accept, res.status, res.body)
+		}
+	}
+
+	// An EventSource gets an error that is temporary as an event.
+	s.fail["/shelf.v1.ShelfService/ListBooks"] = status.Error(codes.Unavailable, "down")
+
+	header := s.as(t, "alice")
+	header.Set("Accept", "text/event-stream")
+
+	if res := s.do(t, http.MethodGet, "/v1/shelves/x/books", header, ""); !strings.Contains(res.body, "event: reconnect") ||
+		!strings.Contains(res.body, `"reason":"BRANDED"`) {
+		t.Errorf("%d %s", res.status, res.body)
+	}
+}
+
+// A hook that is faulty changes nothing that would be untrue, and the log says what was wrong.
+func TestProblemHookThatIsFaulty(t *testing.T) {
+	t.Parallel()
+
+	s := startBranded(t)
+	header := s.as(t, "alice")
+
+	header.Set("X-Hook", "panic")
+
+	if doc := s.do(t, http.MethodGet, "/nowhere", header, "").problem(t); doc["type"] != "about:blank" || doc["detail"] != "no route matches this path" ||
+		doc["support"] != nil {
+		t.Errorf("%v", doc)
+	}
+
+	header.Set("X-Hook", "faulty")
+
+	doc := s.do(t, http.MethodGet, "/nowhere", header, "").problem(t)
+	if detail := doc["detail"].(string); doc["type"] != "about:blank" || doc["title"] != "Not Found" || len(detail) > 1100 ||
+		!strings.HasPrefix(detail, "bad \uFFFD x") || doc["fine"] != float64(1) {
+		t.Errorf("%v", doc)
+	}
+
+	for _, name := range []string{"ab", "9lives", "unwritable"} {
+		if doc[name] != nil {
+			t.Errorf("%s is %v", name, doc[name])
+		}
+	}
+
+	for _, want := range []string{
+		"WithProblemHook: panic", "the hook is broken", `type \"no uri\" is not a URI reference`, `extension \"status\": is a member`,
+		`extension \"9lives\": must be`, `extension \"unwritable\": json: unsupported type`,
+	} {
+		if !strings.Contains(s.logs.String(), want) {
+			t.Errorf("the log does not say %q", want)
+		}
+	}
+}
+
+// The description of the API says that a hook changes documents.
+func TestProblemHookIsDescribed(t *testing.T) {
+	t.Parallel()
+
+	cfg := config.Config{Auth: config.Auth{Disabled: true}}
+
+	plain, err := bff.OpenAPI(cfg, withShelf())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	edited, err := bff.OpenAPI(cfg, withShelf(), bff.WithProblemHook(branded))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if open := problemSchema(t, plain); open != nil {
+		t.Errorf("additionalProperties is %v without a hook", open)
+	}
+
+	if open := problemSchema(t, edited); open != true {
+		t.Errorf("additionalProperties is %v with a hook", open)
+	}
+}
+
+// problemSchema returns what the schema of problems in a document says about further members.
+func problemSchema(t *testing.T, document []byte) any {
+	t.Helper()
+
+	var doc struct {
+		Components struct {
+			Schemas map[string]struct{ AdditionalProperties any }
+		}
+	}
+	if err := json.Unmarshal(document, &doc); err != nil {
+		t.Fatal(err)
+	}
+
+	return doc.Components.Schemas["Problem"].AdditionalProperties
+}
