@@ -3,7 +3,6 @@ package bff
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -101,6 +100,12 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		return err
 	}
 
+	if a := g.options.authenticator; a != nil {
+		if err := a.checkRoutes(routes); err != nil {
+			return err
+		}
+	}
+
 	if g.stores, err = g.openStores(metrics); err != nil {
 		return err
 	}
@@ -141,7 +146,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	var faults optionFaults
 
 	layers.Middleware = wrapped(g.options.middleware, &faults)
-	layers.Problems = g.options.problems()
+	layers.Problems = g.options.problems(g.config)
 
 	served, err := g.pages(routes, routing.Compress, router)
 	if err != nil {
@@ -153,13 +158,18 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	}), layers, served)
 	g.admin = g.adminHandler(metrics)
 
-	return errors.Join(faults.list...)
+	return faults.join()
 }
 
 // complete gives the routes what they work with.
 func (g *Gateway) complete(routing *gateway.Config, metrics *observe.Metrics) error {
 	routing.Limiter, routing.Cache, routing.Idempotency = g.stores.limiter, g.stores.cache, g.stores.idempotency
 	routing.Vary = append([]string{g.config.Auth.APIKeys.Header}, g.config.Headers.Request...)
+
+	if a := g.options.authenticator; a != nil {
+		routing.Vary = append(routing.Vary, a.carrier())
+	}
+
 	routing.Overload = overload.New(overload.Config{
 		MaxInFlight: g.config.Overload.MaxInFlight, MaxStreams: g.config.Overload.MaxStreams,
 	})
@@ -195,7 +205,7 @@ func (g *Gateway) layers(ctx context.Context, metrics *observe.Metrics) (edge.De
 	}
 
 	config := authConfig(g.config.Auth)
-	config.Files = metrics
+	config.Files, config.Custom = metrics, g.options.authenticator.custom(g.config.Server.RequestTimeout)
 
 	authenticator, err := auth.New(ctx, config, g.options.logger)
 	if err != nil {

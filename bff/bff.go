@@ -64,13 +64,14 @@ type Gateway struct {
 // gateway.
 func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, error) {
 	cfg = cfg.WithDefaults()
-	if err := cfg.Validate(); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
 
 	o, err := collect(cfg, opts)
 	if err != nil {
 		return nil, err
+	}
+
+	if err := o.validate(cfg); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -2,7 +2,6 @@ package bff
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -40,6 +39,7 @@ type options struct {
 	adminGuard    func(http.Handler) http.Handler
 	pages         []pages.Page
 	middleware    []func(http.Handler) http.Handler
+	authenticator *Authenticator
 	problemHook   func(*http.Request, *Problem)
 	docsTokens    string
 	listening     func(server, admin net.Addr)
@@ -112,7 +112,11 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 		o.faults.addf("WithMuxOptions: %w", err)
 	}
 
-	if err := errors.Join(o.faults.list...); err != nil {
+	if o.authenticator != nil {
+		o.authenticator.checkConfig(cfg, &o.faults)
+	}
+
+	if err := o.faults.join(); err != nil {
 		return options{}, err
 	}
 
@@ -135,6 +139,15 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 	}
 
 	return o, nil
+}
+
+// validate checks the configuration for a gateway with these options.
+func (o options) validate(cfg config.Config) error {
+	if o.authenticator != nil {
+		return cfg.ValidateWithAuthenticator()
+	}
+
+	return cfg.Validate()
 }
 
 func (o options) gatewayConfig(cfg config.Config) gateway.Config {

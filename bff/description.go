@@ -69,7 +69,9 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 		described.APIKeyHeader = cfg.Auth.APIKeys.Header
 	}
 
-	others := described.APIKeyHeader != "" || described.Certificates
+	described.Credential = o.authenticator.described()
+
+	others := described.APIKeyHeader != "" || described.Certificates || described.Credential != nil
 	described.WithoutTokens = len(cfg.Auth.Issuers) == 0 && others
 
 	document, err := openapi.Build(operations, described)

@@ -1,6 +1,7 @@
 package bff
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 )
@@ -11,6 +12,9 @@ type optionFaults struct{ list []error }
 func (f *optionFaults) addf(format string, args ...any) {
 	f.list = append(f.list, fmt.Errorf(format, args...))
 }
+
+// join returns them as one error; nil if there is none.
+func (f *optionFaults) join() error { return errors.Join(f.list...) }
 
 // need refuses an argument of an option that is nil.
 func (f *optionFaults) need(option, what string, argument any) {

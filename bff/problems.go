@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -84,12 +85,18 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // problems is the layer for what the options say about errors; nil if that is nothing.
-func (o options) problems() func(http.Handler) http.Handler {
-	if o.problemHook == nil {
+func (o options) problems(cfg config.Config) func(http.Handler) http.Handler {
+	settings := problem.Settings{Challenges: o.challenges(cfg)}
+
+	if o.problemHook != nil {
+		settings.Edit = problemEdit(o.problemHook, o.logger)
+	}
+
+	if settings.Edit == nil && len(settings.Challenges) == 0 {
 		return nil
 	}
 
-	return problem.WithSettings(problem.Settings{Edit: problemEdit(o.problemHook, o.logger)})
+	return problem.WithSettings(settings)
 }
 
 // problemEdit is a hook as package problem calls it.

@@ -14,6 +14,19 @@ import (
 
 // Validate checks a configuration that went through WithDefaults. The error joins every problem, each with the path of its field.
 func (c Config) Validate() error {
+	credentials := c.Auth.Disabled || len(c.Auth.Issuers) > 0 || c.Auth.APIKeys.File != "" || len(c.Auth.Certificates) > 0
+
+	v := c.validation()
+	v.check(credentials, "auth", "needs issuers, api_keys or certificates, or disabled")
+
+	return errors.Join(v.problems...)
+}
+
+// ValidateWithAuthenticator is Validate for a program that verifies credentials itself (bff.WithAuthenticator), so that the
+// configuration need not have any.
+func (c Config) ValidateWithAuthenticator() error { return errors.Join(c.validation().problems...) }
+
+func (c Config) validation() validation {
 	var v validation
 
 	v.address("server.address", c.Server.Address)
@@ -48,7 +61,7 @@ func (c Config) Validate() error {
 		v.check(p.Selector != "", fmt.Sprintf("policies[%d].selector", i), "is needed")
 	}
 
-	return errors.Join(v.problems...)
+	return v
 }
 
 type validation struct{ problems []error }
@@ -126,8 +139,6 @@ func (v *validation) cors(c CORS) {
 }
 
 func (v *validation) auth(a Auth) {
-	v.check(a.Disabled || len(a.Issuers) > 0 || a.APIKeys.File != "" || len(a.Certificates) > 0,
-		"auth", "needs issuers, api_keys or certificates, or disabled")
 	v.check(a.KeysGrace > 0, "auth.keys_grace", "must be positive")
 	v.check(a.CacheTokens > 0, "auth.cache_tokens", "must be positive")
 	v.check(a.APIKeys.ReloadInterval > 0, "auth.api_keys.reload_interval", "must be positive")

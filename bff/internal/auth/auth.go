@@ -41,6 +41,8 @@ type Config struct {
 	CacheTokens  int
 	APIKeys      APIKeys
 	Certificates []Certificate
+	// Custom are credentials that an embedding program verifies. Nil: there are none.
+	Custom *Custom
 	// KeysGrace is how long AwaitingKeys tells of issuers whose keys were never had. Zero: DefaultKeysGrace.
 	KeysGrace time.Duration
 	// Files is told the state of the files that are watched. It may be nil.
@@ -106,6 +108,7 @@ type Authenticator struct {
 	keys         *apikey.Store // Nil: there are no API keys.
 	keyHeader    string
 	certificates certificates
+	custom       *Custom // Nil: there is none.
 	waiting      waiting
 	running      sync.WaitGroup
 }
@@ -128,6 +131,7 @@ func New(ctx context.Context, config Config, logger *slog.Logger) (*Authenticato
 		unverified: jwt.NewParser(jwt.WithStrictDecoding()),
 		cache:      cache,
 		keyHeader:  config.APIKeys.Header,
+		custom:     config.Custom,
 	}
 
 	if a.certificates, err = newCertificates(config.Certificates); err != nil {

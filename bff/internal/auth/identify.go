@@ -30,37 +30,21 @@ var (
 	errNotBound        = errors.New("token is bound to another client certificate")
 )
 
-// Identify notes on the request's record who calls: whoever the access token says, else the API key, else the client certificate;
-// without any of them nobody. A token or key that is not valid ends the request with 401, even if the route is public: whoever
-// shows one expects it to count. So do two of them, as it is not for the gateway to choose. While no keys of its issuer could be
-// fetched, a token ends it with 503, because a client would throw it away after a 401.
+// Identify notes on the request's record who calls: whoever the credential of an embedding program says, or else the access token,
+// else the API key, else the client certificate; without any of them nobody. A credential that is not valid ends the request with
+// 401, even if the route is public: whoever shows one expects it to count. So do two of them, as it is not for the gateway to choose.
+// While no keys of its issuer could be fetched, a token ends it with 503, because a client would throw it away after a 401.
 func (a *Authenticator) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		authorization := r.Header.Values("Authorization")
-
-		var keys []string
-		if a.keys != nil {
-			keys = r.Header.Values(a.keyHeader)
-		}
-
-		rec := reqinfo.From(r.Context())
-
-		var err error
-
-		switch {
-		case len(authorization)+len(keys) > 1:
-			err = errManyCredentials
-		case len(authorization) == 1:
-			rec.Principal, err = a.byToken(r, authorization[0])
-		case len(keys) == 1:
-			rec.Principal, err = a.keys.Lookup(keys[0], time.Now())
-			rec.APIKey, _ = apikey.ID(keys[0])
-		default:
-			// A certificate that stands for nobody may still be what the listener demands of everyone.
-			rec.Principal, _ = a.certificates.principal(r.TLS)
-		}
-
+		custom, err := a.custom.principal(r)
 		if err != nil {
+			a.custom.refuse(w, r, err)
+
+			return
+		}
+
+		if err := a.identify(r, custom); err != nil {
+			rec := reqinfo.From(r.Context())
 			rec.Principal, rec.APIKey = reqinfo.Principal{}, ""
 
 			refuseCredential(w, r, err)
@@ -70,6 +54,41 @@ func (a *Authenticator) Identify(next http.Handler) http.Handler {
 
 		next.ServeHTTP(w, r)
 	})
+}
+
+// identify notes who calls. The principal is the one that an embedding program has found; nil: it has found none.
+func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (err error) {
+	authorization := r.Header.Values("Authorization")
+
+	var keys []string
+	if a.keys != nil {
+		keys = r.Header.Values(a.keyHeader)
+	}
+
+	rec, count := reqinfo.From(r.Context()), len(authorization)+len(keys)
+
+	if custom != nil && a.custom.Scheme == "" {
+		count++
+	}
+
+	switch {
+	case count > 1:
+		return errManyCredentials
+	case custom != nil:
+		rec.Principal = *custom
+		// It is empty unless it is what was verified.
+		rec.Authorization = r.Header.Get("Authorization")
+	case len(authorization) == 1:
+		rec.Principal, err = a.byToken(r, authorization[0])
+	case len(keys) == 1:
+		rec.Principal, err = a.keys.Lookup(keys[0], time.Now())
+		rec.APIKey, _ = apikey.ID(keys[0])
+	default:
+		// A certificate that stands for nobody may still be what the listener demands of everyone.
+		rec.Principal, _ = a.certificates.principal(r.TLS)
+	}
+
+	return err
 }
 
 // byToken returns whom the token in an Authorization field stands for, and notes the field for upstreams that want it.
@@ -131,25 +150,25 @@ func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 
 	p := problem.New(codes.Unauthenticated, "the access token is not valid")
 	if errors.Is(cause, errClaims) {
-		p.Errors = claimErrors(cause)
+		p.Errors = claimErrors(cause, "Authorization")
 	}
 
 	w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
 	problem.Write(w, r, p, cause)
 }
 
-// claimErrors are the parts of a principal that cannot be passed to backends.
-func claimErrors(cause error) []problem.FieldError {
+// claimErrors are the parts of a principal that cannot be passed to backends; header is where they come from.
+func claimErrors(cause error, header string) []problem.FieldError {
 	var out []problem.FieldError
 
 	switch cause := cause.(type) { //nolint:errorlint // All errors of the tree are wanted, not the first.
 	case *reqinfo.PartError:
-		out = append(out, problem.FieldError{In: "header", Field: "Authorization", Description: cause.Error()})
+		out = append(out, problem.FieldError{In: "header", Field: header, Description: cause.Error()})
 	case interface{ Unwrap() error }:
-		out = claimErrors(cause.Unwrap())
+		out = claimErrors(cause.Unwrap(), header)
 	case interface{ Unwrap() []error }:
 		for _, each := range cause.Unwrap() {
-			out = append(out, claimErrors(each)...)
+			out = append(out, claimErrors(each, header)...)
 		}
 	}
 

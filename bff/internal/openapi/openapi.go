@@ -46,12 +46,19 @@ type Config struct {
 	APIKeyHeader string
 	// Certificates tells that client certificates are credentials.
 	Certificates bool
+	// Credential is of a kind that the embedding program verifies. Nil: there is none.
+	Credential *Credential
 	// ProblemHook tells that an embedding program changes problem documents.
 	ProblemHook bool
 	// CacheDisabled tells that no answers are kept.
 	CacheDisabled bool
 	// ResponseHeaders are the backends' headers that clients get from every route.
 	ResponseHeaders []string
+}
+
+// Credential is a kind of credential, with one of Header, Cookie and Scheme.
+type Credential struct {
+	Name, Header, Cookie, Scheme, Description string
 }
 
 // Build describes the operations. The error tells of a message that cannot be described.

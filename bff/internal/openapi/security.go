@@ -14,6 +14,21 @@ const (
 	schemeCertificate = "certificate"
 )
 
+// SecuritySchemes are the names of the kinds of credentials that the gateway verifies.
+func SecuritySchemes() []string { return []string{schemeBearer, schemeAPIKey, schemeCertificate} }
+
+// scheme describes it.
+func (c *Credential) scheme() *SecurityScheme {
+	switch {
+	case c.Header != "":
+		return &SecurityScheme{Type: "apiKey", In: inHeader, Name: c.Header, Description: c.Description}
+	case c.Cookie != "":
+		return &SecurityScheme{Type: "apiKey", In: "cookie", Name: c.Cookie, Description: c.Description}
+	default:
+		return &SecurityScheme{Type: "http", Scheme: strings.ToLower(c.Scheme), Description: c.Description}
+	}
+}
+
 // securitySchemes are the kinds of credentials that the gateway takes.
 func (b *builder) securitySchemes() map[string]*SecurityScheme {
 	if b.config.AuthDisabled {
@@ -39,6 +54,10 @@ func (b *builder) securitySchemes() map[string]*SecurityScheme {
 		schemes[schemeCertificate] = &SecurityScheme{Type: "mutualTLS", Description: "A client certificate."}
 	}
 
+	if c := b.config.Credential; c != nil {
+		schemes[c.Name] = c.scheme()
+	}
+
 	return schemes
 }
 
@@ -62,6 +81,10 @@ func (b *builder) security(access policy.Access) []map[string][]string {
 
 	if b.config.Certificates {
 		schemes = append(schemes, schemeCertificate)
+	}
+
+	if b.config.Credential != nil {
+		schemes = append(schemes, b.config.Credential.Name)
 	}
 
 	for _, scheme := range schemes {

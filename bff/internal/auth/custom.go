@@ -1,0 +1,151 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+)
+
+// Custom is a kind of credential that an embedding program verifies. One of Header, Cookie and Scheme says where it is.
+type Custom struct {
+	// Issuer is that of principals without one.
+	Issuer string
+	// Header is the name of a request header.
+	Header string
+	// Cookie is the name of a cookie.
+	Cookie string
+	// Scheme is that of an Authorization header (RFC 9110, section 11.4), in any case.
+	Scheme string
+	// Timeout is how long Authenticate may take.
+	Timeout time.Duration
+	// Authenticate returns whom the credential of a request stands for; nil if it is none of its own. An error is a gRPC status with
+	// UNAUTHENTICATED if the credential is not valid, with PERMISSION_DENIED and a public message if its owner may do nothing, and
+	// anything else if that cannot be told. It must be safe for concurrent use.
+	Authenticate func(r *http.Request) (*reqinfo.Principal, error)
+}
+
+// errNotVerified tells that Authenticate could not say whether a credential is valid.
+var errNotVerified = errors.New("credential could not be verified")
+
+// principal returns whom the program says that the request is from. It is asked only about requests that have such a credential; nil:
+// there is none, or it is none of the program's.
+func (c *Custom) principal(r *http.Request) (*reqinfo.Principal, error) {
+	if c == nil {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	switch c.count(r) {
+	case 0:
+		return nil, nil //nolint:nilnil // There is none.
+	case 1:
+	default:
+		return nil, errManyCredentials
+	}
+
+	ctx, cancel := context.WithTimeout(r.Context(), c.Timeout)
+	defer cancel()
+
+	// What it does to the request has no effect, and the body is still to be read.
+	shown := r.Clone(ctx)
+	shown.Body = http.NoBody
+
+	found, err := c.Authenticate(shown)
+	if err != nil {
+		return nil, c.fault(r, err)
+	}
+
+	if found == nil {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	if found.Issuer == "" {
+		found.Issuer = c.Issuer
+	}
+
+	if err := found.Check(); err != nil {
+		return nil, fmt.Errorf("%w: %w (subject %.300q, tenant %.300q)", errClaims, err, found.Subject, found.Tenant)
+	}
+
+	return found, nil
+}
+
+// count is how many credentials of the kind a request has.
+func (c *Custom) count(r *http.Request) int {
+	switch {
+	case c.Header != "":
+		return len(r.Header.Values(c.Header))
+	case c.Cookie != "":
+		return len(r.CookiesNamed(c.Cookie))
+	}
+
+	fields := r.Header.Values("Authorization")
+	count := 0
+
+	for _, field := range fields {
+		if scheme, _, _ := strings.Cut(field, " "); strings.EqualFold(scheme, c.Scheme) {
+			count = len(fields)
+		}
+	}
+
+	return count
+}
+
+// fault is the error for the client of a request, with its cause for the log.
+func (c *Custom) fault(r *http.Request, cause error) error {
+	if ended := r.Context().Err(); ended != nil {
+		return fmt.Errorf("%w: %w", problem.From(ended), cause)
+	}
+
+	if st, ok := problem.Status(cause); ok {
+		switch st.Code() {
+		case codes.Unauthenticated:
+			return cause
+		case codes.PermissionDenied:
+			return fmt.Errorf("%w: %w", problem.From(cause), cause)
+		default:
+		}
+	}
+
+	return fmt.Errorf("%w: %w", errNotVerified, cause)
+}
+
+// place is the header that carries the credential.
+func (c *Custom) place() string {
+	switch {
+	case c.Header != "":
+		return c.Header
+	case c.Cookie != "":
+		return "Cookie"
+	default:
+		return "Authorization"
+	}
+}
+
+// refuse answers a request whose credential does not count.
+func (c *Custom) refuse(w http.ResponseWriter, r *http.Request, cause error) {
+	if known := (*problem.Problem)(nil); errors.As(cause, &known) {
+		problem.Write(w, r, known, cause)
+
+		return
+	}
+
+	p := problem.New(codes.Unauthenticated, "the credential is not valid")
+
+	switch {
+	case errors.Is(cause, errNotVerified):
+		p = problem.New(codes.Unavailable, "the credential cannot be verified at the moment")
+		p.RetryAfter = retryAfterNoKeys
+	case errors.Is(cause, errClaims):
+		p.Errors = claimErrors(cause, c.place())
+	}
+
+	problem.Write(w, r, p, cause)
+}
