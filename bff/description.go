@@ -84,9 +84,13 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 
 // pages puts the description before the routes, and what the embedding program serves besides.
 func (g *Gateway) pages(
-	routes []gateway.Route, compress func(http.Handler) http.Handler, next http.Handler,
+	routes []gateway.Route, compress func(http.Handler) http.Handler, next *gateway.Gateway,
 ) (*pages.Mux, error) {
 	list := slices.Clone(g.options.pages)
+
+	if g.wantsNoIcon(next) {
+		list = append(list, pages.NoIcon())
+	}
 
 	if who := g.config.Docs.OpenAPI; who != config.DocsOff {
 		for _, page := range g.described(routes) {
@@ -118,6 +122,15 @@ func (g *Gateway) pages(
 	}
 
 	return pages.New(next, list)
+}
+
+// wantsNoIcon reports whether there are pages for browsers, and neither a page nor a route at the path of their icon.
+func (g *Gateway) wantsNoIcon(router *gateway.Gateway) bool {
+	shows := len(g.options.pages) > 0 || g.config.Docs.Page != config.DocsOff
+	taken := len(router.Methods(pages.Favicon)) > 0 ||
+		slices.ContainsFunc(g.options.pages, func(page pages.Page) bool { return page.Path == pages.Favicon })
+
+	return shows && !taken
 }
 
 // hidden refuses routes that no request would reach, because pages have all their paths.

@@ -168,3 +168,45 @@ func ownPage(path, mediaType, text string) bff.Option {
 		_, _ = io.WriteString(w, text)
 	}))
 }
+
+// Once, a browser with a window logged an error for each document that it showed, because there was no icon.
+func TestBrowsersGetNoErrorForAnIcon(t *testing.T) {
+	t.Parallel()
+
+	docs := func(cfg *config.Config) { cfg.Docs.Page = config.DocsPublic }
+
+	for _, row := range []struct {
+		name   string
+		change func(*config.Config)
+		opts   []bff.Option
+		want   int
+	}{
+		{"api_alone", nil, nil, http.StatusNotFound},
+		{"docs_page", docs, nil, http.StatusNoContent},
+		{"own_page", nil, []bff.Option{ownPage("/own", "text/html", "")}, http.StatusNoContent},
+		{"own_icon", docs, []bff.Option{ownPage("/favicon.ico", "image/svg+xml", "<svg/>")}, http.StatusOK},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+
+			s := startSite(t, row.change, row.opts...)
+			if got := s.do(t, http.MethodGet, "/favicon.ico", nil, ""); got.status != row.want {
+				t.Errorf("%d, want %d", got.status, row.want)
+			}
+		})
+	}
+
+	t.Run("own_route", func(t *testing.T) {
+		t.Parallel()
+
+		gw, err := declare(t, "GET /favicon.ico").open(t, docs)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		s := &site{url: serve(t, gw)}
+		if got := s.do(t, http.MethodGet, "/favicon.ico", nil, ""); got.status != http.StatusOK {
+			t.Errorf("%d: %s", got.status, got.body)
+		}
+	})
+}

@@ -23,7 +23,7 @@ func (g *Gateway) Document() ([]byte, error) { return g.options.openAPI(g.config
 
 // Pages are the paths of what is served beside the routes.
 func (g *Gateway) Pages() []string {
-	paths := pages.Own()
+	paths := append(pages.Own(), pages.Favicon)
 	for _, page := range g.options.pages {
 		paths = append(paths, page.Path)
 	}

@@ -41,6 +41,8 @@ func New(config Config) http.Handler {
 	})
 	r.Method(http.MethodGet, "/metrics", config.Metrics)
 	r.Mount("/debug", middleware.Profiler())
+	// Browsers ask for an icon beside whatever they show, and log a 404 as an error.
+	r.Get("/favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
 	for path, handler := range config.Mounts {
 		r.Handle(path+"/*", handler)

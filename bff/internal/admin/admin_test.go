@@ -53,6 +53,7 @@ func TestPaths(t *testing.T) {
 		{"below_a_mount", "GET", "/docs/openapi.json", 200, "", "docs /docs/openapi.json"},
 		{"every_method_of_a_mount", "POST", "/docs/x", 200, "", "docs /docs/x"},
 		{"beside_a_mount", "GET", "/docsx", 404, "", ""},
+		{"icon_that_browsers_ask_for", "GET", "/favicon.ico", 204, "", ""},
 		{"root", "GET", "/", 404, "", ""},
 		{"unknown_path", "GET", "/v1/orders", 404, "", ""},
 		{"wrong_method", "POST", "/livez", 405, "", ""},

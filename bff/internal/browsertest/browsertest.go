@@ -29,6 +29,10 @@ const (
 
 	// Width, height in pixels and their density, of a small phone.
 	phoneWidth, phoneHeight, phoneScale = 360, 740, 2
+
+	// favicon is what Chromium asks for, at some time, beside any document that names no icon, and chromium-headless-shell never
+	// does. So tests do not look at it.
+	favicon = "/favicon.ico"
 )
 
 // Page is a tab of a browser of its own, which has nothing stored. It is for one goroutine.
@@ -132,7 +136,8 @@ func (p *Page) Overflow() int {
 	return Get(p, chromedp.Evaluate[int](`document.documentElement.scrollWidth - window.innerWidth`))
 }
 
-// Requests are the URLs that the page asked for so far, without those of the kind "data:" and "blob:".
+// Requests are the URLs that the page asked for so far, without those of the kind "data:" and "blob:" and the browser's own request
+// for /favicon.ico.
 func (p *Page) Requests() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -173,7 +178,8 @@ func (p *Page) Screenshot(name string) {
 // note is called for every event of the tab, in order.
 func (p *Page) note(event any) {
 	sent, ok := event.(*network.EventRequestWillBeSent)
-	if !ok || strings.HasPrefix(sent.Request.URL, "data:") || strings.HasPrefix(sent.Request.URL, "blob:") {
+	if !ok || strings.HasPrefix(sent.Request.URL, "data:") || strings.HasPrefix(sent.Request.URL, "blob:") ||
+		strings.HasSuffix(sent.Request.URL, favicon) {
 		return
 	}
 

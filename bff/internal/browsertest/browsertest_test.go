@@ -28,7 +28,7 @@ func site(t *testing.T, html string) string {
 
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:")
-		_, _ = io.WriteString(w, "<!doctype html><link rel=icon href='data:,'>"+html)
+		_, _ = io.WriteString(w, "<!doctype html>"+html)
 	}))
 	t.Cleanup(s.Close)
 
@@ -38,7 +38,7 @@ func site(t *testing.T, html string) string {
 func TestPage(t *testing.T) {
 	t.Setenv("PORTICO_SCREENSHOTS", t.TempDir())
 
-	url := site(t, `<h1 id=h>Hello</h1><script>fetch("/missing").then(r => { document.querySelector("#h").title = r.status })</script>`)
+	url := site(t, `<h1 id=h>Hello</h1><script>fetch("/favicon.ico"); fetch("/missing").then(r => { document.querySelector("#h").title = r.status })</script>`)
 	p := browsertest.Open(t)
 
 	p.Expect("status of 404")
@@ -112,6 +112,7 @@ func TestComplaintsFailATest(t *testing.T) {
 		{"rejection", `<script>Promise.reject(new Error("no"))</script>`, "", true},
 		{"forbidden_style", `<p style="color: red">Red.`, "", true},
 		{"forbidden_picture", `<img src="/there.png">`, "", true},
+		{"missing_icon", `<script>fetch("/favicon.ico")</script>`, "", false},
 		{"missing", `<script>fetch("/missing")</script>`, "", true},
 		{"expected", `<script>fetch("/missing")</script>`, "status of 404", false},
 		{"expected_in_vain", `<p>Fine.`, "status of 404", true},

@@ -35,7 +35,7 @@ func (p *Page) judge(messages iter.Seq2[chromedp.ConsoleMessage, error]) {
 		}
 
 		switch part := p.expectation(message.Text); {
-		case !complains(message.Type):
+		case !complains(message.Type) || message.Source == "network" && strings.HasSuffix(message.URL, favicon):
 		case part == "":
 			p.tb.Errorf("the browser complains: %s %s", message, message.URL)
 		default:

@@ -15,6 +15,9 @@ const (
 	Docs         = "/docs"
 )
 
+// Favicon is where browsers look for an icon unless a page names one.
+const Favicon = "/favicon.ico"
+
 // Own are the paths of the gateway's own pages, as in Page.Path.
 func Own() []string { return []string{DocumentJSON, DocumentYAML, Docs, Docs + "/"} }
 

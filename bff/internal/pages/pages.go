@@ -23,6 +23,14 @@ type Page struct {
 	Methods []string
 }
 
+// NoIcon is the page at Favicon: there is no icon, which is no error that a browser would log for every document it shows.
+func NoIcon() Page {
+	return Page{Path: Favicon, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=86400") // A day, in seconds.
+		w.WriteHeader(http.StatusNoContent)
+	})}
+}
+
 // Mux serves pages, and leaves everything else to the routes. It is immutable and safe for concurrent use.
 type Mux struct {
 	exact map[string]Page
