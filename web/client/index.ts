@@ -5,4 +5,4 @@ export type { Resume, ResumeOptions } from "./resume.js";
 export type { Retry } from "./retry.js";
 export { NoAnswerError } from "./send.js";
 export { events, lines, messages, StreamCutError, type StreamEvent } from "./stream.js";
-export type { Answer, StreamMessage, StreamPath } from "./types.js";
+export type { Answer, FileBody, StreamMessage, StreamPath } from "./types.js";

@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 
-import { createClient } from "./client.js";
+import type { ProfileV1Avatar } from "../../gen/ts/schema.js";
+import { createClient, type Client } from "./client.js";
 import { answer, serve } from "./testserver.js";
+import type { FileBody } from "./types.js";
 
 const refused: { name: string; path: Record<string, unknown> | undefined }[] = [
   { name: "missing", path: undefined },
@@ -46,7 +48,7 @@ async function upload(t: TestContext, body: unknown, headers?: HeadersInit, retr
     }
     answer(res, { contentType: "image/png" });
   });
-  const init = { params: { path: { user_id: "alice" } }, body, ...(headers && { headers }) };
+  const init = { params: { path: { user_id: "alice" } }, body: body as FileBody, ...(headers && { headers }) };
   const { data } = await createClient({ baseUrl, ...(retry && { retry: {} }) }).PUT("/v1/users/{user_id}/avatar", init);
   assert.equal(data.contentType, "image/png");
   return came;
@@ -99,3 +101,30 @@ test("a file is read as a Blob", async (t) => {
   assert.deepEqual(await data?.bytes(), bytes);
   assert.equal(data?.type, png);
 });
+
+/** Is never run: it compiles only as long as files have their types, and nothing else is one. */
+export async function types(client: Client, input: HTMLInputElement): Promise<void> {
+  const params = { path: { user_id: "alice" } };
+  const avatar = "/v1/users/{user_id}/avatar";
+  const body = input.files?.[0] ?? new Blob();
+  const { data } = await client.PUT(avatar, { params, body });
+  data satisfies ProfileV1Avatar;
+  for (const file of [new Uint8Array(1), new ArrayBuffer(1), new Blob().stream(), new FormData()]) {
+    await client.PUT(avatar, { params, body: file, headers: { "Content-Type": "image/png" } });
+  }
+  // @ts-expect-error That is no file.
+  await client.PUT(avatar, { params, body: { file: "picture" } });
+  // @ts-expect-error Text would be JSON: a Blob of it is a file.
+  await client.PUT(avatar, { params, body: "picture" });
+
+  const picture = await client.GET(avatar, { params, parseAs: "blob" });
+  picture.data satisfies Blob | undefined;
+  const bytes = await client.GET(avatar, { params, parseAs: "arrayBuffer" });
+  bytes.data satisfies ArrayBuffer | undefined;
+  const piece = await client.GET(avatar, { params: { ...params, header: { Range: "bytes=0-7" } }, parseAs: "stream" });
+  piece.data satisfies ReadableStream | null | undefined;
+  // @ts-expect-error A file is not JSON.
+  await client.GET(avatar, { params });
+  // @ts-expect-error After a 304 there is no file.
+  picture.data.size;
+}

@@ -18,10 +18,34 @@ type Success<Operation extends Record<string | number, any>, Init> =
 type InitArguments<Init> =
   RequiredKeysOf<Init> extends never ? [init?: Init & Record<string, unknown>] : [init: Init & Record<string, unknown>];
 
+/** What is sent as a file: bytes as they are, or a form whose one part is the file. The `File` of an input is a Blob. */
+export type FileBody = Blob | ArrayBuffer | ArrayBufferView | ReadableStream | FormData;
+
+/** Content of any media type, which is a file. */
+interface AnyContent {
+  content: { "*/*": unknown };
+}
+
+/** What openapi-fetch takes with an upload, with the types of files for the body. */
+type UploadInit<Init> = { [Key in keyof Init]: Key extends "body" ? FileBody : Init[Key] };
+
+/** How an answer that is a file is to be read: it is no JSON, which is what openapi-fetch reads unless told. */
+type FileInit = { parseAs: "blob" | "arrayBuffer" | "text" | "stream" };
+
+/** What openapi-fetch takes with an operation, with the types of files. */
+type InitOf<Operation, Init> = (Operation extends { requestBody?: infer Body }
+  ? [NonNullable<Body>] extends [never]
+    ? Init
+    : NonNullable<Body> extends AnyContent
+      ? UploadInit<Init>
+      : Init
+  : Init) &
+  (Operation extends { responses: { 200: AnyContent } } ? FileInit : unknown);
+
 /** Calls the operations of one HTTP method. */
 export type Method<Paths extends {}, Verb extends HttpMethod> = <
   Path extends PathsWithMethod<Paths, Verb>,
-  Init extends MaybeOptionalInit<Paths[Path], Verb & keyof Paths[Path]>,
+  Init extends InitOf<Paths[Path][Verb & keyof Paths[Path]], MaybeOptionalInit<Paths[Path], Verb & keyof Paths[Path]>>,
 >(
   path: Path,
   ...init: InitArguments<Init>
