@@ -55,7 +55,7 @@ func (b *Binding) Writable(m proto.Message) error {
 
 	for _, path := range b.raw {
 		if message := within(m.ProtoReflect(), path); message.IsValid() && !b.isWritable(message) {
-			fault := b.place(b.culprit(path, message))
+			fault := b.place(b.culprit(path, message), nil)
 			fault.Reason = unwritable(message.Descriptor().FullName())
 			faults.List = append(faults.List, fault)
 		}
