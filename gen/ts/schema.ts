@@ -1996,7 +1996,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description At most 1 MiB, also after decompression. */
+        /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. */
         requestBody: {
             content: {
                 /**
