@@ -190,6 +190,11 @@ export async function types(client: Client): Promise<void> {
   await client.GET("/v1/orders/{order_id}");
   // @ts-expect-error A field has the wrong type.
   await client.POST("/v1/orders", { body: { items: "tea" } });
+  await client.POST("/v1/orders/{order_id}:redirect", { params, body: { pickupPoint: "Kiosk" } });
+  // @ts-expect-error No member of a oneof that needs one.
+  await client.POST("/v1/orders/{order_id}:redirect", { params, body: {} });
+  // @ts-expect-error A member of a oneof has the wrong type.
+  await client.POST("/v1/orders/{order_id}:redirect", { params, body: { pickupPoint: 1 } });
   // @ts-expect-error That is no stream.
   client.watch("/v1/orders/{order_id}", { params });
   // @ts-expect-error Where the stream goes on is said in `lastEventId` alone.
