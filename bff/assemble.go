@@ -48,7 +48,9 @@ func (g *Gateway) openPool(ctx context.Context, metrics *observe.Metrics, routes
 			outgoing.Sign = signer.For(name)
 		}
 
-		configs[name] = upstreamConfig(u, outgoing, transports[name], methods[name])
+		opened := upstreamConfig(u, outgoing, transports[name], methods[name])
+		opened.DialOptions = g.options.dialOptions[name]
+		configs[name] = opened
 	}
 
 	if g.pool, err = upstream.Open(configs, upstream.Deps{

@@ -14,7 +14,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/http"
 	"os"
 	"sync"
@@ -71,7 +70,7 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 	}
 
 	if err := o.validate(cfg); err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
+		return nil, err
 	}
 
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))

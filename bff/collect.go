@@ -39,6 +39,7 @@ type options struct {
 	adminGuard    func(http.Handler) http.Handler
 	pages         []pages.Page
 	middleware    []func(http.Handler) http.Handler
+	dialOptions   map[string][]grpc.DialOption
 	authenticator *Authenticator
 	problemHook   func(*http.Request, *Problem)
 	docsTokens    string
@@ -112,10 +113,6 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 		o.faults.addf("WithMuxOptions: %w", err)
 	}
 
-	if o.authenticator != nil {
-		o.authenticator.checkConfig(cfg, &o.faults)
-	}
-
 	if err := o.faults.join(); err != nil {
 		return options{}, err
 	}
@@ -141,13 +138,23 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 	return o, nil
 }
 
-// validate checks the configuration for a gateway with these options.
+// validate checks the configuration of a gateway with these options, and the options against it.
 func (o options) validate(cfg config.Config) error {
+	var faults optionFaults
+
+	check := cfg.Validate
 	if o.authenticator != nil {
-		return cfg.ValidateWithAuthenticator()
+		check = cfg.ValidateWithAuthenticator
+		o.authenticator.checkConfig(cfg, &faults)
 	}
 
-	return cfg.Validate()
+	if err := check(); err != nil {
+		faults.addf("configuration: %w", err)
+	}
+
+	checkDialOptions(o.dialOptions, cfg, &faults)
+
+	return faults.join()
 }
 
 func (o options) gatewayConfig(cfg config.Config) gateway.Config {

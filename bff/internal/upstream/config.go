@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"time"
 
+	"google.golang.org/grpc"
+
 	"github.com/portico-gateway/portico/bff/internal/breaker"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
@@ -38,6 +40,8 @@ type Config struct {
 	Ejection Ejection
 	// RefreshInterval is how often the names of a target are looked up again. Zero: when a connection is lost.
 	RefreshInterval time.Duration
+	// DialOptions are those of an embedding program, each of which CheckDialOption allows.
+	DialOptions []grpc.DialOption
 }
 
 // Method is what holds for calls of one method.

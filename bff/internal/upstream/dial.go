@@ -60,7 +60,8 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 		return nil, err
 	}
 
-	options = slices.Concat(interceptors, options, []grpc.DialOption{
+	// What is the program's to set is before its options.
+	defaults := []grpc.DialOption{
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
 				BaseDelay: minBackoff, Multiplier: backoffFactor, Jitter: backoffJitter, MaxDelay: maxBackoff,
@@ -70,7 +71,8 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveTimeout,
 		}),
-	})
+	}
+	options = slices.Concat(defaults, interceptors, options)
 
 	if config.Authority != "" {
 		options = append(options, grpc.WithAuthority(config.Authority))

@@ -16,24 +16,46 @@ import (
 
 // interceptors are, from the outside in, for a call with a single answer:
 //
-//	deps' own → metadata → reserve → measure → concurrency → breakers → hedge → retrier → (gRPC: retry, balance, send)
+//	deps' own → metadata → the program's → reserve → measure → concurrency → breakers → hedge → retrier → (gRPC: retry, balance, send)
 //
 // For a stream there is neither hedge nor retrier. What is outside of hedge and retrier sees one call, however many attempts there
 // are: its outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that
 // refuses a call undoes what the layers outside of it hold: see admit.
-func (u *upstream) interceptors(deps Deps) []grpc.DialOption {
-	unary := []grpc.UnaryClientInterceptor{u.unary(deps.Observer)}
-	stream := []grpc.StreamClientInterceptor{u.stream(deps.Observer)}
+//
+// The program's are those among the dial options of an embedding program, which are returned as well.
+func (u *upstream) interceptors(deps Deps, program []grpc.DialOption) []grpc.DialOption {
+	var (
+		unary  []grpc.UnaryClientInterceptor
+		stream []grpc.StreamClientInterceptor
+	)
 
 	if deps.Unary != nil {
-		unary = append([]grpc.UnaryClientInterceptor{deps.Unary}, unary...)
+		unary = append(unary, deps.Unary)
 	}
 
 	if deps.Stream != nil {
-		stream = append([]grpc.StreamClientInterceptor{deps.Stream}, stream...)
+		stream = append(stream, deps.Stream)
 	}
 
-	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(unary...), grpc.WithChainStreamInterceptor(stream...)}
+	if len(program) > 0 {
+		unary, stream = append(unary, u.program), append(stream, u.programStream)
+	}
+
+	chain := func(unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor) []grpc.DialOption {
+		return []grpc.DialOption{grpc.WithChainUnaryInterceptor(unary...), grpc.WithChainStreamInterceptor(stream...)}
+	}
+	own := chain([]grpc.UnaryClientInterceptor{u.unary(deps.Observer)}, []grpc.StreamClientInterceptor{u.stream(deps.Observer)})
+
+	return slices.Concat(chain(unary, stream), program, own)
+}
+
+// outgoing is the context of a call with its metadata, unless it has that already.
+func (u *upstream) outgoing(ctx context.Context) (context.Context, error) {
+	if u.programmed {
+		return ctx, nil
+	}
+
+	return u.metadata.Outgoing(ctx)
 }
 
 func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
@@ -41,7 +63,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		ctx context.Context, rpc string, req, reply any, cc *grpc.ClientConn,
 		next grpc.UnaryInvoker, opts ...grpc.CallOption,
 	) error {
-		outgoing, err := u.metadata.Outgoing(ctx)
+		outgoing, err := u.outgoing(ctx)
 		if err != nil {
 			return err
 		}
@@ -77,7 +99,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, rpc string,
 		open grpc.Streamer, opts ...grpc.CallOption,
 	) (grpc.ClientStream, error) {
-		outgoing, err := u.metadata.Outgoing(ctx)
+		outgoing, err := u.outgoing(ctx)
 		if err != nil {
 			return nil, err
 		}

@@ -47,6 +47,8 @@ type upstream struct {
 	limiter  *concurrency.Limiter
 	// maxReceive is the largest message that is taken, in bytes.
 	maxReceive int
+	// programmed tells that there are dial options of an embedding program.
+	programmed bool
 }
 
 // Deps are what a pool works with.
@@ -65,7 +67,7 @@ func Open(configs map[string]Config, deps Deps) (*Pool, error) {
 	for name, config := range configs {
 		u := newUpstream(name, config, deps)
 
-		conn, err := dial(config, u.group, u.interceptors(deps))
+		conn, err := dial(config, u.group, u.interceptors(deps, config.DialOptions))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("upstream %s: %w", name, err), p.Close())
 		}
@@ -86,6 +88,7 @@ func newUpstream(name string, config Config, deps Deps) *upstream {
 		breaker: breaker.New(name, config.Breaker, onChange(deps, name, "")),
 		methods: newMethods(name, config, deps),
 		limiter: newLimiter(name, config.Concurrency, deps.Observer), maxReceive: config.maxReceiveBytes(),
+		programmed: len(config.DialOptions) > 0,
 	}
 }
 
