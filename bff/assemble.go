@@ -160,7 +160,11 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	}), layers, served)
 	g.admin = g.adminHandler(metrics)
 
-	return faults.join()
+	if err := faults.join(); err != nil {
+		return err
+	}
+
+	return g.export(metrics)
 }
 
 // complete gives the routes what they work with.

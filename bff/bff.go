@@ -52,6 +52,8 @@ type Gateway struct {
 	stop context.CancelFunc
 	// running is the background work.
 	running sync.WaitGroup
+	// release takes the metrics out of the program's registry.
+	release func()
 	// closeLog ends the log, if it is the gateway's own.
 	closeLog func()
 	// closing ends the connections, once.
@@ -76,7 +78,7 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	metrics := observe.NewMetrics()
 
-	g := &Gateway{config: cfg, options: o, stop: stop, closeLog: func() {}}
+	g := &Gateway{config: cfg, options: o, stop: stop, closeLog: func() {}, release: func() {}}
 	if err := g.openLog(metrics); err != nil {
 		stop()
 
@@ -97,6 +99,7 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 			faults = append(faults, g.pool.Close())
 		}
 
+		g.release()
 		g.closeLog()
 
 		return errors.Join(faults...)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
@@ -39,6 +40,7 @@ type options struct {
 	adminGuard    func(http.Handler) http.Handler
 	pages         []pages.Page
 	middleware    []func(http.Handler) http.Handler
+	registerer    prometheus.Registerer
 	dialOptions   map[string][]grpc.DialOption
 	authenticator *Authenticator
 	problemHook   func(*http.Request, *Problem)

@@ -18,7 +18,9 @@ import (
 // Metrics counts requests and calls. Its labels come from bounded sets alone: route templates, HTTP methods that have a meaning
 // here, RPCs, codes and backends. It is safe for concurrent use.
 type Metrics struct {
-	registry     *prometheus.Registry
+	registry *prometheus.Registry
+	// own are those of the gateway, without those of the Go runtime and the process.
+	own          collection
 	inFlight     prometheus.Gauge
 	requests     *prometheus.CounterVec
 	latency      *prometheus.HistogramVec
@@ -100,8 +102,9 @@ func NewMetrics() *Metrics {
 		}, []string{"setting"}),
 	}
 
-	m.registry.MustRegister(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState, m.methodState, m.limit,
-		m.ejections, m.cache, m.redisState, m.redisFails, m.limitOutages, m.files,
+	m.register(m.inFlight, m.requests, m.latency, m.calls, m.callLatency, m.breakerState, m.methodState, m.limit,
+		m.ejections, m.cache, m.redisState, m.redisFails, m.limitOutages, m.files)
+	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.resolve()
 
@@ -155,7 +158,7 @@ func (m *Metrics) Watch(inFlight func() (requests, streams int64), connections f
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 
-	m.registry.MustRegister(
+	m.register(
 		gauge("portico_overload_requests", "Requests that take a place of overload.max_in_flight.", func() float64 {
 			requests, _ := inFlight()
 
@@ -172,14 +175,14 @@ func (m *Metrics) Watch(inFlight func() (requests, streams int64), connections f
 
 // WatchLog shows how many lines of the log were dropped, as the function says when it is asked. It must be safe for concurrent use.
 func (m *Metrics) WatchLog(dropped func() uint64) {
-	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+	m.register(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "portico_log_lines_dropped_total", Help: "Lines of the log that were dropped, because they were not read in time.",
 	}, func() float64 { return float64(dropped()) }))
 }
 
 // WatchResponses shows how many bytes of answers wait for clients to read them, and how many answers were cut off because of that.
 func (m *Metrics) WatchResponses(buffered, cutOff func() int64) {
-	m.registry.MustRegister(
+	m.register(
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "portico_buffered_response_bytes", Help: "Bytes of answers that wait for clients to read them.",
 		}, func() float64 { return float64(buffered()) }),

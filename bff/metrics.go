@@ -1,0 +1,38 @@
+package bff
+
+import (
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portico-gateway/portico/bff/internal/observe"
+)
+
+// WithMetrics registers the metrics of the gateway (portico_…) with a registry of the program as well, until Close. /metrics of the
+// admin listener goes on serving them from a registry of the gateway's own, together with those of the Go runtime and the process,
+// which are not registered here.
+//
+// Without this option, any number of gateways in a process do not disturb one another. With it, New refuses a second gateway in one
+// registry: tell them apart with prometheus.WrapRegistererWith(prometheus.Labels{"gateway": "shop"}, registry).
+func WithMetrics(registerer prometheus.Registerer) Option {
+	return func(o *options) {
+		o.faults.need("WithMetrics", "the registerer", registerer)
+		o.registerer = registerer
+	}
+}
+
+// export registers the metrics where the program wants them.
+func (g *Gateway) export(metrics *observe.Metrics) error {
+	if g.options.registerer == nil {
+		return nil
+	}
+
+	release, err := metrics.Export(g.options.registerer)
+	if err != nil {
+		return fmt.Errorf("WithMetrics: %w; two gateways in one registry need prometheus.WrapRegistererWith", err)
+	}
+
+	g.release = release
+
+	return nil
+}
