@@ -26,8 +26,8 @@ import (
 // Use a policy where one will do: middleware has no effect on the description of the API, and portico explain does not run it.
 func WithMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 	return func(o *options) {
-		for _, m := range middleware {
-			o.faults.need("WithMiddleware", "middleware", m)
+		for i, m := range middleware {
+			o.faults.need("WithMiddleware", "middleware "+strconv.Itoa(len(o.middleware)+i+1), m)
 		}
 
 		o.middleware = append(o.middleware, middleware...)

@@ -10,13 +10,15 @@ import (
 var errOtherContext = errors.New("middleware passed on a request whose context is not made from that of the request it got")
 
 // SameRequest panics if a request has lost its record on the way through middleware of others. Without the record nobody would know
-// who calls, or what the request may cost.
+// who calls, or what the request may cost. It notes what middleware has put into the context.
 func SameRequest(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, ok := reqinfo.Lookup(r.Context()); !ok {
+		rec, ok := reqinfo.Lookup(r.Context())
+		if !ok {
 			panic(errOtherContext)
 		}
 
+		rec.Values = r.Context()
 		next.ServeHTTP(w, r)
 	})
 }

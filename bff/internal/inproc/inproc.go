@@ -77,9 +77,32 @@ func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, han
 	return handler(srv, recordStream{ServerStream: ss, ctx: withRecord(ss.Context())})
 }
 
-// withRecord carries the record of the request, which the channel would drop with all other values of the caller's context.
+// withRecord carries the record of the request, which the channel would drop with all other values of the caller's context, and what
+// middleware of an embedding program has put there, such as the span of a trace. The others are about the call to the channel.
 func withRecord(ctx context.Context) context.Context {
-	return reqinfo.NewContext(ctx, reqinfo.From(inprocgrpc.ClientContext(ctx)))
+	rec := reqinfo.From(inprocgrpc.ClientContext(ctx))
+	ctx = reqinfo.NewContext(ctx, rec)
+
+	if rec.Values != nil {
+		ctx = valued{ctx, rec.Values}
+	}
+
+	return ctx
+}
+
+// valued is a context with further values.
+type valued struct {
+	context.Context //nolint:containedctx // It is a context itself.
+
+	values interface{ Value(key any) any }
+}
+
+func (v valued) Value(key any) any {
+	if value := v.Context.Value(key); value != nil {
+		return value
+	}
+
+	return v.values.Value(key)
 }
 
 type recordStream struct {

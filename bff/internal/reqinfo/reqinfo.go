@@ -59,6 +59,8 @@ type Record struct {
 	Impatient bool
 	// BodyExceeded tells that a read was refused because of BodyLimit.
 	BodyExceeded bool
+	// Values has what middleware of an embedding program has put into the context. Nil: there is no middleware.
+	Values interface{ Value(key any) any }
 
 	// wireBytes and spent are counted while the body is read, which may happen on another goroutine.
 	wireBytes, spent atomic.Int64
@@ -208,7 +210,7 @@ func (r *Record) Fork() *Record {
 	fork := &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
 		Forward: r.Forward, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams, Priority: r.Priority,
-		BodyLimit: r.BodyLimit,
+		BodyLimit: r.BodyLimit, Values: r.Values,
 	}
 	fork.wireBytes.Store(r.WireBytes())
 	fork.spent.Store(r.spent.Load())

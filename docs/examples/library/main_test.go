@@ -94,6 +94,12 @@ func (*teas) RateTea(ctx context.Context, req *shopv1.RateTeaRequest) (*shopv1.R
 func backend(t *testing.T, shop *teas) (address string) {
 	t.Helper()
 
+	return backendOf(t, shop)
+}
+
+func backendOf(t *testing.T, shop shopv1.TeaServiceServer) (address string) {
+	t.Helper()
+
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
