@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"net/http"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -19,6 +20,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/passthrough"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
@@ -102,10 +104,8 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		return err
 	}
 
-	if a := g.options.authenticator; a != nil {
-		if err := a.checkRoutes(routes); err != nil {
-			return err
-		}
+	if err := g.options.authenticator.checkRoutes(routes); err != nil {
+		return err
 	}
 
 	if g.stores, err = g.openStores(metrics); err != nil {
@@ -138,33 +138,41 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 
 	g.routes = g.options.describe(router.Routes())
 
-	layers, err := g.layers(ctx, metrics)
-	if err != nil {
-		return err
-	}
-
-	layers.Forward = headers.Collect
-
-	var faults optionFaults
-
-	layers.Middleware = wrapped(g.options.middleware, &faults)
-	layers.Problems = g.options.problems(g.config)
-
 	served, err := g.pages(routes, routing.Compress, router)
 	if err != nil {
 		return err
 	}
 
-	g.handler = edge.Wrap(edgeConfig(g.config, func(path string) []string {
-		return slices.Concat(served.Methods(path), router.Methods(path))
-	}), layers, served)
-	g.admin = g.adminHandler(metrics)
-
-	if err := faults.join(); err != nil {
+	if err := g.wrap(ctx, metrics, headers.Collect, served, router.Methods); err != nil {
 		return err
 	}
 
+	g.admin = g.adminHandler(metrics)
+
 	return g.export(metrics)
+}
+
+// wrap puts the edge around what is served. methods are those of a path of the routes.
+func (g *Gateway) wrap(
+	ctx context.Context, metrics *observe.Metrics, forward func(http.Handler) http.Handler, served *pages.Mux,
+	methods func(path string) []string,
+) error {
+	layers, err := g.layers(ctx, metrics)
+	if err != nil {
+		return err
+	}
+
+	var faults optionFaults
+
+	layers.Forward = forward
+	layers.Middleware = wrapped(g.options.middleware, &faults)
+	layers.Problems = g.options.problems(g.config)
+
+	g.handler = edge.Wrap(edgeConfig(g.config, func(path string) []string {
+		return slices.Concat(served.Methods(path), methods(path))
+	}), layers, served)
+
+	return faults.join()
 }
 
 // complete gives the routes what they work with.

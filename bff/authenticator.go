@@ -37,9 +37,9 @@ type Authenticator struct {
 
 	// Authenticate returns whom the credential stands for.
 	//
-	// Nil without an error means that the credential is not of this kind: the request goes on as if it were not there, so that it is
-	// anonymous unless it has another credential. (An Authorization header is then taken for an access token.) An error refuses the
-	// request, on public routes too. It should be a gRPC status:
+	// Nil without an error means that the credential is not of this kind: the request goes on as if it were not there, so that it
+	// is anonymous unless it has another credential. (An Authorization header is then taken for an access token.) An error
+	// refuses the request, on public routes too. It should be a gRPC status:
 	//
 	//	UNAUTHENTICATED    the credential is not valid: 401; the client does not learn why
 	//	PERMISSION_DENIED  it is valid, but may not be used: 403, with the message of the status
@@ -52,10 +52,10 @@ type Authenticator struct {
 }
 
 // WithAuthenticator takes credentials of another kind beside those of the configuration: tokens of issuers, API keys and client
-// certificates, none of which is needed then. A request with two credentials is answered with 401, whichever two they are; a client
-// certificate counts only where there is no other. The credential stays in the gateway: New refuses a configuration or a policy that
-// passes its header to backends, but for forward_authorization of an upstream. Do not use it for tokens that an issuer signs as JWT:
-// auth.issuers does that.
+// certificates, none of which is needed then. A request with two credentials is answered with 401, whichever two they are; a
+// client certificate counts only where there is no other. The credential stays in the gateway: New refuses a configuration or a
+// policy that passes its header to backends, but for forward_authorization of an upstream. Do not use it for tokens that an
+// issuer signs as JWT: auth.issuers does that.
 func WithAuthenticator(authenticator Authenticator) Option {
 	return func(o *options) {
 		if o.authenticator != nil {
@@ -139,12 +139,17 @@ func (a *Authenticator) checkConfig(cfg config.Config, faults *optionFaults) {
 
 // checkRoutes returns an error that names the routes whose policies pass the credential to backends.
 func (a *Authenticator) checkRoutes(routes []gateway.Route) error {
+	if a == nil {
+		return nil
+	}
+
 	var faults optionFaults
 
 	for _, r := range routes {
 		for _, h := range r.Policy.Headers {
 			if strings.EqualFold(h.Name, a.carrier()) {
-				faults.addf("WithAuthenticator: route %s (%s) sets the field %s from %s, which carries credentials", r, r.RPC, h.Field, h.Name)
+				faults.addf("WithAuthenticator: route %s (%s) sets the field %s from %s, which carries credentials",
+					r, r.RPC, h.Field, h.Name)
 			}
 		}
 	}
@@ -167,7 +172,7 @@ func (a *Authenticator) custom(timeout time.Duration) *auth.Custom {
 			}
 
 			if found == nil {
-				return nil, nil //nolint:nilnil // There is none.
+				return nil, nil
 			}
 
 			return &reqinfo.Principal{

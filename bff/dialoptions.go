@@ -10,8 +10,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
-// WithDialOptions adds options of grpc.NewClient to the connection to an upstream of the configuration: interceptors, stats handlers
-// (for tracing), per-RPC credentials, a dialer, keepalive, the backoff between connections.
+// WithDialOptions adds options of grpc.NewClient to the connection to an upstream of the configuration: interceptors, stats
+// handlers (for tracing), per-RPC credentials, a dialer, keepalive, the backoff between connections.
 //
 // Interceptors see a call once, however often it is made again, after the gateway has checked the request and written the metadata,
 // to which they may add. From the outside in:
@@ -21,14 +21,14 @@ import (
 //	→ deadline, metrics, concurrency limit, circuit breakers, hedging, retries
 //	→ stats handlers, per-RPC credentials, for each attempt
 //
-// A call that an interceptor answers itself does not count for breakers and metrics. A panic of an interceptor is answered with 500; one
-// of a stats handler ends the process, as in any gRPC client. Calls to composites are no calls to an upstream, but the calls that they
-// make are.
+// A call that an interceptor answers itself does not count for breakers and metrics. A panic of an interceptor is answered with
+// 500; one of a stats handler ends the process, as in any gRPC client. Calls to composites are no calls to an upstream, but the
+// calls that they make are.
 //
-// New refuses what the gateway sets itself: transport credentials (upstreams.NAME.tls), the authority, resolvers, service configs and
-// retries, health checks, the limit of a received message (max_receive_bytes), the single interceptors of grpc.WithUnaryInterceptor and
-// grpc.WithStreamInterceptor, which would come before the checks, and options that grpc.NewClient ignores. New applies each option
-// twice.
+// New refuses what the gateway sets itself: transport credentials (upstreams.NAME.tls), the authority, resolvers, service configs
+// and retries, health checks, the limit of a received message (max_receive_bytes), the single interceptors of
+// grpc.WithUnaryInterceptor and grpc.WithStreamInterceptor, which would come before the checks, and options that grpc.NewClient
+// ignores. New applies each option twice.
 func WithDialOptions(upstream string, dialOptions ...grpc.DialOption) Option {
 	return func(o *options) {
 		if o.dialOptions == nil {
@@ -43,7 +43,8 @@ func WithDialOptions(upstream string, dialOptions ...grpc.DialOption) Option {
 func checkDialOptions(all map[string][]grpc.DialOption, cfg config.Config, faults *optionFaults) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if _, known := cfg.Upstreams[name]; !known {
-			faults.addf("WithDialOptions: upstream %q is not configured; known are %q", name, slices.Sorted(maps.Keys(cfg.Upstreams)))
+			faults.addf("WithDialOptions: upstream %q is not configured; known are %q",
+				name, slices.Sorted(maps.Keys(cfg.Upstreams)))
 		}
 
 		for i, option := range all[name] {

@@ -27,7 +27,7 @@ func TestNewRefusesOptions(t *testing.T) {
 	for want, opts := range map[string][]bff.Option{
 		"option 1 is nil": {nil},
 		"WithHandlers: the register function is nil":                                 {bff.WithHandlers("shelf", nil, "shelf.v1.ShelfService")},
-		"WithComposite: the register function is nil":                                {bff.WithComposite(nil, func(bff.Connect) (any, error) { return nil, nil })},
+		"WithComposite: the register function is nil":                                {bff.WithComposite(nil, func(bff.Connect) (any, error) { return 0, nil })},
 		"WithComposite: the build function is nil":                                   {bff.WithComposite(func(grpc.ServiceRegistrar, any) {}, nil)},
 		"WithDefaultPolicy: the policy is nil":                                       {bff.WithDefaultPolicy(nil)},
 		"WithMuxOptions: option 2: is nil":                                           {bff.WithMuxOptions(runtime.WithMiddlewares(), nil)},
@@ -69,16 +69,20 @@ func refused(t *testing.T, cfg config.Config, want string, opts ...bff.Option) {
 	}
 }
 
+func nobodyAtAll(*http.Request) (*bff.Principal, error) {
+	return nil, nil //nolint:nilnil // It is none of the program's.
+}
+
 func authenticator(name, header string) bff.Option {
 	return bff.WithAuthenticator(bff.Authenticator{
-		Name: name, Header: header, Authenticate: func(*http.Request) (*bff.Principal, error) { return nil, nil },
+		Name: name, Header: header, Authenticate: nobodyAtAll,
 	})
 }
 
 func TestNewRefusesAuthenticators(t *testing.T) {
 	t.Parallel()
 
-	ask := func(*http.Request) (*bff.Principal, error) { return nil, nil }
+	ask := nobodyAtAll
 
 	for _, row := range []struct {
 		want          string

@@ -22,8 +22,8 @@ type Problem struct {
 	Type string
 	// Title and Detail are for people.
 	Title, Detail string
-	// Reason says in one UPPER_SNAKE_CASE word why, within Domain; Metadata are its particulars. All are empty unless a backend said
-	// so (google.rpc.ErrorInfo).
+	// Reason says in one UPPER_SNAKE_CASE word why, within Domain; Metadata are its particulars. All are empty unless a backend
+	// said so (google.rpc.ErrorInfo).
 	Reason, Domain string
 	Metadata       map[string]string
 	// Errors are the fields that are wrong.
@@ -76,10 +76,10 @@ func WithProblemHook(hook func(r *http.Request, p *Problem)) Option {
 	}
 }
 
-// WriteError answers a request with an error, in the one form that all errors of a gateway have: for middleware and for the handlers
-// of pages, before they have written anything. An error with a gRPC status is answered as a backend's would be: its code says which
-// HTTP status, and its message reaches the client where the code is one that speaks to callers (docs/errors.md). Any other error is
-// a plain 500. The log has the error.
+// WriteError answers a request with an error, in the one form that all errors of a gateway have: for middleware and for the
+// handlers of pages, before they have written anything. An error with a gRPC status is answered as a backend's would be: its code
+// says which HTTP status, and its message reaches the client where the code is one that speaks to callers (docs/errors.md). Any
+// other error is a plain 500. The log has the error.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 	problem.Write(w, r, problem.From(err), err)
 }
@@ -104,10 +104,14 @@ func problemEdit(hook func(*http.Request, *Problem), logger *slog.Logger) func(*
 	return func(r *http.Request, p *problem.Problem, cause error) {
 		edited := *p
 
+		failed := func(what string, more ...slog.Attr) {
+			id := slog.String("request_id", reqinfo.From(r.Context()).ID)
+			logger.LogAttrs(r.Context(), slog.LevelError, "WithProblemHook: "+what, append([]slog.Attr{id}, more...)...)
+		}
+
 		defer func() {
 			if v := recover(); v != nil {
-				logger.LogAttrs(r.Context(), slog.LevelError, "WithProblemHook: panic",
-					slog.String("request_id", reqinfo.From(r.Context()).ID), slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+				failed("panic", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
 			}
 		}()
 
@@ -115,8 +119,7 @@ func problemEdit(hook func(*http.Request, *Problem), logger *slog.Logger) func(*
 		hook(r, shown)
 
 		for _, err := range shown.apply(&edited) {
-			logger.LogAttrs(r.Context(), slog.LevelError, "WithProblemHook: "+err.Error(),
-				slog.String("request_id", reqinfo.From(r.Context()).ID))
+			failed(err.Error())
 		}
 
 		*p = edited

@@ -37,8 +37,8 @@ type Principal struct {
 }
 
 // RequestInfoFrom returns what is known so far of the request of a context: in middleware, before or after it has called next, in
-// hooks, interceptors, composites and handlers of pages. It reports false for a context that is not of a request to a gateway. It is
-// for the goroutine that serves the request, and for others that it has started.
+// hooks, interceptors, composites and handlers of pages. It reports false for a context that is not of a request to a gateway. It
+// is for the goroutine that serves the request, and for others that it has started.
 func RequestInfoFrom(ctx context.Context) (RequestInfo, bool) {
 	rec, ok := reqinfo.Lookup(ctx)
 	if !ok {

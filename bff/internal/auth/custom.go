@@ -26,17 +26,17 @@ type Custom struct {
 	Scheme string
 	// Timeout is how long Authenticate may take.
 	Timeout time.Duration
-	// Authenticate returns whom the credential of a request stands for; nil if it is none of its own. An error is a gRPC status with
-	// UNAUTHENTICATED if the credential is not valid, with PERMISSION_DENIED and a public message if its owner may do nothing, and
-	// anything else if that cannot be told. It must be safe for concurrent use.
+	// Authenticate returns whom the credential of a request stands for; nil if it is none of its own. An error is a gRPC status
+	// with UNAUTHENTICATED if the credential is not valid, with PERMISSION_DENIED and a public message if its owner may do
+	// nothing, and anything else if that cannot be told. It must be safe for concurrent use.
 	Authenticate func(r *http.Request) (*reqinfo.Principal, error)
 }
 
 // errNotVerified tells that Authenticate could not say whether a credential is valid.
 var errNotVerified = errors.New("credential could not be verified")
 
-// principal returns whom the program says that the request is from. It is asked only about requests that have such a credential; nil:
-// there is none, or it is none of the program's.
+// principal returns whom the program says that the request is from. It is asked only about requests that have such a credential;
+// nil: there is none, or it is none of the program's.
 func (c *Custom) principal(r *http.Request) (*reqinfo.Principal, error) {
 	if c == nil {
 		return nil, nil //nolint:nilnil // There is none.

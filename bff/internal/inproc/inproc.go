@@ -77,8 +77,9 @@ func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, han
 	return handler(srv, recordStream{ServerStream: ss, ctx: withRecord(ss.Context())})
 }
 
-// withRecord carries the record of the request, which the channel would drop with all other values of the caller's context, and what
-// middleware of an embedding program has put there, such as the span of a trace. The others are about the call to the channel.
+// withRecord carries the record of the request, which the channel would drop with all other values of the caller's context, and
+// what middleware of an embedding program has put there, such as the span of a trace. The others are about the call to the
+// channel.
 func withRecord(ctx context.Context) context.Context {
 	rec := reqinfo.From(inprocgrpc.ClientContext(ctx))
 	ctx = reqinfo.NewContext(ctx, rec)

@@ -29,7 +29,8 @@ func (m *Metrics) register(collectors ...prometheus.Collector) {
 	m.own = append(m.own, collectors...)
 }
 
-// Export registers the metrics of the gateway, those that have been added so far, in another registry as well, until release is called.
+// Export registers the metrics of the gateway, those that have been added so far, in another registry as well, until release is
+// called.
 func (m *Metrics) Export(registerer prometheus.Registerer) (release func(), err error) {
 	// A pointer, since a registry compares collectors.
 	exported := new(collection)

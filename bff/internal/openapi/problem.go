@@ -98,7 +98,8 @@ func editedProblem() *Schema {
 	schema := problemSchema()
 	schema.AdditionalProperties = true
 	schema.Properties.Set("type", &Schema{
-		Type: typeString, Description: "A URI reference that names the kind of error, or `about:blank`: then `code` tells errors apart.",
+		Type:        typeString,
+		Description: "A URI reference that names the kind of error, or `about:blank`: then `code` tells errors apart.",
 	})
 	schema.Properties.Set("title", &Schema{Type: typeString, Description: "The kind of error, for people."})
 

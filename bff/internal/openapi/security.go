@@ -14,6 +14,9 @@ const (
 	schemeCertificate = "certificate"
 )
 
+// typeAPIKey is the type of a security scheme that is a header or a cookie.
+const typeAPIKey = "apiKey"
+
 // SecuritySchemes are the names of the kinds of credentials that the gateway verifies.
 func SecuritySchemes() []string { return []string{schemeBearer, schemeAPIKey, schemeCertificate} }
 
@@ -21,9 +24,9 @@ func SecuritySchemes() []string { return []string{schemeBearer, schemeAPIKey, sc
 func (c *Credential) scheme() *SecurityScheme {
 	switch {
 	case c.Header != "":
-		return &SecurityScheme{Type: "apiKey", In: inHeader, Name: c.Header, Description: c.Description}
+		return &SecurityScheme{Type: typeAPIKey, In: inHeader, Name: c.Header, Description: c.Description}
 	case c.Cookie != "":
-		return &SecurityScheme{Type: "apiKey", In: "cookie", Name: c.Cookie, Description: c.Description}
+		return &SecurityScheme{Type: typeAPIKey, In: "cookie", Name: c.Cookie, Description: c.Description}
 	default:
 		return &SecurityScheme{Type: "http", Scheme: strings.ToLower(c.Scheme), Description: c.Description}
 	}
@@ -45,7 +48,7 @@ func (b *builder) securitySchemes() map[string]*SecurityScheme {
 
 	if b.config.APIKeyHeader != "" {
 		schemes[schemeAPIKey] = &SecurityScheme{
-			Type: "apiKey", In: inHeader, Name: b.config.APIKeyHeader,
+			Type: typeAPIKey, In: inHeader, Name: b.config.APIKeyHeader,
 			Description: "A key, which has scopes and roles as a token has.",
 		}
 	}

@@ -23,7 +23,8 @@ const StatusClientClosedRequest = 499
 
 // Problem is an error that a client may read. It is an error itself, so that any layer can return one.
 type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
-	// Type is "about:blank" (RFC 9457, section 4.2.1), as Code tells machines what Title tells people, unless an Edit says otherwise.
+	// Type is "about:blank" (RFC 9457, section 4.2.1), as Code tells machines what Title tells people, unless an Edit says
+	// otherwise.
 	Type string `json:"type"`
 	// Title is the phrase of the HTTP status.
 	Title string `json:"title"`

@@ -8,14 +8,15 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
 
 // Settings are what a gateway has of its own about errors.
 type Settings struct {
-	// Edit may change what the client of a request reads of a problem, in a copy. Status, code and RetryAfter must stay as they are.
-	// The cause may be nil. It must be safe for concurrent use and must not panic. Nil: nothing is changed.
+	// Edit may change what the client of a request reads of a problem, in a copy. Status, code and RetryAfter must stay as they
+	// are. The cause may be nil. It must be safe for concurrent use and must not panic. Nil: nothing is changed.
 	Edit func(r *http.Request, p *Problem, cause error)
 	// Challenges are those of a 401 (RFC 9110, section 11.6.1). Empty: "Bearer".
 	Challenges []string
@@ -74,16 +75,13 @@ func (p *Problem) SetType(uri string) error {
 	return nil
 }
 
+// extensionName is what RFC 9457, section 3.2, wants of a name, so that it can be used in other forms of a document.
+var extensionName = regexp.MustCompile("^[A-Za-z][A-Za-z0-9_]{2,}$")
+
 // AddExtension adds a member (RFC 9457, section 3.2). It refuses a name that the document has already.
 func (p *Problem) AddExtension(name string, value any) error {
-	const shortest = 3
-
-	outside := func(c rune) bool {
-		return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_'
-	}
-
 	switch {
-	case len(name) < shortest || strings.ContainsFunc(name, outside) || outside(rune(name[0])) || name[0] <= '9' || name[0] == '_':
+	case !extensionName.MatchString(name):
 		return fmt.Errorf("extension %.100q: must be at least three letters, digits and underscores, a letter first", name)
 	case slices.Contains(members(), name):
 		return fmt.Errorf("extension %q: is a member of all problem documents", name)

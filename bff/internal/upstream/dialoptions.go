@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// ownDialField is a field of gRPC's dial options that an embedding program cannot set, since the gateway does or since it would have
-// no effect.
+// ownDialField is a field of gRPC's dial options that an embedding program cannot set, since the gateway does or since it would
+// have no effect.
 type ownDialField struct {
 	// path leads to it from grpc.ClientConn.
 	path []string
@@ -24,7 +24,7 @@ type ownDialField struct {
 
 // What to do in place of an option that is refused.
 const (
-	insteadChain   = "use grpc.WithChainUnaryInterceptor or grpc.WithChainStreamInterceptor, whose place is after the gateway's checks"
+	insteadChain   = "use grpc.WithChainUnaryInterceptor and grpc.WithChainStreamInterceptor, which come after the gateway's checks"
 	insteadTLS     = "connections are encrypted as upstreams.NAME.tls says"
 	insteadTarget  = "addresses are found as upstreams.NAME.addresses or target says"
 	insteadRetry   = "calls are made again as the policy of the method says"
@@ -34,23 +34,27 @@ const (
 	insteadNothing = "it has no effect on a connection that is made when it is needed"
 )
 
-func ownDialFields() []ownDialField {
-	const options, transport = "dopts", "copts"
+// The names of the fields of a grpc.ClientConn, and within those, that hold dial options.
+const (
+	dialOptions    = "dopts"
+	connectOptions = "copts"
+)
 
+func ownDialFields() []ownDialField {
 	return []ownDialField{
-		{[]string{options, "authority"}, "WithAuthority", insteadName},
-		{[]string{options, "resolvers"}, "WithResolvers", insteadTarget},
-		{[]string{options, "disableServiceConfig"}, "WithDisableServiceConfig", insteadRetry},
-		{[]string{options, "defaultServiceConfigRawJSON"}, "WithDefaultServiceConfig", insteadRetry},
-		{[]string{options, "disableRetry"}, "WithDisableRetry", insteadRetry},
-		{[]string{options, "maxCallAttempts"}, "WithMaxCallAttempts", insteadRetry},
-		{[]string{options, "disableHealthCheck"}, "WithDisableHealthCheck", insteadProbe},
-		{[]string{options, "returnLastError"}, "WithReturnConnectionError", insteadNothing},
-		{[]string{options, "block"}, "WithBlock", insteadNothing},
-		{[]string{options, "timeout"}, "WithTimeout", insteadNothing},
-		{[]string{options, transport, "FailOnNonTempDialError"}, "FailOnNonTempDialError", insteadNothing},
-		{[]string{options, transport, "TransportCredentials"}, "WithTransportCredentials", insteadTLS},
-		{[]string{options, transport, "CredsBundle"}, "WithCredentialsBundle", insteadTLS},
+		{[]string{dialOptions, "authority"}, "WithAuthority", insteadName},
+		{[]string{dialOptions, "resolvers"}, "WithResolvers", insteadTarget},
+		{[]string{dialOptions, "disableServiceConfig"}, "WithDisableServiceConfig", insteadRetry},
+		{[]string{dialOptions, "defaultServiceConfigRawJSON"}, "WithDefaultServiceConfig", insteadRetry},
+		{[]string{dialOptions, "disableRetry"}, "WithDisableRetry", insteadRetry},
+		{[]string{dialOptions, "maxCallAttempts"}, "WithMaxCallAttempts", insteadRetry},
+		{[]string{dialOptions, "disableHealthCheck"}, "WithDisableHealthCheck", insteadProbe},
+		{[]string{dialOptions, "returnLastError"}, "WithReturnConnectionError", insteadNothing},
+		{[]string{dialOptions, "block"}, "WithBlock", insteadNothing},
+		{[]string{dialOptions, "timeout"}, "WithTimeout", insteadNothing},
+		{[]string{dialOptions, connectOptions, "FailOnNonTempDialError"}, "FailOnNonTempDialError", insteadNothing},
+		{[]string{dialOptions, connectOptions, "TransportCredentials"}, "WithTransportCredentials", insteadTLS},
+		{[]string{dialOptions, connectOptions, "CredsBundle"}, "WithCredentialsBundle", insteadTLS},
 	}
 }
 
@@ -80,19 +84,22 @@ func CheckDialOption(option grpc.DialOption) error {
 	return checkInterceptors(after)
 }
 
-// checkInterceptors refuses those that come before all others, also before the checks of the gateway, and a limit on what is received.
+// checkInterceptors refuses those that come before all others, also before the checks of the gateway, and a limit on what is
+// received.
 func checkInterceptors(options reflect.Value) error {
 	for _, kind := range []struct{ single, chain, option string }{
 		{"unaryInt", "chainUnaryInts", "WithUnaryInterceptor"}, {"streamInt", "chainStreamInts", "WithStreamInterceptor"},
 	} {
 		// gRPC makes one interceptor of all.
-		single, chain := dialField(options, []string{"dopts", kind.single}), dialField(options, []string{"dopts", kind.chain})
+		single := dialField(options, []string{dialOptions, kind.single})
+		chain := dialField(options, []string{dialOptions, kind.chain})
+
 		if single.Kind() == reflect.Func && !single.IsNil() && chain.Kind() == reflect.Slice && chain.Len() == 0 {
 			return fmt.Errorf("grpc.%s is refused: %s", kind.option, insteadChain)
 		}
 	}
 
-	calls := dialField(options, []string{"dopts", "callOptions"})
+	calls := dialField(options, []string{dialOptions, "callOptions"})
 	for i := 0; calls.Kind() == reflect.Slice && i < calls.Len(); i++ {
 		if calls.Index(i).Elem().Type() == reflect.TypeFor[grpc.MaxRecvMsgSizeCallOption]() {
 			return fmt.Errorf("grpc.MaxCallRecvMsgSize is refused: %s", insteadReceive)
@@ -102,8 +109,8 @@ func checkInterceptors(options reflect.Value) error {
 	return nil
 }
 
-// probedConn is what gRPC makes of options. Its fields are not exported, and there is no other way to see what an option does; a test
-// holds their names against those of gRPC.
+// probedConn is what gRPC makes of options. Its fields are not exported, and there is no other way to see what an option does; a
+// test holds their names against those of gRPC.
 func probedConn(options ...grpc.DialOption) (reflect.Value, error) {
 	conn, err := grpc.NewClient("passthrough:///probe",
 		append([]grpc.DialOption{grpc.WithTransportCredentials(probeCredentials{})}, options...)...)

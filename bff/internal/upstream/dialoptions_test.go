@@ -34,7 +34,7 @@ func streamAsIs(
 func TestCheckDialOptionRefuses(t *testing.T) {
 	t.Parallel()
 
-	const max = 7
+	const limit = 7
 
 	for name, option := range map[string]grpc.DialOption{
 		"is nil":                        nil,
@@ -48,15 +48,15 @@ func TestCheckDialOptionRefuses(t *testing.T) {
 		"grpc.WithDisableServiceConfig":             grpc.WithDisableServiceConfig(),
 		"grpc.WithDefaultServiceConfig":             grpc.WithDefaultServiceConfig(`{}`),
 		"grpc.WithDisableRetry":                     grpc.WithDisableRetry(),
-		"grpc.WithMaxCallAttempts":                  grpc.WithMaxCallAttempts(max),
+		"grpc.WithMaxCallAttempts":                  grpc.WithMaxCallAttempts(limit),
 		"grpc.WithDisableHealthCheck":               grpc.WithDisableHealthCheck(),
 		"grpc.WithBlock":                            grpc.WithBlock(),                  //nolint:staticcheck // That is the point.
 		"grpc.WithReturnConnectionError":            grpc.WithReturnConnectionError(),  //nolint:staticcheck // That is the point.
 		"grpc.WithTimeout":                          grpc.WithTimeout(time.Second),     //nolint:staticcheck // That is the point.
 		"grpc.FailOnNonTempDialError":               grpc.FailOnNonTempDialError(true), //nolint:staticcheck // That is the point.
-		"grpc.MaxCallRecvMsgSize":                   grpc.WithDefaultCallOptions(grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(max)),
-		"upstreams.NAME.max_receive_bytes":          grpc.WithMaxMsgSize(max), //nolint:staticcheck // That is the point.
-		"grpc.WithTransportCredentials is refused:": grpc.WithInsecure(),      //nolint:staticcheck // That is the point.
+		"grpc.MaxCallRecvMsgSize":                   grpc.WithDefaultCallOptions(grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(limit)),
+		"upstreams.NAME.max_receive_bytes":          grpc.WithMaxMsgSize(limit), //nolint:staticcheck // That is the point.
+		"grpc.WithTransportCredentials is refused:": grpc.WithInsecure(),        //nolint:staticcheck // That is the point.
 	} {
 		if err := CheckDialOption(option); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
@@ -76,20 +76,19 @@ func TestCheckDialOptionAllows(t *testing.T) {
 	dial := func(context.Context, string) (net.Conn, error) { return nil, net.ErrClosed }
 
 	for name, option := range map[string]grpc.DialOption{
-		"chain":         grpc.WithChainUnaryInterceptor(unaryAsIs, unaryAsIs),
-		"chain_stream":  grpc.WithChainStreamInterceptor(streamAsIs),
-		"stats":         grpc.WithStatsHandler(statsAsIs{}),
-		"per_rpc":       grpc.WithPerRPCCredentials(securePerRPC{}),
-		"dialer":        grpc.WithContextDialer(dial),
-		"no_proxy":      grpc.WithNoProxy(),
-		"call_options":  grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name), grpc.MaxCallSendMsgSize(1)),
-		"user_agent":    grpc.WithUserAgent("shop"),
-		"keepalive":     grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute}),
-		"backoff":       grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig}),
-		"idle":          grpc.WithIdleTimeout(time.Minute),
-		"windows":       grpc.WithInitialWindowSize(1 << 20),
-		"local_dns":     grpc.WithLocalDNSResolution(),
-		"shared_buffer": grpc.WithSharedWriteBuffer(false),
+		"chain":        grpc.WithChainUnaryInterceptor(unaryAsIs, unaryAsIs),
+		"chain_stream": grpc.WithChainStreamInterceptor(streamAsIs),
+		"stats":        grpc.WithStatsHandler(statsAsIs{}),
+		"per_rpc":      grpc.WithPerRPCCredentials(securePerRPC{}),
+		"dialer":       grpc.WithContextDialer(dial),
+		"no_proxy":     grpc.WithNoProxy(),
+		"call_options": grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name), grpc.MaxCallSendMsgSize(1)),
+		"user_agent":   grpc.WithUserAgent("shop"),
+		"keepalive":    grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute}),
+		"backoff":      grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.DefaultConfig}),
+		"idle":         grpc.WithIdleTimeout(time.Minute),
+		"windows":      grpc.WithInitialWindowSize(1 << 20),
+		"local_dns":    grpc.WithLocalDNSResolution(),
 	} {
 		if err := CheckDialOption(option); err != nil {
 			t.Errorf("%s: %v", name, err)

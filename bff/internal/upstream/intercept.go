@@ -16,7 +16,8 @@ import (
 
 // interceptors are, from the outside in, for a call with a single answer:
 //
-//	deps' own → metadata → the program's → reserve → measure → concurrency → breakers → hedge → retrier → (gRPC: retry, balance, send)
+//	deps' own → metadata → the program's → reserve → measure → concurrency → breakers → hedge → retrier
+//	→ (gRPC: retry, balance, send)
 //
 // For a stream there is neither hedge nor retrier. What is outside of hedge and retrier sees one call, however many attempts there
 // are: its outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that

@@ -91,9 +91,9 @@ func (s *recoveringStream) Header() (md metadata.MD, err error) {
 func (s *recoveringStream) CloseSend() error { return s.do(s.ClientStream.CloseSend) }
 
 func (s *recoveringStream) SendMsg(m any) error {
-	return s.do(func() error { return s.ClientStream.SendMsg(m) }) //nolint:wrapcheck // A stream's errors are statuses.
+	return s.do(func() error { return s.ClientStream.SendMsg(m) })
 }
 
 func (s *recoveringStream) RecvMsg(m any) error {
-	return s.do(func() error { return s.ClientStream.RecvMsg(m) }) //nolint:wrapcheck // A stream's errors are statuses.
+	return s.do(func() error { return s.ClientStream.RecvMsg(m) })
 }
