@@ -215,6 +215,31 @@ func TestAuthenticatorOnPublicRoutesAndStreams(t *testing.T) {
 	}
 }
 
+// Browsers send cookies with requests of other sites; net/http has what refuses those (docs/embedding.md).
+func TestAuthenticatorWithCrossOriginProtection(t *testing.T) {
+	t.Parallel()
+	undescribed(t, "middleware answers what no document knows")
+
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bff.WriteError(w, r, status.Error(codes.PermissionDenied, "requests of other sites are refused"))
+	}))
+
+	place := places()["cookie"]
+	s := startSite(t, nil, bff.WithAuthenticator(place.authenticator), bff.WithMiddleware(protection.Handler))
+
+	for site, want := range map[string]int{"cross-site": http.StatusForbidden, "same-origin": http.StatusCreated} {
+		header := http.Header{"Sec-Fetch-Site": {site}, "Idempotency-Key": {"k-" + site}}
+		place.carry(header, "alices")
+
+		if res := s.do(t, http.MethodPost, "/v1/orders", header, orderFor("alice")); res.status != want {
+			t.Errorf("%s: %d %s", site, res.status, res.body)
+		} else if want == http.StatusForbidden {
+			res.problem(t)
+		}
+	}
+}
+
 func TestAuthenticatorIsDescribed(t *testing.T) {
 	t.Parallel()
 

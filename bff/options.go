@@ -99,7 +99,7 @@ func WithDefaultPolicy(p *porticov1.MethodPolicy) Option {
 
 // WithMuxOptions changes how grpc-gateway translates: WithMarshalerOption, WithMiddlewares, WithForwardResponseOption,
 // WithForwardResponseRewriter, WithOutgoingHeaderMatcher and WithOutgoingTrailerMatcher. New refuses the others: routing, errors,
-// and what backends get of a request are the gateway's. While New runs, each option is applied three times, and must have the same
+// and what backends get of a request are the gateway's. While New runs, options are applied several times, and must have the same
 // effect each time.
 func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
 	return func(o *options) { o.muxOptions = append(o.muxOptions, muxOptions...) }
