@@ -143,7 +143,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		return err
 	}
 
-	if err := g.wrap(ctx, metrics, headers.Collect, served, router.Methods); err != nil {
+	if err := g.wrap(ctx, metrics, headers.Collect, served, router); err != nil {
 		return err
 	}
 
@@ -152,10 +152,10 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 	return g.export(metrics)
 }
 
-// wrap puts the edge around what is served. methods are those of a path of the routes.
+// wrap puts the edge around what is served: pages, and the routes behind them.
 func (g *Gateway) wrap(
 	ctx context.Context, metrics *observe.Metrics, forward func(http.Handler) http.Handler, served *pages.Mux,
-	methods func(path string) []string,
+	router *gateway.Gateway,
 ) error {
 	layers, err := g.layers(ctx, metrics)
 	if err != nil {
@@ -168,9 +168,11 @@ func (g *Gateway) wrap(
 	layers.Middleware = wrapped(g.options.middleware, &faults)
 	layers.Problems = g.options.problems(g.config)
 
-	g.handler = edge.Wrap(edgeConfig(g.config, func(path string) []string {
-		return slices.Concat(served.Methods(path), methods(path))
-	}), layers, served)
+	config := edgeConfig(g.config)
+	config.CORS.FurtherMethods = router.AllMethods()
+	config.CORS.Methods = func(path string) []string { return slices.Concat(served.Methods(path), router.Methods(path)) }
+
+	g.handler = edge.Wrap(config, layers, served)
 
 	return faults.join()
 }
@@ -232,14 +234,14 @@ func (g *Gateway) layers(ctx context.Context, metrics *observe.Metrics) (edge.De
 	return layers, nil
 }
 
-func edgeConfig(cfg config.Config, methods func(path string) []string) edge.Config {
+func edgeConfig(cfg config.Config) edge.Config {
 	return edge.Config{
 		TrustedProxies: cfg.ClientIP.TrustedProxies,
 		BodyLimit:      cfg.Limits.MaxBodyBytes,
 		Timeout:        cfg.Server.RequestTimeout,
 		CORS: edge.CORS{
 			AllowedOrigins: cfg.CORS.AllowedOrigins, AllowedHeaders: cfg.CORS.AllowedHeaders,
-			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge, Methods: methods,
+			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge,
 		},
 	}
 }

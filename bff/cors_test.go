@@ -2,6 +2,7 @@ package bff_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/portico-gateway/portico/bff"
@@ -35,6 +36,38 @@ func TestPagesReadWhatIsWrongWithThePath(t *testing.T) {
 
 			res.problem(t)
 		}
+	}
+}
+
+// Once, pages could not call a route with a custom method, nor read which methods a path has.
+func TestPagesCallCustomMethods(t *testing.T) {
+	t.Parallel()
+
+	const origin = "https://app.example"
+
+	s := startMirror(t, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} })
+
+	preflight := s.do(t, http.MethodOptions, "/v1/every", http.Header{
+		"Origin": {origin}, "Access-Control-Request-Method": {"LOCK"},
+	}, "")
+	if preflight.header.Get("Access-Control-Allow-Origin") != origin ||
+		!strings.Contains(preflight.header.Get("Access-Control-Allow-Methods"), "LOCK") {
+		t.Errorf("preflight: %d %v", preflight.status, preflight.header)
+	}
+
+	for method, status := range map[string]int{"LOCK": http.StatusOK, http.MethodDelete: http.StatusMethodNotAllowed} {
+		res := s.do(t, method, "/v1/every", http.Header{"Origin": {origin}}, "")
+		if res.status != status || res.header.Get("Access-Control-Allow-Origin") != origin ||
+			!strings.Contains(res.header.Get("Access-Control-Expose-Headers"), "Allow") {
+			t.Errorf("%s: %d %v", method, res.status, res.header)
+		}
+	}
+
+	// What no route has is not granted.
+	if res := s.do(t, http.MethodOptions, "/v1/every", http.Header{
+		"Origin": {origin}, "Access-Control-Request-Method": {"UNLOCK"},
+	}, ""); res.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("UNLOCK: %d %v", res.status, res.header)
 	}
 }
 

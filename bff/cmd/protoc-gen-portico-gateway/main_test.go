@@ -89,6 +89,8 @@ func TestRoutesAreChecked(t *testing.T) {
 		"variable_in_scalar": {`get: "/v1/{name.x}"`, `path variable name.x: name is not a single message`},
 		"message":            {`get: "/v1/{r}"`, `path variable r: is the message shop.v1.R, which a path cannot hold: name one of its fields`},
 		"messages":           {`get: "/v1/{list}"`, `path variable list: is the message shop.v1.R`},
+		"trace":              {`custom: {kind: "TRACE" path: "/v1"}`, `5:13: google.api.http of /shop.v1.S/Get: names an HTTP method that no route can have: TRACE`},
+		"lower_case":         {`custom: {kind: "get" path: "/v1"}`, `names an HTTP method in the wrong case (RFC 9110, section 9.1): write GET`},
 		"map":                {`get: "/v1/{map}"`, `path variable map: is a map, which a path cannot hold`},
 		"variable_twice":     {`get: "/v1/{name}/{name}"`, `5:13: google.api.http of /shop.v1.S/Get: path template "/v1/{name}/{name}": at offset 12: variable "name" for the second time`},
 		"oneof":              {`get: "/v1/{one}/{two.name}"`, `path variable two.name: is a second member of the oneof "kind", as one is`},

@@ -23,6 +23,8 @@ type CORS struct {
 	AllowedHeaders   []string
 	AllowCredentials bool
 	MaxAge           time.Duration
+	// FurtherMethods are granted beside the usual ones.
+	FurtherMethods []string
 	// Methods lists those that an escaped path has; none: there is no such path. It must be safe for concurrent use. Nil: the usual
 	// ones are granted on every path.
 	Methods func(escapedPath string) []string
@@ -33,12 +35,12 @@ type CORS struct {
 func (c CORS) Handler() func(http.Handler) http.Handler {
 	mark := cors.Handler(cors.Options{
 		AllowedOrigins: c.AllowedOrigins,
-		AllowedMethods: []string{
+		AllowedMethods: append([]string{
 			http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		},
+		}, c.FurtherMethods...),
 		AllowedHeaders: c.AllowedHeaders,
 		ExposedHeaders: []string{
-			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "ETag", "Idempotency-Replayed",
+			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "ETag", "Allow", "Idempotency-Replayed",
 		},
 		AllowCredentials:   c.AllowCredentials,
 		MaxAge:             int(c.MaxAge.Seconds()),

@@ -122,6 +122,9 @@ func (g *Gateway) add(r *Route, handler runtime.HandlerFunc) {
 	tree.Add(r.Template, &target{method: r.Method, template: r.Template, handler: handler})
 }
 
+// AllMethods lists the HTTP methods that any route has, in alphabetical order.
+func (g *Gateway) AllMethods() []string { return slices.Clone(g.methods) }
+
 // Routes lists the routes, the most specific first.
 func (g *Gateway) Routes() []Route { return g.routes }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"golang.org/x/net/http/httpguts"
 	"google.golang.org/genproto/googleapis/api/annotations"
@@ -19,6 +20,8 @@ var (
 	ErrNoPattern     = errors.New("names no HTTP method and path")
 	ErrAnyMethod     = errors.New(`is for any HTTP method ("*"), which has no handler: name one`)
 	ErrMethod        = errors.New("names an HTTP method that is no token (RFC 9110, section 9.1)")
+	ErrServed        = errors.New("names an HTTP method that no route can have")
+	ErrCase          = errors.New("names an HTTP method in the wrong case (RFC 9110, section 9.1)")
 	ErrNestedBinding = errors.New("has additional_bindings inside of additional_bindings")
 )
 
@@ -207,14 +210,13 @@ func (rules Rules) Merged(method protoreflect.MethodDescriptor) *annotations.Htt
 
 func bind(method protoreflect.MethodDescriptor, d declared) (Route, *Fault) {
 	httpMethod, path := pattern(d.rule)
+	if err := checkVerb(httpMethod); err != nil {
+		return Route{}, d.fault(method, 0, err)
+	}
 
 	switch {
-	case httpMethod == "*":
-		return Route{}, d.fault(method, 0, ErrAnyMethod)
-	case httpMethod == "" || path == "":
+	case path == "":
 		return Route{}, d.fault(method, 0, ErrNoPattern)
-	case !httpguts.ValidHeaderFieldName(httpMethod): // Which is a token, too.
-		return Route{}, d.fault(method, 0, ErrMethod)
 	case d.nested && len(d.rule.GetAdditionalBindings()) > 0:
 		return Route{}, d.fault(method, numberOfAdditional, ErrNestedBinding)
 	}
@@ -236,6 +238,28 @@ func bind(method protoreflect.MethodDescriptor, d declared) (Route, *Fault) {
 	}
 
 	return r, nil
+}
+
+// checkVerb checks the HTTP method of a route.
+func checkVerb(name string) error {
+	upper := strings.ToUpper(name)
+
+	switch {
+	case name == "":
+		return ErrNoPattern
+	case name == "*":
+		return ErrAnyMethod
+	case !httpguts.ValidHeaderFieldName(name): // Which is a token, too.
+		return ErrMethod
+	case upper == http.MethodConnect || upper == http.MethodTrace:
+		return fmt.Errorf("%w: %s", ErrServed, name)
+	case name != upper && slices.Contains([]string{
+		http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
+	}, upper):
+		return fmt.Errorf("%w: write %s", ErrCase, upper)
+	default:
+		return nil
+	}
 }
 
 func pattern(rule *annotations.HttpRule) (method, path string) {

@@ -140,6 +140,22 @@ func TestOfRefuses(t *testing.T) {
 	}
 }
 
+// Once, a route was accepted with a method that no request can have, or that one meant in capitals.
+func TestMethodsOfRoutes(t *testing.T) {
+	t.Parallel()
+
+	for kind, want := range map[string]error{
+		"LOCK": nil, "lock": nil, "GET": nil, "HEAD": nil, "M-SEARCH": nil,
+		"": route.ErrNoPattern, "*": route.ErrAnyMethod, "GE T": route.ErrMethod, "A/B": route.ErrMethod, "ä": route.ErrMethod,
+		"get": route.ErrCase, "Post": route.ErrCase, "options": route.ErrCase,
+		"CONNECT": route.ErrServed, "TRACE": route.ErrServed, "trace": route.ErrServed,
+	} {
+		if _, err := route.Of(serviceWith(t, custom(kind, "/v1/a"))); !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", kind, err, want)
+		}
+	}
+}
+
 func TestCheck(t *testing.T) {
 	t.Parallel()
 
