@@ -21,6 +21,11 @@ func TestMissingFieldsAreNamed(t *testing.T) {
 		{"POST", "/v1/strict", `{"inner":{}}`, "body:firstId body:inner.numberOfIt"},
 		{"POST", "/v1/strict", `{"firstId":"","innerList":[{"numberOfIt":0},{"inner":{}}]}`, "body:innerList[1].numberOfIt body:innerList[1].inner.numberOfIt"},
 		{"POST", "/v1/strict", `{"firstId":"a","byName":{"k":{}}}`, `body:byName["k"].numberOfIt`},
+		// Once, entries were named in any order.
+		{
+			"POST", "/v1/strict", `{"firstId":"a","byName":{"c":{},"a":{},"d":{},"b":{}}}`,
+			`body:byName["a"].numberOfIt body:byName["b"].numberOfIt body:byName["c"].numberOfIt body:byName["d"].numberOfIt`,
+		},
 		{"POST", "/v1/strict:inner", `{}`, "query:firstId body:numberOfIt"},
 		{"POST", "/v1/strict:inner?firstId=a", `{"numberOfIt":1}`, ""},
 	} {

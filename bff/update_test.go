@@ -9,7 +9,10 @@ import (
 
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/portico-gateway/portico/bff"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	oddknown "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/known"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // complete is an item that keeps all rules.
@@ -157,6 +160,43 @@ func faultsOf(t *testing.T, problem string) string {
 	}
 
 	return strings.Join(faults, " ")
+}
+
+// A header that is bound to the mask replaces that of the body, as the query does, and has to agree with that of the query. Once, it was
+// held against that of the body.
+func TestUpdateMaskInAHeader(t *testing.T) {
+	t.Parallel()
+
+	s := startReflecting(t, "odd", bff.WithHandlers("odd", oddknown.RegisterThingServiceHandler, "odd.known.ThingService"),
+		bff.WithDefaultPolicy(&porticov1.MethodPolicy{Headers: []*porticov1.HeaderBinding{{Header: "X-Update-Mask", Field: "update_mask"}}}))
+
+	for _, row := range []struct{ query, mask, body, want, faults string }{
+		{"", "title", `{"title":"t","email":"e"}`, "title", ""},
+		{"", "title", `{"email":"e"}`, "", "body:title"},
+		{"", "email,line1", `{"email":"e"}`, "email,line_1", ""},
+		{"", "", `{"email":"e"}`, "", "body:title"},
+		{"?updateMask=email", "title", `{"title":"t"}`, "", "header:X-Update-Mask"},
+		{"", "a-b", `{"title":"t"}`, "", "header:X-Update-Mask"},
+	} {
+		res := s.do(t, http.MethodPatch, "/odd/known/things/a"+row.query, http.Header{"X-Update-Mask": {row.mask}}, row.body)
+		if row.faults != "" {
+			if got := faultsOf(t, res.body); got != row.faults {
+				t.Errorf("%v: %d, faults %q: %s", row, res.status, got, res.body)
+			}
+
+			continue
+		}
+
+		var doc struct{ UpdateMask string }
+		if err := json.Unmarshal([]byte(res.body), &doc); err != nil || res.status != http.StatusOK || doc.UpdateMask != row.want {
+			t.Errorf("%v: %d %s", row, res.status, res.body)
+		}
+	}
+
+	// Without the header, the mask is that of the body.
+	if res := s.do(t, http.MethodPatch, "/odd/known/things/a", nil, `{"email":"e"}`); !strings.Contains(res.body, `"updateMask":"email"`) {
+		t.Errorf("%d %s", res.status, res.body)
+	}
 }
 
 // A name of JSON that is not made of that of the proto reaches the backend as the latter.

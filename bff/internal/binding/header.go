@@ -20,7 +20,9 @@ func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 
 	for _, h := range b.config.Headers {
 		lines := header[h.Name]
-		if len(lines) == 0 {
+
+		// An EventSource without an id sends none (HTML, section 9.2.3); what others send empty says as little.
+		if len(lines) == 0 || h.Name == lastEventID && len(lines) == 1 && lines[0] == "" {
 			continue
 		}
 
@@ -34,6 +36,16 @@ func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 	}
 
 	return nil
+}
+
+// DropDerived clears the mask that Body derived, if a header sets it: it replaces that one, as a parameter of the query does. It
+// has to come before Query.
+func (b *Binding) DropDerived(header http.Header, m protoreflect.Message) {
+	for _, h := range b.config.Headers {
+		if b.mask != nil && h.Field[0] == b.mask && len(header[h.Name]) > 0 {
+			m.Clear(b.mask)
+		}
+	}
 }
 
 func (b *Binding) setHeader(h Header, lines []string, m protoreflect.Message) string {

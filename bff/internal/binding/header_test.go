@@ -35,6 +35,9 @@ func TestHeaders(t *testing.T) {
 		{http.Header{"If-Match": {"a", "b"}}, &everyv1.Every{}, "header If-Match: is set more than once"},
 		// Once, an EventSource that began in the middle was refused when it came back.
 		{http.Header{"Last-Event-Id": {"7"}}, &everyv1.Every{Int64Field: 6}, ""},
+		// Once, an empty one was no number.
+		{http.Header{"Last-Event-Id": {""}}, &everyv1.Every{Int64Field: 6}, ""},
+		{http.Header{"Last-Event-Id": {"", "7"}}, &everyv1.Every{}, "header Last-Event-Id: is set more than once"},
 		{http.Header{"X-Number": {"x"}}, &everyv1.Every{}, `header X-Number: "x" is not a number`},
 		{
 			http.Header{"X-Choice": {"x"}},

@@ -1,8 +1,10 @@
 package binding
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/proto"
@@ -93,20 +95,45 @@ func (f *missing) within(field protoreflect.FieldDescriptor, value protoreflect.
 
 		return true
 	case field.IsMap():
-		more := true
-
-		value.Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
+		for _, key := range sortedKeys(value.Map()) {
 			at := element(field)
 			setKey(at, key)
-			more = f.at(at, value.Message())
 
-			return more
-		})
+			if !f.at(at, value.Map().Get(key).Message()) {
+				return false
+			}
+		}
 
-		return more
+		return true
 	default:
 		return f.at(element(field), value.Message())
 	}
+}
+
+// sortedKeys are the keys of a map, which has no order.
+func sortedKeys(m protoreflect.Map) []protoreflect.MapKey {
+	keys := make([]protoreflect.MapKey, 0, m.Len())
+
+	m.Range(func(key protoreflect.MapKey, _ protoreflect.Value) bool {
+		keys = append(keys, key)
+
+		return true
+	})
+
+	slices.SortFunc(keys, func(a, b protoreflect.MapKey) int {
+		switch x := a.Interface().(type) {
+		case string:
+			return strings.Compare(x, b.String())
+		case int32, int64:
+			return cmp.Compare(a.Int(), b.Int())
+		case uint32, uint64:
+			return cmp.Compare(a.Uint(), b.Uint())
+		default:
+			return cmp.Compare(a.String(), b.String())
+		}
+	})
+
+	return keys
 }
 
 func (f *missing) at(element *validate.FieldPathElement, m protoreflect.Message) bool {

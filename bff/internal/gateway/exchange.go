@@ -252,6 +252,8 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 		header.Del("Range")
 	}
 
+	x.route.binding.DropDerived(header, m)
+
 	if err := faults.Add(x.route.binding.Query(x.request.URL.RawQuery, m)); err != nil {
 		return err
 	}

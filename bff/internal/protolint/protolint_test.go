@@ -260,6 +260,15 @@ service S {
     ` + public + `
   }
 }`, []string{`^shop.proto:12:3: LIST_UNPAGED: .*: add page_size of Ask, page_token of Ask, next_page_token of Page$`}},
+		{"lists_of_any_values", `
+import "google/protobuf/struct.proto";
+service S {
+  rpc ListItems(Ask) returns (google.protobuf.ListValue) {
+    option idempotency_level = NO_SIDE_EFFECTS;
+    option (google.api.http) = {get: "/v1/items"};
+    ` + public + `
+  }
+}`, nil},
 		{"location", `service S {
   rpc Post(Ask) returns (Item) {
     option (google.api.http) = {post: "/v1/items"};

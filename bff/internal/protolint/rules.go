@@ -179,8 +179,12 @@ func (l *linter) lists(e endpoint) {
 	}
 }
 
-// hasResources tells whether a message has a list of messages.
+// hasResources reports whether a message has a list of messages. Google's own, such as ListValue and HttpBody, have no pages.
 func hasResources(message protoreflect.MessageDescriptor) bool {
+	if slices.Contains([]protoreflect.FullName{"google.protobuf", "google.api", "google.rpc"}, message.ParentFile().Package()) {
+		return false
+	}
+
 	for i := range message.Fields().Len() {
 		if field := message.Fields().Get(i); field.IsList() && field.Message() != nil {
 			return true

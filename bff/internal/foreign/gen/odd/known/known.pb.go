@@ -9,6 +9,7 @@
 package oddknown
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -30,6 +31,126 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type UpdateThingRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Thing         *Thing                 `protobuf:"bytes,1,opt,name=thing,proto3" json:"thing,omitempty"`
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateThingRequest) Reset() {
+	*x = UpdateThingRequest{}
+	mi := &file_odd_known_known_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateThingRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateThingRequest) ProtoMessage() {}
+
+func (x *UpdateThingRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_odd_known_known_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateThingRequest.ProtoReflect.Descriptor instead.
+func (*UpdateThingRequest) Descriptor() ([]byte, []int) {
+	return file_odd_known_known_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *UpdateThingRequest) GetThing() *Thing {
+	if x != nil {
+		return x.Thing
+	}
+	return nil
+}
+
+func (x *UpdateThingRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+type Thing struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	Email         string                 `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
+	Line_1        string                 `protobuf:"bytes,4,opt,name=line_1,json=line1,proto3" json:"line_1,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Thing) Reset() {
+	*x = Thing{}
+	mi := &file_odd_known_known_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Thing) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Thing) ProtoMessage() {}
+
+func (x *Thing) ProtoReflect() protoreflect.Message {
+	mi := &file_odd_known_known_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Thing.ProtoReflect.Descriptor instead.
+func (*Thing) Descriptor() ([]byte, []int) {
+	return file_odd_known_known_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Thing) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Thing) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *Thing) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *Thing) GetLine_1() string {
+	if x != nil {
+		return x.Line_1
+	}
+	return ""
+}
+
 type Nested struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Duration      *durationpb.Duration   `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
@@ -41,7 +162,7 @@ type Nested struct {
 
 func (x *Nested) Reset() {
 	*x = Nested{}
-	mi := &file_odd_known_known_proto_msgTypes[0]
+	mi := &file_odd_known_known_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -53,7 +174,7 @@ func (x *Nested) String() string {
 func (*Nested) ProtoMessage() {}
 
 func (x *Nested) ProtoReflect() protoreflect.Message {
-	mi := &file_odd_known_known_proto_msgTypes[0]
+	mi := &file_odd_known_known_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -66,7 +187,7 @@ func (x *Nested) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nested.ProtoReflect.Descriptor instead.
 func (*Nested) Descriptor() ([]byte, []int) {
-	return file_odd_known_known_proto_rawDescGZIP(), []int{0}
+	return file_odd_known_known_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Nested) GetDuration() *durationpb.Duration {
@@ -102,7 +223,7 @@ type Lists struct {
 
 func (x *Lists) Reset() {
 	*x = Lists{}
-	mi := &file_odd_known_known_proto_msgTypes[1]
+	mi := &file_odd_known_known_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -114,7 +235,7 @@ func (x *Lists) String() string {
 func (*Lists) ProtoMessage() {}
 
 func (x *Lists) ProtoReflect() protoreflect.Message {
-	mi := &file_odd_known_known_proto_msgTypes[1]
+	mi := &file_odd_known_known_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -127,7 +248,7 @@ func (x *Lists) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lists.ProtoReflect.Descriptor instead.
 func (*Lists) Descriptor() ([]byte, []int) {
-	return file_odd_known_known_proto_rawDescGZIP(), []int{1}
+	return file_odd_known_known_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Lists) GetTimestamps() []*timestamppb.Timestamp {
@@ -167,7 +288,7 @@ type Nested_Many struct {
 
 func (x *Nested_Many) Reset() {
 	*x = Nested_Many{}
-	mi := &file_odd_known_known_proto_msgTypes[2]
+	mi := &file_odd_known_known_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -179,7 +300,7 @@ func (x *Nested_Many) String() string {
 func (*Nested_Many) ProtoMessage() {}
 
 func (x *Nested_Many) ProtoReflect() protoreflect.Message {
-	mi := &file_odd_known_known_proto_msgTypes[2]
+	mi := &file_odd_known_known_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -192,7 +313,7 @@ func (x *Nested_Many) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Nested_Many.ProtoReflect.Descriptor instead.
 func (*Nested_Many) Descriptor() ([]byte, []int) {
-	return file_odd_known_known_proto_rawDescGZIP(), []int{0, 0}
+	return file_odd_known_known_proto_rawDescGZIP(), []int{2, 0}
 }
 
 func (x *Nested_Many) GetType() *anypb.Any {
@@ -206,7 +327,16 @@ var File_odd_known_known_proto protoreflect.FileDescriptor
 
 const file_odd_known_known_proto_rawDesc = "" +
 	"\n" +
-	"\x15odd/known/known.proto\x12\todd.known\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"\xb1\x01\n" +
+	"\x15odd/known/known.proto\x12\todd.known\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1egoogle/protobuf/wrappers.proto\"y\n" +
+	"\x12UpdateThingRequest\x12&\n" +
+	"\x05thing\x18\x01 \x01(\v2\x10.odd.known.ThingR\x05thing\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"o\n" +
+	"\x05Thing\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n" +
+	"\x05title\x18\x02 \x01(\tB\x06\xbaH\x03\xc8\x01\x01R\x05title\x12\x1d\n" +
+	"\x05email\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18\x05R\x05email\x12\x15\n" +
+	"\x06line_1\x18\x04 \x01(\tR\x05line1\"\xb1\x01\n" +
 	"\x06Nested\x125\n" +
 	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12*\n" +
 	"\x04many\x18\x02 \x01(\v2\x16.odd.known.Nested.ManyR\x04many\x12\x12\n" +
@@ -228,7 +358,9 @@ const file_odd_known_known_proto_rawDesc = "" +
 	"\x04Hold\x12\x16.google.protobuf.Value\x1a\x16.google.protobuf.Value\"U\x82\xd3\xe4\x93\x02OZ\"\x12 /odd/known/values/{number_value}Z\x16:\x01*\"\x11/odd/known/values\x12\x11/odd/known/values\x12i\n" +
 	"\aMeasure\x12\x1c.google.protobuf.DoubleValue\x1a\x1c.google.protobuf.DoubleValue\"\"\x82\xd3\xe4\x93\x02\x1c\x12\x1a/odd/known/doubles/{value}\x12\xb4\x01\n" +
 	"\x04Nest\x12\x11.odd.known.Nested\x1a\x11.odd.known.Nested\"\x85\x01\x82\xd3\xe4\x93\x02\x7fZ):\x01*\"$/odd/known/nested/{duration.seconds}Z,\x12*/odd/known/nested/{many.type.type_url}/any\x12$/odd/known/nested/{duration.seconds}\x12\x97\x01\n" +
-	"\x04List\x12\x10.odd.known.Lists\x1a\x10.odd.known.Lists\"k\x82\xd3\xe4\x93\x02eZ\x1a\x12\x18/odd/known/texts/{texts}Z\x12\x12\x10/odd/known/lists\x123/odd/known/lists/{timestamps}/{durations}/{numbers}BPZNgithub.com/portico-gateway/portico/bff/internal/foreign/gen/odd/known;oddknownb\x06proto3"
+	"\x04List\x12\x10.odd.known.Lists\x1a\x10.odd.known.Lists\"k\x82\xd3\xe4\x93\x02eZ\x1a\x12\x18/odd/known/texts/{texts}Z\x12\x12\x10/odd/known/lists\x123/odd/known/lists/{timestamps}/{durations}/{numbers}2\x8a\x01\n" +
+	"\fThingService\x12z\n" +
+	"\vUpdateThing\x12\x1d.odd.known.UpdateThingRequest\x1a\x1d.odd.known.UpdateThingRequest\"-\x82\xd3\xe4\x93\x02':\x05thing2\x1e/odd/known/things/{thing.name}BPZNgithub.com/portico-gateway/portico/bff/internal/foreign/gen/odd/known;oddknownb\x06proto3"
 
 var (
 	file_odd_known_known_proto_rawDescOnce sync.Once
@@ -242,49 +374,55 @@ func file_odd_known_known_proto_rawDescGZIP() []byte {
 	return file_odd_known_known_proto_rawDescData
 }
 
-var file_odd_known_known_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_odd_known_known_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_odd_known_known_proto_goTypes = []any{
-	(*Nested)(nil),                 // 0: odd.known.Nested
-	(*Lists)(nil),                  // 1: odd.known.Lists
-	(*Nested_Many)(nil),            // 2: odd.known.Nested.Many
-	(*durationpb.Duration)(nil),    // 3: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),  // 4: google.protobuf.Timestamp
-	(*wrapperspb.Int64Value)(nil),  // 5: google.protobuf.Int64Value
-	(*wrapperspb.StringValue)(nil), // 6: google.protobuf.StringValue
-	(*anypb.Any)(nil),              // 7: google.protobuf.Any
-	(*fieldmaskpb.FieldMask)(nil),  // 8: google.protobuf.FieldMask
-	(*structpb.Value)(nil),         // 9: google.protobuf.Value
-	(*wrapperspb.DoubleValue)(nil), // 10: google.protobuf.DoubleValue
+	(*UpdateThingRequest)(nil),     // 0: odd.known.UpdateThingRequest
+	(*Thing)(nil),                  // 1: odd.known.Thing
+	(*Nested)(nil),                 // 2: odd.known.Nested
+	(*Lists)(nil),                  // 3: odd.known.Lists
+	(*Nested_Many)(nil),            // 4: odd.known.Nested.Many
+	(*fieldmaskpb.FieldMask)(nil),  // 5: google.protobuf.FieldMask
+	(*durationpb.Duration)(nil),    // 6: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),  // 7: google.protobuf.Timestamp
+	(*wrapperspb.Int64Value)(nil),  // 8: google.protobuf.Int64Value
+	(*wrapperspb.StringValue)(nil), // 9: google.protobuf.StringValue
+	(*anypb.Any)(nil),              // 10: google.protobuf.Any
+	(*structpb.Value)(nil),         // 11: google.protobuf.Value
+	(*wrapperspb.DoubleValue)(nil), // 12: google.protobuf.DoubleValue
 }
 var file_odd_known_known_proto_depIdxs = []int32{
-	3,  // 0: odd.known.Nested.duration:type_name -> google.protobuf.Duration
-	2,  // 1: odd.known.Nested.many:type_name -> odd.known.Nested.Many
-	4,  // 2: odd.known.Lists.timestamps:type_name -> google.protobuf.Timestamp
-	3,  // 3: odd.known.Lists.durations:type_name -> google.protobuf.Duration
-	5,  // 4: odd.known.Lists.numbers:type_name -> google.protobuf.Int64Value
-	6,  // 5: odd.known.Lists.texts:type_name -> google.protobuf.StringValue
-	7,  // 6: odd.known.Nested.Many.type:type_name -> google.protobuf.Any
-	3,  // 7: odd.known.KnownService.Wait:input_type -> google.protobuf.Duration
-	4,  // 8: odd.known.KnownService.Date:input_type -> google.protobuf.Timestamp
-	7,  // 9: odd.known.KnownService.Pack:input_type -> google.protobuf.Any
-	8,  // 10: odd.known.KnownService.Select:input_type -> google.protobuf.FieldMask
-	9,  // 11: odd.known.KnownService.Hold:input_type -> google.protobuf.Value
-	10, // 12: odd.known.KnownService.Measure:input_type -> google.protobuf.DoubleValue
-	0,  // 13: odd.known.KnownService.Nest:input_type -> odd.known.Nested
-	1,  // 14: odd.known.KnownService.List:input_type -> odd.known.Lists
-	3,  // 15: odd.known.KnownService.Wait:output_type -> google.protobuf.Duration
-	4,  // 16: odd.known.KnownService.Date:output_type -> google.protobuf.Timestamp
-	7,  // 17: odd.known.KnownService.Pack:output_type -> google.protobuf.Any
-	8,  // 18: odd.known.KnownService.Select:output_type -> google.protobuf.FieldMask
-	9,  // 19: odd.known.KnownService.Hold:output_type -> google.protobuf.Value
-	10, // 20: odd.known.KnownService.Measure:output_type -> google.protobuf.DoubleValue
-	0,  // 21: odd.known.KnownService.Nest:output_type -> odd.known.Nested
-	1,  // 22: odd.known.KnownService.List:output_type -> odd.known.Lists
-	15, // [15:23] is the sub-list for method output_type
-	7,  // [7:15] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	1,  // 0: odd.known.UpdateThingRequest.thing:type_name -> odd.known.Thing
+	5,  // 1: odd.known.UpdateThingRequest.update_mask:type_name -> google.protobuf.FieldMask
+	6,  // 2: odd.known.Nested.duration:type_name -> google.protobuf.Duration
+	4,  // 3: odd.known.Nested.many:type_name -> odd.known.Nested.Many
+	7,  // 4: odd.known.Lists.timestamps:type_name -> google.protobuf.Timestamp
+	6,  // 5: odd.known.Lists.durations:type_name -> google.protobuf.Duration
+	8,  // 6: odd.known.Lists.numbers:type_name -> google.protobuf.Int64Value
+	9,  // 7: odd.known.Lists.texts:type_name -> google.protobuf.StringValue
+	10, // 8: odd.known.Nested.Many.type:type_name -> google.protobuf.Any
+	6,  // 9: odd.known.KnownService.Wait:input_type -> google.protobuf.Duration
+	7,  // 10: odd.known.KnownService.Date:input_type -> google.protobuf.Timestamp
+	10, // 11: odd.known.KnownService.Pack:input_type -> google.protobuf.Any
+	5,  // 12: odd.known.KnownService.Select:input_type -> google.protobuf.FieldMask
+	11, // 13: odd.known.KnownService.Hold:input_type -> google.protobuf.Value
+	12, // 14: odd.known.KnownService.Measure:input_type -> google.protobuf.DoubleValue
+	2,  // 15: odd.known.KnownService.Nest:input_type -> odd.known.Nested
+	3,  // 16: odd.known.KnownService.List:input_type -> odd.known.Lists
+	0,  // 17: odd.known.ThingService.UpdateThing:input_type -> odd.known.UpdateThingRequest
+	6,  // 18: odd.known.KnownService.Wait:output_type -> google.protobuf.Duration
+	7,  // 19: odd.known.KnownService.Date:output_type -> google.protobuf.Timestamp
+	10, // 20: odd.known.KnownService.Pack:output_type -> google.protobuf.Any
+	5,  // 21: odd.known.KnownService.Select:output_type -> google.protobuf.FieldMask
+	11, // 22: odd.known.KnownService.Hold:output_type -> google.protobuf.Value
+	12, // 23: odd.known.KnownService.Measure:output_type -> google.protobuf.DoubleValue
+	2,  // 24: odd.known.KnownService.Nest:output_type -> odd.known.Nested
+	3,  // 25: odd.known.KnownService.List:output_type -> odd.known.Lists
+	0,  // 26: odd.known.ThingService.UpdateThing:output_type -> odd.known.UpdateThingRequest
+	18, // [18:27] is the sub-list for method output_type
+	9,  // [9:18] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_odd_known_known_proto_init() }
@@ -298,9 +436,9 @@ func file_odd_known_known_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_odd_known_known_proto_rawDesc), len(file_odd_known_known_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
-			NumServices:   1,
+			NumServices:   2,
 		},
 		GoTypes:           file_odd_known_known_proto_goTypes,
 		DependencyIndexes: file_odd_known_known_proto_depIdxs,

@@ -399,3 +399,109 @@ var KnownService_ServiceDesc = grpc.ServiceDesc{
 	Streams:  []grpc.StreamDesc{},
 	Metadata: "odd/known/known.proto",
 }
+
+const (
+	ThingService_UpdateThing_FullMethodName = "/odd.known.ThingService/UpdateThing"
+)
+
+// ThingServiceClient is the client API for ThingService service.
+//
+// For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
+//
+// ThingService answers with what it gets.
+type ThingServiceClient interface {
+	UpdateThing(ctx context.Context, in *UpdateThingRequest, opts ...grpc.CallOption) (*UpdateThingRequest, error)
+}
+
+type thingServiceClient struct {
+	cc grpc.ClientConnInterface
+}
+
+func NewThingServiceClient(cc grpc.ClientConnInterface) ThingServiceClient {
+	return &thingServiceClient{cc}
+}
+
+func (c *thingServiceClient) UpdateThing(ctx context.Context, in *UpdateThingRequest, opts ...grpc.CallOption) (*UpdateThingRequest, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateThingRequest)
+	err := c.cc.Invoke(ctx, ThingService_UpdateThing_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ThingServiceServer is the server API for ThingService service.
+// All implementations must embed UnimplementedThingServiceServer
+// for forward compatibility.
+//
+// ThingService answers with what it gets.
+type ThingServiceServer interface {
+	UpdateThing(context.Context, *UpdateThingRequest) (*UpdateThingRequest, error)
+	mustEmbedUnimplementedThingServiceServer()
+}
+
+// UnimplementedThingServiceServer must be embedded to have
+// forward compatible implementations.
+//
+// NOTE: this should be embedded by value instead of pointer to avoid a nil
+// pointer dereference when methods are called.
+type UnimplementedThingServiceServer struct{}
+
+func (UnimplementedThingServiceServer) UpdateThing(context.Context, *UpdateThingRequest) (*UpdateThingRequest, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateThing not implemented")
+}
+func (UnimplementedThingServiceServer) mustEmbedUnimplementedThingServiceServer() {}
+func (UnimplementedThingServiceServer) testEmbeddedByValue()                      {}
+
+// UnsafeThingServiceServer may be embedded to opt out of forward compatibility for this service.
+// Use of this interface is not recommended, as added methods to ThingServiceServer will
+// result in compilation errors.
+type UnsafeThingServiceServer interface {
+	mustEmbedUnimplementedThingServiceServer()
+}
+
+func RegisterThingServiceServer(s grpc.ServiceRegistrar, srv ThingServiceServer) {
+	// If the following call panics, it indicates UnimplementedThingServiceServer was
+	// embedded by pointer and is nil.  This will cause panics if an
+	// unimplemented method is ever invoked, so we test this at initialization
+	// time to prevent it from happening at runtime later due to I/O.
+	if t, ok := srv.(interface{ testEmbeddedByValue() }); ok {
+		t.testEmbeddedByValue()
+	}
+	s.RegisterService(&ThingService_ServiceDesc, srv)
+}
+
+func _ThingService_UpdateThing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateThingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ThingServiceServer).UpdateThing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ThingService_UpdateThing_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ThingServiceServer).UpdateThing(ctx, req.(*UpdateThingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+// ThingService_ServiceDesc is the grpc.ServiceDesc for ThingService service.
+// It's only intended for direct use with grpc.RegisterService,
+// and not to be introspected or modified (even as a copy)
+var ThingService_ServiceDesc = grpc.ServiceDesc{
+	ServiceName: "odd.known.ThingService",
+	HandlerType: (*ThingServiceServer)(nil),
+	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "UpdateThing",
+			Handler:    _ThingService_UpdateThing_Handler,
+		},
+	},
+	Streams:  []grpc.StreamDesc{},
+	Metadata: "odd/known/known.proto",
+}
