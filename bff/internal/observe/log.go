@@ -9,8 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"time"
-
-	"google.golang.org/grpc/grpclog"
 )
 
 // Log is a logger that never waits for whoever reads what it writes. It is safe for concurrent use and must be closed.
@@ -86,12 +84,4 @@ func (h byUrgency) WithAttrs(attrs []slog.Attr) slog.Handler {
 
 func (h byUrgency) WithGroup(name string) slog.Handler {
 	return byUrgency{h.ordinary.WithGroup(name), h.urgent.WithGroup(name)}
-}
-
-// CaptureGRPC sends what gRPC and grpc-gateway have to say of their own to the logger. It is for commands, at their start: gRPC has
-// one logger per process.
-func CaptureGRPC(logger *slog.Logger) {
-	// gRPC writes its errors to the writer for warnings as well.
-	warnings := slog.NewLogLogger(logger.With("source", "grpc").Handler(), slog.LevelWarn).Writer()
-	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, warnings, io.Discard))
 }

@@ -3,6 +3,7 @@ package upstream
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"slices"
 	"strings"
@@ -37,10 +38,10 @@ const (
 	keepaliveTimeout = 5 * time.Second
 )
 
-// newGroup is for the addresses of the backend of that name. The observer may be nil.
-func newGroup(name string, config Config, observer balance.Observer) *balance.Group {
+// newGroup is for the addresses of the backend of that name. Observer and logger may be nil.
+func newGroup(name string, config Config, observer balance.Observer, logger *slog.Logger) *balance.Group {
 	return balance.NewGroup(name, balance.Settings{
-		Probe: balance.Probe(config.Probe), Ejection: balance.Ejection(config.Ejection),
+		Probe: balance.Probe(config.Probe), Ejection: balance.Ejection(config.Ejection), Logger: logger,
 	}, observer)
 }
 

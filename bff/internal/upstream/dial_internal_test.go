@@ -44,7 +44,7 @@ func TestPingsAreFewEnoughForEveryServer(t *testing.T) {
 
 		config := Config{Addresses: []string{"order.test:9000"}, Probe: Probe{Disabled: true}}
 
-		conn, err := dial(config, newGroup("order", config, nil), []grpc.DialOption{
+		conn, err := dial(config, newGroup("order", config, nil, nil), []grpc.DialOption{
 			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 				connections.Add(1)
 

@@ -11,7 +11,7 @@ func TestXDSNeedsABuildWithIt(t *testing.T) {
 	t.Parallel()
 
 	config := Config{Target: "xds:///orders"}
-	if _, err := dial(config, newGroup("order", config, nil), nil); !errors.Is(err, errNoXDS) {
+	if _, err := dial(config, newGroup("order", config, nil, nil), nil); !errors.Is(err, errNoXDS) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -156,7 +156,7 @@ func TestServiceConfigLeavesOutCancelled(t *testing.T) {
 			}}}
 
 			// gRPC refuses a policy without codes.
-			conn, err := dial(Config{Addresses: []string{"127.0.0.1:1"}, Methods: rules}, newGroup("order", Config{}, &ends{}), nil)
+			conn, err := dial(Config{Addresses: []string{"127.0.0.1:1"}, Methods: rules}, newGroup("order", Config{}, &ends{}, nil), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -84,7 +84,7 @@ func newUpstream(name string, config Config, deps Deps) *upstream {
 
 	return &upstream{
 		name: name, metadata: config.Metadata,
-		group:   newGroup(name, config, deps.Observer),
+		group:   newGroup(name, config, deps.Observer, deps.Logger),
 		breaker: breaker.New(name, config.Breaker, onChange(deps, name, "")),
 		methods: newMethods(name, config, deps),
 		limiter: newLimiter(name, config.Concurrency, deps.Observer), maxReceive: config.maxReceiveBytes(),

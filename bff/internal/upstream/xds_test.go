@@ -223,7 +223,7 @@ func TestXDSControlPlaneSaysWhereCallsGo(t *testing.T) {
 
 	config := Config{Target: "xds:///orders"}
 
-	conn, err := dial(config, newGroup("order", config, nil), []grpc.DialOption{grpc.WithResolvers(builder)})
+	conn, err := dial(config, newGroup("order", config, nil, nil), []grpc.DialOption{grpc.WithResolvers(builder)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -290,7 +290,7 @@ func TestXDSControlPlaneThatNobodyNamed(t *testing.T) {
 
 	config := Config{Target: "xds:///orders"}
 
-	conn, err := dial(config, newGroup("order", config, nil), nil)
+	conn, err := dial(config, newGroup("order", config, nil, nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,9 @@ package balance
 
 import (
 	"cmp"
+	"errors"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +30,8 @@ type Group struct {
 	name     string
 	settings Settings
 	observer Observer
+	// noHealth is done once the backend has been found to have no health service.
+	noHealth sync.Once
 	// current is nil while the connection is idle or closed.
 	current atomic.Pointer[wrapper]
 }
@@ -59,6 +63,28 @@ func groupOf(state resolver.State) *Group {
 func (g *Group) observe(reason string) {
 	if g.observer != nil {
 		g.observer.ObserveEjection(g.name, reason)
+	}
+}
+
+// noteNoHealth says once that the backend has no health service, so that nobody looks for the health of its addresses.
+func (g *Group) noteNoHealth() {
+	g.noHealth.Do(func() {
+		g.settings.Logger.Info("the backend has no health service (grpc.health.v1): its addresses count as healthy while they answer",
+			"upstream", g.name)
+	})
+}
+
+// noteReachable says that an address can be reached again or, with an error, why it cannot any more.
+func (g *Group) noteReachable(address string, err error) {
+	if err != nil {
+		// What gRPC wraps it in says nothing more.
+		if cause := errors.Unwrap(err); cause != nil {
+			err = cause
+		}
+
+		g.settings.Logger.Warn("the backend cannot be reached", "upstream", g.name, "address", address, "error", err)
+	} else {
+		g.settings.Logger.Info("the backend can be reached again", "upstream", g.name, "address", address)
 	}
 }
 

@@ -23,6 +23,8 @@ type member struct {
 	freed   time.Time
 	// silent tells that its connection was closed because nothing came from it any more. A new one makes up for it.
 	silent bool
+	// unreachable says that the last attempt to connect to it failed.
+	unreachable bool
 }
 
 func (m *member) ejected() bool { return !m.until.IsZero() }

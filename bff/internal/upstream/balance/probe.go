@@ -8,7 +8,9 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/balancer"
+	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/status"
 )
 
 // patience is how many times in a row the last address that is left must have been silent: without it there is nowhere to go, but a
@@ -112,7 +114,10 @@ func (p *prober) alive(ctx context.Context, cc grpc.ClientConnInterface, timeout
 	}
 
 	if err := stream.SendMsg(&healthpb.HealthCheckRequest{}); err == nil {
-		_ = stream.RecvMsg(&healthpb.HealthCheckResponse{}) // It counts that something comes, not what.
+		// It counts that something comes, not what.
+		if err := stream.RecvMsg(&healthpb.HealthCheckResponse{}); status.Code(err) == codes.Unimplemented {
+			p.sc.wrapper.group.noteNoHealth()
+		}
 	}
 
 	heard := func() bool { return ctx.Err() != nil || conn.lost.Load() || conn.reads.Load() != before }

@@ -3,6 +3,7 @@ package balance
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -47,6 +48,8 @@ func Config(policy string) (map[string]any, error) {
 type Settings struct {
 	Probe    Probe
 	Ejection Ejection
+	// Logger gets a line when an address cannot be reached, and when it can again. Nil: nothing is logged.
+	Logger *slog.Logger
 }
 
 // Probe asks each connected address whether it is there.
@@ -84,6 +87,10 @@ func (s Settings) withDefaults() Settings {
 	s.Ejection.ConsecutiveFailures = cmp.Or(s.Ejection.ConsecutiveFailures, defaultFailures)
 	s.Ejection.BaseTime = cmp.Or(s.Ejection.BaseTime, defaultBaseTime)
 	s.Ejection.MaxRatio = cmp.Or(s.Ejection.MaxRatio, defaultMaxRatio)
+
+	if s.Logger == nil {
+		s.Logger = slog.New(slog.DiscardHandler)
+	}
 
 	return s
 }

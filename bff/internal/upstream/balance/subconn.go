@@ -30,7 +30,7 @@ var errEjected = errors.New("the address is left out because its calls failed")
 
 // NewSubConn is called by the child.
 func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewSubConnOptions) (balancer.SubConn, error) {
-	sc := &subConn{wrapper: w, conns: &conns{}, health: balancer.SubConnState{ConnectivityState: connectivity.Connecting}}
+	sc := &subConn{wrapper: w, conns: &conns{upstream: w.group.name}, health: balancer.SubConnState{ConnectivityState: connectivity.Connecting}}
 
 	known := make([]resolver.Address, 0, len(addresses))
 	for _, address := range addresses {
@@ -61,9 +61,13 @@ func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewS
 // update passes a change of the connection on.
 func (sc *subConn) update(s balancer.SubConnState, listener func(balancer.SubConnState)) {
 	sc.wrapper.childMu.Lock()
-	sc.note(s.ConnectivityState)
+	changed := sc.note(s.ConnectivityState)
 	listener(s)
 	sc.wrapper.childMu.Unlock()
+
+	if changed {
+		sc.wrapper.group.noteReachable(sc.member.address, s.ConnectionError)
+	}
 
 	sc.endProbe()
 
@@ -74,8 +78,8 @@ func (sc *subConn) update(s balancer.SubConnState, listener func(balancer.SubCon
 	sc.wrapper.wake()
 }
 
-// note forgets what held for the connection before.
-func (sc *subConn) note(state connectivity.State) {
+// note forgets what held for the connection before. It reports whether the address cannot be reached any more, or can be again.
+func (sc *subConn) note(state connectivity.State) (changed bool) {
 	sc.wrapper.mu.Lock()
 	defer sc.wrapper.mu.Unlock()
 
@@ -84,13 +88,19 @@ func (sc *subConn) note(state connectivity.State) {
 
 	switch state {
 	case connectivity.Ready:
-		sc.member.silent = false
+		changed = sc.member.unreachable
+		sc.member.silent, sc.member.unreachable = false, false
+	case connectivity.TransientFailure:
+		changed = !sc.member.unreachable
+		sc.member.unreachable = true
 	case connectivity.Shutdown:
 		delete(sc.wrapper.subConns, sc)
 		delete(sc.member.subConns, sc)
 		sc.wrapper.forget(sc.member)
 	default:
 	}
+
+	return changed
 }
 
 // RegisterHealthListener is called by the child when the subchannel is ready. What the listener is told comes from the loop.

@@ -48,14 +48,26 @@ func (t tracking) Clone() credentials.TransportCredentials {
 
 type connsKey struct{}
 
+// String is what gRPC calls the attribute in its log.
+func (connsKey) String() string { return LoggedAs }
+
+// LoggedAs is the name of an attribute in what gRPC logs of addresses that this package balances over. Of these, this package logs
+// itself what an operator has to know.
+const LoggedAs = "portico.upstream"
+
 // conns are the connections of a subchannel: one, beside those that end. They are safe for concurrent use.
 type conns struct {
+	// upstream is the name of the backend.
+	upstream string
 	// latest is the one that calls use, or nil.
 	latest atomic.Pointer[conn]
 
 	mu   sync.Mutex
 	open map[*conn]struct{}
 }
+
+// String is what gRPC shows of the attribute in its log.
+func (c *conns) String() string { return c.upstream }
 
 // at returns the address, with connections to it becoming these.
 func (c *conns) at(address resolver.Address) resolver.Address {

@@ -1,0 +1,102 @@
+package upstream_test
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"github.com/portico-gateway/portico/bff/internal/upstream"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+)
+
+// lines are what was logged.
+type lines struct {
+	// more has room for one.
+	more chan struct{}
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	select {
+	case l.more <- struct{}{}:
+	default:
+	}
+
+	return l.text.Write(p)
+}
+
+// count returns how many lines have a part.
+func (l *lines) count(part string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	return strings.Count(l.text.String(), part)
+}
+
+func (l *lines) await(tb testing.TB, part string) {
+	tb.Helper()
+
+	late := time.After(30 * time.Second)
+
+	for l.count(part) == 0 {
+		select {
+		case <-l.more:
+		case <-late:
+			tb.Fatalf("%q was not logged", part)
+		}
+	}
+}
+
+// Once, a backend without a health service was an error of gRPC for each connection, which did not name the upstream, and one that
+// was gone a warning for each attempt to connect.
+func TestWhatHappensToConnectionsIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+
+	const (
+		noHealth = "level=INFO msg=\"the backend has no health service (grpc.health.v1): its addresses count as healthy while they answer\"" +
+			" upstream=order\n"
+		gone = "level=WARN msg=\"the backend cannot be reached\" upstream=order address="
+		back = "level=INFO msg=\"the backend can be reached again\" upstream=order address="
+	)
+
+	log := &lines{more: make(chan struct{}, 1)}
+	server, address := listen(t, "tcp", "127.0.0.1:0", named("a"))
+	pool := open(t, upstream.Config{
+		Addresses: []string{address, start(t, named("b"))}, Breaker: patient, Probe: upstream.Probe{Interval: time.Millisecond},
+	}, upstream.Deps{Logger: slog.New(slog.NewTextHandler(log, nil)), Observer: &observer{}})
+	orders := client(t, pool)
+
+	get := func() {
+		t.Helper()
+
+		if _, err := orders.GetOrder(t.Context(), &orderv1.GetOrderRequest{}, grpc.WaitForReady(true)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	get()
+	log.await(t, noHealth)
+
+	server.Stop()
+	log.await(t, gone+address)
+	get()
+
+	listen(t, "tcp", address, named("a"))
+	log.await(t, back+address)
+
+	for part, want := range map[string]int{noHealth: 1, gone: 1, back: 1, "connection refused": 1, "rpc error": 0} {
+		if got := log.count(part); got != want {
+			t.Errorf("%q was logged %d times, want %d", part, got, want)
+		}
+	}
+}
