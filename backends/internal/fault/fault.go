@@ -72,6 +72,11 @@ func Aborted(format string, args ...any) error {
 	return &Error{code: codes.Aborted, message: fmt.Sprintf(format, args...)}
 }
 
+// ResourceExhausted says that something is used up, such as the space on a disk. The cause is for the log only.
+func ResourceExhausted(cause error, format string, args ...any) error {
+	return &Error{code: codes.ResourceExhausted, message: fmt.Sprintf(format, args...), cause: cause}
+}
+
 // Unavailable says that it may work later. The cause is for the log only.
 func Unavailable(cause error, format string, args ...any) error {
 	return &Error{code: codes.Unavailable, message: fmt.Sprintf(format, args...), cause: cause}

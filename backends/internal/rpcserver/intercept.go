@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 )
 
 // errStopping is why the context of a stream ends when the server stops.
@@ -103,6 +104,10 @@ func (s *Server) protect(ctx context.Context, method string, handle func() error
 // finish maps the error of a handler to what the client gets, and writes the log: a line for every call at debug, and one for every
 // failure that is ours.
 func (s *Server) finish(ctx context.Context, method string, start time.Time, err error) error {
+	if sqlstore.IsFull(err) {
+		err = fault.ResourceExhausted(fmt.Errorf("the disk is full: %w", err), "the storage is full")
+	}
+
 	st := fault.Status(err)
 	// A database or a stream does not always say so when it fails because the call is over.
 	if st.Code() == codes.Internal && ctx.Err() != nil {
@@ -117,7 +122,7 @@ func (s *Server) finish(ctx context.Context, method string, start time.Time, err
 	}
 
 	switch st.Code() {
-	case codes.Internal:
+	case codes.Internal, codes.ResourceExhausted:
 		s.logger.LogAttrs(ctx, slog.LevelError, "call failed", append(attrs, slog.Any("error", err))...)
 	case codes.Unavailable:
 		s.logger.LogAttrs(ctx, slog.LevelWarn, "call failed", append(attrs, slog.Any("error", err))...)

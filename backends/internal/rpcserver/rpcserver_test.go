@@ -3,6 +3,7 @@ package rpcserver_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io"
@@ -109,6 +110,7 @@ func TestErrorsAreMappedAndLoggedOnce(t *testing.T) {
 	}{
 		"panic":   {func(context.Context) error { panic("secret") }, codes.Internal, "internal error", "panic=secret"},
 		"unknown": {func(context.Context) error { return errors.New("secret") }, codes.Internal, "internal error", "error=secret"},
+		"full":    {fillDisk, codes.ResourceExhausted, "the storage is full", `level=ERROR msg="call failed"`},
 		"fault":   {func(context.Context) error { return fault.NotFound("gone") }, codes.NotFound, "gone", "code=NotFound"},
 		"cancel":  {func(context.Context) error { return context.Canceled }, codes.Canceled, "the call was cancelled", "code=Canceled"},
 	}
@@ -141,6 +143,21 @@ func TestErrorsAreMappedAndLoggedOnce(t *testing.T) {
 }
 
 // The status of the health service once became INTERNAL and an error in the log.
+// fillDisk fails as a database without space does.
+func fillDisk(ctx context.Context) error {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+
+	db.SetMaxOpenConns(1) // Each has a database of its own.
+
+	_, err = db.ExecContext(ctx, `PRAGMA max_page_count = 1; CREATE TABLE secret (x TEXT); CREATE TABLE more (x TEXT)`)
+
+	return err
+}
+
 func TestHealthKeepsItsOwnStatus(t *testing.T) {
 	t.Parallel()
 

@@ -16,7 +16,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"google.golang.org/protobuf/types/known/timestamppb"
-	_ "modernc.org/sqlite" // Registers the driver "sqlite".
+	"modernc.org/sqlite" // Registers the driver "sqlite" as well.
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // maxConns bounds the connections of one database: readers work side by side, writers wait for one another anyway.
@@ -39,6 +40,10 @@ func Open(ctx context.Context, path string, migrations fs.FS) (*sql.DB, error) {
 	db.SetMaxIdleConns(maxConns)
 
 	if err := alone(ctx, absolute, func() error { return migrate(ctx, db, migrations) }); err != nil {
+		if IsFull(err) {
+			err = fmt.Errorf("the disk is full: %w", err)
+		}
+
 		return nil, errors.Join(fmt.Errorf("migrate database %s: %w", path, err), db.Close())
 	}
 
@@ -127,6 +132,21 @@ func Once(ctx context.Context, db *sql.DB, fn func(tx *sql.Tx) error) error {
 
 		return nil
 	})
+}
+
+// IsFull reports whether an error says that there is no space left for a database: on the disk, or within its limit.
+func IsFull(err error) bool {
+	var e *sqlite.Error
+
+	return errors.As(err, &e) && full(e.Code())
+}
+
+// full reports whether a code of SQLite is about space. The shared memory of the write-ahead log is a file as well, and what is
+// wrong with its size is that it cannot grow.
+func full(code int) bool {
+	const primary = 0xff // https://www.sqlite.org/rescode.html, "Primary Result Codes versus Extended Result Codes".
+
+	return code&primary == sqlite3.SQLITE_FULL || code == sqlite3.SQLITE_IOERR_SHMSIZE
 }
 
 // Now is the present time with the precision that the databases keep.

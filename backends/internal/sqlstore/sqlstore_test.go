@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -157,5 +158,26 @@ func TestJSON(t *testing.T) {
 
 	if err := got.Scan(int64(1)); err == nil {
 		t.Error("a number was read as JSON text")
+	}
+}
+
+// Once, a full disk was "disk I/O error (4874)".
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+
+	db := open(t, filepath.Join(t.TempDir(), "t.db"))
+	db.SetMaxOpenConns(1) // The limit is one of the connection.
+
+	if _, err := db.ExecContext(t.Context(), `PRAGMA max_page_count = 1`); err != nil {
+		t.Fatal(err)
+	}
+
+	_, err := db.ExecContext(t.Context(), `INSERT INTO t (x) VALUES (hex(zeroblob(1048576)))`)
+	if !sqlstore.IsFull(fmt.Errorf("insert: %w", err)) {
+		t.Errorf("error %v is not about space", err)
+	}
+
+	if _, err := db.ExecContext(t.Context(), `SELECT y FROM t`); err == nil || sqlstore.IsFull(err) {
+		t.Errorf("error %v is about space", err)
 	}
 }
