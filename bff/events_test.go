@@ -49,7 +49,7 @@ func wantReconnect(t *testing.T, res answer, status int, least, most time.Durati
 	t.Helper()
 
 	found := reconnectEvent.FindStringSubmatch(res.body)
-	if res.status != http.StatusOK || res.header.Get("Content-Type") != "text/event-stream" || found == nil {
+	if res.status != http.StatusOK || res.header.Get("Content-Type") != "text/event-stream; charset=utf-8" || found == nil {
 		t.Fatalf("got %d %v %q", res.status, res.header, res.body)
 	}
 

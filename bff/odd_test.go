@@ -127,8 +127,8 @@ func TestOddProtosWithAnotherMarshaler(t *testing.T) {
 		want   string
 	}{
 		"GET /odd/edition2023/lists/a/1/2/1/g?must=m": {"", http.StatusOK, `"oneColor":"snake_red"`},
-		"POST /odd/proto3:one_inner":                  {`{"text":"o"}`, http.StatusUnsupportedMediaType, "the body cannot be read in this form"},
-		"POST /odd/edition2024:colors?must=m":         {`["snake_red"]`, http.StatusUnsupportedMediaType, "the body cannot be read in this form"},
+		"POST /odd/proto3:one_inner":                  {`{"text":"o"}`, http.StatusUnsupportedMediaType, `the Content-Type is \"application/x-own\"; send application/`},
+		"POST /odd/edition2024:colors?must=m":         {`["snake_red"]`, http.StatusUnsupportedMediaType, `the Content-Type is \"application/x-own\"; send application/`},
 	} {
 		method, target, _ := strings.Cut(request, " ")
 

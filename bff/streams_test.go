@@ -51,20 +51,20 @@ func testStreamFormats(t *testing.T, s *site) {
 	for _, row := range []struct{ accept, target, contentType, want string }{
 		{"", "/v1/count?int32Field=2", "application/x-ndjson", "{\"int32Field\":1}\n{\"int32Field\":2}\n"},
 		{"*/*", "/v1/count?int32Field=1", "application/x-ndjson", "{\"int32Field\":1}\n"},
-		{"application/x-ndjson;q=0, */*", "/v1/count", "text/event-stream", "RETRYevent: end\ndata: {}\n\n"},
+		{"application/x-ndjson;q=0, */*", "/v1/count", "text/event-stream; charset=utf-8", "RETRYevent: end\ndata: {}\n\n"},
 		{"application/jsonl", "/v1/count?int32Field=1", "application/jsonl", "{\"int32Field\":1}\n"},
 		{
-			"text/event-stream", "/v1/count?int32Field=2", "text/event-stream",
+			"text/event-stream", "/v1/count?int32Field=2", "text/event-stream; charset=utf-8",
 			"RETRYdata: {\"int32Field\":1}\n\ndata: {\"int32Field\":2}\n\nevent: end\ndata: {}\n\n",
 		},
 		{"application/json", "/v1/count?int32Field=2", "application/json", "[{\"int32Field\":1}\n,{\"int32Field\":2}\n]\n"},
-		{"application/json;q=0.5, text/event-stream;q=0.9", "/v1/count", "text/event-stream", "RETRYevent: end\ndata: {}\n\n"},
+		{"application/json;q=0.5, text/event-stream;q=0.9", "/v1/count", "text/event-stream; charset=utf-8", "RETRYevent: end\ndata: {}\n\n"},
 		{"", "/v1/count", "application/x-ndjson", ""},
 		{"application/json", "/v1/count", "application/json", "[]\n"},
 		{"", "/v1/count:strings?int32Field=1&strings=a", "application/x-ndjson", "[\"a\"]\n"},
 		{"", "/v1/count?int32Field=1&stringField=fail", "application/x-ndjson", "{\"int32Field\":1}\n{\"error\":PROBLEM}\n"},
 		{
-			"text/event-stream", "/v1/count?int32Field=1&stringField=fail", "text/event-stream",
+			"text/event-stream", "/v1/count?int32Field=1&stringField=fail", "text/event-stream; charset=utf-8",
 			"RETRYdata: {\"int32Field\":1}\n\nevent: error\ndata: PROBLEM\n\n",
 		},
 		{
@@ -355,7 +355,8 @@ func TestClientStreams(t *testing.T) {
 	}
 
 	if res := s.do(t, http.MethodPost, "/v1/collect", http.Header{"Content-Type": {"text/csv"}}, "a"); res.status != http.StatusUnsupportedMediaType ||
-		res.header.Get("Accept") != "application/x-ndjson, application/json" {
+		res.header.Get("Accept") != "application/x-ndjson, application/json" ||
+		res.problem(t)["detail"] != `the Content-Type is "text/csv"; send application/x-ndjson or application/json` {
 		t.Errorf("%d %v", res.status, res.header)
 	}
 }

@@ -44,7 +44,9 @@ func Requests(maxRatio int) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var decoders *sync.Pool
 
-			switch c := coding(r.Header.Values(contentEncoding)); c {
+			c := coding(r.Header.Values(contentEncoding))
+
+			switch c {
 			case "":
 				next.ServeHTTP(w, r)
 
@@ -59,7 +61,7 @@ func Requests(maxRatio int) func(http.Handler) http.Handler {
 			if decoders == nil && !empty {
 				w.Header().Set(acceptEncoding, "gzip, zstd")
 				problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-					"the body must be encoded with gzip or zstd, or not at all"), nil)
+					fmt.Sprintf("the Content-Encoding is %.100q; send gzip, zstd or none", c)), nil)
 
 				return
 			}

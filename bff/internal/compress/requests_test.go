@@ -132,7 +132,9 @@ func TestOtherCodingsAreRefused(t *testing.T) {
 			}
 
 			var doc problem.Problem
-			if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || doc.Status != http.StatusUnsupportedMediaType {
+			if err := json.Unmarshal(w.Body.Bytes(), &doc); err != nil || doc.Status != http.StatusUnsupportedMediaType ||
+				doc.Detail != fmt.Sprintf("the Content-Encoding is %q; send gzip, zstd or none", strings.ReplaceAll(
+					strings.Join(codings, ", "), "aws-chunked,", "aws-chunked, ")) {
 				t.Errorf("got %v %+v", err, doc)
 			}
 

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"mime"
 	"net/http"
 	"net/url"
@@ -112,13 +113,23 @@ func body(route *Route) func(http.Handler) http.Handler {
 				problem.Write(w, r, problem.BodyTooLarge(limit), nil)
 			case route.Body != "" && r.ContentLength != 0 && !route.takes(r.Header.Get("Content-Type")) && route.readsJSON(r):
 				w.Header().Set("Accept", strings.Join(route.mediaTypes(), ", "))
-				problem.Write(w, r, problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-					"the body must be "+strings.Join(route.mediaTypes(), " or ")), nil)
+				problem.Write(w, r, route.unsupported(r), nil)
 			default:
 				next.ServeHTTP(w, r)
 			}
 		})
 	}
+}
+
+// unsupported is the answer to a body of a media type that the route does not take. It says what came, and what to send.
+func (r *Route) unsupported(req *http.Request) *problem.Problem {
+	came := "the request has a body and no Content-Type"
+	if contentType := req.Header.Get("Content-Type"); contentType != "" {
+		came = fmt.Sprintf("the Content-Type is %.100q", contentType)
+	}
+
+	return problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
+		came+"; send "+strings.Join(r.mediaTypes(), " or "))
 }
 
 // mediaTypes are those that the body can have; a file can have any.

@@ -108,7 +108,8 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 
 			switch x.foreign = !r.readsJSON(req); {
 			case x.foreign && r.needsCodec():
-				problem.Write(w, req, errUnreadable(), nil)
+				// An embedding program's marshaler would read it, but cannot here.
+				problem.Write(w, req, r.unsupported(req), nil)
 
 				return
 			case x.foreign && r.ClientStream:
@@ -124,11 +125,6 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			next.ServeHTTP(w, handed)
 		})
 	}
-}
-
-// errUnreadable is the answer to a body in a form that only an embedding program's marshaler reads, where it cannot.
-func errUnreadable() *problem.Problem {
-	return problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument, "the body cannot be read in this form")
 }
 
 // unreadBody is a body that an embedding program's marshaler reads, unless generated code does not ask it to: then it only drains
@@ -184,7 +180,7 @@ func (x *exchange) bind(message proto.Message) error {
 		}
 	case x.foreignBody != nil && !x.foreignBody.read && x.route.binding.HasBody():
 		// Generated code was not shown what the body is (protoc-gen-portico-gateway).
-		return errUnreadable()
+		return x.route.unsupported(x.request)
 	}
 
 	return x.bindRest(message, faults)

@@ -49,7 +49,7 @@ func framesFor(r *http.Request) (frames, bool) {
 // "error", which are final, or "reconnect".
 type events struct{}
 
-func (events) contentType() string { return mediaSSE }
+func (events) contentType() string { return problem.ContentTypeEvents }
 
 // begin sets the time to wait: a client that lost its connection says nothing of it, and an earlier one may have been long.
 func (events) begin(out []byte) []byte { return problem.AppendRetry(out, 0) }
