@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -52,25 +53,39 @@ func Read(path string, environ []string) (Config, error) {
 			return Config{}, fmt.Errorf("%w: %w", errUnreadable, err)
 		}
 
-		if err := decode(text, &c); err != nil {
-			fileErr = fmt.Errorf("%s: %w", path, err)
+		fileErr = decode(path, text, &c)
+	}
+
+	variables, err := fittingVariables(env.ToMap(environ))
+
+	return c, errors.Join(fileErr, err, overlay(&c, variables))
+}
+
+// decode reads a file as far as it goes. The error names every fault with its place.
+func decode(file string, text []byte, c *Config) error {
+	err := yamldoc.Decode(text, c, true)
+
+	var (
+		faults []error
+		typed  *yaml.TypeError
+		second *yamldoc.SecondDocumentError
+	)
+
+	if errors.As(err, &typed) {
+		if faults = misfits(file, text, reflect.TypeFor[Config]()); len(faults) == 0 {
+			faults = []error{fmt.Errorf("%s: not a valid configuration: %w", file, typed)}
 		}
 	}
 
-	return c, errors.Join(fileErr, overlay(&c, env.ToMap(environ)))
-}
-
-func decode(text []byte, c *Config) error {
-	var typed *yaml.TypeError
-
-	switch err := yamldoc.Decode(text, c, true); {
-	case err == nil:
-		return nil
-	case errors.As(err, &typed), errors.Is(err, yamldoc.ErrSecond):
-		return fmt.Errorf("not a valid configuration: %w", err)
-	default:
-		return fmt.Errorf("%w: %w", errUnreadable, err)
+	if errors.As(err, &second) {
+		faults = append(faults, fmt.Errorf("%s:%d: %s", file, second.Line, second.Reason()))
 	}
+
+	if err != nil && len(faults) == 0 {
+		return fmt.Errorf("%w: %w", errUnreadable, syntaxFault(file, text, err))
+	}
+
+	return errors.Join(faults...)
 }
 
 func overlay(c *Config, environ map[string]string) error {

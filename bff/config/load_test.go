@@ -101,20 +101,35 @@ func TestReadRefuses(t *testing.T) {
 		text string
 		want []string
 	}{
-		{"unknown_key", "server:\n  adress: :80\n", []string{"line 2: field adress not found"}},
-		{"unknown_section", "log: {}\n\nserved: {}\n", []string{"line 3: field served not found"}},
-		{"unknown_key_of_an_upstream", "upstreams:\n  user:\n    address: u:1\n", []string{"line 3: field address not found"}},
+		{"unknown_key", "server:\n  adress: :80\n", []string{`:2:3: server.adress: there is no such setting; did you mean "address"?`}},
+		{"unknown_section", "log: {}\n\nserved: {}\n", []string{`:3:1: served: there is no such setting; did you mean "server"?`}},
+		{"unknown_key_far_from_all", "log:\n  zzzzzz: x\n", []string{":2:3: log.zzzzzz: there is no such setting; there are format, level"}},
+		{"unknown_key_of_an_upstream", "upstreams:\n  user:\n    address: u:1\n", []string{
+			`:3:5: upstreams.user.address: there is no such setting; did you mean "addresses"?`,
+		}},
 		{
 			"several_at_once", "server:\n  adress: :80\nlog:\n  levle: info\n  format: [json]\n",
-			[]string{"line 2: field adress", "line 4: field levle", "line 5: cannot unmarshal"},
+			[]string{":2:3: server.adress", ":4:3: log.levle", ":5:11: log.format: must be a text"},
 		},
-		{"key_given_twice", "log:\n  level: info\n  level: debug\n", []string{"line 3", "already defined at line 2"}},
-		{"duration_without_a_unit", "server: {idle_timeout: 5}\n", []string{"line 1: cannot unmarshal"}},
-		{"word_where_a_number_belongs", "limits: {max_keys: many}\n", []string{"line 1: cannot unmarshal"}},
-		{"two_documents", "log: {level: info}\n---\nlog: {level: debug}\n", []string{"line 2: a second YAML document"}},
-		{"two_documents_of_which_one_is_malformed", "log: {level: info}\n---\n}\n", []string{"a second YAML document", "line 2: "}},
+		{"key_given_twice", "log:\n  level: info\n  level: debug\n", []string{":3:3: log.level: is set more than once, first in line 2"}},
+		{"duration_without_a_unit", "server: {idle_timeout: 5}\n", []string{
+			`:1:24: server.idle_timeout: "5" is not a duration, such as 500ms, 4s or 1h30m; write 5s for seconds`,
+		}},
+		{"duration_in_days", "server: {idle_timeout: 2d}\n", []string{`"2d" is not a duration, such as 500ms, 4s or 1h30m; a day is 24h`}},
+		{"word_where_a_number_belongs", "limits: {max_keys: many}\n", []string{`:1:20: limits.max_keys: "many" is not a whole number`}},
+		{"text_where_a_number_belongs", "limits: {max_keys: '7'}\n", []string{`:1:20: limits.max_keys: "7" must be written without quotation marks`}},
+		{"word_where_true_or_false_belongs", "auth: {disabled: never}\n", []string{`auth.disabled: "never" is not true or false`}},
+		{"one_where_a_list_belongs", "upstreams:\n  user:\n    addresses: u:1\n", []string{":3:16: upstreams.user.addresses: must be a list"}},
+		{"within_a_list", "auth:\n  issuers:\n    - issuer: a\n    - isuer: b\n", []string{
+			`:4:7: auth.issuers[1].isuer: there is no such setting; did you mean "issuer"?`,
+		}},
+		{"of_an_alias", "upstreams:\n  a: &a {addresses: 1}\n  b: *a\n", []string{":2:21: upstreams.b.addresses: must be a list"}},
+		{"of_a_merge", "upstreams:\n  a: &a {target: x}\n  b: {<<: *a, brokers: 1}\n", []string{":3:15: upstreams.b.brokers: there is no such"}},
+		{"tab", "server:\n\taddress: :80\n", []string{":2: the indentation has a tab: YAML takes spaces alone"}},
+		{"two_documents", "log: {level: info}\n---\nlog: {level: debug}\n", []string{":2: a second YAML document"}},
+		{"two_documents_of_which_one_is_malformed", "log: {level: info}\n---\n}\n", []string{":2: a second YAML document"}},
 		{"malformed", "log: {level\n", []string{"not a valid configuration"}},
-		{"list", "- a\n", []string{"line 1: cannot unmarshal"}},
+		{"list", "- a\n", []string{":1:1: must be a mapping of names to values"}},
 	}
 
 	for _, tt := range tests {
@@ -131,6 +146,12 @@ func TestReadRefuses(t *testing.T) {
 			for _, want := range append(tt.want, path) {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%q is missing in: %v", want, err)
+				}
+			}
+
+			for _, jargon := range []string{"unmarshal", "!!", "config.", "time."} {
+				if strings.Contains(err.Error(), jargon) {
+					t.Errorf("%q is in: %v", jargon, err)
 				}
 			}
 		})
@@ -291,9 +312,17 @@ func TestEnvironmentThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 
 	tests := []struct{ name, variable, want string }{
-		{"duration", "PORTICO_SERVER_IDLE_TIMEOUT=soon", "IdleTimeout"},
-		{"truth", "PORTICO_AUTH_DISABLED=maybe", "Disabled"},
-		{"upstream", "PORTICO_UPSTREAMS_USER_BREAKER_MIN_REQUESTS=-1", "MinRequests"},
+		{
+			"duration", "PORTICO_SERVER_IDLE_TIMEOUT=soon",
+			`environment: PORTICO_SERVER_IDLE_TIMEOUT: "soon" is not a duration, such as 500ms, 4s or 1h30m`,
+		},
+		{"truth", "PORTICO_AUTH_DISABLED=maybe", `PORTICO_AUTH_DISABLED: "maybe" is not true or false`},
+		{"number", "PORTICO_CACHE_MAX_BYTES=64MB", `PORTICO_CACHE_MAX_BYTES: "64MB" is not a whole number`},
+		{"element", "PORTICO_AUTH_ISSUERS_0_LEEWAY=30", `PORTICO_AUTH_ISSUERS_0_LEEWAY: "30" is not a duration`},
+		{
+			"upstream", "PORTICO_UPSTREAMS_USER_BREAKER_MIN_REQUESTS=-1",
+			`PORTICO_UPSTREAMS_USER_BREAKER_MIN_REQUESTS: "-1" is not a whole number of at least 0`,
+		},
 	}
 
 	for _, tt := range tests {
@@ -301,7 +330,7 @@ func TestEnvironmentThatCannotBeRead(t *testing.T) {
 			t.Parallel()
 
 			_, err := config.Read("", []string{tt.variable})
-			if err == nil || !strings.Contains(err.Error(), "environment") || !strings.Contains(err.Error(), tt.want) {
+			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "parse") {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -403,7 +432,7 @@ func TestLoadNamesFaultsOfAllKindsAtOnce(t *testing.T) {
 		t.Fatal("it was accepted")
 	}
 
-	for _, want := range []string{"line 1", "servers", "IdleTimeout", "log.level", "server.address", "auth: needs"} {
+	for _, want := range []string{":1:1: servers", "PORTICO_SERVER_IDLE_TIMEOUT", "log.level", "server.address", "auth: needs"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in: %v", want, err)
 		}

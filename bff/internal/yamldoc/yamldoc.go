@@ -10,11 +10,24 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// ErrSecond means that there is more than one document, the first of which was read.
-var ErrSecond = errors.New("a second YAML document begins here, and only one is read")
+// SecondDocumentError means that there is more than one document, the first of which was read.
+type SecondDocumentError struct {
+	// Line is where the second begins, or the line in it that is no YAML; 0 if that is not known.
+	Line int
+}
+
+// Error implements error.
+func (e *SecondDocumentError) Error() string {
+	return fmt.Sprintf("line %d: %s", e.Line, e.Reason())
+}
+
+// Reason is the error without the line.
+func (*SecondDocumentError) Reason() string {
+	return "a second YAML document begins here, and only one is read"
+}
 
 // Decode reads the document into a value. An empty text changes nothing. Known refuses keys that the value has no fields for. The
-// error is a *yaml.TypeError, with which everything else is read, ErrSecond, or both; or it says why the text is no YAML.
+// error is a *yaml.TypeError, with which everything else is read, a *SecondDocumentError, or both; or it says why the text is no YAML.
 func Decode(text []byte, into any, known bool) error {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(known)
@@ -29,11 +42,13 @@ func Decode(text []byte, into any, known bool) error {
 	}
 
 	var next yaml.Node
-	if more := dec.Decode(&next); more == nil {
-		return errors.Join(err, fmt.Errorf("line %d: %w", next.Line, ErrSecond))
-	} else if !errors.Is(more, io.EOF) {
-		return errors.Join(err, fmt.Errorf("%w: %w", ErrSecond, more))
+
+	switch more := dec.Decode(&next); {
+	case errors.Is(more, io.EOF):
+		return err //nolint:wrapcheck // It has the lines.
+	case more != nil:
+		_, _ = fmt.Sscanf(more.Error(), "yaml: line %d:", &next.Line)
 	}
 
-	return err //nolint:wrapcheck // It has the lines.
+	return errors.Join(err, &SecondDocumentError{Line: next.Line})
 }

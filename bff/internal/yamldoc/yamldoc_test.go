@@ -22,7 +22,7 @@ func TestDecode(t *testing.T) {
 		"two_behind_an_end":     {"a: 1\n...\n# c\n---\na: 2\n", "line 4: a second YAML document"},
 		"two_the_first_empty":   {"---\n---\na: 2\n", "line 2: a second YAML document"},
 		"two_the_second_empty":  {"a: 1\n---\n", "line 2: a second YAML document"},
-		"two_the_second_broken": {"a: 1\n---\na: [\n", "a second YAML document begins here, and only one is read: yaml: line 3"},
+		"two_the_second_broken": {"a: 1\n---\na: [\n", "line 3: a second YAML document"},
 		"unknown":               {"a: 1\nb: 2\n", "line 2: field b not found"},
 		"broken":                {"a: [\n", "yaml: line"},
 	} {

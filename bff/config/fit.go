@@ -1,0 +1,172 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/portico-gateway/portico/bff/internal/scalar"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
+)
+
+// fitting finds what of a YAML document does not fit a type, by line and column. The decoder has refused the document already; it
+// says so in terms of Go.
+type fitting struct {
+	// file is the name of the document.
+	file   string
+	faults []error
+}
+
+// misfits returns everything that does not fit.
+func misfits(file string, text []byte, t reflect.Type) []error {
+	var document yaml.Node
+	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
+		return nil
+	}
+
+	f := &fitting{file: file}
+	f.value(document.Content[0], t, "")
+
+	return f.faults
+}
+
+func (f *fitting) fault(at *yaml.Node, path, format string, args ...any) {
+	if path != "" {
+		path += ": "
+	}
+
+	f.faults = append(f.faults, fmt.Errorf("%s:%d:%d: %s%w", f.file, at.Line, at.Column, path, fmt.Errorf(format, args...)))
+}
+
+// value checks a node against a type. The types of a configuration are finite; a node that refers to itself is refused by the decoder.
+func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
+	if node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+
+	switch kind := t.Kind(); {
+	case kind == reflect.Interface, isNull(node):
+	case kind == reflect.Struct, kind == reflect.Map:
+		f.mapping(node, t, path)
+	case kind == reflect.Slice:
+		f.sequence(node, t, path)
+	case node.Kind != yaml.ScalarNode:
+		f.fault(node, path, "must be %s", scalar.Name(t))
+	case node.Decode(reflect.New(t).Interface()) != nil:
+		f.scalar(node, t, path)
+	}
+}
+
+func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
+
+func (f *fitting) scalar(node *yaml.Node, t reflect.Type, path string) {
+	if scalar.Fits(t, node.Value) && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+		f.fault(node, path, "%q must be written without quotation marks, as %s", node.Value, scalar.Name(t))
+
+		return
+	}
+
+	f.fault(node, path, "%w", scalar.Fault(t, node.Value))
+}
+
+func (f *fitting) sequence(node *yaml.Node, t reflect.Type, path string) {
+	if node.Kind != yaml.SequenceNode {
+		f.fault(node, path, "must be a list, such as [a, b]")
+
+		return
+	}
+
+	for i, element := range node.Content {
+		f.value(element, t.Elem(), fmt.Sprintf("%s[%d]", path, i))
+	}
+}
+
+// mapping checks the keys and values of a mapping against the fields of a struct, or the elements of a map.
+func (f *fitting) mapping(node *yaml.Node, t reflect.Type, path string) {
+	if node.Kind != yaml.MappingNode {
+		f.fault(node, path, "must be %s", scalar.Name(t))
+
+		return
+	}
+
+	lines := map[string]int{}
+
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+
+		at := key.Value
+		if path != "" {
+			at = path + "." + key.Value
+		}
+
+		first, twice := lines[key.Value]
+		lines[key.Value] = key.Line
+
+		switch {
+		case key.Tag == "!!merge":
+		case twice:
+			f.fault(key, at, "is set more than once, first in line %d", first)
+		case t.Kind() == reflect.Map:
+			f.value(value, t.Elem(), at)
+		default:
+			f.field(key, value, t, at)
+		}
+	}
+}
+
+func (f *fitting) field(key, value *yaml.Node, t reflect.Type, path string) {
+	var names []string
+
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if name == key.Value {
+			f.value(value, t.Field(i).Type, path)
+
+			return
+		}
+
+		names = append(names, name)
+	}
+
+	hint := suggest.DidYouMean(key.Value, names)
+	if hint == "" {
+		slices.Sort(names)
+		hint = "; there are " + strings.Join(names, ", ")
+	}
+
+	f.fault(key, path, "there is no such setting%s", hint)
+}
+
+// syntaxFault says in what line a text is no YAML.
+func syntaxFault(file string, text []byte, err error) error {
+	line := 0
+	_, _ = fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
+
+	reason := strings.TrimPrefix(err.Error(), "yaml: ")
+	if line == 0 {
+		return fmt.Errorf("%s: %s", file, reason)
+	}
+
+	_, reason, _ = strings.Cut(reason, ": ")
+
+	// The decoder counts from the line before, at times.
+	lines := strings.Split(string(text), "\n")
+	for _, at := range []int{line, line + 1, line - 1} {
+		if at > 0 && at <= len(lines) && indentedByTab(lines[at-1]) {
+			line, reason = at, "the indentation has a tab: YAML takes spaces alone"
+
+			break
+		}
+	}
+
+	return fmt.Errorf("%s:%d: %s", file, line, reason)
+}
+
+func indentedByTab(line string) bool {
+	indentation := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+
+	return strings.Contains(indentation, "\t")
+}

@@ -1,0 +1,87 @@
+// Package scalar says in plain words why a text is not a value of a Go type, for flags, environment variables and files.
+package scalar
+
+import (
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var durationType = reflect.TypeFor[time.Duration]()
+
+// Fault is the error for a text that is not a value of the type: `"4" is not a duration, such as 500ms, 4s or 1h30m; write 4s for
+// seconds`.
+func Fault(t reflect.Type, text string) error {
+	return fmt.Errorf("%q is not %s%s", text, Name(t), hint(t, text))
+}
+
+// Name is what the values of a type are called, with an example where the form is not obvious.
+func Name(t reflect.Type) string {
+	switch {
+	case t == durationType:
+		return "a duration, such as 500ms, 4s or 1h30m"
+	case isInt(t):
+		return "a whole number"
+	case isUint(t):
+		return "a whole number of at least 0"
+	}
+
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Float32, reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Map, reflect.Struct:
+		return "a mapping of names to values"
+	default:
+		return "a text"
+	}
+}
+
+// Fits reports whether a text is a value of the type, which is a basic one or time.Duration.
+func Fits(t reflect.Type, text string) bool {
+	var err error
+
+	switch {
+	case t == durationType:
+		_, err = time.ParseDuration(text)
+	case isInt(t):
+		_, err = strconv.ParseInt(text, 10, t.Bits())
+	case isUint(t):
+		_, err = strconv.ParseUint(text, 10, t.Bits())
+	case t.Kind() == reflect.Bool:
+		_, err = strconv.ParseBool(text)
+	case t.Kind() == reflect.Float32 || t.Kind() == reflect.Float64:
+		_, err = strconv.ParseFloat(text, t.Bits())
+	}
+
+	return err == nil
+}
+
+// hint says what was probably meant, as the end of a sentence. May be empty.
+func hint(t reflect.Type, text string) string {
+	switch number, isNumber := wholeNumber(text); {
+	case t == durationType && isNumber:
+		return "; write " + number + "s for seconds"
+	case t == durationType && strings.HasSuffix(text, "d"):
+		return "; a day is 24h"
+	case isNumber && !Fits(t, text) && (isInt(t) || isUint(t) && !strings.HasPrefix(text, "-")):
+		return " in range"
+	default:
+		return ""
+	}
+}
+
+// wholeNumber returns a text of digits, with a sign or without, as it is.
+func wholeNumber(text string) (string, bool) {
+	digits := strings.TrimLeft(text, "+-")
+
+	return text, digits != "" && strings.Trim(digits, "0123456789") == ""
+}
+
+func isInt(t reflect.Type) bool  { return t.Kind() >= reflect.Int && t.Kind() <= reflect.Int64 }
+func isUint(t reflect.Type) bool { return t.Kind() >= reflect.Uint && t.Kind() <= reflect.Uint64 }
