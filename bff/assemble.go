@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"google.golang.org/grpc"
 
@@ -280,13 +281,30 @@ func (g *Gateway) connect(routes []gateway.Route) (wiring, error) {
 	w := wiring{pool: g.pool, composites: inproc.New(unary, compositeStream)}
 
 	for _, add := range g.options.composites {
-		err := add(w.composites, func(name string) (grpc.ClientConnInterface, error) { return g.pool.Conn(name) })
-		if err != nil {
+		if err := add(w.composites, g.connectComposite); err != nil {
 			return wiring{}, err
 		}
 	}
 
 	return w, nil
+}
+
+// connectComposite is the Connect of composites. They call upstreams alone: between composites there could be cycles, and the
+// policies of a composite are enforced where requests come in.
+func (g *Gateway) connectComposite(name string) (grpc.ClientConnInterface, error) {
+	conn, err := g.pool.Conn(name)
+	if err == nil {
+		return conn, nil
+	}
+
+	for _, s := range g.options.services {
+		if s.Composite && (s.Name == name || strings.HasPrefix(s.Name, name+".")) {
+			return nil, fmt.Errorf("%s is a composite (%s), and a composite can call upstreams alone: share its code, or make it a backend",
+				name, s.Name)
+		}
+	}
+
+	return nil, err //nolint:wrapcheck // It names the upstream.
 }
 
 func (w wiring) upstream(name string) (*grpc.ClientConn, error) {

@@ -21,6 +21,7 @@ import (
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/gen"
+	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
@@ -29,6 +30,16 @@ func withShelf() bff.Option {
 }
 
 func quiet() bff.Option { return bff.WithLogger(slog.New(slog.DiscardHandler)) }
+
+// callingOnly is a composite that calls that upstream.
+func callingOnly(upstream string) bff.Option {
+	return bff.WithComposite(dashboardv1.RegisterDashboardServiceServer,
+		func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
+			_, err := connect(upstream)
+
+			return dashboardv1.UnimplementedDashboardServiceServer{}, err
+		})
+}
 
 // What makes no sense is refused before anything is served, and the error names it.
 func TestNewRefuses(t *testing.T) {
@@ -62,6 +73,21 @@ func TestNewRefuses(t *testing.T) {
 			config: config.Config{Auth: open},
 			opts:   []bff.Option{bff.WithServices(dashboardService(t))},
 			want:   []string{"dashboard.v1.DashboardService", "WithComposite"},
+		},
+		"a_composite_that_calls_a_composite": {
+			config: config.Config{Auth: open},
+			opts:   []bff.Option{bff.WithServices(dashboardService(t)), callingOnly("dashboard.v1.DashboardService")},
+			want:   []string{"dashboard.v1.DashboardService is a composite", "can call upstreams alone"},
+		},
+		"a_composite_that_calls_the_package_of_a_composite": {
+			config: config.Config{Auth: open},
+			opts:   []bff.Option{bff.WithServices(dashboardService(t)), callingOnly("dashboard")},
+			want:   []string{"dashboard is a composite (dashboard.v1.DashboardService)"},
+		},
+		"a_composite_that_calls_what_is_not_there": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts:   []bff.Option{bff.WithServices(dashboardService(t)), callingOnly("dash")},
+			want:   []string{`upstream "dash" is not configured; known are ["shelf"]`},
 		},
 		"a_service_that_is_not_linked": {
 			config: config.Config{Auth: open},
