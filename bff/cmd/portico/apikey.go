@@ -14,12 +14,10 @@ func apikeyCommand() *cobra.Command {
 		Use:     "apikey",
 		Short:   "Make API keys for machine clients",
 		Example: "  portico apikey new --file keys.yaml --subject svc-warehouse",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(apikeyNewCommand())
 
-	return cmd
+	return group(cmd)
 }
 
 func apikeyNewCommand() *cobra.Command {
@@ -38,10 +36,10 @@ The key itself is kept nowhere: what is not noted now is lost.
 
 Without --file, what belongs in the file is printed on standard error.`,
 		Example: `  portico apikey new --file keys.yaml --subject svc-warehouse --scope orders:read --expires-in 2160h`,
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if life < 0 {
-				return usagef("--expires-in: must be positive")
+				return usagef("--expires-in: must not be negative")
 			}
 
 			if life > 0 {
@@ -52,6 +50,10 @@ Without --file, what belongs in the file is printed on standard error.`,
 
 			key, entry.ID = apikey.New()
 			entry.SHA256 = apikey.Hash(key)
+
+			if err := entry.Check(); err != nil {
+				return usageError{err}
+			}
 
 			if err := keep(cmd, file, entry); err != nil {
 				return err

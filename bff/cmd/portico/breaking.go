@@ -38,7 +38,7 @@ code is 1 if there are any.`,
 		Example: `  portico breaking --against main
   portico breaking --against v1.4.0 schema/proto --output json
   portico breaking --against ../released/proto`,
-		Args: cobra.MaximumNArgs(1),
+		Args: dirArg,
 	}
 	out := addOutput(cmd)
 	cmd.ValidArgsFunction = completeDir

@@ -7,8 +7,10 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"math"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -22,13 +24,17 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 	"github.com/portico-gateway/portico/bff/internal/demo"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/scalar"
 	"github.com/portico-gateway/portico/gen"
 )
 
-const dataDirUsage = "folder of the demo databases and the development issuer's key (PORTICO_DEV_DATA_DIR)"
+const (
+	dataDirVariable = "PORTICO_DEV_DATA_DIR"
+	dataDirUsage    = "folder of the demo databases and the development issuer's key (" + dataDirVariable + ")"
+)
 
 func defaultDataDir() string {
-	if dir := os.Getenv("PORTICO_DEV_DATA_DIR"); dir != "" {
+	if dir := os.Getenv(dataDirVariable); dir != "" {
 		return dir
 	}
 
@@ -63,7 +69,7 @@ protos, keep their rules, and are the same whenever the same is asked. Nothing i
 
 Not for production: the issuer hands out tokens for anyone.`,
 		Example: "  portico dev\n  portico dev --mock order.v1.OrderService,payment.v1.PaymentService\n  portico dev --mock all",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return d.run(cmd) },
 	}
 	flags := cmd.Flags()
@@ -99,6 +105,11 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience},
 		Algorithms: []string{"EdDSA"}, JWKSFile: issuer.JWKSFile(),
 	})
+
+	// Before anything runs.
+	if err := d.check(cfg); err != nil {
+		return err
+	}
 
 	log, err := openLog(cfg.Log)
 	if err != nil {
@@ -140,7 +151,7 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 	out := observe.NewLines(cmd.OutOrStdout(), nil)
 	defer out.Close()
 
-	return devParts{issuer: issuer, mocks: mocks, fleet: fleet, log: log}.serve(ctx, cfg, out.Urgent())
+	return devParts{issuer: issuer, mocks: mocks, fleet: fleet, log: log, dataDir: d.dataDir}.serve(ctx, cfg, out.Urgent())
 }
 
 // devParts are what runs beside the gateway.
@@ -149,6 +160,8 @@ type devParts struct {
 	mocks  *mockSet
 	fleet  *backends.Fleet
 	log    *observe.Log
+	// dataDir is where the issuer's key is.
+	dataDir string
 }
 
 // serve runs the gateway until the context ends, and greets on out.
@@ -158,11 +171,12 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 	cfg.Upstreams = p.mocks.in(withFleet(cfg.Upstreams, p.fleet.Addresses()))
 
 	var (
-		gw   *bff.Gateway
-		page landing
+		gw       *bff.Gateway
+		page     landing
+		withdraw func()
 	)
 
-	served := bff.WithServices(reachable(cfg.Upstreams, p.log.Logger)...)
+	served := bff.WithServices(withUpstreams(cfg.Upstreams, p.log.Logger)...)
 
 	routes, err := bff.Routes(cfg, served)
 	if err != nil {
@@ -177,8 +191,16 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		bff.WithDocsTokens("../dev/token"),
 		bff.WithListening(func(server, admin net.Addr) {
 			page.serving(admin, len(gw.Routes()))
+
+			tokenHint := program() + " token"
+			if withdraw, err = (running{Address: server.String(), DataDir: absolute(p.dataDir)}).announce(); err != nil {
+				p.log.Debug("portico token has to be told the data directory", "error", err)
+				tokenHint += " --data-dir " + shellQuote(absolute(p.dataDir))
+			}
+
 			printWelcome(out, welcome{
-				server: server, admin: admin, issuer: p.issuer, fleet: p.fleet, docs: cfg.Docs.Page != config.DocsOff,
+				server: endpointOf(server, cfg.Server.TLS), admin: admin, issuer: p.issuer, fleet: p.fleet,
+				docs: cfg.Docs.Page != config.DocsOff, token: tokenHint,
 			})
 			p.mocks.tell(out)
 		}),
@@ -188,19 +210,25 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		return err
 	}
 
+	defer func() {
+		if withdraw != nil {
+			withdraw()
+		}
+	}()
+
 	return gw.Run(ctx)
 }
 
 // startFleet runs the backends that are not mocked. They end after the gateway has drained, so they do not live by the command's
 // context.
 func (d *dev) startFleet(ctx context.Context, mocks *mockSet, logger *slog.Logger) (*backends.Fleet, error) {
-	port, err := d.firstPort()
+	instances, err := d.instances()
 	if err != nil {
 		return nil, err
 	}
 
 	return backends.Start(context.WithoutCancel(ctx), backends.Options{
-		DataDir: d.dataDir, Instances: mocks.without(backends.DefaultInstances(port)), Upstreams: mocks.targets(), Seed: true,
+		DataDir: d.dataDir, Instances: mocks.without(instances), Upstreams: mocks.targets(), Seed: true,
 		Logger: logger.With("source", "backends"),
 	})
 }
@@ -241,26 +269,77 @@ func (d *dev) readConfig() (config.Config, error) {
 	return cfg.WithDefaults(), nil
 }
 
-func (d *dev) firstPort() (int, error) {
-	if d.backendPort != 0 {
-		return d.backendPort, nil
+// instances are the backends, each with a port of its own.
+func (d *dev) instances() ([]backends.Instance, error) {
+	setting, port := "--backend-port", d.backendPort
+	if port == 0 {
+		setting = "PORTICO_DEV_BACKEND_PORT"
+
+		var err error
+		if port, err = portOf(os.Getenv(setting)); err != nil {
+			return nil, usagef("%s: %w", setting, err)
+		}
 	}
 
-	text := os.Getenv("PORTICO_DEV_BACKEND_PORT")
+	instances := backends.DefaultInstances(port)
+	if last := math.MaxUint16 - len(instances) + 1; port < 1 || port > last {
+		return nil, usagef("%s: must be from 1 to %d, not %d: the %d backends take one port each from there up",
+			setting, last, port, len(instances))
+	}
+
+	return instances, nil
+}
+
+// portOf reads the first port of the backends from the environment.
+func portOf(text string) (int, error) {
 	if text == "" {
 		return backends.DefaultPort, nil
 	}
 
-	port, err := strconv.ParseUint(text, 10, 16)
-	if err != nil {
-		return 0, fmt.Errorf("PORTICO_DEV_BACKEND_PORT: %q is not a port", text)
+	if !scalar.Fits(reflect.TypeFor[int](), text) {
+		return 0, scalar.Fault(reflect.TypeFor[int](), text)
 	}
 
-	return int(port), nil
+	return strconv.Atoi(text) //nolint:wrapcheck // It fits.
 }
 
-// reachable leaves out the services that have no upstream yet, so that a new proto does not keep the others from running.
-func reachable(upstreams map[string]config.Upstream, logger *slog.Logger) []bff.Service {
+// check finds what is wrong with the command line and the configuration. The upstreams are complete when the backends run.
+func (d *dev) check(cfg config.Config) error {
+	if _, err := d.instances(); err != nil {
+		return err
+	}
+
+	if _, err := mocked(d.mocks, gen.Services()); err != nil {
+		return err
+	}
+
+	for flag, address := range map[string]string{"--address": d.address, "--admin-address": d.adminAddress} {
+		if address != "" && !isListenAddress(address) && (flag == "--address" || address != config.AdminOff) {
+			return usagef("%s: %q is not host:port, such as 127.0.0.1:8080", flag, address)
+		}
+	}
+
+	if err := cfg.WithDefaults().Validate(); err != nil {
+		return configError{fmt.Errorf("configuration:\n%w", err)}
+	}
+
+	return nil
+}
+
+// isListenAddress reports whether a text is host:port, where the host may be empty.
+func isListenAddress(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+
+	_, err = net.LookupPort("tcp", port)
+
+	return err == nil && port != ""
+}
+
+// withUpstreams leaves out the services that have no upstream yet, so that a new proto does not keep the others from running.
+func withUpstreams(upstreams map[string]config.Upstream, logger *slog.Logger) []bff.Service {
 	var services []bff.Service
 
 	for _, service := range gen.Services() {

@@ -98,6 +98,18 @@ func TestAggregateDegradesAndRecovers(t *testing.T) {
 	if got := call(t, http.MethodPost, p.admin+"/dev/backends/nobody/stop", "", ""); got.status != http.StatusNotFound {
 		t.Errorf("unknown backend: %d", got.status)
 	}
+
+	// Once, gRPC logged each attempt to connect, as a line within a line that did not name the upstream.
+	log := p.stderr.String()
+	for _, part := range []string{"source=grpc", "%!", "createTransport"} {
+		if strings.Contains(log, part) {
+			t.Errorf("%q is in the log", part)
+		}
+	}
+
+	if !strings.Contains(log, `msg="the backend cannot be reached" upstream=order`) {
+		t.Error("the log does not say that order was gone")
+	}
 }
 
 // Once, any page in the browser could stop backends, and read the rest by a name of its own for this machine.

@@ -9,10 +9,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
 // The exit codes. The root's help tells of them.
@@ -23,13 +21,6 @@ const (
 	// exitUsage is for a command line or a configuration that makes no sense.
 	exitUsage
 )
-
-// usageError is a fault of the command line that only its command sees.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 // configError is a fault of the configuration.
 type configError struct{ error }
@@ -103,27 +94,13 @@ func nextStep(cmd *cobra.Command, err error, begun bool) string {
 		return fmt.Sprintf("Run %q for usage and examples.", cmd.CommandPath()+" --help")
 	case errors.Is(err, syscall.EADDRINUSE):
 		return "Another program listens there, perhaps another portico. Choose another address: --address, --admin-address or" +
-			" --backend-port of portico dev; server.address and admin.address in the configuration (PORTICO_SERVER_ADDRESS," +
-			" PORTICO_ADMIN_ADDRESS) of portico serve."
+			" --backend-port of dev; server.address and admin.address in the configuration (PORTICO_SERVER_ADDRESS," +
+			" PORTICO_ADMIN_ADDRESS) of serve."
 	case errors.As(err, &configuration) && errors.Is(err, fs.ErrNotExist):
 		return "Name the file by --config; deploy/portico.example.yaml is one to begin with."
 	case errors.As(err, &configuration):
-		return "deploy/portico.example.yaml has every setting, and portico check tells what is wrong with a file."
+		return "deploy/portico.example.yaml has every setting, and " + program() + " check finds what is wrong with a file."
 	default:
 		return ""
 	}
-}
-
-// explainFlag makes the error of a flag say what was probably meant.
-func explainFlag(cmd *cobra.Command, err error) error {
-	unknown := (*pflag.NotExistError)(nil)
-	if !errors.As(err, &unknown) {
-		return err
-	}
-
-	var names []string
-
-	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
-
-	return fmt.Errorf("%w%s", err, suggest.DidYouMean("--"+unknown.GetSpecifiedName(), names))
 }

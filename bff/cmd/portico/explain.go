@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,8 +38,9 @@ No backend is called. The exit code is 0 if the request is allowed, 1 if it is r
 		Example: `  portico explain GET /v1/users/alice/orders --as alice
   portico explain GET /v1/users/alice/orders --as bob --scope orders:admin
   portico explain POST /v1/orders --as alice --data '{"items": [{"sku": "A1"}]}' --header 'Idempotency-Key: 42'
+  portico explain POST /v1/orders --as alice --data @order.json
   portico explain GET /v1/me/dashboard --as alice --output json | jq .legs`,
-		Args:              cobra.ExactArgs(2), //nolint:mnd // METHOD and PATH.
+		Args:              requestArgs,
 		ValidArgsFunction: completeRoute,
 	}
 	out := addOutput(cmd)
@@ -47,11 +50,11 @@ No backend is called. The exit code is 0 if the request is allowed, 1 if it is r
 	flags.StringSliceVar(&a.caller.Roles, "role", nil, "a role of the caller; may be repeated")
 	flags.StringVar(&a.caller.Tenant, "tenant", "", "the caller's tenant")
 	flags.StringVar(&a.caller.Issuer, "issuer", "", "the issuer of the caller's token")
-	flags.StringVar(&a.data, "data", "", "the body, as JSON")
+	flags.StringVar(&a.data, "data", "", "the body, as JSON; @FILE reads it from a file, @- from standard input")
 	flags.StringArrayVar(&a.headers, "header", nil, `a header of the request, "Name: value"; may be repeated`)
 	addConfig(cmd, &a.config, "for upstreams, and for defaults that the schema leaves to it: "+configUsage)
 
-	for _, name := range []string{"as", "scope", "role", "tenant", "issuer", "data", "header"} {
+	for _, name := range []string{"as", "scope", "role", "tenant", "issuer", "header"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // It exists, some lines above.
 	}
 
@@ -100,15 +103,38 @@ func explain(cmd *cobra.Command, method, target string, a asked, out *output) er
 	return nil
 }
 
+// requestArgs takes a method and a path, and says which of them is missing.
+func requestArgs(cmd *cobra.Command, args []string) error {
+	const wanted = 2 // METHOD and PATH.
+
+	switch {
+	case len(args) > wanted:
+		return usagef("%q is too much: the command takes METHOD and PATH", args[wanted])
+	case len(args) > 0 && strings.HasPrefix(args[0], "/"):
+		return usagef("%q is not a method: METHOD comes first, as in %s GET %s", args[0], cmd.CommandPath(), args[0])
+	case len(args) == wanted:
+		return nil
+	case len(args) == 1:
+		return usagef("PATH is missing, as in %s %s /v1/users/alice/orders", cmd.CommandPath(), args[0])
+	default:
+		return usagef("METHOD and PATH are missing, as in %s GET /v1/users/alice/orders", cmd.CommandPath())
+	}
+}
+
 func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request, error) {
 	at, err := url.ParseRequestURI(target)
 	if err != nil {
-		return nil, usagef("path: %w", err)
+		return nil, usagef("PATH: %q is not a path that begins with a slash, such as /v1/users/alice", target)
 	}
 
-	r, err := http.NewRequestWithContext(cmd.Context(), strings.ToUpper(method), at.String(), strings.NewReader(a.data))
+	body, err := a.body(cmd.InOrStdin())
 	if err != nil {
-		return nil, usagef("request: %w", err)
+		return nil, err
+	}
+
+	r, err := http.NewRequestWithContext(cmd.Context(), strings.ToUpper(method), at.String(), strings.NewReader(body))
+	if err != nil {
+		return nil, usagef("METHOD: %q is not a method, such as GET", method)
 	}
 
 	for _, header := range a.headers {
@@ -121,6 +147,31 @@ func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request
 	}
 
 	return r, nil
+}
+
+// body is what --data says: the text itself or, as curl has it, what a file or standard input has.
+func (a asked) body(stdin io.Reader) (string, error) {
+	name, isFile := strings.CutPrefix(a.data, "@")
+
+	var (
+		text []byte
+		err  error
+	)
+
+	switch {
+	case !isFile:
+		return a.data, nil
+	case name == "-":
+		text, err = io.ReadAll(stdin)
+	default:
+		text, err = os.ReadFile(name) //nolint:gosec // The caller names the file.
+	}
+
+	if err != nil {
+		return "", usagef("--data: %w", err)
+	}
+
+	return string(text), nil
 }
 
 // explanation is one as it is printed as JSON.

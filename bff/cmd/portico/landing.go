@@ -61,20 +61,25 @@ func hides(page pages.Page, r bff.Route) bool {
 func (l *landing) serving(admin net.Addr, routes int) {
 	info := demo.Info{Version: version(), Routes: routes}
 	if admin != nil {
-		info.Admin = urlOf(admin)
+		info.Admin = urlOf("http", admin)
 	}
 
 	l.info.Store(&info)
 }
 
-// urlOf is where a browser on this machine finds what listens on the address.
-func urlOf(address net.Addr) string {
-	host, port, err := net.SplitHostPort(address.String())
-	if err == nil && hostOf(address.String()) == "" {
+// urlOf is where a program on this machine finds what listens on the address.
+func urlOf(scheme string, address net.Addr) string {
+	return scheme + "://" + reachable(address.String())
+}
+
+// reachable is an address to listen on as one to connect to from this machine.
+func reachable(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && hostOf(address) == "" {
 		host = "localhost"
 	}
 
-	return "http://" + net.JoinHostPort(host, port)
+	return net.JoinHostPort(host, port)
 }
 
 // hostOf is the host of an address to listen on; empty if that is any of this machine.

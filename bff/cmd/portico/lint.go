@@ -35,7 +35,7 @@ A finding that is meant is ignored by a comment before its RPC, or before the se
 
 The exit code is 1 if there are findings. What other files import (google/api, buf/validate, portico/v1) is built in.`,
 		Example: "  portico lint\n  portico lint schema/proto --output json\n  portico lint --rules",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    dirArg,
 	}
 	out := addOutput(cmd)
 	addConfiguration(cmd, &configuration)

@@ -24,6 +24,9 @@ import (
 // binary is the real command, built once for all tests.
 var binary string
 
+// cacheDir is where the processes of the tests note what runs, apart from those of the user.
+var cacheDir string
+
 func TestMain(m *testing.M) {
 	if address := os.Getenv(numbersAddress); address != "" {
 		os.Exit(serveNumbers(address))
@@ -41,7 +44,7 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 
-	binary = filepath.Join(dir, "portico")
+	binary, cacheDir = filepath.Join(dir, "portico"), filepath.Join(dir, "cache")
 
 	build := exec.Command("go", "build", "-race", "-o", binary, ".")
 	build.Stderr = os.Stderr
@@ -84,7 +87,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-var welcome = regexp.MustCompile(`(?s)REST\s+(http://\S+).*Admin\s+(http://\S+).*(curl -s -H 'Authorization: Bearer \S+' \S+)`)
+var welcome = regexp.MustCompile(`(?s)REST\s+(https?://\S+).*Admin\s+(http://\S+).*(curl -s[^\n]* -H 'Authorization: Bearer \S+' \S+)`)
 
 // startDev runs `portico dev` on free ports over the data directory and waits until it is ready.
 func startDev(t *testing.T, dataDir string) *process {
@@ -151,7 +154,7 @@ func startPrepared(t *testing.T, binary string, prepare func(*exec.Cmd), args ..
 	p := &process{stdout: &output{}, stderr: &output{}}
 	p.cmd = exec.Command(binary, args...)
 	p.cmd.Env = append(os.Environ(), "PORTICO_SERVER_ADDRESS=127.0.0.1:0", "PORTICO_ADMIN_ADDRESS=127.0.0.1:0",
-		"PORTICO_SERVER_DRAIN_DELAY=1ms")
+		"PORTICO_SERVER_DRAIN_DELAY=1ms", "XDG_CACHE_HOME="+cacheDir)
 	p.cmd.Stdout, p.cmd.Stderr = p.stdout, p.stderr
 	prepare(p.cmd)
 
@@ -242,10 +245,19 @@ func (p *process) stop(t *testing.T) int {
 func portico(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 
+	return porticoPrepared(t, func(*exec.Cmd) {}, args...)
+}
+
+// porticoPrepared is portico of a command that is changed before.
+func porticoPrepared(t *testing.T, prepare func(*exec.Cmd), args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+
 	var out, errs bytes.Buffer
 
 	cmd := exec.CommandContext(t.Context(), binary, args...)
 	cmd.Stdout, cmd.Stderr = &out, &errs
+	cmd.Env = append(os.Environ(), "XDG_CACHE_HOME="+cacheDir)
+	prepare(cmd)
 
 	err := cmd.Run()
 

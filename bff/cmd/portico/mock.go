@@ -81,7 +81,7 @@ func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 	for _, name := range names {
 		at := slices.Index(possible, name)
 		if at < 0 {
-			return nil, fmt.Errorf("--mock %s: there is no such service%s\nservices that can be mocked: %s, or all",
+			return nil, usagef("--mock %s: there is no such service%s\nservices that can be mocked: %s, or all",
 				name, suggest.DidYouMean(name, possible), strings.Join(possible, ", "))
 		}
 
@@ -93,7 +93,7 @@ func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 	for _, service := range services {
 		name, whole := wanted[service.Upstream]
 		if whole && !slices.Contains(names, service.Name) {
-			return nil, fmt.Errorf("--mock %s: its upstream %q serves %s too, and is mocked as a whole: --mock %s,%s",
+			return nil, usagef("--mock %s: its upstream %q serves %s too, and is mocked as a whole: --mock %s,%s",
 				name, service.Upstream, service.Name, strings.Join(names, ","), service.Name)
 		}
 

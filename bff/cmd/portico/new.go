@@ -18,7 +18,7 @@ func newCommand() *cobra.Command {
 	}
 	cmd.AddCommand(newServiceCommand())
 
-	return cmd
+	return group(cmd)
 }
 
 func newServiceCommand() *cobra.Command {
@@ -39,13 +39,14 @@ NAME is one word in lower case. It names the proto package, the upstream and the
 		Example: `  portico new service catalog --resource Item
   portico new service loyalty --resource LoyaltyCard
   portico new service staff --resource Person --plural people --dry-run`,
-		Args: cobra.ExactArgs(1),
+		Args: nameArg,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Name = args[0]
 
+			// A plan writes nothing: what is wrong is the name, or the folder.
 			plan, err := scaffold.Service(opts)
 			if err != nil {
-				return fmt.Errorf("new service: %w", err)
+				return usageError{err}
 			}
 
 			if !dryRun {
@@ -66,6 +67,17 @@ NAME is one word in lower case. It names the proto package, the upstream and the
 	return cmd
 }
 
+func nameArg(_ *cobra.Command, args []string) error {
+	switch len(args) {
+	case 0:
+		return usagef("NAME is missing, such as catalog")
+	case 1:
+		return nil
+	default:
+		return usagef("%q is too much: the command takes one NAME", args[1])
+	}
+}
+
 const nextSteps = `
 Next:
 
@@ -73,9 +85,10 @@ Next:
   go test ./backends/internal/%[1]s/
   make run                                  # serves it; in another terminal:
 
-  TOKEN=$(bin/portico token --subject editor --scope %[2]s)
+  TOKEN=$(%[4]s token --subject editor --scope %[2]s)
   curl -s -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080%[3]s
-  curl -s -H "Authorization: Bearer $TOKEN" http://127.0.0.1:8080%[3]s -d '{"title": "Mine"}'
+  curl -s -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+    http://127.0.0.1:8080%[3]s -d '{"title": "Mine"}'
 `
 
 func printPlan(w io.Writer, plan *scaffold.Plan, name string, dryRun bool) error {
@@ -95,7 +108,7 @@ func printPlan(w io.Writer, plan *scaffold.Plan, name string, dryRun bool) error
 	}
 
 	if !dryRun {
-		_, _ = fmt.Fprintf(&text, nextSteps, name, plan.Scope, plan.Path)
+		_, _ = fmt.Fprintf(&text, nextSteps, name, plan.Scope, plan.Path, program())
 	}
 
 	if _, err := io.WriteString(w, text.String()); err != nil {

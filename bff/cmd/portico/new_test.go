@@ -19,6 +19,8 @@ import (
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/portico-gateway/portico/bff/internal/needed"
 )
 
 // A new service comes into being in a copy of the repository, in both ways that docs/services.md describes: with the command, and
@@ -62,6 +64,7 @@ func TestNewServicesAreServed(t *testing.T) {
 	found := welcome.FindStringSubmatch(p.stdout.String())
 	p.url, p.admin = found[1], found[2]
 
+	t.Run("printed", func(t *testing.T) { testPrinted(t, p, out) })
 	t.Run("command", func(t *testing.T) { testItems(t, p) })
 	t.Run("by_hand", func(t *testing.T) { testReviews(t, p) })
 }
@@ -76,6 +79,25 @@ func lintNew(t *testing.T, dir, built string) {
 	in(t, dir, built, "lint", "proto")
 	in(t, dir, "go", "tool", "-modfile=tools.mod", "golangci-lint", "run", "./backends/internal/tryout/...", "./gen/...")
 	in(t, dir, "npm", "--prefix", "web", "run", "--silent", "lint:openapi")
+}
+
+// testPrinted runs the commands that are printed for another terminal. Once, the POST was answered with 415.
+func testPrinted(t *testing.T, p *process, printed string) {
+	t.Helper()
+
+	curl := needed.Program(t, "install curl", "curl")
+	_, script, _ := strings.Cut(printed, "in another terminal:\n")
+	script = strings.ReplaceAll(script, "http://127.0.0.1:8080", p.url)
+
+	cmd := exec.CommandContext(t.Context(), "sh", "-e")
+	cmd.Stdin = strings.NewReader(script)
+	cmd.Env = append(os.Environ(), "PORTICO_DEV_DATA_DIR="+p.dataDir, "PATH="+filepath.Dir(curl)+":"+os.Getenv("PATH"))
+
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"tryoutItems":[`) || !strings.Contains(string(out), `"title":"Mine"}`) ||
+		strings.Contains(string(out), "application/problem") {
+		t.Errorf("%v: %s of %s", err, out, script)
+	}
 }
 
 // testItems goes through the standard methods.

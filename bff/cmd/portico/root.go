@@ -1,7 +1,7 @@
 package main
 
 import (
-	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +13,7 @@ import (
 
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "portico",
+		Use:   programName,
 		Short: "A REST to gRPC gateway whose policy lives in the schema",
 		Long: `Portico serves Protocol Buffers services as REST: routes come from google.api.http
 options, and who may call how often for how long from portico.v1 options beside them.
@@ -36,11 +36,34 @@ NO_COLOR.`,
 		SilenceErrors: true,
 	}
 	root.AddCommand(serveCommand(), devCommand(), tokenCommand(), apikeyCommand(), routesCommand(), explainCommand(),
-		lintCommand(), breakingCommand(), checkCommand())
+		lintCommand(), breakingCommand(), checkCommand(), newCommand(), versionCommand())
 	root.SetFlagErrorFunc(explainFlag)
-	root.AddCommand(newCommand())
+	root.PersistentPreRunE = requireFlags
+	addStandardCommands(root)
+	nameProgram(root, program())
 
 	return root
+}
+
+// addStandardCommands adds those that each program of cobra has, but strict about their arguments.
+func addStandardCommands(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	root.InitDefaultHelpCmd()
+
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "completion":
+			group(cmd)
+		case "help":
+			cmd.Args = func(_ *cobra.Command, args []string) error {
+				if found, rest, err := root.Find(args); err != nil || found == nil || len(rest) > 0 {
+					return usagef("there is no command %q", strings.Join(args, " "))
+				}
+
+				return nil
+			}
+		}
+	}
 }
 
 // services is everything that this gateway serves: what was generated, and what is implemented inside of it.
@@ -53,12 +76,4 @@ func composites() []bff.Option {
 	return []bff.Option{
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
 	}
-}
-
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-
-	return "unknown"
 }

@@ -23,7 +23,7 @@ parts, for programs.`,
 		Example: `  portico routes
   portico routes --output json
   portico routes --output json | jq -r '.[] | select(.rules.access.public) | .path'`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 	}
 	out := addOutput(cmd)
 	addConfig(cmd, &path, "for defaults that the schema leaves to it: "+configUsage)

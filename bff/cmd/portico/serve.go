@@ -31,7 +31,7 @@ func serveCommand() *cobra.Command {
 It keeps no state, so any number of them can run side by side. On SIGTERM or SIGINT readiness fails first, accepted
 requests are answered, and the exit code is 0; a second one ends it at once. SIGHUP is ignored.`,
 		Example: "  portico serve --config portico.yaml\n  PORTICO_SERVER_ADDRESS=:8080 portico serve --config portico.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hangups := ignoreSignals()
 
@@ -95,7 +95,7 @@ func checkCommand() *cobra.Command {
 		Long: `Check a configuration against this gateway, without starting it: every key and value, and that each service has
 its upstream. All that is wrong is told at once, and the exit code is 1.`,
 		Example: "  portico check --config portico.yaml",
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path, os.Environ())
 			if err != nil {
@@ -108,8 +108,8 @@ its upstream. All that is wrong is told at once, and the exit code is 1.`,
 			}
 
 			// Standard output is a terminal or a pipe that closed; the exit code says the same.
-			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "ok: %d routes, %d upstreams, %d issuers\n",
-				len(gw.Routes()), len(cfg.Upstreams), len(cfg.Auth.Issuers))
+			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "ok: %s, %s, %s\n", plural(len(gw.Routes()), "route"),
+				plural(len(cfg.Upstreams), "upstream"), plural(len(cfg.Auth.Issuers), "issuer"))
 
 			return gw.Close()
 		},

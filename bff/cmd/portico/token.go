@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,18 +34,25 @@ func tokenCommand() *cobra.Command {
 		Short: "Print a token of the development issuer",
 		Long: `Print a token of the development issuer, and nothing else.
 
-Only "portico dev" with the same data directory accepts it. Scopes that the demo services know:
-users:admin, orders:admin, payments:admin, notifications:admin.`,
+It is signed with the key of the "portico dev" that you have running, wherever that was started. If several run, or
+none, the key is that of the data directory, and only "portico dev" with the same one accepts the token. Scopes that
+the demo services know: users:admin, orders:admin, payments:admin, notifications:admin.`,
 		Example: `  portico token --subject alice
   portico token --subject admin --scope users:admin --scope orders:admin
   curl -H "Authorization: Bearer $(portico token --subject alice)" http://127.0.0.1:8080/v1/me/dashboard`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if subject == "" {
 				return usagef("--subject must not be empty")
 			}
 
-			issuer, err := devissuer.Open(dataDir)
+			if ttl < time.Second {
+				return usagef("--ttl: must be at least 1s, not %s", ttl)
+			}
+
+			named := cmd.Flags().Changed("data-dir") || os.Getenv(dataDirVariable) != ""
+
+			issuer, err := openKey(cmd.ErrOrStderr(), named, dataDir)
 			if err != nil {
 				return err
 			}

@@ -14,32 +14,36 @@ import (
 
 // welcome is what `portico dev` says once it listens.
 type welcome struct {
-	server, admin net.Addr
-	issuer        *devissuer.DevIssuer
-	fleet         *backends.Fleet
+	server endpoint
+	// admin is nil if that listener is off.
+	admin  net.Addr
+	issuer *devissuer.DevIssuer
+	fleet  *backends.Fleet
+	// token is the command that prints tokens, without a subject.
+	token string
 	// docs tells that the description is shown at /docs.
 	docs bool
 }
 
 const welcomeText = `
-Portico is ready. Open %[5]s/ in a browser, or go on here.
+Portico is ready. Open %[1]s/ in a browser, or go on here.
 
   REST      %[1]s
-  Docs      %[6]s
+  Docs      %[5]s
   Admin     %[2]s  (/readyz /metrics /upstreams /debug/pprof/ /dev/backends)
   Backends  %[3]s
 
 User, orders and profile of alice in one answer:
 
-  curl -s -H 'Authorization: Bearer %[4]s' %[1]s/v1/me/dashboard
+  curl -s%[6]s -H 'Authorization: Bearer %[4]s' %[1]s/v1/me/dashboard
 
 The same with the order backend down, and up again:
 
   curl -s -X POST %[2]s/dev/backends/order/stop
   curl -s -X POST %[2]s/dev/backends/order/start
 
-Another caller's token:  portico token --subject bob
-All routes:              portico routes
+Another caller's token:  %[7]s --subject bob
+All routes:              %[8]s routes
 
 `
 
@@ -49,14 +53,13 @@ func printWelcome(w io.Writer, in welcome) {
 		token = "(" + err.Error() + ")"
 	}
 
-	admin := "off"
+	admin, docs := "off", "off"
 	if in.admin != nil {
-		admin = "http://" + in.admin.String()
+		admin = urlOf("http", in.admin)
 	}
 
-	docs := "off"
 	if in.docs {
-		docs = urlOf(in.server) + docspage.Path
+		docs = in.server.url + docspage.Path
 	}
 
 	instances := in.fleet.Instances()
@@ -67,6 +70,6 @@ func printWelcome(w io.Writer, in welcome) {
 	}
 
 	// Standard output is a terminal or a test; there is nobody else to tell.
-	_, _ = fmt.Fprintf(w, welcomeText, "http://"+in.server.String(), admin, strings.Join(lines, ", "), token, urlOf(in.server),
-		docs)
+	_, _ = fmt.Fprintf(w, welcomeText, in.server.url, admin, strings.Join(lines, ", "), token, docs, in.server.curl, in.token,
+		program())
 }

@@ -99,6 +99,13 @@ func parse(text []byte) (map[string]entry, error) {
 	return entries, nil
 }
 
+// Check returns everything that is wrong with the entry.
+func (e Entry) Check() error {
+	_, err := e.compile()
+
+	return err
+}
+
 func (e Entry) compile() (entry, error) {
 	out := entry{
 		expires:   e.Expires,

@@ -44,6 +44,8 @@ type DevIssuer struct {
 	dir string
 	kid string
 	key ed25519.PrivateKey
+	// created says that Open made the key.
+	created bool
 }
 
 // Open takes the key from the folder, or makes both. Several processes may do so at the same time; they get the same key.
@@ -53,18 +55,21 @@ func Open(dir string) (*DevIssuer, error) {
 		return nil, fmt.Errorf("open development issuer: %w", err)
 	}
 
-	key, err := loadOrCreate(filepath.Join(dir, privateFile))
+	key, created, err := loadOrCreate(filepath.Join(dir, privateFile))
 	if err != nil {
 		return nil, fmt.Errorf("open development issuer: %w", err)
 	}
 
-	d := &DevIssuer{dir: dir, kid: keyID(key), key: key}
+	d := &DevIssuer{dir: dir, kid: keyID(key), key: key, created: created}
 	if err := d.publish(); err != nil {
 		return nil, fmt.Errorf("open development issuer: %w", err)
 	}
 
 	return d, nil
 }
+
+// Created reports whether Open made the key, so that no gateway knows it yet.
+func (d *DevIssuer) Created() bool { return d.created }
 
 // JWKSFile is where the public key is, as a JSON Web Key Set.
 func (d *DevIssuer) JWKSFile() string { return filepath.Join(d.dir, publicFile) }

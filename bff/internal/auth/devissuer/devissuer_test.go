@@ -70,6 +70,20 @@ func TestOpenKeepsItsKey(t *testing.T) {
 	}
 }
 
+func TestCreatedIsSaidOfANewKeyAlone(t *testing.T) {
+	t.Parallel()
+
+	dir := filepath.Join(t.TempDir(), "new")
+
+	if !mustOpen(t, dir).Created() {
+		t.Error("the key was not made")
+	}
+
+	if mustOpen(t, dir).Created() {
+		t.Error("the key was made twice")
+	}
+}
+
 func TestPublicSetIsPublic(t *testing.T) {
 	t.Parallel()
 

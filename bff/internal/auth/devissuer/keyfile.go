@@ -14,18 +14,21 @@ import (
 
 var errKeyFile = errors.New("not an Ed25519 private key")
 
-func loadOrCreate(file string) (ed25519.PrivateKey, error) {
-	key, err := load(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := create(file); err != nil {
-			return nil, err
-		}
-
-		// What another process may have made.
-		return load(file)
+// loadOrCreate reports whether it made the key.
+func loadOrCreate(file string) (key ed25519.PrivateKey, created bool, err error) {
+	key, err = load(file)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, false, err
 	}
 
-	return key, err
+	if created, err = create(file); err != nil {
+		return nil, false, err
+	}
+
+	// What another process may have made.
+	key, err = load(file)
+
+	return key, created, err
 }
 
 func load(file string) (ed25519.PrivateKey, error) {
@@ -48,39 +51,41 @@ func load(file string) (ed25519.PrivateKey, error) {
 	return key, nil
 }
 
-// create makes a key and puts it in place whole, unless there is one by now.
-func create(file string) error {
+// create makes a key and puts it in place whole, unless there is one by now, which it reports.
+func create(file string) (created bool, err error) {
 	_, key, err := ed25519.GenerateKey(nil)
 	if err != nil {
-		return fmt.Errorf("generate key: %w", err)
+		return false, fmt.Errorf("generate key: %w", err)
 	}
 
 	jwk, err := toJWK(key, keyID(key), true)
 	if err != nil {
-		return err
+		return false, err
 	}
 
 	data, err := json.MarshalIndent(jwk, "", "  ")
 	if err != nil {
-		return fmt.Errorf("marshal key: %w", err)
+		return false, fmt.Errorf("marshal key: %w", err)
 	}
 
 	temp, err := writeTemp(filepath.Dir(file), data)
 	if err != nil {
-		return err
+		return false, err
 	}
 
 	// Unlike a rename, a link does not replace what another process was quicker to put there.
 	err = os.Link(temp, file)
+
+	created = err == nil
 	if errors.Is(err, fs.ErrExist) {
 		err = nil
 	}
 
 	if err := errors.Join(err, os.Remove(temp)); err != nil {
-		return fmt.Errorf("write key: %w", err)
+		return false, fmt.Errorf("write key: %w", err)
 	}
 
-	return nil
+	return created, nil
 }
 
 // writeTemp writes a new file in the folder that nobody else can read (os.CreateTemp makes it 0600).

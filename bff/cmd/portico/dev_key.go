@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+)
+
+// keyFolder chooses the data directory whose key signs a token, and says which `portico dev` accepts it; nil if none that runs does.
+// A directory that was named is taken. Otherwise it is that of the `portico dev` that runs; if several do, that of the working
+// directory.
+func keyFolder(named bool, dir string, all []running) (folder string, by *running, err error) {
+	for i := range all {
+		if all[i].DataDir == absolute(dir) {
+			return dir, &all[i], nil
+		}
+	}
+
+	switch {
+	case named || len(all) == 0:
+		return dir, nil, nil
+	case len(all) == 1:
+		return all[0].DataDir, &all[0], nil
+	}
+
+	choices := make([]string, 0, len(all))
+	for _, r := range all {
+		choices = append(choices, fmt.Sprintf("  --data-dir %s  for the one at %s", shellQuote(r.DataDir), r.Address))
+	}
+
+	return "", nil, usagef("several gateways run, and none with the data directory of this folder; choose one:\n%s",
+		strings.Join(choices, "\n"))
+}
+
+// openKey opens the issuer that signs a token, and says on stderr what the caller could not expect.
+func openKey(stderr io.Writer, named bool, dir string) (*devissuer.DevIssuer, error) {
+	folder, by, err := keyFolder(named, dir, listRunning())
+	if err != nil {
+		return nil, err
+	}
+
+	issuer, err := devissuer.Open(folder)
+	if err != nil {
+		return nil, err
+	}
+
+	text := ""
+
+	switch {
+	case issuer.Created():
+		text = fmt.Sprintf("portico: made a new key in %s: only a gateway that is started with this data directory (--data-dir)"+
+			" accepts the token", absolute(folder))
+	case by != nil && folder != dir:
+		text = fmt.Sprintf("portico: signed for the gateway at %s, with the key in %s", by.Address, folder)
+	default:
+		return issuer, nil
+	}
+
+	if _, err := fmt.Fprintln(stderr, text); err != nil {
+		return nil, fmt.Errorf("print: %w", err)
+	}
+
+	return issuer, nil
+}
+
+// absolute is the path of a folder that all processes use, or the folder as it is.
+func absolute(dir string) string {
+	path, err := filepath.Abs(dir)
+	if err != nil {
+		return dir
+	}
+
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
+	}
+
+	return path
+}
+
+// shellQuote is a text as a word of a POSIX shell.
+func shellQuote(text string) string {
+	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:@%+=,") == "" {
+		return text
+	}
+
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

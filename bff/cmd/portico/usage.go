@@ -1,0 +1,144 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/portico-gateway/portico/bff/internal/scalar"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
+)
+
+// usageError is a fault of the command line that only its command sees.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// explainFlag says what is wrong with a flag in the words of the command line.
+func explainFlag(cmd *cobra.Command, err error) error {
+	var (
+		unknown *pflag.NotExistError
+		invalid *pflag.InvalidValueError
+		missing *pflag.ValueRequiredError
+	)
+
+	switch {
+	case errors.As(err, &unknown):
+		return unknownFlag(cmd, unknown)
+	case errors.As(err, &invalid):
+		return fmt.Errorf("--%s: %w", invalid.GetFlag().Name, valueFault(invalid))
+	case errors.As(err, &missing):
+		return fmt.Errorf("--%s needs a value: %s", missing.GetFlag().Name, missing.GetFlag().Usage)
+	default:
+		return err
+	}
+}
+
+func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
+	var names []string
+
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, "--"+f.Name) })
+
+	if short := unknown.GetSpecifiedShortnames(); short != "" {
+		// -output, or -o.
+		meant := func(name string) bool { return strings.HasPrefix(name, "--"+short) }
+		if i := slices.IndexFunc(names, meant); i >= 0 {
+			return fmt.Errorf(`unknown flag: -%s; did you mean "%s"?`, short, names[i])
+		}
+
+		return fmt.Errorf("unknown flag: -%s%s", short, suggest.DidYouMean("--"+short, names))
+	}
+
+	name := "--" + unknown.GetSpecifiedName()
+
+	return fmt.Errorf("unknown flag: %s%s", name, suggest.DidYouMean(name, names))
+}
+
+// valueFault is why the value of a flag does not fit.
+func valueFault(invalid *pflag.InvalidValueError) error {
+	text := invalid.GetValue()
+
+	switch invalid.GetFlag().Value.Type() {
+	case "int":
+		return scalar.Fault(reflect.TypeFor[int](), text)
+	case "duration":
+		return scalar.Fault(reflect.TypeFor[time.Duration](), text)
+	case "bool":
+		return scalar.Fault(reflect.TypeFor[bool](), text)
+	case "stringSlice": // As a line of a CSV file (RFC 4180).
+		return fmt.Errorf("%q has a quotation mark without another one, or within a value", text)
+	default:
+		return fmt.Errorf("%q: %w", text, invalid.Unwrap())
+	}
+}
+
+// requireFlags refuses a command line that lacks a required flag.
+func requireFlags(cmd *cobra.Command, _ []string) error {
+	var missing []string
+
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if _, required := f.Annotations[cobra.BashCompOneRequiredFlag]; required && !f.Changed {
+			missing = append(missing, "--"+f.Name+" is needed: "+f.Usage)
+		}
+	})
+
+	if len(missing) > 0 {
+		return usagef("%s", strings.Join(missing, "\n"))
+	}
+
+	return nil
+}
+
+// noArgs refuses arguments.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+
+	hint := ""
+	if cmd.Flags().Lookup("config") != nil && (strings.HasSuffix(args[0], ".yaml") || strings.HasSuffix(args[0], ".yml")) {
+		hint = "; did you mean --config " + args[0] + "?"
+	}
+
+	return usagef("%q is too much: the command takes flags alone%s", args[0], hint)
+}
+
+// dirArg takes one folder at most.
+func dirArg(_ *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usagef("%q is too much: the command takes one folder", args[1])
+	}
+
+	return nil
+}
+
+// group makes a command that only holds others say which there are.
+func group(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		var names []string
+
+		for _, child := range cmd.Commands() {
+			if child.IsAvailableCommand() {
+				names = append(names, child.Name())
+			}
+		}
+
+		among := strings.Join(names, ", ")
+		if len(args) == 0 {
+			return usagef("%s needs one of: %s", cmd.CommandPath(), among)
+		}
+
+		return usagef("%s does not know %q%s\nIt knows: %s", cmd.CommandPath(), args[0], suggest.DidYouMean(args[0], names), among)
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+	return cmd
+}
