@@ -112,7 +112,7 @@ func calls(p policy.Policy, r *http.Request, composite bool) []Effect {
 
 // retrySays tells when a request with the key is sent again, and after which pauses.
 func retrySays(r policy.Retry, key string) string {
-	says := fmt.Sprintf("up to %d calls in all", r.MaxAttempts)
+	says := fmt.Sprintf("up to %s in all", callCount(r.MaxAttempts))
 
 	switch {
 	case r.Key != nil && key == "":
@@ -132,8 +132,8 @@ func retrySays(r policy.Retry, key string) string {
 func breakerSays(b policy.Breaker) string {
 	const percent = 100
 
-	says := fmt.Sprintf("of its own: opens for %s when %g%% of at least %d calls in %s fail",
-		b.OpenFor, b.FailureRatio*percent, b.MinRequests, b.Window)
+	says := fmt.Sprintf("of its own: opens for %s when %g%% of at least %s in %s fail",
+		b.OpenFor, b.FailureRatio*percent, callCount(b.MinRequests), b.Window)
 	if b.SlowAfter > 0 {
 		says += fmt.Sprintf(" or %g%% take longer than %s", b.SlowRatio*percent, b.SlowAfter)
 	}
@@ -143,6 +143,15 @@ func breakerSays(b policy.Breaker) string {
 	}
 
 	return says
+}
+
+// callCount is a number of calls, "1 call" or "2 calls".
+func callCount[N int | uint32](n N) string {
+	if n == 1 {
+		return "1 call"
+	}
+
+	return fmt.Sprintf("%d calls", n)
 }
 
 func faultIf(wrong bool, fault error) error {

@@ -177,7 +177,7 @@ type Redis struct {
 	Prefix string `env:"PREFIX" yaml:"prefix"`
 }
 
-// On tells whether there is one.
+// On reports whether there is one.
 func (r Redis) On() bool { return r.URL != "" }
 
 // Policy changes the policies of some methods.

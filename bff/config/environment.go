@@ -45,8 +45,7 @@ func fittingVariables(environ map[string]string) (map[string]string, error) {
 
 // variable returns the type of the setting that a variable is for, by its name without a prefix.
 func variable(t reflect.Type, name string) (reflect.Type, bool) {
-	for i := range t.NumField() {
-		field := t.Field(i)
+	for field := range t.Fields() {
 		if tag := field.Tag.Get("env"); tag == name && tag != "-" {
 			return field.Type, true
 		}

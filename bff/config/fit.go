@@ -33,7 +33,7 @@ func misfits(file string, text []byte, t reflect.Type) []error {
 	return f.faults
 }
 
-func (f *fitting) fault(at *yaml.Node, path, format string, args ...any) {
+func (f *fitting) faultf(at *yaml.Node, path, format string, args ...any) {
 	if path != "" {
 		path += ": "
 	}
@@ -41,7 +41,7 @@ func (f *fitting) fault(at *yaml.Node, path, format string, args ...any) {
 	f.faults = append(f.faults, fmt.Errorf("%s:%d:%d: %s%w", f.file, at.Line, at.Column, path, fmt.Errorf(format, args...)))
 }
 
-// value checks a node against a type. The types of a configuration are finite; a node that refers to itself is refused by the decoder.
+// value checks a node against a type. Types of a configuration are finite, and the decoder refuses a node that refers to itself.
 func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
@@ -54,7 +54,7 @@ func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
 	case kind == reflect.Slice:
 		f.sequence(node, t, path)
 	case node.Kind != yaml.ScalarNode:
-		f.fault(node, path, "must be %s", scalar.Name(t))
+		f.faultf(node, path, "must be %s", scalar.Name(t))
 	case node.Decode(reflect.New(t).Interface()) != nil:
 		f.scalar(node, t, path)
 	}
@@ -64,17 +64,17 @@ func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.
 
 func (f *fitting) scalar(node *yaml.Node, t reflect.Type, path string) {
 	if scalar.Fits(t, node.Value) && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
-		f.fault(node, path, "%q must be written without quotation marks, as %s", node.Value, scalar.Name(t))
+		f.faultf(node, path, "%q must be written without quotation marks, as %s", node.Value, scalar.Name(t))
 
 		return
 	}
 
-	f.fault(node, path, "%w", scalar.Fault(t, node.Value))
+	f.faultf(node, path, "%w", scalar.Fault(t, node.Value))
 }
 
 func (f *fitting) sequence(node *yaml.Node, t reflect.Type, path string) {
 	if node.Kind != yaml.SequenceNode {
-		f.fault(node, path, "must be a list, such as [a, b]")
+		f.faultf(node, path, "must be a list, such as [a, b]")
 
 		return
 	}
@@ -87,7 +87,7 @@ func (f *fitting) sequence(node *yaml.Node, t reflect.Type, path string) {
 // mapping checks the keys and values of a mapping against the fields of a struct, or the elements of a map.
 func (f *fitting) mapping(node *yaml.Node, t reflect.Type, path string) {
 	if node.Kind != yaml.MappingNode {
-		f.fault(node, path, "must be %s", scalar.Name(t))
+		f.faultf(node, path, "must be %s", scalar.Name(t))
 
 		return
 	}
@@ -108,7 +108,7 @@ func (f *fitting) mapping(node *yaml.Node, t reflect.Type, path string) {
 		switch {
 		case key.Tag == "!!merge":
 		case twice:
-			f.fault(key, at, "is set more than once, first in line %d", first)
+			f.faultf(key, at, "is set more than once, first in line %d", first)
 		case t.Kind() == reflect.Map:
 			f.value(value, t.Elem(), at)
 		default:
@@ -120,10 +120,10 @@ func (f *fitting) mapping(node *yaml.Node, t reflect.Type, path string) {
 func (f *fitting) field(key, value *yaml.Node, t reflect.Type, path string) {
 	var names []string
 
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		if name == key.Value {
-			f.value(value, t.Field(i).Type, path)
+			f.value(value, field.Type, path)
 
 			return
 		}
@@ -137,7 +137,7 @@ func (f *fitting) field(key, value *yaml.Node, t reflect.Type, path string) {
 		hint = "; there are " + strings.Join(names, ", ")
 	}
 
-	f.fault(key, path, "there is no such setting%s", hint)
+	f.faultf(key, path, "there is no such setting%s", hint)
 }
 
 // syntaxFault says in what line a text is no YAML.

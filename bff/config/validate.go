@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -118,7 +119,12 @@ func (v *validation) sizes(c Config) {
 
 func (v *validation) address(path, address string) {
 	_, port, err := net.SplitHostPort(address)
-	v.check(err == nil && port != "", path, fmt.Sprintf("%q is not host:port", address))
+	if err == nil && port != "" {
+		// A number up to 65535, or a name of the system's, such as https.
+		_, err = net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
+	}
+
+	v.check(err == nil && port != "", path, fmt.Sprintf("%q is not host:port, such as 127.0.0.1:8080", address))
 }
 
 func (v *validation) oneOf(path, value string, allowed ...string) {

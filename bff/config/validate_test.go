@@ -163,6 +163,8 @@ func TestInvalid(t *testing.T) {
 	}{
 		{"address_without_a_port", func(c *config.Config) { c.Server.Address = "localhost" }, `server.address: "localhost" is not host:port`},
 		{"address_with_an_empty_port", func(c *config.Config) { c.Server.Address = "localhost:" }, "server.address: "},
+		{"port_beyond_all", func(c *config.Config) { c.Server.Address = ":70000" }, `server.address: ":70000" is not host:port`},
+		{"port_of_no_service", func(c *config.Config) { c.Server.Address = ":webb" }, `server.address: ":webb" is not host:port`},
 		{"admin_address", func(c *config.Config) { c.Admin.Address = "off" }, `admin.address: "off" is not host:port`},
 		{"read_header_timeout", func(c *config.Config) { c.Server.ReadHeaderTimeout = -1 }, "server.read_header_timeout: must be positive"},
 		{"idle_timeout", func(c *config.Config) { c.Server.IdleTimeout = -1 }, "server.idle_timeout: must be positive"},

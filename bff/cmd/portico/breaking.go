@@ -118,7 +118,7 @@ func (v versions) compare(ctx context.Context) ([]change, error) {
 
 	found, err := restdiff.Compare(old, now)
 	if err != nil {
-		return nil, fmt.Errorf("%w\nportico lint says more about what no gateway would serve", err)
+		return nil, fmt.Errorf("%w\n%s lint says more about what no gateway would serve", err, program())
 	}
 
 	changes := make([]change, 0, len(found))
@@ -157,7 +157,7 @@ func (v versions) readOld(ctx context.Context) (tree protosource.Tree, root stri
 	}
 
 	if tree, err = protosource.Revision(ctx, v.dir, v.against); err != nil {
-		return nil, "", usagef("--against: %w, and no folder either", err)
+		return nil, "", usagef("--against: %w, and it is no folder", err)
 	}
 
 	return tree, v.dir, nil

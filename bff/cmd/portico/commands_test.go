@@ -67,7 +67,7 @@ func TestCheck(t *testing.T) {
 		path string
 		want []string
 	}{
-		"unknown_keys":  {write("a", "server:\n  adress: x\nlogs: {}\n"), []string{"line 2", "adress", "line 3", "logs"}},
+		"unknown_keys":  {write("a", "server:\n  adress: x\nlogs: {}\n"), []string{":2:3: server.adress", ":3:1: logs"}},
 		"all_at_once":   {write("b", "log: {level: loud}\nserver: {address: x}\n"), []string{"log.level", "server.address", "auth: needs issuers"}},
 		"no_such_file":  {filepath.Join(dir, "none"), []string{"none"}},
 		"few_upstreams": {write("d", "auth: {disabled: true}\n"), []string{`upstream "order" is not configured`}},
@@ -112,6 +112,8 @@ func TestHelp(t *testing.T) {
 		{"token", "--help"},
 		{"check", "--help"},
 		{"apikey"},
+		{"new"},
+		{"completion"},
 		{"apikey", "new", "--help"},
 		{"explain", "--help"},
 	} {

@@ -96,15 +96,10 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 
-	issuer, err := devissuer.Open(d.dataDir)
+	issuer, err := d.openIssuer(&cfg)
 	if err != nil {
 		return err
 	}
-
-	cfg.Auth.Issuers = append(cfg.Auth.Issuers, config.Issuer{
-		Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience},
-		Algorithms: []string{"EdDSA"}, JWKSFile: issuer.JWKSFile(),
-	})
 
 	// Before anything runs.
 	if err := d.check(cfg); err != nil {
@@ -154,6 +149,21 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 	return devParts{issuer: issuer, mocks: mocks, fleet: fleet, log: log, dataDir: d.dataDir}.serve(ctx, cfg, out.Urgent())
 }
 
+// openIssuer opens the token issuer, and lets the gateway accept its tokens.
+func (d *dev) openIssuer(cfg *config.Config) (*devissuer.DevIssuer, error) {
+	issuer, err := devissuer.Open(d.dataDir)
+	if err != nil {
+		return nil, fmt.Errorf("data directory (--data-dir): %w", err)
+	}
+
+	cfg.Auth.Issuers = append(cfg.Auth.Issuers, config.Issuer{
+		Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience},
+		Algorithms: []string{"EdDSA"}, JWKSFile: issuer.JWKSFile(),
+	})
+
+	return issuer, nil
+}
+
 // devParts are what runs beside the gateway.
 type devParts struct {
 	issuer *devissuer.DevIssuer
@@ -180,7 +190,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 
 	routes, err := bff.Routes(cfg, served)
 	if err != nil {
-		return err
+		return configError{err}
 	}
 
 	landed := page.options(cfg.Server.Address, p.issuer, switches, routes)
@@ -193,8 +203,10 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 			page.serving(admin, len(gw.Routes()))
 
 			tokenHint := program() + " token"
+
 			if withdraw, err = (running{Address: server.String(), DataDir: absolute(p.dataDir)}).announce(); err != nil {
 				p.log.Debug("portico token has to be told the data directory", "error", err)
+
 				tokenHint += " --data-dir " + shellQuote(absolute(p.dataDir))
 			}
 
@@ -207,7 +219,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 	})
 
 	if gw, err = bff.New(ctx, cfg, options...); err != nil {
-		return err
+		return configError{err}
 	}
 
 	defer func() {
@@ -333,7 +345,7 @@ func isListenAddress(text string) bool {
 		return false
 	}
 
-	_, err = net.LookupPort("tcp", port)
+	_, err = net.DefaultResolver.LookupPort(context.Background(), "tcp", port)
 
 	return err == nil && port != ""
 }

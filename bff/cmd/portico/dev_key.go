@@ -1,15 +1,17 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 )
 
-// keyFolder chooses the data directory whose key signs a token, and says which `portico dev` accepts it; nil if none that runs does.
+// keyFolder chooses the data directory whose key signs a token, and says which `portico dev` accepts it; nil if none does that runs.
 // A directory that was named is taken. Otherwise it is that of the `portico dev` that runs; if several do, that of the working
 // directory.
 func keyFolder(named bool, dir string, all []running) (folder string, by *running, err error) {
@@ -19,10 +21,11 @@ func keyFolder(named bool, dir string, all []running) (folder string, by *runnin
 		}
 	}
 
-	switch {
-	case named || len(all) == 0:
+	if named || len(all) == 0 {
 		return dir, nil, nil
-	case len(all) == 1:
+	}
+
+	if !slices.ContainsFunc(all, func(r running) bool { return r.DataDir != all[0].DataDir }) {
 		return all[0].DataDir, &all[0], nil
 	}
 
@@ -36,18 +39,18 @@ func keyFolder(named bool, dir string, all []running) (folder string, by *runnin
 }
 
 // openKey opens the issuer that signs a token, and says on stderr what the caller could not expect.
-func openKey(stderr io.Writer, named bool, dir string) (*devissuer.DevIssuer, error) {
-	folder, by, err := keyFolder(named, dir, listRunning())
+func openKey(ctx context.Context, stderr io.Writer, named bool, dir string) (*devissuer.DevIssuer, error) {
+	folder, by, err := keyFolder(named, dir, listRunning(ctx))
 	if err != nil {
 		return nil, err
 	}
 
 	issuer, err := devissuer.Open(folder)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("data directory (--data-dir): %w", err)
 	}
 
-	text := ""
+	var text string
 
 	switch {
 	case issuer.Created():

@@ -76,7 +76,7 @@ func readChain(file string) []*x509.Certificate {
 
 // nameIn is the host, if the certificate is valid for it, or else another name of this machine or of the certificate.
 func nameIn(certificate *x509.Certificate, host string) string {
-	candidates := []string{host, "localhost", "127.0.0.1"}
+	candidates := []string{host, localhost, "127.0.0.1"}
 	for _, name := range certificate.DNSNames {
 		candidates = append(candidates, strings.Replace(name, "*", "portico", 1))
 	}
@@ -93,7 +93,7 @@ func nameIn(certificate *x509.Certificate, host string) string {
 func isLoopback(host string) bool {
 	ip, err := netip.ParseAddr(host)
 
-	return host == "localhost" || err == nil && ip.IsLoopback()
+	return host == localhost || err == nil && ip.IsLoopback()
 }
 
 // trusted reports whether this machine trusts a certificate without being told to.

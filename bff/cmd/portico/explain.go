@@ -83,7 +83,7 @@ func explain(cmd *cobra.Command, method, target string, a asked, out *output) er
 
 	found, err := bff.Explain(cmd.Context(), cfg, r, a.caller, services()...)
 	if err != nil {
-		return err
+		return configError{err}
 	}
 
 	if out.json {
@@ -123,6 +123,10 @@ func requestArgs(cmd *cobra.Command, args []string) error {
 
 func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request, error) {
 	at, err := url.ParseRequestURI(target)
+	if escape := url.EscapeError(""); errors.As(err, &escape) {
+		return nil, usagef("PATH: %q has %q, which is not a percent-encoding", target, string(escape))
+	}
+
 	if err != nil {
 		return nil, usagef("PATH: %q is not a path that begins with a slash, such as /v1/users/alice", target)
 	}

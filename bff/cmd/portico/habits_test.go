@@ -2,7 +2,9 @@ package main_test
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,6 +14,11 @@ import (
 func TestExitCodes(t *testing.T) {
 	t.Parallel()
 
+	lacking := filepath.Join(t.TempDir(), "lacking.yaml")
+	if err := os.WriteFile(lacking, []byte("auth: {disabled: true}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+
 	for _, row := range []struct {
 		args []string
 		code int
@@ -19,6 +26,9 @@ func TestExitCodes(t *testing.T) {
 		want []string
 	}{
 		{[]string{"routes"}, 0, nil},
+		{[]string{"serve", "--config", lacking}, 2, []string{`upstream "user" is not configured`, "portico.example.yaml"}},
+		{[]string{"check", "--config", lacking}, 1, []string{`upstream "user" is not configured`}},
+		{[]string{"routes", "--config", "habits_test.go"}, 2, []string{"habits_test.go:"}},
 		{[]string{"explain", "GET", "/v1/users/alice"}, 1, []string{"the request would be refused"}},
 		{[]string{"routes", "--config", "no_such_file"}, 2, []string{"no_such_file", "portico.example.yaml"}},
 		{[]string{"serve", "--config", "no_such_file"}, 2, []string{"no_such_file", "portico.example.yaml"}},

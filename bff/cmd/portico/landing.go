@@ -67,6 +67,9 @@ func (l *landing) serving(admin net.Addr, routes int) {
 	l.info.Store(&info)
 }
 
+// localhost is the name of this machine on it (RFC 6761, section 6.3).
+const localhost = "localhost"
+
 // urlOf is where a program on this machine finds what listens on the address.
 func urlOf(scheme string, address net.Addr) string {
 	return scheme + "://" + reachable(address.String())
@@ -76,7 +79,7 @@ func urlOf(scheme string, address net.Addr) string {
 func reachable(address string) string {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil && hostOf(address) == "" {
-		host = "localhost"
+		host = localhost
 	}
 
 	return net.JoinHostPort(host, port)

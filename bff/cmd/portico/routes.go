@@ -36,7 +36,7 @@ parts, for programs.`,
 
 		routes, err := bff.Routes(cfg, services()...)
 		if err != nil {
-			return err
+			return configError{err}
 		}
 
 		if out.json {

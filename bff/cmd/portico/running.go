@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -65,7 +66,7 @@ func (r running) announce() (withdraw func(), err error) {
 }
 
 // listRunning returns every `portico dev` of this user that still listens. Without a folder to note them in there is none.
-func listRunning() []running {
+func listRunning(ctx context.Context) []running {
 	dir, err := runningDir()
 	if err != nil {
 		return nil
@@ -85,7 +86,7 @@ func listRunning() []running {
 		}
 
 		var r running
-		if err := json.Unmarshal(text, &r); err != nil || !r.listens() {
+		if err := json.Unmarshal(text, &r); err != nil || !r.listens(ctx) {
 			_ = os.Remove(file)
 
 			continue
@@ -98,10 +99,13 @@ func listRunning() []running {
 }
 
 // listens reports whether something listens at the address.
-func (r running) listens() bool {
-	const patience = time.Second
+func (r running) listens(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
 
-	conn, err := net.DialTimeout("tcp", reachable(r.Address), patience)
+	var dialer net.Dialer
+
+	conn, err := dialer.DialContext(ctx, "tcp", reachable(r.Address))
 	if err != nil {
 		// It may be too busy to accept, or its host be spelled in a way of its own.
 		return !errors.Is(err, syscall.ECONNREFUSED)

@@ -21,13 +21,7 @@ type bearer struct {
 }
 
 func tokenCommand() *cobra.Command {
-	var (
-		subject string
-		scopes  []string
-		ttl     time.Duration
-		dataDir string
-		out     *output
-	)
+	var in tokenFlags
 
 	cmd := &cobra.Command{
 		Use:   "token",
@@ -41,47 +35,57 @@ the demo services know: users:admin, orders:admin, payments:admin, notifications
   portico token --subject admin --scope users:admin --scope orders:admin
   curl -H "Authorization: Bearer $(portico token --subject alice)" http://127.0.0.1:8080/v1/me/dashboard`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if subject == "" {
-				return usagef("--subject must not be empty")
-			}
-
-			if ttl < time.Second {
-				return usagef("--ttl: must be at least 1s, not %s", ttl)
-			}
-
-			named := cmd.Flags().Changed("data-dir") || os.Getenv(dataDirVariable) != ""
-
-			issuer, err := openKey(cmd.ErrOrStderr(), named, dataDir)
-			if err != nil {
-				return err
-			}
-
-			token, err := issuer.Token(subject, scopes, ttl, time.Now())
-			if errors.Is(err, devissuer.ErrRequest) {
-				return usageError{err}
-			}
-
-			if err != nil {
-				return err
-			}
-
-			if out.json {
-				return printJSON(cmd.OutOrStdout(), bearer{
-					AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(ttl.Seconds()),
-				})
-			}
-
-			return printLines(cmd.OutOrStdout(), token)
-		},
 	}
-	out = addOutput(cmd)
-	cmd.Flags().StringVar(&subject, "subject", "", "whom the token is for, for example alice")
-	cmd.Flags().StringSliceVar(&scopes, "scope", nil, "a scope to grant; may be repeated")
-	cmd.Flags().DurationVar(&ttl, "ttl", defaultTokenLife, "how long it is valid")
-	cmd.Flags().StringVar(&dataDir, "data-dir", defaultDataDir(), dataDirUsage)
+	in.out = addOutput(cmd)
+	cmd.Flags().StringVar(&in.subject, "subject", "", "whom the token is for, for example alice")
+	cmd.Flags().StringSliceVar(&in.scopes, "scope", nil, "a scope to grant; may be repeated")
+	cmd.Flags().DurationVar(&in.ttl, "ttl", defaultTokenLife, "how long it is valid")
+	cmd.Flags().StringVar(&in.dataDir, "data-dir", defaultDataDir(),
+		"folder of the development issuer's key ("+dataDirVariable+"; default that of the gateway that runs, or .portico)")
+	cmd.Flags().Lookup("data-dir").DefValue = "" // As said.
 	_ = cmd.MarkFlagDirname("data-dir")
 	_ = cmd.MarkFlagRequired("subject") // They exist, some lines above.
 
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return printToken(cmd, in) }
+
 	return cmd
+}
+
+// tokenFlags are what a token is asked for with.
+type tokenFlags struct {
+	subject, dataDir string
+	scopes           []string
+	ttl              time.Duration
+	out              *output
+}
+
+func printToken(cmd *cobra.Command, in tokenFlags) error {
+	switch {
+	case in.subject == "":
+		return usagef("--subject must not be empty")
+	case in.ttl < time.Second:
+		return usagef("--ttl: must be at least 1s, not %s", in.ttl)
+	}
+
+	named := cmd.Flags().Changed("data-dir") || os.Getenv(dataDirVariable) != ""
+
+	issuer, err := openKey(cmd.Context(), cmd.ErrOrStderr(), named, in.dataDir)
+	if err != nil {
+		return err
+	}
+
+	token, err := issuer.Token(in.subject, in.scopes, in.ttl, time.Now())
+	if errors.Is(err, devissuer.ErrRequest) {
+		return usageError{err}
+	}
+
+	if err != nil {
+		return err
+	}
+
+	if in.out.json {
+		return printJSON(cmd.OutOrStdout(), bearer{AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(in.ttl.Seconds())})
+	}
+
+	return printLines(cmd.OutOrStdout(), token)
 }

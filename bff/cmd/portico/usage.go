@@ -120,9 +120,13 @@ func dirArg(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// group makes a command that only holds others say which there are.
+// group makes a command that only holds others refuse what is none of them.
 func group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil // It prints the help.
+		}
+
 		var names []string
 
 		for _, child := range cmd.Commands() {
@@ -131,12 +135,8 @@ func group(cmd *cobra.Command) *cobra.Command {
 			}
 		}
 
-		among := strings.Join(names, ", ")
-		if len(args) == 0 {
-			return usagef("%s needs one of: %s", cmd.CommandPath(), among)
-		}
-
-		return usagef("%s does not know %q%s\nIt knows: %s", cmd.CommandPath(), args[0], suggest.DidYouMean(args[0], names), among)
+		return usagef("%s does not know %q%s\nIt knows: %s",
+			cmd.CommandPath(), args[0], suggest.DidYouMean(args[0], names), strings.Join(names, ", "))
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 

@@ -42,7 +42,7 @@ func refuse(w http.ResponseWriter, r *http.Request, why string) {
 	problem.Write(w, r, problem.New(codes.PermissionDenied, why), nil)
 }
 
-// local tells whether the other end of the connection is on this machine: it has an address of loopback, or the one that it
+// local reports whether the other end of the connection is on this machine: it has an address of loopback, or the one that it
 // connected to.
 func local(r *http.Request) bool {
 	remote, err := netip.ParseAddrPort(r.RemoteAddr)
@@ -90,7 +90,7 @@ func ownScheme(r *http.Request) bool {
 	return origin == "" || strings.HasPrefix(origin, scheme)
 }
 
-// named tells whether an HTTP host, with a port or without, is a name of loopback or the other one.
+// named reports whether an HTTP host, with a port or without, is a name of loopback or the other one.
 func named(hostport, other string) bool {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {

@@ -101,5 +101,5 @@ func (grpcLogger) V(int) bool { return false }
 // fatal ends the process, as the interface demands.
 func (g grpcLogger) fatal(line string) {
 	g.logger.Error(strings.TrimSpace(line))
-	os.Exit(1) //nolint:revive // As the interface demands.
+	os.Exit(1)
 }

@@ -68,8 +68,12 @@ func RevisionFile(ctx context.Context, dir, revision, name string) ([]byte, erro
 func Revision(ctx context.Context, dir, revision string) (Tree, error) {
 	// What is resolved first cannot be taken for an option afterwards.
 	commit, err := git(ctx, dir, "rev-parse", "--verify", "--quiet", "--end-of-options", revision+"^{commit}")
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() == 1 {
+		return nil, fmt.Errorf("%q is not a revision of the Git repository of %s", revision, dir) //nolint:err113 // For people.
+	}
+
 	if err != nil {
-		return nil, fmt.Errorf("revision %q: not known to git in %s: %w", revision, dir, err)
+		return nil, fmt.Errorf("revision %q: %w", revision, err)
 	}
 
 	// In a folder, git archives that folder, with paths relative to it.

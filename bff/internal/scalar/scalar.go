@@ -9,8 +9,6 @@ import (
 	"time"
 )
 
-var durationType = reflect.TypeFor[time.Duration]()
-
 // Fault is the error for a text that is not a value of the type: `"4" is not a duration, such as 500ms, 4s or 1h30m; write 4s for
 // seconds`.
 func Fault(t reflect.Type, text string) error {
@@ -20,7 +18,7 @@ func Fault(t reflect.Type, text string) error {
 // Name is what the values of a type are called, with an example where the form is not obvious.
 func Name(t reflect.Type) string {
 	switch {
-	case t == durationType:
+	case isDuration(t):
 		return "a duration, such as 500ms, 4s or 1h30m"
 	case isInt(t):
 		return "a whole number"
@@ -47,7 +45,7 @@ func Fits(t reflect.Type, text string) bool {
 	var err error
 
 	switch {
-	case t == durationType:
+	case isDuration(t):
 		_, err = time.ParseDuration(text)
 	case isInt(t):
 		_, err = strconv.ParseInt(text, 10, t.Bits())
@@ -65,9 +63,9 @@ func Fits(t reflect.Type, text string) bool {
 // hint says what was probably meant, as the end of a sentence. May be empty.
 func hint(t reflect.Type, text string) string {
 	switch number, isNumber := wholeNumber(text); {
-	case t == durationType && isNumber:
+	case isDuration(t) && isNumber:
 		return "; write " + number + "s for seconds"
-	case t == durationType && strings.HasSuffix(text, "d"):
+	case isDuration(t) && strings.HasSuffix(text, "d"):
 		return "; a day is 24h"
 	case isNumber && !Fits(t, text) && (isInt(t) || isUint(t) && !strings.HasPrefix(text, "-")):
 		return " in range"
@@ -82,6 +80,8 @@ func wholeNumber(text string) (string, bool) {
 
 	return text, digits != "" && strings.Trim(digits, "0123456789") == ""
 }
+
+func isDuration(t reflect.Type) bool { return t == reflect.TypeFor[time.Duration]() }
 
 func isInt(t reflect.Type) bool  { return t.Kind() >= reflect.Int && t.Kind() <= reflect.Int64 }
 func isUint(t reflect.Type) bool { return t.Kind() >= reflect.Uint && t.Kind() <= reflect.Uint64 }

@@ -114,7 +114,7 @@ func outgoing(rec *reqinfo.Record, authorization, identity string) metadata.MD {
 	return md
 }
 
-// reserved tells whether only the gateway may say what has this name.
+// reserved reports whether only the gateway may say what has this name.
 func reserved(name string) bool {
 	return name == metadataAuthorization || name == MetadataRequestID || strings.HasPrefix(name, "x-portico-")
 }

@@ -35,7 +35,7 @@ func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
 	return ejections, next
 }
 
-// dispensable tells whether one more member may be left out: calls must have somewhere else to go.
+// dispensable reports whether one more member may be left out: calls must have somewhere else to go.
 func (w *wrapper) dispensable(m *member) bool {
 	ejected, all := 0, 0
 
@@ -54,7 +54,7 @@ func (w *wrapper) dispensable(m *member) bool {
 	return ejected < most && w.anyUsable(m)
 }
 
-// anyUsable tells whether calls have somewhere to go without that member.
+// anyUsable reports whether calls have somewhere to go without that member.
 func (w *wrapper) anyUsable(without *member) bool {
 	for _, m := range w.members {
 		if m != without && !m.ejected() && m.usable() {

@@ -69,8 +69,8 @@ func (g *Group) observe(reason string) {
 // noteNoHealth says once that the backend has no health service, so that nobody looks for the health of its addresses.
 func (g *Group) noteNoHealth() {
 	g.noHealth.Do(func() {
-		g.settings.Logger.Info("the backend has no health service (grpc.health.v1): its addresses count as healthy while they answer",
-			"upstream", g.name)
+		g.settings.Logger.Info("the backend has no health service (grpc.health.v1):"+
+			" its addresses count as healthy while they answer", "upstream", g.name)
 	})
 }
 

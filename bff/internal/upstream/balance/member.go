@@ -10,7 +10,7 @@ import (
 // member is an address. The wrapper's lock guards what is not atomic.
 type member struct {
 	address string
-	// listed tells whether the resolver still knows it.
+	// listed reports whether the resolver still knows it.
 	listed   bool
 	subConns map[*subConn]struct{}
 
@@ -29,7 +29,7 @@ type member struct {
 
 func (m *member) ejected() bool { return !m.until.IsZero() }
 
-// usable tells whether calls would get through to it, as far as one can know, if it is not left out. One that is idle has not been
+// usable reports whether calls would get through to it, as far as one can know, if it is not left out. One that is idle has not been
 // needed yet, as happens in a ring.
 func (m *member) usable() bool {
 	for sc := range m.subConns {

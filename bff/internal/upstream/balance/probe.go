@@ -95,7 +95,7 @@ func (p *prober) run(ctx context.Context, cc grpc.ClientConnInterface) {
 	}
 }
 
-// alive tells whether anything comes from the address in time: any answer, also that there is no health service, or any other
+// alive reports whether anything comes from the address in time: any answer, also that there is no health service, or any other
 // bytes. What cannot be sent because the backend allows no more streams is no question.
 func (p *prober) alive(ctx context.Context, cc grpc.ClientConnInterface, timeout time.Duration) bool {
 	conn := p.sc.conns.latest.Load()
@@ -137,7 +137,7 @@ func (p *prober) alive(ctx context.Context, cc grpc.ClientConnInterface, timeout
 // grace is enough for reading what has come, on a machine that has just begun to run again.
 const grace = 50 * time.Millisecond
 
-// replaceable tells whether calls have somewhere to go without that member.
+// replaceable reports whether calls have somewhere to go without that member.
 func (w *wrapper) replaceable(m *member) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -30,7 +30,10 @@ var errEjected = errors.New("the address is left out because its calls failed")
 
 // NewSubConn is called by the child.
 func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewSubConnOptions) (balancer.SubConn, error) {
-	sc := &subConn{wrapper: w, conns: &conns{upstream: w.group.name}, health: balancer.SubConnState{ConnectivityState: connectivity.Connecting}}
+	sc := &subConn{
+		wrapper: w, conns: &conns{upstream: w.group.name},
+		health: balancer.SubConnState{ConnectivityState: connectivity.Connecting},
+	}
 
 	known := make([]resolver.Address, 0, len(addresses))
 	for _, address := range addresses {
@@ -124,7 +127,7 @@ func (sc *subConn) RegisterHealthListener(listener func(balancer.SubConnState)) 
 	})
 }
 
-// healthy tells whether calls would get through. The caller holds the lock.
+// healthy reports whether calls would get through. The caller holds the lock.
 func (sc *subConn) healthy() bool {
 	return sc.state == connectivity.Ready && sc.health.ConnectivityState == connectivity.Ready
 }

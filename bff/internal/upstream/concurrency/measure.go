@@ -59,7 +59,7 @@ type probe struct {
 	limit float64
 }
 
-// running tells whether there is one.
+// running reports whether there is one.
 func (p *probe) running(now time.Time, limit float64) bool {
 	if p.start.IsZero() {
 		return false
