@@ -42,7 +42,15 @@ run: bin/portico ## Run the gateway with demo backends and print curls to try.
 
 .PHONY: bin/portico
 bin/portico: ## Build the command in seconds, without a profile.
+	@echo 'building bin/portico (this takes minutes the first time)' >&2
 	@go build -o bin/portico ./bff/cmd/portico
+
+# What a change of a service needs first. All tests are `make test`, which takes many times as long.
+.PHONY: quick
+quick: generate ## Generate, build bin/portico, and vet and test the backends, in a minute or so.
+	@$(MAKE) --no-print-directory bin/portico
+	go vet ./backends/...
+	go test ./backends/...
 
 .PHONY: build
 build: ## Build the commands into bin/.

@@ -81,8 +81,7 @@ func nameArg(_ *cobra.Command, args []string) error {
 const nextSteps = `
 Next:
 
-  make generate                             # gen/ from the proto
-  go test ./backends/internal/%[1]s/
+  make quick                                # gen/ from the proto, and the tests of backends/internal/%[1]s; all tests: make test
   make run                                  # serves it; in another terminal:
 
   TOKEN=$(%[4]s token --subject editor --scope %[2]s)
