@@ -26,6 +26,20 @@ func openDocs(t *testing.T, p *process) *browsertest.Page {
 	return page
 }
 
+// readable holds that people can read what a page shows, in light and in dark colours.
+func readable(t *testing.T, page *browsertest.Page, what string) {
+	t.Helper()
+
+	for name, dark := range map[string]bool{"light": false, "dark": true} {
+		page.Dark(dark)
+		page.Screenshot(what + "-" + name)
+
+		for _, fault := range page.LowContrast() {
+			t.Errorf("%s, %s: hard to read: %s", what, name, fault)
+		}
+	}
+}
+
 // execute sends the request of an operation, which is open, and returns status and body as the page shows them.
 func execute(page *browsertest.Page, operation string) (status, body string) {
 	answer := operation + ` .live-responses-table`
@@ -88,7 +102,9 @@ func TestDocsFromNothingToTheDashboard(t *testing.T) {
 		t.Errorf("with a token: %s %s", status, body)
 	}
 
-	page.Screenshot("dashboard")
+	page.Do(chromedp.Click(chromedp.CSS(`.models-control`)), chromedp.WaitVisible(chromedp.CSS(`.json-schema-2020-12-accordion`)),
+		chromedp.Click(chromedp.CSS(`.json-schema-2020-12-expand-deep-button`)))
+	readable(t, page, "dashboard")
 
 	if kept := browsertest.Get(page, chromedp.Evaluate[int](`localStorage.length + sessionStorage.length + document.cookie.length`)); kept != 0 {
 		t.Error("the page stores something")
@@ -131,13 +147,39 @@ func TestDocsInDevelopment(t *testing.T) {
 		t.Errorf("the stream: %s %s", status, body)
 	}
 
-	page.Screenshot("stream")
+	// The messages of a stream have a schema and an example, which is as they are sent.
+	if got := browsertest.Get(page, chromedp.Text(chromedp.CSS(watchOrder+` .responses-table .model-example .microlight`))); !strings.HasPrefix(
+		got, `{"changeTime":"`) {
+		t.Errorf("the example of the stream is %q", got)
+	}
+
+	page.Do(chromedp.Click(chromedp.CSS(watchOrder+` .responses-table .model-example .tabitem:not(.active) button`)),
+		chromedp.WaitVisible(chromedp.CSS(watchOrder+` .responses-table .model-example .json-schema-2020-12`)))
+
+	if got := browsertest.Get(page, chromedp.Text(chromedp.CSS(watchOrder+` .responses-table .model-example`))); !strings.Contains(
+		got, "changeTime") {
+		t.Errorf("the schema of the stream is %q", got)
+	}
+
+	if got := browsertest.Get(page, chromedp.Text(chromedp.CSS(watchOrder+` tr[data-param-name="order_id"] .parameter__type`))); got != "string" {
+		t.Errorf("the type of order_id is %q", got)
+	}
+
+	readable(t, page, "stream")
 	page.Do(chromedp.Click(chromedp.CSS("#forget")), chromedp.WaitNotVisible(chromedp.CSS("#forget")))
 	page.Expect("status of 401")
 
 	if status, _ := execute(page, watchOrder); status != "401" {
 		t.Errorf("with the token forgotten: %s", status)
 	}
+
+	page.Do(chromedp.SendKeys(chromedp.CSS(`.operation-filter-input`), "zz"), chromedp.WaitVisible(chromedp.CSS(".nothing")))
+
+	if got := browsertest.Get(page, chromedp.Text(chromedp.CSS(".nothing"))); !strings.Contains(got, `No route has “:WATCHzz”`) {
+		t.Errorf("the search says %q", got)
+	}
+
+	readable(t, page, "nothing-found")
 }
 
 func TestDocsOnAPhone(t *testing.T) {
@@ -156,9 +198,13 @@ func TestDocsOnAPhone(t *testing.T) {
 		t.Errorf("%s %s", status, body)
 	}
 
-	page.Screenshot("dashboard")
+	readable(t, page, "dashboard")
 
 	if got := page.Overflow(); got > 0 {
 		t.Errorf("the page is %d pixels wider than the phone", got)
+	}
+
+	for _, box := range page.Sideways() {
+		t.Errorf("%s has to be scrolled sideways", box)
 	}
 }

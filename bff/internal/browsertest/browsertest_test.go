@@ -72,6 +72,43 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// Pages look as people with weak eyes and small phones need them.
+func TestLook(t *testing.T) {
+	t.Parallel()
+
+	p := browsertest.Open(t)
+	p.Do(chromedp.Navigate(site(t, `<meta name=color-scheme content="light dark"><p>Fine.<p id=grey>Grey.<p id=faint>Faint.<p id=seen>
+		<input placeholder=Hint><button disabled>Off</button><pre id=long>short</pre><script>
+		grey.style.color = "#808080"
+		faint.style.opacity = "0.5"
+		seen.style.cssText = "color: #808080; font-size: 24px"
+		long.style.overflow = "auto"
+		seen.append("Large.")
+		</script>`)))
+
+	want := []string{"Grey.", "Faint."}
+	if got := p.LowContrast(); len(got) != len(want) || !strings.Contains(got[0], want[0]) || !strings.Contains(got[1], want[1]) {
+		t.Errorf("in light colours: %q", got)
+	}
+
+	p.Dark(true)
+
+	// Grey is as far from the black of a dark page as it has to be.
+	if got := p.LowContrast(); slices.ContainsFunc(got, func(fault string) bool { return strings.Contains(fault, "Fine.") }) || len(got) > 1 {
+		t.Errorf("in dark colours: %q", got)
+	}
+
+	if got := p.Sideways(); len(got) != 0 {
+		t.Errorf("%q are scrolled sideways", got)
+	}
+
+	p.Do(chromedp.Evaluate[chromedp.Void](`long.append("x".repeat(500))`))
+
+	if got := p.Sideways(); !slices.Equal(got, []string{"pre."}) {
+		t.Errorf("%q are scrolled sideways, want the long one", got)
+	}
+}
+
 // complaints is a test that remembers why it failed instead of failing.
 type complaints struct {
 	testing.TB

@@ -2,8 +2,9 @@
 import { Enforced } from "./enforced.js"
 import { Folded } from "./folded.js"
 import { Search, nameSearch } from "./search.js"
-import { patientFetch } from "./streams.js"
+import { Streams, patientFetch } from "./streams.js"
 import { currentToken, onToken, say } from "./token.js"
+import { Types } from "./types.js"
 
 const documentURL = new URL(document.body.dataset.document, location.href).href
 
@@ -17,11 +18,12 @@ const ui = window.SwaggerUIBundle({
   filter: true,
   showExtensions: true,
   tryItOutEnabled: true,
+  syntaxHighlight: { theme: "tomorrow-night" },
   // The token is gone with the page.
   persistAuthorization: false,
   // Nothing is sent to a validator elsewhere.
   validatorUrl: null,
-  plugins: [Enforced, Folded, Search],
+  plugins: [Enforced, Folded, Search, Streams, Types],
   requestInterceptor: (request) => {
     if (request.loadSpec) {
       // The document may ask for a credential itself.

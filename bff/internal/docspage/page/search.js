@@ -1,5 +1,14 @@
 // The viewer's filter knows names of tags alone. This one also finds operations, by path, method, name and summary.
-export const Search = () => ({
+export const Search = ({ React, layoutSelectors, specSelectors }) => ({
+  wrapComponents: {
+    operations: (Original) => (props) => {
+      const phrase = layoutSelectors.currentFilter()
+      if (typeof phrase !== "string" || phrase === "" || specSelectors.taggedOperations().size > 0) return React.createElement(Original, props)
+
+      return React.createElement("p", { className: "nothing", role: "status" },
+        `No route has “${phrase}” in its path, method, name or summary, and no service is named so.`)
+    },
+  },
   fn: {
     opsFilter: (groups, phrase) => {
       const wanted = phrase.toLowerCase()
