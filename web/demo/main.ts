@@ -95,13 +95,19 @@ function whilePressed(button: HTMLButtonElement, act: () => Promise<unknown>): v
   });
 }
 
+/** Shows a link, if there is something that it leads to. */
+function show(id: string, to: string | undefined): void {
+  const link = byId<HTMLAnchorElement>(id);
+  link.hidden = !to;
+  link.href = to ?? "";
+}
+
 async function showInfo(): Promise<void> {
-  const { version, admin, routes } = await local<{ version: string; admin?: string; routes: number }>("GET", "/dev/info");
-  for (const [id, path] of [["link-metrics", "/metrics"], ["link-upstreams", "/upstreams"]] as const) {
-    const link = byId<HTMLAnchorElement>(id);
-    link.hidden = !admin;
-    link.href = `${admin}${path}`;
-  }
+  const info = await local<{ version: string; readme: string; admin?: string; routes: number }>("GET", "/dev/info");
+  const { version, readme, admin, routes } = info;
+  show("link-readme", readme);
+  show("link-metrics", admin && `${admin}/metrics`);
+  show("link-upstreams", admin && `${admin}/upstreams`);
   const only = "For development only: it hands out tokens for anyone.";
   byId("footer").textContent = `portico dev, version ${version}, ${routes} routes. ${only}`;
 }

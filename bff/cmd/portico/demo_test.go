@@ -53,7 +53,12 @@ func TestDemoShowsWhatBecomesOfTheDashboard(t *testing.T) {
 	}
 
 	page := openDemo(t, p)
-	page.Screenshot("whole")
+	readable(t, page, "whole")
+
+	if got := browsertest.Get(page, chromedp.Evaluate[string](`document.querySelector("#link-readme").href`)); !strings.HasPrefix(
+		got, "https://github.com/portico-gateway/portico") || !strings.HasSuffix(got, "#readme") {
+		t.Errorf("it leads to %s to read more", got)
+	}
 
 	if got := textOf(page, pageName); got != "Alice Adler" {
 		t.Errorf("the user is %q", got)
@@ -64,7 +69,7 @@ func TestDemoShowsWhatBecomesOfTheDashboard(t *testing.T) {
 	}
 
 	page.Do(chromedp.Click(chromedp.CSS(orderSwitch)), chromedp.WaitVisible(chromedp.CSS(pageNoOrder)))
-	page.Screenshot("degraded")
+	readable(t, page, "degraded")
 
 	if got := textOf(page, pageNoOrder); !strings.Contains(got, "Orders are not available: UNAVAILABLE — ") {
 		t.Errorf("the notice is %q", got)
@@ -92,7 +97,11 @@ func TestDemoShowsWhatBecomesOfTheDashboard(t *testing.T) {
 		t.Errorf("it is %d pixels too wide for a phone", got)
 	}
 
-	page.Screenshot("phone")
+	for _, box := range page.Sideways() {
+		t.Errorf("%s has to be scrolled sideways", box)
+	}
+
+	readable(t, page, "phone")
 
 	for _, url := range page.Requests() {
 		if !strings.HasPrefix(url, p.url+"/") {
@@ -114,6 +123,14 @@ func TestDemoShowsRefusals(t *testing.T) {
 	if got := textOf(page, pageNothing); !strings.Contains(got, "PERMISSION_DENIED") {
 		t.Errorf("alice asks for bob's: %q", got)
 	}
+
+	// Once, the notice was squeezed into the first of two columns.
+	if got := browsertest.Get(page, chromedp.Evaluate[float64](
+		`document.querySelector("#parts > .notice").offsetWidth / document.querySelector("#parts").offsetWidth`)); got < 0.99 {
+		t.Errorf("the notice takes %.2f of the width", got)
+	}
+
+	readable(t, page, "refused")
 
 	choose(page, "caller", "admin")
 	page.Do(chromedp.WaitVisible(chromedp.CSS(pageOrder)))

@@ -25,7 +25,7 @@ type landing struct {
 
 // options serve the page of a gateway at the address. What a route would never be reached for is left out: the API comes first.
 func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends http.Handler, routes []bff.Route) []bff.Option {
-	l.info.Store(&demo.Info{Version: version()})
+	l.info.Store(&demo.Info{Version: version(), Readme: readme()})
 
 	list := demo.New(demo.Deps{
 		Token: func(subject string, scopes []string) (string, time.Duration, error) {
@@ -59,7 +59,7 @@ func hides(page pages.Page, r bff.Route) bool {
 
 // serving says what the page tells of the process. admin is nil if that listener is off.
 func (l *landing) serving(admin net.Addr, routes int) {
-	info := demo.Info{Version: version(), Routes: routes}
+	info := demo.Info{Version: version(), Readme: readme(), Routes: routes}
 	if admin != nil {
 		info.Admin = urlOf("http", admin)
 	}

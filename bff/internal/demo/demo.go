@@ -29,6 +29,8 @@ type Deps struct {
 type Info struct {
 	// Version of Portico.
 	Version string `json:"version"`
+	// Readme is the URL of the documentation of this version.
+	Readme string `json:"readme"`
 	// Admin is the URL of the admin listener, without a path. Empty: it is off.
 	Admin string `json:"admin,omitempty"`
 	// Routes is how many REST routes there are.

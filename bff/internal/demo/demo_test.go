@@ -27,7 +27,7 @@ func served(tb testing.TB) http.Handler {
 			return "token:" + subject + ":" + strings.Join(scopes, "+"), life, nil
 		},
 		Backends: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Write([]byte(r.Method + " " + r.URL.Path)) }),
-		Info:     func() demo.Info { return demo.Info{Version: "v1", Routes: 7} },
+		Info:     func() demo.Info { return demo.Info{Version: "v1", Readme: "https://example.com/v1", Routes: 7} },
 		Host:     "devbox",
 	})
 
@@ -119,7 +119,7 @@ func TestEndpoints(t *testing.T) {
 		{"token_with_a_scope_of_zero", "GET", "/dev/token?subject=a&scope=x%00", 400, `"detail":"scope: must be at most`},
 		{"token_that_cannot_be_signed", "GET", "/dev/token?subject=broken", 500, `"code":"INTERNAL"`},
 		{"token_by_post", "POST", "/dev/token?subject=alice", 405, ""},
-		{"info", "GET", "/dev/info", 200, `{"version":"v1","routes":7}`},
+		{"info", "GET", "/dev/info", 200, `{"version":"v1","readme":"https://example.com/v1","routes":7}`},
 		{"list", "GET", "/dev/backends", 200, "GET /dev/backends"},
 		{"stop", "POST", "/dev/backends/order/stop", 200, "POST /dev/backends/order/stop"},
 		{"stop_by_get", "GET", "/dev/backends/order/stop", 405, ""},

@@ -740,13 +740,17 @@ function whilePressed(button2, act) {
     }
   });
 }
+function show(id, to) {
+  const link = byId(id);
+  link.hidden = !to;
+  link.href = to ?? "";
+}
 async function showInfo() {
-  const { version, admin, routes: routes2 } = await local("GET", "/dev/info");
-  for (const [id, path] of [["link-metrics", "/metrics"], ["link-upstreams", "/upstreams"]]) {
-    const link = byId(id);
-    link.hidden = !admin;
-    link.href = `${admin}${path}`;
-  }
+  const info = await local("GET", "/dev/info");
+  const { version, readme, admin, routes: routes2 } = info;
+  show("link-readme", readme);
+  show("link-metrics", admin && `${admin}/metrics`);
+  show("link-upstreams", admin && `${admin}/upstreams`);
   const only = "For development only: it hands out tokens for anyone.";
   byId("footer").textContent = `portico dev, version ${version}, ${routes2} routes. ${only}`;
 }
