@@ -94,7 +94,7 @@ func TestDeclaredHeaders(t *testing.T) {
 	for _, want := range []string{
 		"response.status: 204 has no body, but the answer is a every.v1.Every", `field "none" of every.v1.Every: there is no such field`,
 		`must begin with "/"`, "has a character that must be escaped", `"connection" cannot be a header of an answer`, `"a b" cannot be a header`,
-		`headers: field "none" of every.v1.Every`, `headers: "Te" cannot set a field`, "can hold more than one value",
+		`headers[0].field: field "none" of every.v1.Every`, `headers[1].header: "Te" cannot set a field`, "can hold more than one value",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %q", err, want)

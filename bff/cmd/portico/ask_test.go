@@ -194,7 +194,7 @@ func TestBreaking(t *testing.T) {
 	_, after, _ := strings.Cut(shopProto, "}\n\nmessage")
 	write(t, file, strings.Replace(before+"}\n\nmessage"+after, "requests: 50", "requests: 10", 1))
 
-	const want = `HEAD:proto/shop/v1/shop.proto:22:5: ROUTE_REMOVED: DELETE /v1/items/{item_id} is gone (shop.v1.ShopService/DropItem)
+	const want = `HEAD:proto/shop/v1/shop.proto:22:33: ROUTE_REMOVED: DELETE /v1/items/{item_id} is gone (shop.v1.ShopService/DropItem)
 proto/shop/v1/shop.proto:12:22: RATE_LIMIT_TIGHTENED: lets through 10/1s burst 100 per principal, not 50/1s burst 100 per principal (GET /v1/items/{item_id})
 `
 
@@ -284,7 +284,7 @@ func TestLint(t *testing.T) {
 	write(t, file, strings.Replace(shopProto, `{delete: "/v1/items/{item_id}"}`, `{delete: "/v1/items/{item_id}" body: "*"}`, 1))
 
 	out, errs, code := porticoIn(t, dir, nil, "lint")
-	if code != 1 || !strings.HasPrefix(out, "proto/shop/v1/shop.proto:22:5: BODY_UNEXPECTED: ") || errs != "portico: 1 finding\n" {
+	if code != 1 || !strings.HasPrefix(out, "proto/shop/v1/shop.proto:22:63: BODY_UNEXPECTED: ") || errs != "portico: 1 finding\n" {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 
@@ -300,12 +300,18 @@ func TestLint(t *testing.T) {
 
 	write(t, file, "syntax = \"proto3\";\nmessage {}\n")
 
-	if _, errs, code := porticoIn(t, dir, nil, "lint"); code != 1 || !strings.Contains(errs, "shop/v1/shop.proto:2:9") {
-		t.Errorf("no proto: exit %d: %s", code, errs)
+	if out, errs, code := porticoIn(t, dir, nil, "lint"); code != 1 || !strings.HasPrefix(out, "proto/shop/v1/shop.proto:2:9: PROTO_INVALID: ") {
+		t.Errorf("no proto: exit %d: %s%s", code, out, errs)
 	}
 
-	if _, errs, code := porticoIn(t, dir, nil, "lint", "nowhere"); code != 2 || !strings.Contains(errs, "nowhere") {
-		t.Errorf("no folder: exit %d: %s", code, errs)
+	for name, want := range map[string]string{
+		"nowhere":                  "nowhere: there is no such folder: name the folder from which .proto files import one another",
+		"proto/shop/v1/shop.proto": "proto/shop/v1/shop.proto: is a file: name the folder",
+		".git":                     ".git: no .proto files: name the folder",
+	} {
+		if out, errs, code := porticoIn(t, dir, nil, "lint", name); code != 2 || !strings.HasPrefix(errs, "portico: "+want) || out != "" {
+			t.Errorf("%s: exit %d: %s%s", name, code, out, errs)
+		}
 	}
 
 	if out, _, code := portico(t, "lint", "--rules"); code != 0 || !strings.Contains(out, "LIST_UNPAGED") {

@@ -109,7 +109,7 @@ func (v versions) compare(ctx context.Context) ([]change, error) {
 	}
 
 	if now.Files, err = tree.Compile(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", v.dir, err)
+		return nil, fmt.Errorf("%s does not compile:\n%w", v.dir, protosource.Below(v.dir, err))
 	}
 
 	if old.Rules, now.Rules, err = v.readRules(ctx, root); err != nil {

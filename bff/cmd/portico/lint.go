@@ -1,14 +1,17 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/portico-gateway/portico/bff/internal/protocheck"
 	"github.com/portico-gateway/portico/bff/internal/protolint"
 	"github.com/portico-gateway/portico/bff/internal/protosource"
 	"github.com/portico-gateway/portico/bff/internal/term"
@@ -66,19 +69,9 @@ func lint(cmd *cobra.Command, dir, configuration string, out *output) error {
 		return err
 	}
 
-	files, err := tree.Compile(cmd.Context())
-	if err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
-	}
-
-	rules, err := readRules(dir, configuration)
+	findings, err := find(cmd.Context(), tree, dir, configuration)
 	if err != nil {
 		return err
-	}
-
-	findings := protolint.Check(files, rules)
-	for i := range findings {
-		findings[i].File = path.Join(dir, findings[i].File)
 	}
 
 	if out.json {
@@ -89,7 +82,7 @@ func lint(cmd *cobra.Command, dir, configuration string, out *output) error {
 		if err := printJSON(cmd.OutOrStdout(), findings); err != nil {
 			return err
 		}
-	} else if err := printFindings(cmd, findings, len(files)); err != nil {
+	} else if err := printFindings(cmd, findings, len(tree)); err != nil {
 		return err
 	}
 
@@ -98,6 +91,31 @@ func lint(cmd *cobra.Command, dir, configuration string, out *output) error {
 	}
 
 	return nil
+}
+
+// find returns the findings in the protos of a folder.
+func find(ctx context.Context, tree protosource.Tree, dir, configuration string) ([]protolint.Finding, error) {
+	files, err := tree.Compile(ctx)
+	if err != nil {
+		findings, err := protocheck.Sources(dir, err)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", dir, err)
+		}
+
+		return findings, nil
+	}
+
+	settings := protolint.Settings{Path: func(file string) string { return path.Join(dir, file) }}
+
+	if settings.Rules, err = readRules(dir, configuration); err != nil {
+		return nil, err
+	}
+
+	if settings.GoPackage, err = (protocheck.Repository{Protos: dir, Template: "buf.gen.yaml"}).GoPackage(); err != nil {
+		return nil, err //nolint:wrapcheck // It names the file.
+	}
+
+	return protolint.Check(files, settings), nil
 }
 
 func printFindings(cmd *cobra.Command, findings []protolint.Finding, files int) error {
@@ -146,9 +164,24 @@ func printRules(cmd *cobra.Command, out *output) error {
 // readDir reads the protos of a folder. That there are none is a fault of the command line.
 func readDir(dir string) (protosource.Tree, error) {
 	tree, err := protosource.Dir(dir)
-	if err != nil {
-		return nil, usagef("%w: name the folder from which .proto files import one another", err)
-	}
 
-	return tree, nil
+	switch {
+	case err == nil:
+		return tree, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, usagef("%s: there is no such folder: %s", dir, nameFolder)
+	case isFile(dir):
+		return nil, usagef("%s: is a file: %s", dir, nameFolder)
+	default:
+		return nil, usagef("%w: %s", err, nameFolder)
+	}
 }
+
+func isFile(name string) bool {
+	info, err := os.Stat(name)
+
+	return err == nil && !info.IsDir()
+}
+
+// nameFolder says what DIR is.
+const nameFolder = "name the folder from which .proto files import one another"

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -84,10 +85,17 @@ func check(gen *protogen.Plugin, s settings) error {
 	}
 
 	for _, f := range found {
-		faults = append(faults, fmt.Errorf("%s: %w", protopos.Fault(f), f))
+		faults = append(faults, fmt.Errorf("%s: %w", shown(protopos.Fault(f)), f))
 	}
 
 	return errors.Join(append(faults, httprules.Unknown(s.rules, methods))...)
+}
+
+// shown is a position with the path of the file below the working directory.
+func shown(at protopos.Position) protopos.Position {
+	at.File = protopos.Locate(os.DirFS("."), at.File)
+
+	return at
 }
 
 // checkMessages refuses the one field name for which the code of protoc-gen-go does not compile.
@@ -98,7 +106,7 @@ func checkMessages(messages []*protogen.Message) []error {
 		for _, field := range message.Fields {
 			if field.GoName == "ProtoReflect" && message.APILevel != gofeaturespb.GoFeatures_API_OPAQUE {
 				faults = append(faults, fmt.Errorf("%s: field %s of %s: %w",
-					protopos.Of(field.Desc), field.Desc.Name(), message.Desc.FullName(), errFieldName))
+					shown(protopos.Of(field.Desc)), field.Desc.Name(), message.Desc.FullName(), errFieldName))
 			}
 		}
 
@@ -154,12 +162,12 @@ func explain(gen *protogen.Plugin, err error) error {
 			continue
 		}
 
-		files = append(files, file.Desc.Path())
+		files = append(files, shown(protopos.Position{File: file.Desc.Path()}).File)
 
 		for _, service := range file.Services {
 			for _, method := range service.Methods {
 				if slices.Contains(words, method.GoName) {
-					methods = append(methods, protopos.HTTP(method.Desc).String())
+					methods = append(methods, shown(protopos.HTTP(method.Desc)).String())
 				}
 			}
 		}

@@ -87,22 +87,27 @@ func generate(
 	}
 
 	hidden := hide(gen, settings.rules)
-	renamePackages(gen, request)
+	all := &pluginpb.CodeGeneratorResponse{}
 
-	response, err := call(ctx, request, plugin)
-	if err != nil {
-		return nil, explain(gen, err)
+	for _, part := range split(gen, request) {
+		response, err := call(ctx, part, plugin)
+		if err != nil {
+			return nil, explain(gen, err)
+		}
+
+		if response.Error != nil {
+			return nil, explain(gen, errors.New(response.GetError()))
+		}
+
+		response.File = append(all.GetFile(), response.GetFile()...)
+		all = response
 	}
 
-	if response.Error != nil {
-		return nil, explain(gen, errors.New(response.GetError()))
-	}
-
-	for _, file := range response.GetFile() {
+	for _, file := range all.GetFile() {
 		file.Content = new(hidden.restore(file.GetContent()))
 	}
 
-	return response, nil
+	return all, nil
 }
 
 // call runs the plugin. The error is what it says.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 
 	"github.com/portico-gateway/portico/bff/internal/protosource"
@@ -253,8 +255,8 @@ func TestWhatIsHidden(t *testing.T) {
 	}
 
 	hide(gen, nil)
-	renamePackages(gen, in)
 
+	in = split(gen, in)[0]
 	if got, want := in.GetParameter(), "Mctx.proto=example.com/ctx;runtime"; got != want {
 		t.Errorf("the parameter is %q, not %q", got, want)
 	}
@@ -275,6 +277,36 @@ func TestWhatIsHidden(t *testing.T) {
 		if got != want {
 			t.Errorf("shown: %s, want %s", got, want)
 		}
+	}
+}
+
+// The handlers of a package that others have to import under another name are asked for on their own: in its own, it has none.
+func TestPackageWithANameThatHandlersHave(t *testing.T) {
+	t.Parallel()
+
+	in := request(t, `message R {}`)
+	in.FileToGenerate = []string{"ctx.proto", "shop.proto"}
+	in.Parameter = new("paths=source_relative")
+
+	for _, file := range in.GetProtoFile() {
+		if file.GetName() == "ctx.proto" {
+			file.Service = []*descriptorpb.ServiceDescriptorProto{{Name: new("S")}}
+		}
+	}
+
+	gen, err := protogen.Options{ParamFunc: func(string, string) error { return nil }}.New(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var got []string
+	for _, part := range split(gen, in) {
+		got = append(got, strings.Join(part.GetFileToGenerate(), " ")+": "+part.GetParameter())
+	}
+
+	want := []string{"shop.proto: paths=source_relative,Mctx.proto=example.com/ctx;runtime", "ctx.proto: paths=source_relative"}
+	if !slices.Equal(got, want) {
+		t.Errorf("asked for %q, not %q", got, want)
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"go/types"
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/compiler/protogen"
@@ -16,17 +17,50 @@ var locals = []string{ //nolint:gochecknoglobals // Constant.
 	"protoReq", "req", "res", "resp", "response", "s", "server", "stream", "v", "val", "w",
 }
 
-// renamePackages has the plugin import packages under another name that have one of those within handlers. It gives a package
-// another name if the name is that of a package that every generated file imports, so that is what it is told.
-func renamePackages(gen *protogen.Plugin, request *pluginpb.CodeGeneratorRequest) {
-	for _, file := range gen.Files {
-		name := string(file.GoPackageName)
-		if !slices.Contains(locals, name) && types.Universe.Lookup(name) == nil {
-			continue
+// isHidden reports whether a package of this name cannot be reached in a handler of another package.
+func isHidden(name protogen.GoPackageName) bool {
+	return slices.Contains(locals, string(name)) || types.Universe.Lookup(string(name)) != nil
+}
+
+// split divides the files to generate by what packages they may be told to import under another name. In its own package a package
+// has no name, so the handlers in each of those that are hidden from others come in a request of their own.
+func split(gen *protogen.Plugin, request *pluginpb.CodeGeneratorRequest) []*pluginpb.CodeGeneratorRequest {
+	groups := map[protogen.GoImportPath][]string{}
+
+	for _, name := range request.GetFileToGenerate() {
+		file := gen.FilesByPath[name]
+
+		own := protogen.GoImportPath("")
+		if isHidden(file.GoPackageName) && len(file.Services) > 0 {
+			own = file.GoImportPath
 		}
 
-		// In its own package it has no name.
-		if file.Generate && len(file.Services) > 0 {
+		groups[own] = append(groups[own], name)
+	}
+
+	if len(groups) == 0 {
+		groups[""] = nil
+	}
+
+	requests := make([]*pluginpb.CodeGeneratorRequest, 0, len(groups))
+
+	for _, own := range slices.Sorted(maps.Keys(groups)) {
+		part := &pluginpb.CodeGeneratorRequest{
+			FileToGenerate: groups[own], ProtoFile: request.GetProtoFile(), SourceFileDescriptors: request.GetSourceFileDescriptors(),
+			CompilerVersion: request.GetCompilerVersion(), Parameter: request.Parameter,
+		}
+		renamePackages(gen, part, own)
+		requests = append(requests, part)
+	}
+
+	return requests
+}
+
+// renamePackages has the plugin import packages under another name that have one of those within handlers. It gives a package
+// another name if the name is that of a package that every generated file imports, so that is what it is told.
+func renamePackages(gen *protogen.Plugin, request *pluginpb.CodeGeneratorRequest, own protogen.GoImportPath) {
+	for _, file := range gen.Files {
+		if !isHidden(file.GoPackageName) || file.GoImportPath == own {
 			continue
 		}
 

@@ -11,6 +11,7 @@ package main
 
 import (
 	"flag"
+	"os"
 
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -20,6 +21,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/genservices"
 	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/protopos"
 	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
@@ -51,6 +53,7 @@ func main() {
 
 		return genservices.Generate(plugin, *packageName, genservices.Description{
 			Title: *title, Version: *version, Folder: "openapi", DefaultPolicy: *defaultPolicy, Rules: rules, Handlers: *handlers,
+			Path:     func(file string) string { return protopos.Locate(os.DirFS("."), file) },
 			Defaults: policy.Defaults{Timeout: usual.Server.RequestTimeout, MaxBody: usual.Limits.MaxBodyBytes},
 		})
 	})

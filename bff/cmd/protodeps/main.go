@@ -1,6 +1,8 @@
-// Command protodeps prints the foreign .proto files that one's own import into a folder, so that generating needs no schema
-// registry. They come from descriptors that are linked into this program, so their version is the one that go.mod pins: portico/v1,
-// buf/validate, and google/api and google/rpc as far as their Go modules have them.
+// Command protodeps is what runs before code is generated. It prints the foreign .proto files that one's own import into a folder, so
+// that generating needs no schema registry. They come from descriptors that are linked into this program, so their version is the one
+// that go.mod pins: portico/v1, buf/validate, google/longrunning, and google/api, google/rpc and google/type as far as their Go
+// modules have them. Then it prints what is wrong with one's own files, with the line: what does not compile, what a gateway would
+// not start with, and a go_package that is not where the code is written to. The exit code is 1 if there is anything.
 //
 // Repositories that use Portico as a library run it as a tool of their go.mod. To them, portico/v1/policy.proto is foreign, too:
 //
@@ -8,53 +10,91 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/portico-gateway/portico/bff/internal/protocheck"
+	"github.com/portico-gateway/portico/bff/internal/protolint"
 	"github.com/portico-gateway/portico/bff/internal/protosource"
 )
 
 func main() {
 	protos := flag.String("proto", "proto", "folder of one's own .proto files")
 	out := flag.String("out", ".deps/proto", "folder to print the foreign ones into; it is emptied first")
+	template := flag.String("template", "buf.gen.yaml", "buf's template, which says what the plugins are told")
 
 	flag.Parse()
 
-	if err := run(*protos, *out); err != nil {
+	err := run(context.Background(), os.Stderr, protocheck.Repository{Protos: *protos, Template: *template}, *out)
+
+	if err != nil && !errors.Is(err, errFindings) {
 		fmt.Fprintln(os.Stderr, "protodeps:", err)
+	}
+
+	if err != nil {
 		os.Exit(1)
 	}
 }
 
-func run(protos, out string) error {
-	imports, err := foreignImports(protos)
+// errFindings: what is wrong was printed.
+var errFindings = errors.New("there are findings")
+
+func run(ctx context.Context, printer io.Writer, repository protocheck.Repository, out string) error {
+	tree, err := protosource.Dir(repository.Protos)
 	if err != nil {
+		return err //nolint:wrapcheck // It names the folder.
+	}
+
+	imports, err := tree.ForeignImports()
+	if err != nil {
+		findings, err := protocheck.Sources(repository.Protos, err)
+
+		return print(printer, findings, err)
+	}
+
+	if err := writeFiles(imports, out); err != nil {
 		return err
 	}
 
-	var (
-		files  = map[string]protoreflect.FileDescriptor{}
-		faults []error
-	)
+	findings, err := protocheck.Check(ctx, repository)
 
-	for _, foreign := range imports {
-		if err := collect(files, foreign.Path); err != nil {
-			at := foreign.Position
-			at.File = filepath.Join(protos, filepath.FromSlash(at.File))
-			faults = append(faults, fmt.Errorf("%s: %w", at, err))
+	return print(printer, findings, err)
+}
+
+// print prints findings, a line each. If there are any, the error is errFindings.
+func print(printer io.Writer, findings []protolint.Finding, err error) error {
+	for _, finding := range findings {
+		if _, err := fmt.Fprintln(printer, finding); err != nil {
+			return fmt.Errorf("print: %w", err)
 		}
 	}
 
-	if err := errors.Join(faults...); err != nil {
-		return err
+	if err == nil && len(findings) > 0 {
+		return errFindings
+	}
+
+	return err
+}
+
+// writeFiles prints files, with all that they import, into a folder that it empties.
+func writeFiles(imports []protosource.Import, out string) error {
+	files := map[string]protoreflect.FileDescriptor{}
+
+	for _, foreign := range imports {
+		file, err := protoregistry.GlobalFiles.FindFileByPath(foreign.Path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", foreign.Path, err)
+		}
+
+		collect(files, file)
 	}
 
 	if err := os.RemoveAll(out); err != nil {
@@ -64,47 +104,17 @@ func run(protos, out string) error {
 	return printFiles(files, out)
 }
 
-// foreignImports lists what the .proto files in a folder import that is neither among them nor known to every compiler.
-func foreignImports(dir string) ([]protosource.Import, error) {
-	tree, err := protosource.Dir(dir)
-	if err != nil {
-		return nil, err
+// collect adds a file and, transitively, what it imports.
+func collect(files map[string]protoreflect.FileDescriptor, file protoreflect.FileDescriptor) {
+	if files[file.Path()] != nil || protosource.WellKnown(file.Path()) {
+		return
 	}
 
-	imports, err := tree.Imports()
-	if err != nil {
-		return nil, fmt.Errorf("read the imports in %s: %w", dir, err)
-	}
-
-	return slices.DeleteFunc(imports, func(i protosource.Import) bool {
-		_, own := tree[i.Path]
-
-		return own || wellKnown(i.Path)
-	}), nil
-}
-
-func wellKnown(path string) bool { return strings.HasPrefix(path, "google/protobuf/") }
-
-// collect adds the file and, transitively, what it imports.
-func collect(files map[string]protoreflect.FileDescriptor, path string) error {
-	if _, done := files[path]; done || wellKnown(path) {
-		return nil
-	}
-
-	file, err := protoregistry.GlobalFiles.FindFileByPath(path)
-	if err != nil {
-		return fmt.Errorf("%s is not on offer: put it, and what it imports, among your own files", path)
-	}
-
-	files[path] = file
+	files[file.Path()] = file
 
 	for i := range file.Imports().Len() {
-		if err := collect(files, file.Imports().Get(i).Path()); err != nil {
-			return err
-		}
+		collect(files, file.Imports().Get(i).FileDescriptor)
 	}
-
-	return nil
 }
 
 func printFiles(files map[string]protoreflect.FileDescriptor, out string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/protocheck"
 	"github.com/portico-gateway/portico/bff/internal/protosource"
 )
 
@@ -37,11 +39,11 @@ func TestRun(t *testing.T) {
 		"quotes.proto": "syntax = 'proto3';\nimport 'google/api/http.proto'; import \"google/protobuf/empty.proto\";import  'own/v1/own.proto';\n",
 		"lines.proto": "syntax = \"proto3\";\nimport\n  public\n  \"google/rpc/status.proto\"\n;\n/*\nimport \"none.proto\";\n*/\n" +
 			"// import \"none.proto\";\nimport weak \"google/api/visibility.proto\";\n",
-		"newest.proto":     "edition = \"2024\";\nimport option \"portico/v1/policy.proto\";\nimport \"google/\" 'api/field_behavior.proto';\n",
+		"newest.proto":     "edition = \"2024\";\nimport \"google/\" 'api/field_behavior.proto';\nimport option \"portico/v1/policy.proto\";\n",
 		"own/v1/own.proto": "syntax = \"proto3\";\nimport \"buf/validate/validate.proto\";\nimport \"google/rpc/error_details.proto\";\n",
 	})
 
-	if err := run(protos, out); err != nil {
+	if err := run(t.Context(), t.Output(), protocheck.Repository{Protos: protos}, out); err != nil {
 		t.Fatal(err)
 	}
 
@@ -74,31 +76,46 @@ func TestRunRefuses(t *testing.T) {
 	protos, out := t.TempDir(), t.TempDir()
 	write(t, out, map[string]string{"old.proto": ""})
 	write(t, protos, map[string]string{
-		"a/a.proto": "syntax = 'proto3';\nimport 'google/api/http.proto';\n  import 'google/type/money.proto';\n",
+		"a/a.proto": "syntax = 'proto3';\nimport 'google/api/http.proto';\n  import 'acme/v1/money.proto';\n",
 		"b.proto":   "syntax = 'proto3';\nimport \"shop/v1/item.proto\";\n",
 	})
 
-	err := run(protos, out)
-	for _, part := range []string{
-		filepath.Join(protos, "a", "a.proto") + ":3:10: google/type/money.proto is not on offer", filepath.Join(protos, "b.proto") + ":2:8: shop/v1/item.proto",
-	} {
-		if err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("%v does not say %q", err, part)
+	refuse := func(want ...string) {
+		t.Helper()
+
+		var printed strings.Builder
+
+		err := run(t.Context(), &printed, protocheck.Repository{Protos: protos}, out)
+		if !errors.Is(err, errFindings) {
+			t.Fatalf("got %v", err)
+		}
+
+		lines := strings.Split(strings.TrimSuffix(printed.String(), "\n"), "\n")
+		if len(lines) != len(want) {
+			t.Errorf("printed %q", lines)
+		}
+
+		for i, line := range lines {
+			if i < len(want) && !strings.HasPrefix(line, filepath.Join(protos, want[i])) {
+				t.Errorf("printed %s\nwant %s", line, want[i])
+			}
 		}
 	}
 
+	refuse(`a/a.proto:3:10: PROTO_INVALID: import "acme/v1/money.proto": there is no such file here`, "b.proto:2:8: PROTO_INVALID: ")
 	write(t, protos, map[string]string{"b.proto": "syntax = 'proto3';\nimport shop;\n"})
-
-	if err := run(protos, out); err == nil || !strings.Contains(err.Error(), "b.proto:2:8: ") {
-		t.Error(err)
-	}
-
-	if err := run(filepath.Join(protos, "none"), out); err == nil {
-		t.Error("a folder that is not there is no fault")
-	}
+	refuse("b.proto:2:8: PROTO_INVALID: syntax error")
 
 	// What there was is kept until all is known.
 	if _, err := fs.Stat(os.DirFS(out), "old.proto"); err != nil {
 		t.Error(err)
+	}
+
+	write(t, protos, map[string]string{"a/a.proto": "syntax = 'proto3';\nmessage A { Nothing n = 1; }\n", "b.proto": "syntax = 'proto3';\n"})
+	refuse("a/a.proto:2:13: PROTO_INVALID: field A.n: unknown type Nothing")
+
+	missing := protocheck.Repository{Protos: filepath.Join(protos, "none")}
+	if err := run(t.Context(), t.Output(), missing, out); err == nil || errors.Is(err, errFindings) {
+		t.Error("a folder that is not there is no fault")
 	}
 }

@@ -65,7 +65,7 @@ func Compile(expression string, request protoreflect.MessageDescriptor, variable
 
 	checked, issues := env.Compile(expression)
 	if err := issues.Err(); err != nil {
-		return nil, fmt.Errorf("expression: %w", err)
+		return nil, errors.New(OneLine(err))
 	}
 
 	if !checked.OutputType().IsExactType(cel.BoolType) {

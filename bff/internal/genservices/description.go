@@ -23,6 +23,8 @@ type Description struct {
 	Rules route.Rules
 	// Defaults hold where the options say nothing.
 	Defaults policy.Defaults
+	// Path returns the path by which a .proto file is shown. Nil: the one by which it is imported.
+	Path func(file string) string
 	// Folder is where the documents go, below that of the table.
 	Folder string
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/internal/condition"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -157,8 +158,13 @@ func (c *compiler) access(in *porticov1.Access) Access {
 
 	if owner := in.GetOwner(); owner != nil {
 		a.Owner = &Owner{Variable: owner.GetVariable(), UnlessScope: owner.GetUnlessScope()}
+		if owner.GetUnlessScope() != "" {
+			c.name("access.owner.unless_scope", "scope", owner.GetUnlessScope())
+		}
+
 		if !slices.Contains(c.route.Variables, owner.GetVariable()) {
-			c.faultf("access.owner: the path has no variable %q (it has %q)", owner.GetVariable(), c.route.Variables)
+			c.faultf("access.owner: the path has no variable %q%s", owner.GetVariable(),
+				suggest.DidYouMean(owner.GetVariable(), c.route.Variables))
 		}
 	}
 
@@ -180,17 +186,6 @@ func (c *compiler) access(in *porticov1.Access) Access {
 	}
 
 	return a
-}
-
-// names refuses lists of names that demand nothing, or what nobody can have.
-func (c *compiler) names(where, what string, set bool, anyOf, allOf []string) {
-	if set && len(anyOf)+len(allOf) == 0 {
-		c.faultf("%s: names no %s", where, what)
-	}
-
-	if slices.Contains(anyOf, "") || slices.Contains(allOf, "") {
-		c.faultf("%s: names an empty %s", where, what)
-	}
 }
 
 // maxDuration keeps arithmetic on durations far from overflow. Nobody limits anything per more than a month.

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -71,10 +72,10 @@ func (c *compiler) response(in *porticov1.Response) Response {
 		c.faultf("response.status: a stream is answered with 200")
 	}
 
-	for _, name := range in.GetHeaders() {
+	for i, name := range in.GetHeaders() {
 		name = strings.ToLower(name)
 		if !validHeader(name) || slices.Contains(hopHeaders(), name) {
-			c.faultf("response.headers: %q cannot be a header of an answer", name)
+			c.faultf("response.headers[%d]: %q cannot be a header of an answer", i, name)
 		}
 
 		out.Headers = append(out.Headers, name)
@@ -140,17 +141,19 @@ func (c *compiler) headers(in []*porticov1.HeaderBinding) []Header {
 
 	out := make([]Header, 0, len(in))
 
-	for _, binding := range in {
+	for i, binding := range in {
+		where := fmt.Sprintf("headers[%d]", i)
+
 		header := Header{Name: http.CanonicalHeaderKey(binding.GetHeader())}
 		if !validHeader(header.Name) || slices.Contains(hopHeaders(), strings.ToLower(header.Name)) {
-			c.faultf("headers: %q cannot set a field", binding.GetHeader())
+			c.faultf("%s.header: %q cannot set a field", where, binding.GetHeader())
 		}
 
 		path, err := fieldpath.Resolve(c.request, binding.GetField())
 		if err != nil {
-			c.faultf("headers: field %q of %s: %w", binding.GetField(), c.request.FullName(), err)
+			c.faultf("%s.field: field %q of %s: %w", where, binding.GetField(), c.request.FullName(), err)
 		} else if path.Last().IsList() || path.Last().IsMap() {
-			c.faultf("headers: field %q of %s can hold more than one value", binding.GetField(), c.request.FullName())
+			c.faultf("%s.field: field %q of %s can hold more than one value", where, binding.GetField(), c.request.FullName())
 		}
 
 		header.Field = path

@@ -126,10 +126,10 @@ func (c *compiler) codes(names []string) []codes.Code {
 
 	out := make([]codes.Code, 0, len(names))
 
-	for _, name := range names {
+	for i, name := range names {
 		value, known := code.Code_value[name]
 		if !known || value == int32(codes.OK) {
-			c.faultf("retry.codes: %q is not the name of an error in google.rpc.Code", name)
+			c.faultf("retry.codes[%d]: %q is not the name of an error in google.rpc.Code", i, name)
 		}
 
 		out = append(out, codes.Code(value))

@@ -196,7 +196,7 @@ func TestTrafficFaults(t *testing.T) {
 		{"retried_write", write(t, withRetry(&porticov1.Retry{MaxAttempts: 2})), "retry: the method says neither"},
 		{"hedged_write", write(t, keyed(withRetry(&porticov1.Retry{HedgeAfter: seconds(1)}))), "retry.hedge_after: the method has side effects"},
 		{"attempts", read(t, withRetry(&porticov1.Retry{MaxAttempts: 6})), "retry.max_attempts: 6 is not between 1 and 5"},
-		{"code", read(t, withRetry(&porticov1.Retry{Codes: []string{"OK"}})), `retry.codes: "OK" is not the name of an error`},
+		{"code", read(t, withRetry(&porticov1.Retry{Codes: []string{"OK"}})), `retry.codes[0]: "OK" is not the name of an error`},
 		{"backoff", read(t, withRetry(&porticov1.Retry{MaxBackoff: &durationpb.Duration{}})), "retry.max_backoff: 0s is not between"},
 		{"cached_write", write(t, withCache(&porticov1.Cache{Ttl: seconds(1)})), "cache: the method has side effects"},
 		{"conditional", read(t, ranged), "cache: the method answers conditional requests itself"},

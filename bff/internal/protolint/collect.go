@@ -3,11 +3,11 @@ package protolint
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -20,6 +20,9 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
+var errDeleteBody = errors.New("body: there is none in a request with DELETE; protoc-gen-portico-gateway lets it have one with the" +
+	" option allow_delete_body=true")
+
 // collect reads the routes of a service and finds what is wrong with each on its own.
 func (l *linter) collect(service protoreflect.ServiceDescriptor) {
 	l.ignores(service)
@@ -30,7 +33,7 @@ func (l *linter) collect(service protoreflect.ServiceDescriptor) {
 		method := service.Methods().Get(i)
 		l.ignores(method)
 
-		routes, err := l.rules.OfMethod(method)
+		routes, err := l.settings.Rules.OfMethod(method)
 		for _, fault := range route.Faults(err) {
 			l.find(method, protopos.Fault(fault), RouteInvalid, fault.Error())
 		}
@@ -38,11 +41,16 @@ func (l *linter) collect(service protoreflect.ServiceDescriptor) {
 		served = served || err != nil || len(routes) > 0
 
 		for j, r := range routes {
-			for _, fault := range r.CheckFields() {
+			faults := r.CheckFields()
+			if l.settings.NoDeleteBody && r.Method == http.MethodDelete && r.Body != "" {
+				faults = append(faults, r.BodyFault(errDeleteBody))
+			}
+
+			for _, fault := range faults {
 				l.find(method, protopos.Fault(fault), RouteInvalid, fmt.Sprintf("%s: %v", r, fault.Err))
 			}
 
-			l.endpoints = append(l.endpoints, endpoint{Route: r, policy: l.compile(r, j == 0), first: j == 0})
+			l.endpoints = append(l.endpoints, endpoint{Route: r, policy: l.compile(r), first: j == 0})
 		}
 	}
 
@@ -53,7 +61,7 @@ func (l *linter) collect(service protoreflect.ServiceDescriptor) {
 
 // unknown finds rules of a gRPC API configuration for methods that there are not.
 func (l *linter) unknown(files []protoreflect.FileDescriptor) {
-	err := httprules.Unknown(l.rules, httprules.MethodsOf(files))
+	err := httprules.Unknown(l.settings.Rules, httprules.MethodsOf(files))
 	if err == nil {
 		return
 	}
@@ -76,33 +84,6 @@ func (l *linter) service(service protoreflect.ServiceDescriptor) {
 	case !options.GetComposite() && options.GetUpstream() == "" && service.ParentFile().Package() == "":
 		l.find(service, protopos.Service(service), ServiceInvalid, "without a package, portico.v1.service must name an upstream")
 	}
-}
-
-// compile returns the policy of a route with defaults that stand for those of any gateway; nil if it is faulty.
-func (l *linter) compile(r route.Route, first bool) *policy.Policy {
-	p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()},
-		policy.Defaults{Timeout: time.Second, MaxBody: 1})
-	if err == nil {
-		return &p
-	}
-
-	for _, fault := range parts(err) {
-		where := fieldNumbers(fault.Error())
-
-		switch {
-		case errors.Is(fault, policy.ErrNoAccess) && !first:
-			// It was said of the first route.
-		case errors.Is(fault, policy.ErrNoAccess):
-			l.find(r.Descriptor, protopos.Policy(r.Descriptor), AccessMissing, fmt.Sprintf(
-				"%s: nothing says who may call: give the method or its service an access policy", r))
-		case len(where) > 0 && where[0] == retryNumber() && unsafeRetry(r):
-			// The rule about retries says it in its own words.
-		default:
-			l.find(r.Descriptor, protopos.Policy(r.Descriptor, where...), PolicyInvalid, fault.Error())
-		}
-	}
-
-	return nil
 }
 
 // parts are the faults that an error is made of.

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -24,6 +25,8 @@ type Finding struct {
 	Rule string `json:"rule"`
 	// Message says what is wrong and what to do about it.
 	Message string `json:"message"`
+	// Refused reports whether a gateway does not start with it, or its code cannot be generated.
+	Refused bool `json:"refused"`
 }
 
 // String is the finding on one line, as editors understand it: "file:line:column: RULE: message".
@@ -41,6 +44,8 @@ type Rule struct {
 
 // The names of the rules.
 const (
+	ProtoInvalid      = "PROTO_INVALID"
+	GoPackageInvalid  = "GO_PACKAGE_INVALID"
 	RouteInvalid      = "ROUTE_INVALID"
 	RouteConflict     = "ROUTE_CONFLICT"
 	RouteHidden       = "ROUTE_HIDDEN"
@@ -60,6 +65,8 @@ const (
 // Rules lists all rules.
 func Rules() []Rule {
 	return []Rule{
+		{ProtoInvalid, "the files compile, and what they import is there", true},
+		{GoPackageInvalid, "go_package is the folder that buf.gen.yaml has the code written to", true},
 		{RouteInvalid, "google.api.http names an HTTP method, a path and fields that there are", true},
 		{RouteConflict, "no two routes contend for a path, and each can be reached", true},
 		{ServiceInvalid, "portico.v1.service names an upstream, or the service is a composite", true},
@@ -87,14 +94,37 @@ func Rules() []Rule {
 	}
 }
 
+// Settings are what is known besides the files. The zero value is that of any gateway.
+type Settings struct {
+	// Rules are those of routes that are not in the files.
+	Rules route.Rules
+	// Defaults hold where the options say nothing. Zero: those of any gateway.
+	Defaults policy.Defaults
+	// NoDeleteBody refuses DELETE with a body.
+	NoDeleteBody bool
+	// GoPackage returns what the import path of a file's code has to be. Nil: anything.
+	GoPackage func(file string) string
+	// Path returns the path by which a file is shown. Nil: the one by which it is imported.
+	Path func(file string) string
+}
+
+// Faults returns the findings with which a gateway does not start, or its code cannot be generated; see Check.
+func Faults(files []protoreflect.FileDescriptor, settings Settings) []Finding {
+	return slices.DeleteFunc(Check(files, settings), func(f Finding) bool { return !f.Refused })
+}
+
 // Check returns the findings in files that belong to one API, by position. The files need source information for positions and
 // comments that ignore rules:
 //
 //	// portico:lint:ignore LIST_UNPAGED There are never more than twelve months.
 //
-// before an RPC, or before a service for all of its RPCs. The rules are those of routes that are not in the files.
-func Check(files []protoreflect.FileDescriptor, rules route.Rules) []Finding {
-	l := &linter{rules: rules, ignored: map[protoreflect.FullName][]string{}}
+// before an RPC, or before a service for all of its RPCs.
+func Check(files []protoreflect.FileDescriptor, settings Settings) []Finding {
+	if settings.Defaults.Timeout == 0 {
+		settings.Defaults.Timeout, settings.Defaults.MaxBody = time.Second, 1
+	}
+
+	l := &linter{settings: settings, ignored: map[protoreflect.FullName][]string{}}
 
 	for _, file := range files {
 		for i := range file.Services().Len() {
@@ -102,6 +132,9 @@ func Check(files []protoreflect.FileDescriptor, rules route.Rules) []Finding {
 		}
 	}
 
+	l.goPackages(files)
+	l.policies()
+	l.access()
 	l.unknown(files)
 	l.conflicts()
 	l.sharedLimits()
@@ -137,10 +170,13 @@ type endpoint struct {
 }
 
 type linter struct {
-	// rules are those of routes that are not in the files.
-	rules     route.Rules
+	settings  Settings
 	endpoints []endpoint
-	findings  []Finding
+	// faults are those of policies, and noAccess the routes that nothing says who may call.
+	faults   []*policyFault
+	noAccess []route.Route
+
+	findings []Finding
 	// ignored are the rules that comments name, by the element that they stand before.
 	ignored map[protoreflect.FullName][]string
 }
@@ -153,5 +189,21 @@ func (l *linter) find(element protoreflect.Descriptor, at protopos.Position, rul
 		}
 	}
 
-	l.findings = append(l.findings, Finding{Position: at, Rule: rule, Message: message})
+	l.findings = append(l.findings, Finding{Position: l.shown(at), Rule: rule, Message: message, Refused: refused(rule)})
+}
+
+// refused reports whether a gateway does not start with what breaks a rule.
+func refused(rule string) bool {
+	i := slices.IndexFunc(Rules(), func(r Rule) bool { return r.Name == rule })
+
+	return rule != IgnoreInvalid && Rules()[i].Refused
+}
+
+// shown is a position with the path by which the file is shown.
+func (l *linter) shown(at protopos.Position) protopos.Position {
+	if l.settings.Path != nil {
+		at.File = l.settings.Path(at.File)
+	}
+
+	return at
 }

@@ -35,7 +35,7 @@ func check(t *testing.T, text string) []string {
 	}
 
 	var found []string
-	for _, f := range protolint.Check(files, nil) {
+	for _, f := range protolint.Check(files, protolint.Settings{}) {
 		found = append(found, f.String())
 	}
 
@@ -70,7 +70,7 @@ func TestCheck(t *testing.T) {
     option (google.api.http) = {post: "/v1/items/{key}"};
     ` + public + `
   }
-}`, []string{`^shop.proto:15:5: ROUTE_CONFLICT: .*match the same paths; the other is at shop.proto:11:5$`}},
+}`, []string{`^shop.proto:15:33: ROUTE_CONFLICT: .*match the same paths; the other is at shop.proto:11:33$`}},
 		{"unreachable", `service S {
   rpc Rest(Ask) returns (Item) {
     option (google.api.http) = {post: "/v1/{item_id=items/**}"};
@@ -84,8 +84,8 @@ func TestCheck(t *testing.T) {
     option (google.api.http) = {post: "/v1/{item_id=items/*/**}"};
     ` + public + `
   }
-}`, []string{`^shop.proto:11:5: ROUTE_CONFLICT: unreachable route: POST /v1/{item_id=items/\*\*} \(/shop.v1.S/Rest\).* they are at ` +
-			`shop.proto:15:5, shop.proto:19:5$`}},
+}`, []string{`^shop.proto:11:33: ROUTE_CONFLICT: unreachable route: POST /v1/{item_id=items/\*\*} \(/shop.v1.S/Rest\).* they are at ` +
+			`shop.proto:15:33, shop.proto:19:33$`}},
 		{"verbs_decide", `service S {
   rpc Rest(Ask) returns (Item) {
     option (google.api.http) = {post: "/v1/{item_id=items/**}"};
@@ -111,8 +111,8 @@ func TestCheck(t *testing.T) {
     ` + public + `
   }
 }`, []string{
-			`^shop.proto:11:5: ROUTE_HIDDEN: POST /docs/{item_id} is the path of a page of the gateway, /docs/, `,
-			`^shop.proto:11:5: ROUTE_HIDDEN: POST /openapi.yaml is the path of a page of the gateway, /openapi.yaml, `,
+			`^shop.proto:12:7: ROUTE_HIDDEN: POST /docs/{item_id} is the path of a page of the gateway, /docs/, `,
+			`^shop.proto:13:28: ROUTE_HIDDEN: POST /openapi.yaml is the path of a page of the gateway, /openapi.yaml, `,
 		}},
 		{"routes_that_are_none", `service S {
   rpc A(Ask) returns (Item) {
@@ -137,7 +137,7 @@ func TestCheck(t *testing.T) {
     option (google.api.http) = {delete: "/v1/items/{item_id}" body: "*"};
     ` + public + `
   }
-}`, []string{`^shop.proto:11:5: BODY_UNEXPECTED: DELETE /v1/items/{item_id} has a body`}},
+}`, []string{`^shop.proto:11:63: BODY_UNEXPECTED: DELETE /v1/items/{item_id} has a body`}},
 		{"access", `service S {
   rpc Post(Ask) returns (Item) { option (google.api.http) = {post: "/v1/items"}; }
 }`, []string{`^shop.proto:10:3: ACCESS_MISSING: POST /v1/items: nothing says who may call`}},
@@ -182,7 +182,7 @@ func TestCheck(t *testing.T) {
 message Bad { string a = 1 [(buf.validate.field).cel = {id: "x" expression: "this.nothing"}]; }
 service S {
   rpc Post(Bad) returns (Item) { option (google.api.http) = {post: "/v1/items"}; ` + public + ` }
-}`, []string{`^shop.proto:10:1: VALIDATION_INVALID: request of POST /v1/items`}},
+}`, []string{`^shop.proto:10:29: VALIDATION_INVALID: rules of shop.v1.Bad.a: .* \(column 5 of the expression\)$`}},
 		{"retries", `service S {
   rpc Unsafe(Ask) returns (Item) {
     option (google.api.http) = {post: "/v1/a"};
@@ -342,7 +342,7 @@ func TestOwnProtos(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if diff := cmp.Diff([]protolint.Finding(nil), protolint.Check(files, nil)); diff != "" {
+	if diff := cmp.Diff([]protolint.Finding(nil), protolint.Check(files, protolint.Settings{})); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -1,16 +1,13 @@
 package protolint
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
@@ -30,7 +27,7 @@ func (l *linter) conflicts() {
 				contend = true
 
 				l.find(e.Descriptor, protopos.Route(e.Route), RouteConflict,
-					fmt.Sprintf("%v; the other is at %s", err, protopos.Route(other.Route)))
+					fmt.Sprintf("%v; the other is at %s", err, l.shown(protopos.Route(other.Route))))
 			}
 		}
 	}
@@ -50,7 +47,7 @@ func (l *linter) unreachable() {
 	for _, hidden := range route.Unreachable(routes) {
 		places := make([]string, 0, len(hidden.Others))
 		for _, other := range hidden.Others {
-			places = append(places, protopos.Route(other).String())
+			places = append(places, l.shown(protopos.Route(other)).String())
 		}
 
 		l.find(hidden.Route.Descriptor, protopos.Route(hidden.Route), RouteConflict,
@@ -69,7 +66,7 @@ func (l *linter) hidden(e endpoint) {
 
 func (l *linter) unexpectedBody(e endpoint) {
 	if e.Body != "" && slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodDelete}, e.Method) {
-		l.find(e.Descriptor, protopos.Route(e.Route), BodyUnexpected, fmt.Sprintf(
+		l.find(e.Descriptor, protopos.Fault(e.BodyFault(nil)), BodyUnexpected, fmt.Sprintf(
 			"%s has a body (%q), which clients and proxies drop: leave body out, and fields come from the query", e, e.Body))
 	}
 }
@@ -81,9 +78,12 @@ func (l *linter) retries(e endpoint) {
 
 	switch level := levelOf(e.Descriptor); {
 	case unsafeRetry(e.Route):
-		l.find(e.Descriptor, protopos.Policy(e.Descriptor, retryNumber()), RetryUnsafe, fmt.Sprintf(
-			"%s is to be retried or hedged, but nothing says that this is safe: set idempotency_level (hedging needs"+
-				" NO_SIDE_EFFECTS), or bind the header Idempotency-Key to a field", e))
+		// A gateway does not start with it, so no comment can ignore it.
+		l.findings = append(l.findings, Finding{
+			Position: l.shown(protopos.Policy(e.Descriptor, retryNumber())), Rule: RetryUnsafe, Refused: true, Message: fmt.Sprintf(
+				"%s is to be retried or hedged, but nothing says that this is safe: set idempotency_level (hedging needs"+
+					" NO_SIDE_EFFECTS), or bind the header Idempotency-Key to a field", e),
+		})
 	case level == descriptorpb.MethodOptions_NO_SIDE_EFFECTS && writes:
 		l.find(e.Descriptor, protopos.Of(e.Descriptor), RetryUnsafe, fmt.Sprintf(
 			"%s says idempotency_level = NO_SIDE_EFFECTS, and so is retried and can be hedged, but %s changes something:"+
@@ -218,18 +218,3 @@ func (l *linter) locations(e endpoint) {
 
 // locationNumber is that of portico.v1.Response.location.
 const locationNumber = 2
-
-// validation finds rules of buf.validate that do not compile.
-func (l *linter) validation() {
-	validator, err := protovalidate.New()
-	if err != nil {
-		return
-	}
-
-	for _, e := range l.endpoints {
-		wrong := (*protovalidate.CompilationError)(nil)
-		if errors.As(validator.Validate(dynamicpb.NewMessage(e.Descriptor.Input())), &wrong) {
-			l.find(e.Descriptor, protopos.Of(e.Descriptor.Input()), ValidationInvalid, fmt.Sprintf("request of %s: %v", e, wrong))
-		}
-	}
-}

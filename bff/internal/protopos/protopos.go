@@ -5,6 +5,8 @@ package protopos
 
 import (
 	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
@@ -16,10 +18,16 @@ import (
 
 // Numbers of fields in descriptor.proto, of which the paths of source locations are made.
 const (
+	fieldPackage        = 2
 	fieldService        = 6
+	fieldFileOptions    = 8
+	fieldGoPackage      = 11
 	fieldServiceMethod  = 2
 	fieldServiceOptions = 3
 	fieldMethodOptions  = 4
+	fieldMessageOptions = 7
+	fieldFieldOptions   = 8
+	fieldOneofOptions   = 2
 )
 
 // Position is a place in a .proto file.
@@ -40,11 +48,29 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
+// Below is the position with the path of the file below a folder.
+func (p Position) Below(dir string) Position {
+	p.File = path.Join(filepath.ToSlash(dir), p.File)
+
+	return p
+}
+
 // Of is where the declaration of an element begins.
 func Of(element protoreflect.Descriptor) Position {
 	file := element.ParentFile()
 
 	return at(file, file.SourceLocations().ByDescriptor(element))
+}
+
+// GoPackage is where the go_package of a file is, else its package, else its beginning.
+func GoPackage(file protoreflect.FileDescriptor) Position {
+	for _, path := range []protoreflect.SourcePath{{fieldFileOptions, fieldGoPackage}, {fieldPackage}} {
+		if found := file.SourceLocations().ByPath(path); found.Path != nil {
+			return at(file, found)
+		}
+	}
+
+	return Position{File: file.Path(), Line: 1, Column: 1}
 }
 
 // Policy is where the policy of a method stands: its own option, else that of its service, else the method itself.
@@ -73,14 +99,50 @@ func HTTP(method protoreflect.MethodDescriptor, field ...int32) Position {
 	return first(method, append(inward(option, field), option, self)...)
 }
 
-// Route is where the rule of a route is: as for HTTP, or in a gRPC API configuration.
-func Route(r route.Route) Position {
-	if rule := r.Rule(); rule != nil {
-		return Rule(*rule)
+// OwnPolicy is where the portico.v1.policy option of a method is, else the method.
+func OwnPolicy(method protoreflect.MethodDescriptor) Position {
+	return Option(method, porticov1.E_Policy)
+}
+
+// Option is where the first of the options that an element has is, else the element. Of a list it is the first one, and of a
+// message the first of its parts.
+func Option(element protoreflect.Descriptor, options ...protoreflect.ExtensionType) Position {
+	file := element.ParentFile()
+	self := file.SourceLocations().ByDescriptor(element)
+
+	for _, option := range options {
+		if option.TypeDescriptor().ContainingMessage().FullName() != element.Options().ProtoReflect().Descriptor().FullName() {
+			continue
+		}
+
+		path := append(slices.Clone(self.Path), optionsNumber(element), int32(option.TypeDescriptor().Number()))
+		for i := range file.SourceLocations().Len() {
+			// They are in the order of the source.
+			if found := file.SourceLocations().Get(i); len(found.Path) >= len(path) && slices.Equal(found.Path[:len(path)], path) {
+				return at(file, found)
+			}
+		}
 	}
 
-	return HTTP(r.Descriptor)
+	return at(file, self)
 }
+
+// optionsNumber is that of the field for options in the descriptor of an element.
+func optionsNumber(element protoreflect.Descriptor) int32 {
+	switch element.(type) {
+	case protoreflect.MessageDescriptor:
+		return fieldMessageOptions
+	case protoreflect.FieldDescriptor:
+		return fieldFieldOptions
+	case protoreflect.OneofDescriptor:
+		return fieldOneofOptions
+	default:
+		return fieldMethodOptions
+	}
+}
+
+// Route is where the path of a route is: in its binding, or in a gRPC API configuration.
+func Route(r route.Route) Position { return Fault(r.Fault(nil)) }
 
 // Rule is where a rule is that is not in a proto.
 func Rule(r route.Rule) Position { return Position{File: r.File, Line: r.Line, Column: r.Column} }

@@ -1,10 +1,7 @@
 package protosource
 
 import (
-	"bytes"
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -17,8 +14,6 @@ import (
 	"github.com/bufbuild/protocompile/experimental/ir"
 	"github.com/bufbuild/protocompile/experimental/report"
 	"github.com/bufbuild/protocompile/experimental/source"
-	"github.com/bufbuild/protocompile/parser"
-	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -27,13 +22,9 @@ import (
 )
 
 // isEdition2024 reports whether any of the files is.
-func (t Tree) isEdition2024() bool {
-	for path, text := range t {
-		// What is wrong with a file, compiling says.
-		handler := reporter.NewHandler(reporter.NewReporter(func(reporter.ErrorWithPos) error { return nil }, nil))
-
-		file, _ := parser.Parse(path, bytes.NewReader(text), handler)
-		if file != nil && file.Edition != nil && file.Edition.Edition.AsString() == "2024" {
+func (p parsed) isEdition2024() bool {
+	for _, file := range p {
+		if file.Edition != nil && file.Edition.Edition.AsString() == "2024" {
 			return true
 		}
 	}
@@ -43,13 +34,11 @@ func (t Tree) isEdition2024() bool {
 
 // compile2024 is Compile with the compiler that buf uses, which is the only one that knows edition 2024. It takes longer, because
 // it reads what is linked into the program from text, and knows the lines of options but not those of their parts.
-func (t Tree) compile2024(ctx context.Context) ([]protoreflect.FileDescriptor, error) {
+func (t Tree) compile2024(ctx context.Context, files parsed) ([]protoreflect.FileDescriptor, error) {
 	own := map[string]*source.File{}
 	for path, text := range t {
 		own[path] = source.NewFile(path, string(text))
 	}
-
-	files := source.NewMap(own)
 
 	var options fdp.Options
 
@@ -58,14 +47,18 @@ func (t Tree) compile2024(ctx context.Context) ([]protoreflect.FileDescriptor, e
 	compiled, diagnostics, err := incremental.Run(ctx,
 		incremental.New(incremental.WithReportOptions(report.Options{SuppressWarnings: true})),
 		queries.FDS{
-			Opener:  &source.Openers{files, &linked{}, source.WKTs()},
+			Opener:  &source.Openers{source.NewMap(own), &linked{}, source.WKTs()},
 			Session: new(ir.Session), Workspace: source.NewWorkspace(slices.Sorted(maps.Keys(t))...), Options: options,
 		})
 	if err == nil && len(compiled) > 0 {
 		err = compiled[0].Fatal
 	}
 
-	if err = cmp.Or(faults(diagnostics), err); err != nil {
+	if found := faults(diagnostics); len(found) > 0 {
+		return nil, t.explain(files, found)
+	}
+
+	if err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
 
@@ -73,12 +66,12 @@ func (t Tree) compile2024(ctx context.Context) ([]protoreflect.FileDescriptor, e
 }
 
 // faults are the errors that the compiler found, in order.
-func faults(diagnostics *report.Report) error {
+func faults(diagnostics *report.Report) []Fault {
 	if diagnostics == nil {
 		return nil
 	}
 
-	var all []error
+	var all []Fault
 
 	for _, d := range diagnostics.Diagnostics {
 		if d.Level() > report.Error {
@@ -89,11 +82,11 @@ func faults(diagnostics *report.Report) error {
 		if span := d.Primary(); !span.IsZero() {
 			start := span.StartLoc()
 			at := protopos.Position{File: span.Path(), Line: start.Line, Column: start.Column}
-			all = append(all, fmt.Errorf("%s: %s", at, d.Message()))
+			all = append(all, Fault{Position: at, Message: d.Message()})
 		}
 	}
 
-	return errors.Join(all...)
+	return all
 }
 
 // linkSet makes descriptors of compiled files, which come in an order in which they can, with options as the program knows them.

@@ -1,15 +1,10 @@
 package protosource
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 
-	"github.com/bufbuild/protocompile/ast"
-	"github.com/bufbuild/protocompile/parser"
-	"github.com/bufbuild/protocompile/reporter"
 	"github.com/jhump/protoreflect/v2/protoprint"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -24,37 +19,29 @@ type Import struct {
 	Path string
 }
 
-// Imports lists what the files import, by their paths and in order. The error names every fault of syntax with its line.
-func (t Tree) Imports() ([]Import, error) {
-	var (
-		imports []Import
-		faults  []error
-	)
-
-	handler := reporter.NewHandler(reporter.NewReporter(func(fault reporter.ErrorWithPos) error {
-		faults = append(faults, fault)
-
-		return nil
-	}, nil))
-
-	for _, path := range slices.Sorted(maps.Keys(t)) {
-		// What is wrong is in detail with the handler.
-		file, _ := parser.Parse(path, bytes.NewReader(t[path]), handler)
-		if file == nil {
-			continue
-		}
-
-		for _, declaration := range file.Decls {
-			if imported, ok := declaration.(*ast.ImportNode); ok {
-				at := file.NodeInfo(imported.Name).Start()
-				imports = append(imports, Import{
-					Position: protopos.Position{File: path, Line: at.Line, Column: at.Col}, Path: imported.Name.AsString(),
-				})
-			}
-		}
+// ForeignImports lists what the files import that is neither among them nor known to every compiler, by their paths and in order.
+// The error is a FaultsError, also about files that are not linked into the program.
+func (t Tree) ForeignImports() ([]Import, error) {
+	files, err := t.parse()
+	if err != nil {
+		return nil, err
 	}
 
-	return imports, errors.Join(faults...)
+	if err := t.resolveImports(files); err != nil {
+		return nil, err
+	}
+
+	var imports []Import
+
+	for _, name := range slices.Sorted(maps.Keys(t)) {
+		imports = append(imports, files.imports(name)...)
+	}
+
+	return slices.DeleteFunc(imports, func(i Import) bool {
+		_, own := t[i.Path]
+
+		return own || WellKnown(i.Path)
+	}), nil
 }
 
 // Print writes a descriptor as a .proto file.

@@ -7,7 +7,6 @@ package protosource
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -34,33 +33,45 @@ var ErrEmpty = errors.New("no .proto files")
 type Tree map[string][]byte
 
 // Compile returns the descriptors of the files, by path. Their options are those of the linked extensions, so that
-// proto.GetExtension finds them. The error names every fault of a source with its line.
+// proto.GetExtension finds them. The error is a FaultsError if a source is at fault.
 func (t Tree) Compile(ctx context.Context) ([]protoreflect.FileDescriptor, error) {
 	if len(t) == 0 {
 		return nil, ErrEmpty
 	}
 
-	if t.isEdition2024() {
-		return t.compile2024(ctx)
+	files, err := t.parse()
+	if err != nil {
+		return nil, err
 	}
 
-	var faults []error
+	if err := t.resolveImports(files); err != nil {
+		return nil, err
+	}
+
+	if files.isEdition2024() {
+		return t.compile2024(ctx, files)
+	}
+
+	var faults []Fault
 
 	sources := protocompile.CompositeResolver{protocompile.ResolverFunc(t.find), resolveLinked()}
 	compiler := protocompile.Compiler{
 		Resolver:       protocompile.WithStandardImports(sources),
 		SourceInfoMode: protocompile.SourceInfoStandard | protocompile.SourceInfoExtraOptionLocations,
 		Reporter: reporter.NewReporter(func(fault reporter.ErrorWithPos) error {
-			faults = append(faults, fault)
+			faults = append(faults, positioned(fault))
 
 			return nil
 		}, nil),
 	}
 
 	compiled, err := compiler.Compile(ctx, slices.Sorted(maps.Keys(t))...)
+	if len(faults) > 0 {
+		return nil, t.explain(files, faults)
+	}
+
 	if err != nil {
-		// The reporter's are in detail, but not all faults are of a source.
-		return nil, fmt.Errorf("compile: %w", cmp.Or(errors.Join(faults...), err))
+		return nil, fmt.Errorf("compile: %w", err)
 	}
 
 	return t.link(compiled)

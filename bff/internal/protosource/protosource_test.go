@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -233,33 +234,97 @@ local message Other { string m = 1; }
 		}
 	}
 
-	_, err = protosource.Tree{"a.proto": []byte(strings.Replace(newest, "(M)", "(Nothing)", 1))}.Compile(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "a.proto:7:10: ") || !strings.Contains(err.Error(), "a.proto:3:1: ") {
+	_, err = protosource.Tree{
+		"a.proto": []byte(strings.Replace(newest, "(M)", "(Nothing)", 1)), "b.proto": []byte("syntax = \"proto3\";\npackage b;\n"),
+	}.Compile(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "a.proto:7:10: ") || !strings.Contains(err.Error(), "a.proto:7:28: ") {
 		t.Error(err)
 	}
 }
 
-func TestImports(t *testing.T) {
+func TestForeignImports(t *testing.T) {
 	t.Parallel()
 
 	imports, err := protosource.Tree{
-		"b.proto": []byte("syntax = 'proto3'; import 'x.proto';import  public \"y.proto\" ; /* import \"none.proto\"; */ import weak\n  'z.proto';\n" +
-			"// import \"none.proto\";\nmessage M {\n  // import \"none.proto\";\n}\n"),
-		"a.proto": []byte("edition = \"2024\";\nimport option \"o.proto\";\nimport \"part\" \"s.proto\";\noption java_package = 'import \"none.proto\";';\n"),
-	}.Imports()
+		"b.proto": []byte("syntax = 'proto3'; import 'a.proto';import  public \"google/api/http.proto\" ; /* import \"none.proto\"; */ import weak\n" +
+			"  'google/rpc/code.proto';import 'google/protobuf/any.proto';\n// import \"none.proto\";\nmessage M {\n  // import \"none.proto\";\n}\n"),
+		"a.proto": []byte("edition = \"2024\";\nimport option \"portico/v1/policy.proto\";\nimport \"google/api/\" \"label.proto\";\n" +
+			"option java_package = 'import \"none.proto\";';\n"),
+	}.ForeignImports()
 
 	var got []string
 	for _, i := range imports {
 		got = append(got, i.String()+" "+i.Path)
 	}
 
-	const want = "a.proto:2:15 o.proto, a.proto:3:8 parts.proto, b.proto:1:27 x.proto, b.proto:1:52 y.proto, b.proto:2:3 z.proto"
+	const want = "a.proto:2:15 portico/v1/policy.proto, a.proto:3:8 google/api/label.proto, b.proto:1:52 google/api/http.proto, " +
+		"b.proto:2:3 google/rpc/code.proto"
 	if strings.Join(got, ", ") != want || err != nil {
 		t.Errorf("got %s, %v", strings.Join(got, ", "), err)
 	}
 
-	imports, err = protosource.Tree{"a.proto": []byte("syntax = \"proto3\";\nimport ;\n"), "b.proto": []byte("import 'x.proto'")}.Imports()
-	if err == nil || !strings.Contains(err.Error(), "a.proto:2:8") || !strings.Contains(err.Error(), "b.proto:1:1") {
+	imports, err = protosource.Tree{
+		"a.proto": []byte("syntax = \"proto3\";\nimport ;\nimport ;\n"), "b.proto": []byte("import 'x.proto'"),
+	}.ForeignImports()
+	if err == nil || !regexp.MustCompile(`^a.proto:2:8: syntax error: unexpected ';'.*\nb.proto:1:17: syntax error: .*$`).MatchString(err.Error()) {
 		t.Error(imports, err)
+	}
+}
+
+// What is probably meant is said, and what follows from another fault is not.
+func TestFaultsAreExplained(t *testing.T) {
+	t.Parallel()
+
+	const money = "syntax = \"proto3\";\npackage shop.money.v1;\nmessage Money { int64 units = 1; }\n"
+
+	for _, row := range []struct{ name, text, want string }{
+		{"extension", `service S { option (portico.v1.service) = {}; option (portico.v1.policy) = {}; }`,
+			`1:56: portico.v1.service is not imported: add import "portico/v1/policy.proto";`},
+		{"route", `message M {} service S { rpc A(M) returns (M) { option (google.api.http) = {}; } }`,
+			`google.api.http is not imported: add import "google/api/annotations.proto";`},
+		{"rule", `message M { int32 i = 1 [(buf.validate.field).int32.gt = 1]; }`,
+			`buf.validate.field is not imported: add import "buf/validate/validate.proto";`},
+		{"behaviour", `message M { int32 i = 1 [(google.api.field_behavior) = REQUIRED]; }`,
+			`google.api.field_behavior is not imported: add import "google/api/field_behavior.proto";`},
+		{"well_known_type", `message M { google.protobuf.Timestamp at = 1; google.protobuf.Timestamp to = 2; }`,
+			`google.protobuf.Timestamp is not imported: add import "google/protobuf/timestamp.proto";`},
+		{"own", `message M { money.v1.Money m = 1; }`, `shop.money.v1.Money is not imported: add import "shop/money/v1/money.proto";`},
+		{"without_package", `message M { Money m = 1; }`, `unknown type Money; did you mean "shop.money.v1.Money", of "shop/money/v1/money.proto"?`},
+		{"scalar", `message M { strng m = 1; }`, `unknown type strng; did you mean "string"?`},
+		{"message", `message Mint {} message M { Mnit m = 1; }`, `unknown type Mnit; did you mean "Mint"?`},
+		{"import", `import "google/api/annotation.proto";`, `did you mean "google/api/annotations.proto"?`},
+		{"import_of_the_file_alone", `import "money.proto";`, `did you mean "shop/money/v1/money.proto"?`},
+		{"import_with_the_folder", `import "proto/portico/v1/policy.proto";`, `did you mean "portico/v1/policy.proto"?`},
+		{"import_without_version", `import "portico/policy.proto";`, `did you mean "portico/v1/policy.proto"?`},
+		{"import_of_what_is_elsewhere", `import "acme/thing/v1/thing.proto";`, `import "acme/thing/v1/thing.proto": there is no such file here, ` +
+			`and it is not built in: put it, and what it imports, below the folder of your own files, under this path`},
+		{"field_of_an_option", `import "portico/v1/policy.proto"; service S { option (portico.v1.service) = {defaults: {rate_limit: {}}}; }`,
+			`field rate_limit not found; did you mean "rate_limits"?`},
+		{"value_of_an_option", `import "portico/v1/policy.proto"; service S {
+ option (portico.v1.service) = {defaults: {rate_limits: {key: RATE_LIMIT_KEY_TENNANT}}}; }`, `2:63: .*; did you mean "RATE_LIMIT_KEY_TENANT"?`},
+		{"twice", `message M { int32 i = 1; } message M { int32 i = 1; }`, `symbol "shop.v1.M" already defined`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+
+			_, err := protosource.Tree{
+				"shop/v1/a.proto": []byte(`syntax = "proto3"; package shop.v1; ` + row.text), "shop/money/v1/money.proto": []byte(money),
+			}.Compile(t.Context())
+
+			faults, ok := errors.AsType[protosource.FaultsError](protosource.Below("schema", err))
+			if !ok || len(faults) != 1 {
+				t.Fatalf("got %v", err)
+			}
+
+			want := "^schema/shop/v1/a.proto:.*" + strings.ReplaceAll(regexp.QuoteMeta(row.want), `\.\*`, ".*") + ".*$"
+			if !regexp.MustCompile(want).MatchString(faults[0].String()) {
+				t.Errorf("got %s\nwant %s", faults[0], row.want)
+			}
+		})
+	}
+
+	_, err := protosource.Tree{"a.proto": []byte("\nmessage M { int32 a = 1; int32 b = 2; }\n")}.Compile(t.Context())
+	if want := `a.proto:1:1: the file does not say its syntax: begin it with syntax = "proto3";`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -88,13 +88,13 @@ func TestPolicies(t *testing.T) {
 	}{
 		{"nothing", one(path, public), one(path, public), nil},
 		{"route_removed", one(path, public), `message Ask { string item_id = 1; string name = 2; }`, []string{
-			"-11:5 ROUTE_REMOVED: POST /v1/items/{item_id} -> ",
+			"-11:33 ROUTE_REMOVED: POST /v1/items/{item_id} -> ",
 		}},
 		{"route_moved", one(path, public), one(`put: "/v2/items/{item_id}" body: "*"`, public), []string{
-			"11:5 ROUTE_CHANGED: POST /v1/items/{item_id} -> PUT /v2/items/{item_id}",
+			"11:33 ROUTE_CHANGED: POST /v1/items/{item_id} -> PUT /v2/items/{item_id}",
 		}},
 		{"one_of_two_routes_removed", one(path+` additional_bindings: {put: "/v1/a"}`, public), one(path, public), []string{
-			"-11:5 ROUTE_REMOVED: PUT /v1/a -> ",
+			"-11:93 ROUTE_REMOVED: PUT /v1/a -> ",
 		}},
 		{"public_no_longer", one(path, public), one(path, caller), []string{
 			"12:35 ACCESS_NARROWED: public -> authenticated",
@@ -207,10 +207,10 @@ func TestPolicies(t *testing.T) {
 			"10:3 STREAM_CHANGED: one answer for one request -> a stream for one request",
 		}},
 		{"body_elsewhere", one(`post: "/v1/items"`, public), one(`post: "/v1/items" body: "*"`, public), []string{
-			"11:5 BODY_CHANGED: nothing -> the request",
+			"11:33 BODY_CHANGED: nothing -> the request",
 		}},
 		{"response_body", one(path, public), one(path+` response_body: "name"`, public), []string{
-			"11:5 RESPONSE_BODY_CHANGED: the response -> the field name",
+			"11:33 RESPONSE_BODY_CHANGED: the response -> the field name",
 		}},
 		{"default_of_the_service", strings.Replace(one(path, ""), "S {", "S { option (portico.v1.service) = {defaults: {access: {public: true} timeout: {seconds: 3}}};", 1), strings.Replace(one(path, ""), "S {", "S { option (portico.v1.service) = {defaults: {access: {public: true} timeout: {seconds: 2}}};", 1), []string{
 			"9:78 TIMEOUT_SHORTENED: 3s -> 2s",

@@ -44,6 +44,9 @@ func (rules Rules) CheckMethod(method protoreflect.MethodDescriptor) ([]Route, [
 // Fault is a fault of the route as a whole.
 func (r Route) Fault(err error) *Fault { return r.declared.fault(r.Descriptor, 0, err) }
 
+// BodyFault is a fault of the body of the route.
+func (r Route) BodyFault(err error) *Fault { return r.declared.fault(r.Descriptor, numberOfBody, err) }
+
 // Rule is the rule that the route is of, if that is not in the proto; else nil.
 func (r Route) Rule() *Rule { return r.declared.source }
 

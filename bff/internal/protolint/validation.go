@@ -1,0 +1,92 @@
+package protolint
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/portico-gateway/portico/bff/internal/condition"
+	"github.com/portico-gateway/portico/bff/internal/protopos"
+)
+
+// validation finds rules of buf.validate that do not compile, in the messages that requests are made of.
+func (l *linter) validation() {
+	validator, err := protovalidate.New()
+	if err != nil {
+		return
+	}
+
+	seen := map[protoreflect.FullName]bool{}
+
+	for _, e := range l.endpoints {
+		for _, message := range reachable(e.Descriptor.Input(), seen) {
+			for _, element := range elements(message) {
+				if wrong := ruleFault(validator, message, element); wrong != nil {
+					l.find(message, protopos.Option(element, validate.E_Field, validate.E_Oneof, validate.E_Message), ValidationInvalid,
+						fmt.Sprintf("rules of %s: %s", element.FullName(), condition.OneLine(wrong)))
+				}
+			}
+		}
+	}
+}
+
+// elements are what has rules of its own: a message, its oneofs and its fields.
+func elements(message protoreflect.MessageDescriptor) []protoreflect.Descriptor {
+	all := []protoreflect.Descriptor{message}
+	for i := range message.Oneofs().Len() {
+		all = append(all, message.Oneofs().Get(i))
+	}
+
+	for i := range message.Fields().Len() {
+		all = append(all, message.Fields().Get(i))
+	}
+
+	return all
+}
+
+// ruleFault is what is wrong with the rules of one element of a message. Rules are compiled when a message is validated first, and
+// every validation says then what is wrong.
+func ruleFault(validator protovalidate.Validator, message protoreflect.MessageDescriptor, element protoreflect.Descriptor) error {
+	only := protovalidate.FilterFunc(func(_ protoreflect.Message, d protoreflect.Descriptor) bool {
+		return d.FullName() == element.FullName()
+	})
+
+	wrong := (*protovalidate.CompilationError)(nil)
+	if !errors.As(validator.Validate(dynamicpb.NewMessage(message), protovalidate.WithFilter(only)), &wrong) {
+		return nil
+	}
+
+	if cause := wrong.Unwrap(); cause != nil {
+		return cause
+	}
+
+	return wrong
+}
+
+// reachable are the messages that a message is made of, itself among them, that were not seen before.
+func reachable(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) []protoreflect.MessageDescriptor {
+	if seen[message.FullName()] {
+		return nil
+	}
+
+	seen[message.FullName()] = true
+	all := []protoreflect.MessageDescriptor{message}
+
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		if field.IsMap() {
+			field = field.MapValue()
+		}
+
+		if inner := field.Message(); inner != nil {
+			all = slices.Concat(all, reachable(inner, seen))
+		}
+	}
+
+	return all
+}

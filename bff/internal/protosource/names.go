@@ -1,0 +1,175 @@
+package protosource
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/portico-gateway/portico/bff/internal/suggest"
+)
+
+// find looks for what a name in a file means, in all files that there are: its full name, and the file that declares it.
+func (e *explanation) find(in, name string) (full, file string) {
+	scope := ""
+	for _, own := range e.own {
+		if own.GetName() == in {
+			scope = own.GetPackage()
+		}
+	}
+
+	known := e.declared()
+
+	// From the inside out, as protoc looks for it.
+	for {
+		full := strings.TrimPrefix(scope+"."+name, ".")
+		if file, ok := known[full]; ok {
+			return full, file
+		}
+
+		if scope == "" {
+			return "", ""
+		}
+
+		scope = scope[:max(strings.LastIndex(scope, "."), 0)]
+	}
+}
+
+// declared are the files that messages, enums and extensions are declared in, by full name.
+func (e *explanation) declared() map[string]string {
+	known := map[string]string{}
+
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		collectNames(known, protodesc.ToFileDescriptorProto(file))
+
+		return true
+	})
+
+	for _, file := range e.own {
+		collectNames(known, file)
+	}
+
+	return known
+}
+
+func collectNames(known map[string]string, file *descriptorpb.FileDescriptorProto) {
+	var nested func(scope string, message *descriptorpb.DescriptorProto)
+
+	add := func(scope, name string) string {
+		full := strings.TrimPrefix(scope+"."+name, ".")
+		known[full] = file.GetName()
+
+		return full
+	}
+
+	nested = func(scope string, message *descriptorpb.DescriptorProto) {
+		scope = add(scope, message.GetName())
+
+		for _, inner := range message.GetNestedType() {
+			nested(scope, inner)
+		}
+
+		for _, enum := range message.GetEnumType() {
+			add(scope, enum.GetName())
+		}
+
+		for _, extension := range message.GetExtension() {
+			add(scope, extension.GetName())
+		}
+	}
+
+	for _, message := range file.GetMessageType() {
+		nested(file.GetPackage(), message)
+	}
+
+	for _, enum := range file.GetEnumType() {
+		add(file.GetPackage(), enum.GetName())
+	}
+
+	for _, extension := range file.GetExtension() {
+		add(file.GetPackage(), extension.GetName())
+	}
+}
+
+// meant is the end of a message about a name that is not known: what was probably meant.
+func (e *explanation) meant(name string) string {
+	known := e.declared()
+	if strings.Contains(name, ".") {
+		return suggest.DidYouMean(name, slices.Sorted(maps.Keys(known)))
+	}
+
+	names := slices.Clone(scalars)
+
+	for _, full := range slices.Sorted(maps.Keys(known)) {
+		simple := full[strings.LastIndex(full, ".")+1:]
+		if simple == name && (e.files[known[full]] != nil || strings.HasPrefix(known[full], "google/protobuf/")) {
+			return fmt.Sprintf("; did you mean %q, of %q?", full, known[full])
+		}
+
+		if e.files[known[full]] != nil {
+			names = append(names, simple)
+		}
+	}
+
+	return suggest.DidYouMean(name, names)
+}
+
+// scalars are the types without a declaration.
+var scalars = []string{ //nolint:gochecknoglobals // Constant.
+	"bool", "bytes", "double", "fixed32", "fixed64", "float", "int32", "int64", "sfixed32", "sfixed64", "sint32", "sint64", "string",
+	"uint32", "uint64",
+}
+
+// meantOption is the end of a message about a field or an enum value in an option that is not known.
+func meantOption(message string) string {
+	found := unknownField.FindStringSubmatch(message)
+	if found == nil {
+		return ""
+	}
+
+	if enum, err := protoregistry.GlobalTypes.FindEnumByName(protoreflect.FullName(found[3])); err == nil {
+		return suggest.DidYouMean(found[4], enumNames(enum.Descriptor()))
+	}
+
+	option, err := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(found[1]))
+	if err != nil || option.TypeDescriptor().Message() == nil {
+		return ""
+	}
+
+	names := map[string]bool{}
+	fieldNames(option.TypeDescriptor().Message(), names, map[protoreflect.FullName]bool{})
+
+	return suggest.DidYouMean(found[2], slices.Sorted(maps.Keys(names)))
+}
+
+func enumNames(enum protoreflect.EnumDescriptor) []string {
+	names := make([]string, 0, enum.Values().Len())
+	for i := range enum.Values().Len() {
+		names = append(names, string(enum.Values().Get(i).Name()))
+	}
+
+	return names
+}
+
+// fieldNames adds the names of the fields of a message and of the messages in it.
+func fieldNames(message protoreflect.MessageDescriptor, names map[string]bool, seen map[protoreflect.FullName]bool) {
+	if seen[message.FullName()] {
+		return
+	}
+
+	seen[message.FullName()] = true
+
+	for i := range message.Fields().Len() {
+		field := message.Fields().Get(i)
+		names[string(field.Name())] = true
+
+		if field.Message() != nil {
+			fieldNames(field.Message(), names, seen)
+		}
+	}
+}
