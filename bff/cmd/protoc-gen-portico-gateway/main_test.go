@@ -200,9 +200,11 @@ message R { string name = 1; optional string maybe = 2; }`)
 		t.Errorf("shown: %v, %v", get, list)
 	}
 
-	write("    - {selector: shop.v1.S.Got, get: /v1}\n    - selector: shop.v1.S.List\n      get: /v1/x/{nmae}\n")
+	write("    - {selector: shop.v1.S.Got, get: /v1}\n    - selector: shop.v1.S.List\n      get: /v1/x/{nmae}\n" +
+		"      additional_bindings:\n        - {put: /v1/x}\n        - {patch: \"/v1/y/{nmae}\"}\n")
 
 	want := path + `:4:7: google.api.http of /shop.v1.S/List: path variable nmae: shop.v1.R has no field "nmae"; did you mean "name"?
+` + path + `:8:11: google.api.http of /shop.v1.S/List: path variable nmae: shop.v1.R has no field "nmae"; did you mean "name"?
 ` + path + `:3:7: selector "shop.v1.S.Got": there is no such method here; did you mean "shop.v1.S.Get"?`
 	if got := answer(t, in(), "false").GetError(); got != want {
 		t.Errorf("got %s\nwant %s", got, want)

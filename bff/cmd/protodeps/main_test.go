@@ -39,8 +39,9 @@ func TestRun(t *testing.T) {
 		"quotes.proto": "syntax = 'proto3';\nimport 'google/api/http.proto'; import \"google/protobuf/empty.proto\";import  'own/v1/own.proto';\n",
 		"lines.proto": "syntax = \"proto3\";\nimport\n  public\n  \"google/rpc/status.proto\"\n;\n/*\nimport \"none.proto\";\n*/\n" +
 			"// import \"none.proto\";\nimport weak \"google/api/visibility.proto\";\n",
-		"newest.proto":     "edition = \"2024\";\nimport \"google/\" 'api/field_behavior.proto';\nimport option \"portico/v1/policy.proto\";\n",
-		"own/v1/own.proto": "syntax = \"proto3\";\nimport \"buf/validate/validate.proto\";\nimport \"google/rpc/error_details.proto\";\n",
+		"newest.proto": "edition = \"2024\";\nimport \"google/\" 'api/field_behavior.proto';\nimport option \"portico/v1/policy.proto\";\n",
+		"own/v1/own.proto": "syntax = \"proto3\";\nimport \"buf/validate/validate.proto\";\nimport \"google/rpc/error_details.proto\";\n" +
+			"import \"google/type/money.proto\";\nimport \"google/longrunning/operations.proto\";\n",
 	})
 
 	if err := run(t.Context(), t.Output(), protocheck.Repository{Protos: protos}, out); err != nil {
@@ -59,8 +60,9 @@ func TestRun(t *testing.T) {
 
 	slices.Sort(got)
 
-	const want = "buf/validate/validate.proto google/api/field_behavior.proto google/api/http.proto google/api/visibility.proto " +
-		"google/rpc/error_details.proto google/rpc/status.proto portico/v1/policy.proto"
+	const want = "buf/validate/validate.proto google/api/annotations.proto google/api/client.proto google/api/field_behavior.proto " +
+		"google/api/http.proto google/api/launch_stage.proto google/api/visibility.proto google/longrunning/operations.proto " +
+		"google/rpc/error_details.proto google/rpc/status.proto google/type/money.proto portico/v1/policy.proto"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got %s\nwant %s", strings.Join(got, " "), want)
 	}

@@ -68,10 +68,27 @@ func Parse(name string, data []byte) (route.Rules, error) {
 		}
 
 		selector := protoreflect.FullName(rule.GetSelector())
-		rules[selector] = append(rules[selector], route.Rule{HTTP: rule, File: name, Line: node.Line, Column: node.Column})
+		rules[selector] = append(rules[selector], route.Rule{
+			HTTP: rule, File: name, Line: node.Line, Column: node.Column, Additional: additional(node),
+		})
 	}
 
 	return rules, errors.Join(faults...)
+}
+
+// additional returns the lines and columns of the additional bindings of a rule.
+func additional(rule *yaml.Node) [][2]int {
+	var places [][2]int
+
+	for i := 0; i+1 < len(rule.Content); i += 2 {
+		if key := rule.Content[i].Value; key == "additional_bindings" || key == "additionalBindings" {
+			for _, binding := range rule.Content[i+1].Content {
+				places = append(places, [2]int{binding.Line, binding.Column})
+			}
+		}
+	}
+
+	return places
 }
 
 // notJSON matches the beginning of an error of protojson: what kind it is, and a place in JSON that was made of the file.

@@ -30,6 +30,9 @@ const (
 	fieldOneofOptions   = 2
 )
 
+// fieldAdditional is the number of google.api.HttpRule.additional_bindings.
+const fieldAdditional = 11
+
 // Position is a place in a .proto file.
 type Position struct {
 	// File is the path of the file as others import it.
@@ -149,11 +152,16 @@ func Rule(r route.Rule) Position { return Position{File: r.File, Line: r.Line, C
 
 // Fault is where a fault of a route is.
 func Fault(f *route.Fault) Position {
-	if f.Rule != nil {
-		return Rule(*f.Rule)
+	if f.Rule == nil {
+		return HTTP(f.Method, f.Field...)
 	}
 
-	return HTTP(f.Method, f.Field...)
+	at := Rule(*f.Rule)
+	if len(f.Field) > 1 && f.Field[0] == fieldAdditional && int(f.Field[1]) < len(f.Rule.Additional) {
+		at.Line, at.Column = f.Rule.Additional[f.Field[1]][0], f.Rule.Additional[f.Field[1]][1]
+	}
+
+	return at
 }
 
 // Service is where the portico.v1.service option of a service stands, else the service.

@@ -69,6 +69,8 @@ type Rule struct {
 	HTTP         *annotations.HttpRule
 	File         string
 	Line, Column int
+	// Additional are the lines and columns of its additional bindings.
+	Additional [][2]int
 }
 
 // Of is Rules.Of for the options of the methods alone.
