@@ -46,8 +46,8 @@ func split(gen *protogen.Plugin, request *pluginpb.CodeGeneratorRequest) []*plug
 
 	for _, own := range slices.Sorted(maps.Keys(groups)) {
 		part := &pluginpb.CodeGeneratorRequest{
-			FileToGenerate: groups[own], ProtoFile: request.GetProtoFile(), SourceFileDescriptors: request.GetSourceFileDescriptors(),
-			CompilerVersion: request.GetCompilerVersion(), Parameter: request.Parameter,
+			FileToGenerate: groups[own], Parameter: request.Parameter, CompilerVersion: request.GetCompilerVersion(),
+			ProtoFile: request.GetProtoFile(), SourceFileDescriptors: request.GetSourceFileDescriptors(),
 		}
 		renamePackages(gen, part, own)
 		requests = append(requests, part)

@@ -1,8 +1,8 @@
-// Command protodeps is what runs before code is generated. It prints the foreign .proto files that one's own import into a folder, so
-// that generating needs no schema registry. They come from descriptors that are linked into this program, so their version is the one
-// that go.mod pins: portico/v1, buf/validate, google/longrunning, and google/api, google/rpc and google/type as far as their Go
-// modules have them. Then it prints what is wrong with one's own files, with the line: what does not compile, what a gateway would
-// not start with, and a go_package that is not where the code is written to. The exit code is 1 if there is anything.
+// Command protodeps is what runs before code is generated. It prints the foreign .proto files that one's own import into a folder,
+// so that generating needs no schema registry. They come from descriptors that are linked into this program, so their version is
+// the one that go.mod pins: portico/v1, buf/validate, google/longrunning, and google/api, google/rpc and google/type as far as
+// their Go modules have them. Then it prints what is wrong with one's own files, with the line: what does not compile, what a
+// gateway would not start with, and a go_package that is not where the code is written to. The exit code is 1 if there is anything.
 //
 // Repositories that use Portico as a library run it as a tool of their go.mod. To them, portico/v1/policy.proto is foreign, too:
 //
@@ -50,14 +50,14 @@ var errFindings = errors.New("there are findings")
 func run(ctx context.Context, printer io.Writer, repository protocheck.Repository, out string) error {
 	tree, err := protosource.Dir(repository.Protos)
 	if err != nil {
-		return err //nolint:wrapcheck // It names the folder.
+		return err
 	}
 
 	imports, err := tree.ForeignImports()
 	if err != nil {
 		findings, err := protocheck.Sources(repository.Protos, err)
 
-		return print(printer, findings, err)
+		return report(printer, findings, err)
 	}
 
 	if err := writeFiles(imports, out); err != nil {
@@ -66,11 +66,11 @@ func run(ctx context.Context, printer io.Writer, repository protocheck.Repositor
 
 	findings, err := protocheck.Check(ctx, repository)
 
-	return print(printer, findings, err)
+	return report(printer, findings, err)
 }
 
-// print prints findings, a line each. If there are any, the error is errFindings.
-func print(printer io.Writer, findings []protolint.Finding, err error) error {
+// report prints findings, a line each. If there are any, the error is errFindings.
+func report(printer io.Writer, findings []protolint.Finding, err error) error {
 	for _, finding := range findings {
 		if _, err := fmt.Fprintln(printer, finding); err != nil {
 			return fmt.Errorf("print: %w", err)

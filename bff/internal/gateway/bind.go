@@ -20,6 +20,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // Registration registers the generated handlers of some services.
@@ -90,12 +91,14 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 	return joinFaults("handlers", faults)
 }
 
-// newValidator compiles the buf.validate rules of all request messages.
+// newValidator compiles the buf.validate rules of all request messages, and of those in them.
 func newValidator(routes []Route) (protovalidate.Validator, error) {
-	messages := make([]protoreflect.MessageDescriptor, 0, len(routes))
+	methods := make([]protoreflect.MethodDescriptor, 0, len(routes))
 	for _, r := range routes {
-		messages = append(messages, r.Descriptor.Input())
+		methods = append(methods, r.Descriptor)
 	}
+
+	messages := route.RequestMessages(methods...)
 
 	validator, err := protovalidate.New(protovalidate.WithMessageDescriptors(messages...), protovalidate.WithDisableLazy())
 	if err != nil {

@@ -23,17 +23,27 @@ func TestRulesThatDoNotCompileStopTheStart(t *testing.T) {
 
 	file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
 		Name: new("test.proto"), Package: new("test.v1"), Syntax: new("proto3"),
-		MessageType: []*descriptorpb.DescriptorProto{{Name: new("Thing"), Options: options}},
-		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("Things"), Method: []*descriptorpb.MethodDescriptorProto{{
-			Name: new("Get"), InputType: new(".test.v1.Thing"), OutputType: new(".test.v1.Thing"),
-		}}}},
+		MessageType: []*descriptorpb.DescriptorProto{
+			{Name: new("Thing"), Options: options},
+			{Name: new("Box"), Field: []*descriptorpb.FieldDescriptorProto{{
+				Name: new("things"), Number: new(int32(1)), TypeName: new(".test.v1.Thing"),
+				Type: descriptorpb.FieldDescriptorProto_TYPE_MESSAGE.Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_REPEATED.Enum(),
+			}}},
+		},
+		Service: []*descriptorpb.ServiceDescriptorProto{{Name: new("Things"), Method: []*descriptorpb.MethodDescriptorProto{
+			{Name: new("Get"), InputType: new(".test.v1.Thing"), OutputType: new(".test.v1.Thing")},
+			{Name: new("Put"), InputType: new(".test.v1.Box"), OutputType: new(".test.v1.Thing")},
+		}}},
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	_, err = newValidator([]Route{{Route: route.Route{Descriptor: file.Services().Get(0).Methods().Get(0)}}})
-	if err == nil || !strings.Contains(err.Error(), "test.v1.Thing") {
-		t.Errorf("got %v", err)
+	// The second one has it in a message within the request.
+	for i := range file.Services().Get(0).Methods().Len() {
+		_, err = newValidator([]Route{{Route: route.Route{Descriptor: file.Services().Get(0).Methods().Get(i)}}})
+		if err == nil || !strings.Contains(err.Error(), "test.v1.Thing: ") {
+			t.Errorf("got %v", err)
+		}
 	}
 }

@@ -36,7 +36,8 @@ type service struct {
 	ImportPath, Handlers protogen.GoImportPath
 }
 
-// collect returns the services that have routes, by name. The error is what portico lint says of what a gateway does not start with.
+// collect returns the services that have routes, by name. The error is what portico lint says of what a gateway does not start
+// with.
 func collect(files []*protogen.File, description Description) ([]service, error) {
 	var (
 		services []service
@@ -79,8 +80,10 @@ func collect(files []*protogen.File, description Description) ([]service, error)
 func faults(files []protoreflect.FileDescriptor, description Description) error {
 	settings := protolint.Settings{Rules: description.Rules, Defaults: description.Defaults, Path: description.Path}
 
-	var lines []error
-	for _, finding := range protolint.Faults(files, settings) {
+	findings := protolint.Faults(files, settings)
+	lines := make([]error, 0, len(findings))
+
+	for _, finding := range findings {
 		lines = append(lines, errors.New(finding.String()))
 	}
 
@@ -91,7 +94,7 @@ func faults(files []protoreflect.FileDescriptor, description Description) error 
 func describe(file *protogen.File, in *protogen.Service, description Description) (service, error) {
 	routes, err := description.Rules.Of(in.Desc)
 	if err != nil || len(routes) == 0 {
-		return service{}, err //nolint:wrapcheck // It says what it is about.
+		return service{}, err
 	}
 
 	options := policy.Service(in.Desc)
@@ -106,7 +109,7 @@ func describe(file *protogen.File, in *protogen.Service, description Description
 	}
 
 	if out.HTTPRules, err = httprules.Text(description.Rules, in.Desc); err != nil {
-		return service{}, err //nolint:wrapcheck // As above.
+		return service{}, err
 	}
 
 	if !out.Composite && out.Upstream == "" {
@@ -118,7 +121,7 @@ func describe(file *protogen.File, in *protogen.Service, description Description
 
 		compiled, err := policy.Compile(r.Descriptor, known, description.Defaults)
 		if err != nil {
-			return service{}, err //nolint:wrapcheck // As above.
+			return service{}, err
 		}
 
 		out.Operations = append(out.Operations, openapi.Operation{Route: r, Policy: compiled})

@@ -50,8 +50,10 @@ func TestCompileRolesAndConditions(t *testing.T) {
 		{"scope_with_a_tab", &porticov1.Access{Scopes: &porticov1.Scopes{AllOf: []string{"a\tb"}}}, `has the character '\t'`},
 		{"role_with_a_space", &porticov1.Access{Roles: &porticov1.Roles{AnyOf: []string{" admin"}}}, `access.roles.any_of[0]: the role " admin" has a space`},
 		{"role_with_a_backslash", &porticov1.Access{Roles: &porticov1.Roles{AnyOf: []string{`a\b`}}}, `access.roles.any_of[0]: the role "a\\b" has the character '\\'`},
-		{"exempt_scope_with_a_space", &porticov1.Access{Owner: &porticov1.Owner{Variable: "user_id", UnlessScope: "a b"}},
-			`access.owner.unless_scope: the scope "a b" has a space`},
+		{
+			"exempt_scope_with_a_space", &porticov1.Access{Owner: &porticov1.Owner{Variable: "user_id", UnlessScope: "a b"}},
+			`access.owner.unless_scope: the scope "a b" has a space`,
+		},
 		{"public_with_roles", &porticov1.Access{Public: true, Roles: &porticov1.Roles{AnyOf: []string{"a"}}}, "public goes with a condition only"},
 		{"condition_that_is_none", &porticov1.Access{Condition: "path.user_id"}, "access.condition: expression is not a bool"},
 		{"condition_on_another_variable", &porticov1.Access{Condition: "path.id == ''"}, `access.condition: the path has no variable "id"`},

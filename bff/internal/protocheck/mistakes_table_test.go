@@ -7,12 +7,18 @@ func mistakes() []mistake {
 
 func routeMistakes() []mistake {
 	return []mistake{
-		{"contending_routes", "post: \"/v1/reviews\"\n      body: \"*\"", `get: "/v1/reviews/{title}"`, `get: "/v1/reviews/{title}"`,
-			"ROUTE_CONFLICT: ambiguous routes: GET /v1/reviews/{review_id}"},
-		{"unknown_variable", getReview, `{get: "/v1/reviews/{id}"}`, `get: "/v1/reviews/{id}"`,
-			`ROUTE_INVALID: GET /v1/reviews/{id}: path variable id: review.v1.GetReviewRequest has no field "id"`},
-		{"unknown_variable_of_a_second_binding", getReview, "{\n      get: \"/v1/reviews/{review_id}\"\n      additional_bindings {get: \"/v1/r/{id}\"}\n    }",
-			`get: "/v1/r/{id}"`, `ROUTE_INVALID: GET /v1/r/{id}: path variable id`},
+		{
+			"contending_routes", "post: \"/v1/reviews\"\n      body: \"*\"", `get: "/v1/reviews/{title}"`, `get: "/v1/reviews/{title}"`,
+			"ROUTE_CONFLICT: ambiguous routes: GET /v1/reviews/{review_id}",
+		},
+		{
+			"unknown_variable", getReview, `{get: "/v1/reviews/{id}"}`, `get: "/v1/reviews/{id}"`,
+			`ROUTE_INVALID: GET /v1/reviews/{id}: path variable id: review.v1.GetReviewRequest has no field "id"`,
+		},
+		{
+			"unknown_variable_of_a_second_binding", getReview, "{\n      get: \"/v1/reviews/{review_id}\"\n      additional_bindings {get: \"/v1/r/{id}\"}\n    }",
+			`get: "/v1/r/{id}"`, `ROUTE_INVALID: GET /v1/r/{id}: path variable id`,
+		},
 		{"body_of_get", getReview, `{get: "/v1/reviews/{review_id}" body: "*"}`, `body: "*"`, "ROUTE_INVALID: GET /v1/reviews/{review_id}: body: there is none"},
 		{"body_of_delete", getReview, `{delete: "/v1/reviews/{review_id}" body: "*"}`, `body: "*"`, "body: there is none in a request with DELETE"},
 		{"unknown_body", `body: "*"`, `body: "titel"`, `body: "titel"`, `has no field "titel"; did you mean "title"?`},
@@ -28,8 +34,10 @@ func routeMistakes() []mistake {
 		{"no_path", getReview, `{}`, `option (google.api.http) = {}`, "names no HTTP method and path"},
 		{"body_alone", getReview, `{body: "*"}`, `option (google.api.http) = {body`, "names no HTTP method and path"},
 		{"message_in_the_path", "string review_id = 1;\n}\n\nmessage Create", "Review review_id = 1;\n}\n\nmessage Create", `get: "/v1/reviews`, "is the message review.v1.Review, which a path cannot hold"},
-		{"second_binding_contends", "body: \"*\"\n    };", "body: \"*\"\n      additional_bindings {get: \"/v1/reviews/{title}\"}\n    };", `get: "/v1/reviews/{title}"`,
-			"; the other is at proto/review/v1/review.proto:"},
+		{
+			"second_binding_contends", "body: \"*\"\n    };", "body: \"*\"\n      additional_bindings {get: \"/v1/reviews/{title}\"}\n    };", `get: "/v1/reviews/{title}"`,
+			"; the other is at proto/review/v1/review.proto:",
+		},
 	}
 }
 
@@ -37,8 +45,10 @@ func policyMistakes() []mistake {
 	const scopes = `access: {scopes: {any_of: [`
 
 	return []mistake{
-		{"no_access", "      " + access + "\n", "", "option (portico.v1.service) = {",
-			"ACCESS_MISSING: nothing says who may call GET /v1/reviews/{review_id}, POST /v1/reviews: "},
+		{
+			"no_access", "      " + access + "\n", "", "option (portico.v1.service) = {",
+			"ACCESS_MISSING: nothing says who may call GET /v1/reviews/{review_id}, POST /v1/reviews: ",
+		},
 		{"access_that_says_nothing", access, "access: {}", "access: {}", "access: says nothing"},
 		{"public_and_more", access, "access: {public: true authenticated: true}", "access: {public", "public goes with a condition only"},
 		{"location_of_an_unknown_field", `location: "/v1/reviews/{review_id}"`, `location: "/v1/reviews/{id}"`, "location:", `response.location: field "id" of review.v1.Review`},
@@ -46,10 +56,14 @@ func policyMistakes() []mistake {
 		{"status_of_an_error", "status: 201", "status: 404", "status: 404", "404 is not the status"},
 		{"status_without_a_body", "status: 201", "status: 204", "status: 204", "204 has no body"},
 		{"event_id", "response: {", "stream: {event_id: \"seq\"}\n      response: {", "stream: {", "stream: the method answers with a single message"},
-		{"unknown_event_id", "returns (Review) {\n    option (google.api.http) = {get", "returns (stream Review) {\n    option (portico.v1.policy) = {\n      stream: {event_id: \"seq\"}\n    };\n    option (google.api.http) = {get",
-			`event_id: "seq"`, `stream.event_id: field "seq" of review.v1.Review`},
-		{"owner_in_the_defaults", access, `access: {owner: {variable: "user_id"}}`, `owner: {variable`,
-			`access.owner: the path has no variable "user_id" (for GET /v1/reviews/{review_id}, POST /v1/reviews)`},
+		{
+			"unknown_event_id", "returns (Review) {\n    option (google.api.http) = {get", "returns (stream Review) {\n    option (portico.v1.policy) = {\n      stream: {event_id: \"seq\"}\n    };\n    option (google.api.http) = {get",
+			`event_id: "seq"`, `stream.event_id: field "seq" of review.v1.Review`,
+		},
+		{
+			"owner_in_the_defaults", access, `access: {owner: {variable: "user_id"}}`, `owner: {variable`,
+			`access.owner: the path has no variable "user_id" (for GET /v1/reviews/{review_id}, POST /v1/reviews)`,
+		},
 		{"owner_of_one_route", access, `access: {owner: {variable: "review_id"}}`, `owner: {variable`, `access.owner: the path has no variable "review_id" (for POST /v1/reviews)`},
 		{"condition_on_an_unknown_field", access, `access: {condition: "principal.subjct == 'x'"}`, "condition:", "undefined field 'subjct' (column 10 of the expression)"},
 		{"condition_on_the_path", access, `access: {condition: "principal.subjct == path.review_id"}`, "condition:", "undefined field 'subjct' (column 10 of the expression)"},
@@ -60,8 +74,10 @@ func policyMistakes() []mistake {
 		{"scope_with_a_quote", access, scopes + `"a\""]}}`, `"a\""`, `has the character '"'`},
 		{"scope_with_a_letter", access, scopes + `"geprüft"]}}`, `"geprüft"`, `has the character 'ü'`},
 		{"role_with_a_space", access, `access: {roles: {all_of: ["head of sales"]}}`, `"head of sales"`, `the role "head of sales" has a space`},
-		{"exempt_scope_with_a_space", "    option (google.api.http) = {get", "    option (portico.v1.policy) = {access: {owner: {variable: \"review_id\" unless_scope: \"a b\"}}};\n    option (google.api.http) = {get",
-			`unless_scope`, `access.owner.unless_scope: the scope "a b" has a space`},
+		{
+			"exempt_scope_with_a_space", "    option (google.api.http) = {get", "    option (portico.v1.policy) = {access: {owner: {variable: \"review_id\" unless_scope: \"a b\"}}};\n    option (google.api.http) = {get",
+			`unless_scope`, `access.owner.unless_scope: the scope "a b" has a space`,
+		},
 		{"no_scope", access, `access: {scopes: {}}`, `scopes: {}`, "access.scopes: names no scope"},
 		{"no_requests", "requests: 50", "requests: 0", "requests: 0", "rate_limits[0].requests: 0 is not between"},
 		{"negative_timeout", "timeout: {seconds: 2}", "timeout: {seconds: -2}", "timeout:", "timeout: -2s is not between"},
@@ -70,11 +86,15 @@ func policyMistakes() []mistake {
 		{"unknown_retry_code", "response: {", "headers: [{header: \"Idempotency-Key\" field: \"title\"}]\n      retry: {codes: [\"UNAVAILBLE\"]}\n      response: {", "\"UNAVAILBLE\"", `retry.codes[0]: "UNAVAILBLE" is not`},
 		{"header_into_an_unknown_field", "response: {", "headers: [{header: \"If-Match\" field: \"etag\"}]\n      response: {", `field: "etag"`, `headers[0].field: field "etag"`},
 		{"composite_with_an_upstream", "defaults: {", "composite: true\n    upstream: \"review\"\n    defaults: {", "option (portico.v1.service) = {", "SERVICE_INVALID: a composite has no upstream"},
-		{"rule_that_does_not_parse", "max_len: 200\n  }]", "max_len: 200\n  }, (buf.validate.field).cel = {id: \"x\" message: \"m\" expression: \"this.size( > 3\"}]", "(buf.validate.field).string",
-			"VALIDATION_INVALID: rules of review.v1.CreateReviewRequest.title: failed to compile expression x: Syntax error"},
+		{
+			"rule_that_does_not_parse", "max_len: 200\n  }]", "max_len: 200\n  }, (buf.validate.field).cel = {id: \"x\" message: \"m\" expression: \"this.size( > 3\"}]", "(buf.validate.field).string",
+			"VALIDATION_INVALID: rules of review.v1.CreateReviewRequest.title: failed to compile expression x: Syntax error",
+		},
 		{"rule_of_another_type", "(buf.validate.field).string = {\n    min_len: 1\n    max_len: 200\n  }", "(buf.validate.field).int32.gt = 1", "(buf.validate.field).int32", "VALIDATION_INVALID: rules of review.v1.CreateReviewRequest.title"},
-		{"rule_of_a_nested_message", "message CreateReviewRequest {", "message Part {\n  string text = 1 [(buf.validate.field).cel = {id: \"y\" expression: \"this.none\"}];\n}\n\nmessage CreateReviewRequest {\n  repeated Part parts = 9;",
-			"(buf.validate.field).cel = {id: \"y\"", "VALIDATION_INVALID: rules of review.v1.Part.text"},
+		{
+			"rule_of_a_nested_message", "message CreateReviewRequest {", "message Part {\n  string text = 1 [(buf.validate.field).cel = {id: \"y\" expression: \"this.none\"}];\n}\n\nmessage CreateReviewRequest {\n  repeated Part parts = 9;",
+			"(buf.validate.field).cel = {id: \"y\"", "VALIDATION_INVALID: rules of review.v1.Part.text",
+		},
 		{"rule_of_a_message", "message CreateReviewRequest {", "message CreateReviewRequest {\n  option (buf.validate.message).cel = {id: \"y\" expression: \"this.none == 1\"};", "option (buf.validate.message)", "VALIDATION_INVALID: rules of review.v1.CreateReviewRequest: "},
 	}
 }
@@ -93,8 +113,10 @@ func sourceMistakes() []mistake {
 		{"go_package_of_another_folder", "gen/review/v1;reviewv1", "gen/rating/v1;ratingv1", "option go_package", `go_package is "` + module + `/gen/rating/v1", but must be "` + module +
 			`/gen/review/v1", where the code of this file is written: option go_package = "` + module + `/gen/review/v1;ratingv1";`},
 		{"go_package_of_another_module", module + "/gen", "example.com/gen", "option go_package", "GO_PACKAGE_INVALID"},
-		{"no_go_package", "option go_package = \"" + module + "/gen/review/v1;reviewv1\";\n", "", "package review.v1;",
-			`the file has no go_package, which must be "` + module + `/gen/review/v1", where the code of this file is written: option go_package = "` + module + `/gen/review/v1;reviewv1";`},
+		{
+			"no_go_package", "option go_package = \"" + module + "/gen/review/v1;reviewv1\";\n", "", "package review.v1;",
+			`the file has no go_package, which must be "` + module + `/gen/review/v1", where the code of this file is written: option go_package = "` + module + `/gen/review/v1;reviewv1";`,
+		},
 		{"no_package", "package review.v1;\n", "", "option (portico.v1.service) = {", "SERVICE_INVALID: without a package, portico.v1.service must name an upstream"},
 		{"no_syntax", "syntax = \"proto3\";\n", "", "", `begin it with syntax = "proto3";`},
 		{"unknown_type", "returns (Review) {", "returns (Reviw) {", "Reviw)", `unknown response type Reviw; did you mean "Review"?`},

@@ -2,6 +2,7 @@ package protocheck_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -44,9 +45,7 @@ func repository(tb testing.TB, files map[string]string) protocheck.Repository {
 	}
 
 	all := map[string]string{"buf.gen.yaml": string(template), "go.mod": "module " + module + "\n"}
-	for name, text := range files {
-		all[name] = text
-	}
+	maps.Copy(all, files)
 
 	for name, text := range all {
 		path := filepath.Join(root, filepath.FromSlash(name))

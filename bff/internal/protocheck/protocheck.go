@@ -35,12 +35,12 @@ func (r Repository) path(name string) string {
 	return filepath.Join(r.Root, name)
 }
 
-// Check returns what is wrong, by position, with paths as those of Repository. Routes and policies are looked at if protoc-gen-portico
-// will see them. An error is about something else than the protos.
+// Check returns what is wrong, by position, with paths as those of Repository. Routes and policies are looked at if
+// protoc-gen-portico will see them. An error is about something else than the protos.
 func Check(ctx context.Context, repository Repository) ([]protolint.Finding, error) {
 	tree, err := protosource.Dir(repository.path(repository.Protos))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It names the folder.
+		return nil, err
 	}
 
 	files, err := tree.Compile(ctx)

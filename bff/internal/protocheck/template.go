@@ -93,7 +93,7 @@ func (t template) plugin(name string) (plugin, bool) {
 func (p plugin) option(name string) string {
 	last := ""
 
-	for _, option := range strings.Split(strings.Join(p.Opt, ","), ",") {
+	for option := range strings.SplitSeq(strings.Join(p.Opt, ","), ",") {
 		if key, value, _ := strings.Cut(strings.TrimSpace(option), "="); key == name {
 			last = value
 		}
@@ -133,7 +133,7 @@ func (r Repository) settings() (settings protolint.Settings, served bool, err er
 		}
 
 		if settings.Rules, err = httprules.Parse(file, data); err != nil {
-			return settings, false, err //nolint:wrapcheck // It names the file.
+			return settings, false, err
 		}
 	}
 

@@ -20,8 +20,8 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-var errDeleteBody = errors.New("body: there is none in a request with DELETE; protoc-gen-portico-gateway lets it have one with the" +
-	" option allow_delete_body=true")
+var errDeleteBody = errors.New("body: there is none in a request with DELETE; protoc-gen-portico-gateway lets it have one with" +
+	" the option allow_delete_body=true")
 
 // collect reads the routes of a service and finds what is wrong with each on its own.
 func (l *linter) collect(service protoreflect.ServiceDescriptor) {

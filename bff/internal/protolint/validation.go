@@ -3,7 +3,6 @@ package protolint
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"buf.build/go/protovalidate"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/condition"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
+	"github.com/portico-gateway/portico/bff/internal/route"
 )
 
 // validation finds rules of buf.validate that do not compile, in the messages that requests are made of.
@@ -21,15 +21,16 @@ func (l *linter) validation() {
 		return
 	}
 
-	seen := map[protoreflect.FullName]bool{}
-
+	methods := make([]protoreflect.MethodDescriptor, 0, len(l.endpoints))
 	for _, e := range l.endpoints {
-		for _, message := range reachable(e.Descriptor.Input(), seen) {
-			for _, element := range elements(message) {
-				if wrong := ruleFault(validator, message, element); wrong != nil {
-					l.find(message, protopos.Option(element, validate.E_Field, validate.E_Oneof, validate.E_Message), ValidationInvalid,
-						fmt.Sprintf("rules of %s: %s", element.FullName(), condition.OneLine(wrong)))
-				}
+		methods = append(methods, e.Descriptor)
+	}
+
+	for _, message := range route.RequestMessages(methods...) {
+		for _, element := range elements(message) {
+			if wrong := ruleFault(validator, message, element); wrong != nil {
+				at := protopos.Option(element, validate.E_Field, validate.E_Oneof, validate.E_Message)
+				l.find(message, at, ValidationInvalid, fmt.Sprintf("rules of %s: %s", element.FullName(), condition.OneLine(wrong)))
 			}
 		}
 	}
@@ -37,7 +38,9 @@ func (l *linter) validation() {
 
 // elements are what has rules of its own: a message, its oneofs and its fields.
 func elements(message protoreflect.MessageDescriptor) []protoreflect.Descriptor {
-	all := []protoreflect.Descriptor{message}
+	all := make([]protoreflect.Descriptor, 0, 1+message.Oneofs().Len()+message.Fields().Len())
+	all = append(all, message)
+
 	for i := range message.Oneofs().Len() {
 		all = append(all, message.Oneofs().Get(i))
 	}
@@ -62,31 +65,8 @@ func ruleFault(validator protovalidate.Validator, message protoreflect.MessageDe
 	}
 
 	if cause := wrong.Unwrap(); cause != nil {
-		return cause
+		return cause //nolint:wrapcheck // The caller says what it is about.
 	}
 
 	return wrong
-}
-
-// reachable are the messages that a message is made of, itself among them, that were not seen before.
-func reachable(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) []protoreflect.MessageDescriptor {
-	if seen[message.FullName()] {
-		return nil
-	}
-
-	seen[message.FullName()] = true
-	all := []protoreflect.MessageDescriptor{message}
-
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-		if field.IsMap() {
-			field = field.MapValue()
-		}
-
-		if inner := field.Message(); inner != nil {
-			all = slices.Concat(all, reachable(inner, seen))
-		}
-	}
-
-	return all
 }

@@ -7,8 +7,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Locate returns the path of a file within a folder, by the path by which it is imported: for plugins, which buf runs in the folder of
-// its buf.yaml and tells only the latter. If the file is in none of the modules of buf.yaml, it is that one.
+// Locate returns the path of a file within a folder, by the path by which it is imported: for plugins, which buf runs in the folder
+// of its buf.yaml and tells only the latter. If the file is in none of the modules of buf.yaml, it is that one.
 func Locate(root fs.FS, imported string) string {
 	// https://buf.build/docs/configuration/v2/buf-yaml, and version 1 of buf.work.yaml.
 	var workspace struct {
@@ -25,7 +25,9 @@ func Locate(root fs.FS, imported string) string {
 		}
 	}
 
-	folders := []string{".", "proto"}
+	folders := make([]string, 0, 2+len(workspace.Modules)+len(workspace.Directories))
+	folders = append(folders, ".", "proto")
+
 	for _, module := range workspace.Modules {
 		folders = append(folders, module.Path)
 	}

@@ -53,15 +53,20 @@ type explanation struct {
 
 // What the compilers say.
 var (
-	unknownName  = regexp.MustCompile("unknown (extension|type|request type|response type|extendee type) ([\\w.]+)|cannot find `([\\w.]+)` in this scope")
-	unknownField = regexp.MustCompile(`option \(([\w.]+)\).*: (?:field (\w+) (?:not found|of [\w.]+ does not exist)|enum ([\w.]+) has no value named (\w+))$`)
-	defined      = regexp.MustCompile(`^symbol "([\w.]+)" already defined`)
-	noLabel      = "proto2 requires explicit 'optional' label"
+	unknownName = regexp.MustCompile(
+		"unknown (extension|type|request type|response type|extendee type) ([\\w.]+)|cannot find `([\\w.]+)` in this scope")
+	unknownField = regexp.MustCompile(
+		`option \(([\w.]+)\).*: (?:field (\w+) (?:not found|of [\w.]+ does not exist)|enum ([\w.]+) has no value named (\w+))$`)
+	defined = regexp.MustCompile(`^symbol "([\w.]+)" already defined`)
 )
+
+// noLabel is in what is said of proto3 that is read as proto2, which is what a file is that does not say its syntax.
+const noLabel = "proto2 requires explicit 'optional' label"
 
 // explain returns a fault with what to do about it. It is not ok if the fault follows from one that was explained.
 func (e *explanation) explain(fault Fault) (Fault, bool) {
-	if file := e.files[fault.File]; file != nil && file.Syntax == nil && file.Edition == nil && strings.Contains(fault.Message, noLabel) {
+	file := e.files[fault.File]
+	if file != nil && file.Syntax == nil && file.Edition == nil && strings.Contains(fault.Message, noLabel) {
 		fault.Line, fault.Column = 1, 1
 		fault.Message = `the file does not say its syntax: begin it with syntax = "proto3";`
 

@@ -51,7 +51,9 @@ func Below(dir string, err error) error {
 
 	for _, fault := range faults {
 		fault.Position = fault.Below(dir)
-		fault.Message = other.ReplaceAllStringFunc(fault.Message, func(at string) string { return path.Join(filepath.ToSlash(dir), at) })
+		fault.Message = other.ReplaceAllStringFunc(fault.Message, func(at string) string {
+			return path.Join(filepath.ToSlash(dir), at)
+		})
 		below = append(below, fault)
 	}
 

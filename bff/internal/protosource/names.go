@@ -17,6 +17,7 @@ import (
 // find looks for what a name in a file means, in all files that there are: its full name, and the file that declares it.
 func (e *explanation) find(in, name string) (full, file string) {
 	scope := ""
+
 	for _, own := range e.own {
 		if own.GetName() == in {
 			scope = own.GetPackage()
@@ -121,8 +122,8 @@ func (e *explanation) meant(name string) string {
 
 // scalars are the types without a declaration.
 var scalars = []string{ //nolint:gochecknoglobals // Constant.
-	"bool", "bytes", "double", "fixed32", "fixed64", "float", "int32", "int64", "sfixed32", "sfixed64", "sint32", "sint64", "string",
-	"uint32", "uint64",
+	"bool", "bytes", "double", "fixed32", "fixed64", "float", "int32", "int64", "sfixed32", "sfixed64", "sint32", "sint64",
+	"string", "uint32", "uint64",
 }
 
 // meantOption is the end of a message about a field or an enum value in an option that is not known.

@@ -41,6 +41,7 @@ func (t Tree) parse() (parsed, error) {
 
 		// What is wrong is in detail with the handler.
 		file, _ := parser.Parse(name, bytes.NewReader(t[name]), handler)
+
 		if first != nil {
 			faults = append(faults, *first)
 		}

@@ -278,16 +278,26 @@ func TestFaultsAreExplained(t *testing.T) {
 	const money = "syntax = \"proto3\";\npackage shop.money.v1;\nmessage Money { int64 units = 1; }\n"
 
 	for _, row := range []struct{ name, text, want string }{
-		{"extension", `service S { option (portico.v1.service) = {}; option (portico.v1.policy) = {}; }`,
-			`1:56: portico.v1.service is not imported: add import "portico/v1/policy.proto";`},
-		{"route", `message M {} service S { rpc A(M) returns (M) { option (google.api.http) = {}; } }`,
-			`google.api.http is not imported: add import "google/api/annotations.proto";`},
-		{"rule", `message M { int32 i = 1 [(buf.validate.field).int32.gt = 1]; }`,
-			`buf.validate.field is not imported: add import "buf/validate/validate.proto";`},
-		{"behaviour", `message M { int32 i = 1 [(google.api.field_behavior) = REQUIRED]; }`,
-			`google.api.field_behavior is not imported: add import "google/api/field_behavior.proto";`},
-		{"well_known_type", `message M { google.protobuf.Timestamp at = 1; google.protobuf.Timestamp to = 2; }`,
-			`google.protobuf.Timestamp is not imported: add import "google/protobuf/timestamp.proto";`},
+		{
+			"extension", `service S { option (portico.v1.service) = {}; option (portico.v1.policy) = {}; }`,
+			`1:56: portico.v1.service is not imported: add import "portico/v1/policy.proto";`,
+		},
+		{
+			"route", `message M {} service S { rpc A(M) returns (M) { option (google.api.http) = {}; } }`,
+			`google.api.http is not imported: add import "google/api/annotations.proto";`,
+		},
+		{
+			"rule", `message M { int32 i = 1 [(buf.validate.field).int32.gt = 1]; }`,
+			`buf.validate.field is not imported: add import "buf/validate/validate.proto";`,
+		},
+		{
+			"behaviour", `message M { int32 i = 1 [(google.api.field_behavior) = REQUIRED]; }`,
+			`google.api.field_behavior is not imported: add import "google/api/field_behavior.proto";`,
+		},
+		{
+			"well_known_type", `message M { google.protobuf.Timestamp at = 1; google.protobuf.Timestamp to = 2; }`,
+			`google.protobuf.Timestamp is not imported: add import "google/protobuf/timestamp.proto";`,
+		},
 		{"own", `message M { money.v1.Money m = 1; }`, `shop.money.v1.Money is not imported: add import "shop/money/v1/money.proto";`},
 		{"without_package", `message M { Money m = 1; }`, `unknown type Money; did you mean "shop.money.v1.Money", of "shop/money/v1/money.proto"?`},
 		{"scalar", `message M { strng m = 1; }`, `unknown type strng; did you mean "string"?`},
@@ -298,8 +308,10 @@ func TestFaultsAreExplained(t *testing.T) {
 		{"import_without_version", `import "portico/policy.proto";`, `did you mean "portico/v1/policy.proto"?`},
 		{"import_of_what_is_elsewhere", `import "acme/thing/v1/thing.proto";`, `import "acme/thing/v1/thing.proto": there is no such file here, ` +
 			`and it is not built in: put it, and what it imports, below the folder of your own files, under this path`},
-		{"field_of_an_option", `import "portico/v1/policy.proto"; service S { option (portico.v1.service) = {defaults: {rate_limit: {}}}; }`,
-			`field rate_limit not found; did you mean "rate_limits"?`},
+		{
+			"field_of_an_option", `import "portico/v1/policy.proto"; service S { option (portico.v1.service) = {defaults: {rate_limit: {}}}; }`,
+			`field rate_limit not found; did you mean "rate_limits"?`,
+		},
 		{"value_of_an_option", `import "portico/v1/policy.proto"; service S {
  option (portico.v1.service) = {defaults: {rate_limits: {key: RATE_LIMIT_KEY_TENNANT}}}; }`, `2:63: .*; did you mean "RATE_LIMIT_KEY_TENANT"?`},
 		{"twice", `message M { int32 i = 1; } message M { int32 i = 1; }`, `symbol "shop.v1.M" already defined`},
