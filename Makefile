@@ -188,17 +188,17 @@ deps:
 protodeps = go build -o bin/protodeps ./bff/cmd/protodeps && bin/protodeps
 
 .PHONY: breaking
-breaking: deps ## Fail if the protos break gRPC or REST clients of $(AGAINST).
+breaking: deps bin/portico ## Fail if the protos break gRPC or REST clients of $(AGAINST).
 	@old=$$(mktemp -d); trap 'rm -rf "$$old"' EXIT; \
 	cp --parents -r buf.yaml .deps/proto $(FOREIGN)/proto "$$old"; \
 	git archive '$(AGAINST)' proto | tar -x -C "$$old"; \
 	$(BUF) breaking proto --against "$$old/proto"
-	go run ./bff/cmd/portico breaking --against '$(AGAINST)' proto
+	./bin/portico breaking --against '$(AGAINST)' proto
 
 .PHONY: lint
-lint: deps need-web ## Lint protos, Go, TypeScript and the description of the API.
+lint: deps need-web bin/portico ## Lint protos, Go, TypeScript and the description of the API.
 	$(BUF) lint
-	go run ./bff/cmd/portico lint proto
+	./bin/portico lint proto
 	$(BUF) format --diff --exit-code proto; $(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go vet ./...
 	go -C bench vet ./...

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -39,6 +40,7 @@ func TestNewServicesAreServed(t *testing.T) {
 	}
 
 	writeDocumentedProto(t, dir)
+	testMistakes(t, dir)
 
 	in(t, dir, "make", "quick")
 
@@ -95,6 +97,41 @@ func testPrinted(t *testing.T, p *process, printed string) {
 		strings.Contains(string(out), "application/problem") {
 		t.Errorf("%v: %s of %s", err, out, script)
 	}
+}
+
+// testMistakes has `make generate` refuse protos, with one line and that of make. What all of these lines are is tested in protocheck.
+func testMistakes(t *testing.T, dir string) {
+	t.Helper()
+
+	file := filepath.Join(dir, "proto/review/v1/review.proto")
+
+	right, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, m := range []struct{ old, changed, want string }{
+		{"gen/review/v1;", "gen/rating/v1;", `GO_PACKAGE_INVALID: go_package is "github.com/portico-gateway/portico/gen/rating/v1", but must be `},
+		{`get: "/v1/reviews/{review_id}"`, `get: "/v1/reviews/{id}"`, "ROUTE_INVALID: GET /v1/reviews/{id}: path variable id: "},
+	} {
+		write(t, file, strings.Replace(string(right), m.old, m.changed, 1))
+
+		cmd := exec.CommandContext(t.Context(), "make", "generate")
+		cmd.Dir = dir
+		// As from a shell: under another make, it says more.
+		cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
+			return strings.HasPrefix(v, "MAKE") || strings.HasPrefix(v, "MFLAGS=")
+		})
+
+		out, err := cmd.CombinedOutput()
+		want := `^proto/review/v1/review\.proto:\d+:\d+: ` + regexp.QuoteMeta(m.want) + ".*\nmake: \\*\\*\\* .*\n$"
+
+		if err == nil || !regexp.MustCompile(want).Match(out) {
+			t.Errorf("got %v:\n%s\nwant %s", err, out, want)
+		}
+	}
+
+	write(t, file, string(right))
 }
 
 // testItems goes through the standard methods.
