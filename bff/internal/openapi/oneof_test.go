@@ -93,6 +93,18 @@ func TestOneofsOfOneMember(t *testing.T) {
 	is(t, doc, "paths /v1/m get parameters 0 required", `true`)
 }
 
+// Once, nothing was said of a oneof beside the parameters that are fields of its members.
+func TestOneofsInParameters(t *testing.T) {
+	t.Parallel()
+
+	doc := describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {get: "/v1/m"}; } }
+	message M { oneof o { string a = 1; Inner b = 2; } }
+	message Inner { int32 c = 1 [(buf.validate.field).int32.gt = 0]; }`, policy.Policy{}, openapi.Config{})
+
+	is(t, doc, "paths /v1/m get parameters 1 name", `"b.c"`)
+	is(t, doc, "paths /v1/m get parameters 1 description", "\"At most one of `a`, `b` is there.\"")
+}
+
 // A PATCH says what changes, so it needs no member of a oneof, and null resets one beside another that is set.
 func TestOneofsInPatches(t *testing.T) {
 	t.Parallel()

@@ -211,6 +211,16 @@ func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
 	p := &Parameter{Name: strings.Join(names, "."), In: inQuery}
 	p.Description, p.Deprecated, schema = told(asText(schema, field))
 
+	// Of the members of a oneof that are messages there are only their fields.
+	for _, above := range path[:len(path)-1] {
+		words, err := b.oneofWords(above, input)
+		if err != nil {
+			return nil, err
+		}
+
+		p.Description = sentences(p.Description, words)
+	}
+
 	held := field.Message()
 
 	switch {

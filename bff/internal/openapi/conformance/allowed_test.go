@@ -116,6 +116,9 @@ func TestRequestsHaveParameters(t *testing.T) {
 		{"name": "list", "in": "query", "required": true, "schema": {"type": "array", "items": {"type": "integer", "enum": [1]}, "minItems": 2}},
 		{"name": "x", "in": "query", "schema": {"type": "boolean"}, "description": "At most one of `+"`x`, `y`"+` is there."},
 		{"name": "y", "in": "query", "schema": {"type": "boolean"}, "description": "At most one of `+"`x`, `y`"+` is there."},
+		{"name": "z.a", "in": "query", "schema": {"enum": ["1"]}, "description": "At most one of `+"`z`, `w`"+` is there."},
+		{"name": "z.b", "in": "query", "schema": {"enum": ["2"]}, "description": "At most one of `+"`z`, `w`"+` is there."},
+		{"name": "w.a", "in": "query", "schema": {"enum": ["3"]}, "description": "At most one of `+"`z`, `w`"+` is there."},
 		{"name": "map", "in": "query", "style": "deepObject", "schema": {"type": "object", "additionalProperties": {"enum": ["v"]}, "propertyNames": {"enum": ["k"]}}},
 		{"name": "json", "in": "query", "content": {"application/json": {"schema": {"enum": [{"a": 1}]}}}},
 		{"name": "X-Of", "in": "header", "schema": {"type": "string", "enum": ["h", "ü"]}}
@@ -134,7 +137,8 @@ func TestRequestsHaveParameters(t *testing.T) {
 	const least = "/v1/a%2Fb?list=1&list=1"
 
 	want := []string{
-		least, "/v1/a%2Fb?json=%7B%22a%22%3A1%7D&list=1&list=1&map%5Bk%5D=v&x=true h",
+		least, "/v1/a%2Fb?json=%7B%22a%22%3A1%7D&list=1&list=1&map%5Bk%5D=v&x=true&z.a=1&z.b=2 h",
+		least + "&z.a=1", least + "&z.b=2", "/v1/a%2Fb?list=1&list=1&w.a=3",
 		least + "&x=true", least + "&x=false", least + "&y=true", least + "&y=false", least + "&map%5Bk%5D=v",
 		"/v1/a%2Fb?json=%7B%22a%22%3A1%7D&list=1&list=1", least + " h",
 	}

@@ -97,37 +97,33 @@ func (d *draft) addBodies(bodies []choice, required bool) {
 // exclude each other.
 var alternatives = regexp.MustCompile("(?:At most|Exactly) one of (`[^ ]+`(?:, `[^ ]+`)*) is there")
 
-// excluded reports whether a parameter must not be there beside those that are.
+// excluded reports whether a parameter must not be there beside those that are: they are, or are parts of, two members of a oneof.
 func (r requester) excluded(there []choice, p *parameter) bool {
-	found := alternatives.FindStringSubmatch(p.description)
-	if found == nil {
-		return false
-	}
+	return slices.ContainsFunc(alternatives.FindAllStringSubmatch(p.description, -1), func(found []string) bool {
+		return slices.ContainsFunc(there, func(c choice) bool {
+			if c.param == nil || c.param == p {
+				return false
+			}
 
-	within, _ := cutLast(p.name)
+			own, other := fork(p.name, c.param.name)
 
-	return slices.ContainsFunc(there, func(c choice) bool {
-		if c.param == nil || c.param == p {
-			return false
-		}
-
-		other, last := cutLast(c.param.name)
-
-		return sameNames(other, within) && strings.Contains(found[1], "`"+camel(last)+"`")
+			return strings.Contains(found[1], "`"+own+"`") && strings.Contains(found[1], "`"+other+"`")
+		})
 	})
 }
 
-// cutLast cuts the last field off a path of fields.
-func cutLast(name string) (within, last string) {
-	if i := strings.LastIndexByte(name, '.'); i >= 0 {
-		return name[:i], name[i+1:]
+// fork are the fields at which two paths of fields part, in JSON: those of path variables are spelled as the proto does.
+func fork(a, b string) (fieldOfA, fieldOfB string) {
+	of, others := strings.Split(camel(a), "."), strings.Split(camel(b), ".")
+
+	for i := range min(len(of), len(others)) {
+		if of[i] != others[i] {
+			return of[i], others[i]
+		}
 	}
 
-	return "", name
+	return "", ""
 }
-
-// sameNames compares paths of fields: those of path variables are spelled as the proto does.
-func sameNames(a, b string) bool { return camel(a) == camel(b) }
 
 // replaced is a request with one place changed, or one more.
 func replaced(choices []choice, other choice) []choice {
