@@ -76,7 +76,7 @@ func lintNew(t *testing.T, dir, built string) {
 	in(t, dir, "go", "tool", "-modfile=tools.mod", "buf", "lint")
 	in(t, dir, "go", "tool", "-modfile=tools.mod", "buf", "format", "--diff", "--exit-code", "proto")
 	in(t, dir, built, "lint", "proto")
-	in(t, dir, "go", "tool", "-modfile=tools.mod", "golangci-lint", "run", "--allow-parallel-runners", "./backends/internal/tryout/...")
+	in(t, dir, "go", "tool", "-modfile=tools.mod", "golangci-lint", "run", "--allow-parallel-runners", "./backends", "./backends/internal/tryout/...")
 	in(t, dir, "npm", "--prefix", "web", "run", "--silent", "lint:openapi")
 }
 
