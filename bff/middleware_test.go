@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -266,5 +267,36 @@ func TestMiddlewareRunsWithRun(t *testing.T) {
 
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+type valueKey struct{}
+
+// What middleware puts into the context, such as the span of a trace, is there for all calls, also for those of composites.
+func TestMiddlewareValuesReachCalls(t *testing.T) {
+	t.Parallel()
+
+	values := make(chan any, 10)
+	s := startSite(t, nil,
+		bff.WithMiddleware(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), valueKey{}, r.URL.Path)))
+			})
+		}),
+		bff.WithDialOptions("user", grpc.WithChainUnaryInterceptor(
+			func(ctx context.Context, rpc string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+				values <- ctx.Value(valueKey{})
+
+				return next(ctx, rpc, req, reply, cc, opts...)
+			})))
+
+	for _, path := range []string{"/v1/users/alice", "/v1/me/dashboard"} {
+		if res := s.do(t, http.MethodGet, path, s.as(t, "alice"), ""); res.status != http.StatusOK {
+			t.Errorf("%d %s", res.status, res.body)
+		}
+
+		if got := <-values; got != path {
+			t.Errorf("%s: a call has the value %v", path, got)
+		}
 	}
 }
