@@ -8,6 +8,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -85,7 +86,8 @@ func TestDeclaredHeaders(t *testing.T) {
 		t.Errorf("%v", res.header)
 	}
 
-	_, err := bff.Routes(config.Config{Auth: config.Auth{Disabled: true}}, bff.WithHandlers("every", nil, "every.v1.EveryService"),
+	_, err := bff.Routes(config.Config{Auth: config.Auth{Disabled: true}},
+		bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService"),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{
 			Response: &porticov1.Response{Status: 204, Location: "x \u00fc/{none}", Headers: []string{"Connection", "a b"}},
 			Headers:  []*porticov1.HeaderBinding{{Header: "If-Match", Field: "none"}, {Header: "Te", Field: "strings"}},
