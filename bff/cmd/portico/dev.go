@@ -190,7 +190,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 
 	routes, err := bff.Routes(cfg, served)
 	if err != nil {
-		return configError{err}
+		return configError{error: err}
 	}
 
 	landed := page.options(cfg.Server.Address, p.issuer, switches, routes)
@@ -204,11 +204,14 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 
 			tokenHint := program() + " token"
 
-			if withdraw, err = (running{Address: server.String(), DataDir: absolute(p.dataDir)}).announce(); err != nil {
+			noted, err := running{Address: server.String(), DataDir: absolute(p.dataDir)}.announce()
+			if err != nil {
 				p.log.Debug("portico token has to be told the data directory", "error", err)
 
 				tokenHint += " --data-dir " + shellQuote(absolute(p.dataDir))
 			}
+
+			withdraw = noted
 
 			printWelcome(out, welcome{
 				server: endpointOf(server, cfg.Server.TLS), admin: admin, issuer: p.issuer, fleet: p.fleet,
@@ -219,7 +222,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 	})
 
 	if gw, err = bff.New(ctx, cfg, options...); err != nil {
-		return configError{err}
+		return configError{error: err}
 	}
 
 	defer func() {
@@ -332,7 +335,7 @@ func (d *dev) check(cfg config.Config) error {
 	}
 
 	if err := cfg.WithDefaults().Validate(); err != nil {
-		return configError{fmt.Errorf("configuration:\n%w", err)}
+		return configError{error: fmt.Errorf("configuration:\n%w", err)}
 	}
 
 	return nil

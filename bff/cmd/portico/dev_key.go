@@ -31,7 +31,7 @@ func keyFolder(named bool, dir string, all []running) (folder string, by *runnin
 
 	choices := make([]string, 0, len(all))
 	for _, r := range all {
-		choices = append(choices, fmt.Sprintf("  --data-dir %s  for the one at %s", shellQuote(r.DataDir), r.Address))
+		choices = append(choices, fmt.Sprintf("  --data-dir %s  for the one at %s", shellQuote(r.DataDir), reachable(r.Address)))
 	}
 
 	return "", nil, usagef("several gateways run, and none with the data directory of this folder; choose one:\n%s",
@@ -57,7 +57,7 @@ func openKey(ctx context.Context, stderr io.Writer, named bool, dir string) (*de
 		text = fmt.Sprintf("portico: made a new key in %s: only a gateway that is started with this data directory (--data-dir)"+
 			" accepts the token", absolute(folder))
 	case by != nil && folder != dir:
-		text = fmt.Sprintf("portico: signed for the gateway at %s, with the key in %s", by.Address, folder)
+		text = fmt.Sprintf("portico: signed for the gateway at %s, with the key in %s", reachable(by.Address), folder)
 	default:
 		return issuer, nil
 	}

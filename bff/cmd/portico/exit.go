@@ -23,7 +23,12 @@ const (
 )
 
 // configError is a fault of the configuration.
-type configError struct{ error }
+type configError struct {
+	error
+
+	// noFile says that there is no such file.
+	noFile bool
+}
 
 func (e configError) Unwrap() error { return e.error }
 
@@ -31,7 +36,7 @@ func (e configError) Unwrap() error { return e.error }
 func readConfig(path string) (config.Config, error) {
 	cfg, err := config.Read(path, os.Environ())
 	if err != nil {
-		return config.Config{}, configError{fmt.Errorf("configuration:\n%w", err)}
+		return config.Config{}, configError{error: fmt.Errorf("configuration:\n%w", err), noFile: errors.Is(err, fs.ErrNotExist)}
 	}
 
 	return cfg, nil
@@ -41,7 +46,7 @@ func readConfig(path string) (config.Config, error) {
 func loadConfig(path string) (config.Config, error) {
 	cfg, err := config.Load(path, os.Environ())
 	if err != nil {
-		return config.Config{}, configError{fmt.Errorf("configuration:\n%w", err)}
+		return config.Config{}, configError{error: fmt.Errorf("configuration:\n%w", err), noFile: errors.Is(err, fs.ErrNotExist)}
 	}
 
 	return cfg, nil
@@ -96,7 +101,7 @@ func nextStep(cmd *cobra.Command, err error, begun bool) string {
 		return "Another program listens there, perhaps another portico. Choose another address: --address, --admin-address or" +
 			" --backend-port of dev; server.address and admin.address in the configuration (PORTICO_SERVER_ADDRESS," +
 			" PORTICO_ADMIN_ADDRESS) of serve."
-	case errors.As(err, &configuration) && errors.Is(err, fs.ErrNotExist):
+	case errors.As(err, &configuration) && configuration.noFile:
 		return "Name the file by --config; deploy/portico.example.yaml is one to begin with."
 	case errors.As(err, &configuration):
 		return "deploy/portico.example.yaml has every setting, and " + program() + " check finds what is wrong with a file."

@@ -83,7 +83,7 @@ func explain(cmd *cobra.Command, method, target string, a asked, out *output) er
 
 	found, err := bff.Explain(cmd.Context(), cfg, r, a.caller, services()...)
 	if err != nil {
-		return configError{err}
+		return configError{error: err}
 	}
 
 	if out.json {

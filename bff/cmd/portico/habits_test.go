@@ -19,6 +19,12 @@ func TestExitCodes(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	noCertificate := filepath.Join(t.TempDir(), "tls.yaml")
+	if err := os.WriteFile(noCertificate, []byte("auth: {disabled: true}\nserver: {tls: {cert_file: no_such.crt, key_file: k}}\n"),
+		0o600); err != nil {
+		t.Fatal(err)
+	}
+
 	for _, row := range []struct {
 		args []string
 		code int
@@ -27,6 +33,7 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{[]string{"routes"}, 0, nil},
 		{[]string{"serve", "--config", lacking}, 2, []string{`upstream "user" is not configured`, "portico.example.yaml"}},
+		{[]string{"serve", "--config", noCertificate}, 2, []string{"server.tls: TLS files: read file: open no_such.crt", "has every setting"}},
 		{[]string{"check", "--config", lacking}, 1, []string{`upstream "user" is not configured`}},
 		{[]string{"routes", "--config", "habits_test.go"}, 2, []string{"habits_test.go:"}},
 		{[]string{"explain", "GET", "/v1/users/alice"}, 1, []string{"the request would be refused"}},

@@ -87,7 +87,7 @@ func (o *output) String() string {
 	return o.text.String()
 }
 
-var welcome = regexp.MustCompile(`(?s)REST\s+(https?://\S+).*Admin\s+(http://\S+).*(curl -s[^\n]* -H 'Authorization: Bearer \S+' \S+)`)
+var welcome = regexp.MustCompile(`(?s)REST\s+(https?://\S+).*Admin\s+(\S+).*(curl -s[^\n]* -H 'Authorization: Bearer \S+' \S+)`)
 
 // startDev runs `portico dev` on free ports over the data directory and waits until it is ready.
 func startDev(t *testing.T, dataDir string) *process {

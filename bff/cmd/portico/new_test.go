@@ -63,8 +63,8 @@ func TestNewServicesAreServed(t *testing.T) {
 	found := welcome.FindStringSubmatch(p.stdout.String())
 	p.url, p.admin = found[1], found[2]
 
-	t.Run("printed", func(t *testing.T) { testPrinted(t, p, out) })
 	t.Run("command", func(t *testing.T) { testItems(t, p) })
+	t.Run("printed", func(t *testing.T) { testPrinted(t, p, out) })
 	t.Run("by_hand", func(t *testing.T) { testReviews(t, p) })
 }
 
@@ -93,7 +93,7 @@ func testPrinted(t *testing.T, p *process, printed string) {
 	cmd.Env = append(os.Environ(), "PORTICO_DEV_DATA_DIR="+p.dataDir, "PATH="+filepath.Dir(curl)+":"+os.Getenv("PATH"))
 
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), `"tryoutItems":[`) || !strings.Contains(string(out), `"title":"Mine"}`) ||
+	if err != nil || !strings.Contains(string(out), `"tryoutItems":[`) || !strings.Contains(string(out), `"title":"Mine",`) ||
 		strings.Contains(string(out), "application/problem") {
 		t.Errorf("%v: %s of %s", err, out, script)
 	}

@@ -36,7 +36,7 @@ parts, for programs.`,
 
 		routes, err := bff.Routes(cfg, services()...)
 		if err != nil {
-			return configError{err}
+			return configError{error: err}
 		}
 
 		if out.json {

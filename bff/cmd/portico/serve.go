@@ -54,7 +54,7 @@ requests are answered, and the exit code is 0; a second one ends it at once. SIG
 
 			gw, err := bff.New(cmd.Context(), cfg, append(services(), loggingTo(log)...)...)
 			if err != nil {
-				return configError{err}
+				return configError{error: err}
 			}
 
 			return gw.Run(cmd.Context())

@@ -96,8 +96,21 @@ func TestDevRunsWithoutAFolderForNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	p := startDevPrepared(t, binary, t.TempDir(), func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+file) })
+	p := startDevPrepared(t, binary, t.TempDir(), func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+file) },
+		"--admin-address", "-")
 	if out := p.stdout.String(); !strings.Contains(out, "token --data-dir "+p.dataDir+" --subject bob") {
 		t.Errorf("the welcome does not name the data directory: %s", out)
+	}
+
+	// Once, it printed "off/dev/backends/order/stop".
+	_, stop, _ := strings.Cut(p.stdout.String(), "curl -s -X POST ")
+	stop, _, _ = strings.Cut(stop, "\n")
+
+	if p.admin != "off" || !strings.HasPrefix(stop, p.url+"/") {
+		t.Fatalf("printed %q with the admin listener %q", stop, p.admin)
+	}
+
+	if got := call(t, http.MethodPost, stop, "", ""); got.status != http.StatusOK {
+		t.Errorf("%s: %d %s", stop, got.status, got.body)
 	}
 }

@@ -39,8 +39,8 @@ User, orders and profile of alice in one answer:
 
 The same with the order backend down, and up again:
 
-  curl -s -X POST %[2]s/dev/backends/order/stop
-  curl -s -X POST %[2]s/dev/backends/order/start
+  curl -s%[10]s -X POST %[9]s/dev/backends/order/stop
+  curl -s%[10]s -X POST %[9]s/dev/backends/order/start
 
 Another caller's token:  %[7]s --subject bob
 All routes:              %[8]s routes
@@ -54,8 +54,12 @@ func printWelcome(w io.Writer, in welcome) {
 	}
 
 	admin, docs := "off", "off"
+	// The page has the switch of the backends as well.
+	control := in.server
+
 	if in.admin != nil {
 		admin = urlOf("http", in.admin)
+		control = endpoint{url: admin}
 	}
 
 	if in.docs {
@@ -71,5 +75,5 @@ func printWelcome(w io.Writer, in welcome) {
 
 	// Standard output is a terminal or a test; there is nobody else to tell.
 	_, _ = fmt.Fprintf(w, welcomeText, in.server.url, admin, strings.Join(lines, ", "), token, docs, in.server.curl, in.token,
-		program())
+		program(), control.url, control.curl)
 }
