@@ -68,15 +68,16 @@ func TestNewServicesAreServed(t *testing.T) {
 	t.Run("by_hand", func(t *testing.T) { testReviews(t, p) })
 }
 
-// lintNew does what `make lint` does with the protos, the Go code and the description of new services. Once, it refused the proto of
-// docs/services.md.
+// lintNew does what `make lint` does with the protos, the Go code and the description of new services. Once, it refused the proto
+// of docs/services.md.
 func lintNew(t *testing.T, dir, built string) {
 	t.Helper()
 
 	in(t, dir, "go", "tool", "-modfile=tools.mod", "buf", "lint")
 	in(t, dir, "go", "tool", "-modfile=tools.mod", "buf", "format", "--diff", "--exit-code", "proto")
 	in(t, dir, built, "lint", "proto")
-	in(t, dir, "go", "tool", "-modfile=tools.mod", "golangci-lint", "run", "--allow-parallel-runners", "./backends", "./backends/internal/tryout/...")
+	in(t, dir, "go", "tool", "-modfile=tools.mod", "golangci-lint", "run", "--allow-parallel-runners",
+		"./backends", "./backends/internal/tryout/...")
 	in(t, dir, "npm", "--prefix", "web", "run", "--silent", "lint:openapi")
 }
 
