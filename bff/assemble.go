@@ -299,12 +299,12 @@ func (g *Gateway) connectComposite(name string) (grpc.ClientConnInterface, error
 
 	for _, s := range g.options.services {
 		if s.Composite && (s.Name == name || strings.HasPrefix(s.Name, name+".")) {
-			return nil, fmt.Errorf("%s is a composite (%s), and a composite can call upstreams alone: share its code, or make it a backend",
-				name, s.Name)
+			return nil, fmt.Errorf("%s is a composite (%s), and a composite can call upstreams alone:"+
+				" share its code, or make it a backend", name, s.Name)
 		}
 	}
 
-	return nil, err //nolint:wrapcheck // It names the upstream.
+	return nil, err
 }
 
 func (w wiring) upstream(name string) (*grpc.ClientConn, error) {

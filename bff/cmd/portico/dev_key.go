@@ -11,7 +11,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 )
 
-// keyFolder chooses the data directory whose key signs a token, and says which `portico dev` accepts it; nil if none does that runs.
+// keyFolder chooses the data directory whose key signs a token, and says which `portico dev` accepts it; nil if none that runs
+// does.
 // A directory that was named is taken. Otherwise it is that of the `portico dev` that runs; if several do, that of the working
 // directory.
 func keyFolder(named bool, dir string, all []running) (folder string, by *running, err error) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -76,13 +77,8 @@ func readChain(file string) []*x509.Certificate {
 
 // nameIn is the host, if the certificate is valid for it, or else another name of this machine or of the certificate.
 func nameIn(certificate *x509.Certificate, host string) string {
-	candidates := []string{host, localhost, "127.0.0.1"}
-	for _, name := range certificate.DNSNames {
-		candidates = append(candidates, strings.Replace(name, "*", "portico", 1))
-	}
-
-	for _, name := range candidates {
-		if certificate.VerifyHostname(name) == nil {
+	for _, candidate := range slices.Concat([]string{host, localhost, "127.0.0.1"}, certificate.DNSNames) {
+		if name := strings.Replace(candidate, "*", "portico", 1); certificate.VerifyHostname(name) == nil {
 			return name
 		}
 	}

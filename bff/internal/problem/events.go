@@ -13,8 +13,8 @@ import (
 // MediaTypeEvents is that of Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 const MediaTypeEvents = "text/event-stream"
 
-// ContentTypeEvents is the Content-Type that they are sent with. They are always UTF-8, but clients that take text without a charset
-// for ISO 8859-1 (RFC 2616, section 3.7.1) have to be told so.
+// ContentTypeEvents is the Content-Type that they are sent with. They are always UTF-8, but clients that take text without a
+// charset for ISO 8859-1 (RFC 2616, section 3.7.1) have to be told so.
 const ContentTypeEvents = MediaTypeEvents + "; charset=utf-8"
 
 // When clients of event streams connect again. Each one waits for a time of its own, so that those of a gateway that stops, or

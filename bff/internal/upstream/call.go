@@ -121,8 +121,8 @@ func (c *call) judge(err error) {
 	})
 }
 
-// measures reports whether a call that ended so shows what calls take: an answer does, or none at all within the time. A backend that
-// is not there or turns calls away is fast, and has no time for more.
+// measures reports whether a call that ended so shows what calls take: an answer does, or none at all within the time. A backend
+// that is not there or turns calls away is fast, and has no time for more.
 func measures(err error) bool {
 	if err == nil {
 		return true

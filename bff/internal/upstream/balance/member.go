@@ -29,8 +29,8 @@ type member struct {
 
 func (m *member) ejected() bool { return !m.until.IsZero() }
 
-// usable reports whether calls would get through to it, as far as one can know, if it is not left out. One that is idle has not been
-// needed yet, as happens in a ring.
+// usable reports whether calls would get through to it, as far as one can know, if it is not left out. One that is idle has not
+// been needed yet, as happens in a ring.
 func (m *member) usable() bool {
 	for sc := range m.subConns {
 		if sc.healthy() || sc.state == connectivity.Idle {
