@@ -6,6 +6,7 @@ package browsertest
 
 import (
 	"context"
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,9 +147,14 @@ func (p *Page) Requests() []string {
 }
 
 // Screenshot keeps a picture of the whole page, from its top, NAME.png, in the folder that PORTICO_SCREENSHOTS names, or else among
-// the artifacts of the test (go test -artifacts).
+// the artifacts of the test (go test -artifacts). Without either it does nothing: a picture of a long page takes seconds.
 func (p *Page) Screenshot(name string) {
 	p.tb.Helper()
+
+	dir := screenshots(p.tb)
+	if dir == "" {
+		return
+	}
 
 	const png = 100 // chromedp takes the best quality for the wish to have no JPEG.
 
@@ -164,15 +170,25 @@ func (p *Page) Screenshot(name string) {
 		return
 	}
 
-	dir := os.Getenv("PORTICO_SCREENSHOTS")
-	if dir == "" {
-		dir = p.tb.ArtifactDir()
-	}
-
 	path := filepath.Join(dir, strings.ReplaceAll(p.tb.Name(), "/", "-")+"-"+name+".png")
-	if err := os.WriteFile(path, picture, 0o600); err != nil { //nolint:gosec // Whoever runs tests says where to.
+	if err := os.WriteFile(path, picture, 0o600); err != nil {
 		p.tb.Error(err)
 	}
+}
+
+// screenshots is the folder for them; empty if nobody wants any.
+func screenshots(tb testing.TB) string {
+	tb.Helper()
+
+	if dir := os.Getenv("PORTICO_SCREENSHOTS"); dir != "" {
+		return dir
+	}
+
+	if kept := flag.Lookup("test.artifacts"); kept != nil && kept.Value.String() == "true" {
+		return tb.ArtifactDir()
+	}
+
+	return ""
 }
 
 // note is called for every event of the tab, in order.

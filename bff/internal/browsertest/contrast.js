@@ -21,14 +21,21 @@
   probe.style.color = "Canvas";
   const canvas = parse(getComputedStyle(probe).color).slice(0, 3);
   probe.remove();
-  // What is behind an element, with the opacity of all that it is in.
-  const behind = (element) => {
+  const once = (of) => {
+    const known = new Map();
+    return (element) => {
+      if (!known.has(element)) known.set(element, of(element));
+      return known.get(element);
+    };
+  };
+  const opacity = once((element) =>
+    Number(getComputedStyle(element).opacity) * (element.parentElement ? opacity(element.parentElement) : 1));
+  // What is behind the text of an element, with the opacity of all that it is in.
+  const behind = once((element) => {
     const below = element.parentElement ? behind(element.parentElement) : canvas;
     const [r, g, b, alpha] = parse(getComputedStyle(element).backgroundColor);
     return over([r, g, b, alpha * opacity(element)], below);
-  };
-  const opacity = (element) =>
-    Number(getComputedStyle(element).opacity) * (element.parentElement ? opacity(element.parentElement) : 1);
+  });
 
   const faults = new Map();
   const check = (element, text, style) => {
