@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"path"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -46,8 +46,9 @@ func readRules(dir, name string) (route.Rules, error) {
 
 	rules, err := httprules.Parse(filepath.ToSlash(name), text)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", dir, err)
+		// The error is for people, who are not in the folder.
+		_, err = httprules.Parse(path.Join(filepath.ToSlash(dir), filepath.ToSlash(name)), text)
 	}
 
-	return rules, nil
+	return rules, err
 }

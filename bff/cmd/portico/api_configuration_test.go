@@ -54,7 +54,7 @@ func TestLintOfAnAPIConfiguration(t *testing.T) {
 
 	write(t, rules, "http: {rules: [{selector: 'x.*'}]}")
 
-	if out, errs, code := porticoIn(t, dir, nil, "lint", configured); code != 1 || !strings.Contains(errs, "proto: api.yaml:1:16: ") {
+	if out, errs, code := porticoIn(t, dir, nil, "lint", configured); code != 1 || !strings.Contains(errs, "portico: proto/api.yaml:1:16: ") {
 		t.Errorf("no configuration: exit %d: %s%s", code, out, errs)
 	}
 

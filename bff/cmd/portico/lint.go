@@ -112,7 +112,7 @@ func find(ctx context.Context, tree protosource.Tree, dir, configuration string)
 	}
 
 	if settings.GoPackage, err = (protocheck.Repository{Protos: dir, Template: "buf.gen.yaml"}).GoPackage(); err != nil {
-		return nil, err //nolint:wrapcheck // It names the file.
+		return nil, err
 	}
 
 	return protolint.Check(files, settings), nil
