@@ -26,8 +26,10 @@ func (*SecondDocumentError) Reason() string {
 	return "a second YAML document begins here, and only one is read"
 }
 
-// Decode reads the document into a value. An empty text changes nothing. Known refuses keys that the value has no fields for. The
-// error is a *yaml.TypeError, with which everything else is read, a *SecondDocumentError, or both; or it says why the text is no YAML.
+// Decode reads the document into a value. An empty text changes nothing. Known refuses keys that the value has no fields for.
+//
+// The error is a *yaml.TypeError, with which everything else is read, a *SecondDocumentError, or both; or it says why the text is no
+// YAML.
 func Decode(text []byte, into any, known bool) error {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(known)
