@@ -65,7 +65,7 @@ LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal
 CODECS := $(MODULE)/bff/internal/(jsonpb|wirejson)
 
 .PHONY: test
-test: need-race need-curl need-redis need-chromium need-servers need-web ## Run all tests, with the race detector.
+test: need-race need-curl need-jq need-redis need-chromium need-servers need-web ## Run all tests, with the race detector.
 	go test -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 	go test -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
 	go test -race -timeout 15m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
@@ -88,6 +88,11 @@ need-web:
 .PHONY: need-curl
 need-curl:
 	@.ci/need curl curl
+
+# The commands of the README.
+.PHONY: need-jq
+need-jq:
+	@.ci/need jq jq
 
 .PHONY: need-redis
 need-redis:
@@ -195,11 +200,16 @@ breaking: deps bin/portico ## Fail if the protos break gRPC or REST clients of $
 	$(BUF) breaking proto --against "$$old/proto"
 	./bin/portico breaking --against '$(AGAINST)' proto
 
-.PHONY: lint
-lint: deps need-web bin/portico ## Lint protos, Go, TypeScript and the description of the API.
+.PHONY: lint-proto
+lint-proto: deps need-web bin/portico ## Lint the protos and the description that is made of them, which is a quick part of lint.
 	$(BUF) lint
 	./bin/portico lint proto
-	$(BUF) format --diff --exit-code proto; $(BUF) format --diff --exit-code $(FOREIGN)/proto
+	$(BUF) format --diff --exit-code proto
+	npm --prefix web run --silent lint:openapi
+
+.PHONY: lint
+lint: lint-proto ## Lint protos, Go, TypeScript and the description of the API.
+	$(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go vet ./...
 	go -C bench vet ./...
 	go -C $(LIBRARY) vet ./...
@@ -208,7 +218,6 @@ lint: deps need-web bin/portico ## Lint protos, Go, TypeScript and the descripti
 	@$(library) lint
 	$(TOOL) golangci-lint run
 	npm --prefix web run --silent check
-	npm --prefix web run --silent lint:openapi
 
 .PHONY: fmt
 fmt: ## Format protos and Go.
