@@ -1,9 +1,10 @@
 package protosource
 
 import (
-	// The foreign files that protos may import, wherever protos are read: buf/validate, and of google/api and google/rpc what their
-	// Go modules have.
+	// The foreign files that protos may import, wherever protos are read: buf/validate, google/longrunning, and of google/api,
+	// google/rpc and google/type what their Go modules have.
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	_ "cloud.google.com/go/longrunning/autogen/longrunningpb"
 	_ "google.golang.org/genproto/googleapis/api"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	_ "google.golang.org/genproto/googleapis/api/configchange"
@@ -24,6 +25,25 @@ import (
 	_ "google.golang.org/genproto/googleapis/rpc/errdetails"
 	_ "google.golang.org/genproto/googleapis/rpc/http"
 	_ "google.golang.org/genproto/googleapis/rpc/status"
+	_ "google.golang.org/genproto/googleapis/type/calendarperiod"
+	_ "google.golang.org/genproto/googleapis/type/color"
+	_ "google.golang.org/genproto/googleapis/type/date"
+	_ "google.golang.org/genproto/googleapis/type/date_range"
+	_ "google.golang.org/genproto/googleapis/type/date_time_range"
+	_ "google.golang.org/genproto/googleapis/type/datetime"
+	_ "google.golang.org/genproto/googleapis/type/dayofweek"
+	_ "google.golang.org/genproto/googleapis/type/decimal"
+	_ "google.golang.org/genproto/googleapis/type/expr"
+	_ "google.golang.org/genproto/googleapis/type/fraction"
+	_ "google.golang.org/genproto/googleapis/type/interval"
+	_ "google.golang.org/genproto/googleapis/type/latlng"
+	_ "google.golang.org/genproto/googleapis/type/localized_text"
+	_ "google.golang.org/genproto/googleapis/type/money"
+	_ "google.golang.org/genproto/googleapis/type/month"
+	_ "google.golang.org/genproto/googleapis/type/phone_number"
+	_ "google.golang.org/genproto/googleapis/type/postaladdress"
+	_ "google.golang.org/genproto/googleapis/type/quaternion"
+	_ "google.golang.org/genproto/googleapis/type/timeofday"
 
 	// The policy language.
 	_ "github.com/portico-gateway/portico/gen/portico/v1"
