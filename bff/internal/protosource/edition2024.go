@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -82,12 +83,28 @@ func faults(diagnostics *report.Report) []Fault {
 		if span := d.Primary(); !span.IsZero() {
 			start := span.StartLoc()
 			at := protopos.Position{File: span.Path(), Line: start.Line, Column: start.Column}
-			all = append(all, Fault{Position: at, Message: d.Message()})
+			all = append(all, Fault{Position: at, Message: nameMember(d.Message(), span.Text())})
 		}
 	}
 
 	return all
 }
+
+// unnamedMember is the message about a field of an option that is not known, in a message literal. It has the type alone.
+var unnamedMember = regexp.MustCompile("^cannot resolve message field name for (`[\\w.]+`)$")
+
+// nameMember gives such a message the name of the field, with which its source begins, in the form that it has outside of message
+// literals.
+func nameMember(message, source string) string {
+	found := unnamedMember.FindStringSubmatch(message)
+	if name := firstWord.FindString(source); found != nil && name != "" {
+		return fmt.Sprintf("cannot find message field `%s` in %s", name, found[1])
+	}
+
+	return message
+}
+
+var firstWord = regexp.MustCompile(`^\w+`)
 
 // linkSet makes descriptors of compiled files, which come in an order in which they can, with options as the program knows them.
 func (t Tree) linkSet(compiled *descriptorpb.FileDescriptorSet) ([]protoreflect.FileDescriptor, error) {

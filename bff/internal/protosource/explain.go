@@ -15,9 +15,7 @@ import (
 func (t Tree) explain(files parsed, faults []Fault) FaultsError {
 	e := explanation{files: files, said: map[string]bool{}}
 	for name := range files {
-		if file := declarations(files, name); file != nil {
-			e.own = append(e.own, file)
-		}
+		e.own = append(e.own, declarations(files, name))
 	}
 
 	var out []Fault
@@ -35,10 +33,8 @@ func (t Tree) explain(files parsed, faults []Fault) FaultsError {
 func declarations(files parsed, name string) *descriptorpb.FileDescriptorProto {
 	handler := reporter.NewHandler(reporter.NewReporter(func(reporter.ErrorWithPos) error { return nil }, nil))
 
-	result, err := parser.ResultFromAST(files[name], false, handler)
-	if err != nil {
-		return nil
-	}
+	// The parser refuses edition 2024, and reads on. What is wrong was said before.
+	result, _ := parser.ResultFromAST(files[name], false, handler)
 
 	return result.FileDescriptorProto()
 }
@@ -55,9 +51,12 @@ type explanation struct {
 var (
 	unknownName = regexp.MustCompile(
 		"unknown (extension|type|request type|response type|extendee type) ([\\w.]+)|cannot find `([\\w.]+)` in this scope")
-	unknownField = regexp.MustCompile(
+	// unknownMember is what the compiler for edition 2024 says of a field of an option.
+	unknownMember = regexp.MustCompile("^cannot find message field `([^`]+)` in `([\\w.]+)`$")
+	unknownField  = regexp.MustCompile(
 		`option \(([\w.]+)\).*: (?:field (\w+) (?:not found|of [\w.]+ does not exist)|enum ([\w.]+) has no value named (\w+))$`)
-	defined = regexp.MustCompile(`^symbol "([\w.]+)" already defined`)
+	defined        = regexp.MustCompile(`^symbol "([\w.]+)" already defined`)
+	unknownEdition = regexp.MustCompile(`^edition value ("[^"]*") not recognized`)
 )
 
 // noLabel is in what is said of proto3 that is read as proto2, which is what a file is that does not say its syntax.
@@ -73,6 +72,12 @@ func (e *explanation) explain(fault Fault) (Fault, bool) {
 		return fault, e.first(fault.File, noLabel)
 	}
 
+	if found := unknownEdition.FindStringSubmatch(fault.Message); found != nil {
+		fault.Message = fmt.Sprintf("edition %s is not known; 2023 and 2024 are", found[1])
+
+		return fault, true
+	}
+
 	if found := defined.FindStringSubmatch(fault.Message); found != nil {
 		parent := found[1][:max(strings.LastIndex(found[1], "."), 0)]
 		e.said[fault.File+": "+found[1]] = true
@@ -82,7 +87,7 @@ func (e *explanation) explain(fault Fault) (Fault, bool) {
 
 	found := unknownName.FindStringSubmatch(fault.Message)
 	if found == nil {
-		fault.Message += meantOption(fault.Message)
+		fault.Message = explainOption(fault.Message)
 
 		return fault, true
 	}

@@ -104,6 +104,10 @@ func (e *explanation) meant(name string) string {
 		return suggest.DidYouMean(name, slices.Sorted(maps.Keys(known)))
 	}
 
+	if name == strings.ToUpper(name) {
+		return suggest.DidYouMean(name, enumValues())
+	}
+
 	names := slices.Clone(scalars)
 
 	for _, full := range slices.Sorted(maps.Keys(known)) {
@@ -120,10 +124,39 @@ func (e *explanation) meant(name string) string {
 	return suggest.DidYouMean(name, names)
 }
 
+// enumValues are those of all enums in the program.
+func enumValues() []string {
+	var names []string
+
+	protoregistry.GlobalTypes.RangeEnums(func(enum protoreflect.EnumType) bool {
+		names = append(names, namesOf(enum.Descriptor().Values())...)
+
+		return true
+	})
+	slices.Sort(names)
+
+	return names
+}
+
 // scalars are the types without a declaration.
 var scalars = []string{ //nolint:gochecknoglobals // Constant.
 	"bool", "bytes", "double", "fixed32", "fixed64", "float", "int32", "int64", "sfixed32", "sfixed64", "sint32", "sint64",
 	"string", "uint32", "uint64",
+}
+
+// explainOption adds to a message what was probably meant, if it is about a field or an enum value in an option that is not known.
+func explainOption(message string) string {
+	if found := unknownMember.FindStringSubmatch(message); found != nil {
+		message = fmt.Sprintf("field %s of %s not found", found[1], found[2])
+
+		if known, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(found[2])); err == nil {
+			message += suggest.DidYouMean(found[1], namesOf(known.Descriptor().Fields()))
+		}
+
+		return message
+	}
+
+	return message + meantOption(message)
 }
 
 // meantOption is the end of a message about a field or an enum value in an option that is not known.
@@ -134,7 +167,7 @@ func meantOption(message string) string {
 	}
 
 	if enum, err := protoregistry.GlobalTypes.FindEnumByName(protoreflect.FullName(found[3])); err == nil {
-		return suggest.DidYouMean(found[4], enumNames(enum.Descriptor()))
+		return suggest.DidYouMean(found[4], namesOf(enum.Descriptor().Values()))
 	}
 
 	option, err := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(found[1]))
@@ -148,10 +181,14 @@ func meantOption(message string) string {
 	return suggest.DidYouMean(found[2], slices.Sorted(maps.Keys(names)))
 }
 
-func enumNames(enum protoreflect.EnumDescriptor) []string {
-	names := make([]string, 0, enum.Values().Len())
-	for i := range enum.Values().Len() {
-		names = append(names, string(enum.Values().Get(i).Name()))
+// namesOf are the names of the fields of a message or of the values of an enum.
+func namesOf[D protoreflect.Descriptor](list interface {
+	Len() int
+	Get(i int) D
+}) []string {
+	names := make([]string, 0, list.Len())
+	for i := range list.Len() {
+		names = append(names, string(list.Get(i).Name()))
 	}
 
 	return names

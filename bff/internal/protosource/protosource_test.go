@@ -314,6 +314,8 @@ func TestFaultsAreExplained(t *testing.T) {
 		},
 		{"value_of_an_option", `import "portico/v1/policy.proto"; service S {
  option (portico.v1.service) = {defaults: {rate_limits: {key: RATE_LIMIT_KEY_TENNANT}}}; }`, `2:63: .*; did you mean "RATE_LIMIT_KEY_TENANT"?`},
+		{"end", `message M {`, `syntax error: unexpected end of the file`},
+		{"money", `message M { google.type.Money m = 1; }`, `google.type.Money is not imported: add import "google/type/money.proto";`},
 		{"twice", `message M { int32 i = 1; } message M { int32 i = 1; }`, `symbol "shop.v1.M" already defined`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -337,6 +339,41 @@ func TestFaultsAreExplained(t *testing.T) {
 
 	_, err := protosource.Tree{"a.proto": []byte("\nmessage M { int32 a = 1; int32 b = 2; }\n")}.Compile(t.Context())
 	if want := `a.proto:1:1: the file does not say its syntax: begin it with syntax = "proto3";`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+// Once, the compiler for edition 2024 had the last word about what it does not know.
+func TestFaultsOfEditionsAreExplained(t *testing.T) {
+	t.Parallel()
+
+	for _, row := range []struct{ name, text, want string }{
+		{"field", "service S { option (portico.v1.service) = {\n  defaults: {rate_limit: {}}}; }", `2:14: field rate_limit of portico.v1.MethodPolicy not found; did you mean "rate_limits"?`},
+		{"field_by_name", "service S { option (portico.v1.service).default.timeout.seconds = 1; }", `field default of portico.v1.ServicePolicy not found; did you mean "defaults"?`},
+		{
+			"value", "service S { option (portico.v1.service) = {defaults: {rate_limits: {key: RATE_LIMIT_KEY_TENNANT}}}; }",
+			"cannot find `RATE_LIMIT_KEY_TENNANT` in this scope; did you mean \"RATE_LIMIT_KEY_TENANT\"?",
+		},
+		{"type", "message Mint {} message M { Mnit m = 1; }", "cannot find `Mnit` in this scope; did you mean \"Mint\"?"},
+		{"own", "message M { Money m = 1; }", `shop.v1.Money is not imported: add import "shop/v1/money.proto";`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+
+			_, err := protosource.Tree{
+				"shop/v1/a.proto":     []byte(`edition = "2024"; package shop.v1; import "portico/v1/policy.proto"; ` + row.text),
+				"shop/v1/money.proto": []byte("syntax = \"proto3\";\npackage shop.v1;\nmessage Money { int64 units = 1; }\n"),
+			}.Compile(t.Context())
+
+			faults, ok := errors.AsType[protosource.FaultsError](err)
+			if !ok || len(faults) != 1 || !strings.HasSuffix(faults[0].String(), row.want) {
+				t.Errorf("got %v\nwant %s", err, row.want)
+			}
+		})
+	}
+
+	_, err := protosource.Tree{"a.proto": []byte(`edition = "2025";`)}.Compile(t.Context())
+	if want := `a.proto:1:11: edition "2025" is not known; 2023 and 2024 are`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
