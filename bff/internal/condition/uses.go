@@ -62,7 +62,7 @@ func refersTo(e ast.Expr, variable string) bool {
 func (u uses) check(variables []string) error {
 	for _, name := range u.path {
 		if !slices.Contains(variables, name) {
-			return fmt.Errorf("%w %q (it has %q)", errPath, name, variables)
+			return fmt.Errorf("%w %q", errPath, name)
 		}
 	}
 

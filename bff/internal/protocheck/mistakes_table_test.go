@@ -57,7 +57,7 @@ func policyMistakes() []mistake {
 		{"status_without_a_body", "status: 201", "status: 204", "status: 204", "204 has no body"},
 		{"event_id", "response: {", "stream: {event_id: \"seq\"}\n      response: {", "stream: {", "stream: the method answers with a single message"},
 		{
-			"unknown_event_id", "returns (Review) {\n    option (google.api.http) = {get", "returns (stream Review) {\n    option (portico.v1.policy) = {\n      stream: {event_id: \"seq\"}\n    };\n    option (google.api.http) = {get",
+			"unknown_event_id", "GetReview(GetReviewRequest) returns (Review) {", "GetReview(GetReviewRequest) returns (stream Review) {\n    option (portico.v1.policy) = {\n      stream: {event_id: \"seq\"}\n    };",
 			`event_id: "seq"`, `stream.event_id: field "seq" of review.v1.Review`,
 		},
 		{
@@ -67,6 +67,10 @@ func policyMistakes() []mistake {
 		{"owner_of_one_route", access, `access: {owner: {variable: "review_id"}}`, `owner: {variable`, `access.owner: the path has no variable "review_id" (for POST /v1/reviews)`},
 		{"condition_on_an_unknown_field", access, `access: {condition: "principal.subjct == 'x'"}`, "condition:", "undefined field 'subjct' (column 10 of the expression)"},
 		{"condition_on_the_path", access, `access: {condition: "principal.subjct == path.review_id"}`, "condition:", "undefined field 'subjct' (column 10 of the expression)"},
+		{
+			"condition_on_an_unknown_variable", access, `access: {condition: "principal.subject == path.revew_id"}`, "condition:",
+			`access.condition: the path has no variable "revew_id" (for GET /v1/reviews/{review_id}, POST /v1/reviews)`,
+		},
 		{"condition_that_ends_early", access, `access: {condition: "principal.subject == "}`, "condition:", "mismatched input end of the expression (column 22 of the expression)"},
 		{"condition_that_is_no_bool", access, `access: {condition: "principal.subject"}`, "condition:", "expression is not a bool"},
 		{"scope_with_a_space", access, scopes + `"reviews:moderate typo"]}}`, `"reviews:moderate typo"`, `the scope "reviews:moderate typo" has a space`},
@@ -121,6 +125,7 @@ func sourceMistakes() []mistake {
 		{"no_syntax", "syntax = \"proto3\";\n", "", "", `begin it with syntax = "proto3";`},
 		{"unknown_type", "returns (Review) {", "returns (Reviw) {", "Reviw)", `unknown response type Reviw; did you mean "Review"?`},
 		{"misspelt_scalar", "  string title = 2;", "  strng title = 2;", "strng", `did you mean "string"?`},
+		{"no_end", "  string title = 2;\n}\n", "  string title = 2;\n", "string title = 2;\n|", "syntax error: unexpected end of the file"},
 		{"no_semicolon", "  string title = 2;\n", "  string title = 2\n", "title = 2\n|}", "syntax error: expecting ';'"},
 		{"field_number_twice", "  string title = 2;", "  string title = 1;", "string title = |1;\n}", "both have the same tag 1"},
 		{"message_twice", "message Review {", "message GetReviewRequest {", "GetReviewRequest {\n  string review_id = 1;\n\n", `symbol "review.v1.GetReviewRequest" already defined at proto/review/v1/review.proto:`},

@@ -128,6 +128,55 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// findings are those in the documented proto with some changes, each a pair of texts.
+func findings(t *testing.T, changes ...string) []string {
+	t.Helper()
+
+	text := strings.NewReplacer(changes...).Replace(documentedProto(t))
+
+	found, err := protocheck.Check(t.Context(), repository(t, map[string]string{"proto/review/v1/review.proto": text}))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	lines := make([]string, 0, len(found))
+	for _, finding := range found {
+		lines = append(lines, strings.TrimPrefix(finding.String(), "proto/review/v1/review.proto:"))
+	}
+
+	return lines
+}
+
+// Once, a binding that could not be read hid what is wrong with the others of its method.
+func TestMistakesInSeveralBindings(t *testing.T) {
+	t.Parallel()
+
+	got := findings(t, getReview, "{\n      get: \"/v1/reviews/{id}\"\n      additional_bindings: [\n        {get: \"/v1/r/{review_id}\" body: \"*\"},\n"+
+		"        {post: \"/v1/q/{review_id}\" body: \"x\"},\n        {post: \"v1/q\"}\n      ]\n    }")
+
+	wanted := []string{"no field \"id\"", "/v1/r/{review_id}: body: there is none", "/v1/q/{review_id}: body: ", "no leading slash"}
+	if len(got) != len(wanted) {
+		t.Fatalf("got %s", strings.Join(got, "\n"))
+	}
+
+	for i, want := range wanted {
+		if !strings.Contains(got[i], want) {
+			t.Errorf("got %s\nwant %s", got[i], want)
+		}
+	}
+}
+
+// Once, a fault in the defaults of a service was also said of each method with a policy of its own, where the positions of parts of
+// options are not known.
+func TestMistakesInDefaultsOfEdition2024(t *testing.T) {
+	t.Parallel()
+
+	got := findings(t, `syntax = "proto3";`, `edition = "2024";`, access, `access: {owner: {variable: "user_id"}}`)
+	if len(got) != 1 || !strings.HasPrefix(got[0], "15:24: ") || !strings.HasSuffix(got[0], `has no variable "user_id" (for GET /v1/reviews/{review_id}, POST /v1/reviews)`) {
+		t.Errorf("got %s", strings.Join(got, "\n"))
+	}
+}
+
 // The documented proto itself has none, and neither have those of this repository.
 func TestNoMistakes(t *testing.T) {
 	t.Parallel()

@@ -62,16 +62,8 @@ func (l *linter) addFault(r route.Route, where []int32, message string) {
 	}
 
 	l.faults = append(l.faults, &policyFault{
-		at: at, message: message, routes: []route.Route{r}, shared: len(where) > 0 && !isOwn(r.Descriptor, where[0]),
+		at: at, message: message, routes: []route.Route{r}, shared: len(where) > 0 && !protopos.SetsPolicy(r.Descriptor, where[0]),
 	})
-}
-
-// isOwn reports whether a method sets a field of its policy itself.
-func isOwn(method protoreflect.MethodDescriptor, field int32) bool {
-	options := own(method)
-
-	return options != nil &&
-		options.ProtoReflect().Has(options.ProtoReflect().Descriptor().Fields().ByNumber(protoreflect.FieldNumber(field)))
 }
 
 // policies finds the faults of policies.

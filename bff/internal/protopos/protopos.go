@@ -1,15 +1,17 @@
-// Package protopos says where something stands in a .proto file, from the source information of its descriptor, so that whoever
-// finds a fault can name the line. Descriptors without source information, as those of generated code, have no lines: what is left
+// Package protopos says where something is in a .proto file, from the source information of its descriptor, so that faults can be
+// reported with their lines. Descriptors without source information, as those of generated code, have no lines: what is left
 // then is the file.
 package protopos
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/route"
@@ -76,10 +78,11 @@ func GoPackage(file protoreflect.FileDescriptor) Position {
 	return Position{File: file.Path(), Line: 1, Column: 1}
 }
 
-// Policy is where the policy of a method stands: its own option, else that of its service, else the method itself.
+// Policy is where the policy of a method is: its own option, else that of its service, else the method itself.
 //
 // With the path of a field of portico.v1.MethodPolicy, by numbers and indices, it is where that field is set, or the innermost of
-// the fields around it that has a place of its own: in the method's own option, or else among the defaults of its service.
+// the fields around it that has a place of its own: in the method's own option if that sets the first of them, or else among the
+// defaults of its service. A field that neither sets is where it would have to be set for the method.
 func Policy(method protoreflect.MethodDescriptor, field ...int32) Position {
 	parent := protoreflect.SourcePath{fieldService, int32(method.Parent().Index())}
 	self := append(slices.Clone(parent), fieldServiceMethod, int32(method.Index()))
@@ -87,10 +90,31 @@ func Policy(method protoreflect.MethodDescriptor, field ...int32) Position {
 	service := append(slices.Clone(parent), fieldServiceOptions, int32(porticov1.E_Service.TypeDescriptor().Number()))
 	defaults := append(slices.Clone(service), defaultsNumber())
 
-	paths := inward(own, field)
-	paths = append(paths, inward(defaults, field)...)
+	if len(field) > 0 && !SetsPolicy(method, field[0]) && defaultsSet(method, field[0]) {
+		return first(method, append(inward(defaults, field), defaults, service)...)
+	}
 
-	return first(method, append(paths, own, service, self)...)
+	return first(method, append(inward(own, field), own, service, self)...)
+}
+
+// SetsPolicy reports whether a method sets a field of portico.v1.MethodPolicy itself.
+func SetsPolicy(method protoreflect.MethodDescriptor, field int32) bool {
+	options, ok := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
+
+	return ok && has(options, field)
+}
+
+// defaultsSet reports whether the service of a method sets a field of portico.v1.MethodPolicy for its methods.
+func defaultsSet(method protoreflect.MethodDescriptor, field int32) bool {
+	options, ok := proto.GetExtension(method.Parent().Options(), porticov1.E_Service).(*porticov1.ServicePolicy)
+
+	return ok && has(options.GetDefaults(), field)
+}
+
+func has(policy *porticov1.MethodPolicy, field int32) bool {
+	message := policy.ProtoReflect()
+
+	return message.Has(message.Descriptor().Fields().ByNumber(protoreflect.FieldNumber(field)))
 }
 
 // HTTP is where the google.api.http option of a method is, else the method. With the path of a field of google.api.HttpRule, by
@@ -107,8 +131,7 @@ func OwnPolicy(method protoreflect.MethodDescriptor) Position {
 	return Option(method, porticov1.E_Policy)
 }
 
-// Option is where the first of the options that an element has is, else the element. Of a list it is the first one, and of a
-// message the first of its parts.
+// Option is where the first of the options that an element has is, else the element.
 func Option(element protoreflect.Descriptor, options ...protoreflect.ExtensionType) Position {
 	file := element.ParentFile()
 	self := file.SourceLocations().ByDescriptor(element)
@@ -119,11 +142,8 @@ func Option(element protoreflect.Descriptor, options ...protoreflect.ExtensionTy
 		}
 
 		path := append(slices.Clone(self.Path), optionsNumber(element), int32(option.TypeDescriptor().Number()))
-		for i := range file.SourceLocations().Len() {
-			// They are in the order of the source.
-			if found := file.SourceLocations().Get(i); len(found.Path) >= len(path) && slices.Equal(found.Path[:len(path)], path) {
-				return at(file, found)
-			}
+		if found := location(file, path); found.Path != nil {
+			return at(file, found)
 		}
 	}
 
@@ -164,7 +184,7 @@ func Fault(f *route.Fault) Position {
 	return at
 }
 
-// Service is where the portico.v1.service option of a service stands, else the service.
+// Service is where the portico.v1.service option of a service is, else the service.
 func Service(service protoreflect.ServiceDescriptor) Position {
 	self := protoreflect.SourcePath{fieldService, int32(service.Index())}
 
@@ -187,13 +207,34 @@ func first(element protoreflect.Descriptor, paths ...protoreflect.SourcePath) Po
 	file := element.ParentFile()
 
 	for _, path := range paths {
-		// The zero location is that of nothing: locations of what exists have a path.
-		if found := file.SourceLocations().ByPath(path); found.Path != nil {
+		if found := location(file, path); found.Path != nil {
 			return at(file, found)
 		}
 	}
 
 	return Position{File: file.Path()}
+}
+
+// location is that of a path, else that of the first of its parts: of a list there may be only the elements, and of a message only
+// the fields. The zero location is that of nothing: locations of what exists have a path.
+func location(file protoreflect.FileDescriptor, path protoreflect.SourcePath) protoreflect.SourceLocation {
+	first := file.SourceLocations().ByPath(path)
+	if first.Path != nil {
+		return first
+	}
+
+	for i := range file.SourceLocations().Len() {
+		part := file.SourceLocations().Get(i)
+		if len(part.Path) > len(path) && slices.Equal(part.Path[:len(path)], path) && (first.Path == nil || before(part, first)) {
+			first = part
+		}
+	}
+
+	return first
+}
+
+func before(a, b protoreflect.SourceLocation) bool {
+	return cmp.Or(cmp.Compare(a.StartLine, b.StartLine), cmp.Compare(a.StartColumn, b.StartColumn)) < 0
 }
 
 func at(file protoreflect.FileDescriptor, location protoreflect.SourceLocation) Position {

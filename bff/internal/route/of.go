@@ -113,7 +113,7 @@ func FullMethod(method protoreflect.MethodDescriptor) string {
 }
 
 // OfMethod returns the routes of one method: its main binding, then the additional ones. Without google.api.http it has none. The
-// error is that of Of.
+// error is that of Of; with it come those that can be read.
 func (rules Rules) OfMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
 	bindings := rules.declared(method)
 	routes := make([]Route, 0, len(bindings))
@@ -124,16 +124,14 @@ func (rules Rules) OfMethod(method protoreflect.MethodDescriptor) ([]Route, erro
 		route, found := bind(method, d)
 		if found != nil {
 			faults = append(faults, found)
+
+			continue
 		}
 
 		routes = append(routes, route)
 	}
 
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
-	}
-
-	return routes, nil
+	return routes, errors.Join(faults...)
 }
 
 // declared is one binding of a method.
