@@ -139,34 +139,3 @@ func (f *fitting) field(key, value *yaml.Node, t reflect.Type, path string) {
 
 	f.faultf(key, path, "there is no such setting%s", hint)
 }
-
-// syntaxFault says in what line a text is no YAML.
-func syntaxFault(file string, text []byte, err error) error {
-	line := 0
-	_, _ = fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
-
-	reason := strings.TrimPrefix(err.Error(), "yaml: ")
-	if line == 0 {
-		return fmt.Errorf("%s: %s", file, reason)
-	}
-
-	_, reason, _ = strings.Cut(reason, ": ")
-
-	// The decoder counts from the line before, at times.
-	lines := strings.Split(string(text), "\n")
-	for _, at := range []int{line, line + 1, line - 1} {
-		if at > 0 && at <= len(lines) && indentedByTab(lines[at-1]) {
-			line, reason = at, "the indentation has a tab: YAML takes spaces alone"
-
-			break
-		}
-	}
-
-	return fmt.Errorf("%s:%d: %s", file, line, reason)
-}
-
-func indentedByTab(line string) bool {
-	indentation := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
-
-	return strings.Contains(indentation, "\t")
-}

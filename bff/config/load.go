@@ -82,7 +82,7 @@ func decode(file string, text []byte, c *Config) error {
 	}
 
 	if err != nil && len(faults) == 0 {
-		return fmt.Errorf("%w: %w", errUnreadable, syntaxFault(file, text, err))
+		return fmt.Errorf("%w: %w", errUnreadable, yamldoc.SyntaxFault(file, text, err))
 	}
 
 	return errors.Join(faults...)

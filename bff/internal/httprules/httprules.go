@@ -46,7 +46,7 @@ func Parse(name string, data []byte) (route.Rules, error) {
 	}
 
 	if err := yamldoc.Decode(data, &file, false); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, unreadable(name, data, err)
 	}
 
 	if file.Type != "" && file.Type != serviceType {
@@ -74,6 +74,26 @@ func Parse(name string, data []byte) (route.Rules, error) {
 	}
 
 	return rules, errors.Join(faults...)
+}
+
+// unreadable says in which line a file is not one of rules.
+func unreadable(name string, data []byte, err error) error {
+	var (
+		typed  *yaml.TypeError
+		second *yamldoc.SecondDocumentError
+	)
+
+	switch {
+	case errors.As(err, &typed):
+		line := 0
+		_, _ = fmt.Sscanf(typed.Errors[0], "line %d:", &line)
+
+		return fmt.Errorf("%s:%d: type must be a text, http a mapping, and http.rules a list", name, line)
+	case errors.As(err, &second):
+		return fmt.Errorf("%s:%d: %s", name, second.Line, second.Reason())
+	default:
+		return yamldoc.SyntaxFault(name, data, err)
+	}
 }
 
 // additional returns the lines and columns of the additional bindings of a rule.
@@ -107,7 +127,9 @@ func parseRule(node *yaml.Node) (*annotations.HttpRule, error) {
 
 	rule := &annotations.HttpRule{}
 	if err := protojson.Unmarshal(document, rule); err != nil {
-		return nil, errors.New(notJSON.ReplaceAllString(err.Error(), ""))
+		reason := notJSON.ReplaceAllString(err.Error(), "")
+
+		return nil, errors.New(reason + meant(reason))
 	}
 
 	rule.Selector = strings.TrimSpace(rule.GetSelector())
@@ -116,6 +138,25 @@ func parseRule(node *yaml.Node) (*annotations.HttpRule, error) {
 	}
 
 	return rule, nil
+}
+
+var unknownField = regexp.MustCompile(`^unknown field "(\w+)"$`)
+
+// meant is the end of a reason that is about an unknown field: which one was probably meant. It may be empty.
+func meant(reason string) string {
+	found := unknownField.FindStringSubmatch(reason)
+	if found == nil {
+		return ""
+	}
+
+	fields := (&annotations.HttpRule{}).ProtoReflect().Descriptor().Fields()
+
+	names := make([]string, 0, fields.Len())
+	for i := range fields.Len() {
+		names = append(names, string(fields.Get(i).Name()))
+	}
+
+	return suggest.DidYouMean(found[1], names)
 }
 
 // UnknownError is about a rule for a method that there is not.

@@ -75,10 +75,12 @@ func TestFilesAreRefused(t *testing.T) {
 	methods, _ := service()
 
 	for name, row := range map[string]struct{ text, want string }{
-		"no_yaml":       {"http: [", "api.yaml: yaml: "},
-		"two_documents": {"http: {rules: []}\n---\nhttp: {rules: []}\n", "api.yaml: line 2: a second YAML document"},
+		"no_yaml":       {"http: [", "api.yaml:1: did not find "},
+		"tab":           {"http:\n\trules: []\n", "api.yaml:2: the indentation has a tab"},
+		"list":          {"type: google.api.Service\nhttp: []\n", "api.yaml:2: type must be a text, http a mapping, and http.rules a list"},
+		"two_documents": {"http: {rules: []}\n---\nhttp: {rules: []}\n", "api.yaml:2: a second YAML document"},
 		"another_type":  {"type: google.api.Other", `api.yaml: the type is "google.api.Other", not google.api.Service`},
-		"unknown_field": {"http:\n  rules:\n    - selector: a.B.C\n      gte: /v1", `api.yaml:3:7: unknown field "gte"`},
+		"unknown_field": {"http:\n  rules:\n    - selector: a.B.C\n      gte: /v1", `api.yaml:3:7: unknown field "gte"; did you mean "get"?`},
 		"no_selector":   {"http: {rules: [{get: /v1}]}", `api.yaml:1:16: selector "" must be the full name of one method`},
 		"wildcard":      {"http: {rules: [{selector: 'a.*', get: /v1}]}", `selector "a.*" must be`},
 		"unknown_method": {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -53,4 +54,35 @@ func Decode(text []byte, into any, known bool) error {
 	}
 
 	return errors.Join(err, &SecondDocumentError{Line: next.Line})
+}
+
+// SyntaxFault says in which line of a file its text is no YAML, from the error of Decode.
+func SyntaxFault(file string, text []byte, err error) error {
+	line := 0
+	_, _ = fmt.Sscanf(err.Error(), "yaml: line %d:", &line)
+
+	reason := strings.TrimPrefix(err.Error(), "yaml: ")
+	if line == 0 {
+		return fmt.Errorf("%s: %s", file, reason)
+	}
+
+	_, reason, _ = strings.Cut(reason, ": ")
+
+	// The decoder counts from the line before, at times.
+	lines := strings.Split(string(text), "\n")
+	for _, at := range []int{line, line + 1, line - 1} {
+		if at > 0 && at <= len(lines) && indentedByTab(lines[at-1]) {
+			line, reason = at, "the indentation has a tab: YAML takes spaces alone"
+
+			break
+		}
+	}
+
+	return fmt.Errorf("%s:%d: %s", file, line, reason)
+}
+
+func indentedByTab(line string) bool {
+	indentation := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
+
+	return strings.Contains(indentation, "\t")
 }
