@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/net/http/httpguts"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -143,7 +144,7 @@ func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request
 
 	for _, header := range a.headers {
 		name, value, ok := strings.Cut(header, ":")
-		if !ok {
+		if !ok || !httpguts.ValidHeaderFieldName(strings.TrimSpace(name)) || !httpguts.ValidHeaderFieldValue(strings.TrimSpace(value)) {
 			return nil, usagef(`--header: %q is not "Name: value"`, header)
 		}
 
@@ -165,6 +166,8 @@ func (a asked) body(stdin io.Reader) (string, error) {
 	switch {
 	case !isFile:
 		return a.data, nil
+	case name == "":
+		return "", usagef("--data: @ needs the name of a file, or - for standard input")
 	case name == "-":
 		text, err = io.ReadAll(stdin)
 	default:

@@ -67,10 +67,6 @@ func startMocks(ctx context.Context, names []string, known []bff.Service, logger
 // mocked as a whole, as composites call upstreams.
 func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 	services := slices.DeleteFunc(slices.Clone(known), func(s bff.Service) bool { return s.Composite })
-	if slices.Contains(names, allMocks) {
-		return services, nil
-	}
-
 	possible := make([]string, 0, len(services))
 	for _, service := range services {
 		possible = append(possible, service.Name)
@@ -79,6 +75,10 @@ func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 	wanted := map[string]string{}
 
 	for _, name := range names {
+		if name == allMocks {
+			continue
+		}
+
 		at := slices.Index(possible, name)
 		if at < 0 {
 			return nil, usagef("--mock %s: there is no such service%s\nservices that can be mocked: %s, or all",
@@ -86,6 +86,10 @@ func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 		}
 
 		wanted[services[at].Upstream] = name
+	}
+
+	if slices.Contains(names, allMocks) {
+		return services, nil
 	}
 
 	var chosen []bff.Service

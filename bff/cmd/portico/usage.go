@@ -59,7 +59,28 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 
 	name := "--" + unknown.GetSpecifiedName()
 
-	return fmt.Errorf("unknown flag: %s%s", name, suggest.DidYouMean(name, names))
+	hint := suggest.DidYouMean(name, names)
+	if hint == "" {
+		hint = shortenedFlag(name, names)
+	}
+
+	return fmt.Errorf("unknown flag: %s%s", name, hint)
+}
+
+// shortenedFlag is the end of a message about a flag that is the beginning or the end of another one: --sub, --configuration.
+func shortenedFlag(name string, names []string) string {
+	part := strings.TrimLeft(name, "-")
+	if part == "" {
+		return ""
+	}
+
+	for _, full := range names {
+		if strings.HasPrefix(full, name) || strings.HasSuffix(full, "-"+part) {
+			return fmt.Sprintf(`; did you mean "%s"?`, full)
+		}
+	}
+
+	return ""
 }
 
 // valueFault is why the value of a flag does not fit.

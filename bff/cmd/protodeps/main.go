@@ -33,6 +33,11 @@ func main() {
 
 	flag.Parse()
 
+	if flag.NArg() > 0 {
+		fmt.Fprintf(flag.CommandLine.Output(), "protodeps: %q is too much: the command takes flags alone\n", flag.Arg(0))
+		os.Exit(exitUsage)
+	}
+
 	err := run(context.Background(), os.Stderr, protocheck.Repository{Protos: *protos, Template: *template}, *out)
 
 	if err != nil && !errors.Is(err, errFindings) {
@@ -43,6 +48,9 @@ func main() {
 		os.Exit(1)
 	}
 }
+
+// exitUsage is that of package flag for a command line that makes no sense.
+const exitUsage = 2
 
 // errFindings: what is wrong was printed.
 var errFindings = errors.New("there are findings")

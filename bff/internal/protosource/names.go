@@ -185,7 +185,8 @@ func meantOption(message string) string {
 func namesOf[D protoreflect.Descriptor](list interface {
 	Len() int
 	Get(i int) D
-}) []string {
+},
+) []string {
 	names := make([]string, 0, list.Len())
 	for i := range list.Len() {
 		names = append(names, string(list.Get(i).Name()))

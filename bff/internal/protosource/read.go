@@ -22,6 +22,11 @@ func Dir(dir string) (Tree, error) {
 	tree := Tree{}
 	root := os.DirFS(dir)
 
+	// An error of the walk would call it ".".
+	if _, err := os.ReadDir(dir); err != nil {
+		return nil, err //nolint:wrapcheck // It names the folder.
+	}
+
 	err := fs.WalkDir(root, ".", func(name string, _ fs.DirEntry, err error) error {
 		if err != nil || path.Ext(name) != extension {
 			return err
