@@ -18,19 +18,21 @@ type fitting struct {
 	// file is the name of the document.
 	file   string
 	faults []error
+	// lost reports whether a mapping could not be read, with all that is in it.
+	lost bool
 }
 
-// misfits returns everything that does not fit.
-func misfits(file string, text []byte, t reflect.Type) []error {
+// misfits returns everything that does not fit. Lost reports whether what fits could not be read for it, either.
+func misfits(file string, text []byte, t reflect.Type) (faults []error, lost bool) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil || len(document.Content) == 0 {
-		return nil
+		return nil, false
 	}
 
 	f := &fitting{file: file}
 	f.value(document.Content[0], t, "")
 
-	return f.faults
+	return f.faults, f.lost
 }
 
 func (f *fitting) faultf(at *yaml.Node, path, format string, args ...any) {
@@ -87,6 +89,7 @@ func (f *fitting) sequence(node *yaml.Node, t reflect.Type, path string) {
 // mapping checks the keys and values of a mapping against the fields of a struct, or the elements of a map.
 func (f *fitting) mapping(node *yaml.Node, t reflect.Type, path string) {
 	if node.Kind != yaml.MappingNode {
+		f.lost = true
 		f.faultf(node, path, "must be %s", scalar.Name(t))
 
 		return
@@ -108,6 +111,7 @@ func (f *fitting) mapping(node *yaml.Node, t reflect.Type, path string) {
 		switch {
 		case key.Tag == "!!merge":
 		case twice:
+			f.lost = true
 			f.faultf(key, at, "is set more than once, first in line %d", first)
 		case t.Kind() == reflect.Map:
 			f.value(value, t.Elem(), at)

@@ -22,8 +22,8 @@ const EnvPrefix = "PORTICO_"
 func Load(path string, environ []string) (Config, error) {
 	c, err := Read(path, environ)
 
-	// What could be read is checked all the same, unless the file is no YAML at all.
-	if errors.Is(err, errUnreadable) {
+	// What could be read is checked all the same.
+	if _, ok := errors.AsType[unreadableError](err); ok {
 		return Config{}, err
 	}
 
@@ -36,8 +36,11 @@ func Load(path string, environ []string) (Config, error) {
 	return c, nil
 }
 
-// errUnreadable tells that nothing of a file could be read.
-var errUnreadable = errors.New("not a valid configuration")
+// unreadableError is about a file of which a part could not be read that other settings may be in: what seems to be missing may be
+// there.
+type unreadableError struct{ error }
+
+func (e unreadableError) Unwrap() error { return e.error }
 
 // Read reads the file (none if path is empty) and lays the environment (as of os.Environ) over it. With an error it returns what
 // could be read.
@@ -50,7 +53,7 @@ func Read(path string, environ []string) (Config, error) {
 	if path != "" {
 		text, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
 		if err != nil {
-			return Config{}, fmt.Errorf("%w: %w", errUnreadable, err)
+			return Config{}, unreadableError{err}
 		}
 
 		fileErr = decode(path, text, &c)
@@ -67,13 +70,14 @@ func decode(file string, text []byte, c *Config) error {
 
 	var (
 		faults []error
+		lost   bool
 		typed  *yaml.TypeError
 		second *yamldoc.SecondDocumentError
 	)
 
 	if errors.As(err, &typed) {
-		if faults = misfits(file, text, reflect.TypeFor[Config]()); len(faults) == 0 {
-			faults = []error{fmt.Errorf("%s: not a valid configuration: %w", file, typed)}
+		if faults, lost = misfits(file, text, reflect.TypeFor[Config]()); len(faults) == 0 {
+			faults = []error{fmt.Errorf("%s: %w", file, typed)}
 		}
 	}
 
@@ -82,7 +86,11 @@ func decode(file string, text []byte, c *Config) error {
 	}
 
 	if err != nil && len(faults) == 0 {
-		return fmt.Errorf("%w: %w", errUnreadable, yamldoc.SyntaxFault(file, text, err))
+		return unreadableError{yamldoc.SyntaxFault(file, text, err)}
+	}
+
+	if lost {
+		return unreadableError{errors.Join(faults...)}
 	}
 
 	return errors.Join(faults...)

@@ -128,7 +128,7 @@ func TestReadRefuses(t *testing.T) {
 		{"tab", "server:\n\taddress: :80\n", []string{":2: the indentation has a tab: YAML takes spaces alone"}},
 		{"two_documents", "log: {level: info}\n---\nlog: {level: debug}\n", []string{":2: a second YAML document"}},
 		{"two_documents_of_which_one_is_malformed", "log: {level: info}\n---\n}\n", []string{":2: a second YAML document"}},
-		{"malformed", "log: {level\n", []string{"not a valid configuration"}},
+		{"malformed", "log: {level\n", []string{":1: did not find expected"}},
 		{"list", "- a\n", []string{":1:1: must be a mapping of names to values"}},
 	}
 
@@ -435,6 +435,24 @@ func TestLoadNamesFaultsOfAllKindsAtOnce(t *testing.T) {
 	for _, want := range []string{":1:1: servers", "PORTICO_SERVER_IDLE_TIMEOUT", "log.level", "server.address", "auth: needs"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in: %v", want, err)
+		}
+	}
+}
+
+// Once, a key that is there twice was followed by what the file seemed to lack then.
+func TestLoadNamesWhatIsWrongAlone(t *testing.T) {
+	t.Parallel()
+
+	for _, row := range []struct{ text, want string }{
+		{"auth: {disabled: true}\nlog: {}\nlog: {}\n", ":3:1: log: is set more than once, first in line 2"},
+		{"auth: []\n", ":1:7: auth: must be a mapping of names to values"},
+		{"hello\n", ":1:1: must be a mapping of names to values"},
+		{"auth: {disabled: true\n", ":1: did not find expected ',' or '}'"},
+	} {
+		path := file(t, row.text)
+
+		if _, err := config.Load(path, nil); err == nil || err.Error() != path+row.want {
+			t.Errorf("got  %v\nwant %s", err, path+row.want)
 		}
 	}
 }
