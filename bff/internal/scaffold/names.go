@@ -128,9 +128,16 @@ const reservedSQL = `add all alter and as autoincrement between case check colla
 	not nothing notnull null on or order primary references returning select set table then to transaction union unique update using
 	values when where`
 
+// reservedGo are the methods of generated messages. A field of such a name gets another one in Go (google.golang.org/protobuf,
+// compiler/protogen).
+const reservedGo = "Reset String ProtoMessage ProtoReflect Marshal Unmarshal ExtensionRangeArray ExtensionMap Descriptor"
+
 // clashes with fields, tables and generated types that a service has anyway.
 func (n names) clashes() bool {
-	return strings.HasPrefix(n.Resource, n.Service) ||
+	methods := strings.Fields(reservedGo)
+
+	return slices.Contains(methods, n.Resource) || slices.Contains(methods, camel(n.Plural)) ||
+		strings.HasPrefix(n.Resource, n.Service) ||
 		slices.Contains([]string{"request", "update_mask"}, n.Var) ||
 		slices.Contains([]string{"requests", "next_page_token", "total_size"}, n.Plural) ||
 		strings.HasPrefix(n.Plural, "sqlite_") || slices.Contains(strings.Fields(reservedSQL), n.Plural)

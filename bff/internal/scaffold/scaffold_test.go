@@ -138,6 +138,8 @@ func TestServiceRefuses(t *testing.T) {
 		"resource_long":    {scaffold.Options{Name: "shop", Resource: "A" + strings.Repeat("a", 30)}, "by 30 letters"},
 		"resource_request": {scaffold.Options{Name: "shop", Resource: "Request"}, "would clash"},
 		"resource_service": {scaffold.Options{Name: "shop", Resource: "ShopServiceServer"}, "would clash"},
+		"resource_method":  {scaffold.Options{Name: "shop", Resource: "String"}, "would clash"},
+		"plural_method":    {scaffold.Options{Name: "shop", Plural: "reset"}, "would clash"},
 		"plural_sql":       {scaffold.Options{Name: "shop", Resource: "Value"}, "would clash"},
 		"plural_form":      {scaffold.Options{Name: "shop", Plural: "Items"}, "lower snake case"},
 	}
