@@ -39,8 +39,8 @@ func (g grpcLogger) log(line string) {
 	g.logger.Log(context.Background(), level, strings.Join(strings.Fields(withoutVerbs(line)), " "))
 }
 
-// withoutVerbs leaves out what package fmt writes for arguments that do not fit their verbs, such as `%!p(int=1)`. It occurs in
-// lines of gRPC's own.
+// withoutVerbs leaves out what package fmt writes for arguments that do not fit their verbs, such as `%!p(int=1)` and
+// `%!(EXTRA int=1)`. It occurs in lines of gRPC's own.
 func withoutVerbs(line string) string {
 	var out strings.Builder
 
@@ -56,17 +56,16 @@ func withoutVerbs(line string) string {
 	}
 }
 
-// afterParenthesis is what follows the verb and the parentheses at the start of a text.
+// afterParenthesis is what follows the verb, if there is one, and the parentheses at the start of a text.
 func afterParenthesis(text string) string {
-	const verb = 1
-
-	if len(text) <= verb || text[verb] != '(' {
+	start := strings.IndexByte(text, '(')
+	if start < 0 || start > 1 {
 		return text
 	}
 
 	depth := 0
 
-	for i := verb; i < len(text); i++ {
+	for i := start; i < len(text); i++ {
 		switch text[i] {
 		case '(':
 			depth++
