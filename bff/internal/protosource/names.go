@@ -3,6 +3,7 @@ package protosource
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -152,11 +153,35 @@ func explainOption(message string) string {
 		if known, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(found[2])); err == nil {
 			message += suggest.DidYouMean(found[1], namesOf(known.Descriptor().Fields()))
 		}
+	}
 
-		return message
+	if found := bareExtension.FindStringSubmatch(message); found != nil {
+		return message + withParentheses(protoreflect.FullName(found[2]), found[1])
 	}
 
 	return message + meantOption(message)
+}
+
+// bareExtension matches what is said of an option that has the name of an extension.
+var bareExtension = regexp.MustCompile(`field (\w+) of (google\.protobuf\.\w+Options) (?:does not exist|not found)$`)
+
+// withParentheses is the end of a message about a field that options do not have, if the names of extensions of theirs begin with it.
+func withParentheses(options protoreflect.FullName, first string) string {
+	var names []string
+
+	protoregistry.GlobalTypes.RangeExtensionsByMessage(options, func(extension protoreflect.ExtensionType) bool {
+		if name := string(extension.TypeDescriptor().FullName()); strings.HasPrefix(name, first+".") {
+			names = append(names, name)
+		}
+
+		return true
+	})
+
+	if len(names) == 0 {
+		return ""
+	}
+
+	return fmt.Sprintf("; the name of an extension is in parentheses: (%s)", slices.Min(names))
 }
 
 // meantOption is the end of a message about a field or an enum value in an option that is not known.

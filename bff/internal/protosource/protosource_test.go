@@ -124,6 +124,10 @@ func TestDir(t *testing.T) {
 	t.Parallel()
 
 	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "folder.proto"), 0o750); err != nil {
+		t.Fatal(err)
+	}
+
 	if _, err := protosource.Dir(dir); !errors.Is(err, protosource.ErrEmpty) {
 		t.Error(err)
 	}
@@ -314,6 +318,10 @@ func TestFaultsAreExplained(t *testing.T) {
 		},
 		{"value_of_an_option", `import "portico/v1/policy.proto"; service S {
  option (portico.v1.service) = {defaults: {rate_limits: {key: RATE_LIMIT_KEY_TENNANT}}}; }`, `2:63: .*; did you mean "RATE_LIMIT_KEY_TENANT"?`},
+		{
+			"extension_without_parentheses", `import "portico/v1/policy.proto"; service S { option portico.v1.service = {}; }`,
+			`does not exist; the name of an extension is in parentheses: (portico.v1.service)`,
+		},
 		{"end", `message M {`, `syntax error: unexpected end of the file`},
 		{"money", `message M { google.type.Money m = 1; }`, `google.type.Money is not imported: add import "google/type/money.proto";`},
 		{"twice", `message M { int32 i = 1; } message M { int32 i = 1; }`, `symbol "shop.v1.M" already defined`},
@@ -354,6 +362,7 @@ func TestFaultsOfEditionsAreExplained(t *testing.T) {
 			"value", "service S { option (portico.v1.service) = {defaults: {rate_limits: {key: RATE_LIMIT_KEY_TENNANT}}}; }",
 			"cannot find `RATE_LIMIT_KEY_TENNANT` in this scope; did you mean \"RATE_LIMIT_KEY_TENANT\"?",
 		},
+		{"extension_without_parentheses", "service S { option portico.v1.service = {}; }", "not found; the name of an extension is in parentheses: (portico.v1.service)"},
 		{"type", "message Mint {} message M { Mnit m = 1; }", "cannot find `Mnit` in this scope; did you mean \"Mint\"?"},
 		{"own", "message M { Money m = 1; }", `shop.v1.Money is not imported: add import "shop/v1/money.proto";`},
 	} {

@@ -27,8 +27,8 @@ func Dir(dir string) (Tree, error) {
 		return nil, err //nolint:wrapcheck // It names the folder.
 	}
 
-	err := fs.WalkDir(root, ".", func(name string, _ fs.DirEntry, err error) error {
-		if err != nil || path.Ext(name) != extension {
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || path.Ext(name) != extension {
 			return err
 		}
 
