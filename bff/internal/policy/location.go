@@ -151,8 +151,12 @@ func (c *compiler) location(template string) *Location {
 		out.fields = append(out.fields, c.locationField(text, query))
 	}
 
-	if !strings.HasPrefix(template, "/") || c.method.IsStreamingServer() {
-		c.faultf(`response.location: %q must begin with "/", and streams cannot have one`, template)
+	if !strings.HasPrefix(template, "/") {
+		c.faultf(`response.location: %q must begin with "/"`, template)
+	}
+
+	if c.method.IsStreamingServer() {
+		c.faultf("response.location: streams cannot have one")
 	}
 
 	// A reference holds printable ASCII without spaces (RFC 3986, section 2).
