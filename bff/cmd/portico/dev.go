@@ -96,14 +96,19 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 
+	// Before anything is written or runs.
+	if err := d.checkFlags(); err != nil {
+		return err
+	}
+
 	issuer, err := d.openIssuer(&cfg)
 	if err != nil {
 		return err
 	}
 
-	// Before anything runs.
-	if err := d.check(cfg); err != nil {
-		return err
+	// The upstreams are complete when the backends run.
+	if err := cfg.WithDefaults().Validate(); err != nil {
+		return configError{error: fmt.Errorf("configuration:\n%w", err)}
 	}
 
 	log, err := openLog(cfg.Log)
@@ -318,8 +323,8 @@ func portOf(text string) (int, error) {
 	return strconv.Atoi(text) //nolint:wrapcheck // It fits.
 }
 
-// check finds what is wrong with the command line and the configuration. The upstreams are complete when the backends run.
-func (d *dev) check(cfg config.Config) error {
+// checkFlags finds what is wrong with the command line.
+func (d *dev) checkFlags() error {
 	if _, err := d.instances(); err != nil {
 		return err
 	}
@@ -332,10 +337,6 @@ func (d *dev) check(cfg config.Config) error {
 		if address != "" && !isListenAddress(address) && (flag == "--address" || address != config.AdminOff) {
 			return usagef("%s: %q is not host:port, such as 127.0.0.1:8080", flag, address)
 		}
-	}
-
-	if err := cfg.WithDefaults().Validate(); err != nil {
-		return configError{error: fmt.Errorf("configuration:\n%w", err)}
 	}
 
 	return nil

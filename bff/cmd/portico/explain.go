@@ -144,11 +144,13 @@ func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request
 
 	for _, header := range a.headers {
 		name, value, ok := strings.Cut(header, ":")
-		if !ok || !httpguts.ValidHeaderFieldName(strings.TrimSpace(name)) || !httpguts.ValidHeaderFieldValue(strings.TrimSpace(value)) {
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+
+		if !ok || !httpguts.ValidHeaderFieldName(name) || !httpguts.ValidHeaderFieldValue(value) {
 			return nil, usagef(`--header: %q is not "Name: value"`, header)
 		}
 
-		r.Header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		r.Header.Add(name, value)
 	}
 
 	return r, nil

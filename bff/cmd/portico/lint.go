@@ -168,13 +168,19 @@ func readDir(dir string) (protosource.Tree, error) {
 	switch {
 	case err == nil:
 		return tree, nil
-	case errors.Is(err, fs.ErrNotExist):
+	case isAbsent(dir):
 		return nil, usagef("%s: there is no such folder: %s", dir, nameFolder)
 	case isFile(dir):
 		return nil, usagef("%s: is a file: %s", dir, nameFolder)
 	default:
 		return nil, usagef("%w: %s", err, nameFolder)
 	}
+}
+
+func isAbsent(name string) bool {
+	_, err := os.Stat(name)
+
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 func isFile(name string) bool {

@@ -67,6 +67,7 @@ func startMocks(ctx context.Context, names []string, known []bff.Service, logger
 // mocked as a whole, as composites call upstreams.
 func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 	services := slices.DeleteFunc(slices.Clone(known), func(s bff.Service) bool { return s.Composite })
+
 	possible := make([]string, 0, len(services))
 	for _, service := range services {
 		possible = append(possible, service.Name)

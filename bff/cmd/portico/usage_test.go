@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -136,5 +137,20 @@ func TestHelpNamesTheProgramAsItWasCalled(t *testing.T) {
 				t.Errorf("%q has the line %q", args, line)
 			}
 		}
+	}
+}
+
+// Once, a folder with a key was made before the command line was looked at.
+func TestFaultsOfTheCommandLineLeaveNothing(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+
+	_, errs, code := porticoPrepared(t, func(cmd *exec.Cmd) {
+		cmd.Dir = dir
+		cmd.Env = append(cmd.Env, "PORTICO_DEV_DATA_DIR=")
+	}, "dev", "--mock", "nope")
+	if entries, err := os.ReadDir(dir); code != 2 || err != nil || len(entries) > 0 {
+		t.Errorf("exit %d, %v: there is %v: %s", code, err, entries, errs)
 	}
 }

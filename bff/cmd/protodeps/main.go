@@ -34,7 +34,7 @@ func main() {
 	flag.Parse()
 
 	if flag.NArg() > 0 {
-		fmt.Fprintf(flag.CommandLine.Output(), "protodeps: %q is too much: the command takes flags alone\n", flag.Arg(0))
+		_, _ = fmt.Fprintf(os.Stderr, "protodeps: %q is too much: the command takes flags alone\n", flag.Arg(0))
 		os.Exit(exitUsage)
 	}
 
