@@ -29,8 +29,8 @@ func (*SecondDocumentError) Reason() string {
 
 // Decode reads the document into a value. An empty text changes nothing. Known refuses keys that the value has no fields for.
 //
-// The error is a *yaml.TypeError, with which everything else is read, a *SecondDocumentError, or both; or it says why the text is no
-// YAML.
+// The error is a *yaml.TypeError, with which everything else is read, a *SecondDocumentError, or both; or it says why the text is
+// no YAML.
 func Decode(text []byte, into any, known bool) error {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(known)
