@@ -173,6 +173,10 @@ func (p *parser) variable() *SyntaxError {
 func (p *parser) add(part string, offset int) *SyntaxError {
 	switch part {
 	case "":
+		if strings.HasPrefix(p.out.text[offset:], ":") {
+			return p.fault(offset, "empty segment before a verb; a variable is written {name}")
+		}
+
 		return p.fault(offset, "empty segment")
 	case ".", "..":
 		return p.fault(offset, "dot segments are removed from paths (RFC 3986, section 5.2.4)")
@@ -212,7 +216,7 @@ func (p *parser) setVerb(colon int) *SyntaxError {
 func (p *parser) literal(text string, offset int) *SyntaxError {
 	for i, r := range text {
 		if !isLetter(r) && !isDigit(r) && !strings.ContainsRune("-._~$&+,;=:@", r) {
-			return p.fault(offset+i, "%q must not stand in a literal", r)
+			return p.fault(offset+i, "%q is not allowed in a literal", r)
 		}
 	}
 
@@ -232,7 +236,7 @@ func (p *parser) fieldPath(name string, offset int) *SyntaxError {
 
 		for i, r := range part {
 			if !isLetter(r) && r != '_' && (i == 0 || !isDigit(r)) {
-				return p.fault(offset+i, "%q must not stand there in a field name", r)
+				return p.fault(offset+i, "%q is not allowed here in a field name", r)
 			}
 		}
 
