@@ -35,6 +35,7 @@ func main() {
 
 	if flag.NArg() > 0 {
 		_, _ = fmt.Fprintf(os.Stderr, "protodeps: %q is too much: the command takes flags alone\n", flag.Arg(0))
+
 		os.Exit(exitUsage)
 	}
 
