@@ -57,6 +57,12 @@ const exitUsage = 2
 var errFindings = errors.New("there are findings")
 
 func run(ctx context.Context, printer io.Writer, repository protocheck.Repository, out string) error {
+	for _, own := range []string{".", repository.Protos} {
+		if contains(out, own) {
+			return fmt.Errorf("-out %s: the folder is emptied, so it must not contain %s", out, own)
+		}
+	}
+
 	tree, err := protosource.Dir(repository.Protos)
 	if err != nil {
 		return err
@@ -76,6 +82,23 @@ func run(ctx context.Context, printer io.Writer, repository protocheck.Repositor
 	findings, err := protocheck.Check(ctx, repository)
 
 	return report(printer, findings, err)
+}
+
+// contains reports whether a folder is another one or around it.
+func contains(dir, other string) bool {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+
+	other, err = filepath.Abs(other)
+	if err != nil {
+		return false
+	}
+
+	inside, err := filepath.Rel(dir, other)
+
+	return err == nil && filepath.IsLocal(inside)
 }
 
 // report prints findings, a line each. If there are any, the error is errFindings.

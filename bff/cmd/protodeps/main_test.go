@@ -72,6 +72,35 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// Once, -out . would have emptied the repository.
+func TestRunEmptiesNothingOfOnesOwn(t *testing.T) {
+	t.Parallel()
+
+	dir := t.TempDir()
+	protos := filepath.Join(dir, "proto")
+	write(t, protos, map[string]string{"a.proto": "syntax = \"proto3\";\nimport \"google/api/http.proto\";\n"})
+
+	for _, out := range []string{dir, protos} {
+		err := run(t.Context(), t.Output(), protocheck.Repository{Protos: protos}, out)
+		if err == nil || !strings.Contains(err.Error(), "the folder is emptied") {
+			t.Errorf("%s: %v", out, err)
+		}
+	}
+
+	if _, err := os.Stat(filepath.Join(protos, "a.proto")); err != nil {
+		t.Error(err)
+	}
+
+	for _, row := range []struct {
+		dir, other string
+		want       bool
+	}{{"/", ".", true}, {"..", ".", true}, {".", ".", true}, {"x", ".", false}, {"../x", ".", false}, {".deps/proto", "proto", false}} {
+		if got := contains(row.dir, row.other); got != row.want {
+			t.Errorf("%s contains %s: %t", row.dir, row.other, got)
+		}
+	}
+}
+
 func TestRunRefuses(t *testing.T) {
 	t.Parallel()
 
