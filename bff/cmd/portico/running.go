@@ -86,7 +86,12 @@ func listRunning(ctx context.Context) []running {
 		}
 
 		var r running
-		if err := json.Unmarshal(text, &r); err != nil || !r.listens(ctx) {
+		if err := json.Unmarshal(text, &r); err != nil {
+			// It is being written.
+			continue
+		}
+
+		if !r.listens(ctx) {
 			_ = os.Remove(file)
 
 			continue
