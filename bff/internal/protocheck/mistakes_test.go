@@ -177,6 +177,21 @@ func TestMistakesInDefaultsOfEdition2024(t *testing.T) {
 	}
 }
 
+// Once, code was generated into folders from which Go imports nothing.
+func TestFoldersThatAreNoImportPath(t *testing.T) {
+	t.Parallel()
+
+	for _, folder := range []string{"my review/v1", "prüfung/v1"} {
+		text := strings.Replace(documentedProto(t), "gen/review/v1", "gen/"+folder, 1)
+
+		found, err := protocheck.Check(t.Context(), repository(t, map[string]string{"proto/" + folder + "/review.proto": text}))
+		if err != nil || len(found) != 1 || !strings.HasPrefix(found[0].String(), "proto/"+folder+"/review.proto:9:1: GO_PACKAGE_INVALID: ") ||
+			!strings.Contains(found[0].Message, "is no import path of Go: rename the folder") {
+			t.Errorf("%s: %v, %v", folder, found, err)
+		}
+	}
+}
+
 // The documented proto itself has none, and neither have those of this repository.
 func TestNoMistakes(t *testing.T) {
 	t.Parallel()

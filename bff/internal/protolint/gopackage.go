@@ -3,6 +3,7 @@ package protolint
 import (
 	"fmt"
 	"path"
+	"regexp"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -33,6 +34,9 @@ func (l *linter) goPackages(files []protoreflect.FileDescriptor) {
 		folder := path.Dir(file.Path())
 
 		switch first := names[folder]; {
+		case !importable.MatchString(wanted):
+			l.find(nil, protopos.GoPackage(file), GoPackageInvalid, fmt.Sprintf(
+				"%q is no import path of Go: rename the folder %q, with letters from a to z, digits and -._~ alone", wanted, folder))
 		case given != wanted:
 			l.find(nil, protopos.GoPackage(file), GoPackageInvalid, fmt.Sprintf("%s, where the code of this file is written: %s",
 				misses(given, wanted), statement(wanted, name, file)))
@@ -47,6 +51,9 @@ func (l *linter) goPackages(files []protoreflect.FileDescriptor) {
 		}
 	}
 }
+
+// importable matches what the Go command takes for an import path (golang.org/x/mod/module, CheckImportPath).
+var importable = regexp.MustCompile(`^[\w.~-]+(/[\w.~-]+)*$`)
 
 func misses(given, wanted string) string {
 	if given == "" {
