@@ -215,6 +215,25 @@ func TestAuthenticatorOnPublicRoutesAndStreams(t *testing.T) {
 	}
 }
 
+// net/http drops cookies whose values are not valid. They are credentials nevertheless: one such is refused, and one beside another
+// is one too many.
+func TestAuthenticatorCountsAllCookies(t *testing.T) {
+	t.Parallel()
+
+	s := startSite(t, nil, bff.WithAuthenticator(places()["cookie"].authenticator), ownPage("/own", "text/plain", "page"))
+
+	for cookie, want := range map[string]int{
+		"sid=alices": http.StatusOK, `sid="alices"`: http.StatusOK, "a=\"; sid=alices;": http.StatusOK, "x=sid=alices": http.StatusOK, `SID="`: http.StatusOK,
+		`sid="`: http.StatusUnauthorized, `sid=alices; sid="`: http.StatusUnauthorized, `sid = "; sid=alices`: http.StatusUnauthorized,
+		`sid=a\b`: http.StatusUnauthorized, "sid=\xff": http.StatusUnauthorized,
+		strings.Repeat("a=1; ", 3000) + "sid=alices": http.StatusUnauthorized,
+	} {
+		if res := s.do(t, http.MethodGet, "/own", http.Header{"Cookie": {cookie}}, ""); res.status != want {
+			t.Errorf("%.50q: %d %s", cookie, res.status, res.body)
+		}
+	}
+}
+
 // Browsers send cookies with requests of other sites; net/http has what refuses those (docs/embedding.md).
 func TestAuthenticatorWithCrossOriginProtection(t *testing.T) {
 	t.Parallel()

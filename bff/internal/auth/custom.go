@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/textproto"
 	"strings"
 	"time"
 
@@ -32,8 +33,11 @@ type Custom struct {
 	Authenticate func(r *http.Request) (*reqinfo.Principal, error)
 }
 
-// errNotVerified tells that Authenticate could not say whether a credential is valid.
-var errNotVerified = errors.New("credential could not be verified")
+// Why Authenticate is not asked, or could not say whether a credential is valid.
+var (
+	errCookie      = errors.New("the value of the cookie is not valid (RFC 6265, section 4.1.1), or there are too many cookies")
+	errNotVerified = errors.New("credential could not be verified")
+)
 
 // principal returns whom the program says that the request is from. It is asked only about requests that have such a credential;
 // nil: there is none, or it is none of the program's.
@@ -48,6 +52,11 @@ func (c *Custom) principal(r *http.Request) (*reqinfo.Principal, error) {
 	case 1:
 	default:
 		return nil, errManyCredentials
+	}
+
+	// net/http drops it, so that the request would look like one without the credential.
+	if c.Cookie != "" && len(r.CookiesNamed(c.Cookie)) == 0 {
+		return nil, errCookie
 	}
 
 	ctx, cancel := context.WithTimeout(r.Context(), c.Timeout)
@@ -77,13 +86,13 @@ func (c *Custom) principal(r *http.Request) (*reqinfo.Principal, error) {
 	return found, nil
 }
 
-// count is how many credentials of the kind a request has.
+// count is how many credentials of the kind a request has, whether or not they have the right form.
 func (c *Custom) count(r *http.Request) int {
 	switch {
 	case c.Header != "":
 		return len(r.Header.Values(c.Header))
 	case c.Cookie != "":
-		return len(r.CookiesNamed(c.Cookie))
+		return cookies(r.Header, c.Cookie)
 	}
 
 	fields := r.Header.Values("Authorization")
@@ -92,6 +101,21 @@ func (c *Custom) count(r *http.Request) int {
 	for _, field := range fields {
 		if scheme, _, _ := strings.Cut(field, " "); strings.EqualFold(scheme, c.Scheme) {
 			count = len(fields)
+		}
+	}
+
+	return count
+}
+
+// cookies is how many cookies of a name there are. It also counts those that net/http drops because of their values.
+func cookies(header http.Header, name string) int {
+	count := 0
+
+	for _, line := range header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			if each, _, _ := strings.Cut(pair, "="); textproto.TrimString(each) == name {
+				count++
+			}
 		}
 	}
 
