@@ -55,6 +55,9 @@ func startBranded(t *testing.T) *site {
 				panic("a page is broken")
 			}
 
+			w.Header().Set("Cache-Control", "public, max-age=3600")
+			w.Header().Set("Etag", `"page"`)
+			w.Header().Set("Content-Encoding", "br")
 			bff.WriteError(w, r, status.Error(codes.AlreadyExists, "twice"))
 		})))
 	s.fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unavailable, "connection refused at 10.0.0.7")
@@ -95,6 +98,10 @@ func TestProblemHookSeesAllErrors(t *testing.T) {
 		if res.status != row.status || doc["type"] != "https://errors.example.com/any" || doc["title"] != "An error" ||
 			!strings.HasPrefix(doc["detail"].(string), "branded: ") || doc["reason"] != "BRANDED" || doc["support"] == nil {
 			t.Errorf("%s: %d %s", name, res.status, res.body)
+		}
+
+		if res.header.Get("Cache-Control") != "no-store" || res.header.Get("Etag") != "" {
+			t.Errorf("%s: %v", name, res.header)
 		}
 
 		if strings.Contains(res.body, "10.0.0.7") || doc["request_id"] != res.header.Get("X-Request-Id") {

@@ -67,7 +67,6 @@ func (p *Problem) writeEvent(w http.ResponseWriter, r *http.Request, rec *reqinf
 
 	header := w.Header()
 	header.Set("Content-Type", ContentTypeEvents)
-	header.Set("Cache-Control", "no-store")
 	header.Add("Vary", "Accept")
 
 	if r.ProtoMajor == 1 {

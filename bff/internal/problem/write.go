@@ -21,10 +21,15 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 	rec.Fail(p.grpcCode, cause)
 
 	header := w.Header()
-	// What was meant for the answer that is not coming (RFC 9110, section 6.5; grpc-gateway's streams set them early).
+	// What was meant for the answer that is not coming (RFC 9110, sections 6.5 and 8; grpc-gateway's streams, middleware and the
+	// handlers of pages set them early).
 	header.Del("Trailer")
 	header.Del("Transfer-Encoding")
 	header.Del("Content-Length")
+	header.Del("Content-Encoding")
+	header.Del("Etag")
+	header.Del("Last-Modified")
+	header.Set("Cache-Control", "no-store")
 
 	if p.Temporary() && eventsWanted(r, rec) {
 		p.writeEvent(w, r, rec)
