@@ -81,7 +81,42 @@ func CheckDialOption(option grpc.DialOption) error {
 		}
 	}
 
+	if err := checkNil(after); err != nil {
+		return err
+	}
+
 	return checkInterceptors(after)
+}
+
+// listField is a field of gRPC's dial options that is a list.
+type listField struct {
+	// path leads to it from grpc.ClientConn.
+	path []string
+	// element is what it has.
+	element string
+}
+
+func listFields() []listField {
+	return []listField{
+		{[]string{dialOptions, "chainUnaryInts"}, "an interceptor"},
+		{[]string{dialOptions, "chainStreamInts"}, "an interceptor"},
+		{[]string{dialOptions, "callOptions"}, "a call option"},
+		{[]string{dialOptions, connectOptions, "PerRPCCredentials"}, "per-RPC credentials"},
+	}
+}
+
+// checkNil refuses lists with elements that are nil, with which gRPC would panic, at the latest when there is a call.
+func checkNil(options reflect.Value) error {
+	for _, field := range listFields() {
+		list := dialField(options, field.path)
+		for i := 0; list.Kind() == reflect.Slice && i < list.Len(); i++ {
+			if list.Index(i).IsNil() {
+				return fmt.Errorf("%s in it is nil", field.element)
+			}
+		}
+	}
+
+	return nil
 }
 
 // checkInterceptors refuses those that come before all others, also before the checks of the gateway, and a limit on what is

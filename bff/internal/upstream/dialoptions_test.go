@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -37,26 +38,29 @@ func TestCheckDialOptionRefuses(t *testing.T) {
 	const limit = 7
 
 	for name, option := range map[string]grpc.DialOption{
-		"is nil":                        nil,
-		"grpc.WithUnaryInterceptor":     grpc.WithUnaryInterceptor(unaryAsIs),
-		"grpc.WithStreamInterceptor":    grpc.WithStreamInterceptor(streamAsIs),
-		"grpc.WithTransportCredentials": grpc.WithTransportCredentials(insecure.NewCredentials()),
+		"is nil":                                                nil,
+		"an interceptor in it is nil":                           grpc.WithChainUnaryInterceptor(unaryAsIs, nil),
+		"a call option in it is nil":                            grpc.WithDefaultCallOptions(grpc.WaitForReady(true), nil),
+		"credentials in it is nil":                              grpc.WithPerRPCCredentials(nil),
+		"grpc.WithUnaryInterceptor":                             grpc.WithUnaryInterceptor(unaryAsIs),
+		"grpc.WithStreamInterceptor":                            grpc.WithStreamInterceptor(streamAsIs),
+		"grpc.WithTransportCredentials":                         grpc.WithTransportCredentials(insecure.NewCredentials()),
 		"grpc.WithTransportCredentials is refused: connections": grpc.WithTransportCredentials(credentials.NewTLS(&tls.Config{})),
-		"credentials.Bundle":                        grpc.WithCredentialsBundle(google.NewComputeEngineCredentials()),
-		"grpc.WithAuthority":                        grpc.WithAuthority("a"),
-		"grpc.WithResolvers":                        grpc.WithResolvers(manual.NewBuilderWithScheme("m")),
-		"grpc.WithDisableServiceConfig":             grpc.WithDisableServiceConfig(),
-		"grpc.WithDefaultServiceConfig":             grpc.WithDefaultServiceConfig(`{}`),
-		"grpc.WithDisableRetry":                     grpc.WithDisableRetry(),
-		"grpc.WithMaxCallAttempts":                  grpc.WithMaxCallAttempts(limit),
-		"grpc.WithDisableHealthCheck":               grpc.WithDisableHealthCheck(),
-		"grpc.WithBlock":                            grpc.WithBlock(),                  //nolint:staticcheck // That is the point.
-		"grpc.WithReturnConnectionError":            grpc.WithReturnConnectionError(),  //nolint:staticcheck // That is the point.
-		"grpc.WithTimeout":                          grpc.WithTimeout(time.Second),     //nolint:staticcheck // That is the point.
-		"grpc.FailOnNonTempDialError":               grpc.FailOnNonTempDialError(true), //nolint:staticcheck // That is the point.
-		"grpc.MaxCallRecvMsgSize":                   grpc.WithDefaultCallOptions(grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(limit)),
-		"upstreams.NAME.max_receive_bytes":          grpc.WithMaxMsgSize(limit), //nolint:staticcheck // That is the point.
-		"grpc.WithTransportCredentials is refused:": grpc.WithInsecure(),        //nolint:staticcheck // That is the point.
+		"credentials.Bundle":                                    grpc.WithCredentialsBundle(google.NewComputeEngineCredentials()),
+		"grpc.WithAuthority":                                    grpc.WithAuthority("a"),
+		"grpc.WithResolvers":                                    grpc.WithResolvers(manual.NewBuilderWithScheme("m")),
+		"grpc.WithDisableServiceConfig":                         grpc.WithDisableServiceConfig(),
+		"grpc.WithDefaultServiceConfig":                         grpc.WithDefaultServiceConfig(`{}`),
+		"grpc.WithDisableRetry":                                 grpc.WithDisableRetry(),
+		"grpc.WithMaxCallAttempts":                              grpc.WithMaxCallAttempts(limit),
+		"grpc.WithDisableHealthCheck":                           grpc.WithDisableHealthCheck(),
+		"grpc.WithBlock":                                        grpc.WithBlock(),                  //nolint:staticcheck // That is the point.
+		"grpc.WithReturnConnectionError":                        grpc.WithReturnConnectionError(),  //nolint:staticcheck // That is the point.
+		"grpc.WithTimeout":                                      grpc.WithTimeout(time.Second),     //nolint:staticcheck // That is the point.
+		"grpc.FailOnNonTempDialError":                           grpc.FailOnNonTempDialError(true), //nolint:staticcheck // That is the point.
+		"grpc.MaxCallRecvMsgSize":                               grpc.WithDefaultCallOptions(grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(limit)),
+		"upstreams.NAME.max_receive_bytes":                      grpc.WithMaxMsgSize(limit), //nolint:staticcheck // That is the point.
+		"grpc.WithTransportCredentials is refused:":             grpc.WithInsecure(),        //nolint:staticcheck // That is the point.
 	} {
 		if err := CheckDialOption(option); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
@@ -108,6 +112,12 @@ func TestFieldsOfDialOptionsAreThere(t *testing.T) {
 	for _, field := range ownDialFields() {
 		if dialState(conn, field.path) == nil {
 			t.Errorf("%v cannot be compared", field.path)
+		}
+	}
+
+	for _, field := range listFields() {
+		if dialField(conn, field.path).Kind() != reflect.Slice {
+			t.Errorf("%v is no list", field.path)
 		}
 	}
 }
