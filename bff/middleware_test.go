@@ -37,6 +37,14 @@ func tried(next http.Handler) http.Handler {
 			panic("middleware is broken")
 		case "context":
 			next.ServeHTTP(w, r.WithContext(context.Background()))
+		case "new":
+			other, err := http.NewRequestWithContext(r.Context(), r.Method, r.URL.String(), nil)
+			if err != nil {
+				panic(err)
+			}
+
+			other.Header = r.Header
+			next.ServeHTTP(w, other)
 		case "prefix":
 			http.StripPrefix("/api", next).ServeHTTP(w, r)
 		case "authenticate":
@@ -163,6 +171,7 @@ func TestMiddlewareActs(t *testing.T) {
 		{"refuse", http.MethodGet, "/v1/users/alice", "", http.StatusBadRequest, `"detail":"closed for today"`},
 		{"panic", http.MethodGet, "/v1/users/alice", "", http.StatusInternalServerError, `"code":"INTERNAL"`},
 		{"context", http.MethodGet, "/v1/users/alice", "", http.StatusInternalServerError, `"code":"INTERNAL"`},
+		{"new", http.MethodGet, "/v1/echo/x", "", http.StatusOK, `"rest":"x"`},
 		{"prefix", http.MethodGet, "/api/v1/echo/x", "", http.StatusOK, `"rest":"x"`},
 		{"read", http.MethodPost, "/v1/orders", strings.Repeat("x", 1001), http.StatusRequestEntityTooLarge, `"code":"OUT_OF_RANGE"`},
 		{"authenticate", http.MethodGet, "/v1/users/bob", "", http.StatusOK, `"userId":"bob"`},

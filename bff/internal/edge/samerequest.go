@@ -18,6 +18,11 @@ func SameRequest(next http.Handler) http.Handler {
 			panic(errOtherContext)
 		}
 
+		// A server's requests have one always, those of http.NewRequest do not.
+		if r.Body == nil {
+			r.Body = http.NoBody
+		}
+
 		rec.Values = r.Context()
 		next.ServeHTTP(w, r)
 	})
