@@ -58,9 +58,7 @@ type Authenticator struct {
 // issuer signs as JWT: auth.issuers does that.
 func WithAuthenticator(authenticator Authenticator) Option {
 	return func(o *options) {
-		if o.authenticator != nil {
-			o.faults.addf("WithAuthenticator: is given more than once")
-		}
+		o.faults.once("WithAuthenticator", o.authenticator == nil)
 
 		for _, fault := range authenticator.faults() {
 			o.faults.addf("WithAuthenticator: %s", fault)
@@ -97,6 +95,8 @@ func (a *Authenticator) faults() []string {
 	check(places == 1, "needs one of Header, Cookie and Scheme")
 	check(!strings.EqualFold(a.Header, "Authorization"), "Header cannot be Authorization; use Scheme")
 	check(!strings.EqualFold(a.Header, "Cookie"), "Header cannot be Cookie; use Cookie")
+	check(!slices.Contains([]string{"Host", "Trailer", "Transfer-Encoding"}, http.CanonicalHeaderKey(a.Header)),
+		"Header cannot be "+a.Header+", which net/http takes out of the header")
 	check(a.Challenge == "" || reqinfo.Plain(a.Challenge), "Challenge must be printable ASCII")
 
 	return faults

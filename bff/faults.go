@@ -30,3 +30,10 @@ func (f *optionFaults) need(option, what string, argument any) {
 	default:
 	}
 }
+
+// once refuses an option that replaces an earlier one, which would have no effect then.
+func (f *optionFaults) once(option string, first bool) {
+	if !first {
+		f.addf("%s: is given more than once", option)
+	}
+}

@@ -17,6 +17,8 @@ import (
 func WithMetrics(registerer prometheus.Registerer) Option {
 	return func(o *options) {
 		o.faults.need("WithMetrics", "the registerer", registerer)
+		o.faults.once("WithMetrics", o.registerer == nil)
+
 		o.registerer = registerer
 	}
 }

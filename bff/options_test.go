@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"github.com/portico-gateway/portico/bff"
@@ -40,6 +41,7 @@ func TestNewRefusesOptions(t *testing.T) {
 		"WithPage: the handler for /x is nil":                                        {bff.WithPage("/x", http.HandlerFunc(nil))},
 		"WithListening: the function is nil":                                         {bff.WithListening(nil)},
 		"WithMetrics: the registerer is nil":                                         {bff.WithMetrics(nil)},
+		"WithMetrics: is given more than once":                                       {bff.WithMetrics(prometheus.NewRegistry()), bff.WithMetrics(prometheus.NewRegistry())},
 		"WithMiddleware: middleware 2 is nil":                                        {bff.WithMiddleware(func(next http.Handler) http.Handler { return next }, nil)},
 		"WithMiddleware: the handler made by middleware 1 is nil":                    {bff.WithMiddleware(func(http.Handler) http.Handler { return nil })},
 		"WithProblemHook: the hook is nil":                                           {bff.WithProblemHook(nil)},
@@ -97,6 +99,7 @@ func TestNewRefusesAuthenticators(t *testing.T) {
 		{"Header must be letters", nil, bff.Authenticator{Name: "n", Header: "X N", Authenticate: ask}},
 		{"use Scheme", nil, bff.Authenticator{Name: "n", Header: "authorization", Authenticate: ask}},
 		{"use Cookie", nil, bff.Authenticator{Name: "n", Header: "COOKIE", Authenticate: ask}},
+		{"Header cannot be host", nil, bff.Authenticator{Name: "n", Header: "host", Authenticate: ask}},
 		{"Challenge must be", nil, bff.Authenticator{Name: "n", Header: "X-N", Challenge: "a\r\nb", Authenticate: ask}},
 		{
 			"headers.request[0]: x-n carries credentials", func(c *config.Config) { c.Headers.Request = []string{"x-n"} },

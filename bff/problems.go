@@ -67,10 +67,7 @@ func (p *Problem) Cause() error { return p.cause }
 func WithProblemHook(hook func(r *http.Request, p *Problem)) Option {
 	return func(o *options) {
 		o.faults.need("WithProblemHook", "the hook", hook)
-
-		if o.problemHook != nil {
-			o.faults.addf("WithProblemHook: is given more than once")
-		}
+		o.faults.once("WithProblemHook", o.problemHook == nil)
 
 		o.problemHook = hook
 	}
