@@ -225,7 +225,7 @@ func zeroless(field protoreflect.FieldDescriptor, as form) *Schema {
 	case field.Enum() != nil:
 		return &Schema{Not: &Schema{Enum: []any{string(field.Enum().Values().Get(0).Name()), nil}}}
 	case isText(field.Kind()):
-		return &Schema{Type: typeString, Not: &Schema{Const: "0"}}
+		return &Schema{Type: typeString, Not: &Schema{Enum: []any{"0", "-0"}}}
 	default:
 		return &Schema{Not: &Schema{Enum: []any{0, nil}}}
 	}
@@ -237,9 +237,20 @@ func holdsNull(field protoreflect.FieldDescriptor) bool {
 		field.Enum() != nil && field.Enum().FullName() == protoNull
 }
 
-// relaxed are the rules of a field, which do not hold for the zero value of a field that a rule (buf.validate.message).oneof names.
+// relaxed are the rules of a field as they are enforced: not for the zero value of a field without presence that a rule
+// (buf.validate.message).oneof names. Of a field with presence they hold for the zero value as well, whatever they say of it.
 func relaxed(rules *validate.FieldRules, field protoreflect.FieldDescriptor) (*validate.FieldRules, error) {
-	if rules == nil || rules.HasIgnore() {
+	ignored := rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE
+
+	switch {
+	case rules == nil || rules.HasIgnore() && !ignored:
+		return rules, nil
+	case field.HasPresence() && ignored:
+		rules = proto.CloneOf(rules)
+		rules.ClearIgnore()
+
+		return rules, nil
+	case field.HasPresence() || ignored:
 		return rules, nil
 	}
 
@@ -258,4 +269,59 @@ func relaxed(rules *validate.FieldRules, field protoreflect.FieldDescriptor) (*v
 	}
 
 	return rules, nil
+}
+
+// excluded are the fields that a request cannot set, because a path variable sets another member of a oneof that they are in. A
+// header may be left out, so that it excludes nothing.
+func excluded(op Operation) []string {
+	var all []string
+
+	for _, variable := range op.Route.Template.Variables() {
+		message, above := op.Route.Descriptor.Input(), ""
+
+		for name := range strings.SplitSeq(variable, ".") {
+			field := message.Fields().ByTextName(name)
+			if field == nil {
+				break
+			}
+
+			all = append(all, others(field, above)...)
+
+			if message = field.Message(); message == nil {
+				break
+			}
+
+			above += name + "."
+		}
+	}
+
+	return all
+}
+
+// others are the other members of the oneofs of a field that a path variable sets. Numbers, booleans and enums without presence are
+// not set if they are zero.
+func others(field protoreflect.FieldDescriptor, above string) []string {
+	isText := field.Kind() == protoreflect.StringKind || field.Kind() == protoreflect.BytesKind
+	if !field.HasPresence() && !isText && !field.IsList() {
+		return nil
+	}
+
+	// Rules that cannot be read are an error elsewhere.
+	all, _ := oneofs(field.ContainingMessage())
+
+	var names []string
+
+	for _, one := range all {
+		if !one.has(field) {
+			continue
+		}
+
+		for _, other := range one.fields {
+			if other != field {
+				names = append(names, above+other.TextName())
+			}
+		}
+	}
+
+	return names
 }

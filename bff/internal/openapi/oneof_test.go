@@ -3,6 +3,7 @@ package openapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -29,15 +30,39 @@ func TestRequiredOneofs(t *testing.T) {
 		{"required":["inner"],"properties":{"inner":{"$ref":"#/components/schemas/t.v1.InnerInput"}}},
 		{"required":["c"],"properties":{"c":{"type":"string"}}}]`)
 	is(t, doc, "components schemas t.v1.MInput not", `null`)
-	is(t, doc, "components schemas t.v1.MInput-without-a oneOf", `null`)
-	is(t, doc, "components schemas t.v1.MInput-without-inner.key oneOf", `null`)
 	is(t, doc, "paths /v1/m post requestBody required", `true`)
 
 	// What the path sets is nowhere else, however deep it is.
 	is(t, doc, "paths /v1/n/{m_inner_key} post requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.NInput"}`)
 	is(t, doc, "components schemas t.v1.NInput required", `null`)
-	is(t, doc, "components schemas t.v1.NInput properties m $ref", `"#/components/schemas/t.v1.MInput-without-inner.key"`)
+	is(t, doc, "components schemas t.v1.NInput properties m $ref", `"#/components/schemas/t.v1.MInput-without-a-c-inner.key"`)
 	is(t, doc, "components schemas t.v1.InnerInput-without-key properties", `{"text":{"type":"string"}}`)
+}
+
+// Once, the members beside the one that the path sets were allowed, and refused by the gateway. Those beside one that a header sets
+// are allowed, as the header may be left out.
+func TestOneofsThatThePathDecides(t *testing.T) {
+	t.Parallel()
+
+	doc := describe(t, `service S {
+		rpc Do(M) returns (M) { option (google.api.http) = {post: "/v1/m/{a}" body: "*"
+			additional_bindings: {post: "/v1/i/{inner.key}" body: "*"} additional_bindings: {get: "/v1/m/{a}"}}; }
+		rpc Rule(R) returns (R) { option (google.api.http) = {post: "/v1/r/{a}" body: "*" additional_bindings: {post: "/v1/n/{c}" body: "*"}}; }
+	}
+	message M { oneof o { option (buf.validate.oneof).required = true; string a = 1; Inner inner = 2; int64 c = 3; } string text = 4; }
+	message R { option (buf.validate.message).oneof = {fields: ["a", "b", "c"]}; string a = 1; repeated string b = 2; int64 c = 3; string text = 4; }
+	message Inner { string key = 1; string text = 2; }`, policy.Policy{}, openapi.Config{})
+
+	is(t, doc, "components schemas t.v1.MInput-without-a-c-inner properties", `{"text":{"type":"string"}}`)
+	is(t, doc, "components schemas t.v1.MInput-without-a-c-inner oneOf", `null`)
+	is(t, doc, "components schemas t.v1.RInput-without-a-b-c properties", `{"text":{"type":"string"}}`)
+	judged(t, compiled(t, doc, "t.v1.MInput-without-a-c-inner.key"), []string{`{}`, `{"inner":{}}`, `{"inner":{"text":""}}`}, []string{`{"a":""}`, `{"c":"1"}`})
+	// A number in the path may be zero, which a rule counts as not set.
+	judged(t, compiled(t, doc, "t.v1.RInput-without-c"), []string{`{}`, `{"a":"x"}`, `{"b":["x"]}`}, []string{`{"a":"x","b":["x"]}`})
+
+	for i, name := range []string{"a", "text"} {
+		is(t, doc, fmt.Sprintf("paths /v1/m/{a} get parameters %d name", i), `"`+name+`"`)
+	}
 }
 
 // What is said of oneofs is what the gateway does: one member of a required one, at most one of the others, whether protobuf or a rule
@@ -69,6 +94,9 @@ func TestOneofsAsSchemas(t *testing.T) {
 		"rule":            {rule + `}; ` + implicit, []string{`{}`, `{"a":"xy"}`, `{"a":"","c":"1"}`, `{"a":"xy","b":[],"c":"0"}`}, []string{`{"a":"xy","b":[1]}`, `{"b":[1],"c":"1"}`, `{"a":"x"}`}},
 		"required_rule":   {rule + ` required: true}; ` + implicit, []string{`{"a":"xy"}`, `{"a":"","c":"1"}`, `{"b":[0]}`}, []string{`{}`, `{"a":""}`, `{"a":"xy","c":"1"}`, `{"b":[],"c":"0"}`}},
 		"zero_values":     {zeroes, []string{`{}`, `{"a":"E_ONE","b":false,"c":0,"d":{}}`, `{"a":"E_NONE","b":true}`}, []string{`{"a":"E_ONE","b":true}`, `{"b":true,"c":1}`, `{"c":1,"d":{"x":"E_ONE"}}`, `{"a":"E_ONE","c":1}`}},
+		"rule_presence":   {`option (buf.validate.message).oneof = {fields: ["a", "b"]}; int32 a = 1 [features.field_presence = EXPLICIT, (buf.validate.field).int32.gt = 0]; int32 b = 2;`, []string{`{}`, `{"a":1}`, `{"b":1}`}, []string{`{"a":0}`, `{"a":1,"b":1}`}},
+		"presence":        {`int32 a = 1 [features.field_presence = EXPLICIT, (buf.validate.field) = {ignore: IGNORE_IF_ZERO_VALUE, int32: {gt: 0}}]; int32 b = 2 [(buf.validate.field) = {ignore: IGNORE_IF_ZERO_VALUE, int32: {gt: 0}}];`, []string{`{}`, `{"a":1}`, `{"b":0}`}, []string{`{"a":0}`, `{"b":-1}`}},
+		"minus_zero":      {rule + ` required: true}; ` + implicit, []string{`{"c":"-1"}`}, []string{`{"c":"-0"}`}},
 		"rule_on_message": {`option (buf.validate.message).oneof = {fields: ["a", "b"] required: true}; Inner a = 1; Inner b = 2;`, []string{`{"a":{}}`}, []string{`{}`, `{"a":{},"b":{}}`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -102,7 +130,7 @@ func TestOneofsInParameters(t *testing.T) {
 	message Inner { int32 c = 1 [(buf.validate.field).int32.gt = 0]; }`, policy.Policy{}, openapi.Config{})
 
 	is(t, doc, "paths /v1/m get parameters 1 name", `"b.c"`)
-	is(t, doc, "paths /v1/m get parameters 1 description", "\"At most one of `a`, `b` is there.\"")
+	is(t, doc, "paths /v1/m get parameters 1 description", "\"At most one of `a`, `b` is there. Required if there is another parameter of `b`.\"")
 }
 
 // A PATCH says what changes, so it needs no member of a oneof, and null resets one beside another that is set.

@@ -37,7 +37,14 @@ func (b *builder) query(op Operation) ([]*Parameter, error) {
 
 	var parameters []*Parameter
 
+	not := excluded(op)
+
 	err := b.walk(r.Descriptor.Input(), nil, func(path fieldpath.Path) error {
+		isBelow := func(name string) bool { return strings.HasPrefix(textPath(path)+".", name+".") }
+		if slices.ContainsFunc(not, isBelow) {
+			return nil
+		}
+
 		resumed := resumes(op, textPath(path))
 		if path[0].TextName() == r.Body || b.elsewhere(op, textPath(path)) && !resumed {
 			return nil
@@ -101,9 +108,10 @@ func (b *builder) elsewhere(op Operation, field string) bool {
 		slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Field != nil && textPath(h.Field) == field })
 }
 
-// elsewhereBelow are the fields that the path and headers set of those below one, which the prefix names.
+// elsewhereBelow are the fields that the path and headers set of those below one, which the prefix names, and those that cannot be
+// set because of that.
 func (b *builder) elsewhereBelow(op Operation, prefix string) []string {
-	fields := op.Route.Template.Variables()
+	fields := slices.Concat(op.Route.Template.Variables(), excluded(op))
 
 	for _, h := range op.Policy.Headers {
 		if h.Field != nil {
