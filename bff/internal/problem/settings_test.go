@@ -56,8 +56,9 @@ func TestEditsAreOfACopy(t *testing.T) {
 	t.Parallel()
 
 	shared := problem.New(codes.NotFound, "gone")
-	settings := problem.Settings{Edit: func(_ *http.Request, p *problem.Problem, _ error) {
+	settings := problem.Settings{Edit: func(r *http.Request, p *problem.Problem, _ error) {
 		p.Detail = "edited"
+		r.URL.Path = "/other"
 
 		if err := p.AddExtension("more", map[string]string{"a<": "\u2028"}); err != nil {
 			t.Error(err)
@@ -70,7 +71,7 @@ func TestEditsAreOfACopy(t *testing.T) {
 
 	for range 2 {
 		if body := answered(settings, shared).Body.String(); !strings.HasSuffix(body, `,"further":null,"more":{"a\u003c":"\u2028"}}`+"\n") ||
-			!strings.Contains(body, `"detail":"edited"`) {
+			!strings.Contains(body, `"detail":"edited","instance":"/x"`) {
 			t.Error(body)
 		}
 	}

@@ -69,14 +69,13 @@ func (p *Problem) Document(r *http.Request) []byte {
 // For is a copy of the problem as the client of the request reads it. The problem itself may be shared.
 func (p *Problem) For(r *http.Request) *Problem {
 	doc, rec := *p, reqinfo.From(r.Context())
+	doc.RequestID = rec.ID
+	doc.Instance = Clip(r.URL.EscapedPath(), maxInstance)
 
 	if edit := settingsOf(r.Context()).Edit; edit != nil {
 		_, cause := rec.Outcome()
 		edit(r, &doc, cause)
 	}
-
-	doc.RequestID = rec.ID
-	doc.Instance = Clip(r.URL.EscapedPath(), maxInstance)
 
 	return &doc
 }
