@@ -45,14 +45,17 @@ func TestPagesCallCustomMethods(t *testing.T) {
 
 	const origin = "https://app.example"
 
-	s := startMirror(t, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} })
+	s := startMirrorOf(t, mirror{}, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} }, nil,
+		bff.WithPage("/own", http.NotFoundHandler(), "PROPFIND"))
 
-	preflight := s.do(t, http.MethodOptions, "/v1/every", http.Header{
-		"Origin": {origin}, "Access-Control-Request-Method": {"LOCK"},
-	}, "")
-	if preflight.header.Get("Access-Control-Allow-Origin") != origin ||
-		!strings.Contains(preflight.header.Get("Access-Control-Allow-Methods"), "LOCK") {
-		t.Errorf("preflight: %d %v", preflight.status, preflight.header)
+	for path, method := range map[string]string{"/v1/every": "LOCK", "/own": "PROPFIND"} {
+		preflight := s.do(t, http.MethodOptions, path, http.Header{
+			"Origin": {origin}, "Access-Control-Request-Method": {method},
+		}, "")
+		if preflight.header.Get("Access-Control-Allow-Origin") != origin ||
+			!strings.Contains(preflight.header.Get("Access-Control-Allow-Methods"), method) {
+			t.Errorf("preflight of %s: %d %v", path, preflight.status, preflight.header)
+		}
 	}
 
 	for method, status := range map[string]int{"LOCK": http.StatusOK, http.MethodDelete: http.StatusMethodNotAllowed} {
