@@ -1996,7 +1996,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. */
+        /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. If it names none, rules hold for all fields. */
         requestBody: {
             content: {
                 /**
@@ -2885,7 +2885,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. */
+        /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. If it names none, rules hold for all fields. */
         requestBody?: {
             content: {
                 /**
@@ -3593,7 +3593,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. */
+        /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. If it names none, rules hold for all fields. */
         requestBody?: {
             content: {
                 /**

@@ -33,7 +33,7 @@ func (b *builder) maskWords(op Operation) string {
 		return ""
 	case derived:
 		return "Rules hold for the fields that `" + b.name(mask) + "` names, which by default are those in the body: " +
-			"what is required of them must be there. Other fields are not checked."
+			"what is required of them must be there. Other fields are not checked. If it names none, rules hold for all fields."
 	default:
 		return "Rules hold for the fields that `" + b.name(mask) + "` names: what is required of them must be there. " +
 			"Other fields are not checked. Without a mask, or with `*`, rules hold for all fields."
