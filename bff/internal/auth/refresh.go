@@ -67,30 +67,38 @@ func (k *keySource) current() keySet {
 	return nil
 }
 
-// renewed waits for the fetch that is under way or, if requests have not asked for one in this interval, asks for one. So, however
-// many tokens with invented key ids arrive, they cause one fetch per interval. It returns the keys, and whether they are what the
-// issuer has now, as far as can be known.
-func (k *keySource) renewed(ctx context.Context) (keySet, bool) {
-	fetched := k.ask(time.Now())
-	if fetched == nil {
-		return k.current(), !k.failed.Load()
+// renewed returns the keys once the issuer was asked for them anew, and whether they are what it has now, as far as can be known.
+// A fetch that is under way already may have begun before the issuer published the key with this id; if it did not bring it, the next
+// one does.
+func (k *keySource) renewed(ctx context.Context, kid string) (keySet, bool) {
+	ctx, cancel := context.WithTimeout(ctx, maxWait)
+	defer cancel()
+
+	for range 2 {
+		fetched := k.ask(time.Now())
+		if fetched == nil {
+			break
+		}
+
+		select {
+		case <-fetched:
+		case <-ctx.Done():
+			return k.current(), false
+		case <-k.ended:
+			return k.current(), false
+		}
+
+		if k.failed.Load() || kid == "" || k.current().has(kid) {
+			break
+		}
 	}
 
-	timeout := time.NewTimer(maxWait)
-	defer timeout.Stop()
-
-	select {
-	case <-fetched:
-		return k.current(), !k.failed.Load()
-	case <-timeout.C:
-	case <-ctx.Done():
-	case <-k.ended:
-	}
-
-	return k.current(), false
+	return k.current(), !k.failed.Load()
 }
 
-// ask returns what is closed at the end of the fetch, or nil if there is none to wait for.
+// ask returns what is closed at the end of the fetch that is under way. If there is none it asks for one, unless requests have done
+// so in this interval already: then it returns nil. So, however many tokens with invented key ids arrive, they cause one fetch per
+// interval.
 func (k *keySource) ask(now time.Time) <-chan struct{} {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -155,12 +155,48 @@ func TestHazard22UnknownKeysCauseOneFetchPerInterval(t *testing.T) {
 		synctest.Wait()
 
 		for range 5000 {
-			source.renewed(ctx)
+			source.renewed(ctx, "unknown")
 			time.Sleep(6 * time.Millisecond)
 		}
 
 		if fetches.Load() != 2 {
 			t.Errorf("%d fetches, want the first and one more", fetches.Load())
+		}
+
+		cancel()
+		<-source.ended
+	})
+}
+
+// Once, a token was refused whose key was published after a fetch had begun: it waited for that one alone.
+func TestKeyPublishedDuringAFetch(t *testing.T) {
+	t.Parallel()
+
+	before, after := oneKey(t), oneKey(t)
+	after[0].id = "b"
+
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+
+		var published atomic.Pointer[keySet]
+
+		published.Store(&before)
+
+		source := newKeySource(func(context.Context) (keySet, time.Duration, error) {
+			set := *published.Load()
+
+			time.Sleep(500 * time.Millisecond)
+
+			return set, 0, nil
+		}, time.Minute, slog.New(slog.DiscardHandler))
+
+		go source.run(ctx)
+
+		time.Sleep(time.Minute + 750*time.Millisecond) // The second fetch is under way.
+		published.Store(&after)
+
+		if set, current := source.renewed(ctx, "b"); !set.has("b") || !current {
+			t.Errorf("got %v, current: %t", set, current)
 		}
 
 		cancel()

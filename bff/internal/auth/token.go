@@ -155,7 +155,7 @@ func (i *issuer) keyFunc(ctx context.Context, v *verdict) jwt.Keyfunc {
 		set, current := i.keys.current(), true
 
 		if set == nil || kid != "" && !set.has(kid) {
-			set, current = i.keys.renewed(ctx)
+			set, current = i.keys.renewed(ctx, kid)
 			v.generation = i.keys.generation.Load()
 		}
 
