@@ -105,11 +105,7 @@ func load(document []byte) (*Checker, error) {
 		return nil, fmt.Errorf("read the document: %w", err)
 	}
 
-	l, err := newLoader(doc)
-	if err != nil {
-		return nil, err
-	}
-
+	l := newLoader(doc)
 	c := &Checker{loader: l, shared: map[string]*response{}, ignored: []string{"utm_"}}
 
 	for template, item := range object(l.doc["paths"]) {

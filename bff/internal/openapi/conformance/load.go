@@ -19,15 +19,14 @@ type loader struct {
 
 	mu       sync.Mutex
 	compiler *jsonschema.Compiler
-	schemas  map[string]*jsonschema.Schema
+	// added are the schemas that the compiler has, which are those that others refer to as well.
+	added   map[string]bool
+	schemas map[string]*jsonschema.Schema
 }
-
-// base is the address that the document goes by.
-const base = "portico:///openapi.json"
 
 var errNoObject = errors.New("is not an object")
 
-func newLoader(doc any) (*loader, error) {
+func newLoader(doc any) *loader {
 	compiler := jsonschema.NewCompiler()
 	compiler.DefaultDraft(jsonschema.Draft2020)
 	compiler.AssertFormat()
@@ -37,11 +36,7 @@ func newLoader(doc any) (*loader, error) {
 		compiler.RegisterFormat(format)
 	}
 
-	if err := compiler.AddResource(base, doc); err != nil {
-		return nil, fmt.Errorf("the document: %w", err)
-	}
-
-	return &loader{doc: object(doc), compiler: compiler, schemas: map[string]*jsonschema.Schema{}}, nil
+	return &loader{doc: object(doc), compiler: compiler, added: map[string]bool{}, schemas: map[string]*jsonschema.Schema{}}
 }
 
 // What stands for characters in parts of a JSON pointer.
@@ -69,8 +64,8 @@ func object(v any) map[string]any {
 	return members
 }
 
-// at returns the object at a pointer, behind references, and where that is.
-func (l *loader) at(where string) (map[string]any, string, error) {
+// value is that at a pointer; nil if there is none.
+func (l *loader) value(where string) any {
 	var value any = l.doc
 
 	for part := range strings.SplitSeq(strings.TrimPrefix(where, "/"), "/") {
@@ -79,7 +74,7 @@ func (l *loader) at(where string) (map[string]any, string, error) {
 		if list, ok := value.([]any); ok {
 			index, err := strconv.Atoi(part)
 			if err != nil || index < 0 || index >= len(list) {
-				return nil, "", fmt.Errorf("%s %w", where, errNoObject)
+				return nil
 			}
 
 			value = list[index]
@@ -88,7 +83,12 @@ func (l *loader) at(where string) (map[string]any, string, error) {
 		}
 	}
 
-	members := object(value)
+	return value
+}
+
+// at returns the object at a pointer, behind references, and where that is.
+func (l *loader) at(where string) (map[string]any, string, error) {
+	members := object(l.value(where))
 	if members == nil {
 		return nil, "", fmt.Errorf("%s %w", where, errNoObject)
 	}
@@ -116,7 +116,11 @@ func (l *loader) compile(where string) (*jsonschema.Schema, error) {
 		return known, nil
 	}
 
-	compiled, err := l.compiler.Compile(base + "#" + (&url.URL{Fragment: where}).EscapedFragment())
+	if err := l.add(where); err != nil {
+		return nil, err
+	}
+
+	compiled, err := l.compiler.Compile(address(where))
 	if err != nil {
 		return nil, fmt.Errorf("schema %s: %w", where, err)
 	}
@@ -124,6 +128,69 @@ func (l *loader) compile(where string) (*jsonschema.Schema, error) {
 	l.schemas[where] = compiled
 
 	return compiled, nil
+}
+
+// add gives the compiler a schema and those that it refers to, each as a resource of its own: of a resource, the compiler copies all
+// that it knows for each schema that is not at a keyword of JSON Schema, and in a document of OpenAPI none is.
+func (l *loader) add(where string) error {
+	if l.added[where] {
+		return nil
+	}
+
+	l.added[where] = true
+
+	var refs []string
+
+	resource := referring(l.value(where), func(ref string) string {
+		refs = append(refs, ref)
+
+		return address(ref)
+	})
+
+	if err := l.compiler.AddResource(address(where), resource); err != nil {
+		return fmt.Errorf("schema %s: %w", where, err)
+	}
+
+	for _, ref := range refs {
+		if err := l.add(ref); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// address is that by which the compiler knows the schema at a pointer.
+func address(where string) string {
+	return (&url.URL{Scheme: "portico", Path: where}).String()
+}
+
+// referring is a copy of a schema whose references to places of the document are others.
+func referring(value any, to func(where string) string) any {
+	switch v := value.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, element := range v {
+			out[i] = referring(element, to)
+		}
+
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+
+		for name, member := range v {
+			ref, ok := member.(string)
+			if where, local := strings.CutPrefix(ref, "#/"); ok && local && name == "$ref" {
+				out[name] = to("/" + where)
+			} else {
+				out[name] = referring(member, to)
+			}
+		}
+
+		return out
+	default:
+		return value
+	}
 }
 
 // schema is one of a document.
