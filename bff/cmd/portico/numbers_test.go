@@ -23,7 +23,7 @@ const (
 )
 
 // numbers is a backend whose orders change without end. A stream goes on behind the last number that its client has seen, for a
-// number of changes, and then waits; once there is a file called end, it ends there.
+// number of changes, and then waits; once there is a file called end, it ends after one: a route's timeout must not come first.
 type numbers struct {
 	orderv1.UnimplementedOrderServiceServer
 
@@ -36,9 +36,13 @@ const atOnce = 5000
 
 func (n numbers) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
 	_, err := os.Stat(n.end)
-	last := err == nil
+	last, changes := err == nil, int64(atOnce)
 
-	for i := range int64(atOnce) {
+	if last {
+		changes = 1
+	}
+
+	for i := range changes {
 		change := &orderv1.WatchOrderResponse{OrderId: req.GetOrderId(), Sequence: req.GetAfterSequence() + i + 1}
 		if err := stream.Send(change); err != nil {
 			return err
