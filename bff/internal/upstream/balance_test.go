@@ -85,12 +85,16 @@ func TestEjectionIsConfigured(t *testing.T) {
 		Ejection: upstream.Ejection{ConsecutiveFailures: 2, BaseTime: time.Hour},
 	}
 	pool := open(t, config, quiet(t))
+	orders := client(t, pool)
 
-	becomes(t, client(t, pool), "b")
+	// Before a's health is known, all calls go to b as well: it takes calls to a that fail.
+	eventually(t, "the ejection", func() bool {
+		spread(t, orders)
 
-	if got := pool.Statuses()[0].Addresses; !slices.ContainsFunc(got, func(a balance.Address) bool { return a.State == "ejected" }) {
-		t.Errorf("the addresses are %v", got)
-	}
+		return slices.ContainsFunc(pool.Statuses()[0].Addresses, func(a balance.Address) bool { return a.State == "ejected" })
+	})
+
+	becomes(t, orders, "b")
 }
 
 func refuses(context.Context) (*orderv1.Order, error) {
