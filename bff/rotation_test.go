@@ -1,6 +1,7 @@
 package bff_test
 
 import (
+	"context"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
@@ -113,11 +114,8 @@ func startRemote(t *testing.T, interval time.Duration) (*site, *keyServer) {
 func TestKeyRotationUnderLoad(t *testing.T) {
 	t.Parallel()
 
-	const (
-		rotations, workers, perRotation = 5, 4, 150
-		// Nobody rotates twice within the interval in which unknown keys may cause one fetch.
-		interval, between = 100 * time.Millisecond, 150 * time.Millisecond
-	)
+	// Nobody rotates twice within the interval in which unknown keys may cause one fetch.
+	const rotations, workers, perRotation, interval = 5, 4, 60, 100 * time.Millisecond
 
 	s, keys := startRemote(t, interval)
 
@@ -125,55 +123,62 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 		signing         atomic.Pointer[devissuer.DevIssuer]
 		served, refused atomic.Int64
 		load            sync.WaitGroup
+		// inUse is held for reading while there is a token.
+		inUse sync.RWMutex
 	)
 
-	stop := make(chan struct{})
 	present := s.issuer
-
 	signing.Store(present)
+
+	over, stop := context.WithCancel(t.Context())
+	defer stop()
+
+	request := func() {
+		inUse.RLock()
+		defer inUse.RUnlock()
+
+		token, err := signing.Load().Token("alice", nil, time.Hour, time.Now())
+		if err != nil {
+			t.Error(err)
+		}
+
+		res := s.do(t, http.MethodGet, "/v1/echo/x", http.Header{"Authorization": {"Bearer " + token}}, "")
+		if res.status != http.StatusOK {
+			refused.Add(1)
+		}
+
+		served.Add(1)
+	}
 
 	for range workers {
 		load.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-
-				token, err := signing.Load().Token("alice", nil, time.Hour, time.Now())
-				if err != nil {
-					t.Error(err)
-
-					return
-				}
-
-				res := s.do(t, http.MethodGet, "/v1/echo/x", http.Header{"Authorization": {"Bearer " + token}}, "")
-				if res.status != http.StatusOK {
-					refused.Add(1)
-				}
-
-				served.Add(1)
+			for over.Err() == nil {
+				request()
 			}
 		})
 	}
 
 	for range rotations {
-		next, begin := newKey(t), time.Now()
+		next := newKey(t)
 		keys.publish(t, present, next)
 		signing.Store(next)
 
+		// Once nobody has a token of the old key any more, it may be withdrawn; and the new one was asked for.
 		goal := served.Load() + perRotation
 		eventually(t, "load", func() bool { return served.Load() >= goal })
-		// Tokens of the old key are gone; it may be withdrawn.
+		inUse.Lock()
+
+		asked := time.Now()
+
+		inUse.Unlock()
 		keys.publish(t, next)
 
 		present = next
 		goal = served.Load() + perRotation
-		eventually(t, "load", func() bool { return served.Load() >= goal && time.Since(begin) > between })
+		eventually(t, "load", func() bool { return served.Load() >= goal && time.Since(asked) > interval })
 	}
 
-	close(stop)
+	stop()
 	load.Wait()
 
 	if refused.Load() > 0 {

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -339,6 +338,8 @@ func TestCacheCanBeTurnedOff(t *testing.T) {
 
 	s, b := startTroubledSite(t, func(c *config.Config) {
 		unlimited(c)
+		// Calls are counted: there are none that a hedge makes.
+		setPolicy(c, getProfile, object{"retry": object{"max_attempts": 1}})
 
 		c.Cache.Disabled = true
 	})
@@ -356,6 +357,23 @@ func TestCacheCanBeTurnedOff(t *testing.T) {
 		t.Errorf("%v", rpcs(got))
 	}
 
+	// Which requests come while there is a call is up to the machine; each of the others makes one.
+	eventually(t, "a shared call", func() bool {
+		const many = 20
+
+		collapsed := together(t, s, b, client, q, many)
+		if got := len(b.taken()); got != many-collapsed {
+			t.Fatalf("%d calls for %d requests that shared none", got, many-collapsed)
+		}
+
+		return collapsed > 0
+	})
+}
+
+// together sends so many requests while the backend holds the first call, and returns how many shared one.
+func together(t *testing.T, s *site, b *troubled, client *http.Client, q inquiry, many int) int {
+	t.Helper()
+
 	release := make(chan struct{})
 
 	b.becomes(func(context.Context, string) error {
@@ -364,36 +382,32 @@ func TestCacheCanBeTurnedOff(t *testing.T) {
 		return nil
 	})
 
-	const many = 20
-
-	var collapsed atomic.Int64
-
-	answered := make(chan error, many)
+	answered := make(chan bool, many)
 	for range many {
 		go func() {
 			res, err := s.ask(t.Context(), client, q)
-			if strings.HasSuffix(res.header.Get(cacheStatus), "; collapsed") {
-				collapsed.Add(1)
+			if err != nil || res.status != http.StatusOK {
+				t.Errorf("%v, %d %s", err, res.status, res.body)
 			}
 
-			answered <- err
+			answered <- strings.HasSuffix(res.header.Get(cacheStatus), "; collapsed")
 		}()
 	}
 
 	eventually(t, "the call", func() bool { return b.count() > 0 })
-	time.Sleep(100 * time.Millisecond)
+	// Something else takes long enough for others to come.
+	s.must(t, client, inquiry{target: "/v1/nothing", header: q.header})
 	close(release)
 
+	collapsed := 0
+
 	for range many {
-		if err := <-answered; err != nil {
-			t.Error(err)
+		if <-answered {
+			collapsed++
 		}
 	}
 
-	// The backend is slow enough for most of them to come in time; the profile is hedged, so that there may be a second call.
-	if got := b.count(); got > many/2 || collapsed.Load() == 0 {
-		t.Errorf("%d calls, %d shared one", got, collapsed.Load())
-	}
+	return collapsed
 }
 
 // Those who share a call are not hurt by the one who made it leaving; once all have left it ends.
