@@ -59,7 +59,7 @@ func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	const mostOfEach = 25
+	const mostOfEach = 19
 
 	requests, err := checker.Requests(1, mostOfEach)
 	if err != nil {

@@ -104,7 +104,7 @@ func TestSlowReadersAreBounded(t *testing.T) { //nolint:paralleltest // It takes
 		// The kernel has room for some megabytes on each connection to the same machine.
 		size    = 4 << 20
 		most    = 3 * size
-		clients = 10
+		clients = 6
 	)
 
 	path := fmt.Sprintf("/v1/every?int32Field=%d", size)
@@ -164,7 +164,7 @@ func TestSlowReadersAreBounded(t *testing.T) { //nolint:paralleltest // It takes
 			})
 
 			client := clientOf(t, 1)
-			for range 5 {
+			for range 2 {
 				if err := fetch(client, r.url(path), nil); err != nil {
 					t.Errorf("a client that reads: %v", err)
 				}

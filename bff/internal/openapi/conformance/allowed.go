@@ -30,10 +30,10 @@ func (c *Checker) Requests(seed uint64, most int) ([]Request, error) {
 		none []string
 	)
 
-	candidates := newCandidates(c.loader, seed)
+	candidates, tried := newCandidates(c.loader, seed), map[string]int{}
 
 	for i, op := range c.operations {
-		r := requester{op: op, random: random(seed, uint64(i)), candidates: candidates}
+		r := requester{op: op, random: random(seed, uint64(i)), candidates: candidates, tried: tried}
 
 		made := r.requests(most)
 		if len(made) == 0 {

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -15,6 +16,8 @@ type requester struct {
 	op         *operation
 	random     *rand.Rand
 	candidates *candidates
+	// tried counts the choices of all requesters, by their place and by that with the value.
+	tried map[string]int
 }
 
 // choice is what one place of a request holds.
@@ -55,11 +58,50 @@ func (r requester) requests(most int) []Request {
 	r.random.Shuffle(len(d.others), func(i, j int) { d.others[i], d.others[j] = d.others[j], d.others[i] })
 
 	made := []Request{r.build(d.least), r.build(d.full)}
-	for _, other := range d.others[:min(len(d.others), max(most-len(made), 0))] {
+	for _, other := range r.rarest(d.others, most-len(made)) {
 		made = append(made, r.build(replaced(d.least, other)))
 	}
 
 	return made
+}
+
+// rarest are at most so many of the choices: each time the first that no operation has tried in its place, and of these that of the
+// place that was tried least often. Many operations have the same parameters, some of which have hundreds of values.
+func (r requester) rarest(choices []choice, most int) []choice {
+	var out []choice
+
+	places, names := make([]string, len(choices)), make([]string, len(choices))
+	for i, c := range choices {
+		places[i] = r.place(c)
+		names[i] = fmt.Sprintf("%s=%v%s", places[i], c.value, c.text)
+	}
+
+	left := make([]int, len(choices))
+	for i := range left {
+		left[i] = i
+	}
+
+	for len(left) > 0 && len(out) < most {
+		least := slices.MinFunc(left, func(a, b int) int {
+			return cmp.Or(r.tried[names[a]]-r.tried[names[b]], r.tried[places[a]]-r.tried[places[b]])
+		})
+
+		r.tried[names[least]]++
+		r.tried[places[least]]++
+		out = append(out, choices[least])
+		left = slices.DeleteFunc(left, func(i int) bool { return i == least })
+	}
+
+	return out
+}
+
+// place is where a choice is: a parameter, by its name, or the body of the operation.
+func (r requester) place(c choice) string {
+	if c.param == nil {
+		return r.op.String() + " " + c.media
+	}
+
+	return c.param.in + " " + c.param.name
 }
 
 func (d *draft) addParameter(r requester, p *parameter, values []any) {
