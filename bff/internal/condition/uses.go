@@ -8,6 +8,8 @@ import (
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
+
+	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
 var errPath = errors.New("the path has no variable")
@@ -62,7 +64,7 @@ func refersTo(e ast.Expr, variable string) bool {
 func (u uses) check(variables []string) error {
 	for _, name := range u.path {
 		if !slices.Contains(variables, name) {
-			return fmt.Errorf("%w %q", errPath, name)
+			return fmt.Errorf("%w %q%s", errPath, name, suggest.DidYouMean(name, variables))
 		}
 	}
 

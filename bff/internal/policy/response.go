@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/suggest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -124,7 +126,7 @@ func (c *compiler) field(where string, message protoreflect.MessageDescriptor, n
 
 	switch {
 	case err != nil:
-		c.faultf("%s: field %q of %s: %w", where, name, message.FullName(), err)
+		c.noField(where, message, name, path, err)
 	case !path.HasText():
 		c.faultf("%s: field %q of %s cannot be written as a text", where, name, message.FullName())
 	default:
@@ -132,6 +134,27 @@ func (c *compiler) field(where string, message protoreflect.MessageDescriptor, n
 	}
 
 	return nil
+}
+
+// noField adds a fault about a field that could not be found, with the path up to it.
+func (c *compiler) noField(where string, message protoreflect.MessageDescriptor, name string, path fieldpath.Path, err error) {
+	hint := ""
+
+	if errors.Is(err, fieldpath.ErrNoField) {
+		within := message
+		if len(path) > 0 {
+			within = path.Last().Message()
+		}
+
+		names := make([]string, 0, within.Fields().Len())
+		for i := range within.Fields().Len() {
+			names = append(names, string(within.Fields().Get(i).Name()))
+		}
+
+		hint = suggest.DidYouMean(strings.Split(name, ".")[len(path)], names)
+	}
+
+	c.faultf("%s: field %q of %s: %w%s", where, name, message.FullName(), err, hint)
 }
 
 func (c *compiler) headers(in []*porticov1.HeaderBinding) []Header {
@@ -151,7 +174,7 @@ func (c *compiler) headers(in []*porticov1.HeaderBinding) []Header {
 
 		path, err := fieldpath.Resolve(c.request, binding.GetField())
 		if err != nil {
-			c.faultf("%s.field: field %q of %s: %w", where, binding.GetField(), c.request.FullName(), err)
+			c.noField(where+".field", c.request, binding.GetField(), path, err)
 		} else if path.Last().IsList() || path.Last().IsMap() {
 			c.faultf("%s.field: field %q of %s can hold more than one value", where, binding.GetField(), c.request.FullName())
 		}

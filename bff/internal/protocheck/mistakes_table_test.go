@@ -64,12 +64,17 @@ func policyMistakes() []mistake {
 			"owner_in_the_defaults", access, `access: {owner: {variable: "user_id"}}`, `owner: {variable`,
 			`access.owner: the path has no variable "user_id" (for GET /v1/reviews/{review_id}, POST /v1/reviews)`,
 		},
+		{
+			"owner_almost_of_one_route", access, `access: {owner: {variable: "reviw_id"}}`, `owner: {variable`,
+			`access.owner: the path has no variable "reviw_id"; did you mean "review_id"? (for GET /v1/reviews/{review_id}, POST /v1/reviews)`,
+		},
+		{"location_of_almost_a_field", `location: "/v1/reviews/{review_id}"`, `location: "/v1/reviews/{reviw_id}"`, "location:", `there is no such field; did you mean "review_id"?`},
 		{"owner_of_one_route", access, `access: {owner: {variable: "review_id"}}`, `owner: {variable`, `access.owner: the path has no variable "review_id" (for POST /v1/reviews)`},
 		{"condition_on_an_unknown_field", access, `access: {condition: "principal.subjct == 'x'"}`, "condition:", "undefined field 'subjct' (column 10 of the expression)"},
 		{"condition_on_the_path", access, `access: {condition: "principal.subjct == path.review_id"}`, "condition:", "undefined field 'subjct' (column 10 of the expression)"},
 		{
 			"condition_on_an_unknown_variable", access, `access: {condition: "principal.subject == path.revew_id"}`, "condition:",
-			`access.condition: the path has no variable "revew_id" (for GET /v1/reviews/{review_id}, POST /v1/reviews)`,
+			`access.condition: the path has no variable "revew_id"; did you mean "review_id"? (for GET /v1/reviews/{review_id}, POST /v1/reviews)`,
 		},
 		{"condition_that_ends_early", access, `access: {condition: "principal.subject == "}`, "condition:", "mismatched input end of the expression (column 22 of the expression)"},
 		{"condition_that_is_no_bool", access, `access: {condition: "principal.subject"}`, "condition:", "expression is not a bool"},

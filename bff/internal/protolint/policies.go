@@ -54,8 +54,9 @@ func (l *linter) addFault(r route.Route, where []int32, message string) {
 	at := protopos.Policy(r.Descriptor, where...)
 
 	for _, known := range l.faults {
-		if known.at == at && known.message == message {
+		if known.at == at && withoutHint(known.message) == withoutHint(message) {
 			known.routes = append(known.routes, r)
+			known.message = max(known.message, message)
 
 			return
 		}
@@ -64,6 +65,13 @@ func (l *linter) addFault(r route.Route, where []int32, message string) {
 	l.faults = append(l.faults, &policyFault{
 		at: at, message: message, routes: []route.Route{r}, shared: len(where) > 0 && !protopos.SetsPolicy(r.Descriptor, where[0]),
 	})
+}
+
+// withoutHint is a message without what was probably meant, which may differ by the route.
+func withoutHint(message string) string {
+	before, _, _ := strings.Cut(message, "; did you mean ")
+
+	return before
 }
 
 // policies finds the faults of policies.
