@@ -36,8 +36,8 @@ func Load(path string, environ []string) (Config, error) {
 	return c, nil
 }
 
-// unreadableError is about a file of which a part could not be read that other settings may be in: what seems to be missing may be
-// there.
+// unreadableError is about a file with a part that could not be read. Other settings may be in that part, so none is said to be
+// missing.
 type unreadableError struct{ error }
 
 func (e unreadableError) Unwrap() error { return e.error }

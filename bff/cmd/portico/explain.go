@@ -74,7 +74,7 @@ func explain(cmd *cobra.Command, method, target string, a asked, out *output) er
 
 	caller := reqinfo.Principal{Subject: a.caller.Subject, Scopes: a.caller.Scopes, Roles: a.caller.Roles, Tenant: a.caller.Tenant}
 	if err := caller.Check(); err != nil && !caller.Anonymous() {
-		return usagef("no credentials stand for this caller: %w", err)
+		return usagef("no credentials can belong to this caller: %w", err)
 	}
 
 	r, err := a.request(cmd, method, target)

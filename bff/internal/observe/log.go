@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Log is a logger that never waits for whoever reads what it writes. It is safe for concurrent use and must be closed.
+// Log is a logger that never waits for the reader of what it writes. It is safe for concurrent use and must be closed.
 type Log struct {
 	*slog.Logger
 

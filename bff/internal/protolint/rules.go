@@ -94,7 +94,7 @@ func (l *linter) retries(e endpoint) {
 	}
 }
 
-// unsafeRetry tells whether the method itself asks for retries that nothing makes safe.
+// unsafeRetry reports whether the method itself asks for retries that nothing makes safe.
 func unsafeRetry(r route.Route) bool {
 	retry, level := own(r.Descriptor).GetRetry(), levelOf(r.Descriptor)
 	if retry == nil {
@@ -124,7 +124,7 @@ func levelOf(method protoreflect.MethodDescriptor) descriptorpb.MethodOptions_Id
 }
 
 // caches finds answers that are shared although they are, or probably are, somebody's. Scopes and roles are looked at before an
-// answer is given out, so whoever has them may share.
+// answer is given out, so those who have them may share.
 func (l *linter) caches(e endpoint) {
 	if e.policy == nil || e.policy.Cache == nil || !e.policy.Cache.Public {
 		return

@@ -18,7 +18,7 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// Numbers of fields in descriptor.proto, of which the paths of source locations are made.
+// Numbers of fields in descriptor.proto. The paths of source locations are made of them.
 const (
 	fieldPackage        = 2
 	fieldService        = 6

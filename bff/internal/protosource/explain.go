@@ -43,7 +43,7 @@ func declarations(files parsed, name string) *descriptorpb.FileDescriptorProto {
 type explanation struct {
 	files parsed
 	own   []*descriptorpb.FileDescriptorProto
-	// said are the explanations that hold for several faults, of which the first one gets it.
+	// said are the explanations that hold for several faults. The first of these gets it.
 	said map[string]bool
 }
 

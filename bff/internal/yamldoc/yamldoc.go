@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// SecondDocumentError means that there is more than one document, the first of which was read.
+// SecondDocumentError means that there is more than one document. The first one was read.
 type SecondDocumentError struct {
 	// Line is where the second begins, or the line in it that is no YAML; 0 if that is not known.
 	Line int
