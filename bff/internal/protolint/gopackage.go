@@ -36,7 +36,7 @@ func (l *linter) goPackages(files []protoreflect.FileDescriptor) {
 		switch first := names[folder]; {
 		case !importable.MatchString(wanted):
 			l.find(nil, protopos.GoPackage(file), GoPackageInvalid, fmt.Sprintf(
-				"%q is no import path of Go: rename the folder %q, with letters from a to z, digits and -._~ alone", wanted, folder))
+				"%q is no import path of Go: rename the folder %q, with ASCII letters, digits and -._~ alone", wanted, folder))
 		case given != wanted:
 			l.find(nil, protopos.GoPackage(file), GoPackageInvalid, fmt.Sprintf("%s, where the code of this file is written: %s",
 				misses(given, wanted), statement(wanted, name, file)))

@@ -165,8 +165,7 @@ func explainOption(message string) string {
 // bareExtension matches what is said of an option that has the name of an extension.
 var bareExtension = regexp.MustCompile(`field (\w+) of (google\.protobuf\.\w+Options) (?:does not exist|not found)$`)
 
-// withParentheses is the end of a message about a field that options do not have, if the names of some of their extensions begin with
-// it.
+// withParentheses is the end of a message about a field that options do not have, if names of their extensions begin with it.
 func withParentheses(options protoreflect.FullName, first string) string {
 	var names []string
 
