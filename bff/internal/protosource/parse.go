@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/bufbuild/protocompile"
 	"github.com/bufbuild/protocompile/ast"
@@ -29,7 +30,7 @@ func (t Tree) parse() (parsed, error) {
 	files := parsed{}
 
 	for _, name := range slices.Sorted(maps.Keys(t)) {
-		var first *Fault
+		first := encodingFault(name, t[name])
 
 		handler := reporter.NewHandler(reporter.NewReporter(func(err reporter.ErrorWithPos) error {
 			if first == nil {
@@ -56,6 +57,27 @@ func (t Tree) parse() (parsed, error) {
 	}
 
 	return files, nil
+}
+
+// encodingFault finds what is not UTF-8, as sources have to be (protobuf.dev/reference/protobuf/proto3-spec); nil if there is nothing.
+func encodingFault(name string, text []byte) *Fault {
+	valid := 0
+
+	for valid < len(text) {
+		r, size := utf8.DecodeRune(text[valid:])
+		if r == utf8.RuneError && size == 1 {
+			before := text[:valid]
+
+			return &Fault{Message: "the file is not encoded as UTF-8", Position: protopos.Position{
+				File: name, Line: bytes.Count(before, []byte("\n")) + 1,
+				Column: utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1,
+			}}
+		}
+
+		valid += size
+	}
+
+	return nil
 }
 
 // imports lists what a file imports, in order.

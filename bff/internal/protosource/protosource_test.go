@@ -349,6 +349,11 @@ func TestFaultsAreExplained(t *testing.T) {
 	if want := `a.proto:1:1: the file does not say its syntax: begin it with syntax = "proto3";`; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
+
+	_, err = protosource.Tree{"a.proto": []byte("syntax = \"proto3\";\n// ä \xfc\n")}.Compile(t.Context())
+	if want := "a.proto:2:6: the file is not encoded as UTF-8"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
 }
 
 // Once, the compiler for edition 2024 had the last word about what it does not know.
