@@ -59,7 +59,7 @@ func (t Tree) parse() (parsed, error) {
 	return files, nil
 }
 
-// encodingFault finds what is not UTF-8, as sources have to be (protobuf.dev/reference/protobuf/proto3-spec); nil if there is nothing.
+// encodingFault finds what is not UTF-8, as sources have to be (protobuf.dev/reference/protobuf/proto3-spec). Nil: nothing.
 func encodingFault(name string, text []byte) *Fault {
 	valid := 0
 
