@@ -20,7 +20,8 @@ import (
 //   - The request that it passes on must have the context that it got, or one made from it; otherwise it is answered with 500.
 //   - A ResponseWriter of its own needs Unwrap (see http.ResponseController). Without it streams arrive late, and deadlines and
 //     limits for slow readers do not hold.
-//   - It must call next at most once, and not return before next has, as http.TimeoutHandler does; timeouts are set by policies.
+//   - It must call next at most once; a second time is answered with 500.
+//   - It must not return before next has returned, as http.TimeoutHandler does; timeouts are set by policies.
 //   - A panic is logged and answered with 500.
 //
 // Use a policy where one will do: middleware has no effect on the description of the API, and portico explain does not run it.

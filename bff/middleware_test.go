@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +46,9 @@ func tried(next http.Handler) http.Handler {
 
 			other.Header = r.Header
 			next.ServeHTTP(w, other)
+		case "twice":
+			next.ServeHTTP(httptest.NewRecorder(), r)
+			next.ServeHTTP(w, r)
 		case "prefix":
 			http.StripPrefix("/api", next).ServeHTTP(w, r)
 		case "authenticate":
@@ -171,6 +175,7 @@ func TestMiddlewareActs(t *testing.T) {
 		{"refuse", http.MethodGet, "/v1/users/alice", "", http.StatusBadRequest, `"detail":"closed for today"`},
 		{"panic", http.MethodGet, "/v1/users/alice", "", http.StatusInternalServerError, `"code":"INTERNAL"`},
 		{"context", http.MethodGet, "/v1/users/alice", "", http.StatusInternalServerError, `"code":"INTERNAL"`},
+		{"twice", http.MethodGet, "/v1/users/alice", "", http.StatusInternalServerError, `"code":"INTERNAL"`},
 		{"new", http.MethodGet, "/v1/echo/x", "", http.StatusOK, `"rest":"x"`},
 		{"prefix", http.MethodGet, "/api/v1/echo/x", "", http.StatusOK, `"rest":"x"`},
 		{"read", http.MethodPost, "/v1/orders", strings.Repeat("x", 1001), http.StatusRequestEntityTooLarge, `"code":"OUT_OF_RANGE"`},
@@ -197,7 +202,7 @@ func TestMiddlewareActs(t *testing.T) {
 		eventually(t, "a line of the log about "+row.try, func() bool { return strings.Contains(s.logs.String(), `"msg":"request","request_id":"`+id) })
 	}
 
-	for _, want := range []string{"middleware is broken", "middleware passed on a request whose context is not made from that"} {
+	for _, want := range []string{"middleware is broken", "middleware passed on a request whose context is not made from that", "middleware called next twice"} {
 		if !strings.Contains(s.logs.String(), want) {
 			t.Errorf("the log does not say %q", want)
 		}
