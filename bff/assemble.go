@@ -171,6 +171,7 @@ func (g *Gateway) wrap(
 
 	config := edgeConfig(g.config)
 	config.CORS.FurtherMethods = router.AllMethods()
+
 	for _, p := range g.options.pages {
 		config.CORS.FurtherMethods = append(config.CORS.FurtherMethods, p.Methods...)
 	}
