@@ -170,13 +170,12 @@ func (g *Gateway) wrap(
 	layers.Problems = g.options.problems(g.config)
 
 	config := edgeConfig(g.config)
+	config.CORS.Methods = func(path string) []string { return slices.Concat(served.Methods(path), router.Methods(path)) }
 	config.CORS.FurtherMethods = router.AllMethods()
 
 	for _, p := range g.options.pages {
 		config.CORS.FurtherMethods = append(config.CORS.FurtherMethods, p.Methods...)
 	}
-
-	config.CORS.Methods = func(path string) []string { return slices.Concat(served.Methods(path), router.Methods(path)) }
 
 	g.handler = edge.Wrap(config, layers, served)
 

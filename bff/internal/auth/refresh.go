@@ -67,9 +67,9 @@ func (k *keySource) current() keySet {
 	return nil
 }
 
-// renewed returns the keys once the issuer was asked for them anew, and whether they are what it has now, as far as can be known.
-// A fetch that is under way already may have begun before the issuer published the key with this id; if it did not bring it, the next
-// one does.
+// renewed returns the keys once the issuer was asked for them anew, and reports whether they are what it has now, as far as can be
+// known. A fetch that is under way already may have begun before the issuer published the key with this id; if it did not bring the
+// key, the next one does.
 func (k *keySource) renewed(ctx context.Context, kid string) (keySet, bool) {
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()

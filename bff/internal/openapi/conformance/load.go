@@ -130,8 +130,8 @@ func (l *loader) compile(where string) (*jsonschema.Schema, error) {
 	return compiled, nil
 }
 
-// add gives the compiler a schema and those that it refers to, each as a resource of its own: of a resource, the compiler copies all
-// that it knows for each schema that is not at a keyword of JSON Schema, and in a document of OpenAPI none is.
+// add gives the compiler a schema and those that it refers to, each as a resource of its own. In one resource, the compiler would
+// copy all that it knows for each schema that is not at a keyword of JSON Schema, as no schema of an OpenAPI document is.
 func (l *loader) add(where string) error {
 	if l.added[where] {
 		return nil
