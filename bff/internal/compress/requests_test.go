@@ -138,7 +138,7 @@ func TestOtherCodingsAreRefused(t *testing.T) {
 				t.Errorf("got %v %+v", err, doc)
 			}
 
-			want := http.Header{"Accept-Encoding": {"gzip, zstd"}, "Content-Type": {problem.ContentType}}
+			want := http.Header{"Accept-Encoding": {"gzip, zstd"}, "Cache-Control": {"no-store"}, "Content-Type": {problem.ContentType}}
 			if diff := cmp.Diff(want, w.Header()); diff != "" || w.Code != http.StatusUnsupportedMediaType {
 				t.Error(w.Code, diff)
 			}

@@ -167,11 +167,11 @@ func TestOtherFiles(t *testing.T) {
 		caching    string
 	}{
 		{"of_another_version", "/docs/0000000000000000/docs.css", http.StatusOK, "no-cache"},
-		{"missing", "/docs/x/none.js", http.StatusNotFound, ""},
-		{"without_version", "/docs/docs.css", http.StatusNotFound, ""},
-		{"the_template", "/docs/x/index.html", http.StatusNotFound, ""},
-		{"outside", "/docs/x/../docspage.go", http.StatusNotFound, ""},
-		{"other_files_of_the_viewer", "/docs/x/oauth2-redirect.html", http.StatusNotFound, ""},
+		{"missing", "/docs/x/none.js", http.StatusNotFound, "no-store"},
+		{"without_version", "/docs/docs.css", http.StatusNotFound, "no-store"},
+		{"the_template", "/docs/x/index.html", http.StatusNotFound, "no-store"},
+		{"outside", "/docs/x/../docspage.go", http.StatusNotFound, "no-store"},
+		{"other_files_of_the_viewer", "/docs/x/oauth2-redirect.html", http.StatusNotFound, "no-store"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
