@@ -144,7 +144,7 @@ func TestCallersThatBackendsCannotBeToldOfAreUsageErrors(t *testing.T) {
 	}{
 		"token_for_zoe":       {[]string{"token", "--data-dir", t.TempDir(), "--subject", "Zoë"}, "subject: must be 1 to 255"},
 		"token_with_scope":    {[]string{"token", "--data-dir", t.TempDir(), "--subject", "a", "--scope", "läsa"}, "scopes: must be"},
-		"token_for_no_time":   {[]string{"token", "--data-dir", t.TempDir(), "--subject", "a", "--ttl", "0"}, "at least a second"},
+		"token_for_no_time":   {[]string{"token", "--data-dir", t.TempDir(), "--subject", "a", "--ttl", "0"}, "must be at least 1s"},
 		"explanation_for_zoe": {[]string{"explain", "--config", config, "--as", "Zoë", "GET", "/v1/users/a"}, "subject: must be 1 to 255"},
 		"explanation_tenant":  {[]string{"explain", "--config", config, "--as", "a", "--tenant", "Köln", "GET", "/v1/users/a"}, "tenant: must be"},
 	} {

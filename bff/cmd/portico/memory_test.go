@@ -75,7 +75,7 @@ func buildPlain(t *testing.T) string {
 func TestLargeFilesTakeLittleMemory(t *testing.T) {
 	const (
 		size = 200 << 20
-		most = 36 << 10 // KiB, more than it takes without any request.
+		most = 48 << 10 // KiB, more than it takes without any request. It was 28 to 37 MiB; a file that is held would be 200.
 	)
 
 	plain := buildPlain(t)
