@@ -52,7 +52,7 @@ type Authenticator struct {
 }
 
 // WithAuthenticator takes credentials of another kind beside those of the configuration: tokens of issuers, API keys and client
-// certificates, none of which is needed then. A request with two credentials is answered with 401, whichever two they are; a
+// certificates, none of which is needed then. A request with two credentials of any kinds is answered with 401; a
 // client certificate counts only where there is no other. The credential stays in the gateway: New refuses a configuration or a
 // policy that passes its header to backends, but for forward_authorization of an upstream. Do not use it for tokens that an
 // issuer signs as JWT: auth.issuers does that.
@@ -123,7 +123,7 @@ func (a *Authenticator) carrier() string {
 // checkConfig notes where the configuration contradicts it.
 func (a *Authenticator) checkConfig(cfg config.Config, faults *optionFaults) {
 	if cfg.Auth.Disabled {
-		faults.addf("WithAuthenticator: nobody would ask it, since auth.disabled is on")
+		faults.addf("WithAuthenticator: it would have no effect, since auth.disabled is on")
 	}
 
 	if cfg.Auth.APIKeys.File != "" && strings.EqualFold(a.Header, cfg.Auth.APIKeys.Header) {

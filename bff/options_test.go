@@ -49,7 +49,7 @@ func TestNewRefusesOptions(t *testing.T) {
 		`WithDialOptions: upstream "nowhere" is not configured; known are ["shelf"]`: {bff.WithDialOptions("nowhere", grpc.WithUserAgent("x"))},
 		`WithDialOptions: upstream "shelf": option 1: is nil`:                        {bff.WithDialOptions("shelf", nil)},
 		`upstream "shelf": option 2: grpc.WithDisableRetry is refused`:               {bff.WithDialOptions("shelf", grpc.WithUserAgent("x"), grpc.WithDisableRetry())},
-		"nobody would ask it, since auth.disabled is on":                             {authenticator("n", "X-N")},
+		"it would have no effect, since auth.disabled is on":                         {authenticator("n", "X-N")},
 	} {
 		refused(t, config.Config{
 			Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{"127.0.0.1:1"}}},

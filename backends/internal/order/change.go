@@ -63,7 +63,7 @@ func (s *Service) change(
 	return o, nil
 }
 
-// edit loads an order that the caller may see, lets apply change what nobody watches and nobody is told of, and stores it.
+// edit loads an order that the caller may see, lets apply change it in ways that are neither watched nor notified, and stores it.
 func (s *Service) edit(ctx context.Context, orderID string, apply func(o *orderv1.Order) error) (*orderv1.Order, error) {
 	o, _, err := s.update(ctx, orderID, s.find,
 		func(o *orderv1.Order) (bool, error) { return true, apply(o) },

@@ -185,7 +185,7 @@ func (n *newcomer) do(t *testing.T, b block) {
 			t.Errorf("%v: not JSON", b)
 		}
 	default:
-		t.Errorf("%v: nobody knows how to check a block of %q; name a language at a fence, or say why not: <!-- unchecked: … -->",
+		t.Errorf("%v: there is no check for a block of %q; name a language at a fence, or say why not: <!-- unchecked: … -->",
 			b, b.lang)
 	}
 }

@@ -30,11 +30,12 @@ var (
 	errNotBound        = errors.New("token is bound to another client certificate")
 )
 
-// Identify notes on the request's record who calls: whoever the credential of an embedding program says, or else the access
-// token, else the API key, else the client certificate; without any of them nobody. A credential that is not valid ends the
-// request with 401, even if the route is public: whoever shows one expects it to count. So do two of them, as it is not for the
-// gateway to choose. While no keys of its issuer could be fetched, a token ends it with 503, because a client would throw it away
-// after a 401.
+// Identify notes on the request's record who calls, by the credential of an embedding program, else the access token, else the API
+// key, else the client certificate. Without any of them the caller is anonymous.
+//
+// A credential that is not valid ends the request with 401, even if the route is public: a client that sends one expects it to
+// count. So do two of them, as it is not for the gateway to choose. While no keys of its issuer could be fetched, a token ends it
+// with 503, because a client would throw it away after a 401.
 func (a *Authenticator) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		custom, err := a.custom.principal(r)
