@@ -14,7 +14,7 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
-	"github.com/portico-gateway/portico/bff/internal/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

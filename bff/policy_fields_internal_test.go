@@ -18,7 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protosource"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/restdiff"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

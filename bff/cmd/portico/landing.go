@@ -12,7 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 	"github.com/portico-gateway/portico/bff/internal/demo"
 	"github.com/portico-gateway/portico/bff/internal/pages"
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // pageTokenLife is for tokens of the page, which gets new ones by itself.

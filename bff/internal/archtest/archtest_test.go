@@ -33,8 +33,8 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/breaker", "bff/internal/condition", "bff/internal/fieldpath", "bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/jsonpb", "bff/internal/pathtemplate", "bff/internal/policy",
-	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/route", "bff/internal/scalar", "bff/internal/suggest", "bff/internal/tlsfiles",
+	"bff/internal/breaker", "bff/internal/condition", "bff/internal/schema/fieldpath", "bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/jsonpb", "bff/internal/schema/pathtemplate", "bff/internal/policy",
+	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/schema/route", "bff/internal/scalar", "bff/internal/suggest", "bff/internal/tlsfiles",
 	"bff/internal/wirejson", "bff/internal/yamldoc",
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/binding"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 

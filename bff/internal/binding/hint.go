@@ -6,8 +6,8 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
 // hint says how a query gives a field, by an example: "; write labels=a&labels=b". It is empty for a field that a query cannot

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // generated is a handler that generated code has put on a mux.

@@ -4,9 +4,9 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // Once, a value with a colon led to the route of a verb, and a query hid the route that says what a slash in a value is.

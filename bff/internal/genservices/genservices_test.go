@@ -24,8 +24,8 @@ import (
 	oddproto2 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/proto2"
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
 	"github.com/portico-gateway/portico/bff/internal/genservices"
-	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 	"github.com/portico-gateway/portico/gen"
 )
 

@@ -30,7 +30,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 const imports = `edition = "2023";

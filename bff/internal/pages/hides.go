@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // The pages that a gateway has of its own: the description of the API (docs.openapi) and the page that shows it (docs.page), whose

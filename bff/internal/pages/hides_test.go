@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/pages"
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 func TestHiding(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
 // Tag names what an answer is made of, or what a write changes: "orders:{user_id}".

@@ -13,9 +13,9 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/portico-gateway/portico/bff/internal/httprules"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protolint"
+	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 )
 
 // template is what matters here of a buf.gen.yaml, version 2 (https://buf.build/docs/configuration/v2/buf-gen-yaml).

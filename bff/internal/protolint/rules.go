@@ -10,10 +10,10 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/pages"
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

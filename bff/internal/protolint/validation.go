@@ -11,7 +11,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/condition"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // validation finds rules of buf.validate that do not compile, in the messages that requests are made of.

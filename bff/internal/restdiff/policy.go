@@ -11,9 +11,9 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protopos"
+	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

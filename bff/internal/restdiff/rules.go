@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/protopos"
-	"github.com/portico-gateway/portico/bff/internal/required"
+	"github.com/portico-gateway/portico/bff/internal/schema/required"
 )
 
 // demands finds fields without which messages break their rules, and remembers them. Those of old and of new files are apart: a

@@ -17,7 +17,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/foreign/apis/linked"
 	"github.com/portico-gateway/portico/bff/internal/mock"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/foreign/apis/gen"
 	"github.com/portico-gateway/portico/bff/internal/foreign/apis/linked"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
 )
 

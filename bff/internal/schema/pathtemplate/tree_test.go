@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // A tree finds what trying all templates, the most specific first, would find.

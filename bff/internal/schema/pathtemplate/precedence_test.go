@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // The cases of Google's own transcoder (grpc-httpjson-transcoding, path_matcher_test): which template a path is for, and what its

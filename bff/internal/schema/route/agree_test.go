@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // What the check says and what the tree does agree: among routes that pass, the one that a path is for has the longer verb or is the

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // What is wrong with routes beside others with the same HTTP method.

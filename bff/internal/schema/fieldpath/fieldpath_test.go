@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/fieldpath"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
+	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
 // Once, a path had the name in JSON that cannot be found in a path.

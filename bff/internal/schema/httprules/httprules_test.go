@@ -9,11 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
-	"github.com/portico-gateway/portico/bff/internal/httprules"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
-const file = "../foreign/proto/ruled/v1/ruled.yaml"
+const file = "../../foreign/proto/ruled/v1/ruled.yaml"
 
 func service() (methods []string, routes func(route.Rules) []string) {
 	found := ruledv1.File_ruled_v1_ruled_proto.Services().ByName("RuledService")

@@ -11,7 +11,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
 // templates has every shape: literals, wildcards, variables, "**" first, last and in between, and verbs on each.

@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	_ "google.golang.org/protobuf/types/known/emptypb" // What every method takes and gives.
 
-	"github.com/portico-gateway/portico/bff/internal/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/route"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // serviceWith describes test.v1.Test with a method per rule, A, B, C and so on.
