@@ -33,7 +33,7 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/breaker", "bff/internal/condition", "bff/internal/schema/fieldpath", "bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/jsonpb", "bff/internal/schema/pathtemplate", "bff/internal/policy",
+	"bff/internal/breaker", "bff/internal/policy/condition", "bff/internal/schema/fieldpath", "bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/jsonpb", "bff/internal/schema/pathtemplate", "bff/internal/policy",
 	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/schema/route", "bff/internal/scalar", "bff/internal/suggest", "bff/internal/tlsfiles",
 	"bff/internal/wirejson", "bff/internal/yamldoc",
 }
@@ -47,7 +47,7 @@ var testSupport = []string{
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.
 var features = []string{
-	"bff/internal/auth", "bff/internal/breaker", "bff/internal/cache", "bff/internal/compress", "bff/internal/idempotency", "bff/internal/identity",
+	"bff/internal/auth", "bff/internal/breaker", "bff/internal/cache", "bff/internal/gateway/compress", "bff/internal/idempotency", "bff/internal/identity",
 	"bff/internal/limit", "bff/internal/overload", "bff/internal/passthrough", "bff/internal/tlsfiles", "bff/internal/upstream",
 }
 

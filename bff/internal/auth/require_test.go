@@ -8,8 +8,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
-	"github.com/portico-gateway/portico/bff/internal/condition"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )

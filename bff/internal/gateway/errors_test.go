@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/binding"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 

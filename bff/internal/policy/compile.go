@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"github.com/portico-gateway/portico/bff/internal/condition"
+	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/condition"
+	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 )
 
 // Policy is what holds for one route.

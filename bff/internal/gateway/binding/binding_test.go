@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/portico-gateway/portico/bff/internal/binding"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"

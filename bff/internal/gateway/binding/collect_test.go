@@ -12,8 +12,8 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/portico-gateway/portico/bff/internal/binding"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/binding"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 )
 
