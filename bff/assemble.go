@@ -12,18 +12,18 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/auth/identity"
 	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
-	"github.com/portico-gateway/portico/bff/internal/identity"
-	"github.com/portico-gateway/portico/bff/internal/inproc"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/overload"
-	"github.com/portico-gateway/portico/bff/internal/pages"
-	"github.com/portico-gateway/portico/bff/internal/passthrough"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream/headerpolicy"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 )
 
 // openPool opens the connections to the upstreams. With internal tokens, the keys to verify them are for the admin listener.
@@ -122,7 +122,7 @@ func (g *Gateway) assemble(ctx context.Context, metrics *observe.Metrics) error 
 		return err
 	}
 
-	headers, err := passthrough.New(g.config.Headers.Request, g.config.Headers.Response)
+	headers, err := headerpolicy.New(g.config.Headers.Request, g.config.Headers.Response)
 	if err != nil {
 		return fmt.Errorf("headers: %w", err)
 	}

@@ -21,10 +21,10 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/admin"
+	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/overload"
-	"github.com/portico-gateway/portico/bff/internal/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 

@@ -11,9 +11,9 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/docspage"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/openapi"
-	"github.com/portico-gateway/portico/bff/internal/pages"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 

@@ -19,8 +19,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/needed"
-	"github.com/portico-gateway/portico/bff/internal/tlsfiles/tlstest"
 )
 
 // early is a request that is answered before its body was read.

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 )
 
 // WithTLSInterval changes how often TLS files are looked at.

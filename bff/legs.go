@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway"
-	"github.com/portico-gateway/portico/bff/internal/inproc"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 )
 
 // Leg is a call that a composite makes for an answer.

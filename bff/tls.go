@@ -7,9 +7,9 @@ import (
 	"fmt"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/observe"
-	"github.com/portico-gateway/portico/bff/internal/tlsfiles"
 )
 
 // openTLS reads the files of the listener, if there are any, and those of the upstreams, and goes on watching them until ctx ends.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/needed"
-	"github.com/portico-gateway/portico/bff/internal/tlsfiles/tlstest"
 )
 
 // Once, it printed http:// URLs and a curl that failed.

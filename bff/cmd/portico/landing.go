@@ -11,7 +11,7 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 	"github.com/portico-gateway/portico/bff/internal/demo"
-	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 

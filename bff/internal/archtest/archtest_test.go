@@ -33,8 +33,8 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/breaker", "bff/internal/policy/condition", "bff/internal/schema/fieldpath", "bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/jsonpb", "bff/internal/schema/pathtemplate", "bff/internal/policy",
-	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/schema/route", "bff/internal/scalar", "bff/internal/suggest", "bff/internal/tlsfiles",
+	"bff/internal/upstream/breaker", "bff/internal/policy/condition", "bff/internal/schema/fieldpath", "bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/jsonpb", "bff/internal/schema/pathtemplate", "bff/internal/policy",
+	"bff/internal/problem", "bff/internal/redisconn", "bff/internal/reqinfo", "bff/internal/schema/route", "bff/internal/scalar", "bff/internal/suggest", "bff/internal/edge/tlsfiles",
 	"bff/internal/wirejson", "bff/internal/yamldoc",
 }
 
@@ -42,13 +42,13 @@ var foundations = []string{
 var testSupport = []string{
 	"bff/internal/auth/authtest", "bff/internal/browsertest", "bff/internal/cache/cachetest", "bff/internal/idempotency/idempotencytest",
 	"bff/internal/limit/limittest", "bff/internal/openapi/conformance", "bff/internal/redisconn/redistest",
-	"bff/internal/testkit/servers", "bff/internal/tlsfiles/tlstest",
+	"bff/internal/testkit/servers", "bff/internal/edge/tlsfiles/tlstest",
 }
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.
 var features = []string{
-	"bff/internal/auth", "bff/internal/breaker", "bff/internal/cache", "bff/internal/gateway/compress", "bff/internal/idempotency", "bff/internal/identity",
-	"bff/internal/limit", "bff/internal/overload", "bff/internal/passthrough", "bff/internal/tlsfiles", "bff/internal/upstream",
+	"bff/internal/auth", "bff/internal/upstream/breaker", "bff/internal/cache", "bff/internal/gateway/compress", "bff/internal/idempotency", "bff/internal/auth/identity",
+	"bff/internal/limit", "bff/internal/overload", "bff/internal/upstream/headerpolicy", "bff/internal/edge/tlsfiles", "bff/internal/upstream",
 }
 
 func featureRules() []importRule {
@@ -68,7 +68,7 @@ func featureRules() []importRule {
 
 		// Calls are guarded by a breaker, and that is all that upstream knows of the others.
 		if feature == "bff/internal/upstream" {
-			r.only, r.broken[1] = append(r.only, "bff/internal/breaker"), "bff/internal/auth"
+			r.only, r.broken[1] = append(r.only, "bff/internal/upstream/breaker"), "bff/internal/auth"
 		}
 
 		rules = append(rules, r)

@@ -10,7 +10,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 )
 
 // Deps are what the page shows and switches.

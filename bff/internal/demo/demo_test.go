@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/demo"
-	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 )
 
 const life = 90 * time.Second

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 )
 
 // pageCSP lets the page use what comes from here and nothing else. It is never framed, so that nobody clicks on it unawares.

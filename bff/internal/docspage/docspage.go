@@ -17,7 +17,7 @@ import (
 	"github.com/swaggest/swgui/v5/static"
 	"google.golang.org/grpc/codes"
 
-	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 

@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 
-	"github.com/portico-gateway/portico/bff/internal/breaker"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
 // scrape returns the samples of one metric, as Prometheus reads them.

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/portico-gateway/portico/bff/internal/breaker"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
 // ends keeps the codes with which calls ended.

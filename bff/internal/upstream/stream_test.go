@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/portico-gateway/portico/bff/internal/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )

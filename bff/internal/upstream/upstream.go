@@ -14,8 +14,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
-	"github.com/portico-gateway/portico/bff/internal/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 

@@ -1,4 +1,4 @@
-package passthrough_test
+package headerpolicy_test
 
 import (
 	"errors"
@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portico-gateway/portico/bff/internal/passthrough"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/upstream/headerpolicy"
 )
 
 const (
@@ -238,7 +238,7 @@ func FuzzRequest(f *testing.F) {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	l, err := passthrough.New([]string{"Accept-Language", "X-A", "X-B"}, nil)
+	l, err := headerpolicy.New([]string{"Accept-Language", "X-A", "X-B"}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

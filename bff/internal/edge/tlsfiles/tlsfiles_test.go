@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
+	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
-	"github.com/portico-gateway/portico/bff/internal/tlsfiles"
-	"github.com/portico-gateway/portico/bff/internal/tlsfiles/tlstest"
 )
 
 // end is a certificate with its files.

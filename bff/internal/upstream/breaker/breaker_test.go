@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
 // settings are those of the tests: four calls within ten seconds, half of them failed, open it for two.

@@ -18,8 +18,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/portico-gateway/portico/bff/internal/inproc"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 

@@ -1,4 +1,4 @@
-package passthrough
+package headerpolicy
 
 import (
 	"net/http"

@@ -1,9 +1,9 @@
-// Package passthrough is the two allow-lists of headers between clients and backends. What is not listed does not pass, but for W3C
+// Package headerpolicy is the two allow-lists of headers between clients and backends. What is not listed does not pass, but for W3C
 // Trace Context towards backends.
 //
 // It does not write metadata or answers: it says what may stand there. What the gateway itself says about a request is not its
 // business, and none of those names can be listed.
-package passthrough
+package headerpolicy
 
 import (
 	"errors"

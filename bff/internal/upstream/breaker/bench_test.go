@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
 // BenchmarkAllow is what a call that is answered in time costs.

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/pages"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/portico-gateway/portico/bff/internal/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
 // slowSettings are settings with which half of four calls that take more than a second open it, too.

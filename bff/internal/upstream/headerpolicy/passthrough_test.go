@@ -1,4 +1,4 @@
-package passthrough_test
+package headerpolicy_test
 
 import (
 	"fmt"
@@ -7,14 +7,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/passthrough"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/headerpolicy"
 )
 
-func mustNew(tb testing.TB, request, response []string) *passthrough.List {
+func mustNew(tb testing.TB, request, response []string) *headerpolicy.List {
 	tb.Helper()
 
-	l, err := passthrough.New(request, response)
+	l, err := headerpolicy.New(request, response)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -50,16 +50,16 @@ func TestNamesThatCannotBeListed(t *testing.T) {
 	}
 
 	for _, listed := range append(request, both...) {
-		_, err := passthrough.New([]string{"X-Good", listed}, nil)
+		_, err := headerpolicy.New([]string{"X-Good", listed}, nil)
 		check("request", listed, err)
 	}
 
 	for _, listed := range append(response, both...) {
-		_, err := passthrough.New(nil, []string{"X-Good", listed})
+		_, err := headerpolicy.New(nil, []string{"X-Good", listed})
 		check("response", listed, err)
 	}
 
-	_, err := passthrough.New([]string{"Host"}, []string{"Date", "Server"})
+	_, err := headerpolicy.New([]string{"Host"}, []string{"Date", "Server"})
 	check("request", "Host", err)
 	check("response", "Date", err)
 	check("response", "Server", err)
@@ -138,13 +138,13 @@ func TestCollect(t *testing.T) {
 }
 
 func ExampleNew() {
-	list, err := passthrough.New([]string{"Accept-Language"}, []string{"ETag"})
+	list, err := headerpolicy.New([]string{"Accept-Language"}, []string{"ETag"})
 	fmt.Println(err)
 
 	forward, err := list.Request(http.Header{"Accept-Language": {"de"}, "X-Other": {"1"}})
 	fmt.Println(forward, err)
 
-	_, err = passthrough.New([]string{"Authorization"}, nil)
+	_, err = headerpolicy.New([]string{"Authorization"}, nil)
 	fmt.Println(err)
 	// Output:
 	// <nil>
