@@ -13,7 +13,7 @@ import (
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	itemv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/item/v1"
 	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
-	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
 	"github.com/portico-gateway/portico/gen"
 )

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 )
 
 // exchanges counts all that the gateways of these tests answer, and what is not as their documents say.

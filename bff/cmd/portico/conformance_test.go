@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"os"
 
-	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 	// So that requests in another spelling than the document's can be understood.
 	_ "github.com/portico-gateway/portico/gen"
 )

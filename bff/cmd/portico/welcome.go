@@ -9,7 +9,7 @@ import (
 
 	"github.com/portico-gateway/portico/backends"
 	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
-	"github.com/portico-gateway/portico/bff/internal/docspage"
+	"github.com/portico-gateway/portico/bff/internal/describe/docspage"
 )
 
 // welcome is what `portico dev` says once it listens.

@@ -41,7 +41,7 @@ var foundations = []string{
 // testSupport are packages that only tests import.
 var testSupport = []string{
 	"bff/internal/auth/authtest", "bff/internal/browsertest", "bff/internal/cache/cachetest", "bff/internal/idempotency/idempotencytest",
-	"bff/internal/limit/limittest", "bff/internal/openapi/conformance", "bff/internal/redisconn/redistest",
+	"bff/internal/limit/limittest", "bff/internal/testkit/conformance", "bff/internal/redisconn/redistest",
 	"bff/internal/testkit/servers", "bff/internal/edge/tlsfiles/tlstest",
 }
 

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/mock"
-	"github.com/portico-gateway/portico/bff/internal/openapi"
 )
 
 // examples makes up an exchange for each method with routes, as JSON by its full name. What cannot be made up is left out.

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/foreign/apis/linked"
-	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 )
 
 // mostOfEach is how many requests there are for each operation.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/needed"
-	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 )
 
 // documents are the descriptions that protoc-gen-portico made, with examples.

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 
-	"github.com/portico-gateway/portico/bff/internal/docspage"
+	"github.com/portico-gateway/portico/bff/internal/describe/docspage"
 )
 
 func ExampleHandler() {

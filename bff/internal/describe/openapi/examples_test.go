@@ -15,10 +15,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	_ "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	_ "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/bff/internal/mock"
-	"github.com/portico-gateway/portico/bff/internal/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	_ "github.com/portico-gateway/portico/gen"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 )
 
 // document describes two operations as the gateway describes its own.

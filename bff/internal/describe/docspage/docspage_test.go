@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/docspage"
+	"github.com/portico-gateway/portico/bff/internal/describe/docspage"
 )
 
 func handler(tb testing.TB) http.Handler {

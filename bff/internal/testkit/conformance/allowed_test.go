@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portico-gateway/portico/bff/internal/openapi/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 )
 
 // describing is a document of one operation.

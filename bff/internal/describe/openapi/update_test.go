@@ -3,7 +3,7 @@ package openapi_test
 import (
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/openapi"
+	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
