@@ -19,7 +19,7 @@ library = $(MAKE) --no-print-directory -C $(LIBRARY) BUF="$$($(TOOL) -n buf)"
 APIS := bff/internal/foreign/apis
 
 # The script of the page of `portico dev`.
-PAGE := bff/internal/demo/page/main.js
+PAGE := bff/internal/tool/demo/page/main.js
 
 # What `make breaking` compares the protos with: the release before, else the commit before.
 AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)

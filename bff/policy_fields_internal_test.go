@@ -15,10 +15,10 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/protosource"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/restdiff"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
+	"github.com/portico-gateway/portico/bff/internal/tool/restdiff"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // startAwaiting starts a site one of whose two issuers is down.

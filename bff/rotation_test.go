@@ -16,7 +16,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // keyServer publishes the keys of some issuers, as an issuer does that rotates its keys.

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/portico-gateway/portico/backends"
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // configuration is that of both gateways. The drain delay is some of the balancer's looks at their readiness.

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 const (

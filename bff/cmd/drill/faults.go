@@ -10,7 +10,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/drill/faultproxy"
+	"github.com/portico-gateway/portico/bff/internal/tool/drill/faultproxy"
 )
 
 const (

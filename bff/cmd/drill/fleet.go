@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/backends"
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
-	"github.com/portico-gateway/portico/bff/internal/drill/faultproxy"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/tool/drill/faultproxy"
 )
 
 const (

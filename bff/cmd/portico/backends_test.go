@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // `portico serve` in front of backends of other makes, as an operator would configure them: Node directly, Python behind nginx with

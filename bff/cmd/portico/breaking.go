@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portico-gateway/portico/bff/internal/protosource"
-	"github.com/portico-gateway/portico/bff/internal/restdiff"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
-	"github.com/portico-gateway/portico/bff/internal/term"
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
+	"github.com/portico-gateway/portico/bff/internal/tool/restdiff"
+	"github.com/portico-gateway/portico/bff/internal/tool/term"
 )
 
 // errBreaking makes the exit code tell that there are breaking changes.

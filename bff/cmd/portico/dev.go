@@ -21,10 +21,10 @@ import (
 	"github.com/portico-gateway/portico/backends"
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
-	"github.com/portico-gateway/portico/bff/internal/demo"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/scalar"
+	"github.com/portico-gateway/portico/bff/internal/tool/demo"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 	"github.com/portico-gateway/portico/gen"
 )
 

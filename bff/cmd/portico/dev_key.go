@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // keyFolder chooses the data directory whose key signs a token, and says which `portico dev` accepts it; nil if none that runs

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/internal/term"
+	"github.com/portico-gateway/portico/bff/internal/tool/term"
 )
 
 // explained prints an explanation as a table of two columns.

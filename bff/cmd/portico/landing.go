@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
-	"github.com/portico-gateway/portico/bff/internal/demo"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/tool/demo"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // pageTokenLife is for tokens of the page, which gets new ones by itself.

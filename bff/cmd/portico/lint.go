@@ -11,10 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portico-gateway/portico/bff/internal/protocheck"
-	"github.com/portico-gateway/portico/bff/internal/protolint"
-	"github.com/portico-gateway/portico/bff/internal/protosource"
-	"github.com/portico-gateway/portico/bff/internal/term"
+	"github.com/portico-gateway/portico/bff/internal/tool/protocheck"
+	"github.com/portico-gateway/portico/bff/internal/tool/protolint"
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
+	"github.com/portico-gateway/portico/bff/internal/tool/term"
 )
 
 // defaultProtoDir is where protos are unless a command is told otherwise.

@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/backends"
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/mock"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 )
 
 // allMocks stands for every service.

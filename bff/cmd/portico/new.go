@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portico-gateway/portico/bff/internal/scaffold"
+	"github.com/portico-gateway/portico/bff/internal/tool/scaffold"
 )
 
 func newCommand() *cobra.Command {

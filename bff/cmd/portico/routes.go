@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/internal/term"
+	"github.com/portico-gateway/portico/bff/internal/tool/term"
 )
 
 func routesCommand() *cobra.Command {

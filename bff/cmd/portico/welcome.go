@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/backends"
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 	"github.com/portico-gateway/portico/bff/internal/describe/docspage"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // welcome is what `portico dev` says once it listens.

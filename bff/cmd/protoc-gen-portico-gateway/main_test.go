@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/pluginpb"
 
-	"github.com/portico-gateway/portico/bff/internal/protosource"
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
 // request asks for the generation of shop.proto, which is this text behind what every file begins with.

@@ -18,11 +18,11 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/genservices"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/protopos"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/tool/genservices"
+	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
 func main() {

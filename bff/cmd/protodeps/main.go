@@ -21,9 +21,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/portico-gateway/portico/bff/internal/protocheck"
-	"github.com/portico-gateway/portico/bff/internal/protolint"
-	"github.com/portico-gateway/portico/bff/internal/protosource"
+	"github.com/portico-gateway/portico/bff/internal/tool/protocheck"
+	"github.com/portico-gateway/portico/bff/internal/tool/protolint"
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
 func main() {

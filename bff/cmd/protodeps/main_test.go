@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/protocheck"
-	"github.com/portico-gateway/portico/bff/internal/protosource"
+	"github.com/portico-gateway/portico/bff/internal/tool/protocheck"
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
 // write puts files into a folder, by their paths.

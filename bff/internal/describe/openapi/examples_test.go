@@ -18,8 +18,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	_ "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	_ "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
-	"github.com/portico-gateway/portico/bff/internal/mock"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 	_ "github.com/portico-gateway/portico/gen"
 )
 

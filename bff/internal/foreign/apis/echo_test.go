@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/portico-gateway/portico/bff/internal/foreign/apis/linked"
-	"github.com/portico-gateway/portico/bff/internal/mock"
+	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
 )

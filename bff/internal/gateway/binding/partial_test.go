@@ -12,8 +12,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
-	"github.com/portico-gateway/portico/bff/internal/protosource"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
 // updates has a request with a resource and one that is a resource itself.

@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/portico-gateway/portico/bff/internal/mock"
+	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 )
 
 // Server is a gRPC server on loopback. It is safe for concurrent use.

@@ -23,9 +23,9 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/auth/devissuer"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 	"github.com/portico-gateway/portico/gen"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )

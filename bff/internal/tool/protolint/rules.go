@@ -1,0 +1,220 @@
+package protolint
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// conflicts finds routes that contend for paths. The later one is where it is said.
+func (l *linter) conflicts() {
+	contend := false
+
+	for i, e := range l.endpoints {
+		for _, other := range l.endpoints[:i] {
+			if err := route.Contend(other.Route, e.Route); err != nil {
+				contend = true
+
+				l.find(e.Descriptor, protopos.Route(e.Route), RouteConflict,
+					fmt.Sprintf("%v; the other is at %s", err, l.shown(protopos.Route(other.Route))))
+			}
+		}
+	}
+
+	if !contend {
+		l.unreachable()
+	}
+}
+
+// unreachable finds routes that no request gets.
+func (l *linter) unreachable() {
+	routes := make([]route.Route, 0, len(l.endpoints))
+	for _, e := range l.endpoints {
+		routes = append(routes, e.Route)
+	}
+
+	for _, hidden := range route.Unreachable(routes) {
+		places := make([]string, 0, len(hidden.Others))
+		for _, other := range hidden.Others {
+			places = append(places, l.shown(protopos.Route(other)).String())
+		}
+
+		l.find(hidden.Route.Descriptor, protopos.Route(hidden.Route), RouteConflict,
+			fmt.Sprintf("%v; they are at %s", hidden, strings.Join(places, ", ")))
+	}
+}
+
+// hidden finds routes that no request gets while the gateway's own pages are on.
+func (l *linter) hidden(e endpoint) {
+	if hiding := pages.Hiding(pages.Own(), e.Template); len(hiding) > 0 {
+		l.find(e.Descriptor, protopos.Route(e.Route), RouteHidden, fmt.Sprintf(
+			"%s is the path of a page of the gateway, %s, with which it does not start: choose another path, or switch the page"+
+				" off (docs.page, docs.openapi) and ignore this rule here", e, strings.Join(hiding, " and ")))
+	}
+}
+
+func (l *linter) unexpectedBody(e endpoint) {
+	if e.Body != "" && slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodDelete}, e.Method) {
+		l.find(e.Descriptor, protopos.Fault(e.BodyFault(nil)), BodyUnexpected, fmt.Sprintf(
+			"%s has a body (%q), which clients and proxies drop: leave body out, and fields come from the query", e, e.Body))
+	}
+}
+
+// retries finds calls that would be made again although they change something, and reads that would not.
+func (l *linter) retries(e endpoint) {
+	reads := slices.Contains([]string{http.MethodGet, http.MethodHead}, e.Method)
+	writes := slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, e.Method)
+
+	switch level := levelOf(e.Descriptor); {
+	case unsafeRetry(e.Route):
+		// A gateway does not start with it, so no comment can ignore it.
+		l.findings = append(l.findings, Finding{
+			Position: l.shown(protopos.Policy(e.Descriptor, retryNumber())), Rule: RetryUnsafe, Refused: true, Message: fmt.Sprintf(
+				"%s is to be retried or hedged, but nothing says that this is safe: set idempotency_level (hedging needs"+
+					" NO_SIDE_EFFECTS), or bind the header Idempotency-Key to a field", e),
+		})
+	case level == descriptorpb.MethodOptions_NO_SIDE_EFFECTS && writes:
+		l.find(e.Descriptor, protopos.Of(e.Descriptor), RetryUnsafe, fmt.Sprintf(
+			"%s says idempotency_level = NO_SIDE_EFFECTS, and so is retried and can be hedged, but %s changes something:"+
+				" IDEMPOTENT, or none", e, e.Method))
+	case level != descriptorpb.MethodOptions_NO_SIDE_EFFECTS && reads:
+		l.find(e.Descriptor, protopos.Of(e.Descriptor), SafeUndeclared, fmt.Sprintf(
+			"%s changes nothing, but does not say so: set idempotency_level = NO_SIDE_EFFECTS", e))
+	}
+}
+
+// unsafeRetry reports whether the method itself asks for retries that nothing makes safe.
+func unsafeRetry(r route.Route) bool {
+	retry, level := own(r.Descriptor).GetRetry(), levelOf(r.Descriptor)
+	if retry == nil {
+		return false
+	}
+
+	if retry.GetHedgeAfter() != nil && level != descriptorpb.MethodOptions_NO_SIDE_EFFECTS {
+		return true
+	}
+
+	keyed := slices.ContainsFunc(defaults(r.Descriptor).GetHeaders(), isKey)
+	if headers := own(r.Descriptor).GetHeaders(); len(headers) > 0 {
+		keyed = slices.ContainsFunc(headers, isKey)
+	}
+
+	return level == descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN && retry.GetMaxAttempts() != 1 && !keyed
+}
+
+func isKey(h *porticov1.HeaderBinding) bool {
+	return http.CanonicalHeaderKey(h.GetHeader()) == "Idempotency-Key"
+}
+
+func levelOf(method protoreflect.MethodDescriptor) descriptorpb.MethodOptions_IdempotencyLevel {
+	options, _ := method.Options().(*descriptorpb.MethodOptions)
+
+	return options.GetIdempotencyLevel()
+}
+
+// caches finds answers that are shared although they are, or probably are, somebody's. Scopes and roles are looked at before an
+// answer is given out, so those who have them may share.
+func (l *linter) caches(e endpoint) {
+	if e.policy == nil || e.policy.Cache == nil || !e.policy.Cache.Public {
+		return
+	}
+
+	var why string
+
+	switch a := e.policy.Access; {
+	case a.Public && a.Condition == nil:
+		return
+	case a.Owner != nil:
+		why = "belongs to " + a.Owner.Variable
+	case a.Condition != nil:
+		why = "is under a condition on the caller"
+	case len(a.AnyOf)+len(a.AllOf)+len(a.AnyRole)+len(a.AllRoles) == 0:
+		why = "is for any authenticated caller, so that the backend may tell them apart"
+	default:
+		return
+	}
+
+	l.find(e.Descriptor, protopos.Policy(e.Descriptor, number("cache"), scopeNumber), CacheShared, fmt.Sprintf(
+		"the answer of %s is cached for all callers, but it %s: use CACHE_SCOPE_PRIVATE, or make access public", e, why))
+}
+
+// scopeNumber is that of portico.v1.Cache.scope.
+const scopeNumber = 2
+
+// lists finds lists that cannot be read page by page.
+func (l *linter) lists(e endpoint) {
+	name := string(e.Descriptor.Name())
+
+	lists := strings.HasPrefix(name, "List") || strings.HasPrefix(name, "Search")
+	if !lists || e.ServerStream || !hasResources(e.Descriptor.Output()) {
+		return
+	}
+
+	var missing []string
+
+	want := func(message protoreflect.MessageDescriptor, field protoreflect.Name, kinds ...protoreflect.Kind) {
+		found := message.Fields().ByName(field)
+		if found == nil || found.IsList() || !slices.Contains(kinds, found.Kind()) {
+			missing = append(missing, fmt.Sprintf("%s of %s", field, message.Name()))
+		}
+	}
+	want(e.Descriptor.Input(), "page_size", protoreflect.Int32Kind, protoreflect.Uint32Kind)
+	want(e.Descriptor.Input(), "page_token", protoreflect.StringKind)
+	want(e.Descriptor.Output(), "next_page_token", protoreflect.StringKind)
+
+	if len(missing) > 0 {
+		l.find(e.Descriptor, protopos.Of(e.Descriptor), ListUnpaged, fmt.Sprintf(
+			"%s answers with a list without pages: add %s", e, strings.Join(missing, ", ")))
+	}
+}
+
+// hasResources reports whether a message has a list of messages. Google's own, such as ListValue and HttpBody, have no pages.
+func hasResources(message protoreflect.MessageDescriptor) bool {
+	if slices.Contains([]protoreflect.FullName{"google.protobuf", "google.api", "google.rpc"}, message.ParentFile().Package()) {
+		return false
+	}
+
+	for i := range message.Fields().Len() {
+		if field := message.Fields().Get(i); field.IsList() && field.Message() != nil {
+			return true
+		}
+	}
+
+	return false
+}
+
+// locations finds headers Location that lead nowhere.
+func (l *linter) locations(e endpoint) {
+	if e.policy == nil || e.policy.Response.Location == nil {
+		return
+	}
+
+	location := e.policy.Response.LocationTemplate
+
+	template, err := pathtemplate.Parse(location)
+	if err != nil {
+		return
+	}
+
+	if !slices.ContainsFunc(l.endpoints, func(other endpoint) bool {
+		return other.Method == http.MethodGet &&
+			(policy.LeadsTo(location, other.Template.String()) || other.Template.Match(template.Example()))
+	}) {
+		l.find(e.Descriptor, protopos.Policy(e.Descriptor, number("response"), locationNumber), LocationUnrouted, fmt.Sprintf(
+			"%s answers with the Location %s, but there is no such GET route", e, location))
+	}
+}
+
+// locationNumber is that of portico.v1.Response.location.
+const locationNumber = 2

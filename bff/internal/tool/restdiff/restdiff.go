@@ -1,0 +1,261 @@
+// Package restdiff compares two versions of the .proto files of an API as a REST client sees them, and finds what would break it:
+// routes that are gone, demands that grew, limits that are tighter, answers of another form. Every change has its line.
+//
+// What breaks gRPC clients alone (numbers, packages, names of messages) is none of its business; buf breaking finds that.
+package restdiff
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// The names of the rules.
+const (
+	RouteRemoved          = "ROUTE_REMOVED"
+	RouteChanged          = "ROUTE_CHANGED"
+	AccessNarrowed        = "ACCESS_NARROWED"
+	RateLimitTightened    = "RATE_LIMIT_TIGHTENED"
+	TimeoutShortened      = "TIMEOUT_SHORTENED"
+	BodyLimitTightened    = "BODY_LIMIT_TIGHTENED"
+	UnknownFieldsRefused  = "UNKNOWN_FIELDS_REFUSED"
+	StatusChanged         = "STATUS_CHANGED"
+	LocationRemoved       = "LOCATION_REMOVED"
+	LocationChanged       = "LOCATION_CHANGED"
+	ResponseHeaderRemoved = "RESPONSE_HEADER_REMOVED"
+	RequestHeaderRemoved  = "REQUEST_HEADER_REMOVED"
+	RequestHeaderChanged  = "REQUEST_HEADER_CHANGED"
+	IdempotencyRequired   = "IDEMPOTENCY_KEY_REQUIRED"
+	IdempotencyWeakened   = "IDEMPOTENCY_WEAKENED"
+	StreamChanged         = "STREAM_CHANGED"
+	CacheLengthened       = "CACHE_LENGTHENED"
+	BodyChanged           = "BODY_CHANGED"
+	ResponseBodyChanged   = "RESPONSE_BODY_CHANGED"
+	RequestFieldRemoved   = "REQUEST_FIELD_REMOVED"
+	RequestFieldRenamed   = "REQUEST_FIELD_RENAMED"
+	RequestFieldType      = "REQUEST_FIELD_TYPE_CHANGED"
+	RequestFieldRequired  = "REQUEST_FIELD_REQUIRED"
+	RequestRuleTightened  = "REQUEST_RULE_TIGHTENED"
+	RequestFieldOneof     = "REQUEST_FIELD_INTO_ONEOF"
+	ResponseFieldRemoved  = "RESPONSE_FIELD_REMOVED"
+	ResponseFieldRenamed  = "RESPONSE_FIELD_RENAMED"
+	ResponseFieldType     = "RESPONSE_FIELD_TYPE_CHANGED"
+	EnumValueRemoved      = "ENUM_VALUE_REMOVED"
+	EnumValueRenamed      = "ENUM_VALUE_RENAMED"
+)
+
+// Change is something that breaks clients, and where it is.
+type Change struct {
+	protopos.Position
+
+	// Removed tells that the position is one of the old files, as what stood there is gone.
+	Removed bool `json:"removed,omitempty"`
+	// Rule is the name of the kind of change.
+	Rule string `json:"rule"`
+	// Message says what changed.
+	Message string `json:"message"`
+	// Old and New are both values, as far as there are any.
+	Old string `json:"old,omitempty"`
+	New string `json:"new,omitempty"`
+	// Routes are the routes that it breaks, "GET /v1/users/{user_id}", as the old files have them.
+	Routes []string `json:"routes"`
+}
+
+// Version is an API as it was or is.
+type Version struct {
+	// Files need source information for positions.
+	Files []protoreflect.FileDescriptor
+	// Rules are those of routes that are not in the files.
+	Rules route.Rules
+}
+
+// Compare returns what breaks clients of the old version when the new one is served, by position, the removed first. The error says
+// which routes and policies no gateway would serve.
+func Compare(before, after Version) ([]Change, error) {
+	olds, errOld := endpoints(before)
+	news, errNew := endpoints(after)
+
+	if errOld != nil {
+		errOld = fmt.Errorf("the old files: %w", errOld)
+	}
+
+	if err := errors.Join(errOld, errNew); err != nil {
+		return nil, err
+	}
+
+	demandedOld, err := newDemands()
+	if err != nil {
+		return nil, err
+	}
+
+	demandedNew, err := newDemands()
+	if err != nil {
+		return nil, err
+	}
+
+	var all []Change
+
+	for _, old := range olds {
+		c := comparison{old: old, demandedOld: demandedOld, demandedNew: demandedNew}
+
+		if i := slices.IndexFunc(news, old.sameRequests); i < 0 {
+			c.gone(olds, news)
+		} else {
+			c.now = news[i]
+			c.compare()
+		}
+
+		all = append(all, c.changes...)
+	}
+
+	return merge(all), nil
+}
+
+// merge makes one change of those that differ in their routes alone, and sorts.
+func merge(all []Change) []Change {
+	var out []Change
+
+	for _, change := range all {
+		i := slices.IndexFunc(out, func(c Change) bool {
+			return c.Position == change.Position && c.Removed == change.Removed && c.Rule == change.Rule &&
+				c.Message == change.Message
+		})
+		if i < 0 {
+			out = append(out, change)
+		} else if !slices.Contains(out[i].Routes, change.Routes[0]) {
+			out[i].Routes = append(out[i].Routes, change.Routes...)
+		}
+	}
+
+	slices.SortStableFunc(out, func(a, b Change) int {
+		if a.Removed != b.Removed {
+			if a.Removed {
+				return -1
+			}
+
+			return 1
+		}
+
+		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
+	})
+
+	return out
+}
+
+// endpoint is a route with its policy.
+type endpoint struct {
+	route.Route
+
+	policy policy.Policy
+}
+
+func endpoints(version Version) ([]endpoint, error) {
+	defaults := config.Config{}.WithDefaults()
+
+	var (
+		out    []endpoint
+		faults []error
+	)
+
+	for _, file := range version.Files {
+		for i := range file.Services().Len() {
+			routes, err := version.Rules.Of(file.Services().Get(i))
+			for _, fault := range route.Faults(err) {
+				faults = append(faults, fmt.Errorf("%s: %w", protopos.Fault(fault), fault))
+			}
+
+			for _, r := range routes {
+				p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()},
+					policy.Defaults{
+						Timeout: defaults.Server.RequestTimeout, MaxBody: defaults.Limits.MaxBodyBytes,
+						// Who may call where no option says it is up to the program that embeds the gateway, before and after.
+						Policy: &porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}},
+					})
+				if err != nil {
+					faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(r.Descriptor), r, err))
+				}
+
+				out = append(out, endpoint{Route: r, policy: p})
+			}
+		}
+	}
+
+	return out, errors.Join(append(faults, httprules.Unknown(version.Rules, httprules.MethodsOf(version.Files)))...)
+}
+
+// sameRequests reports whether requests of one endpoint reach the other. Names of path variables are not for clients.
+func (e endpoint) sameRequests(other endpoint) bool {
+	return e.Method == other.Method && pathtemplate.Relate(e.Template, other.Template) == pathtemplate.Equal
+}
+
+// comparison is that of one old route with what is there now.
+type comparison struct {
+	old, now endpoint
+	changes  []Change
+	// demandedOld and demandedNew know which fields messages need.
+	demandedOld, demandedNew demands
+}
+
+// changedf adds a change that stands in the new files, lostf one that stood in the old ones.
+func (c *comparison) changedf(at protopos.Position, rule, old, now, format string, args ...any) {
+	c.changes = append(c.changes, Change{
+		Position: at, Rule: rule, Message: fmt.Sprintf(format, args...), Old: old, New: now, Routes: []string{c.old.String()},
+	})
+}
+
+func (c *comparison) lostf(at protopos.Position, rule, old, format string, args ...any) {
+	c.changedf(at, rule, old, "", format, args...)
+	c.changes[len(c.changes)-1].Removed = true
+}
+
+// gone tells what became of a route to which no requests lead any more.
+func (c *comparison) gone(olds, news []endpoint) {
+	var moved []endpoint
+
+	for _, e := range news {
+		if e.RPC == c.old.RPC && !slices.ContainsFunc(olds, e.sameRequests) {
+			moved = append(moved, e)
+		}
+	}
+
+	if len(moved) == 0 {
+		c.lostf(protopos.Route(c.old.Route), RouteRemoved, c.old.String(), "%s is gone (%s)", c.old, c.old.RPC[1:])
+
+		return
+	}
+
+	names := make([]string, 0, len(moved))
+	for _, e := range moved {
+		names = append(names, e.String())
+	}
+
+	now := strings.Join(names, ", ")
+	c.changedf(protopos.Route(moved[0].Route), RouteChanged, c.old.String(), now,
+		"%s is now %s (%s)", c.old, now, c.old.RPC[1:])
+}
+
+func (c *comparison) compare() {
+	c.access()
+	c.rateLimits()
+	c.bounds()
+	c.response()
+	c.headers()
+	c.idempotency()
+	c.streams()
+	c.cache()
+	c.requests()
+	c.responses()
+}
