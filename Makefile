@@ -9,14 +9,14 @@ TOOL := go tool -modfile=tools.mod
 BUF := $(TOOL) buf
 
 # Another team's protos, which tests and examples serve.
-FOREIGN := bff/internal/foreign
+FOREIGN := bff/internal/testkit/foreign
 
 # An example that is a module of its own, as another repository would be, but for buf, which it takes from our tools.
 LIBRARY := docs/examples/library
 library = $(MAKE) --no-print-directory -C $(LIBRARY) BUF="$$($(TOOL) -n buf)"
 
 # Other people's APIs, a module of its own that serves them. Nothing of theirs is here: it is generated from Go modules.
-APIS := bff/internal/foreign/apis
+APIS := bff/internal/testkit/foreign/apis
 
 # The script of the page of `portico dev`.
 PAGE := bff/internal/tool/demo/page/main.js
@@ -106,7 +106,7 @@ need-servers:
 	@.ci/need haproxy haproxy
 	@python3 -c 'import grpc' 2>/dev/null || .ci/need /usr/lib/python3/dist-packages/grpc python3-grpcio
 
-# Any of those that bff/internal/browsertest takes.
+# Any of those that bff/internal/testkit/browsertest takes.
 .PHONY: need-chromium
 need-chromium:
 	@command -v chromium google-chrome >/dev/null || .ci/need chromium-headless-shell chromium-headless-shell

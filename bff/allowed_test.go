@@ -10,10 +10,10 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
-	itemv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/item/v1"
-	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
+	itemv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/item/v1"
+	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
 	"github.com/portico-gateway/portico/gen"
 )

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/portico-gateway/portico/bff/config"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 // counter answers a stream with the number of its messages.

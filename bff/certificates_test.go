@@ -17,8 +17,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
 
 // certified is a gateway with TLS, and a client that keeps its connection and its certificate.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 // A machine shows its key, and a file says whom it stands for.

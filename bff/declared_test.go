@@ -8,7 +8,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

@@ -18,7 +18,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 // meeting notes what calls meet, in this order.

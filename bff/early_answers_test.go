@@ -19,8 +19,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
-	"github.com/portico-gateway/portico/bff/internal/needed"
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
 
 // early is a request that is answered before its body was read.
@@ -72,7 +72,7 @@ func earlyAnswers(t *testing.T) []early {
 func TestEarlyAnswersArrive(t *testing.T) { //nolint:tparallel // Each sends as fast as it can.
 	t.Parallel()
 
-	curl := needed.Program(t, "install curl", "curl")
+	curl := programs.Program(t, "install curl", "curl")
 	ca, dir := tlstest.NewCA(t), t.TempDir()
 	cert, key := filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")
 	ca.Issue(t, cert, key, "localhost", "")

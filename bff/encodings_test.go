@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/config"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 // verbatim is a gRPC codec for encodings that are ready.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
+	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

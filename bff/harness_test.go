@@ -26,7 +26,7 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
 	"github.com/portico-gateway/portico/bff/config"
-	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
+	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"

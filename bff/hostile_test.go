@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 // Once, tokens were believed for their header, claims were read in two ways, and a large token was cheap to send and dear to refuse.

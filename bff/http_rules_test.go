@@ -13,8 +13,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	itemv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/item/v1"
+	itemv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/item/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

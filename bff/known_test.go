@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/portico-gateway/portico/bff"
-	oddknown "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/known"
+	oddknown "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/known"
 )
 
 func startKnown(t *testing.T) *site {

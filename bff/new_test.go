@@ -18,8 +18,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
-	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
+	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"

@@ -17,10 +17,10 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	oddedition2023 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/edition2023"
-	oddedition2024 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/edition2024"
-	oddproto2 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/proto2"
-	oddproto3 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/proto3"
+	oddedition2023 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/edition2023"
+	oddedition2024 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/edition2024"
+	oddproto2 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/proto2"
+	oddproto3 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/proto3"
 )
 
 // syntaxes are those that an odd proto is written in, whose names, labels and types are legal and made trouble in generated code.

@@ -16,8 +16,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
-	shelfv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
+	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
 
 // A client certificate stands for whom the configuration says, over HTTP/2 and HTTP/1.1, and a backend is reached over mTLS.

@@ -16,7 +16,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // limited sets the only limits of a method.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/portico-gateway/portico/bff"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
-	oddknown "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/known"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
+	oddknown "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/known"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 

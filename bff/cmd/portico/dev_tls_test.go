@@ -15,15 +15,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
-	"github.com/portico-gateway/portico/bff/internal/needed"
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
 
 // Once, it printed http:// URLs and a curl that failed.
 func TestDevPrintsACurlThatWorksOverTLS(t *testing.T) {
 	t.Parallel()
 
-	curl := needed.Program(t, "install curl", "curl")
+	curl := programs.Program(t, "install curl", "curl")
 
 	for name, row := range map[string]struct {
 		issue func(tb testing.TB, cert, key string)

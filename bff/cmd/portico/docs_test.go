@@ -7,7 +7,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/portico-gateway/portico/bff/internal/browsertest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/browsertest"
 )
 
 // Parts of the page at /docs.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
-	"github.com/portico-gateway/portico/bff/internal/browsertest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/browsertest"
 )
 
 // snippet is the code for pages that docs/streams.md shows. It follows url and calls show with each message.

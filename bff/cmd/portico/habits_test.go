@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/needed"
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -102,7 +102,7 @@ func TestColours(t *testing.T) {
 		t.Errorf("colours in a pipe: %q", out)
 	}
 
-	script := needed.Program(t, "install bsdutils, whose script makes a terminal", "script")
+	script := programs.Program(t, "install bsdutils, whose script makes a terminal", "script")
 
 	onTerminal := func(env ...string) string {
 		cmd := exec.Command(script, "--quiet", "--return", "--command", binary+" explain GET /v1/me/dashboard --as alice", "/dev/null")

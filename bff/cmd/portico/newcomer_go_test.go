@@ -50,7 +50,7 @@ func (n *newcomer) goPackages(t *testing.T) []goPackage {
 	t.Helper()
 
 	list := n.command(t, "go", "list", "-deps", "-test", "-export", "-f", "{{if not .ForTest}}{{.Name}} {{.ImportPath}} {{.Export}}{{end}}",
-		"./...", "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1")
+		"./...", "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1")
 	list.Dir = filepath.Join(n.dir, "docs/examples/library")
 
 	out, err := list.Output()

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/needed"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 	_ "github.com/portico-gateway/portico/gen/portico/v1" // The options of the blocks.
 )
 
@@ -52,7 +52,7 @@ type newcomer struct {
 // docs/services.md was refused by the very next command of the README.
 func TestNewcomer(t *testing.T) {
 	for _, name := range []string{"bash", "git", "make", "curl", "jq", "npm"} {
-		needed.Program(t, "install "+name, name)
+		programs.Program(t, "install "+name, name)
 	}
 
 	n := openCopy(t)

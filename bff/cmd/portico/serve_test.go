@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
 
 // upstreams are the backends of a `portico dev`, as configuration.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // before is a request as it comes from what stands before the gateways, which gives them one name.

@@ -8,14 +8,14 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/needed"
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 )
 
 // The program that docs/clients.md names compiles under strict settings and does what it says, also without an optional backend.
 func TestTypeScriptExample(t *testing.T) {
 	t.Parallel()
 
-	npm := needed.Program(t, "install npm and nodejs", "npm")
+	npm := programs.Program(t, "install npm and nodejs", "npm")
 	inRoot(t, nil, "./.ci/npm", "web")
 
 	p := startDev(t, t.TempDir())

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 // Keys in files are there from the start.

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 // identify asks without a network, as virtual time needs it. The status is 200 for whom Identify lets through.

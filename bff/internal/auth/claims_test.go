@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 func TestClaimsAreMapped(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 const wellKnown = "/.well-known/openid-configuration"

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 // Whatever stands in the field, the caller is the one that the issuer signed for, or the request ends.

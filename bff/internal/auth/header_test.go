@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 // Once, a logout token or a DPoP proof of the issuer was as good as an access token.

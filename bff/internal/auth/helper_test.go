@@ -12,8 +12,8 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 func keyFile(tb testing.TB, data []byte) string {

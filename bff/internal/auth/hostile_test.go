@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 func TestHazard22KeyIDIsNeededIfSeveralKeysFit(t *testing.T) {

@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 func TestValidTokenOfEachAlgorithm(t *testing.T) {

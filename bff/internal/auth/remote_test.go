@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 // keyServer is the key URL of an issuer, on a real listener.

@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/auth/authtest"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 

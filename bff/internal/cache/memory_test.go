@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
-	"github.com/portico-gateway/portico/bff/internal/cache/cachetest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/cachetest"
 )
 
 func memory(tb testing.TB, maxBytes int64) *cache.Memory {

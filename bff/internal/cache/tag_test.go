@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
-	"github.com/portico-gateway/portico/bff/internal/cache/cachetest"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/testkit/cachetest"
 )
 
 func invalidate(tb testing.TB, c *cache.Cache, tags ...string) {

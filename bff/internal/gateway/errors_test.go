@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 // Once, the answer to a body that takes too much memory said nothing if something else was wrong as well.

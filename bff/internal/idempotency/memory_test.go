@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
-	"github.com/portico-gateway/portico/bff/internal/idempotency/idempotencytest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/idempotencytest"
 )
 
 // claimSize is what a claim with short texts takes in a Memory, about.

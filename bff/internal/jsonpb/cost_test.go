@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 // costly are documents that make much of few bytes: what they begin with, an element of many, and what they end with. The number of

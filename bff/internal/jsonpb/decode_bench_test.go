@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )

@@ -9,8 +9,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 func TestMask(t *testing.T) {

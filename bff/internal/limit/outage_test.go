@@ -17,8 +17,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/redisconn"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // gateway is one of those that share a Redis.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/limit/limittest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/limittest"
 )
 
 func TestMemoryIsAStore(t *testing.T) {

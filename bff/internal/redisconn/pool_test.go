@@ -13,7 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/portico-gateway/portico/bff/internal/redisconn"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // busy sends so many commands at once, for each of which Redis takes a time, and returns their errors.

@@ -20,8 +20,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )

@@ -16,7 +16,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/prototext"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/wirejson"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )

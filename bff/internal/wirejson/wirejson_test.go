@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/wirejson"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"

@@ -12,8 +12,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/cache/rediscache"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // backend is what gateways fetch from: a value that is written and read.

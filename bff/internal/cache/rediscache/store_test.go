@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
-	"github.com/portico-gateway/portico/bff/internal/cache/cachetest"
 	"github.com/portico-gateway/portico/bff/internal/cache/rediscache"
 	"github.com/portico-gateway/portico/bff/internal/redisconn"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/cachetest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // patient is for tests in which Redis is there: a busy machine is no outage.

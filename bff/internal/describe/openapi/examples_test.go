@@ -16,9 +16,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
-	_ "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
-	_ "github.com/portico-gateway/portico/bff/internal/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	_ "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
+	_ "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 	_ "github.com/portico-gateway/portico/gen"
 )

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
 
 // end is a certificate with its files.

@@ -15,11 +15,11 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 // bind returns the binding of a route of every.v1.EveryService.

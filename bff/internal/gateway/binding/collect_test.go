@@ -12,10 +12,10 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 func TestHeaders(t *testing.T) {

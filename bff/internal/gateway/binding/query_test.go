@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 // Once, every parameter had a budget of its own, so that many small ones took as much as they liked.

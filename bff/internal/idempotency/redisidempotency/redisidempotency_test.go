@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
-	"github.com/portico-gateway/portico/bff/internal/idempotency/idempotencytest"
 	"github.com/portico-gateway/portico/bff/internal/idempotency/redisidempotency"
 	"github.com/portico-gateway/portico/bff/internal/redisconn"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/idempotencytest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 func open(tb testing.TB, server *redistest.Server, prefix string) *redisidempotency.Store {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/redisconn"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // With days of two seconds nobody has to wait for midnight.

@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/limit/limittest"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
 	"github.com/portico-gateway/portico/bff/internal/redisconn"
-	"github.com/portico-gateway/portico/bff/internal/redisconn/redistest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/limittest"
+	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // patient is a timeout that a busy machine does not reach.

@@ -7,9 +7,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
-	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
+	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
 )
 
 // Once, a path had the name in JSON that cannot be found in a path.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
 )
 
 const file = "../../foreign/proto/ruled/v1/ruled.yaml"

@@ -23,7 +23,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 	"github.com/portico-gateway/portico/gen"

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"text/template"
 
-	"github.com/portico-gateway/portico/bff/internal/needed"
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 )
 
 // ProxyConfig is how a proxy runs. Everything else has the default of the program or of its Debian package.
@@ -118,7 +118,7 @@ http {
 }
 `
 	// Debian installs it in a directory that only root's PATH has.
-	path := needed.Program(tb, "install nginx-light", "nginx", "/usr/sbin/nginx")
+	path := programs.Program(tb, "install nginx-light", "nginx", "/usr/sbin/nginx")
 
 	return proxyProgram{path: path, args: []string{"-e", "stderr", "-c"}, config: config, quit: syscall.SIGQUIT}
 }
@@ -143,7 +143,7 @@ backend servers
 	{{range .Lines}}{{.}}
 	{{end}}
 `
-	path := needed.Program(tb, "install haproxy", "haproxy", "/usr/sbin/haproxy")
+	path := programs.Program(tb, "install haproxy", "haproxy", "/usr/sbin/haproxy")
 
 	return proxyProgram{path: path, args: []string{"-db", "-f"}, config: config, quit: syscall.SIGUSR1}
 }

@@ -4,7 +4,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/needed"
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 )
 
 // Python starts a server of grpcio, which uses gRPC's C core like the implementations in C++, Ruby, PHP and Objective-C.
@@ -18,7 +18,7 @@ func Python(tb testing.TB, config Config) *Server {
 		}
 	}
 
-	needed.Program(tb, "install python3-grpcio", "/usr/bin/python3 with grpcio")
+	programs.Program(tb, "install python3-grpcio", "/usr/bin/python3 with grpcio")
 
 	return nil
 }

@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/servers"
+	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
 
 // Each kind of server shows a certificate, for its address or for a name, and may demand one of the gateway.

@@ -20,11 +20,11 @@ import (
 	_ "google.golang.org/protobuf/types/known/emptypb" // What the methods of hand-made services take and give.
 	"google.golang.org/protobuf/types/pluginpb"
 
-	oddedition2024 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/edition2024"
-	oddproto2 "github.com/portico-gateway/portico/bff/internal/foreign/gen/odd/proto2"
-	ruledv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/ruled/v1"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	oddedition2024 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/edition2024"
+	oddproto2 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/proto2"
+	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
 	"github.com/portico-gateway/portico/bff/internal/tool/genservices"
 	"github.com/portico-gateway/portico/gen"
 )

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/gen"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
-	everyv1 "github.com/portico-gateway/portico/bff/internal/foreign/gen/every/v1"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"

@@ -1,0 +1,50 @@
+package apis_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
+	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
+)
+
+// mostOfEach is how many requests there are for each operation.
+const mostOfEach = 6
+
+// What the document allows is accepted, by a gateway over a backend that refuses nothing.
+func TestWhatDocumentsAllowIsAccepted(t *testing.T) {
+	t.Parallel()
+
+	for _, api := range linked.APIs() {
+		t.Run(api.Name, func(t *testing.T) {
+			t.Parallel()
+
+			s := start(t, api)
+
+			checker, err := conformance.Load([]byte(s.do(t, http.MethodGet, "/openapi.json", "").body))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			requests, err := checker.Requests(1, mostOfEach)
+			if err != nil {
+				t.Error(err)
+			}
+
+			refused, err := conformance.Refused(t.Context(), http.DefaultClient, s.url, requests)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			for _, r := range refused {
+				// The description of the API says in words how far times and durations go.
+				if !strings.Contains(r.Says, "is out of range") {
+					t.Error(r)
+				}
+			}
+
+			t.Logf("%d requests", len(requests))
+		})
+	}
+}
