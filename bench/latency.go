@@ -62,7 +62,7 @@ func percentiles(measured []time.Duration) string {
 
 	for _, share := range shares {
 		at := measured[min(int(share*float64(len(measured))), len(measured)-1)]
-		cells = append(cells, fmt.Sprintf("%.2f", at.Seconds()*1000)) //nolint:mnd // Milliseconds.
+		cells = append(cells, fmt.Sprintf("%.2f", at.Seconds()*1000))
 	}
 
 	return strings.Join(cells, " | ")

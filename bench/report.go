@@ -27,7 +27,7 @@ func quartiles[T cmp.Ordered](values []T, between func(a, b T, share float64) T)
 		return between(sorted[below], sorted[min(below+1, len(sorted)-1)], position-float64(below))
 	}
 
-	return at(0.25), at(0.5), at(0.75) //nolint:mnd // Quartiles.
+	return at(0.25), at(0.5), at(0.75)
 }
 
 func ratio(values []float64) string {

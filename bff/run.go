@@ -37,7 +37,7 @@ func (g *Gateway) Run(ctx context.Context) error {
 		return errors.Join(err, server.Close(), g.Close())
 	}
 
-	failed := make(chan error, 2) //nolint:mnd // One for each server.
+	failed := make(chan error, 2)
 
 	public := g.publicServer()
 	go func() { failed <- g.serve(public, server) }()
@@ -72,12 +72,12 @@ func (g *Gateway) Run(ctx context.Context) error {
 // serve serves clients, over TLS if that is configured.
 func (g *Gateway) serve(public *http.Server, listener net.Listener) error {
 	if g.tls == nil {
-		return public.Serve(listener) //nolint:wrapcheck // Run does.
+		return public.Serve(listener)
 	}
 
 	public.TLSConfig = g.tls
 
-	return public.ServeTLS(listener, "", "") //nolint:wrapcheck // Run does.
+	return public.ServeTLS(listener, "", "")
 }
 
 func (g *Gateway) tellListening(server, adminListener net.Listener) {
@@ -194,7 +194,7 @@ func stopAdmin(ctx context.Context, operators *http.Server) error {
 	defer cancel()
 
 	if err := operators.Shutdown(ctx); err != nil {
-		return operators.Close() //nolint:wrapcheck // What an operator still reads may be cut off.
+		return operators.Close()
 	}
 
 	return nil

@@ -87,7 +87,7 @@ func (c *Conn) try(
 func (c *Conn) NewStream(
 	ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
-	return c.pick(time.Now()).NewStream(ctx, desc, method, opts...) //nolint:wrapcheck // As Invoke.
+	return c.pick(time.Now()).NewStream(ctx, desc, method, opts...)
 }
 
 // Close closes the connections to all replicas.

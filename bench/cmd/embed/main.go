@@ -29,7 +29,7 @@ func main() {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) != 2 { //nolint:mnd // As the comment of the package says.
+	if len(args) != 2 {
 		return fmt.Errorf("usage: embed CONFIG COUNT, not %q", args)
 	}
 

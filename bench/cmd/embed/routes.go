@@ -89,7 +89,7 @@ func (s service) declare() error {
 		proto.SetExtension(options, annotations.E_Http, rule)
 		proto.SetExtension(options, porticov1.E_Policy, &porticov1.MethodPolicy{
 			Access:     &porticov1.Access{Authenticated: true},
-			RateLimits: []*porticov1.RateLimit{{Requests: 50, Burst: 100}}, //nolint:mnd // As of the real ones.
+			RateLimits: []*porticov1.RateLimit{{Requests: 50, Burst: 100}},
 		})
 
 		file.Service[0].Method = append(file.Service[0].Method, &descriptorpb.MethodDescriptorProto{

@@ -57,7 +57,7 @@ func serve(handler http.Handler, err error) error {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", writeAllocations)
 
-	failed := make(chan error, 2) //nolint:mnd // One for each server.
+	failed := make(chan error, 2)
 
 	go func() { failed <- http.Serve(admin, mux) }()
 	go func() { failed <- http.Serve(listener, handler) }()

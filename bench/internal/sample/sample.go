@@ -29,7 +29,7 @@ const (
 )
 
 func at(offset time.Duration) *timestamppb.Timestamp {
-	return timestamppb.New(time.Unix(epoch, 123_000_000).Add(offset)) //nolint:mnd // Some milliseconds, as real ones have.
+	return timestamppb.New(time.Unix(epoch, 123_000_000).Add(offset))
 }
 
 // User is an account, of about 280 bytes in JSON.

@@ -143,5 +143,5 @@ func locked(ctx context.Context, path string) (bool, error) {
 		return false, fmt.Errorf("ask for the lock: %w", err)
 	}
 
-	return false, tx.Rollback() //nolint:wrapcheck // It has nothing to roll back.
+	return false, tx.Rollback()
 }

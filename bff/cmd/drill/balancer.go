@@ -128,7 +128,7 @@ func (b *balancer) send(build func(url string) (*http.Request, error)) (*http.Re
 
 		res, err := b.requests.Do(r)
 		if !refused(err) {
-			return res, err //nolint:wrapcheck // It says what it did.
+			return res, err
 		}
 
 		e.ready.Store(false)

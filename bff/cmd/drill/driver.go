@@ -67,7 +67,7 @@ type message struct {
 func (m message) build(ctx context.Context, url string) (*http.Request, error) {
 	r, err := http.NewRequestWithContext(ctx, m.method, url+m.path, strings.NewReader(m.body))
 	if err != nil {
-		return nil, err //nolint:wrapcheck // The balancer says what it was for.
+		return nil, err
 	}
 
 	r.Header.Set("Authorization", "Bearer "+m.token)
@@ -187,7 +187,7 @@ func (d *driver) write(due time.Time, m message) (answer, error) {
 		}
 
 		// Half of it is chance, so that not all come at once.
-		time.Sleep(max(wait/2+rand.N(wait/2), a.retryAfter)) //nolint:gosec,mnd // As said.
+		time.Sleep(max(wait/2+rand.N(wait/2), a.retryAfter)) //nolint:gosec // As said.
 
 		wait += wait
 		due = time.Now()

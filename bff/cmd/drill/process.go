@@ -133,7 +133,7 @@ func (o *output) Write(p []byte) (int, error) {
 	o.head.Write(p[:min(len(p), headBytes-o.head.Len())])
 	o.mu.Unlock()
 
-	return o.file.Write(p) //nolint:wrapcheck // Nobody looks at it.
+	return o.file.Write(p)
 }
 
 func (o *output) String() string {

@@ -184,7 +184,7 @@ func (d *driver) inject(ctx context.Context, o options, f *fleet, say teller) ([
 // tidy removes what the drill has written, or all of it but the logs.
 func tidy(dir string, keep bool, stderr io.Writer) error {
 	if !keep {
-		return os.RemoveAll(dir) //nolint:wrapcheck // It says what it did.
+		return os.RemoveAll(dir)
 	}
 
 	_, _ = fmt.Fprintln(stderr, "logs:", logsIn(dir)) // Nothing depends on it.

@@ -320,7 +320,7 @@ func portOf(text string) (int, error) {
 		return 0, scalar.Fault(reflect.TypeFor[int](), text)
 	}
 
-	return strconv.Atoi(text) //nolint:wrapcheck // It fits.
+	return strconv.Atoi(text)
 }
 
 // checkFlags finds what is wrong with the command line.

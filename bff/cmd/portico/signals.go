@@ -16,7 +16,7 @@ const exitSignaled = 128
 func untilSignaled() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 
-	signals := make(chan os.Signal, 2) //nolint:mnd // Those two.
+	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 
 	// It lasts as long as the process.

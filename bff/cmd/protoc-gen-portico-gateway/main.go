@@ -79,7 +79,7 @@ func generate(
 	// It finds out the names in Go. Options that it does not know are the plugin's.
 	gen, err := protogen.Options{ParamFunc: func(string, string) error { return nil }}.New(request)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It says what it is about.
+		return nil, err
 	}
 
 	if err := check(gen, settings); err != nil {

@@ -28,7 +28,7 @@ var (
 // encoding/json would replace what is not UTF-8 and take the last of the members.
 func checkForm(token string) error {
 	parts := strings.Split(token, ".")
-	if len(parts) != 3 { //nolint:mnd // Header, claims, signature.
+	if len(parts) != 3 {
 		return errParts
 	}
 

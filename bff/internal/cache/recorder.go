@@ -50,7 +50,7 @@ func (rec *recorder) WriteHeader(status int) {
 func (rec *recorder) Write(p []byte) (int, error) {
 	rec.WriteHeader(http.StatusOK)
 
-	return rec.body.Write(p) //nolint:wrapcheck // It has none.
+	return rec.body.Write(p)
 }
 
 // finish returns the answer, which is complete.

@@ -87,7 +87,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		return body.Whole()
 	}
 
-	return io.ReadAll(r.Body) //nolint:wrapcheck // It is explained by the request's record or its context.
+	return io.ReadAll(r.Body)
 }
 
 // serve answers the request. It looks into the store first; where a flight can be of no use, it comes again after that, and then

@@ -52,7 +52,7 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		b.rec.BodyExceeded = true
 	}
 
-	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+	return n, err
 }
 
-func (b *limitedBody) Close() error { return b.body.Close() } //nolint:wrapcheck // It stands in for the body.
+func (b *limitedBody) Close() error { return b.body.Close() }

@@ -91,7 +91,7 @@ func (b *pendingBody) read(p []byte) (int, error) {
 		b.ended.Store(true)
 	}
 
-	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+	return n, err
 }
 
 // linger reads the rest of the body, which is not kept, until it ends or the client has had the time to read the answer.

@@ -63,7 +63,7 @@ func (s *deferredStream) SendMsg(m any) error {
 		return err
 	}
 
-	return inner.SendMsg(m) //nolint:wrapcheck // A stream's errors are statuses.
+	return inner.SendMsg(m)
 }
 
 // CloseSend tells the backend that this was all, unless the client's stream broke off: generated code does not always look.
@@ -77,7 +77,7 @@ func (s *deferredStream) CloseSend() error {
 		return err
 	}
 
-	return inner.CloseSend() //nolint:wrapcheck // A stream's errors are statuses.
+	return inner.CloseSend()
 }
 
 func (s *deferredStream) Header() (metadata.MD, error) {
@@ -106,7 +106,7 @@ func (s *deferredStream) RecvMsg(m any) error {
 		return status.Error(codes.Canceled, "the request broke off")
 	}
 
-	return err //nolint:wrapcheck // A stream's errors are statuses.
+	return err
 }
 
 func (s *deferredStream) Trailer() metadata.MD {

@@ -138,12 +138,12 @@ type unreadBody struct {
 func (b *unreadBody) Read(p []byte) (int, error) {
 	b.read = true
 
-	return b.ReadCloser.Read(p) //nolint:wrapcheck // The body's own.
+	return b.ReadCloser.Read(p)
 }
 
 // WriteTo is how io.Copy drains it.
 func (b *unreadBody) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, b.ReadCloser) //nolint:wrapcheck // The body's own.
+	return io.Copy(w, b.ReadCloser)
 }
 
 // readsJSON tells whether the body of the request is for the gateway's codec.

@@ -57,7 +57,7 @@ func (f *file) fill() (n int, err error) {
 		n += more
 	}
 
-	return n, err //nolint:wrapcheck // The body's own.
+	return n, err
 }
 
 // form is a form with one file (RFC 7578).

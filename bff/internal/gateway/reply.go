@@ -71,7 +71,7 @@ func (a *reply) Write(p []byte) (int, error) {
 
 	defer overload.Hold(a.ResponseWriter, len(p))()
 
-	return a.ResponseWriter.Write(p) //nolint:wrapcheck // A writer's errors are its own.
+	return a.ResponseWriter.Write(p)
 }
 
 // Unwrap lets http.ResponseController reach the connection.

@@ -33,7 +33,7 @@ func (t *timed) WriteHeader(status int) {
 func (t *timed) Write(p []byte) (int, error) {
 	t.tell()
 
-	return t.ResponseWriter.Write(p) //nolint:wrapcheck // A writer's errors are its own.
+	return t.ResponseWriter.Write(p)
 }
 
 // Unwrap lets http.ResponseController reach the connection.

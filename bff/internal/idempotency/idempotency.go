@@ -111,7 +111,7 @@ func whole(r *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 
-	return body, err //nolint:wrapcheck // The body's own.
+	return body, err
 }
 
 // once carries the operation out, or says what became of it.

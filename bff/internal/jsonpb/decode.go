@@ -260,7 +260,7 @@ func (d *decoder) elements(f *field, s slot) *Error {
 		start = d.open(f.packed)
 	} else {
 		// These are doubled when they are full, see slot.next.
-		cost -= cost / 3 //nolint:mnd // A third.
+		cost -= cost / 3
 	}
 
 	for i := 0; more && err == nil; i++ {

@@ -147,7 +147,7 @@ func asError(err *Error) error {
 func (c *Codec) Unmarshal(data []byte, v any) error {
 	m, ok := v.(proto.Message)
 	if !ok {
-		return (&runtime.JSONPb{}).Unmarshal(data, v) //nolint:wrapcheck // Not on the way of a request.
+		return (&runtime.JSONPb{}).Unmarshal(data, v)
 	}
 
 	proto.Reset(m)
@@ -169,7 +169,7 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(v any) error {
 		data, err := io.ReadAll(r)
 		if err != nil {
-			return err //nolint:wrapcheck // The reader's own, which the caller knows.
+			return err
 		}
 
 		if len(data) == 0 {
@@ -233,7 +233,7 @@ func (c *Codec) NewEncoder(w io.Writer) runtime.Encoder {
 
 		_, err = w.Write(append(data, '\n'))
 
-		return err //nolint:wrapcheck // The writer's own, which the caller knows.
+		return err
 	})
 }
 

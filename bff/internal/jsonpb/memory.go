@@ -135,7 +135,7 @@ func valueSize(kind protoreflect.Kind) int64 {
 		return bytesSize
 	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind,
 		protoreflect.Fixed32Kind, protoreflect.FloatKind, protoreflect.EnumKind:
-		return wordSize / 2 //nolint:mnd // 32 bits.
+		return wordSize / 2
 	default:
 		return wordSize
 	}

@@ -114,7 +114,7 @@ func shortInteger(text []byte) (n int64, length int) {
 	}
 
 	for _, c := range text[:length] {
-		n = n*10 + int64(c-'0') //nolint:mnd // Decimal.
+		n = n*10 + int64(c-'0')
 	}
 
 	if negative {

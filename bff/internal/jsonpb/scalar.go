@@ -155,12 +155,12 @@ func (d *decoder) numeral() ([]byte, *Error) {
 
 func (d *decoder) floatBits(kind protoreflect.Kind) (uint64, *Error) {
 	if kind == protoreflect.FloatKind {
-		value, err := d.float(32) //nolint:mnd // Bits.
+		value, err := d.float(32)
 
 		return uint64(math.Float32bits(float32(value))), err
 	}
 
-	value, err := d.float(64) //nolint:mnd // Bits.
+	value, err := d.float(64)
 
 	return math.Float64bits(value), err
 }

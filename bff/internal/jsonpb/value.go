@@ -88,7 +88,7 @@ func appendEnum(out []byte, v protoreflect.Enum) []byte {
 	case v.Descriptor().FullName() == "google.protobuf.NullValue":
 		return append(out, "null"...)
 	case desc == nil:
-		return strconv.AppendInt(out, int64(v.Number()), 10) //nolint:mnd // Decimal.
+		return strconv.AppendInt(out, int64(v.Number()), 10)
 	default:
 		return append(append(append(out, '"'), desc.Name()...), '"')
 	}

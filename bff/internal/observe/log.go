@@ -72,10 +72,10 @@ func (h byUrgency) Enabled(ctx context.Context, level slog.Level) bool {
 
 func (h byUrgency) Handle(ctx context.Context, r slog.Record) error {
 	if r.Level >= slog.LevelWarn {
-		return h.urgent.Handle(ctx, r) //nolint:wrapcheck // The handler's own.
+		return h.urgent.Handle(ctx, r)
 	}
 
-	return h.ordinary.Handle(ctx, r) //nolint:wrapcheck // The handler's own.
+	return h.ordinary.Handle(ctx, r)
 }
 
 func (h byUrgency) WithAttrs(attrs []slog.Attr) slog.Handler {

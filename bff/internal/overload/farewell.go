@@ -94,7 +94,7 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(p []byte) (int, error) {
 	a.begin()
 
-	return a.ResponseWriter.Write(p) //nolint:wrapcheck // It stands in for the writer.
+	return a.ResponseWriter.Write(p)
 }
 
 // FlushError is for http.ResponseController.
@@ -102,7 +102,7 @@ func (a *answer) FlushError() error {
 	a.begin()
 	a.flushed = true
 
-	return http.NewResponseController(a.ResponseWriter).Flush() //nolint:wrapcheck // It stands in for the writer.
+	return http.NewResponseController(a.ResponseWriter).Flush()
 }
 
 // Flush implements http.Flusher.

@@ -115,7 +115,7 @@ type response struct {
 func (w *response) Write(p []byte) (n int, err error) {
 	size := max(len(p), w.held)
 	if size <= unblocking {
-		return w.ResponseWriter.Write(p) //nolint:wrapcheck // It stands in for the writer.
+		return w.ResponseWriter.Write(p)
 	}
 
 	err = w.waiting(size, func() error {
@@ -124,7 +124,7 @@ func (w *response) Write(p []byte) (n int, err error) {
 			n += wrote
 
 			if err != nil {
-				return err //nolint:wrapcheck // It stands in for the writer.
+				return err
 			}
 
 			w.responses.progress(w)

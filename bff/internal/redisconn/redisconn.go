@@ -140,7 +140,7 @@ func (c *Client) Close() error {
 	c.stop()
 	c.watching.Wait()
 
-	return c.UniversalClient.Close() //nolint:wrapcheck // It says what it is.
+	return c.UniversalClient.Close()
 }
 
 // bound leaves nothing in the client that could take longer than the timeout. A retry could, and the callers know better whether it
@@ -163,7 +163,7 @@ func pool(options *redis.Options, timeout time.Duration) {
 	options.PoolSize = orDefault(options.PoolSize, connsEach*cores)
 	options.MaxConcurrentDials = orDefault(options.MaxConcurrentDials, dialsEach*cores)
 	options.ConnMaxIdleTime = orDefault(options.ConnMaxIdleTime, maxIdle)
-	options.PoolTimeout = timeout / 2 //nolint:mnd // It is a half.
+	options.PoolTimeout = timeout / 2
 }
 
 // Key is the name under which Redis knows a key.

@@ -22,7 +22,7 @@ func (c tlsCredentials) ClientHandshake(
 		authority = config.ServerName
 	}
 
-	return credentials.NewTLS(config).ClientHandshake(ctx, authority, conn) //nolint:wrapcheck // gRPC says what it did.
+	return credentials.NewTLS(config).ClientHandshake(ctx, authority, conn)
 }
 
 func (tlsCredentials) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {

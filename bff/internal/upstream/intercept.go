@@ -159,13 +159,13 @@ func (s *observedStream) Header() (metadata.MD, error) {
 		s.call.judge(nil)
 	}
 
-	return md, err //nolint:wrapcheck // A stream's errors are statuses.
+	return md, err
 }
 
 func (s *observedStream) SendMsg(m any) error {
 	s.sent.add(encodedSize(m))
 
-	return s.ClientStream.SendMsg(m) //nolint:wrapcheck // A stream's errors are statuses, and io.EOF.
+	return s.ClientStream.SendMsg(m)
 }
 
 func (s *observedStream) RecvMsg(m any) error {

@@ -82,7 +82,7 @@ func (s *recoveringStream) Header() (md metadata.MD, err error) {
 	err = s.do(func() (err error) {
 		md, err = s.ClientStream.Header()
 
-		return err //nolint:wrapcheck // A stream's errors are statuses.
+		return err
 	})
 
 	return md, err

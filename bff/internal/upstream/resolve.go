@@ -69,7 +69,7 @@ func (a attached) Build(
 ) (resolver.Resolver, error) {
 	inner, err := a.Builder.Build(target, attaching{cc, a.group}, options)
 	if err != nil || a.refresh <= 0 {
-		return inner, err //nolint:wrapcheck // gRPC says whose it is.
+		return inner, err
 	}
 
 	r := &refreshed{Resolver: inner, stop: make(chan struct{})}
@@ -101,7 +101,7 @@ func (a attaching) UpdateState(state resolver.State) error {
 		return balancer.ErrBadResolverState
 	}
 
-	return a.ClientConn.UpdateState(a.group.Attach(state)) //nolint:wrapcheck // It is between gRPC and its resolver.
+	return a.ClientConn.UpdateState(a.group.Attach(state))
 }
 
 // refreshed is a resolver that looks again from time to time, so that added addresses get calls before others fail. gRPC's

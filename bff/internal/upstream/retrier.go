@@ -95,7 +95,7 @@ func (r *retrier) backoff(made int) time.Duration {
 
 // pause waits, within a fifth, as gRPC does between attempts. It reports whether there is time left.
 func pause(ctx context.Context, around time.Duration) bool {
-	timer := time.NewTimer(time.Duration(float64(around) * (0.8 + 0.4*rand.Float64()))) //nolint:gosec,mnd // Not a secret.
+	timer := time.NewTimer(time.Duration(float64(around) * (0.8 + 0.4*rand.Float64()))) //nolint:gosec // Not a secret.
 	defer timer.Stop()
 
 	select {

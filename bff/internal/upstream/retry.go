@@ -78,11 +78,11 @@ func names(list []codes.Code) []string {
 func ownShare(config Config) float64 {
 	for _, method := range config.Methods {
 		if hedged(config, method.Retry) {
-			return extraLoad / 2 //nolint:mnd // The other half.
+			return extraLoad / 2
 		}
 	}
 
-	return extraLoad / 4 //nolint:mnd // Few calls need a retrier.
+	return extraLoad / 4
 }
 
 // seconds is a duration as JSON of a service config has it.

@@ -104,12 +104,12 @@ func oversize(text string) (size, limit int) {
 		"received message larger than max (%d vs. %d)", "Received message larger than max (%d vs. %d)",
 		"message after decompression larger than max (%d vs. %d)",
 	} {
-		if n, _ := fmt.Sscanf(text, format, &size, &limit); n == 2 { //nolint:mnd // Both.
+		if n, _ := fmt.Sscanf(text, format, &size, &limit); n == 2 {
 			return size, limit
 		}
 	}
 
-	if n, _ := fmt.Sscanf(text, "gRPC message exceeds maximum size %d: %d", &limit, &size); n == 2 { //nolint:mnd // Both.
+	if n, _ := fmt.Sscanf(text, "gRPC message exceeds maximum size %d: %d", &limit, &size); n == 2 {
 		return size, limit
 	}
 

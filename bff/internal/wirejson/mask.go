@@ -134,7 +134,7 @@ func (s *state) replaceMasks(m protoreflect.Message, wire []byte) (masks, error)
 		return nil
 	})
 
-	return found, err //nolint:wrapcheck // It is one of ours.
+	return found, err
 }
 
 // maskText is the JSON of a mask that protojson refuses, without quotes. Empty: it can write the mask itself.
@@ -174,7 +174,7 @@ func (m masks) restore(text []byte) []byte {
 		return text
 	}
 
-	pairs := make([]string, 0, 2*len(m)) //nolint:mnd // Pairs.
+	pairs := make([]string, 0, 2*len(m))
 	for token, mask := range m {
 		pairs = append(pairs, `"`+token+`"`, `"`+mask+`"`)
 	}

@@ -220,8 +220,8 @@ func (s *state) sorted(m *message, wire []byte) []record {
 func (m *message) merge(wire []byte) ([]byte, error) {
 	decoded := m.kind.New().Interface()
 	if err := (proto.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true}).Unmarshal(wire, decoded); err != nil {
-		return nil, err //nolint:wrapcheck // It says all.
+		return nil, err
 	}
 
-	return proto.MarshalOptions{AllowPartial: true}.Marshal(decoded) //nolint:wrapcheck // It says all.
+	return proto.MarshalOptions{AllowPartial: true}.Marshal(decoded)
 }

@@ -84,9 +84,9 @@ func (f *field) appendNumber(out []byte, value uint64) []byte {
 	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return append(strconv.AppendUint(append(out, '"'), value, decimal), '"')
 	case protoreflect.FloatKind:
-		return appendFloat(out, float64(math.Float32frombits(uint32(value))), 32) //nolint:mnd // Bits.
+		return appendFloat(out, float64(math.Float32frombits(uint32(value))), 32)
 	default:
-		return appendFloat(out, math.Float64frombits(value), 64) //nolint:mnd // Bits.
+		return appendFloat(out, math.Float64frombits(value), 64)
 	}
 }
 
@@ -118,7 +118,7 @@ func appendFloat(out []byte, value float64, bits int) []byte {
 	const small, large = 1e-6, 1e21
 
 	exponent := abs < small || abs >= large
-	if bits == 32 { //nolint:mnd // Bits.
+	if bits == 32 {
 		exponent = float32(abs) < small || float32(abs) >= large
 	}
 

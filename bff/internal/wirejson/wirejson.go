@@ -75,7 +75,7 @@ func (s *state) encode(m proto.Message) ([]byte, error) {
 		s.wire = wire
 	}
 
-	return wire, err //nolint:wrapcheck // It says all.
+	return wire, err
 }
 
 // state is what one document is written with.
@@ -156,7 +156,7 @@ func (s *state) message(out []byte, m *message, wire []byte) ([]byte, error) {
 func (s *state) protojson(out []byte, m *message, wire []byte) ([]byte, error) {
 	decoded := m.kind.New().Interface()
 	if err := (proto.UnmarshalOptions{AllowPartial: s.partial}).Unmarshal(wire, decoded); err != nil {
-		return out, err //nolint:wrapcheck // It says all.
+		return out, err
 	}
 
 	masks, err := s.replaceMasks(decoded.ProtoReflect(), wire)
@@ -168,7 +168,7 @@ func (s *state) protojson(out []byte, m *message, wire []byte) ([]byte, error) {
 		AllowPartial: s.partial, UseProtoNames: s.writer.config.ProtoNames, EmitDefaultValues: s.writer.config.EmitDefaults,
 	}.Marshal(decoded)
 	if err != nil {
-		return out, err //nolint:wrapcheck // It says all.
+		return out, err
 	}
 
 	return appendCompact(out, masks.restore(text)), nil

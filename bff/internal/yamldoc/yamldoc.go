@@ -41,14 +41,14 @@ func Decode(text []byte, into any, known bool) error {
 	}
 
 	if typed := (*yaml.TypeError)(nil); err != nil && !errors.As(err, &typed) {
-		return err //nolint:wrapcheck // It has the line.
+		return err
 	}
 
 	var next yaml.Node
 
 	switch more := dec.Decode(&next); {
 	case errors.Is(more, io.EOF):
-		return err //nolint:wrapcheck // It has the lines.
+		return err
 	case more != nil:
 		_, _ = fmt.Sscanf(more.Error(), "yaml: line %d:", &next.Line)
 	}

@@ -105,7 +105,7 @@ func (s *Signer) For(audience string) func(reqinfo.Principal) (string, error) {
 		}
 
 		// Two calls at the same time may both have signed; either token will do.
-		s.tokens.Add(id, token{signed: signed, renew: now.Add(s.lifetime / 2)}) //nolint:mnd // Half of it.
+		s.tokens.Add(id, token{signed: signed, renew: now.Add(s.lifetime / 2)})
 
 		return signed, nil
 	}
@@ -148,7 +148,7 @@ func encode(audience string, p reqinfo.Principal) string {
 	}
 
 	for _, list := range [][]string{p.Scopes, p.Roles} {
-		buf = append(strconv.AppendInt(buf, int64(len(list)), 10), ';') //nolint:mnd // Decimal.
+		buf = append(strconv.AppendInt(buf, int64(len(list)), 10), ';')
 		for _, text := range list {
 			buf = appendText(buf, text)
 		}
@@ -158,14 +158,14 @@ func encode(audience string, p reqinfo.Principal) string {
 }
 
 func appendText(buf []byte, text string) []byte {
-	buf = strconv.AppendInt(buf, int64(len(text)), 10) //nolint:mnd // Decimal.
+	buf = strconv.AppendInt(buf, int64(len(text)), 10)
 
 	return append(append(buf, ':'), text...)
 }
 
 // Handler answers with the public keys, as a JSON Web Key Set (RFC 7517, section 8.5.2 for the media type).
 func (s *Signer) Handler() http.Handler {
-	age := min(s.lifetime/2, maxKeysAge) //nolint:mnd // Half of it: what is remembered longer may outlive a token.
+	age := min(s.lifetime/2, maxKeysAge)
 	cacheControl := "max-age=" + strconv.Itoa(int(age.Seconds()))
 
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -118,7 +118,7 @@ func (d *Document) YAML() ([]byte, error) {
 	var out bytes.Buffer
 
 	encoder := yaml.NewEncoder(&out)
-	encoder.SetIndent(2) //nolint:mnd // Spaces, as is usual.
+	encoder.SetIndent(2)
 
 	if err := encoder.Encode(&node); err != nil {
 		return nil, fmt.Errorf("write as YAML: %w", err)

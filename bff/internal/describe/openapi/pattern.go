@@ -100,16 +100,16 @@ func (p *ecma) escape(inClass bool) bool {
 	switch c := p.rest[1]; {
 	case strings.IndexByte("dDsSwWnrtfv", c) >= 0, strings.IndexByte(`^$\.*+?()[]{}|/`, c) >= 0,
 		inClass && c == '-', !inClass && (c == 'b' || c == 'B'):
-		return p.take(2, p.rest[:2]) //nolint:mnd // The backslash and what it is for.
+		return p.take(2, p.rest[:2])
 	case c == 'A':
-		return p.take(2, "^") //nolint:mnd // As above.
+		return p.take(2, "^")
 	case c == 'z':
-		return p.take(2, "$") //nolint:mnd // As above.
+		return p.take(2, "$")
 	case '0' <= c && c <= '9', 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z':
 		return false
 	default:
 		// Elsewhere the backslash means nothing, and must not be there.
-		return p.take(2, p.rest[1:2]) //nolint:mnd // As above.
+		return p.take(2, p.rest[1:2])
 	}
 }
 
@@ -128,7 +128,7 @@ func (p *ecma) class() bool {
 		case p.rest[0] == ']':
 			p.take(1, `\]`)
 		case classEscape.MatchString(p.rest):
-			p.take(2, p.rest[:2]) //nolint:mnd // The backslash and what it is for.
+			p.take(2, p.rest[:2])
 
 			// It begins no range.
 			if strings.HasPrefix(p.rest, "-") && !strings.HasPrefix(p.rest, "-]") {

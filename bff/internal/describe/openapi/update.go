@@ -7,10 +7,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// The gateway holds an update with a mask against the rules of what the mask names (bff/internal/gateway/binding). No schema can say that:
-// so in the form of a part nothing is required, and the body's description says what is. The bounds of values stay in the schema,
-// for clients that make types or forms of it, although the gateway does not check a field that was sent and is not named: what such
-// a field holds is ignored, so a client has no reason to send it.
+// The gateway checks an update with a mask against the rules of the fields that the mask names (bff/internal/gateway/binding). No
+// schema can say that, so in the form of a part nothing is required, and the body's description says what is. The bounds of values
+// stay in the schema, for clients that make types or forms of it. A field that was sent and is not named is not checked: its value
+// is ignored, so a client has no reason to send it.
 
 // bodyForm is how the message is used that the body is.
 func bodyForm(op Operation) form {

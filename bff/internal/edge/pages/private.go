@@ -38,7 +38,7 @@ func (w *privateWriter) Write(content []byte) (int, error) {
 		w.WriteHeader(http.StatusOK)
 	}
 
-	return w.ResponseWriter.Write(content) //nolint:wrapcheck // It is that of what is wrapped.
+	return w.ResponseWriter.Write(content)
 }
 
 // Unwrap is for http.ResponseController.

@@ -88,7 +88,7 @@ func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*prot
 		return broken.Violations, nil
 	}
 
-	return nil, err //nolint:wrapcheck // The caller wraps it.
+	return nil, err
 }
 
 // ShouldValidate implements protovalidate.Filter.

@@ -81,7 +81,7 @@ func (d *decoder) read(p []byte) (int, error) {
 		}
 	}
 
-	return d.library.Read(p) //nolint:wrapcheck // The caller does.
+	return d.library.Read(p)
 }
 
 const windowTooLarge = "the zstd window of the body is larger than 8 MiB"
@@ -102,5 +102,5 @@ func (s *source) Read(p []byte) (int, error) {
 		s.err = err
 	}
 
-	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+	return n, err
 }

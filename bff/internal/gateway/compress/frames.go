@@ -76,7 +76,7 @@ func (f *frames) Read(p []byte) (int, error) {
 	n, err := f.r.Read(p)
 	f.left -= int64(n)
 
-	return n, err //nolint:wrapcheck // Readers return io.EOF bare.
+	return n, err
 }
 
 // frame parses the header of a frame, and reports whether it can.
@@ -165,7 +165,7 @@ func contentSize(size []byte) uint64 {
 	copy(whole[:], size)
 
 	content := binary.LittleEndian.Uint64(whole[:])
-	if len(size) == 2 { //nolint:mnd // RFC 8878, section 3.1.1.1.4.
+	if len(size) == 2 {
 		content += 256
 	}
 

@@ -11,7 +11,7 @@ import (
 type gzipDecoder struct{ gzip.Reader }
 
 func (d *gzipDecoder) begin(r *bufio.Reader, _, _ int64) error {
-	return d.Reset(r) //nolint:wrapcheck // The caller does.
+	return d.Reset(r)
 }
 
 func (d *gzipDecoder) size() int64 { return 0 }
@@ -50,7 +50,7 @@ func (d *zstdDecoder) begin(r *bufio.Reader, most, maxWindow int64) error {
 	window, descriptor := windowFor(min(most, maxWindow))
 	d.frames = frames{r: r, window: window, most: most, descriptor: descriptor, largest: d.frames.largest}
 
-	return d.ResetWithOptions(&d.frames, zstd.WithDecoderMaxWindow(uint64(window))) //nolint:wrapcheck // The caller does.
+	return d.ResetWithOptions(&d.frames, zstd.WithDecoderMaxWindow(uint64(window)))
 }
 
 func (d *zstdDecoder) size() int64 { return d.frames.largest }

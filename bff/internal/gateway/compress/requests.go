@@ -193,7 +193,7 @@ func (b *body) exceeded(err error) error {
 func (b *body) Close() error {
 	b.end()
 
-	return b.raw.Close() //nolint:wrapcheck // It stands in for the body.
+	return b.raw.Close()
 }
 
 // end makes sure that nobody has the decoder.

@@ -120,7 +120,7 @@ func (a *answer) WriteHeader(status int) {
 func (a *answer) Write(p []byte) (int, error) {
 	a.begin(http.StatusOK)
 
-	return a.ResponseWriter.Write(p) //nolint:wrapcheck // A writer's errors are its own.
+	return a.ResponseWriter.Write(p)
 }
 
 // Unwrap lets http.ResponseController reach the connection.

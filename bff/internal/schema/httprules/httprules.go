@@ -117,12 +117,12 @@ var notJSON = regexp.MustCompile(`^proto:[ \x{a0}]*(syntax error )?(\(line \d+:\
 func parseRule(node *yaml.Node) (*annotations.HttpRule, error) {
 	var value any
 	if err := node.Decode(&value); err != nil {
-		return nil, err //nolint:wrapcheck // It has the line.
+		return nil, err
 	}
 
 	document, err := json.Marshal(value)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It says what it is about.
+		return nil, err
 	}
 
 	rule := &annotations.HttpRule{}

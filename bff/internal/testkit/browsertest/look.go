@@ -28,7 +28,7 @@ func (p *Page) Dark(dark bool) {
 			},
 		})
 
-		return err //nolint:wrapcheck // Do says which step it is.
+		return err
 	}))
 }
 

@@ -134,7 +134,7 @@ func (b *binding) array(elements []json.RawMessage, protoNames bool) ([]byte, er
 		out = append(out, text)
 	}
 
-	return json.Marshal(out) //nolint:wrapcheck // It cannot fail.
+	return json.Marshal(out)
 }
 
 // clearPath takes a field away that is set.

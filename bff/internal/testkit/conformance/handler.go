@@ -113,10 +113,10 @@ func (t *tee) Read(p []byte) (int, error) {
 	t.more = keep(&t.kept, p[:n]) || t.more
 	t.ended = t.ended || err == io.EOF
 
-	return n, err //nolint:wrapcheck // It is the reader's.
+	return n, err
 }
 
-func (t *tee) Close() error { return t.from.Close() } //nolint:wrapcheck // As above.
+func (t *tee) Close() error { return t.from.Close() }
 
 // keep adds what there is room for, and tells whether there was more.
 func keep(buffer *bytes.Buffer, p []byte) bool {
@@ -159,7 +159,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	n, err := r.ResponseWriter.Write(p)
 	r.more = keep(&r.body, p[:n]) || r.more || err != nil
 
-	return n, err //nolint:wrapcheck // It is the writer's.
+	return n, err
 }
 
 // Flush implements http.Flusher.

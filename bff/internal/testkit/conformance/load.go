@@ -41,8 +41,8 @@ func newLoader(doc any) *loader {
 
 // What stands for characters in parts of a JSON pointer.
 var (
-	escapes   = strings.NewReplacer("~", "~0", "/", "~1") //nolint:gochecknoglobals // It never changes.
-	unescapes = strings.NewReplacer("~1", "/", "~0", "~") //nolint:gochecknoglobals // As above.
+	escapes   = strings.NewReplacer("~", "~0", "/", "~1")
+	unescapes = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
 // pointer is a JSON pointer (RFC 6901).

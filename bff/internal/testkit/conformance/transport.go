@@ -27,7 +27,7 @@ type Transport struct {
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	for _, page := range t.Pages {
 		if below(r.URL.EscapedPath(), page) {
-			return t.Next.RoundTrip(r) //nolint:wrapcheck // It is the transport's.
+			return t.Next.RoundTrip(r)
 		}
 	}
 
@@ -44,7 +44,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 	res, err := t.Next.RoundTrip(r)
 	if err != nil || res.StatusCode == http.StatusSwitchingProtocols {
-		return res, err //nolint:wrapcheck // As above.
+		return res, err
 	}
 
 	c := t.checker(r)
@@ -121,7 +121,7 @@ func (t *Transport) checker(r *http.Request) *Checker {
 }
 
 func (t *Transport) fetch(address string, header http.Header) []byte {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second) //nolint:mnd // Much.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)

@@ -26,7 +26,7 @@ type answers struct {
 func newAnswers(today time.Time) (*answers, error) {
 	validator, err := protovalidate.New()
 	if err != nil {
-		return nil, err //nolint:wrapcheck // It says what it is about.
+		return nil, err
 	}
 
 	return &answers{maker: maker{texts: texts(), spans: spans(), today: today}, validator: validator}, nil

@@ -59,7 +59,7 @@ func picture(s seed) []byte {
 
 	for x := range (cells + 1) / 2 {
 		for y := range cells {
-			dark[x][y] = random.IntN(2) == 0 //nolint:mnd // Yes or no.
+			dark[x][y] = random.IntN(2) == 0
 			dark[cells-1-x][y] = dark[x][y]
 		}
 	}

@@ -262,9 +262,9 @@ func omitted(field protoreflect.FieldDescriptor, sc scope) bool {
 		name == "next_page_token", endsIn(name, "error", "errors"), isDeprecated(field):
 		return true
 	case field.HasOptionalKeyword():
-		return s.chance(15) //nolint:mnd // Mostly set.
+		return s.chance(15)
 	case nested != nil && endsIn(name, "delete_time", "deleted_at", "read_time", "cancel_time", "purge_time", "expire_time"):
-		return s.chance(50) //nolint:mnd // As often as not.
+		return s.chance(50)
 	default:
 		return false
 	}

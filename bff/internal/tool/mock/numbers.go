@@ -215,7 +215,7 @@ func (m *maker) real(name string, r rules, s seed, bits int) protoreflect.Value 
 	return drawn(r, func() protoreflect.Value {
 		exact := b.low + random.Float64()*(b.high-b.low)
 		// Two digits are enough for people, where they leave a choice.
-		if short := math.Round(exact*100) / 100; short > b.low && short < b.high { //nolint:mnd // Two digits.
+		if short := math.Round(exact*100) / 100; short > b.low && short < b.high {
 			return wrap(short)
 		}
 

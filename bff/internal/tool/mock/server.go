@@ -232,7 +232,7 @@ func (c call) talk(stream grpc.ServerStream) error {
 func (c call) receive(stream grpc.ServerStream, k *asked) error {
 	request := newMessage(c.descriptor, c.descriptor.Input())
 	if err := stream.RecvMsg(request.Interface()); err != nil {
-		return err //nolint:wrapcheck // A status, or the end, which the caller compares.
+		return err
 	}
 
 	if k.request == nil {
@@ -250,7 +250,7 @@ func (c call) send(stream grpc.ServerStream, k asked, step, steps int) error {
 		return err
 	}
 
-	return stream.SendMsg(answer) //nolint:wrapcheck // A status.
+	return stream.SendMsg(answer)
 }
 
 // wait tells whether the time passed before the call ended.

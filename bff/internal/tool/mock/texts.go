@@ -20,7 +20,7 @@ func texts() map[string]func(a about) string {
 func personTexts() map[string]func(a about) string {
 	full := func(a about) string { return a.person.first + " " + a.person.last }
 	handle := func(a about) string {
-		return strings.ToLower(letters(a.person.first)) + strconv.Itoa(a.seed.rand().IntN(90)+10) //nolint:mnd // Two digits.
+		return strings.ToLower(letters(a.person.first)) + strconv.Itoa(a.seed.rand().IntN(90)+10)
 	}
 
 	return map[string]func(a about) string{
@@ -57,7 +57,7 @@ func phone(a about) string {
 
 	number := a.place.dialling
 	for random := a.seed.rand(); len(number) < digits; {
-		number += strconv.Itoa(random.IntN(10)) //nolint:mnd // A digit.
+		number += strconv.Itoa(random.IntN(10))
 	}
 
 	return number
@@ -133,7 +133,7 @@ func webTexts() map[string]func(a about) string {
 
 // documentationAddress is one of 203.0.113.0/24, which is nobody's (RFC 5737).
 func documentationAddress(a about) string {
-	return "203.0.113." + strconv.Itoa(a.seed.rand().IntN(254)+1) //nolint:mnd // What is a host's of a /24.
+	return "203.0.113." + strconv.Itoa(a.seed.rand().IntN(254)+1)
 }
 
 func shopTexts() map[string]func(a about) string {

@@ -54,7 +54,7 @@ func (m *maker) when(name string, w window, s seed) time.Time {
 	case endsIn(name, "expire_time", "expires_at", "expiry_time", "due_time", "next_time", "valid_until", "purge_time"):
 		return m.today.Add(day + s.duration(ahead))
 	case endsIn(name, "birth_time", "birthday"):
-		return m.today.Add(-20*year - s.duration(40*year)) //nolint:mnd // Between 20 and 60 years old.
+		return m.today.Add(-20*year - s.duration(40*year))
 	default:
 		return w.within(s, early, late)
 	}
@@ -101,7 +101,7 @@ func (m *maker) instants(r rules, s seed) (low, high time.Time) {
 
 	if v, ok := r.get("within"); ok {
 		// Around the present, which is up to a day after the window ends; half of it either way is safe for long enough.
-		now, around := time.Now(), length(v)/2 //nolint:mnd // Half.
+		now, around := time.Now(), length(v)/2
 		if m.lasting {
 			now = m.today
 		}

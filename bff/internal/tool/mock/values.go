@@ -99,7 +99,7 @@ func (m *maker) scalar(field protoreflect.FieldDescriptor, of *validate.FieldRul
 	case protoreflect.BoolKind:
 		bad := endsIn(a.name, "deleted", "disabled", "suspended", "blocked", "archived")
 
-		return protoreflect.ValueOfBool(!bad && a.seed.chance(50)) //nolint:mnd // As often as not.
+		return protoreflect.ValueOfBool(!bad && a.seed.chance(50))
 	case protoreflect.EnumKind:
 		return protoreflect.ValueOfEnum(m.choice(field.Enum(), r, a, sc))
 	case protoreflect.StringKind:

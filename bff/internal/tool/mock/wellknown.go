@@ -65,11 +65,11 @@ func (m *maker) dynamic(msg protoreflect.Message, a about) {
 
 	fields := msg.Descriptor().Fields()
 
-	switch random := a.seed.rand(); random.IntN(3) { //nolint:mnd // Three kinds.
+	switch random := a.seed.rand(); random.IntN(3) {
 	case 0:
 		msg.Set(fields.ByName("number_value"), protoreflect.ValueOfFloat64(float64(random.IntN(limit))))
 	case 1:
-		msg.Set(fields.ByName("bool_value"), protoreflect.ValueOfBool(random.IntN(2) == 0)) //nolint:mnd // Two values.
+		msg.Set(fields.ByName("bool_value"), protoreflect.ValueOfBool(random.IntN(2) == 0))
 	default:
 		msg.Set(fields.ByName("string_value"), protoreflect.ValueOfString(words(a, " ")))
 	}

@@ -46,7 +46,7 @@ func (w *words) UnmarshalYAML(node *yaml.Node) error {
 		return nil
 	}
 
-	return node.Decode((*[]string)(w)) //nolint:wrapcheck // It has the line.
+	return node.Decode((*[]string)(w))
 }
 
 // readTemplate returns the zero value if there is no file, or if it is about other protos.
@@ -57,7 +57,7 @@ func (r Repository) readTemplate() (template, error) {
 	}
 
 	if err != nil {
-		return template{}, err //nolint:wrapcheck // It names the file.
+		return template{}, err
 	}
 
 	var t template
@@ -178,7 +178,7 @@ var moduleLine = regexp.MustCompile(`(?m)^module\s+"?([^\s"]+)`)
 func findModule(dir string) (module, inside string, err error) {
 	dir, err = filepath.Abs(dir)
 	if err != nil {
-		return "", "", err //nolint:wrapcheck // It names the folder.
+		return "", "", err
 	}
 
 	for parent := dir; ; parent = filepath.Dir(parent) {
@@ -189,7 +189,7 @@ func findModule(dir string) (module, inside string, err error) {
 				return string(found[1]), filepath.ToSlash(inside), nil
 			}
 
-			return "", "", err //nolint:wrapcheck // It names the folder.
+			return "", "", err
 		}
 
 		if parent == filepath.Dir(parent) {

@@ -65,7 +65,7 @@ func ruleFault(validator protovalidate.Validator, message protoreflect.MessageDe
 	}
 
 	if cause := wrong.Unwrap(); cause != nil {
-		return cause //nolint:wrapcheck // The caller says what it is about.
+		return cause
 	}
 
 	return wrong

@@ -163,13 +163,13 @@ func relinked(file *descriptorpb.FileDescriptorProto, files *protoregistry.Files
 
 	wire, err := proto.Marshal(file)
 	if err != nil {
-		return nil, err //nolint:wrapcheck // The caller names the file.
+		return nil, err
 	}
 
 	parsed := &descriptorpb.FileDescriptorProto{}
 	if err := proto.Unmarshal(wire, parsed); err != nil {
-		return nil, err //nolint:wrapcheck // The caller names the file.
+		return nil, err
 	}
 
-	return protodesc.NewFile(parsed, files) //nolint:wrapcheck // The caller names the file.
+	return protodesc.NewFile(parsed, files)
 }

@@ -24,7 +24,7 @@ func Dir(dir string) (Tree, error) {
 
 	// An error of the walk would call it ".".
 	if _, err := os.ReadDir(dir); err != nil {
-		return nil, err //nolint:wrapcheck // It names the folder.
+		return nil, err
 	}
 
 	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -34,7 +34,7 @@ func Dir(dir string) (Tree, error) {
 
 		tree[name], err = fs.ReadFile(root, name)
 
-		return err //nolint:wrapcheck // It names the file.
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", dir, err)
@@ -49,7 +49,7 @@ func Dir(dir string) (Tree, error) {
 
 // File reads one file of a folder. Its name is relative to the folder.
 func File(dir, name string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))) //nolint:gosec,wrapcheck // It names the file.
+	return os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))) //nolint:gosec // It names the file.
 }
 
 // RevisionFile is File for what a folder had in a revision of its Git repository. If there was none, the error is fs.ErrNotExist.
@@ -101,7 +101,7 @@ func Revision(ctx context.Context, dir, revision string) (Tree, error) {
 
 func git(ctx context.Context, dir string, args ...string) ([]byte, error) {
 	if _, err := os.Stat(dir); err != nil {
-		return nil, err //nolint:wrapcheck // It names the folder.
+		return nil, err
 	}
 
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", filepath.Clean(dir)}, args...)...) //nolint:gosec // No shell.

@@ -20,7 +20,7 @@ type picker struct {
 func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	result, err := p.child.Pick(info)
 	if err != nil {
-		return result, err //nolint:wrapcheck // gRPC compares it.
+		return result, err
 	}
 
 	sc, ok := result.SubConn.(*subConn)

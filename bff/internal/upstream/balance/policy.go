@@ -74,5 +74,5 @@ func parse(builder balancer.Builder, text json.RawMessage) (serviceconfig.LoadBa
 		return nil, nil //nolint:nilnil // What takes no configuration gets none.
 	}
 
-	return parser.ParseConfig(text) //nolint:wrapcheck // The caller says whose it is.
+	return parser.ParseConfig(text)
 }

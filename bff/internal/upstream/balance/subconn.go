@@ -45,7 +45,7 @@ func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewS
 
 	inner, err := w.ClientConn.NewSubConn(known, options) //nolint:staticcheck // It is deprecated only for more than one address.
 	if err != nil {
-		return nil, err //nolint:wrapcheck // gRPC's own error, for a policy of gRPC.
+		return nil, err
 	}
 
 	sc.SubConn = inner

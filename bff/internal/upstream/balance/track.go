@@ -28,7 +28,7 @@ func (t tracking) ClientHandshake(
 ) (net.Conn, credentials.AuthInfo, error) {
 	list, ok := credentials.ClientHandshakeInfoFromContext(ctx).Attributes.Value(connsKey{}).(*conns)
 	if !ok {
-		return t.TransportCredentials.ClientHandshake(ctx, authority, raw) //nolint:wrapcheck // gRPC says what it did.
+		return t.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	}
 
 	tracked := list.add(raw)
@@ -38,7 +38,7 @@ func (t tracking) ClientHandshake(
 		tracked.lose()
 	}
 
-	return secured, info, err //nolint:wrapcheck // gRPC says what it did.
+	return secured, info, err
 }
 
 // Clone is for gRPC's own use.
@@ -131,13 +131,13 @@ func (c *conn) Read(p []byte) (int, error) {
 		c.lose()
 	}
 
-	return n, err //nolint:wrapcheck // It is the connection's.
+	return n, err
 }
 
 func (c *conn) Close() error {
 	c.lose()
 
-	return c.Conn.Close() //nolint:wrapcheck // It is the connection's.
+	return c.Conn.Close()
 }
 
 func (c *conn) lose() {

@@ -47,7 +47,6 @@ func (w *wrapper) UpdateClientConnState(s balancer.ClientConnState) error {
 	defer w.childMu.Unlock()
 	defer w.wake()
 
-	//nolint:wrapcheck // gRPC compares it.
 	return w.child.UpdateClientConnState(balancer.ClientConnState{ResolverState: s.ResolverState, BalancerConfig: config.config})
 }
 

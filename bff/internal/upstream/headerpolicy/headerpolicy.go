@@ -1,8 +1,7 @@
-// Package headerpolicy is the two allow-lists of headers between clients and backends. What is not listed does not pass, but for W3C
-// Trace Context towards backends.
+// Package headerpolicy has the two allow-lists of headers that pass between clients and backends. A header that is not listed is
+// dropped, except W3C Trace Context on its way to backends.
 //
-// It does not write metadata or answers: it says what may stand there. What the gateway itself says about a request is not its
-// business, and none of those names can be listed.
+// It writes no metadata and no responses: it says what they may hold. The headers that the gateway itself writes cannot be listed.
 package headerpolicy
 
 import (

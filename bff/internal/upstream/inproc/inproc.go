@@ -50,14 +50,14 @@ func (c *Channel) Serves(service string) bool {
 
 // Invoke implements grpc.ClientConnInterface.
 func (c *Channel) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	return c.client.Invoke(ctx, method, args, reply, opts...) //nolint:wrapcheck // A connection's errors are statuses.
+	return c.client.Invoke(ctx, method, args, reply, opts...)
 }
 
 // NewStream implements grpc.ClientConnInterface.
 func (c *Channel) NewStream(
 	ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
-	return c.client.NewStream(ctx, desc, method, opts...) //nolint:wrapcheck // A connection's errors are statuses.
+	return c.client.NewStream(ctx, desc, method, opts...)
 }
 
 func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {

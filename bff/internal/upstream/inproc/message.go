@@ -26,7 +26,7 @@ func (c messages) Copy(out, in any) error {
 
 	// What the two are if they are not of the same type is for the library to find out.
 	if !ok || !same || from.ProtoReflect().Type() != to.ProtoReflect().Type() {
-		return c.ProtoCloner.Copy(out, in) //nolint:wrapcheck // The channel makes it a status.
+		return c.ProtoCloner.Copy(out, in)
 	}
 
 	proto.Reset(to)

@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
 	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
 )
 
 // mostOfEach is how many requests there are for each operation.

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 )
 
 // documents are the descriptions that protoc-gen-portico made, with examples.

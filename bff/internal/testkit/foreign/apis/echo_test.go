@@ -15,10 +15,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
-	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
+	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 )
 
 // rounds are how often each route is asked with random messages.

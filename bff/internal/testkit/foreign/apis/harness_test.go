@@ -14,9 +14,9 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/gen"
 	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
 )
 
