@@ -13,7 +13,7 @@ import (
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
 )
 
-const file = "../../foreign/proto/ruled/v1/ruled.yaml"
+const file = "../../testkit/foreign/proto/ruled/v1/ruled.yaml"
 
 func service() (methods []string, routes func(route.Rules) []string) {
 	found := ruledv1.File_ruled_v1_ruled_proto.Services().ByName("RuledService")

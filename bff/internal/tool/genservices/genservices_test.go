@@ -51,7 +51,7 @@ func TestGenerateMakesTheCommittedTable(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	want, err := os.ReadFile(filepath.Join("..", "..", "..", "gen", genservices.FileName))
+	want, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "gen", genservices.FileName))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestGenerateWithHandlersElsewhere(t *testing.T) {
 func TestGenerateWithAPIConfiguration(t *testing.T) {
 	t.Parallel()
 
-	rules, err := httprules.Load("../../foreign/proto/ruled/v1/ruled.yaml")
+	rules, err := httprules.Load("../../testkit/foreign/proto/ruled/v1/ruled.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
