@@ -224,9 +224,26 @@ fmt: ## Format protos and Go.
 	$(BUF) format --write proto; $(BUF) format --write $(FOREIGN)/proto
 	$(TOOL) golangci-lint fmt
 
+.PHONY: cover
+cover: need-redis ## Run the tests of packages, without the race detector, and print how much of them runs what.
+	@mkdir -p bin
+	go test -timeout 10m -coverprofile bin/cover.out -coverpkg ./bff/...,./backends/... \
+		$$(go list ./bff/... ./backends/... | grep -vxE '$(LOADED)|$(MODULE)/bff/internal/testkit/.*') >bin/cover.txt || { cat bin/cover.txt; exit 1; }
+	@go tool cover -func bin/cover.out | tail -1
+
+.PHONY: vulnerabilities
+vulnerabilities: ## Look for known vulnerabilities in what the commands call. It needs vuln.go.dev.
+	$(TOOL) govulncheck ./...
+
 .PHONY: tidy
-tidy: ## Tidy go.mod.
+tidy: ## Tidy go.mod of every module.
 	go mod tidy
+	go -C bench mod tidy
+	go -C $(LIBRARY) mod tidy
+
+.PHONY: update-tools
+update-tools: ## Take the latest versions of the tools in tools.mod.
+	go get -modfile=tools.mod -u tool
 
 .PHONY: clean
 clean: ## Remove what was built and the demo data.
