@@ -179,6 +179,45 @@ func porticoIn(t *testing.T, dir string, env []string, args ...string) (stdout, 
 	return out.String(), errs.String(), cmd.ProcessState.ExitCode()
 }
 
+// writeOtherNumbers adds to protos a policy language in which the fields that they use have other numbers.
+func writeOtherNumbers(t *testing.T, dir string) {
+	t.Helper()
+
+	file := filepath.Join(dir, "portico", "v1", "policy.proto")
+	if err := os.MkdirAll(filepath.Dir(file), 0o750); err != nil {
+		t.Fatal(err)
+	}
+
+	write(t, file, `syntax = "proto3";
+
+package portico.v1;
+
+import "google/protobuf/descriptor.proto";
+
+extend google.protobuf.ServiceOptions {
+  ServicePolicy service = 50951;
+}
+
+message ServicePolicy {
+  MethodPolicy defaults = 1;
+}
+
+message MethodPolicy {
+  repeated RateLimit rate_limits = 1;
+  Access access = 2;
+}
+
+message Access {
+  bool authenticated = 4;
+}
+
+message RateLimit {
+  int64 requests = 2;
+  int64 burst = 1;
+}
+`)
+}
+
 // A proto change that removes a route or tightens a limit is reported with its position.
 func TestBreaking(t *testing.T) {
 	t.Parallel()
@@ -223,6 +262,8 @@ proto/shop/v1/shop.proto:12:22: RATE_LIMIT_TIGHTENED: lets through 10/1s burst 1
 	}
 
 	write(t, file, shopProto)
+	// Once, a version whose policy language was numbered otherwise could not be read.
+	writeOtherNumbers(t, old)
 
 	if out, errs, code := porticoIn(t, old, nil, "breaking", "--against", old, filepath.Join(dir, "proto")); code != 0 {
 		t.Errorf("the other way round: exit %d: %s%s", code, out, errs)

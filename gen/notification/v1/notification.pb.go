@@ -499,7 +499,7 @@ const file_notification_v1_notification_proto_rawDesc = "" +
 	"\x19NOTIFICATION_KIND_ACCOUNT\x10\x032\x8b\x04\n" +
 	"\x13NotificationService\x12_\n" +
 	"\x12CreateNotification\x12*.notification.v1.CreateNotificationRequest\x1a\x1d.notification.v1.Notification\x12\x9e\x01\n" +
-	"\x11ListNotifications\x12).notification.v1.ListNotificationsRequest\x1a*.notification.v1.ListNotificationsResponse\"2\xba\xf0\x18\x02p\x01\x82\xd3\xe4\x93\x02#\x12!/v1/users/{user_id}/notifications\x90\x02\x01\x12\xaf\x01\n" +
+	"\x11ListNotifications\x12).notification.v1.ListNotificationsRequest\x1a*.notification.v1.ListNotificationsResponse\"2\xba\xf0\x18\x02h\x01\x82\xd3\xe4\x93\x02#\x12!/v1/users/{user_id}/notifications\x90\x02\x01\x12\xaf\x01\n" +
 	"\x14MarkNotificationRead\x12,.notification.v1.MarkNotificationReadRequest\x1a\x1d.notification.v1.Notification\"J\x82\xd3\xe4\x93\x02A:\x01*\"</v1/users/{user_id}/notifications/{notification_id}:markRead\x90\x02\x02\x1a@\xba\xf0\x18<\n" +
 	"\fnotification\x1a,\n" +
 	" \"\x1e\n" +

@@ -1148,23 +1148,23 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\fOrderService\x12\xf2\x01\n" +
 	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"\xb3\x01\xba\xf0\x18\x99\x01\n" +
 	"T\x10\x012Prequest.user_id in ['', principal.subject] || 'orders:admin' in principal.scopes\x12\x04\b\n" +
-	"\x18\x14R\x1a\b\xc9\x01\x12\x15/v1/orders/{order_id}Z\x1d\n" +
+	"\x18\x142\x1a\b\xc9\x01\x12\x15/v1/orders/{order_id}:\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
-	"request_idj\x00\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
+	"request_idJ\x00\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
 	"/v1/orders\x12p\n" +
-	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x0f.order.v1.Order\"8\xba\xf0\x18\x142\x12*\x10order:{order_id}\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x90\x02\x01\x12\x8d\x01\n" +
+	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x0f.order.v1.Order\"8\xba\xf0\x18\x14Z\x12*\x10order:{order_id}\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x90\x02\x01\x12\x8d\x01\n" +
 	"\n" +
 	"ListOrders\x12\x1b.order.v1.ListOrdersRequest\x1a\x1c.order.v1.ListOrdersResponse\"D\xba\xf0\x18\x1b\n" +
 	"\x19\"\x17\n" +
 	"\auser_id\x12\forders:admin\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/users/{user_id}/orders\x90\x02\x01\x12}\n" +
-	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"?\xba\xf0\x18\x142\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12\x80\x01\n" +
-	"\vUpdateOrder\x12\x1c.order.v1.UpdateOrderRequest\x1a\x0f.order.v1.Order\"B\xba\xf0\x18\x142\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02$:\x05order2\x1b/v1/orders/{order.order_id}\x12\x86\x01\n" +
-	"\rRedirectOrder\x12\x1e.order.v1.RedirectOrderRequest\x1a\x0f.order.v1.Order\"D\xba\xf0\x18\x142\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{order_id}:redirect\x90\x02\x02\x12@\n" +
+	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"?\xba\xf0\x18\x14Z\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12\x80\x01\n" +
+	"\vUpdateOrder\x12\x1c.order.v1.UpdateOrderRequest\x1a\x0f.order.v1.Order\"B\xba\xf0\x18\x14Z\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02$:\x05order2\x1b/v1/orders/{order.order_id}\x12\x86\x01\n" +
+	"\rRedirectOrder\x12\x1e.order.v1.RedirectOrderRequest\x1a\x0f.order.v1.Order\"D\xba\xf0\x18\x14Z\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{order_id}:redirect\x90\x02\x02\x12@\n" +
 	"\rMarkOrderPaid\x12\x1e.order.v1.MarkOrderPaidRequest\x1a\x0f.order.v1.Order\x12\xad\x01\n" +
 	"\n" +
 	"WatchOrder\x12\x1b.order.v1.WatchOrderRequest\x1a\x1c.order.v1.WatchOrderResponse\"b\xba\xf0\x188\x12\x04\b\x02\x18\n" +
-	"\x1a\x03\b\xac\x02Z\x1f\n" +
-	"\rLast-Event-ID\x12\x0eafter_sequenceb\n" +
+	"\x1a\x03\b\xac\x02:\x1f\n" +
+	"\rLast-Event-ID\x12\x0eafter_sequenceB\n" +
 	"\n" +
 	"\bsequence\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/orders/{order_id}:watch\x90\x02\x010\x01\x1a\x1b\xba\xf0\x18\x17\n" +
 	"\x05order\x1a\x0e\n" +

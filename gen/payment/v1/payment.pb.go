@@ -844,15 +844,15 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x15PAYMENT_METHOD_WALLET\x10\x032\xe9\x03\n" +
 	"\x0ePaymentService\x12\xac\x01\n" +
 	"\rCreatePayment\x12 .payment.v1.CreatePaymentRequest\x1a\x13.payment.v1.Payment\"d\xba\xf0\x18I\x12\x04\b\x05\x18\n" +
-	"R\x1e\b\xc9\x01\x12\x19/v1/payments/{payment_id}Z\x1d\n" +
+	"2\x1e\b\xc9\x01\x12\x19/v1/payments/{payment_id}:\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
-	"request_idj\x00p\x03\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12f\n" +
+	"request_idJ\x00h\x03\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12f\n" +
 	"\n" +
 	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12\xa0\x01\n" +
 	"\rRefundPayment\x12 .payment.v1.RefundPaymentRequest\x1a\x13.payment.v1.Payment\"X\xba\xf0\x18)\x12\x04\b\x05\x18\n" +
-	"Z\x1d\n" +
+	":\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
-	"request_idj\x00p\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/payments/{payment_id}:refund\x1a\x1d\xba\xf0\x18\x19\n" +
+	"request_idJ\x00h\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/payments/{payment_id}:refund\x1a\x1d\xba\xf0\x18\x19\n" +
 	"\apayment\x1a\x0e\n" +
 	"\x02\x10\x01\x12\x04\b\x14\x18(\x1a\x02\b\x05B=Z;github.com/portico-gateway/portico/gen/payment/v1;paymentv1b\x06proto3"
 

@@ -279,24 +279,24 @@ type MethodPolicy struct {
 	// Largest request body in bytes. Default: the gateway's configured one (1 MiB).
 	MaxBodyBytes *int64 `protobuf:"varint,4,opt,name=max_body_bytes,json=maxBodyBytes,proto3,oneof" json:"max_body_bytes,omitempty"`
 	// Unknown fields of the body and unknown query parameters are passed over instead of refused.
-	AllowUnknownFields *bool `protobuf:"varint,9,opt,name=allow_unknown_fields,json=allowUnknownFields,proto3,oneof" json:"allow_unknown_fields,omitempty"`
+	AllowUnknownFields *bool `protobuf:"varint,5,opt,name=allow_unknown_fields,json=allowUnknownFields,proto3,oneof" json:"allow_unknown_fields,omitempty"`
 	// What a successful answer has besides the message.
-	Response *Response `protobuf:"bytes,10,opt,name=response,proto3" json:"response,omitempty"`
+	Response *Response `protobuf:"bytes,6,opt,name=response,proto3" json:"response,omitempty"`
 	// Request fields that headers set.
-	Headers []*HeaderBinding `protobuf:"bytes,11,rep,name=headers,proto3" json:"headers,omitempty"`
+	Headers []*HeaderBinding `protobuf:"bytes,7,rep,name=headers,proto3" json:"headers,omitempty"`
 	// How answers are streamed, if the method streams any.
-	Stream *Stream `protobuf:"bytes,12,opt,name=stream,proto3" json:"stream,omitempty"`
+	Stream *Stream `protobuf:"bytes,8,opt,name=stream,proto3" json:"stream,omitempty"`
 	// Requests with the header Idempotency-Key take effect once. Methods that stream cannot have it.
-	Idempotency *Idempotency `protobuf:"bytes,13,opt,name=idempotency,proto3" json:"idempotency,omitempty"`
+	Idempotency *Idempotency `protobuf:"bytes,9,opt,name=idempotency,proto3" json:"idempotency,omitempty"`
 	// When a call is made again. Default: up to three times in all where the method says that this is safe, by its idempotency_level or
 	// by a field that the header Idempotency-Key sets; otherwise never.
-	Retry *Retry `protobuf:"bytes,5,opt,name=retry,proto3" json:"retry,omitempty"`
+	Retry *Retry `protobuf:"bytes,10,opt,name=retry,proto3" json:"retry,omitempty"`
 	// Whether answers are kept, and which ones a write makes obsolete.
-	Cache *Cache `protobuf:"bytes,6,opt,name=cache,proto3" json:"cache,omitempty"`
+	Cache *Cache `protobuf:"bytes,11,opt,name=cache,proto3" json:"cache,omitempty"`
 	// A circuit breaker for this method alone, besides that of its upstream.
-	Breaker *Breaker `protobuf:"bytes,7,opt,name=breaker,proto3" json:"breaker,omitempty"`
+	Breaker *Breaker `protobuf:"bytes,12,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	// Who is served first when there is too much to do.
-	Priority      Priority `protobuf:"varint,14,opt,name=priority,proto3,enum=portico.v1.Priority" json:"priority,omitempty"`
+	Priority      Priority `protobuf:"varint,13,opt,name=priority,proto3,enum=portico.v1.Priority" json:"priority,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1437,25 +1437,25 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\rServicePolicy\x12\x1a\n" +
 	"\bupstream\x18\x01 \x01(\tR\bupstream\x12\x1c\n" +
 	"\tcomposite\x18\x02 \x01(\bR\tcomposite\x124\n" +
-	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xcc\x05\n" +
+	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xb6\x05\n" +
 	"\fMethodPolicy\x12*\n" +
 	"\x06access\x18\x01 \x01(\v2\x12.portico.v1.AccessR\x06access\x126\n" +
 	"\vrate_limits\x18\x02 \x03(\v2\x15.portico.v1.RateLimitR\n" +
 	"rateLimits\x123\n" +
 	"\atimeout\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\atimeout\x12)\n" +
 	"\x0emax_body_bytes\x18\x04 \x01(\x03H\x00R\fmaxBodyBytes\x88\x01\x01\x125\n" +
-	"\x14allow_unknown_fields\x18\t \x01(\bH\x01R\x12allowUnknownFields\x88\x01\x01\x120\n" +
-	"\bresponse\x18\n" +
-	" \x01(\v2\x14.portico.v1.ResponseR\bresponse\x123\n" +
-	"\aheaders\x18\v \x03(\v2\x19.portico.v1.HeaderBindingR\aheaders\x12*\n" +
-	"\x06stream\x18\f \x01(\v2\x12.portico.v1.StreamR\x06stream\x129\n" +
-	"\vidempotency\x18\r \x01(\v2\x17.portico.v1.IdempotencyR\vidempotency\x12'\n" +
-	"\x05retry\x18\x05 \x01(\v2\x11.portico.v1.RetryR\x05retry\x12'\n" +
-	"\x05cache\x18\x06 \x01(\v2\x11.portico.v1.CacheR\x05cache\x12-\n" +
-	"\abreaker\x18\a \x01(\v2\x13.portico.v1.BreakerR\abreaker\x120\n" +
-	"\bpriority\x18\x0e \x01(\x0e2\x14.portico.v1.PriorityR\bpriorityB\x11\n" +
+	"\x14allow_unknown_fields\x18\x05 \x01(\bH\x01R\x12allowUnknownFields\x88\x01\x01\x120\n" +
+	"\bresponse\x18\x06 \x01(\v2\x14.portico.v1.ResponseR\bresponse\x123\n" +
+	"\aheaders\x18\a \x03(\v2\x19.portico.v1.HeaderBindingR\aheaders\x12*\n" +
+	"\x06stream\x18\b \x01(\v2\x12.portico.v1.StreamR\x06stream\x129\n" +
+	"\vidempotency\x18\t \x01(\v2\x17.portico.v1.IdempotencyR\vidempotency\x12'\n" +
+	"\x05retry\x18\n" +
+	" \x01(\v2\x11.portico.v1.RetryR\x05retry\x12'\n" +
+	"\x05cache\x18\v \x01(\v2\x11.portico.v1.CacheR\x05cache\x12-\n" +
+	"\abreaker\x18\f \x01(\v2\x13.portico.v1.BreakerR\abreaker\x120\n" +
+	"\bpriority\x18\r \x01(\x0e2\x14.portico.v1.PriorityR\bpriorityB\x11\n" +
 	"\x0f_max_body_bytesB\x17\n" +
-	"\x15_allow_unknown_fieldsJ\x04\b\b\x10\tR\x0esuccess_status\"X\n" +
+	"\x15_allow_unknown_fields\"X\n" +
 	"\bResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x18\n" +

@@ -581,7 +581,7 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\n" +
 	"CreateUser\x12\x1a.user.v1.CreateUserRequest\x1a\r.user.v1.User\"C\xba\xf0\x18+\n" +
 	"\x0f\x1a\r\n" +
-	"\vusers:adminR\x18\b\xc9\x01\x12\x13/v1/users/{user_id}\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/users\x12m\n" +
+	"\vusers:admin2\x18\b\xc9\x01\x12\x13/v1/users/{user_id}\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/users\x12m\n" +
 	"\tListUsers\x12\x19.user.v1.ListUsersRequest\x1a\x1a.user.v1.ListUsersResponse\")\xba\xf0\x18\x11\n" +
 	"\x0f\x1a\r\n" +
 	"\vusers:admin\x82\xd3\xe4\x93\x02\v\x12\t/v1/users\x90\x02\x01\x12Q\n" +
@@ -589,7 +589,7 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\n" +
 	"UpdateUser\x12\x1a.user.v1.UpdateUserRequest\x1a\r.user.v1.User\"!\x82\xd3\xe4\x93\x02\x1b:\x04user2\x13/v1/users/{user_id}\x12f\n" +
 	"\n" +
-	"DeleteUser\x12\x1a.user.v1.DeleteUserRequest\x1a\x16.google.protobuf.Empty\"$\xba\xf0\x18\x05R\x03\b\xcc\x01\x82\xd3\xe4\x93\x02\x15*\x13/v1/users/{user_id}\x1a0\xba\xf0\x18,\n" +
+	"DeleteUser\x12\x1a.user.v1.DeleteUserRequest\x1a\x16.google.protobuf.Empty\"$\xba\xf0\x18\x052\x03\b\xcc\x01\x82\xd3\xe4\x93\x02\x15*\x13/v1/users/{user_id}\x1a0\xba\xf0\x18,\n" +
 	"\x04user\x1a$\n" +
 	"\x18\"\x16\n" +
 	"\auser_id\x12\vusers:admin\x12\x04\b2\x18d\x1a\x02\b\x02B7Z5github.com/portico-gateway/portico/gen/user/v1;userv1b\x06proto3"
