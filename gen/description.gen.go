@@ -14,7 +14,7 @@ func comments() map[string]string {
 		"dashboard.v1.GetDashboardRequest.order_count":              "How many of the newest orders, 1 to 50; 0 means 10.",
 		"dashboard.v1.GetMyDashboardRequest.order_count":            "How many of the newest orders, 1 to 50; 0 means 10.",
 		"dashboard.v1.PartialError":                                 "PartialError says that a part could not be had, and why.",
-		"dashboard.v1.PartialError.code":                            "Name of a google.rpc.Code, for example \"UNAVAILABLE\".",
+		"dashboard.v1.PartialError.code":                            "As in the problem document of the part's own route.",
 		"dashboard.v1.PartialError.message":                         "For people.",
 		"dashboard.v1.PartialError.part":                            "Name of the field that is missing: \"orders\" or \"profile\".",
 		"money.v1.Money":                                            "Money is an amount in one currency, exact to a billionth of its unit (the shape of google.type.Money).",

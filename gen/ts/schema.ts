@@ -582,11 +582,13 @@ export interface components {
         "dashboard.v1.PartialError": {
             /** @description Name of the field that is missing: "orders" or "profile". */
             part?: string;
-            /** @description Name of a google.rpc.Code, for example "UNAVAILABLE". */
-            code?: string;
+            /** @description As in the problem document of the part's own route. */
+            code?: components["schemas"]["google.rpc.Code"];
             /** @description For people. */
             message?: string;
         };
+        /** @enum {string} */
+        "google.rpc.Code": "OK" | "CANCELLED" | "UNKNOWN" | "INVALID_ARGUMENT" | "DEADLINE_EXCEEDED" | "NOT_FOUND" | "ALREADY_EXISTS" | "PERMISSION_DENIED" | "UNAUTHENTICATED" | "RESOURCE_EXHAUSTED" | "FAILED_PRECONDITION" | "ABORTED" | "OUT_OF_RANGE" | "UNIMPLEMENTED" | "INTERNAL" | "UNAVAILABLE" | "DATA_LOSS";
         /** @description Money is an amount in one currency, exact to a billionth of its unit (the shape of google.type.Money). */
         "money.v1.Money": {
             /** @description ISO 4217 code, for example "EUR". */
@@ -1533,6 +1535,7 @@ export type QuotaViolation = components['schemas']['QuotaViolation'];
 export type StreamError = components['schemas']['StreamError'];
 export type DashboardV1Dashboard = components['schemas']['dashboard.v1.Dashboard'];
 export type DashboardV1PartialError = components['schemas']['dashboard.v1.PartialError'];
+export type GoogleRpcCode = components['schemas']['google.rpc.Code'];
 export type MoneyV1Money = components['schemas']['money.v1.Money'];
 export type MoneyV1MoneyInput = components['schemas']['money.v1.MoneyInput'];
 export type NotificationV1ListNotificationsResponse = components['schemas']['notification.v1.ListNotificationsResponse'];

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -104,7 +105,7 @@ func (s *service) dashboard(ctx context.Context, userID string, orderCount int32
 	for _, failure := range missing {
 		p := problem.From(failure.Err)
 		answer.PartialErrors = append(answer.PartialErrors, &dashboardv1.PartialError{
-			Part: failure.Branch, Code: p.Code, Message: p.Detail,
+			Part: failure.Branch, Code: code.Code(p.GRPCCode()), Message: p.Detail,
 		})
 	}
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -215,20 +216,20 @@ func TestOptionalPartsMayBeMissing(t *testing.T) {
 	}{
 		{"none_is", nil, nil, nil},
 		{"orders", backends{listOrders: unavailable}, []*part{
-			{Part: "orders", Code: "UNAVAILABLE", Message: notThere},
+			{Part: "orders", Code: code.Code_UNAVAILABLE, Message: notThere},
 		}, []string{"orders"}},
 		{"profile_that_was_never_made", backends{getProfile: failing(status.Error(codes.NotFound, "no such profile"))}, []*part{
-			{Part: "profile", Code: "NOT_FOUND", Message: "no such profile"},
+			{Part: "profile", Code: code.Code_NOT_FOUND, Message: "no such profile"},
 		}, []string{"profile"}},
 		{"both", backends{listOrders: unavailable, getProfile: failing(errors.New(secret))}, []*part{
-			{Part: "orders", Code: "UNAVAILABLE", Message: notThere},
-			{Part: "profile", Code: "INTERNAL", Message: "something went wrong on our side"},
+			{Part: "orders", Code: code.Code_UNAVAILABLE, Message: notThere},
+			{Part: "profile", Code: code.Code_INTERNAL, Message: "something went wrong on our side"},
 		}, []string{"orders", "profile"}},
 		{"panic", backends{listOrders: func(context.Context, proto.Message) (proto.Message, error) { panic(secret) }}, []*part{
-			{Part: "orders", Code: "INTERNAL", Message: "something went wrong on our side"},
+			{Part: "orders", Code: code.Code_INTERNAL, Message: "something went wrong on our side"},
 		}, []string{"orders"}},
 		{"backend_that_takes_too_long", backends{listOrders: slow(time.Hour, unavailable)}, []*part{
-			{Part: "orders", Code: "DEADLINE_EXCEEDED", Message: "the answer did not come in time"},
+			{Part: "orders", Code: code.Code_DEADLINE_EXCEEDED, Message: "the answer did not come in time"},
 		}, []string{"orders"}},
 	}
 
