@@ -24,7 +24,7 @@ type Authenticator struct {
 
 	// Header is the name of a request header.
 	Header string
-	// Cookie is the name of a cookie. Browsers send cookies with requests that other sites make: see docs/embedding.md.
+	// Cookie is the name of a cookie. Browsers send cookies with requests that other sites make: see docs/options.md.
 	Cookie string
 	// Scheme is that of an Authorization header (RFC 9110, section 11.4), such as "Basic"; or "Bearer" for tokens that are not, or
 	// not all, of a configured issuer.

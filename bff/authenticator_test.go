@@ -234,7 +234,7 @@ func TestAuthenticatorCountsAllCookies(t *testing.T) {
 	}
 }
 
-// Browsers send cookies with requests of other sites; net/http has what refuses those (docs/embedding.md).
+// Browsers send cookies with requests of other sites; net/http has what refuses those (docs/options.md).
 func TestAuthenticatorWithCrossOriginProtection(t *testing.T) {
 	t.Parallel()
 	undescribed(t, "middleware answers what no document knows")

@@ -151,7 +151,7 @@ func service(t *testing.T, name string) bff.Service {
 	return services[i]
 }
 
-// docs/embedding.md has a row for every option, and none for what is not one.
+// docs/options.md has a row for every option, and none for what is not one.
 func TestOptionsAreDocumented(t *testing.T) {
 	t.Parallel()
 
@@ -181,7 +181,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 		}
 	}
 
-	text, err := os.ReadFile("../docs/embedding.md")
+	text, err := os.ReadFile("../docs/options.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +195,6 @@ func TestOptionsAreDocumented(t *testing.T) {
 	slices.Sort(rows)
 
 	if len(exported) == 0 || !slices.Equal(rows, exported) {
-		t.Errorf("docs/embedding.md has rows for\n%q, options are\n%q", rows, exported)
+		t.Errorf("docs/options.md has rows for\n%q, options are\n%q", rows, exported)
 	}
 }
