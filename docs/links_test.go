@@ -21,12 +21,17 @@ func TestLinks(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	records, err := filepath.Glob("adr/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+
 	more, err := filepath.Glob("*/*/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	for _, page := range slices.Concat([]string{"../README.md", "../CHANGELOG.md"}, pages, more) {
+	for _, page := range slices.Concat([]string{"../README.md", "../CHANGELOG.md"}, pages, records, more) {
 		for _, link := range links(read(t, page)) {
 			if reason := broken(t, page, link); reason != "" {
 				t.Errorf("%s: %s: %s", page, link, reason)
