@@ -30,6 +30,7 @@ const mostUnchecked = 5
 //   - proto: is written to the file that the page names, for the commands after it; without one, it is what a method has in braces.
 //   - yaml: is a configuration of the gateway, or of gRPC APIs.
 //   - json: is JSON.
+//   - mermaid: is a picture, which nothing is done for.
 //   - go, ts: compile, together with what their "given" comment declares.
 //
 // Anything else fails, unless a comment says why it cannot be checked: <!-- unchecked: … -->.
@@ -41,15 +42,13 @@ type newcomer struct {
 	env []string
 	// addresses are those that listeners have, by those that the pages name, which may be taken.
 	addresses map[string]string
-	// documented are the files that docs/services.md shows, for the reader's editor.
-	documented string
 	// outputs are what the page's commands printed.
 	outputs   map[string]string
 	unchecked int
 }
 
 // A reader takes the pages in hand, in a fresh copy of the repository, and every block on them is true. Once, the proto of
-// docs/services.md was refused by the very next command of the README.
+// docs/services.md was refused by the very next command.
 func TestNewcomer(t *testing.T) {
 	for _, name := range []string{"bash", "git", "make", "curl", "jq", "npm"} {
 		programs.Program(t, "install "+name, name)
@@ -63,6 +62,7 @@ func TestNewcomer(t *testing.T) {
 		n.inspectServices(t)
 	})
 	t.Run("embedding", func(t *testing.T) { n.read(t, "docs/embedding.md") })
+	t.Run("options", func(t *testing.T) { n.read(t, "docs/options.md") })
 	t.Run("clients", func(t *testing.T) { n.read(t, "docs/clients.md") })
 	t.Run("caching", func(t *testing.T) { n.read(t, "docs/caching.md") })
 
@@ -80,24 +80,11 @@ func openCopy(t *testing.T) *newcomer {
 	write(t, filepath.Join(dir, ".git", "info", "exclude"), "node_modules\n")
 	commit(t, dir)
 
-	n := &newcomer{dir: dir, documented: t.TempDir()}
-	editor := filepath.Join(n.documented, "editor")
-	write(t, editor, "#!/bin/sh\nexec cp \""+n.documented+"/$1\" \"$1\"\n")
-
-	if err := os.Chmod(editor, 0o700); err != nil {
-		t.Fatal(err)
-	}
-
-	for _, b := range readBlocks(t, "docs/services.md") {
-		if b.file != "" {
-			writeAll(t, filepath.Join(n.documented, b.file), b.text)
-		}
-	}
-
+	n := &newcomer{dir: dir}
 	backends, listeners := freePorts(t), freePorts(t)
 	server, admin := loopback(listeners), loopback(listeners+1)
 	n.env = []string{
-		"EDITOR=" + editor, "GOFLAGS=-pgo=off", "PORTICO_SERVER_ADDRESS=" + server, "PORTICO_ADMIN_ADDRESS=" + admin,
+		"GOFLAGS=-pgo=off", "PORTICO_SERVER_ADDRESS=" + server, "PORTICO_ADMIN_ADDRESS=" + admin,
 		"PORTICO_DEV_BACKEND_PORT=" + strconv.Itoa(backends), "PORTICO_SERVER_DRAIN_DELAY=1ms",
 	}
 	n.addresses = map[string]string{loopback(8080): server, loopback(8081): admin, loopback(9000): startReviews(t)}
@@ -180,6 +167,7 @@ func (n *newcomer) do(t *testing.T, b block) {
 		}
 	case "yaml":
 		checkYAML(t, b)
+	case "mermaid": // A picture; docs/ checks those of all pages.
 	case "json":
 		if !json.Valid([]byte(b.text)) {
 			t.Errorf("%v: not JSON", b)
