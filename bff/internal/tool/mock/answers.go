@@ -29,7 +29,7 @@ func newAnswers(today time.Time) (*answers, error) {
 		return nil, err
 	}
 
-	return &answers{maker: maker{texts: texts(), spans: spans(), today: today}, validator: validator}, nil
+	return &answers{maker: maker{today: today}, validator: validator}, nil
 }
 
 // newMessage is empty and of the method's type for requests or answers. Both are generated, or neither. Generated types of another
@@ -52,22 +52,12 @@ func newMessage(method protoreflect.MethodDescriptor, of protoreflect.MessageDes
 }
 
 // answer is the one to a request. The step counts the messages of a stream from 1, and is 0 for the only answer.
-func (a *answers) answer(method protoreflect.MethodDescriptor, k asked, step, steps int) (proto.Message, error) {
+func (a *answers) answer(method protoreflect.MethodDescriptor, k asked, step int) (proto.Message, error) {
 	k.verbs = verbsOf(method.Name())
-	sc := scope{
-		seed: seedOf(method, k.request), step: step, steps: steps,
-		window: window{a.maker.today.Add(-year), a.maker.today},
-	}
+	sc := scope{seed: seedOf(method, k.request), step: step}
 
 	if step > 0 {
 		sc.seed = sc.seed.at(step)
-	}
-
-	if method.Output().FullName() == httpBody {
-		body := newMessage(method, method.Output())
-		fillBody(body, string(method.Name()), sc.seed)
-
-		return body.Interface(), nil
 	}
 
 	return a.best(k, func(m *maker, attempt int) (protoreflect.Message, error) {
@@ -87,7 +77,7 @@ func (a *answers) answer(method protoreflect.MethodDescriptor, k asked, step, st
 			sc.total = total
 		}
 
-		m.message(msg, nil, about{seed: sc.seed}, sc)
+		m.message(msg, nil, value{seed: sc.seed, name: snake(method.Name())}, sc)
 
 		return msg, nil
 	})
@@ -259,7 +249,7 @@ func (a *answers) items(k asked, msg protoreflect.Message, list protoreflect.Fie
 
 	created := func(item protoreflect.Message) int64 {
 		field := item.Descriptor().Fields().ByName("create_time")
-		if field == nil || field.Message() == nil || field.Message().FullName() != moment || !item.Has(field) {
+		if field == nil || field.Message() == nil || field.Message().FullName() != timestamp || !item.Has(field) {
 			return 0
 		}
 

@@ -180,7 +180,7 @@ func (k asked) after(name string) int64 {
 	}
 }
 
-// alike tells whether values of one field can be those of the other.
+// alike reports whether values of one field can be those of the other.
 func alike(a, b protoreflect.FieldDescriptor) bool {
 	if a.Kind() != b.Kind() || a.IsList() != b.IsList() || a.IsMap() != b.IsMap() {
 		return false
@@ -193,5 +193,66 @@ func alike(a, b protoreflect.FieldDescriptor) bool {
 		return a.Enum().FullName() == b.Enum().FullName()
 	default:
 		return true
+	}
+}
+
+// parent is the resource that a list or a creation is below (AIP-132, AIP-133).
+func (k asked) parent() string {
+	if k.request == nil {
+		return ""
+	}
+
+	if field := k.request.Descriptor().Fields().ByName("parent"); isString(field) {
+		return k.request.Get(field).String()
+	}
+
+	return ""
+}
+
+// upload is what is known of what a client streamed.
+type upload struct {
+	contentType string
+	bytes       int64
+	messages    int
+}
+
+// add counts a message: the bytes of the bodies in it.
+func (u *upload) add(msg protoreflect.Message) {
+	u.messages++
+
+	if msg.Descriptor().FullName() == httpBody {
+		fields := msg.Descriptor().Fields()
+		u.bytes += int64(len(msg.Get(fields.ByName("data")).Bytes()))
+
+		if u.contentType == "" {
+			u.contentType = msg.Get(fields.ByName("content_type")).String()
+		}
+
+		return
+	}
+
+	msg.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if field.Message() != nil && !field.IsList() && !field.IsMap() && field.Message().FullName() == httpBody {
+			u.messages--
+			u.add(value.Message())
+		}
+
+		return true
+	})
+}
+
+// echo sets the media type and the size, where the reply has fields for them.
+func (u *upload) echo(msg protoreflect.Message) {
+	fields := msg.Descriptor().Fields()
+
+	if field := fields.ByName("content_type"); u.contentType != "" && field != nil && field.Kind() == protoreflect.StringKind &&
+		!field.IsList() {
+		msg.Set(field, protoreflect.ValueOfString(u.contentType))
+	}
+
+	for _, name := range []protoreflect.Name{"size_bytes", "size"} {
+		if field := fields.ByName(name); u.bytes > 0 && field != nil && field.Kind() == protoreflect.Int64Kind && !field.IsList() {
+			msg.Set(field, protoreflect.ValueOfInt64(u.bytes))
+		}
 	}
 }

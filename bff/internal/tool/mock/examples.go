@@ -11,7 +11,7 @@ import (
 // Examples makes up requests and answers for descriptions of methods. They are the same each time. It is safe for concurrent use.
 type Examples struct{ answers *answers }
 
-// NewExamples makes Examples. The error tells that protovalidate cannot be used.
+// NewExamples makes Examples. The error says that protovalidate cannot be used.
 func NewExamples() (*Examples, error) {
 	// Examples are committed, so that they have a day of their own.
 	made, err := newAnswers(time.Date(2026, time.January, 15, 12, 0, 0, 0, time.UTC))
@@ -19,7 +19,7 @@ func NewExamples() (*Examples, error) {
 		return nil, err
 	}
 
-	made.maker.lasting = true
+	made.maker.committed = true
 
 	return &Examples{answers: made}, nil
 }
@@ -44,7 +44,7 @@ func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, answer pro
 		request = made
 	}
 
-	answer, err := e.answers.answer(method, asked{request: made.ProtoReflect()}, 0, 0)
+	answer, err := e.answers.answer(method, asked{request: made.ProtoReflect()}, 0)
 	if err != nil || !writable(answer) {
 		return request, nil
 	}
@@ -54,16 +54,13 @@ func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, answer pro
 
 // request is the request of a method, and whether it keeps its rules.
 func (e *Examples) request(method protoreflect.MethodDescriptor) (proto.Message, bool) {
-	sc := scope{
-		seed:   seedOf(method, nil),
-		window: window{e.answers.maker.today.Add(-year), e.answers.maker.today},
-	}
+	sc := scope{seed: seedOf(method, nil)}
 
 	made, err := e.answers.best(asked{}, func(m *maker, attempt int) (protoreflect.Message, error) {
 		msg := newMessage(method, method.Input())
 		sc := sc
 		sc.seed = sc.seed.at(-attempt)
-		m.message(msg, nil, about{seed: sc.seed}, sc)
+		m.message(msg, nil, value{seed: sc.seed}, sc)
 
 		if size := msg.Descriptor().Fields().ByName("page_size"); size != nil && pagedField(method) != nil {
 			one := protoreflect.ValueOfInt32(1)

@@ -87,20 +87,22 @@ func (r rules) size(name protoreflect.Name, other int) int {
 // maxSize is above any size that is made.
 const maxSize = 1 << 20
 
-// given tells which of the values is decided: by "const", or one of those of "in".
+// given is the value that the rules decide: the one of "const", or one of "example" or "in".
 func (r rules) given(s seed) (protoreflect.Value, bool) {
 	if found, ok := r.get("const"); ok {
 		return found, true
 	}
 
-	if in := r.list("in"); len(in) > 0 {
-		return one(s, in), true
+	for _, name := range []protoreflect.Name{"example", "in"} {
+		if values := r.list(name); len(values) > 0 {
+			return one(s, values), true
+		}
 	}
 
 	return protoreflect.Value{}, false
 }
 
-// refuses tells whether "not_in" has the value.
+// refuses reports whether "not_in" has the value.
 func (r rules) refuses(value protoreflect.Value) bool {
 	for _, refused := range r.list("not_in") {
 		if refused.Equal(value) {

@@ -3,7 +3,6 @@ package mock
 import (
 	"testing"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/encoding/prototext"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -60,6 +59,7 @@ func TestRules(t *testing.T) {
 
 	for name, field := range map[string]string{
 		"string_const":        text("city", `const: "Graz"`),
+		"string_example":      text("city", `example: "Graz" example: "Linz" min_len: 3`),
 		"string_in":           text("city", `in: ["Graz", "Linz"]`),
 		"string_not_in":       text("role", `not_in: ["viewer", "editor"]`),
 		"string_long":         text("name", `min_len: 200 max_len: 210`),
@@ -137,17 +137,12 @@ func TestRules(t *testing.T) {
 
 			made, md := testAnswers(t), ruled(t, field)
 
-			validator, err := protovalidate.New()
-			if err != nil {
-				t.Fatal(err)
-			}
-
-			for n := range 200 {
+			for n := range 50 {
 				m := made.maker
 				msg := dynamicpb.NewMessage(md)
-				m.fill(msg, scope{seed: seed(n), window: window{today().Add(-year), today()}})
+				m.fill(msg, scope{seed: seed(n)})
 
-				if err := validator.Validate(msg); err != nil {
+				if err := made.validator.Validate(msg); err != nil {
 					t.Fatalf("seed %d: %v: %v", n, err, msg)
 				}
 			}

@@ -157,7 +157,7 @@ func (c call) unary(_ any, ctx context.Context, decode func(any) error, _ grpc.U
 		return nil, err
 	}
 
-	return c.answers.answer(c.descriptor, asked{request: request, caller: caller(ctx)}, 0, 0)
+	return c.answers.answer(c.descriptor, asked{request: request, caller: caller(ctx)}, 0)
 }
 
 func (c call) stream(_ any, stream grpc.ServerStream) error {
@@ -189,7 +189,7 @@ func (c call) tell(stream grpc.ServerStream) error {
 			return stream.Context().Err()
 		}
 
-		if err := c.send(stream, k, step, steps); err != nil {
+		if err := c.send(stream, k, step); err != nil {
 			return err
 		}
 	}
@@ -204,7 +204,7 @@ func (c call) collect(stream grpc.ServerStream) error {
 	for {
 		switch err := c.receive(stream, &k); {
 		case errors.Is(err, io.EOF):
-			return c.send(stream, k, 0, 0)
+			return c.send(stream, k, 0)
 		case err != nil:
 			return err
 		}
@@ -223,7 +223,7 @@ func (c call) talk(stream grpc.ServerStream) error {
 			return err
 		}
 
-		if err := c.send(stream, k, 0, 0); err != nil {
+		if err := c.send(stream, k, 0); err != nil {
 			return err
 		}
 	}
@@ -244,8 +244,8 @@ func (c call) receive(stream grpc.ServerStream, k *asked) error {
 	return nil
 }
 
-func (c call) send(stream grpc.ServerStream, k asked, step, steps int) error {
-	answer, err := c.answers.answer(c.descriptor, k, step, steps)
+func (c call) send(stream grpc.ServerStream, k asked, step int) error {
+	answer, err := c.answers.answer(c.descriptor, k, step)
 	if err != nil {
 		return err
 	}
@@ -253,7 +253,7 @@ func (c call) send(stream grpc.ServerStream, k asked, step, steps int) error {
 	return stream.SendMsg(answer)
 }
 
-// wait tells whether the time passed before the call ended.
+// wait reports whether the time passed before the call ended.
 func wait(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

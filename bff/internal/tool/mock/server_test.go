@@ -1,9 +1,7 @@
 package mock_test
 
 import (
-	"bytes"
 	"errors"
-	"image/png"
 	"io"
 	"math"
 	"strings"
@@ -155,12 +153,8 @@ func TestUploadAndDownload(t *testing.T) {
 	}
 
 	body, err := download.Recv()
-	if err != nil || body.GetContentType() != "image/png" {
+	if err != nil || body.GetContentType() != "text/plain; charset=utf-8" || len(body.GetData()) == 0 {
 		t.Fatalf("%v %v", body, err)
-	}
-
-	if _, err := png.Decode(bytes.NewReader(body.GetData())); err != nil {
-		t.Error(err)
 	}
 
 	if _, err := download.Recv(); !errors.Is(err, io.EOF) {

@@ -2,101 +2,196 @@ package mock
 
 import (
 	"strings"
+	"time"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// wellKnown fills a message of a type that is known to everyone, and tells whether it is one.
-func (m *maker) wellKnown(msg protoreflect.Message, of *validate.FieldRules, a about, sc scope) bool {
-	md := msg.Descriptor()
-
-	switch md.FullName() {
-	case moment:
-		m.timestamp(msg, a.name, typed(of), sc.window, a.seed)
-	case "google.protobuf.Duration":
-		howLong(msg, typed(of), a.seed)
-	case anyType, fieldMask, "google.protobuf.Empty":
-	case "google.protobuf.Struct":
-		m.structure(msg, a)
-	case "google.protobuf.Value":
-		m.dynamic(msg, a)
-	case "google.protobuf.ListValue":
-		for i := range 2 {
-			element := msg.Mutable(md.Fields().ByName("values")).List().AppendMutable()
-			m.dynamic(element.Message(), about{seed: a.seed.at(i), name: singular(a.name)})
-		}
-	case httpBody:
-		fillBody(msg, a.name, a.seed)
-	default:
-		return m.wrapper(msg, of, a, sc) || m.money(msg, a, sc)
-	}
-
-	return true
-}
-
-// wrapper fills google.protobuf.StringValue and its like; the rules are those of what it wraps.
-func (m *maker) wrapper(msg protoreflect.Message, of *validate.FieldRules, a about, sc scope) bool {
-	md := msg.Descriptor()
-	if md.ParentFile().Path() != "google/protobuf/wrappers.proto" {
-		return false
-	}
-
-	value := md.Fields().ByName("value")
-	msg.Set(value, m.scalar(value, of, a, sc))
-
-	return true
-}
-
-// structure is an object of a few members.
-func (m *maker) structure(msg protoreflect.Message, a about) {
-	fields := msg.Mutable(msg.Descriptor().Fields().ByName("fields")).Map()
-
-	for i, pair := range usualPairs(a.name)[:2] {
-		value := fields.NewValue()
-		m.dynamic(value.Message(), about{seed: a.seed.at(i), name: pair.key})
-		fields.Set(protoreflect.ValueOfString(pair.key).MapKey(), value)
-	}
-}
-
-// dynamic is a text, a number or a boolean.
-func (m *maker) dynamic(msg protoreflect.Message, a about) {
-	const limit = 1000
-
+// wellKnown fills a message of a well-known type, and reports whether it is one.
+func (m *maker) wellKnown(msg protoreflect.Message, of *validate.FieldRules, v value, sc scope) bool {
 	fields := msg.Descriptor().Fields()
 
-	switch random := a.seed.rand(); random.IntN(3) {
-	case 0:
-		msg.Set(fields.ByName("number_value"), protoreflect.ValueOfFloat64(float64(random.IntN(limit))))
-	case 1:
-		msg.Set(fields.ByName("bool_value"), protoreflect.ValueOfBool(random.IntN(2) == 0))
+	switch msg.Descriptor().FullName() {
+	case timestamp:
+		m.timestamp(msg, v, typed(of), sc)
+	case "google.protobuf.Duration":
+		howLong(msg, typed(of), v.seed)
+	case anyType, fieldMask, "google.protobuf.Empty":
+	case "google.protobuf.Struct":
+		entry := msg.Mutable(fields.ByName("fields")).Map().Mutable(protoreflect.ValueOfString("key").MapKey())
+		setText(entry.Message(), "string_value", plain(v))
+	case "google.protobuf.Value":
+		setText(msg, "string_value", plain(v))
+	case "google.protobuf.ListValue":
+		setText(msg.Mutable(fields.ByName("values")).List().AppendMutable().Message(), "string_value", plain(v))
+	case httpBody:
+		setText(msg, "content_type", "text/plain; charset=utf-8")
+		msg.Set(fields.ByName("data"), protoreflect.ValueOfBytes([]byte(plain(v)+"\n")))
+	case "google.type.Money":
+		setText(msg, "currency_code", "EUR")
+		msg.Set(fields.ByName("units"), protoreflect.ValueOfInt64(v.seed.rand().Int64N(100)+1))
 	default:
-		msg.Set(fields.ByName("string_value"), protoreflect.ValueOfString(words(a, " ")))
+		if msg.Descriptor().ParentFile().Path() != "google/protobuf/wrappers.proto" {
+			return false
+		}
+
+		// The rules of a wrapper are those of what it wraps.
+		field := fields.ByName("value")
+		msg.Set(field, m.scalar(field, of, v, sc))
+	}
+
+	return true
+}
+
+// setText sets a field of a string where none is set.
+func setText(msg protoreflect.Message, name protoreflect.Name, text string) {
+	if field := msg.Descriptor().Fields().ByName(name); !msg.Has(field) {
+		msg.Set(field, protoreflect.ValueOfString(text))
 	}
 }
 
-// money fills what has the shape of google.type.Money, in whole cents.
-func (m *maker) money(msg protoreflect.Message, a about, sc scope) bool {
-	const cents, nanosPerCent, part = 100, 10_000_000, 10
+const (
+	day  = 24 * time.Hour
+	year = 365 * day
+	// century is longer than what is made is kept.
+	century = 100 * year
+)
 
-	if !isMoney(msg.Descriptor()) {
-		return false
+// duration is from zero up to what is below the limit, in whole seconds.
+func (s seed) duration(limit time.Duration) time.Duration {
+	if limit < time.Second {
+		return 0
 	}
 
-	random, usual := a.seed.rand(), m.usual("price")
-	whole := usual.from + random.Int64N(usual.to-usual.from)
+	return time.Duration(s.rand().Int64N(int64(limit/time.Second))) * time.Second
+}
 
-	// What is given back is a part of what was paid.
-	if strings.Contains(a.name, "refund") || a.of != nil && endsIn(snake(a.of.Name()), "refund", "discount", "tip", "fee") {
-		whole /= part
+// timestamp fills a google.protobuf.Timestamp: when the message was created, or after that.
+func (m *maker) timestamp(into protoreflect.Message, v value, r rules, sc scope) {
+	if decided, ok := r.given(v.seed); ok {
+		copyFields(into, decided.Message())
+
+		return
 	}
 
-	if sc.currency == "" {
-		sc.currency = one(a.seed, currencies())
+	at := sc.created
+
+	switch {
+	case strings.HasPrefix(v.name, "creat"):
+	case strings.HasPrefix(v.name, "expir"):
+		at = m.today.Add(day + v.seed.duration(year))
+	case sc.step > 0:
+		at = at.Add(v.seed.duration(time.Hour))
+	default:
+		at = at.Add(v.seed.duration(m.today.Sub(at)))
 	}
 
-	msg.Set(msg.Descriptor().Fields().ByName("currency_code"), protoreflect.ValueOfString(sc.currency))
-	setMoney(msg, whole*nanosPerUnit+random.Int64N(cents)*nanosPerCent)
+	switch low, high := m.instants(r, v.seed); {
+	case !low.IsZero() && at.Before(low):
+		at = low
+	case !high.IsZero() && at.After(high):
+		at = high
+	}
 
-	return true
+	setSpan(into, at.Unix(), int32(at.Nanosecond()))
+}
+
+// instants are the first and the last that the rules let through, zero if they do not say.
+func (m *maker) instants(r rules, s seed) (low, high time.Time) {
+	if v, ok := r.get("gte"); ok {
+		low = instant(v)
+	}
+
+	if v, ok := r.get("gt"); ok {
+		low = instant(v).Add(time.Second)
+	}
+
+	if v, ok := r.get("lte"); ok {
+		high = instant(v)
+	}
+
+	if v, ok := r.get("lt"); ok {
+		high = instant(v).Add(-time.Second)
+	}
+
+	if v, ok := r.get("within"); ok {
+		// Around the present; half of it either way is safe for long enough.
+		now, around := time.Now(), span(v)/2
+		if m.committed {
+			now = m.today
+		}
+
+		low, high = now.Add(-around), now.Add(around)
+	}
+
+	if v, ok := r.get("gt_now"); ok && v.Bool() {
+		// However long the program runs from today on.
+		low = time.Now().Truncate(day).Add(7*day + s.duration(year))
+
+		if m.committed {
+			low = m.today.Add(century)
+		}
+	}
+
+	if v, ok := r.get("lt_now"); ok && v.Bool() {
+		high = m.today
+	}
+
+	return low, high
+}
+
+// howLong fills a google.protobuf.Duration.
+func howLong(into protoreflect.Message, r rules, s seed) {
+	if decided, ok := r.given(s); ok {
+		copyFields(into, decided.Message())
+
+		return
+	}
+
+	b := bounds[int64]{-int64(year), int64(year)}.bound(r, func(v protoreflect.Value) int64 { return int64(span(v)) }, step)
+
+	// A minute, or what is nearest to it.
+	took := time.Duration(min(max(int64(time.Minute), b.low), b.high))
+	setSpan(into, int64(took/time.Second), int32(took%time.Second))
+}
+
+// setSpan sets the fields that Timestamp and Duration both have.
+func setSpan(into protoreflect.Message, seconds int64, nanos int32) {
+	fields := into.Descriptor().Fields()
+	into.Set(fields.ByName("seconds"), protoreflect.ValueOfInt64(seconds))
+	into.Set(fields.ByName("nanos"), protoreflect.ValueOfInt32(nanos))
+}
+
+func instant(v protoreflect.Value) time.Time {
+	fields := v.Message().Descriptor().Fields()
+
+	return time.Unix(v.Message().Get(fields.ByName("seconds")).Int(), v.Message().Get(fields.ByName("nanos")).Int()).UTC()
+}
+
+func span(v protoreflect.Value) time.Duration {
+	fields := v.Message().Descriptor().Fields()
+
+	return time.Duration(v.Message().Get(fields.ByName("seconds")).Int())*time.Second +
+		time.Duration(v.Message().Get(fields.ByName("nanos")).Int())
+}
+
+// copyFields copies between messages of one type, whatever implements them.
+func copyFields(into, from protoreflect.Message) {
+	from.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		if same := into.Descriptor().Fields().ByName(field.Name()); same != nil {
+			into.Set(same, value)
+		}
+
+		return true
+	})
+}
+
+// patterns are those of the names of a resource (google.api.resource), "users/{user}/orders/{order}".
+func patterns(md protoreflect.MessageDescriptor) []string {
+	resource, _ := proto.GetExtension(md.Options(), annotations.E_Resource).(*annotations.ResourceDescriptor)
+
+	return resource.GetPattern()
 }

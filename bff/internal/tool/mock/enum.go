@@ -9,9 +9,9 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// choice is a value of an enum, not the one that says nothing. It is what the method did, if there is a value for it. In a stream
-// it goes on from value to value.
-func (m *maker) choice(enum protoreflect.EnumDescriptor, r rules, a about, sc scope) protoreflect.EnumNumber {
+// choice is a value of an enum, not the unspecified one. It is what the method did, if there is a value for it: CANCELLED of
+// CancelOrder. In a stream it goes on from value to value.
+func (m *maker) choice(enum protoreflect.EnumDescriptor, r rules, v value, sc scope) protoreflect.EnumNumber {
 	if decided, ok := r.get("const"); ok {
 		return protoreflect.EnumNumber(decided.Int())
 	}
@@ -22,21 +22,21 @@ func (m *maker) choice(enum protoreflect.EnumDescriptor, r rules, a about, sc sc
 	case len(values) == 0:
 		return enum.Values().Get(0).Number()
 	case sc.step > 0:
-		return stepped(values, a.name, sc.step)
+		return stepped(values, v.name, sc.step)
 	case len(sc.within) == 0:
 		if done := slices.IndexFunc(values, m.asked.did); done >= 0 {
 			return values[done].Number()
 		}
 
-		if len(m.asked.verbs) > 0 && m.asked.verbs[0] == "CREATE" && endsIn(a.name, "status", "state") {
+		if len(m.asked.verbs) > 0 && m.asked.verbs[0] == "CREATE" && endsIn(v.name, "status", "state") {
 			return values[0].Number()
 		}
 	}
 
-	return one(a.seed, values).Number()
+	return one(v.seed, values).Number()
 }
 
-// stepped is the value of a step from 1: one after the other, and for what was before it the one before, if there was one.
+// stepped is the value of a step from 1: one after the other, and for the state before it the one before, if there was one.
 func stepped(values []protoreflect.EnumValueDescriptor, name string, step int) protoreflect.EnumNumber {
 	at := step - 1
 	if word, _, _ := strings.Cut(name, "_"); word == "previous" || word == "old" || word == "from" {
@@ -50,11 +50,11 @@ func stepped(values []protoreflect.EnumValueDescriptor, name string, step int) p
 	return values[at%len(values)].Number()
 }
 
-// usable are the values that say something and that the rules let through.
+// usable are the values that are not the unspecified one and that the rules let through.
 func usable(enum protoreflect.EnumDescriptor, r rules) []protoreflect.EnumValueDescriptor {
 	var values []protoreflect.EnumValueDescriptor
 
-	in := r.list("in")
+	in := append(r.list("in"), r.list("example")...)
 
 	for i := range enum.Values().Len() {
 		value := enum.Values().Get(i)
@@ -85,7 +85,7 @@ func verbsOf(method protoreflect.Name) []string {
 	return words
 }
 
-// did tells whether the value is what the method did: CANCELLED is of CancelOrder, PAID of MarkOrderPaid.
+// did reports whether the value is what the method did: CANCELLED is of CancelOrder, PAID of MarkOrderPaid.
 func (k asked) did(value protoreflect.EnumValueDescriptor) bool {
 	const stem = 4
 
@@ -93,33 +93,4 @@ func (k asked) did(value protoreflect.EnumValueDescriptor) bool {
 	name := strings.TrimPrefix(string(value.Name()), prefix)
 
 	return slices.ContainsFunc(k.verbs, func(verb string) bool { return len(verb) >= stem && strings.HasPrefix(name, verb) })
-}
-
-// sorry tells that a field is about something that did not happen: the cancel_reason of what no enum beside it calls cancelled.
-func sorry(msg protoreflect.Message, field protoreflect.FieldDescriptor) bool {
-	stem, _, more := strings.Cut(string(field.Name()), "_")
-	if !more || !field.HasPresence() || isRequired(field) {
-		return false
-	}
-
-	known := []string{"cancel", "delet", "fail", "reject", "revok", "suspend", "archiv", "block"}
-
-	at := slices.IndexFunc(known, func(word string) bool { return strings.HasPrefix(stem, word) })
-	if at < 0 {
-		return false
-	}
-
-	happened := false
-
-	msg.Range(func(beside protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if beside.Kind() == protoreflect.EnumKind && !beside.IsList() && !beside.IsMap() {
-			if name := beside.Enum().Values().ByNumber(value.Enum()); name != nil {
-				happened = happened || strings.Contains(string(name.Name()), strings.ToUpper(known[at]))
-			}
-		}
-
-		return true
-	})
-
-	return !happened
 }
