@@ -17,8 +17,8 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
@@ -165,7 +165,7 @@ func (o options) gatewayConfig(cfg config.Config) gateway.Config {
 			Timeout: cfg.Server.RequestTimeout, MaxBody: cfg.Limits.MaxBodyBytes, Policy: o.defaultPolicy,
 			Overrides: o.overrides,
 		},
-		JSON: jsonpb.Config{
+		JSON: protojson.Config{
 			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,
 		},
 		Rules:                 o.rules,

@@ -108,7 +108,7 @@ func TestDeclaredHeaders(t *testing.T) {
 func TestEveryDocumentThroughTheGateway(t *testing.T) {
 	t.Parallel()
 
-	lines := readLines(t, "internal/jsonpb/testdata/every.txt")
+	lines := readLines(t, "internal/protojson/testdata/every.txt")
 
 	const atLeast = 300
 	if len(lines)/2 < atLeast {

@@ -17,8 +17,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
@@ -49,7 +49,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 
 	var faults []error
 
-	codec := jsonpb.New(config.JSON)
+	codec := protojson.New(config.JSON)
 
 	validator, err := newValidator(routes)
 	if err != nil {

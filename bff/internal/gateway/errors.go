@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -100,7 +100,7 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 		}
 	}
 
-	if errors.Is(err, jsonpb.ErrMask) {
+	if errors.Is(err, protojson.ErrMask) {
 		return problem.New(codes.Unimplemented, "the service answered with a field mask that has a path which JSON cannot hold")
 	}
 

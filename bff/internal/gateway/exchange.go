@@ -16,9 +16,9 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -46,7 +46,7 @@ type exchange struct {
 	// sent is the request message, if it may have a field mask that the answer repeats.
 	sent proto.Message
 	// answer is the message for the codec, with a buffer from the pool. The buffer is nil until there is an answer.
-	answer jsonpb.Into
+	answer protojson.Into
 	// cancel ends the call. Only requests that come in a stream have it.
 	cancel context.CancelFunc
 
@@ -153,7 +153,7 @@ func (r *Route) readsJSON(req *http.Request) bool {
 	}
 
 	inbound, _ := runtime.MarshalerForRequest(r.mux, req)
-	_, ours := inbound.(*jsonpb.Codec)
+	_, ours := inbound.(*protojson.Codec)
 
 	return ours
 }
@@ -208,7 +208,7 @@ func (x *exchange) decode(document []byte, message proto.Message) error {
 
 	left := rec.MemoryLeftFor(len(document))
 	before := left
-	err := x.route.binding.Body(document, message.ProtoReflect(), jsonpb.Limits{Memory: &left, Done: x.request.Context().Done()})
+	err := x.route.binding.Body(document, message.ProtoReflect(), protojson.Limits{Memory: &left, Done: x.request.Context().Done()})
 
 	rec.Spend(before - left)
 

@@ -19,12 +19,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
@@ -38,7 +38,7 @@ type Config struct {
 	// AuthDisabled leaves out access policies.
 	AuthDisabled bool
 	// JSON is how bodies are read and written.
-	JSON jsonpb.Config
+	JSON protojson.Config
 	// IgnoredParameters are query parameters that are passed over: names, or beginnings of names with "*" behind them.
 	IgnoredParameters []string
 	// MaxDecompressionRatio is how many decoded bytes a compressed body may have for each encoded one. Zero means
@@ -236,7 +236,7 @@ func (r *Route) headerNames() []string {
 func (r *Route) accepted(values []string) string {
 	_, outbound := runtime.MarshalerForRequest(r.mux, &http.Request{Header: http.Header{"Accept": values}})
 
-	switch _, ours := outbound.(*jsonpb.Codec); {
+	switch _, ours := outbound.(*protojson.Codec); {
 	case !ours:
 		return strings.Join(values, ", ")
 	case problem.WantsStatus(values):

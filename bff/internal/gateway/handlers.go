@@ -11,7 +11,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
@@ -25,7 +25,7 @@ type generated struct {
 }
 
 // collect returns the mux and the handlers of a registration, in the order in which they are registered.
-func collect(ctx context.Context, reg Registration, codec *jsonpb.Codec, config Config) (*runtime.ServeMux, []generated, error) {
+func collect(ctx context.Context, reg Registration, codec *protojson.Codec, config Config) (*runtime.ServeMux, []generated, error) {
 	var outer, inner []runtime.HandlerFunc
 
 	options := []runtime.ServeMuxOption{into(&outer), runtime.WithMetadata(tellRPC)}

@@ -15,9 +15,9 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -129,7 +129,7 @@ func (s *stream) choose() bool {
 // if the client takes nothing that there is.
 func (r *Route) framesFor(req *http.Request) (frames, bool) {
 	_, outbound := runtime.MarshalerForRequest(r.mux, req)
-	if _, ours := outbound.(*jsonpb.Codec); !ours || r.isFile() {
+	if _, ours := outbound.(*protojson.Codec); !ours || r.isFile() {
 		return nil, true
 	}
 

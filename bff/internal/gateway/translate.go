@@ -3,13 +3,13 @@ package gateway
 import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
 // newTranslator returns the mux that generated handlers refer to for everything but routing: JSON, headers and errors. The given
 // options come after its own, except where safety is concerned. What of a backend's metadata reaches clients is not its business;
 // see exchange.headers.
-func newTranslator(codec *jsonpb.Codec, options []runtime.ServeMuxOption) *runtime.ServeMux {
+func newTranslator(codec *protojson.Codec, options []runtime.ServeMuxOption) *runtime.ServeMux {
 	all := []runtime.ServeMuxOption{
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),
 		runtime.WithErrorHandler(handleError),

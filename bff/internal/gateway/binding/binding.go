@@ -15,14 +15,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // Config is how requests are read.
 type Config struct {
-	Codec *jsonpb.Codec
+	Codec *protojson.Codec
 	// IgnoredParameters are the query parameters that are passed over wherever they are not a field: names, or beginnings of names
 	// with "*" behind them.
 	IgnoredParameters []string
@@ -234,7 +234,7 @@ func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) erro
 func (b *Binding) variable(v variable, values map[string]string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
 	field := v.path.Last()
 	memory := textMemory(len(values[v.name]))
-	limits := jsonpb.Limits{Memory: &memory}
+	limits := protojson.Limits{Memory: &memory}
 
 	if !field.IsList() {
 		value, err := b.config.Codec.ParseText(values[v.name], field, fresh, limits)

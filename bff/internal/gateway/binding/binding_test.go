@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
@@ -37,7 +37,7 @@ func bind(tb testing.TB, name string, config binding.Config) *binding.Binding {
 		}
 
 		if config.Codec == nil {
-			config.Codec = jsonpb.New(jsonpb.Config{})
+			config.Codec = protojson.New(protojson.Config{})
 		}
 
 		b, err := binding.Compile(r, config)
@@ -267,7 +267,7 @@ func TestBody(t *testing.T) {
 	} {
 		m := proto.Clone(row.path)
 
-		got := faults(t, bind(t, row.route, binding.Config{}).Body([]byte(row.body), m.ProtoReflect(), jsonpb.Limits{}))
+		got := faults(t, bind(t, row.route, binding.Config{}).Body([]byte(row.body), m.ProtoReflect(), protojson.Limits{}))
 		if got != row.fault {
 			t.Errorf("%s %s\n got %s\nwant %s", row.route, row.body, got, row.fault)
 		}

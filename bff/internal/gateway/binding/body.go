@@ -5,13 +5,13 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
 // Body reads a body into the message, of which the path variables are set already. What the body says about them must agree. The
 // paths that the body sets go to the mask, if the message has one. An empty body says nothing; on a route without a body, an empty
 // object and null say nothing either, which many clients send where they have nothing to say. The error is Faults.
-func (b *Binding) Body(body []byte, m protoreflect.Message, limits jsonpb.Limits) error {
+func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Limits) error {
 	if len(body) == 0 {
 		return nil
 	}
@@ -25,7 +25,7 @@ func (b *Binding) Body(body []byte, m protoreflect.Message, limits jsonpb.Limits
 	}
 
 	bound := b.take(m)
-	options := jsonpb.Options{Limits: limits, DiscardUnknown: b.config.AllowUnknown}
+	options := protojson.Options{Limits: limits, DiscardUnknown: b.config.AllowUnknown}
 
 	var paths []string
 	if b.mask != nil {

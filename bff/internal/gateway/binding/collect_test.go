@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -35,7 +35,7 @@ func checked(tb testing.TB, message proto.Message, name string) *binding.Binding
 
 	for _, r := range routes {
 		if r.String() == name {
-			b, err := binding.Compile(r, binding.Config{Codec: jsonpb.New(jsonpb.Config{}), Validator: validator})
+			b, err := binding.Compile(r, binding.Config{Codec: protojson.New(protojson.Config{}), Validator: validator})
 			if err != nil {
 				tb.Fatal(err)
 			}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
 // Where a fault is.
@@ -58,7 +58,7 @@ func (f Faults) Error() string {
 
 // bodyFaults makes faults of an error of the codec.
 func bodyFaults(err error) error {
-	fault := (*jsonpb.Error)(nil)
+	fault := (*protojson.Error)(nil)
 	if !errors.As(err, &fault) {
 		return err
 	}

@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
 // lastEventID is the header that a browser adds by itself when an EventSource connects again to the URL that it began with. What
@@ -62,7 +62,7 @@ func (b *Binding) setHeader(h Header, lines []string, m protoreflect.Message) st
 	memory := textMemory(len(lines[0]))
 
 	value, err := b.config.Codec.ParseText(
-		lines[0], field, func() protoreflect.Value { return holder.NewField(field) }, jsonpb.Limits{Memory: &memory})
+		lines[0], field, func() protoreflect.Value { return holder.NewField(field) }, protojson.Limits{Memory: &memory})
 	if err != nil {
 		return err.Error()
 	}

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
@@ -58,7 +58,7 @@ func TestMaskOfWhatIsPassedOver(t *testing.T) {
 	m := &everyv1.UpdateRequest{}
 	b := bind(t, "PATCH /v1/every/{every.string_field}", binding.Config{AllowUnknown: true})
 
-	if err := b.Body([]byte(`{"color":"NONE","none":1,"int32Field":1,"colors":["NONE"]}`), m.ProtoReflect(), jsonpb.Limits{}); err != nil {
+	if err := b.Body([]byte(`{"color":"NONE","none":1,"int32Field":1,"colors":["NONE"]}`), m.ProtoReflect(), protojson.Limits{}); err != nil {
 		t.Fatal(err)
 	}
 

@@ -6,14 +6,14 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
 // hint says how a query gives a field, by an example: "; write labels=a&labels=b". It is empty for a field that a query cannot
 // give.
 func hint(path fieldpath.Path) string {
-	name, field := jsonpb.Clip(path.String()), path.Last()
+	name, field := protojson.Clip(path.String()), path.Last()
 
 	value := field
 	if field.IsMap() {

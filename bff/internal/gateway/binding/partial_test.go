@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"buf.build/go/protovalidate"
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
@@ -104,7 +104,7 @@ func compiled(t *testing.T, source, name string) (*binding.Binding, route.Route)
 
 	for _, r := range routes {
 		if r.String() == name {
-			b, err := binding.Compile(r, binding.Config{Codec: jsonpb.New(jsonpb.Config{}), Validator: validator})
+			b, err := binding.Compile(r, binding.Config{Codec: protojson.New(protojson.Config{}), Validator: validator})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +172,7 @@ func TestRulesOfAnUpdate(t *testing.T) {
 
 		for _, row := range rows {
 			m := dynamicpb.NewMessage(r.Descriptor.Input())
-			if err := protojson.Unmarshal([]byte(`{`+row.message+`}`), m); err != nil {
+			if err := googlejson.Unmarshal([]byte(`{`+row.message+`}`), m); err != nil {
 				t.Fatal(err)
 			}
 

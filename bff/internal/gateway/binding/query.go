@@ -11,7 +11,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 	"github.com/portico-gateway/portico/bff/internal/wirejson"
@@ -46,7 +46,7 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 	// In an order of their own, so that the same request always gets the same answer.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if fault := b.parameter(&q, name, values[name]); fault != "" {
-			faults.List = append(faults.List, Fault{In: InQuery, Name: jsonpb.Clip(name), Reason: fault})
+			faults.List = append(faults.List, Fault{In: InQuery, Name: protojson.Clip(name), Reason: fault})
 		}
 
 		if len(faults.List) > MaxFaults {
@@ -98,7 +98,7 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 	}
 
 	if other, ok := q.names[about]; ok {
-		return fmt.Sprintf("is the same as %q", jsonpb.Clip(other))
+		return fmt.Sprintf("is the same as %q", protojson.Clip(other))
 	}
 
 	q.names[about] = name
@@ -145,7 +145,7 @@ func (b *Binding) setParameter(q *query, fields fieldpath.Path, key string, valu
 		return "takes too much memory for the size of the query"
 	}
 
-	fault := b.set(fields.Holder(q.message), last, key, values, jsonpb.Limits{Memory: &q.memory})
+	fault := b.set(fields.Holder(q.message), last, key, values, protojson.Limits{Memory: &q.memory})
 	if fault != "" && last.IsList() && len(values) == 1 && strings.Contains(values[0], ",") {
 		fault += hint(fields)
 	}
@@ -237,7 +237,7 @@ func (b *Binding) unknown(name string, known fieldpath.Path) string {
 	}
 
 	found, ok := suggest.Nearest(rest, names)
-	if meant := known.String() + "." + found; ok && len(meant) <= jsonpb.MaxClip {
+	if meant := known.String() + "." + found; ok && len(meant) <= protojson.MaxClip {
 		return "unknown parameter; did you mean \"" + meant + "\"?"
 	}
 
@@ -262,7 +262,7 @@ func (b *Binding) taken(fields fieldpath.Path) string {
 
 // set sets a field of a message, or an entry of it if it is a map.
 func (b *Binding) set(
-	m protoreflect.Message, field protoreflect.FieldDescriptor, key string, values []string, limits jsonpb.Limits,
+	m protoreflect.Message, field protoreflect.FieldDescriptor, key string, values []string, limits protojson.Limits,
 ) string {
 	switch {
 	case field.IsMap():
@@ -282,7 +282,7 @@ func (b *Binding) set(
 }
 
 func (b *Binding) setList(
-	m protoreflect.Message, field protoreflect.FieldDescriptor, values []string, limits jsonpb.Limits,
+	m protoreflect.Message, field protoreflect.FieldDescriptor, values []string, limits protojson.Limits,
 ) string {
 	list := m.NewField(field).List()
 
@@ -302,7 +302,7 @@ func (b *Binding) setList(
 
 // parse reads a value, and says what is wrong with it.
 func (b *Binding) parse(
-	text string, field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits jsonpb.Limits,
+	text string, field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits protojson.Limits,
 ) (protoreflect.Value, string) {
 	value, err := b.config.Codec.ParseText(text, field, fresh, limits)
 
@@ -319,13 +319,13 @@ func (b *Binding) parse(
 }
 
 func (b *Binding) setEntry(
-	m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string, limits jsonpb.Limits,
+	m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string, limits protojson.Limits,
 ) string {
 	if len(values) > 1 {
 		return setTwice
 	}
 
-	key, err := jsonpb.ParseKey(field.MapKey().Kind(), name)
+	key, err := protojson.ParseKey(field.MapKey().Kind(), name)
 	if err != nil {
 		return err.Error()
 	}

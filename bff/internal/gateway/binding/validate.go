@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
 // Validate checks a complete message by the buf.validate rules of its proto. Of a resource that an update mask names fields of,
@@ -133,7 +133,7 @@ func subscript(element *validate.FieldPathElement) string {
 	case *validate.FieldPathElement_Index:
 		return fmt.Sprintf("[%d]", at.Index)
 	case *validate.FieldPathElement_StringKey:
-		return "[" + strconv.Quote(jsonpb.Clip(at.StringKey)) + "]"
+		return "[" + strconv.Quote(protojson.Clip(at.StringKey)) + "]"
 	case *validate.FieldPathElement_IntKey:
 		return fmt.Sprintf("[%d]", at.IntKey)
 	case *validate.FieldPathElement_UintKey:

@@ -8,13 +8,13 @@ import (
 	"strings"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
@@ -29,7 +29,7 @@ type binding struct {
 	mask protoreflect.FieldDescriptor
 	// variables are the fields that the path sets.
 	variables []fieldpath.Path
-	codec     *jsonpb.Codec
+	codec     *protojson.Codec
 }
 
 // bindingOf finds the route in the protos that are linked; nil if it is not there.
@@ -60,7 +60,7 @@ func bindingOf(rpc, method, template string) *binding {
 
 func newBinding(method protoreflect.MethodDescriptor, rule *annotations.HttpRule, verb, template string) *binding {
 	input := method.Input()
-	b := &binding{input: input, output: method.Output(), codec: jsonpb.New(jsonpb.Config{})}
+	b := &binding{input: input, output: method.Output(), codec: protojson.New(protojson.Config{})}
 	b.answer = b.output.Fields().ByName(protoreflect.Name(rule.GetResponseBody()))
 
 	if rule.GetBody() != "*" {
@@ -190,7 +190,7 @@ func (b *binding) canonical(p *parameter, name string, values []string) error {
 
 	replaceUnknown(message)
 
-	text, err := protojson.MarshalOptions{EmitUnpopulated: true, AllowPartial: true}.Marshal(message)
+	text, err := googlejson.MarshalOptions{EmitUnpopulated: true, AllowPartial: true}.Marshal(message)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errNoForm, err)
 	}
@@ -211,12 +211,12 @@ func (b *binding) set(
 	case field.IsMap() && keyed:
 		entries := message.Mutable(field).Map()
 
-		name, err := b.codec.ParseText(key, field.MapKey(), nil, jsonpb.Limits{})
+		name, err := b.codec.ParseText(key, field.MapKey(), nil, protojson.Limits{})
 		if err != nil {
 			return fmt.Errorf("key: %w", err)
 		}
 
-		value, err := b.codec.ParseText(values[0], field.MapValue(), entries.NewValue, jsonpb.Limits{})
+		value, err := b.codec.ParseText(values[0], field.MapValue(), entries.NewValue, protojson.Limits{})
 		if err != nil {
 			return fmt.Errorf("value: %w", err)
 		}
@@ -226,7 +226,7 @@ func (b *binding) set(
 		list := message.Mutable(field).List()
 
 		for _, text := range values {
-			value, err := b.codec.ParseText(text, field, list.NewElement, jsonpb.Limits{})
+			value, err := b.codec.ParseText(text, field, list.NewElement, protojson.Limits{})
 			if err != nil {
 				return fmt.Errorf("value: %w", err)
 			}
@@ -236,7 +236,7 @@ func (b *binding) set(
 	default:
 		fresh := func() protoreflect.Value { return message.NewField(field) }
 
-		value, err := b.codec.ParseText(values[0], field, fresh, jsonpb.Limits{})
+		value, err := b.codec.ParseText(values[0], field, fresh, protojson.Limits{})
 		if err != nil {
 			return fmt.Errorf("value: %w", err)
 		}

@@ -5,11 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
@@ -52,14 +52,14 @@ func (b *binding) body(mediaType string, body []byte, named []string) ([][]byte,
 // document reads one document as the gateway does and writes it as protobuf does, without what the path sets
 // and what a mask does not name.
 func (b *binding) document(text []byte, protoNames bool, named []string) ([]byte, error) {
-	options := protojson.MarshalOptions{UseProtoNames: protoNames, AllowPartial: true}
+	options := googlejson.MarshalOptions{UseProtoNames: protoNames, AllowPartial: true}
 	message := dynamicpb.NewMessage(b.input)
 
 	var err error
 	if b.field == nil {
-		err = b.codec.Decode(text, message, jsonpb.Options{})
+		err = b.codec.Decode(text, message, protojson.Options{})
 	} else {
-		err = b.codec.DecodeField(text, message, b.field, jsonpb.Options{})
+		err = b.codec.DecodeField(text, message, b.field, protojson.Options{})
 	}
 
 	if err != nil {
@@ -107,7 +107,7 @@ func (b *binding) document(text []byte, protoNames bool, named []string) ([]byte
 
 // unset is the form of a field that has its default.
 func (b *binding) unset(name string, protoNames bool) ([]byte, error) {
-	options := protojson.MarshalOptions{UseProtoNames: protoNames, AllowPartial: true, EmitUnpopulated: true}
+	options := googlejson.MarshalOptions{UseProtoNames: protoNames, AllowPartial: true, EmitUnpopulated: true}
 
 	out, err := options.Marshal(dynamicpb.NewMessage(b.input))
 	if err != nil {

@@ -3,11 +3,11 @@ package conformance
 import (
 	"encoding/json"
 
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
@@ -22,16 +22,16 @@ func (b *binding) known(body []byte) ([]byte, bool) {
 
 	var err error
 	if b.answer == nil {
-		err = b.codec.Decode(body, message, jsonpb.Options{})
+		err = b.codec.Decode(body, message, protojson.Options{})
 	} else {
-		err = b.codec.DecodeField(body, message, b.answer, jsonpb.Options{})
+		err = b.codec.DecodeField(body, message, b.answer, protojson.Options{})
 	}
 
 	if err != nil || !replaceUnknown(message) {
 		return nil, false
 	}
 
-	text, err := protojson.MarshalOptions{AllowPartial: true}.Marshal(message)
+	text, err := googlejson.MarshalOptions{AllowPartial: true}.Marshal(message)
 	if err != nil || b.answer == nil {
 		return text, err == nil
 	}

@@ -1,9 +1,9 @@
-// Package jsonpb is how the gateway reads and writes JSON: the protobuf JSON mapping
+// Package protojson is how the gateway reads and writes JSON: the protobuf JSON mapping
 // (https://protobuf.dev/programming-guides/json/), strictly. A body is one document and nothing after it, its fields are known and
 // there once, its nesting is limited, and what is wrong with it is said with the path of the place.
 //
 // It reads what protojson reads, and writes what protojson writes.
-package jsonpb
+package protojson
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package jsonpb
+package protojson
 
 import (
 	"encoding/binary"

@@ -1,4 +1,4 @@
-package jsonpb_test
+package protojson_test
 
 import (
 	"encoding/json"
@@ -9,24 +9,24 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // shared reads all documents, so that what is left of one would show in the next.
-var shared = jsonpb.New(jsonpb.Config{})
+var shared = protojson.New(protojson.Config{})
 
 // decodes reads a document as the gateway does. The message must have nothing of the document's memory.
 func decodes(body string, m proto.Message) (proto.Message, error) {
 	m = m.ProtoReflect().New().Interface()
 	data := []byte(body)
-	err := shared.Decode(data, m.ProtoReflect(), jsonpb.Options{})
+	err := shared.Decode(data, m.ProtoReflect(), protojson.Options{})
 
 	for i := range data {
 		data[i] = '#'
@@ -80,7 +80,7 @@ func outcome(t *testing.T, body string) string {
 		return "fault: " + err.Error()
 	}
 
-	text, err := jsonpb.New(jsonpb.Config{}).Marshal(m)
+	text, err := protojson.New(protojson.Config{}).Marshal(m)
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -99,7 +99,7 @@ func outcome(t *testing.T, body string) string {
 //   - it allows ten thousand levels of nesting;
 //   - it uses any amount of memory.
 func stricter(body string, fault error) bool {
-	return !json.Valid([]byte(body)) || !utf8.ValidString(body) || nesting(body) > jsonpb.DefaultMaxDepth ||
+	return !json.Valid([]byte(body)) || !utf8.ValidString(body) || nesting(body) > protojson.DefaultMaxDepth ||
 		strings.Contains(fault.Error(), "too much memory")
 }
 
@@ -109,7 +109,7 @@ func differs(t *testing.T, body string, kind proto.Message) {
 
 	got, fault := decodes(body, kind)
 	want := kind.ProtoReflect().New().Interface()
-	reference := protojson.UnmarshalOptions{AllowPartial: true}.Unmarshal([]byte(body), want)
+	reference := googlejson.UnmarshalOptions{AllowPartial: true}.Unmarshal([]byte(body), want)
 
 	switch {
 	case fault == nil && reference != nil && strings.Contains(reference.Error(), "FieldMask.paths contains invalid path"):

@@ -1,4 +1,4 @@
-package jsonpb
+package protojson
 
 import "github.com/portico-gateway/portico/bff/internal/wirejson"
 

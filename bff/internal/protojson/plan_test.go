@@ -1,11 +1,11 @@
-package jsonpb_test
+package protojson_test
 
 import (
 	"testing"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
@@ -13,14 +13,14 @@ import (
 //
 // It is not parallel, because it counts allocations.
 func TestMapValuesAreKnown(t *testing.T) { //nolint:paralleltest // See above.
-	codec := jsonpb.New(jsonpb.Config{})
+	codec := protojson.New(protojson.Config{})
 
 	fields := (&everyv1.Every{}).ProtoReflect().Descriptor().Fields()
 	value, plain := fields.ByName("color_by_string").MapValue(), fields.ByName("color")
 
 	allocations := func(field protoreflect.FieldDescriptor) float64 {
 		return testing.AllocsPerRun(100, func() {
-			if _, err := codec.ParseText("COLOR_RED", field, nil, jsonpb.Limits{}); err != nil {
+			if _, err := codec.ParseText("COLOR_RED", field, nil, protojson.Limits{}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -1,4 +1,4 @@
-package jsonpb_test
+package protojson_test
 
 import (
 	"bytes"
@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -114,7 +114,7 @@ func BenchmarkDecode(b *testing.B) {
 	}{
 		{"list", listOfOrders(100)}, {"post", createRequest()}, {"every", everything(b)},
 	} {
-		text, err := protojson.Marshal(bench.message)
+		text, err := googlejson.Marshal(bench.message)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -129,14 +129,14 @@ func BenchmarkDecode(b *testing.B) {
 			b.Fatal(err)
 		}
 
-		codec := jsonpb.New(jsonpb.Config{})
+		codec := protojson.New(protojson.Config{})
 
 		for _, way := range []struct {
 			name   string
 			decode func(m proto.Message) error
 		}{
-			{"jsonpb", func(m proto.Message) error { return codec.Decode(body.Bytes(), m.ProtoReflect(), jsonpb.Options{}) }},
-			{"protojson", func(m proto.Message) error { return protojson.Unmarshal(body.Bytes(), m) }},
+			{"codec", func(m proto.Message) error { return codec.Decode(body.Bytes(), m.ProtoReflect(), protojson.Options{}) }},
+			{"google", func(m proto.Message) error { return googlejson.Unmarshal(body.Bytes(), m) }},
 			{"wire", func(m proto.Message) error { return proto.Unmarshal(wire, m) }},
 		} {
 			b.Run(bench.name+"/"+way.name, func(b *testing.B) {

@@ -1,4 +1,4 @@
-package jsonpb_test
+package protojson_test
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
@@ -44,7 +44,7 @@ func TestMask(t *testing.T) {
 		var mask []string
 
 		m := &everyv1.Every{}
-		if err := jsonpb.New(jsonpb.Config{}).Decode([]byte(body), m.ProtoReflect(), jsonpb.Options{Mask: &mask}); err != nil {
+		if err := protojson.New(protojson.Config{}).Decode([]byte(body), m.ProtoReflect(), protojson.Options{Mask: &mask}); err != nil {
 			t.Fatal(err)
 		}
 
@@ -57,7 +57,7 @@ func TestMask(t *testing.T) {
 		in := &everyv1.Every{}
 
 		field := in.ProtoReflect().Descriptor().Fields().ByName("every")
-		if err := jsonpb.New(jsonpb.Config{}).DecodeField([]byte(body), in.ProtoReflect(), field, jsonpb.Options{Mask: &mask}); err != nil {
+		if err := protojson.New(protojson.Config{}).DecodeField([]byte(body), in.ProtoReflect(), field, protojson.Options{Mask: &mask}); err != nil {
 			t.Fatal(err)
 		}
 
@@ -88,7 +88,7 @@ func TestDecodeField(t *testing.T) {
 	} {
 		m := &everyv1.Every{}
 		field := m.ProtoReflect().Descriptor().Fields().ByTextName(row.field)
-		err := jsonpb.New(jsonpb.Config{}).DecodeField([]byte(row.body), m.ProtoReflect(), field, jsonpb.Options{})
+		err := protojson.New(protojson.Config{}).DecodeField([]byte(row.body), m.ProtoReflect(), field, protojson.Options{})
 
 		if row.fault != "" {
 			if err == nil || err.Error() != row.fault {
@@ -110,14 +110,14 @@ func TestDiscardUnknown(t *testing.T) {
 	m := &everyv1.Every{}
 	body := `{"x":{"y":[1,{"z":null}]},"int32Field":1,"color":"X","colors":["COLOR_RED","X"],"every":{"x":1},"any":{"a":1},"[x.y]":2}`
 
-	if err := jsonpb.New(jsonpb.Config{}).Decode([]byte(body), m.ProtoReflect(), jsonpb.Options{DiscardUnknown: true}); err == nil {
+	if err := protojson.New(protojson.Config{}).Decode([]byte(body), m.ProtoReflect(), protojson.Options{DiscardUnknown: true}); err == nil {
 		t.Error("an Any without a type is taken")
 	}
 
 	m.Reset()
 
 	body = strings.Replace(body, `"any":{"a":1},`, "", 1)
-	if err := jsonpb.New(jsonpb.Config{}).Decode([]byte(body), m.ProtoReflect(), jsonpb.Options{DiscardUnknown: true}); err != nil {
+	if err := protojson.New(protojson.Config{}).Decode([]byte(body), m.ProtoReflect(), protojson.Options{DiscardUnknown: true}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -132,7 +132,7 @@ func TestConfig(t *testing.T) {
 
 	m := &everyv1.Every{OptionalString: new(""), Int64Field: 7}
 
-	text, err := jsonpb.New(jsonpb.Config{ProtoNames: true, EmitDefaults: true}).Marshal(m)
+	text, err := protojson.New(protojson.Config{ProtoNames: true, EmitDefaults: true}).Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +157,7 @@ func TestConfig(t *testing.T) {
 	}
 
 	deep := strings.Repeat(`{"every":`, 3) + "{}" + strings.Repeat("}", 3)
-	if err := jsonpb.New(jsonpb.Config{MaxDepth: 3}).Unmarshal([]byte(deep), m); err == nil {
+	if err := protojson.New(protojson.Config{MaxDepth: 3}).Unmarshal([]byte(deep), m); err == nil {
 		t.Error("four levels are taken, three are allowed")
 	}
 }
@@ -185,16 +185,16 @@ func TestHazard13MemoryIsInProportion(t *testing.T) {
 		"map_of_strings":   `{"byString":{` + keys(size, `""`) + `"a":""}}`,
 		"struct_of_values": `{"struct":{` + keys(size, `null`) + `"a":null}}`,
 	} {
-		codec, m := jsonpb.New(jsonpb.Config{}), &everyv1.Every{}
+		codec, m := protojson.New(protojson.Config{}), &everyv1.Every{}
 		data := []byte(body)
 		// What is made once is not the body's.
-		_ = codec.Decode([]byte(`{}`), m.ProtoReflect(), jsonpb.Options{})
+		_ = codec.Decode([]byte(`{}`), m.ProtoReflect(), protojson.Options{})
 
 		var before, after runtime.MemStats
 
 		runtime.ReadMemStats(&before)
 
-		err := codec.Decode(data, m.ProtoReflect(), jsonpb.Options{})
+		err := codec.Decode(data, m.ProtoReflect(), protojson.Options{})
 
 		runtime.ReadMemStats(&after)
 
@@ -203,7 +203,7 @@ func TestHazard13MemoryIsInProportion(t *testing.T) {
 			t.Errorf("%s: %d times its size of %d bytes (%v)", name, used/len(body), len(body), err)
 		}
 
-		if fault := (*jsonpb.Error)(nil); err != nil && (!errors.As(err, &fault) || len(err.Error()) > 2048) {
+		if fault := (*protojson.Error)(nil); err != nil && (!errors.As(err, &fault) || len(err.Error()) > 2048) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package jsonpb
+package protojson
 
 // entries reads an object as the entries of a map.
 func (d *decoder) entries(f *field, s slot) *Error {

@@ -1,4 +1,4 @@
-package jsonpb
+package protojson
 
 // maxNumber is how many characters a number may have that is converted. The exact decimal notation of a double has at most 1077.
 const maxNumber = 1100

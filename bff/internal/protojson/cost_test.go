@@ -1,4 +1,4 @@
-package jsonpb_test
+package protojson_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
@@ -57,7 +57,7 @@ var costly = []struct{ begin, element, end string }{
 }
 
 // allocated is how many bytes decoding a document takes, and how many of them the decoder has counted.
-func allocated(codec *jsonpb.Codec, document []byte) (took, counted int64, err error) {
+func allocated(codec *protojson.Codec, document []byte) (took, counted int64, err error) {
 	const plenty = 1 << 40
 
 	var before, after runtime.MemStats
@@ -67,7 +67,7 @@ func allocated(codec *jsonpb.Codec, document []byte) (took, counted int64, err e
 
 	runtime.ReadMemStats(&before)
 
-	err = codec.Decode(document, m.ProtoReflect(), jsonpb.Options{Limits: jsonpb.Limits{Memory: &left}})
+	err = codec.Decode(document, m.ProtoReflect(), protojson.Options{Limits: protojson.Limits{Memory: &left}})
 
 	runtime.ReadMemStats(&after)
 
@@ -79,7 +79,7 @@ func allocated(codec *jsonpb.Codec, document []byte) (took, counted int64, err e
 //
 // It is not parallel, because it measures memory.
 func TestMemoryIsCounted(t *testing.T) { //nolint:paralleltest // See above.
-	codec := jsonpb.New(jsonpb.Config{})
+	codec := protojson.New(protojson.Config{})
 
 	const (
 		size  = 100_000
@@ -119,8 +119,8 @@ func TestMemoryIsCounted(t *testing.T) { //nolint:paralleltest // See above.
 		left := allowed
 		m := &everyv1.Every{}
 
-		err = codec.Decode(document, m.ProtoReflect(), jsonpb.Options{Limits: jsonpb.Limits{Memory: &left}})
-		if fault, ok := err.(*jsonpb.Error); !ok || !fault.TooLarge { //nolint:errorlint // It is the codec's own.
+		err = codec.Decode(document, m.ProtoReflect(), protojson.Options{Limits: protojson.Limits{Memory: &left}})
+		if fault, ok := err.(*protojson.Error); !ok || !fault.TooLarge { //nolint:errorlint // It is the codec's own.
 			t.Errorf("%s: with %d bytes allowed: %v", name, allowed, err)
 		}
 	}
@@ -130,7 +130,7 @@ func TestMemoryIsCounted(t *testing.T) { //nolint:paralleltest // See above.
 func TestLongNumbersAreRefused(t *testing.T) {
 	t.Parallel()
 
-	codec := jsonpb.New(jsonpb.Config{})
+	codec := protojson.New(protojson.Config{})
 
 	for _, field := range []string{"value", "doubleField", "int32Field", "uint64Field", "color", "doubleWrapper"} {
 		for _, long := range []string{
@@ -138,7 +138,7 @@ func TestLongNumbersAreRefused(t *testing.T) {
 		} {
 			m := &everyv1.Every{}
 
-			err := codec.Decode([]byte(`{"`+field+`":`+long+`}`), m.ProtoReflect(), jsonpb.Options{})
+			err := codec.Decode([]byte(`{"`+field+`":`+long+`}`), m.ProtoReflect(), protojson.Options{})
 			if err == nil || err.Error() != field+": is a number of more than 1100 characters" {
 				t.Errorf("%s %.20s…: %v", field, long, err)
 			}
@@ -151,7 +151,7 @@ func TestLongNumbersAreRefused(t *testing.T) {
 	} {
 		m := &everyv1.Every{}
 
-		err := codec.Decode([]byte(`{"doubleField":`+literal+`}`), m.ProtoReflect(), jsonpb.Options{})
+		err := codec.Decode([]byte(`{"doubleField":`+literal+`}`), m.ProtoReflect(), protojson.Options{})
 		if err != nil || m.GetDoubleField() != want {
 			t.Errorf("%.20s…: %v %v", literal, m.GetDoubleField(), err)
 		}
@@ -161,9 +161,9 @@ func TestLongNumbersAreRefused(t *testing.T) {
 func TestDecodingEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 
-	codec, done := jsonpb.New(jsonpb.Config{}), make(chan struct{})
+	codec, done := protojson.New(protojson.Config{}), make(chan struct{})
 	document := []byte(`{"int32s":[` + strings.Repeat("1,", 10_000) + `1]}`)
-	options := jsonpb.Options{Limits: jsonpb.Limits{Done: done}}
+	options := protojson.Options{Limits: protojson.Limits{Done: done}}
 
 	if err := codec.Decode(document, (&everyv1.Every{}).ProtoReflect(), options); err != nil {
 		t.Error(err)
