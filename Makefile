@@ -62,7 +62,7 @@ LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal
 
 # Codecs do not start goroutines, and the race detector makes their many inputs take ten times as long. What their callers share is
 # under it in the tests of bff.
-CODECS := $(MODULE)/bff/internal/(protojson|wirejson)
+CODECS := $(MODULE)/bff/internal/protojson
 
 .PHONY: test
 test: need-race need-curl need-jq need-redis need-chromium need-servers need-web ## Run all tests, with the race detector.

@@ -3,8 +3,6 @@ package protojson
 import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoregistry"
-
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // Members that an Any has in JSON.
@@ -40,7 +38,7 @@ func (d *decoder) any(p *plan) *Error {
 
 	start := len(d.out)
 
-	if inner.form == wirejson.FormObject && inner.desc.FullName() != "google.protobuf.Empty" {
+	if inner.form == FormObject && inner.desc.FullName() != "google.protobuf.Empty" {
 		err = d.members(inner, true, target{})
 	} else {
 		err = d.anyValue(inner)
@@ -169,7 +167,7 @@ func (d *decoder) anyValue(p *plan) *Error {
 		}
 	}
 
-	if err == nil && !found && p.form != wirejson.FormObject {
+	if err == nil && !found && p.form != FormObject {
 		return faultf("is missing").in(valueMember)
 	}
 

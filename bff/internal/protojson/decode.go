@@ -8,8 +8,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/suggest"
-
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // decoder reads one document as protojson does and stricter: errors say where, nesting is limited, and so is the memory that is
@@ -104,7 +102,7 @@ func (d *decoder) end() *Error {
 
 // message reads what is in a message.
 func (d *decoder) message(p *plan, t target) *Error {
-	if p.form != wirejson.FormObject {
+	if p.form != FormObject {
 		return d.wellKnown(p, t)
 	}
 

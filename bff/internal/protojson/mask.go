@@ -1,7 +1,5 @@
 package protojson
 
-import "github.com/portico-gateway/portico/bff/internal/wirejson"
-
 // note adds a field to the mask.
 func (d *decoder) note(f *field) {
 	if d.mask != nil {
@@ -19,7 +17,7 @@ func (d *decoder) within(f *field, s slot) *Error {
 		return d.embedded(f, s)
 	}
 
-	if f.message.form != wirejson.FormObject {
+	if f.message.form != FormObject {
 		return d.unmasked(f, s, (*decoder).embedded)
 	}
 

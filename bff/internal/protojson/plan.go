@@ -6,8 +6,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // plans are what is known about message types, made when they are first met. It is safe for concurrent use.
@@ -23,7 +21,7 @@ type plans struct {
 // plan is what is known about a message type. It is immutable.
 type plan struct {
 	desc protoreflect.MessageDescriptor
-	form wirejson.Form
+	form Form
 	// fields by the names that JSON may use: that of JSON and that of the proto.
 	fields map[string]*field
 	// all are the fields in the order of the proto.
@@ -121,7 +119,7 @@ func (p *plans) make(desc protoreflect.MessageDescriptor, fresh map[protoreflect
 		return known
 	}
 
-	made := &plan{desc: desc, form: wirejson.FormOf(desc.FullName()), fields: map[string]*field{}, size: sizeOf(desc)}
+	made := &plan{desc: desc, form: FormOf(desc.FullName()), fields: map[string]*field{}, size: sizeOf(desc)}
 	fresh[desc] = made
 
 	for i := range desc.Fields().Len() {

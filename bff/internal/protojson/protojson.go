@@ -18,7 +18,6 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // DefaultMaxDepth is how deep a document may be nested unless the configuration says otherwise.
@@ -37,7 +36,7 @@ type Config struct {
 
 // Codec reads and writes JSON. It implements runtime.Marshaler, and is safe for concurrent use.
 type Codec struct {
-	writer   *wirejson.Writer
+	writer   *Writer
 	maxDepth int
 	plans    plans
 	decoders sync.Pool // Of *decoder.
@@ -55,7 +54,7 @@ func New(config Config) *Codec {
 	}
 
 	return &Codec{
-		writer:   wirejson.New(wirejson.Config{ProtoNames: config.ProtoNames, EmitDefaults: config.EmitDefaults}),
+		writer:   NewWriter(WriterConfig{ProtoNames: config.ProtoNames, EmitDefaults: config.EmitDefaults}),
 		maxDepth: config.MaxDepth,
 	}
 }
@@ -190,9 +189,6 @@ type Into struct {
 	ProtoPaths func() bool
 }
 
-// ErrMask is the error of a field mask with a path that JSON cannot hold.
-var ErrMask = wirejson.ErrMask
-
 // Marshal writes a message; a google.api.HttpBody as what is in it; and what generated code takes out of a message for
 // response_body. The object that generated code wraps a message of a stream in is left away.
 func (c *Codec) Marshal(v any) ([]byte, error) {
@@ -201,7 +197,7 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 		return v.GetData(), nil
 	case *Into:
 		out, err := c.writer.Append((*v.Buffer)[:0], v.Message)
-		if errors.Is(err, wirejson.ErrPath) && v.ProtoPaths != nil && v.ProtoPaths() {
+		if errors.Is(err, ErrPath) && v.ProtoPaths != nil && v.ProtoPaths() {
 			out, err = c.writer.AppendProtoPaths((*v.Buffer)[:0], v.Message)
 		}
 

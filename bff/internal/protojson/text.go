@@ -8,8 +8,6 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // ParseText reads the value of a field, or of an element of it if it is a list, from a text outside of JSON, such as a query
@@ -24,7 +22,7 @@ func (c *Codec) ParseText(
 	}
 
 	f := c.plans.fieldOf(desc)
-	if desc.Message() != nil && f.message.form == wirejson.FormFieldMask && (text == allFields || strings.Contains(text, "_")) {
+	if desc.Message() != nil && f.message.form == FormFieldMask && (text == allFields || strings.Contains(text, "_")) {
 		return c.parseProtoMask(text, fresh(), limits)
 	}
 
@@ -70,13 +68,13 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 
 	if f.message != nil {
 		switch f.message.form {
-		case wirejson.FormStruct, wirejson.FormValue, wirejson.FormList:
+		case FormStruct, FormValue, FormList:
 			return []byte(text), nil
-		case wirejson.FormWrapper:
+		case FormWrapper:
 			kind = f.message.all[0].desc.Kind()
-		case wirejson.FormTimestamp, wirejson.FormDuration, wirejson.FormFieldMask:
+		case FormTimestamp, FormDuration, FormFieldMask:
 			kind = protoreflect.StringKind
-		case wirejson.FormObject, wirejson.FormAny:
+		case FormObject, FormAny:
 			return nil, faultf("is a message; only its fields can be given")
 		}
 	}

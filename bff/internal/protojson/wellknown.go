@@ -6,33 +6,31 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // wellKnown reads a message that has a JSON form of its own.
 func (d *decoder) wellKnown(p *plan, t target) *Error {
 	switch p.form {
-	case wirejson.FormAny:
+	case FormAny:
 		return d.any(p)
-	case wirejson.FormTimestamp:
+	case FormTimestamp:
 		return d.timestamp(p, t)
-	case wirejson.FormDuration:
+	case FormDuration:
 		return d.duration(p, t)
-	case wirejson.FormStruct:
+	case FormStruct:
 		// An entry per member.
 		return d.entries(p.all[0], slot{})
-	case wirejson.FormList:
+	case FormList:
 		return d.elements(p.all[0], t.slot(p.all[0]))
-	case wirejson.FormValue:
+	case FormValue:
 		return d.value(p)
-	case wirejson.FormFieldMask:
+	case FormFieldMask:
 		return d.fieldMask(p)
-	case wirejson.FormWrapper:
+	case FormWrapper:
 		_, err := d.scalar(p.all[0], t.slot(p.all[0]))
 
 		return err
-	case wirejson.FormObject:
+	case FormObject:
 		return d.members(p, false, t)
 	default:
 		return faultf("is a %s, which this gateway does not know", p.desc.FullName())
@@ -230,7 +228,7 @@ func parseFieldMask(text string, depth int) ([]string, string) {
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)
 
-		needless := strings.Contains(path, "_") && (snake != path || wirejson.CheckPath(path) == nil)
+		needless := strings.Contains(path, "_") && (snake != path || CheckPath(path) == nil)
 		if needless || !protoreflect.FullName(snake).IsValid() {
 			return nil, strconv.Quote(Clip(path)) + " is not a path of fields in camelCase"
 		}
@@ -244,9 +242,6 @@ func parseFieldMask(text string, depth int) ([]string, string) {
 
 	return paths, ""
 }
-
-// allFields is the mask of all fields.
-const allFields = "*"
 
 func snakeCase(camel string) string {
 	var out strings.Builder

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protorange"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
 // HasMask reports whether requests may have a field mask somewhere.
@@ -45,7 +45,7 @@ func HasProtoPath(m proto.Message) bool {
 
 		paths := mask.Get(mask.Descriptor().Fields().ByName("paths")).List()
 		for i := range paths.Len() {
-			if err := wirejson.CheckPath(paths.Get(i).String()); errors.Is(err, wirejson.ErrPath) {
+			if err := protojson.CheckPath(paths.Get(i).String()); errors.Is(err, protojson.ErrPath) {
 				return err
 			}
 		}
@@ -53,5 +53,5 @@ func HasProtoPath(m proto.Message) bool {
 		return protorange.Break
 	})
 
-	return errors.Is(err, wirejson.ErrPath)
+	return errors.Is(err, protojson.ErrPath)
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // What a query may make the gateway allocate for the messages that its parameters lead to and for their values, all together: so
@@ -177,7 +176,7 @@ func (b *Binding) missing(m protoreflect.Message, path fieldpath.Path) int64 {
 // isValue reports whether the field holds a message that has a JSON form of its own, such as a time: its fields are none of the
 // client's business.
 func isValue(field protoreflect.FieldDescriptor) bool {
-	return wirejson.FormOf(field.Message().FullName()) != wirejson.FormObject
+	return protojson.FormOf(field.Message().FullName()) != protojson.FormObject
 }
 
 // cutKey takes the key of a map from the end of a name.

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
 // rawMessages finds the messages with a JSON form of their own, such as a Duration, of which path, query or headers set single
@@ -23,7 +23,7 @@ func (b *Binding) rawMessages() []fieldpath.Path {
 	}
 
 	// A body has been read from JSON, unless there was none.
-	if form := wirejson.FormOf(b.input.FullName()); form != wirejson.FormObject && (!b.whole || form == wirejson.FormValue) {
+	if form := protojson.FormOf(b.input.FullName()); form != protojson.FormObject && (!b.whole || form == protojson.FormValue) {
 		add(nil)
 	}
 
@@ -38,7 +38,7 @@ func (b *Binding) rawMessages() []fieldpath.Path {
 
 	for _, path := range set {
 		i := slices.IndexFunc(path, func(field protoreflect.FieldDescriptor) bool {
-			return wirejson.FormOf(field.ContainingMessage().FullName()) != wirejson.FormObject
+			return protojson.FormOf(field.ContainingMessage().FullName()) != protojson.FormObject
 		})
 		if i >= 0 {
 			add(path[:i])
@@ -118,14 +118,14 @@ func (b *Binding) culprit(path fieldpath.Path, message protoreflect.Message) []*
 
 // unwritable says why JSON has no form for a message.
 func unwritable(name protoreflect.FullName) string {
-	switch wirejson.FormOf(name) {
-	case wirejson.FormTimestamp, wirejson.FormDuration:
+	switch protojson.FormOf(name) {
+	case protojson.FormTimestamp, protojson.FormDuration:
 		return "is out of range for a " + string(name)
-	case wirejson.FormValue:
+	case protojson.FormValue:
 		return "is nothing that a " + string(name) + " can be: null, a finite number, a string, a boolean, an object or a list"
-	case wirejson.FormAny:
+	case protojson.FormAny:
 		return "is no message of a type that this gateway knows"
-	case wirejson.FormFieldMask:
+	case protojson.FormFieldMask:
 		return "is not a path of fields"
 	default:
 		return "has no form in JSON"

@@ -1,4 +1,4 @@
-package wirejson_test
+package protojson_test
 
 import (
 	"testing"

@@ -1,4 +1,4 @@
-package wirejson
+package protojson
 
 import (
 	"bytes"
@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// members writes the fields of a message behind the opening brace, or behind other members.
-func (s *state) members(out []byte, m *message, wire []byte) ([]byte, error) {
+// members writes the fields of a wireMessage behind the opening brace, or behind other members.
+func (s *state) members(out []byte, m *wireMessage, wire []byte) ([]byte, error) {
 	mark := len(s.records)
 
 	in, err := s.arrange(m, wire)
@@ -31,7 +31,7 @@ func (s *state) members(out []byte, m *message, wire []byte) ([]byte, error) {
 		out = appendMember(out, f.name)
 
 		var there bool
-		if out, there, err = s.field(out, f, tag, &in); err != nil {
+		if out, there, err = s.wireField(out, f, tag, &in); err != nil {
 			return out, err
 		}
 
@@ -61,7 +61,7 @@ func appendMember(out []byte, text string) []byte {
 }
 
 // appendUnset appends the fields between two indexes, which are unset.
-func (m *message) appendUnset(out []byte, from, to int) []byte {
+func (m *wireMessage) appendUnset(out []byte, from, to int) []byte {
 	for i := from; i < to; i++ {
 		if unset := m.fields[i].unset; unset != "" {
 			out = appendMember(out, unset)
@@ -71,13 +71,13 @@ func (m *message) appendUnset(out []byte, from, to int) []byte {
 	return out
 }
 
-// field writes the value of a field of which the first tag has been read. It is not there if it is what a field without presence
+// wireField writes the value of a wireField of which the first tag has been read. It is not there if it is what a wireField without presence
 // has when it is unset.
-func (s *state) field(out []byte, f *field, tag uint64, in *source) (_ []byte, there bool, err error) {
+func (s *state) wireField(out []byte, f *wireField, tag uint64, in *source) (_ []byte, there bool, err error) {
 	switch {
-	case f.shape == list:
+	case f.wireShape == list:
 		return s.list(out, f, tag, in)
-	case f.shape == mapping:
+	case f.wireShape == mapping:
 		return s.mapping(out, f, tag, in)
 	case !f.isNumber():
 		var value []byte
@@ -98,12 +98,12 @@ func (s *state) field(out []byte, f *field, tag uint64, in *source) (_ []byte, t
 	}
 }
 
-func (f *field) isNumber() bool {
-	return f.message == nil && f.kind != protoreflect.StringKind && f.kind != protoreflect.BytesKind
+func (f *wireField) isNumber() bool {
+	return f.wireMessage == nil && f.kind != protoreflect.StringKind && f.kind != protoreflect.BytesKind
 }
 
 // payload is a value that is no number: what has its length in front, or is a group.
-func (f *field) payload(tag uint64, wire []byte) (value, rest []byte, err error) {
+func (f *wireField) payload(tag uint64, wire []byte) (value, rest []byte, err error) {
 	if f.wire != protowire.StartGroupType {
 		return take(wire)
 	}
@@ -116,11 +116,11 @@ func (f *field) payload(tag uint64, wire []byte) (value, rest []byte, err error)
 	return value, wire[n:], nil
 }
 
-// text writes a string, bytes or a message.
-func (s *state) text(out []byte, f *field, value []byte) ([]byte, error) {
+// text writes a string, bytes or a wireMessage.
+func (s *state) text(out []byte, f *wireField, value []byte) ([]byte, error) {
 	switch {
-	case f.message != nil:
-		return s.message(out, f.message, value)
+	case f.wireMessage != nil:
+		return s.wireMessage(out, f.wireMessage, value)
 	case f.kind == protoreflect.StringKind:
 		return appendString(out, value)
 	default:
@@ -129,7 +129,7 @@ func (s *state) text(out []byte, f *field, value []byte) ([]byte, error) {
 }
 
 // value writes an element of a list or a value of a map.
-func (s *state) value(out []byte, f *field, tag uint64, wire []byte) (_, rest []byte, err error) {
+func (s *state) value(out []byte, f *wireField, tag uint64, wire []byte) (_, rest []byte, err error) {
 	if f.isNumber() {
 		value, rest, err := f.number(wire)
 
@@ -147,7 +147,7 @@ func (s *state) value(out []byte, f *field, tag uint64, wire []byte) (_, rest []
 }
 
 // list writes a list, of which the records follow one another. The first tag has been read.
-func (s *state) list(out []byte, f *field, tag uint64, in *source) (_ []byte, there bool, err error) {
+func (s *state) list(out []byte, f *wireField, tag uint64, in *source) (_ []byte, there bool, err error) {
 	out = append(out, '[')
 	start := len(out)
 
@@ -174,7 +174,7 @@ func (s *state) list(out []byte, f *field, tag uint64, in *source) (_ []byte, th
 }
 
 // appendPacked appends the numbers of a list that are in one record, with a comma behind each.
-func (f *field) appendPacked(out, wire []byte) (_, rest []byte, err error) {
+func (f *wireField) appendPacked(out, wire []byte) (_, rest []byte, err error) {
 	numbers, rest, err := take(wire)
 
 	for err == nil && len(numbers) > 0 {
@@ -199,7 +199,7 @@ type entry struct {
 }
 
 // mapping writes a map, of which the records follow one another. The first tag has been read.
-func (s *state) mapping(out []byte, f *field, tag uint64, in *source) (_ []byte, there bool, err error) {
+func (s *state) mapping(out []byte, f *wireField, tag uint64, in *source) (_ []byte, there bool, err error) {
 	if s.depth++; s.depth > protowire.DefaultRecursionLimit {
 		return out, false, errDepth
 	}
@@ -225,7 +225,7 @@ func (s *state) mapping(out []byte, f *field, tag uint64, in *source) (_ []byte,
 
 // collect puts the entries of a map on the stack, in order. They are regular if they are as encoders write them, and no key is
 // there twice.
-func (s *state) collect(f *field, tag uint64, in *source) (regular bool, err error) {
+func (s *state) collect(f *wireField, tag uint64, in *source) (regular bool, err error) {
 	first := len(s.entries)
 	regular = true
 
@@ -252,7 +252,7 @@ func (s *state) collect(f *field, tag uint64, in *source) (regular bool, err err
 }
 
 // merge is collect for entries that are not regular.
-func (s *state) merge(f *field, tag uint64, in source) error {
+func (s *state) merge(f *wireField, tag uint64, in source) error {
 	var all []byte
 
 	for ok := true; ok; _, ok = in.again(f, tag>>typeBits) {
@@ -280,7 +280,7 @@ func (s *state) merge(f *field, tag uint64, in source) error {
 	return err
 }
 
-func (s *state) appendEntries(out []byte, f *field, entries []entry) ([]byte, error) {
+func (s *state) appendEntries(out []byte, f *wireField, entries []entry) ([]byte, error) {
 	out = append(out, '{')
 
 	for i, e := range entries {
@@ -302,7 +302,7 @@ func (s *state) appendEntries(out []byte, f *field, entries []entry) ([]byte, er
 }
 
 // entry reads an entry. It is not as encoders write it unless there are a key and a value behind it, and nothing else.
-func (f *field) entry(wire []byte) (e entry, ok bool) {
+func (f *wireField) entry(wire []byte) (e entry, ok bool) {
 	const key, value = 1 << 3, 2 << 3
 
 	tag, n := varint(wire)
@@ -322,7 +322,7 @@ func (f *field) entry(wire []byte) (e entry, ok bool) {
 	}
 
 	e.tag, n = varint(wire)
-	if n < 0 || e.tag != value|uint64(f.value.wire) || n+valueSize(e.tag, wire[n:]) != len(wire) {
+	if n < 0 || e.tag != value|uint64(f.value.wire) || n+wireSize(e.tag, wire[n:]) != len(wire) {
 		return e, false
 	}
 
@@ -332,7 +332,7 @@ func (f *field) entry(wire []byte) (e entry, ok bool) {
 }
 
 // compare orders entries by their keys.
-func (f *field) compare(a, b entry) int {
+func (f *wireField) compare(a, b entry) int {
 	switch f.kind {
 	case protoreflect.StringKind:
 		return bytes.Compare(a.text, b.text)
@@ -346,7 +346,7 @@ func (f *field) compare(a, b entry) int {
 }
 
 // appendKey appends a key, which JSON has as a string.
-func (f *field) appendKey(out []byte, e entry) ([]byte, error) {
+func (f *wireField) appendKey(out []byte, e entry) ([]byte, error) {
 	switch f.kind {
 	case protoreflect.StringKind:
 		return appendString(out, e.text)

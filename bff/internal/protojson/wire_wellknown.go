@@ -1,4 +1,4 @@
-package wirejson
+package protojson
 
 import (
 	"errors"
@@ -53,8 +53,8 @@ func FormOf(name protoreflect.FullName) Form {
 	}
 }
 
-// wellKnown writes a message that is no object of its fields.
-func (s *state) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
+// wellKnown writes a wireMessage that is no object of its fields.
+func (s *state) wellKnown(out []byte, m *wireMessage, wire []byte) ([]byte, error) {
 	if m.form == FormTimestamp || m.form == FormDuration {
 		return appendTime(out, m.form, wire)
 	}
@@ -80,8 +80,8 @@ func (s *state) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
 	return out, err
 }
 
-// alone writes a message that is written as the one field is that it has.
-func (s *state) alone(out []byte, m *message, in *source) ([]byte, error) {
+// alone writes a wireMessage that is written as the one wireField is that it has.
+func (s *state) alone(out []byte, m *wireMessage, in *source) ([]byte, error) {
 	f, tag := in.next(m)
 
 	switch {
@@ -97,7 +97,7 @@ func (s *state) alone(out []byte, m *message, in *source) ([]byte, error) {
 
 	start := len(out)
 
-	out, there, err := s.field(out, f, tag, in)
+	out, there, err := s.wireField(out, f, tag, in)
 	if err == nil && !there {
 		out = append(out[:start], f.zero()...)
 	}
@@ -107,10 +107,10 @@ func (s *state) alone(out []byte, m *message, in *source) ([]byte, error) {
 
 func finite(number float64) bool { return !math.IsNaN(number) && !math.IsInf(number, 0) }
 
-// any writes the message that is packed in it, with the name of its type.
-func (s *state) any(out []byte, m *message, in *source) ([]byte, error) {
+// any writes the wireMessage that is packed in it, with the name of its type.
+func (s *state) any(out []byte, m *wireMessage, in *source) ([]byte, error) {
 	var (
-		parts [2][]byte // The name and the message.
+		parts [2][]byte // The name and the wireMessage.
 		err   error
 	)
 
@@ -147,7 +147,7 @@ func (s *state) any(out []byte, m *message, in *source) ([]byte, error) {
 	partial := s.partial
 	s.partial = true
 
-	if out, err = s.packed(out, s.writer.message(kind.Descriptor()), packed); err != nil {
+	if out, err = s.packed(out, s.writer.wireMessage(kind.Descriptor()), packed); err != nil {
 		return out, err
 	}
 
@@ -157,7 +157,7 @@ func (s *state) any(out []byte, m *message, in *source) ([]byte, error) {
 }
 
 // packed writes what is in an Any, behind the name of its type.
-func (s *state) packed(out []byte, m *message, wire []byte) ([]byte, error) {
+func (s *state) packed(out []byte, m *wireMessage, wire []byte) ([]byte, error) {
 	switch {
 	case m.left:
 		start := len(out)
@@ -178,7 +178,7 @@ func (s *state) packed(out []byte, m *message, wire []byte) ([]byte, error) {
 	case m.form == FormObject:
 		return s.members(out, m, wire)
 	default:
-		return s.message(append(out, `,"value":`...), m, wire)
+		return s.wireMessage(append(out, `,"value":`...), m, wire)
 	}
 }
 
@@ -194,7 +194,7 @@ func appendTime(out []byte, form Form, wire []byte) ([]byte, error) {
 			return out, errMalformed
 		}
 
-		size := valueSize(tag, wire[n:])
+		size := wireSize(tag, wire[n:])
 		if size < 0 {
 			return out, errMalformed
 		}

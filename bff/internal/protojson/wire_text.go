@@ -1,14 +1,14 @@
-package wirejson
+package protojson
 
 import (
 	"encoding/base64"
 	"unicode/utf8"
 )
 
-// plain tells of each byte whether it stands for itself in a JSON string.
+// plainBytes tells of each byte whether it stands for itself in a JSON string.
 //
 //nolint:gochecknoglobals // Constant.
-var plain = func() (table [256]bool) {
+var plainBytes = func() (table [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		table[c] = c != '"' && c != '\\'
 	}
@@ -21,7 +21,7 @@ func appendString(out, text []byte) ([]byte, error) {
 	out = append(out, '"')
 
 	i := 0
-	for i < len(text) && plain[text[i]] {
+	for i < len(text) && plainBytes[text[i]] {
 		i++
 	}
 
@@ -43,7 +43,7 @@ func appendEscaped(out, text []byte) []byte {
 	start := 0
 
 	for i, c := range text {
-		if plain[c] || c >= utf8.RuneSelf {
+		if plainBytes[c] || c >= utf8.RuneSelf {
 			continue
 		}
 

@@ -1,4 +1,4 @@
-package wirejson
+package protojson
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ var errNoPath = fmt.Errorf("%w: a path is no path of fields", ErrMask)
 const allFields = "*"
 
 // fieldMask writes the paths in camelCase, with commas between them.
-func (s *state) fieldMask(out []byte, m *message, in *source) ([]byte, error) {
+func (s *state) fieldMask(out []byte, m *wireMessage, in *source) ([]byte, error) {
 	out = append(out, '"')
 	start, all := len(out), false
 
@@ -95,10 +95,10 @@ func CheckPath(path string) error {
 	return nil
 }
 
-// masks are the field masks of a message that protojson refuses, by the text that stands for each.
+// masks are the wireField masks of a wireMessage that protojson refuses, by the text that stands for each.
 type masks map[string]string
 
-// replaceMasks puts other paths into the field masks that protojson refuses but that can be written. wire is the message.
+// replaceMasks puts other paths into the wireField masks that protojson refuses but that can be written. wire is the wireMessage.
 func (s *state) replaceMasks(m protoreflect.Message, wire []byte) (masks, error) {
 	found := masks{}
 
@@ -168,7 +168,7 @@ func (s *state) maskText(paths []string) (string, error) {
 	return string(out), nil
 }
 
-// restore puts the masks into the JSON of their message.
+// restore puts the masks into the JSON of their wireMessage.
 func (m masks) restore(text []byte) []byte {
 	if len(m) == 0 {
 		return text

@@ -1,4 +1,4 @@
-package wirejson
+package protojson
 
 import (
 	"google.golang.org/protobuf/encoding/protowire"
@@ -7,13 +7,13 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// message is what is known about a message type. It is immutable once it is complete.
-type message struct {
+// wireMessage is what is known about a wireMessage type. It is immutable once it is complete.
+type wireMessage struct {
 	desc protoreflect.MessageDescriptor
 	kind protoreflect.MessageType
 	form Form
 	// fields are in the order of the proto, which is that of JSON.
-	fields []field
+	fields []wireField
 	// dense has one more than the index in fields of those with a low number, by number; sparse the index of the others.
 	dense  []uint16
 	sparse map[protowire.Number]int
@@ -28,23 +28,23 @@ type message struct {
 // maxDense bounds the table by number.
 const maxDense = 1 << 9
 
-type shape uint8
+type wireShape uint8
 
 const (
-	singular shape = iota
+	singular wireShape = iota
 	list
 	mapping
 )
 
-// field is what is known about a field.
-type field struct {
+// wireField is what is known about a wireField.
+type wireField struct {
 	// name is what its value stands behind: a comma, the name and a colon. unset is all that is written when it is unset, empty if
 	// nothing is.
 	name, unset string
-	// index is that in the fields of the message.
-	index int
-	kind  protoreflect.Kind
-	shape shape
+	// index is that in the fields of the wireMessage.
+	index     int
+	kind      protoreflect.Kind
+	wireShape wireShape
 	// wire is the type that a single value has in the encoding.
 	wire protowire.Type
 	// packable tells that a list may come with all values in one record.
@@ -52,27 +52,27 @@ type field struct {
 	// presence tells that a zero value is written if it is there.
 	presence bool
 	required bool
-	// oneof is one more than the index of the oneof that the field belongs to. Zero: none.
+	// oneof is one more than the index of the oneof that the wireField belongs to. Zero: none.
 	oneof int
-	// owner is the message that the field is of, message the type of what it holds.
-	owner, message *message
+	// owner is the wireMessage that the wireField is of, wireMessage the type of what it holds.
+	owner, wireMessage *wireMessage
 	// enum are the quoted names by number. null tells that its only value is written as null.
 	enum map[protoreflect.EnumNumber]string
 	null bool
 	// key and value are those of a map's entries.
-	key, value *field
+	key, value *wireField
 }
 
-// message returns the table for a type.
-func (w *Writer) message(desc protoreflect.MessageDescriptor) *message {
+// wireMessage returns the table for a type.
+func (w *Writer) wireMessage(desc protoreflect.MessageDescriptor) *wireMessage {
 	if known, ok := w.known.Load(desc); ok {
-		return known.(*message) //nolint:forcetypeassert // Nothing else is stored.
+		return known.(*wireMessage) //nolint:forcetypeassert // Nothing else is stored.
 	}
 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
-	fresh := map[protoreflect.MessageDescriptor]*message{}
+	fresh := map[protoreflect.MessageDescriptor]*wireMessage{}
 	made := w.compile(desc, fresh)
 
 	for desc, m := range fresh {
@@ -83,23 +83,23 @@ func (w *Writer) message(desc protoreflect.MessageDescriptor) *message {
 }
 
 // compile makes a table and those of all messages in it, which may contain one another.
-func (w *Writer) compile(desc protoreflect.MessageDescriptor, fresh map[protoreflect.MessageDescriptor]*message) *message {
+func (w *Writer) compile(desc protoreflect.MessageDescriptor, fresh map[protoreflect.MessageDescriptor]*wireMessage) *wireMessage {
 	if known, ok := w.known.Load(desc); ok {
-		return known.(*message) //nolint:forcetypeassert // Nothing else is stored.
+		return known.(*wireMessage) //nolint:forcetypeassert // Nothing else is stored.
 	}
 
 	if known, ok := fresh[desc]; ok {
 		return known
 	}
 
-	m := &message{desc: desc, kind: typeOf(desc), form: FormOf(desc.FullName()), left: desc.ExtensionRanges().Len() > 0}
+	m := &wireMessage{desc: desc, kind: typeOf(desc), form: FormOf(desc.FullName()), left: desc.ExtensionRanges().Len() > 0}
 	fresh[desc] = m
 
 	fields := desc.Fields()
-	m.fields = make([]field, fields.Len())
+	m.fields = make([]wireField, fields.Len())
 
 	for i := range m.fields {
-		m.fields[i] = w.field(fields.Get(i), fresh)
+		m.fields[i] = w.wireField(fields.Get(i), fresh)
 		m.fields[i].owner, m.fields[i].index = m, i
 		m.index(fields.Get(i).Number(), i)
 
@@ -121,7 +121,7 @@ func typeOf(desc protoreflect.MessageDescriptor) protoreflect.MessageType {
 	return dynamicpb.NewMessageType(desc)
 }
 
-func (m *message) index(number protowire.Number, i int) {
+func (m *wireMessage) index(number protowire.Number, i int) {
 	if number >= maxDense {
 		if m.sparse == nil {
 			m.sparse = map[protowire.Number]int{}
@@ -139,9 +139,9 @@ func (m *message) index(number protowire.Number, i int) {
 	m.dense[number] = uint16(i + 1)
 }
 
-// find returns the index of the field that a record with this tag is for. It is -1 if there is none; also where the type is not
-// that of the field, which is how an unknown field looks.
-func (m *message) find(tag uint64) int {
+// find returns the index of the wireField that a record with this tag is for. It is -1 if there is none; also where the type is not
+// that of the wireField, which is how an unknown wireField looks.
+func (m *wireMessage) find(tag uint64) int {
 	number, i := tag>>typeBits, -1
 
 	if number < uint64(len(m.dense)) {
@@ -164,15 +164,15 @@ const typeBits = 3
 
 func typeOfTag(tag uint64) protowire.Type { return protowire.Type(tag & (1<<typeBits - 1)) }
 
-// takes tells whether the type of a tag is one that the field can have.
-func (f *field) takes(tag uint64) bool {
+// takes tells whether the type of a tag is one that the wireField can have.
+func (f *wireField) takes(tag uint64) bool {
 	typ := typeOfTag(tag)
 
 	return typ == f.wire || f.packable && typ == protowire.BytesType
 }
 
-func (w *Writer) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect.MessageDescriptor]*message) field {
-	f := field{
+func (w *Writer) wireField(desc protoreflect.FieldDescriptor, fresh map[protoreflect.MessageDescriptor]*wireMessage) wireField {
+	f := wireField{
 		kind: desc.Kind(), wire: wireType(desc.Kind()), presence: desc.HasPresence(),
 		required: desc.Cardinality() == protoreflect.Required,
 	}
@@ -192,18 +192,18 @@ func (w *Writer) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect
 
 	switch {
 	case desc.IsMap():
-		f.shape = mapping
-		key, value := w.field(desc.MapKey(), fresh), w.field(desc.MapValue(), fresh)
+		f.wireShape = mapping
+		key, value := w.wireField(desc.MapKey(), fresh), w.wireField(desc.MapValue(), fresh)
 		f.key, f.value = &key, &value
 	case desc.IsList():
-		f.shape = list
+		f.wireShape = list
 		f.packable = f.wire != protowire.BytesType && f.wire != protowire.StartGroupType
 	}
 
 	switch {
 	case desc.IsMap():
 	case desc.Message() != nil:
-		f.message = w.compile(desc.Message(), fresh)
+		f.wireMessage = w.compile(desc.Message(), fresh)
 	case desc.Enum() != nil:
 		f.names(desc.Enum())
 	}
@@ -215,7 +215,7 @@ func (w *Writer) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect
 	return f
 }
 
-func (f *field) names(desc protoreflect.EnumDescriptor) {
+func (f *wireField) names(desc protoreflect.EnumDescriptor) {
 	f.null = desc.FullName() == "google.protobuf.NullValue"
 	f.enum = map[protoreflect.EnumNumber]string{}
 
@@ -226,12 +226,12 @@ func (f *field) names(desc protoreflect.EnumDescriptor) {
 	}
 }
 
-// zero is how a field without presence is written when it is unset.
-func (f *field) zero() string {
+// zero is how a wireField without presence is written when it is unset.
+func (f *wireField) zero() string {
 	switch {
-	case f.shape == list:
+	case f.wireShape == list:
 		return "[]"
-	case f.shape == mapping:
+	case f.wireShape == mapping:
 		return "{}"
 	case f.kind == protoreflect.StringKind || f.kind == protoreflect.BytesKind:
 		return `""`

@@ -1,11 +1,11 @@
-package wirejson_test
+package protojson_test
 
 import (
 	"math"
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -16,8 +16,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/prototext"
 
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
@@ -70,18 +70,18 @@ var kinds = func() []protoreflect.MessageType {
 	}
 }()
 
-var configs = []wirejson.Config{{}, {EmitDefaults: true}, {ProtoNames: true, EmitDefaults: true}}
+var configs = []protojson.WriterConfig{{}, {EmitDefaults: true}, {ProtoNames: true, EmitDefaults: true}}
 
-var writers = []*wirejson.Writer{wirejson.New(configs[0]), wirejson.New(configs[1]), wirejson.New(configs[2])}
+var writers = []*protojson.Writer{protojson.NewWriter(configs[0]), protojson.NewWriter(configs[1]), protojson.NewWriter(configs[2])}
 
 // reference is what the packages of protobuf make of an encoding.
-func reference(kind protoreflect.MessageType, wire []byte, config wirejson.Config) (string, error) {
+func reference(kind protoreflect.MessageType, wire []byte, config protojson.WriterConfig) (string, error) {
 	m := kind.New().Interface()
 	if err := proto.Unmarshal(wire, m); err != nil {
 		return "", err
 	}
 
-	text, err := protojson.MarshalOptions{UseProtoNames: config.ProtoNames, EmitDefaultValues: config.EmitDefaults}.Marshal(m)
+	text, err := googlejson.MarshalOptions{UseProtoNames: config.ProtoNames, EmitDefaultValues: config.EmitDefaults}.Marshal(m)
 
 	return compact(text), err
 }

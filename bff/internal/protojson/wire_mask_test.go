@@ -1,4 +1,4 @@
-package wirejson_test
+package protojson_test
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 )
 
 // masked is a message with a mask that protojson has to write, because it may have extensions.
@@ -79,8 +79,8 @@ func TestMasksThatProtojsonRefuses(t *testing.T) {
 			masked(t, mask):                 `{"mask":"` + row.want + `","text":"porticofieldmask0"}`,
 		} {
 			got, err := writers[0].Append(nil, m)
-			if (err == nil) != (row.when == written) || errors.Is(err, wirejson.ErrPath) != (row.when == protoOnly) ||
-				errors.Is(err, wirejson.ErrMask) != (err != nil) || err == nil && string(got) != want {
+			if (err == nil) != (row.when == written) || errors.Is(err, protojson.ErrPath) != (row.when == protoOnly) ||
+				errors.Is(err, protojson.ErrMask) != (err != nil) || err == nil && string(got) != want {
 				t.Errorf("%q: %s, %v", row.paths, got, err)
 			}
 

@@ -1,4 +1,4 @@
-package wirejson
+package protojson
 
 import (
 	"math"
@@ -32,7 +32,7 @@ func take(wire []byte) (value, rest []byte, err error) {
 }
 
 // number reads a number or boolean, or the number of an enum. Zero is zero in all types.
-func (f *field) number(wire []byte) (value uint64, rest []byte, err error) {
+func (f *wireField) number(wire []byte) (value uint64, rest []byte, err error) {
 	var n int
 
 	switch f.wire { //nolint:exhaustive // The others are no numbers.
@@ -68,7 +68,7 @@ func (f *field) number(wire []byte) (value uint64, rest []byte, err error) {
 }
 
 // appendNumber appends what number has read.
-func (f *field) appendNumber(out []byte, value uint64) []byte {
+func (f *wireField) appendNumber(out []byte, value uint64) []byte {
 	switch f.kind {
 	case protoreflect.BoolKind:
 		return strconv.AppendBool(out, value != 0)
@@ -90,7 +90,7 @@ func (f *field) appendNumber(out []byte, value uint64) []byte {
 	}
 }
 
-func (f *field) appendEnum(out []byte, number protoreflect.EnumNumber) []byte {
+func (f *wireField) appendEnum(out []byte, number protoreflect.EnumNumber) []byte {
 	if f.null {
 		return append(out, "null"...)
 	}

@@ -1,5 +1,5 @@
 //go:build race
 
-package wirejson_test
+package protojson_test
 
 const raceDetector = true

@@ -1,22 +1,16 @@
-// Package wirejson writes messages as JSON straight from their protobuf encoding, without decoding them: what proto.Unmarshal
-// followed by protojson.Marshal gives, but for the spaces that protojson strews in (https://protobuf.dev/programming-guides/json/).
-//
-// What is known about a message type is compiled once, from its descriptor. A message is then written in one pass over its
-// encoding, which mostly has the order that JSON has. Where it has not, its records are sorted first; where records must be
-// merged, which no encoder writes, proto.Unmarshal and proto.Marshal do it. Messages that have extensions are left to protojson.
-package wirejson
+package protojson
 
 import (
 	"errors"
 	"sync"
 
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
-// Config is how messages are written.
-type Config struct {
+// WriterConfig is how messages are written.
+type WriterConfig struct {
 	// ProtoNames writes fields' names as they stand in the proto, "user_id", instead of in camelCase.
 	ProtoNames bool
 	// EmitDefaults writes fields without presence that are unset with their default value: 0, "", [], {}, …
@@ -25,16 +19,16 @@ type Config struct {
 
 // Writer writes messages. It is safe for concurrent use.
 type Writer struct {
-	config Config
-	// known has a *message for each protoreflect.MessageDescriptor that was met, complete with all that it refers to.
+	config WriterConfig
+	// known has a *wireMessage for each protoreflect.MessageDescriptor that was met, complete with all that it refers to.
 	known sync.Map
 	mu    sync.Mutex
 }
 
-// New returns a writer.
-func New(config Config) *Writer { return &Writer{config: config} }
+// NewWriter returns a writer.
+func NewWriter(config WriterConfig) *Writer { return &Writer{config: config} }
 
-// Append appends the JSON of a message to out. Its fields may all be among those that are unknown, as if nobody had looked whether
+// Append appends the JSON of a wireMessage to out. Its fields may all be among those that are unknown, as if nobody had looked whether
 // they are known. The error tells of an encoding that is not valid, of required fields that are missing, or of a value that JSON
 // has no form for; out then holds nothing useful.
 //
@@ -44,7 +38,7 @@ func (w *Writer) Append(out []byte, m proto.Message) ([]byte, error) {
 	return w.append(out, m, false)
 }
 
-// AppendProtoPaths is Append, but writes paths of field masks that JSON cannot hold as they are: in the spelling of the proto.
+// AppendProtoPaths is Append, but writes paths of wireField masks that JSON cannot hold as they are: in the spelling of the proto.
 func (w *Writer) AppendProtoPaths(out []byte, m proto.Message) ([]byte, error) {
 	return w.append(out, m, true)
 }
@@ -55,7 +49,7 @@ func (w *Writer) append(out []byte, m proto.Message, protoPaths bool) ([]byte, e
 
 	wire, err := s.encode(m)
 	if err == nil {
-		out, err = s.message(out, w.message(m.ProtoReflect().Descriptor()), wire)
+		out, err = s.wireMessage(out, w.wireMessage(m.ProtoReflect().Descriptor()), wire)
 	}
 
 	s.reset()
@@ -64,7 +58,7 @@ func (w *Writer) append(out []byte, m proto.Message, protoPaths bool) ([]byte, e
 	return out, err
 }
 
-// encode is the encoding of a message, which may be there.
+// encode is the encoding of a wireMessage, which may be there.
 func (s *state) encode(m proto.Message) ([]byte, error) {
 	if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 && len(unknown) == proto.Size(m) {
 		return unknown, nil
@@ -84,7 +78,7 @@ type state struct {
 	// wire is the encoding of the whole, if it was made here.
 	wire []byte
 	// records are those of messages that are not in order, and entries those of maps. They are stacks: what has written a
-	// message leaves them as it found them.
+	// wireMessage leaves them as it found them.
 	records []record
 	entries []entry
 	depth   int
@@ -124,12 +118,12 @@ func (s *state) reset() {
 var (
 	errMalformed = errors.New("the encoding is not valid")
 	errDepth     = errors.New("messages are nested too deep")
-	errRequired  = errors.New("a required field is missing")
+	errRequired  = errors.New("a required wireField is missing")
 	errUTF8      = errors.New("a string is not valid UTF-8")
 )
 
-// message writes a message in the form that its type has.
-func (s *state) message(out []byte, m *message, wire []byte) ([]byte, error) {
+// wireMessage writes a wireMessage in the form that its type has.
+func (s *state) wireMessage(out []byte, m *wireMessage, wire []byte) ([]byte, error) {
 	if m.left {
 		return s.protojson(out, m, wire)
 	}
@@ -152,8 +146,8 @@ func (s *state) message(out []byte, m *message, wire []byte) ([]byte, error) {
 	return out, err
 }
 
-// protojson writes a message as protojson does.
-func (s *state) protojson(out []byte, m *message, wire []byte) ([]byte, error) {
+// protojson writes a wireMessage as protojson does.
+func (s *state) protojson(out []byte, m *wireMessage, wire []byte) ([]byte, error) {
 	decoded := m.kind.New().Interface()
 	if err := (proto.UnmarshalOptions{AllowPartial: s.partial}).Unmarshal(wire, decoded); err != nil {
 		return out, err
@@ -164,7 +158,7 @@ func (s *state) protojson(out []byte, m *message, wire []byte) ([]byte, error) {
 		return out, err
 	}
 
-	text, err := protojson.MarshalOptions{
+	text, err := googlejson.MarshalOptions{
 		AllowPartial: s.partial, UseProtoNames: s.writer.config.ProtoNames, EmitDefaultValues: s.writer.config.EmitDefaults,
 	}.Marshal(decoded)
 	if err != nil {

@@ -1,4 +1,4 @@
-package wirejson_test
+package protojson_test
 
 import (
 	"fmt"
@@ -8,13 +8,13 @@ import (
 	"testing"
 	"time"
 
-	"google.golang.org/protobuf/encoding/protojson"
+	googlejson "google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
-	"github.com/portico-gateway/portico/bff/internal/wirejson"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -80,7 +80,7 @@ func TestMessagesAreWritten(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	text, err := protojson.Marshal(m)
+	text, err := googlejson.Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func TestTooDeep(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) { //nolint:paralleltest // It counts.
-	page, w := orders(100), wirejson.New(wirejson.Config{EmitDefaults: true})
+	page, w := orders(100), protojson.NewWriter(protojson.WriterConfig{EmitDefaults: true})
 	m := undecoded(page.ProtoReflect().Type(), marshal(t, page))
 
 	var out []byte
@@ -165,7 +165,7 @@ func BenchmarkAppend(b *testing.B) {
 		{"small", orders(1).GetOrders()[0]},
 		{"every", every},
 	} {
-		w := wirejson.New(wirejson.Config{EmitDefaults: true})
+		w := protojson.NewWriter(protojson.WriterConfig{EmitDefaults: true})
 		wire := marshal(b, tt.message)
 		left := undecoded(tt.message.ProtoReflect().Type(), wire)
 		out := make([]byte, 0, 1<<20)
@@ -192,7 +192,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 
 			for b.Loop() {
-				if _, err := (protojson.MarshalOptions{EmitDefaultValues: true}).MarshalAppend(out, tt.message); err != nil {
+				if _, err := (googlejson.MarshalOptions{EmitDefaultValues: true}).MarshalAppend(out, tt.message); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -206,7 +206,7 @@ func BenchmarkAppend(b *testing.B) {
 					b.Fatal(err)
 				}
 
-				if _, err := (protojson.MarshalOptions{EmitDefaultValues: true}).MarshalAppend(out, m); err != nil {
+				if _, err := (googlejson.MarshalOptions{EmitDefaultValues: true}).MarshalAppend(out, m); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,4 +1,4 @@
-package wirejson
+package protojson
 
 import (
 	"cmp"
@@ -8,24 +8,24 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// order is how the records of a message lie.
+// order is how the records of a wireMessage lie.
 type order uint8
 
 const (
-	// inOrder is the order of JSON, each field in one place.
+	// inOrder is the order of JSON, each wireField in one place.
 	inOrder order = iota
 	shuffled
-	// merging is a message that has a field twice, or two of a oneof.
+	// merging is a wireMessage that has a wireField twice, or two of a oneof.
 	merging
 )
 
-// record is a field of a message in its encoding, with its tag.
+// record is a wireField of a wireMessage in its encoding, with its tag.
 type record struct {
-	field int
-	wire  []byte
+	wireField int
+	wire      []byte
 }
 
-// source is where a message is read from: its encoding, or its records, which are left where they are.
+// source is where a wireMessage is read from: its encoding, or its records, which are left where they are.
 type source struct {
 	wire []byte
 	// rest are the records behind wire.
@@ -45,8 +45,8 @@ func (in *source) more() bool {
 	return true
 }
 
-// again reads the next tag if it is of this field.
-func (in *source) again(f *field, number uint64) (tag uint64, ok bool) {
+// again reads the next tag if it is of this wireField.
+func (in *source) again(f *wireField, number uint64) (tag uint64, ok bool) {
 	if !in.more() {
 		return 0, false
 	}
@@ -61,8 +61,8 @@ func (in *source) again(f *field, number uint64) (tag uint64, ok bool) {
 	return tag, true
 }
 
-// next reads up to the next field, and its tag; nil if there is none. All has been scanned.
-func (in *source) next(m *message) (f *field, tag uint64) {
+// next reads up to the next wireField, and its tag; nil if there is none. All has been scanned.
+func (in *source) next(m *wireMessage) (f *wireField, tag uint64) {
 	for in.more() {
 		tag, n := varint(in.wire)
 		if i := m.find(tag); i >= 0 {
@@ -71,15 +71,15 @@ func (in *source) next(m *message) (f *field, tag uint64) {
 			return &m.fields[i], tag
 		}
 
-		in.wire = in.wire[n+valueSize(tag, in.wire[n:]):]
+		in.wire = in.wire[n+wireSize(tag, in.wire[n:]):]
 	}
 
 	return nil, 0
 }
 
-// arrange makes a message readable in the order of JSON, each field in one place. It checks all but what is in the fields. The
-// caller takes what it leaves on the stack of records off when it has read the message.
-func (s *state) arrange(m *message, wire []byte) (source, error) {
+// arrange makes a wireMessage readable in the order of JSON, each wireField in one place. It checks all but what is in the fields. The
+// caller takes what it leaves on the stack of records off when it has read the wireMessage.
+func (s *state) arrange(m *wireMessage, wire []byte) (source, error) {
 	found, err := s.scan(m, wire)
 	if err == nil && found == merging {
 		if wire, err = m.merge(wire); err == nil {
@@ -94,8 +94,8 @@ func (s *state) arrange(m *message, wire []byte) (source, error) {
 	return source{rest: s.sorted(m, wire)}, nil
 }
 
-// scan looks at the records of a message.
-func (s *state) scan(m *message, wire []byte) (order, error) {
+// scan looks at the records of a wireMessage.
+func (s *state) scan(m *wireMessage, wire []byte) (order, error) {
 	var few [4]uint64
 
 	seen := sightings{fields: few[:], last: -1, before: -1}
@@ -109,7 +109,7 @@ func (s *state) scan(m *message, wire []byte) (order, error) {
 			return inOrder, errMalformed
 		}
 
-		size := valueSize(tag, wire[n:])
+		size := wireSize(tag, wire[n:])
 		if size < 0 {
 			return inOrder, errMalformed
 		}
@@ -126,18 +126,18 @@ func (s *state) scan(m *message, wire []byte) (order, error) {
 	return seen.order, nil
 }
 
-// sightings are what is seen of the records of a message.
+// sightings are what is seen of the records of a wireMessage.
 type sightings struct {
 	// fields is a set of the fields that were seen and, behind them, of the oneofs.
 	fields []uint64
-	// last is the index of the last field, before that of the field of the last record: -1 for one that is unknown.
+	// last is the index of the last wireField, before that of the wireField of the last record: -1 for one that is unknown.
 	last, before int
 	required     int
 	order        order
 }
 
-// note adds a record, by the index of its field.
-func (seen *sightings) note(m *message, i int) {
+// note adds a record, by the index of its wireField.
+func (seen *sightings) note(m *wireMessage, i int) {
 	if i < 0 {
 		seen.before = i
 
@@ -147,7 +147,7 @@ func (seen *sightings) note(m *message, i int) {
 	f := &m.fields[i]
 
 	switch again := !add(seen.fields, i); {
-	case f.shape == singular && again, f.oneof > 0 && !add(seen.fields, len(m.fields)+f.oneof-1):
+	case f.wireShape == singular && again, f.oneof > 0 && !add(seen.fields, len(m.fields)+f.oneof-1):
 		seen.order = merging
 	case (i < seen.last || again && i != seen.before) && seen.order == inOrder:
 		seen.order = shuffled
@@ -171,8 +171,8 @@ func add(set []uint64, number int) bool {
 	return fresh
 }
 
-// valueSize is how long the value is that a tag stands before. It is negative if there is none.
-func valueSize(tag uint64, wire []byte) int {
+// wireSize is how long the value is that a tag stands before. It is negative if there is none.
+func wireSize(tag uint64, wire []byte) int {
 	number := tag >> typeBits
 	if number < uint64(protowire.MinValidNumber) || number > uint64(protowire.MaxValidNumber) {
 		return -1
@@ -196,12 +196,12 @@ func valueSize(tag uint64, wire []byte) int {
 }
 
 // sorted puts the records that fields have on the stack, in the order of the fields. The encoding has been scanned.
-func (s *state) sorted(m *message, wire []byte) []record {
+func (s *state) sorted(m *wireMessage, wire []byte) []record {
 	first := len(s.records)
 
 	for len(wire) > 0 {
 		tag, n := varint(wire)
-		n += valueSize(tag, wire[n:])
+		n += wireSize(tag, wire[n:])
 
 		if i := m.find(tag); i >= 0 {
 			s.records = append(s.records, record{i, wire[:n]})
@@ -211,13 +211,13 @@ func (s *state) sorted(m *message, wire []byte) []record {
 	}
 
 	records := s.records[first:]
-	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.field, b.field) })
+	slices.SortStableFunc(records, func(a, b record) int { return cmp.Compare(a.wireField, b.wireField) })
 
 	return records
 }
 
 // merge makes one record of all that belong together.
-func (m *message) merge(wire []byte) ([]byte, error) {
+func (m *wireMessage) merge(wire []byte) ([]byte, error) {
 	decoded := m.kind.New().Interface()
 	if err := (proto.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true}).Unmarshal(wire, decoded); err != nil {
 		return nil, err
