@@ -1,6 +1,9 @@
 package protojson
 
 import (
+	"errors"
+	"fmt"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
@@ -12,7 +15,7 @@ const (
 )
 
 // any reads a message of any type that is linked into this program, which the member "@type" names, and packs it.
-func (d *decoder) any(p *plan) *Error {
+func (d *decoder) any(p *message) *Error {
 	url, members, err := d.typeURL()
 	if err != nil {
 		return err
@@ -31,7 +34,7 @@ func (d *decoder) any(p *plan) *Error {
 		return faultf("%q is not a type that this gateway knows", Clip(url)).in(typeMember)
 	}
 
-	inner := d.plans.of(found.Descriptor())
+	inner := d.tables.of(found.Descriptor())
 	if err := d.spend(inner.size); err != nil {
 		return err
 	}
@@ -60,8 +63,8 @@ func (d *decoder) any(p *plan) *Error {
 	}
 
 	d.out = d.out[:start]
-	d.put(p.all[0], scalar{text: []byte(url)})
-	d.put(p.all[1], scalar{text: packed})
+	d.put(&p.fields[0], scalar{text: []byte(url)})
+	d.put(&p.fields[1], scalar{text: packed})
 
 	// As it was packed, and as it is unpacked with all else.
 	const copies = 2
@@ -157,7 +160,7 @@ func (d *decoder) lookAhead() *Error {
 }
 
 // anyValue reads a message with a JSON form of its own, which stands in the member "value".
-func (d *decoder) anyValue(p *plan) *Error {
+func (d *decoder) anyValue(p *message) *Error {
 	more, err := d.enter('{')
 	found := false
 
@@ -174,7 +177,7 @@ func (d *decoder) anyValue(p *plan) *Error {
 	return err
 }
 
-func (d *decoder) anyMember(p *plan, found *bool) *Error {
+func (d *decoder) anyMember(p *message, found *bool) *Error {
 	name, err := d.name()
 
 	switch {
@@ -195,4 +198,62 @@ func (d *decoder) anyMember(p *plan, found *bool) *Error {
 	default:
 		return faultf("unknown field").member(string(name))
 	}
+}
+
+// any writes the message that is packed in it, with the name of its type.
+func (e *encoder) any(out []byte, m *message, in *source) ([]byte, error) {
+	var (
+		parts [2][]byte // The name and the message.
+		err   error
+	)
+
+	for f, _ := in.next(m); f != nil; f, _ = in.next(m) {
+		part := &parts[0]
+		if f.class == classBytes {
+			part = &parts[1]
+		}
+
+		if *part, in.wire, err = splitBytes(in.wire); err != nil {
+			return out, err
+		}
+	}
+
+	url, packed := parts[0], parts[1]
+
+	switch {
+	case len(url) == 0 && len(packed) == 0:
+		return append(out, "{}"...), nil
+	case len(url) == 0:
+		return out, errors.New("a google.protobuf.Any does not name its type")
+	}
+
+	kind, err := protoregistry.GlobalTypes.FindMessageByURL(string(url))
+	if err != nil {
+		return out, fmt.Errorf("a google.protobuf.Any of a type that is not known: %w", err)
+	}
+
+	if out, err = appendString(append(out, `{"@type":`...), url); err != nil {
+		return out, err
+	}
+
+	// What is packed need not be complete.
+	partial := e.partial
+	e.partial = true
+
+	if out, err = e.packed(out, e.tables.of(kind.Descriptor()), packed); err != nil {
+		return out, err
+	}
+
+	e.partial = partial
+
+	return append(out, '}'), nil
+}
+
+// packed writes what is in an Any, behind the name of its type.
+func (e *encoder) packed(out []byte, m *message, wire []byte) ([]byte, error) {
+	if m.form == FormObject {
+		return e.members(out, m, wire)
+	}
+
+	return e.message(append(out, `,"value":`...), m, wire)
 }

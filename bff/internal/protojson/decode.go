@@ -17,7 +17,7 @@ type decoder struct {
 	scanner
 	wire
 
-	plans    *plans
+	tables   *tables
 	maxDepth int
 	// memory is what may still be allocated, and buffers what of it the buffers took the last time that one looked.
 	memory  int64
@@ -40,21 +40,19 @@ type decoder struct {
 func (c *Codec) decoder(data []byte, options Options) *decoder {
 	d, ok := c.decoders.Get().(*decoder)
 	if !ok {
-		d = &decoder{plans: &c.plans, maxDepth: c.maxDepth}
+		d = &decoder{tables: &c.tables, maxDepth: c.maxDepth}
 	}
 
 	d.data, d.pos, d.depth = data, 0, c.maxDepth
 	d.lenient, d.mask = options.DiscardUnknown, options.Mask
 	d.memory, d.buffers = options.memory(len(data)), cap(d.out)+cap(d.unescaped)
-
 	d.done = options.Done
-
 	d.space()
 
 	return d
 }
 
-// release gives a decoder back, of which nothing may be in use any more.
+// release gives a decoder back. Nothing of it may be in use any more.
 func (c *Codec) release(d *decoder, options Options) {
 	if options.Memory != nil {
 		*options.Memory = d.memory
@@ -68,14 +66,14 @@ func (c *Codec) release(d *decoder, options Options) {
 	clear(d.keys)
 	*d = decoder{
 		scanner: scanner{unescaped: d.unescaped[:0]}, wire: wire{out: d.out[:0]}, keys: d.keys[:0],
-		plans: d.plans, maxDepth: d.maxDepth,
+		tables: d.tables, maxDepth: d.maxDepth,
 	}
 	c.decoders.Put(d)
 }
 
 // whole reads the document into a message.
-func (d *decoder) whole(p *plan, m protoreflect.Message) *Error {
-	if err := d.message(p, d.plans.targetOf(p, m)); err != nil {
+func (d *decoder) whole(p *message, m protoreflect.Message) *Error {
+	if err := d.message(p, d.tables.targetOf(p, m)); err != nil {
 		return err
 	}
 
@@ -101,7 +99,7 @@ func (d *decoder) end() *Error {
 }
 
 // message reads what is in a message.
-func (d *decoder) message(p *plan, t target) *Error {
+func (d *decoder) message(p *message, t target) *Error {
 	if p.form != FormObject {
 		return d.wellKnown(p, t)
 	}
@@ -110,16 +108,16 @@ func (d *decoder) message(p *plan, t target) *Error {
 }
 
 // members reads an object as a message. Within an Any one member names the type.
-func (d *decoder) members(p *plan, typed bool, t target) *Error {
+func (d *decoder) members(p *message, typed bool, t target) *Error {
 	more, err := d.enter('{')
-	seen := numbers{}
+	seen := set{}
 
 	for next := 0; more && err == nil; {
 		var f *field
 
 		// Most documents have the members in the order of the proto.
-		if next < len(p.all) && p.all[next].member != "" && d.follows(p.all[next].member) {
-			f = p.all[next]
+		if next < len(p.fields) && p.fields[next].member != "" && d.follows(p.fields[next].member) {
+			f = &p.fields[next]
 		} else if f, err = d.find(p, typed); err != nil {
 			return err
 		}
@@ -140,46 +138,44 @@ func (d *decoder) members(p *plan, typed bool, t target) *Error {
 }
 
 // find passes over the name of a member and returns the field; nil if the value is to be passed over.
-func (d *decoder) find(p *plan, typed bool) (*field, *Error) {
+func (d *decoder) find(p *message, typed bool) (*field, *Error) {
 	name, err := d.name()
 	if err != nil || typed && string(name) == typeMember {
 		return nil, err
 	}
 
-	if f, ok := p.fields[string(name)]; ok {
+	f, ok := p.byName[string(name)]
+	if ok {
 		return f, nil
 	}
 
-	f, err := d.extension(p, string(name))
-	if f != nil || err != nil || d.lenient {
-		return f, err
-	}
-
-	return nil, faultf("unknown field%s", suggest.DidYouMean(string(name), p.names())).member(string(name))
+	return nil, d.unknown(p, string(name))
 }
 
-// extension returns the extension that is meant by "[name]"; nil if there is none.
-func (d *decoder) extension(p *plan, name string) (*field, *Error) {
-	if !strings.HasPrefix(name, "[") || !strings.HasSuffix(name, "]") {
-		return nil, nil
+// unknown says that a message has no such field, unless that does not matter.
+func (d *decoder) unknown(p *message, name string) *Error {
+	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
+		other, _ := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(name[1 : len(name)-1]))
+		if other != nil {
+			return faultf("%q does not extend %s", Clip(name), p.desc.FullName())
+		}
 	}
 
-	found, err := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(name[1 : len(name)-1]))
-	if err != nil {
-		return nil, nil //nolint:nilerr // There is none, and nothing is wrong.
+	if d.lenient {
+		return nil
 	}
 
-	desc := found.TypeDescriptor()
-	if desc.ContainingMessage().FullName() != p.desc.FullName() {
-		return nil, faultf("%q does not extend %s", Clip(name), p.desc.FullName())
+	names := make([]string, p.desc.Fields().Len())
+	for i := range names {
+		names[i] = p.fields[i].name
 	}
 
-	return d.plans.other(desc), nil
+	return faultf("unknown field%s", suggest.DidYouMean(name, names)).member(name)
 }
 
 // member reads the value of a member.
-func (d *decoder) member(f *field, seen *numbers, t target) *Error {
-	if !seen.add(f.id) {
+func (d *decoder) member(f *field, seen *set, t target) *Error {
+	if !seen.add(f.index) {
 		return faultf("is set more than once").in(f.name)
 	}
 
@@ -187,14 +183,14 @@ func (d *decoder) member(f *field, seen *numbers, t target) *Error {
 		d.note(f)
 
 		if f.oneof > 0 {
-			seen.add(nullNumber(f.desc))
+			seen.add(f.nullID())
 		}
 
 		return nil
 	}
 
-	if f.oneof > 0 && !seen.add(f.oneof) {
-		return secondMember(f.desc, seen).in(f.name)
+	if f.oneof > 0 && !seen.add(f.oneofID()) {
+		return f.secondMember(seen).in(f.name)
 	}
 
 	if f.cost > 0 {
@@ -210,31 +206,28 @@ func (d *decoder) member(f *field, seen *numbers, t target) *Error {
 	return nil
 }
 
-// nullNumber is what is seen if a member of a oneof is null, which leaves the oneof to the others.
-func nullNumber(member protoreflect.FieldDescriptor) int {
-	message := member.ContainingMessage()
+// oneofID is what is in the set of what was seen, beside the indexes of fields, if a member of the oneof was.
+func (f *field) oneofID() int { return len(f.owner.fields) + f.oneof - 1 }
 
-	return message.Fields().Len() + message.Oneofs().Len() + member.Index()
-}
+// nullID is the same for a member of a oneof that is null, which leaves the oneof to the others.
+func (f *field) nullID() int { return len(f.owner.fields) + f.owner.desc.Oneofs().Len() + f.index }
 
 // secondMember says that a field is a second member of its oneof, and which is the first. It spoils what was seen.
-func secondMember(field protoreflect.FieldDescriptor, seen *numbers) *Error {
-	oneof := field.ContainingOneof()
-
-	for i := range oneof.Fields().Len() {
-		other := oneof.Fields().Get(i)
-		if other.Index() != field.Index() && !seen.add(other.Index()) && seen.add(nullNumber(other)) {
-			return faultf("is a second member of the oneof %q, as %s is", oneof.Name(), other.JSONName())
+func (f *field) secondMember(seen *set) *Error {
+	for i := range f.owner.fields {
+		other := &f.owner.fields[i]
+		if other.oneof == f.oneof && other != f && !seen.add(i) && seen.add(other.nullID()) {
+			return faultf("is a second member of the oneof %q, as %s is", f.desc.ContainingOneof().Name(), other.name)
 		}
 	}
 
-	return faultf("is a second member of the oneof %q", oneof.Name())
+	return faultf("is a second member of the oneof %q", f.desc.ContainingOneof().Name())
 }
 
 // field reads a value that is there.
 func (d *decoder) field(f *field, s slot) *Error {
 	switch {
-	case f.key != nil:
+	case f.isMap:
 		return d.unmasked(f, s, (*decoder).entries)
 	case f.list:
 		return d.unmasked(f, s, (*decoder).elements)
@@ -318,7 +311,7 @@ func (d *decoder) embedded(f *field, s slot) *Error {
 }
 
 // into reads a message into a struct. What has gone by the wire is added in the end.
-func (d *decoder) into(p *plan, t target) *Error {
+func (d *decoder) into(p *message, t target) *Error {
 	start := len(d.out)
 
 	err := d.message(p, t)
@@ -331,36 +324,6 @@ func (d *decoder) into(p *plan, t target) *Error {
 	d.out = d.out[:start]
 
 	return err
-}
-
-// numbers is a set of numbers, of which those below 256 cost nothing. The zero value is empty.
-type numbers struct {
-	low  [4]uint64
-	rest map[int]bool
-}
-
-// add reports whether the number is new.
-func (s *numbers) add(number int) bool {
-	const bits = 64
-	if number >= 0 && number < bits*len(s.low) {
-		word, bit := &s.low[number/bits], uint64(1)<<(number%bits)
-		fresh := *word&bit == 0
-		*word |= bit
-
-		return fresh
-	}
-
-	if s.rest[number] {
-		return false
-	}
-
-	if s.rest == nil {
-		s.rest = map[int]bool{}
-	}
-
-	s.rest[number] = true
-
-	return true
 }
 
 // checkInitialized refuses a message in which a required field of proto2 is missing.

@@ -36,9 +36,9 @@ func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
 		return err
 	}
 
-	k, ok := parseKey(f.key.kind, name)
+	k, ok := f.key.parseKey(name)
 	if !ok {
-		return wrongKey(f.key.kind, string(name))
+		return wrongKey(f.key.desc.Kind(), string(name))
 	}
 
 	if seen.has(k, d.keys) {

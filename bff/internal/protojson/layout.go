@@ -1,7 +1,6 @@
 package protojson
 
 import (
-	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -10,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// layout tells where a generated struct has the fields of its message. What it has no place for goes by the wire: oneofs,
+// layout says where a generated struct has the fields of its message. What it has no place for goes by the wire: oneofs,
 // extensions, most maps, and all of a message that is no struct with fields.
 type layout struct {
 	places []place // By the index of the field.
@@ -49,7 +48,7 @@ type slot struct {
 }
 
 func (t target) slot(f *field) slot {
-	if t.layout == nil || f.id < 0 || t.layout.places[f.index].shape == shapeNone {
+	if t.layout == nil || t.layout.places[f.index].shape == shapeNone {
 		return slot{}
 	}
 
@@ -82,7 +81,7 @@ func (s slot) message() target {
 	return target{layout: s.place.layout, value: fresh.Elem()}
 }
 
-func (s slot) set(kind protoreflect.Kind, v scalar) {
+func (s slot) set(of class, v scalar) {
 	to := s.value
 
 	if s.place.shape == shapePointer {
@@ -91,19 +90,17 @@ func (s slot) set(kind protoreflect.Kind, v scalar) {
 		to = fresh.Elem()
 	}
 
-	switch kind {
-	case protoreflect.BoolKind:
+	switch of {
+	case classBool:
 		to.SetBool(v.bits != 0)
-	case protoreflect.StringKind:
+	case classString:
 		to.SetString(string(v.text))
-	case protoreflect.BytesKind:
+	case classBytes:
 		// Not nil, even if it is empty.
 		to.SetBytes(append([]byte{}, v.text...))
-	case protoreflect.FloatKind:
-		to.SetFloat(float64(math.Float32frombits(uint32(v.bits))))
-	case protoreflect.DoubleKind:
-		to.SetFloat(math.Float64frombits(v.bits))
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+	case classFloat:
+		to.SetFloat(v.float(to.Type().Bits()))
+	case classUnsigned:
 		to.SetUint(v.bits)
 	default:
 		to.SetInt(int64(v.bits))
@@ -111,22 +108,22 @@ func (s slot) set(kind protoreflect.Kind, v scalar) {
 }
 
 // targetOf is the struct that a message is.
-func (p *plans) targetOf(plan *plan, m protoreflect.Message) target {
+func (t *tables) targetOf(of *message, m protoreflect.Message) target {
 	value := reflect.Indirect(reflect.ValueOf(m.Interface()))
 	if value.Kind() != reflect.Struct {
 		return target{}
 	}
 
-	known, ok := p.layouts.Load(value.Type())
+	known, ok := t.layouts.Load(value.Type())
 	if !ok {
-		p.mu.Lock()
-		defer p.mu.Unlock()
+		t.mu.Lock()
+		defer t.mu.Unlock()
 
 		fresh := map[reflect.Type]*layout{}
-		known = p.layout(plan, value.Type(), fresh)
+		known = t.layout(of, value.Type(), fresh)
 
 		for of, layout := range fresh {
-			p.layouts.Store(of, layout)
+			t.layouts.Store(of, layout)
 		}
 	}
 
@@ -134,8 +131,8 @@ func (p *plans) targetOf(plan *plan, m protoreflect.Message) target {
 }
 
 // layout makes the layout of a struct and those of all in it; nil if it is not the message's.
-func (p *plans) layout(plan *plan, of reflect.Type, fresh map[reflect.Type]*layout) *layout {
-	if known, ok := p.layouts.Load(of); ok {
+func (t *tables) layout(m *message, of reflect.Type, fresh map[reflect.Type]*layout) *layout {
+	if known, ok := t.layouts.Load(of); ok {
 		return known.(*layout) //nolint:forcetypeassert // Nothing else is stored.
 	}
 
@@ -143,14 +140,14 @@ func (p *plans) layout(plan *plan, of reflect.Type, fresh map[reflect.Type]*layo
 		return known
 	}
 
-	m, ok := reflect.TypeAssert[proto.Message](reflect.New(of))
-	if !ok || m.ProtoReflect().Descriptor() != plan.desc {
+	zero, ok := reflect.TypeAssert[proto.Message](reflect.New(of))
+	if !ok || zero.ProtoReflect().Descriptor() != m.desc {
 		fresh[of] = nil
 
 		return nil
 	}
 
-	made := &layout{places: make([]place, len(plan.all))}
+	made := &layout{places: make([]place, len(m.fields))}
 	fresh[of] = made
 
 	for i := range of.NumField() {
@@ -163,8 +160,8 @@ func (p *plans) layout(plan *plan, of reflect.Type, fresh map[reflect.Type]*layo
 			continue
 		}
 
-		if desc := plan.desc.Fields().ByNumber(protoreflect.FieldNumber(number)); desc != nil {
-			made.places[desc.Index()] = p.place(plan.all[desc.Index()], i, of.Field(i).Type, fresh)
+		if desc := m.desc.Fields().ByNumber(protoreflect.FieldNumber(number)); desc != nil {
+			made.places[desc.Index()] = t.place(&m.fields[desc.Index()], i, of.Field(i).Type, fresh)
 		}
 	}
 
@@ -172,11 +169,11 @@ func (p *plans) layout(plan *plan, of reflect.Type, fresh map[reflect.Type]*layo
 }
 
 // place is how a field of the struct of this type is set.
-func (p *plans) place(f *field, index int, of reflect.Type, fresh map[reflect.Type]*layout) place {
+func (t *tables) place(f *field, index int, of reflect.Type, fresh map[reflect.Type]*layout) place {
 	made := place{index: index}
 
 	switch {
-	case f.key != nil:
+	case f.isMap:
 		if of == reflect.TypeFor[map[string]string]() {
 			made.shape = shapeTexts
 		}
@@ -197,37 +194,13 @@ func (p *plans) place(f *field, index int, of reflect.Type, fresh map[reflect.Ty
 	}
 
 	switch {
-	case f.message == nil && holds(of, f.kind):
+	case f.message == nil && (of == f.goType || f.class == classEnum && of.Kind() == reflect.Int32):
 		made.shape = scalar
 	case f.message != nil && scalar == shapePointer && of.Kind() == reflect.Struct:
-		if made.layout = p.layout(f.message, of, fresh); made.layout != nil {
+		if made.layout = t.layout(f.message, of, fresh); made.layout != nil {
 			made.shape = shapeMessage
 		}
 	}
 
 	return made
-}
-
-// holds reports whether a Go type is that of the scalar.
-func holds(of reflect.Type, kind protoreflect.Kind) bool {
-	switch kind {
-	case protoreflect.BoolKind:
-		return of.Kind() == reflect.Bool
-	case protoreflect.StringKind:
-		return of.Kind() == reflect.String
-	case protoreflect.BytesKind:
-		return of == reflect.TypeFor[[]byte]()
-	case protoreflect.FloatKind:
-		return of.Kind() == reflect.Float32
-	case protoreflect.DoubleKind:
-		return of.Kind() == reflect.Float64
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return of.Kind() == reflect.Uint32
-	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return of.Kind() == reflect.Uint64
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return of.Kind() == reflect.Int64
-	default:
-		return of.Kind() == reflect.Int32
-	}
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
 // What a document may make the decoder allocate if the caller sets no limit: so many times its own size, and something on top.
@@ -52,7 +52,6 @@ const (
 const (
 	wordSize   = 8
 	stringSize = 2 * wordSize
-	bytesSize  = 3 * wordSize
 )
 
 // spend counts memory that reading the document takes, and what the buffers have grown by.
@@ -108,48 +107,26 @@ func (d *decoder) spendText(length int) *Error {
 
 // setCosts sets what the values of the field take besides their content.
 func (f *field) setCosts() {
-	size := valueSize(f.kind)
+	size := int64(f.goType.Size())
 
-	switch oneof := f.desc.ContainingOneof(); {
-	case f.key != nil:
-		slot := valueSize(f.key.kind) + valueSize(f.value.kind) + 1
+	switch {
+	case f.isMap:
+		slot := int64(f.key.goType.Size()+f.value.goType.Size()) + 1
 		f.elementCost = slots*slot + entryCost
 		f.cost = mapSlots*slot + mapCost
 	case f.list:
 		f.elementCost = growth * size
-	case oneof != nil && !oneof.IsSynthetic():
+	case f.oneof > 0:
 		f.cost = oneofCost
-	case f.message == nil && f.desc.HasPresence():
+	case f.message == nil && f.presence:
 		f.cost = pointerCost
 	}
 }
 
-// valueSize is what a value takes where it stands.
-func valueSize(kind protoreflect.Kind) int64 {
-	switch kind {
-	case protoreflect.BoolKind:
-		return 1
-	case protoreflect.StringKind:
-		return stringSize
-	case protoreflect.BytesKind:
-		return bytesSize
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind, protoreflect.Uint32Kind,
-		protoreflect.Fixed32Kind, protoreflect.FloatKind, protoreflect.EnumKind:
-		return wordSize / 2
-	default:
-		return wordSize
-	}
-}
-
 // sizeOf is what a new message takes, without what is in it.
-func sizeOf(desc protoreflect.MessageDescriptor) int64 {
-	known, err := protoregistry.GlobalTypes.FindMessageByName(desc.FullName())
-	if err != nil || known.Descriptor() != desc {
-		return dynamicCost
-	}
-
-	of := reflect.TypeOf(known.Zero().Interface())
-	if of.Kind() != reflect.Pointer {
+func sizeOf(linked protoreflect.MessageType) int64 {
+	of := reflect.TypeOf(linked.Zero().Interface())
+	if of.Kind() != reflect.Pointer || of == reflect.TypeFor[*dynamicpb.Message]() {
 		return dynamicCost
 	}
 

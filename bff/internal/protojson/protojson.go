@@ -36,9 +36,8 @@ type Config struct {
 
 // Codec reads and writes JSON. It implements runtime.Marshaler, and is safe for concurrent use.
 type Codec struct {
-	writer   *Writer
+	tables   tables
 	maxDepth int
-	plans    plans
 	decoders sync.Pool // Of *decoder.
 }
 
@@ -53,20 +52,12 @@ func New(config Config) *Codec {
 		config.MaxDepth = DefaultMaxDepth
 	}
 
-	return &Codec{
-		writer:   NewWriter(WriterConfig{ProtoNames: config.ProtoNames, EmitDefaults: config.EmitDefaults}),
-		maxDepth: config.MaxDepth,
-	}
+	return &Codec{tables: tables{protoNames: config.ProtoNames, emitDefaults: config.EmitDefaults}, maxDepth: config.MaxDepth}
 }
 
 // Writable reports whether JSON has a form for a message. With protoPaths, paths of field masks may be as the proto spells them.
 func (c *Codec) Writable(m proto.Message, protoPaths bool) bool {
-	write := c.writer.Append
-	if protoPaths {
-		write = c.writer.AppendProtoPaths
-	}
-
-	_, err := write(nil, m)
+	_, err := c.Append(nil, m, protoPaths)
 
 	return err == nil
 }
@@ -75,7 +66,7 @@ func (c *Codec) Writable(m proto.Message, protoPaths bool) bool {
 func (c *Codec) MaxDepth() int { return c.maxDepth }
 
 // SizeOf returns how many bytes of memory a new message takes.
-func (c *Codec) SizeOf(desc protoreflect.MessageDescriptor) int64 { return c.plans.of(desc).size }
+func (c *Codec) SizeOf(desc protoreflect.MessageDescriptor) int64 { return c.tables.of(desc).size }
 
 // Options are how one document is read.
 type Options struct {
@@ -104,7 +95,7 @@ func (c *Codec) Decode(data []byte, m protoreflect.Message, options Options) err
 	d := c.decoder(data, options)
 	defer c.release(d, options)
 
-	return asError(d.whole(c.plans.of(m.Descriptor()), m))
+	return asError(d.whole(c.tables.of(m.Descriptor()), m))
 }
 
 // DecodeField reads a document into a field of a message that is not set yet; null leaves it so. The error is an *Error.
@@ -112,8 +103,9 @@ func (c *Codec) DecodeField(data []byte, m protoreflect.Message, desc protorefle
 	d := c.decoder(data, options)
 	defer c.release(d, options)
 
-	plan := c.plans.of(m.Descriptor())
-	f := plan.all[desc.Index()]
+	table := c.tables.of(m.Descriptor())
+	f := &table.fields[desc.Index()]
+	s := c.tables.targetOf(table, m).slot(f)
 
 	var err *Error
 
@@ -121,9 +113,9 @@ func (c *Codec) DecodeField(data []byte, m protoreflect.Message, desc protorefle
 	case !f.null && d.literal("null"):
 	case f.message != nil && !desc.IsList():
 		// Its members are what the mask is about.
-		err = d.embedded(f, d.plans.targetOf(plan, m).slot(f))
+		err = d.embedded(f, s)
 	default:
-		err = d.field(f, d.plans.targetOf(plan, m).slot(f))
+		err = d.field(f, s)
 	}
 
 	if err == nil {
@@ -196,9 +188,9 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 	case *httpbody.HttpBody:
 		return v.GetData(), nil
 	case *Into:
-		out, err := c.writer.Append((*v.Buffer)[:0], v.Message)
-		if errors.Is(err, ErrPath) && v.ProtoPaths != nil && v.ProtoPaths() {
-			out, err = c.writer.AppendProtoPaths((*v.Buffer)[:0], v.Message)
+		out, err := c.Append((*v.Buffer)[:0], v.Message, false)
+		if errors.Is(err, errPath) && v.ProtoPaths != nil && v.ProtoPaths() {
+			out, err = c.Append((*v.Buffer)[:0], v.Message, true)
 		}
 
 		*v.Buffer = out

@@ -12,14 +12,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
-// scalar is the value of a field that is no message.
-type scalar struct {
-	// text is a string or bytes: a part of the document or of the decoder.
-	text []byte
-	// bits are an integer, also of a boolean or an enum, or those of a floating-point number.
-	bits uint64
-}
-
 // scalar reads a number, string, bytes, boolean or enum. Not ok: it is to be left out.
 func (d *decoder) scalar(f *field, s slot) (bool, *Error) {
 	v, ok, err := d.read(f)
@@ -32,7 +24,7 @@ func (d *decoder) scalar(f *field, s slot) (bool, *Error) {
 
 func (d *decoder) set(f *field, s slot, v scalar) {
 	if s.place != nil {
-		s.set(f.kind, v)
+		s.set(f.class, v)
 	} else {
 		d.put(f, v)
 	}
@@ -40,52 +32,26 @@ func (d *decoder) set(f *field, s slot, v scalar) {
 
 // read reads the same without writing it.
 func (d *decoder) read(f *field) (v scalar, ok bool, err *Error) {
-	switch f.kind {
-	case protoreflect.BoolKind:
+	switch f.class {
+	case classBool:
 		v.bits, err = d.boolean()
-	case protoreflect.StringKind:
+	case classString:
 		if v.text, err = d.text(); err == nil {
 			err = d.spendText(len(v.text))
 		}
-	case protoreflect.BytesKind:
+	case classBytes:
 		v.text, err = d.bytes()
-	case protoreflect.EnumKind:
+	case classEnum:
 		v.bits, ok, err = d.enumeration(f)
 
 		return v, ok, err
-	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		v.bits, err = d.floatBits(f.kind)
+	case classFloat:
+		v.bits, err = d.floatBits(f.bits)
 	default:
-		v.bits, err = d.integerBits(f.kind)
+		v.bits, err = d.integerBits(&f.kind)
 	}
 
 	return v, err == nil, err
-}
-
-// value is the scalar as protoreflect has it.
-func (v scalar) value(kind protoreflect.Kind) protoreflect.Value {
-	switch kind {
-	case protoreflect.BoolKind:
-		return protoreflect.ValueOfBool(v.bits != 0)
-	case protoreflect.StringKind:
-		return protoreflect.ValueOfString(string(v.text))
-	case protoreflect.BytesKind:
-		return protoreflect.ValueOfBytes(bytes.Clone(v.text))
-	case protoreflect.EnumKind:
-		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(v.bits))
-	case protoreflect.FloatKind:
-		return protoreflect.ValueOfFloat32(math.Float32frombits(uint32(v.bits)))
-	case protoreflect.DoubleKind:
-		return protoreflect.ValueOfFloat64(math.Float64frombits(v.bits))
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return protoreflect.ValueOfInt32(int32(v.bits))
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return protoreflect.ValueOfUint32(uint32(v.bits))
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		return protoreflect.ValueOfInt64(int64(v.bits))
-	default:
-		return protoreflect.ValueOfUint64(v.bits)
-	}
 }
 
 func (d *decoder) boolean() (uint64, *Error) {
@@ -153,14 +119,11 @@ func (d *decoder) numeral() ([]byte, *Error) {
 	return text, tooLong(text)
 }
 
-func (d *decoder) floatBits(kind protoreflect.Kind) (uint64, *Error) {
-	if kind == protoreflect.FloatKind {
-		value, err := d.float(32)
-
+func (d *decoder) floatBits(bits int) (uint64, *Error) {
+	value, err := d.float(bits)
+	if bits == 32 {
 		return uint64(math.Float32bits(float32(value))), err
 	}
-
-	value, err := d.float(64)
 
 	return math.Float64bits(value), err
 }
@@ -202,8 +165,8 @@ func (d *decoder) special(content string) bool {
 	return true
 }
 
-func (d *decoder) integerBits(kind protoreflect.Kind) (uint64, *Error) {
-	if n, end := d.integer(); end > 0 && fits(kind, n) {
+func (d *decoder) integerBits(of *kind) (uint64, *Error) {
+	if n, end := d.integer(); end > 0 && of.fits(n) {
 		d.skipTo(end)
 
 		return uint64(n), nil
@@ -214,55 +177,22 @@ func (d *decoder) integerBits(kind protoreflect.Kind) (uint64, *Error) {
 		return 0, err
 	}
 
+	return of.integer(raw)
+}
+
+// integer converts a JSON number.
+func (k *kind) integer(raw []byte) (uint64, *Error) {
 	text, err := whole(raw)
 	if err != nil {
 		return 0, err
 	}
 
-	value, ok := parseInteger(kind, text)
+	value, ok := k.parseInteger(text)
 	if !ok {
 		return 0, faultf("%s is out of range", quote(raw))
 	}
 
 	return value, nil
-}
-
-// fits reports whether a type has the integer.
-func fits(kind protoreflect.Kind, n int64) bool {
-	switch kind {
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		return n == int64(int32(n))
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		return n == int64(uint32(n))
-	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		return n >= 0
-	default:
-		return true
-	}
-}
-
-// parseInteger reads decimal digits.
-func parseInteger(kind protoreflect.Kind, text string) (uint64, bool) {
-	switch kind {
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
-		n, err := strconv.ParseInt(text, 10, 32)
-
-		return uint64(n), err == nil
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		n, err := strconv.ParseInt(text, 10, 64)
-
-		return uint64(n), err == nil
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		n, err := strconv.ParseUint(text, 10, 32)
-
-		return n, err == nil
-	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		n, err := strconv.ParseUint(text, 10, 64)
-
-		return n, err == nil
-	default:
-		return 0, false
-	}
 }
 
 // maxWhole is how many digits the largest integer has.
@@ -328,17 +258,9 @@ func (d *decoder) enumeration(f *field) (uint64, bool, *Error) {
 			return 0, false, err
 		}
 
-		text, err := whole(raw)
-		if err != nil {
-			return 0, false, err
-		}
+		n, err := f.integer(raw)
 
-		n, fault := strconv.ParseInt(text, 10, 32)
-		if fault != nil {
-			return 0, false, faultf("%s is out of range", quote(raw))
-		}
-
-		return uint64(n), true, nil
+		return n, err == nil, err
 	}
 
 	text, err := d.text()
@@ -346,30 +268,19 @@ func (d *decoder) enumeration(f *field) (uint64, bool, *Error) {
 		return 0, false, err
 	}
 
-	n, ok := f.enum[string(text)]
-	if !ok && !d.lenient {
-		return 0, false, faultf("%q is not a value of the enum%s", quote(text), suggest.DidYouMean(string(text), f.enumNames))
+	n, ok := f.numbers[string(text)]
+	if ok || d.lenient {
+		return uint64(n), ok, nil
 	}
 
-	return uint64(n), ok, nil
-}
+	values := f.desc.Enum().Values()
 
-// parseKey reads a key, which is always a string in JSON.
-func parseKey(kind protoreflect.Kind, name []byte) (v scalar, ok bool) {
-	switch kind {
-	case protoreflect.StringKind:
-		return scalar{text: name}, true
-	case protoreflect.BoolKind:
-		if string(name) == "true" {
-			v.bits = 1
-		}
-
-		return v, v.bits == 1 || string(name) == "false"
-	default:
-		v.bits, ok = parseInteger(kind, string(name))
-
-		return v, ok
+	names := make([]string, values.Len())
+	for i := range names {
+		names[i] = string(values.Get(i).Name())
 	}
+
+	return 0, false, faultf("%q is not a value of the enum%s", quote(text), suggest.DidYouMean(string(text), names))
 }
 
 // wrongKey tells that a key is not of its type.

@@ -365,11 +365,11 @@ func (s *scanner) wrong(want string) *Error {
 		return err
 	}
 
-	return faultf("is %s, not %s", kindOf(s.data[s.pos]), want)
+	return faultf("is %s, not %s", jsonType(s.data[s.pos]), want)
 }
 
-// kindOf says what value begins with a byte.
-func kindOf(c byte) string {
+// jsonType says what value begins with a byte.
+func jsonType(c byte) string {
 	switch c {
 	case '{':
 		return "an object"

@@ -1,130 +1,174 @@
 package protojson
 
 import (
-	"cmp"
-	"encoding/json"
+	"encoding/base64"
+	"math"
 	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ParseText reads the value of a field, or of an element of it if it is a list, from a text outside of JSON, such as a query
-// parameter. It is the text that would stand between the quotes, or the JSON itself for google.protobuf.Struct, Value and
-// ListValue. A boolean may be spelled in any of strconv's ways, and a mask in the proto's spelling. fresh makes an empty value
-// if it is a message. The error is an *Error.
-func (c *Codec) ParseText(
-	text string, desc protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits Limits,
-) (protoreflect.Value, error) {
-	if !utf8.ValidString(text) {
-		return protoreflect.Value{}, faultf("is not valid UTF-8")
+// plainByte says of each byte whether it is written as it is in a JSON string.
+//
+//nolint:gochecknoglobals // Constant.
+var plainByte = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = c != '"' && c != '\\'
 	}
 
-	f := c.plans.fieldOf(desc)
-	if desc.Message() != nil && f.message.form == FormFieldMask && (text == allFields || strings.Contains(text, "_")) {
-		return c.parseProtoMask(text, fresh(), limits)
+	return table
+}()
+
+// appendString appends a JSON string. It escapes no more than it must (RFC 8259, section 7).
+func appendString(out, text []byte) ([]byte, error) {
+	out = append(out, '"')
+
+	i := 0
+	for i < len(text) && plainByte[text[i]] {
+		i++
 	}
 
-	if f.kind == protoreflect.StringKind {
-		return protoreflect.ValueOfString(text), nil
+	out = append(out, text[:i]...)
+
+	if i < len(text) {
+		if !utf8.Valid(text[i:]) {
+			return out, errUTF8
+		}
+
+		out = appendEscaped(out, text[i:])
 	}
 
-	document, fault := documentOf(f, text)
-	if fault != nil {
-		return protoreflect.Value{}, fault
-	}
-
-	options := Options{Limits: limits}
-
-	d := c.decoder(document, options)
-	defer c.release(d, options)
-
-	if f.message == nil {
-		v, _, fault := d.read(f)
-
-		return v.value(f.kind), asError(cmp.Or(fault, d.end()))
-	}
-
-	value := fresh()
-	fault = d.whole(f.message, value.Message())
-
-	return value, asError(fault)
+	return append(out, '"'), nil
 }
 
-// ParseKey reads the key of a map.
-func ParseKey(kind protoreflect.Kind, text string) (protoreflect.MapKey, error) {
-	key, ok := parseKey(kind, []byte(text))
-	if !ok {
-		return protoreflect.MapKey{}, wrongKey(kind, text)
-	}
+// appendEscaped appends a text that is valid UTF-8.
+func appendEscaped(out, text []byte) []byte {
+	start := 0
 
-	return key.value(kind).MapKey(), nil
-}
+	for i, c := range text {
+		if plainByte[c] || c >= utf8.RuneSelf {
+			continue
+		}
 
-// documentOf spells a text in JSON.
-func documentOf(f *field, text string) ([]byte, *Error) {
-	kind := f.desc.Kind()
+		out = append(out, text[start:i]...)
+		start = i + 1
 
-	if f.message != nil {
-		switch f.message.form {
-		case FormStruct, FormValue, FormList:
-			return []byte(text), nil
-		case FormWrapper:
-			kind = f.message.all[0].desc.Kind()
-		case FormTimestamp, FormDuration, FormFieldMask:
-			kind = protoreflect.StringKind
-		case FormObject, FormAny:
-			return nil, faultf("is a message; only its fields can be given")
+		switch c {
+		case '"', '\\':
+			out = append(out, '\\', c)
+		case '\b':
+			out = append(out, '\\', 'b')
+		case '\f':
+			out = append(out, '\\', 'f')
+		case '\n':
+			out = append(out, '\\', 'n')
+		case '\r':
+			out = append(out, '\\', 'r')
+		case '\t':
+			out = append(out, '\\', 't')
+		default:
+			const hex = "0123456789abcdef"
+
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 		}
 	}
 
-	number := numberLength([]byte(text))
+	return append(out, text[start:]...)
+}
 
+func appendBase64(out, data []byte) []byte {
+	return append(base64.StdEncoding.AppendEncode(append(out, '"'), data), '"')
+}
+
+// appendScalar appends a value of the field.
+func (f *field) appendScalar(out []byte, v scalar) ([]byte, error) {
+	if f.class != classEnum {
+		return f.kind.appendScalar(out, v)
+	}
+
+	if f.null {
+		return append(out, "null"...), nil
+	}
+
+	if name, ok := f.names[protoreflect.EnumNumber(v.bits)]; ok {
+		return append(out, name...), nil
+	}
+
+	return strconv.AppendInt(out, int64(v.bits), decimal), nil
+}
+
+const decimal = 10
+
+// appendScalar appends a value that is no enum.
+func (k *kind) appendScalar(out []byte, v scalar) ([]byte, error) {
 	switch {
-	case kind == protoreflect.BoolKind:
-		value, err := strconv.ParseBool(text)
-		if err != nil {
-			return nil, faultf("%q is not a boolean", Clip(text))
-		}
-
-		return strconv.AppendBool(nil, value), nil
-	case kind == protoreflect.EnumKind && number > 0 && number == len(text):
-		return []byte(text), nil
+	case k.class == classString:
+		return appendString(out, v.text)
+	case k.class == classBytes:
+		return appendBase64(out, v.text), nil
+	case k.class == classBool:
+		return strconv.AppendBool(out, v.bits != 0), nil
+	case k.class == classFloat:
+		return appendFloat(out, v.float(k.bits), k.bits), nil
+	case k.bits == 64:
+		// As a string, since JSON's numbers are floats to many.
+		return append(k.appendInteger(append(out, '"'), v.bits), '"'), nil
+	default:
+		return k.appendInteger(out, v.bits), nil
 	}
-
-	// A string always encodes.
-	quoted, _ := json.Marshal(text) //nolint:errchkjson // As above.
-
-	return quoted, nil
 }
 
-// parseProtoMask reads paths as they stand in the proto, among which there may be some in camelCase, or "*" alone for all
-// fields (AIP-134).
-func (c *Codec) parseProtoMask(text string, mask protoreflect.Value, limits Limits) (protoreflect.Value, error) {
-	left := limits.memory(len(text)) - maskCost(text)
-	if limits.Memory != nil {
-		*limits.Memory = left
+func (k *kind) appendInteger(out []byte, bits uint64) []byte {
+	if k.class == classSigned {
+		return strconv.AppendInt(out, int64(bits), decimal)
 	}
 
-	if left < 0 {
-		return protoreflect.Value{}, tooLarge()
+	return strconv.AppendUint(out, bits, decimal)
+}
+
+// appendKey appends the key of a map, which is always a string in JSON.
+func (k *kind) appendKey(out []byte, v scalar) ([]byte, error) {
+	if k.class == classString || k.bits == 64 {
+		return k.appendScalar(out, v)
 	}
 
-	list := mask.Message().Mutable(mask.Message().Descriptor().Fields().ByName("paths")).List()
+	out, err := k.appendScalar(append(out, '"'), v)
 
-	for path := range strings.SplitSeq(text, ",") {
-		snake := snakeCase(path)
-		if text != allFields && !protoreflect.FullName(snake).IsValid() {
-			return protoreflect.Value{}, faultf("%q is not a path of fields", Clip(path))
-		}
+	return append(out, '"'), err
+}
 
-		if strings.Count(path, ".") >= c.maxDepth {
-			return protoreflect.Value{}, faultf("%q is nested too deep", Clip(path))
-		}
-
-		list.Append(protoreflect.ValueOfString(snake))
+// appendFloat appends a float of so many bits, as encoding/json does; what is no number is a string.
+func appendFloat(out []byte, value float64, bits int) []byte {
+	switch {
+	case math.IsNaN(value):
+		return append(out, `"NaN"`...)
+	case math.IsInf(value, 1):
+		return append(out, `"Infinity"`...)
+	case math.IsInf(value, -1):
+		return append(out, `"-Infinity"`...)
 	}
 
-	return mask, nil
+	abs := math.Abs(value)
+
+	const small, large = 1e-6, 1e21
+
+	exponent := abs < small || abs >= large
+	if bits == 32 {
+		exponent = float32(abs) < small || float32(abs) >= large
+	}
+
+	if abs == 0 || !exponent {
+		return strconv.AppendFloat(out, value, 'f', -1, bits)
+	}
+
+	out = strconv.AppendFloat(out, value, 'e', -1, bits)
+
+	// 1e-07 is 1e-7.
+	if n := len(out); n >= 4 && out[n-4] == 'e' && out[n-3] == '-' && out[n-2] == '0' {
+		out[n-2] = out[n-1]
+		out = out[:n-1]
+	}
+
+	return out
 }

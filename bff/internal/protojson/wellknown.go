@@ -1,15 +1,56 @@
 package protojson
 
 import (
-	"strconv"
-	"strings"
-	"time"
+	"errors"
+	"math"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
+// Form says which JSON the messages of a type have.
+type Form uint8
+
+// The forms: an object of the fields, or one of its own.
+const (
+	FormObject Form = iota
+	FormAny
+	FormTimestamp
+	FormDuration
+	FormWrapper
+	FormStruct
+	FormList
+	FormValue
+	FormFieldMask
+)
+
+// FormOf is the form of a type.
+func FormOf(name protoreflect.FullName) Form {
+	switch name {
+	case "google.protobuf.Any":
+		return FormAny
+	case "google.protobuf.Timestamp":
+		return FormTimestamp
+	case "google.protobuf.Duration":
+		return FormDuration
+	case "google.protobuf.BoolValue", "google.protobuf.Int32Value", "google.protobuf.Int64Value", "google.protobuf.UInt32Value",
+		"google.protobuf.UInt64Value", "google.protobuf.FloatValue", "google.protobuf.DoubleValue", "google.protobuf.StringValue",
+		"google.protobuf.BytesValue":
+		return FormWrapper
+	case "google.protobuf.Struct":
+		return FormStruct
+	case "google.protobuf.ListValue":
+		return FormList
+	case "google.protobuf.Value":
+		return FormValue
+	case "google.protobuf.FieldMask":
+		return FormFieldMask
+	default:
+		return FormObject
+	}
+}
+
 // wellKnown reads a message that has a JSON form of its own.
-func (d *decoder) wellKnown(p *plan, t target) *Error {
+func (d *decoder) wellKnown(p *message, t target) *Error {
 	switch p.form {
 	case FormAny:
 		return d.any(p)
@@ -19,15 +60,15 @@ func (d *decoder) wellKnown(p *plan, t target) *Error {
 		return d.duration(p, t)
 	case FormStruct:
 		// An entry per member.
-		return d.entries(p.all[0], slot{})
+		return d.entries(&p.fields[0], slot{})
 	case FormList:
-		return d.elements(p.all[0], t.slot(p.all[0]))
+		return d.elements(&p.fields[0], t.slot(&p.fields[0]))
 	case FormValue:
 		return d.value(p)
 	case FormFieldMask:
 		return d.fieldMask(p)
 	case FormWrapper:
-		_, err := d.scalar(p.all[0], t.slot(p.all[0]))
+		_, err := d.scalar(&p.fields[0], t.slot(&p.fields[0]))
 
 		return err
 	case FormObject:
@@ -47,7 +88,7 @@ const (
 	valueList
 )
 
-func (d *decoder) value(p *plan) *Error {
+func (d *decoder) value(p *message) *Error {
 	place := valueNumber
 
 	switch d.peek() {
@@ -63,199 +104,67 @@ func (d *decoder) value(p *plan) *Error {
 		place = valueNull
 	}
 
-	_, err := d.element(p.all[place], slot{})
+	_, err := d.element(&p.fields[place], slot{})
 
 	return err
 }
 
-const outOfRange = "is out of range"
-
-// The range of google.protobuf.Timestamp: the years 1 to 9999.
-const (
-	firstSecond = -62135596800
-	lastSecond  = 253402300799
-)
-
-func (d *decoder) timestamp(p *plan, t target) *Error {
-	text, err := d.text()
-	if err != nil {
-		return err
-	}
-
-	at, reason := parseTimestamp(string(text))
-	if reason != "" {
-		return faultf("%q %s", quote(text), reason)
-	}
-
-	d.seconds(p, t, at.Unix(), int32(at.Nanosecond()))
-
-	return nil
-}
-
 // seconds sets the fields of a google.protobuf.Timestamp or Duration.
-func (d *decoder) seconds(p *plan, t target, seconds int64, nanos int32) {
-	d.set(p.all[0], t.slot(p.all[0]), scalar{bits: uint64(seconds)})
-	d.set(p.all[1], t.slot(p.all[1]), scalar{bits: uint64(nanos)})
+func (d *decoder) seconds(p *message, t target, seconds int64, nanos int32) {
+	d.set(&p.fields[0], t.slot(&p.fields[0]), scalar{bits: uint64(seconds)})
+	d.set(&p.fields[1], t.slot(&p.fields[1]), scalar{bits: uint64(nanos)})
 }
 
-// parseTimestamp reads RFC 3339 with up to nine digits of a second.
-func parseTimestamp(text string) (time.Time, string) {
-	// No time is that long, and what parses it would copy the text into its error.
-	const longest = 64
-	if len(text) > longest {
-		return time.Time{}, "is not a time as in RFC 3339"
+// wellKnown writes a message that is no object of its fields.
+func (e *encoder) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
+	if m.form == FormTimestamp || m.form == FormDuration {
+		return appendTime(out, m.form, wire)
 	}
 
-	t, err := time.Parse(time.RFC3339Nano, text)
+	mark := len(e.records)
+
+	in, err := e.arrange(m, wire)
 	if err != nil {
-		return t, "is not a time as in RFC 3339"
+		return out, err
 	}
 
-	if t.Unix() < firstSecond || t.Unix() > lastSecond {
-		return t, outOfRange
+	switch m.form { //nolint:exhaustive // The others are above, or objects.
+	case FormAny:
+		out, err = e.any(out, m, &in)
+	case FormFieldMask:
+		out, err = e.fieldMask(out, m, &in)
+	case FormStruct, FormList, FormWrapper, FormValue:
+		out, err = e.single(out, m, &in)
 	}
 
-	// time.Parse passes over digits beyond the ninth.
-	point, zone := strings.LastIndexByte(text, '.'), strings.LastIndexAny(text, "Z-+")
-	if point >= 0 && zone-point > len(".999999999") {
-		return t, "has more than nine digits of a second"
-	}
+	e.records = e.records[:mark]
 
-	return t, ""
+	return out, err
 }
 
-// maxDuration in seconds is 10,000 years.
-const maxDuration = 315576000000
-
-func (d *decoder) duration(p *plan, t target) *Error {
-	text, err := d.text()
-	if err != nil {
-		return err
-	}
-
-	seconds, nanos, reason := parseDuration(string(text))
-	if reason != "" {
-		return faultf("%q %s", quote(text), reason)
-	}
-
-	d.seconds(p, t, seconds, nanos)
-
-	return nil
-}
-
-// parseDuration reads seconds with up to nine digits behind the point and an "s" behind them, as google.protobuf.Duration is
-// written in JSON.
-func parseDuration(text string) (seconds int64, nanos int32, reason string) {
-	const (
-		malformed = `is not a duration in seconds, such as "1.5s"`
-		precision = 9
-	)
-
-	number, ok := strings.CutSuffix(text, "s")
-	if !ok {
-		return 0, 0, malformed
-	}
-
-	negative := strings.HasPrefix(number, "-")
-	if negative || strings.HasPrefix(number, "+") {
-		number = number[1:]
-	}
-
-	whole, fraction, pointed := strings.Cut(number, ".")
+// single writes a message that is written as the one field is that it has.
+func (e *encoder) single(out []byte, m *message, in *source) ([]byte, error) {
+	f, tag := in.next(m)
 
 	switch {
-	case whole == "" && !pointed,
-		digits([]byte(whole)) != len(whole), digits([]byte(fraction)) != len(fraction),
-		len(whole) > 1 && whole[0] == '0':
-		return 0, 0, malformed
-	case len(fraction) > precision:
-		return 0, 0, "has more than nine digits of a second"
-	case len(whole) > len("315576000000"):
-		return 0, 0, outOfRange
-	}
-
-	// They are digits, and few enough.
-	seconds, _ = strconv.ParseInt("0"+whole, 10, 64)
-	rest, _ := strconv.ParseInt(fraction+strings.Repeat("0", precision-len(fraction)), 10, 32)
-
-	if seconds > maxDuration {
-		return 0, 0, outOfRange
-	}
-
-	if negative {
-		seconds, rest = -seconds, -rest
-	}
-
-	return seconds, int32(rest), ""
-}
-
-func (d *decoder) fieldMask(p *plan) *Error {
-	text, err := d.text()
-	if err != nil {
-		return err
-	}
-
-	if err := d.spend(maskCost(string(text))); err != nil {
-		return err
-	}
-
-	paths, reason := parseFieldMask(string(text), d.maxDepth)
-	if reason != "" {
-		return faultf("%s", reason)
-	}
-
-	for _, path := range paths {
-		d.put(p.all[0], scalar{text: []byte(path)})
-	}
-
-	return nil
-}
-
-// parseFieldMask reads paths in camelCase with commas between them, and returns them in the spelling of protos. "*" is a mask
-// for all fields (AIP-134). A path that camelCase cannot hold may be in the proto's spelling, in which it is written.
-func parseFieldMask(text string, depth int) ([]string, string) {
-	text = strings.TrimSpace(text)
-
-	switch text {
-	case "":
-		return nil, ""
-	case allFields:
-		return []string{allFields}, ""
-	}
-
-	var paths []string
-
-	for path := range strings.SplitSeq(text, ",") {
-		snake := snakeCase(path)
-
-		needless := strings.Contains(path, "_") && (snake != path || CheckPath(path) == nil)
-		if needless || !protoreflect.FullName(snake).IsValid() {
-			return nil, strconv.Quote(Clip(path)) + " is not a path of fields in camelCase"
+	case f == nil && m.form == FormValue:
+		return out, errors.New("a google.protobuf.Value has no value")
+	case f == nil:
+		return append(out, m.fields[0].zero()...), nil
+	case m.form == FormValue && f.class == classFloat:
+		if v, _, err := f.read(tag, in.wire); err == nil && !finite(v.float(f.bits)) {
+			return out, errors.New("a google.protobuf.Value is not a finite number")
 		}
-
-		if strings.Count(path, ".") >= depth {
-			return nil, strconv.Quote(Clip(path)) + " is nested too deep"
-		}
-
-		paths = append(paths, snake)
 	}
 
-	return paths, ""
-}
+	start := len(out)
 
-func snakeCase(camel string) string {
-	var out strings.Builder
-
-	for i := range len(camel) {
-		c := camel[i]
-		if c >= 'A' && c <= 'Z' {
-			out.WriteByte('_')
-
-			c += 'a' - 'A'
-		}
-
-		out.WriteByte(c)
+	out, set, err := e.field(out, f, tag, in)
+	if err == nil && !set {
+		out = append(out[:start], f.zero()...)
 	}
 
-	return out.String()
+	return out, err
 }
+
+func finite(number float64) bool { return !math.IsNaN(number) && !math.IsInf(number, 0) }

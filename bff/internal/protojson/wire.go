@@ -50,15 +50,15 @@ func (w *wire) close(start int) {
 func (w *wire) put(f *field, v scalar) {
 	w.out = append(w.out, f.tag...)
 
-	switch f.kind {
-	case protoreflect.StringKind, protoreflect.BytesKind:
+	switch {
+	case f.wire == protowire.BytesType:
 		w.out = protowire.AppendBytes(w.out, v.text)
-	case protoreflect.Sint32Kind, protoreflect.Sint64Kind:
-		w.out = protowire.AppendVarint(w.out, protowire.EncodeZigZag(int64(v.bits)))
-	case protoreflect.Fixed32Kind, protoreflect.Sfixed32Kind, protoreflect.FloatKind:
+	case f.wire == protowire.Fixed32Type:
 		w.out = protowire.AppendFixed32(w.out, uint32(v.bits))
-	case protoreflect.Fixed64Kind, protoreflect.Sfixed64Kind, protoreflect.DoubleKind:
+	case f.wire == protowire.Fixed64Type:
 		w.out = protowire.AppendFixed64(w.out, v.bits)
+	case f.zigzag:
+		w.out = protowire.AppendVarint(w.out, protowire.EncodeZigZag(int64(v.bits)))
 	default:
 		w.out = protowire.AppendVarint(w.out, v.bits)
 	}
@@ -73,4 +73,101 @@ func (w *wire) fill(m protoreflect.Message, start int) *Error {
 	}
 
 	return nil
+}
+
+// varint reads a varint. Its length is negative if there is none.
+func varint(wire []byte) (uint64, int) {
+	if len(wire) > 0 && wire[0] < 0x80 {
+		return uint64(wire[0]), 1
+	}
+
+	return protowire.ConsumeVarint(wire)
+}
+
+// splitBytes splits a value off that has its length in front.
+func splitBytes(wire []byte) (value, rest []byte, err error) {
+	size, n := varint(wire)
+	if n < 0 || size > uint64(len(wire)-n) {
+		return nil, nil, errMalformed
+	}
+
+	end := n + int(size)
+
+	return wire[n:end], wire[end:], nil
+}
+
+// read reads a value behind its tag. The encoding of a message is its text.
+func (f *field) read(tag uint64, wire []byte) (v scalar, rest []byte, err error) {
+	var n int
+
+	switch f.wire {
+	case protowire.BytesType:
+		v.text, rest, err = splitBytes(wire)
+
+		return v, rest, err
+	case protowire.VarintType:
+		v.bits, n = varint(wire)
+		v.bits = f.fromVarint(v.bits)
+	case protowire.Fixed32Type:
+		var short uint32
+
+		short, n = protowire.ConsumeFixed32(wire)
+		v.bits = uint64(short)
+
+		if f.class == classSigned {
+			v.bits = uint64(int32(short))
+		}
+	case protowire.Fixed64Type:
+		v.bits, n = protowire.ConsumeFixed64(wire)
+	default:
+		v.text, n = protowire.ConsumeGroup(protowire.Number(tag>>typeBits), wire)
+	}
+
+	if n < 0 {
+		return v, nil, errMalformed
+	}
+
+	return v, wire[n:], nil
+}
+
+// fromVarint is the value that a varint has in a field of the kind.
+func (k *kind) fromVarint(bits uint64) uint64 {
+	switch {
+	case k.class == classBool:
+		return min(bits, 1)
+	case k.zigzag && k.bits == 32:
+		return uint64(protowire.DecodeZigZag(bits & math.MaxUint32))
+	case k.zigzag:
+		return uint64(protowire.DecodeZigZag(bits))
+	case k.bits == 64:
+		return bits
+	case k.class == classUnsigned:
+		return bits & math.MaxUint32
+	default:
+		return uint64(int32(bits))
+	}
+}
+
+// valueSize is how long the value is that a tag is before. It is negative if there is none.
+func valueSize(tag uint64, wire []byte) int {
+	number := tag >> typeBits
+	if number < uint64(protowire.MinValidNumber) || number > uint64(protowire.MaxValidNumber) {
+		return -1
+	}
+
+	switch typ := typeOfTag(tag); typ {
+	case protowire.VarintType:
+		_, n := varint(wire)
+
+		return n
+	case protowire.BytesType:
+		size, n := varint(wire)
+		if n < 0 || size > uint64(len(wire)-n) {
+			return -1
+		}
+
+		return n + int(size)
+	default:
+		return protowire.ConsumeFieldValue(protowire.Number(number), typ, wire)
+	}
 }

@@ -1,7 +1,9 @@
 package protojson_test
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,12 +72,12 @@ var kinds = func() []protoreflect.MessageType {
 	}
 }()
 
-var configs = []protojson.WriterConfig{{}, {EmitDefaults: true}, {ProtoNames: true, EmitDefaults: true}}
+var configs = []protojson.Config{{}, {EmitDefaults: true}, {ProtoNames: true, EmitDefaults: true}}
 
-var writers = []*protojson.Writer{protojson.NewWriter(configs[0]), protojson.NewWriter(configs[1]), protojson.NewWriter(configs[2])}
+var writers = []*protojson.Codec{protojson.New(configs[0]), protojson.New(configs[1]), protojson.New(configs[2])}
 
 // reference is what the packages of protobuf make of an encoding.
-func reference(kind protoreflect.MessageType, wire []byte, config protojson.WriterConfig) (string, error) {
+func reference(kind protoreflect.MessageType, wire []byte, config protojson.Config) (string, error) {
 	m := kind.New().Interface()
 	if err := proto.Unmarshal(wire, m); err != nil {
 		return "", err
@@ -93,7 +95,7 @@ func same(tb testing.TB, kind protoreflect.MessageType, wire []byte) {
 	for i, config := range configs {
 		want, fault := reference(kind, wire, config)
 
-		got, err := writers[i].Append([]byte("before "), undecoded(kind, wire))
+		got, err := writers[i].Append([]byte("before "), undecoded(kind, wire), false)
 
 		switch {
 		case err == nil && fault != nil && strings.Contains(fault.Error(), `FieldMask.paths contains invalid path: "*"`):
@@ -155,21 +157,40 @@ func (c *choices) of(n int) int {
 func (c *choices) message(desc protoreflect.MessageDescriptor, depth int) []byte {
 	var wire []byte
 
-	fields := desc.Fields()
+	fields := fieldsOf(desc)
 	for range c.of(9) {
-		if fields.Len() == 0 || c.of(16) == 15 {
+		if len(fields) == 0 || c.of(16) == 15 {
 			wire = c.stray(wire)
 
 			continue
 		}
 
-		i := c.of(fields.Len())
+		i := c.of(len(fields))
 		for range 1 + c.of(4)/2 {
-			wire = c.record(wire, fields.Get(i), depth)
+			wire = c.record(wire, fields[i], depth)
 		}
 	}
 
 	return wire
+}
+
+// fieldsOf are the fields of a message and its extensions.
+func fieldsOf(desc protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+	var fields []protoreflect.FieldDescriptor
+	for i := range desc.Fields().Len() {
+		fields = append(fields, desc.Fields().Get(i))
+	}
+
+	known := len(fields)
+
+	protoregistry.GlobalTypes.RangeExtensionsByMessage(desc.FullName(), func(extension protoreflect.ExtensionType) bool {
+		fields = append(fields, extension.TypeDescriptor())
+
+		return true
+	})
+	slices.SortFunc(fields[known:], func(a, b protoreflect.FieldDescriptor) int { return cmp.Compare(a.Number(), b.Number()) })
+
+	return fields
 }
 
 // stray appends a record of any number and type.

@@ -75,7 +75,7 @@ func TestMessagesAreWritten(t *testing.T) {
 
 	m := orders(2)
 
-	got, err := writers[0].Append([]byte("before "), m)
+	got, err := writers[0].Append([]byte("before "), m, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func TestDeepDisorder(t *testing.T) { //nolint:paralleltest // It counts.
 
 	runtime.ReadMemStats(&before)
 
-	if _, err := writers[0].Append(make([]byte, 0, 2*size), undecoded(kinds[0], wire)); err != nil {
+	if _, err := writers[0].Append(make([]byte, 0, 2*size), undecoded(kinds[0], wire), false); err != nil {
 		t.Fatal(err)
 	}
 
@@ -135,14 +135,14 @@ func TestTooDeep(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) { //nolint:paralleltest // It counts.
-	page, w := orders(100), protojson.NewWriter(protojson.WriterConfig{EmitDefaults: true})
+	page, w := orders(100), protojson.New(protojson.Config{EmitDefaults: true})
 	m := undecoded(page.ProtoReflect().Type(), marshal(t, page))
 
 	var out []byte
 
 	if n := testing.AllocsPerRun(50, func() {
 		var err error
-		if out, err = w.Append(out[:0], m); err != nil {
+		if out, err = w.Append(out[:0], m, false); err != nil {
 			t.Fatal(err)
 		}
 	}); n >= 1 && !raceDetector {
@@ -165,7 +165,7 @@ func BenchmarkAppend(b *testing.B) {
 		{"small", orders(1).GetOrders()[0]},
 		{"every", every},
 	} {
-		w := protojson.NewWriter(protojson.WriterConfig{EmitDefaults: true})
+		w := protojson.New(protojson.Config{EmitDefaults: true})
 		wire := marshal(b, tt.message)
 		left := undecoded(tt.message.ProtoReflect().Type(), wire)
 		out := make([]byte, 0, 1<<20)
@@ -174,7 +174,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 
 			for b.Loop() {
-				if _, err := w.Append(out, left); err != nil {
+				if _, err := w.Append(out, left, false); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -183,7 +183,7 @@ func BenchmarkAppend(b *testing.B) {
 			b.ReportAllocs()
 
 			for b.Loop() {
-				if _, err := w.Append(out, tt.message); err != nil {
+				if _, err := w.Append(out, tt.message, false); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,8 +1,6 @@
 package binding
 
 import (
-	"errors"
-
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protopath"
 	"google.golang.org/protobuf/reflect/protorange"
@@ -37,7 +35,9 @@ func reaches(message protoreflect.MessageDescriptor, seen map[protoreflect.FullN
 
 // HasProtoPath reports whether a message has a field mask with a path that JSON cannot hold.
 func HasProtoPath(m proto.Message) bool {
-	err := protorange.Range(m.ProtoReflect(), func(values protopath.Values) error {
+	found := false
+
+	_ = protorange.Range(m.ProtoReflect(), func(values protopath.Values) error {
 		mask, ok := values.Index(-1).Value.Interface().(protoreflect.Message)
 		if !ok || mask.Descriptor().FullName() != fieldMask {
 			return nil
@@ -45,13 +45,15 @@ func HasProtoPath(m proto.Message) bool {
 
 		paths := mask.Get(mask.Descriptor().Fields().ByName("paths")).List()
 		for i := range paths.Len() {
-			if err := protojson.CheckPath(paths.Get(i).String()); errors.Is(err, protojson.ErrPath) {
-				return err
+			if protojson.IsProtoPath(paths.Get(i).String()) {
+				found = true
+
+				return protorange.Terminate
 			}
 		}
 
 		return protorange.Break
 	})
 
-	return errors.Is(err, protojson.ErrPath)
+	return found
 }

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
+	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
 // rawMessages finds the messages with a JSON form of their own, such as a Duration, of which path, query or headers set single

@@ -1,0 +1,248 @@
+package protojson
+
+import (
+	"errors"
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// encoder writes one message as JSON straight from its protobuf encoding, in one pass, as that mostly has the order that JSON has.
+// Where it has not, its records are sorted first; where records must be merged, which no encoder writes, proto.Unmarshal and
+// proto.Marshal do it.
+type encoder struct {
+	tables *tables
+	// wire is the encoding of the whole, if it was made here.
+	wire []byte
+	// records are those of messages that are not in order, and entries those of maps. They are stacks: what has written a
+	// message leaves them as it found them.
+	records []record
+	entries []entry
+	depth   int
+	// partial reports whether required fields may be missing.
+	partial bool
+	// protoPaths reports whether paths that JSON cannot hold are written as they are.
+	protoPaths bool
+}
+
+//nolint:gochecknoglobals // A pool is for all.
+var encoders = sync.Pool{New: func() any { return new(encoder) }}
+
+// Append appends the JSON of a message to out. Its fields may all be among those that are unknown, as if nobody had looked whether
+// they are known. The error is about an encoding that is not valid, required fields that are missing, or a value that JSON has no
+// form for; out then holds nothing useful.
+//
+// It is ErrMask for a google.protobuf.FieldMask that JSON has no form for, and errPath if a path does not read back as it is from
+// camelCase, such as "line_1". Protobuf's conformance tests want that. With protoPaths such paths are written in the spelling of
+// the proto. The mask "*", which Google's protojson refuses, is written as it is.
+func (c *Codec) Append(out []byte, m proto.Message, protoPaths bool) ([]byte, error) {
+	e, _ := encoders.Get().(*encoder)
+	e.tables, e.protoPaths = &c.tables, protoPaths
+
+	wire, err := e.encoding(m)
+	if err == nil {
+		out, err = e.message(out, c.tables.of(m.ProtoReflect().Descriptor()), wire)
+	}
+
+	e.release()
+
+	return out, err
+}
+
+// encoding is the protobuf encoding of a message, which may be there.
+func (e *encoder) encoding(m proto.Message) ([]byte, error) {
+	if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 && len(unknown) == proto.Size(m) {
+		return unknown, nil
+	}
+
+	wire, err := proto.MarshalOptions{AllowPartial: true}.MarshalAppend(e.wire[:0], m)
+	if err == nil {
+		e.wire = wire
+	}
+
+	return wire, err
+}
+
+// release keeps the encoder for the next message, and as much of its memory as that may need.
+func (e *encoder) release() {
+	const maxBytes, maxStack = 1 << 20, 1 << 10
+
+	next := encoder{wire: e.wire[:0], records: e.records[:0], entries: e.entries[:0]}
+	if cap(next.wire) > maxBytes {
+		next.wire = nil
+	}
+
+	if cap(next.records) > maxStack {
+		next.records = nil
+	}
+
+	if cap(next.entries) > maxStack {
+		next.entries = nil
+	}
+
+	*e = next
+	encoders.Put(e)
+}
+
+var (
+	errMalformed = errors.New("the encoding is not valid")
+	errDepth     = errors.New("messages are nested too deep")
+	errRequired  = errors.New("a required field is missing")
+	errUTF8      = errors.New("a string is not valid UTF-8")
+)
+
+// message writes a message in the form that its type has.
+func (e *encoder) message(out []byte, m *message, wire []byte) ([]byte, error) {
+	if e.depth++; e.depth > protowire.DefaultRecursionLimit {
+		return out, errDepth
+	}
+
+	var err error
+	if m.form == FormObject {
+		if out, err = e.members(append(out, '{'), m, wire); err == nil {
+			out = append(out, '}')
+		}
+	} else {
+		out, err = e.wellKnown(out, m, wire)
+	}
+
+	e.depth--
+
+	return out, err
+}
+
+// members writes the fields of a message behind the opening brace, or behind other members.
+func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
+	mark := len(e.records)
+
+	in, err := e.arrange(m, wire)
+	if err != nil {
+		return out, err
+	}
+
+	next := 0
+
+	for f, tag := in.next(m); f != nil; f, tag = in.next(m) {
+		if m.defaults {
+			out = m.appendUnset(out, next, f.index)
+			next = f.index
+		}
+
+		written := len(out)
+		out = appendMember(out, f.before)
+
+		var set bool
+		if out, set, err = e.field(out, f, tag, &in); err != nil {
+			return out, err
+		}
+
+		if set {
+			next = f.index + 1
+		} else {
+			out = out[:written]
+		}
+	}
+
+	if m.defaults {
+		out = m.appendUnset(out, next, len(m.fields))
+	}
+
+	e.records = e.records[:mark]
+
+	return out, nil
+}
+
+// appendMember appends what begins a member. Text begins with a comma, which the first one does not need.
+func appendMember(out []byte, text string) []byte {
+	if out[len(out)-1] == '{' {
+		text = text[1:]
+	}
+
+	return append(out, text...)
+}
+
+// appendUnset appends the fields between two indexes, which are unset.
+func (m *message) appendUnset(out []byte, from, to int) []byte {
+	for i := from; i < to; i++ {
+		if unset := m.fields[i].unset; unset != "" {
+			out = appendMember(out, unset)
+		}
+	}
+
+	return out
+}
+
+// field writes the value of a field whose first tag has been read. It is not set if it is what a field without presence has when
+// it is unset.
+func (e *encoder) field(out []byte, f *field, tag uint64, in *source) (_ []byte, set bool, err error) {
+	switch {
+	case f.list:
+		return e.list(out, f, tag, in)
+	case f.isMap:
+		return e.mapping(out, f, tag, in)
+	}
+
+	var v scalar
+	if v, in.wire, err = f.read(tag, in.wire); err != nil || v.bits == 0 && len(v.text) == 0 && !f.presence {
+		return out, false, err
+	}
+
+	out, err = e.value(out, f, v)
+
+	return out, true, err
+}
+
+// value writes a value, or an element of a list or a map.
+func (e *encoder) value(out []byte, f *field, v scalar) ([]byte, error) {
+	if f.message != nil {
+		return e.message(out, f.message, v.text)
+	}
+
+	return f.appendScalar(out, v)
+}
+
+// list writes a list, whose records follow one another. The first tag has been read.
+func (e *encoder) list(out []byte, f *field, tag uint64, in *source) (_ []byte, set bool, err error) {
+	out = append(out, '[')
+	start := len(out)
+
+	for ok := true; ok; tag, ok = in.again(f, tag>>typeBits) {
+		if f.packed != "" && typeOfTag(tag) == protowire.BytesType {
+			out, in.wire, err = f.appendPacked(out, in.wire)
+		} else {
+			var v scalar
+			if v, in.wire, err = f.read(tag, in.wire); err == nil {
+				out, err = e.value(out, f, v)
+				out = append(out, ',')
+			}
+		}
+
+		if err != nil {
+			return out, false, err
+		}
+	}
+
+	if len(out) == start {
+		return out, false, nil
+	}
+
+	out[len(out)-1] = ']'
+
+	return out, true, nil
+}
+
+// appendPacked appends the numbers of a list that are in one record, with a comma behind each.
+func (f *field) appendPacked(out, wire []byte) (_, rest []byte, err error) {
+	numbers, rest, err := splitBytes(wire)
+
+	for err == nil && len(numbers) > 0 {
+		var v scalar
+		if v, numbers, err = f.read(0, numbers); err == nil {
+			out, err = f.appendScalar(out, v)
+			out = append(out, ',')
+		}
+	}
+
+	return out, rest, err
+}

@@ -1,0 +1,187 @@
+package protojson
+
+import (
+	"cmp"
+	"math"
+	"reflect"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// class says what the values of a kind are.
+type class uint8
+
+const (
+	classMessage class = iota
+	classString
+	classBytes
+	classBool
+	classEnum
+	classSigned
+	classUnsigned
+	classFloat
+)
+
+// kind is what has to be known about a kind of fields.
+type kind struct {
+	class class
+	// bits are those of a number.
+	bits int
+	// wire is the type that a value has in the protobuf encoding, which has it in zigzag form if zigzag is set.
+	wire   protowire.Type
+	zigzag bool
+	// goType is the type of a field in a generated struct. An enum has a type of its own, which is the same below.
+	goType reflect.Type
+}
+
+func kindOf(of protoreflect.Kind) kind {
+	const varint, fixed32, fixed64 = protowire.VarintType, protowire.Fixed32Type, protowire.Fixed64Type
+
+	switch of {
+	case protoreflect.BoolKind:
+		return kind{class: classBool, wire: varint, goType: reflect.TypeFor[bool]()}
+	case protoreflect.EnumKind:
+		return kind{class: classEnum, bits: 32, wire: varint, goType: reflect.TypeFor[int32]()}
+	case protoreflect.Int32Kind:
+		return kind{class: classSigned, bits: 32, wire: varint, goType: reflect.TypeFor[int32]()}
+	case protoreflect.Sint32Kind:
+		return kind{class: classSigned, bits: 32, wire: varint, zigzag: true, goType: reflect.TypeFor[int32]()}
+	case protoreflect.Sfixed32Kind:
+		return kind{class: classSigned, bits: 32, wire: fixed32, goType: reflect.TypeFor[int32]()}
+	case protoreflect.Int64Kind:
+		return kind{class: classSigned, bits: 64, wire: varint, goType: reflect.TypeFor[int64]()}
+	case protoreflect.Sint64Kind:
+		return kind{class: classSigned, bits: 64, wire: varint, zigzag: true, goType: reflect.TypeFor[int64]()}
+	case protoreflect.Sfixed64Kind:
+		return kind{class: classSigned, bits: 64, wire: fixed64, goType: reflect.TypeFor[int64]()}
+	case protoreflect.Uint32Kind:
+		return kind{class: classUnsigned, bits: 32, wire: varint, goType: reflect.TypeFor[uint32]()}
+	case protoreflect.Fixed32Kind:
+		return kind{class: classUnsigned, bits: 32, wire: fixed32, goType: reflect.TypeFor[uint32]()}
+	case protoreflect.Uint64Kind:
+		return kind{class: classUnsigned, bits: 64, wire: varint, goType: reflect.TypeFor[uint64]()}
+	case protoreflect.Fixed64Kind:
+		return kind{class: classUnsigned, bits: 64, wire: fixed64, goType: reflect.TypeFor[uint64]()}
+	case protoreflect.FloatKind:
+		return kind{class: classFloat, bits: 32, wire: fixed32, goType: reflect.TypeFor[float32]()}
+	case protoreflect.DoubleKind:
+		return kind{class: classFloat, bits: 64, wire: fixed64, goType: reflect.TypeFor[float64]()}
+	case protoreflect.StringKind:
+		return kind{class: classString, wire: protowire.BytesType, goType: reflect.TypeFor[string]()}
+	case protoreflect.BytesKind:
+		return kind{class: classBytes, wire: protowire.BytesType, goType: reflect.TypeFor[[]byte]()}
+	case protoreflect.GroupKind:
+		return kind{class: classMessage, wire: protowire.StartGroupType, goType: reflect.TypeFor[*struct{}]()}
+	default:
+		return kind{class: classMessage, wire: protowire.BytesType, goType: reflect.TypeFor[*struct{}]()}
+	}
+}
+
+// isNumber reports whether values are numbers in the protobuf encoding.
+func (k *kind) isNumber() bool { return k.class >= classBool }
+
+// scalar is a value of a field that is no message.
+type scalar struct {
+	// text is a string or bytes: a part of what is read.
+	text []byte
+	// bits are an integer, also of a boolean or an enum, with its sign extended to 64 bits; or those of a floating-point number.
+	bits uint64
+}
+
+// float is a floating-point number of so many bits.
+func (v scalar) float(bits int) float64 {
+	if bits == 32 {
+		return float64(math.Float32frombits(uint32(v.bits)))
+	}
+
+	return math.Float64frombits(v.bits)
+}
+
+// value is the scalar as protoreflect has it.
+func (k *kind) value(v scalar) protoreflect.Value {
+	switch k.class {
+	case classString:
+		return protoreflect.ValueOfString(string(v.text))
+	case classBytes:
+		return protoreflect.ValueOfBytes(append([]byte{}, v.text...))
+	case classBool:
+		return protoreflect.ValueOfBool(v.bits != 0)
+	case classEnum:
+		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(v.bits))
+	case classFloat:
+		if k.bits == 32 {
+			return protoreflect.ValueOfFloat32(math.Float32frombits(uint32(v.bits)))
+		}
+		return protoreflect.ValueOfFloat64(math.Float64frombits(v.bits))
+	case classSigned:
+		if k.bits == 32 {
+			return protoreflect.ValueOfInt32(int32(v.bits))
+		}
+		return protoreflect.ValueOfInt64(int64(v.bits))
+	default:
+		if k.bits == 32 {
+			return protoreflect.ValueOfUint32(uint32(v.bits))
+		}
+		return protoreflect.ValueOfUint64(v.bits)
+	}
+}
+
+// fits reports whether an integer is in the range of the kind.
+func (k *kind) fits(n int64) bool {
+	switch {
+	case k.class == classUnsigned && k.bits == 64:
+		return n >= 0
+	case k.class == classUnsigned:
+		return n == int64(uint32(n))
+	default:
+		return k.bits == 64 || n == int64(int32(n))
+	}
+}
+
+// parseInteger reads decimal digits, for a kind of integers or enums.
+func (k *kind) parseInteger(text string) (uint64, bool) {
+	switch k.class {
+	case classSigned, classEnum:
+		n, err := strconv.ParseInt(text, 10, k.bits)
+
+		return uint64(n), err == nil
+	case classUnsigned:
+		n, err := strconv.ParseUint(text, 10, k.bits)
+
+		return n, err == nil
+	default:
+		return 0, false
+	}
+}
+
+// parseKey reads the key of a map, which is always a string in JSON.
+func (k *kind) parseKey(name []byte) (v scalar, ok bool) {
+	switch k.class {
+	case classString:
+		return scalar{text: name}, true
+	case classBool:
+		if string(name) == "true" {
+			v.bits = 1
+		}
+
+		return v, v.bits == 1 || string(name) == "false"
+	default:
+		v.bits, ok = k.parseInteger(string(name))
+
+		return v, ok
+	}
+}
+
+// compare orders keys of maps.
+func (k *kind) compare(a, b scalar) int {
+	switch k.class {
+	case classString:
+		return cmp.Compare(string(a.text), string(b.text))
+	case classSigned:
+		return cmp.Compare(int64(a.bits), int64(b.bits))
+	default:
+		return cmp.Compare(a.bits, b.bits)
+	}
+}

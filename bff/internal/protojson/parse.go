@@ -1,0 +1,102 @@
+package protojson
+
+import (
+	"cmp"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// ParseText reads the value of a field, or of an element of it if it is a list, from a text outside of JSON, such as a query
+// parameter. It is the text that would stand between the quotes, or the JSON itself for google.protobuf.Struct, Value and
+// ListValue. A boolean may be spelled in any of strconv's ways, and a mask in the proto's spelling. fresh makes an empty value
+// if it is a message. The error is an *Error.
+func (c *Codec) ParseText(
+	text string, desc protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits Limits,
+) (protoreflect.Value, error) {
+	if !utf8.ValidString(text) {
+		return protoreflect.Value{}, faultf("is not valid UTF-8")
+	}
+
+	f := c.tables.fieldOf(desc)
+	if desc.Message() != nil && f.message.form == FormFieldMask && (text == allFields || strings.Contains(text, "_")) {
+		return c.parseProtoMask(text, fresh(), limits)
+	}
+
+	if f.class == classString {
+		return protoreflect.ValueOfString(text), nil
+	}
+
+	document, fault := documentOf(f, text)
+	if fault != nil {
+		return protoreflect.Value{}, fault
+	}
+
+	options := Options{Limits: limits}
+
+	d := c.decoder(document, options)
+	defer c.release(d, options)
+
+	if f.message == nil {
+		v, _, fault := d.read(f)
+
+		return f.kind.value(v), asError(cmp.Or(fault, d.end()))
+	}
+
+	value := fresh()
+	fault = d.whole(f.message, value.Message())
+
+	return value, asError(fault)
+}
+
+// ParseKey reads the key of a map.
+func ParseKey(kind protoreflect.Kind, text string) (protoreflect.MapKey, error) {
+	of := kindOf(kind)
+
+	key, ok := of.parseKey([]byte(text))
+	if !ok {
+		return protoreflect.MapKey{}, wrongKey(kind, text)
+	}
+
+	return of.value(key).MapKey(), nil
+}
+
+// documentOf spells a text in JSON.
+func documentOf(f *field, text string) ([]byte, *Error) {
+	class := f.class
+
+	if f.message != nil {
+		switch f.message.form {
+		case FormStruct, FormValue, FormList:
+			return []byte(text), nil
+		case FormWrapper:
+			class = f.message.fields[0].class
+		case FormTimestamp, FormDuration, FormFieldMask:
+			class = classString
+		case FormObject, FormAny:
+			return nil, faultf("is a message; only its fields can be given")
+		}
+	}
+
+	number := numberLength([]byte(text))
+
+	switch {
+	case class == classBool:
+		value, err := strconv.ParseBool(text)
+		if err != nil {
+			return nil, faultf("%q is not a boolean", Clip(text))
+		}
+
+		return strconv.AppendBool(nil, value), nil
+	case class == classEnum && number > 0 && number == len(text):
+		return []byte(text), nil
+	}
+
+	// A string always encodes.
+	quoted, _ := json.Marshal(text) //nolint:errchkjson // As above.
+
+	return quoted, nil
+}

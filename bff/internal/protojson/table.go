@@ -1,0 +1,339 @@
+package protojson
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"sync"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
+)
+
+// tables are what is known about message types, compiled when they are first met. They are safe for concurrent use.
+type tables struct {
+	protoNames, emitDefaults bool
+
+	// known has a *message for each protoreflect.MessageDescriptor, complete with all that it refers to.
+	known sync.Map
+	// layouts has a *layout for each reflect.Type, nil for one that is not the struct of a message.
+	layouts sync.Map
+	mu      sync.Mutex
+}
+
+// message is what is known about a message type. It is immutable once it is complete.
+type message struct {
+	desc protoreflect.MessageDescriptor
+	// linked is the type that is linked into the program, or one that is made of the descriptor.
+	linked protoreflect.MessageType
+	form   Form
+	// fields are in the order of the proto, which is that of JSON, and behind them the extensions, by name.
+	fields []field
+	// byName has the fields by the names that JSON may use: that of JSON and that of the proto.
+	byName map[string]*field
+	// dense has one more than the index in fields of those with a low number, by number; sparse the index of the others.
+	dense  []uint16
+	sparse map[protowire.Number]int
+	// required is how many fields are required.
+	required int
+	// defaults reports whether there are fields that are written when they are unset.
+	defaults bool
+	// size is about how many bytes a new message takes, without what is in it.
+	size int64
+}
+
+// field is what is known about a field.
+type field struct {
+	kind
+	desc protoreflect.FieldDescriptor
+	// index is that in the fields of the message that owns it.
+	index int
+	owner *message
+	// name is the one in JSON.
+	name string
+	// member is how a member usually begins that is read: the name in quotes, and a colon. Empty: it has to be looked up.
+	member string
+	// before is what is written before the value: a comma, the name and a colon. unset is all that is written when the field is
+	// unset, empty if nothing is.
+	before, unset string
+	list, isMap   bool
+	// tag is before each value in the protobuf encoding, end behind it if it is a group. Those of a list that can be packed have
+	// none but share packed.
+	tag, end, packed string
+	// presence reports whether a zero value is written if it is set.
+	presence, required bool
+	// oneof is one more than the index of the oneof that the field belongs to. Zero: none.
+	oneof int
+	// message is what the field or, if it is a list, its elements hold. Nil: scalars, or a map.
+	message *message
+	// key and value are those of a map's entries.
+	key, value *field
+	// null reports whether null is a value of the field rather than its absence.
+	null bool
+	// numbers are those of an enum by name, names the quoted names by number.
+	numbers map[string]protoreflect.EnumNumber
+	names   map[protoreflect.EnumNumber]string
+	// cost in bytes is what a value takes besides its content, elementCost what each element or entry does.
+	cost, elementCost int64
+}
+
+// of returns the table of a type.
+func (t *tables) of(desc protoreflect.MessageDescriptor) *message {
+	if known, ok := t.known.Load(desc); ok {
+		return known.(*message) //nolint:forcetypeassert // Nothing else is stored.
+	}
+
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	fresh := map[protoreflect.MessageDescriptor]*message{}
+	m := t.compile(desc, fresh)
+
+	for desc, m := range fresh {
+		t.known.Store(desc, m)
+	}
+
+	return m
+}
+
+// fieldOf is what is known about a field of a message or the value of a map.
+func (t *tables) fieldOf(desc protoreflect.FieldDescriptor) *field {
+	entry := desc.ContainingMessage()
+	if !entry.IsMapEntry() {
+		return &t.of(entry).fields[desc.Index()]
+	}
+
+	// The map itself is a field of the message that the entry is declared in.
+	holder, _ := entry.Parent().(protoreflect.MessageDescriptor)
+	m := t.of(holder)
+
+	i := 0
+	for m.fields[i].desc.Message() != entry {
+		i++
+	}
+
+	if desc == m.fields[i].key.desc {
+		return m.fields[i].key
+	}
+
+	return m.fields[i].value
+}
+
+// compile makes a table and those of all messages in it, which may contain one another.
+func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoreflect.MessageDescriptor]*message) *message {
+	if known, ok := t.known.Load(desc); ok {
+		return known.(*message) //nolint:forcetypeassert // Nothing else is stored.
+	}
+
+	if known, ok := fresh[desc]; ok {
+		return known
+	}
+
+	m := &message{desc: desc, linked: linkedType(desc), form: FormOf(desc.FullName()), byName: map[string]*field{}}
+	m.size = sizeOf(m.linked)
+	fresh[desc] = m
+
+	descs := fieldsOf(desc)
+	m.fields = make([]field, len(descs))
+
+	for i := range m.fields {
+		f := &m.fields[i]
+		*f = t.field(descs[i], fresh)
+		f.owner, f.index = m, i
+		m.index(f.desc.Number(), i)
+		// The name of a group is that of its type.
+		m.byName[f.desc.TextName()] = f
+
+		m.defaults = m.defaults || f.unset != ""
+		if f.required {
+			m.required++
+		}
+	}
+
+	// A JSON name that is another field's proto name is the JSON name.
+	for i := range m.fields {
+		m.byName[m.fields[i].name] = &m.fields[i]
+	}
+
+	for i := range m.fields {
+		f := &m.fields[i]
+		if quoted := `"` + f.name + `"`; strconv.Quote(f.name) == quoted && m.byName[f.name] == f {
+			f.member = quoted + ":"
+		}
+	}
+
+	return m
+}
+
+// fieldsOf are the fields of a message, and behind them its extensions that are linked into the program, by name.
+func fieldsOf(desc protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+	fields := make([]protoreflect.FieldDescriptor, desc.Fields().Len())
+	for i := range fields {
+		fields[i] = desc.Fields().Get(i)
+	}
+
+	if desc.ExtensionRanges().Len() == 0 {
+		return fields
+	}
+
+	protoregistry.GlobalTypes.RangeExtensionsByMessage(desc.FullName(), func(extension protoreflect.ExtensionType) bool {
+		if of := extension.TypeDescriptor(); desc.ExtensionRanges().Has(of.Number()) {
+			fields = append(fields, of)
+		}
+
+		return true
+	})
+
+	slices.SortFunc(fields[desc.Fields().Len():], func(a, b protoreflect.FieldDescriptor) int {
+		return cmp.Compare(a.FullName(), b.FullName())
+	})
+
+	return fields
+}
+
+func linkedType(desc protoreflect.MessageDescriptor) protoreflect.MessageType {
+	if linked, err := protoregistry.GlobalTypes.FindMessageByName(desc.FullName()); err == nil && linked.Descriptor() == desc {
+		return linked
+	}
+
+	return dynamicpb.NewMessageType(desc)
+}
+
+// index notes the place of the field with a number.
+func (m *message) index(number protowire.Number, i int) {
+	// It bounds the table by number.
+	const maxDense = 1 << 9
+
+	if number >= maxDense {
+		if m.sparse == nil {
+			m.sparse = map[protowire.Number]int{}
+		}
+
+		m.sparse[number] = i
+
+		return
+	}
+
+	for len(m.dense) <= int(number) {
+		m.dense = append(m.dense, 0)
+	}
+
+	m.dense[number] = uint16(i + 1)
+}
+
+// find returns the index of the field that a record with this tag is for. It is -1 if there is none; also where the type is not
+// that of the field, which is how an unknown field looks.
+func (m *message) find(tag uint64) int {
+	number, i := tag>>typeBits, -1
+
+	if number < uint64(len(m.dense)) {
+		i = int(m.dense[number]) - 1
+	} else if m.sparse != nil {
+		if at, ok := m.sparse[protowire.Number(number)]; ok {
+			i = at
+		}
+	}
+
+	if i < 0 || !m.fields[i].takes(tag) {
+		return -1
+	}
+
+	return i
+}
+
+// typeBits are those of a tag that are the type.
+const typeBits = 3
+
+func typeOfTag(tag uint64) protowire.Type { return protowire.Type(tag & (1<<typeBits - 1)) }
+
+// takes reports whether the type of a tag is one that the field can have.
+func (f *field) takes(tag uint64) bool {
+	typ := typeOfTag(tag)
+
+	return typ == f.wire || f.packed != "" && typ == protowire.BytesType
+}
+
+func (t *tables) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect.MessageDescriptor]*message) field {
+	f := field{
+		kind: kindOf(desc.Kind()), desc: desc, name: desc.JSONName(), list: desc.IsList(), isMap: desc.IsMap(),
+		presence: desc.HasPresence(), required: desc.Cardinality() == protoreflect.Required,
+	}
+
+	name := f.name
+	if t.protoNames {
+		name = desc.TextName()
+	}
+
+	quoted, _ := appendString(nil, []byte(name))
+	f.before = "," + string(quoted) + ":"
+
+	if oneof := desc.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
+		f.oneof = oneof.Index() + 1
+	}
+
+	f.setTags()
+
+	switch {
+	case f.isMap:
+		key, value := t.field(desc.MapKey(), fresh), t.field(desc.MapValue(), fresh)
+		f.key, f.value = &key, &value
+	case desc.Message() != nil:
+		f.message = t.compile(desc.Message(), fresh)
+		f.null = desc.Message().FullName() == "google.protobuf.Value"
+	case desc.Enum() != nil:
+		f.setEnum(desc.Enum())
+	}
+
+	f.setCosts()
+
+	if t.emitDefaults && !f.presence && desc.ContainingOneof() == nil && !desc.IsExtension() {
+		f.unset = f.before + f.zero()
+	}
+
+	return f
+}
+
+// nullValue is the enum whose only value is written as null.
+const nullValue = "google.protobuf.NullValue"
+
+func (f *field) setEnum(desc protoreflect.EnumDescriptor) {
+	f.null = desc.FullName() == nullValue
+	f.numbers, f.names = map[string]protoreflect.EnumNumber{}, map[protoreflect.EnumNumber]string{}
+
+	// Of two names for a number the first is written.
+	for i := desc.Values().Len() - 1; i >= 0; i-- {
+		value := desc.Values().Get(i)
+		f.numbers[string(value.Name())] = value.Number()
+		f.names[value.Number()] = `"` + string(value.Name()) + `"`
+	}
+}
+
+// setTags sets what is around a value in the protobuf encoding.
+func (f *field) setTags() {
+	number := f.desc.Number()
+	f.tag = string(protowire.AppendTag(nil, number, f.wire))
+
+	switch {
+	case f.wire == protowire.StartGroupType:
+		f.end = string(protowire.AppendTag(nil, number, protowire.EndGroupType))
+	case f.list && f.wire != protowire.BytesType:
+		// It may be packed, whatever the proto says.
+		f.tag, f.packed = "", string(protowire.AppendTag(nil, number, protowire.BytesType))
+	}
+}
+
+// zero is how a field without presence is written when it is unset.
+func (f *field) zero() string {
+	switch {
+	case f.list:
+		return "[]"
+	case f.isMap:
+		return "{}"
+	default:
+		zero, _ := f.appendScalar(nil, scalar{})
+
+		return string(zero)
+	}
+}
