@@ -227,7 +227,7 @@ func (e *encoder) any(out []byte, m *message, in *source) ([]byte, error) {
 		return out, errors.New("a google.protobuf.Any does not name its type")
 	}
 
-	kind, err := protoregistry.GlobalTypes.FindMessageByURL(string(url))
+	linked, err := protoregistry.GlobalTypes.FindMessageByURL(string(url))
 	if err != nil {
 		return out, fmt.Errorf("a google.protobuf.Any of a type that is not known: %w", err)
 	}
@@ -240,20 +240,13 @@ func (e *encoder) any(out []byte, m *message, in *source) ([]byte, error) {
 	partial := e.partial
 	e.partial = true
 
-	if out, err = e.packed(out, e.tables.of(kind.Descriptor()), packed); err != nil {
-		return out, err
+	if inner := e.tables.of(linked.Descriptor()); inner.form == FormObject {
+		out, err = e.members(out, inner, packed)
+	} else {
+		out, err = e.message(append(out, `,"value":`...), inner, packed)
 	}
 
 	e.partial = partial
 
-	return append(out, '}'), nil
-}
-
-// packed writes what is in an Any, behind the name of its type.
-func (e *encoder) packed(out []byte, m *message, wire []byte) ([]byte, error) {
-	if m.form == FormObject {
-		return e.members(out, m, wire)
-	}
-
-	return e.message(append(out, `,"value":`...), m, wire)
+	return append(out, '}'), err
 }

@@ -26,8 +26,10 @@ type decoder struct {
 	done  <-chan struct{}
 	looks uint
 	// types are those of the Any that is being read, and of all within it.
-	types   typeMembers
-	lenient bool // Unknown fields and enum names are passed over.
+	types typeMembers
+	// lenient reports whether unknown fields and enum names are passed over, protoPaths whether the paths of a mask may be in the
+	// spelling of the proto.
+	lenient, protoPaths bool
 	// keys are those of the maps that are being read, the innermost's last.
 	keys []scalar
 
@@ -73,7 +75,7 @@ func (c *Codec) release(d *decoder, options Options) {
 
 // whole reads the document into a message.
 func (d *decoder) whole(p *message, m protoreflect.Message) *Error {
-	if err := d.message(p, d.tables.targetOf(p, m)); err != nil {
+	if err := d.message(p, p.targetOf(m)); err != nil {
 		return err
 	}
 
@@ -96,15 +98,6 @@ func (d *decoder) end() *Error {
 	}
 
 	return nil
-}
-
-// message reads what is in a message.
-func (d *decoder) message(p *message, t target) *Error {
-	if p.form != FormObject {
-		return d.wellKnown(p, t)
-	}
-
-	return d.members(p, false, t)
 }
 
 // members reads an object as a message. Within an Any one member names the type.

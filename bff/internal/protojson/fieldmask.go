@@ -106,7 +106,7 @@ func (d *decoder) fieldMask(p *message) *Error {
 		return err
 	}
 
-	paths, reason := parseFieldMask(string(text), d.maxDepth)
+	paths, reason := parseFieldMask(string(text), d.maxDepth, d.protoPaths)
 	if reason != "" {
 		return faultf("%s", reason)
 	}
@@ -118,10 +118,13 @@ func (d *decoder) fieldMask(p *message) *Error {
 	return nil
 }
 
-// parseFieldMask reads paths in camelCase with commas between them, and returns them in the spelling of protos. "*" is a mask
-// for all fields (AIP-134). A path that camelCase cannot hold may be in the proto's spelling, in which it is written.
-func parseFieldMask(text string, depth int) ([]string, string) {
-	text = strings.TrimSpace(text)
+// parseFieldMask reads paths with commas between them, and returns them in the spelling of protos. They are in camelCase, or in the
+// spelling of the proto if camelCase cannot hold them. With protoPaths any may be in either. "*" is a mask of all fields.
+func parseFieldMask(text string, depth int, protoPaths bool) (paths []string, reason string) {
+	wrong := " is not a path of fields"
+	if !protoPaths {
+		text, wrong = strings.TrimSpace(text), wrong+" in camelCase"
+	}
 
 	switch text {
 	case "":
@@ -130,17 +133,14 @@ func parseFieldMask(text string, depth int) ([]string, string) {
 		return []string{allFields}, ""
 	}
 
-	var paths []string
-
 	for path := range strings.SplitSeq(text, ",") {
 		snake := snakeCase(path)
+		needless := !protoPaths && strings.Contains(path, "_") && (snake != path || checkPath(path) == nil)
 
-		needless := strings.Contains(path, "_") && (snake != path || checkPath(path) == nil)
-		if needless || !protoreflect.FullName(snake).IsValid() {
-			return nil, strconv.Quote(Clip(path)) + " is not a path of fields in camelCase"
-		}
-
-		if strings.Count(path, ".") >= depth {
+		switch {
+		case needless || !protoreflect.FullName(snake).IsValid():
+			return nil, strconv.Quote(Clip(path)) + wrong
+		case strings.Count(path, ".") >= depth:
 			return nil, strconv.Quote(Clip(path)) + " is nested too deep"
 		}
 
@@ -165,34 +165,4 @@ func snakeCase(camel string) string {
 	}
 
 	return out.String()
-}
-
-// parseProtoMask reads paths as they stand in the proto, among which there may be some in camelCase, or "*" alone for all
-// fields (AIP-134).
-func (c *Codec) parseProtoMask(text string, mask protoreflect.Value, limits Limits) (protoreflect.Value, error) {
-	left := limits.memory(len(text)) - maskCost(text)
-	if limits.Memory != nil {
-		*limits.Memory = left
-	}
-
-	if left < 0 {
-		return protoreflect.Value{}, tooLarge()
-	}
-
-	list := mask.Message().Mutable(mask.Message().Descriptor().Fields().ByName("paths")).List()
-
-	for path := range strings.SplitSeq(text, ",") {
-		snake := snakeCase(path)
-		if text != allFields && !protoreflect.FullName(snake).IsValid() {
-			return protoreflect.Value{}, faultf("%q is not a path of fields", Clip(path))
-		}
-
-		if strings.Count(path, ".") >= c.maxDepth {
-			return protoreflect.Value{}, faultf("%q is nested too deep", Clip(path))
-		}
-
-		list.Append(protoreflect.ValueOfString(snake))
-	}
-
-	return mask, nil
 }

@@ -5,23 +5,16 @@ import (
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// layout says where a generated struct has the fields of its message. What it has no place for goes by the wire: oneofs,
-// extensions, most maps, and all of a message that is no struct with fields.
-type layout struct {
-	places []place // By the index of the field.
-}
-
-// place is a field of a struct.
+// place is where the generated struct of a message has a field. What has none goes by the wire: oneofs, extensions, most maps, and
+// all of a message that is no struct with fields.
 type place struct {
 	index int
 	shape shape
-	// elem is what the field, or an element of it if it is a list, points to; layout that of the message.
-	elem   reflect.Type
-	layout *layout
+	// elem is what the field, or an element of it if it is a list, points to.
+	elem reflect.Type
 }
 
 // shape is what a field of a struct is.
@@ -35,10 +28,17 @@ const (
 	shapeTexts // A map[string]string.
 )
 
-// target is the struct that a message is read into. Without a layout the message is written to the wire instead.
-type target struct {
-	layout *layout
-	value  reflect.Value
+// target is the struct that a message is read into. The zero value is none: the message is written to the wire instead.
+type target struct{ value reflect.Value }
+
+// targetOf is the struct that a message is.
+func (m *message) targetOf(message protoreflect.Message) target {
+	value := reflect.Indirect(reflect.ValueOf(message.Interface()))
+	if value.Kind() != reflect.Struct || value.Type() != m.goType {
+		return target{}
+	}
+
+	return target{value: value}
 }
 
 // slot is a field of a struct, or an element of one. Without a place the value is written to the wire instead.
@@ -48,13 +48,11 @@ type slot struct {
 }
 
 func (t target) slot(f *field) slot {
-	if t.layout == nil || t.layout.places[f.index].shape == shapeNone {
+	if !t.value.IsValid() || f.place.shape == shapeNone {
 		return slot{}
 	}
 
-	at := &t.layout.places[f.index]
-
-	return slot{place: at, value: t.value.Field(at.index)}
+	return slot{place: &f.place, value: t.value.Field(f.place.index)}
 }
 
 // next is another element of a list.
@@ -78,7 +76,7 @@ func (s slot) message() target {
 	fresh := reflect.New(s.place.elem)
 	s.value.Set(fresh)
 
-	return target{layout: s.place.layout, value: fresh.Elem()}
+	return target{value: fresh.Elem()}
 }
 
 func (s slot) set(of class, v scalar) {
@@ -107,100 +105,49 @@ func (s slot) set(of class, v scalar) {
 	}
 }
 
-// targetOf is the struct that a message is.
-func (t *tables) targetOf(of *message, m protoreflect.Message) target {
-	value := reflect.Indirect(reflect.ValueOf(m.Interface()))
-	if value.Kind() != reflect.Struct {
-		return target{}
-	}
-
-	known, ok := t.layouts.Load(value.Type())
-	if !ok {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-
-		fresh := map[reflect.Type]*layout{}
-		known = t.layout(of, value.Type(), fresh)
-
-		for of, layout := range fresh {
-			t.layouts.Store(of, layout)
-		}
-	}
-
-	return target{layout: known.(*layout), value: value} //nolint:forcetypeassert // Nothing else is stored.
-}
-
-// layout makes the layout of a struct and those of all in it; nil if it is not the message's.
-func (t *tables) layout(m *message, of reflect.Type, fresh map[reflect.Type]*layout) *layout {
-	if known, ok := t.layouts.Load(of); ok {
-		return known.(*layout) //nolint:forcetypeassert // Nothing else is stored.
-	}
-
-	if known, ok := fresh[of]; ok {
-		return known
-	}
-
-	zero, ok := reflect.TypeAssert[proto.Message](reflect.New(of))
-	if !ok || zero.ProtoReflect().Descriptor() != m.desc {
-		fresh[of] = nil
-
-		return nil
-	}
-
-	made := &layout{places: make([]place, len(m.fields))}
-	fresh[of] = made
-
-	for i := range of.NumField() {
+// setPlaces finds the fields in the struct of the message.
+func (m *message) setPlaces() {
+	for i := 0; m.goType.Kind() == reflect.Struct && i < m.goType.NumField(); i++ {
+		of := m.goType.Field(i)
 		// Such as protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3".
-		_, tag, _ := strings.Cut(of.Field(i).Tag.Get("protobuf"), ",")
+		_, tag, _ := strings.Cut(of.Tag.Get("protobuf"), ",")
 		tag, _, _ = strings.Cut(tag, ",")
 
 		number, err := strconv.ParseInt(tag, 10, 32)
-		if err != nil || !of.Field(i).IsExported() {
+		if err != nil || !of.IsExported() {
 			continue
 		}
 
 		if desc := m.desc.Fields().ByNumber(protoreflect.FieldNumber(number)); desc != nil {
-			made.places[desc.Index()] = t.place(&m.fields[desc.Index()], i, of.Field(i).Type, fresh)
+			f := &m.fields[desc.Index()]
+			f.place = place{index: i}
+			f.setShape(of.Type)
 		}
 	}
-
-	return made
 }
 
-// place is how a field of the struct of this type is set.
-func (t *tables) place(f *field, index int, of reflect.Type, fresh map[reflect.Type]*layout) place {
-	made := place{index: index}
-
+// setShape sets how a field of this type is set.
+func (f *field) setShape(of reflect.Type) {
 	switch {
-	case f.isMap:
-		if of == reflect.TypeFor[map[string]string]() {
-			made.shape = shapeTexts
-		}
-
-		return made
+	case f.isMap && of == reflect.TypeFor[map[string]string]():
+		f.place.shape = shapeTexts
+		return
+	case f.isMap || f.list && of.Kind() != reflect.Slice:
+		return
 	case f.list:
-		if of.Kind() != reflect.Slice {
-			return made
-		}
-
 		of = of.Elem()
 	}
 
 	scalar := shapeScalar
 	if of.Kind() == reflect.Pointer {
 		scalar, of = shapePointer, of.Elem()
-		made.elem = of
+		f.place.elem = of
 	}
 
 	switch {
 	case f.message == nil && (of == f.goType || f.class == classEnum && of.Kind() == reflect.Int32):
-		made.shape = scalar
-	case f.message != nil && scalar == shapePointer && of.Kind() == reflect.Struct:
-		if made.layout = t.layout(f.message, of, fresh); made.layout != nil {
-			made.shape = shapeMessage
-		}
+		f.place.shape = scalar
+	case f.message != nil && scalar == shapePointer && of == f.message.goType:
+		f.place.shape = shapeMessage
 	}
-
-	return made
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
@@ -124,13 +123,12 @@ func (f *field) setCosts() {
 }
 
 // sizeOf is what a new message takes, without what is in it.
-func sizeOf(linked protoreflect.MessageType) int64 {
-	of := reflect.TypeOf(linked.Zero().Interface())
-	if of.Kind() != reflect.Pointer || of == reflect.TypeFor[*dynamicpb.Message]() {
+func sizeOf(of reflect.Type) int64 {
+	if of.Kind() != reflect.Struct || of == reflect.TypeFor[dynamicpb.Message]() {
 		return dynamicCost
 	}
 
-	size := int64(of.Elem().Size())
+	size := int64(of.Size())
 
 	return size + size/rounding + wordSize
 }

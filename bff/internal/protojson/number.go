@@ -1,5 +1,7 @@
 package protojson
 
+import "strings"
+
 // maxNumber is how many characters a number may have that is converted. The exact decimal notation of a double has at most 1077.
 const maxNumber = 1100
 
@@ -40,13 +42,8 @@ func numberLength(text []byte) int {
 
 	n += whole
 
-	if n < len(text) && text[n] == '.' {
-		if fraction := digits(text[n+1:]); fraction > 0 {
-			n += 1 + fraction
-		}
-	}
-
-	n += exponentLength(text[n:])
+	n += partLength(text[n:], ".", "")
+	n += partLength(text[n:], "eE", "+-")
 
 	// A point or a letter that nothing follows is none of these.
 	if n < len(text) && wordByte(text[n]) {
@@ -56,14 +53,15 @@ func numberLength(text []byte) int {
 	return n
 }
 
-// exponentLength is how many bytes the exponent takes that a text begins with.
-func exponentLength(text []byte) int {
-	if len(text) == 0 || text[0] != 'e' && text[0] != 'E' {
+// partLength is how many bytes a part of a number takes that a text begins with: one of the bytes of lead, one of those of signs or
+// none, and digits.
+func partLength(text []byte, lead, signs string) int {
+	if len(text) == 0 || strings.IndexByte(lead, text[0]) < 0 {
 		return 0
 	}
 
 	n := 1
-	if n < len(text) && (text[n] == '+' || text[n] == '-') {
+	if n < len(text) && strings.IndexByte(signs, text[n]) >= 0 {
 		n++
 	}
 

@@ -2,7 +2,6 @@ package protojson
 
 import (
 	"cmp"
-	"encoding/json"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,10 +21,6 @@ func (c *Codec) ParseText(
 	}
 
 	f := c.tables.fieldOf(desc)
-	if desc.Message() != nil && f.message.form == FormFieldMask && (text == allFields || strings.Contains(text, "_")) {
-		return c.parseProtoMask(text, fresh(), limits)
-	}
-
 	if f.class == classString {
 		return protoreflect.ValueOfString(text), nil
 	}
@@ -39,6 +34,8 @@ func (c *Codec) ParseText(
 
 	d := c.decoder(document, options)
 	defer c.release(d, options)
+
+	d.protoPaths = strings.Contains(text, "_")
 
 	if f.message == nil {
 		v, _, fault := d.read(f)
@@ -69,13 +66,11 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 	class := f.class
 
 	if f.message != nil {
-		switch f.message.form {
+		switch f.message.form { //nolint:exhaustive // The others are strings.
 		case FormStruct, FormValue, FormList:
 			return []byte(text), nil
 		case FormWrapper:
 			class = f.message.fields[0].class
-		case FormTimestamp, FormDuration, FormFieldMask:
-			class = classString
 		case FormObject, FormAny:
 			return nil, faultf("is a message; only its fields can be given")
 		}
@@ -95,8 +90,8 @@ func documentOf(f *field, text string) ([]byte, *Error) {
 		return []byte(text), nil
 	}
 
-	// A string always encodes.
-	quoted, _ := json.Marshal(text) //nolint:errchkjson // As above.
+	// It is valid UTF-8.
+	quoted, _ := appendString(nil, []byte(text))
 
 	return quoted, nil
 }

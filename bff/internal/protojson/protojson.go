@@ -105,7 +105,7 @@ func (c *Codec) DecodeField(data []byte, m protoreflect.Message, desc protorefle
 
 	table := c.tables.of(m.Descriptor())
 	f := &table.fields[desc.Index()]
-	s := c.tables.targetOf(table, m).slot(f)
+	s := table.targetOf(m).slot(f)
 
 	var err *Error
 

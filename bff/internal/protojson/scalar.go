@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -97,8 +98,8 @@ func (d *decoder) bytes() ([]byte, *Error) {
 	return out[begin:], d.spendText(len(out) - begin)
 }
 
-// numeral reads a number, which may stand in quotes.
-func (d *decoder) numeral() ([]byte, *Error) {
+// numeral reads a number, which may be in quotes; what is in quotes may also be one of the names.
+func (d *decoder) numeral(names ...string) ([]byte, *Error) {
 	if d.peek() != '"' {
 		if raw := d.number(); raw != nil {
 			return raw, tooLong(raw)
@@ -112,7 +113,7 @@ func (d *decoder) numeral() ([]byte, *Error) {
 		return nil, err
 	}
 
-	if n := numberLength(text); n == 0 || n != len(text) {
+	if n := numberLength(text); (n == 0 || n != len(text)) && !slices.Contains(names, string(text)) {
 		return nil, faultf("%q is not a number", quote(text))
 	}
 
@@ -129,18 +130,7 @@ func (d *decoder) floatBits(bits int) (uint64, *Error) {
 }
 
 func (d *decoder) float(bits int) (float64, *Error) {
-	if d.peek() == '"' {
-		switch {
-		case d.special("NaN"):
-			return math.NaN(), nil
-		case d.special("Infinity"):
-			return math.Inf(1), nil
-		case d.special("-Infinity"):
-			return math.Inf(-1), nil
-		}
-	}
-
-	raw, err := d.numeral()
+	raw, err := d.numeral("NaN", "Infinity", "-Infinity")
 	if err != nil {
 		return 0, err
 	}
@@ -151,18 +141,6 @@ func (d *decoder) float(bits int) (float64, *Error) {
 	}
 
 	return value, nil
-}
-
-// special passes over a string with this content, however it is escaped.
-func (d *decoder) special(content string) bool {
-	ahead := d.scanner
-	if text, err := ahead.text(); err != nil || string(text) != content {
-		return false
-	}
-
-	d.scanner = ahead
-
-	return true
 }
 
 func (d *decoder) integerBits(of *kind) (uint64, *Error) {

@@ -3,6 +3,7 @@ package protojson
 import (
 	"encoding/binary"
 	"strconv"
+	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -93,25 +94,38 @@ func (s *scanner) text() ([]byte, *Error) {
 		return nil, s.wrong("a string")
 	}
 
-	start := s.pos + 1
 	ascii := true
+	// What is before start is unescaped already, from begin on.
+	start, begin := s.pos+1, len(s.unescaped)
 
 	for i := start + plainLength(s.data[start:]); i < len(s.data); i++ {
 		switch c := s.data[i]; {
 		case c == '"':
-			raw := s.data[start:i]
-			if !ascii && !utf8.Valid(raw) {
+			text := s.data[start:i]
+			if len(s.unescaped) > begin {
+				s.unescaped = append(s.unescaped, text...)
+				text = s.unescaped[begin:len(s.unescaped):len(s.unescaped)]
+			}
+
+			if !ascii && !utf8.Valid(text) {
 				return nil, s.syntax("a string is not valid UTF-8")
 			}
 
 			s.skipTo(i + 1)
 
-			return raw, nil
+			return text, nil
 		case c == '\\':
-			return s.unescape(start, i)
+			r, n := escape(s.data[i:])
+			if n == 0 {
+				s.pos = i
+				return nil, s.syntax("an escape in a string is not valid")
+			}
+
+			s.unescaped = utf8.AppendRune(append(s.unescaped, s.data[start:i]...), r)
+			i += n - 1
+			start = i + 1
 		case c < ' ':
 			s.pos = i
-
 			return nil, s.syntax("a control character stands in a string")
 		case c >= utf8.RuneSelf:
 			ascii = false
@@ -143,99 +157,47 @@ func plainLength(text []byte) int {
 	return n
 }
 
-// unescape reads a string that begins at start, with the first escape at i.
-func (s *scanner) unescape(start, i int) ([]byte, *Error) {
-	begin := len(s.unescaped)
-	s.unescaped = append(s.unescaped, s.data[start:i]...)
-
-	for i < len(s.data) {
-		switch c := s.data[i]; {
-		case c == '"':
-			out := s.unescaped[begin:len(s.unescaped):len(s.unescaped)]
-			if !utf8.Valid(out) {
-				return nil, s.syntax("a string is not valid UTF-8")
-			}
-
-			s.skipTo(i + 1)
-
-			return out, nil
-		case c == '\\':
-			r, n := escape(s.data[i:])
-			if n == 0 {
-				s.pos = i
-
-				return nil, s.syntax("an escape in a string is not valid")
-			}
-
-			s.unescaped = utf8.AppendRune(s.unescaped, r)
-			i += n
-		case c < ' ':
-			s.pos = i
-
-			return nil, s.syntax("a control character stands in a string")
-		default:
-			s.unescaped = append(s.unescaped, c)
-			i++
-		}
-	}
-
-	return nil, s.ended()
-}
-
 // escape returns the character that a text begins with the escape of, and the length of the escape; 0 if it is none. A surrogate
 // must be one of a pair.
 func escape(text []byte) (rune, int) {
-	const (
-		short = 2
-		long  = 6
-	)
-
-	if len(text) < short {
+	if len(text) < 2 {
 		return 0, 0
 	}
 
-	switch text[1] {
-	case '"', '\\', '/':
-		return rune(text[1]), short
-	case 'b':
-		return '\b', short
-	case 'f':
-		return '\f', short
-	case 'n':
-		return '\n', short
-	case 'r':
-		return '\r', short
-	case 't':
-		return '\t', short
-	case 'u':
-		r, ok := hexRune(text)
-		if !ok || !utf16.IsSurrogate(r) {
-			return r, map[bool]int{true: long}[ok]
-		}
+	if i := strings.IndexByte(escapes, text[1]); i >= 0 {
+		return rune(escaped[i]), 2
+	}
 
-		low, ok := hexRune(text[long:])
-		if pair := utf16.DecodeRune(r, low); ok && pair != unicode.ReplacementChar {
-			return pair, long + long
+	const length = len(`\uXXXX`)
+
+	r, ok := hexRune(text)
+	if ok && !utf16.IsSurrogate(r) {
+		return r, length
+	}
+
+	if ok {
+		low, _ := hexRune(text[length:])
+		if pair := utf16.DecodeRune(r, low); pair != unicode.ReplacementChar {
+			return pair, 2 * length
 		}
 	}
 
 	return 0, 0
 }
 
+// The characters that have a short escape, and the letters of these.
+const (
+	escaped = "\"\\/\b\f\n\r\t"
+	escapes = `"\/bfnrt`
+)
+
 // hexRune reads \uXXXX.
 func hexRune(text []byte) (rune, bool) {
-	const length = 6
-	if len(text) < length || text[0] != '\\' || text[1] != 'u' {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
 		return 0, false
 	}
 
-	for _, c := range text[2:length] {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-			return 0, false
-		}
-	}
-
-	r, err := strconv.ParseUint(string(text[2:length]), 16, 16)
+	r, err := strconv.ParseUint(string(text[2:6]), 16, 16)
 
 	return rune(r), err == nil
 }

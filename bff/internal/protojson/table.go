@@ -2,6 +2,7 @@ package protojson
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"strconv"
 	"sync"
@@ -18,9 +19,7 @@ type tables struct {
 
 	// known has a *message for each protoreflect.MessageDescriptor, complete with all that it refers to.
 	known sync.Map
-	// layouts has a *layout for each reflect.Type, nil for one that is not the struct of a message.
-	layouts sync.Map
-	mu      sync.Mutex
+	mu    sync.Mutex
 }
 
 // message is what is known about a message type. It is immutable once it is complete.
@@ -28,6 +27,8 @@ type message struct {
 	desc protoreflect.MessageDescriptor
 	// linked is the type that is linked into the program, or one that is made of the descriptor.
 	linked protoreflect.MessageType
+	// goType is that of the messages, without the pointer.
+	goType reflect.Type
 	form   Form
 	// fields are in the order of the proto, which is that of JSON, and behind them the extensions, by name.
 	fields []field
@@ -70,6 +71,7 @@ type field struct {
 	message *message
 	// key and value are those of a map's entries.
 	key, value *field
+	place      place
 	// null reports whether null is a value of the field rather than its absence.
 	null bool
 	// numbers are those of an enum by name, names the quoted names by number.
@@ -132,7 +134,8 @@ func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 	}
 
 	m := &message{desc: desc, linked: linkedType(desc), form: FormOf(desc.FullName()), byName: map[string]*field{}}
-	m.size = sizeOf(m.linked)
+	m.goType = reflect.Indirect(reflect.ValueOf(m.linked.New().Interface())).Type()
+	m.size = sizeOf(m.goType)
 	fresh[desc] = m
 
 	descs := fieldsOf(desc)
@@ -163,6 +166,8 @@ func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 			f.member = quoted + ":"
 		}
 	}
+
+	m.setPlaces()
 
 	return m
 }

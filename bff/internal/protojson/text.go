@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"math"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -54,22 +55,11 @@ func appendEscaped(out, text []byte) []byte {
 		out = append(out, text[start:i]...)
 		start = i + 1
 
-		switch c {
-		case '"', '\\':
-			out = append(out, '\\', c)
-		case '\b':
-			out = append(out, '\\', 'b')
-		case '\f':
-			out = append(out, '\\', 'f')
-		case '\n':
-			out = append(out, '\\', 'n')
-		case '\r':
-			out = append(out, '\\', 'r')
-		case '\t':
-			out = append(out, '\\', 't')
-		default:
+		// A slash needs none.
+		if at := strings.IndexByte(escaped, c); at >= 0 {
+			out = append(out, '\\', escapes[at])
+		} else {
 			const hex = "0123456789abcdef"
-
 			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&0xf])
 		}
 	}

@@ -49,8 +49,8 @@ func FormOf(name protoreflect.FullName) Form {
 	}
 }
 
-// wellKnown reads a message that has a JSON form of its own.
-func (d *decoder) wellKnown(p *message, t target) *Error {
+// message reads a message in the form that its type has.
+func (d *decoder) message(p *message, t target) *Error {
 	switch p.form {
 	case FormAny:
 		return d.any(p)
@@ -71,10 +71,8 @@ func (d *decoder) wellKnown(p *message, t target) *Error {
 		_, err := d.scalar(&p.fields[0], t.slot(&p.fields[0]))
 
 		return err
-	case FormObject:
-		return d.members(p, false, t)
 	default:
-		return faultf("is a %s, which this gateway does not know", p.desc.FullName())
+		return d.members(p, false, t)
 	}
 }
 
