@@ -11,7 +11,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
 	"github.com/portico-gateway/portico/bff/internal/observe"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 )
 
 // stores are what a gateway remembers from one request to the next: by itself, or together with others in Redis.
@@ -51,11 +51,11 @@ func (g *Gateway) openStores(metrics *observe.Metrics) (*stores, error) {
 func (g *Gateway) openShared(metrics *observe.Metrics) (*stores, error) {
 	cfg := g.config.Redis
 
-	opening := redisconn.Config{URL: cfg.URL, Timeout: cfg.Timeout, Prefix: cfg.Prefix}
+	opening := redis.Config{URL: cfg.URL, Timeout: cfg.Timeout, Prefix: cfg.Prefix}
 
-	client, err := redisconn.OpenObserved(opening, redisconn.Observer{
+	client, err := redis.OpenObserved(opening, redis.Observer{
 		Logger:  g.options.logger,
-		State:   func(_, to redisconn.State) { metrics.ObserveRedis(int(to)) },
+		State:   func(_, to redis.State) { metrics.ObserveRedis(int(to)) },
 		Failure: metrics.ObserveRedisFailure,
 	})
 	if err != nil {

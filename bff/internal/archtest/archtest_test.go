@@ -33,7 +33,7 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/protojson", "bff/internal/policy/...", "bff/internal/problem", "bff/internal/redisconn",
+	"bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/protojson", "bff/internal/policy/...", "bff/internal/problem", "bff/internal/redis",
 	"bff/internal/reqinfo", "bff/internal/scalar", "bff/internal/schema/...", "bff/internal/suggest", "bff/internal/yamldoc",
 }
 
@@ -103,7 +103,7 @@ func importRules() []importRule {
 			of:     []string{"..."},
 			but: []string{
 				"bff/internal/cache/rediscache", "bff/internal/idempotency/redisidempotency", "bff/internal/limit/redislimit",
-				"bff/internal/redisconn/...",
+				"bff/internal/redis/...",
 			},
 			not:    []string{"github.com/redis/..."},
 			broken: [2]string{"bff/internal/limit", "github.com/redis/go-redis/v9"},

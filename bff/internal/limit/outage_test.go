@@ -16,7 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
@@ -24,15 +24,15 @@ import (
 // gateway is one of those that share a Redis.
 type gateway struct {
 	open, closed http.Handler
-	client       *redisconn.Client
+	client       *redis.Client
 	outages      atomic.Int64
 }
 
 // join opens a gateway whose limits allow ten requests.
-func join(tb testing.TB, config redisconn.Config) *gateway {
+func join(tb testing.TB, config redis.Config) *gateway {
 	tb.Helper()
 
-	client, err := redisconn.Open(config)
+	client, err := redis.Open(config)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestLimitsAreSharedAndHoldLocallyWhileRedisIsGone(t *testing.T) {
 	t.Parallel()
 
 	server := redistest.Start(t)
-	config := redisconn.Config{URL: server.URL(), Timeout: 5 * time.Second, OpenFor: 200 * time.Millisecond}
+	config := redis.Config{URL: server.URL(), Timeout: 5 * time.Second, OpenFor: 200 * time.Millisecond}
 	one, two := join(t, config), join(t, config)
 
 	for range 5 {
@@ -135,7 +135,7 @@ func TestLimitsAreSharedAndHoldLocallyWhileRedisIsGone(t *testing.T) {
 func TestRefusalDuringOutageIsAProblem(t *testing.T) {
 	t.Parallel()
 
-	g := join(t, redisconn.Config{URL: "redis://127.0.0.1:1"})
+	g := join(t, redis.Config{URL: "redis://127.0.0.1:1"})
 	rec := from("192.0.2.1")
 	res := ask(t, g.closed, rec)
 
@@ -149,7 +149,7 @@ func TestRefusalDuringOutageIsAProblem(t *testing.T) {
 		t.Errorf("the answer tells how it is done: %s", res.Body)
 	}
 
-	if _, cause := rec.Outcome(); !errors.Is(cause, redisconn.ErrUnavailable) {
+	if _, cause := rec.Outcome(); !errors.Is(cause, redis.ErrUnavailable) {
 		t.Errorf("cause for the log: %v", cause)
 	}
 }
@@ -160,7 +160,7 @@ func TestFrozenRedisDelaysADecisionByItsTimeoutAtMost(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 
 	server := redistest.Start(t)
-	g := join(t, redisconn.Config{URL: server.URL(), Timeout: timeout, OpenFor: 500 * time.Millisecond})
+	g := join(t, redis.Config{URL: server.URL(), Timeout: timeout, OpenFor: 500 * time.Millisecond})
 
 	eventually(t, "connected", func() bool { return g.client.Ping(t.Context()).Err() == nil })
 	server.Freeze()
@@ -201,7 +201,7 @@ func TestFrozenRedisDelaysADecisionByItsTimeoutAtMost(t *testing.T) {
 func TestManyAtOnceOverTwoGatewaysNeverGetMore(t *testing.T) {
 	t.Parallel()
 
-	config := redisconn.Config{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}
+	config := redis.Config{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}
 	gateways := []*gateway{join(t, config), join(t, config)}
 
 	var (

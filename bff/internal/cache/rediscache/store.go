@@ -21,7 +21,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 )
 
 const (
@@ -37,7 +37,7 @@ const (
 
 // Store is a cache.Store. It is safe for concurrent use and must be closed.
 type Store struct {
-	client  *redisconn.Client
+	client  *redis.Client
 	scripts scripts
 	state   string
 	entries string
@@ -47,7 +47,7 @@ type Store struct {
 }
 
 // New returns a Store in the Redis of the client, which is closed by who opened it, after the Store.
-func New(client *redisconn.Client) *Store {
+func New(client *redis.Client) *Store {
 	s := &Store{
 		client: client, scripts: newScripts(),
 		state: client.Key("cache:state"), entries: client.Key("cache:entry:" + version + ":"), tags: client.Key("cache:tag:"),

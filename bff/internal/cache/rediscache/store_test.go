@@ -9,7 +9,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/cache/rediscache"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/cachetest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
@@ -17,10 +17,10 @@ import (
 // patient is for tests in which Redis is there: a busy machine is no outage.
 const patient = 10 * time.Second
 
-func client(tb testing.TB, server *redistest.Server, timeout time.Duration) *redisconn.Client {
+func client(tb testing.TB, server *redistest.Server, timeout time.Duration) *redis.Client {
 	tb.Helper()
 
-	c, err := redisconn.Open(redisconn.Config{URL: server.URL(), Timeout: timeout, OpenFor: 50 * time.Millisecond})
+	c, err := redis.Open(redis.Config{URL: server.URL(), Timeout: timeout, OpenFor: 50 * time.Millisecond})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -199,11 +199,11 @@ func TestInvalidationsAreDeliveredAfterAnOutage(t *testing.T) {
 			begun := a.Now()
 			outage.begin(server)
 
-			if _, err := a.Lookup(t.Context(), cachetest.Key("k")); !errors.Is(err, redisconn.ErrUnavailable) {
+			if _, err := a.Lookup(t.Context(), cachetest.Key("k")); !errors.Is(err, redis.ErrUnavailable) {
 				t.Errorf("lookup: got %v", err)
 			}
 
-			if err := a.Invalidate(t.Context(), []string{"t"}); !errors.Is(err, redisconn.ErrUnavailable) {
+			if err := a.Invalidate(t.Context(), []string{"t"}); !errors.Is(err, redis.ErrUnavailable) {
 				t.Errorf("invalidate: got %v", err)
 			}
 
@@ -327,7 +327,7 @@ func TestMomentsThatRedisLostAreOver(t *testing.T) {
 }
 
 func ExampleNew() {
-	client, err := redisconn.Open(redisconn.Config{URL: "redis://127.0.0.1:6379/0"})
+	client, err := redis.Open(redis.Config{URL: "redis://127.0.0.1:6379/0"})
 	if err != nil {
 		return
 	}

@@ -12,17 +12,17 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 )
 
 // Store is an idempotency.Store. Each of its methods is one round trip. It does not close the Redis.
 type Store struct {
-	redis                  *redisconn.Client
-	claim, finish, release *redis.Script
+	client                 *redis.Client
+	claim, finish, release *goredis.Script
 }
 
 // A key is a hash: the fingerprint and the owner of the claim and, once there is one, the answer, its head as JSON and its body.
@@ -55,10 +55,10 @@ return 1`
 )
 
 // New returns a Store in a Redis.
-func New(client *redisconn.Client) *Store {
+func New(client *redis.Client) *Store {
 	return &Store{
-		redis: client,
-		claim: redis.NewScript(claimScript), finish: redis.NewScript(finishScript), release: redis.NewScript(releaseScript),
+		client: client,
+		claim:  goredis.NewScript(claimScript), finish: goredis.NewScript(finishScript), release: goredis.NewScript(releaseScript),
 	}
 }
 
@@ -72,7 +72,7 @@ type head struct {
 
 // Claim implements idempotency.Store.
 func (s *Store) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Answer, error) {
-	reply, err := s.claim.Run(ctx, s.redis, s.keys(claim), claim.Fingerprint, claim.Owner, claim.Lease.Milliseconds()).StringSlice()
+	reply, err := s.claim.Run(ctx, s.client, s.keys(claim), claim.Fingerprint, claim.Owner, claim.Lease.Milliseconds()).StringSlice()
 	if err != nil {
 		return 0, idempotency.Answer{}, explain(err)
 	}
@@ -98,7 +98,7 @@ func (s *Store) Finish(ctx context.Context, claim idempotency.Claim, answer idem
 		return fmt.Errorf("encode answer: %w", err)
 	}
 
-	kept, err := s.finish.Run(ctx, s.redis, s.keys(claim),
+	kept, err := s.finish.Run(ctx, s.client, s.keys(claim),
 		claim.Fingerprint, claim.Owner, ttl.Milliseconds(), text, answer.Body).Bool()
 
 	switch {
@@ -113,11 +113,11 @@ func (s *Store) Finish(ctx context.Context, claim idempotency.Claim, answer idem
 
 // Release implements idempotency.Store.
 func (s *Store) Release(ctx context.Context, claim idempotency.Claim) error {
-	return explain(s.release.Run(ctx, s.redis, s.keys(claim), claim.Owner).Err())
+	return explain(s.release.Run(ctx, s.client, s.keys(claim), claim.Owner).Err())
 }
 
 func (s *Store) keys(claim idempotency.Claim) []string {
-	return []string{s.redis.Key("idempotency:" + claim.Key)}
+	return []string{s.client.Key("idempotency:" + claim.Key)}
 }
 
 func decode(text, body string) (idempotency.Answer, error) {
@@ -139,7 +139,7 @@ func explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case redis.HasErrorPrefix(err, "OOM"):
+	case goredis.HasErrorPrefix(err, "OOM"):
 		return errors.Join(idempotency.ErrFull, err)
 	default:
 		return fmt.Errorf("redis: %w", err)

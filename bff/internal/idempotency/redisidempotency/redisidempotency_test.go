@@ -10,7 +10,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/idempotency/redisidempotency"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/idempotencytest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
@@ -18,7 +18,7 @@ import (
 func open(tb testing.TB, server *redistest.Server, prefix string) *redisidempotency.Store {
 	tb.Helper()
 
-	client, err := redisconn.Open(redisconn.Config{URL: server.URL(), Prefix: prefix, Timeout: 5 * time.Second})
+	client, err := redis.Open(redis.Config{URL: server.URL(), Prefix: prefix, Timeout: 5 * time.Second})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -91,7 +91,7 @@ func TestNoRedisIsAnError(t *testing.T) {
 
 	server.Stop()
 
-	if _, _, err := store.Claim(t.Context(), idempotencytest.Claim("key", "print", "me")); !errors.Is(err, redisconn.ErrUnavailable) {
+	if _, _, err := store.Claim(t.Context(), idempotencytest.Claim("key", "print", "me")); !errors.Is(err, redis.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
@@ -15,7 +15,7 @@ func TestQuotaIsFullAgainAtTheEndOfTheDay(t *testing.T) {
 
 	const day = 2 * time.Second
 
-	client, err := redisconn.Open(redisconn.Config{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second})
+	client, err := redis.Open(redis.Config{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,10 +14,10 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 )
 
 //go:embed take.lua
@@ -25,14 +25,14 @@ var takeSource string
 
 // Store is a limit.Store. A decision on all limits of a request is one script, in one round trip.
 type Store struct {
-	client *redisconn.Client
-	take   *redis.Script
+	client *redis.Client
+	take   *goredis.Script
 	day    time.Duration
 }
 
 // New returns a Store in the Redis of the client, which stays the caller's.
-func New(client *redisconn.Client) *Store {
-	return &Store{client: client, take: redis.NewScript(takeSource), day: limit.Day}
+func New(client *redis.Client) *Store {
+	return &Store{client: client, take: goredis.NewScript(takeSource), day: limit.Day}
 }
 
 // The script gets so many arguments for each request, and gives so many results.

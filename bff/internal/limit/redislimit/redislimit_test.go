@@ -10,7 +10,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/limittest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
@@ -19,14 +19,14 @@ import (
 const patient = 10 * time.Second
 
 // connect returns a client with a prefix of its own, unless the test sets one.
-func connect(tb testing.TB, config redisconn.Config) *redisconn.Client {
+func connect(tb testing.TB, config redis.Config) *redis.Client {
 	tb.Helper()
 
 	if config.Prefix == "" {
 		config.Prefix = rand.Text() + ":"
 	}
 
-	client, err := redisconn.Open(config)
+	client, err := redis.Open(config)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestStore(t *testing.T) {
 	limittest.Run(t, here, func(tb testing.TB) limit.Store {
 		tb.Helper()
 
-		return redislimit.New(connect(tb, redisconn.Config{URL: server.URL(), Timeout: patient}))
+		return redislimit.New(connect(tb, redis.Config{URL: server.URL(), Timeout: patient}))
 	})
 }
 
@@ -62,14 +62,14 @@ func TestThreeTimesTheRateOverTwoGateways(t *testing.T) {
 
 	const lasts = 6 * time.Second
 
-	config := redisconn.Config{URL: redistest.Start(t).URL(), Timeout: patient, Prefix: "shared:"}
+	config := redis.Config{URL: redistest.Start(t).URL(), Timeout: patient, Prefix: "shared:"}
 	limittest.Flood(t, lasts, redislimit.New(connect(t, config)), redislimit.New(connect(t, config)))
 }
 
 func TestKeysNameNobodyAndVanish(t *testing.T) {
 	t.Parallel()
 
-	client := connect(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: patient, Prefix: "p:"})
+	client := connect(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: patient, Prefix: "p:"})
 	store := redislimit.New(client)
 	ctx := t.Context()
 
@@ -106,7 +106,7 @@ func TestKeysNameNobodyAndVanish(t *testing.T) {
 func TestScriptIsSentAgain(t *testing.T) {
 	t.Parallel()
 
-	client := connect(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: patient})
+	client := connect(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: patient})
 	store := redislimit.New(client)
 
 	for range 2 {
@@ -124,7 +124,7 @@ func TestScriptIsSentAgain(t *testing.T) {
 func TestNonsenseInRedisIsAnError(t *testing.T) {
 	t.Parallel()
 
-	client := connect(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: patient})
+	client := connect(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: patient})
 	store := redislimit.New(client)
 	requests := []limit.Request{request(limit.Rate{Requests: 9, Per: time.Hour})}
 
@@ -143,7 +143,7 @@ func TestOutageIsAnErrorWithinTheTimeout(t *testing.T) {
 	t.Parallel()
 
 	server := redistest.Start(t)
-	store := redislimit.New(connect(t, redisconn.Config{URL: server.URL()}))
+	store := redislimit.New(connect(t, redis.Config{URL: server.URL()}))
 
 	server.Freeze()
 
@@ -151,13 +151,13 @@ func TestOutageIsAnErrorWithinTheTimeout(t *testing.T) {
 	defer cancel()
 
 	_, err := store.Take(ctx, []limit.Request{request(limit.Rate{Requests: 9, Per: time.Hour})})
-	if !errors.Is(err, redisconn.ErrUnavailable) || ctx.Err() != nil {
+	if !errors.Is(err, redis.ErrUnavailable) || ctx.Err() != nil {
 		t.Errorf("got %v", err)
 	}
 }
 
 func BenchmarkTake(b *testing.B) {
-	store := redislimit.New(connect(b, redisconn.Config{URL: redistest.Start(b).URL(), Timeout: patient}))
+	store := redislimit.New(connect(b, redis.Config{URL: redistest.Start(b).URL(), Timeout: patient}))
 	requests := []limit.Request{request(limit.Rate{Requests: 1000, Per: time.Second})}
 
 	b.ReportAllocs()

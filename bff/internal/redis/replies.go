@@ -1,4 +1,4 @@
-package redisconn
+package redis
 
 import (
 	"context"
@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 )
 
 // The reasons of failures that are not replies of one of the refusals.
@@ -44,11 +44,11 @@ var scriptDenied = regexp.MustCompile(`The user executing the script can't |ACL 
 
 // reasonOf returns why a command failed; empty if it did not. outage reports whether it means that Redis could not serve.
 func reasonOf(err error) (reason string, outage bool) {
-	if err == nil || errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "NOSCRIPT") {
+	if err == nil || errors.Is(err, goredis.Nil) || goredis.HasErrorPrefix(err, "NOSCRIPT") {
 		return "", false
 	}
 
-	reply, ok := errors.AsType[redis.Error](err)
+	reply, ok := errors.AsType[goredis.Error](err)
 	if !ok {
 		return ReasonUnreachable, true
 	}
@@ -66,7 +66,7 @@ func reasonOf(err error) (reason string, outage bool) {
 		return strings.ToLower(code), true
 	}
 
-	if redis.HasErrorPrefix(err, "max number of clients") {
+	if goredis.HasErrorPrefix(err, "max number of clients") {
 		return "maxclients", true
 	}
 
@@ -93,8 +93,8 @@ func handshakeOf(ctx context.Context) *handshake {
 
 // note notes the end of a command of the handshake, or of a probe. Old servers do not know HELLO, which the client gets by without,
 // and a server that was restarted does not know the script of the probe, which is sent then.
-func (h *handshake) note(cmd redis.Cmder, err error) {
-	if err != nil && cmd.Name() != "hello" && !redis.HasErrorPrefix(err, "NOSCRIPT") {
+func (h *handshake) note(cmd goredis.Cmder, err error) {
+	if err != nil && cmd.Name() != "hello" && !goredis.HasErrorPrefix(err, "NOSCRIPT") {
 		h.failed = true
 	}
 }

@@ -1,4 +1,4 @@
-package redisconn
+package redis
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 )
 
 const (
@@ -115,8 +115,8 @@ func (h *health) noteService() (settled, again bool) {
 
 // newProbe returns what finds out whether Redis would serve the stores: a script that writes, as theirs do. Reading works in many
 // states in which writing does not. Nothing is left of it.
-func newProbe(client redis.UniversalClient, key string) func(context.Context) error {
-	script := redis.NewScript(`redis.call('SET', KEYS[1], '') redis.call('DEL', KEYS[1]) return 1`)
+func newProbe(client goredis.UniversalClient, key string) func(context.Context) error {
+	script := goredis.NewScript(`redis.call('SET', KEYS[1], '') redis.call('DEL', KEYS[1]) return 1`)
 
 	return func(ctx context.Context) error {
 		return script.Run(ctx, client, []string{key}).Err()

@@ -1,4 +1,4 @@
-package redisconn_test
+package redis_test
 
 import (
 	"bufio"
@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
@@ -33,10 +33,10 @@ func (w *watched) Write(p []byte) (int, error) {
 	return w.log.Write(p)
 }
 
-func (w *watched) observer() redisconn.Observer {
+func (w *watched) observer() redis.Observer {
 	w.reasons = map[string]int{}
 
-	return redisconn.Observer{
+	return redis.Observer{
 		Logger: slog.New(slog.NewTextHandler(w, nil)),
 		Failure: func(reason string) {
 			w.mu.Lock()
@@ -78,16 +78,16 @@ func (w *watched) await(t *testing.T, text string) []string {
 }
 
 // admin is a client that nothing guards.
-func admin(tb testing.TB, addr string) *redis.Client {
+func admin(tb testing.TB, addr string) *goredis.Client {
 	tb.Helper()
 
-	client := redis.NewClient(&redis.Options{Addr: addr, PoolSize: 1})
+	client := goredis.NewClient(&goredis.Options{Addr: addr, PoolSize: 1})
 	tb.Cleanup(func() { _ = client.Close() })
 
 	return client
 }
 
-func do(tb testing.TB, client *redis.Client, args ...any) {
+func do(tb testing.TB, client *goredis.Client, args ...any) {
 	tb.Helper()
 
 	if err := client.Do(tb.Context(), args...).Err(); err != nil {
@@ -215,16 +215,16 @@ func refusing(t *testing.T, url, reason string, refuse, heal func()) {
 
 	var told watched
 
-	client := openObserved(t, redisconn.Config{URL: url, Timeout: slack, OpenFor: 50 * time.Millisecond}, told.observer())
+	client := openObserved(t, redis.Config{URL: url, Timeout: slack, OpenFor: 50 * time.Millisecond}, told.observer())
 	set := func() error { return client.Set(t.Context(), client.Key("a"), "1", time.Minute).Err() }
 
 	refuse()
 	eventually(t, "open", func() bool {
-		if err := set(); err != nil && !errors.Is(err, redisconn.ErrUnavailable) {
+		if err := set(); err != nil && !errors.Is(err, redis.ErrUnavailable) {
 			t.Fatal(err)
 		}
 
-		return client.State() == redisconn.StateOpen
+		return client.State() == redis.StateOpen
 	})
 
 	// A command that Redis would serve does not close it.
@@ -232,7 +232,7 @@ func refusing(t *testing.T, url, reason string, refuse, heal func()) {
 	eventually(t, "more failures", func() bool {
 		_ = client.Get(t.Context(), client.Key("a")).Err()
 
-		if client.State() == redisconn.StateClosed {
+		if client.State() == redis.StateClosed {
 			t.Fatal("closed by a read")
 		}
 
@@ -292,7 +292,7 @@ func TestReasonsWithoutACodeOfTheirOwn(t *testing.T) {
 
 			var told watched
 
-			client := openObserved(t, redisconn.Config{URL: "redis://" + row.user + addr, Timeout: slack}, told.observer())
+			client := openObserved(t, redis.Config{URL: "redis://" + row.user + addr, Timeout: slack}, told.observer())
 			wantUnavailable(t, ping(t, client))
 
 			if told.failures(row.reason) == 0 || len(told.await(t, "reason="+row.reason)) != 1 || len(told.lines("secret")) != 0 {
@@ -308,11 +308,11 @@ func TestOtherErrorRepliesAreTold(t *testing.T) {
 
 	var told watched
 
-	client := openObserved(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: slack}, told.observer())
+	client := openObserved(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: slack}, told.observer())
 	client.Set(t.Context(), "text", "a", 0)
 
 	for range 20 {
-		if err := client.HGet(t.Context(), "text", "a").Err(); !redis.HasErrorPrefix(err, "WRONGTYPE") || errors.Is(err, redisconn.ErrUnavailable) {
+		if err := client.HGet(t.Context(), "text", "a").Err(); !goredis.HasErrorPrefix(err, "WRONGTYPE") || errors.Is(err, redis.ErrUnavailable) {
 			t.Fatal(err)
 		}
 	}
@@ -329,7 +329,7 @@ func TestUnreachableRedisIsToldOnce(t *testing.T) {
 	var told watched
 
 	server := redistest.Start(t)
-	client := openObserved(t, redisconn.Config{URL: server.URL(), Timeout: slack, OpenFor: 20 * time.Millisecond}, told.observer())
+	client := openObserved(t, redis.Config{URL: server.URL(), Timeout: slack, OpenFor: 20 * time.Millisecond}, told.observer())
 
 	eventually(t, "connected", func() bool { return ping(t, client) == nil })
 	server.Stop()
@@ -342,7 +342,7 @@ func TestUnreachableRedisIsToldOnce(t *testing.T) {
 	eventually(t, "many failures", func() bool {
 		_ = ping(t, client)
 
-		return told.failures(redisconn.ReasonUnreachable) > 20
+		return told.failures(redis.ReasonUnreachable) > 20
 	})
 
 	if lines := told.await(t, "redis is unavailable"); len(lines) != 1 || !strings.Contains(lines[0], "reason=unreachable") {
@@ -378,7 +378,7 @@ func TestEvictionIsWarnedOf(t *testing.T) {
 
 			var told watched
 
-			client := openObserved(t, redisconn.Config{URL: server.URL(), Timeout: slack}, told.observer())
+			client := openObserved(t, redis.Config{URL: server.URL(), Timeout: slack}, told.observer())
 
 			// It is looked at without any command.
 			if row.want > 0 {

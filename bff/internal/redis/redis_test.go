@@ -1,4 +1,4 @@
-package redisconn_test
+package redis_test
 
 import (
 	"context"
@@ -11,25 +11,25 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // slack is for a busy machine.
 const slack = 2 * time.Second
 
-func open(tb testing.TB, config redisconn.Config) *redisconn.Client {
+func open(tb testing.TB, config redis.Config) *redis.Client {
 	tb.Helper()
 
-	return openObserved(tb, config, redisconn.Observer{})
+	return openObserved(tb, config, redis.Observer{})
 }
 
-func openObserved(tb testing.TB, config redisconn.Config, observer redisconn.Observer) *redisconn.Client {
+func openObserved(tb testing.TB, config redis.Config, observer redis.Observer) *redis.Client {
 	tb.Helper()
 
-	client, err := redisconn.OpenObserved(config, observer)
+	client, err := redis.OpenObserved(config, observer)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func eventually(tb testing.TB, what string, is func() bool) {
 	}
 }
 
-func ping(tb testing.TB, client *redisconn.Client) error {
+func ping(tb testing.TB, client *redis.Client) error {
 	tb.Helper()
 
 	return client.Ping(tb.Context()).Err()
@@ -62,7 +62,7 @@ func ping(tb testing.TB, client *redisconn.Client) error {
 func wantUnavailable(tb testing.TB, err error) {
 	tb.Helper()
 
-	if !errors.Is(err, redisconn.ErrUnavailable) {
+	if !errors.Is(err, redis.ErrUnavailable) {
 		tb.Errorf("got %v, want ErrUnavailable", err)
 	}
 }
@@ -71,7 +71,7 @@ func TestOpenRefusesWhatIsNoURLWithoutShowingIt(t *testing.T) {
 	t.Parallel()
 
 	for _, url := range []string{"", "localhost:6379", "http://:secret@localhost", "redis://:secret@local host", "redis://:secret@h/x"} {
-		client, err := redisconn.Open(redisconn.Config{URL: url})
+		client, err := redis.Open(redis.Config{URL: url})
 		if err == nil {
 			t.Errorf("%s: got %v", url, client)
 		} else if strings.Contains(err.Error(), "secret") {
@@ -83,9 +83,9 @@ func TestOpenRefusesWhatIsNoURLWithoutShowingIt(t *testing.T) {
 func TestCommandsAndPipelines(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: slack})
+	client := open(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: slack})
 
-	_, err := client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+	_, err := client.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
 		p.Set(t.Context(), client.Key("a"), "1", 0)
 		p.Incr(t.Context(), client.Key("a"))
 
@@ -103,7 +103,7 @@ func TestCommandsAndPipelines(t *testing.T) {
 func TestPrefix(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redisconn.Config{URL: "redis://127.0.0.1:1", Prefix: "p1:"})
+	client := open(t, redis.Config{URL: "redis://127.0.0.1:1", Prefix: "p1:"})
 	if got := client.Key("a"); got != "p1:a" {
 		t.Errorf("got %s", got)
 	}
@@ -113,22 +113,22 @@ func TestPrefix(t *testing.T) {
 func TestRepliesAndCancellationsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: slack})
+	client := open(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: slack})
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 
 	client.Set(t.Context(), "text", "a", 0)
 
 	for range 50 {
-		if err := client.Get(t.Context(), "missing").Err(); !errors.Is(err, redis.Nil) || errors.Is(err, redisconn.ErrUnavailable) {
+		if err := client.Get(t.Context(), "missing").Err(); !errors.Is(err, goredis.Nil) || errors.Is(err, redis.ErrUnavailable) {
 			t.Fatal(err)
 		}
 
-		if err := client.Incr(t.Context(), "text").Err(); err == nil || errors.Is(err, redisconn.ErrUnavailable) {
+		if err := client.Incr(t.Context(), "text").Err(); err == nil || errors.Is(err, redis.ErrUnavailable) {
 			t.Fatal(err)
 		}
 
-		if err := client.EvalSha(t.Context(), "ffffffffffffffffffffffffffffffffffffffff", nil).Err(); !redis.HasErrorPrefix(err, "NOSCRIPT") {
+		if err := client.EvalSha(t.Context(), "ffffffffffffffffffffffffffffffffffffffff", nil).Err(); !goredis.HasErrorPrefix(err, "NOSCRIPT") {
 			t.Fatal(err)
 		}
 
@@ -152,8 +152,8 @@ func TestUnreachableRedisOpensTheBreakerAndItsReturnClosesIt(t *testing.T) {
 		told []string
 	)
 
-	client := openObserved(t, redisconn.Config{URL: server.URL(), Timeout: slack, OpenFor: 200 * time.Millisecond},
-		redisconn.Observer{State: func(from, to redisconn.State) {
+	client := openObserved(t, redis.Config{URL: server.URL(), Timeout: slack, OpenFor: 200 * time.Millisecond},
+		redis.Observer{State: func(from, to redis.State) {
 			mu.Lock()
 			defer mu.Unlock()
 
@@ -168,10 +168,10 @@ func TestUnreachableRedisOpensTheBreakerAndItsReturnClosesIt(t *testing.T) {
 	eventually(t, "open", func() bool {
 		wantUnavailable(t, ping(t, client))
 
-		return client.State() == redisconn.StateOpen
+		return client.State() == redis.StateOpen
 	})
 
-	_, err := client.Pipelined(t.Context(), func(p redis.Pipeliner) error {
+	_, err := client.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
 		p.Get(t.Context(), "a")
 
 		return nil
@@ -199,7 +199,7 @@ func TestFrozenRedisCostsNoMoreThanTheTimeoutAndThenNothing(t *testing.T) {
 			t.Parallel()
 
 			server := redistest.Start(t)
-			client := open(t, redisconn.Config{URL: server.URL(), Timeout: timeout, OpenFor: time.Minute})
+			client := open(t, redis.Config{URL: server.URL(), Timeout: timeout, OpenFor: time.Minute})
 
 			if kind == "connected" {
 				eventually(t, "connected", func() bool { return ping(t, client) == nil })
@@ -244,7 +244,7 @@ func TestExhaustedPoolIsBoundedToo(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 
 	server := redistest.Start(t)
-	client := open(t, redisconn.Config{URL: server.URL() + "?pool_size=1", Timeout: timeout, OpenFor: time.Minute})
+	client := open(t, redis.Config{URL: server.URL() + "?pool_size=1", Timeout: timeout, OpenFor: time.Minute})
 
 	server.Freeze()
 
@@ -266,7 +266,7 @@ func TestFailuresOfSomeCommandsInTheWindowOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
 	server := redistest.Start(t)
-	client := open(t, redisconn.Config{URL: server.URL(), Timeout: 50 * time.Millisecond, OpenFor: time.Minute})
+	client := open(t, redis.Config{URL: server.URL(), Timeout: 50 * time.Millisecond, OpenFor: time.Minute})
 
 	// Two of three commands take too long: more than half, whatever the watch adds, and never many in a row.
 	for i := 0; client.Healthy(); i++ {
@@ -290,14 +290,14 @@ func TestFailuresOfSomeCommandsInTheWindowOpenTheBreaker(t *testing.T) {
 func TestStateNames(t *testing.T) {
 	t.Parallel()
 
-	got := []string{redisconn.StateClosed.String(), redisconn.StateHalfOpen.String(), redisconn.StateOpen.String()}
+	got := []string{redis.StateClosed.String(), redis.StateHalfOpen.String(), redis.StateOpen.String()}
 	if diff := cmp.Diff([]string{"closed", "half-open", "open"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func ExampleOpen() {
-	client, err := redisconn.Open(redisconn.Config{URL: "redis://127.0.0.1:6379/0", Timeout: 50 * time.Millisecond})
+	client, err := redis.Open(redis.Config{URL: "redis://127.0.0.1:6379/0", Timeout: 50 * time.Millisecond})
 	if err != nil {
 		fmt.Println(err)
 

@@ -1,10 +1,10 @@
-// Package redisconn opens the Redis that gateways share, and keeps them from waiting for it: every command has a deadline, and a
+// Package redis opens the Redis that gateways share, and keeps them from waiting for it: every command has a deadline, and a
 // circuit breaker refuses commands at once while Redis does not answer, or replies that it cannot serve. It adds that to a
 // well-known client (github.com/redis/go-redis) and knows nothing of what is kept there; the packages of the stores do.
 //
 // It is for one Redis: a server, or the address that follows the primary of a replicated or managed one. A Redis Cluster is not
 // supported: the scripts of the stores use keys that would lie on different nodes.
-package redisconn
+package redis
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 )
@@ -63,7 +63,7 @@ type Config struct {
 // Client is a Redis. It is safe for concurrent use, and must be closed. Commands that wait for something (BLPOP, XREAD BLOCK) have
 // no place here, as every command ends with the timeout; subscriptions last.
 type Client struct {
-	redis.UniversalClient
+	goredis.UniversalClient
 
 	prefix  string
 	openFor time.Duration
@@ -107,7 +107,7 @@ func Open(config Config) (*Client, error) { return OpenObserved(config, Observer
 // OpenObserved returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it answers, which
 // is found out in the background.
 func OpenObserved(config Config, observer Observer) (*Client, error) {
-	options, err := redis.ParseURL(config.URL)
+	options, err := goredis.ParseURL(config.URL)
 	if err != nil {
 		return nil, fmt.Errorf("redis URL: %w", redacted(err))
 	}
@@ -120,7 +120,7 @@ func OpenObserved(config Config, observer Observer) (*Client, error) {
 	logging.Disable()
 
 	client := &Client{
-		UniversalClient: redis.NewClient(options),
+		UniversalClient: goredis.NewClient(options),
 		prefix:          orDefault(config.Prefix, DefaultPrefix),
 		openFor:         orDefault(config.OpenFor, DefaultOpenFor),
 	}
@@ -145,7 +145,7 @@ func (c *Client) Close() error {
 
 // bound leaves nothing in the client that could take longer than the timeout. A retry could, and the callers know better whether it
 // is worth one.
-func bound(options *redis.Options, timeout time.Duration) {
+func bound(options *goredis.Options, timeout time.Duration) {
 	options.ContextTimeoutEnabled = true
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = timeout, timeout, timeout
 	options.MaxRetries, options.DialerRetries = -1, 1
@@ -157,7 +157,7 @@ func bound(options *redis.Options, timeout time.Duration) {
 
 // pool lets many commands be under way at once. The wait for a free connection leaves Redis half of the timeout to answer, so that
 // a command which gets one late does not time out for that.
-func pool(options *redis.Options, timeout time.Duration) {
+func pool(options *goredis.Options, timeout time.Duration) {
 	cores := runtime.GOMAXPROCS(0)
 
 	options.PoolSize = orDefault(options.PoolSize, connsEach*cores)

@@ -1,4 +1,4 @@
-package redisconn_test
+package redis_test
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 
-	"github.com/portico-gateway/portico/bff/internal/redisconn"
+	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
 
 // busy sends so many commands at once, for each of which Redis takes a time, and returns their errors.
-func busy(tb testing.TB, client *redisconn.Client, many int, seconds string) []error {
+func busy(tb testing.TB, client *redis.Client, many int, seconds string) []error {
 	tb.Helper()
 
 	var wg sync.WaitGroup
@@ -26,7 +26,7 @@ func busy(tb testing.TB, client *redisconn.Client, many int, seconds string) []e
 
 	for i := range errs {
 		wg.Go(func() {
-			if err := client.Do(tb.Context(), "BLPOP", "missing", seconds).Err(); !errors.Is(err, redis.Nil) {
+			if err := client.Do(tb.Context(), "BLPOP", "missing", seconds).Err(); !errors.Is(err, goredis.Nil) {
 				errs[i] = err
 			}
 		})
@@ -41,7 +41,7 @@ func busy(tb testing.TB, client *redisconn.Client, many int, seconds string) []e
 func TestCommandsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: 5 * time.Second})
+	client := open(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: 5 * time.Second})
 
 	if err := errors.Join(busy(t, client, 32*runtime.GOMAXPROCS(0), "2")...); err != nil || !client.Healthy() {
 		t.Errorf("the breaker is %s, %v", client.State(), err)
@@ -52,7 +52,7 @@ func TestCommandsDoNotWaitForEachOther(t *testing.T) {
 func TestExhaustedPoolDoesNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redisconn.Config{URL: redistest.Start(t).URL() + "?pool_size=1", Timeout: time.Second, OpenFor: time.Minute})
+	client := open(t, redis.Config{URL: redistest.Start(t).URL() + "?pool_size=1", Timeout: time.Second, OpenFor: time.Minute})
 	waited := 0
 
 	for _, err := range busy(t, client, 40, "0.4") {
@@ -62,7 +62,7 @@ func TestExhaustedPoolDoesNotOpenTheBreaker(t *testing.T) {
 
 		wantUnavailable(t, err)
 
-		if errors.Is(err, redis.ErrPoolTimeout) {
+		if errors.Is(err, goredis.ErrPoolTimeout) {
 			waited++
 		}
 	}
@@ -75,7 +75,7 @@ func TestExhaustedPoolDoesNotOpenTheBreaker(t *testing.T) {
 // dials counts what is dialed at once, and makes it take its time.
 type dials struct{ now, most, all atomic.Int64 }
 
-func (d *dials) DialHook(next redis.DialHook) redis.DialHook {
+func (d *dials) DialHook(next goredis.DialHook) goredis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) {
 		d.all.Add(1)
 
@@ -91,9 +91,9 @@ func (d *dials) DialHook(next redis.DialHook) redis.DialHook {
 	}
 }
 
-func (*dials) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (*dials) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook { return next }
 
-func (*dials) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+func (*dials) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return next
 }
 
@@ -101,7 +101,7 @@ func TestDialsAreBounded(t *testing.T) {
 	t.Parallel()
 
 	atOnce, size := int64(8*runtime.GOMAXPROCS(0)), 32*runtime.GOMAXPROCS(0)
-	client := open(t, redisconn.Config{URL: redistest.Start(t).URL(), Timeout: 20 * time.Second})
+	client := open(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: 20 * time.Second})
 
 	var d dials
 

@@ -1,4 +1,4 @@
-package redisconn
+package redis
 
 import (
 	"context"
@@ -7,7 +7,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/redis/go-redis/v9"
+	goredis "github.com/redis/go-redis/v9"
 	"github.com/sony/gobreaker/v2"
 )
 
@@ -64,11 +64,11 @@ func newGuard(timeout, openFor time.Duration, observer Observer) *guard {
 func (g *guard) state() State { return State(g.breaker.State()) }
 
 // DialHook implements redis.Hook. Dialing is a part of the command that needs the connection.
-func (g *guard) DialHook(next redis.DialHook) redis.DialHook { return next }
+func (g *guard) DialHook(next goredis.DialHook) goredis.DialHook { return next }
 
 // ProcessHook implements redis.Hook.
-func (g *guard) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, cmd redis.Cmder) error {
+func (g *guard) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
+	return func(ctx context.Context, cmd goredis.Cmder) error {
 		if h := handshakeOf(ctx); h != nil {
 			err := next(ctx, cmd)
 			h.note(cmd, err)
@@ -81,8 +81,8 @@ func (g *guard) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
 }
 
 // ProcessPipelineHook implements redis.Hook.
-func (g *guard) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return func(ctx context.Context, cmds []redis.Cmder) error {
+func (g *guard) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []goredis.Cmder) error {
 		if h := handshakeOf(ctx); h != nil {
 			err := next(ctx, cmds)
 			h.failed = h.failed || err != nil
@@ -137,7 +137,7 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 
 		return err
 	case reason == ReasonUnreachable &&
-		(ctx.Err() != nil || errors.Is(err, redis.ErrPoolTimeout) || errors.Is(err, redis.ErrPoolExhausted)):
+		(ctx.Err() != nil || errors.Is(err, goredis.ErrPoolTimeout) || errors.Is(err, goredis.ErrPoolExhausted)):
 		done(errNoVerdict)
 
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
