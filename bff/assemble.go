@@ -14,12 +14,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
 	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/observe"
-	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/headerpolicy"
@@ -191,7 +192,7 @@ func (g *Gateway) complete(routing *gateway.Config, metrics *observe.Metrics) er
 		routing.Vary = append(routing.Vary, a.carrier())
 	}
 
-	routing.Overload = overload.New(overload.Config{
+	routing.Overload = inflight.New(inflight.Config{
 		MaxInFlight: g.config.Overload.MaxInFlight, MaxStreams: g.config.Overload.MaxStreams,
 	})
 	metrics.Watch(routing.Overload.InFlight, g.connections.Open)
@@ -210,7 +211,7 @@ func (g *Gateway) complete(routing *gateway.Config, metrics *observe.Metrics) er
 
 // layers are those of the edge.
 func (g *Gateway) layers(ctx context.Context, metrics *observe.Metrics) (edge.Deps, error) {
-	responses := overload.NewResponses(g.config.Overload.MaxBufferedResponseBytes)
+	responses := connection.NewResponses(g.config.Overload.MaxBufferedResponseBytes)
 	metrics.WatchResponses(responses.Buffered, responses.CutOff)
 
 	layers := edge.Deps{

@@ -21,10 +21,10 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/admin"
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/observe"
-	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
@@ -41,7 +41,7 @@ type Gateway struct {
 
 	draining atomic.Bool
 	// connections are those of clients.
-	connections *overload.Connections
+	connections *connection.Connections
 	// awaitingKeys lists the issuers whose keys were never had. Nil: there are no issuers.
 	awaitingKeys func() []string
 	// tls is for the listener; nil: it is not encrypted.
@@ -85,7 +85,7 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 		return nil, err
 	}
 
-	g.connections = overload.NewConnections(overload.ConnectionConfig{
+	g.connections = connection.NewConnections(connection.ConnectionConfig{
 		Max: cfg.Server.MaxConnections, MaxAborted: cfg.Server.MaxAbortedPerConnection, Leaving: g.draining.Load,
 	})
 	g.closing = sync.OnceValue(func() error {

@@ -39,7 +39,7 @@ var foundations = []string{
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.
 var features = []string{
-	"bff/internal/auth", "bff/internal/cache", "bff/internal/gateway/compress", "bff/internal/idempotency", "bff/internal/limit", "bff/internal/overload",
+	"bff/internal/auth", "bff/internal/cache", "bff/internal/gateway/compress", "bff/internal/idempotency", "bff/internal/limit",
 	"bff/internal/upstream",
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// A request takes one of the places for requests that are under way (package overload) when there is something to do for it: at
+// A request takes one of the places for requests that are under way (package inflight) when there is something to do for it: at
 // once, or, if it has a body, when that is there. Otherwise a few clients that send slowly could hold all places.
 //
 // atOnce is the layer for the first kind, outside of all others.

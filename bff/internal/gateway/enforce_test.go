@@ -11,7 +11,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
@@ -65,7 +65,7 @@ func guarded(b *testing.B, rpc string) runtime.HandlerFunc {
 	}}
 	config := Config{
 		Defaults: policy.Defaults{Timeout: 10 * time.Second, MaxBody: 1 << 20},
-		Limiter:  limit.New(0), Overload: overload.New(overload.Config{MaxInFlight: 1000}),
+		Limiter:  limit.New(0), Overload: inflight.New(inflight.Config{MaxInFlight: 1000}),
 	}
 
 	var err error

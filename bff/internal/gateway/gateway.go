@@ -20,7 +20,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/problem"
@@ -49,7 +49,7 @@ type Config struct {
 	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
 	ResponseHeader func(metadata string) (header string, ok bool)
 	// Overload refuses requests when too many are under way. Nil: none.
-	Overload *overload.Gate
+	Overload *inflight.Gate
 	// Cache keeps answers. Nil: none are kept or shared.
 	Cache *cache.Cache
 	// CacheDisabled tells that none are kept; requests at the same time still share one.

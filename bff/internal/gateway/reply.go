@@ -3,8 +3,8 @@ package gateway
 import (
 	"net/http"
 
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
-	"github.com/portico-gateway/portico/bff/internal/overload"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
@@ -69,7 +69,7 @@ func (a *reply) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 
-	defer overload.Hold(a.ResponseWriter, len(p))()
+	defer connection.Hold(a.ResponseWriter, len(p))()
 
 	return a.ResponseWriter.Write(p)
 }

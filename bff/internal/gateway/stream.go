@@ -16,6 +16,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -302,7 +304,7 @@ func (s *stream) emit(p []byte) {
 		return
 	}
 
-	defer overload.Hold(s.w, len(p))()
+	defer connection.Hold(s.w, len(p))()
 
 	_, err := s.w.Write(p)
 	if err == nil {

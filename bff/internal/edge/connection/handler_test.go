@@ -1,4 +1,4 @@
-package overload_test
+package connection_test
 
 import (
 	"context"
@@ -11,17 +11,17 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 )
 
 // client is a connection of Connections, without a network.
 type client struct {
-	conns *overload.Connections
+	conns *connection.Connections
 	ctx   context.Context //nolint:containedctx // It is the connection's, as in net/http.
 	calls int
 }
 
-func connect(t *testing.T, conns *overload.Connections) *client {
+func connect(t *testing.T, conns *connection.Connections) *client {
 	t.Helper()
 
 	return &client{conns: conns, ctx: conns.Context(t.Context(), nil)}
@@ -59,7 +59,7 @@ func closes(resp *httptest.ResponseRecorder) bool {
 func TestConnectionThatAbortsIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conns := overload.NewConnections(overload.ConnectionConfig{MaxAborted: 10})
+		conns := connection.NewConnections(connection.ConnectionConfig{MaxAborted: 10})
 		c := connect(t, conns)
 
 		for range 10 {
@@ -91,7 +91,7 @@ func TestConnectionThatAbortsIsRefused(t *testing.T) {
 func TestClientIsAskedToCloseBeforeItIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := connect(t, overload.NewConnections(overload.ConnectionConfig{MaxAborted: 10}))
+		c := connect(t, connection.NewConnections(connection.ConnectionConfig{MaxAborted: 10}))
 
 		for range 4 {
 			if c.abort(fine); closes(c.abort(fine)) {
@@ -115,7 +115,7 @@ func TestClientIsAskedToCloseBeforeItIsRefused(t *testing.T) {
 func TestAnsweredRequestsPayForAbortedOnes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := connect(t, overload.NewConnections(overload.ConnectionConfig{MaxAborted: 10}))
+		c := connect(t, connection.NewConnections(connection.ConnectionConfig{MaxAborted: 10}))
 
 		for range 1000 {
 			c.abort(fine)
@@ -152,7 +152,7 @@ func TestAnsweredRequestsPayForAbortedOnes(t *testing.T) {
 func TestLeavingAStreamIsNoAbort(t *testing.T) {
 	t.Parallel()
 
-	c := connect(t, overload.NewConnections(overload.ConnectionConfig{MaxAborted: 2}))
+	c := connect(t, connection.NewConnections(connection.ConnectionConfig{MaxAborted: 2}))
 
 	for range 10 {
 		c.abort(func(w http.ResponseWriter, _ *http.Request) {
@@ -170,7 +170,7 @@ func TestLeavingAStreamIsNoAbort(t *testing.T) {
 func TestRequestOfAClientThatIsGoneIsNotPassedOn(t *testing.T) {
 	t.Parallel()
 
-	c := connect(t, overload.NewConnections(overload.ConnectionConfig{}))
+	c := connect(t, connection.NewConnections(connection.ConnectionConfig{}))
 
 	ctx, cancel := context.WithCancel(c.ctx)
 	cancel()
@@ -193,7 +193,7 @@ func TestAnswersOfALeavingGatewayAreTheLast(t *testing.T) {
 		"stream":  func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
 	}
 
-	c := connect(t, overload.NewConnections(overload.ConnectionConfig{Leaving: leaving.Load}))
+	c := connect(t, connection.NewConnections(connection.ConnectionConfig{Leaving: leaving.Load}))
 
 	for name, handler := range tests {
 		leaving.Store(false)
@@ -217,7 +217,7 @@ func TestAnswersOfALeavingGatewayAreTheLast(t *testing.T) {
 func TestHintsDoNotClose(t *testing.T) {
 	t.Parallel()
 
-	c := connect(t, overload.NewConnections(overload.ConnectionConfig{Leaving: func() bool { return true }}))
+	c := connect(t, connection.NewConnections(connection.ConnectionConfig{Leaving: func() bool { return true }}))
 	c.send(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
 
@@ -232,7 +232,7 @@ func TestHintsDoNotClose(t *testing.T) {
 }
 
 func ExampleNewConnections() {
-	conns := overload.NewConnections(overload.ConnectionConfig{Max: 20_000, MaxAborted: 100})
+	conns := connection.NewConnections(connection.ConnectionConfig{Max: 20_000, MaxAborted: 100})
 	server := http.Server{
 		Handler: conns.Handler(http.NotFoundHandler()), ConnContext: conns.Context, ConnState: conns.State,
 		ReadHeaderTimeout: time.Second,

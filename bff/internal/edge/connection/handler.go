@@ -1,4 +1,4 @@
-package overload
+package connection
 
 import (
 	"net/http"

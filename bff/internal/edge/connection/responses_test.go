@@ -1,4 +1,4 @@
-package overload_test
+package connection_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -63,7 +63,7 @@ type outcome struct {
 }
 
 // answer sends so many bytes to the reader, and returns what tells of the end.
-func answer(ctx context.Context, responses *overload.Responses, r *reader, size int) <-chan outcome {
+func answer(ctx context.Context, responses *connection.Responses, r *reader, size int) <-chan outcome {
 	ended := make(chan outcome, 1)
 	rec := &reqinfo.Record{}
 
@@ -86,7 +86,7 @@ const mega = 1 << 20
 func TestSlowestReaderIsCutOff(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		responses := overload.NewResponses(3 * mega)
+		responses := connection.NewResponses(3 * mega)
 
 		// 16 pieces each.
 		slow := answer(t.Context(), responses, newReader(10*time.Second), mega)
@@ -123,7 +123,7 @@ func TestSlowestReaderIsCutOff(t *testing.T) {
 func TestBurstOfReaders(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		responses := overload.NewResponses(mega)
+		responses := connection.NewResponses(mega)
 
 		var silent, quick []<-chan outcome
 		for range 10 {
@@ -154,7 +154,7 @@ func TestBurstOfReaders(t *testing.T) {
 func TestSmallAnswersDoNotCount(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		responses := overload.NewResponses(1)
+		responses := connection.NewResponses(1)
 		ended := answer(t.Context(), responses, newReader(time.Minute), 4<<10)
 
 		if got := responses.Buffered(); got != 0 {
@@ -171,12 +171,12 @@ func TestSmallAnswersDoNotCount(t *testing.T) {
 func TestHeldAnswersCountWhole(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		responses := overload.NewResponses(mega)
+		responses := connection.NewResponses(mega)
 		ended := make(chan error, 2)
 
 		for range 2 {
 			go responses.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				release := overload.Hold(wrapped{w}, mega)
+				release := connection.Hold(wrapped{w}, mega)
 				_, err := w.Write([]byte("compressed"))
 
 				release()
@@ -227,7 +227,7 @@ func (c *closing) Close() error {
 func TestStuckConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		responses, conns := overload.NewResponses(mega), overload.NewConnections(overload.ConnectionConfig{})
+		responses, conns := connection.NewResponses(mega), connection.NewConnections(connection.ConnectionConfig{})
 		c, stuck := &closing{}, newReader(0)
 		stuck.stuck = true
 

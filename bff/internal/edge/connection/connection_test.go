@@ -1,14 +1,15 @@
-package overload_test
+package connection_test
 
 import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/overload"
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 )
 
 // conn is the server's end of a connection that knows whether it was closed.
@@ -25,7 +26,11 @@ func (c *conn) Close() error {
 }
 
 // open opens connections, without any request.
-func open(conns *overload.Connections, n int) []*conn {
+func request() *http.Request { return httptest.NewRequest(http.MethodGet, "/v1/orders", nil) }
+
+func fine(http.ResponseWriter, *http.Request) {}
+
+func open(conns *connection.Connections, n int) []*conn {
 	opened := make([]*conn, n)
 	for i := range opened {
 		opened[i] = &conn{}
@@ -38,7 +43,7 @@ func open(conns *overload.Connections, n int) []*conn {
 func TestNewConnectionTakesTheOldestQuietPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conns := overload.NewConnections(overload.ConnectionConfig{Max: 3})
+		conns := connection.NewConnections(connection.ConnectionConfig{Max: 3})
 
 		c := open(conns, 3)
 		for _, one := range c {
@@ -64,14 +69,14 @@ func TestNewConnectionTakesTheOldestQuietPlace(t *testing.T) {
 func TestBusyConnectionsStay(t *testing.T) {
 	t.Parallel()
 
-	tests := map[string]func(*overload.Connections, *conn){
-		"answering":   func(conns *overload.Connections, c *conn) { conns.State(c, http.StateActive) },
-		"just_opened": func(*overload.Connections, *conn) {},
-		"just_answered": func(conns *overload.Connections, c *conn) {
+	tests := map[string]func(*connection.Connections, *conn){
+		"answering":   func(conns *connection.Connections, c *conn) { conns.State(c, http.StateActive) },
+		"just_opened": func(*connection.Connections, *conn) {},
+		"just_answered": func(conns *connection.Connections, c *conn) {
 			conns.State(c, http.StateActive)
 			conns.State(c, http.StateIdle)
 		},
-		"answering_more": func(conns *overload.Connections, c *conn) {
+		"answering_more": func(conns *connection.Connections, c *conn) {
 			for range 3 {
 				conns.State(c, http.StateActive)
 				conns.State(c, http.StateIdle)
@@ -86,7 +91,7 @@ func TestBusyConnectionsStay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				conns := overload.NewConnections(overload.ConnectionConfig{Max: 1})
+				conns := connection.NewConnections(connection.ConnectionConfig{Max: 1})
 				busy := open(conns, 1)[0]
 				bring(conns, busy)
 
@@ -113,7 +118,7 @@ func TestBusyConnectionsStay(t *testing.T) {
 func TestSilentConnectionsDoNotKeepOthersOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conns := overload.NewConnections(overload.ConnectionConfig{Max: 100})
+		conns := connection.NewConnections(connection.ConnectionConfig{Max: 100})
 		open(conns, 100)
 		time.Sleep(time.Second)
 
@@ -128,7 +133,7 @@ func TestSilentConnectionsDoNotKeepOthersOut(t *testing.T) {
 func TestFreshConnectionsWaitForTheirFirstRequest(t *testing.T) {
 	t.Parallel()
 
-	conns := overload.NewConnections(overload.ConnectionConfig{})
+	conns := connection.NewConnections(connection.ConnectionConfig{})
 	c := open(conns, 4)
 	conns.State(c[0], http.StateActive)
 	conns.State(c[1], http.StateActive)
@@ -143,7 +148,7 @@ func TestFreshConnectionsWaitForTheirFirstRequest(t *testing.T) {
 func TestAnswersCloseNearTheLimit(t *testing.T) {
 	t.Parallel()
 
-	conns := overload.NewConnections(overload.ConnectionConfig{Max: 10})
+	conns := connection.NewConnections(connection.ConnectionConfig{Max: 10})
 	client := connect(t, conns)
 	c := open(conns, 8)
 
@@ -168,7 +173,7 @@ func TestAnswersCloseNearTheLimit(t *testing.T) {
 func TestEncryptedConnectionIsClosedWithoutFarewell(t *testing.T) {
 	t.Parallel()
 
-	conns := overload.NewConnections(overload.ConnectionConfig{Max: 1})
+	conns := connection.NewConnections(connection.ConnectionConfig{Max: 1})
 	open(conns, 1)
 
 	inner := &conn{}

@@ -1,4 +1,6 @@
-package overload
+// Package connection guards the connections of clients: how many may be open, how many requests each may abort, and how much may
+// wait in memory for clients that read slowly. What is too much is closed or refused at once; nothing waits in a queue.
+package connection
 
 import (
 	"container/list"

@@ -1,9 +1,8 @@
-// Package overload refuses what is too much: requests under way (Gate), connections, and connections whose requests are broken off
-// one after the other (Connections), and it cuts off answers that wait for slow readers (Responses). What it refuses is refused at
-// once; nothing waits in a queue.
+// Package inflight bounds the requests that are in flight on all routes together. What is too much is refused at once; nothing waits
+// in a queue.
 //
-// How often somebody may call is not its business, and neither is what a backend can take.
-package overload
+// How often a caller may call is decided by package limit, and how much a backend can take by package upstream.
+package inflight
 
 import (
 	"net/http"

@@ -1,4 +1,4 @@
-package overload_test
+package connection_test
 
 import (
 	"bytes"
