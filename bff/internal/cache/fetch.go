@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // errNoAnswer is what there is if a handler ends its goroutine.
@@ -117,10 +118,12 @@ func (rt *route) run(fl *flight, f *fetch, work *reqinfo.Record) {
 		tags := &noted{}
 		ctx = context.WithValue(reqinfo.NewContext(ctx, work), tagsKey{}, tags)
 
-		rec := newRecorder()
+		// A header of its own: what outer layers set is for one request. The body is a single message of a backend, whose size is
+		// bounded there.
+		rec := response.Record(nil, 0)
 		rt.next.ServeHTTP(rec, f.request(ctx))
 
-		res.answer, res.fault = rec.finish(), nil
+		res.answer, res.fault = recorded(rec), nil
 		res.late = res.answer.status == http.StatusGatewayTimeout && fl.almostOver()
 		rt.settle(ctx, fl, f, tags, res)
 	}()

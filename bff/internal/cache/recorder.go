@@ -11,6 +11,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // maxEntry is the largest answer in bytes that is kept, headers and all. Larger ones are as rare as they are costly.
@@ -23,44 +24,15 @@ type answer struct {
 	body   []byte
 }
 
-// recorder takes an answer down for those who wait for it. It has a header of its own: what outer layers set is for one request.
-// The answer is a single message of a backend, whose size is bounded there.
-type recorder struct {
-	header http.Header
-	answer answer
-	body   bytes.Buffer
-}
+// recorded is the answer that was recorded, which is complete.
+func recorded(rec *response.Recorder) answer {
+	rec.Finish()
 
-func newRecorder() *recorder { return &recorder{header: http.Header{}} }
+	// Its lists have no room to spare: appending to one copies it.
+	header := rec.Sent()
+	maps.DeleteFunc(header, func(name string, _ []string) bool { return perRequest(name) })
 
-func (rec *recorder) Header() http.Header { return rec.header }
-
-func (rec *recorder) WriteHeader(status int) {
-	// An informational answer is none yet (RFC 9110, section 15.2).
-	if rec.answer.status != 0 || status < http.StatusOK {
-		return
-	}
-
-	rec.answer.status = status
-	// Its lists have no room to spare: who adds to one has a copy of his own.
-	rec.answer.header = rec.header.Clone()
-	maps.DeleteFunc(rec.answer.header, func(name string, _ []string) bool { return perRequest(name) })
-}
-
-func (rec *recorder) Write(p []byte) (int, error) {
-	rec.WriteHeader(http.StatusOK)
-
-	return rec.body.Write(p)
-}
-
-// finish returns the answer, which is complete.
-func (rec *recorder) finish() answer {
-	rec.WriteHeader(http.StatusOK)
-
-	a := rec.answer
-	a.body = bytes.Clone(rec.body.Bytes())
-
-	return a
+	return answer{status: rec.Status(), header: header, body: bytes.Clone(rec.Body())}
 }
 
 // perRequest are headers that belong to the answer of one request: its name, date and times, and its framing (RFC 9110, section

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"maps"
@@ -14,6 +13,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
@@ -65,11 +65,11 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 	// There is no edge that would count them.
 	rec.AddWireBytes(int(max(r.ContentLength, 0)))
 
-	answer := &answer{header: http.Header{}}
+	answer := response.Record(nil, 0)
 	asked.ServeHTTP(answer, r)
 
 	if e.Request == nil {
-		e.Status, e.Answer = answer.status, answer.body.String()
+		e.Status, e.Answer = answer.Status(), string(answer.Body())
 	}
 
 	if e.Route != nil {
@@ -151,25 +151,4 @@ func take(ctx context.Context, request any) error {
 	e.Request, e.Rules = message, x.route.binding.Validate(ctx, message)
 
 	return errExplained
-}
-
-// answer is a response that nobody waits for.
-type answer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (a *answer) Header() http.Header { return a.header }
-
-func (a *answer) WriteHeader(status int) {
-	if a.status == 0 {
-		a.status = status
-	}
-}
-
-func (a *answer) Write(p []byte) (int, error) {
-	a.WriteHeader(http.StatusOK)
-
-	return a.body.Write(p)
 }

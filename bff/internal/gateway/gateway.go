@@ -140,7 +140,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	cache     the answer to the same request before, or at the same time
 //	compress  unless the answer is a stream or a file
 //	keeper    the answer to the same request before, if it has a key
-//	reply     the status, or the form of a stream
+//	status    that of the policy, or the form of a stream
 //	begin     path variables must be values of their fields; they, query, headers and body wait for the call
 //	handler   grpc-gateway's: call (VerifyUnary: path variables, body, query, headers, condition, rules), answer
 func guard(r *Route, config Config) runtime.HandlerFunc {
@@ -166,7 +166,7 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 	}
 
 	if config.ServerTiming && !r.ServerStream {
-		handler = tellTimes(handler)
+		handler = serverTiming(handler)
 	}
 
 	if r.ClientStream {
@@ -188,7 +188,7 @@ func (r *Route) answering(config Config) http.Handler {
 	if r.ServerStream {
 		handler = guardStream(r, config.Draining)(handler)
 	} else {
-		handler = replyWith(r.Policy.Response.Status)(handler)
+		handler = withStatus(r.Policy.Response.Status)(handler)
 	}
 
 	if p := r.Policy.Idempotency; p != nil {

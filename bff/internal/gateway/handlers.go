@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
+	"github.com/portico-gateway/portico/bff/internal/jsonpb"
+	"github.com/portico-gateway/portico/bff/internal/response"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
@@ -85,7 +87,7 @@ func rpcOf(handler runtime.HandlerFunc) (rpc, fault string) {
 func panicOf(handler runtime.HandlerFunc, req *http.Request) (recovered any) {
 	defer func() { recovered = recover() }()
 
-	handler(&answer{header: http.Header{}}, req, map[string]string{})
+	handler(response.Record(nil, 0), req, map[string]string{})
 
 	return nil
 }

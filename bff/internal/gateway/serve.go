@@ -14,6 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // maxParameters is how many query parameters a request may have: each takes many times its size in memory.
@@ -144,7 +145,7 @@ func (r *Route) showPattern() error {
 		return fmt.Errorf("grpc-gateway: %w", err)
 	}
 
-	mux.ServeHTTP(&answer{header: http.Header{}}, &http.Request{Method: r.Method, URL: &url.URL{Path: path}})
+	mux.ServeHTTP(response.Record(nil, 0), &http.Request{Method: r.Method, URL: &url.URL{Path: path}})
 
 	if pattern == nil {
 		return fmt.Errorf("grpc-gateway does not find %s", path)

@@ -21,6 +21,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // Why a stream ends before the backend ends it.
@@ -304,7 +305,7 @@ func (s *stream) emit(p []byte) {
 		return
 	}
 
-	defer connection.Hold(s.w, len(p))()
+	defer response.Hold(s.w, len(p))()
 
 	_, err := s.w.Write(p)
 	if err == nil {

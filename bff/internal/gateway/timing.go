@@ -7,52 +7,39 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// tellTimes says in the header Server-Timing (W3C Server Timing) what the request has taken so far, and what each call to a backend
-// took. It is for those who develop clients: the names of backends and RPCs are in it.
-func tellTimes(next http.Handler) http.Handler {
+// serverTiming says in the header Server-Timing (W3C Server Timing) what the request has taken so far, and what each call to a
+// backend took. It is for those who develop clients: the names of backends and RPCs are in it.
+func serverTiming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&timed{ResponseWriter: w, rec: reqinfo.From(r.Context())}, r)
+		timed := &timingWriter{rec: reqinfo.From(r.Context())}
+		timed.Writer = response.New(w, timed)
+		next.ServeHTTP(timed, r)
 	})
 }
 
-// timed is a writer that adds the times to the header before it goes out.
-type timed struct {
-	http.ResponseWriter
+// timingWriter adds the times to the header before it is sent.
+type timingWriter struct {
+	response.Writer
 
-	rec  *reqinfo.Record
-	told bool
+	rec *reqinfo.Record
 }
 
-func (t *timed) WriteHeader(status int) {
-	t.tell()
-	t.ResponseWriter.WriteHeader(status)
-}
+// BeforeHeader implements response.Hook.
+func (t *timingWriter) BeforeHeader(status int) int {
+	calls := t.rec.Calls()
+	metrics := append(make([]string, 0, 1+len(calls)), "total;dur="+milliseconds(time.Since(t.rec.Start)))
 
-func (t *timed) Write(p []byte) (int, error) {
-	t.tell()
-
-	return t.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (t *timed) Unwrap() http.ResponseWriter { return t.ResponseWriter }
-
-func (t *timed) tell() {
-	if t.told {
-		return
-	}
-
-	t.told = true
-
-	metrics := []string{"total;dur=" + milliseconds(time.Since(t.rec.Start))}
-	for _, call := range t.rec.Calls() {
+	for _, call := range calls {
 		metrics = append(metrics,
 			fmt.Sprintf("%s;desc=%q;dur=%s", call.Upstream, strings.TrimPrefix(call.RPC, "/"), milliseconds(call.Took)))
 	}
 
 	t.Header().Set("Server-Timing", strings.Join(metrics, ", "))
+
+	return status
 }
 
 func milliseconds(d time.Duration) string {

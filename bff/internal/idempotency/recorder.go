@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // maxAnswer is the largest answer in bytes that is kept, body and headers. Answers to writes are usually a resource.
@@ -16,82 +17,32 @@ const maxAnswer = 1 << 20
 
 // recorder passes an answer on to the client and keeps it.
 type recorder struct {
-	http.ResponseWriter
+	*response.Recorder
 
 	// before are the headers that outer layers set; they will set them on the next answer too.
 	before http.Header
-	answer Answer
-	body   bytes.Buffer
-	// room is what is left of maxAnswer for the body.
-	room int64
 }
 
-func newRecorder(w http.ResponseWriter) *recorder {
-	return &recorder{ResponseWriter: w, before: w.Header().Clone()}
-}
-
-// Unwrap is for http.ResponseController.
-func (rec *recorder) Unwrap() http.ResponseWriter { return rec.ResponseWriter }
-
-func (rec *recorder) WriteHeader(status int) {
-	// An informational answer is none yet (RFC 9110, section 15.2).
-	if status >= http.StatusOK {
-		rec.commit(status)
-	}
-
-	rec.ResponseWriter.WriteHeader(status)
+func newRecorder(w http.ResponseWriter) recorder {
+	return recorder{Recorder: response.Record(w, maxAnswer), before: w.Header().Clone()}
 }
 
 // Write never fails: whether the client is there to read the answer must not change it.
-func (rec *recorder) Write(p []byte) (int, error) {
-	rec.commit(http.StatusOK)
-	rec.keep(p)
-	_, _ = rec.ResponseWriter.Write(p)
+func (rec recorder) Write(p []byte) (int, error) {
+	_, _ = rec.Recorder.Write(p)
 
 	return len(p), nil
 }
 
-// Flush implements http.Flusher.
-func (rec *recorder) Flush() {
-	rec.commit(http.StatusOK)
-
-	// Not every writer supports it.
-	_ = http.NewResponseController(rec.ResponseWriter).Flush()
-}
-
-// commit keeps status and headers as they are when the answer begins. An outer layer may change them on their way out.
-func (rec *recorder) commit(status int) {
-	if rec.answer.Status != 0 {
-		return
-	}
-
-	rec.answer.Status = status
-	rec.answer.Header = changed(rec.before, rec.Header())
-	rec.room = maxAnswer - headerSize(rec.answer.Header)
-}
-
-func (rec *recorder) keep(p []byte) {
-	if rec.room -= int64(len(p)); rec.room < 0 {
-		rec.body = bytes.Buffer{}
-
-		return
-	}
-
-	rec.body.Write(p)
-}
-
 // finish returns the answer, which is complete.
-func (rec *recorder) finish(code codes.Code) Answer {
-	rec.commit(http.StatusOK)
+func (rec recorder) finish(code codes.Code) Answer {
+	rec.Finish()
 
-	a := rec.answer
-	a.Code = code
+	a := Answer{Status: rec.Status(), Code: code, Header: changed(rec.before, rec.Sent()), Body: bytes.Clone(rec.Body())}
 
-	if rec.room < 0 {
+	if rec.Truncated() || headerSize(a.Header)+int64(len(a.Body)) > maxAnswer {
 		return omitted(a)
 	}
-
-	a.Body = bytes.Clone(rec.body.Bytes())
 
 	return a
 }

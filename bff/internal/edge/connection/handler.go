@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // Handler answers requests while watching what they do to their connection:
@@ -28,21 +29,23 @@ func (c *Connections) Handler(next http.Handler) http.Handler {
 			return
 		}
 
-		a := &answer{ResponseWriter: w, conns: c, debt: d}
+		closing := &closingWriter{conns: c, debt: d}
+		closing.Writer = response.New(w, closing)
 
 		if c.broke(d) {
-			problem.Write(a, r, problem.New(codes.ResourceExhausted, "too many requests were broken off on this connection"), nil)
+			tooMany := problem.New(codes.ResourceExhausted, "too many requests were broken off on this connection")
+			problem.Write(closing, r, tooMany, nil)
 
 			return
 		}
 
-		next.ServeHTTP(a, r)
-		a.begin()
+		next.ServeHTTP(closing, r)
+		closing.Finish()
 
 		switch {
 		case r.Context().Err() == nil:
 			d.answered()
-		case !a.flushed: // Who has seen the beginning of a stream may leave when he likes.
+		case !closing.Flushed(): // Who has seen the beginning of a stream may leave when he likes.
 			d.aborted()
 		}
 	})
@@ -62,54 +65,19 @@ func (c *Connections) lastOf(d *debt) bool {
 		c.config.MaxAborted > 0 && d.requests()*half >= int64(c.config.MaxAborted)
 }
 
-// answer decides as late as it can whether it is the last one of its connection.
-type answer struct {
-	http.ResponseWriter
+// closingWriter decides as late as it can whether its response is the last one of the connection.
+type closingWriter struct {
+	response.Writer
 
-	conns   *Connections
-	debt    *debt
-	begun   bool
-	flushed bool
+	conns *Connections
+	debt  *debt
 }
 
-// begin is called before the header goes out.
-func (a *answer) begin() {
-	if !a.begun && a.conns.lastOf(a.debt) {
-		a.Header().Set("Connection", "close")
+// BeforeHeader implements response.Hook.
+func (w *closingWriter) BeforeHeader(status int) int {
+	if w.conns.lastOf(w.debt) {
+		w.Header().Set("Connection", "close")
 	}
 
-	a.begun = true
+	return status
 }
-
-// WriteHeader implements http.ResponseWriter.
-func (a *answer) WriteHeader(status int) {
-	if status >= http.StatusOK {
-		a.begin()
-	}
-
-	a.ResponseWriter.WriteHeader(status)
-}
-
-// Write implements http.ResponseWriter.
-func (a *answer) Write(p []byte) (int, error) {
-	a.begin()
-
-	return a.ResponseWriter.Write(p)
-}
-
-// FlushError is for http.ResponseController.
-func (a *answer) FlushError() error {
-	a.begin()
-	a.flushed = true
-
-	return http.NewResponseController(a.ResponseWriter).Flush()
-}
-
-// Flush implements http.Flusher.
-func (a *answer) Flush() {
-	// Who calls it does not want to know.
-	_ = a.FlushError()
-}
-
-// Unwrap is for http.ResponseController.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

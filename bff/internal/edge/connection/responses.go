@@ -12,14 +12,13 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // errAborted is what a handler gets that writes to a client which does not read.
 var errAborted = errors.New("the client reads too slowly")
 
 const (
-	// unblocking is what net/http has room for: smaller writes do not wait for the client.
-	unblocking = 4 << 10
 	// pieceSize is how much is written at a time. A client that has taken a piece is reading.
 	pieceSize = 64 << 10
 	// minStall is how long a client must have taken no piece to be cut off: those that read are not, whatever others do.
@@ -39,7 +38,7 @@ type Responses struct {
 	buffered int64
 	// pendingAbort is the part of buffered of which the writing was aborted, but has not returned yet.
 	pendingAbort int64
-	// waiting are the *response that are being written; the first has taken nothing for the longest time.
+	// waiting are the *responseWriter that are being written; the first has taken nothing for the longest time.
 	waiting list.List
 	// recheck is set while there is too much, but all have taken something lately.
 	recheck *time.Timer
@@ -66,31 +65,12 @@ func (b *Responses) Handler(next http.Handler) http.Handler {
 	}
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&response{ResponseWriter: w, request: r, responses: b}, r)
+		next.ServeHTTP(&responseWriter{ResponseWriter: w, request: r, responses: b}, r)
 	})
 }
 
-// Hold notes how many bytes an answer takes in memory while it is written, where layers further out write it in smaller pieces,
-// compressed for example. The writer may be one that is wrapped. The caller must call release, on the goroutine that writes.
-func Hold(w http.ResponseWriter, size int) (release func()) {
-	for size > unblocking {
-		switch t := w.(type) {
-		case *response:
-			t.held = size
-
-			return func() { t.held = 0 }
-		case interface{ Unwrap() http.ResponseWriter }:
-			w = t.Unwrap()
-		default:
-			size = 0
-		}
-	}
-
-	return func() {}
-}
-
-// response is the writer of an answer.
-type response struct {
+// responseWriter is the writer of a response.
+type responseWriter struct {
 	http.ResponseWriter
 
 	request   *http.Request
@@ -112,9 +92,9 @@ type response struct {
 }
 
 // Write implements http.ResponseWriter.
-func (w *response) Write(p []byte) (n int, err error) {
+func (w *responseWriter) Write(p []byte) (n int, err error) {
 	size := max(len(p), w.held)
-	if size <= unblocking {
+	if size <= response.Unblocking {
 		return w.ResponseWriter.Write(p)
 	}
 
@@ -137,9 +117,9 @@ func (w *response) Write(p []byte) (n int, err error) {
 }
 
 // FlushError is for http.ResponseController.
-func (w *response) FlushError() error {
+func (w *responseWriter) FlushError() error {
 	flush := http.NewResponseController(w.ResponseWriter).Flush
-	if w.held <= unblocking {
+	if w.held <= response.Unblocking {
 		return flush()
 	}
 
@@ -147,16 +127,23 @@ func (w *response) FlushError() error {
 }
 
 // Flush implements http.Flusher.
-func (w *response) Flush() {
+func (w *responseWriter) Flush() {
 	// Who calls it does not want to know.
 	_ = w.FlushError()
 }
 
+// Hold notes how many bytes the response takes (see response.Hold).
+func (w *responseWriter) Hold(size int) (release func()) {
+	w.held = size
+
+	return func() { w.held = 0 }
+}
+
 // Unwrap is for http.ResponseController.
-func (w *response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // waiting counts so many bytes while something is written.
-func (w *response) waiting(size int, write func() error) error {
+func (w *responseWriter) waiting(size int, write func() error) error {
 	if w.silence > 0 {
 		return errAborted
 	}
@@ -172,14 +159,14 @@ func (w *response) waiting(size int, write func() error) error {
 	return errAborted
 }
 
-func (w *response) counted(size int, write func() error) error {
+func (w *responseWriter) counted(size int, write func() error) error {
 	w.responses.begin(w, int64(size))
 	defer w.responses.end(w)
 
 	return write()
 }
 
-func (b *Responses) begin(w *response, size int64) {
+func (b *Responses) begin(w *responseWriter, size int64) {
 	w.ended = false
 
 	b.mu.Lock()
@@ -195,7 +182,7 @@ func (b *Responses) begin(w *response, size int64) {
 }
 
 // progress notes that the client has taken something.
-func (b *Responses) progress(w *response) {
+func (b *Responses) progress(w *responseWriter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 
@@ -205,7 +192,7 @@ func (b *Responses) progress(w *response) {
 	}
 }
 
-func (b *Responses) end(w *response) {
+func (b *Responses) end(w *responseWriter) {
 	b.mu.Lock()
 
 	b.buffered -= w.size
@@ -229,11 +216,11 @@ func (b *Responses) end(w *response) {
 }
 
 // excess takes those out that have to go, so that the rest is within the bound.
-func (b *Responses) excess() (aborted []*response) {
+func (b *Responses) excess() (aborted []*responseWriter) {
 	for b.buffered-b.pendingAbort > b.most {
 		first := b.waiting.Front()
 
-		w, ok := first.Value.(*response)
+		w, ok := first.Value.(*responseWriter)
 		if !ok {
 			break
 		}
@@ -275,14 +262,14 @@ func (b *Responses) checkIn(wait time.Duration) {
 	})
 }
 
-func abortAll(aborted []*response) {
+func abortAll(aborted []*responseWriter) {
 	for _, w := range aborted {
 		w.abort()
 	}
 }
 
 // abort ends a write that waits for the client.
-func (w *response) abort() {
+func (w *responseWriter) abort() {
 	w.ending.Lock()
 	defer w.ending.Unlock()
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // reader is a client that takes each piece of an answer after a while. Zero: never.
@@ -176,7 +177,7 @@ func TestHeldAnswersCountWhole(t *testing.T) {
 
 		for range 2 {
 			go responses.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				release := connection.Hold(wrapped{w}, mega)
+				release := response.Hold(wrapped{w}, mega)
 				_, err := w.Write([]byte("compressed"))
 
 				release()

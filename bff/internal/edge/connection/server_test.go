@@ -12,8 +12,8 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// What a connection can cost is bounded by its streams only if those count that the client has reset while their handler still runs.
-// It is net/http that counts; once, it did not (CVE-2023-39325).
+// What a connection can cost is bounded by its streams only if those count that the client has reset while their handler still
+// runs. It is net/http that counts; once, it did not (CVE-2023-39325).
 func TestServerRunsNoMoreHandlersThanStreams(t *testing.T) {
 	t.Parallel()
 

@@ -14,6 +14,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // Responses compresses answers of minBytes and more that are text, with the coding that the client likes best (RFC 9110, section
@@ -34,13 +35,15 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 		compressed := wrap(next)
 
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			answer := &answer{ResponseWriter: w, request: r, minBytes: minBytes}
+			completed := &completion{request: r, minBytes: minBytes}
+			completed.Writer = response.New(w, completed)
+
 			stripped := stripTags(r)
 			liked := httpfield.Codings(r.Header[acceptEncoding], "gzip", "zstd")
 
 			switch {
 			case len(liked) == 0:
-				next.ServeHTTP(answer, stripped)
+				next.ServeHTTP(completed, stripped)
 			case r.Method == http.MethodHead:
 				// gzhttp leaves HEAD alone, but its header should be that of GET (RFC 9110, section 9.3.2). net/http drops the
 				// content.
@@ -49,12 +52,12 @@ func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 
 				wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					next.ServeHTTP(w, stripped)
-				})).ServeHTTP(answer, &get)
+				})).ServeHTTP(completed, &get)
 			default:
-				compressed.ServeHTTP(answer, liking(stripped, liked))
+				compressed.ServeHTTP(completed, liking(stripped, liked))
 			}
 
-			answer.begin(http.StatusOK)
+			completed.Finish()
 		})
 	}, nil
 }
@@ -100,55 +103,35 @@ func liking(r *http.Request, codings []string) *http.Request {
 	return plain
 }
 
-// answer is the writer behind gzhttp's. It completes the header when that is about to go out.
-type answer struct {
-	http.ResponseWriter
+// completion is the writer behind gzhttp's. It completes the header when that is about to be sent.
+type completion struct {
+	response.Writer
 
 	request  *http.Request // As the client sent it.
 	minBytes int
-	begun    bool
 }
 
-func (a *answer) WriteHeader(status int) {
-	if status >= http.StatusOK {
-		a.begin(status)
-	}
-
-	a.ResponseWriter.WriteHeader(status)
-}
-
-func (a *answer) Write(p []byte) (int, error) {
-	a.begin(http.StatusOK)
-
-	return a.ResponseWriter.Write(p)
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
-
-func (a *answer) begin(status int) {
-	if a.begun {
-		return
-	}
-
-	a.begun = true
-	header := a.Header()
+// BeforeHeader implements response.Hook.
+func (c *completion) BeforeHeader(status int) int {
+	header := c.Header()
 
 	varyOnce(header)
 
 	if status == http.StatusNotModified {
-		restoreTag(header, a.request.Header.Values(ifNoneMatch))
+		restoreTag(header, c.request.Header.Values(ifNoneMatch))
 	}
 
-	if a.request.Method != http.MethodHead {
-		return
+	if c.request.Method != http.MethodHead {
+		return status
 	}
 
 	// The length of the content that HEAD left out is not that of the compressed one (RFC 9110, section 8.6).
 	if length, err := strconv.Atoi(header.Get(contentLength)); err == nil &&
-		length >= a.minBytes && header.Get(contentEncoding) == "" && compressible(header.Get(contentType)) {
+		length >= c.minBytes && header.Get(contentEncoding) == "" && compressible(header.Get(contentType)) {
 		header.Del(contentLength)
 	}
+
+	return status
 }
 
 // varyOnce makes Vary name Accept-Encoding once. gzhttp adds it without a look, and a handler may have added or replaced it.

@@ -401,3 +401,29 @@ func BenchmarkResponses(b *testing.B) {
 		}
 	}
 }
+
+// A page of an embedding program may stream: what it flushes is not held back, whatever the client accepts.
+func TestFlushedContentIsSent(t *testing.T) {
+	t.Parallel()
+
+	for _, coding := range []string{"", "gzip", "zstd"} {
+		wrap, err := compress.Responses(1024)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.Header.Set("Accept-Encoding", coding)
+
+		wrap(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
+			out.Header().Set("Content-Type", "text/event-stream")
+			_, _ = out.Write(make([]byte, 2048))
+			_ = http.NewResponseController(out).Flush()
+
+			if !w.Flushed || w.Body.Len() != 2048 {
+				t.Errorf("%q: flushed %t, %d bytes", coding, w.Flushed, w.Body.Len())
+			}
+		})).ServeHTTP(w, r)
+	}
+}

@@ -72,7 +72,8 @@ type head struct {
 
 // Claim implements idempotency.Store.
 func (s *Store) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Answer, error) {
-	reply, err := s.claim.Run(ctx, s.client, s.keys(claim), claim.Fingerprint, claim.Owner, claim.Lease.Milliseconds()).StringSlice()
+	reply, err := s.claim.Run(ctx, s.client, s.keys(claim),
+		claim.Fingerprint, claim.Owner, claim.Lease.Milliseconds()).StringSlice()
 	if err != nil {
 		return 0, idempotency.Answer{}, explain(err)
 	}

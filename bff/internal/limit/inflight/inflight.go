@@ -1,5 +1,5 @@
-// Package inflight bounds the requests that are in flight on all routes together. What is too much is refused at once; nothing waits
-// in a queue.
+// Package inflight bounds the requests that are in flight on all routes together. What is too much is refused at once; nothing
+// waits in a queue.
 //
 // How often a caller may call is decided by package limit, and how much a backend can take by package upstream.
 package inflight

@@ -23,7 +23,7 @@ func (c *Checker) checkAnswer(op *operation, e Exchange) error {
 	return nil
 }
 
-func (c *Checker) checkParts(op *operation, answer *response, e Exchange) error {
+func (c *Checker) checkParts(op *operation, answer *responseForm, e Exchange) error {
 	return errors.Join(checkHeaders(answer, e.Answer.Header), c.checkContent(op, answer, e))
 }
 
@@ -43,7 +43,7 @@ func common(name string) bool {
 }
 
 // checkHeaders tells of headers that are missing, wrong or not described.
-func checkHeaders(answer *response, header http.Header) error {
+func checkHeaders(answer *responseForm, header http.Header) error {
 	var faults []error
 
 	described := map[string]bool{}
@@ -74,7 +74,7 @@ func checkHeaders(answer *response, header http.Header) error {
 }
 
 // checkContent compares the body of an answer with the schema for its media type.
-func (c *Checker) checkContent(op *operation, answer *response, e Exchange) error {
+func (c *Checker) checkContent(op *operation, answer *responseForm, e Exchange) error {
 	body := e.Answer.Body
 
 	switch {

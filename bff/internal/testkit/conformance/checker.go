@@ -24,7 +24,7 @@ type Checker struct {
 	loader     *loader
 	operations []*operation
 	// shared are the answers that stand in components, by name.
-	shared map[string]*response
+	shared map[string]*responseForm
 	// problem is the schema of an error within a stream.
 	problem *schema
 	// ignored are beginnings of query parameters that the gateway passes over.
@@ -38,7 +38,7 @@ type operation struct {
 	params   []*parameter
 	body     map[string]*media // By media type; nil: the operation takes none.
 	required bool              // Tells that there must be a body.
-	answers  map[string]*response
+	answers  map[string]*responseForm
 	binding  *binding
 }
 
@@ -66,7 +66,7 @@ type media struct {
 	exemplified  bool // There is an example.
 }
 
-type response struct {
+type responseForm struct {
 	name    string
 	headers map[string]*parameter
 	content map[string]*media
@@ -106,7 +106,7 @@ func load(document []byte) (*Checker, error) {
 	}
 
 	l := newLoader(doc)
-	c := &Checker{loader: l, shared: map[string]*response{}, ignored: []string{"utm_"}}
+	c := &Checker{loader: l, shared: map[string]*responseForm{}, ignored: []string{"utm_"}}
 
 	for template, item := range object(l.doc["paths"]) {
 		where := pointer("paths", template)
@@ -313,7 +313,7 @@ func edgeStatus(status int) bool {
 }
 
 // answerOf is what the document says of a status, explicitly.
-func (c *Checker) answerOf(op *operation, status int) (*response, error) {
+func (c *Checker) answerOf(op *operation, status int) (*responseForm, error) {
 	if answer := op.answers[strconv.Itoa(status)]; answer != nil {
 		return answer, nil
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
 // most is how much of a body is kept to be checked, in bytes.
@@ -28,7 +30,7 @@ func (t *Tally) Handler(next http.Handler, name string, pages []string, document
 
 		seen := &observation{
 			tally: t, name: name, origin: origin, document: document,
-			request: &tee{from: r.Body}, answer: &recorder{ResponseWriter: w},
+			request: &tee{from: r.Body}, answer: &recorder{Recorder: response.Record(w, most)},
 			exchange: Exchange{Method: r.Method, Path: path, Query: r.URL.RawQuery, Request: Message{Header: r.Header.Clone()}},
 		}
 
@@ -64,21 +66,21 @@ func (o *observation) end(r *http.Request, whole bool) {
 	answer, e := o.answer, o.exchange
 
 	switch {
-	case answer.status == 0 && r.Context().Err() != nil:
+	case answer.Status() == 0 && r.Context().Err() != nil:
 		return // The client went away, and was not answered.
-	case !whole && answer.body.Len() == 0:
+	case !whole && len(answer.Body()) == 0:
 		return // The connection was cut instead of an answer.
-	case answer.status == 0:
-		answer.begin(http.StatusOK)
 	}
 
-	if r.Method == http.MethodHead {
-		answer.body.Reset() // The server sends none of it.
-	}
+	answer.Finish()
 
 	e.Request.Body, e.Request.Partial = o.request.taken(r.ContentLength != 0)
-	e.Status = answer.status
-	e.Answer = Message{Header: answer.header, Body: answer.body.Bytes(), Partial: answer.more || !whole}
+	e.Status = answer.Status()
+	e.Answer = Message{Header: answer.Sent(), Body: answer.Body(), Partial: answer.Truncated() || answer.failed || !whole}
+
+	if r.Method == http.MethodHead {
+		e.Answer.Body = nil // The server sends none of it.
+	}
 
 	o.tally.later(o.origin, observed{exchange: e, document: o.document, where: o.name})
 }
@@ -128,48 +130,16 @@ func keep(buffer *bytes.Buffer, p []byte) bool {
 
 // recorder keeps an answer that goes to the client.
 type recorder struct {
-	http.ResponseWriter
+	*response.Recorder
 
-	status int
-	header http.Header
-	body   bytes.Buffer
-	more   bool
-}
-
-// begin notes status and header.
-func (r *recorder) begin(status int) {
-	r.status, r.header = status, r.Header().Clone()
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 && status >= http.StatusOK {
-		r.begin(status)
-	}
-
-	r.ResponseWriter.WriteHeader(status)
+	// failed reports that the client did not get all of it.
+	failed bool
 }
 
 // Write implements http.ResponseWriter.
 func (r *recorder) Write(p []byte) (int, error) {
-	if r.status == 0 {
-		r.begin(http.StatusOK)
-	}
-
-	n, err := r.ResponseWriter.Write(p)
-	r.more = keep(&r.body, p[:n]) || r.more || err != nil
+	n, err := r.Recorder.Write(p)
+	r.failed = r.failed || err != nil
 
 	return n, err
 }
-
-// Flush implements http.Flusher.
-func (r *recorder) Flush() {
-	if r.status == 0 {
-		r.begin(http.StatusOK)
-	}
-
-	_ = http.NewResponseController(r.ResponseWriter).Flush()
-}
-
-// Unwrap is for http.ResponseController.
-func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

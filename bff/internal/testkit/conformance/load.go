@@ -200,7 +200,7 @@ type schema struct {
 }
 
 func (l *loader) operation(template, method string, value any, where string) (*operation, error) {
-	op := &operation{method: method, answers: map[string]*response{}}
+	op := &operation{method: method, answers: map[string]*responseForm{}}
 
 	described := object(value)
 	list, _ := described["parameters"].([]any)
@@ -292,13 +292,13 @@ func (l *loader) content(where string, holder map[string]any) map[string]*media 
 	return forms
 }
 
-func (l *loader) response(where string) (*response, error) {
+func (l *loader) response(where string) (*responseForm, error) {
 	members, where, err := l.at(where)
 	if err != nil {
 		return nil, err
 	}
 
-	r := &response{name: where, headers: map[string]*parameter{}}
+	r := &responseForm{name: where, headers: map[string]*parameter{}}
 
 	for name := range object(members["headers"]) {
 		if r.headers[name], err = l.parameter(where + pointer("headers", name)); err != nil {

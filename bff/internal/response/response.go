@@ -1,0 +1,106 @@
+// Package response is what layers put between a handler and the client: a Writer for those that complete a response on its way, and
+// a Recorder for those that keep it. Informational responses (RFC 9110, section 15.2), headers that are only implied, flushing and
+// http.ResponseController are treated here, once for all layers.
+package response
+
+import "net/http"
+
+// Hook completes a response before its header is sent.
+type Hook interface {
+	// BeforeHeader is called once, when the final response begins. It may change the header, and returns the status to send. It is not
+	// called for informational responses.
+	BeforeHeader(status int) int
+}
+
+// Writer passes a response on. Layers embed it and are its hook.
+type Writer struct {
+	http.ResponseWriter
+
+	hook    Hook
+	status  int
+	flushed bool
+}
+
+// New returns a Writer to next. A nil hook has nothing to complete.
+func New(next http.ResponseWriter, hook Hook) Writer { return Writer{ResponseWriter: next, hook: hook} }
+
+// Status is that of the final response. Zero: it has not begun.
+func (w *Writer) Status() int { return w.status }
+
+// Flushed reports whether the handler has sent a part of the response before it returned.
+func (w *Writer) Flushed() bool { return w.flushed }
+
+// WriteHeader implements http.ResponseWriter. After the final response has begun, it has no effect.
+func (w *Writer) WriteHeader(status int) {
+	if w.status != 0 {
+		return
+	}
+
+	if status >= http.StatusOK {
+		w.begin(status)
+		status = w.status
+	}
+
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *Writer) begin(status int) {
+	// Set first: the hook may fail.
+	w.status = status
+
+	if w.hook != nil {
+		w.status = w.hook.BeforeHeader(status)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *Writer) Write(p []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+
+	return w.ResponseWriter.Write(p)
+}
+
+// FlushError is for http.ResponseController.
+func (w *Writer) FlushError() error {
+	w.WriteHeader(http.StatusOK)
+	w.flushed = true
+
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Flush implements http.Flusher, which has no way to return an error.
+func (w *Writer) Flush() { _ = w.FlushError() }
+
+// Unwrap is for http.ResponseController.
+func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Finish is called when the handler has returned. A response that it has not begun is completed; its header is left to the server,
+// so that outer layers still see that nothing was written.
+func (w *Writer) Finish() {
+	if w.status == 0 {
+		w.begin(http.StatusOK)
+	}
+}
+
+// Unblocking is how many bytes net/http has room for: smaller writes do not wait for the client.
+const Unblocking = 4 << 10
+
+// Hold says how many bytes a response takes in memory while it is written, where layers further out write it in smaller pieces, for
+// example compressed. The one that counts them has a method Hold(int) func(), and w or a writer that it wraps is that. The caller
+// must call release, on the goroutine that writes.
+func Hold(w http.ResponseWriter, size int) (release func()) {
+	for size > Unblocking {
+		switch t := w.(type) {
+		case interface {
+			Hold(size int) (release func())
+		}:
+			return t.Hold(size)
+		case interface{ Unwrap() http.ResponseWriter }:
+			w = t.Unwrap()
+		default:
+			size = 0
+		}
+	}
+
+	return func() {}
+}
