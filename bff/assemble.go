@@ -192,9 +192,7 @@ func (g *Gateway) complete(routing *gateway.Config, metrics *observe.Metrics) er
 		routing.Vary = append(routing.Vary, a.carrier())
 	}
 
-	routing.Overload = inflight.New(inflight.Config{
-		MaxInFlight: g.config.Overload.MaxInFlight, MaxStreams: g.config.Overload.MaxStreams,
-	})
+	routing.Overload = inflight.New(g.config.Overload)
 	metrics.Watch(routing.Overload.InFlight, g.connections.Open)
 
 	if g.config.Compression.Disabled {

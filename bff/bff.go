@@ -41,7 +41,7 @@ type Gateway struct {
 
 	draining atomic.Bool
 	// connections are those of clients.
-	connections *connection.Connections
+	connections *connection.Guard
 	// awaitingKeys lists the issuers whose keys were never had. Nil: there are no issuers.
 	awaitingKeys func() []string
 	// tls is for the listener; nil: it is not encrypted.
@@ -85,9 +85,7 @@ func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, erro
 		return nil, err
 	}
 
-	g.connections = connection.NewConnections(connection.ConnectionConfig{
-		Max: cfg.Server.MaxConnections, MaxAborted: cfg.Server.MaxAbortedPerConnection, Leaving: g.draining.Load,
-	})
+	g.connections = connection.New(cfg.Server, g.draining.Load)
 	g.closing = sync.OnceValue(func() error {
 		var faults []error
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
@@ -65,7 +66,7 @@ func guarded(b *testing.B, rpc string) runtime.HandlerFunc {
 	}}
 	config := Config{
 		Defaults: policy.Defaults{Timeout: 10 * time.Second, MaxBody: 1 << 20},
-		Limiter:  limit.New(0), Overload: inflight.New(inflight.Config{MaxInFlight: 1000}),
+		Limiter:  limit.New(0), Overload: inflight.New(config.Overload{MaxInFlight: 1000}),
 	}
 
 	var err error

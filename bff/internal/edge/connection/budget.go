@@ -6,64 +6,65 @@ import (
 	"time"
 )
 
-// forgiven is the time in which a connection is forgiven one broken request. A client that types ahead, or a proxy with many users
-// behind it, breaks some off for good reasons; thousands within seconds are an attack (CVE-2023-44487, "rapid reset").
-const forgiven = time.Second
+// abortInterval is the time after which an aborted request no longer counts. A client that sends a request per key press, or a
+// proxy with many users behind it, aborts some for good reasons; thousands within seconds are an attack (CVE-2023-44487, "rapid
+// reset").
+const abortInterval = time.Second
 
-// debt is how many requests of a connection were broken off beyond those that were answered and those that are forgiven by now. It
-// is a leaky bucket in one word: the moment at which the debt is paid, as time since the connection began.
-type debt struct {
-	began time.Time
-	paid  atomic.Int64
+// abortBudget counts the requests of a connection that were aborted, less those that were completed and one for each abortInterval.
+// It is a leaky bucket in one word: the moment at which the bucket is empty, as time since the connection began.
+type abortBudget struct {
+	began   time.Time
+	emptyAt atomic.Int64
 }
 
-func newDebt() *debt { return &debt{began: time.Now()} }
+func newAbortBudget() *abortBudget { return &abortBudget{began: time.Now()} }
 
-// aborted adds a request that was broken off.
-func (d *debt) aborted() {
-	d.change(func(now, paid int64) int64 { return max(now, paid) + int64(forgiven) })
+// aborted adds a request that was aborted.
+func (b *abortBudget) aborted() {
+	b.change(func(now, emptyAt int64) int64 { return max(now, emptyAt) + int64(abortInterval) })
 }
 
-// answered pays for one that was broken off, if there is one.
-func (d *debt) answered() {
-	if d.requests() > 0 {
-		d.change(func(_, paid int64) int64 { return paid - int64(forgiven) })
+// completed removes one that was aborted, if there is one.
+func (b *abortBudget) completed() {
+	if b.used() > 0 {
+		b.change(func(_, emptyAt int64) int64 { return emptyAt - int64(abortInterval) })
 	}
 }
 
-func (d *debt) change(to func(now, paid int64) int64) {
-	now := int64(time.Since(d.began))
+func (b *abortBudget) change(to func(now, emptyAt int64) int64) {
+	now := int64(time.Since(b.began))
 
 	for {
-		paid := d.paid.Load()
-		if d.paid.CompareAndSwap(paid, to(now, paid)) {
+		emptyAt := b.emptyAt.Load()
+		if b.emptyAt.CompareAndSwap(emptyAt, to(now, emptyAt)) {
 			return
 		}
 	}
 }
 
-// requests is the debt in requests, rounded up.
-func (d *debt) requests() int64 {
-	paid := d.paid.Load()
-	if paid == 0 { // Most connections never break anything off.
+// used is how many aborted requests count at the moment, rounded up.
+func (b *abortBudget) used() int64 {
+	emptyAt := b.emptyAt.Load()
+	if emptyAt == 0 { // Most connections never abort anything.
 		return 0
 	}
 
-	open := paid - int64(time.Since(d.began))
-	if open <= 0 {
+	left := emptyAt - int64(time.Since(b.began))
+	if left <= 0 {
 		return 0
 	}
 
-	return (open + int64(forgiven) - 1) / int64(forgiven)
+	return (left + int64(abortInterval) - 1) / int64(abortInterval)
 }
 
-type debtKey struct{}
+type budgetKey struct{}
 
-// debtOf returns the debt of the connection that a request came by. Requests that came by none that is known have one of their own.
-func debtOf(ctx context.Context) *debt {
-	if d, ok := ctx.Value(debtKey{}).(*debt); ok {
-		return d
+// budgetOf returns the budget of the connection of a request. Requests without a known connection have one of their own.
+func budgetOf(ctx context.Context) *abortBudget {
+	if b, ok := ctx.Value(budgetKey{}).(*abortBudget); ok {
+		return b
 	}
 
-	return newDebt()
+	return newAbortBudget()
 }

@@ -10,77 +10,73 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
-// ConnectionConfig bounds connections. Zero: they are not bounded.
-type ConnectionConfig struct {
-	// Max is how many may be open.
-	Max int
-	// MaxAborted is how many requests a connection may break off beyond those that it lets finish.
-	MaxAborted int
-	// Leaving tells whether clients should go elsewhere. It must be safe for concurrent use. Nil: never.
-	Leaving func() bool
-}
-
-// Connections are those of one http.Server, which must call Context and State. It is safe for concurrent use.
+// Guard watches the connections of one http.Server, which must call Context and State. It is safe for concurrent use.
 //
-// As long as there is room, connections stay open between requests. From nine tenths of the limit on, answers ask the client to
-// close its connection, so that those who came first do not hold them all. At the limit, a new connection takes the place of the
-// one that has waited longest for a request, as in nginx; if all are busy, the new one is closed at once. Left in the listener's
-// backlog instead, its client would wait for nobody knows how long, and a balancer would take the gateway for healthy.
-type Connections struct {
-	config ConnectionConfig
-	open   atomic.Int64
+// As long as there is room, connections stay open between requests. From nine tenths of the limit on, responses ask the client to
+// close its connection, so that the first clients do not hold all of them. At the limit, a new connection takes the place of the
+// one that has been idle for longest, as in nginx; if all are active, the new one is closed at once. If it waited in the listener's
+// backlog instead, its client would not know for how long, and a balancer would take the gateway for healthy.
+type Guard struct {
+	config config.Server
+	// leaving reports whether clients should connect elsewhere.
+	leaving func() bool
+	open    atomic.Int64
 
 	mu    sync.Mutex
-	known map[net.Conn]*connection
-	// quiet are those that wait for a request, the first for the longest time.
-	quiet list.List
-	// fresh are those without any request so far.
+	conns map[net.Conn]*connection
+	// idle are those that wait for a request, the first for the longest time.
+	idle list.List
+	// fresh is how many have had no request yet.
 	fresh int
 }
 
-// connection is guarded by the mutex of Connections.
+// connection is guarded by the mutex of Guard.
 type connection struct {
 	conn  net.Conn
 	fresh bool
-	// since is when it became quiet, place where it is among the quiet ones; nil: it is busy.
+	// since is when it became idle, place where it is among the idle ones; nil: it is active.
 	since time.Time
 	place *list.Element
 }
 
-// evictable is how long a connection must have been quiet to be closed in favour of another one. A client that is at work sends its
+// minIdle is how long a connection must have been idle to be closed in favour of another one. A client that is at work sends its
 // next request sooner, and that would be lost.
-const evictable = time.Second
+const minIdle = time.Second
 
-// NewConnections returns none.
-func NewConnections(c ConnectionConfig) *Connections {
-	if c.Leaving == nil {
-		c.Leaving = func() bool { return false }
+// New returns a Guard of no connections yet. If MaxConnections is zero, their number is not bounded; if MaxAbortedPerConnection is
+// zero, they may abort any number of requests. The function reports whether clients should connect elsewhere. It must be safe for
+// concurrent use. Nil: never.
+func New(c config.Server, leaving func() bool) *Guard {
+	if leaving == nil {
+		leaving = func() bool { return false }
 	}
 
-	return &Connections{config: c, known: map[net.Conn]*connection{}}
+	return &Guard{config: c, leaving: leaving, conns: map[net.Conn]*connection{}}
 }
 
 // Open is how many connections there are.
-func (c *Connections) Open() int { return int(c.open.Load()) }
+func (g *Guard) Open() int { return int(g.open.Load()) }
 
-// Fresh is how many connections there are whose first request is still to come.
-func (c *Connections) Fresh() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// Fresh is how many connections have had no request yet.
+func (g *Guard) Fresh() int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 
-	return c.fresh
+	return g.fresh
 }
 
 // Context is for http.Server.ConnContext.
-func (*Connections) Context(ctx context.Context, conn net.Conn) context.Context {
-	return context.WithValue(context.WithValue(ctx, connKey{}, conn), debtKey{}, newDebt())
+func (*Guard) Context(ctx context.Context, conn net.Conn) context.Context {
+	return context.WithValue(context.WithValue(ctx, connKey{}, conn), budgetKey{}, newAbortBudget())
 }
 
 type connKey struct{}
 
-// connOf returns the connection that a request came by, if it is known.
+// connOf returns the connection of a request, if it is known.
 func connOf(ctx context.Context) (net.Conn, bool) {
 	conn, ok := ctx.Value(connKey{}).(net.Conn)
 
@@ -88,97 +84,97 @@ func connOf(ctx context.Context) (net.Conn, bool) {
 }
 
 // State is for http.Server.ConnState.
-func (c *Connections) State(conn net.Conn, state http.ConnState) {
-	if unwanted := c.note(conn, state); unwanted != nil {
-		abandon(unwanted)
+func (g *Guard) State(conn net.Conn, state http.ConnState) {
+	if unwanted := g.update(conn, state); unwanted != nil {
+		closeAbruptly(unwanted)
 	}
 }
 
-// note returns the connection that has to go; nil if all may stay.
-func (c *Connections) note(conn net.Conn, state http.ConnState) net.Conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// update returns the connection that has to be closed; nil if all may stay.
+func (g *Guard) update(conn net.Conn, state http.ConnState) net.Conn {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 
-	k, known := c.known[conn]
+	c, known := g.conns[conn]
 
 	switch {
 	case state == http.StateNew:
-		return c.admit(conn)
-	case !known: // It had to go.
+		return g.add(conn)
+	case !known: // It was closed by the guard.
 	case state == http.StateActive:
-		c.wake(k)
+		g.markActive(c)
 	case state == http.StateIdle:
-		c.rest(k)
+		g.markIdle(c)
 	default:
-		c.forget(k)
+		g.remove(c)
 	}
 
 	return nil
 }
 
-func (c *Connections) admit(conn net.Conn) (unwanted net.Conn) {
-	if c.config.Max > 0 && len(c.known) >= c.config.Max {
-		oldest := c.quiet.Front()
+func (g *Guard) add(conn net.Conn) (unwanted net.Conn) {
+	if g.config.MaxConnections > 0 && len(g.conns) >= g.config.MaxConnections {
+		oldest := g.idle.Front()
 		if oldest == nil {
 			return conn
 		}
 
-		k, ok := oldest.Value.(*connection)
-		if !ok || time.Since(k.since) < evictable {
+		c, ok := oldest.Value.(*connection)
+		if !ok || time.Since(c.since) < minIdle {
 			return conn
 		}
 
-		c.forget(k)
+		g.remove(c)
 
-		unwanted = k.conn
+		unwanted = c.conn
 	}
 
-	k := &connection{conn: conn, fresh: true}
-	c.known[conn] = k
-	c.fresh++
-	c.open.Add(1)
-	c.rest(k)
+	c := &connection{conn: conn, fresh: true}
+	g.conns[conn] = c
+	g.fresh++
+	g.open.Add(1)
+	g.markIdle(c)
 
 	return unwanted
 }
 
-func (c *Connections) rest(k *connection) {
-	if k.place == nil {
-		k.since, k.place = time.Now(), c.quiet.PushBack(k)
+func (g *Guard) markIdle(c *connection) {
+	if c.place == nil {
+		c.since, c.place = time.Now(), g.idle.PushBack(c)
 	}
 }
 
-func (c *Connections) wake(k *connection) {
-	if k.place != nil {
-		c.quiet.Remove(k.place)
-		k.place = nil
+func (g *Guard) markActive(c *connection) {
+	if c.place != nil {
+		g.idle.Remove(c.place)
+		c.place = nil
 	}
 
-	if k.fresh {
-		k.fresh = false
-		c.fresh--
+	if c.fresh {
+		c.fresh = false
+		g.fresh--
 	}
 }
 
-func (c *Connections) forget(k *connection) {
-	c.wake(k)
-	delete(c.known, k.conn)
-	c.open.Add(-1)
+func (g *Guard) remove(c *connection) {
+	g.markActive(c)
+	delete(g.conns, c.conn)
+	g.open.Add(-1)
 }
 
-// crowded tells whether the limit is near.
-func (c *Connections) crowded() bool {
+// nearLimit reports whether nine tenths of the connections that may be open are.
+func (g *Guard) nearLimit() bool {
 	const near, of = 9, 10
 
-	return c.config.Max > 0 && c.open.Load()*of >= int64(c.config.Max)*near
+	return g.config.MaxConnections > 0 && g.open.Load()*of >= int64(g.config.MaxConnections)*near
 }
 
-// abandon closes a connection without a farewell of TLS, for which the accepting goroutine would have to wait.
-func abandon(conn net.Conn) {
+// closeAbruptly closes a connection without the closing alert of TLS, for which the accepting goroutine would have to wait.
+func closeAbruptly(conn net.Conn) {
 	if encrypted, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = encrypted.NetConn()
 	}
 
-	// There is nobody left to tell.
+	// There is nobody to report an error to.
 	_ = conn.Close()
 }

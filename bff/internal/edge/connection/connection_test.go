@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 )
 
@@ -30,7 +31,7 @@ func request() *http.Request { return httptest.NewRequest(http.MethodGet, "/v1/o
 
 func fine(http.ResponseWriter, *http.Request) {}
 
-func open(conns *connection.Connections, n int) []*conn {
+func open(conns *connection.Guard, n int) []*conn {
 	opened := make([]*conn, n)
 	for i := range opened {
 		opened[i] = &conn{}
@@ -43,7 +44,7 @@ func open(conns *connection.Connections, n int) []*conn {
 func TestNewConnectionTakesTheOldestQuietPlace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conns := connection.NewConnections(connection.ConnectionConfig{Max: 3})
+		conns := connection.New(config.Server{MaxConnections: 3}, nil)
 
 		c := open(conns, 3)
 		for _, one := range c {
@@ -69,14 +70,14 @@ func TestNewConnectionTakesTheOldestQuietPlace(t *testing.T) {
 func TestBusyConnectionsStay(t *testing.T) {
 	t.Parallel()
 
-	tests := map[string]func(*connection.Connections, *conn){
-		"answering":   func(conns *connection.Connections, c *conn) { conns.State(c, http.StateActive) },
-		"just_opened": func(*connection.Connections, *conn) {},
-		"just_answered": func(conns *connection.Connections, c *conn) {
+	tests := map[string]func(*connection.Guard, *conn){
+		"answering":   func(conns *connection.Guard, c *conn) { conns.State(c, http.StateActive) },
+		"just_opened": func(*connection.Guard, *conn) {},
+		"just_answered": func(conns *connection.Guard, c *conn) {
 			conns.State(c, http.StateActive)
 			conns.State(c, http.StateIdle)
 		},
-		"answering_more": func(conns *connection.Connections, c *conn) {
+		"answering_more": func(conns *connection.Guard, c *conn) {
 			for range 3 {
 				conns.State(c, http.StateActive)
 				conns.State(c, http.StateIdle)
@@ -91,7 +92,7 @@ func TestBusyConnectionsStay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				conns := connection.NewConnections(connection.ConnectionConfig{Max: 1})
+				conns := connection.New(config.Server{MaxConnections: 1}, nil)
 				busy := open(conns, 1)[0]
 				bring(conns, busy)
 
@@ -118,7 +119,7 @@ func TestBusyConnectionsStay(t *testing.T) {
 func TestSilentConnectionsDoNotKeepOthersOut(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conns := connection.NewConnections(connection.ConnectionConfig{Max: 100})
+		conns := connection.New(config.Server{MaxConnections: 100}, nil)
 		open(conns, 100)
 		time.Sleep(time.Second)
 
@@ -133,7 +134,7 @@ func TestSilentConnectionsDoNotKeepOthersOut(t *testing.T) {
 func TestFreshConnectionsWaitForTheirFirstRequest(t *testing.T) {
 	t.Parallel()
 
-	conns := connection.NewConnections(connection.ConnectionConfig{})
+	conns := connection.New(config.Server{}, nil)
 	c := open(conns, 4)
 	conns.State(c[0], http.StateActive)
 	conns.State(c[1], http.StateActive)
@@ -148,7 +149,7 @@ func TestFreshConnectionsWaitForTheirFirstRequest(t *testing.T) {
 func TestAnswersCloseNearTheLimit(t *testing.T) {
 	t.Parallel()
 
-	conns := connection.NewConnections(connection.ConnectionConfig{Max: 10})
+	conns := connection.New(config.Server{MaxConnections: 10}, nil)
 	client := connect(t, conns)
 	c := open(conns, 8)
 
@@ -170,10 +171,10 @@ func TestAnswersCloseNearTheLimit(t *testing.T) {
 }
 
 // Once, the accepting goroutine would have waited for a client to take TLS's farewell.
-func TestEncryptedConnectionIsClosedWithoutFarewell(t *testing.T) {
+func TestEncryptedConnectionIsClosedWithoutAlert(t *testing.T) {
 	t.Parallel()
 
-	conns := connection.NewConnections(connection.ConnectionConfig{Max: 1})
+	conns := connection.New(config.Server{MaxConnections: 1}, nil)
 	open(conns, 1)
 
 	inner := &conn{}

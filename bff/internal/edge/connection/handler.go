@@ -9,30 +9,30 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// Handler answers requests while watching what they do to their connection:
+// Handler serves requests and watches what they do to their connection:
 //
 //   - A request whose client has gone already is not passed on.
-//   - A connection whose client breaks its requests off again and again is refused. net/http runs only as many requests of a
-//     connection at a time as it may have streams, those that the client has reset already included, so what such a client can cost
-//     is bounded by MaxAborted and those streams.
-//   - Answers ask the client to close its connection if it breaks off many, if there are too many connections, or if the gateway is
-//     leaving. HTTP/1.1 says "Connection: close"; net/http makes a GOAWAY of it for HTTP/2, which lets streams finish. The client
-//     finds out before it sends its next request, and loses none.
+//   - A connection whose client aborts its requests again and again is refused. net/http runs only as many requests of a connection
+//     at a time as it may have streams, those that the client has reset included, so what such a client can cost is bounded by
+//     MaxAbortedPerConnection and the number of streams.
+//   - Responses ask the client to close its connection if it aborts many requests, if there are too many connections, or if the
+//     gateway is leaving. HTTP/1.1 says "Connection: close"; net/http sends a GOAWAY over HTTP/2, which lets streams finish. The
+//     client knows before it sends its next request, and loses none.
 //
-// It belongs where answers are logged and before all that costs something.
-func (c *Connections) Handler(next http.Handler) http.Handler {
+// It belongs where responses are logged and before all that costs something.
+func (g *Guard) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		d := debtOf(r.Context())
+		budget := budgetOf(r.Context())
 		if r.Context().Err() != nil {
-			d.aborted()
+			budget.aborted()
 
 			return
 		}
 
-		closing := &closingWriter{conns: c, debt: d}
+		closing := &closingWriter{guard: g, budget: budget}
 		closing.Writer = response.New(w, closing)
 
-		if c.broke(d) {
+		if g.exhausted(budget) {
 			tooMany := problem.New(codes.ResourceExhausted, "too many requests were broken off on this connection")
 			problem.Write(closing, r, tooMany, nil)
 
@@ -44,38 +44,38 @@ func (c *Connections) Handler(next http.Handler) http.Handler {
 
 		switch {
 		case r.Context().Err() == nil:
-			d.answered()
-		case !closing.Flushed(): // Who has seen the beginning of a stream may leave when he likes.
-			d.aborted()
+			budget.completed()
+		case !closing.Flushed(): // A client that has seen the beginning of a stream may leave at any time.
+			budget.aborted()
 		}
 	})
 }
 
-// broke tells whether a connection owes too much.
-func (c *Connections) broke(d *debt) bool {
-	return c.config.MaxAborted > 0 && d.requests() >= int64(c.config.MaxAborted)
+// exhausted reports whether a connection has aborted too many requests.
+func (g *Guard) exhausted(b *abortBudget) bool {
+	return g.config.MaxAbortedPerConnection > 0 && b.used() >= int64(g.config.MaxAbortedPerConnection)
 }
 
-// lastOf tells whether a connection should be closed after an answer. Of what it may break off, half is enough to ask for that: who
-// means no harm has a new connection before a request is refused.
-func (c *Connections) lastOf(d *debt) bool {
+// closesAfter reports whether a connection should be closed after a response. Half of what it may abort is enough to ask for that:
+// a well-meaning client has a new connection before a request is refused.
+func (g *Guard) closesAfter(b *abortBudget) bool {
 	const half = 2
 
-	return c.config.Leaving() || c.crowded() ||
-		c.config.MaxAborted > 0 && d.requests()*half >= int64(c.config.MaxAborted)
+	return g.leaving() || g.nearLimit() ||
+		g.config.MaxAbortedPerConnection > 0 && b.used()*half >= int64(g.config.MaxAbortedPerConnection)
 }
 
 // closingWriter decides as late as it can whether its response is the last one of the connection.
 type closingWriter struct {
 	response.Writer
 
-	conns *Connections
-	debt  *debt
+	guard  *Guard
+	budget *abortBudget
 }
 
 // BeforeHeader implements response.Hook.
 func (w *closingWriter) BeforeHeader(status int) int {
-	if w.conns.lastOf(w.debt) {
+	if w.guard.closesAfter(w.budget) {
 		w.Header().Set("Connection", "close")
 	}
 

@@ -11,17 +11,18 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 )
 
 // client is a connection of Connections, without a network.
 type client struct {
-	conns *connection.Connections
+	conns *connection.Guard
 	ctx   context.Context //nolint:containedctx // It is the connection's, as in net/http.
 	calls int
 }
 
-func connect(t *testing.T, conns *connection.Connections) *client {
+func connect(t *testing.T, conns *connection.Guard) *client {
 	t.Helper()
 
 	return &client{conns: conns, ctx: conns.Context(t.Context(), nil)}
@@ -59,7 +60,7 @@ func closes(resp *httptest.ResponseRecorder) bool {
 func TestConnectionThatAbortsIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		conns := connection.NewConnections(connection.ConnectionConfig{MaxAborted: 10})
+		conns := connection.New(config.Server{MaxAbortedPerConnection: 10}, nil)
 		c := connect(t, conns)
 
 		for range 10 {
@@ -91,7 +92,7 @@ func TestConnectionThatAbortsIsRefused(t *testing.T) {
 func TestClientIsAskedToCloseBeforeItIsRefused(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := connect(t, connection.NewConnections(connection.ConnectionConfig{MaxAborted: 10}))
+		c := connect(t, connection.New(config.Server{MaxAbortedPerConnection: 10}, nil))
 
 		for range 4 {
 			if c.abort(fine); closes(c.abort(fine)) {
@@ -115,7 +116,7 @@ func TestClientIsAskedToCloseBeforeItIsRefused(t *testing.T) {
 func TestAnsweredRequestsPayForAbortedOnes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		c := connect(t, connection.NewConnections(connection.ConnectionConfig{MaxAborted: 10}))
+		c := connect(t, connection.New(config.Server{MaxAbortedPerConnection: 10}, nil))
 
 		for range 1000 {
 			c.abort(fine)
@@ -152,7 +153,7 @@ func TestAnsweredRequestsPayForAbortedOnes(t *testing.T) {
 func TestLeavingAStreamIsNoAbort(t *testing.T) {
 	t.Parallel()
 
-	c := connect(t, connection.NewConnections(connection.ConnectionConfig{MaxAborted: 2}))
+	c := connect(t, connection.New(config.Server{MaxAbortedPerConnection: 2}, nil))
 
 	for range 10 {
 		c.abort(func(w http.ResponseWriter, _ *http.Request) {
@@ -170,7 +171,7 @@ func TestLeavingAStreamIsNoAbort(t *testing.T) {
 func TestRequestOfAClientThatIsGoneIsNotPassedOn(t *testing.T) {
 	t.Parallel()
 
-	c := connect(t, connection.NewConnections(connection.ConnectionConfig{}))
+	c := connect(t, connection.New(config.Server{}, nil))
 
 	ctx, cancel := context.WithCancel(c.ctx)
 	cancel()
@@ -193,7 +194,7 @@ func TestAnswersOfALeavingGatewayAreTheLast(t *testing.T) {
 		"stream":  func(w http.ResponseWriter, _ *http.Request) { _ = http.NewResponseController(w).Flush() },
 	}
 
-	c := connect(t, connection.NewConnections(connection.ConnectionConfig{Leaving: leaving.Load}))
+	c := connect(t, connection.New(config.Server{}, leaving.Load))
 
 	for name, handler := range tests {
 		leaving.Store(false)
@@ -217,7 +218,7 @@ func TestAnswersOfALeavingGatewayAreTheLast(t *testing.T) {
 func TestHintsDoNotClose(t *testing.T) {
 	t.Parallel()
 
-	c := connect(t, connection.NewConnections(connection.ConnectionConfig{Leaving: func() bool { return true }}))
+	c := connect(t, connection.New(config.Server{}, func() bool { return true }))
 	c.send(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusEarlyHints)
 
@@ -231,8 +232,8 @@ func TestHintsDoNotClose(t *testing.T) {
 	})
 }
 
-func ExampleNewConnections() {
-	conns := connection.NewConnections(connection.ConnectionConfig{Max: 20_000, MaxAborted: 100})
+func ExampleNew() {
+	conns := connection.New(config.Server{MaxConnections: 20_000, MaxAbortedPerConnection: 100}, nil)
 	server := http.Server{
 		Handler: conns.Handler(http.NotFoundHandler()), ConnContext: conns.Context, ConnState: conns.State,
 		ReadHeaderTimeout: time.Second,

@@ -19,33 +19,33 @@ import (
 var errAborted = errors.New("the client reads too slowly")
 
 const (
-	// pieceSize is how much is written at a time. A client that has taken a piece is reading.
+	// pieceSize is how much is written at a time. A client that has read a piece is reading.
 	pieceSize = 64 << 10
-	// minStall is how long a client must have taken no piece to be cut off: those that read are not, whatever others do.
+	// minStall is how long a client must have read no piece before its response is aborted: those that read are safe from others.
 	minStall = 250 * time.Millisecond
 	// resetTimeout is when a connection of HTTP/2 is closed that does not even take the reset of a stream.
 	resetTimeout = time.Second
 )
 
-// Responses bounds what waits in memory, on all connections together, for clients to read it. When there is more, the answer whose
-// client has taken nothing for the longest time is cut off: its connection is closed or, over HTTP/2, its stream is reset. It is
-// safe for concurrent use.
+// Responses bounds what waits in memory, on all connections together, for clients to read it. When there is more, the response
+// whose client has read nothing for the longest time is aborted: its connection is closed or, over HTTP/2, its stream is reset. It
+// is safe for concurrent use.
 type Responses struct {
-	most   int64
+	limit  int64
 	cutOff atomic.Int64
 
 	mu       sync.Mutex
 	buffered int64
 	// pendingAbort is the part of buffered of which the writing was aborted, but has not returned yet.
 	pendingAbort int64
-	// waiting are the *responseWriter that are being written; the first has taken nothing for the longest time.
+	// waiting are the *responseWriter that are writing; the client of the first has read nothing for the longest time.
 	waiting list.List
-	// recheck is set while there is too much, but all have taken something lately.
+	// recheck is set while there is too much, but all clients have read something lately.
 	recheck *time.Timer
 }
 
 // NewResponses bounds what waits to this many bytes. Zero: it is not bounded.
-func NewResponses(most int64) *Responses { return &Responses{most: most} }
+func NewResponses(limit int64) *Responses { return &Responses{limit: limit} }
 
 // Buffered is how many bytes wait.
 func (b *Responses) Buffered() int64 {
@@ -55,12 +55,12 @@ func (b *Responses) Buffered() int64 {
 	return b.buffered
 }
 
-// CutOff is how many answers were cut off so far.
+// CutOff is how many responses were aborted so far.
 func (b *Responses) CutOff() int64 { return b.cutOff.Load() }
 
-// Handler counts what next writes. It belongs where answers are logged.
+// Handler counts what next writes. It belongs where responses are logged.
 func (b *Responses) Handler(next http.Handler) http.Handler {
-	if b.most <= 0 {
+	if b.limit <= 0 {
 		return next
 	}
 
@@ -75,17 +75,17 @@ type responseWriter struct {
 
 	request   *http.Request
 	responses *Responses
-	// held is what Hold was told.
+	// held is how many bytes the response takes. Zero: as many as are written.
 	held int
 
-	// The mutex of Responses guards these, from begin to end: where it waits, nil if it was cut off, how much, and since when.
+	// The mutex of Responses guards these, from begin to end: where it waits, nil if it was aborted, how much, and since when.
 	place *list.Element
 	size  int64
 	since time.Time
-	// silence is how long the client had taken nothing when it was cut off. Zero: it was not.
+	// silence is how long the client had read nothing when the response was aborted. Zero: it was not.
 	silence time.Duration
 
-	// ending keeps the end of a write from passing a cutting off that goes on.
+	// ending keeps a write from ending while the response is being aborted.
 	ending     sync.Mutex
 	ended      bool
 	resetTimer *time.Timer
@@ -128,7 +128,7 @@ func (w *responseWriter) FlushError() error {
 
 // Flush implements http.Flusher.
 func (w *responseWriter) Flush() {
-	// Who calls it does not want to know.
+	// There is no way to return an error.
 	_ = w.FlushError()
 }
 
@@ -181,7 +181,7 @@ func (b *Responses) begin(w *responseWriter, size int64) {
 	abortAll(aborted)
 }
 
-// progress notes that the client has taken something.
+// progress is called when the client has read something.
 func (b *Responses) progress(w *responseWriter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -215,9 +215,9 @@ func (b *Responses) end(w *responseWriter) {
 	}
 }
 
-// excess takes those out that have to go, so that the rest is within the bound.
+// excess removes the responses that have to be aborted, so that the rest is within the limit.
 func (b *Responses) excess() (aborted []*responseWriter) {
-	for b.buffered-b.pendingAbort > b.most {
+	for b.buffered-b.pendingAbort > b.limit {
 		first := b.waiting.Front()
 
 		w, ok := first.Value.(*responseWriter)
@@ -281,6 +281,6 @@ func (w *responseWriter) abort() {
 	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
 
 	if conn, ok := connOf(w.request.Context()); ok {
-		w.resetTimer = time.AfterFunc(resetTimeout, func() { abandon(conn) })
+		w.resetTimer = time.AfterFunc(resetTimeout, func() { closeAbruptly(conn) })
 	}
 }

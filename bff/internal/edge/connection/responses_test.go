@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/response"
@@ -228,7 +229,7 @@ func (c *closing) Close() error {
 func TestStuckConnectionIsClosed(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		responses, conns := connection.NewResponses(mega), connection.NewConnections(connection.ConnectionConfig{})
+		responses, conns := connection.NewResponses(mega), connection.New(config.Server{}, nil)
 		c, stuck := &closing{}, newReader(0)
 		stuck.stuck = true
 

@@ -11,104 +11,98 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// Config is how much may be under way at a time. Zero: any number.
-type Config struct {
-	// MaxInFlight bounds requests with a single answer.
-	MaxInFlight int
-	// MaxStreams bounds streams, in either direction. They are counted apart: most of them are idle for most of their time.
-	MaxStreams int
-}
-
-// Gate counts what is under way on all routes together. It is safe for concurrent use and takes no lock.
+// Gate counts what is in flight on all routes together: requests with a single response, and apart from them streams in either
+// direction, most of which are idle for most of their time. It is safe for concurrent use and takes no lock.
 type Gate struct {
-	requests, streams places
+	requests, streams slots
 }
 
-// New returns an empty gate.
-func New(c Config) *Gate {
-	return &Gate{requests: places{most: int64(c.MaxInFlight)}, streams: places{most: int64(c.MaxStreams)}}
+// New returns an empty gate. A bound of zero is none.
+func New(c config.Overload) *Gate {
+	return &Gate{requests: slots{limit: int64(c.MaxInFlight)}, streams: slots{limit: int64(c.MaxStreams)}}
 }
 
-// InFlight is what is under way now.
+// InFlight is what is in flight now.
 func (g *Gate) InFlight() (requests, streams int64) {
 	return g.requests.taken.Load(), g.streams.taken.Load()
 }
 
-// Shares of the places in percent. What is left to each priority is kept from the lower ones, so that a flood of those leaves room.
+// Shares of the slots in percent. Lower priorities may take fewer, so that a flood of them leaves room for the higher ones.
 const (
 	shareLow    = 80
 	shareNormal = 95
 	percent     = 100
 )
 
-// retryAfter is when the client should come again: the requests that are under way are over by then, as a rule.
+// retryAfter is when the client should try again: the requests in flight are usually over by then.
 const retryAfter = time.Second
 
-// Route lets requests of a route in as long as there are places for its priority, and refuses the others with a 503. It belongs
-// outside of all that costs something. No bound adds no layer.
+// Route admits requests of a route as long as there are slots for its priority, and refuses the others with a 503. It belongs
+// outside of all that costs something. Without a bound it adds no layer.
 func (g *Gate) Route(priority policy.Priority, stream bool) func(http.Handler) http.Handler {
-	places := &g.requests
+	slots := &g.requests
 	if stream {
-		places = &g.streams
+		slots = &g.streams
 	}
 
-	if places.most <= 0 {
+	if slots.limit <= 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	most := share(places.most, priority)
+	limit := share(slots.limit, priority)
 
 	full := problem.New(codes.Unavailable, "the gateway has too much to do at the moment")
 	full.RetryAfter = retryAfter
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if !places.take(most) {
+			if !slots.acquire(limit) {
 				problem.Write(w, r, full, nil)
 
 				return
 			}
-			defer places.give()
+			defer slots.release()
 
 			next.ServeHTTP(w, r)
 		})
 	}
 }
 
-// share is how many of the places a priority may take, at least one.
-func share(places int64, priority policy.Priority) int64 {
+// share is how many of the slots a priority may take, at least one.
+func share(slots int64, priority policy.Priority) int64 {
 	switch {
 	case priority >= policy.PriorityCritical:
-		return places
+		return slots
 	case priority == policy.PriorityNormal:
-		return max(1, places*shareNormal/percent)
+		return max(1, slots*shareNormal/percent)
 	default:
-		return max(1, places*shareLow/percent)
+		return max(1, slots*shareLow/percent)
 	}
 }
 
-// places are taken and given back.
-type places struct {
-	most  int64
+// slots are acquired and released.
+type slots struct {
+	limit int64
 	taken atomic.Int64
 }
 
-// take takes a place unless most are taken. It never takes one only to give it back, since others could be refused meanwhile.
-func (p *places) take(most int64) bool {
+// acquire takes a slot unless limit are taken. It never takes one only to release it, since others could be refused meanwhile.
+func (s *slots) acquire(limit int64) bool {
 	for {
-		taken := p.taken.Load()
-		if taken >= most {
+		taken := s.taken.Load()
+		if taken >= limit {
 			return false
 		}
 
-		if p.taken.CompareAndSwap(taken, taken+1) {
+		if s.taken.CompareAndSwap(taken, taken+1) {
 			return true
 		}
 	}
 }
 
-func (p *places) give() { p.taken.Add(-1) }
+func (s *slots) release() { s.taken.Add(-1) }

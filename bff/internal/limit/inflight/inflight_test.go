@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
@@ -89,7 +90,7 @@ func TestLowerPrioritiesAreRefusedFirst(t *testing.T) {
 			t.Run(fmt.Sprintf("%d_taken_stream_%t", tt.taken, stream), func(t *testing.T) {
 				t.Parallel()
 
-				gate := inflight.New(inflight.Config{MaxInFlight: 100, MaxStreams: 100})
+				gate := inflight.New(config.Overload{MaxInFlight: 100, MaxStreams: 100})
 				occupy(t).fill(gate.Route(policy.PriorityCritical, stream), tt.taken)
 
 				for priority, want := range map[policy.Priority]int{
@@ -107,7 +108,7 @@ func TestLowerPrioritiesAreRefusedFirst(t *testing.T) {
 func TestRefusalSaysWhenToComeAgain(t *testing.T) {
 	t.Parallel()
 
-	gate := inflight.New(inflight.Config{MaxInFlight: 1})
+	gate := inflight.New(config.Overload{MaxInFlight: 1})
 	occupied := occupy(t)
 	occupied.fill(gate.Route(policy.PriorityNormal, false), 1)
 
@@ -127,7 +128,7 @@ func TestRefusalSaysWhenToComeAgain(t *testing.T) {
 func TestStreamsAreCountedApart(t *testing.T) {
 	t.Parallel()
 
-	gate := inflight.New(inflight.Config{MaxInFlight: 2, MaxStreams: 3})
+	gate := inflight.New(config.Overload{MaxInFlight: 2, MaxStreams: 3})
 	occupied := occupy(t)
 	occupied.fill(gate.Route(policy.PriorityCritical, false), 2)
 	occupied.fill(gate.Route(policy.PriorityCritical, true), 1)
@@ -150,7 +151,7 @@ func TestStreamsAreCountedApart(t *testing.T) {
 func TestPanicsGiveTheirPlaceBack(t *testing.T) {
 	t.Parallel()
 
-	gate := inflight.New(inflight.Config{MaxInFlight: 1})
+	gate := inflight.New(config.Overload{MaxInFlight: 1})
 	handler := gate.Route(policy.PriorityNormal, false)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("x") }))
 
 	func() {
@@ -167,7 +168,7 @@ func TestPanicsGiveTheirPlaceBack(t *testing.T) {
 func TestNoBoundAddsNoLayer(t *testing.T) {
 	t.Parallel()
 
-	gate := inflight.New(inflight.Config{})
+	gate := inflight.New(config.Overload{})
 	occupy(t).fill(gate.Route(policy.PriorityLow, false), 50)
 
 	if requests, _ := gate.InFlight(); requests != 0 {
@@ -181,7 +182,7 @@ func TestNoMoreThanThePlacesAreLetIn(t *testing.T) {
 
 	const most, clients, each = 8, 32, 500
 
-	gate := inflight.New(inflight.Config{MaxInFlight: most})
+	gate := inflight.New(config.Overload{MaxInFlight: most})
 
 	var (
 		running atomic.Int64
@@ -213,7 +214,7 @@ func TestNoMoreThanThePlacesAreLetIn(t *testing.T) {
 }
 
 func BenchmarkGate(b *testing.B) {
-	handler := inflight.New(inflight.Config{MaxInFlight: 1000}).Route(policy.PriorityNormal, false)(http.HandlerFunc(fine))
+	handler := inflight.New(config.Overload{MaxInFlight: 1000}).Route(policy.PriorityNormal, false)(http.HandlerFunc(fine))
 	resp, req := httptest.NewRecorder(), request()
 
 	b.ReportAllocs()
@@ -225,7 +226,7 @@ func BenchmarkGate(b *testing.B) {
 }
 
 func ExampleNew() {
-	gate := inflight.New(inflight.Config{MaxInFlight: 2000, MaxStreams: 10_000})
+	gate := inflight.New(config.Overload{MaxInFlight: 2000, MaxStreams: 10_000})
 	handler := gate.Route(policy.PriorityNormal, false)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		requests, streams := gate.InFlight()
 		fmt.Println(requests, streams)
