@@ -137,14 +137,8 @@ func (a *Authenticator) checkConfig(cfg config.Config, faults *optionFaults) {
 	}
 }
 
-// checkRoutes returns an error that names the routes whose policies pass the credential to backends.
-func (a *Authenticator) checkRoutes(routes []gateway.Route) error {
-	if a == nil {
-		return nil
-	}
-
-	var faults optionFaults
-
+// checkRoutes notes the routes whose policies pass the credential to backends.
+func (a *Authenticator) checkRoutes(routes []gateway.Route, faults *optionFaults) {
 	for _, r := range routes {
 		for _, h := range r.Policy.Headers {
 			if strings.EqualFold(h.Name, a.carrier()) {
@@ -153,8 +147,6 @@ func (a *Authenticator) checkRoutes(routes []gateway.Route) error {
 			}
 		}
 	}
-
-	return faults.join()
 }
 
 // custom is how package auth asks it; nil if there is none.

@@ -266,9 +266,9 @@ func TestAuthenticatorIsDescribed(t *testing.T) {
 		"cookie": `"session":{"in":"cookie","name":"sid","type":"apiKey"}`, "header": `"ticket":{"in":"header","name":"X-Ticket","type":"apiKey"}`,
 		"scheme": `"password":{"scheme":"basic","type":"http"}`,
 	} {
-		document, err := bff.OpenAPI(config.Config{}, withShelf(),
+		document, err := compile(t, config.Config{}, withShelf(),
 			bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}}),
-			bff.WithAuthenticator(places()[name].authenticator))
+			bff.WithAuthenticator(places()[name].authenticator)).OpenAPI()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
@@ -140,27 +141,29 @@ func collect(cfg config.Config, opts []Option) (options, error) {
 	return o, nil
 }
 
-// validate checks the configuration of a gateway with these options, and the options against it.
-func (o options) validate(cfg config.Config) error {
+// validate checks the configuration, and the options and routes against it.
+func (c *Compiled) validate() error {
 	var faults optionFaults
 
-	check := cfg.Validate
-	if o.authenticator != nil {
-		check = cfg.ValidateWithAuthenticator
-		o.authenticator.checkConfig(cfg, &faults)
+	check := c.config.Validate
+	if a := c.options.authenticator; a != nil {
+		check = c.config.ValidateWithAuthenticator
+		a.checkConfig(c.config, &faults)
+		a.checkRoutes(c.routes, &faults)
 	}
 
 	if err := check(); err != nil {
 		faults.addf("configuration: %w", err)
 	}
 
-	checkDialOptions(o.dialOptions, cfg, &faults)
+	checkDialOptions(c.options.dialOptions, c.config, &faults)
 
 	return faults.join()
 }
 
-func (o options) gatewayConfig(cfg config.Config) gateway.Config {
-	return gateway.Config{
+// gatewayConfig is how routes are guarded and translated, without what only an open gateway has.
+func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
+	routing := gateway.Config{
 		Defaults: policy.Defaults{
 			Timeout: cfg.Server.RequestTimeout, MaxBody: cfg.Limits.MaxBodyBytes, Policy: o.defaultPolicy,
 			Overrides: o.overrides,
@@ -175,7 +178,25 @@ func (o options) gatewayConfig(cfg config.Config) gateway.Config {
 		ServerTiming:          cfg.Server.ServerTiming,
 		CacheDisabled:         cfg.Cache.Disabled,
 		MuxOptions:            o.muxOptions,
+		Vary:                  append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
 	}
+
+	if a := o.authenticator; a != nil {
+		routing.Vary = append(routing.Vary, a.carrier())
+	}
+
+	if cfg.Compression.Disabled {
+		return routing, nil
+	}
+
+	compressed, err := compress.Responses(cfg.Compression.MinBytes)
+	if err != nil {
+		return routing, fmt.Errorf("compression: %w", err)
+	}
+
+	routing.Compress = compressed
+
+	return routing, nil
 }
 
 // connections are how registrations get theirs. Nil where routes are only compiled.

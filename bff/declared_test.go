@@ -86,7 +86,7 @@ func TestDeclaredHeaders(t *testing.T) {
 		t.Errorf("%v", res.header)
 	}
 
-	_, err := bff.Routes(config.Config{Auth: config.Auth{Disabled: true}},
+	_, err := bff.Compile(config.Config{Auth: config.Auth{Disabled: true}},
 		bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService"),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{
 			Response: &porticov1.Response{Status: 204, Location: "x \u00fc/{none}", Headers: []string{"Connection", "a b"}},

@@ -17,37 +17,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// OpenAPI describes the API of a gateway with these options as an OpenAPI 3.1 document in JSON, without making one. It is what such
-// a gateway serves at /openapi.json.
-func OpenAPI(cfg config.Config, opts ...Option) ([]byte, error) {
-	cfg = cfg.WithDefaults()
+// document is the description of the routes.
+func (c *Compiled) document() (*openapi.Document, error) {
+	cfg, o := c.config, c.options
 
-	o, err := collect(cfg, opts)
-	if err != nil {
-		return nil, err
-	}
-
-	return o.openAPI(cfg)
-}
-
-// openAPI is the document in JSON. The configuration has its defaults.
-func (o options) openAPI(cfg config.Config) ([]byte, error) {
-	routes, err := gateway.Compile(o.registrations(nil), o.gatewayConfig(cfg))
-	if err != nil {
-		return nil, err
-	}
-
-	document, err := o.document(cfg, routes)
-	if err != nil {
-		return nil, err
-	}
-
-	return document.JSON()
-}
-
-func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.Document, error) {
-	operations := make([]openapi.Operation, 0, len(routes))
-	for _, r := range routes {
+	operations := make([]openapi.Operation, 0, len(c.routes))
+	for _, r := range c.routes {
 		operations = append(operations, openapi.Operation{Route: r.Route, Policy: r.Policy})
 	}
 
@@ -82,30 +57,28 @@ func (o options) document(cfg config.Config, routes []gateway.Route) (*openapi.D
 	return document, nil
 }
 
-// pages puts the description before the routes, and what the embedding program serves besides.
-func (g *Gateway) pages(
-	routes []gateway.Route, compress func(http.Handler) http.Handler, next *gateway.Gateway,
-) (*pages.Mux, error) {
-	list := slices.Clone(g.options.pages)
+// servePages puts the description before the routes, and the pages of the embedding program.
+func (c *Compiled) servePages(next *gateway.Gateway) (*pages.Mux, error) {
+	list := slices.Clone(c.options.pages)
 
-	if g.wantsNoIcon(next) {
+	if c.wantsNoIcon(next) {
 		list = append(list, pages.NoIcon())
 	}
 
-	if who := g.config.Docs.OpenAPI; who != config.DocsOff {
-		for _, page := range g.described(routes) {
-			if compress != nil {
-				page.Handler = compress(page.Handler)
+	if who := c.config.Docs.OpenAPI; who != config.DocsOff {
+		for _, page := range c.described() {
+			if compressed := c.routing.Compress; compressed != nil {
+				page.Handler = compressed(page.Handler)
 			}
 
-			page.Handler = g.readable(who, page.Handler)
+			page.Handler = c.readable(who, page.Handler)
 			list = append(list, page)
 		}
 	}
 
-	if who := g.config.Docs.Page; who != config.DocsOff {
+	if who := c.config.Docs.Page; who != config.DocsOff {
 		page, err := docspage.Handler(docspage.Config{
-			Title: g.config.Docs.Title, TokenURL: g.options.docsTokens,
+			Title: c.config.Docs.Title, TokenURL: c.options.docsTokens,
 			// Relative to the page, for proxies that take a prefix off the path.
 			Document: ".." + pages.DocumentJSON,
 		})
@@ -113,11 +86,11 @@ func (g *Gateway) pages(
 			return nil, err
 		}
 
-		page = g.readable(who, page)
+		page = c.readable(who, page)
 		list = append(list, pages.Page{Path: docspage.Path, Handler: page}, pages.Page{Path: docspage.Path + "/", Handler: page})
 	}
 
-	if err := hidden(routes, list); err != nil {
+	if err := hidden(c.routes, list); err != nil {
 		return nil, err
 	}
 
@@ -125,10 +98,10 @@ func (g *Gateway) pages(
 }
 
 // wantsNoIcon reports whether there are pages for browsers, and neither a page nor a route at the path of their icon.
-func (g *Gateway) wantsNoIcon(router *gateway.Gateway) bool {
-	shows := len(g.options.pages) > 0 || g.config.Docs.Page != config.DocsOff
+func (c *Compiled) wantsNoIcon(router *gateway.Gateway) bool {
+	shows := len(c.options.pages) > 0 || c.config.Docs.Page != config.DocsOff
 	taken := len(router.Methods(pages.Favicon)) > 0 ||
-		slices.ContainsFunc(g.options.pages, func(page pages.Page) bool { return page.Path == pages.Favicon })
+		slices.ContainsFunc(c.options.pages, func(page pages.Page) bool { return page.Path == pages.Favicon })
 
 	return shows && !taken
 }
@@ -162,8 +135,8 @@ func hidden(routes []gateway.Route, list []pages.Page) error {
 }
 
 // described are the forms of the description, which is made when somebody asks for it.
-func (g *Gateway) described(routes []gateway.Route) []pages.Page {
-	document := sync.OnceValues(func() (*openapi.Document, error) { return g.options.document(g.config, routes) })
+func (c *Compiled) described() []pages.Page {
+	document := sync.OnceValues(c.document)
 
 	form := func(path, mediaType string, encode func(*openapi.Document) ([]byte, error)) pages.Page {
 		return pages.Page{Path: path, Handler: openapi.Handler(mediaType, func() ([]byte, error) {
@@ -183,8 +156,8 @@ func (g *Gateway) described(routes []gateway.Route) []pages.Page {
 }
 
 // readable lets those in who may read a description.
-func (g *Gateway) readable(who string, handler http.Handler) http.Handler {
-	if who == config.DocsAuthenticated && !g.config.Auth.Disabled {
+func (c *Compiled) readable(who string, handler http.Handler) http.Handler {
+	if who == config.DocsAuthenticated && !c.config.Auth.Disabled {
 		return auth.Require(policy.Access{})(pages.Private(handler))
 	}
 

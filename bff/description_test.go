@@ -25,8 +25,8 @@ const committed = "../gen/openapi/openapi.json"
 func TestCommittedDocumentIsTheServedOne(t *testing.T) {
 	t.Parallel()
 
-	served, err := bff.OpenAPI(config.Config{}, bff.WithServices(gen.Services()...),
-		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
+	served, err := compile(t, config.Config{}, bff.WithServices(gen.Services()...),
+		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New)).OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

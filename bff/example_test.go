@@ -47,8 +47,8 @@ func ExampleNew() {
 }
 
 // Routes can be listed without starting anything.
-func ExampleRoutes() {
-	routes, err := bff.Routes(config.Config{Auth: config.Auth{Disabled: true}},
+func ExampleCompile() {
+	compiled, err := bff.Compile(config.Config{Auth: config.Auth{Disabled: true}},
 		bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"))
 	if err != nil {
 		log.Print(err)
@@ -56,7 +56,7 @@ func ExampleRoutes() {
 		return
 	}
 
-	for _, r := range routes[:3] {
+	for _, r := range compiled.Routes()[:3] {
 		fmt.Println(r.Method, r.Path, r.RPC)
 	}
 	// Output:

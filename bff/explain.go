@@ -74,30 +74,16 @@ func (e Explanation) Allowed() bool {
 		!slices.ContainsFunc(e.Effects, func(f Effect) bool { return f.Fault != nil })
 }
 
-// Explain tells what a gateway with this configuration and these options would do with a request of a caller. It routes and decodes
-// as the gateway does, but makes no connection. Of the request it looks at the method, the URL, the headers and the body.
-func Explain(ctx context.Context, cfg config.Config, r *http.Request, as Caller, opts ...Option) (Explanation, error) {
-	cfg = cfg.WithDefaults()
-
-	o, err := collect(cfg, opts)
-	if err != nil {
-		return Explanation{}, err
-	}
-
+// Explain tells what a gateway would do with a request of a caller. It routes and decodes as the gateway does, but makes no
+// connection. Of the request it looks at the method, the URL, the headers and the body.
+func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Caller) (Explanation, error) {
 	nowhere, err := upstream.Nowhere(gateway.ExplainUnary, gateway.ExplainStream)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain: %w", err)
 	}
 	defer nowhere.Close() //nolint:errcheck // It was never open.
 
-	registrations, routing := o.registrations(explained{nowhere}), o.gatewayConfig(cfg)
-
-	routes, err := gateway.Compile(registrations, routing)
-	if err != nil {
-		return Explanation{}, err
-	}
-
-	router, err := gateway.New(ctx, routes, registrations, routing)
+	router, err := gateway.New(ctx, c.routes, c.options.registrations(explained{nowhere}), c.routing)
 	if err != nil {
 		return Explanation{}, err
 	}
@@ -112,10 +98,10 @@ func Explain(ctx context.Context, cfg config.Config, r *http.Request, as Caller,
 	e := Explanation{Variables: found.Variables, Request: found.Request, Status: found.Status, Answer: found.Answer}
 
 	if found.Route != nil {
-		o.complete(ctx, &e, found, cfg, r, rec)
+		c.options.complete(ctx, &e, found, c.config, r, rec)
 	}
 
-	if !cfg.Auth.Disabled {
+	if !c.config.Auth.Disabled {
 		for _, v := range found.Verdicts {
 			e.Verdicts = append(e.Verdicts, Verdict{Demand: v.Name, Fault: v.Fault})
 		}

@@ -19,6 +19,9 @@ import (
 func TestExplain(t *testing.T) {
 	t.Parallel()
 
+	// One for all, at the same time.
+	compiled := compile(t, config.Config{}, bff.WithServices(gen.Services()...))
+
 	for _, row := range []struct {
 		name, method, target, body string
 		as                         bff.Caller
@@ -69,7 +72,7 @@ func TestExplain(t *testing.T) {
 
 			r := httptest.NewRequestWithContext(t.Context(), row.method, row.target, strings.NewReader(row.body))
 
-			got, err := bff.Explain(t.Context(), config.Config{}, r, row.as, bff.WithServices(gen.Services()...))
+			got, err := compiled.Explain(t.Context(), r, row.as)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -113,12 +116,13 @@ func TestExplain(t *testing.T) {
 func TestExplainLegs(t *testing.T) {
 	t.Parallel()
 
+	compiled := compile(t, config.Config{Upstreams: map[string]config.Upstream{
+		"order": {Addresses: []string{"a:1", "b:1"}}, "user": {Target: "dns:///c:1"},
+	}}, bff.WithServices(gen.Services()...), bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
 	explain := func(target string) bff.Explanation {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
-		cfg := config.Config{Upstreams: map[string]config.Upstream{"order": {Addresses: []string{"a:1", "b:1"}}, "user": {Target: "dns:///c:1"}}}
 
-		got, err := bff.Explain(t.Context(), cfg, r, bff.Caller{}, bff.WithServices(gen.Services()...),
-			bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
+		got, err := compiled.Explain(t.Context(), r, bff.Caller{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,6 +159,8 @@ func TestExplainLegs(t *testing.T) {
 func TestExplainEffects(t *testing.T) {
 	t.Parallel()
 
+	compiled := compile(t, config.Config{}, bff.WithServices(gen.Services()...))
+
 	for _, row := range []struct {
 		name, method, target, body string
 		// policy is the one that refuses; empty: none does.
@@ -167,7 +173,7 @@ func TestExplainEffects(t *testing.T) {
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), row.method, row.target, strings.NewReader(row.body))
 
-		got, err := bff.Explain(t.Context(), config.Config{}, r, bff.Caller{Subject: "alice"}, bff.WithServices(gen.Services()...))
+		got, err := compiled.Explain(t.Context(), r, bff.Caller{Subject: "alice"})
 		if err != nil {
 			t.Fatal(err)
 		}

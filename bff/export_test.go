@@ -19,12 +19,12 @@ func WithClock(now func() time.Time) Option { return func(o *options) { o.now = 
 func (g *Gateway) Observe(wrap func(http.Handler) http.Handler) { g.handler = wrap(g.handler) }
 
 // Document is the description that the gateway would serve if its configuration allowed it.
-func (g *Gateway) Document() ([]byte, error) { return g.options.openAPI(g.config) }
+func (g *Gateway) Document() ([]byte, error) { return g.compiled.OpenAPI() }
 
 // Pages are the paths of what is served beside the routes.
 func (g *Gateway) Pages() []string {
 	paths := append(pages.Own(), pages.Favicon)
-	for _, page := range g.options.pages {
+	for _, page := range g.compiled.options.pages {
 		paths = append(paths, page.Path)
 	}
 

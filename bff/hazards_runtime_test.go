@@ -189,7 +189,7 @@ func TestHazard21TableHoldsEveryServiceWithRoutes(t *testing.T) {
 	}
 
 	// A service without routes can be named; there is just nothing to serve.
-	_, err = bff.Routes(config.Config{Auth: config.Auth{Disabled: true}},
+	_, err = bff.Compile(config.Config{Auth: config.Auth{Disabled: true}},
 		bff.WithServices(bff.Service{Name: "shelf.v1.IndexService", Upstream: "shelf"}))
 	if err != nil {
 		t.Errorf("a service without routes: %v", err)

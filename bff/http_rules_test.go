@@ -80,9 +80,9 @@ func TestRoutesOfAnAPIConfiguration(t *testing.T) {
 				}
 			}
 
-			explained, err := bff.Explain(t.Context(), config.Config{Auth: config.Auth{Disabled: true}},
-				httptest.NewRequest(http.MethodGet, "/v1/things/x", nil), bff.Caller{},
-				append(options, bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}))...)
+			explained, err := compile(t, config.Config{Auth: config.Auth{Disabled: true}},
+				append(options, bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}))...,
+			).Explain(t.Context(), httptest.NewRequest(http.MethodGet, "/v1/things/x", nil), bff.Caller{})
 			if err != nil || explained.Route == nil || explained.Route.RPC != ruledService+"/GetThing" {
 				t.Errorf("explained: %+v, %v", explained, err)
 			}

@@ -76,7 +76,7 @@ func TestLocationsThatAreRefused(t *testing.T) {
 		"/v1/{name=items/}": "the pattern", "/v1/{name=}": "the pattern", "/v1/{name=items/*": "not closed", "/v1/{none=items/*}": "no such field",
 		"/v1/{name=**/a/**}": "the pattern",
 	} {
-		_, err := bff.Routes(config.Config{Auth: config.Auth{Disabled: true}}, bff.WithDefaultPolicy(locating(template)),
+		_, err := bff.Compile(config.Config{Auth: config.Auth{Disabled: true}}, bff.WithDefaultPolicy(locating(template)),
 			bff.WithHandlers("item", itemv1.RegisterStoreServiceHandler, "item.v1.StoreService"))
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", template, err)

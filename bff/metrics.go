@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"github.com/portico-gateway/portico/bff/internal/observe"
 )
 
 // WithMetrics registers the metrics of the gateway (portico_…) with a registry of the program as well, until Close. /metrics of the
@@ -23,18 +21,18 @@ func WithMetrics(registerer prometheus.Registerer) Option {
 	}
 }
 
-// export registers the metrics where the program wants them.
-func (g *Gateway) export(metrics *observe.Metrics) error {
-	if g.options.registerer == nil {
+// exportMetrics registers the metrics where the program wants them.
+func (o options) exportMetrics(with opening) error {
+	if o.registerer == nil {
 		return nil
 	}
 
-	release, err := metrics.Export(g.options.registerer)
+	release, err := with.metrics.Export(o.registerer)
 	if err != nil {
 		return fmt.Errorf("WithMetrics: %w; two gateways in one registry need prometheus.WrapRegistererWith", err)
 	}
 
-	g.release = release
+	with.life.atEnd(closer(release))
 
 	return nil
 }

@@ -31,6 +31,18 @@ func withShelf() bff.Option {
 
 func quiet() bff.Option { return bff.WithLogger(slog.New(slog.DiscardHandler)) }
 
+// compile is Compile of what is sound.
+func compile(t *testing.T, cfg config.Config, opts ...bff.Option) *bff.Compiled {
+	t.Helper()
+
+	compiled, err := bff.Compile(cfg, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return compiled
+}
+
 // callingOnly is a composite that calls that upstream.
 func callingOnly(upstream string) bff.Option {
 	return bff.WithComposite(dashboardv1.RegisterDashboardServiceServer,

@@ -12,20 +12,17 @@ import (
 func TestOverrides(t *testing.T) {
 	t.Parallel()
 
-	routes, err := bff.Routes(config.Config{Policies: []config.Policy{
+	compiled := compile(t, config.Config{Policies: []config.Policy{
 		{Selector: "order.v1.*", Set: map[string]any{"timeout": "1.5s", "rate_limits": []any{map[string]any{"requests": 5, "daily": true}}}},
 		{Selector: "order.v1.OrderService.GetOrder", Set: map[string]any{"priority": "PRIORITY_LOW", "maxBodyBytes": 7}},
 	}}, bff.WithServices(gen.Services()...))
-	if err != nil {
-		t.Fatal(err)
-	}
 
 	want := map[string]string{
 		"order.v1.OrderService/GetOrder":       "authenticated; 5/day per principal; 1.5s; body 7; retried 3 attempts; coalesced; priority low",
 		"order.v1.OrderService/CancelOrder":    "authenticated; 5/day per principal; 1.5s; body 1048576; invalidates order:{order_id}",
 		"payment.v1.PaymentService/GetPayment": "authenticated; 20/1s burst 40 per principal; 5s; body 1048576; retried 3 attempts",
 	}
-	for _, r := range routes {
+	for _, r := range compiled.Routes() {
 		if text, ok := want[r.RPC]; ok && r.Policy != text {
 			t.Errorf("%s: got %q, want %q", r.RPC, r.Policy, text)
 		}
@@ -45,7 +42,7 @@ func TestWhatCannotBeOverridden(t *testing.T) {
 		"timeout: 0s is not between":                                  {Selector: "*", Set: map[string]any{"timeout": "0s"}},
 		"policies[0].set: is no portico.v1.MethodPolicy: proto: (lin": {Selector: "*", Set: map[string]any{"timeout": "soon"}},
 	} {
-		_, err := bff.Routes(config.Config{Policies: []config.Policy{p}}, bff.WithServices(gen.Services()...))
+		_, err := bff.Compile(config.Config{Policies: []config.Policy{p}}, bff.WithServices(gen.Services()...))
 		if err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "\u00a0", " "), want) {
 			t.Errorf("got %v, want %s", err, want)
 		}

@@ -82,11 +82,11 @@ func WriteError(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 // problems is the layer for what the options say about errors; nil if that is nothing.
-func (o options) problems(cfg config.Config) func(http.Handler) http.Handler {
+func (o options) problems(cfg config.Config, logger *slog.Logger) func(http.Handler) http.Handler {
 	settings := problem.Settings{Challenges: o.challenges(cfg)}
 
 	if o.problemHook != nil {
-		settings.Edit = problemEdit(o.problemHook, o.logger)
+		settings.Edit = problemEdit(o.problemHook, logger)
 	}
 
 	if settings.Edit == nil && len(settings.Challenges) == 0 {

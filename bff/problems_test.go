@@ -194,12 +194,12 @@ func TestProblemHookIsDescribed(t *testing.T) {
 
 	cfg := config.Config{Auth: config.Auth{Disabled: true}}
 
-	plain, err := bff.OpenAPI(cfg, withShelf())
+	plain, err := compile(t, cfg, withShelf()).OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	edited, err := bff.OpenAPI(cfg, withShelf(), bff.WithProblemHook(branded))
+	edited, err := compile(t, cfg, withShelf(), bff.WithProblemHook(branded)).OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

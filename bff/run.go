@@ -27,7 +27,7 @@ const writeByteTimeout = 10 * time.Second
 // requests have the drain timeout to finish. Operators are served until then; the connections to the backends are closed last. The
 // error is nil if everything that was accepted was answered.
 func (g *Gateway) Run(ctx context.Context) error {
-	server, err := listen(ctx, "server.address", g.config.Server.Address)
+	server, err := listen(ctx, "server.address", g.compiled.config.Server.Address)
 	if err != nil {
 		return errors.Join(err, g.Close())
 	}
@@ -91,19 +91,19 @@ func (g *Gateway) tellListening(server, adminListener net.Listener) {
 		admin = adminAddr.String()
 	}
 
-	g.options.logger.Info("listening", "address", server.Addr().String(), "admin", admin)
+	g.logger.Info("listening", "address", server.Addr().String(), "admin", admin)
 
-	if g.options.listening != nil {
-		g.options.listening(server.Addr(), adminAddr)
+	if g.compiled.options.listening != nil {
+		g.compiled.options.listening(server.Addr(), adminAddr)
 	}
 }
 
 func (g *Gateway) listenAdmin(ctx context.Context) (net.Listener, error) {
-	if g.config.Admin.Address == config.AdminOff {
+	if g.compiled.config.Admin.Address == config.AdminOff {
 		return nil, nil //nolint:nilnil // There is none.
 	}
 
-	return listen(ctx, "admin.address", g.config.Admin.Address)
+	return listen(ctx, "admin.address", g.compiled.config.Admin.Address)
 }
 
 func listen(ctx context.Context, setting, address string) (net.Listener, error) {
@@ -127,10 +127,10 @@ func (g *Gateway) server(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
 		Protocols:         &protocols,
-		ReadHeaderTimeout: g.config.Server.ReadHeaderTimeout,
-		IdleTimeout:       g.config.Server.IdleTimeout,
-		MaxHeaderBytes:    g.config.Server.MaxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(g.options.logger.Handler(), slog.LevelDebug),
+		ReadHeaderTimeout: g.compiled.config.Server.ReadHeaderTimeout,
+		IdleTimeout:       g.compiled.config.Server.IdleTimeout,
+		MaxHeaderBytes:    g.compiled.config.Server.MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(g.logger.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -142,7 +142,7 @@ func (g *Gateway) publicServer() *http.Server {
 		return g.clients.Context(g.connections.Context(ctx, conn))
 	}
 	s.HTTP2 = &http.HTTP2Config{
-		MaxConcurrentStreams: g.config.Server.MaxStreamsPerConnection, WriteByteTimeout: writeByteTimeout,
+		MaxConcurrentStreams: g.compiled.config.Server.MaxStreamsPerConnection, WriteByteTimeout: writeByteTimeout,
 	}
 
 	return s
@@ -151,11 +151,11 @@ func (g *Gateway) publicServer() *http.Server {
 // drain stops in steps. Clients that are at work notice during the delay that they should go elsewhere, and lose nothing. Only then
 // are quiet connections closed: a request that crosses with that is lost, and HTTP/1.1 has no way to tell the client.
 func (g *Gateway) drain(ctx context.Context, public *http.Server, listener net.Listener) error {
-	g.options.logger.Info("draining", "delay", g.config.Server.DrainDelay, "timeout", g.config.Server.DrainTimeout)
+	g.logger.Info("draining", "delay", g.compiled.config.Server.DrainDelay, "timeout", g.compiled.config.Server.DrainTimeout)
 	g.Drain()
-	time.Sleep(g.config.Server.DrainDelay)
+	time.Sleep(g.compiled.config.Server.DrainDelay)
 
-	ctx, cancel := context.WithTimeout(ctx, g.config.Server.DrainTimeout)
+	ctx, cancel := context.WithTimeout(ctx, g.compiled.config.Server.DrainTimeout)
 	defer cancel()
 
 	// Nothing more is accepted.
@@ -174,7 +174,7 @@ func (g *Gateway) drain(ctx context.Context, public *http.Server, listener net.L
 // awaitFirstRequests waits until every connection that was accepted has got its first request, or should have. net/http drops those
 // that it reads during a shutdown.
 func (g *Gateway) awaitFirstRequests(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, g.config.Server.ReadHeaderTimeout)
+	ctx, cancel := context.WithTimeout(ctx, g.compiled.config.Server.ReadHeaderTimeout)
 	defer cancel()
 
 	tick := time.NewTicker(firstRequestsPoll)

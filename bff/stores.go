@@ -1,7 +1,6 @@
 package bff
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
@@ -10,7 +9,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/idempotency/redisidempotency"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
-	"github.com/portico-gateway/portico/bff/internal/observe"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 )
 
@@ -19,66 +17,49 @@ type stores struct {
 	limiter     *limit.Limiter
 	cache       *cache.Cache
 	idempotency *idempotency.Keeper
-	// close ends what they do in the background. Calls that go on behind the cache end with it.
-	close func() error
 }
 
-func (g *Gateway) openStores(metrics *observe.Metrics) (*stores, error) {
-	if g.config.Redis.On() {
-		return g.openShared(metrics)
+func (c *Compiled) openStores(with opening) (*stores, error) {
+	observer := func(rpc string, event cache.Event) { with.metrics.ObserveCache(rpc, string(event)) }
+
+	if c.config.Redis.On() {
+		return c.openShared(with, observer)
 	}
 
-	memory, err := cache.NewMemory(g.config.Cache.MaxBytes)
+	memory, err := cache.NewMemory(c.config.Cache.MaxBytes)
 	if err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 
-	s := &stores{
-		limiter:     limit.New(g.config.Limits.MaxKeys),
-		cache:       cache.New(memory, cacheObserver(metrics)),
-		idempotency: idempotency.New(idempotency.NewMemory(g.config.Idempotency.MaxBytes)),
-	}
-	s.close = func() error {
-		s.cache.Close()
-		s.idempotency.Close()
-
-		return nil
-	}
-
-	return s, nil
+	return &stores{
+		limiter:     limit.New(c.config.Limits.MaxKeys),
+		cache:       cache.New(memory, observer),
+		idempotency: idempotency.New(idempotency.NewMemory(c.config.Idempotency.MaxBytes)),
+	}, nil
 }
 
-func (g *Gateway) openShared(metrics *observe.Metrics) (*stores, error) {
-	cfg := g.config.Redis
+func (c *Compiled) openShared(with opening, observer func(rpc string, event cache.Event)) (*stores, error) {
+	cfg := redis.Config{URL: c.config.Redis.URL, Timeout: c.config.Redis.Timeout, Prefix: c.config.Redis.Prefix}
 
-	opening := redis.Config{URL: cfg.URL, Timeout: cfg.Timeout, Prefix: cfg.Prefix}
-
-	client, err := redis.OpenObserved(opening, redis.Observer{
-		Logger:  g.options.logger,
-		State:   func(_, to redis.State) { metrics.ObserveRedis(int(to)) },
-		Failure: metrics.ObserveRedisFailure,
+	client, err := redis.OpenObserved(cfg, redis.Observer{
+		Logger:  with.logger,
+		State:   func(_, to redis.State) { with.metrics.ObserveRedis(int(to)) },
+		Failure: with.metrics.ObserveRedisFailure,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("redis: %w", err)
 	}
 
+	with.life.atEnd(client.Close)
+
 	kept := rediscache.New(client)
+	with.life.atEnd(kept.Close)
 
-	s := &stores{
-		limiter:     limit.NewShared(g.config.Limits.MaxKeys, redislimit.New(client), func(error) { metrics.ObserveLimitOutage() }),
-		cache:       cache.New(kept, cacheObserver(metrics)),
+	outage := func(error) { with.metrics.ObserveLimitOutage() }
+
+	return &stores{
+		limiter:     limit.NewShared(c.config.Limits.MaxKeys, redislimit.New(client), outage),
+		cache:       cache.New(kept, observer),
 		idempotency: idempotency.New(redisidempotency.New(client)),
-	}
-	s.close = func() error {
-		s.cache.Close()
-		s.idempotency.Close()
-
-		return errors.Join(kept.Close(), client.Close())
-	}
-
-	return s, nil
-}
-
-func cacheObserver(metrics *observe.Metrics) func(rpc string, event cache.Event) {
-	return func(rpc string, event cache.Event) { metrics.ObserveCache(rpc, string(event)) }
+	}, nil
 }

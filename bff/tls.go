@@ -9,46 +9,57 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
-	"github.com/portico-gateway/portico/bff/internal/observe"
 )
 
+// certificates are what a gateway has from TLS files, which are watched.
+type certificates struct {
+	// listener is for clients. Nil: it is not encrypted.
+	listener *tls.Config
+	// clients checks the certificates of clients.
+	clients *tlsfiles.Clients
+	// upstreams make the configurations of the connections to those that have TLS.
+	upstreams map[string]func() *tls.Config
+}
+
 // openTLS reads the files of the listener, if there are any, and those of the upstreams, and goes on watching them until ctx ends.
-func (g *Gateway) openTLS(ctx context.Context, metrics *observe.Metrics) (map[string]func() *tls.Config, error) {
-	if t := g.config.Server.TLS; t.CertFile != "" {
-		files, err := g.watch(ctx, metrics, "server.tls", tlsfiles.Paths{Cert: t.CertFile, Key: t.KeyFile, CA: t.ClientCAFile})
-		if err != nil {
-			return nil, err
+func (c *Compiled) openTLS(ctx context.Context, with opening) (certificates, error) {
+	var (
+		opened certificates
+		files  *tlsfiles.Files
+		err    error
+	)
+
+	if t := c.config.Server.TLS; t.CertFile != "" {
+		paths := tlsfiles.Paths{Cert: t.CertFile, Key: t.KeyFile, CA: t.ClientCAFile}
+		if files, err = c.watch(ctx, with, "server.tls", paths); err != nil {
+			return certificates{}, err
 		}
 
-		g.tls = files.Server(t.ClientAuth == config.ClientAuthRequired)
-		g.clients = tlsfiles.NewClients(files, g.options.clock())
-	} else {
-		g.clients = tlsfiles.NewClients(nil, g.options.clock())
+		opened.listener = files.Server(t.ClientAuth == config.ClientAuthRequired)
 	}
 
-	upstreams := map[string]func() *tls.Config{}
+	opened.clients = tlsfiles.NewClients(files, c.options.clock())
+	opened.upstreams = map[string]func() *tls.Config{}
 
-	for name, u := range g.config.Upstreams {
+	for name, u := range c.config.Upstreams {
 		if !u.TLS.On() {
 			continue
 		}
 
-		files, err := g.watch(ctx, metrics, "upstreams."+name+".tls",
+		files, err := c.watch(ctx, with, "upstreams."+name+".tls",
 			tlsfiles.Paths{Cert: u.TLS.CertFile, Key: u.TLS.KeyFile, CA: u.TLS.CAFile})
 		if err != nil {
-			return nil, err
+			return certificates{}, err
 		}
 
-		upstreams[name] = func() *tls.Config { return files.Client(u.TLS.ServerName) }
+		opened.upstreams[name] = func() *tls.Config { return files.Client(u.TLS.ServerName) }
 	}
 
-	return upstreams, nil
+	return opened, nil
 }
 
 // watch opens files that are watched until ctx ends, unless the setting names none.
-func (g *Gateway) watch(
-	ctx context.Context, metrics *observe.Metrics, setting string, paths tlsfiles.Paths,
-) (*tlsfiles.Files, error) {
+func (c *Compiled) watch(ctx context.Context, with opening, setting string, paths tlsfiles.Paths) (*tlsfiles.Files, error) {
 	files, err := tlsfiles.Open(paths)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", setting, err)
@@ -59,10 +70,10 @@ func (g *Gateway) watch(
 	}
 
 	watching := filewatch.Config{
-		Setting: setting, Interval: cmp.Or(g.options.tlsInterval, tlsfiles.DefaultInterval),
-		Logger: g.options.logger, Observer: metrics,
+		Setting: setting, Interval: cmp.Or(c.options.tlsInterval, tlsfiles.DefaultInterval),
+		Logger: with.logger, Observer: with.metrics,
 	}
-	g.running.Go(func() { files.Watch(ctx, watching) })
+	with.life.running.Go(func() { files.Watch(ctx, watching) })
 
 	return files, nil
 }

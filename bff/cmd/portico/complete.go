@@ -22,14 +22,14 @@ func completeDir(_ *cobra.Command, args []string, _ string) ([]cobra.Completion,
 // completeRoute completes METHOD and PATH with those that there are.
 func completeRoute(_ *cobra.Command, args []string, begun string) ([]cobra.Completion, cobra.ShellCompDirective) {
 	// What the shell has no use for is not said.
-	routes, err := bff.Routes(config.Config{}, services()...)
+	compiled, err := bff.Compile(config.Config{}, services()...)
 	if err != nil || len(args) > 1 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 
 	var words []cobra.Completion
 
-	for _, r := range routes {
+	for _, r := range compiled.Routes() {
 		word := cobra.CompletionWithDesc(r.Path, r.RPC)
 		if len(args) == 0 {
 			word = r.Method

@@ -193,12 +193,12 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 
 	served := bff.WithServices(withUpstreams(cfg.Upstreams, p.log.Logger)...)
 
-	routes, err := bff.Routes(cfg, served)
+	compiled, err := bff.Compile(cfg, served)
 	if err != nil {
 		return configError{error: err}
 	}
 
-	landed := page.options(cfg.Server.Address, p.issuer, switches, routes)
+	landed := page.options(cfg.Server.Address, p.issuer, switches, compiled.Routes())
 	options := slices.Concat(composites(), landed, loggingTo(p.log), []bff.Option{
 		served,
 		bff.WithAdminHandler("/dev/backends", switches),

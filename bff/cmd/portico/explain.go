@@ -82,7 +82,12 @@ func explain(cmd *cobra.Command, method, target string, a asked, out *output) er
 		return err
 	}
 
-	found, err := bff.Explain(cmd.Context(), cfg, r, a.caller, services()...)
+	compiled, err := bff.Compile(cfg, services()...)
+	if err != nil {
+		return configError{error: err}
+	}
+
+	found, err := compiled.Explain(cmd.Context(), r, a.caller)
 	if err != nil {
 		return configError{error: err}
 	}

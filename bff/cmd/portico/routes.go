@@ -34,11 +34,12 @@ parts, for programs.`,
 			return err
 		}
 
-		routes, err := bff.Routes(cfg, services()...)
+		compiled, err := bff.Compile(cfg, services()...)
 		if err != nil {
 			return configError{error: err}
 		}
 
+		routes := compiled.Routes()
 		if out.json {
 			return printJSON(cmd.OutOrStdout(), routes)
 		}

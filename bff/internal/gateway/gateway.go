@@ -84,9 +84,11 @@ type target struct {
 	handler  runtime.HandlerFunc
 }
 
-// New registers everything, for the routes that Compile made of it. It refuses a registration that does not match its descriptors,
-// and names every fault.
+// New registers everything, for the routes that Compile made of it, which it does not change. It refuses a registration that does
+// not match its descriptors, and names every fault.
 func New(ctx context.Context, routes []Route, registrations []Registration, config Config) (*Gateway, error) {
+	routes = slices.Clone(routes)
+
 	if err := bindAll(ctx, registrations, routes, config); err != nil {
 		return nil, err
 	}

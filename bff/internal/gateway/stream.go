@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"

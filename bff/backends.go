@@ -1,0 +1,167 @@
+package bff
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"google.golang.org/grpc"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/auth/identity"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/upstream"
+	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
+	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
+)
+
+// backends implements connections: the pool's for upstreams, one in-process channel for all composites.
+type backends struct {
+	pool       *upstream.Pool
+	composites *inproc.Channel
+	// keys are those by which backends verify the gateway's tokens. Nil: it signs none.
+	keys http.Handler
+}
+
+// openBackends opens the connections to the upstreams, and the composites over them.
+func (c *Compiled) openBackends(with opening, stores *stores, transports map[string]func() *tls.Config) (backends, error) {
+	var b backends
+
+	signer, err := openSigner(c.config.Auth.Internal)
+	if err != nil {
+		return b, err
+	}
+
+	if signer != nil {
+		b.keys = signer.Handler()
+	}
+
+	unary := gateway.Unary(c.routes, stores.cache)
+
+	if b.pool, err = upstream.Open(c.upstreams(signer, transports), upstream.Deps{
+		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: gateway.VerifyStream,
+	}); err != nil {
+		return b, fmt.Errorf("open upstreams: %w", err)
+	}
+
+	with.life.atEnd(b.pool.Close)
+	// Their calls end before the connections do.
+	with.life.atEnd(closer(stores.cache.Close))
+	with.life.atEnd(closer(stores.idempotency.Close))
+
+	b.composites = inproc.New(compositeUnary(unary), compositeStream)
+
+	connect := func(name string) (grpc.ClientConnInterface, error) { return c.legConn(b.pool, name) }
+
+	for _, add := range c.options.composites {
+		if err := add(b.composites, connect); err != nil {
+			return b, err
+		}
+	}
+
+	return b, nil
+}
+
+// upstreams are how the upstreams are called.
+func (c *Compiled) upstreams(signer *identity.Signer, transports map[string]func() *tls.Config) map[string]upstream.Config {
+	methods := c.options.methods(c.routes)
+	configs := make(map[string]upstream.Config, len(c.config.Upstreams))
+
+	for name, u := range c.config.Upstreams {
+		outgoing := upstream.Metadata{ForwardAuthorization: u.ForwardAuthorization}
+		if signer != nil {
+			outgoing.Sign = signer.For(name)
+		}
+
+		opened := upstreamConfig(u, outgoing, transports[name], methods[name])
+		opened.DialOptions = c.options.dialOptions[name]
+		configs[name] = opened
+	}
+
+	return configs
+}
+
+func upstreamConfig(
+	u config.Upstream, outgoing upstream.Metadata, transport func() *tls.Config, methods map[string]upstream.Method,
+) upstream.Config {
+	return upstream.Config{
+		Addresses: u.Addresses, Target: u.Target, Authority: u.Authority, Metadata: outgoing, TLS: transport, Methods: methods,
+		Breaker:     breaker.Settings(u.Breaker),
+		Concurrency: upstream.Concurrency(u.Concurrency), Balancing: u.Balancing, RefreshInterval: u.RefreshInterval,
+		MaxReceiveBytes: u.MaxReceiveBytes,
+		Probe:           upstream.Probe(u.Probe),
+		Ejection: upstream.Ejection{
+			Disabled: u.Ejection.Disabled, ConsecutiveFailures: u.Ejection.Failures,
+			BaseTime: u.Ejection.Time, MaxRatio: u.Ejection.MaxRatio,
+		},
+	}
+}
+
+// openSigner returns what signs internal tokens; nil if there are none.
+func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
+	if cfg.Issuer == "" {
+		return nil, nil //nolint:nilnil // There is none.
+	}
+
+	signer, err := identity.Open(identity.Config{Issuer: cfg.Issuer, KeyFile: cfg.KeyFile, Lifetime: cfg.Lifetime})
+	if err != nil {
+		return nil, fmt.Errorf("auth.internal_token: %w", err)
+	}
+
+	return signer, nil
+}
+
+// legConn is the Connect of composites. They call upstreams alone: between composites there could be cycles, and the policies of a
+// composite are enforced where requests come in.
+func (c *Compiled) legConn(pool *upstream.Pool, name string) (grpc.ClientConnInterface, error) {
+	conn, err := pool.Conn(name)
+	if err == nil {
+		return conn, nil
+	}
+
+	for _, s := range c.options.services {
+		if s.Composite && (s.Name == name || strings.HasPrefix(s.Name, name+".")) {
+			return nil, fmt.Errorf("%s is a composite (%s), and a composite can call upstreams alone:"+
+				" share its code, or make it a backend", name, s.Name)
+		}
+	}
+
+	return nil, err
+}
+
+func (b backends) upstream(name string) (*grpc.ClientConn, error) { return b.pool.Conn(name) }
+
+func (b backends) composite(service string) (grpc.ClientConnInterface, error) {
+	if !b.composites.Serves(service) {
+		return nil, fmt.Errorf("%s is a composite, but nothing implements it (WithComposite)", service)
+	}
+
+	return b.composites, nil
+}
+
+// compositeUnary treats a call to a composite as one to a backend: it gets the gateway's metadata alone.
+func compositeUnary(first grpc.UnaryClientInterceptor) grpc.UnaryClientInterceptor {
+	return func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		return first(ctx, method, req, reply, cc,
+			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
+				return invoke(upstream.WithMetadata(ctx), method, req, reply, cc, opts...)
+			}, opts...)
+	}
+}
+
+func compositeStream(
+	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+	open grpc.Streamer, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return gateway.VerifyStream(ctx, desc, cc, method,
+		func(
+			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
+			return open(upstream.WithMetadata(ctx), desc, cc, method, opts...)
+		}, opts...)
+}

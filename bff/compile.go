@@ -1,0 +1,78 @@
+package bff
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/upstream/headerpolicy"
+)
+
+// Compiled is what a configuration and options make of the services that are linked into the program: their routes, each with its
+// policy. It is immutable and safe for concurrent use.
+type Compiled struct {
+	// config has its defaults.
+	config  config.Config
+	options options
+	// routing is how routes are guarded and translated, without what only an open gateway has.
+	routing gateway.Config
+	routes  []gateway.Route
+	// headers are the allow-lists of headers.
+	headers *headerpolicy.List
+}
+
+// Compile finds the routes of the services that the options name, and compiles their policies. It reads no files and makes no
+// connections, and does not ask for credentials, upstreams and implementations of composites: Open does. The error names every
+// fault of the options, or of the routes and their policies.
+func Compile(cfg config.Config, opts ...Option) (*Compiled, error) {
+	cfg = cfg.WithDefaults()
+
+	o, err := collect(cfg, opts)
+	if err != nil {
+		return nil, err
+	}
+
+	headers, err := headerpolicy.New(cfg.Headers.Request, cfg.Headers.Response)
+	if err != nil {
+		return nil, fmt.Errorf("headers: %w", err)
+	}
+
+	routing, err := o.gatewayConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+
+	routing.ResponseHeader = headers.Response
+
+	routes, err := gateway.Compile(o.registrations(nil), routing)
+	if err != nil {
+		return nil, err
+	}
+
+	return &Compiled{config: cfg, options: o, routing: routing, routes: routes, headers: headers}, nil
+}
+
+// New is Compile and Open. The caller closes the gateway.
+func New(ctx context.Context, cfg config.Config, opts ...Option) (*Gateway, error) {
+	compiled, err := Compile(cfg, opts...)
+	if err != nil {
+		return nil, err
+	}
+
+	return compiled.Open(ctx)
+}
+
+// Routes lists the routes, the most specific first.
+func (c *Compiled) Routes() []Route { return c.options.describe(c.routes) }
+
+// OpenAPI describes the API as an OpenAPI 3.1 document in JSON. An open gateway serves it at /openapi.json, unless docs.openapi is
+// off.
+func (c *Compiled) OpenAPI() ([]byte, error) {
+	document, err := c.document()
+	if err != nil {
+		return nil, err
+	}
+
+	return document.JSON()
+}

@@ -1,0 +1,122 @@
+package bff_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
+)
+
+// What is compiled once can be opened more than once, and each gateway has its own upstreams, background work and end.
+func TestCompiledIsOpenedMoreThanOnce(t *testing.T) {
+	t.Parallel()
+
+	b := startBackend(t)
+	compiled := compile(t, config.Config{
+		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.address}}},
+	}, withShelf(), quiet())
+	before := compiled.Routes()
+
+	open := func() *site {
+		gw, err := compiled.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return &site{backend: b, gw: gw, url: serve(t, gw)}
+	}
+	get := func(s *site) answer { return s.do(t, http.MethodGet, "/v1/shelves/s", nil, "") }
+
+	first, second := open(), open()
+	if got := get(first); got.status != http.StatusOK {
+		t.Errorf("the first: %d %s", got.status, got.body)
+	}
+
+	if err := first.gw.Close(); err != nil {
+		t.Error(err)
+	}
+
+	if got := adminGet(t, second.gw, "/readyz"); got.status != http.StatusOK {
+		t.Errorf("the second, once the first is closed, is not ready: %s", got.body)
+	}
+
+	for name, s := range map[string]*site{"second": second, "third": open()} {
+		if got := get(s); got.status != http.StatusOK {
+			t.Errorf("the %s, once the first is closed: %d %s", name, got.status, got.body)
+		}
+	}
+
+	if got := get(first); got.status == http.StatusOK {
+		t.Error("the first answers, though its connections are closed")
+	}
+
+	explained, err := compiled.Explain(t.Context(), httptest.NewRequest(http.MethodGet, "/v1/shelves/s", nil), bff.Caller{})
+	if err != nil || !explained.Allowed() {
+		t.Errorf("%v %+v", err, explained)
+	}
+
+	if diff := cmp.Diff(before, compiled.Routes()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Compile needs no credentials, upstreams and implementations, and reads no files; Open says what is missing.
+func TestCompileNeedsLessThanOpen(t *testing.T) {
+	t.Parallel()
+
+	for want, cfg := range map[string]config.Config{
+		"auth: needs issuers":        {},
+		"no/such/cert.pem":           {Auth: config.Auth{Disabled: true}, Server: config.Server{TLS: config.ServerTLS{CertFile: "no/such/cert.pem", KeyFile: "no/such/key.pem"}}},
+		`"order" is not configured`:  {Auth: config.Auth{Disabled: true}},
+		"log.level: \"loud\" is not": {Auth: config.Auth{Disabled: true}, Log: config.Log{Level: "loud"}},
+	} {
+		compiled := compile(t, cfg, bff.WithServices(service(t, "order.v1.OrderService")), quiet())
+		if len(compiled.Routes()) == 0 {
+			t.Errorf("%s: no routes", want)
+		}
+
+		if _, err := compiled.OpenAPI(); err != nil {
+			t.Errorf("%s: %v", want, err)
+		}
+
+		if _, err := compiled.Open(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Open: %v, want %s", err, want)
+		}
+	}
+}
+
+// An Open that fails ends what it has begun: here, to watch the keys of an issuer. What goes on would be found at the end of the
+// bubble.
+func TestOpenThatFailsLeavesNothingRunning(t *testing.T) {
+	t.Parallel()
+
+	issuer, err := devissuer.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	compiled := compile(t, config.Config{Auth: config.Auth{Issuers: []config.Issuer{{
+		Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: issuer.JWKSFile(),
+	}}}}, quiet(), bff.WithMetrics(fullRegisterer{prometheus.NewRegistry()}))
+
+	synctest.Test(t, func(t *testing.T) {
+		if _, err := compiled.Open(t.Context()); !errors.Is(err, errNotRegistered) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+var errNotRegistered = errors.New("it is full")
+
+type fullRegisterer struct{ prometheus.Registerer }
+
+func (fullRegisterer) Register(prometheus.Collector) error { return errNotRegistered }

@@ -1,0 +1,262 @@
+package bff
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/admin"
+	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/auth/identity"
+	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/internal/edge/connection"
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/limit"
+	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
+	"github.com/portico-gateway/portico/bff/internal/observe"
+)
+
+// opening is what the parts of a gateway are opened with.
+type opening struct {
+	logger  *slog.Logger
+	metrics *observe.Metrics
+	life    *lifetime
+}
+
+// Open makes a gateway. It reads the files that the configuration names and dials nothing: backends may start later. The error
+// names every fault of the configuration, or what cannot be opened. The context is for opening alone: background work, such as
+// fetching keys, goes on until Close. The caller closes the gateway.
+//
+// Open may be called more than once, and each gateway is closed on its own. What the options hold is then used by all of them.
+func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
+	if err := c.validate(); err != nil {
+		return nil, err
+	}
+
+	ctx, life := newLifetime(ctx)
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, life.end())
+		}
+	}()
+
+	with, err := c.openLog(life)
+	if err != nil {
+		return nil, err
+	}
+	certificates, err := c.openTLS(ctx, with)
+	if err != nil {
+		return nil, err
+	}
+	stores, err := c.openStores(with)
+	if err != nil {
+		return nil, err
+	}
+	backends, err := c.openBackends(with, stores, certificates.upstreams)
+	if err != nil {
+		return nil, err
+	}
+	callers, err := c.openAuth(ctx, with)
+	if err != nil {
+		return nil, err
+	}
+
+	gate, connections, responses := c.openOverload(with)
+	routing := c.serving(ctx, stores, gate)
+	router, err := gateway.New(ctx, c.routes, c.options.registrations(backends), routing)
+	if err != nil {
+		return nil, err
+	}
+	handler, err := c.wrap(router, edge.Deps{
+		Logger: with.logger, Metrics: with.metrics,
+		Connections: connections.Handler, Responses: responses.Handler, Certificate: certificates.clients.Handler,
+		ClientLimit: clientLimit(stores.limiter, c.config.Limits.Client), Identify: callers.identify,
+		Forward: c.headers.Collect,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := c.options.exportMetrics(with); err != nil {
+		return nil, err
+	}
+
+	return &Gateway{
+		compiled: c, life: life, logger: with.logger, handler: handler, admin: c.adminHandler(with, backends, callers.awaitingKeys),
+		connections: connections, tls: certificates.listener, clients: certificates.clients,
+	}, nil
+}
+
+// openLog opens the log that the configuration describes, unless there is a logger already, and the metrics.
+func (c *Compiled) openLog(life *lifetime) (opening, error) {
+	with := opening{logger: c.options.logger, metrics: observe.NewMetrics(), life: life}
+	dropped := c.options.droppedLines
+
+	if with.logger == nil {
+		log, err := observe.OpenLog(os.Stderr, c.config.Log.Level, c.config.Log.Format)
+		if err != nil {
+			return opening{}, err
+		}
+
+		life.atEnd(closer(log.Close))
+
+		with.logger, dropped = log.Logger, log.Dropped
+	}
+
+	if dropped != nil {
+		with.metrics.WatchLog(dropped)
+	}
+
+	return with, nil
+}
+
+// callers is how a gateway finds out who calls.
+type callers struct {
+	// identify is a layer of the edge. Nil: authentication is disabled.
+	identify func(http.Handler) http.Handler
+	// awaitingKeys lists the issuers whose keys were never had. Nil: there are none.
+	awaitingKeys func() []string
+}
+
+func (c *Compiled) openAuth(ctx context.Context, with opening) (callers, error) {
+	if c.config.Auth.Disabled {
+		return callers{}, nil
+	}
+
+	config := authConfig(c.config.Auth)
+	config.Files, config.Custom = with.metrics, c.options.authenticator.custom(c.config.Server.RequestTimeout)
+
+	authenticator, err := auth.New(ctx, config, with.logger)
+	if err != nil {
+		return callers{}, fmt.Errorf("auth: %w", err)
+	}
+
+	with.life.running.Go(authenticator.Wait)
+
+	return callers{identify: authenticator.Identify, awaitingKeys: authenticator.AwaitingKeys}, nil
+}
+
+// openOverload makes what refuses and ends what is too much.
+func (c *Compiled) openOverload(with opening) (*inflight.Gate, *connection.Guard, *connection.Responses) {
+	gate := inflight.New(c.config.Overload)
+	connections := connection.New(c.config.Server, with.life.over)
+	responses := connection.NewResponses(c.config.Overload.MaxBufferedResponseBytes)
+
+	with.metrics.Watch(gate.InFlight, connections.Open)
+	with.metrics.WatchResponses(responses.Buffered, responses.CutOff)
+
+	return gate, connections, responses
+}
+
+// serving is how routes are guarded and translated in a gateway whose background work ends with ctx.
+func (c *Compiled) serving(ctx context.Context, stores *stores, gate *inflight.Gate) gateway.Config {
+	routing := c.routing
+	routing.Limiter, routing.Cache, routing.Idempotency = stores.limiter, stores.cache, stores.idempotency
+	routing.Overload, routing.Draining = gate, ctx
+
+	return routing
+}
+
+// wrap puts the edge around the routes, and the pages before them.
+func (c *Compiled) wrap(router *gateway.Gateway, layers edge.Deps) (http.Handler, error) {
+	served, err := c.servePages(router)
+	if err != nil {
+		return nil, err
+	}
+
+	var faults optionFaults
+
+	layers.Middleware = wrapped(c.options.middleware, &faults)
+	layers.Problems = c.options.problems(c.config, layers.Logger)
+
+	config := edgeConfig(c.config)
+	config.CORS.Methods = func(path string) []string { return slices.Concat(served.Methods(path), router.Methods(path)) }
+	config.CORS.FurtherMethods = router.AllMethods()
+
+	for _, p := range c.options.pages {
+		config.CORS.FurtherMethods = append(config.CORS.FurtherMethods, p.Methods...)
+	}
+
+	handler := edge.Wrap(config, layers, served)
+
+	return handler, faults.join()
+}
+
+func clientLimit(limiter *limit.Limiter, rate config.Rate) func(http.Handler) http.Handler {
+	return limiter.PerClient(limit.Rate{Requests: rate.Requests, Per: rate.Per, Burst: rate.Burst})
+}
+
+func edgeConfig(cfg config.Config) edge.Config {
+	return edge.Config{
+		TrustedProxies: cfg.ClientIP.TrustedProxies,
+		BodyLimit:      cfg.Limits.MaxBodyBytes,
+		Timeout:        cfg.Server.RequestTimeout,
+		CORS: edge.CORS{
+			AllowedOrigins: cfg.CORS.AllowedOrigins, AllowedHeaders: cfg.CORS.AllowedHeaders,
+			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge,
+		},
+	}
+}
+
+func authConfig(cfg config.Auth) auth.Config {
+	out := auth.Config{
+		CacheTokens: cfg.CacheTokens, KeysGrace: cfg.KeysGrace,
+		APIKeys: auth.APIKeys{
+			File: cfg.APIKeys.File, Header: cfg.APIKeys.Header, ReloadInterval: cfg.APIKeys.ReloadInterval,
+		},
+	}
+
+	for _, i := range cfg.Issuers {
+		out.Issuers = append(out.Issuers, auth.Issuer{
+			Issuer: i.Issuer, Audiences: i.Audiences, Algorithms: i.Algorithms, TokenTypes: i.TokenTypes,
+			JWKSFile: i.JWKSFile, JWKSURL: i.JWKSURL, RefreshInterval: i.RefreshInterval, Leeway: i.Leeway,
+			Claims: auth.Claims(i.Claims), RequiredClaims: i.RequiredClaims, SubjectPrefix: i.SubjectPrefix,
+		})
+	}
+
+	for _, c := range cfg.Certificates {
+		out.Certificates = append(out.Certificates, auth.Certificate(c))
+	}
+
+	return out
+}
+
+// adminHandler is what operators get.
+func (c *Compiled) adminHandler(with opening, backends backends, awaitingKeys func() []string) http.Handler {
+	mounts := maps.Clone(c.options.adminMounts)
+	if backends.keys != nil {
+		mounts[identity.Path] = backends.keys
+	}
+
+	handler := admin.New(admin.Config{
+		Ready:     func() bool { return !with.life.over() },
+		Waiting:   func() []string { return waiting(awaitingKeys) },
+		Metrics:   with.metrics.Handler(),
+		Upstreams: func() any { return backends.pool.Statuses() },
+		Mounts:    mounts,
+	})
+	if guard := c.options.adminGuard; guard != nil {
+		handler = guard(handler)
+	}
+
+	return handler
+}
+
+// waiting lists what has to be there before clients are sent here.
+func waiting(awaitingKeys func() []string) []string {
+	if awaitingKeys == nil {
+		return nil
+	}
+
+	names := awaitingKeys()
+	for i, name := range names {
+		names[i] = "the keys of the issuer " + name
+	}
+
+	return names
+}
