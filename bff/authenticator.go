@@ -108,16 +108,8 @@ func isName(text string) bool {
 	})
 }
 
-// carrier is the header that the credential is in.
-func (a *Authenticator) carrier() string {
-	switch {
-	case a.Header != "":
-		return a.Header
-	case a.Cookie != "":
-		return "Cookie"
-	default:
-		return "Authorization"
-	}
+func (a *Authenticator) place() auth.Place {
+	return auth.Place{Header: a.Header, Cookie: a.Cookie, Scheme: a.Scheme}
 }
 
 // checkConfig notes where the configuration contradicts it.
@@ -131,7 +123,7 @@ func (a *Authenticator) checkConfig(cfg config.Config, faults *optionFaults) {
 	}
 
 	for i, name := range cfg.Headers.Request {
-		if strings.EqualFold(name, a.carrier()) {
+		if strings.EqualFold(name, a.place().Carrier()) {
 			faults.addf("WithAuthenticator: headers.request[%d]: %s carries credentials, which stay at the gateway", i, name)
 		}
 	}
@@ -141,7 +133,7 @@ func (a *Authenticator) checkConfig(cfg config.Config, faults *optionFaults) {
 func (a *Authenticator) checkRoutes(routes []gateway.Route, faults *optionFaults) {
 	for _, r := range routes {
 		for _, h := range r.Policy.Headers {
-			if strings.EqualFold(h.Name, a.carrier()) {
+			if strings.EqualFold(h.Name, a.place().Carrier()) {
 				faults.addf("WithAuthenticator: route %s (%s) sets the field %s from %s, which carries credentials",
 					r, r.RPC, h.Field, h.Name)
 			}
@@ -156,7 +148,7 @@ func (a *Authenticator) custom(timeout time.Duration) *auth.Custom {
 	}
 
 	return &auth.Custom{
-		Issuer: a.Name, Header: a.Header, Cookie: a.Cookie, Scheme: a.Scheme, Timeout: timeout,
+		Place: a.place(), Issuer: a.Name, Timeout: timeout,
 		Authenticate: func(r *http.Request) (*reqinfo.Principal, error) {
 			found, err := a.Authenticate(r)
 			if err != nil {

@@ -105,7 +105,7 @@ func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 		return nil, nil //nolint:nilnil // There is none.
 	}
 
-	signer, err := identity.Open(identity.Config{Issuer: cfg.Issuer, KeyFile: cfg.KeyFile, Lifetime: cfg.Lifetime})
+	signer, err := identity.Open(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("auth.internal_token: %w", err)
 	}

@@ -182,7 +182,7 @@ func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
 	}
 
 	if a := o.authenticator; a != nil {
-		routing.Vary = append(routing.Vary, a.carrier())
+		routing.Vary = append(routing.Vary, a.place().Carrier())
 	}
 
 	if cfg.Compression.Disabled {

@@ -128,10 +128,9 @@ func (c *Compiled) openAuth(ctx context.Context, with opening) (callers, error) 
 		return callers{}, nil
 	}
 
-	config := authConfig(c.config.Auth)
-	config.Files, config.Custom = with.metrics, c.options.authenticator.custom(c.config.Server.RequestTimeout)
-
-	authenticator, err := auth.New(ctx, config, with.logger)
+	authenticator, err := auth.New(ctx, c.config.Auth, auth.Deps{
+		Logger: with.logger, Files: with.metrics, Custom: c.options.authenticator.custom(c.config.Server.RequestTimeout),
+	})
 	if err != nil {
 		return callers{}, fmt.Errorf("auth: %w", err)
 	}
@@ -201,29 +200,6 @@ func edgeConfig(cfg config.Config) edge.Config {
 			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge,
 		},
 	}
-}
-
-func authConfig(cfg config.Auth) auth.Config {
-	out := auth.Config{
-		CacheTokens: cfg.CacheTokens, KeysGrace: cfg.KeysGrace,
-		APIKeys: auth.APIKeys{
-			File: cfg.APIKeys.File, Header: cfg.APIKeys.Header, ReloadInterval: cfg.APIKeys.ReloadInterval,
-		},
-	}
-
-	for _, i := range cfg.Issuers {
-		out.Issuers = append(out.Issuers, auth.Issuer{
-			Issuer: i.Issuer, Audiences: i.Audiences, Algorithms: i.Algorithms, TokenTypes: i.TokenTypes,
-			JWKSFile: i.JWKSFile, JWKSURL: i.JWKSURL, RefreshInterval: i.RefreshInterval, Leeway: i.Leeway,
-			Claims: auth.Claims(i.Claims), RequiredClaims: i.RequiredClaims, SubjectPrefix: i.SubjectPrefix,
-		})
-	}
-
-	for _, c := range cfg.Certificates {
-		out.Certificates = append(out.Certificates, auth.Certificate(c))
-	}
-
-	return out
 }
 
 // adminHandler is what operators get.

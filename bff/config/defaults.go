@@ -85,7 +85,7 @@ func (c Config) WithDefaults() Config {
 	c.Redis.Prefix = or(c.Redis.Prefix, "portico:")
 	c.Idempotency.MaxBytes = or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)
 	c.Limits = c.Limits.withDefaults()
-	c.Auth = c.Auth.withDefaults()
+	c.Auth = c.Auth.WithDefaults()
 	c.Docs = c.Docs.withDefaults()
 	c.Log.Level = or(c.Log.Level, "info")
 	c.Log.Format = or(c.Log.Format, "json")
@@ -100,7 +100,7 @@ func (c Config) WithDefaults() Config {
 
 	upstreams := make(map[string]Upstream, len(c.Upstreams))
 	for name, upstream := range c.Upstreams {
-		upstreams[name] = upstream.withDefaults()
+		upstreams[name] = upstream.WithDefaults()
 	}
 
 	c.Upstreams = upstreams
@@ -142,7 +142,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-func (a Auth) withDefaults() Auth {
+// WithDefaults returns the settings with every zero value replaced by its documented default.
+func (a Auth) WithDefaults() Auth {
 	a.KeysGrace = or(a.KeysGrace, defaultKeysGrace)
 	a.CacheTokens = or(a.CacheTokens, defaultCacheTokens)
 	a.APIKeys.Header = or(a.APIKeys.Header, defaultAPIKeyHeader)
@@ -179,7 +180,8 @@ func (i Issuer) withDefaults() Issuer {
 
 func algorithms() []string { return []string{"RS256", "ES256", "EdDSA"} }
 
-func (u Upstream) withDefaults() Upstream {
+// WithDefaults returns the settings with every zero value replaced by its documented default.
+func (u Upstream) WithDefaults() Upstream {
 	u.Breaker.FailureRatio = or(u.Breaker.FailureRatio, defaultFailureRatio)
 	u.Breaker.MinRequests = or(u.Breaker.MinRequests, defaultMinRequests)
 	u.Breaker.Window = or(u.Breaker.Window, defaultWindow)

@@ -144,11 +144,14 @@ func (v *validation) cors(c CORS) {
 	}
 }
 
+// minInternalLifetime is the shortest life of an internal token: its times are in whole seconds.
+const minInternalLifetime = 2 * time.Second
+
 func (v *validation) auth(a Auth) {
 	v.check(a.KeysGrace > 0, "auth.keys_grace", "must be positive")
 	v.check(a.CacheTokens > 0, "auth.cache_tokens", "must be positive")
 	v.check(a.APIKeys.ReloadInterval > 0, "auth.api_keys.reload_interval", "must be positive")
-	v.check(a.Internal.Lifetime > 0, "auth.internal_token.lifetime", "must be positive")
+	v.check(a.Internal.Lifetime >= minInternalLifetime, "auth.internal_token.lifetime", "must be at least "+minInternalLifetime.String())
 	v.headerName("auth.api_keys.header", a.APIKeys.Header)
 	v.check(!strings.EqualFold(a.APIKeys.Header, "Authorization"), "auth.api_keys.header", "Authorization carries tokens")
 
@@ -160,7 +163,8 @@ func (v *validation) auth(a Auth) {
 		v.check(!seen[issuer.Issuer], path+".issuer", "is configured twice")
 		v.check(issuer.JWKSFile+issuer.JWKSURL != "" || issuer.Issuer == "" || strings.Contains(issuer.Issuer, "://"),
 			path+".issuer", "is not a URL, so it needs jwks_file or jwks_url")
-		v.check(len(issuer.Audiences) > 0, path+".audiences", "needs at least one")
+		v.check(len(issuer.Audiences) > 0 && !slices.Contains(issuer.Audiences, ""), path+".audiences",
+			"needs at least one, and none that is empty")
 		v.check(issuer.JWKSFile == "" || issuer.JWKSURL == "", path, "has both jwks_file and jwks_url")
 		v.check(issuer.Leeway >= 0, path+".leeway", "must not be negative")
 		v.check(issuer.RefreshInterval > 0, path+".refresh_interval", "must be positive")

@@ -209,6 +209,9 @@ func TestInvalid(t *testing.T) {
 		{"issuer_without_audiences", func(c *config.Config) {
 			c.Auth.Issuers[1].Audiences = nil
 		}, "auth.issuers[1].audiences: needs at least one"},
+		{"issuer_with_an_empty_audience", func(c *config.Config) {
+			c.Auth.Issuers[1].Audiences = []string{"a", ""}
+		}, "auth.issuers[1].audiences: needs at least one, and none that is empty"},
 		{"issuer_with_keys_in_two_places", func(c *config.Config) {
 			c.Auth.Issuers[1].JWKSFile = "keys.json"
 		}, "auth.issuers[1]: has both jwks_file and jwks_url"},
@@ -244,8 +247,8 @@ func TestInvalid(t *testing.T) {
 		{"key_reload", func(c *config.Config) { c.Auth.APIKeys.ReloadInterval = -1 }, "auth.api_keys.reload_interval: must be positive"},
 		{"cached_tokens", func(c *config.Config) { c.Auth.CacheTokens = -1 }, "auth.cache_tokens: must be positive"},
 		{"internal_lifetime", func(c *config.Config) {
-			c.Auth.Internal.Lifetime = -1
-		}, "auth.internal_token.lifetime: must be positive"},
+			c.Auth.Internal.Lifetime = time.Second
+		}, "auth.internal_token.lifetime: must be at least 2s"},
 		{"certificates_without_an_authority", func(c *config.Config) {
 			c.Auth.Certificates = []config.Certificate{{Name: "cn:a", Subject: "a"}}
 		}, "auth.certificates: needs server.tls.client_ca_file"},
@@ -253,6 +256,14 @@ func TestInvalid(t *testing.T) {
 			c.Server.TLS = config.ServerTLS{CertFile: "c", KeyFile: "k", ClientCAFile: "a"}
 			c.Auth.Certificates = []config.Certificate{{Name: "billing", Subject: "a"}}
 		}, `auth.certificates[0].name: "billing" is not one of uri:…, dns:…, email:…, cn:…`},
+		{"certificate_without_a_name", func(c *config.Config) {
+			c.Server.TLS = config.ServerTLS{CertFile: "c", KeyFile: "k", ClientCAFile: "a"}
+			c.Auth.Certificates = []config.Certificate{{Name: "cn:", Subject: "a"}}
+		}, `auth.certificates[0].name: "cn:" is not one of`},
+		{"certificate_twice", func(c *config.Config) {
+			c.Server.TLS = config.ServerTLS{CertFile: "c", KeyFile: "k", ClientCAFile: "a"}
+			c.Auth.Certificates = []config.Certificate{{Name: "cn:a", Subject: "a"}, {Name: "cn:a", Subject: "b"}}
+		}, "auth.certificates[1].name: is configured twice"},
 		{"certificate_for_nobody", func(c *config.Config) {
 			c.Server.TLS = config.ServerTLS{CertFile: "c", KeyFile: "k", ClientCAFile: "a"}
 			c.Auth.Certificates = []config.Certificate{{Name: "cn:a"}}
@@ -359,7 +370,7 @@ func TestInvalid(t *testing.T) {
 			// These undo what others break.
 			case "nobody_to_trust", "upstream_nowhere", "upstream_in_two_places", "address_with_an_empty_port", "no_algorithm",
 				"ratio_under_nothing", "keys_at_a_file_url", "issuer_twice", "origin_without_a_scheme", "origin_with_two_stars",
-				"issuer_with_keys_in_two_places", "key_header", "certificates_without_an_authority", "certificate_of_no_kind",
+				"issuer_with_keys_in_two_places", "key_header", "certificates_without_an_authority", "certificate_of_no_kind", "certificate_without_a_name", "certificate_twice",
 				"client_auth_without_an_authority", "discovery_without_a_url",
 				"certificate_without_a_key":
 			default:

@@ -6,99 +6,37 @@
 package auth
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
-	"time"
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Defaults of an Issuer.
-const (
-	DefaultRefreshInterval = 5 * time.Minute
-	DefaultLeeway          = 30 * time.Second
-)
-
-// DefaultKeysGrace is the default of Config.KeysGrace: what an issuer that starts together with the gateway should need.
-const DefaultKeysGrace = 30 * time.Second
-
-// DefaultCacheTokens is the default of Config.CacheTokens.
-const DefaultCacheTokens = 10_000
-
-// Config says whose credentials are accepted.
-type Config struct {
-	Issuers []Issuer
-	// CacheTokens is how many verified tokens are remembered. Zero: DefaultCacheTokens.
-	CacheTokens  int
-	APIKeys      APIKeys
-	Certificates []Certificate
+// Deps are what an Authenticator works with.
+type Deps struct {
+	Logger *slog.Logger
+	// Files is told the state of the files that are watched. Nil: nobody is.
+	Files filewatch.Observer
 	// Custom are credentials that an embedding program verifies. Nil: there are none.
 	Custom *Custom
-	// KeysGrace is how long AwaitingKeys tells of issuers whose keys were never had. Zero: DefaultKeysGrace.
-	KeysGrace time.Duration
-	// Files is told the state of the files that are watched. It may be nil.
-	Files filewatch.Observer
-}
-
-// APIKeys are the keys of machine clients.
-type APIKeys struct {
-	// File lists them. Empty: there are none, and the header means nothing.
-	File string
-	// Header carries a key.
-	Header string
-	// ReloadInterval is how often the file is looked at.
-	ReloadInterval time.Duration
 }
 
 // ErrConfig is what New returns for issuers that cannot be trusted as they are configured.
 var ErrConfig = errors.New("auth configuration")
 
-// What can be wrong with the configuration of an issuer.
+// What can be wrong with the configuration of an issuer, beyond what package config finds.
 var (
-	errTwice     = errors.New("is configured twice")
-	errName      = errors.New("has no name")
-	errAudiences = errors.New("needs audiences, none of them empty")
-	errPrefix    = errors.New("subject prefix must be printable ASCII that does not begin with a space")
-	errAlgorithm = errors.New("algorithm is not supported")
-	errKeyPlace  = errors.New("has both a key file and a key URL")
-	errInsecure  = errors.New("URL is not https: whoever can change the answer can sign in as anyone")
+	errPrefix   = errors.New("subject prefix must be printable ASCII that does not begin with a space")
+	errInsecure = errors.New("URL is not https: whoever can change the answer can sign in as anyone")
 )
-
-// Issuer is a party whose tokens are accepted, and where its public keys are.
-type Issuer struct {
-	// Issuer is its name, exactly as in the "iss" claim of its tokens.
-	Issuer string
-	// Audiences are the names of this gateway. A token must be meant for one of them.
-	Audiences []string
-	// Algorithms are the signature algorithms to accept: RS256, PS256, ES256, ES384, EdDSA. Empty: all of these.
-	Algorithms []string
-	// TokenTypes are the types of tokens ("typ", RFC 7515, section 4.1.9) to accept; an empty string stands for tokens without one.
-	// Empty: DefaultTokenTypes.
-	TokenTypes []string
-	// JWKSFile or JWKSURL holds the keys as a JSON Web Key Set (RFC 7517). With neither, they are found by OpenID Connect
-	// Discovery. URLs must be https, or lead to this machine.
-	JWKSFile string
-	JWKSURL  string
-	// RefreshInterval is how often keys are fetched, unless the issuer says that they hold for less. Zero: DefaultRefreshInterval.
-	RefreshInterval time.Duration
-	// Leeway is how far clocks may be apart. Zero: DefaultLeeway.
-	Leeway time.Duration
-	// Claims are the names of the claims that say what the gateway wants to know.
-	Claims Claims
-	// RequiredClaims must be in a token, with one of these values, or with any if none are listed.
-	RequiredClaims map[string][]string
-	// SubjectPrefix is put before the subjects of this issuer.
-	SubjectPrefix string
-}
 
 // Authenticator verifies credentials. It is safe for concurrent use.
 type Authenticator struct {
@@ -113,43 +51,38 @@ type Authenticator struct {
 	running      sync.WaitGroup
 }
 
-// New returns an Authenticator that trusts what the configuration names; with nothing it refuses every credential. Files are read
-// now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the gateway starts while an issuer
-// is down.
-func New(ctx context.Context, config Config, logger *slog.Logger) (*Authenticator, error) {
-	if config.CacheTokens == 0 {
-		config.CacheTokens = DefaultCacheTokens
-	}
-
-	cache, err := newTokenCache(config.CacheTokens)
+// New returns an Authenticator that trusts what the configuration names, which is valid; with nothing it refuses every credential.
+// Files are read now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the gateway starts
+// while an issuer is down.
+func New(ctx context.Context, cfg config.Auth, deps Deps) (*Authenticator, error) {
+	cache, err := newTokenCache(cfg.CacheTokens)
 	if err != nil {
 		return nil, fmt.Errorf("%w: cached tokens: %w", ErrConfig, err)
 	}
 
 	a := &Authenticator{
-		issuers:    make(map[string]*issuer, len(config.Issuers)),
+		issuers:    make(map[string]*issuer, len(cfg.Issuers)),
 		unverified: jwt.NewParser(jwt.WithStrictDecoding()),
 		cache:      cache,
-		keyHeader:  config.APIKeys.Header,
-		custom:     config.Custom,
+		keyHeader:  cfg.APIKeys.Header,
+		custom:     deps.Custom,
 	}
 
-	if a.certificates, err = newCertificates(config.Certificates); err != nil {
+	if a.certificates, err = newCertificates(cfg.Certificates); err != nil {
 		return nil, err
 	}
 
-	if config.APIKeys.File != "" {
-		if a.keys, err = apikey.Open(config.APIKeys.File); err != nil {
+	if cfg.APIKeys.File != "" {
+		if a.keys, err = apikey.Open(cfg.APIKeys.File); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 		}
 	}
 
-	for n, i := range config.Issuers {
-		files := filewatch.Config{
-			Setting: fmt.Sprintf("auth.issuers[%d].jwks_file", n), Interval: cmp.Or(i.RefreshInterval, DefaultRefreshInterval),
-			Logger: logger, Observer: config.Files,
-		}
-		if err := a.add(i, files); err != nil {
+	watching := filewatch.Config{Logger: deps.Logger, Observer: deps.Files}
+
+	for n, i := range cfg.Issuers {
+		watching.Setting, watching.Interval = fmt.Sprintf("auth.issuers[%d].jwks_file", n), i.RefreshInterval
+		if err := a.add(i, watching); err != nil {
 			return nil, fmt.Errorf("%w: issuer %q: %w", ErrConfig, i.Issuer, err)
 		}
 	}
@@ -160,34 +93,29 @@ func New(ctx context.Context, config Config, logger *slog.Logger) (*Authenticato
 	}
 
 	if a.keys != nil {
-		files := filewatch.Config{
-			Setting: "auth.api_keys.file", Interval: config.APIKeys.ReloadInterval, Logger: logger, Observer: config.Files,
-		}
+		watching.Setting, watching.Interval = "auth.api_keys.file", cfg.APIKeys.ReloadInterval
 
-		a.running.Go(func() { a.keys.Run(ctx, files) })
+		a.running.Go(func() { a.keys.Run(ctx, watching) })
 	}
 
-	a.running.Go(func() { a.waiting.run(ctx, cmp.Or(config.KeysGrace, DefaultKeysGrace), logger) })
+	a.running.Go(func() { a.waiting.run(ctx, cfg.KeysGrace, deps.Logger) })
 
 	return a, nil
 }
 
-func (a *Authenticator) add(config Issuer, files filewatch.Config) error {
-	if a.issuers[config.Issuer] != nil {
-		return errTwice
+func (a *Authenticator) add(cfg config.Issuer, files filewatch.Config) error {
+	// A subject follows, so a space at its end is none at an end.
+	if !reqinfo.Plain(cfg.SubjectPrefix + "x") {
+		return errPrefix
 	}
 
-	if err := config.check(); err != nil {
-		return err
-	}
-
-	keys, err := openKeys(config, files)
+	keys, err := openKeys(cfg, files)
 	if err != nil {
 		return err
 	}
 
-	a.issuers[config.Issuer] = newIssuer(config, keys)
-	a.waiting.add(config.Issuer, keys)
+	a.issuers[cfg.Issuer] = newIssuer(cfg, keys)
+	a.waiting.add(cfg.Issuer, keys)
 
 	return nil
 }
@@ -199,7 +127,7 @@ func (a *Authenticator) AwaitingKeys() []string { return a.waiting.names() }
 // Wait returns when nothing runs in the background any more, after the context that New was given has ended.
 func (a *Authenticator) Wait() { a.running.Wait() }
 
-func openKeys(config Issuer, files filewatch.Config) (*keySource, error) {
+func openKeys(cfg config.Issuer, files filewatch.Config) (*keySource, error) {
 	var (
 		set   keySet
 		fetch fetchFunc
@@ -207,14 +135,12 @@ func openKeys(config Issuer, files filewatch.Config) (*keySource, error) {
 	)
 
 	switch {
-	case config.JWKSFile != "" && config.JWKSURL != "":
-		return nil, errKeyPlace
-	case config.JWKSFile != "":
-		set, fetch, err = fromFile(config.JWKSFile, files)
-	case config.JWKSURL != "":
-		fetch, err = fromURL(config.JWKSURL)
+	case cfg.JWKSFile != "":
+		set, fetch, err = fromFile(cfg.JWKSFile, files)
+	case cfg.JWKSURL != "":
+		fetch, err = fromURL(cfg.JWKSURL)
 	default:
-		fetch, err = fromDiscovery(config.Issuer)
+		fetch, err = fromDiscovery(cfg.Issuer)
 	}
 
 	if err != nil {
@@ -223,38 +149,14 @@ func openKeys(config Issuer, files filewatch.Config) (*keySource, error) {
 
 	// What becomes of files is logged where they are watched.
 	logger := slog.New(slog.DiscardHandler)
-	if config.JWKSFile == "" {
-		logger = files.Logger.With("issuer", config.Issuer)
+	if cfg.JWKSFile == "" {
+		logger = files.Logger.With("issuer", cfg.Issuer)
 	}
 
-	keys := newKeySource(fetch, config.RefreshInterval, logger)
+	keys := newKeySource(fetch, cfg.RefreshInterval, logger)
 	if set != nil {
 		keys.replace(set)
 	}
 
 	return keys, nil
-}
-
-// check tells what is wrong with the names in the configuration.
-func (i Issuer) check() error {
-	if i.Issuer == "" {
-		return errName
-	}
-
-	if len(i.Audiences) == 0 || slices.Contains(i.Audiences, "") {
-		return errAudiences
-	}
-
-	// A subject follows, so a space at its end is none at an end.
-	if !reqinfo.Plain(i.SubjectPrefix + "x") {
-		return errPrefix
-	}
-
-	for _, alg := range i.Algorithms {
-		if !slices.Contains(supported(), alg) {
-			return fmt.Errorf("%w: %q is not one of %q", errAlgorithm, alg, supported())
-		}
-	}
-
-	return nil
 }

@@ -5,7 +5,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
@@ -21,7 +21,7 @@ func TestAwaitingKeysOfFilesIsOverAtOnce(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(authtest.KeySet(t, s)) }))
 	t.Cleanup(server.Close)
 
-	remote := auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSURL: server.URL}
+	remote := config.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSURL: server.URL}
 	a := mustNew(t, remote)
 	call(t, start(t, a), "Bearer "+s.Token(t, nil, nil)).principal(t)
 

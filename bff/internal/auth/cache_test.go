@@ -3,7 +3,6 @@ package auth_test
 import (
 	"context"
 	"crypto/tls"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
@@ -36,13 +36,13 @@ func identify(tb testing.TB, a *auth.Authenticator, token string, state *tls.Con
 }
 
 // bubble runs a test in virtual time over an authenticator that ends with it.
-func bubble(t *testing.T, config auth.Config, f func(t *testing.T, a *auth.Authenticator)) {
+func bubble(t *testing.T, cfg config.Auth, f func(t *testing.T, a *auth.Authenticator)) {
 	t.Helper()
 
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 
-		a, err := auth.New(ctx, config, slog.New(slog.DiscardHandler))
+		a, err := open(ctx, cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,10 +99,10 @@ func TestHazard22CachedTokenEndsWithItself(t *testing.T) {
 	t.Parallel()
 
 	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
-	config := auth.Config{Issuers: []auth.Issuer{trusting(t, s)}}
-	config.Issuers[0].Leeway = 10 * time.Second
+	cfg := config.Auth{Issuers: []config.Issuer{trusting(t, s)}}
+	cfg.Issuers[0].Leeway = 10 * time.Second
 
-	bubble(t, config, func(t *testing.T, a *auth.Authenticator) {
+	bubble(t, cfg, func(t *testing.T, a *auth.Authenticator) {
 		t.Helper()
 
 		token := s.Token(t, nil, authtest.Object{"exp": time.Now().Add(time.Minute).Unix(), "iat": nil})
@@ -120,10 +120,10 @@ func TestCachedTokenEndsWithItsKey(t *testing.T) {
 	t.Parallel()
 
 	s, next := authtest.NewSigner(t, "EdDSA", authtest.KeyID), authtest.NewSigner(t, "EdDSA", "next")
-	config := auth.Config{Issuers: []auth.Issuer{trusting(t, s)}}
-	config.Issuers[0].RefreshInterval = time.Minute
+	cfg := config.Auth{Issuers: []config.Issuer{trusting(t, s)}}
+	cfg.Issuers[0].RefreshInterval = time.Minute
 
-	bubble(t, config, func(t *testing.T, a *auth.Authenticator) {
+	bubble(t, cfg, func(t *testing.T, a *auth.Authenticator) {
 		t.Helper()
 
 		claims := authtest.Object{"exp": time.Now().Add(time.Hour).Unix(), "iat": nil}
@@ -132,7 +132,7 @@ func TestCachedTokenEndsWithItsKey(t *testing.T) {
 		expectStatus(t, "its key is there", a, token, http.StatusOK)
 		expectStatus(t, "its key is not there yet", a, later, http.StatusUnauthorized)
 
-		if err := os.WriteFile(config.Issuers[0].JWKSFile, authtest.KeySet(t, next), 0o600); err != nil {
+		if err := os.WriteFile(cfg.Issuers[0].JWKSFile, authtest.KeySet(t, next), 0o600); err != nil {
 			t.Fatal(err)
 		}
 
@@ -147,10 +147,10 @@ func TestRefusalsThatTimeChangesAreNotRemembered(t *testing.T) {
 	t.Parallel()
 
 	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
-	config := auth.Config{Issuers: []auth.Issuer{trusting(t, s)}}
-	config.Issuers[0].Leeway = time.Second
+	cfg := config.Auth{Issuers: []config.Issuer{trusting(t, s)}}
+	cfg.Issuers[0].Leeway = time.Second
 
-	bubble(t, config, func(t *testing.T, a *auth.Authenticator) {
+	bubble(t, cfg, func(t *testing.T, a *auth.Authenticator) {
 		t.Helper()
 
 		soon, end := time.Now().Add(3*time.Second).Unix(), time.Now().Add(time.Hour).Unix()
@@ -172,7 +172,7 @@ func TestCacheIsBounded(t *testing.T) {
 
 	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
 
-	a, err := auth.New(t.Context(), auth.Config{Issuers: []auth.Issuer{trusting(t, s)}, CacheTokens: 2}, slog.New(slog.DiscardHandler))
+	a, err := open(t.Context(), config.Auth{Issuers: []config.Issuer{trusting(t, s)}, CacheTokens: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,7 +189,7 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 	}
 
-	if _, err := auth.New(t.Context(), auth.Config{CacheTokens: -1}, slog.New(slog.DiscardHandler)); err == nil {
+	if _, err := open(t.Context(), config.Auth{CacheTokens: -1}); err == nil {
 		t.Error("a cache of -1 tokens is made")
 	}
 }
@@ -207,7 +207,7 @@ func benchmark(b *testing.B, count int) {
 		b.Run(alg, func(b *testing.B) {
 			s := authtest.NewSigner(b, alg, authtest.KeyID)
 
-			a, err := auth.New(b.Context(), auth.Config{Issuers: []auth.Issuer{trusting(b, s)}, CacheTokens: 1}, slog.New(slog.DiscardHandler))
+			a, err := open(b.Context(), config.Auth{Issuers: []config.Issuer{trusting(b, s)}, CacheTokens: 1})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -7,38 +7,18 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
-	"strings"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
-
-// Certificate says whom a client certificate stands for.
-type Certificate struct {
-	// Name is what the certificate says of itself: "uri:…", "dns:…" or "email:…" (subject alternative names, RFC 5280, section
-	// 4.2.1.6) or "cn:…" (common name). It is compared as a whole.
-	Name    string
-	Subject string
-	Scopes  []string
-	Roles   []string
-	Tenant  string
-}
 
 // certificates are the principals by the names of their certificates.
 type certificates map[string]reqinfo.Principal
 
-func newCertificates(list []Certificate) (certificates, error) {
+func newCertificates(list []config.Certificate) (certificates, error) {
 	out := make(certificates, len(list))
 
 	for _, c := range list {
-		kind, name, _ := strings.Cut(c.Name, ":")
-		if name == "" || !slices.Contains([]string{"uri", "dns", "email", "cn"}, kind) {
-			return nil, fmt.Errorf("%w: certificate %q: not one of uri:…, dns:…, email:…, cn:…", ErrConfig, c.Name)
-		}
-
-		if _, twice := out[c.Name]; twice {
-			return nil, fmt.Errorf("%w: certificate %q is configured twice", ErrConfig, c.Name)
-		}
-
 		p := reqinfo.Principal{Subject: c.Subject, Scopes: c.Scopes, Roles: c.Roles, Tenant: c.Tenant}
 		if err := p.Check(); err != nil {
 			return nil, fmt.Errorf("%w: certificate %q: %w", ErrConfig, c.Name, err)

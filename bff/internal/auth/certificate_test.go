@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/base64"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
@@ -44,13 +43,13 @@ func verified(c *x509.Certificate) *tls.ConnectionState {
 func TestCertificateStandsForItsPrincipal(t *testing.T) {
 	t.Parallel()
 
-	a, err := auth.New(t.Context(), auth.Config{Certificates: []auth.Certificate{
+	a, err := open(t.Context(), config.Auth{Certificates: []config.Certificate{
 		{Name: "uri:spiffe://prod/billing", Subject: "billing", Scopes: []string{"a"}, Roles: []string{"b"}, Tenant: "c"},
 		{Name: "dns:mail.internal", Subject: "mail"},
 		{Name: "email:ops@example.com", Subject: "ops"},
 		{Name: "cn:printer", Subject: "printer"},
 		{Name: "cn:uri:spiffe://prod/other", Subject: "odd"},
-	}}, slog.New(slog.DiscardHandler))
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,17 +87,14 @@ func TestCertificateStandsForItsPrincipal(t *testing.T) {
 func TestFaultyCertificates(t *testing.T) {
 	t.Parallel()
 
-	good := auth.Certificate{Name: "cn:a", Subject: "a"}
+	good := config.Certificate{Name: "cn:a", Subject: "a"}
 
-	for want, list := range map[string][]auth.Certificate{
-		"not one of":       {{Name: "ou:a", Subject: "a"}},
-		"not one":          {{Name: "cn:", Subject: "a"}},
-		"configured twice": {good, good},
-		`"cn:b"`:           {good, {Name: "cn:b"}},
-		"subject":          {{Name: "cn:c", Subject: "a\nb"}},
-		"scope":            {{Name: "cn:d", Subject: "a", Scopes: []string{"x y"}}},
+	for want, list := range map[string][]config.Certificate{
+		`"cn:b"`:  {good, {Name: "cn:b"}},
+		"subject": {{Name: "cn:c", Subject: "a\nb"}},
+		"scope":   {{Name: "cn:d", Subject: "a", Scopes: []string{"x y"}}},
 	} {
-		_, err := auth.New(t.Context(), auth.Config{Certificates: list}, slog.New(slog.DiscardHandler))
+		_, err := open(t.Context(), config.Auth{Certificates: list})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
@@ -111,9 +107,9 @@ func TestBoundToken(t *testing.T) {
 
 	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
 
-	a, err := auth.New(t.Context(), auth.Config{
-		Issuers: []auth.Issuer{trusting(t, s)}, Certificates: []auth.Certificate{{Name: "cn:printer", Subject: "printer"}},
-	}, slog.New(slog.DiscardHandler))
+	a, err := open(t.Context(), config.Auth{
+		Issuers: []config.Issuer{trusting(t, s)}, Certificates: []config.Certificate{{Name: "cn:printer", Subject: "printer"}},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

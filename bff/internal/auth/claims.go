@@ -1,7 +1,6 @@
 package auth
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,27 +16,6 @@ var errClaims = errors.New("unusable claim")
 
 // lastDate is the end of the year 9999. What is beyond overflows time.Time and might come out as the past.
 const lastDate = 253402300799
-
-// Claims are names of claims. A name with dots leads into objects ("realm_access.roles"), unless a claim has that very name. Empty
-// names mean the defaults.
-type Claims struct {
-	// Subject is who calls. Default "sub".
-	Subject string
-	// Scopes are a list, or a string with spaces between them. Default "scope", or else "scp".
-	Scopes string
-	// Roles are a list or a single string. Default "roles".
-	Roles string
-	// Tenant is the customer that the caller belongs to. Default "tenant".
-	Tenant string
-}
-
-func (c Claims) withDefaults() Claims {
-	c.Subject = cmp.Or(c.Subject, "sub")
-	c.Roles = cmp.Or(c.Roles, "roles")
-	c.Tenant = cmp.Or(c.Tenant, "tenant")
-
-	return c
-}
 
 // read reads the claims of a token with a valid signature.
 func (i *issuer) read(claims jwt.MapClaims) (verified, error) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
@@ -17,17 +17,17 @@ func TestClaimsAreMapped(t *testing.T) {
 	type object = authtest.Object
 
 	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
-	mapped := auth.Claims{Subject: "client_id", Scopes: "permissions", Roles: "realm_access.roles", Tenant: "org.id"}
+	mapped := config.Claims{Subject: "client_id", Scopes: "permissions", Roles: "realm_access.roles", Tenant: "org.id"}
 
 	for name, row := range map[string]struct {
-		claims auth.Claims
+		claims config.Claims
 		token  object
 		want   *reqinfo.Principal // Nil: refused. Issuer is left out.
 	}{
-		"by_default": {auth.Claims{}, object{"roles": []string{"a", "b"}, "tenant": "acme", "scope": "x y"}, &reqinfo.Principal{
+		"by_default": {config.Claims{}, object{"roles": []string{"a", "b"}, "tenant": "acme", "scope": "x y"}, &reqinfo.Principal{
 			Subject: "ada", Scopes: []string{"x", "y"}, Roles: []string{"a", "b"}, Tenant: "acme",
 		}},
-		"a_single_role": {auth.Claims{}, object{"roles": "night-shift", "scope": nil}, &reqinfo.Principal{
+		"a_single_role": {config.Claims{}, object{"roles": "night-shift", "scope": nil}, &reqinfo.Principal{
 			Subject: "ada", Roles: []string{"night-shift"},
 		}},
 		"mapped": {mapped, object{
@@ -41,17 +41,17 @@ func TestClaimsAreMapped(t *testing.T) {
 		}, &reqinfo.Principal{Subject: "svc", Roles: []string{"flat"}}},
 		"mapped_subject_missing":   {mapped, object{}, nil},
 		"path_through_a_string":    {mapped, object{"client_id": "svc", "org": "acme"}, &reqinfo.Principal{Subject: "svc"}},
-		"roles_with_a_number":      {auth.Claims{}, object{"roles": []any{"a", 1}}, nil},
-		"roles_number":             {auth.Claims{}, object{"roles": 1}, nil},
-		"roles_with_newline":       {auth.Claims{}, object{"roles": []string{"a\nb"}}, nil},
-		"tenant_number":            {auth.Claims{}, object{"tenant": 7}, nil},
-		"tenant_with_newline":      {auth.Claims{}, object{"tenant": "a\r\nb"}, nil},
+		"roles_with_a_number":      {config.Claims{}, object{"roles": []any{"a", 1}}, nil},
+		"roles_number":             {config.Claims{}, object{"roles": 1}, nil},
+		"roles_with_newline":       {config.Claims{}, object{"roles": []string{"a\nb"}}, nil},
+		"tenant_number":            {config.Claims{}, object{"tenant": 7}, nil},
+		"tenant_with_newline":      {config.Claims{}, object{"tenant": "a\r\nb"}, nil},
 		"mapped_scopes_are_number": {mapped, object{"client_id": "svc", "permissions": 1}, nil},
 	} {
-		config := trusting(t, s)
-		config.Claims = row.claims
+		cfg := trusting(t, s)
+		cfg.Claims = row.claims
 
-		status, got := identify(t, mustNew(t, config), s.Token(t, nil, row.token), nil)
+		status, got := identify(t, mustNew(t, cfg), s.Token(t, nil, row.token), nil)
 		if row.want == nil {
 			if status != http.StatusUnauthorized {
 				t.Errorf("%s: %d %+v", name, status, got)
@@ -75,10 +75,10 @@ func TestSubjectPrefixKeepsIssuersApart(t *testing.T) {
 	t.Parallel()
 
 	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
-	config := trusting(t, s)
-	config.SubjectPrefix = "partner:"
+	cfg := trusting(t, s)
+	cfg.SubjectPrefix = "partner:"
 
-	if status, got := identify(t, mustNew(t, config), s.Token(t, nil, nil), nil); status != http.StatusOK || got.Subject != "partner:ada" {
+	if status, got := identify(t, mustNew(t, cfg), s.Token(t, nil, nil), nil); status != http.StatusOK || got.Subject != "partner:ada" {
 		t.Errorf("%d %+v", status, got)
 	}
 }
@@ -89,9 +89,9 @@ func TestRequiredClaims(t *testing.T) {
 	type object = authtest.Object
 
 	s := authtest.NewSigner(t, "EdDSA", authtest.KeyID)
-	config := trusting(t, s)
-	config.RequiredClaims = map[string][]string{"env": {"prod", "stage"}, "session": nil}
-	a := mustNew(t, config)
+	cfg := trusting(t, s)
+	cfg.RequiredClaims = map[string][]string{"env": {"prod", "stage"}, "session": nil}
+	a := mustNew(t, cfg)
 
 	for name, row := range map[string]struct {
 		claims object

@@ -7,20 +7,20 @@ import (
 	"encoding/base64"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
 // try returns the error of New.
-func try(t *testing.T, issuers ...auth.Issuer) error {
+func try(t *testing.T, issuers ...config.Issuer) error {
 	t.Helper()
 
-	_, err := auth.New(t.Context(), auth.Config{Issuers: issuers}, slog.New(slog.DiscardHandler))
+	_, err := open(t.Context(), config.Auth{Issuers: issuers})
 
 	return err
 }
@@ -29,55 +29,41 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 
 	file := keyFile(t, authtest.KeySet(t, authtest.NewSigner(t, "EdDSA", authtest.KeyID)))
-	good := auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: file}
+	good := config.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: file}
 
 	tests := []struct {
 		name   string
-		change func(*auth.Issuer)
+		change func(*config.Issuer)
 		want   string
 	}{
-		{"no_name", func(i *auth.Issuer) { i.Issuer = "" }, "has no name"},
-		{"no_audience", func(i *auth.Issuer) { i.Audiences = nil }, "needs audiences"},
-		{"empty_audience", func(i *auth.Issuer) { i.Audiences = []string{authtest.Audience, ""} }, "needs audiences"},
-		{"subject_prefix", func(i *auth.Issuer) { i.SubjectPrefix = "zoë:" }, "subject prefix must be printable ASCII"},
-		{"symmetric_algorithm", func(i *auth.Issuer) { i.Algorithms = []string{"EdDSA", "HS256"} }, `"HS256"`},
-		{"no_algorithm", func(i *auth.Issuer) { i.Algorithms = []string{"none"} }, `"none"`},
-		{"discovery_over_http", func(i *auth.Issuer) { i.Issuer, i.JWKSFile = "http://issuer.example", "" }, "not https"},
-		{"two_places_of_keys", func(i *auth.Issuer) { i.JWKSURL = "https://issuer.example/keys" }, "both a key file and a key URL"},
-		{"plain_http", func(i *auth.Issuer) { i.JWKSFile, i.JWKSURL = "", "http://issuer.example/keys" }, "not https"},
-		{"file_url", func(i *auth.Issuer) { i.JWKSFile, i.JWKSURL = "", "file:///etc/passwd" }, "not https"},
-		{"no_url", func(i *auth.Issuer) { i.JWKSFile, i.JWKSURL = "", "::" }, "parse URL"},
+		{"subject_prefix", func(i *config.Issuer) { i.SubjectPrefix = "zoë:" }, "subject prefix must be printable ASCII"},
+		{"discovery_over_http", func(i *config.Issuer) { i.Issuer, i.JWKSFile = "http://issuer.example", "" }, "not https"},
+		{"plain_http", func(i *config.Issuer) { i.JWKSFile, i.JWKSURL = "", "http://issuer.example/keys" }, "not https"},
+		{"file_url", func(i *config.Issuer) { i.JWKSFile, i.JWKSURL = "", "file:///etc/passwd" }, "not https"},
+		{"no_url", func(i *config.Issuer) { i.JWKSFile, i.JWKSURL = "", "::" }, "parse URL"},
 	}
 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			config := good
-			tt.change(&config)
+			cfg := good
+			tt.change(&cfg)
 
-			err := try(t, config)
+			err := try(t, cfg)
 			if !errors.Is(err, auth.ErrConfig) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v does not say %q", err, tt.want)
 			}
 		})
 	}
 
-	t.Run("issuer_twice", func(t *testing.T) {
-		t.Parallel()
-
-		if err := try(t, good, good); err == nil || !strings.Contains(err.Error(), "twice") {
-			t.Errorf("error = %v", err)
-		}
-	})
-
 	t.Run("missing_file", func(t *testing.T) {
 		t.Parallel()
 
-		config := good
-		config.JWKSFile = file + ".missing"
+		cfg := good
+		cfg.JWKSFile = file + ".missing"
 
-		if err := try(t, config); !errors.Is(err, fs.ErrNotExist) {
+		if err := try(t, cfg); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("error = %v", err)
 		}
 	})
@@ -126,16 +112,16 @@ func TestKeyFileFaultsAreNamed(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			config := auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}}
-			config.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{tt.key}}))
+			cfg := config.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}}
+			cfg.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{tt.key}}))
 
-			err := try(t, config)
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), config.JWKSFile) {
+			err := try(t, cfg)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), cfg.JWKSFile) {
 				t.Errorf("error %v does not say %q and name the file", err, tt.want)
 			}
 
-			config.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{tt.key, authtest.NewSigner(t, "ES384", "good").JWK(t, nil)}}))
-			if err := try(t, config); (err == nil) != tt.alone {
+			cfg.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{tt.key, authtest.NewSigner(t, "ES384", "good").JWK(t, nil)}}))
+			if err := try(t, cfg); (err == nil) != tt.alone {
 				t.Errorf("beside a good key: %v", err)
 			}
 		})
@@ -148,8 +134,8 @@ func TestKeyFileFaultsAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			config := auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keyFile(t, []byte(data))}
-			if err := try(t, config); err == nil || !strings.Contains(err.Error(), config.JWKSFile) {
+			cfg := config.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keyFile(t, []byte(data))}
+			if err := try(t, cfg); err == nil || !strings.Contains(err.Error(), cfg.JWKSFile) {
 				t.Errorf("error %v does not name the file", err)
 			}
 		})
@@ -160,9 +146,9 @@ func TestKeyWithoutAlgServesAllOfItsType(t *testing.T) {
 	t.Parallel()
 
 	s := authtest.NewSigner(t, "RS256", authtest.KeyID)
-	config := trusting(t, s)
-	config.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{s.JWK(t, authtest.Object{"alg": nil})}}))
-	url := start(t, mustNew(t, config))
+	cfg := trusting(t, s)
+	cfg.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{s.JWK(t, authtest.Object{"alg": nil})}}))
+	url := start(t, mustNew(t, cfg))
 	pss := authtest.Signer{Alg: "PS256", KeyID: authtest.KeyID, Private: s.Private}
 
 	for _, s := range []authtest.Signer{s, pss} {
@@ -183,10 +169,10 @@ func TestCertificatesInTheSetAreNotFetched(t *testing.T) {
 	t.Parallel()
 
 	h := authtest.NewHostile(t)
-	config := trusting(t, h.Good)
+	cfg := trusting(t, h.Good)
 	key := h.Good.JWK(t, authtest.Object{"x5u": h.URL, "x5c": []string{"AAAA"}})
-	config.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{key}}))
-	call(t, start(t, mustNew(t, config)), "Bearer "+h.Good.Token(t, nil, nil)).principal(t)
+	cfg.JWKSFile = keyFile(t, authtest.JSON(t, authtest.Object{"keys": []any{key}}))
+	call(t, start(t, mustNew(t, cfg)), "Bearer "+h.Good.Token(t, nil, nil)).principal(t)
 
 	if visits := h.Visits.Load(); visits != 0 {
 		t.Errorf("x5u was fetched %d times", visits)

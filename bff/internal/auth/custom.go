@@ -15,16 +15,34 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Custom is a kind of credential that an embedding program verifies. One of Header, Cookie and Scheme says where it is.
-type Custom struct {
-	// Issuer is that of principals without one.
-	Issuer string
+// Place is where a credential is in a request. One of its fields is set.
+type Place struct {
 	// Header is the name of a request header.
 	Header string
 	// Cookie is the name of a cookie.
 	Cookie string
 	// Scheme is that of an Authorization header (RFC 9110, section 11.4), in any case.
 	Scheme string
+}
+
+// Carrier is the header that the credential is in.
+func (p Place) Carrier() string {
+	switch {
+	case p.Header != "":
+		return p.Header
+	case p.Cookie != "":
+		return "Cookie"
+	default:
+		return "Authorization"
+	}
+}
+
+// Custom is a kind of credential that an embedding program verifies.
+type Custom struct {
+	Place
+
+	// Issuer is that of principals without one.
+	Issuer string
 	// Timeout is how long Authenticate may take.
 	Timeout time.Duration
 	// Authenticate returns whom the credential of a request stands for; nil if it is none of its own. An error is a gRPC status
@@ -141,18 +159,6 @@ func (c *Custom) fault(r *http.Request, cause error) error {
 	return fmt.Errorf("%w: %w", errNotVerified, cause)
 }
 
-// place is the header that carries the credential.
-func (c *Custom) place() string {
-	switch {
-	case c.Header != "":
-		return c.Header
-	case c.Cookie != "":
-		return "Cookie"
-	default:
-		return "Authorization"
-	}
-}
-
 // refuse answers a request whose credential does not count.
 func (c *Custom) refuse(w http.ResponseWriter, r *http.Request, cause error) {
 	if known := (*problem.Problem)(nil); errors.As(cause, &known) {
@@ -168,7 +174,7 @@ func (c *Custom) refuse(w http.ResponseWriter, r *http.Request, cause error) {
 		p = problem.New(codes.Unavailable, "the credential cannot be verified at the moment")
 		p.RetryAfter = retryAfterNoKeys
 	case errors.Is(cause, errClaims):
-		p.Errors = claimErrors(cause, c.place())
+		p.Errors = claimErrors(cause, c.Carrier())
 	}
 
 	problem.Write(w, r, p, cause)

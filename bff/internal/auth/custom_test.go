@@ -14,6 +14,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -24,9 +25,9 @@ func asked(t *testing.T, ctx context.Context, authenticate func(*http.Request) (
 
 	background, stop := context.WithCancel(t.Context())
 
-	a, err := auth.New(background, auth.Config{Custom: &auth.Custom{
-		Issuer: "own", Header: "X-Ticket", Timeout: time.Minute, Authenticate: authenticate,
-	}}, slog.New(slog.DiscardHandler))
+	a, err := auth.New(background, config.Auth{}.WithDefaults(), auth.Deps{Logger: slog.New(slog.DiscardHandler), Custom: &auth.Custom{
+		Place: auth.Place{Header: "X-Ticket"}, Issuer: "own", Timeout: time.Minute, Authenticate: authenticate,
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

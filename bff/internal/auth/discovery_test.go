@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
@@ -38,8 +38,8 @@ func says(issuer, keys string) string {
 	return fmt.Sprintf(`{"issuer": %q, "jwks_uri": %q}`, issuer, keys)
 }
 
-func discovering(issuer string, interval time.Duration) auth.Issuer {
-	return auth.Issuer{Issuer: issuer, Audiences: []string{authtest.Audience}, RefreshInterval: interval}
+func discovering(issuer string, interval time.Duration) config.Issuer {
+	return config.Issuer{Issuer: issuer, Audiences: []string{authtest.Audience}, RefreshInterval: interval}
 }
 
 func TestDiscovery(t *testing.T) {

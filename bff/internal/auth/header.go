@@ -16,11 +16,8 @@ var (
 	errNested    = errors.New(`header "cty" says that it holds another token`)
 )
 
-// noTokenType is the entry of Issuer.TokenTypes that stands for tokens without "typ".
+// noTokenType is the entry of config.Issuer.TokenTypes that stands for tokens without "typ".
 const noTokenType = ""
-
-// DefaultTokenTypes are those of access tokens (RFC 9068, section 2.1; RFC 7519, section 5.1). Many issuers write no type.
-func DefaultTokenTypes() []string { return []string{noTokenType, "JWT", "at+jwt"} }
 
 // checkHeader refuses headers that say that a token is something else than a signed access token.
 func checkHeader(header map[string]any, types []string) error {
@@ -76,12 +73,8 @@ func mediaType(text string) string {
 	return text
 }
 
-// mediaTypes are the types in that form, or the default ones.
+// mediaTypes are the types in that form.
 func mediaTypes(list []string) []string {
-	if len(list) == 0 {
-		list = DefaultTokenTypes()
-	}
-
 	out := make([]string, 0, len(list))
 	for _, text := range list {
 		out = append(out, mediaType(text))

@@ -30,9 +30,9 @@ func TestTokenTypes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			config := trusting(t, signer)
-			config.TokenTypes = row.types
-			url := start(t, mustNew(t, config))
+			cfg := trusting(t, signer)
+			cfg.TokenTypes = row.types
+			url := start(t, mustNew(t, cfg))
 
 			for _, typ := range row.accepted {
 				call(t, url, "Bearer "+signer.Token(t, authtest.Object{"typ": typ}, nil)).principal(t)

@@ -1,6 +1,7 @@
 package auth_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
@@ -28,16 +30,24 @@ func keyFile(tb testing.TB, data []byte) string {
 }
 
 // trusting is the configuration for an issuer whose keys are in a file.
-func trusting(tb testing.TB, signers ...authtest.Signer) auth.Issuer {
+func trusting(tb testing.TB, signers ...authtest.Signer) config.Issuer {
 	tb.Helper()
 
-	return auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keyFile(tb, authtest.KeySet(tb, signers...))}
+	return config.Issuer{
+		Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keyFile(tb, authtest.KeySet(tb, signers...)),
+		Algorithms: []string{"RS256", "PS256", "ES256", "ES384", "EdDSA"},
+	}
 }
 
-func mustNew(tb testing.TB, issuers ...auth.Issuer) *auth.Authenticator {
+// open is New, with the defaults of what is not set.
+func open(ctx context.Context, cfg config.Auth) (*auth.Authenticator, error) {
+	return auth.New(ctx, cfg.WithDefaults(), auth.Deps{Logger: slog.New(slog.DiscardHandler)})
+}
+
+func mustNew(tb testing.TB, issuers ...config.Issuer) *auth.Authenticator {
 	tb.Helper()
 
-	a, err := auth.New(tb.Context(), auth.Config{Issuers: issuers}, slog.New(slog.DiscardHandler))
+	a, err := open(tb.Context(), config.Auth{Issuers: issuers})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -22,9 +22,9 @@ func TestHazard22OnlyConfiguredAlgorithms(t *testing.T) {
 	t.Parallel()
 
 	one, two := authtest.NewSigner(t, "EdDSA", "one"), authtest.NewSigner(t, "ES256", "two")
-	config := trusting(t, one, two)
-	config.Algorithms = []string{"ES256"}
-	url := start(t, mustNew(t, config))
+	cfg := trusting(t, one, two)
+	cfg.Algorithms = []string{"ES256"}
+	url := start(t, mustNew(t, cfg))
 
 	call(t, url, "Bearer "+two.Token(t, nil, nil)).principal(t)
 

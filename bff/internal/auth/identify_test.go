@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
@@ -122,7 +122,7 @@ func TestEachIssuerHasItsOwnKeys(t *testing.T) {
 	t.Parallel()
 
 	one, two := authtest.NewSigner(t, "EdDSA", authtest.KeyID), authtest.NewSigner(t, "ES256", authtest.KeyID)
-	other := auth.Issuer{
+	other := config.Issuer{
 		Issuer: "https://other.example", Audiences: []string{"elsewhere"}, JWKSFile: keyFile(t, authtest.KeySet(t, two)),
 		Algorithms: []string{"ES256"},
 	}

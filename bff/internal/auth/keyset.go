@@ -48,8 +48,6 @@ const (
 	algEd25519 = "Ed25519"
 )
 
-func supported() []string { return []string{algRS256, algPS256, algES256, algES384, algEdDSA} }
-
 // verifyKey is a public key and the algorithms it may be used with.
 type verifyKey struct {
 	id     string

@@ -46,10 +46,6 @@ type keySource struct {
 }
 
 func newKeySource(fetch fetchFunc, interval time.Duration, logger *slog.Logger) *keySource {
-	if interval <= 0 {
-		interval = DefaultRefreshInterval
-	}
-
 	return &keySource{
 		fetch: fetch, interval: interval, logger: logger,
 		ended: make(chan struct{}), demand: make(chan struct{}, 1),

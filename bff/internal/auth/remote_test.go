@@ -2,7 +2,6 @@ package auth_test
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -12,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
 
@@ -49,8 +48,8 @@ func serving(data []byte) http.HandlerFunc {
 func down(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }
 
 // fetching is the configuration for an issuer whose keys are at a URL.
-func fetching(url string, interval time.Duration) auth.Issuer {
-	return auth.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSURL: url, RefreshInterval: interval}
+func fetching(url string, interval time.Duration) config.Issuer {
+	return config.Issuer{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSURL: url, RefreshInterval: interval}
 }
 
 // eventually waits for a condition that depends on another goroutine and a real network.
@@ -260,7 +259,7 @@ func TestRefreshEndsWithItsContext(t *testing.T) {
 	keys := newKeyServer(t, serving(authtest.KeySet(t, s)))
 	ctx, cancel := context.WithCancel(t.Context())
 
-	a, err := auth.New(ctx, auth.Config{Issuers: []auth.Issuer{fetching(keys.url, time.Hour)}}, slog.New(slog.DiscardHandler))
+	a, err := open(ctx, config.Auth{Issuers: []config.Issuer{fetching(keys.url, time.Hour)}})
 	if err != nil {
 		t.Fatal(err)
 	}

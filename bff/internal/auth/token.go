@@ -9,6 +9,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -19,40 +20,29 @@ var (
 	errNoKeys = errors.New("no keys of the issuer are known yet")
 )
 
-// issuer is an Issuer ready to verify tokens.
+// issuer is a configured one, ready to verify tokens.
 type issuer struct {
 	name     string
 	keys     *keySource
 	parser   *jwt.Parser
 	leeway   time.Duration
 	types    []string // Of tokens, as mediaType writes them.
-	claims   Claims
+	claims   config.Claims
 	required map[string][]string
 	prefix   string
 }
 
-// newIssuer takes a configuration that was checked.
-func newIssuer(config Issuer, keys *keySource) *issuer {
-	algorithms := config.Algorithms
-	if len(algorithms) == 0 {
-		algorithms = supported()
-	}
-
-	leeway := config.Leeway
-	if leeway == 0 {
-		leeway = DefaultLeeway
-	}
-
+func newIssuer(cfg config.Issuer, keys *keySource) *issuer {
 	return &issuer{
-		name: config.Issuer, keys: keys, leeway: leeway, claims: config.Claims.withDefaults(), required: config.RequiredClaims,
-		prefix: config.SubjectPrefix, types: mediaTypes(config.TokenTypes),
+		name: cfg.Issuer, keys: keys, leeway: cfg.Leeway, claims: cfg.Claims, required: cfg.RequiredClaims,
+		prefix: cfg.SubjectPrefix, types: mediaTypes(cfg.TokenTypes),
 		parser: jwt.NewParser(
-			jwt.WithValidMethods(algorithms),
-			jwt.WithIssuer(config.Issuer),
-			jwt.WithAudience(config.Audiences...),
+			jwt.WithValidMethods(cfg.Algorithms),
+			jwt.WithIssuer(cfg.Issuer),
+			jwt.WithAudience(cfg.Audiences...),
 			jwt.WithExpirationRequired(),
 			jwt.WithIssuedAt(),
-			jwt.WithLeeway(leeway),
+			jwt.WithLeeway(cfg.Leeway),
 			jwt.WithStrictDecoding(),
 		),
 	}

@@ -16,11 +16,11 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	lru "github.com/hashicorp/golang-lru/v2"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 const (
-	defaultLifetime = time.Minute
 	// maxRemembered tokens are some 10 MB.
 	maxRemembered = 10_000
 	// maxKeysAge bounds how long a backend may remember the keys, and so how long a new key must be published before it signs.
@@ -29,17 +29,6 @@ const (
 
 // Path is where backends look for the keys.
 const Path = "/.well-known/jwks.json"
-
-// Config is how tokens are signed.
-type Config struct {
-	// Issuer is the "iss" claim. Required.
-	Issuer string
-	// KeyFile holds private keys (PEM, PKCS #8; Ed25519 or ECDSA P-256). The first signs, all are published. Empty: an Ed25519 key
-	// is made, which no other gateway has.
-	KeyFile string
-	// Lifetime is how long a token is valid, at least two seconds. Default one minute.
-	Lifetime time.Duration
-}
 
 // Signer signs tokens. It is safe for concurrent use.
 type Signer struct {
@@ -56,19 +45,9 @@ type token struct {
 	renew  time.Time
 }
 
-// Open reads the keys, once.
-func Open(config Config) (*Signer, error) {
-	const shortest = 2 * time.Second
-
-	if config.Lifetime == 0 {
-		config.Lifetime = defaultLifetime
-	}
-
-	if config.Issuer == "" || config.Lifetime < shortest {
-		return nil, errors.New("internal token: it needs an issuer, and a lifetime of at least two seconds")
-	}
-
-	keys, err := openKeys(config.KeyFile)
+// Open reads the keys, once. Without a file of them it makes an Ed25519 key, which no other gateway has.
+func Open(cfg config.InternalToken) (*Signer, error) {
+	keys, err := openKeys(cfg.KeyFile)
 	if err != nil {
 		return nil, fmt.Errorf("internal token: %w", err)
 	}
@@ -83,7 +62,7 @@ func Open(config Config) (*Signer, error) {
 		return nil, fmt.Errorf("internal token: %w", err)
 	}
 
-	return &Signer{issuer: config.Issuer, lifetime: config.Lifetime, key: keys[0], keySet: set, tokens: tokens}, nil
+	return &Signer{issuer: cfg.Issuer, lifetime: cfg.Lifetime, key: keys[0], keySet: set, tokens: tokens}, nil
 }
 
 // For returns what makes the tokens about callers for one audience. It is safe for concurrent use and does not block. A token is

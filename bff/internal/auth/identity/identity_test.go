@@ -26,20 +26,19 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 const issuer = "https://gateway.example"
 
-func mustOpen(tb testing.TB, config identity.Config) *identity.Signer {
+func mustOpen(tb testing.TB, cfg config.InternalToken) *identity.Signer {
 	tb.Helper()
 
-	if config.Issuer == "" {
-		config.Issuer = issuer
-	}
+	cfg.Issuer = issuer
 
-	s, err := identity.Open(config)
+	s, err := identity.Open(config.Auth{Internal: cfg}.WithDefaults().Internal)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -171,7 +170,7 @@ func TestTokenIsVerifiedWithThePublishedKeys(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			s := mustOpen(t, identity.Config{KeyFile: tt.file})
+			s := mustOpen(t, config.InternalToken{KeyFile: tt.file})
 			set, header := keySet(t, s)
 			signed := mustSign(t, s, "order", tt.principal)
 
@@ -210,7 +209,7 @@ func TestTokenIsVerifiedWithThePublishedKeys(t *testing.T) {
 				t.Error("holds for another issuer")
 			}
 
-			others, _ := keySet(t, mustOpen(t, identity.Config{}))
+			others, _ := keySet(t, mustOpen(t, config.InternalToken{}))
 			if _, err := verify(others, signed); err == nil {
 				t.Error("holds with the keys of another gateway")
 			}
@@ -223,8 +222,8 @@ func TestKeysTakeTurns(t *testing.T) {
 	t.Parallel()
 
 	first, second := pkcs8(t, ed(t)), pkcs8(t, ec(t, elliptic.P256()))
-	before := mustOpen(t, identity.Config{KeyFile: write(t, first+second)})
-	after := mustOpen(t, identity.Config{KeyFile: write(t, "\n"+second+"\n"+first+"\n")})
+	before := mustOpen(t, config.InternalToken{KeyFile: write(t, first+second)})
+	after := mustOpen(t, config.InternalToken{KeyFile: write(t, "\n"+second+"\n"+first+"\n")})
 
 	for name, s := range map[string]*identity.Signer{"before": before, "after": after} {
 		set, _ := keySet(t, s)
@@ -248,7 +247,7 @@ func TestKeyIsNamedByItsThumbprint(t *testing.T) {
 
 	seed := []byte("\x9d\x61\xb1\x9d\xef\xfd\x5a\x60\xba\x84\x4a\xf4\x92\xec\x2c\xc4" +
 		"\x44\x49\xc5\x69\x7b\x32\x69\x19\x70\x3b\xac\x03\x1c\xae\x7f\x60")
-	s := mustOpen(t, identity.Config{KeyFile: write(t, pkcs8(t, ed25519.NewKeyFromSeed(seed)))})
+	s := mustOpen(t, config.InternalToken{KeyFile: write(t, pkcs8(t, ed25519.NewKeyFromSeed(seed)))})
 	set, _ := keySet(t, s)
 
 	if _, err := set.KeyRead(t.Context(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"); err != nil {
@@ -260,7 +259,7 @@ func TestTokenIsUsedAgainUntilHalfOfItsLifetime(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
-		s := mustOpen(t, identity.Config{Lifetime: 10 * time.Second})
+		s := mustOpen(t, config.InternalToken{Lifetime: 10 * time.Second})
 		p := reqinfo.Principal{Subject: "usr_1"}
 		first := mustSign(t, s, "order", p)
 
@@ -317,7 +316,7 @@ func TestCallersNeverShareAToken(t *testing.T) {
 		{Subject: "a0:0:0;0;"},
 	}
 
-	s := mustOpen(t, identity.Config{})
+	s := mustOpen(t, config.InternalToken{})
 	seen := map[string]string{}
 
 	// The audience shifts into the subject, too.
@@ -346,7 +345,7 @@ func TestCallersNeverShareAToken(t *testing.T) {
 func TestForIsSafeForConcurrentUse(t *testing.T) {
 	t.Parallel()
 
-	s := mustOpen(t, identity.Config{})
+	s := mustOpen(t, config.InternalToken{})
 	set, _ := keySet(t, s)
 	sign := s.For("order")
 
@@ -417,7 +416,7 @@ func TestOpenRefuses(t *testing.T) {
 
 			file := write(t, tt.text)
 
-			_, err := identity.Open(identity.Config{Issuer: issuer, KeyFile: file})
+			_, err := identity.Open(config.InternalToken{Issuer: issuer, KeyFile: file})
 			if err == nil || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v", err)
 			}
@@ -425,21 +424,14 @@ func TestOpenRefuses(t *testing.T) {
 	}
 
 	missing := filepath.Join(t.TempDir(), "missing.pem")
-	if _, err := identity.Open(identity.Config{Issuer: issuer, KeyFile: missing}); err == nil || !strings.Contains(err.Error(), missing) {
+	if _, err := identity.Open(config.InternalToken{Issuer: issuer, KeyFile: missing}); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("missing file: got %v", err)
 	}
 
-	if _, err := identity.Open(identity.Config{}); err == nil {
-		t.Error("no issuer is accepted")
-	}
-
-	if _, err := identity.Open(identity.Config{Issuer: issuer, Lifetime: time.Second}); err == nil {
-		t.Error("a lifetime of a second is accepted")
-	}
 }
 
 func ExampleOpen() {
-	signer, err := identity.Open(identity.Config{Issuer: "https://gateway.example"})
+	signer, err := identity.Open(config.InternalToken{Issuer: "https://gateway.example", Lifetime: time.Minute})
 	if err != nil {
 		fmt.Println(err)
 
@@ -454,7 +446,7 @@ func ExampleOpen() {
 func BenchmarkFor(b *testing.B) {
 	p := reqinfo.Principal{Subject: "usr_1", Issuer: "https://login", Scopes: []string{"a", "b"}, Roles: []string{"clerk"}, Tenant: "acme"}
 
-	s := mustOpen(b, identity.Config{})
+	s := mustOpen(b, config.InternalToken{})
 	sign := s.For("order")
 
 	b.Run("known", func(b *testing.B) {

@@ -17,6 +17,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
@@ -201,9 +202,9 @@ func TestTokenIsAcceptedByTheGateway(t *testing.T) {
 
 	d := mustOpen(t, t.TempDir())
 
-	gate, err := auth.New(t.Context(), auth.Config{Issuers: []auth.Issuer{{
+	gate, err := auth.New(t.Context(), config.Auth{Issuers: []config.Issuer{{
 		Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: d.JWKSFile(),
-	}}}, slog.New(slog.DiscardHandler))
+	}}}.WithDefaults(), auth.Deps{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
