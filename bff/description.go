@@ -21,9 +21,9 @@ import (
 func (c *Compiled) document() (*openapi.Document, error) {
 	cfg, o := c.config, c.options
 
-	operations := make([]openapi.Operation, 0, len(c.routes))
+	endpoints := make([]policy.Endpoint, 0, len(c.routes))
 	for _, r := range c.routes {
-		operations = append(operations, openapi.Operation{Route: r.Route, Policy: r.Policy})
+		endpoints = append(endpoints, r.Endpoint)
 	}
 
 	comments, examples := map[string]string{}, map[string]string{}
@@ -49,7 +49,7 @@ func (c *Compiled) document() (*openapi.Document, error) {
 	others := described.APIKeyHeader != "" || described.Certificates || described.Credential != nil
 	described.WithoutTokens = len(cfg.Auth.Issuers) == 0 && others
 
-	document, err := openapi.Build(operations, described)
+	document, err := openapi.Build(endpoints, described)
 	if err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
 	}

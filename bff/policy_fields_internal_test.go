@@ -16,7 +16,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 	"github.com/portico-gateway/portico/bff/internal/tool/restdiff"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -242,20 +241,18 @@ service Fields {
 func fieldRoute(t *testing.T, file protoreflect.FileDescriptor, i int) gateway.Route {
 	t.Helper()
 
-	routes, err := route.Of(file.Services().Get(0))
-	if err != nil {
+	defaults := func(protoreflect.FullName) policy.Defaults {
+		return policy.Defaults{Timeout: 10 * time.Second, MaxBody: 1 << 20}
+	}
+
+	api := policy.Read(policy.Services([]protoreflect.FileDescriptor{file}), nil, defaults)
+	if err := policy.Error(api.Faults); err != nil {
 		t.Fatal(err)
 	}
 
-	r := routes[slices.IndexFunc(routes, func(r route.Route) bool { return strings.HasSuffix(r.RPC, fmt.Sprintf("/F%d", i)) })]
+	has := func(e policy.Endpoint) bool { return strings.HasSuffix(e.RPC, fmt.Sprintf("/F%d", i)) }
 
-	p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()},
-		policy.Defaults{Timeout: 10 * time.Second, MaxBody: 1 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return gateway.Route{Route: r, Policy: p}
+	return gateway.Route{Endpoint: api.Endpoints[slices.IndexFunc(api.Endpoints, has)]}
 }
 
 // shownText is what `portico explain` says of the policy of a route.

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -10,17 +9,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
-	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
-// Route is a route with its policy.
+// Route is a route with its policy, and the handler behind it.
 type Route struct {
-	route.Route
-
-	Policy policy.Policy
+	policy.Endpoint
 
 	// mux is what the generated handler refers to, handler that handler, and binding how its requests are read.
 	mux     *runtime.ServeMux
@@ -41,53 +37,44 @@ type Route struct {
 // refuses a route without policy, an unclear route, and what else makes no sense, and names every fault. The result is ordered, the
 // most specific route first.
 func Compile(registrations []Registration, config Config) ([]Route, error) {
-	plain, faults := allRoutes(registrations, config.Rules)
-
-	if err := route.Check(plain); err != nil {
-		faults = append(faults, err)
-	}
-
-	route.Sort(plain)
-
-	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
+	services, faults := servicesOf(registrations)
 
 	defaults, err := defaultsOf(registrations, config.Defaults)
 	if err != nil {
 		faults = append(faults, err)
 	}
 
-	routes := make([]Route, 0, len(plain))
-	limits := map[string][]policy.RateLimit{}
+	api := policy.Read(services, config.Rules, func(service protoreflect.FullName) policy.Defaults { return defaults[service] })
 
-	for _, r := range plain {
-		known := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
+	for _, fault := range api.RouteFaults {
+		faults = append(faults, positioned(fault))
+	}
 
-		p, err := policy.Compile(r.Descriptor, known, defaults[r.Descriptor.Parent().FullName()])
-		if err != nil {
-			faults = append(faults, fmt.Errorf("route %s %s: %w", r.Method, r.Template, err))
-		}
+	methods := make([]string, 0, len(services))
+	for _, service := range services {
+		methods = append(methods, httprules.Methods(service)...)
+	}
 
+	routes := make([]Route, 0, len(api.Endpoints))
+	plain := make([]route.Route, 0, len(api.Endpoints))
+
+	for _, e := range api.Endpoints {
 		routes = append(routes, Route{
-			Route: r, Policy: p, responseBody: r.Descriptor.Output().Fields().ByName(protoreflect.Name(r.ResponseBody)),
+			Endpoint: e, responseBody: e.Descriptor.Output().Fields().ByName(protoreflect.Name(e.ResponseBody)),
 		})
-		limits[r.RPC] = p.RateLimits
+		plain = append(plain, e.Route)
 	}
 
-	if err := limit.Agree(limits); err != nil {
-		faults = append(faults, err)
-	}
+	slices.SortStableFunc(routes, func(a, b Route) int { return route.Compare(a.Route, b.Route) })
+
+	faults = append(faults, httprules.Unknown(config.Rules, methods), route.Check(plain), policy.Error(api.Faults))
+	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
 
 	return routes, joinFaults("routes", faults)
 }
 
-// allRoutes are those of the registrations, in their order.
-func allRoutes(registrations []Registration, rules route.Rules) ([]route.Route, []error) {
-	var (
-		plain   []route.Route
-		faults  []error
-		methods []string
-	)
-
+// servicesOf are those of the registrations, in their order.
+func servicesOf(registrations []Registration) (services []protoreflect.ServiceDescriptor, faults []error) {
 	seen := map[string]bool{}
 
 	for _, reg := range registrations {
@@ -100,24 +87,27 @@ func allRoutes(registrations []Registration, rules route.Rules) ([]route.Route, 
 
 			seen[name] = true
 
-			service, found, err := routesOf(name, rules)
+			found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
 			if err != nil {
-				faults = append(faults, err)
-			}
-
-			plain = append(plain, found...)
-
-			if service != nil {
-				methods = append(methods, httprules.Methods(service)...)
+				faults = append(faults, fmt.Errorf("service %s is not linked into this program: %w", name, err))
+			} else if service, ok := found.(protoreflect.ServiceDescriptor); ok {
+				services = append(services, service)
+			} else {
+				faults = append(faults, fmt.Errorf("%s is not a service", name))
 			}
 		}
 	}
 
-	if err := httprules.Unknown(rules, methods); err != nil {
-		faults = append(faults, err)
+	return services, faults
+}
+
+// positioned is a fault with the place of its rule, if that is not in a proto.
+func positioned(fault *route.Fault) error {
+	if fault.Rule == nil {
+		return fault
 	}
 
-	return plain, faults
+	return fmt.Errorf("%s:%d:%d: %w", fault.Rule.File, fault.Rule.Line, fault.Rule.Column, fault)
 }
 
 // defaultsOf are the defaults of each service.
@@ -149,35 +139,4 @@ func unselected(routes []route.Route, overrides []policy.Override) []error {
 	}
 
 	return faults
-}
-
-// routesOf finds a service and its routes. Of a service whose routes are faulty it returns the service.
-func routesOf(name string, rules route.Rules) (protoreflect.ServiceDescriptor, []route.Route, error) {
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
-	if err != nil {
-		return nil, nil, fmt.Errorf("service %s is not linked into this program: %w", name, err)
-	}
-
-	service, ok := found.(protoreflect.ServiceDescriptor)
-	if !ok {
-		return nil, nil, fmt.Errorf("%s is not a service", name)
-	}
-
-	routes, err := rules.Of(service)
-	if err != nil {
-		faults := route.Faults(err)
-
-		positioned := make([]error, 0, len(faults))
-		for _, f := range faults {
-			if f.Rule != nil {
-				positioned = append(positioned, fmt.Errorf("%s:%d:%d: %w", f.Rule.File, f.Rule.Line, f.Rule.Column, f))
-			} else {
-				positioned = append(positioned, f)
-			}
-		}
-
-		return service, nil, fmt.Errorf("service %s: %w", name, errors.Join(positioned...))
-	}
-
-	return service, routes, nil
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
@@ -31,7 +32,7 @@ func TestTooLargeWithOtherFaults(t *testing.T) {
 func TestNobodyWaitsForTheDecoder(t *testing.T) {
 	t.Parallel()
 
-	_, routes, err := routesOf("every.v1.EveryService", nil)
+	routes, err := declaredRoutes(Registration{Services: []string{"every.v1.EveryService"}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func TestNobodyWaitsForTheDecoder(t *testing.T) {
 	} {
 		rec := &reqinfo.Record{BodyLimit: 1 << 10}
 		r := httptest.NewRequestWithContext(reqinfo.NewContext(ctx, rec), http.MethodPost, "/v1/every", nil)
-		x := &exchange{Context: r.Context(), route: &Route{Route: routes[0], binding: b}, request: r}
+		x := &exchange{Context: r.Context(), route: &Route{Endpoint: policy.Endpoint{Route: routes[0]}, binding: b}, request: r}
 
 		err := x.decode([]byte(`{"stringField":`), &everyv1.Every{})
 		if p := explain(r.Context(), r, err); p.Status != want {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -200,8 +201,9 @@ func withoutHandler(declared []route.Route, open map[string][]route.Route) []str
 func declaredRoutes(reg Registration, rules route.Rules) ([]route.Route, error) {
 	var declared []route.Route
 
-	for _, service := range reg.Services {
-		_, routes, err := routesOf(service, rules)
+	services, faults := servicesOf([]Registration{reg})
+	for _, service := range services {
+		routes, err := rules.Of(service)
 		if err != nil {
 			return nil, err
 		}
@@ -209,5 +211,5 @@ func declaredRoutes(reg Registration, rules route.Rules) ([]route.Route, error) 
 		declared = append(declared, routes...)
 	}
 
-	return declared, nil
+	return declared, errors.Join(faults...)
 }

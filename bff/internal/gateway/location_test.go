@@ -21,7 +21,7 @@ func TestLocationLeadsToTheRouteOfTheValues(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		g.add(&Route{Route: route.Route{Method: http.MethodGet, Template: template}}, nil)
+		g.add(&Route{Endpoint: policy.Endpoint{Route: route.Route{Method: http.MethodGet, Template: template}}}, nil)
 	}
 
 	r := Route{located: g.located}

@@ -20,9 +20,9 @@ import (
 func TestPartialAnswerHasNoVersion(t *testing.T) {
 	t.Parallel()
 
-	r := &Route{Policy: policy.Policy{Response: policy.Response{
+	r := &Route{Endpoint: policy.Endpoint{Policy: policy.Policy{Response: policy.Response{
 		Headers: []string{"cache-control", "etag", "expires", "last-modified", "x-total-count"},
-	}}}
+	}}}}
 	md := metadata.Pairs("cache-control", "max-age=9", "etag", `"1"`, "expires", "never", "last-modified", "now", "x-total-count", "3")
 
 	names := func(rec *reqinfo.Record) []string {

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
@@ -41,7 +42,7 @@ func TestRulesThatDoNotCompileStopTheStart(t *testing.T) {
 
 	// The second one has it in a message within the request.
 	for i := range file.Services().Get(0).Methods().Len() {
-		_, err = newValidator([]Route{{Route: route.Route{Descriptor: file.Services().Get(0).Methods().Get(i)}}})
+		_, err = newValidator([]Route{{Endpoint: policy.Endpoint{Route: route.Route{Descriptor: file.Services().Get(0).Methods().Get(i)}}}})
 		if err == nil || !strings.Contains(err.Error(), "test.v1.Thing: ") {
 			t.Errorf("got %v", err)
 		}

@@ -43,7 +43,7 @@ func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
 }
 
 // Route enforces the limits that the policy of a route sets; name is its RPC. Every limit of every route has buckets of its own,
-// unless it bears a name (see Agree), and all limits of a route must allow a request. Every answer of the route tells how it stands
+// unless it bears a name, and all limits of a route must allow a request. Every answer of the route tells how it stands
 // with the limit that has least left. No limits add no layer.
 //
 // It belongs after the caller is known: a principal is an issuer's subject, and an anonymous caller is its address.

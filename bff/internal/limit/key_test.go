@@ -2,11 +2,8 @@ package limit_test
 
 import (
 	"net/http"
-	"strings"
 	"testing"
-	"time"
 
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
@@ -91,38 +88,6 @@ func TestNamedLimitsShareBuckets(t *testing.T) {
 	wantStatus(t, "other", ask(t, other, rec), http.StatusNoContent)
 }
 
-func TestAgree(t *testing.T) {
-	t.Parallel()
-
-	hour := perHour(policy.KeyGlobal, 5)
-	less, closed, tenant := hour, hour, hour
-	less.Burst, closed.ClosedOnOutage, tenant.Key = 4, true, policy.KeyTenant
-
-	got := limit.Agree(map[string][]policy.RateLimit{
-		"/s/A": {named(hour, "a", 1), named(hour, "b", 1), named(hour, "c", 1), named(hour, "d", 1), hour},
-		"/s/B": {named(hour, "a", 3), named(less, "b", 1), named(closed, "c", 1), named(tenant, "d", 1), less},
-		"/s/C": {named(less, "e", 1), named(less, "e", 2)},
-	})
-
-	want := strings.Join([]string{
-		`the rate limits named "b" of /s/A and /s/B differ in more than the cost`,
-		`the rate limits named "c" of /s/A and /s/B differ in more than the cost`,
-		`the rate limits named "d" of /s/A and /s/B differ in more than the cost`,
-		`/s/C has two rate limits named "e"`,
-	}, "\n")
-	if got == nil {
-		t.Fatal("no error")
-	}
-
-	if diff := cmp.Diff(want, got.Error()); diff != "" {
-		t.Error(diff)
-	}
-
-	if err := limit.Agree(map[string][]policy.RateLimit{"/s/A": {named(hour, "a", 1)}, "/s/B": {named(hour, "a", 2)}}); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestNameIsNoRouteOfAnother(t *testing.T) {
 	t.Parallel()
 
@@ -132,12 +97,4 @@ func TestNameIsNoRouteOfAnother(t *testing.T) {
 
 	wantStatus(t, "plain", ask(t, plain, from("192.0.2.1")), http.StatusNoContent)
 	wantStatus(t, "namesake", ask(t, namesake, from("192.0.2.1")), http.StatusNoContent)
-}
-
-func ExampleAgree() {
-	_ = limit.Agree(map[string][]policy.RateLimit{
-		"/shop.v1.Shop/Search": {{Name: "shop", Requests: 50, Per: time.Second, Burst: 50, Cost: 5}},
-		"/shop.v1.Shop/Get":    {{Name: "shop", Requests: 50, Per: time.Second, Burst: 50, Cost: 1}},
-	})
-	// Output:
 }

@@ -14,7 +14,7 @@ import (
 func compileAccess(t *testing.T, access *porticov1.Access) (policy.Access, error) {
 	t.Helper()
 
-	p, err := policy.Compile(method(t, nil, &porticov1.MethodPolicy{Access: access}), policy.Route{Variables: []string{"user_id"}}, policy.Defaults{Timeout: time.Second})
+	p, err := compile(method(t, nil, &porticov1.MethodPolicy{Access: access}), at{Variables: []string{"user_id"}}, policy.Defaults{Timeout: time.Second})
 
 	return p.Access, err
 }
@@ -88,7 +88,7 @@ func FuzzCompile(f *testing.F) {
 			return
 		}
 
-		p, err := policy.Compile(method(t, nil, in), policy.Route{Variables: []string{"user_id"}}, policy.Defaults{Timeout: time.Second, MaxBody: 1})
+		p, err := compile(method(t, nil, in), at{Variables: []string{"user_id"}}, policy.Defaults{Timeout: time.Second, MaxBody: 1})
 		if err != nil {
 			return
 		}

@@ -48,11 +48,11 @@ func (c *compiler) breaker(in *porticov1.Breaker) *Breaker {
 	}
 
 	if !(out.FailureRatio > 0 && out.FailureRatio <= 1 && out.SlowRatio > 0 && out.SlowRatio <= 1) {
-		c.faultf("breaker: failure_ratio and slow_ratio must be over 0, up to 1")
+		c.faultf("breaker", "failure_ratio and slow_ratio must be over 0, up to 1")
 	}
 
 	if in.GetMinRequests() < 0 || in.GetProbes() < 0 {
-		c.faultf("breaker: min_requests and probes must not be negative")
+		c.faultf("breaker", "min_requests and probes must not be negative")
 	}
 
 	return out

@@ -43,7 +43,7 @@ func (c *compiler) cache(in *porticov1.Cache, headers []Header) *Cache {
 
 	if fault := c.uncacheable(headers); fault != "" {
 		if keeps(own) {
-			c.faultf("cache: %s", fault)
+			c.faultf("cache", "%s", fault)
 		}
 
 		return nil
@@ -58,11 +58,11 @@ func (c *compiler) cache(in *porticov1.Cache, headers []Header) *Cache {
 	}
 
 	if _, known := porticov1.CacheScope_name[int32(in.GetScope())]; !known {
-		c.faultf("cache.scope: %d is unknown to this gateway", in.GetScope())
+		c.faultf("cache.scope", "%d is unknown to this gateway", in.GetScope())
 	}
 
 	if out.TTL == 0 && out.StaleWhileRevalidate+out.StaleIfError > 0 {
-		c.faultf("cache: answers cannot be stale without a ttl")
+		c.faultf("cache", "answers cannot be stale without a ttl")
 	}
 
 	return out
@@ -96,7 +96,7 @@ func (c *compiler) invalidates(in *porticov1.Cache) []Tag {
 		return nil
 	case c.readOnly() || c.method.IsStreamingClient() || c.method.IsStreamingServer():
 		if len(c.own.GetCache().GetInvalidates()) > 0 {
-			c.faultf("cache.invalidates: only methods with side effects that do not stream can have it")
+			c.faultf("cache.invalidates", "only methods with side effects that do not stream can have it")
 		}
 
 		return nil
@@ -110,13 +110,13 @@ func (c *compiler) widened(declared, set *porticov1.Cache) {
 	const public = porticov1.CacheScope_CACHE_SCOPE_PUBLIC
 
 	if set.GetScope() == public && declared.GetScope() != public {
-		c.faultf("cache.scope: what is the same for all callers is the schema's alone to say")
+		c.faultf("cache.scope", "what is the same for all callers is the schema's alone to say")
 	}
 }
 
 // shared refuses to share what may be for some callers only.
 func (c *compiler) shared(p Policy) {
 	if p.Cache != nil && p.Cache.Public && p.Access.Condition != nil && p.Access.Condition.NeedsRequest() {
-		c.faultf("cache.scope: the access condition looks at the request, which is not read where an answer is shared")
+		c.faultf("cache.scope", "the access condition looks at the request, which is not read where an answer is shared")
 	}
 }

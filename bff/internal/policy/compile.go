@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,12 +10,10 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
-
-// ErrNoAccess tells that neither a method nor its service says who may call it.
-var ErrNoAccess = errors.New("no portico.v1 access policy on the method or its service")
 
 // Defaults hold where neither a method nor its service says anything.
 type Defaults struct {
@@ -28,24 +25,16 @@ type Defaults struct {
 	Overrides []Override
 }
 
-// Route is how a method is reached.
-type Route struct {
-	// Method is the HTTP method.
-	Method string
-	// Variables are those of the path.
-	Variables []string
-}
-
-// Compile makes the policy of a method that is reached by a route. The error names every fault at once.
-func Compile(method protoreflect.MethodDescriptor, route Route, defaults Defaults) (Policy, error) {
-	own, _ := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
-	c := compiler{own: own, route: route, method: method, request: method.Input()}
-	declared, set := merged(method, defaults)
+// Compile makes the policy of a route. The faults are all that is wrong with it, a *Fault each.
+func Compile(r route.Route, defaults Defaults) (Policy, []*Fault) {
+	own, _ := proto.GetExtension(r.Descriptor.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
+	c := compiler{own: own, route: r, method: r.Descriptor, request: r.Descriptor.Input()}
+	declared, set := merged(r.Descriptor, defaults)
 	c.widened(declared.GetCache(), set.GetCache())
 	p := c.compile(set, defaults)
 
-	if err := errors.Join(c.faults...); err != nil {
-		return Policy{}, fmt.Errorf("policy of %s: %w", method.FullName(), err)
+	if len(c.faults) > 0 {
+		return Policy{}, c.faults
 	}
 
 	return p, nil
@@ -101,14 +90,10 @@ func override(dst, src *porticov1.MethodPolicy) {
 type compiler struct {
 	// own are the method's own options, without defaults of any kind.
 	own     *porticov1.MethodPolicy
-	route   Route
+	route   route.Route
 	method  protoreflect.MethodDescriptor
 	request protoreflect.MessageDescriptor
-	faults  []error
-}
-
-func (c *compiler) faultf(format string, args ...any) {
-	c.faults = append(c.faults, fmt.Errorf(format, args...))
+	faults  []*Fault
 }
 
 func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy {
@@ -122,7 +107,7 @@ func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy
 	p.Cache, p.Invalidates = c.cache(in.GetCache(), p.Headers), c.invalidates(in.GetCache())
 
 	if in.GetAccess() == nil {
-		c.faults = append(c.faults, ErrNoAccess)
+		c.faultf("", "%w", ErrNoAccess)
 	} else {
 		p.Access = c.access(in.GetAccess())
 		c.shared(p)
@@ -139,7 +124,7 @@ func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy
 	if in.MaxBodyBytes != nil {
 		p.MaxBody = in.GetMaxBodyBytes()
 		if p.MaxBody < 0 {
-			c.faultf("max_body_bytes: %d is negative", p.MaxBody)
+			c.faultf("max_body_bytes", "%d is negative", p.MaxBody)
 		}
 	}
 
@@ -162,16 +147,16 @@ func (c *compiler) access(in *porticov1.Access) Access {
 			c.name("access.owner.unless_scope", "scope", owner.GetUnlessScope())
 		}
 
-		if !slices.Contains(c.route.Variables, owner.GetVariable()) {
-			c.faultf("access.owner: the path has no variable %q%s", owner.GetVariable(),
-				suggest.DidYouMean(owner.GetVariable(), c.route.Variables))
+		if variables := c.route.Template.Variables(); !slices.Contains(variables, owner.GetVariable()) {
+			c.faultf("access.owner", "the path has no variable %q%s", owner.GetVariable(),
+				hint(suggest.DidYouMean(owner.GetVariable(), variables)))
 		}
 	}
 
 	if in.GetCondition() != "" {
-		compiled, err := condition.Compile(in.GetCondition(), c.request, c.route.Variables)
+		compiled, err := condition.Compile(in.GetCondition(), c.request, c.route.Template.Variables())
 		if err != nil {
-			c.faultf("access.condition: %w", err)
+			c.faultf("access.condition", "%w", err)
 		}
 
 		a.Condition = compiled
@@ -180,9 +165,9 @@ func (c *compiler) access(in *porticov1.Access) Access {
 	restricted := in.GetAuthenticated() || in.GetScopes() != nil || in.GetRoles() != nil || in.GetOwner() != nil
 	switch {
 	case a.Public && restricted:
-		c.faultf("access: public goes with a condition only, but other demands are made")
+		c.faultf("access", "public goes with a condition only, but other demands are made")
 	case !a.Public && !restricted && in.GetCondition() == "":
-		c.faultf("access: says nothing; set public, authenticated, scopes, roles, owner or condition")
+		c.faultf("access", "says nothing; set public, authenticated, scopes, roles, owner or condition")
 	}
 
 	return a
@@ -194,7 +179,7 @@ const maxDuration = 31 * 24 * time.Hour
 func (c *compiler) duration(where string, in *durationpb.Duration) time.Duration {
 	d := in.AsDuration()
 	if !in.IsValid() || d <= 0 || d > maxDuration {
-		c.faultf("%s: %s is not between 1ns and %s", where, d, maxDuration)
+		c.faultf(where, "%s is not between 1ns and %s", d, maxDuration)
 	}
 
 	return d

@@ -138,7 +138,7 @@ func (c *compiler) location(template string) *Location {
 
 	texts, names, ok := braces(template)
 	if !ok {
-		c.faultf("response.location: %q has a brace that is not closed", template)
+		c.faultf("response.location", "%q has a brace that is not closed", template)
 
 		return nil
 	}
@@ -152,16 +152,16 @@ func (c *compiler) location(template string) *Location {
 	}
 
 	if !strings.HasPrefix(template, "/") {
-		c.faultf(`response.location: %q must begin with "/"`, template)
+		c.faultf("response.location", `%q must begin with "/"`, template)
 	}
 
 	if c.method.IsStreamingServer() {
-		c.faultf("response.location: streams cannot have one")
+		c.faultf("response.location", "streams cannot have one")
 	}
 
 	// A reference holds printable ASCII without spaces (RFC 3986, section 2).
 	if strings.ContainsFunc(strings.Join(texts, ""), func(c rune) bool { return c <= ' ' || c > '~' }) {
-		c.faultf("response.location: %q has a character that must be escaped", template)
+		c.faultf("response.location", "%q has a character that must be escaped", template)
 	}
 
 	return out
@@ -174,7 +174,7 @@ func (c *compiler) locationField(text string, query bool) locationField {
 	if patterned {
 		parsed, err := pathtemplate.Parse("/{" + text + "}")
 		if err != nil {
-			c.faultf("response.location: the pattern %q: %w", pattern, err)
+			c.faultf("response.location", "the pattern %q: %w", pattern, err)
 		}
 
 		f.pattern = &parsed

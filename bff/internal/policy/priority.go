@@ -35,7 +35,7 @@ func (c *compiler) priority(in porticov1.Priority) Priority {
 	case porticov1.Priority_PRIORITY_CRITICAL:
 		return PriorityCritical
 	default:
-		c.faultf("priority: %d is unknown to this gateway", in)
+		c.faultf("priority", "%d is unknown to this gateway", in)
 
 		return PriorityNormal
 	}

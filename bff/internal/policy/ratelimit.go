@@ -75,7 +75,7 @@ func (c *compiler) rateLimit(where string, in *porticov1.RateLimit) RateLimit {
 
 	switch {
 	case l.Daily && (in.GetPer() != nil || l.Burst != 0):
-		c.faultf("%s: a daily quota has no per and no burst", where)
+		c.faultf(where, "a daily quota has no per and no burst")
 	case l.Daily:
 		l.Per = day
 	case in.GetPer() != nil:
@@ -87,15 +87,15 @@ func (c *compiler) rateLimit(where string, in *porticov1.RateLimit) RateLimit {
 	}
 
 	if l.Requests < 1 || l.Requests > math.MaxInt32 {
-		c.faultf("%s.requests: %d is not between 1 and %d", where, l.Requests, math.MaxInt32)
+		c.faultf(where+".requests", "%d is not between 1 and %d", l.Requests, math.MaxInt32)
 	}
 
 	if l.Burst < 1 || l.Burst > math.MaxInt32 {
-		c.faultf("%s.burst: %d is not between 1 and %d", where, l.Burst, math.MaxInt32)
+		c.faultf(where+".burst", "%d is not between 1 and %d", l.Burst, math.MaxInt32)
 	}
 
 	if in.GetCost() < 0 || l.Cost > max(l.Burst, 1) {
-		c.faultf("%s.cost: %d is not between 1 and the burst, %d", where, in.GetCost(), l.Burst)
+		c.faultf(where+".cost", "%d is not between 1 and the burst, %d", in.GetCost(), l.Burst)
 	}
 
 	return l
@@ -114,7 +114,7 @@ func (c *compiler) rateLimitKey(where string, in porticov1.RateLimitKey) Key {
 	case porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT:
 		return KeyTenant
 	default:
-		c.faultf("%s.key: %d is unknown to this gateway", where, in)
+		c.faultf(where+".key", "%d is unknown to this gateway", in)
 
 		return KeyPrincipal
 	}

@@ -67,17 +67,17 @@ func (c *compiler) response(in *porticov1.Response) Response {
 	switch {
 	case out.Status == 0:
 	case out.Status < 200 || out.Status > 299 || out.Status == http.StatusPartialContent:
-		c.faultf("response.status: %d is not the status of a whole, successful answer", out.Status)
+		c.faultf("response.status", "%d is not the status of a whole, successful answer", out.Status)
 	case Bodyless(out.Status) && c.method.Output().Fields().Len() > 0:
-		c.faultf("response.status: %d has no body, but the answer is a %s", out.Status, c.method.Output().FullName())
+		c.faultf("response.status", "%d has no body, but the answer is a %s", out.Status, c.method.Output().FullName())
 	case out.Status != http.StatusOK && c.method.IsStreamingServer():
-		c.faultf("response.status: a stream is answered with 200")
+		c.faultf("response.status", "a stream is answered with 200")
 	}
 
 	for i, name := range in.GetHeaders() {
 		name = strings.ToLower(name)
 		if !validHeader(name) || slices.Contains(hopHeaders(), name) {
-			c.faultf("response.headers[%d]: %q cannot be a header of an answer", i, name)
+			c.faultf(fmt.Sprintf("response.headers[%d]", i), "%q cannot be a header of an answer", name)
 		}
 
 		out.Headers = append(out.Headers, name)
@@ -128,7 +128,7 @@ func (c *compiler) field(where string, message protoreflect.MessageDescriptor, n
 	case err != nil:
 		c.noField(where, message, name, path, err)
 	case !path.HasText():
-		c.faultf("%s: field %q of %s cannot be written as a text", where, name, message.FullName())
+		c.faultf(where, "field %q of %s cannot be written as a text", name, message.FullName())
 	default:
 		return path
 	}
@@ -138,7 +138,7 @@ func (c *compiler) field(where string, message protoreflect.MessageDescriptor, n
 
 // noField adds a fault about a field that could not be found, with the path up to it.
 func (c *compiler) noField(where string, message protoreflect.MessageDescriptor, name string, path fieldpath.Path, err error) {
-	hint := ""
+	meant := ""
 
 	if errors.Is(err, fieldpath.ErrNoField) {
 		within := message
@@ -151,10 +151,10 @@ func (c *compiler) noField(where string, message protoreflect.MessageDescriptor,
 			names = append(names, string(within.Fields().Get(i).Name()))
 		}
 
-		hint = suggest.DidYouMean(strings.Split(name, ".")[len(path)], names)
+		meant = suggest.DidYouMean(strings.Split(name, ".")[len(path)], names)
 	}
 
-	c.faultf("%s: field %q of %s: %w%s", where, name, message.FullName(), err, hint)
+	c.faultf(where, "field %q of %s: %w%s", name, message.FullName(), err, hint(meant))
 }
 
 func (c *compiler) headers(in []*porticov1.HeaderBinding) []Header {
@@ -169,14 +169,14 @@ func (c *compiler) headers(in []*porticov1.HeaderBinding) []Header {
 
 		header := Header{Name: http.CanonicalHeaderKey(binding.GetHeader())}
 		if !validHeader(header.Name) || slices.Contains(hopHeaders(), strings.ToLower(header.Name)) {
-			c.faultf("%s.header: %q cannot set a field", where, binding.GetHeader())
+			c.faultf(where+".header", "%q cannot set a field", binding.GetHeader())
 		}
 
 		path, err := fieldpath.Resolve(c.request, binding.GetField())
 		if err != nil {
 			c.noField(where+".field", c.request, binding.GetField(), path, err)
 		} else if path.Last().IsList() || path.Last().IsMap() {
-			c.faultf("%s.field: field %q of %s can hold more than one value", where, binding.GetField(), c.request.FullName())
+			c.faultf(where+".field", "field %q of %s can hold more than one value", binding.GetField(), c.request.FullName())
 		}
 
 		header.Field = path
@@ -190,7 +190,7 @@ func (c *compiler) stream(in *porticov1.Stream) Stream {
 	if !c.method.IsStreamingServer() {
 		// As a default it is for those that stream.
 		if c.own.GetStream() != nil {
-			c.faultf("stream: the method answers with a single message")
+			c.faultf("stream", "the method answers with a single message")
 		}
 
 		return Stream{}
@@ -221,7 +221,7 @@ func (c *compiler) idempotency(in *porticov1.Idempotency) *Idempotency {
 	if c.method.IsStreamingClient() || c.method.IsStreamingServer() {
 		// As a default it is for the others.
 		if c.own.GetIdempotency() != nil {
-			c.faultf("idempotency: streams cannot have it")
+			c.faultf("idempotency", "streams cannot have it")
 		}
 
 		return nil

@@ -69,7 +69,7 @@ func (c *compiler) retry(in *porticov1.Retry, headers []Header) *Retry {
 
 	if service, ok := c.method.Parent().(protoreflect.ServiceDescriptor); ok && Service(service).GetComposite() {
 		if c.own.GetRetry() != nil && out.MaxAttempts > 1 {
-			c.faultf("retry: a composite is not called again; the calls that it makes are")
+			c.faultf("retry", "a composite is not called again; the calls that it makes are")
 		}
 
 		return nil
@@ -79,7 +79,7 @@ func (c *compiler) retry(in *porticov1.Retry, headers []Header) *Retry {
 		i := slices.IndexFunc(headers, func(h Header) bool { return h.Name == headerKey && h.Field != nil && h.Field.HasText() })
 		if i < 0 {
 			if c.own.GetRetry() != nil && out.MaxAttempts > 1 {
-				c.faultf("retry: the method says neither by its idempotency_level nor by a field that the header %s sets that it"+
+				c.unsafef("retry", "the method says neither by its idempotency_level nor by a field that the header %s sets that it"+
 					" may be called again", headerKey)
 			}
 
@@ -105,12 +105,12 @@ func (c *compiler) attempts(in *porticov1.Retry) *Retry {
 	}
 
 	if in.GetMaxAttempts() < 0 || out.MaxAttempts > maxAttempts {
-		c.faultf("retry.max_attempts: %d is not between 1 and %d", in.GetMaxAttempts(), maxAttempts)
+		c.faultf("retry.max_attempts", "%d is not between 1 and %d", in.GetMaxAttempts(), maxAttempts)
 	}
 
 	if !c.readOnly() && out.HedgeAfter > 0 {
 		if c.own.GetRetry() != nil {
-			c.faultf("retry.hedge_after: the method has side effects, as far as its idempotency_level says")
+			c.unsafef("retry.hedge_after", "the method has side effects, as far as its idempotency_level says")
 		}
 
 		out.HedgeAfter = 0
@@ -129,7 +129,7 @@ func (c *compiler) codes(names []string) []codes.Code {
 	for i, name := range names {
 		value, known := code.Code_value[name]
 		if !known || value == int32(codes.OK) {
-			c.faultf("retry.codes[%d]: %q is not the name of an error in google.rpc.Code", i, name)
+			c.faultf(fmt.Sprintf("retry.codes[%d]", i), "%q is not the name of an error in google.rpc.Code", name)
 		}
 
 		out = append(out, codes.Code(value))

@@ -36,7 +36,7 @@ func checkName(name string) error {
 // names refuses lists of names that demand nothing, or what nobody can have.
 func (c *compiler) names(where, what string, set bool, anyOf, allOf []string) {
 	if set && len(anyOf)+len(allOf) == 0 {
-		c.faultf("%s: names no %s", where, what)
+		c.faultf(where, "names no %s", what)
 	}
 
 	for i, name := range anyOf {
@@ -50,6 +50,6 @@ func (c *compiler) names(where, what string, set bool, anyOf, allOf []string) {
 
 func (c *compiler) name(where, what, name string) {
 	if err := checkName(name); err != nil {
-		c.faultf("%s: the %s %q %w", where, what, name, err)
+		c.faultf(where, "the %s %q %w", what, name, err)
 	}
 }

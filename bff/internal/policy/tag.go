@@ -59,7 +59,7 @@ func (c *compiler) tags(where string, in []string) []Tag {
 
 		texts, names, ok := braces(template)
 		if !ok || template == "" {
-			c.faultf("%s: %q is empty or has a brace that is not closed", at, template)
+			c.faultf(at, "%q is empty or has a brace that is not closed", template)
 
 			continue
 		}
@@ -88,8 +88,7 @@ func (c *compiler) tagField(where, name string) tagField {
 	}
 
 	if found.response == nil && found.request == nil {
-		c.faultf("%s: neither %s nor %s has a field %q that can be written as a text",
-			where, c.method.Output().FullName(), c.request.FullName(), name)
+		c.faultf(where, "neither %s nor %s has a field %q that can be written as a text", c.method.Output().FullName(), c.request.FullName(), name)
 	}
 
 	return found

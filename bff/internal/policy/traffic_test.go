@@ -98,7 +98,7 @@ func TestRetriesAreForWhatIsSafe(t *testing.T) {
 			HedgeAfter: 3 * time.Second,
 		}},
 	} {
-		got, err := policy.Compile(tt.method, policy.Route{Method: "GET"}, policy.Defaults{Timeout: time.Second})
+		got, err := compile(tt.method, at{Method: "GET"}, policy.Defaults{Timeout: time.Second})
 		if err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		} else if diff := cmp.Diff(tt.want, got.Retry); diff != "" {
@@ -106,7 +106,7 @@ func TestRetriesAreForWhatIsSafe(t *testing.T) {
 		}
 	}
 
-	got, err := policy.Compile(write(t, keyed(&porticov1.MethodPolicy{})), policy.Route{Method: "POST"}, policy.Defaults{Timeout: time.Second})
+	got, err := compile(write(t, keyed(&porticov1.MethodPolicy{})), at{Method: "POST"}, policy.Defaults{Timeout: time.Second})
 	if err != nil || got.Retry == nil || got.Retry.Key.String() != "requestId" || got.Retry.HedgeAfter != 0 {
 		t.Errorf("write with a key: got %+v, %v", got.Retry, err)
 	}
@@ -140,7 +140,7 @@ func TestCacheIsForReads(t *testing.T) {
 	for _, tt := range tests {
 		tt.defaults.Timeout = time.Second
 
-		got, err := policy.Compile(tt.method, policy.Route{Method: tt.verb}, tt.defaults)
+		got, err := compile(tt.method, at{Method: tt.verb}, tt.defaults)
 		if err != nil || !strings.HasSuffix(got.String(), tt.want) {
 			t.Errorf("%s: got %q, %v", tt.name, got, err)
 		}
@@ -150,8 +150,8 @@ func TestCacheIsForReads(t *testing.T) {
 func TestTagsTakeTheResponseFirst(t *testing.T) {
 	t.Parallel()
 
-	p, err := policy.Compile(write(t, &porticov1.MethodPolicy{Cache: &porticov1.Cache{Invalidates: []string{"o:{user_id}:{order_id}", "note:{note}"}}}),
-		policy.Route{Method: "POST"}, policy.Defaults{Timeout: time.Second})
+	p, err := compile(write(t, &porticov1.MethodPolicy{Cache: &porticov1.Cache{Invalidates: []string{"o:{user_id}:{order_id}", "note:{note}"}}}),
+		at{Method: "POST"}, policy.Defaults{Timeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestTrafficFaults(t *testing.T) {
 		{"cost", read(t, withLimit(&porticov1.RateLimit{Requests: 1, Cost: 2})), "rate_limits[0].cost: 2 is not between 1 and the burst, 1"},
 		{"daily", read(t, withLimit(&porticov1.RateLimit{Requests: 1, Daily: true, Burst: 2})), "rate_limits[0]: a daily quota has no per"},
 	} {
-		_, err := policy.Compile(tt.method, policy.Route{Method: "POST"}, policy.Defaults{Timeout: time.Second})
+		_, err := compile(tt.method, at{Method: "POST"}, policy.Defaults{Timeout: time.Second})
 		if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: got %v, want %s and nothing else", tt.name, err, tt.want)
 		}
@@ -232,7 +232,7 @@ func TestOverrides(t *testing.T) {
 		override := policy.Override{Selector: selector, Policy: &porticov1.MethodPolicy{Timeout: seconds(7)}}
 		own := &porticov1.MethodPolicy{Timeout: seconds(3)}
 
-		got, err := policy.Compile(write(t, own), policy.Route{}, policy.Defaults{Overrides: []policy.Override{override}})
+		got, err := compile(write(t, own), at{}, policy.Defaults{Overrides: []policy.Override{override}})
 		if err != nil || (got.Timeout == 7*time.Second) != want {
 			t.Errorf("%s: got %s, %v", selector, got.Timeout, err)
 		}

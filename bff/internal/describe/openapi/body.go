@@ -4,10 +4,12 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 // body is what a request carries. Nil: nothing.
-func (b *builder) body(op Operation) (*RequestBody, error) {
+func (b *builder) body(op policy.Endpoint) (*RequestBody, error) {
 	r := op.Route
 	if r.Body == "" {
 		return nil, nil //nolint:nilnil // There is none.
@@ -45,7 +47,7 @@ func (b *builder) body(op Operation) (*RequestBody, error) {
 }
 
 // isFile reports whether the body is bytes of any type.
-func (b *builder) isFile(op Operation) bool {
+func (b *builder) isFile(op policy.Endpoint) bool {
 	message := op.Route.Descriptor.Input()
 	if op.Route.Body != wholeBody {
 		field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
@@ -62,7 +64,7 @@ func (b *builder) isFile(op Operation) bool {
 // httpBody stands for bytes of any type.
 const httpBody = "google.api.HttpBody"
 
-func (b *builder) fileBody(op Operation, body *RequestBody) {
+func (b *builder) fileBody(op policy.Endpoint, body *RequestBody) {
 	body.Content.Set(mediaAny, &MediaType{Schema: &Schema{}})
 
 	if !op.Route.ClientStream {
@@ -78,7 +80,7 @@ func (b *builder) fileBody(op Operation, body *RequestBody) {
 }
 
 // bodySchema is the schema of a JSON body, and whether there has to be one.
-func (b *builder) bodySchema(op Operation) (*Schema, bool, error) {
+func (b *builder) bodySchema(op policy.Endpoint) (*Schema, bool, error) {
 	r := op.Route
 	message := r.Descriptor.Input()
 
@@ -119,7 +121,7 @@ func isObject(field protoreflect.FieldDescriptor) bool {
 
 // bodyObject is a message as a body, without the fields that path and header set.
 func (b *builder) bodyObject(
-	op Operation, message protoreflect.MessageDescriptor, prefix string, as form,
+	op policy.Endpoint, message protoreflect.MessageDescriptor, prefix string, as form,
 ) (*Schema, bool, error) {
 	without := b.elsewhereBelow(op, prefix)
 

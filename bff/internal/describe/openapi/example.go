@@ -10,6 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 // Example is an exchange of a method, as protobuf's JSON of the request and the response message. Either may be missing.
@@ -46,7 +48,7 @@ func read(message protoreflect.MessageDescriptor, text json.RawMessage) (protore
 }
 
 // answerExample is what a client reads; nil if there is no example.
-func (b *builder) answerExample(op Operation) (any, error) {
+func (b *builder) answerExample(op policy.Endpoint) (any, error) {
 	message := op.Route.Descriptor.Output()
 
 	example, err := b.example(op.Route.Descriptor)
@@ -73,7 +75,7 @@ func (b *builder) answerExample(op Operation) (any, error) {
 
 // bodyExample is what a client sends as the body: the request without what stands in path and header. It is nil if there is no
 // example.
-func (b *builder) bodyExample(op Operation) (any, error) {
+func (b *builder) bodyExample(op policy.Endpoint) (any, error) {
 	message, as := op.Route.Descriptor.Input(), bodyForm(op)
 
 	example, err := b.example(op.Route.Descriptor)
@@ -113,7 +115,7 @@ func (b *builder) bodyExample(op Operation) (any, error) {
 }
 
 // clearElsewhere takes what path and headers set out of a message, whose fields have a prefix there.
-func (b *builder) clearElsewhere(op Operation, m protoreflect.Message, prefix string) {
+func (b *builder) clearElsewhere(op policy.Endpoint, m protoreflect.Message, prefix string) {
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		switch name := prefix + field.TextName(); {
 		case b.elsewhere(op, name):

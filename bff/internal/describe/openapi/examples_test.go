@@ -24,7 +24,7 @@ import (
 )
 
 // madeUp are examples of operations, as protoc-gen-portico makes them.
-func madeUp(t *testing.T, operations []openapi.Operation) map[string]string {
+func madeUp(t *testing.T, operations []policy.Endpoint) map[string]string {
 	t.Helper()
 
 	source, err := mock.NewExamples()
@@ -120,7 +120,7 @@ func invalidExamples(t *testing.T, doc object) (faults []string, count int) {
 func TestExamplesAreWhatTheirSchemasSay(t *testing.T) {
 	t.Parallel()
 
-	all := map[string][]openapi.Operation{}
+	all := map[string][]policy.Endpoint{}
 
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {

@@ -61,7 +61,7 @@ func describe(t *testing.T, source string, p policy.Policy, config openapi.Confi
 }
 
 // operations are those of the service S of a proto, which have all the same policy.
-func operations(t *testing.T, source string, p policy.Policy) []openapi.Operation {
+func operations(t *testing.T, source string, p policy.Policy) []policy.Endpoint {
 	t.Helper()
 
 	compiler := protocompile.Compiler{Resolver: protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
@@ -99,7 +99,7 @@ func operations(t *testing.T, source string, p policy.Policy) []openapi.Operatio
 }
 
 // served are the operations of a service, which have all the same policy.
-func served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Policy) []openapi.Operation {
+func served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Policy) []policy.Endpoint {
 	t.Helper()
 
 	routes, err := route.Of(service)
@@ -107,16 +107,16 @@ func served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Polic
 		t.Fatal(err)
 	}
 
-	operations := make([]openapi.Operation, 0, len(routes))
+	operations := make([]policy.Endpoint, 0, len(routes))
 	for _, r := range routes {
-		operations = append(operations, openapi.Operation{Route: r, Policy: p})
+		operations = append(operations, policy.Endpoint{Route: r, Policy: p})
 	}
 
 	return operations
 }
 
 // built is the document of operations, as any client would read it.
-func built(t *testing.T, operations []openapi.Operation, config openapi.Config) object {
+func built(t *testing.T, operations []policy.Endpoint, config openapi.Config) object {
 	t.Helper()
 
 	document, err := openapi.Build(operations, config)

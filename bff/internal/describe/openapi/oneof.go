@@ -9,6 +9,8 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 // oneof is a set of fields of which at most one is set: a oneof of protobuf or a rule (buf.validate.message).oneof.
@@ -273,7 +275,7 @@ func relaxed(rules *validate.FieldRules, field protoreflect.FieldDescriptor) (*v
 
 // excluded are the fields that a request cannot set, because a path variable sets another member of a oneof that they are in. A
 // header may be left out, so that it excludes nothing.
-func excluded(op Operation) []string {
+func excluded(op policy.Endpoint) []string {
 	var all []string
 
 	for _, variable := range op.Route.Template.Variables() {

@@ -15,14 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
-
-// Operation is a route and what is enforced on it.
-type Operation struct {
-	Route  route.Route
-	Policy policy.Policy
-}
 
 // Config is what a description depends on besides the routes. The zero value stands for a gateway with default settings.
 type Config struct {
@@ -62,7 +55,7 @@ type Credential struct {
 }
 
 // Build describes the operations. The error tells of a message that cannot be described.
-func Build(operations []Operation, config Config) (*Document, error) {
+func Build(operations []policy.Endpoint, config Config) (*Document, error) {
 	// It compiles rules that nobody needs afterwards, so it is not the one that all share.
 	validator, err := protovalidate.New()
 	if err != nil {
@@ -128,7 +121,7 @@ Any request may carry ` + "`Request-Timeout`" + ` (seconds) to shorten the deadl
 HEAD is answered wherever GET is, and a method that a path does not have with 405 and ` + "`Allow`" + `.`
 
 // byPath orders operations as readers look for them: by path, then GET before what changes something.
-func byPath(a, b Operation) int {
+func byPath(a, b policy.Endpoint) int {
 	return cmp.Or(
 		strings.Compare(a.Route.Template.String(), b.Route.Template.String()),
 		methodRank(a.Route.Method)-methodRank(b.Route.Method),
@@ -167,7 +160,7 @@ type builder struct {
 	ids map[string]bool
 }
 
-func (b *builder) add(doc *Document, op Operation, at location) error {
+func (b *builder) add(doc *Document, op policy.Endpoint, at location) error {
 	item, known := doc.Paths.Get(at.path)
 	if !known {
 		item = &PathItem{}
@@ -194,7 +187,7 @@ func heldMessage(field protoreflect.FieldDescriptor) protoreflect.MessageDescrip
 }
 
 // tags are the services, with what their protos say of them.
-func (b *builder) tags(operations []Operation) []Tag {
+func (b *builder) tags(operations []policy.Endpoint) []Tag {
 	var tags []Tag
 
 	for _, op := range operations {

@@ -12,7 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-func (b *builder) operation(op Operation, parameters []*Parameter) (*OperationObject, error) {
+func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) (*OperationObject, error) {
 	method := op.Route.Descriptor
 
 	query, err := b.query(op)
@@ -54,7 +54,7 @@ func (b *builder) operation(op Operation, parameters []*Parameter) (*OperationOb
 }
 
 // id is the operation's name, "OrderService_GetOrder". Further routes of an RPC, and services of the same name, get more of a name.
-func (b *builder) id(op Operation) string {
+func (b *builder) id(op policy.Endpoint) string {
 	method := op.Route.Descriptor
 	short := fmt.Sprintf("%s_%s", method.Parent().Name(), method.Name())
 	id := short
@@ -86,7 +86,7 @@ func words(name string) string {
 }
 
 // enforced is the policy for programs.
-func (b *builder) enforced(op Operation) *Enforced {
+func (b *builder) enforced(op policy.Endpoint) *Enforced {
 	p := op.Policy
 	out := &Enforced{RPC: op.Route.RPC[1:], Access: p.Access.String(), Timeout: p.Timeout.String()}
 
@@ -118,7 +118,7 @@ func (b *builder) enforced(op Operation) *Enforced {
 }
 
 // policyWords is the policy for people, as a list in Markdown.
-func (b *builder) policyWords(op Operation) string {
+func (b *builder) policyWords(op policy.Endpoint) string {
 	p := op.Policy
 	lines := []string{"- **Who:** " + b.who(p.Access)}
 

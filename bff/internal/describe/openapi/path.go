@@ -11,6 +11,7 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
@@ -31,7 +32,7 @@ type location struct {
 
 // locate finds the paths of the operations. Templates that differ only in the names of their variables are one path in OpenAPI
 // (https://spec.openapis.org/oas/v3.1.1.html#path-templating), so their operations share the names of its parameters.
-func (b *builder) locate(operations []Operation) ([]location, error) {
+func (b *builder) locate(operations []policy.Endpoint) ([]location, error) {
 	found := make([]location, len(operations))
 	taken := map[string]bool{}
 

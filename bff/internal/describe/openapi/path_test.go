@@ -197,7 +197,7 @@ func wellFormedPaths(t *testing.T, doc object) {
 func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 
-	all := map[string][]openapi.Operation{
+	all := map[string][]policy.Endpoint{
 		"bodies": operations(t, imports+`
 			service S {
 				rpc Replace(Item) returns (Item) { option (google.api.http) = {put: "/v1/a/{name}" body: "*"}; }
@@ -225,7 +225,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			slices.SortFunc(operations, func(a, b openapi.Operation) int { return strings.Compare(a.Route.String(), b.Route.String()) })
+			slices.SortFunc(operations, func(a, b policy.Endpoint) int { return strings.Compare(a.Route.String(), b.Route.String()) })
 
 			want := built(t, operations, openapi.Config{})
 			wellFormedPaths(t, want)

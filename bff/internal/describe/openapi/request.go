@@ -6,6 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
@@ -29,7 +30,7 @@ const (
 const wholeBody = "*"
 
 // query are the fields that neither path nor body sets, as parameters.
-func (b *builder) query(op Operation) ([]*Parameter, error) {
+func (b *builder) query(op policy.Endpoint) ([]*Parameter, error) {
 	r := op.Route
 	if r.Body == wholeBody {
 		return nil, nil
@@ -103,14 +104,14 @@ func textPath(path fieldpath.Path) string {
 }
 
 // elsewhere tells whether the path or a header sets the field. That is then the one way that is described.
-func (b *builder) elsewhere(op Operation, field string) bool {
+func (b *builder) elsewhere(op policy.Endpoint, field string) bool {
 	return slices.Contains(op.Route.Template.Variables(), field) ||
 		slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Field != nil && textPath(h.Field) == field })
 }
 
 // elsewhereBelow are the fields that the path and headers set of those below one, which the prefix names, and those that cannot be
 // set because of that.
-func (b *builder) elsewhereBelow(op Operation, prefix string) []string {
+func (b *builder) elsewhereBelow(op policy.Endpoint, prefix string) []string {
 	fields := slices.Concat(op.Route.Template.Variables(), excluded(op))
 
 	for _, h := range op.Policy.Headers {
@@ -134,7 +135,7 @@ func (b *builder) elsewhereBelow(op Operation, prefix string) []string {
 
 // resumes reports whether Last-Event-ID sets the field. The query may then set it as well, and differ: a stream begins with the one
 // and is resumed with both.
-func resumes(op Operation, field string) bool {
+func resumes(op policy.Endpoint, field string) bool {
 	return !slices.Contains(op.Route.Template.Variables(), field) && slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
 		return h.Name == "Last-Event-Id" && h.Field != nil && textPath(h.Field) == field
 	})
@@ -255,7 +256,7 @@ func told(schema *Schema) (description string, deprecated bool, rest *Schema) {
 const keyPattern = `^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-+\--:<-\[\]-~]{1,255})$`
 
 // headers are the parameters that the policy takes from the header.
-func (b *builder) headers(op Operation) ([]*Parameter, error) {
+func (b *builder) headers(op policy.Endpoint) ([]*Parameter, error) {
 	var parameters []*Parameter
 
 	if i := op.Policy.Idempotency; i != nil {

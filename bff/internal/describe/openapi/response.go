@@ -14,7 +14,7 @@ import (
 type header = policy.Header
 
 // responses are all answers of an operation that the gateway or a backend can give.
-func (b *builder) responses(op Operation) (*Map[*Response], error) {
+func (b *builder) responses(op policy.Endpoint) (*Map[*Response], error) {
 	out := &Map[*Response]{}
 
 	status := or(op.Policy.Response.Status, http.StatusOK)
@@ -50,7 +50,7 @@ func (b *builder) responses(op Operation) (*Map[*Response], error) {
 }
 
 // errors are the statuses of errors that an operation can have, in order.
-func (b *builder) errors(op Operation) []int {
+func (b *builder) errors(op policy.Endpoint) []int {
 	r, p := op.Route, op.Policy
 	statuses := []int{
 		http.StatusBadRequest, http.StatusNotFound, http.StatusTooManyRequests, http.StatusInternalServerError,
@@ -92,17 +92,17 @@ func (b *builder) errors(op Operation) []int {
 }
 
 // tagged tells whether answers have entity tags that the gateway compares.
-func (b *builder) tagged(op Operation) bool {
+func (b *builder) tagged(op policy.Endpoint) bool {
 	return op.Route.Method == http.MethodGet && (b.kept(op) || slices.Contains(op.Policy.Response.Headers, "etag"))
 }
 
 // kept tells whether answers are cached.
-func (b *builder) kept(op Operation) bool {
+func (b *builder) kept(op policy.Endpoint) bool {
 	return op.Policy.Cache != nil && op.Policy.Cache.TTL > 0 && !b.config.CacheDisabled
 }
 
 // ranged tells whether the backend gets to see ranges, or answers with them.
-func (b *builder) ranged(op Operation) bool {
+func (b *builder) ranged(op policy.Endpoint) bool {
 	asks := slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" })
 	says := slices.ContainsFunc(op.Policy.Response.Headers, func(n string) bool { return strings.EqualFold(n, "Content-Range") })
 
@@ -110,7 +110,7 @@ func (b *builder) ranged(op Operation) bool {
 }
 
 // answersFile reports whether the body of a response is bytes of any type.
-func (b *builder) answersFile(op Operation) bool {
+func (b *builder) answersFile(op policy.Endpoint) bool {
 	message := op.Route.Descriptor.Output()
 
 	if field := message.Fields().ByName(protoreflect.Name(op.Route.ResponseBody)); field != nil && !op.Route.ServerStream {
@@ -120,7 +120,7 @@ func (b *builder) answersFile(op Operation) bool {
 	return message.FullName() == httpBody
 }
 
-func (b *builder) success(op Operation, status int) (*Response, error) {
+func (b *builder) success(op policy.Endpoint, status int) (*Response, error) {
 	out := &Response{Description: "Success.", Headers: b.successHeaders(op)}
 	if policy.Bodyless(status) {
 		out.Description = "Success, without a body."
@@ -201,7 +201,7 @@ func (b *builder) streamFailure() *Schema {
 }
 
 // answer is the schema of a single message, or of the field of it that is the answer.
-func (b *builder) answer(op Operation) (*Schema, error) {
+func (b *builder) answer(op policy.Endpoint) (*Schema, error) {
 	message := op.Route.Descriptor.Output()
 
 	name := op.Route.ResponseBody
@@ -227,7 +227,7 @@ func (b *builder) answer(op Operation) (*Schema, error) {
 }
 
 // successHeaders are the headers of a successful answer that mean something to clients.
-func (b *builder) successHeaders(op Operation) *Map[*Header] {
+func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 	headers := &Map[*Header]{}
 	headers.Set("X-Request-Id", b.headerRef("X-Request-Id"))
 	headers.Set("Cache-Control", b.headerRef("Cache-Control"))
@@ -283,7 +283,7 @@ func serviceHeader(name string) *Header {
 }
 
 // notModifiedHeaders are those of success that say something without a body (RFC 9110, section 15.4.5).
-func (b *builder) notModifiedHeaders(op Operation) *Map[*Header] {
+func (b *builder) notModifiedHeaders(op policy.Endpoint) *Map[*Header] {
 	headers, all := &Map[*Header]{}, b.successHeaders(op)
 	for _, name := range all.Keys() {
 		if !strings.HasPrefix(name, "Content-") {

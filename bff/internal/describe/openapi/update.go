@@ -5,6 +5,8 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 // The gateway checks an update with a mask against the rules of the fields that the mask names (bff/internal/gateway/binding). No
@@ -13,7 +15,7 @@ import (
 // is ignored, so a client has no reason to send it.
 
 // bodyForm is how the message is used that the body is.
-func bodyForm(op Operation) form {
+func bodyForm(op policy.Endpoint) form {
 	switch mask, derived := op.Route.UpdateMask(); {
 	case mask == nil:
 		return input
@@ -25,7 +27,7 @@ func bodyForm(op Operation) form {
 }
 
 // maskWords say what an update mask means for the body. They are empty if there is none.
-func (b *builder) maskWords(op Operation) string {
+func (b *builder) maskWords(op policy.Endpoint) string {
 	mask, derived := op.Route.UpdateMask()
 
 	switch {
@@ -42,7 +44,7 @@ func (b *builder) maskWords(op Operation) string {
 
 // wholeSchema is the schema of a body that is the whole request, and whether there has to be one. If a mask in it says what rules
 // hold for, it is either everything, or what there is beside a mask.
-func (b *builder) wholeSchema(op Operation, message protoreflect.MessageDescriptor) (*Schema, bool, error) {
+func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDescriptor) (*Schema, bool, error) {
 	as := bodyForm(op)
 	if as != partial || !b.hasDemands(message, map[protoreflect.FullName]bool{}) {
 		return b.bodyObject(op, message, "", input)

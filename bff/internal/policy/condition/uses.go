@@ -1,7 +1,6 @@
 package condition
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 
@@ -12,7 +11,16 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
-var errPath = errors.New("the path has no variable")
+// pathError is about a path variable that there is not.
+type pathError struct{ name, hint string }
+
+// Error implements error.
+func (e pathError) Error() string {
+	return fmt.Sprintf("the path has no variable %q%s", e.name, e.hint)
+}
+
+// Hint returns the end of the text, which says which name was probably meant; empty: it does not.
+func (e pathError) Hint() string { return e.hint }
 
 // uses is what an expression speaks of.
 type uses struct {
@@ -64,7 +72,7 @@ func refersTo(e ast.Expr, variable string) bool {
 func (u uses) check(variables []string) error {
 	for _, name := range u.path {
 		if !slices.Contains(variables, name) {
-			return fmt.Errorf("%w %q%s", errPath, name, suggest.DidYouMean(name, variables))
+			return pathError{name: name, hint: suggest.DidYouMean(name, variables)}
 		}
 	}
 

@@ -34,13 +34,14 @@ type Route struct {
 // String names the route as "GET /v1/users/{user_id}".
 func (r Route) String() string { return r.Method + " " + r.Template.String() }
 
-// Sort puts routes in an order in which a more specific one comes before a more general one.
-func Sort(routes []Route) {
-	slices.SortStableFunc(routes, func(a, b Route) int {
-		if c := pathtemplate.Compare(a.Template, b.Template); c != 0 {
-			return c
-		}
+// Sort puts routes in the order of Compare.
+func Sort(routes []Route) { slices.SortStableFunc(routes, Compare) }
 
-		return strings.Compare(a.Method, b.Method)
-	})
+// Compare orders routes so that a more specific one comes before a more general one.
+func Compare(a, b Route) int {
+	if c := pathtemplate.Compare(a.Template, b.Template); c != 0 {
+		return c
+	}
+
+	return strings.Compare(a.Method, b.Method)
 }

@@ -9,10 +9,8 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/tool/protolint"
 )
 
@@ -23,11 +21,9 @@ type service struct {
 	Name      string
 	Upstream  string
 	Composite bool
-	Routes    []route.Route
+	Routes    []policy.Endpoint
 	// HTTPRules are those of the routes that are not in the proto.
 	HTTPRules string
-	// Operations are the routes with their policies.
-	Operations []openapi.Operation
 
 	// GoName is what the names of generated functions are made of.
 	GoName    string
@@ -91,15 +87,15 @@ func faults(files []protoreflect.FileDescriptor, description Description) error 
 }
 
 // describe returns the service, which has no fault; with no routes if it is not for the table.
-func describe(file *protogen.File, in *protogen.Service, description Description) (service, error) {
-	routes, err := description.Rules.Of(in.Desc)
-	if err != nil || len(routes) == 0 {
-		return service{}, err
+func describe(file *protogen.File, in *protogen.Service, description Description) (out service, err error) {
+	api := policy.Read([]protoreflect.ServiceDescriptor{in.Desc}, description.Rules, description.defaults)
+	if len(api.Endpoints) == 0 {
+		return service{}, nil
 	}
 
 	options := policy.Service(in.Desc)
-	out := service{
-		Name: string(in.Desc.FullName()), Upstream: options.GetUpstream(), Composite: options.GetComposite(), Routes: routes,
+	out = service{
+		Name: string(in.Desc.FullName()), Upstream: options.GetUpstream(), Composite: options.GetComposite(), Routes: api.Endpoints,
 		GoName: in.GoName, ImportPath: file.GoImportPath, GoPackage: file.GoPackageName,
 	}
 
@@ -114,17 +110,6 @@ func describe(file *protogen.File, in *protogen.Service, description Description
 
 	if !out.Composite && out.Upstream == "" {
 		out.Upstream, _, _ = strings.Cut(string(file.Desc.Package()), ".")
-	}
-
-	for _, r := range routes {
-		known := policy.Route{Method: r.Method, Variables: r.Template.Variables()}
-
-		compiled, err := policy.Compile(r.Descriptor, known, description.Defaults)
-		if err != nil {
-			return service{}, err
-		}
-
-		out.Operations = append(out.Operations, openapi.Operation{Route: r, Policy: compiled})
 	}
 
 	return out, nil

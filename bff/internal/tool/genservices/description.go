@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/compiler/protogen"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
@@ -29,17 +30,19 @@ type Description struct {
 	Folder string
 }
 
+func (d Description) defaults(protoreflect.FullName) policy.Defaults { return d.Defaults }
+
 // texts are what a description has besides the descriptors, by full name.
 type texts struct{ comments, examples map[string]string }
 
 // write adds openapi.json and openapi.yaml.
 func (d Description) write(plugin *protogen.Plugin, services []service, said texts) error {
-	var operations []openapi.Operation
+	var endpoints []policy.Endpoint
 	for _, s := range services {
-		operations = append(operations, s.Operations...)
+		endpoints = append(endpoints, s.Routes...)
 	}
 
-	document, err := openapi.Build(operations, openapi.Config{
+	document, err := openapi.Build(endpoints, openapi.Config{
 		Title: d.Title, Version: d.Version, Comments: said.comments, Examples: said.examples,
 	})
 	if err != nil {

@@ -3,7 +3,6 @@ package protolint
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,76 +13,64 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
-// compile returns the policy of a route; nil if it is faulty.
-func (l *linter) compile(r route.Route) *policy.Policy {
-	p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()}, l.settings.Defaults)
-	if err == nil {
-		return &p
-	}
-
-	for _, fault := range parts(err) {
-		where := fieldNumbers(fault.Error())
-
-		switch {
-		case errors.Is(fault, policy.ErrNoAccess):
-			l.noAccess = append(l.noAccess, r)
-		case unsafeFault.MatchString(fault.Error()) && unsafeRetry(r):
-			// The rule about retries says it in its own words.
-		default:
-			l.addFault(r, where, fault.Error())
-		}
-	}
-
-	return nil
-}
-
-// unsafeFault matches what policy.Compile says of retries that nothing makes safe.
-var unsafeFault = regexp.MustCompile(`^retry(\.hedge_after)?: the method `)
-
 // policyFault is what is wrong with a policy, and the routes for which it is.
 type policyFault struct {
-	at      protopos.Position
-	message string
-	routes  []route.Route
-	// shared reports whether it is among the defaults of a service.
-	shared bool
+	*policy.Fault
+
+	at     protopos.Position
+	routes []route.Route
 }
 
-// addFault remembers a fault, once for all routes that have it for the same reason.
-func (l *linter) addFault(r route.Route, where []int32, message string) {
-	at := protopos.Policy(r.Descriptor, where...)
+// policies finds the faults of policies, each once for all routes that have it for the same reason.
+func (l *linter) policies(all []*policy.Fault) {
+	var faults []*policyFault
 
-	for _, known := range l.faults {
-		if known.at == at && withoutHint(known.message) == withoutHint(message) {
-			known.routes = append(known.routes, r)
-			known.message = max(known.message, message)
+	for _, fault := range all {
+		if errors.Is(fault, policy.ErrNoAccess) {
+			l.noAccess = append(l.noAccess, fault.Route)
 
-			return
+			continue
+		}
+
+		at := protopos.Policy(fault.Route.Descriptor, fault.Field)
+
+		i := slices.IndexFunc(faults, func(known *policyFault) bool { return known.at == at && known.Same(fault) })
+		if i < 0 {
+			faults = append(faults, &policyFault{Fault: fault, at: at, routes: []route.Route{fault.Route}})
+
+			continue
+		}
+
+		known := faults[i]
+		if known.routes = append(known.routes, fault.Route); known.Hint == "" {
+			known.Fault = fault
 		}
 	}
 
-	l.faults = append(l.faults, &policyFault{
-		at: at, message: message, routes: []route.Route{r}, shared: len(where) > 0 && !protopos.SetsPolicy(r.Descriptor, where[0]),
-	})
-}
+	for _, fault := range faults {
+		if errors.Is(fault, policy.ErrRetryUnsafe) {
+			l.unsafeRetry(fault)
 
-// withoutHint is a message without what was probably meant, which may differ by the route.
-func withoutHint(message string) string {
-	before, _, _ := strings.Cut(message, "; did you mean ")
+			continue
+		}
 
-	return before
-}
-
-// policies finds the faults of policies.
-func (l *linter) policies() {
-	for _, fault := range l.faults {
-		message := fault.message
-		if fault.shared {
+		message := fault.Error()
+		if fault.Field != "" && !protopos.SetsPolicy(fault.Route.Descriptor, fault.Field) {
 			message += " (for " + list(fault.routes) + ")"
 		}
 
 		l.find(fault.routes[0].Descriptor, fault.at, PolicyInvalid, message)
 	}
+}
+
+// unsafeRetry finds calls that would be made again although nothing says that this is safe. A gateway does not start with it, so no
+// comment can ignore it.
+func (l *linter) unsafeRetry(fault *policyFault) {
+	l.findings = append(l.findings, Finding{
+		Position: l.shown(fault.at), Rule: RetryUnsafe, Refused: true, Message: fmt.Sprintf(
+			"%s is to be retried or hedged, but nothing says that this is safe: set idempotency_level (hedging needs"+
+				" NO_SIDE_EFFECTS), or bind the header Idempotency-Key to a field", fault.Route),
+	})
 }
 
 // access finds methods that nothing says who may call: once for a service none of whose methods says it.

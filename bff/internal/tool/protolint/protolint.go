@@ -126,18 +126,11 @@ func Check(files []protoreflect.FileDescriptor, settings Settings) []Finding {
 
 	l := &linter{settings: settings, ignored: map[protoreflect.FullName][]string{}}
 
-	for _, file := range files {
-		for i := range file.Services().Len() {
-			l.collect(file.Services().Get(i))
-		}
-	}
-
+	l.collect(policy.Services(files))
 	l.goPackages(files)
-	l.policies()
 	l.access()
 	l.unknown(files)
 	l.conflicts()
-	l.sharedLimits()
 	l.validation()
 
 	for _, e := range l.endpoints {
@@ -160,20 +153,18 @@ func Check(files []protoreflect.FileDescriptor, settings Settings) []Finding {
 	return slices.Compact(l.findings)
 }
 
-// endpoint is a route with its policy; the policy is nil if there is something wrong with it.
+// endpoint is a route with its policy.
 type endpoint struct {
-	route.Route
+	policy.Endpoint
 
-	policy *policy.Policy
-	// first tells that it is the first route of its method: what is wrong with the method is said once.
+	// first reports whether it is the first route of its method: what is wrong with the method is said once.
 	first bool
 }
 
 type linter struct {
 	settings  Settings
 	endpoints []endpoint
-	// faults are those of policies, and noAccess the routes that nothing says who may call.
-	faults   []*policyFault
+	// noAccess are the routes that nothing says who may call.
 	noAccess []route.Route
 
 	findings []Finding

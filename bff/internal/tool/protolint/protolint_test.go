@@ -173,7 +173,7 @@ func TestCheck(t *testing.T) {
       rate_limits: [{requests: 2 name: "x"}]
     };
   }
-}`, []string{`^shop.proto:17:21: POLICY_INVALID: the rate limits named "x" of`}},
+}`, []string{`^shop.proto:17:21: POLICY_INVALID: rate_limits\[0\]: the rate limits named "x" of`}},
 		{"service", `service S {
   option (portico.v1.service) = {composite: true upstream: "shop"};
   rpc Post(Ask) returns (Item) { option (google.api.http) = {post: "/v1/items"}; ` + public + ` }
@@ -218,7 +218,7 @@ service S {
   }
 }`, []string{
 			`^shop.proto:14:7: RETRY_UNSAFE: POST /v1/a is to be retried or hedged`,
-			`^shop.proto:30:7: RETRY_UNSAFE: PUT /v1/c is to be retried or hedged`,
+			`^shop.proto:30:15: RETRY_UNSAFE: PUT /v1/c is to be retried or hedged`,
 			`^shop.proto:33:3: RETRY_UNSAFE: DELETE /v1/d says idempotency_level = NO_SIDE_EFFECTS`,
 			`^shop.proto:38:3: SAFE_UNDECLARED: GET /v1/e`,
 		}},

@@ -14,7 +14,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
-	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // conflicts finds routes that contend for paths. The later one is where it is said.
@@ -71,19 +70,12 @@ func (l *linter) unexpectedBody(e endpoint) {
 	}
 }
 
-// retries finds calls that would be made again although they change something, and reads that would not.
+// retries finds methods whose idempotency_level is not what their HTTP method says.
 func (l *linter) retries(e endpoint) {
 	reads := slices.Contains([]string{http.MethodGet, http.MethodHead}, e.Method)
 	writes := slices.Contains([]string{http.MethodPut, http.MethodPatch, http.MethodDelete}, e.Method)
 
 	switch level := levelOf(e.Descriptor); {
-	case unsafeRetry(e.Route):
-		// A gateway does not start with it, so no comment can ignore it.
-		l.findings = append(l.findings, Finding{
-			Position: l.shown(protopos.Policy(e.Descriptor, retryNumber())), Rule: RetryUnsafe, Refused: true, Message: fmt.Sprintf(
-				"%s is to be retried or hedged, but nothing says that this is safe: set idempotency_level (hedging needs"+
-					" NO_SIDE_EFFECTS), or bind the header Idempotency-Key to a field", e),
-		})
 	case level == descriptorpb.MethodOptions_NO_SIDE_EFFECTS && writes:
 		l.find(e.Descriptor, protopos.Of(e.Descriptor), RetryUnsafe, fmt.Sprintf(
 			"%s says idempotency_level = NO_SIDE_EFFECTS, and so is retried and can be hedged, but %s changes something:"+
@@ -92,29 +84,6 @@ func (l *linter) retries(e endpoint) {
 		l.find(e.Descriptor, protopos.Of(e.Descriptor), SafeUndeclared, fmt.Sprintf(
 			"%s changes nothing, but does not say so: set idempotency_level = NO_SIDE_EFFECTS", e))
 	}
-}
-
-// unsafeRetry reports whether the method itself asks for retries that nothing makes safe.
-func unsafeRetry(r route.Route) bool {
-	retry, level := own(r.Descriptor).GetRetry(), levelOf(r.Descriptor)
-	if retry == nil {
-		return false
-	}
-
-	if retry.GetHedgeAfter() != nil && level != descriptorpb.MethodOptions_NO_SIDE_EFFECTS {
-		return true
-	}
-
-	keyed := slices.ContainsFunc(defaults(r.Descriptor).GetHeaders(), isKey)
-	if headers := own(r.Descriptor).GetHeaders(); len(headers) > 0 {
-		keyed = slices.ContainsFunc(headers, isKey)
-	}
-
-	return level == descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN && retry.GetMaxAttempts() != 1 && !keyed
-}
-
-func isKey(h *porticov1.HeaderBinding) bool {
-	return http.CanonicalHeaderKey(h.GetHeader()) == "Idempotency-Key"
 }
 
 func levelOf(method protoreflect.MethodDescriptor) descriptorpb.MethodOptions_IdempotencyLevel {
@@ -126,13 +95,13 @@ func levelOf(method protoreflect.MethodDescriptor) descriptorpb.MethodOptions_Id
 // caches finds answers that are shared although they are, or probably are, somebody's. Scopes and roles are looked at before an
 // answer is given out, so those who have them may share.
 func (l *linter) caches(e endpoint) {
-	if e.policy == nil || e.policy.Cache == nil || !e.policy.Cache.Public {
+	if e.Policy.Cache == nil || !e.Policy.Cache.Public {
 		return
 	}
 
 	var why string
 
-	switch a := e.policy.Access; {
+	switch a := e.Policy.Access; {
 	case a.Public && a.Condition == nil:
 		return
 	case a.Owner != nil:
@@ -145,12 +114,9 @@ func (l *linter) caches(e endpoint) {
 		return
 	}
 
-	l.find(e.Descriptor, protopos.Policy(e.Descriptor, number("cache"), scopeNumber), CacheShared, fmt.Sprintf(
+	l.find(e.Descriptor, protopos.Policy(e.Descriptor, "cache.scope"), CacheShared, fmt.Sprintf(
 		"the answer of %s is cached for all callers, but it %s: use CACHE_SCOPE_PRIVATE, or make access public", e, why))
 }
-
-// scopeNumber is that of portico.v1.Cache.scope.
-const scopeNumber = 2
 
 // lists finds lists that cannot be read page by page.
 func (l *linter) lists(e endpoint) {
@@ -196,11 +162,11 @@ func hasResources(message protoreflect.MessageDescriptor) bool {
 
 // locations finds headers Location that lead nowhere.
 func (l *linter) locations(e endpoint) {
-	if e.policy == nil || e.policy.Response.Location == nil {
+	if e.Policy.Response.Location == nil {
 		return
 	}
 
-	location := e.policy.Response.LocationTemplate
+	location := e.Policy.Response.LocationTemplate
 
 	template, err := pathtemplate.Parse(location)
 	if err != nil {
@@ -211,10 +177,7 @@ func (l *linter) locations(e endpoint) {
 		return other.Method == http.MethodGet &&
 			(policy.LeadsTo(location, other.Template.String()) || other.Template.Match(template.Example()))
 	}) {
-		l.find(e.Descriptor, protopos.Policy(e.Descriptor, number("response"), locationNumber), LocationUnrouted, fmt.Sprintf(
+		l.find(e.Descriptor, protopos.Policy(e.Descriptor, "response.location"), LocationUnrouted, fmt.Sprintf(
 			"%s answers with the Location %s, but there is no such GET route", e, location))
 	}
 }
-
-// locationNumber is that of portico.v1.Response.location.
-const locationNumber = 2

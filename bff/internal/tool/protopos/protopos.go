@@ -9,6 +9,8 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
@@ -80,41 +82,68 @@ func GoPackage(file protoreflect.FileDescriptor) Position {
 
 // Policy is where the policy of a method is: its own option, else that of its service, else the method itself.
 //
-// With the path of a field of portico.v1.MethodPolicy, by numbers and indices, it is where that field is set, or the innermost of
-// the fields around it that has a place of its own: in the method's own option if that sets the first of them, or else among the
+// With the path of a field of portico.v1.MethodPolicy, "rate_limits[0].per", it is where that field is set, or the innermost of the
+// fields around it that has a place of its own: in the method's own option if that sets the first of them, or else among the
 // defaults of its service. A field that neither sets is where it would have to be set for the method.
-func Policy(method protoreflect.MethodDescriptor, field ...int32) Position {
+func Policy(method protoreflect.MethodDescriptor, path string) Position {
 	parent := protoreflect.SourcePath{fieldService, int32(method.Parent().Index())}
 	self := append(slices.Clone(parent), fieldServiceMethod, int32(method.Index()))
 	own := append(slices.Clone(self), fieldMethodOptions, int32(porticov1.E_Policy.TypeDescriptor().Number()))
 	service := append(slices.Clone(parent), fieldServiceOptions, int32(porticov1.E_Service.TypeDescriptor().Number()))
 	defaults := append(slices.Clone(service), defaultsNumber())
+	field := numbers(path)
 
-	if len(field) > 0 && !SetsPolicy(method, field[0]) && defaultsSet(method, field[0]) {
+	if !SetsPolicy(method, path) && defaultsSet(method, path) {
 		return first(method, append(inward(defaults, field), defaults, service)...)
 	}
 
 	return first(method, append(inward(own, field), own, service, self)...)
 }
 
-// SetsPolicy reports whether a method sets a field of portico.v1.MethodPolicy itself.
-func SetsPolicy(method protoreflect.MethodDescriptor, field int32) bool {
+// numbers are the numbers and indices of the fields on a path in portico.v1.MethodPolicy.
+func numbers(path string) []int32 {
+	var out []int32
+
+	message := (&porticov1.MethodPolicy{}).ProtoReflect().Descriptor()
+
+	for part := range strings.SplitSeq(path, ".") {
+		name, index, indexed := strings.Cut(strings.TrimSuffix(part, "]"), "[")
+		if message == nil || message.Fields().ByName(protoreflect.Name(name)) == nil {
+			break
+		}
+
+		field := message.Fields().ByName(protoreflect.Name(name))
+		out, message = append(out, int32(field.Number())), field.Message()
+
+		if n, err := strconv.ParseInt(index, 10, 32); indexed && err == nil {
+			out = append(out, int32(n))
+		}
+	}
+
+	return out
+}
+
+// SetsPolicy reports whether a method itself sets the first of the fields on a path in portico.v1.MethodPolicy.
+func SetsPolicy(method protoreflect.MethodDescriptor, path string) bool {
 	options, ok := proto.GetExtension(method.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
 
-	return ok && has(options, field)
+	return ok && has(options, path)
 }
 
-// defaultsSet reports whether the service of a method sets a field of portico.v1.MethodPolicy for its methods.
-func defaultsSet(method protoreflect.MethodDescriptor, field int32) bool {
+// defaultsSet reports whether the service of a method sets it for its methods.
+func defaultsSet(method protoreflect.MethodDescriptor, path string) bool {
 	options, ok := proto.GetExtension(method.Parent().Options(), porticov1.E_Service).(*porticov1.ServicePolicy)
 
-	return ok && has(options.GetDefaults(), field)
+	return ok && has(options.GetDefaults(), path)
 }
 
-func has(policy *porticov1.MethodPolicy, field int32) bool {
+func has(policy *porticov1.MethodPolicy, path string) bool {
+	name, _, _ := strings.Cut(path, ".")
+	name, _, _ = strings.Cut(name, "[")
 	message := policy.ProtoReflect()
+	field := message.Descriptor().Fields().ByName(protoreflect.Name(name))
 
-	return message.Has(message.Descriptor().Fields().ByNumber(protoreflect.FieldNumber(field)))
+	return field != nil && message.Has(field)
 }
 
 // HTTP is where the google.api.http option of a method is, else the method. With the path of a field of google.api.HttpRule, by

@@ -62,14 +62,14 @@ func TestCompile(t *testing.T) {
 	}{
 		{"method", protopos.Of(do), "11:3"},
 		{"message", protopos.Of(files[0].Messages().Get(0)), "20:1"},
-		{"policy", protopos.Policy(do), "12:5"},
-		{"field_of_the_policy", protopos.Policy(do, 1, 1), "14:9"},
-		{"field_that_is_not_set", protopos.Policy(do, 1, 4), "13:7"},
-		{"field_of_the_defaults", protopos.Policy(do, 3), "8:7"},
-		{"element_of_a_list", protopos.Policy(bare, 2, 0, 1), "7:22"},
-		{"nowhere", protopos.Policy(do, 7), "12:5"},
+		{"policy", protopos.Policy(do, ""), "12:5"},
+		{"field_of_the_policy", protopos.Policy(do, "access.public"), "14:9"},
+		{"field_that_is_not_set", protopos.Policy(do, "access.owner"), "13:7"},
+		{"field_of_the_defaults", protopos.Policy(do, "timeout"), "8:7"},
+		{"element_of_a_list", protopos.Policy(bare, "rate_limits[0].requests"), "7:22"},
+		{"nowhere", protopos.Policy(do, "breaker"), "12:5"},
 		{"service", protopos.Service(service), "5:3"},
-		{"service_of_a_method_without_options", protopos.Policy(bare), "5:3"},
+		{"service_of_a_method_without_options", protopos.Policy(bare, ""), "5:3"},
 		{"no_route", protopos.HTTP(bare), "18:3"},
 	} {
 		if row.got.String() != "a/v1/a.proto:"+row.want {
@@ -230,7 +230,7 @@ local message Other { string m = 1; }
 	}
 
 	for what, at := range map[string]protopos.Position{
-		"a.proto:7": protopos.Of(do), "a.proto:8": protopos.HTTP(do), "a.proto:9": protopos.Policy(do),
+		"a.proto:7": protopos.Of(do), "a.proto:8": protopos.HTTP(do), "a.proto:9": protopos.Policy(do, ""),
 		"b.proto:3": protopos.Of(files[1].Messages().Get(0)),
 	} {
 		if !strings.HasPrefix(at.String(), what+":") {

@@ -14,50 +14,34 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
-	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// fieldHeaders is the name of the lists of headers in the policy and in its response.
-const fieldHeaders = "headers"
-
-// in is where a field of the policy stands, given by the names that lead to it.
-func in(method protoreflect.MethodDescriptor, names ...protoreflect.Name) protopos.Position {
-	return protopos.Policy(method, numbers(names)...)
-}
-
-func numbers(names []protoreflect.Name) []int32 {
-	message := (&porticov1.MethodPolicy{}).ProtoReflect().Descriptor()
-	path := make([]int32, 0, len(names))
-
-	for _, name := range names {
-		field := message.Fields().ByName(name)
-		path, message = append(path, int32(field.Number())), field.Message()
-	}
-
-	return path
+// in is where a field of the policy stands, given by its path.
+func in(method protoreflect.MethodDescriptor, field string) protopos.Position {
+	return protopos.Policy(method, field)
 }
 
 // access finds callers who might and no longer may.
 func (c *comparison) access() {
-	old, now := c.old.policy.Access, c.now.policy.Access
+	old, now := c.old.Policy.Access, c.now.Policy.Access
 
-	narrowed := func(was, is, why string, where ...protoreflect.Name) {
-		c.changedf(in(c.now.Descriptor, append([]protoreflect.Name{"access"}, where...)...), AccessNarrowed, was, is, "%s", why)
+	narrowed := func(was, is, why string, where string) {
+		c.changedf(in(c.now.Descriptor, where), AccessNarrowed, was, is, "%s", why)
 	}
 	lists := []struct {
 		what     string
 		old, now []string
 		anyOf    bool
-		field    protoreflect.Name
+		field    string
 	}{
-		{"any of the scopes", old.AnyOf, now.AnyOf, true, "scopes"},
-		{"all of the scopes", old.AllOf, now.AllOf, false, "scopes"},
-		{"any of the roles", old.AnyRole, now.AnyRole, true, "roles"},
-		{"all of the roles", old.AllRoles, now.AllRoles, false, "roles"},
+		{"any of the scopes", old.AnyOf, now.AnyOf, true, "access.scopes"},
+		{"all of the scopes", old.AllOf, now.AllOf, false, "access.scopes"},
+		{"any of the roles", old.AnyRole, now.AnyRole, true, "access.roles"},
+		{"all of the roles", old.AllRoles, now.AllRoles, false, "access.roles"},
 	}
 
 	if old.Public && !now.Public {
-		narrowed(old.String(), now.String(), "was public and needs "+now.String())
+		narrowed(old.String(), now.String(), "was public and needs "+now.String(), "access")
 
 		return
 	}
@@ -77,7 +61,7 @@ func (c *comparison) access() {
 
 	if now.Owner != nil && !c.sameOwner(old.Owner, now.Owner) {
 		is := policy.Access{Owner: now.Owner}.String()
-		narrowed(old.String(), is, "needs "+is+"; was "+old.String(), "owner")
+		narrowed(old.String(), is, "needs "+is+"; was "+old.String(), "access.owner")
 	}
 
 	if now.Condition != nil && (old.Condition == nil || old.Condition.String() != now.Condition.String()) {
@@ -86,7 +70,7 @@ func (c *comparison) access() {
 			was = old.Condition.String()
 		}
 
-		narrowed(was, now.Condition.String(), "has another condition: "+now.Condition.String(), "condition")
+		narrowed(was, now.Condition.String(), "has another condition: "+now.Condition.String(), "access.condition")
 	}
 }
 
@@ -114,7 +98,7 @@ func (c *comparison) sameOwner(old, now *policy.Owner) bool {
 
 // bounds finds what may take less time or be less large.
 func (c *comparison) bounds() {
-	old, now, at := c.old.policy, c.now.policy, c.now.Descriptor
+	old, now, at := c.old.Policy, c.now.Policy, c.now.Descriptor
 
 	if now.Timeout < old.Timeout {
 		c.changedf(in(at, "timeout"), TimeoutShortened, old.Timeout.String(), now.Timeout.String(),
@@ -133,34 +117,34 @@ func (c *comparison) bounds() {
 	}
 
 	if s, t := old.Stream.IdleTimeout, now.Stream.IdleTimeout; t > 0 && (s == 0 || t < s) && c.old.ServerStream {
-		c.changedf(in(at, "stream", "idle_timeout"), TimeoutShortened, s.String(), t.String(),
+		c.changedf(in(at, "stream.idle_timeout"), TimeoutShortened, s.String(), t.String(),
 			"ends a stream after a silence of %s", t)
 	}
 }
 
 // response finds what answers no longer have.
 func (c *comparison) response() {
-	old, now := c.old.policy.Response, c.now.policy.Response
+	old, now := c.old.Policy.Response, c.now.Policy.Response
 	status := func(r policy.Response) int { return max(r.Status, http.StatusOK) }
 
 	if status(old) != status(now) {
-		c.changedf(in(c.now.Descriptor, "response", "status"), StatusChanged, strconv.Itoa(status(old)), strconv.Itoa(status(now)),
+		c.changedf(in(c.now.Descriptor, "response.status"), StatusChanged, strconv.Itoa(status(old)), strconv.Itoa(status(now)),
 			"succeeds with %d, not %d", status(now), status(old))
 	}
 
 	switch was, is := old.LocationTemplate, now.LocationTemplate; {
 	case old.Location == nil:
 	case now.Location == nil:
-		c.lostf(in(c.old.Descriptor, "response", "location"), LocationRemoved, was,
+		c.lostf(in(c.old.Descriptor, "response.location"), LocationRemoved, was,
 			"answers without the header Location, which was %s", was)
 	case numbered(was, c.old.Descriptor.Output()) != numbered(is, c.now.Descriptor.Output()):
-		c.changedf(in(c.now.Descriptor, "response", "location"), LocationChanged, was, is,
+		c.changedf(in(c.now.Descriptor, "response.location"), LocationChanged, was, is,
 			"answers with the header Location %s, not %s", is, was)
 	}
 
 	for i, name := range old.Headers {
 		if !slices.Contains(now.Headers, name) {
-			at := protopos.Policy(c.old.Descriptor, append(numbers([]protoreflect.Name{"response", fieldHeaders}), int32(i))...)
+			at := in(c.old.Descriptor, fmt.Sprintf("response.headers[%d]", i))
 			c.lostf(at, ResponseHeaderRemoved, name, "answers without the header %s", name)
 		}
 	}
@@ -195,18 +179,17 @@ func sameField(a, b fieldpath.Path) bool { return slices.Equal(fieldNumbers(a), 
 
 // headers finds request headers that no longer have a meaning, or another one.
 func (c *comparison) headers() {
-	for i, h := range c.old.policy.Headers {
-		j := slices.IndexFunc(c.now.policy.Headers, func(n policy.Header) bool { return n.Name == h.Name })
+	for i, h := range c.old.Policy.Headers {
+		j := slices.IndexFunc(c.now.Policy.Headers, func(n policy.Header) bool { return n.Name == h.Name })
 		if j < 0 {
-			at := protopos.Policy(c.old.Descriptor, append(numbers([]protoreflect.Name{fieldHeaders}), int32(i))...)
+			at := in(c.old.Descriptor, fmt.Sprintf("headers[%d]", i))
 			c.lostf(at, RequestHeaderRemoved, h.Name, "passes over the header %s, which set %s", h.Name, h.Field)
 
 			continue
 		}
 
-		if now := c.now.policy.Headers[j]; !sameField(h.Field, now.Field) {
-			path := numbers([]protoreflect.Name{fieldHeaders, "field"})
-			c.changedf(protopos.Policy(c.now.Descriptor, path[0], int32(j), path[1]), RequestHeaderChanged,
+		if now := c.now.Policy.Headers[j]; !sameField(h.Field, now.Field) {
+			c.changedf(in(c.now.Descriptor, fmt.Sprintf("headers[%d].field", j)), RequestHeaderChanged,
 				h.Field.String(), now.Field.String(), "sets %s from the header %s, not %s", now.Field, h.Name, h.Field)
 		}
 	}
@@ -214,12 +197,12 @@ func (c *comparison) headers() {
 
 // cache finds answers that may be older than before, or that a write no longer makes obsolete.
 func (c *comparison) cache() {
-	old, now := c.old.policy, c.now.policy
+	old, now := c.old.Policy, c.now.Policy
 
-	lost := func(was, is []policy.Tag, field protoreflect.Name, what string) {
+	lost := func(was, is []policy.Tag, field, what string) {
 		for i, tag := range was {
 			if !slices.ContainsFunc(is, func(t policy.Tag) bool { return t.String() == tag.String() }) {
-				at := protopos.Policy(c.old.Descriptor, append(numbers([]protoreflect.Name{"cache", field}), int32(i))...)
+				at := in(c.old.Descriptor, fmt.Sprintf("cache.%s[%d]", field, i))
 				c.lostf(at, CacheLengthened, tag.String(), "%s %s", what, tag)
 			}
 		}
@@ -237,7 +220,7 @@ func (c *comparison) cache() {
 	}
 
 	for _, d := range []struct {
-		field    protoreflect.Name
+		field    string
 		old, now time.Duration
 	}{
 		{"ttl", was.TTL, now.Cache.TTL},
@@ -245,7 +228,7 @@ func (c *comparison) cache() {
 		{"stale_if_error", was.StaleIfError, now.Cache.StaleIfError},
 	} {
 		if d.now > d.old {
-			c.changedf(in(c.now.Descriptor, "cache", d.field), CacheLengthened, d.old.String(), d.now.String(),
+			c.changedf(in(c.now.Descriptor, "cache."+d.field), CacheLengthened, d.old.String(), d.now.String(),
 				"may give out an answer for %s (%s), not %s", d.now, d.field, d.old)
 		}
 	}
@@ -256,11 +239,11 @@ func (c *comparison) cache() {
 }
 
 func (c *comparison) idempotency() {
-	old, now := c.old.policy.Idempotency, c.now.policy.Idempotency
+	old, now := c.old.Policy.Idempotency, c.now.Policy.Idempotency
 
 	switch at := in(c.now.Descriptor, "idempotency"); {
 	case now != nil && now.Required && (old == nil || !old.Required):
-		c.changedf(in(c.now.Descriptor, "idempotency", "required"), IdempotencyRequired, "optional", "required",
+		c.changedf(in(c.now.Descriptor, "idempotency.required"), IdempotencyRequired, "optional", "required",
 			"refuses requests without the header Idempotency-Key")
 	case old != nil && now == nil:
 		c.lostf(in(c.old.Descriptor, "idempotency"), IdempotencyWeakened, "kept for "+old.TTL.String(),
@@ -291,16 +274,16 @@ func (c *comparison) streams() {
 		return
 	}
 
-	if old := c.old.policy.Stream.EventID; old != nil && c.now.policy.Stream.EventID == nil {
-		c.lostf(in(c.old.Descriptor, "stream", "event_id"), StreamChanged, old.String(),
+	if old := c.old.Policy.Stream.EventID; old != nil && c.now.Policy.Stream.EventID == nil {
+		c.lostf(in(c.old.Descriptor, "stream.event_id"), StreamChanged, old.String(),
 			"sends events without an id, which was %s", old)
-	} else if is := c.now.policy.Stream.EventID; old != nil && !sameField(old, is) {
-		c.changedf(in(c.now.Descriptor, "stream", "event_id"), StreamChanged, old.String(), is.String(),
+	} else if is := c.now.Policy.Stream.EventID; old != nil && !sameField(old, is) {
+		c.changedf(in(c.now.Descriptor, "stream.event_id"), StreamChanged, old.String(), is.String(),
 			"sends events whose id is %s, not %s", is, old)
 	}
 
-	if s, t := c.old.policy.Stream.Heartbeat, c.now.policy.Stream.Heartbeat; t > s && c.now.ServerStream {
-		c.changedf(in(c.now.Descriptor, "stream", "heartbeat"), StreamChanged, s.String(), t.String(),
+	if s, t := c.old.Policy.Stream.Heartbeat, c.now.Policy.Stream.Heartbeat; t > s && c.now.ServerStream {
+		c.changedf(in(c.now.Descriptor, "stream.heartbeat"), StreamChanged, s.String(), t.String(),
 			"is silent for up to %s, not %s", t, s)
 	}
 }

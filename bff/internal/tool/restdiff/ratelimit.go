@@ -5,8 +5,6 @@ import (
 	"math"
 	"slices"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
@@ -14,13 +12,11 @@ import (
 // rateLimits finds limits that let through less than before. Each new one is held against the old one that it comes from: by whom
 // they are for and by their kind, first those per the same time.
 func (c *comparison) rateLimits() {
-	before := slices.Clone(c.old.policy.RateLimits)
+	before := slices.Clone(c.old.Policy.RateLimits)
 
-	for i, now := range c.now.policy.RateLimits {
-		at := func(field protoreflect.Name) protopos.Position {
-			path := numbers([]protoreflect.Name{"rate_limits", field})
-
-			return protopos.Policy(c.now.Descriptor, path[0], int32(i), path[1])
+	for i, now := range c.now.Policy.RateLimits {
+		at := func(field string) protopos.Position {
+			return protopos.Policy(c.now.Descriptor, fmt.Sprintf("rate_limits[%d].%s", i, field))
 		}
 		is := limitText(now)
 
@@ -52,7 +48,7 @@ func counterpart(before []policy.RateLimit, now policy.RateLimit) int {
 }
 
 // tighter is the field of a limit by which it lets through less; empty if it does not.
-func tighter(old, now policy.RateLimit) protoreflect.Name {
+func tighter(old, now policy.RateLimit) string {
 	// A request a second apart makes no difference of rounding: limits are of small numbers.
 	const slack = 1e-9
 

@@ -156,41 +156,30 @@ func merge(all []Change) []Change {
 }
 
 // endpoint is a route with its policy.
-type endpoint struct {
-	route.Route
-
-	policy policy.Policy
-}
+type endpoint struct{ policy.Endpoint }
 
 func endpoints(version Version) ([]endpoint, error) {
-	defaults := config.Config{}.WithDefaults()
+	usual := config.Config{}.WithDefaults()
+	defaults := policy.Defaults{
+		Timeout: usual.Server.RequestTimeout, MaxBody: usual.Limits.MaxBodyBytes,
+		// Who may call where no option says it is up to the program that embeds the gateway, before and after.
+		Policy: &porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}},
+	}
+	api := policy.Read(policy.Services(version.Files), version.Rules, func(protoreflect.FullName) policy.Defaults { return defaults })
 
-	var (
-		out    []endpoint
-		faults []error
-	)
+	var faults []error
 
-	for _, file := range version.Files {
-		for i := range file.Services().Len() {
-			routes, err := version.Rules.Of(file.Services().Get(i))
-			for _, fault := range route.Faults(err) {
-				faults = append(faults, fmt.Errorf("%s: %w", protopos.Fault(fault), fault))
-			}
+	for _, fault := range api.RouteFaults {
+		faults = append(faults, fmt.Errorf("%s: %w", protopos.Fault(fault), fault))
+	}
 
-			for _, r := range routes {
-				p, err := policy.Compile(r.Descriptor, policy.Route{Method: r.Method, Variables: r.Template.Variables()},
-					policy.Defaults{
-						Timeout: defaults.Server.RequestTimeout, MaxBody: defaults.Limits.MaxBodyBytes,
-						// Who may call where no option says it is up to the program that embeds the gateway, before and after.
-						Policy: &porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}},
-					})
-				if err != nil {
-					faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(r.Descriptor), r, err))
-				}
+	for _, fault := range api.Faults {
+		faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(fault.Route.Descriptor, fault.Field), fault.Route, fault))
+	}
 
-				out = append(out, endpoint{Route: r, policy: p})
-			}
-		}
+	out := make([]endpoint, 0, len(api.Endpoints))
+	for _, e := range api.Endpoints {
+		out = append(out, endpoint{e})
 	}
 
 	return out, errors.Join(append(faults, httprules.Unknown(version.Rules, httprules.MethodsOf(version.Files)))...)

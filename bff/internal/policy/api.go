@@ -1,0 +1,108 @@
+package policy
+
+import (
+	"fmt"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/schema/route"
+)
+
+// API is what services offer: their routes with their policies. The gateway, the plugin, the linter and the differ all read it here.
+type API struct {
+	// Endpoints are in the order in which the services declare them. Those that have a fault have no policy.
+	Endpoints []Endpoint
+	// RouteFaults are about routes that cannot be read, and Faults about policies.
+	RouteFaults []*route.Fault
+	Faults      []*Fault
+}
+
+// Endpoint is a route with its policy.
+type Endpoint struct {
+	route.Route
+
+	Policy Policy
+	// Faulty reports whether there is no policy, because of a fault.
+	Faulty bool
+}
+
+// Read reads the routes of services and compiles their policies.
+func Read(services []protoreflect.ServiceDescriptor, rules route.Rules, defaults func(service protoreflect.FullName) Defaults) API {
+	var api API
+
+	for _, service := range services {
+		own := defaults(service.FullName())
+
+		for i := range service.Methods().Len() {
+			routes, err := rules.OfMethod(service.Methods().Get(i))
+			api.RouteFaults = append(api.RouteFaults, route.Faults(err)...)
+
+			for _, r := range routes {
+				p, faults := Compile(r, own)
+				api.Endpoints = append(api.Endpoints, Endpoint{Route: r, Policy: p, Faulty: len(faults) > 0})
+				api.Faults = append(api.Faults, faults...)
+			}
+		}
+	}
+
+	api.Faults = append(api.Faults, agree(api.Endpoints)...)
+
+	return api
+}
+
+// Services are those of files.
+func Services(files []protoreflect.FileDescriptor) []protoreflect.ServiceDescriptor {
+	var services []protoreflect.ServiceDescriptor
+
+	for _, file := range files {
+		for i := range file.Services().Len() {
+			services = append(services, file.Services().Get(i))
+		}
+	}
+
+	return services
+}
+
+// agree refuses rate limits that bear the same name, and so share buckets, but differ in more than their costs.
+func agree(endpoints []Endpoint) []*Fault {
+	type first struct {
+		rpc   string
+		limit RateLimit
+	}
+
+	var faults []*Fault
+
+	known, seen := map[string]first{}, map[string]bool{}
+
+	for _, e := range endpoints {
+		if seen[e.RPC] {
+			continue
+		}
+
+		seen[e.RPC] = true
+
+		for i, l := range e.Policy.RateLimits {
+			if l.Name == "" {
+				continue
+			}
+
+			l.Cost = 0
+			fault := &Fault{Route: e.Route, Field: fmt.Sprintf("rate_limits[%d]", i)}
+
+			switch other, ok := known[l.Name]; {
+			case !ok:
+				known[l.Name] = first{rpc: e.RPC, limit: l}
+			case other.rpc == e.RPC:
+				fault.Err = fmt.Errorf("%s has two rate limits named %q", e.RPC, l.Name)
+			case other.limit != l:
+				fault.Err = fmt.Errorf("the rate limits named %q of %s and %s differ in more than the cost", l.Name, other.rpc, e.RPC)
+			}
+
+			if fault.Err != nil {
+				faults = append(faults, fault)
+			}
+		}
+	}
+
+	return faults
+}
