@@ -279,7 +279,7 @@ func (o options) methods(routes []gateway.Route) map[string]map[string]upstream.
 			methods[name] = map[string]upstream.Method{}
 		}
 
-		methods[name][r.RPC] = upstream.Method{Retry: r.Policy.Retry, Breaker: r.Policy.Breaker}
+		methods[name][r.RPC] = upstream.Method{Retry: r.Policy.Retry, Breaker: r.Policy.Effective.GetBreaker()}
 	}
 
 	return methods

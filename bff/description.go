@@ -15,6 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // document is the description of the routes.
@@ -158,7 +159,7 @@ func (c *Compiled) described() []pages.Page {
 // readable lets those in who may read a description.
 func (c *Compiled) readable(who string, handler http.Handler) http.Handler {
 	if who == config.DocsAuthenticated && !c.config.Auth.Disabled {
-		return auth.Require(policy.Access{})(pages.Private(handler))
+		return auth.Require(&porticov1.Access{Authenticated: true}, nil)(pages.Private(handler))
 	}
 
 	return handler

@@ -23,8 +23,8 @@ func TestOverrides(t *testing.T) {
 		"payment.v1.PaymentService/GetPayment": "authenticated; 20/1s burst 40 per principal; 5s; body 1048576; retried 3 attempts",
 	}
 	for _, r := range compiled.Routes() {
-		if text, ok := want[r.RPC]; ok && r.Policy != text {
-			t.Errorf("%s: got %q, want %q", r.RPC, r.Policy, text)
+		if text, ok := want[r.RPC]; ok && r.Summary != text {
+			t.Errorf("%s: got %q, want %q", r.RPC, r.Summary, text)
 		}
 	}
 }

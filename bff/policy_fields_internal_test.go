@@ -1,7 +1,6 @@
 package bff
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -173,8 +173,8 @@ func TestEveryFieldOfAPolicyIsShownAndCompared(t *testing.T) {
 	for i, field := range fields {
 		was, is := fieldRoute(t, before, i), fieldRoute(t, after, i)
 
-		if asJSON(t, rules(was)) == asJSON(t, rules(is)) {
-			t.Errorf("%s: `portico routes --output json` does not show it: %s", field, asJSON(t, rules(is)))
+		if proto.Equal(was.Policy.Effective, is.Policy.Effective) {
+			t.Errorf("%s: `portico routes --output json` does not show it: %v", field, is.Policy.Effective)
 		}
 
 		if shownText(was) == shownText(is) {
@@ -259,16 +259,5 @@ func fieldRoute(t *testing.T, file protoreflect.FileDescriptor, i int) gateway.R
 func shownText(r gateway.Route) string {
 	req := httptest.NewRequest(r.Method, "/", http.NoBody)
 
-	return fmt.Sprint(r.Policy, effects(config.Config{}.WithDefaults(), r, req, &reqinfo.Record{}, false))
-}
-
-func asJSON(t *testing.T, value any) string {
-	t.Helper()
-
-	text, err := json.Marshal(value)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return string(text)
+	return fmt.Sprint(r.Policy.Summary(), effects(config.Config{}.WithDefaults(), r, req, &reqinfo.Record{}, false))
 }

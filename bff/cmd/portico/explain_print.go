@@ -106,7 +106,7 @@ func (e explained) route(found bff.Explanation) {
 		e.line("leg", "none: the composite answers "+found.LegsErr.Error())
 	}
 
-	e.line("policy", found.Route.Policy)
+	e.line("policy", found.Route.Summary)
 
 	for _, name := range slices.Sorted(maps.Keys(found.Variables)) {
 		e.line("variable", name+" = "+found.Variables[name])

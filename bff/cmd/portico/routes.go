@@ -18,11 +18,11 @@ func routesCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "routes",
 		Short: "Print every route with its RPC, upstream and policy",
-		Long: `Print every route with its RPC, upstream and policy, the most specific first. As JSON, each policy comes in its
-parts, for programs.`,
+		Long: `Print every route with its RPC, upstream and policy, the most specific first. As JSON, each policy is a
+portico.v1.MethodPolicy, with all defaults and overrides.`,
 		Example: `  portico routes
   portico routes --output json
-  portico routes --output json | jq -r '.[] | select(.rules.access.public) | .path'`,
+  portico routes --output json | jq -r '.[] | select(.policy.access.public) | .path'`,
 		Args: noArgs,
 	}
 	out := addOutput(cmd)
@@ -65,7 +65,7 @@ func printRoutes(cmd *cobra.Command, routes []bff.Route) error {
 	line("METHOD", "PATH", "RPC", "UPSTREAM", "POLICY")
 
 	for _, r := range routes {
-		line(r.Method, r.Path, r.RPC, upstreamName(r), r.Policy)
+		line(r.Method, r.Path, r.RPC, upstreamName(r), r.Summary)
 	}
 
 	if err := table.Flush(); err != nil {

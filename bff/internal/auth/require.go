@@ -15,6 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Causes for the log.
@@ -45,10 +46,10 @@ func (c Check) Verdict(ctx context.Context, rec *reqinfo.Record) error { return 
 // which is not known before it has been decoded. Public access demands nothing.
 //
 // An owner is compared by subject alone. With several issuers, their subjects must not mean different people.
-func Checks(access policy.Access) []Check {
+func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 	var checks []Check
 
-	if !access.Public {
+	if !access.GetPublic() {
 		checks = append(checks, Check{
 			Name: "authenticated", code: codes.Unauthenticated, refusal: "an access token is needed",
 			fault: func(_ context.Context, rec *reqinfo.Record) error {
@@ -61,19 +62,19 @@ func Checks(access policy.Access) []Check {
 		})
 	}
 
-	if len(access.AnyOf)+len(access.AllOf) > 0 {
-		checks = append(checks, scopeCheck(access))
+	if access.GetScopes() != nil {
+		checks = append(checks, scopeCheck(access.GetScopes()))
 	}
 
-	if len(access.AnyRole)+len(access.AllRoles) > 0 {
-		checks = append(checks, roleCheck(access))
+	if access.GetRoles() != nil {
+		checks = append(checks, roleCheck(access.GetRoles()))
 	}
 
-	if access.Owner != nil {
-		checks = append(checks, ownerCheck(*access.Owner))
+	if access.GetOwner() != nil {
+		checks = append(checks, ownerCheck(access.GetOwner()))
 	}
 
-	if c := access.Condition; c != nil && !c.NeedsRequest() {
+	if c != nil && !c.NeedsRequest() {
 		checks = append(checks, Check{
 			Name: "if " + c.String(), code: codes.PermissionDenied, refusal: conditionRefusal,
 			fault: func(ctx context.Context, rec *reqinfo.Record) error { return c.Allows(ctx, rec, nil) },
@@ -85,8 +86,8 @@ func Checks(access policy.Access) []Check {
 
 // Require lets through whom the access policy of a route allows. What is missing on the record counts against the caller. Access
 // that demands nothing adds no layer.
-func Require(access policy.Access) func(http.Handler) http.Handler {
-	checks := Checks(access)
+func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler) http.Handler {
+	checks := Checks(access, c)
 	if len(checks) == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
@@ -127,16 +128,16 @@ func Allow(ctx context.Context, c *condition.Condition, rec *reqinfo.Record, req
 	return nil
 }
 
-func scopeCheck(access policy.Access) Check {
-	scopes := strings.Join(slices.Concat(access.AllOf, access.AnyOf), " ")
+func scopeCheck(demanded *porticov1.Scopes) Check {
+	name, scopes := policy.AccessText(&porticov1.Access{Scopes: demanded}), strings.Join(slices.Concat(demanded.GetAllOf(), demanded.GetAnyOf()), " ")
 
 	return Check{
-		Name: policy.Access{AnyOf: access.AnyOf, AllOf: access.AllOf}.String(),
+		Name: name,
 		code: codes.PermissionDenied, refusal: "the access token lacks a scope",
 		challenge: `Bearer error="insufficient_scope", scope="` + scopes + `"`,
 		fault: func(_ context.Context, rec *reqinfo.Record) error {
-			if !granted(access.AnyOf, access.AllOf, rec.Principal.HasScope) {
-				return fmt.Errorf("%w: have %q, need %s", errScope, rec.Principal.Scopes, access)
+			if !granted(demanded.GetAnyOf(), demanded.GetAllOf(), rec.Principal.HasScope) {
+				return fmt.Errorf("%w: have %q, need %s", errScope, rec.Principal.Scopes, name)
 			}
 
 			return nil
@@ -144,13 +145,15 @@ func scopeCheck(access policy.Access) Check {
 	}
 }
 
-func roleCheck(access policy.Access) Check {
+func roleCheck(demanded *porticov1.Roles) Check {
+	name := policy.AccessText(&porticov1.Access{Roles: demanded})
+
 	return Check{
-		Name: policy.Access{AnyRole: access.AnyRole, AllRoles: access.AllRoles}.String(),
+		Name: name,
 		code: codes.PermissionDenied, refusal: "the caller lacks a role",
 		fault: func(_ context.Context, rec *reqinfo.Record) error {
-			if !granted(access.AnyRole, access.AllRoles, rec.Principal.HasRole) {
-				return fmt.Errorf("%w: have %q, need %s", errRole, rec.Principal.Roles, access)
+			if !granted(demanded.GetAnyOf(), demanded.GetAllOf(), rec.Principal.HasRole) {
+				return fmt.Errorf("%w: have %q, need %s", errRole, rec.Principal.Roles, name)
 			}
 
 			return nil
@@ -158,13 +161,13 @@ func roleCheck(access policy.Access) Check {
 	}
 }
 
-func ownerCheck(owner policy.Owner) Check {
+func ownerCheck(owner *porticov1.Owner) Check {
 	return Check{
-		Name: policy.Access{Owner: &owner}.String(),
+		Name: policy.AccessText(&porticov1.Access{Owner: owner}),
 		code: codes.PermissionDenied, refusal: "the caller may not act for this user",
 		fault: func(_ context.Context, rec *reqinfo.Record) error {
 			if !owns(owner, rec) {
-				return fmt.Errorf("%w: subject %q, path variable %s", errOwner, rec.Principal.Subject, owner.Variable)
+				return fmt.Errorf("%w: subject %q, path variable %s", errOwner, rec.Principal.Subject, owner.GetVariable())
 			}
 
 			return nil
@@ -172,7 +175,7 @@ func ownerCheck(owner policy.Owner) Check {
 	}
 }
 
-// granted tells whether the caller has one of anyOf, if there are any, and each of allOf.
+// granted reports whether the caller has one of anyOf, if there are any, and each of allOf.
 func granted(anyOf, allOf []string, has func(string) bool) bool {
 	for _, name := range allOf {
 		if !has(name) {
@@ -183,13 +186,13 @@ func granted(anyOf, allOf []string, has func(string) bool) bool {
 	return len(anyOf) == 0 || slices.ContainsFunc(anyOf, has)
 }
 
-// owns tells whether the path speaks of the caller. A variable that is missing or empty is nobody's.
-func owns(owner policy.Owner, rec *reqinfo.Record) bool {
-	if owner.UnlessScope != "" && rec.Principal.HasScope(owner.UnlessScope) {
+// owns reports whether the path names the caller. A variable that is missing or empty is nobody's.
+func owns(owner *porticov1.Owner, rec *reqinfo.Record) bool {
+	if owner.GetUnlessScope() != "" && rec.Principal.HasScope(owner.GetUnlessScope()) {
 		return true
 	}
 
-	subject := rec.PathParams[owner.Variable]
+	subject := rec.PathParams[owner.GetVariable()]
 
 	return subject != "" && subject == rec.Principal.Subject
 }

@@ -7,11 +7,11 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
-	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 func compile(t *testing.T, expression string) *condition.Condition {
@@ -28,9 +28,9 @@ func compile(t *testing.T, expression string) *condition.Condition {
 func TestRequire(t *testing.T) {
 	t.Parallel()
 
-	owner := policy.Access{Owner: &policy.Owner{Variable: "user_id"}}
-	ownerUnless := policy.Access{Owner: &policy.Owner{Variable: "user_id", UnlessScope: "users:admin"}}
-	ownerAndScope := policy.Access{AnyOf: []string{"a"}, Owner: owner.Owner}
+	owner := demands{Owner: &porticov1.Owner{Variable: "user_id"}}
+	ownerUnless := demands{Owner: &porticov1.Owner{Variable: "user_id", UnlessScope: "users:admin"}}
+	ownerAndScope := demands{AnyOf: []string{"a"}, Owner: owner.Owner}
 	ada := func(scopes ...string) reqinfo.Principal {
 		return reqinfo.Principal{Subject: "ada", Issuer: authtest.Issuer, Scopes: scopes}
 	}
@@ -48,23 +48,23 @@ func TestRequire(t *testing.T) {
 
 	tests := []struct {
 		name      string
-		access    policy.Access
+		access    demands
 		principal reqinfo.Principal
 		path      map[string]string
 		status    int
 		challenge string
 	}{
-		{"zero_access_is_not_public", policy.Access{}, nobody, nil, who, "Bearer"},
-		{"authenticated", policy.Access{}, ada(), nil, ok, ""},
-		{"issuer_without_subject", policy.Access{}, noSubject, nil, who, "Bearer"},
-		{"anonymous_with_scopes_needed", policy.Access{AnyOf: []string{"a"}}, nobody, nil, who, "Bearer"},
-		{"any_of_first", policy.Access{AnyOf: []string{"a", "b"}}, ada("a"), nil, ok, ""},
-		{"any_of_last", policy.Access{AnyOf: []string{"a", "b"}}, ada("x", "b"), nil, ok, ""},
-		{"any_of_none", policy.Access{AnyOf: []string{"a", "b"}}, ada("c"), nil, never, lacks("a b")},
-		{"all_of", policy.Access{AllOf: []string{"a", "b"}}, ada("b", "a"), nil, ok, ""},
-		{"all_of_in_part", policy.Access{AllOf: []string{"a", "b"}}, ada("a"), nil, never, lacks("a b")},
-		{"all_of_and_any_of", policy.Access{AllOf: []string{"a"}, AnyOf: []string{"b", "c"}}, ada("a"), nil, never, lacks("a b c")},
-		{"scope_is_not_a_prefix", policy.Access{AnyOf: []string{"a:b"}}, ada("a", "a:bc"), nil, never, lacks("a:b")},
+		{"zero_access_is_not_public", demands{}, nobody, nil, who, "Bearer"},
+		{"authenticated", demands{}, ada(), nil, ok, ""},
+		{"issuer_without_subject", demands{}, noSubject, nil, who, "Bearer"},
+		{"anonymous_with_scopes_needed", demands{AnyOf: []string{"a"}}, nobody, nil, who, "Bearer"},
+		{"any_of_first", demands{AnyOf: []string{"a", "b"}}, ada("a"), nil, ok, ""},
+		{"any_of_last", demands{AnyOf: []string{"a", "b"}}, ada("x", "b"), nil, ok, ""},
+		{"any_of_none", demands{AnyOf: []string{"a", "b"}}, ada("c"), nil, never, lacks("a b")},
+		{"all_of", demands{AllOf: []string{"a", "b"}}, ada("b", "a"), nil, ok, ""},
+		{"all_of_in_part", demands{AllOf: []string{"a", "b"}}, ada("a"), nil, never, lacks("a b")},
+		{"all_of_and_any_of", demands{AllOf: []string{"a"}, AnyOf: []string{"b", "c"}}, ada("a"), nil, never, lacks("a b c")},
+		{"scope_is_not_a_prefix", demands{AnyOf: []string{"a:b"}}, ada("a", "a:bc"), nil, never, lacks("a:b")},
 		{"owner", owner, ada(), map[string]string{"user_id": "ada"}, ok, ""},
 		{"owner_is_another", owner, ada(), map[string]string{"user_id": "bob"}, never, ""},
 		{"owner_in_other_case", owner, ada(), map[string]string{"user_id": "Ada"}, never, ""},
@@ -78,20 +78,20 @@ func TestRequire(t *testing.T) {
 		{"owner_unless_scope_without_path", ownerUnless, ada("users:admin"), nil, ok, ""},
 		{"owner_without_unless_scope", ownerUnless, ada("users:read"), map[string]string{"user_id": "bob"}, never, ""},
 		{"owner_without_scope", ownerAndScope, ada(), map[string]string{"user_id": "ada"}, never, lacks("a")},
-		{"any_role", policy.Access{AnyRole: []string{"a", "b"}}, withRoles("b"), nil, ok, ""},
-		{"any_role_of_none", policy.Access{AnyRole: []string{"a", "b"}}, withRoles("c", "ab"), nil, never, ""},
-		{"all_roles", policy.Access{AllRoles: []string{"a", "b"}}, withRoles("b", "a"), nil, ok, ""},
-		{"all_roles_in_part", policy.Access{AllRoles: []string{"a", "b"}}, withRoles("a"), nil, never, ""},
-		{"a_scope_is_no_role", policy.Access{AnyRole: []string{"a"}}, ada("a"), nil, never, ""},
-		{"a_role_is_no_scope", policy.Access{AnyOf: []string{"a"}}, withRoles("a"), nil, never, lacks("a")},
-		{"anonymous_with_role_needed", policy.Access{AnyRole: []string{"a"}}, nobody, nil, who, "Bearer"},
-		{"condition", policy.Access{Condition: self}, ada(), map[string]string{"user_id": "ada"}, ok, ""},
-		{"condition_is_false", policy.Access{Condition: self}, ada(), map[string]string{"user_id": "bob"}, never, ""},
-		{"condition_without_path", policy.Access{Condition: self}, ada(), nil, never, ""},
-		{"condition_of_nobody", policy.Access{Condition: self}, nobody, map[string]string{"user_id": ""}, who, "Bearer"},
-		{"public_condition", policy.Access{Public: true, Condition: self}, nobody, map[string]string{"user_id": ""}, ok, ""},
-		{"public_condition_is_false", policy.Access{Public: true, Condition: self}, nobody, map[string]string{"user_id": "a"}, never, ""},
-		{"condition_on_the_request_is_for_later", policy.Access{Condition: later}, ada(), nil, ok, ""},
+		{"any_role", demands{AnyRole: []string{"a", "b"}}, withRoles("b"), nil, ok, ""},
+		{"any_role_of_none", demands{AnyRole: []string{"a", "b"}}, withRoles("c", "ab"), nil, never, ""},
+		{"all_roles", demands{AllRoles: []string{"a", "b"}}, withRoles("b", "a"), nil, ok, ""},
+		{"all_roles_in_part", demands{AllRoles: []string{"a", "b"}}, withRoles("a"), nil, never, ""},
+		{"a_scope_is_no_role", demands{AnyRole: []string{"a"}}, ada("a"), nil, never, ""},
+		{"a_role_is_no_scope", demands{AnyOf: []string{"a"}}, withRoles("a"), nil, never, lacks("a")},
+		{"anonymous_with_role_needed", demands{AnyRole: []string{"a"}}, nobody, nil, who, "Bearer"},
+		{"condition", demands{Condition: self}, ada(), map[string]string{"user_id": "ada"}, ok, ""},
+		{"condition_is_false", demands{Condition: self}, ada(), map[string]string{"user_id": "bob"}, never, ""},
+		{"condition_without_path", demands{Condition: self}, ada(), nil, never, ""},
+		{"condition_of_nobody", demands{Condition: self}, nobody, map[string]string{"user_id": ""}, who, "Bearer"},
+		{"public_condition", demands{Public: true, Condition: self}, nobody, map[string]string{"user_id": ""}, ok, ""},
+		{"public_condition_is_false", demands{Public: true, Condition: self}, nobody, map[string]string{"user_id": "a"}, never, ""},
+		{"condition_on_the_request_is_for_later", demands{Condition: later}, ada(), nil, ok, ""},
 		{"scope_without_owner", ownerAndScope, ada("a"), map[string]string{"user_id": "bob"}, never, ""},
 	}
 
@@ -99,7 +99,7 @@ func TestRequire(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			h := auth.Require(tt.access)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(ok) }))
+			h := require(tt.access)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(ok) }))
 			rec := &reqinfo.Record{Principal: tt.principal, PathParams: tt.path}
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil))
@@ -114,7 +114,7 @@ func TestRequire(t *testing.T) {
 func TestRequireWithoutARecordFailsClosed(t *testing.T) {
 	t.Parallel()
 
-	h := auth.Require(policy.Access{})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("let through") }))
+	h := require(demands{})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("let through") }))
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 
@@ -126,7 +126,7 @@ func TestRequireWithoutARecordFailsClosed(t *testing.T) {
 func TestRequireTellsTheOwnerAndTheLog(t *testing.T) {
 	t.Parallel()
 
-	h := auth.Require(policy.Access{Owner: &policy.Owner{Variable: "user_id"}})(http.NotFoundHandler())
+	h := require(demands{Owner: &porticov1.Owner{Variable: "user_id"}})(http.NotFoundHandler())
 	rec := &reqinfo.Record{Principal: reqinfo.Principal{Subject: "ada"}, PathParams: map[string]string{"user_id": "bob"}}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil))
@@ -144,7 +144,28 @@ func TestPublicAccessAddsNoLayer(t *testing.T) {
 	t.Parallel()
 
 	next := &struct{ http.Handler }{}
-	if got := auth.Require(policy.Access{Public: true})(next); got != next {
+	if got := require(demands{Public: true})(next); got != next {
 		t.Error("Require adds a layer")
 	}
+}
+
+// demands are an access policy, on one line.
+type demands struct {
+	Public                          bool
+	AnyOf, AllOf, AnyRole, AllRoles []string
+	Owner                           *porticov1.Owner
+	Condition                       *condition.Condition
+}
+
+func require(d demands) func(http.Handler) http.Handler {
+	access := &porticov1.Access{Public: d.Public, Authenticated: !d.Public, Owner: d.Owner}
+	if len(d.AnyOf)+len(d.AllOf) > 0 {
+		access.Scopes = &porticov1.Scopes{AnyOf: d.AnyOf, AllOf: d.AllOf}
+	}
+
+	if len(d.AnyRole)+len(d.AllRoles) > 0 {
+		access.Roles = &porticov1.Roles{AnyOf: d.AnyRole, AllOf: d.AllRoles}
+	}
+
+	return auth.Require(access, d.Condition)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // record notes the route and its path variables, and refuses variables that no backend should have to expect.
@@ -24,7 +25,7 @@ func record(r *Route, next http.Handler) runtime.HandlerFunc {
 
 	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 		rec := reqinfo.From(req.Context())
-		rec.Template, rec.RPC, rec.PathParams, rec.Priority = template, r.RPC, params, int(r.Policy.Priority)
+		rec.Template, rec.RPC, rec.PathParams, rec.Priority = template, r.RPC, params, int(r.Policy.Effective.GetPriority()-porticov1.Priority_PRIORITY_NORMAL)
 		rec.EventStream = r.sendsEvents(req)
 
 		for name, value := range params {
@@ -101,7 +102,7 @@ func textFault(value string) string {
 
 // body sets the route's limit and refuses media types that it cannot read (RFC 9110, section 15.5.16).
 func body(route *Route) func(http.Handler) http.Handler {
-	limit := route.Policy.MaxBody
+	limit := route.Policy.Effective.GetMaxBodyBytes()
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
@@ -15,6 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
@@ -89,7 +91,7 @@ func guarded(b *testing.B, rpc string) runtime.HandlerFunc {
 			continue
 		}
 
-		r.Policy.RateLimits = []policy.RateLimit{{Requests: 1 << 30, Per: time.Second, Burst: 1 << 30, Key: policy.KeyPrincipal}}
+		r.Policy.Effective.RateLimits = []*porticov1.RateLimit{{Requests: 1 << 30, Per: durationpb.New(time.Second), Burst: 1 << 30, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL}}
 		r.handler = func(w http.ResponseWriter, _ *http.Request, _ map[string]string) {
 			w.Header()["Content-Type"] = []string{"application/json"}
 			_, _ = w.Write([]byte(`{"userId":"ada"}`))

@@ -80,14 +80,12 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 }
 
 func verdicts(ctx context.Context, route Route, rec *reqinfo.Record, request proto.Message) []Verdict {
-	access := route.Policy.Access
-
 	var list []Verdict
-	for _, check := range auth.Checks(access) {
+	for _, check := range auth.Checks(route.Policy.Effective.GetAccess(), route.Policy.Condition) {
 		list = append(list, Verdict{Name: check.Name, Fault: check.Verdict(ctx, rec)})
 	}
 
-	if c := access.Condition; c != nil && c.NeedsRequest() {
+	if c := route.Policy.Condition; c != nil && c.NeedsRequest() {
 		verdict := Verdict{Name: "if " + c.String(), Fault: errNoRequest}
 		if request != nil {
 			verdict.Fault = c.Allows(ctx, rec, request)

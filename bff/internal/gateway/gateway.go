@@ -148,7 +148,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 func guard(r *Route, config Config) runtime.HandlerFunc {
 	place := func(next http.Handler) http.Handler { return next }
 	if config.Overload != nil {
-		place = config.Overload.Route(r.Policy.Priority, r.ServerStream || r.ClientStream)
+		place = config.Overload.Route(r.Policy.Effective.GetPriority(), r.ServerStream || r.ClientStream)
 	}
 
 	handler := r.answering(config)
@@ -156,15 +156,15 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 		handler = onceArrived(place)(handler)
 	}
 
-	handler = deadline(r.Policy.Timeout, !r.ClientStream && !r.ServerStream)(handler)
+	handler = deadline(r.Policy.Effective.GetTimeout().AsDuration(), !r.ClientStream && !r.ServerStream)(handler)
 	handler = body(r)(compress.Requests(config.MaxDecompressionRatio)(handler))
 
-	if len(r.Policy.RateLimits) > 0 {
-		handler = config.Limiter.Route(r.RPC, r.Policy.RateLimits)(handler)
+	if limits := r.Policy.Effective.GetRateLimits(); len(limits) > 0 {
+		handler = config.Limiter.Route(r.RPC, limits)(handler)
 	}
 
 	if !config.AuthDisabled {
-		handler = auth.Require(r.Policy.Access)(handler)
+		handler = auth.Require(r.Policy.Effective.GetAccess(), r.Policy.Condition)(handler)
 	}
 
 	if config.ServerTiming && !r.ServerStream {
@@ -190,12 +190,12 @@ func (r *Route) answering(config Config) http.Handler {
 	if r.ServerStream {
 		handler = guardStream(r, config.Draining)(handler)
 	} else {
-		handler = withStatus(r.Policy.Response.Status)(handler)
+		handler = withStatus(int(r.Policy.Effective.GetResponse().GetStatus()))(handler)
 	}
 
-	if p := r.Policy.Idempotency; p != nil {
+	if p := r.Policy.Effective.GetIdempotency(); p != nil {
 		handler = config.Idempotency.Route(idempotency.Rule{
-			RPC: r.RPC, Required: p.Required, TTL: p.TTL, Headers: r.headerNames(), Accept: r.accepted,
+			RPC: r.RPC, Required: p.GetRequired(), TTL: p.GetTtl().AsDuration(), Headers: r.headerNames(), Accept: r.accepted,
 		})(handler)
 	}
 
@@ -213,8 +213,8 @@ func (r *Route) answering(config Config) http.Handler {
 // cacheRule is how answers of the route are shared.
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
-		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Timeout, Ignore: r.binding.Ignores, Vary: config.Vary,
-		Public: config.AuthDisabled || r.Policy.Access.Public, Accept: r.accepted, Headers: r.headerNames(),
+		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Effective.GetTimeout().AsDuration(), Ignore: r.binding.Ignores, Vary: config.Vary,
+		Public: config.AuthDisabled || r.Policy.Effective.GetAccess().GetPublic(), Accept: r.accepted, Headers: r.headerNames(),
 	}
 
 	if config.CacheDisabled {
@@ -250,7 +250,7 @@ func (r *Route) accepted(values []string) string {
 
 // requestCondition is the condition that has to wait for the request message; nil if there is none.
 func (r *Route) requestCondition(config Config) *condition.Condition {
-	if c := r.Policy.Access.Condition; !config.AuthDisabled && c != nil && c.NeedsRequest() {
+	if c := r.Policy.Condition; !config.AuthDisabled && c != nil && c.NeedsRequest() {
 		return c
 	}
 

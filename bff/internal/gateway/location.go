@@ -25,7 +25,7 @@ func (g *Gateway) located(path string) (variables map[string]string, ok bool) {
 // The routes decide whether a slash in a value is one between segments, as in resource names, or a part of an identifier: the path
 // is the one by which a GET route gets the value in the variable of the same name, or else the one that any GET route has.
 func (x *exchange) locate(message protoreflect.Message) {
-	location := x.route.Policy.Response.Location
+	location := x.route.Policy.Location
 	if location == nil {
 		return
 	}

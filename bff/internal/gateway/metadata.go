@@ -97,7 +97,7 @@ func (x *exchange) headers(md metadata.MD) {
 	header := x.w.Header()
 	partial := reqinfo.From(x.Context).Partial()
 
-	for _, name := range x.route.Policy.Response.Headers {
+	for _, name := range x.route.Policy.Effective.GetResponse().GetHeaders() {
 		if partial && aboutCaching(name) {
 			continue
 		}
@@ -118,7 +118,7 @@ func (x *exchange) headers(md metadata.MD) {
 
 	for name, values := range md {
 		listed, ok := x.route.responseHeader(name)
-		if !ok || partial && aboutCaching(name) || slices.Contains(x.route.Policy.Response.Headers, name) {
+		if !ok || partial && aboutCaching(name) || slices.Contains(x.route.Policy.Effective.GetResponse().GetHeaders(), name) {
 			continue
 		}
 

@@ -159,11 +159,11 @@ func (s *stream) watch() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	if limit := s.route.Policy.Stream.IdleTimeout; limit > 0 {
+	if limit := s.route.Policy.Effective.GetStream().GetIdleTimeout().AsDuration(); limit > 0 {
 		s.idle = time.AfterFunc(limit, func() { s.cancel(errIdle) })
 	}
 
-	if every := s.route.Policy.Stream.Heartbeat; s.frames != nil && every > 0 {
+	if every := s.route.Policy.Effective.GetStream().GetHeartbeat().AsDuration(); s.frames != nil && every > 0 {
 		s.beat = time.AfterFunc(every, s.heartbeat)
 	}
 }
@@ -175,13 +175,13 @@ func (s *stream) heartbeat() {
 	if !s.closed {
 		s.start(nil)
 		s.emit(s.frames.heartbeat(s.beginning()))
-		s.beat.Reset(s.route.Policy.Stream.Heartbeat)
+		s.beat.Reset(s.route.Policy.Effective.GetStream().GetHeartbeat().AsDuration())
 	}
 }
 
 // note remembers the id of a message that is about to be written.
 func (s *stream) note(m protoreflect.Message) {
-	if field := s.route.Policy.Stream.EventID; field != nil {
+	if field := s.route.Policy.EventID; field != nil {
 		// No line breaks and no NUL, which would mean something to the client.
 		s.id = strings.Map(func(r rune) rune {
 			if r == 0 || r == '\r' || r == '\n' {
@@ -219,7 +219,7 @@ func (s *stream) Write(document []byte) (int, error) {
 
 	if s.idle != nil {
 		s.idle.Stop()
-		defer s.idle.Reset(s.route.Policy.Stream.IdleTimeout)
+		defer s.idle.Reset(s.route.Policy.Effective.GetStream().GetIdleTimeout().AsDuration())
 	}
 
 	s.start(s.header)
@@ -235,7 +235,7 @@ func (s *stream) Write(document []byte) (int, error) {
 	s.emit(s.buffer)
 
 	if s.beat != nil && !s.closed {
-		s.beat.Reset(s.route.Policy.Stream.Heartbeat)
+		s.beat.Reset(s.route.Policy.Effective.GetStream().GetHeartbeat().AsDuration())
 	}
 
 	return len(document), nil

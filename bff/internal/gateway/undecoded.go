@@ -51,7 +51,7 @@ func (r *Route) readsAnswer() bool {
 		tags = append(tags, r.Policy.Cache.Tags...)
 	}
 
-	return r.Policy.Response.Location != nil || slices.ContainsFunc(tags, policy.Tag.ReadsResponse)
+	return r.Policy.Location != nil || slices.ContainsFunc(tags, policy.Tag.ReadsResponse)
 }
 
 // buffers are those that answers are written into.

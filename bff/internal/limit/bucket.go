@@ -4,7 +4,7 @@ import (
 	"math/bits"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Rate is how fast a bucket fills, and how large it is; or a quota for the day.
@@ -21,8 +21,8 @@ type Rate struct {
 // Day is the window of a daily quota. Times as POSIX has them know no leap seconds.
 const Day = 24 * time.Hour
 
-func rateOf(l policy.RateLimit) Rate {
-	return Rate{Requests: l.Requests, Per: l.Per, Burst: l.Burst, Daily: l.Daily}
+func rateOf(l *porticov1.RateLimit) Rate {
+	return Rate{Requests: l.GetRequests(), Per: l.GetPer().AsDuration(), Burst: l.GetBurst(), Daily: l.GetDaily()}
 }
 
 // Size is the most that can be taken at once.

@@ -9,9 +9,9 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // PerClient limits each client address in this gateway, before anything else is known of a request. It is a coarse fence: the
@@ -22,7 +22,7 @@ func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	fence := limit{id: "edge", title: "client", by: policy.KeyClientAddress, rate: rate, cost: 1}
+	fence := limit{id: "edge", title: "client", by: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, rate: rate, cost: 1}
 	policies := []string{policiesOf([]limit{fence})}
 
 	return func(next http.Handler) http.Handler {
@@ -47,7 +47,7 @@ func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
 // with the limit that has least left. No limits add no layer.
 //
 // It belongs after the caller is known: a principal is an issuer's subject, and an anonymous caller is its address.
-func (l *Limiter) Route(name string, limits []policy.RateLimit) func(http.Handler) http.Handler {
+func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Handler) http.Handler {
 	if len(limits) == 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}

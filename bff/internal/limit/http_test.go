@@ -11,11 +11,12 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // ask sends a request that the record describes.
@@ -42,8 +43,8 @@ func noContent() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 }
 
-func perHour(key policy.Key, requests int64) policy.RateLimit {
-	return policy.RateLimit{Requests: requests, Per: time.Hour, Burst: requests, Key: key}
+func perHour(key porticov1.RateLimitKey, requests int64) *porticov1.RateLimit {
+	return &porticov1.RateLimit{Requests: requests, Per: durationpb.New(time.Hour), Burst: requests, Key: key}
 }
 
 func wantStatus(tb testing.TB, what string, res *httptest.ResponseRecorder, want int) {
@@ -71,10 +72,10 @@ func limitFields(h http.Header) map[string]string {
 func TestRouteTellsWhereAClientStands(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := limit.New(0).Route("rpc", []policy.RateLimit{
-			{Requests: 30, Per: time.Second, Burst: 30, Key: policy.KeyGlobal},
-			{Requests: 2, Per: time.Minute, Burst: 2, Key: policy.KeyPrincipal},
-			{Requests: 100, Per: time.Hour, Burst: 100, Key: policy.KeyPrincipal},
+		h := limit.New(0).Route("rpc", []*porticov1.RateLimit{
+			{Requests: 30, Per: durationpb.New(time.Second), Burst: 30, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL},
+			{Requests: 2, Per: durationpb.New(time.Minute), Burst: 2, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
+			{Requests: 100, Per: durationpb.New(time.Hour), Burst: 100, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
 		})(noContent())
 
 		policies := `"global";q=30;w=1, "principal";q=2;w=60, "principal-2";q=100;w=3600`
@@ -109,7 +110,7 @@ func TestRouteTellsWhereAClientStands(t *testing.T) {
 func TestRefusalIsAProblem(t *testing.T) {
 	t.Parallel()
 
-	h := limit.New(0).Route("rpc", []policy.RateLimit{perHour(policy.KeyGlobal, 1)})(noContent())
+	h := limit.New(0).Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
 	ask(t, h, from("192.0.2.1"))
 
 	rec := from("192.0.2.1")
@@ -139,36 +140,36 @@ func TestWhoSharesABucket(t *testing.T) {
 
 	tests := []struct {
 		name          string
-		key           policy.Key
+		key           porticov1.RateLimitKey
 		first, second *reqinfo.Record
 		want          bool
 	}{
-		{"same_principal_from_elsewhere", policy.KeyPrincipal, as("i", "ada"), func() *reqinfo.Record {
+		{"same_principal_from_elsewhere", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, as("i", "ada"), func() *reqinfo.Record {
 			rec := as("i", "ada")
 			rec.Client = netip.MustParseAddr("198.51.100.9")
 
 			return rec
 		}(), true},
-		{"other_subject", policy.KeyPrincipal, as("i", "ada"), as("i", "bob"), false},
-		{"same_subject_of_other_issuer", policy.KeyPrincipal, as("i", "ada"), as("j", "ada"), false},
-		{"issuer_and_subject_cut_differently", policy.KeyPrincipal, as("i", "jada"), as("ij", "ada"), false},
-		{"anonymous_by_address", policy.KeyPrincipal, from("192.0.2.1"), from("192.0.2.1"), true},
-		{"anonymous_from_elsewhere", policy.KeyPrincipal, from("192.0.2.1"), from("192.0.2.2"), false},
-		{"anonymous_and_known_at_same_address", policy.KeyPrincipal, from("192.0.2.1"), as("i", "ada"), false},
-		{"address_whoever_calls", policy.KeyClientAddress, as("i", "ada"), as("i", "bob"), true},
-		{"mapped_address", policy.KeyClientAddress, from("192.0.2.1"), from("::ffff:192.0.2.1"), true},
-		{"same_ipv6_network", policy.KeyClientAddress, from("2001:db8::1"), from("2001:db8::ffff:1"), true},
-		{"other_ipv6_network", policy.KeyClientAddress, from("2001:db8::1"), from("2001:db8:0:1::1"), false},
-		{"zone", policy.KeyClientAddress, from("fe80::1%eth0"), from("fe80::1%eth1"), true},
-		{"no_address", policy.KeyClientAddress, &reqinfo.Record{}, &reqinfo.Record{}, true},
-		{"global", policy.KeyGlobal, as("i", "ada"), from("2001:db8::1"), true},
+		{"other_subject", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, as("i", "ada"), as("i", "bob"), false},
+		{"same_subject_of_other_issuer", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, as("i", "ada"), as("j", "ada"), false},
+		{"issuer_and_subject_cut_differently", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, as("i", "jada"), as("ij", "ada"), false},
+		{"anonymous_by_address", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, from("192.0.2.1"), from("192.0.2.1"), true},
+		{"anonymous_from_elsewhere", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, from("192.0.2.1"), from("192.0.2.2"), false},
+		{"anonymous_and_known_at_same_address", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, from("192.0.2.1"), as("i", "ada"), false},
+		{"address_whoever_calls", porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, as("i", "ada"), as("i", "bob"), true},
+		{"mapped_address", porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, from("192.0.2.1"), from("::ffff:192.0.2.1"), true},
+		{"same_ipv6_network", porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, from("2001:db8::1"), from("2001:db8::ffff:1"), true},
+		{"other_ipv6_network", porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, from("2001:db8::1"), from("2001:db8:0:1::1"), false},
+		{"zone", porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, from("fe80::1%eth0"), from("fe80::1%eth1"), true},
+		{"no_address", porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, &reqinfo.Record{}, &reqinfo.Record{}, true},
+		{"global", porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, as("i", "ada"), from("2001:db8::1"), true},
 	}
 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			h := limit.New(0).Route("rpc", []policy.RateLimit{perHour(tt.key, 1)})(noContent())
+			h := limit.New(0).Route("rpc", []*porticov1.RateLimit{perHour(tt.key, 1)})(noContent())
 			wantStatus(t, "first", ask(t, h, tt.first), http.StatusNoContent)
 
 			want := http.StatusNoContent
@@ -185,9 +186,9 @@ func TestLimitsAreSeparate(t *testing.T) {
 	t.Parallel()
 
 	l := limit.New(0)
-	one := []policy.RateLimit{perHour(policy.KeyGlobal, 1)}
+	one := []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)}
 	a, b := l.Route("a", one)(noContent()), l.Route("b", one)(noContent())
-	both := l.Route("c", []policy.RateLimit{perHour(policy.KeyGlobal, 1), perHour(policy.KeyGlobal, 1)})(noContent())
+	both := l.Route("c", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1), perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
 
 	wantStatus(t, "route a", ask(t, a, from("192.0.2.1")), http.StatusNoContent)
 	wantStatus(t, "route b", ask(t, b, from("192.0.2.1")), http.StatusNoContent)
@@ -198,8 +199,8 @@ func TestLimitsAreSeparate(t *testing.T) {
 func TestRefusedRequestCostsNoLimitAnything(t *testing.T) {
 	t.Parallel()
 
-	h := limit.New(0).Route("rpc", []policy.RateLimit{
-		perHour(policy.KeyGlobal, 3), perHour(policy.KeyPrincipal, 1), perHour(policy.KeyClientAddress, 3),
+	h := limit.New(0).Route("rpc", []*porticov1.RateLimit{
+		perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 3), perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, 1), perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, 3),
 	})(noContent())
 
 	wantStatus(t, "ada", ask(t, h, as("i", "ada")), http.StatusNoContent)
@@ -250,9 +251,9 @@ func TestNoLimitAddsNoLayer(t *testing.T) {
 }
 
 func BenchmarkRoute(b *testing.B) {
-	h := limit.New(0).Route("/user.v1.UserService/GetUser", []policy.RateLimit{
-		{Requests: 1 << 30, Per: time.Second, Burst: 1 << 30, Key: policy.KeyPrincipal},
-		{Requests: 1 << 30, Per: time.Second, Burst: 1 << 30, Key: policy.KeyGlobal},
+	h := limit.New(0).Route("/user.v1.UserService/GetUser", []*porticov1.RateLimit{
+		{Requests: 1 << 30, Per: durationpb.New(time.Second), Burst: 1 << 30, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
+		{Requests: 1 << 30, Per: durationpb.New(time.Second), Burst: 1 << 30, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL},
 	})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	r := httptest.NewRequestWithContext(reqinfo.NewContext(b.Context(), as("i", "ada")), http.MethodGet, "/", nil)
 	w := httptest.NewRecorder()

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Key names a bucket. Two keys that are equal share it.
@@ -16,7 +16,7 @@ type Key struct {
 	// tenant.
 	Issuer, Subject, Tenant string
 	// By is whose it is.
-	By policy.Key
+	By porticov1.RateLimitKey
 	// Client is the address that it belongs to, if it does. It has no zone.
 	Client netip.Addr
 }
@@ -25,52 +25,63 @@ type Key struct {
 type limit struct {
 	id     string // Apart from all others of the Limiter.
 	title  string // For clients.
-	by     policy.Key
+	by     porticov1.RateLimitKey
 	rate   Rate
 	cost   int64
 	closed bool
 }
 
 // routeLimits names the limits by their keys; the second of the same key is "principal-2".
-func routeLimits(name string, limits []policy.RateLimit) []limit {
+func routeLimits(name string, limits []*porticov1.RateLimit) []limit {
 	out := make([]limit, 0, len(limits))
-	seen := map[policy.Key]int{}
+	seen := map[porticov1.RateLimitKey]int{}
 
 	for i, l := range limits {
-		title := l.Key.String()
-		if seen[l.Key]++; seen[l.Key] > 1 {
-			title = fmt.Sprintf("%s-%d", title, seen[l.Key])
+		title := titles()[l.GetKey()]
+		if seen[l.GetKey()]++; seen[l.GetKey()] > 1 {
+			title = fmt.Sprintf("%s-%d", title, seen[l.GetKey()])
 		}
 
 		// The name of an RPC begins with a slash.
 		id := fmt.Sprintf("%s#%d", name, i)
-		if l.Name != "" {
-			id = "name:" + l.Name
+		if l.GetName() != "" {
+			id = "name:" + l.GetName()
 		}
 
 		out = append(out, limit{
-			id: id, title: title, by: l.Key, rate: rateOf(l), cost: max(l.Cost, 1), closed: l.ClosedOnOutage,
+			id: id, title: title, by: l.GetKey(), rate: rateOf(l), cost: max(l.GetCost(), 1), closed: l.GetClosedOnOutage(),
 		})
 	}
 
 	return out
 }
 
+// titles are what clients read of whose bucket it is.
+func titles() map[porticov1.RateLimitKey]string {
+	return map[porticov1.RateLimitKey]string{
+		porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL:      "principal",
+		porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS: "client",
+		porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:         "global",
+		porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY:        "api-key",
+		porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT:         "tenant",
+	}
+}
+
 // key is the bucket of whoever calls. A caller without what the limit tells callers apart by is told apart by what it has.
 func (l limit) key(rec *reqinfo.Record) Key {
 	switch {
-	case l.by == policy.KeyGlobal:
-		return Key{Limit: l.id, By: policy.KeyGlobal}
-	case l.by == policy.KeyAPIKey && rec.APIKey != "":
-		return Key{Limit: l.id, By: policy.KeyAPIKey, Subject: rec.APIKey}
-	case l.by == policy.KeyTenant && rec.Principal.Tenant != "":
-		return Key{Limit: l.id, By: policy.KeyTenant, Subject: rec.Principal.Tenant}
-	case l.by != policy.KeyClientAddress && !rec.Principal.Anonymous():
+	case l.by == porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
+		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL}
+	case l.by == porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY && rec.APIKey != "":
+		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, Subject: rec.APIKey}
+	case l.by == porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT && rec.Principal.Tenant != "":
+		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, Subject: rec.Principal.Tenant}
+	case l.by != porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS && !rec.Principal.Anonymous():
 		p := rec.Principal
 
-		return Key{Limit: l.id, By: policy.KeyPrincipal, Issuer: p.Issuer, Subject: p.Subject, Tenant: p.Tenant}
+		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, Issuer: p.Issuer, Subject: p.Subject, Tenant: p.Tenant}
 	default:
-		return Key{Limit: l.id, By: policy.KeyClientAddress, Client: network(rec.Client)}
+		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Client: network(rec.Client)}
 	}
 }
 

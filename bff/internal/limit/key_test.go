@@ -4,10 +4,11 @@ import (
 	"net/http"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 func withKey(rec *reqinfo.Record, id string) *reqinfo.Record {
@@ -27,32 +28,32 @@ func TestWhoSharesABucketByAPIKeyOrTenant(t *testing.T) {
 
 	tests := []struct {
 		name          string
-		key           policy.Key
+		key           porticov1.RateLimitKey
 		first, second *reqinfo.Record
 		want          bool
 	}{
-		{"other_tenant_by_principal", policy.KeyPrincipal, of("acme", as("i", "ada")), of("zeta", as("i", "ada")), false},
-		{"same_tenant_by_principal", policy.KeyPrincipal, of("acme", as("i", "ada")), of("acme", as("i", "ada")), true},
-		{"same_key", policy.KeyAPIKey, withKey(as("keys", "ada"), "k1"), withKey(as("keys", "bob"), "k1"), true},
-		{"other_key_of_same_principal", policy.KeyAPIKey, withKey(as("keys", "ada"), "k1"), withKey(as("keys", "ada"), "k2"), false},
-		{"no_key_by_principal", policy.KeyAPIKey, as("i", "ada"), as("i", "ada"), true},
-		{"no_key_other_principal", policy.KeyAPIKey, as("i", "ada"), as("i", "bob"), false},
-		{"no_key_anonymous_by_address", policy.KeyAPIKey, from("192.0.2.1"), from("192.0.2.1"), true},
-		{"no_key_anonymous_from_elsewhere", policy.KeyAPIKey, from("192.0.2.1"), from("192.0.2.2"), false},
-		{"key_named_as_a_subject", policy.KeyAPIKey, withKey(as("i", "bob"), "ada"), as("", "ada"), false},
-		{"same_tenant", policy.KeyTenant, of("acme", as("i", "ada")), of("acme", as("j", "bob")), true},
-		{"other_tenant_of_same_principal", policy.KeyTenant, of("acme", as("i", "ada")), of("zeta", as("i", "ada")), false},
-		{"no_tenant_by_principal", policy.KeyTenant, as("i", "ada"), as("i", "ada"), true},
-		{"no_tenant_other_principal", policy.KeyTenant, as("i", "ada"), as("i", "bob"), false},
-		{"no_tenant_anonymous_from_elsewhere", policy.KeyTenant, from("192.0.2.1"), from("192.0.2.2"), false},
-		{"tenant_named_as_a_subject", policy.KeyTenant, of("ada", as("i", "bob")), as("", "ada"), false},
+		{"other_tenant_by_principal", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, of("acme", as("i", "ada")), of("zeta", as("i", "ada")), false},
+		{"same_tenant_by_principal", porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, of("acme", as("i", "ada")), of("acme", as("i", "ada")), true},
+		{"same_key", porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, withKey(as("keys", "ada"), "k1"), withKey(as("keys", "bob"), "k1"), true},
+		{"other_key_of_same_principal", porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, withKey(as("keys", "ada"), "k1"), withKey(as("keys", "ada"), "k2"), false},
+		{"no_key_by_principal", porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, as("i", "ada"), as("i", "ada"), true},
+		{"no_key_other_principal", porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, as("i", "ada"), as("i", "bob"), false},
+		{"no_key_anonymous_by_address", porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, from("192.0.2.1"), from("192.0.2.1"), true},
+		{"no_key_anonymous_from_elsewhere", porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, from("192.0.2.1"), from("192.0.2.2"), false},
+		{"key_named_as_a_subject", porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, withKey(as("i", "bob"), "ada"), as("", "ada"), false},
+		{"same_tenant", porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, of("acme", as("i", "ada")), of("acme", as("j", "bob")), true},
+		{"other_tenant_of_same_principal", porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, of("acme", as("i", "ada")), of("zeta", as("i", "ada")), false},
+		{"no_tenant_by_principal", porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, as("i", "ada"), as("i", "ada"), true},
+		{"no_tenant_other_principal", porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, as("i", "ada"), as("i", "bob"), false},
+		{"no_tenant_anonymous_from_elsewhere", porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, from("192.0.2.1"), from("192.0.2.2"), false},
+		{"tenant_named_as_a_subject", porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, of("ada", as("i", "bob")), as("", "ada"), false},
 	}
 
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			h := limit.New(0).Route("rpc", []policy.RateLimit{perHour(tt.key, 1)})(noContent())
+			h := limit.New(0).Route("rpc", []*porticov1.RateLimit{perHour(tt.key, 1)})(noContent())
 			wantStatus(t, "first", ask(t, h, tt.first), http.StatusNoContent)
 
 			want := http.StatusNoContent
@@ -65,19 +66,20 @@ func TestWhoSharesABucketByAPIKeyOrTenant(t *testing.T) {
 	}
 }
 
-func named(l policy.RateLimit, name string, cost int64) policy.RateLimit {
-	l.Name, l.Cost = name, cost
+func named(l *porticov1.RateLimit, name string, cost int64) *porticov1.RateLimit {
+	out := proto.CloneOf(l)
+	out.Name, out.Cost = name, cost
 
-	return l
+	return out
 }
 
 func TestNamedLimitsShareBuckets(t *testing.T) {
 	t.Parallel()
 
 	l := limit.New(0)
-	read := l.Route("/s/Read", []policy.RateLimit{named(perHour(policy.KeyGlobal, 5), "work", 1)})(noContent())
-	write := l.Route("/s/Write", []policy.RateLimit{named(perHour(policy.KeyGlobal, 5), "work", 3)})(noContent())
-	other := l.Route("/s/Other", []policy.RateLimit{named(perHour(policy.KeyGlobal, 5), "other", 5)})(noContent())
+	read := l.Route("/s/Read", []*porticov1.RateLimit{named(perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 5), "work", 1)})(noContent())
+	write := l.Route("/s/Write", []*porticov1.RateLimit{named(perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 5), "work", 3)})(noContent())
+	other := l.Route("/s/Other", []*porticov1.RateLimit{named(perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 5), "other", 5)})(noContent())
 	rec := from("192.0.2.1")
 
 	wantStatus(t, "write", ask(t, write, rec), http.StatusNoContent)
@@ -92,8 +94,8 @@ func TestNameIsNoRouteOfAnother(t *testing.T) {
 	t.Parallel()
 
 	l := limit.New(0)
-	plain := l.Route("/s/A", []policy.RateLimit{perHour(policy.KeyGlobal, 1)})(noContent())
-	namesake := l.Route("/s/B", []policy.RateLimit{named(perHour(policy.KeyGlobal, 1), "/s/A#0", 1)})(noContent())
+	plain := l.Route("/s/A", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
+	namesake := l.Route("/s/B", []*porticov1.RateLimit{named(perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1), "/s/A#0", 1)})(noContent())
 
 	wantStatus(t, "plain", ask(t, plain, from("192.0.2.1")), http.StatusNoContent)
 	wantStatus(t, "namesake", ask(t, namesake, from("192.0.2.1")), http.StatusNoContent)

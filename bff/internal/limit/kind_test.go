@@ -8,9 +8,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Once, a bucket that fills slowly took the place of one that fills fast, whose caller then had a full one again.
@@ -64,7 +66,7 @@ func TestFloodOfClientsLeavesRoutesLimited(t *testing.T) {
 
 		l := limit.New(maxKeys)
 		edge := l.PerClient(limit.Rate{Requests: 2, Per: time.Second, Burst: 10})(noContent())
-		route := l.Route("rpc", []policy.RateLimit{{Requests: 1, Per: time.Second, Burst: 1, Key: policy.KeyPrincipal}})(noContent())
+		route := l.Route("rpc", []*porticov1.RateLimit{{Requests: 1, Per: durationpb.New(time.Second), Burst: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL}})(noContent())
 
 		wantStatus(t, "first", ask(t, route, as("i", "ada")), http.StatusNoContent)
 

@@ -13,12 +13,14 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
-	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // gateway is one of those that share a Redis.
@@ -41,11 +43,11 @@ func join(tb testing.TB, config redis.Config) *gateway {
 
 	g := &gateway{client: client}
 	l := limit.NewShared(0, redislimit.New(client), func(error) { g.outages.Add(1) })
-	closed := perHour(policy.KeyGlobal, 10)
+	closed := perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 10)
 	closed.ClosedOnOutage = true
 
-	g.open = l.Route("open", []policy.RateLimit{perHour(policy.KeyGlobal, 10)})(noContent())
-	g.closed = l.Route("closed", []policy.RateLimit{perHour(policy.KeyGlobal, 1000), closed})(noContent())
+	g.open = l.Route("open", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 10)})(noContent())
+	g.closed = l.Route("closed", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1000), closed})(noContent())
 
 	return g
 }
@@ -242,7 +244,7 @@ func TestClientThatLeftIsNoOutage(t *testing.T) {
 
 	outages := 0
 	h := limit.NewShared(0, failing{}, func(error) { outages++ }).
-		Route("rpc", []policy.RateLimit{perHour(policy.KeyGlobal, 1)})(noContent())
+		Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
 
 	ctx, cancel := context.WithCancel(reqinfo.NewContext(t.Context(), from("192.0.2.1")))
 	cancel()
@@ -253,7 +255,7 @@ func TestClientThatLeftIsNoOutage(t *testing.T) {
 	}
 
 	// Nobody needs to be told.
-	limit.NewShared(0, failing{}, nil).Route("rpc", []policy.RateLimit{perHour(policy.KeyGlobal, 1)})(noContent()).
+	limit.NewShared(0, failing{}, nil).Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent()).
 		ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 }
 
@@ -269,8 +271,8 @@ func TestPerClientAsksNobodyElse(t *testing.T) {
 
 func ExampleNew() {
 	limiter := limit.New(0)
-	handler := limiter.Route("/shop.v1.Shop/Get", []policy.RateLimit{
-		{Requests: 50, Per: time.Second, Burst: 100, Key: policy.KeyPrincipal, Cost: 1},
+	handler := limiter.Route("/shop.v1.Shop/Get", []*porticov1.RateLimit{
+		{Requests: 50, Per: durationpb.New(time.Second), Burst: 100, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, Cost: 1},
 	})(http.NotFoundHandler())
 
 	w := httptest.NewRecorder()

@@ -10,17 +10,17 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-func daily(requests int64) policy.RateLimit {
-	return policy.RateLimit{Requests: requests, Per: limit.Day, Burst: requests, Key: policy.KeyPrincipal, Daily: true}
+func daily(requests int64) *porticov1.RateLimit {
+	return &porticov1.RateLimit{Requests: requests, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, Daily: true}
 }
 
 func TestQuotaIsFullAgainAtMidnight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := limit.New(0).Route("rpc", []policy.RateLimit{daily(2)})(noContent())
+		h := limit.New(0).Route("rpc", []*porticov1.RateLimit{daily(2)})(noContent())
 		rec := as("i", "ada")
 
 		time.Sleep(23*time.Hour + 30*time.Minute) // A bubble begins at midnight.

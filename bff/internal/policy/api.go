@@ -3,12 +3,14 @@ package policy
 import (
 	"fmt"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// API is what services offer: their routes with their policies. The gateway, the plugin, the linter and the differ all read it here.
+// API is what services offer: their routes with their policies. The gateway, the plugin, the linter and the differ read it here.
 type API struct {
 	// Endpoints are in the order in which the services declare them. Those that have a fault have no policy.
 	Endpoints []Endpoint
@@ -67,7 +69,7 @@ func Services(files []protoreflect.FileDescriptor) []protoreflect.ServiceDescrip
 func agree(endpoints []Endpoint) []*Fault {
 	type first struct {
 		rpc   string
-		limit RateLimit
+		limit *porticov1.RateLimit
 	}
 
 	var faults []*Fault
@@ -81,21 +83,24 @@ func agree(endpoints []Endpoint) []*Fault {
 
 		seen[e.RPC] = true
 
-		for i, l := range e.Policy.RateLimits {
-			if l.Name == "" {
+		for i, l := range e.Policy.Effective.GetRateLimits() {
+			if l.GetName() == "" {
 				continue
 			}
 
-			l.Cost = 0
+			limit := proto.CloneOf(l)
+			limit.Cost = 0
+
 			fault := &Fault{Route: e.Route, Field: fmt.Sprintf("rate_limits[%d]", i)}
 
-			switch other, ok := known[l.Name]; {
+			switch other, ok := known[l.GetName()]; {
 			case !ok:
-				known[l.Name] = first{rpc: e.RPC, limit: l}
+				known[l.GetName()] = first{rpc: e.RPC, limit: limit}
 			case other.rpc == e.RPC:
-				fault.Err = fmt.Errorf("%s has two rate limits named %q", e.RPC, l.Name)
-			case other.limit != l:
-				fault.Err = fmt.Errorf("the rate limits named %q of %s and %s differ in more than the cost", l.Name, other.rpc, e.RPC)
+				fault.Err = fmt.Errorf("%s has two rate limits named %q", e.RPC, l.GetName())
+			case !proto.Equal(other.limit, limit):
+				fault.Err = fmt.Errorf("the rate limits named %q of %s and %s differ in more than the cost",
+					l.GetName(), other.rpc, e.RPC)
 			}
 
 			if fault.Err != nil {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -9,72 +8,79 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// Cache says how long answers are kept, and for whom.
+// Cache says how long responses are kept, and for whom.
 type Cache struct {
-	// TTL is how long an answer is fresh. Zero: answers are not kept, and only requests at the same time share one.
+	// TTL is how long a response is fresh. Zero: none is kept, and only requests at the same time share one.
 	TTL time.Duration
 	// StaleWhileRevalidate and StaleIfError are how long after that it may be given out while there is no other.
 	StaleWhileRevalidate, StaleIfError time.Duration
-	// Public answers are the same for all callers of a tenant.
+	// Public responses are the same for all callers of a tenant.
 	Public bool
-	// Tags name what an answer is made of.
+	// Tags name what a response is made of.
 	Tags []Tag
 }
 
-// String prints it as the table of routes does: "cached 30s for each principal".
-func (c Cache) String() string {
+// cache compiles what the method can have of the cache, and takes the rest out: as a default it is for other methods.
+func (c *compiler) cache() {
+	in := c.Effective.GetCache()
+	if in == nil {
+		return
+	}
+
+	kept, invalidates := c.keep(in), c.invalidates(in)
+	c.Cache, c.Invalidates = kept, invalidates
+
 	switch {
-	case c.TTL == 0:
-		return "coalesced"
-	case c.Public:
-		return fmt.Sprintf("cached %s for all", c.TTL)
-	default:
-		return fmt.Sprintf("cached %s for each principal", c.TTL)
+	case kept == nil && invalidates == nil:
+		c.Effective.Cache = nil
+	case kept == nil:
+		c.Effective.Cache = &porticov1.Cache{Invalidates: in.GetInvalidates()}
+	case invalidates == nil:
+		in.Invalidates = nil
 	}
 }
 
-// cache is nil for methods that cannot have it; as a default it is for the others.
-func (c *compiler) cache(in *porticov1.Cache, headers []Header) *Cache {
-	own := c.own.GetCache()
-
-	if in == nil || !keeps(in) {
+// keep is nil for methods whose responses cannot be kept or shared.
+func (c *compiler) keep(in *porticov1.Cache) *Cache {
+	if !keeps(in) {
 		return nil
 	}
 
-	if fault := c.uncacheable(headers); fault != "" {
-		if keeps(own) {
+	if fault := c.uncacheable(); fault != "" {
+		if keeps(c.own.GetCache()) {
 			c.faultf("cache", "%s", fault)
 		}
 
 		return nil
 	}
 
+	in.Scope = known(c, "cache.scope", in.GetScope(), porticov1.CacheScope_CACHE_SCOPE_PRIVATE, porticov1.CacheScope_name)
 	out := &Cache{
-		TTL:                  c.optional("cache.ttl", in.GetTtl(), 0),
-		StaleWhileRevalidate: c.optional("cache.stale_while_revalidate", in.GetStaleWhileRevalidate(), 0),
-		StaleIfError:         c.optional("cache.stale_if_error", in.GetStaleIfError(), 0),
+		TTL:                  c.optional("cache.ttl", in.GetTtl(), 0).AsDuration(),
+		StaleWhileRevalidate: c.optional("cache.stale_while_revalidate", in.GetStaleWhileRevalidate(), 0).AsDuration(),
+		StaleIfError:         c.optional("cache.stale_if_error", in.GetStaleIfError(), 0).AsDuration(),
 		Public:               in.GetScope() == porticov1.CacheScope_CACHE_SCOPE_PUBLIC,
 		Tags:                 c.tags("cache.tags", in.GetTags()),
-	}
-
-	if _, known := porticov1.CacheScope_name[int32(in.GetScope())]; !known {
-		c.faultf("cache.scope", "%d is unknown to this gateway", in.GetScope())
 	}
 
 	if out.TTL == 0 && out.StaleWhileRevalidate+out.StaleIfError > 0 {
 		c.faultf("cache", "answers cannot be stale without a ttl")
 	}
 
+	if out.Public && c.Condition != nil && c.Condition.NeedsRequest() {
+		c.faultf("cache.scope", "the access condition looks at the request, which is not read where an answer is shared")
+	}
+
 	return out
 }
 
-// keeps tells whether the option is about answers, and not only about what a write makes obsolete.
+// keeps reports whether the option is about responses, and not only about what a write makes obsolete.
 func keeps(in *porticov1.Cache) bool {
 	return in != nil && (len(in.GetInvalidates()) == 0 || in.GetTtl() != nil || len(in.GetTags()) > 0)
 }
 
-// uncacheable says why answers of the method cannot be kept.
-func (c *compiler) uncacheable(headers []Header) string {
+// uncacheable says why responses of the method cannot be kept.
+func (c *compiler) uncacheable() string {
 	conditions := []string{"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range"}
 	conditional := func(h Header) bool { return slices.Contains(conditions, h.Name) }
 
@@ -83,7 +89,7 @@ func (c *compiler) uncacheable(headers []Header) string {
 		return "streams cannot have it"
 	case !c.readOnly() && c.route.Method != http.MethodGet:
 		return "the method has side effects, as far as its idempotency_level says"
-	case slices.ContainsFunc(headers, conditional):
+	case slices.ContainsFunc(c.Headers, conditional):
 		return "the method answers conditional requests itself"
 	default:
 		return ""
@@ -111,12 +117,5 @@ func (c *compiler) widened(declared, set *porticov1.Cache) {
 
 	if set.GetScope() == public && declared.GetScope() != public {
 		c.faultf("cache.scope", "what is the same for all callers is the schema's alone to say")
-	}
-}
-
-// shared refuses to share what may be for some callers only.
-func (c *compiler) shared(p Policy) {
-	if p.Cache != nil && p.Cache.Public && p.Access.Condition != nil && p.Access.Condition.NeedsRequest() {
-		c.faultf("cache.scope", "the access condition looks at the request, which is not read where an answer is shared")
 	}
 }

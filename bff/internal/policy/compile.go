@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -28,16 +27,16 @@ type Defaults struct {
 // Compile makes the policy of a route. The faults are all that is wrong with it, a *Fault each.
 func Compile(r route.Route, defaults Defaults) (Policy, []*Fault) {
 	own, _ := proto.GetExtension(r.Descriptor.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
-	c := compiler{own: own, route: r, method: r.Descriptor, request: r.Descriptor.Input()}
 	declared, set := merged(r.Descriptor, defaults)
+	c := compiler{Policy: Policy{Effective: set}, own: own, route: r, method: r.Descriptor, request: r.Descriptor.Input()}
 	c.widened(declared.GetCache(), set.GetCache())
-	p := c.compile(set, defaults)
+	c.compile(defaults)
 
 	if len(c.faults) > 0 {
 		return Policy{}, c.faults
 	}
 
-	return p, nil
+	return c.Policy, nil
 }
 
 // Service returns the options of a service; the zero message if it has none.
@@ -63,7 +62,8 @@ func merged(method protoreflect.MethodDescriptor, defaults Defaults) (declared, 
 		override(out, own)
 	}
 
-	set = proto.CloneOf(out)
+	set = &porticov1.MethodPolicy{}
+	override(set, out)
 
 	for _, o := range defaults.Overrides {
 		if o.Selects(method.FullName()) {
@@ -71,7 +71,8 @@ func merged(method protoreflect.MethodDescriptor, defaults Defaults) (declared, 
 		}
 	}
 
-	return out, set
+	// What fields hold is still that of the options.
+	return out, proto.CloneOf(set)
 }
 
 // override replaces each field that src sets, as a whole.
@@ -87,7 +88,10 @@ func override(dst, src *porticov1.MethodPolicy) {
 	})
 }
 
+// compiler completes Effective field by field, and makes the rest of the policy of it.
 type compiler struct {
+	Policy
+
 	// own are the method's own options, without defaults of any kind.
 	own     *porticov1.MethodPolicy
 	route   route.Route
@@ -96,102 +100,83 @@ type compiler struct {
 	faults  []*Fault
 }
 
-func (c *compiler) compile(in *porticov1.MethodPolicy, defaults Defaults) Policy {
-	p := Policy{
-		Timeout: defaults.Timeout, MaxBody: defaults.MaxBody, AllowUnknown: in.GetAllowUnknownFields(),
-		Response: c.response(in.GetResponse()), Headers: c.headers(in.GetHeaders()), Stream: c.stream(in.GetStream()),
-		Idempotency: c.idempotency(in.GetIdempotency()), Breaker: c.breaker(in.GetBreaker()),
-		Priority: c.priority(in.GetPriority()),
-	}
-	p.Retry = c.retry(in.GetRetry(), p.Headers)
-	p.Cache, p.Invalidates = c.cache(in.GetCache(), p.Headers), c.invalidates(in.GetCache())
+func (c *compiler) compile(defaults Defaults) {
+	p := c.Effective
 
-	if in.GetAccess() == nil {
-		c.faultf("", "%w", ErrNoAccess)
-	} else {
-		p.Access = c.access(in.GetAccess())
-		c.shared(p)
-	}
+	c.response()
+	c.headers()
+	c.stream()
+	c.idempotency()
+	c.breaker(p.GetBreaker())
+	p.Priority = known(c, "priority", p.GetPriority(), porticov1.Priority_PRIORITY_NORMAL, porticov1.Priority_name)
+	c.retry()
+	c.access(p.GetAccess())
+	c.cache()
+	c.rateLimits()
 
-	for i, l := range in.GetRateLimits() {
-		p.RateLimits = append(p.RateLimits, c.rateLimit(fmt.Sprintf("rate_limits[%d]", i), l))
-	}
+	p.Timeout = c.optional("timeout", p.GetTimeout(), defaults.Timeout)
+	p.AllowUnknownFields = proto.Bool(p.GetAllowUnknownFields())
 
-	if in.GetTimeout() != nil {
-		p.Timeout = c.duration("timeout", in.GetTimeout())
+	if p.MaxBodyBytes == nil {
+		p.MaxBodyBytes = proto.Int64(defaults.MaxBody)
 	}
 
-	if in.MaxBodyBytes != nil {
-		p.MaxBody = in.GetMaxBodyBytes()
-		if p.MaxBody < 0 {
-			c.faultf("max_body_bytes", "%d is negative", p.MaxBody)
-		}
+	if p.GetMaxBodyBytes() < 0 {
+		c.faultf("max_body_bytes", "%d is negative", p.GetMaxBodyBytes())
 	}
-
-	return p
 }
 
-func (c *compiler) access(in *porticov1.Access) Access {
-	a := Access{
-		Public: in.GetPublic(),
-		AnyOf:  in.GetScopes().GetAnyOf(), AllOf: in.GetScopes().GetAllOf(),
-		AnyRole: in.GetRoles().GetAnyOf(), AllRoles: in.GetRoles().GetAllOf(),
+// access completes who may call.
+func (c *compiler) access(in *porticov1.Access) {
+	if in == nil {
+		c.faultf("", "%w", ErrNoAccess)
+
+		return
 	}
 
-	c.names("access.scopes", "scope", in.GetScopes() != nil, a.AnyOf, a.AllOf)
-	c.names("access.roles", "role", in.GetRoles() != nil, a.AnyRole, a.AllRoles)
+	c.names("access.scopes", "scope", in.GetScopes() != nil, in.GetScopes().GetAnyOf(), in.GetScopes().GetAllOf())
+	c.names("access.roles", "role", in.GetRoles() != nil, in.GetRoles().GetAnyOf(), in.GetRoles().GetAllOf())
+
+	variables := c.route.Template.Variables()
 
 	if owner := in.GetOwner(); owner != nil {
-		a.Owner = &Owner{Variable: owner.GetVariable(), UnlessScope: owner.GetUnlessScope()}
 		if owner.GetUnlessScope() != "" {
 			c.name("access.owner.unless_scope", "scope", owner.GetUnlessScope())
 		}
 
-		if variables := c.route.Template.Variables(); !slices.Contains(variables, owner.GetVariable()) {
+		if !slices.Contains(variables, owner.GetVariable()) {
 			c.faultf("access.owner", "the path has no variable %q%s", owner.GetVariable(),
 				hint(suggest.DidYouMean(owner.GetVariable(), variables)))
 		}
 	}
 
 	if in.GetCondition() != "" {
-		compiled, err := condition.Compile(in.GetCondition(), c.request, c.route.Template.Variables())
+		compiled, err := condition.Compile(in.GetCondition(), c.request, variables)
 		if err != nil {
 			c.faultf("access.condition", "%w", err)
 		}
 
-		a.Condition = compiled
+		c.Condition = compiled
 	}
 
 	restricted := in.GetAuthenticated() || in.GetScopes() != nil || in.GetRoles() != nil || in.GetOwner() != nil
 	switch {
-	case a.Public && restricted:
+	case in.GetPublic() && restricted:
 		c.faultf("access", "public goes with a condition only, but other demands are made")
-	case !a.Public && !restricted && in.GetCondition() == "":
+	case !in.GetPublic() && !restricted && in.GetCondition() == "":
 		c.faultf("access", "says nothing; set public, authenticated, scopes, roles, owner or condition")
 	}
 
-	return a
+	in.Authenticated = !in.GetPublic()
 }
 
 // maxDuration keeps arithmetic on durations far from overflow. Nobody limits anything per more than a month.
 const maxDuration = 31 * 24 * time.Hour
 
-func (c *compiler) duration(where string, in *durationpb.Duration) time.Duration {
-	d := in.AsDuration()
-	if !in.IsValid() || d <= 0 || d > maxDuration {
-		c.faultf(where, "%s is not between 1ns and %s", d, maxDuration)
+func (c *compiler) duration(field string, in *durationpb.Duration) {
+	if d := in.AsDuration(); !in.IsValid() || d <= 0 || d > maxDuration {
+		c.faultf(field, "%s is not between 1ns and %s", d, maxDuration)
 	}
-
-	return d
-}
-
-// optional is a duration, or the default where there is none.
-func (c *compiler) optional(where string, in *durationpb.Duration, fallback time.Duration) time.Duration {
-	if in == nil {
-		return fallback
-	}
-
-	return c.duration(where, in)
 }
 
 // or is the value, or the default for the zero value.

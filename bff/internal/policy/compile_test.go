@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -69,19 +70,16 @@ func TestCompileTakesEachFieldFromTheNearestThatSetsIt(t *testing.T) {
 		general *m
 		service *m
 		own     *m
-		want    policy.Policy
+		want    string
 	}{
 		{
 			"configuration_where_nobody_says_anything", nil, nil, &m{Access: authenticated},
-			policy.Policy{Timeout: 10 * time.Second, MaxBody: 1 << 20},
+			"authenticated; 10s; body 1048576",
 		},
 		{
 			"service_where_the_method_is_silent", nil,
 			&m{Access: public, RateLimits: fifty, Timeout: seconds(2), MaxBodyBytes: proto.Int64(64)}, nil,
-			policy.Policy{
-				Access: policy.Access{Public: true}, Timeout: 2 * time.Second, MaxBody: 64,
-				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100, Cost: 1}},
-			},
+			"public; 50/1s burst 100 per principal; 2s; body 64",
 		},
 		{
 			"method_over_service", nil,
@@ -90,43 +88,34 @@ func TestCompileTakesEachFieldFromTheNearestThatSetsIt(t *testing.T) {
 				Access: public, RateLimits: []*porticov1.RateLimit{{Requests: 1}}, Timeout: seconds(300),
 				MaxBodyBytes: proto.Int64(128),
 			},
-			policy.Policy{
-				Access: policy.Access{Public: true}, Timeout: 5 * time.Minute, MaxBody: 128,
-				RateLimits: []policy.RateLimit{{Requests: 1, Per: time.Second, Burst: 1, Cost: 1}},
-			},
+			"public; 1/1s burst 1 per principal; 5m0s; body 128",
 		},
 		{
 			"method_over_service_field_by_field", nil,
 			&m{Access: authenticated, RateLimits: fifty, Timeout: seconds(2)}, &m{Timeout: seconds(3)},
-			policy.Policy{
-				Timeout: 3 * time.Second, MaxBody: 1 << 20,
-				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100, Cost: 1}},
-			},
+			"authenticated; 50/1s burst 100 per principal; 3s; body 1048576",
 		},
 		{
 			"access_as_a_whole", nil,
 			&m{Access: &porticov1.Access{Scopes: &porticov1.Scopes{AllOf: []string{"a"}}}},
 			&m{Access: &porticov1.Access{Scopes: &porticov1.Scopes{AnyOf: []string{"b"}}}},
-			policy.Policy{Access: policy.Access{AnyOf: []string{"b"}}, Timeout: 10 * time.Second, MaxBody: 1 << 20},
+			"any of b; 10s; body 1048576",
 		},
 		{
 			"general_policy_for_foreign_protos", &m{Access: authenticated, RateLimits: fifty}, nil, nil,
-			policy.Policy{
-				Timeout: 10 * time.Second, MaxBody: 1 << 20,
-				RateLimits: []policy.RateLimit{{Requests: 50, Per: time.Second, Burst: 100, Cost: 1}},
-			},
+			"authenticated; 50/1s burst 100 per principal; 10s; body 1048576",
 		},
 		{
 			"service_over_general", &m{Access: public, Timeout: seconds(1)}, &m{Access: authenticated}, nil,
-			policy.Policy{Timeout: time.Second, MaxBody: 1 << 20},
+			"authenticated; 1s; body 1048576",
 		},
 		{
 			"method_over_general", &m{Access: public}, nil, &m{Access: authenticated},
-			policy.Policy{Timeout: 10 * time.Second, MaxBody: 1 << 20},
+			"authenticated; 10s; body 1048576",
 		},
 		{
 			"no_body_at_all", nil, nil, &m{Access: authenticated, MaxBodyBytes: proto.Int64(0)},
-			policy.Policy{Timeout: 10 * time.Second},
+			"authenticated; 10s; body 0",
 		},
 	}
 
@@ -147,8 +136,8 @@ func TestCompileTakesEachFieldFromTheNearestThatSetsIt(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Error(diff)
+			if text := got.Summary(); text != tt.want {
+				t.Errorf("got %q, want %q", text, tt.want)
 			}
 		})
 	}
@@ -160,29 +149,31 @@ func TestCompileAccess(t *testing.T) {
 	tests := []struct {
 		name   string
 		access *porticov1.Access
-		want   policy.Access
+		want   *porticov1.Access
 	}{
-		{"public", public, policy.Access{Public: true}},
-		{"authenticated", authenticated, policy.Access{}},
+		{"public", public, public},
+		{"authenticated", authenticated, authenticated},
 		{
 			"both_kinds_of_scopes",
 			&porticov1.Access{Scopes: &porticov1.Scopes{AnyOf: []string{"a", "b"}, AllOf: []string{"c"}}},
-			policy.Access{AnyOf: []string{"a", "b"}, AllOf: []string{"c"}},
+			&porticov1.Access{Authenticated: true, Scopes: &porticov1.Scopes{AnyOf: []string{"a", "b"}, AllOf: []string{"c"}}},
 		},
 		{
 			"owner", &porticov1.Access{Owner: &porticov1.Owner{Variable: "user_id"}},
-			policy.Access{Owner: &policy.Owner{Variable: "user_id"}},
+			&porticov1.Access{Authenticated: true, Owner: &porticov1.Owner{Variable: "user_id"}},
 		},
 		{
 			"owner_with_an_exception", &porticov1.Access{Owner: &porticov1.Owner{Variable: "user_id", UnlessScope: "admin"}},
-			policy.Access{Owner: &policy.Owner{Variable: "user_id", UnlessScope: "admin"}},
+			&porticov1.Access{Authenticated: true, Owner: &porticov1.Owner{Variable: "user_id", UnlessScope: "admin"}},
 		},
 		{
 			"owner_with_scopes",
 			&porticov1.Access{
 				Authenticated: true, Scopes: &porticov1.Scopes{AllOf: []string{"c"}}, Owner: &porticov1.Owner{Variable: "user_id"},
 			},
-			policy.Access{AllOf: []string{"c"}, Owner: &policy.Owner{Variable: "user_id"}},
+			&porticov1.Access{
+				Authenticated: true, Scopes: &porticov1.Scopes{AllOf: []string{"c"}}, Owner: &porticov1.Owner{Variable: "user_id"},
+			},
 		},
 	}
 
@@ -196,7 +187,7 @@ func TestCompileAccess(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if diff := cmp.Diff(tt.want, got.Access); diff != "" {
+			if diff := cmp.Diff(tt.want, got.Effective.GetAccess(), protocmp.Transform()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -209,38 +200,38 @@ func TestCompileRateLimits(t *testing.T) {
 	tests := []struct {
 		name string
 		in   *porticov1.RateLimit
-		want policy.RateLimit
+		want *porticov1.RateLimit
 	}{
-		{"per_second_and_principal", &porticov1.RateLimit{Requests: 5}, policy.RateLimit{Requests: 5, Per: time.Second, Burst: 5, Cost: 1}},
+		{"per_second_and_principal", &porticov1.RateLimit{Requests: 5}, &porticov1.RateLimit{Requests: 5, Per: durationpb.New(time.Second), Burst: 5, Cost: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL}},
 		{
 			"all_set",
 			&porticov1.RateLimit{Requests: 5, Per: seconds(60), Burst: 7, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL},
-			policy.RateLimit{Requests: 5, Per: time.Minute, Burst: 7, Key: policy.KeyGlobal, Cost: 1},
+			&porticov1.RateLimit{Requests: 5, Per: durationpb.New(time.Minute), Burst: 7, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, Cost: 1},
 		},
 		{
 			"by_principal", &porticov1.RateLimit{Requests: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
-			policy.RateLimit{Requests: 1, Per: time.Second, Burst: 1, Key: policy.KeyPrincipal, Cost: 1},
+			&porticov1.RateLimit{Requests: 1, Per: durationpb.New(time.Second), Burst: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, Cost: 1},
 		},
 		{
 			"by_address", &porticov1.RateLimit{Requests: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS},
-			policy.RateLimit{Requests: 1, Per: time.Second, Burst: 1, Key: policy.KeyClientAddress, Cost: 1},
+			&porticov1.RateLimit{Requests: 1, Per: durationpb.New(time.Second), Burst: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Cost: 1},
 		},
 		{
 			"of_everything_new",
 			&porticov1.RateLimit{
 				Requests: 5, Burst: 9, Cost: 3, Name: "writes", ClosedOnOutage: true, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT,
 			},
-			policy.RateLimit{
-				Requests: 5, Per: time.Second, Burst: 9, Cost: 3, Name: "writes", ClosedOnOutage: true, Key: policy.KeyTenant,
+			&porticov1.RateLimit{
+				Requests: 5, Per: durationpb.New(time.Second), Burst: 9, Cost: 3, Name: "writes", ClosedOnOutage: true, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT,
 			},
 		},
 		{
 			"daily", &porticov1.RateLimit{Requests: 5, Daily: true, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY},
-			policy.RateLimit{Requests: 5, Per: 24 * time.Hour, Burst: 5, Cost: 1, Daily: true, Key: policy.KeyAPIKey},
+			&porticov1.RateLimit{Requests: 5, Cost: 1, Daily: true, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY},
 		},
 		{
 			"largest", &porticov1.RateLimit{Requests: 1<<31 - 1, Per: seconds(31 * 24 * 3600), Burst: 1<<31 - 1},
-			policy.RateLimit{Requests: 1<<31 - 1, Per: 31 * 24 * time.Hour, Burst: 1<<31 - 1, Cost: 1},
+			&porticov1.RateLimit{Requests: 1<<31 - 1, Per: durationpb.New(31 * 24 * time.Hour), Burst: 1<<31 - 1, Cost: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
 		},
 	}
 
@@ -255,7 +246,7 @@ func TestCompileRateLimits(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if diff := cmp.Diff([]policy.RateLimit{tt.want}, got.RateLimits); diff != "" {
+			if diff := cmp.Diff([]*porticov1.RateLimit{tt.want}, got.Effective.GetRateLimits(), protocmp.Transform()); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -353,8 +344,8 @@ func TestCompileNamesEveryFault(t *testing.T) {
 				t.Fatalf("compiled to %+v", got)
 			}
 
-			if diff := cmp.Diff(policy.Policy{}, got); diff != "" {
-				t.Errorf("a policy beside an error: %s", diff)
+			if got.Effective != nil {
+				t.Errorf("a policy beside an error: %v", got.Effective)
 			}
 
 			text := strings.ReplaceAll(err.Error(), "route  /v1/{order_id}/{user_id}: policy of test.v1.Things.Get: ", "")
@@ -412,8 +403,8 @@ func TestCompileLeavesDescriptorsAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if want := "; 10/1s burst 20 per principal; 2s; body 1; retried 3 attempts with Idempotency-Key"; !strings.HasSuffix(got.String(), want) {
-			t.Errorf("got %q, want …%q", got, want)
+		if want := "; 10/1s burst 20 per principal; 2s; body 1; retried 3 attempts with Idempotency-Key"; !strings.HasSuffix(got.Summary(), want) {
+			t.Errorf("got %q, want …%q", got.Summary(), want)
 		}
 	}
 

@@ -77,11 +77,6 @@ func (c *compiler) faultf(field, format string, args ...any) {
 	c.faults = append(c.faults, fault)
 }
 
-// unsafef is faultf for what makes calls that may not be made again.
-func (c *compiler) unsafef(field, format string, args ...any) {
-	c.faultf(field, "%w", kindError{text: fmt.Sprintf(format, args...), kind: ErrRetryUnsafe})
-}
-
 // hint is an argument of faultf: which name was probably meant.
 type hint string
 

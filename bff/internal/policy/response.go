@@ -15,62 +15,28 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// Response is what a successful answer has besides the message.
-type Response struct {
-	// Status is the HTTP status. Zero: 200.
-	Status int
-	// Location makes the header Location of the response message. Nil: there is none.
-	Location *Location
-	// LocationTemplate is what Location was made of, as it was written: a path with fields in braces.
-	LocationTemplate string
-	// Headers are the backend's metadata, in lower case, that reach the client as headers of the same name.
-	Headers []string
-}
-
-// Header sets a field of the request message from a header.
-type Header struct {
-	// Name is the header's, in canonical form.
-	Name string
-	// Field is what it sets.
-	Field fieldpath.Path
-}
-
-// Stream is how a stream of messages reaches the client.
-type Stream struct {
-	// EventID is the field of the response message that is the id of a Server-Sent Event. Nil: they have none.
-	EventID fieldpath.Path
-	// IdleTimeout is the longest silence of the backend. Zero: any.
-	IdleTimeout time.Duration
-	// Heartbeat is how often there is a sign of life.
-	Heartbeat time.Duration
-}
-
-// Idempotency makes the first answer to a key the answer to all requests with it.
-type Idempotency struct {
-	// Required refuses requests without a key.
-	Required bool
-	// TTL is how long an answer is kept.
-	TTL time.Duration
-}
-
 // What holds where the options say nothing.
 const (
 	defaultHeartbeat = 15 * time.Second
 	defaultTTL       = 24 * time.Hour
 )
 
-func (c *compiler) response(in *porticov1.Response) Response {
-	out := Response{
-		Status: int(in.GetStatus()), Location: c.location(in.GetLocation()), LocationTemplate: in.GetLocation(),
+// response completes what a successful response has besides the message.
+func (c *compiler) response() {
+	if c.Effective.Response == nil {
+		c.Effective.Response = &porticov1.Response{}
 	}
 
-	switch {
-	case out.Status == 0:
-	case out.Status < 200 || out.Status > 299 || out.Status == http.StatusPartialContent:
-		c.faultf("response.status", "%d is not the status of a whole, successful answer", out.Status)
-	case Bodyless(out.Status) && c.method.Output().Fields().Len() > 0:
-		c.faultf("response.status", "%d has no body, but the answer is a %s", out.Status, c.method.Output().FullName())
-	case out.Status != http.StatusOK && c.method.IsStreamingServer():
+	in, output := c.Effective.GetResponse(), c.method.Output()
+	in.Status = or(in.GetStatus(), http.StatusOK)
+	c.Location = c.location(in.GetLocation())
+
+	switch status := int(in.GetStatus()); {
+	case status < 200 || status > 299 || status == http.StatusPartialContent:
+		c.faultf("response.status", "%d is not the status of a whole, successful answer", status)
+	case Bodyless(status) && output.Fields().Len() > 0:
+		c.faultf("response.status", "%d has no body, but the answer is a %s", status, output.FullName())
+	case status != http.StatusOK && c.method.IsStreamingServer():
 		c.faultf("response.status", "a stream is answered with 200")
 	}
 
@@ -80,13 +46,11 @@ func (c *compiler) response(in *porticov1.Response) Response {
 			c.faultf(fmt.Sprintf("response.headers[%d]", i), "%q cannot be a header of an answer", name)
 		}
 
-		out.Headers = append(out.Headers, name)
+		in.Headers[i] = name
 	}
-
-	return out
 }
 
-// Bodyless tells whether answers with the status have no body (RFC 9110, sections 15.3.5 and 15.3.6).
+// Bodyless reports whether responses with the status have no body (RFC 9110, sections 15.3.5 and 15.3.6).
 func Bodyless(status int) bool {
 	return status == http.StatusNoContent || status == http.StatusResetContent
 }
@@ -96,7 +60,7 @@ func hopHeaders() []string {
 	return []string{"connection", "date", "keep-alive", "set-cookie", "te", "trailer", "transfer-encoding", "upgrade"}
 }
 
-// validHeader tells whether a text is a field name (RFC 9110, section 5.1).
+// validHeader reports whether a text is a field name (RFC 9110, section 5.1).
 func validHeader(name string) bool {
 	return name != "" && strings.Trim(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
@@ -157,17 +121,12 @@ func (c *compiler) noField(where string, message protoreflect.MessageDescriptor,
 	c.faultf(where, "field %q of %s: %w%s", name, message.FullName(), err, hint(meant))
 }
 
-func (c *compiler) headers(in []*porticov1.HeaderBinding) []Header {
-	if len(in) == 0 {
-		return nil
-	}
-
-	out := make([]Header, 0, len(in))
-
-	for i, binding := range in {
+// headers compiles the headers that set fields.
+func (c *compiler) headers() {
+	for i, binding := range c.Effective.GetHeaders() {
 		where := fmt.Sprintf("headers[%d]", i)
-
 		header := Header{Name: http.CanonicalHeaderKey(binding.GetHeader())}
+
 		if !validHeader(header.Name) || slices.Contains(hopHeaders(), strings.ToLower(header.Name)) {
 			c.faultf(where+".header", "%q cannot set a field", binding.GetHeader())
 		}
@@ -179,58 +138,49 @@ func (c *compiler) headers(in []*porticov1.HeaderBinding) []Header {
 			c.faultf(where+".field", "field %q of %s can hold more than one value", binding.GetField(), c.request.FullName())
 		}
 
-		header.Field = path
-		out = append(out, header)
+		header.Field, binding.Header = path, header.Name
+		c.Headers = append(c.Headers, header)
 	}
-
-	return out
 }
 
-func (c *compiler) stream(in *porticov1.Stream) Stream {
+// stream completes how a stream reaches the client. As a default it is for the methods that stream.
+func (c *compiler) stream() {
 	if !c.method.IsStreamingServer() {
-		// As a default it is for those that stream.
 		if c.own.GetStream() != nil {
 			c.faultf("stream", "the method answers with a single message")
 		}
 
-		return Stream{}
+		c.Effective.Stream = nil
+
+		return
 	}
 
-	out := Stream{Heartbeat: defaultHeartbeat}
+	if c.Effective.Stream == nil {
+		c.Effective.Stream = &porticov1.Stream{}
+	}
 
+	in := c.Effective.GetStream()
 	if in.GetEventId() != "" {
-		out.EventID = c.field("stream.event_id", c.method.Output(), in.GetEventId())
+		c.EventID = c.field("stream.event_id", c.method.Output(), in.GetEventId())
 	}
 
-	if in.GetIdleTimeout() != nil {
-		out.IdleTimeout = c.duration("stream.idle_timeout", in.GetIdleTimeout())
-	}
-
-	if in.GetHeartbeat() != nil {
-		out.Heartbeat = c.duration("stream.heartbeat", in.GetHeartbeat())
-	}
-
-	return out
+	in.IdleTimeout = c.optional("stream.idle_timeout", in.GetIdleTimeout(), 0)
+	in.Heartbeat = c.optional("stream.heartbeat", in.GetHeartbeat(), defaultHeartbeat)
 }
 
-func (c *compiler) idempotency(in *porticov1.Idempotency) *Idempotency {
-	if in == nil {
-		return nil
-	}
+// idempotency completes it. As a default it is for the methods that do not stream.
+func (c *compiler) idempotency() {
+	in := c.Effective.GetIdempotency()
 
-	if c.method.IsStreamingClient() || c.method.IsStreamingServer() {
-		// As a default it is for the others.
+	switch {
+	case in == nil:
+	case c.method.IsStreamingClient() || c.method.IsStreamingServer():
 		if c.own.GetIdempotency() != nil {
 			c.faultf("idempotency", "streams cannot have it")
 		}
 
-		return nil
+		c.Effective.Idempotency = nil
+	default:
+		in.Ttl = c.optional("idempotency.ttl", in.GetTtl(), defaultTTL)
 	}
-
-	out := &Idempotency{Required: in.GetRequired(), TTL: defaultTTL}
-	if in.GetTtl() != nil {
-		out.TTL = c.duration("idempotency.ttl", in.GetTtl())
-	}
-
-	return out
 }

@@ -1,8 +1,8 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/code"
@@ -28,20 +28,6 @@ type Retry struct {
 	HedgeAfter time.Duration
 }
 
-// String prints it as the table of routes does: "3 attempts, hedged after 50ms".
-func (r Retry) String() string {
-	text := fmt.Sprintf("%d attempts", r.MaxAttempts)
-	if r.Key != nil {
-		text += " with " + headerKey
-	}
-
-	if r.HedgeAfter > 0 {
-		text += fmt.Sprintf(", hedged after %s", r.HedgeAfter)
-	}
-
-	return text
-}
-
 // What holds where the options say nothing, as their comments name it.
 const (
 	defaultAttempts       = 3
@@ -53,7 +39,7 @@ const (
 // headerKey is the header by which a client says that requests are one (draft-ietf-httpapi-idempotency-key-header).
 const headerKey = "Idempotency-Key"
 
-// readOnly tells whether the schema says that the method has no side effects.
+// readOnly reports whether the schema says that the method has no side effects.
 func (c *compiler) readOnly() bool { return c.level() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS }
 
 func (c *compiler) level() descriptorpb.MethodOptions_IdempotencyLevel {
@@ -62,68 +48,86 @@ func (c *compiler) level() descriptorpb.MethodOptions_IdempotencyLevel {
 	return options.GetIdempotencyLevel()
 }
 
-// retry is nil for methods that may not be called again. As a default it is for the others. Of a composite, only the calls to
-// backends that it makes are called again, by their own policies.
-func (c *compiler) retry(in *porticov1.Retry, headers []Header) *Retry {
-	out := c.attempts(in)
-
-	if service, ok := c.method.Parent().(protoreflect.ServiceDescriptor); ok && Service(service).GetComposite() {
-		if c.own.GetRetry() != nil && out.MaxAttempts > 1 {
-			c.faultf("retry", "a composite is not called again; the calls that it makes are")
-		}
-
-		return nil
+// retry compiles retries, and takes them out of the policy of a method that may not be called again: as a default they are for others.
+// Of a composite, only the calls to backends that it makes are called again, by their own policies.
+func (c *compiler) retry() {
+	if c.Effective.Retry == nil {
+		c.Effective.Retry = &porticov1.Retry{}
 	}
 
-	if c.level() == descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
-		i := slices.IndexFunc(headers, func(h Header) bool { return h.Name == headerKey && h.Field != nil && h.Field.HasText() })
-		if i < 0 {
-			if c.own.GetRetry() != nil && out.MaxAttempts > 1 {
-				c.unsafef("retry", "the method says neither by its idempotency_level nor by a field that the header %s sets that it"+
-					" may be called again", headerKey)
-			}
+	in := c.Effective.GetRetry()
+	key, fault := c.repeatable()
 
-			return nil
-		}
-
-		out.Key = headers[i].Field
+	if fault != nil && c.own.GetRetry() != nil && in.GetMaxAttempts() != 1 {
+		c.faultf("retry", "%w", fault)
 	}
 
-	if c.method.IsStreamingClient() || out.MaxAttempts <= 1 && out.HedgeAfter == 0 {
-		return nil
+	if out := c.attempts(in); fault == nil && !c.method.IsStreamingClient() && (out.MaxAttempts > 1 || out.HedgeAfter > 0) {
+		out.Key, c.Retry = key, out
+	} else {
+		c.Effective.Retry = nil
 	}
-
-	return out
 }
 
-func (c *compiler) attempts(in *porticov1.Retry) *Retry {
-	out := &Retry{
-		MaxAttempts: or(int(in.GetMaxAttempts()), defaultAttempts), Codes: c.codes(in.GetCodes()),
-		InitialBackoff: c.optional("retry.initial_backoff", in.GetInitialBackoff(), defaultInitialBackoff),
-		MaxBackoff:     c.optional("retry.max_backoff", in.GetMaxBackoff(), defaultMaxBackoff),
-		HedgeAfter:     c.optional("retry.hedge_after", in.GetHedgeAfter(), 0),
+// repeatable returns the field of the request that must be set for a call to be made again, if there is one. The error says why it may
+// not be.
+func (c *compiler) repeatable() (key fieldpath.Path, fault error) {
+	if service, ok := c.method.Parent().(protoreflect.ServiceDescriptor); ok && Service(service).GetComposite() {
+		return nil, errComposite
 	}
 
-	if in.GetMaxAttempts() < 0 || out.MaxAttempts > maxAttempts {
+	if c.level() != descriptorpb.MethodOptions_IDEMPOTENCY_UNKNOWN {
+		return nil, nil
+	}
+
+	for _, h := range c.Headers {
+		if h.Name == headerKey && h.Field != nil && h.Field.HasText() {
+			return h.Field, nil
+		}
+	}
+
+	return nil, errUnsafe
+}
+
+// Why a method is not called again.
+var (
+	errComposite = errors.New("a composite is not called again; the calls that it makes are")
+	errUnsafe    = kindError{kind: ErrRetryUnsafe, text: "the method says neither by its idempotency_level nor by a field that the header " +
+		headerKey + " sets that it may be called again"}
+	errHedge = kindError{kind: ErrRetryUnsafe, text: "the method has side effects, as far as its idempotency_level says"}
+)
+
+// attempts completes the options, and returns them compiled.
+func (c *compiler) attempts(in *porticov1.Retry) *Retry {
+	if in.GetMaxAttempts() < 0 || in.GetMaxAttempts() > maxAttempts {
 		c.faultf("retry.max_attempts", "%d is not between 1 and %d", in.GetMaxAttempts(), maxAttempts)
 	}
 
-	if !c.readOnly() && out.HedgeAfter > 0 {
-		if c.own.GetRetry() != nil {
-			c.unsafef("retry.hedge_after", "the method has side effects, as far as its idempotency_level says")
-		}
+	in.MaxAttempts = or(in.GetMaxAttempts(), defaultAttempts)
+	in.InitialBackoff = c.optional("retry.initial_backoff", in.GetInitialBackoff(), defaultInitialBackoff)
+	in.MaxBackoff = c.optional("retry.max_backoff", in.GetMaxBackoff(), defaultMaxBackoff)
+	in.HedgeAfter = c.optional("retry.hedge_after", in.GetHedgeAfter(), 0)
 
-		out.HedgeAfter = 0
+	if len(in.Codes) == 0 {
+		in.Codes = []string{code.Code_UNAVAILABLE.String()}
 	}
 
-	return out
+	if in.GetHedgeAfter() != nil && !c.readOnly() {
+		if c.own.GetRetry() != nil {
+			c.faultf("retry.hedge_after", "%w", errHedge)
+		}
+
+		in.HedgeAfter = nil
+	}
+
+	return &Retry{
+		MaxAttempts: int(in.GetMaxAttempts()), Codes: c.codes(in.GetCodes()),
+		InitialBackoff: in.GetInitialBackoff().AsDuration(), MaxBackoff: in.GetMaxBackoff().AsDuration(),
+		HedgeAfter: in.GetHedgeAfter().AsDuration(),
+	}
 }
 
 func (c *compiler) codes(names []string) []codes.Code {
-	if len(names) == 0 {
-		return []codes.Code{codes.Unavailable}
-	}
-
 	out := make([]codes.Code, 0, len(names))
 
 	for i, name := range names {

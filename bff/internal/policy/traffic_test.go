@@ -141,8 +141,8 @@ func TestCacheIsForReads(t *testing.T) {
 		tt.defaults.Timeout = time.Second
 
 		got, err := compile(tt.method, at{Method: tt.verb}, tt.defaults)
-		if err != nil || !strings.HasSuffix(got.String(), tt.want) {
-			t.Errorf("%s: got %q, %v", tt.name, got, err)
+		if err != nil || !strings.HasSuffix(got.Summary(), tt.want) {
+			t.Errorf("%s: got %q, %v", tt.name, got.Summary(), err)
 		}
 	}
 }
@@ -233,8 +233,8 @@ func TestOverrides(t *testing.T) {
 		own := &porticov1.MethodPolicy{Timeout: seconds(3)}
 
 		got, err := compile(write(t, own), at{}, policy.Defaults{Overrides: []policy.Override{override}})
-		if err != nil || (got.Timeout == 7*time.Second) != want {
-			t.Errorf("%s: got %s, %v", selector, got.Timeout, err)
+		if err != nil || (got.Effective.GetTimeout().AsDuration() == 7*time.Second) != want {
+			t.Errorf("%s: got %s, %v", selector, got.Effective.GetTimeout().AsDuration(), err)
 		}
 	}
 }

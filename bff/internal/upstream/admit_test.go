@@ -14,11 +14,13 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 const (
@@ -60,8 +62,8 @@ func TestBreakerOfAMethodIsForItAlone(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
-		own := policy.Breaker(strict)
-		u, o := stubbed(Config{Breaker: lenient, Methods: map[string]Method{rpcGet: {Breaker: &own}}})
+		own := breakerOf(strict)
+		u, o := stubbed(Config{Breaker: lenient, Methods: map[string]Method{rpcGet: {Breaker: own}}})
 
 		if err := u.call(t.Context(), o, rpcGet, answer(errGone)); !errors.Is(err, errGone) {
 			t.Fatalf("got %v", err)
@@ -76,7 +78,7 @@ func TestBreakerOfAMethodIsForItAlone(t *testing.T) {
 			t.Errorf("another method: %v", err)
 		}
 
-		time.Sleep(own.OpenFor + time.Millisecond)
+		time.Sleep(own.GetOpenFor().AsDuration() + time.Millisecond)
 
 		if err := u.call(t.Context(), o, rpcGet, answer(nil)); err != nil {
 			t.Errorf("after its time: %v", err)
@@ -126,9 +128,9 @@ func TestRefusalUndoesWhatTheLayersBeforeHold(t *testing.T) {
 			t.Parallel()
 
 			synctest.Test(t, func(t *testing.T) {
-				own := policy.Breaker(strict)
+				own := breakerOf(strict)
 				u, o := stubbed(Config{
-					Breaker: strict, Methods: map[string]Method{rpcGet: {Breaker: &own}},
+					Breaker: strict, Methods: map[string]Method{rpcGet: {Breaker: own}},
 					Concurrency: Concurrency{Min: 1, Max: 1, Initial: 1},
 				})
 
@@ -345,8 +347,8 @@ func TestCallsAreNotedOnTheRecord(t *testing.T) {
 }
 
 func BenchmarkUnary(b *testing.B) {
-	own := policy.Breaker(lenient)
-	own.SlowAfter = time.Second
+	own := breakerOf(lenient)
+	own.SlowAfter = durationpb.New(time.Second)
 
 	tests := []struct {
 		name   string
@@ -354,7 +356,7 @@ func BenchmarkUnary(b *testing.B) {
 	}{
 		{"plain", Config{Breaker: lenient}},
 		{"method_with_breaker_and_retry", Config{Breaker: lenient, Methods: map[string]Method{
-			rpcGet: {Breaker: &own, Retry: &policy.Retry{MaxAttempts: 3}},
+			rpcGet: {Breaker: own, Retry: &policy.Retry{MaxAttempts: 3}},
 		}}},
 		{"hedged", Config{Breaker: lenient, Methods: map[string]Method{
 			rpcGet: {Retry: &policy.Retry{MaxAttempts: 3, HedgeAfter: time.Second}},
@@ -387,3 +389,11 @@ func BenchmarkUnary(b *testing.B) {
 type quiet struct{ *ends }
 
 func (quiet) ObserveCall(string, string, codes.Code, time.Duration) {}
+
+// breakerOf is a policy with these settings.
+func breakerOf(s breaker.Settings) *porticov1.Breaker {
+	return &porticov1.Breaker{
+		FailureRatio: s.FailureRatio, MinRequests: int32(s.MinRequests), Window: durationpb.New(s.Window),
+		OpenFor: durationpb.New(s.OpenFor), SlowRatio: s.SlowRatio, Probes: int32(s.Probes),
+	}
+}

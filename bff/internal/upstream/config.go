@@ -8,6 +8,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Config is one backend.
@@ -49,7 +50,7 @@ type Method struct {
 	// Retry says when they are made again. Nil: never.
 	Retry *policy.Retry
 	// Breaker guards the method beside the backend's own. Nil: there is none.
-	Breaker *policy.Breaker
+	Breaker *porticov1.Breaker
 }
 
 // Concurrency bounds the calls to a backend that are under way at once. The bound follows what the backend can do.

@@ -10,6 +10,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // method is what holds for one method beside what holds for all.
@@ -38,7 +39,7 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 		}
 
 		if rules.Breaker != nil {
-			m.breaker = breaker.New(upstream+rpc, breaker.Settings(*rules.Breaker), onChange(deps, upstream, rpc))
+			m.breaker = breaker.New(upstream+rpc, settingsOf(rules.Breaker), onChange(deps, upstream, rpc))
 			deps.Observer.ObserveBreaker(upstream, rpc, breaker.Closed)
 		}
 
@@ -50,6 +51,15 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 	}
 
 	return methods
+}
+
+// settingsOf are what a policy says of a breaker. It has all its defaults.
+func settingsOf(b *porticov1.Breaker) breaker.Settings {
+	return breaker.Settings{
+		FailureRatio: b.GetFailureRatio(), MinRequests: uint32(max(b.GetMinRequests(), 0)),
+		Window: b.GetWindow().AsDuration(), OpenFor: b.GetOpenFor().AsDuration(),
+		SlowAfter: b.GetSlowAfter().AsDuration(), SlowRatio: b.GetSlowRatio(), Probes: uint32(max(b.GetProbes(), 1)),
+	}
 }
 
 // closed reports whether no breaker of its own keeps calls back.

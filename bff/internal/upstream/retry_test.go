@@ -12,12 +12,14 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 const (
@@ -402,11 +404,13 @@ func TestStateOfMethodsIsShown(t *testing.T) {
 	t.Parallel()
 
 	d, o := deps(t)
-	own := policy.Breaker(quick)
-	own.OpenFor = time.Hour
+	own := &porticov1.Breaker{
+		FailureRatio: quick.FailureRatio, MinRequests: int32(quick.MinRequests), Window: durationpb.New(quick.Window),
+		OpenFor: durationpb.New(time.Hour),
+	}
 
 	pool := open(t, upstream.Config{
-		Addresses: []string{"127.0.0.1:1"}, Breaker: patient, Methods: map[string]upstream.Method{rpcGet: {Breaker: &own}},
+		Addresses: []string{"127.0.0.1:1"}, Breaker: patient, Methods: map[string]upstream.Method{rpcGet: {Breaker: own}},
 	}, d)
 	orders := client(t, pool)
 

@@ -17,7 +17,7 @@ func (b *builder) body(op policy.Endpoint) (*RequestBody, error) {
 
 	body := &RequestBody{
 		Content:     &Map[*MediaType]{},
-		Description: sentences("At most "+size(op.Policy.MaxBody)+", also after decompression.", b.maskWords(op)),
+		Description: sentences("At most "+size(op.Policy.Effective.GetMaxBodyBytes())+", also after decompression.", b.maskWords(op)),
 	}
 
 	if b.isFile(op) {
@@ -132,15 +132,15 @@ func (b *builder) bodyObject(
 
 	must := refusesEmpty(schema)
 
-	if len(without) == 0 && !op.Policy.AllowUnknown {
+	if len(without) == 0 && !op.Policy.Effective.GetAllowUnknownFields() {
 		ref, err := b.ref(message, as)
 
 		return ref, must, err
 	}
 
-	if op.Policy.AllowUnknown {
+	if op.Policy.Effective.GetAllowUnknownFields() {
 		schema.AdditionalProperties = nil
 	}
 
-	return b.refReduced(b.schemaName(message, as), reducedSuffix(without, op.Policy.AllowUnknown), schema), must, nil
+	return b.refReduced(b.schemaName(message, as), reducedSuffix(without, op.Policy.Effective.GetAllowUnknownFields()), schema), must, nil
 }

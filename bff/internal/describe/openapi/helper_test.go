@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 	_ "google.golang.org/protobuf/types/known/anypb"
-	_ "google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/durationpb"
 	_ "google.golang.org/protobuf/types/known/emptypb"
 	_ "google.golang.org/protobuf/types/known/fieldmaskpb"
 	_ "google.golang.org/protobuf/types/known/structpb"
@@ -31,6 +31,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 const imports = `edition = "2023";
@@ -106,6 +107,16 @@ func served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Polic
 	if err != nil {
 		t.Fatal(err)
 	}
+
+	effective := &porticov1.MethodPolicy{
+		Access: &porticov1.Access{Authenticated: true}, Response: &porticov1.Response{Status: 200},
+		Timeout: durationpb.New(0), MaxBodyBytes: proto.Int64(0),
+	}
+	if p.Effective != nil {
+		proto.Merge(effective, p.Effective)
+	}
+
+	p.Effective = effective
 
 	operations := make([]policy.Endpoint, 0, len(routes))
 	for _, r := range routes {

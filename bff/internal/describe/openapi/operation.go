@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) (*OperationObject, error) {
@@ -42,7 +43,7 @@ func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) (*Opera
 		OperationID: b.id(op),
 		Parameters:  slices.Concat(parameters, query, headers),
 		RequestBody: body, Responses: responses,
-		Security: b.security(op.Policy.Access),
+		Security: b.security(op.Policy.Effective.GetAccess()),
 		Enforced: b.enforced(op),
 	}
 
@@ -85,112 +86,77 @@ func words(name string) string {
 	return out.String()
 }
 
+// policyOf is the policy that clients meet.
+func (b *builder) policyOf(op policy.Endpoint) policy.Policy {
+	p := op.Policy
+	p.Effective = proto.CloneOf(p.Effective)
+
+	if b.config.AuthDisabled {
+		p.Effective.Access = &porticov1.Access{Public: true}
+	}
+
+	if b.config.CacheDisabled {
+		p.Effective.Cache = nil
+	}
+
+	if op.Route.Body == "" {
+		p.Effective.MaxBodyBytes = nil
+	}
+
+	return p
+}
+
+// texts are what the table says to clients of a field of the policy.
+func (b *builder) texts(p policy.Policy, field string, long bool) []string {
+	hidden := b.config.WithoutConditions && p.Condition != nil && field == "access"
+	if hidden {
+		p.Effective.Access.Condition = ""
+	}
+
+	said := p.Texts(field, policy.Style{Long: long, Clients: true})
+	if hidden && len(said) > 0 && !b.config.AuthDisabled {
+		separator := "; "
+		if long {
+			separator = ", "
+		}
+
+		said[0] += separator + "if a condition holds"
+	}
+
+	return said
+}
+
 // enforced is the policy for programs.
 func (b *builder) enforced(op policy.Endpoint) *Enforced {
-	p := op.Policy
-	out := &Enforced{RPC: op.Route.RPC[1:], Access: p.Access.String(), Timeout: p.Timeout.String()}
+	p := b.policyOf(op)
+	one := func(field string) string { return strings.Join(b.texts(p, field, false), ", ") }
 
-	switch {
-	case b.config.AuthDisabled:
-		out.Access = "public"
-	case b.config.WithoutConditions && p.Access.Condition != nil:
-		p.Access.Condition = nil
-		out.Access = p.Access.String() + "; if a condition holds"
+	return &Enforced{
+		RPC: op.Route.RPC[1:], Access: one("access"), RateLimits: b.texts(p, "rate_limits", false), Timeout: one("timeout"),
+		MaxBodyBytes: p.Effective.GetMaxBodyBytes(), Cache: one("cache"), Retry: strings.TrimPrefix(one("retry"), "retried "),
 	}
-
-	for _, l := range p.RateLimits {
-		out.RateLimits = append(out.RateLimits, l.String())
-	}
-
-	if op.Route.Body != "" {
-		out.MaxBodyBytes = p.MaxBody
-	}
-
-	if p.Cache != nil && !b.config.CacheDisabled {
-		out.Cache = p.Cache.String()
-	}
-
-	if p.Retry != nil && p.Retry.MaxAttempts > 1 {
-		out.Retry = p.Retry.String()
-	}
-
-	return out
 }
 
 // policyWords is the policy for people, as a list in Markdown.
 func (b *builder) policyWords(op policy.Endpoint) string {
-	p := op.Policy
-	lines := []string{"- **Who:** " + b.who(p.Access)}
-
-	for _, l := range p.RateLimits {
-		lines = append(lines, "- **How often:** "+limitWords(l))
+	p := b.policyOf(op)
+	if p.Cache != nil && p.Cache.TTL == 0 {
+		p.Effective.Cache = nil
 	}
 
-	lines = append(lines, "- **How long:** at most "+span(p.Timeout))
+	var lines []string
 
-	if b.kept(op) {
-		lines = append(lines, fmt.Sprintf("- **Kept:** for %s, %s", span(p.Cache.TTL), audience(*p.Cache)))
+	for _, field := range policy.Fields() {
+		if field.Clients == "" {
+			continue
+		}
+
+		for _, text := range b.texts(p, field.Path, true) {
+			lines = append(lines, "- **"+field.Clients+":** "+text)
+		}
 	}
 
 	return strings.Join(lines, "\n")
-}
-
-func audience(c policy.Cache) string {
-	if c.Public {
-		return "the same for all callers"
-	}
-
-	return "for each caller"
-}
-
-func limitWords(l policy.RateLimit) string {
-	by := map[policy.Key]string{
-		policy.KeyPrincipal: "caller", policy.KeyClientAddress: "client address", policy.KeyAPIKey: "API key",
-		policy.KeyTenant: "tenant",
-	}
-
-	of := "for each " + by[l.Key]
-	if l.Key == policy.KeyGlobal {
-		of = "for all callers together"
-	}
-
-	text := fmt.Sprintf("%s a day %s", quantity(l.Requests, "request"), of)
-	if !l.Daily {
-		text = fmt.Sprintf("%s %s, %d at once, %s", quantity(l.Requests, "request"), every(l.Per), l.Burst, of)
-	}
-
-	if l.Cost > 1 {
-		text += fmt.Sprintf("; this one counts as %d", l.Cost)
-	}
-
-	return text
-}
-
-func every(d time.Duration) string {
-	switch d {
-	case time.Second:
-		return "a second"
-	case time.Minute:
-		return "a minute"
-	case time.Hour:
-		return "an hour"
-	default:
-		return "every " + span(d)
-	}
-}
-
-// span writes a duration without the zeros behind it: "1m" and not "1m0s".
-func span(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-
-	return text
 }
 
 // size writes a number of bytes in the largest unit of which it is a multiple.

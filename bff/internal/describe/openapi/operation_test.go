@@ -7,8 +7,11 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
+
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // one is a service of one method, with the message M.
@@ -124,7 +127,7 @@ func TestFiles(t *testing.T) {
 	is(t, up, "paths /v1/m post requestBody content multipart/form-data schema required", `["file"]`)
 
 	down := describe(t, one(`rpc Do(M) returns (stream google.api.HttpBody) { option (google.api.http) = {get: "/v1/m"}; }`, ``),
-		policy.Policy{Response: policy.Response{Headers: []string{"etag", "content-range"}}}, openapi.Config{})
+		policy.Policy{Effective: &porticov1.MethodPolicy{Response: &porticov1.Response{Headers: []string{"etag", "content-range"}}}}, openapi.Config{})
 	is(t, down, "paths /v1/m get responses 206 headers Content-Range required", `true`)
 	is(t, down, "paths /v1/m get responses 416", `{"$ref":"#/components/responses/RangeNotSatisfiable"}`)
 	is(t, down, "paths /v1/m get responses 304 headers ETag", `{"$ref":"#/components/headers/ETag"}`)
@@ -136,22 +139,22 @@ func TestSecurity(t *testing.T) {
 	both := openapi.Config{APIKeyHeader: "X-Key", Certificates: true}
 
 	for name, row := range map[string]struct {
-		access policy.Access
+		access *porticov1.Access
 		config openapi.Config
 		want   string
 	}{
-		"public":      {policy.Access{Public: true}, both, `[]`},
-		"disabled":    {policy.Access{AllOf: []string{"a"}}, openapi.Config{AuthDisabled: true}, `[]`},
-		"anyone":      {policy.Access{}, openapi.Config{}, `[{"bearer":[]}]`},
-		"all":         {policy.Access{AllOf: []string{"a", "b"}}, openapi.Config{}, `[{"bearer":["a","b"]}]`},
-		"any":         {policy.Access{AnyOf: []string{"a", "b"}, AllOf: []string{"c"}}, openapi.Config{}, `[{"bearer":["c","a"]},{"bearer":["c","b"]}]`},
-		"credentials": {policy.Access{}, both, `[{"bearer":[]},{"apiKey":[]},{"certificate":[]}]`},
+		"public":      {&porticov1.Access{Public: true}, both, `[]`},
+		"disabled":    {&porticov1.Access{Scopes: &porticov1.Scopes{AllOf: []string{"a"}}}, openapi.Config{AuthDisabled: true}, `[]`},
+		"anyone":      {&porticov1.Access{Authenticated: true}, openapi.Config{}, `[{"bearer":[]}]`},
+		"all":         {&porticov1.Access{Scopes: &porticov1.Scopes{AllOf: []string{"a", "b"}}}, openapi.Config{}, `[{"bearer":["a","b"]}]`},
+		"any":         {&porticov1.Access{Scopes: &porticov1.Scopes{AnyOf: []string{"a", "b"}, AllOf: []string{"c"}}}, openapi.Config{}, `[{"bearer":["c","a"]},{"bearer":["c","b"]}]`},
+		"credentials": {&porticov1.Access{Authenticated: true}, both, `[{"bearer":[]},{"apiKey":[]},{"certificate":[]}]`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
 			doc := describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/m"}; }`, ``),
-				policy.Policy{Access: row.access}, row.config)
+				policy.Policy{Effective: &porticov1.MethodPolicy{Access: row.access}}, row.config)
 			is(t, doc, "paths /v1/m get security", row.want)
 		})
 	}
@@ -161,10 +164,11 @@ func TestSecurity(t *testing.T) {
 func TestAnswers(t *testing.T) {
 	t.Parallel()
 
-	p := policy.Policy{
-		Idempotency: &policy.Idempotency{Required: true, TTL: time.Hour}, RateLimits: []policy.RateLimit{{Requests: 1, Per: time.Second, Burst: 1}},
-		Response: policy.Response{Status: 201, Headers: []string{"etag", "x-version", "x-data-bin"}},
-	}
+	p := policy.Policy{Effective: &porticov1.MethodPolicy{
+		Idempotency: &porticov1.Idempotency{Required: true, Ttl: durationpb.New(time.Hour)},
+		RateLimits:  []*porticov1.RateLimit{{Requests: 1, Per: durationpb.New(time.Second), Burst: 1}},
+		Response:    &porticov1.Response{Status: 201, Headers: []string{"etag", "x-version", "x-data-bin"}},
+	}}
 	doc := describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*"}; }`, ``), p, openapi.Config{})
 
 	const operation = "paths /v1/m post"

@@ -259,16 +259,16 @@ const keyPattern = `^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-+\--:<-\[\]-~]{1,255})
 func (b *builder) headers(op policy.Endpoint) ([]*Parameter, error) {
 	var parameters []*Parameter
 
-	if i := op.Policy.Idempotency; i != nil {
+	if i := op.Policy.Effective.GetIdempotency(); i != nil {
 		parameters = append(parameters, &Parameter{
 			Name: "Idempotency-Key", In: inHeader, Required: i.Required, Schema: &Schema{Type: typeString, Pattern: keyPattern},
 			Description: "Names the operation, so that it takes effect once however often it is sent: 1 to 255 printable ASCII " +
-				"characters, best a UUID. Answers are kept for " + span(i.TTL) + ".",
+				"characters, best a UUID. Answers are kept for " + policy.Span(i.GetTtl().AsDuration()) + ".",
 		})
 	}
 
 	for _, h := range op.Policy.Headers {
-		if h.Name == "Idempotency-Key" && op.Policy.Idempotency != nil || h.Field == nil {
+		if h.Name == "Idempotency-Key" && op.Policy.Effective.GetIdempotency() != nil || h.Field == nil {
 			continue
 		}
 

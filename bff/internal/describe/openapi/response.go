@@ -17,7 +17,7 @@ type header = policy.Header
 func (b *builder) responses(op policy.Endpoint) (*Map[*Response], error) {
 	out := &Map[*Response]{}
 
-	status := or(op.Policy.Response.Status, http.StatusOK)
+	status := int(op.Policy.Effective.GetResponse().GetStatus())
 
 	success, err := b.success(op, status)
 	if err != nil {
@@ -82,7 +82,7 @@ func (b *builder) errors(op policy.Endpoint) []int {
 		statuses = append(statuses, http.StatusRequestedRangeNotSatisfiable)
 	}
 
-	if p.Idempotency != nil {
+	if p.Effective.GetIdempotency() != nil {
 		statuses = append(statuses, http.StatusUnprocessableEntity)
 	}
 
@@ -93,7 +93,7 @@ func (b *builder) errors(op policy.Endpoint) []int {
 
 // tagged tells whether answers have entity tags that the gateway compares.
 func (b *builder) tagged(op policy.Endpoint) bool {
-	return op.Route.Method == http.MethodGet && (b.kept(op) || slices.Contains(op.Policy.Response.Headers, "etag"))
+	return op.Route.Method == http.MethodGet && (b.kept(op) || slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "etag"))
 }
 
 // kept tells whether answers are cached.
@@ -104,7 +104,7 @@ func (b *builder) kept(op policy.Endpoint) bool {
 // ranged tells whether the backend gets to see ranges, or answers with them.
 func (b *builder) ranged(op policy.Endpoint) bool {
 	asks := slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" })
-	says := slices.ContainsFunc(op.Policy.Response.Headers, func(n string) bool { return strings.EqualFold(n, "Content-Range") })
+	says := slices.ContainsFunc(op.Policy.Effective.GetResponse().GetHeaders(), func(n string) bool { return strings.EqualFold(n, "Content-Range") })
 
 	return b.answersFile(op) && (asks || says)
 }
@@ -232,14 +232,14 @@ func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 	headers.Set("X-Request-Id", b.headerRef("X-Request-Id"))
 	headers.Set("Cache-Control", b.headerRef("Cache-Control"))
 
-	if op.Policy.Response.Location != nil {
+	if op.Policy.Location != nil {
 		headers.Set("Location", &Header{
 			Description: "Where the resource is. It is missing if the values of its fields make no path.",
 			Schema:      &Schema{Type: typeString, Format: "uri-reference"},
 		})
 	}
 
-	if len(op.Policy.RateLimits) > 0 {
+	if len(op.Policy.Effective.GetRateLimits()) > 0 {
 		headers.Set("RateLimit", b.headerRef("RateLimit"))
 		headers.Set("RateLimit-Policy", b.headerRef("RateLimit-Policy"))
 	}
@@ -256,11 +256,11 @@ func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 		headers.Set("ETag", b.headerRef("ETag"))
 	}
 
-	if op.Policy.Idempotency != nil {
+	if op.Policy.Effective.GetIdempotency() != nil {
 		headers.Set("Idempotency-Replayed", b.headerRef("Idempotency-Replayed"))
 	}
 
-	for _, name := range slices.Concat(op.Policy.Response.Headers, b.config.ResponseHeaders) {
+	for _, name := range slices.Concat(op.Policy.Effective.GetResponse().GetHeaders(), b.config.ResponseHeaders) {
 		canonical := spelled(http.CanonicalHeaderKey(name))
 		if _, known := headers.Get(canonical); !known && !strings.Contains(name, "*") {
 			headers.Set(canonical, serviceHeader(name))

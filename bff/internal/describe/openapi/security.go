@@ -1,10 +1,9 @@
 package openapi
 
 import (
-	"slices"
 	"strings"
 
-	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Names of the security schemes.
@@ -66,9 +65,9 @@ func (b *builder) securitySchemes() map[string]*SecurityScheme {
 
 // security are the alternatives of an operation: for each kind of credential each set of scopes that is enough. (OpenAPI 3.1 allows
 // scopes with any scheme.) An owner needs none of those that lift the demand, so they are not among them.
-func (b *builder) security(access policy.Access) []map[string][]string {
+func (b *builder) security(access *porticov1.Access) []map[string][]string {
 	alternatives := []map[string][]string{}
-	if access.Public || b.config.AuthDisabled {
+	if access.GetPublic() || b.config.AuthDisabled {
 		return alternatives
 	}
 
@@ -91,12 +90,12 @@ func (b *builder) security(access policy.Access) []map[string][]string {
 	}
 
 	for _, scheme := range schemes {
-		if len(access.AnyOf) == 0 {
-			alternatives = append(alternatives, map[string][]string{scheme: scopes(access.AllOf)})
+		if len(access.GetScopes().GetAnyOf()) == 0 {
+			alternatives = append(alternatives, map[string][]string{scheme: scopes(access.GetScopes().GetAllOf())})
 		}
 
-		for _, one := range access.AnyOf {
-			alternatives = append(alternatives, map[string][]string{scheme: scopes(access.AllOf, one)})
+		for _, one := range access.GetScopes().GetAnyOf() {
+			alternatives = append(alternatives, map[string][]string{scheme: scopes(access.GetScopes().GetAllOf(), one)})
 		}
 	}
 
@@ -105,68 +104,4 @@ func (b *builder) security(access policy.Access) []map[string][]string {
 
 func scopes(all []string, more ...string) []string {
 	return append(append([]string{}, all...), more...)
-}
-
-// who says in words who may call.
-func (b *builder) who(access policy.Access) string {
-	if b.config.AuthDisabled {
-		return "anyone"
-	}
-
-	var parts []string
-
-	if access.Public {
-		parts = append(parts, "anyone")
-	}
-
-	if access.Owner != nil {
-		owner := "the caller whose subject is `" + access.Owner.Variable + "`"
-		if access.Owner.UnlessScope != "" {
-			owner += ", or one with the scope `" + access.Owner.UnlessScope + "`"
-		}
-
-		parts = append(parts, owner)
-	}
-
-	parts = append(parts, demands("scope", access.AnyOf, access.AllOf)...)
-	parts = append(parts, demands("role", access.AnyRole, access.AllRoles)...)
-
-	if len(parts) == 0 {
-		parts = append(parts, "any caller with a valid credential")
-	}
-
-	text := strings.Join(parts, "; ")
-
-	switch {
-	case access.Condition == nil:
-	case b.config.WithoutConditions:
-		text += ", if a condition holds"
-	default:
-		text += ", if `" + access.Condition.String() + "`"
-	}
-
-	return text
-}
-
-func demands(what string, anyOf, allOf []string) []string {
-	var parts []string
-
-	if len(anyOf) > 0 {
-		parts = append(parts, "one of the "+what+"s "+quoted(anyOf))
-	}
-
-	if len(allOf) > 0 {
-		parts = append(parts, "the "+what+"s "+quoted(allOf))
-	}
-
-	return parts
-}
-
-func quoted(names []string) string {
-	names = slices.Clone(names)
-	for i, name := range names {
-		names[i] = "`" + name + "`"
-	}
-
-	return strings.Join(names, ", ")
 }

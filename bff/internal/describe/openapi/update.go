@@ -77,11 +77,11 @@ func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDe
 		schema.Required = append(schema.Required, b.name(mask))
 	}
 
-	if op.Policy.AllowUnknown {
+	if op.Policy.Effective.GetAllowUnknownFields() {
 		schema.AdditionalProperties = nil
 	}
 
-	part := b.refReduced(b.schemaName(message, partial), reducedSuffix(without, op.Policy.AllowUnknown)+"-masked", schema)
+	part := b.refReduced(b.schemaName(message, partial), reducedSuffix(without, op.Policy.Effective.GetAllowUnknownFields())+"-masked", schema)
 
 	return &Schema{AnyOf: []*Schema{whole, part}}, must, nil
 }

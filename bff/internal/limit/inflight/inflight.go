@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Gate counts what is in flight on all routes together: requests with a single response, and apart from them streams in either
@@ -44,7 +44,7 @@ const retryAfter = time.Second
 
 // Route admits requests of a route as long as there are slots for its priority, and refuses the others with a 503. It belongs
 // outside of all that costs something. Without a bound it adds no layer.
-func (g *Gate) Route(priority policy.Priority, stream bool) func(http.Handler) http.Handler {
+func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler) http.Handler {
 	slots := &g.requests
 	if stream {
 		slots = &g.streams
@@ -74,11 +74,11 @@ func (g *Gate) Route(priority policy.Priority, stream bool) func(http.Handler) h
 }
 
 // share is how many of the slots a priority may take, at least one.
-func share(slots int64, priority policy.Priority) int64 {
+func share(slots int64, priority porticov1.Priority) int64 {
 	switch {
-	case priority >= policy.PriorityCritical:
+	case priority >= porticov1.Priority_PRIORITY_CRITICAL:
 		return slots
-	case priority == policy.PriorityNormal:
+	case priority == porticov1.Priority_PRIORITY_NORMAL || priority == porticov1.Priority_PRIORITY_UNSPECIFIED:
 		return max(1, slots*shareNormal/percent)
 	default:
 		return max(1, slots*shareLow/percent)

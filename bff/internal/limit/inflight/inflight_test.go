@@ -12,7 +12,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
-	"github.com/portico-gateway/portico/bff/internal/policy"
+
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // occupied is a handler whose requests stay until they are released, and the means to put some in.
@@ -91,10 +92,10 @@ func TestLowerPrioritiesAreRefusedFirst(t *testing.T) {
 				t.Parallel()
 
 				gate := inflight.New(config.Overload{MaxInFlight: 100, MaxStreams: 100})
-				occupy(t).fill(gate.Route(policy.PriorityCritical, stream), tt.taken)
+				occupy(t).fill(gate.Route(porticov1.Priority_PRIORITY_CRITICAL, stream), tt.taken)
 
-				for priority, want := range map[policy.Priority]int{
-					policy.PriorityLow: tt.low, policy.PriorityNormal: tt.normal, policy.PriorityCritical: tt.critical,
+				for priority, want := range map[porticov1.Priority]int{
+					porticov1.Priority_PRIORITY_LOW: tt.low, porticov1.Priority_PRIORITY_NORMAL: tt.normal, porticov1.Priority_PRIORITY_CRITICAL: tt.critical,
 				} {
 					if got := try(gate.Route(priority, stream)).Code; got != want {
 						t.Errorf("%s: got %d, want %d", priority, got, want)
@@ -110,9 +111,9 @@ func TestRefusalSaysWhenToComeAgain(t *testing.T) {
 
 	gate := inflight.New(config.Overload{MaxInFlight: 1})
 	occupied := occupy(t)
-	occupied.fill(gate.Route(policy.PriorityNormal, false), 1)
+	occupied.fill(gate.Route(porticov1.Priority_PRIORITY_NORMAL, false), 1)
 
-	resp := try(gate.Route(policy.PriorityNormal, false))
+	resp := try(gate.Route(porticov1.Priority_PRIORITY_NORMAL, false))
 	if resp.Code != http.StatusServiceUnavailable || resp.Header().Get("Retry-After") != "1" ||
 		!strings.Contains(resp.Body.String(), `"code":"UNAVAILABLE"`) {
 		t.Errorf("%d %v %s", resp.Code, resp.Header(), resp.Body)
@@ -120,7 +121,7 @@ func TestRefusalSaysWhenToComeAgain(t *testing.T) {
 
 	occupied.leave()
 
-	if got := try(gate.Route(policy.PriorityNormal, false)).Code; got != http.StatusOK {
+	if got := try(gate.Route(porticov1.Priority_PRIORITY_NORMAL, false)).Code; got != http.StatusOK {
 		t.Errorf("once there is room: %d", got)
 	}
 }
@@ -130,14 +131,14 @@ func TestStreamsAreCountedApart(t *testing.T) {
 
 	gate := inflight.New(config.Overload{MaxInFlight: 2, MaxStreams: 3})
 	occupied := occupy(t)
-	occupied.fill(gate.Route(policy.PriorityCritical, false), 2)
-	occupied.fill(gate.Route(policy.PriorityCritical, true), 1)
+	occupied.fill(gate.Route(porticov1.Priority_PRIORITY_CRITICAL, false), 2)
+	occupied.fill(gate.Route(porticov1.Priority_PRIORITY_CRITICAL, true), 1)
 
 	if requests, streams := gate.InFlight(); requests != 2 || streams != 1 {
 		t.Errorf("%d requests and %d streams", requests, streams)
 	}
 
-	if got := try(gate.Route(policy.PriorityCritical, true)).Code; got != http.StatusOK {
+	if got := try(gate.Route(porticov1.Priority_PRIORITY_CRITICAL, true)).Code; got != http.StatusOK {
 		t.Errorf("a stream beside all requests: %d", got)
 	}
 
@@ -152,7 +153,7 @@ func TestPanicsGiveTheirPlaceBack(t *testing.T) {
 	t.Parallel()
 
 	gate := inflight.New(config.Overload{MaxInFlight: 1})
-	handler := gate.Route(policy.PriorityNormal, false)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("x") }))
+	handler := gate.Route(porticov1.Priority_PRIORITY_NORMAL, false)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("x") }))
 
 	func() {
 		defer func() { _ = recover() }()
@@ -169,7 +170,7 @@ func TestNoBoundAddsNoLayer(t *testing.T) {
 	t.Parallel()
 
 	gate := inflight.New(config.Overload{})
-	occupy(t).fill(gate.Route(policy.PriorityLow, false), 50)
+	occupy(t).fill(gate.Route(porticov1.Priority_PRIORITY_LOW, false), 50)
 
 	if requests, _ := gate.InFlight(); requests != 0 {
 		t.Errorf("counted %d", requests)
@@ -189,7 +190,7 @@ func TestNoMoreThanThePlacesAreLetIn(t *testing.T) {
 		wait    sync.WaitGroup
 	)
 
-	handler := gate.Route(policy.PriorityCritical, false)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+	handler := gate.Route(porticov1.Priority_PRIORITY_CRITICAL, false)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		if now := running.Add(1); now > most {
 			t.Errorf("%d at once", now)
 		}
@@ -214,7 +215,7 @@ func TestNoMoreThanThePlacesAreLetIn(t *testing.T) {
 }
 
 func BenchmarkGate(b *testing.B) {
-	handler := inflight.New(config.Overload{MaxInFlight: 1000}).Route(policy.PriorityNormal, false)(http.HandlerFunc(fine))
+	handler := inflight.New(config.Overload{MaxInFlight: 1000}).Route(porticov1.Priority_PRIORITY_NORMAL, false)(http.HandlerFunc(fine))
 	resp, req := httptest.NewRecorder(), request()
 
 	b.ReportAllocs()
@@ -227,7 +228,7 @@ func BenchmarkGate(b *testing.B) {
 
 func ExampleNew() {
 	gate := inflight.New(config.Overload{MaxInFlight: 2000, MaxStreams: 10_000})
-	handler := gate.Route(policy.PriorityNormal, false)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	handler := gate.Route(porticov1.Priority_PRIORITY_NORMAL, false)(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		requests, streams := gate.InFlight()
 		fmt.Println(requests, streams)
 		w.WriteHeader(http.StatusNoContent)

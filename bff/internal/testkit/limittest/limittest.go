@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/portico-gateway/portico/bff/internal/limit"
-	"github.com/portico-gateway/portico/bff/internal/policy"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Run holds a store to the contract. Each part gets an empty one, and runs as in says: in a bubble of virtual time, if the store is in
@@ -201,14 +201,14 @@ func everyKeyHasItsOwn(u user) {
 		{Limit: "a", Tenant: "b"},
 		{Limit: "a", Issuer: "bc"},
 		{Limit: "a", Subject: "bc"},
-		{Limit: "a", By: policy.KeyAPIKey, Subject: "b"},
-		{Limit: "a", By: policy.KeyTenant, Subject: "b"},
-		{Limit: "a", By: policy.KeyGlobal},
-		{Limit: "a", By: policy.KeyClientAddress},
-		{Limit: "a", By: policy.KeyClientAddress, Client: ipv4},
-		{Limit: "a", By: policy.KeyClientAddress, Client: ipv6},
-		{Limit: "a", By: policy.KeyClientAddress, Client: netip.MustParseAddr("::ffff:1.2.3.4")},
-		{Limit: "a", By: policy.KeyClientAddress, Subject: string(ipv4.AsSlice())},
+		{Limit: "a", By: porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, Subject: "b"},
+		{Limit: "a", By: porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, Subject: "b"},
+		{Limit: "a", By: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL},
+		{Limit: "a", By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS},
+		{Limit: "a", By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Client: ipv4},
+		{Limit: "a", By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Client: ipv6},
+		{Limit: "a", By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Client: netip.MustParseAddr("::ffff:1.2.3.4")},
+		{Limit: "a", By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Subject: string(ipv4.AsSlice())},
 	}
 
 	for _, want := range []bool{true, false} {

@@ -101,14 +101,14 @@ func (l *linter) caches(e endpoint) {
 
 	var why string
 
-	switch a := e.Policy.Access; {
-	case a.Public && a.Condition == nil:
+	switch a := e.Policy.Effective.GetAccess(); {
+	case a.GetPublic() && a.GetCondition() == "":
 		return
-	case a.Owner != nil:
-		why = "belongs to " + a.Owner.Variable
-	case a.Condition != nil:
+	case a.GetOwner() != nil:
+		why = "belongs to " + a.GetOwner().GetVariable()
+	case a.GetCondition() != "":
 		why = "is under a condition on the caller"
-	case len(a.AnyOf)+len(a.AllOf)+len(a.AnyRole)+len(a.AllRoles) == 0:
+	case a.GetScopes() == nil && a.GetRoles() == nil:
 		why = "is for any authenticated caller, so that the backend may tell them apart"
 	default:
 		return
@@ -162,11 +162,11 @@ func hasResources(message protoreflect.MessageDescriptor) bool {
 
 // locations finds headers Location that lead nowhere.
 func (l *linter) locations(e endpoint) {
-	if e.Policy.Response.Location == nil {
+	if e.Policy.Location == nil {
 		return
 	}
 
-	location := e.Policy.Response.LocationTemplate
+	location := e.Policy.Effective.GetResponse().GetLocation()
 
 	template, err := pathtemplate.Parse(location)
 	if err != nil {

@@ -2,167 +2,223 @@ package restdiff
 
 import (
 	"fmt"
-	"net/http"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// in is where a field of the policy stands, given by its path.
-func in(method protoreflect.MethodDescriptor, field string) protopos.Position {
-	return protopos.Policy(method, field)
-}
+// policies walks the table of fields and finds what clients notice of another policy.
+func (c *comparison) policies() {
+	c.streams()
 
-// access finds callers who might and no longer may.
-func (c *comparison) access() {
-	old, now := c.old.Policy.Access, c.now.Policy.Access
-
-	narrowed := func(was, is, why string, where string) {
-		c.changedf(in(c.now.Descriptor, where), AccessNarrowed, was, is, "%s", why)
-	}
-	lists := []struct {
-		what     string
-		old, now []string
-		anyOf    bool
-		field    string
-	}{
-		{"any of the scopes", old.AnyOf, now.AnyOf, true, "access.scopes"},
-		{"all of the scopes", old.AllOf, now.AllOf, false, "access.scopes"},
-		{"any of the roles", old.AnyRole, now.AnyRole, true, "access.roles"},
-		{"all of the roles", old.AllRoles, now.AllRoles, false, "access.roles"},
-	}
-
-	if old.Public && !now.Public {
-		narrowed(old.String(), now.String(), "was public and needs "+now.String(), "access")
-
-		return
-	}
-
-	for _, l := range lists {
-		if narrower(l.old, l.now, l.anyOf) {
-			is := strings.Join(l.now, ", ")
-			why := fmt.Sprintf("needs %s %s, not %s", l.what, is, strings.Join(l.old, ", "))
-
-			if len(l.old) == 0 {
-				why = fmt.Sprintf("needs %s %s", l.what, is)
-			}
-
-			narrowed(strings.Join(l.old, ", "), is, why, l.field)
+	for _, row := range policy.Fields() {
+		if c.comparable(row) {
+			c.field(row)
 		}
 	}
 
-	if now.Owner != nil && !c.sameOwner(old.Owner, now.Owner) {
-		is := policy.Access{Owner: now.Owner}.String()
-		narrowed(old.String(), is, "needs "+is+"; was "+old.String(), "access.owner")
-	}
+	c.access()
+	c.rateLimits()
+	c.headers()
+	c.fieldOf("response.location", LocationRemoved, LocationChanged)
+	c.fieldOf("stream.event_id", StreamChanged, StreamChanged)
+}
 
-	if now.Condition != nil && (old.Condition == nil || old.Condition.String() != now.Condition.String()) {
-		was := ""
-		if old.Condition != nil {
-			was = old.Condition.String()
-		}
-
-		narrowed(was, now.Condition.String(), "has another condition: "+now.Condition.String(), "access.condition")
+// comparable reports whether a field means something to clients before and now.
+func (c *comparison) comparable(row policy.Field) bool {
+	switch group, _, _ := strings.Cut(row.Path, "."); {
+	case group == "access":
+		return c.old.Policy.Effective.GetAccess().GetPublic() == c.now.Policy.Effective.GetAccess().GetPublic()
+	case group == "stream":
+		return c.old.ServerStream && c.now.ServerStream
+	case row.Path == "max_body_bytes":
+		return c.old.Body != ""
+	case row.Path == "cache.tags":
+		return c.now.Policy.Cache != nil && c.now.Policy.Cache.TTL > 0
+	default:
+		return true
 	}
 }
 
-// narrower tells whether somebody who had what the old list demands may lack what the new one does.
-func narrower(old, now []string, anyOf bool) bool {
-	missing := func(of, from []string) bool {
-		return slices.ContainsFunc(of, func(name string) bool { return !slices.Contains(from, name) })
+// field compares what both policies have in a field.
+func (c *comparison) field(row policy.Field) {
+	old, now := valueOf(c.old.Policy, row), valueOf(c.now.Policy, row)
+	changed := func() {
+		why := fmt.Sprintf("%s is %s, not %s", row.Path, now.text, old.text)
+		if old.text == "" {
+			why = fmt.Sprintf("%s is %s", row.Path, now.text)
+		}
+
+		c.changedf(protopos.Policy(c.now.Descriptor, row.Path), row.Rule, old.text, now.text, "%s", why)
+	}
+
+	var breaks bool
+
+	switch row.Change {
+	case policy.Lowered:
+		breaks = now.set && old.within && (!old.set || now.number < old.number)
+	case policy.Raised:
+		breaks = now.number > old.number
+	case policy.Demanded:
+		breaks = now.set && now.text != old.text && now.text != "false"
+	case policy.SwitchedOff:
+		breaks = old.text == "true" && now.text != "true"
+	case policy.AnyOf:
+		breaks = now.set && (!old.set || lacks(now.items, old.items))
+	case policy.AllOf:
+		breaks = lacks(old.items, now.items)
+	case policy.Lost:
+		c.lost(row, old, now, changed)
+	case policy.Unnoticed, policy.Compared:
+	}
+
+	if breaks {
+		changed()
+	}
+}
+
+// lost finds what is gone, of a list each element.
+func (c *comparison) lost(row policy.Field, old, now value, changed func()) {
+	for i, item := range old.items {
+		if !slices.Contains(now.items, item) {
+			at := protopos.Policy(c.old.Descriptor, fmt.Sprintf("%s[%d]", row.Path, i))
+			c.lostf(at, row.Rule, item, "%s no longer has %s", row.Path, item)
+		}
 	}
 
 	switch {
-	case len(now) == 0:
-		return false
-	case anyOf:
-		return len(old) == 0 || missing(old, now)
+	case len(old.items) > 0:
+	case old.set && !now.set:
+		c.lostf(protopos.Policy(c.old.Descriptor, row.Path), row.Rule, old.text, "%s is gone, which was: %s", row.Path, old.text)
+	case old.set && old.number != now.number:
+		changed()
+	}
+}
+
+// lacks reports whether one of the items is not among the others.
+func lacks(others, items []string) bool {
+	return slices.ContainsFunc(items, func(item string) bool { return !slices.Contains(others, item) })
+}
+
+// value is what a policy has in a field.
+type value struct {
+	// within reports whether there is the message that the field is of, and set whether it is set there.
+	within, set bool
+
+	text   string
+	number float64
+	// items are those of a list.
+	items []string
+}
+
+func valueOf(p policy.Policy, row policy.Field) value {
+	names := strings.Split(row.Path, ".")
+	message := p.Effective.ProtoReflect()
+
+	for _, name := range names[:len(names)-1] {
+		field := message.Descriptor().Fields().ByName(protoreflect.Name(name))
+		if field.IsList() || !message.Has(field) {
+			return value{}
+		}
+
+		message = message.Get(field).Message()
+	}
+
+	field := message.Descriptor().Fields().ByName(protoreflect.Name(names[len(names)-1]))
+	if !message.Has(field) {
+		return value{within: true}
+	}
+
+	v := value{within: true, set: true, text: row.Value(message, policy.Style{})}
+
+	switch {
+	case field.IsList() && field.Message() == nil:
+		v.items = strings.Split(v.text, ", ")
+	case field.Message() != nil && !isTime(field.Message()) && !field.IsList():
+		v.text = policy.Text(row.Path, message.Get(field).Message(), policy.Style{Long: true})
+	case !field.IsList() && field.Kind() != protoreflect.BoolKind:
+		v.number = leafOf(field, message.Get(field)).number
+	}
+
+	return v
+}
+
+// access finds what the table does not know: who was let in as anyone, or as the owner.
+func (c *comparison) access() {
+	old, now := c.old.Policy.Effective.GetAccess(), c.now.Policy.Effective.GetAccess()
+
+	field := ""
+
+	switch {
+	case old.GetPublic() && !now.GetPublic():
+		field = "access"
+	case now.GetOwner() != nil && !c.sameOwner(old.GetOwner(), now.GetOwner()):
+		field = "access.owner"
 	default:
-		return missing(now, old)
+		return
+	}
+
+	was, is := policy.AccessText(old), policy.AccessText(now)
+	c.changedf(protopos.Policy(c.now.Descriptor, field), AccessNarrowed, was, is, "needs %s; was %s", is, was)
+}
+
+// sameOwner reports whether callers who met the old demand meet the new one. Variables are the same by their place in the path.
+func (c *comparison) sameOwner(old, now *porticov1.Owner) bool {
+	place := func(template pathtemplate.Template, owner *porticov1.Owner) int {
+		return slices.Index(template.Variables(), owner.GetVariable())
+	}
+
+	return old != nil && (old.GetUnlessScope() == "" || old.GetUnlessScope() == now.GetUnlessScope()) &&
+		place(c.old.Template, old) == place(c.now.Template, now)
+}
+
+// fieldOf compares what names fields of the response, whose names clients do not see.
+func (c *comparison) fieldOf(path, removed, changed string) {
+	row := policy.Field{Path: path}
+	old, now := valueOf(c.old.Policy, row), valueOf(c.now.Policy, row)
+
+	switch {
+	case !old.set || c.old.ServerStream != c.now.ServerStream:
+	case !now.set:
+		c.lostf(protopos.Policy(c.old.Descriptor, path), removed, old.text, "%s is gone, which was %s", path, old.text)
+	case numbered(old.text, c.old.Descriptor.Output()) != numbered(now.text, c.now.Descriptor.Output()):
+		c.changedf(protopos.Policy(c.now.Descriptor, path), changed, old.text, now.text, "%s is %s, not %s", path, now.text, old.text)
 	}
 }
 
-// sameOwner tells whether whoever met the old demand meets the new one. Variables are the same by their place in the path.
-func (c *comparison) sameOwner(old, now *policy.Owner) bool {
-	return old != nil && (old.UnlessScope == "" || old.UnlessScope == now.UnlessScope) &&
-		slices.Index(c.old.Template.Variables(), old.Variable) == slices.Index(c.now.Template.Variables(), now.Variable)
-}
-
-// bounds finds what may take less time or be less large.
-func (c *comparison) bounds() {
-	old, now, at := c.old.Policy, c.now.Policy, c.now.Descriptor
-
-	if now.Timeout < old.Timeout {
-		c.changedf(in(at, "timeout"), TimeoutShortened, old.Timeout.String(), now.Timeout.String(),
-			"has a timeout of %s, not %s", now.Timeout, old.Timeout)
-	}
-
-	if c.old.Body != "" && now.MaxBody < old.MaxBody {
-		c.changedf(in(at, "max_body_bytes"), BodyLimitTightened,
-			strconv.FormatInt(old.MaxBody, 10), strconv.FormatInt(now.MaxBody, 10),
-			"takes bodies of %d bytes, not %d", now.MaxBody, old.MaxBody)
-	}
-
-	if old.AllowUnknown && !now.AllowUnknown {
-		c.changedf(in(at, "allow_unknown_fields"), UnknownFieldsRefused, "true", "false",
-			"refuses unknown fields, which it passed over")
-	}
-
-	if s, t := old.Stream.IdleTimeout, now.Stream.IdleTimeout; t > 0 && (s == 0 || t < s) && c.old.ServerStream {
-		c.changedf(in(at, "stream.idle_timeout"), TimeoutShortened, s.String(), t.String(),
-			"ends a stream after a silence of %s", t)
-	}
-}
-
-// response finds what answers no longer have.
-func (c *comparison) response() {
-	old, now := c.old.Policy.Response, c.now.Policy.Response
-	status := func(r policy.Response) int { return max(r.Status, http.StatusOK) }
-
-	if status(old) != status(now) {
-		c.changedf(in(c.now.Descriptor, "response.status"), StatusChanged, strconv.Itoa(status(old)), strconv.Itoa(status(now)),
-			"succeeds with %d, not %d", status(now), status(old))
-	}
-
-	switch was, is := old.LocationTemplate, now.LocationTemplate; {
-	case old.Location == nil:
-	case now.Location == nil:
-		c.lostf(in(c.old.Descriptor, "response.location"), LocationRemoved, was,
-			"answers without the header Location, which was %s", was)
-	case numbered(was, c.old.Descriptor.Output()) != numbered(is, c.now.Descriptor.Output()):
-		c.changedf(in(c.now.Descriptor, "response.location"), LocationChanged, was, is,
-			"answers with the header Location %s, not %s", is, was)
-	}
-
-	for i, name := range old.Headers {
-		if !slices.Contains(now.Headers, name) {
-			at := in(c.old.Descriptor, fmt.Sprintf("response.headers[%d]", i))
-			c.lostf(at, ResponseHeaderRemoved, name, "answers without the header %s", name)
-		}
-	}
-}
-
-// bracesOf finds the fields in the template of a Location.
-var bracesOf = regexp.MustCompile(`\{[^{}=]+`)
-
-// numbered is a template with the numbers of its fields in place of their names, which clients do not see.
+// numbered is the path of a field, or a template with such paths in braces, with the numbers of the fields in place of their names.
 func numbered(template string, message protoreflect.MessageDescriptor) string {
-	return bracesOf.ReplaceAllStringFunc(template, func(text string) string {
-		path, err := fieldpath.Resolve(message, text[1:])
+	number := func(name string) string {
+		path, err := fieldpath.Resolve(message, name)
 		if err != nil {
-			return text
+			return name
 		}
 
-		return "{" + fmt.Sprint(fieldNumbers(path))
-	})
+		return fmt.Sprint(fieldNumbers(path))
+	}
+
+	if !strings.Contains(template, "{") {
+		return number(template)
+	}
+
+	var out strings.Builder
+
+	for i, part := range strings.Split(template, "{") {
+		if name := part[:max(strings.IndexAny(part, "=}"), 0)]; i > 0 && name != "" {
+			part = number(name) + part[len(name):]
+		}
+
+		out.WriteString("{" + part)
+	}
+
+	return out.String()
 }
 
 // fieldNumbers are those of the fields on a path.
@@ -175,85 +231,25 @@ func fieldNumbers(path fieldpath.Path) []protoreflect.FieldNumber {
 	return out
 }
 
-func sameField(a, b fieldpath.Path) bool { return slices.Equal(fieldNumbers(a), fieldNumbers(b)) }
-
 // headers finds request headers that no longer have a meaning, or another one.
 func (c *comparison) headers() {
-	for i, h := range c.old.Policy.Headers {
-		j := slices.IndexFunc(c.now.Policy.Headers, func(n policy.Header) bool { return n.Name == h.Name })
+	for i, old := range c.old.Policy.Headers {
+		j := slices.IndexFunc(c.now.Policy.Headers, func(now policy.Header) bool { return now.Name == old.Name })
 		if j < 0 {
-			at := in(c.old.Descriptor, fmt.Sprintf("headers[%d]", i))
-			c.lostf(at, RequestHeaderRemoved, h.Name, "passes over the header %s, which set %s", h.Name, h.Field)
+			c.lostf(protopos.Policy(c.old.Descriptor, fmt.Sprintf("headers[%d]", i)), RequestHeaderRemoved, old.Name,
+				"ignores the header %s, which set %s", old.Name, old.Field)
 
 			continue
 		}
 
-		if now := c.now.Policy.Headers[j]; !sameField(h.Field, now.Field) {
-			c.changedf(in(c.now.Descriptor, fmt.Sprintf("headers[%d].field", j)), RequestHeaderChanged,
-				h.Field.String(), now.Field.String(), "sets %s from the header %s, not %s", now.Field, h.Name, h.Field)
+		if now := c.now.Policy.Headers[j]; !slices.Equal(fieldNumbers(old.Field), fieldNumbers(now.Field)) {
+			c.changedf(protopos.Policy(c.now.Descriptor, fmt.Sprintf("headers[%d].field", j)), RequestHeaderChanged,
+				old.Field.String(), now.Field.String(), "sets %s from the header %s, not %s", now.Field, old.Name, old.Field)
 		}
 	}
 }
 
-// cache finds answers that may be older than before, or that a write no longer makes obsolete.
-func (c *comparison) cache() {
-	old, now := c.old.Policy, c.now.Policy
-
-	lost := func(was, is []policy.Tag, field, what string) {
-		for i, tag := range was {
-			if !slices.ContainsFunc(is, func(t policy.Tag) bool { return t.String() == tag.String() }) {
-				at := in(c.old.Descriptor, fmt.Sprintf("cache.%s[%d]", field, i))
-				c.lostf(at, CacheLengthened, tag.String(), "%s %s", what, tag)
-			}
-		}
-	}
-
-	lost(old.Invalidates, now.Invalidates, "invalidates", "leaves answers in the cache that bear the tag")
-
-	if now.Cache == nil {
-		return
-	}
-
-	was := policy.Cache{}
-	if old.Cache != nil {
-		was = *old.Cache
-	}
-
-	for _, d := range []struct {
-		field    string
-		old, now time.Duration
-	}{
-		{"ttl", was.TTL, now.Cache.TTL},
-		{"stale_while_revalidate", was.StaleWhileRevalidate, now.Cache.StaleWhileRevalidate},
-		{"stale_if_error", was.StaleIfError, now.Cache.StaleIfError},
-	} {
-		if d.now > d.old {
-			c.changedf(in(c.now.Descriptor, "cache."+d.field), CacheLengthened, d.old.String(), d.now.String(),
-				"may give out an answer for %s (%s), not %s", d.now, d.field, d.old)
-		}
-	}
-
-	if now.Cache.TTL > 0 {
-		lost(was.Tags, now.Cache.Tags, "tags", "keeps answers whatever is written under the tag")
-	}
-}
-
-func (c *comparison) idempotency() {
-	old, now := c.old.Policy.Idempotency, c.now.Policy.Idempotency
-
-	switch at := in(c.now.Descriptor, "idempotency"); {
-	case now != nil && now.Required && (old == nil || !old.Required):
-		c.changedf(in(c.now.Descriptor, "idempotency.required"), IdempotencyRequired, "optional", "required",
-			"refuses requests without the header Idempotency-Key")
-	case old != nil && now == nil:
-		c.lostf(in(c.old.Descriptor, "idempotency"), IdempotencyWeakened, "kept for "+old.TTL.String(),
-			"no longer takes the header Idempotency-Key: what is sent again takes effect again")
-	case old != nil && now.TTL < old.TTL:
-		c.changedf(at, IdempotencyWeakened, old.TTL.String(), now.TTL.String(),
-			"remembers an Idempotency-Key for %s, not %s", now.TTL, old.TTL)
-	}
-}
-
+// streams finds an RPC that streams, or no longer does.
 func (c *comparison) streams() {
 	form := func(e endpoint) string {
 		switch {
@@ -270,20 +266,5 @@ func (c *comparison) streams() {
 
 	if was, is := form(c.old), form(c.now); was != is {
 		c.changedf(protopos.Of(c.now.Descriptor), StreamChanged, was, is, "gives %s, not %s", is, was)
-
-		return
-	}
-
-	if old := c.old.Policy.Stream.EventID; old != nil && c.now.Policy.Stream.EventID == nil {
-		c.lostf(in(c.old.Descriptor, "stream.event_id"), StreamChanged, old.String(),
-			"sends events without an id, which was %s", old)
-	} else if is := c.now.Policy.Stream.EventID; old != nil && !sameField(old, is) {
-		c.changedf(in(c.now.Descriptor, "stream.event_id"), StreamChanged, old.String(), is.String(),
-			"sends events whose id is %s, not %s", is, old)
-	}
-
-	if s, t := c.old.Policy.Stream.Heartbeat, c.now.Policy.Stream.Heartbeat; t > s && c.now.ServerStream {
-		c.changedf(in(c.now.Descriptor, "stream.heartbeat"), StreamChanged, s.String(), t.String(),
-			"is silent for up to %s, not %s", t, s)
 	}
 }

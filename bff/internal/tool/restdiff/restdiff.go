@@ -237,14 +237,7 @@ func (c *comparison) gone(olds, news []endpoint) {
 }
 
 func (c *comparison) compare() {
-	c.access()
-	c.rateLimits()
-	c.bounds()
-	c.response()
-	c.headers()
-	c.idempotency()
-	c.streams()
-	c.cache()
+	c.policies()
 	c.requests()
 	c.responses()
 }

@@ -158,7 +158,7 @@ func (s schema) follow(old protoreflect.FieldDescriptor, message protoreflect.Me
 		s.changedf(protopos.Of(now), RequestFieldRemoved, name, "", "%s of %s is part of the path now", name, message.FullName())
 	case now != nil:
 		s.field(old, now)
-	case s.request && s.now.Policy.AllowUnknown:
+	case s.request && s.now.Policy.Effective.GetAllowUnknownFields():
 		// It is passed over.
 	case isNew(renamed):
 		s.changedf(protopos.Of(renamed), s.rule(RequestFieldRenamed, ResponseFieldRenamed), name, renamed.JSONName(),
