@@ -18,7 +18,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 	"github.com/portico-gateway/portico/bff/internal/tool/restdiff"
-	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // fieldCase is a change of one field of a policy by which clients are worse off, and what else the policies have.
@@ -31,8 +30,8 @@ const (
 	kindStream = "stream"
 )
 
-// fieldCases has each field of portico.v1.MethodPolicy. A new field has to be added here, which fails until `portico routes`,
-// `portico explain` and `portico breaking` know it.
+// fieldCases has each field of portico.v1.MethodPolicy. A new field has to be added here, which fails until the gateway compiles it, and
+// its row has `portico routes`, `portico explain` and `portico breaking` tell of it.
 var fieldCases = map[string]fieldCase{
 	"access.public":             {kindRead, `access: {public: true}`, `access: {authenticated: true}`},
 	"access.authenticated":      {kindRead, `access: {public: true condition: "path.id != ''"}`, `access: {authenticated: true condition: "path.id != ''"}`},
@@ -92,66 +91,29 @@ var fieldCases = map[string]fieldCase{
 	"breaker.probes":        {kindRead, `breaker: {}`, `breaker: {probes: 3}`},
 }
 
-// unnoticed are the fields whose change clients cannot notice, and why.
-var unnoticed = map[string]string{
-	"priority":              "it only decides who is refused first when there is too much to do",
-	"retry.max_attempts":    "a call is made again inside the gateway, within the timeout",
-	"retry.initial_backoff": "a call is made again inside the gateway, within the timeout",
-	"retry.max_backoff":     "a call is made again inside the gateway, within the timeout",
-	"retry.codes":           "a call is made again inside the gateway, within the timeout",
-	"retry.hedge_after":     "a call is made again inside the gateway, within the timeout",
-	"cache.scope":           "answers that are shared do not depend on who asks",
-	"breaker.failure_ratio": "it only stops calls to a backend that fails anyway",
-	"breaker.min_requests":  "it only stops calls to a backend that fails anyway",
-	"breaker.window":        "it only stops calls to a backend that fails anyway",
-	"breaker.open_for":      "it only stops calls to a backend that fails anyway",
-	"breaker.slow_after":    "it only stops calls to a backend that is too slow anyway",
-	"breaker.slow_ratio":    "it only stops calls to a backend that is too slow anyway",
-	"breaker.probes":        "it only stops calls to a backend that fails anyway",
-}
-
-// fieldsOf lists the fields of a message and of those in it, "access.scopes.any_of". A duration is a value.
-func fieldsOf(message protoreflect.MessageDescriptor, prefix string) []string {
-	var out []string
-
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-		name := prefix + string(field.Name())
-
-		if inner := field.Message(); inner != nil && inner.FullName() != "google.protobuf.Duration" {
-			out = append(out, fieldsOf(inner, name+".")...)
-		} else {
-			out = append(out, name)
-		}
-	}
-
-	return out
-}
-
 // Once, `portico breaking` did not see that a header set another field, and `portico routes` left out half of a breaker.
 func TestEveryFieldOfAPolicyIsShownAndCompared(t *testing.T) {
 	t.Parallel()
 
-	// The upstream of a service is shown as such, and its defaults as what becomes of them.
-	if got := fieldsOf((&porticov1.ServicePolicy{}).ProtoReflect().Descriptor(), ""); !slices.Equal(got[:2], []string{"upstream", "composite"}) ||
-		slices.ContainsFunc(got[2:], func(name string) bool { return !strings.HasPrefix(name, "defaults.") }) {
-		t.Errorf("a service has %q", got)
-	}
+	// Package policy has a test that each field of the proto has a row.
+	var (
+		rows   []policy.Field
+		fields []string
+	)
 
-	fields := fieldsOf((&porticov1.MethodPolicy{}).ProtoReflect().Descriptor(), "")
-	for _, field := range fields {
-		if _, ok := fieldCases[field]; !ok {
-			t.Errorf("%s has no case: say what changes, and show it", field)
+	for _, row := range policy.Fields() {
+		if row.Rule == "" && row.Why == "" || row.Path == "idempotency" {
+			continue // What holds fields.
+		}
+
+		rows, fields = append(rows, row), append(fields, row.Path)
+
+		if _, ok := fieldCases[row.Path]; !ok {
+			t.Errorf("%s has no case: say what changes, and show it", row.Path)
 		}
 	}
 
 	for field := range fieldCases {
-		if !slices.Contains(fields, field) {
-			t.Errorf("there is no field %s", field)
-		}
-	}
-
-	for field := range unnoticed {
 		if !slices.Contains(fields, field) {
 			t.Errorf("there is no field %s", field)
 		}
@@ -182,7 +144,7 @@ func TestEveryFieldOfAPolicyIsShownAndCompared(t *testing.T) {
 		}
 
 		compared := slices.ContainsFunc(changes, func(c restdiff.Change) bool { return slices.Contains(c.Routes, was.String()) })
-		if _, silent := unnoticed[field]; compared == silent {
+		if silent := rows[i].Change == policy.Unnoticed; compared == silent {
 			t.Errorf("%s: `portico breaking` tells of it: %t, and clients notice it: %t", field, compared, !silent)
 		}
 	}

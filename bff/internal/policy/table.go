@@ -198,7 +198,7 @@ func callFields() []Field {
 		{Path: "breaker.probes", Long: "; closes once %s succeed", Unit: "call", Usual: "1", Why: whyBreaker},
 
 		{
-			Path: "priority", Short: "; priority %s", Long: "; %s", Usual: "normal",
+			Path: "priority", Name: "priority", Short: "; priority %s", Long: "; %s", Usual: "normal",
 			Values: map[protoreflect.EnumNumber][2]string{
 				porticov1.Priority_PRIORITY_LOW.Number(): {
 					"low", "low: among the first that are refused when there is too much to do",
