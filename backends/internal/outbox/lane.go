@@ -11,18 +11,22 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-
-	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 )
 
 const (
 	// firstDelay and lastDelay bound the wait between attempts; it doubles from one to the other.
 	firstDelay = 50 * time.Millisecond
-	lastDelay  = 5 * time.Second
+	lastDelay  = 30 * time.Second
+	// outageDelay is the wait while the receiver cannot be reached.
+	outageDelay = time.Second
 	// idleDelay is how often to look without being woken: another process may share the database.
 	idleDelay = 5 * time.Second
 	// attemptTimeout is for one delivery.
 	attemptTimeout = 5 * time.Second
+	// lease is how long a message is its process's alone: longer than an attempt with the note of what came of it.
+	lease = 3 * attemptTimeout
+	// maxAttempts is how often a receiver may fail to accept a message: some seven minutes.
+	maxAttempts = 20
 	// errorLimit bounds the stored text of an error, in bytes.
 	errorLimit = 500
 )
@@ -37,97 +41,137 @@ type lane struct {
 }
 
 func (l *lane) run(ctx context.Context) {
-	delay := firstDelay
-
 	for ctx.Err() == nil {
-		err := l.drain(ctx)
-		if err == nil {
-			delay = firstDelay
+		delay, err := l.drain(ctx)
+		if err != nil {
+			delay = lastDelay
 
-			l.sleep(ctx, idleDelay, l.wake)
-
-			continue
+			if ctx.Err() == nil {
+				l.logger.ErrorContext(ctx, "outbox cannot be read or written", "error", err)
+			}
 		}
 
-		if ctx.Err() == nil {
-			l.logger.WarnContext(ctx, "delivery failed, will try again", "error", err, "delay", delay)
-		}
-		// A new message does not make the receiver come back: no wake here.
-		l.sleep(ctx, delay, nil)
-		delay = min(delay+delay, lastDelay)
+		l.sleep(ctx, delay)
 	}
 }
 
-func (l *lane) sleep(ctx context.Context, delay time.Duration, wake <-chan struct{}) {
+func (l *lane) sleep(ctx context.Context, delay time.Duration) {
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 
 	select {
 	case <-ctx.Done():
-	case <-wake:
+	case <-l.wake:
 	case <-timer.C:
 	}
 }
 
-// drain delivers until nothing is left or an attempt fails in a way that may pass.
-func (l *lane) drain(ctx context.Context) error {
+// drain delivers until nothing is due, and returns how long to wait then.
+func (l *lane) drain(ctx context.Context) (time.Duration, error) {
 	for {
-		seq, message, err := l.next(ctx)
+		m, err := l.claim(ctx)
 		if errors.Is(err, sql.ErrNoRows) {
-			return nil
+			return l.untilDue(ctx)
 		}
 
 		if err != nil {
-			return err
+			return 0, err
 		}
 
-		if err := l.deliver(ctx, seq, message); err != nil {
-			return err
+		if err := l.deliver(ctx, m); err != nil {
+			return 0, err
 		}
 	}
 }
 
-func (l *lane) next(ctx context.Context) (int64, Message, error) {
-	var (
-		seq int64
-		m   Message
-	)
+// claimed is the first message of a topic, which nobody else attempts to deliver during the lease.
+type claimed struct {
+	Message
+
+	seq int64
+	// attempts counts those that failed, but for those that did not reach the receiver.
+	attempts int
+	// until is when the lease ends, in microseconds. It tells this lease from a later one.
+	until int64
+}
+
+// claim gives an error with sql.ErrNoRows if there is no message, or the first is not due. Those behind it wait for it.
+func (l *lane) claim(ctx context.Context) (m claimed, err error) {
+	now := time.Now()
+	m.until = now.Add(lease).UnixMicro()
+
+	err = l.db.QueryRowContext(ctx,
+		`UPDATE outbox SET due_time = ?
+		 WHERE seq = (SELECT seq FROM outbox WHERE topic = ? AND parked_time IS NULL ORDER BY seq LIMIT 1) AND due_time <= ?
+		 RETURNING seq, id, payload, request_id, attempts`,
+		m.until, l.topic, now.UnixMicro()).Scan(&m.seq, &m.ID, &m.Payload, &m.RequestID, &m.attempts)
+	if err != nil {
+		return claimed{}, fmt.Errorf("claim next message: %w", err)
+	}
+
+	return m, nil
+}
+
+// untilDue returns how long the first message is not due, or how long to wait for one.
+func (l *lane) untilDue(ctx context.Context) (time.Duration, error) {
+	var due int64
 
 	err := l.db.QueryRowContext(ctx,
-		`SELECT seq, id, payload, request_id FROM outbox WHERE topic = ? AND parked_time IS NULL ORDER BY seq LIMIT 1`,
-		l.topic).Scan(&seq, &m.ID, &m.Payload, &m.RequestID)
-	if err != nil {
-		return 0, Message{}, fmt.Errorf("read next message: %w", err)
+		`SELECT due_time FROM outbox WHERE topic = ? AND parked_time IS NULL ORDER BY seq LIMIT 1`, l.topic).Scan(&due)
+	if errors.Is(err, sql.ErrNoRows) {
+		return idleDelay, nil
 	}
 
-	return seq, m, nil
+	if err != nil {
+		return 0, fmt.Errorf("read next message: %w", err)
+	}
+
+	return min(max(time.Until(time.UnixMicro(due)), 0), idleDelay), nil
 }
 
-func (l *lane) deliver(ctx context.Context, seq int64, m Message) error {
+// deliver makes one attempt and notes what came of it, even when the process is about to stop, so that it is not done twice without
+// need.
+func (l *lane) deliver(ctx context.Context, m claimed) error {
 	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 
-	err := l.handle(attempt, m)
-	// What came of it is stored also when the process is about to stop, so that it is not done twice without need.
-	ctx = context.WithoutCancel(ctx)
+	err := l.handle(attempt, m.Message)
 
 	switch {
 	case err == nil:
-		return l.exec(ctx, `DELETE FROM outbox WHERE seq = ?`, seq)
-	case permanent(err):
-		l.logger.ErrorContext(ctx, "message refused, parked", "id", m.ID, "request_id", m.RequestID, "error", err)
+		return l.exec(ctx, `DELETE FROM outbox WHERE seq = ?`, m.seq)
+	case ctx.Err() != nil: // It was broken off.
+		return l.retry(ctx, m, 0, m.attempts, err)
+	case status.Code(err) == codes.Unavailable:
+		return l.retry(ctx, m, outageDelay, m.attempts, err)
+	case permanent(err), m.attempts+1 >= maxAttempts:
+		l.logger.ErrorContext(ctx, "message parked", "id", m.ID, "request_id", m.RequestID, "attempts", m.attempts+1, "error", err)
 
-		return l.exec(ctx, `UPDATE outbox SET attempts = attempts + 1, parked_time = ?, last_error = ? WHERE seq = ?`,
-			sqlstore.Micros(sqlstore.Now()), shorten(err), seq)
+		return l.exec(ctx, `UPDATE outbox SET attempts = ?, parked_time = ?, last_error = ? WHERE seq = ? AND due_time = ?`,
+			m.attempts+1, time.Now().UnixMicro(), shorten(err), m.seq, m.until)
 	default:
-		noted := l.exec(ctx, `UPDATE outbox SET attempts = attempts + 1, last_error = ? WHERE seq = ?`, shorten(err), seq)
-
-		return errors.Join(fmt.Errorf("deliver message %s: %w", m.ID, err), noted)
+		return l.retry(ctx, m, backoff(m.attempts), m.attempts+1, err)
 	}
 }
 
+// retry ends the lease, so that the message is due after the delay.
+func (l *lane) retry(ctx context.Context, m claimed, delay time.Duration, attempts int, err error) error {
+	l.logger.WarnContext(ctx, "delivery failed, will try again",
+		"id", m.ID, "request_id", m.RequestID, "error", err, "delay", delay)
+
+	return l.exec(ctx, `UPDATE outbox SET attempts = ?, due_time = ?, last_error = ? WHERE seq = ? AND due_time = ?`,
+		attempts, time.Now().Add(delay).UnixMicro(), shorten(err), m.seq, m.until)
+}
+
+// backoff is the wait after an attempt that comes after so many others.
+func backoff(attempts int) time.Duration {
+	const doublings = 10 // From firstDelay to more than lastDelay.
+
+	return min(firstDelay<<min(attempts, doublings), lastDelay)
+}
+
 func (l *lane) exec(ctx context.Context, query string, args ...any) error {
-	ctx, cancel := context.WithTimeout(ctx, attemptTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
 	defer cancel()
 
 	if _, err := l.db.ExecContext(ctx, query, args...); err != nil {

@@ -1,8 +1,8 @@
 // Package outbox lets a service tell another one of a change, reliably: the message is stored in the transaction that makes the
 // change, and delivered afterwards, again and again until it is accepted.
 //
-// A message can arrive twice (at least once); receivers tell by its id. Messages of one topic arrive in order; topics do not
-// wait for one another. It is not for calls whose answer matters.
+// A message can arrive twice (at least once); receivers tell by its id. Messages of one topic arrive in order, also if several
+// processes share the database; topics do not wait for one another. It is not for calls whose answer matters.
 //
 // The database of the service needs the table "outbox":
 //
@@ -13,7 +13,8 @@
 //	request_id  TEXT NOT NULL
 //	create_time INTEGER NOT NULL
 //	attempts    INTEGER NOT NULL DEFAULT 0
-//	parked_time INTEGER             -- set when nobody will try again
+//	due_time    INTEGER NOT NULL DEFAULT 0 -- not to be attempted before
+//	parked_time INTEGER                    -- set when nobody will try again
 //	last_error  TEXT NOT NULL DEFAULT ''
 package outbox
 
@@ -46,8 +47,7 @@ type Message struct {
 // Handler delivers a message. Its error decides what follows: see Run. It must be safe for use beside other handlers.
 type Handler func(ctx context.Context, m Message) error
 
-// Outbox is the outbox of one database. There should be one with a running Run per database and process; it is safe for concurrent
-// use.
+// Outbox is the outbox of one database. It is safe for concurrent use.
 type Outbox struct {
 	db     *sql.DB
 	logger *slog.Logger
@@ -97,8 +97,10 @@ func (o *Outbox) Wake() {
 }
 
 // Run delivers until ctx ends, starting with what an earlier process left. A message that was accepted is deleted. One that its
-// receiver will never accept (INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED, ErrRefused) is logged and
-// parked: it stays in the table, and the next one has its turn. After any other error it is tried again, ever more slowly.
+// receiver will never accept (INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED, ErrRefused), or has failed to
+// accept twenty times, is logged and parked: it stays in the table, and the next one has its turn. After any other error it is
+// tried again, ever more slowly. While the receiver cannot be reached (UNAVAILABLE) nothing is parked: that is not the message's
+// fault.
 func (o *Outbox) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, l := range o.lanes {

@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"slices"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -29,16 +32,7 @@ type attempt struct {
 func start(t *testing.T, payloads []string, errs ...error) (*sql.DB, <-chan attempt) {
 	t.Helper()
 
-	migrations, err := fs.Sub(order.Migrations, "migrations")
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	db, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), migrations)
-	if err != nil {
-		t.Fatal(err)
-	}
-
+	db := open(t)
 	attempts := make(chan attempt, 100)
 	box := outbox.New(db, slog.New(slog.DiscardHandler), map[string]outbox.Handler{
 		"t": func(_ context.Context, m outbox.Message) error {
@@ -55,30 +49,56 @@ func start(t *testing.T, payloads []string, errs ...error) (*sql.DB, <-chan atte
 		},
 	})
 
+	add(t, db, box, payloads...)
+	run(t, box)
+
+	return db, attempts
+}
+
+func open(t *testing.T) *sql.DB {
+	t.Helper()
+
+	migrations, err := fs.Sub(order.Migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	db, err := sqlstore.Open(t.Context(), filepath.Join(t.TempDir(), "t.db"), migrations)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	t.Cleanup(func() { _ = db.Close() })
+
+	return db
+}
+
+func add(t *testing.T, db *sql.DB, box *outbox.Outbox, payloads ...string) {
+	t.Helper()
+
 	for _, payload := range payloads {
 		ctx := metadata.NewIncomingContext(t.Context(), metadata.Pairs("x-request-id", "request-of-"+payload))
 		if err := sqlstore.Tx(ctx, db, func(tx *sql.Tx) error { return box.Add(ctx, tx, "t", []byte(payload)) }); err != nil {
 			t.Fatal(err)
 		}
 	}
+}
+
+// run runs outboxes until the test ends.
+func run(t *testing.T, boxes ...*outbox.Outbox) {
+	t.Helper()
 
 	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
 
-	go func() {
-		defer close(done)
-
-		box.Run(ctx)
-	}()
+	var running sync.WaitGroup
+	for _, box := range boxes {
+		running.Go(func() { box.Run(ctx) })
+	}
 
 	t.Cleanup(func() {
 		stop()
-		<-done
-
-		_ = db.Close()
+		running.Wait()
 	})
-
-	return db, attempts
 }
 
 func take(t *testing.T, attempts <-chan attempt, n int) []attempt {
@@ -149,6 +169,135 @@ func TestParksWhatIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Replicas share a database. Once, each of them delivered what it found, so that a message that was slow came after the next.
+func TestReplicasKeepTheOrder(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		const messages = 12
+
+		var (
+			db       = open(t)
+			delivery sync.Mutex
+			got      []string
+			replicas = make([]*outbox.Outbox, 3)
+			want     []string
+		)
+
+		for i := range replicas {
+			replicas[i] = outbox.New(db, slog.New(slog.DiscardHandler), map[string]outbox.Handler{
+				"t": func(_ context.Context, m outbox.Message) error {
+					if !delivery.TryLock() {
+						t.Errorf("%s is delivered beside another", m.Payload)
+
+						return nil
+					}
+					defer delivery.Unlock()
+
+					got = append(got, string(m.Payload))
+
+					time.Sleep(3 * time.Second) // Longer than the others wait before they look.
+
+					if len(got)%3 == 1 {
+						return errors.New("odd")
+					}
+
+					return nil
+				},
+			})
+		}
+
+		for i := range messages {
+			add(t, db, replicas[i%len(replicas)], string(rune('a'+i)))
+			want = append(want, string(rune('a'+i)))
+		}
+
+		run(t, replicas...)
+		time.Sleep(10 * time.Minute)
+
+		if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
+			t.Errorf("deliveries (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// Once, a message that its receiver could not bear stopped all that came after it for good.
+func TestParksWhatFailsTooOften(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			db       = open(t)
+			attempts = map[string]int{}
+			outage   = 100
+		)
+
+		box := outbox.New(db, slog.New(slog.DiscardHandler), map[string]outbox.Handler{
+			"t": func(_ context.Context, m outbox.Message) error {
+				if outage > 0 { // This is not the message's fault, however long it takes.
+					outage--
+
+					return status.Error(codes.Unavailable, "down")
+				}
+
+				attempts[string(m.Payload)]++
+
+				if string(m.Payload) == "bad" {
+					return status.Error(codes.Internal, "no")
+				}
+
+				return nil
+			},
+		})
+
+		add(t, db, box, "bad", "good")
+		run(t, box)
+		time.Sleep(time.Hour)
+
+		if diff := cmp.Diff(map[string]int{"bad": 20, "good": 1}, attempts); diff != "" {
+			t.Errorf("attempts (-want +got):\n%s", diff)
+		}
+
+		var left, parked int
+		if err := db.QueryRowContext(t.Context(), `SELECT count(*), count(parked_time) FROM outbox`).Scan(&left, &parked); err != nil ||
+			left != 1 || parked != 1 {
+			t.Errorf("%d messages are left and %d parked, %v", left, parked, err)
+		}
+	})
+}
+
+// What a process had claimed when it was killed is another's after the lease.
+func TestLeaseEnds(t *testing.T) {
+	t.Parallel()
+
+	synctest.Test(t, func(t *testing.T) {
+		db, delivered := open(t), time.Time{}
+		box := outbox.New(db, slog.New(slog.DiscardHandler), map[string]outbox.Handler{
+			"t": func(context.Context, outbox.Message) error {
+				delivered = time.Now()
+
+				return nil
+			},
+		})
+
+		add(t, db, box, "a")
+
+		const left = 12 * time.Second
+
+		start := time.Now()
+		if _, err := db.ExecContext(t.Context(), `UPDATE outbox SET due_time = ?`, start.Add(left).UnixMicro()); err != nil {
+			t.Fatal(err)
+		}
+
+		run(t, box)
+		time.Sleep(time.Minute)
+
+		if took := delivered.Sub(start); took < left || took > left+time.Second {
+			t.Errorf("it was delivered after %v", took)
+		}
+	})
 }
 
 func TestRollbackSendsNothing(t *testing.T) {
