@@ -161,7 +161,7 @@ func TestAvatarRights(t *testing.T) {
 		"user_without_profile": {"ghost", "", "ghost", codes.OK},
 		"other":                {"bob", "", "alice", codes.PermissionDenied},
 		"nobody":               {"", "", "alice", codes.Unauthenticated},
-		"malformed_user":       {"staff", "users:admin", "no/user", codes.InvalidArgument},
+		"malformed_user":       {"staff", "users:admin", strings.Repeat("x", 64), codes.InvalidArgument},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -32,7 +32,7 @@ func TestCreateNotificationIsIdempotent(t *testing.T) {
 	wantCode(t, err, codes.PermissionDenied)
 
 	_, err = w.notifications.CreateNotification(writer, &notificationv1.CreateNotificationRequest{})
-	wantFields(t, err, "notification_id", "user_id", "title", "kind")
+	wantFields(t, err, "notification_id", "user_id", "kind", "title")
 }
 
 func TestListAndReadNotifications(t *testing.T) {
@@ -110,7 +110,7 @@ func TestNotificationsSurviveAnOutageAndARestart(t *testing.T) {
 
 	w = startWorld(t, dir)
 	must[*orderv1.Order](t)(w.orders.CancelOrder(as(t, "alice"), &orderv1.CancelOrderRequest{OrderId: id}))
-	eventually(t, "alice is told", func() bool { return len(w.notified(t, "alice", id)) == 4 })
+	eventually(t, "alice is told", func() bool { return len(w.notified(t, "alice", id)) == 5 }) // Placed, paid, payment, cancelled, refund.
 
 	var statuses []string
 

@@ -7,9 +7,11 @@ import (
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
 )
 
+const paymentName = "payment"
+
 func paymentService() definition {
 	return definition{
-		name: "payment", replicas: 1, migrations: payment.Migrations, seed: payment.Seed,
+		name: paymentName, replicas: 1, migrations: payment.Migrations, seed: payment.Seed,
 		needs: []string{orderName, notificationName},
 		build: func(d deps) component {
 			s := payment.New(d.db, d.peers[orderName], d.peers[notificationName], d.logger)

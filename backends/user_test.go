@@ -53,7 +53,7 @@ func TestUserRights(t *testing.T) {
 	_, err := w.users.ListUsers(as(t, "alice"), &userv1.ListUsersRequest{})
 	wantCode(t, err, codes.PermissionDenied)
 
-	_, err = w.users.CreateUser(as(t, "alice"), &userv1.CreateUserRequest{})
+	_, err = w.users.CreateUser(as(t, "alice"), &userv1.CreateUserRequest{Email: "e@example.com", DisplayName: "E"})
 	wantCode(t, err, codes.PermissionDenied)
 
 	_, err = w.users.DeleteUser(as(t, "alice"), &userv1.DeleteUserRequest{UserId: "nobody"})
@@ -99,7 +99,7 @@ func TestCreateUserReportsAllViolations(t *testing.T) {
 	}
 
 	_, err := w.users.CreateUser(as(t, "admin", "users:admin"), &userv1.CreateUserRequest{
-		UserId: "no spaces", Email: "nowhere", DisplayName: " ", Phone: new("0660 1"), Labels: tooMany,
+		UserId: "no spaces", Email: "nowhere", Phone: new("0660 1"), Labels: tooMany,
 	})
 	wantFields(t, err, "user_id", "email", "display_name", "phone", "labels")
 
@@ -132,8 +132,14 @@ func TestListUsersPages(t *testing.T) {
 		t.Errorf("pages (-want +got), last token %q:\n%s", token, diff)
 	}
 
-	_, err := w.users.ListUsers(admin, &userv1.ListUsersRequest{PageSize: 101, PageToken: "mangled"})
-	wantFields(t, err, "page_size", "page_token")
+	_, err := w.users.ListUsers(admin, &userv1.ListUsersRequest{PageToken: "mangled"})
+	wantFields(t, err, "page_token")
+
+	_, err = w.users.ListUsers(admin, &userv1.ListUsersRequest{PageSize: -1})
+	wantFields(t, err, "page_size")
+
+	// More than there may be is as much as there may be (AIP-158).
+	must[*userv1.ListUsersResponse](t)(w.users.ListUsers(admin, &userv1.ListUsersRequest{PageSize: 101}))
 }
 
 func TestUpdateUser(t *testing.T) {
@@ -157,13 +163,22 @@ func TestUpdateUser(t *testing.T) {
 	_, err := update(&userv1.User{})
 	wantFields(t, err, "update_mask")
 
-	for _, path := range []string{"status", "user_id", "create_time", "nonsense", "labels.x", "*", ""} {
+	for _, path := range []string{"status", "user_id", "create_time", "nonsense", "labels.x", ""} {
 		_, err = update(&userv1.User{}, path)
 		wantFields(t, err, "update_mask")
 
 		if !strings.Contains(err.Error(), fmt.Sprintf("%q", path)) {
 			t.Errorf("%v does not name %q", err, path)
 		}
+	}
+
+	// Rules hold for what comes out, whatever the mask names.
+	_, err = update(&userv1.User{Email: "alice@example.com"}, "*")
+	wantFields(t, err, "user.display_name")
+
+	changed = must[*userv1.User](t)(update(&userv1.User{Email: "alice@example.com", DisplayName: "A", UserId: "other"}, "*"))
+	if changed.GetUserId() != "alice" || changed.GetDisplayName() != "A" || len(changed.GetLabels()) != 0 {
+		t.Errorf("everything changed to %v", changed)
 	}
 
 	_, err = update(&userv1.User{Email: "x"}, "email", "display_name")
@@ -218,6 +233,9 @@ func TestProfile(t *testing.T) {
 		AvatarUrl: "javascript:x", Locale: "?", TimeZone: "Mars/Base", BirthYear: proto.Int32(1700),
 		ShippingAddress: &profilev1.Address{CountryCode: "Austria"},
 	}, "avatar_url", "locale", "time_zone", "birth_year", "shipping_address.country_code")
-	wantFields(t, err, "profile.avatar_url", "profile.locale", "profile.time_zone",
-		"profile.shipping_address.country_code", "profile.birth_year")
+	wantFields(t, err, "profile.avatar_url", "profile.locale", "profile.shipping_address.country_code", "profile.birth_year")
+
+	// What no rule can say.
+	_, err = update(&profilev1.Profile{TimeZone: "Mars/Base", BirthYear: proto.Int32(9999)}, "time_zone", "birth_year")
+	wantFields(t, err, "profile.time_zone", "profile.birth_year")
 }

@@ -94,7 +94,8 @@ func (s *strangers) RoundTrip(r *http.Request) (*http.Response, error) {
 func inWordsOnly(r conformance.Refusal) bool {
 	// "Rules hold for the fields that `updateMask` names", "Required if there is another parameter of `address`."
 	depends := r.Request.Method == http.MethodPatch || strings.Contains(r.Says, "query address.street:")
-	if depends && (strings.Contains(r.Says, "value is required") || strings.Contains(r.Says, "exactly one field is required")) {
+	if depends && (strings.Contains(r.Says, "value is required") || strings.Contains(r.Says, "exactly one field is required") ||
+		strings.Contains(r.Says, "value is empty")) {
 		return true
 	}
 

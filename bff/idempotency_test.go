@@ -3,6 +3,7 @@ package bff_test
 import (
 	"compress/gzip"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -35,7 +36,12 @@ func TestIdempotencyKeys(t *testing.T) {
 	}
 
 	// What is kept is not what the first client had it encoded in.
-	long := strings.Replace(anOrder, `"title":"t"`, `"title":"t","attributes":{"a":"`+strings.Repeat("x", 4000)+`"}`, 1)
+	attributes := make([]string, 0, 8)
+	for key := range cap(attributes) {
+		attributes = append(attributes, fmt.Sprintf(`"%d":"%s"`, key, strings.Repeat("x", 500)))
+	}
+
+	long := strings.Replace(anOrder, `"title":"t"`, `"title":"t","attributes":{`+strings.Join(attributes, ",")+`}`, 1)
 	packed := header.Clone()
 	packed.Set("Idempotency-Key", "k2")
 	packed.Set("Accept-Encoding", "gzip")

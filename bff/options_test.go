@@ -116,7 +116,7 @@ func TestNewRefusesAuthenticators(t *testing.T) {
 		{
 			"from Idempotency-Key, which carries credentials",
 			func(c *config.Config) {
-				c.Upstreams = map[string]config.Upstream{"order": {Addresses: []string{"127.0.0.1:1"}}}
+				c.Upstreams = map[string]config.Upstream{"user": {Addresses: []string{"127.0.0.1:1"}}}
 			},
 			bff.Authenticator{Name: "n", Header: "Idempotency-key", Authenticate: ask},
 		},
@@ -128,7 +128,7 @@ func TestNewRefusesAuthenticators(t *testing.T) {
 
 		opts := []bff.Option{quiet(), bff.WithAuthenticator(row.authenticator)}
 		if len(cfg.Upstreams) > 0 {
-			opts = append(opts, bff.WithServices(service(t, "order.v1.OrderService")))
+			opts = append(opts, bff.WithServices(service(t, "user.v1.UserService")))
 		}
 
 		refused(t, cfg, row.want, opts...)

@@ -95,7 +95,7 @@ export interface paths {
         put?: never;
         /**
          * Cancel order
-         * @description CancelOrder cancels an order that has not been shipped.
+         * @description CancelOrder cancels an order that has not been shipped. What was paid for it is given back.
          *
          *     - **Who:** any caller with a valid credential
          *     - **How often:** 50 requests a second, 100 at once, for each caller
@@ -607,7 +607,7 @@ export interface components {
         /** @description Money is an amount in one currency, exact to a billionth of its unit (the shape of google.type.Money). */
         "money.v1.MoneyInput": {
             /** @description ISO 4217 code, for example "EUR". */
-            currencyCode?: string;
+            currencyCode: string;
             /**
              * Format: int64
              * @description Whole units.
@@ -747,6 +747,11 @@ export interface components {
             address?: components["schemas"]["order.v1.Address"];
             /** @description Name of a shop that keeps it. At most one of `address`, `pickupPoint` is there. */
             pickupPoint?: string;
+            /**
+             * @description Entity tag, as in the header ETag; every change gives another one. An update with a tag that is not the present one is ABORTED
+             *     (AIP-154). REST takes it from the header If-Match.
+             */
+            etag?: string;
         };
         /** @description Order is what a user bought. */
         "order.v1.OrderPatch": {
@@ -797,7 +802,7 @@ export interface components {
         };
         "payment.v1.CreatePaymentRequest": {
             orderId: string;
-            /** @description In the currency of the order. */
+            /** @description More than 0, in the currency of the order. */
             amount: components["schemas"]["money.v1.MoneyInput"];
             /** @enum {unknown} */
             method: components["schemas"]["payment.v1.PaymentMethod"];
@@ -841,7 +846,7 @@ export interface components {
             createTime?: string;
         };
         "payment.v1.RefundPaymentRequest": {
-            /** @description Unset: all that is left. */
+            /** @description More than 0. Unset: all that is left. */
             amount?: components["schemas"]["money.v1.MoneyInput"];
             reason?: string;
         };
@@ -856,6 +861,7 @@ export interface components {
             token?: string;
         };
         "profile.v1.Address": {
+            /** @description Up to 5, of at most 200 characters. */
             lines?: string[];
             postalCode?: string;
             city?: string;
@@ -863,6 +869,7 @@ export interface components {
             countryCode?: string;
         };
         "profile.v1.AddressPatch": {
+            /** @description Up to 5, of at most 200 characters. */
             lines?: string[] | null;
             postalCode?: string | null;
             city?: string | null;
@@ -886,17 +893,22 @@ export interface components {
         "profile.v1.Profile": {
             userId?: string;
             bio?: string;
+            /** @description http or https. */
             avatarUrl?: string;
             /** @description BCP 47, for example "de-AT". */
             locale?: string;
             /** @description IANA name, for example "Europe/Vienna". */
             timeZone?: string;
             shippingAddress?: components["schemas"]["profile.v1.Address"];
+            /** @description Up to 50, each of 1 to 64 characters. */
             interests?: string[];
             preferences?: {
                 [key: string]: string;
             };
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description From 1900 to the present year.
+             */
             birthYear?: number;
             loyaltyTier?: components["schemas"]["profile.v1.LoyaltyTier"];
             /** Format: int64 */
@@ -907,17 +919,22 @@ export interface components {
         /** @description Profile is what a user says about themselves, and what the shop thinks of them. */
         "profile.v1.ProfilePatch": {
             bio?: string | null;
+            /** @description http or https. */
             avatarUrl?: string | null;
             /** @description BCP 47, for example "de-AT". */
             locale?: string | null;
             /** @description IANA name, for example "Europe/Vienna". */
             timeZone?: string | null;
             shippingAddress?: components["schemas"]["profile.v1.AddressPatch"] | null;
+            /** @description Up to 50, each of 1 to 64 characters. */
             interests?: string[] | null;
             preferences?: {
                 [key: string]: string;
             } | null;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description From 1900 to the present year.
+             */
             birthYear?: number | null;
         };
         "user.v1.CreateUserRequest": {
@@ -946,6 +963,7 @@ export interface components {
             /** @description Chosen at creation or made by the service; never changes. The subject of the user's tokens. */
             userId?: string;
             email?: string;
+            /** @description 1 to 100 characters. */
             displayName?: string;
             status?: components["schemas"]["user.v1.UserStatus"];
             /** @description E.164, for example "+4915112345678". */
@@ -961,8 +979,10 @@ export interface components {
         };
         /** @description User is an account. */
         "user.v1.UserPatch": {
-            email?: string | null;
-            displayName?: string | null;
+            /** Format: email */
+            email?: string;
+            /** @description 1 to 100 characters. */
+            displayName?: string;
             /** @description E.164, for example "+4915112345678". */
             phone?: string | null;
             /** @description Free pairs for the clients' own use, 64 at most. */
@@ -1645,11 +1665,12 @@ export interface operations {
                      *             "postalCode": "1070"
                      *           },
                      *           "createTime": "2025-11-30T16:06:19Z",
+                     *           "etag": "\"ed346272e99c077c\"",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "finish": "matte",
-                     *                 "origin": "PT"
+                     *                 "difficult-refrigerator": "amused cap",
+                     *                 "wild-skyscraper": "terse earrings"
                      *               },
                      *               "quantity": 2,
                      *               "sku": "CAR-2350",
@@ -1662,7 +1683,7 @@ export interface operations {
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "gift": "true"
+                     *             "silly-bat": "puzzled-finger"
                      *           },
                      *           "orderId": "ord_l3qeg1jmlfes5fd0",
                      *           "status": "ORDER_STATUS_SHIPPED",
@@ -1688,9 +1709,9 @@ export interface operations {
                      *         "loyaltyPoints": "4662",
                      *         "loyaltyTier": "LOYALTY_TIER_BASIC",
                      *         "preferences": {
-                     *           "start_page": "orders",
-                     *           "theme": "dark",
-                     *           "units": "metric"
+                     *           "dizzying-panda": "shy aircraft",
+                     *           "outrageous-judge": "lovely cow",
+                     *           "super-paper": "hilarious sand"
                      *         },
                      *         "shippingAddress": {
                      *           "city": "Lyon",
@@ -1711,9 +1732,9 @@ export interface operations {
                      *         "displayName": "Estrella Vincent",
                      *         "email": "estrella.vincent@example.com",
                      *         "labels": {
-                     *           "channel": "app",
-                     *           "source": "web",
-                     *           "tier": "gold"
+                     *           "concerning-kid": "brave-bermudas",
+                     *           "evil-saxophone": "selfish-chocolate",
+                     *           "open-shark": "zealous-laptop"
                      *         },
                      *         "phone": "+81908776386",
                      *         "status": "USER_STATUS_SUSPENDED",
@@ -1758,7 +1779,7 @@ export interface operations {
                  *       "items": [
                  *         {
                  *           "attributes": {
-                 *             "color": "teal"
+                 *             "victorious-owl": "wide blender"
                  *           },
                  *           "quantity": 3,
                  *           "sku": "LPS-5419",
@@ -1771,8 +1792,8 @@ export interface operations {
                  *         },
                  *         {
                  *           "attributes": {
-                 *             "color": "teal",
-                 *             "size": "M"
+                 *             "careful-horse": "victorious factory",
+                 *             "thoughtful-nose": "famous mouth"
                  *           },
                  *           "quantity": 2,
                  *           "sku": "NS-5983",
@@ -1785,7 +1806,7 @@ export interface operations {
                  *         },
                  *         {
                  *           "attributes": {
-                 *             "material": "linen"
+                 *             "queer-pipe": "stupid flower"
                  *           },
                  *           "quantity": 2,
                  *           "sku": "DSG-3530",
@@ -1798,9 +1819,9 @@ export interface operations {
                  *         }
                  *       ],
                  *       "labels": {
-                 *         "gift": "true",
-                 *         "team": "north",
-                 *         "tier": "gold"
+                 *         "grumpy-cafe": "clever-church",
+                 *         "lazy-spoon": "disgusting-painter",
+                 *         "wandering-tail": "energetic-wheelchair"
                  *       }
                  *     }
                  */
@@ -1823,20 +1844,12 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "address": {
-                     *         "city": "Kyoto",
-                     *         "countryCode": "JP",
-                     *         "lines": [
-                     *           "540 Plainstown",
-                     *           "55527 Burgborough"
-                     *         ],
-                     *         "postalCode": "604-8001"
-                     *       },
-                     *       "createTime": "2025-04-15T01:22:45Z",
+                     *       "createTime": "2025-07-31T10:36:34Z",
+                     *       "etag": "\"88b030dd6d3bdce1\"",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "color": "teal"
+                     *             "victorious-owl": "wide blender"
                      *           },
                      *           "quantity": 3,
                      *           "sku": "LPS-5419",
@@ -1849,8 +1862,8 @@ export interface operations {
                      *         },
                      *         {
                      *           "attributes": {
-                     *             "color": "teal",
-                     *             "size": "M"
+                     *             "careful-horse": "victorious factory",
+                     *             "thoughtful-nose": "famous mouth"
                      *           },
                      *           "quantity": 2,
                      *           "sku": "NS-5983",
@@ -1863,7 +1876,7 @@ export interface operations {
                      *         },
                      *         {
                      *           "attributes": {
-                     *             "material": "linen"
+                     *             "queer-pipe": "stupid flower"
                      *           },
                      *           "quantity": 2,
                      *           "sku": "DSG-3530",
@@ -1876,10 +1889,12 @@ export interface operations {
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "gift": "true"
+                     *         "enchanted-blazer": "victorious-singer",
+                     *         "gifted-tea": "gorgeous-cave"
                      *       },
-                     *       "note": "Stage point behind feature flags.",
-                     *       "orderId": "ord_tn8bqfl6dufv88h0",
+                     *       "note": "After 5 iterations, she lower the work shyly.",
+                     *       "orderId": "ord_jdusvoc8uhiljsms",
+                     *       "pickupPoint": "cheerful juicer",
                      *       "status": "ORDER_STATUS_PENDING",
                      *       "total": {
                      *         "currencyCode": "GBP",
@@ -1887,8 +1902,8 @@ export interface operations {
                      *         "units": "607"
                      *       },
                      *       "totalQuantity": "7",
-                     *       "updateTime": "2025-12-30T17:31:47Z",
-                     *       "userId": "usr_jppg2s6a7pisnju0"
+                     *       "updateTime": "2026-01-03T04:13:39Z",
+                     *       "userId": "usr_mmhc6nm3m1608ofv"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -1914,7 +1929,10 @@ export interface operations {
     OrderService_GetOrder: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Entity tags that the client has. The answer is 304 if the present one is among them. */
+                "If-None-Match"?: string;
+            };
             path: {
                 order_id: string;
             };
@@ -1930,16 +1948,18 @@ export interface operations {
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
                     "Cache-Status": components["headers"]["Cache-Status"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
                      *       "createTime": "2025-08-14T18:29:47Z",
+                     *       "etag": "\"9c1b05931b802788\"",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "color": "teal"
+                     *             "delightful-rice": "purple sand"
                      *           },
                      *           "quantity": 4,
                      *           "sku": "CHR-2865",
@@ -1952,8 +1972,8 @@ export interface operations {
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "team": "north",
-                     *         "tier": "gold"
+                     *         "itchy-sparrow": "nervous-brass",
+                     *         "repulsive-juicer": "muddy-watch"
                      *       },
                      *       "note": "Ruthlessly remove dead hand.",
                      *       "orderId": "ord_4e319ivqqkhakdk3",
@@ -1971,6 +1991,19 @@ export interface operations {
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
                 };
+            };
+            /** @description The client has the present answer (`If-None-Match`). */
+            304: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             400: components["responses"]["BadRequest"];
             401: components["responses"]["Unauthorized"];
@@ -1990,10 +2023,16 @@ export interface operations {
     OrderService_UpdateOrder: {
         parameters: {
             query?: {
-                /** @description Which fields to change. REST derives it from the body. */
+                /** @description Which fields to change; "*" means all of these. REST derives it from the body. */
                 updateMask?: string;
             };
-            header?: never;
+            header?: {
+                /**
+                 * @description Entity tag, as in the header ETag; every change gives another one. An update with a tag that is not the present one is ABORTED
+                 *     (AIP-154). REST takes it from the header If-Match.
+                 */
+                "If-Match"?: string;
+            };
             path: {
                 order_id: string;
             };
@@ -2005,7 +2044,7 @@ export interface operations {
                 /**
                  * @example {
                  *       "labels": {
-                 *         "channel": "app"
+                 *         "precious-school": "agreeable-waist"
                  *       },
                  *       "note": "Whoa! Ship the thing now!"
                  *     }
@@ -2021,6 +2060,8 @@ export interface operations {
                     "Cache-Control": components["headers"]["Cache-Control"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    /** @description The service's. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2028,11 +2069,12 @@ export interface operations {
                      * @example {
                      *       "cancelReason": "What stand quickly load the time.",
                      *       "createTime": "2025-10-29T01:44:57Z",
+                     *       "etag": "\"0f83b9a516666c91\"",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "color": "teal",
-                     *             "size": "M"
+                     *             "dark-star": "cruel airport",
+                     *             "green-designer": "angry foot"
                      *           },
                      *           "quantity": 2,
                      *           "sku": "TRS-8871",
@@ -2045,7 +2087,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "channel": "app"
+                     *         "precious-school": "agreeable-waist"
                      *       },
                      *       "note": "Whoa! Ship the thing now!",
                      *       "orderId": "ord_4k96j208351vbt0i",
@@ -2083,7 +2125,10 @@ export interface operations {
     OrderService_CancelOrder: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names the operation, so that it takes effect once however often it is sent: 1 to 255 printable ASCII characters, best a UUID. Answers are kept for 24h. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 order_id: string;
             };
@@ -2108,6 +2153,7 @@ export interface operations {
                     "Cache-Control": components["headers"]["Cache-Control"];
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -2124,10 +2170,11 @@ export interface operations {
                      *       },
                      *       "cancelReason": "Defer year during peak load.",
                      *       "createTime": "2025-07-21T00:51:33Z",
+                     *       "etag": "\"b1498759e7303a6f\"",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "material": "linen"
+                     *             "mushy-son": "aloof sandwich"
                      *           },
                      *           "quantity": 5,
                      *           "sku": "TRN-8994",
@@ -2140,9 +2187,9 @@ export interface operations {
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "channel": "app",
-                     *         "gift": "true",
-                     *         "source": "web"
+                     *         "lively-pyramid": "relieved-umbrella",
+                     *         "mushy-notebook": "mushy-rabbit",
+                     *         "tense-pharmacy": "dangerous-cabin"
                      *       },
                      *       "note": "Explicitly name the case before you edify it.",
                      *       "orderId": "ord_1vlutm5v195vrhet",
@@ -2168,6 +2215,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             501: components["responses"]["NotImplemented"];
@@ -2225,10 +2273,11 @@ export interface operations {
                      *         "postalCode": "3000"
                      *       },
                      *       "createTime": "2025-08-18T17:58:47Z",
+                     *       "etag": "\"aaa5c30e422cbc59\"",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "color": "teal"
+                     *             "alive-hospital": "worrisome laptop"
                      *           },
                      *           "quantity": 4,
                      *           "sku": "WST-9647",
@@ -2241,7 +2290,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "source": "web"
+                     *         "sparkly-pen": "white-credenza"
                      *       },
                      *       "note": "Sample case at 5s intervals.",
                      *       "orderId": "ord_7s98idt1ersk8cfg",
@@ -2649,7 +2698,7 @@ export interface operations {
     UserService_ListUsers: {
         parameters: {
             query?: {
-                /** @description 1 to 100; 0 means 50. */
+                /** @description 0 means 50; more than 100 means 100. */
                 pageSize?: number;
                 /** @description next_page_token of the page before. */
                 pageToken?: string;
@@ -2681,9 +2730,9 @@ export interface operations {
                      *           "displayName": "Vaughn Kuhn",
                      *           "email": "vaughn.kuhn@example.com",
                      *           "labels": {
-                     *             "channel": "app",
-                     *             "gift": "true",
-                     *             "team": "north"
+                     *             "aloof-architect": "yellow-lamp",
+                     *             "outstanding-fan": "victorious-hospital",
+                     *             "victorious-sofa": "horrible-sparrow"
                      *           },
                      *           "phone": "+34612351455",
                      *           "status": "USER_STATUS_SUSPENDED",
@@ -2714,7 +2763,10 @@ export interface operations {
     UserService_CreateUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Names the operation, so that it takes effect once however often it is sent: 1 to 255 printable ASCII characters, best a UUID. Answers are kept for 24h. */
+                "Idempotency-Key"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2726,9 +2778,9 @@ export interface operations {
                  *       "displayName": "Augustine Elliott",
                  *       "email": "augustine.elliott@example.com",
                  *       "labels": {
-                 *         "channel": "app",
-                 *         "gift": "true",
-                 *         "source": "web"
+                 *         "anxious-photographer": "green-ginger",
+                 *         "colorful-bank": "hilarious-toothpaste",
+                 *         "stormy-alligator": "tired-smile"
                  *       },
                  *       "phone": "+15145550998"
                  *     }
@@ -2746,23 +2798,23 @@ export interface operations {
                     Location?: string;
                     RateLimit: components["headers"]["RateLimit"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
                     [name: string]: unknown;
                 };
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-03-24T19:52:05Z",
+                     *       "createTime": "2025-02-06T12:58:13Z",
                      *       "displayName": "Augustine Elliott",
                      *       "email": "augustine.elliott@example.com",
                      *       "labels": {
-                     *         "channel": "app",
-                     *         "gift": "true",
-                     *         "team": "north"
+                     *         "tasty-toothpaste": "bad-tree",
+                     *         "wicked-bucket": "quaint-bra"
                      *       },
                      *       "phone": "+15145550998",
                      *       "status": "USER_STATUS_ACTIVE",
-                     *       "updateTime": "2025-12-11T21:11:11Z",
-                     *       "userId": "usr_5plqj0aa1v1rdll2"
+                     *       "updateTime": "2025-12-19T23:20:17Z",
+                     *       "userId": "usr_000okb81svqpujr0"
                      *     }
                      */
                     "application/json": components["schemas"]["user.v1.User"];
@@ -2776,6 +2828,7 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["UnprocessableContent"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             501: components["responses"]["NotImplemented"];
@@ -2812,8 +2865,8 @@ export interface operations {
                      *       "displayName": "Ida Castillo",
                      *       "email": "ida.castillo@example.com",
                      *       "labels": {
-                     *         "channel": "app",
-                     *         "source": "web"
+                     *         "selfish-knife": "clumsy-physician",
+                     *         "unusual-arrow": "drab-taxi"
                      *       },
                      *       "phone": "+81900109939",
                      *       "status": "USER_STATUS_SUSPENDED",
@@ -2879,7 +2932,7 @@ export interface operations {
     UserService_UpdateUser: {
         parameters: {
             query?: {
-                /** @description Which fields to change. REST derives it from the body. */
+                /** @description Which fields to change; "*" means all of these. REST derives it from the body. */
                 updateMask?: string;
             };
             header?: never;
@@ -2889,18 +2942,8 @@ export interface operations {
             cookie?: never;
         };
         /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. If it names none, rules hold for all fields. */
-        requestBody?: {
+        requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "displayName": "Ashley Rosenbaum",
-                 *       "email": "ashley.rosenbaum@example.com",
-                 *       "labels": {
-                 *         "source": "web"
-                 *       },
-                 *       "phone": "+15035551224"
-                 *     }
-                 */
                 "application/json": components["schemas"]["user.v1.UserPatch"];
             };
         };
@@ -2921,7 +2964,7 @@ export interface operations {
                      *       "displayName": "Ashley Rosenbaum",
                      *       "email": "ashley.rosenbaum@example.com",
                      *       "labels": {
-                     *         "source": "web"
+                     *         "gentle-boy": "defiant-lemon"
                      *       },
                      *       "phone": "+15035551224",
                      *       "status": "USER_STATUS_SUSPENDED",
@@ -3147,12 +3190,13 @@ export interface operations {
                      *             "postalCode": "97205"
                      *           },
                      *           "createTime": "2025-08-08T12:48:23Z",
+                     *           "etag": "\"46f7758faa3d4767\"",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "color": "teal",
-                     *                 "finish": "matte",
-                     *                 "origin": "PT"
+                     *                 "annoying-credenza": "confusing pumpkin",
+                     *                 "gifted-uncle": "vast rabbit",
+                     *                 "puzzled-slippers": "blue head"
                      *               },
                      *               "quantity": 1,
                      *               "sku": "BLT-1694",
@@ -3165,8 +3209,8 @@ export interface operations {
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "team": "north",
-                     *             "tier": "gold"
+                     *             "splendid-gasstation": "funny-oven",
+                     *             "spotted-bank": "busy-chair"
                      *           },
                      *           "note": "Publish a changelog entry for the man.",
                      *           "orderId": "ord_vq9pvbvn654o5ip8",
@@ -3192,7 +3236,7 @@ export interface operations {
                      *         "loyaltyPoints": "2765",
                      *         "loyaltyTier": "LOYALTY_TIER_BASIC",
                      *         "preferences": {
-                     *           "start_page": "orders"
+                     *           "hungry-gloves": "lucky lighter"
                      *         },
                      *         "shippingAddress": {
                      *           "city": "Kyoto",
@@ -3213,8 +3257,8 @@ export interface operations {
                      *         "displayName": "Finn Schiller",
                      *         "email": "finn.schiller@example.com",
                      *         "labels": {
-                     *           "gift": "true",
-                     *           "team": "north"
+                     *           "colorful-mobile": "calm-sandals",
+                     *           "young-cookware": "hungry-pouch"
                      *         },
                      *         "phone": "+81903797758",
                      *         "status": "USER_STATUS_SUSPENDED",
@@ -3244,7 +3288,7 @@ export interface operations {
     NotificationService_ListNotifications: {
         parameters: {
             query?: {
-                /** @description 1 to 100; 0 means 20. */
+                /** @description 0 means 20; more than 100 means 100. */
                 pageSize?: number;
                 /** @description next_page_token of the page before. */
                 pageToken?: string;
@@ -3322,7 +3366,6 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody?: {
             content: {
-                /** @example {} */
                 "application/json": components["schemas"]["notification.v1.MarkNotificationReadRequest"];
             };
         };
@@ -3372,7 +3415,7 @@ export interface operations {
     OrderService_ListOrders: {
         parameters: {
             query?: {
-                /** @description 1 to 100; 0 means 20. */
+                /** @description 0 means 20; more than 100 means 100. */
                 pageSize?: number;
                 /** @description next_page_token of the page before; it goes with the same user and status. */
                 pageToken?: string;
@@ -3413,10 +3456,11 @@ export interface operations {
                      *             "postalCode": "69002"
                      *           },
                      *           "createTime": "2025-10-29T01:49:33Z",
+                     *           "etag": "\"c18c3d13cb9db99f\"",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "size": "M"
+                     *                 "famous-scissors": "inexpensive suit"
                      *               },
                      *               "quantity": 1,
                      *               "sku": "EYS-3704",
@@ -3429,8 +3473,8 @@ export interface operations {
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "finish": "matte",
-                     *                 "material": "linen"
+                     *                 "calm-car": "attractive painter",
+                     *                 "sleepy-hat": "outstanding cabinet"
                      *               },
                      *               "quantity": 5,
                      *               "sku": "SHL-7561",
@@ -3443,7 +3487,7 @@ export interface operations {
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "material": "linen"
+                     *                 "jealous-pumpkin": "pink refrigerator"
                      *               },
                      *               "quantity": 4,
                      *               "sku": "GRG-4333",
@@ -3456,9 +3500,9 @@ export interface operations {
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "channel": "app",
-                     *             "gift": "true",
-                     *             "source": "web"
+                     *             "dull-noodles": "enthusiastic-horse",
+                     *             "naughty-whale": "tame-cafe",
+                     *             "niche-heels": "thankful-zoo"
                      *           },
                      *           "note": "Balance waterproof with thing.",
                      *           "orderId": "ord_vfhgn55ges7pfi3k",
@@ -3535,9 +3579,9 @@ export interface operations {
                      *       "loyaltyPoints": "565",
                      *       "loyaltyTier": "LOYALTY_TIER_GOLD",
                      *       "preferences": {
-                     *         "newsletter": "weekly",
-                     *         "start_page": "orders",
-                     *         "units": "metric"
+                     *         "annoying-lips": "tasty school",
+                     *         "handsome-giraffe": "talented ambulance",
+                     *         "innocent-lawyer": "clever cave"
                      *       },
                      *       "shippingAddress": {
                      *         "city": "Melbourne",
@@ -3587,7 +3631,7 @@ export interface operations {
     ProfileService_UpdateProfile: {
         parameters: {
             query?: {
-                /** @description Which fields to change. REST derives it from the body. */
+                /** @description Which fields to change; "*" means all of these. REST derives it from the body. */
                 updateMask?: string;
             };
             header?: never;
@@ -3597,36 +3641,8 @@ export interface operations {
             cookie?: never;
         };
         /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. If it names none, rules hold for all fields. */
-        requestBody?: {
+        requestBody: {
             content: {
-                /**
-                 * @example {
-                 *       "avatarUrl": "https://example.com/images/open-zebra.png",
-                 *       "bio": "Referee in Montréal. Design for failure and graceful year.",
-                 *       "birthYear": 1997,
-                 *       "interests": [
-                 *         "graffiti",
-                 *         "tarot"
-                 *       ],
-                 *       "locale": "fr-CA",
-                 *       "preferences": {
-                 *         "newsletter": "weekly",
-                 *         "theme": "dark",
-                 *         "units": "metric"
-                 *       },
-                 *       "shippingAddress": {
-                 *         "city": "Porto",
-                 *         "countryCode": "PT",
-                 *         "lines": [
-                 *           "98139 Lanetown",
-                 *           "21877 East Underpassville",
-                 *           "34986 Port Canyonhaven"
-                 *         ],
-                 *         "postalCode": "4050-014"
-                 *       },
-                 *       "timeZone": "America/Toronto"
-                 *     }
-                 */
                 "application/json": components["schemas"]["profile.v1.ProfilePatch"];
             };
         };
@@ -3654,9 +3670,9 @@ export interface operations {
                      *       "loyaltyPoints": "1256",
                      *       "loyaltyTier": "LOYALTY_TIER_SILVER",
                      *       "preferences": {
-                     *         "newsletter": "weekly",
-                     *         "theme": "dark",
-                     *         "units": "metric"
+                     *         "clumsy-boy": "frail giraffe",
+                     *         "grieving-gasstation": "curios bridge",
+                     *         "spotted-foot": "lemony goat"
                      *       },
                      *       "shippingAddress": {
                      *         "city": "Porto",

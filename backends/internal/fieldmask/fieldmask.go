@@ -1,4 +1,4 @@
-// Package fieldmask applies the update_mask of a request to a stored message.
+// Package fieldmask applies the update_mask of a request to a stored message (AIP-134).
 //
 // Paths are those of google.protobuf.FieldMask: field names with dots, in the spelling of the proto. A map or a list is
 // replaced as a whole; a path never leads into one. That is also what the gateway derives from the body of a PATCH.
@@ -18,38 +18,59 @@ import (
 	"github.com/portico-gateway/portico/backends/internal/fault"
 )
 
-// pathLimit bounds how much of a wrong path an error repeats, in characters.
-const pathLimit = 100
+const (
+	// everything is the path that means all fields (AIP-134).
+	everything = "*"
+	// etag is not changed by an update but compared before it (AIP-154), so a mask that names it asks for nothing.
+	etag = "etag"
+	// pathLimit bounds how much of a wrong path an error repeats, in characters.
+	pathLimit = 100
+)
 
-// Check notes an empty mask and every path that is not in the list of those that can be changed.
-func Check(v *fault.Violations, mask *fieldmaskpb.FieldMask, changeable []string) {
-	if len(mask.GetPaths()) == 0 {
+// Update copies what the mask names from src to dst, which are messages of one type. A field that src lacks is cleared in dst. The
+// path "*" stands for all fields that can be changed. A mask that is empty, or names something else, is a violation, and nothing is
+// copied then.
+func Update(dst, src proto.Message, mask *fieldmaskpb.FieldMask, changeable []string) error {
+	paths := mask.GetPaths()
+	if slices.Equal(paths, []string{everything}) {
+		paths = slices.DeleteFunc(slices.Clone(changeable), func(path string) bool { return strings.Contains(path, ".") })
+	}
+
+	if err := check(paths, changeable); err != nil {
+		return err
+	}
+
+	for _, path := range paths {
+		if path != etag {
+			update(dst.ProtoReflect(), src.ProtoReflect(), strings.Split(path, "."))
+		}
+	}
+
+	return nil
+}
+
+func check(paths, changeable []string) error {
+	var v fault.Violations
+
+	if len(paths) == 0 {
 		v.Addf("update_mask", "must name at least one field")
 	}
 
-	for _, path := range mask.GetPaths() {
-		if !slices.Contains(changeable, path) {
+	for _, path := range paths {
+		if path != etag && !slices.Contains(changeable, path) {
 			v.Addf("update_mask", "must not name %q: there is no such field or it cannot be changed", shorten(path))
 		}
 	}
+
+	return v.Err()
 }
 
-// Apply copies what the mask names from src to dst, which must be of the same type. A field that src lacks is cleared in dst. The
-// mask must have passed Check.
-func Apply(dst, src proto.Message, mask *fieldmaskpb.FieldMask) {
-	for _, path := range mask.GetPaths() {
-		apply(dst.ProtoReflect(), src.ProtoReflect(), strings.Split(path, "."))
-	}
-}
-
-func apply(dst, src protoreflect.Message, path []string) {
+func update(dst, src protoreflect.Message, path []string) {
 	field := dst.Descriptor().Fields().ByName(protoreflect.Name(path[0]))
 
 	switch {
-	case field == nil:
-		return // Check did not let it through.
 	case len(path) > 1:
-		apply(dst.Mutable(field).Message(), src.Get(field).Message(), path[1:])
+		update(dst.Mutable(field).Message(), src.Get(field).Message(), path[1:])
 	case src.Has(field):
 		dst.Set(field, src.Get(field))
 	default:

@@ -6,8 +6,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/testing/protocmp"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/fieldmask"
@@ -15,7 +17,7 @@ import (
 )
 
 // The mask is what the gateway derives from the body of a PATCH.
-func TestApplyBody(t *testing.T) {
+func TestUpdateFromBody(t *testing.T) {
 	t.Parallel()
 
 	stored := func() *profilev1.Profile {
@@ -50,7 +52,10 @@ func TestApplyBody(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			fieldmask.Apply(got, body, mask)
+			if err := fieldmask.Update(got, body, mask, changeable()); err != nil {
+				t.Fatal(err)
+			}
+
 			test.want(want)
 
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
@@ -60,11 +65,38 @@ func TestApplyBody(t *testing.T) {
 	}
 }
 
-func TestCheckRefusesAnAbsentMask(t *testing.T) {
+func changeable() []string {
+	return []string{"bio", "preferences", "interests", "shipping_address", "shipping_address.city"}
+}
+
+// Everything that cannot be changed stays (AIP-134).
+func TestUpdateEverything(t *testing.T) {
 	t.Parallel()
 
-	var v fault.Violations
-	if fieldmask.Check(&v, nil, []string{"bio"}); v.Err() == nil {
-		t.Error("an absent mask was accepted")
+	got := &profilev1.Profile{UserId: "u", Bio: "old", Interests: []string{"x"}, ShippingAddress: &profilev1.Address{City: "Wien"}}
+	given := &profilev1.Profile{UserId: "other", Bio: "new", LoyaltyPoints: 100}
+
+	if err := fieldmask.Update(got, given, &fieldmaskpb.FieldMask{Paths: []string{"*"}}, changeable()); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(&profilev1.Profile{UserId: "u", Bio: "new"}, got, protocmp.Transform()); diff != "" {
+		t.Errorf("profile (-want +got):\n%s", diff)
+	}
+}
+
+func TestUpdateRefuses(t *testing.T) {
+	t.Parallel()
+
+	for name, paths := range map[string][]string{
+		"no_path": nil, "unknown": {"nothing"}, "fixed": {"bio", "loyalty_points"}, "everything_and_more": {"*", "bio"},
+		"empty_path": {""}, "into_a_map": {"preferences.a"},
+	} {
+		got := &profilev1.Profile{Bio: "old"}
+
+		err := fieldmask.Update(got, &profilev1.Profile{}, &fieldmaskpb.FieldMask{Paths: paths}, changeable())
+		if fault.Status(err).Code() != codes.InvalidArgument || got.GetBio() != "old" {
+			t.Errorf("%s: %v, and the bio is %q", name, err, got.GetBio())
+		}
 	}
 }

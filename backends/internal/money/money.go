@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"strings"
 
-	"github.com/portico-gateway/portico/backends/internal/fault"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 )
 
@@ -23,8 +21,6 @@ var (
 	// ErrCurrency says that amounts in different currencies were put together.
 	ErrCurrency = errors.New("currencies differ")
 )
-
-var currencyPattern = regexp.MustCompile(`^[A-Z]{3}$`)
 
 // Zero is nothing, in a currency.
 func Zero(currency string) *moneyv1.Money {
@@ -68,37 +64,8 @@ func Sign(m *moneyv1.Money) int {
 	return toNanos(m).Sign()
 }
 
-// Check notes what keeps m from being an amount of money: it is absent, its currency is not three upper-case letters, its nanos are
-// out of range or do not have the sign of its units. It reports whether nothing was found.
-func Check(v *fault.Violations, field string, m *moneyv1.Money) bool {
-	if m == nil {
-		v.Addf(field, "must be set")
-
-		return false
-	}
-
-	valid := true
-	units, nanos := m.GetUnits(), m.GetNanos()
-
-	if !currencyPattern.MatchString(m.GetCurrencyCode()) {
-		v.Addf(field+".currency_code", "must be three upper-case letters (ISO 4217)")
-
-		valid = false
-	}
-
-	switch {
-	case nanos <= -nanosPerUnit || nanos >= nanosPerUnit:
-		v.Addf(field+".nanos", "must be -999999999 to 999999999")
-
-		valid = false
-	case units > 0 && nanos < 0, units < 0 && nanos > 0:
-		v.Addf(field+".nanos", "must have the sign of units")
-
-		valid = false
-	}
-
-	return valid
-}
+// IsNegative reports whether m is negative or no amount: its parts must have one sign, which no rule of a field can say.
+func IsNegative(m *moneyv1.Money) bool { return m.GetUnits() < 0 || m.GetNanos() < 0 }
 
 // Format writes an amount for people, with two decimals or as many as it needs: "12.50 EUR".
 func Format(m *moneyv1.Money) string {

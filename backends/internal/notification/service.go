@@ -10,10 +10,8 @@ import (
 	"strconv"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
-	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/page"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
-	"github.com/portico-gateway/portico/backends/internal/validate"
 	notificationv1 "github.com/portico-gateway/portico/gen/notification/v1"
 )
 
@@ -31,12 +29,6 @@ const (
 const (
 	defaultPage = 20
 	maxPage     = 100
-)
-
-// Bounds of texts, in characters.
-const (
-	maxTitle = 200
-	maxBody  = 2000
 )
 
 // Service implements notificationv1.NotificationServiceServer. It is safe for concurrent use, also by several servers.
@@ -59,11 +51,6 @@ func (s *Service) CreateNotification(
 		return nil, err
 	}
 
-	var v fault.Violations
-	if check(&v, req); v.Err() != nil {
-		return nil, v.Err()
-	}
-
 	return s.create(ctx, &notificationv1.Notification{
 		NotificationId: req.GetNotificationId(),
 		UserId:         req.GetUserId(),
@@ -75,19 +62,6 @@ func (s *Service) CreateNotification(
 	})
 }
 
-func check(v *fault.Violations, req *notificationv1.CreateNotificationRequest) {
-	validate.ID(v, "notification_id", req.GetNotificationId())
-	validate.ID(v, "user_id", req.GetUserId())
-	validate.Required(v, "title", req.GetTitle(), maxTitle)
-	validate.Text(v, "body", req.GetBody(), maxBody)
-	validate.Pairs(v, "data", req.GetData())
-
-	kind := req.GetKind()
-	if _, known := notificationv1.NotificationKind_name[int32(kind)]; !known || kind == 0 {
-		v.Addf("kind", "must be specified")
-	}
-}
-
 // ListNotifications lists a user's notifications, newest first.
 func (s *Service) ListNotifications(
 	ctx context.Context, req *notificationv1.ListNotificationsRequest,
@@ -96,13 +70,11 @@ func (s *Service) ListNotifications(
 		return nil, err
 	}
 
-	var v fault.Violations
-
 	filter := []string{"notifications", req.GetUserId(), strconv.FormatBool(req.GetUnreadOnly())}
-	size := page.Size(&v, req.GetPageSize(), defaultPage, maxPage)
-	after := page.Read(&v, req.GetPageToken(), page.Newest(), filter...)
+	size := page.Size(req.GetPageSize(), defaultPage, maxPage)
 
-	if err := v.Err(); err != nil {
+	after, err := page.Read(req.GetPageToken(), page.Newest(), filter...)
+	if err != nil {
 		return nil, err
 	}
 
@@ -129,22 +101,10 @@ func (s *Service) MarkNotificationRead(
 		return nil, err
 	}
 
-	var v fault.Violations
-	if validate.ID(&v, "notification_id", req.GetNotificationId()); v.Err() != nil {
-		return nil, v.Err()
-	}
-
 	return s.markRead(ctx, req.GetUserId(), req.GetNotificationId())
 }
 
 // authorize checks the caller before anything is looked up, so that nobody learns what others were told.
 func authorize(ctx context.Context, userID string) error {
-	if err := caller.From(ctx).RequireOwner(userID, adminScope, "user's notifications"); err != nil {
-		return err
-	}
-
-	var v fault.Violations
-	validate.ID(&v, "user_id", userID)
-
-	return v.Err()
+	return caller.From(ctx).RequireOwner(userID, adminScope, "user's notifications")
 }

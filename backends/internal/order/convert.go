@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/backends/internal/etag"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -13,7 +14,7 @@ import (
 // Columns are in the order in which they are read and written.
 const (
 	orderColumns = `order_id, user_id, status, currency, total_units, total_nanos, total_quantity, note, labels, cancel_reason,
-		create_time, update_time, destination`
+		create_time, update_time, destination, revision`
 	itemColumns = `order_id, sku, title, quantity, price_units, price_nanos, attributes`
 )
 
@@ -23,11 +24,12 @@ func scanOrder(row sqlstore.Row) (*orderv1.Order, error) {
 		o                = orderv1.Order{Total: &moneyv1.Money{}}
 		labels           sqlstore.JSON[map[string]string]
 		created, updated int64
+		revision         int64
 		destination      []byte
 	)
 
 	err := row.Scan(&o.OrderId, &o.UserId, &o.Status, &o.Total.CurrencyCode, &o.Total.Units, &o.Total.Nanos,
-		&o.TotalQuantity, &o.Note, &labels, &o.CancelReason, &created, &updated, &destination)
+		&o.TotalQuantity, &o.Note, &labels, &o.CancelReason, &created, &updated, &destination, &revision)
 	if err != nil {
 		return nil, fmt.Errorf("read order: %w", err)
 	}
@@ -37,6 +39,7 @@ func scanOrder(row sqlstore.Row) (*orderv1.Order, error) {
 	}
 
 	o.Labels = labels.V
+	o.Etag = etag.Of(revision)
 	o.CreateTime = sqlstore.Timestamp(created)
 	o.UpdateTime = sqlstore.Timestamp(updated)
 

@@ -8,7 +8,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/portico-gateway/portico/backends/internal/demo"
-	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -44,16 +43,16 @@ type step struct {
 }
 
 func (s story) insert(ctx context.Context, tx *sql.Tx) error {
-	var v fault.Violations
-
 	o, last := s.order, s.history[len(s.history)-1]
-	o.Total = total(&v, o.GetItems())
-	o.TotalQuantity = totalQuantity(o.GetItems())
-	o.Status, o.CreateTime, o.UpdateTime = last.status, s.history[0].time, last.time
 
-	if err := v.Err(); err != nil {
+	sum, err := total(o.GetItems())
+	if err != nil {
 		return fmt.Errorf("total of %s: %w", o.GetOrderId(), err)
 	}
+
+	o.Total = sum
+	o.TotalQuantity = totalQuantity(o.GetItems())
+	o.Status, o.CreateTime, o.UpdateTime = last.status, s.history[0].time, last.time
 
 	if err := insert(ctx, tx, o); err != nil {
 		return err

@@ -1,6 +1,6 @@
 // Package order is the order service: it takes orders and follows them until they are delivered or cancelled.
 //
-// It does not take money (payment does) and does not keep accounts: it asks the user service whether a user exists.
+// It takes no money and gives none back (payment does), and keeps no accounts: it asks the user service whether a user exists.
 package order
 
 import (
@@ -11,6 +11,9 @@ import (
 	"strconv"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -18,9 +21,12 @@ import (
 	"github.com/portico-gateway/portico/backends/internal/notify"
 	"github.com/portico-gateway/portico/backends/internal/outbox"
 	"github.com/portico-gateway/portico/backends/internal/page"
+	"github.com/portico-gateway/portico/backends/internal/peer"
+	"github.com/portico-gateway/portico/backends/internal/repeat"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
-	"github.com/portico-gateway/portico/backends/internal/validate"
+	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
@@ -59,18 +65,21 @@ type Service struct {
 	watches *watches
 }
 
-// New builds the service over its database and its connections to the user and the notification service, which stay the caller's.
-// Run delivers what it has to tell others.
-func New(db *sql.DB, users, notifications grpc.ClientConnInterface, logger *slog.Logger) *Service {
+// New builds the service over its database and its connections to other services, which stay the caller's. Run delivers what it has
+// to tell them.
+func New(db *sql.DB, users, payments, notifications grpc.ClientConnInterface, logger *slog.Logger) *Service {
 	return &Service{
-		db:      db,
-		users:   userv1.NewUserServiceClient(users),
-		box:     outbox.New(db, logger, map[string]outbox.Handler{notify.Topic: notify.Handler(notifications, "order")}),
+		db:    db,
+		users: userv1.NewUserServiceClient(users),
+		box: outbox.New(db, logger, map[string]outbox.Handler{
+			notify.Topic:   notify.Handler(notifications, "order"),
+			cancelledTopic: refundOrder(paymentv1.NewPaymentServiceClient(payments)),
+		}),
 		watches: newWatches(),
 	}
 }
 
-// Run delivers notifications until ctx ends.
+// Run delivers notifications, and tells the payment service what is cancelled, until ctx ends.
 func (s *Service) Run(ctx context.Context) {
 	s.box.Run(ctx)
 }
@@ -82,19 +91,17 @@ func (s *Service) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReque
 		return nil, err
 	}
 
-	named := named(ctx, req, userID)
-
-	var v fault.Violations
-
-	named.Check(&v)
-
-	total := check(&v, req)
-	if err := v.Err(); err != nil {
+	sum, err := total(req.GetItems())
+	if err != nil {
 		return nil, err
 	}
 
+	// To name oneself says the same as to name nobody.
+	req = proto.CloneOf(req)
+	req.UserId = userID
+
 	// What was placed needs neither the user nor the user service any more.
-	if o, err := repeated(ctx, s.db, named); err != nil || o != nil {
+	if o, found, err := repeat.Earlier(ctx, s.db, req, load); err != nil || found {
 		return o, err
 	}
 
@@ -102,29 +109,43 @@ func (s *Service) CreateOrder(ctx context.Context, req *orderv1.CreateOrderReque
 		return nil, err
 	}
 
-	now := sqlstore.Now()
+	return s.place(ctx, req, sum)
+}
 
-	return s.place(ctx, named, &orderv1.Order{
-		OrderId:       ident.New("ord"),
-		UserId:        userID,
-		Status:        pending,
-		Items:         req.GetItems(),
-		Total:         total,
-		TotalQuantity: totalQuantity(req.GetItems()),
-		Note:          req.Note,
-		Labels:        req.GetLabels(),
-		CreateTime:    now,
-		UpdateTime:    now,
+func (s *Service) place(ctx context.Context, req *orderv1.CreateOrderRequest, sum *moneyv1.Money) (*orderv1.Order, error) {
+	o, err := repeat.Once(ctx, s.db, req, load, func(tx *sql.Tx) (*orderv1.Order, string, error) {
+		now := sqlstore.Now()
+		o := &orderv1.Order{
+			OrderId:       ident.New("ord"),
+			UserId:        req.GetUserId(),
+			Status:        pending,
+			Items:         req.GetItems(),
+			Total:         sum,
+			TotalQuantity: totalQuantity(req.GetItems()),
+			Note:          req.Note,
+			Labels:        req.GetLabels(),
+			CreateTime:    now,
+			UpdateTime:    now,
+		}
+
+		if err := insert(ctx, tx, o); err != nil {
+			return nil, "", err
+		}
+
+		return o, o.GetOrderId(), s.record(ctx, tx, o, orderv1.OrderStatus_ORDER_STATUS_UNSPECIFIED)
 	})
+	if err != nil {
+		return nil, err
+	}
+
+	s.box.Wake()
+
+	return o, nil
 }
 
 // orderFor gives the user whose order it will be: the caller, unless another is named.
 func orderFor(ctx context.Context, userID string) (string, error) {
 	who := caller.From(ctx)
-	if err := who.Authenticated(); err != nil {
-		return "", err
-	}
-
 	if userID == "" {
 		userID = who.Subject
 	}
@@ -138,7 +159,12 @@ func orderFor(ctx context.Context, userID string) (string, error) {
 
 // GetOrder reads one order.
 func (s *Service) GetOrder(ctx context.Context, req *orderv1.GetOrderRequest) (*orderv1.Order, error) {
-	return s.find(ctx, s.db, req.GetOrderId())
+	o, err := find(ctx, s.db, req.GetOrderId())
+	if err != nil {
+		return nil, err
+	}
+
+	return tagged(ctx, o)
 }
 
 // ListOrders lists a user's orders, newest first.
@@ -147,18 +173,11 @@ func (s *Service) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest
 		return nil, err
 	}
 
-	var v fault.Violations
-	validate.ID(&v, "user_id", req.GetUserId())
-
-	if _, known := orderv1.OrderStatus_name[int32(req.GetStatus())]; !known {
-		v.Addf("status", "must be a known status")
-	}
-
 	filter := []string{"orders", req.GetUserId(), strconv.Itoa(int(req.GetStatus()))}
-	size := page.Size(&v, req.GetPageSize(), defaultPage, maxPage)
-	after := page.Read(&v, req.GetPageToken(), page.Newest(), filter...)
+	size := page.Size(req.GetPageSize(), defaultPage, maxPage)
 
-	if err := v.Err(); err != nil {
+	after, err := page.Read(req.GetPageToken(), page.Newest(), filter...)
+	if err != nil {
 		return nil, err
 	}
 
@@ -179,52 +198,25 @@ func (s *Service) ListOrders(ctx context.Context, req *orderv1.ListOrdersRequest
 	return resp, nil
 }
 
-// CancelOrder cancels an order that has not been shipped.
-func (s *Service) CancelOrder(ctx context.Context, req *orderv1.CancelOrderRequest) (*orderv1.Order, error) {
-	if err := caller.From(ctx).Authenticated(); err != nil {
-		return nil, err
+// requireUser asks the user service. It is asked in the name of the caller, unless the caller orders for someone else: that
+// right was given for orders and need not include reading accounts, so the service asks for itself.
+func (s *Service) requireUser(ctx context.Context, userID string) error {
+	who := caller.From(ctx)
+	if who.Subject != userID {
+		who = caller.Service("order", "users:admin").WithRequestID(who.RequestID)
 	}
 
-	var v fault.Violations
-	if validate.Text(&v, "reason", req.GetReason(), maxReason); v.Err() != nil {
-		return nil, v.Err()
+	ask, cancel := context.WithTimeout(caller.Outgoing(ctx, who), peer.Timeout)
+	defer cancel()
+
+	_, err := s.users.GetUser(ask, &userv1.GetUserRequest{UserId: userID})
+
+	switch status.Code(err) {
+	case codes.OK:
+		return nil
+	case codes.NotFound, codes.InvalidArgument:
+		return fault.FailedPrecondition("the user does not exist")
+	default:
+		return peer.Failure(ctx, "user", err)
 	}
-
-	return s.change(ctx, req.GetOrderId(), s.find, func(o *orderv1.Order) (bool, error) {
-		switch o.GetStatus() {
-		case cancelled:
-			return false, fault.FailedPrecondition("the order is cancelled already")
-		case shipped, delivered:
-			return false, fault.FailedPrecondition("the order cannot be cancelled: it was %s", statusText(o.GetStatus()))
-		default:
-		}
-
-		o.Status = cancelled
-		if req.GetReason() != "" {
-			o.CancelReason = new(req.GetReason())
-		}
-
-		return true, nil
-	})
-}
-
-// MarkOrderPaid notes that an order is paid in full.
-func (s *Service) MarkOrderPaid(ctx context.Context, req *orderv1.MarkOrderPaidRequest) (*orderv1.Order, error) {
-	if err := caller.From(ctx).RequireScope(settleScope); err != nil {
-		return nil, err
-	}
-
-	return s.change(ctx, req.GetOrderId(), load, func(o *orderv1.Order) (bool, error) {
-		switch o.GetStatus() {
-		case paid, shipped, delivered:
-			return false, nil
-		case cancelled:
-			return false, fault.FailedPrecondition("the order is cancelled")
-		default:
-		}
-
-		o.Status = paid
-
-		return true, nil
-	})
 }

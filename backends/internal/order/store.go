@@ -6,20 +6,30 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/portico-gateway/portico/backends/internal/caller"
+	"github.com/portico-gateway/portico/backends/internal/etag"
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/page"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
-	"github.com/portico-gateway/portico/backends/internal/validate"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
-// load does not ask who is calling: see find.
-func load(ctx context.Context, db sqlstore.Queryer, orderID string) (*orderv1.Order, error) {
-	var v fault.Violations
-	if validate.ID(&v, "order_id", orderID); v.Err() != nil {
-		return nil, v.Err()
+// find loads an order that the caller may see.
+func find(ctx context.Context, db sqlstore.Queryer, orderID string) (*orderv1.Order, error) {
+	o, err := load(ctx, db, orderID)
+	if err != nil {
+		return nil, err
 	}
 
+	if err := caller.From(ctx).RequireOwner(o.GetUserId(), adminScope, "order"); err != nil {
+		return nil, err
+	}
+
+	return o, nil
+}
+
+// load does not ask who is calling: see find.
+func load(ctx context.Context, db sqlstore.Queryer, orderID string) (*orderv1.Order, error) {
 	o, err := scanOrder(db.QueryRowContext(ctx, `SELECT `+orderColumns+` FROM orders WHERE order_id = ?`, orderID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.NotFound("order %q does not exist", orderID)
@@ -116,18 +126,23 @@ func (s *Service) count(ctx context.Context, q query) (int64, error) {
 	return total, nil
 }
 
+// insert stores a new order.
 func insert(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
+	const firstRevision = 1
+
+	o.Etag = etag.Of(firstRevision)
+
 	destination, err := packDestination(o)
 	if err != nil {
 		return err
 	}
 
 	_, err = tx.ExecContext(ctx,
-		`INSERT INTO orders (`+orderColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT INTO orders (`+orderColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		o.GetOrderId(), o.GetUserId(), o.GetStatus(),
 		o.GetTotal().GetCurrencyCode(), o.GetTotal().GetUnits(), o.GetTotal().GetNanos(),
 		o.GetTotalQuantity(), o.Note, sqlstore.JSON[map[string]string]{V: o.GetLabels()}, o.CancelReason,
-		sqlstore.Micros(o.GetCreateTime()), sqlstore.Micros(o.GetUpdateTime()), destination)
+		sqlstore.Micros(o.GetCreateTime()), sqlstore.Micros(o.GetUpdateTime()), destination, firstRevision)
 	if err != nil {
 		return fmt.Errorf("insert order: %w", err)
 	}
@@ -145,21 +160,28 @@ func insert(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
 	return nil
 }
 
-// store writes what can change of an order.
+// store writes what can change of an order, which makes it another revision.
 func store(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
 	destination, err := packDestination(o)
 	if err != nil {
 		return err
 	}
 
-	_, err = tx.ExecContext(ctx,
-		`UPDATE orders SET status = ?, note = ?, labels = ?, cancel_reason = ?, destination = ?, update_time = ?
-		 WHERE order_id = ?`,
+	o.UpdateTime = sqlstore.Now()
+
+	var revision int64
+
+	err = tx.QueryRowContext(ctx,
+		`UPDATE orders SET status = ?, note = ?, labels = ?, cancel_reason = ?, destination = ?, update_time = ?,
+		   revision = revision + 1
+		 WHERE order_id = ? RETURNING revision`,
 		o.GetStatus(), o.Note, sqlstore.JSON[map[string]string]{V: o.GetLabels()}, o.CancelReason, destination,
-		sqlstore.Micros(o.GetUpdateTime()), o.GetOrderId())
+		sqlstore.Micros(o.GetUpdateTime()), o.GetOrderId()).Scan(&revision)
 	if err != nil {
 		return fmt.Errorf("update order: %w", err)
 	}
+
+	o.Etag = etag.Of(revision)
 
 	return nil
 }

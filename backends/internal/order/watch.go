@@ -21,7 +21,7 @@ const pollInterval = time.Second
 func (s *Service) WatchOrder(req *orderv1.WatchOrderRequest, stream grpc.ServerStreamingServer[orderv1.WatchOrderResponse]) error {
 	ctx := stream.Context()
 
-	if _, err := s.find(ctx, s.db, req.GetOrderId()); err != nil {
+	if _, err := find(ctx, s.db, req.GetOrderId()); err != nil {
 		return err
 	}
 
@@ -71,8 +71,8 @@ func lastSeen(req *orderv1.WatchOrderRequest, latest *orderv1.WatchOrderResponse
 	after := req.GetAfterSequence()
 
 	var v fault.Violations
-	if after < 0 || after > latest.GetSequence() {
-		v.Addf("after_sequence", "must be 0 to %d, the latest sequence of the order", latest.GetSequence())
+	if after > latest.GetSequence() {
+		v.Addf("after_sequence", "must be at most %d, the latest sequence of the order", latest.GetSequence())
 	}
 
 	if after == 0 {

@@ -1,5 +1,5 @@
-// Package page cuts lists into pages: it checks page sizes and writes and reads the opaque tokens that lead from one page to
-// the next.
+// Package page cuts lists into pages (AIP-158): it bounds page sizes and writes and reads the opaque tokens that lead from one page
+// to the next.
 //
 // A token is not a secret and gives no rights: it only says where to go on. It belongs to the list and the filter that it was made
 // for, so that a client cannot mix up two lists without being told.
@@ -36,16 +36,13 @@ func Oldest() Position { return Position{} }
 // Newest is where a list begins that goes from new to old.
 func Newest() Position { return Position{Time: math.MaxInt64} }
 
-// Size gives the number of items to return: the default for 0, else what was asked for, which must be 1 to limit.
-func Size(v *fault.Violations, asked, byDefault, limit int32) int {
-	switch {
-	case asked == 0:
+// Size returns the number of items to return: the default for 0, else what was asked for, but not more than the limit (AIP-158).
+func Size(asked, byDefault, limit int32) int {
+	if asked <= 0 {
 		return int(byDefault)
-	case asked < 0 || asked > limit:
-		v.Addf("page_size", "must be 1 to %d, or 0 for %d", limit, byDefault)
 	}
 
-	return int(asked)
+	return int(min(asked, limit))
 }
 
 // Token leads to what comes after a position in the list that the filter describes. Parts of a filter must be given in the same
@@ -70,22 +67,23 @@ func Cut[T any](items []T, size int, position func(T) Position, filter ...string
 	return items[:size], Token(position(items[size-1]), filter...)
 }
 
-// Read gives the position in a token, and start for the empty token, which means the first page. A token that was damaged or made
-// for another list or filter is noted as a violation of page_token.
-func Read(v *fault.Violations, token string, start Position, filter ...string) Position {
+// Read returns the position in a token, and start for the empty token, which means the first page. A token that was damaged or made
+// for another list or filter is a violation of page_token.
+func Read(token string, start Position, filter ...string) (Position, error) {
 	if token == "" {
-		return start
+		return start, nil
 	}
 
 	after, ok := parse(token)
 	// Writing it anew checks version, tag and spelling at once.
 	if !ok || Token(after, filter...) != token {
+		var v fault.Violations
 		v.Addf("page_token", "must be the next_page_token of the same list")
 
-		return start
+		return Position{}, v.Err()
 	}
 
-	return after
+	return after, nil
 }
 
 func parse(token string) (Position, bool) {

@@ -69,13 +69,16 @@ func (s *Service) addSettled(ctx context.Context, tx *sql.Tx, orderID string) er
 	return nil
 }
 
-// settleOrder delivers settledTopic. The order service does nothing when it hears the same twice.
+// settleOrder delivers settledTopic. The order service does nothing when it hears the same twice. An order that was cancelled
+// meanwhile stays so: RefundOrder gives back what was paid for it.
 func settleOrder(orders orderv1.OrderServiceClient) outbox.Handler {
 	self := caller.Service("payment", "orders:settle")
 
 	return func(ctx context.Context, m outbox.Message) error {
 		req := &orderv1.MarkOrderPaidRequest{OrderId: string(m.Payload)}
-		if _, err := orders.MarkOrderPaid(caller.Outgoing(ctx, self.WithRequestID(m.RequestID)), req); err != nil {
+
+		_, err := orders.MarkOrderPaid(caller.Outgoing(ctx, self.WithRequestID(m.RequestID)), req)
+		if err != nil && status.Code(err) != codes.FailedPrecondition {
 			return fmt.Errorf("mark order paid: %w", err)
 		}
 

@@ -1,13 +1,119 @@
 package payment
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 
+	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/money"
+	"github.com/portico-gateway/portico/backends/internal/repeat"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
 )
+
+// RefundPayment gives back a part or the rest of a payment, once for each request_id.
+func (s *Service) RefundPayment(ctx context.Context, req *paymentv1.RefundPaymentRequest) (*paymentv1.Payment, error) {
+	if req.GetAmount() != nil {
+		if err := checkAmount(req.GetAmount()); err != nil {
+			return nil, err
+		}
+	}
+
+	p, err := repeat.Once(ctx, s.db, req, load, func(tx *sql.Tx) (*paymentv1.Payment, string, error) {
+		p, err := find(ctx, tx, req.GetPaymentId())
+		if err != nil {
+			return nil, "", err
+		}
+
+		return p, p.GetPaymentId(), s.refund(ctx, tx, p, req)
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	s.box.Wake()
+
+	return p, nil
+}
+
+// RefundOrder gives back all that was paid for an order and lets nothing more be paid for it.
+func (s *Service) RefundOrder(ctx context.Context, req *paymentv1.RefundOrderRequest) (*paymentv1.RefundOrderResponse, error) {
+	if err := caller.From(ctx).RequireScope(settleScope); err != nil {
+		return nil, err
+	}
+
+	resp := &paymentv1.RefundOrderResponse{}
+
+	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
+		if err := closeOrder(ctx, tx, req.GetOrderId()); err != nil {
+			return err
+		}
+
+		if resp.Payments, err = ofOrder(ctx, tx, req.GetOrderId()); err != nil {
+			return err
+		}
+
+		for _, p := range resp.GetPayments() {
+			if p.GetStatus() == paymentv1.PaymentStatus_PAYMENT_STATUS_REFUNDED {
+				continue
+			}
+
+			if err := s.refund(ctx, tx, p, &paymentv1.RefundPaymentRequest{Reason: req.GetReason()}); err != nil {
+				return err
+			}
+		}
+
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	s.box.Wake()
+
+	return resp, nil
+}
+
+// refund stores what a request asks to give back of a payment, and adds it to the payment.
+func (s *Service) refund(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment, req *paymentv1.RefundPaymentRequest) error {
+	refund, err := nextRefund(p, req)
+	if err != nil {
+		return err
+	}
+
+	if err := insertRefund(ctx, tx, p, refund); err != nil {
+		return err
+	}
+
+	if err := apply(p, refund); err != nil {
+		return err
+	}
+
+	text := money.Format(refund.GetAmount()) + " are on their way to you."
+
+	return s.addNotification(ctx, tx, p, "You get money back", text)
+}
+
+func checkAmount(amount *moneyv1.Money) error {
+	var v fault.Violations
+	if money.IsNegative(amount) || money.Sign(amount) == 0 {
+		v.Addf("amount", "must be more than 0")
+	}
+
+	return v.Err()
+}
+
+func checkCurrency(amount *moneyv1.Money, currency string) error {
+	var v fault.Violations
+	if amount.GetCurrencyCode() != currency {
+		v.Addf("amount.currency_code", "must be %s", currency)
+	}
+
+	return v.Err()
+}
 
 // nextRefund works out what a request asks to give back of a payment.
 func nextRefund(p *paymentv1.Payment, req *paymentv1.RefundPaymentRequest) (*paymentv1.Refund, error) {
@@ -25,9 +131,8 @@ func nextRefund(p *paymentv1.Payment, req *paymentv1.RefundPaymentRequest) (*pay
 		amount = left
 	}
 
-	var v fault.Violations
-	if checkCurrency(&v, amount, left.GetCurrencyCode()); v.Err() != nil {
-		return nil, v.Err()
+	if err := checkCurrency(amount, left.GetCurrencyCode()); err != nil {
+		return nil, err
 	}
 
 	order, err := money.Compare(amount, left)

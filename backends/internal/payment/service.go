@@ -12,12 +12,12 @@ import (
 
 	"google.golang.org/grpc"
 
-	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/ident"
 	"github.com/portico-gateway/portico/backends/internal/money"
 	"github.com/portico-gateway/portico/backends/internal/notify"
 	"github.com/portico-gateway/portico/backends/internal/outbox"
+	"github.com/portico-gateway/portico/backends/internal/repeat"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
@@ -28,7 +28,10 @@ import (
 //go:embed migrations/*.sql
 var Migrations embed.FS
 
-const adminScope = "payments:admin"
+const (
+	adminScope  = "payments:admin"
+	settleScope = "payments:settle"
+)
 
 // Service implements paymentv1.PaymentServiceServer. It is safe for concurrent use, also by several servers.
 type Service struct {
@@ -62,23 +65,18 @@ func (s *Service) Run(ctx context.Context) {
 // CreatePayment pays for an order, at most what is still open of its total. Made again with the same request_id, it answers with
 // the payment that is there.
 func (s *Service) CreatePayment(ctx context.Context, req *paymentv1.CreatePaymentRequest) (*paymentv1.Payment, error) {
-	who := caller.From(ctx)
-	if err := who.Authenticated(); err != nil {
+	if err := checkAmount(req.GetAmount()); err != nil {
 		return nil, err
 	}
 
-	named := named(ctx, "CreatePayment", withoutToken(req))
-
-	var v fault.Violations
-
-	named.Check(&v)
-
-	if checkCreate(&v, req); v.Err() != nil {
-		return nil, v.Err()
+	if err := checkSource(req); err != nil {
+		return nil, err
 	}
 
+	named := withoutToken(req)
+
 	// The order need not be payable any more.
-	if p, err := repeated(ctx, s.db, named); err != nil || p != nil {
+	if p, found, err := repeat.Earlier(ctx, s.db, named, load); err != nil || found {
 		return p, err
 	}
 
@@ -87,10 +85,25 @@ func (s *Service) CreatePayment(ctx context.Context, req *paymentv1.CreatePaymen
 		return nil, err
 	}
 
-	if checkCurrency(&v, req.GetAmount(), o.GetTotal().GetCurrencyCode()); v.Err() != nil {
-		return nil, v.Err()
+	if err := checkCurrency(req.GetAmount(), o.GetTotal().GetCurrencyCode()); err != nil {
+		return nil, err
 	}
 
+	p, err := repeat.Once(ctx, s.db, named, load, func(tx *sql.Tx) (*paymentv1.Payment, string, error) {
+		p := newPayment(req, o)
+
+		return p, p.GetPaymentId(), s.capture(ctx, tx, p, o)
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	s.box.Wake()
+
+	return p, nil
+}
+
+func newPayment(req *paymentv1.CreatePaymentRequest, o *orderv1.Order) *paymentv1.Payment {
 	now := sqlstore.Now()
 	p := &paymentv1.Payment{
 		PaymentId:      ident.New("pay"),
@@ -105,17 +118,19 @@ func (s *Service) CreatePayment(ctx context.Context, req *paymentv1.CreatePaymen
 	}
 	setSource(p, req)
 
-	before, err := s.once(ctx, named, func(tx *sql.Tx) (string, error) { return p.GetPaymentId(), s.capture(ctx, tx, p, o) })
-	if err != nil || before != nil {
-		return before, err
-	}
-
-	return p, nil
+	return p
 }
 
-// capture stores a payment unless it exceeds what is open. The transaction holds the write lock, so that payments made at the same
-// time see each other.
+// capture stores a payment unless it exceeds what is open, or the order was cancelled after it was looked at. The transaction holds
+// the write lock, so that payments and refunds made at the same time see each other.
 func (s *Service) capture(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment, o *orderv1.Order) error {
+	switch closed, err := isClosed(ctx, tx, o.GetOrderId()); {
+	case err != nil:
+		return err
+	case closed:
+		return fault.FailedPrecondition("the order cannot be paid: it is cancelled")
+	}
+
 	already, err := sumForOrder(ctx, tx, o)
 	if err != nil {
 		return err
@@ -151,78 +166,4 @@ func (s *Service) capture(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment,
 // GetPayment reads one payment.
 func (s *Service) GetPayment(ctx context.Context, req *paymentv1.GetPaymentRequest) (*paymentv1.Payment, error) {
 	return find(ctx, s.db, req.GetPaymentId())
-}
-
-// RefundPayment gives back a part or the rest of a payment, once for each request_id.
-func (s *Service) RefundPayment(ctx context.Context, req *paymentv1.RefundPaymentRequest) (*paymentv1.Payment, error) {
-	if err := caller.From(ctx).Authenticated(); err != nil {
-		return nil, err
-	}
-
-	named := named(ctx, "RefundPayment", req)
-
-	var v fault.Violations
-
-	named.Check(&v)
-
-	if checkRefund(&v, req); v.Err() != nil {
-		return nil, v.Err()
-	}
-
-	var p *paymentv1.Payment
-
-	before, err := s.once(ctx, named, func(tx *sql.Tx) (_ string, err error) {
-		p, err = s.refund(ctx, tx, req)
-
-		return p.GetPaymentId(), err
-	})
-	if err != nil || before != nil {
-		return before, err
-	}
-
-	return p, nil
-}
-
-// refund stores a refund and gives the payment with it.
-func (s *Service) refund(ctx context.Context, tx *sql.Tx, req *paymentv1.RefundPaymentRequest) (*paymentv1.Payment, error) {
-	p, err := find(ctx, tx, req.GetPaymentId())
-	if err != nil {
-		return nil, err
-	}
-
-	refund, err := nextRefund(p, req)
-	if err != nil {
-		return nil, err
-	}
-
-	if err := insertRefund(ctx, tx, p, refund); err != nil {
-		return nil, err
-	}
-
-	if err := apply(p, refund); err != nil {
-		return nil, err
-	}
-
-	text := money.Format(refund.GetAmount()) + " are on their way to you."
-
-	return p, s.addNotification(ctx, tx, p, "You get money back", text)
-}
-
-// find loads a payment that the caller may see.
-func find(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv1.Payment, error) {
-	who := caller.From(ctx)
-	if err := who.Authenticated(); err != nil {
-		return nil, err
-	}
-
-	p, err := load(ctx, db, paymentID)
-	if err != nil {
-		return nil, err
-	}
-
-	if err := who.RequireOwner(p.GetUserId(), adminScope, "payment"); err != nil {
-		return nil, err
-	}
-
-	return p, nil
 }

@@ -2,61 +2,37 @@ package payment
 
 import (
 	"crypto/sha256"
-	"regexp"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/backends/internal/fault"
-	"github.com/portico-gateway/portico/backends/internal/validate"
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
 )
 
-// Bounds of wallets: the provider in characters, the token in bytes.
-const (
-	maxProvider = 64
-	maxToken    = 4096
-)
-
-var (
-	lastFourPattern = regexp.MustCompile(`^[0-9]{4}$`)
-	ibanPattern     = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{10,30}$`)
-)
-
-// checkSource looks at what pays, which need not be given.
-func checkSource(v *fault.Violations, req *paymentv1.CreatePaymentRequest) {
+// checkSource wants what pays, if it is given, to go with the method.
+func checkSource(req *paymentv1.CreatePaymentRequest) error {
 	var (
 		field  string
 		method paymentv1.PaymentMethod
 	)
 
-	switch source := req.GetSource().(type) {
+	switch req.GetSource().(type) {
 	case nil:
-		return
+		return nil
 	case *paymentv1.CreatePaymentRequest_Card:
 		field, method = "card", paymentv1.PaymentMethod_PAYMENT_METHOD_CARD
-
-		if !lastFourPattern.MatchString(source.Card.GetLastFour()) {
-			v.Addf("card.last_four", "must be four digits")
-		}
 	case *paymentv1.CreatePaymentRequest_BankTransfer:
 		field, method = "bank_transfer", paymentv1.PaymentMethod_PAYMENT_METHOD_BANK_TRANSFER
-
-		if !ibanPattern.MatchString(source.BankTransfer.GetIban()) {
-			v.Addf("bank_transfer.iban", "must be an IBAN without spaces")
-		}
 	case *paymentv1.CreatePaymentRequest_Wallet:
 		field, method = "wallet", paymentv1.PaymentMethod_PAYMENT_METHOD_WALLET
-
-		validate.Required(v, "wallet.provider", source.Wallet.GetProvider(), maxProvider)
-
-		if len(source.Wallet.GetToken()) > maxToken {
-			v.Addf("wallet.token", "must have at most %d bytes", maxToken)
-		}
 	}
 
+	var v fault.Violations
 	if req.GetMethod() != method {
 		v.Addf(field, "goes with the method %s only", method)
 	}
+
+	return v.Err()
 }
 
 // withoutToken is a request as it may be stored: with the hash of a wallet's token in its place.

@@ -6,22 +6,31 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/money"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
-	"github.com/portico-gateway/portico/backends/internal/validate"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
 )
 
-// load does not ask who is calling: see find.
-func load(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv1.Payment, error) {
-	var v fault.Violations
-	if validate.ID(&v, "payment_id", paymentID); v.Err() != nil {
-		return nil, v.Err()
+// find loads a payment that the caller may see.
+func find(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv1.Payment, error) {
+	p, err := load(ctx, db, paymentID)
+	if err != nil {
+		return nil, err
 	}
 
+	if err := caller.From(ctx).RequireOwner(p.GetUserId(), adminScope, "payment"); err != nil {
+		return nil, err
+	}
+
+	return p, nil
+}
+
+// load does not ask who is calling: see find.
+func load(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv1.Payment, error) {
 	p, err := scanPayment(db.QueryRowContext(ctx, `SELECT `+paymentColumns+` FROM payments WHERE payment_id = ?`, paymentID))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, fault.NotFound("payment %q does not exist", paymentID)
@@ -79,6 +88,43 @@ func sumForOrder(ctx context.Context, tx *sql.Tx, o *orderv1.Order) (*moneyv1.Mo
 	}
 
 	return sum, nil
+}
+
+// ofOrder lists the payments of an order.
+func ofOrder(ctx context.Context, tx *sql.Tx, orderID string) ([]*paymentv1.Payment, error) {
+	payments, err := sqlstore.List(ctx, tx, scanPayment,
+		`SELECT `+paymentColumns+` FROM payments WHERE order_id = ? ORDER BY create_time, payment_id`, orderID)
+	if err != nil {
+		return nil, fmt.Errorf("list payments: %w", err)
+	}
+
+	for _, p := range payments {
+		if err := loadRefunds(ctx, tx, p); err != nil {
+			return nil, err
+		}
+	}
+
+	return payments, nil
+}
+
+// closeOrder lets no more be paid for an order.
+func closeOrder(ctx context.Context, tx *sql.Tx, orderID string) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO closed_orders (order_id, close_time) VALUES (?, ?) ON CONFLICT DO NOTHING`,
+		orderID, sqlstore.Micros(sqlstore.Now()))
+	if err != nil {
+		return fmt.Errorf("close order: %w", err)
+	}
+
+	return nil
+}
+
+func isClosed(ctx context.Context, tx *sql.Tx, orderID string) (closed bool, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM closed_orders WHERE order_id = ?)`, orderID).Scan(&closed)
+	if err != nil {
+		return false, fmt.Errorf("look for closed order: %w", err)
+	}
+
+	return closed, nil
 }
 
 // insert leaves the refunds out.

@@ -14,7 +14,6 @@ import (
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/fieldmask"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
-	"github.com/portico-gateway/portico/backends/internal/validate"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
@@ -58,11 +57,6 @@ func (s *Service) UpdateProfile(ctx context.Context, req *profilev1.UpdateProfil
 		return nil, err
 	}
 
-	var v fault.Violations
-	if fieldmask.Check(&v, req.GetUpdateMask(), changeable()); v.Err() != nil {
-		return nil, v.Err()
-	}
-
 	var updated *profilev1.Profile
 
 	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
@@ -75,11 +69,12 @@ func (s *Service) UpdateProfile(ctx context.Context, req *profilev1.UpdateProfil
 			return err
 		}
 
-		fieldmask.Apply(updated, req.GetProfile(), req.GetUpdateMask())
+		if err := fieldmask.Update(updated, req.GetProfile(), req.GetUpdateMask(), changeable()); err != nil {
+			return err
+		}
 
-		var v fault.Violations
-		if check(&v, "profile.", updated); v.Err() != nil {
-			return v.Err()
+		if err := check(updated); err != nil {
+			return err
 		}
 
 		updated.UpdateTime = sqlstore.Now()
@@ -100,12 +95,5 @@ func blank(userID string) *profilev1.Profile {
 
 // authorize checks the caller before anything is looked up, so that nobody learns which profiles exist.
 func authorize(ctx context.Context, userID string) error {
-	if err := caller.From(ctx).RequireOwner(userID, adminScope, "profile"); err != nil {
-		return err
-	}
-
-	var v fault.Violations
-	validate.ID(&v, "user_id", userID)
-
-	return v.Err()
+	return caller.From(ctx).RequireOwner(userID, adminScope, "profile")
 }

@@ -11,10 +11,12 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	"github.com/portico-gateway/portico/backends/internal/validate"
 )
 
 // errStopping is why the context of a stream ends when the server stops.
@@ -36,6 +38,14 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	)
 
 	err := s.protect(ctx, info.FullMethod, func() (err error) {
+		if err := caller.From(ctx).Authenticated(); err != nil {
+			return err
+		}
+
+		if err := valid(req); err != nil {
+			return err
+		}
+
 		resp, err = handler(ctx, req)
 
 		return err
@@ -67,6 +77,10 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	}
 
 	err := s.protect(ctx, info.FullMethod, func() error {
+		if err := caller.From(ctx).Authenticated(); err != nil {
+			return err
+		}
+
 		return handler(srv, &boundStream{ServerStream: stream, ctx: ctx})
 	})
 	if err != nil && errors.Is(context.Cause(ctx), errStopping) {
@@ -77,7 +91,17 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	return s.finish(stream.Context(), info.FullMethod, start, err)
 }
 
-// boundStream is a stream with a context of ours.
+// valid checks the rules of a request.
+func valid(req any) error {
+	m, ok := req.(proto.Message)
+	if !ok {
+		return fmt.Errorf("a request that is no message: %T", req)
+	}
+
+	return validate.Request(m)
+}
+
+// boundStream is a stream with a context of ours, which checks what it receives.
 type boundStream struct {
 	grpc.ServerStream
 
@@ -86,6 +110,15 @@ type boundStream struct {
 
 // Context implements grpc.ServerStream.
 func (s *boundStream) Context() context.Context { return s.ctx }
+
+// RecvMsg implements grpc.ServerStream.
+func (s *boundStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err //nolint:wrapcheck // Handlers compare it with io.EOF.
+	}
+
+	return valid(m)
+}
 
 // protect makes a panic an error, which the client sees as any other internal error.
 func (s *Server) protect(ctx context.Context, method string, handle func() error) (err error) {

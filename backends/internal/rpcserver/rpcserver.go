@@ -1,5 +1,6 @@
-// Package rpcserver is the gRPC server that all backends share: it recovers panics, maps errors, logs calls, answers health checks
-// and reflection, and stops gracefully within a bound.
+// Package rpcserver is the gRPC server that all backends share: it refuses calls without an identity and requests against the rules
+// of their protos, recovers panics, maps errors, logs calls, answers health checks and reflection, and stops gracefully within a
+// bound.
 //
 // It knows no service: they are registered by whoever builds it.
 package rpcserver

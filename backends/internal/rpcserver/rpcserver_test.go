@@ -19,9 +19,11 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/rpcserver"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -82,7 +84,17 @@ func serveService(t *testing.T, register func(grpc.ServiceRegistrar)) (*rpcserve
 	go func() { done <- server.Serve(listener) }()
 
 	conn, err := grpc.NewClient("passthrough:///bufconn", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }))
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return listener.DialContext(ctx) }),
+		grpc.WithChainUnaryInterceptor(func(
+			ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, call grpc.UnaryInvoker, opts ...grpc.CallOption,
+		) error {
+			return call(identified(ctx), method, req, reply, conn, opts...)
+		}),
+		grpc.WithChainStreamInterceptor(func(
+			ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
+			return open(identified(ctx), desc, conn, method, opts...)
+		}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +109,54 @@ func serveService(t *testing.T, register func(grpc.ServiceRegistrar)) (*rpcserve
 	})
 
 	return server, conn, lines
+}
+
+// identified gives the context of a call by somebody, unless the test says who calls.
+func identified(ctx context.Context) context.Context {
+	if _, set := metadata.FromOutgoingContext(ctx); set {
+		return ctx
+	}
+
+	return caller.Outgoing(ctx, caller.Service("test"))
+}
+
+// Calls without an identity and requests against the rules of their protos do not reach a handler, in streams either.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+
+	unreachable := func(context.Context) error { return errors.New("it was called") }
+	_, conn, _ := serve(t, &orders{get: unreachable, watch: unreachable})
+	client := orderv1.NewOrderServiceClient(conn)
+	nobody := metadata.AppendToOutgoingContext(t.Context(), "x-other", "x")
+
+	for name, row := range map[string]struct {
+		anonymous bool
+		orderID   string
+		want      codes.Code
+	}{
+		"nobody":              {true, "o", codes.Unauthenticated},
+		"nobody_and_nonsense": {true, "", codes.Unauthenticated},
+		"nonsense":            {false, "", codes.InvalidArgument},
+	} {
+		ctx := t.Context()
+		if row.anonymous {
+			ctx = nobody
+		}
+
+		_, err := client.GetOrder(ctx, &orderv1.GetOrderRequest{OrderId: row.orderID})
+		if status.Code(err) != row.want {
+			t.Errorf("%s: %v", name, err)
+		}
+
+		watch, err := client.WatchOrder(ctx, &orderv1.WatchOrderRequest{OrderId: row.orderID})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if _, err := watch.Recv(); status.Code(err) != row.want {
+			t.Errorf("%s: the stream ends with %v", name, err)
+		}
+	}
 }
 
 func TestErrorsAreMappedAndLoggedOnce(t *testing.T) {
@@ -121,7 +181,7 @@ func TestErrorsAreMappedAndLoggedOnce(t *testing.T) {
 			_, conn, lines := serve(t, &orders{get: test.get, watch: test.get})
 			client := orderv1.NewOrderServiceClient(conn)
 
-			_, err := client.GetOrder(t.Context(), &orderv1.GetOrderRequest{})
+			_, err := client.GetOrder(t.Context(), &orderv1.GetOrderRequest{OrderId: "o"})
 			if got := status.Convert(err); got.Code() != test.code || got.Message() != test.message {
 				t.Errorf("the client gets %v", got)
 			}
@@ -130,7 +190,7 @@ func TestErrorsAreMappedAndLoggedOnce(t *testing.T) {
 				t.Errorf("%d lines with %q, want 1", got, test.logged)
 			}
 
-			watch, err := client.WatchOrder(t.Context(), &orderv1.WatchOrderRequest{})
+			watch, err := client.WatchOrder(t.Context(), &orderv1.WatchOrderRequest{OrderId: "o"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -178,7 +238,7 @@ func TestMethodThatNobodyWrote(t *testing.T) {
 
 	_, conn, _ := serve(t, &orders{})
 
-	_, err := orderv1.NewOrderServiceClient(conn).ListOrders(t.Context(), &orderv1.ListOrdersRequest{})
+	_, err := orderv1.NewOrderServiceClient(conn).ListOrders(t.Context(), &orderv1.ListOrdersRequest{UserId: "u"})
 	if got := status.Code(err); got != codes.Unimplemented {
 		t.Errorf("it answers %v", err)
 	}
@@ -197,7 +257,7 @@ func TestStopLetsCallsFinish(t *testing.T) {
 	answered := make(chan error, 1)
 
 	go func() {
-		_, err := orderv1.NewOrderServiceClient(conn).GetOrder(t.Context(), &orderv1.GetOrderRequest{})
+		_, err := orderv1.NewOrderServiceClient(conn).GetOrder(t.Context(), &orderv1.GetOrderRequest{OrderId: "o"})
 		answered <- err
 	}()
 
@@ -251,7 +311,7 @@ func TestStopIsBounded(t *testing.T) {
 	answered := make(chan error, 1)
 
 	go func() {
-		_, err := orderv1.NewOrderServiceClient(conn).GetOrder(t.Context(), &orderv1.GetOrderRequest{})
+		_, err := orderv1.NewOrderServiceClient(conn).GetOrder(t.Context(), &orderv1.GetOrderRequest{OrderId: "o"})
 		answered <- err
 	}()
 
@@ -308,7 +368,7 @@ func TestFailedReceiveIsTheClients(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	_ = stream.Send(&profilev1.UploadAvatarRequest{File: &httpbody.HttpBody{Data: make([]byte, 9<<20)}}) // It may end earlier.
+	_ = stream.Send(&profilev1.UploadAvatarRequest{UserId: "u", File: &httpbody.HttpBody{Data: make([]byte, 9<<20)}}) // It may end earlier.
 
 	if _, err = stream.CloseAndRecv(); status.Code(err) != codes.ResourceExhausted {
 		t.Errorf("a message that is too large gives %v", err)
@@ -321,7 +381,7 @@ func TestFailedReceiveIsTheClients(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if err := stream.Send(&profilev1.UploadAvatarRequest{}); err != nil {
+	if err := stream.Send(&profilev1.UploadAvatarRequest{UserId: "u"}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -349,7 +409,7 @@ func TestStopLetsUploadsFinish(t *testing.T) {
 	}
 
 	send := func() {
-		if err := stream.Send(&profilev1.UploadAvatarRequest{}); err != nil {
+		if err := stream.Send(&profilev1.UploadAvatarRequest{UserId: "u"}); err != nil {
 			t.Fatal(err)
 		}
 
@@ -367,7 +427,7 @@ func TestStopLetsUploadsFinish(t *testing.T) {
 	}()
 
 	for { // A new call is refused once the server is stopping.
-		_, err := client.GetProfile(t.Context(), &profilev1.GetProfileRequest{})
+		_, err := client.GetProfile(t.Context(), &profilev1.GetProfileRequest{UserId: "u"})
 		if status.Code(err) == codes.Unavailable {
 			break
 		}

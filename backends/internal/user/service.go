@@ -4,6 +4,7 @@
 package user
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"embed"
@@ -11,11 +12,12 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
-	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/fieldmask"
 	"github.com/portico-gateway/portico/backends/internal/ident"
 	"github.com/portico-gateway/portico/backends/internal/page"
+	"github.com/portico-gateway/portico/backends/internal/repeat"
 	"github.com/portico-gateway/portico/backends/internal/sqlstore"
+	"github.com/portico-gateway/portico/backends/internal/validate"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
@@ -44,41 +46,27 @@ func New(db *sql.DB) *Service {
 	return &Service{db: db}
 }
 
-// CreateUser opens an account.
+// CreateUser opens an account. Made again with the same request_id, it answers with the account that is there.
 func (s *Service) CreateUser(ctx context.Context, req *userv1.CreateUserRequest) (*userv1.User, error) {
 	if err := caller.From(ctx).RequireScope(adminScope); err != nil {
 		return nil, err
 	}
 
-	now := sqlstore.Now()
-	u := &userv1.User{
-		UserId:      req.GetUserId(),
-		Email:       req.GetEmail(),
-		DisplayName: req.GetDisplayName(),
-		Status:      userv1.UserStatus_USER_STATUS_ACTIVE,
-		Phone:       req.Phone,
-		Labels:      req.GetLabels(),
-		CreateTime:  now,
-		UpdateTime:  now,
-	}
+	return repeat.Once(ctx, s.db, req, load, func(tx *sql.Tx) (*userv1.User, string, error) {
+		now := sqlstore.Now()
+		u := &userv1.User{
+			UserId:      cmp.Or(req.GetUserId(), ident.New("usr")),
+			Email:       req.GetEmail(),
+			DisplayName: req.GetDisplayName(),
+			Status:      userv1.UserStatus_USER_STATUS_ACTIVE,
+			Phone:       req.Phone,
+			Labels:      req.GetLabels(),
+			CreateTime:  now,
+			UpdateTime:  now,
+		}
 
-	if u.GetUserId() == "" {
-		u.UserId = ident.New("usr")
-	}
-
-	var v fault.Violations
-	checkID(&v, u.GetUserId())
-	check(&v, "", u)
-
-	if err := v.Err(); err != nil {
-		return nil, err
-	}
-
-	if err := s.create(ctx, u); err != nil {
-		return nil, err
-	}
-
-	return u, nil
+		return u, u.GetUserId(), create(ctx, tx, u)
+	})
 }
 
 // GetUser reads one account.
@@ -96,12 +84,10 @@ func (s *Service) ListUsers(ctx context.Context, req *userv1.ListUsersRequest) (
 		return nil, err
 	}
 
-	var v fault.Violations
+	size := page.Size(req.GetPageSize(), defaultPage, maxPage)
 
-	size := page.Size(&v, req.GetPageSize(), defaultPage, maxPage)
-	after := page.Read(&v, req.GetPageToken(), page.Oldest(), "users")
-
-	if err := v.Err(); err != nil {
+	after, err := page.Read(req.GetPageToken(), page.Oldest(), "users")
+	if err != nil {
 		return nil, err
 	}
 
@@ -126,11 +112,6 @@ func (s *Service) UpdateUser(ctx context.Context, req *userv1.UpdateUserRequest)
 		return nil, err
 	}
 
-	var v fault.Violations
-	if fieldmask.Check(&v, req.GetUpdateMask(), changeable()); v.Err() != nil {
-		return nil, v.Err()
-	}
-
 	var updated *userv1.User
 
 	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
@@ -138,11 +119,12 @@ func (s *Service) UpdateUser(ctx context.Context, req *userv1.UpdateUserRequest)
 			return err
 		}
 
-		fieldmask.Apply(updated, req.GetUser(), req.GetUpdateMask())
+		if err := fieldmask.Update(updated, req.GetUser(), req.GetUpdateMask(), changeable()); err != nil {
+			return err
+		}
 
-		var v fault.Violations
-		if check(&v, "user.", updated); v.Err() != nil {
-			return v.Err()
+		if err := validate.Resource("user", updated); err != nil {
+			return err
 		}
 
 		updated.UpdateTime = sqlstore.Now()
@@ -171,12 +153,10 @@ func (s *Service) DeleteUser(ctx context.Context, req *userv1.DeleteUserRequest)
 
 // authorize checks the caller before anything is looked up, so that nobody learns which accounts exist.
 func authorize(ctx context.Context, userID string) error {
-	if err := caller.From(ctx).RequireOwner(userID, adminScope, "user"); err != nil {
-		return err
-	}
+	return caller.From(ctx).RequireOwner(userID, adminScope, "user")
+}
 
-	var v fault.Violations
-	checkID(&v, userID)
-
-	return v.Err()
+// changeable are the paths that UpdateUser accepts.
+func changeable() []string {
+	return []string{"email", "display_name", "phone", "labels"}
 }

@@ -12,19 +12,17 @@ import (
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
-func (s *Service) create(ctx context.Context, u *userv1.User) error {
-	return sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) error {
-		taken, err := exists(ctx, tx, `SELECT EXISTS (SELECT 1 FROM users WHERE user_id = ?)`, u.GetUserId())
-		if err != nil {
-			return err
-		}
+func create(ctx context.Context, tx *sql.Tx, u *userv1.User) error {
+	taken, err := exists(ctx, tx, `SELECT EXISTS (SELECT 1 FROM users WHERE user_id = ?)`, u.GetUserId())
+	if err != nil {
+		return err
+	}
 
-		if taken {
-			return fault.AlreadyExists("user %q exists already", u.GetUserId())
-		}
+	if taken {
+		return fault.AlreadyExists("user %q exists already", u.GetUserId())
+	}
 
-		return insert(ctx, tx, u)
-	})
+	return insert(ctx, tx, u)
 }
 
 // insert needs the write lock: it looks before it writes.

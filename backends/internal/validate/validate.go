@@ -1,70 +1,96 @@
-// Package validate has the checks that several services share: identifiers, bounded texts, bounded maps. Each notes what it
-// finds in a collection of violations.
+// Package validate checks messages against the rules that their protos declare (buf.validate), and says what it finds as violations
+// of fields.
 //
-// What only one service knows (an e-mail address, a line item) is checked there.
+// What no rule can say, such as that two fields go together, is checked by the service that knows it.
 package validate
 
 import (
-	"regexp"
-	"strings"
+	"errors"
+	"fmt"
 	"unicode/utf8"
+
+	"buf.build/go/protovalidate"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/backends/internal/fault"
 )
 
-// Bounds of the free pairs that clients attach to things (labels, attributes, preferences).
-const (
-	maxPairs     = 64
-	maxKeyRunes  = 64
-	maxPairRunes = 512
-)
+// fieldMask is the message that names fields.
+const fieldMask = "google.protobuf.FieldMask"
 
-var idPattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+// pathLimit bounds how much of the path of a field an error repeats, in characters: it may contain a key of a map.
+const pathLimit = 150
 
-// ID wants an identifier: letters, digits, "-", "_" and ".", 1 to 63 of them.
-func ID(v *fault.Violations, field, id string) {
-	if !idPattern.MatchString(id) {
-		v.Addf(field, `must be 1 to 63 letters, digits, "-", "_" or "."`)
+// Request checks a request. Of a request with a field mask (AIP-134), the resource is left out: it need not be complete, and
+// Resource checks what comes of it.
+func Request(req proto.Message) error {
+	resource := updated(req.ProtoReflect())
+	if resource == nil {
+		return check("", req)
 	}
+
+	return check("", req, protovalidate.WithFilter(protovalidate.FilterFunc(
+		func(m protoreflect.Message, _ protoreflect.Descriptor) bool { return m.Interface() != resource },
+	)))
 }
 
-// Required wants a text that is not blank and has at most limit characters.
-func Required(v *fault.Violations, field, text string, limit int) {
-	if strings.TrimSpace(text) == "" {
-		v.Addf(field, "must not be empty")
-
-		return
-	}
-
-	Text(v, field, text, limit)
+// Resource checks what an update has made of a resource, before it is stored. The field is where the request has it: "order".
+func Resource(field string, resource proto.Message) error {
+	return check(field+".", resource)
 }
 
-// Text wants at most limit characters.
-func Text(v *fault.Violations, field, text string, limit int) {
-	if utf8.RuneCountInString(text) > limit {
-		v.Addf(field, "must have at most %d characters", limit)
-	}
-}
+// updated returns the resource of a request that has a field mask, nil if it has none.
+func updated(req protoreflect.Message) proto.Message {
+	var (
+		resource proto.Message
+		masked   bool
+	)
 
-// Pairs wants at most 64 pairs with keys of 1 to 64 and values of at most 512 characters.
-func Pairs(v *fault.Violations, field string, pairs map[string]string) {
-	if len(pairs) > maxPairs {
-		v.Addf(field, "must have at most %d entries", maxPairs)
+	fields := req.Descriptor().Fields()
+	for i := range fields.Len() {
+		field := fields.Get(i)
 
-		return
-	}
-
-	for key, value := range pairs {
-		if key == "" || utf8.RuneCountInString(key) > maxKeyRunes {
-			v.Addf(field, "must have keys of 1 to %d characters", maxKeyRunes)
-
-			return
-		}
-
-		if utf8.RuneCountInString(value) > maxPairRunes {
-			v.Addf(field, "must have values of at most %d characters", maxPairRunes)
-
-			return
+		switch {
+		case field.Message() == nil || field.IsList() || field.IsMap():
+		case field.Message().FullName() == fieldMask:
+			masked = true
+		case req.Has(field):
+			resource = req.Get(field).Message().Interface()
 		}
 	}
+
+	if !masked {
+		return nil
+	}
+
+	return resource
+}
+
+func check(prefix string, m proto.Message, options ...protovalidate.ValidationOption) error {
+	err := protovalidate.Validate(m, options...)
+
+	var invalid *protovalidate.ValidationError
+	if !errors.As(err, &invalid) {
+		if err != nil {
+			return fmt.Errorf("validate %s: %w", m.ProtoReflect().Descriptor().FullName(), err)
+		}
+
+		return nil
+	}
+
+	var v fault.Violations
+	for _, violation := range invalid.Violations {
+		v.Addf(shorten(prefix+protovalidate.FieldPathString(violation.Proto.GetField())), "%s", violation.Proto.GetMessage())
+	}
+
+	return v.Err()
+}
+
+func shorten(path string) string {
+	if utf8.RuneCountInString(path) <= pathLimit {
+		return path
+	}
+
+	return string([]rune(path)[:pathLimit]) + "…"
 }

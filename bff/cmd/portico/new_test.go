@@ -48,8 +48,10 @@ func testItems(t *testing.T, p *process) {
 		t.Errorf("listed %v, then %s", first, rest.body)
 	}
 
-	want(t, "too large a page", call(t, http.MethodGet, items+"?page_size=101", alice, ""), http.StatusBadRequest)
+	want(t, "too large a page", call(t, http.MethodGet, items+"?page_size=101", alice, ""), http.StatusOK)
+	want(t, "too small a page", call(t, http.MethodGet, items+"?page_size=-1", alice, ""), http.StatusBadRequest)
 	want(t, "update without the scope", call(t, http.MethodPatch, item, alice, `{"title": "Mine"}`), http.StatusForbidden)
+	want(t, "update against the rules", call(t, http.MethodPatch, item, editor, `{"title": ""}`), http.StatusBadRequest)
 	want(t, "update", call(t, http.MethodPatch, item, editor, `{"title": "Green tea"}`), http.StatusOK)
 
 	// What was kept of the answer before is forgotten.

@@ -108,7 +108,10 @@ type Order struct {
 	//
 	//	*Order_Address
 	//	*Order_PickupPoint
-	Destination   isOrder_Destination `protobuf_oneof:"destination"`
+	Destination isOrder_Destination `protobuf_oneof:"destination"`
+	// Entity tag, as in the header ETag; every change gives another one. An update with a tag that is not the present one is ABORTED
+	// (AIP-154). REST takes it from the header If-Match.
+	Etag          string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +244,13 @@ func (x *Order) GetPickupPoint() string {
 		if x, ok := x.Destination.(*Order_PickupPoint); ok {
 			return x.PickupPoint
 		}
+	}
+	return ""
+}
+
+func (x *Order) GetEtag() string {
+	if x != nil {
+		return x.Etag
 	}
 	return ""
 }
@@ -537,7 +547,7 @@ func (x *GetOrderRequest) GetOrderId() string {
 type ListOrdersRequest struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// 1 to 100; 0 means 20.
+	// 0 means 20; more than 100 means 100.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before; it goes with the same user and status.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -668,9 +678,11 @@ func (x *ListOrdersResponse) GetTotalSize() int64 {
 }
 
 type CancelOrderRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Reason  string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// As of CreateOrder.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -719,11 +731,18 @@ func (x *CancelOrderRequest) GetReason() string {
 	return ""
 }
 
+func (x *CancelOrderRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 type UpdateOrderRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The new values. note and labels can be changed.
 	Order *Order `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
-	// Which fields to change. REST derives it from the body.
+	// Which fields to change; "*" means all of these. REST derives it from the body.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1044,7 +1063,7 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xe3\x05\n" +
+	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\x86\x06\n" +
 	"\x05Order\x12\x1f\n" +
 	"\border_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\aorderId\x12\x1d\n" +
 	"\auser_id\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\x06userId\x123\n" +
@@ -1052,8 +1071,8 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x05items\x18\x04 \x03(\v2\x12.order.v1.LineItemB\x04\xe2A\x01\x03R\x05items\x12+\n" +
 	"\x05total\x18\x05 \x01(\v2\x0f.money.v1.MoneyB\x04\xe2A\x01\x03R\x05total\x12+\n" +
 	"\x0etotal_quantity\x18\x06 \x01(\x03B\x04\xe2A\x01\x03R\rtotalQuantity\x12!\n" +
-	"\x04note\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aH\x01R\x04note\x88\x01\x01\x12=\n" +
-	"\x06labels\x18\b \x03(\v2\x1b.order.v1.Order.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x12.\n" +
+	"\x04note\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aH\x01R\x04note\x88\x01\x01\x12L\n" +
+	"\x06labels\x18\b \x03(\v2\x1b.order.v1.Order.LabelsEntryB\x17\xbaH\x14\x9a\x01\x11\x10@\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\x06labels\x12.\n" +
 	"\rcancel_reason\x18\t \x01(\tB\x04\xe2A\x01\x03H\x02R\fcancelReason\x88\x01\x01\x12A\n" +
 	"\vcreate_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
@@ -1061,7 +1080,8 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\vupdate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"updateTime\x123\n" +
 	"\aaddress\x18\f \x01(\v2\x11.order.v1.AddressB\x04\xe2A\x01\x03H\x00R\aaddress\x12)\n" +
-	"\fpickup_point\x18\r \x01(\tB\x04\xe2A\x01\x03H\x00R\vpickupPoint\x1a9\n" +
+	"\fpickup_point\x18\r \x01(\tB\x04\xe2A\x01\x03H\x00R\vpickupPoint\x12\x12\n" +
+	"\x04etag\x18\x0e \x01(\tR\x04etag\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
@@ -1074,7 +1094,7 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"postalCode\x12\x1d\n" +
 	"\x04city\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x04city\x124\n" +
 	"\fcountry_code\x18\x04 \x01(\tB\x11\xbaH\x0er\f2\n" +
-	"^[A-Z]{2}$R\vcountryCode\"\xac\x02\n" +
+	"^[A-Z]{2}$R\vcountryCode\"\xc5\x02\n" +
 	"\bLineItem\x12\x1b\n" +
 	"\x03sku\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x03sku\x12 \n" +
 	"\x05title\x18\x02 \x01(\tB\n" +
@@ -1082,30 +1102,30 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\bquantity\x18\x03 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\bquantity\x126\n" +
 	"\n" +
-	"unit_price\x18\x04 \x01(\v2\x0f.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\tunitPrice\x12B\n" +
+	"unit_price\x18\x04 \x01(\v2\x0f.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\tunitPrice\x12[\n" +
 	"\n" +
-	"attributes\x18\x05 \x03(\v2\".order.v1.LineItem.AttributesEntryR\n" +
+	"attributes\x18\x05 \x03(\v2\".order.v1.LineItem.AttributesEntryB\x17\xbaH\x14\x9a\x01\x11\x10@\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\n" +
 	"attributes\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbf\x02\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xce\x02\n" +
 	"\x12CreateOrderRequest\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x124\n" +
 	"\x05items\x18\x02 \x03(\v2\x12.order.v1.LineItemB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05items\x12!\n" +
-	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aH\x00R\x04note\x88\x01\x01\x12J\n" +
-	"\x06labels\x18\x04 \x03(\v2(.order.v1.CreateOrderRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x12'\n" +
+	"\x04note\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aH\x00R\x04note\x88\x01\x01\x12Y\n" +
+	"\x06labels\x18\x04 \x03(\v2(.order.v1.CreateOrderRequest.LabelsEntryB\x17\xbaH\x14\x9a\x01\x11\x10@\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\x06labels\x12'\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
-	"\x05_note\",\n" +
-	"\x0fGetOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\"\xac\x01\n" +
-	"\x11ListOrdersRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12&\n" +
-	"\tpage_size\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12\x1d\n" +
+	"\x05_note\"7\n" +
+	"\x0fGetOrderRequest\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\"\xb5\x01\n" +
+	"\x11ListOrdersRequest\x12\"\n" +
+	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x127\n" +
 	"\x06status\x18\x04 \x01(\x0e2\x15.order.v1.OrderStatusB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06status\"\x84\x01\n" +
@@ -1113,23 +1133,25 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x06orders\x18\x01 \x03(\v2\x0f.order.v1.OrderR\x06orders\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x03R\ttotalSize\"Q\n" +
-	"\x12CancelOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"\x80\x01\n" +
+	"total_size\x18\x03 \x01(\x03R\ttotalSize\"\x85\x01\n" +
+	"\x12CancelOrderRequest\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId\"\x80\x01\n" +
 	"\x12UpdateOrderRequest\x12-\n" +
 	"\x05order\x18\x01 \x01(\v2\x0f.order.v1.OrderB\x06\xbaH\x03\xc8\x01\x01R\x05order\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"\xa6\x01\n" +
-	"\x14RedirectOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\x12-\n" +
+	"updateMask\"\xb1\x01\n" +
+	"\x14RedirectOrderRequest\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\x12-\n" +
 	"\aaddress\x18\x02 \x01(\v2\x11.order.v1.AddressH\x00R\aaddress\x12.\n" +
 	"\fpickup_point\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dH\x00R\vpickupPointB\x14\n" +
-	"\vdestination\x12\x05\xbaH\x02\b\x01\"1\n" +
-	"\x14MarkOrderPaidRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\"^\n" +
-	"\x11WatchOrderRequest\x12\x19\n" +
-	"\border_id\x18\x01 \x01(\tR\aorderId\x12.\n" +
+	"\vdestination\x12\x05\xbaH\x02\b\x01\"<\n" +
+	"\x14MarkOrderPaidRequest\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\"i\n" +
+	"\x11WatchOrderRequest\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\x12.\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\rafterSequence\"\xf7\x01\n" +
 	"\x12WatchOrderResponse\x12\x19\n" +
 	"\border_id\x18\x01 \x01(\tR\aorderId\x12\x1a\n" +
@@ -1144,21 +1166,25 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x11ORDER_STATUS_PAID\x10\x02\x12\x18\n" +
 	"\x14ORDER_STATUS_SHIPPED\x10\x03\x12\x1a\n" +
 	"\x16ORDER_STATUS_DELIVERED\x10\x04\x12\x1a\n" +
-	"\x16ORDER_STATUS_CANCELLED\x10\x052\x9f\t\n" +
+	"\x16ORDER_STATUS_CANCELLED\x10\x052\xe9\t\n" +
 	"\fOrderService\x12\xf2\x01\n" +
 	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"\xb3\x01\xba\xf0\x18\x99\x01\n" +
 	"T\x10\x012Prequest.user_id in ['', principal.subject] || 'orders:admin' in principal.scopes\x12\x04\b\n" +
 	"\x18\x142\x1a\b\xc9\x01\x12\x15/v1/orders/{order_id}:\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
 	"request_idJ\x00\x82\xd3\xe4\x93\x02\x0f:\x01*\"\n" +
-	"/v1/orders\x12p\n" +
-	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x0f.order.v1.Order\"8\xba\xf0\x18\x14Z\x12*\x10order:{order_id}\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x90\x02\x01\x12\x8d\x01\n" +
+	"/v1/orders\x12x\n" +
+	"\bGetOrder\x12\x19.order.v1.GetOrderRequest\x1a\x0f.order.v1.Order\"@\xba\xf0\x18\x1c2\x06\x1a\x04etagZ\x12*\x10order:{order_id}\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/orders/{order_id}\x90\x02\x01\x12\x8d\x01\n" +
 	"\n" +
 	"ListOrders\x12\x1b.order.v1.ListOrdersRequest\x1a\x1c.order.v1.ListOrdersResponse\"D\xba\xf0\x18\x1b\n" +
 	"\x19\"\x17\n" +
-	"\auser_id\x12\forders:admin\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/users/{user_id}/orders\x90\x02\x01\x12}\n" +
-	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"?\xba\xf0\x18\x14Z\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12\x80\x01\n" +
-	"\vUpdateOrder\x12\x1c.order.v1.UpdateOrderRequest\x1a\x0f.order.v1.Order\"B\xba\xf0\x18\x14Z\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02$:\x05order2\x1b/v1/orders/{order.order_id}\x12\x86\x01\n" +
+	"\auser_id\x12\forders:admin\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/users/{user_id}/orders\x90\x02\x01\x12\x9e\x01\n" +
+	"\vCancelOrder\x12\x1c.order.v1.CancelOrderRequest\x1a\x0f.order.v1.Order\"`\xba\xf0\x185:\x1d\n" +
+	"\x0fIdempotency-Key\x12\n" +
+	"request_idJ\x00Z\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/orders/{order_id}:cancel\x12\xa0\x01\n" +
+	"\vUpdateOrder\x12\x1c.order.v1.UpdateOrderRequest\x1a\x0f.order.v1.Order\"b\xba\xf0\x1842\x06\x1a\x04etag:\x16\n" +
+	"\bIf-Match\x12\n" +
+	"order.etagZ\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02$:\x05order2\x1b/v1/orders/{order.order_id}\x12\x86\x01\n" +
 	"\rRedirectOrder\x12\x1e.order.v1.RedirectOrderRequest\x1a\x0f.order.v1.Order\"D\xba\xf0\x18\x14Z\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{order_id}:redirect\x90\x02\x02\x12@\n" +
 	"\rMarkOrderPaid\x12\x1e.order.v1.MarkOrderPaidRequest\x1a\x0f.order.v1.Order\x12\xad\x01\n" +
 	"\n" +

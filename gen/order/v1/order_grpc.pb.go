@@ -41,7 +41,7 @@ type OrderServiceClient interface {
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// ListOrders lists a user's orders, newest first.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
-	// CancelOrder cancels an order that has not been shipped.
+	// CancelOrder cancels an order that has not been shipped. What was paid for it is given back.
 	CancelOrder(ctx context.Context, in *CancelOrderRequest, opts ...grpc.CallOption) (*Order, error)
 	// UpdateOrder changes the note or the labels of an order that is not cancelled (AIP-134).
 	UpdateOrder(ctx context.Context, in *UpdateOrderRequest, opts ...grpc.CallOption) (*Order, error)
@@ -164,7 +164,7 @@ type OrderServiceServer interface {
 	GetOrder(context.Context, *GetOrderRequest) (*Order, error)
 	// ListOrders lists a user's orders, newest first.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
-	// CancelOrder cancels an order that has not been shipped.
+	// CancelOrder cancels an order that has not been shipped. What was paid for it is given back.
 	CancelOrder(context.Context, *CancelOrderRequest) (*Order, error)
 	// UpdateOrder changes the note or the labels of an order that is not cancelled (AIP-134).
 	UpdateOrder(context.Context, *UpdateOrderRequest) (*Order, error)

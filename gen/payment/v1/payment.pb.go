@@ -526,7 +526,7 @@ func (x *Refund) GetCreateTime() *timestamppb.Timestamp {
 type CreatePaymentRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
-	// In the currency of the order.
+	// More than 0, in the currency of the order.
 	Amount *v1.Money     `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	Method PaymentMethod `protobuf:"varint,3,opt,name=method,proto3,enum=payment.v1.PaymentMethod" json:"method,omitempty"`
 	// Names the request, so that made twice by the same caller it takes effect once (AIP-155). REST takes it from the header Idempotency-Key.
@@ -704,7 +704,7 @@ func (x *GetPaymentRequest) GetPaymentId() string {
 type RefundPaymentRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	PaymentId string                 `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
-	// Unset: all that is left.
+	// More than 0. Unset: all that is left.
 	Amount *v1.Money `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount,omitempty"`
 	Reason string    `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// As of CreatePayment.
@@ -771,6 +771,103 @@ func (x *RefundPaymentRequest) GetRequestId() string {
 	return ""
 }
 
+type RefundOrderRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundOrderRequest) Reset() {
+	*x = RefundOrderRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundOrderRequest) ProtoMessage() {}
+
+func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
+func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *RefundOrderRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *RefundOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type RefundOrderResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All payments of the order, refunded.
+	Payments      []*Payment `protobuf:"bytes,1,rep,name=payments,proto3" json:"payments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundOrderResponse) Reset() {
+	*x = RefundOrderResponse{}
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundOrderResponse) ProtoMessage() {}
+
+func (x *RefundOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundOrderResponse.ProtoReflect.Descriptor instead.
+func (*RefundOrderResponse) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RefundOrderResponse) GetPayments() []*Payment {
+	if x != nil {
+		return x.Payments
+	}
+	return nil
+}
+
 var File_payment_v1_payment_proto protoreflect.FileDescriptor
 
 const file_payment_v1_payment_proto_rawDesc = "" +
@@ -810,9 +907,9 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x06amount\x18\x01 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\xf4\x02\n" +
-	"\x14CreatePaymentRequest\x12\"\n" +
-	"\border_id\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aorderId\x12/\n" +
+	"createTime\"\xf6\x02\n" +
+	"\x14CreatePaymentRequest\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\x12/\n" +
 	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x06amount\x12=\n" +
 	"\x06method\x18\x03 \x01(\x0e2\x19.payment.v1.PaymentMethodB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06method\x12'\n" +
@@ -821,17 +918,22 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x04card\x18\x05 \x01(\v2\x10.payment.v1.CardH\x00R\x04card\x12?\n" +
 	"\rbank_transfer\x18\x06 \x01(\v2\x18.payment.v1.BankTransferH\x00R\fbankTransfer\x12,\n" +
 	"\x06wallet\x18\a \x01(\v2\x12.payment.v1.WalletH\x00R\x06walletB\b\n" +
-	"\x06source\"2\n" +
-	"\x11GetPaymentRequest\x12\x1d\n" +
+	"\x06source\"=\n" +
+	"\x11GetPaymentRequest\x12(\n" +
 	"\n" +
-	"payment_id\x18\x01 \x01(\tR\tpaymentId\"\xa9\x01\n" +
-	"\x14RefundPaymentRequest\x12\x1d\n" +
+	"payment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tpaymentId\"\xb4\x01\n" +
+	"\x14RefundPaymentRequest\x12(\n" +
 	"\n" +
-	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12'\n" +
+	"payment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tpaymentId\x12'\n" +
 	"\x06amount\x18\x02 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x12 \n" +
 	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId*\x90\x01\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId\"\\\n" +
+	"\x12RefundOrderRequest\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\x12 \n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06reason\"F\n" +
+	"\x13RefundOrderResponse\x12/\n" +
+	"\bpayments\x18\x01 \x03(\v2\x13.payment.v1.PaymentR\bpayments*\x90\x01\n" +
 	"\rPaymentStatus\x12\x1e\n" +
 	"\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_STATUS_CAPTURED\x10\x01\x12%\n" +
@@ -841,7 +943,7 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x1aPAYMENT_METHOD_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PAYMENT_METHOD_CARD\x10\x01\x12 \n" +
 	"\x1cPAYMENT_METHOD_BANK_TRANSFER\x10\x02\x12\x19\n" +
-	"\x15PAYMENT_METHOD_WALLET\x10\x032\xe9\x03\n" +
+	"\x15PAYMENT_METHOD_WALLET\x10\x032\xb9\x04\n" +
 	"\x0ePaymentService\x12\xac\x01\n" +
 	"\rCreatePayment\x12 .payment.v1.CreatePaymentRequest\x1a\x13.payment.v1.Payment\"d\xba\xf0\x18I\x12\x04\b\x05\x18\n" +
 	"2\x1e\b\xc9\x01\x12\x19/v1/payments/{payment_id}:\x1d\n" +
@@ -852,7 +954,8 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\rRefundPayment\x12 .payment.v1.RefundPaymentRequest\x1a\x13.payment.v1.Payment\"X\xba\xf0\x18)\x12\x04\b\x05\x18\n" +
 	":\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
-	"request_idJ\x00h\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/payments/{payment_id}:refund\x1a\x1d\xba\xf0\x18\x19\n" +
+	"request_idJ\x00h\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/payments/{payment_id}:refund\x12N\n" +
+	"\vRefundOrder\x12\x1e.payment.v1.RefundOrderRequest\x1a\x1f.payment.v1.RefundOrderResponse\x1a\x1d\xba\xf0\x18\x19\n" +
 	"\apayment\x1a\x0e\n" +
 	"\x02\x10\x01\x12\x04\b\x14\x18(\x1a\x02\b\x05B=Z;github.com/portico-gateway/portico/gen/payment/v1;paymentv1b\x06proto3"
 
@@ -869,7 +972,7 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 }
 
 var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_payment_v1_payment_proto_goTypes = []any{
 	(PaymentStatus)(0),            // 0: payment.v1.PaymentStatus
 	(PaymentMethod)(0),            // 1: payment.v1.PaymentMethod
@@ -881,39 +984,44 @@ var file_payment_v1_payment_proto_goTypes = []any{
 	(*CreatePaymentRequest)(nil),  // 7: payment.v1.CreatePaymentRequest
 	(*GetPaymentRequest)(nil),     // 8: payment.v1.GetPaymentRequest
 	(*RefundPaymentRequest)(nil),  // 9: payment.v1.RefundPaymentRequest
-	(*v1.Money)(nil),              // 10: money.v1.Money
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*RefundOrderRequest)(nil),    // 10: payment.v1.RefundOrderRequest
+	(*RefundOrderResponse)(nil),   // 11: payment.v1.RefundOrderResponse
+	(*v1.Money)(nil),              // 12: money.v1.Money
+	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: payment.v1.Payment.status:type_name -> payment.v1.PaymentStatus
 	1,  // 1: payment.v1.Payment.method:type_name -> payment.v1.PaymentMethod
-	10, // 2: payment.v1.Payment.amount:type_name -> money.v1.Money
-	10, // 3: payment.v1.Payment.refunded_amount:type_name -> money.v1.Money
+	12, // 2: payment.v1.Payment.amount:type_name -> money.v1.Money
+	12, // 3: payment.v1.Payment.refunded_amount:type_name -> money.v1.Money
 	6,  // 4: payment.v1.Payment.refunds:type_name -> payment.v1.Refund
-	11, // 5: payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
-	11, // 6: payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
+	13, // 5: payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
+	13, // 6: payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
 	3,  // 7: payment.v1.Payment.card:type_name -> payment.v1.Card
 	4,  // 8: payment.v1.Payment.bank_transfer:type_name -> payment.v1.BankTransfer
 	5,  // 9: payment.v1.Payment.wallet:type_name -> payment.v1.Wallet
-	10, // 10: payment.v1.Refund.amount:type_name -> money.v1.Money
-	11, // 11: payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	10, // 12: payment.v1.CreatePaymentRequest.amount:type_name -> money.v1.Money
+	12, // 10: payment.v1.Refund.amount:type_name -> money.v1.Money
+	13, // 11: payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	12, // 12: payment.v1.CreatePaymentRequest.amount:type_name -> money.v1.Money
 	1,  // 13: payment.v1.CreatePaymentRequest.method:type_name -> payment.v1.PaymentMethod
 	3,  // 14: payment.v1.CreatePaymentRequest.card:type_name -> payment.v1.Card
 	4,  // 15: payment.v1.CreatePaymentRequest.bank_transfer:type_name -> payment.v1.BankTransfer
 	5,  // 16: payment.v1.CreatePaymentRequest.wallet:type_name -> payment.v1.Wallet
-	10, // 17: payment.v1.RefundPaymentRequest.amount:type_name -> money.v1.Money
-	7,  // 18: payment.v1.PaymentService.CreatePayment:input_type -> payment.v1.CreatePaymentRequest
-	8,  // 19: payment.v1.PaymentService.GetPayment:input_type -> payment.v1.GetPaymentRequest
-	9,  // 20: payment.v1.PaymentService.RefundPayment:input_type -> payment.v1.RefundPaymentRequest
-	2,  // 21: payment.v1.PaymentService.CreatePayment:output_type -> payment.v1.Payment
-	2,  // 22: payment.v1.PaymentService.GetPayment:output_type -> payment.v1.Payment
-	2,  // 23: payment.v1.PaymentService.RefundPayment:output_type -> payment.v1.Payment
-	21, // [21:24] is the sub-list for method output_type
-	18, // [18:21] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	12, // 17: payment.v1.RefundPaymentRequest.amount:type_name -> money.v1.Money
+	2,  // 18: payment.v1.RefundOrderResponse.payments:type_name -> payment.v1.Payment
+	7,  // 19: payment.v1.PaymentService.CreatePayment:input_type -> payment.v1.CreatePaymentRequest
+	8,  // 20: payment.v1.PaymentService.GetPayment:input_type -> payment.v1.GetPaymentRequest
+	9,  // 21: payment.v1.PaymentService.RefundPayment:input_type -> payment.v1.RefundPaymentRequest
+	10, // 22: payment.v1.PaymentService.RefundOrder:input_type -> payment.v1.RefundOrderRequest
+	2,  // 23: payment.v1.PaymentService.CreatePayment:output_type -> payment.v1.Payment
+	2,  // 24: payment.v1.PaymentService.GetPayment:output_type -> payment.v1.Payment
+	2,  // 25: payment.v1.PaymentService.RefundPayment:output_type -> payment.v1.Payment
+	11, // 26: payment.v1.PaymentService.RefundOrder:output_type -> payment.v1.RefundOrderResponse
+	23, // [23:27] is the sub-list for method output_type
+	19, // [19:23] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_payment_v1_payment_proto_init() }
@@ -937,7 +1045,7 @@ func file_payment_v1_payment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

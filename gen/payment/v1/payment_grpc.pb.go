@@ -22,6 +22,7 @@ const (
 	PaymentService_CreatePayment_FullMethodName = "/payment.v1.PaymentService/CreatePayment"
 	PaymentService_GetPayment_FullMethodName    = "/payment.v1.PaymentService/GetPayment"
 	PaymentService_RefundPayment_FullMethodName = "/payment.v1.PaymentService/RefundPayment"
+	PaymentService_RefundOrder_FullMethodName   = "/payment.v1.PaymentService/RefundOrder"
 )
 
 // PaymentServiceClient is the client API for PaymentService service.
@@ -36,6 +37,9 @@ type PaymentServiceClient interface {
 	GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*Payment, error)
 	// RefundPayment gives back a part or the rest of a payment.
 	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Payment, error)
+	// RefundOrder gives back all that was paid for an order and lets nothing more be paid for it. It has no REST route: the order backend
+	// calls it for an order that is cancelled, with the scope "payments:settle". Made again, it changes nothing.
+	RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*RefundOrderResponse, error)
 }
 
 type paymentServiceClient struct {
@@ -76,6 +80,16 @@ func (c *paymentServiceClient) RefundPayment(ctx context.Context, in *RefundPaym
 	return out, nil
 }
 
+func (c *paymentServiceClient) RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*RefundOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RefundOrderResponse)
+	err := c.cc.Invoke(ctx, PaymentService_RefundOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PaymentServiceServer is the server API for PaymentService service.
 // All implementations must embed UnimplementedPaymentServiceServer
 // for forward compatibility.
@@ -88,6 +102,9 @@ type PaymentServiceServer interface {
 	GetPayment(context.Context, *GetPaymentRequest) (*Payment, error)
 	// RefundPayment gives back a part or the rest of a payment.
 	RefundPayment(context.Context, *RefundPaymentRequest) (*Payment, error)
+	// RefundOrder gives back all that was paid for an order and lets nothing more be paid for it. It has no REST route: the order backend
+	// calls it for an order that is cancelled, with the scope "payments:settle". Made again, it changes nothing.
+	RefundOrder(context.Context, *RefundOrderRequest) (*RefundOrderResponse, error)
 	mustEmbedUnimplementedPaymentServiceServer()
 }
 
@@ -106,6 +123,9 @@ func (UnimplementedPaymentServiceServer) GetPayment(context.Context, *GetPayment
 }
 func (UnimplementedPaymentServiceServer) RefundPayment(context.Context, *RefundPaymentRequest) (*Payment, error) {
 	return nil, status.Error(codes.Unimplemented, "method RefundPayment not implemented")
+}
+func (UnimplementedPaymentServiceServer) RefundOrder(context.Context, *RefundOrderRequest) (*RefundOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RefundOrder not implemented")
 }
 func (UnimplementedPaymentServiceServer) mustEmbedUnimplementedPaymentServiceServer() {}
 func (UnimplementedPaymentServiceServer) testEmbeddedByValue()                        {}
@@ -182,6 +202,24 @@ func _PaymentService_RefundPayment_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentService_RefundOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefundOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).RefundOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_RefundOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).RefundOrder(ctx, req.(*RefundOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // PaymentService_ServiceDesc is the grpc.ServiceDesc for PaymentService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -200,6 +238,10 @@ var PaymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RefundPayment",
 			Handler:    _PaymentService_RefundPayment_Handler,
+		},
+		{
+			MethodName: "RefundOrder",
+			Handler:    _PaymentService_RefundOrder_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -7,6 +7,7 @@
 package profilev1
 
 import (
+	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "github.com/portico-gateway/portico/gen/portico/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	httpbody "google.golang.org/genproto/googleapis/api/httpbody"
@@ -80,23 +81,26 @@ func (LoyaltyTier) EnumDescriptor() ([]byte, []int) {
 
 // Profile is what a user says about themselves, and what the shop thinks of them.
 type Profile struct {
-	state     protoimpl.MessageState `protogen:"open.v1"`
-	UserId    string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Bio       string                 `protobuf:"bytes,2,opt,name=bio,proto3" json:"bio,omitempty"`
-	AvatarUrl string                 `protobuf:"bytes,3,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Bio    string                 `protobuf:"bytes,2,opt,name=bio,proto3" json:"bio,omitempty"`
+	// http or https.
+	AvatarUrl string `protobuf:"bytes,3,opt,name=avatar_url,json=avatarUrl,proto3" json:"avatar_url,omitempty"`
 	// BCP 47, for example "de-AT".
 	Locale string `protobuf:"bytes,4,opt,name=locale,proto3" json:"locale,omitempty"`
 	// IANA name, for example "Europe/Vienna".
-	TimeZone        string                 `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
-	ShippingAddress *Address               `protobuf:"bytes,6,opt,name=shipping_address,json=shippingAddress,proto3" json:"shipping_address,omitempty"`
-	Interests       []string               `protobuf:"bytes,7,rep,name=interests,proto3" json:"interests,omitempty"`
-	Preferences     map[string]string      `protobuf:"bytes,8,rep,name=preferences,proto3" json:"preferences,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	BirthYear       *int32                 `protobuf:"varint,9,opt,name=birth_year,json=birthYear,proto3,oneof" json:"birth_year,omitempty"`
-	LoyaltyTier     LoyaltyTier            `protobuf:"varint,10,opt,name=loyalty_tier,json=loyaltyTier,proto3,enum=profile.v1.LoyaltyTier" json:"loyalty_tier,omitempty"`
-	LoyaltyPoints   int64                  `protobuf:"varint,11,opt,name=loyalty_points,json=loyaltyPoints,proto3" json:"loyalty_points,omitempty"`
-	UpdateTime      *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	TimeZone        string   `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	ShippingAddress *Address `protobuf:"bytes,6,opt,name=shipping_address,json=shippingAddress,proto3" json:"shipping_address,omitempty"`
+	// Up to 50, each of 1 to 64 characters.
+	Interests   []string          `protobuf:"bytes,7,rep,name=interests,proto3" json:"interests,omitempty"`
+	Preferences map[string]string `protobuf:"bytes,8,rep,name=preferences,proto3" json:"preferences,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// From 1900 to the present year.
+	BirthYear     *int32                 `protobuf:"varint,9,opt,name=birth_year,json=birthYear,proto3,oneof" json:"birth_year,omitempty"`
+	LoyaltyTier   LoyaltyTier            `protobuf:"varint,10,opt,name=loyalty_tier,json=loyaltyTier,proto3,enum=profile.v1.LoyaltyTier" json:"loyalty_tier,omitempty"`
+	LoyaltyPoints int64                  `protobuf:"varint,11,opt,name=loyalty_points,json=loyaltyPoints,proto3" json:"loyalty_points,omitempty"`
+	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Profile) Reset() {
@@ -214,10 +218,11 @@ func (x *Profile) GetUpdateTime() *timestamppb.Timestamp {
 }
 
 type Address struct {
-	state      protoimpl.MessageState `protogen:"open.v1"`
-	Lines      []string               `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
-	PostalCode string                 `protobuf:"bytes,2,opt,name=postal_code,json=postalCode,proto3" json:"postal_code,omitempty"`
-	City       string                 `protobuf:"bytes,3,opt,name=city,proto3" json:"city,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Up to 5, of at most 200 characters.
+	Lines      []string `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
+	PostalCode string   `protobuf:"bytes,2,opt,name=postal_code,json=postalCode,proto3" json:"postal_code,omitempty"`
+	City       string   `protobuf:"bytes,3,opt,name=city,proto3" json:"city,omitempty"`
 	// ISO 3166-1 alpha-2, for example "AT".
 	CountryCode   string `protobuf:"bytes,4,opt,name=country_code,json=countryCode,proto3" json:"country_code,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -331,7 +336,7 @@ type UpdateProfileRequest struct {
 	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// The new values. All but the output-only fields can be changed.
 	Profile *Profile `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
-	// Which fields to change. REST derives it from the body.
+	// Which fields to change; "*" means all of these. REST derives it from the body.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -588,19 +593,20 @@ var File_profile_v1_profile_proto protoreflect.FileDescriptor
 const file_profile_v1_profile_proto_rawDesc = "" +
 	"\n" +
 	"\x18profile/v1/profile.proto\x12\n" +
-	"profile.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xd9\x04\n" +
+	"profile.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xeb\x05\n" +
 	"\aProfile\x12\x1d\n" +
-	"\auser_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x06userId\x12\x10\n" +
-	"\x03bio\x18\x02 \x01(\tR\x03bio\x12\x1d\n" +
+	"\auser_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x06userId\x12\x1a\n" +
+	"\x03bio\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x03bio\x12=\n" +
 	"\n" +
-	"avatar_url\x18\x03 \x01(\tR\tavatarUrl\x12\x16\n" +
-	"\x06locale\x18\x04 \x01(\tR\x06locale\x12\x1b\n" +
+	"avatar_url\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x18\x80\x102\x14^(https?://[^/].*)?$R\tavatarUrl\x12I\n" +
+	"\x06locale\x18\x04 \x01(\tB1\xbaH.r,2*^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6})?$R\x06locale\x12\x1b\n" +
 	"\ttime_zone\x18\x05 \x01(\tR\btimeZone\x12>\n" +
-	"\x10shipping_address\x18\x06 \x01(\v2\x13.profile.v1.AddressR\x0fshippingAddress\x12\x1c\n" +
-	"\tinterests\x18\a \x03(\tR\tinterests\x12F\n" +
-	"\vpreferences\x18\b \x03(\v2$.profile.v1.Profile.PreferencesEntryR\vpreferences\x12\"\n" +
+	"\x10shipping_address\x18\x06 \x01(\v2\x13.profile.v1.AddressR\x0fshippingAddress\x12.\n" +
+	"\tinterests\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x102\"\x06r\x04\x10\x01\x18@R\tinterests\x12_\n" +
+	"\vpreferences\x18\b \x03(\v2$.profile.v1.Profile.PreferencesEntryB\x17\xbaH\x14\x9a\x01\x11\x10@\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\vpreferences\x12,\n" +
 	"\n" +
-	"birth_year\x18\t \x01(\x05H\x00R\tbirthYear\x88\x01\x01\x12@\n" +
+	"birth_year\x18\t \x01(\x05B\b\xbaH\x05\x1a\x03(\xec\x0eH\x00R\tbirthYear\x88\x01\x01\x12@\n" +
 	"\floyalty_tier\x18\n" +
 	" \x01(\x0e2\x17.profile.v1.LoyaltyTierB\x04\xe2A\x01\x03R\vloyaltyTier\x12+\n" +
 	"\x0eloyalty_points\x18\v \x01(\x03B\x04\xe2A\x01\x03R\rloyaltyPoints\x12A\n" +
@@ -609,25 +615,25 @@ const file_profile_v1_profile_proto_rawDesc = "" +
 	"\x10PreferencesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
-	"\v_birth_year\"w\n" +
-	"\aAddress\x12\x14\n" +
-	"\x05lines\x18\x01 \x03(\tR\x05lines\x12\x1f\n" +
-	"\vpostal_code\x18\x02 \x01(\tR\n" +
-	"postalCode\x12\x12\n" +
-	"\x04city\x18\x03 \x01(\tR\x04city\x12!\n" +
-	"\fcountry_code\x18\x04 \x01(\tR\vcountryCode\",\n" +
-	"\x11GetProfileRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\"\x9b\x01\n" +
-	"\x14UpdateProfileRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12-\n" +
-	"\aprofile\x18\x02 \x01(\v2\x13.profile.v1.ProfileR\aprofile\x12;\n" +
+	"\v_birth_year\"\xb2\x01\n" +
+	"\aAddress\x12'\n" +
+	"\x05lines\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x05\"\ar\x05\x10\x01\x18\xc8\x01R\x05lines\x12(\n" +
+	"\vpostal_code\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\n" +
+	"postalCode\x12\x1b\n" +
+	"\x04city\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04city\x127\n" +
+	"\fcountry_code\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\vcountryCode\"7\n" +
+	"\x11GetProfileRequest\x12\"\n" +
+	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\"\xae\x01\n" +
+	"\x14UpdateProfileRequest\x12\"\n" +
+	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x125\n" +
+	"\aprofile\x18\x02 \x01(\v2\x13.profile.v1.ProfileB\x06\xbaH\x03\xc8\x01\x01R\aprofile\x12;\n" +
 	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"X\n" +
-	"\x13UploadAvatarRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12(\n" +
-	"\x04file\x18\x02 \x01(\v2\x14.google.api.HttpBodyR\x04file\"\\\n" +
-	"\x10GetAvatarRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
+	"updateMask\"c\n" +
+	"\x13UploadAvatarRequest\x12\"\n" +
+	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x12(\n" +
+	"\x04file\x18\x02 \x01(\v2\x14.google.api.HttpBodyR\x04file\"g\n" +
+	"\x10GetAvatarRequest\x12\"\n" +
+	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x12\x14\n" +
 	"\x05range\x18\x02 \x01(\tR\x05range\x12\x19\n" +
 	"\bif_range\x18\x03 \x01(\tR\aifRange\"\xb4\x01\n" +
 	"\x06Avatar\x12\x17\n" +

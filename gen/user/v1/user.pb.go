@@ -80,8 +80,9 @@ func (UserStatus) EnumDescriptor() ([]byte, []int) {
 type User struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Chosen at creation or made by the service; never changes. The subject of the user's tokens.
-	UserId      string     `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Email       string     `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Email  string `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	// 1 to 100 characters.
 	DisplayName string     `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	Status      UserStatus `protobuf:"varint,4,opt,name=status,proto3,enum=user.v1.UserStatus" json:"status,omitempty"`
 	// E.164, for example "+4915112345678".
@@ -183,11 +184,13 @@ func (x *User) GetUpdateTime() *timestamppb.Timestamp {
 type CreateUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Letters, digits, "-", "_" and ".", 63 at most. Empty: the service makes one.
-	UserId        string            `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	Email         string            `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
-	DisplayName   string            `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	Phone         *string           `protobuf:"bytes,4,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
-	Labels        map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	UserId      string            `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	Email       string            `protobuf:"bytes,2,opt,name=email,proto3" json:"email,omitempty"`
+	DisplayName string            `protobuf:"bytes,3,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
+	Phone       *string           `protobuf:"bytes,4,opt,name=phone,proto3,oneof" json:"phone,omitempty"`
+	Labels      map[string]string `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Names the request, so that made twice by the same caller it takes effect once (AIP-155). REST takes it from the header Idempotency-Key.
+	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -257,6 +260,13 @@ func (x *CreateUserRequest) GetLabels() map[string]string {
 	return nil
 }
 
+func (x *CreateUserRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
 type GetUserRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	UserId        string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
@@ -303,7 +313,7 @@ func (x *GetUserRequest) GetUserId() string {
 
 type ListUsersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// 1 to 100; 0 means 50.
+	// 0 means 50; more than 100 means 100.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before.
 	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
@@ -422,7 +432,7 @@ type UpdateUserRequest struct {
 	UserId string                 `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	// The new values. email, display_name, phone and labels can be changed.
 	User *User `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
-	// Which fields to change. REST derives it from the body.
+	// Which fields to change; "*" means all of these. REST derives it from the body.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -527,14 +537,15 @@ var File_user_v1_user_proto protoreflect.FileDescriptor
 
 const file_user_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x12user/v1/user.proto\x12\auser.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xaa\x03\n" +
+	"\x12user/v1/user.proto\x12\auser.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xf7\x03\n" +
 	"\x04User\x12\x1d\n" +
-	"\auser_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x06userId\x12\x14\n" +
-	"\x05email\x18\x02 \x01(\tR\x05email\x12!\n" +
-	"\fdisplay_name\x18\x03 \x01(\tR\vdisplayName\x121\n" +
-	"\x06status\x18\x04 \x01(\x0e2\x13.user.v1.UserStatusB\x04\xe2A\x01\x03R\x06status\x12\x19\n" +
-	"\x05phone\x18\x05 \x01(\tH\x00R\x05phone\x88\x01\x01\x121\n" +
-	"\x06labels\x18\x06 \x03(\v2\x19.user.v1.User.LabelsEntryR\x06labels\x12A\n" +
+	"\auser_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x06userId\x12 \n" +
+	"\x05email\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x18\xfe\x01`\x01R\x05email\x12,\n" +
+	"\fdisplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\vdisplayName\x121\n" +
+	"\x06status\x18\x04 \x01(\x0e2\x13.user.v1.UserStatusB\x04\xe2A\x01\x03R\x06status\x126\n" +
+	"\x05phone\x18\x05 \x01(\tB\x1b\xbaH\x18r\x162\x14^\\+[1-9][0-9]{1,14}$H\x00R\x05phone\x88\x01\x01\x12J\n" +
+	"\x06labels\x18\x06 \x03(\v2\x19.user.v1.User.LabelsEntryB\x17\xbaH\x14\x9a\x01\x11\x10@\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\x06labels\x12A\n" +
 	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
 	"createTime\x12A\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x04\xe2A\x01\x03R\n" +
@@ -542,46 +553,50 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
-	"\x06_phone\"\xdf\x02\n" +
+	"\x06_phone\"\x97\x03\n" +
 	"\x11CreateUserRequest\x123\n" +
 	"\auser_id\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x18?2\x11^[A-Za-z0-9._-]*$R\x06userId\x12 \n" +
 	"\x05email\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x18\xfe\x01`\x01R\x05email\x12,\n" +
 	"\fdisplay_name\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\vdisplayName\x126\n" +
-	"\x05phone\x18\x04 \x01(\tB\x1b\xbaH\x18r\x162\x14^\\+[1-9][0-9]{1,14}$H\x00R\x05phone\x88\x01\x01\x12H\n" +
-	"\x06labels\x18\x05 \x03(\v2&.user.v1.CreateUserRequest.LabelsEntryB\b\xbaH\x05\x9a\x01\x02\x10@R\x06labels\x1a9\n" +
+	"\x05phone\x18\x04 \x01(\tB\x1b\xbaH\x18r\x162\x14^\\+[1-9][0-9]{1,14}$H\x00R\x05phone\x88\x01\x01\x12W\n" +
+	"\x06labels\x18\x05 \x03(\v2&.user.v1.CreateUserRequest.LabelsEntryB\x17\xbaH\x14\x9a\x01\x11\x10@\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\x06labels\x12'\n" +
+	"\n" +
+	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xac\x02R\trequestId\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
-	"\x06_phone\")\n" +
-	"\x0eGetUserRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\"Y\n" +
-	"\x10ListUsersRequest\x12&\n" +
-	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12\x1d\n" +
+	"\x06_phone\"4\n" +
+	"\x0eGetUserRequest\x12\"\n" +
+	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\"W\n" +
+	"\x10ListUsersRequest\x12$\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tR\tpageToken\"\x7f\n" +
 	"\x11ListUsersResponse\x12#\n" +
 	"\x05users\x18\x01 \x03(\v2\r.user.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x03R\ttotalSize\"\x8c\x01\n" +
-	"\x11UpdateUserRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12!\n" +
-	"\x04user\x18\x02 \x01(\v2\r.user.v1.UserR\x04user\x12;\n" +
+	"total_size\x18\x03 \x01(\x03R\ttotalSize\"\x9f\x01\n" +
+	"\x11UpdateUserRequest\x12\"\n" +
+	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x12)\n" +
+	"\x04user\x18\x02 \x01(\v2\r.user.v1.UserB\x06\xbaH\x03\xc8\x01\x01R\x04user\x12;\n" +
 	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\",\n" +
-	"\x11DeleteUserRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId*\\\n" +
+	"updateMask\"7\n" +
+	"\x11DeleteUserRequest\x12\"\n" +
+	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId*\\\n" +
 	"\n" +
 	"UserStatus\x12\x1b\n" +
 	"\x17USER_STATUS_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12USER_STATUS_ACTIVE\x10\x01\x12\x19\n" +
-	"\x15USER_STATUS_SUSPENDED\x10\x022\xc3\x04\n" +
-	"\vUserService\x12|\n" +
+	"\x15USER_STATUS_SUSPENDED\x10\x022\xe5\x04\n" +
+	"\vUserService\x12\x9d\x01\n" +
 	"\n" +
-	"CreateUser\x12\x1a.user.v1.CreateUserRequest\x1a\r.user.v1.User\"C\xba\xf0\x18+\n" +
+	"CreateUser\x12\x1a.user.v1.CreateUserRequest\x1a\r.user.v1.User\"d\xba\xf0\x18L\n" +
 	"\x0f\x1a\r\n" +
-	"\vusers:admin2\x18\b\xc9\x01\x12\x13/v1/users/{user_id}\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/users\x12m\n" +
+	"\vusers:admin2\x18\b\xc9\x01\x12\x13/v1/users/{user_id}:\x1d\n" +
+	"\x0fIdempotency-Key\x12\n" +
+	"request_idJ\x00\x82\xd3\xe4\x93\x02\x0e:\x01*\"\t/v1/users\x12m\n" +
 	"\tListUsers\x12\x19.user.v1.ListUsersRequest\x1a\x1a.user.v1.ListUsersResponse\")\xba\xf0\x18\x11\n" +
 	"\x0f\x1a\r\n" +
 	"\vusers:admin\x82\xd3\xe4\x93\x02\v\x12\t/v1/users\x90\x02\x01\x12Q\n" +

@@ -30,8 +30,6 @@ func render(n names) ([]File, error) {
 		{"proto", "proto/" + n.Name + "/v1/" + n.Name + ".proto"},
 		{"service", backend + "service.go"},
 		{"store", backend + "store.go"},
-		{"repeat", backend + "repeat.go"},
-		{"validate", backend + "validate.go"},
 		{"seed", backend + "seed.go"},
 		{"migration", backend + "migrations/00001_" + n.Plural + ".sql"},
 		{"test", backend + "service_test.go"},

@@ -95,7 +95,7 @@ func TestServiceWritesEverything(t *testing.T) {
 		}
 	}
 
-	if plan.Path != "/v1/loyaltyCards" || plan.Scope != "loyalty:write" || len(plan.Files) != 11 {
+	if plan.Path != "/v1/loyaltyCards" || plan.Scope != "loyalty:write" || len(plan.Files) != 9 {
 		t.Errorf("the plan says %q, %q, %d files", plan.Path, plan.Scope, len(plan.Files))
 	}
 
