@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"google.golang.org/grpc"
 
@@ -28,7 +29,7 @@ type definition struct {
 // deps are what a service is built from.
 type deps struct {
 	db     *sql.DB
-	peers  map[string]*peer.Conn // What it needs, and only that.
+	peers  map[string]*grpc.ClientConn // What it needs, and only that.
 	logger *slog.Logger
 }
 
@@ -43,12 +44,12 @@ type service struct {
 	component
 
 	db    *sql.DB
-	peers map[string]*peer.Conn
+	peers map[string]*grpc.ClientConn
 }
 
 // open makes a service ready to be served. The addresses are of the instances in this process, by service.
 func open(ctx context.Context, def definition, addresses map[string][]string, opts Options) (*service, error) {
-	s := &service{peers: make(map[string]*peer.Conn)}
+	s := &service{peers: make(map[string]*grpc.ClientConn)}
 	if err := s.connect(ctx, def, addresses, opts); err != nil {
 		return nil, errors.Join(fmt.Errorf("service %s: %w", def.name, err), s.close())
 	}
@@ -84,9 +85,9 @@ func (s *service) connect(ctx context.Context, def definition, addresses map[str
 	return def.seed(ctx, s.db)
 }
 
-func dial(name string, addresses map[string][]string, upstreams map[string]string) (*peer.Conn, error) {
+func dial(name string, addresses map[string][]string, upstreams map[string]string) (*grpc.ClientConn, error) {
 	if len(addresses[name]) > 0 {
-		return peer.DialAddresses(addresses[name])
+		return peer.Dial(strings.Join(addresses[name], ","))
 	}
 
 	target, ok := upstreams[name]

@@ -6,7 +6,6 @@ package peer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -17,6 +16,8 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	_ "google.golang.org/grpc/health" // Enables healthCheckConfig below.
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -35,41 +36,19 @@ const (
 	keepaliveTimeout = 5 * time.Second
 )
 
-// serviceConfig spreads calls over the replicas that say they are serving.
-const serviceConfig = `{"loadBalancingConfig":[{"round_robin":{}}],"healthCheckConfig":{"serviceName":""}}`
+// serviceConfig spreads calls over the replicas that say they are serving, and makes a call again that a replica did not answer. That
+// is for calls that may arrive twice; those among backends may: they read, or their receiver tells by an id.
+const serviceConfig = `{
+	"loadBalancingConfig": [{"round_robin": {}}],
+	"healthCheckConfig": {"serviceName": ""},
+	"methodConfig": [{"name": [{}], "retryPolicy": {
+		"maxAttempts": 3, "initialBackoff": "0.02s", "maxBackoff": "0.2s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]
+	}}]
+}`
 
 // Dial prepares a connection to a gRPC target ("dns:///user:9001"), or to the addresses of replicas, separated by commas. It
 // connects with the first call. The caller closes it.
-func Dial(target string) (*Conn, error) {
-	if addresses := strings.Split(target, ","); len(addresses) > 1 {
-		return DialAddresses(addresses)
-	}
-
-	conn, err := dial(target)
-	if err != nil {
-		return nil, err
-	}
-
-	return &Conn{replicas: []*replica{{ClientConn: conn}}}, nil
-}
-
-// DialAddresses prepares a connection to replicas whose addresses are known.
-func DialAddresses(addresses []string) (*Conn, error) {
-	c := &Conn{}
-
-	for _, address := range addresses {
-		conn, err := dial("passthrough:///" + address)
-		if err != nil {
-			return nil, errors.Join(err, c.Close())
-		}
-
-		c.replicas = append(c.replicas, &replica{ClientConn: conn})
-	}
-
-	return c, nil
-}
-
-func dial(target string) (*grpc.ClientConn, error) {
+func Dial(target string) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithDefaultServiceConfig(serviceConfig),
@@ -86,12 +65,27 @@ func dial(target string) (*grpc.ClientConn, error) {
 		}),
 	}
 
+	if !strings.Contains(target, "://") {
+		replicas := manual.NewBuilderWithScheme("replicas")
+		replicas.InitialState(resolver.State{Endpoints: endpoints(target)})
+
+		target, options = "replicas:///"+target, append(options, grpc.WithResolvers(replicas))
+	}
+
 	conn, err := grpc.NewClient(target, options...)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
 
 	return conn, nil
+}
+
+func endpoints(addresses string) (all []resolver.Endpoint) {
+	for address := range strings.SplitSeq(addresses, ",") {
+		all = append(all, resolver.Endpoint{Addresses: []resolver.Address{{Addr: address, ServerName: address}}})
+	}
+
+	return all
 }
 
 // Failure explains the error of a call to a service: UNAVAILABLE without internals when the service cannot be reached or does not

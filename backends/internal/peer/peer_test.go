@@ -95,69 +95,48 @@ func TestCallsTakeReplicasInTurn(t *testing.T) {
 	one, other := &users{}, &users{}
 	client := dial(t, serve(t, one), serve(t, other))
 
-	for range 10 {
+	// The first calls go to whichever is connected first.
+	for calls := 0; one.calls.Load() == 0 || other.calls.Load() == 0; calls++ {
 		if code := get(t, client); code != codes.OK {
-			t.Fatalf("code %v", code)
+			t.Fatalf("code %v after %d calls", code, calls)
 		}
-	}
-
-	// On a busy machine the first connection can take longer than an attempt.
-	if one.calls.Load() < 3 || other.calls.Load() < 3 {
-		t.Errorf("%d and %d calls", one.calls.Load(), other.calls.Load())
 	}
 }
 
-// A backend in front of one that hung once failed every third call for 25 seconds.
-func TestSilentReplicasAreLeftAlone(t *testing.T) {
+// Replicas that are gone, hang or say that they do not serve get no calls.
+func TestOnlyReplicasThatServeAreAsked(t *testing.T) {
 	t.Parallel()
 
 	gone := listen(t)
 	_ = gone.Close()
-
 	good := &users{}
 	client := dial(t, listen(t).Addr().String(), gone.Addr().String(), serve(t, good))
-	start := time.Now()
 
 	const calls = 100
+
 	for range calls {
 		if code := get(t, client); code != codes.OK {
 			t.Fatalf("code %v", code)
 		}
 	}
 
-	// If none were left alone, the one that hangs alone would take 0.4 s of every third.
-	if took := time.Since(start); took > 8*time.Second {
-		t.Errorf("%d calls took %v", calls, took)
+	if got := good.calls.Load(); got != calls {
+		t.Errorf("%d calls", got)
 	}
 }
 
-func TestReplicasThatAnswerAreNotLeftAlone(t *testing.T) {
+func TestCallsAreMadeAgainIfNobodyAnswers(t *testing.T) {
 	t.Parallel()
 
-	refusing, other := &users{code: codes.NotFound}, &users{code: codes.NotFound}
-	client := dial(t, serve(t, refusing), serve(t, other))
+	for code, want := range map[codes.Code]int64{codes.Unavailable: 3, codes.NotFound: 1, codes.Internal: 1} {
+		only := &users{code: code}
 
-	for range 4 {
-		if code := get(t, client); code != codes.NotFound {
-			t.Fatalf("code %v", code)
+		if got := get(t, dial(t, serve(t, only))); got != code {
+			t.Errorf("code %v, want %v", got, code)
 		}
-	}
 
-	if refusing.calls.Load() == 0 || other.calls.Load() == 0 {
-		t.Errorf("%d and %d calls", refusing.calls.Load(), other.calls.Load())
-	}
-}
-
-func TestOneReplicaIsAskedOnce(t *testing.T) {
-	t.Parallel()
-
-	only := &users{code: codes.Unavailable}
-
-	if code := get(t, dial(t, serve(t, only))); code != codes.Unavailable {
-		t.Errorf("code %v", code)
-	}
-
-	if calls := only.calls.Load(); calls != 1 {
-		t.Errorf("%d calls", calls)
+		if calls := only.calls.Load(); calls != want {
+			t.Errorf("%v: %d calls, want %d", code, calls, want)
+		}
 	}
 }
