@@ -11,12 +11,9 @@ func profileService() definition {
 	return definition{
 		name: "profile", replicas: 1, migrations: profile.Migrations, seed: profile.Seed,
 		build: func(d deps) component {
-			s := profile.New(d.db, d.logger)
+			s := profile.New(d.db)
 
-			return component{
-				register: func(r grpc.ServiceRegistrar) { profilev1.RegisterProfileServiceServer(r, s) },
-				work:     s.Run,
-			}
+			return component{register: func(r grpc.ServiceRegistrar) { profilev1.RegisterProfileServiceServer(r, s) }}
 		},
 	}
 }

@@ -96,7 +96,7 @@ func comments() map[string]string {
 		"profile.v1.ProfileService.GetAvatar":                       "GetAvatar reads the user's picture, or a range of its bytes (RFC 9110, section 14.2).",
 		"profile.v1.ProfileService.GetProfile":                      "GetProfile reads a user's profile.",
 		"profile.v1.ProfileService.UpdateProfile":                   "UpdateProfile changes the fields that the body names and creates the profile where there is none.",
-		"profile.v1.ProfileService.UploadAvatar":                    "UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP. The body is the picture itself or a form with one file.",
+		"profile.v1.ProfileService.UploadAvatar":                    "UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP, at most 4 MiB. The body is the picture itself or a form with one file.",
 		"profile.v1.UpdateProfileRequest.profile":                   "The new values. All but the output-only fields can be changed.",
 		"profile.v1.UpdateProfileRequest.update_mask":               "Which fields to change; \"*\" means all of these. REST derives it from the body.",
 		"profile.v1.UploadAvatarRequest":                            "UploadAvatarRequest is a piece of the picture.",

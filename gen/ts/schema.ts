@@ -319,7 +319,7 @@ export interface paths {
         get: operations["ProfileService_GetAvatar"];
         /**
          * Upload avatar
-         * @description UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP. The body is the picture itself or a form with one file.
+         * @description UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP, at most 4 MiB. The body is the picture itself or a form with one file.
          *
          *     - **Who:** the caller whose subject is `user_id`, or one with the scope `users:admin`
          *     - **How often:** 2 requests a second, 10 at once, for each caller
@@ -3097,7 +3097,7 @@ export interface operations {
             };
             cookie?: never;
         };
-        /** @description At most 256 MiB, also after decompression. */
+        /** @description At most 4 MiB, also after decompression. */
         requestBody?: {
             content: {
                 "*/*": unknown;

@@ -2,143 +2,150 @@ package profile
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"time"
+	"mime"
+	"net/http"
+	"slices"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/grpc/metadata"
 
-	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
+	"github.com/portico-gateway/portico/backends/internal/sqlstore"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
 const (
-	// sweepInterval is how often leftovers are looked for.
-	sweepInterval = time.Minute
-	// maxPause is how long an upload may send nothing: more than the whole of one may take at the gateway.
-	maxPause = 5 * time.Minute
-	// discardTimeout is for deleting a picture of 256 MiB, with room to spare.
-	discardTimeout = 10 * time.Second
+	// maxAvatarBytes is what the gateway lets through (max_body_bytes). A picture is held in memory while it comes in or goes out.
+	maxAvatarBytes = 4 << 20
+	// maxAvatars is how many users may have a picture, whoever they are.
+	maxAvatars = 1000
+	// pieceBytes is how a picture is cut when it is sent.
+	pieceBytes = 64 << 10
 )
-
-// Run deletes what uploads left behind when their process ended, now and then until ctx ends. Other processes may be uploading to
-// the same database.
-func (s *Service) Run(ctx context.Context) {
-	again := time.NewTicker(sweepInterval)
-	defer again.Stop()
-
-	for {
-		if err := sweep(ctx, s.db, time.Now().Add(-maxPause)); err != nil && ctx.Err() == nil {
-			s.logger.ErrorContext(ctx, "avatar leftovers stay", "error", err)
-		}
-
-		select {
-		case <-ctx.Done():
-			return
-		case <-again.C:
-		}
-	}
-}
 
 // UploadAvatar replaces the user's picture once all of the new one is there. The header metadata has its entity tag.
 func (s *Service) UploadAvatar(stream profilev1.ProfileService_UploadAvatarServer) error {
 	ctx := stream.Context()
 
-	first, err := stream.Recv()
-	if err != nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("receive picture: %w", err)
-	}
-
-	if err := caller.From(ctx).Authenticated(); err != nil {
-		return err
-	}
-
-	if err != nil { // Nobody can say whose picture was meant.
-		return wrongFile("must not be empty")
-	}
-
-	if err := authorize(ctx, first.GetUserId()); err != nil {
-		return err
-	}
-
-	u := newUpload(s.db, first.GetUserId(), first.GetFile().GetContentType())
-
-	obsolete, err := receive(stream, u, first)
-	if err != nil {
-		obsolete = u.version
-	}
-
-	s.discard(ctx, obsolete)
-
+	userID, file, err := receive(stream)
 	if err != nil {
 		return err
 	}
 
-	if err := stream.SetHeader(metadata.Pairs("etag", u.GetEtag())); err != nil {
+	p, err := newPicture(userID, file)
+	if err != nil {
+		return err
+	}
+
+	if err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) error { return storePicture(ctx, tx, p) }); err != nil {
+		return err
+	}
+
+	if err := stream.SetHeader(metadata.Pairs("etag", p.GetEtag())); err != nil {
 		return fmt.Errorf("set header: %w", err)
 	}
 
-	if err := stream.SendAndClose(u.Avatar); err != nil {
+	if err := stream.SendAndClose(p.Avatar); err != nil {
 		return fmt.Errorf("send avatar: %w", err)
 	}
 
 	return nil
 }
 
-// receive takes the picture in and shows it. It gives the version that this replaces, if any.
-func receive(
-	stream profilev1.ProfileService_UploadAvatarServer, u *upload, piece *profilev1.UploadAvatarRequest,
-) (replaced string, err error) {
-	for ; err == nil; piece, err = stream.Recv() {
-		if piece.GetUserId() != u.GetUserId() {
+// receive takes in a file. The caller is checked as soon as the first piece says whose it is.
+func receive(stream profilev1.ProfileService_UploadAvatarServer) (userID string, file *httpbody.HttpBody, err error) {
+	for {
+		piece, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return userID, file, nil
+		}
+
+		if err != nil {
+			return "", nil, fmt.Errorf("receive picture: %w", err)
+		}
+
+		if file == nil {
+			if err := authorize(stream.Context(), piece.GetUserId()); err != nil {
+				return "", nil, err
+			}
+
+			userID, file = piece.GetUserId(), &httpbody.HttpBody{ContentType: piece.GetFile().GetContentType()}
+		}
+
+		if piece.GetUserId() != userID {
 			var v fault.Violations
 			v.Addf("user_id", "must be the same in all pieces")
 
-			return "", v.Err()
+			return "", nil, v.Err()
 		}
 
-		if err := u.write(stream.Context(), piece.GetFile().GetData()); err != nil {
-			return "", err
+		if len(file.GetData())+len(piece.GetFile().GetData()) > maxAvatarBytes {
+			return "", nil, wrongFile("must have at most %d bytes", maxAvatarBytes)
 		}
-	}
 
-	if !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("receive picture: %w", err)
-	}
-
-	return u.publish(stream.Context())
-}
-
-// discard deletes a version that nobody is to see, also if the call is over. What it cannot delete, Run does later.
-func (s *Service) discard(ctx context.Context, version string) {
-	if version == "" {
-		return
-	}
-
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardTimeout)
-	defer cancel()
-
-	if err := discard(ctx, s.db, version); err != nil {
-		s.logger.WarnContext(ctx, "avatar is deleted later", "error", err)
+		file.Data = append(file.Data, piece.GetFile().GetData()...)
 	}
 }
 
-// GetAvatar reads the user's picture, or a range of its bytes. The header metadata has what an HTTP answer needs.
+// picture is an avatar with its bytes.
+type picture struct {
+	*profilev1.Avatar
+
+	data []byte
+}
+
+// newPicture is of a file that is a picture, of the type that was declared if there was one.
+func newPicture(userID string, file *httpbody.HttpBody) (picture, error) {
+	if len(file.GetData()) == 0 {
+		return picture{}, wrongFile("must not be empty")
+	}
+
+	found := http.DetectContentType(file.GetData())
+	if accepted := []string{"image/png", "image/jpeg", "image/gif", "image/webp"}; !slices.Contains(accepted, found) {
+		return picture{}, wrongFile("must be one of %s", strings.Join(accepted, ", "))
+	}
+
+	if declared := file.GetContentType(); declared != "" {
+		said, _, err := mime.ParseMediaType(declared)
+		if err != nil || said != found && said != "application/octet-stream" {
+			return picture{}, wrongFile("is %s and not of the media type that is declared", found)
+		}
+	}
+
+	return picture{data: file.GetData(), Avatar: &profilev1.Avatar{
+		UserId: userID, ContentType: found, SizeBytes: int64(len(file.GetData())), Etag: entityTag(file.GetData()),
+		UpdateTime: sqlstore.Now(),
+	}}, nil
+}
+
+// entityTag is a strong one (RFC 9110, section 8.8.3).
+func entityTag(data []byte) string {
+	sum := sha256.Sum256(data)
+
+	return `"` + hex.EncodeToString(sum[:]) + `"`
+}
+
+func wrongFile(format string, args ...any) error {
+	var v fault.Violations
+	v.Addf("file", format, args...)
+
+	return v.Err()
+}
+
+// GetAvatar reads the user's picture, or a range of its bytes. The header metadata has what an HTTP response needs.
 func (s *Service) GetAvatar(req *profilev1.GetAvatarRequest, stream profilev1.ProfileService_GetAvatarServer) error {
-	ctx := stream.Context()
-	if err := authorize(ctx, req.GetUserId()); err != nil {
+	if err := authorize(stream.Context(), req.GetUserId()); err != nil {
 		return err
 	}
 
-	p, err := loadPicture(ctx, s.db, req.GetUserId())
-	if errors.Is(err, sql.ErrNoRows) {
-		return fault.NotFound("user %q has no avatar", req.GetUserId())
-	}
-
+	p, err := loadPicture(stream.Context(), s.db, req.GetUserId())
 	if err != nil {
 		return err
 	}
@@ -149,33 +156,65 @@ func (s *Service) GetAvatar(req *profilev1.GetAvatarRequest, stream profilev1.Pr
 		return errors.Join(err, stream.SetHeader(metadata.Pairs("content-range", fmt.Sprintf("bytes */%d", p.GetSizeBytes()))))
 	}
 
-	return s.send(stream, p, part, p.header(part, ranged))
-}
+	if err := stream.SetHeader(p.header(part, ranged)); err != nil {
+		return fmt.Errorf("set header: %w", err)
+	}
 
-// send reads chunk by chunk, so that a slow reader holds no connection to the database. All are of one version. The header and the
-// type go with the first; if there is none, they would describe an error.
-func (s *Service) send(stream profilev1.ProfileService_GetAvatarServer, p picture, part byteRange, header metadata.MD) error {
-	for at := part.first; at <= part.last; {
-		data, err := readChunk(stream.Context(), s.db, p.version, at)
-		if err != nil {
-			return err
-		}
+	contentType := p.GetContentType()
 
-		body := &httpbody.HttpBody{Data: data[:min(int64(len(data)), part.remaining(at))]}
-
-		if at == part.first {
-			body.ContentType = p.GetContentType()
-
-			if err := stream.SetHeader(header); err != nil {
-				return fmt.Errorf("set header: %w", err)
-			}
-		}
-
-		if err := stream.Send(body); err != nil {
+	for data := range slices.Chunk(p.data[part.first:part.last+1], pieceBytes) {
+		if err := stream.Send(&httpbody.HttpBody{ContentType: contentType, Data: data}); err != nil {
 			return fmt.Errorf("send picture: %w", err)
 		}
 
-		at += int64(len(body.GetData()))
+		contentType = "" // It goes with the first piece alone.
+	}
+
+	return nil
+}
+
+func loadPicture(ctx context.Context, db sqlstore.Queryer, userID string) (picture, error) {
+	var (
+		p       = picture{Avatar: &profilev1.Avatar{UserId: userID}}
+		updated int64
+	)
+
+	err := db.QueryRowContext(ctx, `SELECT content_type, data, etag, update_time FROM avatars WHERE user_id = ?`, userID).
+		Scan(&p.ContentType, &p.data, &p.Etag, &updated)
+	if errors.Is(err, sql.ErrNoRows) {
+		return picture{}, fault.NotFound("user %q has no avatar", userID)
+	}
+
+	if err != nil {
+		return picture{}, fmt.Errorf("read avatar: %w", err)
+	}
+
+	p.SizeBytes = int64(len(p.data))
+	p.UpdateTime = sqlstore.Timestamp(updated)
+
+	return p, nil
+}
+
+// storePicture replaces the picture of a user, or adds one if there is room.
+func storePicture(ctx context.Context, tx *sql.Tx, p picture) error {
+	var others int
+
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM avatars WHERE user_id <> ?`, p.GetUserId()).Scan(&others)
+	if err != nil {
+		return fmt.Errorf("count avatars: %w", err)
+	}
+
+	if others >= maxAvatars {
+		return fault.ResourceExhausted(nil, "there is no room for more than %d avatars", maxAvatars)
+	}
+
+	_, err = tx.ExecContext(ctx,
+		`INSERT INTO avatars (user_id, content_type, data, etag, update_time) VALUES (?, ?, ?, ?, ?)
+		 ON CONFLICT (user_id) DO UPDATE SET
+		   content_type = excluded.content_type, data = excluded.data, etag = excluded.etag, update_time = excluded.update_time`,
+		p.GetUserId(), p.GetContentType(), p.data, p.GetEtag(), sqlstore.Micros(p.GetUpdateTime()))
+	if err != nil {
+		return fmt.Errorf("store avatar: %w", err)
 	}
 
 	return nil

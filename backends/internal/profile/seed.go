@@ -3,13 +3,13 @@ package profile
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
 
+	"google.golang.org/genproto/googleapis/api/httpbody"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/backends/internal/demo"
@@ -42,17 +42,14 @@ func seedAvatar(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 
-	sum := sha256.Sum256(data)
-	p := picture{version: "demo", Avatar: &profilev1.Avatar{
-		UserId: demo.Alice, ContentType: "image/png", SizeBytes: int64(len(data)), Etag: entityTag(sum[:]),
-		UpdateTime: demo.At(2, 14, 18, 32),
-	}}
-
-	if err := insertChunk(ctx, tx, p.version, 0, data); err != nil {
+	p, err := newPicture(demo.Alice, &httpbody.HttpBody{Data: data})
+	if err != nil {
 		return err
 	}
 
-	return show(ctx, tx, p)
+	p.UpdateTime = demo.At(2, 14, 18, 32)
+
+	return storePicture(ctx, tx, p)
 }
 
 // drawAvatar draws a mountain under the evening sky.

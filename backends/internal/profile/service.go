@@ -8,7 +8,6 @@ import (
 	"database/sql"
 	"embed"
 	"errors"
-	"log/slog"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -28,13 +27,12 @@ const adminScope = "users:admin"
 type Service struct {
 	profilev1.UnimplementedProfileServiceServer
 
-	db     *sql.DB
-	logger *slog.Logger
+	db *sql.DB
 }
 
-// New builds the service over its database, which stays the caller's. Run cleans up.
-func New(db *sql.DB, logger *slog.Logger) *Service {
-	return &Service{db: db, logger: logger}
+// New builds the service over its database, which stays the caller's.
+func New(db *sql.DB) *Service {
+	return &Service{db: db}
 }
 
 // GetProfile reads a user's profile.

@@ -36,7 +36,7 @@ type ProfileServiceClient interface {
 	GetProfile(ctx context.Context, in *GetProfileRequest, opts ...grpc.CallOption) (*Profile, error)
 	// UpdateProfile changes the fields that the body names and creates the profile where there is none.
 	UpdateProfile(ctx context.Context, in *UpdateProfileRequest, opts ...grpc.CallOption) (*Profile, error)
-	// UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP. The body is the picture itself or a form with one file.
+	// UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP, at most 4 MiB. The body is the picture itself or a form with one file.
 	UploadAvatar(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadAvatarRequest, Avatar], error)
 	// GetAvatar reads the user's picture, or a range of its bytes (RFC 9110, section 14.2).
 	GetAvatar(ctx context.Context, in *GetAvatarRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[httpbody.HttpBody], error)
@@ -112,7 +112,7 @@ type ProfileServiceServer interface {
 	GetProfile(context.Context, *GetProfileRequest) (*Profile, error)
 	// UpdateProfile changes the fields that the body names and creates the profile where there is none.
 	UpdateProfile(context.Context, *UpdateProfileRequest) (*Profile, error)
-	// UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP. The body is the picture itself or a form with one file.
+	// UploadAvatar replaces the user's picture: PNG, JPEG, GIF or WebP, at most 4 MiB. The body is the picture itself or a form with one file.
 	UploadAvatar(grpc.ClientStreamingServer[UploadAvatarRequest, Avatar]) error
 	// GetAvatar reads the user's picture, or a range of its bytes (RFC 9110, section 14.2).
 	GetAvatar(*GetAvatarRequest, grpc.ServerStreamingServer[httpbody.HttpBody]) error
