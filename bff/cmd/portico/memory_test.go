@@ -1,17 +1,28 @@
 package main_test
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync/atomic"
 	"testing"
+
+	"google.golang.org/genproto/googleapis/api/httpbody"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
 // peak is the most memory in KiB that the process ever had.
@@ -70,6 +81,72 @@ func buildPlain(t *testing.T) string {
 	return plain
 }
 
+// files is a backend that takes files of any size, and gives them back if they are those of picture.
+type files struct {
+	profilev1.UnimplementedProfileServiceServer
+
+	size atomic.Int64
+}
+
+func serveFiles(t *testing.T) (address string) {
+	t.Helper()
+
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	server := grpc.NewServer()
+	profilev1.RegisterProfileServiceServer(server, &files{})
+
+	go func() { _ = server.Serve(listener) }()
+
+	t.Cleanup(server.Stop)
+
+	return listener.Addr().String()
+}
+
+func (f *files) UploadAvatar(stream profilev1.ProfileService_UploadAvatarServer) error {
+	sum, want, size := sha256.New(), sha256.New(), int64(0)
+
+	for {
+		piece, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+
+		if err != nil {
+			return err //nolint:wrapcheck // It is a status.
+		}
+
+		n, _ := sum.Write(piece.GetFile().GetData())
+		size += int64(n)
+	}
+
+	if _, _ = io.Copy(want, picture(size)); !bytes.Equal(sum.Sum(nil), want.Sum(nil)) {
+		return status.Errorf(codes.InvalidArgument, "%d bytes are not those of the picture", size)
+	}
+
+	f.size.Store(size)
+
+	return stream.SendAndClose(&profilev1.Avatar{SizeBytes: size}) //nolint:wrapcheck // It is a status.
+}
+
+func (f *files) GetAvatar(_ *profilev1.GetAvatarRequest, stream profilev1.ProfileService_GetAvatarServer) error {
+	rest, piece := picture(f.size.Load()), make([]byte, 31<<10)
+
+	for {
+		n, _ := io.ReadFull(rest, piece) // The last piece is short.
+		if n == 0 {
+			return nil
+		}
+
+		if err := stream.Send(&httpbody.HttpBody{ContentType: "image/png", Data: piece[:n]}); err != nil {
+			return err //nolint:wrapcheck // It is a status.
+		}
+	}
+}
+
 // A file of 200 MB goes through the gateway in both directions, over both versions of HTTP, and the gateway stays small if it is told
 // to.
 func TestLargeFilesTakeLittleMemory(t *testing.T) {
@@ -85,7 +162,9 @@ func TestLargeFilesTakeLittleMemory(t *testing.T) {
 	t.Setenv("GOGC", "100")
 
 	alice := backends.token(t, "alice")
-	gateway := startServeOf(t, plain, writeFile(t, "portico.yaml", backends.upstreams(t)+"auth:\n  issuers:\n    - "+
+	upstreams := regexp.MustCompile(`(?m)^  profile: .*`).ReplaceAllLiteralString(backends.upstreams(t), "  profile: {addresses: ["+serveFiles(t)+"]}")
+	policies := fmt.Sprintf("policies:\n  - {selector: profile.v1.ProfileService.UploadAvatar, set: {max_body_bytes: %d}}\n", size)
+	gateway := startServeOf(t, plain, writeFile(t, "portico.yaml", upstreams+policies+"auth:\n  issuers:\n    - "+
 		"issuer: https://dev.portico.invalid\n      audiences: [portico]\n      jwks_file: "+
 		filepath.Join(backends.dataDir, "dev-issuer.jwks.json")+"\n"))
 
