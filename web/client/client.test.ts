@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { test } from "node:test";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 
-import type { DashboardV1Dashboard, OrderV1WatchOrderResponse, paths } from "../../gen/ts/schema.js";
+import type { DashboardV1Dashboard, OrderV1WatchOrderResponse, paths } from "@portico/client/schema";
 import { createClient, type Client } from "./client.js";
-import { idempotencyKey } from "./idempotency.js";
 import { ProblemError } from "./problem.js";
-import { NoAnswerError } from "./send.js";
+import { idempotencyKey } from "./retry.js";
+import { NetworkError } from "./send.js";
+import { messages } from "./stream.js";
+import { pause } from "./timers.js";
 import { answer, drain, refuse, serve, sse } from "./testserver.js";
 
 test("an answer is its document", async (t) => {
@@ -93,7 +98,7 @@ test("each try has a token of then", async (t) => {
     count === 0 ? refuse(res, 503, "UNAVAILABLE", { headers: { "Retry-After": "0" } }) : answer(res, {}),
   );
   let n = 0;
-  await createClient({ baseUrl, token: () => `T${++n}`, retry: {} }).GET("/v1/me/dashboard");
+  await createClient({ baseUrl, token: () => `T${++n}`, retry: { minDelay: 0 } }).GET("/v1/me/dashboard");
 
   assert.deepEqual(
     requests.map((req) => req.headers.authorization),
@@ -106,7 +111,7 @@ test("no answer is told from a fault of the program", async (t) => {
   const fault = new TypeError("token");
   const reason = new TypeError("enough");
 
-  await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard"), NoAnswerError);
+  await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard"), NetworkError);
   await assert.rejects(createClient({ baseUrl, token: () => Promise.reject(fault) }).GET("/v1/me/dashboard"), fault);
   await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard", { signal: AbortSignal.abort(reason) }), reason);
 });
@@ -116,7 +121,7 @@ test("an answer of another type than JSON is thrown", async (t) => {
 
   await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard"), (error) => {
     assert.ok(error instanceof ProblemError);
-    assert.equal(error.message, "200 UNKNOWN: an answer of an unexpected type: text/html");
+    assert.equal(error.message, "200 UNKNOWN: a response of an unexpected type: text/html");
     return true;
   });
 });
@@ -164,6 +169,145 @@ test("an error before a watched stream is thrown", async (t) => {
   const { error } = await drain(createClient({ baseUrl }).watch("/v1/orders/{order_id}:watch", { params, resume: true }));
 
   assert.ok(error instanceof ProblemError && error.code === "NOT_FOUND", `${error}`);
+});
+
+/** A fetch whose first attempts have no response until they are aborted. */
+function silentAtFirst(silent: number, response: () => Response = () => Response.json({})) {
+  const requests: Request[] = [];
+  const fetch = (request: Request) =>
+    requests.push(request) > silent
+      ? Promise.resolve(response())
+      : new Promise<Response>((_, reject) => request.signal.addEventListener("abort", () => reject(request.signal.reason)));
+  return { fetch, requests };
+}
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
+
+const baseUrl = "http://gateway.test";
+const timedOut = { name: "TimeoutError" };
+
+test("an API key has a header of its own, which may have another name", async () => {
+  const { fetch, requests } = silentAtFirst(0);
+  await createClient({ baseUrl, fetch, apiKey: "K" }).GET("/v1/me/dashboard");
+  await createClient({ baseUrl, fetch, apiKey: async () => "K", apiKeyHeader: "Api-Key" }).GET("/v1/me/dashboard");
+  await createClient({ baseUrl, fetch, apiKey: () => undefined }).GET("/v1/me/dashboard");
+
+  assert.deepEqual(
+    requests.map(({ headers }) => [headers.get("X-Api-Key"), headers.get("Api-Key"), headers.get("Authorization")]),
+    [["K", null, null], [null, "K", null], [null, null, null]],
+  );
+});
+
+test("two credentials are refused, as the gateway would", () => {
+  assert.throws(() => createClient({ baseUrl, token: "T", apiKey: "K" }), /^TypeError: .*not both/);
+});
+
+test("each request has the headers of the client, unless it sets them itself", async () => {
+  const { fetch, requests } = silentAtFirst(0);
+  const client = createClient({ baseUrl, fetch, token: "T", headers: { "User-Agent": "shop/1", "X-A": "a", Authorization: "Basic" } });
+  await client.GET("/v1/me/dashboard", { headers: { "X-A": "b" } });
+  await drain(client.watch("/v1/orders/{order_id}:watch", { params: { path: { order_id: "o1" } } }));
+
+  assert.deepEqual(
+    requests.map(({ headers }) => [headers.get("User-Agent"), headers.get("X-A"), headers.get("Authorization"), headers.get("Accept")]),
+    [["shop/1", "b", "Bearer T", null], ["shop/1", "a", "Bearer T", "text/event-stream"]],
+  );
+});
+
+test("a call ends at its timeout, whatever is missing of the response", async (t) => {
+  const closed: Promise<unknown>[] = [];
+  const { baseUrl } = await serve(t, (req, res) => {
+    closed.push(once(res, "close"));
+    if (req.url === "/v1/orders/half") {
+      res.writeHead(200, { "Content-Type": "application/json" }).write("{");
+    }
+  });
+  const client = createClient({ baseUrl, timeout: 50, retry: true });
+
+  await assert.rejects(client.GET("/v1/me/dashboard"), timedOut);
+  await assert.rejects(client.GET("/v1/orders/{order_id}", { params: { path: { order_id: "half" } } }), timedOut);
+  await assert.rejects(createClient({ baseUrl, attemptTimeout: 50 }).GET("/v1/me/dashboard"), timedOut);
+  await Promise.all(closed);
+});
+
+test("an attempt that takes too long is followed by another one", async () => {
+  const { fetch, requests } = silentAtFirst(2);
+  await createClient({ baseUrl, fetch, attemptTimeout: 1, retry: { minDelay: 0 } }).GET("/v1/me/dashboard");
+
+  assert.equal(requests.length, 3);
+});
+
+test("a timeout of the caller is final", async () => {
+  const { fetch, requests } = silentAtFirst(9);
+  const client = createClient({ baseUrl, fetch, retry: true });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const params = { path: { order_id: "o1" } };
+  const calls = [
+    client.GET("/v1/me/dashboard", { signal }),
+    client.watch("/v1/orders/{order_id}:watch", { params, resume: true, signal }).next(),
+  ];
+  setTimeout(() => controller.abort(new DOMException("too long", "TimeoutError")));
+
+  for (const call of await Promise.allSettled(calls)) {
+    assert.equal(call.status === "rejected" && call.reason, signal.reason);
+  }
+  assert.ok(requests.length <= 2);
+});
+
+test("a stream is longer than the timeouts", async () => {
+  const { fetch, requests } = silentAtFirst(0, () => new Response(new ReadableStream()));
+  const params = { path: { order_id: "o1" } };
+  const client = createClient({ baseUrl, fetch, timeout: 5, attemptTimeout: 5 });
+  await client.GET("/v1/orders/{order_id}:watch", { params, parseAs: "stream" });
+  await pause(20);
+
+  assert.equal(requests[0]?.signal.aborted, false);
+});
+
+// Node.js 20 forgets the signal of a request that was collected: a program could not end its stream any more.
+for (const options of [{}, { retry: true, timeout: 60_000, attemptTimeout: 60_000 }]) {
+  test(`an abort ends a stream after garbage collections, with ${JSON.stringify(options)}`, async (t) => {
+    const { baseUrl } = await serve(t, (_, res) => {
+      const timer = setInterval(() => sse(res, "data: {}"), 5);
+      res.on("close", () => clearInterval(timer));
+    });
+    const controller = new AbortController();
+    const reason = new Error("enough");
+    const params = { path: { order_id: "o1" } };
+    const init = { params, headers: { Accept: "text/event-stream" }, parseAs: "stream", signal: controller.signal } as const;
+    const client = createClient({ baseUrl, ...options });
+    const { response } = await client.GET("/v1/orders/{order_id}:watch", init);
+    const stream = messages(response);
+    for (let i = 0; i < 20; i++) {
+      await stream.next();
+      collectGarbage();
+    }
+    controller.abort(reason);
+
+    // What had come before the abort may be read.
+    await assert.rejects(async () => {
+      for (let i = 0; i < 100; i++) {
+        await stream.next();
+      }
+    }, reason);
+  });
+}
+
+test("a watched stream connects again after a timeout, and only as often as resume says", async () => {
+  const events = () => new Response("event: end\ndata: {}\n\n", { headers: { "Content-Type": "text/event-stream" } });
+  const params = { path: { order_id: "o1" } };
+  const follow = async (silent: number) => {
+    const { fetch, requests } = silentAtFirst(silent, events);
+    const client = createClient({ baseUrl, fetch, attemptTimeout: 1, retry: true });
+    const resume = { attempts: 2, minDelay: 0 };
+    const { error } = await drain(client.watch("/v1/orders/{order_id}:watch", { params, resume }));
+    return [requests.length, (error as Error | undefined)?.name];
+  };
+
+  assert.deepEqual(await follow(1), [2, undefined]);
+  assert.deepEqual(await follow(2), [2, "TimeoutError"]);
 });
 
 test("an idempotency key is a quoted UUID, and another one each time", () => {

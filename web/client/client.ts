@@ -1,30 +1,43 @@
-import createFetchClient, { type Middleware } from "openapi-fetch";
+import type { paths } from "@portico/client/schema";
+import createFetchClient, { type HeadersOptions, type Middleware } from "openapi-fetch";
 
-import type { paths } from "../../gen/ts/schema.js";
-import { expect, json } from "./expect.js";
-import { pathVariables, withFile } from "./request.js";
+import { expect, json } from "./problem.js";
+import { pathVariables, withFile, type Init } from "./request.js";
 import { resuming, type ResumeOptions } from "./resume.js";
-import { retrying, type Retry } from "./retry.js";
-import { sending, type Fetch, type Token } from "./send.js";
+import { retrying, type RetryOptions } from "./retry.js";
+import { authenticated, limited, type Credentials, type Fetch } from "./send.js";
+import { withTimeout } from "./timers.js";
 import type { Method, StreamMessage, StreamParameters, StreamPath } from "./types.js";
 
-/** What a client is made of. */
-export interface ClientOptions {
-  /** Where the gateway is, such as `https://api.example.com`; in a browser, empty is the page's own origin. */
+/** The gateway, and how to call it. */
+export interface ClientOptions extends Credentials {
+  /** URL of the gateway, such as `https://api.example.com`. Empty in a browser: the page's own origin. */
   baseUrl: string;
-  /** An access token, or what gives one for each request, and for each try of it. Without one the caller is anonymous. */
-  token?: Token;
-  /** To try again by itself after 429 and 503, as `retrying` says: only if set. */
-  retry?: Retry;
-  /** Instead of the global one. */
-  fetch?: Fetch;
+  /** Headers of every request, unless the request sets them itself. Those of `token` and `apiKey` are set last. */
+  headers?: HeadersOptions | undefined;
+  /**
+   * Milliseconds for one call: all attempts, the waits between them, and reading the response. Then it throws a TimeoutError, as with
+   * `signal: AbortSignal.timeout(…)`, which limits a single call. The messages of a stream are not limited, only connecting is.
+   */
+  timeout?: number | undefined;
+  /** Milliseconds for one attempt, until the response begins; for a stream, each time that it connects. Then it throws a TimeoutError. */
+  attemptTimeout?: number | undefined;
+  /**
+   * Send requests again after 429 and 503 with `Retry-After`, network errors and timeouts of an attempt: those of idempotent methods
+   * and those with an `Idempotency-Key`. Off if not set; `true` stands for the defaults. Streams have `resume`.
+   */
+  retry?: boolean | RetryOptions | undefined;
+  /** Replaces the global `fetch`. */
+  fetch?: Fetch | undefined;
 }
 
-/** Says which stream, and how to follow it. */
-export type WatchInit<Paths, Path extends keyof Paths> = ResumeOptions & { params: StreamParameters<Paths, Path> };
+/** Parameters of a stream, and how to follow it. */
+export interface WatchInit<Paths, Path extends keyof Paths> extends ResumeOptions {
+  params: StreamParameters<Paths, Path>;
+}
 
 /**
- * The operations of a gateway. Any answer of 400 or more is thrown as a ProblemError, and so is one that should be JSON and has
+ * The operations of a gateway. A response of 400 or more is thrown as a ProblemError, and so is one that should be JSON and has
  * another type. A body that is a Blob, an ArrayBuffer or a view of one, a ReadableStream or FormData is sent as it is.
  */
 export interface Client<Paths extends {} = paths> {
@@ -34,8 +47,8 @@ export interface Client<Paths extends {} = paths> {
   PATCH: Method<Paths, "patch">;
   DELETE: Method<Paths, "delete">;
   /**
-   * Follows a stream by Server-Sent Events, whose end is marked. Throws a ProblemError for an error before or within the stream,
-   * and a StreamCutError if it has no end; with `resume` it connects again first.
+   * Follows a stream as Server-Sent Events, which have a mark at their end. Throws a ProblemError for an error before or in the stream,
+   * and a StreamCutError if the mark is missing; with `resume`, it connects again first.
    */
   watch<Path extends StreamPath<Paths>>(
     path: Path,
@@ -44,36 +57,44 @@ export interface Client<Paths extends {} = paths> {
 }
 
 /**
- * A client of the operations in gen/ts/schema.ts, or in a document of one's own: `createClient<paths>(…)` with the types that
- * openapi-typescript made of it.
+ * Creates a client. `Paths` are the routes of the gateway, as openapi-typescript generates them from its OpenAPI document; without
+ * them, they are those that the package was built with (`@portico/client/schema`).
  */
 export function createClient<Paths extends {} = paths>(options: ClientOptions): Client<Paths> {
+  const { baseUrl, headers, retry, timeout, attemptTimeout } = options;
   // Looked up for each request, so that a program can replace it.
-  const fetch = sending(options.fetch ?? ((request) => globalThis.fetch(request)), options.token);
+  const fetch = options.fetch ?? ((request) => globalThis.fetch(request));
+  const attempt = limited(authenticated(fetch, options), attemptTimeout);
   const inner = createFetchClient<Paths>({
-    baseUrl: options.baseUrl,
-    fetch: options.retry ? retrying(fetch, options.retry) : fetch,
+    baseUrl,
+    ...(headers && { headers }),
+    fetch: retry ? retrying(attempt, retry === true ? {} : retry) : attempt,
   });
   inner.use(pathVariables, problems);
 
-  // Only the type of the answers differs: without the errors, which are thrown.
+  const call =
+    (method: Call): Call =>
+    (path, init) =>
+      timeout === undefined
+        ? method(path, withFile(init))
+        : withTimeout(timeout, init?.signal, (signal) => method(path, { ...withFile(init), signal }));
   const { GET, PUT, POST, PATCH, DELETE } = inner as unknown as Record<Verb, Call>;
-  const sender = (call: Call) => (path: string, init?: object) => call(path, withFile(init));
-  const operations = { GET, DELETE, PUT: sender(PUT), POST: sender(POST), PATCH: sender(PATCH) };
+  const operations = { GET: call(GET), PUT: call(PUT), POST: call(POST), PATCH: call(PATCH), DELETE: call(DELETE) };
 
   return {
+    // Only the type of the results differs: errors are thrown.
     ...(operations as unknown as Pick<Client<Paths>, Verb>),
     watch: (path, { params, ...init }) =>
       resuming(async (lastEventId) => {
         const headers = { Accept: "text/event-stream", "Last-Event-ID": lastEventId };
-        const { response } = await GET(path, { params, headers, signal: init.signal, parseAs: "stream" });
+        const { response } = await operations.GET(path, { params, headers, signal: init.signal, parseAs: "stream", fetch: attempt });
         return response;
       }, init),
   };
 }
 
 type Verb = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
-type Call = (path: string, init?: object) => Promise<{ response: Response }>;
+type Call = (path: string, init?: Init) => Promise<{ response: Response }>;
 
 const problems: Middleware = {
   async onResponse({ response, options }) {

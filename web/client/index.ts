@@ -1,8 +1,9 @@
+export type { FieldError, Problem } from "@portico/client/schema";
+export type { HeadersOptions } from "openapi-fetch";
 export { createClient, type Client, type ClientOptions, type WatchInit } from "./client.js";
-export { idempotencyKey } from "./idempotency.js";
-export { ProblemError, problemFrom } from "./problem.js";
-export type { Resume, ResumeOptions } from "./resume.js";
-export type { Retry } from "./retry.js";
-export { NoAnswerError } from "./send.js";
+export { ProblemError, problemFrom, type ProblemContext } from "./problem.js";
+export type { ResumeOptions } from "./resume.js";
+export { idempotencyKey, type RetryOptions } from "./retry.js";
+export { NetworkError, type Credential, type Credentials, type Fetch } from "./send.js";
 export { events, lines, messages, StreamCutError, type StreamEvent } from "./stream.js";
-export type { Answer, FileBody, StreamMessage, StreamPath } from "./types.js";
+export type { FileBody, Method, Result, StreamMessage, StreamParameters, StreamPath } from "./types.js";

@@ -1,7 +1,6 @@
-import { expect, ndjson } from "./expect.js";
-import { contextOf, ProblemError } from "./problem.js";
+import { contextOf, expect, ndjson, ProblemError } from "./problem.js";
 
-/** The connection broke before the stream had ended: there may be more messages. */
+/** A stream was cut before its end: there may be more messages. */
 export class StreamCutError extends Error {
   constructor(options?: ErrorOptions) {
     super("the stream was cut before its end", options);
@@ -9,17 +8,17 @@ export class StreamCutError extends Error {
   }
 }
 
-/** Longest message of a stream in UTF-16 code units: gRPC's 4 MiB of text take six times as much in JSON if all is escaped. */
-export const longest = 1 << 25;
+/** Longest message of a stream in UTF-16 code units: 4 MiB of text, gRPC's limit, are six times as long in JSON if all is escaped. */
+export const longestMessage = 1 << 25;
 
-/** A stream that sends more without an end of it. */
+/** The error for a message that exceeds the limit. */
 export function tooLong(): RangeError {
-  return new RangeError(`a message of the stream is longer than ${longest} characters`);
+  return new RangeError(`a message of the stream is longer than ${longestMessage} characters`);
 }
 
 /**
- * The messages of an answer in lines (`application/x-ndjson`), as in `messages`. Empty lines are signs of life. It is in a file of
- * its own for pages that are bundled without any package.
+ * The messages of a response in lines (`application/x-ndjson`), as in `messages`. Empty lines are heartbeats. This file imports no
+ * package, so that pages can be bundled without npm.
  */
 export async function* lines<T>(response: Response): AsyncGenerator<T, void, undefined> {
   await expect(response, ndjson);
@@ -30,7 +29,7 @@ export async function* lines<T>(response: Response): AsyncGenerator<T, void, und
   }
 }
 
-/** The lines of a text that comes in pieces. Each piece is looked at once, however long the line. */
+/** The lines of a text that comes in pieces. Each piece is scanned once, however long the line. */
 async function* split(pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
   const line: string[] = [];
   let length = 0;
@@ -42,7 +41,7 @@ async function* split(pieces: AsyncIterable<string>): AsyncGenerator<string, voi
       }
       line.push(part);
       length += part.length;
-      if (length > longest) {
+      if (length > longestMessage) {
         throw tooLong();
       }
     }
@@ -52,7 +51,7 @@ async function* split(pieces: AsyncIterable<string>): AsyncGenerator<string, voi
   }
 }
 
-/** A line is a message, unless it is an object whose one member is `error`, a problem document. */
+/** The message of a line. An object whose only member is `error`, a problem document, is thrown. */
 function message<T>(line: string, response: Response): T {
   const document = parse(line, response) as T & { error?: { code?: unknown; status?: unknown } | null };
   const error = document?.error;
@@ -62,7 +61,7 @@ function message<T>(line: string, response: Response): T {
   return document;
 }
 
-/** Reads what a stream says in JSON. Anything else is no gateway's, and a ProblemError. */
+/** Parses JSON of a stream. Anything else does not come from a gateway, and is a ProblemError. */
 export function parse(text: string, response: Response): unknown {
   try {
     return JSON.parse(text);
@@ -71,7 +70,7 @@ export function parse(text: string, response: Response): unknown {
   }
 }
 
-/** The text of the body as it comes. */
+/** The text of the body in the pieces in which it arrives. */
 export async function* texts(response: Response): AsyncGenerator<string, void, undefined> {
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
@@ -80,7 +79,7 @@ export async function* texts(response: Response): AsyncGenerator<string, void, u
       yield decoder.decode(chunk.value, { stream: true });
     }
   } catch (error) {
-    // That is how fetch tells that the connection broke; an abort is not a TypeError.
+    // Fetch rejects with a TypeError when the connection breaks, and with another error after an abort.
     throw error instanceof TypeError ? new StreamCutError({ cause: error }) : error;
   } finally {
     await reader?.cancel().catch(() => undefined);

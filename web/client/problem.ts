@@ -1,34 +1,34 @@
-import type { FieldError, Problem } from "../../gen/ts/schema.js";
+import type { FieldError, Problem } from "@portico/client/schema";
 
-/** What is known of an error beside its document. */
-interface Context {
-  /** HTTP status, for a document that does not say. */
+/** What a response says of an error outside its problem document. */
+export interface ProblemContext {
+  /** HTTP status, for a document without one. */
   status: number;
-  /** Seconds, of the header Retry-After. */
+  /** Seconds, from the header Retry-After. */
   retryAfter?: number | undefined;
-  /** Of the header X-Request-Id, for a document that does not say. */
+  /** From the header X-Request-Id, for a document without one. */
   requestId?: string | undefined;
 }
 
-/** An error that the gateway answered with, or that ended a stream (RFC 9457). */
+/** An error response of the gateway, or an error that ended a stream (RFC 9457). */
 export class ProblemError extends Error {
-  /** HTTP status. Within a stream it is the one that the answer would have had. */
+  /** HTTP status. For an error in a stream, the one that the response would have had. */
   readonly status: number;
-  /** Name of the google.rpc.Code, such as `NOT_FOUND`: what a program should look at. `UNKNOWN` if the answer has none. */
+  /** Name of the google.rpc.Code, such as `NOT_FOUND`, for programs to compare. `UNKNOWN` if the response has none. */
   readonly code: string;
   /** What was wrong with this request, for people. */
   readonly detail: string;
   /** The fields that are wrong, in their JSON spelling. */
   readonly errors: readonly FieldError[];
-  /** Name of the request, to quote when asking for help. */
+  /** Id of the request, to quote when asking for help. */
   readonly requestId: string | undefined;
-  /** When to try again, in seconds from the answer. */
+  /** When to try again, in seconds from the response. */
   readonly retryAfter: number | undefined;
   /** The whole document. */
   readonly problem: Problem;
 
-  /** A document that lacks something, or is none at all, is completed from the context. */
-  constructor(document: unknown, context: Context) {
+  /** Completes a document that lacks something, or is not a problem document, from the context. */
+  constructor(document: unknown, context: ProblemContext) {
     const problem = complete(document, context);
     super(`${problem.status} ${problem.code}: ${problem.detail ?? problem.title}`);
     this.name = "ProblemError";
@@ -42,10 +42,10 @@ export class ProblemError extends Error {
   }
 }
 
-/** Reads an answer that is an error. Never throws: what is not a problem document, such as the page of a proxy, becomes one. */
+/** Reads an error response. It never rejects: a response without a problem document, such as a proxy's page, becomes one. */
 export async function problemFrom(response: Response): Promise<ProblemError> {
   const context = contextOf(response);
-  // An answer to HEAD has no body, and one that breaks off is as good as none.
+  // A response to HEAD has no body, and one that is cut off counts as none.
   const text = await response.text().catch(() => "");
   try {
     return new ProblemError(JSON.parse(text), context);
@@ -54,8 +54,25 @@ export async function problemFrom(response: Response): Promise<ProblemError> {
   }
 }
 
-/** What an answer says in its status and header. */
-export function contextOf(response: Response): Context {
+/** Media types of responses. A response without a type may have an empty body. */
+export const json = /^$|[/+]json$/;
+export const ndjson = /^application\/(x-ndjson|ndjson|jsonl)$/;
+export const eventStream = /^text\/event-stream$/;
+
+/** Accepts a successful response of one of these media types. Throws a ProblemError for any other, and ends the request. */
+export async function expect(response: Response, types: RegExp): Promise<void> {
+  if (!response.ok) {
+    throw await problemFrom(response);
+  }
+  const type = mediaTypeOf(response);
+  if (!types.test(type)) {
+    await response.body?.cancel().catch(() => undefined);
+    throw new ProblemError({ detail: `a response of an unexpected type: ${type || "none"}` }, contextOf(response));
+  }
+}
+
+/** What status and header of a response say. */
+export function contextOf(response: Response): ProblemContext {
   return {
     status: response.status,
     retryAfter: retryAfterOf(response.headers),
@@ -63,15 +80,15 @@ export function contextOf(response: Response): Context {
   };
 }
 
-/** The media type of an answer, in lower case and without parameters (RFC 9110 section 8.3.1); empty if there is none. */
+/** The media type of a response, in lower case and without parameters (RFC 9110 section 8.3.1); empty if there is none. */
 export function mediaTypeOf(response: Response): string {
   const [type = ""] = (response.headers.get("Content-Type") ?? "").split(";");
   return type.trim().toLowerCase();
 }
 
 /**
- * Seconds until a client should try again, of a number or a date (RFC 9110 section 10.2.3); undefined if there is neither. Of the
- * forms of a date it knows the one that servers must send, IMF-fixdate.
+ * Seconds until a client should try again, from a number or a date (RFC 9110 section 10.2.3); undefined if it is neither. The date must
+ * be an IMF-fixdate, the format that servers must send.
  */
 export function retryAfterOf(headers: Headers): number | undefined {
   const value = headers.get("Retry-After")?.trim() ?? "";
@@ -82,25 +99,25 @@ export function retryAfterOf(headers: Headers): number | undefined {
   return date.toUTCString() === value ? Math.max(0, Math.ceil((date.getTime() - Date.now()) / 1000)) : undefined;
 }
 
-/** Text that people can read, cut to a line of a log. */
+/** The text of a text/plain response, cut to the length of a log line. */
 function plain(response: Response, text: string): string | undefined {
   const line = text.trim().slice(0, 200);
   return mediaTypeOf(response) === "text/plain" && line !== "" ? line : undefined;
 }
 
-/** The document with what every program may rely on: members of the right type, and those that must be there. */
-function complete(document: unknown, context: Context): Problem {
-  const said: Partial<Problem> = isObject(document) ? document : {};
-  const { detail, request_id, ...others } = said;
+/** The document with its required members, and with all members that ProblemError reads in the right type. */
+function complete(document: unknown, context: ProblemContext): Problem {
+  const given: Partial<Problem> = isObject(document) ? document : {};
+  const { detail, request_id, ...others } = given;
   return {
     ...others,
     ...(isText(detail) && { detail }),
     ...(isText(request_id) && { request_id }),
-    type: isText(said.type) ? said.type : "about:blank",
-    title: isText(said.title) ? said.title : `Status ${context.status}`,
-    status: typeof said.status === "number" ? said.status : context.status,
-    code: isText(said.code) ? said.code : "UNKNOWN",
-    errors: Array.isArray(said.errors) ? said.errors.filter(isFieldError) : [],
+    type: isText(given.type) ? given.type : "about:blank",
+    title: isText(given.title) ? given.title : `Status ${context.status}`,
+    status: typeof given.status === "number" ? given.status : context.status,
+    code: isText(given.code) ? given.code : "UNKNOWN",
+    errors: Array.isArray(given.errors) ? given.errors.filter(isFieldError) : [],
   };
 }
 

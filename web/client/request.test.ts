@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { buffer } from "node:stream/consumers";
 import { test, type TestContext } from "node:test";
 
-import type { ProfileV1Avatar } from "../../gen/ts/schema.js";
+import type { ProfileV1Avatar } from "@portico/client/schema";
 import { createClient, type Client } from "./client.js";
 import { answer, serve } from "./testserver.js";
 import type { FileBody } from "./types.js";
@@ -49,7 +49,7 @@ async function upload(t: TestContext, body: unknown, headers?: HeadersInit, retr
     answer(res, { contentType: "image/png" });
   });
   const init = { params: { path: { user_id: "alice" } }, body: body as FileBody, ...(headers && { headers }) };
-  const { data } = await createClient({ baseUrl, ...(retry && { retry: {} }) }).PUT("/v1/users/{user_id}/avatar", init);
+  const { data } = await createClient({ baseUrl, ...(retry && { retry: { minDelay: 0 } }) }).PUT("/v1/users/{user_id}/avatar", init);
   assert.equal(data.contentType, "image/png");
   return came;
 }

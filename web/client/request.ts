@@ -1,8 +1,8 @@
 import { mergeHeaders, type HeadersOptions, type Middleware } from "openapi-fetch";
 
 /**
- * Refuses a request with a path variable that is missing or that would make another path of it: empty, "." and "..", which URLs
- * drop even where they are encoded (WHATWG URL, "double-dot URL path segment").
+ * Refuses a request whose path variable is missing or would change the path: empty, "." and "..", which URLs drop even if they are
+ * encoded (WHATWG URL, "double-dot URL path segment").
  */
 export const pathVariables: Middleware = {
   onRequest({ schemaPath, params }) {
@@ -15,25 +15,27 @@ export const pathVariables: Middleware = {
   },
 };
 
-/** What openapi-fetch is told with a request, as far as files matter. */
-interface Init {
+/** Options of openapi-fetch for one request. */
+export interface Init {
   body?: unknown;
   headers?: HeadersOptions;
+  signal?: AbortSignal | undefined;
+  [option: string]: unknown;
 }
 
-/** Has bytes sent as they are. Their type is that of the headers, else that of the Blob. */
+/** Has a file sent as it is. Its Content-Type is that of the headers, else that of the Blob. */
 export function withFile(init: Init | undefined): Init | undefined {
   const { body, headers = {} } = init ?? {};
   if (!isFile(body)) {
     return init;
   }
   const type = (body instanceof Blob && body.type) || "application/octet-stream";
-  // A stream is sent without waiting for the answer (fetch standard, RequestInit).
+  // Required for a ReadableStream (fetch standard, RequestInit).
   const bytes = { bodySerializer: (file: unknown) => file, duplex: "half" };
   return { ...bytes, ...init, headers: mergeHeaders({ "Content-Type": type }, headers) };
 }
 
-/** Forms are not among them: openapi-fetch knows those. */
+/** Reports whether openapi-fetch would not know how to send the body. It knows forms. */
 function isFile(body: unknown): boolean {
   return body instanceof Blob || body instanceof ArrayBuffer || ArrayBuffer.isView(body) || body instanceof ReadableStream;
 }

@@ -3,7 +3,7 @@ import { test, type TestContext } from "node:test";
 
 import { ProblemError, problemFrom } from "./problem.js";
 import { resuming, type ResumeOptions } from "./resume.js";
-import { NoAnswerError, sending } from "./send.js";
+import { authenticated, NetworkError } from "./send.js";
 import { StreamCutError } from "./stream.js";
 import { drain, refuse, serve, sse, type Handler } from "./testserver.js";
 
@@ -11,12 +11,12 @@ const end = "event: end\ndata: {}";
 const event = (n: number) => `id: ${n}\ndata: ${n}`;
 const reconnect = (status: number, retry = 1) => `event: reconnect\nretry: ${retry}\ndata: {"status":${status},"code":"C"}`;
 const failed = (status: number) => `event: error\ndata: {"status":${status},"code":"C"}`;
-const quick = { attempts: 3, minDelay: 1, maxDelay: 2 };
+const quick = { attempts: 4, minDelay: 1, maxDelay: 2 };
 
-/** Follows the stream that the handler makes, and tells what the client said it had seen. */
+/** Follows the stream that the handler makes, and returns the ids that the client sent. */
 async function follow(t: TestContext, handler: Handler, options: ResumeOptions) {
   const { baseUrl, requests } = await serve(t, handler);
-  const send = sending(fetch, undefined);
+  const send = authenticated(fetch, {});
   const open = async (lastEventId: string | undefined) => {
     const headers: HeadersInit = lastEventId === undefined ? {} : { "Last-Event-ID": lastEventId };
     const response = await send(new Request(baseUrl, { headers, signal: options.signal ?? null }));
@@ -139,7 +139,7 @@ const table: {
     options: { resume: quick },
     got: [],
     seen: [undefined, undefined, undefined, undefined],
-    error: NoAnswerError,
+    error: NetworkError,
   },
   {
     name: "another answer than a stream",
@@ -163,6 +163,30 @@ const table: {
     got: [1],
     seen: [undefined, "1", "1", "1"],
     error: ProblemError,
+  },
+  {
+    name: "one attempt in total",
+    handler: cut(event(1)),
+    options: { resume: { ...quick, attempts: 1 } },
+    got: [1],
+    seen: [undefined],
+    error: StreamCutError,
+  },
+  {
+    name: "a wait that an error asks for, longer than maxDelay",
+    handler: (_, res) => refuse(res, 503, "C", { headers: { "Retry-After": "31" } }),
+    options: { resume: true },
+    got: [],
+    seen: [undefined],
+    error: ProblemError,
+  },
+  {
+    name: "a wait that the stream asks for, longer than maxDelay",
+    handler: cut(`retry: 31000\n${event(1)}`),
+    options: { resume: true },
+    got: [1],
+    seen: [undefined],
+    error: StreamCutError,
   },
   {
     name: "an error that stays",
@@ -220,7 +244,7 @@ for (const { name, handler } of patient) {
       res.on("close", () => setTimeout(() => controller.abort(reason), 50));
       handler(req, res, count);
     };
-    const { error, seen } = await follow(t, timed, { resume: quick, signal: controller.signal });
+    const { error, seen } = await follow(t, timed, { resume: { ...quick, maxDelay: Infinity }, signal: controller.signal });
 
     assert.equal(error, reason);
     assert.equal(seen.length, 1);

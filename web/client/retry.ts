@@ -1,59 +1,82 @@
 import { retryAfterOf } from "./problem.js";
-import type { Fetch } from "./send.js";
+import { follow, hasNoResponse, type Fetch } from "./send.js";
+import { pause } from "./timers.js";
 
-/** How to try again by itself. */
-export interface Retry {
-  /** Tries after the first; 2 if not set. */
-  attempts?: number;
-  /** Longest wait in milliseconds, 30 seconds if not set. If the gateway asks for more, its answer is the result. */
-  maxDelay?: number;
+/** How often and when to try again: the same for requests (`retry`) and streams (`resume`). */
+export interface RetryOptions {
+  /**
+   * Attempts in total, including the first. If not set, 3 for a request and 10 for a stream, where each message starts the count
+   * again: the attempt that brought it is the first.
+   */
+  attempts?: number | undefined;
+  /** Milliseconds before the second attempt, 250 if not set. It doubles with each attempt, and up to half of it is left out at random. */
+  minDelay?: number | undefined;
+  /**
+   * The longest wait before an attempt in milliseconds, 30,000 if not set. If the gateway asks for a longer one (`Retry-After`, or
+   * `retry:` of a stream), there is no further attempt and the error is thrown.
+   */
+  maxDelay?: number | undefined;
 }
 
-/** Methods that have the same effect however often they are sent (RFC 9110 section 9.2.2). */
-const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+/**
+ * The wait in milliseconds before the next attempt: at least the one that the gateway asks for. Undefined if there is to be no further
+ * attempt, as after a failure that is not temporary, for which `requested` is undefined.
+ */
+export function delayAfter(failures: number, attempts: number, requested: number | undefined, options: RetryOptions): number | undefined {
+  const { minDelay = 250, maxDelay = 30_000 } = options;
+  if (failures >= attempts || requested === undefined || requested > maxDelay) {
+    return undefined;
+  }
+  const backoff = Math.min(maxDelay, minDelay * 2 ** (failures - 1)) * (0.5 + Math.random() / 2);
+  return Math.max(backoff, requested);
+}
 
 /**
- * A fetch that sends a request again, after as long as the gateway asks for, when the answer is 429 or 503 with `Retry-After`, and
- * only if it may be sent twice: by its method, or because it has an `Idempotency-Key`. Also a 429 may come from a service that has
- * done a part of the work.
+ * A fetch that sends a request again if the response is 429 or 503 with `Retry-After`, or if there is none. The request must be
+ * idempotent by its method or by an `Idempotency-Key`: even a 429 may come from a service that has done a part of the work.
  */
-export function retrying(fetch: Fetch, retry: Retry): Fetch {
-  const { attempts = 2, maxDelay = 30_000 } = retry;
+export function retrying(fetch: Fetch, options: RetryOptions): Fetch {
+  const { attempts: limit = 3 } = options;
   return async (request) => {
-    for (let left = repeatable(request) ? attempts : 0; ; left--) {
-      // The body of a request can be sent once, so all tries but the last send a copy.
-      const response = await fetch(left > 0 ? request.clone() : request);
-      const delay = (retryAfterOf(response.headers) ?? Infinity) * 1000;
-      if (left <= 0 || delay > maxDelay || ![429, 503].includes(response.status)) {
-        return response;
+    const attempts = isRepeatable(request) ? limit : 1;
+    for (let failures = 1; ; failures++) {
+      let delay: number | undefined;
+      try {
+        // The body of a request can be sent once, so all attempts but the last send a copy.
+        const response = await fetch(failures < attempts ? follow(request, request.clone()) : request);
+        delay = delayAfter(failures, attempts, requestedBy(response), options);
+        if (delay === undefined) {
+          return response;
+        }
+        await response.body?.cancel().catch(() => undefined);
+      } catch (error) {
+        delay = delayAfter(failures, attempts, hasNoResponse(error, request.signal) ? 0 : undefined, options);
+        if (delay === undefined) {
+          throw error;
+        }
       }
-      await response.body?.cancel();
       await pause(delay, request.signal);
     }
   };
 }
 
-function repeatable(request: Request): boolean {
+/** Idempotent methods (RFC 9110 section 9.2.2). */
+const idempotent = new Set(["GET", "HEAD", "OPTIONS", "PUT", "DELETE"]);
+
+function isRepeatable(request: Request): boolean {
   return idempotent.has(request.method) || request.headers.has("Idempotency-Key");
 }
 
-/** The longest time that timers know, 25 days; more is at once. */
-const longest = 2 ** 31 - 1;
+/** The wait in milliseconds that a response asks for before the next attempt; undefined if it asks for none. */
+function requestedBy(response: Response): number | undefined {
+  const seconds = [429, 503].includes(response.status) ? retryAfterOf(response.headers) : undefined;
+  return seconds === undefined ? undefined : seconds * 1000;
+}
 
-/** Waits so many milliseconds, but no longer than timers can. Rejects with the signal's reason as soon as it is aborted. */
-export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    const timer = setTimeout(() => {
-      signal?.removeEventListener("abort", stop);
-      resolve();
-    }, Math.min(milliseconds, longest));
-    signal?.addEventListener("abort", stop, { once: true });
-    if (signal?.aborted) {
-      stop();
-    }
-  });
+/**
+ * A new value for the header `Idempotency-Key`: a random UUID in double quotes (RFC 9651, string). Make one for each operation, and
+ * send it with each attempt of that operation.
+ */
+export function idempotencyKey(): string {
+  return `"${crypto.randomUUID()}"`;
 }

@@ -173,13 +173,13 @@ const strange: { name: string; response: Response; want: string }[] = [
   {
     name: "an answer without a body",
     response: new Response(null, { status: 204 }),
-    want: "204 UNKNOWN: an answer of an unexpected type: none",
+    want: "204 UNKNOWN: a response of an unexpected type: none",
   },
-  { name: "a page", response: response("text/html", "<html>"), want: "200 UNKNOWN: an answer of an unexpected type: text/html" },
+  { name: "a page", response: response("text/html", "<html>"), want: "200 UNKNOWN: a response of an unexpected type: text/html" },
   {
     name: "a JSON array",
     response: response("application/json", "[1\n,2]"),
-    want: "200 UNKNOWN: an answer of an unexpected type: application/json",
+    want: "200 UNKNOWN: a response of an unexpected type: application/json",
   },
   { name: "text in lines", response: response(ndjson, "hello\n"), want: "200 UNKNOWN: not JSON in the stream: hello" },
   {

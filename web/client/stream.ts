@@ -1,22 +1,21 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
 
-import { eventStream, expect } from "./expect.js";
-import { lines, longest, parse, StreamCutError, texts, tooLong } from "./lines.js";
-import { contextOf, mediaTypeOf, ProblemError } from "./problem.js";
+import { lines, longestMessage, parse, StreamCutError, texts, tooLong } from "./lines.js";
+import { contextOf, eventStream, expect, mediaTypeOf, ProblemError } from "./problem.js";
 
 export { lines, StreamCutError };
 
-/** A message of a stream of Server-Sent Events. */
+/** A message of a stream of Server-Sent Events, and its id. */
 export interface StreamEvent<T> {
   readonly data: T;
-  /** What to say in `Last-Event-ID` to get what follows; undefined if the route does not give one. */
+  /** The value of `Last-Event-ID` that continues the stream after this message; undefined if the route sends none. */
   readonly id: string | undefined;
 }
 
 /**
- * The messages of an answer in lines (`application/x-ndjson`) or in Server-Sent Events, whichever it is, as they come. Throws a
- * ProblemError when the stream ends with an error or the answer is no such stream, a StreamCutError when it has no end, and a
- * RangeError at a message of more than 32 Mi characters. Leaving the loop ends the request.
+ * The messages of a response in lines (`application/x-ndjson`) or in Server-Sent Events, as they arrive. Throws a ProblemError if the
+ * stream ends with an error or the response is not such a stream, a StreamCutError if it was cut, and a RangeError at a message of more
+ * than 32 Mi characters. Leaving the loop ends the request.
  */
 export async function* messages<T>(response: Response): AsyncGenerator<T, void, undefined> {
   if (eventStream.test(mediaTypeOf(response))) {
@@ -28,23 +27,23 @@ export async function* messages<T>(response: Response): AsyncGenerator<T, void, 
   }
 }
 
-/** The messages of an answer in Server-Sent Events, as in `messages`, with their ids. Comments are signs of life. */
+/** The messages of a response in Server-Sent Events, as in `messages`, with their ids. Comments are heartbeats. */
 export function events<T>(response: Response): AsyncGenerator<StreamEvent<T>, void, undefined> {
   return following(response, () => undefined);
 }
 
-/** As `events`; `onRetry` is called with the milliseconds after which the gateway wants the client to connect again. */
+/** Like `events`. `onRetry` is called with the milliseconds that the gateway wants the client to wait before it connects again. */
 export async function* following<T>(
   response: Response,
   onRetry: (milliseconds: number) => void,
 ): AsyncGenerator<StreamEvent<T>, void, undefined> {
   await expect(response, eventStream);
   let retryAfter: number | undefined;
-  const noteRetry = (milliseconds: number) => {
+  const setRetry = (milliseconds: number) => {
     retryAfter = milliseconds / 1000;
     onRetry(milliseconds);
   };
-  for await (const { event, id, data } of parsed(lineFeeds(texts(response)), noteRetry)) {
+  for await (const { event, id, data } of parsed(lineFeeds(texts(response)), setRetry)) {
     switch (event) {
       case undefined:
       case "message":
@@ -61,7 +60,7 @@ export async function* following<T>(
   throw new StreamCutError();
 }
 
-/** The events of a text that comes in pieces. What has no data is no event (HTML standard, section 9.2.6). */
+/** The events of a text that comes in pieces. A block without data is not an event (HTML standard, section 9.2.6). */
 async function* parsed(
   pieces: AsyncIterable<string>,
   onRetry: (milliseconds: number) => void,
@@ -71,12 +70,12 @@ async function* parsed(
     onEvent: (event) => ready.push(event),
     onRetry,
     onError: ({ type }) => {
-      // The others are of fields that are not known, which are passed over.
+      // Other errors are about unknown fields, which are ignored.
       if (type === "max-buffer-size-exceeded") {
         throw tooLong();
       }
     },
-    maxBufferSize: longest,
+    maxBufferSize: longestMessage,
   });
   for await (const piece of pieces) {
     parser.feed(piece);
@@ -84,7 +83,7 @@ async function* parsed(
   }
 }
 
-/** The text with other line ends made line feeds: the parser keeps a carriage return until it knows what follows, if anything. */
+/** The text with line feeds for all line ends: at a carriage return, the parser would wait for the next character. */
 async function* lineFeeds(pieces: AsyncIterable<string>): AsyncGenerator<string, void, undefined> {
   let last = "";
   for await (const piece of pieces) {

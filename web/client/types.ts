@@ -1,38 +1,38 @@
 import type { FetchResponse, MaybeOptionalInit } from "openapi-fetch";
 import type { HttpMethod, MediaType, PathsWithMethod, RequiredKeysOf } from "openapi-typescript-helpers";
 
-import type { StreamError } from "../../gen/ts/schema.js";
+import type { StreamError } from "@portico/client/schema";
 
-/** An answer that is not an error: errors are thrown. */
-export interface Answer<Data> {
+/** A successful response and its data. Errors are thrown. */
+export interface Result<Data> {
   readonly data: Data;
   readonly response: Response;
 }
 
-/** What the operation answers with, also under other statuses than 200. Where 304 is possible, there may be nothing. */
+/** The data of all successful responses of an operation. Where 304 is possible, it may be undefined. */
 type Success<Operation extends Record<string | number, any>, Init> =
   | Extract<FetchResponse<Operation, Init, MediaType>, { error?: never }>["data"]
   | (Operation extends { responses: { 304: unknown } } ? undefined : never);
 
-/** openapi-fetch's arguments, which may be left out if nothing in them is required. */
+/** The second argument of openapi-fetch, which is optional if none of its members is required. */
 type InitArguments<Init> =
   RequiredKeysOf<Init> extends never ? [init?: Init & Record<string, unknown>] : [init: Init & Record<string, unknown>];
 
-/** What is sent as a file: bytes as they are, or a form whose one part is the file. The `File` of an input is a Blob. */
+/** A file: bytes that are sent as they are, or a form whose only part is the file. The `File` of an input is a Blob. */
 export type FileBody = Blob | ArrayBuffer | ArrayBufferView | ReadableStream | FormData;
 
-/** Content of any media type, which is a file. */
+/** A body of any media type is a file. */
 interface AnyContent {
   content: { "*/*": unknown };
 }
 
-/** What openapi-fetch takes with an upload, with the types of files for the body. */
+/** The options of openapi-fetch for an upload, with a file as the body. */
 type UploadInit<Init> = { [Key in keyof Init]: Key extends "body" ? FileBody : Init[Key] };
 
-/** How an answer that is a file is to be read: it is no JSON, which is what openapi-fetch reads unless told. */
+/** How to read a response that is a file: openapi-fetch expects JSON if this is not set. */
 type FileInit = { parseAs: "blob" | "arrayBuffer" | "text" | "stream" };
 
-/** What openapi-fetch takes with an operation, with the types of files. */
+/** The options of openapi-fetch for an operation, with the types of files. */
 type InitOf<Operation, Init> = (Operation extends { requestBody?: infer Body }
   ? [NonNullable<Body>] extends [never]
     ? Init
@@ -49,26 +49,26 @@ export type Method<Paths extends {}, Verb extends HttpMethod> = <
 >(
   path: Path,
   ...init: InitArguments<Init>
-) => Promise<Answer<Success<Paths[Path][Verb & keyof Paths[Path]] & {}, Init>>>;
+) => Promise<Result<Success<Paths[Path][Verb & keyof Paths[Path]] & {}, Init>>>;
 
-/** A GET that streams messages in Server-Sent Events. Their type is that of the elements when it answers with a JSON array. */
+/** A GET that streams messages as Server-Sent Events. Their type is that of the elements of its JSON array. */
 interface StreamOperation<Message = unknown> {
   parameters: { query?: unknown; path?: unknown };
   responses: { 200: { content: { "text/event-stream": unknown; "application/json": Message[] } } };
 }
 
-/** The paths at which one can watch. */
+/** The paths of routes that stream. */
 export type StreamPath<Paths> = {
   [Path in keyof Paths]: Paths[Path] extends { get: StreamOperation } ? Path : never;
 }[keyof Paths] &
   string;
 
-/** The messages of a stream. */
+/** The type of a stream's messages. */
 export type StreamMessage<Paths, Path extends keyof Paths> = Paths[Path] extends { get: StreamOperation<infer Message> }
   ? Exclude<Message, StreamError>
   : never;
 
-/** Path variables and query of a stream. */
+/** The path variables and the query of a stream. */
 export type StreamParameters<Paths, Path extends keyof Paths> = Paths[Path] extends { get: { parameters: infer Parameters } }
   ? Pick<Parameters, Extract<keyof Parameters, "path" | "query">>
   : never;

@@ -1,4 +1,4 @@
-import type { DashboardV1Dashboard, OrderV1Order, ProfileV1Profile, UserV1User } from "../../gen/ts/schema.js";
+import type { DashboardV1Dashboard, OrderV1Order, ProfileV1Profile, UserV1User } from "@portico/client/schema";
 import type { Exchange } from "./api.js";
 import { button, type Child, fill, h } from "./dom.js";
 import { contents, day, label, money } from "./format.js";

@@ -1,4 +1,4 @@
-import type { MoneyV1Money, OrderV1Order } from "../../gen/ts/schema.js";
+import type { MoneyV1Money, OrderV1Order } from "@portico/client/schema";
 
 /** An amount in its currency. */
 export function money(amount: MoneyV1Money | undefined): string {

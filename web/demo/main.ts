@@ -1,4 +1,4 @@
-import type { DashboardV1Dashboard, paths } from "../../gen/ts/schema.js";
+import type { DashboardV1Dashboard, paths } from "@portico/client/schema";
 import { Api, type Caller, callers, local, reason } from "./api.js";
 import { Backends } from "./backends.js";
 import { burst } from "./burst.js";

@@ -6,8 +6,8 @@ import type {
   OrderV1WatchOrderResponse,
   PaymentV1CreatePaymentRequest,
   PaymentV1Payment,
-} from "../../gen/ts/schema.js";
-import { idempotencyKey } from "../client/idempotency.js";
+} from "@portico/client/schema";
+import { idempotencyKey } from "../client/retry.js";
 import { lines } from "../client/lines.js";
 import { type Api, reason } from "./api.js";
 import { badge } from "./dashboard.js";

@@ -1,6 +1,6 @@
 // What a client does in its first hour: read a composite, write once, understand errors, follow a stream. README.md: how to run it.
+import type { DashboardV1Dashboard, OrderV1CreateOrderRequest } from "@portico/client/schema";
 import { createClient, idempotencyKey, ProblemError, type Client } from "../../../web/client/index.js";
-import type { DashboardV1Dashboard, OrderV1CreateOrderRequest } from "../../../gen/ts/schema.js";
 
 const baseUrl = process.env["PORTICO_URL"] ?? "http://127.0.0.1:8080";
 const token = process.argv[2] ?? process.env["PORTICO_TOKEN"];
@@ -10,7 +10,7 @@ const tea: OrderV1CreateOrderRequest = {
 };
 
 async function main(): Promise<void> {
-  const client = createClient({ baseUrl, retry: {}, ...(token && { token }) });
+  const client = createClient({ baseUrl, token, retry: true, timeout: 30_000 });
 
   await showDashboard(client);
   await showValidation(client);

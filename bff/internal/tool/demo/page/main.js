@@ -2,21 +2,21 @@
 
 // web/client/problem.ts
 var ProblemError = class extends Error {
-  /** HTTP status. Within a stream it is the one that the answer would have had. */
+  /** HTTP status. For an error in a stream, the one that the response would have had. */
   status;
-  /** Name of the google.rpc.Code, such as `NOT_FOUND`: what a program should look at. `UNKNOWN` if the answer has none. */
+  /** Name of the google.rpc.Code, such as `NOT_FOUND`, for programs to compare. `UNKNOWN` if the response has none. */
   code;
   /** What was wrong with this request, for people. */
   detail;
   /** The fields that are wrong, in their JSON spelling. */
   errors;
-  /** Name of the request, to quote when asking for help. */
+  /** Id of the request, to quote when asking for help. */
   requestId;
-  /** When to try again, in seconds from the answer. */
+  /** When to try again, in seconds from the response. */
   retryAfter;
   /** The whole document. */
   problem;
-  /** A document that lacks something, or is none at all, is completed from the context. */
+  /** Completes a document that lacks something, or is not a problem document, from the context. */
   constructor(document2, context) {
     const problem = complete(document2, context);
     super(`${problem.status} ${problem.code}: ${problem.detail ?? problem.title}`);
@@ -37,6 +37,17 @@ async function problemFrom(response) {
     return new ProblemError(JSON.parse(text), context);
   } catch {
     return new ProblemError({ title: response.statusText, detail: plain(response, text) }, context);
+  }
+}
+var ndjson = /^application\/(x-ndjson|ndjson|jsonl)$/;
+async function expect(response, types) {
+  if (!response.ok) {
+    throw await problemFrom(response);
+  }
+  const type = mediaTypeOf(response);
+  if (!types.test(type)) {
+    await response.body?.cancel().catch(() => void 0);
+    throw new ProblemError({ detail: `a response of an unexpected type: ${type || "none"}` }, contextOf(response));
   }
 }
 function contextOf(response) {
@@ -63,17 +74,17 @@ function plain(response, text) {
   return mediaTypeOf(response) === "text/plain" && line !== "" ? line : void 0;
 }
 function complete(document2, context) {
-  const said = isObject(document2) ? document2 : {};
-  const { detail, request_id, ...others } = said;
+  const given = isObject(document2) ? document2 : {};
+  const { detail, request_id, ...others } = given;
   return {
     ...others,
     ...isText(detail) && { detail },
     ...isText(request_id) && { request_id },
-    type: isText(said.type) ? said.type : "about:blank",
-    title: isText(said.title) ? said.title : `Status ${context.status}`,
-    status: typeof said.status === "number" ? said.status : context.status,
-    code: isText(said.code) ? said.code : "UNKNOWN",
-    errors: Array.isArray(said.errors) ? said.errors.filter(isFieldError) : []
+    type: isText(given.type) ? given.type : "about:blank",
+    title: isText(given.title) ? given.title : `Status ${context.status}`,
+    status: typeof given.status === "number" ? given.status : context.status,
+    code: isText(given.code) ? given.code : "UNKNOWN",
+    errors: Array.isArray(given.errors) ? given.errors.filter(isFieldError) : []
   };
 }
 function isObject(value) {
@@ -488,22 +499,9 @@ function summary(exchange) {
   return missing === "" ? "The dashboard is complete." : `The dashboard lacks ${missing}.`;
 }
 
-// web/client/idempotency.ts
+// web/client/retry.ts
 function idempotencyKey() {
   return `"${crypto.randomUUID()}"`;
-}
-
-// web/client/expect.ts
-var ndjson = /^application\/(x-ndjson|ndjson|jsonl)$/;
-async function expect(response, types) {
-  if (!response.ok) {
-    throw await problemFrom(response);
-  }
-  const type = mediaTypeOf(response);
-  if (!types.test(type)) {
-    await response.body?.cancel().catch(() => void 0);
-    throw new ProblemError({ detail: `an answer of an unexpected type: ${type || "none"}` }, contextOf(response));
-  }
 }
 
 // web/client/lines.ts
@@ -513,9 +511,9 @@ var StreamCutError = class extends Error {
     this.name = "StreamCutError";
   }
 };
-var longest = 1 << 25;
+var longestMessage = 1 << 25;
 function tooLong() {
-  return new RangeError(`a message of the stream is longer than ${longest} characters`);
+  return new RangeError(`a message of the stream is longer than ${longestMessage} characters`);
 }
 async function* lines(response) {
   await expect(response, ndjson);
@@ -536,7 +534,7 @@ async function* split(pieces) {
       }
       line.push(part);
       length += part.length;
-      if (length > longest) {
+      if (length > longestMessage) {
         throw tooLong();
       }
     }
