@@ -13,7 +13,7 @@ import { messages } from "./stream.js";
 import { pause } from "./timers.js";
 import { answer, drain, refuse, serve, sse } from "./testserver.js";
 
-test("an answer is its document", async (t) => {
+test("a response has its document as data", async (t) => {
   const { baseUrl, requests } = await serve(t, (_, res) => answer(res, { user: { userId: "alice" } }));
   const client = createClient({ baseUrl, token: "T" });
   const { data, response } = await client.GET("/v1/me/dashboard", { params: { query: { orderCount: 3 } } });
@@ -37,14 +37,14 @@ test("an error is thrown", async (t) => {
   });
 });
 
-test("an answer without a body has no data", async (t) => {
+test("a response without a body has no data", async (t) => {
   const { baseUrl } = await serve(t, (_, res) => res.writeHead(204).end());
   const { data } = await createClient({ baseUrl }).DELETE("/v1/users/{user_id}", { params: { path: { user_id: "alice" } } });
 
   assert.equal(data, undefined);
 });
 
-test("a kept copy that is still good is no error", async (t) => {
+test("304 is not an error", async (t) => {
   const { baseUrl } = await serve(t, (_, res) => res.writeHead(304).end());
   const params = { path: { user_id: "alice" }, header: { "If-None-Match": '"1"' } };
   const { data, response } = await createClient({ baseUrl }).GET("/v1/users/{user_id}/profile", { params });
@@ -53,7 +53,7 @@ test("a kept copy that is still good is no error", async (t) => {
   assert.equal(response.status, 304);
 });
 
-test("a token may come from a function, or not at all", async (t) => {
+test("a token may come from a function, or be missing", async (t) => {
   const { baseUrl, requests } = await serve(t, (_, res) => answer(res, {}));
   let n = 0;
   const client = createClient({ baseUrl, token: async () => (++n < 3 ? `T${n}` : undefined) });
@@ -93,7 +93,7 @@ test("a watched stream has its path, its query and its media type", async (t) =>
   assert.equal(requests[0]?.headers.authorization, "Bearer T");
 });
 
-test("each try has a token of then", async (t) => {
+test("each attempt asks for the token", async (t) => {
   const { baseUrl, requests } = await serve(t, (_, res, count) =>
     count === 0 ? refuse(res, 503, "UNAVAILABLE", { headers: { "Retry-After": "0" } }) : answer(res, {}),
   );
@@ -106,7 +106,7 @@ test("each try has a token of then", async (t) => {
   );
 });
 
-test("no answer is told from a fault of the program", async (t) => {
+test("a network error differs from an error of the program", async (t) => {
   const { baseUrl } = await serve(t, (req) => req.destroy());
   const fault = new TypeError("token");
   const reason = new TypeError("enough");
@@ -116,7 +116,7 @@ test("no answer is told from a fault of the program", async (t) => {
   await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard", { signal: AbortSignal.abort(reason) }), reason);
 });
 
-test("an answer of another type than JSON is thrown", async (t) => {
+test("a response of another type than JSON is thrown", async (t) => {
   const { baseUrl } = await serve(t, (_, res) => res.writeHead(200, { "Content-Type": "text/html" }).end("<html>"));
 
   await assert.rejects(createClient({ baseUrl }).GET("/v1/me/dashboard"), (error) => {
@@ -126,7 +126,7 @@ test("an answer of another type than JSON is thrown", async (t) => {
   });
 });
 
-test("a watched stream goes on where another was left, until it is aborted", async (t) => {
+test("a watched stream continues another one, until it is aborted", async (t) => {
   const { baseUrl, requests } = await serve(t, (_, res) => sse(res, 'id: 5\ndata: {"sequence":"5"}'));
   const controller = new AbortController();
   const reason = new Error("enough");
@@ -139,7 +139,7 @@ test("a watched stream goes on where another was left, until it is aborted", asy
   await assert.rejects(stream.next(), reason);
 });
 
-test("a watched stream that is cut goes on after what was seen, with a token of then", async (t) => {
+test("a watched stream that is cut continues after the last message, with a new token", async (t) => {
   const { baseUrl, requests } = await serve(t, (_, res, count) => {
     if (count === 0) {
       sse(res, 'id: 5\ndata: {"sequence":"5"}');
@@ -310,12 +310,12 @@ test("a watched stream connects again after a timeout, and only as often as resu
   assert.deepEqual(await follow(2), [2, "TimeoutError"]);
 });
 
-test("an idempotency key is a quoted UUID, and another one each time", () => {
+test("an idempotency key is a quoted UUID, and a new one each time", () => {
   assert.match(idempotencyKey(), /^"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"$/);
   assert.notEqual(idempotencyKey(), idempotencyKey());
 });
 
-/** Is never run: it compiles only as long as the types keep out what is wrong. */
+/** Is never run: it compiles only if the types refuse what is wrong. */
 export async function types(client: Client): Promise<void> {
   const { data } = await client.GET("/v1/me/dashboard");
   data satisfies DashboardV1Dashboard;

@@ -37,7 +37,7 @@ for (const user of ["...", "a/../b", "%2e%2e", "{user_id}", "$&"]) {
   });
 }
 
-/** Sends a body, and returns how it came. */
+/** Uploads a body, and returns the requests as they arrived. */
 async function upload(t: TestContext, body: unknown, headers?: HeadersInit, retry = false) {
   const came: { type: string | undefined; body: Buffer }[] = [];
   const { baseUrl } = await serve(t, async (req, res, count) => {
@@ -102,7 +102,7 @@ test("a file is read as a Blob", async (t) => {
   assert.equal(data?.type, png);
 });
 
-/** Is never run: it compiles only as long as files have their types, and nothing else is one. */
+/** Is never run: it compiles only if files have their types, and nothing else is a file. */
 export async function types(client: Client, input: HTMLInputElement): Promise<void> {
   const params = { path: { user_id: "alice" } };
   const avatar = "/v1/users/{user_id}/avatar";

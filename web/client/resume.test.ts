@@ -13,7 +13,7 @@ const reconnect = (status: number, retry = 1) => `event: reconnect\nretry: ${ret
 const failed = (status: number) => `event: error\ndata: {"status":${status},"code":"C"}`;
 const quick = { attempts: 4, minDelay: 1, maxDelay: 2 };
 
-/** Follows the stream that the handler makes, and returns the ids that the client sent. */
+/** Follows the stream of the handler, and returns the ids that the client sent. */
 async function follow(t: TestContext, handler: Handler, options: ResumeOptions) {
   const { baseUrl, requests } = await serve(t, handler);
   const send = authenticated(fetch, {});
@@ -29,11 +29,11 @@ async function follow(t: TestContext, handler: Handler, options: ResumeOptions) 
   return { got, error, seen: requests.map((req) => req.headers["last-event-id"]) };
 }
 
-/** Each answer is one of these; the last one is repeated. */
+/** Responds with one after the other; the last one is repeated. */
 const script =
-  (...answers: Handler[]): Handler =>
+  (...handlers: Handler[]): Handler =>
   (req, res, count) =>
-    (answers[Math.min(count, answers.length - 1)] as Handler)(req, res, count);
+    (handlers[Math.min(count, handlers.length - 1)] as Handler)(req, res, count);
 
 const say =
   (...events: string[]): Handler =>
@@ -142,7 +142,7 @@ const table: {
     error: NetworkError,
   },
   {
-    name: "another answer than a stream",
+    name: "a response that is not a stream",
     handler: script(cut(event(1)), (_, res) => res.writeHead(204).end()),
     options: { resume: quick },
     got: [1],
@@ -150,7 +150,7 @@ const table: {
     error: ProblemError,
   },
   {
-    name: "messages start the count anew",
+    name: "messages start the count again",
     handler: script(cut(event(1)), cut(event(2)), cut(event(3)), cut(event(4)), cut(event(5)), say(end)),
     options: { resume: quick },
     got: [1, 2, 3, 4, 5],
@@ -240,7 +240,7 @@ for (const { name, handler } of patient) {
     const controller = new AbortController();
     const reason = new Error("enough");
     const timed: Handler = (req, res, count) => {
-      // Long after a try that did not wait.
+      // Long after an attempt that did not wait.
       res.on("close", () => setTimeout(() => controller.abort(reason), 50));
       handler(req, res, count);
     };
@@ -251,14 +251,14 @@ for (const { name, handler } of patient) {
   });
 }
 
-test("when to try again is told to programs, too", async (t) => {
+test("the error says when to try again", async (t) => {
   const { error } = await follow(t, say(event(1), reconnect(503, 1500)), {});
 
   assert.ok(error instanceof ProblemError, `${error}`);
   assert.equal(error.retryAfter, 1.5);
 });
 
-test("a program's own TypeError is no failed connection", async () => {
+test("a TypeError of the program is not a network error", async () => {
   const fault = new TypeError("token");
   let calls = 0;
   const open = () => {

@@ -7,7 +7,7 @@ import { NetworkError } from "./send.js";
 /** Stands for no response among statuses. */
 const none = 0;
 
-/** Sends a request to a server that answers with these statuses, and returns the status and the bodies that came to it. */
+/** Sends a request to a server that responds with these statuses. Returns the status and the bodies that arrived. */
 async function send(statuses: number[], init: RequestInit, retryAfter: string | undefined, retry: RetryOptions) {
   const bodies: string[] = [];
   const fetch = retrying(async (request) => {
@@ -31,39 +31,39 @@ const get: RequestInit = {};
 const post: RequestInit = { method: "POST", body: "B" };
 const keyed: RequestInit = { ...post, headers: { "Idempotency-Key": '"1"' } };
 
-const table: { name: string; statuses: number[]; init: RequestInit; after?: string; retry?: RetryOptions; want: number; tries: number }[] =
+const table: { name: string; statuses: number[]; init: RequestInit; after?: string; retry?: RetryOptions; want: number; attempts: number }[] =
   [
-    { name: "an answer", statuses: [200], init: get, after: "0", want: 200, tries: 1 },
-    { name: "429", statuses: [429], init: get, after: "0", want: 200, tries: 2 },
-    { name: "503", statuses: [503, 503], init: get, after: "0", want: 200, tries: 3 },
-    { name: "too often", statuses: [503, 503, 503], init: get, after: "0", want: 503, tries: 3 },
-    { name: "more attempts", statuses: [503, 503, 503], init: get, after: "0", retry: { attempts: 4 }, want: 200, tries: 4 },
-    { name: "two attempts in total", statuses: [503, 503], init: get, after: "0", retry: { attempts: 2 }, want: 503, tries: 2 },
-    { name: "one attempt in total", statuses: [503], init: get, after: "0", retry: { attempts: 1 }, want: 503, tries: 1 },
-    { name: "attempts that are not set", statuses: [503, 503, 503], init: get, after: "0", retry: { attempts: undefined }, want: 503, tries: 3 },
-    { name: "no response", statuses: [none, none], init: get, want: 200, tries: 3 },
-    { name: "never a response", statuses: [none, none, none], init: get, want: none, tries: 3 },
-    { name: "no response to a write", statuses: [none], init: post, want: none, tries: 1 },
-    { name: "no response to a write with a key", statuses: [none], init: keyed, want: 200, tries: 2 },
-    { name: "another error", statuses: [500], init: get, after: "0", want: 500, tries: 1 },
-    { name: "not asked to", statuses: [503], init: get, want: 503, tries: 1 },
-    { name: "too long", statuses: [429], init: get, after: "31", want: 429, tries: 1 },
-    { name: "longer than maxDelay", statuses: [429], init: get, after: "1", retry: { maxDelay: 999 }, want: 429, tries: 1 },
-    { name: "not asked to, without a bound", statuses: [503], init: get, retry: { maxDelay: Infinity }, want: 503, tries: 1 },
-    { name: "a write that was refused, perhaps halfway", statuses: [429], init: post, after: "0", want: 429, tries: 1 },
-    { name: "a write with a key that was refused", statuses: [429], init: keyed, after: "0", want: 200, tries: 2 },
-    { name: "a date that is none", statuses: [429], init: get, after: "-1", want: 429, tries: 1 },
-    { name: "a write that may have happened", statuses: [503], init: post, after: "0", want: 503, tries: 1 },
-    { name: "a write with a key", statuses: [503], init: keyed, after: "0", want: 200, tries: 2 },
-    { name: "a write that replaces", statuses: [503], init: { ...post, method: "PUT" }, after: "0", want: 200, tries: 2 },
+    { name: "a success", statuses: [200], init: get, after: "0", want: 200, attempts: 1 },
+    { name: "429", statuses: [429], init: get, after: "0", want: 200, attempts: 2 },
+    { name: "503", statuses: [503, 503], init: get, after: "0", want: 200, attempts: 3 },
+    { name: "too often", statuses: [503, 503, 503], init: get, after: "0", want: 503, attempts: 3 },
+    { name: "more attempts", statuses: [503, 503, 503], init: get, after: "0", retry: { attempts: 4 }, want: 200, attempts: 4 },
+    { name: "two attempts in total", statuses: [503, 503], init: get, after: "0", retry: { attempts: 2 }, want: 503, attempts: 2 },
+    { name: "one attempt in total", statuses: [503], init: get, after: "0", retry: { attempts: 1 }, want: 503, attempts: 1 },
+    { name: "attempts that are not set", statuses: [503, 503, 503], init: get, after: "0", retry: { attempts: undefined }, want: 503, attempts: 3 },
+    { name: "no response", statuses: [none, none], init: get, want: 200, attempts: 3 },
+    { name: "never a response", statuses: [none, none, none], init: get, want: none, attempts: 3 },
+    { name: "no response to a write", statuses: [none], init: post, want: none, attempts: 1 },
+    { name: "no response to a write with a key", statuses: [none], init: keyed, want: 200, attempts: 2 },
+    { name: "another error", statuses: [500], init: get, after: "0", want: 500, attempts: 1 },
+    { name: "not asked to", statuses: [503], init: get, want: 503, attempts: 1 },
+    { name: "too long", statuses: [429], init: get, after: "31", want: 429, attempts: 1 },
+    { name: "longer than maxDelay", statuses: [429], init: get, after: "1", retry: { maxDelay: 999 }, want: 429, attempts: 1 },
+    { name: "not asked to, without a bound", statuses: [503], init: get, retry: { maxDelay: Infinity }, want: 503, attempts: 1 },
+    { name: "a write that was refused, perhaps halfway", statuses: [429], init: post, after: "0", want: 429, attempts: 1 },
+    { name: "a write with a key that was refused", statuses: [429], init: keyed, after: "0", want: 200, attempts: 2 },
+    { name: "a Retry-After that is not valid", statuses: [429], init: get, after: "-1", want: 429, attempts: 1 },
+    { name: "a write that may have happened", statuses: [503], init: post, after: "0", want: 503, attempts: 1 },
+    { name: "a write with a key", statuses: [503], init: keyed, after: "0", want: 200, attempts: 2 },
+    { name: "a write that replaces", statuses: [503], init: { ...post, method: "PUT" }, after: "0", want: 200, attempts: 2 },
   ];
 
-for (const { name, statuses, init, after, retry, want, tries } of table) {
+for (const { name, statuses, init, after, retry, want, attempts } of table) {
   test(name, async () => {
     const { status, bodies } = await send(statuses, init, after, retry ?? {});
 
     assert.equal(status, want);
-    assert.deepEqual(bodies, Array(tries).fill(init.body ?? ""));
+    assert.deepEqual(bodies, Array(attempts).fill(init.body ?? ""));
   });
 }
 

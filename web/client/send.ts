@@ -48,10 +48,11 @@ export function authenticated(fetch: Fetch, { token, apiKey, apiKeyHeader = "X-A
   if (token !== undefined && apiKey !== undefined) {
     throw new TypeError("a client has a token or an apiKey, not both");
   }
+  const [header, prefix, credential] = token === undefined ? [apiKeyHeader, "", apiKey] : ["Authorization", "Bearer ", token];
   return async (request) => {
-    const value = await read(token ?? apiKey);
+    const value = typeof credential === "function" ? await credential() : credential;
     if (value) {
-      request.headers.set(...(token === undefined ? ([apiKeyHeader, value] as const) : (["Authorization", `Bearer ${value}`] as const)));
+      request.headers.set(header, prefix + value);
     }
     try {
       const response = await fetch(request);
@@ -63,10 +64,6 @@ export function authenticated(fetch: Fetch, { token, apiKey, apiKeyHeader = "X-A
       throw error instanceof TypeError && !request.signal.aborted ? new NetworkError(error) : error;
     }
   };
-}
-
-async function read(credential: Credential | undefined): Promise<string | undefined> {
-  return typeof credential === "function" ? credential() : credential;
 }
 
 /** A fetch that rejects with a TimeoutError unless the response begins within so many milliseconds. */

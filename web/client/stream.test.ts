@@ -32,7 +32,7 @@ type Ending = "end" | "cut" | "problem";
 const streams: { name: string; type: string; pieces: (string | Uint8Array)[]; want: unknown[]; ending: Ending }[] = [
   { name: "lines", type: ndjson, pieces: ['{"n":1}\n{"n":2}\n'], want: [{ n: 1 }, { n: 2 }], ending: "end" },
   { name: "lines in pieces", type: ndjson, pieces: ['{"n"', ":1}", '\n{"n":2}\n'], want: [{ n: 1 }, { n: 2 }], ending: "end" },
-  { name: "lines with signs of life", type: ndjson, pieces: ["\n", '{"n":1}\n', "\n\n"], want: [{ n: 1 }], ending: "end" },
+  { name: "lines with heartbeats", type: ndjson, pieces: ["\n", '{"n":1}\n', "\n\n"], want: [{ n: 1 }], ending: "end" },
   { name: "no lines", type: ndjson, pieces: [], want: [], ending: "end" },
   {
     name: "a character in two pieces",
@@ -51,7 +51,7 @@ const streams: { name: string; type: string; pieces: (string | Uint8Array)[]; wa
     want: [{ n: 1, error: "x" }],
     ending: "end",
   },
-  { name: "a message of which error is all", type: ndjson, pieces: ['{"error":"x"}\n'], want: [{ error: "x" }], ending: "end" },
+  { name: "a message whose only member is error", type: ndjson, pieces: ['{"error":"x"}\n'], want: [{ error: "x" }], ending: "end" },
   {
     name: "a message with a google.rpc.Status",
     type: ndjson,
@@ -75,7 +75,7 @@ const streams: { name: string; type: string; pieces: (string | Uint8Array)[]; wa
     ending: "end",
   },
   {
-    name: "events with signs of life",
+    name: "events with heartbeats",
     type: eventStream,
     pieces: [":\n\n", 'data: {"n":1}\n\n', ":\n\n", "event: end\ndata: {}\n\n"],
     want: [{ n: 1 }],
@@ -119,7 +119,7 @@ const streams: { name: string; type: string; pieces: (string | Uint8Array)[]; wa
     ending: "end",
   },
   {
-    name: "events of a kind that is not known",
+    name: "events of an unknown kind",
     type: eventStream,
     pieces: ["event: new\ndata: {}\n\nevent: end\ndata: {}\n\n"],
     want: [],
@@ -166,12 +166,12 @@ for (const { name, type, pieces, want, ending } of streams) {
 
 const strange: { name: string; response: Response; want: string }[] = [
   {
-    name: "an answer that is an error",
+    name: "an error response",
     response: new Response('{"code":"NOT_FOUND","detail":"no such order"}', { status: 404 }),
     want: "404 NOT_FOUND: no such order",
   },
   {
-    name: "an answer without a body",
+    name: "a response without a body",
     response: new Response(null, { status: 204 }),
     want: "204 UNKNOWN: a response of an unexpected type: none",
   },
@@ -205,8 +205,8 @@ for (const { name, response, want } of strange) {
 }
 
 for (const [type, start] of [[ndjson, '"'], [eventStream, "data: "]] as const) {
-  // What reads each piece anew, together with all before it, takes minutes.
-  test(`a message without an end in ${type} is given up`, { timeout: 20_000 }, async () => {
+  // Scanning the whole message again for each piece takes minutes.
+  test(`a message without an end in ${type} is refused`, { timeout: 20_000 }, async () => {
     const piece = "x".repeat(1 << 13);
     const { got, error } = await drain(messages(response(type, start, ...Array<string>((1 << 12) + 1).fill(piece))));
 
@@ -237,7 +237,7 @@ test("a connection that breaks is a cut", async (t) => {
   assert.ok(error instanceof StreamCutError && error.cause instanceof TypeError, `${error}`);
 });
 
-test("whoever leaves the loop ends the request", async (t) => {
+test("leaving the loop ends the request", async (t) => {
   let close = () => {};
   const closed = new Promise<void>((resolve) => (close = resolve));
   const { baseUrl } = await serve(t, (_, res) => {

@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 
-/** Answers a request; `count` is how many came before it. */
+/** Responds to a request; `count` is the number of requests before it. */
 export type Handler = (req: IncomingMessage, res: ServerResponse, count: number) => void;
 
-/** A real server on loopback until the end of the test. Returns its base URL and the requests that it got. */
+/** Starts a server on loopback, until the end of the test. Returns its base URL and the requests that it received. */
 export async function serve(t: TestContext, handler: Handler): Promise<{ baseUrl: string; requests: IncomingMessage[] }> {
   const requests: IncomingMessage[] = [];
   const server = createServer((req, res) => handler(req, res, requests.push(req) - 1));
@@ -17,19 +17,19 @@ export async function serve(t: TestContext, handler: Handler): Promise<{ baseUrl
   return { baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, requests };
 }
 
-/** Answers with a problem document. */
+/** Responds with a problem document. */
 export function refuse(res: ServerResponse, status: number, code: string, more: { headers?: object; members?: object } = {}): void {
   res.writeHead(status, { "Content-Type": "application/problem+json", "X-Request-Id": "R1", ...more.headers });
   res.end(JSON.stringify({ type: "about:blank", title: "Title", status, code, detail: "for people", ...more.members }));
 }
 
-/** Answers with JSON. */
+/** Responds with JSON. */
 export function answer(res: ServerResponse, document: unknown): void {
   res.writeHead(200, { "Content-Type": "application/json" });
   res.end(JSON.stringify(document));
 }
 
-/** Sends Server-Sent Events, and leaves the answer open. */
+/** Sends Server-Sent Events, and leaves the response open. */
 export function sse(res: ServerResponse, ...events: string[]): void {
   if (!res.headersSent) {
     res.writeHead(200, { "Content-Type": "text/event-stream" });
@@ -37,7 +37,7 @@ export function sse(res: ServerResponse, ...events: string[]): void {
   res.write(events.map((event) => `${event}\n\n`).join(""));
 }
 
-/** Everything that comes, and the error that it ends with. */
+/** Reads a stream to its end. Returns its messages, and the error that ended it. */
 export async function drain<T>(stream: AsyncIterable<T>): Promise<{ got: T[]; error?: unknown }> {
   const got: T[] = [];
   try {

@@ -1,6 +1,6 @@
 import { ProblemError, problemFrom } from "../client/problem.js";
 
-/** Who may be taken for the caller. Only the development issuer gives out tokens like that. */
+/** A caller that the page can act as, with a token of the development issuer. */
 export interface Caller {
   name: string;
   label: string;
@@ -15,28 +15,28 @@ export const callers: readonly Caller[] = [
   { name: "nobody", label: "nobody (no token)" },
 ];
 
-/** A request and what came of it. */
+/** A request and its response. */
 export interface Exchange<Data> {
   method: string;
   path: string;
   status: number;
-  /** Until the whole answer was there, as this page sees it. */
+  /** Until the whole response was read, as measured by the page. */
   milliseconds: number;
   headers: Headers;
-  /** The answer's text. */
+  /** The body of the response. */
   text: string;
   /** Undefined if it is an error. */
   data?: Data;
   problem?: ProblemError;
 }
 
-/** Calls the API as somebody. */
+/** Calls the API as the chosen caller. */
 export class Api {
   readonly #tokens = new Map<string, { token: string; until: number }>();
 
   constructor(readonly caller: () => Caller) {}
 
-  /** Sends a request. An answer that is an error is an exchange with a problem; only no answer at all is thrown. */
+  /** Sends a request. The result of an error response has a problem; only a request without a response throws. */
   async send<Data>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Exchange<Data>> {
     const init = await this.#init(method, body, headers);
     const start = performance.now();
@@ -57,7 +57,7 @@ export class Api {
     return { ...exchange, data: JSON.parse(text) as Data };
   }
 
-  /** Opens a stream of lines. Throws a ProblemError if it is refused. */
+  /** Opens a stream of lines. Throws a ProblemError for an error response. */
   async open(path: string, signal: AbortSignal): Promise<Response> {
     const init = await this.#init("GET", undefined, { Accept: "application/x-ndjson" });
     const response = await fetch(path, { ...init, signal });
@@ -90,13 +90,13 @@ export class Api {
     }
     const query = new URLSearchParams([["subject", name], ...scopes.map((scope) => ["scope", scope])]);
     const got = await local<{ token: string; expiresIn: number }>("GET", `/dev/token?${query}`);
-    // Half of its life, so that it does not end on the way.
+    // Half of its lifetime, so that it does not expire on the way.
     this.#tokens.set(name, { token: got.token, until: Date.now() + got.expiresIn * 500 });
     return got.token;
   }
 }
 
-/** Calls what `portico dev` offers beside the API. Throws a ProblemError. */
+/** Calls an endpoint of `portico dev` itself. Throws a ProblemError for an error response. */
 export async function local<Data>(method: string, path: string): Promise<Data> {
   const response = await fetch(path, { method });
   if (!response.ok) {
@@ -105,11 +105,11 @@ export async function local<Data>(method: string, path: string): Promise<Data> {
   return (await response.json()) as Data;
 }
 
-/** What went wrong, for people. */
+/** The error as a text for people. */
 export function reason(error: unknown): string {
   if (error instanceof ProblemError) {
     return `${error.code} — ${error.detail}`;
   }
-  // That is how fetch says that nobody answered.
+  // Fetch throws a TypeError if there is no response.
   return error instanceof TypeError ? "the gateway does not answer: is it still running?" : String(error);
 }

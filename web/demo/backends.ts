@@ -1,7 +1,7 @@
 import { local } from "./api.js";
 import { button, fill, h } from "./dom.js";
 
-/** A server behind the gateway, or what stands in for it. */
+/** A server behind the gateway, or its mock. */
 interface Backend {
   name: string;
   service: string;
@@ -9,7 +9,7 @@ interface Backend {
   state: "running" | "stopped" | "mock" | "external";
 }
 
-/** What the backends mean for the dashboard. */
+/** How the dashboard depends on each backend. */
 const roles: Record<string, string> = {
   user: "The dashboard needs it.",
   order: "The dashboard can do without it.",
@@ -26,14 +26,14 @@ export class Backends {
   readonly #switching = new Map<string, string>();
   #list: Backend[] = [];
 
-  /** changed is told after a backend was stopped or started, failed when that did not work. */
+  /** Calls changed after a backend was stopped or started, and failed if that did not work. */
   constructor(element: HTMLElement, changed: (service: string, started: boolean) => void, failed: (error: unknown) => void) {
     this.#element = element;
     this.#changed = changed;
     this.#failed = failed;
   }
 
-  /** Asks for the state of all of them. */
+  /** Fetches the states of all backends. */
   async refresh(): Promise<void> {
     this.#list = await local<Backend[]>("GET", "/dev/backends");
     this.#show();
@@ -99,7 +99,7 @@ export class Backends {
     return button(switching ?? label, {
       id: `switch-${backend.name}`,
       class: "small",
-      // It stays focusable while it is busy.
+      // Not `disabled`, so that it keeps the focus while it is busy.
       click: () => void (switching ? undefined : this.#switch(backend)),
       attributes: { "aria-label": `${switching ?? label} ${backend.name}`, "aria-disabled": String(switching !== undefined) },
     });

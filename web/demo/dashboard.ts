@@ -3,13 +3,13 @@ import type { Exchange } from "./api.js";
 import { button, type Child, fill, h } from "./dom.js";
 import { contents, day, label, money } from "./format.js";
 
-/** What can be done with an order. */
-export interface OrderActions {
+/** The actions on an order. */
+interface OrderActions {
   pay(order: OrderV1Order): void;
   cancel(order: OrderV1Order): void;
 }
 
-/** Shows an answer: its parts, each with a notice in its place if it is missing, or one notice for all of them. */
+/** Shows a response: its parts, with a notice for each that is missing, or one notice for an error. */
 export function showDashboard(element: HTMLElement, exchange: Exchange<DashboardV1Dashboard>, actions: OrderActions): void {
   const { data, problem } = exchange;
   if (!data) {
@@ -36,7 +36,7 @@ export function showDashboard(element: HTMLElement, exchange: Exchange<Dashboard
   );
 }
 
-/** A sentence that something is not as it should be, and perhaps a second one. */
+/** A warning or an error, with an optional second sentence. */
 export function notice(kind: "warn" | "bad", text: string, hint?: string): HTMLElement {
   return h("div", { class: `notice ${kind}` }, h("p", {}, text), hint ? h("p", {}, hint) : undefined);
 }

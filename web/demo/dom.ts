@@ -1,8 +1,8 @@
-/** What an element is made of: text, other elements, or nothing. */
+/** A child of an element: text, another element, or nothing. */
 export type Child = Node | string | undefined;
 
 /** Properties of an element; `data-` and `aria-` attributes are among the attributes. */
-export interface Properties {
+interface Properties {
   id?: string;
   class?: string;
   title?: string;
@@ -11,7 +11,7 @@ export interface Properties {
   attributes?: Record<string, string>;
 }
 
-/** Makes an element. Text is always text: nothing is parsed as HTML. */
+/** Creates an element. Text stays text: nothing is parsed as HTML. */
 export function h<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   properties: Properties = {},
@@ -40,12 +40,12 @@ export function h<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Makes a button. */
+/** Creates a button. */
 export function button(label: string, properties: Properties): HTMLButtonElement {
   return h("button", { ...properties, attributes: { type: "button", ...properties.attributes } }, label);
 }
 
-/** The element of the page that has the id. */
+/** Returns the element of the page with this id. */
 export function byId<Type extends HTMLElement = HTMLElement>(id: string): Type {
   const element = document.getElementById(id);
   if (!element) {
@@ -54,7 +54,7 @@ export function byId<Type extends HTMLElement = HTMLElement>(id: string): Type {
   return element as Type;
 }
 
-/** Replaces what is in an element. The focus stays with the id that had it, so that the keyboard does not start over. */
+/** Replaces the children of an element. The focus stays on the same id, for people who use the keyboard. */
 export function fill(element: HTMLElement, ...children: Child[]): void {
   const focused = element.contains(document.activeElement) ? document.activeElement?.id : undefined;
   element.replaceChildren(...children.filter((child) => child !== undefined));

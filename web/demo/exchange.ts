@@ -1,7 +1,7 @@
 import type { Exchange } from "./api.js";
 import { fill, h } from "./dom.js";
 
-/** Shows a request and the head of its answer in a description list. */
+/** Shows a request and the headers of its response in a description list. */
 export function showExchange(element: HTMLElement, exchange: Exchange<unknown>): void {
   const { method, path, status, milliseconds, headers, problem } = exchange;
   const fact = (name: string, value: string | null, kind?: string) =>
@@ -17,7 +17,7 @@ export function showExchange(element: HTMLElement, exchange: Exchange<unknown>):
   );
 }
 
-/** An answer with indentation, or as it is if it is no JSON. */
+/** JSON with indentation; other text as it is. */
 export function indented(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text), undefined, 2);
@@ -26,7 +26,7 @@ export function indented(text: string): string {
   }
 }
 
-/** The answer in one sentence, for those who hear the page. */
+/** The response in one sentence, for screen readers. */
 export function summary(exchange: Exchange<{ partialErrors?: { part?: string }[] }>): string {
   const { data, status, problem } = exchange;
   if (!data) {

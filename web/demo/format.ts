@@ -12,7 +12,7 @@ export function money(amount: MoneyV1Money | undefined): string {
   return new Intl.NumberFormat("en", { style: "currency", currency: amount.currencyCode }).format(text);
 }
 
-/** A day, of a timestamp in RFC 3339. */
+/** The day of an RFC 3339 timestamp. */
 export function day(timestamp: string | undefined): string {
   return timestamp ? new Intl.DateTimeFormat("en", { dateStyle: "medium" }).format(new Date(timestamp)) : "–";
 }
@@ -28,7 +28,7 @@ export function label(value: string | undefined, prefix: string): string {
   return word === "" || word === "unspecified" ? "Unknown" : word[0]?.toUpperCase() + word.slice(1);
 }
 
-/** What an order is of, in a few words. */
+/** The contents of an order in a few words. */
 export function contents(order: OrderV1Order): string {
   const [first, ...others] = order.items ?? [];
   if (!first) {

@@ -7,15 +7,15 @@ import { byId, fill, h } from "./dom.js";
 import { indented, showExchange, summary } from "./exchange.js";
 import { Orders } from "./orders.js";
 
-// Checked against the description: a route that is gone does not compile.
+// Checked against the OpenAPI document: a route that was removed does not compile.
 const mine: keyof paths = "/v1/me/dashboard";
 const anyones: keyof paths = "/v1/users/{user_id}/dashboard";
 const routes = [mine, anyones.replace("{user_id}", "alice"), anyones.replace("{user_id}", "bob")];
 
-/** Without these, the dashboard lacks something. */
+/** The services of which the dashboard consists. */
 const sources = ["user", "order", "profile"];
 
-/** How often, and how many milliseconds apart, to look whether a backend that was started is used again. */
+/** How often, and at which interval in milliseconds, to check whether a backend that was started is used again. */
 const tries = 20;
 const pause = 500;
 
@@ -32,10 +32,10 @@ const backends = new Backends(
   (error) => complain("The backend was not switched", error),
 );
 
-/** Counts requests for the dashboard, so that a late answer does not replace a newer one. */
+/** Counts requests for the dashboard, so that a late response does not replace a newer one. */
 let turn = 0;
 
-/** Asks for the dashboard and shows it. Tells whether it is complete; undefined if it was overtaken. */
+/** Fetches and shows the dashboard. Returns whether it is complete; undefined if a later call replaced it. */
 async function refresh(): Promise<boolean | undefined> {
   const own = ++turn;
   parts.setAttribute("aria-busy", "true");
@@ -59,7 +59,7 @@ async function refresh(): Promise<boolean | undefined> {
   }
 }
 
-/** Shows what becomes of the dashboard. A breaker tries a backend that is back after a while. */
+/** Shows how the dashboard changes. A circuit breaker tries a backend that is back only after a while. */
 async function follow(service: string, started: boolean): Promise<void> {
   fill(byId("notices"));
   if (!sources.includes(service)) {
@@ -74,7 +74,7 @@ function complain(what: string, error: unknown): void {
   fill(byId("notices"), notice("bad", `${what}: ${reason(error)}`));
 }
 
-/** Runs what a button does, once at a time. */
+/** Runs the action of a button, one at a time. */
 function whilePressed(button: HTMLButtonElement, act: () => Promise<unknown>): void {
   let busy = false;
   button.addEventListener("click", async () => {
@@ -95,7 +95,7 @@ function whilePressed(button: HTMLButtonElement, act: () => Promise<unknown>): v
   });
 }
 
-/** Shows a link, if there is something that it leads to. */
+/** Shows a link if it has a target. */
 function show(id: string, to: string | undefined): void {
   const link = byId<HTMLAnchorElement>(id);
   link.hidden = !to;
@@ -124,7 +124,7 @@ async function start(): Promise<void> {
   whilePressed(byId<HTMLButtonElement>("send"), refresh);
   whilePressed(byId<HTMLButtonElement>("place"), () => orders.place());
   whilePressed(byId<HTMLButtonElement>("burst"), () => burst(api, pathChoice.value, byId("burst-result")));
-  // Somebody may have switched a backend elsewhere meanwhile.
+  // A backend may have been switched elsewhere meanwhile.
   document.addEventListener("visibilitychange", () => {
     if (document.visibilityState === "visible") {
       void backends.refresh().catch(() => undefined);

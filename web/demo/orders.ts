@@ -20,10 +20,10 @@ const wares: OrderV1CreateOrderRequest["items"] = [
   { sku: "POT-IRON", title: "Cast iron teapot", quantity: 1, unitPrice: euros("49", 0) },
 ];
 
-/** How many lines of what happened are kept. */
+/** The number of lines that the log keeps. */
 const logged = 6;
 
-/** Places orders, pays and cancels them, and follows the one that was placed last. */
+/** Places, pays and cancels orders, and follows the newest one. */
 export class Orders {
   #watching = new AbortController();
   #placed = 0;
@@ -62,7 +62,7 @@ export class Orders {
     this.changed();
   }
 
-  /** Stops following. */
+  /** Stops following the order. */
   leave(): void {
     this.#watching.abort();
     this.log.replaceChildren();
@@ -89,7 +89,7 @@ export class Orders {
       const response = await this.api.open(`${resource(id)}:watch`, signal);
       for await (const change of lines<OrderV1WatchOrderResponse>(response)) {
         this.#note(badge(change.status, "ORDER_STATUS_"), h("span", { class: "mono" }, id));
-        // The first message is the status that the answer to placing it said already.
+        // The first message has the status that the response to placing the order had.
         if (change.sequence !== "1") {
           this.changed();
         }

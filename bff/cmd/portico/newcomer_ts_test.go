@@ -50,7 +50,7 @@ func (n *newcomer) checkTypeScript(t *testing.T, blocks []block) {
 
 // clientExports are the values and types that the package of the client exports.
 var clientExports = []string{
-	"createClient", "Client", "ClientOptions", "WatchInit", "idempotencyKey", "ProblemError", "problemFrom", "NoAnswerError",
+	"createClient", "Client", "ClientOptions", "WatchInit", "idempotencyKey", "ProblemError", "problemFrom", "NetworkError",
 	"events", "lines", "messages", "StreamCutError", "StreamEvent",
 }
 

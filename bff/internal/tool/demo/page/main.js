@@ -111,7 +111,7 @@ var Api = class {
   }
   caller;
   #tokens = /* @__PURE__ */ new Map();
-  /** Sends a request. An answer that is an error is an exchange with a problem; only no answer at all is thrown. */
+  /** Sends a request. The result of an error response has a problem; only a request without a response throws. */
   async send(method, path, body, headers = {}) {
     const init = await this.#init(method, body, headers);
     const start2 = performance.now();
@@ -131,7 +131,7 @@ var Api = class {
     }
     return { ...exchange, data: JSON.parse(text) };
   }
-  /** Opens a stream of lines. Throws a ProblemError if it is refused. */
+  /** Opens a stream of lines. Throws a ProblemError for an error response. */
   async open(path, signal) {
     const init = await this.#init("GET", void 0, { Accept: "application/x-ndjson" });
     const response = await fetch(path, { ...init, signal });
@@ -237,13 +237,13 @@ var Backends = class {
   #failed;
   #switching = /* @__PURE__ */ new Map();
   #list = [];
-  /** changed is told after a backend was stopped or started, failed when that did not work. */
+  /** Calls changed after a backend was stopped or started, and failed if that did not work. */
   constructor(element, changed, failed) {
     this.#element = element;
     this.#changed = changed;
     this.#failed = failed;
   }
-  /** Asks for the state of all of them. */
+  /** Fetches the states of all backends. */
   async refresh() {
     this.#list = await local("GET", "/dev/backends");
     this.#show();
@@ -304,7 +304,7 @@ var Backends = class {
     return button(switching ?? label2, {
       id: `switch-${backend.name}`,
       class: "small",
-      // It stays focusable while it is busy.
+      // Not `disabled`, so that it keeps the focus while it is busy.
       click: () => void (switching ? void 0 : this.#switch(backend)),
       attributes: { "aria-label": `${switching ?? label2} ${backend.name}`, "aria-disabled": String(switching !== void 0) }
     });
@@ -616,7 +616,7 @@ var Orders = class {
     await this.#post("The order was not cancelled", `${resource(order.orderId)}:cancel`, body);
     this.changed();
   }
-  /** Stops following. */
+  /** Stops following the order. */
   leave() {
     this.#watching.abort();
     this.log.replaceChildren();
