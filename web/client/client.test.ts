@@ -280,7 +280,7 @@ for (const options of [{}, { retry: true, timeout: 60_000, attemptTimeout: 60_00
     const client = createClient({ baseUrl, ...options });
     const { response } = await client.GET("/v1/orders/{order_id}:watch", init);
     const stream = messages(response);
-    for (let i = 0; i < 20; i++) {
+    for (let i = 0; i < 3; i++) {
       await stream.next();
       collectGarbage();
     }
