@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	ruledFile    = "internal/foreign/proto/ruled/v1/ruled.yaml"
+	ruledFile    = "internal/testkit/foreign/proto/ruled/v1/ruled.yaml"
 	ruledService = "ruled.v1.RuledService"
 )
 
