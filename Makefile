@@ -24,8 +24,9 @@ PAGE := bff/internal/tool/demo/page/main.js
 # What `make breaking` compares the protos with: the release before, else the commit before.
 AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
-# A build that default.pgo guides compiles everything anew and takes minutes, which is for binaries that stay.
-export GOFLAGS := -pgo=off
+# A build that default.pgo guides compiles everything anew and takes minutes, which is for binaries that stay. Without paths, copies of
+# the repository, such as the one that TestNewcomer makes, share compiled packages with it.
+export GOFLAGS := -pgo=off -trimpath
 build bench pgo bin/bench: export GOFLAGS :=
 
 .PHONY: help
@@ -56,7 +57,8 @@ quick: generate ## Generate, build bin/portico, and vet and test the backends, i
 build: ## Build the commands into bin/.
 	go build -o bin/ ./bff/cmd/portico ./backends/cmd/backends
 
-# Packages whose tests put load on everything. They get the machine for themselves, one after the other.
+# Packages whose tests put load on everything. They get the machine for themselves, one after the other. More of their tests run at a
+# time than there are cores, since most of them wait: for processes, for peers, or until a time limit has passed.
 MODULE := github.com/portico-gateway/portico
 LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal/testkit/servers
 
@@ -64,11 +66,14 @@ LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal
 # under it in the tests of bff.
 CODECS := $(MODULE)/bff/internal/protojson
 
+# A program under the race detector would sleep for a second before it exits, and there are hundreds.
+test: export GORACE := atexit_sleep_ms=10
+
 .PHONY: test
 test: need-race need-curl need-jq need-redis need-chromium need-servers need-web ## Run all tests, with the race detector.
 	go test -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 	go test -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
-	go test -race -timeout 15m -p 1 $$(go list ./... | grep -xE '$(LOADED)')
+	go test -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
 	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
 	go -C bench test -timeout 5m ./...
 	go -C $(LIBRARY) test -timeout 5m ./...

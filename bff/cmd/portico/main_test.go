@@ -46,6 +46,13 @@ func run(m *testing.M) int {
 
 	binary, cacheDir = filepath.Join(dir, "portico"), filepath.Join(dir, "cache")
 
+	// A process under the race detector sleeps for a second before it exits, unless it is told otherwise.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=10"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+
+		return 1
+	}
+
 	build := exec.Command("go", "build", "-race", "-o", binary, ".")
 	build.Stderr = os.Stderr
 
@@ -367,7 +374,7 @@ func want(t *testing.T, what string, got answer, status int) answer {
 func eventually(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 
 	tick := time.NewTicker(20 * time.Millisecond)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"sync"
@@ -279,14 +278,31 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// inTree is the path of a file beside this one.
+// inTree returns the path of a file beside this one. Tests run in the folder of their package, and binaries do not have to know
+// where they were compiled.
 func inTree(tb testing.TB, name string) string {
 	tb.Helper()
 
-	_, file, _, ok := runtime.Caller(0)
-	if _, err := os.Stat(file); !ok || err != nil {
-		tb.Fatal("the sources are not where the tests were compiled")
+	const folder = "bff/internal/testkit/servers"
+
+	dir, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
 	}
 
-	return filepath.Join(filepath.Dir(file), name)
+	for ; ; dir = filepath.Dir(dir) {
+		if path := filepath.Join(dir, folder); isDir(path) {
+			return filepath.Join(path, name)
+		}
+
+		if dir == filepath.Dir(dir) {
+			tb.Fatalf("the test does not run in a checkout, which has %s", folder)
+		}
+	}
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+
+	return err == nil && info.IsDir()
 }
