@@ -46,12 +46,13 @@ bin/portico: ## Build the command in seconds, without a profile.
 	@echo 'building bin/portico (this takes minutes the first time)' >&2
 	@go build -o bin/portico ./bff/cmd/portico
 
-# What a change of a service needs first. All tests are `make test`, which takes many times as long.
+# What a change needs first: of the gateway, vet and the unit tests of the packages that differ from the last commit. All tests are
+# `make test`, which takes many times as long.
 .PHONY: quick
-quick: generate ## Generate, build bin/portico, and vet and test the backends, in a minute or so.
+quick: generate ## Generate, build bin/portico, and vet and test the backends and what was changed, in a minute or so.
 	@$(MAKE) --no-print-directory bin/portico
-	go vet ./backends/...
-	go test ./backends/...
+	go vet ./backends/... $$(.ci/changed)
+	go test ./backends/... $$(.ci/changed | grep -vxE '$(LOADED)')
 
 .PHONY: build
 build: ## Build the commands into bin/.
@@ -212,10 +213,10 @@ lint-proto: deps need-web bin/portico ## Lint the protos and the description tha
 	$(BUF) format --diff --exit-code proto
 	npm --prefix web run --silent lint:openapi
 
+# golangci-lint has the analyzers of go vet, and is for the main module.
 .PHONY: lint
 lint: lint-proto ## Lint protos, Go, TypeScript and the description of the API.
 	$(BUF) format --diff --exit-code $(FOREIGN)/proto
-	go vet ./...
 	go -C bench vet ./...
 	go -C $(LIBRARY) vet ./...
 	go -C $(APIS) run ./generate

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -69,17 +70,27 @@ func (s *signed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// buildPlain builds the gateway without the race detector, which multiplies memory.
+// buildPlain returns the gateway without the race detector, which multiplies memory. It is built once.
 func buildPlain(t *testing.T) string {
 	t.Helper()
 
-	plain := filepath.Join(t.TempDir(), "portico")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", plain, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	plain, err := plainBinary()
+	if err != nil {
+		t.Fatal(err)
 	}
 
 	return plain
 }
+
+var plainBinary = sync.OnceValues(func() (string, error) {
+	// Beside the other binary, whose folder is removed at the end.
+	plain := filepath.Join(filepath.Dir(binary), "plain")
+	if out, err := exec.Command("go", "build", "-o", plain, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build: %w: %s", err, out)
+	}
+
+	return plain, nil
+})
 
 // files is a backend that takes files of any size, and gives them back if they are those of picture.
 type files struct {
