@@ -15,7 +15,7 @@ const (
 )
 
 // any reads a message of any type that is linked into this program, which the member "@type" names, and packs it.
-func (d *decoder) any(p *message) *Error {
+func (d *decoder) any(m *message) *Error {
 	url, members, err := d.typeURL()
 	if err != nil {
 		return err
@@ -52,19 +52,19 @@ func (d *decoder) any(p *message) *Error {
 	}
 
 	// What is in an Any has the form that it has anywhere else.
-	m := found.New()
-	if err := d.fill(m, start); err != nil {
+	unpacked := found.New()
+	if err := d.fill(unpacked, start); err != nil {
 		return err
 	}
 
-	packed, fault := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(m.Interface())
+	packed, fault := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(unpacked.Interface())
 	if fault != nil {
 		return faultf("cannot be packed")
 	}
 
 	d.out = d.out[:start]
-	d.put(&p.fields[0], scalar{text: []byte(url)})
-	d.put(&p.fields[1], scalar{text: packed})
+	d.put(&m.fields[0], scalar{text: []byte(url)})
+	d.put(&m.fields[1], scalar{text: packed})
 
 	// As it was packed, and as it is unpacked with all else.
 	const copies = 2
@@ -90,7 +90,6 @@ const typeMemberCost = 4 * slots * wordSize
 // typeURL looks ahead for the type. It is empty if there is none; then it reports whether there are other members.
 func (d *decoder) typeURL() (url string, members bool, err *Error) {
 	start := d.pos
-
 	if start >= d.types.end {
 		if err := d.lookAhead(); err != nil {
 			return "", false, err
@@ -103,7 +102,6 @@ func (d *decoder) typeURL() (url string, members bool, err *Error) {
 	switch {
 	case !found:
 		members, err = value.enter('{')
-
 		return "", members, err
 	case at == repeated:
 		return "", false, faultf("is set more than once").in(typeMember)
@@ -160,24 +158,24 @@ func (d *decoder) lookAhead() *Error {
 }
 
 // anyValue reads a message with a JSON form of its own, which stands in the member "value".
-func (d *decoder) anyValue(p *message) *Error {
+func (d *decoder) anyValue(m *message) *Error {
 	more, err := d.enter('{')
 	found := false
 
 	for more && err == nil {
-		if err = d.anyMember(p, &found); err == nil {
+		if err = d.anyMember(m, &found); err == nil {
 			more, err = d.more('}')
 		}
 	}
 
-	if err == nil && !found && p.form != FormObject {
+	if err == nil && !found && m.form != FormObject {
 		return faultf("is missing").in(valueMember)
 	}
 
 	return err
 }
 
-func (d *decoder) anyMember(p *message, found *bool) *Error {
+func (d *decoder) anyMember(m *message, found *bool) *Error {
 	name, err := d.name()
 
 	switch {
@@ -188,7 +186,7 @@ func (d *decoder) anyMember(p *message, found *bool) *Error {
 	case string(name) == valueMember:
 		*found = true
 
-		if err := d.message(p, target{}); err != nil {
+		if err := d.message(m, target{}); err != nil {
 			return err.in(valueMember)
 		}
 

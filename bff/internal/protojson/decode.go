@@ -74,12 +74,12 @@ func (c *Codec) release(d *decoder, options Options) {
 }
 
 // whole reads the document into a message.
-func (d *decoder) whole(p *message, m protoreflect.Message) *Error {
-	if err := d.message(p, p.targetOf(m)); err != nil {
+func (d *decoder) whole(m *message, to protoreflect.Message) *Error {
+	if err := d.message(m, m.targetOf(to)); err != nil {
 		return err
 	}
 
-	return d.finish(m)
+	return d.finish(to)
 }
 
 // finish adds what has gone by the wire to the message that the document was read into.
@@ -101,18 +101,21 @@ func (d *decoder) end() *Error {
 }
 
 // members reads an object as a message. Within an Any one member names the type.
-func (d *decoder) members(p *message, typed bool, t target) *Error {
+func (d *decoder) members(m *message, typed bool, t target) *Error {
 	more, err := d.enter('{')
 	seen := set{}
 
 	for next := 0; more && err == nil; {
 		var f *field
+		if next < len(m.fields) {
+			f = &m.fields[next]
+		}
 
 		// Most documents have the members in the order of the proto.
-		if next < len(p.fields) && p.fields[next].member != "" && d.follows(p.fields[next].member) {
-			f = &p.fields[next]
-		} else if f, err = d.find(p, typed); err != nil {
-			return err
+		if f == nil || f.member == "" || !d.follows(f.member) {
+			if f, err = d.find(m, typed); err != nil {
+				return err
+			}
 		}
 
 		if f == nil {
@@ -131,26 +134,26 @@ func (d *decoder) members(p *message, typed bool, t target) *Error {
 }
 
 // find passes over the name of a member and returns the field; nil if the value is to be passed over.
-func (d *decoder) find(p *message, typed bool) (*field, *Error) {
+func (d *decoder) find(m *message, typed bool) (*field, *Error) {
 	name, err := d.name()
 	if err != nil || typed && string(name) == typeMember {
 		return nil, err
 	}
 
-	f, ok := p.byName[string(name)]
+	f, ok := m.byName[string(name)]
 	if ok {
 		return f, nil
 	}
 
-	return nil, d.unknown(p, string(name))
+	return nil, d.unknown(m, string(name))
 }
 
 // unknown says that a message has no such field, unless that does not matter.
-func (d *decoder) unknown(p *message, name string) *Error {
+func (d *decoder) unknown(m *message, name string) *Error {
 	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
 		other, _ := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(name[1 : len(name)-1]))
 		if other != nil {
-			return faultf("%q does not extend %s", Clip(name), p.desc.FullName())
+			return faultf("%q does not extend %s", Clip(name), m.desc.FullName())
 		}
 	}
 
@@ -158,9 +161,9 @@ func (d *decoder) unknown(p *message, name string) *Error {
 		return nil
 	}
 
-	names := make([]string, p.desc.Fields().Len())
+	names := make([]string, m.desc.Fields().Len())
 	for i := range names {
-		names[i] = p.fields[i].name
+		names[i] = m.fields[i].name
 	}
 
 	return faultf("unknown field%s", suggest.DidYouMean(name, names)).member(name)
@@ -182,7 +185,7 @@ func (d *decoder) member(f *field, seen *set, t target) *Error {
 		return nil
 	}
 
-	if f.oneof > 0 && !seen.add(f.oneofID()) {
+	if f.oneof > 0 && !seen.add(f.oneof) {
 		return f.secondMember(seen).in(f.name)
 	}
 
@@ -199,10 +202,8 @@ func (d *decoder) member(f *field, seen *set, t target) *Error {
 	return nil
 }
 
-// oneofID is what is in the set of what was seen, beside the indexes of fields, if a member of the oneof was.
-func (f *field) oneofID() int { return len(f.owner.fields) + f.oneof - 1 }
-
-// nullID is the same for a member of a oneof that is null, which leaves the oneof to the others.
+// nullID is what is seen, beside the indexes of fields and oneofs, if a member of a oneof is null, which leaves the oneof to the
+// others.
 func (f *field) nullID() int { return len(f.owner.fields) + f.owner.desc.Oneofs().Len() + f.index }
 
 // secondMember says that a field is a second member of its oneof, and which is the first. It spoils what was seen.
@@ -304,26 +305,17 @@ func (d *decoder) embedded(f *field, s slot) *Error {
 }
 
 // into reads a message into a struct. What has gone by the wire is added in the end.
-func (d *decoder) into(p *message, t target) *Error {
+func (d *decoder) into(m *message, t target) *Error {
 	start := len(d.out)
 
-	err := d.message(p, t)
+	err := d.message(m, t)
 	if err != nil || len(d.out) == start {
 		return err
 	}
 
-	m := t.value.Addr().Interface().(proto.Message) //nolint:forcetypeassert // Only messages have fields for messages.
-	err = d.fill(m.ProtoReflect(), start)
+	filled := t.value.Addr().Interface().(proto.Message) //nolint:forcetypeassert // Only messages have fields for messages.
+	err = d.fill(filled.ProtoReflect(), start)
 	d.out = d.out[:start]
 
 	return err
-}
-
-// checkInitialized refuses a message in which a required field of proto2 is missing.
-func checkInitialized(m proto.Message) *Error {
-	if err := proto.CheckInitialized(m); err != nil {
-		return faultf("%s", plain(err))
-	}
-
-	return nil
 }

@@ -64,25 +64,13 @@ func (e *encoder) encoding(m proto.Message) ([]byte, error) {
 	return wire, err
 }
 
-// release keeps the encoder for the next message, and as much of its memory as that may need.
+// release keeps the encoder for the next message, unless it has become large.
 func (e *encoder) release() {
 	const maxBytes, maxStack = 1 << 20, 1 << 10
-
-	next := encoder{wire: e.wire[:0], records: e.records[:0], entries: e.entries[:0]}
-	if cap(next.wire) > maxBytes {
-		next.wire = nil
+	if cap(e.wire) <= maxBytes && cap(e.records) <= maxStack && cap(e.entries) <= maxStack {
+		*e = encoder{wire: e.wire[:0], records: e.records[:0], entries: e.entries[:0]}
+		encoders.Put(e)
 	}
-
-	if cap(next.records) > maxStack {
-		next.records = nil
-	}
-
-	if cap(next.entries) > maxStack {
-		next.entries = nil
-	}
-
-	*e = next
-	encoders.Put(e)
 }
 
 var (
@@ -122,7 +110,6 @@ func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
 	}
 
 	next := 0
-
 	for f, tag := in.next(m); f != nil; f, tag = in.next(m) {
 		if m.defaults {
 			out = m.appendUnset(out, next, f.index)
@@ -235,7 +222,6 @@ func (e *encoder) list(out []byte, f *field, tag uint64, in *source) (_ []byte, 
 // appendPacked appends the numbers of a list that are in one record, with a comma behind each.
 func (f *field) appendPacked(out, wire []byte) (_, rest []byte, err error) {
 	numbers, rest, err := splitBytes(wire)
-
 	for err == nil && len(numbers) > 0 {
 		var v scalar
 		if v, numbers, err = f.read(0, numbers); err == nil {

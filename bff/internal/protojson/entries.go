@@ -1,13 +1,17 @@
 package protojson
 
+import "reflect"
+
 // entries reads an object as the entries of a map.
 func (d *decoder) entries(f *field, s slot) *Error {
-	if s.place != nil {
-		return d.texts(f, s.value.Addr().Interface().(*map[string]string)) //nolint:forcetypeassert // It is that.
-	}
-
 	more, err := d.enter('{')
 	seen := keySet{first: len(d.keys)}
+
+	var texts map[string]string
+	if s.place != nil && more {
+		texts = map[string]string{}
+		s.value.Set(reflect.ValueOf(texts))
+	}
 
 	for more && err == nil {
 		var name []byte
@@ -15,11 +19,15 @@ func (d *decoder) entries(f *field, s slot) *Error {
 			return err
 		}
 
-		if err = d.entry(f, name, &seen); err != nil {
-			return err
+		if texts != nil {
+			err = d.textEntry(f, name, texts)
+		} else {
+			err = d.entry(f, name, &seen)
 		}
 
-		more, err = d.more('}')
+		if err == nil {
+			more, err = d.more('}')
+		}
 	}
 
 	clear(d.keys[seen.first:])
@@ -56,7 +64,6 @@ func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
 
 	if !ok {
 		d.out = d.out[:before]
-
 		return nil
 	}
 
@@ -66,44 +73,29 @@ func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
 	return nil
 }
 
-// texts reads the entries of a map[string]string.
-func (d *decoder) texts(f *field, to *map[string]string) *Error {
-	more, err := d.enter('{')
-
-	if more && *to == nil {
-		*to = map[string]string{}
+// textEntry reads the value of an entry of a map[string]string.
+func (d *decoder) textEntry(f *field, name []byte, to map[string]string) *Error {
+	if err := d.spend(f.elementCost - entryCost); err != nil {
+		return err
 	}
 
-	for more && err == nil {
-		var name []byte
-		if name, err = d.name(); err != nil {
-			return err
-		}
-
-		if err = d.spend(f.elementCost - entryCost); err != nil {
-			return err
-		}
-
-		if err = d.spendText(len(name)); err != nil {
-			return err
-		}
-
-		key := string(name)
-		if _, there := (*to)[key]; there {
-			return faultf("is set more than once").key(key)
-		}
-
-		var v scalar
-		if v, _, err = d.read(f.value); err != nil {
-			return err.key(key)
-		}
-
-		(*to)[key] = string(v.text)
-
-		more, err = d.more('}')
+	if err := d.spendText(len(name)); err != nil {
+		return err
 	}
 
-	return err
+	key := string(name)
+	if _, known := to[key]; known {
+		return faultf("is set more than once").key(key)
+	}
+
+	v, _, err := d.read(f.value)
+	if err != nil {
+		return err.key(key)
+	}
+
+	to[key] = string(v.text)
+
+	return nil
 }
 
 // keySet has the keys of one map, which stand at the end of a list. Many are looked up elsewhere.
@@ -139,12 +131,10 @@ func (s *keySet) has(k scalar, list []scalar) bool {
 func (s *keySet) add(k scalar, list []scalar) []scalar {
 	if s.many != nil {
 		s.many[looseKey{string(k.text), k.bits}] = true
-
 		return list
 	}
 
 	list = append(list, k)
-
 	if len(list)-s.first > fewKeys {
 		s.many = map[looseKey]bool{}
 		for _, k := range list[s.first:] {

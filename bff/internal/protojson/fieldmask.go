@@ -96,7 +96,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-func (d *decoder) fieldMask(p *message) *Error {
+func (d *decoder) fieldMask(m *message) *Error {
 	text, err := d.text()
 	if err != nil {
 		return err
@@ -112,7 +112,7 @@ func (d *decoder) fieldMask(p *message) *Error {
 	}
 
 	for _, path := range paths {
-		d.put(&p.fields[0], scalar{text: []byte(path)})
+		d.put(&m.fields[0], scalar{text: []byte(path)})
 	}
 
 	return nil

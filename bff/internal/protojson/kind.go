@@ -28,7 +28,7 @@ const (
 type kind struct {
 	class class
 	// bits are those of a number.
-	bits int
+	bits uint8
 	// wire is the type that a value has in the protobuf encoding, which has it in zigzag form if zigzag is set.
 	wire   protowire.Type
 	zigzag bool
@@ -91,7 +91,7 @@ type scalar struct {
 }
 
 // float is a floating-point number of so many bits.
-func (v scalar) float(bits int) float64 {
+func (v scalar) float(bits uint8) float64 {
 	if bits == 32 {
 		return float64(math.Float32frombits(uint32(v.bits)))
 	}
@@ -144,12 +144,10 @@ func (k *kind) fits(n int64) bool {
 func (k *kind) parseInteger(text string) (uint64, bool) {
 	switch k.class {
 	case classSigned, classEnum:
-		n, err := strconv.ParseInt(text, 10, k.bits)
-
+		n, err := strconv.ParseInt(text, 10, int(k.bits))
 		return uint64(n), err == nil
 	case classUnsigned:
-		n, err := strconv.ParseUint(text, 10, k.bits)
-
+		n, err := strconv.ParseUint(text, 10, int(k.bits))
 		return n, err == nil
 	default:
 		return 0, false
@@ -169,7 +167,6 @@ func (k *kind) parseKey(name []byte) (v scalar, ok bool) {
 		return v, v.bits == 1 || string(name) == "false"
 	default:
 		v.bits, ok = k.parseInteger(string(name))
-
 		return v, ok
 	}
 }

@@ -97,7 +97,7 @@ func (s slot) set(of class, v scalar) {
 		// Not nil, even if it is empty.
 		to.SetBytes(append([]byte{}, v.text...))
 	case classFloat:
-		to.SetFloat(v.float(to.Type().Bits()))
+		to.SetFloat(v.float(uint8(to.Type().Bits())))
 	case classUnsigned:
 		to.SetUint(v.bits)
 	default:

@@ -91,7 +91,6 @@ func tooLarge() *Error {
 // maskCost is what a mask takes: a capital becomes two bytes, and its paths are in a buffer before they are in the message.
 func maskCost(text string) int64 {
 	const copies = 6
-
 	return pathCost*int64(1+strings.Count(text, ",")) + copies*int64(len(text))
 }
 

@@ -72,54 +72,41 @@ func partLength(text []byte, lead, signs string) int {
 	return 0
 }
 
-// integer returns an integer without fraction and exponent, which may stand in quotes, and where it ends; 0 if what is next is
+// integer returns an integer without fraction and exponent, which may be in quotes, and where it ends; 0 if what is next is
 // anything else or has too many digits to be sure of.
 func (s *scanner) integer() (n int64, end int) {
-	start := s.pos
-
-	quoted := s.peek() == '"'
+	at, quoted := s.pos, s.peek() == '"'
 	if quoted {
-		start++
+		at++
 	}
 
-	n, length := shortInteger(s.data[start:])
-	end = start + length
+	negative := at < len(s.data) && s.data[at] == '-'
+	if negative {
+		at++
+	}
+
+	first := at
+	for ; at < len(s.data) && s.data[at] >= '0' && s.data[at] <= '9'; at++ {
+		n = n*10 + int64(s.data[at]-'0')
+	}
+
+	const safe = 18
+	if length := at - first; length == 0 || length > safe || length > 1 && s.data[first] == '0' || at == len(s.data) {
+		return 0, 0
+	}
+
+	if negative {
+		n = -n
+	}
 
 	switch {
-	case length == 0 || end == len(s.data):
-		return 0, 0
-	case quoted && s.data[end] == '"':
-		return n, end + 1
-	case !quoted && !wordByte(s.data[end]):
-		return n, end
+	case quoted && s.data[at] == '"':
+		return n, at + 1
+	case !quoted && !wordByte(s.data[at]):
+		return n, at
 	default:
 		return 0, 0
 	}
-}
-
-// shortInteger reads the integer that a text begins with, and returns how many bytes it takes.
-func shortInteger(text []byte) (n int64, length int) {
-	const safe = 18
-
-	negative := len(text) > 0 && text[0] == '-'
-	if negative {
-		text = text[1:]
-	}
-
-	length = digits(text)
-	if length == 0 || length > safe || length > 1 && text[0] == '0' {
-		return 0, 0
-	}
-
-	for _, c := range text[:length] {
-		n = n*10 + int64(c-'0')
-	}
-
-	if negative {
-		return -n, length + 1
-	}
-
-	return n, length
 }
 
 func digits(text []byte) int {

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ParseText reads the value of a field, or of an element of it if it is a list, from a text outside of JSON, such as a query
-// parameter. It is the text that would stand between the quotes, or the JSON itself for google.protobuf.Struct, Value and
+// ParseText reads the value of a field, or of an element or entry of it if it is a list or map, from a text outside of JSON, such as
+// a query parameter. It is the text that would stand between the quotes, or the JSON itself for google.protobuf.Struct, Value and
 // ListValue. A boolean may be spelled in any of strconv's ways, and a mask in the proto's spelling. fresh makes an empty value
 // if it is a message. The error is an *Error.
 func (c *Codec) ParseText(
@@ -20,7 +20,11 @@ func (c *Codec) ParseText(
 		return protoreflect.Value{}, faultf("is not valid UTF-8")
 	}
 
-	f := c.tables.fieldOf(desc)
+	f := &c.tables.of(desc.ContainingMessage()).fields[desc.Index()]
+	if f.isMap {
+		f = f.value
+	}
+
 	if f.class == classString {
 		return protoreflect.ValueOfString(text), nil
 	}
@@ -39,7 +43,6 @@ func (c *Codec) ParseText(
 
 	if f.message == nil {
 		v, _, fault := d.read(f)
-
 		return f.kind.value(v), asError(cmp.Or(fault, d.end()))
 	}
 

@@ -55,13 +55,6 @@ func New(config Config) *Codec {
 	return &Codec{tables: tables{protoNames: config.ProtoNames, emitDefaults: config.EmitDefaults}, maxDepth: config.MaxDepth}
 }
 
-// Writable reports whether JSON has a form for a message. With protoPaths, paths of field masks may be as the proto spells them.
-func (c *Codec) Writable(m proto.Message, protoPaths bool) bool {
-	_, err := c.Append(nil, m, protoPaths)
-
-	return err == nil
-}
-
 // MaxDepth is how many objects and arrays may be nested in a document that is read.
 func (c *Codec) MaxDepth() int { return c.maxDepth }
 
@@ -147,7 +140,11 @@ func (c *Codec) Unmarshal(data []byte, v any) error {
 		return err
 	}
 
-	return asError(checkInitialized(m))
+	if err := proto.CheckInitialized(m); err != nil {
+		return faultf("%s", textOf(err))
+	}
+
+	return nil
 }
 
 // NewDecoder returns a decoder that reads all of r as one document. Its error is io.EOF if there is nothing to read. A reader
@@ -240,10 +237,9 @@ func (c *Codec) ContentType(v any) string {
 	}
 }
 
-// plain is an error of protobuf without its name in front, which is followed by a space or, so that nobody relies on the text, by
+// textOf is an error of protobuf without its name in front, which is followed by a space or, so that nobody relies on the text, by
 // one that does not break.
-func plain(err error) string {
+func textOf(err error) string {
 	text := strings.TrimPrefix(err.Error(), "proto:")
-
 	return strings.TrimLeft(text, " \u00a0")
 }

@@ -66,7 +66,6 @@ func (in *source) next(m *message) (f *field, tag uint64) {
 		tag, n := varint(in.wire)
 		if i := m.find(tag); i >= 0 {
 			in.wire = in.wire[n:]
-
 			return &m.fields[i], tag
 		}
 
@@ -134,14 +133,13 @@ type fieldsSeen struct {
 func (seen *fieldsSeen) note(m *message, i int) {
 	if i < 0 {
 		seen.before = i
-
 		return
 	}
 
 	f := &m.fields[i]
 
 	switch again := !seen.set.add(i); {
-	case again && !f.list && !f.isMap, f.oneof > 0 && !seen.set.add(f.oneofID()):
+	case again && !f.list && !f.isMap, f.oneof > 0 && !seen.set.add(f.oneof):
 		seen.order = needsMerge
 	case (i < seen.last || again && i != seen.before) && seen.order == inOrder:
 		seen.order = shuffled

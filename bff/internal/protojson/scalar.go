@@ -44,7 +44,6 @@ func (d *decoder) read(f *field) (v scalar, ok bool, err *Error) {
 		v.text, err = d.bytes()
 	case classEnum:
 		v.bits, ok, err = d.enumeration(f)
-
 		return v, ok, err
 	case classFloat:
 		v.bits, err = d.floatBits(f.bits)
@@ -120,8 +119,8 @@ func (d *decoder) numeral(names ...string) ([]byte, *Error) {
 	return text, tooLong(text)
 }
 
-func (d *decoder) floatBits(bits int) (uint64, *Error) {
-	value, err := d.float(bits)
+func (d *decoder) floatBits(bits uint8) (uint64, *Error) {
+	value, err := d.float(int(bits))
 	if bits == 32 {
 		return uint64(math.Float32bits(float32(value))), err
 	}
@@ -146,7 +145,6 @@ func (d *decoder) float(bits int) (float64, *Error) {
 func (d *decoder) integerBits(of *kind) (uint64, *Error) {
 	if n, end := d.integer(); end > 0 && of.fits(n) {
 		d.skipTo(end)
-
 		return uint64(n), nil
 	}
 

@@ -97,7 +97,6 @@ func (s *scanner) text() ([]byte, *Error) {
 	ascii := true
 	// What is before start is unescaped already, from begin on.
 	start, begin := s.pos+1, len(s.unescaped)
-
 	for i := start + plainLength(s.data[start:]); i < len(s.data); i++ {
 		switch c := s.data[i]; {
 		case c == '"':
@@ -148,7 +147,6 @@ func plainLength(text []byte) int {
 		// A byte has its highest bit set if it is one of these or above ASCII; that one too many may have does not matter.
 		x := binary.LittleEndian.Uint64(text[n:])
 		quote, backslash := x^'"'*ones, x^'\\'*ones
-
 		if (x|(x-' '*ones)|(quote-ones)|(backslash-ones))&highs != 0 {
 			break
 		}
@@ -211,7 +209,6 @@ func (s *scanner) skip() *Error {
 		return s.skipAll('[', ']')
 	case '"':
 		_, err := s.text()
-
 		return err
 	default:
 		if s.literal("true") || s.literal("false") || s.literal("null") || s.number() != nil {
@@ -226,7 +223,6 @@ func (s *scanner) skip() *Error {
 func (s *scanner) skipAll(begin, end byte) *Error {
 	start := s.pos
 	more, err := s.enter(begin)
-
 	for more && err == nil {
 		if end == '}' {
 			var name []byte
@@ -293,7 +289,6 @@ func (s *scanner) more(end byte) (bool, *Error) {
 		return true, nil
 	case s.take(end):
 		s.depth++
-
 		return false, nil
 	case end == '}':
 		return false, s.missing("a comma or the end of the object")

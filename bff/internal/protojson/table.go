@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"reflect"
 	"slices"
-	"strconv"
 	"sync"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -48,37 +47,40 @@ type message struct {
 // field is what is known about a field.
 type field struct {
 	kind
-	desc protoreflect.FieldDescriptor
+
+	list, isMap bool
+	// presence reports whether a zero value is written if it is set.
+	presence, required bool
+	// null reports whether null is a value of the field rather than its absence.
+	null bool
+	// accepts has a bit for each type that a record of the field may have in the protobuf encoding.
+	accepts uint8
 	// index is that in the fields of the message that owns it.
 	index int
-	owner *message
-	// name is the one in JSON.
-	name string
-	// member is how a member usually begins that is read: the name in quotes, and a colon. Empty: it has to be looked up.
-	member string
+	// oneof is the index of the oneof that the field belongs to, behind those of the fields of the message. Zero: none.
+	oneof int
 	// before is what is written before the value: a comma, the name and a colon. unset is all that is written when the field is
 	// unset, empty if nothing is.
 	before, unset string
-	list, isMap   bool
-	// tag is before each value in the protobuf encoding, end behind it if it is a group. Those of a list that can be packed have
-	// none but share packed.
-	tag, end, packed string
-	// presence reports whether a zero value is written if it is set.
-	presence, required bool
-	// oneof is one more than the index of the oneof that the field belongs to. Zero: none.
-	oneof int
 	// message is what the field or, if it is a list, its elements hold. Nil: scalars, or a map.
 	message *message
 	// key and value are those of a map's entries.
 	key, value *field
-	place      place
-	// null reports whether null is a value of the field rather than its absence.
-	null bool
-	// numbers are those of an enum by name, names the quoted names by number.
-	numbers map[string]protoreflect.EnumNumber
+	// names are the quoted names of an enum by number, numbers the reverse.
 	names   map[protoreflect.EnumNumber]string
+	numbers map[string]protoreflect.EnumNumber
+	// name is the one in JSON.
+	name string
+	// member is how a member usually begins that is read: the name in quotes, and a colon. Empty: it is another field's.
+	member string
+	// tag is before each value in the protobuf encoding, end behind it if it is a group. Those of a list that can be packed have
+	// none but share packed.
+	tag, end, packed string
 	// cost in bytes is what a value takes besides its content, elementCost what each element or entry does.
 	cost, elementCost int64
+	place             place
+	owner             *message
+	desc              protoreflect.FieldDescriptor
 }
 
 // of returns the table of a type.
@@ -92,35 +94,11 @@ func (t *tables) of(desc protoreflect.MessageDescriptor) *message {
 
 	fresh := map[protoreflect.MessageDescriptor]*message{}
 	m := t.compile(desc, fresh)
-
 	for desc, m := range fresh {
 		t.known.Store(desc, m)
 	}
 
 	return m
-}
-
-// fieldOf is what is known about a field of a message or the value of a map.
-func (t *tables) fieldOf(desc protoreflect.FieldDescriptor) *field {
-	entry := desc.ContainingMessage()
-	if !entry.IsMapEntry() {
-		return &t.of(entry).fields[desc.Index()]
-	}
-
-	// The map itself is a field of the message that the entry is declared in.
-	holder, _ := entry.Parent().(protoreflect.MessageDescriptor)
-	m := t.of(holder)
-
-	i := 0
-	for m.fields[i].desc.Message() != entry {
-		i++
-	}
-
-	if desc == m.fields[i].key.desc {
-		return m.fields[i].key
-	}
-
-	return m.fields[i].value
 }
 
 // compile makes a table and those of all messages in it, which may contain one another.
@@ -140,11 +118,16 @@ func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 
 	descs := fieldsOf(desc)
 	m.fields = make([]field, len(descs))
-
 	for i := range m.fields {
 		f := &m.fields[i]
 		*f = t.field(descs[i], fresh)
 		f.owner, f.index = m, i
+
+		if oneof := f.desc.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
+			f.oneof = len(descs) + oneof.Index()
+		}
+
+		f.setCosts()
 		m.index(f.desc.Number(), i)
 		// The name of a group is that of its type.
 		m.byName[f.desc.TextName()] = f
@@ -161,9 +144,8 @@ func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 	}
 
 	for i := range m.fields {
-		f := &m.fields[i]
-		if quoted := `"` + f.name + `"`; strconv.Quote(f.name) == quoted && m.byName[f.name] == f {
-			f.member = quoted + ":"
+		if f := &m.fields[i]; m.byName[f.name] != f {
+			f.member = ""
 		}
 	}
 
@@ -210,7 +192,6 @@ func linkedType(desc protoreflect.MessageDescriptor) protoreflect.MessageType {
 func (m *message) index(number protowire.Number, i int) {
 	// It bounds the table by number.
 	const maxDense = 1 << 9
-
 	if number >= maxDense {
 		if m.sparse == nil {
 			m.sparse = map[protowire.Number]int{}
@@ -232,7 +213,6 @@ func (m *message) index(number protowire.Number, i int) {
 // that of the field, which is how an unknown field looks.
 func (m *message) find(tag uint64) int {
 	number, i := tag>>typeBits, -1
-
 	if number < uint64(len(m.dense)) {
 		i = int(m.dense[number]) - 1
 	} else if m.sparse != nil {
@@ -249,16 +229,15 @@ func (m *message) find(tag uint64) int {
 }
 
 // typeBits are those of a tag that are the type.
-const typeBits = 3
+const (
+	typeBits = 3
+	typeMask = 1<<typeBits - 1
+)
 
-func typeOfTag(tag uint64) protowire.Type { return protowire.Type(tag & (1<<typeBits - 1)) }
+func typeOfTag(tag uint64) protowire.Type { return protowire.Type(tag & typeMask) }
 
 // takes reports whether the type of a tag is one that the field can have.
-func (f *field) takes(tag uint64) bool {
-	typ := typeOfTag(tag)
-
-	return typ == f.wire || f.packed != "" && typ == protowire.BytesType
-}
+func (f *field) takes(tag uint64) bool { return f.accepts>>(tag&typeMask)&1 != 0 }
 
 func (t *tables) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect.MessageDescriptor]*message) field {
 	f := field{
@@ -266,16 +245,11 @@ func (t *tables) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect
 		presence: desc.HasPresence(), required: desc.Cardinality() == protoreflect.Required,
 	}
 
-	name := f.name
+	f.member = memberName(f.name)
+	f.before = "," + f.member
+
 	if t.protoNames {
-		name = desc.TextName()
-	}
-
-	quoted, _ := appendString(nil, []byte(name))
-	f.before = "," + string(quoted) + ":"
-
-	if oneof := desc.ContainingOneof(); oneof != nil && !oneof.IsSynthetic() {
-		f.oneof = oneof.Index() + 1
+		f.before = "," + memberName(desc.TextName())
 	}
 
 	f.setTags()
@@ -291,13 +265,17 @@ func (t *tables) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect
 		f.setEnum(desc.Enum())
 	}
 
-	f.setCosts()
-
 	if t.emitDefaults && !f.presence && desc.ContainingOneof() == nil && !desc.IsExtension() {
 		f.unset = f.before + f.zero()
 	}
 
 	return f
+}
+
+// memberName is a name in quotes, and a colon.
+func memberName(name string) string {
+	quoted, _ := appendString(nil, []byte(name))
+	return string(quoted) + ":"
 }
 
 // nullValue is the enum whose only value is written as null.
@@ -319,6 +297,7 @@ func (f *field) setEnum(desc protoreflect.EnumDescriptor) {
 func (f *field) setTags() {
 	number := f.desc.Number()
 	f.tag = string(protowire.AppendTag(nil, number, f.wire))
+	f.accepts = 1 << f.wire
 
 	switch {
 	case f.wire == protowire.StartGroupType:
@@ -326,6 +305,7 @@ func (f *field) setTags() {
 	case f.list && f.wire != protowire.BytesType:
 		// It may be packed, whatever the proto says.
 		f.tag, f.packed = "", string(protowire.AppendTag(nil, number, protowire.BytesType))
+		f.accepts |= 1 << protowire.BytesType
 	}
 }
 
@@ -338,7 +318,6 @@ func (f *field) zero() string {
 		return "{}"
 	default:
 		zero, _ := f.appendScalar(nil, scalar{})
-
 		return string(zero)
 	}
 }

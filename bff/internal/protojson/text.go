@@ -10,10 +10,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// plainByte says of each byte whether it is written as it is in a JSON string.
+// plain says of each byte whether it is written as it is.
 //
 //nolint:gochecknoglobals // Constant.
-var plainByte = func() (table [256]bool) {
+var plain = func() (table [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		table[c] = c != '"' && c != '\\'
 	}
@@ -26,7 +26,7 @@ func appendString(out, text []byte) ([]byte, error) {
 	out = append(out, '"')
 
 	i := 0
-	for i < len(text) && plainByte[text[i]] {
+	for i < len(text) && plain[text[i]] {
 		i++
 	}
 
@@ -48,7 +48,7 @@ func appendEscaped(out, text []byte) []byte {
 	start := 0
 
 	for i, c := range text {
-		if plainByte[c] || c >= utf8.RuneSelf {
+		if plain[c] || c >= utf8.RuneSelf {
 			continue
 		}
 
@@ -71,41 +71,36 @@ func appendBase64(out, data []byte) []byte {
 	return append(base64.StdEncoding.AppendEncode(append(out, '"'), data), '"')
 }
 
-// appendScalar appends a value of the field.
-func (f *field) appendScalar(out []byte, v scalar) ([]byte, error) {
-	if f.class != classEnum {
-		return f.kind.appendScalar(out, v)
-	}
-
-	if f.null {
-		return append(out, "null"...), nil
-	}
-
-	if name, ok := f.names[protoreflect.EnumNumber(v.bits)]; ok {
-		return append(out, name...), nil
-	}
-
-	return strconv.AppendInt(out, int64(v.bits), decimal), nil
-}
-
 const decimal = 10
 
-// appendScalar appends a value that is no enum.
-func (k *kind) appendScalar(out []byte, v scalar) ([]byte, error) {
-	switch {
-	case k.class == classString:
+// appendScalar appends a value of the field.
+func (f *field) appendScalar(out []byte, v scalar) ([]byte, error) {
+	switch f.class {
+	case classString:
 		return appendString(out, v.text)
-	case k.class == classBytes:
+	case classBytes:
 		return appendBase64(out, v.text), nil
-	case k.class == classBool:
+	case classBool:
 		return strconv.AppendBool(out, v.bits != 0), nil
-	case k.class == classFloat:
-		return appendFloat(out, v.float(k.bits), k.bits), nil
-	case k.bits == 64:
-		// As a string, since JSON's numbers are floats to many.
-		return append(k.appendInteger(append(out, '"'), v.bits), '"'), nil
+	case classEnum:
+		if f.null {
+			return append(out, "null"...), nil
+		}
+
+		if name, ok := f.names[protoreflect.EnumNumber(v.bits)]; ok {
+			return append(out, name...), nil
+		}
+
+		return strconv.AppendInt(out, int64(v.bits), decimal), nil
+	case classFloat:
+		return appendFloat(out, v.float(f.bits), int(f.bits)), nil
 	default:
-		return k.appendInteger(out, v.bits), nil
+		if f.bits == 64 {
+			// As a string, since JSON's numbers are floats to many.
+			return append(f.appendInteger(append(out, '"'), v.bits), '"'), nil
+		}
+
+		return f.appendInteger(out, v.bits), nil
 	}
 }
 
@@ -118,12 +113,12 @@ func (k *kind) appendInteger(out []byte, bits uint64) []byte {
 }
 
 // appendKey appends the key of a map, which is always a string in JSON.
-func (k *kind) appendKey(out []byte, v scalar) ([]byte, error) {
-	if k.class == classString || k.bits == 64 {
-		return k.appendScalar(out, v)
+func (f *field) appendKey(out []byte, v scalar) ([]byte, error) {
+	if f.class == classString || f.bits == 64 {
+		return f.appendScalar(out, v)
 	}
 
-	out, err := k.appendScalar(append(out, '"'), v)
+	out, err := f.appendScalar(append(out, '"'), v)
 
 	return append(out, '"'), err
 }

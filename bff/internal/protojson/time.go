@@ -17,7 +17,7 @@ const (
 
 const outOfRange = "is out of range"
 
-func (d *decoder) timestamp(p *message, t target) *Error {
+func (d *decoder) timestamp(m *message, t target) *Error {
 	text, err := d.text()
 	if err != nil {
 		return err
@@ -28,7 +28,7 @@ func (d *decoder) timestamp(p *message, t target) *Error {
 		return faultf("%q %s", quote(text), reason)
 	}
 
-	d.seconds(p, t, at.Unix(), int32(at.Nanosecond()))
+	d.seconds(m, t, at.Unix(), int32(at.Nanosecond()))
 
 	return nil
 }
@@ -59,7 +59,7 @@ func parseTimestamp(text string) (time.Time, string) {
 	return t, ""
 }
 
-func (d *decoder) duration(p *message, t target) *Error {
+func (d *decoder) duration(m *message, t target) *Error {
 	text, err := d.text()
 	if err != nil {
 		return err
@@ -70,7 +70,7 @@ func (d *decoder) duration(p *message, t target) *Error {
 		return faultf("%q %s", quote(text), reason)
 	}
 
-	d.seconds(p, t, seconds, nanos)
+	d.seconds(m, t, seconds, nanos)
 
 	return nil
 }

@@ -45,14 +45,18 @@ func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 	case of == reflect.Bool:
 		return strconv.AppendBool(out, value.Bool()), nil
 	case value.CanInt():
-		return (&kind{class: classSigned, bits: value.Type().Bits()}).appendScalar(out, scalar{bits: uint64(value.Int())})
+		return appendNumber(out, classSigned, value, uint64(value.Int()))
 	case value.CanUint():
-		return (&kind{class: classUnsigned, bits: value.Type().Bits()}).appendScalar(out, scalar{bits: value.Uint()})
+		return appendNumber(out, classUnsigned, value, value.Uint())
 	case value.CanFloat():
 		return appendFloat(out, value.Float(), value.Type().Bits()), nil
 	default:
 		return nil, fmt.Errorf("%s is not the value of a field", value.Type())
 	}
+}
+
+func appendNumber(out []byte, of class, value reflect.Value, bits uint64) ([]byte, error) {
+	return (&field{kind: kind{class: of, bits: uint8(value.Type().Bits())}}).appendScalar(out, scalar{bits: bits})
 }
 
 func appendEnum(out []byte, v protoreflect.Enum) []byte {

@@ -50,29 +50,28 @@ func FormOf(name protoreflect.FullName) Form {
 }
 
 // message reads a message in the form that its type has.
-func (d *decoder) message(p *message, t target) *Error {
-	switch p.form {
+func (d *decoder) message(m *message, t target) *Error {
+	switch m.form {
 	case FormAny:
-		return d.any(p)
+		return d.any(m)
 	case FormTimestamp:
-		return d.timestamp(p, t)
+		return d.timestamp(m, t)
 	case FormDuration:
-		return d.duration(p, t)
+		return d.duration(m, t)
 	case FormStruct:
 		// An entry per member.
-		return d.entries(&p.fields[0], slot{})
+		return d.entries(&m.fields[0], slot{})
 	case FormList:
-		return d.elements(&p.fields[0], t.slot(&p.fields[0]))
+		return d.elements(&m.fields[0], t.slot(&m.fields[0]))
 	case FormValue:
-		return d.value(p)
+		return d.value(m)
 	case FormFieldMask:
-		return d.fieldMask(p)
+		return d.fieldMask(m)
 	case FormWrapper:
-		_, err := d.scalar(&p.fields[0], t.slot(&p.fields[0]))
-
+		_, err := d.scalar(&m.fields[0], t.slot(&m.fields[0]))
 		return err
 	default:
-		return d.members(p, false, t)
+		return d.members(m, false, t)
 	}
 }
 
@@ -86,7 +85,7 @@ const (
 	valueList
 )
 
-func (d *decoder) value(p *message) *Error {
+func (d *decoder) value(m *message) *Error {
 	place := valueNumber
 
 	switch d.peek() {
@@ -102,15 +101,15 @@ func (d *decoder) value(p *message) *Error {
 		place = valueNull
 	}
 
-	_, err := d.element(&p.fields[place], slot{})
+	_, err := d.element(&m.fields[place], slot{})
 
 	return err
 }
 
 // seconds sets the fields of a google.protobuf.Timestamp or Duration.
-func (d *decoder) seconds(p *message, t target, seconds int64, nanos int32) {
-	d.set(&p.fields[0], t.slot(&p.fields[0]), scalar{bits: uint64(seconds)})
-	d.set(&p.fields[1], t.slot(&p.fields[1]), scalar{bits: uint64(nanos)})
+func (d *decoder) seconds(m *message, t target, seconds int64, nanos int32) {
+	d.set(&m.fields[0], t.slot(&m.fields[0]), scalar{bits: uint64(seconds)})
+	d.set(&m.fields[1], t.slot(&m.fields[1]), scalar{bits: uint64(nanos)})
 }
 
 // wellKnown writes a message that is no object of its fields.

@@ -34,7 +34,6 @@ func (w *wire) close(start int) {
 	length := uint64(len(w.out) - start)
 	if length < 1<<7 {
 		w.out[start-1] = byte(length)
-
 		return
 	}
 
@@ -69,7 +68,7 @@ func (w *wire) fill(m protoreflect.Message, start int) *Error {
 	// What was read is not nested too deep, but a level in JSON may be more than one here.
 	options := proto.UnmarshalOptions{Merge: true, AllowPartial: true, RecursionLimit: math.MaxInt32}
 	if err := options.Unmarshal(w.out[start:], m.Interface()); err != nil {
-		return faultf("%s", plain(err))
+		return faultf("%s", textOf(err))
 	}
 
 	return nil
@@ -103,7 +102,6 @@ func (f *field) read(tag uint64, wire []byte) (v scalar, rest []byte, err error)
 	switch f.wire {
 	case protowire.BytesType:
 		v.text, rest, err = splitBytes(wire)
-
 		return v, rest, err
 	case protowire.VarintType:
 		v.bits, n = varint(wire)
@@ -133,8 +131,6 @@ func (f *field) read(tag uint64, wire []byte) (v scalar, rest []byte, err error)
 // fromVarint is the value that a varint has in a field of the kind.
 func (k *kind) fromVarint(bits uint64) uint64 {
 	switch {
-	case k.class == classBool:
-		return min(bits, 1)
 	case k.zigzag && k.bits == 32:
 		return uint64(protowire.DecodeZigZag(bits & math.MaxUint32))
 	case k.zigzag:
@@ -143,6 +139,8 @@ func (k *kind) fromVarint(bits uint64) uint64 {
 		return bits
 	case k.class == classUnsigned:
 		return bits & math.MaxUint32
+	case k.class == classBool:
+		return min(bits, 1)
 	default:
 		return uint64(int32(bits))
 	}
@@ -158,7 +156,6 @@ func valueSize(tag uint64, wire []byte) int {
 	switch typ := typeOfTag(tag); typ {
 	case protowire.VarintType:
 		_, n := varint(wire)
-
 		return n
 	case protowire.BytesType:
 		size, n := varint(wire)

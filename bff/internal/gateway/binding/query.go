@@ -334,7 +334,7 @@ func (b *Binding) setEntry(
 		return "is set under another spelling of the key"
 	}
 
-	value, fault := b.parse(values[0], field.MapValue(), entries.NewValue, limits)
+	value, fault := b.parse(values[0], field, entries.NewValue, limits)
 	if fault != "" {
 		return fault
 	}

@@ -69,7 +69,9 @@ func (b *Binding) Writable(m proto.Message) error {
 }
 
 func (b *Binding) isWritable(m protoreflect.Message) bool {
-	return b.config.Codec.Writable(m.Interface(), b.hasMask)
+	_, err := b.config.Codec.Append(nil, m.Interface(), b.hasMask)
+
+	return err == nil
 }
 
 // within is the message that a path leads to.

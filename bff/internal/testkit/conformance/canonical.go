@@ -211,17 +211,17 @@ func (b *binding) set(
 	case field.IsMap() && keyed:
 		entries := message.Mutable(field).Map()
 
-		name, err := b.codec.ParseText(key, field.MapKey(), nil, protojson.Limits{})
+		name, err := protojson.ParseKey(field.MapKey().Kind(), key)
 		if err != nil {
 			return fmt.Errorf("key: %w", err)
 		}
 
-		value, err := b.codec.ParseText(values[0], field.MapValue(), entries.NewValue, protojson.Limits{})
+		value, err := b.codec.ParseText(values[0], field, entries.NewValue, protojson.Limits{})
 		if err != nil {
 			return fmt.Errorf("value: %w", err)
 		}
 
-		entries.Set(name.MapKey(), value)
+		entries.Set(name, value)
 	case field.IsList():
 		list := message.Mutable(field).List()
 
