@@ -164,7 +164,7 @@ func TestConfig(t *testing.T) {
 
 // Whatever is in a body, what it makes of the memory is in proportion to its size.
 func TestHazard13MemoryIsInProportion(t *testing.T) {
-	const size = 1 << 20
+	const size = 1 << 18
 
 	for name, body := range map[string]string{
 		"arrays":           `{"value":[` + strings.Repeat("[],", size/3) + `[]]}`,

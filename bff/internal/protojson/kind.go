@@ -37,50 +37,32 @@ type kind struct {
 }
 
 func kindOf(of protoreflect.Kind) kind {
-	const varint, fixed32, fixed64 = protowire.VarintType, protowire.Fixed32Type, protowire.Fixed64Type
+	const (
+		varint, fixed32, fixed64 = protowire.VarintType, protowire.Fixed32Type, protowire.Fixed64Type
+		length, group            = protowire.BytesType, protowire.StartGroupType
+	)
 
-	switch of {
-	case protoreflect.BoolKind:
-		return kind{class: classBool, wire: varint, goType: reflect.TypeFor[bool]()}
-	case protoreflect.EnumKind:
-		return kind{class: classEnum, bits: 32, wire: varint, goType: reflect.TypeFor[int32]()}
-	case protoreflect.Int32Kind:
-		return kind{class: classSigned, bits: 32, wire: varint, goType: reflect.TypeFor[int32]()}
-	case protoreflect.Sint32Kind:
-		return kind{class: classSigned, bits: 32, wire: varint, zigzag: true, goType: reflect.TypeFor[int32]()}
-	case protoreflect.Sfixed32Kind:
-		return kind{class: classSigned, bits: 32, wire: fixed32, goType: reflect.TypeFor[int32]()}
-	case protoreflect.Int64Kind:
-		return kind{class: classSigned, bits: 64, wire: varint, goType: reflect.TypeFor[int64]()}
-	case protoreflect.Sint64Kind:
-		return kind{class: classSigned, bits: 64, wire: varint, zigzag: true, goType: reflect.TypeFor[int64]()}
-	case protoreflect.Sfixed64Kind:
-		return kind{class: classSigned, bits: 64, wire: fixed64, goType: reflect.TypeFor[int64]()}
-	case protoreflect.Uint32Kind:
-		return kind{class: classUnsigned, bits: 32, wire: varint, goType: reflect.TypeFor[uint32]()}
-	case protoreflect.Fixed32Kind:
-		return kind{class: classUnsigned, bits: 32, wire: fixed32, goType: reflect.TypeFor[uint32]()}
-	case protoreflect.Uint64Kind:
-		return kind{class: classUnsigned, bits: 64, wire: varint, goType: reflect.TypeFor[uint64]()}
-	case protoreflect.Fixed64Kind:
-		return kind{class: classUnsigned, bits: 64, wire: fixed64, goType: reflect.TypeFor[uint64]()}
-	case protoreflect.FloatKind:
-		return kind{class: classFloat, bits: 32, wire: fixed32, goType: reflect.TypeFor[float32]()}
-	case protoreflect.DoubleKind:
-		return kind{class: classFloat, bits: 64, wire: fixed64, goType: reflect.TypeFor[float64]()}
-	case protoreflect.StringKind:
-		return kind{class: classString, wire: protowire.BytesType, goType: reflect.TypeFor[string]()}
-	case protoreflect.BytesKind:
-		return kind{class: classBytes, wire: protowire.BytesType, goType: reflect.TypeFor[[]byte]()}
-	case protoreflect.GroupKind:
-		return kind{class: classMessage, wire: protowire.StartGroupType, goType: reflect.TypeFor[*struct{}]()}
-	default:
-		return kind{class: classMessage, wire: protowire.BytesType, goType: reflect.TypeFor[*struct{}]()}
-	}
+	return [...]kind{
+		protoreflect.BoolKind:     {class: classBool, wire: varint, goType: reflect.TypeFor[bool]()},
+		protoreflect.EnumKind:     {class: classEnum, bits: 32, wire: varint, goType: reflect.TypeFor[int32]()},
+		protoreflect.Int32Kind:    {class: classSigned, bits: 32, wire: varint, goType: reflect.TypeFor[int32]()},
+		protoreflect.Sint32Kind:   {class: classSigned, bits: 32, wire: varint, zigzag: true, goType: reflect.TypeFor[int32]()},
+		protoreflect.Sfixed32Kind: {class: classSigned, bits: 32, wire: fixed32, goType: reflect.TypeFor[int32]()},
+		protoreflect.Int64Kind:    {class: classSigned, bits: 64, wire: varint, goType: reflect.TypeFor[int64]()},
+		protoreflect.Sint64Kind:   {class: classSigned, bits: 64, wire: varint, zigzag: true, goType: reflect.TypeFor[int64]()},
+		protoreflect.Sfixed64Kind: {class: classSigned, bits: 64, wire: fixed64, goType: reflect.TypeFor[int64]()},
+		protoreflect.Uint32Kind:   {class: classUnsigned, bits: 32, wire: varint, goType: reflect.TypeFor[uint32]()},
+		protoreflect.Fixed32Kind:  {class: classUnsigned, bits: 32, wire: fixed32, goType: reflect.TypeFor[uint32]()},
+		protoreflect.Uint64Kind:   {class: classUnsigned, bits: 64, wire: varint, goType: reflect.TypeFor[uint64]()},
+		protoreflect.Fixed64Kind:  {class: classUnsigned, bits: 64, wire: fixed64, goType: reflect.TypeFor[uint64]()},
+		protoreflect.FloatKind:    {class: classFloat, bits: 32, wire: fixed32, goType: reflect.TypeFor[float32]()},
+		protoreflect.DoubleKind:   {class: classFloat, bits: 64, wire: fixed64, goType: reflect.TypeFor[float64]()},
+		protoreflect.StringKind:   {class: classString, wire: length, goType: reflect.TypeFor[string]()},
+		protoreflect.BytesKind:    {class: classBytes, wire: length, goType: reflect.TypeFor[[]byte]()},
+		protoreflect.MessageKind:  {class: classMessage, wire: length, goType: reflect.TypeFor[*struct{}]()},
+		protoreflect.GroupKind:    {class: classMessage, wire: group, goType: reflect.TypeFor[*struct{}]()},
+	}[of]
 }
-
-// isNumber reports whether values are numbers in the protobuf encoding.
-func (k *kind) isNumber() bool { return k.class >= classBool }
 
 // scalar is a value of a field that is no message.
 type scalar struct {

@@ -145,7 +145,7 @@ func (f *field) setShape(of reflect.Type) {
 	}
 
 	switch {
-	case f.message == nil && (of == f.goType || f.class == classEnum && of.Kind() == reflect.Int32):
+	case f.message == nil && of.Kind() == f.goType.Kind():
 		f.place.shape = scalar
 	case f.message != nil && scalar == shapePointer && of == f.message.goType:
 		f.place.shape = shapeMessage

@@ -75,38 +75,47 @@ func partLength(text []byte, lead, signs string) int {
 // integer returns an integer without fraction and exponent, which may be in quotes, and where it ends; 0 if what is next is
 // anything else or has too many digits to be sure of.
 func (s *scanner) integer() (n int64, end int) {
-	at, quoted := s.pos, s.peek() == '"'
+	first, quoted := s.pos, s.peek() == '"'
 	if quoted {
-		at++
+		first++
 	}
 
-	negative := at < len(s.data) && s.data[at] == '-'
+	n, end = shortInteger(s.data, first)
+
+	switch {
+	case end == 0 || end == len(s.data):
+	case quoted && s.data[end] == '"':
+		return n, end + 1
+	case !quoted && !wordByte(s.data[end]):
+		return n, end
+	}
+
+	return 0, 0
+}
+
+// shortInteger converts the integer that begins at a place, and returns where it ends; 0 if there is none or it is too long.
+func shortInteger(data []byte, at int) (n int64, end int) {
+	negative := at < len(data) && data[at] == '-'
 	if negative {
 		at++
 	}
 
-	first := at
-	for ; at < len(s.data) && s.data[at] >= '0' && s.data[at] <= '9'; at++ {
-		n = n*10 + int64(s.data[at]-'0')
+	const safe = 18
+
+	length := digits(data[at:])
+	if length == 0 || length > safe || length > 1 && data[at] == '0' {
+		return 0, 0
 	}
 
-	const safe = 18
-	if length := at - first; length == 0 || length > safe || length > 1 && s.data[first] == '0' || at == len(s.data) {
-		return 0, 0
+	for _, c := range data[at : at+length] {
+		n = n*10 + int64(c-'0')
 	}
 
 	if negative {
 		n = -n
 	}
 
-	switch {
-	case quoted && s.data[at] == '"':
-		return n, at + 1
-	case !quoted && !wordByte(s.data[at]):
-		return n, at
-	default:
-		return 0, 0
-	}
+	return n, at + length
 }
 
 func digits(text []byte) int {

@@ -156,9 +156,9 @@ func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 
 // fieldsOf are the fields of a message, and behind them its extensions that are linked into the program, by name.
 func fieldsOf(desc protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
-	fields := make([]protoreflect.FieldDescriptor, desc.Fields().Len())
-	for i := range fields {
-		fields[i] = desc.Fields().Get(i)
+	fields := make([]protoreflect.FieldDescriptor, 0, desc.Fields().Len())
+	for i := range desc.Fields().Len() {
+		fields = append(fields, desc.Fields().Get(i))
 	}
 
 	if desc.ExtensionRanges().Len() == 0 {

@@ -33,30 +33,39 @@ func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 		return appendBase64(out, v), nil
 	}
 
-	switch of := value.Kind(); {
-	case of == reflect.Pointer:
+	switch value.Kind() {
+	case reflect.Pointer:
 		return c.appendValue(out, value.Elem().Interface())
-	case of == reflect.Slice:
+	case reflect.Slice:
 		return c.appendList(out, value)
-	case of == reflect.Map:
+	case reflect.Map:
 		return c.appendMap(out, value)
-	case of == reflect.String:
+	case reflect.String:
 		return appendString(out, []byte(value.String()))
-	case of == reflect.Bool:
+	case reflect.Bool:
 		return strconv.AppendBool(out, value.Bool()), nil
+	default:
+		return appendNumber(out, value)
+	}
+}
+
+func appendNumber(out []byte, value reflect.Value) ([]byte, error) {
+	f, v := field{}, scalar{}
+
+	switch {
 	case value.CanInt():
-		return appendNumber(out, classSigned, value, uint64(value.Int()))
+		f.class, v.bits = classSigned, uint64(value.Int())
 	case value.CanUint():
-		return appendNumber(out, classUnsigned, value, value.Uint())
+		f.class, v.bits = classUnsigned, value.Uint()
 	case value.CanFloat():
 		return appendFloat(out, value.Float(), value.Type().Bits()), nil
 	default:
 		return nil, fmt.Errorf("%s is not the value of a field", value.Type())
 	}
-}
 
-func appendNumber(out []byte, of class, value reflect.Value, bits uint64) ([]byte, error) {
-	return (&field{kind: kind{class: of, bits: uint8(value.Type().Bits())}}).appendScalar(out, scalar{bits: bits})
+	f.bits = uint8(value.Type().Bits())
+
+	return f.appendScalar(out, v)
 }
 
 func appendEnum(out []byte, v protoreflect.Enum) []byte {

@@ -17,7 +17,7 @@ func FuzzBytes(f *testing.F) {
 	}
 
 	f.Fuzz(func(t *testing.T, kind int, wire []byte) {
-		same(t, kinds[uint(kind)%uint(len(kinds))], wire)
+		same(t, kinds[uint(kind)%uint(len(kinds))], wire, plain, defaults, protoNames)
 	})
 }
 
@@ -29,7 +29,7 @@ func FuzzRecords(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, kind int, chosen []byte) {
 		of := kinds[uint(kind)%uint(len(kinds))]
-		same(t, of, (*choices)(&chosen).message(of.Descriptor(), 3))
+		same(t, of, (*choices)(&chosen).message(of.Descriptor(), 3), plain, defaults, protoNames)
 	})
 }
 
