@@ -81,7 +81,7 @@ type typeMembers struct {
 	values map[int]int
 }
 
-// repeated stands for the place of a member that is set more than once.
+// repeated is in place of the value of a member that is set more than once.
 const repeated = -1
 
 // typeMemberCost is what a place takes in the map.
@@ -157,7 +157,7 @@ func (d *decoder) lookAhead() *Error {
 	return err
 }
 
-// anyValue reads a message with a JSON form of its own, which stands in the member "value".
+// anyValue reads a message with a JSON form of its own, which is in the member "value".
 func (d *decoder) anyValue(m *message) *Error {
 	more, err := d.enter('{')
 	found := false

@@ -91,7 +91,7 @@ func (d *decoder) finish(m protoreflect.Message) *Error {
 	return d.fill(m, 0)
 }
 
-// end tells that nothing may stand behind the document.
+// end refuses what comes after the document.
 func (d *decoder) end() *Error {
 	if d.pos < len(d.data) {
 		return d.syntax("unexpected data after the document")

@@ -98,7 +98,7 @@ func (d *decoder) textEntry(f *field, name []byte, to map[string]string) *Error 
 	return nil
 }
 
-// keySet has the keys of one map, which stand at the end of a list. Many are looked up elsewhere.
+// keySet is the keys of one map: those at the end of a list or, if there are many, of a Go map.
 type keySet struct {
 	first int
 	many  map[looseKey]bool

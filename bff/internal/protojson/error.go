@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Error tells what is wrong with a JSON document, and where. Its text is for the client.
+// Error says what is wrong with a JSON document, and where. Its text is for the client.
 type Error struct {
 	// Path leads to the value in JSON spelling, "items[0].unitPrice" or `labels["a b"]`. Empty: the document itself.
 	Path string

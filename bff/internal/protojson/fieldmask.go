@@ -123,7 +123,7 @@ func (d *decoder) fieldMask(m *message) *Error {
 func parseFieldMask(text string, depth int, protoPaths bool) (paths []string, reason string) {
 	wrong := " is not a path of fields"
 	if !protoPaths {
-		text, wrong = strings.TrimSpace(text), wrong+" in camelCase"
+		text, wrong = strings.TrimSpace(text), " is not a path of fields in camelCase"
 	}
 
 	switch text {

@@ -14,7 +14,7 @@ func tooLong(raw []byte) *Error {
 	return nil
 }
 
-// number passes over a number and returns it as it stands there; nil if there is none.
+// number passes over a number and returns it as it is written; nil if there is none.
 func (s *scanner) number() []byte {
 	n := numberLength(s.data[s.pos:])
 	if n == 0 {

@@ -10,7 +10,7 @@ import (
 )
 
 // ParseText reads the value of a field, or of an element or entry of a list or map, from a text outside of JSON, such as a query
-// parameter. It is the text that would stand between the quotes, or the JSON itself for google.protobuf.Struct, Value and
+// parameter. It is the text that would be between the quotes, or the JSON itself for google.protobuf.Struct, Value and
 // ListValue. A boolean may be spelled in any of strconv's ways, and a mask in the proto's spelling. fresh makes an empty value
 // if it is a message. The error is an *Error.
 func (c *Codec) ParseText(

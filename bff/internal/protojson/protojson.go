@@ -1,8 +1,9 @@
-// Package protojson is how the gateway reads and writes JSON: the protobuf JSON mapping
-// (https://protobuf.dev/programming-guides/json/), strictly. A body is one document and nothing after it, its fields are known and
-// there once, its nesting is limited, and what is wrong with it is said with the path of the place.
+// Package protojson reads and writes JSON: the protobuf JSON mapping (https://protobuf.dev/programming-guides/json/), strictly. A body
+// is one document and nothing after it, its fields are known and set once, its nesting is limited, and an error says where it is.
 //
-// It reads what protojson reads, and writes what protojson writes.
+// It reads what Google's protojson reads, and writes what that writes, without spaces. What is known about a message type is compiled
+// once, from its descriptor, for both ways: see message and field. A document is read into the fields of a generated struct where
+// they are known, or by way of the protobuf encoding. A message is written straight from its encoding, without decoding it.
 package protojson
 
 import (
@@ -25,7 +26,7 @@ const DefaultMaxDepth = 64
 
 // Config is how JSON is read and written. The zero value is the default.
 type Config struct {
-	// ProtoNames writes fields' names as they stand in the proto, "user_id", instead of in camelCase. Both are read.
+	// ProtoNames writes fields' names as they are in the proto, "user_id", instead of in camelCase. Both are read.
 	ProtoNames bool
 	// EmitDefaults writes fields without presence that are unset with their default value: 0, "", [], {}, … It leaves out messages
 	// and optional fields that are unset.
@@ -204,7 +205,7 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 	return c.appendValue(nil, v)
 }
 
-// Delimiter is what generated code writes behind each message of a stream: nothing, since how they are told apart is not the
+// Delimiter is what generated code writes behind each message of a stream: nothing, since how they are separated is not the
 // codec's business.
 func (c *Codec) Delimiter() []byte { return nil }
 
@@ -222,7 +223,7 @@ func (c *Codec) NewEncoder(w io.Writer) runtime.Encoder {
 	})
 }
 
-// ContentType is application/json, but a google.api.HttpBody has its own, unless that cannot stand in a header (RFC 9110, section
+// ContentType is application/json, but a google.api.HttpBody has its own, unless that cannot be in a header (RFC 9110, section
 // 5.5): then its bytes are of no known type.
 func (c *Codec) ContentType(v any) string {
 	body, ok := v.(*httpbody.HttpBody)

@@ -259,7 +259,7 @@ func (d *decoder) enumeration(f *field) (uint64, bool, *Error) {
 	return 0, false, faultf("%q is not a value of the enum%s", quote(text), suggest.DidYouMean(string(text), names))
 }
 
-// wrongKey tells that a key is not of its type.
+// wrongKey is the error of a key that is not of its type.
 func wrongKey(kind protoreflect.Kind, name string) *Error {
 	return faultf("%q is not a key of type %s", Clip(name), kind)
 }

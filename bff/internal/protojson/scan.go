@@ -9,16 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// scanner takes a document apart (RFC 8259). It stands on the first byte of the next token or at the end.
+// scanner takes a document apart (RFC 8259). It is at the first byte of the next token or at the end.
 type scanner struct {
 	data []byte
 	pos  int
 	// depth is how deep what comes may be nested.
 	depth int
-	// unescaped has what strings with escapes stand for, one behind the other.
+	// unescaped has the contents of strings with escapes, one after the other.
 	unescaped []byte
-	// typed is told where the values of members "@type" begin that are skipped, and where the objects do that have them. Nil:
-	// they are not needed.
+	// typed is called with the places where an object begins and where the value of its member "@type" does, for objects that are
+	// skipped. Nil: nothing is called.
 	typed func(object, value int) *Error
 }
 
@@ -34,7 +34,7 @@ func (s *scanner) space() {
 	}
 }
 
-// skipTo stands behind what ends before this byte.
+// skipTo passes over what ends before this byte, and the space behind it.
 func (s *scanner) skipTo(pos int) {
 	s.pos = pos
 	if pos < len(s.data) && s.data[pos] <= ' ' {
@@ -83,12 +83,12 @@ func (s *scanner) literal(word string) bool {
 	return s.follows(word)
 }
 
-// wordByte reports whether a byte would make another word or number of what stands before it.
+// wordByte reports whether a byte would make another word or number of what is before it.
 func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.' || c == '_'
 }
 
-// text passes over a string and returns what it stands for: a part of the document or, if there are escapes, a copy.
+// text passes over a string and returns its content: a part of the document or, if there are escapes, a copy.
 func (s *scanner) text() ([]byte, *Error) {
 	if s.peek() != '"' {
 		return nil, s.wrong("a string")
@@ -282,7 +282,7 @@ func (s *scanner) name() ([]byte, *Error) {
 	return name, err
 }
 
-// more passes over what stands behind a member or an element, and reports whether another one follows.
+// more passes over what is behind a member or an element, and reports whether another one follows.
 func (s *scanner) more(end byte) (bool, *Error) {
 	switch {
 	case s.take(','):
@@ -297,14 +297,14 @@ func (s *scanner) more(end byte) (bool, *Error) {
 	}
 }
 
-// syntax tells that the document is no JSON.
+// syntax is the error of a document that is not JSON.
 func (s *scanner) syntax(reason string) *Error {
 	return &Error{Reason: reason + " at byte " + strconv.Itoa(s.pos+1), Syntax: true}
 }
 
 func (s *scanner) ended() *Error { return &Error{Reason: "the document ends too early", Syntax: true} }
 
-// missing tells that something that belongs here does not stand here.
+// missing is the error if something is not here that belongs here.
 func (s *scanner) missing(what string) *Error {
 	if s.pos >= len(s.data) {
 		return s.ended()
@@ -315,7 +315,7 @@ func (s *scanner) missing(what string) *Error {
 	return s.syntax(what + " is missing before " + strconv.QuoteRune(next))
 }
 
-// wrong tells that another kind of value stands here than should, unless it is no value at all.
+// wrong is the error if another kind of value is here than should be, unless it is no value at all.
 func (s *scanner) wrong(want string) *Error {
 	value := scanner{data: s.data, pos: s.pos, depth: max(s.depth, 1)}
 	if err := value.skip(); err != nil {

@@ -13,7 +13,7 @@ type wire struct {
 	out []byte
 }
 
-// open begins what stands behind a tag and its length, and returns where. Without a tag it does nothing.
+// open begins what is behind a tag and its length, and returns where. Without a tag it does nothing.
 func (w *wire) open(tag string) int {
 	if tag == "" {
 		return 0
