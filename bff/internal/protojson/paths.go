@@ -10,8 +10,8 @@ func (d *decoder) note(f *field) {
 	}
 }
 
-// within reads a message whose fields have their own paths in the mask. If it sets none, or has a JSON form of its own, the mask gets
-// the path of the message.
+// within reads a message whose fields have their own paths in the mask. If it sets none, or has a JSON form of its own, the mask
+// gets the path of the message.
 func (d *decoder) within(f *field, s slot) *Error {
 	if d.mask == nil {
 		return d.embedded(f, s)

@@ -1,9 +1,10 @@
-// Package protojson reads and writes JSON: the protobuf JSON mapping (https://protobuf.dev/programming-guides/json/), strictly. A body
-// is one document and nothing after it, its fields are known and set once, its nesting is limited, and an error says where it is.
+// Package protojson reads and writes JSON: the protobuf JSON mapping (https://protobuf.dev/programming-guides/json/), strictly. A
+// body is one document and nothing after it, its fields are known and set once, its nesting is limited, and an error says where.
 //
-// It reads what Google's protojson reads, and writes what that writes, without spaces. What is known about a message type is compiled
-// once, from its descriptor, for both ways: see message and field. A document is read into the fields of a generated struct where
-// they are known, or by way of the protobuf encoding. A message is written straight from its encoding, without decoding it.
+// It reads what Google's protojson reads, and writes what that writes, without spaces. What is known about a message type is
+// compiled once, from its descriptor, for both ways: see message and field. A document is read into the fields of a generated
+// struct where they are known, or by way of the protobuf encoding. A message is written straight from its encoding, without
+// decoding it.
 package protojson
 
 import (

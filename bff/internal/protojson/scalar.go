@@ -120,26 +120,21 @@ func (d *decoder) numeral(names ...string) ([]byte, *Error) {
 }
 
 func (d *decoder) floatBits(bits uint8) (uint64, *Error) {
-	value, err := d.float(int(bits))
-	if bits == 32 {
-		return uint64(math.Float32bits(float32(value))), err
-	}
-
-	return math.Float64bits(value), err
-}
-
-func (d *decoder) float(bits int) (float64, *Error) {
 	raw, err := d.numeral("NaN", "Infinity", "-Infinity")
 	if err != nil {
 		return 0, err
 	}
 
-	value, fault := strconv.ParseFloat(string(raw), bits)
-	if fault != nil {
-		return 0, faultf("%s is out of range", quote(raw))
-	}
+	value, fault := strconv.ParseFloat(string(raw), int(bits))
 
-	return value, nil
+	switch {
+	case fault != nil:
+		return 0, faultf("%s is out of range", quote(raw))
+	case bits == 32:
+		return uint64(math.Float32bits(float32(value))), nil
+	default:
+		return math.Float64bits(value), nil
+	}
 }
 
 func (d *decoder) integerBits(of *kind) (uint64, *Error) {
