@@ -41,7 +41,7 @@ type Header struct {
 	Field fieldpath.Path
 }
 
-// httpBody is the message that stands for bytes of any type.
+// httpBody is the message that is bytes of any type.
 const httpBody = "google.api.HttpBody"
 
 // fieldMask is the message that names fields.
@@ -53,11 +53,11 @@ type Binding struct {
 	input  protoreflect.MessageDescriptor
 	// variables are the fields that the path sets.
 	variables []variable
-	// whole tells that the body is the whole message, but for what the path says.
+	// whole reports whether the body is the whole message, but for what the path says.
 	whole bool
 	// body is the field that is the body. Nil: none is.
 	body protoreflect.FieldDescriptor
-	// file tells that the body is a google.api.HttpBody: bytes of any type.
+	// file reports whether the body is a google.api.HttpBody: bytes of any type.
 	file bool
 	// mask is the field that gets the paths that the body sets. Nil: none does.
 	mask protoreflect.FieldDescriptor

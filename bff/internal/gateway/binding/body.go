@@ -8,7 +8,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
-// Body reads a body into the message, of which the path variables are set already. What the body says about them must agree. The
+// Body reads a body into the message, whose path variables are set already. What the body says about them must agree. The
 // paths that the body sets go to the mask, if the message has one. An empty body says nothing; on a route without a body, an empty
 // object and null say nothing either, which many clients send where they have nothing to say. The error is Faults.
 func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Limits) error {

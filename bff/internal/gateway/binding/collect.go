@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxSmall is how many fields, elements and entries a message may have of which all violations are collected at once: each of
-	// them can break many rules, and each violation takes about a kilobyte.
+	// maxSmall is how many fields, elements and entries a message may have whose violations are all collected at once: each of them
+	// can break many rules, and each violation takes about a kilobyte.
 	maxSmall = 200
 	// maxSteps is how many fields are looked at to find the violations of a larger message. One look at a body of a megabyte takes
 	// fewer.

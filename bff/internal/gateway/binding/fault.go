@@ -16,7 +16,7 @@ const (
 	InHeader = "header"
 )
 
-// MaxFaults is how many faults of a kind are told of.
+// MaxFaults is how many faults of a kind are reported.
 const MaxFaults = 100
 
 // Fault is what is wrong with a part of a request. Its texts are for the client.

@@ -12,8 +12,8 @@ import (
 // that says about where to begin is older.
 const lastEventID = "Last-Event-Id"
 
-// Header sets the fields that headers are bound to, in a message of which everything else is set already; the rest of the
-// request may say the same about a field, but nothing else, unless the header is Last-Event-ID. A header that is not there sets
+// Header sets the fields that headers are bound to, in a message where everything else is set already; the rest of the request
+// may say the same about a field, but nothing else, unless the header is Last-Event-ID. A header that is not there sets
 // nothing. The error is Faults, all that there are.
 func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 	var faults Faults

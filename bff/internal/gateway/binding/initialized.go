@@ -33,7 +33,7 @@ type missing struct {
 	path []*validate.FieldPathElement
 }
 
-// in looks into a message. It reports whether more faults can be told.
+// in looks into a message. It reports whether there is room for more faults.
 func (f *missing) in(m protoreflect.Message) bool {
 	numbers := m.Descriptor().RequiredNumbers()
 

@@ -26,8 +26,8 @@ const (
 // textMemory is how many bytes a text of this length may make the gateway allocate.
 func textMemory(length int) int64 { return textMemoryBase + textMemoryFactor*int64(length) }
 
-// Query reads a query string into the message, of which the path variables and the body are set already. The error is Faults, of
-// which there are MaxFaults at most.
+// Query reads a query string into the message, whose path variables and body are set already. The error is Faults, MaxFaults at
+// most.
 func (b *Binding) Query(text string, m protoreflect.Message) error {
 	if text == "" {
 		return nil
@@ -40,11 +40,11 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 
 	var faults Faults
 
-	q := query{message: m, names: make(map[string]string, len(values)), memory: textMemory(len(text))}
+	q := query{binding: b, message: m, names: make(map[string]string, len(values)), memory: textMemory(len(text))}
 
 	// In an order of their own, so that the same request always gets the same answer.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
-		if fault := b.parameter(&q, name, values[name]); fault != "" {
+		if fault := q.parameter(name, values[name]); fault != "" {
 			faults.List = append(faults.List, Fault{In: InQuery, Name: protojson.Clip(name), Reason: fault})
 		}
 
@@ -64,6 +64,7 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 
 // query is a query string that is being read.
 type query struct {
+	binding *Binding
 	message protoreflect.Message
 	// names are the parameters so far, by what they are about.
 	names map[string]string
@@ -75,7 +76,8 @@ type query struct {
 const setTwice = "is set more than once"
 
 // parameter sets what one parameter is about, and says what is wrong with it.
-func (b *Binding) parameter(q *query, name string, values []string) string {
+func (q *query) parameter(name string, values []string) string {
+	b := q.binding
 	path, key, keyed := cutKey(name)
 
 	fields, err := b.resolve(path)
@@ -102,7 +104,7 @@ func (b *Binding) parameter(q *query, name string, values []string) string {
 
 	q.names[about] = name
 
-	return b.setParameter(q, fields, key, values)
+	return q.setParameter(fields, key, values)
 }
 
 // misspelt says that a parameter leads to a field, but cannot be written like that.
@@ -125,7 +127,7 @@ func misspelt(fields fieldpath.Path, key string, keyed bool) string {
 }
 
 // setParameter sets a field, or an entry of it, to the values of a parameter.
-func (b *Binding) setParameter(q *query, fields fieldpath.Path, key string, values []string) string {
+func (q *query) setParameter(fields fieldpath.Path, key string, values []string) string {
 	last := fields.Last()
 
 	if !last.IsList() && len(values) > 1 {
@@ -140,11 +142,11 @@ func (b *Binding) setParameter(q *query, fields fieldpath.Path, key string, valu
 		return fault
 	}
 
-	if q.memory -= b.missing(q.message, fields); q.memory < 0 {
+	if q.memory -= q.missing(fields); q.memory < 0 {
 		return "takes too much memory for the size of the query"
 	}
 
-	fault := b.set(fields.Holder(q.message), last, key, values, protojson.Limits{Memory: &q.memory})
+	fault := q.set(fields.Holder(q.message), last, key, values)
 	if fault != "" && last.IsList() && len(values) == 1 && strings.Contains(values[0], ",") {
 		fault += hint(fields)
 	}
@@ -159,12 +161,12 @@ func (b *Binding) resolve(path string) (fieldpath.Path, error) {
 }
 
 // missing is how many bytes those messages take that lead to a field and are not there yet.
-func (b *Binding) missing(m protoreflect.Message, path fieldpath.Path) int64 {
-	var bytes int64
+func (q *query) missing(path fieldpath.Path) int64 {
+	m, bytes := q.message, int64(0)
 
 	for _, field := range path[:len(path)-1] {
 		if bytes > 0 || !m.Has(field) {
-			bytes += b.config.Codec.SizeOf(field.Message())
+			bytes += q.binding.config.Codec.SizeOf(field.Message())
 		} else {
 			m = m.Get(field).Message()
 		}
@@ -175,8 +177,10 @@ func (b *Binding) missing(m protoreflect.Message, path fieldpath.Path) int64 {
 
 // isValue reports whether the field holds a message that has a JSON form of its own, such as a time: its fields are none of the
 // client's business.
-func isValue(field protoreflect.FieldDescriptor) bool {
-	return protojson.FormOf(field.Message().FullName()) != protojson.FormObject
+func isValue(field protoreflect.FieldDescriptor) bool { return hasForm(field.Message()) }
+
+func hasForm(message protoreflect.MessageDescriptor) bool {
+	return protojson.FormOf(message.FullName()) != protojson.FormObject
 }
 
 // cutKey takes the key of a map from the end of a name.
@@ -213,7 +217,7 @@ func (b *Binding) unknown(name string, known fieldpath.Path) string {
 		return "unknown parameter" + suggest.DidYouMean(name, b.names)
 	}
 
-	// The part that is known leads to a message, of which another field may be meant.
+	// The part that is known leads to a message, and another field of it may be meant.
 	last := known.Last()
 	if last.IsMap() && !b.whole {
 		return "unknown parameter" + hint(known)
@@ -260,16 +264,14 @@ func (b *Binding) taken(fields fieldpath.Path) string {
 }
 
 // set sets a field of a message, or an entry of it if it is a map.
-func (b *Binding) set(
-	m protoreflect.Message, field protoreflect.FieldDescriptor, key string, values []string, limits protojson.Limits,
-) string {
+func (q *query) set(m protoreflect.Message, field protoreflect.FieldDescriptor, key string, values []string) string {
 	switch {
 	case field.IsMap():
-		return b.setEntry(m, field, key, values, limits)
+		return q.setEntry(m, field, key, values)
 	case field.IsList():
-		return b.setList(m, field, values, limits)
+		return q.setList(m, field, values)
 	default:
-		value, fault := b.parse(values[0], field, func() protoreflect.Value { return m.NewField(field) }, limits)
+		value, fault := q.parse(values[0], field, func() protoreflect.Value { return m.NewField(field) })
 		if fault != "" {
 			return fault
 		}
@@ -280,13 +282,11 @@ func (b *Binding) set(
 	return ""
 }
 
-func (b *Binding) setList(
-	m protoreflect.Message, field protoreflect.FieldDescriptor, values []string, limits protojson.Limits,
-) string {
+func (q *query) setList(m protoreflect.Message, field protoreflect.FieldDescriptor, values []string) string {
 	list := m.NewField(field).List()
 
 	for i, text := range values {
-		value, fault := b.parse(text, field, list.NewElement, limits)
+		value, fault := q.parse(text, field, list.NewElement)
 		if fault != "" {
 			return fmt.Sprintf("value %d %s", i+1, fault)
 		}
@@ -300,16 +300,17 @@ func (b *Binding) setList(
 }
 
 // parse reads a value, and says what is wrong with it.
-func (b *Binding) parse(
-	text string, field protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits protojson.Limits,
+func (q *query) parse(
+	text string, field protoreflect.FieldDescriptor, fresh func() protoreflect.Value,
 ) (protoreflect.Value, string) {
-	value, err := b.config.Codec.ParseText(text, field, fresh, limits)
+	codec, limits := q.binding.config.Codec, protojson.Limits{Memory: &q.memory}
+	value, err := codec.ParseText(text, field, fresh, limits)
 
 	switch {
 	case err == nil:
 		return value, ""
-	case strings.Contains(text, " ") && limits.Memory != nil && *limits.Memory > 0:
-		if _, again := b.config.Codec.ParseText(strings.ReplaceAll(text, " ", "+"), field, fresh, limits); again == nil {
+	case strings.Contains(text, " ") && q.memory > 0:
+		if _, again := codec.ParseText(strings.ReplaceAll(text, " ", "+"), field, fresh, limits); again == nil {
 			return value, err.Error() + `; it has a space where "+" is meant, which in a query is written as %2B`
 		}
 	}
@@ -317,9 +318,7 @@ func (b *Binding) parse(
 	return value, err.Error()
 }
 
-func (b *Binding) setEntry(
-	m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string, limits protojson.Limits,
-) string {
+func (q *query) setEntry(m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string) string {
 	if len(values) > 1 {
 		return setTwice
 	}
@@ -334,7 +333,7 @@ func (b *Binding) setEntry(
 		return "is set under another spelling of the key"
 	}
 
-	value, fault := b.parse(values[0], field, entries.NewValue, limits)
+	value, fault := q.parse(values[0], field, entries.NewValue)
 	if fault != "" {
 		return fault
 	}

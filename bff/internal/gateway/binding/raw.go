@@ -11,8 +11,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
 
-// rawMessages finds the messages with a JSON form of their own, such as a Duration, of which path, query or headers set single
-// fields. They may then hold what JSON has no form for, and could not be answered with. An empty path means the request itself.
+// rawMessages finds the messages with a JSON form of their own, such as a Duration, whose fields path, query or headers set one by
+// one. They may then hold what JSON has no form for, which no response could have. An empty path means the request itself.
 func (b *Binding) rawMessages() []fieldpath.Path {
 	var found []fieldpath.Path
 
@@ -38,7 +38,7 @@ func (b *Binding) rawMessages() []fieldpath.Path {
 
 	for _, path := range set {
 		i := slices.IndexFunc(path, func(field protoreflect.FieldDescriptor) bool {
-			return protojson.FormOf(field.ContainingMessage().FullName()) != protojson.FormObject
+			return hasForm(field.ContainingMessage())
 		})
 		if i >= 0 {
 			add(path[:i])

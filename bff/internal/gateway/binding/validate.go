@@ -17,7 +17,7 @@ import (
 
 // Validate checks a complete message by the buf.validate rules of its proto. Of a resource that an update mask names fields of,
 // the rules of these count. The error is Faults, with the places named as the client gave them, MaxFaults at most; or it is that of
-// the context, which ends the work; or it tells that a rule could not be evaluated.
+// the context, which ends the work; or that of a rule that could not be evaluated.
 func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 	var (
 		faults Faults
