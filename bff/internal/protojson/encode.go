@@ -111,7 +111,7 @@ func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
 
 	next := 0
 	for f, tag := in.next(m); f != nil; f, tag = in.next(m) {
-		if m.defaults {
+		if m.unset != nil {
 			out = m.appendUnset(out, next, f.index)
 			next = f.index
 		}
@@ -131,7 +131,7 @@ func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
 		}
 	}
 
-	if m.defaults {
+	if m.unset != nil {
 		out = m.appendUnset(out, next, len(m.fields))
 	}
 
@@ -151,8 +151,8 @@ func appendMember(out []byte, text string) []byte {
 
 // appendUnset appends the fields between two indexes, which are unset.
 func (m *message) appendUnset(out []byte, from, to int) []byte {
-	for i := from; i < to; i++ {
-		if unset := m.fields[i].unset; unset != "" {
+	for _, unset := range m.unset[from:max(from, to)] {
+		if unset != "" {
 			out = appendMember(out, unset)
 		}
 	}

@@ -6,23 +6,27 @@ type set struct {
 	high []uint64
 }
 
+const wordBits = 64
+
 // add reports whether the number is new.
 func (s *set) add(number int) bool {
-	const bits = 64
-
-	words, word := s.low[:], number/bits
-	if word >= len(words) {
-		word -= len(words)
-		for word >= len(s.high) {
-			s.high = append(s.high, 0)
-		}
-
-		words = s.high
+	at := uint(number) / wordBits
+	word := &s.low[at%uint(len(s.low))]
+	if at >= uint(len(s.low)) {
+		word = s.highWord(int(at) - len(s.low))
 	}
 
-	bit := uint64(1) << (number % bits)
-	fresh := words[word]&bit == 0
-	words[word] |= bit
+	bit := uint64(1) << (uint(number) % wordBits)
+	fresh := *word&bit == 0
+	*word |= bit
 
 	return fresh
+}
+
+func (s *set) highWord(at int) *uint64 {
+	for at >= len(s.high) {
+		s.high = append(s.high, 0)
+	}
+
+	return &s.high[at]
 }

@@ -38,8 +38,8 @@ type message struct {
 	sparse map[protowire.Number]int
 	// required is how many fields are required.
 	required int
-	// defaults reports whether there are fields that are written when they are unset.
-	defaults bool
+	// unset is what is written for each field that is unset, empty if nothing is. Nil: nothing is for any of them.
+	unset []string
 	// size is about how many bytes a new message takes, without what is in it.
 	size int64
 }
@@ -59,9 +59,8 @@ type field struct {
 	index int
 	// oneof is the index of the oneof that the field belongs to, behind those of the fields of the message. Zero: none.
 	oneof int
-	// before is what is written before the value: a comma, the name and a colon. unset is all that is written when the field is
-	// unset, empty if nothing is.
-	before, unset string
+	// before is what is written before the value: a comma, the name and a colon.
+	before string
 	// message is what the field or, if it is a list, its elements hold. Nil: scalars, or a map.
 	message *message
 	// key and value are those of a map's entries.
@@ -132,9 +131,13 @@ func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 		// The name of a group is that of its type.
 		m.byName[f.desc.TextName()] = f
 
-		m.defaults = m.defaults || f.unset != ""
 		if f.required {
 			m.required++
+		}
+
+		if t.emitDefaults && !f.presence && f.desc.ContainingOneof() == nil && !f.desc.IsExtension() {
+			m.unset = append(m.unset, make([]string, len(descs)-len(m.unset))...)
+			m.unset[i] = f.before + f.zero()
 		}
 	}
 
@@ -263,10 +266,6 @@ func (t *tables) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect
 		f.null = desc.Message().FullName() == "google.protobuf.Value"
 	case desc.Enum() != nil:
 		f.setEnum(desc.Enum())
-	}
-
-	if t.emitDefaults && !f.presence && desc.ContainingOneof() == nil && !desc.IsExtension() {
-		f.unset = f.before + f.zero()
 	}
 
 	return f
