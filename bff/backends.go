@@ -13,7 +13,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
-	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 )
 
@@ -75,28 +74,13 @@ func (c *Compiled) upstreams(signer *identity.Signer, transports map[string]func
 			outgoing.Sign = signer.For(name)
 		}
 
-		opened := upstreamConfig(u, outgoing, transports[name], methods[name])
-		opened.DialOptions = c.options.dialOptions[name]
-		configs[name] = opened
+		configs[name] = upstream.Config{
+			Upstream: u, Transport: transports[name], Metadata: outgoing, Methods: methods[name],
+			DialOptions: c.options.dialOptions[name],
+		}
 	}
 
 	return configs
-}
-
-func upstreamConfig(
-	u config.Upstream, outgoing upstream.Metadata, transport func() *tls.Config, methods map[string]upstream.Method,
-) upstream.Config {
-	return upstream.Config{
-		Addresses: u.Addresses, Target: u.Target, Authority: u.Authority, Metadata: outgoing, TLS: transport, Methods: methods,
-		Breaker:     breaker.Settings(u.Breaker),
-		Concurrency: upstream.Concurrency(u.Concurrency), Balancing: u.Balancing, RefreshInterval: u.RefreshInterval,
-		MaxReceiveBytes: u.MaxReceiveBytes,
-		Probe:           upstream.Probe(u.Probe),
-		Ejection: upstream.Ejection{
-			Disabled: u.Ejection.Disabled, ConsecutiveFailures: u.Ejection.Failures,
-			BaseTime: u.Ejection.Time, MaxRatio: u.Ejection.MaxRatio,
-		},
-	}
 }
 
 // openSigner returns what signs internal tokens; nil if there are none.

@@ -10,14 +10,12 @@ import (
 	"os"
 	"slices"
 
-	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/admin"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/edge/connection"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
-	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 )
@@ -76,7 +74,7 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 	handler, err := c.wrap(router, edge.Deps{
 		Logger: with.logger, Metrics: with.metrics,
 		Connections: connections.Handler, Responses: responses.Handler, Certificate: certificates.clients.Handler,
-		ClientLimit: clientLimit(stores.limiter, c.config.Limits.Client), Identify: callers.identify,
+		ClientLimit: stores.limiter.PerClient(c.config.Limits.Client), Identify: callers.identify,
 		Forward: c.headers.Collect,
 	})
 	if err != nil {
@@ -173,33 +171,16 @@ func (c *Compiled) wrap(router *gateway.Gateway, layers edge.Deps) (http.Handler
 	layers.Middleware = wrapped(c.options.middleware, &faults)
 	layers.Problems = c.options.problems(c.config, layers.Logger)
 
-	config := edgeConfig(c.config)
-	config.CORS.Methods = func(path string) []string { return slices.Concat(served.Methods(path), router.Methods(path)) }
-	config.CORS.FurtherMethods = router.AllMethods()
+	layers.Methods = func(path string) []string { return slices.Concat(served.Methods(path), router.Methods(path)) }
+	layers.FurtherMethods = router.AllMethods()
 
 	for _, p := range c.options.pages {
-		config.CORS.FurtherMethods = append(config.CORS.FurtherMethods, p.Methods...)
+		layers.FurtherMethods = append(layers.FurtherMethods, p.Methods...)
 	}
 
-	handler := edge.Wrap(config, layers, served)
+	handler := edge.Wrap(c.config, layers, served)
 
 	return handler, faults.join()
-}
-
-func clientLimit(limiter *limit.Limiter, rate config.Rate) func(http.Handler) http.Handler {
-	return limiter.PerClient(limit.Rate{Requests: rate.Requests, Per: rate.Per, Burst: rate.Burst})
-}
-
-func edgeConfig(cfg config.Config) edge.Config {
-	return edge.Config{
-		TrustedProxies: cfg.ClientIP.TrustedProxies,
-		BodyLimit:      cfg.Limits.MaxBodyBytes,
-		Timeout:        cfg.Server.RequestTimeout,
-		CORS: edge.CORS{
-			AllowedOrigins: cfg.CORS.AllowedOrigins, AllowedHeaders: cfg.CORS.AllowedHeaders,
-			AllowCredentials: cfg.CORS.AllowCredentials, MaxAge: cfg.CORS.MaxAge,
-		},
-	}
 }
 
 // adminHandler is what operators get.

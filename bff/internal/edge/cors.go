@@ -4,11 +4,11 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/go-chi/cors"
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
@@ -17,44 +17,32 @@ const (
 	headerAllowMethods = "Access-Control-Allow-Methods"
 )
 
-// CORS says which other origins' pages may call (Fetch standard, section 3.2).
-type CORS struct {
-	AllowedOrigins   []string
-	AllowedHeaders   []string
-	AllowCredentials bool
-	MaxAge           time.Duration
-	// FurtherMethods are granted beside the usual ones.
-	FurtherMethods []string
-	// Methods lists those that an escaped path has; none: there is no such path. It must be safe for concurrent use. Nil: the usual
-	// ones are granted on every path.
-	Methods func(escapedPath string) []string
-}
-
-// Handler answers preflights, which never reach next, and marks answers for the allowed origins. A preflight of another origin is
-// answered without the headers that would let the page call.
-func (c CORS) Handler() func(http.Handler) http.Handler {
+// CORS lets pages of other origins call (Fetch standard, section 3.2). It answers preflights, which never reach next, and marks
+// answers for the allowed origins. A preflight of another origin is answered without the headers that would let the page call.
+// Methods and further are those of Deps.
+func CORS(cfg config.CORS, methods func(escapedPath string) []string, further []string) func(http.Handler) http.Handler {
 	mark := cors.Handler(cors.Options{
-		AllowedOrigins: c.AllowedOrigins,
+		AllowedOrigins: cfg.AllowedOrigins,
 		AllowedMethods: append([]string{
 			http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
-		}, c.FurtherMethods...),
-		AllowedHeaders: c.AllowedHeaders,
+		}, further...),
+		AllowedHeaders: cfg.AllowedHeaders,
 		ExposedHeaders: []string{
 			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "ETag", "Allow", "Idempotency-Replayed",
 		},
-		AllowCredentials:   c.AllowCredentials,
-		MaxAge:             int(c.MaxAge.Seconds()),
-		OptionsPassthrough: c.Methods != nil,
+		AllowCredentials:   cfg.AllowCredentials,
+		MaxAge:             int(cfg.MaxAge.Seconds()),
+		OptionsPassthrough: methods != nil,
 	})
-	if c.Methods == nil {
+	if methods == nil {
 		return mark
 	}
 
-	return func(next http.Handler) http.Handler { return mark(c.preflight(next)) }
+	return func(next http.Handler) http.Handler { return mark(preflight(methods, next)) }
 }
 
 // preflight answers preflights, those that have been marked with the methods of their path.
-func (c CORS) preflight(next http.Handler) http.Handler {
+func preflight(methodsOf func(escapedPath string) []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isPreflight(r) {
 			next.ServeHTTP(w, r)
@@ -62,7 +50,7 @@ func (c CORS) preflight(next http.Handler) http.Handler {
 			return
 		}
 
-		header, methods := w.Header(), c.Methods(r.URL.EscapedPath())
+		header, methods := w.Header(), methodsOf(r.URL.EscapedPath())
 
 		switch marked := header.Get(headerAllowOrigin) != ""; {
 		case marked:

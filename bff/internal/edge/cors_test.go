@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/config"
 )
 
 // table is what routes there are.
@@ -67,7 +67,7 @@ func TestPreflightIsAnsweredFromTheRouteTable(t *testing.T) {
 			var asked []string
 
 			e := layered(&asked)
-			e.config.CORS.Methods = table
+			e.deps.Methods = table
 
 			r := httptest.NewRequest(http.MethodOptions, tt.path, nil)
 			r.Header["Origin"] = []string{tt.origin}
@@ -111,7 +111,8 @@ func TestPreflightWithCredentialsToNowhere(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge()
-	e.config.CORS = edge.CORS{AllowedOrigins: []string{origin}, AllowCredentials: true, MaxAge: time.Minute, Methods: table}
+	e.config.CORS = config.CORS{AllowedOrigins: []string{origin}, AllowCredentials: true, MaxAge: time.Minute}
+	e.deps.Methods = table
 
 	r := httptest.NewRequest(http.MethodOptions, "/", nil)
 	r.Header.Set("Origin", origin)
@@ -146,7 +147,8 @@ func TestWhatIsNoPreflightIsPassedOn(t *testing.T) {
 			t.Parallel()
 
 			e := newEdge()
-			e.config.CORS = edge.CORS{AllowedOrigins: []string{origin}, Methods: table}
+			e.config.CORS = config.CORS{AllowedOrigins: []string{origin}}
+			e.deps.Methods = table
 
 			r := httptest.NewRequest(tt.method, "/nothing", nil)
 			r.Header = tt.header

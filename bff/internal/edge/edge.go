@@ -6,21 +6,11 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/go-chi/chi/v5"
-)
 
-// Config is how the edge treats requests.
-type Config struct {
-	// TrustedProxies are the CIDR prefixes whose X-Forwarded-For is believed. Empty: the address of the connection counts.
-	TrustedProxies []string
-	CORS           CORS
-	// BodyLimit in bytes, for routes that set none.
-	BodyLimit int64
-	// Timeout for what reaches no route, such as the body of a refused request.
-	Timeout time.Duration
-}
+	"github.com/portico-gateway/portico/bff/config"
+)
 
 // Deps are what the edge works with.
 type Deps struct {
@@ -42,6 +32,11 @@ type Deps struct {
 	Identify func(http.Handler) http.Handler
 	// Forward notes the client's headers that backends get. Nil: they get none.
 	Forward func(http.Handler) http.Handler
+	// Methods lists those that an escaped path has; none: there is no such path. It must be safe for concurrent use. Nil: pages of
+	// allowed origins are granted the usual ones on every path.
+	Methods func(escapedPath string) []string
+	// FurtherMethods are granted to pages of allowed origins beside the usual ones.
+	FurtherMethods []string
 }
 
 // Wrap puts the edge around next. From the outside in:
@@ -64,11 +59,11 @@ type Deps struct {
 //	Identify       who calls; whether they may is the route's policy
 //	Forward        the client's headers that the allow-list lets through
 //	next
-func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
+func Wrap(cfg config.Config, deps Deps, next http.Handler) http.Handler {
 	var cors, sameRequest func(http.Handler) http.Handler
 
-	if len(config.CORS.AllowedOrigins) > 0 {
-		cors = config.CORS.Handler()
+	if len(cfg.CORS.AllowedOrigins) > 0 {
+		cors = CORS(cfg.CORS, deps.Methods, deps.FurtherMethods)
 	}
 
 	if deps.Middleware != nil {
@@ -81,13 +76,13 @@ func Wrap(config Config, deps Deps, next http.Handler) http.Handler {
 		Recover(deps.Logger),
 		RequestID,
 		AccessLog(deps.Logger, deps.Metrics),
-		Deadlines(config.Timeout),
+		Deadlines(cfg.Server.RequestTimeout),
 		deps.Connections,
 		deps.Responses,
-		ClientAddress(config.TrustedProxies, deps.Logger),
+		ClientAddress(cfg.ClientIP.TrustedProxies, deps.Logger),
 		SecurityHeaders,
 		cors,
-		BodyLimit(config.BodyLimit),
+		BodyLimit(cfg.Limits.MaxBodyBytes),
 		deps.Middleware,
 		sameRequest,
 		deps.ClientLimit,

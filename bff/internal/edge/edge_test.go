@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 
-	"github.com/portico-gateway/portico/bff/internal/edge"
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -23,7 +23,7 @@ const origin = "https://app.example.com"
 // were asked.
 func layered(asked *[]string) *watched {
 	e := newEdge()
-	e.config.CORS = edge.CORS{AllowedOrigins: []string{origin}, AllowedHeaders: []string{"Authorization"}, MaxAge: time.Minute}
+	e.config.CORS = config.CORS{AllowedOrigins: []string{origin}, AllowedHeaders: []string{"Authorization"}, MaxAge: time.Minute}
 
 	layer := func(name string, refusal *problem.Problem) func(http.Handler) http.Handler {
 		return func(next http.Handler) http.Handler {
@@ -140,7 +140,7 @@ func TestInnerLayersFindTheRecordComplete(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge()
-	e.config.BodyLimit = 77
+	e.config.Limits.MaxBodyBytes = 77
 	e.deps.Identify = func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
@@ -212,7 +212,7 @@ func TestSecurityHeaders(t *testing.T) {
 func TestCORS(t *testing.T) {
 	t.Parallel()
 
-	on := edge.CORS{
+	on := config.CORS{
 		AllowedOrigins: []string{origin, "https://*.partner.example"}, AllowedHeaders: []string{"Authorization", "Content-Type"},
 		MaxAge: 10 * time.Minute,
 	}
@@ -223,14 +223,14 @@ func TestCORS(t *testing.T) {
 
 	tests := []struct {
 		name   string
-		cors   edge.CORS
+		cors   config.CORS
 		method string
 		origin string
 		header map[string]string
 		want   map[string]string
 	}{
-		{"off_by_default", edge.CORS{}, "GET", origin, nil, map[string]string{"Access-Control-Allow-Origin": "", "Vary": ""}},
-		{"no_preflight_by_default", edge.CORS{}, "OPTIONS", origin, preflight, map[string]string{
+		{"off_by_default", config.CORS{}, "GET", origin, nil, map[string]string{"Access-Control-Allow-Origin": "", "Vary": ""}},
+		{"no_preflight_by_default", config.CORS{}, "OPTIONS", origin, preflight, map[string]string{
 			"Access-Control-Allow-Origin": "", "Access-Control-Allow-Methods": "",
 		}},
 		{"allowed_origin", on, "GET", origin, nil, map[string]string{

@@ -13,12 +13,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 )
 
 // watched is an edge with what it logs and counts.
 type watched struct {
-	config edge.Config
+	config config.Config
 	deps   edge.Deps
 	server *httptest.Server
 
@@ -30,7 +31,7 @@ type watched struct {
 
 // newEdge returns an edge that allows bodies of 100 bytes.
 func newEdge() *watched {
-	w := &watched{config: edge.Config{BodyLimit: 100}}
+	w := &watched{config: config.Config{Limits: config.Limits{MaxBodyBytes: 100}}}
 	w.deps = edge.Deps{Logger: slog.New(slog.NewJSONHandler(w, nil)), Metrics: w}
 
 	return w

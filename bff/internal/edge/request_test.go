@@ -131,7 +131,7 @@ func TestClientAddress(t *testing.T) {
 			t.Parallel()
 
 			e := newEdge()
-			e.config.TrustedProxies = tt.trusted
+			e.config.ClientIP.TrustedProxies = tt.trusted
 
 			r := get("/")
 			r.RemoteAddr = tt.remote
@@ -157,7 +157,7 @@ func TestUnreadableForwardedForIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 
 	e := newEdge()
-	e.config.TrustedProxies = []string{"10.0.0.0/8"}
+	e.config.ClientIP.TrustedProxies = []string{"10.0.0.0/8"}
 	handler := edge.Wrap(e.config, e.deps, http.HandlerFunc(ok))
 
 	for _, field := range []string{"203.0.113.7", "garbage, 203.0.113.7", "_hidden, 10.9.9.9:80", "unknown", strings.Repeat("x", 10_000)} {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -13,7 +14,9 @@ import (
 // BenchmarkWrap is the whole edge without what others give it, BenchmarkAccessLog the log by itself, each to a writer that costs
 // nothing.
 func BenchmarkWrap(b *testing.B) {
-	e := edge.Wrap(edge.Config{BodyLimit: 1 << 20, Timeout: time.Second}, edge.Deps{
+	e := edge.Wrap(config.Config{
+		Limits: config.Limits{MaxBodyBytes: 1 << 20}, Server: config.Server{RequestTimeout: time.Second},
+	}, edge.Deps{
 		Logger: slog.New(slog.NewJSONHandler(nowhere{}, nil)), Metrics: uncounted{},
 	}, http.HandlerFunc(answerFine))
 

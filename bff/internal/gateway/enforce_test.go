@@ -68,7 +68,7 @@ func guarded(b *testing.B, rpc string) runtime.HandlerFunc {
 	}}
 	config := Config{
 		Defaults: policy.Defaults{Timeout: 10 * time.Second, MaxBody: 1 << 20},
-		Limiter:  limit.New(0), Overload: inflight.New(config.Overload{MaxInFlight: 1000}),
+		Limiter:  limit.New(100_000), Overload: inflight.New(config.Overload{MaxInFlight: 1000}),
 	}
 
 	var err error

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -17,11 +18,12 @@ import (
 // PerClient limits each client address in this gateway, before anything else is known of a request. It is a coarse fence: the
 // fields that tell a client where it stands are those of its route, and PerClient writes its own only on a refusal. Clients whose
 // address is not known share a bucket. A rate of no requests adds no layer.
-func (l *Limiter) PerClient(rate Rate) func(http.Handler) http.Handler {
-	if rate.Requests <= 0 {
+func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
+	if cfg.Requests <= 0 {
 		return func(next http.Handler) http.Handler { return next }
 	}
 
+	rate := Rate{Requests: cfg.Requests, Per: cfg.Per, Burst: cfg.Burst}
 	fence := limit{id: "edge", title: "client", by: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, rate: rate, cost: 1}
 	policies := []string{policiesOf([]limit{fence})}
 

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -72,7 +73,7 @@ func limitFields(h http.Header) map[string]string {
 func TestRouteTellsWhereAClientStands(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := limit.New(0).Route("rpc", []*porticov1.RateLimit{
+		h := limit.New(100_000).Route("rpc", []*porticov1.RateLimit{
 			{Requests: 30, Per: durationpb.New(time.Second), Burst: 30, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL},
 			{Requests: 2, Per: durationpb.New(time.Minute), Burst: 2, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
 			{Requests: 100, Per: durationpb.New(time.Hour), Burst: 100, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
@@ -110,7 +111,7 @@ func TestRouteTellsWhereAClientStands(t *testing.T) {
 func TestRefusalIsAProblem(t *testing.T) {
 	t.Parallel()
 
-	h := limit.New(0).Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
+	h := limit.New(100_000).Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
 	ask(t, h, from("192.0.2.1"))
 
 	rec := from("192.0.2.1")
@@ -169,7 +170,7 @@ func TestWhoSharesABucket(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			h := limit.New(0).Route("rpc", []*porticov1.RateLimit{perHour(tt.key, 1)})(noContent())
+			h := limit.New(100_000).Route("rpc", []*porticov1.RateLimit{perHour(tt.key, 1)})(noContent())
 			wantStatus(t, "first", ask(t, h, tt.first), http.StatusNoContent)
 
 			want := http.StatusNoContent
@@ -185,7 +186,7 @@ func TestWhoSharesABucket(t *testing.T) {
 func TestLimitsAreSeparate(t *testing.T) {
 	t.Parallel()
 
-	l := limit.New(0)
+	l := limit.New(100_000)
 	one := []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)}
 	a, b := l.Route("a", one)(noContent()), l.Route("b", one)(noContent())
 	both := l.Route("c", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1), perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
@@ -199,7 +200,7 @@ func TestLimitsAreSeparate(t *testing.T) {
 func TestRefusedRequestCostsNoLimitAnything(t *testing.T) {
 	t.Parallel()
 
-	h := limit.New(0).Route("rpc", []*porticov1.RateLimit{
+	h := limit.New(100_000).Route("rpc", []*porticov1.RateLimit{
 		perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 3), perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, 1), perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, 3),
 	})(noContent())
 
@@ -217,7 +218,7 @@ func TestRefusedRequestCostsNoLimitAnything(t *testing.T) {
 func TestPerClient(t *testing.T) {
 	t.Parallel()
 
-	h := limit.New(0).PerClient(limit.Rate{Requests: 1, Per: time.Hour})(noContent())
+	h := limit.New(100_000).PerClient(config.Rate{Requests: 1, Per: time.Hour})(noContent())
 
 	res := ask(t, h, from("192.0.2.1"))
 	wantStatus(t, "first", res, http.StatusNoContent)
@@ -241,17 +242,17 @@ func TestNoLimitAddsNoLayer(t *testing.T) {
 
 	next := &struct{ http.Handler }{}
 
-	if got := limit.New(0).Route("rpc", nil)(next); got != next {
+	if got := limit.New(100_000).Route("rpc", nil)(next); got != next {
 		t.Error("Route without limits adds a layer")
 	}
 
-	if got := limit.New(0).PerClient(limit.Rate{})(next); got != next {
+	if got := limit.New(100_000).PerClient(config.Rate{})(next); got != next {
 		t.Error("PerClient without a rate adds a layer")
 	}
 }
 
 func BenchmarkRoute(b *testing.B) {
-	h := limit.New(0).Route("/user.v1.UserService/GetUser", []*porticov1.RateLimit{
+	h := limit.New(100_000).Route("/user.v1.UserService/GetUser", []*porticov1.RateLimit{
 		{Requests: 1 << 30, Per: durationpb.New(time.Second), Burst: 1 << 30, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL},
 		{Requests: 1 << 30, Per: durationpb.New(time.Second), Burst: 1 << 30, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL},
 	})(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))

@@ -53,7 +53,7 @@ func TestWhoSharesABucketByAPIKeyOrTenant(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			h := limit.New(0).Route("rpc", []*porticov1.RateLimit{perHour(tt.key, 1)})(noContent())
+			h := limit.New(100_000).Route("rpc", []*porticov1.RateLimit{perHour(tt.key, 1)})(noContent())
 			wantStatus(t, "first", ask(t, h, tt.first), http.StatusNoContent)
 
 			want := http.StatusNoContent
@@ -76,7 +76,7 @@ func named(l *porticov1.RateLimit, name string, cost int64) *porticov1.RateLimit
 func TestNamedLimitsShareBuckets(t *testing.T) {
 	t.Parallel()
 
-	l := limit.New(0)
+	l := limit.New(100_000)
 	read := l.Route("/s/Read", []*porticov1.RateLimit{named(perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 5), "work", 1)})(noContent())
 	write := l.Route("/s/Write", []*porticov1.RateLimit{named(perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 5), "work", 3)})(noContent())
 	other := l.Route("/s/Other", []*porticov1.RateLimit{named(perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 5), "other", 5)})(noContent())
@@ -93,7 +93,7 @@ func TestNamedLimitsShareBuckets(t *testing.T) {
 func TestNameIsNoRouteOfAnother(t *testing.T) {
 	t.Parallel()
 
-	l := limit.New(0)
+	l := limit.New(100_000)
 	plain := l.Route("/s/A", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
 	namesake := l.Route("/s/B", []*porticov1.RateLimit{named(perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1), "/s/A#0", 1)})(noContent())
 

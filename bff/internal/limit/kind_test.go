@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -65,7 +66,7 @@ func TestFloodOfClientsLeavesRoutesLimited(t *testing.T) {
 		const maxKeys, flood = 500, 2000
 
 		l := limit.New(maxKeys)
-		edge := l.PerClient(limit.Rate{Requests: 2, Per: time.Second, Burst: 10})(noContent())
+		edge := l.PerClient(config.Rate{Requests: 2, Per: time.Second, Burst: 10})(noContent())
 		route := l.Route("rpc", []*porticov1.RateLimit{{Requests: 1, Per: durationpb.New(time.Second), Burst: 1, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL}})(noContent())
 
 		wantStatus(t, "first", ask(t, route, as("i", "ada")), http.StatusNoContent)

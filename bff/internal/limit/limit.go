@@ -50,7 +50,7 @@ type Limiter struct {
 }
 
 // New returns a Limiter for one gateway. It remembers up to maxKeys buckets of each kind, as a Memory does, and as many of
-// PerClient. Zero: DefaultMaxKeys.
+// PerClient.
 func New(maxKeys int) *Limiter { return NewShared(maxKeys, nil, nil) }
 
 // NewShared returns a Limiter for one of many gateways that share the store. While that fails, limits hold in each gateway by

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// DefaultMaxKeys is how many buckets of each kind a Memory remembers unless told otherwise. Those of a kind take 5 MB.
-const DefaultMaxKeys = 100_000
-
 // Memory is a Store for one gateway, in a fixed amount of memory. No method blocks.
 //
 // Of a bucket only its theoretical arrival time is kept: the time at which it is full again (the generic cell rate algorithm). A
@@ -25,12 +22,8 @@ type Memory struct {
 }
 
 // NewMemory returns a Memory of up to maxKeys buckets of each kind, at 25 bytes each: for a million 25 MB, and 125 MB if all five
-// kinds are used. Zero: DefaultMaxKeys.
+// kinds are used.
 func NewMemory(maxKeys int) *Memory {
-	if maxKeys <= 0 {
-		maxKeys = DefaultMaxKeys
-	}
-
 	return &Memory{
 		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(),
 		tables: tables{maxKeys: maxKeys},

@@ -69,7 +69,7 @@ func TestAllowSequence(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			l := limit.NewMemory(0)
+			l := limit.NewMemory(100_000)
 			start := time.Now().Add(time.Second)
 
 			for i, s := range tt.steps {
@@ -270,7 +270,7 @@ func BenchmarkAllow(b *testing.B) {
 	}
 
 	b.Run("parallel", func(b *testing.B) {
-		l, now := limit.NewMemory(0), time.Now()
+		l, now := limit.NewMemory(100_000), time.Now()
 
 		b.ReportAllocs()
 		b.RunParallel(func(pb *testing.PB) {
@@ -285,7 +285,7 @@ func BenchmarkAllow(b *testing.B) {
 func BenchmarkTake(b *testing.B) {
 	for _, limits := range []int{1, 3} {
 		b.Run(fmt.Sprintf("limits=%d", limits), func(b *testing.B) {
-			m, requests := limit.NewMemory(0), make([]limit.Request, limits)
+			m, requests := limit.NewMemory(100_000), make([]limit.Request, limits)
 			for i := range requests {
 				requests[i] = one(limit.Key{Limit: strconv.Itoa(i), Subject: "ada"}, limit.Rate{Requests: 1 << 30, Per: time.Second})
 			}

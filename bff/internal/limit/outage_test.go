@@ -15,6 +15,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
 	"github.com/portico-gateway/portico/bff/internal/redis"
@@ -42,7 +43,7 @@ func join(tb testing.TB, config redis.Config) *gateway {
 	tb.Cleanup(func() { _ = client.Close() })
 
 	g := &gateway{client: client}
-	l := limit.NewShared(0, redislimit.New(client), func(error) { g.outages.Add(1) })
+	l := limit.NewShared(100_000, redislimit.New(client), func(error) { g.outages.Add(1) })
 	closed := perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 10)
 	closed.ClosedOnOutage = true
 
@@ -243,7 +244,7 @@ func TestClientThatLeftIsNoOutage(t *testing.T) {
 	t.Parallel()
 
 	outages := 0
-	h := limit.NewShared(0, failing{}, func(error) { outages++ }).
+	h := limit.NewShared(100_000, failing{}, func(error) { outages++ }).
 		Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent())
 
 	ctx, cancel := context.WithCancel(reqinfo.NewContext(t.Context(), from("192.0.2.1")))
@@ -255,22 +256,22 @@ func TestClientThatLeftIsNoOutage(t *testing.T) {
 	}
 
 	// Nobody needs to be told.
-	limit.NewShared(0, failing{}, nil).Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent()).
+	limit.NewShared(100_000, failing{}, nil).Route("rpc", []*porticov1.RateLimit{perHour(porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL, 1)})(noContent()).
 		ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", nil))
 }
 
 func TestPerClientAsksNobodyElse(t *testing.T) {
 	t.Parallel()
 
-	l := limit.NewShared(0, failing{}, func(err error) { t.Errorf("asked the store: %v", err) })
-	h := l.PerClient(limit.Rate{Requests: 1, Per: time.Hour})(noContent())
+	l := limit.NewShared(100_000, failing{}, func(err error) { t.Errorf("asked the store: %v", err) })
+	h := l.PerClient(config.Rate{Requests: 1, Per: time.Hour})(noContent())
 
 	wantStatus(t, "first", ask(t, h, from("192.0.2.1")), http.StatusNoContent)
 	wantStatus(t, "second", ask(t, h, from("192.0.2.1")), http.StatusTooManyRequests)
 }
 
 func ExampleNew() {
-	limiter := limit.New(0)
+	limiter := limit.New(100_000)
 	handler := limiter.Route("/shop.v1.Shop/Get", []*porticov1.RateLimit{
 		{Requests: 50, Per: durationpb.New(time.Second), Burst: 100, Key: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, Cost: 1},
 	})(http.NotFoundHandler())

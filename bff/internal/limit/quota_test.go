@@ -20,7 +20,7 @@ func daily(requests int64) *porticov1.RateLimit {
 func TestQuotaIsFullAgainAtMidnight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := limit.New(0).Route("rpc", []*porticov1.RateLimit{daily(2)})(noContent())
+		h := limit.New(100_000).Route("rpc", []*porticov1.RateLimit{daily(2)})(noContent())
 		rec := as("i", "ada")
 
 		time.Sleep(23*time.Hour + 30*time.Minute) // A bubble begins at midnight.
@@ -61,7 +61,7 @@ func TestLargestQuotaOfYesterday(t *testing.T) {
 
 	const most = 1<<31 - 1
 
-	m, now := limit.NewMemory(0), time.Now()
+	m, now := limit.NewMemory(100_000), time.Now()
 	r := limit.Request{Key: key("a"), Rate: limit.Rate{Requests: most, Daily: true}, Cost: most}
 
 	for day := range 3 {
@@ -79,7 +79,7 @@ func TestLargestQuotaOfYesterday(t *testing.T) {
 func TestClockSetBackCostsNoMoreThanTheQuota(t *testing.T) {
 	t.Parallel()
 
-	m, now := limit.NewMemory(0), time.Date(2030, time.May, 5, 0, 0, 1, 0, time.UTC)
+	m, now := limit.NewMemory(100_000), time.Date(2030, time.May, 5, 0, 0, 1, 0, time.UTC)
 	r := one(key("a"), limit.Rate{Requests: 3, Daily: true})
 
 	m.Allow(r, now)

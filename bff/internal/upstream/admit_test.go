@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
@@ -29,16 +30,17 @@ const (
 )
 
 // strict opens at the first failure, for a minute.
-var strict = breaker.Settings{FailureRatio: 1, MinRequests: 1, Window: time.Hour, OpenFor: time.Minute}
+var strict = config.Breaker{FailureRatio: 1, MinRequests: 1, Window: time.Hour, OpenFor: time.Minute}
 
 // lenient does not open.
-var lenient = breaker.Settings{FailureRatio: 1, MinRequests: 1 << 20, Window: time.Hour, OpenFor: time.Minute}
+var lenient = config.Breaker{FailureRatio: 1, MinRequests: 1 << 20, Window: time.Hour, OpenFor: time.Minute}
 
 // stubbed returns an upstream that is not connected to anything.
-func stubbed(config Config) (*upstream, *ends) {
+func stubbed(cfg Config) (*upstream, *ends) {
 	o := &ends{}
+	cfg.Upstream = cfg.Upstream.WithDefaults()
 
-	return newUpstream("order", config, Deps{Logger: slog.New(slog.DiscardHandler), Observer: o}), o
+	return newUpstream("order", cfg, Deps{Logger: slog.New(slog.DiscardHandler), Observer: o}), o
 }
 
 // invoker answers calls in place of gRPC.
@@ -63,7 +65,7 @@ func TestBreakerOfAMethodIsForItAlone(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		own := breakerOf(strict)
-		u, o := stubbed(Config{Breaker: lenient, Methods: map[string]Method{rpcGet: {Breaker: own}}})
+		u, o := stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Breaker: own}}})
 
 		if err := u.call(t.Context(), o, rpcGet, answer(errGone)); !errors.Is(err, errGone) {
 			t.Fatalf("got %v", err)
@@ -129,10 +131,7 @@ func TestRefusalUndoesWhatTheLayersBeforeHold(t *testing.T) {
 
 			synctest.Test(t, func(t *testing.T) {
 				own := breakerOf(strict)
-				u, o := stubbed(Config{
-					Breaker: strict, Methods: map[string]Method{rpcGet: {Breaker: own}},
-					Concurrency: Concurrency{Min: 1, Max: 1, Initial: 1},
-				})
+				u, o := stubbed(Config{Upstream: config.Upstream{Breaker: strict, Concurrency: config.Concurrency{Min: 1, Max: 1, Initial: 1}}, Methods: map[string]Method{rpcGet: {Breaker: own}}})
 
 				if err := u.call(t.Context(), o, rpcGet, answer(errGone)); !errors.Is(err, errGone) {
 					t.Fatalf("got %v", err)
@@ -179,7 +178,7 @@ func TestOverloadIsRefusedAtOnceAndSaysWhenToTryAgain(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
-		u, o := stubbed(Config{Breaker: strict, Concurrency: Concurrency{Min: 20, Max: 20}})
+		u, o := stubbed(Config{Upstream: config.Upstream{Breaker: strict, Concurrency: config.Concurrency{Min: 20, Max: 20}}})
 		free := make(chan struct{})
 
 		var busy sync.WaitGroup
@@ -237,7 +236,7 @@ func TestStreamHoldsItsRoomUntilItsFirstAnswer(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
-		u, o := stubbed(Config{Breaker: lenient, Concurrency: Concurrency{Min: 1, Max: 1}})
+		u, o := stubbed(Config{Upstream: config.Upstream{Breaker: lenient, Concurrency: config.Concurrency{Min: 1, Max: 1}}})
 
 		stream, err := watch(t.Context(), u, o, func() error { return nil })
 		if err != nil {
@@ -283,7 +282,7 @@ func TestReserve(t *testing.T) {
 			t.Parallel()
 
 			synctest.Test(t, func(t *testing.T) {
-				u, o := stubbed(Config{Breaker: lenient})
+				u, o := stubbed(Config{Upstream: config.Upstream{Breaker: lenient}})
 				ctx, cancel := context.WithTimeout(t.Context(), tt.left)
 
 				defer cancel()
@@ -312,7 +311,7 @@ func TestReserve(t *testing.T) {
 func TestNoDeadlineStaysNone(t *testing.T) {
 	t.Parallel()
 
-	u, o := stubbed(Config{Breaker: lenient})
+	u, o := stubbed(Config{Upstream: config.Upstream{Breaker: lenient}})
 
 	if err := u.call(t.Context(), o, rpcGet, func(ctx context.Context, _ any, _ []grpc.CallOption) error {
 		if _, ok := ctx.Deadline(); ok {
@@ -329,7 +328,7 @@ func TestCallsAreNotedOnTheRecord(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
-		u, o := stubbed(Config{Breaker: lenient})
+		u, o := stubbed(Config{Upstream: config.Upstream{Breaker: lenient}})
 		rec := &reqinfo.Record{}
 
 		if err := u.call(reqinfo.NewContext(t.Context(), rec), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
@@ -354,11 +353,11 @@ func BenchmarkUnary(b *testing.B) {
 		name   string
 		config Config
 	}{
-		{"plain", Config{Breaker: lenient}},
-		{"method_with_breaker_and_retry", Config{Breaker: lenient, Methods: map[string]Method{
+		{"plain", Config{Upstream: config.Upstream{Breaker: lenient}}},
+		{"method_with_breaker_and_retry", Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{
 			rpcGet: {Breaker: own, Retry: &policy.Retry{MaxAttempts: 3}},
 		}}},
-		{"hedged", Config{Breaker: lenient, Methods: map[string]Method{
+		{"hedged", Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{
 			rpcGet: {Retry: &policy.Retry{MaxAttempts: 3, HedgeAfter: time.Second}},
 		}}},
 	}
@@ -391,7 +390,7 @@ type quiet struct{ *ends }
 func (quiet) ObserveCall(string, string, codes.Code, time.Duration) {}
 
 // breakerOf is a policy with these settings.
-func breakerOf(s breaker.Settings) *porticov1.Breaker {
+func breakerOf(s config.Breaker) *porticov1.Breaker {
 	return &porticov1.Breaker{
 		FailureRatio: s.FailureRatio, MinRequests: int32(s.MinRequests), Window: durationpb.New(s.Window),
 		OpenFor: durationpb.New(s.OpenFor), SlowRatio: s.SlowRatio, Probes: int32(s.Probes),

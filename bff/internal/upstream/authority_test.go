@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
@@ -155,29 +156,29 @@ func TestAuthority(t *testing.T) {
 		config           upstream.Config
 		authority, asked string
 	}{
-		{"ipv4", "tcp", upstream.Config{Addresses: []string{"127.0.0.1:PORT"}}, "127.0.0.1:PORT", ""},
-		{"ipv6", "tcp", upstream.Config{Addresses: []string{"[::ffff:127.0.0.1]:PORT"}}, "[::ffff:127.0.0.1]:PORT", ""},
-		{"name", "tcp", upstream.Config{Addresses: []string{"localhost:PORT"}}, "localhost:PORT", "localhost"},
-		{"no_host", "tcp", upstream.Config{Addresses: []string{":PORT"}}, "localhost:PORT", "localhost"},
-		{"socket", "unix", upstream.Config{Addresses: []string{"unix:PATH"}}, "localhost", "localhost"},
-		{"abstract_socket", "abstract", upstream.Config{Addresses: []string{"unix:@PATH"}}, "localhost", "localhost"},
-		{"dns_target", "tcp", upstream.Config{Target: "dns:///localhost:PORT"}, "localhost:PORT", "localhost"},
-		{"dns_target_of_an_address", "tcp", upstream.Config{Target: "dns:///127.0.0.1:PORT"}, "127.0.0.1:PORT", ""},
-		{"target_without_a_scheme", "tcp", upstream.Config{Target: "localhost:PORT"}, "localhost:PORT", "localhost"},
-		{"passthrough_target", "tcp", upstream.Config{Target: "passthrough:///localhost:PORT"}, "localhost:PORT", "localhost"},
-		{"socket_target", "unix", upstream.Config{Target: "unix://PATH"}, "localhost", "localhost"},
-		{"abstract_target", "abstract", upstream.Config{Target: "unix-abstract:PATH"}, "localhost", "localhost"},
+		{"ipv4", "tcp", upstream.Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:PORT"}}}, "127.0.0.1:PORT", ""},
+		{"ipv6", "tcp", upstream.Config{Upstream: config.Upstream{Addresses: []string{"[::ffff:127.0.0.1]:PORT"}}}, "[::ffff:127.0.0.1]:PORT", ""},
+		{"name", "tcp", upstream.Config{Upstream: config.Upstream{Addresses: []string{"localhost:PORT"}}}, "localhost:PORT", "localhost"},
+		{"no_host", "tcp", upstream.Config{Upstream: config.Upstream{Addresses: []string{":PORT"}}}, "localhost:PORT", "localhost"},
+		{"socket", "unix", upstream.Config{Upstream: config.Upstream{Addresses: []string{"unix:PATH"}}}, "localhost", "localhost"},
+		{"abstract_socket", "abstract", upstream.Config{Upstream: config.Upstream{Addresses: []string{"unix:@PATH"}}}, "localhost", "localhost"},
+		{"dns_target", "tcp", upstream.Config{Upstream: config.Upstream{Target: "dns:///localhost:PORT"}}, "localhost:PORT", "localhost"},
+		{"dns_target_of_an_address", "tcp", upstream.Config{Upstream: config.Upstream{Target: "dns:///127.0.0.1:PORT"}}, "127.0.0.1:PORT", ""},
+		{"target_without_a_scheme", "tcp", upstream.Config{Upstream: config.Upstream{Target: "localhost:PORT"}}, "localhost:PORT", "localhost"},
+		{"passthrough_target", "tcp", upstream.Config{Upstream: config.Upstream{Target: "passthrough:///localhost:PORT"}}, "localhost:PORT", "localhost"},
+		{"socket_target", "unix", upstream.Config{Upstream: config.Upstream{Target: "unix://PATH"}}, "localhost", "localhost"},
+		{"abstract_target", "abstract", upstream.Config{Upstream: config.Upstream{Target: "unix-abstract:PATH"}}, "localhost", "localhost"},
 		{
 			"configured", "tcp",
-			upstream.Config{Addresses: []string{"127.0.0.1:PORT"}, Authority: "localhost:443"},
+			upstream.Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:PORT"}, Authority: "localhost:443"}},
 			"localhost:443", "localhost",
 		},
 		{
 			"configured_without_a_port", "tcp",
-			upstream.Config{Target: "dns:///127.0.0.1:PORT", Authority: "localhost"},
+			upstream.Config{Upstream: config.Upstream{Target: "dns:///127.0.0.1:PORT", Authority: "localhost"}},
 			"localhost", "localhost",
 		},
-		{"configured_for_a_socket", "unix", upstream.Config{Target: "unix:PATH", Authority: "localhost:1"}, "localhost:1", "localhost"},
+		{"configured_for_a_socket", "unix", upstream.Config{Upstream: config.Upstream{Target: "unix:PATH", Authority: "localhost:1"}}, "localhost:1", "localhost"},
 	}
 
 	ca := tlstest.NewCA(t)
@@ -197,21 +198,21 @@ func TestAuthority(t *testing.T) {
 
 				var shown *tls.Certificate
 
-				config := tt.config
+				cfg := tt.config
 				if secured {
-					config.TLS, shown, asked = trusting(ca, ""), certificate, []string{tt.asked}
+					cfg.Transport, shown, asked = trusting(ca, ""), certificate, []string{tt.asked}
 				}
 
 				w, place := placed(t, tt.network, shown)
-				config.Addresses = slices.Clone(config.Addresses)
+				cfg.Addresses = slices.Clone(cfg.Addresses)
 
-				for i := range config.Addresses {
-					config.Addresses[i] = place(config.Addresses[i])
+				for i := range cfg.Addresses {
+					cfg.Addresses[i] = place(cfg.Addresses[i])
 				}
 
-				config.Target, want[0] = place(config.Target), place(want[0])
+				cfg.Target, want[0] = place(cfg.Target), place(want[0])
 
-				call(t, config)
+				call(t, cfg)
 
 				authorities, names := w.seen()
 				if diff := cmp.Diff(want, authorities); diff != "" {
@@ -248,24 +249,24 @@ func placed(tb testing.TB, network string, certificate *tls.Certificate) (*witne
 }
 
 // call makes one call, which must get through.
-func call(tb testing.TB, config upstream.Config) {
+func call(tb testing.TB, cfg upstream.Config) {
 	tb.Helper()
 
-	if err := try(tb, config); err != nil {
+	if err := try(tb, cfg); err != nil {
 		tb.Fatal(err)
 	}
 }
 
-func try(tb testing.TB, config upstream.Config) error {
+func try(tb testing.TB, cfg upstream.Config) error {
 	tb.Helper()
 
 	d, _ := deps(tb)
-	config.Breaker = patient
+	cfg.Breaker = patient
 
 	ctx, cancel := context.WithTimeout(tb.Context(), time.Minute)
 	defer cancel()
 
-	_, err := client(tb, open(tb, config, d)).GetOrder(ctx, &orderv1.GetOrderRequest{})
+	_, err := client(tb, open(tb, cfg, d)).GetOrder(ctx, &orderv1.GetOrderRequest{})
 
 	return err
 }
@@ -307,15 +308,15 @@ func TestServerName(t *testing.T) {
 				t.Parallel()
 
 				w, place := placed(t, "tcp", issue(t, ca, tt.certificate))
-				config := upstream.Config{Authority: tt.authority, TLS: trusting(ca, tt.serverName)}
+				cfg := upstream.Config{Upstream: config.Upstream{Authority: tt.authority}, Transport: trusting(ca, tt.serverName)}
 
 				if target {
-					config.Target = "dns:///" + place(address)
+					cfg.Target = "dns:///" + place(address)
 				} else {
-					config.Addresses = []string{place(address)}
+					cfg.Addresses = []string{place(address)}
 				}
 
-				err := try(t, config)
+				err := try(t, cfg)
 				if refused := status.Code(err) == codes.Unavailable; refused != tt.wantRefused || err != nil && !refused {
 					t.Fatal(err)
 				}
@@ -364,11 +365,7 @@ func TestAuthorityOfEachAddress(t *testing.T) {
 			d, _ := deps(t)
 			failing, other := startWitness(t, "tcp", "127.0.0.1:0", nil), startWitness(t, "tcp", "127.0.0.1:0", nil)
 			failing.get = tt.fault
-			orders := client(t, open(t, upstream.Config{
-				Addresses: []string{failing.address, other.address}, Breaker: patient, Ejection: upstream.Ejection{Disabled: true},
-				Methods: map[string]upstream.Method{rpcGet: {Retry: &tt.rule}},
-				Probe:   upstream.Probe{Interval: time.Millisecond, Timeout: time.Minute},
-			}, d))
+			orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{failing.address, other.address}, Breaker: patient, Ejection: config.Ejection{Disabled: true}, Probe: config.Probe{Interval: time.Millisecond, Timeout: time.Minute}}, Methods: map[string]upstream.Method{rpcGet: {Retry: &tt.rule}}}, d))
 
 			whole, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
@@ -408,7 +405,7 @@ func TestServerNameFromTheLatestConfiguration(t *testing.T) {
 	latest.Store(trusting(ca, "order.internal")())
 
 	d, _ := deps(t)
-	orders := client(t, open(t, upstream.Config{Addresses: []string{w.address}, Breaker: patient, TLS: latest.Load}, d))
+	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{w.address}, Breaker: patient}, Transport: latest.Load}, d))
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
@@ -114,7 +115,7 @@ func TestAuthorityOnTheWire(t *testing.T) {
 	t.Cleanup(serving.Wait)
 	t.Cleanup(func() { _ = listener.Close() })
 
-	if err := try(t, upstream.Config{Addresses: []string{listener.Addr().String()}}); status.Code(err) != codes.Unimplemented {
+	if err := try(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{listener.Addr().String()}}}); status.Code(err) != codes.Unimplemented {
 		t.Fatal(err)
 	}
 

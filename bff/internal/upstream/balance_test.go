@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
@@ -22,11 +23,8 @@ func TestCallsAreBalancedAsConfigured(t *testing.T) {
 		t.Run("by_"+balancing, func(t *testing.T) {
 			t.Parallel()
 
-			config := upstream.Config{
-				Addresses: []string{start(t, named("a")), start(t, named("b")), start(t, named("c"))},
-				Breaker:   patient, Balancing: balancing,
-			}
-			pool := open(t, config, quiet(t))
+			cfg := upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, named("a")), start(t, named("b")), start(t, named("c"))}, Breaker: patient, Balancing: balancing}}
+			pool := open(t, cfg, quiet(t))
 
 			becomes(t, client(t, pool), "a", "b", "c")
 
@@ -41,7 +39,7 @@ func TestUnknownBalancingIsRefused(t *testing.T) {
 	t.Parallel()
 
 	_, err := upstream.Open(map[string]upstream.Config{
-		"order": {Addresses: []string{"127.0.0.1:1"}, Balancing: "best_first"},
+		"order": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}, Balancing: "best_first"}},
 	}, quiet(t))
 	if err == nil || err.Error() != `upstream order: there is no balancing policy "best_first"` {
 		t.Errorf("got %v", err)
@@ -53,14 +51,11 @@ func TestBackendThatStopsAmongThree(t *testing.T) {
 	t.Parallel()
 
 	server, first := listen(t, "tcp", "127.0.0.1:0", named("a"))
-	config := upstream.Config{
-		Addresses: []string{first, start(t, named("b")), start(t, named("c"))}, Breaker: patient,
-		Methods: map[string]upstream.Method{orderv1.OrderService_GetOrder_FullMethodName: {Retry: &policy.Retry{
-			MaxAttempts: 3, InitialBackoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
-			Codes: []codes.Code{codes.Unavailable},
-		}}},
-	}
-	orders := client(t, open(t, config, quiet(t)))
+	cfg := upstream.Config{Upstream: config.Upstream{Addresses: []string{first, start(t, named("b")), start(t, named("c"))}, Breaker: patient}, Methods: map[string]upstream.Method{orderv1.OrderService_GetOrder_FullMethodName: {Retry: &policy.Retry{
+		MaxAttempts: 3, InitialBackoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
+		Codes: []codes.Code{codes.Unavailable},
+	}}}}
+	orders := client(t, open(t, cfg, quiet(t)))
 
 	becomes(t, orders, "a", "b", "c")
 	server.Stop()
@@ -80,11 +75,8 @@ func TestEjectionIsConfigured(t *testing.T) {
 	sick := named("a")
 	sick.get = refuses
 
-	config := upstream.Config{
-		Addresses: []string{start(t, sick), start(t, named("b"))}, Breaker: patient,
-		Ejection: upstream.Ejection{ConsecutiveFailures: 2, BaseTime: time.Hour},
-	}
-	pool := open(t, config, quiet(t))
+	cfg := upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, sick), start(t, named("b"))}, Breaker: patient, Ejection: config.Ejection{Failures: 2, Time: time.Hour}}}
+	pool := open(t, cfg, quiet(t))
 	orders := client(t, pool)
 
 	// Before a's health is known, all calls go to b as well: it takes calls to a that fail.

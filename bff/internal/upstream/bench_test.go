@@ -12,9 +12,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
-	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
@@ -41,12 +41,9 @@ func BenchmarkCall(b *testing.B) {
 
 	b.Cleanup(func() { _ = bare.Close() })
 
-	pool := open(b, upstream.Config{
-		Addresses: []string{address},
-		Breaker: breaker.Settings{
-			FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second, SlowAfter: time.Second,
-		},
-	}, upstream.Deps{Observer: deaf{&observer{}}})
+	pool := open(b, upstream.Config{Upstream: config.Upstream{Addresses: []string{address}, Breaker: config.Breaker{
+		FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second, SlowAfter: time.Second,
+	}}}, upstream.Deps{Observer: deaf{&observer{}}})
 
 	portico, err := pool.Conn("order")
 	if err != nil {

@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -40,20 +39,14 @@ const (
 
 // newGroup is for the addresses of the backend of that name. Observer and logger may be nil.
 func newGroup(name string, config Config, observer balance.Observer, logger *slog.Logger) *balance.Group {
-	return balance.NewGroup(name, balance.Settings{
-		Probe: balance.Probe(config.Probe), Ejection: balance.Ejection(config.Ejection), Logger: logger,
-	}, observer)
+	return balance.NewGroup(name, balance.Settings{Probe: config.Probe, Ejection: config.Ejection, Logger: logger}, observer)
 }
 
 // dial makes a connection that balances over the addresses of the group.
 func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (*grpc.ClientConn, error) {
-	if (config.Target == "") == (len(config.Addresses) == 0) {
-		return nil, errors.New("needs either addresses or a target")
-	}
-
 	transport := insecure.NewCredentials()
-	if config.TLS != nil {
-		transport = tlsCredentials{config.TLS}
+	if config.Transport != nil {
+		transport = tlsCredentials{config.Transport}
 	}
 
 	options, err := balancing(config, group, transport)
@@ -80,8 +73,8 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 	}
 
 	// Default options cost every call a list of them.
-	if most := config.maxReceiveBytes(); most != defaultMaxReceiveBytes {
-		options = append(options, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(most)))
+	if config.MaxReceiveBytes != grpcMaxReceiveBytes {
+		options = append(options, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(config.MaxReceiveBytes)))
 	}
 
 	target := config.Target

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/bufconn"
 
+	"github.com/portico-gateway/portico/bff/config"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
@@ -42,9 +43,11 @@ func TestPingsAreFewEnoughForEveryServer(t *testing.T) {
 
 		var connections atomic.Int64
 
-		config := Config{Addresses: []string{"order.test:9000"}, Probe: Probe{Disabled: true}}
+		cfg := Config{Upstream: config.Upstream{
+			Addresses: []string{"order.test:9000"}, Probe: config.Probe{Disabled: true},
+		}.WithDefaults()}
 
-		conn, err := dial(config, newGroup("order", config, nil, nil), []grpc.DialOption{
+		conn, err := dial(cfg, newGroup("order", cfg, nil, nil), []grpc.DialOption{
 			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 				connections.Add(1)
 

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -62,7 +63,7 @@ func carryOut(made *atomic.Int32, plans ...plan) invoker {
 }
 
 func hedgedUpstream() (*upstream, *ends) {
-	return stubbed(Config{Breaker: lenient, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{
+	return stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{
 		MaxAttempts: 3, Codes: []codes.Code{codes.Unavailable}, HedgeAfter: hedgeAfter,
 	}}}})
 }
@@ -191,7 +192,7 @@ func TestPanicInASecondCallIsAnError(t *testing.T) {
 func TestCallsByRingHashAreNotHedged(t *testing.T) {
 	t.Parallel()
 
-	hedging := Config{Breaker: lenient, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{HedgeAfter: hedgeAfter}}}}
+	hedging := Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{HedgeAfter: hedgeAfter}}}}
 
 	for balancing, want := range map[string]bool{"": true, balance.RoundRobin: true, balance.RingHash: false} {
 		config := hedging

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -77,13 +78,15 @@ func start(tb testing.TB, b backend) string {
 }
 
 // patient is a breaker that these tests do not want to see open.
-var patient = breaker.Settings{FailureRatio: 1, MinRequests: 1 << 20, Window: time.Hour, OpenFor: time.Hour}
+var patient = config.Breaker{FailureRatio: 1, MinRequests: 1 << 20, Window: time.Hour, OpenFor: time.Hour}
 
-// open makes a pool with the upstream "order".
-func open(tb testing.TB, config upstream.Config, deps upstream.Deps) *upstream.Pool {
+// open makes a pool with the upstream "order", with the defaults of what is not set.
+func open(tb testing.TB, cfg upstream.Config, deps upstream.Deps) *upstream.Pool {
 	tb.Helper()
 
-	pool, err := upstream.Open(map[string]upstream.Config{"order": config}, deps)
+	cfg.Upstream = cfg.Upstream.WithDefaults()
+
+	pool, err := upstream.Open(map[string]upstream.Config{"order": cfg}, deps)
 	if err != nil {
 		tb.Fatal(err)
 	}

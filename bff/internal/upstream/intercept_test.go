@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
@@ -49,7 +50,7 @@ func (s *fakeStream) RecvMsg(any) error { return s.recv() }
 func probing(tb testing.TB) *upstream {
 	tb.Helper()
 
-	u := &upstream{name: "order", breaker: breaker.New("order", breaker.Settings{
+	u := &upstream{name: "order", breaker: breaker.New("order", config.Breaker{
 		FailureRatio: 1, MinRequests: 1, Window: time.Hour, OpenFor: time.Second,
 	}, nil)}
 

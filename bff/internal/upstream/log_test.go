@@ -10,6 +10,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -71,9 +72,7 @@ func TestWhatHappensToConnectionsIsLoggedOnce(t *testing.T) {
 
 	log := &lines{more: make(chan struct{}, 1)}
 	server, address := listen(t, "tcp", "127.0.0.1:0", named("a"))
-	pool := open(t, upstream.Config{
-		Addresses: []string{address, start(t, named("b"))}, Breaker: patient, Probe: upstream.Probe{Interval: time.Millisecond},
-	}, upstream.Deps{Logger: slog.New(slog.NewTextHandler(log, nil)), Observer: &observer{}})
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{address, start(t, named("b"))}, Breaker: patient, Probe: config.Probe{Interval: time.Millisecond}}}, upstream.Deps{Logger: slog.New(slog.NewTextHandler(log, nil)), Observer: &observer{}})
 	orders := client(t, pool)
 
 	get := func() {

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -102,7 +103,7 @@ func TestBackendGetsTheGatewaysMetadataAlone(t *testing.T) {
 	})
 
 	d, _ := deps(t)
-	orders := client(t, open(t, upstream.Config{Addresses: []string{address}, Breaker: patient}, d))
+	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{address}, Breaker: patient}}, d))
 
 	calls := map[string]func(ctx context.Context) error{
 		"unary": func(ctx context.Context) error {
@@ -211,11 +212,9 @@ func TestNothingGoesOutWithoutTheIdentity(t *testing.T) {
 	})
 
 	d, o := deps(t)
-	orders := client(t, open(t, upstream.Config{
-		Addresses: []string{address}, Breaker: patient, Metadata: upstream.Metadata{
-			Sign: func(reqinfo.Principal) (string, error) { return "", errors.New("no entropy") },
-		},
-	}, d))
+	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{address}, Breaker: patient}, Metadata: upstream.Metadata{
+		Sign: func(reqinfo.Principal) (string, error) { return "", errors.New("no entropy") },
+	}}, d))
 
 	ctx := reqinfo.NewContext(t.Context(), known())
 	if _, err := orders.GetOrder(ctx, &orderv1.GetOrderRequest{}); status.Code(err) != codes.Internal {

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
@@ -27,14 +28,14 @@ type method struct {
 }
 
 // newMethods returns the methods that have rules of their own.
-func newMethods(upstream string, config Config, deps Deps) map[string]*method {
-	methods := make(map[string]*method, len(config.Methods))
-	budget := newBudget(ownShare(config), retriesAtOnce)
+func newMethods(upstream string, cfg Config, deps Deps) map[string]*method {
+	methods := make(map[string]*method, len(cfg.Methods))
+	budget := newBudget(ownShare(cfg), retriesAtOnce)
 
-	for rpc, rules := range config.Methods {
+	for rpc, rules := range cfg.Methods {
 		m := &method{retry: rules.Retry, budget: budget}
 
-		if !controlled(config.Target) {
+		if !controlled(cfg.Target) {
 			m.retrier = newRetrier(rules.Retry, budget)
 		}
 
@@ -43,7 +44,7 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 			deps.Observer.ObserveBreaker(upstream, rpc, breaker.Closed)
 		}
 
-		if hedged(config, rules.Retry) {
+		if hedged(cfg, rules.Retry) {
 			m.hedge = &hedge{after: rules.Retry.HedgeAfter, codes: rules.Retry.Codes, budget: budget}
 		}
 
@@ -54,8 +55,8 @@ func newMethods(upstream string, config Config, deps Deps) map[string]*method {
 }
 
 // settingsOf are what a policy says of a breaker. It has all its defaults.
-func settingsOf(b *porticov1.Breaker) breaker.Settings {
-	return breaker.Settings{
+func settingsOf(b *porticov1.Breaker) config.Breaker {
+	return config.Breaker{
 		FailureRatio: b.GetFailureRatio(), MinRequests: uint32(max(b.GetMinRequests(), 0)),
 		Window: b.GetWindow().AsDuration(), OpenFor: b.GetOpenFor().AsDuration(),
 		SlowAfter: b.GetSlowAfter().AsDuration(), SlowRatio: b.GetSlowRatio(), Probes: uint32(max(b.GetProbes(), 1)),

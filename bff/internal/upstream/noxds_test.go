@@ -5,13 +5,15 @@ package upstream
 import (
 	"errors"
 	"testing"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
 func TestXDSNeedsABuildWithIt(t *testing.T) {
 	t.Parallel()
 
-	config := Config{Target: "xds:///orders"}
-	if _, err := dial(config, newGroup("order", config, nil, nil), nil); !errors.Is(err, errNoXDS) {
+	cfg := Config{Upstream: config.Upstream{Target: "xds:///orders"}}
+	if _, err := dial(cfg, newGroup("order", cfg, nil, nil), nil); !errors.Is(err, errNoXDS) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
@@ -35,33 +36,13 @@ func overloaded(upstream string) error {
 	return overload{st}
 }
 
-// The limit is at first what a backend can surely do, and never so low that a few slow calls shut everybody out.
-const (
-	defaultMinConcurrency     = 20
-	defaultMaxConcurrency     = 1000
-	defaultInitialConcurrency = 200
-)
-
 // newLimiter returns nil if there is no limit.
-func newLimiter(name string, c Concurrency, observer Observer) *concurrency.Limiter {
-	if c.Disabled {
+func newLimiter(name string, cfg config.Concurrency, observer Observer) *concurrency.Limiter {
+	if cfg.Disabled {
 		return nil
 	}
 
-	s := concurrency.Settings{Min: c.Min, Max: c.Max, Initial: c.Initial}
-	if s.Min <= 0 {
-		s.Min = defaultMinConcurrency
-	}
+	observer.ObserveLimit(name, cfg.Initial)
 
-	if s.Max <= 0 {
-		s.Max = max(s.Min, defaultMaxConcurrency)
-	}
-
-	if s.Initial <= 0 {
-		s.Initial = min(max(s.Min, defaultInitialConcurrency), s.Max)
-	}
-
-	observer.ObserveLimit(name, s.Initial)
-
-	return concurrency.New(s, func(limit int) { observer.ObserveLimit(name, limit) })
+	return concurrency.New(cfg, func(limit int) { observer.ObserveLimit(name, limit) })
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 	"google.golang.org/grpc/resolver/dns"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -203,10 +204,8 @@ func TestNamesAreLookedUpAgainFromTimeToTime(t *testing.T) {
 
 	port, _ := replicas(t)
 	z := serveZone(t, "127.0.0.1", "127.0.0.2")
-	config := upstream.Config{
-		Target: "dns://" + z.address + "/orders.test:" + port, Breaker: patient, RefreshInterval: soon,
-	}
-	pool := open(t, config, quiet(t))
+	cfg := upstream.Config{Upstream: config.Upstream{Target: "dns://" + z.address + "/orders.test:" + port, Breaker: patient, RefreshInterval: soon}}
+	pool := open(t, cfg, quiet(t))
 	orders := client(t, pool)
 
 	becomes(t, orders, "127.0.0.1", "127.0.0.2")
@@ -233,8 +232,8 @@ func TestNamesAreLookedUpAgainWhenAConnectionIsLost(t *testing.T) {
 
 	port, stop := replicas(t)
 	z := serveZone(t, "127.0.0.1")
-	config := upstream.Config{Target: "dns://" + z.address + "/orders.test:" + port, Breaker: patient}
-	orders := client(t, open(t, config, quiet(t)))
+	cfg := upstream.Config{Upstream: config.Upstream{Target: "dns://" + z.address + "/orders.test:" + port, Breaker: patient}}
+	orders := client(t, open(t, cfg, quiet(t)))
 
 	becomes(t, orders, "127.0.0.1")
 

@@ -12,12 +12,13 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 // retriedUpstream retries calls to rpcGet, and may hedge them.
 func retriedUpstream(hedgeAfter time.Duration) (*upstream, *ends) {
-	return stubbed(Config{Breaker: lenient, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{
+	return stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{
 		MaxAttempts: 3, Codes: []codes.Code{codes.Unavailable}, HedgeAfter: hedgeAfter,
 		InitialBackoff: time.Second, MaxBackoff: time.Minute,
 	}}}})
@@ -125,7 +126,7 @@ func TestNoRetrierWhereAControlPlaneDecides(t *testing.T) {
 	rules := map[string]Method{rpcGet: {Retry: &policy.Retry{MaxAttempts: 3, Codes: []codes.Code{codes.Unavailable}}}}
 
 	for target, want := range map[string]bool{"xds:///order": false, "dns:///order:9000": true} {
-		u, _ := stubbed(Config{Target: target, Methods: rules})
+		u, _ := stubbed(Config{Upstream: config.Upstream{Target: target}, Methods: rules})
 		if got := u.methods[rpcGet].retrier != nil; got != want {
 			t.Errorf("%s: it has a retrier: %t", target, got)
 		}
@@ -156,7 +157,7 @@ func TestServiceConfigLeavesOutCancelled(t *testing.T) {
 			}}}
 
 			// gRPC refuses a policy without codes.
-			conn, err := dial(Config{Addresses: []string{"127.0.0.1:1"}, Methods: rules}, newGroup("order", Config{}, &ends{}, nil), nil)
+			conn, err := dial(Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}.WithDefaults(), Methods: rules}, newGroup("order", Config{}, &ends{}, nil), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
@@ -35,15 +36,12 @@ func retried() *policy.Retry {
 }
 
 // tried opens a pool over one backend, whose methods have the rules, and returns a client.
-func tried(tb testing.TB, b backend, guard breaker.Settings, rules map[string]upstream.Method) orderv1.OrderServiceClient {
+func tried(tb testing.TB, b backend, guard config.Breaker, rules map[string]upstream.Method) orderv1.OrderServiceClient {
 	tb.Helper()
 
 	d, _ := deps(tb)
 
-	return client(tb, open(tb, upstream.Config{
-		Addresses: []string{start(tb, b)}, Breaker: guard, Methods: rules,
-		Probe: upstream.Probe{Disabled: true}, Ejection: upstream.Ejection{Disabled: true},
-	}, d))
+	return client(tb, open(tb, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(tb, b)}, Breaker: guard, Probe: config.Probe{Disabled: true}, Ejection: config.Ejection{Disabled: true}}, Methods: rules}, d))
 }
 
 func TestRetry(t *testing.T) {
@@ -251,11 +249,11 @@ func TestStreamIsNotRetriedOnceItHasBegun(t *testing.T) {
 func TestRetriesAreAFifthOfTheLoadAtMost(t *testing.T) {
 	t.Parallel()
 
-	production := breaker.Settings{FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second}
+	production := config.Breaker{FailureRatio: 0.5, MinRequests: 10, Window: 10 * time.Second, OpenFor: 2 * time.Second}
 
 	tests := []struct {
 		name  string
-		guard breaker.Settings
+		guard config.Breaker
 		// Of every ten calls so many fail.
 		fail int32
 	}{
@@ -348,11 +346,7 @@ func TestHedgedCallsGetAnAnswerFromTheOtherAddress(t *testing.T) {
 		return &orderv1.Order{OrderId: "a"}, ctx.Err()
 	}}
 
-	pool := open(t, upstream.Config{
-		Addresses: []string{start(t, freezes), start(t, named("b"))}, Breaker: patient,
-		Methods: map[string]upstream.Method{rpcGet: {Retry: hedged}},
-		Probe:   upstream.Probe{Disabled: true}, Ejection: upstream.Ejection{Disabled: true},
-	}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, freezes), start(t, named("b"))}, Breaker: patient, Probe: config.Probe{Disabled: true}, Ejection: config.Ejection{Disabled: true}}, Methods: map[string]upstream.Method{rpcGet: {Retry: hedged}}}, d)
 	orders := client(t, pool)
 
 	// Until both are connected, both calls may go to the same.
@@ -390,10 +384,7 @@ func TestRingHashIsNotHedged(t *testing.T) {
 		return &orderv1.Order{}, nil
 	}}
 
-	orders := client(t, open(t, upstream.Config{
-		Addresses: []string{start(t, slow), start(t, slow)}, Breaker: patient, Balancing: "ring_hash",
-		Methods: map[string]upstream.Method{rpcGet: {Retry: hedged}},
-	}, d))
+	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, slow), start(t, slow)}, Breaker: patient, Balancing: "ring_hash"}, Methods: map[string]upstream.Method{rpcGet: {Retry: hedged}}}, d))
 
 	if _, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{}); err != nil || calls.Load() != 1 {
 		t.Errorf("got %v after %d calls", err, calls.Load())
@@ -409,9 +400,7 @@ func TestStateOfMethodsIsShown(t *testing.T) {
 		OpenFor: durationpb.New(time.Hour),
 	}
 
-	pool := open(t, upstream.Config{
-		Addresses: []string{"127.0.0.1:1"}, Breaker: patient, Methods: map[string]upstream.Method{rpcGet: {Breaker: own}},
-	}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}, Breaker: patient}, Methods: map[string]upstream.Method{rpcGet: {Breaker: own}}}, d)
 	orders := client(t, pool)
 
 	if got := pool.Statuses()[0].Methods[rpcGet]; got != "closed" || o.Method(rpcGet) != breaker.Closed {

@@ -14,16 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// defaultMaxReceiveBytes is gRPC's.
-const defaultMaxReceiveBytes = 4 << 20
-
-func (c Config) maxReceiveBytes() int {
-	if c.MaxReceiveBytes > 0 {
-		return c.MaxReceiveBytes
-	}
-
-	return defaultMaxReceiveBytes
-}
+// grpcMaxReceiveBytes is the limit of gRPC, unless an option says otherwise.
+const grpcMaxReceiveBytes = 4 << 20
 
 // sizeError is the end of a call with a message that one side did not take. gRPC calls it RESOURCE_EXHAUSTED, which would tell the
 // client that it has used up a quota. It wraps the problem that the client may read, for callers in the gateway it is a status with

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -83,9 +84,7 @@ func TestHeaderIsAnAnswerIfThereIsOne(t *testing.T) {
 			t.Parallel()
 
 			d, o := deps(t)
-			pool := open(t, upstream.Config{
-				Addresses: []string{start(t, backend{get: refuses, watch: tt.watch})}, Breaker: quick,
-			}, d)
+			pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, backend{get: refuses, watch: tt.watch})}, Breaker: quick}}, d)
 			orders := client(t, pool)
 
 			trip(t, orders, o)
@@ -132,7 +131,7 @@ func TestFailingStreamsOpenTheBreakerThoughTheirHeaderIsReadFirst(t *testing.T) 
 	settings.OpenFor = time.Hour
 
 	d, o := deps(t)
-	pool := open(t, upstream.Config{Addresses: []string{start(t, backend{watch: gone})}, Breaker: settings}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, backend{watch: gone})}, Breaker: settings}}, d)
 	orders := client(t, pool)
 
 	for range settings.MinRequests {
@@ -204,7 +203,7 @@ func serveProfiles(tb testing.TB, p profiles) (profilev1.ProfileServiceClient, *
 
 	d, o := deps(tb)
 
-	conn, err := open(tb, upstream.Config{Addresses: []string{listener.Addr().String()}, Breaker: patient}, d).Conn("order")
+	conn, err := open(tb, upstream.Config{Upstream: config.Upstream{Addresses: []string{listener.Addr().String()}, Breaker: patient}}, d).Conn("order")
 	if err != nil {
 		tb.Fatal(err)
 	}

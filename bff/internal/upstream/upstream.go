@@ -87,7 +87,7 @@ func newUpstream(name string, config Config, deps Deps) *upstream {
 		group:   newGroup(name, config, deps.Observer, deps.Logger),
 		breaker: breaker.New(name, config.Breaker, onChange(deps, name, "")),
 		methods: newMethods(name, config, deps),
-		limiter: newLimiter(name, config.Concurrency, deps.Observer), maxReceive: config.maxReceiveBytes(),
+		limiter: newLimiter(name, config.Concurrency, deps.Observer), maxReceive: config.MaxReceiveBytes,
 		programmed: len(config.DialOptions) > 0,
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
@@ -39,13 +40,7 @@ func TestOpenRefuses(t *testing.T) {
 		config upstream.Config
 		want   string
 	}{
-		{"neither_addresses_nor_target", upstream.Config{}, "upstream order: needs either addresses or a target"},
-		{
-			"both_addresses_and_target",
-			upstream.Config{Addresses: []string{"127.0.0.1:1"}, Target: "dns:///order:1"},
-			"upstream order: needs either addresses or a target",
-		},
-		{"target_of_an_unknown_kind", upstream.Config{Target: "\x00://order"}, "upstream order: dial: "},
+		{"target_of_an_unknown_kind", upstream.Config{Upstream: config.Upstream{Target: "\x00://order"}}, "upstream order: dial: "},
 	}
 
 	for _, tt := range tests {
@@ -55,7 +50,7 @@ func TestOpenRefuses(t *testing.T) {
 			d, _ := deps(t)
 
 			pool, err := upstream.Open(map[string]upstream.Config{
-				"user": {Addresses: []string{"127.0.0.1:1"}}, "order": tt.config,
+				"user": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}}, "order": tt.config,
 			}, d)
 			if pool != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -73,7 +68,7 @@ func TestNothingIsDialledBeforeTheFirstCall(t *testing.T) {
 	}
 
 	d, o := deps(t)
-	pool := open(t, upstream.Config{Addresses: []string{listener.Addr().String()}, Breaker: patient}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{listener.Addr().String()}, Breaker: patient}}, d)
 
 	want := []upstream.Status{{Name: "order", Connectivity: "IDLE", Breaker: "closed", Limit: 200}}
 	if diff := cmp.Diff(want, pool.Statuses()); diff != "" {
@@ -104,7 +99,7 @@ func TestUnknownName(t *testing.T) {
 	d, _ := deps(t)
 
 	pool, err := upstream.Open(map[string]upstream.Config{
-		"user": {Addresses: []string{"127.0.0.1:1"}}, "order": {Addresses: []string{"127.0.0.1:1"}},
+		"user": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}}, "order": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}},
 	}, d)
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +117,7 @@ func TestCallsGoToEachAddressInTurn(t *testing.T) {
 	t.Parallel()
 
 	d, _ := deps(t)
-	pool := open(t, upstream.Config{Addresses: []string{start(t, named("a")), start(t, named("b"))}, Breaker: patient}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, named("a")), start(t, named("b"))}, Breaker: patient}}, d)
 	orders := client(t, pool)
 	ctx := bounded(t)
 
@@ -206,7 +201,7 @@ func TestOneBackendStops(t *testing.T) {
 			}})
 
 			d, _ := deps(t)
-			pool := open(t, upstream.Config{Addresses: []string{address, start(t, named("staying"))}, Breaker: patient}, d)
+			pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{address, start(t, named("staying"))}, Breaker: patient}}, d)
 			orders := client(t, pool)
 
 			// Whichever call comes to the one that leaves is held there.
@@ -262,7 +257,7 @@ func socket(tb testing.TB) (target, path string) {
 }
 
 // quick opens after two failures and tries again at once.
-var quick = breaker.Settings{FailureRatio: 0.5, MinRequests: 2, Window: time.Hour, OpenFor: time.Millisecond}
+var quick = config.Breaker{FailureRatio: 0.5, MinRequests: 2, Window: time.Hour, OpenFor: time.Millisecond}
 
 // trip calls a dead backend until its breaker opens.
 func trip(tb testing.TB, orders orderv1.OrderServiceClient, o *observer) {
@@ -284,7 +279,7 @@ func TestBreakerOpensOnADeadBackendAndRecovers(t *testing.T) {
 
 	target, path := socket(t)
 	d, o := deps(t)
-	pool := open(t, upstream.Config{Target: target, Breaker: quick}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Target: target, Breaker: quick}}, d)
 	orders := client(t, pool)
 
 	trip(t, orders, o)
@@ -325,7 +320,7 @@ func TestRefusedCallIsNotedAndObserved(t *testing.T) {
 
 	d.Logger = slog.New(slog.NewTextHandler(&log, nil))
 
-	pool := open(t, upstream.Config{Target: target, Breaker: settings}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Target: target, Breaker: settings}}, d)
 	orders := client(t, pool)
 	trip(t, orders, o)
 
@@ -399,7 +394,7 @@ func TestWhoseDeadlineOpensTheBreaker(t *testing.T) {
 				settings.OpenFor = time.Hour
 
 				d, _ := deps(t)
-				pool := open(t, upstream.Config{Addresses: []string{start(t, silent())}, Breaker: settings}, d)
+				pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, silent())}, Breaker: settings}}, d)
 				orders := client(t, pool)
 
 				for range 4 {
@@ -452,7 +447,7 @@ func TestInterceptorsOfTheCallerRunFirst(t *testing.T) {
 		return nil, refused
 	}
 
-	orders := client(t, open(t, upstream.Config{Addresses: []string{"127.0.0.1:1"}, Breaker: quick}, d))
+	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}, Breaker: quick}}, d))
 
 	if _, err := orders.GetOrder(t.Context(), &orderv1.GetOrderRequest{}); !errors.Is(err, refused) {
 		t.Errorf("unary: got %v", err)

@@ -32,6 +32,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
@@ -221,9 +222,9 @@ func TestXDSControlPlaneSaysWhereCallsGo(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	config := Config{Target: "xds:///orders"}
+	cfg := Config{Upstream: config.Upstream{Target: "xds:///orders"}}
 
-	conn, err := dial(config, newGroup("order", config, nil, nil), []grpc.DialOption{grpc.WithResolvers(builder)})
+	conn, err := dial(cfg, newGroup("order", cfg, nil, nil), []grpc.DialOption{grpc.WithResolvers(builder)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -288,9 +289,9 @@ func follows(tb testing.TB, orders orderv1.OrderServiceClient, want string) {
 func TestXDSControlPlaneThatNobodyNamed(t *testing.T) {
 	t.Parallel()
 
-	config := Config{Target: "xds:///orders"}
+	cfg := Config{Upstream: config.Upstream{Target: "xds:///orders"}}
 
-	conn, err := dial(config, newGroup("order", config, nil, nil), nil)
+	conn, err := dial(cfg, newGroup("order", cfg, nil, nil), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

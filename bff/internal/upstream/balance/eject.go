@@ -14,9 +14,9 @@ func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
 	}
 
 	for _, m := range w.members {
-		failing := !settings.Disabled && m.failures.Load() >= int64(settings.ConsecutiveFailures)
+		failing := !settings.Disabled && m.failures.Load() >= int64(settings.Failures)
 		if failing && !m.ejected() && w.dispensable(m) {
-			m.eject(now, settings.BaseTime)
+			m.eject(now, settings.Time)
 
 			ejections++
 		}

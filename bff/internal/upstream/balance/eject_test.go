@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -21,7 +22,7 @@ func TestAddressThatAnswersUnavailableIsLeftOutAndComesBack(t *testing.T) {
 			t.Parallel()
 
 			seen := &observer{}
-			group := balance.NewGroup("order", balance.Settings{Ejection: balance.Ejection{BaseTime: 2 * time.Second}}, seen)
+			group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{Time: 2 * time.Second}}), seen)
 			list := backends(t, 3)
 			bad := list[0]
 			client, _ := connect(t, group, policy, nil, addresses(list)...)
@@ -101,7 +102,7 @@ func TestAnswersAndImpatienceLeaveNobodyOut(t *testing.T) {
 			t.Parallel()
 
 			seen := &observer{}
-			group := balance.NewGroup("order", balance.Settings{}, seen)
+			group := balance.NewGroup("order", settings(config.Upstream{}), seen)
 			list := backends(t, 2)
 			client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
 			allReady(t, group, client, addresses(list)...)
@@ -139,7 +140,7 @@ func TestAnswersAndImpatienceLeaveNobodyOut(t *testing.T) {
 func TestTooLateIsAFailure(t *testing.T) {
 	t.Parallel()
 
-	group := balance.NewGroup("order", balance.Settings{}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 2)
 	client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
@@ -168,7 +169,7 @@ func TestTheLastAddressIsNeverLeftOut(t *testing.T) {
 			t.Parallel()
 
 			// Even if all might be.
-			group := balance.NewGroup("order", balance.Settings{Ejection: balance.Ejection{MaxRatio: 1, BaseTime: time.Minute}}, nil)
+			group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{MaxRatio: 1, Time: time.Minute}}), nil)
 			list := backends(t, n)
 			client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
 			allReady(t, group, client, addresses(list)...)
@@ -204,7 +205,7 @@ func TestNoMoreThanTheRatioIsLeftOut(t *testing.T) {
 	t.Parallel()
 
 	seen := &observer{}
-	group := balance.NewGroup("order", balance.Settings{Ejection: balance.Ejection{BaseTime: time.Minute}}, seen)
+	group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{Time: time.Minute}}), seen)
 	list := backends(t, 5)
 	client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
@@ -223,7 +224,7 @@ func TestNoMoreThanTheRatioIsLeftOut(t *testing.T) {
 func TestAddressThatIsLeftOutIsTakenBackWhenTheOthersAreGone(t *testing.T) {
 	t.Parallel()
 
-	group := balance.NewGroup("order", balance.Settings{Ejection: balance.Ejection{BaseTime: time.Minute}}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{Time: time.Minute}}), nil)
 	bad, good := &backend{}, &backend{}
 	serve(t, bad)
 	server := serve(t, good)
@@ -249,7 +250,7 @@ func TestAddressThatIsLeftOutIsTakenBackWhenTheOthersAreGone(t *testing.T) {
 func TestAddressThatIsLeftOutStaysSoWithANewConnection(t *testing.T) {
 	t.Parallel()
 
-	group := balance.NewGroup("order", balance.Settings{Ejection: balance.Ejection{BaseTime: time.Minute}}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{Time: time.Minute}}), nil)
 	bad, good := &backend{}, &backend{}
 	server := serve(t, bad)
 	serve(t, good)
@@ -286,7 +287,7 @@ func TestDisabledEjectionLeavesNobodyOut(t *testing.T) {
 	t.Parallel()
 
 	seen := &observer{}
-	group := balance.NewGroup("order", balance.Settings{Ejection: balance.Ejection{Disabled: true}}, seen)
+	group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{Disabled: true}}), seen)
 	list := backends(t, 2)
 	client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)

@@ -3,12 +3,15 @@ package balance
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/resolver"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
 // Observer is told when an address of a backend is left out, and why: Failures or Silence. It must be safe for concurrent use and
@@ -39,7 +42,9 @@ type Group struct {
 // NewGroup is for the connection to the backend of that name. The observer may be nil. What the connection's resolver finds must be
 // attached to the group, and its credentials be those of Track.
 func NewGroup(name string, settings Settings, observer Observer) *Group {
-	return &Group{name: name, settings: settings.withDefaults(), observer: observer}
+	settings.Logger = cmp.Or(settings.Logger, slog.New(slog.DiscardHandler))
+
+	return &Group{name: name, settings: settings, observer: observer}
 }
 
 type groupKey struct{}
@@ -57,7 +62,7 @@ func groupOf(state resolver.State) *Group {
 		return g
 	}
 
-	return NewGroup("", Settings{}, nil)
+	return NewGroup("", Settings{Probe: config.Probe{Disabled: true}, Ejection: config.Ejection{Disabled: true}}, nil)
 }
 
 func (g *Group) observe(reason string) {

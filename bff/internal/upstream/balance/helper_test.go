@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/resolver/manual"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -349,3 +350,10 @@ func allReady(tb testing.TB, group *balance.Group, client orderv1.OrderServiceCl
 }
 
 func codeOf(err error) codes.Code { return status.Code(err) }
+
+// settings are those of an upstream, with the defaults of what is not set.
+func settings(u config.Upstream) balance.Settings {
+	u = u.WithDefaults()
+
+	return balance.Settings{Probe: u.Probe, Ejection: u.Ejection}
+}

@@ -9,12 +9,16 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
+
+var defaults = config.Upstream{}.WithDefaults()
 
 // ready returns the loop's state with some addresses that are connected.
 func ready(addresses ...string) *wrapper {
 	w := &wrapper{
-		group: NewGroup("order", Settings{}, nil), kick: make(chan struct{}, 1),
+		group: NewGroup("order", Settings{Probe: defaults.Probe, Ejection: defaults.Ejection}, nil), kick: make(chan struct{}, 1),
 		members: map[string]*member{}, subConns: map[*subConn]struct{}{},
 	}
 
@@ -30,7 +34,7 @@ func ready(addresses ...string) *wrapper {
 }
 
 func fail(w *wrapper, m *member) {
-	for range defaultFailures {
+	for range defaults.Ejection.Failures {
 		w.learn(m, unhealthy)
 	}
 }
@@ -90,7 +94,7 @@ func TestFailuresMustFollowOneAnother(t *testing.T) {
 	w := ready("a", "b")
 	m := w.members["a"]
 
-	for range 3 * defaultFailures {
+	for range 3 * defaults.Ejection.Failures {
 		w.learn(m, unhealthy)
 		w.learn(m, nothing)
 		w.learn(m, unhealthy)

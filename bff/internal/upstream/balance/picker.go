@@ -106,7 +106,7 @@ func (w *wrapper) learn(m *member, o outcome) {
 			m.failures.Store(0)
 		}
 	case unhealthy:
-		if m.failures.Add(1) >= int64(w.group.settings.Ejection.ConsecutiveFailures) {
+		if m.failures.Add(1) >= int64(w.group.settings.Ejection.Failures) {
 			w.wake()
 		}
 	case nothing:

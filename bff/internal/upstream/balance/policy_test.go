@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/orca"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -29,9 +30,9 @@ var kinds = map[string]bool{
 func TestRoundRobinTakesTurns(t *testing.T) {
 	t.Parallel()
 
-	group := balance.NewGroup("order", balance.Settings{}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 3)
-	client, _ := connect(t, group, "", nil, addresses(list)...)
+	client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
 
 	for name, count := range tally(t, client, 30) {
@@ -44,7 +45,7 @@ func TestRoundRobinTakesTurns(t *testing.T) {
 func TestLeastRequestAvoidsTheSlowOne(t *testing.T) {
 	t.Parallel()
 
-	group := balance.NewGroup("order", balance.Settings{}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 3)
 	client, _ := connect(t, group, balance.LeastRequest, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
@@ -85,7 +86,7 @@ func TestWeightedRoundRobinPrefersTheLessLoaded(t *testing.T) {
 		t.Skip("it takes ten seconds")
 	}
 
-	group := balance.NewGroup("order", balance.Settings{}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	loaded, idle := &backend{}, &backend{}
 
 	for b, utilization := range map[*backend]float64{loaded: 0.9, idle: 0.1} {
@@ -115,7 +116,7 @@ func TestWeightedRoundRobinPrefersTheLessLoaded(t *testing.T) {
 func TestRingHashKeepsASubjectWhereItIs(t *testing.T) {
 	t.Parallel()
 
-	group := balance.NewGroup("order", balance.Settings{}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 3)
 	client, _ := connect(t, group, balance.RingHash, nil, addresses(list)...)
 	used := map[string]int{}
@@ -153,7 +154,7 @@ func TestRingHashKeepsASubjectWhereItIs(t *testing.T) {
 func TestAddressThatDoesNotSayServingGetsNothing(t *testing.T) {
 	t.Parallel()
 
-	group := balance.NewGroup("order", balance.Settings{}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	health := healthgrpc.NewServer()
 	first, second := &backend{}, &backend{}
 	serveWith(t, first, health)
@@ -179,7 +180,7 @@ func TestAddressThatDoesNotSayServingGetsNothing(t *testing.T) {
 func TestAddressesComeAndGo(t *testing.T) {
 	t.Parallel()
 
-	group := balance.NewGroup("order", balance.Settings{}, nil)
+	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 3)
 	client, resolver := connect(t, group, balance.RoundRobin, nil, list[0].name, list[1].name)
 	allReady(t, group, client, list[0].name, list[1].name)
@@ -199,7 +200,7 @@ func TestAddressesComeAndGo(t *testing.T) {
 func TestNoAddresses(t *testing.T) {
 	t.Parallel()
 
-	client, list := connect(t, balance.NewGroup("order", balance.Settings{}, nil), balance.RoundRobin, nil)
+	client, list := connect(t, balance.NewGroup("order", settings(config.Upstream{}), nil), balance.RoundRobin, nil)
 	if _, err := call(t, client); err == nil {
 		t.Error("a call went nowhere, and well")
 	}
@@ -216,7 +217,7 @@ func TestWithoutAGroup(t *testing.T) {
 	t.Parallel()
 
 	list := backends(t, 2)
-	client, resolver := connect(t, balance.NewGroup("order", balance.Settings{}, nil), balance.RoundRobin, nil)
+	client, resolver := connect(t, balance.NewGroup("order", settings(config.Upstream{}), nil), balance.RoundRobin, nil)
 	resolver.UpdateState(endpoints(addresses(list)...))
 
 	if _, err := call(t, client); err != nil {

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -114,7 +115,7 @@ func TestProcessAmongThree(t *testing.T) {
 			t.Parallel()
 
 			seen := &observer{}
-			group := balance.NewGroup("order", balance.Settings{}, seen)
+			group := balance.NewGroup("order", settings(config.Upstream{}), seen)
 			victim, address := spawn(t)
 			_, second := spawn(t)
 			_, third := spawn(t)
@@ -175,8 +176,8 @@ func TestStoppedProcessThatIsAloneIsGivenMoreTime(t *testing.T) {
 	t.Parallel()
 
 	seen := &observer{}
-	probe := balance.Probe{Interval: 100 * time.Millisecond, Timeout: 500 * time.Millisecond}
-	group := balance.NewGroup("order", balance.Settings{Probe: probe}, seen)
+	probe := config.Probe{Interval: 100 * time.Millisecond, Timeout: 500 * time.Millisecond}
+	group := balance.NewGroup("order", settings(config.Upstream{Probe: probe}), seen)
 	process, address := spawn(t)
 	client, _ := connect(t, group, balance.RoundRobin, nil, address)
 	allReady(t, group, client, address)
@@ -203,7 +204,7 @@ func TestStoppedProcessThatIsAloneIsGivenMoreTime(t *testing.T) {
 }
 
 // quick are probes that would notice anything soon.
-var quick = balance.Settings{Probe: balance.Probe{Interval: 20 * time.Millisecond, Timeout: 300 * time.Millisecond}}
+var quick = settings(config.Upstream{Probe: config.Probe{Interval: 20 * time.Millisecond, Timeout: 300 * time.Millisecond}})
 
 // checks is a health service that answers as the test says.
 type checks struct {

@@ -12,6 +12,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
 // ErrOpen is the cause of a call that was refused because the breaker is open or already probing.
@@ -20,26 +22,6 @@ var ErrOpen = errors.New("circuit breaker is open")
 // ErrNoVerdict is what to report for a call whose end says nothing about the backend, such as a deadline that the client itself
 // set. Otherwise a client could open the breaker for everybody by asking for answers within a microsecond.
 var ErrNoVerdict = errors.New("no verdict on the backend")
-
-// Settings say when a breaker opens and for how long.
-type Settings struct {
-	// FailureRatio of the calls in the window at which it opens, over 0 to 1.
-	FailureRatio float64
-	// MinRequests must have been made in the window before it can open.
-	MinRequests uint32
-	// Window is how far back calls count.
-	Window time.Duration
-	// OpenFor is how long it refuses everything before it lets probes through.
-	OpenFor time.Duration
-	// SlowAfter is what makes a call slow. Zero: none is.
-	SlowAfter time.Duration
-	// SlowRatio of the calls in the window at which it opens, over 0 to 1. Zero: 0.8.
-	SlowRatio float64
-	// Probes must succeed before it closes. So many are let through at once. Zero: 1.
-	Probes uint32
-}
-
-const defaultSlowRatio = 0.8
 
 // State of a breaker.
 type State int
@@ -72,35 +54,31 @@ type counter = gobreaker.TwoStepCircuitBreaker[struct{}]
 const windowBuckets = 10
 
 // New returns a closed breaker. onChange, if not nil, is told of each change of state; it must not block or call the breaker.
-func New(name string, s Settings, onChange func(name string, from, to State)) *Breaker {
+func New(name string, cfg config.Breaker, onChange func(name string, from, to State)) *Breaker {
 	changes := &changes{name: name, told: onChange}
 	b := &Breaker{
-		name: name, openFor: s.OpenFor, slowAfter: s.SlowAfter, changes: changes,
-		failures: newCounter(s, s.FailureRatio, verdict, changes.of(0)),
+		name: name, openFor: cfg.OpenFor, slowAfter: cfg.SlowAfter, changes: changes,
+		failures: newCounter(cfg, cfg.FailureRatio, verdict, changes.of(0)),
 	}
 
-	if s.SlowAfter > 0 {
-		if s.SlowRatio == 0 {
-			s.SlowRatio = defaultSlowRatio
-		}
-
-		b.slowness = newCounter(s, s.SlowRatio, given, changes.of(1))
+	if cfg.SlowAfter > 0 {
+		b.slowness = newCounter(cfg, cfg.SlowRatio, given, changes.of(1))
 	}
 
 	return b
 }
 
 // newCounter judges what it is told of a call: nil is a success, ErrNoVerdict does not count.
-func newCounter(s Settings, ratio float64, judge func(error) error, onChange func(to State)) *counter {
+func newCounter(cfg config.Breaker, ratio float64, judge func(error) error, onChange func(to State)) *counter {
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		MaxRequests:  s.Probes,
-		Interval:     s.Window,
-		BucketPeriod: s.Window / windowBuckets,
-		Timeout:      s.OpenFor,
+		MaxRequests:  cfg.Probes,
+		Interval:     cfg.Window,
+		BucketPeriod: cfg.Window / windowBuckets,
+		Timeout:      cfg.OpenFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			counted := c.TotalSuccesses + c.TotalFailures
 
-			return counted >= s.MinRequests && float64(c.TotalFailures) >= ratio*float64(counted)
+			return counted >= cfg.MinRequests && float64(c.TotalFailures) >= ratio*float64(counted)
 		},
 		IsSuccessful:  func(err error) bool { return judge(err) == nil },
 		IsExcluded:    func(err error) bool { return errors.Is(judge(err), ErrNoVerdict) },

@@ -14,11 +14,12 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
 // settings are those of the tests: four calls within ten seconds, half of them failed, open it for two.
-var settings = breaker.Settings{FailureRatio: 0.5, MinRequests: 4, Window: 10 * time.Second, OpenFor: 2 * time.Second}
+var settings = config.Breaker{FailureRatio: 0.5, MinRequests: 4, Window: 10 * time.Second, OpenFor: 2 * time.Second}
 
 var (
 	unavailable = status.Error(codes.Unavailable, "connection refused")

@@ -12,11 +12,12 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
 // slowSettings are settings with which half of four calls that take more than a second open it, too.
-var slowSettings = breaker.Settings{
+var slowSettings = config.Breaker{
 	FailureRatio: 0.5, MinRequests: 4, Window: 10 * time.Second, OpenFor: 2 * time.Second, SlowAfter: time.Second, SlowRatio: 0.5,
 }
 

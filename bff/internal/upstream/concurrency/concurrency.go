@@ -13,16 +13,13 @@ import (
 	"math"
 	"sync"
 	"time"
-)
 
-// Settings are how far the limit may move and where it starts.
-type Settings struct {
-	Min, Max, Initial int
-}
+	"github.com/portico-gateway/portico/bff/config"
+)
 
 // Limiter bounds the calls to one backend. It is safe for concurrent use. A nil one lets everything through.
 type Limiter struct {
-	settings Settings
+	settings config.Concurrency
 	onChange func(limit int)
 
 	mu       sync.Mutex
@@ -45,11 +42,11 @@ const (
 
 // New returns a limiter with nothing under way. onChange, if not nil, is told of each change of the limit; it must not block or
 // call the limiter.
-func New(s Settings, onChange func(limit int)) *Limiter {
-	initial := float64(s.Initial)
+func New(cfg config.Concurrency, onChange func(limit int)) *Limiter {
+	initial := float64(cfg.Initial)
 
 	return &Limiter{
-		settings: s, onChange: onChange, limit: initial, alone: map[string]*average{},
+		settings: cfg, onChange: onChange, limit: initial, alone: map[string]*average{},
 		probe: probe{calm: time.Now(), limit: initial},
 	}
 }

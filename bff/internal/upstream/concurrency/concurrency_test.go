@@ -7,11 +7,12 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
 // settings are the defaults of package upstream.
-var settings = concurrency.Settings{Min: 20, Max: 1000, Initial: 200}
+var settings = config.Concurrency{Min: 20, Max: 1000, Initial: 200}
 
 // backend serves so many calls at a time, and lets the others wait. Each takes its time, a fifth more or less.
 type backend struct {
@@ -218,7 +219,7 @@ func TestPriorities(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			l := concurrency.New(concurrency.Settings{Min: 100, Max: 100, Initial: 100}, nil)
+			l := concurrency.New(config.Concurrency{Min: 100, Max: 100, Initial: 100}, nil)
 			got := 0
 
 			for range 200 {
@@ -237,7 +238,7 @@ func TestPriorities(t *testing.T) {
 func TestSmallestLimitLetsEachPriorityThrough(t *testing.T) {
 	t.Parallel()
 
-	l := concurrency.New(concurrency.Settings{Min: 1, Max: 1, Initial: 1}, nil)
+	l := concurrency.New(config.Concurrency{Min: 1, Max: 1, Initial: 1}, nil)
 
 	for priority := -1; priority <= 1; priority++ {
 		permit, ok := l.Acquire("get", priority, time.Now())
