@@ -33,7 +33,7 @@ func Compile(cfg config.Config, opts ...Option) (*Compiled, error) {
 		return nil, err
 	}
 
-	headers, err := headerpolicy.New(cfg.Headers.Request, cfg.Headers.Response)
+	headers, err := headerpolicy.New(cfg.Headers)
 	if err != nil {
 		return nil, fmt.Errorf("headers: %w", err)
 	}

@@ -96,7 +96,7 @@ func (c *Compiled) openLog(life *lifetime) (opening, error) {
 	dropped := c.options.droppedLines
 
 	if with.logger == nil {
-		log, err := observe.OpenLog(os.Stderr, c.config.Log.Level, c.config.Log.Format)
+		log, err := observe.OpenLog(os.Stderr, c.config.Log)
 		if err != nil {
 			return opening{}, err
 		}

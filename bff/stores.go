@@ -39,9 +39,7 @@ func (c *Compiled) openStores(with opening) (*stores, error) {
 }
 
 func (c *Compiled) openShared(with opening, observer func(rpc string, event cache.Event)) (*stores, error) {
-	cfg := redis.Config{URL: c.config.Redis.URL, Timeout: c.config.Redis.Timeout, Prefix: c.config.Redis.Prefix}
-
-	client, err := redis.OpenObserved(cfg, redis.Observer{
+	client, err := redis.OpenObserved(redis.Config{Redis: c.config.Redis}, redis.Observer{
 		Logger:  with.logger,
 		State:   func(_, to redis.State) { with.metrics.ObserveRedis(int(to)) },
 		Failure: with.metrics.ObserveRedisFailure,

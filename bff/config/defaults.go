@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // Defaults that the fields' comments name.
 const (
@@ -72,23 +75,22 @@ const AdminOff = "-"
 // WithDefaults returns the configuration with every zero value replaced by its documented default.
 func (c Config) WithDefaults() Config {
 	c.Server = c.Server.withDefaults()
-	c.Admin.Address = or(c.Admin.Address, defaultAdminAddress)
-	c.CORS.MaxAge = or(c.CORS.MaxAge, defaultCORSMaxAge)
-	c.JSON.Names = or(c.JSON.Names, NamesCamel)
-	c.JSON.MaxDepth = or(c.JSON.MaxDepth, defaultMaxDepth)
-	c.Compression.MinBytes = or(c.Compression.MinBytes, defaultMinCompressed)
-	c.Cache.MaxBytes = or(c.Cache.MaxBytes, defaultCacheBytes)
-	c.Overload.MaxInFlight = or(c.Overload.MaxInFlight, defaultMaxInFlight)
-	c.Overload.MaxStreams = or(c.Overload.MaxStreams, defaultMaxStreams)
-	c.Overload.MaxBufferedResponseBytes = or(c.Overload.MaxBufferedResponseBytes, defaultMaxBuffered)
-	c.Redis.Timeout = or(c.Redis.Timeout, defaultRedisTimeout)
-	c.Redis.Prefix = or(c.Redis.Prefix, "portico:")
-	c.Idempotency.MaxBytes = or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)
+	c.Admin.Address = cmp.Or(c.Admin.Address, defaultAdminAddress)
+	c.CORS.MaxAge = cmp.Or(c.CORS.MaxAge, defaultCORSMaxAge)
+	c.JSON.Names = cmp.Or(c.JSON.Names, NamesCamel)
+	c.JSON.MaxDepth = cmp.Or(c.JSON.MaxDepth, defaultMaxDepth)
+	c.Compression.MinBytes = cmp.Or(c.Compression.MinBytes, defaultMinCompressed)
+	c.Cache.MaxBytes = cmp.Or(c.Cache.MaxBytes, defaultCacheBytes)
+	c.Overload.MaxInFlight = cmp.Or(c.Overload.MaxInFlight, defaultMaxInFlight)
+	c.Overload.MaxStreams = cmp.Or(c.Overload.MaxStreams, defaultMaxStreams)
+	c.Overload.MaxBufferedResponseBytes = cmp.Or(c.Overload.MaxBufferedResponseBytes, defaultMaxBuffered)
+	c.Redis = c.Redis.WithDefaults()
+	c.Idempotency.MaxBytes = cmp.Or(c.Idempotency.MaxBytes, defaultIdempotencyBytes)
 	c.Limits = c.Limits.withDefaults()
 	c.Auth = c.Auth.WithDefaults()
 	c.Docs = c.Docs.withDefaults()
-	c.Log.Level = or(c.Log.Level, "info")
-	c.Log.Format = or(c.Log.Format, "json")
+	c.Log.Level = cmp.Or(c.Log.Level, "info")
+	c.Log.Format = cmp.Or(c.Log.Format, "json")
 
 	if c.Query.Ignored == nil {
 		c.Query.Ignored = []string{"utm_*"}
@@ -109,46 +111,54 @@ func (c Config) WithDefaults() Config {
 }
 
 func (s Server) withDefaults() Server {
-	s.Address = or(s.Address, defaultAddress)
-	s.ReadHeaderTimeout = or(s.ReadHeaderTimeout, defaultReadHeaderTimeout)
-	s.IdleTimeout = or(s.IdleTimeout, defaultIdleTimeout)
-	s.MaxHeaderBytes = or(s.MaxHeaderBytes, defaultMaxHeaderBytes)
-	s.RequestTimeout = or(s.RequestTimeout, defaultRequestTimeout)
-	s.DrainDelay = or(s.DrainDelay, defaultDrainDelay)
-	s.DrainTimeout = or(s.DrainTimeout, defaultDrainTimeout)
-	s.MaxConnections = or(s.MaxConnections, defaultMaxConnections)
-	s.MaxStreamsPerConnection = or(s.MaxStreamsPerConnection, defaultMaxStreamsPerConn)
-	s.MaxAbortedPerConnection = or(s.MaxAbortedPerConnection, defaultMaxAborted)
+	s.Address = cmp.Or(s.Address, defaultAddress)
+	s.ReadHeaderTimeout = cmp.Or(s.ReadHeaderTimeout, defaultReadHeaderTimeout)
+	s.IdleTimeout = cmp.Or(s.IdleTimeout, defaultIdleTimeout)
+	s.MaxHeaderBytes = cmp.Or(s.MaxHeaderBytes, defaultMaxHeaderBytes)
+	s.RequestTimeout = cmp.Or(s.RequestTimeout, defaultRequestTimeout)
+	s.DrainDelay = cmp.Or(s.DrainDelay, defaultDrainDelay)
+	s.DrainTimeout = cmp.Or(s.DrainTimeout, defaultDrainTimeout)
+	s.MaxConnections = cmp.Or(s.MaxConnections, defaultMaxConnections)
+	s.MaxStreamsPerConnection = cmp.Or(s.MaxStreamsPerConnection, defaultMaxStreamsPerConn)
+	s.MaxAbortedPerConnection = cmp.Or(s.MaxAbortedPerConnection, defaultMaxAborted)
 
 	if s.TLS.ClientCAFile != "" {
-		s.TLS.ClientAuth = or(s.TLS.ClientAuth, ClientAuthOptional)
+		s.TLS.ClientAuth = cmp.Or(s.TLS.ClientAuth, ClientAuthOptional)
 	}
 
 	return s
 }
 
+// WithDefaults returns the settings with every zero value replaced by its documented default.
+func (r Redis) WithDefaults() Redis {
+	r.Timeout = cmp.Or(r.Timeout, defaultRedisTimeout)
+	r.Prefix = cmp.Or(r.Prefix, "portico:")
+
+	return r
+}
+
 func (l Limits) withDefaults() Limits {
-	l.MaxBodyBytes = or(l.MaxBodyBytes, defaultMaxBodyBytes)
-	l.MaxDecompressionRatio = or(l.MaxDecompressionRatio, defaultMaxRatio)
-	l.MaxKeys = or(l.MaxKeys, defaultMaxKeys)
+	l.MaxBodyBytes = cmp.Or(l.MaxBodyBytes, defaultMaxBodyBytes)
+	l.MaxDecompressionRatio = cmp.Or(l.MaxDecompressionRatio, defaultMaxRatio)
+	l.MaxKeys = cmp.Or(l.MaxKeys, defaultMaxKeys)
 
 	if l.Client == (Rate{}) {
 		l.Client = Rate{Requests: defaultClientRequests, Burst: defaultClientBurst}
 	}
 
-	l.Client.Per = or(l.Client.Per, time.Second)
-	l.Client.Burst = or(l.Client.Burst, l.Client.Requests)
+	l.Client.Per = cmp.Or(l.Client.Per, time.Second)
+	l.Client.Burst = cmp.Or(l.Client.Burst, l.Client.Requests)
 
 	return l
 }
 
 // WithDefaults returns the settings with every zero value replaced by its documented default.
 func (a Auth) WithDefaults() Auth {
-	a.KeysGrace = or(a.KeysGrace, defaultKeysGrace)
-	a.CacheTokens = or(a.CacheTokens, defaultCacheTokens)
-	a.APIKeys.Header = or(a.APIKeys.Header, defaultAPIKeyHeader)
-	a.APIKeys.ReloadInterval = or(a.APIKeys.ReloadInterval, defaultReloadInterval)
-	a.Internal.Lifetime = or(a.Internal.Lifetime, defaultInternalLifetime)
+	a.KeysGrace = cmp.Or(a.KeysGrace, defaultKeysGrace)
+	a.CacheTokens = cmp.Or(a.CacheTokens, defaultCacheTokens)
+	a.APIKeys.Header = cmp.Or(a.APIKeys.Header, defaultAPIKeyHeader)
+	a.APIKeys.ReloadInterval = cmp.Or(a.APIKeys.ReloadInterval, defaultReloadInterval)
+	a.Internal.Lifetime = cmp.Or(a.Internal.Lifetime, defaultInternalLifetime)
 
 	issuers := make([]Issuer, 0, len(a.Issuers))
 	for _, issuer := range a.Issuers {
@@ -169,11 +179,11 @@ func (i Issuer) withDefaults() Issuer {
 		i.TokenTypes = []string{"", "JWT", "at+jwt"}
 	}
 
-	i.RefreshInterval = or(i.RefreshInterval, defaultRefreshInterval)
-	i.Leeway = or(i.Leeway, defaultLeeway)
-	i.Claims.Subject = or(i.Claims.Subject, "sub")
-	i.Claims.Roles = or(i.Claims.Roles, "roles")
-	i.Claims.Tenant = or(i.Claims.Tenant, "tenant")
+	i.RefreshInterval = cmp.Or(i.RefreshInterval, defaultRefreshInterval)
+	i.Leeway = cmp.Or(i.Leeway, defaultLeeway)
+	i.Claims.Subject = cmp.Or(i.Claims.Subject, "sub")
+	i.Claims.Roles = cmp.Or(i.Claims.Roles, "roles")
+	i.Claims.Tenant = cmp.Or(i.Claims.Tenant, "tenant")
 
 	return i
 }
@@ -182,37 +192,27 @@ func algorithms() []string { return []string{"RS256", "ES256", "EdDSA"} }
 
 // WithDefaults returns the settings with every zero value replaced by its documented default.
 func (u Upstream) WithDefaults() Upstream {
-	u.Breaker.FailureRatio = or(u.Breaker.FailureRatio, defaultFailureRatio)
-	u.Breaker.MinRequests = or(u.Breaker.MinRequests, defaultMinRequests)
-	u.Breaker.Window = or(u.Breaker.Window, defaultWindow)
-	u.Breaker.OpenFor = or(u.Breaker.OpenFor, defaultOpenFor)
-	u.Breaker.SlowRatio = or(u.Breaker.SlowRatio, defaultSlowRatio)
-	u.Breaker.Probes = or(u.Breaker.Probes, defaultProbes)
-	u.Balancing = or(u.Balancing, balancings()[0])
-	u.RefreshInterval = or(u.RefreshInterval, defaultDNSRefresh)
-	u.MaxReceiveBytes = or(u.MaxReceiveBytes, defaultMaxReceiveBytes)
-	u.Probe.Interval = or(u.Probe.Interval, defaultProbeInterval)
-	u.Probe.Timeout = or(u.Probe.Timeout, defaultProbeTimeout)
-	u.Ejection.Failures = or(u.Ejection.Failures, defaultEjectFailures)
-	u.Ejection.Time = or(u.Ejection.Time, defaultEjectTime)
-	u.Ejection.MaxRatio = or(u.Ejection.MaxRatio, defaultEjectRatio)
-	u.Concurrency.Min = or(u.Concurrency.Min, defaultMinConcurrency)
-	u.Concurrency.Max = or(u.Concurrency.Max, defaultMaxConcurrency)
-	u.Concurrency.Initial = or(u.Concurrency.Initial, min(max(defaultConcurrency, u.Concurrency.Min), u.Concurrency.Max))
+	u.Breaker.FailureRatio = cmp.Or(u.Breaker.FailureRatio, defaultFailureRatio)
+	u.Breaker.MinRequests = cmp.Or(u.Breaker.MinRequests, defaultMinRequests)
+	u.Breaker.Window = cmp.Or(u.Breaker.Window, defaultWindow)
+	u.Breaker.OpenFor = cmp.Or(u.Breaker.OpenFor, defaultOpenFor)
+	u.Breaker.SlowRatio = cmp.Or(u.Breaker.SlowRatio, defaultSlowRatio)
+	u.Breaker.Probes = cmp.Or(u.Breaker.Probes, defaultProbes)
+	u.Balancing = cmp.Or(u.Balancing, balancings()[0])
+	u.RefreshInterval = cmp.Or(u.RefreshInterval, defaultDNSRefresh)
+	u.MaxReceiveBytes = cmp.Or(u.MaxReceiveBytes, defaultMaxReceiveBytes)
+	u.Probe.Interval = cmp.Or(u.Probe.Interval, defaultProbeInterval)
+	u.Probe.Timeout = cmp.Or(u.Probe.Timeout, defaultProbeTimeout)
+	u.Ejection.Failures = cmp.Or(u.Ejection.Failures, defaultEjectFailures)
+	u.Ejection.Time = cmp.Or(u.Ejection.Time, defaultEjectTime)
+	u.Ejection.MaxRatio = cmp.Or(u.Ejection.MaxRatio, defaultEjectRatio)
+	u.Concurrency.Min = cmp.Or(u.Concurrency.Min, defaultMinConcurrency)
+	u.Concurrency.Max = cmp.Or(u.Concurrency.Max, defaultMaxConcurrency)
+	u.Concurrency.Initial = cmp.Or(u.Concurrency.Initial, min(max(defaultConcurrency, u.Concurrency.Min), u.Concurrency.Max))
 
 	return u
 }
 
 func balancings() []string {
 	return []string{"round_robin", "least_request", "weighted_round_robin", "ring_hash"}
-}
-
-// or is the value, or the default for the zero value.
-func or[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-
-	return value
 }

@@ -1,5 +1,7 @@
 package config
 
+import "cmp"
+
 // Who may read a description.
 const (
 	DocsPublic        = "public"
@@ -21,10 +23,10 @@ type Docs struct {
 }
 
 func (d Docs) withDefaults() Docs {
-	d.OpenAPI = or(d.OpenAPI, DocsAuthenticated)
-	d.Page = or(d.Page, DocsOff)
-	d.Title = or(d.Title, "REST API")
-	d.Version = or(d.Version, "1")
+	d.OpenAPI = cmp.Or(d.OpenAPI, DocsAuthenticated)
+	d.Page = cmp.Or(d.Page, DocsOff)
+	d.Title = cmp.Or(d.Title, "REST API")
+	d.Version = cmp.Or(d.Version, "1")
 
 	return d
 }

@@ -68,7 +68,7 @@ requests are answered, and the exit code is 0; a second one ends it at once. SIG
 // openLog returns the log of a process that serves. What gRPC, and libraries that use the standard loggers, have to say goes there
 // as well. The caller closes it in the end.
 func openLog(cfg config.Log) (*observe.Log, error) {
-	log, err := observe.OpenLog(os.Stderr, cfg.Level, cfg.Format)
+	log, err := observe.OpenLog(os.Stderr, cfg)
 	if err != nil {
 		return nil, err
 	}

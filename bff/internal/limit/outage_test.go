@@ -32,10 +32,12 @@ type gateway struct {
 }
 
 // join opens a gateway whose limits allow ten requests.
-func join(tb testing.TB, config redis.Config) *gateway {
+func join(tb testing.TB, cfg redis.Config) *gateway {
 	tb.Helper()
 
-	client, err := redis.Open(config)
+	cfg.Redis = cfg.Redis.WithDefaults()
+
+	client, err := redis.Open(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -86,8 +88,8 @@ func TestLimitsAreSharedAndHoldLocallyWhileRedisIsGone(t *testing.T) {
 	t.Parallel()
 
 	server := redistest.Start(t)
-	config := redis.Config{URL: server.URL(), Timeout: 5 * time.Second, OpenFor: 200 * time.Millisecond}
-	one, two := join(t, config), join(t, config)
+	cfg := redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: 5 * time.Second}, OpenFor: 200 * time.Millisecond}
+	one, two := join(t, cfg), join(t, cfg)
 
 	for range 5 {
 		wantStatus(t, "one", ask(t, one.open, from("192.0.2.1")), http.StatusNoContent)
@@ -138,7 +140,7 @@ func TestLimitsAreSharedAndHoldLocallyWhileRedisIsGone(t *testing.T) {
 func TestRefusalDuringOutageIsAProblem(t *testing.T) {
 	t.Parallel()
 
-	g := join(t, redis.Config{URL: "redis://127.0.0.1:1"})
+	g := join(t, redis.Config{Redis: config.Redis{URL: "redis://127.0.0.1:1"}})
 	rec := from("192.0.2.1")
 	res := ask(t, g.closed, rec)
 
@@ -163,7 +165,7 @@ func TestFrozenRedisDelaysADecisionByItsTimeoutAtMost(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 
 	server := redistest.Start(t)
-	g := join(t, redis.Config{URL: server.URL(), Timeout: timeout, OpenFor: 500 * time.Millisecond})
+	g := join(t, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: timeout}, OpenFor: 500 * time.Millisecond})
 
 	eventually(t, "connected", func() bool { return g.client.Ping(t.Context()).Err() == nil })
 	server.Freeze()
@@ -204,8 +206,8 @@ func TestFrozenRedisDelaysADecisionByItsTimeoutAtMost(t *testing.T) {
 func TestManyAtOnceOverTwoGatewaysNeverGetMore(t *testing.T) {
 	t.Parallel()
 
-	config := redis.Config{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}
-	gateways := []*gateway{join(t, config), join(t, config)}
+	cfg := redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}}
+	gateways := []*gateway{join(t, cfg), join(t, cfg)}
 
 	var (
 		wg      sync.WaitGroup

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/grpclog"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestCaptureGRPC(t *testing.T) { //nolint:paralleltest // gRPC has one logger per process.
 	var out bytes.Buffer
 
-	log, err := observe.OpenLog(&out, "info", "text")
+	log, err := observe.OpenLog(&out, config.Log{Level: "info", Format: "text"})
 	if err != nil {
 		t.Fatal(err)
 	}

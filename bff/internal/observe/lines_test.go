@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/observe"
 )
 
@@ -76,7 +77,7 @@ func (s *sink) take() []string {
 func openLog(tb testing.TB, s *sink, format string) *observe.Log {
 	tb.Helper()
 
-	log, err := observe.OpenLog(s, "info", format)
+	log, err := observe.OpenLog(s, config.Log{Level: "info", Format: format})
 	if err != nil {
 		tb.Fatal(err)
 	}

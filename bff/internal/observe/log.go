@@ -9,6 +9,8 @@ import (
 	"io"
 	"log/slog"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
 // Log is a logger that never waits for the reader of what it writes. It is safe for concurrent use and must be closed.
@@ -18,27 +20,21 @@ type Log struct {
 	lines *Lines
 }
 
-// OpenLog returns a Log that writes lines of the format ("json" or "text") from the level ("debug", "info", "warn", "error") up to
-// w. Warnings and errors are written at once, what is below may wait a moment for more.
-func OpenLog(w io.Writer, level, format string) (*Log, error) {
+// OpenLog returns a Log that writes lines to w, in the format and from the level of the configuration up. Warnings and errors are written at once, what is below may wait a moment for more.
+func OpenLog(w io.Writer, cfg config.Log) (*Log, error) {
 	var options slog.HandlerOptions
 
 	var least slog.Level
-	if err := least.UnmarshalText([]byte(level)); err != nil {
+	if err := least.UnmarshalText([]byte(cfg.Level)); err != nil {
 		return nil, fmt.Errorf("log level: %w", err)
 	}
 
 	options.Level = least
 
-	var handler func(io.Writer) slog.Handler
+	handler := func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, &options) }
 
-	switch format {
-	case "json":
-		handler = func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, &options) }
-	case "text":
+	if cfg.Format == "text" {
 		handler = func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, &options) }
-	default:
-		return nil, fmt.Errorf("log format %q is neither json nor text", format)
 	}
 
 	lines := NewLines(w, func(dropped uint64) []byte { return droppedLine(handler, dropped) })

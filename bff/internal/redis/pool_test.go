@@ -12,6 +12,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
@@ -41,7 +42,7 @@ func busy(tb testing.TB, client *redis.Client, many int, seconds string) []error
 func TestCommandsDoNotWaitForEachOther(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: 5 * time.Second})
+	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: 5 * time.Second}.WithDefaults()})
 
 	if err := errors.Join(busy(t, client, 32*runtime.GOMAXPROCS(0), "2")...); err != nil || !client.Healthy() {
 		t.Errorf("the breaker is %s, %v", client.State(), err)
@@ -52,7 +53,7 @@ func TestCommandsDoNotWaitForEachOther(t *testing.T) {
 func TestExhaustedPoolDoesNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redis.Config{URL: redistest.Start(t).URL() + "?pool_size=1", Timeout: time.Second, OpenFor: time.Minute})
+	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL() + "?pool_size=1", Timeout: time.Second}.WithDefaults(), OpenFor: time.Minute})
 	waited := 0
 
 	for _, err := range busy(t, client, 40, "0.4") {
@@ -101,7 +102,7 @@ func TestDialsAreBounded(t *testing.T) {
 	t.Parallel()
 
 	atOnce, size := int64(8*runtime.GOMAXPROCS(0)), 32*runtime.GOMAXPROCS(0)
-	client := open(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: 20 * time.Second})
+	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: 20 * time.Second}.WithDefaults()})
 
 	var d dials
 

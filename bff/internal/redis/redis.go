@@ -7,6 +7,7 @@
 package redis
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,16 +19,12 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
-const (
-	// DefaultTimeout bounds a command unless Config says otherwise. A script on the same network takes about a millisecond.
-	DefaultTimeout = 100 * time.Millisecond
-	// DefaultPrefix is put before all keys unless Config says otherwise.
-	DefaultPrefix = "portico:"
-	// DefaultOpenFor is how long the breaker stays open unless Config says otherwise.
-	DefaultOpenFor = time.Second
-)
+// defaultOpenFor is how long the breaker stays open.
+const defaultOpenFor = time.Second
 
 // The pool of connections, unless the URL says otherwise (pool_size, max_concurrent_dials, conn_max_idle_time). A connection is
 // made when all others are busy, and carries one command at a time.
@@ -47,16 +44,12 @@ const (
 // Redis cannot serve (NOAUTH, OOM, READONLY, LOADING, …) are ErrUnavailable as well; others, about the one command, are not.
 var ErrUnavailable = errors.New("redis is unavailable")
 
-// Config says which Redis, and how long it may take.
+// Config says which Redis, and how long it may take: a command or pipeline, with the wait for a connection, which may take half of
+// it, and its handshake. Timeouts in the query of the URL have no meaning.
 type Config struct {
-	// URL is redis://user:password@host:port/database, or rediss:// for TLS. Timeouts in its query have no meaning.
-	URL string
-	// Timeout bounds each command or pipeline, with the wait for a connection, which may take half of it, and its handshake. Zero:
-	// DefaultTimeout.
-	Timeout time.Duration
-	// Prefix is for all keys. Empty: DefaultPrefix.
-	Prefix string
-	// OpenFor is how long the breaker refuses everything before it lets one command through to try. Zero: DefaultOpenFor.
+	config.Redis
+
+	// OpenFor is how long the breaker refuses everything before it lets one command through to try. Zero: a second.
 	OpenFor time.Duration
 }
 
@@ -102,29 +95,28 @@ func (o Observer) withDefaults() Observer {
 }
 
 // Open returns a Client that nobody observes.
-func Open(config Config) (*Client, error) { return OpenObserved(config, Observer{}) }
+func Open(cfg Config) (*Client, error) { return OpenObserved(cfg, Observer{}) }
 
 // OpenObserved returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it answers, which
 // is found out in the background.
-func OpenObserved(config Config, observer Observer) (*Client, error) {
-	options, err := goredis.ParseURL(config.URL)
+func OpenObserved(cfg Config, observer Observer) (*Client, error) {
+	options, err := goredis.ParseURL(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("redis URL: %w", redacted(err))
 	}
 
-	timeout := orDefault(config.Timeout, DefaultTimeout)
-	bound(options, timeout)
-	pool(options, timeout)
+	bound(options, cfg.Timeout)
+	pool(options, cfg.Timeout)
 
 	// The library writes to stderr what it also returns. Its logger is one for the whole process.
 	logging.Disable()
 
 	client := &Client{
 		UniversalClient: goredis.NewClient(options),
-		prefix:          orDefault(config.Prefix, DefaultPrefix),
-		openFor:         orDefault(config.OpenFor, DefaultOpenFor),
+		prefix:          cfg.Prefix,
+		openFor:         cmp.Or(cfg.OpenFor, defaultOpenFor),
 	}
-	client.guard = newGuard(timeout, client.openFor, observer.withDefaults())
+	client.guard = newGuard(cfg.Timeout, client.openFor, observer.withDefaults())
 	client.guard.probe = newProbe(client.UniversalClient, client.Key("probe"))
 	client.AddHook(client.guard)
 
@@ -160,9 +152,9 @@ func bound(options *goredis.Options, timeout time.Duration) {
 func pool(options *goredis.Options, timeout time.Duration) {
 	cores := runtime.GOMAXPROCS(0)
 
-	options.PoolSize = orDefault(options.PoolSize, connsEach*cores)
-	options.MaxConcurrentDials = orDefault(options.MaxConcurrentDials, dialsEach*cores)
-	options.ConnMaxIdleTime = orDefault(options.ConnMaxIdleTime, maxIdle)
+	options.PoolSize = cmp.Or(options.PoolSize, connsEach*cores)
+	options.MaxConcurrentDials = cmp.Or(options.MaxConcurrentDials, dialsEach*cores)
+	options.ConnMaxIdleTime = cmp.Or(options.ConnMaxIdleTime, maxIdle)
 	options.PoolTimeout = timeout / 2
 }
 
@@ -174,12 +166,3 @@ func (c *Client) State() State { return c.guard.state() }
 
 // Healthy tells whether commands are let through.
 func (c *Client) Healthy() bool { return c.State() == StateClosed }
-
-func orDefault[T comparable](value, other T) T {
-	var zero T
-	if value == zero {
-		return other
-	}
-
-	return value
-}

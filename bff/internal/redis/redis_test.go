@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
@@ -20,16 +21,16 @@ import (
 // slack is for a busy machine.
 const slack = 2 * time.Second
 
-func open(tb testing.TB, config redis.Config) *redis.Client {
+func open(tb testing.TB, cfg redis.Config) *redis.Client {
 	tb.Helper()
 
-	return openObserved(tb, config, redis.Observer{})
+	return openObserved(tb, cfg, redis.Observer{})
 }
 
-func openObserved(tb testing.TB, config redis.Config, observer redis.Observer) *redis.Client {
+func openObserved(tb testing.TB, cfg redis.Config, observer redis.Observer) *redis.Client {
 	tb.Helper()
 
-	client, err := redis.OpenObserved(config, observer)
+	client, err := redis.OpenObserved(cfg, observer)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestOpenRefusesWhatIsNoURLWithoutShowingIt(t *testing.T) {
 	t.Parallel()
 
 	for _, url := range []string{"", "localhost:6379", "http://:secret@localhost", "redis://:secret@local host", "redis://:secret@h/x"} {
-		client, err := redis.Open(redis.Config{URL: url})
+		client, err := redis.Open(redis.Config{Redis: config.Redis{URL: url}.WithDefaults()})
 		if err == nil {
 			t.Errorf("%s: got %v", url, client)
 		} else if strings.Contains(err.Error(), "secret") {
@@ -83,7 +84,7 @@ func TestOpenRefusesWhatIsNoURLWithoutShowingIt(t *testing.T) {
 func TestCommandsAndPipelines(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: slack})
+	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: slack}.WithDefaults()})
 
 	_, err := client.Pipelined(t.Context(), func(p goredis.Pipeliner) error {
 		p.Set(t.Context(), client.Key("a"), "1", 0)
@@ -103,7 +104,7 @@ func TestCommandsAndPipelines(t *testing.T) {
 func TestPrefix(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redis.Config{URL: "redis://127.0.0.1:1", Prefix: "p1:"})
+	client := open(t, redis.Config{Redis: config.Redis{URL: "redis://127.0.0.1:1", Prefix: "p1:"}.WithDefaults()})
 	if got := client.Key("a"); got != "p1:a" {
 		t.Errorf("got %s", got)
 	}
@@ -113,7 +114,7 @@ func TestPrefix(t *testing.T) {
 func TestRepliesAndCancellationsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
-	client := open(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: slack})
+	client := open(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: slack}.WithDefaults()})
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 
@@ -152,7 +153,7 @@ func TestUnreachableRedisOpensTheBreakerAndItsReturnClosesIt(t *testing.T) {
 		told []string
 	)
 
-	client := openObserved(t, redis.Config{URL: server.URL(), Timeout: slack, OpenFor: 200 * time.Millisecond},
+	client := openObserved(t, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: slack}.WithDefaults(), OpenFor: 200 * time.Millisecond},
 		redis.Observer{State: func(from, to redis.State) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -199,7 +200,7 @@ func TestFrozenRedisCostsNoMoreThanTheTimeoutAndThenNothing(t *testing.T) {
 			t.Parallel()
 
 			server := redistest.Start(t)
-			client := open(t, redis.Config{URL: server.URL(), Timeout: timeout, OpenFor: time.Minute})
+			client := open(t, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: timeout}.WithDefaults(), OpenFor: time.Minute})
 
 			if kind == "connected" {
 				eventually(t, "connected", func() bool { return ping(t, client) == nil })
@@ -244,7 +245,7 @@ func TestExhaustedPoolIsBoundedToo(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 
 	server := redistest.Start(t)
-	client := open(t, redis.Config{URL: server.URL() + "?pool_size=1", Timeout: timeout, OpenFor: time.Minute})
+	client := open(t, redis.Config{Redis: config.Redis{URL: server.URL() + "?pool_size=1", Timeout: timeout}.WithDefaults(), OpenFor: time.Minute})
 
 	server.Freeze()
 
@@ -266,7 +267,7 @@ func TestFailuresOfSomeCommandsInTheWindowOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
 	server := redistest.Start(t)
-	client := open(t, redis.Config{URL: server.URL(), Timeout: 50 * time.Millisecond, OpenFor: time.Minute})
+	client := open(t, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: 50 * time.Millisecond}.WithDefaults(), OpenFor: time.Minute})
 
 	// Two of three commands take too long: more than half, whatever the watch adds, and never many in a row.
 	for i := 0; client.Healthy(); i++ {
@@ -297,7 +298,7 @@ func TestStateNames(t *testing.T) {
 }
 
 func ExampleOpen() {
-	client, err := redis.Open(redis.Config{URL: "redis://127.0.0.1:6379/0", Timeout: 50 * time.Millisecond})
+	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: "redis://127.0.0.1:6379/0", Timeout: 50 * time.Millisecond}.WithDefaults()})
 	if err != nil {
 		fmt.Println(err)
 

@@ -15,6 +15,7 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )
@@ -215,7 +216,7 @@ func refusing(t *testing.T, url, reason string, refuse, heal func()) {
 
 	var told watched
 
-	client := openObserved(t, redis.Config{URL: url, Timeout: slack, OpenFor: 50 * time.Millisecond}, told.observer())
+	client := openObserved(t, redis.Config{Redis: config.Redis{URL: url, Timeout: slack}.WithDefaults(), OpenFor: 50 * time.Millisecond}, told.observer())
 	set := func() error { return client.Set(t.Context(), client.Key("a"), "1", time.Minute).Err() }
 
 	refuse()
@@ -292,7 +293,7 @@ func TestReasonsWithoutACodeOfTheirOwn(t *testing.T) {
 
 			var told watched
 
-			client := openObserved(t, redis.Config{URL: "redis://" + row.user + addr, Timeout: slack}, told.observer())
+			client := openObserved(t, redis.Config{Redis: config.Redis{URL: "redis://" + row.user + addr, Timeout: slack}.WithDefaults()}, told.observer())
 			wantUnavailable(t, ping(t, client))
 
 			if told.failures(row.reason) == 0 || len(told.await(t, "reason="+row.reason)) != 1 || len(told.lines("secret")) != 0 {
@@ -308,7 +309,7 @@ func TestOtherErrorRepliesAreTold(t *testing.T) {
 
 	var told watched
 
-	client := openObserved(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: slack}, told.observer())
+	client := openObserved(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: slack}.WithDefaults()}, told.observer())
 	client.Set(t.Context(), "text", "a", 0)
 
 	for range 20 {
@@ -329,7 +330,7 @@ func TestUnreachableRedisIsToldOnce(t *testing.T) {
 	var told watched
 
 	server := redistest.Start(t)
-	client := openObserved(t, redis.Config{URL: server.URL(), Timeout: slack, OpenFor: 20 * time.Millisecond}, told.observer())
+	client := openObserved(t, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: slack}.WithDefaults(), OpenFor: 20 * time.Millisecond}, told.observer())
 
 	eventually(t, "connected", func() bool { return ping(t, client) == nil })
 	server.Stop()
@@ -378,7 +379,7 @@ func TestEvictionIsWarnedOf(t *testing.T) {
 
 			var told watched
 
-			client := openObserved(t, redis.Config{URL: server.URL(), Timeout: slack}, told.observer())
+			client := openObserved(t, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: slack}.WithDefaults()}, told.observer())
 
 			// It is looked at without any command.
 			if row.want > 0 {

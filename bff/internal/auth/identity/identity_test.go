@@ -427,7 +427,6 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := identity.Open(config.InternalToken{Issuer: issuer, KeyFile: missing}); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("missing file: got %v", err)
 	}
-
 }
 
 func ExampleOpen() {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/cache/rediscache"
 	"github.com/portico-gateway/portico/bff/internal/redis"
@@ -20,7 +21,7 @@ const patient = 10 * time.Second
 func client(tb testing.TB, server *redistest.Server, timeout time.Duration) *redis.Client {
 	tb.Helper()
 
-	c, err := redis.Open(redis.Config{URL: server.URL(), Timeout: timeout, OpenFor: 50 * time.Millisecond})
+	c, err := redis.Open(redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: timeout}.WithDefaults(), OpenFor: 50 * time.Millisecond})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -327,7 +328,7 @@ func TestMomentsThatRedisLostAreOver(t *testing.T) {
 }
 
 func ExampleNew() {
-	client, err := redis.Open(redis.Config{URL: "redis://127.0.0.1:6379/0"})
+	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: "redis://127.0.0.1:6379/0"}.WithDefaults()})
 	if err != nil {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/idempotency/redisidempotency"
 	"github.com/portico-gateway/portico/bff/internal/redis"
@@ -18,7 +19,7 @@ import (
 func open(tb testing.TB, server *redistest.Server, prefix string) *redisidempotency.Store {
 	tb.Helper()
 
-	client, err := redis.Open(redis.Config{URL: server.URL(), Prefix: prefix, Timeout: 5 * time.Second})
+	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: server.URL(), Prefix: prefix, Timeout: 5 * time.Second}.WithDefaults()})
 	if err != nil {
 		tb.Fatal(err)
 	}

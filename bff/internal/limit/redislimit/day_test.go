@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
@@ -15,7 +16,7 @@ func TestQuotaIsFullAgainAtTheEndOfTheDay(t *testing.T) {
 
 	const day = 2 * time.Second
 
-	client, err := redis.Open(redis.Config{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second})
+	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}.WithDefaults()})
 	if err != nil {
 		t.Fatal(err)
 	}

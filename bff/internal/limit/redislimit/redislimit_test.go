@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/redislimit"
 	"github.com/portico-gateway/portico/bff/internal/redis"
@@ -19,14 +20,16 @@ import (
 const patient = 10 * time.Second
 
 // connect returns a client with a prefix of its own, unless the test sets one.
-func connect(tb testing.TB, config redis.Config) *redis.Client {
+func connect(tb testing.TB, cfg redis.Config) *redis.Client {
 	tb.Helper()
 
-	if config.Prefix == "" {
-		config.Prefix = rand.Text() + ":"
+	if cfg.Prefix == "" {
+		cfg.Prefix = rand.Text() + ":"
 	}
 
-	client, err := redis.Open(config)
+	cfg.Redis = cfg.Redis.WithDefaults()
+
+	client, err := redis.Open(cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -53,7 +56,7 @@ func TestStore(t *testing.T) {
 	limittest.Run(t, here, func(tb testing.TB) limit.Store {
 		tb.Helper()
 
-		return redislimit.New(connect(tb, redis.Config{URL: server.URL(), Timeout: patient}))
+		return redislimit.New(connect(tb, redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: patient}}))
 	})
 }
 
@@ -62,14 +65,14 @@ func TestThreeTimesTheRateOverTwoGateways(t *testing.T) {
 
 	const lasts = 6 * time.Second
 
-	config := redis.Config{URL: redistest.Start(t).URL(), Timeout: patient, Prefix: "shared:"}
-	limittest.Flood(t, lasts, redislimit.New(connect(t, config)), redislimit.New(connect(t, config)))
+	cfg := redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: patient, Prefix: "shared:"}}
+	limittest.Flood(t, lasts, redislimit.New(connect(t, cfg)), redislimit.New(connect(t, cfg)))
 }
 
 func TestKeysNameNobodyAndVanish(t *testing.T) {
 	t.Parallel()
 
-	client := connect(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: patient, Prefix: "p:"})
+	client := connect(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: patient, Prefix: "p:"}})
 	store := redislimit.New(client)
 	ctx := t.Context()
 
@@ -106,7 +109,7 @@ func TestKeysNameNobodyAndVanish(t *testing.T) {
 func TestScriptIsSentAgain(t *testing.T) {
 	t.Parallel()
 
-	client := connect(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: patient})
+	client := connect(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: patient}})
 	store := redislimit.New(client)
 
 	for range 2 {
@@ -124,7 +127,7 @@ func TestScriptIsSentAgain(t *testing.T) {
 func TestNonsenseInRedisIsAnError(t *testing.T) {
 	t.Parallel()
 
-	client := connect(t, redis.Config{URL: redistest.Start(t).URL(), Timeout: patient})
+	client := connect(t, redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: patient}})
 	store := redislimit.New(client)
 	requests := []limit.Request{request(limit.Rate{Requests: 9, Per: time.Hour})}
 
@@ -143,7 +146,7 @@ func TestOutageIsAnErrorWithinTheTimeout(t *testing.T) {
 	t.Parallel()
 
 	server := redistest.Start(t)
-	store := redislimit.New(connect(t, redis.Config{URL: server.URL()}))
+	store := redislimit.New(connect(t, redis.Config{Redis: config.Redis{URL: server.URL()}}))
 
 	server.Freeze()
 
@@ -157,7 +160,7 @@ func TestOutageIsAnErrorWithinTheTimeout(t *testing.T) {
 }
 
 func BenchmarkTake(b *testing.B) {
-	store := redislimit.New(connect(b, redis.Config{URL: redistest.Start(b).URL(), Timeout: patient}))
+	store := redislimit.New(connect(b, redis.Config{Redis: config.Redis{URL: redistest.Start(b).URL(), Timeout: patient}}))
 	requests := []limit.Request{request(limit.Rate{Requests: 1000, Per: time.Second})}
 
 	b.ReportAllocs()

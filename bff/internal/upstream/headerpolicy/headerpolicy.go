@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/portico-gateway/portico/bff/config"
 )
 
 // List is what may pass. It is immutable, and safe for concurrent use.
@@ -27,12 +29,12 @@ type name struct {
 // New makes a list of the client's headers that backends may get, and of the backends' that clients may get. Case does not matter,
 // and a name may be listed twice. It refuses, all at once, what is no header name, what gRPC cannot carry, and what belongs to the
 // gateway or to HTTP itself.
-func New(request, response []string) (*List, error) {
-	l := &List{response: make(map[string]string, len(response))}
+func New(cfg config.Headers) (*List, error) {
+	l := &List{response: make(map[string]string, len(cfg.Response))}
 
 	var faults []error
 
-	for _, listed := range request {
+	for _, listed := range cfg.Request {
 		n := name{canonical: http.CanonicalHeaderKey(listed), lower: strings.ToLower(listed)}
 
 		if reason := refusedRequest(n.lower); reason != "" {
@@ -42,7 +44,7 @@ func New(request, response []string) (*List, error) {
 		}
 	}
 
-	for _, listed := range response {
+	for _, listed := range cfg.Response {
 		lower := strings.ToLower(listed)
 
 		if reason := refusedResponse(lower); reason != "" {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/headerpolicy"
 )
@@ -14,7 +15,7 @@ import (
 func mustNew(tb testing.TB, request, response []string) *headerpolicy.List {
 	tb.Helper()
 
-	l, err := headerpolicy.New(request, response)
+	l, err := headerpolicy.New(config.Headers{Request: request, Response: response})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -50,16 +51,16 @@ func TestNamesThatCannotBeListed(t *testing.T) {
 	}
 
 	for _, listed := range append(request, both...) {
-		_, err := headerpolicy.New([]string{"X-Good", listed}, nil)
+		_, err := headerpolicy.New(config.Headers{Request: []string{"X-Good", listed}})
 		check("request", listed, err)
 	}
 
 	for _, listed := range append(response, both...) {
-		_, err := headerpolicy.New(nil, []string{"X-Good", listed})
+		_, err := headerpolicy.New(config.Headers{Response: []string{"X-Good", listed}})
 		check("response", listed, err)
 	}
 
-	_, err := headerpolicy.New([]string{"Host"}, []string{"Date", "Server"})
+	_, err := headerpolicy.New(config.Headers{Request: []string{"Host"}, Response: []string{"Date", "Server"}})
 	check("request", "Host", err)
 	check("response", "Date", err)
 	check("response", "Server", err)
@@ -138,13 +139,13 @@ func TestCollect(t *testing.T) {
 }
 
 func ExampleNew() {
-	list, err := headerpolicy.New([]string{"Accept-Language"}, []string{"ETag"})
+	list, err := headerpolicy.New(config.Headers{Request: []string{"Accept-Language"}, Response: []string{"ETag"}})
 	fmt.Println(err)
 
 	forward, err := list.Request(http.Header{"Accept-Language": {"de"}, "X-Other": {"1"}})
 	fmt.Println(forward, err)
 
-	_, err = headerpolicy.New([]string{"Authorization"}, nil)
+	_, err = headerpolicy.New(config.Headers{Request: []string{"Authorization"}})
 	fmt.Println(err)
 	// Output:
 	// <nil>

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/upstream/headerpolicy"
 )
@@ -238,7 +239,7 @@ func FuzzRequest(f *testing.F) {
 }
 
 func BenchmarkRequest(b *testing.B) {
-	l, err := headerpolicy.New([]string{"Accept-Language", "X-A", "X-B"}, nil)
+	l, err := headerpolicy.New(config.Headers{Request: []string{"Accept-Language", "X-A", "X-B"}})
 	if err != nil {
 		b.Fatal(err)
 	}
