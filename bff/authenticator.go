@@ -52,10 +52,12 @@ type Authenticator struct {
 }
 
 // WithAuthenticator takes credentials of another kind beside those of the configuration: tokens of issuers, API keys and client
-// certificates, none of which is needed then. A request with two credentials of any kinds is answered with 401; a
-// client certificate counts only where there is no other. The credential stays in the gateway: New refuses a configuration or a
-// policy that passes its header to backends, but for forward_authorization of an upstream. Do not use it for tokens that an
-// issuer signs as JWT: auth.issuers does that.
+// certificates, none of which is needed then. A request with two credentials of any kinds is answered with 401; a client
+// certificate counts only where there is no other. The credential stays in the gateway: Open refuses a configuration or a policy
+// that passes its header to backends, except forward_authorization of an upstream. It may be given once.
+//
+// Without it, the credentials of the configuration are the only ones. Do not use it for tokens that an issuer signs as JWT:
+// auth.issuers does that.
 func WithAuthenticator(authenticator Authenticator) Option {
 	return func(o *options) {
 		o.faults.once("WithAuthenticator", o.authenticator == nil)

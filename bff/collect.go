@@ -27,26 +27,24 @@ import (
 )
 
 type options struct {
-	services      []Service
-	foreign       []foreign
-	composites    []func(grpc.ServiceRegistrar, Connect) error
-	httpRules     []ruleFile
-	rules         route.Rules
-	defaultPolicy *porticov1.MethodPolicy
-	overrides     []policy.Override
-	muxOptions    []runtime.ServeMuxOption
-	logger        *slog.Logger
-	droppedLines  func() uint64
-	adminMounts   map[string]http.Handler
-	adminGuard    func(http.Handler) http.Handler
-	pages         []pages.Page
-	middleware    []func(http.Handler) http.Handler
-	registerer    prometheus.Registerer
-	dialOptions   map[string][]grpc.DialOption
-	authenticator *Authenticator
-	problemHook   func(*http.Request, *Problem)
-	docsTokens    string
-	listening     func(server, admin net.Addr)
+	services        []Service
+	foreign         []foreign
+	composites      []func(grpc.ServiceRegistrar, Connect) error
+	httpRules       []ruleFile
+	rules           route.Rules
+	defaultPolicy   *porticov1.MethodPolicy
+	overrides       []policy.Override
+	muxOptions      []runtime.ServeMuxOption
+	logger          *slog.Logger
+	droppedLines    func() uint64
+	adminMiddleware []func(http.Handler) http.Handler
+	pages           []pages.Page
+	middleware      []func(http.Handler) http.Handler
+	registerer      prometheus.Registerer
+	dialOptions     map[string][]grpc.DialOption
+	authenticator   *Authenticator
+	problemHook     func(*http.Request, *Problem)
+	listening       func(server, admin net.Addr)
 
 	// faults are what is wrong with the options themselves.
 	faults optionFaults
@@ -102,7 +100,7 @@ func (o options) readRules() (route.Rules, error) {
 }
 
 func collect(cfg config.Config, opts []Option) (options, error) {
-	o := options{adminMounts: map[string]http.Handler{}}
+	var o options
 
 	for i, opt := range opts {
 		if opt == nil {
@@ -171,14 +169,10 @@ func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
 		JSON: protojson.Config{
 			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,
 		},
-		Rules:                 o.rules,
-		IgnoredParameters:     cfg.Query.Ignored,
-		MaxDecompressionRatio: cfg.Limits.MaxDecompressionRatio,
-		AuthDisabled:          cfg.Auth.Disabled,
-		ServerTiming:          cfg.Server.ServerTiming,
-		CacheDisabled:         cfg.Cache.Disabled,
-		MuxOptions:            o.muxOptions,
-		Vary:                  append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
+		Settings:   cfg,
+		Rules:      o.rules,
+		MuxOptions: o.muxOptions,
+		Vary:       append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
 	}
 
 	if a := o.authenticator; a != nil {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -16,8 +19,12 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
+	"github.com/portico-gateway/portico/gen"
+	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
 // Middleware sees every request, and knows its route once it has been served.
@@ -130,6 +137,134 @@ func ExampleWithProblemHook() {
 	fmt.Println(res.StatusCode, doc)
 	// Output:
 	// 404 {https://errors.example.com/NotFound Not Found help@example.com}
+}
+
+// The handlers of two services are registered by one function, which names both.
+func ExampleWithHandlers() {
+	register := func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+		return errors.Join(shelfv1.RegisterShelfServiceHandler(ctx, mux, conn), everyv1.RegisterEveryServiceHandler(ctx, mux, conn))
+	}
+
+	compiled, err := bff.Compile(config.Config{Auth: config.Auth{Disabled: true}},
+		bff.WithHandlers("library", register, "shelf.v1.ShelfService", "every.v1.EveryService"))
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	services := map[string]string{}
+
+	for _, r := range compiled.Routes() {
+		service, _, _ := strings.Cut(r.RPC, "/")
+		services[service] = r.Upstream
+	}
+
+	fmt.Println(services)
+	// Output: map[every.v1.EveryService:library shelf.v1.ShelfService:library]
+}
+
+// A page is served beside the routes. It may call them, and has the log and the limits of all requests.
+func ExampleWithPage() {
+	page := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		info, _ := bff.RequestInfoFrom(r.Context())
+		fmt.Fprintf(w, "<!doctype html><title>%s</title>", info.Route)
+	})
+
+	url, stop := serveShelves(config.Auth{Disabled: true}, bff.WithPage("/about", page))
+	defer stop()
+
+	fmt.Println(get(url + "/about"))
+	fmt.Println(get(url + "/v1/shelves/poetry"))
+	// Output:
+	// 200 <!doctype html><title>/about</title>
+	// 200 {"shelfId":"poetry"}
+}
+
+// greetings is a composite: it is implemented in the gateway, over the connections to upstreams.
+type greetings struct {
+	dashboardv1.UnimplementedDashboardServiceServer
+
+	users userv1.UserServiceClient
+}
+
+func newGreetings(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
+	conn, err := connect("user")
+	if err != nil {
+		return nil, err
+	}
+
+	return greetings{users: userv1.NewUserServiceClient(conn)}, nil
+}
+
+func (g greetings) GetDashboard(ctx context.Context, req *dashboardv1.GetDashboardRequest) (*dashboardv1.Dashboard, error) {
+	user, err := g.users.GetUser(ctx, &userv1.GetUserRequest{UserId: req.GetUserId()})
+
+	return &dashboardv1.Dashboard{User: user}, err
+}
+
+// What a composite calls is found without a backend.
+func ExampleWithComposite() {
+	compiled, err := bff.Compile(config.Config{Auth: config.Auth{Disabled: true}}, bff.WithServices(gen.Services()...),
+		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, newGreetings))
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	r, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "/v1/users/alice/dashboard", http.NoBody)
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	found, err := compiled.Explain(r.Context(), r, bff.Caller{Subject: "alice"})
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	for _, leg := range found.Legs {
+		fmt.Println(found.Route.RPC, "calls", leg.RPC)
+	}
+	// Output: dashboard.v1.DashboardService/GetDashboard calls user.v1.UserService/GetUser
+}
+
+// Operators have to show a password; the health of the gateway is for all.
+func ExampleWithAdminMiddleware() {
+	protect := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, password, _ := r.BasicAuth()
+			if r.URL.Path != "/readyz" && subtle.ConstantTimeCompare([]byte(password), []byte("secret")) == 0 {
+				w.WriteHeader(http.StatusUnauthorized)
+
+				return
+			}
+
+			next.ServeHTTP(w, r)
+		})
+	}
+
+	gw, err := bff.New(context.Background(), config.Config{Auth: config.Auth{Disabled: true}},
+		bff.WithAdminMiddleware(protect), quiet())
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+	defer gw.Close()
+
+	for _, path := range []string{"/readyz", "/metrics"} {
+		w := httptest.NewRecorder()
+		gw.Admin().ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+		fmt.Println(path, w.Code)
+	}
+	// Output:
+	// /readyz 200
+	// /metrics 401
 }
 
 // serveShelves serves the service of another team until stop is called.

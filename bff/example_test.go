@@ -2,6 +2,7 @@ package bff_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log"
@@ -14,6 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
 // Another repository serves its own generated handlers, from protos that know nothing of Portico, with authentication off.
@@ -46,7 +48,7 @@ func ExampleNew() {
 	// 404 application/problem+json
 }
 
-// Routes can be listed without starting anything.
+// Compile has the routes with their policies; nothing is started, and no upstream needs to be configured.
 func ExampleCompile() {
 	compiled, err := bff.Compile(config.Config{Auth: config.Auth{Disabled: true}},
 		bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"))
@@ -63,6 +65,109 @@ func ExampleCompile() {
 	// POST /v1/shelves/{shelf_id}:move shelf.v1.ShelfService/MoveShelf
 	// GET /v1/rooms/{room_id}/shelves/{shelf_id} shelf.v1.ShelfService/GetShelf
 	// GET /v1/{parent=shelves/*}/books shelf.v1.ShelfService/ListBooks
+}
+
+// One Compiled opens any number of gateways, for instance one for each test.
+func ExampleCompiled_Open() {
+	ctx := context.Background()
+
+	address, stop := startShelves()
+	defer stop()
+
+	compiled, err := bff.Compile(config.Config{
+		Auth:      config.Auth{Disabled: true},
+		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{address}}},
+	}, withShelf(), quiet())
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	for range 2 {
+		gw, err := compiled.Open(ctx)
+		if err != nil {
+			log.Print(err)
+
+			return
+		}
+
+		server := httptest.NewServer(gw)
+		fmt.Println(get(server.URL + "/v1/shelves/poetry"))
+		server.Close()
+
+		_ = gw.Close()
+	}
+	// Output:
+	// 200 {"shelfId":"poetry"}
+	// 200 {"shelfId":"poetry"}
+}
+
+// The description is the document that a gateway serves at /openapi.json.
+func ExampleCompiled_OpenAPI() {
+	compiled, err := bff.Compile(config.Config{
+		Auth: config.Auth{Disabled: true}, Docs: config.Docs{Title: "Shelves", Version: "2"},
+	}, withShelf())
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	text, err := compiled.OpenAPI()
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	var document struct {
+		OpenAPI string
+		Info    struct{ Title, Version string }
+		Paths   map[string]any
+	}
+	if err := json.Unmarshal(text, &document); err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	fmt.Println(document.OpenAPI, document.Info.Title, document.Info.Version, document.Paths["/v1/shelves/{shelf_id}"] != nil)
+	// Output: 3.1.0 Shelves 2 true
+}
+
+// A test can check who may call what, without a token and without a backend.
+func ExampleCompiled_Explain() {
+	ctx := context.Background()
+
+	compiled, err := bff.Compile(config.Config{}, withShelf(),
+		bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}}))
+	if err != nil {
+		log.Print(err)
+
+		return
+	}
+
+	for _, caller := range []bff.Caller{{}, {Subject: "alice"}} {
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/v1/shelves/poetry", http.NoBody)
+		if err != nil {
+			log.Print(err)
+
+			return
+		}
+
+		found, err := compiled.Explain(ctx, r, caller)
+		if err != nil {
+			log.Print(err)
+
+			return
+		}
+
+		fmt.Printf("%q: %s %v, allowed: %t\n", caller.Subject, found.Route.RPC, found.Variables, found.Allowed())
+	}
+	// Output:
+	// "": shelf.v1.ShelfService/GetShelf map[shelf_id:poetry], allowed: false
+	// "alice": shelf.v1.ShelfService/GetShelf map[shelf_id:poetry], allowed: true
 }
 
 // shelves is a backend of another team.

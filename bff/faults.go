@@ -3,7 +3,9 @@ package bff
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
+	"strconv"
 )
 
 // optionFaults are what is wrong with options, for New.
@@ -28,6 +30,13 @@ func (f *optionFaults) need(option, what string, argument any) {
 			f.addf("%s: %s is nil", option, what)
 		}
 	default:
+	}
+}
+
+// needEach refuses middleware of an option that is nil. Before is how many the option has had.
+func (f *optionFaults) needEach(option string, before int, middleware []func(http.Handler) http.Handler) {
+	for i, m := range middleware {
+		f.need(option, "middleware "+strconv.Itoa(before+i+1), m)
 	}
 }
 

@@ -8,10 +8,11 @@ import (
 
 // WithMetrics registers the metrics of the gateway (portico_…) with a registry of the program as well, until Close. /metrics of the
 // admin listener goes on serving them from a registry of the gateway's own, together with those of the Go runtime and the process,
-// which are not registered here.
+// which are not registered here. It may be given once.
 //
-// Without this option, any number of gateways in a process do not disturb one another. With it, New refuses a second gateway in one
-// registry: tell them apart with prometheus.WrapRegistererWith(prometheus.Labels{"gateway": "shop"}, registry).
+// Without it, the metrics are on the admin listener alone, and any number of gateways in a process do not disturb one another. With
+// it, Open refuses a second gateway in one registry: tell them apart with
+// prometheus.WrapRegistererWith(prometheus.Labels{"gateway": "shop"}, registry).
 func WithMetrics(registerer prometheus.Registerer) Option {
 	return func(o *options) {
 		o.faults.need("WithMetrics", "the registerer", registerer)

@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// WithMiddleware puts middleware around all that clients can reach, routes and pages alike: for tracing, headers of your own, a
+// WithMiddleware puts middleware around all that clients can reach, routes and pages: for tracing, headers of your own, a
 // maintenance mode. It runs with Run and with ServeHTTP; the first is the outermost. From the outside in:
 //
 //	request id, access log and metrics, client address, security headers, CORS, size of the body
@@ -24,19 +24,18 @@ import (
 //   - It must not return before next has returned, as http.TimeoutHandler does; timeouts are set by policies.
 //   - A panic is logged and answered with 500.
 //
-// Use a policy where one will do: middleware has no effect on the description of the API, and portico explain does not run it.
+// Without it there is nothing at that place. Use a policy where one will do: middleware has no effect on the description of the API,
+// and portico explain does not run it.
 func WithMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 	return func(o *options) {
-		for i, m := range middleware {
-			o.faults.need("WithMiddleware", "middleware "+strconv.Itoa(len(o.middleware)+i+1), m)
-		}
-
+		o.faults.needEach("WithMiddleware", len(o.middleware), middleware)
 		o.middleware = append(o.middleware, middleware...)
 	}
 }
 
-// wrapped returns the middleware as one; nil if there is none. What is wrong with the handlers that it makes is noted in faults.
-func wrapped(middleware []func(http.Handler) http.Handler, faults *optionFaults) func(http.Handler) http.Handler {
+// wrapped returns the middleware of an option as one; nil if there is none. What is wrong with the handlers that it makes is added
+// to faults.
+func wrapped(option string, middleware []func(http.Handler) http.Handler, faults *optionFaults) func(http.Handler) http.Handler {
 	if len(middleware) == 0 {
 		return nil
 	}
@@ -45,7 +44,7 @@ func wrapped(middleware []func(http.Handler) http.Handler, faults *optionFaults)
 		for i, m := range slices.Backward(middleware) {
 			next = m(next)
 
-			faults.need("WithMiddleware", "the handler made by middleware "+strconv.Itoa(i+1), next)
+			faults.need(option, "the handler made by middleware "+strconv.Itoa(i+1), next)
 		}
 
 		return next

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
 	"slices"
@@ -80,12 +79,13 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.options.exportMetrics(with); err != nil {
+	operators, err := c.openAdmin(with, backends, callers.awaitingKeys)
+	if err != nil {
 		return nil, err
 	}
 
 	return &Gateway{
-		compiled: c, life: life, logger: with.logger, handler: handler, admin: c.adminHandler(with, backends, callers.awaitingKeys),
+		compiled: c, life: life, logger: with.logger, handler: handler, admin: operators,
 		connections: connections, tls: certificates.listener, clients: certificates.clients,
 	}, nil
 }
@@ -168,7 +168,7 @@ func (c *Compiled) wrap(router *gateway.Gateway, layers edge.Deps) (http.Handler
 
 	var faults optionFaults
 
-	layers.Middleware = wrapped(c.options.middleware, &faults)
+	layers.Middleware = wrapped("WithMiddleware", c.options.middleware, &faults)
 	layers.Problems = c.options.problems(c.config, layers.Logger)
 
 	layers.Methods = func(path string) []string { return slices.Concat(served.Methods(path), router.Methods(path)) }
@@ -183,25 +183,31 @@ func (c *Compiled) wrap(router *gateway.Gateway, layers edge.Deps) (http.Handler
 	return handler, faults.join()
 }
 
-// adminHandler is what operators get.
-func (c *Compiled) adminHandler(with opening, backends backends, awaitingKeys func() []string) http.Handler {
-	mounts := maps.Clone(c.options.adminMounts)
-	if backends.keys != nil {
-		mounts[identity.Path] = backends.keys
-	}
-
-	handler := admin.New(admin.Config{
+// openAdmin returns what operators get, and registers the metrics where the program wants them.
+func (c *Compiled) openAdmin(with opening, backends backends, awaitingKeys func() []string) (http.Handler, error) {
+	deps := admin.Deps{
 		Ready:     func() bool { return !with.life.over() },
 		Waiting:   func() []string { return waiting(awaitingKeys) },
 		Metrics:   with.metrics.Handler(),
 		Upstreams: func() any { return backends.pool.Statuses() },
-		Mounts:    mounts,
-	})
-	if guard := c.options.adminGuard; guard != nil {
-		handler = guard(handler)
+	}
+	if backends.keys != nil {
+		deps.Mounts = map[string]http.Handler{identity.Path: backends.keys}
 	}
 
-	return handler
+	handler := admin.New(deps)
+
+	var faults optionFaults
+
+	if wrap := wrapped("WithAdminMiddleware", c.options.adminMiddleware, &faults); wrap != nil {
+		handler = wrap(handler)
+	}
+
+	if err := faults.join(); err != nil {
+		return nil, err
+	}
+
+	return handler, c.options.exportMetrics(with)
 }
 
 // waiting lists what has to be there before clients are sent here.

@@ -37,18 +37,24 @@ type Service = struct {
 	Comments, Examples map[string]string
 }
 
-// Option adds something to a gateway.
+// Option adds something to a gateway. An option that may be given only once says so; of the others, each adds to those before.
 type Option func(*options)
 
-// WithServices serves generated services. protoc-gen-portico writes the table of them.
+// WithServices serves generated services, from the table that protoc-gen-portico writes: their routes, policies and description.
+//
+// Without it, and without WithHandlers, there are no routes. Handlers that were generated without protoc-gen-portico are served by
+// WithHandlers.
 func WithServices(services ...Service) Option {
 	return func(o *options) { o.services = append(o.services, services...) }
 }
 
-// WithHandlers serves handlers that were generated elsewhere, by a generated Register…Handler function or one that calls several.
-// They call the named upstream of the configuration. The services are named in full ("acme.shop.v1.CartService"), all that register
-// registers and no others, in any order. Policies come from their protos or, if those know nothing of Portico, from
-// WithDefaultPolicy.
+// WithHandlers serves handlers without a table of protoc-gen-portico: a generated Register…Handler function, or one that calls
+// several. They call the named upstream of the configuration. The services are named in full ("acme.shop.v1.CartService"), all that
+// register registers and no others, in any order. Their policies come from their protos or, if those have no options of Portico,
+// from WithDefaultPolicy.
+//
+// The description of such services has no comments and examples; WithServices has them. Handlers that are not generated, but put on
+// the mux by hand, are refused: serve them with WithPage.
 func WithHandlers(
 	upstream string, register func(context.Context, *runtime.ServeMux, *grpc.ClientConn) error, services ...string,
 ) Option {
@@ -58,9 +64,11 @@ func WithHandlers(
 	}
 }
 
-// WithHTTPRules adds the rules of a gRPC API configuration, with which handlers were generated (grpc_api_configuration), to those
-// in the protos of the services that WithHandlers names: a google.api.Service in YAML, whose http.rules count. The name is
-// that of the file, for messages. Tables that protoc-gen-portico has written have the rules already.
+// WithHTTPRules adds the routes of a gRPC API configuration, with which handlers were generated (grpc_api_configuration), to those
+// in the protos of the services that WithHandlers names. The text is a google.api.Service in YAML, whose http.rules count. The name
+// is that of the file, for messages.
+//
+// Do not use it for tables that protoc-gen-portico has written with such a file: they have the routes already.
 func WithHTTPRules(name string, yaml []byte) Option {
 	return func(o *options) { o.httpRules = append(o.httpRules, ruleFile{name: name, text: yaml}) }
 }
@@ -69,8 +77,11 @@ func WithHTTPRules(name string, yaml []byte) Option {
 // is used, and its calls are balanced, measured and guarded by the upstream's breaker.
 type Connect = func(upstream string) (grpc.ClientConnInterface, error)
 
-// WithComposite serves an implementation inside the gateway: register is the generated Register…Server function, build makes the
-// implementation over connections to upstreams. The service itself must be among those of WithServices.
+// WithComposite implements a service inside the gateway: register is the generated Register…Server function, build makes the
+// implementation over connections to upstreams. Open calls build, once for each gateway. The service itself must be among those of
+// WithServices, and its proto say that it is a composite.
+//
+// A composite can call upstreams, and no other composite. A service with data of its own belongs in a backend.
 func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Connect) (S, error)) Option {
 	return func(o *options) {
 		o.faults.need("WithComposite", "the register function", register)
@@ -88,8 +99,10 @@ func WithComposite[S any](register func(grpc.ServiceRegistrar, S), build func(Co
 	}
 }
 
-// WithDefaultPolicy holds for what neither a method nor its service says. Without it, a method needs an access policy of its own,
-// unless authentication is disabled.
+// WithDefaultPolicy sets the policy for what neither a method nor its service says. A later one replaces it.
+//
+// Without it, a method needs an access policy of its own, unless authentication is disabled. Prefer the options of portico.v1 where
+// the protos can be changed: a default does not show in them.
 func WithDefaultPolicy(p *porticov1.MethodPolicy) Option {
 	return func(o *options) {
 		o.faults.need("WithDefaultPolicy", "the policy", p)
@@ -98,15 +111,20 @@ func WithDefaultPolicy(p *porticov1.MethodPolicy) Option {
 }
 
 // WithMuxOptions changes how grpc-gateway translates: WithMarshalerOption, WithMiddlewares, WithForwardResponseOption,
-// WithForwardResponseRewriter, WithOutgoingHeaderMatcher and WithOutgoingTrailerMatcher. New refuses the others: routing, errors,
-// and what backends get of a request are the gateway's. While New runs, options are applied several times, and must have the same
-// effect each time.
+// WithForwardResponseRewriter, WithOutgoingHeaderMatcher and WithOutgoingTrailerMatcher. The others are refused: routing, errors,
+// and what backends get of a request are the gateway's. Options are applied several times while a gateway is opened, and must have
+// the same effect each time.
+//
+// Without it, the gateway's own codec writes JSON without decoding messages first where it can. Any of these options costs that, and
+// the description of the API does not know what they change: use json and headers of the configuration where they will do.
 func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
 	return func(o *options) { o.muxOptions = append(o.muxOptions, muxOptions...) }
 }
 
-// WithLogger replaces the logger that the configuration describes, which writes to standard error and never waits for whoever reads
-// that. Requests wait for this one.
+// WithLogger replaces the logger that the configuration describes. A later one replaces it.
+//
+// Without it, the gateway writes to standard error in the background, and drops lines that nobody reads in time. Requests wait for
+// this logger: it should not block.
 func WithLogger(logger *slog.Logger) Option {
 	return func(o *options) {
 		o.faults.need("WithLogger", "the logger", logger)
@@ -114,8 +132,10 @@ func WithLogger(logger *slog.Logger) Option {
 	}
 }
 
-// WithDroppedLogLines says how many lines the logger of WithLogger has dropped so far, for the metric
-// portico_log_lines_dropped_total. The function must be safe for concurrent use.
+// WithDroppedLogLines adds the metric portico_log_lines_dropped_total for a logger of WithLogger that drops lines: the function
+// returns how many so far. It must be safe for concurrent use.
+//
+// Without it there is no such metric for that logger; the gateway's own logger has it anyway.
 func WithDroppedLogLines(dropped func() uint64) Option {
 	return func(o *options) {
 		o.faults.need("WithDroppedLogLines", "the function", dropped)
@@ -123,30 +143,29 @@ func WithDroppedLogLines(dropped func() uint64) Option {
 	}
 }
 
-// WithAdminHandler serves a handler below a path of the admin listener. The handler sees the whole path.
-func WithAdminHandler(path string, handler http.Handler) Option {
+// WithAdminMiddleware puts middleware around all that operators can reach on the admin listener and by Gateway.Admin: to ask for
+// credentials, or to serve more there. The first is the outermost.
+//
+// Without it, whoever reaches the admin listener may use it. Do not refuse /livez and /readyz to the program that checks the
+// gateway's health.
+func WithAdminMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 	return func(o *options) {
-		o.faults.need("WithAdminHandler", "the handler for "+path, handler)
-		o.adminMounts[path] = handler
-	}
-}
-
-// WithAdminGuard puts a guard before the admin listener, for programs that people run beside their browser.
-func WithAdminGuard(guard func(http.Handler) http.Handler) Option {
-	return func(o *options) {
-		o.faults.need("WithAdminGuard", "the guard", guard)
-		o.adminGuard = guard
+		o.faults.needEach("WithAdminMiddleware", len(o.adminMiddleware), middleware)
+		o.adminMiddleware = append(o.adminMiddleware, middleware...)
 	}
 }
 
 // WithPage serves a handler on the listener for clients, beside the routes: at a path, or at all paths below one that ends with a
 // slash. It comes after the edge (log, limit per client, credentials that are shown are valid), but asks for no credentials itself,
 // and takes GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins; a route that is left no
-// path at all is refused by New.
+// path at all is refused by Open.
 //
-// Unlike an answer of a route, a page may load scripts, styles and images of its own origin and call the API there: its
+// Unlike a response of a route, a page may load scripts, styles and images of its own origin and call the API there: its
 // Content-Security-Policy is "default-src 'self'" without inline scripts, and with no frames around it, unless the handler sets
 // another.
+//
+// Without it, clients reach the routes, and the description as far as docs of the configuration lets them. Do not use it for an API:
+// pages have no policy, and are not described.
 func WithPage(path string, handler http.Handler, methods ...string) Option {
 	return func(o *options) {
 		o.faults.need("WithPage", "the handler for "+path, handler)
@@ -154,13 +173,10 @@ func WithPage(path string, handler http.Handler, methods ...string) Option {
 	}
 }
 
-// WithDocsTokens lets the page at /docs offer tokens from a URL of the gateway's own, which may be relative to the page: for
-// development, with a page (WithPage) that answers to GET ?subject=alice&scope=users:admin with {"token": "…"}.
-func WithDocsTokens(url string) Option {
-	return func(o *options) { o.docsTokens = url }
-}
-
-// WithListening is told by Run where it listens, once it does. admin is nil if that listener is off.
+// WithListening calls a function with the addresses on which Run listens, once it does: to learn a port that the system has chosen
+// (server.address ":0"), or to tell a supervisor. admin is nil if that listener is off. The function must return soon.
+//
+// Without it, the log says the addresses. It has no effect for a gateway that the program serves itself.
 func WithListening(told func(server, admin net.Addr)) Option {
 	return func(o *options) {
 		o.faults.need("WithListening", "the function", told)

@@ -57,9 +57,12 @@ func (p *Problem) Code() codes.Code { return p.code }
 // details. Its text is not meant for clients, and may name addresses and queries. Nil: the problem says it all.
 func (p *Problem) Cause() error { return p.cause }
 
-// WithProblemHook sets a function that may change what clients read of errors: of all errors, whoever found them (middleware with
-// WriteError, credentials, limits, routing, policies, backends, panics), as a document, as a google.rpc.Status or at the end of a
-// stream. Without it, they are as docs/errors.md says. It cannot change the HTTP status, the code and the headers.
+// WithProblemHook sets a function that may change what clients read of errors, wherever they come from (middleware with WriteError,
+// credentials, limits, routing, policies, backends, panics): as a document, as a google.rpc.Status or at the end of a stream. It
+// cannot change the HTTP status, the code and the headers. It may be given once.
+//
+// Without it, errors are as docs/errors.md says. Do not use it to tell clients more than backends have said: what the log says is
+// not for them.
 //
 // The hook must be safe for concurrent use, must not block, and must not read the body of the request. If it panics, the error is
 // answered without it; that is logged, and so is a type that is no URI reference and an extension that cannot be written. Requests

@@ -198,12 +198,16 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		return configError{error: err}
 	}
 
+	docs, err := docsPage(cfg.Docs)
+	if err != nil {
+		return err
+	}
+
 	landed := page.options(cfg.Server.Address, p.issuer, switches, compiled.Routes())
-	options := slices.Concat(composites(), landed, loggingTo(p.log), []bff.Option{
+	options := slices.Concat(composites(), landed, docs, loggingTo(p.log), []bff.Option{
 		served,
-		bff.WithAdminHandler("/dev/backends", switches),
-		bff.WithAdminGuard(demo.Guard(hostOf(cfg.Admin.Address))), // A browser runs on the same machine.
-		bff.WithDocsTokens("../dev/token"),
+		// A browser runs on the same machine.
+		bff.WithAdminMiddleware(demo.Guard(hostOf(cfg.Admin.Address)), before("/dev/backends", switches)),
 		bff.WithListening(func(server, admin net.Addr) {
 			page.serving(admin, len(gw.Routes()))
 
@@ -226,7 +230,12 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		}),
 	})
 
-	if gw, err = bff.New(ctx, cfg, options...); err != nil {
+	opened := cfg
+	if len(docs) > 0 {
+		opened.Docs.Page = config.DocsOff
+	}
+
+	if gw, err = bff.New(ctx, opened, options...); err != nil {
 		return configError{error: err}
 	}
 

@@ -5,10 +5,13 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/describe/docspage"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/tool/demo"
@@ -48,6 +51,35 @@ func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends 
 	}
 
 	return options
+}
+
+// docsPage is the page at /docs for anyone, which also offers tokens. None, if the gateway's own page is for some alone, or off.
+func docsPage(docs config.Docs) ([]bff.Option, error) {
+	if docs.Page != config.DocsPublic {
+		return nil, nil
+	}
+
+	page, err := docspage.Handler(docspage.Config{Title: docs.Title, Document: ".." + pages.DocumentJSON, TokenURL: "../dev/token"})
+	if err != nil {
+		return nil, err
+	}
+
+	return []bff.Option{bff.WithPage(docspage.Path, page), bff.WithPage(docspage.Path+"/", page)}, nil
+}
+
+// before serves a handler at a path and below it, and next elsewhere. What changes something is not for pages of other origins.
+func before(path string, handler http.Handler) func(http.Handler) http.Handler {
+	handler = http.NewCrossOriginProtection().Handler(handler)
+
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == path || strings.HasPrefix(r.URL.Path, path+"/") {
+				handler.ServeHTTP(w, r)
+			} else {
+				next.ServeHTTP(w, r)
+			}
+		})
+	}
 }
 
 // hides reports whether a route would never be reached for a page.

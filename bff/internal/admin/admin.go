@@ -12,8 +12,8 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 )
 
-// Config is where its answers come from. The functions must be safe for concurrent use.
-type Config struct {
+// Deps is where its answers come from. The functions must be safe for concurrent use.
+type Deps struct {
 	// Ready reports whether clients should be sent here.
 	Ready func() bool
 	// Waiting lists what a gateway that starts still waits for. Nil: nothing.
@@ -27,24 +27,24 @@ type Config struct {
 }
 
 // New returns the handler of the admin listener. What changes something is not for pages of other origins in an operator's browser.
-func New(config Config) http.Handler {
+func New(deps Deps) http.Handler {
 	r := chi.NewRouter()
 	r.Get("/livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
 	r.Get("/readyz", func(w http.ResponseWriter, _ *http.Request) {
-		status, message := config.readiness()
+		status, message := deps.readiness()
 		text(w, status, message)
 	})
 	r.Get("/upstreams", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		// The operator may be gone; there is nobody left to tell.
-		_ = json.NewEncoder(w).Encode(config.Upstreams())
+		_ = json.NewEncoder(w).Encode(deps.Upstreams())
 	})
-	r.Method(http.MethodGet, "/metrics", config.Metrics)
+	r.Method(http.MethodGet, "/metrics", deps.Metrics)
 	r.Mount("/debug", middleware.Profiler())
 	// Browsers ask for an icon beside whatever they show, and log a 404 as an error.
 	r.Get("/favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
-	for path, handler := range config.Mounts {
+	for path, handler := range deps.Mounts {
 		r.Handle(path+"/*", handler)
 		r.Handle(path, handler)
 	}
@@ -53,13 +53,13 @@ func New(config Config) http.Handler {
 }
 
 // readiness is the answer of /readyz.
-func (c Config) readiness() (status int, message string) {
-	if !c.Ready() {
+func (d Deps) readiness() (status int, message string) {
+	if !d.Ready() {
 		return http.StatusServiceUnavailable, "draining"
 	}
 
-	if c.Waiting != nil {
-		if waiting := c.Waiting(); len(waiting) > 0 {
+	if d.Waiting != nil {
+		if waiting := d.Waiting(); len(waiting) > 0 {
 			return http.StatusServiceUnavailable, "waiting for " + strings.Join(waiting, "\nwaiting for ")
 		}
 	}

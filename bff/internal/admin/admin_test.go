@@ -15,8 +15,8 @@ func says(text string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, text+" "+r.URL.Path) })
 }
 
-func config() admin.Config {
-	return admin.Config{
+func config() admin.Deps {
+	return admin.Deps{
 		Ready:   func() bool { return true },
 		Metrics: says("metrics"),
 		Upstreams: func() any {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
@@ -31,19 +32,14 @@ import (
 
 // Config is how routes are guarded and translated.
 type Config struct {
+	// Settings are those of the operator.
+	Settings config.Config
 	// Defaults hold where a method's options say nothing.
 	Defaults policy.Defaults
 	// Rules are those of routes that are not in the protos.
 	Rules route.Rules
-	// AuthDisabled leaves out access policies.
-	AuthDisabled bool
 	// JSON is how bodies are read and written.
 	JSON protojson.Config
-	// IgnoredParameters are query parameters that are passed over: names, or beginnings of names with "*" behind them.
-	IgnoredParameters []string
-	// MaxDecompressionRatio is how many decoded bytes a compressed body may have for each encoded one. Zero means
-	// compress.DefaultMaxRatio.
-	MaxDecompressionRatio int
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
 	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
@@ -52,12 +48,8 @@ type Config struct {
 	Overload *inflight.Gate
 	// Cache keeps answers. Nil: none are kept or shared.
 	Cache *cache.Cache
-	// CacheDisabled tells that none are kept; requests at the same time still share one.
-	CacheDisabled bool
 	// Vary are headers of requests that backends get, or that say who calls.
 	Vary []string
-	// ServerTiming tells clients what the calls behind an answer took.
-	ServerTiming bool
 	// Idempotency remembers the answers to requests with a key.
 	Idempotency *idempotency.Keeper
 	// Compress compresses answers that are single messages. Nil: they are not.
@@ -157,17 +149,17 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 	}
 
 	handler = deadline(r.Policy.Effective.GetTimeout().AsDuration(), !r.ClientStream && !r.ServerStream)(handler)
-	handler = body(r)(compress.Requests(config.MaxDecompressionRatio)(handler))
+	handler = body(r)(compress.Requests(config.Settings.Limits.MaxDecompressionRatio)(handler))
 
 	if limits := r.Policy.Effective.GetRateLimits(); len(limits) > 0 {
 		handler = config.Limiter.Route(r.RPC, limits)(handler)
 	}
 
-	if !config.AuthDisabled {
+	if !config.Settings.Auth.Disabled {
 		handler = auth.Require(r.Policy.Effective.GetAccess(), r.Policy.Condition)(handler)
 	}
 
-	if config.ServerTiming && !r.ServerStream {
+	if config.Settings.Server.ServerTiming && !r.ServerStream {
 		handler = serverTiming(handler)
 	}
 
@@ -214,10 +206,10 @@ func (r *Route) answering(config Config) http.Handler {
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
 		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Effective.GetTimeout().AsDuration(), Ignore: r.binding.Ignores, Vary: config.Vary,
-		Public: config.AuthDisabled || r.Policy.Effective.GetAccess().GetPublic(), Accept: r.accepted, Headers: r.headerNames(),
+		Public: config.Settings.Auth.Disabled || r.Policy.Effective.GetAccess().GetPublic(), Accept: r.accepted, Headers: r.headerNames(),
 	}
 
-	if config.CacheDisabled {
+	if config.Settings.Cache.Disabled {
 		rule.Cache.TTL, rule.Cache.StaleWhileRevalidate, rule.Cache.StaleIfError = 0, 0, 0
 	}
 
@@ -250,7 +242,7 @@ func (r *Route) accepted(values []string) string {
 
 // requestCondition is the condition that has to wait for the request message; nil if there is none.
 func (r *Route) requestCondition(config Config) *condition.Condition {
-	if c := r.Policy.Condition; !config.AuthDisabled && c != nil && c.NeedsRequest() {
+	if c := r.Policy.Condition; !config.Settings.Auth.Disabled && c != nil && c.NeedsRequest() {
 		return c
 	}
 
