@@ -397,7 +397,7 @@ func (panicking) Put(context.Context, cache.Key, *cache.Entry, cache.Mark, time.
 func TestPanicOfTheStoreIsAnError(t *testing.T) {
 	t.Parallel()
 
-	rt := over(t, panicking{memory(t, 0)}, private(), fixedAnswer)
+	rt := over(t, panicking{memory(t, 64<<20)}, private(), fixedAnswer)
 	rec := ada()
 	w := call{rec: rec}.to(t, rt)
 
@@ -527,7 +527,7 @@ func (s *slowly) Lookup(ctx context.Context, key cache.Key) (cache.Found, error)
 func TestMissThatIsNoneAnyMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		store := &slowly{Store: memory(t, 0), release: make(chan struct{})}
+		store := &slowly{Store: memory(t, 64<<20), release: make(chan struct{})}
 		rt := over(t, store, private(), fixedAnswer)
 
 		slow := waiting(t.Context(), rt, call{})

@@ -64,7 +64,7 @@ type route struct {
 func serve(tb testing.TB, rule cache.Rule, f http.HandlerFunc) *route {
 	tb.Helper()
 
-	return over(tb, memory(tb, 0), rule, f)
+	return over(tb, memory(tb, 64<<20), rule, f)
 }
 
 func over(tb testing.TB, store cache.Store, rule cache.Rule, f http.HandlerFunc) *route {

@@ -9,9 +9,6 @@ import (
 	"github.com/maypok86/otter/v2"
 )
 
-// DefaultMaxBytes is how much a Memory holds unless told otherwise: some 30,000 answers of a kilobyte.
-const DefaultMaxBytes = 64 << 20
-
 // How a Memory is divided: an entry takes a sixteenth at most, so that a few large ones cannot push out all others, and so do the
 // invalidated tags, at tagBytes each.
 const shares = 16
@@ -43,12 +40,8 @@ type kept struct {
 	size    int64
 }
 
-// NewMemory returns a Memory of so many bytes. Zero: DefaultMaxBytes.
+// NewMemory returns a Memory of so many bytes: 64 MiB are for some 30,000 responses of a kilobyte.
 func NewMemory(maxBytes int64) (*Memory, error) {
-	if maxBytes <= 0 {
-		maxBytes = DefaultMaxBytes
-	}
-
 	share := maxBytes / shares
 
 	entries, err := otter.New(&otter.Options[Key, *kept]{

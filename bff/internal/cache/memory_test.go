@@ -29,7 +29,7 @@ func TestMemoryIsAStore(t *testing.T) {
 	cachetest.Run(t, func(tb testing.TB) (a, b cache.Store) {
 		tb.Helper()
 
-		m := memory(tb, 0)
+		m := memory(tb, 64<<20)
 
 		return m, m
 	})

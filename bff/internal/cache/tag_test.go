@@ -158,7 +158,7 @@ func TestWriteBetweenTheStoreAndTheEndOfTheFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var rt *route
 
-		store := lingering{memory(t, 0), make(chan struct{})}
+		store := lingering{memory(t, 64<<20), make(chan struct{})}
 		rt = over(t, store, tagged(), func(w http.ResponseWriter, r *http.Request) {
 			cache.Tag(r.Context(), []string{"t"}, true)
 			_, _ = fmt.Fprint(w, rt.calls.Load())
@@ -244,7 +244,7 @@ func TestBrokenStore(t *testing.T) {
 		var rt *route
 
 		release := make(chan struct{})
-		rt = over(t, broken{memory(t, 0)}, tagged(), func(w http.ResponseWriter, r *http.Request) {
+		rt = over(t, broken{memory(t, 64<<20)}, tagged(), func(w http.ResponseWriter, r *http.Request) {
 			cache.Tag(r.Context(), []string{"t"}, true)
 			<-release
 			_, _ = fmt.Fprint(w, rt.calls.Load())
@@ -283,7 +283,7 @@ func (putless) Put(context.Context, cache.Key, *cache.Entry, cache.Mark, time.Du
 func TestStoreThatKeepsNothing(t *testing.T) {
 	t.Parallel()
 
-	rt := over(t, putless{memory(t, 0)}, private(), fixedAnswer)
+	rt := over(t, putless{memory(t, 64<<20)}, private(), fixedAnswer)
 	for range 2 {
 		wants(t, call{}.to(t, rt), http.StatusOK, "answer", "portico; fwd=uri-miss")
 	}
@@ -326,7 +326,7 @@ func (d *discard) WriteHeader(int) {}
 func (d *discard) Write(p []byte) (int, error) { return len(p), nil }
 
 func BenchmarkMemoryLookup(b *testing.B) {
-	u := cachetest.User{TB: b, Store: memory(b, 0)}
+	u := cachetest.User{TB: b, Store: memory(b, 64<<20)}
 	u.Puts("k", cachetest.Entry("body", "t"), u.Now(), time.Hour, true)
 	u.Invalidates("other")
 

@@ -27,7 +27,7 @@ func TestRequestWithoutKeyPassesUnlessOneIsRequired(t *testing.T) {
 	t.Parallel()
 
 	next := &counter{Handler: http.HandlerFunc(create)}
-	keeper := idempotency.New(idempotency.NewMemory(0))
+	keeper := idempotency.New(idempotency.NewMemory(64 << 20))
 	none := call{keys: []string{}}
 
 	for range 2 {
@@ -51,7 +51,7 @@ func TestInvalidKeyIsRefusedEvenIfNoneIsRequired(t *testing.T) {
 	t.Parallel()
 
 	next := &counter{Handler: http.HandlerFunc(create)}
-	h := idempotency.New(idempotency.NewMemory(0)).Route(idempotency.Rule{RPC: rpc})(next)
+	h := idempotency.New(idempotency.NewMemory(64 << 20)).Route(idempotency.Rule{RPC: rpc})(next)
 
 	for _, keys := range [][]string{{""}, {"a", "b"}, {`"a`}} {
 		w := call{keys: keys}.to(t, h)
@@ -99,7 +99,7 @@ func TestAnswerIsReplayedUntilItsTimeIsOver(t *testing.T) {
 func TestDefaultTTL(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := idempotency.New(idempotency.NewMemory(0)).Route(idempotency.Rule{RPC: rpc})(http.HandlerFunc(create))
+		h := idempotency.New(idempotency.NewMemory(64 << 20)).Route(idempotency.Rule{RPC: rpc})(http.HandlerFunc(create))
 
 		call{}.to(t, h)
 		time.Sleep(24*time.Hour - 1)
@@ -113,7 +113,7 @@ func TestKeyIsTheCallersOwn(t *testing.T) {
 	t.Parallel()
 
 	next := &counter{Handler: http.HandlerFunc(create)}
-	keeper := idempotency.New(idempotency.NewMemory(0))
+	keeper := idempotency.New(idempotency.NewMemory(64 << 20))
 	h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true})(next)
 
 	as := func(issuer, subject string) *reqinfo.Record {
@@ -167,7 +167,7 @@ func TestOtherRequestWithTheKeyIsRefused(t *testing.T) {
 	t.Parallel()
 
 	next := &counter{Handler: http.HandlerFunc(create)}
-	h := idempotency.New(idempotency.NewMemory(0)).Route(detailed())(next)
+	h := idempotency.New(idempotency.NewMemory(64 << 20)).Route(detailed())(next)
 
 	call{}.to(t, h)
 
@@ -304,7 +304,7 @@ func TestAnswerAfterTheDeadlineIsSettledAllTheSame(t *testing.T) {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				_, h := over(&spy{Store: idempotency.NewMemory(0)}, func(w http.ResponseWriter, r *http.Request) {
+				_, h := over(&spy{Store: idempotency.NewMemory(64 << 20)}, func(w http.ResponseWriter, r *http.Request) {
 					<-r.Context().Done()
 					w.WriteHeader(status)
 				})
@@ -356,7 +356,7 @@ func TestLeaseOfARequest(t *testing.T) {
 					defer cancel()
 				}
 
-				store := &spy{Store: idempotency.NewMemory(0)}
+				store := &spy{Store: idempotency.NewMemory(64 << 20)}
 				_, h := over(store, create)
 				h.ServeHTTP(httptest.NewRecorder(), call{}.request(ctx))
 				h.ServeHTTP(httptest.NewRecorder(), call{}.request(ctx))
@@ -415,7 +415,7 @@ func TestNothingHappensWithoutTheStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			next, h := over(&spy{Store: idempotency.NewMemory(0), claimErr: cause}, create)
+			next, h := over(&spy{Store: idempotency.NewMemory(64 << 20), claimErr: cause}, create)
 			rec := ada()
 			w := call{rec: rec}.to(t, h)
 
@@ -437,7 +437,7 @@ func TestNothingHappensWithoutTheStore(t *testing.T) {
 func TestStoreFailsAfterTheAnswer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		next, h := over(&spy{Store: idempotency.NewMemory(0), finishErr: errStore}, create)
+		next, h := over(&spy{Store: idempotency.NewMemory(64 << 20), finishErr: errStore}, create)
 		rec := ada()
 
 		wantStatus(t, call{rec: rec}.to(t, h), http.StatusCreated, false)
@@ -456,7 +456,7 @@ func TestStoreFailsAfterTheAnswer(t *testing.T) {
 func TestReleaseFails(t *testing.T) {
 	t.Parallel()
 
-	_, h := over(&spy{Store: idempotency.NewMemory(0), releaseErr: errStore}, func(w http.ResponseWriter, r *http.Request) {
+	_, h := over(&spy{Store: idempotency.NewMemory(64 << 20), releaseErr: errStore}, func(w http.ResponseWriter, r *http.Request) {
 		problem.Write(w, r, problem.New(codes.Internal, ""), nil)
 	})
 	rec := ada()
@@ -502,7 +502,7 @@ func TestLateHolderLosesItsClaim(t *testing.T) {
 }
 
 func ExampleNew() {
-	keeper := idempotency.New(idempotency.NewMemory(0))
+	keeper := idempotency.New(idempotency.NewMemory(64 << 20))
 	orders := 0
 
 	h := keeper.Route(idempotency.Rule{RPC: "/order.v1.OrderService/CreateOrder", Required: true, TTL: time.Hour})(
@@ -547,7 +547,7 @@ func TestClaimsThatCameTooLateAreGivenBack(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
-		keeper := idempotency.New(&late{Store: idempotency.NewMemory(0)})
+		keeper := idempotency.New(&late{Store: idempotency.NewMemory(64 << 20)})
 		defer keeper.Close()
 
 		h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(http.HandlerFunc(create))

@@ -68,7 +68,7 @@ func TestSameRequestInAnotherForm(t *testing.T) {
 	t.Parallel()
 
 	next := &counter{Handler: http.HandlerFunc(create)}
-	h := idempotency.New(idempotency.NewMemory(0)).Route(detailed())(next)
+	h := idempotency.New(idempotency.NewMemory(64 << 20)).Route(detailed())(next)
 	wantStatus(t, call{}.to(t, h), http.StatusCreated, false)
 
 	for name, c := range map[string]call{

@@ -8,9 +8,6 @@ import (
 	"time"
 )
 
-// DefaultMaxBytes is how much a Memory holds unless told otherwise: some 70,000 answers of a few hundred bytes.
-const DefaultMaxBytes = 64 << 20
-
 // What an entry takes beside its texts: itself, its places in the map and in two lists; and what a header takes.
 const (
 	entryBytes  = 512
@@ -46,12 +43,8 @@ type entry struct {
 	inAnswers, inDue *list.Element
 }
 
-// NewMemory returns a Memory of so many bytes. Zero: DefaultMaxBytes.
+// NewMemory returns a Memory of so many bytes: 64 MiB are for some 70,000 responses of a few hundred bytes.
 func NewMemory(maxBytes int64) *Memory {
-	if maxBytes <= 0 {
-		maxBytes = DefaultMaxBytes
-	}
-
 	return &Memory{start: time.Now(), limit: maxBytes, entries: map[string]*entry{}, due: map[int64]*list.List{}}
 }
 

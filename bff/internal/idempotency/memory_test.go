@@ -20,7 +20,7 @@ const claimSize = 530
 
 func TestMemoryIsAStore(t *testing.T) {
 	t.Parallel()
-	idempotencytest.Run(t, synctest.Test, func() idempotency.Store { return idempotency.NewMemory(0) })
+	idempotencytest.Run(t, synctest.Test, func() idempotency.Store { return idempotency.NewMemory(64 << 20) })
 }
 
 func numbered(i int) idempotency.Claim {
@@ -103,7 +103,7 @@ func TestClaimsNeverGiveWay(t *testing.T) {
 func TestExpiredEntriesLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		m := idempotency.NewMemory(0)
+		m := idempotency.NewMemory(64 << 20)
 		u := idempotencytest.User{TB: t, Store: m}
 
 		for i := range 100 {
@@ -137,7 +137,7 @@ func TestEntriesStayToTheirLastInstant(t *testing.T) {
 		t.Run(lease.String(), func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				u := idempotencytest.User{TB: t, Store: idempotency.NewMemory(0)}
+				u := idempotencytest.User{TB: t, Store: idempotency.NewMemory(64 << 20)}
 
 				u.Claims(idempotencytest.Leased(numbered(1), lease), idempotency.Claimed)
 				time.Sleep(lease - time.Nanosecond)
@@ -224,7 +224,7 @@ func TestMemoryTakesNoMoreThanItSays(t *testing.T) { //nolint:paralleltest // It
 }
 
 func BenchmarkMemory(b *testing.B) {
-	m := idempotency.NewMemory(0)
+	m := idempotency.NewMemory(64 << 20)
 
 	b.ReportAllocs()
 

@@ -36,7 +36,7 @@ func ExampleResponses() {
 }
 
 func ExampleRequests() {
-	h := compress.Requests(compress.DefaultMaxRatio)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	h := compress.Requests(100)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		fmt.Println(string(body), err)
 	}))

@@ -133,7 +133,7 @@ func TestWindowOfABodyOfUnknownLength(t *testing.T) {
 // A small window leaves a decoder small enough to be kept, whatever the route allows.
 func TestDecodersOfSmallWindowsAreKept(t *testing.T) {
 	// Not parallel: it measures memory.
-	h := recorded(&reqinfo.Record{BodyLimit: 256 << 20}, compress.Requests(0)(http.HandlerFunc(
+	h := recorded(&reqinfo.Record{BodyLimit: 256 << 20}, compress.Requests(100)(http.HandlerFunc(
 		func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })))
 	sent := framed(t, 1<<17, []byte("a"))
 
@@ -185,7 +185,7 @@ func TestLargeBodiesOfUnknownLength(t *testing.T) {
 			err error
 		)
 
-		h := recorded(&reqinfo.Record{BodyLimit: 256 << 20}, compress.Requests(0)(http.HandlerFunc(
+		h := recorded(&reqinfo.Record{BodyLimit: 256 << 20}, compress.Requests(100)(http.HandlerFunc(
 			func(_ http.ResponseWriter, r *http.Request) { n, err = io.Copy(io.Discard, r.Body) })))
 		r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(row.sent))
 		r.Header.Set("Content-Encoding", "zstd")

@@ -1,7 +1,6 @@
 package compress
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -17,9 +16,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// DefaultMaxRatio is how many decoded bytes a body may have for each encoded one. JSON that is not made for it has less than 30.
-const DefaultMaxRatio = 100
-
 // ratioGrace is how many decoded bytes a body may have whatever its ratio: small ones compress well.
 const ratioGrace = 16 << 10
 
@@ -31,12 +27,10 @@ const maxPooled = 1 << 20
 //
 // The limit that stands on the request's record at the first read holds for the decoded bytes too: a read over it fails with
 // *http.MaxBytesError and is noted on the record. Beyond ratioGrace, a body must not have more than maxRatio decoded bytes for each
-// encoded one that came so far: a read over that fails with a *problem.Problem (413). A body that does not decode fails with a
-// *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read any more.
-//
-// Zero means DefaultMaxRatio.
+// encoded one so far (JSON that is not made for it has less than 30): a read over that fails with a *problem.Problem (413). A body
+// that does not decode fails with a *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read
+// any more.
 func Requests(maxRatio int) func(http.Handler) http.Handler {
-	maxRatio = cmp.Or(maxRatio, DefaultMaxRatio)
 	gzips := &sync.Pool{New: func() any { return newDecoder("gzip") }}
 	zstds := &sync.Pool{New: func() any { return newDecoder("zstd") }}
 

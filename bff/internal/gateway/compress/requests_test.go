@@ -41,7 +41,7 @@ func receive(tb testing.TB, rec *reqinfo.Record, codings []string, body io.Reade
 
 	var got received
 
-	h := recorded(rec, compress.Requests(0)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	h := recorded(rec, compress.Requests(100)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		got.header, got.length = r.Header, r.ContentLength
 		got.body, got.err = io.ReadAll(r.Body)
 	})))
@@ -95,7 +95,7 @@ func TestBodiesAreDecoded(t *testing.T) {
 			var got received
 
 			rec := &reqinfo.Record{BodyLimit: limit}
-			url := serve(t, recorded(rec, compress.Requests(0)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			url := serve(t, recorded(rec, compress.Requests(100)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				got.header, got.length = r.Header, r.ContentLength
 				got.body, got.err = io.ReadAll(r.Body)
 			}))))
@@ -165,7 +165,7 @@ func TestRatioIsLimited(t *testing.T) {
 					before, after runtime.MemStats
 				)
 
-				h := recorded(rec, compress.Requests(0)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				h := recorded(rec, compress.Requests(100)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					n, err = io.Copy(struct{ io.Writer }{io.Discard}, r.Body)
 				})))
 				r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(bomb))
@@ -362,7 +362,7 @@ func TestLimitIsThatOfTheFirstRead(t *testing.T) {
 	t.Parallel()
 
 	rec := &reqinfo.Record{BodyLimit: limit}
-	h := recorded(rec, compress.Requests(0)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	h := recorded(rec, compress.Requests(100)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		rec.BodyLimit = 10
 
 		body, err := io.ReadAll(r.Body)
@@ -382,7 +382,7 @@ func TestBodyEndsWithItsHandler(t *testing.T) {
 	for _, closes := range []bool{true, false} {
 		var kept io.ReadCloser
 
-		h := recorded(&reqinfo.Record{BodyLimit: limit}, compress.Requests(0)(http.HandlerFunc(
+		h := recorded(&reqinfo.Record{BodyLimit: limit}, compress.Requests(100)(http.HandlerFunc(
 			func(_ http.ResponseWriter, r *http.Request) {
 				_, _ = r.Body.Read(make([]byte, 1))
 
@@ -404,7 +404,7 @@ func TestBodyEndsWithItsHandler(t *testing.T) {
 func TestDecodersAreShared(t *testing.T) {
 	t.Parallel()
 
-	h := compress.Requests(0)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := compress.Requests(100)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(w, r.Body); err != nil {
 			w.WriteHeader(http.StatusBadRequest)
 		}
@@ -474,7 +474,7 @@ func FuzzRequests(f *testing.F) {
 
 func BenchmarkRequests(b *testing.B) {
 	buf := make([]byte, 4096)
-	h := compress.Requests(0)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+	h := compress.Requests(100)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		for err := error(nil); err == nil; {
 			_, err = r.Body.Read(buf)
 		}
