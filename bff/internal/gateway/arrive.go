@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"slices"
 
-	"google.golang.org/grpc/codes"
-
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -100,7 +98,7 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 			}
 
 			if rec.MemoryLeft() < 0 {
-				return nil, tooMuchMemory("the body")
+				return nil, problem.BodyTooExpensive()
 			}
 
 			buffer = make([]byte, 0, room)
@@ -129,12 +127,6 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 	}
 
 	return slices.Concat(append(full, buffer)...), err
-}
-
-// tooMuchMemory is the answer to a request that would cost more than it may.
-func tooMuchMemory(what string) *problem.Problem {
-	return problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange,
-		what+" takes too much memory for the size of the request")
 }
 
 // Whole is all of the body, which is not read by that. Nobody may change it.

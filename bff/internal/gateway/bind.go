@@ -206,7 +206,7 @@ func verify(ctx context.Context, method string) (*exchange, error) {
 
 func pathParams(r *http.Request) map[string]string { return reqinfo.From(r.Context()).PathParams }
 
-// shownParams are the path variables for the generated handler of a request.
+// handlerParams are the path variables for the generated handler of a request.
 func shownParams(r *http.Request) map[string]string {
 	if x, ok := exchangeFrom(r.Context()); ok {
 		return x.shown

@@ -30,8 +30,8 @@ func newDeferredStream(ctx context.Context, x *exchange, open func() (grpc.Clien
 
 func (s *deferredStream) Context() context.Context { return s.ctx }
 
-// begin opens the stream, once.
-func (s *deferredStream) begin() (grpc.ClientStream, error) {
+// start opens the stream, once.
+func (s *deferredStream) start() (grpc.ClientStream, error) {
 	s.once.Do(func() {
 		s.inner, s.err = s.open()
 		close(s.opened)
@@ -58,7 +58,7 @@ func (s *deferredStream) SendMsg(m any) error {
 		}
 	}
 
-	inner, err := s.begin()
+	inner, err := s.start()
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (s *deferredStream) CloseSend() error {
 		return status.Error(codes.Canceled, "the request broke off")
 	}
 
-	inner, err := s.begin()
+	inner, err := s.start()
 	if err != nil {
 		return err
 	}

@@ -13,12 +13,13 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
+	"github.com/portico-gateway/portico/bff/internal/gateway/stream"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// record notes the route and its path variables, and refuses variables that no backend should have to expect.
+// record writes the route and its path variables, and refuses variables that no backend should have to expect.
 func record(r *Route, next http.Handler) runtime.HandlerFunc {
 	template := r.Template.String()
 	slashes := r.Template.FixedSlashes()
@@ -136,10 +137,10 @@ func (r *Route) unsupported(req *http.Request) *problem.Problem {
 // mediaTypes are those that the body can have; a file can have any.
 func (r *Route) mediaTypes() []string {
 	if r.ClientStream {
-		return []string{mediaNDJSON, mediaJSON}
+		return []string{stream.NDJSON, stream.JSON}
 	}
 
-	return []string{mediaJSON}
+	return []string{stream.JSON}
 }
 
 func (r *Route) takes(contentType string) bool {
@@ -149,16 +150,16 @@ func (r *Route) takes(contentType string) bool {
 
 	mediaType, _, _ := mime.ParseMediaType(contentType)
 
-	return r.ClientStream && isLines(mediaType)
+	return r.ClientStream && stream.IsLines(mediaType)
 }
 
 // isJSON takes a missing type for JSON, as there is nothing else that it could be.
 func isJSON(contentType string) bool {
-	if contentType == "" || contentType == mediaJSON {
+	if contentType == "" || contentType == stream.JSON {
 		return true
 	}
 
 	mediaType, _, err := mime.ParseMediaType(contentType)
 
-	return err == nil && (mediaType == mediaJSON || strings.HasSuffix(mediaType, "+json"))
+	return err == nil && (mediaType == stream.JSON || strings.HasSuffix(mediaType, "+json"))
 }

@@ -10,8 +10,10 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
+	"github.com/portico-gateway/portico/bff/internal/gateway/stream"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -21,8 +23,8 @@ import (
 func handleError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
 ) {
-	if s, ok := streamFrom(ctx); ok {
-		_ = s.fail(ctx, err)
+	if s, ok := stream.From(ctx); ok {
+		_ = s.Fail(ctx, err)
 
 		return
 	}
@@ -35,6 +37,17 @@ func handleError(
 	}
 
 	problem.Write(w, r, p, err)
+}
+
+// handleStreamError answers a stream that fails before its first message with a problem document, and one that fails later with
+// the status that ends it, as far as the client may read it.
+func handleStreamError(ctx context.Context, err error) *status.Status {
+	p := problem.From(err)
+	if s, ok := stream.From(ctx); ok {
+		p = s.Fail(ctx, err)
+	}
+
+	return status.New(p.GRPCCode(), p.Detail)
 }
 
 // invalid is the problem of a request that is not valid.
@@ -107,10 +120,10 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 	p := invalid(err)
 
 	switch ended := r.Context().Err(); {
-	case errors.Is(context.Cause(r.Context()), errDraining):
-		return problem.New(codes.Unavailable, errDraining.Error()+"; connect again")
-	case errors.Is(context.Cause(r.Context()), errIdle):
-		return problem.New(codes.DeadlineExceeded, errIdle.Error())
+	case errors.Is(context.Cause(r.Context()), stream.ErrDraining):
+		return problem.New(codes.Unavailable, stream.ErrDraining.Error()+"; connect again")
+	case errors.Is(context.Cause(r.Context()), stream.ErrIdle):
+		return problem.New(codes.DeadlineExceeded, stream.ErrIdle.Error())
 	case errors.Is(ended, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
 		// Whatever the last symptom was.
 		return problem.From(context.DeadlineExceeded)

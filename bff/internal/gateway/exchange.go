@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -16,6 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
+	"github.com/portico-gateway/portico/bff/internal/gateway/stream"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
@@ -35,7 +34,7 @@ type exchange struct {
 	// request is what the client sent, w what the handler answers to.
 	request *http.Request
 	w       http.ResponseWriter
-	// shown are the path variables that the handler gets to see.
+	// handlerParams are the path variables that the handler gets to see.
 	shown map[string]string
 	// foreign tells that an embedding program's marshaler reads the body, in the handler.
 	foreign bool
@@ -78,7 +77,7 @@ var (
 	noHeader = http.Header{} //nolint:gochecknoglobals // Constant.
 )
 
-// begin hands the request to the generated handler.
+// invoke hands the request to the generated handler.
 func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -271,7 +270,7 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 func (x *exchange) body() ([]byte, error) {
 	body, err := x.whole()
 	if err != nil {
-		return nil, unread(err)
+		return nil, problem.Unreadable(err)
 	}
 
 	return body, nil
@@ -284,15 +283,6 @@ func (x *exchange) whole() ([]byte, error) {
 	}
 
 	return readAll(x.request.Body, x.request.ContentLength, reqinfo.From(x.request.Context()))
-}
-
-// unread is the error of a body that could not be read; what it was is explained by the request's record or its context.
-func unread(err error) error {
-	if known := (*problem.Problem)(nil); errors.As(err, &known) {
-		return err
-	}
-
-	return fmt.Errorf("%w: %w", problem.New(codes.InvalidArgument, "the body could not be read"), err)
 }
 
 // complete is what a call has to wait for: a request message that is bound, allowed and valid.
@@ -366,8 +356,8 @@ func forwarded(ctx context.Context, _ http.ResponseWriter, message proto.Message
 	x.locate(message.ProtoReflect())
 	x.checkType(message)
 
-	if s, ok := streamFrom(ctx); ok {
-		s.note(message.ProtoReflect())
+	if s, ok := stream.From(ctx); ok {
+		s.SetEventID(message.ProtoReflect())
 	}
 
 	return nil

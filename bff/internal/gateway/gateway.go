@@ -19,6 +19,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/auth"
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
+	"github.com/portico-gateway/portico/bff/internal/gateway/stream"
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
@@ -26,6 +27,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
@@ -124,7 +126,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 
 // guard puts the policy of a route around its handler. From the outside in:
 //
-//	record    which route this is, and its path variables, which must be sound
+//	policy    which route this is, and its path variables, which must be sound
 //	overload  is there room? For requests with a body it stands within the deadline
 //	timing    what the calls took, for the client
 //	Require   may the caller?
@@ -135,7 +137,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	compress  unless the answer is a stream or a file
 //	keeper    the answer to the same request before, if it has a key
 //	status    that of the policy, or the form of a stream
-//	begin     path variables must be values of their fields; they, query, headers and body wait for the call
+//	invoke    path variables must be values of their fields; they, query, headers and body wait for the call
 //	handler   grpc-gateway's: call (VerifyUnary: path variables, body, query, headers, condition, rules), answer
 func guard(r *Route, config Config) runtime.HandlerFunc {
 	place := func(next http.Handler) http.Handler { return next }
@@ -180,7 +182,7 @@ func (r *Route) answering(config Config) http.Handler {
 	handler = begin(r, r.requestCondition(config))(handler)
 
 	if r.ServerStream {
-		handler = guardStream(r, config.Draining)(handler)
+		handler = stream.Respond(r.streamed(config))(handler)
 	} else {
 		handler = withStatus(int(r.Policy.Effective.GetResponse().GetStatus()))(handler)
 	}
@@ -226,12 +228,38 @@ func (r *Route) headerNames() []string {
 	return names
 }
 
+// streamed is how responses of the route are streamed.
+func (r *Route) streamed(config Config) stream.Config {
+	declared := r.Policy.Effective.GetStream()
+
+	return stream.Config{
+		IdleTimeout: declared.GetIdleTimeout().AsDuration(), Heartbeat: declared.GetHeartbeat().AsDuration(), EventID: r.Policy.EventID,
+		Bidirectional: r.ClientStream, File: r.isFile(), Codec: r.writesJSON, Explain: explain,
+		Draining: config.Draining,
+	}
+}
+
+// isFile reports whether the response is bytes of any type.
+func (r *Route) isFile() bool { return r.Descriptor.Output().FullName() == "google.api.HttpBody" }
+
+// writesJSON reports whether the gateway's codec writes the response to a request, and not a marshaler of an embedding program.
+func (r *Route) writesJSON(req *http.Request) bool {
+	_, outbound := runtime.MarshalerForRequest(r.mux, req)
+	_, ours := outbound.(*protojson.Codec)
+
+	return ours
+}
+
+// sendsEvents reports whether the request may be that of an EventSource, which knows GET alone, and is answered with events.
+func (r *Route) sendsEvents(req *http.Request) bool {
+	return r.ServerStream && req.Method == http.MethodGet && !reqinfo.From(req.Context()).Head &&
+		!r.isFile() && r.writesJSON(req) && stream.SendsEvents(req)
+}
+
 // accepted is what makes a difference of an Accept header: the form of errors, unless an embedding program's marshalers look at it.
 func (r *Route) accepted(values []string) string {
-	_, outbound := runtime.MarshalerForRequest(r.mux, &http.Request{Header: http.Header{"Accept": values}})
-
-	switch _, ours := outbound.(*protojson.Codec); {
-	case !ours:
+	switch {
+	case !r.writesJSON(&http.Request{Header: http.Header{"Accept": values}}):
 		return strings.Join(values, ", ")
 	case problem.WantsStatus(values):
 		return problem.AcceptStatus

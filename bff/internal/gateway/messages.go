@@ -1,18 +1,15 @@
 package gateway
 
 import (
-	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
+	"github.com/portico-gateway/portico/bff/internal/gateway/stream"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -20,34 +17,17 @@ import (
 // other, bound and checked.
 type messages struct {
 	exchange *exchange
-	source   source
+	source   stream.Source
 	// count is how many there were.
 	count int
 }
 
-// source reads the body of one message after the other into a message. It ends with io.EOF.
-type source interface {
-	next(m proto.Message) error
-}
-
 func newMessages(x *exchange) *messages {
-	return &messages{exchange: x, source: newSource(x)}
-}
-
-func newSource(x *exchange) source {
-	contentType := x.request.Header.Get("Content-Type")
-	mediaType, params, _ := mime.ParseMediaType(contentType)
-
-	switch {
-	case !x.route.binding.IsFile():
-		body := &countedBody{body: x.request.Body, rec: reqinfo.From(x.Context)}
-
-		return &documents{exchange: x, reader: bufio.NewReader(body), array: !isLines(mediaType)}
-	case mediaType == "multipart/form-data":
-		return &form{exchange: x, body: x.request.Body, boundary: params["boundary"]}
-	default:
-		return &file{exchange: x, contentType: contentType, body: x.request.Body}
+	if x.route.binding.IsFile() {
+		return &messages{exchange: x, source: stream.Files(x.request, x.route.binding.SetFile)}
 	}
+
+	return &messages{exchange: x, source: stream.Documents(x.request, reqinfo.From(x.Context), x.decode)}
 }
 
 // Decode reads the next message. The error is io.EOF after the last; any other ends the call, also where generated code takes an
@@ -77,7 +57,7 @@ func (s *messages) decode(v any) error {
 
 	var faults binding.Faults
 
-	err := s.source.next(message)
+	err := s.source.Next(message)
 	if errors.Is(err, io.EOF) {
 		if s.count == 0 {
 			// What is wrong beside the body is wrong without messages, too.
@@ -120,137 +100,3 @@ func (s *messages) Read([]byte) (int, error) { return 0, io.EOF }
 
 // Close leaves the client's body to the server.
 func (s *messages) Close() error { return nil }
-
-// documents are JSON documents: one on each line or, if the first byte says so, the elements of an array.
-type documents struct {
-	exchange *exchange
-	reader   *bufio.Reader
-	// array tells that the body may be an array.
-	array bool
-
-	decoder *json.Decoder
-	within  bool
-}
-
-// countedBody counts the memory that json.Decoder takes for what it reads, which is all of a document before it is decoded.
-type countedBody struct {
-	body io.Reader
-	rec  *reqinfo.Record
-}
-
-func (b *countedBody) Read(p []byte) (int, error) {
-	// Its buffer is doubled when it is full, and the document is copied out of it.
-	const copies = 4
-
-	n, err := b.body.Read(p)
-	b.rec.Spend(copies * int64(n))
-
-	if err == nil && b.rec.MemoryLeft() < 0 {
-		err = tooMuchMemory("the body")
-	}
-
-	return n, err
-}
-
-// isLines tells whether a media type is that of JSON documents in lines.
-func isLines(mediaType string) bool {
-	switch mediaType {
-	case mediaNDJSON, "application/ndjson", "application/jsonl", "application/json-lines", "application/x-jsonlines":
-		return true
-	default:
-		return false
-	}
-}
-
-func (d *documents) next(m proto.Message) error {
-	if d.decoder == nil {
-		if err := d.begin(); err != nil {
-			return err
-		}
-	}
-
-	if d.within && !d.decoder.More() {
-		return d.end()
-	}
-
-	var document json.RawMessage
-
-	switch err := d.decoder.Decode(&document); {
-	case errors.Is(err, io.EOF):
-		if d.within {
-			return malformed("the array ends too early")
-		}
-
-		return io.EOF
-	case err != nil:
-		return d.fault(err)
-	}
-
-	return d.exchange.decode(document, m)
-}
-
-// begin looks at the first byte.
-func (d *documents) begin() error {
-	for d.array {
-		first, err := d.reader.Peek(1)
-
-		switch {
-		case errors.Is(err, io.EOF):
-			return io.EOF
-		case err != nil:
-			return unread(err)
-		case bytes.ContainsAny(first, " \t\r\n"):
-			_, _ = d.reader.Discard(1)
-
-			continue
-		}
-
-		d.within = first[0] == '['
-
-		break
-	}
-
-	d.decoder = json.NewDecoder(d.reader)
-
-	if d.within {
-		if _, err := d.decoder.Token(); err != nil {
-			return d.fault(err)
-		}
-	}
-
-	return nil
-}
-
-// end reads the end of the array, behind which there must be nothing.
-func (d *documents) end() error {
-	if _, err := d.decoder.Token(); err != nil {
-		return d.fault(err)
-	}
-
-	switch _, err := d.decoder.Token(); {
-	case errors.Is(err, io.EOF):
-		return io.EOF
-	case err == nil:
-		return malformed("unexpected data after the array")
-	default:
-		return d.fault(err)
-	}
-}
-
-// fault tells a body that is no JSON from one that cannot be read.
-func (d *documents) fault(err error) error {
-	syntax := (*json.SyntaxError)(nil)
-
-	switch {
-	case errors.As(err, &syntax):
-		return malformed(fmt.Sprintf("is not valid JSON at byte %d", syntax.Offset))
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return malformed("the document ends too early")
-	default:
-		return unread(err)
-	}
-}
-
-func malformed(reason string) error {
-	return binding.Faults{List: []binding.Fault{{In: binding.InBody, Reason: reason}}}
-}

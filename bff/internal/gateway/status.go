@@ -3,7 +3,6 @@ package gateway
 import (
 	"net/http"
 
-	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
@@ -40,7 +39,7 @@ func (m *messageWriter) BeforeHeader(status int) int {
 		status = m.success
 	}
 
-	if status == http.StatusOK && notModified(m.Header(), m.request) {
+	if status == http.StatusOK && response.NotModified(m.Header(), m.request) {
 		status = http.StatusNotModified
 	}
 
@@ -63,11 +62,4 @@ func (m *messageWriter) Write(p []byte) (int, error) {
 	defer response.Hold(m.ResponseWriter, len(p))()
 
 	return m.ResponseWriter.Write(p)
-}
-
-// notModified reports whether the client has what the entity tag of the response says.
-func notModified(header http.Header, r *http.Request) bool {
-	tag := header.Get("Etag")
-
-	return tag != "" && r.Method == http.MethodGet && !httpfield.NoneMatch(r.Header.Values("If-None-Match"), tag)
 }

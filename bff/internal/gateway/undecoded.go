@@ -20,7 +20,7 @@ import (
 // would be from the others. It is for messages of which nobody reads a field.
 type undecoded struct{ encoding.CodecV2 }
 
-// leaveUndecoded is the option of a call.
+// passThrough is the option of a call.
 //
 //nolint:gochecknoglobals // Constant.
 var leaveUndecoded = grpc.ForceCodecV2(undecoded{encoding.GetCodecV2(protocodec.Name)})

@@ -110,7 +110,7 @@ func (c *counter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // handled is a counter of calls to f, and the route in front of it, over a store of its own.
 func handled(f http.HandlerFunc) (*counter, http.Handler) {
-	return over(idempotency.NewMemory(64 << 20), f)
+	return over(idempotency.NewMemory(64<<20), f)
 }
 
 func over(store idempotency.Store, f http.HandlerFunc) (*counter, http.Handler) {

@@ -3,6 +3,8 @@ package problem
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 
 	"google.golang.org/grpc/codes"
 )
@@ -22,4 +24,19 @@ func Unread(ctx context.Context, err error, exceeded bool, limit int64) *Problem
 	default:
 		return New(codes.InvalidArgument, "the body could not be read")
 	}
+}
+
+// Unreadable is the error of a body that could not be read, for the cause. A problem stays what it is.
+func Unreadable(cause error) error {
+	if known := (*Problem)(nil); errors.As(cause, &known) {
+		return cause
+	}
+
+	return fmt.Errorf("%w: %w", New(codes.InvalidArgument, "the body could not be read"), cause)
+}
+
+// BodyTooExpensive is the response to a body that would take more memory than the request may.
+func BodyTooExpensive() *Problem {
+	return WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange,
+		"the body takes too much memory for the size of the request")
 }

@@ -3,12 +3,16 @@
 // http.ResponseController are treated here, once for all layers.
 package response
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/portico-gateway/portico/bff/internal/httpfield"
+)
 
 // Hook completes a response before its header is sent.
 type Hook interface {
-	// BeforeHeader is called once, when the final response begins. It may change the header, and returns the status to send. It is not
-	// called for informational responses.
+	// BeforeHeader is called once, when the final response begins. It may change the header, and returns the status to send. It is
+	// not called for informational responses.
 	BeforeHeader(status int) int
 }
 
@@ -103,4 +107,11 @@ func Hold(w http.ResponseWriter, size int) (release func()) {
 	}
 
 	return func() {}
+}
+
+// NotModified reports whether the client has what the entity tag in the header of a response says (RFC 9110, section 13.1.2).
+func NotModified(header http.Header, r *http.Request) bool {
+	tag := header.Get("Etag")
+
+	return tag != "" && r.Method == http.MethodGet && !httpfield.NoneMatch(r.Header.Values("If-None-Match"), tag)
 }

@@ -1,4 +1,4 @@
-package gateway
+package stream
 
 import (
 	"errors"
@@ -6,6 +6,8 @@ import (
 	"mime/multipart"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
 // pieceSize is how many bytes of a file a message holds: a message with its name and type then fits into a buffer of 32 KiB, the
@@ -14,15 +16,15 @@ const pieceSize = 31 << 10
 
 // file is a file in pieces: the body itself, or a part of a form.
 type file struct {
-	exchange    *exchange
+	set         SetFile
 	contentType string
 	body        io.Reader
 	buffer      []byte
 	begun       bool
 }
 
-// next reads a piece. An empty file is one empty piece, so that the backend learns of it.
-func (f *file) next(m proto.Message) error {
+// Next implements Source. An empty file is one empty piece, so that the backend learns of it.
+func (f *file) Next(m proto.Message) error {
 	if f.buffer == nil {
 		f.buffer = make([]byte, pieceSize)
 	}
@@ -31,7 +33,7 @@ func (f *file) next(m proto.Message) error {
 
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
-		return unread(err)
+		return problem.Unreadable(err)
 	case n == 0 && f.begun:
 		return io.EOF
 	}
@@ -43,7 +45,7 @@ func (f *file) next(m proto.Message) error {
 
 	f.begun = true
 	// The message is sent before the next one is read.
-	f.exchange.route.binding.SetFile(m.ProtoReflect(), contentType, f.buffer[:n])
+	f.set(m.ProtoReflect(), contentType, f.buffer[:n])
 
 	return nil
 }
@@ -62,7 +64,7 @@ func (f *file) fill() (n int, err error) {
 
 // form is a form with one file (RFC 7578).
 type form struct {
-	exchange *exchange
+	set      SetFile
 	body     io.Reader
 	boundary string
 
@@ -70,14 +72,15 @@ type form struct {
 	file  *file
 }
 
-func (f *form) next(m proto.Message) error {
+// Next implements Source.
+func (f *form) Next(m proto.Message) error {
 	if f.parts == nil {
 		if err := f.begin(); err != nil {
 			return err
 		}
 	}
 
-	err := f.file.next(m)
+	err := f.file.Next(m)
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
@@ -90,7 +93,7 @@ func (f *form) next(m proto.Message) error {
 	case err == nil:
 		return malformed("the form has more than one part")
 	default:
-		return unread(err)
+		return problem.Unreadable(err)
 	}
 }
 
@@ -107,12 +110,12 @@ func (f *form) begin() error {
 	case errors.Is(err, io.EOF):
 		return malformed("the form has no part")
 	case err != nil:
-		return unread(err)
+		return problem.Unreadable(err)
 	case part.FileName() == "":
 		return malformed("the part of the form is not a file")
 	}
 
-	f.file = &file{exchange: f.exchange, contentType: part.Header.Get("Content-Type"), body: part}
+	f.file = &file{set: f.set, contentType: part.Header.Get("Content-Type"), body: part}
 
 	return nil
 }

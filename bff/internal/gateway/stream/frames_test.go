@@ -1,4 +1,4 @@
-package gateway
+package stream
 
 import (
 	"net/http"
@@ -26,7 +26,7 @@ func TestFrames(t *testing.T) {
 			`event: reconnect\nretry: 1\d{3}\ndata: {.*"UNAVAILABLE"}\n\n`, `event: error\ndata: {.*"NOT_FOUND"}\n\n`, `event: end\ndata: {}\n\n`,
 		},
 		"lines": {
-			lines{mediaNDJSON},
+			lines{NDJSON},
 			``, `{}\n`, `{}\n`, `\n`,
 			`{"error":{.*"UNAVAILABLE"}}\n`, `{"error":{.*"NOT_FOUND"}}\n`, ``,
 		},

@@ -1,4 +1,4 @@
-package gateway
+package stream
 
 import (
 	"net/http"
@@ -7,7 +7,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// frames is how a stream of JSON documents becomes one body. Each method appends to out; first tells that nothing stands before.
+// frames is how a stream of JSON documents becomes one body. Each method appends to out; first reports that it is the first
+// document.
 type frames interface {
 	contentType() string
 	// begin writes what comes before everything else.
@@ -24,24 +25,42 @@ type frames interface {
 
 // Media types of streams.
 const (
-	mediaNDJSON = "application/x-ndjson"
-	mediaSSE    = problem.MediaTypeEvents
-	mediaJSON   = "application/json"
+	NDJSON = "application/x-ndjson"
+	SSE    = problem.MediaTypeEvents
+	JSON   = "application/json"
 )
 
-// framesFor chooses by the client's Accept (RFC 9110, section 12.5.1); false if it takes nothing that there is.
+// framesFor chooses by the client's Accept (RFC 9110, section 12.5.1). It returns false if the client accepts none of them.
 func framesFor(r *http.Request) (frames, bool) {
-	offers := []string{mediaNDJSON, mediaSSE, mediaJSON, "application/ndjson", "application/jsonl"}
+	offers := []string{NDJSON, SSE, JSON, "application/ndjson", "application/jsonl"}
 
 	switch chosen := httpfield.Negotiate(r.Header.Values("Accept"), offers); chosen {
 	case "":
 		return nil, false
-	case mediaSSE:
+	case SSE:
 		return events{}, true
-	case mediaJSON:
+	case JSON:
 		return array{}, true
 	default:
 		return lines{chosen}, true
+	}
+}
+
+// SendsEvents reports whether a request is answered with Server-Sent Events, where the gateway's codec writes the stream.
+func SendsEvents(r *http.Request) bool {
+	chosen, _ := framesFor(r)
+	_, ok := chosen.(events)
+
+	return ok
+}
+
+// IsLines reports whether a media type is that of JSON documents in lines.
+func IsLines(mediaType string) bool {
+	switch mediaType {
+	case NDJSON, "application/ndjson", "application/jsonl", "application/json-lines", "application/x-jsonlines":
+		return true
+	default:
+		return false
 	}
 }
 
@@ -93,7 +112,7 @@ func (lines) end(out []byte, _ bool) []byte { return out }
 // array is one JSON array. An error is its last element, an object with the one member "error".
 type array struct{}
 
-func (array) contentType() string { return mediaJSON }
+func (array) contentType() string { return JSON }
 
 func (array) begin(out []byte) []byte { return out }
 

@@ -1,0 +1,254 @@
+// Package stream is streams of messages over HTTP: how the messages of a response become one body (Server-Sent Events, JSON lines,
+// a JSON array or a file), and how the body of a request becomes messages.
+//
+// It does not know what is in the messages: decoding, encoding and checking them is up to package gateway.
+package stream
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+)
+
+// Why a stream ends before the backend ends it.
+var (
+	ErrDraining = errors.New("the gateway is shutting down")
+	ErrIdle     = errors.New("the service was silent for too long")
+	errServed   = errors.New("the client has all that it wants")
+	errGone     = errors.New("the client does not read")
+)
+
+// Config is how the responses of a route are streamed.
+type Config struct {
+	// IdleTimeout ends a stream whose backend is silent for so long; zero: none does.
+	IdleTimeout time.Duration
+	// Heartbeat is the time of silence after which the client gets a sign of life; zero: it gets none.
+	Heartbeat time.Duration
+	// EventID is the field of the messages that is the id of a Server-Sent Event. Nil: they have none.
+	EventID fieldpath.Path
+	// Bidirectional reports that the request is a stream as well.
+	Bidirectional bool
+	// File reports that the response is a file of any type, the body as it is.
+	File bool
+	// Codec reports whether the gateway's codec writes the messages for a request, and not a marshaler of an embedding program,
+	// which makes the body itself.
+	Codec func(r *http.Request) bool
+	// Explain makes a problem of an error.
+	Explain func(ctx context.Context, r *http.Request, err error) *problem.Problem
+	// Draining ends when the gateway stops. Nil: never.
+	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
+}
+
+// Respond answers with a stream. It ends the call when the gateway drains, when the backend is silent for too long, or when the
+// client is gone.
+func Respond(config Config) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancelCause(r.Context())
+			defer cancel(nil)
+
+			if draining := config.Draining; draining != nil {
+				if draining.Err() != nil {
+					cancel(ErrDraining)
+				}
+
+				defer context.AfterFunc(draining, func() { cancel(ErrDraining) })()
+			}
+
+			if config.Bidirectional && r.ProtoMajor == 1 {
+				// The backend may answer, and end, before the client has said everything. What is still to come is then read by
+				// generated code's goroutine and the server at once, and must not be taken for another request: the connection
+				// ends with the response.
+				_ = http.NewResponseController(w).EnableFullDuplex()
+				w.Header().Set("Connection", "close")
+			}
+
+			s := &Response{w: w, header: http.Header{}, config: &config, cancel: cancel, first: true}
+			s.request = r.WithContext(context.WithValue(ctx, contextKey{}, s))
+
+			if !s.chooseFrames() {
+				problem.Write(w, r, problem.WithStatus(http.StatusNotAcceptable, codes.InvalidArgument,
+					"streams come as "+NDJSON+", "+SSE+" or "+JSON), nil)
+
+				return
+			}
+
+			// Nothing is written after this, even after a panic.
+			defer s.close()
+
+			s.startTimers()
+			next.ServeHTTP(s, s.request)
+
+			if !s.finish() {
+				// So that the client cannot take a part of the response for all of it.
+				panic(http.ErrAbortHandler)
+			}
+		})
+	}
+}
+
+type contextKey struct{}
+
+// From returns the streamed response of a request; false if its response is none.
+func From(ctx context.Context) (*Response, bool) {
+	s, ok := ctx.Value(contextKey{}).(*Response)
+
+	return s, ok
+}
+
+// Response is the writer of a streamed response. Generated code writes each message with one call.
+type Response struct {
+	w http.ResponseWriter
+	// header is what generated code sets, on the goroutine that serves the request. It is sent with the first message, unless a
+	// heartbeat was first.
+	header  http.Header
+	request *http.Request
+	config  *Config
+	cancel  context.CancelCauseFunc
+	// frames is nil if what is written is the body as it is: a file, or what a marshaler of an embedding program makes.
+	frames frames
+	// id is that of the next event.
+	id string
+
+	mu      sync.Mutex
+	started bool // The header was sent.
+	begun   bool // The beginning of the body was sent.
+	first   bool // No document was sent.
+	closed  bool // Nothing more is sent.
+	// problem is the end of a stream that has begun.
+	problem *problem.Problem
+	buffer  []byte
+	idle    *time.Timer // Nil: silence is allowed.
+	beat    *time.Timer // Nil: there are no heartbeats.
+}
+
+// chooseFrames reports false if the client accepts none.
+func (s *Response) chooseFrames() (ok bool) {
+	if s.config.File || !s.config.Codec(s.request) {
+		return true
+	}
+
+	s.frames, ok = framesFor(s.request)
+
+	return ok
+}
+
+// custom reports whether a marshaler of an embedding program writes the stream.
+func (s *Response) custom() bool { return s.frames == nil && !s.config.File }
+
+func (s *Response) startTimers() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if limit := s.config.IdleTimeout; limit > 0 {
+		s.idle = time.AfterFunc(limit, func() { s.cancel(ErrIdle) })
+	}
+
+	if every := s.config.Heartbeat; s.frames != nil && every > 0 {
+		s.beat = time.AfterFunc(every, s.heartbeat)
+	}
+}
+
+func (s *Response) heartbeat() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if !s.closed {
+		s.start(nil)
+		s.emit(s.frames.heartbeat(s.beginning()))
+		s.beat.Reset(s.config.Heartbeat)
+	}
+}
+
+// SetEventID takes the id of the next event from the message that is about to be written.
+func (s *Response) SetEventID(m protoreflect.Message) {
+	if field := s.config.EventID; field != nil {
+		// Without line breaks and NUL, which would mean something to the client.
+		s.id = strings.Map(func(r rune) rune {
+			if r == 0 || r == '\r' || r == '\n' {
+				return -1
+			}
+
+			return r
+		}, field.Text(m))
+	}
+}
+
+// close stops everything.
+func (s *Response) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	s.closed = true
+
+	if s.idle != nil {
+		s.idle.Stop()
+	}
+
+	if s.beat != nil {
+		s.beat.Stop()
+	}
+}
+
+// finish writes the end of a stream whose handler has returned. It reports whether the client can see how it ended.
+func (s *Response) finish() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	switch {
+	case s.closed:
+	case s.problem == nil:
+		s.start(s.header)
+
+		if s.frames != nil {
+			s.emit(s.frames.end(s.beginning(), s.first))
+		}
+	case s.frames == nil:
+		return s.custom()
+	default:
+		s.emit(s.frames.fail(s.buffer[:0], s.problem, s.request, s.first))
+	}
+
+	return true
+}
+
+// Fail ends the stream with an error, and returns it as the client may read it. As long as nothing has been sent, the response is a
+// problem document.
+func (s *Response) Fail(ctx context.Context, err error) *problem.Problem {
+	p := s.config.Explain(ctx, s.request, err)
+
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	switch {
+	case s.closed:
+	case s.started:
+		s.problem = p
+		reqinfo.From(ctx).Fail(p.GRPCCode(), err)
+	default:
+		if unsatisfied := s.header["Content-Range"]; p.Status == http.StatusRequestedRangeNotSatisfiable {
+			s.w.Header()["Content-Range"] = unsatisfied
+		}
+
+		problem.Write(s.w, s.request, p, err)
+
+		s.closed = true
+	}
+
+	if s.custom() {
+		// Nobody else shows it to the client.
+		return p.For(s.request)
+	}
+
+	return p
+}
