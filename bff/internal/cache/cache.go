@@ -52,7 +52,7 @@ const (
 
 // Rule is how answers of a route are shared.
 //
-// Without tags, nothing tells that a write has changed what an answer is made of. A read that comes after a write was acknowledged
+// Without tags, nothing shows that a write has changed what a response is made of. A read that comes after a write was acknowledged
 // may then get an answer that is kept from before, for as long as the schema says, or one whose fetch began before and still runs:
 // that is so if nothing is kept, too. With tags, neither happens.
 type Rule struct {
@@ -60,19 +60,19 @@ type Rule struct {
 	RPC string
 	// Cache is what the schema says.
 	Cache policy.Cache
-	// Timeout is how long a fetch may take, whoever waits for it. Zero: 30 seconds.
+	// Timeout is how long a fetch may take, anyone who waits for it. Zero: 30 seconds.
 	Timeout time.Duration
 	// Headers are those of a request that are bound to fields.
 	Headers []string
 	// Vary are other headers of a request on which an answer may depend: those that are let through to backends, and those other
 	// than Authorization that have credentials. They are for caches between here and the client.
 	Vary []string
-	// Ignore tells which query parameters have no effect. Nil: none.
+	// Ignore reports which query parameters have no effect. Nil: none.
 	Ignore func(parameter string) bool
 	// Accept spells what the values of Accept ask for in one of a few ways, which the fetch gets instead of them; empty: none. It
 	// must be safe for concurrent use. Nil: the fetch gets what the client sent, as it does if the field is bound or let through.
 	Accept func(values []string) string
-	// Public tells that anybody may call the route, with credentials or without.
+	// Public reports that anybody may call the route, with credentials or without.
 	Public bool
 }
 

@@ -43,11 +43,11 @@ type result struct {
 	fault error
 	// work is the record of the fetch.
 	work *reqinfo.Record
-	// cacheable tells that clients may keep the answer, stored that the store does.
+	// cacheable reports that clients may keep the answer, stored that the store does.
 	cacheable, stored bool
-	// late tells that the answer is that there was none within the time of the fetch.
+	// late reports that the answer is that there was none within the time of the fetch.
 	late bool
-	// changed tells that what the answer is made of may be another since the fetch began.
+	// changed reports that what the answer is made of may be another since the fetch began.
 	changed bool
 }
 
@@ -170,7 +170,7 @@ func (rt *route) put(ctx context.Context, key Key, begun Mark, entry *Entry) boo
 	return err == nil && stored
 }
 
-// changed tells whether one of the tags, or, if there are none, any was invalidated since, as far as anybody can tell.
+// changed reports whether one of the tags, or, if there are none, any was invalidated since, or may have been.
 func (rt *route) changed(ctx context.Context, tags []string, since Mark) bool {
 	changed, err := rt.cache.store.Changed(ctx, tags, since)
 	if err != nil {

@@ -166,7 +166,7 @@ func (f *flights) leave(left *flight, deadline bool) {
 
 func (fl *flight) almostOver() bool { return time.Until(fl.deadline) < almost }
 
-// wanted tells whether the flight goes on and somebody waits for it.
+// wanted reports whether the flight goes on and somebody waits for it.
 func (f *flights) wanted(fl *flight) bool {
 	s := f.of(fl.key)
 
@@ -176,7 +176,7 @@ func (f *flights) wanted(fl *flight) bool {
 	return fl.waiters > 0 && fl.ctx.Err() == nil
 }
 
-// land takes the flight out of the map: whoever comes now looks for another. It tells whether anybody has joined it.
+// land takes the flight out of the map: anyone who comes now looks for another. It reports whether anybody has joined it.
 func (f *flights) land(landed *flight) (shared bool) {
 	s := f.of(landed.key)
 

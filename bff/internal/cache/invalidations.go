@@ -70,7 +70,7 @@ func (v *invalidations) add(tags []tagID) {
 	v.last.Store(now)
 }
 
-// changed tells whether one of the tags was invalidated since the count, or may have been.
+// changed reports whether one of the tags was invalidated since the count, or may have been.
 func (v *invalidations) changed(tags []tagID, since int64) bool {
 	if len(tags) == 0 || since == v.last.Load() {
 		return false

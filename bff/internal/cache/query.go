@@ -8,7 +8,7 @@ import (
 
 // canonicalQuery is a query that means the same, spelled in the one way that there is: without the parameters that are ignored, and
 // sorted by their names. The values of one name stay in their order, which may matter. It is not ok if the query cannot be read;
-// whoever answers it will say so.
+// anyone who answers it will say so.
 func canonicalQuery(raw string, ignore func(name string) bool) (query string, ok bool) {
 	if raw == "" {
 		return "", true
@@ -44,7 +44,7 @@ func canonicalPath(u *url.URL) string {
 	return strings.Join(segments, "/")
 }
 
-// isPlain tells of most paths that they are escaped in the one way: that nothing in them ever is.
+// isPlain reports whether nothing in a path is ever escaped, which is so for most paths.
 func isPlain(path string) bool {
 	for i := range len(path) {
 		switch c := path[i]; {

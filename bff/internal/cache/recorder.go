@@ -47,13 +47,13 @@ func perRequest(name string) bool {
 	}
 }
 
-// sharable tells whether others may have the answer as well. A cookie is for one. A problem names the request that met it, which
+// sharable reports whether others may have the answer as well. A cookie is for one. A problem names the request that met it, which
 // can be replaced if it is plain text.
 func (a answer) sharable() bool {
 	return len(a.header["Set-Cookie"]) == 0 && (a.status < http.StatusBadRequest || len(a.header["Content-Encoding"]) == 0)
 }
 
-// storable tells whether the answer may be kept: it is a complete one, and does not say otherwise.
+// storable reports whether the answer may be kept: it is a complete one, and does not say otherwise.
 func (a answer) storable(work *reqinfo.Record) bool {
 	code, _ := work.Outcome()
 	if a.status != http.StatusOK || code != codes.OK || work.Partial() || !a.sharable() ||
@@ -94,7 +94,7 @@ func (a answer) named(from, to string) answer {
 	return a
 }
 
-// failed tells whether what was answered is that there is no answer at the moment.
+// failed reports whether what was answered is that there is no answer at the moment.
 func (a answer) failed() bool {
 	switch a.status {
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:

@@ -93,7 +93,7 @@ func (v *visit) deliver(res *result, r role) {
 	v.write(res.answer.named(res.work.ID, v.rec.ID), res.cacheable, v.statusForward(res, r))
 }
 
-// deliverStale notes what went wrong: the answer does not tell.
+// deliverStale notes what went wrong: the response does not say.
 func (v *visit) deliverStale(res *result) {
 	for _, name := range res.work.Upstreams() {
 		v.rec.AddUpstream(name)
@@ -162,7 +162,7 @@ func (v *visit) write(a answer, cacheable bool, status string) {
 	v.w.WriteHeader(a.status)
 
 	if v.r.Method != http.MethodHead && !v.rec.Head {
-		// The client may be gone; there is nobody left to tell.
+		// The client may be gone, and then an error is of no use.
 		_, _ = v.w.Write(a.body)
 	}
 }

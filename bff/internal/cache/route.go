@@ -17,7 +17,7 @@ type route struct {
 
 	// refreshes has room for those that may run.
 	refreshes chan struct{}
-	// tagged tells that a write can make answers obsolete.
+	// tagged reports that a write can make answers obsolete.
 	tagged bool
 	// life is how long answers are of use.
 	life time.Duration
@@ -50,7 +50,7 @@ func newRoute(c *Cache, rule Rule, next http.Handler) *route {
 }
 
 // directives are what caches between here and the client are told (RFC 9111, section 5.2.2; RFC 5861). What a write can make
-// obsolete they must ask about each time, since nobody tells them; the entity tag makes that cheap.
+// obsolete they must ask about each time, since they are not notified; the entity tag makes that cheap.
 func (rt *route) directives() string {
 	if rt.tagged {
 		return noCache
@@ -72,7 +72,7 @@ func (rt *route) directives() string {
 
 func (rt *route) note(event Event) { rt.cache.observe(rt.rule.RPC, event) }
 
-// looks tells whether the store has something to say: what it keeps, or what was invalidated.
+// looks reports whether the store has something to say: what it keeps, or what was invalidated.
 func (rt *route) looks() bool { return rt.rule.Cache.TTL > 0 || rt.tagged }
 
 // canonical are the names of headers as net/http spells them, each once, in alphabetical order.

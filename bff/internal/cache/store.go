@@ -10,7 +10,7 @@ import (
 // Store keeps answers. Several gateways may share one. Its methods are safe for concurrent use and may block; they end with the
 // context. An error means that nothing is known.
 //
-// A store tells the order of events by its own count: what began before a tag was invalidated is made of what was there before. It
+// A store orders events by its own count: what began before a tag was invalidated is made of what was there before. It
 // may forget an entry at any time, but never that a tag was invalidated as long as there is an entry to which that matters.
 type Store interface {
 	// Lookup returns the present moment and, if there is one, the entry of the key. It returns none of which a tag was invalidated
@@ -19,7 +19,7 @@ type Store interface {
 	// Put keeps an entry, which is not to be changed any more, for the time of life. begun is when the fetch of it began. It is not
 	// kept, which is no error, if one of its tags was invalidated since, or if there is no room.
 	Put(ctx context.Context, key Key, entry *Entry, begun Mark, life time.Duration) (kept bool, err error)
-	// Changed tells whether one of the tags was invalidated since the moment; without tags, whether any was.
+	// Changed reports whether one of the tags was invalidated since the moment; without tags, whether any was.
 	Changed(ctx context.Context, tags []string, since Mark) (bool, error)
 	// Invalidate makes the entries obsolete that bear one of the tags, and those whose fetch has begun. An error means that others
 	// who share the store may not know yet; the store goes on to tell them, and itself gives out no such entry any more.

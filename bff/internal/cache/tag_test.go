@@ -83,7 +83,8 @@ func TestAnswersWithUnknownTagsAreNotKept(t *testing.T) {
 	cache.Tag(t.Context(), []string{"t"}, true) // Outside of a fetch it does nothing.
 }
 
-// Whoever came before a write may have the answer from before. Whoever came after it may not, and is served together with others.
+// Anyone who came before a write may have the answer from before. Anyone who came after it may not, and is served together with
+// others.
 func TestFetchThatRacesAnInvalidation(t *testing.T) {
 	t.Parallel()
 

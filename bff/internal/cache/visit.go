@@ -32,7 +32,7 @@ type visit struct {
 	found  Found
 	looked time.Time
 	ended  uint64
-	// again tells that the request has waited for a fetch that came to its deadline, and comes again.
+	// again reports that the request has waited for a fetch that came to its deadline, and comes again.
 	again bool
 }
 
@@ -62,7 +62,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		v.control = parseControl(r.Header)
 	}
 
-	// Whoever can have a new answer made for all can have many of them made.
+	// Anyone who can have a new answer made for all can have many of them made.
 	if rt.rule.Cache.Public && v.rec.Principal.Anonymous() {
 		v.control.harmless()
 	}
@@ -83,8 +83,8 @@ func readBody(r *http.Request) ([]byte, error) {
 	}
 
 	// It may be there already.
-	if body, ok := r.Body.(interface{ Whole() ([]byte, error) }); ok {
-		return body.Whole()
+	if body, ok := r.Body.(interface{ Bytes() ([]byte, error) }); ok {
+		return body.Bytes()
 	}
 
 	return io.ReadAll(r.Body)
@@ -170,7 +170,7 @@ func (v *visit) hit() bool {
 	}
 }
 
-// stale tells whether what was found is better than an error.
+// stale reports whether what was found is better than an error.
 func (v *visit) stale() bool {
 	return v.found.Entry != nil && !v.control.noCache && !v.control.limited &&
 		v.age() < v.rule.Cache.TTL+v.rule.Cache.StaleIfError
@@ -238,8 +238,8 @@ func (v *visit) fly(again bool) bool {
 	return true
 }
 
-// late tells whether the flight was over for lack of time while the request, which came later, still has some. That of the next one
-// is not over before the request's.
+// late reports whether the flight was over for lack of time while the request, which came later, still has some. That of the next
+// one is not over before the request's.
 func (v *visit) late(res *result) bool {
 	if !res.late || v.again || v.stale() || v.r.Context().Err() != nil {
 		return false
@@ -250,7 +250,7 @@ func (v *visit) late(res *result) bool {
 	return true
 }
 
-// wait tells whether the flight ended before the time of the request did.
+// wait reports whether the flight ended before the time of the request did.
 func (v *visit) wait(fl *flight) bool {
 	select {
 	case <-fl.done:

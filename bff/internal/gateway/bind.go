@@ -75,9 +75,9 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			r := p.route
 			bound := index[key{r.RPC, r.Method, r.Template.String()}]
 			bound.mux, bound.handler, bound.responseHeader = mux, p.handler, config.ResponseHeader
-			bound.alone = len(config.MuxOptions) == 0
-			bound.whole = bound.alone && bound.isWhole()
-			bound.undecoded = bound.whole && !bound.readsAnswer()
+			bound.defaultTranslation = len(config.MuxOptions) == 0
+			bound.wholeMessage = bound.defaultTranslation && bound.isWholeMessage()
+			bound.passThrough = bound.wholeMessage && !bound.readsAnswer()
 
 			if bound.binding, err = binding.Compile(r, binding.Config{
 				Codec: codec, IgnoredParameters: config.Settings.Query.Ignored, AllowUnknown: bound.Policy.Effective.GetAllowUnknownFields(),
@@ -143,8 +143,8 @@ func VerifyUnary(
 			return err
 		}
 
-		if x.route.undecoded {
-			opts = append(slices.Clip(opts), leaveUndecoded)
+		if x.route.passThrough {
+			opts = append(slices.Clip(opts), passThrough)
 		}
 	}
 
@@ -183,7 +183,7 @@ func VerifyStream(
 		return open(ctx, desc, cc, method, opts...)
 	}
 
-	return newDeferredStream(ctx, x, func() (grpc.ClientStream, error) {
+	return newLazyStream(ctx, x, func() (grpc.ClientStream, error) {
 		return open(ctx, desc, cc, method, opts...)
 	}), nil
 }
@@ -207,9 +207,9 @@ func verify(ctx context.Context, method string) (*exchange, error) {
 func pathParams(r *http.Request) map[string]string { return reqinfo.From(r.Context()).PathParams }
 
 // handlerParams are the path variables for the generated handler of a request.
-func shownParams(r *http.Request) map[string]string {
+func handlerParams(r *http.Request) map[string]string {
 	if x, ok := exchangeFrom(r.Context()); ok {
-		return x.shown
+		return x.handlerParams
 	}
 
 	return pathParams(r)

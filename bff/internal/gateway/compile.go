@@ -28,9 +28,9 @@ type Route struct {
 	responseBody protoreflect.FieldDescriptor
 	// responseHeader says what of a backend's metadata the configuration lets through; nil: nothing.
 	responseHeader func(metadata string) (header string, ok bool)
-	// alone tells that no embedding program has to do with the translation, whole that the codec writes whole messages, and
-	// undecoded that nobody else looks into them.
-	alone, whole, undecoded bool
+	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the codec then writes whole
+	// messages, and passThrough that nothing else reads them, so that their encoding is not decoded.
+	defaultTranslation, wholeMessage, passThrough bool
 }
 
 // Compile finds the routes of the registrations in the linked descriptors and compiles their policies, without binding handlers. It

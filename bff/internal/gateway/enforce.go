@@ -19,8 +19,8 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// record writes the route and its path variables, and refuses variables that no backend should have to expect.
-func record(r *Route, next http.Handler) runtime.HandlerFunc {
+// recordRoute writes the route and its path variables, and refuses variables that no backend should have to expect.
+func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 	template := r.Template.String()
 	slashes := r.Template.FixedSlashes()
 
@@ -69,7 +69,7 @@ func pathValueFault(value string) string {
 	return textFault(value)
 }
 
-// isPlain tells of most values that there is nothing wrong with them: that they are of letters, digits, dashes and underscores.
+// isPlain reports whether a value consists of letters, digits, dashes and underscores, as most do. Nothing is wrong with it then.
 func isPlain(value string) bool {
 	for i := range len(value) {
 		switch c := value[i]; {

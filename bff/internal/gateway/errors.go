@@ -96,7 +96,7 @@ func described(fault binding.Fault) string {
 	return what + ": " + fault.Name + ": " + fault.Reason
 }
 
-// explain makes a problem of an error, with what the request knows and the error does not tell.
+// explain makes a problem of an error, with what the request knows beyond the error.
 func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 	rec := reqinfo.From(r.Context())
 	if rec.BodyExceeded {

@@ -35,11 +35,11 @@ type exchange struct {
 	request *http.Request
 	w       http.ResponseWriter
 	// handlerParams are the path variables that the handler gets to see.
-	shown map[string]string
-	// foreign tells that an embedding program's marshaler reads the body, in the handler.
-	foreign bool
-	// foreignBody is what the handler then finds. Nil: the messages of a stream come from the client's body itself.
-	foreignBody *unreadBody
+	handlerParams map[string]string
+	// customMarshaler reports that an embedding program's marshaler reads the body, in the handler.
+	customMarshaler bool
+	// customBody is what the handler then finds. Nil: the messages of a stream come from the client's body itself.
+	customBody *unreadBody
 	// condition must hold for the request message. Nil: there is none.
 	condition *condition.Condition
 	// sent is the request message, if it may have a field mask that the answer repeats.
@@ -78,17 +78,17 @@ var (
 )
 
 // invoke hands the request to the generated handler.
-func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
+func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			shown, err := r.binding.Path(pathParams(req))
+			handlerParams, err := r.binding.Path(pathParams(req))
 			if err != nil {
 				problem.Write(w, req, invalid(err), nil)
 
 				return
 			}
 
-			x := &exchange{Context: req.Context(), route: r, request: req, w: w, shown: shown, condition: c}
+			x := &exchange{Context: req.Context(), route: r, request: req, w: w, handlerParams: handlerParams, condition: c}
 			defer x.release()
 
 			if r.ClientStream {
@@ -100,21 +100,21 @@ func begin(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			// Not nil, so that it is not parsed.
 			handed.Form, handed.PostForm = noValues, noValues
 
-			if r.alone {
+			if r.defaultTranslation {
 				// Generated code would make metadata of them, which package upstream would replace.
 				handed.Header, handed.Host, handed.RemoteAddr = noHeader, "", ""
 			}
 
-			switch x.foreign = !r.readsJSON(req); {
-			case x.foreign && r.needsCodec():
+			switch x.customMarshaler = !r.readsJSON(req); {
+			case x.customMarshaler && r.needsCodec():
 				// An embedding program's marshaler would read it, but cannot here.
 				problem.Write(w, req, r.unsupported(req), nil)
 
 				return
-			case x.foreign && r.ClientStream:
-			case x.foreign:
-				x.foreignBody = &unreadBody{ReadCloser: req.Body}
-				handed.Body = x.foreignBody
+			case x.customMarshaler && r.ClientStream:
+			case x.customMarshaler:
+				x.customBody = &unreadBody{ReadCloser: req.Body}
+				handed.Body = x.customBody
 			case r.ClientStream:
 				handed.Body = newMessages(x)
 			default:
@@ -145,9 +145,9 @@ func (b *unreadBody) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, b.ReadCloser)
 }
 
-// readsJSON tells whether the body of the request is for the gateway's codec.
+// readsJSON reports whether the body of the request is for the gateway's codec.
 func (r *Route) readsJSON(req *http.Request) bool {
-	if r.alone {
+	if r.defaultTranslation {
 		return true
 	}
 
@@ -157,8 +157,8 @@ func (r *Route) readsJSON(req *http.Request) bool {
 	return ours
 }
 
-// needsCodec tells whether only the gateway's codec can read the body: generated code sets neither path variables, on which access
-// policies rely, nor a field in the messages of a stream.
+// needsCodec reports whether only the gateway's codec can read the body: generated code sets neither path variables, on which
+// access policies rely, nor a field in the messages of a stream.
 func (r *Route) needsCodec() bool {
 	return r.ClientStream && (r.Body != "*" || len(r.Template.Variables()) > 0)
 }
@@ -173,11 +173,11 @@ func (x *exchange) bind(message proto.Message) error {
 	}
 
 	switch {
-	case !x.foreign:
+	case !x.customMarshaler:
 		if err := faults.Add(x.bindBody(message)); err != nil {
 			return err
 		}
-	case x.foreignBody != nil && !x.foreignBody.read && x.route.binding.HasBody():
+	case x.customBody != nil && !x.customBody.read && x.route.binding.HasBody():
 		// Generated code was not shown what the body is (protoc-gen-portico-gateway).
 		return x.route.unsupported(x.request)
 	}
@@ -278,8 +278,8 @@ func (x *exchange) body() ([]byte, error) {
 
 // whole reads the body, which may be there already.
 func (x *exchange) whole() ([]byte, error) {
-	if a, ok := x.request.Body.(*arrived); ok {
-		return a.Whole()
+	if a, ok := x.request.Body.(*bufferedBody); ok {
+		return a.Bytes()
 	}
 
 	return readAll(x.request.Body, x.request.ContentLength, reqinfo.From(x.request.Context()))

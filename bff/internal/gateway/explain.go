@@ -51,9 +51,9 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 		route := &g.routes[i]
 		// The same match and the same decoding as when serving, without what stands between them.
 		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), shownParams(req))
+			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), handlerParams(req))
 		})
-		guarded := record(route, body(route)(begin(route, nil)(handler)))
+		guarded := recordRoute(route, body(route)(invoke(route, nil)(handler)))
 		asked.add(route, func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 			e.Route, e.Variables = route, map[string]string{}
 			maps.Copy(e.Variables, params)
@@ -140,7 +140,7 @@ func take(ctx context.Context, request any) error {
 		return errExplained
 	}
 
-	if !x.route.ClientStream || x.foreign {
+	if !x.route.ClientStream || x.customMarshaler {
 		if err := x.bind(message); err != nil {
 			return err
 		}

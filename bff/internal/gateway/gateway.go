@@ -1,4 +1,4 @@
-// Package gateway puts generated grpc-gateway handlers under policy. Every handler stands in a tree of path templates together with
+// Package gateway puts generated grpc-gateway handlers under policy. Every handler is in a tree of path templates together with
 // the policy that guards it, so that the match that picks the handler picks the policy. The tree matches as grpc-gateway's ServeMux
 // does.
 //
@@ -44,7 +44,7 @@ type Config struct {
 	JSON protojson.Config
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
-	// ResponseHeader tells by what name, if any, a backend's metadata reaches the client. Nil: none does.
+	// ResponseHeader returns the name under which a backend's metadata reaches the client, if it does. Nil: none does.
 	ResponseHeader func(metadata string) (header string, ok bool)
 	// Overload refuses requests when too many are under way. Nil: none.
 	Overload *inflight.Gate
@@ -127,7 +127,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 // guard puts the policy of a route around its handler. From the outside in:
 //
 //	policy    which route this is, and its path variables, which must be sound
-//	overload  is there room? For requests with a body it stands within the deadline
+//	in flight is there room? For requests with a body within the deadline
 //	timing    what the calls took, for the client
 //	Require   may the caller?
 //	limits    not too often?
@@ -140,14 +140,14 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	invoke    path variables must be values of their fields; they, query, headers and body wait for the call
 //	handler   grpc-gateway's: call (VerifyUnary: path variables, body, query, headers, condition, rules), answer
 func guard(r *Route, config Config) runtime.HandlerFunc {
-	place := func(next http.Handler) http.Handler { return next }
+	admit := func(next http.Handler) http.Handler { return next }
 	if config.Overload != nil {
-		place = config.Overload.Route(r.Policy.Effective.GetPriority(), r.ServerStream || r.ClientStream)
+		admit = config.Overload.Route(r.Policy.Effective.GetPriority(), r.ServerStream || r.ClientStream)
 	}
 
 	handler := r.answering(config)
 	if !r.ClientStream {
-		handler = onceArrived(place)(handler)
+		handler = admitAfterBody(admit)(handler)
 	}
 
 	handler = deadline(r.Policy.Effective.GetTimeout().AsDuration(), !r.ClientStream && !r.ServerStream)(handler)
@@ -166,20 +166,20 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 	}
 
 	if r.ClientStream {
-		handler = place(handler)
+		handler = admit(handler)
 	} else {
-		handler = atOnce(place)(handler)
+		handler = admitImmediately(admit)(handler)
 	}
 
-	return record(r, handler)
+	return recordRoute(r, handler)
 }
 
 // answering are the layers of a request that is let through, from the cache on.
 func (r *Route) answering(config Config) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r.handler(w, req, shownParams(req))
+		r.handler(w, req, handlerParams(req))
 	}))
-	handler = begin(r, r.requestCondition(config))(handler)
+	handler = invoke(r, r.requestCondition(config))(handler)
 
 	if r.ServerStream {
 		handler = stream.Respond(r.streamed(config))(handler)

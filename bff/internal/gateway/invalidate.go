@@ -80,7 +80,7 @@ func note(ctx context.Context, cause error) {
 	rec.Fail(code, cause)
 }
 
-// refused tells whether a call that ended with this code has changed nothing. Of others one cannot know.
+// refused reports whether a call that ended with this code has changed nothing. Of others one cannot know.
 func refused(code codes.Code) bool {
 	switch code {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied, codes.ResourceExhausted,

@@ -18,7 +18,7 @@ import (
 // binarySuffix ends the names of metadata whose values are bytes (gRPC over HTTP2, "Binary-Header").
 const binarySuffix = "-bin"
 
-// presentable returns a backend's metadata as it can stand in a header: bytes in base64, and without what is no field value. The
+// presentable returns a backend's metadata as it can be in a header: bytes in base64, and without what is no field value. The
 // map and its lists are copied before they are changed, since those of a composite may be its own.
 func presentable(md metadata.MD) metadata.MD {
 	copied := false
@@ -40,7 +40,7 @@ func presentable(md metadata.MD) metadata.MD {
 }
 
 // fieldValues returns the values of metadata as those of a header field, and whether they are others than they were. Bytes are in
-// base64 without padding, as gRPC writes them. Spaces around a value go, since none may stand there (RFC 9113, section 8.2.1); a
+// base64 without padding, as gRPC writes them. Spaces around a value go, since none are allowed there (RFC 9113, section 8.2.1); a
 // value that is not printable ASCII is left out (RFC 9110, section 5.5, without obs-text, which gRPC does not carry).
 func fieldValues(name string, values []string) (fit []string, changed bool) {
 	if start := len(name) - len(binarySuffix); start >= 0 && strings.EqualFold(name[start:], binarySuffix) {
@@ -65,7 +65,7 @@ func fieldValues(name string, values []string) (fit []string, changed bool) {
 	return fit, true
 }
 
-// isFieldValue reports whether a text can stand in a header as it is.
+// isFieldValue reports whether a text can be the value of a header as it is.
 func isFieldValue(text string) bool {
 	for i := range len(text) {
 		if c := text[i]; (c < ' ' || c > '~') && c != '\t' {
@@ -91,7 +91,7 @@ func presentAll(opts []grpc.CallOption) {
 // metadataLength is how a backend says how long a file is. The name of the header itself would be about gRPC's own stream.
 const metadataLength = "x-content-length"
 
-// headers passes on those of a backend's header metadata that the route or the configuration lets through. What cannot stand in a
+// headers passes on those of a backend's header metadata that the route or the configuration lets through. What cannot be in a
 // header is noted on the request's record. What a composite says about keeping its answer is not true of a partial one.
 func (x *exchange) headers(md metadata.MD) {
 	header := x.w.Header()
@@ -159,7 +159,7 @@ func (x *exchange) lengths(values []string) []string {
 	return values
 }
 
-// checkType notes that the type of a file cannot stand in a header. The codec writes another.
+// checkType records that the type of a file cannot be in a header. The codec writes another.
 func (x *exchange) checkType(message proto.Message) {
 	if file, ok := message.(*httpbody.HttpBody); ok && file.GetContentType() != "" && !reqinfo.Plain(file.GetContentType()) {
 		reqinfo.From(x.request.Context()).DropHeader("content-type")

@@ -12,7 +12,7 @@ func (m *Memory) Used() (bytes int64, entries int) {
 	return m.used, len(m.entries)
 }
 
-// Audit is how much is taken, by the books and counted. A count of -1 tells that lists and map do not agree.
+// Audit is how much is taken, by the books and counted. A count of -1 reports that lists and map do not agree.
 func (m *Memory) Audit() (used, counted int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

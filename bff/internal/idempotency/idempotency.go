@@ -22,7 +22,7 @@ import (
 // Header is the field by which a client names a request ("Syntax" of the draft).
 const Header = "Idempotency-Key"
 
-// headerReplayed tells that an answer was given before.
+// headerReplayed reports that an answer was given before.
 const headerReplayed = "Idempotency-Replayed"
 
 // DefaultTTL is how long answers are kept where a route says nothing: a client may try again until the next day.
@@ -104,8 +104,8 @@ type operation struct {
 
 // whole is the body of the request, which can be read once more after that.
 func whole(r *http.Request) ([]byte, error) {
-	if body, ok := r.Body.(interface{ Whole() ([]byte, error) }); ok {
-		return body.Whole()
+	if body, ok := r.Body.(interface{ Bytes() ([]byte, error) }); ok {
+		return body.Bytes()
 	}
 
 	body, err := io.ReadAll(r.Body)

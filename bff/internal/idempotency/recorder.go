@@ -79,7 +79,7 @@ func changed(before, after http.Header) http.Header {
 	return header
 }
 
-// storable tells whether the answer with this status would be the same if the request were made again. It would not where the
+// storable reports whether the answer with this status would be the same if the request were made again. It would not where the
 // outcome is not known, where it depends on the moment, and where it depends on what the caller may do.
 func storable(status int) bool {
 	switch status {
@@ -109,6 +109,6 @@ func replay(w http.ResponseWriter, r *http.Request, a Answer) {
 
 	header.Set(headerReplayed, "true")
 	w.WriteHeader(a.Status)
-	// The client may be gone; there is nobody left to tell.
+	// The client may be gone, and then an error is of no use.
 	_, _ = w.Write(a.Body)
 }

@@ -44,7 +44,7 @@ func unrepeatable(a Answer) *problem.Problem {
 		"the first request with this %s %s with status %d, but its answer is too large to be repeated", Header, outcome, a.Status)
 }
 
-// unavailable is the answer when the store cannot tell: to go on could repeat a write.
+// unavailable is the response when the store fails: going on could repeat a write.
 func unavailable() *problem.Problem {
 	p := problem.New(codes.Unavailable, "whether this request was made before cannot be told at the moment")
 	p.RetryAfter = retryAfter

@@ -15,7 +15,7 @@ import (
 // A claim is held by its owner for its lease. When the lease is over, its holder is taken for dead and the key is free. A holder
 // that lives after all can neither overwrite nor release the claim of another.
 type Store interface {
-	// Claim takes the key if it is free, and otherwise tells what became of it. The answer comes with Done and is not to be
+	// Claim takes the key if it is free, and otherwise returns what became of it. The answer comes with Done and is not to be
 	// changed. It returns ErrFull if there is no room for a claim.
 	Claim(ctx context.Context, claim Claim) (State, Answer, error)
 	// Finish keeps the answer, which is not to be changed any more, under the key for the time of ttl. It does so too if the
@@ -27,9 +27,9 @@ type Store interface {
 }
 
 var (
-	// ErrFull tells that a store has no room.
+	// ErrFull reports that a store has no room.
 	ErrFull = errors.New("the store of idempotency keys is full")
-	// ErrLost tells that somebody else has the key, because the lease was over.
+	// ErrLost reports that somebody else has the key, because the lease was over.
 	ErrLost = errors.New("the lease of the idempotency key was over, and another request has taken it")
 )
 
@@ -68,6 +68,6 @@ type Answer struct {
 	// Header is what the handler itself set.
 	Header http.Header
 	Body   []byte
-	// Omitted tells that Header and Body are missing because they were too large to be kept.
+	// Omitted reports that Header and Body are missing because they were too large to be kept.
 	Omitted bool
 }

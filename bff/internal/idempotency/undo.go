@@ -13,7 +13,7 @@ const (
 	undoPause = 500 * time.Millisecond
 )
 
-// undo gives back claims of which the store did not say whether it has them. A store that was slow may have carried them out
+// undo releases claims that the store may or may not have. A store that was slow may have carried them out
 // afterwards, and then nobody could use the key until the lease is over, although nothing was done.
 type undo struct {
 	store   Store

@@ -16,7 +16,7 @@ import (
 )
 
 // PerClient limits each client address in this gateway, before anything else is known of a request. It is a coarse fence: the
-// fields that tell a client where it stands are those of its route, and PerClient writes its own only on a refusal. Clients whose
+// fields about what is left are those of a client's route, and PerClient writes its own only on a refusal. Clients whose
 // address is not known share a bucket. A rate of no requests adds no layer.
 func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 	if cfg.Requests <= 0 {
@@ -45,7 +45,7 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 }
 
 // Route enforces the limits that the policy of a route sets; name is its RPC. Every limit of every route has buckets of its own,
-// unless it bears a name, and all limits of a route must allow a request. Every answer of the route tells how it stands
+// unless it bears a name, and all limits of a route must allow a request. Every response of the route says what is left
 // with the limit that has least left. No limits add no layer.
 //
 // It belongs after the caller is known: a principal is an issuer's subject, and an anonymous caller is its address.
@@ -85,7 +85,7 @@ type verdict struct {
 	title string
 }
 
-// tighter tells whether v says more about what the client may do next than other.
+// tighter reports whether v says more about what the client may do next than other.
 func (v verdict) tighter(other verdict) bool {
 	if v.Allowed != other.Allowed {
 		return !v.Allowed
@@ -104,7 +104,7 @@ type guard struct {
 	limits  []limit
 	// policies are the field of all answers, which share it.
 	policies []string
-	// closed tells that one of the limits allows nothing while the store fails.
+	// closed reports that one of the limits allows nothing while the store fails.
 	closed bool
 }
 

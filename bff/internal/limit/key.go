@@ -67,7 +67,7 @@ func titles() map[porticov1.RateLimitKey]string {
 	}
 }
 
-// key is the bucket of whoever calls. A caller without what the limit tells callers apart by is told apart by what it has.
+// key is the bucket of a caller. A caller without what the limit distinguishes callers by is distinguished by what it has.
 func (l limit) key(rec *reqinfo.Record) Key {
 	switch {
 	case l.by == porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
@@ -85,7 +85,7 @@ func (l limit) key(rec *reqinfo.Record) Key {
 	}
 }
 
-// network is what stands for a client: its IPv4 address, or the /64 network of its IPv6 address, of which whoever has one address
+// network identifies a client: its IPv4 address, or the /64 network of its IPv6 address, of which anyone who has one address
 // has all (RFC 6177).
 func network(addr netip.Addr) netip.Addr {
 	const subnet = 64
@@ -99,4 +99,39 @@ func network(addr netip.Addr) netip.Addr {
 	prefix, _ := addr.Prefix(subnet)
 
 	return prefix.Addr()
+}
+
+// Agree reports whether limits that bear the same name, and so share buckets, are the same but for their costs; routes are the
+// limits of each RPC. The error names every fault.
+func Agree(routes map[string][]policy.RateLimit) error {
+	type first struct {
+		rpc   string
+		limit policy.RateLimit
+	}
+
+	var faults []error
+
+	known := map[string]first{}
+
+	for _, rpc := range slices.Sorted(maps.Keys(routes)) {
+		for _, l := range routes[rpc] {
+			if l.Name == "" {
+				continue
+			}
+
+			l.Cost = 0
+
+			switch other, ok := known[l.Name]; {
+			case !ok:
+				known[l.Name] = first{rpc: rpc, limit: l}
+			case other.rpc == rpc:
+				faults = append(faults, fmt.Errorf("%s has two rate limits named %q", rpc, l.Name))
+			case other.limit != l:
+				faults = append(faults, fmt.Errorf("the rate limits named %q of %s and %s differ in more than the cost",
+					l.Name, other.rpc, rpc))
+			}
+		}
+	}
+
+	return errors.Join(faults...)
 }

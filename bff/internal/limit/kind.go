@@ -7,7 +7,7 @@ import (
 )
 
 // kind is what a Memory keeps apart: quotas, and buckets that fill in times of the same order. Each kind has a table of its own. In
-// a shared one those that fill slowly would push out those that fill fast, which are always full sooner: whoever is to get 50
+// a shared one those that fill slowly would push out those that fill fast, which are always full sooner: anyone who is to get 50
 // requests a second would have all of them again when enough other callers have asked once for something that has a limit per hour.
 type kind int
 

@@ -1,5 +1,5 @@
 // Package limit says no to callers that ask too often. A Limiter counts what was taken from buckets and daily quotas, in a Memory
-// or in a Store that gateways share; PerClient and Route put it in front of handlers and tell clients where they stand.
+// or in a Store that gateways share; PerClient and Route put it in front of handlers and tell clients what is left.
 //
 // It does not queue or delay anything, it does not protect backends from load that nobody caused alone (upstream's in-flight limits
 // do), and it does not know which limits a route has (policy does).
@@ -29,7 +29,7 @@ type Request struct {
 
 // Decision is what one limit says to a request.
 type Decision struct {
-	// Allowed tells whether the limit lets the request go on. If it does not, the request has cost nothing.
+	// Allowed reports whether the limit lets the request go on. If it does not, the request has cost nothing.
 	Allowed bool
 	// Limit is the size of the bucket, Remaining what is left in it.
 	Limit, Remaining int64
@@ -43,7 +43,8 @@ type Decision struct {
 // no closing.
 type Limiter struct {
 	local *Memory
-	// clients are the buckets of PerClient, apart from those of routes: whoever has many addresses can fill them, and nothing else.
+	// clients are the buckets of PerClient, apart from those of routes: anyone who has many addresses can fill them, and nothing
+	// else.
 	clients  *Memory
 	shared   Store
 	onOutage func(error)

@@ -173,7 +173,7 @@ func (g *guard) attempt(ctx context.Context, next func(context.Context) error) e
 }
 
 // errNoVerdict is for calls whose end says nothing about Redis, because the caller gave up or all connections stayed busy. The
-// commands that keep them busy tell.
+// commands that keep them busy show.
 var errNoVerdict = errors.New("no verdict on redis")
 
 // redacted takes the URL, which may hold a password, from the error of its parsing.

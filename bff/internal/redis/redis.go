@@ -164,5 +164,5 @@ func (c *Client) Key(name string) string { return c.prefix + name }
 // State of the breaker now.
 func (c *Client) State() State { return c.guard.state() }
 
-// Healthy tells whether commands are let through.
+// Healthy reports whether commands are let through.
 func (c *Client) Healthy() bool { return c.State() == StateClosed }

@@ -145,8 +145,8 @@ func trusting(ca *tlstest.CA, serverName string) func() *tls.Config {
 	}
 }
 
-// An :authority that was empty is what Node, nginx and Rust refuse (RFC 9113, section 8.3.1). In the rows, PORT stands for the port of
-// the backend, and PATH for its socket.
+// An :authority that was empty is what Node, nginx and Rust refuse (RFC 9113, section 8.3.1). In the rows, PORT stands for the port
+// of the backend, and PATH for its socket.
 func TestAuthority(t *testing.T) {
 	t.Parallel()
 
@@ -271,8 +271,8 @@ func try(tb testing.TB, cfg upstream.Config) error {
 	return err
 }
 
-// The name that TLS verifies is the one that is configured for it, then that of the authority, then that of the address. It once was
-// that of the address whatever the configuration said.
+// The name that TLS verifies is the one that is configured for it, then that of the authority, then that of the address. It once
+// was that of the address whatever the configuration said.
 func TestServerName(t *testing.T) {
 	t.Parallel()
 

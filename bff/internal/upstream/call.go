@@ -24,7 +24,7 @@ type call struct {
 	start     time.Time
 	hurried   bool
 	streaming bool
-	// probing tells that a breaker wants to know about this one call, so that it is made once.
+	// probing reports that a breaker wants to know about this one call, so that it is made once.
 	probing  bool
 	record   *reqinfo.Record
 	observer Observer

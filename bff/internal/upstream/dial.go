@@ -93,7 +93,7 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 }
 
 // controlled reports whether a control plane says which addresses there are, how they are balanced and which calls are made again
-// (xDS; gRFC A27). Where it is found stands in the bootstrap file that GRPC_XDS_BOOTSTRAP names. What is configured on balancing,
+// (xDS; gRFC A27). Its address is in the bootstrap file that GRPC_XDS_BOOTSTRAP names. What is configured on balancing,
 // probes, ejection and retries does not hold for such a target.
 func controlled(target string) bool { return strings.HasPrefix(target, "xds:") }
 

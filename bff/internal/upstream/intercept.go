@@ -140,7 +140,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 // maxSilence is how long a stream may hold the breaker's probe, and its room under the limit, without having answered anything.
 const maxSilence = 5 * time.Second
 
-// observedStream tells the call when the backend answers and when the stream ends.
+// observedStream reports to the call when the backend answers and when the stream ends.
 type observedStream struct {
 	grpc.ClientStream
 

@@ -136,7 +136,7 @@ func TestStreamIsJudgedByItsFirstAnswerAndObservedAtItsEnd(t *testing.T) {
 					}
 				}
 
-				// Whoever opened the stream ends its context; the call has ended already.
+				// Anyone who opened the stream ends its context; the call has ended already.
 				cancel()
 				synctest.Wait()
 

@@ -98,7 +98,7 @@ func outgoing(rec *reqinfo.Record, authorization, identity string) metadata.MD {
 	md, values := make(metadata.MD, size), make([]string, 0, len(own))
 
 	for name, values := range rec.Forward {
-		// Lists refuse the gateway's own names; this holds also if one did not.
+		// Lists refuse the gateway's own names; this holds even if one did not.
 		if name = strings.ToLower(name); !reserved(name) {
 			md[name] = values
 		}

@@ -106,8 +106,8 @@ func pause(ctx context.Context, around time.Duration) bool {
 	}
 }
 
-// withHeader returns options of which one asks for the header of the reply, and where the header is when the call has ended: nil if
-// there was none.
+// withHeader returns options, one of which asks for the header of the reply, and where the header is when the call has ended: nil
+// if there was none.
 func withHeader(opts []grpc.CallOption) ([]grpc.CallOption, *metadata.MD) {
 	for _, opt := range opts {
 		if header, ok := opt.(grpc.HeaderCallOption); ok {

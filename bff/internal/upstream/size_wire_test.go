@@ -16,8 +16,8 @@ import (
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
-// Once, streaming calls, and calls that did not ask for the header, blamed the reply, although nothing was replied to a request that was
-// larger than the backend takes.
+// Once, streaming calls, and calls that did not ask for the header, blamed the reply, although nothing was replied to a request
+// that was larger than the backend takes.
 func TestRequestLargerThanTheBackendTakes(t *testing.T) {
 	t.Parallel()
 

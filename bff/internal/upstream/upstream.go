@@ -47,7 +47,7 @@ type upstream struct {
 	limiter  *concurrency.Limiter
 	// maxReceive is the largest message that is taken, in bytes.
 	maxReceive int
-	// programmed tells that there are dial options of an embedding program.
+	// programmed reports that there are dial options of an embedding program.
 	programmed bool
 }
 
@@ -127,7 +127,7 @@ func (p *Pool) Names() []string {
 	return names
 }
 
-// Status is how a backend stands.
+// Status is the state of a backend.
 type Status struct {
 	Name         string `json:"name"`
 	Connectivity string `json:"connectivity"`
@@ -141,7 +141,7 @@ type Status struct {
 	Addresses []balance.Address `json:"addresses,omitempty"`
 }
 
-// Statuses tells how each backend stands, in alphabetical order.
+// Statuses returns the state of each backend, in alphabetical order.
 func (p *Pool) Statuses() []Status {
 	statuses := make([]Status, 0, len(p.upstreams))
 

@@ -11,10 +11,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/cache"
 )
 
-// errForm tells that somebody else wrote what is in Redis.
+// errForm reports that somebody else wrote what is in Redis.
 var errForm = errors.New("what redis has is not in the form of this gateway")
 
-// lengthBytes are those of the header's length, which stands before it.
+// lengthBytes are those of the header's length, which is written before it.
 const lengthBytes = 4
 
 // encode is an entry without its tags: the length of the header, the header in JSON, the body.

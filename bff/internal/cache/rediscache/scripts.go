@@ -25,7 +25,7 @@ local function state(key)
 	return s[1], s[2]
 end
 `
-	// Tags stand one behind the other; see idLength.
+	// Tags are concatenated; see idLength.
 	luaTags = `
 local function tags(prefix, ids, visit)
 	local found = false

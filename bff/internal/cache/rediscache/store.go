@@ -27,7 +27,7 @@ import (
 const (
 	// version is that of the form in which entries are kept. Gateways of several versions may share a Redis.
 	version = "1"
-	// idLength is the length of what stands for a tag: 16 bytes of its hash in base64url, as the scripts know.
+	// idLength is the length of the id of a tag: 16 bytes of its hash in base64url, as the scripts know.
 	idLength = 22
 	idBytes  = 16
 	// tagMargin is how much longer a tag lives than an entry that bears it, and how long an invalidation is known at least. No
@@ -57,7 +57,7 @@ func New(client *redis.Client) *Store {
 	return s
 }
 
-// Close tries for up to two seconds more to deliver what Redis did not get. An error tells that something is left.
+// Close tries for up to two seconds more to deliver what Redis did not get. An error reports that something is left.
 func (s *Store) Close() error { return s.undelivered.close() }
 
 // Lookup implements cache.Store.
@@ -153,7 +153,7 @@ func (s *Store) entry(key cache.Key) string {
 	return s.entries + base64.RawURLEncoding.EncodeToString(key[:])
 }
 
-// ids are what stands for the tags, one behind the other.
+// ids are the ids of the tags, concatenated.
 func ids(tags []string) string {
 	var out strings.Builder
 

@@ -68,7 +68,7 @@ func (h *hidden) lost() string {
 	return fmt.Sprintf("invalidations of %d tags are lost", len(h.tags))
 }
 
-// any tells whether one of the tags, which stand one behind the other, is hidden.
+// any reports whether one of the tags, which stand one behind the other, is hidden.
 func (h *hidden) any(tags string) bool {
 	if h.empty() || tags == "" {
 		return false
@@ -143,7 +143,7 @@ func (u *undelivered) send() {
 	}
 }
 
-// finished tells whether the goroutine may end, which it then must.
+// finished reports whether the goroutine may end, which it then must.
 func (u *undelivered) finished() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -153,7 +153,7 @@ func (u *undelivered) finished() bool {
 	return !u.sending
 }
 
-// try sends what is there, and tells whether that was all.
+// try sends what is there, and reports whether that was all.
 func (u *undelivered) try(ctx context.Context) (bool, error) {
 	h := u.now()
 
@@ -181,7 +181,7 @@ func (u *undelivered) try(ctx context.Context) (bool, error) {
 	return u.remove(h, sent), nil
 }
 
-// remove takes away what was delivered, as it was in h, and tells whether nothing is left.
+// remove takes away what was delivered, as it was in h, and reports whether nothing is left.
 func (u *undelivered) remove(h *hidden, sent []string) bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()

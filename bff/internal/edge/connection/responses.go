@@ -36,7 +36,7 @@ type Responses struct {
 
 	mu       sync.Mutex
 	buffered int64
-	// pendingAbort is the part of buffered of which the writing was aborted, but has not returned yet.
+	// pendingAbort is the part of buffered whose write was aborted, but has not returned yet.
 	pendingAbort int64
 	// waiting are the *responseWriter that are writing; the client of the first has read nothing for the longest time.
 	waiting list.List

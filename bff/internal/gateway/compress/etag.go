@@ -9,7 +9,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// What stands behind the entity tag of an answer that was compressed, which must differ from that of the plain one (RFC 9110,
+// The suffixes of the entity tag of a compressed response, which must differ from that of the plain one (RFC 9110,
 // section 8.8.3.3). gzhttp derives the second from the first. Weak tags would need no suffix, but If-Match never matches them.
 const (
 	suffixGzip = "--gzip"

@@ -40,7 +40,8 @@ func framed(tb testing.TB, window int, content []byte) []byte {
 	return buf.Bytes()
 }
 
-// Once, only the window of a frame at the very beginning was reduced. Others were refused for a window over 8 MiB, which they had not.
+// Once, only the window of a frame at the very beginning was reduced. Others were refused for a window over 8 MiB, which they had
+// not.
 func TestWindowOfEachFrameIsReduced(t *testing.T) {
 	t.Parallel()
 
@@ -107,7 +108,8 @@ func plainly(sent []byte) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(z, limit+1))
 }
 
-// Once, 18 bytes in chunks took 8.7 MB where a route allowed that much, and decoders that had seen a small window were not used again.
+// Once, 18 bytes in chunks took 8.7 MB where a route allowed that much, and decoders that had seen a small window were not used
+// again.
 func TestWindowOfABodyOfUnknownLength(t *testing.T) {
 	// Not parallel: it measures memory.
 	for name, row := range map[string]struct {

@@ -25,7 +25,7 @@ const maxPooled = 1 << 20
 // Requests decodes bodies that are encoded with gzip or zstd while they are read; next sees a body of unknown length without a
 // Content-Encoding. Other codings, and several, are answered with 415 (RFC 9110, section 15.5.16). What has no body passes.
 //
-// The limit that stands on the request's record at the first read holds for the decoded bytes too: a read over it fails with
+// The limit on the request's record at the first read holds for the decoded bytes too: a read over it fails with
 // *http.MaxBytesError and is noted on the record. Beyond ratioGrace, a body must not have more than maxRatio decoded bytes for each
 // encoded one so far (JSON that is not made for it has less than 30): a read over that fails with a *problem.Problem (413). A body
 // that does not decode fails with a *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read

@@ -72,8 +72,8 @@ const (
 	vary            = "Vary"
 )
 
-// compressible tells whether content of the type gets smaller: text, and what is made of it. Images, archives and what nobody knows
-// do not; events are streams.
+// compressible reports whether content of the type gets smaller: text, and what is made of it. Images, archives and what nobody
+// knows do not; events are streams.
 func compressible(contentType string) bool {
 	mediaType := httpfield.MediaType(contentType)
 

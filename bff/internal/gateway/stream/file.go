@@ -50,7 +50,7 @@ func (f *file) Next(m proto.Message) error {
 	return nil
 }
 
-// fill reads until the buffer is full or the body ends. Unlike io.ReadFull it does not tell of an end as of a body that was cut.
+// fill reads until the buffer is full or the body ends. Unlike io.ReadFull it does not report an end as an unexpected one.
 func (f *file) fill() (n int, err error) {
 	for n < len(f.buffer) && err == nil {
 		var more int

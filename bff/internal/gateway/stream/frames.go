@@ -90,7 +90,7 @@ func (events) fail(out []byte, p *problem.Problem, r *http.Request, _ bool) []by
 func (events) end(out []byte, _ bool) []byte { return append(out, "event: end\ndata: {}\n\n"...) }
 
 // lines are documents on a line each. An error is an object with the one member "error"; the end is that of the body, which
-// HTTP tells from a connection that was cut.
+// HTTP distinguishes from a connection that was cut.
 type lines struct{ mediaType string }
 
 func (l lines) contentType() string { return l.mediaType }
@@ -120,7 +120,7 @@ func (a array) message(out, document []byte, _ string, first bool) []byte {
 	return append(append(a.before(out, first), document...), '\n')
 }
 
-// before writes what stands before an element: each begins a line, so that it can be read as soon as it is there.
+// before writes what comes before an element: each begins a line, so that it can be read as soon as it is there.
 func (array) before(out []byte, first bool) []byte {
 	if first {
 		return append(out, '[')

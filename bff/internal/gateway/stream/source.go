@@ -136,7 +136,7 @@ func (d *documents) end() error {
 	}
 }
 
-// fault tells a body that is no JSON from one that cannot be read.
+// fault distinguishes a body that is not JSON from one that cannot be read.
 func (d *documents) fault(err error) error {
 	syntax := (*json.SyntaxError)(nil)
 

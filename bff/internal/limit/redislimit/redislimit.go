@@ -73,7 +73,7 @@ func (s *Store) Take(ctx context.Context, requests []limit.Request) ([]limit.Dec
 	return decisions, nil
 }
 
-// interval is what tells the script about the rate; zero stands for a daily quota.
+// interval is what tells the script about the rate; zero means a daily quota.
 func interval(rate limit.Rate) int64 {
 	if rate.Daily {
 		return 0

@@ -93,7 +93,7 @@ func (g *Group) noteReachable(address string, err error) {
 	}
 }
 
-// Address is how an address of a backend stands.
+// Address is the state of an address of a backend.
 type Address struct {
 	Address string `json:"address"`
 	// State is "ready", "ejected", "unresponsive" (it fell silent and is not back), "unhealthy" (it does not say that it is
@@ -103,7 +103,7 @@ type Address struct {
 	Until time.Time `json:"until,omitzero"`
 }
 
-// Addresses tells how each address stands, in alphabetical order. There is none while the connection is idle.
+// Addresses returns the state of each address, in alphabetical order. There is none while the connection is idle.
 func (g *Group) Addresses() []Address {
 	w := g.current.Load()
 	if w == nil {

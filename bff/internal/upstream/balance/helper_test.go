@@ -334,7 +334,8 @@ func states(group *balance.Group) map[string]string {
 	return by
 }
 
-// allReady waits until all of them are ready and calls have reached each. An address is ready a moment before the policy chooses it.
+// allReady waits until all of them are ready and calls have reached each. An address is ready a moment before the policy chooses
+// it.
 func allReady(tb testing.TB, group *balance.Group, client orderv1.OrderServiceClient, addresses ...string) {
 	tb.Helper()
 

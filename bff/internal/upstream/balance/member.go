@@ -21,7 +21,7 @@ type member struct {
 	// strikes are how often it was left out lately, and freed when it was last taken back.
 	strikes int
 	freed   time.Time
-	// silent tells that its connection was closed because nothing came from it any more. A new one makes up for it.
+	// silent reports that its connection was closed because nothing came from it any more. A new one makes up for it.
 	silent bool
 	// unreachable says that the last attempt to connect to it failed.
 	unreachable bool

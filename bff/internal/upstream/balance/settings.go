@@ -19,7 +19,7 @@ const (
 	RingHash = "ring_hash"
 )
 
-// SubjectHeader is the metadata by which RingHash tells callers apart.
+// SubjectHeader is the metadata by which RingHash distinguishes callers.
 const SubjectHeader = "x-portico-subject"
 
 // Config is the entry of a service config's "loadBalancingConfig" that balances in this way.

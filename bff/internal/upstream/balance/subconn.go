@@ -21,7 +21,7 @@ type subConn struct {
 	listener func(balancer.SubConnState)
 	// health is what gRPC's health check says.
 	health balancer.SubConnState
-	// pending tells that the listener does not know yet what it should.
+	// pending reports that the listener does not know yet what it should.
 	pending bool
 	stopped func()
 }

@@ -117,7 +117,7 @@ type conn struct {
 
 	list  *conns
 	reads atomic.Uint64
-	// lost tells that it has ended, and blamed that a call on it was counted as failed since.
+	// lost reports that it has ended, and blamed that a call on it was counted as failed since.
 	lost, blamed atomic.Bool
 }
 

@@ -11,7 +11,7 @@ import (
 
 // wrapper is the policy at work on one connection. To the policy that it wraps it is gRPC; to gRPC it is that policy.
 //
-// What changes for an address is noted under mu, at any time and from anywhere. The loop alone tells the child of it.
+// What changes for an address is noted under mu, at any time and from anywhere. The loop alone notifies the child.
 type wrapper struct {
 	balancer.ClientConn
 
@@ -186,7 +186,7 @@ func (w *wrapper) run() {
 	}
 }
 
-// deliver tells the child of the subchannels that changed.
+// deliver notifies the child of the subchannels that changed.
 func (w *wrapper) deliver() {
 	w.childMu.Lock()
 	defer w.childMu.Unlock()

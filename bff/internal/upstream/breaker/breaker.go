@@ -96,7 +96,7 @@ func (b *Breaker) State() State {
 	return state
 }
 
-// Closed tells whether it is closed. Other than State, it does not find out that an open one may probe again, and costs nothing.
+// Closed reports whether it is closed. Other than State, it does not find out that an open one may probe again, and costs nothing.
 func (b *Breaker) Closed() bool { return b.changes.closed() }
 
 // Allow asks whether a call may be made. If so, done must be called with the call's error (or ErrNoVerdict), once and in any case;

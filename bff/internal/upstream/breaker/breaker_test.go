@@ -119,8 +119,8 @@ func TestOpensAtTheRatioOfEnoughCalls(t *testing.T) {
 	}
 }
 
-// What a call's end says about the backend shows twice: four of them open a closed breaker, or do not, and a probe that ends so opens,
-// closes or leaves a half-open one.
+// What a call's end says about the backend shows twice: four of them open a closed breaker, or do not, and a probe that ends so
+// opens, closes or leaves a half-open one.
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 

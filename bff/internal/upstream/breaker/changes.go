@@ -5,14 +5,14 @@ import (
 	"sync/atomic"
 )
 
-// changes makes the changes of two counters those of one breaker, which stands as the worse of them does.
+// changes makes the changes of two counters those of one breaker, whose state is the worse of theirs.
 type changes struct {
 	name string
 	told func(name string, from, to State)
 
 	mu     sync.Mutex
 	states [2]State
-	// open tells that it is not closed.
+	// open reports that it is not closed.
 	open atomic.Bool
 }
 

@@ -99,7 +99,7 @@ func room(limit float64, priority int) int {
 	return max(1, int(math.Ceil(limit)))
 }
 
-// Answered gives the room back, and tells the limiter that the backend took this long for an answer.
+// Answered releases the permit, and reports to the limiter how long the backend took to answer.
 func (p Permit) Answered() {
 	if p.limiter != nil {
 		p.limiter.answered(p, time.Now())

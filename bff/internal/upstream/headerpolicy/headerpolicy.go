@@ -68,7 +68,7 @@ func (l *List) Response(metadata string) (string, bool) {
 	return header, ok
 }
 
-// carried tells whether a value can be gRPC metadata ("ASCII-Value", gRPC over HTTP2).
+// carried reports whether a value can be gRPC metadata ("ASCII-Value", gRPC over HTTP2).
 func carried(value string) bool {
 	for i := range len(value) {
 		if !printable(value[i]) {

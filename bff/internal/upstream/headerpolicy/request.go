@@ -133,5 +133,5 @@ func with(out map[string][]string, key string, values []string) map[string][]str
 	return out
 }
 
-// hopByHop tells whether a Connection header names the header, which is in lower case.
+// hopByHop reports whether a Connection header names the header, which is in lower case.
 func hopByHop(h http.Header, header string) bool { return httpfield.Has(h["Connection"], header) }

@@ -90,12 +90,12 @@ func refusedEither(name string) string {
 	}
 }
 
-// outsideToken tells whether a character cannot stand in a token in lower case (RFC 9110, section 5.6.2).
+// outsideToken reports whether a character is not allowed in a token in lower case (RFC 9110, section 5.6.2).
 func outsideToken(c rune) bool {
 	return outsideMetadata(c) && !strings.ContainsRune("!#$%&'*+^`|~", c)
 }
 
-// outsideMetadata tells whether a character cannot stand in the name of gRPC metadata ("Header-Name", gRPC over HTTP2).
+// outsideMetadata reports whether a character is not allowed in the name of gRPC metadata ("Header-Name", gRPC over HTTP2).
 func outsideMetadata(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
 }

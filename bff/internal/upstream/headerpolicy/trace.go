@@ -93,7 +93,7 @@ func traceParent(value string) (string, bool) {
 	return "00-" + trace + "-" + parent + "-" + sampled, true
 }
 
-// validID tells whether an id is in lower-case hexadecimal and not all zeros.
+// validID reports whether an id is in lower-case hexadecimal and not all zeros.
 func validID(id string) bool { return lowerHex(id) && strings.Trim(id, "0") != "" }
 
 func lowerHex(text string) bool {

@@ -41,7 +41,7 @@ func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	c.inner.RegisterService(desc, impl)
 }
 
-// Serves tells whether a service of that name is registered.
+// Serves reports whether a service of that name is registered.
 func (c *Channel) Serves(service string) bool {
 	_, ok := c.inner.GetServiceInfo()[service]
 

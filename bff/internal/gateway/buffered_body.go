@@ -10,17 +10,17 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// A request takes one of the places for requests that are under way (package inflight) when there is something to do for it: at
-// once, or, if it has a body, when that is there. Otherwise a few clients that send slowly could hold all places.
+// A request takes one of the slots for requests in flight (package inflight) when there is something to do for it: immediately or,
+// if it has a body, when that has arrived. Otherwise a few clients that send slowly could hold all slots.
 //
-// atOnce is the layer for the first kind, outside of all others.
-func atOnce(place func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+// admitImmediately is the layer for requests without a body, outside of all others.
+func admitImmediately(admit func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		placed := place(next)
+		admitted := admit(next)
 
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.ContentLength == 0 {
-				placed.ServeHTTP(w, r)
+				admitted.ServeHTTP(w, r)
 			} else {
 				next.ServeHTTP(w, r)
 			}
@@ -28,10 +28,10 @@ func atOnce(place func(http.Handler) http.Handler) func(http.Handler) http.Handl
 	}
 }
 
-// onceArrived is the layer for the second kind, within the deadline. The size of the body is bounded.
-func onceArrived(place func(http.Handler) http.Handler) func(http.Handler) http.Handler {
+// admitAfterBody is the layer for requests with a body, within the deadline. The size of the body is bounded.
+func admitAfterBody(admit func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
-		placed := place(next)
+		admitted := admit(next)
 
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.ContentLength == 0 {
@@ -41,27 +41,27 @@ func onceArrived(place func(http.Handler) http.Handler) func(http.Handler) http.
 			}
 
 			r = r.WithContext(r.Context())
-			r.Body = arrive(r.Body, r.ContentLength, reqinfo.From(r.Context()))
+			r.Body = bufferBody(r.Body, r.ContentLength, reqinfo.From(r.Context()))
 
-			placed.ServeHTTP(w, r)
+			admitted.ServeHTTP(w, r)
 		})
 	}
 }
 
-// arrived is a body that is there, or of which it is known why it is not. What went wrong is told by who reads it.
-type arrived struct {
+// bufferedBody is a body in memory, or the reason why it could not be read, which readers get.
+type bufferedBody struct {
 	data []byte
 	rest bytes.Reader
 	err  error
 }
 
-// arrive reads a body of this length, which may be unknown or a lie.
-func arrive(body io.Reader, length int64, rec *reqinfo.Record) *arrived {
-	a := &arrived{}
-	a.data, a.err = readAll(body, length, rec)
-	a.rest.Reset(a.data)
+// bufferBody reads a body of this length, which may be unknown or wrong.
+func bufferBody(body io.Reader, length int64, rec *reqinfo.Record) *bufferedBody {
+	b := &bufferedBody{}
+	b.data, b.err = readAll(body, length, rec)
+	b.rest.Reset(b.data)
 
-	return a
+	return b
 }
 
 // readAll reads a body into memory, which it counts on the record. Of more than the request may take, the error is a problem.
@@ -129,18 +129,18 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 	return slices.Concat(append(full, buffer)...), err
 }
 
-// Whole is all of the body, which is not read by that. Nobody may change it.
-func (a *arrived) Whole() ([]byte, error) { return a.data, a.err }
+// Bytes returns all of the body, which is not read by that. It must not be changed.
+func (b *bufferedBody) Bytes() ([]byte, error) { return b.data, b.err }
 
 // Read implements io.Reader.
-func (a *arrived) Read(p []byte) (int, error) {
-	n, err := a.rest.Read(p)
-	if n == 0 && err != nil && a.err != nil {
-		err = a.err
+func (b *bufferedBody) Read(p []byte) (int, error) {
+	n, err := b.rest.Read(p)
+	if n == 0 && err != nil && b.err != nil {
+		err = b.err
 	}
 
 	return n, err
 }
 
 // Close implements io.Closer. The client's body is the server's to close.
-func (a *arrived) Close() error { return nil }
+func (b *bufferedBody) Close() error { return nil }

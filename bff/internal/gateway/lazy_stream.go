@@ -11,9 +11,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// deferredStream opens a stream to the backend only when its first request is complete, or when there is none. One goroutine may
+// lazyStream opens a stream to the backend only when its first request is complete, or when there is none. One goroutine may
 // send while another receives, as on any stream.
-type deferredStream struct {
+type lazyStream struct {
 	ctx      context.Context //nolint:containedctx // It is the stream's, which gRPC keeps in the stream.
 	exchange *exchange
 	open     func() (grpc.ClientStream, error)
@@ -24,14 +24,14 @@ type deferredStream struct {
 	err    error
 }
 
-func newDeferredStream(ctx context.Context, x *exchange, open func() (grpc.ClientStream, error)) *deferredStream {
-	return &deferredStream{ctx: ctx, exchange: x, open: open, opened: make(chan struct{})}
+func newLazyStream(ctx context.Context, x *exchange, open func() (grpc.ClientStream, error)) *lazyStream {
+	return &lazyStream{ctx: ctx, exchange: x, open: open, opened: make(chan struct{})}
 }
 
-func (s *deferredStream) Context() context.Context { return s.ctx }
+func (s *lazyStream) Context() context.Context { return s.ctx }
 
 // start opens the stream, once.
-func (s *deferredStream) start() (grpc.ClientStream, error) {
+func (s *lazyStream) start() (grpc.ClientStream, error) {
 	s.once.Do(func() {
 		s.inner, s.err = s.open()
 		close(s.opened)
@@ -41,7 +41,7 @@ func (s *deferredStream) start() (grpc.ClientStream, error) {
 }
 
 // wait returns the stream as soon as the sender has opened it.
-func (s *deferredStream) wait() (grpc.ClientStream, error) {
+func (s *lazyStream) wait() (grpc.ClientStream, error) {
 	select {
 	case <-s.opened:
 		return s.inner, s.err
@@ -50,9 +50,9 @@ func (s *deferredStream) wait() (grpc.ClientStream, error) {
 	}
 }
 
-func (s *deferredStream) SendMsg(m any) error {
+func (s *lazyStream) SendMsg(m any) error {
 	// The messages of a stream from the client are complete already.
-	if x := s.exchange; !x.route.ClientStream || x.foreign {
+	if x := s.exchange; !x.route.ClientStream || x.customMarshaler {
 		if err := x.complete(s.ctx, m); err != nil {
 			return err
 		}
@@ -67,7 +67,7 @@ func (s *deferredStream) SendMsg(m any) error {
 }
 
 // CloseSend tells the backend that this was all, unless the client's stream broke off: generated code does not always look.
-func (s *deferredStream) CloseSend() error {
+func (s *lazyStream) CloseSend() error {
 	if s.exchange.failure() != nil {
 		return status.Error(codes.Canceled, "the request broke off")
 	}
@@ -80,7 +80,7 @@ func (s *deferredStream) CloseSend() error {
 	return inner.CloseSend()
 }
 
-func (s *deferredStream) Header() (metadata.MD, error) {
+func (s *lazyStream) Header() (metadata.MD, error) {
 	inner, err := s.wait()
 	if err != nil {
 		return nil, err
@@ -94,7 +94,7 @@ func (s *deferredStream) Header() (metadata.MD, error) {
 	return presentable(md), err
 }
 
-func (s *deferredStream) RecvMsg(m any) error {
+func (s *lazyStream) RecvMsg(m any) error {
 	inner, err := s.wait()
 	if err != nil {
 		return err
@@ -109,7 +109,7 @@ func (s *deferredStream) RecvMsg(m any) error {
 	return err
 }
 
-func (s *deferredStream) Trailer() metadata.MD {
+func (s *lazyStream) Trailer() metadata.MD {
 	select {
 	case <-s.opened:
 		if s.inner != nil {

@@ -16,17 +16,17 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// undecoded leaves answers as they come: a message has all its fields among those that are unknown, from where it is written as it
-// would be from the others. It is for messages of which nobody reads a field.
-type undecoded struct{ encoding.CodecV2 }
+// passThroughCodec does not decode replies: all fields of a message are among its unknown ones, from where it is written as it
+// would be from the others. It is for messages whose fields nothing reads.
+type passThroughCodec struct{ encoding.CodecV2 }
 
 // passThrough is the option of a call.
 //
 //nolint:gochecknoglobals // Constant.
-var leaveUndecoded = grpc.ForceCodecV2(undecoded{encoding.GetCodecV2(protocodec.Name)})
+var passThrough = grpc.ForceCodecV2(passThroughCodec{encoding.GetCodecV2(protocodec.Name)})
 
 // Unmarshal implements encoding.CodecV2.
-func (undecoded) Unmarshal(data mem.BufferSlice, v any) error {
+func (passThroughCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	message, ok := v.(proto.Message)
 	if !ok {
 		return fmt.Errorf("%T is no message", v)
@@ -38,13 +38,13 @@ func (undecoded) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// isWhole tells whether the answer is one message and all of it: generated code neither takes a field out of it nor sends it as a
-// file.
-func (r *Route) isWhole() bool {
+// isWholeMessage reports whether the answer is one message and all of it: generated code neither takes a field out of it nor sends
+// it as a file.
+func (r *Route) isWholeMessage() bool {
 	return !r.ServerStream && r.ResponseBody == "" && !r.isFile()
 }
 
-// readsAnswer tells whether the policy of the route looks into its answers.
+// readsAnswer reports whether the policy of the route looks into its answers.
 func (r *Route) readsAnswer() bool {
 	tags := slices.Clone(r.Policy.Invalidates)
 	if r.Policy.Cache != nil {
@@ -71,7 +71,7 @@ func intoBuffer(ctx context.Context, message proto.Message) (any, error) {
 		return message, nil
 	case x.route.responseBody != nil && !selects(message):
 		return part{message, x.route.responseBody}, nil
-	case !x.route.whole:
+	case !x.route.wholeMessage:
 		return message, nil
 	}
 
