@@ -80,7 +80,7 @@ type Rule struct {
 type Cache struct {
 	store   Store
 	observe func(rpc string, event Event)
-	flights *flights
+	calls   *calls
 }
 
 // New returns a Cache over the store. The function is told of all that happens; it must be safe for concurrent use and may not
@@ -90,7 +90,7 @@ func New(store Store, observe func(rpc string, event Event)) *Cache {
 		observe = func(string, Event) {}
 	}
 
-	return &Cache{store: store, observe: observe, flights: newFlights()}
+	return &Cache{store: store, observe: observe, calls: newCalls()}
 }
 
 // Route shares the answers of a route. It belongs behind everything that refuses a request, and the deadline is set outside of it.
@@ -125,4 +125,4 @@ func (c *Cache) Invalidate(ctx context.Context, tags []string) error {
 }
 
 // Close ends all fetches and waits for them. Requests after it pass by the cache. The store is closed by who made it.
-func (c *Cache) Close() { c.flights.close() }
+func (c *Cache) Close() { c.calls.close() }

@@ -59,5 +59,5 @@ func (c *control) limit(text string) {
 	}
 }
 
-// harmless drops the wishes that make work, of somebody whom nobody knows.
-func (c *control) harmless() { c.noCache, c.noStore, c.limited = false, false, false }
+// ignoreForcing drops the directives that make the gateway fetch, which an anonymous client must not have.
+func (c *control) ignoreForcing() { c.noCache, c.noStore, c.limited = false, false, false }

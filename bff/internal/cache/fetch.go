@@ -100,7 +100,7 @@ func (f *fetch) request(ctx context.Context) *http.Request {
 }
 
 // run makes the fetch on a goroutine of its own, until its deadline. A panic is an error with the place.
-func (rt *route) run(fl *flight, f *fetch, work *reqinfo.Record) {
+func (rt *route) run(c *call, f *fetch, work *reqinfo.Record) {
 	go func() {
 		res := &result{work: work, fault: errNoAnswer}
 
@@ -109,13 +109,13 @@ func (rt *route) run(fl *flight, f *fetch, work *reqinfo.Record) {
 				res.fault = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
 			}
 
-			rt.cache.flights.end(fl, res)
+			rt.cache.calls.finish(c, res)
 		}()
 
-		ctx, cancel := context.WithDeadline(fl.ctx, fl.deadline)
+		ctx, cancel := context.WithDeadline(c.ctx, c.deadline)
 		defer cancel()
 
-		tags := &noted{}
+		tags := &collectedTags{}
 		ctx = context.WithValue(reqinfo.NewContext(ctx, work), tagsKey{}, tags)
 
 		// A header of its own: what outer layers set is for one request. The body is a single message of a backend, whose size is
@@ -124,17 +124,17 @@ func (rt *route) run(fl *flight, f *fetch, work *reqinfo.Record) {
 		rt.next.ServeHTTP(rec, f.request(ctx))
 
 		res.answer, res.fault = recorded(rec), nil
-		res.late = res.answer.status == http.StatusGatewayTimeout && fl.almostOver()
-		rt.settle(ctx, fl, f, tags, res)
+		res.late = res.answer.status == http.StatusGatewayTimeout && c.almostOver()
+		rt.settle(ctx, c, f, tags, res)
 	}()
 }
 
 // settle keeps the answer if it may, and finds out whether those may have it who came while it was made.
-func (rt *route) settle(ctx context.Context, fl *flight, f *fetch, noted *noted, res *result) {
+func (rt *route) settle(ctx context.Context, c *call, f *fetch, collected *collectedTags, res *result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 
-	tags, complete := noted.complete()
+	tags, complete := collected.complete()
 
 	res.cacheable = rt.rule.Cache.TTL > 0 && res.answer.storable(res.work) && (complete || !rt.tagged)
 	if res.cacheable {
@@ -142,13 +142,13 @@ func (rt *route) settle(ctx context.Context, fl *flight, f *fetch, noted *noted,
 
 		// What nobody waited for any more may be older than what was made for the next one.
 		entry := &Entry{Header: res.answer.header, Body: res.answer.body, Tags: tags}
-		res.stored = f.known && f.keep && rt.cache.flights.wanted(fl) && entrySize(entry) <= maxEntry &&
-			rt.put(ctx, fl.key, f.begun, entry)
+		res.stored = f.known && f.keep && rt.cache.calls.wanted(c) && entrySize(entry) <= maxEntry &&
+			rt.put(ctx, c.key, f.begun, entry)
 	}
 
 	// In this order: a write may be acknowledged after the answer was kept, and who comes then does not find it in the store, but
-	// would find the flight.
-	if shared := rt.cache.flights.land(fl); rt.tagged && shared {
+	// would find the call.
+	if shared := rt.cache.calls.complete(c); rt.tagged && shared {
 		if !complete {
 			tags = nil
 		}

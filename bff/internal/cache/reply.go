@@ -30,10 +30,10 @@ func statusHit(left time.Duration) string {
 }
 
 // statusForward is for what was fetched: why, and what became of it.
-func (v *visit) statusForward(res *result, r role) string {
-	text := "portico; fwd=" + v.reason()
+func (l *lookup) statusForward(res *result, r role) string {
+	text := "portico; fwd=" + l.reason()
 
-	if !v.fetch.known && v.rule.Cache.TTL > 0 {
+	if !l.fetch.known && l.rule.Cache.TTL > 0 {
 		text += "; detail=store-unavailable"
 	}
 
@@ -48,13 +48,13 @@ func (v *visit) statusForward(res *result, r role) string {
 }
 
 // reason is why the store could not answer (RFC 9211, section 2.2).
-func (v *visit) reason() string {
+func (l *lookup) reason() string {
 	switch {
-	case v.rule.Cache.TTL == 0 || !v.fetch.known:
+	case l.rule.Cache.TTL == 0 || !l.fetch.known:
 		return "bypass"
-	case v.control.noCache:
+	case l.control.noCache:
 		return "request"
-	case v.found.Entry != nil:
+	case l.found.Entry != nil:
 		return "stale"
 	default:
 		return "uri-miss"
@@ -62,41 +62,41 @@ func (v *visit) reason() string {
 }
 
 // deliver answers with what was fetched, or, if that is an error, with what is stale.
-func (v *visit) deliver(res *result, r role) {
+func (l *lookup) deliver(res *result, r role) {
 	if r == follower && res.fault == nil && !res.answer.sharable() {
-		v.alone()
+		l.alone()
 
 		return
 	}
 
-	if (res.fault != nil || res.answer.failed()) && v.stale() {
-		v.deliverStale(res)
+	if (res.fault != nil || res.answer.failed()) && l.stale() {
+		l.deliverStale(res)
 
 		return
 	}
 
-	v.rec.Join(res.work)
+	l.rec.Join(res.work)
 
 	event := Miss
 	if r == follower {
 		event = Collapsed
 	}
 
-	v.note(event)
+	l.note(event)
 
 	if res.fault != nil {
-		problem.Write(v.w, v.r, problem.From(res.fault), res.fault)
+		problem.Write(l.w, l.r, problem.From(res.fault), res.fault)
 
 		return
 	}
 
-	v.write(res.answer.named(res.work.ID, v.rec.ID), res.cacheable, v.statusForward(res, r))
+	l.write(res.answer.named(res.work.ID, l.rec.ID), res.cacheable, l.statusForward(res, r))
 }
 
 // deliverStale notes what went wrong: the response does not say.
-func (v *visit) deliverStale(res *result) {
+func (l *lookup) deliverStale(res *result) {
 	for _, name := range res.work.Upstreams() {
-		v.rec.AddUpstream(name)
+		l.rec.AddUpstream(name)
 	}
 
 	status, cause := res.answer.status, res.fault
@@ -106,31 +106,31 @@ func (v *visit) deliverStale(res *result) {
 		status = http.StatusInternalServerError
 	}
 
-	v.writeStale(status, cause)
+	l.writeStale(status, cause)
 }
 
 // writeStale answers with what was found because there is only an error with this status instead.
-func (v *visit) writeStale(status int, cause error) {
-	v.note(Stale)
+func (l *lookup) writeStale(status int, cause error) {
+	l.note(Stale)
 
 	if cause == nil {
 		cause = errors.New("no cause is known")
 	}
 
-	v.rec.Fail(codes.OK, fmt.Errorf("answered with what is stale instead of %d: %w", status, cause))
-	v.writeEntry(fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", status))
+	l.rec.Fail(codes.OK, fmt.Errorf("answered with what is stale instead of %d: %w", status, cause))
+	l.writeEntry(fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", status))
 }
 
 // writeEntry answers with what was found.
-func (v *visit) writeEntry(status string) {
-	v.w.Header()["Age"] = []string{wholeSeconds(v.age())}
+func (l *lookup) writeEntry(status string) {
+	l.w.Header()["Age"] = []string{wholeSeconds(l.age())}
 
-	v.write(answer{status: http.StatusOK, header: v.found.Entry.Header, body: v.found.Entry.Body}, true, status)
+	l.write(answer{status: http.StatusOK, header: l.found.Entry.Header, body: l.found.Entry.Body}, true, status)
 }
 
 // write answers.
-func (v *visit) write(a answer, cacheable bool, status string) {
-	header := v.w.Header()
+func (l *lookup) write(a answer, cacheable bool, status string) {
+	header := l.w.Header()
 	vary, statuses := header["Vary"], header[headerCacheStatus]
 
 	for name, values := range a.header {
@@ -143,14 +143,14 @@ func (v *visit) write(a answer, cacheable bool, status string) {
 	header[headerCacheStatus] = joined(statuses, a.header[headerCacheStatus], own[:1:1])
 
 	if cacheable && len(a.header["Cache-Control"]) == 0 {
-		header["Cache-Control"] = v.cacheControl()
+		header["Cache-Control"] = l.cacheControl()
 	}
 
-	v.setVary(header, vary, a.header["Vary"], cacheable)
+	l.setVary(header, vary, a.header["Vary"], cacheable)
 
 	if tag := header["Etag"]; a.status == http.StatusOK && len(tag) > 0 && tag[0] != "" &&
-		!httpfield.NoneMatch(v.r.Header["If-None-Match"], tag[0]) {
-		notModified(v.w)
+		!httpfield.NoneMatch(l.r.Header["If-None-Match"], tag[0]) {
+		notModified(l.w)
 
 		return
 	}
@@ -159,21 +159,21 @@ func (v *visit) write(a answer, cacheable bool, status string) {
 		header["Content-Length"] = own[1:]
 	}
 
-	v.w.WriteHeader(a.status)
+	l.w.WriteHeader(a.status)
 
-	if v.r.Method != http.MethodHead && !v.rec.Head {
+	if l.r.Method != http.MethodHead && !l.rec.Head {
 		// The client may be gone, and then an error is of no use.
-		_, _ = v.w.Write(a.body)
+		_, _ = l.w.Write(a.body)
 	}
 }
 
 // cacheControl says public only of what anybody may have who can ask for it.
-func (v *visit) cacheControl() []string {
-	if v.rule.Public && v.rule.Cache.Public && v.rec.Principal.Tenant == "" {
-		return v.public
+func (l *lookup) cacheControl() []string {
+	if l.rule.Public && l.rule.Cache.Public && l.rec.Principal.Tenant == "" {
+		return l.public
 	}
 
-	return v.private
+	return l.private
 }
 
 // joined is one list of the values that came before and the last, which is the only one as a rule.
@@ -186,16 +186,16 @@ func joined(outer, handlers, last []string) []string {
 }
 
 // setVary says what the answer varies by, by what outer layers say, the handler, and for answers that others keep the route.
-func (v *visit) setVary(header http.Header, outer, handlers []string, cacheable bool) {
+func (l *lookup) setVary(header http.Header, outer, handlers []string, cacheable bool) {
 	var text string
 
 	switch {
 	case !cacheable:
 		text = oneList(outer, handlers)
 	case len(outer) > 0 || len(handlers) > 1:
-		text = oneList(outer, handlers, v.vary)
+		text = oneList(outer, handlers, l.vary)
 	default:
-		text = v.usualVary(strings.Join(handlers, ", "))
+		text = l.usualVary(strings.Join(handlers, ", "))
 	}
 
 	if text != "" {

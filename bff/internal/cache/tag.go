@@ -7,8 +7,8 @@ import (
 
 type tagsKey struct{}
 
-// noted are the tags of an answer, as they become known while it is fetched.
-type noted struct {
+// collectedTags are the tags of a response, collected while it is fetched.
+type collectedTags struct {
 	mu         sync.Mutex
 	there      bool
 	incomplete bool
@@ -19,7 +19,7 @@ type noted struct {
 // context; outside of a fetch it does nothing. If it is not complete, because a tag had no value, the answer is not kept, for
 // nobody could make it obsolete.
 func Tag(ctx context.Context, tags []string, complete bool) {
-	n, ok := ctx.Value(tagsKey{}).(*noted)
+	n, ok := ctx.Value(tagsKey{}).(*collectedTags)
 	if !ok {
 		return
 	}
@@ -33,9 +33,9 @@ func Tag(ctx context.Context, tags []string, complete bool) {
 }
 
 // complete returns the tags, if all are known.
-func (n *noted) complete() ([]string, bool) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+func (c *collectedTags) complete() ([]string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 
-	return n.tags, n.there && !n.incomplete
+	return c.tags, c.there && !c.incomplete
 }

@@ -43,7 +43,7 @@ type Store struct {
 	entries string
 	tags    string
 
-	undelivered *undelivered
+	pending *pendingInvalidations
 }
 
 // New returns a Store in the Redis of the client, which is closed by who opened it, after the Store.
@@ -52,18 +52,18 @@ func New(client *redis.Client) *Store {
 		client: client, scripts: newScripts(),
 		state: client.Key("cache:state"), entries: client.Key("cache:entry:" + version + ":"), tags: client.Key("cache:tag:"),
 	}
-	s.undelivered = newUndelivered(s.deliver, s.forget)
+	s.pending = newPending(s.deliver, s.forget)
 
 	return s
 }
 
 // Close tries for up to two seconds more to deliver what Redis did not get. An error reports that something is left.
-func (s *Store) Close() error { return s.undelivered.close() }
+func (s *Store) Close() error { return s.pending.close() }
 
 // Lookup implements cache.Store.
 func (s *Store) Lookup(ctx context.Context, key cache.Key) (cache.Found, error) {
 	// What is delivered while Redis answers may not have been there when it did.
-	hidden := s.undelivered.now()
+	pending := s.pending.now()
 
 	reply, err := s.scripts.lookup.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags).StringSlice()
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Store) Lookup(ctx context.Context, key cache.Key) (cache.Found, error) 
 		return cache.Found{}, fmt.Errorf("look up an answer: %w", err)
 	}
 
-	if hidden.any(tags) {
+	if pending.any(tags) {
 		found.Entry = nil
 	}
 
@@ -87,7 +87,7 @@ func (s *Store) Put(
 	ctx context.Context, key cache.Key, entry *cache.Entry, begun cache.Mark, life time.Duration,
 ) (bool, error) {
 	tags := ids(entry.Tags)
-	if s.undelivered.now().any(tags) {
+	if s.pending.now().any(tags) {
 		return false, nil
 	}
 
@@ -109,7 +109,7 @@ func (s *Store) Put(
 func (s *Store) Changed(ctx context.Context, tags []string, since cache.Mark) (bool, error) {
 	joined := ids(tags)
 
-	if hidden := s.undelivered.now(); hidden.any(joined) || joined == "" && !hidden.empty() {
+	if pending := s.pending.now(); pending.any(joined) || joined == "" && !pending.empty() {
 		return true, nil
 	}
 
@@ -127,7 +127,7 @@ func (s *Store) Invalidate(ctx context.Context, tags []string) error {
 
 	err := s.deliver(ctx, joined)
 	if err != nil {
-		s.undelivered.add(joined)
+		s.pending.add(joined)
 	}
 
 	return err

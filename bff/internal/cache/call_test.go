@@ -223,7 +223,7 @@ func TestPanicIsEverybodysErrorAndNobodysPanic(t *testing.T) {
 					}
 
 					if _, cause := recs[i].Outcome(); cause == nil || !strings.Contains(cause.Error(), tt.cause) ||
-						tt.cause == "boom" && !strings.Contains(cause.Error(), "flight_test.go") {
+						tt.cause == "boom" && !strings.Contains(cause.Error(), "call_test.go") {
 						t.Errorf("%d: cause %v", i, cause)
 					}
 

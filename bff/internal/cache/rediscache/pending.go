@@ -1,0 +1,230 @@
+package rediscache
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// maxPending tags are remembered one by one. Beyond that, all are obsolete.
+	maxPending = 4096
+	// batch is how many of them Redis gets at a time, which takes it about a millisecond.
+	batch = 256
+	// pause is how long it is left alone after it has failed.
+	pause = 200 * time.Millisecond
+	// lastTry bounds the attempts at the end. The breaker may let none through for a while, though Redis is back.
+	lastTry = 2 * time.Second
+)
+
+// pendingInvalidations are the invalidations that Redis did not get. A goroutine sends them again for as long as there are any.
+type pendingInvalidations struct {
+	deliver func(ctx context.Context, tags string) error
+	forget  func(ctx context.Context) error
+	stop    context.CancelFunc
+	ctx     context.Context //nolint:containedctx // It is that of the goroutine.
+	running sync.WaitGroup
+	// current is what is pending now. It is not changed.
+	current atomic.Pointer[snapshot]
+
+	mu      sync.Mutex
+	sending bool
+	closed  bool
+	// tags, and all of them if all is not 0, have the number of their invalidation, so that one that comes again while it is sent
+	// is not taken for sent.
+	tags map[string]uint64
+	all  uint64
+	last uint64
+}
+
+// snapshot is the tags whose entries must not be served. See pendingInvalidations for the numbers.
+type snapshot struct {
+	all  uint64
+	tags map[string]uint64
+}
+
+func newPending(deliver func(context.Context, string) error, forget func(context.Context) error) *pendingInvalidations {
+	p := &pendingInvalidations{deliver: deliver, forget: forget, tags: map[string]uint64{}}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.current.Store(&snapshot{})
+
+	return p
+}
+
+func (p *pendingInvalidations) now() *snapshot { return p.current.Load() }
+
+func (s *snapshot) empty() bool { return s.all == 0 && len(s.tags) == 0 }
+
+// lost says what it means that these are not delivered.
+func (s *snapshot) lost() string {
+	if s.all > 0 {
+		return "the invalidation of all responses is lost"
+	}
+
+	return fmt.Sprintf("invalidations of %d tags are lost", len(s.tags))
+}
+
+// any reports whether one of the concatenated tags is pending.
+func (s *snapshot) any(tags string) bool {
+	if s.empty() || tags == "" {
+		return false
+	}
+
+	for id := range split(tags) {
+		if _, there := s.tags[id]; there || s.all > 0 {
+			return true
+		}
+	}
+
+	return false
+}
+
+func split(tags string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for ; len(tags) >= idLength; tags = tags[idLength:] {
+			if !yield(tags[:idLength]) {
+				return
+			}
+		}
+	}
+}
+
+// add makes the tags pending and has them sent.
+func (p *pendingInvalidations) add(tags string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.last++
+
+	for id := range split(tags) {
+		p.tags[strings.Clone(id)] = p.last
+	}
+
+	if len(p.tags) > maxPending {
+		p.all = p.last
+		clear(p.tags)
+	}
+
+	p.publish()
+
+	if !p.sending && !p.closed {
+		p.sending = true
+
+		p.running.Go(p.send)
+	}
+}
+
+// publish makes the snapshot. The maps are small, for as long as Redis is there most of the time.
+func (p *pendingInvalidations) publish() {
+	p.current.Store(&snapshot{all: p.all, tags: maps.Clone(p.tags)})
+}
+
+// send goes on until everything is delivered.
+func (p *pendingInvalidations) send() {
+	for {
+		delivered, err := p.try(p.ctx)
+		if delivered && p.finished() {
+			return
+		}
+
+		if err == nil {
+			continue
+		}
+
+		select {
+		case <-time.After(pause):
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// finished reports whether the goroutine may end, which it then must.
+func (p *pendingInvalidations) finished() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	p.sending = p.all > 0 || len(p.tags) > 0
+
+	return !p.sending
+}
+
+// try sends what is there, and reports whether that was all.
+func (p *pendingInvalidations) try(ctx context.Context) (bool, error) {
+	s := p.now()
+
+	// Whatever else there is came after that, or is a part of it.
+	if s.all > 0 {
+		if err := p.forget(ctx); err != nil {
+			return false, err
+		}
+	}
+
+	sent := make([]string, 0, batch)
+
+	for id := range s.tags {
+		if sent = append(sent, id); len(sent) == batch {
+			break
+		}
+	}
+
+	if len(sent) > 0 {
+		if err := p.deliver(ctx, strings.Join(sent, "")); err != nil {
+			return false, err
+		}
+	}
+
+	return p.remove(s, sent), nil
+}
+
+// remove takes away what was delivered, as it was in the snapshot, and reports whether nothing is left.
+func (p *pendingInvalidations) remove(s *snapshot, sent []string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+
+	for _, id := range sent {
+		if p.tags[id] == s.tags[id] {
+			delete(p.tags, id)
+		}
+	}
+
+	if p.all == s.all {
+		p.all = 0
+	}
+
+	p.publish()
+
+	return p.all == 0 && len(p.tags) == 0
+}
+
+// close ends the goroutine and sends what is left, if that is possible soon.
+func (p *pendingInvalidations) close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+
+	p.stop()
+	p.running.Wait()
+
+	ctx, cancel := context.WithTimeout(context.Background(), lastTry)
+	defer cancel()
+
+	for !p.now().empty() {
+		_, err := p.try(ctx)
+		if err == nil {
+			continue
+		}
+
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", p.now().lost(), err)
+		}
+	}
+
+	return nil
+}
