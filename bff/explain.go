@@ -76,13 +76,13 @@ func (e Explanation) Allowed() bool {
 // Explain tells what a gateway would do with a request of a caller. It routes and decodes as the gateway does, but makes no
 // connection. Of the request it looks at the method, the URL, the headers and the body.
 func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Caller) (Explanation, error) {
-	nowhere, err := upstream.Nowhere(gateway.ExplainUnary, gateway.ExplainStream)
+	stub, err := upstream.NewStub(gateway.ExplainUnary, gateway.ExplainStream)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain: %w", err)
 	}
-	defer nowhere.Close() //nolint:errcheck // It was never open.
+	defer stub.Close() //nolint:errcheck // It was never open.
 
-	router, err := gateway.New(ctx, c.routes, c.options.registrations(explained{nowhere}), c.routing)
+	router, err := gateway.New(ctx, c.routes, c.options.registrations(explained{stub}), c.routing)
 	if err != nil {
 		return Explanation{}, err
 	}

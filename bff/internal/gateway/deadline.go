@@ -44,7 +44,7 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 			}
 
 			if earlier := rec.Start.Add(wish); asked && earlier.Before(end) {
-				end, rec.Impatient = earlier, true
+				end, rec.ClientDeadline = earlier, true
 			}
 
 			// It has had its effect; grpc-gateway would start another timer for it.

@@ -102,8 +102,8 @@ type operation struct {
 	next http.Handler
 }
 
-// whole is the body of the request, which can be read once more after that.
-func whole(r *http.Request) ([]byte, error) {
+// readBody returns the body of the request, which can be read again after that.
+func readBody(r *http.Request) ([]byte, error) {
 	if body, ok := r.Body.(interface{ Bytes() ([]byte, error) }); ok {
 		return body.Bytes()
 	}
@@ -116,7 +116,7 @@ func whole(r *http.Request) ([]byte, error) {
 
 // once carries the operation out, or says what became of it.
 func (k *Keeper) once(w http.ResponseWriter, r *http.Request, op operation) {
-	body, err := whole(r)
+	body, err := readBody(r)
 	if err != nil {
 		rec := reqinfo.From(r.Context())
 		problem.Write(w, r, problem.Unread(r.Context(), err, rec.BodyExceeded, rec.BodyLimit), err)

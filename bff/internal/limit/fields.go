@@ -26,10 +26,10 @@ func policiesOf(limits []limit) string {
 // writeFields says how much of its limit the client has left: as the draft has it now (section 4), and in the three fields of its
 // versions up to 06, which most clients read.
 func writeFields(header http.Header, policies []string, v verdict) {
-	const usual = 64 // Bytes. More cost an allocation.
+	const inlineCapacity = 64 // Bytes. More cost an allocation.
 
 	// All in one text, whose parts are the fields, and all values in one list.
-	text := append(make([]byte, 0, usual), '"')
+	text := append(make([]byte, 0, inlineCapacity), '"')
 	text = append(append(text, v.title...), `";r=`...)
 	remaining := len(text)
 	text = append(strconv.AppendInt(text, v.Remaining, decimal), ";t="...)

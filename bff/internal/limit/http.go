@@ -15,7 +15,7 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// PerClient limits each client address in this gateway, before anything else is known of a request. It is a coarse fence: the
+// PerClient limits each client address in this gateway, before anything else is known of a request. The
 // fields about what is left are those of a client's route, and PerClient writes its own only on a refusal. Clients whose
 // address is not known share a bucket. A rate of no requests adds no layer.
 func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
@@ -24,14 +24,14 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 	}
 
 	rate := Rate{Requests: cfg.Requests, Per: cfg.Per, Burst: cfg.Burst}
-	fence := limit{id: "edge", title: "client", by: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, rate: rate, cost: 1}
-	policies := []string{policiesOf([]limit{fence})}
+	clientLimit := limit{id: "edge", title: "client", by: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, rate: rate, cost: 1}
+	policies := []string{policiesOf([]limit{clientLimit})}
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			request := fence.request(reqinfo.From(r.Context()))
+			request := clientLimit.request(reqinfo.From(r.Context()))
 
-			v := verdict{Decision: l.clients.Allow(request, time.Now()), title: fence.title}
+			v := verdict{Decision: l.clients.Allow(request, time.Now()), title: clientLimit.title}
 			if v.Allowed {
 				next.ServeHTTP(w, r)
 
@@ -85,8 +85,8 @@ type verdict struct {
 	title string
 }
 
-// tighter reports whether v says more about what the client may do next than other.
-func (v verdict) tighter(other verdict) bool {
+// stricter reports whether v says more about what the client may do next than other.
+func (v verdict) stricter(other verdict) bool {
 	if v.Allowed != other.Allowed {
 		return !v.Allowed
 	}
@@ -121,8 +121,8 @@ func (l limit) request(rec *reqinfo.Record) Request {
 
 func (g guard) check(r *http.Request) (verdict, error) {
 	var (
-		requestsRoom  [usual]Request
-		decisionsRoom [usual]Decision
+		requestsRoom  [inlineCapacity]Request
+		decisionsRoom [inlineCapacity]Decision
 	)
 
 	rec := reqinfo.From(r.Context())
@@ -140,7 +140,7 @@ func (g guard) check(r *http.Request) (verdict, error) {
 	worst := verdict{Decision: Decision{Allowed: true, Remaining: math.MaxInt64}}
 
 	for i, decision := range decisions {
-		if v := (verdict{Decision: decision, title: g.limits[i].title}); v.tighter(worst) {
+		if v := (verdict{Decision: decision, title: g.limits[i].title}); v.stricter(worst) {
 			worst = v
 		}
 	}

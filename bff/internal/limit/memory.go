@@ -76,13 +76,13 @@ type charge struct {
 	next int64
 }
 
-// usual is how many limits a route has; more of them cost an allocation.
-const usual = 4
+// inlineCapacity is for how many limits of a route there is room without an allocation.
+const inlineCapacity = 4
 
 func (m *Memory) takeAll(requests []Request, decisions []Decision, now time.Time) {
 	var (
-		chargesRoom [usual]charge
-		setsRoom    [usual]*set
+		chargesRoom [inlineCapacity]charge
+		setsRoom    [inlineCapacity]*set
 	)
 
 	charges, sets := chargesRoom[:0], setsRoom[:0]

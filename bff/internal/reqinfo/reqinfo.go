@@ -55,8 +55,8 @@ type Record struct {
 	WriteBy time.Time
 	// Reserved tells that the deadline of the request's context leaves time to answer (see Reserve).
 	Reserved bool
-	// Impatient tells that the client asked for an earlier deadline than the route's.
-	Impatient bool
+	// ClientDeadline reports that the client asked for an earlier deadline than the route's.
+	ClientDeadline bool
 	// BodyExceeded tells that a read was refused because of BodyLimit.
 	BodyExceeded bool
 	// Values has what middleware of an embedding program has put into the context. Nil: there is no middleware.
@@ -191,11 +191,11 @@ const (
 // Reserve is how much of the time that is left is for answering.
 func Reserve(left time.Duration) time.Duration { return min(max(left/reserveShare, 0), maxReserve) }
 
-// Hurried tells whether the client leaves a backend that is called now less time than the route means it to have: by asking for an
-// earlier deadline, or by sending its body so slowly that more time has passed than is left until the deadline of the context.
-// Running into such a deadline is not the backend's fault; otherwise a client could shut a backend off for everybody.
-func (r *Record) Hurried(ctx context.Context, now time.Time) bool {
-	if r.Impatient {
+// ClientDeadlineShorter reports whether the client leaves a backend that is called now less time than the route means it to have:
+// by asking for an earlier deadline, or by sending its body so slowly that more time has passed than is left until the deadline of
+// the context. Running into such a deadline is not the backend's fault; otherwise a client could shut a backend off for everybody.
+func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool {
+	if r.ClientDeadline {
 		return true
 	}
 

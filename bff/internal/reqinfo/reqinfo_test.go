@@ -67,7 +67,7 @@ func TestPrincipal(t *testing.T) {
 	}
 }
 
-func TestHurried(t *testing.T) {
+func TestClientDeadlineShorter(t *testing.T) {
 	t.Parallel()
 
 	now := time.Now()
@@ -83,7 +83,7 @@ func TestHurried(t *testing.T) {
 		{"the_route_decides", &reqinfo.Record{Start: ago(time.Second)}, 9 * time.Second, false},
 		{"as_much_has_passed_as_is_left", &reqinfo.Record{Start: ago(time.Second)}, time.Second, false},
 		{"more_has_passed_than_is_left", &reqinfo.Record{Start: ago(2 * time.Second)}, time.Second, true},
-		{"the_client_asked_for_an_earlier_deadline", &reqinfo.Record{Start: ago(time.Second), Impatient: true}, time.Hour, true},
+		{"the_client_asked_for_an_earlier_deadline", &reqinfo.Record{Start: ago(time.Second), ClientDeadline: true}, time.Hour, true},
 		{"there_is_no_deadline", &reqinfo.Record{Start: ago(time.Hour)}, 0, false},
 		{"outside_of_a_request", &reqinfo.Record{}, time.Millisecond, false},
 	}
@@ -101,7 +101,7 @@ func TestHurried(t *testing.T) {
 				defer cancel()
 			}
 
-			if got := tt.rec.Hurried(ctx, now); got != tt.want {
+			if got := tt.rec.ClientDeadlineShorter(ctx, now); got != tt.want {
 				t.Errorf("got %t", got)
 			}
 		})

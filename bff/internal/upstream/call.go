@@ -17,19 +17,19 @@ import (
 // call is one call to a backend, from the consent of limiter and breakers to its end, with all the attempts that gRPC or a hedge
 // makes of it. Its methods are safe for concurrent use.
 type call struct {
-	permit
+	permits
 
-	upstream  string
-	rpc       string
-	start     time.Time
-	hurried   bool
-	streaming bool
-	// probing reports that a breaker wants to know about this one call, so that it is made once.
-	probing  bool
+	upstream              string
+	rpc                   string
+	start                 time.Time
+	clientDeadlineShorter bool
+	streaming             bool
+	// isProbe reports that a breaker is waiting for the result of this call, so that it is made once.
+	isProbe  bool
 	record   *reqinfo.Record
 	observer Observer
 
-	judged, ended sync.Once
+	recorded, ended sync.Once
 }
 
 // begin asks the limiter and the breakers and starts the clock. The method may be nil. The caller must call end on what it returns.
@@ -44,7 +44,7 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 
 	start := time.Now()
 
-	permit, err := u.admit(rpc, method, rec.Priority, streaming, start)
+	held, err := u.admit(rpc, method, rec.Priority, streaming, start)
 	if err != nil {
 		observer.ObserveCall(u.name, rpc, codes.Unavailable, time.Since(start))
 
@@ -52,24 +52,24 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 	}
 
 	return &call{
-		upstream: u.name, rpc: rpc, start: start, hurried: rec.Hurried(ctx, start), streaming: streaming,
-		probing: !u.breaker.Closed() || !method.closed(), record: rec, observer: observer, permit: permit,
+		upstream: u.name, rpc: rpc, start: start, clientDeadlineShorter: rec.ClientDeadlineShorter(ctx, start), streaming: streaming,
+		isProbe: !u.breaker.Closed() || !method.closed(), record: rec, observer: observer, permits: held,
 	}, nil
 }
 
-// permit is what a call holds while it is under way.
-type permit struct {
-	room concurrency.Permit
-	// all tells the breaker of the upstream how the backend did, and own that of the method, if it has one.
-	all, own func(error)
+// permits are what a call holds while it is under way.
+type permits struct {
+	limiter concurrency.Permit
+	// breaker and methodBreaker report to those of the upstream and of the method how the backend did. The second may be nil.
+	breaker, methodBreaker func(error)
 }
 
 // admit asks the limiter, the breaker of the upstream and that of the method, in this order. When one refuses, those that were
 // asked before get back what they gave: nothing was learned about the backend.
-func (u *upstream) admit(rpc string, method *method, priority int, streaming bool, now time.Time) (p permit, err error) {
-	room, ok := u.limiter.Acquire(rpc, priority, now)
+func (u *upstream) admit(rpc string, method *method, priority int, streaming bool, now time.Time) (p permits, err error) {
+	limiter, ok := u.limiter.Acquire(rpc, priority, now)
 	if !ok {
-		return permit{}, overloaded(u.name)
+		return permits{}, overloaded(u.name)
 	}
 
 	ask := (*breaker.Breaker).Allow
@@ -77,53 +77,53 @@ func (u *upstream) admit(rpc string, method *method, priority int, streaming boo
 		ask = (*breaker.Breaker).AllowStream
 	}
 
-	all, err := ask(u.breaker)
+	record, err := ask(u.breaker)
 	if err != nil {
-		room.Drop()
+		limiter.Drop()
 
-		return permit{}, err
+		return permits{}, err
 	}
 
 	if method == nil || method.breaker == nil {
-		return permit{room: room, all: all}, nil
+		return permits{limiter: limiter, breaker: record}, nil
 	}
 
-	own, err := ask(method.breaker)
+	recordMethod, err := ask(method.breaker)
 	if err != nil {
-		all(breaker.ErrNoVerdict)
-		room.Drop()
+		record(breaker.ErrNoVerdict)
+		limiter.Drop()
 
-		return permit{}, err
+		return permits{}, err
 	}
 
-	return permit{room: room, all: all, own: own}, nil
+	return permits{limiter: limiter, breaker: record, methodBreaker: recordMethod}, nil
 }
 
-// judge tells the breakers how the backend did, and makes room for other calls. The first verdict counts: for a stream, its first
-// answer.
-func (c *call) judge(err error) {
-	c.judged.Do(func() {
-		if c.hurried && status.Code(err) == codes.DeadlineExceeded {
+// recordResult reports to the breakers how the backend did, and releases the permit. The first result counts: for a stream, its
+// first answer.
+func (c *call) recordResult(err error) {
+	c.recorded.Do(func() {
+		if c.clientDeadlineShorter && status.Code(err) == codes.DeadlineExceeded {
 			err = breaker.ErrNoVerdict
 		}
 
-		if c.streaming || !measures(err) {
-			c.room.Drop()
+		if c.streaming || !countsForLatency(err) {
+			c.limiter.Drop()
 		} else {
-			c.room.Answered()
+			c.limiter.Answered()
 		}
 
-		if c.own != nil {
-			c.own(err)
+		if c.methodBreaker != nil {
+			c.methodBreaker(err)
 		}
 
-		c.all(err)
+		c.breaker(err)
 	})
 }
 
-// measures reports whether a call that ended so shows what calls take: an answer does, or none at all within the time. A backend
-// that is not there or turns calls away is fast, and has no time for more.
-func measures(err error) bool {
+// countsForLatency reports whether a call that ended so shows how long calls take: a reply does, or none within the time. A backend
+// that is not there or refuses calls is fast, and has no time for more.
+func countsForLatency(err error) bool {
 	if err == nil {
 		return true
 	}
@@ -142,7 +142,7 @@ func measures(err error) bool {
 
 // end notes the outcome of the whole call, once.
 func (c *call) end(err error) {
-	c.judge(err)
+	c.recordResult(err)
 	c.ended.Do(func() {
 		took := time.Since(c.start)
 

@@ -119,12 +119,12 @@ func balancing(
 	}, nil
 }
 
-// Nowhere returns a connection that leads to no backend: its interceptors must answer every call themselves. The caller closes it.
-func Nowhere(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) (*grpc.ClientConn, error) {
-	conn, err := grpc.NewClient("passthrough:///nowhere", grpc.WithTransportCredentials(insecure.NewCredentials()),
+// NewStub returns a stub connection, without a backend: its interceptors must answer every call themselves. The caller closes it.
+func NewStub(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) (*grpc.ClientConn, error) {
+	conn, err := grpc.NewClient("passthrough:///stub", grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithUnaryInterceptor(unary), grpc.WithStreamInterceptor(stream))
 	if err != nil {
-		return nil, fmt.Errorf("connect to nowhere: %w", err)
+		return nil, fmt.Errorf("stub connection: %w", err)
 	}
 
 	return conn, nil

@@ -84,7 +84,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		defer func() { call.end(err) }()
 
 		opts, header := withHeader(opts)
-		err = method.call(outgoing, call.probing, req, reply, opts,
+		err = method.call(outgoing, call.isProbe, req, reply, opts,
 			func(ctx context.Context, reply any, opts []grpc.CallOption) error {
 				return next(ctx, rpc, req, reply, cc, opts...)
 			})
@@ -117,7 +117,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		}
 
 		// There is no request yet that could show its key.
-		if method.retries() && (call.probing || !method.repeatable(nil)) {
+		if method.retries() && (call.isProbe || !method.repeatable(nil)) {
 			opts = append(slices.Clip(opts), once())
 		}
 
@@ -129,7 +129,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 			return nil, err
 		}
 
-		time.AfterFunc(maxSilence, func() { call.judge(breaker.ErrNoVerdict) })
+		time.AfterFunc(maxSilence, func() { call.recordResult(breaker.ErrNoVerdict) })
 		// A caller that stops reading ends its context, as gRPC demands.
 		context.AfterFunc(outgoing, func() { call.end(status.FromContextError(outgoing.Err()).Err()) })
 
@@ -137,7 +137,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 	}
 }
 
-// maxSilence is how long a stream may hold the breaker's probe, and its room under the limit, without having answered anything.
+// maxSilence is how long a stream may hold the breaker's probe, and its permit, without having answered anything.
 const maxSilence = 5 * time.Second
 
 // observedStream reports to the call when the backend answers and when the stream ends.
@@ -156,7 +156,7 @@ type observedStream struct {
 func (s *observedStream) Header() (metadata.MD, error) {
 	md, err := s.ClientStream.Header()
 	if md != nil {
-		s.call.judge(nil)
+		s.call.recordResult(nil)
 	}
 
 	return md, err
@@ -173,7 +173,7 @@ func (s *observedStream) RecvMsg(m any) error {
 
 	switch {
 	case err == nil && !s.single:
-		s.call.judge(nil)
+		s.call.recordResult(nil)
 	case err == nil, errors.Is(err, io.EOF):
 		s.call.end(nil)
 		s.cancel()

@@ -399,7 +399,7 @@ func TestWhoseDeadlineOpensTheBreaker(t *testing.T) {
 
 				for range 4 {
 					ctx, cancel := context.WithTimeout(
-						reqinfo.NewContext(t.Context(), &reqinfo.Record{Impatient: tt.impatient}), time.Millisecond)
+						reqinfo.NewContext(t.Context(), &reqinfo.Record{ClientDeadline: tt.impatient}), time.Millisecond)
 					err := call(ctx, orders)
 
 					cancel()

@@ -87,7 +87,7 @@ func TestAnswersAndImpatienceLeaveNobodyOut(t *testing.T) {
 		}, codes.Canceled},
 		{"hardly_any_time", hang, within(30 * time.Millisecond), codes.DeadlineExceeded},
 		{"less_time_than_the_route_allows", hang, func(ctx context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(reqinfo.NewContext(ctx, &reqinfo.Record{Impatient: true}), 200*time.Millisecond)
+			return context.WithTimeout(reqinfo.NewContext(ctx, &reqinfo.Record{ClientDeadline: true}), 200*time.Millisecond)
 		}, codes.DeadlineExceeded},
 		// A slow sender's call once counted against the address.
 		{"less_time_than_the_client_took_to_send", hang, func(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -116,11 +116,11 @@ func TestJudge(t *testing.T) {
 	t.Parallel()
 
 	tests := []struct {
-		name    string
-		err     error
-		bytes   bool
-		hurried bool
-		want    outcome
+		name                  string
+		err                   error
+		bytes                 bool
+		clientDeadlineShorter bool
+		want                  outcome
 	}{
 		{"answer", nil, true, false, healthy},
 		{"answer_to_a_hurried_call", nil, true, true, healthy},
@@ -140,7 +140,7 @@ func TestJudge(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			if got := judge(balancer.DoneInfo{Err: tt.err, BytesReceived: tt.bytes}, tt.hurried, nil); got != tt.want {
+			if got := resultOf(balancer.DoneInfo{Err: tt.err, BytesReceived: tt.bytes}, tt.clientDeadlineShorter, nil); got != tt.want {
 				t.Errorf("got %d, want %d", got, tt.want)
 			}
 		})
@@ -154,14 +154,14 @@ func TestCallsThatAreLostWithAConnectionCountAsOne(t *testing.T) {
 	gone := balancer.DoneInfo{Err: status.Error(codes.Unavailable, "connection reset")}
 	line := (&conns{}).add(nil)
 
-	if got := judge(gone, false, line); got != unhealthy {
+	if got := resultOf(gone, false, line); got != unhealthy {
 		t.Errorf("while it is there: %d", got)
 	}
 
 	line.lose()
 
 	for i, want := range []outcome{unhealthy, nothing, nothing} {
-		if got := judge(gone, false, line); got != want {
+		if got := resultOf(gone, false, line); got != want {
 			t.Errorf("call %d: %d, want %d", i, got, want)
 		}
 	}

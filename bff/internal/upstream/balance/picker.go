@@ -36,8 +36,8 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 			countAttempt(info.Ctx)
 		}
 
-		late := status.Code(end.Err) == codes.DeadlineExceeded && hurried(info.Ctx, start)
-		p.wrapper.learn(sc.member, judge(end, late, conn))
+		late := status.Code(end.Err) == codes.DeadlineExceeded && clientDeadlineShorter(info.Ctx, start)
+		p.wrapper.learn(sc.member, resultOf(end, late, conn))
 
 		if done != nil {
 			done(end)
@@ -56,14 +56,14 @@ const (
 	unhealthy
 )
 
-// judge is strict on what does not answer, as the breaker is: only UNAVAILABLE and DEADLINE_EXCEEDED are failures, and every answer
-// that the backend gave is a success.
-func judge(end balancer.DoneInfo, hurried bool, conn *conn) outcome {
+// resultOf is strict on what does not answer, as the breaker is: only UNAVAILABLE and DEADLINE_EXCEEDED are failures, and every
+// answer that the backend gave is a success.
+func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) outcome {
 	switch status.Code(end.Err) {
 	case codes.Canceled:
 		return nothing
 	case codes.DeadlineExceeded:
-		if hurried {
+		if clientDeadlineShorter {
 			return nothing
 		}
 
@@ -89,12 +89,12 @@ func judge(end balancer.DoneInfo, hurried bool, conn *conn) outcome {
 // take some of it.
 const minBudget = 100 * time.Millisecond
 
-// hurried reports whether running out of time says nothing about the address that was picked then: because there was hardly any, or
-// because of the client. Otherwise a client could have healthy addresses left out.
-func hurried(ctx context.Context, picked time.Time) bool {
+// clientDeadlineShorter reports whether running out of time says nothing about the address that was picked then: because there was
+// hardly any, or because of the client. Otherwise a client could have healthy addresses left out.
+func clientDeadlineShorter(ctx context.Context, picked time.Time) bool {
 	deadline, ok := ctx.Deadline()
 
-	return ok && deadline.Sub(picked) < minBudget || reqinfo.From(ctx).Hurried(ctx, picked)
+	return ok && deadline.Sub(picked) < minBudget || reqinfo.From(ctx).ClientDeadlineShorter(ctx, picked)
 }
 
 // learn counts the failures of a member.

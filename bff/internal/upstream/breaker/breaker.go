@@ -68,8 +68,8 @@ func New(name string, cfg config.Breaker, onChange func(name string, from, to St
 	return b
 }
 
-// newCounter judges what it is told of a call: nil is a success, ErrNoVerdict does not count.
-func newCounter(cfg config.Breaker, ratio float64, judge func(error) error, onChange func(to State)) *counter {
+// newCounter returns a breaker of results that classify maps: nil is a success, ErrNoVerdict does not count.
+func newCounter(cfg config.Breaker, ratio float64, classify func(error) error, onChange func(to State)) *counter {
 	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
 		MaxRequests:  cfg.Probes,
 		Interval:     cfg.Window,
@@ -80,8 +80,8 @@ func newCounter(cfg config.Breaker, ratio float64, judge func(error) error, onCh
 
 			return counted >= cfg.MinRequests && float64(c.TotalFailures) >= ratio*float64(counted)
 		},
-		IsSuccessful:  func(err error) bool { return judge(err) == nil },
-		IsExcluded:    func(err error) bool { return errors.Is(judge(err), ErrNoVerdict) },
+		IsSuccessful:  func(err error) bool { return classify(err) == nil },
+		IsExcluded:    func(err error) bool { return errors.Is(classify(err), ErrNoVerdict) },
 		OnStateChange: func(_ string, _, to gobreaker.State) { onChange(State(to)) },
 	})
 }

@@ -6,7 +6,7 @@
 // it can do, its limit swings below that, so that as little as 70 % gets done, and its defaults hold up a load that rises suddenly,
 // though the backend could take it.
 //
-// What finds no room is refused at once. Nothing waits here: it would wait for a backend that is behind already.
+// What finds no permit is refused at once. Nothing waits here: it would wait for a backend that is behind already.
 package concurrency
 
 import (
@@ -59,8 +59,8 @@ type Permit struct {
 	quiet   bool
 }
 
-// Acquire asks for room for a call of a kind, one of a bounded set. Those of negative priority may use 80 % of the limit, those of
-// priority zero 95 %, and all others the whole. If there is room, the caller must end the permit with Answered or Drop.
+// Acquire asks for a permit for a call of a kind, one of a bounded set. Those of negative priority may use 80 % of the limit, those
+// of priority zero 95 %, and all others the whole. If there is one, the caller must end it with Answered or Drop.
 func (l *Limiter) Acquire(kind string, priority int, now time.Time) (Permit, bool) {
 	if l == nil {
 		return Permit{}, true
@@ -74,7 +74,7 @@ func (l *Limiter) Acquire(kind string, priority int, now time.Time) (Permit, boo
 		limit /= half
 	}
 
-	if l.inFlight >= room(limit, priority) {
+	if l.inFlight >= share(limit, priority) {
 		return Permit{}, false
 	}
 
@@ -85,8 +85,8 @@ func (l *Limiter) Acquire(kind string, priority int, now time.Time) (Permit, boo
 
 const half = 2
 
-// room is the part of the limit that calls of the priority may use, at least one.
-func room(limit float64, priority int) int {
+// share is the part of the limit that calls of the priority may use, at least one.
+func share(limit float64, priority int) int {
 	const low, normal = 0.8, 0.95
 
 	switch {
@@ -106,7 +106,7 @@ func (p Permit) Answered() {
 	}
 }
 
-// Drop gives the room back of a call whose time says nothing: it was given up, or the backend was not there.
+// Drop releases the permit of a call whose time says nothing: it was given up, or the backend was not there.
 func (p Permit) Drop() {
 	if p.limiter != nil {
 		p.limiter.drop()
