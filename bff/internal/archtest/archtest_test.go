@@ -116,6 +116,18 @@ func importRules() []importRule {
 			broken: [2]string{"bff/internal/policy", "bff/internal/gateway"},
 		},
 		{
+			name:   "edge_knows_no_routes",
+			reason: "it is the same for every request; what it and the gateway both need is in a package below them",
+			of:     []string{"bff/internal/edge/..."}, not: []string{"bff/internal/gateway/..."},
+			broken: [2]string{"bff/internal/edge", "bff/internal/gateway"},
+		},
+		{
+			name:   "gateway_knows_no_connections",
+			reason: "a route is served the same way whatever the connection; what it and the edge both need is in a package below them",
+			of:     []string{"bff/internal/gateway/..."}, not: []string{"bff/internal/edge/..."},
+			broken: [2]string{"bff/internal/gateway", "bff/internal/edge/connection"},
+		},
+		{
 			name:   "composites_are_product_code",
 			reason: "a composite is an ordinary service: it gets clients and gives answers, and the way of a request is none of its business",
 			of:     []string{"bff/composite/..."},

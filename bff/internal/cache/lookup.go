@@ -184,7 +184,8 @@ func (l *lookup) refresh() {
 		return
 	}
 
-	c, ok := l.cache.calls.background(context.WithoutCancel(l.r.Context()), l.key, attachOptions{timeout: l.rule.Timeout, ended: l.ended})
+	c, ok := l.cache.calls.background(context.WithoutCancel(l.r.Context()), l.key,
+		attachOptions{timeout: l.rule.Timeout, ended: l.ended})
 	if !ok {
 		<-l.refreshes
 

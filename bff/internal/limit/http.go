@@ -15,9 +15,9 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// PerClient limits each client address in this gateway, before anything else is known of a request. The
-// fields about what is left are those of a client's route, and PerClient writes its own only on a refusal. Clients whose
-// address is not known share a bucket. A rate of no requests adds no layer.
+// PerClient limits each client address in this gateway, before anything else is known of a request. It is coarse: the fields
+// about what is left are those of the client's route, and PerClient writes its own only on a refusal. Clients whose address is not
+// known share a bucket. A rate of no requests adds no layer.
 func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 	if cfg.Requests <= 0 {
 		return func(next http.Handler) http.Handler { return next }
