@@ -52,8 +52,9 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 	}
 
 	return &call{
-		upstream: u.name, rpc: rpc, start: start, clientDeadlineShorter: rec.ClientDeadlineShorter(ctx, start), streaming: streaming,
-		isProbe: !u.breaker.Closed() || !method.closed(), record: rec, observer: observer, permits: held,
+		upstream: u.name, rpc: rpc, start: start, streaming: streaming,
+		clientDeadlineShorter: rec.ClientDeadlineShorter(ctx, start),
+		isProbe:               !u.breaker.Closed() || !method.closed(), record: rec, observer: observer, permits: held,
 	}, nil
 }
 
