@@ -84,7 +84,9 @@ func openCopy(t *testing.T) *newcomer {
 	backends, listeners := freePorts(t), freePorts(t)
 	server, admin := loopback(listeners), loopback(listeners+1)
 	n.env = []string{
-		"GOFLAGS=-pgo=off -trimpath", "PORTICO_SERVER_ADDRESS=" + server, "PORTICO_ADMIN_ADDRESS=" + admin,
+		// As in the Makefile, so that compiled packages are shared.
+		"GOFLAGS=-pgo=off -trimpath -gcflags=modernc.org/...=-race=false",
+		"PORTICO_SERVER_ADDRESS=" + server, "PORTICO_ADMIN_ADDRESS=" + admin,
 		"PORTICO_DEV_BACKEND_PORT=" + strconv.Itoa(backends), "PORTICO_SERVER_DRAIN_DELAY=1ms",
 	}
 	n.addresses = map[string]string{loopback(8080): server, loopback(8081): admin, loopback(9000): startReviews(t)}
