@@ -6,6 +6,7 @@ import (
 
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
+	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
 
 func named(id string) *orderv1.CreateOrderRequest {
@@ -96,6 +97,23 @@ func TestRequestIDsOfOrders(t *testing.T) {
 	wantFields(t, err, "items")
 
 	place("alice", named("r-3"))
+}
+
+func TestUserIsMadeOnceForARequestID(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	admin := as(t, "admin", "users:admin")
+	req := &userv1.CreateUserRequest{Email: "dora@example.com", DisplayName: "Dora", RequestId: "r-1"}
+
+	made := must[*userv1.User](t)(w.users.CreateUser(admin, req))
+	if again := must[*userv1.User](t)(w.users.CreateUser(admin, req)); again.GetUserId() != made.GetUserId() {
+		t.Errorf("made %v and %v", made, again)
+	}
+
+	req.DisplayName = "Theodora"
+	_, err := w.users.CreateUser(admin, req)
+	wantFields(t, err, "request_id")
 }
 
 func TestPaymentsAreMadeOnceForARequestID(t *testing.T) {
