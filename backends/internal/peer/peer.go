@@ -36,13 +36,14 @@ const (
 	keepaliveTimeout = 5 * time.Second
 )
 
-// serviceConfig spreads calls over the replicas that say they are serving, and makes a call again that a replica did not answer. That
-// is for calls that may arrive twice; those among backends may: they read, or their receiver tells by an id.
+// serviceConfig spreads calls over the replicas that say they are serving, and makes a call again that a replica did not answer.
+// That is for calls that may arrive twice; those among backends may: they read, or their receiver tells by an id.
 const serviceConfig = `{
 	"loadBalancingConfig": [{"round_robin": {}}],
 	"healthCheckConfig": {"serviceName": ""},
 	"methodConfig": [{"name": [{}], "retryPolicy": {
-		"maxAttempts": 3, "initialBackoff": "0.02s", "maxBackoff": "0.2s", "backoffMultiplier": 2, "retryableStatusCodes": ["UNAVAILABLE"]
+		"maxAttempts": 3, "initialBackoff": "0.02s", "maxBackoff": "0.2s", "backoffMultiplier": 2,
+		"retryableStatusCodes": ["UNAVAILABLE"]
 	}}]
 }`
 

@@ -127,7 +127,7 @@ func (f *files) UploadAvatar(stream profilev1.ProfileService_UploadAvatarServer)
 		}
 
 		if err != nil {
-			return err //nolint:wrapcheck // It is a status.
+			return err
 		}
 
 		n, _ := sum.Write(piece.GetFile().GetData())
@@ -140,7 +140,7 @@ func (f *files) UploadAvatar(stream profilev1.ProfileService_UploadAvatarServer)
 
 	f.size.Store(size)
 
-	return stream.SendAndClose(&profilev1.Avatar{SizeBytes: size}) //nolint:wrapcheck // It is a status.
+	return stream.SendAndClose(&profilev1.Avatar{SizeBytes: size})
 }
 
 func (f *files) GetAvatar(_ *profilev1.GetAvatarRequest, stream profilev1.ProfileService_GetAvatarServer) error {
@@ -153,7 +153,7 @@ func (f *files) GetAvatar(_ *profilev1.GetAvatarRequest, stream profilev1.Profil
 		}
 
 		if err := stream.Send(&httpbody.HttpBody{ContentType: "image/png", Data: piece[:n]}); err != nil {
-			return err //nolint:wrapcheck // It is a status.
+			return err
 		}
 	}
 }
