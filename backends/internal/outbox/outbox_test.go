@@ -215,7 +215,8 @@ func TestReplicasKeepTheOrder(t *testing.T) {
 		}
 
 		run(t, replicas...)
-		time.Sleep(10 * time.Minute)
+		time.Sleep(3 * time.Minute)
+		synctest.Wait()
 
 		if diff := cmp.Diff(want, slices.Compact(got)); diff != "" {
 			t.Errorf("deliveries (-want +got):\n%s", diff)
@@ -254,7 +255,8 @@ func TestParksWhatFailsTooOften(t *testing.T) {
 
 		add(t, db, box, "bad", "good")
 		run(t, box)
-		time.Sleep(time.Hour)
+		time.Sleep(15 * time.Minute)
+		synctest.Wait()
 
 		if diff := cmp.Diff(map[string]int{"bad": 20, "good": 1}, attempts); diff != "" {
 			t.Errorf("attempts (-want +got):\n%s", diff)
@@ -293,6 +295,7 @@ func TestLeaseEnds(t *testing.T) {
 
 		run(t, box)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 
 		if took := delivered.Sub(start); took < left || took > left+time.Second {
 			t.Errorf("it was delivered after %v", took)
