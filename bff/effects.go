@@ -52,7 +52,8 @@ func effects(cfg config.Config, route gateway.Route, r *http.Request, rec *reqin
 	return out
 }
 
-// meets adds to an effect what depends on the request, and reports whether the request meets it at all. The index is that of the limit.
+// meets adds to an effect what depends on the request, and reports whether the request meets it at all. The index is that of the
+// limit.
 func meets(
 	cfg config.Config, route gateway.Route, field string, i int, r *http.Request, rec *reqinfo.Record, effect *Effect,
 ) bool {

@@ -129,7 +129,8 @@ func Allow(ctx context.Context, c *condition.Condition, rec *reqinfo.Record, req
 }
 
 func scopeCheck(demanded *porticov1.Scopes) Check {
-	name, scopes := policy.AccessText(&porticov1.Access{Scopes: demanded}), strings.Join(slices.Concat(demanded.GetAllOf(), demanded.GetAnyOf()), " ")
+	name := policy.AccessText(&porticov1.Access{Scopes: demanded})
+	scopes := strings.Join(slices.Concat(demanded.GetAllOf(), demanded.GetAnyOf()), " ")
 
 	return Check{
 		Name: name,

@@ -26,7 +26,8 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 
 	return func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 		rec := reqinfo.From(req.Context())
-		rec.Template, rec.RPC, rec.PathParams, rec.Priority = template, r.RPC, params, int(r.Policy.Effective.GetPriority()-porticov1.Priority_PRIORITY_NORMAL)
+		rec.Template, rec.RPC, rec.PathParams = template, r.RPC, params
+		rec.Priority = int(r.Policy.Effective.GetPriority() - porticov1.Priority_PRIORITY_NORMAL)
 		rec.EventStream = r.sendsEvents(req)
 
 		for name, value := range params {

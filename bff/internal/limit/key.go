@@ -79,7 +79,10 @@ func (l limit) key(rec *reqinfo.Record) Key {
 	case l.by != porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS && !rec.Principal.Anonymous():
 		p := rec.Principal
 
-		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL, Issuer: p.Issuer, Subject: p.Subject, Tenant: p.Tenant}
+		return Key{
+			Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL,
+			Issuer: p.Issuer, Subject: p.Subject, Tenant: p.Tenant,
+		}
 	default:
 		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Client: network(rec.Client)}
 	}

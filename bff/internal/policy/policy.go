@@ -1,5 +1,5 @@
-// Package policy reads the portico.v1 options of a method and compiles them, once, at start-up, into the policy that is in effect. It
-// refuses what makes no sense and says where that is. One table has what people and tools are told about each field.
+// Package policy reads the portico.v1 options of a method and compiles them, once, at start-up, into the policy that is in effect.
+// It refuses what makes no sense and says where that is. One table has what people and tools are told about each field.
 //
 // It enforces nothing: auth, limit and gateway do.
 package policy

@@ -48,7 +48,7 @@ func (c *compiler) level() descriptorpb.MethodOptions_IdempotencyLevel {
 	return options.GetIdempotencyLevel()
 }
 
-// retry compiles retries, and takes them out of the policy of a method that may not be called again: as a default they are for others.
+// retry compiles retries, and takes them out of the policy of a method that may not be called again: a default is for others.
 // Of a composite, only the calls to backends that it makes are called again, by their own policies.
 func (c *compiler) retry() {
 	if c.Effective.Retry == nil {
@@ -69,8 +69,8 @@ func (c *compiler) retry() {
 	}
 }
 
-// repeatable returns the field of the request that must be set for a call to be made again, if there is one. The error says why it may
-// not be.
+// repeatable returns the field of the request that must be set for a call to be made again, if there is one. The error says why it
+// may not be.
 func (c *compiler) repeatable() (key fieldpath.Path, fault error) {
 	if service, ok := c.method.Parent().(protoreflect.ServiceDescriptor); ok && Service(service).GetComposite() {
 		return nil, errComposite
@@ -92,8 +92,8 @@ func (c *compiler) repeatable() (key fieldpath.Path, fault error) {
 // Why a method is not called again.
 var (
 	errComposite = errors.New("a composite is not called again; the calls that it makes are")
-	errUnsafe    = kindError{kind: ErrRetryUnsafe, text: "the method says neither by its idempotency_level nor by a field that the header " +
-		headerKey + " sets that it may be called again"}
+	errUnsafe    = kindError{kind: ErrRetryUnsafe, text: "the method says neither by its idempotency_level nor by a field" +
+		" that the header " + headerKey + " sets that it may be called again"}
 	errHedge = kindError{kind: ErrRetryUnsafe, text: "the method has side effects, as far as its idempotency_level says"}
 )
 

@@ -144,7 +144,10 @@ func limitFields() []Field {
 
 func requestFields() []Field {
 	return []Field{
-		{Path: "timeout", Name: "timeout", Clients: "How long", Short: "; %s", Long: "; at most %s", Change: Lowered, Rule: timeoutShortened},
+		{
+			Path: "timeout", Name: "timeout", Clients: "How long", Short: "; %s", Long: "; at most %s",
+			Change: Lowered, Rule: timeoutShortened,
+		},
 		{
 			Path: "max_body_bytes", Name: "body size", Short: "; body %s", Long: "; at most %s", Unit: "byte",
 			Change: Lowered, Rule: "BODY_LIMIT_TIGHTENED",

@@ -88,7 +88,8 @@ func (c *compiler) tagField(where, name string) tagField {
 	}
 
 	if found.response == nil && found.request == nil {
-		c.faultf(where, "neither %s nor %s has a field %q that can be written as a text", c.method.Output().FullName(), c.request.FullName(), name)
+		c.faultf(where, "neither %s nor %s has a field %q that can be written as a text",
+			c.method.Output().FullName(), c.request.FullName(), name)
 	}
 
 	return found

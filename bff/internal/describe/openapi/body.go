@@ -142,5 +142,7 @@ func (b *builder) bodyObject(
 		schema.AdditionalProperties = nil
 	}
 
-	return b.refReduced(b.schemaName(message, as), reducedSuffix(without, op.Policy.Effective.GetAllowUnknownFields()), schema), must, nil
+	suffix := reducedSuffix(without, op.Policy.Effective.GetAllowUnknownFields())
+
+	return b.refReduced(b.schemaName(message, as), suffix, schema), must, nil
 }

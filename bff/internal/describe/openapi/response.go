@@ -104,7 +104,7 @@ func (b *builder) kept(op policy.Endpoint) bool {
 // ranged tells whether the backend gets to see ranges, or answers with them.
 func (b *builder) ranged(op policy.Endpoint) bool {
 	asks := slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" })
-	says := slices.ContainsFunc(op.Policy.Effective.GetResponse().GetHeaders(), func(n string) bool { return strings.EqualFold(n, "Content-Range") })
+	says := slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "content-range")
 
 	return b.answersFile(op) && (asks || says)
 }

@@ -81,7 +81,8 @@ func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDe
 		schema.AdditionalProperties = nil
 	}
 
-	part := b.refReduced(b.schemaName(message, partial), reducedSuffix(without, op.Policy.Effective.GetAllowUnknownFields())+"-masked", schema)
+	suffix := reducedSuffix(without, op.Policy.Effective.GetAllowUnknownFields()) + "-masked"
+	part := b.refReduced(b.schemaName(message, partial), suffix, schema)
 
 	return &Schema{AnyOf: []*Schema{whole, part}}, must, nil
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // policyFault is what is wrong with a policy, and the routes for which it is.
-type policyFault struct {
+type policyFault struct { //nolint:errname // As policy.Fault.
 	*policy.Fault
 
 	at     protopos.Position
