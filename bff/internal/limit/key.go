@@ -103,38 +103,3 @@ func network(addr netip.Addr) netip.Addr {
 
 	return prefix.Addr()
 }
-
-// Agree reports whether limits that bear the same name, and so share buckets, are the same but for their costs; routes are the
-// limits of each RPC. The error names every fault.
-func Agree(routes map[string][]policy.RateLimit) error {
-	type first struct {
-		rpc   string
-		limit policy.RateLimit
-	}
-
-	var faults []error
-
-	known := map[string]first{}
-
-	for _, rpc := range slices.Sorted(maps.Keys(routes)) {
-		for _, l := range routes[rpc] {
-			if l.Name == "" {
-				continue
-			}
-
-			l.Cost = 0
-
-			switch other, ok := known[l.Name]; {
-			case !ok:
-				known[l.Name] = first{rpc: rpc, limit: l}
-			case other.rpc == rpc:
-				faults = append(faults, fmt.Errorf("%s has two rate limits named %q", rpc, l.Name))
-			case other.limit != l:
-				faults = append(faults, fmt.Errorf("the rate limits named %q of %s and %s differ in more than the cost",
-					l.Name, other.rpc, rpc))
-			}
-		}
-	}
-
-	return errors.Join(faults...)
-}
