@@ -25,10 +25,10 @@ import (
 // 500; one of a stats handler ends the process, as in any gRPC client. Calls to composites are no calls to an upstream, but the
 // calls that they make are.
 //
-// Without it, connections are as the configuration of the upstream says. Open refuses what the gateway sets itself: transport credentials (upstreams.NAME.tls), the authority, resolvers, service configs
-// and retries, health checks, the limit of a received message (max_receive_bytes), the single interceptors of
-// grpc.WithUnaryInterceptor and grpc.WithStreamInterceptor, which would come before the checks, and options that grpc.NewClient
-// ignores. Open applies each option twice.
+// Without it, connections are as the configuration of the upstream says. Open refuses what the gateway sets itself: transport
+// credentials (upstreams.NAME.tls), the authority, resolvers, service configs and retries, health checks, the limit of a received
+// message (max_receive_bytes), the single interceptors of grpc.WithUnaryInterceptor and grpc.WithStreamInterceptor, which would
+// come before the checks, and options that grpc.NewClient ignores. Open applies each option twice.
 func WithDialOptions(upstream string, dialOptions ...grpc.DialOption) Option {
 	return func(o *options) {
 		if o.dialOptions == nil {

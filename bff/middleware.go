@@ -24,8 +24,8 @@ import (
 //   - It must not return before next has returned, as http.TimeoutHandler does; timeouts are set by policies.
 //   - A panic is logged and answered with 500.
 //
-// Without it there is nothing at that place. Use a policy where one will do: middleware has no effect on the description of the API,
-// and portico explain does not run it.
+// Without it there is nothing at that place. Use a policy where one will do: middleware has no effect on the description of the
+// API, and portico explain does not run it.
 func WithMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 	return func(o *options) {
 		o.faults.needEach("WithMiddleware", len(o.middleware), middleware)

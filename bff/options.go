@@ -115,8 +115,8 @@ func WithDefaultPolicy(p *porticov1.MethodPolicy) Option {
 // and what backends get of a request are the gateway's. Options are applied several times while a gateway is opened, and must have
 // the same effect each time.
 //
-// Without it, the gateway's own codec writes JSON without decoding messages first where it can. Any of these options costs that, and
-// the description of the API does not know what they change: use json and headers of the configuration where they will do.
+// Without it, the gateway's own codec writes JSON without decoding messages first where it can. Any of these options costs that,
+// and the description of the API does not know what they change: use json and headers of the configuration where they will do.
 func WithMuxOptions(muxOptions ...runtime.ServeMuxOption) Option {
 	return func(o *options) { o.muxOptions = append(o.muxOptions, muxOptions...) }
 }
@@ -164,8 +164,8 @@ func WithAdminMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 // Content-Security-Policy is "default-src 'self'" without inline scripts, and with no frames around it, unless the handler sets
 // another.
 //
-// Without it, clients reach the routes, and the description as far as docs of the configuration lets them. Do not use it for an API:
-// pages have no policy, and are not described.
+// Without it, clients reach the routes, and the description as far as docs of the configuration lets them. Do not use it for an
+// API: pages have no policy, and are not described.
 func WithPage(path string, handler http.Handler, methods ...string) Option {
 	return func(o *options) {
 		o.faults.need("WithPage", "the handler for "+path, handler)

@@ -151,7 +151,8 @@ func (v *validation) auth(a Auth) {
 	v.check(a.KeysGrace > 0, "auth.keys_grace", "must be positive")
 	v.check(a.CacheTokens > 0, "auth.cache_tokens", "must be positive")
 	v.check(a.APIKeys.ReloadInterval > 0, "auth.api_keys.reload_interval", "must be positive")
-	v.check(a.Internal.Lifetime >= minInternalLifetime, "auth.internal_token.lifetime", "must be at least "+minInternalLifetime.String())
+	v.check(a.Internal.Lifetime >= minInternalLifetime, "auth.internal_token.lifetime",
+		"must be at least "+minInternalLifetime.String())
 	v.headerName("auth.api_keys.header", a.APIKeys.Header)
 	v.check(!strings.EqualFold(a.APIKeys.Header, "Authorization"), "auth.api_keys.header", "Authorization carries tokens")
 

@@ -198,7 +198,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		return configError{error: err}
 	}
 
-	docs, err := docsPage(cfg.Docs)
+	opened, docs, err := withDocsPage(cfg)
 	if err != nil {
 		return err
 	}
@@ -229,11 +229,6 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 			p.mocks.tell(out)
 		}),
 	})
-
-	opened := cfg
-	if len(docs) > 0 {
-		opened.Docs.Page = config.DocsOff
-	}
 
 	if gw, err = bff.New(ctx, opened, options...); err != nil {
 		return configError{error: err}

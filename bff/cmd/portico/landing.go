@@ -53,18 +53,22 @@ func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends 
 	return options
 }
 
-// docsPage is the page at /docs for anyone, which also offers tokens. None, if the gateway's own page is for some alone, or off.
-func docsPage(docs config.Docs) ([]bff.Option, error) {
-	if docs.Page != config.DocsPublic {
-		return nil, nil
+// withDocsPage puts a page that also offers tokens in the place of the gateway's own page at /docs, if that is for anyone.
+func withDocsPage(cfg config.Config) (config.Config, []bff.Option, error) {
+	if cfg.Docs.Page != config.DocsPublic {
+		return cfg, nil, nil
 	}
 
-	page, err := docspage.Handler(docspage.Config{Title: docs.Title, Document: ".." + pages.DocumentJSON, TokenURL: "../dev/token"})
+	page, err := docspage.Handler(docspage.Config{
+		Title: cfg.Docs.Title, Document: ".." + pages.DocumentJSON, TokenURL: "../dev/token",
+	})
 	if err != nil {
-		return nil, err
+		return cfg, nil, err
 	}
 
-	return []bff.Option{bff.WithPage(docspage.Path, page), bff.WithPage(docspage.Path+"/", page)}, nil
+	cfg.Docs.Page = config.DocsOff
+
+	return cfg, []bff.Option{bff.WithPage(docspage.Path, page), bff.WithPage(docspage.Path+"/", page)}, nil
 }
 
 // before serves a handler at a path and below it, and next elsewhere. What changes something is not for pages of other origins.

@@ -20,7 +20,8 @@ type Log struct {
 	lines *Lines
 }
 
-// OpenLog returns a Log that writes lines to w, in the format and from the level of the configuration up. Warnings and errors are written at once, what is below may wait a moment for more.
+// OpenLog returns a Log that writes lines to w, in the format and from the level of the configuration up. Warnings and errors are
+// written at once, what is below may wait a moment for more.
 func OpenLog(w io.Writer, cfg config.Log) (*Log, error) {
 	var options slog.HandlerOptions
 
