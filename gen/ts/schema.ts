@@ -443,7 +443,7 @@ export interface paths {
          *     - **Who:** the caller whose subject is `user_id`, or one with the scope `users:admin`
          *     - **How often:** 50 requests a second, 100 at once, for each caller
          *     - **How long:** at most 2s
-         *     - **Kept:** for 30s, for each caller
+         *     - **Kept:** for 30s, for each caller, stale for 30s while it is fetched again, stale for 10m if there is no other
          */
         get: operations["ProfileService_GetProfile"];
         put?: never;
@@ -1657,89 +1657,224 @@ export interface operations {
                      *       "orders": [
                      *         {
                      *           "address": {
-                     *             "city": "Vienna",
-                     *             "countryCode": "AT",
+                     *             "city": "city 84233",
+                     *             "countryCode": "QY",
                      *             "lines": [
-                     *               "86638 West Centersberg"
+                     *               "lines 474448",
+                     *               "lines 722115",
+                     *               "lines 796794"
                      *             ],
-                     *             "postalCode": "1070"
+                     *             "postalCode": "postal code 922877"
                      *           },
-                     *           "createTime": "2025-11-30T16:06:19Z",
-                     *           "etag": "\"ed346272e99c077c\"",
+                     *           "createTime": "2025-03-12T17:34:29Z",
+                     *           "etag": "etag 849867",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "difficult-refrigerator": "amused cap",
-                     *                 "wild-skyscraper": "terse earrings"
+                     *                 "key 108181": "attributes 165156"
                      *               },
-                     *               "quantity": 2,
-                     *               "sku": "CAR-2350",
-                     *               "title": "Beech Wood Corkboard",
+                     *               "quantity": 72,
+                     *               "sku": "sku 621405",
+                     *               "title": "title 760630",
                      *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 780000000,
-                     *                 "units": "186"
+                     *                 "currencyCode": "RAV",
+                     *                 "nanos": 9,
+                     *                 "units": "22"
+                     *               }
+                     *             },
+                     *             {
+                     *               "attributes": {
+                     *                 "key 38626": "attributes 724780",
+                     *                 "key 857351": "attributes 610651"
+                     *               },
+                     *               "quantity": 69,
+                     *               "sku": "sku 429466",
+                     *               "title": "title 787497",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "FOB",
+                     *                 "nanos": 23,
+                     *                 "units": "5"
+                     *               }
+                     *             },
+                     *             {
+                     *               "attributes": {
+                     *                 "key 491324": "attributes 439163"
+                     *               },
+                     *               "quantity": 24,
+                     *               "sku": "sku 169441",
+                     *               "title": "title 772228",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "VJL",
+                     *                 "nanos": 77,
+                     *                 "units": "27"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "silly-bat": "puzzled-finger"
+                     *             "key 331913": "labels 227770",
+                     *             "key 428708": "labels 962595",
+                     *             "key 906828": "labels 592071"
                      *           },
-                     *           "orderId": "ord_l3qeg1jmlfes5fd0",
-                     *           "status": "ORDER_STATUS_SHIPPED",
+                     *           "note": "note 797659",
+                     *           "orderId": "ord_0p25v58cs9lu8imj",
+                     *           "status": "ORDER_STATUS_CANCELLED",
                      *           "total": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 560000000,
-                     *             "units": "373"
+                     *             "currencyCode": "JUG",
+                     *             "nanos": 6,
+                     *             "units": "93"
                      *           },
-                     *           "totalQuantity": "2",
-                     *           "updateTime": "2026-01-14T00:56:22Z",
-                     *           "userId": "usr_jrk125i9s3uo8vdf"
+                     *           "totalQuantity": "3",
+                     *           "updateTime": "2025-05-01T06:17:31Z",
+                     *           "userId": "usr_5r0p0f99va0q3l52"
+                     *         },
+                     *         {
+                     *           "cancelReason": "cancel reason 529671",
+                     *           "createTime": "2025-05-18T21:42:01Z",
+                     *           "etag": "etag 570109",
+                     *           "items": [
+                     *             {
+                     *               "attributes": {
+                     *                 "key 169607": "attributes 637772",
+                     *                 "key 962477": "attributes 314347"
+                     *               },
+                     *               "quantity": 13,
+                     *               "sku": "sku 466848",
+                     *               "title": "title 658314",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "ZWN",
+                     *                 "nanos": 95,
+                     *                 "units": "25"
+                     *               }
+                     *             },
+                     *             {
+                     *               "attributes": {
+                     *                 "key 640178": "attributes 88068"
+                     *               },
+                     *               "quantity": 53,
+                     *               "sku": "sku 969049",
+                     *               "title": "title 304003",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "BIM",
+                     *                 "nanos": 60,
+                     *                 "units": "17"
+                     *               }
+                     *             },
+                     *             {
+                     *               "attributes": {
+                     *                 "key 81423": "attributes 177208",
+                     *                 "key 971930": "attributes 814368"
+                     *               },
+                     *               "quantity": 66,
+                     *               "sku": "sku 294022",
+                     *               "title": "title 373684",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "RIT",
+                     *                 "nanos": 61,
+                     *                 "units": "32"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "labels": {
+                     *             "key 223155": "labels 374190",
+                     *             "key 59860": "labels 814284",
+                     *             "key 911564": "labels 668334"
+                     *           },
+                     *           "note": "note 657978",
+                     *           "orderId": "ord_5dse5m57v9ht9qod",
+                     *           "pickupPoint": "pickup point 988293",
+                     *           "status": "ORDER_STATUS_PAID",
+                     *           "total": {
+                     *             "currencyCode": "MSU",
+                     *             "nanos": 63,
+                     *             "units": "44"
+                     *           },
+                     *           "totalQuantity": "28",
+                     *           "updateTime": "2025-10-16T23:29:05Z",
+                     *           "userId": "usr_f9mi5r3snj268bk4"
+                     *         },
+                     *         {
+                     *           "address": {
+                     *             "city": "city 615350",
+                     *             "countryCode": "VW",
+                     *             "lines": [
+                     *               "lines 793004",
+                     *               "lines 44997"
+                     *             ],
+                     *             "postalCode": "postal code 170509"
+                     *           },
+                     *           "cancelReason": "cancel reason 693391",
+                     *           "createTime": "2025-11-25T05:21:46Z",
+                     *           "etag": "etag 628856",
+                     *           "items": [
+                     *             {
+                     *               "attributes": {
+                     *                 "key 140080": "attributes 763215",
+                     *                 "key 275024": "attributes 810184"
+                     *               },
+                     *               "quantity": 5,
+                     *               "sku": "sku 646691",
+                     *               "title": "title 439186",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "DGM",
+                     *                 "nanos": 69,
+                     *                 "units": "62"
+                     *               }
+                     *             }
+                     *           ],
+                     *           "labels": {
+                     *             "key 340646": "labels 756388",
+                     *             "key 459572": "labels 209480"
+                     *           },
+                     *           "note": "note 691750",
+                     *           "orderId": "ord_ac0em4hn8di4uqhl",
+                     *           "status": "ORDER_STATUS_CANCELLED",
+                     *           "total": {
+                     *             "currencyCode": "AEM",
+                     *             "nanos": 72,
+                     *             "units": "76"
+                     *           },
+                     *           "totalQuantity": "80",
+                     *           "updateTime": "2025-12-21T19:00:50Z",
+                     *           "userId": "usr_uscbqbl0l658r8h0"
                      *         }
                      *       ],
                      *       "profile": {
-                     *         "avatarUrl": "https://example.com/images/scary-professor.png",
-                     *         "bio": "Analyst in Lyon. Explicitly name the group before you enable it.",
+                     *         "bio": "bio 18982",
+                     *         "birthYear": 1906,
                      *         "interests": [
-                     *           "kayaking",
-                     *           "computer programming",
-                     *           "fishing"
+                     *           "interests 905913",
+                     *           "interests 505935"
                      *         ],
-                     *         "locale": "fr-FR",
-                     *         "loyaltyPoints": "4662",
-                     *         "loyaltyTier": "LOYALTY_TIER_BASIC",
+                     *         "locale": "IKqFiY-eQc-2UFJ-LF",
+                     *         "loyaltyPoints": "90",
+                     *         "loyaltyTier": "LOYALTY_TIER_GOLD",
                      *         "preferences": {
-                     *           "dizzying-panda": "shy aircraft",
-                     *           "outrageous-judge": "lovely cow",
-                     *           "super-paper": "hilarious sand"
+                     *           "key 512828": "preferences 589699"
                      *         },
                      *         "shippingAddress": {
-                     *           "city": "Lyon",
-                     *           "countryCode": "FR",
+                     *           "city": "city 501770",
                      *           "lines": [
-                     *             "57774 Hollowfurt",
-                     *             "517 North Branchstad",
-                     *             "2678 South Lakemouth"
+                     *             "lines 28374"
                      *           ],
-                     *           "postalCode": "69002"
+                     *           "postalCode": "postal code 727220"
                      *         },
-                     *         "timeZone": "Europe/Paris",
-                     *         "updateTime": "2026-01-15T07:46:23Z",
-                     *         "userId": "usr_2j0n1ms81t22l6ko"
+                     *         "timeZone": "time zone 240140",
+                     *         "updateTime": "2025-11-09T07:41:00Z",
+                     *         "userId": "usr_pvnlnle1nv7o9q3a"
                      *       },
                      *       "user": {
-                     *         "createTime": "2025-09-19T01:22:49Z",
-                     *         "displayName": "Estrella Vincent",
-                     *         "email": "estrella.vincent@example.com",
+                     *         "createTime": "2025-05-31T01:49:42Z",
+                     *         "displayName": "display name 980460",
+                     *         "email": "n261925@example.com",
                      *         "labels": {
-                     *           "concerning-kid": "brave-bermudas",
-                     *           "evil-saxophone": "selfish-chocolate",
-                     *           "open-shark": "zealous-laptop"
+                     *           "key 359697": "labels 529765",
+                     *           "key 626370": "labels 360491",
+                     *           "key 663328": "labels 834647"
                      *         },
-                     *         "phone": "+81908776386",
-                     *         "status": "USER_STATUS_SUSPENDED",
-                     *         "updateTime": "2026-01-05T00:10:54Z",
-                     *         "userId": "usr_sjpee8uofmrpdbhm"
+                     *         "phone": "+3404057769",
+                     *         "status": "USER_STATUS_ACTIVE",
+                     *         "updateTime": "2025-07-30T07:51:37Z",
+                     *         "userId": "usr_brv11jbpi8j4sb4s"
                      *       }
                      *     }
                      */
@@ -1779,49 +1914,52 @@ export interface operations {
                  *       "items": [
                  *         {
                  *           "attributes": {
-                 *             "victorious-owl": "wide blender"
+                 *             "key 416256": "attributes 856242",
+                 *             "key 511984": "attributes 536746",
+                 *             "key 978443": "attributes 525176"
                  *           },
-                 *           "quantity": 3,
-                 *           "sku": "LPS-5419",
-                 *           "title": "Beautiful Jack",
+                 *           "quantity": 35,
+                 *           "sku": "sku 386681",
+                 *           "title": "title 485767",
                  *           "unitPrice": {
-                 *             "currencyCode": "GBP",
-                 *             "nanos": 910000000,
-                 *             "units": "46"
+                 *             "currencyCode": "CAH",
+                 *             "nanos": 72,
+                 *             "units": "11"
                  *           }
                  *         },
                  *         {
                  *           "attributes": {
-                 *             "careful-horse": "victorious factory",
-                 *             "thoughtful-nose": "famous mouth"
+                 *             "key 988843": "attributes 116232"
                  *           },
-                 *           "quantity": 2,
-                 *           "sku": "NS-5983",
-                 *           "title": "Champion Password-Protected Scissors",
+                 *           "quantity": 84,
+                 *           "sku": "sku 258896",
+                 *           "title": "title 985995",
                  *           "unitPrice": {
-                 *             "currencyCode": "GBP",
-                 *             "nanos": 500000000,
-                 *             "units": "37"
+                 *             "currencyCode": "LRY",
+                 *             "nanos": 88,
+                 *             "units": "69"
                  *           }
                  *         },
                  *         {
                  *           "attributes": {
-                 *             "queer-pipe": "stupid flower"
+                 *             "key 223136": "attributes 597202",
+                 *             "key 746640": "attributes 184169",
+                 *             "key 755085": "attributes 656717"
                  *           },
-                 *           "quantity": 2,
-                 *           "sku": "DSG-3530",
-                 *           "title": "Rechargeable Refrigerator",
+                 *           "quantity": 66,
+                 *           "sku": "sku 632626",
+                 *           "title": "title 489243",
                  *           "unitPrice": {
-                 *             "currencyCode": "GBP",
-                 *             "nanos": 650000000,
-                 *             "units": "195"
+                 *             "currencyCode": "XKA",
+                 *             "nanos": 8,
+                 *             "units": "40"
                  *           }
                  *         }
                  *       ],
                  *       "labels": {
-                 *         "grumpy-cafe": "clever-church",
-                 *         "lazy-spoon": "disgusting-painter",
-                 *         "wandering-tail": "energetic-wheelchair"
+                 *         "key 435680": "labels 145886",
+                 *         "key 547475": "labels 230764",
+                 *         "key 946986": "labels 292468"
                  *       }
                  *     }
                  */
@@ -1844,66 +1982,79 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-07-31T10:36:34Z",
-                     *       "etag": "\"88b030dd6d3bdce1\"",
+                     *       "address": {
+                     *         "city": "city 475426",
+                     *         "countryCode": "AN",
+                     *         "lines": [
+                     *           "lines 116126",
+                     *           "lines 452455"
+                     *         ],
+                     *         "postalCode": "postal code 277853"
+                     *       },
+                     *       "cancelReason": "cancel reason 695602",
+                     *       "createTime": "2025-11-13T12:53:49Z",
+                     *       "etag": "etag 987385",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "victorious-owl": "wide blender"
+                     *             "key 416256": "attributes 856242",
+                     *             "key 511984": "attributes 536746",
+                     *             "key 978443": "attributes 525176"
                      *           },
-                     *           "quantity": 3,
-                     *           "sku": "LPS-5419",
-                     *           "title": "Beautiful Jack",
+                     *           "quantity": 35,
+                     *           "sku": "sku 386681",
+                     *           "title": "title 485767",
                      *           "unitPrice": {
-                     *             "currencyCode": "GBP",
-                     *             "nanos": 910000000,
-                     *             "units": "46"
+                     *             "currencyCode": "CAH",
+                     *             "nanos": 72,
+                     *             "units": "11"
                      *           }
                      *         },
                      *         {
                      *           "attributes": {
-                     *             "careful-horse": "victorious factory",
-                     *             "thoughtful-nose": "famous mouth"
+                     *             "key 988843": "attributes 116232"
                      *           },
-                     *           "quantity": 2,
-                     *           "sku": "NS-5983",
-                     *           "title": "Champion Password-Protected Scissors",
+                     *           "quantity": 84,
+                     *           "sku": "sku 258896",
+                     *           "title": "title 985995",
                      *           "unitPrice": {
-                     *             "currencyCode": "GBP",
-                     *             "nanos": 500000000,
-                     *             "units": "37"
+                     *             "currencyCode": "LRY",
+                     *             "nanos": 88,
+                     *             "units": "69"
                      *           }
                      *         },
                      *         {
                      *           "attributes": {
-                     *             "queer-pipe": "stupid flower"
+                     *             "key 223136": "attributes 597202",
+                     *             "key 746640": "attributes 184169",
+                     *             "key 755085": "attributes 656717"
                      *           },
-                     *           "quantity": 2,
-                     *           "sku": "DSG-3530",
-                     *           "title": "Rechargeable Refrigerator",
+                     *           "quantity": 66,
+                     *           "sku": "sku 632626",
+                     *           "title": "title 489243",
                      *           "unitPrice": {
-                     *             "currencyCode": "GBP",
-                     *             "nanos": 650000000,
-                     *             "units": "195"
+                     *             "currencyCode": "XKA",
+                     *             "nanos": 8,
+                     *             "units": "40"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "enchanted-blazer": "victorious-singer",
-                     *         "gifted-tea": "gorgeous-cave"
+                     *         "key 519681": "labels 421702",
+                     *         "key 893077": "labels 167438",
+                     *         "key 89743": "labels 529858"
                      *       },
-                     *       "note": "After 5 iterations, she lower the work shyly.",
-                     *       "orderId": "ord_jdusvoc8uhiljsms",
-                     *       "pickupPoint": "cheerful juicer",
+                     *       "note": "note 756327",
+                     *       "orderId": "ord_gdocop6hh042ejpb",
                      *       "status": "ORDER_STATUS_PENDING",
                      *       "total": {
-                     *         "currencyCode": "GBP",
-                     *         "nanos": 30000000,
-                     *         "units": "607"
+                     *         "currencyCode": "RJE",
+                     *         "nanos": 84,
+                     *         "units": "59"
                      *       },
-                     *       "totalQuantity": "7",
-                     *       "updateTime": "2026-01-03T04:13:39Z",
-                     *       "userId": "usr_mmhc6nm3m1608ofv"
+                     *       "totalQuantity": "35",
+                     *       "updateTime": "2025-11-23T07:13:14Z",
+                     *       "userId": "usr_112pje3b51dp58rk"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -1954,38 +2105,46 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-08-14T18:29:47Z",
-                     *       "etag": "\"9c1b05931b802788\"",
+                     *       "address": {
+                     *         "city": "city 55597",
+                     *         "countryCode": "SG",
+                     *         "lines": [
+                     *           "lines 29716"
+                     *         ],
+                     *         "postalCode": "postal code 925051"
+                     *       },
+                     *       "cancelReason": "cancel reason 924178",
+                     *       "createTime": "2025-06-25T07:58:57Z",
+                     *       "etag": "etag 744894",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "delightful-rice": "purple sand"
+                     *             "key 642859": "attributes 80397"
                      *           },
-                     *           "quantity": 4,
-                     *           "sku": "CHR-2865",
-                     *           "title": "Bug Zapper Shift",
+                     *           "quantity": 53,
+                     *           "sku": "sku 110470",
+                     *           "title": "title 468085",
                      *           "unitPrice": {
-                     *             "currencyCode": "CHF",
-                     *             "nanos": 770000000,
-                     *             "units": "109"
+                     *             "currencyCode": "ZLP",
+                     *             "nanos": 39,
+                     *             "units": "87"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "itchy-sparrow": "nervous-brass",
-                     *         "repulsive-juicer": "muddy-watch"
+                     *         "key 522732": "labels 627242",
+                     *         "key 763750": "labels 601167"
                      *       },
-                     *       "note": "Ruthlessly remove dead hand.",
+                     *       "note": "note 51377",
                      *       "orderId": "ord_4e319ivqqkhakdk3",
-                     *       "pickupPoint": "attractive paper",
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
-                     *         "currencyCode": "CHF",
-                     *         "nanos": 80000000,
-                     *         "units": "439"
+                     *         "currencyCode": "RXR",
+                     *         "nanos": 68,
+                     *         "units": "26"
                      *       },
-                     *       "totalQuantity": "4",
-                     *       "updateTime": "2025-12-18T18:27:28Z",
+                     *       "totalQuantity": "32",
+                     *       "updateTime": "2025-10-22T18:32:09Z",
                      *       "userId": "usr_2d5o98idtttf8esi"
                      *     }
                      */
@@ -2044,9 +2203,9 @@ export interface operations {
                 /**
                  * @example {
                  *       "labels": {
-                 *         "precious-school": "agreeable-waist"
+                 *         "key 706699": "labels 11867"
                  *       },
-                 *       "note": "Whoa! Ship the thing now!"
+                 *       "note": "note 958393"
                  *     }
                  */
                 "application/json": components["schemas"]["order.v1.OrderPatch"];
@@ -2067,39 +2226,47 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "cancelReason": "What stand quickly load the time.",
-                     *       "createTime": "2025-10-29T01:44:57Z",
-                     *       "etag": "\"0f83b9a516666c91\"",
+                     *       "address": {
+                     *         "city": "city 347137",
+                     *         "countryCode": "VJ",
+                     *         "lines": [
+                     *           "lines 436418"
+                     *         ],
+                     *         "postalCode": "postal code 264313"
+                     *       },
+                     *       "cancelReason": "cancel reason 358780",
+                     *       "createTime": "2025-07-16T12:25:29Z",
+                     *       "etag": "etag 607036",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "dark-star": "cruel airport",
-                     *             "green-designer": "angry foot"
+                     *             "key 377094": "attributes 800481",
+                     *             "key 468325": "attributes 325426",
+                     *             "key 663342": "attributes 656161"
                      *           },
-                     *           "quantity": 2,
-                     *           "sku": "TRS-8871",
-                     *           "title": "Hair Clip X",
+                     *           "quantity": 84,
+                     *           "sku": "sku 615010",
+                     *           "title": "title 710281",
                      *           "unitPrice": {
-                     *             "currencyCode": "USD",
-                     *             "nanos": 320000000,
-                     *             "units": "14"
+                     *             "currencyCode": "UGT",
+                     *             "nanos": 78,
+                     *             "units": "44"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "precious-school": "agreeable-waist"
+                     *         "key 706699": "labels 11867"
                      *       },
-                     *       "note": "Whoa! Ship the thing now!",
+                     *       "note": "note 958393",
                      *       "orderId": "ord_4k96j208351vbt0i",
-                     *       "pickupPoint": "panicked farm",
                      *       "status": "ORDER_STATUS_CANCELLED",
                      *       "total": {
-                     *         "currencyCode": "USD",
-                     *         "nanos": 640000000,
-                     *         "units": "28"
+                     *         "currencyCode": "WAD",
+                     *         "nanos": 53,
+                     *         "units": "86"
                      *       },
-                     *       "totalQuantity": "2",
-                     *       "updateTime": "2026-01-14T21:29:13Z",
+                     *       "totalQuantity": "43",
+                     *       "updateTime": "2025-11-07T23:13:15Z",
                      *       "userId": "usr_odtlvdnm5rcjk0jk"
                      *     }
                      */
@@ -2139,7 +2306,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "The company had pink."
+                 *       "reason": "reason 113949"
                  *     }
                  */
                 "application/json": components["schemas"]["order.v1.CancelOrderRequest"];
@@ -2159,48 +2326,40 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "address": {
-                     *         "city": "Seville",
-                     *         "countryCode": "ES",
-                     *         "lines": [
-                     *           "99405 West Ruefurt",
-                     *           "7701 Damville"
-                     *         ],
-                     *         "postalCode": "41001"
-                     *       },
-                     *       "cancelReason": "Defer year during peak load.",
-                     *       "createTime": "2025-07-21T00:51:33Z",
-                     *       "etag": "\"b1498759e7303a6f\"",
+                     *       "cancelReason": "cancel reason 695455",
+                     *       "createTime": "2026-01-09T16:40:42Z",
+                     *       "etag": "etag 555466",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "mushy-son": "aloof sandwich"
+                     *             "key 958884": "attributes 158342"
                      *           },
-                     *           "quantity": 5,
-                     *           "sku": "TRN-8994",
-                     *           "title": "Floor Mat Color-Changing Glide",
+                     *           "quantity": 92,
+                     *           "sku": "sku 527572",
+                     *           "title": "title 716027",
                      *           "unitPrice": {
-                     *             "currencyCode": "CHF",
-                     *             "nanos": 220000000,
-                     *             "units": "41"
+                     *             "currencyCode": "NSL",
+                     *             "nanos": 29,
+                     *             "units": "8"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "lively-pyramid": "relieved-umbrella",
-                     *         "mushy-notebook": "mushy-rabbit",
-                     *         "tense-pharmacy": "dangerous-cabin"
+                     *         "key 567575": "labels 756792",
+                     *         "key 606084": "labels 609218",
+                     *         "key 873710": "labels 210923"
                      *       },
-                     *       "note": "Explicitly name the case before you edify it.",
+                     *       "note": "note 37720",
                      *       "orderId": "ord_1vlutm5v195vrhet",
+                     *       "pickupPoint": "pickup point 405550",
                      *       "status": "ORDER_STATUS_CANCELLED",
                      *       "total": {
-                     *         "currencyCode": "CHF",
-                     *         "nanos": 100000000,
-                     *         "units": "206"
+                     *         "currencyCode": "GUO",
+                     *         "nanos": 5,
+                     *         "units": "83"
                      *       },
-                     *       "totalQuantity": "5",
-                     *       "updateTime": "2026-01-02T16:56:17Z",
+                     *       "totalQuantity": "29",
+                     *       "updateTime": "2026-01-14T19:06:16Z",
                      *       "userId": "usr_jvm9hce098jevm4k"
                      *     }
                      */
@@ -2239,12 +2398,12 @@ export interface operations {
                 /**
                  * @example {
                  *       "address": {
-                 *         "city": "Melbourne",
-                 *         "countryCode": "AU",
+                 *         "city": "city 676444",
+                 *         "countryCode": "GT",
                  *         "lines": [
-                 *           "3992 Forestbury"
+                 *           "lines 274321"
                  *         ],
-                 *         "postalCode": "3000"
+                 *         "postalCode": "postal code 874571"
                  *       }
                  *     }
                  */
@@ -2265,43 +2424,43 @@ export interface operations {
                     /**
                      * @example {
                      *       "address": {
-                     *         "city": "Melbourne",
-                     *         "countryCode": "AU",
+                     *         "city": "city 676444",
+                     *         "countryCode": "GT",
                      *         "lines": [
-                     *           "3992 Forestbury"
+                     *           "lines 274321"
                      *         ],
-                     *         "postalCode": "3000"
+                     *         "postalCode": "postal code 874571"
                      *       },
-                     *       "createTime": "2025-08-18T17:58:47Z",
-                     *       "etag": "\"aaa5c30e422cbc59\"",
+                     *       "createTime": "2025-06-04T16:32:47Z",
+                     *       "etag": "etag 433157",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "alive-hospital": "worrisome laptop"
+                     *             "key 764287": "attributes 659381"
                      *           },
-                     *           "quantity": 4,
-                     *           "sku": "WST-9647",
-                     *           "title": "Magical Computer",
+                     *           "quantity": 95,
+                     *           "sku": "sku 179888",
+                     *           "title": "title 275433",
                      *           "unitPrice": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 170000000,
-                     *             "units": "109"
+                     *             "currencyCode": "ZFQ",
+                     *             "nanos": 79,
+                     *             "units": "50"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "sparkly-pen": "white-credenza"
+                     *         "key 816779": "labels 956146"
                      *       },
-                     *       "note": "Sample case at 5s intervals.",
+                     *       "note": "note 604504",
                      *       "orderId": "ord_7s98idt1ersk8cfg",
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
-                     *         "currencyCode": "EUR",
-                     *         "nanos": 680000000,
-                     *         "units": "436"
+                     *         "currencyCode": "YMH",
+                     *         "nanos": 67,
+                     *         "units": "31"
                      *       },
-                     *       "totalQuantity": "4",
-                     *       "updateTime": "2026-01-01T19:41:39Z",
+                     *       "totalQuantity": "21",
+                     *       "updateTime": "2025-08-25T04:46:32Z",
                      *       "userId": "usr_3np2jqk1p6n5fnj4"
                      *     }
                      */
@@ -2352,10 +2511,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example {"changeTime":"2025-10-07T07:20:11Z","orderId":"ord_npu4em7ta4gga106","previousStatus":"ORDER_STATUS_DELIVERED","sequence":"2","status":"ORDER_STATUS_SHIPPED"} */
+                    /** @example {"changeTime":"2025-12-06T07:22:52Z","orderId":"ord_npu4em7ta4gga106","previousStatus":"ORDER_STATUS_PAID","sequence":"77","status":"ORDER_STATUS_PENDING"} */
                     "application/x-ndjson": string;
                     /**
-                     * @example data: {"changeTime":"2025-10-07T07:20:11Z","orderId":"ord_npu4em7ta4gga106","previousStatus":"ORDER_STATUS_DELIVERED","sequence":"2","status":"ORDER_STATUS_SHIPPED"}
+                     * @example data: {"changeTime":"2025-12-06T07:22:52Z","orderId":"ord_npu4em7ta4gga106","previousStatus":"ORDER_STATUS_PAID","sequence":"77","status":"ORDER_STATUS_PENDING"}
                      *
                      *     event: end
                      *     data: {}
@@ -2364,11 +2523,11 @@ export interface operations {
                     /**
                      * @example [
                      *       {
-                     *         "changeTime": "2025-10-07T07:20:11Z",
+                     *         "changeTime": "2025-12-06T07:22:52Z",
                      *         "orderId": "ord_npu4em7ta4gga106",
-                     *         "previousStatus": "ORDER_STATUS_DELIVERED",
-                     *         "sequence": "2",
-                     *         "status": "ORDER_STATUS_SHIPPED"
+                     *         "previousStatus": "ORDER_STATUS_PAID",
+                     *         "sequence": "77",
+                     *         "status": "ORDER_STATUS_PENDING"
                      *       }
                      *     ]
                      */
@@ -2407,15 +2566,16 @@ export interface operations {
                 /**
                  * @example {
                  *       "amount": {
-                 *         "currencyCode": "EUR",
-                 *         "nanos": 880000000,
-                 *         "units": "117"
-                 *       },
-                 *       "card": {
-                 *         "lastFour": "8816"
+                 *         "currencyCode": "KVY",
+                 *         "nanos": 1,
+                 *         "units": "1"
                  *       },
                  *       "method": "PAYMENT_METHOD_CARD",
-                 *       "orderId": "ord_icq6monthfva5bbs"
+                 *       "orderId": "ord_icq6monthfva5bbs",
+                 *       "wallet": {
+                 *         "provider": "provider 180485",
+                 *         "token": "HhiMpkqADbL3fVc/uW5HLg=="
+                 *       }
                  *     }
                  */
                 "application/json": components["schemas"]["payment.v1.CreatePaymentRequest"];
@@ -2438,44 +2598,46 @@ export interface operations {
                     /**
                      * @example {
                      *       "amount": {
-                     *         "currencyCode": "EUR",
-                     *         "nanos": 880000000,
-                     *         "units": "117"
+                     *         "currencyCode": "KVY",
+                     *         "nanos": 1,
+                     *         "units": "1"
                      *       },
-                     *       "card": {
-                     *         "lastFour": "8816"
-                     *       },
-                     *       "createTime": "2025-03-20T14:27:45Z",
+                     *       "createTime": "2025-11-19T17:00:05Z",
                      *       "method": "PAYMENT_METHOD_CARD",
                      *       "orderId": "ord_icq6monthfva5bbs",
-                     *       "paymentId": "pym_3ukat73h1ju5q49q",
+                     *       "paymentId": "pym_p8nna7lpitdh71a1",
                      *       "refundedAmount": {
-                     *         "currencyCode": "EUR",
-                     *         "nanos": 850000000,
-                     *         "units": "14"
+                     *         "currencyCode": "KVY",
+                     *         "nanos": 1,
+                     *         "units": "1"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 250000000,
-                     *             "units": "11"
+                     *             "currencyCode": "JIB",
+                     *             "nanos": 10,
+                     *             "units": "26"
                      *           },
-                     *           "createTime": "2025-10-05T08:25:30Z",
-                     *           "reason": "Share the decision record for the life."
+                     *           "createTime": "2025-11-19T17:00:05Z",
+                     *           "reason": "reason 292469"
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "EUR",
-                     *             "units": "9"
+                     *             "currencyCode": "HSB",
+                     *             "nanos": 58,
+                     *             "units": "77"
                      *           },
-                     *           "createTime": "2025-10-13T01:07:50Z",
-                     *           "reason": "Clarify ownership of the eye recently."
+                     *           "createTime": "2025-11-19T17:00:05Z",
+                     *           "reason": "reason 222314"
                      *         }
                      *       ],
                      *       "status": "PAYMENT_STATUS_CAPTURED",
-                     *       "updateTime": "2025-12-22T18:57:02Z",
-                     *       "userId": "usr_hmi1gl4lesbatqd9"
+                     *       "updateTime": "2026-01-05T13:29:28Z",
+                     *       "userId": "usr_70ssksh2nq6qo144",
+                     *       "wallet": {
+                     *         "provider": "provider 180485",
+                     *         "tokenHash": "lU8phYs5SIh7lYI7tS1U+g=="
+                     *       }
                      *     }
                      */
                     "application/json": components["schemas"]["payment.v1.Payment"];
@@ -2523,44 +2685,44 @@ export interface operations {
                     /**
                      * @example {
                      *       "amount": {
-                     *         "currencyCode": "EUR",
-                     *         "nanos": 550000000,
-                     *         "units": "74"
+                     *         "currencyCode": "TCP",
+                     *         "nanos": 71,
+                     *         "units": "60"
                      *       },
                      *       "card": {
                      *         "lastFour": "7311"
                      *       },
-                     *       "createTime": "2025-03-04T01:44:57Z",
+                     *       "createTime": "2025-08-06T22:36:21Z",
                      *       "method": "PAYMENT_METHOD_CARD",
                      *       "orderId": "ord_mctk66l366358ace",
                      *       "paymentId": "pym_b8ha5t4amu5rhhhf",
                      *       "refundedAmount": {
-                     *         "currencyCode": "EUR",
-                     *         "nanos": 610000000,
-                     *         "units": "1"
+                     *         "currencyCode": "FQG",
+                     *         "nanos": 50,
+                     *         "units": "13"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 710000000,
-                     *             "units": "2"
+                     *             "currencyCode": "DWR",
+                     *             "nanos": 48,
+                     *             "units": "36"
                      *           },
-                     *           "createTime": "2025-10-19T03:37:49Z",
-                     *           "reason": "Warm starts beat cold world."
+                     *           "createTime": "2025-08-06T22:36:21Z",
+                     *           "reason": "reason 886079"
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 310000000,
-                     *             "units": "1"
+                     *             "currencyCode": "AGH",
+                     *             "nanos": 63,
+                     *             "units": "35"
                      *           },
-                     *           "createTime": "2025-05-13T18:13:51Z",
-                     *           "reason": "Mornings in Chesapeake favor thing."
+                     *           "createTime": "2025-08-06T22:36:21Z",
+                     *           "reason": "reason 202591"
                      *         }
                      *       ],
                      *       "status": "PAYMENT_STATUS_REFUNDED",
-                     *       "updateTime": "2026-01-12T10:38:09Z",
+                     *       "updateTime": "2025-09-22T07:45:03Z",
                      *       "userId": "usr_nc1fsdq116rmd98e"
                      *     }
                      */
@@ -2600,11 +2762,11 @@ export interface operations {
                 /**
                  * @example {
                  *       "amount": {
-                 *         "currencyCode": "CHF",
-                 *         "nanos": 480000000,
-                 *         "units": "72"
+                 *         "currencyCode": "RTR",
+                 *         "nanos": 80,
+                 *         "units": "53"
                  *       },
-                 *       "reason": "Draw a diagram for the number openly."
+                 *       "reason": "reason 787604"
                  *     }
                  */
                 "application/json": components["schemas"]["payment.v1.RefundPaymentRequest"];
@@ -2625,53 +2787,53 @@ export interface operations {
                     /**
                      * @example {
                      *       "amount": {
-                     *         "currencyCode": "CHF",
-                     *         "nanos": 480000000,
-                     *         "units": "72"
+                     *         "currencyCode": "RTR",
+                     *         "nanos": 80,
+                     *         "units": "53"
                      *       },
                      *       "bankTransfer": {
                      *         "iban": "CZ01Z3P65DFJ36"
                      *       },
-                     *       "createTime": "2025-02-20T05:05:42Z",
+                     *       "createTime": "2025-06-11T11:49:10Z",
                      *       "method": "PAYMENT_METHOD_CARD",
                      *       "orderId": "ord_ub8drr1kpqak47sv",
                      *       "paymentId": "pym_kgdsg8cn8adlagvp",
                      *       "refundedAmount": {
-                     *         "currencyCode": "CHF",
-                     *         "nanos": 100000000,
-                     *         "units": "2"
+                     *         "currencyCode": "RTR",
+                     *         "nanos": 80,
+                     *         "units": "53"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "CHF",
-                     *             "nanos": 230000000,
-                     *             "units": "3"
+                     *             "currencyCode": "YWN",
+                     *             "nanos": 95,
+                     *             "units": "72"
                      *           },
-                     *           "createTime": "2025-08-12T00:16:18Z",
-                     *           "reason": "Budget latency for number."
+                     *           "createTime": "2025-06-11T11:49:10Z",
+                     *           "reason": "reason 45585"
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "CHF",
-                     *             "nanos": 50000000,
-                     *             "units": "12"
+                     *             "currencyCode": "ZZO",
+                     *             "nanos": 38,
+                     *             "units": "63"
                      *           },
-                     *           "createTime": "2025-09-02T08:05:51Z",
-                     *           "reason": "Guard week with sensible limits."
+                     *           "createTime": "2025-06-11T11:49:10Z",
+                     *           "reason": "reason 182418"
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "CHF",
-                     *             "nanos": 480000000,
-                     *             "units": "1"
+                     *             "currencyCode": "JGP",
+                     *             "nanos": 39,
+                     *             "units": "32"
                      *           },
-                     *           "createTime": "2025-06-17T13:53:44Z",
-                     *           "reason": "By contrast, you fascinate the place."
+                     *           "createTime": "2025-06-11T11:49:10Z",
+                     *           "reason": "reason 972617"
                      *         }
                      *       ],
                      *       "status": "PAYMENT_STATUS_REFUNDED",
-                     *       "updateTime": "2025-12-08T19:41:49Z",
+                     *       "updateTime": "2025-10-25T11:21:39Z",
                      *       "userId": "usr_i851uf86eg6mgpcc"
                      *     }
                      */
@@ -2726,18 +2888,18 @@ export interface operations {
                      *       "totalSize": "39",
                      *       "users": [
                      *         {
-                     *           "createTime": "2025-11-30T00:21:50Z",
-                     *           "displayName": "Vaughn Kuhn",
-                     *           "email": "vaughn.kuhn@example.com",
+                     *           "createTime": "2025-11-09T12:58:11Z",
+                     *           "displayName": "display name 701373",
+                     *           "email": "n754349@example.com",
                      *           "labels": {
-                     *             "aloof-architect": "yellow-lamp",
-                     *             "outstanding-fan": "victorious-hospital",
-                     *             "victorious-sofa": "horrible-sparrow"
+                     *             "key 176010": "labels 26758",
+                     *             "key 520269": "labels 695150",
+                     *             "key 550125": "labels 329892"
                      *           },
-                     *           "phone": "+34612351455",
-                     *           "status": "USER_STATUS_SUSPENDED",
-                     *           "updateTime": "2026-01-07T21:47:00Z",
-                     *           "userId": "usr_8bhf43mvmre3l8d2"
+                     *           "phone": "+11792162418",
+                     *           "status": "USER_STATUS_ACTIVE",
+                     *           "updateTime": "2025-11-11T09:47:56Z",
+                     *           "userId": "usr_cvvcc5c5tj9pebbk"
                      *         }
                      *       ]
                      *     }
@@ -2775,14 +2937,14 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "displayName": "Augustine Elliott",
-                 *       "email": "augustine.elliott@example.com",
+                 *       "displayName": "display name 457511",
+                 *       "email": "n596478@example.com",
                  *       "labels": {
-                 *         "anxious-photographer": "green-ginger",
-                 *         "colorful-bank": "hilarious-toothpaste",
-                 *         "stormy-alligator": "tired-smile"
+                 *         "key 151728": "labels 460712",
+                 *         "key 40798": "labels 423478",
+                 *         "key 832978": "labels 898301"
                  *       },
-                 *       "phone": "+15145550998"
+                 *       "phone": "+19834956970"
                  *     }
                  */
                 "application/json": components["schemas"]["user.v1.CreateUserRequest"];
@@ -2804,17 +2966,18 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-02-06T12:58:13Z",
-                     *       "displayName": "Augustine Elliott",
-                     *       "email": "augustine.elliott@example.com",
+                     *       "createTime": "2025-09-02T18:48:55Z",
+                     *       "displayName": "display name 457511",
+                     *       "email": "n596478@example.com",
                      *       "labels": {
-                     *         "tasty-toothpaste": "bad-tree",
-                     *         "wicked-bucket": "quaint-bra"
+                     *         "key 195585": "labels 824296",
+                     *         "key 427338": "labels 152161",
+                     *         "key 682045": "labels 383142"
                      *       },
-                     *       "phone": "+15145550998",
+                     *       "phone": "+19834956970",
                      *       "status": "USER_STATUS_ACTIVE",
-                     *       "updateTime": "2025-12-19T23:20:17Z",
-                     *       "userId": "usr_000okb81svqpujr0"
+                     *       "updateTime": "2025-10-30T05:00:41Z",
+                     *       "userId": "usr_jjemcjmrh2n0fa3m"
                      *     }
                      */
                     "application/json": components["schemas"]["user.v1.User"];
@@ -2861,16 +3024,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-03-03T09:58:01Z",
-                     *       "displayName": "Ida Castillo",
-                     *       "email": "ida.castillo@example.com",
+                     *       "createTime": "2025-10-19T13:01:17Z",
+                     *       "displayName": "display name 468774",
+                     *       "email": "n897757@example.com",
                      *       "labels": {
-                     *         "selfish-knife": "clumsy-physician",
-                     *         "unusual-arrow": "drab-taxi"
+                     *         "key 781446": "labels 150457",
+                     *         "key 918146": "labels 251396"
                      *       },
-                     *       "phone": "+81900109939",
+                     *       "phone": "+109",
                      *       "status": "USER_STATUS_SUSPENDED",
-                     *       "updateTime": "2025-12-06T09:36:56Z",
+                     *       "updateTime": "2025-11-25T05:39:50Z",
                      *       "userId": "usr_spsqk0njaj2v5d19"
                      *     }
                      */
@@ -2960,15 +3123,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-04-23T13:58:47Z",
-                     *       "displayName": "Ashley Rosenbaum",
-                     *       "email": "ashley.rosenbaum@example.com",
+                     *       "createTime": "2025-05-23T04:04:15Z",
+                     *       "displayName": "display name 374771",
+                     *       "email": "n343835@example.com",
                      *       "labels": {
-                     *         "gentle-boy": "defiant-lemon"
+                     *         "key 385523": "labels 217478"
                      *       },
-                     *       "phone": "+15035551224",
+                     *       "phone": "+2243",
                      *       "status": "USER_STATUS_SUSPENDED",
-                     *       "updateTime": "2026-01-01T04:39:49Z",
+                     *       "updateTime": "2025-08-20T14:25:25Z",
                      *       "userId": "usr_96u69blpn4ucb8l8"
                      *     }
                      */
@@ -3125,11 +3288,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "contentType": "application/pdf",
-                     *       "etag": "\"8234f6b09e81df58\"",
-                     *       "sizeBytes": "250501",
-                     *       "updateTime": "2026-01-13T11:24:42Z",
-                     *       "userId": "usr_8ahl12pv9mvnvju8"
+                     *       "contentType": "content type 707151",
+                     *       "etag": "etag 872716",
+                     *       "sizeBytes": "33",
+                     *       "updateTime": "2025-11-04T08:43:52Z",
+                     *       "userId": "usr_8dq7i83q7148virg"
                      *     }
                      */
                     "application/json": components["schemas"]["profile.v1.Avatar"];
@@ -3181,89 +3344,102 @@ export interface operations {
                      *       "orders": [
                      *         {
                      *           "address": {
-                     *             "city": "Portland",
-                     *             "countryCode": "US",
+                     *             "city": "city 432418",
+                     *             "countryCode": "EQ",
                      *             "lines": [
-                     *               "3754 South Forkburgh",
-                     *               "73053 Turnpikefort"
+                     *               "lines 739094",
+                     *               "lines 811676"
                      *             ],
-                     *             "postalCode": "97205"
+                     *             "postalCode": "postal code 796879"
                      *           },
-                     *           "createTime": "2025-08-08T12:48:23Z",
-                     *           "etag": "\"46f7758faa3d4767\"",
+                     *           "createTime": "2025-12-28T12:24:32Z",
+                     *           "etag": "etag 74138",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "annoying-credenza": "confusing pumpkin",
-                     *                 "gifted-uncle": "vast rabbit",
-                     *                 "puzzled-slippers": "blue head"
+                     *                 "key 861187": "attributes 232602"
                      *               },
-                     *               "quantity": 1,
-                     *               "sku": "BLT-1694",
-                     *               "title": "High-End Tent Impact",
+                     *               "quantity": 25,
+                     *               "sku": "sku 440890",
+                     *               "title": "title 877658",
                      *               "unitPrice": {
-                     *                 "currencyCode": "GBP",
-                     *                 "nanos": 260000000,
-                     *                 "units": "75"
+                     *                 "currencyCode": "PQR",
+                     *                 "nanos": 48,
+                     *                 "units": "67"
+                     *               }
+                     *             },
+                     *             {
+                     *               "attributes": {
+                     *                 "key 769008": "attributes 830797"
+                     *               },
+                     *               "quantity": 86,
+                     *               "sku": "sku 678016",
+                     *               "title": "title 495377",
+                     *               "unitPrice": {
+                     *                 "currencyCode": "XLC",
+                     *                 "nanos": 24,
+                     *                 "units": "36"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "splendid-gasstation": "funny-oven",
-                     *             "spotted-bank": "busy-chair"
+                     *             "key 100872": "labels 48943",
+                     *             "key 213885": "labels 526996"
                      *           },
-                     *           "note": "Publish a changelog entry for the man.",
-                     *           "orderId": "ord_vq9pvbvn654o5ip8",
-                     *           "status": "ORDER_STATUS_DELIVERED",
+                     *           "note": "note 521042",
+                     *           "orderId": "ord_i9t3oetvvi0v7ijo",
+                     *           "status": "ORDER_STATUS_PENDING",
                      *           "total": {
-                     *             "currencyCode": "GBP",
-                     *             "nanos": 260000000,
-                     *             "units": "75"
+                     *             "currencyCode": "PNF",
+                     *             "nanos": 49,
+                     *             "units": "14"
                      *           },
-                     *           "totalQuantity": "1",
-                     *           "updateTime": "2026-01-10T04:26:58Z",
-                     *           "userId": "usr_96i76pmt9sf1psvu"
+                     *           "totalQuantity": "87",
+                     *           "updateTime": "2026-01-12T06:50:20Z",
+                     *           "userId": "usr_5okq2pgdchp1fbto"
                      *         }
                      *       ],
                      *       "profile": {
-                     *         "avatarUrl": "https://example.com/images/brave-galaxy.png",
-                     *         "bio": "Tour Guide in Portland. Evenings in Tulsa invite quieter government.",
-                     *         "birthYear": 1989,
+                     *         "bio": "bio 977252",
+                     *         "birthYear": 1977,
                      *         "interests": [
-                     *           "herbalism"
+                     *           "interests 205463",
+                     *           "interests 702992",
+                     *           "interests 953541"
                      *         ],
-                     *         "locale": "en-US",
-                     *         "loyaltyPoints": "2765",
-                     *         "loyaltyTier": "LOYALTY_TIER_BASIC",
+                     *         "locale": "vYQvfJC-ZICu-C-3Ay",
+                     *         "loyaltyPoints": "44",
+                     *         "loyaltyTier": "LOYALTY_TIER_SILVER",
                      *         "preferences": {
-                     *           "hungry-gloves": "lucky lighter"
+                     *           "key 203622": "preferences 259739",
+                     *           "key 953828": "preferences 938641",
+                     *           "key 955039": "preferences 897609"
                      *         },
                      *         "shippingAddress": {
-                     *           "city": "Kyoto",
-                     *           "countryCode": "JP",
+                     *           "city": "city 783071",
                      *           "lines": [
-                     *             "237 East Flatfort",
-                     *             "7217 Mountainstown",
-                     *             "12962 Keysburgh"
+                     *             "lines 358509",
+                     *             "lines 738259"
                      *           ],
-                     *           "postalCode": "604-8001"
+                     *           "postalCode": "postal code 212863"
                      *         },
-                     *         "timeZone": "America/Los_Angeles",
-                     *         "updateTime": "2026-01-15T06:33:03Z",
-                     *         "userId": "usr_3nhmkcm5fojm90vb"
+                     *         "timeZone": "time zone 143511",
+                     *         "updateTime": "2025-12-27T13:07:04Z",
+                     *         "userId": "usr_7s42higfg8ek3pcm"
                      *       },
                      *       "user": {
-                     *         "createTime": "2025-05-21T22:35:54Z",
-                     *         "displayName": "Finn Schiller",
-                     *         "email": "finn.schiller@example.com",
+                     *         "createTime": "2025-06-23T11:08:07Z",
+                     *         "displayName": "display name 299803",
+                     *         "email": "n935634@example.com",
                      *         "labels": {
-                     *           "colorful-mobile": "calm-sandals",
-                     *           "young-cookware": "hungry-pouch"
+                     *           "key 794112": "labels 343977",
+                     *           "key 864084": "labels 491175",
+                     *           "key 94819": "labels 187605"
                      *         },
-                     *         "phone": "+81903797758",
+                     *         "phone": "+26",
                      *         "status": "USER_STATUS_SUSPENDED",
-                     *         "updateTime": "2026-01-05T21:04:21Z",
-                     *         "userId": "usr_its36j9qsbmohtkl"
+                     *         "updateTime": "2025-07-07T20:20:25Z",
+                     *         "userId": "usr_osc7h7um03k9rr3j"
                      *       }
                      *     }
                      */
@@ -3319,20 +3495,21 @@ export interface operations {
                      *       "nextPageToken": "YWZ0ZXI6MQ",
                      *       "notifications": [
                      *         {
-                     *           "body": "Close the loop on the child. Close the loop on the person.",
-                     *           "createTime": "2025-12-03T03:00:30Z",
+                     *           "body": "body 225313",
+                     *           "createTime": "2026-01-11T21:00:35Z",
                      *           "data": {
-                     *             "campaign": "spring",
-                     *             "channel": "email",
-                     *             "source": "app"
+                     *             "key 229165": "data 39677",
+                     *             "key 246834": "data 223563",
+                     *             "key 621722": "data 52350"
                      *           },
-                     *           "kind": "NOTIFICATION_KIND_ACCOUNT",
-                     *           "notificationId": "ntf_jfj8q5n62qbq0u9j",
-                     *           "title": "Compare life before and after you refill",
-                     *           "userId": "usr_a6in82rm432o8k40"
+                     *           "kind": "NOTIFICATION_KIND_ORDER",
+                     *           "notificationId": "ntf_9fddn2nbq92s6qq0",
+                     *           "readTime": "2026-01-13T10:53:34Z",
+                     *           "title": "title 740096",
+                     *           "userId": "usr_bbfe0rjkndjaujje"
                      *         }
                      *       ],
-                     *       "unreadCount": "19"
+                     *       "unreadCount": "78"
                      *     }
                      */
                     "application/json": components["schemas"]["notification.v1.ListNotificationsResponse"];
@@ -3382,14 +3559,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "body": "Draw a diagram for the government daringly. Invite review for the government in New York City.",
-                     *       "createTime": "2025-07-21T23:57:30Z",
+                     *       "body": "body 784654",
+                     *       "createTime": "2025-09-11T02:13:51Z",
                      *       "data": {
-                     *         "priority": "normal"
+                     *         "key 579532": "data 46565"
                      *       },
                      *       "kind": "NOTIFICATION_KIND_ACCOUNT",
                      *       "notificationId": "ntf_7rg903v733rkhvm6",
-                     *       "title": "Short feedback loops kiss part carelessly",
+                     *       "readTime": "2025-11-01T02:04:08Z",
+                     *       "title": "title 943606",
                      *       "userId": "usr_qnuat23m4kffupd6"
                      *     }
                      */
@@ -3447,73 +3625,75 @@ export interface operations {
                      *       "orders": [
                      *         {
                      *           "address": {
-                     *             "city": "Lyon",
-                     *             "countryCode": "FR",
+                     *             "city": "city 863334",
+                     *             "countryCode": "NY",
                      *             "lines": [
-                     *               "1054 Port Plazaberg",
-                     *               "502 Courtstown"
+                     *               "lines 735286",
+                     *               "lines 488291"
                      *             ],
-                     *             "postalCode": "69002"
+                     *             "postalCode": "postal code 193417"
                      *           },
-                     *           "createTime": "2025-10-29T01:49:33Z",
-                     *           "etag": "\"c18c3d13cb9db99f\"",
+                     *           "cancelReason": "cancel reason 835082",
+                     *           "createTime": "2025-12-30T14:12:47Z",
+                     *           "etag": "etag 145891",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "famous-scissors": "inexpensive suit"
+                     *                 "key 191773": "attributes 294490",
+                     *                 "key 959860": "attributes 585655"
                      *               },
-                     *               "quantity": 1,
-                     *               "sku": "EYS-3704",
-                     *               "title": "Polished Thermometer",
+                     *               "quantity": 30,
+                     *               "sku": "sku 116668",
+                     *               "title": "title 50919",
                      *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 760000000,
-                     *                 "units": "87"
+                     *                 "currencyCode": "DLP",
+                     *                 "nanos": 98,
+                     *                 "units": "21"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "calm-car": "attractive painter",
-                     *                 "sleepy-hat": "outstanding cabinet"
+                     *                 "key 104341": "attributes 92985"
                      *               },
-                     *               "quantity": 5,
-                     *               "sku": "SHL-7561",
-                     *               "title": "Traditional-Beautiful Sleep Mask",
+                     *               "quantity": 3,
+                     *               "sku": "sku 690591",
+                     *               "title": "title 619576",
                      *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 810000000,
-                     *                 "units": "26"
+                     *                 "currencyCode": "NDM",
+                     *                 "nanos": 48,
+                     *                 "units": "31"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "jealous-pumpkin": "pink refrigerator"
+                     *                 "key 542811": "attributes 862640",
+                     *                 "key 734610": "attributes 626774"
                      *               },
-                     *               "quantity": 4,
-                     *               "sku": "GRG-4333",
-                     *               "title": "Swift Briefcase",
+                     *               "quantity": 47,
+                     *               "sku": "sku 786641",
+                     *               "title": "title 656572",
                      *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 510000000,
-                     *                 "units": "183"
+                     *                 "currencyCode": "JVT",
+                     *                 "nanos": 55,
+                     *                 "units": "47"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "dull-noodles": "enthusiastic-horse",
-                     *             "naughty-whale": "tame-cafe",
-                     *             "niche-heels": "thankful-zoo"
+                     *             "key 254037": "labels 297159",
+                     *             "key 615216": "labels 858229",
+                     *             "key 620737": "labels 888132"
                      *           },
-                     *           "note": "Balance waterproof with thing.",
+                     *           "note": "note 521223",
                      *           "orderId": "ord_vfhgn55ges7pfi3k",
                      *           "status": "ORDER_STATUS_PENDING",
                      *           "total": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 850000000,
-                     *             "units": "955"
+                     *             "currencyCode": "YGS",
+                     *             "nanos": 100,
+                     *             "units": "71"
                      *           },
-                     *           "totalQuantity": "10",
-                     *           "updateTime": "2026-01-06T23:23:05Z",
+                     *           "totalQuantity": "91",
+                     *           "updateTime": "2026-01-10T19:51:38Z",
                      *           "userId": "usr_jr8dtumeg4iv6act"
                      *         }
                      *       ],
@@ -3567,32 +3747,30 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "avatarUrl": "https://example.com/images/knightly-jacket.png",
-                     *       "bio": "Statistician in Seville. Share the decision record for the point.",
-                     *       "birthYear": 1964,
+                     *       "bio": "bio 773534",
+                     *       "birthYear": 1918,
                      *       "interests": [
-                     *         "backpacking",
-                     *         "fly tying",
-                     *         "yo-yoing"
+                     *         "interests 63225",
+                     *         "interests 371702",
+                     *         "interests 991458"
                      *       ],
-                     *       "locale": "es-ES",
-                     *       "loyaltyPoints": "565",
+                     *       "loyaltyPoints": "12",
                      *       "loyaltyTier": "LOYALTY_TIER_GOLD",
                      *       "preferences": {
-                     *         "annoying-lips": "tasty school",
-                     *         "handsome-giraffe": "talented ambulance",
-                     *         "innocent-lawyer": "clever cave"
+                     *         "key 36512": "preferences 866083",
+                     *         "key 437127": "preferences 855796",
+                     *         "key 513012": "preferences 143435"
                      *       },
                      *       "shippingAddress": {
-                     *         "city": "Melbourne",
-                     *         "countryCode": "AU",
+                     *         "city": "city 399607",
+                     *         "countryCode": "YW",
                      *         "lines": [
-                     *           "90691 South Portsville"
+                     *           "lines 465444"
                      *         ],
-                     *         "postalCode": "3000"
+                     *         "postalCode": "postal code 523554"
                      *       },
-                     *       "timeZone": "Europe/Madrid",
-                     *       "updateTime": "2025-12-18T11:38:47Z",
+                     *       "timeZone": "time zone 623923",
+                     *       "updateTime": "2025-09-10T20:01:32Z",
                      *       "userId": "usr_k63f8861c2mp7dj6"
                      *     }
                      */
@@ -3659,33 +3837,31 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "avatarUrl": "https://example.com/images/open-zebra.png",
-                     *       "bio": "Referee in Montréal. Design for failure and graceful year.",
-                     *       "birthYear": 1997,
+                     *       "bio": "bio 659239",
+                     *       "birthYear": 1981,
                      *       "interests": [
-                     *         "graffiti",
-                     *         "tarot"
+                     *         "interests 424925",
+                     *         "interests 881175"
                      *       ],
-                     *       "locale": "fr-CA",
-                     *       "loyaltyPoints": "1256",
+                     *       "locale": "cJKq-eP-O-m7i9Z0-e-Tv-XLjPwnxC",
+                     *       "loyaltyPoints": "26",
                      *       "loyaltyTier": "LOYALTY_TIER_SILVER",
                      *       "preferences": {
-                     *         "clumsy-boy": "frail giraffe",
-                     *         "grieving-gasstation": "curios bridge",
-                     *         "spotted-foot": "lemony goat"
+                     *         "key 148752": "preferences 366958",
+                     *         "key 430917": "preferences 198018",
+                     *         "key 826036": "preferences 552988"
                      *       },
                      *       "shippingAddress": {
-                     *         "city": "Porto",
-                     *         "countryCode": "PT",
+                     *         "city": "city 481285",
                      *         "lines": [
-                     *           "98139 Lanetown",
-                     *           "21877 East Underpassville",
-                     *           "34986 Port Canyonhaven"
+                     *           "lines 40224",
+                     *           "lines 713147",
+                     *           "lines 806850"
                      *         ],
-                     *         "postalCode": "4050-014"
+                     *         "postalCode": "postal code 318925"
                      *       },
-                     *       "timeZone": "America/Toronto",
-                     *       "updateTime": "2025-12-28T14:27:17Z",
+                     *       "timeZone": "time zone 288053",
+                     *       "updateTime": "2025-11-23T20:46:07Z",
                      *       "userId": "usr_gbc8clc3t36vucio"
                      *     }
                      */

@@ -20,8 +20,8 @@ func comments() map[string]string {
 // examples are made up, by full name of the method: a request and the answer to it, in JSON.
 func examples() map[string]string {
 	return map[string]string{
-		"shop.v1.TeaPageService.GetTeaPage": "{\"request\":{\"teaId\":\"tea_kopi578glk8qebfb\"},\"response\":{\"tea\":{\"teaId\":\"tea_kopi578glk8qebfb\",\"title\":\"Weekends reserve time for Chess and part\"},\"ratings\":[{\"userId\":\"usr_2hem9tctjkokhdf5\",\"stars\":2},{\"userId\":\"usr_fdhsp4udltp1n96b\",\"stars\":1},{\"userId\":\"usr_t81ci8il05eq3a32\",\"stars\":1}],\"missing\":[\"realistic voice\"]}}",
-		"shop.v1.TeaService.GetTea":         "{\"request\":{\"teaId\":\"tea_sgs71gni4qv382u5\"},\"response\":{\"teaId\":\"tea_sgs71gni4qv382u5\",\"title\":\"Share the decision record for the day\"}}",
-		"shop.v1.TeaService.RateTea":        "{\"request\":{\"teaId\":\"tea_1b0kdkjknrcc0a5q\",\"stars\":3,\"language\":\"en\"},\"response\":{\"userId\":\"usr_1po8oi5abauat8nt\",\"stars\":3}}",
+		"shop.v1.TeaPageService.GetTeaPage": "{\"request\":{\"teaId\":\"tea_kopi578glk8qebfb\"},\"response\":{\"tea\":{\"teaId\":\"tea_kopi578glk8qebfb\",\"title\":\"title 897607\"},\"ratings\":[{\"userId\":\"usr_4cqn0695gfcqd0bq\",\"stars\":64},{\"userId\":\"usr_q7boffklnhtb3vkb\",\"stars\":41},{\"userId\":\"usr_omep3hhbs1l5gtq5\",\"stars\":44}],\"missing\":[\"missing 747667\"]}}",
+		"shop.v1.TeaService.GetTea":         "{\"request\":{\"teaId\":\"tea_sgs71gni4qv382u5\"},\"response\":{\"teaId\":\"tea_sgs71gni4qv382u5\",\"title\":\"title 778689\"}}",
+		"shop.v1.TeaService.RateTea":        "{\"request\":{\"teaId\":\"tea_1b0kdkjknrcc0a5q\",\"stars\":3,\"language\":\"language 838447\"},\"response\":{\"userId\":\"usr_l3m9ag41kgrr9vlm\",\"stars\":3}}",
 	}
 }
