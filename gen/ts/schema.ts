@@ -1657,69 +1657,69 @@ export interface operations {
                      *       "orders": [
                      *         {
                      *           "address": {
-                     *             "city": "city 84233",
-                     *             "countryCode": "QY",
+                     *             "city": "Vienna",
+                     *             "countryCode": "AT",
                      *             "lines": [
-                     *               "lines 474448",
-                     *               "lines 722115",
-                     *               "lines 796794"
+                     *               "lines 474",
+                     *               "lines 722",
+                     *               "lines 796"
                      *             ],
-                     *             "postalCode": "postal code 922877"
+                     *             "postalCode": "1070"
                      *           },
                      *           "createTime": "2025-03-12T17:34:29Z",
-                     *           "etag": "etag 849867",
+                     *           "etag": "etag 849",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "key 108181": "attributes 165156"
+                     *                 "key 108": "attributes 165"
                      *               },
                      *               "quantity": 72,
-                     *               "sku": "sku 621405",
-                     *               "title": "title 760630",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "RAV",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 9,
                      *                 "units": "22"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 38626": "attributes 724780",
-                     *                 "key 857351": "attributes 610651"
+                     *                 "key 38": "attributes 724",
+                     *                 "key 857": "attributes 610"
                      *               },
                      *               "quantity": 69,
-                     *               "sku": "sku 429466",
-                     *               "title": "title 787497",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "FOB",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 23,
                      *                 "units": "5"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 491324": "attributes 439163"
+                     *                 "key 491": "attributes 439"
                      *               },
                      *               "quantity": 24,
-                     *               "sku": "sku 169441",
-                     *               "title": "title 772228",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "VJL",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 77,
                      *                 "units": "27"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "key 331913": "labels 227770",
-                     *             "key 428708": "labels 962595",
-                     *             "key 906828": "labels 592071"
+                     *             "key 331": "labels 227",
+                     *             "key 428": "labels 962",
+                     *             "key 906": "labels 592"
                      *           },
-                     *           "note": "note 797659",
+                     *           "note": "Please ring twice",
                      *           "orderId": "ord_0p25v58cs9lu8imj",
                      *           "status": "ORDER_STATUS_CANCELLED",
                      *           "total": {
-                     *             "currencyCode": "JUG",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 6,
                      *             "units": "93"
                      *           },
@@ -1728,63 +1728,63 @@ export interface operations {
                      *           "userId": "usr_5r0p0f99va0q3l52"
                      *         },
                      *         {
-                     *           "cancelReason": "cancel reason 529671",
+                     *           "cancelReason": "cancel reason 529",
                      *           "createTime": "2025-05-18T21:42:01Z",
-                     *           "etag": "etag 570109",
+                     *           "etag": "etag 570",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "key 169607": "attributes 637772",
-                     *                 "key 962477": "attributes 314347"
+                     *                 "key 169": "attributes 637",
+                     *                 "key 962": "attributes 314"
                      *               },
                      *               "quantity": 13,
-                     *               "sku": "sku 466848",
-                     *               "title": "title 658314",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "ZWN",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 95,
                      *                 "units": "25"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 640178": "attributes 88068"
+                     *                 "key 640": "attributes 88"
                      *               },
                      *               "quantity": 53,
-                     *               "sku": "sku 969049",
-                     *               "title": "title 304003",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "BIM",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 60,
                      *                 "units": "17"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 81423": "attributes 177208",
-                     *                 "key 971930": "attributes 814368"
+                     *                 "key 81": "attributes 177",
+                     *                 "key 971": "attributes 814"
                      *               },
                      *               "quantity": 66,
-                     *               "sku": "sku 294022",
-                     *               "title": "title 373684",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "RIT",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 61,
                      *                 "units": "32"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "key 223155": "labels 374190",
-                     *             "key 59860": "labels 814284",
-                     *             "key 911564": "labels 668334"
+                     *             "key 223": "labels 374",
+                     *             "key 59": "labels 814",
+                     *             "key 911": "labels 668"
                      *           },
-                     *           "note": "note 657978",
+                     *           "note": "Please ring twice",
                      *           "orderId": "ord_5dse5m57v9ht9qod",
-                     *           "pickupPoint": "pickup point 988293",
+                     *           "pickupPoint": "pickup point 988",
                      *           "status": "ORDER_STATUS_PAID",
                      *           "total": {
-                     *             "currencyCode": "MSU",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 63,
                      *             "units": "44"
                      *           },
@@ -1794,42 +1794,42 @@ export interface operations {
                      *         },
                      *         {
                      *           "address": {
-                     *             "city": "city 615350",
-                     *             "countryCode": "VW",
+                     *             "city": "Vienna",
+                     *             "countryCode": "AT",
                      *             "lines": [
-                     *               "lines 793004",
-                     *               "lines 44997"
+                     *               "lines 793",
+                     *               "lines 44"
                      *             ],
-                     *             "postalCode": "postal code 170509"
+                     *             "postalCode": "1070"
                      *           },
-                     *           "cancelReason": "cancel reason 693391",
+                     *           "cancelReason": "cancel reason 693",
                      *           "createTime": "2025-11-25T05:21:46Z",
-                     *           "etag": "etag 628856",
+                     *           "etag": "etag 628",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "key 140080": "attributes 763215",
-                     *                 "key 275024": "attributes 810184"
+                     *                 "key 140": "attributes 763",
+                     *                 "key 275": "attributes 810"
                      *               },
                      *               "quantity": 5,
-                     *               "sku": "sku 646691",
-                     *               "title": "title 439186",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "DGM",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 69,
                      *                 "units": "62"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "key 340646": "labels 756388",
-                     *             "key 459572": "labels 209480"
+                     *             "key 340": "labels 756",
+                     *             "key 459": "labels 209"
                      *           },
-                     *           "note": "note 691750",
+                     *           "note": "Please ring twice",
                      *           "orderId": "ord_ac0em4hn8di4uqhl",
                      *           "status": "ORDER_STATUS_CANCELLED",
                      *           "total": {
-                     *             "currencyCode": "AEM",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 72,
                      *             "units": "76"
                      *           },
@@ -1839,39 +1839,41 @@ export interface operations {
                      *         }
                      *       ],
                      *       "profile": {
-                     *         "bio": "bio 18982",
+                     *         "avatarUrl": "https://example.com/ada.png",
+                     *         "bio": "Writes programs.",
                      *         "birthYear": 1906,
                      *         "interests": [
-                     *           "interests 905913",
-                     *           "interests 505935"
+                     *           "interests 905",
+                     *           "interests 505"
                      *         ],
-                     *         "locale": "IKqFiY-eQc-2UFJ-LF",
+                     *         "locale": "de-AT",
                      *         "loyaltyPoints": "90",
                      *         "loyaltyTier": "LOYALTY_TIER_GOLD",
                      *         "preferences": {
-                     *           "key 512828": "preferences 589699"
+                     *           "key 512": "preferences 589"
                      *         },
                      *         "shippingAddress": {
-                     *           "city": "city 501770",
+                     *           "city": "Vienna",
+                     *           "countryCode": "AT",
                      *           "lines": [
-                     *             "lines 28374"
+                     *             "lines 28"
                      *           ],
-                     *           "postalCode": "postal code 727220"
+                     *           "postalCode": "1070"
                      *         },
-                     *         "timeZone": "time zone 240140",
+                     *         "timeZone": "time zone 240",
                      *         "updateTime": "2025-11-09T07:41:00Z",
                      *         "userId": "usr_pvnlnle1nv7o9q3a"
                      *       },
                      *       "user": {
                      *         "createTime": "2025-05-31T01:49:42Z",
-                     *         "displayName": "display name 980460",
-                     *         "email": "n261925@example.com",
+                     *         "displayName": "Ada Lovelace",
+                     *         "email": "ada@example.com",
                      *         "labels": {
-                     *           "key 359697": "labels 529765",
-                     *           "key 626370": "labels 360491",
-                     *           "key 663328": "labels 834647"
+                     *           "key 359": "labels 529",
+                     *           "key 626": "labels 360",
+                     *           "key 663": "labels 834"
                      *         },
-                     *         "phone": "+3404057769",
+                     *         "phone": "+4915112345678",
                      *         "status": "USER_STATUS_ACTIVE",
                      *         "updateTime": "2025-07-30T07:51:37Z",
                      *         "userId": "usr_brv11jbpi8j4sb4s"
@@ -1914,52 +1916,52 @@ export interface operations {
                  *       "items": [
                  *         {
                  *           "attributes": {
-                 *             "key 416256": "attributes 856242",
-                 *             "key 511984": "attributes 536746",
-                 *             "key 978443": "attributes 525176"
+                 *             "key 416": "attributes 856",
+                 *             "key 511": "attributes 536",
+                 *             "key 978": "attributes 525"
                  *           },
                  *           "quantity": 35,
-                 *           "sku": "sku 386681",
-                 *           "title": "title 485767",
+                 *           "sku": "TEA-100",
+                 *           "title": "Green tea",
                  *           "unitPrice": {
-                 *             "currencyCode": "CAH",
+                 *             "currencyCode": "EUR",
                  *             "nanos": 72,
                  *             "units": "11"
                  *           }
                  *         },
                  *         {
                  *           "attributes": {
-                 *             "key 988843": "attributes 116232"
+                 *             "key 988": "attributes 116"
                  *           },
                  *           "quantity": 84,
-                 *           "sku": "sku 258896",
-                 *           "title": "title 985995",
+                 *           "sku": "TEA-100",
+                 *           "title": "Green tea",
                  *           "unitPrice": {
-                 *             "currencyCode": "LRY",
+                 *             "currencyCode": "EUR",
                  *             "nanos": 88,
                  *             "units": "69"
                  *           }
                  *         },
                  *         {
                  *           "attributes": {
-                 *             "key 223136": "attributes 597202",
-                 *             "key 746640": "attributes 184169",
-                 *             "key 755085": "attributes 656717"
+                 *             "key 223": "attributes 597",
+                 *             "key 746": "attributes 184",
+                 *             "key 755": "attributes 656"
                  *           },
                  *           "quantity": 66,
-                 *           "sku": "sku 632626",
-                 *           "title": "title 489243",
+                 *           "sku": "TEA-100",
+                 *           "title": "Green tea",
                  *           "unitPrice": {
-                 *             "currencyCode": "XKA",
+                 *             "currencyCode": "EUR",
                  *             "nanos": 8,
                  *             "units": "40"
                  *           }
                  *         }
                  *       ],
                  *       "labels": {
-                 *         "key 435680": "labels 145886",
-                 *         "key 547475": "labels 230764",
-                 *         "key 946986": "labels 292468"
+                 *         "key 435": "labels 145",
+                 *         "key 547": "labels 230",
+                 *         "key 946": "labels 292"
                  *       }
                  *     }
                  */
@@ -1982,79 +1984,69 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "address": {
-                     *         "city": "city 475426",
-                     *         "countryCode": "AN",
-                     *         "lines": [
-                     *           "lines 116126",
-                     *           "lines 452455"
-                     *         ],
-                     *         "postalCode": "postal code 277853"
-                     *       },
-                     *       "cancelReason": "cancel reason 695602",
-                     *       "createTime": "2025-11-13T12:53:49Z",
-                     *       "etag": "etag 987385",
+                     *       "cancelReason": "cancel reason 106",
+                     *       "createTime": "2025-08-03T18:04:21Z",
+                     *       "etag": "etag 743",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 416256": "attributes 856242",
-                     *             "key 511984": "attributes 536746",
-                     *             "key 978443": "attributes 525176"
+                     *             "key 416": "attributes 856",
+                     *             "key 511": "attributes 536",
+                     *             "key 978": "attributes 525"
                      *           },
                      *           "quantity": 35,
-                     *           "sku": "sku 386681",
-                     *           "title": "title 485767",
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
                      *           "unitPrice": {
-                     *             "currencyCode": "CAH",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 72,
                      *             "units": "11"
                      *           }
                      *         },
                      *         {
                      *           "attributes": {
-                     *             "key 988843": "attributes 116232"
+                     *             "key 988": "attributes 116"
                      *           },
                      *           "quantity": 84,
-                     *           "sku": "sku 258896",
-                     *           "title": "title 985995",
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
                      *           "unitPrice": {
-                     *             "currencyCode": "LRY",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 88,
                      *             "units": "69"
                      *           }
                      *         },
                      *         {
                      *           "attributes": {
-                     *             "key 223136": "attributes 597202",
-                     *             "key 746640": "attributes 184169",
-                     *             "key 755085": "attributes 656717"
+                     *             "key 223": "attributes 597",
+                     *             "key 746": "attributes 184",
+                     *             "key 755": "attributes 656"
                      *           },
                      *           "quantity": 66,
-                     *           "sku": "sku 632626",
-                     *           "title": "title 489243",
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
                      *           "unitPrice": {
-                     *             "currencyCode": "XKA",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 8,
                      *             "units": "40"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 519681": "labels 421702",
-                     *         "key 893077": "labels 167438",
-                     *         "key 89743": "labels 529858"
+                     *         "key 196": "labels 869"
                      *       },
-                     *       "note": "note 756327",
-                     *       "orderId": "ord_gdocop6hh042ejpb",
+                     *       "note": "Please ring twice",
+                     *       "orderId": "ord_lq3vm1b119ikub6k",
+                     *       "pickupPoint": "pickup point 730",
                      *       "status": "ORDER_STATUS_PENDING",
                      *       "total": {
-                     *         "currencyCode": "RJE",
-                     *         "nanos": 84,
-                     *         "units": "59"
+                     *         "currencyCode": "EUR",
+                     *         "nanos": 49,
+                     *         "units": "73"
                      *       },
-                     *       "totalQuantity": "35",
-                     *       "updateTime": "2025-11-23T07:13:14Z",
-                     *       "userId": "usr_112pje3b51dp58rk"
+                     *       "totalQuantity": "38",
+                     *       "updateTime": "2025-08-27T23:07:02Z",
+                     *       "userId": "usr_obv8a7so2mkjhhnm"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -2106,40 +2098,40 @@ export interface operations {
                     /**
                      * @example {
                      *       "address": {
-                     *         "city": "city 55597",
-                     *         "countryCode": "SG",
+                     *         "city": "Vienna",
+                     *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 29716"
+                     *           "lines 29"
                      *         ],
-                     *         "postalCode": "postal code 925051"
+                     *         "postalCode": "1070"
                      *       },
-                     *       "cancelReason": "cancel reason 924178",
+                     *       "cancelReason": "cancel reason 924",
                      *       "createTime": "2025-06-25T07:58:57Z",
-                     *       "etag": "etag 744894",
+                     *       "etag": "etag 744",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 642859": "attributes 80397"
+                     *             "key 642": "attributes 80"
                      *           },
                      *           "quantity": 53,
-                     *           "sku": "sku 110470",
-                     *           "title": "title 468085",
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
                      *           "unitPrice": {
-                     *             "currencyCode": "ZLP",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 39,
                      *             "units": "87"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 522732": "labels 627242",
-                     *         "key 763750": "labels 601167"
+                     *         "key 522": "labels 627",
+                     *         "key 763": "labels 601"
                      *       },
-                     *       "note": "note 51377",
+                     *       "note": "Please ring twice",
                      *       "orderId": "ord_4e319ivqqkhakdk3",
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
-                     *         "currencyCode": "RXR",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 68,
                      *         "units": "26"
                      *       },
@@ -2203,9 +2195,9 @@ export interface operations {
                 /**
                  * @example {
                  *       "labels": {
-                 *         "key 706699": "labels 11867"
+                 *         "key 706": "labels 11"
                  *       },
-                 *       "note": "note 958393"
+                 *       "note": "Please ring twice"
                  *     }
                  */
                 "application/json": components["schemas"]["order.v1.OrderPatch"];
@@ -2227,41 +2219,41 @@ export interface operations {
                     /**
                      * @example {
                      *       "address": {
-                     *         "city": "city 347137",
-                     *         "countryCode": "VJ",
+                     *         "city": "Vienna",
+                     *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 436418"
+                     *           "lines 436"
                      *         ],
-                     *         "postalCode": "postal code 264313"
+                     *         "postalCode": "1070"
                      *       },
-                     *       "cancelReason": "cancel reason 358780",
+                     *       "cancelReason": "cancel reason 358",
                      *       "createTime": "2025-07-16T12:25:29Z",
-                     *       "etag": "etag 607036",
+                     *       "etag": "etag 607",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 377094": "attributes 800481",
-                     *             "key 468325": "attributes 325426",
-                     *             "key 663342": "attributes 656161"
+                     *             "key 377": "attributes 800",
+                     *             "key 468": "attributes 325",
+                     *             "key 663": "attributes 656"
                      *           },
                      *           "quantity": 84,
-                     *           "sku": "sku 615010",
-                     *           "title": "title 710281",
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
                      *           "unitPrice": {
-                     *             "currencyCode": "UGT",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 78,
                      *             "units": "44"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 706699": "labels 11867"
+                     *         "key 706": "labels 11"
                      *       },
-                     *       "note": "note 958393",
+                     *       "note": "Please ring twice",
                      *       "orderId": "ord_4k96j208351vbt0i",
                      *       "status": "ORDER_STATUS_CANCELLED",
                      *       "total": {
-                     *         "currencyCode": "WAD",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 53,
                      *         "units": "86"
                      *       },
@@ -2306,7 +2298,7 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "reason": "reason 113949"
+                 *       "reason": "Ordered by mistake"
                  *     }
                  */
                 "application/json": components["schemas"]["order.v1.CancelOrderRequest"];
@@ -2326,35 +2318,35 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "cancelReason": "cancel reason 695455",
+                     *       "cancelReason": "cancel reason 695",
                      *       "createTime": "2026-01-09T16:40:42Z",
-                     *       "etag": "etag 555466",
+                     *       "etag": "etag 555",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 958884": "attributes 158342"
+                     *             "key 958": "attributes 158"
                      *           },
                      *           "quantity": 92,
-                     *           "sku": "sku 527572",
-                     *           "title": "title 716027",
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
                      *           "unitPrice": {
-                     *             "currencyCode": "NSL",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 29,
                      *             "units": "8"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 567575": "labels 756792",
-                     *         "key 606084": "labels 609218",
-                     *         "key 873710": "labels 210923"
+                     *         "key 567": "labels 756",
+                     *         "key 606": "labels 609",
+                     *         "key 873": "labels 210"
                      *       },
-                     *       "note": "note 37720",
+                     *       "note": "Please ring twice",
                      *       "orderId": "ord_1vlutm5v195vrhet",
-                     *       "pickupPoint": "pickup point 405550",
+                     *       "pickupPoint": "pickup point 405",
                      *       "status": "ORDER_STATUS_CANCELLED",
                      *       "total": {
-                     *         "currencyCode": "GUO",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 5,
                      *         "units": "83"
                      *       },
@@ -2398,12 +2390,12 @@ export interface operations {
                 /**
                  * @example {
                  *       "address": {
-                 *         "city": "city 676444",
-                 *         "countryCode": "GT",
+                 *         "city": "Vienna",
+                 *         "countryCode": "AT",
                  *         "lines": [
-                 *           "lines 274321"
+                 *           "lines 274"
                  *         ],
-                 *         "postalCode": "postal code 874571"
+                 *         "postalCode": "1070"
                  *       }
                  *     }
                  */
@@ -2424,38 +2416,38 @@ export interface operations {
                     /**
                      * @example {
                      *       "address": {
-                     *         "city": "city 676444",
-                     *         "countryCode": "GT",
+                     *         "city": "Vienna",
+                     *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 274321"
+                     *           "lines 274"
                      *         ],
-                     *         "postalCode": "postal code 874571"
+                     *         "postalCode": "1070"
                      *       },
                      *       "createTime": "2025-06-04T16:32:47Z",
-                     *       "etag": "etag 433157",
+                     *       "etag": "etag 433",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 764287": "attributes 659381"
+                     *             "key 764": "attributes 659"
                      *           },
                      *           "quantity": 95,
-                     *           "sku": "sku 179888",
-                     *           "title": "title 275433",
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
                      *           "unitPrice": {
-                     *             "currencyCode": "ZFQ",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 79,
                      *             "units": "50"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 816779": "labels 956146"
+                     *         "key 816": "labels 956"
                      *       },
-                     *       "note": "note 604504",
+                     *       "note": "Please ring twice",
                      *       "orderId": "ord_7s98idt1ersk8cfg",
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
-                     *         "currencyCode": "YMH",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 67,
                      *         "units": "31"
                      *       },
@@ -2566,14 +2558,14 @@ export interface operations {
                 /**
                  * @example {
                  *       "amount": {
-                 *         "currencyCode": "KVY",
+                 *         "currencyCode": "EUR",
                  *         "nanos": 1,
                  *         "units": "1"
                  *       },
                  *       "method": "PAYMENT_METHOD_CARD",
                  *       "orderId": "ord_icq6monthfva5bbs",
                  *       "wallet": {
-                 *         "provider": "provider 180485",
+                 *         "provider": "provider 180",
                  *         "token": "HhiMpkqADbL3fVc/uW5HLg=="
                  *       }
                  *     }
@@ -2598,44 +2590,53 @@ export interface operations {
                     /**
                      * @example {
                      *       "amount": {
-                     *         "currencyCode": "KVY",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 1,
                      *         "units": "1"
                      *       },
-                     *       "createTime": "2025-11-19T17:00:05Z",
+                     *       "createTime": "2025-09-01T14:55:03Z",
                      *       "method": "PAYMENT_METHOD_CARD",
                      *       "orderId": "ord_icq6monthfva5bbs",
-                     *       "paymentId": "pym_p8nna7lpitdh71a1",
+                     *       "paymentId": "pym_q0bjf3099h5402ap",
                      *       "refundedAmount": {
-                     *         "currencyCode": "KVY",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 1,
                      *         "units": "1"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "JIB",
-                     *             "nanos": 10,
-                     *             "units": "26"
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 44,
+                     *             "units": "94"
                      *           },
-                     *           "createTime": "2025-11-19T17:00:05Z",
-                     *           "reason": "reason 292469"
+                     *           "createTime": "2025-09-01T14:55:03Z",
+                     *           "reason": "reason 196"
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "HSB",
-                     *             "nanos": 58,
-                     *             "units": "77"
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 96,
+                     *             "units": "26"
                      *           },
-                     *           "createTime": "2025-11-19T17:00:05Z",
-                     *           "reason": "reason 222314"
+                     *           "createTime": "2025-09-01T14:55:03Z",
+                     *           "reason": "reason 778"
+                     *         },
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 55,
+                     *             "units": "40"
+                     *           },
+                     *           "createTime": "2025-09-01T14:55:03Z",
+                     *           "reason": "reason 952"
                      *         }
                      *       ],
                      *       "status": "PAYMENT_STATUS_CAPTURED",
-                     *       "updateTime": "2026-01-05T13:29:28Z",
-                     *       "userId": "usr_70ssksh2nq6qo144",
+                     *       "updateTime": "2025-11-25T12:42:51Z",
+                     *       "userId": "usr_rherrjcte4i2dakb",
                      *       "wallet": {
-                     *         "provider": "provider 180485",
+                     *         "provider": "provider 180",
                      *         "tokenHash": "lU8phYs5SIh7lYI7tS1U+g=="
                      *       }
                      *     }
@@ -2685,7 +2686,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "amount": {
-                     *         "currencyCode": "TCP",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 71,
                      *         "units": "60"
                      *       },
@@ -2697,28 +2698,28 @@ export interface operations {
                      *       "orderId": "ord_mctk66l366358ace",
                      *       "paymentId": "pym_b8ha5t4amu5rhhhf",
                      *       "refundedAmount": {
-                     *         "currencyCode": "FQG",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 50,
                      *         "units": "13"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "DWR",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 48,
                      *             "units": "36"
                      *           },
                      *           "createTime": "2025-08-06T22:36:21Z",
-                     *           "reason": "reason 886079"
+                     *           "reason": "reason 886"
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "AGH",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 63,
                      *             "units": "35"
                      *           },
                      *           "createTime": "2025-08-06T22:36:21Z",
-                     *           "reason": "reason 202591"
+                     *           "reason": "reason 202"
                      *         }
                      *       ],
                      *       "status": "PAYMENT_STATUS_REFUNDED",
@@ -2762,11 +2763,11 @@ export interface operations {
                 /**
                  * @example {
                  *       "amount": {
-                 *         "currencyCode": "RTR",
+                 *         "currencyCode": "EUR",
                  *         "nanos": 80,
                  *         "units": "53"
                  *       },
-                 *       "reason": "reason 787604"
+                 *       "reason": "Ordered by mistake"
                  *     }
                  */
                 "application/json": components["schemas"]["payment.v1.RefundPaymentRequest"];
@@ -2787,7 +2788,7 @@ export interface operations {
                     /**
                      * @example {
                      *       "amount": {
-                     *         "currencyCode": "RTR",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 80,
                      *         "units": "53"
                      *       },
@@ -2799,37 +2800,37 @@ export interface operations {
                      *       "orderId": "ord_ub8drr1kpqak47sv",
                      *       "paymentId": "pym_kgdsg8cn8adlagvp",
                      *       "refundedAmount": {
-                     *         "currencyCode": "RTR",
+                     *         "currencyCode": "EUR",
                      *         "nanos": 80,
                      *         "units": "53"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "YWN",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 95,
                      *             "units": "72"
                      *           },
                      *           "createTime": "2025-06-11T11:49:10Z",
-                     *           "reason": "reason 45585"
+                     *           "reason": "reason 45"
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "ZZO",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 38,
                      *             "units": "63"
                      *           },
                      *           "createTime": "2025-06-11T11:49:10Z",
-                     *           "reason": "reason 182418"
+                     *           "reason": "reason 182"
                      *         },
                      *         {
                      *           "amount": {
-                     *             "currencyCode": "JGP",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 39,
                      *             "units": "32"
                      *           },
                      *           "createTime": "2025-06-11T11:49:10Z",
-                     *           "reason": "reason 972617"
+                     *           "reason": "reason 972"
                      *         }
                      *       ],
                      *       "status": "PAYMENT_STATUS_REFUNDED",
@@ -2889,14 +2890,14 @@ export interface operations {
                      *       "users": [
                      *         {
                      *           "createTime": "2025-11-09T12:58:11Z",
-                     *           "displayName": "display name 701373",
-                     *           "email": "n754349@example.com",
+                     *           "displayName": "Ada Lovelace",
+                     *           "email": "ada@example.com",
                      *           "labels": {
-                     *             "key 176010": "labels 26758",
-                     *             "key 520269": "labels 695150",
-                     *             "key 550125": "labels 329892"
+                     *             "key 176": "labels 26",
+                     *             "key 520": "labels 695",
+                     *             "key 550": "labels 329"
                      *           },
-                     *           "phone": "+11792162418",
+                     *           "phone": "+4915112345678",
                      *           "status": "USER_STATUS_ACTIVE",
                      *           "updateTime": "2025-11-11T09:47:56Z",
                      *           "userId": "usr_cvvcc5c5tj9pebbk"
@@ -2937,14 +2938,14 @@ export interface operations {
             content: {
                 /**
                  * @example {
-                 *       "displayName": "display name 457511",
-                 *       "email": "n596478@example.com",
+                 *       "displayName": "Ada Lovelace",
+                 *       "email": "ada@example.com",
                  *       "labels": {
-                 *         "key 151728": "labels 460712",
-                 *         "key 40798": "labels 423478",
-                 *         "key 832978": "labels 898301"
+                 *         "key 151": "labels 460",
+                 *         "key 40": "labels 423",
+                 *         "key 832": "labels 898"
                  *       },
-                 *       "phone": "+19834956970"
+                 *       "phone": "+4915112345678"
                  *     }
                  */
                 "application/json": components["schemas"]["user.v1.CreateUserRequest"];
@@ -2966,18 +2967,16 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-09-02T18:48:55Z",
-                     *       "displayName": "display name 457511",
-                     *       "email": "n596478@example.com",
+                     *       "createTime": "2025-10-25T10:02:19Z",
+                     *       "displayName": "Ada Lovelace",
+                     *       "email": "ada@example.com",
                      *       "labels": {
-                     *         "key 195585": "labels 824296",
-                     *         "key 427338": "labels 152161",
-                     *         "key 682045": "labels 383142"
+                     *         "key 847": "labels 120"
                      *       },
-                     *       "phone": "+19834956970",
+                     *       "phone": "+4915112345678",
                      *       "status": "USER_STATUS_ACTIVE",
-                     *       "updateTime": "2025-10-30T05:00:41Z",
-                     *       "userId": "usr_jjemcjmrh2n0fa3m"
+                     *       "updateTime": "2025-12-11T03:51:19Z",
+                     *       "userId": "usr_vcc4709fi1n5fo80"
                      *     }
                      */
                     "application/json": components["schemas"]["user.v1.User"];
@@ -3025,13 +3024,13 @@ export interface operations {
                     /**
                      * @example {
                      *       "createTime": "2025-10-19T13:01:17Z",
-                     *       "displayName": "display name 468774",
-                     *       "email": "n897757@example.com",
+                     *       "displayName": "Ada Lovelace",
+                     *       "email": "ada@example.com",
                      *       "labels": {
-                     *         "key 781446": "labels 150457",
-                     *         "key 918146": "labels 251396"
+                     *         "key 781": "labels 150",
+                     *         "key 918": "labels 251"
                      *       },
-                     *       "phone": "+109",
+                     *       "phone": "+4915112345678",
                      *       "status": "USER_STATUS_SUSPENDED",
                      *       "updateTime": "2025-11-25T05:39:50Z",
                      *       "userId": "usr_spsqk0njaj2v5d19"
@@ -3124,12 +3123,12 @@ export interface operations {
                     /**
                      * @example {
                      *       "createTime": "2025-05-23T04:04:15Z",
-                     *       "displayName": "display name 374771",
-                     *       "email": "n343835@example.com",
+                     *       "displayName": "Ada Lovelace",
+                     *       "email": "ada@example.com",
                      *       "labels": {
-                     *         "key 385523": "labels 217478"
+                     *         "key 385": "labels 217"
                      *       },
-                     *       "phone": "+2243",
+                     *       "phone": "+4915112345678",
                      *       "status": "USER_STATUS_SUSPENDED",
                      *       "updateTime": "2025-08-20T14:25:25Z",
                      *       "userId": "usr_96u69blpn4ucb8l8"
@@ -3288,11 +3287,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "contentType": "content type 707151",
-                     *       "etag": "etag 872716",
-                     *       "sizeBytes": "33",
-                     *       "updateTime": "2025-11-04T08:43:52Z",
-                     *       "userId": "usr_8dq7i83q7148virg"
+                     *       "contentType": "content type 886",
+                     *       "etag": "etag 421",
+                     *       "sizeBytes": "43",
+                     *       "updateTime": "2025-12-19T02:12:27Z",
+                     *       "userId": "usr_l804splqg2u81g85"
                      *     }
                      */
                     "application/json": components["schemas"]["profile.v1.Avatar"];
@@ -3344,53 +3343,53 @@ export interface operations {
                      *       "orders": [
                      *         {
                      *           "address": {
-                     *             "city": "city 432418",
-                     *             "countryCode": "EQ",
+                     *             "city": "Vienna",
+                     *             "countryCode": "AT",
                      *             "lines": [
-                     *               "lines 739094",
-                     *               "lines 811676"
+                     *               "lines 739",
+                     *               "lines 811"
                      *             ],
-                     *             "postalCode": "postal code 796879"
+                     *             "postalCode": "1070"
                      *           },
                      *           "createTime": "2025-12-28T12:24:32Z",
-                     *           "etag": "etag 74138",
+                     *           "etag": "etag 74",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "key 861187": "attributes 232602"
+                     *                 "key 861": "attributes 232"
                      *               },
                      *               "quantity": 25,
-                     *               "sku": "sku 440890",
-                     *               "title": "title 877658",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "PQR",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 48,
                      *                 "units": "67"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 769008": "attributes 830797"
+                     *                 "key 769": "attributes 830"
                      *               },
                      *               "quantity": 86,
-                     *               "sku": "sku 678016",
-                     *               "title": "title 495377",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "XLC",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 24,
                      *                 "units": "36"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "key 100872": "labels 48943",
-                     *             "key 213885": "labels 526996"
+                     *             "key 100": "labels 48",
+                     *             "key 213": "labels 526"
                      *           },
-                     *           "note": "note 521042",
+                     *           "note": "Please ring twice",
                      *           "orderId": "ord_i9t3oetvvi0v7ijo",
                      *           "status": "ORDER_STATUS_PENDING",
                      *           "total": {
-                     *             "currencyCode": "PNF",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 49,
                      *             "units": "14"
                      *           },
@@ -3400,43 +3399,45 @@ export interface operations {
                      *         }
                      *       ],
                      *       "profile": {
-                     *         "bio": "bio 977252",
+                     *         "avatarUrl": "https://example.com/ada.png",
+                     *         "bio": "Writes programs.",
                      *         "birthYear": 1977,
                      *         "interests": [
-                     *           "interests 205463",
-                     *           "interests 702992",
-                     *           "interests 953541"
+                     *           "interests 205",
+                     *           "interests 702",
+                     *           "interests 953"
                      *         ],
-                     *         "locale": "vYQvfJC-ZICu-C-3Ay",
+                     *         "locale": "de-AT",
                      *         "loyaltyPoints": "44",
                      *         "loyaltyTier": "LOYALTY_TIER_SILVER",
                      *         "preferences": {
-                     *           "key 203622": "preferences 259739",
-                     *           "key 953828": "preferences 938641",
-                     *           "key 955039": "preferences 897609"
+                     *           "key 203": "preferences 259",
+                     *           "key 953": "preferences 938",
+                     *           "key 955": "preferences 897"
                      *         },
                      *         "shippingAddress": {
-                     *           "city": "city 783071",
+                     *           "city": "Vienna",
+                     *           "countryCode": "AT",
                      *           "lines": [
-                     *             "lines 358509",
-                     *             "lines 738259"
+                     *             "lines 358",
+                     *             "lines 738"
                      *           ],
-                     *           "postalCode": "postal code 212863"
+                     *           "postalCode": "1070"
                      *         },
-                     *         "timeZone": "time zone 143511",
+                     *         "timeZone": "time zone 143",
                      *         "updateTime": "2025-12-27T13:07:04Z",
                      *         "userId": "usr_7s42higfg8ek3pcm"
                      *       },
                      *       "user": {
                      *         "createTime": "2025-06-23T11:08:07Z",
-                     *         "displayName": "display name 299803",
-                     *         "email": "n935634@example.com",
+                     *         "displayName": "Ada Lovelace",
+                     *         "email": "ada@example.com",
                      *         "labels": {
-                     *           "key 794112": "labels 343977",
-                     *           "key 864084": "labels 491175",
-                     *           "key 94819": "labels 187605"
+                     *           "key 794": "labels 343",
+                     *           "key 864": "labels 491",
+                     *           "key 94": "labels 187"
                      *         },
-                     *         "phone": "+26",
+                     *         "phone": "+4915112345678",
                      *         "status": "USER_STATUS_SUSPENDED",
                      *         "updateTime": "2025-07-07T20:20:25Z",
                      *         "userId": "usr_osc7h7um03k9rr3j"
@@ -3495,17 +3496,17 @@ export interface operations {
                      *       "nextPageToken": "YWZ0ZXI6MQ",
                      *       "notifications": [
                      *         {
-                     *           "body": "body 225313",
+                     *           "body": "body 225",
                      *           "createTime": "2026-01-11T21:00:35Z",
                      *           "data": {
-                     *             "key 229165": "data 39677",
-                     *             "key 246834": "data 223563",
-                     *             "key 621722": "data 52350"
+                     *             "key 229": "data 39",
+                     *             "key 246": "data 223",
+                     *             "key 621": "data 52"
                      *           },
                      *           "kind": "NOTIFICATION_KIND_ORDER",
                      *           "notificationId": "ntf_9fddn2nbq92s6qq0",
                      *           "readTime": "2026-01-13T10:53:34Z",
-                     *           "title": "title 740096",
+                     *           "title": "title 740",
                      *           "userId": "usr_bbfe0rjkndjaujje"
                      *         }
                      *       ],
@@ -3559,15 +3560,15 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "body": "body 784654",
+                     *       "body": "body 784",
                      *       "createTime": "2025-09-11T02:13:51Z",
                      *       "data": {
-                     *         "key 579532": "data 46565"
+                     *         "key 579": "data 46"
                      *       },
                      *       "kind": "NOTIFICATION_KIND_ACCOUNT",
                      *       "notificationId": "ntf_7rg903v733rkhvm6",
                      *       "readTime": "2025-11-01T02:04:08Z",
-                     *       "title": "title 943606",
+                     *       "title": "title 943",
                      *       "userId": "usr_qnuat23m4kffupd6"
                      *     }
                      */
@@ -3625,70 +3626,70 @@ export interface operations {
                      *       "orders": [
                      *         {
                      *           "address": {
-                     *             "city": "city 863334",
-                     *             "countryCode": "NY",
+                     *             "city": "Vienna",
+                     *             "countryCode": "AT",
                      *             "lines": [
-                     *               "lines 735286",
-                     *               "lines 488291"
+                     *               "lines 735",
+                     *               "lines 488"
                      *             ],
-                     *             "postalCode": "postal code 193417"
+                     *             "postalCode": "1070"
                      *           },
-                     *           "cancelReason": "cancel reason 835082",
+                     *           "cancelReason": "cancel reason 835",
                      *           "createTime": "2025-12-30T14:12:47Z",
-                     *           "etag": "etag 145891",
+                     *           "etag": "etag 145",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "key 191773": "attributes 294490",
-                     *                 "key 959860": "attributes 585655"
+                     *                 "key 191": "attributes 294",
+                     *                 "key 959": "attributes 585"
                      *               },
                      *               "quantity": 30,
-                     *               "sku": "sku 116668",
-                     *               "title": "title 50919",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "DLP",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 98,
                      *                 "units": "21"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 104341": "attributes 92985"
+                     *                 "key 104": "attributes 92"
                      *               },
                      *               "quantity": 3,
-                     *               "sku": "sku 690591",
-                     *               "title": "title 619576",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "NDM",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 48,
                      *                 "units": "31"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 542811": "attributes 862640",
-                     *                 "key 734610": "attributes 626774"
+                     *                 "key 542": "attributes 862",
+                     *                 "key 734": "attributes 626"
                      *               },
                      *               "quantity": 47,
-                     *               "sku": "sku 786641",
-                     *               "title": "title 656572",
+                     *               "sku": "TEA-100",
+                     *               "title": "Green tea",
                      *               "unitPrice": {
-                     *                 "currencyCode": "JVT",
+                     *                 "currencyCode": "EUR",
                      *                 "nanos": 55,
                      *                 "units": "47"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "key 254037": "labels 297159",
-                     *             "key 615216": "labels 858229",
-                     *             "key 620737": "labels 888132"
+                     *             "key 254": "labels 297",
+                     *             "key 615": "labels 858",
+                     *             "key 620": "labels 888"
                      *           },
-                     *           "note": "note 521223",
+                     *           "note": "Please ring twice",
                      *           "orderId": "ord_vfhgn55ges7pfi3k",
                      *           "status": "ORDER_STATUS_PENDING",
                      *           "total": {
-                     *             "currencyCode": "YGS",
+                     *             "currencyCode": "EUR",
                      *             "nanos": 100,
                      *             "units": "71"
                      *           },
@@ -3747,29 +3748,31 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "bio": "bio 773534",
+                     *       "avatarUrl": "https://example.com/ada.png",
+                     *       "bio": "Writes programs.",
                      *       "birthYear": 1918,
                      *       "interests": [
-                     *         "interests 63225",
-                     *         "interests 371702",
-                     *         "interests 991458"
+                     *         "interests 63",
+                     *         "interests 371",
+                     *         "interests 991"
                      *       ],
+                     *       "locale": "de-AT",
                      *       "loyaltyPoints": "12",
                      *       "loyaltyTier": "LOYALTY_TIER_GOLD",
                      *       "preferences": {
-                     *         "key 36512": "preferences 866083",
-                     *         "key 437127": "preferences 855796",
-                     *         "key 513012": "preferences 143435"
+                     *         "key 36": "preferences 866",
+                     *         "key 437": "preferences 855",
+                     *         "key 513": "preferences 143"
                      *       },
                      *       "shippingAddress": {
-                     *         "city": "city 399607",
-                     *         "countryCode": "YW",
+                     *         "city": "Vienna",
+                     *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 465444"
+                     *           "lines 465"
                      *         ],
-                     *         "postalCode": "postal code 523554"
+                     *         "postalCode": "1070"
                      *       },
-                     *       "timeZone": "time zone 623923",
+                     *       "timeZone": "time zone 623",
                      *       "updateTime": "2025-09-10T20:01:32Z",
                      *       "userId": "usr_k63f8861c2mp7dj6"
                      *     }
@@ -3837,30 +3840,32 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "bio": "bio 659239",
+                     *       "avatarUrl": "https://example.com/ada.png",
+                     *       "bio": "Writes programs.",
                      *       "birthYear": 1981,
                      *       "interests": [
-                     *         "interests 424925",
-                     *         "interests 881175"
+                     *         "interests 424",
+                     *         "interests 881"
                      *       ],
-                     *       "locale": "cJKq-eP-O-m7i9Z0-e-Tv-XLjPwnxC",
+                     *       "locale": "de-AT",
                      *       "loyaltyPoints": "26",
                      *       "loyaltyTier": "LOYALTY_TIER_SILVER",
                      *       "preferences": {
-                     *         "key 148752": "preferences 366958",
-                     *         "key 430917": "preferences 198018",
-                     *         "key 826036": "preferences 552988"
+                     *         "key 148": "preferences 366",
+                     *         "key 430": "preferences 198",
+                     *         "key 826": "preferences 552"
                      *       },
                      *       "shippingAddress": {
-                     *         "city": "city 481285",
+                     *         "city": "Vienna",
+                     *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 40224",
-                     *           "lines 713147",
-                     *           "lines 806850"
+                     *           "lines 40",
+                     *           "lines 713",
+                     *           "lines 806"
                      *         ],
-                     *         "postalCode": "postal code 318925"
+                     *         "postalCode": "1070"
                      *       },
-                     *       "timeZone": "time zone 288053",
+                     *       "timeZone": "time zone 288",
                      *       "updateTime": "2025-11-23T20:46:07Z",
                      *       "userId": "usr_gbc8clc3t36vucio"
                      *     }

@@ -40,7 +40,7 @@ func TestOpenRefuses(t *testing.T) {
 		config upstream.Config
 		want   string
 	}{
-		{"target_of_an_unknown_kind", upstream.Config{Upstream: config.Upstream{Target: "\x00://order"}}, "upstream order: dial: "},
+		{"target_of_an_unknown_kind", upstream.Config{Upstream: config.Upstream{Target: "\x00://order"}.WithDefaults()}, "upstream order: dial: "},
 	}
 
 	for _, tt := range tests {
@@ -50,7 +50,7 @@ func TestOpenRefuses(t *testing.T) {
 			d, _ := deps(t)
 
 			pool, err := upstream.Open(map[string]upstream.Config{
-				"user": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}}, "order": tt.config,
+				"user": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}.WithDefaults()}, "order": tt.config,
 			}, d)
 			if pool != nil || err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v, want %q", err, tt.want)
@@ -99,7 +99,7 @@ func TestUnknownName(t *testing.T) {
 	d, _ := deps(t)
 
 	pool, err := upstream.Open(map[string]upstream.Config{
-		"user": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}}, "order": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}},
+		"user": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}.WithDefaults()}, "order": {Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}}.WithDefaults()},
 	}, d)
 	if err != nil {
 		t.Fatal(err)

@@ -90,10 +90,10 @@ var File_money_v1_money_proto protoreflect.FileDescriptor
 
 const file_money_v1_money_proto_rawDesc = "" +
 	"\n" +
-	"\x14money/v1/money.proto\x12\bmoney.v1\x1a\x1bbuf/validate/validate.proto\"\x83\x01\n" +
-	"\x05Money\x126\n" +
-	"\rcurrency_code\x18\x01 \x01(\tB\x11\xbaH\x0er\f2\n" +
-	"^[A-Z]{3}$R\fcurrencyCode\x12\x14\n" +
+	"\x14money/v1/money.proto\x12\bmoney.v1\x1a\x1bbuf/validate/validate.proto\"\x89\x01\n" +
+	"\x05Money\x12<\n" +
+	"\rcurrency_code\x18\x01 \x01(\tB\x17\xbaH\x14r\x122\n" +
+	"^[A-Z]{3}$\x92\x02\x03EURR\fcurrencyCode\x12\x14\n" +
 	"\x05units\x18\x02 \x01(\x03R\x05units\x12,\n" +
 	"\x05nanos\x18\x03 \x01(\x05B\x16\xbaH\x13\x1a\x11\x10\x80\x94\xeb\xdc\x03 \x80씣\xfc\xff\xff\xff\xff\x01R\x05nanosB9Z7github.com/portico-gateway/portico/gen/money/v1;moneyv1b\x06proto3"
 

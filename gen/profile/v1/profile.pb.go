@@ -593,13 +593,13 @@ var File_profile_v1_profile_proto protoreflect.FileDescriptor
 const file_profile_v1_profile_proto_rawDesc = "" +
 	"\n" +
 	"\x18profile/v1/profile.proto\x12\n" +
-	"profile.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xeb\x05\n" +
+	"profile.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/httpbody.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xa4\x06\n" +
 	"\aProfile\x12\x1d\n" +
-	"\auser_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x06userId\x12\x1a\n" +
-	"\x03bio\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x03bio\x12=\n" +
+	"\auser_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x06userId\x12-\n" +
+	"\x03bio\x18\x02 \x01(\tB\x1b\xbaH\x18r\x16\x18\xd0\x0f\x92\x02\x10Writes programs.R\x03bio\x12[\n" +
 	"\n" +
-	"avatar_url\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x18\x80\x102\x14^(https?://[^/].*)?$R\tavatarUrl\x12I\n" +
-	"\x06locale\x18\x04 \x01(\tB1\xbaH.r,2*^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6})?$R\x06locale\x12\x1b\n" +
+	"avatar_url\x18\x03 \x01(\tB<\xbaH9r7\x18\x80\x102\x14^(https?://[^/].*)?$\x92\x02\x1bhttps://example.com/ada.pngR\tavatarUrl\x12Q\n" +
+	"\x06locale\x18\x04 \x01(\tB9\xbaH6r42*^([A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,6})?$\x92\x02\x05de-ATR\x06locale\x12\x1b\n" +
 	"\ttime_zone\x18\x05 \x01(\tR\btimeZone\x12>\n" +
 	"\x10shipping_address\x18\x06 \x01(\v2\x13.profile.v1.AddressR\x0fshippingAddress\x12.\n" +
 	"\tinterests\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
@@ -615,13 +615,13 @@ const file_profile_v1_profile_proto_rawDesc = "" +
 	"\x10PreferencesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
-	"\v_birth_year\"\xb2\x01\n" +
+	"\v_birth_year\"\xc7\x01\n" +
 	"\aAddress\x12'\n" +
-	"\x05lines\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x05\"\ar\x05\x10\x01\x18\xc8\x01R\x05lines\x12(\n" +
-	"\vpostal_code\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x14R\n" +
-	"postalCode\x12\x1b\n" +
-	"\x04city\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18dR\x04city\x127\n" +
-	"\fcountry_code\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\vcountryCode\"7\n" +
+	"\x05lines\x18\x01 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x10\x05\"\ar\x05\x10\x01\x18\xc8\x01R\x05lines\x12/\n" +
+	"\vpostal_code\x18\x02 \x01(\tB\x0e\xbaH\vr\t\x18\x14\x92\x02\x041070R\n" +
+	"postalCode\x12$\n" +
+	"\x04city\x18\x03 \x01(\tB\x10\xbaH\rr\v\x18d\x92\x02\x06ViennaR\x04city\x12<\n" +
+	"\fcountry_code\x18\x04 \x01(\tB\x19\xbaH\x16r\x142\r^([A-Z]{2})?$\x92\x02\x02ATR\vcountryCode\"7\n" +
 	"\x11GetProfileRequest\x12\"\n" +
 	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\"\xae\x01\n" +
 	"\x14UpdateProfileRequest\x12\"\n" +

@@ -51,7 +51,7 @@ func plain(v value) string {
 		return identifier(snake(v.of.Name()), v.seed)
 	}
 
-	return fmt.Sprintf("%s %d", strings.ReplaceAll(v.name, "_", " "), v.seed.rand().IntN(1_000_000))
+	return fmt.Sprintf("%s %d", strings.ReplaceAll(v.name, "_", " "), v.seed.rand().IntN(1000))
 }
 
 // matching is a text that matches a pattern. If none is found, it is any text.
