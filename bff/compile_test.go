@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
@@ -64,7 +65,7 @@ func TestCompiledIsOpenedMoreThanOnce(t *testing.T) {
 		t.Errorf("%v %+v", err, explained)
 	}
 
-	if diff := cmp.Diff(before, compiled.Routes()); diff != "" {
+	if diff := cmp.Diff(before, compiled.Routes(), protocmp.Transform()); diff != "" {
 		t.Error(diff)
 	}
 }
