@@ -25,9 +25,8 @@ PAGE := bff/internal/tool/demo/page/main.js
 AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
 # A build that default.pgo guides compiles everything anew and takes minutes, which is for binaries that stay. Without paths, copies of
-# the repository, such as the one that TestNewcomer makes, share compiled packages with it. SQLite is C, translated to Go, that manages
-# its memory and locks itself: the race detector finds nothing there, and doubles what the tests of the backends cost.
-export GOFLAGS := -pgo=off -trimpath -gcflags=modernc.org/...=-race=false
+# the repository, such as the one that TestNewcomer makes, share compiled packages with it.
+export GOFLAGS := -pgo=off -trimpath
 build bench pgo bin/bench: export GOFLAGS :=
 
 .PHONY: help
