@@ -32,10 +32,10 @@ type Authenticator struct {
 
 	// Description says in the description of the API what the credential is. It may be empty.
 	Description string
-	// Challenge stands in WWW-Authenticate of a 401 (RFC 9110, section 11.6.1). Empty: the scheme, or else the name.
+	// Challenge is in WWW-Authenticate of a 401 (RFC 9110, section 11.6.1). Empty: the scheme, or else the name.
 	Challenge string
 
-	// Authenticate returns whom the credential stands for.
+	// Authenticate returns the principal that the credential identifies.
 	//
 	// Nil without an error means that the credential is not of this kind: the request goes on as if it were not there, so that it
 	// is anonymous unless it has another credential. (An Authorization header is then taken for an access token.) An error

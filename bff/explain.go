@@ -17,7 +17,7 @@ import (
 
 // Caller is who makes a request that is to be explained. The zero value is an anonymous caller.
 type Caller struct {
-	// Subject is the token's "sub", or whom a key or certificate stands for.
+	// Subject is the token's "sub", or the principal of a key or certificate.
 	Subject string
 	// Issuer is who vouches for it.
 	Issuer string
@@ -26,7 +26,7 @@ type Caller struct {
 	Tenant string
 }
 
-// Explanation tells what the gateway would do with a request.
+// Explanation is what the gateway would do with a request.
 type Explanation struct {
 	// Route is the one that matches. Nil: none does, and Answer says why.
 	Route *Route
@@ -67,7 +67,7 @@ type Effect struct {
 	Fault error
 }
 
-// Allowed tells whether the request would reach a backend, if its quota allows.
+// Allowed reports whether the request would reach a backend, if its quota allows.
 func (e Explanation) Allowed() bool {
 	return e.Request != nil && !slices.ContainsFunc(e.Verdicts, func(v Verdict) bool { return v.Fault != nil }) &&
 		!slices.ContainsFunc(e.Effects, func(f Effect) bool { return f.Fault != nil })

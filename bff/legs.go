@@ -25,7 +25,7 @@ type Leg struct {
 	Upstream string `json:"upstream"`
 	// RPC is the full method, "user.v1.UserService/GetUser".
 	RPC string `json:"rpc"`
-	// Required tells that there is no answer without it.
+	// Required reports that there is no answer without it.
 	Required bool `json:"required"`
 }
 

@@ -146,7 +146,7 @@ func WithDroppedLogLines(dropped func() uint64) Option {
 // WithAdminMiddleware puts middleware around all that operators can reach on the admin listener and by Gateway.Admin: to ask for
 // credentials, or to serve more there. The first is the outermost.
 //
-// Without it, whoever reaches the admin listener may use it. Do not refuse /livez and /readyz to the program that checks the
+// Without it, anyone who reaches the admin listener may use it. Do not refuse /livez and /readyz to the program that checks the
 // gateway's health.
 func WithAdminMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 	return func(o *options) {

@@ -1,7 +1,7 @@
 // Package config is what an operator can set: a YAML file with environment overrides, checked as a whole. Zero values mean the
 // documented defaults, so an embedding program sets only what it cares for.
 //
-// Which routes exist and who may call them is not configuration; that stands in the schema.
+// Which routes exist and who may call them is not configuration; that is in the schema.
 package config
 
 import (
@@ -220,7 +220,7 @@ type Auth struct {
 	Issuers []Issuer `envPrefix:"ISSUERS_" yaml:"issuers"`
 	// APIKeys are for machines.
 	APIKeys APIKeys `envPrefix:"API_KEYS_" yaml:"api_keys"`
-	// Certificates are the client certificates that stand for somebody. They need server.tls.client_ca_file.
+	// Certificates are the client certificates that identify a principal. They need server.tls.client_ca_file.
 	Certificates []Certificate `env:"-" yaml:"certificates"`
 	// KeysGrace is how long a gateway that starts is not ready while it has not had the keys of each issuer once. Afterwards it is
 	// ready without them. Zero is the default, 30s; 1ns is as good as none.
@@ -271,7 +271,7 @@ type Claims struct {
 
 // APIKeys are secrets of machine clients. `portico apikey new` makes one.
 type APIKeys struct {
-	// File lists the keys' hashes and whom they stand for. It is read again when it changes. Empty: API keys are off.
+	// File lists the keys' hashes and their principals. It is read again when it changes. Empty: API keys are off.
 	File string `env:"FILE" yaml:"file"`
 	// Header that carries the key. Default X-Api-Key.
 	Header string `env:"HEADER" yaml:"header"`
@@ -279,7 +279,7 @@ type APIKeys struct {
 	ReloadInterval time.Duration `env:"RELOAD_INTERVAL" yaml:"reload_interval"`
 }
 
-// Certificate says whom a client certificate stands for. A certificate that no entry names stands for nobody.
+// Certificate is the principal of a client certificate. A certificate that no entry names identifies nobody.
 type Certificate struct {
 	// Name is what the certificate says of itself: "uri:spiffe://prod/billing", "dns:billing.internal", "email:ops@example.com"
 	// (subject alternative names) or "cn:billing" (common name).

@@ -10,7 +10,7 @@ const (
 )
 
 // Docs is how the API is described: as an OpenAPI document and as a page that shows it. Who may read them is DocsPublic,
-// DocsAuthenticated (whoever has a valid credential) or DocsOff.
+// DocsAuthenticated (anyone who has a valid credential) or DocsOff.
 type Docs struct {
 	// OpenAPI is for /openapi.json and /openapi.yaml. What anyone may read leaves out the text of access conditions. Default
 	// DocsAuthenticated.

@@ -48,7 +48,7 @@ func featureRules() []importRule {
 
 	for i, feature := range features {
 		r := importRule{
-			name:   path.Base(feature) + "_stands_alone",
+			name:   path.Base(feature) + "_is_independent",
 			reason: "features never import one another, so that each can be left out or replaced",
 			of:     []string{feature + "/..."}, only: []string{feature + "/..."},
 			broken: [2]string{feature, features[(i+2)%len(features)]},
@@ -173,7 +173,7 @@ func (r importRule) violations(pkg string, imports []string) []string {
 	return found
 }
 
-// matches tells whether one of the patterns matches. The pattern "..." matches what is ours, not the whole world.
+// matches reports whether one of the patterns matches. The pattern "..." matches what is ours, not the whole world.
 func matches(patterns []string, pkg string) bool {
 	return slices.ContainsFunc(patterns, func(pattern string) bool {
 		prefix, tree := strings.CutSuffix(pattern, "...")
@@ -195,7 +195,7 @@ type sourceRule struct {
 	reason string
 	of     []string
 	but    []string
-	// find returns where it stands.
+	// find returns where it is.
 	find func(p *source) []string
 	// broken is a file that breaks the rule; fine is one that seems to.
 	broken, fine string
@@ -458,7 +458,7 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// Every package is under one of the folders that "..." stands for; one beside them would escape the rules.
+// Every package is under one of the folders that "..." matches; one beside them would escape the rules.
 func TestNothingEscapes(t *testing.T) {
 	t.Parallel()
 

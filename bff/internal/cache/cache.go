@@ -1,7 +1,7 @@
 // Package cache gives out answers a second time: to requests that are the same and come while the first is being answered, and for
 // as long as a route says, to those that come later (RFC 9111). A Cache does it for routes, over a Store that keeps the answers.
 //
-// It stands outside of compression, so that it keeps what goes on the wire, and inside of everything that refuses a request: what
+// It belongs outside of compression, so that it keeps what goes on the wire, and inside of everything that refuses a request: what
 // it gives out was made for somebody who may have it. It does not know which routes want it, nor what a write changes (policy
 // does).
 package cache
@@ -60,7 +60,7 @@ type Rule struct {
 	RPC string
 	// Cache is what the schema says.
 	Cache policy.Cache
-	// Timeout is how long a fetch may take, anyone who waits for it. Zero: 30 seconds.
+	// Timeout is how long a fetch may take, whether or not a request still waits for it. Zero: 30 seconds.
 	Timeout time.Duration
 	// Headers are those of a request that are bound to fields.
 	Headers []string

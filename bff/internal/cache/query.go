@@ -8,7 +8,7 @@ import (
 
 // canonicalQuery is a query that means the same, spelled in the one way that there is: without the parameters that are ignored, and
 // sorted by their names. The values of one name stay in their order, which may matter. It is not ok if the query cannot be read;
-// anyone who answers it will say so.
+// the handler that answers it will say so.
 func canonicalQuery(raw string, ignore func(name string) bool) (query string, ok bool) {
 	if raw == "" {
 		return "", true

@@ -25,7 +25,7 @@ type Metrics interface {
 }
 
 // AccessLog writes one line and one sample when a request has been answered, also by a panic. The line names the route's template
-// and never the path or the query, which may hold what does not belong into logs.
+// and never the path or the query, which may hold what does not belong in logs.
 func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Handler {
 	// Where lines come from, for handlers that want to know. It is not looked up again for each.
 	var source [1]uintptr

@@ -81,7 +81,7 @@ func TestAccessLogLine(t *testing.T) {
 			e.do(r, tt.next)
 
 			if text := e.log.String(); strings.Contains(text, "secret") || strings.Count(text, "\n") != 1 {
-				t.Errorf("path, query and credentials do not belong into the log: %s", text)
+				t.Errorf("path, query and credentials do not belong in the log: %s", text)
 			}
 
 			line := e.access(t)

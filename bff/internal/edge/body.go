@@ -7,7 +7,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// BodyLimit bounds the request's body in bytes, and counts on the record how many have come. The limit stands on the record, where
+// BodyLimit bounds the request's body in bytes, and counts on the record how many have come. The limit is on the record, where
 // the matched route may change it before the first read; a read over it fails with *http.MaxBytesError and is noted on the record,
 // because decoders tend to flatten errors.
 func BodyLimit(limit int64) func(http.Handler) http.Handler {

@@ -69,7 +69,7 @@ func preflight(methodsOf func(escapedPath string) []string, next http.Handler) h
 	})
 }
 
-// isPreflight tells what the Fetch standard calls a CORS-preflight request, as the layer before does.
+// isPreflight reports whether this is what the Fetch standard calls a CORS-preflight request, as the layer before does.
 func isPreflight(r *http.Request) bool {
 	_, fromPage := r.Header["Origin"]
 

@@ -56,7 +56,7 @@ func TestPanicAfterTheAnswerBeganBreaksOff(t *testing.T) {
 	tests := []struct {
 		name  string
 		value any
-		// logged tells whether the panic is one that someone should see.
+		// logged reports whether the panic is one that someone should see.
 		logged bool
 	}{
 		{"any_panic", "half way", true},

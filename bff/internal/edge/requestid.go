@@ -25,7 +25,7 @@ func RequestID(next http.Handler) http.Handler {
 	})
 }
 
-// isRequestID tells whether a client may name its request so: letters, digits and, but for the beginning, dots, dashes and
+// isRequestID reports whether a client may name its request so: letters, digits and, but for the beginning, dots, dashes and
 // underscores.
 func isRequestID(id string) bool {
 	const shortest, longest = 8, 64

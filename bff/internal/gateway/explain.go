@@ -17,7 +17,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
-// Explanation tells what the gateway would do with a request.
+// Explanation is what the gateway would do with a request.
 type Explanation struct {
 	// Route is the one that matches. Nil: none does, and Answer says why.
 	Route *Route
@@ -49,7 +49,7 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 
 	for i := range g.routes {
 		route := &g.routes[i]
-		// The same match and the same decoding as when serving, without what stands between them.
+		// The same match and the same decoding as when serving, without what comes between them.
 		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), handlerParams(req))
 		})

@@ -126,7 +126,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 
 // guard puts the policy of a route around its handler. From the outside in:
 //
-//	policy    which route this is, and its path variables, which must be sound
+//	record    which route this is, and its path variables, which must be sound
 //	in flight is there room? For requests with a body within the deadline
 //	timing    what the calls took, for the client
 //	Require   may the caller?

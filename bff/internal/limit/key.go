@@ -88,8 +88,8 @@ func (l limit) key(rec *reqinfo.Record) Key {
 	}
 }
 
-// network identifies a client: its IPv4 address, or the /64 network of its IPv6 address, of which anyone who has one address
-// has all (RFC 6177).
+// network identifies a client: its IPv4 address, or the /64 network of its IPv6 address: anyone who has one of its
+// addresses has all (RFC 6177).
 func network(addr netip.Addr) netip.Addr {
 	const subnet = 64
 

@@ -117,7 +117,7 @@ func (m *Memory) takeAll(requests []Request, decisions []Decision, now time.Time
 	}
 }
 
-// lock locks the sets, each once, in the same order anyone who needs them. It returns those that are to be unlocked.
+// lock locks the sets, each once, in an order that is the same for all callers. It returns those that are to be unlocked.
 func lock(sets []*set) []*set {
 	slices.SortFunc(sets, func(a, b *set) int { return cmp.Compare(a.rank, b.rank) })
 	sets = slices.Compact(sets)

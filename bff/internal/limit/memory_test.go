@@ -81,7 +81,7 @@ func TestAllowSequence(t *testing.T) {
 	}
 }
 
-// Over any time T no more than burst + rate*T requests are allowed; and anyone who asks often is hardly kept below the rate.
+// Over any time T no more than burst + rate*T requests are allowed; and a caller that asks often is hardly kept below the rate.
 func TestNeverMoreThanBurstAndRate(t *testing.T) {
 	t.Parallel()
 

@@ -16,7 +16,7 @@ type Override struct {
 	Policy *porticov1.MethodPolicy
 }
 
-// Selects tells whether the override is for a method.
+// Selects reports whether the override is for a method.
 func (o Override) Selects(method protoreflect.FullName) bool {
 	parent, many := strings.CutSuffix(o.Selector, "*")
 	if !many {

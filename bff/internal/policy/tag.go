@@ -45,7 +45,7 @@ func (t Tag) Text(request, response protoreflect.Message) (text string, ok bool)
 	return out.String(), true
 }
 
-// ReadsResponse tells whether Text looks into the response.
+// ReadsResponse reports whether Text looks into the response.
 func (t Tag) ReadsResponse() bool {
 	return slices.ContainsFunc(t.fields, func(f tagField) bool { return f.response != nil })
 }

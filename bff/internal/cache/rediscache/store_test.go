@@ -215,7 +215,7 @@ func TestInvalidationsAreDeliveredAfterAnOutage(t *testing.T) {
 
 			outage.end(server)
 
-			// It never finds what it has invalidated, anyone who is quicker.
+			// It never finds what it has invalidated, whichever is quicker.
 			eventually(t, "redis is back", func() bool {
 				found, err := a.Lookup(t.Context(), cachetest.Key("k"))
 				if err == nil && found.Entry != nil {

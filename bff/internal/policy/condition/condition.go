@@ -134,7 +134,7 @@ func closure(file protoreflect.FileDescriptor) []any {
 // String is the expression, on one line.
 func (c *Condition) String() string { return c.text }
 
-// NeedsRequest tells whether the expression speaks of the request message.
+// NeedsRequest reports whether the expression speaks of the request message.
 func (c *Condition) NeedsRequest() bool { return c.needsRequest }
 
 // Allows is nil if the expression is true for the principal and the path variables on the record and for the request, which may be

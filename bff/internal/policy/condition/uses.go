@@ -64,7 +64,7 @@ func indexed(call ast.CallExpr) []string {
 	return nil
 }
 
-// refersTo tells whether an expression is the variable. A comprehension's own one of the same name counts too: better safe.
+// refersTo reports whether an expression is the variable. A comprehension's own one of the same name counts too: better safe.
 func refersTo(e ast.Expr, variable string) bool {
 	return e.Kind() == ast.IdentKind && e.AsIdent() == variable
 }

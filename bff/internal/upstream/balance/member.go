@@ -72,7 +72,7 @@ func (m *member) state() string {
 
 // eject leaves it out from now on.
 func (m *member) eject(now time.Time, base time.Duration) {
-	// What happened long ago is forgiven.
+	// What happened long ago does not count.
 	if now.Sub(m.freed) > maxEjection {
 		m.strikes = 0
 	}
