@@ -68,9 +68,6 @@ func bufferBody(body io.Reader, length int64, rec *reqinfo.Record) *bufferedBody
 func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) {
 	const (
 		trusted = 64 << 10
-		largest = 256 << 10
-		// believed is the part of the declared length that has to come before all of it is trusted, and gets one buffer.
-		believed = 8
 		// copies are the buffer and where all are put together.
 		copies = 2
 	)
@@ -88,10 +85,9 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 	for err == nil {
 		if len(buffer) == cap(buffer) {
 			full, size = append(full, buffer), size+len(buffer)
-			room, whole := min(size, largest), length > int64(size) && int64(size) >= length/believed
 
+			room, whole := nextBuffer(size, length)
 			if whole {
-				room = int(length) + bytes.MinRead
 				rec.Spend(int64(room))
 			} else {
 				rec.Spend(copies * int64(room))
@@ -127,6 +123,21 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 	}
 
 	return slices.Concat(append(full, buffer)...), err
+}
+
+// nextBuffer returns how large the buffer after so many bytes is, and whether all of a body of this length fits into it.
+func nextBuffer(size int, length int64) (room int, whole bool) {
+	const (
+		largest = 256 << 10
+		// believed is the part of the declared length that has to come before all of it is trusted, and gets one buffer.
+		believed = 8
+	)
+
+	if length > int64(size) && int64(size) >= length/believed {
+		return int(length) + bytes.MinRead, true
+	}
+
+	return min(size, largest), false
 }
 
 // Bytes returns all of the body, which is not read by that. It must not be changed.

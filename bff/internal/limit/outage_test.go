@@ -37,7 +37,7 @@ func join(tb testing.TB, cfg redis.Config) *gateway {
 
 	cfg.Redis = cfg.Redis.WithDefaults()
 
-	client, err := redis.Open(cfg)
+	client, err := redis.Open(cfg, redis.Observer{})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -24,8 +24,6 @@ type Endpoint struct {
 	route.Route
 
 	Policy Policy
-	// Faulty reports whether there is no policy, because of a fault.
-	Faulty bool
 }
 
 // Read reads the routes of services and compiles their policies.
@@ -41,7 +39,7 @@ func Read(services []protoreflect.ServiceDescriptor, rules route.Rules, defaults
 
 			for _, r := range routes {
 				p, faults := Compile(r, own)
-				api.Endpoints = append(api.Endpoints, Endpoint{Route: r, Policy: p, Faulty: len(faults) > 0})
+				api.Endpoints = append(api.Endpoints, Endpoint{Route: r, Policy: p})
 				api.Faults = append(api.Faults, faults...)
 			}
 		}

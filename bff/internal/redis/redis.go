@@ -94,12 +94,9 @@ func (o Observer) withDefaults() Observer {
 	return o
 }
 
-// Open returns a Client that nobody observes.
-func Open(cfg Config) (*Client, error) { return OpenObserved(cfg, Observer{}) }
-
-// OpenObserved returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it answers, which
+// Open returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it answers, which
 // is found out in the background.
-func OpenObserved(cfg Config, observer Observer) (*Client, error) {
+func Open(cfg Config, observer Observer) (*Client, error) {
 	options, err := goredis.ParseURL(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("redis URL: %w", redacted(err))

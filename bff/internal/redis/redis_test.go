@@ -30,7 +30,7 @@ func open(tb testing.TB, cfg redis.Config) *redis.Client {
 func openObserved(tb testing.TB, cfg redis.Config, observer redis.Observer) *redis.Client {
 	tb.Helper()
 
-	client, err := redis.OpenObserved(cfg, observer)
+	client, err := redis.Open(cfg, observer)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestOpenRefusesWhatIsNoURLWithoutShowingIt(t *testing.T) {
 	t.Parallel()
 
 	for _, url := range []string{"", "localhost:6379", "http://:secret@localhost", "redis://:secret@local host", "redis://:secret@h/x"} {
-		client, err := redis.Open(redis.Config{Redis: config.Redis{URL: url}.WithDefaults()})
+		client, err := redis.Open(redis.Config{Redis: config.Redis{URL: url}.WithDefaults()}, redis.Observer{})
 		if err == nil {
 			t.Errorf("%s: got %v", url, client)
 		} else if strings.Contains(err.Error(), "secret") {
@@ -298,7 +298,7 @@ func TestStateNames(t *testing.T) {
 }
 
 func ExampleOpen() {
-	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: "redis://127.0.0.1:6379/0", Timeout: 50 * time.Millisecond}.WithDefaults()})
+	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: "redis://127.0.0.1:6379/0", Timeout: 50 * time.Millisecond}.WithDefaults()}, redis.Observer{})
 	if err != nil {
 		fmt.Println(err)
 

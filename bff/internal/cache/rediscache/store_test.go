@@ -21,7 +21,7 @@ const patient = 10 * time.Second
 func client(tb testing.TB, server *redistest.Server, timeout time.Duration) *redis.Client {
 	tb.Helper()
 
-	c, err := redis.Open(redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: timeout}.WithDefaults(), OpenFor: 50 * time.Millisecond})
+	c, err := redis.Open(redis.Config{Redis: config.Redis{URL: server.URL(), Timeout: timeout}.WithDefaults(), OpenFor: 50 * time.Millisecond}, redis.Observer{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func TestMomentsThatRedisLostAreOver(t *testing.T) {
 }
 
 func ExampleNew() {
-	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: "redis://127.0.0.1:6379/0"}.WithDefaults()})
+	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: "redis://127.0.0.1:6379/0"}.WithDefaults()}, redis.Observer{})
 	if err != nil {
 		return
 	}

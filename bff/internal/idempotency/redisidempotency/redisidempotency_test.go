@@ -19,7 +19,7 @@ import (
 func open(tb testing.TB, server *redistest.Server, prefix string) *redisidempotency.Store {
 	tb.Helper()
 
-	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: server.URL(), Prefix: prefix, Timeout: 5 * time.Second}.WithDefaults()})
+	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: server.URL(), Prefix: prefix, Timeout: 5 * time.Second}.WithDefaults()}, redis.Observer{})
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func TestQuotaIsFullAgainAtTheEndOfTheDay(t *testing.T) {
 
 	const day = 2 * time.Second
 
-	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}.WithDefaults()})
+	client, err := redis.Open(redis.Config{Redis: config.Redis{URL: redistest.Start(t).URL(), Timeout: 10 * time.Second}.WithDefaults()}, redis.Observer{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func connect(tb testing.TB, cfg redis.Config) *redis.Client {
 
 	cfg.Redis = cfg.Redis.WithDefaults()
 
-	client, err := redis.Open(cfg)
+	client, err := redis.Open(cfg, redis.Observer{})
 	if err != nil {
 		tb.Fatal(err)
 	}

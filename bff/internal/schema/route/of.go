@@ -76,11 +76,6 @@ type Rule struct {
 // Of is Rules.Of for the options of the methods alone.
 func Of(service protoreflect.ServiceDescriptor) ([]Route, error) { return Rules(nil).Of(service) }
 
-// OfMethod is Rules.OfMethod for the option of the method alone.
-func OfMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
-	return Rules(nil).OfMethod(method)
-}
-
 // Of returns the routes of a service in the order in which its generated Register…HandlerClient function registers them: by method
 // as declared, first its main binding, then the additional ones. A method without google.api.http has none. The error joins a
 // *Fault for all that is wrong.

@@ -3,7 +3,6 @@
 package route
 
 import (
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -33,9 +32,6 @@ type Route struct {
 
 // String names the route as "GET /v1/users/{user_id}".
 func (r Route) String() string { return r.Method + " " + r.Template.String() }
-
-// Sort puts routes in the order of Compare.
-func Sort(routes []Route) { slices.SortStableFunc(routes, Compare) }
 
 // Compare orders routes so that a more specific one comes before a more general one.
 func Compare(a, b Route) int {

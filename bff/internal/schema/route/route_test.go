@@ -213,7 +213,7 @@ func TestSort(t *testing.T) {
 	}
 
 	slices.Reverse(routes)
-	route.Sort(routes)
+	slices.SortStableFunc(routes, route.Compare)
 
 	const want = `GET /v1/{a}:lock /test.v1.Test/E
 GET /v1/me /test.v1.Test/D
