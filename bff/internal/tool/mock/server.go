@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -28,7 +27,7 @@ type Options struct {
 	// Today is where time ends: nothing was created after it. Default: the beginning of the present day, UTC, so that answers stay
 	// the same for a while.
 	Today time.Time
-	// Fail is told when the server ended by itself. It may be nil.
+	// Fail is called when the server ended by itself. It may be nil.
 	Fail func(error)
 }
 
@@ -36,8 +35,6 @@ const (
 	defaultInterval = 300 * time.Millisecond
 	// streamed is how many messages a stream has.
 	streamed = 3
-	// minPing is how often clients may ping; the gateway does every 20 s, also without calls.
-	minPing = 10 * time.Second
 	// maxMessageBytes is for one request, above what the gateway lets through.
 	maxMessageBytes = 8 << 20
 	// subjectKey is the metadata that names the caller.
@@ -69,7 +66,6 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 
 	s := &Server{served: make(chan struct{}), grpc: grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxMessageBytes),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
 	)}
 	healthy := health.NewServer()
 
@@ -197,7 +193,7 @@ func (c call) tell(stream grpc.ServerStream) error {
 	return nil
 }
 
-// collect takes all requests, of which the first counts, and answers once.
+// collect receives all requests and answers once, to the first.
 func (c call) collect(stream grpc.ServerStream) error {
 	k := asked{caller: caller(stream.Context())}
 
@@ -266,7 +262,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// caller is the subject of whom the gateway calls for, empty if nobody.
+// caller is the subject of the caller of the gateway; empty if there is none.
 func caller(ctx context.Context) string {
 	return strings.Join(metadata.ValueFromIncomingContext(ctx, subjectKey), "")
 }
