@@ -19,7 +19,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
@@ -165,9 +164,6 @@ func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
 		Defaults: policy.Defaults{
 			Timeout: cfg.Server.RequestTimeout, MaxBody: cfg.Limits.MaxBodyBytes, Policy: o.defaultPolicy,
 			Overrides: o.overrides,
-		},
-		JSON: protojson.Config{
-			ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults, MaxDepth: cfg.JSON.MaxDepth,
 		},
 		Settings:   cfg,
 		Rules:      o.rules,

@@ -36,7 +36,7 @@ type Explanation struct {
 	// configured, or the route is a composite.
 	Addresses []string
 	// Legs are the calls that a composite makes for this request, found out by running it over backends that answer with empty
-	// messages. LegsErr tells why there are none: it is the composite's own error.
+	// messages. LegsErr says why there are none: it is the composite's own error.
 	Legs    []Leg
 	LegsErr error
 	// Verdicts are all demands of the access policy.
@@ -73,7 +73,7 @@ func (e Explanation) Allowed() bool {
 		!slices.ContainsFunc(e.Effects, func(f Effect) bool { return f.Fault != nil })
 }
 
-// Explain tells what a gateway would do with a request of a caller. It routes and decodes as the gateway does, but makes no
+// Explain returns what a gateway would do with a request of a caller. It routes and decodes as the gateway does, but makes no
 // connection. Of the request it looks at the method, the URL, the headers and the body.
 func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Caller) (Explanation, error) {
 	stub, err := upstream.NewStub(gateway.ExplainUnary, gateway.ExplainStream)

@@ -77,8 +77,7 @@ func (c Config) WithDefaults() Config {
 	c.Server = c.Server.withDefaults()
 	c.Admin.Address = cmp.Or(c.Admin.Address, defaultAdminAddress)
 	c.CORS.MaxAge = cmp.Or(c.CORS.MaxAge, defaultCORSMaxAge)
-	c.JSON.Names = cmp.Or(c.JSON.Names, NamesCamel)
-	c.JSON.MaxDepth = cmp.Or(c.JSON.MaxDepth, defaultMaxDepth)
+	c.JSON = c.JSON.WithDefaults()
 	c.Compression.MinBytes = cmp.Or(c.Compression.MinBytes, defaultMinCompressed)
 	c.Cache.MaxBytes = cmp.Or(c.Cache.MaxBytes, defaultCacheBytes)
 	c.Overload.MaxInFlight = cmp.Or(c.Overload.MaxInFlight, defaultMaxInFlight)
@@ -127,6 +126,14 @@ func (s Server) withDefaults() Server {
 	}
 
 	return s
+}
+
+// WithDefaults returns the settings with every zero value replaced by its documented default.
+func (j JSON) WithDefaults() JSON {
+	j.Names = cmp.Or(j.Names, NamesCamel)
+	j.MaxDepth = cmp.Or(j.MaxDepth, defaultMaxDepth)
+
+	return j
 }
 
 // WithDefaults returns the settings with every zero value replaced by its documented default.

@@ -49,7 +49,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 
 	var faults []error
 
-	codec := protojson.New(config.JSON)
+	codec := protojson.New(config.Settings.JSON)
 
 	validator, err := newValidator(routes)
 	if err != nil {

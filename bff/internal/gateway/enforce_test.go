@@ -67,6 +67,7 @@ func guarded(b *testing.B, rpc string) runtime.HandlerFunc {
 		},
 	}}
 	config := Config{
+		Settings: config.Config{}.WithDefaults(),
 		Defaults: policy.Defaults{Timeout: 10 * time.Second, MaxBody: 1 << 20},
 		Limiter:  limit.New(100_000), Overload: inflight.New(config.Overload{MaxInFlight: 1000}),
 	}

@@ -40,8 +40,6 @@ type Config struct {
 	Defaults policy.Defaults
 	// Rules are those of routes that are not in the protos.
 	Rules route.Rules
-	// JSON is how bodies are read and written.
-	JSON protojson.Config
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
 	// ResponseHeader returns the name under which a backend's metadata reaches the client, if it does. Nil: none does.

@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/bff/config"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
@@ -27,7 +28,7 @@ func TestTypesAreLookedForOnce(t *testing.T) {
 		document.WriteString(`,"@type":"x/google.protobuf.Any"}`)
 	}
 
-	d := New(Config{}).decoder([]byte(document.String()), Options{})
+	d := New(config.JSON{}.WithDefaults()).decoder([]byte(document.String()), Options{})
 
 	for level := range levels {
 		url, _, err := d.typeURL()
@@ -65,7 +66,7 @@ func TestTypesOfAnyInAny(t *testing.T) {
 		`{"any":{"any":[],` + every + `}}`:                                                                         "any.any: is an array, not an object",
 	} {
 		got := ""
-		if err := New(Config{}).Unmarshal([]byte(body), &everyv1.Every{}); err != nil {
+		if err := New(config.JSON{}.WithDefaults()).Unmarshal([]byte(body), &everyv1.Every{}); err != nil {
 			got = err.Error()
 		}
 
@@ -77,7 +78,7 @@ func TestTypesOfAnyInAny(t *testing.T) {
 	inner := &everyv1.Every{}
 	outer := &everyv1.Every{}
 
-	if err := New(Config{}).Unmarshal([]byte(`{"any":{"int32Field":1,"any":{"int32Field":2,`+every+`},`+every+`}}`), outer); err != nil {
+	if err := New(config.JSON{}.WithDefaults()).Unmarshal([]byte(`{"any":{"int32Field":1,"any":{"int32Field":2,`+every+`},`+every+`}}`), outer); err != nil {
 		t.Fatal(err)
 	}
 

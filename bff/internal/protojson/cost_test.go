@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
@@ -79,7 +80,7 @@ func allocated(codec *protojson.Codec, document []byte) (took, counted int64, er
 //
 // It is not parallel, because it measures memory.
 func TestMemoryIsCounted(t *testing.T) { //nolint:paralleltest // See above.
-	codec := protojson.New(protojson.Config{})
+	codec := protojson.New(config.JSON{}.WithDefaults())
 
 	const (
 		size  = 100_000
@@ -130,7 +131,7 @@ func TestMemoryIsCounted(t *testing.T) { //nolint:paralleltest // See above.
 func TestLongNumbersAreRefused(t *testing.T) {
 	t.Parallel()
 
-	codec := protojson.New(protojson.Config{})
+	codec := protojson.New(config.JSON{}.WithDefaults())
 
 	for _, field := range []string{"value", "doubleField", "int32Field", "uint64Field", "color", "doubleWrapper"} {
 		for _, long := range []string{
@@ -161,7 +162,7 @@ func TestLongNumbersAreRefused(t *testing.T) {
 func TestDecodingEndsWithTheRequest(t *testing.T) {
 	t.Parallel()
 
-	codec, done := protojson.New(protojson.Config{}), make(chan struct{})
+	codec, done := protojson.New(config.JSON{}.WithDefaults()), make(chan struct{})
 	document := []byte(`{"int32s":[` + strings.Repeat("1,", 10_000) + `1]}`)
 	options := protojson.Options{Limits: protojson.Limits{Done: done}}
 

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
@@ -129,7 +130,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.Fatal(err)
 		}
 
-		codec := protojson.New(protojson.Config{})
+		codec := protojson.New(config.JSON{}.WithDefaults())
 
 		for _, way := range []struct {
 			name   string

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
@@ -44,7 +45,7 @@ func TestMask(t *testing.T) {
 		var mask []string
 
 		m := &everyv1.Every{}
-		if err := protojson.New(protojson.Config{}).Decode([]byte(body), m.ProtoReflect(), protojson.Options{Mask: &mask}); err != nil {
+		if err := protojson.New(config.JSON{}.WithDefaults()).Decode([]byte(body), m.ProtoReflect(), protojson.Options{Mask: &mask}); err != nil {
 			t.Fatal(err)
 		}
 
@@ -57,7 +58,7 @@ func TestMask(t *testing.T) {
 		in := &everyv1.Every{}
 
 		field := in.ProtoReflect().Descriptor().Fields().ByName("every")
-		if err := protojson.New(protojson.Config{}).DecodeField([]byte(body), in.ProtoReflect(), field, protojson.Options{Mask: &mask}); err != nil {
+		if err := protojson.New(config.JSON{}.WithDefaults()).DecodeField([]byte(body), in.ProtoReflect(), field, protojson.Options{Mask: &mask}); err != nil {
 			t.Fatal(err)
 		}
 
@@ -88,7 +89,7 @@ func TestDecodeField(t *testing.T) {
 	} {
 		m := &everyv1.Every{}
 		field := m.ProtoReflect().Descriptor().Fields().ByTextName(row.field)
-		err := protojson.New(protojson.Config{}).DecodeField([]byte(row.body), m.ProtoReflect(), field, protojson.Options{})
+		err := protojson.New(config.JSON{}.WithDefaults()).DecodeField([]byte(row.body), m.ProtoReflect(), field, protojson.Options{})
 
 		if row.fault != "" {
 			if err == nil || err.Error() != row.fault {
@@ -110,14 +111,14 @@ func TestDiscardUnknown(t *testing.T) {
 	m := &everyv1.Every{}
 	body := `{"x":{"y":[1,{"z":null}]},"int32Field":1,"color":"X","colors":["COLOR_RED","X"],"every":{"x":1},"any":{"a":1},"[x.y]":2}`
 
-	if err := protojson.New(protojson.Config{}).Decode([]byte(body), m.ProtoReflect(), protojson.Options{DiscardUnknown: true}); err == nil {
+	if err := protojson.New(config.JSON{}.WithDefaults()).Decode([]byte(body), m.ProtoReflect(), protojson.Options{DiscardUnknown: true}); err == nil {
 		t.Error("an Any without a type is taken")
 	}
 
 	m.Reset()
 
 	body = strings.Replace(body, `"any":{"a":1},`, "", 1)
-	if err := protojson.New(protojson.Config{}).Decode([]byte(body), m.ProtoReflect(), protojson.Options{DiscardUnknown: true}); err != nil {
+	if err := protojson.New(config.JSON{}.WithDefaults()).Decode([]byte(body), m.ProtoReflect(), protojson.Options{DiscardUnknown: true}); err != nil {
 		t.Fatal(err)
 	}
 
@@ -132,7 +133,7 @@ func TestConfig(t *testing.T) {
 
 	m := &everyv1.Every{OptionalString: new(""), Int64Field: 7}
 
-	text, err := protojson.New(protojson.Config{ProtoNames: true, EmitDefaults: true}).Marshal(m)
+	text, err := protojson.New(config.JSON{Names: config.NamesProto, EmitDefaults: true}.WithDefaults()).Marshal(m)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,7 +158,7 @@ func TestConfig(t *testing.T) {
 	}
 
 	deep := strings.Repeat(`{"every":`, 3) + "{}" + strings.Repeat("}", 3)
-	if err := protojson.New(protojson.Config{MaxDepth: 3}).Unmarshal([]byte(deep), m); err == nil {
+	if err := protojson.New(config.JSON{MaxDepth: 3}.WithDefaults()).Unmarshal([]byte(deep), m); err == nil {
 		t.Error("four levels are taken, three are allowed")
 	}
 }
@@ -185,7 +186,7 @@ func TestHazard13MemoryIsInProportion(t *testing.T) {
 		"map_of_strings":   `{"byString":{` + keys(size, `""`) + `"a":""}}`,
 		"struct_of_values": `{"struct":{` + keys(size, `null`) + `"a":null}}`,
 	} {
-		codec, m := protojson.New(protojson.Config{}), &everyv1.Every{}
+		codec, m := protojson.New(config.JSON{}.WithDefaults()), &everyv1.Every{}
 		data := []byte(body)
 		// What is made once is not the body's.
 		_ = codec.Decode([]byte(`{}`), m.ProtoReflect(), protojson.Options{})

@@ -20,6 +20,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/prototext"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -74,7 +75,7 @@ var kinds = func() []protoreflect.MessageType {
 	}
 }()
 
-var configs = []protojson.Config{{}, {EmitDefaults: true}, {ProtoNames: true, EmitDefaults: true}}
+var configs = []config.JSON{{}, {EmitDefaults: true}, {Names: config.NamesProto, EmitDefaults: true}}
 
 var writers = []*protojson.Codec{protojson.New(configs[0]), protojson.New(configs[1]), protojson.New(configs[2])}
 
@@ -88,7 +89,7 @@ func same(tb testing.TB, kind protoreflect.MessageType, wire []byte, codecs ...i
 	for _, i := range codecs {
 		var want bytes.Buffer
 
-		text, fault := googlejson.MarshalOptions{UseProtoNames: configs[i].ProtoNames, EmitDefaultValues: configs[i].EmitDefaults}.Marshal(m)
+		text, fault := googlejson.MarshalOptions{UseProtoNames: configs[i].Names == config.NamesProto, EmitDefaultValues: configs[i].EmitDefaults}.Marshal(m)
 		if fault = cmp.Or(malformed, fault); fault == nil {
 			fault = json.Compact(&want, text)
 		}

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
@@ -144,7 +145,7 @@ func TestTooDeep(t *testing.T) {
 }
 
 func TestNothingIsAllocated(t *testing.T) { //nolint:paralleltest // It counts.
-	page, w := orders(100), protojson.New(protojson.Config{EmitDefaults: true})
+	page, w := orders(100), protojson.New(config.JSON{EmitDefaults: true}.WithDefaults())
 	m := undecoded(page.ProtoReflect().Type(), marshal(t, page))
 
 	var out []byte
@@ -174,7 +175,7 @@ func BenchmarkAppend(b *testing.B) {
 		{"small", orders(1).GetOrders()[0]},
 		{"every", every},
 	} {
-		w := protojson.New(protojson.Config{EmitDefaults: true})
+		w := protojson.New(config.JSON{EmitDefaults: true}.WithDefaults())
 		wire := marshal(b, tt.message)
 		left := undecoded(tt.message.ProtoReflect().Type(), wire)
 		out := make([]byte, 0, 1<<20)

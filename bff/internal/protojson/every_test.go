@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
@@ -20,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // shared reads all documents, so that what is left of one would show in the next.
-var shared = protojson.New(protojson.Config{})
+var shared = protojson.New(config.JSON{}.WithDefaults())
 
 // decodes reads a document as the gateway does. The message must have nothing of the document's memory.
 func decodes(body string, m proto.Message) (proto.Message, error) {
@@ -80,7 +81,7 @@ func outcome(t *testing.T, body string) string {
 		return "fault: " + err.Error()
 	}
 
-	text, err := protojson.New(protojson.Config{}).Marshal(m)
+	text, err := protojson.New(config.JSON{}.WithDefaults()).Marshal(m)
 	if err != nil {
 		t.Fatalf("%s: %v", body, err)
 	}
@@ -99,7 +100,7 @@ func outcome(t *testing.T, body string) string {
 //   - it allows ten thousand levels of nesting;
 //   - it uses any amount of memory.
 func stricter(body string, fault error) bool {
-	return !json.Valid([]byte(body)) || !utf8.ValidString(body) || nesting(body) > protojson.DefaultMaxDepth ||
+	return !json.Valid([]byte(body)) || !utf8.ValidString(body) || nesting(body) > config.JSON{}.WithDefaults().MaxDepth ||
 		strings.Contains(fault.Error(), "too much memory")
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
@@ -13,7 +14,7 @@ import (
 //
 // It is not parallel, because it counts allocations.
 func TestMapValuesAreKnown(t *testing.T) { //nolint:paralleltest // See above.
-	codec := protojson.New(protojson.Config{})
+	codec := protojson.New(config.JSON{}.WithDefaults())
 
 	fields := (&everyv1.Every{}).ProtoReflect().Descriptor().Fields()
 	value, plain := fields.ByName("color_by_string"), fields.ByName("color")

@@ -19,22 +19,9 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
-
-// DefaultMaxDepth is how deep a document may be nested unless the configuration says otherwise.
-const DefaultMaxDepth = 64
-
-// Config is how JSON is read and written. The zero value is the default.
-type Config struct {
-	// ProtoNames writes fields' names as they are in the proto, "user_id", instead of in camelCase. Both are read.
-	ProtoNames bool
-	// EmitDefaults writes fields without presence that are unset with their default value: 0, "", [], {}, … It leaves out messages
-	// and optional fields that are unset.
-	EmitDefaults bool
-	// MaxDepth is how many objects and arrays may be nested in a document that is read. Zero means DefaultMaxDepth.
-	MaxDepth int
-}
 
 // Codec reads and writes JSON. It implements runtime.Marshaler, and is safe for concurrent use.
 type Codec struct {
@@ -48,13 +35,11 @@ var (
 	_ runtime.Delimited = (*Codec)(nil)
 )
 
-// New returns a codec.
-func New(config Config) *Codec {
-	if config.MaxDepth == 0 {
-		config.MaxDepth = DefaultMaxDepth
+// New returns a codec. With EmitDefaults it still leaves out messages and optional fields that are unset.
+func New(cfg config.JSON) *Codec {
+	return &Codec{
+		tables: tables{protoNames: cfg.Names == config.NamesProto, emitDefaults: cfg.EmitDefaults}, maxDepth: cfg.MaxDepth,
 	}
-
-	return &Codec{tables: tables{protoNames: config.ProtoNames, emitDefaults: config.EmitDefaults}, maxDepth: config.MaxDepth}
 }
 
 // MaxDepth is how many objects and arrays may be nested in a document that is read.

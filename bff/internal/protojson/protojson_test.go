@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	moneyv1 "github.com/portico-gateway/portico/gen/money/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -45,7 +46,7 @@ func TestDecoderTakesOneDocument(t *testing.T) {
 
 			// One byte at a time: bodies come in pieces.
 			got := &orderv1.CreateOrderRequest{}
-			if err := protojson.New(protojson.Config{}).NewDecoder(iotest.OneByteReader(strings.NewReader(tt.body))).Decode(got); err != nil {
+			if err := protojson.New(config.JSON{}.WithDefaults()).NewDecoder(iotest.OneByteReader(strings.NewReader(tt.body))).Decode(got); err != nil {
 				t.Fatal(err)
 			}
 
@@ -83,7 +84,7 @@ func TestDecoderRefuses(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			err := protojson.New(protojson.Config{}).NewDecoder(strings.NewReader(tt.body)).Decode(&orderv1.CreateOrderRequest{})
+			err := protojson.New(config.JSON{}.WithDefaults()).NewDecoder(strings.NewReader(tt.body)).Decode(&orderv1.CreateOrderRequest{})
 			if err == nil || errors.Is(err, io.EOF) {
 				t.Fatalf("got %v", err)
 			}
@@ -92,7 +93,7 @@ func TestDecoderRefuses(t *testing.T) {
 				t.Errorf("%q does not say %q", err, tt.want)
 			}
 
-			if err := protojson.New(protojson.Config{}).Unmarshal([]byte(tt.body), &orderv1.CreateOrderRequest{}); err == nil {
+			if err := protojson.New(config.JSON{}.WithDefaults()).Unmarshal([]byte(tt.body), &orderv1.CreateOrderRequest{}); err == nil {
 				t.Error("Unmarshal took it")
 			}
 		})
@@ -104,7 +105,7 @@ func TestEmptyBodyIsEOF(t *testing.T) {
 	t.Parallel()
 
 	//nolint:errorlint // They compare with ==.
-	if err := protojson.New(protojson.Config{}).NewDecoder(strings.NewReader("")).Decode(&orderv1.CreateOrderRequest{}); err != io.EOF {
+	if err := protojson.New(config.JSON{}.WithDefaults()).NewDecoder(strings.NewReader("")).Decode(&orderv1.CreateOrderRequest{}); err != io.EOF {
 		t.Errorf("got %v, want io.EOF itself", err)
 	}
 }
@@ -114,7 +115,7 @@ func TestErrorOfTheBodyIsKept(t *testing.T) {
 
 	broken := errors.New("connection reset")
 
-	err := protojson.New(protojson.Config{}).NewDecoder(iotest.ErrReader(broken)).Decode(&orderv1.CreateOrderRequest{})
+	err := protojson.New(config.JSON{}.WithDefaults()).NewDecoder(iotest.ErrReader(broken)).Decode(&orderv1.CreateOrderRequest{})
 	if !errors.Is(err, broken) {
 		t.Errorf("got %v", err)
 	}
@@ -149,7 +150,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			m := protojson.New(protojson.Config{})
+			m := protojson.New(config.JSON{}.WithDefaults())
 
 			text, err := m.Marshal(tt.message)
 			if err != nil {
@@ -172,7 +173,7 @@ func TestRoundTrip(t *testing.T) {
 func TestMapping(t *testing.T) {
 	t.Parallel()
 
-	text, err := protojson.New(protojson.Config{}).Marshal(order())
+	text, err := protojson.New(config.JSON{}.WithDefaults()).Marshal(order())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +200,7 @@ func TestMapping(t *testing.T) {
 func TestContentType(t *testing.T) {
 	t.Parallel()
 
-	if got := protojson.New(protojson.Config{}).ContentType(order()); got != "application/json" {
+	if got := protojson.New(config.JSON{}.WithDefaults()).ContentType(order()); got != "application/json" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -211,7 +212,7 @@ func FuzzUnmarshal(f *testing.F) {
 	}
 
 	f.Fuzz(func(t *testing.T, body []byte) {
-		m, got := protojson.New(protojson.Config{}), &orderv1.CreateOrderRequest{}
+		m, got := protojson.New(config.JSON{}.WithDefaults()), &orderv1.CreateOrderRequest{}
 		if m.Unmarshal(body, got) != nil {
 			return
 		}

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
@@ -23,7 +24,7 @@ import (
 )
 
 // bind returns the binding of a route of every.v1.EveryService.
-func bind(tb testing.TB, name string, config binding.Config) *binding.Binding {
+func bind(tb testing.TB, name string, cfg binding.Config) *binding.Binding {
 	tb.Helper()
 
 	routes, err := route.Of(everyv1.File_every_v1_every_proto.Services().Get(0))
@@ -36,11 +37,11 @@ func bind(tb testing.TB, name string, config binding.Config) *binding.Binding {
 			continue
 		}
 
-		if config.Codec == nil {
-			config.Codec = protojson.New(protojson.Config{})
+		if cfg.Codec == nil {
+			cfg.Codec = protojson.New(config.JSON{}.WithDefaults())
 		}
 
-		b, err := binding.Compile(r, config)
+		b, err := binding.Compile(r, cfg)
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
@@ -35,7 +36,7 @@ func checked(tb testing.TB, message proto.Message, name string) *binding.Binding
 
 	for _, r := range routes {
 		if r.String() == name {
-			b, err := binding.Compile(r, binding.Config{Codec: protojson.New(protojson.Config{}), Validator: validator})
+			b, err := binding.Compile(r, binding.Config{Codec: protojson.New(config.JSON{}.WithDefaults()), Validator: validator})
 			if err != nil {
 				tb.Fatal(err)
 			}

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/route"
@@ -104,7 +105,7 @@ func compiled(t *testing.T, source, name string) (*binding.Binding, route.Route)
 
 	for _, r := range routes {
 		if r.String() == name {
-			b, err := binding.Compile(r, binding.Config{Codec: protojson.New(protojson.Config{}), Validator: validator})
+			b, err := binding.Compile(r, binding.Config{Codec: protojson.New(config.JSON{}.WithDefaults()), Validator: validator})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/dynamicpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 )
@@ -60,7 +61,7 @@ func bindingOf(rpc, method, template string) *binding {
 
 func newBinding(method protoreflect.MethodDescriptor, rule *annotations.HttpRule, verb, template string) *binding {
 	input := method.Input()
-	b := &binding{input: input, output: method.Output(), codec: protojson.New(protojson.Config{})}
+	b := &binding{input: input, output: method.Output(), codec: protojson.New(config.JSON{}.WithDefaults())}
 	b.answer = b.output.Fields().ByName(protoreflect.Name(rule.GetResponseBody()))
 
 	if rule.GetBody() != "*" {
