@@ -16,8 +16,6 @@ import (
 )
 
 const (
-	// defaultTimeout is for fetches of routes that say nothing.
-	defaultTimeout = 30 * time.Second
 	// storeTimeout bounds the calls of the store that nobody can cut short.
 	storeTimeout = 3 * time.Second
 	// maxRefreshes run at a time for each route, so that none waits for the backend of another. What does not get its turn is asked
@@ -60,7 +58,7 @@ type Rule struct {
 	RPC string
 	// Cache is what the schema says.
 	Cache policy.Cache
-	// Timeout is how long a fetch may take, whether or not a request still waits for it. Zero: 30 seconds.
+	// Timeout is how long a fetch may take, whether or not a request still waits for it.
 	Timeout time.Duration
 	// Headers are those of a request that are bound to fields.
 	Headers []string
@@ -98,10 +96,6 @@ func New(store Store, observe func(rpc string, event Event)) *Cache {
 // answers are for all, it learns no more about the caller than the tenant. Conditions other than If-None-Match, and ranges, have no
 // effect (RFC 9111, section 4.3.2; RFC 9110, section 14.2).
 func (c *Cache) Route(rule Rule) func(http.Handler) http.Handler {
-	if rule.Timeout <= 0 {
-		rule.Timeout = defaultTimeout
-	}
-
 	return func(next http.Handler) http.Handler { return newRoute(c, rule, next) }
 }
 

@@ -48,7 +48,7 @@ func forwarding(name, value string) *reqinfo.Record {
 // detailed is the rule of a route for which a good deal of the request counts.
 func detailed() idempotency.Rule {
 	return idempotency.Rule{
-		RPC: rpc, Headers: []string{"x-account", "x-other", "idempotency-key"},
+		RPC: rpc, TTL: time.Hour, Headers: []string{"x-account", "x-other", "idempotency-key"},
 		Accept: func(values []string) string { return strings.Join(values, ",") },
 	}
 }

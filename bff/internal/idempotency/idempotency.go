@@ -25,9 +25,6 @@ const Header = "Idempotency-Key"
 // headerReplayed reports that an answer was given before.
 const headerReplayed = "Idempotency-Replayed"
 
-// DefaultTTL is how long answers are kept where a route says nothing: a client may try again until the next day.
-const DefaultTTL = 24 * time.Hour
-
 const (
 	// A claim outlasts the deadline of its request by leaseGrace: the answer still has to be written and stored.
 	leaseGrace = 10 * time.Second
@@ -57,7 +54,7 @@ type Rule struct {
 	RPC string
 	// Required refuses requests without a key.
 	Required bool
-	// TTL is how long answers are kept. Zero: DefaultTTL.
+	// TTL is how long answers are kept.
 	TTL time.Duration
 	// Headers are the names of those that set fields of the request message.
 	Headers []string
@@ -70,10 +67,6 @@ type Rule struct {
 // It belongs behind everything that refuses a request: the caller is known by then and may call. The deadline is set outside of it,
 // and the handler works until then even if the client leaves, so that the answer is there when the client comes back.
 func (k *Keeper) Route(rule Rule) func(http.Handler) http.Handler {
-	if rule.TTL <= 0 {
-		rule.TTL = DefaultTTL
-	}
-
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			lines := r.Header.Values(Header)

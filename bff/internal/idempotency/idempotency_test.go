@@ -31,12 +31,12 @@ func TestRequestWithoutKeyPassesUnlessOneIsRequired(t *testing.T) {
 	none := call{keys: []string{}}
 
 	for range 2 {
-		wantStatus(t, none.to(t, keeper.Route(idempotency.Rule{RPC: rpc})(next)), http.StatusCreated, false)
+		wantStatus(t, none.to(t, keeper.Route(idempotency.Rule{RPC: rpc, TTL: time.Hour})(next)), http.StatusCreated, false)
 	}
 
 	next.want(t, 2)
 
-	w := none.to(t, keeper.Route(idempotency.Rule{RPC: rpc, Required: true})(next))
+	w := none.to(t, keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next))
 	wantStatus(t, w, http.StatusBadRequest, false)
 
 	want := []problem.FieldError{{In: "header", Field: "Idempotency-Key", Description: "is required"}}
@@ -51,7 +51,7 @@ func TestInvalidKeyIsRefusedEvenIfNoneIsRequired(t *testing.T) {
 	t.Parallel()
 
 	next := &counter{Handler: http.HandlerFunc(create)}
-	h := idempotency.New(idempotency.NewMemory(64 << 20)).Route(idempotency.Rule{RPC: rpc})(next)
+	h := idempotency.New(idempotency.NewMemory(64 << 20)).Route(idempotency.Rule{RPC: rpc, TTL: time.Hour})(next)
 
 	for _, keys := range [][]string{{""}, {"a", "b"}, {`"a`}} {
 		w := call{keys: keys}.to(t, h)
@@ -96,25 +96,12 @@ func TestAnswerIsReplayedUntilItsTimeIsOver(t *testing.T) {
 	})
 }
 
-func TestDefaultTTL(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		h := idempotency.New(idempotency.NewMemory(64 << 20)).Route(idempotency.Rule{RPC: rpc})(http.HandlerFunc(create))
-
-		call{}.to(t, h)
-		time.Sleep(24*time.Hour - 1)
-		wantStatus(t, call{}.to(t, h), http.StatusCreated, true)
-		time.Sleep(time.Nanosecond)
-		wantStatus(t, call{}.to(t, h), http.StatusCreated, false)
-	})
-}
-
 func TestKeyIsTheCallersOwn(t *testing.T) {
 	t.Parallel()
 
 	next := &counter{Handler: http.HandlerFunc(create)}
 	keeper := idempotency.New(idempotency.NewMemory(64 << 20))
-	h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true})(next)
+	h := keeper.Route(idempotency.Rule{RPC: rpc, Required: true, TTL: time.Hour})(next)
 
 	as := func(issuer, subject string) *reqinfo.Record {
 		return &reqinfo.Record{Principal: reqinfo.Principal{Issuer: issuer, Subject: subject}}
@@ -160,7 +147,7 @@ func TestKeyIsTheCallersOwn(t *testing.T) {
 
 	wantStatus(t, call{rec: moved}.to(t, h), http.StatusCreated, true)
 	wantStatus(t, call{rec: from("::ffff:192.0.2.1")}.to(t, h), http.StatusCreated, true)
-	wantStatus(t, call{}.to(t, keeper.Route(idempotency.Rule{RPC: rpc + "2", Required: true})(next)), http.StatusCreated, false)
+	wantStatus(t, call{}.to(t, keeper.Route(idempotency.Rule{RPC: rpc + "2", Required: true, TTL: time.Hour})(next)), http.StatusCreated, false)
 }
 
 func TestOtherRequestWithTheKeyIsRefused(t *testing.T) {

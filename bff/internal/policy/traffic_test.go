@@ -112,6 +112,17 @@ func TestRetriesAreForWhatIsSafe(t *testing.T) {
 	}
 }
 
+func TestIdempotencyKeysAreRememberedForADay(t *testing.T) {
+	t.Parallel()
+
+	own := &porticov1.MethodPolicy{Idempotency: &porticov1.Idempotency{}}
+
+	got, err := compile(write(t, own), at{Method: "POST"}, policy.Defaults{Timeout: time.Second})
+	if ttl := got.Effective.GetIdempotency().GetTtl().AsDuration(); err != nil || ttl != 24*time.Hour {
+		t.Errorf("got %s, %v", ttl, err)
+	}
+}
+
 func TestCacheIsForReads(t *testing.T) {
 	t.Parallel()
 

@@ -47,7 +47,7 @@ func newFront(tb testing.TB, server *redistest.Server, timeout time.Duration, b 
 	c := cache.New(store, nil)
 	tb.Cleanup(c.Close)
 
-	rule := cache.Rule{RPC: "/a.B/C", Cache: policy.Cache{TTL: time.Hour, Tags: make([]policy.Tag, 1)}}
+	rule := cache.Rule{RPC: "/a.B/C", Timeout: time.Minute, Cache: policy.Cache{TTL: time.Hour, Tags: make([]policy.Tag, 1)}}
 
 	return front{c, c.Route(rule)(b)}
 }
