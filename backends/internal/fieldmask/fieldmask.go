@@ -21,14 +21,14 @@ import (
 const (
 	// everything is the path that means all fields (AIP-134).
 	everything = "*"
-	// etag is not changed by an update but compared before it (AIP-154), so a mask that names it asks for nothing.
+	// etag is a field that an update does not change but compares before it (AIP-154), so a mask that names it asks for nothing.
 	etag = "etag"
 	// pathLimit bounds how much of a wrong path an error repeats, in characters.
 	pathLimit = 100
 )
 
 // Update copies what the mask names from src to dst, which are messages of one type. A field that src lacks is cleared in dst. The
-// path "*" stands for all fields that can be changed. A mask that is empty, or names something else, is a violation, and nothing is
+// path "*" means all fields that can be changed. A mask that is empty, or names something else, is a violation, and nothing is
 // copied then.
 func Update(dst, src proto.Message, mask *fieldmaskpb.FieldMask, changeable []string) error {
 	paths := mask.GetPaths()
@@ -36,7 +36,7 @@ func Update(dst, src proto.Message, mask *fieldmaskpb.FieldMask, changeable []st
 		paths = slices.DeleteFunc(slices.Clone(changeable), func(path string) bool { return strings.Contains(path, ".") })
 	}
 
-	if err := check(paths, changeable); err != nil {
+	if err := check(dst, paths, changeable); err != nil {
 		return err
 	}
 
@@ -49,15 +49,17 @@ func Update(dst, src proto.Message, mask *fieldmaskpb.FieldMask, changeable []st
 	return nil
 }
 
-func check(paths, changeable []string) error {
+func check(m proto.Message, paths, changeable []string) error {
 	var v fault.Violations
+
+	tagged := m.ProtoReflect().Descriptor().Fields().ByName(etag) != nil
 
 	if len(paths) == 0 {
 		v.Addf("update_mask", "must name at least one field")
 	}
 
 	for _, path := range paths {
-		if path != etag && !slices.Contains(changeable, path) {
+		if !slices.Contains(changeable, path) && !(tagged && path == etag) {
 			v.Addf("update_mask", "must not name %q: there is no such field or it cannot be changed", shorten(path))
 		}
 	}

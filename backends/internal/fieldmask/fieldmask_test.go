@@ -13,6 +13,7 @@ import (
 
 	"github.com/portico-gateway/portico/backends/internal/fault"
 	"github.com/portico-gateway/portico/backends/internal/fieldmask"
+	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 )
 
@@ -90,7 +91,7 @@ func TestUpdateRefuses(t *testing.T) {
 
 	for name, paths := range map[string][]string{
 		"no_path": nil, "unknown": {"nothing"}, "fixed": {"bio", "loyalty_points"}, "everything_and_more": {"*", "bio"},
-		"empty_path": {""}, "into_a_map": {"preferences.a"},
+		"empty_path": {""}, "into_a_map": {"preferences.a"}, "etag_that_it_lacks": {"bio", "etag"},
 	} {
 		got := &profilev1.Profile{Bio: "old"}
 
@@ -98,5 +99,21 @@ func TestUpdateRefuses(t *testing.T) {
 		if fault.Status(err).Code() != codes.InvalidArgument || got.GetBio() != "old" {
 			t.Errorf("%s: %v, and the bio is %q", name, err, got.GetBio())
 		}
+	}
+}
+
+// A body may have the etag that it was read with: it is not a change (AIP-154).
+func TestUpdateLeavesEtag(t *testing.T) {
+	t.Parallel()
+
+	got := &orderv1.Order{Note: new("old"), Etag: `"2"`}
+	given := &orderv1.Order{Note: new("new"), Etag: `"1"`}
+
+	if err := fieldmask.Update(got, given, &fieldmaskpb.FieldMask{Paths: []string{"note", "etag"}}, []string{"note"}); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff(&orderv1.Order{Note: new("new"), Etag: `"2"`}, got, protocmp.Transform()); diff != "" {
+		t.Errorf("order (-want +got):\n%s", diff)
 	}
 }
