@@ -34,7 +34,7 @@ help: ## List the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-16s %s\n", $$1, $$2}'
 
 .PHONY: all
-all: check-generate build lint test ## Everything that a change has to pass.
+all: check-generate breaking build lint test ## Everything that a change has to pass.
 
 # DEV are flags: `make run DEV="--mock all"`.
 .PHONY: run
@@ -232,7 +232,7 @@ fmt: ## Format protos and Go.
 	$(TOOL) golangci-lint fmt
 
 .PHONY: cover
-cover: need-redis ## Run the tests of packages, without the race detector, and print how much of them runs what.
+cover: need-redis ## Run the tests of packages, without the race detector, and print how much of the code they run.
 	@mkdir -p bin
 	go test -timeout 10m -coverprofile bin/cover.out -coverpkg ./bff/...,./backends/... \
 		$$(go list ./bff/... ./backends/... | grep -vxE '$(LOADED)|$(MODULE)/bff/internal/testkit/.*') >bin/cover.txt || { cat bin/cover.txt; exit 1; }

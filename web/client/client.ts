@@ -24,7 +24,7 @@ export interface ClientOptions extends Credentials {
   attemptTimeout?: number | undefined;
   /**
    * Send requests again after 429 and 503 with `Retry-After`, network errors and timeouts of an attempt: those of idempotent methods
-   * and those with an `Idempotency-Key`. Off if not set; `true` stands for the defaults. Streams have `resume`.
+   * and those with an `Idempotency-Key`. Off if not set; `true` means the defaults. Streams have `resume`.
    */
   retry?: boolean | RetryOptions | undefined;
   /** Replaces the global `fetch`. */

@@ -8,7 +8,7 @@ import { pause } from "./timers.js";
 export interface ResumeOptions {
   /** The id of the last event that was received before; the stream continues after it. */
   lastEventId?: string | undefined;
-  /** Connect again after the stream broke, as long as every event had an id. Off if not set; `true` stands for the defaults. */
+  /** Connect again after the stream broke, as long as every event had an id. Off if not set; `true` means the defaults. */
   resume?: boolean | RetryOptions | undefined;
   /** Ends the stream by throwing its reason. */
   signal?: AbortSignal | undefined;

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { delayAfter, retrying, type RetryOptions } from "./retry.js";
 import { NetworkError } from "./send.js";
 
-/** Stands for no response among statuses. */
+/** Means no response, among statuses. */
 const none = 0;
 
 /** Sends a request to a server that responds with these statuses. Returns the status and the bodies that arrived. */

@@ -16,7 +16,7 @@ const roles: Record<string, string> = {
   profile: "The dashboard can do without it.",
 };
 
-const states = { running: "running", stopped: "stopped", mock: "mock, answers are made up", external: "not run from here" };
+const states = { running: "running", stopped: "stopped", mock: "mock, from the proto", external: "not run from here" };
 
 /** The cards of the backends, with buttons that stop and start them. */
 export class Backends {

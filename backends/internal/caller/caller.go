@@ -90,7 +90,7 @@ func (c Caller) HasScope(scope string) bool {
 	return slices.Contains(c.Scopes, scope)
 }
 
-// MayActFor reports whether c is the user or has the scope that stands above ownership. Nobody may act for anyone.
+// MayActFor reports whether c is the user or has the scope that overrides ownership. A caller without a subject may act for nobody.
 func (c Caller) MayActFor(userID, scope string) bool {
 	return c.Subject != "" && (c.Subject == userID || c.HasScope(scope))
 }

@@ -17,7 +17,7 @@ type execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
-// create gives what is stored under the id afterwards, whoever wrote it.
+// create returns what is stored under the id afterwards, also if another call wrote it.
 func (s *Service) create(ctx context.Context, n *notificationv1.Notification) (*notificationv1.Notification, error) {
 	if err := insert(ctx, s.db, n); err != nil {
 		return nil, err

@@ -24,7 +24,7 @@ import (
 const (
 	// maxAvatarBytes is what the gateway lets through (max_body_bytes). A picture is held in memory while it comes in or goes out.
 	maxAvatarBytes = 4 << 20
-	// maxAvatars is how many users may have a picture, whoever they are.
+	// maxAvatars is how many users may have a picture.
 	maxAvatars = 1000
 	// pieceBytes is how a picture is cut when it is sent.
 	pieceBytes = 64 << 10

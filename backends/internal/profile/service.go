@@ -1,6 +1,6 @@
 // Package profile is the profile service: it keeps what users say about themselves, and their pictures.
 //
-// It does not check that the account exists: whoever calls in the name of a user has one.
+// It does not check that the account exists: the caller has one, or acts for somebody who has.
 package profile
 
 import (

@@ -2,7 +2,7 @@
 // of their protos, recovers panics, maps errors, logs calls, answers health checks and reflection, and stops gracefully within a
 // bound.
 //
-// It knows no service: they are registered by whoever builds it.
+// It knows no service: New gets a function that registers them.
 package rpcserver
 
 import (
@@ -43,7 +43,7 @@ func New(logger *slog.Logger, register func(grpc.ServiceRegistrar)) *Server {
 	s.grpc = grpc.NewServer(
 		grpc.MaxRecvMsgSize(maxMessageBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPing, PermitWithoutStream: true}),
-		// Also when cut off: whoever stops the server closes next what the handlers use.
+		// Also when cut off: what the handlers use is closed after Stop.
 		grpc.WaitForHandlers(true),
 		grpc.UnaryInterceptor(s.unary),
 		grpc.StreamInterceptor(s.stream),

@@ -207,7 +207,7 @@ func TestDemoKnowsMocks(t *testing.T) {
 	page := openDemo(t, p)
 	page.Do(chromedp.WaitVisible(chromedp.CSS(`.service[aria-label="order"] .dot.mock`)))
 
-	if got := textOf(page, `.service[aria-label="order"]`); !strings.Contains(got, "answers are made up") || strings.Contains(got, "Stop") {
+	if got := textOf(page, `.service[aria-label="order"]`); !strings.Contains(got, "mock, from the proto") || strings.Contains(got, "Stop") {
 		t.Errorf("the mock is shown as %q", got)
 	}
 }

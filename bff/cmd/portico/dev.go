@@ -64,8 +64,8 @@ and so can the admin listener:
   curl -X POST http://127.0.0.1:8081/dev/backends/order/start
   curl http://127.0.0.1:8081/dev/backends
 
-Services that do not exist yet, or that are in the way, are mocked with --mock: their answers are made up from the
-protos, keep their rules, and are the same whenever the same is asked. Nothing is remembered.
+Services that do not exist yet, or that are in the way, are mocked with --mock: their replies are examples
+and plain values that keep the rules of the protos, the same ones for the same request. Nothing is remembered.
 
 Not for production: the issuer hands out tokens for anyone.`,
 		Example: "  portico dev\n  portico dev --mock order.v1.OrderService,payment.v1.PaymentService\n  portico dev --mock all",

@@ -18,7 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 )
 
-// allMocks stands for every service.
+// allMocks means every service.
 const allMocks = "all"
 
 func addMockFlag(cmd *cobra.Command, into *[]string) {
@@ -26,7 +26,7 @@ func addMockFlag(cmd *cobra.Command, into *[]string) {
 		`services to mock, "order.v1.OrderService", or "all"; separated by commas, or the flag again`)
 }
 
-// mockSet are the services whose answers are made up. Without any, nothing runs.
+// mockSet are the services that are mocked. Without any, nothing runs.
 type mockSet struct {
 	server    *mock.Server
 	services  []string
@@ -142,7 +142,7 @@ func (m *mockSet) tell(w io.Writer) {
 	}
 
 	// Standard output is a terminal or a test; there is nobody else to tell.
-	_, _ = fmt.Fprintf(w, "Mocked, with answers that are made up and nothing that is remembered:\n\n  %s\n\n",
+	_, _ = fmt.Fprintf(w, "Mocked, with replies made from the protos and nothing that is remembered:\n\n  %s\n\n",
 		strings.Join(m.services, "\n  "))
 }
 

@@ -114,7 +114,7 @@ func TestOneServiceMocked(t *testing.T) {
 
 		// Those of the demo data have longer identifiers.
 		if id, _ := order["orderId"].(string); len(id) != len("ord_")+16 || order["userId"] != "alice" {
-			t.Errorf("not made up for alice: %v", order)
+			t.Errorf("not a mock of alice's: %v", order)
 		}
 	}
 

@@ -26,7 +26,7 @@ type backend struct {
 // backendSwitch lists, stops and starts the demo backends.
 type backendSwitch struct {
 	fleet *backends.Fleet
-	// mocked are services whose answers are made up.
+	// mocked are services whose replies are made from the protos.
 	mocked []string
 	// external are services whose upstream is configured, sorted. The gateway calls no instances of theirs.
 	external []string

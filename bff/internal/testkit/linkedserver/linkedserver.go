@@ -1,5 +1,5 @@
 // Package linkedserver serves every method of the services that are linked into a test: it remembers what it is asked, and answers
-// with the example that package mock makes up. It is for tests alone.
+// with the example that package mock makes. It is for tests alone.
 package linkedserver
 
 import (

@@ -13,7 +13,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 )
 
-// examples makes up an exchange for each method with routes, as JSON by its full name. What cannot be made up is left out.
+// examples makes a request and a response for each method with routes, as JSON by its full name. It leaves out what has none.
 func examples(services []service) (map[string]string, error) {
 	source, err := mock.NewExamples()
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Examples makes up requests and answers for descriptions of methods. They are the same each time. It is safe for concurrent use.
+// Examples makes requests and replies for descriptions of methods. They are the same each time. It is safe for concurrent use.
 type Examples struct{ answers *answers }
 
 // NewExamples makes Examples. The error says that protovalidate cannot be used.

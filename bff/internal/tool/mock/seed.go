@@ -46,7 +46,7 @@ func (s seed) source() rand.Source {
 
 // rand is for one draw, or for several in a row.
 func (s seed) rand() *rand.Rand {
-	return rand.New(s.source()) //nolint:gosec // Made-up data is to be the same again, not hard to guess.
+	return rand.New(s.source()) //nolint:gosec // Mocks are to be the same again, not hard to guess.
 }
 
 // faker is for one draw, or for several in a row.

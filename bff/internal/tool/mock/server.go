@@ -41,7 +41,7 @@ const (
 	subjectKey = "x-portico-subject"
 )
 
-// Server is a gRPC server whose answers are made up.
+// Server is a gRPC server whose replies are made from descriptors.
 type Server struct {
 	grpc    *grpc.Server
 	address string

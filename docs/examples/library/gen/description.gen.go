@@ -17,7 +17,7 @@ func comments() map[string]string {
 	}
 }
 
-// examples are made up, by full name of the method: a request and the answer to it, in JSON.
+// examples are a request and a response of each method, by its full name, in JSON.
 func examples() map[string]string {
 	return map[string]string{
 		"shop.v1.TeaPageService.GetTeaPage": "{\"request\":{\"teaId\":\"tea_kopi578glk8qebfb\"},\"response\":{\"tea\":{\"teaId\":\"tea_kopi578glk8qebfb\",\"title\":\"title 897\"},\"ratings\":[{\"userId\":\"usr_4cqn0695gfcqd0bq\",\"stars\":64},{\"userId\":\"usr_q7boffklnhtb3vkb\",\"stars\":41},{\"userId\":\"usr_omep3hhbs1l5gtq5\",\"stars\":44}],\"missing\":[\"missing 747\"]}}",

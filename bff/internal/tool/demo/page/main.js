@@ -230,7 +230,7 @@ var roles = {
   order: "The dashboard can do without it.",
   profile: "The dashboard can do without it."
 };
-var states = { running: "running", stopped: "stopped", mock: "mock, answers are made up", external: "not run from here" };
+var states = { running: "running", stopped: "stopped", mock: "mock, from the proto", external: "not run from here" };
 var Backends = class {
   #element;
   #changed;
