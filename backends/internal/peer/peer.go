@@ -27,6 +27,14 @@ import (
 // to answer.
 const Timeout = 1500 * time.Millisecond
 
+// How long replicas have to answer a call, one after the other; the fourth has what is left of the call's time. Most calls take less
+// than the first of these, so a replica that hangs is hardly noticed; one that is only slow gets a longer attempt.
+const (
+	firstAttempt  = 25 * time.Millisecond
+	secondAttempt = 100 * time.Millisecond
+	thirdAttempt  = 400 * time.Millisecond
+)
+
 // As the gateway's own connections to the services.
 const (
 	minBackoff       = 100 * time.Millisecond
@@ -70,6 +78,10 @@ func Dial(target string) (*grpc.ClientConn, error) {
 		replicas := manual.NewBuilderWithScheme("replicas")
 		replicas.InitialState(resolver.State{Endpoints: endpoints(target)})
 
+		if strings.Contains(target, ",") {
+			options = append(options, grpc.WithUnaryInterceptor(askAnother))
+		}
+
 		target, options = "replicas:///"+target, append(options, grpc.WithResolvers(replicas))
 	}
 
@@ -87,6 +99,25 @@ func endpoints(addresses string) (all []resolver.Endpoint) {
 	}
 
 	return all
+}
+
+// askAnother is a grpc.UnaryClientInterceptor that makes a call again which a replica does not answer in time. gRPC does not: it waits
+// until the deadline, and finds a process that hangs by its keepalive, after keepaliveTime and keepaliveTimeout.
+func askAnother(
+	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+) error {
+	for _, timeout := range []time.Duration{firstAttempt, secondAttempt, thirdAttempt} {
+		attempt, cancel := context.WithTimeout(ctx, timeout)
+		err := invoke(attempt, method, req, reply, conn, opts...)
+
+		cancel()
+
+		if status.Code(err) != codes.DeadlineExceeded || ctx.Err() != nil {
+			return err
+		}
+	}
+
+	return invoke(ctx, method, req, reply, conn, opts...)
 }
 
 // Failure explains the error of a call to a service: UNAVAILABLE without internals when the service cannot be reached or does not

@@ -22,10 +22,15 @@ type users struct {
 
 	calls atomic.Int64
 	code  codes.Code
+	hangs bool
 }
 
-func (u *users) GetUser(context.Context, *userv1.GetUserRequest) (*userv1.User, error) {
+func (u *users) GetUser(ctx context.Context, _ *userv1.GetUserRequest) (*userv1.User, error) {
 	u.calls.Add(1)
+
+	if u.hangs {
+		<-ctx.Done()
+	}
 
 	if u.code != codes.OK {
 		return nil, status.Error(u.code, "no")
@@ -137,6 +142,20 @@ func TestCallsAreMadeAgainIfNobodyAnswers(t *testing.T) {
 
 		if calls := only.calls.Load(); calls != want {
 			t.Errorf("%v: %d calls, want %d", code, calls, want)
+		}
+	}
+}
+
+// Once, a call waited until its deadline for a process that was stopped while it was connected.
+func TestCallsLeaveAReplicaThatHangs(t *testing.T) {
+	t.Parallel()
+
+	hung, good := &users{hangs: true}, &users{}
+	client := dial(t, serve(t, hung), serve(t, good))
+
+	for calls := 0; hung.calls.Load() == 0; calls++ {
+		if code := get(t, client); code != codes.OK {
+			t.Fatalf("code %v after %d calls", code, calls)
 		}
 	}
 }
