@@ -26,7 +26,7 @@ type Config struct {
 	Cache Cache `envPrefix:"CACHE_" yaml:"cache"`
 	// Overload is how much the gateway does at a time.
 	Overload Overload `envPrefix:"OVERLOAD_" yaml:"overload"`
-	// Redis is what gateways share: rate limits, kept answers, idempotency keys. Without it each has its own, in memory.
+	// Redis is what gateways share: rate limits, cached responses, idempotency keys. Without it each has its own, in memory.
 	Redis Redis `envPrefix:"REDIS_" yaml:"redis"`
 	// Policies change what the schema says of methods, in this order: to make a limit tighter, or a timeout longer, without a
 	// release.
