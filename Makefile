@@ -243,7 +243,7 @@ vulnerabilities: ## Look for known vulnerabilities in what the commands call. It
 	$(TOOL) govulncheck ./...
 
 .PHONY: tidy
-tidy: ## Tidy go.mod of every module.
+tidy: ## Tidy go.mod of the modules whose code is committed.
 	go mod tidy
 	go -C bench mod tidy
 	go -C $(LIBRARY) mod tidy

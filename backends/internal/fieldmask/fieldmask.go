@@ -59,7 +59,7 @@ func check(m proto.Message, paths, changeable []string) error {
 	}
 
 	for _, path := range paths {
-		if !slices.Contains(changeable, path) && !(tagged && path == etag) {
+		if !slices.Contains(changeable, path) && (path != etag || !tagged) {
 			v.Addf("update_mask", "must not name %q: there is no such field or it cannot be changed", shorten(path))
 		}
 	}

@@ -100,7 +100,7 @@ func (o *Outbox) Wake() {
 // receiver will never accept (INVALID_ARGUMENT, NOT_FOUND, FAILED_PRECONDITION, PERMISSION_DENIED, ErrRefused), or has failed to
 // accept twenty times, is logged and parked: it stays in the table, and the next one has its turn. After any other error it is
 // tried again, ever more slowly. While the receiver cannot be reached (UNAVAILABLE) nothing is parked: that is not the message's
-// fault.
+// fault. A parked message is tried again once an operator sets its parked_time to NULL.
 func (o *Outbox) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, l := range o.lanes {

@@ -27,8 +27,8 @@ import (
 // to answer.
 const Timeout = 1500 * time.Millisecond
 
-// How long replicas have to answer a call, one after the other; the fourth has what is left of the call's time. Most calls take less
-// than the first of these, so a replica that hangs is hardly noticed; one that is only slow gets a longer attempt.
+// How long replicas have to answer a call, one after the other; the fourth has what is left of the call's time. Most calls take
+// less than the first of these, so a replica that hangs is hardly noticed; one that is only slow gets a longer attempt.
 const (
 	firstAttempt  = 25 * time.Millisecond
 	secondAttempt = 100 * time.Millisecond
@@ -101,8 +101,8 @@ func endpoints(addresses string) (all []resolver.Endpoint) {
 	return all
 }
 
-// askAnother is a grpc.UnaryClientInterceptor that makes a call again which a replica does not answer in time. gRPC does not: it waits
-// until the deadline, and finds a process that hangs by its keepalive, after keepaliveTime and keepaliveTimeout.
+// askAnother is a grpc.UnaryClientInterceptor that makes a call again which a replica does not answer in time. gRPC does not: it
+// waits until the deadline, and finds a process that hangs by its keepalive, after keepaliveTime and keepaliveTimeout.
 func askAnother(
 	ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
