@@ -30,14 +30,19 @@ func effects(cfg config.Config, route gateway.Route, r *http.Request, rec *reqin
 			max(l.Burst, l.Requests), l.Requests, l.Per)})
 	}
 
+	omitted := []string{"access"}
+	if composite {
+		// Its legs are retried and guarded, each by its own policy.
+		omitted = append(omitted, "breaker", policy.FieldRetry)
+	}
+
 	for _, field := range policy.Fields() {
-		// A composite's legs are retried and guarded, each by its own policy.
-		if field.Name == "" || field.Path == "access" || composite && slices.Contains([]string{"breaker", "retry"}, field.Path) {
+		if field.Name == "" || slices.Contains(omitted, field.Path) {
 			continue
 		}
 
 		says := route.Policy.Texts(field.Path, policy.Style{Long: true})
-		if field.Path == "retry" && len(says) == 0 {
+		if field.Path == policy.FieldRetry && len(says) == 0 {
 			says = []string{"one call: nothing says that another is safe"}
 		}
 
@@ -78,7 +83,7 @@ func meets(
 		} else if effect.Says += "; the request has none"; p.Effective.GetIdempotency().GetRequired() {
 			effect.Fault = errNoKey
 		}
-	case "retry":
+	case policy.FieldRetry:
 		if p.Retry != nil && p.Retry.Key != nil && key == "" {
 			effect.Says = "one call, as the request has no " + headerIdempotencyKey
 		}

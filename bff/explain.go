@@ -59,7 +59,8 @@ type Verdict struct {
 
 // Effect is what a policy does with a request.
 type Effect struct {
-	// Policy is its name: "client limit", "rules", or that of a field of portico.v1.MethodPolicy, such as "rate limit" or "timeout".
+	// Policy is its name: "client limit", "rules", or that of a field of portico.v1.MethodPolicy, such as "rate limit" or
+	// "timeout".
 	Policy string
 	// Says is what it says to the request.
 	Says string

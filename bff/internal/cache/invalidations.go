@@ -12,7 +12,8 @@ const tagBytes = 64
 // minTags are remembered however little memory there is.
 const minTags = 64
 
-// tagID is the hash of a tag. Two of a million tags share one with a probability of 10^-27, and then an answer is forgotten too early.
+// tagID is the hash of a tag. Two of a million tags share one with a probability of 10^-27, and then an answer is forgotten too
+// early.
 type tagID [16]byte
 
 func tagIDs(tags []string) []tagID {

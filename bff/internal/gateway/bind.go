@@ -80,8 +80,9 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			bound.passThrough = bound.wholeMessage && !bound.readsAnswer()
 
 			if bound.binding, err = binding.Compile(r, binding.Config{
-				Codec: codec, IgnoredParameters: config.Settings.Query.Ignored, AllowUnknown: bound.Policy.Effective.GetAllowUnknownFields(),
-				Headers: headerFields(bound.Policy), Validator: validator,
+				Codec: codec, IgnoredParameters: config.Settings.Query.Ignored,
+				AllowUnknown: bound.Policy.Effective.GetAllowUnknownFields(),
+				Headers:      headerFields(bound.Policy), Validator: validator,
 			}); err != nil {
 				faults = append(faults, fmt.Errorf("route %s of %s: %w", r, r.RPC, err))
 			}

@@ -268,7 +268,7 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 
 // body reads the body, whose size is limited.
 func (x *exchange) body() ([]byte, error) {
-	body, err := x.whole()
+	body, err := x.readBody()
 	if err != nil {
 		return nil, problem.Unreadable(err)
 	}
@@ -276,8 +276,8 @@ func (x *exchange) body() ([]byte, error) {
 	return body, nil
 }
 
-// whole reads the body, which may be there already.
-func (x *exchange) whole() ([]byte, error) {
+// readBody reads the body, unless it is in memory already.
+func (x *exchange) readBody() ([]byte, error) {
 	if a, ok := x.request.Body.(*bufferedBody); ok {
 		return a.Bytes()
 	}

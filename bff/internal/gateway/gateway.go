@@ -205,8 +205,9 @@ func (r *Route) answering(config Config) http.Handler {
 // cacheRule is how answers of the route are shared.
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
-		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Effective.GetTimeout().AsDuration(), Ignore: r.binding.Ignores, Vary: config.Vary,
-		Public: config.Settings.Auth.Disabled || r.Policy.Effective.GetAccess().GetPublic(), Accept: r.accepted, Headers: r.headerNames(),
+		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Effective.GetTimeout().AsDuration(),
+		Ignore: r.binding.Ignores, Vary: config.Vary, Accept: r.accepted, Headers: r.headerNames(),
+		Public: config.Settings.Auth.Disabled || r.Policy.Effective.GetAccess().GetPublic(),
 	}
 
 	if config.Settings.Cache.Disabled {
@@ -231,8 +232,8 @@ func (r *Route) streamed(config Config) stream.Config {
 	declared := r.Policy.Effective.GetStream()
 
 	return stream.Config{
-		IdleTimeout: declared.GetIdleTimeout().AsDuration(), Heartbeat: declared.GetHeartbeat().AsDuration(), EventID: r.Policy.EventID,
-		Bidirectional: r.ClientStream, File: r.isFile(), Codec: r.writesJSON, Explain: explain,
+		IdleTimeout: declared.GetIdleTimeout().AsDuration(), Heartbeat: declared.GetHeartbeat().AsDuration(),
+		EventID: r.Policy.EventID, Bidirectional: r.ClientStream, File: r.isFile(), Codec: r.writesJSON, Explain: explain,
 		Draining: config.Draining,
 	}
 }

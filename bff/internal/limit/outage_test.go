@@ -35,7 +35,7 @@ type gateway struct {
 func join(tb testing.TB, cfg redis.Config) *gateway {
 	tb.Helper()
 
-	cfg.Redis = cfg.Redis.WithDefaults()
+	cfg.Redis = cfg.WithDefaults()
 
 	client, err := redis.Open(cfg, redis.Observer{})
 	if err != nil {

@@ -15,7 +15,6 @@ func compileAccess(t *testing.T, access *porticov1.Access) (string, error) {
 	t.Helper()
 
 	p, err := compile(method(t, nil, &porticov1.MethodPolicy{Access: access}), at{Variables: []string{"user_id"}}, policy.Defaults{Timeout: time.Second})
-
 	if err != nil {
 		return "", err
 	}

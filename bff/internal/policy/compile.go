@@ -115,10 +115,10 @@ func (c *compiler) compile(defaults Defaults) {
 	c.rateLimits()
 
 	p.Timeout = c.optional("timeout", p.GetTimeout(), defaults.Timeout)
-	p.AllowUnknownFields = proto.Bool(p.GetAllowUnknownFields())
+	p.AllowUnknownFields = new(p.GetAllowUnknownFields())
 
 	if p.MaxBodyBytes == nil {
-		p.MaxBodyBytes = proto.Int64(defaults.MaxBody)
+		p.MaxBodyBytes = new(defaults.MaxBody)
 	}
 
 	if p.GetMaxBodyBytes() < 0 {
@@ -137,21 +137,10 @@ func (c *compiler) access(in *porticov1.Access) {
 	c.names("access.scopes", "scope", in.GetScopes() != nil, in.GetScopes().GetAnyOf(), in.GetScopes().GetAllOf())
 	c.names("access.roles", "role", in.GetRoles() != nil, in.GetRoles().GetAnyOf(), in.GetRoles().GetAllOf())
 
-	variables := c.route.Template.Variables()
-
-	if owner := in.GetOwner(); owner != nil {
-		if owner.GetUnlessScope() != "" {
-			c.name("access.owner.unless_scope", "scope", owner.GetUnlessScope())
-		}
-
-		if !slices.Contains(variables, owner.GetVariable()) {
-			c.faultf("access.owner", "the path has no variable %q%s", owner.GetVariable(),
-				hint(suggest.DidYouMean(owner.GetVariable(), variables)))
-		}
-	}
+	c.owner(in.GetOwner())
 
 	if in.GetCondition() != "" {
-		compiled, err := condition.Compile(in.GetCondition(), c.request, variables)
+		compiled, err := condition.Compile(in.GetCondition(), c.request, c.route.Template.Variables())
 		if err != nil {
 			c.faultf("access.condition", "%w", err)
 		}
@@ -168,6 +157,22 @@ func (c *compiler) access(in *porticov1.Access) {
 	}
 
 	in.Authenticated = !in.GetPublic()
+}
+
+// owner checks whose resource it must be.
+func (c *compiler) owner(in *porticov1.Owner) {
+	if in == nil {
+		return
+	}
+
+	if in.GetUnlessScope() != "" {
+		c.name("access.owner.unless_scope", "scope", in.GetUnlessScope())
+	}
+
+	if variables := c.route.Template.Variables(); !slices.Contains(variables, in.GetVariable()) {
+		c.faultf("access.owner", "the path has no variable %q%s", in.GetVariable(),
+			hint(suggest.DidYouMean(in.GetVariable(), variables)))
+	}
 }
 
 // maxDuration keeps arithmetic on durations far from overflow. Nobody limits anything per more than a month.

@@ -19,7 +19,8 @@ var (
 // Fault is what is wrong with the policy of a route.
 type Fault struct { //nolint:errname // As route.Fault.
 	Route route.Route
-	// Field is the path of the field of portico.v1.MethodPolicy that is at fault, "rate_limits[0].per". Empty: the policy as a whole.
+	// Field is the path of the field of portico.v1.MethodPolicy that is at fault, "rate_limits[0].per". Empty: the policy as a
+	// whole.
 	Field string
 	// Err says what is wrong.
 	Err error

@@ -12,8 +12,8 @@ import (
 
 // Policy is what holds for one route.
 type Policy struct {
-	// Effective is all of it: with the defaults of the service and of the configuration, overrides and the default of each field. What
-	// the method cannot have is not in it. It must not be changed.
+	// Effective is all of it: with the defaults of the service and of the configuration, overrides and the default of each field.
+	// What the method cannot have is not in it. It must not be changed.
 	Effective *porticov1.MethodPolicy
 
 	// The rest is what enforcement needs of it in another form.

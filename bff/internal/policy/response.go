@@ -23,7 +23,7 @@ const (
 
 // response completes what a successful response has besides the message.
 func (c *compiler) response() {
-	if c.Effective.Response == nil {
+	if c.Effective.GetResponse() == nil {
 		c.Effective.Response = &porticov1.Response{}
 	}
 
@@ -155,7 +155,7 @@ func (c *compiler) stream() {
 		return
 	}
 
-	if c.Effective.Stream == nil {
+	if c.Effective.GetStream() == nil {
 		c.Effective.Stream = &porticov1.Stream{}
 	}
 

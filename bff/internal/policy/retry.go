@@ -51,7 +51,7 @@ func (c *compiler) level() descriptorpb.MethodOptions_IdempotencyLevel {
 // retry compiles retries, and takes them out of the policy of a method that may not be called again: a default is for others.
 // Of a composite, only the calls to backends that it makes are called again, by their own policies.
 func (c *compiler) retry() {
-	if c.Effective.Retry == nil {
+	if c.Effective.GetRetry() == nil {
 		c.Effective.Retry = &porticov1.Retry{}
 	}
 
@@ -108,7 +108,7 @@ func (c *compiler) attempts(in *porticov1.Retry) *Retry {
 	in.MaxBackoff = c.optional("retry.max_backoff", in.GetMaxBackoff(), defaultMaxBackoff)
 	in.HedgeAfter = c.optional("retry.hedge_after", in.GetHedgeAfter(), 0)
 
-	if len(in.Codes) == 0 {
+	if len(in.GetCodes()) == 0 {
 		in.Codes = []string{code.Code_UNAVAILABLE.String()}
 	}
 

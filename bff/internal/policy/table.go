@@ -17,8 +17,8 @@ type Field struct {
 	Name string
 	// Clients is the heading under which the OpenAPI document describes it. Empty: it has a place of its own there, or none.
 	Clients string
-	// Short and Long say it on the line of a route and in a sentence of explain, with the value in the place of %s. A text begins with
-	// what separates it from the one before. Empty: it is not said there.
+	// Short and Long say it on the line of a route and in a sentence of explain, with the value in the place of %s. A text begins
+	// with what separates it from the one before. Empty: it is not said there.
 	Short, Long string
 	// Values are the short and the long text of a value of an enum.
 	Values map[protoreflect.EnumNumber][2]string
@@ -37,6 +37,9 @@ type Field struct {
 	// text replaces Short and Long where they are not enough. It gets the message that the field is of.
 	text func(m protoreflect.Message, style Style) string
 }
+
+// FieldRetry is the path of the field whose words depend on more than its value: whether a call may be made again.
+const FieldRetry = "retry"
 
 // Change is how clients notice a change of a field.
 type Change int
@@ -96,7 +99,10 @@ func accessFields() []Field {
 		{Path: "access.authenticated", text: authenticated, Change: Compared, Rule: accessNarrowed},
 		{Path: "access.scopes.any_of", Short: "; any of %s", Long: "; one of the scopes %s", Change: AnyOf, Rule: accessNarrowed},
 		{Path: "access.scopes.all_of", Short: "; all of %s", Long: "; the scopes %s", Change: AllOf, Rule: accessNarrowed},
-		{Path: "access.roles.any_of", Short: "; any role of %s", Long: "; one of the roles %s", Change: AnyOf, Rule: accessNarrowed},
+		{
+			Path: "access.roles.any_of", Short: "; any role of %s", Long: "; one of the roles %s",
+			Change: AnyOf, Rule: accessNarrowed,
+		},
 		{Path: "access.roles.all_of", Short: "; all roles of %s", Long: "; the roles %s", Change: AllOf, Rule: accessNarrowed},
 		{
 			Path: "access.owner.variable", Short: "; owner %s", Long: "; the caller whose subject is %s",
@@ -160,14 +166,17 @@ func requestFields() []Field {
 		{Path: "headers.header", Long: "; %s", Change: Compared, Rule: "REQUEST_HEADER_REMOVED"},
 		{Path: "headers.field", Long: " sets %s", Change: Compared, Rule: "REQUEST_HEADER_CHANGED"},
 		{Path: "idempotency", Name: "idempotency", Change: Lost, Rule: keyWeakened},
-		{Path: "idempotency.required", Long: "; needs the header Idempotency-Key", Change: Demanded, Rule: "IDEMPOTENCY_KEY_REQUIRED"},
+		{
+			Path: "idempotency.required", Long: "; needs the header Idempotency-Key",
+			Change: Demanded, Rule: "IDEMPOTENCY_KEY_REQUIRED",
+		},
 		{Path: "idempotency.ttl", Long: "; a key is remembered for %s", Change: Lowered, Rule: keyWeakened},
 	}
 }
 
 func callFields() []Field {
 	return []Field{
-		{Path: "retry", Name: "retry"},
+		{Path: FieldRetry, Name: FieldRetry},
 		{
 			Path: "retry.max_attempts", Short: "; retried %s attempts", Long: "; up to %s in all", Unit: "call", Usual: "1",
 			Why: whyRetry,

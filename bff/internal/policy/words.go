@@ -61,7 +61,7 @@ func (p Policy) Texts(name string, style Style) []string {
 		add(trim(row(name).says(message, field, style)))
 	}
 
-	if name == "retry" && len(texts) > 0 && p.Retry != nil && p.Retry.Key != nil && !style.Long {
+	if name == FieldRetry && len(texts) > 0 && p.Retry != nil && p.Retry.Key != nil && !style.Long {
 		texts[0] += " with " + headerKey
 	}
 

@@ -38,7 +38,7 @@ var lenient = config.Breaker{FailureRatio: 1, MinRequests: 1 << 20, Window: time
 // stubbed returns an upstream that is not connected to anything.
 func stubbed(cfg Config) (*upstream, *ends) {
 	o := &ends{}
-	cfg.Upstream = cfg.Upstream.WithDefaults()
+	cfg.Upstream = cfg.WithDefaults()
 
 	return newUpstream("order", cfg, Deps{Logger: slog.New(slog.DiscardHandler), Observer: o}), o
 }

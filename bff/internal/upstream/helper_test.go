@@ -84,7 +84,7 @@ var patient = config.Breaker{FailureRatio: 1, MinRequests: 1 << 20, Window: time
 func open(tb testing.TB, cfg upstream.Config, deps upstream.Deps) *upstream.Pool {
 	tb.Helper()
 
-	cfg.Upstream = cfg.Upstream.WithDefaults()
+	cfg.Upstream = cfg.WithDefaults()
 
 	pool, err := upstream.Open(map[string]upstream.Config{"order": cfg}, deps)
 	if err != nil {

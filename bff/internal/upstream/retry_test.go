@@ -407,7 +407,7 @@ func TestStateOfMethodsIsShown(t *testing.T) {
 		t.Errorf("at first: %s, observed %s", got, o.Method(rpcGet))
 	}
 
-	for range own.MinRequests {
+	for range own.GetMinRequests() {
 		if _, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{}); status.Code(err) != codes.Unavailable {
 			t.Fatalf("got %v", err)
 		}

@@ -27,7 +27,7 @@ func connect(tb testing.TB, cfg redis.Config) *redis.Client {
 		cfg.Prefix = rand.Text() + ":"
 	}
 
-	cfg.Redis = cfg.Redis.WithDefaults()
+	cfg.Redis = cfg.WithDefaults()
 
 	client, err := redis.Open(cfg, redis.Observer{})
 	if err != nil {
