@@ -27,7 +27,7 @@ func effects(cfg config.Config, route gateway.Route, r *http.Request, rec *reqin
 	if l := cfg.Limits.Client; l.Requests > 0 {
 		out = append(out, Effect{Policy: "client limit", Says: fmt.Sprintf(
 			"takes 1 of %d, which come back at %d per %s, for all requests of the client's address",
-			max(l.Burst, l.Requests), l.Requests, l.Per)})
+			l.Burst, l.Requests, l.Per)})
 	}
 
 	omitted := []string{"access"}

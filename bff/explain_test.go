@@ -159,7 +159,8 @@ func TestExplainLegs(t *testing.T) {
 func TestExplainEffects(t *testing.T) {
 	t.Parallel()
 
-	compiled := compile(t, config.Config{}, bff.WithServices(gen.Services()...))
+	client := config.Rate{Requests: 50, Burst: 5}
+	compiled := compile(t, config.Config{Limits: config.Limits{Client: client}}, bff.WithServices(gen.Services()...))
 
 	for _, row := range []struct {
 		name, method, target, body string
@@ -176,6 +177,11 @@ func TestExplainEffects(t *testing.T) {
 		got, err := compiled.Explain(t.Context(), r, bff.Caller{Subject: "alice"})
 		if err != nil {
 			t.Fatal(err)
+		}
+
+		// Once it was the larger one of burst and requests.
+		if limit := got.Effects[0]; !strings.HasPrefix(limit.Says, "takes 1 of 5, which come back at 50 per 1s") {
+			t.Errorf("%s: %+v", row.name, limit)
 		}
 
 		refusing := ""
