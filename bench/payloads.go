@@ -19,9 +19,9 @@ type payload struct {
 	about string
 	// variants are the gateways; all of them are compared with the first, and the second is the one that it is about.
 	variants func(context.Context, *fleet) ([]variant, error)
-	// same tells that the answers of all variants must be the same.
+	// same reports that the answers of all variants must be the same.
 	same bool
-	// stream tells that messages are counted, not requests.
+	// stream reports that messages are counted, not requests.
 	stream bool
 }
 

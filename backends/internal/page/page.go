@@ -57,8 +57,8 @@ func Token(after Position, filter ...string) string {
 	return base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// Cut returns the first size items and the token that leads to the others, empty if there are none. The query should ask for one item
-// more than size.
+// Cut returns the first size items and the token that leads to the others, empty if there are none. The query should ask for one
+// item more than size.
 func Cut[T any](items []T, size int, position func(T) Position, filter ...string) (first []T, nextToken string) {
 	if len(items) <= size {
 		return items, ""

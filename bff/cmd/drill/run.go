@@ -100,7 +100,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 // findings are what a drill has found out.
 type findings interface {
 	markdown() string
-	// met tells whether all criteria are.
+	// met reports whether all criteria are.
 	met() bool
 }
 

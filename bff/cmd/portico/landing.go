@@ -59,7 +59,7 @@ func withDocsPage(cfg config.Config) (config.Config, []bff.Option, error) {
 		return cfg, nil, nil
 	}
 
-	page, err := docspage.Handler(docspage.Config{
+	page, err := docspage.Handler(docspage.Config{ //nolint:gosec // Its token URL is a path.
 		Title: cfg.Docs.Title, Document: ".." + pages.DocumentJSON, TokenURL: "../dev/token",
 	})
 	if err != nil {

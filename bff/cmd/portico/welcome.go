@@ -21,7 +21,7 @@ type welcome struct {
 	fleet  *backends.Fleet
 	// token is the command that prints tokens, without a subject.
 	token string
-	// docs tells that the description is shown at /docs.
+	// docs reports that the description is shown at /docs.
 	docs bool
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// errClaims tells that a claim of a token with a valid signature cannot be used.
+// errClaims reports that a claim of a token with a valid signature cannot be used.
 var errClaims = errors.New("unusable claim")
 
 // lastDate is the end of the year 9999. What is beyond overflows time.Time and might come out as the past.
@@ -111,7 +111,7 @@ func (i *issuer) require(claims jwt.MapClaims) error {
 	return nil
 }
 
-// holds tells whether a value is one of the allowed strings, or a list with one of them.
+// holds reports whether a value is one of the allowed strings, or a list with one of them.
 func holds(value any, allowed []string) bool {
 	items, ok := value.([]any)
 	if !ok {

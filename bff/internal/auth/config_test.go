@@ -86,7 +86,7 @@ func TestKeyFileFaultsAreNamed(t *testing.T) {
 		name string
 		key  authtest.Object // Alone in the set, or beside a good one.
 		want string
-		// alone tells that the fault goes unnoticed beside a good key.
+		// alone reports that the fault goes unnoticed beside a good key.
 		alone bool
 	}{
 		{"private", ed.JWK(t, authtest.Object{"d": "nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}), "private or symmetric", false},

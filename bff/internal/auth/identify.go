@@ -114,7 +114,7 @@ func (a *Authenticator) byToken(r *http.Request, authorization string) (reqinfo.
 	return found.principal, nil
 }
 
-// shows tells whether the client showed the certificate that a token is bound to (RFC 8705, section 3). Most are bound to none.
+// shows reports whether the client showed the certificate that a token is bound to (RFC 8705, section 3). Most are bound to none.
 func shows(state *tls.ConnectionState, certificate string) bool {
 	return certificate == "" || certificate == thumbprint(state)
 }

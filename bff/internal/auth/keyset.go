@@ -58,7 +58,7 @@ type verifyKey struct {
 // keySet is an issuer's keys. It is never changed.
 type keySet []verifyKey
 
-// equal tells whether the sets hold the same keys in the same order.
+// equal reports whether the sets hold the same keys in the same order.
 func (s keySet) equal(other keySet) bool {
 	return slices.EqualFunc(s, other, func(a, b verifyKey) bool {
 		public, ok := a.public.(interface{ Equal(x crypto.PublicKey) bool })

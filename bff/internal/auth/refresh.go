@@ -31,7 +31,7 @@ type keySource struct {
 	keys     atomic.Pointer[keySet]
 	// generation changes with the keys, and only with them: what was found out with others does not count any more.
 	generation atomic.Uint64
-	// failed tells that the last fetch did not work.
+	// failed reports that the last fetch did not work.
 	failed atomic.Bool
 	// firstRetry is how long to wait between fetches before the first one has worked. Only run uses it.
 	firstRetry time.Duration

@@ -131,7 +131,7 @@ func newClient() *http.Client {
 	}
 }
 
-// secure tells whether nobody on the way can change the answer: it is signed, or does not leave this machine.
+// secure reports whether nobody on the way can change the answer: it is signed, or does not leave this machine.
 func secure(location *url.URL) bool {
 	host := location.Hostname()
 	addr, err := netip.ParseAddr(host)

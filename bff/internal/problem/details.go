@@ -146,7 +146,7 @@ func link(l *errdetails.Help_Link) Link {
 	return Link{Description: text(l.GetDescription()), URL: l.GetUrl()}
 }
 
-// offWeb tells whether a link does not lead to a web page, or is too long to be passed on whole.
+// offWeb reports whether a link does not lead to a web page, or is too long to be passed on whole.
 func offWeb(l *errdetails.Help_Link) bool {
 	u, err := url.Parse(l.GetUrl())
 

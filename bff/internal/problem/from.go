@@ -87,7 +87,7 @@ func fromStatus(st *status.Status) *Problem {
 	return p
 }
 
-// fromTransport tells whether gRPC itself made a status rather than a backend's author, in a code that backends use to speak to
+// fromTransport reports whether gRPC itself made a status rather than a backend's author, in a code that backends use to speak to
 // callers: a message over the size limit, or a proxy's answer in place of a backend's. Its text is all there is to tell it by.
 // That a proxy has no backend (502, 503, 504) is what UNAVAILABLE says.
 func fromTransport(st *status.Status) bool {
@@ -113,7 +113,7 @@ func brokeOff(st *status.Status) bool {
 	}
 }
 
-// public tells whether messages with this code are written for the caller. The others come from machinery (gRPC itself, a crash,
+// public reports whether messages with this code are written for the caller. The others come from machinery (gRPC itself, a crash,
 // a network) and may name addresses, files or queries.
 func public(c codes.Code) bool {
 	switch c {
@@ -128,7 +128,7 @@ func public(c codes.Code) bool {
 	}
 }
 
-// deliberate tells whether the details of a status with this code are the work of a backend's author. Those of a fault may be
+// deliberate reports whether the details of a status with this code are the work of a backend's author. Those of a fault may be
 // anything that was at hand when it happened.
 func deliberate(c codes.Code) bool {
 	switch c {

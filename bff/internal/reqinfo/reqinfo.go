@@ -45,7 +45,7 @@ type Record struct {
 	Priority int
 	// BodyLimit is the largest body in bytes that may be read. The matched route may change it before the first read.
 	BodyLimit int64
-	// Head tells that the client wants the header of the answer alone.
+	// Head reports that the client wants the header of the answer alone.
 	Head bool
 	// EventStream reports whether the matched route answers with Server-Sent Events, to a GET as an EventSource sends it.
 	EventStream bool
@@ -53,11 +53,11 @@ type Record struct {
 	Status int
 	// WriteBy is until when the connection takes the answer. Zero: there is no end, or it is not known.
 	WriteBy time.Time
-	// Reserved tells that the deadline of the request's context leaves time to answer (see Reserve).
+	// Reserved reports that the deadline of the request's context leaves time to answer (see Reserve).
 	Reserved bool
 	// ClientDeadline reports that the client asked for an earlier deadline than the route's.
 	ClientDeadline bool
-	// BodyExceeded tells that a read was refused because of BodyLimit.
+	// BodyExceeded reports that a read was refused because of BodyLimit.
 	BodyExceeded bool
 	// Values has what middleware of an embedding program has put into the context. Nil: there is no middleware.
 	Values interface{ Value(key any) any }
@@ -91,13 +91,13 @@ type Principal struct {
 	Tenant string
 }
 
-// Anonymous tells whether the caller showed no credentials.
+// Anonymous reports whether the caller showed no credentials.
 func (p Principal) Anonymous() bool { return p.Subject == "" }
 
-// HasScope tells whether the caller was granted the scope.
+// HasScope reports whether the caller was granted the scope.
 func (p Principal) HasScope(scope string) bool { return slices.Contains(p.Scopes, scope) }
 
-// HasRole tells whether the caller has the role.
+// HasRole reports whether the caller has the role.
 func (p Principal) HasRole(role string) bool { return slices.Contains(p.Roles, role) }
 
 // maxName is the length in bytes that OpenID Connect Core, section 2, allows for a subject.
@@ -138,7 +138,7 @@ func (p Principal) Check() error {
 	return errors.Join(faults...)
 }
 
-// Plain tells whether a text is printable ASCII, not empty, and without spaces at its ends, which gRPC metadata does not keep.
+// Plain reports whether a text is printable ASCII, not empty, and without spaces at its ends, which gRPC metadata does not keep.
 func Plain(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {

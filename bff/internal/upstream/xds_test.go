@@ -222,7 +222,7 @@ func TestXDSControlPlaneSaysWhereCallsGo(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	cfg := Config{Upstream: config.Upstream{Target: "xds:///orders"}}
+	cfg := Config{Upstream: config.Upstream{Target: "xds:///orders"}.WithDefaults()}
 
 	conn, err := dial(cfg, newGroup("order", cfg, nil, nil), []grpc.DialOption{grpc.WithResolvers(builder)})
 	if err != nil {
@@ -289,7 +289,7 @@ func follows(tb testing.TB, orders orderv1.OrderServiceClient, want string) {
 func TestXDSControlPlaneThatNobodyNamed(t *testing.T) {
 	t.Parallel()
 
-	cfg := Config{Upstream: config.Upstream{Target: "xds:///orders"}}
+	cfg := Config{Upstream: config.Upstream{Target: "xds:///orders"}.WithDefaults()}
 
 	conn, err := dial(cfg, newGroup("order", cfg, nil, nil), nil)
 	if err != nil {

@@ -65,7 +65,7 @@ func TestGateway(t *testing.T) {
 type teas struct {
 	shopv1.UnimplementedTeaServiceServer
 
-	// down tells that there are no ratings at the moment; lists is how often they were asked for.
+	// down reports that there are no ratings at the moment; lists is how often they were asked for.
 	down  atomic.Bool
 	lists atomic.Int32
 }

@@ -22,7 +22,7 @@ import (
 type file struct {
 	mediaType string
 	content   []byte
-	// gzipped tells that content is.
+	// gzipped reports that content is.
 	gzipped bool
 	// plain is the content as it is when it is not compressed.
 	plain func() []byte

@@ -16,8 +16,9 @@ func (b *builder) body(op policy.Endpoint) (*RequestBody, error) {
 	}
 
 	body := &RequestBody{
-		Content:     &Map[*MediaType]{},
-		Description: sentences("At most "+size(op.Policy.Effective.GetMaxBodyBytes())+", also after decompression.", b.maskWords(op)),
+		Content: &Map[*MediaType]{},
+		Description: sentences(
+			"At most "+size(op.Policy.Effective.GetMaxBodyBytes())+", also after decompression.", b.maskWords(op)),
 	}
 
 	if b.isFile(op) {
@@ -48,9 +49,9 @@ func (b *builder) body(op policy.Endpoint) (*RequestBody, error) {
 
 // isFile reports whether the body is bytes of any type.
 func (b *builder) isFile(op policy.Endpoint) bool {
-	message := op.Route.Descriptor.Input()
-	if op.Route.Body != wholeBody {
-		field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
+	message := op.Descriptor.Input()
+	if op.Body != wholeBody {
+		field := message.Fields().ByName(protoreflect.Name(op.Body))
 		if field == nil || field.Message() == nil || field.IsList() {
 			return false
 		}
@@ -67,7 +68,7 @@ const httpBody = "google.api.HttpBody"
 func (b *builder) fileBody(op policy.Endpoint, body *RequestBody) {
 	body.Content.Set(mediaAny, &MediaType{Schema: &Schema{}})
 
-	if !op.Route.ClientStream {
+	if !op.ClientStream {
 		return
 	}
 

@@ -49,9 +49,9 @@ func read(message protoreflect.MessageDescriptor, text json.RawMessage) (protore
 
 // answerExample is what a client reads; nil if there is no example.
 func (b *builder) answerExample(op policy.Endpoint) (any, error) {
-	message := op.Route.Descriptor.Output()
+	message := op.Descriptor.Output()
 
-	example, err := b.example(op.Route.Descriptor)
+	example, err := b.example(op.Descriptor)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func (b *builder) answerExample(op policy.Endpoint) (any, error) {
 	}
 
 	members := b.write(m, b.config.EmitDefaults)
-	if field := message.Fields().ByName(protoreflect.Name(op.Route.ResponseBody)); field != nil {
+	if field := message.Fields().ByName(protoreflect.Name(op.ResponseBody)); field != nil {
 		return member(members, b.name(field)), nil
 	}
 
@@ -76,9 +76,9 @@ func (b *builder) answerExample(op policy.Endpoint) (any, error) {
 // bodyExample is what a client sends as the body: the request without what stands in path and header. It is nil if there is no
 // example.
 func (b *builder) bodyExample(op policy.Endpoint) (any, error) {
-	message, as := op.Route.Descriptor.Input(), bodyForm(op)
+	message, as := op.Descriptor.Input(), bodyForm(op)
 
-	example, err := b.example(op.Route.Descriptor)
+	example, err := b.example(op.Descriptor)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (b *builder) bodyExample(op policy.Endpoint) (any, error) {
 		return nil, nil //nolint:nilnil // There is none.
 	}
 
-	if op.Route.Body == wholeBody {
+	if op.Body == wholeBody {
 		b.clearElsewhere(op, m, "")
 
 		if err := b.clearHidden(m, as); err != nil {
@@ -98,7 +98,7 @@ func (b *builder) bodyExample(op policy.Endpoint) (any, error) {
 		return b.write(m, false), nil
 	}
 
-	field := message.Fields().ByName(protoreflect.Name(op.Route.Body))
+	field := message.Fields().ByName(protoreflect.Name(op.Body))
 	if field == nil || !m.Has(field) {
 		return nil, nil //nolint:nilnil // What is not set has no example.
 	}

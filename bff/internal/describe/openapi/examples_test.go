@@ -35,7 +35,7 @@ func madeUp(t *testing.T, operations []policy.Endpoint) map[string]string {
 	all := map[string]string{}
 
 	for _, op := range operations {
-		request, answer := source.Of(op.Route.Descriptor)
+		request, answer := source.Of(op.Descriptor)
 		out := openapi.Example{Request: written(t, request), Response: written(t, answer)}
 
 		text, err := json.Marshal(out)
@@ -43,7 +43,7 @@ func madeUp(t *testing.T, operations []policy.Endpoint) map[string]string {
 			t.Fatal(err)
 		}
 
-		all[string(op.Route.Descriptor.FullName())] = string(text)
+		all[string(op.Descriptor.FullName())] = string(text)
 	}
 
 	return all

@@ -278,8 +278,8 @@ func relaxed(rules *validate.FieldRules, field protoreflect.FieldDescriptor) (*v
 func excluded(op policy.Endpoint) []string {
 	var all []string
 
-	for _, variable := range op.Route.Template.Variables() {
-		message, above := op.Route.Descriptor.Input(), ""
+	for _, variable := range op.Template.Variables() {
+		message, above := op.Descriptor.Input(), ""
 
 		for name := range strings.SplitSeq(variable, ".") {
 			field := message.Fields().ByTextName(name)

@@ -25,25 +25,25 @@ type Config struct {
 	Comments map[string]string
 	// Examples are exchanges by the full name of the method, each an Example in JSON. Nil: there are none.
 	Examples map[string]string
-	// ProtoNames spells fields as the protos do, EmitDefaults tells that answers have fields that are not set.
+	// ProtoNames spells fields as the protos do, EmitDefaults reports that answers have fields that are not set.
 	ProtoNames, EmitDefaults bool
 	// AuthDisabled leaves out who may call.
 	AuthDisabled bool
-	// ClientAuthorities tells that the listener asks for client certificates, which may end while a connection is open.
+	// ClientAuthorities reports that the listener asks for client certificates, which may end while a connection is open.
 	ClientAuthorities bool
 	// WithoutConditions keeps the text of CEL conditions, which may name subjects and tenants, from readers that anyone may be.
 	WithoutConditions bool
-	// WithoutTokens tells that tokens are not among the credentials.
+	// WithoutTokens reports that tokens are not among the credentials.
 	WithoutTokens bool
 	// APIKeyHeader is the header that carries API keys. Empty: there are none.
 	APIKeyHeader string
-	// Certificates tells that client certificates are credentials.
+	// Certificates reports that client certificates are credentials.
 	Certificates bool
 	// Credential is of a kind that the embedding program verifies. Nil: there is none.
 	Credential *Credential
-	// ProblemHook tells that an embedding program changes problem documents.
+	// ProblemHook reports that an embedding program changes problem documents.
 	ProblemHook bool
-	// CacheDisabled tells that no answers are kept.
+	// CacheDisabled reports that no answers are kept.
 	CacheDisabled bool
 	// ResponseHeaders are the backends' headers that clients get from every route.
 	ResponseHeaders []string
@@ -71,13 +71,13 @@ func Build(operations []policy.Endpoint, config Config) (*Document, error) {
 	}
 
 	for _, op := range operations {
-		service := op.Route.Descriptor.Parent()
+		service := op.Descriptor.Parent()
 		if known := b.services[service.Name()]; !slices.Contains(known, service.FullName()) {
 			b.services[service.Name()] = append(known, service.FullName())
 		}
 
-		note(b.inputs, op.Route.Descriptor.Input())
-		note(b.outputs, op.Route.Descriptor.Output())
+		note(b.inputs, op.Descriptor.Input())
+		note(b.outputs, op.Descriptor.Output())
 	}
 
 	doc := &Document{
@@ -97,7 +97,7 @@ func Build(operations []policy.Endpoint, config Config) (*Document, error) {
 
 	for i, op := range sorted {
 		if err := b.add(doc, op, locations[i]); err != nil {
-			return nil, fmt.Errorf("%s of %s: %w", op.Route, op.Route.RPC, err)
+			return nil, fmt.Errorf("%s of %s: %w", op.Route, op.RPC, err)
 		}
 	}
 
@@ -123,9 +123,9 @@ HEAD is answered wherever GET is, and a method that a path does not have with 40
 // byPath orders operations as readers look for them: by path, then GET before what changes something.
 func byPath(a, b policy.Endpoint) int {
 	return cmp.Or(
-		strings.Compare(a.Route.Template.String(), b.Route.Template.String()),
-		methodRank(a.Route.Method)-methodRank(b.Route.Method),
-		strings.Compare(a.Route.Method, b.Route.Method),
+		strings.Compare(a.Template.String(), b.Template.String()),
+		methodRank(a.Method)-methodRank(b.Method),
+		strings.Compare(a.Method, b.Method),
 	)
 }
 
@@ -172,7 +172,7 @@ func (b *builder) add(doc *Document, op policy.Endpoint, at location) error {
 		return err
 	}
 
-	item.set(op.Route.Method, operation)
+	item.set(op.Method, operation)
 
 	return nil
 }
@@ -191,7 +191,7 @@ func (b *builder) tags(operations []policy.Endpoint) []Tag {
 	var tags []Tag
 
 	for _, op := range operations {
-		service := op.Route.Descriptor.Parent()
+		service := op.Descriptor.Parent()
 		tag := Tag{Name: b.tag(service), Description: or(b.comment(service), "The service "+string(service.FullName())+".")}
 
 		if !slices.Contains(tags, tag) {

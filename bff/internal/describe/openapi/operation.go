@@ -14,7 +14,7 @@ import (
 )
 
 func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) (*OperationObject, error) {
-	method := op.Route.Descriptor
+	method := op.Descriptor
 
 	query, err := b.query(op)
 	if err != nil {
@@ -56,7 +56,7 @@ func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) (*Opera
 
 // id is the operation's name, "OrderService_GetOrder". Further routes of an RPC, and services of the same name, get more of a name.
 func (b *builder) id(op policy.Endpoint) string {
-	method := op.Route.Descriptor
+	method := op.Descriptor
 	short := fmt.Sprintf("%s_%s", method.Parent().Name(), method.Name())
 	id := short
 
@@ -99,7 +99,7 @@ func (b *builder) policyOf(op policy.Endpoint) policy.Policy {
 		p.Effective.Cache = nil
 	}
 
-	if op.Route.Body == "" {
+	if op.Body == "" {
 		p.Effective.MaxBodyBytes = nil
 	}
 
@@ -132,7 +132,7 @@ func (b *builder) enforced(op policy.Endpoint) *Enforced {
 	one := func(field string) string { return strings.Join(b.texts(p, field, false), ", ") }
 
 	return &Enforced{
-		RPC: op.Route.RPC[1:], Access: one("access"), RateLimits: b.texts(p, "rate_limits", false), Timeout: one("timeout"),
+		RPC: op.RPC[1:], Access: one("access"), RateLimits: b.texts(p, "rate_limits", false), Timeout: one("timeout"),
 		MaxBodyBytes: p.Effective.GetMaxBodyBytes(), Cache: one("cache"), Retry: strings.TrimPrefix(one("retry"), "retried "),
 	}
 }

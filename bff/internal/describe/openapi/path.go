@@ -43,7 +43,7 @@ func (b *builder) locate(operations []policy.Endpoint) ([]location, error) {
 	}
 
 	slices.SortStableFunc(order, func(i, j int) int {
-		return pathtemplate.Compare(operations[i].Route.Template, operations[j].Route.Template)
+		return pathtemplate.Compare(operations[i].Template, operations[j].Template)
 	})
 
 	for _, i := range order {

@@ -225,7 +225,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			slices.SortFunc(operations, func(a, b policy.Endpoint) int { return strings.Compare(a.Route.String(), b.Route.String()) })
+			slices.SortFunc(operations, func(a, b policy.Endpoint) int { return strings.Compare(a.String(), b.String()) })
 
 			want := built(t, operations, openapi.Config{})
 			wellFormedPaths(t, want)

@@ -103,16 +103,16 @@ func textPath(path fieldpath.Path) string {
 	return strings.Join(names, ".")
 }
 
-// elsewhere tells whether the path or a header sets the field. That is then the one way that is described.
+// elsewhere reports whether the path or a header sets the field. That is then the one way that is described.
 func (b *builder) elsewhere(op policy.Endpoint, field string) bool {
-	return slices.Contains(op.Route.Template.Variables(), field) ||
+	return slices.Contains(op.Template.Variables(), field) ||
 		slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Field != nil && textPath(h.Field) == field })
 }
 
 // elsewhereBelow are the fields that the path and headers set of those below one, which the prefix names, and those that cannot be
 // set because of that.
 func (b *builder) elsewhereBelow(op policy.Endpoint, prefix string) []string {
-	fields := slices.Concat(op.Route.Template.Variables(), excluded(op))
+	fields := slices.Concat(op.Template.Variables(), excluded(op))
 
 	for _, h := range op.Policy.Headers {
 		if h.Field != nil {
@@ -136,7 +136,7 @@ func (b *builder) elsewhereBelow(op policy.Endpoint, prefix string) []string {
 // resumes reports whether Last-Event-ID sets the field. The query may then set it as well, and differ: a stream begins with the one
 // and is resumed with both.
 func resumes(op policy.Endpoint, field string) bool {
-	return !slices.Contains(op.Route.Template.Variables(), field) && slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
+	return !slices.Contains(op.Template.Variables(), field) && slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
 		return h.Name == "Last-Event-Id" && h.Field != nil && textPath(h.Field) == field
 	})
 }
@@ -178,7 +178,7 @@ func (b *builder) walkField(path fieldpath.Path, visit func(fieldpath.Path) erro
 	}
 }
 
-// isParameter tells whether a message has a form that a query can hold.
+// isParameter reports whether a message has a form that a query can hold.
 func isParameter(message protoreflect.MessageDescriptor) bool {
 	switch message.FullName() {
 	case "google.protobuf.Any", "google.protobuf.Empty":
@@ -261,7 +261,8 @@ func (b *builder) headers(op policy.Endpoint) ([]*Parameter, error) {
 
 	if i := op.Policy.Effective.GetIdempotency(); i != nil {
 		parameters = append(parameters, &Parameter{
-			Name: "Idempotency-Key", In: inHeader, Required: i.Required, Schema: &Schema{Type: typeString, Pattern: keyPattern},
+			Name: "Idempotency-Key", In: inHeader, Required: i.GetRequired(),
+			Schema: &Schema{Type: typeString, Pattern: keyPattern},
 			Description: "Names the operation, so that it takes effect once however often it is sent: 1 to 255 printable ASCII " +
 				"characters, best a UUID. Answers are kept for " + policy.Span(i.GetTtl().AsDuration()) + ".",
 		})

@@ -91,17 +91,18 @@ func (b *builder) errors(op policy.Endpoint) []int {
 	return statuses
 }
 
-// tagged tells whether answers have entity tags that the gateway compares.
+// tagged reports whether answers have entity tags that the gateway compares.
 func (b *builder) tagged(op policy.Endpoint) bool {
-	return op.Route.Method == http.MethodGet && (b.kept(op) || slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "etag"))
+	return op.Method == http.MethodGet &&
+		(b.kept(op) || slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "etag"))
 }
 
-// kept tells whether answers are cached.
+// kept reports whether answers are cached.
 func (b *builder) kept(op policy.Endpoint) bool {
 	return op.Policy.Cache != nil && op.Policy.Cache.TTL > 0 && !b.config.CacheDisabled
 }
 
-// ranged tells whether the backend gets to see ranges, or answers with them.
+// ranged reports whether the backend gets to see ranges, or answers with them.
 func (b *builder) ranged(op policy.Endpoint) bool {
 	asks := slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" })
 	says := slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "content-range")
@@ -111,9 +112,9 @@ func (b *builder) ranged(op policy.Endpoint) bool {
 
 // answersFile reports whether the body of a response is bytes of any type.
 func (b *builder) answersFile(op policy.Endpoint) bool {
-	message := op.Route.Descriptor.Output()
+	message := op.Descriptor.Output()
 
-	if field := message.Fields().ByName(protoreflect.Name(op.Route.ResponseBody)); field != nil && !op.Route.ServerStream {
+	if field := message.Fields().ByName(protoreflect.Name(op.ResponseBody)); field != nil && !op.ServerStream {
 		return field.Message() != nil && !field.IsList() && field.Message().FullName() == httpBody
 	}
 
@@ -147,7 +148,7 @@ func (b *builder) success(op policy.Endpoint, status int) (*Response, error) {
 		return nil, err
 	}
 
-	if op.Route.ServerStream {
+	if op.ServerStream {
 		return out, b.stream(out, schema, example)
 	}
 
@@ -202,9 +203,9 @@ func (b *builder) streamFailure() *Schema {
 
 // answer is the schema of a single message, or of the field of it that is the answer.
 func (b *builder) answer(op policy.Endpoint) (*Schema, error) {
-	message := op.Route.Descriptor.Output()
+	message := op.Descriptor.Output()
 
-	name := op.Route.ResponseBody
+	name := op.ResponseBody
 	if name == "" {
 		return b.ref(message, output)
 	}
@@ -248,7 +249,7 @@ func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 		headers.Set("Age", b.headerRef("Age"))
 	}
 
-	if op.Route.Method == http.MethodGet {
+	if op.Method == http.MethodGet {
 		headers.Set("Cache-Status", b.headerRef("Cache-Status")) // It also tells of calls that are shared, and of none.
 	}
 

@@ -145,7 +145,7 @@ func orOne(least *uint64) *uint64 {
 	return least
 }
 
-// isText tells whether numbers of the kind are strings in JSON.
+// isText reports whether numbers of the kind are strings in JSON.
 func isText(kind protoreflect.Kind) bool {
 	switch kind {
 	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind,
@@ -217,13 +217,13 @@ func applyBytes(schema *Schema, rules *validate.StringRules) {
 func byteWords(least, most *uint64, end string) string {
 	switch {
 	case least != nil && most != nil && *least == *most:
-		return quantity(int64(*least), "byte") + end
+		return inBytes(int64(*least)) + end
 	case least != nil && most != nil:
-		return quantity(int64(*least), "byte") + " to " + quantity(int64(*most), "byte") + end
+		return inBytes(int64(*least)) + " to " + inBytes(int64(*most)) + end
 	case least != nil:
-		return "At least " + quantity(int64(*least), "byte") + end
+		return "At least " + inBytes(int64(*least)) + end
 	case most != nil:
-		return "At most " + quantity(int64(*most), "byte") + end
+		return "At most " + inBytes(int64(*most)) + end
 	default:
 		return ""
 	}
@@ -334,11 +334,11 @@ func anys(texts []string) []any {
 	return out
 }
 
-// quantity writes a count with its noun.
-func quantity(n int64, noun string) string {
+// inBytes writes a number of bytes.
+func inBytes(n int64) string {
 	if n == 1 {
-		return "1 " + noun
+		return "1 byte"
 	}
 
-	return strconv.FormatInt(n, 10) + " " + noun + "s"
+	return strconv.FormatInt(n, 10) + " bytes"
 }

@@ -16,7 +16,7 @@ import (
 
 // bodyForm is how the message is used that the body is.
 func bodyForm(op policy.Endpoint) form {
-	switch mask, derived := op.Route.UpdateMask(); {
+	switch mask, derived := op.UpdateMask(); {
 	case mask == nil:
 		return input
 	case derived:
@@ -28,7 +28,7 @@ func bodyForm(op policy.Endpoint) form {
 
 // maskWords say what an update mask means for the body. They are empty if there is none.
 func (b *builder) maskWords(op policy.Endpoint) string {
-	mask, derived := op.Route.UpdateMask()
+	mask, derived := op.UpdateMask()
 
 	switch {
 	case mask == nil || b.isFile(op):
@@ -50,7 +50,7 @@ func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDe
 		return b.bodyObject(op, message, "", input)
 	}
 
-	mask, _ := op.Route.UpdateMask()
+	mask, _ := op.UpdateMask()
 	without := b.elsewhereBelow(op, "")
 
 	// The mask, or a part of it, comes from the path or a header.

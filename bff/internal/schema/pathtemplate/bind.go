@@ -11,7 +11,7 @@ type variable struct {
 	deep       bool
 }
 
-// fixed tells whether the variable holds several segments, of a number that is known.
+// fixed reports whether the variable holds several segments, of a number that is known.
 func (v variable) fixed() bool { return !v.deep && v.end-v.first > 1 }
 
 // FixedSlashes is how many slashes stand between the segments of each variable that has a known number of them, more than one.

@@ -283,7 +283,7 @@ var (
 	lonelyRest = regexp.MustCompile(`/\{[^{}=]+=\*\*\}`)
 )
 
-// allFixed tells whether all variables of a template hold several segments, of a number that is known.
+// allFixed reports whether all variables of a template hold several segments, of a number that is known.
 func allFixed(template string) bool {
 	variables := variablePattern.FindAllStringSubmatch(template, -1)
 

@@ -11,7 +11,7 @@ type segment struct {
 	empty bool
 }
 
-// holds tells whether the escaped segment of a path is in the set.
+// holds reports whether the escaped segment of a path is in the set.
 func (s segment) holds(part string) bool {
 	if !s.wild {
 		return part == s.text
@@ -22,7 +22,7 @@ func (s segment) holds(part string) bool {
 	return ok && (head != "" || s.empty) && wellFormed(head)
 }
 
-// covers tells whether all of the other set is in this one. Of two sets, either one covers the other or they have nothing in
+// covers reports whether all of the other set is in this one. Of two sets, either one covers the other or they have nothing in
 // common.
 func (s segment) covers(other segment) bool {
 	switch {
@@ -38,7 +38,7 @@ func (s segment) covers(other segment) bool {
 // escapeLength is the length of a percent-encoded byte (RFC 3986, section 2.1).
 const escapeLength = len("%2F")
 
-// wellFormed tells whether every "%" begins an escape.
+// wellFormed reports whether every "%" begins an escape.
 func wellFormed(part string) bool {
 	for {
 		at := strings.IndexByte(part, '%')

@@ -16,7 +16,7 @@ type Template struct {
 	variables []variable
 	// segments are all but "**", with those inside of variables.
 	segments []segment
-	// deep tells that there is a "**"; it stands before segments[gap].
+	// deep reports that there is a "**"; it stands before segments[gap].
 	deep bool
 	gap  int
 	verb string
@@ -79,7 +79,7 @@ func (t Template) Example() string {
 	return t.sample(length, "x")
 }
 
-// fits tells whether the template matches any path of so many segments.
+// fits reports whether the template matches any path of so many segments.
 func (t Template) fits(length int) bool {
 	if t.deep {
 		return length >= len(t.segments)

@@ -119,7 +119,7 @@ func (c *Checker) checkAnswerBody(op *operation, form *media, mediaType string, 
 	return err
 }
 
-// bodyless tells whether HTTP allows no body (RFC 9110, section 6.4.1).
+// bodyless reports whether HTTP allows no body (RFC 9110, section 6.4.1).
 func bodyless(e Exchange) bool {
 	return e.Method == http.MethodHead || e.Status == http.StatusNotModified || e.Status == http.StatusNoContent
 }

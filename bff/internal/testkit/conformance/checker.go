@@ -199,7 +199,7 @@ type Exchange struct {
 type Message struct {
 	Header http.Header
 	Body   []byte
-	// Partial tells that the body is only the beginning of what was sent.
+	// Partial reports that the body is only the beginning of what was sent.
 	Partial bool
 }
 
@@ -303,7 +303,7 @@ func (c *Checker) checkUnrouted(e Exchange) error {
 	return nil
 }
 
-// edgeStatus tells whether a status is that of an error that any request can meet before it comes to an operation, so that
+// edgeStatus reports whether a status is that of an error that any request can meet before it comes to an operation, so that
 // operations need not name it.
 func edgeStatus(status int) bool {
 	return slices.Contains([]int{

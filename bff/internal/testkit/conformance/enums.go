@@ -42,7 +42,7 @@ func (b *binding) known(body []byte) ([]byte, bool) {
 	return members[b.answer.JSONName()], err == nil
 }
 
-// replaceUnknown replaces numbers that an enum has no name for, and tells whether there were any.
+// replaceUnknown replaces numbers that an enum has no name for, and reports whether there were any.
 func replaceUnknown(message protoreflect.Message) bool {
 	replaced := false
 
@@ -94,7 +94,7 @@ func replaceIn(field protoreflect.FieldDescriptor, value protoreflect.Value) (pr
 	}
 }
 
-// recursive tells whether a name leads into a message within itself, where a document stops.
+// recursive reports whether a name leads into a message within itself, where a document stops.
 func (b *binding) recursive(name string) bool {
 	if b == nil {
 		return false

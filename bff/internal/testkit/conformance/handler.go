@@ -120,7 +120,7 @@ func (t *tee) Read(p []byte) (int, error) {
 
 func (t *tee) Close() error { return t.from.Close() }
 
-// keep adds what there is room for, and tells whether there was more.
+// keep adds what there is room for, and reports whether there was more.
 func keep(buffer *bytes.Buffer, p []byte) bool {
 	room := max(most-buffer.Len(), 0)
 	buffer.Write(p[:min(room, len(p))])

@@ -88,7 +88,7 @@ func (s *Server) signal(what syscall.Signal) {
 	}
 }
 
-// start tells whether the server answers.
+// start reports whether the server answers.
 func (s *Server) start() bool {
 	s.tb.Helper()
 
@@ -141,7 +141,7 @@ func (s *Server) comesUp(pid int) bool {
 	return true
 }
 
-// answers tells whether our server, and not another one at its address, answers.
+// answers reports whether our server, and not another one at its address, answers.
 func answers(addr string, pid int) bool {
 	conn, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {

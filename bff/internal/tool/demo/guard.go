@@ -60,7 +60,7 @@ func local(r *http.Request) bool {
 	return ok && own.AddrPort().Addr().Unmap() == peer
 }
 
-// proxied tells that somebody passed the request on.
+// proxied reports that somebody passed the request on.
 func proxied(header http.Header) bool {
 	for name := range header {
 		if name == "Forwarded" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") {
@@ -71,14 +71,14 @@ func proxied(header http.Header) bool {
 	return false
 }
 
-// followed tells that a person clicked on a link to here, such as those of the page to the admin listener, whose port makes it
+// followed reports that a person clicked on a link to here, such as those of the page to the admin listener, whose port makes it
 // another origin. Whoever made the link cannot read what the browser shows then (W3C Fetch Metadata).
 func followed(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
 		r.Header.Get("Sec-Fetch-Dest") == "document" && r.Header.Get("Sec-Fetch-User") == "?1"
 }
 
-// ownScheme tells that a page which says where it is from has the scheme of this listener. The rest of its origin is not looked at.
+// ownScheme reports whether a page that names its origin has the scheme of this listener. The rest of its origin is not checked.
 func ownScheme(r *http.Request) bool {
 	scheme := "http://"
 	if r.TLS != nil {

@@ -73,7 +73,7 @@ func check(query url.Values) string {
 	return ""
 }
 
-// areScopes tells that a text is a list of scopes (RFC 6749, section 3.3), and not too long.
+// areScopes reports that a text is a list of scopes (RFC 6749, section 3.3), and not too long.
 func areScopes(text string) bool {
 	return len(text) <= maxScopes && !strings.ContainsFunc(text, func(r rune) bool {
 		return r < ' ' || r > '~' || r == '"' || r == '\\'

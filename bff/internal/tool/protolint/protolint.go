@@ -38,7 +38,7 @@ type Rule struct {
 	Name string `json:"name"`
 	// Purpose says what it demands, and why.
 	Purpose string `json:"purpose"`
-	// Refused tells that a gateway does not start with it, so that it cannot be ignored.
+	// Refused reports that a gateway does not start with it, so that it cannot be ignored.
 	Refused bool `json:"refused"`
 }
 

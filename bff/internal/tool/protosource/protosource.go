@@ -26,7 +26,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 )
 
-// ErrEmpty tells that there is no .proto file where some were expected.
+// ErrEmpty reports that there is no .proto file where some were expected.
 var ErrEmpty = errors.New("no .proto files")
 
 // Tree is the text of .proto files by the paths by which they import one another.

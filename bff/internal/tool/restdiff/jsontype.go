@@ -90,8 +90,8 @@ func messageForm(message protoreflect.MessageDescriptor) string {
 	}
 }
 
-// widened tells whether a field of a request takes all that it took before. What is read as a number may come as a string of digits
-// and the other way round.
+// widened reports whether a field of a request takes all that it took before. A number may also come as a
+// string of digits, and vice versa.
 func widened(was, is string) bool {
 	switch was {
 	case formInt32:

@@ -59,30 +59,36 @@ func (c *comparison) field(row policy.Field) {
 		c.changedf(protopos.Policy(c.now.Descriptor, row.Path), row.Rule, old.text, now.text, "%s", why)
 	}
 
-	var breaks bool
-
-	switch row.Change {
-	case policy.Lowered:
-		breaks = now.set && old.within && (!old.set || now.number < old.number)
-	case policy.Raised:
-		breaks = now.number > old.number
-	case policy.Demanded:
-		breaks = now.set && now.text != old.text && now.text != "false"
-	case policy.SwitchedOff:
-		breaks = old.text == "true" && now.text != "true"
-	case policy.AnyOf:
-		breaks = now.set && (!old.set || lacks(now.items, old.items))
-	case policy.AllOf:
-		breaks = lacks(old.items, now.items)
-	case policy.Lost:
+	switch {
+	case row.Change == policy.Lost:
 		c.lost(row, old, now, changed)
-	case policy.Unnoticed, policy.Compared:
-	}
-
-	if breaks {
+	case breaks(row.Change, old, now):
 		changed()
 	}
 }
+
+// breaks reports whether clients notice the change of a value. Lists of what a response has are compared by lost.
+func breaks(change policy.Change, old, now value) bool {
+	switch change {
+	case policy.Lowered:
+		return old.within && limited(old, now)
+	case policy.Raised:
+		return now.number > old.number
+	case policy.Demanded:
+		return !slices.Contains([]string{"", "false", old.text}, now.text)
+	case policy.SwitchedOff:
+		return old.text == "true" && now.text != "true"
+	case policy.AnyOf:
+		return now.set && (!old.set || lacks(now.items, old.items))
+	case policy.AllOf:
+		return lacks(old.items, now.items)
+	default:
+		return false
+	}
+}
+
+// limited reports whether there is a limit now that is lower than before. What is not set is without a limit.
+func limited(old, now value) bool { return now.set && (!old.set || now.number < old.number) }
 
 // lost finds what is gone, of a list each element.
 func (c *comparison) lost(row policy.Field, old, now value, changed func()) {
@@ -154,7 +160,7 @@ func valueOf(p policy.Policy, row policy.Field) value {
 func (c *comparison) access() {
 	old, now := c.old.Policy.Effective.GetAccess(), c.now.Policy.Effective.GetAccess()
 
-	field := ""
+	var field string
 
 	switch {
 	case old.GetPublic() && !now.GetPublic():
@@ -189,7 +195,8 @@ func (c *comparison) fieldOf(path, removed, changed string) {
 	case !now.set:
 		c.lostf(protopos.Policy(c.old.Descriptor, path), removed, old.text, "%s is gone, which was %s", path, old.text)
 	case numbered(old.text, c.old.Descriptor.Output()) != numbered(now.text, c.now.Descriptor.Output()):
-		c.changedf(protopos.Policy(c.now.Descriptor, path), changed, old.text, now.text, "%s is %s, not %s", path, now.text, old.text)
+		c.changedf(protopos.Policy(c.now.Descriptor, path), changed, old.text, now.text,
+			"%s is %s, not %s", path, now.text, old.text)
 	}
 }
 

@@ -60,7 +60,7 @@ const (
 type Change struct {
 	protopos.Position
 
-	// Removed tells that the position is one of the old files, as what stood there is gone.
+	// Removed reports that the position is one of the old files, as what stood there is gone.
 	Removed bool `json:"removed,omitempty"`
 	// Rule is the name of the kind of change.
 	Rule string `json:"rule"`
@@ -165,7 +165,8 @@ func endpoints(version Version) ([]endpoint, error) {
 		// Who may call where no option says it is up to the program that embeds the gateway, before and after.
 		Policy: &porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}},
 	}
-	api := policy.Read(policy.Services(version.Files), version.Rules, func(protoreflect.FullName) policy.Defaults { return defaults })
+	api := policy.Read(policy.Services(version.Files), version.Rules,
+		func(protoreflect.FullName) policy.Defaults { return defaults })
 
 	var faults []error
 

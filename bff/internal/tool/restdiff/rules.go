@@ -249,7 +249,7 @@ func timeLeaf(m protoreflect.Message) leaf {
 	return leaf{text: fmt.Sprintf("%gs", number), number: number}
 }
 
-// tightened tells whether a rule that is new or has another value allows less than those before.
+// tightened reports whether a rule that is new or has another value allows less than those before.
 func tightened(path string, before map[string]leaf, is leaf) bool {
 	parent, name := "", path
 	if i := strings.LastIndexByte(path, '.'); i >= 0 {
@@ -282,7 +282,7 @@ func tightened(path string, before map[string]leaf, is leaf) bool {
 	}
 }
 
-// lowered tells whether an upper bound is below the one before, or new.
+// lowered reports whether an upper bound is below the one before, or new.
 func lowered(before map[string]leaf, parent, name string, is leaf) bool {
 	of, was, had := either(before, parent, "lt", "lte")
 	if !had || most(is, name) < most(was, of) {
@@ -292,7 +292,7 @@ func lowered(before map[string]leaf, parent, name string, is leaf) bool {
 	return most(is, name) == most(was, of) && !is.whole && name == "lt" && of == "lte"
 }
 
-// raised tells whether a lower bound is above the one before, or new.
+// raised reports whether a lower bound is above the one before, or new.
 func raised(before map[string]leaf, parent, name string, is leaf) bool {
 	of, was, had := either(before, parent, "gt", "gte")
 	if !had || least(is, name) > least(was, of) {

@@ -44,7 +44,7 @@ type File struct {
 	Path string
 	// Text is all of it.
 	Text []byte
-	// Changed tells that the file is there and gets a line more. Other files are new.
+	// Changed reports that the file is there and gets a line more. Other files are new.
 	Changed bool
 }
 
