@@ -49,7 +49,7 @@ export class Orders {
   async pay(order: OrderV1Order): Promise<void> {
     const body: PaymentV1CreatePaymentRequest = {
       orderId: order.orderId ?? "",
-      amount: order.total ?? {},
+      amount: { ...order.total, currencyCode: order.total?.currencyCode ?? "EUR" },
       method: "PAYMENT_METHOD_CARD",
     };
     await this.#post<PaymentV1Payment>("The order was not paid", "/v1/payments", body);

@@ -605,7 +605,7 @@ var Orders = class {
   async pay(order) {
     const body = {
       orderId: order.orderId ?? "",
-      amount: order.total ?? {},
+      amount: { ...order.total, currencyCode: order.total?.currencyCode ?? "EUR" },
       method: "PAYMENT_METHOD_CARD"
     };
     await this.#post("The order was not paid", "/v1/payments", body);
