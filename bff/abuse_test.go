@@ -24,7 +24,10 @@ import (
 func TestSlowBodiesDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := startSite(t, func(c *config.Config) {
+		// Long enough for a machine that is busy: the gateway's clock starts when it reads the request.
+		c.Policies = []config.Policy{{Selector: "order.v1.OrderService.CreateOrder", Set: map[string]any{"timeout": "6s"}}}
+	})
 	s.hold = make(chan struct{})
 
 	u, err := url.Parse(s.url)
@@ -46,10 +49,10 @@ func TestSlowBodiesDoNotOpenTheBreaker(t *testing.T) {
 			}
 			defer conn.Close()
 
-			// More than half of the route's two seconds pass before the body is complete.
+			// More than half of the route's six seconds pass before the body is complete.
 			_, _ = fmt.Fprintf(conn, "POST /v1/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: %s\r\n"+
 				"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n{", header, len(anOrder))
-			<-time.After(1200 * time.Millisecond)
+			<-time.After(4500 * time.Millisecond)
 			_, _ = io.WriteString(conn, anOrder[1:])
 
 			text, _ := io.ReadAll(conn)
