@@ -19,8 +19,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -30,7 +29,7 @@ type options struct {
 	foreign         []foreign
 	composites      []func(grpc.ServiceRegistrar, Connect) error
 	httpRules       []ruleFile
-	rules           route.Rules
+	rules           schema.Rules
 	defaultPolicy   *porticov1.MethodPolicy
 	overrides       []policy.Override
 	muxOptions      []runtime.ServeMuxOption
@@ -75,7 +74,7 @@ type ruleFile struct {
 }
 
 // readRules are those of all files and tables.
-func (o options) readRules() (route.Rules, error) {
+func (o options) readRules() (schema.Rules, error) {
 	files := slices.Clone(o.httpRules)
 
 	for _, s := range o.services {
@@ -84,10 +83,10 @@ func (o options) readRules() (route.Rules, error) {
 		}
 	}
 
-	all := make([]route.Rules, 0, len(files))
+	all := make([]schema.Rules, 0, len(files))
 
 	for _, file := range files {
-		rules, err := httprules.Parse(file.name, file.text)
+		rules, err := schema.ParseRules(file.name, file.text)
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +94,7 @@ func (o options) readRules() (route.Rules, error) {
 		all = append(all, rules)
 	}
 
-	return httprules.Join(all...), nil
+	return schema.JoinRules(all...), nil
 }
 
 func collect(cfg config.Config, opts []Option) (options, error) {

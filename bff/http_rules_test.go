@@ -13,7 +13,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -32,13 +32,13 @@ func TestRoutesOfAnAPIConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	rules, err := httprules.Load(ruledFile)
+	rules, err := schema.LoadRules(ruledFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	table := bff.Service{Name: ruledService, Upstream: "ruled", Register: registerRuledClient}
-	if table.HTTPRules, err = httprules.Text(rules, ruledv1.File_ruled_v1_ruled_proto.Services().Get(0)); err != nil {
+	if table.HTTPRules, err = schema.RulesText(rules, ruledv1.File_ruled_v1_ruled_proto.Services().Get(0)); err != nil {
 		t.Fatal(err)
 	}
 

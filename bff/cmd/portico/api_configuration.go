@@ -6,8 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
@@ -34,7 +33,7 @@ func readConfiguration(dir, name string) ([]byte, error) {
 }
 
 // readRules reads the routes of a gRPC API configuration in a folder; none if it has no name.
-func readRules(dir, name string) (route.Rules, error) {
+func readRules(dir, name string) (schema.Rules, error) {
 	if name == "" {
 		return nil, nil //nolint:nilnil // Nil are no rules.
 	}
@@ -44,10 +43,10 @@ func readRules(dir, name string) (route.Rules, error) {
 		return nil, err
 	}
 
-	rules, err := httprules.Parse(filepath.ToSlash(name), text)
+	rules, err := schema.ParseRules(filepath.ToSlash(name), text)
 	if err != nil {
 		// The error is for people, who are not in the folder.
-		_, err = httprules.Parse(path.Join(filepath.ToSlash(dir), filepath.ToSlash(name)), text)
+		_, err = schema.ParseRules(path.Join(filepath.ToSlash(dir), filepath.ToSlash(name)), text)
 	}
 
 	return rules, err

@@ -10,8 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 	"github.com/portico-gateway/portico/bff/internal/tool/restdiff"
 	"github.com/portico-gateway/portico/bff/internal/tool/term"
@@ -168,7 +167,7 @@ func (v versions) readOld(ctx context.Context) (tree protosource.Tree, root stri
 }
 
 // readRules reads the gRPC API configuration of both versions. One of them may have none yet, or none any more.
-func (v versions) readRules(ctx context.Context, root string) (old, now route.Rules, err error) {
+func (v versions) readRules(ctx context.Context, root string) (old, now schema.Rules, err error) {
 	if v.configuration == "" {
 		return nil, nil, nil
 	}
@@ -191,11 +190,11 @@ func (v versions) readRules(ctx context.Context, root string) (old, now route.Ru
 		return nil, nil, err
 	}
 
-	if old, err = httprules.Parse(v.configuration, before); err != nil {
+	if old, err = schema.ParseRules(v.configuration, before); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", v.against, err)
 	}
 
-	if now, err = httprules.Parse(v.configuration, after); err != nil {
+	if now, err = schema.ParseRules(v.configuration, after); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", v.dir, err)
 	}
 

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 	_ "github.com/portico-gateway/portico/gen/portico/v1" // The options of the blocks.
 )
@@ -209,7 +209,7 @@ func checkYAML(t *testing.T, b block) {
 	t.Helper()
 
 	if strings.Contains(b.text, "type: google.api.Service") {
-		if _, err := httprules.Parse("api.yaml", []byte(b.text)); err != nil {
+		if _, err := schema.ParseRules("api.yaml", []byte(b.text)); err != nil {
 			t.Errorf("%v: %v", b, err)
 		}
 

@@ -14,8 +14,7 @@ import (
 	"google.golang.org/protobuf/types/gofeaturespb"
 	"google.golang.org/protobuf/types/pluginpb"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -24,7 +23,7 @@ type settings struct {
 	// deleteBody reports whether DELETE may have a body.
 	deleteBody bool
 	// rules are those of a gRPC API configuration.
-	rules route.Rules
+	rules schema.Rules
 }
 
 // parseParameter reads the options. All are for the plugin, but for the file of a gRPC API configuration: the plugin gets to see
@@ -39,7 +38,7 @@ func parseParameter(request *pluginpb.CodeGeneratorRequest) (settings, error) {
 	for option := range strings.SplitSeq(request.GetParameter(), ",") {
 		switch name, value, _ := strings.Cut(option, "="); name {
 		case "grpc_api_configuration":
-			if s.rules, err = httprules.Load(value); err != nil {
+			if s.rules, err = schema.LoadRules(value); err != nil {
 				return s, err
 			}
 
@@ -63,14 +62,14 @@ func parseParameter(request *pluginpb.CodeGeneratorRequest) (settings, error) {
 // check finds what is wrong with the routes in the files to generate. The error names each fault with its place.
 func check(gen *protogen.Plugin, s settings) error {
 	var (
-		found   []*route.Fault
+		found   []*schema.Fault
 		faults  []error
 		methods []string
 	)
 
 	for _, file := range gen.Files {
 		for _, service := range file.Services {
-			methods = append(methods, httprules.Methods(service.Desc)...)
+			methods = append(methods, schema.Methods(service.Desc)...)
 		}
 
 		if !file.Generate {
@@ -88,7 +87,7 @@ func check(gen *protogen.Plugin, s settings) error {
 		faults = append(faults, fmt.Errorf("%s: %w", shown(protopos.Fault(f)), f))
 	}
 
-	return errors.Join(append(faults, httprules.Unknown(s.rules, methods))...)
+	return errors.Join(append(faults, schema.UnknownRules(s.rules, methods))...)
 }
 
 // shown is a position with the path of the file below the working directory.
@@ -123,10 +122,10 @@ var (
 		"the option default_api_level=API_OPAQUE")
 )
 
-func (s settings) checkService(service *protogen.Service) []*route.Fault {
-	var faults []*route.Fault
+func (s settings) checkService(service *protogen.Service) []*schema.Fault {
+	var faults []*schema.Fault
 
-	seen := map[string]route.Route{}
+	seen := map[string]schema.Route{}
 
 	for _, method := range service.Methods {
 		routes, found := s.rules.CheckMethod(method.Desc)

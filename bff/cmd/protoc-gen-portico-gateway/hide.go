@@ -13,12 +13,12 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	"google.golang.org/protobuf/types/gofeaturespb"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // hide takes out of the request what the plugin may make bad code of: the names of path variables, whose patterns stay, and the
 // fields that are bodies. It returns what was there.
-func hide(gen *protogen.Plugin, rules route.Rules) hidden {
+func hide(gen *protogen.Plugin, rules schema.Rules) hidden {
 	h := hidden{}
 
 	for _, file := range gen.Files {

@@ -19,8 +19,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/genservices"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
@@ -42,11 +41,11 @@ func main() {
 		plugin.SupportedEditionsMinimum = descriptorpb.Edition_EDITION_PROTO2
 		plugin.SupportedEditionsMaximum = descriptorpb.Edition_EDITION_2024
 
-		var rules route.Rules
+		var rules schema.Rules
 
 		if *configuration != "" {
 			var err error
-			if rules, err = httprules.Load(*configuration); err != nil {
+			if rules, err = schema.LoadRules(*configuration); err != nil {
 				return err
 			}
 		}

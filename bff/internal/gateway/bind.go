@@ -20,7 +20,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Registration registers the generated handlers of some services.
@@ -99,7 +99,7 @@ func newValidator(routes []Route) (protovalidate.Validator, error) {
 		methods = append(methods, r.Descriptor)
 	}
 
-	messages := route.RequestMessages(methods...)
+	messages := schema.RequestMessages(methods...)
 
 	validator, err := protovalidate.New(protovalidate.WithMessageDescriptors(messages...), protovalidate.WithDisableLazy())
 	if err != nil {

@@ -10,8 +10,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Route is a route with its policy, and the handler behind it.
@@ -52,11 +51,11 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 
 	methods := make([]string, 0, len(services))
 	for _, service := range services {
-		methods = append(methods, httprules.Methods(service)...)
+		methods = append(methods, schema.Methods(service)...)
 	}
 
 	routes := make([]Route, 0, len(api.Endpoints))
-	plain := make([]route.Route, 0, len(api.Endpoints))
+	plain := make([]schema.Route, 0, len(api.Endpoints))
 
 	for _, e := range api.Endpoints {
 		routes = append(routes, Route{
@@ -65,9 +64,9 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 		plain = append(plain, e.Route)
 	}
 
-	slices.SortStableFunc(routes, func(a, b Route) int { return route.Compare(a.Route, b.Route) })
+	slices.SortStableFunc(routes, func(a, b Route) int { return schema.CompareRoutes(a.Route, b.Route) })
 
-	faults = append(faults, httprules.Unknown(config.Rules, methods), route.Check(plain), policy.Error(api.Faults))
+	faults = append(faults, schema.UnknownRules(config.Rules, methods), schema.CheckRoutes(plain), policy.Error(api.Faults))
 	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
 
 	return routes, joinFaults("routes", faults)
@@ -102,7 +101,7 @@ func servicesOf(registrations []Registration) (services []protoreflect.ServiceDe
 }
 
 // positioned is a fault with the place of its rule, if that is not in a proto.
-func positioned(fault *route.Fault) error {
+func positioned(fault *schema.Fault) error {
 	if fault.Rule == nil {
 		return fault
 	}
@@ -129,11 +128,11 @@ func defaultsOf(registrations []Registration, common policy.Defaults) (map[proto
 }
 
 // unselected are the faults of overrides that are for no route.
-func unselected(routes []route.Route, overrides []policy.Override) []error {
+func unselected(routes []schema.Route, overrides []policy.Override) []error {
 	var faults []error
 
 	for _, o := range overrides {
-		if !slices.ContainsFunc(routes, func(r route.Route) bool { return o.Selects(r.Descriptor.FullName()) }) {
+		if !slices.ContainsFunc(routes, func(r schema.Route) bool { return o.Selects(r.Descriptor.FullName()) }) {
 			faults = append(faults, fmt.Errorf("the policy for %q: no method with a route is selected", o.Selector))
 		}
 	}

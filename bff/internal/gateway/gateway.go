@@ -28,8 +28,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // Config is how routes are guarded and translated.
@@ -39,7 +39,7 @@ type Config struct {
 	// Defaults hold where a method's options say nothing.
 	Defaults policy.Defaults
 	// Rules are those of routes that are not in the protos.
-	Rules route.Rules
+	Rules schema.Rules
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
 	// ResponseHeader returns the name under which a backend's metadata reaches the client, if it does. Nil: none does.

@@ -14,7 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/response"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // generated is a handler that generated code has put on a mux.
@@ -105,20 +105,20 @@ func tellRPC(ctx context.Context, _ *http.Request) metadata.MD {
 
 // pair is a route with its handler.
 type pair struct {
-	route   route.Route
+	route   schema.Route
 	handler runtime.HandlerFunc
 }
 
 // pairUp finds the route of each handler: it is the one of its RPC or, of several, the one in the same place, since generated code
 // registers the bindings of an RPC in the order in which they are declared. In which order services are named and registered does
 // not matter. The error says which of both have no counterpart.
-func pairUp(reg Registration, handlers []generated, rules route.Rules) ([]pair, error) {
+func pairUp(reg Registration, handlers []generated, rules schema.Rules) ([]pair, error) {
 	declared, err := declaredRoutes(reg, rules)
 	if err != nil {
 		return nil, err
 	}
 
-	open := map[string][]route.Route{}
+	open := map[string][]schema.Route{}
 	for _, r := range declared {
 		open[r.RPC] = append(open[r.RPC], r)
 	}
@@ -169,8 +169,8 @@ func withoutRoute(reg Registration, handlers []generated) []string {
 }
 
 // withoutHandler says what is wrong with the routes that are still open, of those that are declared.
-func withoutHandler(declared []route.Route, open map[string][]route.Route) []string {
-	service := func(r route.Route) string { return string(r.Descriptor.Parent().FullName()) }
+func withoutHandler(declared []schema.Route, open map[string][]schema.Route) []string {
+	service := func(r schema.Route) string { return string(r.Descriptor.Parent().FullName()) }
 	routes, left := map[string]int{}, map[string]int{} // By service.
 
 	for _, r := range declared {
@@ -198,8 +198,8 @@ func withoutHandler(declared []route.Route, open map[string][]route.Route) []str
 	return slices.Compact(faults)
 }
 
-func declaredRoutes(reg Registration, rules route.Rules) ([]route.Route, error) {
-	var declared []route.Route
+func declaredRoutes(reg Registration, rules schema.Rules) ([]schema.Route, error) {
+	var declared []schema.Route
 
 	services, faults := servicesOf([]Registration{reg})
 	for _, service := range services {

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // Once, a value with a colon led to the route of a verb, and a query hid the route that says what a slash in a value is.
@@ -21,7 +21,7 @@ func TestLocationLeadsToTheRouteOfTheValues(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		g.add(&Route{Endpoint: policy.Endpoint{Route: route.Route{Method: http.MethodGet, Template: template}}}, nil)
+		g.add(&Route{Endpoint: policy.Endpoint{Route: schema.Route{Method: http.MethodGet, Template: template}}}, nil)
 	}
 
 	r := Route{located: g.located}

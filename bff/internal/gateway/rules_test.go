@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Once, a rule that did not compile was found by the first request, which got a 500, as did all that followed.
@@ -42,7 +42,7 @@ func TestRulesThatDoNotCompileStopTheStart(t *testing.T) {
 
 	// The second one has it in a message within the request.
 	for i := range file.Services().Get(0).Methods().Len() {
-		_, err = newValidator([]Route{{Endpoint: policy.Endpoint{Route: route.Route{Descriptor: file.Services().Get(0).Methods().Get(i)}}}})
+		_, err = newValidator([]Route{{Endpoint: policy.Endpoint{Route: schema.Route{Descriptor: file.Services().Get(0).Methods().Get(i)}}}})
 		if err == nil || !strings.Contains(err.Error(), "test.v1.Thing: ") {
 			t.Errorf("got %v", err)
 		}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 func routeOf(tb testing.TB, method, path string) *Route {
@@ -22,7 +22,7 @@ func routeOf(tb testing.TB, method, path string) *Route {
 		tb.Fatal(err)
 	}
 
-	return &Route{Endpoint: policy.Endpoint{Route: route.Route{Method: method, Template: template}}}
+	return &Route{Endpoint: policy.Endpoint{Route: schema.Route{Method: method, Template: template}}}
 }
 
 // Once, a ServeMux called the handlers and left the pattern in the context, where middlewares of an embedding program look for it.

@@ -6,7 +6,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -15,19 +15,19 @@ type API struct {
 	// Endpoints are in the order in which the services declare them. Those that have a fault have no policy.
 	Endpoints []Endpoint
 	// RouteFaults are about routes that cannot be read, and Faults about policies.
-	RouteFaults []*route.Fault
+	RouteFaults []*schema.Fault
 	Faults      []*Fault
 }
 
 // Endpoint is a route with its policy.
 type Endpoint struct {
-	route.Route
+	schema.Route
 
 	Policy Policy
 }
 
 // Read reads the routes of services and compiles their policies.
-func Read(services []protoreflect.ServiceDescriptor, rules route.Rules, defaults func(service protoreflect.FullName) Defaults) API {
+func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, defaults func(service protoreflect.FullName) Defaults) API {
 	var api API
 
 	for _, service := range services {
@@ -35,7 +35,7 @@ func Read(services []protoreflect.ServiceDescriptor, rules route.Rules, defaults
 
 		for i := range service.Methods().Len() {
 			routes, err := rules.OfMethod(service.Methods().Get(i))
-			api.RouteFaults = append(api.RouteFaults, route.Faults(err)...)
+			api.RouteFaults = append(api.RouteFaults, schema.Faults(err)...)
 
 			for _, r := range routes {
 				p, faults := Compile(r, own)

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -25,7 +25,7 @@ type Defaults struct {
 }
 
 // Compile makes the policy of a route. The faults are all that is wrong with it, a *Fault each.
-func Compile(r route.Route, defaults Defaults) (Policy, []*Fault) {
+func Compile(r schema.Route, defaults Defaults) (Policy, []*Fault) {
 	own, _ := proto.GetExtension(r.Descriptor.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
 	declared, set := merged(r.Descriptor, defaults)
 	c := compiler{Policy: Policy{Effective: set}, own: own, route: r, method: r.Descriptor, request: r.Descriptor.Input()}
@@ -94,7 +94,7 @@ type compiler struct {
 
 	// own are the method's own options, without defaults of any kind.
 	own     *porticov1.MethodPolicy
-	route   route.Route
+	route   schema.Route
 	method  protoreflect.MethodDescriptor
 	request protoreflect.MessageDescriptor
 	faults  []*Fault

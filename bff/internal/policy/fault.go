@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Kinds of faults that have a rule of their own in portico lint.
@@ -18,7 +18,7 @@ var (
 
 // Fault is what is wrong with the policy of a route.
 type Fault struct { //nolint:errname // As route.Fault.
-	Route route.Route
+	Route schema.Route
 	// Field is the path of the field of portico.v1.MethodPolicy that is at fault, "rate_limits[0].per". Empty: the policy as a
 	// whole.
 	Field string

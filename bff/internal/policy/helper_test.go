@@ -13,8 +13,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -37,8 +37,8 @@ func compile(method protoreflect.MethodDescriptor, by at, defaults policy.Defaul
 		return policy.Policy{}, err
 	}
 
-	p, faults := policy.Compile(route.Route{
-		Method: by.Method, Template: template, RPC: route.FullMethod(method), Descriptor: method,
+	p, faults := policy.Compile(schema.Route{
+		Method: by.Method, Template: template, RPC: schema.FullMethod(method), Descriptor: method,
 		ClientStream: method.IsStreamingClient(), ServerStream: method.IsStreamingServer(),
 	}, defaults)
 

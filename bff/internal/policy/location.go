@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
@@ -23,7 +23,7 @@ type Location struct {
 // locationField is a field in the path.
 type locationField struct {
 	name string
-	path fieldpath.Path
+	path schema.FieldPath
 	// pattern is what the value has to be like, "/{name=shelves/*}". Nil: nothing is said about it.
 	pattern *pathtemplate.Template
 	// query reports whether it is in the query.

@@ -6,7 +6,7 @@ package policy
 
 import (
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -23,7 +23,7 @@ type Policy struct {
 	// Headers set fields of the request message.
 	Headers []Header
 	// EventID is the field of the response message that is the id of a Server-Sent Event. Nil: they have none.
-	EventID fieldpath.Path
+	EventID schema.FieldPath
 	// Location makes the header Location of the response message. Nil: there is none.
 	Location *Location
 	// Retry says when a call is made again. Nil: never.
@@ -39,5 +39,5 @@ type Header struct {
 	// Name is the header's, in canonical form.
 	Name string
 	// Field is what it sets.
-	Field fieldpath.Path
+	Field schema.FieldPath
 }

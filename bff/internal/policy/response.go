@@ -10,7 +10,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -85,8 +85,8 @@ func braces(template string) (texts, names []string, ok bool) {
 }
 
 // field finds a field that has a text.
-func (c *compiler) field(where string, message protoreflect.MessageDescriptor, name string) fieldpath.Path {
-	path, err := fieldpath.Resolve(message, name)
+func (c *compiler) field(where string, message protoreflect.MessageDescriptor, name string) schema.FieldPath {
+	path, err := schema.ResolveField(message, name)
 
 	switch {
 	case err != nil:
@@ -101,10 +101,10 @@ func (c *compiler) field(where string, message protoreflect.MessageDescriptor, n
 }
 
 // noField adds a fault about a field that could not be found, with the path up to it.
-func (c *compiler) noField(where string, message protoreflect.MessageDescriptor, name string, path fieldpath.Path, err error) {
+func (c *compiler) noField(where string, message protoreflect.MessageDescriptor, name string, path schema.FieldPath, err error) {
 	meant := ""
 
-	if errors.Is(err, fieldpath.ErrNoField) {
+	if errors.Is(err, schema.ErrNoField) {
 		within := message
 		if len(path) > 0 {
 			within = path.Last().Message()
@@ -131,7 +131,7 @@ func (c *compiler) headers() {
 			c.faultf(where+".header", "%q cannot set a field", binding.GetHeader())
 		}
 
-		path, err := fieldpath.Resolve(c.request, binding.GetField())
+		path, err := schema.ResolveField(c.request, binding.GetField())
 		if err != nil {
 			c.noField(where+".field", c.request, binding.GetField(), path, err)
 		} else if path.Last().IsList() || path.Last().IsMap() {

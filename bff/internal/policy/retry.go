@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -23,7 +23,7 @@ type Retry struct {
 	// Codes are worth another call.
 	Codes []codes.Code
 	// Key is the field of the request that must be set, since it makes the call safe to be made again. Nil: it always is.
-	Key fieldpath.Path
+	Key schema.FieldPath
 	// HedgeAfter is how long the first call may take before a second one is made beside it. Zero: there is none.
 	HedgeAfter time.Duration
 }
@@ -71,7 +71,7 @@ func (c *compiler) retry() {
 
 // repeatable returns the field of the request that must be set for a call to be made again, if there is one. The error says why it
 // may not be.
-func (c *compiler) repeatable() (key fieldpath.Path, fault error) {
+func (c *compiler) repeatable() (key schema.FieldPath, fault error) {
 	if service, ok := c.method.Parent().(protoreflect.ServiceDescriptor); ok && Service(service).GetComposite() {
 		return nil, errComposite
 	}

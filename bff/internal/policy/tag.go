@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Tag names what an answer is made of, or what a write changes: "orders:{user_id}".
@@ -21,7 +21,7 @@ type Tag struct {
 func (t Tag) String() string { return t.template }
 
 // tagField is a field in a tag. It is looked for in the response first, which knows better.
-type tagField struct{ response, request fieldpath.Path }
+type tagField struct{ response, request schema.FieldPath }
 
 // Text is the tag of a call. The response may be nil. It is not ok if a field of it has no value: then it names nothing.
 func (t Tag) Text(request, response protoreflect.Message) (text string, ok bool) {
@@ -79,11 +79,11 @@ func (c *compiler) tags(where string, in []string) []Tag {
 func (c *compiler) tagField(where, name string) tagField {
 	var found tagField
 
-	if path, err := fieldpath.Resolve(c.method.Output(), name); err == nil && path.HasText() {
+	if path, err := schema.ResolveField(c.method.Output(), name); err == nil && path.HasText() {
 		found.response = path
 	}
 
-	if path, err := fieldpath.Resolve(c.request, name); err == nil && path.HasText() {
+	if path, err := schema.ResolveField(c.request, name); err == nil && path.HasText() {
 		found.request = path
 	}
 

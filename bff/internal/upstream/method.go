@@ -9,7 +9,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -85,7 +85,7 @@ func (m *method) repeatable(req any) bool {
 }
 
 // keyed reports whether the request has the key that makes two of them one.
-func keyed(key fieldpath.Path, req proto.Message) bool {
+func keyed(key schema.FieldPath, req proto.Message) bool {
 	m := req.ProtoReflect()
 
 	for _, field := range key[:len(key)-1] {

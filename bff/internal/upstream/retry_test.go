@@ -16,7 +16,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -49,7 +49,7 @@ func TestRetry(t *testing.T) {
 
 	keyed := retried()
 
-	key, err := fieldpath.Resolve((&orderv1.GetOrderRequest{}).ProtoReflect().Descriptor(), "order_id")
+	key, err := schema.ResolveField((&orderv1.GetOrderRequest{}).ProtoReflect().Descriptor(), "order_id")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,22 +7,21 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
-	"github.com/portico-gateway/portico/bff/internal/schema/required"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // needed are the fields that a message is refused without.
 func (b *builder) needed(message protoreflect.MessageDescriptor, as form) ([]protoreflect.FieldDescriptor, error) {
 	if as != input {
 		// A backend's responses are held against no rules, and those of a PATCH are for what it changes.
-		return required.Labelled(message), nil
+		return schema.LabelledFields(message), nil
 	}
 
 	if known, ok := b.must[message.FullName()]; ok {
 		return known, nil
 	}
 
-	fields, err := required.Fields(b.validator, message)
+	fields, err := schema.RequiredFields(b.validator, message)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +39,7 @@ func (b *builder) isNeeded(field protoreflect.FieldDescriptor, as form) (bool, e
 }
 
 // allNeeded reports whether all fields of a path are needed, each in its message.
-func (b *builder) allNeeded(path fieldpath.Path) (bool, error) {
+func (b *builder) allNeeded(path schema.FieldPath) (bool, error) {
 	for _, field := range path {
 		if needed, err := b.isNeeded(field, input); !needed || err != nil {
 			return false, err

@@ -30,7 +30,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -103,7 +103,7 @@ func operations(t *testing.T, source string, p policy.Policy) []policy.Endpoint 
 func served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Policy) []policy.Endpoint {
 	t.Helper()
 
-	routes, err := route.Of(service)
+	routes, err := schema.Routes(service)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,9 +12,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 var errTwice = errors.New("a path has two operations of one method")
@@ -65,7 +64,7 @@ func (b *builder) locate(operations []policy.Endpoint) ([]location, error) {
 
 // place is the path of a route that is not taken. Where another route has it, a "**" is described as one segment more, since the
 // paths with fewer segments are the other's.
-func (b *builder) place(r route.Route, taken func(path string) bool) (location, error) {
+func (b *builder) place(r schema.Route, taken func(path string) bool) (location, error) {
 	template := r.Template.String()
 
 	for {
@@ -84,7 +83,7 @@ func (b *builder) place(r route.Route, taken func(path string) bool) (location, 
 
 // location is a template as OpenAPI writes it, with its variables as parameters. A variable of several segments becomes one
 // parameter for each "*" in it, since a parameter of OpenAPI holds no slash.
-func (b *builder) location(template string, r route.Route) (location, error) {
+func (b *builder) location(template string, r schema.Route) (location, error) {
 	var (
 		out        strings.Builder
 		parameters []*Parameter
@@ -143,11 +142,11 @@ func bare(text string, parameters *[]*Parameter) string {
 }
 
 // variable is a variable's part of the path, and its parameters.
-func (b *builder) variable(path, pattern string, r route.Route) (string, []*Parameter, error) {
+func (b *builder) variable(path, pattern string, r schema.Route) (string, []*Parameter, error) {
 	// Tools know letters, digits, "-" and "_" in names.
 	name := strings.ReplaceAll(path, ".", "_")
 
-	field, err := fieldpath.Resolve(r.Descriptor.Input(), path)
+	field, err := schema.ResolveField(r.Descriptor.Input(), path)
 	if err != nil {
 		// The gateway does not start with it; to describe it is not to judge it.
 		return slot, []*Parameter{segment(name, path, "*")}, nil //nolint:nilerr // See above.

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Where parameters are.
@@ -40,7 +40,7 @@ func (b *builder) query(op policy.Endpoint) ([]*Parameter, error) {
 
 	not := excluded(op)
 
-	err := b.walk(r.Descriptor.Input(), nil, func(path fieldpath.Path) error {
+	err := b.walk(r.Descriptor.Input(), nil, func(path schema.FieldPath) error {
 		isBelow := func(name string) bool { return strings.HasPrefix(textPath(path)+".", name+".") }
 		if slices.ContainsFunc(not, isBelow) {
 			return nil
@@ -71,7 +71,7 @@ func (b *builder) query(op policy.Endpoint) ([]*Parameter, error) {
 }
 
 // require says whether a parameter has to be there: always, or beside others of a message.
-func (b *builder) require(p *Parameter, path fieldpath.Path) error {
+func (b *builder) require(p *Parameter, path schema.FieldPath) error {
 	for from := range path {
 		needed, err := b.allNeeded(path[from:])
 		if err != nil {
@@ -94,7 +94,7 @@ func (b *builder) require(p *Parameter, path fieldpath.Path) error {
 }
 
 // textPath spells a path as the proto does, which is how templates spell their variables.
-func textPath(path fieldpath.Path) string {
+func textPath(path schema.FieldPath) string {
 	names := make([]string, len(path))
 	for i, field := range path {
 		names[i] = field.TextName()
@@ -142,7 +142,7 @@ func resumes(op policy.Endpoint, field string) bool {
 }
 
 // walk visits the fields that can be parameters. Messages within themselves are left out: there would be no end of them.
-func (b *builder) walk(message protoreflect.MessageDescriptor, above fieldpath.Path, visit func(fieldpath.Path) error) error {
+func (b *builder) walk(message protoreflect.MessageDescriptor, above schema.FieldPath, visit func(schema.FieldPath) error) error {
 	for i := range message.Fields().Len() {
 		path := append(slices.Clone(above), message.Fields().Get(i))
 
@@ -164,7 +164,7 @@ func (b *builder) walk(message protoreflect.MessageDescriptor, above fieldpath.P
 }
 
 // walkField visits a field, or those of the message that it holds.
-func (b *builder) walkField(path fieldpath.Path, visit func(fieldpath.Path) error) error {
+func (b *builder) walkField(path schema.FieldPath, visit func(schema.FieldPath) error) error {
 	field := path.Last()
 	held, many := heldMessage(field), field.IsList() || field.IsMap()
 
@@ -196,17 +196,17 @@ func isDocument(message protoreflect.MessageDescriptor) bool {
 }
 
 // within reports whether a message is around the last field of a path.
-func within(held protoreflect.MessageDescriptor, path fieldpath.Path) bool {
+func within(held protoreflect.MessageDescriptor, path schema.FieldPath) bool {
 	return slices.ContainsFunc(path, func(f protoreflect.FieldDescriptor) bool { return f.ContainingMessage() == held })
 }
 
-func (b *builder) parameter(path fieldpath.Path) (*Parameter, error) {
+func (b *builder) parameter(path schema.FieldPath) (*Parameter, error) {
 	names := make([]string, 0, len(path))
 	for _, field := range path {
 		if b.config.ProtoNames {
 			names = append(names, field.TextName())
 		} else {
-			names = append(names, fieldpath.Name(field))
+			names = append(names, schema.FieldName(field))
 		}
 	}
 

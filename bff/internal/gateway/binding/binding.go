@@ -16,8 +16,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Config is how requests are read.
@@ -38,7 +37,7 @@ type Config struct {
 type Header struct {
 	// Name is in canonical form.
 	Name  string
-	Field fieldpath.Path
+	Field schema.FieldPath
 }
 
 // httpBody is the message that is bytes of any type.
@@ -66,7 +65,7 @@ type Binding struct {
 	// hasMask reports whether there is a field mask in the message or in what it holds.
 	hasMask bool
 	// raw leads to the messages with a JSON form of their own that may hold what JSON cannot.
-	raw []fieldpath.Path
+	raw []schema.FieldPath
 	// names are those that query parameters may have, as far as a message of its own does not say it.
 	names []string
 }
@@ -74,12 +73,12 @@ type Binding struct {
 // variable is a path variable and the field that it sets.
 type variable struct {
 	name     string
-	path     fieldpath.Path
+	path     schema.FieldPath
 	isString bool
 }
 
 // Compile checks a route against the request message of its RPC.
-func Compile(r route.Route, config Config) (*Binding, error) {
+func Compile(r schema.Route, config Config) (*Binding, error) {
 	b := &Binding{config: config, input: r.Descriptor.Input()}
 
 	if faults := r.CheckFields(); len(faults) > 0 {
@@ -92,7 +91,7 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 	}
 
 	for _, name := range r.Template.Variables() {
-		path, err := route.Variable(b.input, name)
+		path, err := schema.ResolveVariable(b.input, name)
 		if err != nil {
 			return nil, fmt.Errorf("path variable %s: %w", name, err)
 		}
@@ -108,7 +107,7 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 
 	for i := range b.input.Fields().Len() {
 		if field := b.input.Fields().Get(i); !b.whole && field != b.body && !b.inPath(field) {
-			b.names = append(b.names, fieldpath.Name(field))
+			b.names = append(b.names, schema.FieldName(field))
 		}
 	}
 
@@ -116,7 +115,7 @@ func Compile(r route.Route, config Config) (*Binding, error) {
 }
 
 // setBody finds out what the body is.
-func (b *Binding) setBody(r route.Route) {
+func (b *Binding) setBody(r schema.Route) {
 	switch r.Body {
 	case "":
 		return

@@ -18,8 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
@@ -27,7 +26,7 @@ import (
 func bind(tb testing.TB, name string, cfg binding.Config) *binding.Binding {
 	tb.Helper()
 
-	routes, err := route.Of(everyv1.File_every_v1_every_proto.Services().Get(0))
+	routes, err := schema.Routes(everyv1.File_every_v1_every_proto.Services().Get(0))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -334,10 +333,10 @@ func FuzzQuery(f *testing.F) {
 }
 
 // field finds a field of every.v1.Every.
-func field(tb testing.TB, path string) fieldpath.Path {
+func field(tb testing.TB, path string) schema.FieldPath {
 	tb.Helper()
 
-	found, err := fieldpath.Resolve(everyv1.File_every_v1_every_proto.Messages().ByName("Every"), path)
+	found, err := schema.ResolveField(everyv1.File_every_v1_every_proto.Messages().ByName("Every"), path)
 	if err != nil {
 		tb.Fatal(err)
 	}

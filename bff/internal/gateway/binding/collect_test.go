@@ -15,7 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -29,7 +29,7 @@ func checked(tb testing.TB, message proto.Message, name string) *binding.Binding
 		tb.Fatal(err)
 	}
 
-	routes, err := route.Of(message.ProtoReflect().Descriptor().ParentFile().Services().Get(0))
+	routes, err := schema.Routes(message.ProtoReflect().Descriptor().ParentFile().Services().Get(0))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -7,12 +7,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // hint says how a query gives a field, by an example: "; write labels=a&labels=b". It is empty for a field that a query cannot
 // give.
-func hint(path fieldpath.Path) string {
+func hint(path schema.FieldPath) string {
 	name, field := protojson.Clip(path.String()), path.Last()
 
 	value := field
@@ -41,7 +41,7 @@ func hint(path fieldpath.Path) string {
 
 // bracketsHint is the hint for what a client wrote with brackets behind a field that is no map, as in "labels[]" or
 // "filter[name][]": for the field that the names in them lead to.
-func bracketsHint(path fieldpath.Path, key string) string {
+func bracketsHint(path schema.FieldPath, key string) string {
 	path = slices.Clone(path)
 
 	for name := range strings.SplitSeq(key, "][") {
@@ -49,7 +49,7 @@ func bracketsHint(path fieldpath.Path, key string) string {
 			break
 		}
 
-		inner, err := fieldpath.ResolveWithin(path.Last().Message(), name, 1)
+		inner, err := schema.ResolveFieldWithin(path.Last().Message(), name, 1)
 		if err != nil {
 			break
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
@@ -78,14 +78,14 @@ message Part { string text = 1 [(buf.validate.field).required = true]; }
 `
 
 // updateBinding compiles a route of the protos above.
-func updateBinding(t *testing.T, name string) (*binding.Binding, route.Route) {
+func updateBinding(t *testing.T, name string) (*binding.Binding, schema.Route) {
 	t.Helper()
 
 	return compiled(t, updates, name)
 }
 
 // compiled is a route of a proto.
-func compiled(t *testing.T, source, name string) (*binding.Binding, route.Route) {
+func compiled(t *testing.T, source, name string) (*binding.Binding, schema.Route) {
 	t.Helper()
 
 	files, err := protosource.Tree{"t.proto": []byte(source)}.Compile(t.Context())
@@ -93,7 +93,7 @@ func compiled(t *testing.T, source, name string) (*binding.Binding, route.Route)
 		t.Fatal(err)
 	}
 
-	routes, err := route.Of(files[0].Services().Get(0))
+	routes, err := schema.Routes(files[0].Services().Get(0))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func compiled(t *testing.T, source, name string) (*binding.Binding, route.Route)
 
 	t.Fatalf("there is no route %s", name)
 
-	return nil, route.Route{}
+	return nil, schema.Route{}
 }
 
 func TestRulesOfAnUpdate(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
@@ -83,7 +83,7 @@ func (q *query) parameter(name string, values []string) string {
 	fields, err := b.resolve(path)
 
 	switch {
-	case errors.Is(err, fieldpath.ErrDepth) && !b.Ignores(name):
+	case errors.Is(err, schema.ErrDepth) && !b.Ignores(name):
 		return fmt.Sprintf("is nested more than %d levels deep", b.config.Codec.MaxDepth())
 	case err != nil || b.whole:
 		return b.unknown(name, fields)
@@ -108,7 +108,7 @@ func (q *query) parameter(name string, values []string) string {
 }
 
 // misspelt says that a parameter leads to a field, but cannot be written like that.
-func misspelt(fields fieldpath.Path, key string, keyed bool) string {
+func misspelt(fields schema.FieldPath, key string, keyed bool) string {
 	last := fields.Last()
 	value := slices.IndexFunc(fields[:len(fields)-1], isValue)
 
@@ -127,7 +127,7 @@ func misspelt(fields fieldpath.Path, key string, keyed bool) string {
 }
 
 // setParameter sets a field, or an entry of it, to the values of a parameter.
-func (q *query) setParameter(fields fieldpath.Path, key string, values []string) string {
+func (q *query) setParameter(fields schema.FieldPath, key string, values []string) string {
 	last := fields.Last()
 
 	if !last.IsList() && len(values) > 1 {
@@ -156,12 +156,12 @@ func (q *query) setParameter(fields fieldpath.Path, key string, values []string)
 
 // resolve finds a field by the name of a parameter, without the key of a map. A message that has the field is an object, as in a
 // body.
-func (b *Binding) resolve(path string) (fieldpath.Path, error) {
-	return fieldpath.ResolveWithin(b.input, path, b.config.Codec.MaxDepth())
+func (b *Binding) resolve(path string) (schema.FieldPath, error) {
+	return schema.ResolveFieldWithin(b.input, path, b.config.Codec.MaxDepth())
 }
 
 // missing is how many bytes those messages take that lead to a field and are not there yet.
-func (q *query) missing(path fieldpath.Path) int64 {
+func (q *query) missing(path schema.FieldPath) int64 {
 	m, bytes := q.message, int64(0)
 
 	for _, field := range path[:len(path)-1] {
@@ -208,7 +208,7 @@ func (b *Binding) Ignores(name string) bool {
 }
 
 // unknown says that a parameter is none, unless it may be passed over.
-func (b *Binding) unknown(name string, known fieldpath.Path) string {
+func (b *Binding) unknown(name string, known schema.FieldPath) string {
 	if b.Ignores(name) {
 		return ""
 	}
@@ -248,7 +248,7 @@ func (b *Binding) unknown(name string, known fieldpath.Path) string {
 }
 
 // taken says that the path or the body is where a field is given, if it is.
-func (b *Binding) taken(fields fieldpath.Path) string {
+func (b *Binding) taken(fields schema.FieldPath) string {
 	if b.body != nil && fields[0] == b.body {
 		return "belongs in the body"
 	}
@@ -344,7 +344,7 @@ func (q *query) setEntry(m protoreflect.Message, field protoreflect.FieldDescrip
 }
 
 // contended says that a field, or one that leads to it, is a second member of a oneof.
-func contended(m protoreflect.Message, path fieldpath.Path) string {
+func contended(m protoreflect.Message, path schema.FieldPath) string {
 	for i, field := range path {
 		if fault := contend(m, field); fault != "" {
 			return fault

@@ -8,16 +8,16 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // rawMessages finds the messages with a JSON form of their own, such as a Duration, whose fields path, query or headers set one by
 // one. They may then hold what JSON has no form for, which no response could have. An empty path means the request itself.
-func (b *Binding) rawMessages() []fieldpath.Path {
-	var found []fieldpath.Path
+func (b *Binding) rawMessages() []schema.FieldPath {
+	var found []schema.FieldPath
 
-	add := func(path fieldpath.Path) {
-		if !slices.ContainsFunc(found, func(other fieldpath.Path) bool { return slices.Equal(other, path) }) {
+	add := func(path schema.FieldPath) {
+		if !slices.ContainsFunc(found, func(other schema.FieldPath) bool { return slices.Equal(other, path) }) {
 			found = append(found, path)
 		}
 	}
@@ -27,7 +27,7 @@ func (b *Binding) rawMessages() []fieldpath.Path {
 		add(nil)
 	}
 
-	set := make([]fieldpath.Path, 0, len(b.variables)+len(b.config.Headers))
+	set := make([]schema.FieldPath, 0, len(b.variables)+len(b.config.Headers))
 	for _, v := range b.variables {
 		set = append(set, v.path)
 	}
@@ -75,7 +75,7 @@ func (b *Binding) isWritable(m protoreflect.Message) bool {
 }
 
 // within is the message that a path leads to.
-func within(m protoreflect.Message, path fieldpath.Path) protoreflect.Message {
+func within(m protoreflect.Message, path schema.FieldPath) protoreflect.Message {
 	for _, field := range path {
 		m = m.Get(field).Message()
 	}
@@ -84,7 +84,7 @@ func within(m protoreflect.Message, path fieldpath.Path) protoreflect.Message {
 }
 
 // culprit is the field of a message that alone makes it one that cannot be written, or else the first that is set, if there is one.
-func (b *Binding) culprit(path fieldpath.Path, message protoreflect.Message) []*validate.FieldPathElement {
+func (b *Binding) culprit(path schema.FieldPath, message protoreflect.Message) []*validate.FieldPathElement {
 	var elements []*validate.FieldPathElement
 	for _, field := range path {
 		elements = append(elements, element(field))

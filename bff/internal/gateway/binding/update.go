@@ -6,8 +6,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // update is how the requests of a PATCH route say which fields of a resource they change.
@@ -21,7 +20,7 @@ type update struct {
 }
 
 // updateOf returns nil if the route is no PATCH with a field mask.
-func (b *Binding) updateOf(r route.Route) *update {
+func (b *Binding) updateOf(r schema.Route) *update {
 	mask, _ := r.UpdateMask()
 	if mask == nil || b.file {
 		return nil
@@ -48,7 +47,7 @@ func isPlain(field protoreflect.FieldDescriptor) bool {
 type target struct {
 	// path begins in the request. It ends with the field, or with the list, map or value that the field is in. Nil: there is no
 	// such field.
-	path fieldpath.Path
+	path schema.FieldPath
 	// whole reports whether all names of the mask's path are in path.
 	whole bool
 }
@@ -87,9 +86,9 @@ func (u *update) targets(paths protoreflect.List) (found []target, resource prot
 }
 
 func (u *update) target(resource protoreflect.FieldDescriptor, text string) target {
-	message, path := u.request, fieldpath.Path(nil)
+	message, path := u.request, schema.FieldPath(nil)
 	if resource != nil {
-		message, path = resource.Message(), fieldpath.Path{resource}
+		message, path = resource.Message(), schema.FieldPath{resource}
 	}
 
 	for name := range strings.SplitSeq(text, ".") {
@@ -172,7 +171,7 @@ func pathsOf(m protoreflect.Message, mask protoreflect.FieldDescriptor) protoref
 	return value.Mutable(value.Descriptor().Fields().ByName("paths")).List()
 }
 
-func protoNames(path fieldpath.Path) string {
+func protoNames(path schema.FieldPath) string {
 	names := make([]string, len(path))
 	for i, field := range path {
 		names[i] = string(field.Name())
@@ -186,7 +185,7 @@ func protoNames(path fieldpath.Path) string {
 type selection map[protoreflect.FieldNumber]selection
 
 // add adds the field that a path leads to. It reports how many messages became a part of the selection by that.
-func (s selection) add(path fieldpath.Path) int {
+func (s selection) add(path schema.FieldPath) int {
 	added := 0
 
 	for i, field := range path {

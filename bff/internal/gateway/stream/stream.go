@@ -17,7 +17,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Why a stream ends before the backend ends it.
@@ -35,7 +35,7 @@ type Config struct {
 	// Heartbeat is the time of silence after which the client gets a sign of life; zero: it gets none.
 	Heartbeat time.Duration
 	// EventID is the field of the messages that is the id of a Server-Sent Event. Nil: they have none.
-	EventID fieldpath.Path
+	EventID schema.FieldPath
 	// Bidirectional reports that the request is a stream as well.
 	Bidirectional bool
 	// File reports that the response is a file of any type, the body as it is.

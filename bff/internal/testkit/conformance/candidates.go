@@ -37,7 +37,7 @@ func newCandidates(l *loader, seed uint64) *candidates {
 }
 
 // valid are values that the schema allows.
-func (c *candidates) valid(s *schema) []any {
+func (c *candidates) valid(s *jsonSchema) []any {
 	return slices.DeleteFunc(slices.Clone(c.of(map[string]any{"$ref": "#" + s.where}, 0)), func(value any) bool {
 		return validate(s, plainValue(value)) != nil
 	})

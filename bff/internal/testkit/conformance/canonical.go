@@ -16,7 +16,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // binding is what the protos say of an operation, by which requests get their canonical form.
@@ -29,7 +29,7 @@ type binding struct {
 	// mask is the field that says what of the body counts; nil: all of it does.
 	mask protoreflect.FieldDescriptor
 	// variables are the fields that the path sets.
-	variables []fieldpath.Path
+	variables []schema.FieldPath
 	codec     *protojson.Codec
 }
 
@@ -72,7 +72,7 @@ func newBinding(method protoreflect.MethodDescriptor, rule *annotations.HttpRule
 
 	for _, found := range variables.FindAllStringSubmatch(template, -1) {
 		name, _, _ := strings.Cut(found[1], "=")
-		if path, err := fieldpath.Resolve(input, name); err == nil {
+		if path, err := schema.ResolveField(input, name); err == nil {
 			b.variables = append(b.variables, path)
 		}
 	}
@@ -141,13 +141,13 @@ func (b *binding) same(op *operation, name string) *parameter {
 
 	plain, _, _ := cutKey(name)
 
-	wanted, err := fieldpath.Resolve(b.input, plain)
+	wanted, err := schema.ResolveField(b.input, plain)
 	if err != nil {
 		return nil
 	}
 
 	for _, p := range op.params {
-		if path, err := fieldpath.Resolve(b.input, p.name); p.in == inQuery && err == nil && slices.Equal(path, wanted) {
+		if path, err := schema.ResolveField(b.input, p.name); p.in == inQuery && err == nil && slices.Equal(path, wanted) {
 			return p
 		}
 	}
@@ -177,7 +177,7 @@ func (b *binding) canonical(p *parameter, name string, values []string) error {
 
 	plain, key, keyed := cutKey(name)
 
-	path, err := fieldpath.Resolve(b.input, plain)
+	path, err := schema.ResolveField(b.input, plain)
 	if err != nil {
 		return errNoForm
 	}

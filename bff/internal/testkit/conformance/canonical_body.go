@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // body is the canonical form of a body, in each of the spellings of names. Of an update it is what the mask names, some of which
@@ -138,7 +138,7 @@ func (b *binding) array(elements []json.RawMessage, protoNames bool) ([]byte, er
 }
 
 // clearPath takes a field away that is set.
-func clearPath(message protoreflect.Message, path fieldpath.Path) {
+func clearPath(message protoreflect.Message, path schema.FieldPath) {
 	for _, field := range path[:len(path)-1] {
 		if !message.Has(field) {
 			return

@@ -26,7 +26,7 @@ type Checker struct {
 	// shared are the answers that stand in components, by name.
 	shared map[string]*responseForm
 	// problem is the schema of an error within a stream.
-	problem *schema
+	problem *jsonSchema
 	// ignored are beginnings of query parameters that the gateway passes over.
 	ignored []string
 }
@@ -55,12 +55,12 @@ type parameter struct {
 	keyed       bool // It is a map whose entries are parameters: name[key]=value.
 	json        bool // The value is a JSON document.
 	many        bool // A part of the path that may hold slashes.
-	schema      *schema
+	schema      *jsonSchema
 }
 
 // media is one form of a body.
 type media struct {
-	schema, item *schema
+	schema, item *jsonSchema
 	any          bool // It is that of any media type.
 	example      any
 	exemplified  bool // There is an example.

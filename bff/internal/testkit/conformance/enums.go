@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // known is an answer of which values of enums that nobody knows are replaced by known ones; false if there are none. Enums are
@@ -102,7 +102,7 @@ func (b *binding) recursive(name string) bool {
 
 	plain, _, _ := cutKey(name)
 
-	path, err := fieldpath.Resolve(b.input, plain)
+	path, err := schema.ResolveField(b.input, plain)
 	if err != nil {
 		return false
 	}

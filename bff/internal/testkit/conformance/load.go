@@ -101,10 +101,10 @@ func (l *loader) at(where string) (map[string]any, string, error) {
 }
 
 // schema is that at a pointer. It is compiled when it is first needed, since most tests need few of a document.
-func (l *loader) schema(where string) *schema {
+func (l *loader) schema(where string) *jsonSchema {
 	l.all = append(l.all, where)
 
-	return &schema{loader: l, where: where}
+	return &jsonSchema{loader: l, where: where}
 }
 
 // compile compiles the schema at a pointer, and checks that it is one. It is safe for concurrent use.
@@ -193,8 +193,8 @@ func referring(value any, to func(where string) string) any {
 	}
 }
 
-// schema is one of a document.
-type schema struct {
+// jsonSchema is one of a document.
+type jsonSchema struct {
 	loader *loader
 	where  string
 }

@@ -8,7 +8,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // maskOf finds the field mask beside the body of an update; nil if there is none.
@@ -42,7 +42,7 @@ func (b *binding) named(query url.Values) []string {
 	}
 
 	for name, values := range query {
-		if path, err := fieldpath.Resolve(b.input, name); err == nil && len(path) == 1 && path[0] == b.mask {
+		if path, err := schema.ResolveField(b.input, name); err == nil && len(path) == 1 && path[0] == b.mask {
 			return strings.Split(values[0], ",")
 		}
 	}

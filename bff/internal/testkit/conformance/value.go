@@ -128,7 +128,7 @@ func (p *parameter) validList(values []string) error {
 func (p *parameter) validValue(value any) error { return validate(p.schema, value) }
 
 // validate is short where the schema's own error is long.
-func validate(s *schema, value any) error {
+func validate(s *jsonSchema, value any) error {
 	if s == nil {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protolint"
 )
 
@@ -104,7 +104,7 @@ func describe(file *protogen.File, in *protogen.Service, description Description
 		out.Handlers = protogen.GoImportPath(path.Join(description.Handlers, path.Dir(file.Desc.Path())))
 	}
 
-	if out.HTTPRules, err = httprules.Text(description.Rules, in.Desc); err != nil {
+	if out.HTTPRules, err = schema.RulesText(description.Rules, in.Desc); err != nil {
 		return service{}, err
 	}
 

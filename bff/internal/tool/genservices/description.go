@@ -8,7 +8,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // Description is how the API is described.
@@ -21,7 +21,7 @@ type Description struct {
 	// Empty: they are with the clients.
 	Handlers string
 	// Rules are those of a gRPC API configuration.
-	Rules route.Rules
+	Rules schema.Rules
 	// Defaults hold where the options say nothing.
 	Defaults policy.Defaults
 	// Path returns the path by which a .proto file is shown. Nil: the one by which it is imported.

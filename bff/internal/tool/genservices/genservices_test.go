@@ -21,7 +21,7 @@ import (
 	"google.golang.org/protobuf/types/pluginpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	oddedition2024 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/edition2024"
 	oddproto2 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/proto2"
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
@@ -215,7 +215,7 @@ func TestGenerateWithHandlersElsewhere(t *testing.T) {
 func TestGenerateWithAPIConfiguration(t *testing.T) {
 	t.Parallel()
 
-	rules, err := httprules.Load("../../testkit/foreign/proto/ruled/v1/ruled.yaml")
+	rules, err := schema.LoadRules("../../testkit/foreign/proto/ruled/v1/ruled.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

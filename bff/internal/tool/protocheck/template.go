@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protolint"
 )
 
@@ -132,7 +132,7 @@ func (r Repository) settings() (settings protolint.Settings, served bool, err er
 			return settings, false, fmt.Errorf("%s: option grpc_api_configuration of protoc-gen-portico: %w", r.Template, err)
 		}
 
-		if settings.Rules, err = httprules.Parse(file, data); err != nil {
+		if settings.Rules, err = schema.ParseRules(file, data); err != nil {
 			return settings, false, err
 		}
 	}

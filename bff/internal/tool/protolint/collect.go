@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -63,13 +63,13 @@ func (l *linter) collect(services []protoreflect.ServiceDescriptor) {
 
 // unknown finds rules of a gRPC API configuration for methods that there are not.
 func (l *linter) unknown(files []protoreflect.FileDescriptor) {
-	err := httprules.Unknown(l.settings.Rules, httprules.MethodsOf(files))
+	err := schema.UnknownRules(l.settings.Rules, schema.MethodsOf(files))
 	if err == nil {
 		return
 	}
 
 	for _, fault := range parts(err) {
-		if u, ok := errors.AsType[*httprules.UnknownError](fault); ok {
+		if u, ok := errors.AsType[*schema.UnknownRulesError](fault); ok {
 			l.find(nil, protopos.Rule(u.Rule), RouteInvalid, u.Problem)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -18,7 +18,7 @@ type policyFault struct { //nolint:errname // As policy.Fault.
 	*policy.Fault
 
 	at     protopos.Position
-	routes []route.Route
+	routes []schema.Route
 }
 
 // policies finds the faults of policies, each once for all routes that have it for the same reason.
@@ -36,7 +36,7 @@ func (l *linter) policies(all []*policy.Fault) {
 
 		i := slices.IndexFunc(faults, func(known *policyFault) bool { return known.at == at && known.Same(fault) })
 		if i < 0 {
-			faults = append(faults, &policyFault{Fault: fault, at: at, routes: []route.Route{fault.Route}})
+			faults = append(faults, &policyFault{Fault: fault, at: at, routes: []schema.Route{fault.Route}})
 
 			continue
 		}
@@ -75,11 +75,11 @@ func (l *linter) unsafeRetry(fault *policyFault) {
 
 // access finds methods that nothing says who may call: once for a service none of whose methods says it.
 func (l *linter) access() {
-	missing := map[protoreflect.FullName][]route.Route{}
+	missing := map[protoreflect.FullName][]schema.Route{}
 
 	for _, r := range l.noAccess {
 		name := r.Descriptor.Parent().FullName()
-		if !slices.ContainsFunc(missing[name], func(other route.Route) bool { return other.Descriptor == r.Descriptor }) {
+		if !slices.ContainsFunc(missing[name], func(other schema.Route) bool { return other.Descriptor == r.Descriptor }) {
 			missing[name] = append(missing[name], r)
 		}
 	}
@@ -112,7 +112,7 @@ func saysAccess(service protoreflect.ServiceDescriptor) bool {
 }
 
 // list names routes, the first ones at least.
-func list(routes []route.Route) string {
+func list(routes []schema.Route) string {
 	const shown = 3
 
 	names := make([]string, 0, shown)

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -97,7 +97,7 @@ func Rules() []Rule {
 // Settings are what is known besides the files. The zero value is that of any gateway.
 type Settings struct {
 	// Rules are those of routes that are not in the files.
-	Rules route.Rules
+	Rules schema.Rules
 	// Defaults hold where the options say nothing. Zero: those of any gateway.
 	Defaults policy.Defaults
 	// NoDeleteBody refuses DELETE with a body.
@@ -165,7 +165,7 @@ type linter struct {
 	settings  Settings
 	endpoints []endpoint
 	// noAccess are the routes that nothing says who may call.
-	noAccess []route.Route
+	noAccess []schema.Route
 
 	findings []Finding
 	// ignored are the rules that comments name, by the element that they stand before.

@@ -11,8 +11,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -22,7 +22,7 @@ func (l *linter) conflicts() {
 
 	for i, e := range l.endpoints {
 		for _, other := range l.endpoints[:i] {
-			if err := route.Contend(other.Route, e.Route); err != nil {
+			if err := schema.CheckPair(other.Route, e.Route); err != nil {
 				contend = true
 
 				l.find(e.Descriptor, protopos.Route(e.Route), RouteConflict,
@@ -38,12 +38,12 @@ func (l *linter) conflicts() {
 
 // unreachable finds routes that no request gets.
 func (l *linter) unreachable() {
-	routes := make([]route.Route, 0, len(l.endpoints))
+	routes := make([]schema.Route, 0, len(l.endpoints))
 	for _, e := range l.endpoints {
 		routes = append(routes, e.Route)
 	}
 
-	for _, hidden := range route.Unreachable(routes) {
+	for _, hidden := range schema.UnreachableRoutes(routes) {
 		places := make([]string, 0, len(hidden.Others))
 		for _, other := range hidden.Others {
 			places = append(places, l.shown(protopos.Route(other)).String())

@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -26,7 +26,7 @@ func (l *linter) validation() {
 		methods = append(methods, e.Descriptor)
 	}
 
-	for _, message := range route.RequestMessages(methods...) {
+	for _, message := range schema.RequestMessages(methods...) {
 		for _, element := range elements(message) {
 			if wrong := ruleFault(validator, message, element); wrong != nil {
 				at := protopos.Option(element, validate.E_Field, validate.E_Oneof, validate.E_Message)

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -194,13 +194,13 @@ func optionsNumber(element protoreflect.Descriptor) int32 {
 }
 
 // Route is where the path of a route is: in its binding, or in a gRPC API configuration.
-func Route(r route.Route) Position { return Fault(r.Fault(nil)) }
+func Route(r schema.Route) Position { return Fault(r.Fault(nil)) }
 
 // Rule is where a rule is that is not in a proto.
-func Rule(r route.Rule) Position { return Position{File: r.File, Line: r.Line, Column: r.Column} }
+func Rule(r schema.Rule) Position { return Position{File: r.File, Line: r.Line, Column: r.Column} }
 
 // Fault is where a fault of a route is.
-func Fault(f *route.Fault) Position {
+func Fault(f *schema.Fault) Position {
 	if f.Rule == nil {
 		return HTTP(f.Method, f.Field...)
 	}

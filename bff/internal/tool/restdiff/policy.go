@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -203,7 +203,7 @@ func (c *comparison) fieldOf(path, removed, changed string) {
 // numbered is the path of a field, or a template with such paths in braces, with the numbers of the fields in place of their names.
 func numbered(template string, message protoreflect.MessageDescriptor) string {
 	number := func(name string) string {
-		path, err := fieldpath.Resolve(message, name)
+		path, err := schema.ResolveField(message, name)
 		if err != nil {
 			return name
 		}
@@ -229,7 +229,7 @@ func numbered(template string, message protoreflect.MessageDescriptor) string {
 }
 
 // fieldNumbers are those of the fields on a path.
-func fieldNumbers(path fieldpath.Path) []protoreflect.FieldNumber {
+func fieldNumbers(path schema.FieldPath) []protoreflect.FieldNumber {
 	out := make([]protoreflect.FieldNumber, 0, len(path))
 	for _, field := range path {
 		out = append(out, field.Number())

@@ -15,9 +15,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -78,7 +77,7 @@ type Version struct {
 	// Files need source information for positions.
 	Files []protoreflect.FileDescriptor
 	// Rules are those of routes that are not in the files.
-	Rules route.Rules
+	Rules schema.Rules
 }
 
 // Compare returns what breaks clients of the old version when the new one is served, by position, the removed first. The error says
@@ -183,7 +182,7 @@ func endpoints(version Version) ([]endpoint, error) {
 		out = append(out, endpoint{e})
 	}
 
-	return out, errors.Join(append(faults, httprules.Unknown(version.Rules, httprules.MethodsOf(version.Files)))...)
+	return out, errors.Join(append(faults, schema.UnknownRules(version.Rules, schema.MethodsOf(version.Files)))...)
 }
 
 // sameRequests reports whether requests of one endpoint reach the other. Names of path variables are not for clients.

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/required"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -41,7 +41,7 @@ func (d demands) of(message protoreflect.MessageDescriptor) map[protoreflect.Nam
 	d.known[message.FullName()] = names
 
 	// Rules that do not compile are for the gateway to refuse.
-	fields, _ := required.Fields(d.validator, message)
+	fields, _ := schema.RequiredFields(d.validator, message)
 	for _, field := range fields {
 		names[field.Name()] = true
 	}
@@ -50,7 +50,7 @@ func (d demands) of(message protoreflect.MessageDescriptor) map[protoreflect.Nam
 }
 
 // required finds fields that could be left out and no longer can.
-func (s schema) required(old, now protoreflect.MessageDescriptor) {
+func (s messages) required(old, now protoreflect.MessageDescriptor) {
 	needed := s.demandedNew.of(now)
 
 	for _, name := range slices.Sorted(maps.Keys(needed)) {
@@ -70,7 +70,7 @@ func (s schema) required(old, now protoreflect.MessageDescriptor) {
 }
 
 // rules finds rules of a field that allow less than before.
-func (s schema) rules(old, now protoreflect.FieldDescriptor) {
+func (s messages) rules(old, now protoreflect.FieldDescriptor) {
 	before, after := flat(fieldRules(old)), flat(fieldRules(now))
 
 	for _, path := range slices.Sorted(maps.Keys(after)) {
@@ -101,7 +101,7 @@ func instead(was string) string {
 }
 
 // messageRules finds rules of a message as a whole that it did not have.
-func (s schema) messageRules(old, now protoreflect.MessageDescriptor) {
+func (s messages) messageRules(old, now protoreflect.MessageDescriptor) {
 	before, _ := proto.GetExtension(old.Options(), validate.E_Message).(*validate.MessageRules)
 	after, _ := proto.GetExtension(now.Options(), validate.E_Message).(*validate.MessageRules)
 

@@ -5,7 +5,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -15,14 +15,14 @@ func (c *comparison) requests() {
 		c.changedf(protopos.Route(c.now.Route), BodyChanged, was, is, "takes %s as the body, not %s", is, was)
 	}
 
-	s := schema{comparison: c, request: true, seen: map[[2]protoreflect.FullName]bool{}}
+	s := messages{comparison: c, request: true, seen: map[[2]protoreflect.FullName]bool{}}
 	old, now := c.old.Descriptor.Input(), c.now.Descriptor.Input()
 
 	// The same place in the path is the same thing to a client, whatever it is called.
 	oldNames, newNames := c.old.Template.Variables(), c.now.Template.Variables()
 	for i := range min(len(oldNames), len(newNames)) {
-		a, errA := fieldpath.Resolve(old, oldNames[i])
-		b, errB := fieldpath.Resolve(now, newNames[i])
+		a, errA := schema.ResolveField(old, oldNames[i])
+		b, errB := schema.ResolveField(now, newNames[i])
 
 		if errA == nil && errB == nil {
 			s.field(a.Last(), b.Last())
@@ -38,7 +38,7 @@ func inPath(message protoreflect.MessageDescriptor, variables []string) []protor
 	var fields []protoreflect.FieldDescriptor
 
 	for _, name := range variables {
-		if path, err := fieldpath.Resolve(message, name); err == nil && len(path) == 1 {
+		if path, err := schema.ResolveField(message, name); err == nil && len(path) == 1 {
 			fields = append(fields, path[0])
 		}
 	}
@@ -59,7 +59,7 @@ func bodyText(body string) string {
 
 // responses compares what is answered.
 func (c *comparison) responses() {
-	s := schema{comparison: c, seen: map[[2]protoreflect.FullName]bool{}}
+	s := messages{comparison: c, seen: map[[2]protoreflect.FullName]bool{}}
 	old, now := c.old.Descriptor.Output(), c.now.Descriptor.Output()
 
 	name := func(body string) string {
@@ -89,8 +89,8 @@ func (c *comparison) responses() {
 	}
 }
 
-// schema compares messages as JSON, in one direction.
-type schema struct {
+// messages compares messages as JSON, in one direction.
+type messages struct {
 	*comparison
 
 	request bool
@@ -100,7 +100,7 @@ type schema struct {
 }
 
 // rule picks the name of the rule for the direction.
-func (s schema) rule(request, response string) string {
+func (s messages) rule(request, response string) string {
 	if s.request {
 		return request
 	}
@@ -108,7 +108,7 @@ func (s schema) rule(request, response string) string {
 	return response
 }
 
-func (s schema) where() string {
+func (s messages) where() string {
 	if s.request {
 		return "requests"
 	}
@@ -116,7 +116,7 @@ func (s schema) where() string {
 	return "answers"
 }
 
-func (s schema) message(old, now protoreflect.MessageDescriptor) {
+func (s messages) message(old, now protoreflect.MessageDescriptor) {
 	pair := [2]protoreflect.FullName{old.FullName(), now.FullName()}
 	if s.seen[pair] {
 		return
@@ -146,7 +146,7 @@ func (s schema) message(old, now protoreflect.MessageDescriptor) {
 }
 
 // follow finds what became of a field.
-func (s schema) follow(old protoreflect.FieldDescriptor, message protoreflect.MessageDescriptor) {
+func (s messages) follow(old protoreflect.FieldDescriptor, message protoreflect.MessageDescriptor) {
 	name := old.JSONName()
 	now := message.Fields().ByJSONName(name)
 	isNew := func(f protoreflect.FieldDescriptor) bool {
@@ -170,7 +170,7 @@ func (s schema) follow(old protoreflect.FieldDescriptor, message protoreflect.Me
 }
 
 // field compares what a field can hold.
-func (s schema) field(old, now protoreflect.FieldDescriptor) {
+func (s messages) field(old, now protoreflect.FieldDescriptor) {
 	was, is := jsonType(old), jsonType(now)
 	if was != is && (!s.request || !widened(was, is)) {
 		s.changedf(protopos.Of(now), s.rule(RequestFieldType, ResponseFieldType), was, is,
@@ -220,7 +220,7 @@ func oneof(field protoreflect.FieldDescriptor) protoreflect.OneofDescriptor {
 }
 
 // enum finds names of values that are gone.
-func (s schema) enum(old, now protoreflect.EnumDescriptor) {
+func (s messages) enum(old, now protoreflect.EnumDescriptor) {
 	for i := range old.Values().Len() {
 		value := old.Values().Get(i)
 		if now.Values().ByName(value.Name()) != nil {

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
 	"github.com/portico-gateway/portico/bff/internal/tool/mock"
@@ -56,7 +56,7 @@ func TestRoutesTakeWhatIsSentAndAnswerIt(t *testing.T) {
 }
 
 // exchange sends a message and compares what arrives with it, and the answer with the backend's.
-func (s *site) exchange(t *testing.T, f filler, r route.Route, message proto.Message) {
+func (s *site) exchange(t *testing.T, f filler, r schema.Route, message proto.Message) {
 	t.Helper()
 	setMask(message.ProtoReflect(), r)
 
@@ -98,7 +98,7 @@ func (s *site) exchange(t *testing.T, f filler, r route.Route, message proto.Mes
 }
 
 // setMask names what a PATCH changes, which the gateway would do otherwise.
-func setMask(message protoreflect.Message, r route.Route) {
+func setMask(message protoreflect.Message, r schema.Route) {
 	if r.Method != http.MethodPatch {
 		return
 	}
@@ -115,7 +115,7 @@ func setMask(message protoreflect.Message, r route.Route) {
 }
 
 // compareAnswer compares what the client got with what the backend said.
-func (s *site) compareAnswer(t *testing.T, r route.Route, body string) {
+func (s *site) compareAnswer(t *testing.T, r schema.Route, body string) {
 	t.Helper()
 
 	want := s.backend.Answer(r.Descriptor)

@@ -14,7 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/gen"
 	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
@@ -24,7 +24,7 @@ import (
 type site struct {
 	backend *linkedserver.Server
 	url     string
-	routes  []route.Route
+	routes  []schema.Route
 }
 
 // start serves an API.
@@ -36,7 +36,7 @@ func start(t *testing.T, api linked.API) *site {
 	var names []string
 
 	for _, service := range api.Services() {
-		routes, err := route.Of(service)
+		routes, err := schema.Routes(service)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,8 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/testkit/linkedserver"
 )
 
@@ -25,14 +24,14 @@ type sent struct {
 }
 
 // write writes a message for a route. What neither path nor query nor body can carry it takes from the message.
-func (f filler) write(r route.Route, message proto.Message) (sent, error) {
+func (f filler) write(r schema.Route, message proto.Message) (sent, error) {
 	s := sent{query: url.Values{}, means: linkedserver.NewMessage(r.Descriptor.Input())}
 	from := proto.Clone(message).ProtoReflect()
 
-	var bound []fieldpath.Path
+	var bound []schema.FieldPath
 
 	for _, name := range r.Template.Variables() {
-		path, err := fieldpath.Resolve(from.Descriptor(), name)
+		path, err := schema.ResolveField(from.Descriptor(), name)
 		if err != nil {
 			return sent{}, err
 		}
@@ -57,7 +56,7 @@ func (f filler) write(r route.Route, message proto.Message) (sent, error) {
 }
 
 // writeBody moves what the body holds.
-func (s *sent) writeBody(r route.Route, from protoreflect.Message) error {
+func (s *sent) writeBody(r schema.Route, from protoreflect.Message) error {
 	switch r.Body {
 	case "":
 		return nil
@@ -109,12 +108,12 @@ func jsonOf(from protoreflect.Message, field protoreflect.FieldDescriptor) (json
 }
 
 // writeQuery writes what can be parameters.
-func (s *sent) writeQuery(from protoreflect.Message, above fieldpath.Path, bound []fieldpath.Path) error {
+func (s *sent) writeQuery(from protoreflect.Message, above schema.FieldPath, bound []schema.FieldPath) error {
 	var failed error
 
 	from.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		path := append(slices.Clone(above), field)
-		if slices.ContainsFunc(bound, func(b fieldpath.Path) bool { return slices.Equal(b, path) }) {
+		if slices.ContainsFunc(bound, func(b schema.FieldPath) bool { return slices.Equal(b, path) }) {
 			return true
 		}
 
@@ -144,7 +143,7 @@ func isParameter(message protoreflect.MessageDescriptor) bool {
 	return message.ParentFile().Package() == "google.protobuf" && !slices.Contains(noParameter, message.FullName())
 }
 
-func (s *sent) writeParameter(from protoreflect.Message, path fieldpath.Path, field protoreflect.FieldDescriptor) error {
+func (s *sent) writeParameter(from protoreflect.Message, path schema.FieldPath, field protoreflect.FieldDescriptor) error {
 	text, err := jsonOf(from, field)
 	if err != nil {
 		return err
@@ -200,7 +199,7 @@ func plain(text json.RawMessage) string {
 	return string(text)
 }
 
-func clearAt(message protoreflect.Message, path fieldpath.Path) {
+func clearAt(message protoreflect.Message, path schema.FieldPath) {
 	for _, field := range path[:len(path)-1] {
 		if !message.Has(field) {
 			return
@@ -227,7 +226,7 @@ func (f filler) writePath(template string, means protoreflect.Message) string {
 		variable, after, _ := strings.Cut(rest, "}")
 		name, pattern, fixed := strings.Cut(variable, "=")
 
-		path, err := fieldpath.Resolve(means.Descriptor(), name)
+		path, err := schema.ResolveField(means.Descriptor(), name)
 		if err != nil {
 			panic(err)
 		}

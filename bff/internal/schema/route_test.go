@@ -1,4 +1,4 @@
-package route_test
+package schema_test
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 	_ "google.golang.org/protobuf/types/known/emptypb" // What every method takes and gives.
 
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // serviceWith describes test.v1.Test with a method per rule, A, B, C and so on.
@@ -69,7 +69,7 @@ func with(rule *annotations.HttpRule, additional ...*annotations.HttpRule) *anno
 }
 
 // lines prints routes one per line, for comparison.
-func lines(routes []route.Route) string {
+func lines(routes []schema.Route) string {
 	out := make([]string, 0, len(routes))
 	for _, r := range routes {
 		line := r.String() + " " + r.RPC
@@ -86,7 +86,7 @@ func lines(routes []route.Route) string {
 func TestOf(t *testing.T) {
 	t.Parallel()
 
-	routes, err := route.Of(serviceWith(t,
+	routes, err := schema.Routes(serviceWith(t,
 		with(get("/v1/a/{x}"), post("/v1/a/{x}:get"), custom("LOCK", "/v1/a/{x}")),
 		nil,
 		&annotations.HttpRule{Pattern: &annotations.HttpRule_Put{Put: "/v1/c"}, Body: "name"},
@@ -113,7 +113,7 @@ func TestOf(t *testing.T) {
 func TestOfRefuses(t *testing.T) {
 	t.Parallel()
 
-	_, err := route.Of(serviceWith(t,
+	_, err := schema.Routes(serviceWith(t,
 		get("/v1/{"),
 		&annotations.HttpRule{Body: "*"},
 		custom("*", "/v1/c"),
@@ -123,7 +123,7 @@ func TestOfRefuses(t *testing.T) {
 		custom("GE T", "/v1/g"),
 	))
 
-	for _, fault := range []error{route.ErrNoPattern, route.ErrAnyMethod, route.ErrMethod, route.ErrNestedBinding} {
+	for _, fault := range []error{schema.ErrNoPattern, schema.ErrAnyMethod, schema.ErrMethod, schema.ErrNestedBinding} {
 		if !errors.Is(err, fault) {
 			t.Errorf("%v does not say %q", err, fault)
 		}
@@ -146,11 +146,11 @@ func TestMethodsOfRoutes(t *testing.T) {
 
 	for kind, want := range map[string]error{
 		"LOCK": nil, "lock": nil, "GET": nil, "HEAD": nil, "M-SEARCH": nil,
-		"": route.ErrNoPattern, "*": route.ErrAnyMethod, "GE T": route.ErrMethod, "A/B": route.ErrMethod, "ä": route.ErrMethod,
-		"get": route.ErrCase, "Post": route.ErrCase, "options": route.ErrCase,
-		"CONNECT": route.ErrServed, "TRACE": route.ErrServed, "trace": route.ErrServed,
+		"": schema.ErrNoPattern, "*": schema.ErrAnyMethod, "GE T": schema.ErrMethod, "A/B": schema.ErrMethod, "ä": schema.ErrMethod,
+		"get": schema.ErrCase, "Post": schema.ErrCase, "options": schema.ErrCase,
+		"CONNECT": schema.ErrServed, "TRACE": schema.ErrServed, "trace": schema.ErrServed,
 	} {
-		if _, err := route.Of(serviceWith(t, custom(kind, "/v1/a"))); !errors.Is(err, want) {
+		if _, err := schema.Routes(serviceWith(t, custom(kind, "/v1/a"))); !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", kind, err, want)
 		}
 	}
@@ -175,12 +175,12 @@ func TestCheck(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 
-			routes, err := route.Of(serviceWith(t, tt.a, tt.b))
+			routes, err := schema.Routes(serviceWith(t, tt.a, tt.b))
 			if err != nil {
 				t.Fatal(err)
 			}
 
-			if err := route.Check(routes); (err == nil) != tt.want || err != nil && !errors.Is(err, route.ErrAmbiguous) {
+			if err := schema.CheckRoutes(routes); (err == nil) != tt.want || err != nil && !errors.Is(err, schema.ErrAmbiguous) {
 				t.Errorf("got %v", err)
 			}
 		})
@@ -190,7 +190,7 @@ func TestCheck(t *testing.T) {
 func TestCheckNamesEveryPair(t *testing.T) {
 	t.Parallel()
 
-	routes, err := route.Of(serviceWith(t, get("/v1/{a}"), get("/v1/{b}/x"), get("/v1/{c}"), get("/v1/y/{d}")))
+	routes, err := schema.Routes(serviceWith(t, get("/v1/{a}"), get("/v1/{b}/x"), get("/v1/{c}"), get("/v1/y/{d}")))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestCheckNamesEveryPair(t *testing.T) {
 ambiguous routes: GET /v1/{b}/x (/test.v1.Test/B) and GET /v1/y/{d} (/test.v1.Test/D) match some paths in common, ` +
 		`and neither is more specific`
 
-	if err := route.Check(routes); err == nil || err.Error() != want {
+	if err := schema.CheckRoutes(routes); err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)
 	}
 }
@@ -207,13 +207,13 @@ ambiguous routes: GET /v1/{b}/x (/test.v1.Test/B) and GET /v1/y/{d} (/test.v1.Te
 func TestSort(t *testing.T) {
 	t.Parallel()
 
-	routes, err := route.Of(serviceWith(t, get("/v1/{a=**}"), get("/v1/{a}"), post("/v1/me"), get("/v1/me"), get("/v1/{a}:lock")))
+	routes, err := schema.Routes(serviceWith(t, get("/v1/{a=**}"), get("/v1/{a}"), post("/v1/me"), get("/v1/me"), get("/v1/{a}:lock")))
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	slices.Reverse(routes)
-	slices.SortStableFunc(routes, route.Compare)
+	slices.SortStableFunc(routes, schema.CompareRoutes)
 
 	const want = `GET /v1/{a}:lock /test.v1.Test/E
 GET /v1/me /test.v1.Test/D

@@ -1,7 +1,4 @@
-// Package httprules reads gRPC API configurations, which say how methods are reached over HTTP where their protos do not: a
-// google.api.Service in YAML or JSON. Only its http.rules count
-// (https://cloud.google.com/endpoints/docs/grpc/grpc-service-config).
-package httprules
+package schema
 
 import (
 	"encoding/json"
@@ -18,7 +15,6 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 	"github.com/portico-gateway/portico/bff/internal/yamldoc"
 )
@@ -26,18 +22,18 @@ import (
 // serviceType is what the file is, if it says so.
 const serviceType = "google.api.Service"
 
-// Load reads a file.
-func Load(path string) (route.Rules, error) {
+// LoadRules reads a file.
+func LoadRules(path string) (Rules, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // Its name is that of an option.
 	if err != nil {
 		return nil, fmt.Errorf("gRPC API configuration: %w", err)
 	}
 
-	return Parse(path, data)
+	return ParseRules(path, data)
 }
 
-// Parse reads the text of a file, by whose name the places of rules are told.
-func Parse(name string, data []byte) (route.Rules, error) {
+// ParseRules reads the text of a file, by whose name the places of rules are told.
+func ParseRules(name string, data []byte) (Rules, error) {
 	var file struct {
 		Type string `yaml:"type"`
 		HTTP struct {
@@ -53,7 +49,7 @@ func Parse(name string, data []byte) (route.Rules, error) {
 		return nil, fmt.Errorf("%s: the type is %q, not %s", name, file.Type, serviceType)
 	}
 
-	rules := route.Rules{}
+	rules := Rules{}
 
 	var faults []error
 
@@ -68,7 +64,7 @@ func Parse(name string, data []byte) (route.Rules, error) {
 		}
 
 		selector := protoreflect.FullName(rule.GetSelector())
-		rules[selector] = append(rules[selector], route.Rule{
+		rules[selector] = append(rules[selector], Rule{
 			HTTP: rule, File: name, Line: node.Line, Column: node.Column, Additional: additional(node),
 		})
 	}
@@ -159,20 +155,20 @@ func meant(reason string) string {
 	return suggest.DidYouMean(found[1], names)
 }
 
-// UnknownError is about a rule for a method that there is not.
-type UnknownError struct {
-	Rule route.Rule
+// UnknownRulesError is about a rule for a method that there is not.
+type UnknownRulesError struct {
+	Rule Rule
 	// Problem says which method, without the place of the rule.
 	Problem string
 }
 
 // Error implements error.
-func (e *UnknownError) Error() string {
+func (e *UnknownRulesError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Rule.File, e.Rule.Line, e.Rule.Column, e.Problem)
 }
 
-// Unknown joins an UnknownError for each of the rules that are for none of the methods.
-func Unknown(rules route.Rules, methods []string) error {
+// UnknownRules joins an UnknownError for each of the rules that are for none of the methods.
+func UnknownRules(rules Rules, methods []string) error {
 	var faults []error
 
 	for _, selector := range slices.Sorted(maps.Keys(rules)) {
@@ -181,7 +177,7 @@ func Unknown(rules route.Rules, methods []string) error {
 		}
 
 		for _, rule := range rules[selector] {
-			faults = append(faults, &UnknownError{Rule: rule, Problem: fmt.Sprintf("selector %q: there is no such method here%s",
+			faults = append(faults, &UnknownRulesError{Rule: rule, Problem: fmt.Sprintf("selector %q: there is no such method here%s",
 				selector, suggest.DidYouMean(string(selector), methods))})
 		}
 	}
@@ -230,9 +226,9 @@ func MethodsOf(files []protoreflect.FileDescriptor) []string {
 	return names
 }
 
-// Join are the rules of several files, in that order.
-func Join(all ...route.Rules) route.Rules {
-	joined := route.Rules{}
+// JoinRules are the rules of several files, in that order.
+func JoinRules(all ...Rules) Rules {
+	joined := Rules{}
 
 	for _, rules := range all {
 		for selector, of := range rules {
@@ -243,8 +239,8 @@ func Join(all ...route.Rules) route.Rules {
 	return joined
 }
 
-// Text writes the rules for the methods of a service, for Parse. It is empty if there are none.
-func Text(rules route.Rules, service protoreflect.ServiceDescriptor) (string, error) {
+// RulesText writes the rules for the methods of a service, for Parse. It is empty if there are none.
+func RulesText(rules Rules, service protoreflect.ServiceDescriptor) (string, error) {
 	var all []json.RawMessage
 
 	for _, method := range Methods(service) {

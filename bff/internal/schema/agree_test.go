@@ -1,4 +1,4 @@
-package route_test
+package schema_test
 
 import (
 	"errors"
@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
 )
 
 // What the check says and what the tree does agree: among routes that pass, the one that a path is for has the longer verb or is the
@@ -45,7 +45,7 @@ func TestCheckAgreesWithTree(t *testing.T) {
 		switch err := agree(t, routesFrom(set)); {
 		case err == nil:
 			passed++
-		case errors.Is(err, route.ErrUnreachable):
+		case errors.Is(err, schema.ErrUnreachable):
 			hidden++
 		}
 	}
@@ -59,14 +59,14 @@ func TestCheckAgreesWithTree(t *testing.T) {
 const maxSegments = 4
 
 // routesFrom makes a few routes of bytes that each choose a segment or the end of a template.
-func routesFrom(set []byte) []route.Route {
+func routesFrom(set []byte) []schema.Route {
 	const most = 6
 
 	segments := []string{"a", "a", "b", "*", "*", "**", "**", "a:v", "{x=a/**}", "{x=*/**}", "{x=b:v}"}
 	ends := []string{"", "", "", "", ":v", ":w:v"}
 
 	var (
-		routes []route.Route
+		routes []schema.Route
 		text   strings.Builder
 	)
 
@@ -76,7 +76,7 @@ func routesFrom(set []byte) []route.Route {
 			text.WriteString(ends[n/3%len(ends)])
 
 			if template, err := pathtemplate.Parse(text.String()); err == nil && len(routes) < most && strings.Count(text.String(), "/") <= maxSegments {
-				routes = append(routes, route.Route{Method: http.MethodGet, Template: template, RPC: template.String()})
+				routes = append(routes, schema.Route{Method: http.MethodGet, Template: template, RPC: template.String()})
 			}
 
 			text.Reset()
@@ -112,16 +112,16 @@ var world = func() []string {
 	return all
 }()
 
-func agree(t *testing.T, routes []route.Route) error {
+func agree(t *testing.T, routes []schema.Route) error {
 	t.Helper()
 
-	err := route.Check(routes)
-	if errors.Is(err, route.ErrAmbiguous) {
+	err := schema.CheckRoutes(routes)
+	if errors.Is(err, schema.ErrAmbiguous) {
 		return err
 	}
 
 	unreachable := map[string]bool{}
-	for _, hidden := range route.Unreachable(routes) {
+	for _, hidden := range schema.UnreachableRoutes(routes) {
 		unreachable[hidden.Route.RPC] = true
 	}
 
@@ -138,7 +138,7 @@ func agree(t *testing.T, routes []route.Route) error {
 	for range 2 {
 		slices.Reverse(routes)
 
-		var tree pathtemplate.Tree[route.Route]
+		var tree pathtemplate.Tree[schema.Route]
 		for _, r := range routes {
 			tree.Add(r.Template, r)
 		}
@@ -160,7 +160,7 @@ func agree(t *testing.T, routes []route.Route) error {
 	return err
 }
 
-func judge(t *testing.T, routes []route.Route, path string, winner route.Route, found bool) {
+func judge(t *testing.T, routes []schema.Route, path string, winner schema.Route, found bool) {
 	t.Helper()
 
 	for _, r := range routes {

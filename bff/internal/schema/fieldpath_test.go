@@ -1,4 +1,4 @@
-package fieldpath_test
+package schema_test
 
 import (
 	"errors"
@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
 )
@@ -19,7 +19,7 @@ func TestName(t *testing.T) {
 	fields := (&ruledv1.Thing{}).ProtoReflect().Descriptor().Fields()
 
 	for name, want := range map[protoreflect.Name]string{"dotted": "dotted", "reference": "$ref", "mask": "mask"} {
-		if got := fieldpath.Name(fields.ByName(name)); got != want {
+		if got := schema.FieldName(fields.ByName(name)); got != want {
 			t.Errorf("%s: got %q, want %q", name, got, want)
 		}
 	}
@@ -50,15 +50,15 @@ func TestResolve(t *testing.T) {
 		"bytes_field":           {nil, "bytesField", "", false},
 		"by_string":             {nil, "byString", "", false},
 		"@odd name":             {nil, "@odd name", "", true},
-		"every.every.every.int": {fieldpath.ErrNoField, "every.every.every", "", false},
-		"none":                  {fieldpath.ErrNoField, "", "", false},
-		"":                      {fieldpath.ErrNoField, "", "", false},
-		"every.":                {fieldpath.ErrNoField, "every", "", false},
-		"everies.color":         {fieldpath.ErrNotMessage, "everies", "", false},
-		"string_field.x":        {fieldpath.ErrNotMessage, "stringField", "", false},
-		"every_by_string.value": {fieldpath.ErrNotMessage, "everyByString", "", false},
+		"every.every.every.int": {schema.ErrNoField, "every.every.every", "", false},
+		"none":                  {schema.ErrNoField, "", "", false},
+		"":                      {schema.ErrNoField, "", "", false},
+		"every.":                {schema.ErrNoField, "every", "", false},
+		"everies.color":         {schema.ErrNotMessage, "everies", "", false},
+		"string_field.x":        {schema.ErrNotMessage, "stringField", "", false},
+		"every_by_string.value": {schema.ErrNotMessage, "everyByString", "", false},
 	} {
-		got, err := fieldpath.Resolve(every.ProtoReflect().Descriptor(), path)
+		got, err := schema.ResolveField(every.ProtoReflect().Descriptor(), path)
 		if !errors.Is(err, want.err) || got.String() != want.json {
 			t.Errorf("%q: %s, %v", path, got, err)
 		}

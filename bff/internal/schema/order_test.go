@@ -1,4 +1,4 @@
-package route_test
+package schema_test
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/gen"
 )
 
@@ -36,7 +36,7 @@ func TestOfIsInOrderOfRegistration(t *testing.T) {
 				t.Fatalf("%s is a %T", service.Name, found)
 			}
 
-			routes, err := route.Of(descriptor)
+			routes, err := schema.Routes(descriptor)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -116,7 +116,7 @@ func (c *recorder) note(ctx context.Context, rpc string) error {
 }
 
 // call runs a handler with a value for each variable of the route.
-func (c *recorder) call(tb testing.TB, handler runtime.HandlerFunc, r route.Route) string {
+func (c *recorder) call(tb testing.TB, handler runtime.HandlerFunc, r schema.Route) string {
 	tb.Helper()
 
 	c.called = ""

@@ -1,6 +1,4 @@
-// Package fieldpath finds fields by paths of names with dots between them, "order.items.sku", as templates, query parameters and
-// options name them.
-package fieldpath
+package schema
 
 import (
 	"errors"
@@ -11,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Path is a field and the messages that lead to it. It is not empty.
-type Path []protoreflect.FieldDescriptor
+// FieldPath is a field and the messages that lead to it. It is not empty.
+type FieldPath []protoreflect.FieldDescriptor
 
 // What is wrong with a path.
 var (
@@ -21,18 +19,18 @@ var (
 	ErrDepth      = errors.New("is nested too deep")
 )
 
-// Resolve finds a field of a message by names in either spelling. With an error come the fields up to the fault.
-func Resolve(message protoreflect.MessageDescriptor, text string) (Path, error) {
-	return ResolveWithin(message, text, math.MaxInt)
+// ResolveField finds a field of a message by names in either spelling. With an error come the fields up to the fault.
+func ResolveField(message protoreflect.MessageDescriptor, text string) (FieldPath, error) {
+	return ResolveFieldWithin(message, text, math.MaxInt)
 }
 
-// ResolveWithin is Resolve for paths that clients choose: one of more names than depth is refused before it is looked up.
-func ResolveWithin(message protoreflect.MessageDescriptor, text string, depth int) (Path, error) {
+// ResolveFieldWithin is Resolve for paths that clients choose: one of more names than depth is refused before it is looked up.
+func ResolveFieldWithin(message protoreflect.MessageDescriptor, text string, depth int) (FieldPath, error) {
 	if strings.Count(text, ".") >= depth {
 		return nil, ErrDepth
 	}
 
-	var path Path
+	var path FieldPath
 
 	for name := range strings.SplitSeq(text, ".") {
 		if len(path) > 0 {
@@ -63,10 +61,10 @@ func byName(message protoreflect.MessageDescriptor, name string) protoreflect.Fi
 }
 
 // Last is the field that the path leads to.
-func (p Path) Last() protoreflect.FieldDescriptor { return p[len(p)-1] }
+func (p FieldPath) Last() protoreflect.FieldDescriptor { return p[len(p)-1] }
 
 // Holder is the message that has the field; those on the way to it are made where they are missing.
-func (p Path) Holder(m protoreflect.Message) protoreflect.Message {
+func (p FieldPath) Holder(m protoreflect.Message) protoreflect.Message {
 	for _, field := range p[:len(p)-1] {
 		m = m.Mutable(field).Message()
 	}
@@ -74,9 +72,9 @@ func (p Path) Holder(m protoreflect.Message) protoreflect.Message {
 	return m
 }
 
-// Name is that of a field within a path: its name in JSON, unless that has characters with a meaning there (a json_name of "a.b"),
+// FieldName is that of a field within a path: its name in JSON, unless that has characters with a meaning there (a json_name of "a.b"),
 // else that in the proto.
-func Name(field protoreflect.FieldDescriptor) string {
+func FieldName(field protoreflect.FieldDescriptor) string {
 	if name := field.JSONName(); !strings.ContainsAny(name, ".[") {
 		return name
 	}
@@ -85,24 +83,24 @@ func Name(field protoreflect.FieldDescriptor) string {
 }
 
 // String is the path in JSON spelling.
-func (p Path) String() string {
+func (p FieldPath) String() string {
 	names := make([]string, len(p))
 	for i, field := range p {
-		names[i] = Name(field)
+		names[i] = FieldName(field)
 	}
 
 	return strings.Join(names, ".")
 }
 
 // HasText reports whether Text has something to say about the field.
-func (p Path) HasText() bool {
+func (p FieldPath) HasText() bool {
 	field := p.Last()
 
 	return !field.IsList() && !field.IsMap() && field.Message() == nil && field.Kind() != protoreflect.BytesKind
 }
 
 // Text is the value of a field, for a header or a path. A value of an enum is its name.
-func (p Path) Text(m protoreflect.Message) string {
+func (p FieldPath) Text(m protoreflect.Message) string {
 	for _, field := range p[:len(p)-1] {
 		m = m.Get(field).Message()
 	}

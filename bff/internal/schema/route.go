@@ -1,6 +1,7 @@
-// Package route reads the REST routes of a service from its google.api.http options and checks that no two of them contend for a
-// path. It serves nothing: the generated handlers do, and the gateway puts a policy before each of them.
-package route
+// Package schema reads what descriptors say of an API: its REST routes, from google.api.http options or from rules in a file of
+// their own, the fields that dotted paths name, and the fields that clients have to give. It checks that no two routes contend for
+// a path. It serves nothing: the generated handlers do, and the gateway puts a policy before each of them.
+package schema
 
 import (
 	"strings"
@@ -33,8 +34,8 @@ type Route struct {
 // String names the route as "GET /v1/users/{user_id}".
 func (r Route) String() string { return r.Method + " " + r.Template.String() }
 
-// Compare orders routes so that a more specific one comes before a more general one.
-func Compare(a, b Route) int {
+// CompareRoutes orders routes so that a more specific one comes before a more general one.
+func CompareRoutes(a, b Route) int {
 	if c := pathtemplate.Compare(a.Template, b.Template); c != 0 {
 		return c
 	}

@@ -1,4 +1,4 @@
-package route
+package schema
 
 import (
 	"net/http"

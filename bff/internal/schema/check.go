@@ -1,4 +1,4 @@
-package route
+package schema
 
 import (
 	"errors"
@@ -18,14 +18,14 @@ var (
 	ErrUnreachable = errors.New("unreachable route")
 )
 
-// Check refuses routes that contend for paths (see Contend) and, if there are none, those that can never be reached. The error
+// CheckRoutes refuses routes that contend for paths (see Contend) and, if there are none, those that can never be reached. The error
 // joins an *AmbiguousError or an *UnreachableError for each.
-func Check(routes []Route) error {
+func CheckRoutes(routes []Route) error {
 	var faults []error
 
 	for i, a := range routes {
 		for _, b := range routes[i+1:] {
-			faults = append(faults, Contend(a, b))
+			faults = append(faults, CheckPair(a, b))
 		}
 	}
 
@@ -33,7 +33,7 @@ func Check(routes []Route) error {
 		return err
 	}
 
-	for _, hidden := range Unreachable(routes) {
+	for _, hidden := range UnreachableRoutes(routes) {
 		faults = append(faults, hidden)
 	}
 
@@ -60,9 +60,9 @@ func (e *AmbiguousError) Error() string {
 // Unwrap returns ErrAmbiguous.
 func (e *AmbiguousError) Unwrap() error { return ErrAmbiguous }
 
-// Contend refuses two routes of the same HTTP method whose templates match the same paths, or have some in common without one
+// CheckPair refuses two routes of the same HTTP method whose templates match the same paths, or have some in common without one
 // being a special case of the other or having a verb that the other has not. The error is an *AmbiguousError, with b as its route.
-func Contend(a, b Route) error {
+func CheckPair(a, b Route) error {
 	if a.Method != b.Method {
 		return nil
 	}
@@ -98,8 +98,8 @@ func (e *UnreachableError) Error() string {
 // Unwrap returns ErrUnreachable.
 func (e *UnreachableError) Unwrap() error { return ErrUnreachable }
 
-// Unreachable returns the routes that no request gets, by method. No two of the routes may contend.
-func Unreachable(routes []Route) []*UnreachableError {
+// UnreachableRoutes returns the routes that no request gets, by method. No two of the routes may contend.
+func UnreachableRoutes(routes []Route) []*UnreachableError {
 	methods := map[string][]Route{}
 	for _, r := range routes {
 		methods[r.Method] = append(methods[r.Method], r)

@@ -1,5 +1,4 @@
-// Package required finds the fields that clients have to give, by asking the rules themselves.
-package required
+package schema
 
 import (
 	"errors"
@@ -11,14 +10,14 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Fields are those without which a message is refused: the required fields of proto2, LEGACY_REQUIRED in editions, and those that
+// RequiredFields are those without which a message is refused: the required fields of proto2, LEGACY_REQUIRED in editions, and those that
 // an empty message breaks buf.validate rules of. google.api.field_behavior = REQUIRED says what a backend wants, and is not
 // enforced. The error tells of rules that do not compile. A validator knows messages by their names, so two versions of a message
 // need two of them.
-func Fields(
+func RequiredFields(
 	validator protovalidate.Validator, message protoreflect.MessageDescriptor,
 ) ([]protoreflect.FieldDescriptor, error) {
-	fields := Labelled(message)
+	fields := LabelledFields(message)
 
 	err := validator.Validate(dynamicpb.NewMessage(message))
 	if err == nil {
@@ -58,8 +57,8 @@ func onlyMember(oneof protoreflect.OneofDescriptor) protoreflect.FieldDescriptor
 	return oneof.Fields().Get(0)
 }
 
-// Labelled are the fields that protobuf itself requires, in requests and responses alike.
-func Labelled(message protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+// LabelledFields are the fields that protobuf itself requires, in requests and responses alike.
+func LabelledFields(message protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
 	var fields []protoreflect.FieldDescriptor
 
 	for i := range message.Fields().Len() {

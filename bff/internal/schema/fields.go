@@ -1,4 +1,4 @@
-package route
+package schema
 
 import (
 	"errors"
@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/fieldpath"
 	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
@@ -60,10 +59,10 @@ func (r Route) CheckFields() []*Fault {
 		}
 	}
 
-	var paths []fieldpath.Path
+	var paths []FieldPath
 
 	for _, name := range r.Template.Variables() {
-		path, err := Variable(r.Descriptor.Input(), name)
+		path, err := ResolveVariable(r.Descriptor.Input(), name)
 		if err == nil {
 			err = checkOneof(paths, path)
 			paths = append(paths, path)
@@ -87,15 +86,15 @@ func (r Route) CheckFields() []*Fault {
 	return faults
 }
 
-// Variable finds the field of a path variable, by names of the proto alone, and checks that it can be one.
-func Variable(message protoreflect.MessageDescriptor, name string) (fieldpath.Path, error) {
-	var path fieldpath.Path
+// ResolveVariable finds the field of a path variable, by names of the proto alone, and checks that it can be one.
+func ResolveVariable(message protoreflect.MessageDescriptor, name string) (FieldPath, error) {
+	var path FieldPath
 
 	for part := range strings.SplitSeq(name, ".") {
 		if len(path) > 0 {
 			last := path.Last()
 			if message = last.Message(); message == nil || last.IsList() || last.IsMap() {
-				return nil, fmt.Errorf("%s %w", last.Name(), fieldpath.ErrNotMessage)
+				return nil, fmt.Errorf("%s %w", last.Name(), ErrNotMessage)
 			}
 		}
 
@@ -118,7 +117,7 @@ func Variable(message protoreflect.MessageDescriptor, name string) (fieldpath.Pa
 }
 
 // checkOneof refuses a path that leads to another member of a oneof than one of the others: only one of them can be set.
-func checkOneof(others []fieldpath.Path, path fieldpath.Path) error {
+func checkOneof(others []FieldPath, path FieldPath) error {
 	for _, other := range others {
 		for i := range min(len(path), len(other)) {
 			if path[i] == other[i] {

@@ -1,4 +1,4 @@
-package route
+package schema
 
 import "google.golang.org/protobuf/reflect/protoreflect"
 

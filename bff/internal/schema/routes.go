@@ -1,4 +1,4 @@
-package route
+package schema
 
 import (
 	"errors"
@@ -73,8 +73,8 @@ type Rule struct {
 	Additional [][2]int
 }
 
-// Of is Rules.Of for the options of the methods alone.
-func Of(service protoreflect.ServiceDescriptor) ([]Route, error) { return Rules(nil).Of(service) }
+// Routes is Rules.Routes for the options of the methods alone.
+func Routes(service protoreflect.ServiceDescriptor) ([]Route, error) { return Rules(nil).Of(service) }
 
 // Of returns the routes of a service in the order in which its generated Register…HandlerClient function registers them: by method
 // as declared, first its main binding, then the additional ones. A method without google.api.http has none. The error joins a

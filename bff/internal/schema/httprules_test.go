@@ -1,4 +1,4 @@
-package httprules_test
+package schema_test
 
 import (
 	"maps"
@@ -8,17 +8,16 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/portico-gateway/portico/bff/internal/schema/httprules"
-	"github.com/portico-gateway/portico/bff/internal/schema/route"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	ruledv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/ruled/v1"
 )
 
-const file = "../../testkit/foreign/proto/ruled/v1/ruled.yaml"
+const file = "../testkit/foreign/proto/ruled/v1/ruled.yaml"
 
-func service() (methods []string, routes func(route.Rules) []string) {
+func service() (methods []string, routes func(schema.Rules) []string) {
 	found := ruledv1.File_ruled_v1_ruled_proto.Services().ByName("RuledService")
 
-	return httprules.Methods(found), func(rules route.Rules) []string {
+	return schema.Methods(found), func(rules schema.Rules) []string {
 		all, err := rules.Of(found)
 		if err != nil {
 			return []string{err.Error()}
@@ -37,7 +36,7 @@ func service() (methods []string, routes func(route.Rules) []string) {
 func TestRulesAreRoutes(t *testing.T) {
 	t.Parallel()
 
-	rules, err := httprules.Load(file)
+	rules, err := schema.LoadRules(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +53,12 @@ func TestRulesAreRoutes(t *testing.T) {
 	}
 
 	// As the table of services has them.
-	text, err := httprules.Text(rules, ruledv1.File_ruled_v1_ruled_proto.Services().Get(0))
+	text, err := schema.RulesText(rules, ruledv1.File_ruled_v1_ruled_proto.Services().Get(0))
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	again, err := httprules.Parse("table", []byte(text))
+	again, err := schema.ParseRules("table", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,9 +90,9 @@ func TestFilesAreRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			rules, err := httprules.Parse("api.yaml", []byte(row.text))
+			rules, err := schema.ParseRules("api.yaml", []byte(row.text))
 			if err == nil {
-				err = httprules.Unknown(rules, methods)
+				err = schema.UnknownRules(rules, methods)
 			}
 
 			if err == nil || !strings.Contains(err.Error(), row.want) {
@@ -102,7 +101,7 @@ func TestFilesAreRefused(t *testing.T) {
 		})
 	}
 
-	if _, err := httprules.Load("no/such/file"); err == nil {
+	if _, err := schema.LoadRules("no/such/file"); err == nil {
 		t.Error("a file that is missing is read")
 	}
 }
@@ -111,7 +110,7 @@ func TestFilesAreRefused(t *testing.T) {
 func TestOtherPartsArePassedOver(t *testing.T) {
 	t.Parallel()
 
-	rules, err := httprules.Parse("api.yaml", []byte("name: x\nauthentication: {rules: [{selector: '*'}]}\nhttp: {rules: [{selector: a.B.C, get: /v1}]}"))
+	rules, err := schema.ParseRules("api.yaml", []byte("name: x\nauthentication: {rules: [{selector: '*'}]}\nhttp: {rules: [{selector: a.B.C, get: /v1}]}"))
 	if err != nil || len(slices.Collect(maps.Keys(rules))) != 1 {
 		t.Errorf("%v, %v", rules, err)
 	}
