@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/portico-gateway/portico/bff/internal/scalar"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // fittingVariables leaves out the variables whose values do not fit their settings, with an error for each.
@@ -34,8 +34,8 @@ func fittingVariables(environ map[string]string) (map[string]string, error) {
 		}
 
 		// A list has elements of text.
-		if known && t.Kind() != reflect.Slice && !scalar.Fits(t, environ[name]) {
-			faults = append(faults, fmt.Errorf("environment: %s: %w", name, scalar.Fault(t, environ[name])))
+		if known && t.Kind() != reflect.Slice && !hint.IsValue(t, environ[name]) {
+			faults = append(faults, fmt.Errorf("environment: %s: %w", name, hint.ValueError(t, environ[name])))
 			delete(fitting, name)
 		}
 	}

@@ -8,8 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
-	"github.com/portico-gateway/portico/bff/internal/scalar"
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // fitting finds what of a YAML document does not fit a type, by line and column. The decoder has refused the document already; it
@@ -56,7 +55,7 @@ func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
 	case kind == reflect.Slice:
 		f.sequence(node, t, path)
 	case node.Kind != yaml.ScalarNode:
-		f.faultf(node, path, "must be %s", scalar.Name(t))
+		f.faultf(node, path, "must be %s", hint.TypeName(t))
 	case node.Decode(reflect.New(t).Interface()) != nil:
 		f.scalar(node, t, path)
 	}
@@ -65,13 +64,13 @@ func (f *fitting) value(node *yaml.Node, t reflect.Type, path string) {
 func isNull(node *yaml.Node) bool { return node.Kind == yaml.ScalarNode && node.Tag == "!!null" }
 
 func (f *fitting) scalar(node *yaml.Node, t reflect.Type, path string) {
-	if scalar.Fits(t, node.Value) && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
-		f.faultf(node, path, "%q must be written without quotation marks, as %s", node.Value, scalar.Name(t))
+	if hint.IsValue(t, node.Value) && node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+		f.faultf(node, path, "%q must be written without quotation marks, as %s", node.Value, hint.TypeName(t))
 
 		return
 	}
 
-	f.faultf(node, path, "%w", scalar.Fault(t, node.Value))
+	f.faultf(node, path, "%w", hint.ValueError(t, node.Value))
 }
 
 func (f *fitting) sequence(node *yaml.Node, t reflect.Type, path string) {
@@ -90,7 +89,7 @@ func (f *fitting) sequence(node *yaml.Node, t reflect.Type, path string) {
 func (f *fitting) mapping(node *yaml.Node, t reflect.Type, path string) {
 	if node.Kind != yaml.MappingNode {
 		f.lost = true
-		f.faultf(node, path, "must be %s", scalar.Name(t))
+		f.faultf(node, path, "must be %s", hint.TypeName(t))
 
 		return
 	}
@@ -135,7 +134,7 @@ func (f *fitting) field(key, value *yaml.Node, t reflect.Type, path string) {
 		names = append(names, name)
 	}
 
-	hint := suggest.DidYouMean(key.Value, names)
+	hint := hint.DidYouMean(key.Value, names)
 	if hint == "" {
 		slices.Sort(names)
 		hint = "; there are " + strings.Join(names, ", ")

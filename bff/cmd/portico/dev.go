@@ -21,8 +21,8 @@ import (
 	"github.com/portico-gateway/portico/backends"
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/observe"
-	"github.com/portico-gateway/portico/bff/internal/scalar"
 	"github.com/portico-gateway/portico/bff/internal/tool/demo"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 	"github.com/portico-gateway/portico/gen"
@@ -320,8 +320,8 @@ func portOf(text string) (int, error) {
 		return backends.DefaultPort, nil
 	}
 
-	if !scalar.Fits(reflect.TypeFor[int](), text) {
-		return 0, scalar.Fault(reflect.TypeFor[int](), text)
+	if !hint.IsValue(reflect.TypeFor[int](), text) {
+		return 0, hint.ValueError(reflect.TypeFor[int](), text)
 	}
 
 	return strconv.Atoi(text)

@@ -14,7 +14,7 @@ import (
 	"github.com/portico-gateway/portico/backends"
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/tool/mock"
 )
 
@@ -83,7 +83,7 @@ func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 		at := slices.Index(possible, name)
 		if at < 0 {
 			return nil, usagef("--mock %s: there is no such service%s\nservices that can be mocked: %s, or all",
-				name, suggest.DidYouMean(name, possible), strings.Join(possible, ", "))
+				name, hint.DidYouMean(name, possible), strings.Join(possible, ", "))
 		}
 
 		wanted[services[at].Upstream] = name

@@ -11,8 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/portico-gateway/portico/bff/internal/scalar"
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // usageError is a fault of the command line that only its command sees.
@@ -54,12 +53,12 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 			return fmt.Errorf(`unknown flag: -%s; did you mean "%s"?`, short, names[i])
 		}
 
-		return fmt.Errorf("unknown flag: -%s%s", short, suggest.DidYouMean("--"+short, names))
+		return fmt.Errorf("unknown flag: -%s%s", short, hint.DidYouMean("--"+short, names))
 	}
 
 	name := "--" + unknown.GetSpecifiedName()
 
-	hint := suggest.DidYouMean(name, names)
+	hint := hint.DidYouMean(name, names)
 	if hint == "" {
 		hint = shortenedFlag(name, names)
 	}
@@ -89,11 +88,11 @@ func valueFault(invalid *pflag.InvalidValueError) error {
 
 	switch invalid.GetFlag().Value.Type() {
 	case "int":
-		return scalar.Fault(reflect.TypeFor[int](), text)
+		return hint.ValueError(reflect.TypeFor[int](), text)
 	case "duration":
-		return scalar.Fault(reflect.TypeFor[time.Duration](), text)
+		return hint.ValueError(reflect.TypeFor[time.Duration](), text)
 	case "bool":
-		return scalar.Fault(reflect.TypeFor[bool](), text)
+		return hint.ValueError(reflect.TypeFor[bool](), text)
 	case "stringSlice": // As a line of a CSV file (RFC 4180).
 		return fmt.Errorf("%q has a quotation mark without another one, or within a value", text)
 	default:
@@ -157,7 +156,7 @@ func group(cmd *cobra.Command) *cobra.Command {
 		}
 
 		return usagef("%s does not know %q%s\nIt knows: %s",
-			cmd.CommandPath(), args[0], suggest.DidYouMean(args[0], names), strings.Join(names, ", "))
+			cmd.CommandPath(), args[0], hint.DidYouMean(args[0], names), strings.Join(names, ", "))
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 

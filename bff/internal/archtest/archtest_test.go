@@ -33,8 +33,8 @@ type importRule struct {
 
 // foundations know nothing of the request's way through the gateway.
 var foundations = []string{
-	"bff/internal/filewatch", "bff/internal/httpfield", "bff/internal/protojson", "bff/internal/policy/...", "bff/internal/problem", "bff/internal/redis",
-	"bff/internal/reqinfo", "bff/internal/response", "bff/internal/scalar", "bff/internal/schema/...", "bff/internal/suggest", "bff/internal/yamldoc",
+	"bff/internal/filewatch", "bff/internal/hint", "bff/internal/httpfield", "bff/internal/protojson", "bff/internal/policy/...", "bff/internal/problem", "bff/internal/redis",
+	"bff/internal/reqinfo", "bff/internal/response", "bff/internal/schema/...", "bff/internal/yamldoc",
 }
 
 // features are what a request meets on its way. They never import one another, so that each can be left out or replaced.
@@ -137,7 +137,7 @@ func importRules() []importRule {
 		{
 			name:   "config_is_data",
 			reason: "embedding programs and commands fill it in, and components take its types: what it means is decided there",
-			of:     []string{"bff/config"}, not: []string{"..."}, only: []string{"bff/internal/scalar", "bff/internal/suggest", "bff/internal/yamldoc"},
+			of:     []string{"bff/config"}, not: []string{"..."}, only: []string{"bff/internal/hint", "bff/internal/yamldoc"},
 			broken: [2]string{"bff/config", "bff/internal/auth"},
 		},
 		{

@@ -8,9 +8,9 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/policy/condition"
 	"github.com/portico-gateway/portico/bff/internal/schema"
-	"github.com/portico-gateway/portico/bff/internal/suggest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -171,7 +171,7 @@ func (c *compiler) owner(in *porticov1.Owner) {
 
 	if variables := c.route.Template.Variables(); !slices.Contains(variables, in.GetVariable()) {
 		c.faultf("access.owner", "the path has no variable %q%s", in.GetVariable(),
-			hint(suggest.DidYouMean(in.GetVariable(), variables)))
+			suggestion(hint.DidYouMean(in.GetVariable(), variables)))
 	}
 }
 

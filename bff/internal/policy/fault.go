@@ -78,8 +78,8 @@ func (c *compiler) faultf(field, format string, args ...any) {
 	c.faults = append(c.faults, fault)
 }
 
-// hint is an argument of faultf: which name was probably meant.
-type hint string
+// suggestion is an argument of faultf: which name was probably meant.
+type suggestion string
 
 // Hint returns the end of the text.
-func (h hint) Hint() string { return string(h) }
+func (s suggestion) Hint() string { return string(s) }

@@ -10,8 +10,8 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/schema"
-	"github.com/portico-gateway/portico/bff/internal/suggest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -115,10 +115,10 @@ func (c *compiler) noField(where string, message protoreflect.MessageDescriptor,
 			names = append(names, string(within.Fields().Get(i).Name()))
 		}
 
-		meant = suggest.DidYouMean(strings.Split(name, ".")[len(path)], names)
+		meant = hint.DidYouMean(strings.Split(name, ".")[len(path)], names)
 	}
 
-	c.faultf(where, "field %q of %s: %w%s", name, message.FullName(), err, hint(meant))
+	c.faultf(where, "field %q of %s: %w%s", name, message.FullName(), err, suggestion(meant))
 }
 
 // headers compiles the headers that set fields.

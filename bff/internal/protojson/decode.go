@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // decoder reads one document as protojson does and stricter: errors say where, nesting is limited, and so is the memory that is
@@ -166,7 +166,7 @@ func (d *decoder) unknown(m *message, name string) *Error {
 		names[i] = m.fields[i].name
 	}
 
-	return faultf("unknown field%s", suggest.DidYouMean(name, names)).member(name)
+	return faultf("unknown field%s", hint.DidYouMean(name, names)).member(name)
 }
 
 // member reads the value of a member.

@@ -10,7 +10,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // scalar reads a number, string, bytes, boolean or enum. Not ok: it is to be left out.
@@ -251,7 +251,7 @@ func (d *decoder) enumeration(f *field) (uint64, bool, *Error) {
 		names[i] = string(values.Get(i).Name())
 	}
 
-	return 0, false, faultf("%q is not a value of the enum%s", quote(text), suggest.DidYouMean(string(text), names))
+	return 0, false, faultf("%q is not a value of the enum%s", quote(text), hint.DidYouMean(string(text), names))
 }
 
 // wrongKey is the error of a key that is not of its type.

@@ -9,7 +9,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 var (
@@ -164,5 +164,5 @@ func noField(message protoreflect.MessageDescriptor, name string) error {
 
 	slices.Sort(names)
 
-	return fmt.Errorf("%s has no field %q%s", message.FullName(), name, suggest.DidYouMean(name, names))
+	return fmt.Errorf("%s has no field %q%s", message.FullName(), name, hint.DidYouMean(name, names))
 }

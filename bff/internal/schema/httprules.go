@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/yamldoc"
 )
 
@@ -152,7 +152,7 @@ func meant(reason string) string {
 		names = append(names, string(fields.Get(i).Name()))
 	}
 
-	return suggest.DidYouMean(found[1], names)
+	return hint.DidYouMean(found[1], names)
 }
 
 // UnknownRulesError is about a rule for a method that there is not.
@@ -178,7 +178,7 @@ func UnknownRules(rules Rules, methods []string) error {
 
 		for _, rule := range rules[selector] {
 			faults = append(faults, &UnknownRulesError{Rule: rule, Problem: fmt.Sprintf("selector %q: there is no such method here%s",
-				selector, suggest.DidYouMean(string(selector), methods))})
+				selector, hint.DidYouMean(string(selector), methods))})
 		}
 	}
 

@@ -11,9 +11,9 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema"
-	"github.com/portico-gateway/portico/bff/internal/suggest"
 )
 
 // What a query may make the gateway allocate for the messages that its parameters lead to and for their values, all together: so
@@ -114,13 +114,13 @@ func misspelt(fields schema.FieldPath, key string, keyed bool) string {
 
 	switch {
 	case value >= 0:
-		return "is a part of what is written as one value" + hint(fields[:value+1])
+		return "is a part of what is written as one value" + queryExample(fields[:value+1])
 	case keyed && !last.IsMap():
-		return "is not a map" + bracketsHint(fields, key)
+		return "is not a map" + bracketsExample(fields, key)
 	case !keyed && last.IsMap():
-		return "is a map" + hint(fields)
+		return "is a map" + queryExample(fields)
 	case isPlain(last):
-		return "is a message; only its fields can be given" + hint(fields)
+		return "is a message; only its fields can be given" + queryExample(fields)
 	default:
 		return ""
 	}
@@ -132,7 +132,7 @@ func (q *query) setParameter(fields schema.FieldPath, key string, values []strin
 
 	if !last.IsList() && len(values) > 1 {
 		if isMask(last) {
-			return setTwice + hint(fields)
+			return setTwice + queryExample(fields)
 		}
 
 		return setTwice
@@ -148,7 +148,7 @@ func (q *query) setParameter(fields schema.FieldPath, key string, values []strin
 
 	fault := q.set(fields.Holder(q.message), last, key, values)
 	if fault != "" && last.IsList() && len(values) == 1 && strings.Contains(values[0], ",") {
-		fault += hint(fields)
+		fault += queryExample(fields)
 	}
 
 	return fault
@@ -214,13 +214,13 @@ func (b *Binding) unknown(name string, known schema.FieldPath) string {
 	}
 
 	if len(known) == 0 {
-		return "unknown parameter" + suggest.DidYouMean(name, b.names)
+		return "unknown parameter" + hint.DidYouMean(name, b.names)
 	}
 
 	// The part that is known leads to a message, and another field of it may be meant.
 	last := known.Last()
 	if last.IsMap() && !b.whole {
-		return "unknown parameter" + hint(known)
+		return "unknown parameter" + queryExample(known)
 	}
 
 	if last.Message() == nil || last.IsMap() || last.IsList() || b.whole {
@@ -239,7 +239,7 @@ func (b *Binding) unknown(name string, known schema.FieldPath) string {
 		_, rest, _ = strings.Cut(rest, ".")
 	}
 
-	found, ok := suggest.Nearest(rest, names)
+	found, ok := hint.Nearest(rest, names)
 	if meant := known.String() + "." + found; ok && len(meant) <= protojson.MaxClip {
 		return "unknown parameter; did you mean \"" + meant + "\"?"
 	}

@@ -8,7 +8,7 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // pathError is about a path variable that there is not.
@@ -72,7 +72,7 @@ func refersTo(e ast.Expr, variable string) bool {
 func (u uses) check(variables []string) error {
 	for _, name := range u.path {
 		if !slices.Contains(variables, name) {
-			return pathError{name: name, hint: suggest.DidYouMean(name, variables)}
+			return pathError{name: name, hint: hint.DidYouMean(name, variables)}
 		}
 	}
 

@@ -7,7 +7,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -46,7 +46,7 @@ func ignoreFault(name, reason string) string {
 			names = append(names, r.Name)
 		}
 
-		return fmt.Sprintf("the comment ignores %q, which is no rule%s", name, suggest.DidYouMean(name, names))
+		return fmt.Sprintf("the comment ignores %q, which is no rule%s", name, hint.DidYouMean(name, names))
 	case rules[i].Refused:
 		return fmt.Sprintf("the comment ignores %s, but a gateway would not start with it", name)
 	case strings.TrimSpace(reason) == "":

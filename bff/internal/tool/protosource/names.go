@@ -12,7 +12,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // find looks for what a name in a file means, in all files that there are: its full name, and the file that declares it.
@@ -102,11 +102,11 @@ func collectNames(known map[string]string, file *descriptorpb.FileDescriptorProt
 func (e *explanation) meant(name string) string {
 	known := e.declared()
 	if strings.Contains(name, ".") {
-		return suggest.DidYouMean(name, slices.Sorted(maps.Keys(known)))
+		return hint.DidYouMean(name, slices.Sorted(maps.Keys(known)))
 	}
 
 	if name == strings.ToUpper(name) {
-		return suggest.DidYouMean(name, enumValues())
+		return hint.DidYouMean(name, enumValues())
 	}
 
 	names := slices.Clone(scalars)
@@ -122,7 +122,7 @@ func (e *explanation) meant(name string) string {
 		}
 	}
 
-	return suggest.DidYouMean(name, names)
+	return hint.DidYouMean(name, names)
 }
 
 // enumValues are those of all enums in the program.
@@ -151,7 +151,7 @@ func explainOption(message string) string {
 		message = fmt.Sprintf("field %s of %s not found", found[1], found[2])
 
 		if known, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(found[2])); err == nil {
-			message += suggest.DidYouMean(found[1], namesOf(known.Descriptor().Fields()))
+			message += hint.DidYouMean(found[1], namesOf(known.Descriptor().Fields()))
 		}
 	}
 
@@ -192,7 +192,7 @@ func meantOption(message string) string {
 	}
 
 	if enum, err := protoregistry.GlobalTypes.FindEnumByName(protoreflect.FullName(found[3])); err == nil {
-		return suggest.DidYouMean(found[4], namesOf(enum.Descriptor().Values()))
+		return hint.DidYouMean(found[4], namesOf(enum.Descriptor().Values()))
 	}
 
 	option, err := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(found[1]))
@@ -203,7 +203,7 @@ func meantOption(message string) string {
 	names := map[string]bool{}
 	fieldNames(option.TypeDescriptor().Message(), names, map[protoreflect.FullName]bool{})
 
-	return suggest.DidYouMean(found[2], slices.Sorted(maps.Keys(names)))
+	return hint.DidYouMean(found[2], slices.Sorted(maps.Keys(names)))
 }
 
 // namesOf are the names of the fields of a message or of the values of an enum.

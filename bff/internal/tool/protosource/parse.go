@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
@@ -174,11 +174,11 @@ func (t Tree) similar(wanted string) string {
 		}
 	}
 
-	if found, ok := suggest.Nearest(strings.TrimSuffix(name, extension), names); ok {
+	if found, ok := hint.Nearest(strings.TrimSuffix(name, extension), names); ok {
 		return folder + found + extension
 	}
 
-	if found, ok := suggest.Nearest(folder, folders); ok {
+	if found, ok := hint.Nearest(folder, folders); ok {
 		return found + name
 	}
 

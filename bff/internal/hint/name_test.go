@@ -1,10 +1,10 @@
-package suggest_test
+package hint_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/suggest"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 func TestNearest(t *testing.T) {
@@ -26,12 +26,12 @@ func TestNearest(t *testing.T) {
 		"x":                       "",
 		strings.Repeat("a", 1000): "",
 	} {
-		if got, ok := suggest.Nearest(name, known); got != want || ok != (want != "") {
+		if got, ok := hint.Nearest(name, known); got != want || ok != (want != "") {
 			t.Errorf("%q: got %q, want %q", name, got, want)
 		}
 	}
 
-	if got := suggest.DidYouMean("stauts", known); got != `; did you mean "status"?` {
+	if got := hint.DidYouMean("stauts", known); got != `; did you mean "status"?` {
 		t.Errorf("got %q", got)
 	}
 }

@@ -1,5 +1,6 @@
-// Package suggest finds the name that was probably meant, for messages about names that are not known.
-package suggest
+// Package hint says in plain words what was probably meant: by a name that is not known, and by a text that is not a value of its
+// type.
+package hint
 
 import "strings"
 

@@ -1,11 +1,11 @@
-package scalar_test
+package hint_test
 
 import (
 	"reflect"
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/internal/scalar"
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // Messages say what is wanted, without the words of Go's own packages.
@@ -37,7 +37,7 @@ func TestFault(t *testing.T) {
 		{"", "anything", ""},
 	} {
 		kind := reflect.TypeOf(row.like)
-		if got := scalar.Fits(kind, row.text); got != (row.want == "") {
+		if got := hint.IsValue(kind, row.text); got != (row.want == "") {
 			t.Errorf("%s %q fits: %v", kind, row.text, got)
 		}
 
@@ -45,7 +45,7 @@ func TestFault(t *testing.T) {
 			continue
 		}
 
-		if got := scalar.Fault(kind, row.text).Error(); got != row.want {
+		if got := hint.ValueError(kind, row.text).Error(); got != row.want {
 			t.Errorf("%s %q:\ngot  %s\nwant %s", kind, row.text, got, row.want)
 		}
 	}

@@ -1,5 +1,4 @@
-// Package scalar says in plain words why a text is not a value of a Go type, for flags, environment variables and files.
-package scalar
+package hint
 
 import (
 	"fmt"
@@ -9,14 +8,14 @@ import (
 	"time"
 )
 
-// Fault is the error for a text that is not a value of the type: `"4" is not a duration, such as 500ms, 4s or 1h30m; write 4s for
-// seconds`.
-func Fault(t reflect.Type, text string) error {
-	return fmt.Errorf("%q is not %s%s", text, Name(t), hint(t, text))
+// ValueError is the error for a text, of a flag, an environment variable or a file, that is not a value of the type: `"4" is not a
+// duration, such as 500ms, 4s or 1h30m; write 4s for seconds`.
+func ValueError(t reflect.Type, text string) error {
+	return fmt.Errorf("%q is not %s%s", text, TypeName(t), hint(t, text))
 }
 
-// Name is what the values of a type are called, with an example where the form is not obvious.
-func Name(t reflect.Type) string {
+// TypeName is what the values of a type are called, with an example where the form is not obvious.
+func TypeName(t reflect.Type) string {
 	switch {
 	case isDuration(t):
 		return "a duration, such as 500ms, 4s or 1h30m"
@@ -40,8 +39,8 @@ func Name(t reflect.Type) string {
 	}
 }
 
-// Fits reports whether a text is a value of the type, which is a basic one or time.Duration.
-func Fits(t reflect.Type, text string) bool {
+// IsValue reports whether a text is a value of the type, which is a basic one or time.Duration.
+func IsValue(t reflect.Type, text string) bool {
 	var err error
 
 	switch {
@@ -67,7 +66,7 @@ func hint(t reflect.Type, text string) string {
 		return "; write " + number + "s for seconds"
 	case isDuration(t) && strings.HasSuffix(text, "d"):
 		return "; a day is 24h"
-	case isNumber && !Fits(t, text) && (isInt(t) || isUint(t) && !strings.HasPrefix(text, "-")):
+	case isNumber && !IsValue(t, text) && (isInt(t) || isUint(t) && !strings.HasPrefix(text, "-")):
 		return " in range"
 	default:
 		return ""

@@ -10,9 +10,9 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// hint says how a query gives a field, by an example: "; write labels=a&labels=b". It is empty for a field that a query cannot
+// queryExample says how a query gives a field, by an example: "; write labels=a&labels=b". It is empty for a field that a query cannot
 // give.
-func hint(path schema.FieldPath) string {
+func queryExample(path schema.FieldPath) string {
 	name, field := protojson.Clip(path.String()), path.Last()
 
 	value := field
@@ -39,9 +39,9 @@ func hint(path schema.FieldPath) string {
 	}
 }
 
-// bracketsHint is the hint for what a client wrote with brackets behind a field that is no map, as in "labels[]" or
+// bracketsExample is the example for what a client wrote with brackets behind a field that is no map, as in "labels[]" or
 // "filter[name][]": for the field that the names in them lead to.
-func bracketsHint(path schema.FieldPath, key string) string {
+func bracketsExample(path schema.FieldPath, key string) string {
 	path = slices.Clone(path)
 
 	for name := range strings.SplitSeq(key, "][") {
@@ -57,7 +57,7 @@ func bracketsHint(path schema.FieldPath, key string) string {
 		path = append(path, inner...)
 	}
 
-	return hint(path)
+	return queryExample(path)
 }
 
 func isMask(field protoreflect.FieldDescriptor) bool {
