@@ -13,7 +13,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 	"github.com/portico-gateway/portico/bff/internal/tool/restdiff"
-	"github.com/portico-gateway/portico/bff/internal/tool/term"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -202,10 +201,10 @@ func (v versions) readRules(ctx context.Context, root string) (old, now schema.R
 }
 
 func printChanges(cmd *cobra.Command, changes []change, against string) error {
-	style := term.For(cmd.OutOrStdout(), os.Getenv)
+	style := styleFor(cmd.OutOrStdout(), os.Getenv)
 
 	if len(changes) == 0 {
-		return printLines(cmd.OutOrStdout(), style.Good("ok")+": nothing that breaks REST clients since "+against)
+		return printLines(cmd.OutOrStdout(), style.good("ok")+": nothing that breaks REST clients since "+against)
 	}
 
 	for _, c := range changes {
@@ -219,9 +218,9 @@ func printChanges(cmd *cobra.Command, changes []change, against string) error {
 			routes += " and " + plural(more, "route") + " more"
 		}
 
-		line := style.Strong(at) + ": " + style.Bad(c.Rule) + ": " + c.Message
+		line := style.strong(at) + ": " + style.bad(c.Rule) + ": " + c.Message
 		if c.Rule != restdiff.RouteRemoved && c.Rule != restdiff.RouteChanged {
-			line += " " + style.Faint("("+routes+")")
+			line += " " + style.faint("("+routes+")")
 		}
 
 		if err := printLines(cmd.OutOrStdout(), line); err != nil {

@@ -14,13 +14,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/internal/tool/term"
 )
 
 // explained prints an explanation as a table of two columns.
 type explained struct {
 	table *tabwriter.Writer
-	style term.Style
+	style textStyle
 }
 
 func printExplanation(cmd *cobra.Command, found bff.Explanation) error {
@@ -28,7 +27,7 @@ func printExplanation(cmd *cobra.Command, found bff.Explanation) error {
 
 	e := explained{
 		table: tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0),
-		style: term.For(cmd.OutOrStdout(), os.Getenv),
+		style: styleFor(cmd.OutOrStdout(), os.Getenv),
 	}
 
 	e.route(found)
@@ -47,13 +46,13 @@ func printExplanation(cmd *cobra.Command, found bff.Explanation) error {
 		if f.Fault == nil {
 			e.line(f.Policy, f.Says)
 		} else {
-			e.line(f.Policy, e.style.Bad(f.Says+": "+f.Fault.Error()))
+			e.line(f.Policy, e.style.bad(f.Says+": "+f.Fault.Error()))
 		}
 	}
 
-	end := e.style.Good
+	end := e.style.good
 	if !found.Allowed() {
-		end = e.style.Bad
+		end = e.style.bad
 	}
 
 	if err := e.table.Flush(); err != nil {
@@ -69,9 +68,9 @@ func (e explained) line(name, text string) {
 
 func (e explained) verdict(demand string, fault error) {
 	if fault == nil {
-		e.line("allowed", e.style.Good(demand))
+		e.line("allowed", e.style.good(demand))
 	} else {
-		e.line("refused", e.style.Bad(demand+": "+fault.Error()))
+		e.line("refused", e.style.bad(demand+": "+fault.Error()))
 	}
 }
 

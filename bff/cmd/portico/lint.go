@@ -14,7 +14,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/protocheck"
 	"github.com/portico-gateway/portico/bff/internal/tool/protolint"
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
-	"github.com/portico-gateway/portico/bff/internal/tool/term"
 )
 
 // defaultProtoDir is where protos are unless a command is told otherwise.
@@ -119,14 +118,14 @@ func find(ctx context.Context, tree protosource.Tree, dir, configuration string)
 }
 
 func printFindings(cmd *cobra.Command, findings []protolint.Finding, files int) error {
-	style := term.For(cmd.OutOrStdout(), os.Getenv)
+	style := styleFor(cmd.OutOrStdout(), os.Getenv)
 
 	if len(findings) == 0 {
-		return printLines(cmd.OutOrStdout(), style.Good("ok")+": "+plural(files, "file")+", nothing found")
+		return printLines(cmd.OutOrStdout(), style.good("ok")+": "+plural(files, "file")+", nothing found")
 	}
 
 	for _, f := range findings {
-		line := style.Strong(f.Position.String()) + ": " + style.Bad(f.Rule) + ": " + f.Message
+		line := style.strong(f.Position.String()) + ": " + style.bad(f.Rule) + ": " + f.Message
 		if err := printLines(cmd.OutOrStdout(), line); err != nil {
 			return err
 		}

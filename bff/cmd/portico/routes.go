@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/internal/tool/term"
 )
 
 func routesCommand() *cobra.Command {
@@ -53,13 +52,13 @@ portico.v1.MethodPolicy, with all defaults and overrides.`,
 func printRoutes(cmd *cobra.Command, routes []bff.Route) error {
 	const gap = 2
 
-	style := term.For(cmd.OutOrStdout(), os.Getenv)
+	style := styleFor(cmd.OutOrStdout(), os.Getenv)
 	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0)
 
 	// The same on every line, so that columns stay columns.
 	line := func(method, path, rpc, upstream, policy string) {
 		_, _ = fmt.Fprintln(table, strings.Join([]string{
-			style.Strong(method), style.Strong(path), rpc, upstream, style.Faint(policy),
+			style.strong(method), style.strong(path), rpc, upstream, style.faint(policy),
 		}, "\t"))
 	}
 	line("METHOD", "PATH", "RPC", "UPSTREAM", "POLICY")

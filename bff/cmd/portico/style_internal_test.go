@@ -1,4 +1,4 @@
-package term
+package main
 
 import (
 	"bytes"
@@ -19,16 +19,16 @@ func TestColoursAreForTerminals(t *testing.T) {
 	}
 	defer file.Close()
 
-	if got := For(file, env(nil)).Bad("x"); got != "x" {
+	if got := styleFor(file, env(nil)).bad("x"); got != "x" {
 		t.Errorf("to a file: %q", got)
 	}
 
-	if got := For(&bytes.Buffer{}, env(nil)).Good("x"); got != "x" {
+	if got := styleFor(&bytes.Buffer{}, env(nil)).good("x"); got != "x" {
 		t.Errorf("to memory: %q", got)
 	}
 }
 
-func TestWanted(t *testing.T) {
+func TestColourIsWanted(t *testing.T) {
 	t.Parallel()
 
 	for _, row := range []struct {
@@ -42,7 +42,7 @@ func TestWanted(t *testing.T) {
 		{"dumb", map[string]string{"TERM": "dumb"}, false},
 		{"xterm", map[string]string{"TERM": "xterm-256color"}, true},
 	} {
-		if got := wanted(env(row.values)); got != row.want {
+		if got := wantsColour(env(row.values)); got != row.want {
 			t.Errorf("%s: %t", row.name, got)
 		}
 	}
@@ -51,8 +51,8 @@ func TestWanted(t *testing.T) {
 func TestPaint(t *testing.T) {
 	t.Parallel()
 
-	on, off := Style{on: true}, Style{}
-	if on.Good("ok") != "\x1b[32mok\x1b[0m" || on.Strong("") != "" || off.Faint("x") != "x" || on.Bad("x") == off.Bad("x") {
-		t.Errorf("%q %q %q", on.Good("ok"), on.Strong(""), off.Faint("x"))
+	on, off := textStyle{on: true}, textStyle{}
+	if on.good("ok") != "\x1b[32mok\x1b[0m" || on.strong("") != "" || off.faint("x") != "x" || on.bad("x") == off.bad("x") {
+		t.Errorf("%q %q %q", on.good("ok"), on.strong(""), off.faint("x"))
 	}
 }
