@@ -136,12 +136,7 @@ func (f *field) entry(wire []byte) (e entry, ok bool) {
 		return e, false
 	}
 
-	e.tag, n = varint(wire)
-	if n < 0 || e.tag != value|uint64(f.value.wire) || n+valueSize(e.tag, wire[n:]) != len(wire) {
-		return e, false
-	}
+	e.tag, e.value, wire, err = splitRecord(wire)
 
-	e.value = wire[n:]
-
-	return e, true
+	return e, err == nil && e.tag == value|uint64(f.value.wire) && len(wire) == 0
 }

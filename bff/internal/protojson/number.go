@@ -72,52 +72,6 @@ func partLength(text []byte, lead, signs string) int {
 	return 0
 }
 
-// integer returns an integer without fraction and exponent, which may be in quotes, and where it ends; 0 if what is next is
-// anything else or has too many digits to be sure of.
-func (s *scanner) integer() (n int64, end int) {
-	first, quoted := s.pos, s.peek() == '"'
-	if quoted {
-		first++
-	}
-
-	n, end = shortInteger(s.data, first)
-
-	switch {
-	case end == 0 || end == len(s.data):
-	case quoted && s.data[end] == '"':
-		return n, end + 1
-	case !quoted && !wordByte(s.data[end]):
-		return n, end
-	}
-
-	return 0, 0
-}
-
-// shortInteger converts the integer that begins at a place, and returns where it ends; 0 if there is none or it is too long.
-func shortInteger(data []byte, at int) (n int64, end int) {
-	negative := at < len(data) && data[at] == '-'
-	if negative {
-		at++
-	}
-
-	const safe = 18
-
-	length := digits(data[at:])
-	if length == 0 || length > safe || length > 1 && data[at] == '0' {
-		return 0, 0
-	}
-
-	for _, c := range data[at : at+length] {
-		n = n*10 + int64(c-'0')
-	}
-
-	if negative {
-		n = -n
-	}
-
-	return n, at + length
-}
-
 func digits(text []byte) int {
 	n := 0
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {

@@ -97,19 +97,14 @@ func (e *encoder) scan(m *message, wire []byte) (order, error) {
 	seen := fieldsSeen{last: -1, before: -1}
 
 	for len(wire) > 0 {
-		tag, n := varint(wire)
-		if n < 0 {
-			return inOrder, errMalformed
+		tag, _, rest, err := splitRecord(wire)
+		if err != nil {
+			return inOrder, err
 		}
 
-		size := valueSize(tag, wire[n:])
-		if size < 0 {
-			return inOrder, errMalformed
-		}
+		seen.add(m, m.find(tag))
 
-		seen.note(m, m.find(tag))
-
-		wire = wire[n+size:]
+		wire = rest
 	}
 
 	if seen.required < m.required && !e.partial && seen.order != needsMerge {
@@ -129,8 +124,8 @@ type fieldsSeen struct {
 	order        order
 }
 
-// note adds a record, by the index of its field.
-func (seen *fieldsSeen) note(m *message, i int) {
+// add adds a record, by the index of its field.
+func (seen *fieldsSeen) add(m *message, i int) {
 	if i < 0 {
 		seen.before = i
 		return
@@ -157,14 +152,12 @@ func (e *encoder) sorted(m *message, wire []byte) []record {
 	first := len(e.records)
 
 	for len(wire) > 0 {
-		tag, n := varint(wire)
-		n += valueSize(tag, wire[n:])
-
+		tag, _, rest, _ := splitRecord(wire)
 		if i := m.find(tag); i >= 0 {
-			e.records = append(e.records, record{i, wire[:n]})
+			e.records = append(e.records, record{i, wire[:len(wire)-len(rest)]})
 		}
 
-		wire = wire[n:]
+		wire = rest
 	}
 
 	records := e.records[first:]

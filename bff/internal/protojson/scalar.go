@@ -138,11 +138,6 @@ func (d *decoder) floatBits(bits uint8) (uint64, *Error) {
 }
 
 func (d *decoder) integerBits(of *kind) (uint64, *Error) {
-	if n, end := d.integer(); end > 0 && of.fits(n) {
-		d.skipTo(end)
-		return uint64(n), nil
-	}
-
 	raw, err := d.numeral()
 	if err != nil {
 		return 0, err
@@ -153,7 +148,11 @@ func (d *decoder) integerBits(of *kind) (uint64, *Error) {
 
 // integer converts a JSON number.
 func (k *kind) integer(raw []byte) (uint64, *Error) {
-	text, err := whole(raw)
+	if value, ok := k.parseInteger(string(raw)); ok {
+		return value, nil
+	}
+
+	text, err := expand(raw)
 	if err != nil {
 		return 0, err
 	}
@@ -166,15 +165,11 @@ func (k *kind) integer(raw []byte) (uint64, *Error) {
 	return value, nil
 }
 
-// maxWhole is how many digits the largest integer has.
-const maxWhole = 20
+// maxDigits is how many digits the largest integer has.
+const maxDigits = 20
 
-// whole spells a JSON number without fraction and exponent, if it is an integer: 1.5e1 is 15.
-func whole(raw []byte) (string, *Error) {
-	if digits(raw) == len(raw) || raw[0] == '-' && raw[1] != '0' && digits(raw[1:]) == len(raw)-1 {
-		return string(raw), nil
-	}
-
+// expand writes a JSON number that is an integer without fraction and exponent: 1.5e1 is 15.
+func expand(raw []byte) (string, *Error) {
 	mantissa, exponent := raw, 0
 
 	if i := bytes.IndexAny(raw, "eE"); i >= 0 {
@@ -201,7 +196,7 @@ func whole(raw []byte) (string, *Error) {
 		return "0", nil
 	case zeros < 0:
 		return "", faultf("%s is not an integer", quote(raw))
-	case len(all)+zeros > maxWhole:
+	case len(all)+zeros > maxDigits:
 		return "", faultf("%s is out of range", quote(raw))
 	}
 

@@ -15,68 +15,60 @@ const (
 	maxNanos    = 999999999
 )
 
-const outOfRange = "is out of range"
+const (
+	outOfRange = "is out of range"
+	tooPrecise = "has more than nine digits of a second"
+)
 
-func (d *decoder) timestamp(m *message, t target) *Error {
+// time reads a google.protobuf.Timestamp or Duration, which are a string in JSON and have the same two fields.
+func (d *decoder) time(m *message, t target) *Error {
 	text, err := d.text()
 	if err != nil {
 		return err
 	}
 
-	at, reason := parseTimestamp(string(text))
+	seconds, nanos, reason := int64(0), int32(0), ""
+	if m.form == FormTimestamp {
+		seconds, nanos, reason = parseTimestamp(string(text))
+	} else {
+		seconds, nanos, reason = parseDuration(string(text))
+	}
+
 	if reason != "" {
 		return faultf("%q %s", quote(text), reason)
 	}
 
-	d.seconds(m, t, at.Unix(), int32(at.Nanosecond()))
+	d.set(&m.fields[0], t.slot(&m.fields[0]), scalar{bits: uint64(seconds)})
+	d.set(&m.fields[1], t.slot(&m.fields[1]), scalar{bits: uint64(nanos)})
 
 	return nil
 }
 
 // parseTimestamp reads RFC 3339 with up to nine digits of a second.
-func parseTimestamp(text string) (time.Time, string) {
-	// No time is that long, and what parses it would copy the text into its error.
+func parseTimestamp(text string) (seconds int64, nanos int32, reason string) {
+	// No time is that long, and time.Parse would copy the text into its error.
 	const longest = 64
 	if len(text) > longest {
-		return time.Time{}, "is not a time as in RFC 3339"
+		return 0, 0, "is not a time as in RFC 3339"
 	}
 
 	t, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return t, "is not a time as in RFC 3339"
-	}
-
-	if t.Unix() < firstSecond || t.Unix() > lastSecond {
-		return t, outOfRange
-	}
-
-	// time.Parse passes over digits beyond the ninth.
+	// time.Parse ignores digits after the ninth.
 	point, zone := strings.LastIndexByte(text, '.'), strings.LastIndexAny(text, "Z-+")
-	if point >= 0 && zone-point > len(".999999999") {
-		return t, "has more than nine digits of a second"
-	}
 
-	return t, ""
+	switch {
+	case err != nil:
+		return 0, 0, "is not a time as in RFC 3339"
+	case t.Unix() < firstSecond || t.Unix() > lastSecond:
+		return 0, 0, outOfRange
+	case point >= 0 && zone-point > len(".999999999"):
+		return 0, 0, tooPrecise
+	default:
+		return t.Unix(), int32(t.Nanosecond()), ""
+	}
 }
 
-func (d *decoder) duration(m *message, t target) *Error {
-	text, err := d.text()
-	if err != nil {
-		return err
-	}
-
-	seconds, nanos, reason := parseDuration(string(text))
-	if reason != "" {
-		return faultf("%q %s", quote(text), reason)
-	}
-
-	d.seconds(m, t, seconds, nanos)
-
-	return nil
-}
-
-// parseDuration reads seconds with up to nine digits behind the point and an "s" behind them, as google.protobuf.Duration is
-// written in JSON.
+// parseDuration reads seconds with up to nine decimal places, followed by "s".
 func parseDuration(text string) (seconds int64, nanos int32, reason string) {
 	const (
 		malformed = `is not a duration in seconds, such as "1.5s"`
@@ -93,21 +85,21 @@ func parseDuration(text string) (seconds int64, nanos int32, reason string) {
 		number = number[1:]
 	}
 
-	whole, fraction, pointed := strings.Cut(number, ".")
+	integer, fraction, pointed := strings.Cut(number, ".")
 
 	switch {
-	case whole == "" && !pointed,
-		digits([]byte(whole)) != len(whole), digits([]byte(fraction)) != len(fraction),
-		len(whole) > 1 && whole[0] == '0':
+	case integer == "" && !pointed,
+		digits([]byte(integer)) != len(integer), digits([]byte(fraction)) != len(fraction),
+		len(integer) > 1 && integer[0] == '0':
 		return 0, 0, malformed
 	case len(fraction) > precision:
-		return 0, 0, "has more than nine digits of a second"
-	case len(whole) > len("315576000000"):
+		return 0, 0, tooPrecise
+	case len(integer) > len("315576000000"):
 		return 0, 0, outOfRange
 	}
 
-	// They are digits, and few enough.
-	seconds, _ = strconv.ParseInt("0"+whole, 10, 64)
+	// Both are digits only, and short enough.
+	seconds, _ = strconv.ParseInt("0"+integer, 10, 64)
 	rest, _ := strconv.ParseInt(fraction+strings.Repeat("0", precision-len(fraction)), 10, 32)
 
 	if seconds > maxDuration {
@@ -128,24 +120,19 @@ func appendTime(out []byte, form Form, wire []byte) ([]byte, error) {
 	var seconds, nanos uint64
 
 	for len(wire) > 0 {
-		tag, n := varint(wire)
-		if n < 0 {
-			return out, errMalformed
-		}
-
-		size := valueSize(tag, wire[n:])
-		if size < 0 {
-			return out, errMalformed
+		tag, value, rest, err := splitRecord(wire)
+		if err != nil {
+			return out, err
 		}
 
 		switch tag {
 		case secondsTag:
-			seconds, _ = varint(wire[n:])
+			seconds, _ = varint(value)
 		case nanosTag:
-			nanos, _ = varint(wire[n:])
+			nanos, _ = varint(value)
 		}
 
-		wire = wire[n+size:]
+		wire = rest
 	}
 
 	if form == FormDuration {
@@ -167,7 +154,7 @@ func appendTimestamp(out []byte, seconds int64, nanos int32) ([]byte, error) {
 	return append(appendNanos(out[:len(out)-1], nanos), 'Z', '"'), nil
 }
 
-// appendDuration appends seconds, with an s behind them.
+// appendDuration appends seconds, followed by an s.
 func appendDuration(out []byte, seconds int64, nanos int32) ([]byte, error) {
 	if seconds < -maxDuration || seconds > maxDuration || nanos < -maxNanos || nanos > maxNanos ||
 		seconds > 0 && nanos < 0 || seconds < 0 && nanos > 0 {

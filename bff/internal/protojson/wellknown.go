@@ -54,10 +54,8 @@ func (d *decoder) message(m *message, t target) *Error {
 	switch m.form {
 	case FormAny:
 		return d.any(m)
-	case FormTimestamp:
-		return d.timestamp(m, t)
-	case FormDuration:
-		return d.duration(m, t)
+	case FormTimestamp, FormDuration:
+		return d.time(m, t)
 	case FormStruct:
 		// An entry per member.
 		return d.entries(&m.fields[0], slot{})
@@ -104,12 +102,6 @@ func (d *decoder) value(m *message) *Error {
 	_, err := d.element(&m.fields[place], slot{})
 
 	return err
-}
-
-// seconds sets the fields of a google.protobuf.Timestamp or Duration.
-func (d *decoder) seconds(m *message, t target, seconds int64, nanos int32) {
-	d.set(&m.fields[0], t.slot(&m.fields[0]), scalar{bits: uint64(seconds)})
-	d.set(&m.fields[1], t.slot(&m.fields[1]), scalar{bits: uint64(nanos)})
 }
 
 // wellKnown writes a message that is no object of its fields.

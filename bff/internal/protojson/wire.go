@@ -83,7 +83,22 @@ func varint(wire []byte) (uint64, int) {
 	return protowire.ConsumeVarint(wire)
 }
 
-// splitBytes splits a value off that has its length in front.
+// splitRecord splits off the first record of a message that is not empty.
+func splitRecord(wire []byte) (tag uint64, value, rest []byte, err error) {
+	tag, n := varint(wire)
+	if n < 0 {
+		return 0, nil, nil, errMalformed
+	}
+
+	size := valueSize(tag, wire[n:])
+	if size < 0 {
+		return 0, nil, nil, errMalformed
+	}
+
+	return tag, wire[n : n+size], wire[n+size:], nil
+}
+
+// splitBytes splits off a value that is preceded by its length.
 func splitBytes(wire []byte) (value, rest []byte, err error) {
 	size, n := varint(wire)
 	if n < 0 || size > uint64(len(wire)-n) {
@@ -146,7 +161,7 @@ func (k *kind) fromVarint(bits uint64) uint64 {
 	}
 }
 
-// valueSize is how long the value is that a tag is before. It is negative if there is none.
+// valueSize returns the length of the value that follows a tag. It is negative if there is none.
 func valueSize(tag uint64, wire []byte) int {
 	number := tag >> typeBits
 	if number < uint64(protowire.MinValidNumber) || number > uint64(protowire.MaxValidNumber) {
