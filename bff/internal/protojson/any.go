@@ -8,13 +8,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// Members that an Any has in JSON.
+// Members of an Any in JSON.
 const (
 	typeMember  = "@type"
 	valueMember = "value"
 )
 
-// any reads a message of any type that is linked into this program, which the member "@type" names, and packs it.
+// any reads a message of the type that the member "@type" names, which must be linked into the program, and packs it.
 func (d *decoder) any(m *message) *Error {
 	url, members, err := d.typeURL()
 	if err != nil {
@@ -51,7 +51,7 @@ func (d *decoder) any(m *message) *Error {
 		return err
 	}
 
-	// What is in an Any has the form that it has anywhere else.
+	// So that it is encoded as it would be anywhere else.
 	unpacked := found.New()
 	if err := d.fill(unpacked, start); err != nil {
 		return err
@@ -66,28 +66,28 @@ func (d *decoder) any(m *message) *Error {
 	d.put(&m.fields[0], scalar{text: []byte(url)})
 	d.put(&m.fields[1], scalar{text: packed})
 
-	// As it was packed, and as it is unpacked with all else.
+	// It is copied when it is packed, and when all of the message is decoded.
 	const copies = 2
 
 	return d.spend(copies*int64(len(packed)) + int64(len(url)) + textCost)
 }
 
-// typeMembers are the members "@type" of all objects in a part of the document. An Any may have its own last, so one has to look
-// ahead; what is found in the objects within is kept, so that Any in Any is not looked through once for each.
+// typeMembers are the members "@type" of all objects in a part of the document. They may be the last ones of their objects, so they
+// are found by looking ahead: once for all, or an Any in many others would be read once for each.
 type typeMembers struct {
-	// end is where the part ends. What begins before it is known.
+	// end is where the part ends.
 	end int
-	// values are where the values of the members begin, by where the objects do; repeated if there is a second one.
+	// values has the places of the members' values, by those of the objects; repeated if there is a second one.
 	values map[int]int
 }
 
 // repeated is in place of the value of a member that is set more than once.
 const repeated = -1
 
-// typeMemberCost is what a place takes in the map.
+// typeMemberCost is how many bytes an entry of typeMembers.values takes.
 const typeMemberCost = 4 * slots * wordSize
 
-// typeURL looks ahead for the type. It is empty if there is none; then it reports whether there are other members.
+// typeURL looks ahead for the type. If it is empty, typeURL reports whether there are other members.
 func (d *decoder) typeURL() (url string, members bool, err *Error) {
 	start := d.pos
 	if start >= d.types.end {
@@ -108,7 +108,7 @@ func (d *decoder) typeURL() (url string, members bool, err *Error) {
 	}
 
 	value.pos = at
-	// What it unescapes is copied.
+	// What is unescaped here is copied.
 	text, err := value.text()
 
 	switch {
@@ -121,7 +121,7 @@ func (d *decoder) typeURL() (url string, members bool, err *Error) {
 	return string(text), false, nil
 }
 
-// lookAhead finds the members "@type" of the value that is next, and of all that is in it.
+// lookAhead finds the members "@type" of the next value and of all objects in it.
 func (d *decoder) lookAhead() *Error {
 	ahead := d.scanner
 	ahead.typed = func(object, value int) *Error {
@@ -138,7 +138,7 @@ func (d *decoder) lookAhead() *Error {
 		return d.spend(typeMemberCost)
 	}
 
-	// A large map would take long to clear for each of many small values.
+	// Clearing a large map would be slow if it is done for many small values.
 	if len(d.types.values) > mapSlots {
 		d.types.values = nil
 	} else {
@@ -151,13 +151,13 @@ func (d *decoder) lookAhead() *Error {
 
 	err := ahead.skip()
 	d.types.end = ahead.pos
-	// What it has unescaped is not needed, but the room that it has made for it.
+	// Its contents are not needed, but its capacity is.
 	d.unescaped = ahead.unescaped[:len(d.unescaped)]
 
 	return err
 }
 
-// anyValue reads a message with a JSON form of its own, which is in the member "value".
+// anyValue reads a message with a JSON form of its own from the member "value".
 func (d *decoder) anyValue(m *message) *Error {
 	more, err := d.enter('{')
 	found := false
@@ -198,10 +198,10 @@ func (d *decoder) anyMember(m *message, found *bool) *Error {
 	}
 }
 
-// any writes the message that is packed in it, with the name of its type.
+// any writes the packed message with the name of its type.
 func (e *encoder) any(out []byte, m *message, in *source) ([]byte, error) {
 	var (
-		parts [2][]byte // The name and the message.
+		parts [2][]byte // The URL and the message.
 		err   error
 	)
 
@@ -234,7 +234,7 @@ func (e *encoder) any(out []byte, m *message, in *source) ([]byte, error) {
 		return out, err
 	}
 
-	// What is packed need not be complete.
+	// What is packed may lack required fields.
 	partial := e.partial
 	e.partial = true
 

@@ -10,32 +10,31 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
-// decoder reads one document as protojson does and stricter: errors say where, nesting is limited, and so is the memory that is
-// used in relation to the document. What it reads it sets in the struct that the message is, where it knows the place, which is
-// faster than anything else; or it writes it in protobuf's wire format, from which proto.Unmarshal then fills the message.
+// decoder reads one document like Google's protojson, but stricter: errors have a path, and nesting and memory are limited. A value
+// is set in the generated struct where its place is known, which is fastest, or written in protobuf's wire format, from which
+// proto.Unmarshal then fills the message.
 type decoder struct {
 	scanner
 	wire
 
 	tables   *tables
 	maxDepth int
-	// memory is what may still be allocated, and buffers what of it the buffers took the last time that one looked.
+	// memory is what may still be allocated, buffers the part of it that the buffers had at the last count.
 	memory  int64
 	buffers int
-	// done ends the reading, which looks from time to time; looks counts the times that it could.
+	// done cancels the reading. It is looked at rarely, as counted by looks.
 	done  <-chan struct{}
 	looks uint
 	// types are those of the Any that is being read, and of all within it.
 	types typeMembers
-	// lenient reports whether unknown fields and enum names are passed over, protoPaths whether the paths of a mask may be in the
-	// spelling of the proto.
+	// lenient skips unknown fields and enum names; protoPaths allows the paths of a mask in the spelling of the proto.
 	lenient, protoPaths bool
 	// keys are those of the maps that are being read, the innermost's last.
 	keys []scalar
 
-	// mask gets the paths of what the document sets, by proto names. Nil: they are not needed.
+	// mask collects the paths of what the document sets, by proto names. Nil: they are not needed.
 	mask *[]string
-	// prefix is the path of the message that is being read, with a dot behind it.
+	// prefix is the path of the message that is being read, and a dot.
 	prefix string
 }
 
@@ -54,14 +53,14 @@ func (c *Codec) decoder(data []byte, options Options) *decoder {
 	return d
 }
 
-// release gives a decoder back. Nothing of it may be in use any more.
+// release returns a decoder to the pool. Nothing of it may be in use any more.
 func (c *Codec) release(d *decoder, options Options) {
 	if options.Memory != nil {
 		*options.Memory = d.memory
 	}
 
-	const most = 64 << 10
-	if cap(d.out)+cap(d.unescaped) > most {
+	const maxPooled = 64 << 10
+	if cap(d.out)+cap(d.unescaped) > maxPooled {
 		return
 	}
 
@@ -73,8 +72,8 @@ func (c *Codec) release(d *decoder, options Options) {
 	c.decoders.Put(d)
 }
 
-// whole reads the document into a message.
-func (d *decoder) whole(m *message, to protoreflect.Message) *Error {
+// document reads all of the document into a message.
+func (d *decoder) document(m *message, to protoreflect.Message) *Error {
 	if err := d.message(m, m.targetOf(to)); err != nil {
 		return err
 	}
@@ -82,7 +81,7 @@ func (d *decoder) whole(m *message, to protoreflect.Message) *Error {
 	return d.finish(to)
 }
 
-// finish adds what has gone by the wire to the message that the document was read into.
+// finish adds what was written to the wire to the message that the document was read into.
 func (d *decoder) finish(m protoreflect.Message) *Error {
 	if err := d.end(); err != nil {
 		return err
@@ -100,7 +99,7 @@ func (d *decoder) end() *Error {
 	return nil
 }
 
-// members reads an object as a message. Within an Any one member names the type.
+// members reads an object as a message. With typed, its member "@type" is skipped.
 func (d *decoder) members(m *message, typed bool, t target) *Error {
 	more, err := d.enter('{')
 	seen := set{}
@@ -133,7 +132,7 @@ func (d *decoder) members(m *message, typed bool, t target) *Error {
 	return err
 }
 
-// find passes over the name of a member and returns the field; nil if the value is to be passed over.
+// find reads the name of a member and returns the field; nil if the value is to be skipped.
 func (d *decoder) find(m *message, typed bool) (*field, *Error) {
 	name, err := d.name()
 	if err != nil || typed && string(name) == typeMember {
@@ -148,7 +147,7 @@ func (d *decoder) find(m *message, typed bool) (*field, *Error) {
 	return nil, d.unknown(m, string(name))
 }
 
-// unknown says that a message has no such field, unless that does not matter.
+// unknown is the error of a member that the message does not have; nil if it may have any.
 func (d *decoder) unknown(m *message, name string) *Error {
 	if strings.HasPrefix(name, "[") && strings.HasSuffix(name, "]") {
 		other, _ := protoregistry.GlobalTypes.FindExtensionByName(protoreflect.FullName(name[1 : len(name)-1]))
@@ -176,7 +175,7 @@ func (d *decoder) member(f *field, seen *set, t target) *Error {
 	}
 
 	if !f.null && d.literal("null") {
-		d.note(f)
+		d.addPath(f)
 
 		if f.oneof > 0 {
 			seen.add(f.nullID())
@@ -202,11 +201,10 @@ func (d *decoder) member(f *field, seen *set, t target) *Error {
 	return nil
 }
 
-// nullID is what is seen, beside the indexes of fields and oneofs, if a member of a oneof is null, which leaves the oneof to the
-// others.
+// nullID marks a member of a oneof as null, which leaves the oneof to the others, in the set of the fields and oneofs seen.
 func (f *field) nullID() int { return len(f.owner.fields) + f.owner.desc.Oneofs().Len() + f.index }
 
-// secondMember says that a field is a second member of its oneof, and which is the first. It spoils what was seen.
+// secondMember is the error of a second member of a oneof. It names the first, and changes seen to find it.
 func (f *field) secondMember(seen *set) *Error {
 	for i := range f.owner.fields {
 		other := &f.owner.fields[i]
@@ -218,7 +216,7 @@ func (f *field) secondMember(seen *set) *Error {
 	return faultf("is a second member of the oneof %q", f.desc.ContainingOneof().Name())
 }
 
-// field reads a value that is there.
+// field reads a value that is not null.
 func (d *decoder) field(f *field, s slot) *Error {
 	switch {
 	case f.isMap:
@@ -231,7 +229,7 @@ func (d *decoder) field(f *field, s slot) *Error {
 
 	ok, err := d.scalar(f, s)
 	if ok {
-		d.note(f)
+		d.addPath(f)
 	}
 
 	return err
@@ -244,7 +242,7 @@ func (d *decoder) elements(f *field, s slot) *Error {
 	if s.place == nil {
 		start = d.open(f.packed)
 	} else {
-		// These are doubled when they are full, see slot.next.
+		// slot.next doubles the list when it is full.
 		cost -= cost / 3
 	}
 
@@ -270,7 +268,7 @@ func (d *decoder) elements(f *field, s slot) *Error {
 	return err
 }
 
-// element reads an element of a list or a value of a map. It may have to be left out.
+// element reads an element of a list or a value of a map. Not ok: it is to be left out.
 func (d *decoder) element(f *field, s slot) (bool, *Error) {
 	if f.message == nil {
 		return d.scalar(f, s)
@@ -304,7 +302,7 @@ func (d *decoder) embedded(f *field, s slot) *Error {
 	return err
 }
 
-// into reads a message into a struct. What has gone by the wire is added in the end.
+// into reads a message into a struct, and then adds what was written to the wire.
 func (d *decoder) into(m *message, t target) *Error {
 	start := len(d.out)
 

@@ -8,15 +8,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// encoder writes one message as JSON straight from its protobuf encoding, in one pass, as that mostly has the order that JSON has.
-// Where it has not, its records are sorted first; where records must be merged, which no encoder writes, proto.Unmarshal and
+// encoder writes one message as JSON straight from its protobuf encoding, in one pass, since that mostly has the order of JSON.
+// Where it does not, its records are sorted first; where records must be merged, which encoders do not write, proto.Unmarshal and
 // proto.Marshal do it.
 type encoder struct {
 	tables *tables
-	// wire is the encoding of the whole, if it was made here.
+	// wire is a buffer for the encoding.
 	wire []byte
-	// records are those of messages that are not in order, and entries those of maps. They are stacks: what has written a
-	// message leaves them as it found them.
+	// records are those of messages that are not in order, entries those of maps. They are stacks.
 	records []record
 	entries []entry
 	depth   int
@@ -26,16 +25,15 @@ type encoder struct {
 	protoPaths bool
 }
 
-//nolint:gochecknoglobals // A pool is for all.
+//nolint:gochecknoglobals // A pool is shared.
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
-// Append appends the JSON of a message to out. Its fields may all be among those that are unknown, as if nobody had looked whether
-// they are known. The error is about an encoding that is not valid, required fields that are missing, or a value that JSON has no
-// form for; out then holds nothing useful.
+// Append appends the JSON of a message to out. All fields of the message may be among its unknown ones. The error is about an
+// encoding that is not valid, required fields that are missing, or a value that JSON has no form for; out then holds nothing useful.
 //
-// It is ErrMask for a google.protobuf.FieldMask that JSON has no form for, and errPath if a path does not read back as it is from
-// camelCase, such as "line_1". Protobuf's conformance tests want that. With protoPaths such paths are written in the spelling of
-// the proto. The mask "*", which Google's protojson refuses, is written as it is.
+// It is ErrMask for a google.protobuf.FieldMask that JSON has no form for, and errPath if a path does not survive camelCase, such as
+// "line_1", as protobuf's conformance tests want. With protoPaths such paths are written in the spelling of the proto. The mask "*",
+// which Google's protojson refuses, is written as it is.
 func (c *Codec) Append(out []byte, m proto.Message, protoPaths bool) ([]byte, error) {
 	e, _ := encoders.Get().(*encoder)
 	e.tables, e.protoPaths = &c.tables, protoPaths
@@ -50,7 +48,7 @@ func (c *Codec) Append(out []byte, m proto.Message, protoPaths bool) ([]byte, er
 	return out, err
 }
 
-// encoding is the protobuf encoding of a message, which may be there.
+// encoding returns the protobuf encoding of a message, which may be its unknown fields.
 func (e *encoder) encoding(m proto.Message) ([]byte, error) {
 	if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 && len(unknown) == proto.Size(m) {
 		return unknown, nil
@@ -64,7 +62,7 @@ func (e *encoder) encoding(m proto.Message) ([]byte, error) {
 	return wire, err
 }
 
-// release keeps the encoder for the next message, unless it has become large.
+// release returns the encoder to the pool, unless it has become large.
 func (e *encoder) release() {
 	const maxBytes, maxStack = 1 << 20, 1 << 10
 	if cap(e.wire) <= maxBytes && cap(e.records) <= maxStack && cap(e.entries) <= maxStack {
@@ -80,7 +78,7 @@ var (
 	errUTF8      = errors.New("a string is not valid UTF-8")
 )
 
-// message writes a message in the form that its type has.
+// message writes a message in the form of its type.
 func (e *encoder) message(out []byte, m *message, wire []byte) ([]byte, error) {
 	if e.depth++; e.depth > protowire.DefaultRecursionLimit {
 		return out, errDepth
@@ -100,7 +98,7 @@ func (e *encoder) message(out []byte, m *message, wire []byte) ([]byte, error) {
 	return out, err
 }
 
-// members writes the fields of a message behind the opening brace, or behind other members.
+// members writes the fields of a message after the opening brace, or after other members.
 func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
 	mark := len(e.records)
 
@@ -140,7 +138,7 @@ func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
 	return out, nil
 }
 
-// appendMember appends what begins a member. Text begins with a comma, which the first one does not need.
+// appendMember appends the beginning of a member. The first one needs no comma, which text begins with.
 func appendMember(out []byte, text string) []byte {
 	if out[len(out)-1] == '{' {
 		text = text[1:]
@@ -149,7 +147,7 @@ func appendMember(out []byte, text string) []byte {
 	return append(out, text...)
 }
 
-// appendUnset appends the fields between two indexes, which are unset.
+// appendUnset appends the unset fields between two indexes.
 func (m *message) appendUnset(out []byte, from, to int) []byte {
 	for _, unset := range m.unset[from:max(from, to)] {
 		if unset != "" {
@@ -160,8 +158,7 @@ func (m *message) appendUnset(out []byte, from, to int) []byte {
 	return out
 }
 
-// field writes the value of a field whose first tag has been read. It is not set if it is what a field without presence has when
-// it is unset.
+// field writes the value of a field whose first tag has been read. set is false for the zero value of a field without presence.
 func (e *encoder) field(out []byte, f *field, tag uint64, in *source) (_ []byte, set bool, err error) {
 	switch {
 	case f.list:
@@ -189,7 +186,7 @@ func (e *encoder) value(out []byte, f *field, v scalar) ([]byte, error) {
 	return f.appendScalar(out, v)
 }
 
-// list writes a list, whose records follow one another. The first tag has been read.
+// list writes a list, whose records are together. The first tag has been read.
 func (e *encoder) list(out []byte, f *field, tag uint64, in *source) (_ []byte, set bool, err error) {
 	out = append(out, '[')
 	start := len(out)
@@ -219,7 +216,7 @@ func (e *encoder) list(out []byte, f *field, tag uint64, in *source) (_ []byte, 
 	return out, true, nil
 }
 
-// appendPacked appends the numbers of a list that are in one record, with a comma behind each.
+// appendPacked appends the numbers of a list that are in one record, each followed by a comma.
 func (f *field) appendPacked(out, wire []byte) (_, rest []byte, err error) {
 	numbers, rest, err := splitBytes(wire)
 	for err == nil && len(numbers) > 0 {

@@ -9,12 +9,12 @@ import (
 // entry is an entry of a map in the protobuf encoding.
 type entry struct {
 	key scalar
-	// tag is before the value.
+	// tag is that of the value.
 	tag   uint64
 	value []byte
 }
 
-// mapping writes a map, whose records follow one another. The first tag has been read.
+// mapping writes a map, whose records are together. The first tag has been read.
 func (e *encoder) mapping(out []byte, f *field, tag uint64, in *source) (_ []byte, set bool, err error) {
 	if e.depth++; e.depth > protowire.DefaultRecursionLimit {
 		return out, false, errDepth
@@ -39,8 +39,7 @@ func (e *encoder) mapping(out []byte, f *field, tag uint64, in *source) (_ []byt
 	return out, true, err
 }
 
-// collect puts the entries of a map on the stack, in order. They are regular if they are as encoders write them, and no key is set
-// more than once.
+// collect puts the entries of a map on the stack, sorted. They are regular if they are as encoders write them, and no key is repeated.
 func (e *encoder) collect(f *field, tag uint64, in *source) (regular bool, err error) {
 	first := len(e.entries)
 	regular = true
@@ -122,7 +121,7 @@ func (e *encoder) appendEntries(out []byte, f *field, entries []entry) ([]byte, 
 	return append(out, '}'), nil
 }
 
-// entry reads an entry. It is not as encoders write it unless there are a key and a value behind it, and nothing else.
+// entry reads an entry. It is ok if it is a key followed by a value, as encoders write it.
 func (f *field) entry(wire []byte) (e entry, ok bool) {
 	const key, value = 1 << typeBits, 2 << typeBits
 

@@ -38,7 +38,7 @@ func (d *decoder) entries(f *field, s slot) *Error {
 
 // entry reads the value of an entry.
 func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
-	// The key is in the map, and among those that are known.
+	// The key is in the map, and in the set of keys.
 	const copies = 2
 	if err := d.spend(f.elementCost + copies*int64(len(name))); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
 		return wrongKey(f.key.desc.Kind(), string(name))
 	}
 
-	if seen.has(k, d.keys) {
+	if !d.addKey(seen, k) {
 		return faultf("is set more than once").key(string(name))
 	}
 
@@ -68,7 +68,6 @@ func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
 	}
 
 	d.close(start)
-	d.keys = seen.add(k, d.keys)
 
 	return nil
 }
@@ -98,49 +97,42 @@ func (d *decoder) textEntry(f *field, name []byte, to map[string]string) *Error 
 	return nil
 }
 
-// keySet is the keys of one map: those at the end of a list or, if there are many, of a Go map.
+// keySet is the keys of one map: those of decoder.keys from first on or, if there are many, of a Go map.
 type keySet struct {
 	first int
-	many  map[looseKey]bool
+	many  map[comparableKey]bool
 }
 
-// looseKey is a key that can be looked up.
-type looseKey struct {
+type comparableKey struct {
 	text string
 	bits uint64
 }
 
-// fewKeys are looked through faster than looked up.
-const fewKeys = 16
-
-func (s *keySet) has(k scalar, list []scalar) bool {
+// addKey adds a key, and reports whether it is new.
+func (d *decoder) addKey(s *keySet, k scalar) bool {
 	if s.many != nil {
-		return s.many[looseKey{string(k.text), k.bits}]
+		count := len(s.many)
+		s.many[comparableKey{string(k.text), k.bits}] = true
+
+		return len(s.many) > count
 	}
 
-	for _, other := range list[s.first:] {
+	for _, other := range d.keys[s.first:] {
 		if other.bits == k.bits && string(other.text) == string(k.text) {
-			return true
+			return false
 		}
 	}
 
-	return false
-}
+	d.keys = append(d.keys, k)
 
-// add adds a key that is not there. It returns the list with it.
-func (s *keySet) add(k scalar, list []scalar) []scalar {
-	if s.many != nil {
-		s.many[looseKey{string(k.text), k.bits}] = true
-		return list
-	}
-
-	list = append(list, k)
-	if len(list)-s.first > fewKeys {
-		s.many = map[looseKey]bool{}
-		for _, k := range list[s.first:] {
-			s.many[looseKey{string(k.text), k.bits}] = true
+	// As long as there are few keys, comparing with all is faster than a map.
+	const few = 16
+	if len(d.keys)-s.first > few {
+		s.many = map[comparableKey]bool{}
+		for _, k := range d.keys[s.first:] {
+			s.many[comparableKey{string(k.text), k.bits}] = true
 		}
 	}
 
-	return list
+	return true
 }

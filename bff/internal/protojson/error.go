@@ -9,19 +9,19 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Error says what is wrong with a JSON document, and where. Its text is for the client.
+// Error is what is wrong with a JSON document, and where. Its text is for the client.
 type Error struct {
 	// Path leads to the value in JSON spelling, "items[0].unitPrice" or `labels["a b"]`. Empty: the document itself.
 	Path string
 	// Reason says what is wrong with the value.
 	Reason string
-	// Syntax reports whether it is no JSON, or more than one document.
+	// Syntax reports whether it is not JSON, or more than one document.
 	Syntax bool
 	// TooLarge reports whether it would take more memory than it may.
 	TooLarge bool
 }
 
-// Error is path and reason.
+// Error implements error.
 func (e *Error) Error() string {
 	switch {
 	case e.Syntax:
@@ -37,10 +37,10 @@ func faultf(format string, args ...any) *Error {
 	return &Error{Reason: fmt.Sprintf(format, args...)}
 }
 
-// maxPath bounds in bytes what a path may make of deep documents with long keys.
+// maxPath limits the length of paths in deep documents with long keys, in bytes.
 const maxPath = 512
 
-// in returns the error as it is seen from the message or map that holds the value.
+// in puts a member before the path.
 func (e *Error) in(member string) *Error {
 	switch {
 	case e.Syntax:
@@ -53,12 +53,12 @@ func (e *Error) in(member string) *Error {
 	return e
 }
 
-// at returns the error as it is seen from the list that holds the value.
+// at puts the index of an element before the path.
 func (e *Error) at(index int) *Error {
 	return e.in("[" + strconv.Itoa(index) + "]")
 }
 
-// member returns the error as it is seen from the message that the value is meant for, under a name that may be anything.
+// member puts the name of a member, which may be anything, before the path.
 func (e *Error) member(name string) *Error {
 	if protoreflect.Name(name).IsValid() {
 		return e.in(Clip(name))
@@ -67,15 +67,15 @@ func (e *Error) member(name string) *Error {
 	return e.key(name)
 }
 
-// key returns the error as it is seen from the map that holds the value.
+// key puts the key of an entry before the path.
 func (e *Error) key(name string) *Error {
 	return e.in("[" + strconv.Quote(Clip(name)) + "]")
 }
 
-// MaxClip is how many bytes Clip leaves of a text.
+// MaxClip is the length to which Clip cuts a text, in bytes.
 const MaxClip = 64
 
-// Clip shortens what a client sent for being repeated to it. It makes it valid UTF-8.
+// Clip shortens what a client sent, and makes it valid UTF-8, so that it can be repeated to it.
 func Clip(text string) string {
 	if len(text) > MaxClip {
 		end := MaxClip
@@ -89,7 +89,7 @@ func Clip(text string) string {
 	return strings.ToValidUTF8(text, "\uFFFD")
 }
 
-// quote is a part of the document as far as it is worth repeating.
+// quote clips a part of the document, which may be long.
 func quote(raw []byte) string {
 	return Clip(string(raw[:min(len(raw), maxPath)]))
 }

@@ -9,13 +9,13 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// ErrMask is every error about a google.protobuf.FieldMask that JSON has no form for.
+// ErrMask is the error of a google.protobuf.FieldMask that JSON has no form for.
 var ErrMask = errors.New("a google.protobuf.FieldMask has no form in JSON")
 
 var (
-	// errPath is the error of a path that camelCase cannot hold, but that the spelling of the proto can.
+	// errPath is the error of a path that only the spelling of the proto can hold.
 	errPath   = fmt.Errorf("%w: a path does not read back from camelCase", ErrMask)
-	errNoPath = fmt.Errorf("%w: a path is no path of fields", ErrMask)
+	errNoPath = fmt.Errorf("%w: a path is not a path of fields", ErrMask)
 )
 
 // allFields is the mask of all fields (AIP-134).
@@ -40,7 +40,7 @@ func (e *encoder) fieldMask(out []byte, m *message, in *source) ([]byte, error) 
 			out = append(out, ',')
 		}
 
-		// Beside others it is none.
+		// "*" must be alone.
 		if all {
 			return out, errNoPath
 		}
@@ -79,8 +79,8 @@ func (e *encoder) path(out, path []byte) ([]byte, error) {
 // IsProtoPath reports whether a path is one that the spelling of the proto can hold, but camelCase cannot.
 func IsProtoPath(path string) bool { return checkPath(path) == errPath } //nolint:errorlint // As above.
 
-// checkPath returns errPath for a path that does not read back as it is from camelCase: one in which an underscore is not before a
-// lower-case letter, or a letter is upper-case. It returns errNoPath for what is no path of fields.
+// checkPath returns errPath for a path that does not survive camelCase: one with an underscore that is not before a lower-case letter,
+// or with an upper-case letter. It returns errNoPath for what is not a path of fields.
 func checkPath(path string) error {
 	if !protoreflect.FullName(path).IsValid() {
 		return errNoPath
@@ -118,8 +118,8 @@ func (d *decoder) fieldMask(m *message) *Error {
 	return nil
 }
 
-// parseFieldMask reads paths with commas between them, and returns them in the spelling of protos. They are in camelCase, or in the
-// spelling of the proto if camelCase cannot hold them. With protoPaths any may be in either. "*" is a mask of all fields.
+// parseFieldMask reads paths separated by commas, and returns them in the spelling of the proto. They are in camelCase, or in the
+// spelling of the proto if camelCase cannot hold them. With protoPaths any may be in either.
 func parseFieldMask(text string, depth int, protoPaths bool) (paths []string, reason string) {
 	wrong := " is not a path of fields"
 	if !protoPaths {

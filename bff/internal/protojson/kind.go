@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// class says what the values of a kind are.
+// class is what kinds of fields whose values are read and written alike have in common.
 type class uint8
 
 const (
@@ -24,15 +24,15 @@ const (
 	classFloat
 )
 
-// kind is what has to be known about a kind of fields.
+// kind describes a kind of fields.
 type kind struct {
 	class class
-	// bits are those of a number.
+	// bits is the size of a number.
 	bits uint8
-	// wire is the type that a value has in the protobuf encoding, which has it in zigzag form if zigzag is set.
+	// wire is the type of a value in the protobuf encoding; zigzag, whether it is zigzag-encoded.
 	wire   protowire.Type
 	zigzag bool
-	// goType is the type of a field in a generated struct. An enum has a type of its own, which is the same below.
+	// goType is the type of a field in a generated struct or, for an enum, its underlying type.
 	goType reflect.Type
 }
 
@@ -64,15 +64,15 @@ func kindOf(of protoreflect.Kind) kind {
 	}[of]
 }
 
-// scalar is a value of a field that is no message.
+// scalar is a value of a field that is not a message.
 type scalar struct {
 	// text is a string or bytes: a part of what is read.
 	text []byte
-	// bits are an integer, also of a boolean or an enum, with its sign extended to 64 bits; or those of a floating-point number.
+	// bits are those of an integer, boolean or enum, with its sign extended to 64 bits, or of a floating-point number.
 	bits uint64
 }
 
-// float is a floating-point number of so many bits.
+// float is the floating-point number of this size.
 func (v scalar) float(bits uint8) float64 {
 	if bits == 32 {
 		return float64(math.Float32frombits(uint32(v.bits)))
@@ -81,7 +81,7 @@ func (v scalar) float(bits uint8) float64 {
 	return math.Float64frombits(v.bits)
 }
 
-// value is the scalar as protoreflect has it.
+// value converts the scalar for protoreflect.
 func (k *kind) value(v scalar) protoreflect.Value {
 	switch k.class {
 	case classString:

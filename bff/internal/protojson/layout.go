@@ -8,30 +8,30 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// place is where the generated struct of a message has a field. What has none goes by the wire: oneofs, extensions, most maps, and
-// all of a message that is no struct with fields.
+// place is where the generated struct of a message has a field. What has no place is written to the wire: oneofs, extensions, most
+// maps, and messages that are not generated.
 type place struct {
 	index int
 	shape shape
-	// elem is what the field, or an element of it if it is a list, points to.
+	// elem is what the field, or an element of the list, points to.
 	elem reflect.Type
 }
 
-// shape is what a field of a struct is.
+// shape is how a field of a struct is set.
 type shape uint8
 
 const (
-	shapeNone shape = iota // Nothing that is known here.
+	shapeNone shape = iota // It has no place.
 	shapeScalar
 	shapePointer // To a scalar.
 	shapeMessage
 	shapeTexts // A map[string]string.
 )
 
-// target is the struct that a message is read into. The zero value is none: the message is written to the wire instead.
+// target is the struct that a message is read into. The zero value means that the message is written to the wire.
 type target struct{ value reflect.Value }
 
-// targetOf is the struct that a message is.
+// targetOf returns the struct of a message.
 func (m *message) targetOf(message protoreflect.Message) target {
 	value := reflect.Indirect(reflect.ValueOf(message.Interface()))
 	if value.Kind() != reflect.Struct || value.Type() != m.goType {
@@ -41,7 +41,7 @@ func (m *message) targetOf(message protoreflect.Message) target {
 	return target{value: value}
 }
 
-// slot is a field of a struct, or an element of one. Without a place the value is written to the wire instead.
+// slot is a field of a struct, or an element of one. Without a place the value is written to the wire.
 type slot struct {
 	place *place
 	value reflect.Value
@@ -55,12 +55,12 @@ func (t target) slot(f *field) slot {
 	return slot{place: &f.place, value: t.value.Field(f.place.index)}
 }
 
-// next is another element of a list.
+// next appends an element to a list.
 func (s slot) next() slot {
 	if s.place != nil {
 		n := s.value.Len()
 		if n == s.value.Cap() {
-			// Twice as many leave less garbage behind than a quarter more would.
+			// Doubling leaves less garbage than growing by a quarter would.
 			s.value.Grow(max(n, 1))
 		}
 
@@ -71,7 +71,7 @@ func (s slot) next() slot {
 	return s
 }
 
-// message sets a new message.
+// message sets the field to a new message.
 func (s slot) message() target {
 	fresh := reflect.New(s.place.elem)
 	s.value.Set(fresh)
@@ -126,7 +126,7 @@ func (m *message) setPlaces() {
 	}
 }
 
-// setShape sets how a field of this type is set.
+// setShape finds out how a field of this type is set.
 func (f *field) setShape(of reflect.Type) {
 	switch {
 	case f.isMap && of == reflect.TypeFor[map[string]string]():

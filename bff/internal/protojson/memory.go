@@ -8,7 +8,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// What a document may make the decoder allocate if the caller sets no limit: so many times its own size, and something on top.
+// What a document may make the decoder allocate if the caller sets no limit: a multiple of its size, plus a constant.
 const (
 	defaultMemoryFactor = 64
 	defaultMemoryBase   = 256 << 10
@@ -23,27 +23,27 @@ func (l Limits) memory(size int) int64 {
 	return defaultMemoryFactor*int64(size) + defaultMemoryBase
 }
 
-// What is allocated, in bytes, for the parts of a document, all that becomes garbage meanwhile included. TestMemoryIsCounted holds
-// that to what it really is.
+// What is allocated, in bytes, for the parts of a document, including what becomes garbage meanwhile. TestMemoryIsCounted compares
+// it with what really is allocated.
 const (
-	// growth is how many elements' room a list takes for each, as it grows by a quarter at a time: all before the last are garbage.
+	// growth is how many times its size an element of a list costs, since lists grow by a quarter at a time.
 	growth = 6
-	// slots is how many entries' room a map takes for each.
+	// slots is how many times its size an entry of a map costs.
 	slots = 5
-	// entryCost is what an entry takes besides its place in the map: to be decoded, and to know keys that come twice.
+	// entryCost is what an entry costs besides: to be decoded, and to recognise repeated keys.
 	entryCost = 176
-	// mapSlots are those that the smallest map has, and mapCost what it takes besides.
+	// mapSlots is the capacity of the smallest map, mapCost what it costs besides.
 	mapSlots = 8
 	mapCost  = 64
-	// rounding is the part of a size that it is rounded up by, at most, and textCost what a short string takes besides its bytes.
+	// A size is rounded up by a part of it, 1/rounding at most. textCost is what a short string costs besides its bytes.
 	rounding = 8
 	textCost = 16
-	// oneofCost is what holds a member of a oneof, pointerCost what holds a scalar with presence.
+	// oneofCost is for the wrapper of a member of a oneof, pointerCost for a scalar with presence.
 	oneofCost   = 24
 	pointerCost = 16
-	// pathCost is what a path of a mask takes besides its text, in lists that grow.
+	// pathCost is what a path of a mask costs besides its text, in lists that grow.
 	pathCost = 3 * growth * stringSize
-	// dynamicCost is what a message without a Go type of its own takes.
+	// dynamicCost is what a dynamic message costs.
 	dynamicCost = 1 << 10
 )
 
@@ -53,11 +53,11 @@ const (
 	stringSize = 2 * wordSize
 )
 
-// spend counts memory that reading the document takes, and what the buffers have grown by.
+// spend counts memory that the document costs, and the growth of the buffers. It also looks whether the reading is cancelled.
 func (d *decoder) spend(bytes int64) *Error {
 	const small = 1 << 10
 
-	// Larger buffers are doubled, so that less garbage is left behind.
+	// Large buffers are doubled, which leaves less garbage.
 	if len(d.out) > small && len(d.out) > cap(d.out)-cap(d.out)/4 {
 		d.out = slices.Grow(d.out, cap(d.out))
 	}
@@ -88,7 +88,7 @@ func tooLarge() *Error {
 	return &Error{Reason: "takes too much memory for the size of the request", TooLarge: true}
 }
 
-// maskCost is what a mask takes: a capital becomes two bytes, and its paths are in a buffer before they are in the message.
+// maskCost is what a mask costs: a capital becomes two bytes, and the paths are in a buffer before they are in the message.
 func maskCost(text string) int64 {
 	const copies = 6
 	return pathCost*int64(1+strings.Count(text, ",")) + copies*int64(len(text))
@@ -103,7 +103,7 @@ func (d *decoder) spendText(length int) *Error {
 	return d.spend(int64(length + length/rounding + textCost))
 }
 
-// setCosts sets what the values of the field take besides their content.
+// setCosts sets what the values of the field cost besides their content.
 func (f *field) setCosts() {
 	size := int64(f.goType.Size())
 
@@ -121,7 +121,7 @@ func (f *field) setCosts() {
 	}
 }
 
-// sizeOf is what a new message takes, without what is in it.
+// sizeOf returns what an empty message costs.
 func sizeOf(of reflect.Type) int64 {
 	if of.Kind() != reflect.Struct || of == reflect.TypeFor[dynamicpb.Message]() {
 		return dynamicCost

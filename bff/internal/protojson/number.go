@@ -2,10 +2,9 @@ package protojson
 
 import "strings"
 
-// maxNumber is how many characters a number may have that is converted. The exact decimal notation of a double has at most 1077.
+// maxNumber is the largest length of a number. The exact decimal notation of a double has at most 1077 characters.
 const maxNumber = 1100
 
-// tooLong is what is wrong with a longer one.
 func tooLong(raw []byte) *Error {
 	if len(raw) > maxNumber {
 		return faultf("is a number of more than %d characters", maxNumber)
@@ -14,38 +13,36 @@ func tooLong(raw []byte) *Error {
 	return nil
 }
 
-// number passes over a number and returns it as it is written; nil if there is none.
-func (s *scanner) number() []byte {
-	n := numberLength(s.data[s.pos:])
+// number reads a number and returns it as it is written. Any other value is not what is wanted.
+func (d *decoder) number(want string) ([]byte, *Error) {
+	n := numberLength(d.data[d.pos:])
 	if n == 0 {
-		return nil
+		return nil, d.wrong(want)
 	}
 
-	raw := s.data[s.pos : s.pos+n]
-	s.pos += n
-	s.space()
+	raw := d.data[d.pos : d.pos+n]
+	d.skipTo(d.pos + n)
 
-	return raw
+	return raw, tooLong(raw)
 }
 
-// numberLength is how many bytes the number takes that a text begins with (RFC 8259, section 6); 0 if it begins with none.
+// numberLength returns the length of the number that a text begins with (RFC 8259, section 6); 0 if there is none.
 func numberLength(text []byte) int {
 	n := 0
 	if n < len(text) && text[n] == '-' {
 		n++
 	}
 
-	whole := digits(text[n:])
-	if whole == 0 || whole > 1 && text[n] == '0' {
+	integer := digits(text[n:])
+	if integer == 0 || integer > 1 && text[n] == '0' {
 		return 0
 	}
 
-	n += whole
-
+	n += integer
 	n += partLength(text[n:], ".", "")
 	n += partLength(text[n:], "eE", "+-")
 
-	// A point or a letter that nothing follows is none of these.
+	// Such as a point or an exponent without digits.
 	if n < len(text) && wordByte(text[n]) {
 		return 0
 	}
@@ -53,8 +50,7 @@ func numberLength(text []byte) int {
 	return n
 }
 
-// partLength is how many bytes a part of a number takes that a text begins with: one of the bytes of lead, one of those of signs or
-// none, and digits.
+// partLength returns the length of the part of a number that a text begins with: a byte of lead, perhaps one of signs, and digits.
 func partLength(text []byte, lead, signs string) int {
 	if len(text) == 0 || strings.IndexByte(lead, text[0]) < 0 {
 		return 0

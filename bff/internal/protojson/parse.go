@@ -10,9 +10,9 @@ import (
 )
 
 // ParseText reads the value of a field, or of an element or entry of a list or map, from a text outside of JSON, such as a query
-// parameter. It is the text that would be between the quotes, or the JSON itself for google.protobuf.Struct, Value and
-// ListValue. A boolean may be spelled in any of strconv's ways, and a mask in the proto's spelling. fresh makes an empty value
-// if it is a message. The error is an *Error.
+// parameter: the text that would be between the quotes, or the JSON itself for google.protobuf.Struct, Value and ListValue. A boolean
+// may be in any form that strconv.ParseBool reads, a mask in the spelling of the proto. fresh makes an empty message. The error is an
+// *Error.
 func (c *Codec) ParseText(
 	text string, desc protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits Limits,
 ) (protoreflect.Value, error) {
@@ -47,7 +47,7 @@ func (c *Codec) ParseText(
 	}
 
 	value := fresh()
-	fault = d.whole(f.message, value.Message())
+	fault = d.document(f.message, value.Message())
 
 	return value, asError(fault)
 }
@@ -64,7 +64,7 @@ func ParseKey(kind protoreflect.Kind, text string) (protoreflect.MapKey, error) 
 	return of.value(key).MapKey(), nil
 }
 
-// documentOf spells a text in JSON.
+// documentOf converts a text to JSON.
 func documentOf(f *field, text string) ([]byte, *Error) {
 	class := f.class
 

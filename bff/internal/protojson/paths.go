@@ -1,7 +1,7 @@
 package protojson
 
-// note adds a field to the mask.
-func (d *decoder) note(f *field) {
+// addPath adds a field to the mask.
+func (d *decoder) addPath(f *field) {
 	if d.mask != nil {
 		path := d.prefix + string(f.desc.Name())
 		// It is copied into a list of the message.
@@ -10,8 +10,8 @@ func (d *decoder) note(f *field) {
 	}
 }
 
-// within reads a message whose fields have their own paths in the mask. If it sets none, or has a JSON form of its own, the mask
-// gets the path of the message.
+// within reads a message whose fields have their own paths in the mask. If it sets none of them, or has a JSON form of its own, the
+// path of the message is added.
 func (d *decoder) within(f *field, s slot) *Error {
 	if d.mask == nil {
 		return d.embedded(f, s)
@@ -28,15 +28,15 @@ func (d *decoder) within(f *field, s slot) *Error {
 	d.prefix = outer
 
 	if len(*d.mask) == count {
-		d.note(f)
+		d.addPath(f)
 	}
 
 	return err
 }
 
-// unmasked reads what has no paths of its own.
+// unmasked reads a value within which there are no paths.
 func (d *decoder) unmasked(f *field, s slot, read func(*decoder, *field, slot) *Error) *Error {
-	d.note(f)
+	d.addPath(f)
 
 	mask := d.mask
 	d.mask = nil

@@ -52,7 +52,7 @@ func (c *Codec) SizeOf(desc protoreflect.MessageDescriptor) int64 { return c.tab
 type Options struct {
 	Limits
 
-	// DiscardUnknown passes over unknown fields and unknown names of enum values.
+	// DiscardUnknown skips unknown fields and unknown names of enum values.
 	DiscardUnknown bool
 	// Mask gets the paths of the fields that the document sets, in proto spelling: those of the members of messages, but for
 	// lists, maps and messages with a JSON form of their own the path of the field. A field that is null has its path, too. Nil:
@@ -75,7 +75,7 @@ func (c *Codec) Decode(data []byte, m protoreflect.Message, options Options) err
 	d := c.decoder(data, options)
 	defer c.release(d, options)
 
-	return asError(d.whole(c.tables.of(m.Descriptor()), m))
+	return asError(d.document(c.tables.of(m.Descriptor()), m))
 }
 
 // DecodeField reads a document into a field of a message that is not set yet; null leaves it so. The error is an *Error.

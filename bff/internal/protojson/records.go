@@ -7,27 +7,27 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// order is how the records of a message lie.
+// order is that of the records of a message.
 type order uint8
 
 const (
-	// inOrder is the order of JSON, each field in one place.
+	// inOrder is the order of JSON, with the records of each field together.
 	inOrder order = iota
 	shuffled
-	// needsMerge is a message that has a field more than once, or two of a oneof.
+	// needsMerge means that a singular field is set more than once, or two of a oneof are.
 	needsMerge
 )
 
-// record is a field of a message in its encoding, with its tag.
+// record is a tag and a value, with the index of their field.
 type record struct {
 	field int
 	wire  []byte
 }
 
-// source is where a message is read from: its encoding, or its records, which are left where they are.
+// source is what a message is read from: its encoding, or its sorted records.
 type source struct {
 	wire []byte
-	// rest are the records behind wire.
+	// rest are the records after wire.
 	rest []record
 }
 
@@ -51,7 +51,7 @@ func (in *source) again(f *field, number uint64) (tag uint64, ok bool) {
 	}
 
 	tag, n := varint(in.wire)
-	if tag>>typeBits != number || !f.takes(tag) {
+	if tag>>typeBits != number || !f.accepts(tag) {
 		return 0, false
 	}
 
@@ -60,7 +60,7 @@ func (in *source) again(f *field, number uint64) (tag uint64, ok bool) {
 	return tag, true
 }
 
-// next reads up to the next field, and its tag; nil if there is none. All has been scanned.
+// next reads the tag of the next known field; nil if there is none. The encoding has been scanned.
 func (in *source) next(m *message) (f *field, tag uint64) {
 	for in.more() {
 		tag, n := varint(in.wire)
@@ -75,8 +75,8 @@ func (in *source) next(m *message) (f *field, tag uint64) {
 	return nil, 0
 }
 
-// arrange makes a message readable in the order of JSON, each field in one place. It checks all but what is in the fields. The
-// caller takes what it leaves on the stack of records off when it has read the message.
+// arrange makes a message readable in the order of JSON, with the records of each field together. It checks all but the contents of
+// fields. When the message has been read, the caller removes what is left on the stack of records.
 func (e *encoder) arrange(m *message, wire []byte) (source, error) {
 	found, err := e.scan(m, wire)
 	if err == nil && found == needsMerge {
@@ -92,7 +92,7 @@ func (e *encoder) arrange(m *message, wire []byte) (source, error) {
 	return source{rest: e.sorted(m, wire)}, nil
 }
 
-// scan looks at the records of a message.
+// scan finds out the order of the records of a message.
 func (e *encoder) scan(m *message, wire []byte) (order, error) {
 	seen := fieldsSeen{last: -1, before: -1}
 
@@ -114,11 +114,11 @@ func (e *encoder) scan(m *message, wire []byte) (order, error) {
 	return seen.order, nil
 }
 
-// fieldsSeen are what is seen of the records of a message.
+// fieldsSeen is what has been seen of the records of a message.
 type fieldsSeen struct {
-	// set has the indexes of the fields that were seen and, behind them, of the oneofs.
+	// set has the indexes of fields and oneofs.
 	set set
-	// last is the index of the last field, before that of the field of the last record: -1 for one that is unknown.
+	// last is the index of the last known field, before that of the last record; -1 for an unknown one.
 	last, before int
 	required     int
 	order        order
@@ -147,7 +147,7 @@ func (seen *fieldsSeen) add(m *message, i int) {
 	seen.last, seen.before = i, i
 }
 
-// sorted puts the records that fields have on the stack, in the order of the fields. The encoding has been scanned.
+// sorted puts the records of known fields on the stack, in the order of the fields. The encoding has been scanned.
 func (e *encoder) sorted(m *message, wire []byte) []record {
 	first := len(e.records)
 
@@ -166,7 +166,7 @@ func (e *encoder) sorted(m *message, wire []byte) []record {
 	return records
 }
 
-// merge makes one record of all that belong together.
+// merge makes one record of those that belong together.
 func (m *message) merge(wire []byte) ([]byte, error) {
 	decoded := m.linked.New().Interface()
 	if err := (proto.UnmarshalOptions{AllowPartial: true, DiscardUnknown: true}).Unmarshal(wire, decoded); err != nil {

@@ -31,7 +31,7 @@ func (d *decoder) set(f *field, s slot, v scalar) {
 	}
 }
 
-// read reads the same without writing it.
+// read reads the same without setting it.
 func (d *decoder) read(f *field) (v scalar, ok bool, err *Error) {
 	switch f.class {
 	case classBool:
@@ -65,7 +65,7 @@ func (d *decoder) boolean() (uint64, *Error) {
 	}
 }
 
-// bytes takes both alphabets of base64, padded or not (RFC 4648).
+// bytes reads either alphabet of base64, with or without padding (RFC 4648).
 func (d *decoder) bytes() ([]byte, *Error) {
 	text, err := d.text()
 	if err != nil {
@@ -97,14 +97,10 @@ func (d *decoder) bytes() ([]byte, *Error) {
 	return out[begin:], d.spendText(len(out) - begin)
 }
 
-// numeral reads a number, which may be in quotes; what is in quotes may also be one of the names.
+// numeral reads a number, with or without quotes, or one of the names in quotes.
 func (d *decoder) numeral(names ...string) ([]byte, *Error) {
 	if d.peek() != '"' {
-		if raw := d.number(); raw != nil {
-			return raw, tooLong(raw)
-		}
-
-		return nil, d.wrong("a number")
+		return d.number("a number")
 	}
 
 	text, err := d.text()
@@ -208,19 +204,15 @@ func expand(raw []byte) (string, *Error) {
 	return all, nil
 }
 
-// enumeration reads a name or a number. Not ok: the name is to be passed over.
+// enumeration reads a name or a number. Not ok: the name is unknown, and to be skipped.
 func (d *decoder) enumeration(f *field) (uint64, bool, *Error) {
 	if f.null && d.literal("null") {
 		return 0, true, nil
 	}
 
 	if d.peek() != '"' {
-		raw := d.number()
-		if raw == nil {
-			return 0, false, d.wrong("the name of a value")
-		}
-
-		if err := tooLong(raw); err != nil {
+		raw, err := d.number("the name of a value")
+		if err != nil {
 			return 0, false, err
 		}
 

@@ -9,20 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// scanner takes a document apart (RFC 8259). It is at the first byte of the next token or at the end.
+// scanner reads the tokens of a document (RFC 8259). It is at the first byte of the next token or at the end.
 type scanner struct {
 	data []byte
 	pos  int
-	// depth is how deep what comes may be nested.
+	// depth is how many more levels may be nested.
 	depth int
-	// unescaped has the contents of strings with escapes, one after the other.
+	// unescaped has the contents of strings with escapes.
 	unescaped []byte
-	// typed is called with the places where an object begins and where the value of its member "@type" does, for objects that are
-	// skipped. Nil: nothing is called.
+	// typed is called for each member "@type" that is skipped, with the places of the object and of the member's value. May be nil.
 	typed func(object, value int) *Error
 }
 
-// space passes over white space.
+// space skips white space.
 func (s *scanner) space() {
 	for s.pos < len(s.data) {
 		switch s.data[s.pos] {
@@ -34,7 +33,7 @@ func (s *scanner) space() {
 	}
 }
 
-// skipTo passes over what ends before this byte, and the space behind it.
+// skipTo skips what ends before this byte, and the space after it.
 func (s *scanner) skipTo(pos int) {
 	s.pos = pos
 	if pos < len(s.data) && s.data[pos] <= ' ' {
@@ -51,8 +50,8 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
-// take passes over a byte if it is the next one, and over the space behind it.
-func (s *scanner) take(c byte) bool {
+// accept skips a byte if it is the next one, and the space after it.
+func (s *scanner) accept(c byte) bool {
 	if s.pos >= len(s.data) || s.data[s.pos] != c {
 		return false
 	}
@@ -62,7 +61,7 @@ func (s *scanner) take(c byte) bool {
 	return true
 }
 
-// follows passes over a text if it is next, and over the space behind it.
+// follows skips a text if it is next, and the space after it.
 func (s *scanner) follows(text string) bool {
 	end := s.pos + len(text)
 	if end > len(s.data) || string(s.data[s.pos:end]) != text {
@@ -74,7 +73,7 @@ func (s *scanner) follows(text string) bool {
 	return true
 }
 
-// literal passes over true, false or null if it is next.
+// literal skips true, false or null if it is next.
 func (s *scanner) literal(word string) bool {
 	if end := s.pos + len(word); end < len(s.data) && wordByte(s.data[end]) {
 		return false
@@ -83,19 +82,19 @@ func (s *scanner) literal(word string) bool {
 	return s.follows(word)
 }
 
-// wordByte reports whether a byte would make another word or number of what is before it.
+// wordByte reports whether a byte would belong to the word or number before it.
 func wordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '+' || c == '.' || c == '_'
 }
 
-// text passes over a string and returns its content: a part of the document or, if there are escapes, a copy.
+// text reads a string and returns its content: a part of the document or, if there are escapes, a copy.
 func (s *scanner) text() ([]byte, *Error) {
 	if s.peek() != '"' {
 		return nil, s.wrong("a string")
 	}
 
 	ascii := true
-	// What is before start is unescaped already, from begin on.
+	// The content before start is in unescaped, from begin on.
 	start, begin := s.pos+1, len(s.unescaped)
 	for i := start + plainLength(s.data[start:]); i < len(s.data); i++ {
 		switch c := s.data[i]; {
@@ -125,7 +124,7 @@ func (s *scanner) text() ([]byte, *Error) {
 			start = i + 1
 		case c < ' ':
 			s.pos = i
-			return nil, s.syntax("a control character stands in a string")
+			return nil, s.syntax("a string contains a control character")
 		case c >= utf8.RuneSelf:
 			ascii = false
 		}
@@ -134,7 +133,7 @@ func (s *scanner) text() ([]byte, *Error) {
 	return nil, s.ended()
 }
 
-// plainLength is how many bytes at the beginning of a text, eight at a time, need no closer look in a string.
+// plainLength returns how many bytes at the beginning of a text, in words of eight, are neither special in a string nor above ASCII.
 func plainLength(text []byte) int {
 	const (
 		word  = 8
@@ -144,7 +143,7 @@ func plainLength(text []byte) int {
 
 	n := 0
 	for ; n+word <= len(text); n += word {
-		// A byte has its highest bit set if it is one of these or above ASCII; that one too many may have does not matter.
+		// The highest bit of a byte is set if it is special. That it may be set for others, too, does not matter.
 		x := binary.LittleEndian.Uint64(text[n:])
 		quote, backslash := x^'"'*ones, x^'\\'*ones
 		if (x|(x-' '*ones)|(quote-ones)|(backslash-ones))&highs != 0 {
@@ -155,8 +154,7 @@ func plainLength(text []byte) int {
 	return n
 }
 
-// escape returns the character that a text begins with the escape of, and the length of the escape; 0 if it is none. A surrogate
-// must be one of a pair.
+// escape reads the escape that a text begins with, and returns its length; 0 if it is not valid. A surrogate must be one of a pair.
 func escape(text []byte) (rune, int) {
 	if len(text) < 2 {
 		return 0, 0
@@ -183,7 +181,7 @@ func escape(text []byte) (rune, int) {
 	return 0, 0
 }
 
-// The characters that have a short escape, and the letters of these.
+// The characters that have a short escape, and their letters.
 const (
 	escaped = "\"\\/\b\f\n\r\t"
 	escapes = `"\/bfnrt`
@@ -200,7 +198,7 @@ func hexRune(text []byte) (rune, bool) {
 	return rune(r), err == nil
 }
 
-// skip passes over any value.
+// skip skips any value.
 func (s *scanner) skip() *Error {
 	switch s.peek() {
 	case '{':
@@ -211,15 +209,22 @@ func (s *scanner) skip() *Error {
 		_, err := s.text()
 		return err
 	default:
-		if s.literal("true") || s.literal("false") || s.literal("null") || s.number() != nil {
+		if s.literal("true") || s.literal("false") || s.literal("null") {
 			return nil
 		}
 
-		return s.missing("a value")
+		n := numberLength(s.data[s.pos:])
+		if n == 0 {
+			return s.missing("a value")
+		}
+
+		s.skipTo(s.pos + n)
+
+		return nil
 	}
 }
 
-// skipAll passes over an object or an array. Names may come twice.
+// skipAll skips an object or an array. Names may be repeated.
 func (s *scanner) skipAll(begin, end byte) *Error {
 	start := s.pos
 	more, err := s.enter(begin)
@@ -243,8 +248,7 @@ func (s *scanner) skipAll(begin, end byte) *Error {
 	return err
 }
 
-// enter passes over the brace or bracket that an object or array begins with. It reports whether something is in it; if not, it is
-// passed over as a whole.
+// enter reads the beginning of an object or array, and reports whether there is something in it. If not, it reads the end as well.
 func (s *scanner) enter(begin byte) (bool, *Error) {
 	if s.depth <= 0 {
 		return false, faultf("the document is nested too deep")
@@ -255,11 +259,11 @@ func (s *scanner) enter(begin byte) (bool, *Error) {
 		end, kind = ']', "an array"
 	}
 
-	if !s.take(begin) {
+	if !s.accept(begin) {
 		return false, s.wrong(kind)
 	}
 
-	if s.take(end) {
+	if s.accept(end) {
 		return false, nil
 	}
 
@@ -268,26 +272,26 @@ func (s *scanner) enter(begin byte) (bool, *Error) {
 	return true, nil
 }
 
-// name passes over the name of a member and the colon.
+// name reads the name of a member and the colon.
 func (s *scanner) name() ([]byte, *Error) {
 	if s.peek() != '"' {
 		return nil, s.missing("a name")
 	}
 
 	name, err := s.text()
-	if err == nil && !s.take(':') {
+	if err == nil && !s.accept(':') {
 		err = s.missing("a colon")
 	}
 
 	return name, err
 }
 
-// more passes over what is behind a member or an element, and reports whether another one follows.
+// more reads what follows a member or an element, and reports whether there is another one.
 func (s *scanner) more(end byte) (bool, *Error) {
 	switch {
-	case s.take(','):
+	case s.accept(','):
 		return true, nil
-	case s.take(end):
+	case s.accept(end):
 		s.depth++
 		return false, nil
 	case end == '}':
@@ -304,7 +308,7 @@ func (s *scanner) syntax(reason string) *Error {
 
 func (s *scanner) ended() *Error { return &Error{Reason: "the document ends too early", Syntax: true} }
 
-// missing is the error if something is not here that belongs here.
+// missing is the error if something is expected here and something else is found.
 func (s *scanner) missing(what string) *Error {
 	if s.pos >= len(s.data) {
 		return s.ended()
@@ -315,7 +319,7 @@ func (s *scanner) missing(what string) *Error {
 	return s.syntax(what + " is missing before " + strconv.QuoteRune(next))
 }
 
-// wrong is the error if another kind of value is here than should be, unless it is no value at all.
+// wrong is the error of a value of another kind than is wanted, or of what is no value at all.
 func (s *scanner) wrong(want string) *Error {
 	value := scanner{data: s.data, pos: s.pos, depth: max(s.depth, 1)}
 	if err := value.skip(); err != nil {
@@ -325,7 +329,7 @@ func (s *scanner) wrong(want string) *Error {
 	return faultf("is %s, not %s", jsonType(s.data[s.pos]), want)
 }
 
-// jsonType says what value begins with a byte.
+// jsonType names the type of the value that begins with a byte.
 func jsonType(c byte) string {
 	switch c {
 	case '{':

@@ -1,6 +1,6 @@
 package protojson
 
-// set is a set of small numbers, the lowest of which cost nothing. The zero value is empty.
+// set is a set of small numbers; for the lowest nothing is allocated. The zero value is empty.
 type set struct {
 	low  [4]uint64
 	high []uint64

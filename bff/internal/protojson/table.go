@@ -12,39 +12,39 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// tables are what is known about message types, compiled when they are first met. They are safe for concurrent use.
+// tables are those of all message types, compiled when they are first used. They are safe for concurrent use.
 type tables struct {
 	protoNames, emitDefaults bool
 
-	// known has a *message for each protoreflect.MessageDescriptor, complete with all that it refers to.
+	// known has a *message for each protoreflect.MessageDescriptor, with all messages that it refers to.
 	known sync.Map
 	mu    sync.Mutex
 }
 
-// message is what is known about a message type. It is immutable once it is complete.
+// message describes a message type. It is immutable once it is complete.
 type message struct {
 	desc protoreflect.MessageDescriptor
-	// linked is the type that is linked into the program, or one that is made of the descriptor.
+	// linked is the type that is linked into the program, or a dynamic one.
 	linked protoreflect.MessageType
-	// goType is that of the messages, without the pointer.
+	// goType is the type of the generated struct.
 	goType reflect.Type
 	form   Form
-	// fields are in the order of the proto, which is that of JSON, and behind them the extensions, by name.
+	// fields are in the order of the proto, which is that of JSON, followed by the extensions, by name.
 	fields []field
-	// byName has the fields by the names that JSON may use: that of JSON and that of the proto.
+	// byName has the fields by the names that documents may use: the JSON name and that of the proto.
 	byName map[string]*field
-	// dense has one more than the index in fields of those with a low number, by number; sparse the index of the others.
+	// dense has the index in fields, plus one, of those with a low number, by number; sparse the index of the others.
 	dense  []uint16
 	sparse map[protowire.Number]int
 	// required is how many fields are required.
 	required int
-	// unset is what is written for each field that is unset, empty if nothing is. Nil: nothing is for any of them.
+	// unset is what is written for each field that is unset; may be empty. Nil: nothing is for any of them.
 	unset []string
-	// size is about how many bytes a new message takes, without what is in it.
+	// size is about how many bytes an empty message takes.
 	size int64
 }
 
-// field is what is known about a field.
+// field describes a field.
 type field struct {
 	kind
 
@@ -53,15 +53,15 @@ type field struct {
 	presence, required bool
 	// null reports whether null is a value of the field rather than its absence.
 	null bool
-	// accepts has a bit for each type that a record of the field may have in the protobuf encoding.
-	accepts uint8
+	// types has a bit for each type that a record of the field may have in the protobuf encoding.
+	types uint8
 	// index is that in the fields of the message that owns it.
 	index int
-	// oneof is the index of the oneof that the field belongs to, behind those of the fields of the message. Zero: none.
+	// oneof is the number of fields of the message plus the index of the oneof that the field belongs to. Zero: none.
 	oneof int
 	// before is what is written before the value: a comma, the name and a colon.
 	before string
-	// message is what the field or, if it is a list, its elements hold. Nil: scalars, or a map.
+	// message is the type of the field or, if it is a list, of its elements. Nil: scalars, or a map.
 	message *message
 	// key and value are those of a map's entries.
 	key, value *field
@@ -70,12 +70,12 @@ type field struct {
 	numbers map[string]protoreflect.EnumNumber
 	// name is the one in JSON.
 	name string
-	// member is how a member usually begins that is read: the name in quotes, and a colon. Empty: it is another field's.
+	// member is how a member usually begins: the JSON name in quotes, and a colon. Empty: it is another field's.
 	member string
-	// tag is before each value in the protobuf encoding, end behind it if it is a group. Those of a list that can be packed have
-	// none but share packed.
+	// tag precedes each value in the protobuf encoding, end follows it if it is a group. The values of a list that can be packed
+	// have none but share packed.
 	tag, end, packed string
-	// cost in bytes is what a value takes besides its content, elementCost what each element or entry does.
+	// cost is how many bytes a value takes besides its content, elementCost how many each element or entry does.
 	cost, elementCost int64
 	place             place
 	owner             *message
@@ -100,7 +100,7 @@ func (t *tables) of(desc protoreflect.MessageDescriptor) *message {
 	return m
 }
 
-// compile makes a table and those of all messages in it, which may contain one another.
+// compile makes the table of a type and those of all messages in it, which may contain one another.
 func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoreflect.MessageDescriptor]*message) *message {
 	if known, ok := t.known.Load(desc); ok {
 		return known.(*message) //nolint:forcetypeassert // Nothing else is stored.
@@ -157,7 +157,7 @@ func (t *tables) compile(desc protoreflect.MessageDescriptor, fresh map[protoref
 	return m
 }
 
-// fieldsOf are the fields of a message, and behind them its extensions that are linked into the program, by name.
+// fieldsOf returns the fields of a message, followed by its extensions that are linked into the program, by name.
 func fieldsOf(desc protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
 	fields := make([]protoreflect.FieldDescriptor, 0, desc.Fields().Len())
 	for i := range desc.Fields().Len() {
@@ -191,7 +191,7 @@ func linkedType(desc protoreflect.MessageDescriptor) protoreflect.MessageType {
 	return dynamicpb.NewMessageType(desc)
 }
 
-// index notes the place of the field with a number.
+// index sets the index of the field with a number.
 func (m *message) index(number protowire.Number, i int) {
 	// It bounds the table by number.
 	const maxDense = 1 << 9
@@ -212,8 +212,8 @@ func (m *message) index(number protowire.Number, i int) {
 	m.dense[number] = uint16(i + 1)
 }
 
-// find returns the index of the field that a record with this tag is for. It is -1 if there is none; also where the type is not
-// that of the field, which is how an unknown field looks.
+// find returns the index of the field that a record with this tag is for. It is -1 if there is none, or if the type is not one of
+// the field's, which makes it an unknown field.
 func (m *message) find(tag uint64) int {
 	number, i := tag>>typeBits, -1
 	if number < uint64(len(m.dense)) {
@@ -224,14 +224,14 @@ func (m *message) find(tag uint64) int {
 		}
 	}
 
-	if i < 0 || !m.fields[i].takes(tag) {
+	if i < 0 || !m.fields[i].accepts(tag) {
 		return -1
 	}
 
 	return i
 }
 
-// typeBits are those of a tag that are the type.
+// typeBits is how many bits of a tag are the type.
 const (
 	typeBits = 3
 	typeMask = 1<<typeBits - 1
@@ -239,8 +239,8 @@ const (
 
 func typeOfTag(tag uint64) protowire.Type { return protowire.Type(tag & typeMask) }
 
-// takes reports whether the type of a tag is one that the field can have.
-func (f *field) takes(tag uint64) bool { return f.accepts>>(tag&typeMask)&1 != 0 }
+// accepts reports whether the type of a tag is one that the field can have.
+func (f *field) accepts(tag uint64) bool { return f.types>>(tag&typeMask)&1 != 0 }
 
 func (t *tables) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect.MessageDescriptor]*message) field {
 	f := field{
@@ -271,13 +271,13 @@ func (t *tables) field(desc protoreflect.FieldDescriptor, fresh map[protoreflect
 	return f
 }
 
-// memberName is a name in quotes, and a colon.
+// memberName returns a name in quotes, and a colon.
 func memberName(name string) string {
 	quoted, _ := appendString(nil, []byte(name))
 	return string(quoted) + ":"
 }
 
-// nullValue is the enum whose only value is written as null.
+// nullValue is the enum whose value is written as null.
 const nullValue = "google.protobuf.NullValue"
 
 func (f *field) setEnum(desc protoreflect.EnumDescriptor) {
@@ -292,11 +292,11 @@ func (f *field) setEnum(desc protoreflect.EnumDescriptor) {
 	}
 }
 
-// setTags sets what is around a value in the protobuf encoding.
+// setTags sets what surrounds a value in the protobuf encoding.
 func (f *field) setTags() {
 	number := f.desc.Number()
 	f.tag = string(protowire.AppendTag(nil, number, f.wire))
-	f.accepts = 1 << f.wire
+	f.types = 1 << f.wire
 
 	switch {
 	case f.wire == protowire.StartGroupType:
@@ -304,7 +304,7 @@ func (f *field) setTags() {
 	case f.list && f.wire != protowire.BytesType:
 		// It may be packed, whatever the proto says.
 		f.tag, f.packed = "", string(protowire.AppendTag(nil, number, protowire.BytesType))
-		f.accepts |= 1 << protowire.BytesType
+		f.types |= 1 << protowire.BytesType
 	}
 }
 

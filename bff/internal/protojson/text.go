@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// plain says of each byte whether it is written as it is.
+// plain reports of each byte whether it is written as it is.
 //
 //nolint:gochecknoglobals // Constant.
 var plain = func() (table [256]bool) {
@@ -96,7 +96,7 @@ func (f *field) appendScalar(out []byte, v scalar) ([]byte, error) {
 		return appendFloat(out, v.float(f.bits), int(f.bits)), nil
 	default:
 		if f.bits == 64 {
-			// As a string, since JSON's numbers are floats to many.
+			// A string, since many clients read numbers as floats.
 			return append(f.appendInteger(append(out, '"'), v.bits), '"'), nil
 		}
 
@@ -123,7 +123,7 @@ func (f *field) appendKey(out []byte, v scalar) ([]byte, error) {
 	return append(out, '"'), err
 }
 
-// appendFloat appends a float of so many bits, as encoding/json does; what is no number is a string.
+// appendFloat appends a float of this size, as encoding/json does; NaN and infinities are strings.
 func appendFloat(out []byte, value float64, bits int) []byte {
 	switch {
 	case math.IsNaN(value):

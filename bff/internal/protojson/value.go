@@ -11,11 +11,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// appendValue writes the Go value of a field: what generated code takes out of a message that has a response_body. A field without
-// a value is null, an empty list [], an empty map {}.
+// appendValue writes the Go value of a field, as generated code has it for response_body. A field without a value is null.
 func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 	value := reflect.ValueOf(v)
-	// Before its methods are called: an enum with presence is a pointer, too.
+	// An enum with presence is a pointer with methods.
 	if v == nil || value.Kind() == reflect.Pointer && value.IsNil() {
 		return append(out, "null"...), nil
 	}

@@ -7,7 +7,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// Form says which JSON the messages of a type have.
+// Form is the kind of JSON that the messages of a type have.
 type Form uint8
 
 // The forms: an object of the fields, or one of its own.
@@ -23,7 +23,7 @@ const (
 	FormFieldMask
 )
 
-// FormOf is the form of a type.
+// FormOf returns the form of a type.
 func FormOf(name protoreflect.FullName) Form {
 	switch name {
 	case "google.protobuf.Any":
@@ -49,7 +49,7 @@ func FormOf(name protoreflect.FullName) Form {
 	}
 }
 
-// message reads a message in the form that its type has.
+// message reads a message in the form of its type.
 func (d *decoder) message(m *message, t target) *Error {
 	switch m.form {
 	case FormAny:
@@ -73,7 +73,7 @@ func (d *decoder) message(m *message, t target) *Error {
 	}
 }
 
-// Places of the fields of google.protobuf.Value.
+// Indexes of the fields of google.protobuf.Value.
 const (
 	valueNull = iota
 	valueNumber
@@ -104,7 +104,7 @@ func (d *decoder) value(m *message) *Error {
 	return err
 }
 
-// wellKnown writes a message that is no object of its fields.
+// wellKnown writes a message that has a JSON form of its own.
 func (e *encoder) wellKnown(out []byte, m *message, wire []byte) ([]byte, error) {
 	if m.form == FormTimestamp || m.form == FormDuration {
 		return appendTime(out, m.form, wire)
@@ -131,7 +131,7 @@ func (e *encoder) wellKnown(out []byte, m *message, wire []byte) ([]byte, error)
 	return out, err
 }
 
-// single writes a message that is written as the one field is that it has.
+// single writes a message whose one field is its JSON.
 func (e *encoder) single(out []byte, m *message, in *source) ([]byte, error) {
 	f, tag := in.next(m)
 

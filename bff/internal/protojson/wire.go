@@ -13,7 +13,7 @@ type wire struct {
 	out []byte
 }
 
-// open begins what is behind a tag and its length, and returns where. Without a tag it does nothing.
+// open writes a tag and room for a length, and returns where the value begins. Without a tag it does nothing.
 func (w *wire) open(tag string) int {
 	if tag == "" {
 		return 0
@@ -25,7 +25,7 @@ func (w *wire) open(tag string) int {
 	return len(w.out)
 }
 
-// close sets the length of what began there.
+// close sets the length of the value that began at start.
 func (w *wire) close(start int) {
 	if start == 0 {
 		return
@@ -63,9 +63,9 @@ func (w *wire) put(f *field, v scalar) {
 	}
 }
 
-// fill adds what is written from there on to a message.
+// fill adds what was written from start on to a message.
 func (w *wire) fill(m protoreflect.Message, start int) *Error {
-	// What was read is not nested too deep, but a level in JSON may be more than one here.
+	// The nesting has been limited already, and a level in JSON may be more than one here.
 	options := proto.UnmarshalOptions{Merge: true, AllowPartial: true, RecursionLimit: math.MaxInt32}
 	if err := options.Unmarshal(w.out[start:], m.Interface()); err != nil {
 		return faultf("%s", textOf(err))
@@ -110,7 +110,7 @@ func splitBytes(wire []byte) (value, rest []byte, err error) {
 	return wire[n:end], wire[end:], nil
 }
 
-// read reads a value behind its tag. The encoding of a message is its text.
+// read reads the value after a tag. The encoding of a message is its text.
 func (f *field) read(tag uint64, wire []byte) (v scalar, rest []byte, err error) {
 	var n int
 
@@ -143,7 +143,7 @@ func (f *field) read(tag uint64, wire []byte) (v scalar, rest []byte, err error)
 	return v, wire[n:], nil
 }
 
-// fromVarint is the value that a varint has in a field of the kind.
+// fromVarint converts a varint to a value of the kind.
 func (k *kind) fromVarint(bits uint64) uint64 {
 	switch {
 	case k.zigzag && k.bits == 32:
