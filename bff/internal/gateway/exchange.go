@@ -81,14 +81,7 @@ var (
 func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			handlerParams, err := r.binding.Path(pathParams(req))
-			if err != nil {
-				problem.Write(w, req, invalid(err), nil)
-
-				return
-			}
-
-			x := &exchange{Context: req.Context(), route: r, request: req, w: w, handlerParams: handlerParams, condition: c}
+			x := &exchange{Context: req.Context(), route: r, request: req, w: w, handlerParams: r.binding.Path(pathParams(req)), condition: c}
 			defer x.release()
 
 			if r.ClientStream {
@@ -108,7 +101,7 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			switch x.customMarshaler = !r.readsJSON(req); {
 			case x.customMarshaler && r.needsCodec():
 				// An embedding program's marshaler would read it, but cannot here.
-				problem.Write(w, req, r.unsupported(req), nil)
+				handleError(req.Context(), nil, nil, w, req, r.unsupported(req))
 
 				return
 			case x.customMarshaler && r.ClientStream:

@@ -13,7 +13,6 @@ import (
 
 	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/schema"
@@ -22,10 +21,9 @@ import (
 // Config is how requests are read.
 type Config struct {
 	Codec *protojson.Codec
-	// IgnoredParameters are the query parameters that are passed over wherever they are not a field: names, or beginnings of names
-	// with "*" behind them.
+	// IgnoredParameters are the query parameters that are ignored unless they are a field: names, or prefixes followed by "*".
 	IgnoredParameters []string
-	// AllowUnknown passes over unknown query parameters and unknown fields of the body.
+	// AllowUnknown ignores unknown query parameters and unknown fields of the body.
 	AllowUnknown bool
 	// Headers set fields.
 	Headers []Header
@@ -52,21 +50,21 @@ type Binding struct {
 	input  protoreflect.MessageDescriptor
 	// variables are the fields that the path sets.
 	variables []variable
-	// whole reports whether the body is the whole message, but for what the path says.
-	whole bool
+	// bodyIsMessage reports whether the body is the request message, without the fields that the path sets.
+	bodyIsMessage bool
 	// body is the field that is the body. Nil: none is.
 	body protoreflect.FieldDescriptor
 	// file reports whether the body is a google.api.HttpBody: bytes of any type.
 	file bool
 	// mask is the field that gets the paths that the body sets. Nil: none does.
 	mask protoreflect.FieldDescriptor
-	// update is how a request says which fields it changes. Nil: it says nothing about it.
+	// update is how a request says which fields it changes. Nil: it does not.
 	update *update
-	// hasMask reports whether there is a field mask in the message or in what it holds.
+	// hasMask reports whether there is a field mask anywhere in the message.
 	hasMask bool
 	// raw leads to the messages with a JSON form of their own that may hold what JSON cannot.
 	raw []schema.FieldPath
-	// names are those that query parameters may have, as far as a message of its own does not say it.
+	// names are those that query parameters may begin with.
 	names []string
 }
 
@@ -103,10 +101,12 @@ func Compile(r schema.Route, config Config) (*Binding, error) {
 
 	b.update = b.updateOf(r)
 	b.raw = b.rawMessages()
-	b.hasMask = reaches(b.input, map[protoreflect.FullName]bool{})
+	b.hasMask = slices.ContainsFunc(schema.RequestMessages(r.Descriptor), func(message protoreflect.MessageDescriptor) bool {
+		return message.FullName() == fieldMask
+	})
 
 	for i := range b.input.Fields().Len() {
-		if field := b.input.Fields().Get(i); !b.whole && field != b.body && !b.inPath(field) {
+		if field := b.input.Fields().Get(i); !b.bodyIsMessage && field != b.body && !b.inPath(field) {
 			b.names = append(b.names, schema.FieldName(field))
 		}
 	}
@@ -120,7 +120,7 @@ func (b *Binding) setBody(r schema.Route) {
 	case "":
 		return
 	case "*":
-		b.whole = true
+		b.bodyIsMessage = true
 		b.file = b.input.FullName() == httpBody
 
 		return
@@ -135,30 +135,25 @@ func (b *Binding) setBody(r schema.Route) {
 	}
 }
 
-// inPath reports whether a path variable sets the field as a whole.
+// inPath reports whether a path variable sets the field itself.
 func (b *Binding) inPath(field protoreflect.FieldDescriptor) bool {
 	return slices.ContainsFunc(b.variables, func(v variable) bool { return len(v.path) == 1 && v.path[0] == field })
 }
 
 // HasBody reports whether requests have a body.
-func (b *Binding) HasBody() bool { return b.whole || b.body != nil }
+func (b *Binding) HasBody() bool { return b.bodyIsMessage || b.body != nil }
 
-// IsFile reports whether the body is bytes of any type, which SetFile takes, instead of a JSON document.
+// IsFile reports whether the body is bytes of any type, for SetFile, instead of a JSON document.
 func (b *Binding) IsFile() bool { return b.file }
 
-// Path checks the values of path variables and returns those that the generated handler gets. It may know nothing of them, or set
-// them: strings as they are; of everything else it takes less than ParseText does, and says worse what is wrong, so it gets what it
-// takes for sure. SetPath has to follow. The error is Faults.
-func (b *Binding) Path(values map[string]string) (map[string]string, error) {
+// Path returns the path variables for the generated handler, which may know nothing of them, or set them. A string is passed as it is.
+// Anything else gets a placeholder, since the handler reads less than SetPath does, and has worse errors. SetPath has to follow.
+func (b *Binding) Path(values map[string]string) map[string]string {
 	shown, copied := values, false
 
 	for _, v := range b.variables {
 		if v.isString {
 			continue
-		}
-
-		if _, err := b.variable(v, values, fresh(v.path.Last())); err != nil {
-			return nil, err
 		}
 
 		if !copied {
@@ -168,14 +163,14 @@ func (b *Binding) Path(values map[string]string) (map[string]string, error) {
 		shown[v.name] = v.placeholder()
 	}
 
-	return shown, nil
+	return shown
 }
 
 func isString(field protoreflect.FieldDescriptor) bool {
 	return field.Kind() == protoreflect.StringKind && !field.IsList()
 }
 
-// placeholder is a text that generated code takes for a value of the variable.
+// placeholder is a text that generated code can read as a value of the variable.
 func (v variable) placeholder() string {
 	field := v.path.Last()
 	if field.Message() != nil {
@@ -203,23 +198,23 @@ func (v variable) placeholder() string {
 	}
 }
 
-// SetPath sets path variables as they are. The error is Faults.
+// SetPath sets the path variables. The error is Faults.
 func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) error {
 	for _, v := range b.variables {
-		holder, field := v.path.Holder(m), v.path.Last()
+		holder, field, text := v.path.Holder(m), v.path.Last(), values[v.name]
 
 		if v.isString {
-			// The handler may have set it, which is cheaper to find out than to do again.
-			if text := values[v.name]; !holder.Has(field) || holder.Get(field).String() != text {
+			// The handler may have set it, and looking is cheaper than setting it again.
+			if !holder.Has(field) || holder.Get(field).String() != text {
 				holder.Set(field, protoreflect.ValueOfString(text))
 			}
 
 			continue
 		}
 
-		value, err := b.variable(v, values, func() protoreflect.Value { return holder.NewField(field) })
+		value, err := b.parseVariable(text, field, holder.NewField)
 		if err != nil {
-			return err
+			return Fault{In: InPath, Name: v.name, Reason: err.Error()}.error()
 		}
 
 		holder.Set(field, value)
@@ -228,52 +223,33 @@ func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) erro
 	return nil
 }
 
-// variable reads the value of a variable. Of a list, which google.api.http does not know but grpc-gateway does, the elements are
+// parseVariable reads the value of a variable. The elements of a list, which google.api.http does not know but grpc-gateway does, are
 // separated by commas.
-func (b *Binding) variable(v variable, values map[string]string, fresh func() protoreflect.Value) (protoreflect.Value, error) {
-	field := v.path.Last()
-	memory := textMemory(len(values[v.name]))
+func (b *Binding) parseVariable(
+	text string, field protoreflect.FieldDescriptor, newField func(protoreflect.FieldDescriptor) protoreflect.Value,
+) (protoreflect.Value, error) {
+	memory := textMemory(len(text))
 	limits := protojson.Limits{Memory: &memory}
 
 	if !field.IsList() {
-		value, err := b.config.Codec.ParseText(values[v.name], field, fresh, limits)
+		return b.config.Codec.ParseText(text, field, func() protoreflect.Value { return newField(field) }, limits)
+	}
+
+	const maxElements = 1000
+	if strings.Count(text, ",") >= maxElements {
+		return protoreflect.Value{}, fmt.Errorf("has more than %d elements", maxElements)
+	}
+
+	list := newField(field)
+
+	for text := range strings.SplitSeq(text, ",") {
+		value, err := b.config.Codec.ParseText(text, field, list.List().NewElement, limits)
 		if err != nil {
-			return value, Fault{In: InPath, Name: v.name, Reason: err.Error()}.error()
+			return value, err
 		}
 
-		return value, nil
+		list.List().Append(value)
 	}
 
-	if strings.Count(values[v.name], ",") >= maxElements {
-		reason := fmt.Sprintf("has more than %d elements", maxElements)
-
-		return protoreflect.Value{}, Fault{In: InPath, Name: v.name, Reason: reason}.error()
-	}
-
-	list := fresh().List()
-
-	for text := range strings.SplitSeq(values[v.name], ",") {
-		value, err := b.config.Codec.ParseText(text, field, list.NewElement, limits)
-		if err != nil {
-			return value, Fault{In: InPath, Name: v.name, Reason: err.Error()}.error()
-		}
-
-		list.Append(value)
-	}
-
-	return protoreflect.ValueOfList(list), nil
-}
-
-// maxElements is how many elements a path variable may have that is a list.
-const maxElements = 1000
-
-// fresh returns what makes an empty value of a field that is a message or a list. It is only good for checking a text.
-func fresh(field protoreflect.FieldDescriptor) func() protoreflect.Value {
-	return func() protoreflect.Value {
-		if field.IsList() {
-			return dynamicpb.NewMessage(field.ContainingMessage()).NewField(field)
-		}
-
-		return protoreflect.ValueOfMessage(dynamicpb.NewMessage(field.Message()))
-	}
+	return list, nil
 }

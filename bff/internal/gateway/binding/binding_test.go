@@ -292,7 +292,7 @@ func TestPath(t *testing.T) {
 		{"GET /v1/every/wrapper/{int64_wrapper}", "int64_wrapper", "1e99", "path int64_wrapper: 1e99 is out of range"},
 		{"GET /v1/deep/{string_field=**}", "string_field", "a/b", ""},
 	} {
-		_, err := bind(t, row.route, binding.Config{}).Path(map[string]string{row.variable: row.value})
+		err := bind(t, row.route, binding.Config{}).SetPath(map[string]string{row.variable: row.value}, (&everyv1.Every{}).ProtoReflect())
 		if got := faults(t, err); got != row.want {
 			t.Errorf("%s %s: got %s, want %s", row.route, row.value, got, row.want)
 		}

@@ -8,23 +8,23 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
-// Body reads a body into the message, whose path variables are set already. What the body says about them must agree. The
-// paths that the body sets go to the mask, if the message has one. An empty body says nothing; on a route without a body, an empty
-// object and null say nothing either, which many clients send where they have nothing to say. The error is Faults.
+// Body reads a body into the message, whose path variables are set already and must not differ in the body. The paths that the body
+// sets go to the mask, if the message has one. An empty body sets nothing. Many clients send an empty object or null instead, which a
+// route without a body accepts. The error is Faults.
 func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Limits) error {
 	if len(body) == 0 {
 		return nil
 	}
 
 	if !b.HasBody() {
-		if saysNothing(body) {
+		if isEmpty(body) {
 			return nil
 		}
 
 		return Fault{In: InBody, Reason: "the route takes no body"}.error()
 	}
 
-	bound := b.take(m)
+	variables := b.removeVariables(m)
 	options := protojson.Options{Limits: limits, DiscardUnknown: b.config.AllowUnknown}
 
 	var paths []string
@@ -33,7 +33,7 @@ func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Lim
 	}
 
 	var err error
-	if b.whole {
+	if b.bodyIsMessage {
 		err = b.config.Codec.Decode(body, m, options)
 	} else {
 		m.Clear(b.body)
@@ -44,7 +44,7 @@ func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Lim
 		return bodyFaults(err)
 	}
 
-	if err := b.restore(m, bound); err != nil {
+	if err := b.restoreVariables(m, variables); err != nil {
 		return err
 	}
 
@@ -55,8 +55,8 @@ func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Lim
 	return nil
 }
 
-// saysNothing reports whether a JSON document sets nothing, and is of no other type than a message is.
-func saysNothing(document []byte) bool {
+// isEmpty reports whether a document is empty, an empty object or null.
+func isEmpty(document []byte) bool {
 	const space = " \t\r\n"
 
 	document = bytes.Trim(document, space)
@@ -70,8 +70,8 @@ func saysNothing(document []byte) bool {
 	return opened && closed && len(bytes.Trim(within, space)) == 0
 }
 
-// take returns the values of the path variables, and leaves the message without them.
-func (b *Binding) take(m protoreflect.Message) []protoreflect.Value {
+// removeVariables returns the values of the path variables, and clears them in the message.
+func (b *Binding) removeVariables(m protoreflect.Message) []protoreflect.Value {
 	values := make([]protoreflect.Value, len(b.variables))
 
 	for i, v := range b.variables {
@@ -86,8 +86,8 @@ func (b *Binding) take(m protoreflect.Message) []protoreflect.Value {
 	return values
 }
 
-// restore sets the path variables again, unless the body said something else.
-func (b *Binding) restore(m protoreflect.Message, values []protoreflect.Value) error {
+// restoreVariables sets the path variables again, unless they differ in the body.
+func (b *Binding) restoreVariables(m protoreflect.Message, values []protoreflect.Value) error {
 	for i, v := range b.variables {
 		if fault := contended(m, v.path); fault != "" {
 			return Fault{In: InPath, Name: v.name, Reason: fault}.error()
@@ -110,10 +110,10 @@ func (b *Binding) restore(m protoreflect.Message, values []protoreflect.Value) e
 	return nil
 }
 
-// SetFile puts a file, or a piece of one, where the message has the body.
+// SetFile sets the body to a file, or a piece of one.
 func (b *Binding) SetFile(m protoreflect.Message, contentType string, data []byte) {
 	file := m
-	if !b.whole {
+	if !b.bodyIsMessage {
 		file = m.Mutable(b.body).Message()
 	}
 

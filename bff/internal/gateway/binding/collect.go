@@ -11,36 +11,35 @@ import (
 )
 
 const (
-	// maxSmall is how many fields, elements and entries a message may have whose violations are all collected at once: each of them
+	// maxSmall is how many fields, elements and entries a message may have for its violations to be collected at once: each of them
 	// can break many rules, and each violation takes about a kilobyte.
 	maxSmall = 200
-	// maxSteps is how many fields are looked at to find the violations of a larger message. One look at a body of a megabyte takes
-	// fewer.
+	// maxSteps is how many fields are validated to find the violations of a larger message. A body of a megabyte has fewer.
 	maxSteps = 1 << 20
 )
 
 // collector finds the violations of the rules of one message.
 //
-// protovalidate collects without end, or stops at the first violation. So it first stops at the first, which costs a valid message
-// nothing. Of a message that is small it then collects all. In a larger one it looks for the first again and again, without the
-// fields that are known to be at fault and all that is in them: a list that is too long is one violation, whatever is in it.
+// protovalidate collects all violations, or stops at the first one. So the first run stops, which costs a valid message nothing. If
+// the message is small, a second run collects all. In a larger one further runs stop at the next violation, without the fields that
+// are known to be at fault and all that is in them: a list that is too long is one violation, whatever is in it.
 type collector struct {
 	ctx       context.Context //nolint:containedctx // It is that of the one call.
 	validator protovalidate.Validator
 	message   proto.Message
-	// counts reports whether rules of the message itself, of its fields and of its oneofs count. Nil: all do.
+	// counts reports whether the rules of the message itself, of a field or of a oneof count. Nil: all do.
 	counts func(of protoreflect.Descriptor) bool
 
-	// steps are how many fields have been looked at, known those that are looked at no more.
+	// steps is how many fields have been validated, known has those that are at fault.
 	steps int
 	known map[site]bool
-	// hides reports whether a known field may hide violations that are not collected: it is at fault for one of its elements.
+	// hides reports whether a known field may hide other violations, since it is at fault for one of its elements.
 	hides bool
-	// ended reports whether the context has ended: nothing is validated any more.
+	// ended reports whether the context has ended, and nothing more is to be validated.
 	ended bool
 }
 
-// site is a field or oneof of a message, or its rules as a whole.
+// site is a field or oneof of a message, or the rules of the message itself.
 type site struct {
 	message protoreflect.ProtoMessage
 	of      protoreflect.Descriptor
@@ -76,7 +75,7 @@ func (c *collector) collect() (violations []*protovalidate.Violation, more bool,
 	}
 }
 
-// validate returns violations without an error if that is what is wrong.
+// validate returns the violations, or any other error.
 func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*protovalidate.Violation, error) {
 	err := c.validator.Validate(c.message, append(options, protovalidate.WithFilter(c))...)
 	if ended := c.ctx.Err(); ended != nil {
@@ -105,7 +104,7 @@ func (c *collector) ShouldValidate(m protoreflect.Message, of protoreflect.Descr
 	return len(c.known) == 0 || !c.known[site{m.Interface(), of}]
 }
 
-// learn notes where a violation is. It reports whether that is new: if not, looking again would find the same.
+// learn adds the site of a violation to the known ones. It reports whether it is new: if not, the next run would find the same.
 func (c *collector) learn(violation *protovalidate.Violation) bool {
 	path := violation.Proto.GetField().GetElements()
 
@@ -123,8 +122,8 @@ func (c *collector) learn(violation *protovalidate.Violation) bool {
 	return true
 }
 
-// locate finds what a path leads to. If it is about a message as a whole, these are the rules of the message.
-func locate(m protoreflect.Message, path []*validate.FieldPathElement, whole bool) (site, bool) {
+// locate finds the site that a path leads to: the rules of a message if own is set, or else a field.
+func locate(m protoreflect.Message, path []*validate.FieldPathElement, own bool) (site, bool) {
 	for i, element := range path {
 		field := m.Descriptor().Fields().ByNumber(protoreflect.FieldNumber(element.GetFieldNumber()))
 		last := i == len(path)-1
@@ -136,7 +135,7 @@ func locate(m protoreflect.Message, path []*validate.FieldPathElement, whole boo
 			return site{m.Interface(), oneof}, oneof != nil
 		case field == nil:
 			return site{}, false
-		case last && !whole:
+		case last && !own:
 			return site{m.Interface(), field}, true
 		}
 
@@ -169,7 +168,7 @@ func enter(m protoreflect.Message, field protoreflect.FieldDescriptor, at *valid
 	return next, ok
 }
 
-// keyOf is the key of a map that a path names.
+// keyOf returns the key of a map that a path names.
 func keyOf(at *validate.FieldPathElement, kind protoreflect.Kind) protoreflect.Value {
 	switch kind {
 	case protoreflect.BoolKind:
@@ -187,7 +186,7 @@ func keyOf(at *validate.FieldPathElement, kind protoreflect.Kind) protoreflect.V
 	}
 }
 
-// size adds the fields, elements and entries of a message to a number. It stops counting above maxSmall.
+// size adds the number of fields, elements and entries of a message to n. It stops above maxSmall.
 func size(m protoreflect.Message, n int) int {
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		n++

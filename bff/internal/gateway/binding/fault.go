@@ -9,10 +9,9 @@ import (
 
 // Where a fault is.
 const (
-	InPath  = "path"
-	InQuery = "query"
-	InBody  = "body"
-	// InHeader is a header that sets a field.
+	InPath   = "path"
+	InQuery  = "query"
+	InBody   = "body"
 	InHeader = "header"
 )
 
@@ -23,7 +22,7 @@ const MaxFaults = 100
 type Fault struct {
 	// In is one of the above.
 	In string
-	// Name is the variable, the parameter, the header or the JSON path. Empty: the whole of it is meant.
+	// Name is the variable, the parameter, the header or the JSON path. Empty: all of that part of the request.
 	Name string
 	// Reason says what is wrong.
 	Reason string
@@ -38,10 +37,23 @@ type Faults struct { //nolint:errname,recvcheck // Each is a fault; together the
 	More bool
 }
 
-// error is the error that the fault is alone.
+// error returns the fault as an error.
 func (f Fault) error() error { return Faults{List: []Fault{f}} }
 
-// Error lists them.
+// error returns the first MaxFaults as an error, or nil if there are none.
+func (f Faults) error() error {
+	if len(f.List) == 0 {
+		return nil
+	}
+
+	if len(f.List) > MaxFaults {
+		f = Faults{List: f.List[:MaxFaults], More: true}
+	}
+
+	return f
+}
+
+// Error implements error.
 func (f Faults) Error() string {
 	texts := make([]string, 0, len(f.List)+1)
 
@@ -56,7 +68,7 @@ func (f Faults) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// bodyFaults makes faults of an error of the codec.
+// bodyFaults converts an error of the codec.
 func bodyFaults(err error) error {
 	fault := (*protojson.Error)(nil)
 	if !errors.As(err, &fault) {
@@ -70,7 +82,7 @@ func bodyFaults(err error) error {
 	return Fault{In: InBody, Name: fault.Path, Reason: fault.Reason, TooLarge: fault.TooLarge}.error()
 }
 
-// Add takes over the faults of an error, if they are what it is; any other error is returned.
+// Add adds the faults of an error that is Faults, and returns any other error.
 func (f *Faults) Add(err error) error {
 	found := Faults{}
 	if err == nil || !errors.As(err, &found) {

@@ -8,20 +8,19 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
-// lastEventID is the header that a browser adds by itself when an EventSource connects again to the URL that it began with. What
-// that says about where to begin is older.
+// lastEventID is the header that a browser adds when an EventSource reconnects to its URL. What the URL says about where to begin is
+// older.
 const lastEventID = "Last-Event-Id"
 
-// Header sets the fields that headers are bound to, in a message where everything else is set already; the rest of the request
-// may say the same about a field, but nothing else, unless the header is Last-Event-ID. A header that is not there sets
-// nothing. The error is Faults, all that there are.
+// Header sets the fields that headers are bound to, in a message where everything else is set already. The rest of the request may
+// give such a field the same value, but no other one, unless the header is Last-Event-ID. The error is Faults.
 func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 	var faults Faults
 
 	for _, h := range b.config.Headers {
 		lines := header[h.Name]
 
-		// An EventSource without an id sends none (HTML, section 9.2.3); what others send empty says as little.
+		// An EventSource without an id sends no header (HTML, section 9.2.3); an empty one means the same.
 		if len(lines) == 0 || h.Name == lastEventID && len(lines) == 1 && lines[0] == "" {
 			continue
 		}
@@ -31,15 +30,10 @@ func (b *Binding) Header(header http.Header, m protoreflect.Message) error {
 		}
 	}
 
-	if len(faults.List) > 0 {
-		return faults
-	}
-
-	return nil
+	return faults.error()
 }
 
-// DropDerived clears the mask that Body derived, if a header sets it: it replaces that one, as a parameter of the query does. It
-// has to come before Query.
+// DropDerived clears the mask that Body derived, if a header sets it. It has to come before Query.
 func (b *Binding) DropDerived(header http.Header, m protoreflect.Message) {
 	for _, h := range b.config.Headers {
 		if b.mask != nil && h.Field[0] == b.mask && len(header[h.Name]) > 0 {

@@ -12,27 +12,6 @@ import (
 // HasMask reports whether requests may have a field mask somewhere.
 func (b *Binding) HasMask() bool { return b.hasMask }
 
-// reaches reports whether a message may have a field mask, by itself or in what it holds.
-func reaches(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
-	if seen[message.FullName()] {
-		return false
-	}
-
-	seen[message.FullName()] = true
-
-	if message.FullName() == fieldMask {
-		return true
-	}
-
-	for i := range message.Fields().Len() {
-		if field := message.Fields().Get(i); field.Message() != nil && reaches(field.Message(), seen) {
-			return true
-		}
-	}
-
-	return false
-}
-
 // HasProtoPath reports whether a message has a field mask with a path that JSON cannot hold.
 func HasProtoPath(m proto.Message) bool {
 	found := false
@@ -52,7 +31,7 @@ func HasProtoPath(m proto.Message) bool {
 			}
 		}
 
-		return protorange.Break
+		return nil
 	})
 
 	return found

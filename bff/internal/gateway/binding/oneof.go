@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// oneof says what a request has to set if a violation with this path is about a oneof, of protobuf or of a rule
-// (buf.validate.message).oneof, and returns the members. Any other violation has none.
+// oneof returns the members of the oneof that a violation is about, of protobuf or of a rule (buf.validate.message).oneof, and what the
+// request has to set. Any other violation has none.
 func (b *Binding) oneof(
 	path []*validate.FieldPathElement, violation *validate.Violation,
 ) (members []protoreflect.FieldDescriptor, reason string) {
@@ -39,27 +39,36 @@ func (b *Binding) oneof(
 	return members, "set one of " + listed(members)
 }
 
-// held is the message that a path leads to. Nil: it leads to none.
+// held returns the message that a path leads to. Nil: it leads to none.
 func held(message protoreflect.MessageDescriptor, path []*validate.FieldPathElement) protoreflect.MessageDescriptor {
 	for _, element := range path {
-		field := message.Fields().ByNumber(protoreflect.FieldNumber(element.GetFieldNumber()))
-		if field == nil {
-			return nil
-		}
-
-		if field.IsMap() {
-			field = field.MapValue()
-		}
-
-		if message = field.Message(); message == nil {
-			return nil
-		}
+		_, message = child(message, element)
 	}
 
 	return message
 }
 
-// ruledMembers are the fields of the rule of a message that a violation comes from, and what has to be set of them.
+// child returns the field that an element of a path names, and the message that it holds. Either may be nil.
+func child(
+	message protoreflect.MessageDescriptor, element *validate.FieldPathElement,
+) (field protoreflect.FieldDescriptor, held protoreflect.MessageDescriptor) {
+	if message == nil {
+		return nil, nil
+	}
+
+	field = message.Fields().ByNumber(protoreflect.FieldNumber(element.GetFieldNumber()))
+
+	switch {
+	case field == nil:
+		return nil, nil
+	case field.IsMap():
+		return field, field.MapValue().Message()
+	default:
+		return field, field.Message()
+	}
+}
+
+// ruledMembers returns the fields of the rule of a message that was violated, and what has to be set.
 func ruledMembers(message protoreflect.MessageDescriptor, text string) (members []protoreflect.FieldDescriptor, reason string) {
 	if message == nil {
 		return nil, ""
@@ -88,12 +97,12 @@ func ruledMembers(message protoreflect.MessageDescriptor, text string) (members 
 	return members, "set one of " + listed(members)
 }
 
-// isAbout reports whether the text of a violation is that of the rule. Rules have nothing but their fields to tell them apart.
+// isAbout reports whether the text of a violation is that of the rule, which only its fields identify.
 func isAbout(text string, r *validate.MessageOneofRule) bool {
 	return strings.Contains(text, "one of "+strings.Join(r.GetFields(), ", ")+" ")
 }
 
-// listed are the names of fields in JSON.
+// listed joins the names of fields in JSON.
 func listed(fields []protoreflect.FieldDescriptor) string {
 	names := make([]string, 0, len(fields))
 	for _, field := range fields {

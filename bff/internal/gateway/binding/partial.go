@@ -12,23 +12,22 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// part is a message within a request. The rules of some of its fields count.
+// part is a message within a request, with the fields whose rules count.
 //
-// The fields that are selected as a whole are checked by their rules and those within them. A message that is selected in part is
-// a part of its own; if it is missing, it is checked as if it were there and empty, since that is what the update makes of it.
-// Rules of the message as a whole count if all fields that they read are selected: the gateway does not know the others.
+// A field that is selected completely is checked against its rules and those within it. A message that is selected in part is a part of
+// its own; if it is missing, it is checked as if it were empty, since that is what the update makes of it. Rules of the message itself
+// count if all fields that they read are selected, since the gateway does not know the others.
 type part struct {
 	message protoreflect.Message
 	// prefix leads from the request to the message.
 	prefix []*validate.FieldPathElement
-	// selection is what counts. Nil: everything.
+	// selection has the fields whose rules count. Nil: all do.
 	selection selection
-	// updated reports whether the message itself is updated, so that what it lacks is made by that. Otherwise it holds what is, and
-	// must not lack it.
+	// updated reports whether the message itself is updated, and may lack a message that is selected in part.
 	updated bool
 }
 
-// parts cuts a request into parts.
+// parts yields the part and those within it.
 func (p part) parts(yield func(part) bool) bool {
 	if !yield(p) {
 		return false
@@ -55,7 +54,14 @@ func (p part) parts(yield func(part) bool) bool {
 	return true
 }
 
-// isIgnored reports whether the rules of a field, and those within it, never count.
+// element returns the element of a path that names a field.
+func element(field protoreflect.FieldDescriptor) *validate.FieldPathElement {
+	number, name := int32(field.Number()), string(field.Name())
+
+	return validate.FieldPathElement_builder{FieldNumber: &number, FieldName: &name}.Build()
+}
+
+// isIgnored reports whether the rules of a field and those within it never count.
 func isIgnored(field protoreflect.FieldDescriptor) bool {
 	rules, err := protovalidate.ResolveFieldRules(field)
 
@@ -69,9 +75,9 @@ func (p part) violations(ctx context.Context, validator protovalidate.Validator)
 		return fields.collect()
 	}
 
-	whole := &collector{ctx: ctx, validator: validator, message: p.message.Interface(), counts: p.isWhole}
+	own := &collector{ctx: ctx, validator: validator, message: p.message.Interface(), counts: p.isMessage}
 
-	found, err := whole.validate()
+	found, err := own.validate()
 	if err != nil {
 		return nil, false, err
 	}
@@ -84,16 +90,16 @@ func (p part) violations(ctx context.Context, validator protovalidate.Validator)
 		return nil, false, err
 	}
 
-	// They are among those found above. If they hide what else there is, it is better to refuse.
-	if kept := slices.DeleteFunc(slices.Clone(rest), isOneofRule); len(kept) > 0 || !more {
-		rest = kept
+	// Those of oneof rules have been found above. If they may hide others, they stay, so that the request is refused.
+	if others := slices.DeleteFunc(slices.Clone(rest), isOneofRule); len(others) > 0 || !more {
+		rest = others
 	}
 
 	return append(found, rest...), more, nil
 }
 
-// isWhole reports whether these are the rules of the message as a whole.
-func (p part) isWhole(of protoreflect.Descriptor) bool { return of == p.message.Descriptor() }
+// isMessage reports whether the rules are those of the message itself.
+func (p part) isMessage(of protoreflect.Descriptor) bool { return of == p.message.Descriptor() }
 
 // counts reports whether the rules of a field or oneof of the message count.
 func (p part) counts(of protoreflect.Descriptor) bool {
@@ -113,14 +119,14 @@ func (p part) counts(of protoreflect.Descriptor) bool {
 	return false
 }
 
-// oneofRule is the identifier of the violations of (buf.validate.message).oneof, which no filter holds back.
+// oneofRule is the rule id of violations of (buf.validate.message).oneof, to which filters do not apply.
 const oneofRule = "message.oneof"
 
 func isOneofRule(v *protovalidate.Violation) bool {
 	return v.Proto.GetRuleId() == oneofRule && len(v.Proto.GetField().GetElements()) == 0
 }
 
-// covers reports whether a violation of a rule of the message stays one whatever the fields hold that are not selected.
+// covers reports whether a violation of a rule of the message does not depend on fields that are not selected.
 func (p part) covers(v *protovalidate.Violation) bool {
 	rules, err := protovalidate.ResolveMessageRules(p.message.Descriptor())
 	if err != nil {
@@ -142,8 +148,7 @@ func (p part) covers(v *protovalidate.Violation) bool {
 	return !slices.Contains(rules.GetCelExpression(), v.Proto.GetRuleId()) || p.knows(v.Proto.GetRuleId())
 }
 
-// decides reports whether the selected fields break a rule that says how many of some fields may be set: all of them are selected,
-// or too many are set.
+// decides reports whether the selected fields alone violate a oneof rule: all of its fields are selected, or too many are set.
 func (p part) decides(r *validate.MessageOneofRule) bool {
 	set, selected := 0, 0
 
@@ -163,7 +168,7 @@ func (p part) decides(r *validate.MessageOneofRule) bool {
 	return set > 1 || selected == len(r.GetFields())
 }
 
-// knows reports whether everything is selected that a CEL expression reads of the message.
+// knows reports whether all that a CEL expression reads of the message is selected.
 func (p part) knows(expression string) bool {
 	cel, err := parser.NewParser(parser.Macros(parser.AllMacros...))
 	if err != nil {
@@ -188,7 +193,7 @@ func (p part) knows(expression string) bool {
 	return true
 }
 
-// knowsRead reports whether what is read of the message, such as this.a.b, is selected.
+// knowsRead reports whether what a CEL expression reads, such as this.a.b, is selected.
 func (p part) knowsRead(at ast.NavigableExpr) bool {
 	message, within := p.message.Descriptor(), p.selection
 
@@ -208,7 +213,7 @@ func (p part) knowsRead(at ast.NavigableExpr) bool {
 			return known
 		}
 
-		// That a message is there does not depend on what is in it.
+		// Whether a message is set does not depend on what is in it.
 		if parent.AsSelect().IsTestOnly() {
 			return true
 		}

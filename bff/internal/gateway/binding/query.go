@@ -16,8 +16,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// What a query may make the gateway allocate for the messages that its parameters lead to and for their values, all together: so
-// many times its own size, and something on top. The same holds for a path variable or a header.
+// What a query, a path variable or a header may make the gateway allocate for values and the messages that hold them: a multiple of
+// its size, plus a constant.
 const (
 	textMemoryFactor = 64
 	textMemoryBase   = 256 << 10
@@ -42,40 +42,34 @@ func (b *Binding) Query(text string, m protoreflect.Message) error {
 
 	q := query{binding: b, message: m, names: make(map[string]string, len(values)), memory: textMemory(len(text))}
 
-	// In an order of their own, so that the same request always gets the same answer.
+	// Sorted, so that the same request always gets the same response.
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if fault := q.parameter(name, values[name]); fault != "" {
 			faults.List = append(faults.List, Fault{In: InQuery, Name: protojson.Clip(name), Reason: fault})
 		}
 
 		if len(faults.List) > MaxFaults {
-			faults = Faults{List: faults.List[:MaxFaults], More: true}
-
 			break
 		}
 	}
 
-	if len(faults.List) > 0 {
-		return faults
-	}
-
-	return nil
+	return faults.error()
 }
 
 // query is a query string that is being read.
 type query struct {
 	binding *Binding
 	message protoreflect.Message
-	// names are the parameters so far, by what they are about.
+	// names has the parameters so far, by the field or entry that they set.
 	names map[string]string
-	// memory is how many bytes may still be allocated for the messages that parameters lead to, and their values.
+	// memory is how many bytes may still be allocated.
 	memory int64
 }
 
-// setTwice is what is wrong with a field that has one value and gets several.
+// setTwice is the fault of a singular field with several values.
 const setTwice = "is set more than once"
 
-// parameter sets what one parameter is about, and says what is wrong with it.
+// parameter sets the field or entry that a parameter names, and returns its fault.
 func (q *query) parameter(name string, values []string) string {
 	b := q.binding
 	path, key, keyed := cutKey(name)
@@ -85,7 +79,7 @@ func (q *query) parameter(name string, values []string) string {
 	switch {
 	case errors.Is(err, schema.ErrDepth) && !b.Ignores(name):
 		return fmt.Sprintf("is nested more than %d levels deep", b.config.Codec.MaxDepth())
-	case err != nil || b.whole:
+	case err != nil || b.bodyIsMessage:
 		return b.unknown(name, fields)
 	}
 
@@ -93,21 +87,21 @@ func (q *query) parameter(name string, values []string) string {
 		return fault
 	}
 
-	about := fields.String()
+	target := fields.String()
 	if keyed {
-		about += "[" + key + "]"
+		target += "[" + key + "]"
 	}
 
-	if other, ok := q.names[about]; ok {
+	if other, ok := q.names[target]; ok {
 		return fmt.Sprintf("is the same as %q", protojson.Clip(other))
 	}
 
-	q.names[about] = name
+	q.names[target] = name
 
 	return q.setParameter(fields, key, values)
 }
 
-// misspelt says that a parameter leads to a field, but cannot be written like that.
+// misspelt is the fault of a parameter that names a field, but cannot be written like that.
 func misspelt(fields schema.FieldPath, key string, keyed bool) string {
 	last := fields.Last()
 	value := slices.IndexFunc(fields[:len(fields)-1], isValue)
@@ -146,21 +140,34 @@ func (q *query) setParameter(fields schema.FieldPath, key string, values []strin
 		return "takes too much memory for the size of the query"
 	}
 
-	fault := q.set(fields.Holder(q.message), last, key, values)
-	if fault != "" && last.IsList() && len(values) == 1 && strings.Contains(values[0], ",") {
-		fault += queryExample(fields)
+	m := fields.Holder(q.message)
+
+	switch {
+	case last.IsMap():
+		return q.setEntry(m, last, key, values[0])
+	case last.IsList():
+		fault := q.setList(m, last, values)
+		if fault != "" && len(values) == 1 && strings.Contains(values[0], ",") {
+			fault += queryExample(fields)
+		}
+
+		return fault
+	}
+
+	value, fault := q.parse(values[0], last, func() protoreflect.Value { return m.NewField(last) })
+	if fault == "" {
+		m.Set(last, value)
 	}
 
 	return fault
 }
 
-// resolve finds a field by the name of a parameter, without the key of a map. A message that has the field is an object, as in a
-// body.
+// resolve finds a field by the name of a parameter, without the key of a map.
 func (b *Binding) resolve(path string) (schema.FieldPath, error) {
 	return schema.ResolveFieldWithin(b.input, path, b.config.Codec.MaxDepth())
 }
 
-// missing is how many bytes those messages take that lead to a field and are not there yet.
+// missing returns the size of the messages on the way to a field that do not exist yet, in bytes.
 func (q *query) missing(path schema.FieldPath) int64 {
 	m, bytes := q.message, int64(0)
 
@@ -175,15 +182,14 @@ func (q *query) missing(path schema.FieldPath) int64 {
 	return bytes
 }
 
-// isValue reports whether the field holds a message that has a JSON form of its own, such as a time: its fields are none of the
-// client's business.
+// isValue reports whether the field holds a message that has a JSON form of its own, such as a time.
 func isValue(field protoreflect.FieldDescriptor) bool { return hasForm(field.Message()) }
 
 func hasForm(message protoreflect.MessageDescriptor) bool {
 	return protojson.FormOf(message.FullName()) != protojson.FormObject
 }
 
-// cutKey takes the key of a map from the end of a name.
+// cutKey splits the key of a map off a name.
 func cutKey(name string) (path, key string, keyed bool) {
 	path, rest, found := strings.Cut(name, "[")
 	if key, keyed = strings.CutSuffix(rest, "]"); found && keyed {
@@ -193,47 +199,43 @@ func cutKey(name string) (path, key string, keyed bool) {
 	return name, "", false
 }
 
-// Ignores reports whether a query parameter is passed over.
+// Ignores reports whether a query parameter is ignored.
 func (b *Binding) Ignores(name string) bool {
 	path, _, _ := cutKey(name)
-	if _, err := b.resolve(path); err == nil && !b.whole {
+	if _, err := b.resolve(path); err == nil && !b.bodyIsMessage {
 		return false
 	}
 
 	return b.config.AllowUnknown || slices.ContainsFunc(b.config.IgnoredParameters, func(pattern string) bool {
-		beginning, wild := strings.CutSuffix(pattern, "*")
+		prefix, wild := strings.CutSuffix(pattern, "*")
 
-		return name == pattern || wild && strings.HasPrefix(name, beginning)
+		return name == pattern || wild && strings.HasPrefix(name, prefix)
 	})
 }
 
-// unknown says that a parameter is none, unless it may be passed over.
+// unknown is the fault of a parameter that names no field; none if it is ignored. known is the part of the name that is a field.
 func (b *Binding) unknown(name string, known schema.FieldPath) string {
-	if b.Ignores(name) {
+	const fault = "unknown parameter"
+
+	switch {
+	case b.Ignores(name):
 		return ""
+	case len(known) == 0:
+		return fault + hint.DidYouMean(name, b.names)
+	case b.bodyIsMessage:
+		return fault
+	case known.Last().IsMap():
+		return fault + queryExample(known)
+	case known.Last().Message() == nil || known.Last().IsList():
+		return fault
 	}
 
-	if len(known) == 0 {
-		return "unknown parameter" + hint.DidYouMean(name, b.names)
+	// Another field of the message may be meant.
+	names := make([]string, 0, known.Last().Message().Fields().Len())
+	for _, field := range fieldsOf(known.Last().Message()) {
+		names = append(names, field.JSONName())
 	}
 
-	// The part that is known leads to a message, and another field of it may be meant.
-	last := known.Last()
-	if last.IsMap() && !b.whole {
-		return "unknown parameter" + queryExample(known)
-	}
-
-	if last.Message() == nil || last.IsMap() || last.IsList() || b.whole {
-		return "unknown parameter"
-	}
-
-	var names []string
-
-	for i := range last.Message().Fields().Len() {
-		names = append(names, last.Message().Fields().Get(i).JSONName())
-	}
-
-	// The rest of the name, behind what is known.
 	rest := name
 	for range known {
 		_, rest, _ = strings.Cut(rest, ".")
@@ -241,13 +243,13 @@ func (b *Binding) unknown(name string, known schema.FieldPath) string {
 
 	found, ok := hint.Nearest(rest, names)
 	if meant := known.String() + "." + found; ok && len(meant) <= protojson.MaxClip {
-		return "unknown parameter; did you mean \"" + meant + "\"?"
+		return fault + "; did you mean \"" + meant + "\"?"
 	}
 
-	return "unknown parameter"
+	return fault
 }
 
-// taken says that the path or the body is where a field is given, if it is.
+// taken is the fault of a parameter for a field that the path or the body sets.
 func (b *Binding) taken(fields schema.FieldPath) string {
 	if b.body != nil && fields[0] == b.body {
 		return "belongs in the body"
@@ -258,25 +260,6 @@ func (b *Binding) taken(fields schema.FieldPath) string {
 		if slices.Equal(v.path[:n], fields[:n]) && len(fields) <= len(v.path) {
 			return "is given by the path"
 		}
-	}
-
-	return ""
-}
-
-// set sets a field of a message, or an entry of it if it is a map.
-func (q *query) set(m protoreflect.Message, field protoreflect.FieldDescriptor, key string, values []string) string {
-	switch {
-	case field.IsMap():
-		return q.setEntry(m, field, key, values)
-	case field.IsList():
-		return q.setList(m, field, values)
-	default:
-		value, fault := q.parse(values[0], field, func() protoreflect.Value { return m.NewField(field) })
-		if fault != "" {
-			return fault
-		}
-
-		m.Set(field, value)
 	}
 
 	return ""
@@ -299,7 +282,7 @@ func (q *query) setList(m protoreflect.Message, field protoreflect.FieldDescript
 	return ""
 }
 
-// parse reads a value, and says what is wrong with it.
+// parse reads a value, or returns its fault.
 func (q *query) parse(
 	text string, field protoreflect.FieldDescriptor, fresh func() protoreflect.Value,
 ) (protoreflect.Value, string) {
@@ -318,11 +301,7 @@ func (q *query) parse(
 	return value, err.Error()
 }
 
-func (q *query) setEntry(m protoreflect.Message, field protoreflect.FieldDescriptor, name string, values []string) string {
-	if len(values) > 1 {
-		return setTwice
-	}
-
+func (q *query) setEntry(m protoreflect.Message, field protoreflect.FieldDescriptor, name, text string) string {
 	key, err := protojson.ParseKey(field.MapKey().Kind(), name)
 	if err != nil {
 		return err.Error()
@@ -333,17 +312,15 @@ func (q *query) setEntry(m protoreflect.Message, field protoreflect.FieldDescrip
 		return "is set under another spelling of the key"
 	}
 
-	value, fault := q.parse(values[0], field, entries.NewValue)
-	if fault != "" {
-		return fault
+	value, fault := q.parse(text, field, entries.NewValue)
+	if fault == "" {
+		entries.Set(key, value)
 	}
 
-	entries.Set(key, value)
-
-	return ""
+	return fault
 }
 
-// contended says that a field, or one that leads to it, is a second member of a oneof.
+// contended is the fault of a field that is, or that is within, a second member of a oneof.
 func contended(m protoreflect.Message, path schema.FieldPath) string {
 	for i, field := range path {
 		if fault := contend(m, field); fault != "" {
@@ -362,7 +339,7 @@ func contended(m protoreflect.Message, path schema.FieldPath) string {
 	return ""
 }
 
-// contend says that another member of the field's oneof is set, if it is.
+// contend is the fault of a field that is a second member of a oneof.
 func contend(m protoreflect.Message, field protoreflect.FieldDescriptor) string {
 	oneof := field.ContainingOneof()
 	if oneof == nil {

@@ -10,8 +10,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// queryExample says how a query gives a field, by an example: "; write labels=a&labels=b". It is empty for a field that a query cannot
-// give.
+// queryExample shows how a query sets a field: "; write labels=a&labels=b". It is empty if a query cannot.
 func queryExample(path schema.FieldPath) string {
 	name, field := protojson.Clip(path.String()), path.Last()
 
@@ -39,8 +38,7 @@ func queryExample(path schema.FieldPath) string {
 	}
 }
 
-// bracketsExample is the example for what a client wrote with brackets behind a field that is no map, as in "labels[]" or
-// "filter[name][]": for the field that the names in them lead to.
+// bracketsExample is the example for a field that is not a map but written with brackets, such as "labels[]" or "filter[name][]".
 func bracketsExample(path schema.FieldPath, key string) string {
 	path = slices.Clone(path)
 

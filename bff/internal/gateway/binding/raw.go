@@ -3,7 +3,6 @@ package binding
 import (
 	"slices"
 
-	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -12,7 +11,7 @@ import (
 )
 
 // rawMessages finds the messages with a JSON form of their own, such as a Duration, whose fields path, query or headers set one by
-// one. They may then hold what JSON has no form for, which no response could have. An empty path means the request itself.
+// one, so that JSON may have no form for them. An empty path is the request itself.
 func (b *Binding) rawMessages() []schema.FieldPath {
 	var found []schema.FieldPath
 
@@ -23,7 +22,7 @@ func (b *Binding) rawMessages() []schema.FieldPath {
 	}
 
 	// A body has been read from JSON, unless there was none.
-	if form := protojson.FormOf(b.input.FullName()); form != protojson.FormObject && (!b.whole || form == protojson.FormValue) {
+	if form := protojson.FormOf(b.input.FullName()); form != protojson.FormObject && (!b.bodyIsMessage || form == protojson.FormValue) {
 		add(nil)
 	}
 
@@ -48,24 +47,26 @@ func (b *Binding) rawMessages() []schema.FieldPath {
 	return found
 }
 
-// Writable checks that JSON has a form for what the path, the query and headers made of messages that have one of their own. The
-// error is Faults.
+// Writable checks that JSON has a form for the messages that the path, the query and headers set field by field. The error is Faults.
 func (b *Binding) Writable(m proto.Message) error {
 	var faults Faults
 
 	for _, path := range b.raw {
 		if message := within(m.ProtoReflect(), path); message.IsValid() && !b.isWritable(message) {
-			fault := b.place(b.culprit(path, message), nil)
+			culprit := b.culprit(path, message)
+
+			var first protoreflect.FieldDescriptor
+			if len(culprit) > 0 {
+				first = culprit[0]
+			}
+
+			fault := b.place(culprit.String(), first, nil)
 			fault.Reason = unwritable(message.Descriptor().FullName())
 			faults.List = append(faults.List, fault)
 		}
 	}
 
-	if len(faults.List) > 0 {
-		return faults
-	}
-
-	return nil
+	return faults.error()
 }
 
 func (b *Binding) isWritable(m protoreflect.Message) bool {
@@ -74,7 +75,7 @@ func (b *Binding) isWritable(m protoreflect.Message) bool {
 	return err == nil
 }
 
-// within is the message that a path leads to.
+// within returns the message that a path leads to.
 func within(m protoreflect.Message, path schema.FieldPath) protoreflect.Message {
 	for _, field := range path {
 		m = m.Get(field).Message()
@@ -83,42 +84,34 @@ func within(m protoreflect.Message, path schema.FieldPath) protoreflect.Message 
 	return m
 }
 
-// culprit is the field of a message that alone makes it one that cannot be written, or else the first that is set, if there is one.
-func (b *Binding) culprit(path schema.FieldPath, message protoreflect.Message) []*validate.FieldPathElement {
-	var elements []*validate.FieldPathElement
-	for _, field := range path {
-		elements = append(elements, element(field))
+// culprit returns the path of the field that makes a message one that cannot be written, or else of the first that is set, if any is.
+func (b *Binding) culprit(path schema.FieldPath, message protoreflect.Message) schema.FieldPath {
+	set := slices.DeleteFunc(fieldsOf(message.Descriptor()), func(field protoreflect.FieldDescriptor) bool { return !message.Has(field) })
+	if len(set) == 0 {
+		return path
 	}
 
-	var first protoreflect.FieldDescriptor
-
-	fields := message.Descriptor().Fields()
-	for i := range fields.Len() {
-		field := fields.Get(i)
-		if !message.Has(field) {
-			continue
-		}
-
+	i := slices.IndexFunc(set, func(field protoreflect.FieldDescriptor) bool {
 		alone := message.New()
 		alone.Set(field, message.Get(field))
 
-		if !b.isWritable(alone) {
-			return append(elements, element(field))
-		}
+		return !b.isWritable(alone)
+	})
 
-		if first == nil {
-			first = field
-		}
-	}
-
-	if first != nil {
-		elements = append(elements, element(first))
-	}
-
-	return elements
+	return append(slices.Clip(path), set[max(i, 0)])
 }
 
-// unwritable says why JSON has no form for a message.
+// fieldsOf lists the fields of a message.
+func fieldsOf(message protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
+	fields := make([]protoreflect.FieldDescriptor, message.Fields().Len())
+	for i := range fields {
+		fields[i] = message.Fields().Get(i)
+	}
+
+	return fields
+}
+
+// unwritable is why JSON has no form for a message.
 func unwritable(name protoreflect.FullName) string {
 	switch protojson.FormOf(name) {
 	case protojson.FormTimestamp, protojson.FormDuration:
@@ -126,7 +119,7 @@ func unwritable(name protoreflect.FullName) string {
 	case protojson.FormValue:
 		return "is nothing that a " + string(name) + " can be: null, a finite number, a string, a boolean, an object or a list"
 	case protojson.FormAny:
-		return "is no message of a type that this gateway knows"
+		return "is not a message of a type that this gateway knows"
 	case protojson.FormFieldMask:
 		return "is not a path of fields"
 	default:

@@ -9,7 +9,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// update is how the requests of a PATCH route say which fields of a resource they change.
+// update is how the requests of a PATCH route name the fields of a resource that they change.
 type update struct {
 	request protoreflect.MessageDescriptor
 	mask    protoreflect.FieldDescriptor
@@ -19,18 +19,18 @@ type update struct {
 	flat bool
 }
 
-// updateOf returns nil if the route is no PATCH with a field mask.
+// updateOf returns nil if the route is not a PATCH with a field mask.
 func (b *Binding) updateOf(r schema.Route) *update {
 	mask, _ := r.UpdateMask()
 	if mask == nil || b.file {
 		return nil
 	}
 
-	u := &update{request: b.input, mask: mask, flat: b.whole}
+	u := &update{request: b.input, mask: mask, flat: b.bodyIsMessage}
 
 	for i := range b.input.Fields().Len() {
 		field := b.input.Fields().Get(i)
-		if (b.whole || field == b.body) && isPlain(field) {
+		if (b.bodyIsMessage || field == b.body) && isPlain(field) {
 			u.resources = append(u.resources, field)
 		}
 	}
@@ -45,15 +45,14 @@ func isPlain(field protoreflect.FieldDescriptor) bool {
 
 // target is a path of a mask.
 type target struct {
-	// path begins in the request. It ends with the field, or with the list, map or value that the field is in. Nil: there is no
-	// such field.
+	// path begins in the request. It ends with the field, or with the list, map or value that the field is in. Nil: there is none.
 	path schema.FieldPath
-	// whole reports whether all names of the mask's path are in path.
-	whole bool
+	// exact reports whether path ends with the field.
+	exact bool
 }
 
-// targets finds what the paths of a mask lead to: fields of the resource or, if that has fewer of them, of the request. resource is
-// the field with the resource; nil: the request. Nothing is found for a mask of more than maxPaths.
+// targets resolves the paths of a mask, in the resource or, if more of them are found there, in the request. resource is the field with
+// the resource; nil: the request. Nothing is found for a mask of more than maxPaths.
 func (u *update) targets(paths protoreflect.List) (found []target, resource protoreflect.FieldDescriptor) {
 	if paths.Len() > maxPaths {
 		return nil, nil
@@ -76,7 +75,7 @@ func (u *update) targets(paths protoreflect.List) (found []target, resource prot
 	}
 
 	for i := range found {
-		// It may be said from the request, whatever the others are.
+		// A path may be one in the request, even if the others are not.
 		if found[i].path == nil {
 			found[i].path = u.target(nil, paths.Get(i).String()).path
 		}
@@ -93,7 +92,7 @@ func (u *update) target(resource protoreflect.FieldDescriptor, text string) targ
 
 	for name := range strings.SplitSeq(text, ".") {
 		if message == nil {
-			// What is within a list, a map or a value is changed with it.
+			// A list, a map or a value is changed as one.
 			return target{path: path}
 		}
 
@@ -109,10 +108,10 @@ func (u *update) target(resource protoreflect.FieldDescriptor, text string) targ
 		}
 	}
 
-	return target{path: path, whole: true}
+	return target{path: path, exact: true}
 }
 
-// fieldOf finds a field by its name in the proto or in JSON, which was read as a name of a proto: "foo_bar" for "fooBar".
+// fieldOf finds a field by its name in the proto, or by its JSON name converted to one: "foo_bar" for "fooBar".
 func fieldOf(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
 	if field := message.Fields().ByName(protoreflect.Name(name)); field != nil {
 		return field
@@ -138,8 +137,8 @@ func camelCase(name string) string {
 	return out.String()
 }
 
-// ResolveMask gives the paths of an update mask the names that the fields have in the proto, where the client gave names of JSON
-// that are not made of them: of a field with a json_name, or with a digit behind an underscore. Other paths stay as they are.
+// ResolveMask changes the paths of an update mask to proto names where conversion from camelCase does not result in them: for a field
+// with a json_name, or with a digit after an underscore.
 func (b *Binding) ResolveMask(m protoreflect.Message) {
 	if b.update == nil || !m.Has(b.update.mask) {
 		return
@@ -149,7 +148,7 @@ func (b *Binding) ResolveMask(m protoreflect.Message) {
 	targets, resource := b.update.targets(paths)
 
 	for i, t := range targets {
-		if !t.whole {
+		if !t.exact {
 			continue
 		}
 
@@ -164,7 +163,7 @@ func (b *Binding) ResolveMask(m protoreflect.Message) {
 	}
 }
 
-// pathsOf is the list of the paths of a mask that is set.
+// pathsOf returns the paths of a mask that is set.
 func pathsOf(m protoreflect.Message, mask protoreflect.FieldDescriptor) protoreflect.List {
 	value := m.Get(mask).Message()
 
@@ -180,11 +179,11 @@ func protoNames(path schema.FieldPath) string {
 	return strings.Join(names, ".")
 }
 
-// selection is the part of a message that an update mask names: by the numbers of its fields, nil for one that is changed as a
-// whole, and what is changed in it for another.
+// selection is the part of a message that an update mask names, by field number: nil for a field that is changed completely, or else
+// what is changed in it.
 type selection map[protoreflect.FieldNumber]selection
 
-// add adds the field that a path leads to. It reports how many messages became a part of the selection by that.
+// add adds the field that a path leads to. It returns how many messages have become a part of the selection.
 func (s selection) add(path schema.FieldPath) int {
 	added := 0
 
@@ -208,14 +207,13 @@ func (s selection) add(path schema.FieldPath) int {
 	return added
 }
 
-// maxPaths is how many paths a mask may have, and maxParts how many messages it may go into, to be looked at. It bounds what a long
-// mask costs.
+// maxPaths is how many paths a mask may have, maxParts how many messages it may name fields of, to be resolved.
 const (
 	maxPaths = 1000
 	maxParts = 1000
 )
 
-// selected is the part of a request whose rules count: what it changes, and what is not about the resource.
+// selected returns the part of a request whose rules count: what it changes, and what is beside the resource.
 func (b *Binding) selected(m protoreflect.Message) part {
 	all := part{message: m}
 
@@ -234,7 +232,7 @@ func (b *Binding) selected(m protoreflect.Message) part {
 		s[resource.Number()] = selection{}
 	}
 
-	// The request is the resource, or the mask says where in the request that is.
+	// The resource is the request, or the mask names it as a field of the request.
 	updated, flat := u.flat && resource == nil, false
 
 	for _, t := range targets {
@@ -258,7 +256,7 @@ func (b *Binding) selected(m protoreflect.Message) part {
 	return part{message: m, selection: s, updated: updated}
 }
 
-// addBound adds what path variables and headers set.
+// addBound adds the fields that path variables and headers set.
 func (b *Binding) addBound(s selection) {
 	for _, v := range b.variables {
 		s.add(v.path)
@@ -269,7 +267,7 @@ func (b *Binding) addBound(s selection) {
 	}
 }
 
-// addRest adds the fields beside the resource that count.
+// addRest adds the fields beside the resource whose rules count.
 func (b *Binding) addRest(s selection, counts func(protoreflect.FieldDescriptor) bool) {
 	for i := range b.input.Fields().Len() {
 		field := b.input.Fields().Get(i)

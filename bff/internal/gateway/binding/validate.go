@@ -15,9 +15,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
-// Validate checks a complete message by the buf.validate rules of its proto. Of a resource that an update mask names fields of,
-// the rules of these count. The error is Faults, with the places named as the client gave them, MaxFaults at most; or it is that of
-// the context, which ends the work; or that of a rule that could not be evaluated.
+// Validate checks a complete message against the buf.validate rules of its proto. If an update mask names fields of a resource, only
+// their rules count. The error is Faults, MaxFaults at most, or that of the context, or of a rule that cannot be evaluated.
 func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 	var (
 		faults Faults
@@ -39,15 +38,7 @@ func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 		return fmt.Errorf("validate %s: %w", b.input.FullName(), err)
 	}
 
-	if len(faults.List) > MaxFaults {
-		faults = Faults{List: faults.List[:MaxFaults], More: true}
-	}
-
-	if len(faults.List) == 0 {
-		return nil
-	}
-
-	return faults
+	return faults.error()
 }
 
 // fault describes a violation in the message that a path leads to.
@@ -55,16 +46,16 @@ func (b *Binding) fault(prefix []*validate.FieldPathElement, violation *validate
 	path := append(slices.Clip(prefix), violation.GetField().GetElements()...)
 
 	members, reason := b.oneof(path, violation)
-	fault := b.place(path, members)
+	names, first := b.spell(path)
+	fault := b.place(names, first, members)
 	fault.Reason = cmp.Or(reason, violation.GetMessage(), "breaks the rule "+violation.GetRuleId())
 
 	return fault
 }
 
-// place says where in a request the path of a violation is. Members are the fields that it is about if the path ends in none.
-func (b *Binding) place(elements []*validate.FieldPathElement, members []protoreflect.FieldDescriptor) Fault {
-	names, first := b.spell(elements)
-
+// place finds out where in a request a path in JSON spelling is. first is its first field, nil if the message itself is meant; members
+// are the fields that a violation is about if the path ends in none.
+func (b *Binding) place(names string, first protoreflect.FieldDescriptor, members []protoreflect.FieldDescriptor) Fault {
 	for _, v := range b.variables {
 		if v.path.String() == names {
 			return Fault{In: InPath, Name: v.name}
@@ -78,7 +69,7 @@ func (b *Binding) place(elements []*validate.FieldPathElement, members []protore
 	}
 
 	switch {
-	case b.whole:
+	case b.bodyIsMessage:
 		return Fault{In: InBody, Name: names}
 	case first != nil && first == b.body:
 		return Fault{In: InBody, Name: strings.TrimPrefix(strings.TrimPrefix(names, first.JSONName()), ".")}
@@ -99,20 +90,11 @@ func (b *Binding) spell(elements []*validate.FieldPathElement) (string, protoref
 	message := b.input
 
 	for i, element := range elements {
-		name := element.GetFieldName()
-
 		var field protoreflect.FieldDescriptor
-		if message != nil {
-			field = message.Fields().ByNumber(protoreflect.FieldNumber(element.GetFieldNumber()))
-		}
 
-		message = nil
-
-		if field != nil {
-			name, message = field.JSONName(), field.Message()
-			if field.IsMap() {
-				message = field.MapValue().Message()
-			}
+		name := element.GetFieldName()
+		if field, message = child(message, element); field != nil {
+			name = field.JSONName()
 		}
 
 		if i == 0 {
