@@ -128,10 +128,12 @@ func (s settings) checkService(service *protogen.Service) []*schema.Fault {
 	seen := map[string]schema.Route{}
 
 	for _, method := range service.Methods {
-		routes, found := s.rules.CheckMethod(method.Desc)
+		routes, found := s.rules.OfMethod(method.Desc)
 		faults = append(faults, found...)
 
 		for _, r := range routes {
+			faults = append(faults, r.CheckFields()...)
+
 			if r.Method == http.MethodDelete && r.Body != "" && !s.deleteBody {
 				faults = append(faults, r.Fault(errDeleteBody))
 			}

@@ -94,12 +94,12 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 
 // newValidator compiles the buf.validate rules of all request messages, and of those in them.
 func newValidator(routes []Route) (protovalidate.Validator, error) {
-	methods := make([]protoreflect.MethodDescriptor, 0, len(routes))
+	requests := make([]protoreflect.MessageDescriptor, 0, len(routes))
 	for _, r := range routes {
-		methods = append(methods, r.Descriptor)
+		requests = append(requests, r.Descriptor.Input())
 	}
 
-	messages := schema.RequestMessages(methods...)
+	messages := schema.Messages(requests...)
 
 	validator, err := protovalidate.New(protovalidate.WithMessageDescriptors(messages...), protovalidate.WithDisableLazy())
 	if err != nil {

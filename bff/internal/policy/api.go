@@ -2,6 +2,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -33,9 +34,9 @@ func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, default
 	for _, service := range services {
 		own := defaults(service.FullName())
 
-		for i := range service.Methods().Len() {
-			routes, err := rules.OfMethod(service.Methods().Get(i))
-			api.RouteFaults = append(api.RouteFaults, schema.Faults(err)...)
+		for method := range schema.All(service.Methods()) {
+			routes, faults := rules.OfMethod(method)
+			api.RouteFaults = append(api.RouteFaults, faults...)
 
 			for _, r := range routes {
 				p, faults := Compile(r, own)
@@ -55,9 +56,7 @@ func Services(files []protoreflect.FileDescriptor) []protoreflect.ServiceDescrip
 	var services []protoreflect.ServiceDescriptor
 
 	for _, file := range files {
-		for i := range file.Services().Len() {
-			services = append(services, file.Services().Get(i))
-		}
+		services = slices.AppendSeq(services, schema.All(file.Services()))
 	}
 
 	return services

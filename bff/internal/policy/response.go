@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
-	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/schema"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
@@ -105,17 +104,7 @@ func (c *compiler) noField(where string, message protoreflect.MessageDescriptor,
 	meant := ""
 
 	if errors.Is(err, schema.ErrNoField) {
-		within := message
-		if len(path) > 0 {
-			within = path.Last().Message()
-		}
-
-		names := make([]string, 0, within.Fields().Len())
-		for i := range within.Fields().Len() {
-			names = append(names, string(within.Fields().Get(i).Name()))
-		}
-
-		meant = hint.DidYouMean(strings.Split(name, ".")[len(path)], names)
+		meant = path.Meant(message, name)
 	}
 
 	c.faultf(where, "field %q of %s: %w%s", name, message.FullName(), err, suggestion(meant))

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
 // FieldPath is a field and the messages that lead to it. It is not empty.
@@ -30,6 +32,14 @@ func ResolveFieldWithin(message protoreflect.MessageDescriptor, text string, dep
 		return nil, ErrDepth
 	}
 
+	return resolve(message, text, byName)
+}
+
+// resolve finds each field of a path by its name.
+func resolve(
+	message protoreflect.MessageDescriptor, text string,
+	find func(protoreflect.MessageDescriptor, string) protoreflect.FieldDescriptor,
+) (FieldPath, error) {
 	var path FieldPath
 
 	for name := range strings.SplitSeq(text, ".") {
@@ -40,7 +50,7 @@ func ResolveFieldWithin(message protoreflect.MessageDescriptor, text string, dep
 			}
 		}
 
-		field := byName(message, name)
+		field := find(message, name)
 		if field == nil {
 			return path, ErrNoField
 		}
@@ -58,6 +68,22 @@ func byName(message protoreflect.MessageDescriptor, name string) protoreflect.Fi
 	}
 
 	return message.Fields().ByTextName(name)
+}
+
+// Meant says which field was probably meant where ResolveField has found only the path, as the end of a sentence. It may be empty.
+func (p FieldPath) Meant(message protoreflect.MessageDescriptor, text string) string {
+	message, name := p.next(message, text)
+
+	return hint.DidYouMean(name, FieldNames(message))
+}
+
+// next is the first name of a text that is not in the path, and the message to look for it in.
+func (p FieldPath) next(message protoreflect.MessageDescriptor, text string) (protoreflect.MessageDescriptor, string) {
+	if len(p) > 0 {
+		message = p.Last().Message()
+	}
+
+	return message, strings.Split(text, ".")[len(p)]
 }
 
 // Last is the field that the path leads to.
@@ -83,10 +109,15 @@ func FieldName(field protoreflect.FieldDescriptor) string {
 }
 
 // String is the path in JSON spelling.
-func (p FieldPath) String() string {
+func (p FieldPath) String() string { return p.join(FieldName) }
+
+// TextNames is the path as the proto spells it, which is how path templates spell their variables.
+func (p FieldPath) TextNames() string { return p.join(protoreflect.FieldDescriptor.TextName) }
+
+func (p FieldPath) join(name func(protoreflect.FieldDescriptor) string) string {
 	names := make([]string, len(p))
 	for i, field := range p {
-		names[i] = FieldName(field)
+		names[i] = name(field)
 	}
 
 	return strings.Join(names, ".")

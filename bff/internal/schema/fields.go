@@ -18,28 +18,6 @@ var (
 	errNestedBody = errors.New("is a path of several names: only a field of the message itself can be it")
 )
 
-// CheckMethod returns all that is wrong with the routes of a method, also with the fields that they name, and those that can be
-// read.
-func (rules Rules) CheckMethod(method protoreflect.MethodDescriptor) ([]Route, []*Fault) {
-	var (
-		routes []Route
-		faults []*Fault
-	)
-
-	for _, d := range rules.declared(method) {
-		r, fault := bind(method, d)
-		if fault != nil {
-			faults = append(faults, fault)
-
-			continue
-		}
-
-		routes, faults = append(routes, r), append(faults, r.CheckFields()...)
-	}
-
-	return routes, faults
-}
-
 // Fault is a fault of the route as a whole.
 func (r Route) Fault(err error) *Fault { return r.declared.fault(r.Descriptor, 0, err) }
 
@@ -88,22 +66,15 @@ func (r Route) CheckFields() []*Fault {
 
 // ResolveVariable finds the field of a path variable, by names of the proto alone, and checks that it can be one.
 func ResolveVariable(message protoreflect.MessageDescriptor, name string) (FieldPath, error) {
-	var path FieldPath
+	path, err := resolve(message, name, func(message protoreflect.MessageDescriptor, name string) protoreflect.FieldDescriptor {
+		return message.Fields().ByName(protoreflect.Name(name))
+	})
 
-	for part := range strings.SplitSeq(name, ".") {
-		if len(path) > 0 {
-			last := path.Last()
-			if message = last.Message(); message == nil || last.IsList() || last.IsMap() {
-				return nil, fmt.Errorf("%s %w", last.Name(), ErrNotMessage)
-			}
-		}
-
-		field := message.Fields().ByName(protoreflect.Name(part))
-		if field == nil {
-			return nil, noField(message, part)
-		}
-
-		path = append(path, field)
+	switch {
+	case errors.Is(err, ErrNotMessage):
+		return nil, fmt.Errorf("%s %w", path.Last().Name(), err)
+	case err != nil:
+		return nil, noField(path.next(message, name))
 	}
 
 	switch field := path.Last(); {
@@ -157,12 +128,7 @@ func checkBody(message protoreflect.MessageDescriptor, name string) error {
 }
 
 func noField(message protoreflect.MessageDescriptor, name string) error {
-	names := make([]string, 0, message.Fields().Len())
-	for i := range message.Fields().Len() {
-		names = append(names, string(message.Fields().Get(i).Name()))
-	}
-
-	slices.Sort(names)
+	names := slices.Sorted(slices.Values(FieldNames(message)))
 
 	return fmt.Errorf("%s has no field %q%s", message.FullName(), name, hint.DidYouMean(name, names))
 }

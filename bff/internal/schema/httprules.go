@@ -145,17 +145,10 @@ func meant(reason string) string {
 		return ""
 	}
 
-	fields := (&annotations.HttpRule{}).ProtoReflect().Descriptor().Fields()
-
-	names := make([]string, 0, fields.Len())
-	for i := range fields.Len() {
-		names = append(names, string(fields.Get(i).Name()))
-	}
-
-	return hint.DidYouMean(found[1], names)
+	return hint.DidYouMean(found[1], FieldNames((&annotations.HttpRule{}).ProtoReflect().Descriptor()))
 }
 
-// UnknownRulesError is about a rule for a method that there is not.
+// UnknownRulesError is about a rule for a method that does not exist.
 type UnknownRulesError struct {
 	Rule Rule
 	// Problem says which method, without the place of the rule.
@@ -167,7 +160,7 @@ func (e *UnknownRulesError) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.Rule.File, e.Rule.Line, e.Rule.Column, e.Problem)
 }
 
-// UnknownRules joins an UnknownError for each of the rules that are for none of the methods.
+// UnknownRules joins an *UnknownRulesError for each of the rules that are for none of the methods.
 func UnknownRules(rules Rules, methods []string) error {
 	var faults []error
 
@@ -188,8 +181,8 @@ func UnknownRules(rules Rules, methods []string) error {
 // Methods are the full names of the methods of a service.
 func Methods(service protoreflect.ServiceDescriptor) []string {
 	names := make([]string, 0, service.Methods().Len())
-	for i := range service.Methods().Len() {
-		names = append(names, string(service.Methods().Get(i).FullName()))
+	for method := range All(service.Methods()) {
+		names = append(names, string(method.FullName()))
 	}
 
 	return names
@@ -197,30 +190,12 @@ func Methods(service protoreflect.ServiceDescriptor) []string {
 
 // MethodsOf are the full names of all methods in files and in what they import.
 func MethodsOf(files []protoreflect.FileDescriptor) []string {
-	var (
-		names []string
-		add   func(protoreflect.FileDescriptor)
-		seen  = map[string]bool{}
-	)
+	var names []string
 
-	add = func(file protoreflect.FileDescriptor) {
-		if seen[file.Path()] {
-			return
+	for _, file := range Closure(files...) {
+		for service := range All(file.Services()) {
+			names = append(names, Methods(service)...)
 		}
-
-		seen[file.Path()] = true
-
-		for i := range file.Services().Len() {
-			names = append(names, Methods(file.Services().Get(i))...)
-		}
-
-		for i := range file.Imports().Len() {
-			add(file.Imports().Get(i).FileDescriptor)
-		}
-	}
-
-	for _, file := range files {
-		add(file)
 	}
 
 	return names

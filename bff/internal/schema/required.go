@@ -61,8 +61,8 @@ func onlyMember(oneof protoreflect.OneofDescriptor) protoreflect.FieldDescriptor
 func LabelledFields(message protoreflect.MessageDescriptor) []protoreflect.FieldDescriptor {
 	var fields []protoreflect.FieldDescriptor
 
-	for i := range message.Fields().Len() {
-		if field := message.Fields().Get(i); field.Cardinality() == protoreflect.Required {
+	for field := range All(message.Fields()) {
+		if field.Cardinality() == protoreflect.Required {
 			fields = append(fields, field)
 		}
 	}

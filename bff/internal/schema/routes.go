@@ -43,23 +43,6 @@ func (f *Fault) Error() string {
 // Unwrap implements errors.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Faults are those that an error of Of or OfMethod joins.
-func Faults(err error) []*Fault {
-	if fault, ok := err.(*Fault); ok { //nolint:errorlint // It is looked for below.
-		return []*Fault{fault}
-	}
-
-	var faults []*Fault
-
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		for _, part := range joined.Unwrap() {
-			faults = append(faults, Faults(part)...)
-		}
-	}
-
-	return faults
-}
-
 // Rules are those that are not in a proto, by full name of the method. They come before the google.api.http option of the method,
 // and do not replace it, as for grpc-gateway. The zero value is none.
 type Rules map[protoreflect.FullName][]Rule
@@ -85,18 +68,17 @@ func (rules Rules) Of(service protoreflect.ServiceDescriptor) ([]Route, error) {
 		faults []error
 	)
 
-	methods := service.Methods()
-	for i := range methods.Len() {
-		bound, err := rules.OfMethod(methods.Get(i))
-		if err != nil {
-			faults = append(faults, err)
+	for method := range All(service.Methods()) {
+		bound, found := rules.OfMethod(method)
+		for _, fault := range found {
+			faults = append(faults, fault)
 		}
 
 		routes = append(routes, bound...)
 	}
 
-	if err := errors.Join(faults...); err != nil {
-		return nil, err
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
 	}
 
 	return routes, nil
@@ -107,26 +89,22 @@ func FullMethod(method protoreflect.MethodDescriptor) string {
 	return fmt.Sprintf("/%s/%s", method.Parent().FullName(), method.Name())
 }
 
-// OfMethod returns the routes of one method: its main binding, then the additional ones. Without google.api.http it has none. The
-// error is that of Of; with it come those that can be read.
-func (rules Rules) OfMethod(method protoreflect.MethodDescriptor) ([]Route, error) {
-	bindings := rules.declared(method)
-	routes := make([]Route, 0, len(bindings))
+// OfMethod returns the routes of one method that can be read, as Of does, and what is wrong with the others.
+func (rules Rules) OfMethod(method protoreflect.MethodDescriptor) ([]Route, []*Fault) {
+	var (
+		routes []Route
+		faults []*Fault
+	)
 
-	var faults []error
-
-	for _, d := range bindings {
-		route, found := bind(method, d)
-		if found != nil {
-			faults = append(faults, found)
-
-			continue
+	for _, d := range rules.declared(method) {
+		if route, fault := bind(method, d); fault != nil {
+			faults = append(faults, fault)
+		} else {
+			routes = append(routes, route)
 		}
-
-		routes = append(routes, route)
 	}
 
-	return routes, errors.Join(faults...)
+	return routes, faults
 }
 
 // declared is one binding of a method.

@@ -23,8 +23,8 @@ func (r Route) UpdateMask() (mask protoreflect.FieldDescriptor, derived bool) {
 
 	var masks []protoreflect.FieldDescriptor
 
-	for i := range fields.Len() {
-		if field := fields.Get(i); isSingle(field) && field.Message().FullName() == fieldMask && string(field.Name()) != r.Body {
+	for field := range All(fields) {
+		if isSingle(field) && field.Message().FullName() == fieldMask && string(field.Name()) != r.Body {
 			masks = append(masks, field)
 		}
 	}

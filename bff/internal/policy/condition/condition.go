@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -89,9 +90,14 @@ func Compile(expression string, request protoreflect.MessageDescriptor, variable
 }
 
 func environment(request protoreflect.MessageDescriptor) (*cel.Env, error) {
+	var files []any
+	for _, file := range schema.Closure(request.ParentFile()) {
+		files = append(files, file)
+	}
+
 	env, err := cel.NewEnv(
 		cel.Types(&porticov1.Principal{}),
-		cel.TypeDescs(closure(request.ParentFile())...),
+		cel.TypeDescs(files...),
 		cel.Variable(varPrincipal, cel.ObjectType(string((&porticov1.Principal{}).ProtoReflect().Descriptor().FullName()))),
 		cel.Variable(varPath, cel.MapType(cel.StringType, cel.StringType)),
 		cel.Variable(varRequest, cel.ObjectType(string(request.FullName()))),
@@ -103,32 +109,6 @@ func environment(request protoreflect.MessageDescriptor) (*cel.Env, error) {
 	}
 
 	return env, nil
-}
-
-// closure is a file with all that it imports, each once.
-func closure(file protoreflect.FileDescriptor) []any {
-	var files []any
-
-	seen := map[string]bool{}
-
-	var visit func(protoreflect.FileDescriptor)
-
-	visit = func(f protoreflect.FileDescriptor) {
-		if f.IsPlaceholder() || seen[f.Path()] {
-			return
-		}
-
-		seen[f.Path()] = true
-
-		for i := range f.Imports().Len() {
-			visit(f.Imports().Get(i).FileDescriptor)
-		}
-
-		files = append(files, f)
-	}
-	visit(file)
-
-	return files
 }
 
 // String is the expression, on one line.

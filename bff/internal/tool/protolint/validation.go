@@ -21,12 +21,12 @@ func (l *linter) validation() {
 		return
 	}
 
-	methods := make([]protoreflect.MethodDescriptor, 0, len(l.endpoints))
+	requests := make([]protoreflect.MessageDescriptor, 0, len(l.endpoints))
 	for _, e := range l.endpoints {
-		methods = append(methods, e.Descriptor)
+		requests = append(requests, e.Descriptor.Input())
 	}
 
-	for _, message := range schema.RequestMessages(methods...) {
+	for _, message := range schema.Messages(requests...) {
 		for _, element := range elements(message) {
 			if wrong := ruleFault(validator, message, element); wrong != nil {
 				at := protopos.Option(element, validate.E_Field, validate.E_Oneof, validate.E_Message)
