@@ -8,6 +8,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -96,16 +97,15 @@ func meets(
 	return true
 }
 
-// bucketOf says whose bucket it is, as limit.Limiter finds out: a caller without what the limit tells callers apart by is told
-// apart by what it has.
-func bucketOf(key porticov1.RateLimitKey, rec *reqinfo.Record) string {
-	switch caller := rec.Principal; {
-	case key == porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
+// bucketOf says whose bucket it is.
+func bucketOf(by porticov1.RateLimitKey, rec *reqinfo.Record) string {
+	switch key := limit.KeyOf("", by, rec); key.By {
+	case porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
 		return "all callers"
-	case key == porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT && caller.Tenant != "":
-		return "the tenant " + caller.Tenant
-	case key != porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS && !caller.Anonymous():
-		return "the principal " + caller.Subject
+	case porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT:
+		return "the tenant " + key.Subject
+	case porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL:
+		return "the principal " + key.Subject
 	default:
 		return "the client's address"
 	}

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// Config is all of it.
+// Config is all of it. The tag default of a field is the value that WithDefaults puts in place of zero; numbers and durations with one
+// must be positive.
 type Config struct {
 	Server   Server   `envPrefix:"SERVER_"    yaml:"server"`
 	Admin    Admin    `envPrefix:"ADMIN_"     yaml:"admin"`
@@ -43,29 +44,29 @@ type Config struct {
 // Server is the listener for clients.
 type Server struct {
 	// Address to listen on, host:port. Default 127.0.0.1:8080.
-	Address string `env:"ADDRESS" yaml:"address"`
+	Address string `default:"127.0.0.1:8080" env:"ADDRESS" yaml:"address"`
 	// ReadHeaderTimeout bounds the arrival of a request's header. Default 5s.
-	ReadHeaderTimeout time.Duration `env:"READ_HEADER_TIMEOUT" yaml:"read_header_timeout"`
+	ReadHeaderTimeout time.Duration `default:"5s" env:"READ_HEADER_TIMEOUT" yaml:"read_header_timeout"`
 	// IdleTimeout closes a connection without requests. Default 2m.
-	IdleTimeout time.Duration `env:"IDLE_TIMEOUT" yaml:"idle_timeout"`
+	IdleTimeout time.Duration `default:"2m" env:"IDLE_TIMEOUT" yaml:"idle_timeout"`
 	// MaxHeaderBytes bounds a request's header. Default 1 MiB, as of net/http: an oversized token is refused as any other.
-	MaxHeaderBytes int `env:"MAX_HEADER_BYTES" yaml:"max_header_bytes"`
+	MaxHeaderBytes int `default:"1048576" env:"MAX_HEADER_BYTES" yaml:"max_header_bytes"`
 	// RequestTimeout bounds a request whose method sets no timeout. Default 10s.
-	RequestTimeout time.Duration `env:"REQUEST_TIMEOUT" yaml:"request_timeout"`
+	RequestTimeout time.Duration `default:"10s" env:"REQUEST_TIMEOUT" yaml:"request_timeout"`
 	// DrainDelay is how long a stopping gateway goes on accepting after its readiness began to fail, so that load balancers and
 	// clients notice. Longer than the interval of their health checks is enough. Default 5s.
-	DrainDelay time.Duration `env:"DRAIN_DELAY" yaml:"drain_delay"`
+	DrainDelay time.Duration `default:"5s" env:"DRAIN_DELAY" yaml:"drain_delay"`
 	// MaxConnections is how many clients may be connected at the same time. Default 20000.
-	MaxConnections int `env:"MAX_CONNECTIONS" yaml:"max_connections"`
+	MaxConnections int `default:"20000" env:"MAX_CONNECTIONS" yaml:"max_connections"`
 	// MaxStreamsPerConnection is how many requests may be under way on a connection of HTTP/2. Default 250.
-	MaxStreamsPerConnection int `env:"MAX_STREAMS_PER_CONNECTION" yaml:"max_streams_per_connection"`
+	MaxStreamsPerConnection int `default:"250" env:"MAX_STREAMS_PER_CONNECTION" yaml:"max_streams_per_connection"`
 	// MaxAbortedPerConnection is how many requests more than it lets finish a connection may break off before it is closed.
 	// Default 100.
-	MaxAbortedPerConnection int `env:"MAX_ABORTED_PER_CONNECTION" yaml:"max_aborted_per_connection"`
+	MaxAbortedPerConnection int `default:"100" env:"MAX_ABORTED_PER_CONNECTION" yaml:"max_aborted_per_connection"`
 	// ServerTiming tells clients, by the header Server-Timing, what the calls behind an answer took.
 	ServerTiming bool `env:"SERVER_TIMING" yaml:"server_timing"`
 	// DrainTimeout bounds the time that accepted requests have to finish. Default 30s.
-	DrainTimeout time.Duration `env:"DRAIN_TIMEOUT" yaml:"drain_timeout"`
+	DrainTimeout time.Duration `default:"30s" env:"DRAIN_TIMEOUT" yaml:"drain_timeout"`
 	// TLS encrypts the listener; with it come HTTP/2 and client certificates. Without files it is off.
 	TLS ServerTLS `envPrefix:"TLS_" yaml:"tls"`
 }
@@ -81,11 +82,20 @@ type ServerTLS struct {
 	ClientAuth string `env:"CLIENT_AUTH" yaml:"client_auth"`
 }
 
+// The values of ServerTLS.ClientAuth.
+const (
+	ClientAuthOptional = "optional"
+	ClientAuthRequired = "required"
+)
+
 // Admin is the listener for operators: health, metrics, profiles. It must not be reachable by clients.
 type Admin struct {
 	// Address to listen on, host:port. Default 127.0.0.1:8081. "-" turns it off.
-	Address string `env:"ADDRESS" yaml:"address"`
+	Address string `default:"127.0.0.1:8081" env:"ADDRESS" yaml:"address"`
 }
+
+// AdminOff is the admin address that turns the admin listener off.
+const AdminOff = "-"
 
 // ClientIP is the trust model for the client's address.
 type ClientIP struct {
@@ -104,7 +114,7 @@ type CORS struct {
 	// AllowCredentials lets them send cookies and TLS client certificates. It does not go with the origin "*".
 	AllowCredentials bool `env:"ALLOW_CREDENTIALS" yaml:"allow_credentials"`
 	// MaxAge is how long a browser may remember a preflight. Default 10m.
-	MaxAge time.Duration `env:"MAX_AGE" yaml:"max_age"`
+	MaxAge time.Duration `default:"10m" env:"MAX_AGE" yaml:"max_age"`
 }
 
 // Headers are the allow-lists between clients and backends. Nothing else passes but W3C traceparent and tracestate, towards
@@ -120,18 +130,24 @@ type Headers struct {
 // JSON is how bodies are written and read.
 type JSON struct {
 	// Names are "camel" (userId) or "proto" (user_id). Both are read. Default camel.
-	Names string `env:"NAMES" yaml:"names"`
+	Names string `default:"camel" env:"NAMES" yaml:"names"`
 	// EmitDefaults writes fields without presence that are unset: 0, "", [], {}. Default: they are left out.
 	EmitDefaults bool `env:"EMIT_DEFAULTS" yaml:"emit_defaults"`
 	// MaxDepth is how many objects and arrays may be nested in a body. Default 64.
-	MaxDepth int `env:"MAX_DEPTH" yaml:"max_depth"`
+	MaxDepth int `default:"64" env:"MAX_DEPTH" yaml:"max_depth"`
 }
+
+// The values of JSON.Names.
+const (
+	NamesCamel = "camel"
+	NamesProto = "proto"
+)
 
 // Query is how query parameters are read.
 type Query struct {
 	// Ignored are parameters that are passed over where no field has their name: names, or beginnings of names with "*" behind
 	// them. Default "utm_*"; an empty list ignores none.
-	Ignored []string `env:"IGNORED" yaml:"ignored"`
+	Ignored []string `default:"utm_*" env:"IGNORED" yaml:"ignored"`
 }
 
 // Compression is that of answers, by gzip or zstd, as the client likes. Streams are never compressed.
@@ -139,13 +155,13 @@ type Compression struct {
 	// Disabled turns it off.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// MinBytes is the size of the smallest answer that is compressed. Default 1024.
-	MinBytes int `env:"MIN_BYTES" yaml:"min_bytes"`
+	MinBytes int `default:"1024" env:"MIN_BYTES" yaml:"min_bytes"`
 }
 
 // Idempotency is the memory of answers.
 type Idempotency struct {
 	// MaxBytes bounds it; the oldest answers go first. Default 64 MiB.
-	MaxBytes int64 `env:"MAX_BYTES" yaml:"max_bytes"`
+	MaxBytes int64 `default:"67108864" env:"MAX_BYTES" yaml:"max_bytes"`
 }
 
 // Cache is the memory of answers. It is used without Redis.
@@ -153,18 +169,18 @@ type Cache struct {
 	// Disabled turns off what the schema says about keeping answers; requests at the same time still share one.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// MaxBytes bounds it; what was not asked for lately goes first. Default 64 MiB.
-	MaxBytes int64 `env:"MAX_BYTES" yaml:"max_bytes"`
+	MaxBytes int64 `default:"67108864" env:"MAX_BYTES" yaml:"max_bytes"`
 }
 
 // Overload is how much the gateway does at a time. What comes on top is refused at once, by its priority.
 type Overload struct {
 	// MaxInFlight is how many requests may be under way. Default 2000.
-	MaxInFlight int `env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
+	MaxInFlight int `default:"2000" env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
 	// MaxStreams is how many streams may be open besides. Default 10000.
-	MaxStreams int `env:"MAX_STREAMS" yaml:"max_streams"`
+	MaxStreams int `default:"10000" env:"MAX_STREAMS" yaml:"max_streams"`
 	// MaxBufferedResponseBytes bounds what waits in memory, on all connections together, for clients to read it. Above it, the
 	// answers are cut off whose clients have read nothing for the longest time. Default 256 MiB.
-	MaxBufferedResponseBytes int64 `env:"MAX_BUFFERED_RESPONSE_BYTES" yaml:"max_buffered_response_bytes"`
+	MaxBufferedResponseBytes int64 `default:"268435456" env:"MAX_BUFFERED_RESPONSE_BYTES" yaml:"max_buffered_response_bytes"`
 }
 
 // Redis is a server, its primary if it is replicated; no cluster.
@@ -172,9 +188,9 @@ type Redis struct {
 	// URL is redis://user:password@host:port/database, or rediss:// for TLS. Empty: there is none.
 	URL string `env:"URL" yaml:"url"`
 	// Timeout bounds each use. Default 100ms.
-	Timeout time.Duration `env:"TIMEOUT" yaml:"timeout"`
+	Timeout time.Duration `default:"100ms" env:"TIMEOUT" yaml:"timeout"`
 	// Prefix is put before all keys. Default "portico:".
-	Prefix string `env:"PREFIX" yaml:"prefix"`
+	Prefix string `default:"portico:" env:"PREFIX" yaml:"prefix"`
 }
 
 // On reports whether there is one.
@@ -193,21 +209,21 @@ type Policy struct {
 // Limits hold for every client and route; the schema's come on top.
 type Limits struct {
 	// MaxBodyBytes is for methods that set none. Default 1 MiB.
-	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" yaml:"max_body_bytes"`
+	MaxBodyBytes int64 `default:"1048576" env:"MAX_BODY_BYTES" yaml:"max_body_bytes"`
 	// MaxDecompressionRatio is how many times as large as it was sent a compressed body may become, beyond its first 16 KiB.
 	// Default 100.
-	MaxDecompressionRatio int `env:"MAX_DECOMPRESSION_RATIO" yaml:"max_decompression_ratio"`
+	MaxDecompressionRatio int `default:"100" env:"MAX_DECOMPRESSION_RATIO" yaml:"max_decompression_ratio"`
 	// Client is the coarse limit per client address. Default 1000 per second, burst 2000.
 	Client Rate `envPrefix:"CLIENT_" yaml:"client"`
 	// MaxKeys is how many buckets of each kind (by how long they take to fill) the limiter remembers, at 25 bytes each. Default
 	// 100000, about 2.5 MB a kind; there are five kinds, made on first use, and one more for Client.
-	MaxKeys int `env:"MAX_KEYS" yaml:"max_keys"`
+	MaxKeys int `default:"100000" env:"MAX_KEYS" yaml:"max_keys"`
 }
 
 // Rate is a token bucket.
 type Rate struct {
 	Requests int64         `env:"REQUESTS" yaml:"requests"`
-	Per      time.Duration `env:"PER"      yaml:"per"`
+	Per      time.Duration `default:"1s" env:"PER"      yaml:"per"`
 	Burst    int64         `env:"BURST"    yaml:"burst"`
 }
 
@@ -224,9 +240,9 @@ type Auth struct {
 	Certificates []Certificate `env:"-" yaml:"certificates"`
 	// KeysGrace is how long a gateway that starts is not ready while it has not had the keys of each issuer once. Afterwards it is
 	// ready without them. Zero is the default, 30s; 1ns is as good as none.
-	KeysGrace time.Duration `env:"KEYS_GRACE" yaml:"keys_grace"`
+	KeysGrace time.Duration `default:"30s" env:"KEYS_GRACE" yaml:"keys_grace"`
 	// CacheTokens is how many verified tokens are remembered. Default 10000, about 10 MB.
-	CacheTokens int `env:"CACHE_TOKENS" yaml:"cache_tokens"`
+	CacheTokens int `default:"10000" env:"CACHE_TOKENS" yaml:"cache_tokens"`
 	// Internal is what backends may verify instead of trusting the network.
 	Internal InternalToken `envPrefix:"INTERNAL_TOKEN_" yaml:"internal_token"`
 }
@@ -246,7 +262,7 @@ type Issuer struct {
 	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`
 	JWKSURL  string `env:"JWKS_URL"  yaml:"jwks_url"`
 	// RefreshInterval is how often the file or the URL is read again. Default 5m.
-	RefreshInterval time.Duration `env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
+	RefreshInterval time.Duration `default:"5m" env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
 	// Leeway for clocks that differ. Default 30s.
 	Leeway time.Duration `env:"LEEWAY" yaml:"leeway"`
 	// Claims are where a token says what the gateway wants to know.
@@ -260,13 +276,13 @@ type Issuer struct {
 // Claims are names of claims. A name with dots leads into objects ("realm_access.roles") unless a claim has that very name.
 type Claims struct {
 	// Subject is who calls. Default sub.
-	Subject string `env:"SUBJECT" yaml:"subject"`
+	Subject string `default:"sub" env:"SUBJECT" yaml:"subject"`
 	// Scopes are a list, or a string with spaces between them. Default scope, or else scp.
 	Scopes string `env:"SCOPES" yaml:"scopes"`
 	// Roles are a list or a single string. Default roles.
-	Roles string `env:"ROLES" yaml:"roles"`
+	Roles string `default:"roles" env:"ROLES" yaml:"roles"`
 	// Tenant is the customer that the caller belongs to. Default tenant.
-	Tenant string `env:"TENANT" yaml:"tenant"`
+	Tenant string `default:"tenant" env:"TENANT" yaml:"tenant"`
 }
 
 // APIKeys are secrets of machine clients. `portico apikey new` makes one.
@@ -274,9 +290,9 @@ type APIKeys struct {
 	// File lists the keys' hashes and their principals. It is read again when it changes. Empty: API keys are off.
 	File string `env:"FILE" yaml:"file"`
 	// Header that carries the key. Default X-Api-Key.
-	Header string `env:"HEADER" yaml:"header"`
+	Header string `default:"X-Api-Key" env:"HEADER" yaml:"header"`
 	// ReloadInterval is how often the file is looked at. Default 10s.
-	ReloadInterval time.Duration `env:"RELOAD_INTERVAL" yaml:"reload_interval"`
+	ReloadInterval time.Duration `default:"10s" env:"RELOAD_INTERVAL" yaml:"reload_interval"`
 }
 
 // Certificate is the principal of a client certificate. A certificate that no entry names identifies nobody.
@@ -299,13 +315,13 @@ type InternalToken struct {
 	// at start-up, which suits a single gateway.
 	KeyFile string `env:"KEY_FILE" yaml:"key_file"`
 	// Lifetime is how long it is valid. Default 1m.
-	Lifetime time.Duration `env:"LIFETIME" yaml:"lifetime"`
+	Lifetime time.Duration `default:"1m" env:"LIFETIME" yaml:"lifetime"`
 }
 
 // Log is the log on standard error.
 type Log struct {
 	// Level is debug, info, warn or error. Default info.
-	Level string `env:"LEVEL" yaml:"level"`
+	Level string `default:"info" env:"LEVEL" yaml:"level"`
 	// Format is json or text. Default json.
-	Format string `env:"FORMAT" yaml:"format"`
+	Format string `default:"json" env:"FORMAT" yaml:"format"`
 }

@@ -1,7 +1,5 @@
 package config
 
-import "cmp"
-
 // Who may read a description.
 const (
 	DocsPublic        = "public"
@@ -14,19 +12,10 @@ const (
 type Docs struct {
 	// OpenAPI is for /openapi.json and /openapi.yaml. What anyone may read leaves out the text of access conditions. Default
 	// DocsAuthenticated.
-	OpenAPI string `env:"OPENAPI" yaml:"openapi"`
+	OpenAPI string `default:"authenticated" env:"OPENAPI" yaml:"openapi"`
 	// Page is for /docs. Default DocsOff.
-	Page string `env:"PAGE" yaml:"page"`
+	Page string `default:"off" env:"PAGE" yaml:"page"`
 	// Title and Version name the API. Default "REST API" and "1".
-	Title   string `env:"TITLE"   yaml:"title"`
-	Version string `env:"VERSION" yaml:"version"`
-}
-
-func (d Docs) withDefaults() Docs {
-	d.OpenAPI = cmp.Or(d.OpenAPI, DocsAuthenticated)
-	d.Page = cmp.Or(d.Page, DocsOff)
-	d.Title = cmp.Or(d.Title, "REST API")
-	d.Version = cmp.Or(d.Version, "1")
-
-	return d
+	Title   string `default:"REST API" env:"TITLE"   yaml:"title"`
+	Version string `default:"1" env:"VERSION" yaml:"version"`
 }

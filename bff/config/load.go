@@ -121,10 +121,13 @@ func overlay(c *Config, environ map[string]string) error {
 
 const upstreamPrefix = EnvPrefix + "UPSTREAMS_"
 
-// upstreamNames finds the upstreams that the environment speaks of. A name with "_" cannot be told from a field's, so a name ends
+// upstreamNames finds the upstreams that the environment names. A name with "_" cannot be distinguished from a field's, so a name ends
 // at the first field that follows it.
 func upstreamNames(environ map[string]string) []string {
-	var names []string
+	var fields, names []string
+	for field := range reflect.TypeFor[Upstream]().Fields() {
+		fields = append(fields, "_"+field.Tag.Get("env")+field.Tag.Get("envPrefix"))
+	}
 
 	for key := range environ {
 		rest, ok := strings.CutPrefix(key, upstreamPrefix)
@@ -132,10 +135,7 @@ func upstreamNames(environ map[string]string) []string {
 			continue
 		}
 
-		for _, field := range []string{
-			"_ADDRESSES", "_TARGET", "_AUTHORITY", "_BALANCING", "_REFRESH_INTERVAL", "_PROBE_", "_EJECTION_", "_CONCURRENCY_",
-			"_BREAKER_", "_MAX_RECEIVE_BYTES", "_TLS_", "_FORWARD_AUTHORIZATION",
-		} {
+		for _, field := range fields {
 			if name, _, ok := strings.Cut(rest, field); ok && name != "" {
 				names = append(names, strings.ToLower(name))
 

@@ -14,9 +14,9 @@ type Upstream struct {
 	// Balancing is how calls are spread over the addresses: round_robin, least_request, weighted_round_robin (by the load that
 	// backends report, gRFC A51) or ring_hash (a caller stays with a backend). Default round_robin. The control plane of an xds
 	// target decides for itself.
-	Balancing string `env:"BALANCING" yaml:"balancing"`
+	Balancing string `default:"round_robin" env:"BALANCING" yaml:"balancing"`
 	// RefreshInterval is how often a DNS name is resolved without a failure. Default 30s.
-	RefreshInterval time.Duration `env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
+	RefreshInterval time.Duration `default:"30s" env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
 	// Probe finds out which addresses answer at all.
 	Probe Probe `envPrefix:"PROBE_" yaml:"probe"`
 	// Ejection leaves out addresses that fail.
@@ -26,7 +26,7 @@ type Upstream struct {
 	// Breaker stops calls to a backend that does not answer.
 	Breaker Breaker `envPrefix:"BREAKER_" yaml:"breaker"`
 	// MaxReceiveBytes is the largest message, in bytes, that is taken from it, also within streams. Default 4 MiB.
-	MaxReceiveBytes int `env:"MAX_RECEIVE_BYTES" yaml:"max_receive_bytes"`
+	MaxReceiveBytes int `default:"4194304" env:"MAX_RECEIVE_BYTES" yaml:"max_receive_bytes"`
 	// TLS encrypts the connections to it.
 	TLS UpstreamTLS `envPrefix:"TLS_" yaml:"tls"`
 	// ForwardAuthorization passes the client's Authorization header on, once it has been verified. Default: it does not leave the
@@ -34,32 +34,44 @@ type Upstream struct {
 	ForwardAuthorization bool `env:"FORWARD_AUTHORIZATION" yaml:"forward_authorization"`
 }
 
+// The values of Upstream.Balancing.
+const (
+	// RoundRobin takes the addresses in turn.
+	RoundRobin = "round_robin"
+	// LeastRequest takes the one of two, chosen at random, with fewer calls under way (gRFC A48).
+	LeastRequest = "least_request"
+	// WeightedRoundRobin takes those more often that report less load with their replies (ORCA; gRFC A58).
+	WeightedRoundRobin = "weighted_round_robin"
+	// RingHash keeps the calls of a caller on the same address (gRFC A42, A76).
+	RingHash = "ring_hash"
+)
+
 // Probe asks each address for its health (grpc.health.v1). Any answer will do; what it says is looked at elsewhere, all the time.
 type Probe struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Interval is how often it asks. Default 500ms.
-	Interval time.Duration `env:"INTERVAL" yaml:"interval"`
+	Interval time.Duration `default:"500ms" env:"INTERVAL" yaml:"interval"`
 	// Timeout is how long an answer may take before the connection is given up, and the calls on it. Default 1s.
-	Timeout time.Duration `env:"TIMEOUT" yaml:"timeout"`
+	Timeout time.Duration `default:"1s" env:"TIMEOUT" yaml:"timeout"`
 }
 
 // Ejection leaves out, for a while, an address at which calls fail one after the other.
 type Ejection struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Failures one after the other. Default 5.
-	Failures int `env:"FAILURES" yaml:"failures"`
+	Failures int `default:"5" env:"FAILURES" yaml:"failures"`
 	// Time is how long, and so much more each time again. Default 5s.
-	Time time.Duration `env:"TIME" yaml:"time"`
+	Time time.Duration `default:"5s" env:"TIME" yaml:"time"`
 	// MaxRatio of the addresses may be left out. Default 0.5.
-	MaxRatio float64 `env:"MAX_RATIO" yaml:"max_ratio"`
+	MaxRatio float64 `default:"0.5" env:"MAX_RATIO" yaml:"max_ratio"`
 }
 
 // Concurrency is a limit that follows what the backend can take: when answers get slower, fewer calls are made at a time.
 type Concurrency struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Min and Max bound the limit. Default 20 and 1000.
-	Min int `env:"MIN" yaml:"min"`
-	Max int `env:"MAX" yaml:"max"`
+	Min int `default:"20" env:"MIN" yaml:"min"`
+	Max int `default:"1000" env:"MAX" yaml:"max"`
 	// Initial is where it begins. Default 200.
 	Initial int `env:"INITIAL" yaml:"initial"`
 }
@@ -84,17 +96,17 @@ func (t UpstreamTLS) On() bool { return t != UpstreamTLS{} }
 // Breaker is a circuit breaker. Only unavailability and timeouts count as failures.
 type Breaker struct {
 	// FailureRatio of the calls in the window at which it opens. Default 0.5.
-	FailureRatio float64 `env:"FAILURE_RATIO" yaml:"failure_ratio"`
+	FailureRatio float64 `default:"0.5" env:"FAILURE_RATIO" yaml:"failure_ratio"`
 	// MinRequests in the window before it can open. Default 10.
-	MinRequests uint32 `env:"MIN_REQUESTS" yaml:"min_requests"`
+	MinRequests uint32 `default:"10" env:"MIN_REQUESTS" yaml:"min_requests"`
 	// Window is how far back calls count. Default 10s.
-	Window time.Duration `env:"WINDOW" yaml:"window"`
+	Window time.Duration `default:"10s" env:"WINDOW" yaml:"window"`
 	// OpenFor is how long it refuses calls before it tries again. Default 2s.
-	OpenFor time.Duration `env:"OPEN_FOR" yaml:"open_for"`
+	OpenFor time.Duration `default:"2s" env:"OPEN_FOR" yaml:"open_for"`
 	// SlowAfter is what makes a call slow. Default: none is.
 	SlowAfter time.Duration `env:"SLOW_AFTER" yaml:"slow_after"`
 	// SlowRatio of the calls in the window at which it opens as well. Default 0.8.
-	SlowRatio float64 `env:"SLOW_RATIO" yaml:"slow_ratio"`
+	SlowRatio float64 `default:"0.8" env:"SLOW_RATIO" yaml:"slow_ratio"`
 	// Probes are the calls that must succeed before it closes. Default 1.
-	Probes uint32 `env:"PROBES" yaml:"probes"`
+	Probes uint32 `default:"1" env:"PROBES" yaml:"probes"`
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -36,8 +37,9 @@ func (c Config) validation() validation {
 		v.address("admin.address", c.Admin.Address)
 	}
 
-	v.durations(c)
-	v.sizes(c)
+	v.positive("", reflect.ValueOf(c))
+	v.check(c.Limits.Client.Requests > 0, "limits.client.requests", "must be positive")
+	v.check(c.Limits.Client.Burst > 0, "limits.client.burst", "must be positive")
 	v.oneOf("json.names", c.JSON.Names, NamesCamel, NamesProto)
 	v.oneOf("log.level", c.Log.Level, "debug", "info", "warn", "error")
 	v.oneOf("log.format", c.Log.Format, "json", "text")
@@ -73,47 +75,15 @@ func (v *validation) check(ok bool, path, problem string) {
 	}
 }
 
-func (v *validation) durations(c Config) {
-	for _, d := range []struct {
-		path  string
-		value time.Duration
-	}{
-		{"server.read_header_timeout", c.Server.ReadHeaderTimeout},
-		{"server.idle_timeout", c.Server.IdleTimeout},
-		{"server.request_timeout", c.Server.RequestTimeout},
-		{"server.drain_delay", c.Server.DrainDelay},
-		{"server.drain_timeout", c.Server.DrainTimeout},
-		{"limits.client.per", c.Limits.Client.Per},
-		{"redis.timeout", c.Redis.Timeout},
-		{"cors.max_age", c.CORS.MaxAge},
-	} {
-		v.check(d.value > 0, d.path, "must be positive")
-	}
-}
-
-func (v *validation) sizes(c Config) {
-	for _, n := range []struct {
-		path  string
-		value int64
-	}{
-		{"server.max_header_bytes", int64(c.Server.MaxHeaderBytes)},
-		{"server.max_connections", int64(c.Server.MaxConnections)},
-		{"server.max_streams_per_connection", int64(c.Server.MaxStreamsPerConnection)},
-		{"server.max_aborted_per_connection", int64(c.Server.MaxAbortedPerConnection)},
-		{"json.max_depth", int64(c.JSON.MaxDepth)},
-		{"compression.min_bytes", int64(c.Compression.MinBytes)},
-		{"idempotency.max_bytes", c.Idempotency.MaxBytes},
-		{"cache.max_bytes", c.Cache.MaxBytes},
-		{"overload.max_in_flight", int64(c.Overload.MaxInFlight)},
-		{"overload.max_streams", int64(c.Overload.MaxStreams)},
-		{"overload.max_buffered_response_bytes", c.Overload.MaxBufferedResponseBytes},
-		{"limits.max_body_bytes", c.Limits.MaxBodyBytes},
-		{"limits.max_decompression_ratio", int64(c.Limits.MaxDecompressionRatio)},
-		{"limits.max_keys", int64(c.Limits.MaxKeys)},
-		{"limits.client.requests", c.Limits.Client.Requests},
-		{"limits.client.burst", c.Limits.Client.Burst},
-	} {
-		v.check(n.value > 0, n.path, "must be positive")
+// positive checks the numbers and durations in settings that have a default, at any depth, but not in lists and maps.
+func (v *validation) positive(path string, settings reflect.Value) {
+	for field, value := range settings.Fields() {
+		switch name := path + field.Tag.Get("yaml"); {
+		case value.Kind() == reflect.Struct:
+			v.positive(name+".", value)
+		case field.Tag.Get("default") != "" && value.CanInt():
+			v.check(value.Int() > 0, name, "must be positive")
+		}
 	}
 }
 
@@ -148,9 +118,6 @@ func (v *validation) cors(c CORS) {
 const minInternalLifetime = 2 * time.Second
 
 func (v *validation) auth(a Auth) {
-	v.check(a.KeysGrace > 0, "auth.keys_grace", "must be positive")
-	v.check(a.CacheTokens > 0, "auth.cache_tokens", "must be positive")
-	v.check(a.APIKeys.ReloadInterval > 0, "auth.api_keys.reload_interval", "must be positive")
 	v.check(a.Internal.Lifetime >= minInternalLifetime, "auth.internal_token.lifetime",
 		"must be at least "+minInternalLifetime.String())
 	v.headerName("auth.api_keys.header", a.APIKeys.Header)
@@ -168,10 +135,10 @@ func (v *validation) auth(a Auth) {
 			"needs at least one, and none that is empty")
 		v.check(issuer.JWKSFile == "" || issuer.JWKSURL == "", path, "has both jwks_file and jwks_url")
 		v.check(issuer.Leeway >= 0, path+".leeway", "must not be negative")
-		v.check(issuer.RefreshInterval > 0, path+".refresh_interval", "must be positive")
+		v.positive(path+".", reflect.ValueOf(issuer))
 
 		for j, alg := range issuer.Algorithms {
-			v.oneOf(fmt.Sprintf("%s.algorithms[%d]", path, j), alg, append(algorithms(), "PS256", "ES384")...)
+			v.oneOf(fmt.Sprintf("%s.algorithms[%d]", path, j), alg, "RS256", "ES256", "EdDSA", "PS256", "ES384")
 		}
 
 		for j, typ := range issuer.TokenTypes {
@@ -276,30 +243,15 @@ func (v *validation) upstreams(upstreams map[string]Upstream) {
 }
 
 func (v *validation) traffic(path string, u Upstream) {
-	v.oneOf(path+".balancing", u.Balancing, balancings()...)
+	v.positive(path+".", reflect.ValueOf(u))
+	v.oneOf(path+".balancing", u.Balancing, RoundRobin, LeastRequest, WeightedRoundRobin, RingHash)
 	v.ratio(path+".breaker.failure_ratio", u.Breaker.FailureRatio)
 	v.ratio(path+".breaker.slow_ratio", u.Breaker.SlowRatio)
 	v.ratio(path+".ejection.max_ratio", u.Ejection.MaxRatio)
-	v.check(u.MaxReceiveBytes > 0 && u.MaxReceiveBytes <= math.MaxInt32, path+".max_receive_bytes",
-		"must be positive, and below 2 GiB")
-	v.check(u.Ejection.Failures > 0, path+".ejection.failures", "must be positive")
+	v.check(u.MaxReceiveBytes <= math.MaxInt32, path+".max_receive_bytes", "must be below 2 GiB")
 	v.check(u.Breaker.SlowAfter >= 0, path+".breaker.slow_after", "must not be negative")
 	v.check(u.Concurrency.Min > 0 && u.Concurrency.Min <= u.Concurrency.Initial && u.Concurrency.Initial <= u.Concurrency.Max,
 		path+".concurrency", "needs 0 < min <= initial <= max")
-
-	for _, d := range []struct {
-		name  string
-		value time.Duration
-	}{
-		{".breaker.window", u.Breaker.Window},
-		{".breaker.open_for", u.Breaker.OpenFor},
-		{".refresh_interval", u.RefreshInterval},
-		{".probe.interval", u.Probe.Interval},
-		{".probe.timeout", u.Probe.Timeout},
-		{".ejection.time", u.Ejection.Time},
-	} {
-		v.check(d.value > 0, path+d.name, "must be positive")
-	}
 }
 
 func (v *validation) ratio(path string, value float64) {

@@ -116,7 +116,7 @@ func newGuard(limiter *Limiter, limits []limit) guard {
 }
 
 func (l limit) request(rec *reqinfo.Record) Request {
-	return Request{Key: l.key(rec), Rate: l.rate, Cost: l.cost}
+	return Request{Key: KeyOf(l.id, l.by, rec), Rate: l.rate, Cost: l.cost}
 }
 
 func (g guard) check(r *http.Request) (verdict, error) {

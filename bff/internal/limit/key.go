@@ -67,24 +67,25 @@ func titles() map[porticov1.RateLimitKey]string {
 	}
 }
 
-// key is the bucket of a caller. A caller without what the limit distinguishes callers by is distinguished by what it has.
-func (l limit) key(rec *reqinfo.Record) Key {
+// KeyOf is the bucket of a caller in a limit. A caller without what the limit distinguishes callers by is distinguished by what it
+// has.
+func KeyOf(limit string, by porticov1.RateLimitKey, rec *reqinfo.Record) Key {
 	switch {
-	case l.by == porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
-		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL}
-	case l.by == porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY && rec.APIKey != "":
-		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY, Subject: rec.APIKey}
-	case l.by == porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT && rec.Principal.Tenant != "":
-		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT, Subject: rec.Principal.Tenant}
-	case l.by != porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS && !rec.Principal.Anonymous():
+	case by == porticov1.RateLimitKey_RATE_LIMIT_KEY_GLOBAL:
+		return Key{Limit: limit, By: by}
+	case by == porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY && rec.APIKey != "":
+		return Key{Limit: limit, By: by, Subject: rec.APIKey}
+	case by == porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT && rec.Principal.Tenant != "":
+		return Key{Limit: limit, By: by, Subject: rec.Principal.Tenant}
+	case by != porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS && !rec.Principal.Anonymous():
 		p := rec.Principal
 
 		return Key{
-			Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL,
+			Limit: limit, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL,
 			Issuer: p.Issuer, Subject: p.Subject, Tenant: p.Tenant,
 		}
 	default:
-		return Key{Limit: l.id, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Client: network(rec.Client)}
+		return Key{Limit: limit, By: porticov1.RateLimitKey_RATE_LIMIT_KEY_CLIENT_ADDRESS, Client: network(rec.Client)}
 	}
 }
 

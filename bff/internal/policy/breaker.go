@@ -1,23 +1,16 @@
 package policy
 
 import (
+	"cmp"
 	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// What holds where the options say nothing, as their comments name it.
-const (
-	defaultFailureRatio = 0.5
-	defaultSlowRatio    = 0.8
-	defaultMinRequests  = 10
-	defaultWindow       = 10 * time.Second
-	defaultOpenFor      = 2 * time.Second
-)
-
-// breaker completes the breaker.
+// breaker completes the breaker, with the defaults that those of upstreams have.
 func (c *compiler) breaker(b *porticov1.Breaker) {
 	if b == nil {
 		return
@@ -27,10 +20,11 @@ func (c *compiler) breaker(b *porticov1.Breaker) {
 		c.faultf("breaker", "min_requests and probes must not be negative")
 	}
 
-	b.FailureRatio, b.SlowRatio = or(b.GetFailureRatio(), defaultFailureRatio), or(b.GetSlowRatio(), defaultSlowRatio)
-	b.MinRequests, b.Probes = or(b.GetMinRequests(), defaultMinRequests), or(b.GetProbes(), 1)
-	b.Window = c.optional("breaker.window", b.GetWindow(), defaultWindow)
-	b.OpenFor = c.optional("breaker.open_for", b.GetOpenFor(), defaultOpenFor)
+	usual := config.Breaker{}.WithDefaults()
+	b.FailureRatio, b.SlowRatio = cmp.Or(b.GetFailureRatio(), usual.FailureRatio), cmp.Or(b.GetSlowRatio(), usual.SlowRatio)
+	b.MinRequests, b.Probes = cmp.Or(b.GetMinRequests(), int32(usual.MinRequests)), cmp.Or(b.GetProbes(), int32(usual.Probes))
+	b.Window = c.optional("breaker.window", b.GetWindow(), usual.Window)
+	b.OpenFor = c.optional("breaker.open_for", b.GetOpenFor(), usual.OpenFor)
 	b.SlowAfter = c.optional("breaker.slow_after", b.GetSlowAfter(), 0)
 
 	if !(b.GetFailureRatio() > 0 && b.GetFailureRatio() <= 1 && b.GetSlowRatio() > 0 && b.GetSlowRatio() <= 1) {
@@ -38,8 +32,7 @@ func (c *compiler) breaker(b *porticov1.Breaker) {
 	}
 
 	if b.GetSlowAfter() == nil {
-		// It would have no meaning.
-		b.SlowRatio = 0
+		b.SlowRatio = 0 // It would have no meaning.
 	}
 }
 
@@ -52,7 +45,7 @@ func known[E interface {
 		c.faultf(field, "%d is unknown to this gateway", int32(value))
 	}
 
-	return or(value, fallback)
+	return cmp.Or(value, fallback)
 }
 
 // optional is a duration, or the default where there is none. No default leaves it out.

@@ -183,13 +183,3 @@ func (c *compiler) duration(field string, in *durationpb.Duration) {
 		c.faultf(field, "%s is not between 1ns and %s", d, maxDuration)
 	}
 }
-
-// or is the value, or the default for the zero value.
-func or[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-
-	return value
-}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"time"
@@ -20,7 +21,7 @@ func (c *compiler) rateLimit(where string, l *porticov1.RateLimit) {
 
 	principal := porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL
 	l.Key = known(c, where+".key", l.GetKey(), principal, porticov1.RateLimitKey_name)
-	size := or(l.GetBurst(), l.GetRequests())
+	size := cmp.Or(l.GetBurst(), l.GetRequests())
 
 	switch {
 	case l.GetDaily() && (l.GetPer() != nil || l.GetBurst() != 0):

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,7 +28,7 @@ func (c *compiler) response() {
 	}
 
 	in, output := c.Effective.GetResponse(), c.method.Output()
-	in.Status = or(in.GetStatus(), http.StatusOK)
+	in.Status = cmp.Or(in.GetStatus(), http.StatusOK)
 	c.Location = c.location(in.GetLocation())
 
 	switch status := int(in.GetStatus()); {

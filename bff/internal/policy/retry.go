@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -103,7 +104,7 @@ func (c *compiler) attempts(in *porticov1.Retry) *Retry {
 		c.faultf("retry.max_attempts", "%d is not between 1 and %d", in.GetMaxAttempts(), maxAttempts)
 	}
 
-	in.MaxAttempts = or(in.GetMaxAttempts(), defaultAttempts)
+	in.MaxAttempts = cmp.Or(in.GetMaxAttempts(), defaultAttempts)
 	in.InitialBackoff = c.optional("retry.initial_backoff", in.GetInitialBackoff(), defaultInitialBackoff)
 	in.MaxBackoff = c.optional("retry.max_backoff", in.GetMaxBackoff(), defaultMaxBackoff)
 	in.HedgeAfter = c.optional("retry.hedge_after", in.GetHedgeAfter(), 0)

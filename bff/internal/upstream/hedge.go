@@ -14,8 +14,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
 // hedge makes a call a second time beside the first, if that has not been answered in time (gRFC A6; grpc-go has retries alone).
@@ -29,8 +29,8 @@ type hedge struct {
 }
 
 // hedged reports whether calls that are repeated in this way are hedged, too.
-func hedged(config Config, retry *policy.Retry) bool {
-	return retry != nil && retry.HedgeAfter > 0 && config.Balancing != balance.RingHash
+func hedged(cfg Config, retry *policy.Retry) bool {
+	return retry != nil && retry.HedgeAfter > 0 && cfg.Balancing != config.RingHash
 }
 
 // invoke makes a call: what is below the hedge.

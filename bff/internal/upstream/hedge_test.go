@@ -16,7 +16,6 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
@@ -194,7 +193,7 @@ func TestCallsByRingHashAreNotHedged(t *testing.T) {
 
 	hedging := Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{HedgeAfter: hedgeAfter}}}}
 
-	for balancing, want := range map[string]bool{"": true, balance.RoundRobin: true, balance.RingHash: false} {
+	for balancing, want := range map[string]bool{"": true, config.RoundRobin: true, config.RingHash: false} {
 		config := hedging
 		config.Balancing = balancing
 

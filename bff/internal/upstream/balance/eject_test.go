@@ -17,7 +17,7 @@ import (
 func TestAddressThatAnswersUnavailableIsLeftOutAndComesBack(t *testing.T) {
 	t.Parallel()
 
-	for _, policy := range []string{balance.RoundRobin, balance.LeastRequest, balance.WeightedRoundRobin} {
+	for _, policy := range []string{config.RoundRobin, config.LeastRequest, config.WeightedRoundRobin} {
 		t.Run(policy, func(t *testing.T) {
 			t.Parallel()
 
@@ -104,7 +104,7 @@ func TestAnswersAndImpatienceLeaveNobodyOut(t *testing.T) {
 			seen := &observer{}
 			group := balance.NewGroup("order", settings(config.Upstream{}), seen)
 			list := backends(t, 2)
-			client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
+			client, _ := connect(t, group, config.RoundRobin, nil, addresses(list)...)
 			allReady(t, group, client, addresses(list)...)
 
 			for _, b := range list {
@@ -142,7 +142,7 @@ func TestTooLateIsAFailure(t *testing.T) {
 
 	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 2)
-	client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
+	client, _ := connect(t, group, config.RoundRobin, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
 
 	list[0].does(func(ctx context.Context) error {
@@ -171,7 +171,7 @@ func TestTheLastAddressIsNeverLeftOut(t *testing.T) {
 			// Even if all might be.
 			group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{MaxRatio: 1, Time: time.Minute}}), nil)
 			list := backends(t, n)
-			client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
+			client, _ := connect(t, group, config.RoundRobin, nil, addresses(list)...)
 			allReady(t, group, client, addresses(list)...)
 
 			for _, b := range list {
@@ -207,7 +207,7 @@ func TestNoMoreThanTheRatioIsLeftOut(t *testing.T) {
 	seen := &observer{}
 	group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{Time: time.Minute}}), seen)
 	list := backends(t, 5)
-	client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
+	client, _ := connect(t, group, config.RoundRobin, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
 
 	for _, b := range list {
@@ -228,7 +228,7 @@ func TestAddressThatIsLeftOutIsTakenBackWhenTheOthersAreGone(t *testing.T) {
 	bad, good := &backend{}, &backend{}
 	serve(t, bad)
 	server := serve(t, good)
-	client, _ := connect(t, group, balance.RoundRobin, nil, bad.name, good.name)
+	client, _ := connect(t, group, config.RoundRobin, nil, bad.name, good.name)
 	allReady(t, group, client, bad.name, good.name)
 
 	bad.does(answers(codes.Unavailable))
@@ -256,7 +256,7 @@ func TestAddressThatIsLeftOutStaysSoWithANewConnection(t *testing.T) {
 	serve(t, good)
 
 	connected := make(chan struct{}, 10)
-	client, _ := connect(t, group, balance.RoundRobin, nil, bad.name, good.name)
+	client, _ := connect(t, group, config.RoundRobin, nil, bad.name, good.name)
 	allReady(t, group, client, bad.name, good.name)
 
 	bad.does(answers(codes.Unavailable))
@@ -289,7 +289,7 @@ func TestDisabledEjectionLeavesNobodyOut(t *testing.T) {
 	seen := &observer{}
 	group := balance.NewGroup("order", settings(config.Upstream{Ejection: config.Ejection{Disabled: true}}), seen)
 	list := backends(t, 2)
-	client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
+	client, _ := connect(t, group, config.RoundRobin, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
 	list[0].does(answers(codes.Unavailable))
 

@@ -24,7 +24,7 @@ import (
 
 // kinds are the policies by name.
 var kinds = map[string]bool{
-	balance.RoundRobin: true, balance.LeastRequest: true, balance.WeightedRoundRobin: true, balance.RingHash: true,
+	config.RoundRobin: true, config.LeastRequest: true, config.WeightedRoundRobin: true, config.RingHash: true,
 }
 
 func TestRoundRobinTakesTurns(t *testing.T) {
@@ -32,7 +32,7 @@ func TestRoundRobinTakesTurns(t *testing.T) {
 
 	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 3)
-	client, _ := connect(t, group, balance.RoundRobin, nil, addresses(list)...)
+	client, _ := connect(t, group, config.RoundRobin, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
 
 	for name, count := range tally(t, client, 30) {
@@ -47,7 +47,7 @@ func TestLeastRequestAvoidsTheSlowOne(t *testing.T) {
 
 	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 3)
-	client, _ := connect(t, group, balance.LeastRequest, nil, addresses(list)...)
+	client, _ := connect(t, group, config.LeastRequest, nil, addresses(list)...)
 	allReady(t, group, client, addresses(list)...)
 
 	slow := list[0]
@@ -100,7 +100,7 @@ func TestWeightedRoundRobinPrefersTheLessLoaded(t *testing.T) {
 		})
 	}
 
-	client, _ := connect(t, group, balance.WeightedRoundRobin, nil, loaded.name, idle.name)
+	client, _ := connect(t, group, config.WeightedRoundRobin, nil, loaded.name, idle.name)
 	allReady(t, group, client, loaded.name, idle.name)
 	drive(t, client)
 
@@ -118,7 +118,7 @@ func TestRingHashKeepsASubjectWhereItIs(t *testing.T) {
 
 	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 3)
-	client, _ := connect(t, group, balance.RingHash, nil, addresses(list)...)
+	client, _ := connect(t, group, config.RingHash, nil, addresses(list)...)
 	used := map[string]int{}
 
 	for i := range 60 {
@@ -160,7 +160,7 @@ func TestAddressThatDoesNotSayServingGetsNothing(t *testing.T) {
 	serveWith(t, first, health)
 	serve(t, second)
 
-	client, _ := connect(t, group, balance.RoundRobin, nil, first.name, second.name)
+	client, _ := connect(t, group, config.RoundRobin, nil, first.name, second.name)
 	allReady(t, group, client, first.name, second.name)
 
 	health.SetServingStatus("", healthpb.HealthCheckResponse_NOT_SERVING)
@@ -182,7 +182,7 @@ func TestAddressesComeAndGo(t *testing.T) {
 
 	group := balance.NewGroup("order", settings(config.Upstream{}), nil)
 	list := backends(t, 3)
-	client, resolver := connect(t, group, balance.RoundRobin, nil, list[0].name, list[1].name)
+	client, resolver := connect(t, group, config.RoundRobin, nil, list[0].name, list[1].name)
 	allReady(t, group, client, list[0].name, list[1].name)
 
 	resolver.UpdateState(group.Attach(endpoints(list[1].name, list[2].name)))
@@ -200,7 +200,7 @@ func TestAddressesComeAndGo(t *testing.T) {
 func TestNoAddresses(t *testing.T) {
 	t.Parallel()
 
-	client, list := connect(t, balance.NewGroup("order", settings(config.Upstream{}), nil), balance.RoundRobin, nil)
+	client, list := connect(t, balance.NewGroup("order", settings(config.Upstream{}), nil), config.RoundRobin, nil)
 	if _, err := call(t, client); err == nil {
 		t.Error("a call went nowhere, and well")
 	}
@@ -217,7 +217,7 @@ func TestWithoutAGroup(t *testing.T) {
 	t.Parallel()
 
 	list := backends(t, 2)
-	client, resolver := connect(t, balance.NewGroup("order", settings(config.Upstream{}), nil), balance.RoundRobin, nil)
+	client, resolver := connect(t, balance.NewGroup("order", settings(config.Upstream{}), nil), config.RoundRobin, nil)
 	resolver.UpdateState(endpoints(addresses(list)...))
 
 	if _, err := call(t, client); err != nil {

@@ -119,7 +119,7 @@ func TestProcessAmongThree(t *testing.T) {
 			victim, address := spawn(t)
 			_, second := spawn(t)
 			_, third := spawn(t)
-			client, _ := connect(t, group, balance.RoundRobin, retrying, address, second, third)
+			client, _ := connect(t, group, config.RoundRobin, retrying, address, second, third)
 			allReady(t, group, client, address, second, third)
 
 			calls := drive(t, client)
@@ -179,7 +179,7 @@ func TestStoppedProcessThatIsAloneIsGivenMoreTime(t *testing.T) {
 	probe := config.Probe{Interval: 100 * time.Millisecond, Timeout: 500 * time.Millisecond}
 	group := balance.NewGroup("order", settings(config.Upstream{Probe: probe}), seen)
 	process, address := spawn(t)
-	client, _ := connect(t, group, balance.RoundRobin, nil, address)
+	client, _ := connect(t, group, config.RoundRobin, nil, address)
 	allReady(t, group, client, address)
 
 	start := time.Now()
@@ -265,7 +265,7 @@ func TestWhatAnswersAtAllIsAlive(t *testing.T) {
 			}
 			other.watch = odd.watch
 
-			client, _ := connect(t, group, balance.RoundRobin, nil, odd.name, other.name)
+			client, _ := connect(t, group, config.RoundRobin, nil, odd.name, other.name)
 			allReady(t, group, client, odd.name, other.name)
 
 			if tt.chatty {
@@ -321,8 +321,8 @@ func TestNothingIsAskedWhereNothingIsConnected(t *testing.T) {
 	disabled := quick
 	disabled.Probe.Disabled = true
 
-	client, _ := connect(t, balance.NewGroup("order", disabled, nil), balance.RoundRobin, nil, b.name)
-	connect(t, balance.NewGroup("order", quick, nil), balance.RoundRobin, nil, b.name) // Without a call.
+	client, _ := connect(t, balance.NewGroup("order", disabled, nil), config.RoundRobin, nil, b.name)
+	connect(t, balance.NewGroup("order", quick, nil), config.RoundRobin, nil, b.name) // Without a call.
 
 	if _, err := call(t, client); err != nil {
 		t.Fatal(err)
@@ -334,7 +334,7 @@ func TestNothingIsAskedWhereNothingIsConnected(t *testing.T) {
 		t.Error("it was asked")
 	}
 
-	client, _ = connect(t, balance.NewGroup("order", quick, nil), balance.RoundRobin, nil, b.name)
+	client, _ = connect(t, balance.NewGroup("order", quick, nil), config.RoundRobin, nil, b.name)
 	if _, err := call(t, client); err != nil {
 		t.Fatal(err)
 	}

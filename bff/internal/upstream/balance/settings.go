@@ -7,35 +7,21 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 )
 
-// The ways to choose among addresses that are fine.
-const (
-	// RoundRobin takes them in turn.
-	RoundRobin = "round_robin"
-	// LeastRequest takes the one of two, chosen at random, with fewer calls under way (gRFC A48).
-	LeastRequest = "least_request"
-	// WeightedRoundRobin takes those more often that report less load with their answers (ORCA; gRFC A58).
-	WeightedRoundRobin = "weighted_round_robin"
-	// RingHash keeps calls with the same SubjectHeader on the same address (gRFC A42, A76). Calls without one go anywhere.
-	RingHash = "ring_hash"
-)
-
-// SubjectHeader is the metadata by which RingHash distinguishes callers.
+// SubjectHeader is the metadata by which config.RingHash distinguishes callers. Calls without it go anywhere.
 const SubjectHeader = "x-portico-subject"
 
-// Config is the entry of a service config's "loadBalancingConfig" that balances in this way.
+// Config is the entry of a service config's "loadBalancingConfig" that balances in one of the ways of config.Upstream.Balancing.
 func Config(policy string) (map[string]any, error) {
 	settings := map[string]any{}
 
 	var name string
 
 	switch policy {
-	case RoundRobin:
-		name = "round_robin"
-	case LeastRequest:
+	case config.RoundRobin, config.WeightedRoundRobin:
+		name = policy
+	case config.LeastRequest:
 		name = "least_request_experimental"
-	case WeightedRoundRobin:
-		name = "weighted_round_robin"
-	case RingHash:
+	case config.RingHash:
 		name, settings = "ring_hash_experimental", map[string]any{"requestHashHeader": SubjectHeader}
 	default:
 		return nil, fmt.Errorf("there is no balancing policy %q", policy)
