@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// CaptureGRPC sends what gRPC and grpc-gateway have to say of their own to the logger: warnings and errors, as warnings, since what
-// fails for a client is logged with its request. It is for commands, at their start: gRPC has one logger per process.
+// CaptureGRPC sends the warnings and errors that gRPC and grpc-gateway log themselves to the logger, as warnings: what fails for a
+// client is logged with its request. It is for commands, at their start: gRPC has one logger per process.
 func CaptureGRPC(logger *slog.Logger) {
 	grpclog.SetLoggerV2(grpcLogger{logger.With("source", "grpc")})
 }
@@ -19,7 +19,7 @@ func CaptureGRPC(logger *slog.Logger) {
 // grpcLogger implements grpclog.LoggerV2.
 type grpcLogger struct{ logger *slog.Logger }
 
-// quiet reports whether a line is for debugging alone, as what an operator has to know of it is logged elsewhere.
+// quiet reports whether a line is for debugging alone, because what an operator has to know is logged elsewhere.
 func quiet(line string) bool {
 	// An upstream cannot be reached: package balance logs that with its name, and marks the addresses (balance.LoggedAs).
 	if strings.Contains(line, "addrConn.createTransport failed to connect to ") && strings.Contains(line, `"portico.upstream"`) {
@@ -56,7 +56,7 @@ func withoutVerbs(line string) string {
 	}
 }
 
-// afterParenthesis is what follows the verb, if there is one, and the parentheses at the start of a text.
+// afterParenthesis returns what follows the verb, if there is one, and the parentheses at the start of a text.
 func afterParenthesis(text string) string {
 	start := strings.IndexByte(text, '(')
 	if start < 0 || start > 1 {
@@ -97,7 +97,7 @@ func (g grpcLogger) Fatalf(format string, args ...any)   { g.fatal(fmt.Sprintf(f
 // V reports whether lines of a verbosity are logged.
 func (grpcLogger) V(int) bool { return false }
 
-// fatal ends the process, as the interface demands.
+// fatal ends the process, as the interface requires.
 func (g grpcLogger) fatal(line string) {
 	g.logger.Error(strings.TrimSpace(line))
 	os.Exit(1)

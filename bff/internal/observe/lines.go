@@ -8,46 +8,46 @@ import (
 	"time"
 )
 
-// Lines passes lines on to another writer in the background, many at a time: a system call for each would cost a request more than
-// its policies do. Writing to it never waits: while the other writer is slow, a bounded amount is held, and what does not fit is
+// Lines writes lines to another writer in the background, many at a time: a system call for each would cost a request more than
+// its policies do. Writing to it never waits: while the other writer is slow, a bounded amount is buffered, and further lines are
 // dropped and counted. It is safe for concurrent use and must be closed.
 type Lines struct {
 	w io.Writer
-	// notice is a line that says how many were dropped.
+	// notice makes a line that says how many were dropped.
 	notice func(dropped uint64) []byte
 
 	wake, closing, done chan struct{}
 	delay               *time.Timer
 	closeOnce           sync.Once
-	// leftover is the rest of a line that was cut off. It is the background goroutine's.
+	// leftover is the rest of a line that was cut off. Only the background goroutine uses it.
 	leftover []byte
 
 	mu      sync.Mutex
 	pending []byte
-	// spare is the buffer that is used next.
+	// spare is the next buffer.
 	spare []byte
 	// writing is how many bytes the background goroutine is writing.
 	writing int
 	closed  bool
 	dropped uint64
-	// untold are those dropped that no notice was written of.
-	untold uint64
+	// unreported is how many were dropped since the last notice.
+	unreported uint64
 }
 
 const (
 	// lineDelay is how long a line may wait for others.
 	lineDelay = 100 * time.Millisecond
-	// fullBatch is how many bytes do not wait for more: what a pipe holds.
+	// fullBatch is how many bytes are written at once: the capacity of a pipe.
 	fullBatch = 64 << 10
-	// maxPending is how many bytes are held for a slow writer: some 3000 access lines.
+	// maxPending is how many bytes are buffered for a slow writer: some 3000 access lines.
 	maxPending = 1 << 20
-	// urgentReserve is how many more may be held for warnings and errors, so that access lines do not crowd them out.
+	// urgentReserve is how many more may be buffered for warnings and errors, so that access lines do not crowd them out.
 	urgentReserve = 256 << 10
 	// closeTimeout bounds how long Close waits for a slow writer.
 	closeTimeout = time.Second
 )
 
-// NewLines returns Lines in front of w. When lines were dropped, and w takes some again, it gets the notice, unless that is nil.
+// NewLines returns Lines in front of w. After lines were dropped, w gets the notice as soon as it accepts some again. Nil: none.
 func NewLines(w io.Writer, notice func(dropped uint64) []byte) *Lines {
 	l := &Lines{
 		w: w, notice: notice, wake: make(chan struct{}, 1), closing: make(chan struct{}), done: make(chan struct{}),
@@ -59,10 +59,10 @@ func NewLines(w io.Writer, notice func(dropped uint64) []byte) *Lines {
 	return l
 }
 
-// Write takes one or more whole lines. It never fails, and never waits for the other writer.
+// Write accepts one or more complete lines. It never fails, and never waits for the other writer.
 func (l *Lines) Write(p []byte) (int, error) { return l.add(p, maxPending, false) }
 
-// Urgent returns a writer of lines that are passed on at once. It does not wait for that either.
+// Urgent returns a writer of lines that do not wait for more. It does not wait for the other writer either.
 func (l *Lines) Urgent() io.Writer { return urgentLines{l} }
 
 type urgentLines struct{ *Lines }
@@ -77,7 +77,7 @@ func (l *Lines) Dropped() uint64 {
 	return l.dropped
 }
 
-// Close passes on what is held, for as long as a second. If the other writer takes longer, the rest is lost.
+// Close writes what is buffered, for up to a second. If the other writer needs longer, the rest is lost.
 func (l *Lines) Close() {
 	l.closeOnce.Do(func() {
 		l.mu.Lock()
@@ -123,7 +123,7 @@ func (l *Lines) add(p []byte, limit int, urgent bool) (int, error) {
 func (l *Lines) drop(lines uint64) {
 	l.dropped += lines
 	if l.notice != nil {
-		l.untold += lines
+		l.unreported += lines
 	}
 }
 
@@ -140,20 +140,20 @@ func (l *Lines) run() {
 	for {
 		select {
 		case <-l.wake:
-			l.passOn()
+			l.writePending()
 		case <-l.closing:
-			l.passOn()
+			l.writePending()
 
 			return
 		}
 	}
 }
 
-// passOn writes what is held until nothing is left or the writer fails. What a failing writer does not take is lost, so that what
-// comes later is not held up by it; the next batch is a new attempt.
-func (l *Lines) passOn() {
+// writePending writes until nothing is left or the writer fails. What a failing writer does not accept is lost, so that it does not
+// hold up later lines; the next batch is a new attempt.
+func (l *Lines) writePending() {
 	for {
-		batch, dropped := l.take()
+		batch, dropped := l.nextBatch()
 		if len(batch) == 0 && dropped == 0 {
 			return
 		}
@@ -163,12 +163,12 @@ func (l *Lines) passOn() {
 			_, ok = l.write(l.notice(dropped))
 		}
 
-		told := dropped
+		reported := dropped
 		if !ok {
-			told = 0
+			reported = 0
 		}
 
-		l.written(batch, lost, told)
+		l.finishBatch(batch, lost, reported)
 
 		if !ok {
 			return
@@ -176,34 +176,34 @@ func (l *Lines) passOn() {
 	}
 }
 
-// take returns what is held, and how many lines were dropped since the last notice. They came after what is held.
-func (l *Lines) take() (batch []byte, dropped uint64) {
+// nextBatch returns what is buffered, and how many lines were dropped since the last notice, which came after those.
+func (l *Lines) nextBatch() (batch []byte, dropped uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	batch, l.pending, l.spare = l.pending, l.spare, nil
 	l.writing = len(batch)
 
-	return batch, l.untold
+	return batch, l.unreported
 }
 
-// written takes the batch back.
-func (l *Lines) written(batch []byte, lost, told uint64) {
+// finishBatch counts what was lost and reported, and reuses the buffer.
+func (l *Lines) finishBatch(batch []byte, lost, reported uint64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
 	l.writing = 0
-	l.untold -= told
+	l.unreported -= reported
 	l.drop(lost)
 
-	// What was needed in a rush is not kept.
+	// A buffer that grew in a burst is not reused.
 	if cap(batch) <= 2*fullBatch {
 		l.spare = batch[:0]
 	}
 }
 
-// write returns how many lines were lost, and whether the writer took everything. Of a line that was cut off in the middle, the
-// rest is written the next time.
+// write returns how many lines were lost, and whether the writer accepted everything. The rest of a line that was cut off is
+// written the next time.
 func (l *Lines) write(lines []byte) (lost uint64, ok bool) {
 	if len(l.leftover) > 0 {
 		n, err := l.w.Write(l.leftover)

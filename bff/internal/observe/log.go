@@ -1,4 +1,4 @@
-// Package observe makes what an operator looks at: the logger and the metrics. It is the only package that knows the metrics
+// Package observe makes the logger and the metrics. It is the only package that knows the metrics
 // registry.
 package observe
 
@@ -20,8 +20,8 @@ type Log struct {
 	lines *Lines
 }
 
-// OpenLog returns a Log that writes lines to w, in the format and from the level of the configuration up. Warnings and errors are
-// written at once, what is below may wait a moment for more.
+// OpenLog returns a Log that writes to w, in the format and from the level of the configuration up. Warnings and errors are written
+// at once; other lines may wait a moment for more.
 func OpenLog(w io.Writer, cfg config.Log) (*Log, error) {
 	var options slog.HandlerOptions
 
@@ -43,24 +43,24 @@ func OpenLog(w io.Writer, cfg config.Log) (*Log, error) {
 	return &Log{Logger: slog.New(byUrgency{ordinary: handler(lines), urgent: handler(lines.Urgent())}), lines: lines}, nil
 }
 
-// Dropped returns how many lines were lost, because nobody took them in time.
+// Dropped returns how many lines were lost because they were not read in time.
 func (l *Log) Dropped() uint64 { return l.lines.Dropped() }
 
-// Close writes what still waits, for as long as a second. What is logged later is lost.
+// Close writes what is buffered, for up to a second. What is logged later is lost.
 func (l *Log) Close() { l.lines.Close() }
 
 func droppedLine(handler func(io.Writer) slog.Handler, dropped uint64) []byte {
 	var line bytes.Buffer
 
-	record := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were dropped, because they were not read in time", 0)
+	record := slog.NewRecord(time.Now(), slog.LevelWarn, "log lines were dropped because they were not read in time", 0)
 	record.AddAttrs(slog.Uint64("lines", dropped))
-	// A buffer takes everything.
+	// Writing to a buffer cannot fail.
 	_ = handler(&line).Handle(context.Background(), record)
 
 	return line.Bytes()
 }
 
-// byUrgency has one handler for warnings and errors, and one for what is below.
+// byUrgency has one handler for warnings and errors, and one for lower levels.
 type byUrgency struct{ ordinary, urgent slog.Handler }
 
 func (h byUrgency) Enabled(ctx context.Context, level slog.Level) bool {

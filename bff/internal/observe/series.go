@@ -2,9 +2,9 @@ package observe
 
 import "sync"
 
-// series are the children of metrics by what their labels are made of, so that labels are formatted and hashed once for each child
-// and not for each sample. The keys must come from a bounded set, as the labels do. It is safe for concurrent use once resolve,
-// which finds or makes a child, is set.
+// series caches the children of metrics by what their labels are made of, so that labels are formatted and hashed once per child and
+// not per sample. The keys must come from a bounded set, as the labels do. It is safe for concurrent use once resolve, which finds
+// or makes a child, is set.
 type series[K comparable, V any] struct {
 	resolve func(K) V
 
@@ -28,7 +28,7 @@ func (s *series[K, V]) of(key K) V {
 		s.known = map[K]V{}
 	}
 
-	// Another may have been here before; it found the same.
+	// Another goroutine may have stored it by now; it found the same.
 	child = s.resolve(key)
 	s.known[key] = child
 
