@@ -201,7 +201,7 @@ func TestStuckWriterHoldsNobodyUp(t *testing.T) {
 			}
 		}
 
-		if !strings.Contains(got[len(got)-2], "trouble") || !strings.Contains(got[len(got)-1], fmt.Sprintf(`"level":"WARN","msg":"log lines were dropped, because they were not read in time","lines":%d}`, dropped)) {
+		if !strings.Contains(got[len(got)-2], "trouble") || !strings.Contains(got[len(got)-1], fmt.Sprintf(`"level":"WARN","msg":"log lines were dropped because they were not read in time","lines":%d}`, dropped)) {
 			t.Errorf("the end is %q", got[len(got)-2:])
 		}
 

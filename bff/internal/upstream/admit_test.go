@@ -171,7 +171,7 @@ func hold(tb testing.TB, b *breaker.Breaker) (stop func()) {
 		tb.Fatal(err)
 	}
 
-	return func() { done(breaker.ErrNoVerdict) }
+	return func() { done(breaker.ErrNotCounted) }
 }
 
 func TestOverloadIsRefusedAtOnceAndSaysWhenToTryAgain(t *testing.T) {

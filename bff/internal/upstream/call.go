@@ -70,7 +70,7 @@ type permits struct {
 func (u *upstream) admit(rpc string, method *method, priority int, streaming bool, now time.Time) (p permits, err error) {
 	limiter, ok := u.limiter.Acquire(rpc, priority, now)
 	if !ok {
-		return permits{}, overloaded(u.name)
+		return permits{}, u.overloaded
 	}
 
 	ask := (*breaker.Breaker).Allow
@@ -91,7 +91,7 @@ func (u *upstream) admit(rpc string, method *method, priority int, streaming boo
 
 	recordMethod, err := ask(method.breaker)
 	if err != nil {
-		record(breaker.ErrNoVerdict)
+		record(breaker.ErrNotCounted)
 		limiter.Drop()
 
 		return permits{}, err
@@ -105,7 +105,7 @@ func (u *upstream) admit(rpc string, method *method, priority int, streaming boo
 func (c *call) recordResult(err error) {
 	c.recorded.Do(func() {
 		if c.clientDeadlineShorter && status.Code(err) == codes.DeadlineExceeded {
-			err = breaker.ErrNoVerdict
+			err = breaker.ErrNotCounted
 		}
 
 		if c.streaming || !countsForLatency(err) {
@@ -129,7 +129,7 @@ func countsForLatency(err error) bool {
 		return true
 	}
 
-	if errors.Is(err, breaker.ErrNoVerdict) {
+	if errors.Is(err, breaker.ErrNotCounted) {
 		return false
 	}
 

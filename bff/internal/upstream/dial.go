@@ -46,7 +46,7 @@ func newGroup(name string, config Config, observer balance.Observer, logger *slo
 func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (*grpc.ClientConn, error) {
 	transport := insecure.NewCredentials()
 	if config.Transport != nil {
-		transport = tlsCredentials{config.Transport}
+		transport = newTLSCredentials(config.Transport)
 	}
 
 	options, err := balancing(config, group, transport)

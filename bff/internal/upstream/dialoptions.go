@@ -1,26 +1,18 @@
 package upstream
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"reflect"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 )
 
-// ownDialField is a field of gRPC's dial options that an embedding program cannot set, since the gateway does or since it would
-// have no effect.
-type ownDialField struct {
-	// path leads to it from grpc.ClientConn.
-	path []string
-	// option sets it.
-	option string
-	// instead says what to do.
-	instead string
-}
+// ownDialField is a field of gRPC's dial options that an embedding program cannot set, because the gateway does or because it would
+// have no effect. The path leads to it from grpc.ClientConn, option sets it, and instead says what to do.
+type ownDialField struct{ path, option, instead string }
 
 // What to do in place of an option that is refused.
 const (
@@ -34,27 +26,21 @@ const (
 	insteadNothing = "it has no effect on a connection that is made when it is needed"
 )
 
-// The names of the fields of a grpc.ClientConn, and within those, that hold dial options.
-const (
-	dialOptions    = "dopts"
-	connectOptions = "copts"
-)
-
 func ownDialFields() []ownDialField {
 	return []ownDialField{
-		{[]string{dialOptions, "authority"}, "WithAuthority", insteadName},
-		{[]string{dialOptions, "resolvers"}, "WithResolvers", insteadTarget},
-		{[]string{dialOptions, "disableServiceConfig"}, "WithDisableServiceConfig", insteadRetry},
-		{[]string{dialOptions, "defaultServiceConfigRawJSON"}, "WithDefaultServiceConfig", insteadRetry},
-		{[]string{dialOptions, "disableRetry"}, "WithDisableRetry", insteadRetry},
-		{[]string{dialOptions, "maxCallAttempts"}, "WithMaxCallAttempts", insteadRetry},
-		{[]string{dialOptions, "disableHealthCheck"}, "WithDisableHealthCheck", insteadProbe},
-		{[]string{dialOptions, "returnLastError"}, "WithReturnConnectionError", insteadNothing},
-		{[]string{dialOptions, "block"}, "WithBlock", insteadNothing},
-		{[]string{dialOptions, "timeout"}, "WithTimeout", insteadNothing},
-		{[]string{dialOptions, connectOptions, "FailOnNonTempDialError"}, "FailOnNonTempDialError", insteadNothing},
-		{[]string{dialOptions, connectOptions, "TransportCredentials"}, "WithTransportCredentials", insteadTLS},
-		{[]string{dialOptions, connectOptions, "CredsBundle"}, "WithCredentialsBundle", insteadTLS},
+		{"dopts.authority", "WithAuthority", insteadName},
+		{"dopts.resolvers", "WithResolvers", insteadTarget},
+		{"dopts.disableServiceConfig", "WithDisableServiceConfig", insteadRetry},
+		{"dopts.defaultServiceConfigRawJSON", "WithDefaultServiceConfig", insteadRetry},
+		{"dopts.disableRetry", "WithDisableRetry", insteadRetry},
+		{"dopts.maxCallAttempts", "WithMaxCallAttempts", insteadRetry},
+		{"dopts.disableHealthCheck", "WithDisableHealthCheck", insteadProbe},
+		{"dopts.returnLastError", "WithReturnConnectionError", insteadNothing},
+		{"dopts.block", "WithBlock", insteadNothing},
+		{"dopts.timeout", "WithTimeout", insteadNothing},
+		{"dopts.copts.FailOnNonTempDialError", "FailOnNonTempDialError", insteadNothing},
+		{"dopts.copts.TransportCredentials", "WithTransportCredentials", insteadTLS},
+		{"dopts.copts.CredsBundle", "WithCredentialsBundle", insteadTLS},
 	}
 }
 
@@ -76,7 +62,7 @@ func CheckDialOption(option grpc.DialOption) error {
 	}
 
 	for _, field := range ownDialFields() {
-		if dialState(before, field.path) != dialState(after, field.path) {
+		if !sameDialState(dialField(before, field.path), dialField(after, field.path)) {
 			return fmt.Errorf("grpc.%s is refused: %s", field.option, field.instead)
 		}
 	}
@@ -88,20 +74,15 @@ func CheckDialOption(option grpc.DialOption) error {
 	return checkInterceptors(after)
 }
 
-// listField is a field of gRPC's dial options that is a list.
-type listField struct {
-	// path leads to it from grpc.ClientConn.
-	path []string
-	// element is what it has.
-	element string
-}
+// listField is a field of gRPC's dial options that is a list of elements.
+type listField struct{ path, element string }
 
 func listFields() []listField {
 	return []listField{
-		{[]string{dialOptions, "chainUnaryInts"}, "an interceptor"},
-		{[]string{dialOptions, "chainStreamInts"}, "an interceptor"},
-		{[]string{dialOptions, "callOptions"}, "a call option"},
-		{[]string{dialOptions, connectOptions, "PerRPCCredentials"}, "per-RPC credentials"},
+		{"dopts.chainUnaryInts", "an interceptor"},
+		{"dopts.chainStreamInts", "an interceptor"},
+		{"dopts.callOptions", "a call option"},
+		{"dopts.copts.PerRPCCredentials", "per-RPC credentials"},
 	}
 }
 
@@ -119,22 +100,21 @@ func checkNil(options reflect.Value) error {
 	return nil
 }
 
-// checkInterceptors refuses those that come before all others, also before the checks of the gateway, and a limit on what is
+// checkInterceptors refuses interceptors that run before all others, including the checks of the gateway, and a limit on what is
 // received.
 func checkInterceptors(options reflect.Value) error {
 	for _, kind := range []struct{ single, chain, option string }{
-		{"unaryInt", "chainUnaryInts", "WithUnaryInterceptor"}, {"streamInt", "chainStreamInts", "WithStreamInterceptor"},
+		{"dopts.unaryInt", "dopts.chainUnaryInts", "WithUnaryInterceptor"},
+		{"dopts.streamInt", "dopts.chainStreamInts", "WithStreamInterceptor"},
 	} {
 		// gRPC makes one interceptor of all.
-		single := dialField(options, []string{dialOptions, kind.single})
-		chain := dialField(options, []string{dialOptions, kind.chain})
-
+		single, chain := dialField(options, kind.single), dialField(options, kind.chain)
 		if single.Kind() == reflect.Func && !single.IsNil() && chain.Kind() == reflect.Slice && chain.Len() == 0 {
 			return fmt.Errorf("grpc.%s is refused: %s", kind.option, insteadChain)
 		}
 	}
 
-	calls := dialField(options, []string{dialOptions, "callOptions"})
+	calls := dialField(options, "dopts.callOptions")
 	for i := 0; calls.Kind() == reflect.Slice && i < calls.Len(); i++ {
 		if calls.Index(i).Elem().Type() == reflect.TypeFor[grpc.MaxRecvMsgSizeCallOption]() {
 			return fmt.Errorf("grpc.MaxCallRecvMsgSize is refused: %s", insteadReceive)
@@ -145,26 +125,34 @@ func checkInterceptors(options reflect.Value) error {
 }
 
 // probedConn is what gRPC makes of options. Its fields are not exported, and there is no other way to see what an option does; a
-// test holds their names against those of gRPC.
+// test compares their names with those of gRPC.
 func probedConn(options ...grpc.DialOption) (reflect.Value, error) {
+	// Encrypted, as some options require. Whether the connection of the upstream is shows when it is opened.
+	transport := probeCredentials{credentials.NewTLS(nil)}
+
 	conn, err := grpc.NewClient("passthrough:///probe",
-		append([]grpc.DialOption{grpc.WithTransportCredentials(probeCredentials{})}, options...)...)
+		append([]grpc.DialOption{grpc.WithTransportCredentials(transport)}, options...)...)
 	if err != nil {
 		return reflect.Value{}, fmt.Errorf("probe a dial option: %w", err)
 	}
 
 	state := reflect.ValueOf(conn).Elem()
 
-	// There is nothing to end.
+	// It was never used.
 	_ = conn.Close()
 
 	return state, nil
 }
 
+// probeCredentials are of a type of their own, so that those of an option are seen.
+type probeCredentials struct {
+	credentials.TransportCredentials
+}
+
 // dialField returns a field; the zero Value if this version of gRPC has none.
-func dialField(conn reflect.Value, path []string) reflect.Value {
+func dialField(conn reflect.Value, path string) reflect.Value {
 	field := conn
-	for _, name := range path {
+	for name := range strings.SplitSeq(path, ".") {
 		if field.Kind() != reflect.Struct {
 			return reflect.Value{}
 		}
@@ -175,48 +163,22 @@ func dialField(conn reflect.Value, path []string) reflect.Value {
 	return field
 }
 
-// dialState is what can be compared of a field.
-func dialState(conn reflect.Value, path []string) any {
-	field := dialField(conn, path)
-
-	switch field.Kind() {
+// sameDialState reports whether an option has left a field alone, as far as its values can be compared.
+func sameDialState(before, after reflect.Value) bool {
+	switch before.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Slice:
+		return before.Len() == after.Len()
 	case reflect.Interface:
-		if field.IsNil() {
-			return false
+		if before.IsNil() || after.IsNil() {
+			return before.IsNil() == after.IsNil()
 		}
 
-		return field.Elem().Type()
+		return before.Elem().Type() == after.Elem().Type()
 	case reflect.Pointer:
-		return field.IsNil()
-	case reflect.Slice:
-		return field.Len()
-	case reflect.Bool:
-		return field.Bool()
-	case reflect.Int, reflect.Int64:
-		return field.Int()
-	case reflect.String:
-		return field.String()
+		return before.IsNil() == after.IsNil()
 	default:
-		return nil
+		return !before.Comparable() || before.Equal(after)
 	}
 }
-
-// probeCredentials are those of a connection that is never made.
-type probeCredentials struct{}
-
-func (probeCredentials) ClientHandshake(context.Context, string, net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return nil, nil, errors.New("there is no connection")
-}
-
-func (probeCredentials) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	return nil, nil, errors.New("there is no connection")
-}
-
-// Info says that it is encrypted, as some options demand. Whether it is shows when the connection of the upstream is opened.
-func (probeCredentials) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
-}
-
-func (c probeCredentials) Clone() credentials.TransportCredentials { return c }
-
-func (probeCredentials) OverrideServerName(string) error { return nil }

@@ -110,7 +110,7 @@ func TestFieldsOfDialOptionsAreThere(t *testing.T) {
 	}
 
 	for _, field := range ownDialFields() {
-		if dialState(conn, field.path) == nil {
+		if f := dialField(conn, field.path); !f.IsValid() || f.Kind() != reflect.Slice && !f.Comparable() {
 			t.Errorf("%v cannot be compared", field.path)
 		}
 	}

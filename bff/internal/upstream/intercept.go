@@ -80,7 +80,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 		}
 
 		// Also on a panic: a probe without a verdict would keep the breaker half-open for good.
-		err = breaker.ErrNoVerdict
+		err = breaker.ErrNotCounted
 		defer func() { call.end(err) }()
 
 		opts, header := withHeader(opts)
@@ -129,7 +129,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 			return nil, err
 		}
 
-		time.AfterFunc(maxSilence, func() { call.recordResult(breaker.ErrNoVerdict) })
+		time.AfterFunc(maxSilence, func() { call.recordResult(breaker.ErrNotCounted) })
 		// A caller that stops reading ends its context, as gRPC demands.
 		context.AfterFunc(outgoing, func() { call.end(status.FromContextError(outgoing.Err()).Err()) })
 

@@ -157,7 +157,7 @@ func TestStreamThatIsGivenUp(t *testing.T) {
 		want    codes.Code
 		breaker breaker.State
 	}{
-		{"by_the_client_is_no_verdict", func(ctx context.Context) (context.Context, context.CancelFunc) {
+		{"by_the_client_is_not_counted", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
 			time.AfterFunc(time.Second, cancel)
 
@@ -166,7 +166,7 @@ func TestStreamThatIsGivenUp(t *testing.T) {
 		{"by_the_deadline_is_a_failure", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, time.Second)
 		}, codes.DeadlineExceeded, breaker.Open},
-		{"by_the_deadline_after_a_long_silence_is_no_verdict", func(ctx context.Context) (context.Context, context.CancelFunc) {
+		{"by_the_deadline_after_a_long_silence_is_not_counted", func(ctx context.Context) (context.Context, context.CancelFunc) {
 			return context.WithTimeout(ctx, time.Hour)
 		}, codes.DeadlineExceeded, breaker.HalfOpen},
 	}

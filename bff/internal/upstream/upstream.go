@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 
+	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
@@ -45,6 +47,8 @@ type upstream struct {
 	breaker  *breaker.Breaker
 	methods  map[string]*method
 	limiter  *concurrency.Limiter
+	// overloaded is the error of a call that the limiter refuses.
+	overloaded error
 	// maxReceive is the largest message that is taken, in bytes.
 	maxReceive int
 	// programmed reports that there are dial options of an embedding program.
@@ -88,17 +92,18 @@ func newUpstream(name string, config Config, deps Deps) *upstream {
 		breaker: breaker.New(name, config.Breaker, onChange(deps, name, "")),
 		methods: newMethods(name, config, deps),
 		limiter: newLimiter(name, config.Concurrency, deps.Observer), maxReceive: config.MaxReceiveBytes,
+		overloaded: problem.Refusal(fmt.Errorf("%s: %w", name, ErrOverloaded), retryAfter),
 		programmed: len(config.DialOptions) > 0,
 	}
 }
 
-func onChange(deps Deps, upstream, rpc string) func(name string, from, to breaker.State) {
+func onChange(deps Deps, upstream, rpc string) func(from, to breaker.State) {
 	attrs := []slog.Attr{slog.String("upstream", upstream)}
 	if rpc != "" {
 		attrs = append(attrs, slog.String("rpc", rpc))
 	}
 
-	return func(_ string, from, to breaker.State) {
+	return func(from, to breaker.State) {
 		deps.Observer.ObserveBreaker(upstream, rpc, to)
 		deps.Logger.LogAttrs(context.Background(), slog.LevelWarn, "circuit breaker changed",
 			append(slices.Clip(attrs), slog.String("from", from.String()), slog.String("to", to.String()))...)
@@ -116,16 +121,7 @@ func (p *Pool) Conn(name string) (*grpc.ClientConn, error) {
 }
 
 // Names lists the backends in alphabetical order.
-func (p *Pool) Names() []string {
-	names := make([]string, 0, len(p.upstreams))
-	for name := range p.upstreams {
-		names = append(names, name)
-	}
-
-	slices.Sort(names)
-
-	return names
-}
+func (p *Pool) Names() []string { return slices.Sorted(maps.Keys(p.upstreams)) }
 
 // Status is the state of a backend.
 type Status struct {

@@ -98,11 +98,11 @@ func TestOpensAtTheRatioOfEnoughCalls(t *testing.T) {
 		{"just_below_the_ratio", []error{nil, nil, nil, bad, bad}, breaker.Closed},
 		{"many_good_and_few_bad", []error{nil, nil, nil, nil, nil, nil, nil, bad, bad, bad}, breaker.Closed},
 		{"timeouts_and_unavailability_together", []error{nil, nil, bad, tooLate}, breaker.Open},
-		{"no_verdicts_do_not_make_enough_calls", []error{
-			bad, bad, breaker.ErrNoVerdict, breaker.ErrNoVerdict, breaker.ErrNoVerdict,
+		{"uncounted_calls_are_not_enough_calls", []error{
+			bad, bad, breaker.ErrNotCounted, breaker.ErrNotCounted, breaker.ErrNotCounted,
 		}, breaker.Closed},
-		{"no_verdicts_do_not_dilute", []error{
-			breaker.ErrNoVerdict, breaker.ErrNoVerdict, breaker.ErrNoVerdict, breaker.ErrNoVerdict, nil, nil, bad, bad,
+		{"uncounted_calls_do_not_dilute", []error{
+			breaker.ErrNotCounted, breaker.ErrNotCounted, breaker.ErrNotCounted, breaker.ErrNotCounted, nil, nil, bad, bad,
 		}, breaker.Open},
 	}
 
@@ -121,13 +121,13 @@ func TestOpensAtTheRatioOfEnoughCalls(t *testing.T) {
 
 // What a call's end says about the backend shows twice: four of them open a closed breaker, or do not, and a probe that ends so
 // opens, closes or leaves a half-open one.
-func TestVerdict(t *testing.T) {
+func TestWhatCountsAgainstTheBackend(t *testing.T) {
 	t.Parallel()
 
 	const (
-		failure   = breaker.Open
-		healthy   = breaker.Closed
-		noVerdict = breaker.HalfOpen
+		failure    = breaker.Open
+		healthy    = breaker.Closed
+		notCounted = breaker.HalfOpen
 	)
 
 	tests := []struct {
@@ -149,9 +149,9 @@ func TestVerdict(t *testing.T) {
 		{"aborted_is_healthy", status.Error(codes.Aborted, ""), healthy},
 		{"unimplemented_is_healthy", status.Error(codes.Unimplemented, ""), healthy},
 		{"error_without_a_status_is_healthy", io.ErrUnexpectedEOF, healthy},
-		{"canceled_is_no_verdict", status.FromContextError(context.Canceled).Err(), noVerdict},
-		{"ErrNoVerdict_is_no_verdict", breaker.ErrNoVerdict, noVerdict},
-		{"wrapped_ErrNoVerdict_is_no_verdict", fmt.Errorf("%w: %w", breaker.ErrNoVerdict, unavailable), noVerdict},
+		{"canceled_is_not_counted", status.FromContextError(context.Canceled).Err(), notCounted},
+		{"ErrNotCounted_is_not_counted", breaker.ErrNotCounted, notCounted},
+		{"wrapped_ErrNotCounted_is_not_counted", fmt.Errorf("%w: %w", breaker.ErrNotCounted, unavailable), notCounted},
 	}
 
 	for _, tt := range tests {
@@ -234,14 +234,14 @@ func TestHalfOpenLetsOneProbeThroughAtATime(t *testing.T) {
 }
 
 // Else the breaker would stay half-open for good, with nobody let through.
-func TestProbeWithoutVerdictMakesRoomForTheNext(t *testing.T) {
+func TestUncountedProbeAllowsTheNext(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
 		b := halfOpen(t)
 
 		for range 3 {
-			call(t, b, breaker.ErrNoVerdict)
+			call(t, b, breaker.ErrNotCounted)
 			want(t, b, breaker.HalfOpen)
 		}
 
@@ -310,14 +310,14 @@ func TestOldFailuresLeaveTheWindow(t *testing.T) {
 	}
 }
 
-func TestChangesAreTold(t *testing.T) {
+func TestChangesAreReported(t *testing.T) {
 	t.Parallel()
 
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
 
-		b := breaker.New("order", settings, func(name string, from, to breaker.State) {
-			told = append(told, fmt.Sprintf("%s: %s to %s", name, from, to))
+		b := breaker.New("order", settings, func(from, to breaker.State) {
+			told = append(told, fmt.Sprintf("%s to %s", from, to))
 		})
 
 		call(t, b, unavailable, unavailable, unavailable, unavailable)
@@ -327,8 +327,7 @@ func TestChangesAreTold(t *testing.T) {
 		call(t, b, nil)
 
 		want := []string{
-			"order: closed to open", "order: open to half-open", "order: half-open to open",
-			"order: open to half-open", "order: half-open to closed",
+			"closed to open", "open to half-open", "half-open to open", "open to half-open", "half-open to closed",
 		}
 		if diff := cmp.Diff(want, told); diff != "" {
 			t.Error(diff)

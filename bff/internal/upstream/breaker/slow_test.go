@@ -104,8 +104,8 @@ func TestPace(t *testing.T) {
 		{"a_slow_error_is_slow", slow, status.Error(codes.NotFound, ""), breaker.Open},
 		{"given_up_early_says_nothing", fast, canceled, breaker.HalfOpen},
 		{"given_up_late_is_slow", slow, canceled, breaker.Open},
-		{"hurried_early_says_nothing", fast, breaker.ErrNoVerdict, breaker.HalfOpen},
-		{"hurried_but_late_is_slow", slow, breaker.ErrNoVerdict, breaker.Open},
+		{"hurried_early_says_nothing", fast, breaker.ErrNotCounted, breaker.HalfOpen},
+		{"hurried_but_late_is_slow", slow, breaker.ErrNotCounted, breaker.Open},
 		{"gone_at_once_is_not_fast", fast, unavailable, breaker.HalfOpen},
 	}
 
@@ -257,8 +257,8 @@ func TestChangesOfBothReasonsAreToldAsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
 
-		b := breaker.New("order", slowSettings, func(name string, from, to breaker.State) {
-			told = append(told, fmt.Sprintf("%s: %s to %s", name, from, to))
+		b := breaker.New("order", slowSettings, func(from, to breaker.State) {
+			told = append(told, fmt.Sprintf("%s to %s", from, to))
 		})
 
 		for range 4 {
@@ -269,7 +269,7 @@ func TestChangesOfBothReasonsAreToldAsOne(t *testing.T) {
 		take(t, b, fast, nil)
 		want(t, b, breaker.Closed)
 
-		expected := []string{"order: closed to open", "order: open to half-open", "order: half-open to closed"}
+		expected := []string{"closed to open", "open to half-open", "half-open to closed"}
 		if diff := cmp.Diff(expected, told); diff != "" {
 			t.Error(diff)
 		}
@@ -288,7 +288,7 @@ func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var opened, closed time.Time
 
-		b := breaker.New("order", slowSettings, func(_ string, _, to breaker.State) {
+		b := breaker.New("order", slowSettings, func(_, to breaker.State) {
 			switch {
 			case to == breaker.Open && opened.IsZero():
 				opened = time.Now()

@@ -61,7 +61,7 @@ func (c *Channel) NewStream(
 }
 
 func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	defer contain(info.FullMethod, &err)
+	defer finish(info.FullMethod, &err)
 
 	resp, err = handler(withRecord(ctx), req)
 	if message, ok := resp.(proto.Message); ok && err == nil && message.ProtoReflect().IsValid() {
@@ -72,7 +72,7 @@ func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle
 }
 
 func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
-	defer contain(info.FullMethod, &err)
+	defer finish(info.FullMethod, &err)
 
 	return handler(srv, recordStream{ServerStream: ss, ctx: withRecord(ss.Context())})
 }
@@ -114,13 +114,10 @@ type recordStream struct {
 
 func (s recordStream) Context() context.Context { return s.ctx }
 
-// contain turns a panic into an error and any error into a status that wraps it, so that its cause reaches the log.
-func contain(method string, err *error) {
+// finish turns a panic into an error and any error into a status that wraps it, so that its cause reaches the log.
+func finish(method string, err *error) {
 	if v := recover(); v != nil {
-		*err = &failure{
-			status: status.New(codes.Internal, "panic"),
-			cause:  fmt.Errorf("%s panicked: %v\n%s", method, v, debug.Stack()),
-		}
+		*err = problem.WithCause(status.New(codes.Internal, "panic"), fmt.Errorf("%s panicked: %v\n%s", method, v, debug.Stack()))
 
 		return
 	}
@@ -134,15 +131,5 @@ func contain(method string, err *error) {
 		st = status.FromContextError(*err)
 	}
 
-	*err = &failure{status: st, cause: *err}
+	*err = problem.WithCause(st, *err)
 }
-
-// failure is an error with a status and a cause.
-type failure struct {
-	status *status.Status
-	cause  error
-}
-
-func (f *failure) Error() string              { return f.cause.Error() }
-func (f *failure) Unwrap() error              { return f.cause }
-func (f *failure) GRPCStatus() *status.Status { return f.status }

@@ -1,0 +1,33 @@
+package problem
+
+import (
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+type statusError struct {
+	status *status.Status
+	cause  error
+}
+
+func (e *statusError) Error() string              { return e.cause.Error() }
+func (e *statusError) Unwrap() error              { return e.cause }
+func (e *statusError) GRPCStatus() *status.Status { return e.status }
+
+// WithCause returns an error that is the status to gRPC and wraps its cause, which the log gets.
+func WithCause(st *status.Status, cause error) error { return &statusError{status: st, cause: cause} }
+
+// Refusal returns the error of calls that are not made because of the cause: an UNAVAILABLE status that wraps it, with its text, and
+// says when to try again (google.rpc.RetryInfo). It can be returned many times.
+func Refusal(cause error, retryAfter time.Duration) error {
+	st := status.New(codes.Unavailable, cause.Error())
+	if detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)}); err == nil {
+		st = detailed
+	}
+
+	return WithCause(st, cause)
+}
