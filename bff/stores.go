@@ -41,7 +41,7 @@ func (c *Compiled) openStores(with opening) (*stores, error) {
 func (c *Compiled) openShared(with opening, observer func(rpc string, event cache.Event)) (*stores, error) {
 	client, err := redis.Open(redis.Config{Redis: c.config.Redis}, redis.Observer{
 		Logger:  with.logger,
-		State:   func(_, to redis.State) { with.metrics.ObserveRedis(int(to)) },
+		State:   func(to redis.State) { with.metrics.ObserveRedis(int(to)) },
 		Failure: with.metrics.ObserveRedisFailure,
 	})
 	if err != nil {

@@ -11,21 +11,18 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// State of the breaker.
-type State int
+// State of the breaker. Its String is "closed", "half-open" or "open".
+type State = gobreaker.State
 
 // A closed breaker lets commands through, an open one refuses them, a half-open one lets one through to try.
 const (
-	StateClosed   = State(gobreaker.StateClosed)
-	StateHalfOpen = State(gobreaker.StateHalfOpen)
-	StateOpen     = State(gobreaker.StateOpen)
+	StateClosed   = gobreaker.StateClosed
+	StateHalfOpen = gobreaker.StateHalfOpen
+	StateOpen     = gobreaker.StateOpen
 )
 
-// String names the state: "closed", "half-open" or "open".
-func (s State) String() string { return gobreaker.State(s).String() }
-
-// When the breaker opens: after so many failures in a row, which a Redis that is gone causes within milliseconds under load, or at
-// half of the commands within the window, which a slow one causes.
+// The breaker opens after maxInRow failures in a row, which a Redis that is down causes within milliseconds under load, or when half
+// of the commands within the window fail, which a slow one causes.
 const (
 	maxInRow      = 5
 	minCounted    = 20
@@ -34,7 +31,7 @@ const (
 	windowBuckets = 10
 )
 
-// guard is a hook of the client. It gives commands their deadline, and asks the breaker first.
+// guard is a hook of the client. It gives commands their deadline, after the breaker has let them through.
 type guard struct {
 	timeout  time.Duration
 	breaker  *gobreaker.TwoStepCircuitBreaker[struct{}]
@@ -54,14 +51,12 @@ func newGuard(timeout, openFor time.Duration, observer Observer) *guard {
 			return c.ConsecutiveFailures >= maxInRow ||
 				counted >= minCounted && float64(c.TotalFailures) >= failureRatio*float64(counted)
 		},
-		IsExcluded:    func(err error) bool { return errors.Is(err, errNoVerdict) },
-		OnStateChange: func(_ string, from, to gobreaker.State) { observer.State(State(from), State(to)) },
+		IsExcluded:    func(err error) bool { return errors.Is(err, errNotCounted) },
+		OnStateChange: func(_ string, _, to State) { observer.State(to) },
 	})
 
 	return g
 }
-
-func (g *guard) state() State { return State(g.breaker.State()) }
 
 // DialHook implements redis.Hook. Dialing is a part of the command that needs the connection.
 func (g *guard) DialHook(next goredis.DialHook) goredis.DialHook { return next }
@@ -71,7 +66,7 @@ func (g *guard) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	return func(ctx context.Context, cmd goredis.Cmder) error {
 		if h := handshakeOf(ctx); h != nil {
 			err := next(ctx, cmd)
-			h.note(cmd, err)
+			h.done(cmd, err)
 
 			return err
 		}
@@ -103,7 +98,7 @@ func (g *guard) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.Pr
 	}
 }
 
-// call runs a command. The commands of the handshake of its connection, and a probe, are parts of it.
+// call runs a command, with those of the handshake of its connection and, if it has one, its probe.
 func (g *guard) call(ctx context.Context, next func(context.Context) error) error {
 	done, err := g.breaker.Allow()
 	if err != nil {
@@ -119,7 +114,7 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 	// A panic must not leave the breaker waiting for its probe.
 	defer func() {
 		if !finished {
-			done(errNoVerdict)
+			done(errNotCounted)
 		}
 	}()
 
@@ -138,7 +133,7 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 		return err
 	case reason == ReasonUnreachable &&
 		(ctx.Err() != nil || errors.Is(err, goredis.ErrPoolTimeout) || errors.Is(err, goredis.ErrPoolExhausted)):
-		done(errNoVerdict)
+		done(errNotCounted)
 
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
@@ -147,23 +142,23 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 
 	if !outage {
 		done(nil)
-		g.health.reply(err)
+		g.health.errorReply(err)
 
 		return err
 	}
 
 	done(err)
 
-	// That one command got no reply is not worth a line.
-	if reason != ReasonUnreachable || g.state() == StateOpen {
-		g.health.fail(reason, err)
+	// A single command without a reply is not worth a line.
+	if reason != ReasonUnreachable || g.breaker.State() == StateOpen {
+		g.health.failure(reason, err)
 	}
 
 	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }
 
 func (g *guard) attempt(ctx context.Context, next func(context.Context) error) error {
-	if g.state() == StateHalfOpen {
+	if g.breaker.State() == StateHalfOpen {
 		if err := g.probe(ctx); err != nil {
 			return err
 		}
@@ -172,11 +167,11 @@ func (g *guard) attempt(ctx context.Context, next func(context.Context) error) e
 	return next(ctx)
 }
 
-// errNoVerdict is for calls whose end says nothing about Redis, because the caller gave up or all connections stayed busy. The
-// commands that keep them busy show.
-var errNoVerdict = errors.New("no verdict on redis")
+// errNotCounted is for calls whose end says nothing about Redis, because the caller gave up or all connections stayed busy. The
+// commands that keep them busy are counted.
+var errNotCounted = errors.New("not counted for redis")
 
-// redacted takes the URL, which may hold a password, from the error of its parsing.
+// redacted removes the URL, which may have a password, from the error of its parsing.
 func redacted(err error) error {
 	if parse, ok := errors.AsType[*url.Error](err); ok {
 		return parse.Err

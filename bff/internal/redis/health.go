@@ -11,26 +11,27 @@ import (
 )
 
 const (
-	// checkInterval is how often a Redis that serves is looked at. Another one may have taken its place.
+	// checkInterval is how often a working Redis is checked. Another one may have replaced it.
 	checkInterval = time.Minute
-	// settleTimes as long as the breaker stays open must be over without a failure before Redis is said to serve again.
+	// settleTimes is how many times as long as the breaker stays open there must be no failure before the log says that Redis works
+	// again.
 	settleTimes = 5
 	// replyInterval is the time between two lines about error replies that are no outage.
 	replyInterval = time.Minute
-	// safePolicy is the maxmemory-policy with which Redis throws nothing away that has not expired.
+	// safePolicy is the maxmemory-policy with which Redis evicts nothing that has not expired.
 	safePolicy = "noeviction"
 )
 
-// health is whether Redis serves, as the log says it: one line when it stops and why, one more for each further reason, and one
-// when it serves again. It is safe for concurrent use. Nothing is logged under its lock, which requests take.
+// health logs whether Redis works: one line when it stops and why, one more for each further reason, and one when it works again. It
+// is safe for concurrent use. Nothing is logged under its lock, which requests take.
 type health struct {
 	logger *slog.Logger
 	settle time.Duration
-	// troubled wakes who looks whether Redis serves again.
+	// troubled wakes the goroutine that checks whether Redis works again.
 	troubled chan struct{}
 
 	mu sync.Mutex
-	// reasons are those that were logged since Redis served.
+	// reasons are those that were logged since Redis worked.
 	reasons map[string]bool
 	failed  time.Time
 	replied time.Time
@@ -40,9 +41,14 @@ func newHealth(logger *slog.Logger, openFor time.Duration) *health {
 	return &health{logger: logger, settle: settleTimes * openFor, troubled: make(chan struct{}, 1), reasons: map[string]bool{}}
 }
 
-// fail notes that Redis does not serve.
-func (h *health) fail(reason string, err error) {
-	if !h.noteFailure(reason) {
+// failure is called when Redis does not work.
+func (h *health) failure(reason string, err error) {
+	h.mu.Lock()
+	known := h.reasons[reason]
+	h.reasons[reason], h.failed = true, time.Now()
+	h.mu.Unlock()
+
+	if known {
 		return
 	}
 
@@ -54,54 +60,27 @@ func (h *health) fail(reason string, err error) {
 	}
 }
 
-// noteFailure reports whether the reason is a new one.
-func (h *health) noteFailure(reason string) bool {
+// errorReply is called for an error reply that is no outage.
+func (h *health) errorReply(err error) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 
-	h.failed = time.Now()
-	known := h.reasons[reason]
-	h.reasons[reason] = true
+	now := time.Now()
+	due := h.replied.IsZero() || now.Sub(h.replied) >= replyInterval
 
-	return !known
-}
+	if due {
+		h.replied = now
+	}
 
-// reply notes an error reply that is no outage.
-func (h *health) reply(err error) {
-	if h.noteReply() {
+	h.mu.Unlock()
+
+	if due {
 		h.logger.Warn("redis replied with an error", "error", err)
 	}
 }
 
-// noteReply reports whether it is time for a line.
-func (h *health) noteReply() bool {
+// success is called when Redis works, and reports whether there has been no failure for a while.
+func (h *health) success() (settled bool) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-
-	now := time.Now()
-	if !h.replied.IsZero() && now.Sub(h.replied) < replyInterval {
-		return false
-	}
-
-	h.replied = now
-
-	return true
-}
-
-// serve notes that Redis serves, and reports whether that has settled.
-func (h *health) serve() bool {
-	settled, again := h.noteService()
-	if again {
-		h.logger.Warn("redis is available again")
-	}
-
-	return settled
-}
-
-// noteService reports whether there has been no failure for a while, and whether there was one before that.
-func (h *health) noteService() (settled, again bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 
 	failed := len(h.reasons) > 0
 	settled = !failed || time.Since(h.failed) >= h.settle
@@ -110,11 +89,17 @@ func (h *health) noteService() (settled, again bool) {
 		clear(h.reasons)
 	}
 
-	return settled, settled && failed
+	h.mu.Unlock()
+
+	if settled && failed {
+		h.logger.Warn("redis is available again")
+	}
+
+	return settled
 }
 
-// newProbe returns what finds out whether Redis would serve the stores: a script that writes, as theirs do. Reading works in many
-// states in which writing does not. Nothing is left of it.
+// newProbe returns a function that checks whether Redis works for the stores: with a script that writes, as theirs do. Reading works
+// in many states in which writing does not. It leaves nothing behind.
 func newProbe(client goredis.UniversalClient, key string) func(context.Context) error {
 	script := goredis.NewScript(`redis.call('SET', KEYS[1], '') redis.call('DEL', KEYS[1]) return 1`)
 
@@ -123,7 +108,7 @@ func newProbe(client goredis.UniversalClient, key string) func(context.Context) 
 	}
 }
 
-// watch looks whether Redis serves, at once and again and again until the context ends.
+// watch checks whether Redis works, now and at intervals until the context ends.
 func (c *Client) watch(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -137,7 +122,7 @@ func (c *Client) watch(ctx context.Context) {
 		case <-c.guard.health.troubled:
 			timer.Reset(c.openFor)
 		case <-timer.C:
-			settled := c.guard.probe(ctx) == nil && c.guard.health.serve()
+			settled := c.guard.probe(ctx) == nil && c.guard.health.success()
 			if !settled {
 				timer.Reset(c.openFor)
 
@@ -152,7 +137,7 @@ func (c *Client) watch(ctx context.Context) {
 }
 
 // checkPolicy warns of a maxmemory-policy that evicts, unless it is the one that was found before, and returns it. Managed Redis
-// often forbid CONFIG GET, but not INFO; if that is forbidden as well, nothing is known, and that is no outage.
+// often forbid CONFIG GET, but not INFO; if that is forbidden as well, the policy is unknown, which is no outage.
 func (c *Client) checkPolicy(ctx context.Context, before string) string {
 	ctx, cancel := context.WithTimeout(ctx, c.guard.timeout)
 	defer cancel()

@@ -1,9 +1,9 @@
 // Package redis opens the Redis that gateways share, and keeps them from waiting for it: every command has a deadline, and a
-// circuit breaker refuses commands at once while Redis does not answer, or replies that it cannot serve. It adds that to a
-// well-known client (github.com/redis/go-redis) and knows nothing of what is kept there; the packages of the stores do.
+// circuit breaker refuses commands at once while Redis does not reply, or replies that it cannot serve. It adds that to a
+// well-known client (github.com/redis/go-redis) and knows nothing of what is stored there; the packages of the stores do.
 //
 // It is for one Redis: a server, or the address that follows the primary of a replicated or managed one. A Redis Cluster is not
-// supported: the scripts of the stores use keys that would lie on different nodes.
+// supported: the scripts of the stores use keys that would be on different nodes.
 package redis
 
 import (
@@ -39,13 +39,13 @@ const (
 	maxIdle = 5 * time.Minute
 )
 
-// ErrUnavailable means that Redis did not answer in time or could not serve, or was not asked because it did not before or too many
-// other commands are under way. Whether a command that timed out has been carried out is not known. Error replies that say that
+// ErrUnavailable means that Redis did not reply in time or could not serve, or that a command was not sent because the breaker is
+// open or too many others are in flight. Whether a command that timed out was executed is unknown. Error replies which mean that
 // Redis cannot serve (NOAUTH, OOM, READONLY, LOADING, …) are ErrUnavailable as well; others, about the one command, are not.
 var ErrUnavailable = errors.New("redis is unavailable")
 
-// Config says which Redis, and how long it may take: a command or pipeline, with the wait for a connection, which may take half of
-// it, and its handshake. Timeouts in the query of the URL have no meaning.
+// Config says which Redis it is, and how long a command or pipeline may take, with its handshake and the wait for a connection, which
+// may take half of that. Timeouts in the query of the URL have no effect.
 type Config struct {
 	config.Redis
 
@@ -53,8 +53,8 @@ type Config struct {
 	OpenFor time.Duration
 }
 
-// Client is a Redis. It is safe for concurrent use, and must be closed. Commands that wait for something (BLPOP, XREAD BLOCK) have
-// no place here, as every command ends with the timeout; subscriptions last.
+// Client is a Redis. It is safe for concurrent use, and must be closed. Commands that wait for something (BLPOP, XREAD BLOCK) are of
+// no use, as every command ends with the timeout; subscriptions last.
 type Client struct {
 	goredis.UniversalClient
 
@@ -66,15 +66,15 @@ type Client struct {
 	watching sync.WaitGroup
 }
 
-// Observer is told what becomes of Redis. What is nil is not told. The functions must not block or use the Client.
+// Observer gets what happens to Redis. Nil fields are left out. The functions must not block or use the Client.
 type Observer struct {
 	// Logger gets a line when Redis stops serving and why, and when it serves again; one about error replies that are no outage, at
 	// most each minute; and one if Redis may evict what must be kept.
 	Logger *slog.Logger
-	// State is told of each change of the breaker's state.
-	State func(from, to State)
-	// Failure is told the reason of each command that failed: one of the Reason… constants, or the code of an error reply that says
-	// that Redis cannot serve, in lower case ("oom"). The set of reasons is bounded.
+	// State is called with each new state of the breaker.
+	State func(to State)
+	// Failure is called with the reason of each command that failed: one of the Reason… constants, or the code of an error reply that
+	// means that Redis cannot serve, in lower case ("oom"). The set of reasons is bounded.
 	Failure func(reason string)
 }
 
@@ -84,7 +84,7 @@ func (o Observer) withDefaults() Observer {
 	}
 
 	if o.State == nil {
-		o.State = func(State, State) {}
+		o.State = func(State) {}
 	}
 
 	if o.Failure == nil {
@@ -94,8 +94,8 @@ func (o Observer) withDefaults() Observer {
 	return o
 }
 
-// Open returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it answers, which
-// is found out in the background.
+// Open returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it replies, which is checked
+// in the background.
 func Open(cfg Config, observer Observer) (*Client, error) {
 	options, err := goredis.ParseURL(cfg.URL)
 	if err != nil {
@@ -105,7 +105,7 @@ func Open(cfg Config, observer Observer) (*Client, error) {
 	bound(options, cfg.Timeout)
 	pool(options, cfg.Timeout)
 
-	// The library writes to stderr what it also returns. Its logger is one for the whole process.
+	// The library writes to stderr what it also returns. It has one logger per process.
 	logging.Disable()
 
 	client := &Client{
@@ -132,8 +132,7 @@ func (c *Client) Close() error {
 	return c.UniversalClient.Close()
 }
 
-// bound leaves nothing in the client that could take longer than the timeout. A retry could, and the callers know better whether it
-// is worth one.
+// bound lets nothing in the client take longer than the timeout. A retry could, and the callers know better whether one makes sense.
 func bound(options *goredis.Options, timeout time.Duration) {
 	options.ContextTimeoutEnabled = true
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = timeout, timeout, timeout
@@ -144,8 +143,8 @@ func bound(options *goredis.Options, timeout time.Duration) {
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 }
 
-// pool lets many commands be under way at once. The wait for a free connection leaves Redis half of the timeout to answer, so that
-// a command which gets one late does not time out for that.
+// pool lets many commands be in flight. The wait for a free connection leaves Redis half of the timeout to reply, so that a command
+// which gets one late does not time out for that.
 func pool(options *goredis.Options, timeout time.Duration) {
 	cores := runtime.GOMAXPROCS(0)
 
@@ -155,11 +154,8 @@ func pool(options *goredis.Options, timeout time.Duration) {
 	options.PoolTimeout = timeout / 2
 }
 
-// Key is the name under which Redis knows a key.
+// Key returns a key with the prefix of the gateway.
 func (c *Client) Key(name string) string { return c.prefix + name }
 
 // State of the breaker now.
-func (c *Client) State() State { return c.guard.state() }
-
-// Healthy reports whether commands are let through.
-func (c *Client) Healthy() bool { return c.State() == StateClosed }
+func (c *Client) State() State { return c.guard.breaker.State() }

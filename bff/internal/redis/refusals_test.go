@@ -319,7 +319,7 @@ func TestOtherErrorRepliesAreTold(t *testing.T) {
 	}
 
 	if lines := told.lines("redis"); len(lines) != 1 || !strings.Contains(lines[0], "WRONGTYPE") || told.failures("error") != 20 ||
-		!client.Healthy() {
+		client.State() != redis.StateClosed {
 		t.Errorf("%v, %s, told %q", told.reasons, client.State(), lines)
 	}
 }
@@ -351,7 +351,9 @@ func TestUnreachableRedisIsToldOnce(t *testing.T) {
 	}
 
 	server.Restart()
-	eventually(t, "told", func() bool { return len(told.lines("redis is available again")) == 1 && client.Healthy() })
+	eventually(t, "told", func() bool {
+		return len(told.lines("redis is available again")) == 1 && client.State() == redis.StateClosed
+	})
 }
 
 func TestEvictionIsWarnedOf(t *testing.T) {
@@ -388,7 +390,7 @@ func TestEvictionIsWarnedOf(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			if lines := told.lines(""); len(lines) != row.want || !client.Healthy() {
+			if lines := told.lines(""); len(lines) != row.want || client.State() != redis.StateClosed {
 				t.Errorf("told %q", lines)
 			}
 		})

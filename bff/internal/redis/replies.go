@@ -16,12 +16,12 @@ const (
 	// ReasonHandshake is for other error replies while a connection is set up: a database that does not exist, a password that is
 	// not expected.
 	ReasonHandshake = "handshake"
-	// ReasonError is for any other error reply: Redis serves, but not this command. It is no outage.
+	// ReasonError is for any other error reply: Redis works, but not for this command. It is no outage.
 	ReasonError = "error"
 )
 
-// refuses reports whether the code of an error reply says that Redis cannot serve anybody now, or not us. Others are about the one
-// command.
+// refuses reports whether the code of an error reply means that Redis cannot serve anybody now, or not this gateway. Others are about
+// the one command.
 func refuses(code string) bool {
 	switch code {
 	case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", // Who we are, and what we may.
@@ -35,11 +35,11 @@ func refuses(code string) bool {
 	}
 }
 
-// scriptReply finds the code of an error within a script, as Redis before 7 replies it: "ERR Error running script (call to f_…):
+// scriptReply finds the code of an error in a script, as Redis before 7 replies it: "ERR Error running script (call to f_…):
 // @user_script:1: -OOM command not allowed …".
 var scriptReply = regexp.MustCompile(`^ERR Error running script .*: -([A-Z]+) `)
 
-// scriptDenied finds that a command within a script is not permitted, which Redis 6 and 7 reply without a code.
+// scriptDenied matches replies that a command in a script is not permitted, which Redis 6 and 7 send without a code.
 var scriptDenied = regexp.MustCompile(`The user executing the script can't |ACL failure in script`)
 
 // reasonOf returns why a command failed; empty if it did not. outage reports whether it means that Redis could not serve.
@@ -84,16 +84,16 @@ func withHandshake(ctx context.Context) (context.Context, *handshake) {
 	return context.WithValue(ctx, handshakeKey{}, h), h
 }
 
-// handshakeOf returns that of the call which the context is of. Nil: it is of none.
+// handshakeOf returns the handshake of the call that the context belongs to. Nil: it belongs to none.
 func handshakeOf(ctx context.Context) *handshake {
 	h, _ := ctx.Value(handshakeKey{}).(*handshake)
 
 	return h
 }
 
-// note notes the end of a command of the handshake, or of a probe. Old servers do not know HELLO, which the client gets by without,
-// and a server that was restarted does not know the script of the probe, which is sent then.
-func (h *handshake) note(cmd goredis.Cmder, err error) {
+// done is called at the end of a command of the handshake, or of a probe. Old servers do not know HELLO, which the client can do
+// without, and a server that was restarted does not know the script of the probe, which is sent then.
+func (h *handshake) done(cmd goredis.Cmder, err error) {
 	if err != nil && cmd.Name() != "hello" && !goredis.HasErrorPrefix(err, "NOSCRIPT") {
 		h.failed = true
 	}
