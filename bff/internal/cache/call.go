@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// callShards spread the calls, so that few requests wait for one another's lock, and few look twice because another key's
-// call has just ended.
+// callShards spread the calls, so that few requests wait for one another's lock, and few look twice because the call of another key
+// has just ended.
 const callShards = 256
 
-// almost is how close to its deadline a call is almost over: more than what requests need to come here, unless their clients
-// send slowly.
-const almost = time.Second
+// nearDeadline is the time before its deadline in which a call is almost over: more than requests need to get here, unless their
+// clients send slowly.
+const nearDeadline = time.Second
 
-// calls are the fetches that are under way, at most one per key.
+// calls are the fetches in progress, at most one per key.
 type calls struct {
 	// clock orders requests and fetches.
 	clock  atomic.Int64
@@ -28,10 +28,10 @@ type shard struct {
 	mu     sync.Mutex
 	byKey  map[Key]*call
 	closed bool
-	ended  atomic.Uint64 // How many calls have left the map. Goes up under the lock.
+	ended  atomic.Uint64 // How many calls have left the map. It is increased under the lock.
 }
 
-// call is a fetch under way that requests share, as in singleflight.
+// call is a fetch in progress that requests share, as in singleflight.
 type call struct {
 	key Key
 	// began is the time by the clock.
@@ -39,28 +39,28 @@ type call struct {
 	// deadline is when the fetch is over at the latest.
 	deadline time.Time
 	cancel   context.CancelFunc
-	ctx      context.Context //nolint:containedctx // It is that of the call's goroutine.
-	// done is closed when result is there.
+	ctx      context.Context //nolint:containedctx // It is the context of the call's goroutine.
+	// done is closed when result is set.
 	done   chan struct{}
 	result *result
 
 	waiters int  // Under the lock of the shard.
-	shared  bool // That somebody joined it; under the same.
+	shared  bool // That a follower was attached; under the same.
 }
 
 // role is what a request is to a call.
 type role int
 
 const (
-	// leader has begun the call and must run it.
+	// leader began the call and must run it.
 	leader role = iota + 1
 	// follower waits for a call that another began.
 	follower
-	// waiter waits for the end of a call that it cannot use, and then looks again.
+	// waiter waits for the end of a call that it cannot use, and then tries again.
 	waiter
-	// retry has to look into the store again, because a call has ended since it did.
+	// retry has to look into the store again, because a call has ended since it did so.
 	retry
-	// bypass is not shared: there are no calls any more.
+	// bypass is not shared: the cache is closed.
 	bypass
 )
 
@@ -68,34 +68,34 @@ const (
 type attachOptions struct {
 	// arrived is when the request came, by the clock.
 	arrived int64
-	// timeout is how long a fetch that begins for it may take.
+	// timeout is how long a fetch that it begins may take.
 	timeout time.Duration
-	// fresh refuses calls that began before.
+	// fresh refuses calls that began before it came.
 	fresh bool
-	// ended is how many calls there had been when the request looked into the store. A retry is none if again is false.
-	ended uint64
-	again bool
+	// ended is how many calls had ended when the request looked into the store. If more have by now, it is a retry, if retryable.
+	ended     uint64
+	retryable bool
 }
 
 func newCalls() *calls {
-	f := &calls{}
-	for i := range f.shards {
-		f.shards[i].byKey = map[Key]*call{}
+	c := &calls{}
+	for i := range c.shards {
+		c.shards[i].byKey = map[Key]*call{}
 	}
 
-	return f
+	return c
 }
 
 func (f *calls) now() int64 { return f.clock.Add(1) }
 
-func (f *calls) of(key Key) *shard { return &f.shards[key[0]] }
+func (f *calls) shardOf(key Key) *shard { return &f.shards[key[0]] }
 
 // ended is how many calls of the key, and others, have ended.
-func (f *calls) ended(key Key) uint64 { return f.of(key).ended.Load() }
+func (f *calls) ended(key Key) uint64 { return f.shardOf(key).ended.Load() }
 
 // attach attaches the request to the call of its key, or begins one under the context. Leaders and followers must be detached.
 func (f *calls) attach(ctx context.Context, key Key, o attachOptions) (*call, role) {
-	s := f.of(key)
+	s := f.shardOf(key)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -112,7 +112,7 @@ func (f *calls) attach(ctx context.Context, key Key, o attachOptions) (*call, ro
 		known.shared = true
 
 		return known, follower
-	case o.again && s.ended.Load() != o.ended:
+	case o.retryable && s.ended.Load() != o.ended:
 		return nil, retry
 	default:
 		return f.begin(ctx, s, key, o.timeout), leader
@@ -130,9 +130,9 @@ func (f *calls) begin(ctx context.Context, s *shard, key Key, timeout time.Durat
 	return began
 }
 
-// background begins a call without waiting requests, unless there is one or has just been one.
+// background begins a call without waiting requests, unless there is one or one has ended since the lookup.
 func (f *calls) background(ctx context.Context, key Key, o attachOptions) (*call, bool) {
-	s := f.of(key)
+	s := f.shardOf(key)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -144,11 +144,10 @@ func (f *calls) background(ctx context.Context, key Key, o attachOptions) (*call
 	return f.begin(ctx, s, key, o.timeout), true
 }
 
-// detach detaches a request that no longer waits, because of a deadline or not. The last one ends the call; the next begins
-// another. If that was a deadline and the call has almost had its time, it goes on to its own: that a backend did not answer must
-// not look like a client that hung up.
+// detach detaches a request that no longer waits. The last one ends the call, unless that is because of its deadline and the call is
+// almost over, too: a backend that did not reply must not look like a client that hung up.
 func (f *calls) detach(c *call, deadline bool) {
-	s := f.of(c.key)
+	s := f.shardOf(c.key)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,11 +163,11 @@ func (f *calls) detach(c *call, deadline bool) {
 	}
 }
 
-func (c *call) almostOver() bool { return time.Until(c.deadline) < almost }
+func (c *call) almostOver() bool { return time.Until(c.deadline) < nearDeadline }
 
-// wanted reports whether the call goes on and a request waits for it.
-func (f *calls) wanted(c *call) bool {
-	s := f.of(c.key)
+// awaited reports whether the call is still running and a request waits for it.
+func (f *calls) awaited(c *call) bool {
+	s := f.shardOf(c.key)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -176,9 +175,9 @@ func (f *calls) wanted(c *call) bool {
 	return c.waiters > 0 && c.ctx.Err() == nil
 }
 
-// complete takes the call out of the map: the next request looks for another. It reports whether others were attached to it.
+// complete removes the call from the map: the next request begins another. It reports whether followers were attached to it.
 func (f *calls) complete(c *call) (shared bool) {
-	s := f.of(c.key)
+	s := f.shardOf(c.key)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -188,7 +187,7 @@ func (f *calls) complete(c *call) (shared bool) {
 	return c.shared
 }
 
-// finish publishes the result. The goroutine of the call does so last.
+// finish publishes the result. The goroutine of the call calls it last.
 func (f *calls) finish(c *call, r *result) {
 	f.complete(c)
 
@@ -205,7 +204,7 @@ func (s *shard) remove(c *call) {
 	}
 }
 
-// close ends all calls and waits for them; those that nobody wants are almost over. There are no others after it.
+// close ends all calls and waits for them, including those that no request waits for. There are no others after it.
 func (f *calls) close() {
 	for i := range f.shards {
 		s := &f.shards[i]

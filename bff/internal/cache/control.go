@@ -7,14 +7,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
-// noCache asks that a stored answer is not used unseen, in both directions.
+// noCache asks that a stored response is revalidated, in both directions.
 const noCache = "no-cache"
 
-// control is what a client wants of a cache (RFC 9111, section 5.2.1). Directives that a cache need not follow, and those that are
-// not valid, are passed over.
+// control is what a client asks of a cache (RFC 9111, section 5.2.1). Directives that a cache need not follow, and invalid ones, are
+// ignored.
 type control struct {
 	noCache, noStore, onlyIfCached bool
-	// maxAge is how old an answer may be, if limited.
+	// maxAge is how old a response may be, if limited.
 	maxAge  time.Duration
 	limited bool
 }
@@ -59,5 +59,5 @@ func (c *control) limit(text string) {
 	}
 }
 
-// ignoreForcing drops the directives that make the gateway fetch, which an anonymous client must not have.
+// ignoreForcing drops the directives that force a fetch.
 func (c *control) ignoreForcing() { c.noCache, c.noStore, c.limited = false, false, false }

@@ -16,10 +16,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// errNoAnswer is what there is if a handler ends its goroutine.
-var errNoAnswer = errors.New("the handler did not return")
+// errNoResponse is the fault if a handler ends its goroutine.
+var errNoResponse = errors.New("the handler did not return")
 
-// fetch is the request that is made for a client's, and for all that are the same. It has no more than counts, see key.
+// fetch is the request that is made for a client's, and for all identical ones. It has only what matters; see key.
 type fetch struct {
 	rec     *reqinfo.Record // The client's.
 	method  string
@@ -30,24 +30,24 @@ type fetch struct {
 	body    []byte
 	public  bool
 
-	// begun is when it begins, by the store. If that is not known, or the answer is not to be kept, keep is false.
-	begun Mark
+	// began is when it began, by the store, if that is known. store reports that the response may be stored.
+	began Mark
 	known bool
-	keep  bool
+	store bool
 }
 
-// result is what came of a fetch.
+// result is the outcome of a fetch.
 type result struct {
-	answer answer
-	// fault is why there is no answer.
+	response recorded
+	// fault is why there is no response.
 	fault error
 	// work is the record of the fetch.
 	work *reqinfo.Record
-	// cacheable reports that clients may keep the answer, stored that the store does.
+	// cacheable reports that clients may store the response, stored that the store did.
 	cacheable, stored bool
-	// late reports that the answer is that there was none within the time of the fetch.
+	// late reports that the fetch ran out of time.
 	late bool
-	// changed reports that what the answer is made of may be another since the fetch began.
+	// changed reports that what the response is made of may have changed since the fetch began.
 	changed bool
 }
 
@@ -62,7 +62,7 @@ func (rt *route) newFetch(r *http.Request, query string, body []byte) *fetch {
 	f.url.RawPath, f.url.RawQuery = canonicalPath(r.URL), query
 	f.header = rt.fetchHeader(r.Header, f)
 
-	// Its answer serves both (RFC 9110, section 9.3.2).
+	// Its response serves both (RFC 9110, section 9.3.2).
 	if f.method == http.MethodHead {
 		f.method = http.MethodGet
 	}
@@ -70,8 +70,8 @@ func (rt *route) newFetch(r *http.Request, query string, body []byte) *fetch {
 	return f
 }
 
-// record is the one of the fetch, which has all its time before it. What is for everybody is not made for one: nobody behind it may
-// answer with something of who happened to ask.
+// record is the record of the fetch, which has all its time before it. A public response must not depend on who happened to ask for
+// it.
 func (f *fetch) record() *reqinfo.Record {
 	work := f.rec.Fork()
 	work.Start, work.Forward = time.Now(), f.forward
@@ -84,7 +84,7 @@ func (f *fetch) record() *reqinfo.Record {
 	return work
 }
 
-// request is what the handler gets. It is made from nothing, so that nothing of the client's is in it that should not be.
+// request is what the handler gets. It is built from scratch, so that it has nothing of the client's that it should not have.
 func (f *fetch) request(ctx context.Context) *http.Request {
 	target := f.url
 	r := &http.Request{
@@ -102,7 +102,7 @@ func (f *fetch) request(ctx context.Context) *http.Request {
 // run makes the fetch on a goroutine of its own, until its deadline. A panic is an error with the place.
 func (rt *route) run(c *call, f *fetch, work *reqinfo.Record) {
 	go func() {
-		res := &result{work: work, fault: errNoAnswer}
+		res := &result{work: work, fault: errNoResponse}
 
 		defer func() {
 			if cause := recover(); cause != nil {
@@ -123,48 +123,48 @@ func (rt *route) run(c *call, f *fetch, work *reqinfo.Record) {
 		rec := response.Record(nil, 0)
 		rt.next.ServeHTTP(rec, f.request(ctx))
 
-		res.answer, res.fault = recorded(rec), nil
-		res.late = res.answer.status == http.StatusGatewayTimeout && c.almostOver()
+		res.response, res.fault = newRecorded(rec), nil
+		res.late = res.response.status == http.StatusGatewayTimeout && c.almostOver()
 		rt.settle(ctx, c, f, tags, res)
 	}()
 }
 
-// settle keeps the answer if it may, and finds out whether those may have it who came while it was made.
+// settle stores the response if it may, and finds out whether it may be served to requests that came while it was fetched.
 func (rt *route) settle(ctx context.Context, c *call, f *fetch, collected *collectedTags, res *result) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 
 	tags, complete := collected.complete()
 
-	res.cacheable = rt.rule.Cache.TTL > 0 && res.answer.storable(res.work) && (complete || !rt.tagged)
+	res.cacheable = rt.rule.Cache.TTL > 0 && res.response.storable(res.work) && (complete || !rt.tagged)
 	if res.cacheable {
-		res.answer.tagged()
+		res.response.setETag()
 
-		// What nobody waited for any more may be older than what was made for the next one.
-		entry := &Entry{Header: res.answer.header, Body: res.answer.body, Tags: tags}
-		res.stored = f.known && f.keep && rt.cache.calls.wanted(c) && entrySize(entry) <= maxEntry &&
-			rt.put(ctx, c.key, f.begun, entry)
+		// A response for which nobody waits any more may be older than that of the next call.
+		entry := &Entry{Header: res.response.header, Body: res.response.body, Tags: tags}
+		res.stored = f.known && f.store && rt.cache.calls.awaited(c) && entrySize(entry) <= maxEntry &&
+			rt.put(ctx, c.key, f.began, entry)
 	}
 
-	// In this order: a write may be acknowledged after the answer was kept, and who comes then does not find it in the store, but
-	// would find the call.
+	// In this order: a write may be acknowledged after the response was stored, and a request that comes then does not find it in the
+	// store, but would find the call.
 	if shared := rt.cache.calls.complete(c); rt.tagged && shared {
 		if !complete {
 			tags = nil
 		}
 
-		res.changed = !f.known || rt.changed(ctx, tags, f.begun)
+		res.changed = !f.known || rt.changed(ctx, tags, f.began)
 	}
 }
 
-func (rt *route) put(ctx context.Context, key Key, begun Mark, entry *Entry) bool {
-	stored, err := rt.cache.store.Put(ctx, key, entry, begun, rt.life)
+func (rt *route) put(ctx context.Context, key Key, began Mark, entry *Entry) bool {
+	stored, err := rt.cache.store.Put(ctx, key, entry, began, rt.life)
 
 	switch {
 	case err != nil:
-		rt.note(StoreError)
+		rt.observe(StoreError)
 	case stored:
-		rt.note(Stored)
+		rt.observe(Stored)
 	}
 
 	return err == nil && stored
@@ -174,7 +174,7 @@ func (rt *route) put(ctx context.Context, key Key, begun Mark, entry *Entry) boo
 func (rt *route) changed(ctx context.Context, tags []string, since Mark) bool {
 	changed, err := rt.cache.store.Changed(ctx, tags, since)
 	if err != nil {
-		rt.note(StoreError)
+		rt.observe(StoreError)
 	}
 
 	return err != nil || changed

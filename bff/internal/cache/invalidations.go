@@ -6,13 +6,13 @@ import (
 	"sync/atomic"
 )
 
-// tagBytes is what a tag takes in a map, about, when the map is as empty as it gets.
+// tagBytes is about what a tag takes in a map at its lowest load.
 const tagBytes = 64
 
-// minTags are remembered however little memory there is.
+// minTags are remembered even with less memory.
 const minTags = 64
 
-// tagID is the hash of a tag. Two of a million tags share one with a probability of 10^-27, and then an answer is forgotten too
+// tagID is the hash of a tag. Two of a million tags share one with a probability of 10^-27, and then a response is dropped too
 // early.
 type tagID [16]byte
 
@@ -31,15 +31,14 @@ func tagIDs(tags []string) []tagID {
 	return ids
 }
 
-// invalidations remembers when tags were invalidated, by the count of invalidations. It is bounded: the tags that were not
-// invalidated for longest are forgotten, half of them at a time, and from then on whatever has tags and began before that is
-// taken for obsolete.
+// invalidations remembers when tags were invalidated, by the count of invalidations. It is bounded: the tags whose invalidation is
+// oldest are forgotten, half of them at a time, and from then on whatever has tags and began before that counts as obsolete.
 type invalidations struct {
 	last atomic.Int64
 
 	mu    sync.RWMutex
 	limit int
-	// recent are the tags since the last turn, older those since the one before. What was before older is not above floor.
+	// recent are the tags since the last turn, older those since the one before. Earlier ones are at most at floor.
 	recent, older map[tagID]int64
 	turn, floor   int64
 }
@@ -67,7 +66,7 @@ func (v *invalidations) add(tags []tagID) {
 		v.recent[tag] = now
 	}
 
-	// What begins after that has the new count, and the maps are there for it.
+	// A fetch that begins after that has the new count, and finds the tags in the maps.
 	v.last.Store(now)
 }
 

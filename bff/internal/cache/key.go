@@ -2,62 +2,45 @@ package cache
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"maps"
 	"net/http"
 	"slices"
 	"strings"
 
+	"github.com/portico-gateway/portico/bff/internal/digest"
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// The header fields of a request that count for every route, the last one if there is a body.
+// The header fields of a request that matter to every route, the last one if there is a body.
 const (
 	headerAccept         = "Accept"
 	headerAcceptEncoding = "Accept-Encoding"
 	headerContentType    = "Content-Type"
 )
 
-// digest collects texts and lists of texts, each with its length before it, so that no two sequences look alike.
-type digest []byte
-
-func (d digest) text(s string) digest { return append(d.length(len(s)), s...) }
-
-func (d digest) list(texts []string) digest {
-	d = d.length(len(texts))
-
-	for _, s := range texts {
-		d = d.text(s)
-	}
-
-	return d
-}
-
-func (d digest) length(n int) digest { return binary.BigEndian.AppendUint64(d, uint64(n)) }
+// inlineNames is for how many path variables or fields there is room without an allocation.
+const inlineNames = 8
 
 // key names the request that a fetch makes for the client's. Whatever is in the one is in the other, but for the id of the
 // request, the trace context and, in public scope, the caller: of that only the tenant.
 func (f *fetch) key() Key {
-	const usual = 1 << 10 // Bytes. More cost an allocation.
+	const inlineCapacity = 1 << 10 // Bytes. More cost an allocation.
 
-	d := make(digest, 0, usual)
 	rec := f.rec
+	d := make(digest.Buffer, 0, inlineCapacity).
+		Texts(rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant)
 
-	for _, s := range []string{rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant} {
-		d = d.text(s)
-	}
+	var inline [inlineNames]string
 
-	var room [usualNames]string
-
-	names := sortedNames(room[:0], rec.PathParams)
-	d = d.list(names)
+	names := sortedNames(inline[:0], rec.PathParams)
+	d = d.List(names)
 
 	for _, name := range names {
-		d = d.text(rec.PathParams[name])
+		d = d.Texts(rec.PathParams[name])
 	}
 
-	d = d.fields(f.header).fields(f.forward).length(len(f.body))
+	d = appendFields(appendFields(d, f.header), f.forward).Int(len(f.body))
 
 	if len(f.body) > 0 {
 		sum := sha256.Sum256(f.body)
@@ -65,54 +48,47 @@ func (f *fetch) key() Key {
 	}
 
 	if !f.public {
-		d = d.principal(rec)
+		for _, text := range rec.Identity() {
+			d = d.Texts(text)
+		}
+
+		d = d.Texts(rec.Authorization, rec.Client.String()).List(rec.Principal.Scopes).List(rec.Principal.Roles)
 	}
 
 	return sha256.Sum256(d)
 }
 
-// fields are those of a header, or what backends get of it.
-func (d digest) fields(header map[string][]string) digest {
-	var room [usualNames]string
+// appendFields appends the fields of a header, or what backends get of it.
+func appendFields(d digest.Buffer, header map[string][]string) digest.Buffer {
+	var inline [inlineNames]string
 
-	names := slices.DeleteFunc(sortedNames(room[:0], header), reqinfo.IsTraceContext)
-	d = d.list(names)
+	names := slices.DeleteFunc(sortedNames(inline[:0], header), reqinfo.IsTraceContext)
+	d = d.List(names)
 
 	for _, name := range names {
-		d = d.list(header[name])
+		d = d.List(header[name])
 	}
 
 	return d
 }
 
-// usualNames is how many path variables or fields there are mostly. More of them cost an allocation.
-const usualNames = 8
-
-// sortedNames are the keys of a map, in the room if they fit.
-func sortedNames[V any](room []string, of map[string]V) []string {
-	for name := range of {
-		room = append(room, name)
+// sortedNames appends the keys of a map to names, and sorts them.
+func sortedNames[V any](names []string, m map[string]V) []string {
+	for name := range m {
+		names = append(names, name)
 	}
 
-	slices.Sort(room)
+	slices.Sort(names)
 
-	return room
+	return names
 }
 
-func (d digest) principal(rec *reqinfo.Record) digest {
-	for _, s := range rec.Identity() {
-		d = d.text(s)
-	}
-
-	return d.text(rec.Authorization).text(rec.Client.String()).list(rec.Principal.Scopes).list(rec.Principal.Roles)
-}
-
-// fetchHeader is what a fetch gets of the client's header: the fields that count, and no other, so that no other can have an
-// effect. The conditions are the client's business.
+// fetchHeader is what a fetch gets of the client's header: the fields that matter, and no other, so that no other can have an effect.
+// Conditions are evaluated for each client.
 func (rt *route) fetchHeader(header http.Header, f *fetch) http.Header {
 	out := make(http.Header, len(rt.fields))
 
-	// Where one of these is for others too, they get to see what the client sent.
+	// A field that a route also binds or forwards is passed on as the client sent it, by what follows.
 	set(out, headerAccept, rt.accepted(header[headerAccept]))
 	set(out, headerAcceptEncoding, acceptedCodings(header[headerAcceptEncoding]))
 
@@ -139,32 +115,32 @@ func set(header http.Header, name string, values []string) {
 	}
 }
 
-// accepted is Accept, as the route spells it.
+// accepted is Accept, normalized by the route.
 func (rt *route) accepted(values []string) []string {
 	if rt.rule.Accept == nil {
 		return values
 	}
 
-	if spelled := rt.rule.Accept(values); spelled != "" {
-		return []string{spelled}
+	if normalized := rt.rule.Accept(values); normalized != "" {
+		return []string{normalized}
 	}
 
 	return nil
 }
 
-// acceptedCodings is Accept-Encoding, reduced to what makes a difference: the codings that the gateway has, and of those the ones
-// that the client likes best. It may like none as well as them.
+// acceptedCodings is Accept-Encoding, reduced to what makes a difference: the codings that the gateway has and the client prefers. It
+// may prefer none.
 func acceptedCodings(lines []string) []string {
-	liked := httpfield.Codings(lines, "gzip", "zstd")
-	if len(liked) == 0 {
+	preferred := httpfield.Codings(lines, "gzip", "zstd")
+	if len(preferred) == 0 {
 		return nil
 	}
 
-	return []string{strings.Join(liked, ", ")}
+	return []string{strings.Join(preferred, ", ")}
 }
 
-// withoutConditions is what backends get of a client's header, without what makes an answer depend on what the client has already,
-// or be a part of one (RFC 9110, sections 13.1 and 14.2).
+// withoutConditions is what backends get of a client's header, without the fields that ask for a response only if the client does not
+// have it, or for a part of it (RFC 9110, sections 13.1 and 14.2).
 func withoutConditions(forward map[string][]string) map[string][]string {
 	out := maps.Clone(forward)
 	maps.DeleteFunc(out, func(name string, _ []string) bool {

@@ -1,10 +1,8 @@
 package cache
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"time"
 
@@ -28,12 +26,12 @@ type lookup struct {
 	fetch *fetch
 	key   Key
 
-	// found is what the store had at the time looked, when so many calls had ended.
-	found  Found
-	looked time.Time
-	ended  uint64
-	// again reports that the request has waited for a fetch that came to its deadline, and comes again.
-	again bool
+	// found is what the store had at the time foundAt, when so many calls had ended.
+	found   Found
+	foundAt time.Time
+	ended   uint64
+	// retried reports that the request has waited for a fetch that reached its deadline, and is tried again.
+	retried bool
 }
 
 // ServeHTTP implements http.Handler.
@@ -42,16 +40,13 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	query, ok := canonicalQuery(r.URL.RawQuery, rt.rule.Ignore)
 	if !ok {
-		rt.pass(w, r)
+		rt.bypass(w, r)
 
 		return
 	}
 
-	body, err := readBody(r)
-	if err != nil {
-		rec := reqinfo.From(r.Context())
-		problem.Write(w, r, problem.Unread(r.Context(), err, rec.BodyExceeded, rec.BodyLimit), err)
-
+	body, ok := problem.ReadBody(w, r)
+	if !ok {
 		return
 	}
 
@@ -62,7 +57,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.control = parseControl(r.Header)
 	}
 
-	// Anyone who can have a new answer made for all can have many of them made.
+	// Otherwise anyone could have any number of new responses fetched for a shared entry.
 	if rt.rule.Cache.Public && l.rec.Principal.Anonymous() {
 		l.control.ignoreForcing()
 	}
@@ -70,99 +65,86 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	l.serve()
 }
 
-// pass lets the handler answer by itself.
-func (rt *route) pass(w http.ResponseWriter, r *http.Request) {
-	rt.note(Bypass)
+// bypass passes the request on to the handler. Its body can be read again.
+func (rt *route) bypass(w http.ResponseWriter, r *http.Request) {
+	rt.observe(Bypass)
 	w.Header().Add(headerCacheStatus, statusBypass)
 	rt.next.ServeHTTP(w, r)
 }
 
-func readBody(r *http.Request) ([]byte, error) {
-	if r.Body == nil || r.Body == http.NoBody {
-		return nil, nil
-	}
-
-	// It may be there already.
-	if body, ok := r.Body.(interface{ Bytes() ([]byte, error) }); ok {
-		return body.Bytes()
-	}
-
-	return io.ReadAll(r.Body)
-}
-
-// serve answers the request. It looks into the store first; where a call can be of no use, it comes again after that, and then
-// it finds or begins one that is.
+// serve looks into the store first, and then attaches the request to a call or begins one. If the result of that call is of no use to
+// it, both are tried again.
 func (l *lookup) serve() {
 	// In a flood of misses a call may end at any time; one miss too many does no harm.
-	const looks = 3
+	const lookups = 3
 
 	for tries := 1; ; tries++ {
-		l.look()
+		l.find()
 
-		if l.hit() {
+		if l.serveFound() {
 			return
 		}
 
 		if l.control.onlyIfCached {
 			l.w.Header().Add(headerCacheStatus, statusOnlyIfCached)
-			l.note(Miss)
+			l.observe(Miss)
 			problem.Write(l.w, l.r, problem.WithStatus(http.StatusGatewayTimeout, codes.Unavailable,
-				"there is no stored answer, and the request asks for no other"), nil)
+				"there is no stored response, and the request accepts no other"), nil)
 
 			return
 		}
 
-		if l.do(tries < looks) {
+		if l.do(tries < lookups) {
 			return
 		}
 	}
 }
 
-// look asks the store. If that fails, the request goes on without it.
-func (l *lookup) look() {
+// find looks into the store. If that fails, the request is served without it.
+func (l *lookup) find() {
 	l.ended = l.cache.calls.ended(l.key)
 	l.found, l.fetch.known = Found{}, false
 
-	if !l.looks() {
+	if !l.usesStore() {
 		return
 	}
 
 	found, err := l.cache.store.Lookup(l.r.Context(), l.key)
 	if err != nil {
-		l.note(StoreError)
+		l.observe(StoreError)
 
 		return
 	}
 
-	l.found, l.looked = found, time.Now()
-	l.fetch.begun, l.fetch.known, l.fetch.keep = found.Now, true, !l.control.noStore
+	l.found, l.foundAt = found, time.Now()
+	l.fetch.began, l.fetch.known, l.fetch.store = found.Now, true, !l.control.noStore
 }
 
 // age is how old the entry is by now.
-func (l *lookup) age() time.Duration { return l.found.Age + time.Since(l.looked) }
+func (l *lookup) age() time.Duration { return l.found.Age + time.Since(l.foundAt) }
 
-// hit answers with what was found, if the route and the client are content with it.
-func (l *lookup) hit() bool {
+// serveFound serves what was found, if route and client accept it.
+func (l *lookup) serveFound() bool {
 	if l.found.Entry == nil || l.control.noCache {
 		return false
 	}
 
-	age, kept := l.age(), l.rule.Cache
+	age, rules := l.age(), l.rule.Cache
 
 	switch {
 	case l.control.limited && (age > l.control.maxAge || l.control.maxAge == 0):
 		l.control.noCache = true
 
 		return false
-	case age < kept.TTL:
-		l.note(Hit)
-		l.writeEntry(statusHit(kept.TTL - age))
+	case age < rules.TTL:
+		l.observe(Hit)
+		l.writeEntry(statusHit(rules.TTL - age))
 
 		return true
-	case !l.control.limited && age < kept.TTL+kept.StaleWhileRevalidate:
+	case !l.control.limited && age < rules.TTL+rules.StaleWhileRevalidate:
 		l.refresh()
-		l.note(Stale)
-		l.writeEntry(statusHit(kept.TTL-age) + "; detail=stale-while-revalidate")
+		l.observe(Stale)
+		l.writeEntry(statusHit(rules.TTL-age) + "; detail=stale-while-revalidate")
 
 		return true
 	default:
@@ -170,13 +152,13 @@ func (l *lookup) hit() bool {
 	}
 }
 
-// stale reports whether what was found is better than an error.
-func (l *lookup) stale() bool {
+// mayServeStale reports whether what was found is better than an error.
+func (l *lookup) mayServeStale() bool {
 	return l.found.Entry != nil && !l.control.noCache && !l.control.limited &&
 		l.age() < l.rule.Cache.TTL+l.rule.Cache.StaleIfError
 }
 
-// refresh has a new answer fetched while the old one is given out.
+// refresh fetches a new response in the background.
 func (l *lookup) refresh() {
 	select {
 	case l.refreshes <- struct{}{}:
@@ -193,22 +175,22 @@ func (l *lookup) refresh() {
 	}
 
 	context.AfterFunc(c.ctx, func() { <-l.refreshes })
-	l.note(Refresh)
+	l.observe(Refresh)
 
-	l.fetch.keep = true
+	l.fetch.store = true
 	l.run(c, l.fetch, l.fetch.record())
 }
 
 // do waits for the call of the request, which it may have to begin. It returns false if its result is of no use to the request.
-func (l *lookup) do(again bool) bool {
+func (l *lookup) do(retryable bool) bool {
 	c, role := l.cache.calls.attach(context.WithoutCancel(l.r.Context()), l.key, attachOptions{
 		arrived: l.arrived, timeout: l.rule.Timeout, fresh: l.control.noCache, ended: l.ended,
-		again: again && l.rule.Cache.TTL > 0 && !l.control.noCache,
+		retryable: retryable && l.rule.Cache.TTL > 0 && !l.control.noCache,
 	})
 
 	switch role {
 	case bypass:
-		l.alone()
+		l.bypass(l.w, l.r)
 
 		return true
 	case retry:
@@ -230,7 +212,7 @@ func (l *lookup) do(again bool) bool {
 		return true
 	}
 
-	if role == waiter || c.began < l.arrived && c.result.changed || role == follower && l.late(c.result) {
+	if role == waiter || c.began < l.arrived && c.result.changed || role == follower && l.tooLate(c.result) {
 		return false
 	}
 
@@ -239,14 +221,14 @@ func (l *lookup) do(again bool) bool {
 	return true
 }
 
-// late reports whether the call was over for lack of time while the request, which came later, still has some. That of the next
-// one is not over before the request's.
-func (l *lookup) late(res *result) bool {
-	if !res.late || l.again || l.stale() || l.r.Context().Err() != nil {
+// tooLate reports whether the call ran out of time while the request, which came later, has some left. The next call does not run out
+// of time before the request.
+func (l *lookup) tooLate(res *result) bool {
+	if !res.late || l.retried || l.mayServeStale() || l.r.Context().Err() != nil {
 		return false
 	}
 
-	l.again = true
+	l.retried = true
 
 	return true
 }
@@ -261,7 +243,7 @@ func (l *lookup) wait(c *call) bool {
 
 	grace := time.Duration(0)
 	if errors.Is(l.r.Context().Err(), context.DeadlineExceeded) {
-		grace = answerGrace
+		grace = resultGrace
 	}
 
 	select {
@@ -272,29 +254,24 @@ func (l *lookup) wait(c *call) bool {
 	}
 }
 
-// giveUp answers a request whose time is over. work is the record of the fetch, if it is the request's own.
+// giveUp responds to a request whose time is over. work is the record of the fetch, if the request began it.
 func (l *lookup) giveUp(work *reqinfo.Record) {
-	for _, name := range work.Upstreams() {
-		l.rec.AddUpstream(name)
-	}
+	l.addUpstreams(work)
 
 	err := l.r.Context().Err()
-	if errors.Is(err, context.DeadlineExceeded) && l.stale() {
+	if errors.Is(err, context.DeadlineExceeded) && l.mayServeStale() {
 		l.writeStale(http.StatusGatewayTimeout, err)
 
 		return
 	}
 
-	l.note(Miss)
+	l.observe(Miss)
 	problem.Write(l.w, l.r, problem.From(err), err)
 }
 
-// alone lets the request have an answer of its own.
-func (l *lookup) alone() {
-	l.r.Body = http.NoBody
-	if len(l.fetch.body) > 0 {
-		l.r.Body = io.NopCloser(bytes.NewReader(l.fetch.body))
+// addUpstreams adds the upstreams of a fetch to the client's record.
+func (l *lookup) addUpstreams(work *reqinfo.Record) {
+	for _, name := range work.Upstreams() {
+		l.rec.AddUpstream(name)
 	}
-
-	l.pass(l.w, l.r)
 }

@@ -3,51 +3,44 @@ package cache
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/maypok86/otter/v2"
+
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// How a Memory is divided: an entry takes a sixteenth at most, so that a few large ones cannot push out all others, and so do the
-// invalidated tags, at tagBytes each.
+// shares is how a Memory is divided: an entry takes a sixteenth at most, so that a few large ones cannot push out all others, and so
+// do the invalidated tags, at tagBytes each.
 const shares = 16
 
-// What an entry takes beside its texts: itself and its place in the cache (measured), a map of headers, a header and a value in it.
-const (
-	entryBytes  = 704
-	headerBytes = 64
-	valueBytes  = 16
-)
-
-// Memory is a Store for one gateway, bounded by the bytes that it takes. Which entries give way when there is no room is up to
-// otter (W-TinyLFU: those that are asked for least). It has no goroutine and needs no closing. No method blocks or returns an
-// error.
+// Memory is a Store for one gateway, bounded by the bytes that it takes. Otter decides which entries are evicted (W-TinyLFU: those
+// that are used least). It has no goroutine and needs no closing. No method blocks or returns an error.
 type Memory struct {
 	start   time.Time
 	largest int64
-	entries *otter.Cache[Key, *kept]
+	entries *otter.Cache[Key, *stored]
 	tags    *invalidations
 }
 
-// kept is an entry with what the Memory knows about it.
-type kept struct {
+// stored is an entry with what the Memory knows about it.
+type stored struct {
 	Entry
 
 	ids     []tagID
-	begun   Mark
+	began   Mark
 	expires int64 // In nanoseconds since the start.
 	size    int64
 }
 
-// NewMemory returns a Memory of so many bytes: 64 MiB are for some 30,000 responses of a kilobyte.
+// NewMemory returns a Memory of maxBytes: 64 MiB are enough for some 30,000 responses of a kilobyte.
 func NewMemory(maxBytes int64) (*Memory, error) {
 	share := maxBytes / shares
 
-	entries, err := otter.New(&otter.Options[Key, *kept]{
+	entries, err := otter.New(&otter.Options[Key, *stored]{
 		MaximumWeight: uint64(maxBytes - share),
-		Weigher:       func(_ Key, k *kept) uint32 { return uint32(k.size) },
-		// On the goroutine of the caller: nothing else keeps up with a flood of entries. They call nothing back.
+		Weigher:       func(_ Key, e *stored) uint32 { return uint32(e.size) },
+		// On the goroutine of the caller: nothing else keeps up with a flood of entries. Tasks call nothing back.
 		Executor: func(task func()) { task() },
 	})
 	if err != nil {
@@ -63,30 +56,30 @@ func NewMemory(maxBytes int64) (*Memory, error) {
 func (m *Memory) Lookup(_ context.Context, key Key) (Found, error) {
 	found := Found{Now: m.now()}
 
-	k, ok := m.entries.GetIfPresent(key)
+	e, ok := m.entries.GetIfPresent(key)
 	if !ok {
 		return found, nil
 	}
 
-	if found.Now.Time >= k.expires || m.tags.changed(k.ids, k.begun.Count) {
+	if found.Now.Time >= e.expires || m.tags.changed(e.ids, e.began.Count) {
 		m.entries.Invalidate(key)
 
 		return found, nil
 	}
 
-	found.Entry, found.Age = &k.Entry, time.Duration(found.Now.Time-k.begun.Time)
+	found.Entry, found.Age = &e.Entry, time.Duration(found.Now.Time-e.began.Time)
 
 	return found, nil
 }
 
 // Put implements Store.
-func (m *Memory) Put(_ context.Context, key Key, entry *Entry, begun Mark, life time.Duration) (bool, error) {
-	k := &kept{Entry: *entry, ids: tagIDs(entry.Tags), begun: begun, expires: m.now().Time + int64(life), size: entrySize(entry)}
-	if k.size > m.largest || m.tags.changed(k.ids, begun.Count) {
+func (m *Memory) Put(_ context.Context, key Key, entry *Entry, began Mark, life time.Duration) (bool, error) {
+	e := &stored{Entry: *entry, ids: tagIDs(entry.Tags), began: began, expires: m.now().Time + int64(life), size: entrySize(entry)}
+	if e.size > m.largest || m.tags.changed(e.ids, began.Count) {
 		return false, nil
 	}
 
-	m.entries.Set(key, k)
+	m.entries.Set(key, e)
 
 	return true, nil
 }
@@ -109,27 +102,16 @@ func (m *Memory) Invalidate(_ context.Context, tags []string) error {
 
 func (m *Memory) now() Mark { return Mark{Count: m.tags.count(), Time: int64(time.Since(m.start))} }
 
-// entrySize is what an entry takes, about.
+// entrySize is about how many bytes an entry takes.
 func entrySize(e *Entry) int64 {
-	size := entryBytes + len(e.Body) + headerSize(e.Header)
+	// The entry and its place in the cache (measured), and a tag beside its text.
+	const entryBytes, stringBytes = 704, 16
+
+	size := entryBytes + len(e.Body)
 
 	for _, tag := range e.Tags {
-		size += valueBytes + len(tag) + len(tagID{})
+		size += stringBytes + len(tag) + len(tagID{})
 	}
 
-	return int64(size)
-}
-
-func headerSize(header http.Header) int {
-	size := 0
-
-	for name, values := range header {
-		size += headerBytes + len(name)
-
-		for _, value := range values {
-			size += valueBytes + len(value)
-		}
-	}
-
-	return size
+	return int64(size) + response.HeaderSize(e.Header)
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// canonicalQuery is a query that means the same, spelled in the one way that there is: without the parameters that are ignored, and
-// sorted by their names. The values of one name stay in their order, which may matter. It is not ok if the query cannot be read;
-// the handler that answers it will say so.
+// canonicalQuery is the query in canonical form: without the parameters that are ignored, and sorted by name. The values of one name
+// stay in their order, which may matter. It is not ok if the query cannot be parsed; the handler will respond with that.
 func canonicalQuery(raw string, ignore func(name string) bool) (query string, ok bool) {
 	if raw == "" {
 		return "", true
@@ -26,7 +25,7 @@ func canonicalQuery(raw string, ignore func(name string) bool) (query string, ok
 	return values.Encode(), true
 }
 
-// canonicalPath is the path, escaped in the one way that there is. A slash within a segment stays escaped.
+// canonicalPath is the path in canonical form. A slash within a segment stays escaped.
 func canonicalPath(u *url.URL) string {
 	escaped := u.EscapedPath()
 	if isPlain(escaped) {
@@ -44,7 +43,7 @@ func canonicalPath(u *url.URL) string {
 	return strings.Join(segments, "/")
 }
 
-// isPlain reports whether nothing in a path is ever escaped, which is so for most paths.
+// isPlain reports whether a path has only characters that are never escaped, as most do.
 func isPlain(path string) bool {
 	for i := range len(path) {
 		switch c := path[i]; {

@@ -9,37 +9,37 @@ import (
 	"time"
 )
 
-// route is a handler whose answers are shared.
+// route is a handler whose responses are shared.
 type route struct {
 	cache *Cache
 	rule  Rule
 	next  http.Handler
 
-	// refreshes has room for those that may run.
+	// refreshes has a slot for each refresh that may run.
 	refreshes chan struct{}
-	// tagged reports that a write can make answers obsolete.
+	// tagged reports that a write can make responses obsolete.
 	tagged bool
-	// life is how long answers are of use.
+	// life is how long responses are stored.
 	life time.Duration
-	// fields are those of a request's header that a fetch gets, as net/http spells them.
+	// fields are the bound headers that a fetch gets, in canonical form.
 	fields []string
-	// vary are the names that the answers' Vary has. private and public are their Cache-Control.
+	// vary are the names in the Vary of responses. private and public are their Cache-Control.
 	vary            []string
 	private, public []string
-	// varied is the Vary of the answer before. Nil: there was none.
-	varied atomic.Pointer[varied]
+	// lastVary caches the last result of routeVary.
+	lastVary atomic.Pointer[varyPair]
 }
 
-// varied is what the Vary of a handler's answer becomes. Almost all answers of a route have the same.
-type varied struct{ of, becomes string }
+// varyPair is the Vary of a handler, and what the route makes of it. Almost all responses of a route have the same.
+type varyPair struct{ handlers, joined string }
 
-func newRoute(c *Cache, rule Rule, next http.Handler) *route {
-	kept := rule.Cache
+func newRoute(cache *Cache, rule Rule, next http.Handler) *route {
+	c := rule.Cache
 	rt := &route{
-		cache: c, rule: rule, next: next, refreshes: make(chan struct{}, maxRefreshes),
-		tagged: len(kept.Tags) > 0, life: kept.TTL + max(kept.StaleWhileRevalidate, kept.StaleIfError),
+		cache: cache, rule: rule, next: next, refreshes: make(chan struct{}, maxRefreshes),
+		tagged: len(c.Tags) > 0, life: c.TTL + max(c.StaleWhileRevalidate, c.StaleIfError),
 		fields: canonical(rule.Headers),
-		// Whether an answer is for all or not, credentials may make another of it: they tell the tenant.
+		// Even a public response may depend on credentials: they determine the tenant.
 		vary: canonical([]string{headerAccept, headerAcceptEncoding, "Authorization"}, rule.Headers, rule.Vary),
 	}
 
@@ -49,33 +49,33 @@ func newRoute(c *Cache, rule Rule, next http.Handler) *route {
 	return rt
 }
 
-// directives are what caches between here and the client are told (RFC 9111, section 5.2.2; RFC 5861). What a write can make
-// obsolete they must ask about each time, since they are not notified; the entity tag makes that cheap.
+// directives are for caches between here and the client (RFC 9111, section 5.2.2; RFC 5861). They must revalidate each time what a
+// write can make obsolete, since they are not notified; the entity tag makes that cheap.
 func (rt *route) directives() string {
 	if rt.tagged {
 		return noCache
 	}
 
-	kept := rt.rule.Cache
-	text := "max-age=" + wholeSeconds(kept.TTL)
+	c := rt.rule.Cache
+	text := "max-age=" + seconds(c.TTL)
 
-	if kept.StaleWhileRevalidate > 0 {
-		text += ", stale-while-revalidate=" + wholeSeconds(kept.StaleWhileRevalidate)
+	if c.StaleWhileRevalidate > 0 {
+		text += ", stale-while-revalidate=" + seconds(c.StaleWhileRevalidate)
 	}
 
-	if kept.StaleIfError > 0 {
-		text += ", stale-if-error=" + wholeSeconds(kept.StaleIfError)
+	if c.StaleIfError > 0 {
+		text += ", stale-if-error=" + seconds(c.StaleIfError)
 	}
 
 	return text
 }
 
-func (rt *route) note(event Event) { rt.cache.observe(rt.rule.RPC, event) }
+func (rt *route) observe(event Event) { rt.cache.observe(rt.rule.RPC, event) }
 
-// looks reports whether the store has something to say: what it keeps, or what was invalidated.
-func (rt *route) looks() bool { return rt.rule.Cache.TTL > 0 || rt.tagged }
+// usesStore reports whether the store matters: responses are stored, or can be invalidated.
+func (rt *route) usesStore() bool { return rt.rule.Cache.TTL > 0 || rt.tagged }
 
-// canonical are the names of headers as net/http spells them, each once, in alphabetical order.
+// canonical returns names of headers in canonical form, each once, in alphabetical order.
 func canonical(lists ...[]string) []string {
 	all := slices.Concat(lists...)
 	names := make([]string, 0, len(all))
@@ -89,5 +89,5 @@ func canonical(lists ...[]string) []string {
 	return slices.Compact(names)
 }
 
-// wholeSeconds rounds down: what is said to others is never longer than what is meant.
-func wholeSeconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }
+// seconds rounds down: others are never told a longer time than is meant.
+func seconds(d time.Duration) string { return strconv.FormatInt(int64(d/time.Second), 10) }

@@ -10,14 +10,13 @@ type tagsKey struct{}
 // collectedTags are the tags of a response, collected while it is fetched.
 type collectedTags struct {
 	mu         sync.Mutex
-	there      bool
+	known      bool
 	incomplete bool
 	tags       []string
 }
 
-// Tag notes what the answer to a request is made of, once that is known. It is called while the answer is fetched, with its
-// context; outside of a fetch it does nothing. If it is not complete, because a tag had no value, the answer is not kept, for
-// nobody could make it obsolete.
+// Tag adds the tags of a response while it is fetched, with the context of the fetch; outside of a fetch it does nothing. If they are
+// not complete, because a tag had no value, the response is not stored, as nothing could make it obsolete.
 func Tag(ctx context.Context, tags []string, complete bool) {
 	n, ok := ctx.Value(tagsKey{}).(*collectedTags)
 	if !ok {
@@ -27,7 +26,7 @@ func Tag(ctx context.Context, tags []string, complete bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 
-	n.there = true
+	n.known = true
 	n.incomplete = n.incomplete || !complete
 	n.tags = append(n.tags, tags...)
 }
@@ -37,5 +36,5 @@ func (c *collectedTags) complete() ([]string, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 
-	return c.tags, c.there && !c.incomplete
+	return c.tags, c.known && !c.incomplete
 }

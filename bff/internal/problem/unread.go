@@ -1,15 +1,49 @@
 package problem
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Unread is the answer to a request of which the body could not be read, for this error. ctx is the request's; exceeded reports
+// ReadBody returns the body of a request, which can be read again after that. If it cannot be read, the response says why, and ok is
+// false.
+func ReadBody(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
+	body, err := readBody(r)
+	if err != nil {
+		rec := reqinfo.From(r.Context())
+		Write(w, r, Unread(r.Context(), err, rec.BodyExceeded, rec.BodyLimit), err)
+
+		return nil, false
+	}
+
+	return body, true
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+
+	// It may be buffered already.
+	if body, ok := r.Body.(interface{ Bytes() ([]byte, error) }); ok {
+		return body.Bytes()
+	}
+
+	body, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+
+	return body, err
+}
+
+// Unread is the response to a request whose body could not be read, for this error. ctx is the request's; exceeded reports
 // whether the body is larger than limit, in bytes.
 func Unread(ctx context.Context, err error, exceeded bool, limit int64) *Problem {
 	known := (*Problem)(nil)

@@ -115,3 +115,20 @@ func NotModified(header http.Header, r *http.Request) bool {
 
 	return tag != "" && r.Method == http.MethodGet && !httpfield.NoneMatch(r.Header.Values("If-None-Match"), tag)
 }
+
+// HeaderSize is about how many bytes a header takes in memory: a bucket of the map for each name, and a string for each value.
+func HeaderSize(header http.Header) int64 {
+	const nameBytes, valueBytes = 64, 16
+
+	size := 0
+
+	for name, values := range header {
+		size += nameBytes + len(name)
+
+		for _, value := range values {
+			size += valueBytes + len(value)
+		}
+	}
+
+	return int64(size)
+}

@@ -11,17 +11,17 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/cache"
 )
 
-// errForm reports that somebody else wrote what is in Redis.
-var errForm = errors.New("what redis has is not in the form of this gateway")
+// errForm reports that another program wrote what is in Redis.
+var errForm = errors.New("the value in redis is not in the format of this gateway")
 
 // lengthBytes are those of the header's length, which is written before it.
 const lengthBytes = 4
 
-// encode is an entry without its tags: the length of the header, the header in JSON, the body.
+// encode returns an entry without its tags: the length of the header, the header in JSON, the body.
 func encode(e *cache.Entry) ([]byte, error) {
 	header, err := json.Marshal(e.Header)
 	if err != nil {
-		return nil, fmt.Errorf("encode the header of an answer: %w", err)
+		return nil, fmt.Errorf("encode the header of a response: %w", err)
 	}
 
 	out := make([]byte, 0, lengthBytes+len(header)+len(e.Body))
@@ -50,7 +50,7 @@ func decode(text string) (*cache.Entry, error) {
 	return e, nil
 }
 
-// What luaLookup returns: the count and the time, and of an entry the time at which it began, its tags and the answer.
+// luaLookup returns the count and the time, and, if there is an entry, the time at which its fetch began, its tags and the response.
 const (
 	replyMark  = 2
 	replyEntry = 5
@@ -83,7 +83,7 @@ func parseFound(reply []string) (found cache.Found, tags string, err error) {
 		return cache.Found{}, "", err
 	}
 
-	// Redis may have set its clock back.
+	// The clock of Redis may have been set back.
 	found.Age = max(time.Duration(now-began)*time.Microsecond, 0)
 
 	return found, reply[3], nil

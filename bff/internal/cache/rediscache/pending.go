@@ -11,31 +11,31 @@ import (
 )
 
 const (
-	// maxPending tags are remembered one by one. Beyond that, all are obsolete.
+	// maxPending tags are remembered individually. With more, all entries count as obsolete.
 	maxPending = 4096
-	// batch is how many of them Redis gets at a time, which takes it about a millisecond.
+	// batch is how many of them are sent at a time, which takes Redis about a millisecond.
 	batch = 256
-	// pause is how long it is left alone after it has failed.
+	// pause is the time between attempts after a failure.
 	pause = 200 * time.Millisecond
-	// lastTry bounds the attempts at the end. The breaker may let none through for a while, though Redis is back.
+	// lastTry bounds the attempts of close. The breaker may let none through for a while, although Redis is back.
 	lastTry = 2 * time.Second
 )
 
-// pendingInvalidations are the invalidations that Redis did not get. A goroutine sends them again for as long as there are any.
+// pendingInvalidations are the invalidations that Redis did not get. A goroutine sends them as long as there are any.
 type pendingInvalidations struct {
 	deliver func(ctx context.Context, tags string) error
 	forget  func(ctx context.Context) error
 	stop    context.CancelFunc
-	ctx     context.Context //nolint:containedctx // It is that of the goroutine.
+	ctx     context.Context //nolint:containedctx // It is the context of the goroutine.
 	running sync.WaitGroup
-	// current is what is pending now. It is not changed.
+	// current is what is pending now. A snapshot is never changed.
 	current atomic.Pointer[snapshot]
 
 	mu      sync.Mutex
 	sending bool
 	closed  bool
-	// tags, and all of them if all is not 0, have the number of their invalidation, so that one that comes again while it is sent
-	// is not taken for sent.
+	// tags have the number of their last invalidation, and so has all, which is for all tags; 0: there is none. So one that is
+	// repeated while it is sent stays pending.
 	tags map[string]uint64
 	all  uint64
 	last uint64
@@ -59,7 +59,7 @@ func (p *pendingInvalidations) now() *snapshot { return p.current.Load() }
 
 func (s *snapshot) empty() bool { return s.all == 0 && len(s.tags) == 0 }
 
-// lost says what it means that these are not delivered.
+// lost describes the loss of what is pending.
 func (s *snapshot) lost() string {
 	if s.all > 0 {
 		return "the invalidation of all responses is lost"
@@ -118,12 +118,12 @@ func (p *pendingInvalidations) add(tags string) {
 	}
 }
 
-// publish makes the snapshot. The maps are small, for as long as Redis is there most of the time.
+// publish makes the snapshot. The maps are small while Redis is reachable.
 func (p *pendingInvalidations) publish() {
 	p.current.Store(&snapshot{all: p.all, tags: maps.Clone(p.tags)})
 }
 
-// send goes on until everything is delivered.
+// send runs until everything is delivered.
 func (p *pendingInvalidations) send() {
 	for {
 		delivered, err := p.try(p.ctx)
@@ -143,7 +143,7 @@ func (p *pendingInvalidations) send() {
 	}
 }
 
-// finished reports whether the goroutine may end, which it then must.
+// finished reports whether nothing is left, and then the goroutine must end.
 func (p *pendingInvalidations) finished() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,11 +153,11 @@ func (p *pendingInvalidations) finished() bool {
 	return !p.sending
 }
 
-// try sends what is there, and reports whether that was all.
+// try sends what is pending, and reports whether that was all.
 func (p *pendingInvalidations) try(ctx context.Context) (bool, error) {
 	s := p.now()
 
-	// Whatever else there is came after that, or is a part of it.
+	// All other pending tags were added later, or are covered by it.
 	if s.all > 0 {
 		if err := p.forget(ctx); err != nil {
 			return false, err
@@ -181,7 +181,7 @@ func (p *pendingInvalidations) try(ctx context.Context) (bool, error) {
 	return p.remove(s, sent), nil
 }
 
-// remove takes away what was delivered, as it was in the snapshot, and reports whether nothing is left.
+// remove removes what was delivered, as it was in the snapshot, and reports whether nothing is left.
 func (p *pendingInvalidations) remove(s *snapshot, sent []string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -2,13 +2,13 @@ package rediscache
 
 import "github.com/redis/go-redis/v9"
 
-// scripts are what happens in Redis, each at one instant.
+// scripts are the atomic operations in Redis.
 //
 // The state is a hash of two numbers. The count goes up by one with each invalidation. What began at a count below the floor is
 // obsolete. A Redis without a state is new, or has lost what it had, and then its count starts at the time in microseconds: higher
-// than any count before. A tag has the count of its last invalidation, 0 if there was none, and is there for as long as an entry
-// that bears it: an entry without one of its tags is not valid. That does not help who puts an entry whose tag was invalidated and
-// then dropped, so that Redis must not drop any. What began at a count that is not reached yet did so before Redis lost something.
+// than any count before. A tag has the count of its last invalidation, 0 if there was none, and lives as long as an entry with
+// it: an entry without one of its tags is not valid. That does not cover a put of an entry whose tag was invalidated and then evicted,
+// so Redis must not evict any. A count that is not reached yet is from before Redis lost its state.
 type scripts struct{ lookup, put, changed, invalidate, forget *redis.Script }
 
 // The parts that several scripts have.
@@ -51,8 +51,8 @@ found[3], found[4], found[5] = e[2], e[3], e[4]
 return found
 `
 
-// luaPut has the keys entry and state, and the prefix of tags, the tags, count and time of the beginning, the life of the entry and
-// that of its tags in milliseconds, and the answer. A tag's life is never made shorter.
+// luaPut has the keys entry and state, and the prefix of tags, the tags, the count and time when the fetch began, the life of the
+// entry and of its tags in milliseconds, and the response. A tag's life is never shortened.
 const luaPut = luaState + luaTags + `
 local count, floor = state(KEYS[2])
 local began = tonumber(ARGV[3])
@@ -76,7 +76,7 @@ redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return 1
 `
 
-// luaChanged has the key state, and the prefix of tags, the tags and the count since when.
+// luaChanged has the key state, and the prefix of tags, the tags and the count since which to look.
 const luaChanged = luaState + luaTags + `
 local count, floor = state(KEYS[1])
 local since = tonumber(ARGV[3])

@@ -1,14 +1,13 @@
-// Package rediscache keeps answers in a Redis that several gateways share. What one of them invalidates is obsolete for all.
+// Package rediscache stores responses in a Redis that several gateways share. What one of them invalidates is obsolete for all.
 //
-// While Redis cannot be asked, nothing is kept and nothing found. An invalidation that Redis did not get is sent again until it
-// did; until then this gateway gives out nothing that it concerns, but others may, for no longer than it lives. The same goes for
-// what a Redis with replicas loses when one of them takes over, and one that is restored from a snapshot: answers that were
-// invalidated after that was made are given out again, for at most what is left of their time. A Redis that keeps nothing on disk
-// starts empty and gives out none.
+// While Redis is unreachable, nothing is stored and nothing found. An invalidation that Redis did not get is sent again until it is
+// delivered; until then this gateway serves no response that it affects, but others may, until the response expires. The same holds
+// for what a Redis with replicas loses at a failover, and for one that is restored from a snapshot: responses that were invalidated
+// after the snapshot may be served again until they expire. A Redis without persistence starts empty and returns none.
 //
-// Redis must run with maxmemory-policy noeviction: if it drops a tag that was invalidated, an answer whose fetch began before that
-// is kept. Everything but the state ends by itself; while there is no room, nothing is kept, and what is invalidated is as if Redis
-// did not get it.
+// Redis must run with maxmemory-policy noeviction: if it evicts a tag that was invalidated, a response whose fetch began before that
+// is stored. All keys but the state expire; while Redis is out of memory, nothing is stored, and invalidations count as not
+// delivered.
 package rediscache
 
 import (
@@ -25,13 +24,13 @@ import (
 )
 
 const (
-	// version is that of the form in which entries are kept. Gateways of several versions may share a Redis.
+	// version is that of the format of entries. Gateways of several versions may share a Redis.
 	version = "1"
-	// idLength is the length of the id of a tag: 16 bytes of its hash in base64url, as the scripts know.
+	// idLength is the length of the id of a tag: 16 bytes of its hash in base64url. The scripts rely on it.
 	idLength = 22
 	idBytes  = 16
-	// tagMargin is how much longer a tag lives than an entry that bears it, and how long an invalidation is known at least. No
-	// fetch takes as long.
+	// tagMargin is how much longer a tag lives than an entry with it, and how long an invalidation is known at least. No fetch takes
+	// as long.
 	tagMargin = time.Hour
 )
 
@@ -46,7 +45,7 @@ type Store struct {
 	pending *pendingInvalidations
 }
 
-// New returns a Store in the Redis of the client, which is closed by who opened it, after the Store.
+// New returns a Store in the Redis of the client, which must be closed after the Store.
 func New(client *redis.Client) *Store {
 	s := &Store{
 		client: client, scripts: newScripts(),
@@ -57,22 +56,22 @@ func New(client *redis.Client) *Store {
 	return s
 }
 
-// Close tries for up to two seconds more to deliver what Redis did not get. An error reports that something is left.
+// Close tries for up to two more seconds to deliver what Redis did not get. An error reports that something is left.
 func (s *Store) Close() error { return s.pending.close() }
 
 // Lookup implements cache.Store.
 func (s *Store) Lookup(ctx context.Context, key cache.Key) (cache.Found, error) {
-	// What is delivered while Redis answers may not have been there when it did.
+	// What is delivered during the lookup may have come too late for it.
 	pending := s.pending.now()
 
 	reply, err := s.scripts.lookup.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags).StringSlice()
 	if err != nil {
-		return cache.Found{}, fmt.Errorf("look up an answer: %w", err)
+		return cache.Found{}, fmt.Errorf("look up a response: %w", err)
 	}
 
 	found, tags, err := parseFound(reply)
 	if err != nil {
-		return cache.Found{}, fmt.Errorf("look up an answer: %w", err)
+		return cache.Found{}, fmt.Errorf("look up a response: %w", err)
 	}
 
 	if pending.any(tags) {
@@ -84,25 +83,25 @@ func (s *Store) Lookup(ctx context.Context, key cache.Key) (cache.Found, error) 
 
 // Put implements cache.Store.
 func (s *Store) Put(
-	ctx context.Context, key cache.Key, entry *cache.Entry, begun cache.Mark, life time.Duration,
+	ctx context.Context, key cache.Key, entry *cache.Entry, began cache.Mark, life time.Duration,
 ) (bool, error) {
 	tags := ids(entry.Tags)
 	if s.pending.now().any(tags) {
 		return false, nil
 	}
 
-	answer, err := encode(entry)
+	encoded, err := encode(entry)
 	if err != nil {
 		return false, err
 	}
 
-	kept, err := s.scripts.put.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags, tags, begun.Count, begun.Time,
-		millis(life), millis(life+tagMargin), answer).Bool()
+	stored, err := s.scripts.put.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags, tags, began.Count, began.Time,
+		millis(life), millis(life+tagMargin), encoded).Bool()
 	if err != nil {
-		return false, fmt.Errorf("keep an answer: %w", err)
+		return false, fmt.Errorf("store a response: %w", err)
 	}
 
-	return kept, nil
+	return stored, nil
 }
 
 // Changed implements cache.Store.
@@ -135,7 +134,7 @@ func (s *Store) Invalidate(ctx context.Context, tags []string) error {
 
 func (s *Store) deliver(ctx context.Context, tags string) error {
 	if err := s.scripts.invalidate.Run(ctx, s.client, []string{s.state}, s.tags, tags, millis(tagMargin)).Err(); err != nil {
-		return fmt.Errorf("tell redis what is obsolete: %w", err)
+		return fmt.Errorf("invalidate tags in redis: %w", err)
 	}
 
 	return nil
@@ -143,7 +142,7 @@ func (s *Store) deliver(ctx context.Context, tags string) error {
 
 func (s *Store) forget(ctx context.Context) error {
 	if err := s.scripts.forget.Run(ctx, s.client, []string{s.state}).Err(); err != nil {
-		return fmt.Errorf("tell redis that all is obsolete: %w", err)
+		return fmt.Errorf("invalidate all responses in redis: %w", err)
 	}
 
 	return nil
@@ -153,7 +152,7 @@ func (s *Store) entry(key cache.Key) string {
 	return s.entries + base64.RawURLEncoding.EncodeToString(key[:])
 }
 
-// ids are the ids of the tags, concatenated.
+// ids returns the ids of the tags, concatenated.
 func ids(tags []string) string {
 	var out strings.Builder
 
@@ -165,7 +164,7 @@ func ids(tags []string) string {
 	return out.String()
 }
 
-// millis rounds up: Redis takes nothing below a millisecond.
+// millis rounds up: Redis accepts nothing below a millisecond.
 func millis(d time.Duration) string {
 	return strconv.FormatInt(max(int64((d+time.Millisecond-1)/time.Millisecond), 1), 10)
 }

@@ -24,12 +24,12 @@ const (
 	statusOnlyIfCached = "portico; detail=only-if-cached"
 )
 
-// statusHit is for what was kept. What is left of its time is negative if it is stale.
+// statusHit is for a stored response. The time left is negative if it is stale.
 func statusHit(left time.Duration) string {
 	return "portico; hit; ttl=" + strconv.FormatInt(int64(math.Floor(left.Seconds())), 10)
 }
 
-// statusForward is for what was fetched: why, and what became of it.
+// statusForward is for a fetched response: why, and what happened to it.
 func (l *lookup) statusForward(res *result, r role) string {
 	text := "portico; fwd=" + l.reason()
 
@@ -47,7 +47,7 @@ func (l *lookup) statusForward(res *result, r role) string {
 	return text
 }
 
-// reason is why the store could not answer (RFC 9211, section 2.2).
+// reason is why the store was of no use (RFC 9211, section 2.2).
 func (l *lookup) reason() string {
 	switch {
 	case l.rule.Cache.TTL == 0 || !l.fetch.known:
@@ -61,15 +61,15 @@ func (l *lookup) reason() string {
 	}
 }
 
-// deliver answers with what was fetched, or, if that is an error, with what is stale.
+// deliver responds with what was fetched, or, if that is an error, with a stale entry.
 func (l *lookup) deliver(res *result, r role) {
-	if r == follower && res.fault == nil && !res.answer.sharable() {
-		l.alone()
+	if r == follower && res.fault == nil && !res.response.shareable() {
+		l.bypass(l.w, l.r)
 
 		return
 	}
 
-	if (res.fault != nil || res.answer.failed()) && l.stale() {
+	if (res.fault != nil || res.response.unavailable()) && l.mayServeStale() {
 		l.deliverStale(res)
 
 		return
@@ -82,7 +82,7 @@ func (l *lookup) deliver(res *result, r role) {
 		event = Collapsed
 	}
 
-	l.note(event)
+	l.observe(event)
 
 	if res.fault != nil {
 		problem.Write(l.w, l.r, problem.From(res.fault), res.fault)
@@ -90,16 +90,14 @@ func (l *lookup) deliver(res *result, r role) {
 		return
 	}
 
-	l.write(res.answer.named(res.work.ID, l.rec.ID), res.cacheable, l.statusForward(res, r))
+	l.write(res.response.withRequestID(res.work.ID, l.rec.ID), res.cacheable, l.statusForward(res, r))
 }
 
-// deliverStale notes what went wrong: the response does not say.
+// deliverStale responds with a stale entry, and records what went wrong, which the response does not say.
 func (l *lookup) deliverStale(res *result) {
-	for _, name := range res.work.Upstreams() {
-		l.rec.AddUpstream(name)
-	}
+	l.addUpstreams(res.work)
 
-	status, cause := res.answer.status, res.fault
+	status, cause := res.response.status, res.fault
 	if cause == nil {
 		_, cause = res.work.Outcome()
 	} else {
@@ -109,65 +107,65 @@ func (l *lookup) deliverStale(res *result) {
 	l.writeStale(status, cause)
 }
 
-// writeStale answers with what was found because there is only an error with this status instead.
+// writeStale responds with a stale entry instead of an error with this status.
 func (l *lookup) writeStale(status int, cause error) {
-	l.note(Stale)
+	l.observe(Stale)
 
 	if cause == nil {
 		cause = errors.New("no cause is known")
 	}
 
-	l.rec.Fail(codes.OK, fmt.Errorf("answered with what is stale instead of %d: %w", status, cause))
+	l.rec.Fail(codes.OK, fmt.Errorf("served a stale response instead of %d: %w", status, cause))
 	l.writeEntry(fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", status))
 }
 
-// writeEntry answers with what was found.
+// writeEntry responds with what was found in the store.
 func (l *lookup) writeEntry(status string) {
-	l.w.Header()["Age"] = []string{wholeSeconds(l.age())}
+	l.w.Header()["Age"] = []string{seconds(l.age())}
 
-	l.write(answer{status: http.StatusOK, header: l.found.Entry.Header, body: l.found.Entry.Body}, true, status)
+	l.write(recorded{status: http.StatusOK, header: l.found.Entry.Header, body: l.found.Entry.Body}, true, status)
 }
 
-// write answers.
-func (l *lookup) write(a answer, cacheable bool, status string) {
+// write writes the response.
+func (l *lookup) write(response recorded, cacheable bool, status string) {
 	header := l.w.Header()
 	vary, statuses := header["Vary"], header[headerCacheStatus]
 
-	for name, values := range a.header {
+	for name, values := range response.header {
 		if name != "Age" || !cacheable {
 			header[name] = values
 		}
 	}
 
-	own := []string{status, strconv.Itoa(len(a.body))}
-	header[headerCacheStatus] = joined(statuses, a.header[headerCacheStatus], own[:1:1])
+	own := []string{status, strconv.Itoa(len(response.body))}
+	header[headerCacheStatus] = joined(statuses, response.header[headerCacheStatus], own[:1:1])
 
-	if cacheable && len(a.header["Cache-Control"]) == 0 {
+	if cacheable && len(response.header["Cache-Control"]) == 0 {
 		header["Cache-Control"] = l.cacheControl()
 	}
 
-	l.setVary(header, vary, a.header["Vary"], cacheable)
+	l.setVary(header, vary, response.header["Vary"], cacheable)
 
-	if tag := header["Etag"]; a.status == http.StatusOK && len(tag) > 0 && tag[0] != "" &&
+	if tag := header["Etag"]; response.status == http.StatusOK && len(tag) > 0 && tag[0] != "" &&
 		!httpfield.NoneMatch(l.r.Header["If-None-Match"], tag[0]) {
 		notModified(l.w)
 
 		return
 	}
 
-	if a.status != http.StatusNoContent && a.status != http.StatusNotModified {
+	if response.status != http.StatusNoContent && response.status != http.StatusNotModified {
 		header["Content-Length"] = own[1:]
 	}
 
-	l.w.WriteHeader(a.status)
+	l.w.WriteHeader(response.status)
 
 	if l.r.Method != http.MethodHead && !l.rec.Head {
-		// The client may be gone, and then an error is of no use.
-		_, _ = l.w.Write(a.body)
+		// The client may be gone.
+		_, _ = l.w.Write(response.body)
 	}
 }
 
-// cacheControl says public only of what anybody may have who can ask for it.
+// cacheControl says "public" only if anyone who can send the request may have the response.
 func (l *lookup) cacheControl() []string {
 	if l.rule.Public && l.rule.Cache.Public && l.rec.Principal.Tenant == "" {
 		return l.public
@@ -176,7 +174,7 @@ func (l *lookup) cacheControl() []string {
 	return l.private
 }
 
-// joined is one list of the values that came before and the last, which is the only one as a rule.
+// joined is one list of the values that came before and the last, which is usually the only one.
 func joined(outer, handlers, last []string) []string {
 	if len(outer)+len(handlers) == 0 {
 		return last
@@ -185,7 +183,7 @@ func joined(outer, handlers, last []string) []string {
 	return slices.Concat(outer, handlers, last)
 }
 
-// setVary says what the answer varies by, by what outer layers say, the handler, and for answers that others keep the route.
+// setVary sets what the response varies by, according to outer layers, the handler, and, if it is cacheable, the route.
 func (l *lookup) setVary(header http.Header, outer, handlers []string, cacheable bool) {
 	var text string
 
@@ -195,7 +193,7 @@ func (l *lookup) setVary(header http.Header, outer, handlers []string, cacheable
 	case len(outer) > 0 || len(handlers) > 1:
 		text = oneList(outer, handlers, l.vary)
 	default:
-		text = l.usualVary(strings.Join(handlers, ", "))
+		text = l.routeVary(strings.Join(handlers, ", "))
 	}
 
 	if text != "" {
@@ -203,18 +201,18 @@ func (l *lookup) setVary(header http.Header, outer, handlers []string, cacheable
 	}
 }
 
-// usualVary adds what the route varies by to what its handler says.
-func (rt *route) usualVary(handlers string) string {
-	before := rt.varied.Load()
-	if before == nil || before.of != handlers {
-		before = &varied{of: handlers, becomes: oneList([]string{handlers}, rt.vary)}
-		rt.varied.Store(before)
+// routeVary adds what the route varies by to what its handler says.
+func (rt *route) routeVary(handlers string) string {
+	last := rt.lastVary.Load()
+	if last == nil || last.handlers != handlers {
+		last = &varyPair{handlers: handlers, joined: oneList([]string{handlers}, rt.vary)}
+		rt.lastVary.Store(last)
 	}
 
-	return before.becomes
+	return last.joined
 }
 
-// oneList makes one list of lists of names, each in it once.
+// oneList joins lists of names to one that has each of them once.
 func oneList(lists ...[]string) string {
 	var names []string
 
@@ -229,7 +227,7 @@ func oneList(lists ...[]string) string {
 	return strings.Join(names, ", ")
 }
 
-// notModified answers that the client has it already (RFC 9110, section 15.4.5): without what describes the content.
+// notModified responds that the client has it already (RFC 9110, section 15.4.5), without what describes the content.
 func notModified(w http.ResponseWriter) {
 	header := w.Header()
 
