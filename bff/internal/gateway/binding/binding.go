@@ -101,7 +101,7 @@ func Compile(r schema.Route, config Config) (*Binding, error) {
 
 	b.update = b.updateOf(r)
 	b.raw = b.rawMessages()
-	b.hasMask = slices.ContainsFunc(schema.RequestMessages(r.Descriptor), func(message protoreflect.MessageDescriptor) bool {
+	b.hasMask = slices.ContainsFunc(schema.Messages(r.Descriptor.Input()), func(message protoreflect.MessageDescriptor) bool {
 		return message.FullName() == fieldMask
 	})
 
