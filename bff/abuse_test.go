@@ -124,7 +124,7 @@ func TestGatewayOutlivesTheContextOfItsStart(t *testing.T) {
 	b := startBackend(t)
 	ctx, cancel := context.WithCancel(t.Context())
 
-	gw, err := bff.New(ctx, config.Config{
+	gw, err := newGateway(ctx, t, config.Config{
 		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.address}}},
 	}, withShelf(), quiet())
 	if err != nil {
@@ -211,7 +211,7 @@ func TestRunEndsBothListeners(t *testing.T) {
 
 	listening := make(chan [2]net.Addr, 1)
 
-	gw, err := bff.New(t.Context(), config.Config{
+	gw, err := newGateway(t.Context(), t, config.Config{
 		Server: config.Server{Address: "127.0.0.1:0", DrainDelay: time.Millisecond},
 		Admin:  config.Admin{Address: "127.0.0.1:0"}, Auth: config.Auth{Disabled: true},
 	}, quiet(), bff.WithListening(func(server, admin net.Addr) { listening <- [2]net.Addr{server, admin} }))

@@ -38,18 +38,13 @@ func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
 		cfg.Upstreams[service.Upstream] = upstream
 	}
 
-	gw, err := bff.New(t.Context(), cfg, quiet(),
+	s := siteOf(t, compile(t, cfg, quiet(),
 		bff.WithServices(services...),
 		bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"),
 		bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService"),
-		bff.WithHandlers("item", itemv1.RegisterItemServiceHandler, "item.v1.ItemService"))
-	if err != nil {
-		t.Fatal(err)
-	}
+		bff.WithHandlers("item", itemv1.RegisterItemServiceHandler, "item.v1.ItemService")))
 
-	url := serve(t, gw)
-
-	document, err := gw.Document()
+	document, err := s.compiled.OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +61,7 @@ func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
 		t.Error(err)
 	}
 
-	refused, err := conformance.Refused(t.Context(), &http.Client{Transport: &strangers{}}, url, requests)
+	refused, err := conformance.Refused(t.Context(), &http.Client{Transport: &strangers{}}, s.url, requests)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -220,7 +220,7 @@ func TestAuthenticatorOnPublicRoutesAndStreams(t *testing.T) {
 func TestAuthenticatorCountsAllCookies(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil, bff.WithAuthenticator(places()["cookie"].authenticator), ownPage("/own", "text/plain", "page"))
+	s := startSite(t, nil, bff.WithAuthenticator(places()["cookie"].authenticator), ownPage(t, "/own", "text/plain", "page"))
 
 	for cookie, want := range map[string]int{
 		"sid=alices": http.StatusOK, `sid="alices"`: http.StatusOK, "a=\"; sid=alices;": http.StatusOK, "x=sid=alices": http.StatusOK, `SID="`: http.StatusOK,

@@ -188,10 +188,15 @@ func wideQuery(parameters int) string {
 //
 // It is not parallel, because it measures memory.
 func TestRequestsCostNoMoreThanTheyBring(t *testing.T) { //nolint:paralleltest // See above.
-	gw, _ := newMirror(t, mirror{}, func(c *config.Config) {
+	compiled, _ := compileMirror(t, mirror{}, func(c *config.Config) {
 		c.Limits.MaxBodyBytes = 8 << 20
 		c.Server.RequestTimeout = 10 * time.Minute // A busy machine takes its time.
 	}, nil)
+
+	gw, err := compiled.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	server := httptest.NewServer(gw)
 	t.Cleanup(func() {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/testhook"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"
 )
@@ -53,17 +54,20 @@ func startCertified(t *testing.T, major int, change func(c *config.Config, clien
 	}
 
 	addresses := make(chan string, 1)
-	c.site = startSite(t, func(cfg *config.Config) {
+	ctx := testhook.With(t.Context(), func(h *testhook.Hooks) {
+		h.TLSInterval = 5 * time.Millisecond
+		h.Now = func() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+	})
+	c.site = startSiteIn(ctx, t, func(cfg *config.Config) {
 		cfg.Server.Address, cfg.Admin.Address, cfg.Server.DrainDelay = "127.0.0.1:0", config.AdminOff, time.Millisecond
 		cfg.Server.TLS = config.ServerTLS{CertFile: file("gateway.crt"), KeyFile: file("gateway.key"), ClientCAFile: c.clientCA}
 		change(cfg, &certificate)
-	}, bff.WithListening(func(server, _ net.Addr) { addresses <- server.String() }), bff.WithTLSInterval(5*time.Millisecond),
-		bff.WithClock(func() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }))
+	}, bff.WithListening(func(server, _ net.Addr) { addresses <- server.String() }))
 
-	ctx, stop := context.WithCancel(t.Context())
+	running, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 
-	go func() { ended <- c.gw.Run(ctx) }()
+	go func() { ended <- c.gw.Run(running) }()
 
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{

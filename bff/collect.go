@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,19 +45,6 @@ type options struct {
 
 	// faults are what is wrong with the options themselves.
 	faults optionFaults
-
-	// For tests. Zero: tlsfiles.DefaultInterval and time.Now.
-	tlsInterval time.Duration
-	now         func() time.Time
-}
-
-// clock returns what tells the time.
-func (o options) clock() func() time.Time {
-	if o.now != nil {
-		return o.now
-	}
-
-	return time.Now
 }
 
 type foreign struct {

@@ -28,7 +28,7 @@ func TestCompiledIsOpenedMoreThanOnce(t *testing.T) {
 	before := compiled.Routes()
 
 	open := func() *site {
-		gw, err := compiled.Open(t.Context())
+		gw, err := openGateway(t.Context(), t, compiled)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package bff_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"os"
@@ -8,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/edge/pages"
+	"github.com/portico-gateway/portico/bff/internal/testhook"
 	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 )
 
@@ -27,12 +31,12 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// conforms has every exchange of the gateway compared with its OpenAPI document. It serves nobody yet.
-func conforms(tb testing.TB, gw *bff.Gateway) *bff.Gateway {
+// checkedContext is for opening a gateway: the exchanges of that gateway are compared with what its OpenAPI document says.
+func checkedContext(ctx context.Context, tb testing.TB, compiled *bff.Compiled) context.Context {
 	tb.Helper()
 
 	document := sync.OnceValues(func() (*conformance.Checker, error) {
-		text, err := gw.Document()
+		text, err := compiled.OpenAPI()
 		if err != nil {
 			return nil, err
 		}
@@ -40,15 +44,42 @@ func conforms(tb testing.TB, gw *bff.Gateway) *bff.Gateway {
 		return exchanges.Load(text)
 	})
 
-	gw.Observe(func(next http.Handler) http.Handler {
-		return exchanges.Handler(next, tb.Name(), gw.Pages(), document)
+	return testhook.With(ctx, func(h *testhook.Hooks) {
+		h.Wrap = func(gateway http.Handler) http.Handler {
+			return exchanges.Handler(gateway, tb.Name(), append(pages.Own(), pages.Favicon), document)
+		}
 	})
-
-	return gw
 }
 
-// undescribed leaves a test out, of which the gateway is not what the document is about.
+// openGateway is Open of a gateway whose exchanges are checked.
+func openGateway(ctx context.Context, tb testing.TB, compiled *bff.Compiled) (*bff.Gateway, error) {
+	tb.Helper()
+
+	return compiled.Open(checkedContext(ctx, tb, compiled))
+}
+
+// newGateway is bff.New of a gateway whose exchanges are checked.
+func newGateway(ctx context.Context, tb testing.TB, cfg config.Config, opts ...bff.Option) (*bff.Gateway, error) {
+	tb.Helper()
+
+	compiled, err := bff.Compile(cfg, opts...)
+	if err != nil {
+		return nil, err
+	}
+
+	return openGateway(ctx, tb, compiled)
+}
+
+// undescribed leaves the exchanges of a test out, since the document does not describe what its gateway does.
 func undescribed(tb testing.TB, reason string) {
 	tb.Helper()
 	exchanges.Exempt(tb.Name(), reason)
+}
+
+// withPage is bff.WithPage of a page that is no part of the API.
+func withPage(tb testing.TB, path string, handler http.Handler, methods ...string) bff.Option {
+	tb.Helper()
+	exchanges.Page(tb.Name(), path)
+
+	return bff.WithPage(path, handler, methods...)
 }

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 )
 
@@ -46,7 +45,7 @@ func TestPagesCallCustomMethods(t *testing.T) {
 	const origin = "https://app.example"
 
 	s := startMirrorOf(t, mirror{}, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} }, nil,
-		bff.WithPage("/own", http.NotFoundHandler(), "PROPFIND"))
+		withPage(t, "/own", http.NotFoundHandler(), "PROPFIND"))
 
 	for path, method := range map[string]string{"/v1/every": "LOCK", "/own": "PROPFIND"} {
 		preflight := s.do(t, http.MethodOptions, path, http.Header{
@@ -80,7 +79,7 @@ func TestContentSecurityPolicyOfPages(t *testing.T) {
 
 	const own = "default-src 'none'"
 
-	s := startSite(t, nil, ownPage("/own", "text/html", ""), bff.WithPage("/strict", http.HandlerFunc(
+	s := startSite(t, nil, ownPage(t, "/own", "text/html", ""), withPage(t, "/strict", http.HandlerFunc(
 		func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Security-Policy", own) })))
 
 	for target, want := range map[string]string{

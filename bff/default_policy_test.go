@@ -65,7 +65,7 @@ func startTable(t *testing.T, opts ...bff.Option) *site {
 
 	s := &site{backend: startBackend(t), issuer: issuer}
 
-	s.gw, err = bff.New(t.Context(), config.Config{
+	s.gw, err = newGateway(t.Context(), t, config.Config{
 		Auth: config.Auth{Issuers: []config.Issuer{{
 			Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: issuer.JWKSFile(),
 		}}},

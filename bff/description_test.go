@@ -90,13 +90,13 @@ func TestDocumentsAreValid(t *testing.T) {
 
 			mirrored := startMirrorOf(t, mirror{}, change, nil)
 
-			gateways := map[string]*bff.Gateway{"mirror": mirrored.gw}
+			gateways := map[string]*bff.Compiled{"mirror": mirrored.compiled}
 			if name != "open_to_all" {
-				gateways["site"] = startSite(t, change).gw
+				gateways["site"] = startSite(t, change).compiled
 			}
 
-			for which, gw := range gateways {
-				text, err := gw.Document()
+			for which, compiled := range gateways {
+				text, err := compiled.OpenAPI()
 				if err != nil {
 					t.Fatal(err)
 				}

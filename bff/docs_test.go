@@ -136,8 +136,8 @@ func TestDocsPageAsksForTheDocumentWithTheToken(t *testing.T) {
 
 	s := startSite(t, func(cfg *config.Config) {
 		cfg.Docs = config.Docs{Page: config.DocsPublic, OpenAPI: config.DocsAuthenticated}
-	}, ownPage("/own", "text/html", `<!doctype html><title>-</title><script src="/own.js"></script>`),
-		ownPage("/own.js", "text/javascript", `fetch("/v1/users/alice").then(r => r.json()).then(p => { document.title = p.code })`))
+	}, ownPage(t, "/own", "text/html", `<!doctype html><title>-</title><script src="/own.js"></script>`),
+		ownPage(t, "/own.js", "text/javascript", `fetch("/v1/users/alice").then(r => r.json()).then(p => { document.title = p.code })`))
 
 	page := browsertest.Open(t)
 	page.Expect("status of 401")
@@ -162,8 +162,10 @@ func TestDocsPageAsksForTheDocumentWithTheToken(t *testing.T) {
 }
 
 // ownPage serves a text beside the routes.
-func ownPage(path, mediaType, text string) bff.Option {
-	return bff.WithPage(path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+func ownPage(t *testing.T, path, mediaType, text string) bff.Option {
+	t.Helper()
+
+	return withPage(t, path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", mediaType)
 		_, _ = io.WriteString(w, text)
 	}))
@@ -183,8 +185,8 @@ func TestBrowsersGetNoErrorForAnIcon(t *testing.T) {
 	}{
 		{"api_alone", nil, nil, http.StatusNotFound},
 		{"docs_page", docs, nil, http.StatusNoContent},
-		{"own_page", nil, []bff.Option{ownPage("/own", "text/html", "")}, http.StatusNoContent},
-		{"own_icon", docs, []bff.Option{ownPage("/favicon.ico", "image/svg+xml", "<svg/>")}, http.StatusOK},
+		{"own_page", nil, []bff.Option{ownPage(t, "/own", "text/html", "")}, http.StatusNoContent},
+		{"own_icon", docs, []bff.Option{ownPage(t, "/favicon.ico", "image/svg+xml", "<svg/>")}, http.StatusOK},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

@@ -231,10 +231,11 @@ func (b *backend) Echo(_ context.Context, req *shelfv1.EchoRequest) (*shelfv1.Ec
 type site struct {
 	*backend
 
-	gw     *bff.Gateway
-	url    string
-	issuer *devissuer.DevIssuer
-	logs   *lines
+	compiled *bff.Compiled
+	gw       *bff.Gateway
+	url      string
+	issuer   *devissuer.DevIssuer
+	logs     *lines
 	// client speaks another version of HTTP than 1.1. Nil: 1.1.
 	client *http.Client
 	// stopBackend kills the backend of a mirror.
@@ -243,6 +244,13 @@ type site struct {
 
 // startSite serves the product's services and the foreign ones. change may alter the configuration.
 func startSite(t *testing.T, change func(*config.Config), opts ...bff.Option) *site {
+	t.Helper()
+
+	return startSiteIn(t.Context(), t, change, opts...)
+}
+
+// startSiteIn is startSite with the hooks of a context.
+func startSiteIn(ctx context.Context, t *testing.T, change func(*config.Config), opts ...bff.Option) *site {
 	t.Helper()
 
 	issuer, err := devissuer.Open(t.TempDir())
@@ -277,22 +285,37 @@ func startSite(t *testing.T, change func(*config.Config), opts ...bff.Option) *s
 		bff.WithLogger(slog.New(slog.NewJSONHandler(s.logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 	}, opts...)
 
-	s.gw, err = bff.New(t.Context(), cfg, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	s.url = serve(t, s.gw)
+	s.open(ctx, t, compile(t, cfg, opts...))
 
 	return s
 }
 
-// serve listens for the gateway and closes it at the end of the test. All that it answers, on other listeners as well, is compared
-// with its OpenAPI document.
+// siteOf serves a compiled gateway.
+func siteOf(t *testing.T, compiled *bff.Compiled) *site {
+	t.Helper()
+
+	s := &site{}
+	s.open(t.Context(), t, compiled)
+
+	return s
+}
+
+func (s *site) open(ctx context.Context, t *testing.T, compiled *bff.Compiled) {
+	t.Helper()
+
+	gw, err := openGateway(ctx, t, compiled)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	s.compiled, s.gw, s.url = compiled, gw, serve(t, gw)
+}
+
+// serve listens for the gateway and closes it at the end of the test.
 func serve(t *testing.T, gw *bff.Gateway) string {
 	t.Helper()
 
-	server := httptest.NewServer(conforms(t, gw))
+	server := httptest.NewServer(gw)
 
 	t.Cleanup(func() {
 		// Streams that a test left open end with the gateway.

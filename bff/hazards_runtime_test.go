@@ -39,7 +39,7 @@ func siteWith(t *testing.T, get func(context.Context) (*dashboardv1.Dashboard, e
 
 	s := startSite(t, nil)
 
-	gw, err := bff.New(t.Context(), config.Config{
+	gw, err := newGateway(t.Context(), t, config.Config{
 		Auth:      config.Auth{Disabled: true},
 		Upstreams: map[string]config.Upstream{},
 	}, bff.WithServices(dashboardService(t)), withComposite(get), quiet())

@@ -87,10 +87,8 @@ func startItemServer(t *testing.T, change func(*config.Config), more ...bff.Opti
 		change(&cfg)
 	}
 
-	gw, err := bff.New(t.Context(), cfg, append([]bff.Option{quiet()}, more...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := siteOf(t, compile(t, cfg, append([]bff.Option{quiet()}, more...)...))
+	s.stopBackend = server.Stop
 
-	return &site{gw: gw, url: serve(t, gw), stopBackend: server.Stop}
+	return s
 }

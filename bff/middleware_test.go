@@ -130,7 +130,7 @@ func startWithMiddleware(t *testing.T) (*site, *seen) {
 	s := startSite(t, func(cfg *config.Config) {
 		cfg.CORS.AllowedOrigins = []string{"https://app.example.com"}
 		cfg.Limits.MaxBodyBytes = 1000
-	}, bff.WithMiddleware(outermost.middleware, tried), ownPage("/own", "text/plain", "page"))
+	}, bff.WithMiddleware(outermost.middleware, tried), ownPage(t, "/own", "text/plain", "page"))
 
 	return s, outermost
 }

@@ -271,17 +271,17 @@ func startMirrorOf(
 ) *site {
 	t.Helper()
 
-	gw, backend := newMirror(t, m, change, policy, more...)
-	s := &site{gw: gw, stopBackend: backend.Stop}
-	s.url = serve(t, gw)
+	compiled, backend := compileMirror(t, m, change, policy, more...)
+	s := siteOf(t, compiled)
+	s.stopBackend = backend.Stop
 
 	return s
 }
 
-// newMirror returns the gateway of a mirror, which listens nowhere, and its backend.
-func newMirror(
+// compileMirror starts a mirror and returns the gateway for it, which is not open.
+func compileMirror(
 	t *testing.T, m everyv1.EveryServiceServer, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
-) (*bff.Gateway, *grpc.Server) {
+) (*bff.Compiled, *grpc.Server) {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -317,12 +317,7 @@ func newMirror(
 		gatewayOptions = append(gatewayOptions, bff.WithDefaultPolicy(policy))
 	}
 
-	gw, err := bff.New(t.Context(), cfg, gatewayOptions...)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return gw, server
+	return compile(t, cfg, gatewayOptions...), server
 }
 
 // overHTTP2 is the same site over HTTP/2.
@@ -334,7 +329,7 @@ func (s *site) overHTTP2(t *testing.T) *site {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	return &site{backend: s.backend, gw: s.gw, url: server.URL, client: server.Client()}
+	return &site{backend: s.backend, gw: s.gw, compiled: s.compiled, url: server.URL, client: server.Client()}
 }
 
 // versions are the site over HTTP/1.1 and over HTTP/2.

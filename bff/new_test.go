@@ -209,7 +209,7 @@ func TestServicesAreNamedInAnyOrder(t *testing.T) {
 
 				b := startBackend(t)
 
-				gw, err := bff.New(t.Context(), config.Config{
+				gw, err := newGateway(t.Context(), t, config.Config{
 					Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"both": {Addresses: []string{b.address}}},
 				}, bff.WithHandlers("both", registerBoth, services...), quiet(), more)
 				if err != nil {
@@ -275,7 +275,7 @@ func TestHandlersOfAnotherServiceReachNothing(t *testing.T) {
 		return register(ctx, mux, elsewhere{conn})
 	}
 
-	gw, err := bff.New(t.Context(), config.Config{
+	gw, err := newGateway(t.Context(), t, config.Config{
 		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"user": {Addresses: []string{b.address}}},
 	}, bff.WithServices(user), quiet())
 	if err != nil {
@@ -298,7 +298,7 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 
 	listening := make(chan [2]net.Addr, 1)
 
-	gw, err := bff.New(t.Context(), config.Config{
+	gw, err := newGateway(t.Context(), t, config.Config{
 		Server:    config.Server{Address: "127.0.0.1:0"},
 		Admin:     config.Admin{Address: "127.0.0.1:0"},
 		Auth:      config.Auth{Disabled: true},
@@ -312,7 +312,7 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 
 	ended := make(chan error, 1)
-	go func() { ended <- conforms(t, gw).Run(ctx) }()
+	go func() { ended <- gw.Run(ctx) }()
 
 	addrs := <-listening
 	answered := make(chan int, 1)
@@ -359,7 +359,7 @@ func TestRunRefusesATakenPort(t *testing.T) {
 	}
 	defer taken.Close()
 
-	gw, err := bff.New(t.Context(), config.Config{
+	gw, err := newGateway(t.Context(), t, config.Config{
 		Server: config.Server{Address: taken.Addr().String()}, Auth: config.Auth{Disabled: true},
 	}, quiet())
 	if err != nil {

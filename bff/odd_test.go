@@ -162,15 +162,13 @@ func startReflecting(t *testing.T, upstream string, opts ...bff.Option) *site {
 
 	t.Cleanup(server.Stop)
 
-	gw, err := bff.New(t.Context(), config.Config{
+	s := siteOf(t, compile(t, config.Config{
 		Auth:      config.Auth{Disabled: true},
 		Upstreams: map[string]config.Upstream{upstream: {Addresses: []string{listener.Addr().String()}}},
-	}, append(opts, quiet())...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	}, append(opts, quiet())...))
+	s.stopBackend = server.Stop
 
-	return &site{gw: gw, url: serve(t, gw), stopBackend: server.Stop}
+	return s
 }
 
 func registerOdd(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {

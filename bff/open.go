@@ -17,6 +17,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/limit/inflight"
 	"github.com/portico-gateway/portico/bff/internal/observe"
+	"github.com/portico-gateway/portico/bff/internal/testhook"
 )
 
 // opening is what the parts of a gateway are opened with.
@@ -85,7 +86,7 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 	}
 
 	return &Gateway{
-		compiled: c, life: life, logger: with.logger, handler: handler, admin: operators,
+		compiled: c, life: life, logger: with.logger, handler: testhook.From(ctx).Handler(handler), admin: operators,
 		connections: connections, tls: certificates.listener, clients: certificates.clients,
 	}, nil
 }

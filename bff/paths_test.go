@@ -151,7 +151,7 @@ func (d *declared) open(t *testing.T, change func(*config.Config), opts ...bff.O
 		change(&cfg)
 	}
 
-	return bff.New(t.Context(), cfg, append(opts, quiet(),
+	return newGateway(t.Context(), t, cfg, append(opts, quiet(),
 		bff.WithHandlers("test", d.register, string(d.service.FullName())),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}))...)
 }

@@ -50,7 +50,7 @@ func startBranded(t *testing.T) *site {
 
 	s := startSite(t, func(cfg *config.Config) { cfg.Headers.Request = []string{"X-Hook"} },
 		bff.WithProblemHook(branded),
-		bff.WithPage("/own/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		withPage(t, "/own/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "panic") {
 				panic("a page is broken")
 			}

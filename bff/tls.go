@@ -9,6 +9,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/tlsfiles"
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
+	"github.com/portico-gateway/portico/bff/internal/testhook"
 )
 
 // certificates are what a gateway has from TLS files, which are watched.
@@ -38,7 +39,7 @@ func (c *Compiled) openTLS(ctx context.Context, with opening) (certificates, err
 		opened.listener = files.Server(t.ClientAuth == config.ClientAuthRequired)
 	}
 
-	opened.clients = tlsfiles.NewClients(files, c.options.clock())
+	opened.clients = tlsfiles.NewClients(files, testhook.From(ctx).Now)
 	opened.upstreams = map[string]func() *tls.Config{}
 
 	for name, u := range c.config.Upstreams {
@@ -70,7 +71,7 @@ func (c *Compiled) watch(ctx context.Context, with opening, setting string, path
 	}
 
 	watching := filewatch.Config{
-		Setting: setting, Interval: cmp.Or(c.options.tlsInterval, tlsfiles.DefaultInterval),
+		Setting: setting, Interval: cmp.Or(testhook.From(ctx).TLSInterval, tlsfiles.DefaultInterval),
 		Logger: with.logger, Observer: with.metrics,
 	}
 	with.life.running.Go(func() { files.Watch(ctx, watching) })

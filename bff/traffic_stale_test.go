@@ -106,7 +106,7 @@ func TestWritesOfLegsAreSeen(t *testing.T) {
 		cfg = *c
 	})
 
-	gw, err := bff.New(t.Context(), cfg, quiet(), bff.WithServices(gen.Services()...),
+	gw, err := newGateway(t.Context(), t, cfg, quiet(), bff.WithServices(gen.Services()...),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
 			conn, err := connect("profile")
 

@@ -15,14 +15,14 @@ import (
 const most = 64 << 10
 
 // Handler returns a handler that lets next answer and then has the exchange checked. The name is that of the test. The document is
-// asked for at the first request. What stands below one of the pages is no part of the API.
+// asked for at the first request. The pages, and what is below one that ends with a slash, are no part of the API.
 func (t *Tally) Handler(next http.Handler, name string, pages []string, document func() (*Checker, error)) http.Handler {
 	origin := new(byte)
 
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.EscapedPath()
 
-		if t.isExempt(name) || slices.ContainsFunc(pages, func(page string) bool { return below(path, page) }) {
+		if t.isExempt(name) || t.isPage(name, path) || slices.ContainsFunc(pages, func(page string) bool { return below(path, page) }) {
 			next.ServeHTTP(w, r)
 
 			return

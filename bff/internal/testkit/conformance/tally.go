@@ -18,6 +18,7 @@ type Tally struct {
 	differences map[string]difference
 	checkers    map[[sha256.Size]byte]*Checker
 	exempt      map[string]string
+	pages       map[string][]string
 	seen        map[fingerprint]bool
 	waiting     []observed
 }
@@ -137,13 +138,41 @@ func (t *Tally) isExempt(test string) bool {
 	defer t.mu.Unlock()
 
 	for name := range t.exempt {
-		if test == name || strings.HasPrefix(test, name+"/") {
+		if within(test, name) {
 			return true
 		}
 	}
 
 	return false
 }
+
+// Page says that the gateways of a test, and of those within it, serve a page that is no part of the API.
+func (t *Tally) Page(test, path string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	if t.pages == nil {
+		t.pages = map[string][]string{}
+	}
+
+	t.pages[test] = append(t.pages[test], path)
+}
+
+func (t *Tally) isPage(test, path string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+
+	for name, pages := range t.pages {
+		if within(test, name) && slices.ContainsFunc(pages, func(page string) bool { return below(path, page) }) {
+			return true
+		}
+	}
+
+	return false
+}
+
+// within reports whether a test is the named one or one of its subtests.
+func within(test, name string) bool { return test == name || strings.HasPrefix(test, name+"/") }
 
 // Summary says in a few lines what was found, and how many differences there are. Nothing may be answered any more.
 func (t *Tally) Summary() (string, int) {
