@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -24,13 +26,13 @@ import (
 func TestSlowBodiesDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		// Long enough for a machine that is busy: the gateway's clock starts when it reads the request.
 		c.Policies = []config.Policy{{Selector: "order.v1.OrderService.CreateOrder", Set: map[string]any{"timeout": "6s"}}}
 	})
-	s.hold = make(chan struct{})
+	s.Hold = make(chan struct{})
 
-	u, err := url.Parse(s.url)
+	u, err := url.Parse(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +40,7 @@ func TestSlowBodiesDoNotOpenTheBreaker(t *testing.T) {
 	answers := make(chan string)
 
 	for i := range 12 {
-		header := s.as(t, fmt.Sprintf("slow-%d", i)).Get("Authorization")
+		header := s.As(t, fmt.Sprintf("slow-%d", i)).Get("Authorization")
 
 		go func() {
 			conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", u.Host)
@@ -51,9 +53,9 @@ func TestSlowBodiesDoNotOpenTheBreaker(t *testing.T) {
 
 			// More than half of the route's six seconds pass before the body is complete.
 			_, _ = fmt.Fprintf(conn, "POST /v1/orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: %s\r\n"+
-				"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n{", header, len(anOrder))
+				"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n{", header, len(gatewaytest.AnOrder))
 			<-time.After(4500 * time.Millisecond)
-			_, _ = io.WriteString(conn, anOrder[1:])
+			_, _ = io.WriteString(conn, gatewaytest.AnOrder[1:])
 
 			text, _ := io.ReadAll(conn)
 			answers <- strings.SplitN(string(text), "\r\n", 2)[0]
@@ -66,10 +68,10 @@ func TestSlowBodiesDoNotOpenTheBreaker(t *testing.T) {
 		}
 	}
 
-	close(s.hold)
+	close(s.Hold)
 
-	if res := s.do(t, http.MethodGet, "/v1/users/alice/orders", s.as(t, "alice"), ""); res.status != http.StatusOK {
-		t.Errorf("afterwards: %d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/users/alice/orders", s.As(t, "alice"), ""); res.Status != http.StatusOK {
+		t.Errorf("afterwards: %d %s", res.Status, res.Body)
 	}
 }
 
@@ -77,14 +79,14 @@ func TestSlowBodiesDoNotOpenTheBreaker(t *testing.T) {
 func TestRefusedRequestsDoNotHoldConnections(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(c *config.Config) { c.Server.RequestTimeout = 200 * time.Millisecond })
+	s := gatewaytest.Start(t, func(c *config.Config) { c.Server.RequestTimeout = 200 * time.Millisecond })
 
 	for _, request := range []string{
 		"POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
 		"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n",
 		"PUT /v1/users/alice HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
 	} {
-		u, err := url.Parse(s.url)
+		u, err := url.Parse(s.URL)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -108,12 +110,12 @@ func TestRefusedRequestsDoNotHoldConnections(t *testing.T) {
 func TestStreamsOpenedWhileDrainingAreSentElsewhere(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	s.gw.Drain()
+	s := gatewaytest.Start(t, nil)
+	s.Gateway.Drain()
 
-	res := s.do(t, http.MethodGet, "/v1/shelves/endless/books", s.as(t, "alice"), "")
-	if doc := res.problem(t); res.status != http.StatusServiceUnavailable || doc["code"] != "UNAVAILABLE" {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/v1/shelves/endless/books", s.As(t, "alice"), "")
+	if doc := res.Problem(t); res.Status != http.StatusServiceUnavailable || doc["code"] != "UNAVAILABLE" {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -121,21 +123,21 @@ func TestStreamsOpenedWhileDrainingAreSentElsewhere(t *testing.T) {
 func TestGatewayOutlivesTheContextOfItsStart(t *testing.T) {
 	t.Parallel()
 
-	b := startBackend(t)
+	b := gatewaytest.StartBackend(t)
 	ctx, cancel := context.WithCancel(t.Context())
 
-	gw, err := newGateway(ctx, t, config.Config{
-		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.address}}},
-	}, withShelf(), quiet())
+	gw, err := gatewaytest.New(ctx, t, config.Config{
+		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.Address}}},
+	}, gatewaytest.WithShelf(), gatewaytest.Quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	cancel()
 
-	s := &site{backend: b, gw: gw, url: serve(t, gw)}
-	if res := s.do(t, http.MethodGet, "/v1/shelves/s/books", nil, ""); res.status != http.StatusOK {
-		t.Errorf("%d %s", res.status, res.body)
+	s := &gatewaytest.Site{Backend: b, Gateway: gw, URL: gatewaytest.Listen(t, gw)}
+	if res := s.Do(t, http.MethodGet, "/v1/shelves/s/books", nil, ""); res.Status != http.StatusOK {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -143,11 +145,11 @@ func TestGatewayOutlivesTheContextOfItsStart(t *testing.T) {
 func TestHeadDoesNotHoldStreams(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	res := s.do(t, http.MethodHead, "/v1/shelves/endless/books", s.as(t, "alice"), "")
-	if res.status != http.StatusOK || res.header.Get("Content-Type") != "application/x-ndjson" || res.body != "" {
-		t.Errorf("%d %v %q", res.status, res.header, res.body)
+	res := s.Do(t, http.MethodHead, "/v1/shelves/endless/books", s.As(t, "alice"), "")
+	if res.Status != http.StatusOK || res.Header.Get("Content-Type") != "application/x-ndjson" || res.Body != "" {
+		t.Errorf("%d %v %q", res.Status, res.Header, res.Body)
 	}
 }
 
@@ -155,17 +157,17 @@ func TestHeadDoesNotHoldStreams(t *testing.T) {
 func TestTransportErrorsAreOurFault(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	maps.Copy(s.fail, map[string]error{
+	maps.Copy(s.Fail, map[string]error{
 		"/user.v1.UserService/GetUser":          status.Error(codes.ResourceExhausted, "grpc: received message larger than max (5 vs. 4)"),
 		"/profile.v1.ProfileService/GetProfile": status.Error(codes.PermissionDenied, "unexpected HTTP status code received from server: 403"),
 	})
 
 	for _, path := range []string{"/v1/users/alice", "/v1/users/alice/profile"} {
-		res := s.do(t, http.MethodGet, path, s.as(t, "alice"), "")
-		if res.status != http.StatusInternalServerError || strings.Contains(res.body, "larger") || strings.Contains(res.body, "HTTP status") {
-			t.Errorf("%s: %d %s", path, res.status, res.body)
+		res := s.Do(t, http.MethodGet, path, s.As(t, "alice"), "")
+		if res.Status != http.StatusInternalServerError || strings.Contains(res.Body, "larger") || strings.Contains(res.Body, "HTTP status") {
+			t.Errorf("%s: %d %s", path, res.Status, res.Body)
 		}
 	}
 }
@@ -174,12 +176,12 @@ func TestTransportErrorsAreOurFault(t *testing.T) {
 func TestClientsDoNotFillTheLog(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	s.do(t, http.MethodPost, "/v1/orders", s.as(t, "alice"), `{"items":[{"quantity":`+strings.Repeat("9", 1<<19)+`}]}`)
-	s.do(t, strings.Repeat("A", 8000), "/v1/orders", nil, "")
-	eventually(t, "two log lines", func() bool { return strings.Count(s.logs.String(), `"msg":"request"`) == 2 })
+	s := gatewaytest.Start(t, nil)
+	s.Do(t, http.MethodPost, "/v1/orders", s.As(t, "alice"), `{"items":[{"quantity":`+strings.Repeat("9", 1<<19)+`}]}`)
+	s.Do(t, strings.Repeat("A", 8000), "/v1/orders", nil, "")
+	gatewaytest.Eventually(t, "two log lines", func() bool { return strings.Count(s.Logs.String(), `"msg":"request"`) == 2 })
 
-	if got := len(s.logs.String()); got > 20_000 {
+	if got := len(s.Logs.String()); got > 20_000 {
 		t.Errorf("two requests wrote %d bytes of log", got)
 	}
 }
@@ -188,20 +190,20 @@ func TestClientsDoNotFillTheLog(t *testing.T) {
 func TestDeepVariablesAreSound(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
 	for _, value := range []string{"..%2F..%2Fetc", "a/%2e%2e%2fb", "a%255c", "a%5cb", "a/../b", "a/%2e/b", "a%2500"} {
-		if res := s.do(t, http.MethodGet, "/v1/echo/"+value, s.as(t, "alice"), ""); res.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %s", value, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, "/v1/echo/"+value, s.As(t, "alice"), ""); res.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", value, res.Status, res.Body)
 		}
 	}
 
-	if calls := s.taken(); len(calls) > 0 {
-		t.Errorf("reached %v", rpcs(calls))
+	if calls := s.TakeCalls(); len(calls) > 0 {
+		t.Errorf("reached %v", gatewaytest.RPCs(calls))
 	}
 
-	if res := s.do(t, http.MethodGet, "/v1/echo/a/b%20c/d%2Fe", s.as(t, "alice"), ""); !strings.Contains(res.body, `"a/b c/d%2Fe"`) {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/echo/a/b%20c/d%2Fe", s.As(t, "alice"), ""); !strings.Contains(res.Body, `"a/b c/d%2Fe"`) {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -211,10 +213,10 @@ func TestRunEndsBothListeners(t *testing.T) {
 
 	listening := make(chan [2]net.Addr, 1)
 
-	gw, err := newGateway(t.Context(), t, config.Config{
+	gw, err := gatewaytest.New(t.Context(), t, config.Config{
 		Server: config.Server{Address: "127.0.0.1:0", DrainDelay: time.Millisecond},
 		Admin:  config.Admin{Address: "127.0.0.1:0"}, Auth: config.Auth{Disabled: true},
-	}, quiet(), bff.WithListening(func(server, admin net.Addr) { listening <- [2]net.Addr{server, admin} }))
+	}, gatewaytest.Quiet(), bff.WithListening(func(server, admin net.Addr) { listening <- [2]net.Addr{server, admin} }))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
@@ -38,18 +40,18 @@ func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
 		cfg.Upstreams[service.Upstream] = upstream
 	}
 
-	s := siteOf(t, compile(t, cfg, quiet(),
+	s := gatewaytest.Serve(t, gatewaytest.Compile(t, cfg, gatewaytest.Quiet(),
 		bff.WithServices(services...),
 		bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"),
 		bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService"),
 		bff.WithHandlers("item", itemv1.RegisterItemServiceHandler, "item.v1.ItemService")))
 
-	document, err := s.compiled.OpenAPI()
+	document, err := s.Compiled.OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	checker, err := exchanges.Load(document)
+	checker, err := gatewaytest.Exchanges.Load(document)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +63,7 @@ func TestWhatTheDocumentAllowsIsAccepted(t *testing.T) {
 		t.Error(err)
 	}
 
-	refused, err := conformance.Refused(t.Context(), &http.Client{Transport: &strangers{}}, s.url, requests)
+	refused, err := conformance.Refused(t.Context(), &http.Client{Transport: &strangers{}}, s.URL, requests)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -17,13 +19,13 @@ import (
 func TestProblems(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(c *config.Config) { c.Limits.MaxBodyBytes = 2048 })
+	s := gatewaytest.Start(t, func(c *config.Config) { c.Limits.MaxBodyBytes = 2048 })
 	for code, rpc := range map[codes.Code]string{
 		codes.Internal:           "/user.v1.UserService/CreateUser",
 		codes.FailedPrecondition: "/order.v1.OrderService/CancelOrder",
 		codes.Unavailable:        "/payment.v1.PaymentService/GetPayment",
 	} {
-		s.fail[rpc] = status.Error(code, "the disk 7 at 10.0.0.7 is full")
+		s.Fail[rpc] = status.Error(code, "the disk 7 at 10.0.0.7 is full")
 	}
 
 	for _, row := range []struct {
@@ -63,22 +65,22 @@ func TestProblems(t *testing.T) {
 
 			header := http.Header{}
 			if !row.anonymous {
-				header = s.as(t, "alice")
+				header = s.As(t, "alice")
 			}
 
 			if row.contentType != "" {
 				header.Set("Content-Type", row.contentType)
 			}
 
-			res := s.do(t, row.method, row.path, header, row.body)
-			doc := res.problem(t)
+			res := s.Do(t, row.method, row.path, header, row.body)
+			doc := res.Problem(t)
 
-			if res.status != row.status || doc["code"] != row.code {
-				t.Errorf("got %d %v, want %d %s: %s", res.status, doc["code"], row.status, row.code, res.body)
+			if res.Status != row.status || doc["code"] != row.code {
+				t.Errorf("got %d %v, want %d %s: %s", res.Status, doc["code"], row.status, row.code, res.Body)
 			}
 
-			if strings.Contains(res.body, "10.0.0.7") != row.leaks {
-				t.Errorf("the backend's text: %s", res.body)
+			if strings.Contains(res.Body, "10.0.0.7") != row.leaks {
+				t.Errorf("the backend's text: %s", res.Body)
 			}
 		})
 	}
@@ -87,14 +89,14 @@ func TestProblems(t *testing.T) {
 func TestStreamThatBreaksSaysSo(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	res := s.do(t, http.MethodGet, "/v1/shelves/torn/books", s.as(t, "alice"), "")
-	if res.status != http.StatusOK || strings.Contains(res.body, "secret") {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/v1/shelves/torn/books", s.As(t, "alice"), "")
+	if res.Status != http.StatusOK || strings.Contains(res.Body, "secret") {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
-	lines := strings.Split(strings.TrimSpace(res.body), "\n")
+	lines := strings.Split(strings.TrimSpace(res.Body), "\n")
 	if len(lines) != 3 || !strings.HasPrefix(lines[2], `{"error":{"type":"about:blank"`) {
 		t.Errorf("got %q", lines)
 	}
@@ -103,14 +105,14 @@ func TestStreamThatBreaksSaysSo(t *testing.T) {
 func TestDrainEndsStreams(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/v1/shelves/endless/books", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v1/shelves/endless/books", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	req.Header = s.as(t, "alice")
+	req.Header = s.As(t, "alice")
 
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -125,7 +127,7 @@ func TestDrainEndsStreams(t *testing.T) {
 		}
 	}
 
-	s.gw.Drain()
+	s.Gateway.Drain()
 
 	if !scanner.Scan() || !strings.Contains(scanner.Text(), "shutting down") {
 		t.Errorf("last line %q", scanner.Text())
@@ -135,27 +137,27 @@ func TestDrainEndsStreams(t *testing.T) {
 func TestRateLimitIsPerPrincipal(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	alice := s.as(t, "alice")
+	s := gatewaytest.Start(t, nil)
+	alice := s.As(t, "alice")
 
 	refused := 0
 
 	// The bucket fills up while a busy machine sends the next one.
 	for i := 0; i < 300 && refused < 3; i++ {
-		res := s.do(t, http.MethodGet, "/v1/me/dashboard", alice, "")
-		if res.status != http.StatusTooManyRequests {
+		res := s.Do(t, http.MethodGet, "/v1/me/dashboard", alice, "")
+		if res.Status != http.StatusTooManyRequests {
 			continue
 		}
 
 		refused++
 
-		if doc := res.problem(t); doc["code"] != "RESOURCE_EXHAUSTED" {
-			t.Errorf("%s", res.body)
+		if doc := res.Problem(t); doc["code"] != "RESOURCE_EXHAUSTED" {
+			t.Errorf("%s", res.Body)
 		}
 
 		for _, name := range []string{"Retry-After", "Ratelimit", "Ratelimit-Policy", "Ratelimit-Limit", "Ratelimit-Remaining"} {
-			if res.header.Get(name) == "" {
-				t.Errorf("no %s in %v", name, res.header)
+			if res.Header.Get(name) == "" {
+				t.Errorf("no %s in %v", name, res.Header)
 			}
 		}
 	}
@@ -164,20 +166,20 @@ func TestRateLimitIsPerPrincipal(t *testing.T) {
 		t.Error("300 requests passed a limit of 20 at once and 10 per second")
 	}
 
-	if res := s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "bob"), ""); res.status != http.StatusOK {
-		t.Errorf("bob pays for alice: %d", res.status)
+	if res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "bob"), ""); res.Status != http.StatusOK {
+		t.Errorf("bob pays for alice: %d", res.Status)
 	}
 }
 
 func TestCompositeReportsWhatIsMissing(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	s.fail["/order.v1.OrderService/ListOrders"] = status.Error(codes.Unavailable, "dial 10.0.0.7")
+	s := gatewaytest.Start(t, nil)
+	s.Fail["/order.v1.OrderService/ListOrders"] = status.Error(codes.Unavailable, "dial 10.0.0.7")
 
-	res := s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "alice"), "")
-	if res.status != http.StatusOK || strings.Contains(res.body, "10.0.0.7") {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice"), "")
+	if res.Status != http.StatusOK || strings.Contains(res.Body, "10.0.0.7") {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
 	var answer struct {
@@ -185,49 +187,49 @@ func TestCompositeReportsWhatIsMissing(t *testing.T) {
 		Profile       map[string]any
 		PartialErrors []struct{ Part, Code, Message string }
 	}
-	if err := json.Unmarshal([]byte(res.body), &answer); err != nil {
+	if err := json.Unmarshal([]byte(res.Body), &answer); err != nil {
 		t.Fatal(err)
 	}
 
 	if answer.User == nil || answer.Profile == nil || len(answer.PartialErrors) != 1 ||
 		answer.PartialErrors[0].Part != "orders" || answer.PartialErrors[0].Code != "UNAVAILABLE" {
-		t.Errorf("%s", res.body)
+		t.Errorf("%s", res.Body)
 	}
 
-	s.fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unavailable, "dial 10.0.0.8")
+	s.Fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unavailable, "dial 10.0.0.8")
 
-	if res := s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "alice"), ""); res.status != http.StatusServiceUnavailable {
-		t.Errorf("without user: %d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice"), ""); res.Status != http.StatusServiceUnavailable {
+		t.Errorf("without user: %d %s", res.Status, res.Body)
 	}
 }
 
 func TestPatchDerivesTheMask(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	res := s.do(t, http.MethodPatch, "/v1/users/alice", s.as(t, "alice"), `{"displayName":"A","labels":{"x":"y"}}`)
-	if res.status != http.StatusOK || !strings.Contains(res.body, `"displayName":"display_name,labels"`) {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodPatch, "/v1/users/alice", s.As(t, "alice"), `{"displayName":"A","labels":{"x":"y"}}`)
+	if res.Status != http.StatusOK || !strings.Contains(res.Body, `"displayName":"display_name,labels"`) {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
 func TestOperatorsSeeRequests(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	header := s.as(t, "alice")
+	s := gatewaytest.Start(t, nil)
+	header := s.As(t, "alice")
 	header.Set("X-Request-Id", "from-the-client-1")
 
-	res := s.do(t, http.MethodGet, "/v1/users/alice?utm_source=secret", header, "")
-	if got := res.header.Get("X-Request-Id"); got != "from-the-client-1" {
+	res := s.Do(t, http.MethodGet, "/v1/users/alice?utm_source=secret", header, "")
+	if got := res.Header.Get("X-Request-Id"); got != "from-the-client-1" {
 		t.Errorf("X-Request-Id %q", got)
 	}
 
-	eventually(t, "the log line", func() bool { return strings.Contains(s.logs.String(), `"msg":"request"`) })
+	gatewaytest.Eventually(t, "the log line", func() bool { return strings.Contains(s.Logs.String(), `"msg":"request"`) })
 
 	var line map[string]any
-	for text := range strings.Lines(s.logs.String()) {
+	for text := range strings.Lines(s.Logs.String()) {
 		if strings.Contains(text, `"msg":"request"`) {
 			if err := json.Unmarshal([]byte(text), &line); err != nil {
 				t.Fatal(err)
@@ -237,44 +239,44 @@ func TestOperatorsSeeRequests(t *testing.T) {
 
 	for field, want := range map[string]any{
 		"request_id": "from-the-client-1", "method": "GET", "route": "/v1/users/{user_id}", "rpc": "user.v1.UserService/GetUser",
-		"principal": "alice", "client": "127.0.0.1", "status": 200.0, "code": "OK", "upstream": "user", "bytes": float64(len(res.body)),
+		"principal": "alice", "client": "127.0.0.1", "status": 200.0, "code": "OK", "upstream": "user", "bytes": float64(len(res.Body)),
 	} {
 		if line[field] != want {
 			t.Errorf("%s is %v, want %v", field, line[field], want)
 		}
 	}
 
-	metrics := adminGet(t, s.gw, "/metrics")
+	metrics := gatewaytest.AdminGet(t, s.Gateway, "/metrics")
 	for _, want := range []string{
 		`portico_http_requests_total{method="GET",route="/v1/users/{user_id}",status="200"} 1`,
 		`portico_upstream_calls_total{code="OK",rpc="/user.v1.UserService/GetUser",upstream="user"} 1`,
 		`portico_upstream_breaker_state{upstream="user"} 0`,
 	} {
-		if !strings.Contains(metrics.body, want) {
+		if !strings.Contains(metrics.Body, want) {
 			t.Errorf("no %s in the metrics", want)
 		}
 	}
 
 	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/upstreams": 200, "/debug/pprof/": 200, "/": 404} {
-		if got := adminGet(t, s.gw, path); got.status != want {
-			t.Errorf("%s: %d", path, got.status)
+		if got := gatewaytest.AdminGet(t, s.Gateway, path); got.Status != want {
+			t.Errorf("%s: %d", path, got.Status)
 		}
 	}
 
-	s.gw.Drain()
+	s.Gateway.Drain()
 
-	if got := adminGet(t, s.gw, "/readyz"); got.status != http.StatusServiceUnavailable {
-		t.Errorf("/readyz while draining: %d", got.status)
+	if got := gatewaytest.AdminGet(t, s.Gateway, "/readyz"); got.Status != http.StatusServiceUnavailable {
+		t.Errorf("/readyz while draining: %d", got.Status)
 	}
 }
 
 func TestClientsDoNotSeeWhatOperatorsSee(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 	for _, path := range []string{"/metrics", "/livez", "/readyz", "/debug/pprof/", "/upstreams"} {
-		if res := s.do(t, http.MethodGet, path, s.as(t, "alice"), ""); res.status != http.StatusNotFound {
-			t.Errorf("%s: %d", path, res.status)
+		if res := s.Do(t, http.MethodGet, path, s.As(t, "alice"), ""); res.Status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, res.Status)
 		}
 	}
 }

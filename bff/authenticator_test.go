@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -103,31 +105,31 @@ func TestAuthenticator(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			s := startSite(t, nil, bff.WithAuthenticator(place.authenticator))
-			ask := func(target string, credentials ...string) answer {
+			s := gatewaytest.Start(t, nil, bff.WithAuthenticator(place.authenticator))
+			ask := func(target string, credentials ...string) gatewaytest.Response {
 				header := http.Header{}
 				for _, c := range credentials {
 					place.carry(header, c)
 				}
 
-				return s.do(t, http.MethodGet, target, header, "")
+				return s.Do(t, http.MethodGet, target, header, "")
 			}
 
-			if res := ask("/v1/users/alice/orders", "alices"); res.status != http.StatusOK {
-				t.Fatalf("%d %s", res.status, res.body)
+			if res := ask("/v1/users/alice/orders", "alices"); res.Status != http.StatusOK {
+				t.Fatalf("%d %s", res.Status, res.Body)
 			}
 
-			for _, c := range s.taken() {
+			for _, c := range s.TakeCalls() {
 				for field, want := range map[string]string{
 					"x-portico-subject": "alice", "x-portico-scopes": "orders:read", "x-portico-roles": "customer", "x-portico-tenant": "acme",
 				} {
-					if got := c.metadata.Get(field); !slices.Equal(got, []string{want}) {
+					if got := c.Metadata.Get(field); !slices.Equal(got, []string{want}) {
 						t.Errorf("%s is %q", field, got)
 					}
 				}
 
 				for _, field := range []string{"cookie", "x-ticket", "authorization"} {
-					if got := c.metadata.Get(field); len(got) > 0 {
+					if got := c.Metadata.Get(field); len(got) > 0 {
 						t.Errorf("a backend gets %s: %q", field, got)
 					}
 				}
@@ -141,53 +143,53 @@ func TestAuthenticator(t *testing.T) {
 				// On a public route as well, unless it is as if it were not there.
 				for _, target := range []string{"/v1/users/alice", "/v1/users/alice/orders"} {
 					res := ask(target, credential)
-					doc := res.problem(t)
+					doc := res.Problem(t)
 
-					if res.status != want || strings.Contains(res.body, "secret") || strings.Contains(res.body, "10.0.0.7") {
-						t.Errorf("%s: %d %s", credential, res.status, res.body)
+					if res.Status != want || strings.Contains(res.Body, "secret") || strings.Contains(res.Body, "10.0.0.7") {
+						t.Errorf("%s: %d %s", credential, res.Status, res.Body)
 					}
 
 					if credential == "locked" && doc["detail"] != "the account is locked" {
-						t.Errorf("%s: %s", credential, res.body)
+						t.Errorf("%s: %s", credential, res.Body)
 					}
 
-					if want == http.StatusServiceUnavailable && res.header.Get("Retry-After") == "" {
+					if want == http.StatusServiceUnavailable && res.Header.Get("Retry-After") == "" {
 						t.Errorf("%s: no Retry-After", credential)
 					}
 
-					if want == http.StatusUnauthorized && place.challenge != "" && !slices.Contains(res.header.Values("Www-Authenticate"), place.challenge) {
-						t.Errorf("%s: challenges %q", credential, res.header.Values("Www-Authenticate"))
+					if want == http.StatusUnauthorized && place.challenge != "" && !slices.Contains(res.Header.Values("Www-Authenticate"), place.challenge) {
+						t.Errorf("%s: challenges %q", credential, res.Header.Values("Www-Authenticate"))
 					}
 				}
 			}
 
-			if res := ask("/v1/users/alice", "alices", "alices"); res.status != http.StatusUnauthorized {
-				t.Errorf("twice: %d", res.status)
+			if res := ask("/v1/users/alice", "alices", "alices"); res.Status != http.StatusUnauthorized {
+				t.Errorf("twice: %d", res.Status)
 			}
 
-			both := s.as(t, "alice")
+			both := s.As(t, "alice")
 			place.carry(both, "alices")
 
-			if res := s.do(t, http.MethodGet, "/v1/users/alice", both, ""); res.status != http.StatusUnauthorized {
-				t.Errorf("with a token: %d %s", res.status, res.body)
+			if res := s.Do(t, http.MethodGet, "/v1/users/alice", both, ""); res.Status != http.StatusUnauthorized {
+				t.Errorf("with a token: %d %s", res.Status, res.Body)
 			}
 
-			if calls := s.taken(); len(calls) > 0 {
-				t.Errorf("reached %v", rpcs(calls))
+			if calls := s.TakeCalls(); len(calls) > 0 {
+				t.Errorf("reached %v", gatewaytest.RPCs(calls))
 			}
 
 			// What the gateway knows itself goes on counting.
-			if res := s.do(t, http.MethodGet, "/v1/users/alice", s.as(t, "alice"), ""); res.status != http.StatusOK {
-				t.Errorf("with a token: %d %s", res.status, res.body)
+			if res := s.Do(t, http.MethodGet, "/v1/users/alice", s.As(t, "alice"), ""); res.Status != http.StatusOK {
+				t.Errorf("with a token: %d %s", res.Status, res.Body)
 			}
 
-			if res := ask("/v1/users/alice"); res.status != http.StatusUnauthorized ||
-				len(res.header.Values("Www-Authenticate")) != 1+min(len(place.challenge), 1) {
-				t.Errorf("anonymous: %d %q", res.status, res.header.Values("Www-Authenticate"))
+			if res := ask("/v1/users/alice"); res.Status != http.StatusUnauthorized ||
+				len(res.Header.Values("Www-Authenticate")) != 1+min(len(place.challenge), 1) {
+				t.Errorf("anonymous: %d %q", res.Status, res.Header.Values("Www-Authenticate"))
 			}
 
 			for _, want := range []string{"expired yesterday", "10.0.0.7", "the authenticator is broken", "authenticator " + place.authenticator.Name} {
-				if !strings.Contains(s.logs.String(), want) {
+				if !strings.Contains(s.Logs.String(), want) {
 					t.Errorf("the log does not say %q", want)
 				}
 			}
@@ -200,18 +202,18 @@ func TestAuthenticatorOnPublicRoutesAndStreams(t *testing.T) {
 	t.Parallel()
 
 	place := places()["cookie"]
-	s := startSite(t, func(cfg *config.Config) { cfg.Auth = config.Auth{} }, bff.WithAuthenticator(place.authenticator))
+	s := gatewaytest.Start(t, func(cfg *config.Config) { cfg.Auth = config.Auth{} }, bff.WithAuthenticator(place.authenticator))
 
 	header := http.Header{"Accept": {"text/event-stream"}}
 	place.carry(header, "alices")
 
-	if res := s.do(t, http.MethodGet, "/v1/orders/o1:watch", header, ""); res.status != http.StatusOK || !strings.Contains(res.body, "event: end") {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/orders/o1:watch", header, ""); res.Status != http.StatusOK || !strings.Contains(res.Body, "event: end") {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
-	res := s.do(t, http.MethodGet, "/v1/users/alice", nil, "")
-	if got := res.header.Values("Www-Authenticate"); res.status != http.StatusUnauthorized || !slices.Equal(got, []string{"session"}) {
-		t.Errorf("%d %q: no tokens are taken", res.status, got)
+	res := s.Do(t, http.MethodGet, "/v1/users/alice", nil, "")
+	if got := res.Header.Values("Www-Authenticate"); res.Status != http.StatusUnauthorized || !slices.Equal(got, []string{"session"}) {
+		t.Errorf("%d %q: no tokens are taken", res.Status, got)
 	}
 }
 
@@ -220,7 +222,7 @@ func TestAuthenticatorOnPublicRoutesAndStreams(t *testing.T) {
 func TestAuthenticatorCountsAllCookies(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil, bff.WithAuthenticator(places()["cookie"].authenticator), ownPage(t, "/own", "text/plain", "page"))
+	s := gatewaytest.Start(t, nil, bff.WithAuthenticator(places()["cookie"].authenticator), gatewaytest.OwnPage(t, "/own", "text/plain", "page"))
 
 	for cookie, want := range map[string]int{
 		"sid=alices": http.StatusOK, `sid="alices"`: http.StatusOK, "a=\"; sid=alices;": http.StatusOK, "x=sid=alices": http.StatusOK, `SID="`: http.StatusOK,
@@ -228,8 +230,8 @@ func TestAuthenticatorCountsAllCookies(t *testing.T) {
 		`sid=a\b`: http.StatusUnauthorized, "sid=\xff": http.StatusUnauthorized,
 		strings.Repeat("a=1; ", 3000) + "sid=alices": http.StatusUnauthorized,
 	} {
-		if res := s.do(t, http.MethodGet, "/own", http.Header{"Cookie": {cookie}}, ""); res.status != want {
-			t.Errorf("%.50q: %d %s", cookie, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, "/own", http.Header{"Cookie": {cookie}}, ""); res.Status != want {
+			t.Errorf("%.50q: %d %s", cookie, res.Status, res.Body)
 		}
 	}
 }
@@ -237,7 +239,7 @@ func TestAuthenticatorCountsAllCookies(t *testing.T) {
 // Browsers send cookies with requests of other sites; net/http has what refuses those (docs/options.md).
 func TestAuthenticatorWithCrossOriginProtection(t *testing.T) {
 	t.Parallel()
-	undescribed(t, "middleware answers what no document knows")
+	gatewaytest.Exempt(t, "middleware answers what no document knows")
 
 	protection := http.NewCrossOriginProtection()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -245,16 +247,16 @@ func TestAuthenticatorWithCrossOriginProtection(t *testing.T) {
 	}))
 
 	place := places()["cookie"]
-	s := startSite(t, nil, bff.WithAuthenticator(place.authenticator), bff.WithMiddleware(protection.Handler))
+	s := gatewaytest.Start(t, nil, bff.WithAuthenticator(place.authenticator), bff.WithMiddleware(protection.Handler))
 
 	for site, want := range map[string]int{"cross-site": http.StatusForbidden, "same-origin": http.StatusCreated} {
 		header := http.Header{"Sec-Fetch-Site": {site}, "Idempotency-Key": {"k-" + site}}
 		place.carry(header, "alices")
 
-		if res := s.do(t, http.MethodPost, "/v1/orders", header, orderFor("alice")); res.status != want {
-			t.Errorf("%s: %d %s", site, res.status, res.body)
+		if res := s.Do(t, http.MethodPost, "/v1/orders", header, gatewaytest.OrderFor("alice")); res.Status != want {
+			t.Errorf("%s: %d %s", site, res.Status, res.Body)
 		} else if want == http.StatusForbidden {
-			res.problem(t)
+			res.Problem(t)
 		}
 	}
 }
@@ -266,7 +268,7 @@ func TestAuthenticatorIsDescribed(t *testing.T) {
 		"cookie": `"session":{"in":"cookie","name":"sid","type":"apiKey"}`, "header": `"ticket":{"in":"header","name":"X-Ticket","type":"apiKey"}`,
 		"scheme": `"password":{"scheme":"basic","type":"http"}`,
 	} {
-		document, err := compile(t, config.Config{}, withShelf(),
+		document, err := gatewaytest.Compile(t, config.Config{}, gatewaytest.WithShelf(),
 			bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}}),
 			bff.WithAuthenticator(places()[name].authenticator)).OpenAPI()
 		if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -18,7 +20,7 @@ import (
 )
 
 // counter answers a stream with the number of its messages.
-type counter struct{ mirror }
+type counter struct{ gatewaytest.Mirror }
 
 func (counter) Collect(stream grpc.ClientStreamingServer[everyv1.Every, everyv1.Everies]) error {
 	for n := int32(0); ; n++ {
@@ -75,7 +77,7 @@ func TestCompressedStreamsMayBeLong(t *testing.T) {
 		ratio = 10
 	)
 
-	s := startMirrorOf(t, counter{}, func(c *config.Config) {
+	s := gatewaytest.StartMirrorOf(t, counter{}, func(c *config.Config) {
 		c.Limits.MaxBodyBytes = 64 << 20
 		c.Server.RequestTimeout = 10 * time.Minute // A busy machine takes its time.
 	}, nil)
@@ -107,9 +109,9 @@ func TestCompressedStreamsMayBeLong(t *testing.T) {
 
 			header := http.Header{"Content-Type": {row.contentType}, "Content-Encoding": {"gzip"}}
 
-			res := s.do(t, http.MethodPost, "/v1/collect", header, string(body))
-			if res.status != row.status || !strings.Contains(strings.ReplaceAll(res.body, " ", ""), strings.ReplaceAll(row.want, " ", "")) {
-				t.Errorf("got %d %s", res.status, res.body)
+			res := s.Do(t, http.MethodPost, "/v1/collect", header, string(body))
+			if res.Status != row.status || !strings.Contains(strings.ReplaceAll(res.Body, " ", ""), strings.ReplaceAll(row.want, " ", "")) {
+				t.Errorf("got %d %s", res.Status, res.Body)
 			}
 		})
 	}

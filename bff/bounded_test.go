@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
@@ -188,7 +190,7 @@ func wideQuery(parameters int) string {
 //
 // It is not parallel, because it measures memory.
 func TestRequestsCostNoMoreThanTheyBring(t *testing.T) { //nolint:paralleltest // See above.
-	compiled, _ := compileMirror(t, mirror{}, func(c *config.Config) {
+	compiled, _ := gatewaytest.CompileMirror(t, gatewaytest.Mirror{}, func(c *config.Config) {
 		c.Limits.MaxBodyBytes = 8 << 20
 		c.Server.RequestTimeout = 10 * time.Minute // A busy machine takes its time.
 	}, nil)

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
@@ -24,7 +26,7 @@ import (
 
 // certified is a gateway with TLS, and a client that keeps its connection and its certificate.
 type certified struct {
-	*site
+	*gatewaytest.Site
 
 	ca *tlstest.CA
 	// clientCA is the file with the authorities of clients.
@@ -58,7 +60,7 @@ func startCertified(t *testing.T, major int, change func(c *config.Config, clien
 		h.TLSInterval = 5 * time.Millisecond
 		h.Now = func() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 	})
-	c.site = startSiteIn(ctx, t, func(cfg *config.Config) {
+	c.Site = gatewaytest.StartIn(ctx, t, func(cfg *config.Config) {
 		cfg.Server.Address, cfg.Admin.Address, cfg.Server.DrainDelay = "127.0.0.1:0", config.AdminOff, time.Millisecond
 		cfg.Server.TLS = config.ServerTLS{CertFile: file("gateway.crt"), KeyFile: file("gateway.key"), ClientCAFile: c.clientCA}
 		change(cfg, &certificate)
@@ -67,7 +69,7 @@ func startCertified(t *testing.T, major int, change func(c *config.Config, clien
 	running, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 
-	go func() { ended <- c.gw.Run(running) }()
+	go func() { ended <- c.Gateway.Run(running) }()
 
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{
@@ -108,7 +110,7 @@ func (c *certified) trust(t *testing.T, ca *tlstest.CA) {
 
 // exchanged is an answer, the version of HTTP that it came in, and whether the connection ends with it.
 type exchanged struct {
-	answer
+	gatewaytest.Response
 
 	major int
 	close bool
@@ -136,7 +138,7 @@ func (c *certified) get(t *testing.T) (exchanged, error) {
 		t.Fatal(err)
 	}
 
-	return exchanged{answer{status: res.StatusCode, header: res.Header, body: string(text)}, res.ProtoMajor, res.Close}, nil
+	return exchanged{gatewaytest.Response{Status: res.StatusCode, Header: res.Header, Body: string(text)}, res.ProtoMajor, res.Close}, nil
 }
 
 // asPrincipal lets the certificate stand for somebody.
@@ -186,7 +188,7 @@ func TestClientCertificateEndsOnAnOpenConnection(t *testing.T) {
 				}
 
 				for range 2 {
-					if got, err := c.get(t); err != nil || got.status != http.StatusOK || got.major != major {
+					if got, err := c.get(t); err != nil || got.Status != http.StatusOK || got.major != major {
 						t.Fatalf("%s: before its end: %v %+v", name, err, got)
 					}
 				}
@@ -204,29 +206,29 @@ func checkEnded(t *testing.T, name string, c *certified, refusedAnew bool) {
 
 	var got exchanged
 
-	eventually(t, name, func() bool {
+	gatewaytest.Eventually(t, name, func() bool {
 		var err error
 		if got, err = c.get(t); err != nil {
 			t.Fatalf("%s: the connection ended without an answer: %v", name, err)
 		}
 
-		return got.status != http.StatusOK
+		return got.Status != http.StatusOK
 	})
 
-	if detail, _ := got.problem(t)["detail"].(string); got.status != http.StatusUnauthorized || !strings.Contains(detail, "client certificate") ||
-		got.header.Get("Www-Authenticate") == "" || got.major == 1 && !got.close {
+	if detail, _ := got.Problem(t)["detail"].(string); got.Status != http.StatusUnauthorized || !strings.Contains(detail, "client certificate") ||
+		got.Header.Get("Www-Authenticate") == "" || got.major == 1 && !got.close {
 		t.Errorf("%s: %+v", name, got)
 	}
 
-	if !strings.Contains(c.logs.String(), "client certificate is not valid any more") {
-		t.Errorf("%s: the log does not say why: %s", name, c.logs)
+	if !strings.Contains(c.Logs.String(), "client certificate is not valid any more") {
+		t.Errorf("%s: the log does not say why: %s", name, c.Logs)
 	}
 
 	// The client has let go of the connection, over HTTP/2 because of GOAWAY. On a new one, resumed or not, the certificate of a
 	// withdrawn authority counts no more; a client in Go does not show it unless it must. (Of its end only the clock of the open
 	// connection knows.)
 	got, err := c.get(t)
-	if refusedAnew && err == nil && (got.status != http.StatusUnauthorized || strings.Contains(got.body, "client certificate")) {
+	if refusedAnew && err == nil && (got.Status != http.StatusUnauthorized || strings.Contains(got.Body, "client certificate")) {
 		t.Errorf("%s: on a new connection: %+v", name, got)
 	}
 }
@@ -257,9 +259,9 @@ func TestClientCertificateOutlivesOtherChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		eventually(t, "reading the file", func() bool { return strings.Contains(c.logs.String(), step.log) })
+		gatewaytest.Eventually(t, "reading the file", func() bool { return strings.Contains(c.Logs.String(), step.log) })
 
-		if got, err := c.get(t); err != nil || got.status != http.StatusOK {
+		if got, err := c.get(t); err != nil || got.Status != http.StatusOK {
 			t.Errorf("after %q: %v %+v", step.log, err, got)
 		}
 	}

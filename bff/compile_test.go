@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -21,42 +23,44 @@ import (
 func TestCompiledIsOpenedMoreThanOnce(t *testing.T) {
 	t.Parallel()
 
-	b := startBackend(t)
-	compiled := compile(t, config.Config{
-		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.address}}},
-	}, withShelf(), quiet())
+	b := gatewaytest.StartBackend(t)
+	compiled := gatewaytest.Compile(t, config.Config{
+		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.Address}}},
+	}, gatewaytest.WithShelf(), gatewaytest.Quiet())
 	before := compiled.Routes()
 
-	open := func() *site {
-		gw, err := openGateway(t.Context(), t, compiled)
+	open := func() *gatewaytest.Site {
+		gw, err := gatewaytest.Open(t.Context(), t, compiled)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		return &site{backend: b, gw: gw, url: serve(t, gw)}
+		return &gatewaytest.Site{Backend: b, Gateway: gw, URL: gatewaytest.Listen(t, gw)}
 	}
-	get := func(s *site) answer { return s.do(t, http.MethodGet, "/v1/shelves/s", nil, "") }
+	get := func(s *gatewaytest.Site) gatewaytest.Response {
+		return s.Do(t, http.MethodGet, "/v1/shelves/s", nil, "")
+	}
 
 	first, second := open(), open()
-	if got := get(first); got.status != http.StatusOK {
-		t.Errorf("the first: %d %s", got.status, got.body)
+	if got := get(first); got.Status != http.StatusOK {
+		t.Errorf("the first: %d %s", got.Status, got.Body)
 	}
 
-	if err := first.gw.Close(); err != nil {
+	if err := first.Gateway.Close(); err != nil {
 		t.Error(err)
 	}
 
-	if got := adminGet(t, second.gw, "/readyz"); got.status != http.StatusOK {
-		t.Errorf("the second, once the first is closed, is not ready: %s", got.body)
+	if got := gatewaytest.AdminGet(t, second.Gateway, "/readyz"); got.Status != http.StatusOK {
+		t.Errorf("the second, once the first is closed, is not ready: %s", got.Body)
 	}
 
-	for name, s := range map[string]*site{"second": second, "third": open()} {
-		if got := get(s); got.status != http.StatusOK {
-			t.Errorf("the %s, once the first is closed: %d %s", name, got.status, got.body)
+	for name, s := range map[string]*gatewaytest.Site{"second": second, "third": open()} {
+		if got := get(s); got.Status != http.StatusOK {
+			t.Errorf("the %s, once the first is closed: %d %s", name, got.Status, got.Body)
 		}
 	}
 
-	if got := get(first); got.status == http.StatusOK {
+	if got := get(first); got.Status == http.StatusOK {
 		t.Error("the first answers, though its connections are closed")
 	}
 
@@ -80,7 +84,7 @@ func TestCompileNeedsLessThanOpen(t *testing.T) {
 		`"order" is not configured`:  {Auth: config.Auth{Disabled: true}},
 		"log.level: \"loud\" is not": {Auth: config.Auth{Disabled: true}, Log: config.Log{Level: "loud"}},
 	} {
-		compiled := compile(t, cfg, bff.WithServices(service(t, "order.v1.OrderService")), quiet())
+		compiled := gatewaytest.Compile(t, cfg, bff.WithServices(gatewaytest.Service(t, "order.v1.OrderService")), gatewaytest.Quiet())
 		if len(compiled.Routes()) == 0 {
 			t.Errorf("%s: no routes", want)
 		}
@@ -105,9 +109,9 @@ func TestOpenThatFailsLeavesNothingRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	compiled := compile(t, config.Config{Auth: config.Auth{Issuers: []config.Issuer{{
+	compiled := gatewaytest.Compile(t, config.Config{Auth: config.Auth{Issuers: []config.Issuer{{
 		Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: issuer.JWKSFile(),
-	}}}}, quiet(), bff.WithMetrics(fullRegisterer{prometheus.NewRegistry()}))
+	}}}}, gatewaytest.Quiet(), bff.WithMetrics(fullRegisterer{prometheus.NewRegistry()}))
 
 	synctest.Test(t, func(t *testing.T) {
 		if _, err := compiled.Open(t.Context()); !errors.Is(err, errNotRegistered) {

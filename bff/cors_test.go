@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff/config"
 )
 
@@ -14,26 +16,26 @@ func TestPagesReadWhatIsWrongWithThePath(t *testing.T) {
 
 	const origin = "https://app.example"
 
-	s := startMirror(t, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} })
+	s := gatewaytest.StartMirror(t, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} })
 
 	for target, want := range map[string]int{"/v1/nothing": http.StatusNotFound, "/v1/every:value": http.StatusMethodNotAllowed} {
 		for who, allowed := range map[string]string{origin: origin, "https://evil.example": ""} {
-			preflight := s.do(t, http.MethodOptions, target, http.Header{
+			preflight := s.Do(t, http.MethodOptions, target, http.Header{
 				"Origin": {who}, "Access-Control-Request-Method": {"DELETE"}, "Access-Control-Request-Headers": {"content-type"},
 			}, "")
-			granted := preflight.header.Get("Access-Control-Allow-Origin")
+			granted := preflight.Header.Get("Access-Control-Allow-Origin")
 
-			if granted != allowed || (allowed != "") != (preflight.header.Get("Access-Control-Allow-Headers") != "") ||
-				allowed != "" && preflight.status != http.StatusNoContent {
-				t.Errorf("preflight of %s to %s: %d %v", who, target, preflight.status, preflight.header)
+			if granted != allowed || (allowed != "") != (preflight.Header.Get("Access-Control-Allow-Headers") != "") ||
+				allowed != "" && preflight.Status != http.StatusNoContent {
+				t.Errorf("preflight of %s to %s: %d %v", who, target, preflight.Status, preflight.Header)
 			}
 
-			res := s.do(t, http.MethodDelete, target, http.Header{"Origin": {who}}, "")
-			if res.status != want || res.header.Get("Access-Control-Allow-Origin") != allowed {
-				t.Errorf("%s to %s: %d %v", who, target, res.status, res.header)
+			res := s.Do(t, http.MethodDelete, target, http.Header{"Origin": {who}}, "")
+			if res.Status != want || res.Header.Get("Access-Control-Allow-Origin") != allowed {
+				t.Errorf("%s to %s: %d %v", who, target, res.Status, res.Header)
 			}
 
-			res.problem(t)
+			res.Problem(t)
 		}
 	}
 }
@@ -44,32 +46,32 @@ func TestPagesCallCustomMethods(t *testing.T) {
 
 	const origin = "https://app.example"
 
-	s := startMirrorOf(t, mirror{}, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} }, nil,
-		withPage(t, "/own", http.NotFoundHandler(), "PROPFIND"))
+	s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, func(c *config.Config) { c.CORS.AllowedOrigins = []string{origin} }, nil,
+		gatewaytest.WithPage(t, "/own", http.NotFoundHandler(), "PROPFIND"))
 
 	for path, method := range map[string]string{"/v1/every": "LOCK", "/own": "PROPFIND"} {
-		preflight := s.do(t, http.MethodOptions, path, http.Header{
+		preflight := s.Do(t, http.MethodOptions, path, http.Header{
 			"Origin": {origin}, "Access-Control-Request-Method": {method},
 		}, "")
-		if preflight.header.Get("Access-Control-Allow-Origin") != origin ||
-			!strings.Contains(preflight.header.Get("Access-Control-Allow-Methods"), method) {
-			t.Errorf("preflight of %s: %d %v", path, preflight.status, preflight.header)
+		if preflight.Header.Get("Access-Control-Allow-Origin") != origin ||
+			!strings.Contains(preflight.Header.Get("Access-Control-Allow-Methods"), method) {
+			t.Errorf("preflight of %s: %d %v", path, preflight.Status, preflight.Header)
 		}
 	}
 
 	for method, status := range map[string]int{"LOCK": http.StatusOK, http.MethodDelete: http.StatusMethodNotAllowed} {
-		res := s.do(t, method, "/v1/every", http.Header{"Origin": {origin}}, "")
-		if res.status != status || res.header.Get("Access-Control-Allow-Origin") != origin ||
-			!strings.Contains(res.header.Get("Access-Control-Expose-Headers"), "Allow") {
-			t.Errorf("%s: %d %v", method, res.status, res.header)
+		res := s.Do(t, method, "/v1/every", http.Header{"Origin": {origin}}, "")
+		if res.Status != status || res.Header.Get("Access-Control-Allow-Origin") != origin ||
+			!strings.Contains(res.Header.Get("Access-Control-Expose-Headers"), "Allow") {
+			t.Errorf("%s: %d %v", method, res.Status, res.Header)
 		}
 	}
 
 	// What no route has is not granted.
-	if res := s.do(t, http.MethodOptions, "/v1/every", http.Header{
+	if res := s.Do(t, http.MethodOptions, "/v1/every", http.Header{
 		"Origin": {origin}, "Access-Control-Request-Method": {"UNLOCK"},
-	}, ""); res.header.Get("Access-Control-Allow-Origin") != "" {
-		t.Errorf("UNLOCK: %d %v", res.status, res.header)
+	}, ""); res.Header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("UNLOCK: %d %v", res.Status, res.Header)
 	}
 }
 
@@ -79,7 +81,7 @@ func TestContentSecurityPolicyOfPages(t *testing.T) {
 
 	const own = "default-src 'none'"
 
-	s := startSite(t, nil, ownPage(t, "/own", "text/html", ""), withPage(t, "/strict", http.HandlerFunc(
+	s := gatewaytest.Start(t, nil, gatewaytest.OwnPage(t, "/own", "text/html", ""), gatewaytest.WithPage(t, "/strict", http.HandlerFunc(
 		func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Content-Security-Policy", own) })))
 
 	for target, want := range map[string]string{
@@ -87,7 +89,7 @@ func TestContentSecurityPolicyOfPages(t *testing.T) {
 		"/strict":   own,
 		"/v1/users": "default-src 'none'; frame-ancestors 'none'",
 	} {
-		if got := s.do(t, http.MethodGet, target, nil, "").header.Values("Content-Security-Policy"); len(got) != 1 || got[0] != want {
+		if got := s.Do(t, http.MethodGet, target, nil, "").Header.Values("Content-Security-Policy"); len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %q", target, got)
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
 
@@ -34,17 +36,17 @@ func TestAPIKeyStandsForItsPrincipal(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s := startSite(t, func(c *config.Config) { c.Auth.APIKeys = config.APIKeys{File: file, Header: "X-Machine"} })
+	s := gatewaytest.Start(t, func(c *config.Config) { c.Auth.APIKeys = config.APIKeys{File: file, Header: "X-Machine"} })
 
-	if res := s.do(t, http.MethodGet, "/v1/users/alice", http.Header{"X-Machine": {key}}, ""); res.status != http.StatusOK {
-		t.Fatalf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/users/alice", http.Header{"X-Machine": {key}}, ""); res.Status != http.StatusOK {
+		t.Fatalf("%d %s", res.Status, res.Body)
 	}
 
-	for _, c := range s.taken() {
+	for _, c := range s.TakeCalls() {
 		checkMetadata(t, c)
 	}
 
-	both := s.as(t, "alice")
+	both := s.As(t, "alice")
 	both.Set("X-Machine", key)
 
 	for name, header := range map[string]http.Header{
@@ -55,23 +57,23 @@ func TestAPIKeyStandsForItsPrincipal(t *testing.T) {
 		"as_a_token":   {"Authorization": {"Bearer " + key}},
 		"with_a_token": both,
 	} {
-		res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
-		if res.status != http.StatusUnauthorized || res.header.Get("Www-Authenticate") != `Bearer error="invalid_token"` {
-			t.Errorf("%s: %d %q", name, res.status, res.header.Get("Www-Authenticate"))
+		res := s.Do(t, http.MethodGet, "/v1/users/alice", header, "")
+		if res.Status != http.StatusUnauthorized || res.Header.Get("Www-Authenticate") != `Bearer error="invalid_token"` {
+			t.Errorf("%s: %d %q", name, res.Status, res.Header.Get("Www-Authenticate"))
 		}
 
-		res.problem(t)
+		res.Problem(t)
 	}
 
-	if res := s.do(t, http.MethodGet, "/v1/users/alice", http.Header{"X-Api-Key": {key}}, ""); res.status != http.StatusUnauthorized {
-		t.Errorf("under another header: %d", res.status)
+	if res := s.Do(t, http.MethodGet, "/v1/users/alice", http.Header{"X-Api-Key": {key}}, ""); res.Status != http.StatusUnauthorized {
+		t.Errorf("under another header: %d", res.Status)
 	}
 
-	if calls := s.taken(); len(calls) > 0 {
-		t.Errorf("reached %v", rpcs(calls))
+	if calls := s.TakeCalls(); len(calls) > 0 {
+		t.Errorf("reached %v", gatewaytest.RPCs(calls))
 	}
 
-	if strings.Contains(s.logs.String(), key) || strings.Contains(s.logs.String(), expired) {
+	if strings.Contains(s.Logs.String(), key) || strings.Contains(s.Logs.String(), expired) {
 		t.Error("a key stands in the log")
 	}
 }
@@ -82,12 +84,12 @@ func TestHeadersPassByAllowListAlone(t *testing.T) {
 
 	const trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Headers.Request = []string{"Accept-Language", "X-Flag"}
 		c.Headers.Response = []string{"X-Total-Count"}
 	})
 
-	header := s.as(t, "alice")
+	header := s.As(t, "alice")
 	header["Accept-Language"] = []string{"de", "en"}
 	header["X-Flag"] = []string{"on"}
 	header["X-Other"] = []string{"no"}
@@ -96,11 +98,11 @@ func TestHeadersPassByAllowListAlone(t *testing.T) {
 	header["Traceparent"] = []string{trace}
 	header["Tracestate"] = []string{"a=1"}
 
-	if res := s.do(t, http.MethodGet, "/v1/users/alice", header, ""); res.status != http.StatusOK {
-		t.Fatalf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/users/alice", header, ""); res.Status != http.StatusOK {
+		t.Fatalf("%d %s", res.Status, res.Body)
 	}
 
-	md := s.taken()[0].metadata
+	md := s.TakeCalls()[0].Metadata
 	for name, want := range map[string][]string{
 		"accept-language": {"de", "en"}, "x-flag": nil, "x-other": nil, "cookie": nil, "authorization": nil,
 		"traceparent": {trace}, "tracestate": {"a=1"},
@@ -112,36 +114,36 @@ func TestHeadersPassByAllowListAlone(t *testing.T) {
 
 	header["Accept-Language"] = []string{"d\u00e9"}
 
-	res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
-	if res.status != http.StatusBadRequest || !strings.Contains(res.body, "Accept-Language") {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/v1/users/alice", header, "")
+	if res.Status != http.StatusBadRequest || !strings.Contains(res.Body, "Accept-Language") {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
-	res.problem(t)
+	res.Problem(t)
 }
 
 // The client's token leaves the gateway only for upstreams that are configured to get it.
 func TestAuthorizationIsForwardedByConfigurationAlone(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		u := c.Upstreams["user"]
 		u.ForwardAuthorization = true
 		c.Upstreams["user"] = u
 	})
-	header := s.as(t, "alice")
+	header := s.As(t, "alice")
 
-	s.do(t, http.MethodGet, "/v1/me/dashboard", header, "")
+	s.Do(t, http.MethodGet, "/v1/me/dashboard", header, "")
 
-	for _, c := range s.taken() {
+	for _, c := range s.TakeCalls() {
 		want := 0
-		if strings.HasPrefix(c.rpc, "/user.") {
+		if strings.HasPrefix(c.RPC, "/user.") {
 			want = 1
 		}
 
-		got := c.metadata.Get("authorization")
+		got := c.Metadata.Get("authorization")
 		if len(got) != want || want == 1 && got[0] != header.Get("Authorization") {
-			t.Errorf("%s got %q", c.rpc, got)
+			t.Errorf("%s got %q", c.RPC, got)
 		}
 	}
 }
@@ -152,11 +154,11 @@ func TestInternalTokenCanBeVerified(t *testing.T) {
 
 	const issuer = "https://portico.example"
 
-	s := startSite(t, func(c *config.Config) { c.Auth.Internal.Issuer = issuer })
-	s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "alice", "orders:read"), "")
+	s := gatewaytest.Start(t, func(c *config.Config) { c.Auth.Internal.Issuer = issuer })
+	s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice", "orders:read"), "")
 
 	w := httptest.NewRecorder()
-	s.gw.Admin().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/.well-known/jwks.json", nil))
+	s.Gateway.Admin().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/.well-known/jwks.json", nil))
 
 	var keys jwkset.JWKSMarshal
 	if err := json.Unmarshal(w.Body.Bytes(), &keys); err != nil || len(keys.Keys) != 1 {
@@ -168,67 +170,67 @@ func TestInternalTokenCanBeVerified(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	calls := s.taken()
+	calls := s.TakeCalls()
 	if len(calls) != 3 {
-		t.Fatalf("called %v", rpcs(calls))
+		t.Fatalf("called %v", gatewaytest.RPCs(calls))
 	}
 
 	for _, c := range calls {
-		tokens := c.metadata.Get("x-portico-identity")
+		tokens := c.Metadata.Get("x-portico-identity")
 		if len(tokens) != 1 {
-			t.Fatalf("%s got %q", c.rpc, tokens)
+			t.Fatalf("%s got %q", c.RPC, tokens)
 		}
 
 		claims := jwt.MapClaims{}
-		upstream, _, _ := strings.Cut(c.rpc[1:], ".")
+		upstream, _, _ := strings.Cut(c.RPC[1:], ".")
 
 		_, err := jwt.ParseWithClaims(tokens[0], claims, func(*jwt.Token) (any, error) { return key.Key(), nil },
 			jwt.WithIssuer(issuer), jwt.WithAudience(upstream), jwt.WithValidMethods([]string{"EdDSA"}), jwt.WithExpirationRequired())
 		if err != nil || claims["sub"] != "alice" || claims["scope"] != "orders:read" {
-			t.Errorf("%s: %v, %v", c.rpc, err, claims)
+			t.Errorf("%s: %v, %v", c.RPC, err, claims)
 		}
 
 		if exp, _ := claims.GetExpirationTime(); time.Until(exp.Time) > time.Minute {
-			t.Errorf("%s: expires at %s", c.rpc, exp)
+			t.Errorf("%s: expires at %s", c.RPC, exp)
 		}
 	}
 
 	// Nobody has no identity.
-	s.do(t, http.MethodGet, "/v1/users/alice", nil, "")
+	s.Do(t, http.MethodGet, "/v1/users/alice", nil, "")
 }
 
 // An order is for oneself, unless one may order for others: the condition looks into the body.
 func TestConditionOnTheRequest(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
 	for _, row := range []struct {
 		name, body string
 		scopes     []string
 		status     int
 	}{
-		{"for_oneself", orderFor("alice"), nil, http.StatusCreated},
-		{"for_nobody_in_particular", anOrder, nil, http.StatusCreated},
+		{"for_oneself", gatewaytest.OrderFor("alice"), nil, http.StatusCreated},
+		{"for_nobody_in_particular", gatewaytest.AnOrder, nil, http.StatusCreated},
 		{"for_another", `{"userId":"bob"}`, nil, http.StatusForbidden},
 		{"for_another_in_proto_spelling", `{"user_id":"bob"}`, nil, http.StatusForbidden},
-		{"for_another_with_the_scope", orderFor("bob"), []string{"orders:admin"}, http.StatusCreated},
+		{"for_another_with_the_scope", gatewaytest.OrderFor("bob"), []string{"orders:admin"}, http.StatusCreated},
 	} {
-		res := s.do(t, http.MethodPost, "/v1/orders", s.as(t, "alice", row.scopes...), row.body)
+		res := s.Do(t, http.MethodPost, "/v1/orders", s.As(t, "alice", row.scopes...), row.body)
 
 		want := 0
 		if row.status == http.StatusCreated {
 			want = 1
 		} else {
-			res.problem(t)
+			res.Problem(t)
 		}
 
-		if calls := s.taken(); res.status != row.status || len(calls) != want {
-			t.Errorf("%s: %d %s, calls %v", row.name, res.status, res.body, rpcs(calls))
+		if calls := s.TakeCalls(); res.Status != row.status || len(calls) != want {
+			t.Errorf("%s: %d %s, calls %v", row.name, res.Status, res.Body, gatewaytest.RPCs(calls))
 		}
 	}
 
-	if logs := s.logs.String(); !strings.Contains(logs, "condition") {
+	if logs := s.Logs.String(); !strings.Contains(logs, "condition") {
 		t.Errorf("the log does not say why: %s", logs)
 	}
 }
@@ -244,7 +246,7 @@ func TestSubjectsThatBackendsCannotBeToldOf(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Auth.Issuers = []config.Issuer{{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keys}}
 	})
 
@@ -259,11 +261,11 @@ func TestSubjectsThatBackendsCannotBeToldOf(t *testing.T) {
 	} {
 		header := http.Header{"Authorization": {"Bearer " + signer.Token(t, nil, row.claims)}}
 
-		res := s.do(t, http.MethodGet, "/v1/echo/x", header, "")
-		if res.status != http.StatusUnauthorized || !strings.Contains(res.body, row.want) || !strings.Contains(s.logs.String(), row.want) {
-			t.Errorf("%s: %d %s", name, res.status, res.body)
+		res := s.Do(t, http.MethodGet, "/v1/echo/x", header, "")
+		if res.Status != http.StatusUnauthorized || !strings.Contains(res.Body, row.want) || !strings.Contains(s.Logs.String(), row.want) {
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
 		}
 
-		res.problem(t)
+		res.Problem(t)
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
@@ -16,7 +18,7 @@ import (
 func TestRules(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	s := gatewaytest.StartMirror(t, nil)
 
 	for _, row := range []struct{ target, body, errors string }{
 		{
@@ -34,56 +36,56 @@ func TestRules(t *testing.T) {
 			{"in":"body","field":"shortText","description":"must be at most 3 characters"}]`,
 		},
 	} {
-		res := s.do(t, http.MethodPost, row.target, nil, row.body)
-		doc := res.problem(t)
+		res := s.Do(t, http.MethodPost, row.target, nil, row.body)
+		doc := res.Problem(t)
 
 		got, err := json.Marshal(doc["errors"])
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		if sameJSON(t, row.target+" "+row.body, string(got), row.errors); res.status != http.StatusBadRequest {
-			t.Errorf("%d", res.status)
+		if sameJSON(t, row.target+" "+row.body, string(got), row.errors); res.Status != http.StatusBadRequest {
+			t.Errorf("%d", res.Status)
 		}
 	}
 
-	if res := s.do(t, http.MethodPost, "/v1/check", nil, `{"name":"a"}`); res.status != http.StatusOK {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodPost, "/v1/check", nil, `{"name":"a"}`); res.Status != http.StatusOK {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
 func TestStatusAndLocation(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	created := s.do(t, http.MethodPost, "/v1/orders", s.as(t, "alice"), anOrder)
-	if created.status != http.StatusCreated || created.header.Get("Location") != "/v1/orders/o1" || !strings.Contains(created.body, `"orderId"`) {
-		t.Errorf("%d %v %s", created.status, created.header, created.body)
+	created := s.Do(t, http.MethodPost, "/v1/orders", s.As(t, "alice"), gatewaytest.AnOrder)
+	if created.Status != http.StatusCreated || created.Header.Get("Location") != "/v1/orders/o1" || !strings.Contains(created.Body, `"orderId"`) {
+		t.Errorf("%d %v %s", created.Status, created.Header, created.Body)
 	}
 
-	deleted := s.do(t, http.MethodDelete, "/v1/users/alice", s.as(t, "alice"), "")
-	if deleted.status != http.StatusNoContent || deleted.body != "" || deleted.header.Get("Content-Type") != "" ||
-		deleted.header.Get("Content-Length") != "" {
-		t.Errorf("%d %v %q", deleted.status, deleted.header, deleted.body)
+	deleted := s.Do(t, http.MethodDelete, "/v1/users/alice", s.As(t, "alice"), "")
+	if deleted.Status != http.StatusNoContent || deleted.Body != "" || deleted.Header.Get("Content-Type") != "" ||
+		deleted.Header.Get("Content-Length") != "" {
+		t.Errorf("%d %v %q", deleted.Status, deleted.Header, deleted.Body)
 	}
 
 	// Errors keep their status.
-	s.do(t, http.MethodPost, "/v1/orders", s.as(t, "alice"), "{}").problem(t)
+	s.Do(t, http.MethodPost, "/v1/orders", s.As(t, "alice"), "{}").Problem(t)
 }
 
 // Headers set fields and metadata becomes headers, as the policy says and no further.
 func TestDeclaredHeaders(t *testing.T) {
 	t.Parallel()
 
-	check := func(policy *porticov1.MethodPolicy) *site {
-		return startMirrorOf(t, mirror{}, nil, policy)
+	check := func(policy *porticov1.MethodPolicy) *gatewaytest.Site {
+		return gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, policy)
 	}
 	s := check(&porticov1.MethodPolicy{Response: &porticov1.Response{Headers: []string{"ETag"}}})
 
-	res := s.do(t, http.MethodPost, "/v1/check", nil, `{"note":"v1"}`)
-	if res.header.Get("Etag") != `"v1"` || res.header.Get("X-Secret") != "" || res.header.Get("Location") != "" {
-		t.Errorf("%v", res.header)
+	res := s.Do(t, http.MethodPost, "/v1/check", nil, `{"note":"v1"}`)
+	if res.Header.Get("Etag") != `"v1"` || res.Header.Get("X-Secret") != "" || res.Header.Get("Location") != "" {
+		t.Errorf("%v", res.Header)
 	}
 
 	_, err := bff.Compile(config.Config{Auth: config.Auth{Disabled: true}},
@@ -108,14 +110,14 @@ func TestDeclaredHeaders(t *testing.T) {
 func TestEveryDocumentThroughTheGateway(t *testing.T) {
 	t.Parallel()
 
-	lines := readLines(t, "internal/protojson/testdata/every.txt")
+	lines := gatewaytest.ReadLines(t, "internal/protojson/testdata/every.txt")
 
 	const atLeast = 300
 	if len(lines)/2 < atLeast {
 		t.Fatalf("only %d documents", len(lines)/2)
 	}
 
-	for version, s := range startMirror(t, nil).versions(t) {
+	for version, s := range gatewaytest.StartMirror(t, nil).Versions(t) {
 		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) {
 			t.Parallel()
 			testDocuments(t, s, lines)
@@ -123,7 +125,7 @@ func TestEveryDocumentThroughTheGateway(t *testing.T) {
 	}
 }
 
-func testDocuments(t *testing.T, s *site, lines []string) {
+func testDocuments(t *testing.T, s *gatewaytest.Site, lines []string) {
 	t.Helper()
 
 	for i := 0; i+1 < len(lines); i += 2 {
@@ -132,17 +134,17 @@ func testDocuments(t *testing.T, s *site, lines []string) {
 			continue // No body is none that is wrong.
 		}
 
-		res := s.do(t, http.MethodPost, "/v1/every", nil, body)
+		res := s.Do(t, http.MethodPost, "/v1/every", nil, body)
 
 		reason, fault := strings.CutPrefix(want, "fault: ")
 		if !fault {
-			sameJSON(t, body, res.body, want)
+			sameJSON(t, body, res.Body, want)
 
 			continue
 		}
 
-		if detail, _ := res.problem(t)["detail"].(string); res.status != http.StatusBadRequest || !strings.HasSuffix(detail, reason) {
-			t.Errorf("%s: %d %s, want %s", body, res.status, res.body, reason)
+		if detail, _ := res.Problem(t)["detail"].(string); res.Status != http.StatusBadRequest || !strings.HasSuffix(detail, reason) {
+			t.Errorf("%s: %d %s, want %s", body, res.Status, res.Body, reason)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
@@ -43,11 +45,11 @@ func TestDefaultPolicyOfATable(t *testing.T) {
 			for subject, status := range want {
 				var header http.Header
 				if subject != anyone {
-					header = s.as(t, subject)
+					header = s.As(t, subject)
 				}
 
-				if res := s.do(t, http.MethodPost, "/v1/every", header, "{}"); res.status != status {
-					t.Errorf("%q: %d %s", subject, res.status, res.body)
+				if res := s.Do(t, http.MethodPost, "/v1/every", header, "{}"); res.Status != status {
+					t.Errorf("%q: %d %s", subject, res.Status, res.Body)
 				}
 			}
 		})
@@ -55,7 +57,7 @@ func TestDefaultPolicyOfATable(t *testing.T) {
 }
 
 // startTable starts a gateway with credentials over a backend that serves shelves.
-func startTable(t *testing.T, opts ...bff.Option) *site {
+func startTable(t *testing.T, opts ...bff.Option) *gatewaytest.Site {
 	t.Helper()
 
 	issuer, err := devissuer.Open(t.TempDir())
@@ -63,19 +65,19 @@ func startTable(t *testing.T, opts ...bff.Option) *site {
 		t.Fatal(err)
 	}
 
-	s := &site{backend: startBackend(t), issuer: issuer}
+	s := &gatewaytest.Site{Backend: gatewaytest.StartBackend(t), Issuer: issuer}
 
-	s.gw, err = newGateway(t.Context(), t, config.Config{
+	s.Gateway, err = gatewaytest.New(t.Context(), t, config.Config{
 		Auth: config.Auth{Issuers: []config.Issuer{{
 			Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: issuer.JWKSFile(),
 		}}},
-		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{s.address}}},
-	}, append(opts, quiet())...)
+		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{s.Address}}},
+	}, append(opts, gatewaytest.Quiet())...)
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	s.url = serve(t, s.gw)
+	s.URL = gatewaytest.Listen(t, s.Gateway)
 
 	return s
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
@@ -25,7 +27,7 @@ const committed = "../gen/openapi/openapi.json"
 func TestCommittedDocumentIsTheServedOne(t *testing.T) {
 	t.Parallel()
 
-	served, err := compile(t, config.Config{}, bff.WithServices(gen.Services()...),
+	served, err := gatewaytest.Compile(t, config.Config{}, bff.WithServices(gen.Services()...),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New)).OpenAPI()
 	if err != nil {
 		t.Fatal(err)
@@ -88,11 +90,11 @@ func TestDocumentsAreValid(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			mirrored := startMirrorOf(t, mirror{}, change, nil)
+			mirrored := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, change, nil)
 
-			gateways := map[string]*bff.Compiled{"mirror": mirrored.compiled}
+			gateways := map[string]*bff.Compiled{"mirror": mirrored.Compiled}
 			if name != "open_to_all" {
-				gateways["site"] = startSite(t, change).compiled
+				gateways["site"] = gatewaytest.Start(t, change).Compiled
 			}
 
 			for which, compiled := range gateways {
@@ -132,7 +134,7 @@ func differentPaths(t *testing.T, document []byte) {
 func TestOnePathWithDifferentFields(t *testing.T) {
 	t.Parallel()
 
-	s := startMirrorOf(t, mirror{}, func(c *config.Config) { c.Docs.OpenAPI = config.DocsPublic }, nil)
+	s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Docs.OpenAPI = config.DocsPublic }, nil)
 
 	var doc struct {
 		Paths map[string]map[string]struct {
@@ -143,7 +145,7 @@ func TestOnePathWithDifferentFields(t *testing.T) {
 		}
 	}
 
-	if err := json.Unmarshal([]byte(s.do(t, http.MethodGet, "/openapi.json", nil, "").body), &doc); err != nil {
+	if err := json.Unmarshal([]byte(s.Do(t, http.MethodGet, "/openapi.json", nil, "").Body), &doc); err != nil {
 		t.Fatal(err)
 	}
 
@@ -154,8 +156,8 @@ func TestOnePathWithDifferentFields(t *testing.T) {
 		}
 
 		// What is accepted is compared with the document.
-		if res := s.do(t, strings.ToUpper(method), "/v1/every/a", nil, `{"int32Field":1}`); res.status != http.StatusOK {
-			t.Errorf("%s: %d %s", method, res.status, res.body)
+		if res := s.Do(t, strings.ToUpper(method), "/v1/every/a", nil, `{"int32Field":1}`); res.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", method, res.Status, res.Body)
 		}
 	}
 }
@@ -163,7 +165,7 @@ func TestOnePathWithDifferentFields(t *testing.T) {
 func TestDocumentIsServed(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(c *config.Config) { c.Docs.OpenAPI = config.DocsPublic })
+	s := gatewaytest.Start(t, func(c *config.Config) { c.Docs.OpenAPI = config.DocsPublic })
 
 	var texts [2]map[string]any
 
@@ -174,23 +176,23 @@ func TestDocumentIsServed(t *testing.T) {
 		{"/openapi.json", "application/json", json.Unmarshal},
 		{"/openapi.yaml", "application/yaml", yaml.Unmarshal},
 	} {
-		res := s.do(t, http.MethodGet, row.path, nil, "")
-		if res.status != http.StatusOK || res.header.Get("Content-Type") != row.mediaType {
-			t.Fatalf("%s: %d %v", row.path, res.status, res.header)
+		res := s.Do(t, http.MethodGet, row.path, nil, "")
+		if res.Status != http.StatusOK || res.Header.Get("Content-Type") != row.mediaType {
+			t.Fatalf("%s: %d %v", row.path, res.Status, res.Header)
 		}
 
-		if err := row.decode([]byte(res.body), &texts[i]); err != nil {
+		if err := row.decode([]byte(res.Body), &texts[i]); err != nil {
 			t.Fatal(err)
 		}
 
-		tag := res.header.Get("ETag")
+		tag := res.Header.Get("ETag")
 		if len(tag) < 10 || tag[0] != '"' {
 			t.Errorf("%s: ETag %q", row.path, tag)
 		}
 
-		if again := s.do(t, http.MethodGet, row.path, http.Header{"If-None-Match": {tag}}, ""); again.status != http.StatusNotModified ||
-			again.body != "" || again.header.Get("ETag") != tag {
-			t.Errorf("%s: %d %v", row.path, again.status, again.header)
+		if again := s.Do(t, http.MethodGet, row.path, http.Header{"If-None-Match": {tag}}, ""); again.Status != http.StatusNotModified ||
+			again.Body != "" || again.Header.Get("ETag") != tag {
+			t.Errorf("%s: %d %v", row.path, again.Status, again.Header)
 		}
 
 		// Once, the first line alone was read, and "*" in a list was any tag.
@@ -199,20 +201,20 @@ func TestDocumentIsServed(t *testing.T) {
 			"*": http.StatusNotModified, `"x", *`: http.StatusOK, "x": http.StatusOK,
 		} {
 			header := http.Header{"If-None-Match": strings.Split(lines, "|")}
-			if res := s.do(t, http.MethodGet, row.path, header, ""); res.status != status {
-				t.Errorf("%s with %s: %d", row.path, lines, res.status)
+			if res := s.Do(t, http.MethodGet, row.path, header, ""); res.Status != status {
+				t.Errorf("%s with %s: %d", row.path, lines, res.Status)
 			}
 		}
 
 		// The client asks for gzip where there is a body, and the tag of what is compressed has a suffix.
-		head := s.do(t, http.MethodHead, row.path, nil, "")
-		if head.status != http.StatusOK || head.body != "" || head.header.Get("ETag") != strings.Replace(tag, "--gzip", "", 1) {
-			t.Errorf("%s: %d %v", row.path, head.status, head.header)
+		head := s.Do(t, http.MethodHead, row.path, nil, "")
+		if head.Status != http.StatusOK || head.Body != "" || head.Header.Get("ETag") != strings.Replace(tag, "--gzip", "", 1) {
+			t.Errorf("%s: %d %v", row.path, head.Status, head.Header)
 		}
 
-		if post := s.do(t, http.MethodPost, row.path, nil, "{}"); post.status != http.StatusMethodNotAllowed ||
-			post.header.Get("Allow") != "GET, HEAD, OPTIONS" {
-			t.Errorf("%s: %d %v", row.path, post.status, post.header)
+		if post := s.Do(t, http.MethodPost, row.path, nil, "{}"); post.Status != http.StatusMethodNotAllowed ||
+			post.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
+			t.Errorf("%s: %d %v", row.path, post.Status, post.Header)
 		}
 	}
 
@@ -239,15 +241,15 @@ func TestDocumentIsForWhomItIs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			s := startSite(t, func(c *config.Config) { c.Docs.OpenAPI, c.Docs.Page = row.who, row.who })
+			s := gatewaytest.Start(t, func(c *config.Config) { c.Docs.OpenAPI, c.Docs.Page = row.who, row.who })
 
 			for _, path := range []string{"/openapi.json", "/openapi.yaml", "/docs/"} {
-				if res := s.do(t, http.MethodGet, path, nil, ""); res.status != row.anonymous {
-					t.Errorf("%s: %d for anybody", path, res.status)
+				if res := s.Do(t, http.MethodGet, path, nil, ""); res.Status != row.anonymous {
+					t.Errorf("%s: %d for anybody", path, res.Status)
 				}
 
-				if res := s.do(t, http.MethodGet, path, s.as(t, "alice"), ""); res.status != row.alice {
-					t.Errorf("%s: %d for alice", path, res.status)
+				if res := s.Do(t, http.MethodGet, path, s.As(t, "alice"), ""); res.Status != row.alice {
+					t.Errorf("%s: %d for alice", path, res.Status)
 				}
 			}
 		})

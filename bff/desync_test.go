@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 )
@@ -56,9 +58,9 @@ func spellings(path string) []string {
 func TestNoSpellingGetsAroundPolicy(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(c *config.Config) { c.Limits.Client.Requests, c.Limits.Client.Burst = 1_000_000, 1_000_000 })
+	s := gatewaytest.Start(t, func(c *config.Config) { c.Limits.Client.Requests, c.Limits.Client.Burst = 1_000_000, 1_000_000 })
 
-	for _, route := range s.gw.Routes() {
+	for _, route := range s.Gateway.Routes() {
 		if strings.HasPrefix(route.Summary, "public") {
 			continue
 		}
@@ -72,29 +74,29 @@ func TestNoSpellingGetsAroundPolicy(t *testing.T) {
 			}
 
 			for _, path := range paths {
-				s.refuses(t, route.Method, path, nil, "")
+				refuses(t, s, route.Method, path, nil, "")
 			}
 
-			s.refusesTricks(t, route, paths[slices.Index(paths, pathVariable.ReplaceAllString(route.Path, "alice"))])
+			refusesTricks(t, s, route, paths[slices.Index(paths, pathVariable.ReplaceAllString(route.Path, "alice"))])
 		})
 	}
 
 	t.Cleanup(func() {
-		if calls := s.taken(); len(calls) > 0 {
-			t.Errorf("requests without a token reached %v", rpcs(calls))
+		if calls := s.TakeCalls(); len(calls) > 0 {
+			t.Errorf("requests without a token reached %v", gatewaytest.RPCs(calls))
 		}
 	})
 }
 
 // refusesTricks asks for a route by all sorts of methods and of headers that name another method or another path.
-func (s *site) refusesTricks(t *testing.T, route bff.Route, path string) {
+func refusesTricks(t *testing.T, s *gatewaytest.Site, route bff.Route, path string) {
 	t.Helper()
 
 	for _, method := range []string{
 		"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "get", "Post", "DELETEX", "GETPOST", "M-SEARCH", "PRI", "LINK",
 	} {
-		s.refuses(t, method, path, nil, "")
-		s.refuses(t, method, path, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "_method="+route.Method)
+		refuses(t, s, method, path, nil, "")
+		refuses(t, s, method, path, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "_method="+route.Method)
 
 		for _, header := range []http.Header{
 			{"X-Http-Method-Override": {route.Method}},
@@ -111,16 +113,16 @@ func (s *site) refusesTricks(t *testing.T, route bff.Route, path string) {
 			{"X-Portico-Subject": {"alice"}, "Grpc-Metadata-X-Portico-Subject": {"alice"}},
 			{"Cookie": {"access_token=x"}},
 		} {
-			s.refuses(t, method, path, maps.Clone(header), "")
+			refuses(t, s, method, path, maps.Clone(header), "")
 		}
 	}
 }
 
 // refuses sends a request without a token, to which there is no answer but a refusal.
-func (s *site) refuses(t *testing.T, method, target string, header http.Header, body string) {
+func refuses(t *testing.T, s *gatewaytest.Site, method, target string, header http.Header, body string) {
 	t.Helper()
 
-	if res := s.do(t, method, target, header, body); res.status < 400 || res.status >= 500 || res.status == http.StatusTooManyRequests {
-		t.Errorf("%s %s %v: %d %s", method, target, header, res.status, res.body)
+	if res := s.Do(t, method, target, header, body); res.Status < 400 || res.Status >= 500 || res.Status == http.StatusTooManyRequests {
+		t.Errorf("%s %s %v: %d %s", method, target, header, res.Status, res.Body)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -84,7 +86,7 @@ func TestDialOptions(t *testing.T) {
 	t.Parallel()
 
 	m, dialled := &meeting{}, make(chan string, 100)
-	s := startSite(t, func(cfg *config.Config) { cfg.Headers.Request = []string{"X-Try"} },
+	s := gatewaytest.Start(t, func(cfg *config.Config) { cfg.Headers.Request = []string{"X-Try"} },
 		bff.WithDialOptions("user", grpc.WithChainUnaryInterceptor(m.interceptor("outer"), m.interceptor("inner")),
 			grpc.WithStatsHandler(attempts{meeting: m})),
 		bff.WithDialOptions("user", grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
@@ -93,58 +95,58 @@ func TestDialOptions(t *testing.T) {
 			return (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		})))
 
-	alice := s.as(t, "alice")
+	alice := s.As(t, "alice")
 
-	if res := s.do(t, http.MethodGet, "/v1/users/alice", alice, ""); res.status != http.StatusOK {
-		t.Fatalf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/users/alice", alice, ""); res.Status != http.StatusOK {
+		t.Fatalf("%d %s", res.Status, res.Body)
 	}
 
 	if met := m.taken(); !slices.Equal(met, []string{"outer", "inner", "attempt"}) {
 		t.Errorf("met %q", met)
 	}
 
-	calls := s.taken()
-	if md := calls[0].metadata; !slices.Equal(md.Get("x-added"), []string{"outer", "inner"}) || !slices.Equal(md.Get("x-portico-subject"), []string{"alice"}) {
+	calls := s.TakeCalls()
+	if md := calls[0].Metadata; !slices.Equal(md.Get("x-added"), []string{"outer", "inner"}) || !slices.Equal(md.Get("x-portico-subject"), []string{"alice"}) {
 		t.Errorf("metadata %v", md)
 	}
 
-	if address := <-dialled; address != s.address {
+	if address := <-dialled; address != s.Address {
 		t.Errorf("dialled %s", address)
 	}
 
 	// A method that is called again.
-	s.fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unavailable, "down")
+	s.Fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unavailable, "down")
 
-	if res := s.do(t, http.MethodGet, "/v1/users/alice", alice, ""); res.status != http.StatusServiceUnavailable {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/users/alice", alice, ""); res.Status != http.StatusServiceUnavailable {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
 	if met := m.taken(); len(met) < 4 || !slices.Equal(met[:2], []string{"outer", "inner"}) || slices.Contains(met[2:], "outer") {
 		t.Errorf("met %q of a call with retries", met)
 	}
 
-	delete(s.fail, "/user.v1.UserService/GetUser")
-	s.taken()
+	delete(s.Fail, "/user.v1.UserService/GetUser")
+	s.TakeCalls()
 
 	for try, want := range map[string]int{"panic": http.StatusInternalServerError, "answer": http.StatusBadRequest} {
 		header := alice.Clone()
 		header.Set("X-Try", try)
 
-		if res := s.do(t, http.MethodGet, "/v1/users/alice", header, ""); res.status != want || len(s.taken()) > 0 {
-			t.Errorf("%s: %d %s", try, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, "/v1/users/alice", header, ""); res.Status != want || len(s.TakeCalls()) > 0 {
+			t.Errorf("%s: %d %s", try, res.Status, res.Body)
 		}
 
 		// A request that is not valid gets as far as no interceptor.
-		if res := s.do(t, http.MethodGet, "/v1/users/alice?x=1", header, ""); res.status != http.StatusBadRequest {
-			t.Errorf("%d %s", res.status, res.body)
+		if res := s.Do(t, http.MethodGet, "/v1/users/alice?x=1", header, ""); res.Status != http.StatusBadRequest {
+			t.Errorf("%d %s", res.Status, res.Body)
 		}
 	}
 
 	// Calls of composites are calls to the upstream, and other upstreams have no such options.
 	m.taken()
 
-	if res := s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "alice"), ""); res.status != http.StatusOK {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice"), ""); res.Status != http.StatusOK {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
 	if met := m.taken(); !slices.Equal(met, []string{"outer", "inner", "attempt"}) {
@@ -161,7 +163,7 @@ func (brokenStream) CloseSend() error { panic("a stream is broken") }
 func TestDialOptionsThatPanicInStreams(t *testing.T) {
 	t.Parallel()
 
-	s := startMirrorOf(t, mirror{}, nil, nil, bff.WithDialOptions("every", grpc.WithChainStreamInterceptor(
+	s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, nil, bff.WithDialOptions("every", grpc.WithChainStreamInterceptor(
 		func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, rpc string, open grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
 			if rpc == everyv1.EveryService_Collect_FullMethodName {
 				panic("an interceptor of streams is broken")
@@ -173,9 +175,9 @@ func TestDialOptionsThatPanicInStreams(t *testing.T) {
 		})))
 
 	for _, target := range []string{"/v1/collect", "/v1/talk"} {
-		res := s.do(t, http.MethodPost, target, nil, "[{}]")
-		if !strings.Contains(res.body, `"code":"INTERNAL"`) || strings.Contains(res.body, "broken") {
-			t.Errorf("%s: %d %s", target, res.status, res.body)
+		res := s.Do(t, http.MethodPost, target, nil, "[{}]")
+		if !strings.Contains(res.Body, `"code":"INTERNAL"`) || strings.Contains(res.Body, "broken") {
+			t.Errorf("%s: %d %s", target, res.Status, res.Body)
 		}
 	}
 }

@@ -1,11 +1,12 @@
 package bff_test
 
 import (
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -51,15 +52,15 @@ func TestDocsPageIsForWhomTheConfigurationSays(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 
-			s := startSite(t, func(cfg *config.Config) { cfg.Docs = row.docs })
+			s := gatewaytest.Start(t, func(cfg *config.Config) { cfg.Docs = row.docs })
 
 			var header http.Header
 			if row.caller != anonymous {
-				header = s.as(t, row.caller)
+				header = s.As(t, row.caller)
 			}
 
-			if got := s.do(t, http.MethodGet, row.path, header, ""); got.status != row.want {
-				t.Errorf("%d, want %d: %.200s", got.status, row.want, got.body)
+			if got := s.Do(t, http.MethodGet, row.path, header, ""); got.Status != row.want {
+				t.Errorf("%d, want %d: %.200s", got.Status, row.want, got.Body)
 			}
 		})
 	}
@@ -69,10 +70,10 @@ func TestDocsPageIsForWhomTheConfigurationSays(t *testing.T) {
 func TestDocsPageHeaders(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(cfg *config.Config) { cfg.Docs.Page = config.DocsPublic })
-	page := s.do(t, http.MethodGet, "/docs/", nil, "")
+	s := gatewaytest.Start(t, func(cfg *config.Config) { cfg.Docs.Page = config.DocsPublic })
+	page := s.Do(t, http.MethodGet, "/docs/", nil, "")
 
-	policy := page.header["Content-Security-Policy"]
+	policy := page.Header["Content-Security-Policy"]
 	if len(policy) != 1 || !strings.HasPrefix(policy[0], "default-src 'none'; script-src 'self'; ") || strings.Contains(policy[0], "unsafe") {
 		t.Errorf("Content-Security-Policy %q", policy)
 	}
@@ -80,31 +81,31 @@ func TestDocsPageHeaders(t *testing.T) {
 	for name, want := range map[string]string{
 		"Cache-Control": "no-cache", "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer",
 	} {
-		if got := page.header.Values(name); len(got) != 1 || got[0] != want {
+		if got := page.Header.Values(name); len(got) != 1 || got[0] != want {
 			t.Errorf("%s %q, want %q", name, got, want)
 		}
 	}
 
-	if strings.Contains(page.body, "subject-form") {
+	if strings.Contains(page.Body, "subject-form") {
 		t.Error("the page offers tokens, which only a program for development has")
 	}
 
-	again := s.do(t, http.MethodGet, "/docs/", http.Header{"If-None-Match": {`"x"`, page.header.Get("Etag")}}, "")
-	if again.status != http.StatusNotModified {
-		t.Errorf("%d for the page's own tag %q", again.status, page.header.Get("Etag"))
+	again := s.Do(t, http.MethodGet, "/docs/", http.Header{"If-None-Match": {`"x"`, page.Header.Get("Etag")}}, "")
+	if again.Status != http.StatusNotModified {
+		t.Errorf("%d for the page's own tag %q", again.Status, page.Header.Get("Etag"))
 	}
 
-	if got := s.do(t, http.MethodPost, "/docs/", nil, "{}"); got.status != http.StatusMethodNotAllowed || got.header.Get("Allow") != "GET, HEAD, OPTIONS" {
-		t.Errorf("POST: %d, Allow %q", got.status, got.header.Get("Allow"))
+	if got := s.Do(t, http.MethodPost, "/docs/", nil, "{}"); got.Status != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
+		t.Errorf("POST: %d, Allow %q", got.Status, got.Header.Get("Allow"))
 	}
 
-	if got := s.do(t, http.MethodOptions, "/docs/", nil, ""); got.status != http.StatusNoContent || got.header.Get("Allow") != "GET, HEAD, OPTIONS" {
-		t.Errorf("OPTIONS: %d, Allow %q", got.status, got.header.Get("Allow"))
+	if got := s.Do(t, http.MethodOptions, "/docs/", nil, ""); got.Status != http.StatusNoContent || got.Header.Get("Allow") != "GET, HEAD, OPTIONS" {
+		t.Errorf("OPTIONS: %d, Allow %q", got.Status, got.Header.Get("Allow"))
 	}
 
-	if got := s.do(t, http.MethodGet, "/docs/x/none.js", nil, ""); got.status != http.StatusNotFound {
-		t.Errorf("a file that does not exist: %d", got.status)
-	} else if code := got.problem(t)["code"]; code != "NOT_FOUND" {
+	if got := s.Do(t, http.MethodGet, "/docs/x/none.js", nil, ""); got.Status != http.StatusNotFound {
+		t.Errorf("a file that does not exist: %d", got.Status)
+	} else if code := got.Problem(t)["code"]; code != "NOT_FOUND" {
 		t.Errorf("code %v", code)
 	}
 }
@@ -114,17 +115,17 @@ func TestDocsForSomeAreNotForSharedCaches(t *testing.T) {
 	t.Parallel()
 
 	for who, prefix := range map[string]string{config.DocsPublic: "", config.DocsAuthenticated: "private, "} {
-		s := startSite(t, func(cfg *config.Config) { cfg.Docs = config.Docs{Page: who, OpenAPI: who} })
-		alice := s.as(t, "alice")
-		page := s.do(t, http.MethodGet, "/docs/", alice, "")
+		s := gatewaytest.Start(t, func(cfg *config.Config) { cfg.Docs = config.Docs{Page: who, OpenAPI: who} })
+		alice := s.As(t, "alice")
+		page := s.Do(t, http.MethodGet, "/docs/", alice, "")
 
-		asset := regexp.MustCompile(`[0-9a-f]+/docs\.js`).FindString(page.body)
+		asset := regexp.MustCompile(`[0-9a-f]+/docs\.js`).FindString(page.Body)
 		for path, want := range map[string]string{
 			"/docs/": "no-cache", "/docs/" + asset: "max-age=31536000, immutable", "/openapi.json": "no-cache", "/openapi.yaml": "no-cache",
 		} {
-			got := s.do(t, http.MethodGet, path, alice, "")
-			if caching := got.header["Cache-Control"]; len(caching) != 1 || caching[0] != prefix+want {
-				t.Errorf("%s, %s: %d, Cache-Control %q", who, path, got.status, caching)
+			got := s.Do(t, http.MethodGet, path, alice, "")
+			if caching := got.Header["Cache-Control"]; len(caching) != 1 || caching[0] != prefix+want {
+				t.Errorf("%s, %s: %d, Cache-Control %q", who, path, got.Status, caching)
 			}
 		}
 	}
@@ -134,41 +135,31 @@ func TestDocsForSomeAreNotForSharedCaches(t *testing.T) {
 func TestDocsPageAsksForTheDocumentWithTheToken(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(cfg *config.Config) {
+	s := gatewaytest.Start(t, func(cfg *config.Config) {
 		cfg.Docs = config.Docs{Page: config.DocsPublic, OpenAPI: config.DocsAuthenticated}
-	}, ownPage(t, "/own", "text/html", `<!doctype html><title>-</title><script src="/own.js"></script>`),
-		ownPage(t, "/own.js", "text/javascript", `fetch("/v1/users/alice").then(r => r.json()).then(p => { document.title = p.code })`))
+	}, gatewaytest.OwnPage(t, "/own", "text/html", `<!doctype html><title>-</title><script src="/own.js"></script>`),
+		gatewaytest.OwnPage(t, "/own.js", "text/javascript", `fetch("/v1/users/alice").then(r => r.json()).then(p => { document.title = p.code })`))
 
 	page := browsertest.Open(t)
 	page.Expect("status of 401")
 
 	// Once, a page of an embedding program could not call the API.
-	page.Do(chromedp.Navigate(s.url + "/own"))
+	page.Do(chromedp.Navigate(s.URL + "/own"))
 
 	if code := browsertest.Get(page, chromedp.Poll[string](`document.title != "-" && document.title`)); code != "UNAUTHENTICATED" {
 		t.Errorf("the page got %q", code)
 	}
 
-	page.Do(chromedp.Navigate(s.url+"/docs"), chromedp.WaitVisible(chromedp.CSS("#token-status.bad")))
+	page.Do(chromedp.Navigate(s.URL+"/docs"), chromedp.WaitVisible(chromedp.CSS("#token-status.bad")))
 	page.Screenshot("refused")
 
 	if got := browsertest.Get(page, chromedp.Text(chromedp.CSS("#token-status"))); got != "The description itself asks for a token." {
 		t.Errorf("the page says %q", got)
 	}
 
-	page.Do(chromedp.SendKeys(chromedp.CSS("#token"), s.token(t, "alice")+kb.Enter),
+	page.Do(chromedp.SendKeys(chromedp.CSS("#token"), s.Token(t, "alice")+kb.Enter),
 		chromedp.WaitVisible(chromedp.CSS(`.opblock[id$="DashboardService_GetMyDashboard"] .authorization__btn.locked, .opblock svg.locked`)))
 	page.Screenshot("shown")
-}
-
-// ownPage serves a text beside the routes.
-func ownPage(t *testing.T, path, mediaType, text string) bff.Option {
-	t.Helper()
-
-	return withPage(t, path, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", mediaType)
-		_, _ = io.WriteString(w, text)
-	}))
 }
 
 // Once, a browser with a window logged an error for each document that it showed, because there was no icon.
@@ -185,15 +176,15 @@ func TestBrowsersGetNoErrorForAnIcon(t *testing.T) {
 	}{
 		{"api_alone", nil, nil, http.StatusNotFound},
 		{"docs_page", docs, nil, http.StatusNoContent},
-		{"own_page", nil, []bff.Option{ownPage(t, "/own", "text/html", "")}, http.StatusNoContent},
-		{"own_icon", docs, []bff.Option{ownPage(t, "/favicon.ico", "image/svg+xml", "<svg/>")}, http.StatusOK},
+		{"own_page", nil, []bff.Option{gatewaytest.OwnPage(t, "/own", "text/html", "")}, http.StatusNoContent},
+		{"own_icon", docs, []bff.Option{gatewaytest.OwnPage(t, "/favicon.ico", "image/svg+xml", "<svg/>")}, http.StatusOK},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 
-			s := startSite(t, row.change, row.opts...)
-			if got := s.do(t, http.MethodGet, "/favicon.ico", nil, ""); got.status != row.want {
-				t.Errorf("%d, want %d", got.status, row.want)
+			s := gatewaytest.Start(t, row.change, row.opts...)
+			if got := s.Do(t, http.MethodGet, "/favicon.ico", nil, ""); got.Status != row.want {
+				t.Errorf("%d, want %d", got.Status, row.want)
 			}
 		})
 	}
@@ -206,9 +197,9 @@ func TestBrowsersGetNoErrorForAnIcon(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		s := &site{url: serve(t, gw)}
-		if got := s.do(t, http.MethodGet, "/favicon.ico", nil, ""); got.status != http.StatusOK {
-			t.Errorf("%d: %s", got.status, got.body)
+		s := &gatewaytest.Site{URL: gatewaytest.Listen(t, gw)}
+		if got := s.Do(t, http.MethodGet, "/favicon.ico", nil, ""); got.Status != http.StatusOK {
+			t.Errorf("%d: %s", got.Status, got.Body)
 		}
 	})
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff/config"
 )
 
@@ -124,14 +126,14 @@ func (l *load) stop() {
 func TestRollingRestartFailsNoRequest(t *testing.T) {
 	// Not in parallel: it looks at what can be done in real time.
 	start := func() *running {
-		return runMirror(t, mirror{}, func(c *config.Config) { c.Server.DrainDelay = time.Second })
+		return runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = time.Second })
 	}
 
 	leaving := start()
 	b := startBalancer(t, start(), leaving)
 	l := startLoad(t, 8, b.pick)
 
-	eventually(t, "a steady load", func() bool { return l.sent.Load() > 200 })
+	gatewaytest.Eventually(t, "a steady load", func() bool { return l.sent.Load() > 200 })
 
 	leaving.stop()
 
@@ -142,7 +144,7 @@ func TestRollingRestartFailsNoRequest(t *testing.T) {
 	}
 
 	before := l.sent.Load()
-	eventually(t, "the other one going on", func() bool { return l.sent.Load() > before+100 })
+	gatewaytest.Eventually(t, "the other one going on", func() bool { return l.sent.Load() > before+100 })
 	l.stop()
 
 	if leaving.err != nil {
@@ -156,11 +158,11 @@ func TestRollingRestartFailsNoRequest(t *testing.T) {
 func TestDrainAnswersWhatItAccepted(t *testing.T) {
 	// Not in parallel: it looks at what can be done in real time.
 	l := make(listening, 1)
-	s := startSite(t, onLoopback(func(c *config.Config) {
+	s := gatewaytest.Start(t, onLoopback(func(c *config.Config) {
 		c.Auth = config.Auth{Disabled: true}
 		c.Server.DrainDelay = 1500 * time.Millisecond
 	}), l.option())
-	s.hold = make(chan struct{})
+	s.Hold = make(chan struct{})
 	r := run(t, s, l)
 
 	const clients = 6
@@ -175,11 +177,11 @@ func TestDrainAnswersWhatItAccepted(t *testing.T) {
 	}
 
 	send()
-	eventually(t, "requests before", func() bool { return s.count() == clients })
+	gatewaytest.Eventually(t, "requests before", func() bool { return s.Count() == clients })
 	r.stop()
-	eventually(t, "its readiness failing", func() bool { return r.ready() == http.StatusServiceUnavailable })
+	gatewaytest.Eventually(t, "its readiness failing", func() bool { return r.ready() == http.StatusServiceUnavailable })
 	send()
-	eventually(t, "requests meanwhile", func() bool { return s.count() == 2*clients })
+	gatewaytest.Eventually(t, "requests meanwhile", func() bool { return s.Count() == 2*clients })
 
 	time.Sleep(1600 * time.Millisecond)
 
@@ -197,7 +199,7 @@ func TestDrainAnswersWhatItAccepted(t *testing.T) {
 		t.Error("it still accepts connections")
 	}
 
-	close(s.hold)
+	close(s.Hold)
 
 	for range 2 * clients {
 		if err := <-answers; err != nil {
@@ -216,7 +218,7 @@ func TestDrainAnswersWhatItAccepted(t *testing.T) {
 func TestDrainClosesConnectionsByTheirAnswers(t *testing.T) {
 	t.Parallel()
 
-	r := runMirror(t, mirror{}, func(c *config.Config) { c.Server.DrainDelay = 2 * time.Second })
+	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = 2 * time.Second })
 
 	old, old2 := clientOf(t, 1), dialHTTP2(t, r)
 	if err := fetch(old, r.url("/v1/every"), nil); err != nil {
@@ -224,7 +226,7 @@ func TestDrainClosesConnectionsByTheirAnswers(t *testing.T) {
 	}
 
 	r.stop()
-	eventually(t, "its readiness failing", func() bool { return r.ready() == http.StatusServiceUnavailable })
+	gatewaytest.Eventually(t, "its readiness failing", func() bool { return r.ready() == http.StatusServiceUnavailable })
 
 	for _, path := range []string{"/v1/every", "/nowhere"} {
 		for _, client := range []*http.Client{old, clientOf(t, 1)} {
@@ -256,7 +258,7 @@ func TestDrainClosesConnectionsByTheirAnswers(t *testing.T) {
 func TestDrainWaitsForFirstRequests(t *testing.T) {
 	t.Parallel()
 
-	r := runMirror(t, mirror{}, func(c *config.Config) { c.Server.DrainDelay = time.Millisecond })
+	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.DrainDelay = time.Millisecond })
 	conn := r.dial(t)
 
 	// It was accepted before one that came later.
@@ -265,7 +267,7 @@ func TestDrainWaitsForFirstRequests(t *testing.T) {
 	}
 
 	r.stop()
-	eventually(t, "its readiness failing", func() bool { return r.ready() == http.StatusServiceUnavailable })
+	gatewaytest.Eventually(t, "its readiness failing", func() bool { return r.ready() == http.StatusServiceUnavailable })
 	time.Sleep(50 * time.Millisecond)
 
 	_, _ = io.WriteString(conn, ask)

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -79,14 +81,14 @@ func TestEarlyAnswersArrive(t *testing.T) { //nolint:tparallel // Each sends as 
 
 	change := onLoopback(func(c *config.Config) {
 		c.Limits.MaxBodyBytes, c.Server.DrainDelay = 64<<10, time.Millisecond
-		unlimited(c)
-		setPolicy(c, "payment.v1.*", object{"rate_limits": []any{object{"requests": 1, "per": "3600s", "key": "RATE_LIMIT_KEY_GLOBAL"}}})
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, "payment.v1.*", gatewaytest.Object{"rate_limits": []any{gatewaytest.Object{"requests": 1, "per": "3600s", "key": "RATE_LIMIT_KEY_GLOBAL"}}})
 	})
 	plain, encrypted := make(listening, 1), make(listening, 1)
-	s := startSite(t, change, plain.option())
+	s := gatewaytest.Start(t, change, plain.option())
 	r := run(t, s, plain)
 
-	secured := startSite(t, func(c *config.Config) {
+	secured := gatewaytest.Start(t, func(c *config.Config) {
 		change(c)
 		c.Server.TLS = config.ServerTLS{CertFile: cert, KeyFile: key}
 	}, encrypted.option())
@@ -99,8 +101,8 @@ func TestEarlyAnswersArrive(t *testing.T) { //nolint:tparallel // Each sends as 
 		"HTTP/1.1_expecting": {s, r.url(""), []string{"--http1.1", "-H", "Expect: 100-continue"}, "Transfer-Encoding: chunked"},
 	}
 
-	for _, site := range []*site{s, secured} {
-		site.do(t, http.MethodPost, "/v1/payments", site.as(t, "alice"), "{}") // All that the rate limit allows.
+	for _, site := range []*gatewaytest.Site{s, secured} {
+		site.Do(t, http.MethodPost, "/v1/payments", site.As(t, "alice"), "{}") // All that the rate limit allows.
 	}
 
 	rows := earlyAnswers(t)
@@ -110,13 +112,13 @@ func TestEarlyAnswersArrive(t *testing.T) { //nolint:tparallel // Each sends as 
 		}
 	}
 
-	s.gw.Drain()
+	s.Gateway.Drain()
 	t.Run("draining", func(t *testing.T) { ways["HTTP/2"].send(t, curl, rows[0]) })
 }
 
 // way is how curl speaks with a gateway.
 type way struct {
-	site      *site
+	site      *gatewaytest.Site
 	url       string
 	arguments []string
 	// undeclared is the header that leaves out the length of a body.
@@ -136,7 +138,7 @@ func (w way) send(t *testing.T, curl string, e early) {
 	arguments = append(arguments, e.arguments...)
 
 	if !e.anonymous {
-		arguments = append(arguments, "-H", "Authorization: "+w.site.as(t, "alice").Get("Authorization"))
+		arguments = append(arguments, "-H", "Authorization: "+w.site.As(t, "alice").Get("Authorization"))
 	}
 
 	if e.undeclared {
@@ -217,7 +219,7 @@ func endless(t *testing.T, r *running, path, contentType string) <-chan http2.Fr
 func TestEndlessBodyOfARefusedRequest(t *testing.T) {
 	t.Parallel()
 
-	r := runMirror(t, mirror{}, func(c *config.Config) {
+	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) {
 		c.Server.RequestTimeout, c.Server.DrainDelay = time.Minute, time.Millisecond
 		c.Overload.MaxStreams = 1
 	})
@@ -248,11 +250,11 @@ func TestEarlyEndOfAClientStream(t *testing.T) {
 			t.Parallel()
 
 			l := make(listening, 1)
-			s := startMirrorOf(t, mirror{}, onLoopback(func(c *config.Config) {
+			s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, onLoopback(func(c *config.Config) {
 				c.Server.RequestTimeout, c.Server.DrainDelay = time.Minute, time.Millisecond
 			}), nil, l.option())
 			r := run(t, s, l)
-			s.stopBackend()
+			s.StopBackend()
 
 			// The client sends for as long as the test.
 			body, sender := io.Pipe()

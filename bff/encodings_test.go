@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
@@ -48,7 +50,7 @@ func (verbatim) Unmarshal(data mem.BufferSlice, v any) error {
 }
 
 // startVerbatim serves every.v1.EveryService by a backend that answers each call with these bytes.
-func startVerbatim(t *testing.T, answer *atomic.Value) *site {
+func startVerbatim(t *testing.T, answer *atomic.Value) *gatewaytest.Site {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -74,7 +76,7 @@ func startVerbatim(t *testing.T, answer *atomic.Value) *site {
 
 	t.Cleanup(server.Stop)
 
-	return startMirror(t, func(cfg *config.Config) {
+	return gatewaytest.StartMirror(t, func(cfg *config.Config) {
 		cfg.Upstreams["every"] = config.Upstream{
 			Addresses: []string{listener.Addr().String()}, Probe: config.Probe{Disabled: true},
 		}
@@ -129,14 +131,14 @@ func TestUnusualEncodings(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		got := s.do(t, http.MethodGet, "/v1/every", nil, "")
-		if got.status != http.StatusOK {
-			t.Errorf("%s: %d %s", row.name, got.status, got.body)
+		got := s.Do(t, http.MethodGet, "/v1/every", nil, "")
+		if got.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", row.name, got.Status, got.Body)
 
 			continue
 		}
 
-		sameJSON(t, row.name, got.body, string(want))
+		sameJSON(t, row.name, got.Body, string(want))
 	}
 }
 
@@ -157,10 +159,10 @@ func TestBrokenEncodings(t *testing.T) {
 	} {
 		answer.Store([]byte(wire))
 
-		got := s.do(t, http.MethodGet, "/v1/every", nil, "")
-		if got.status != http.StatusInternalServerError || strings.Contains(got.body, "secr") ||
-			got.header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s: %d %v %s", name, got.status, got.header, got.body)
+		got := s.Do(t, http.MethodGet, "/v1/every", nil, "")
+		if got.Status != http.StatusInternalServerError || strings.Contains(got.Body, "secr") ||
+			got.Header.Get("Content-Type") != "application/problem+json" {
+			t.Errorf("%s: %d %v %s", name, got.Status, got.Header, got.Body)
 		}
 	}
 }

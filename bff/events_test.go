@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -24,7 +26,7 @@ import (
 )
 
 // refusing fails with the code that the request names, and asks for as many seconds of patience as it says.
-type refusing struct{ mirror }
+type refusing struct{ gatewaytest.Mirror }
 
 func (refusing) Count(m *everyv1.Every, _ grpc.ServerStreamingServer[everyv1.Every]) error {
 	st := status.New(codes.Code(m.GetInt32Field()), "m")
@@ -45,12 +47,12 @@ func (refusing) Count(m *everyv1.Every, _ grpc.ServerStreamingServer[everyv1.Eve
 var reconnectEvent = regexp.MustCompile(`^event: reconnect\nretry: (\d+)\ndata: (\{.*\})\n\n$`)
 
 // wantReconnect checks an answer that tells an EventSource to come back, after a time between two.
-func wantReconnect(t *testing.T, res answer, status int, least, most time.Duration) {
+func wantReconnect(t *testing.T, res gatewaytest.Response, status int, least, most time.Duration) {
 	t.Helper()
 
-	found := reconnectEvent.FindStringSubmatch(res.body)
-	if res.status != http.StatusOK || res.header.Get("Content-Type") != "text/event-stream; charset=utf-8" || found == nil {
-		t.Fatalf("got %d %v %q", res.status, res.header, res.body)
+	found := reconnectEvent.FindStringSubmatch(res.Body)
+	if res.Status != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" || found == nil {
+		t.Fatalf("got %d %v %q", res.Status, res.Header, res.Body)
 	}
 
 	var doc map[string]any
@@ -63,8 +65,8 @@ func wantReconnect(t *testing.T, res answer, status int, least, most time.Durati
 		t.Errorf("comes back after %s, want %s to %s", after, least, most)
 	}
 
-	if res.header.Get("Retry-After") != "" || res.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("header %v", res.header)
+	if res.Header.Get("Retry-After") != "" || res.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("header %v", res.Header)
 	}
 }
 
@@ -72,11 +74,11 @@ func wantReconnect(t *testing.T, res answer, status int, least, most time.Durati
 func TestEventSourceComesBackAfterTemporaryErrors(t *testing.T) { //nolint:tparallel // The gateway drains in the end.
 	t.Parallel()
 
-	logs := &lines{}
-	s := startMirrorOf(t, refusing{}, nil, nil, bff.WithLogger(slog.New(slog.NewJSONHandler(logs, nil))))
+	logs := &gatewaytest.LogBuffer{}
+	s := gatewaytest.StartMirrorOf(t, refusing{}, nil, nil, bff.WithLogger(slog.New(slog.NewJSONHandler(logs, nil))))
 
 	// The backend's wish counts, and clients are spread over no more than ten seconds.
-	wantReconnect(t, s.do(t, http.MethodGet, "/v1/count?int32Field=14&int64Field=60", accepting("text/event-stream"), ""),
+	wantReconnect(t, s.Do(t, http.MethodGet, "/v1/count?int32Field=14&int64Field=60", gatewaytest.Accept("text/event-stream"), ""),
 		http.StatusServiceUnavailable, time.Minute, 70*time.Second)
 
 	for _, row := range []struct {
@@ -100,18 +102,18 @@ func TestEventSourceComesBackAfterTemporaryErrors(t *testing.T) { //nolint:tpara
 		t.Run(row.name, func(t *testing.T) {
 			target := "/v1/count?int32Field=" + strconv.Itoa(int(row.code))
 
-			header := accepting(row.accept)
+			header := gatewaytest.Accept(row.accept)
 			header.Set("X-Request-Id", "events-"+row.name)
 
-			res := s.do(t, row.method, target, header, "")
+			res := s.Do(t, row.method, target, header, "")
 			if row.temporary {
 				wantReconnect(t, res, row.status, time.Second, 2*time.Second)
-			} else if res.status != row.status {
-				t.Errorf("got %d %s", res.status, res.body)
+			} else if res.Status != row.status {
+				t.Errorf("got %d %s", res.Status, res.Body)
 			}
 
 			// Operators see what it was.
-			eventually(t, "a line", func() bool { return strings.Contains(logs.String(), "events-"+row.name) })
+			gatewaytest.Eventually(t, "a line", func() bool { return strings.Contains(logs.String(), "events-"+row.name) })
 
 			for line := range strings.Lines(logs.String()) {
 				if strings.Contains(line, "events-"+row.name) && !strings.Contains(line, `"status":`+strconv.Itoa(row.status)+",") {
@@ -122,20 +124,20 @@ func TestEventSourceComesBackAfterTemporaryErrors(t *testing.T) { //nolint:tpara
 	}
 
 	page := httptest.NewRecorder()
-	s.gw.Admin().ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
+	s.Gateway.Admin().ServeHTTP(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", http.NoBody))
 
 	if want := `portico_http_requests_total{method="GET",route="/v1/count",status="504"} 1`; !strings.Contains(page.Body.String(), want) {
 		t.Errorf("the metrics lack %s", want)
 	}
 
-	s.gw.Drain()
+	s.Gateway.Drain()
 
-	wantReconnect(t, s.do(t, http.MethodGet, "/v1/count", accepting("text/event-stream"), ""),
+	wantReconnect(t, s.Do(t, http.MethodGet, "/v1/count", gatewaytest.Accept("text/event-stream"), ""),
 		http.StatusServiceUnavailable, time.Second, 2*time.Second)
 
 	// A route that does not stream is read by programs that look at the status.
-	if res := s.do(t, http.MethodGet, "/v1/every?int32Field=x", accepting("text/event-stream"), ""); res.status != http.StatusBadRequest {
-		t.Errorf("got %d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/every?int32Field=x", gatewaytest.Accept("text/event-stream"), ""); res.Status != http.StatusBadRequest {
+		t.Errorf("got %d %s", res.Status, res.Body)
 	}
 }
 
@@ -143,15 +145,15 @@ func TestEventSourceComesBackAfterTemporaryErrors(t *testing.T) { //nolint:tpara
 func TestEventSourceComesBackAfterTheClientLimit(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, func(c *config.Config) { c.Limits.Client = config.Rate{Requests: 1, Per: time.Minute, Burst: 1} })
+	s := gatewaytest.StartMirror(t, func(c *config.Config) { c.Limits.Client = config.Rate{Requests: 1, Per: time.Minute, Burst: 1} })
 
-	s.do(t, http.MethodGet, "/v1/every", nil, "")
-	wantReconnect(t, s.do(t, http.MethodGet, "/v1/count", accepting("text/event-stream"), ""),
+	s.Do(t, http.MethodGet, "/v1/every", nil, "")
+	wantReconnect(t, s.Do(t, http.MethodGet, "/v1/count", gatewaytest.Accept("text/event-stream"), ""),
 		http.StatusTooManyRequests, time.Second, 70*time.Second)
 
 	// Programs that would take other answers as well look at the status.
 	for _, accept := range []string{"application/json, text/event-stream", "application/json", "*/*"} {
-		s.do(t, http.MethodGet, "/v1/every", accepting(accept), "").problem(t)
+		s.Do(t, http.MethodGet, "/v1/every", gatewaytest.Accept(accept), "").Problem(t)
 	}
 }
 
@@ -159,24 +161,24 @@ func TestEventSourceComesBackAfterTheClientLimit(t *testing.T) {
 func TestEventStreamsEndTheirConnections(t *testing.T) {
 	t.Parallel()
 
-	fine, failing := startMirror(t, nil), startMirrorOf(t, refusing{}, nil, nil)
+	fine, failing := gatewaytest.StartMirror(t, nil), gatewaytest.StartMirrorOf(t, refusing{}, nil, nil)
 
 	for _, row := range []struct {
 		url, accept string
 		closes      bool
 	}{
-		{fine.url + "/v1/count?int32Field=1", "text/event-stream", true},
-		{fine.url + "/v1/count?int32Field=1", "application/x-ndjson", false},
-		{fine.url + "/v1/count?int32Field=1", "application/json", false},
-		{failing.url + "/v1/count?int32Field=14", "text/event-stream", true},
-		{failing.url + "/v1/count?int32Field=14", "application/json", false},
+		{fine.URL + "/v1/count?int32Field=1", "text/event-stream", true},
+		{fine.URL + "/v1/count?int32Field=1", "application/x-ndjson", false},
+		{fine.URL + "/v1/count?int32Field=1", "application/json", false},
+		{failing.URL + "/v1/count?int32Field=14", "text/event-stream", true},
+		{failing.URL + "/v1/count?int32Field=14", "application/json", false},
 	} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, row.url, http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		req.Header = accepting(row.accept)
+		req.Header = gatewaytest.Accept(row.accept)
 
 		res, err := http.DefaultClient.Do(req)
 		if err != nil {

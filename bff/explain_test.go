@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff"
@@ -20,7 +22,7 @@ func TestExplain(t *testing.T) {
 	t.Parallel()
 
 	// One for all, at the same time.
-	compiled := compile(t, config.Config{}, bff.WithServices(gen.Services()...))
+	compiled := gatewaytest.Compile(t, config.Config{}, bff.WithServices(gen.Services()...))
 
 	for _, row := range []struct {
 		name, method, target, body string
@@ -116,7 +118,7 @@ func TestExplain(t *testing.T) {
 func TestExplainLegs(t *testing.T) {
 	t.Parallel()
 
-	compiled := compile(t, config.Config{Upstreams: map[string]config.Upstream{
+	compiled := gatewaytest.Compile(t, config.Config{Upstreams: map[string]config.Upstream{
 		"order": {Addresses: []string{"a:1", "b:1"}}, "user": {Target: "dns:///c:1"},
 	}}, bff.WithServices(gen.Services()...), bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
 	explain := func(target string) bff.Explanation {
@@ -160,7 +162,7 @@ func TestExplainEffects(t *testing.T) {
 	t.Parallel()
 
 	client := config.Rate{Requests: 50, Burst: 5}
-	compiled := compile(t, config.Config{Limits: config.Limits{Client: client}}, bff.WithServices(gen.Services()...))
+	compiled := gatewaytest.Compile(t, config.Config{Limits: config.Limits{Client: client}}, bff.WithServices(gen.Services()...))
 
 	for _, row := range []struct {
 		name, method, target, body string

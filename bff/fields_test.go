@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -20,7 +22,7 @@ import (
 func TestWeightsMeanTheSameEverywhere(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	s := gatewaytest.StartMirror(t, nil)
 	long := "/v1/every?stringField=" + strings.Repeat("a", 4000)
 
 	for accept, want := range map[string]string{
@@ -28,9 +30,9 @@ func TestWeightsMeanTheSameEverywhere(t *testing.T) {
 		"gzip;q=0": "", "gzip;q=5": "", "gzip;q=nan": "", "gzip;q=-1": "", "gzip;q=": "", "gzip;q=1.5": "", "gzip;q=1e0": "", "*": "",
 		"identity, gzip;q=0.9": "", "x;y=\"a, gzip\"": "",
 	} {
-		res := s.do(t, http.MethodGet, long, http.Header{"Accept-Encoding": {accept}}, "")
-		if got := res.header.Get("Content-Encoding"); res.status != http.StatusOK || got != want {
-			t.Errorf("%q: %d %q, want %q", accept, res.status, got, want)
+		res := s.Do(t, http.MethodGet, long, http.Header{"Accept-Encoding": {accept}}, "")
+		if got := res.Header.Get("Content-Encoding"); res.Status != http.StatusOK || got != want {
+			t.Errorf("%q: %d %q, want %q", accept, res.Status, got, want)
 		}
 	}
 
@@ -43,15 +45,15 @@ func TestWeightsMeanTheSameEverywhere(t *testing.T) {
 		`text/event-stream;x="a, application/json", text/html`: "text/event-stream",
 		"image/png": "application/problem+json", "text/event-stream;q=0": "application/problem+json",
 	} {
-		res := s.do(t, http.MethodGet, "/v1/count?int32Field=1", http.Header{"Accept": {accept}}, "")
-		if got, _, _ := strings.Cut(res.header.Get("Content-Type"), ";"); got != want {
-			t.Errorf("%q: %d %s, want %s", accept, res.status, got, want)
+		res := s.Do(t, http.MethodGet, "/v1/count?int32Field=1", http.Header{"Accept": {accept}}, "")
+		if got, _, _ := strings.Cut(res.Header.Get("Content-Type"), ";"); got != want {
+			t.Errorf("%q: %d %s, want %s", accept, res.Status, got, want)
 		}
 	}
 }
 
 // tagging answers with an entity tag that has a comma in it.
-type tagging struct{ mirror }
+type tagging struct{ gatewaytest.Mirror }
 
 func (tagging) Echo(ctx context.Context, m *everyv1.Every) (*everyv1.Every, error) {
 	return m, grpc.SetHeader(ctx, metadata.Pairs("etag", m.GetStringField()))
@@ -70,7 +72,7 @@ func TestEntityTagsMeanTheSameEverywhere(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			s := startMirrorOf(t, tagging{}, nil, policy)
+			s := gatewaytest.StartMirrorOf(t, tagging{}, nil, policy)
 
 			for _, row := range []struct {
 				tag, known string
@@ -86,9 +88,9 @@ func TestEntityTagsMeanTheSameEverywhere(t *testing.T) {
 			} {
 				target := "/v1/every?stringField=" + url.QueryEscape(row.tag)
 				for range 2 {
-					res := s.do(t, http.MethodGet, target, http.Header{"If-None-Match": {row.known}}, "")
-					if res.status != row.want || res.header.Get("Etag") != row.tag {
-						t.Errorf("%s for %s: %d, Etag %s", row.known, row.tag, res.status, res.header.Get("Etag"))
+					res := s.Do(t, http.MethodGet, target, http.Header{"If-None-Match": {row.known}}, "")
+					if res.Status != row.want || res.Header.Get("Etag") != row.tag {
+						t.Errorf("%s for %s: %d, Etag %s", row.known, row.tag, res.Status, res.Header.Get("Etag"))
 					}
 				}
 			}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -46,7 +48,7 @@ func multipartOf(t *testing.T, content string, names ...string) (contentType, bo
 func TestUploads(t *testing.T) {
 	t.Parallel()
 
-	s := startMirrorOf(t, mirror{}, nil, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(1 << 20))})
+	s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(1 << 20))})
 	content := strings.Repeat("0123456789", 20_000)
 	sum := sha256.Sum256([]byte(content))
 	formType, form := multipartOf(t, content, "picture")
@@ -65,14 +67,14 @@ func TestUploads(t *testing.T) {
 	} {
 		row.want["sizeBytes"], row.want["sha256"] = "200000", hex.EncodeToString(sum[:])
 
-		res := s.do(t, row.method, row.target, http.Header{"Content-Type": {row.contentType}}, row.body)
+		res := s.Do(t, row.method, row.target, http.Header{"Content-Type": {row.contentType}}, row.body)
 
 		want, err := json.Marshal(row.want)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		sameJSON(t, name, res.body, string(want))
+		sameJSON(t, name, res.Body, string(want))
 	}
 
 	twoType, two := multipartOf(t, "x", "a", "b")
@@ -91,16 +93,16 @@ func TestUploads(t *testing.T) {
 		"unknown_parameter": {"/v1/files/a?x=1", "image/png", "a", "x: unknown parameter", 400},
 		"too_large":         {"/v1/files/a", "image/png", strings.Repeat(content, 6), "larger than 1048576 bytes", 413},
 	} {
-		res := s.do(t, http.MethodPut, row.target, http.Header{"Content-Type": {row.contentType}}, row.body)
-		if detail, _ := res.problem(t)["detail"].(string); res.status != row.status || !strings.Contains(detail, row.want) {
-			t.Errorf("%s: %d %s", name, res.status, res.body)
+		res := s.Do(t, http.MethodPut, row.target, http.Header{"Content-Type": {row.contentType}}, row.body)
+		if detail, _ := res.Problem(t)["detail"].(string); res.Status != row.status || !strings.Contains(detail, row.want) {
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
 		}
 	}
 
 	// In a single message, there and back.
-	res := s.do(t, http.MethodPost, "/v1/files/a", http.Header{"Content-Type": {"image/png"}}, "\x89PNG")
-	if res.body != "\x89PNG" || res.header.Get("Content-Type") != "image/png" {
-		t.Errorf("%d %q %v", res.status, res.body, res.header)
+	res := s.Do(t, http.MethodPost, "/v1/files/a", http.Header{"Content-Type": {"image/png"}}, "\x89PNG")
+	if res.Body != "\x89PNG" || res.Header.Get("Content-Type") != "image/png" {
+		t.Errorf("%d %q %v", res.Status, res.Body, res.Header)
 	}
 }
 
@@ -108,11 +110,11 @@ func TestUploads(t *testing.T) {
 func TestUploadsThatBreakOff(t *testing.T) {
 	t.Parallel()
 
-	m := mirror{ended: make(chan error, 1)}
-	s := startMirrorOf(t, m, nil, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(1 << 20))})
+	m := gatewaytest.Mirror{Ended: make(chan error, 1)}
+	s := gatewaytest.StartMirrorOf(t, m, nil, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(1 << 20))})
 
 	send := func(body io.Reader, encoding string) int {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.url+"/v1/files/a", body)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL+"/v1/files/a", body)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +160,7 @@ func TestUploadsThatBreakOff(t *testing.T) {
 		}
 
 		select {
-		case <-m.ended:
+		case <-m.Ended:
 		case <-time.After(10 * time.Second):
 			t.Errorf("%s: the backend took it for complete, or waits", name)
 		}
@@ -168,7 +170,7 @@ func TestUploadsThatBreakOff(t *testing.T) {
 func TestDownloads(t *testing.T) {
 	t.Parallel()
 
-	s := startMirrorOf(t, mirror{}, nil, &porticov1.MethodPolicy{
+	s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, &porticov1.MethodPolicy{
 		Response: &porticov1.Response{Headers: []string{"etag", "content-length", "content-range"}},
 	})
 
@@ -193,20 +195,20 @@ func TestDownloads(t *testing.T) {
 		"none":          {"GET", "/v1/files/x", nil, 404, -1, nil},
 		"empty":         {"GET", "/v1/files/0", nil, 200, 0, map[string]string{"Content-Length": "0"}},
 	} {
-		res := s.do(t, row.method, row.target, row.header, "")
-		if res.status != row.status || row.size >= 0 && len(res.body) != row.size {
-			t.Errorf("%s: %d, %d bytes", name, res.status, len(res.body))
+		res := s.Do(t, row.method, row.target, row.header, "")
+		if res.Status != row.status || row.size >= 0 && len(res.Body) != row.size {
+			t.Errorf("%s: %d, %d bytes", name, res.Status, len(res.Body))
 		}
 
 		for header, want := range row.want {
-			if got := res.header.Get(header); got != want {
+			if got := res.Header.Get(header); got != want {
 				t.Errorf("%s: %s is %q", name, header, got)
 			}
 		}
 	}
 
 	// One that breaks off in the middle cannot be taken for complete.
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/v1/files/torn", nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/v1/files/torn", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

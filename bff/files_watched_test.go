@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
@@ -41,14 +43,14 @@ func TestKeyFilesThatCannotBeUsedChangeNothing(t *testing.T) {
 	write(keyFile, keys)
 	write(tokenFile, string(set))
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Limits.Client.Requests, c.Limits.Client.Burst = 1_000_000, 1_000_000
 		c.Auth.APIKeys = config.APIKeys{File: keyFile, ReloadInterval: look}
 		c.Auth.Issuers = []config.Issuer{{
 			Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSFile: tokenFile, RefreshInterval: look,
 		}}
 	})
-	s.issuer = issuer
+	s.Issuer = issuer
 
 	for _, file := range []struct {
 		setting, path, whole string
@@ -56,18 +58,20 @@ func TestKeyFilesThatCannotBeUsedChangeNothing(t *testing.T) {
 		header               http.Header
 	}{
 		{"auth.api_keys.file", keyFile, keys, map[string]float64{"": 2, "-": 1, "keys:\n": 2, keys[:len(keys)-3]: 2}, http.Header{"X-Api-Key": {key}}},
-		{"auth.issuers[0].jwks_file", tokenFile, string(set), map[string]float64{"": 2, "-": 1, string(set[:len(set)/2]): 2, `{"keys":[]}`: 2}, s.as(t, "svc")},
+		{"auth.issuers[0].jwks_file", tokenFile, string(set), map[string]float64{"": 2, "-": 1, string(set[:len(set)/2]): 2, `{"keys":[]}`: 2}, s.As(t, "svc")},
 	} {
 		metric := func(state float64) string {
 			return fmt.Sprintf("portico_file_state{setting=%q} %g\n", file.setting, state)
 		}
 		becomes := func(what string, state float64) {
 			t.Helper()
-			eventually(t, what, func() bool { return strings.Contains(adminGet(t, s.gw, "/metrics").body, metric(state)) })
+			gatewaytest.Eventually(t, what, func() bool {
+				return strings.Contains(gatewaytest.AdminGet(t, s.Gateway, "/metrics").Body, metric(state))
+			})
 		}
 
 		for text, state := range file.states {
-			before := strings.Count(s.logs.String(), file.setting)
+			before := strings.Count(s.Logs.String(), file.setting)
 
 			if text == "-" {
 				if err := os.Remove(file.path); err != nil {
@@ -79,23 +83,23 @@ func TestKeyFilesThatCannotBeUsedChangeNothing(t *testing.T) {
 
 			becomes(fmt.Sprintf("%s with %q being noticed", file.setting, text), state)
 
-			if res := s.do(t, http.MethodGet, "/v1/echo/x", file.header, ""); res.status != http.StatusOK {
-				t.Errorf("%s is %q: %d %s", file.setting, text, res.status, res.body)
+			if res := s.Do(t, http.MethodGet, "/v1/echo/x", file.header, ""); res.Status != http.StatusOK {
+				t.Errorf("%s is %q: %d %s", file.setting, text, res.Status, res.Body)
 			}
 
 			write(file.path, file.whole)
 			becomes(file.setting+" being whole again", 0)
 
 			// One that it is spoilt and one that it is back; what was seen while it was being written may be another.
-			if lines := strings.Count(s.logs.String(), file.setting) - before; lines < 2 || lines > 4 {
-				t.Errorf("%s is %q: %d lines in %s", file.setting, text, lines, s.logs)
+			if lines := strings.Count(s.Logs.String(), file.setting) - before; lines < 2 || lines > 4 {
+				t.Errorf("%s is %q: %d lines in %s", file.setting, text, lines, s.Logs)
 			}
 		}
 	}
 
 	// An explicit list without keys is taken at its word.
 	write(keyFile, "keys: []\n")
-	eventually(t, "the revocation", func() bool {
-		return s.do(t, http.MethodGet, "/v1/echo/x", http.Header{"X-Api-Key": {key}}, "").status == http.StatusUnauthorized
+	gatewaytest.Eventually(t, "the revocation", func() bool {
+		return s.Do(t, http.MethodGet, "/v1/echo/x", http.Header{"X-Api-Key": {key}}, "").Status == http.StatusUnauthorized
 	})
 }

@@ -4,13 +4,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
 
 // Once, the answer said that a required field is missing, but not which.
 func TestMissingFieldsAreNamed(t *testing.T) {
 	t.Parallel()
 
-	s := startItems(t, nil)
+	s := gatewaytest.StartItems(t, nil)
 
 	for _, row := range []struct{ method, target, body, faults string }{
 		{"GET", "/v1/strict", "", "query:firstId"},
@@ -29,16 +31,16 @@ func TestMissingFieldsAreNamed(t *testing.T) {
 		{"POST", "/v1/strict:inner", `{}`, "query:firstId body:numberOfIt"},
 		{"POST", "/v1/strict:inner?firstId=a", `{"numberOfIt":1}`, ""},
 	} {
-		res := s.do(t, row.method, row.target, nil, row.body)
-		if got := faultsOf(t, res.body); got != row.faults || (res.status == http.StatusOK) != (row.faults == "") {
-			t.Errorf("%s %s %s: %d, faults %q, want %q: %s", row.method, row.target, row.body, res.status, got, row.faults, res.body)
+		res := s.Do(t, row.method, row.target, nil, row.body)
+		if got := faultsOf(t, res.Body); got != row.faults || (res.Status == http.StatusOK) != (row.faults == "") {
+			t.Errorf("%s %s %s: %d, faults %q, want %q: %s", row.method, row.target, row.body, res.Status, got, row.faults, res.Body)
 		}
 	}
 
 	// There may be very many.
-	res := s.do(t, http.MethodPost, "/v1/strict", nil, `{"firstId":"a","innerList":[{}`+strings.Repeat(",{}", 500)+`]}`)
-	if !strings.Contains(res.body, "there may be more") || strings.Count(res.body, "is required") != 100 {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodPost, "/v1/strict", nil, `{"firstId":"a","innerList":[{}`+strings.Repeat(",{}", 500)+`]}`)
+	if !strings.Contains(res.Body, "there may be more") || strings.Count(res.Body, "is required") != 100 {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -46,7 +48,7 @@ func TestMissingFieldsAreNamed(t *testing.T) {
 func TestQueryHabits(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	s := gatewaytest.StartMirror(t, nil)
 
 	for query, want := range map[string]string{
 		"strings[]=x":                 "strings[]: is not a map; write strings=a&strings=b",
@@ -80,14 +82,14 @@ func TestQueryHabits(t *testing.T) {
 	} {
 		query = strings.NewReplacer(`"`, "%22", "{", "%7B", "}", "%7D").Replace(query)
 
-		res := s.do(t, http.MethodGet, "/v1/every?"+query, nil, "")
-		detail, _ := res.problem(t)["detail"].(string)
+		res := s.Do(t, http.MethodGet, "/v1/every?"+query, nil, "")
+		detail, _ := res.Problem(t)["detail"].(string)
 
-		if res.status != http.StatusBadRequest || !strings.HasSuffix(detail, want) {
-			t.Errorf("%s: %d %s, want %s", query, res.status, detail, want)
+		if res.Status != http.StatusBadRequest || !strings.HasSuffix(detail, want) {
+			t.Errorf("%s: %d %s, want %s", query, res.Status, detail, want)
 		}
 	}
 
-	res := s.do(t, http.MethodGet, "/v1/every?timestamp=2020-01-01T00:00:00%2B01:00", nil, "")
-	sameJSON(t, "timestamp", res.body, `{"timestamp":"2019-12-31T23:00:00Z"}`)
+	res := s.Do(t, http.MethodGet, "/v1/every?timestamp=2020-01-01T00:00:00%2B01:00", nil, "")
+	sameJSON(t, "timestamp", res.Body, `{"timestamp":"2019-12-31T23:00:00Z"}`)
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -18,9 +20,9 @@ import (
 func TestHazard08BackendsGetTheGatewaysMetadataAlone(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	spoofed := s.as(t, "alice", "orders:read")
+	spoofed := s.As(t, "alice", "orders:read")
 	for _, name := range []string{"x-portico-subject", "x-portico-scopes", "x-portico-client-address"} {
 		underscored := strings.ReplaceAll(name, "-", "_")
 		for _, variant := range []string{
@@ -41,17 +43,17 @@ func TestHazard08BackendsGetTheGatewaysMetadataAlone(t *testing.T) {
 	}
 
 	for _, path := range []string{"/v1/users/alice", "/v1/me/dashboard", "/v1/echo/x", "/v1/shelves/s/books"} {
-		if res := s.do(t, http.MethodGet, path, spoofed, ""); res.status != http.StatusOK {
-			t.Fatalf("%s: %d %s", path, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, path, spoofed, ""); res.Status != http.StatusOK {
+			t.Fatalf("%s: %d %s", path, res.Status, res.Body)
 		}
 
-		for _, c := range s.taken() {
+		for _, c := range s.TakeCalls() {
 			checkMetadata(t, c)
 		}
 	}
 }
 
-func checkMetadata(t *testing.T, c call) {
+func checkMetadata(t *testing.T, c gatewaytest.Call) {
 	t.Helper()
 
 	want := map[string]string{
@@ -60,24 +62,24 @@ func checkMetadata(t *testing.T, c call) {
 	// What gRPC itself writes.
 	allowed := []string{":authority", "content-type", "user-agent", "x-request-id", "grpc-accept-encoding"}
 
-	for key, values := range c.metadata {
+	for key, values := range c.Metadata {
 		if strings.Contains(fmt.Sprint(values), "mallory") || strings.Contains(fmt.Sprint(values), "6.6.6.6") {
-			t.Errorf("%s got %s: %q", c.rpc, key, values)
+			t.Errorf("%s got %s: %q", c.RPC, key, values)
 		}
 
 		if value, ours := want[key]; ours {
 			if len(values) != 1 || values[0] != value {
-				t.Errorf("%s got %s: %q, want %q once", c.rpc, key, values, value)
+				t.Errorf("%s got %s: %q, want %q once", c.RPC, key, values, value)
 			}
 
 			delete(want, key)
 		} else if !slices.Contains(allowed, key) {
-			t.Errorf("%s got %s: %q", c.rpc, key, values)
+			t.Errorf("%s got %s: %q", c.RPC, key, values)
 		}
 	}
 
 	if len(want) > 0 {
-		t.Errorf("%s did not get %v", c.rpc, want)
+		t.Errorf("%s did not get %v", c.RPC, want)
 	}
 }
 
@@ -85,16 +87,16 @@ func checkMetadata(t *testing.T, c call) {
 func TestHazard09ChallengeIsNotTheBackendsText(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	s.fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unauthenticated, `secret"; realm="evil`)
+	s := gatewaytest.Start(t, nil)
+	s.Fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unauthenticated, `secret"; realm="evil`)
 
-	res := s.do(t, http.MethodGet, "/v1/users/alice", s.as(t, "alice"), "")
-	if res.status != http.StatusUnauthorized || res.header.Get("Www-Authenticate") != "Bearer" {
-		t.Errorf("%d, WWW-Authenticate %q", res.status, res.header.Get("Www-Authenticate"))
+	res := s.Do(t, http.MethodGet, "/v1/users/alice", s.As(t, "alice"), "")
+	if res.Status != http.StatusUnauthorized || res.Header.Get("Www-Authenticate") != "Bearer" {
+		t.Errorf("%d, WWW-Authenticate %q", res.Status, res.Header.Get("Www-Authenticate"))
 	}
 
-	if strings.Contains(res.body+fmt.Sprint(res.header), "secret") {
-		t.Errorf("leaked: %v %s", res.header, res.body)
+	if strings.Contains(res.Body+fmt.Sprint(res.Header), "secret") {
+		t.Errorf("leaked: %v %s", res.Header, res.Body)
 	}
 }
 
@@ -102,7 +104,7 @@ func TestHazard09ChallengeIsNotTheBackendsText(t *testing.T) {
 func TestHazard10ClientsCanOnlyShortenTheDeadline(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
 	for timeout, want := range map[string]time.Duration{
 		"":          2 * time.Second,
@@ -111,30 +113,30 @@ func TestHazard10ClientsCanOnlyShortenTheDeadline(t *testing.T) {
 		"500m":      500 * time.Millisecond,
 		"1S":        time.Second,
 	} {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		if timeout != "" {
 			header.Set("Grpc-Timeout", timeout)
 		}
 
-		res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
-		calls := s.taken()
+		res := s.Do(t, http.MethodGet, "/v1/users/alice", header, "")
+		calls := s.TakeCalls()
 
-		if res.status != http.StatusOK || len(calls) != 1 || calls[0].left <= 0 || calls[0].left > want {
-			t.Errorf("%q: %d, calls %v, want a deadline within %s", timeout, res.status, calls, want)
+		if res.Status != http.StatusOK || len(calls) != 1 || calls[0].Left <= 0 || calls[0].Left > want {
+			t.Errorf("%q: %d, calls %v, want a deadline within %s", timeout, res.Status, calls, want)
 		}
 	}
 
 	for _, timeout := range []string{"0n", "00000000H", "-1S", "1", "S", "1x", "999999999S", "1.5S", "1S, 2S", " ", "1 S", "+1S"} {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		header["Grpc-Timeout"] = []string{timeout}
 
-		res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
-		if timeout != " " && res.status != http.StatusBadRequest {
-			t.Errorf("%q: %d %s", timeout, res.status, res.body)
+		res := s.Do(t, http.MethodGet, "/v1/users/alice", header, "")
+		if timeout != " " && res.Status != http.StatusBadRequest {
+			t.Errorf("%q: %d %s", timeout, res.Status, res.Body)
 		}
 
-		if calls := s.taken(); timeout != " " && len(calls) > 0 {
-			t.Errorf("%q reached %v", timeout, rpcs(calls))
+		if calls := s.TakeCalls(); timeout != " " && len(calls) > 0 {
+			t.Errorf("%q reached %v", timeout, gatewaytest.RPCs(calls))
 		}
 	}
 }
@@ -143,25 +145,25 @@ func TestHazard10ClientsCanOnlyShortenTheDeadline(t *testing.T) {
 func TestImpatientClientsDoNotOpenTheBreaker(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	s.hold = make(chan struct{})
+	s := gatewaytest.Start(t, nil)
+	s.Hold = make(chan struct{})
 
-	header := s.as(t, "alice")
+	header := s.As(t, "alice")
 	header.Set("Grpc-Timeout", "5m")
 
 	for range 30 {
-		res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
-		if res.status != http.StatusGatewayTimeout {
-			t.Fatalf("%d %s", res.status, res.body)
+		res := s.Do(t, http.MethodGet, "/v1/users/alice", header, "")
+		if res.Status != http.StatusGatewayTimeout {
+			t.Fatalf("%d %s", res.Status, res.Body)
 		}
 
-		res.problem(t)
+		res.Problem(t)
 	}
 
-	close(s.hold)
+	close(s.Hold)
 
-	if res := s.do(t, http.MethodGet, "/v1/users/alice", s.as(t, "alice"), ""); res.status != http.StatusOK {
-		t.Errorf("afterwards: %d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/users/alice", s.As(t, "alice"), ""); res.Status != http.StatusOK {
+		t.Errorf("afterwards: %d %s", res.Status, res.Body)
 	}
 }
 
@@ -186,17 +188,17 @@ func TestHazard11ClientAddressIsNotTheClientsToChoose(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			s := startSite(t, func(c *config.Config) { c.ClientIP.TrustedProxies = row.trusted })
+			s := gatewaytest.Start(t, func(c *config.Config) { c.ClientIP.TrustedProxies = row.trusted })
 
-			header := s.as(t, "alice")
+			header := s.As(t, "alice")
 			for key, value := range headers {
 				header.Set(key, value)
 			}
 
-			s.do(t, http.MethodGet, "/v1/users/alice", header, "")
+			s.Do(t, http.MethodGet, "/v1/users/alice", header, "")
 
-			for _, c := range s.taken() {
-				if got := c.metadata.Get("x-portico-client-address"); len(got) != 1 || got[0] != row.want {
+			for _, c := range s.TakeCalls() {
+				if got := c.Metadata.Get("x-portico-client-address"); len(got) != 1 || got[0] != row.want {
 					t.Errorf("client address %q, want %q", got, row.want)
 				}
 			}
@@ -208,7 +210,7 @@ func TestHazard11ClientAddressIsNotTheClientsToChoose(t *testing.T) {
 func TestForwardedForWithPortsTellsClientsApart(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.ClientIP.TrustedProxies = []string{"::ffff:127.0.0.0/104"}
 		c.Limits.Client = config.Rate{Requests: 1, Per: time.Hour, Burst: 2}
 	})
@@ -223,39 +225,39 @@ func TestForwardedForWithPortsTellsClientsApart(t *testing.T) {
 		{"6.6.6.6:1, 198.51.100.3:1", "127.0.0.9:80"},
 		{"::ffff:198.51.100.4"},
 	} {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		header["X-Forwarded-For"] = fields
 
 		for i, want := range []int{http.StatusOK, http.StatusOK, http.StatusTooManyRequests} {
-			if res := s.do(t, http.MethodGet, "/v1/echo/x", header, ""); res.status != want {
-				t.Errorf("%q, request %d: %d %s", fields, i, res.status, res.body)
+			if res := s.Do(t, http.MethodGet, "/v1/echo/x", header, ""); res.Status != want {
+				t.Errorf("%q, request %d: %d %s", fields, i, res.Status, res.Body)
 			}
 		}
 	}
 
 	// Another port and another way to write it is the same client.
 	for _, field := range []string{"198.51.100.1:9", "198.51.100.1", "::ffff:198.51.100.1", "[::ffff:198.51.100.1]:1", "198.51.100.9, 198.51.100.1:4"} {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		header.Set("X-Forwarded-For", field)
 
-		if res := s.do(t, http.MethodGet, "/v1/echo/x", header, ""); res.status != http.StatusTooManyRequests {
-			t.Errorf("%q: %d %s", field, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, "/v1/echo/x", header, ""); res.Status != http.StatusTooManyRequests {
+			t.Errorf("%q: %d %s", field, res.Status, res.Body)
 		}
 	}
 
 	const warning = "X-Forwarded-For of a trusted proxy cannot be read"
 
-	if strings.Contains(s.logs.String(), warning) {
-		t.Errorf("the log complains: %s", s.logs)
+	if strings.Contains(s.Logs.String(), warning) {
+		t.Errorf("the log complains: %s", s.Logs)
 	}
 
 	for range 3 {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		header.Set("X-Forwarded-For", "198.51.100.7, client-7")
-		s.do(t, http.MethodGet, "/v1/echo/x", header, "")
+		s.Do(t, http.MethodGet, "/v1/echo/x", header, "")
 	}
 
-	if logs := s.logs.String(); strings.Count(logs, warning) != 1 || !strings.Contains(logs, "client-7") {
+	if logs := s.Logs.String(); strings.Count(logs, warning) != 1 || !strings.Contains(logs, "client-7") {
 		t.Errorf("the log should complain once: %s", logs)
 	}
 }

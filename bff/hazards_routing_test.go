@@ -9,13 +9,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
 
 // Once, policy hung on a router that read the escaped path, and handlers on one that read the unescaped path.
 func TestHazard01EscapedPathsDoNotGetAroundPolicy(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 	spellings := []string{
 		"/v1/users/bob", "/v1%2Fusers/bob", "/v1/users%2Fbob", "/v1%2fusers%2fbob", "/%76%31/users/bob", "/v1/%75sers/bob",
 		"/v1/%55sers/bob", "//v1/users/bob", "/v1//users/bob", "/v1/users//bob", "/./v1/users/bob", "/v1/./users/bob",
@@ -28,32 +30,32 @@ func TestHazard01EscapedPathsDoNotGetAroundPolicy(t *testing.T) {
 
 	for _, path := range spellings {
 		for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodDelete} {
-			res := s.do(t, method, path, nil, "")
-			if res.status < 400 || res.status >= 500 || res.status == http.StatusTooManyRequests {
-				t.Errorf("%s %s without a token: %d %s", method, path, res.status, res.body)
+			res := s.Do(t, method, path, nil, "")
+			if res.Status < 400 || res.Status >= 500 || res.Status == http.StatusTooManyRequests {
+				t.Errorf("%s %s without a token: %d %s", method, path, res.Status, res.Body)
 			}
 
-			res.problem(t)
+			res.Problem(t)
 		}
 	}
 
-	if calls := s.taken(); len(calls) > 0 {
-		t.Errorf("requests without a token reached %v", rpcs(calls))
+	if calls := s.TakeCalls(); len(calls) > 0 {
+		t.Errorf("requests without a token reached %v", gatewaytest.RPCs(calls))
 	}
 
 	// Whatever reaches the handler of {user_id} as bob is refused to alice.
-	alice := s.as(t, "alice")
+	alice := s.As(t, "alice")
 	for _, path := range []string{"/v1/users/bob", "/v1/users/%62ob", "/v1/users/%62%6F%62"} {
-		if res := s.do(t, http.MethodGet, path, alice, ""); res.status != http.StatusForbidden {
-			t.Errorf("alice gets %d for %s", res.status, path)
+		if res := s.Do(t, http.MethodGet, path, alice, ""); res.Status != http.StatusForbidden {
+			t.Errorf("alice gets %d for %s", res.Status, path)
 		}
 	}
 
 	// A variable cannot be given a second value beside the path's.
 	for _, path := range []string{"/v1/users/alice?user_id=bob", "/v1/users/alice?userId=bob"} {
-		res := s.do(t, http.MethodGet, path, alice, "")
-		if res.status == http.StatusOK && !strings.Contains(res.body, `"userId":"alice"`) {
-			t.Errorf("alice gets %s for %s", res.body, path)
+		res := s.Do(t, http.MethodGet, path, alice, "")
+		if res.Status == http.StatusOK && !strings.Contains(res.Body, `"userId":"alice"`) {
+			t.Errorf("alice gets %s for %s", res.Body, path)
 		}
 	}
 }
@@ -62,7 +64,7 @@ func TestHazard01EscapedPathsDoNotGetAroundPolicy(t *testing.T) {
 func TestHazard02MethodIsWhatTheRequestLineSays(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
 	for name, header := range map[string]http.Header{
 		"form":     {},
@@ -70,18 +72,18 @@ func TestHazard02MethodIsWhatTheRequestLineSays(t *testing.T) {
 		"variants": {"X-Http-Method": {"DELETE"}, "X-Method-Override": {"DELETE"}},
 		"get":      {"X-Http-Method-Override": {"GET"}},
 	} {
-		maps.Copy(header, s.as(t, "alice"))
+		maps.Copy(header, s.As(t, "alice"))
 
 		header.Set("Content-Type", "application/x-www-form-urlencoded")
 
-		res := s.do(t, http.MethodPost, "/v1/users/alice", header, "_method=DELETE&user_id=alice")
-		if res.status != http.StatusMethodNotAllowed {
-			t.Errorf("%s: %d %s", name, res.status, res.body)
+		res := s.Do(t, http.MethodPost, "/v1/users/alice", header, "_method=DELETE&user_id=alice")
+		if res.Status != http.StatusMethodNotAllowed {
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
 		}
 	}
 
-	if calls := s.taken(); len(calls) > 0 {
-		t.Errorf("reached %v", rpcs(calls))
+	if calls := s.TakeCalls(); len(calls) > 0 {
+		t.Errorf("reached %v", gatewaytest.RPCs(calls))
 	}
 }
 
@@ -89,39 +91,39 @@ func TestHazard02MethodIsWhatTheRequestLineSays(t *testing.T) {
 func TestHazard03MethodsAnswerAsHTTPSays(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	alice := s.as(t, "alice")
+	s := gatewaytest.Start(t, nil)
+	alice := s.As(t, "alice")
 
 	for _, method := range []string{http.MethodPut, http.MethodPost, http.MethodTrace, "PURGE", "get", strings.Repeat("A", 40)} {
-		res := s.do(t, method, "/v1/users/alice", alice, "")
-		if res.status != http.StatusMethodNotAllowed || res.header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS, PATCH" {
-			t.Errorf("%s: %d, Allow %q", method, res.status, res.header.Get("Allow"))
+		res := s.Do(t, method, "/v1/users/alice", alice, "")
+		if res.Status != http.StatusMethodNotAllowed || res.Header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS, PATCH" {
+			t.Errorf("%s: %d, Allow %q", method, res.Status, res.Header.Get("Allow"))
 		}
 
-		res.problem(t)
+		res.Problem(t)
 	}
 
-	if res := s.do(t, http.MethodOptions, "/v1/users/alice", nil, ""); res.status != http.StatusNoContent ||
-		res.header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS, PATCH" {
-		t.Errorf("OPTIONS: %d, Allow %q", res.status, res.header.Get("Allow"))
+	if res := s.Do(t, http.MethodOptions, "/v1/users/alice", nil, ""); res.Status != http.StatusNoContent ||
+		res.Header.Get("Allow") != "DELETE, GET, HEAD, OPTIONS, PATCH" {
+		t.Errorf("OPTIONS: %d, Allow %q", res.Status, res.Header.Get("Allow"))
 	}
 
-	if res := s.do(t, http.MethodOptions, "/v1/nowhere", nil, ""); res.status != http.StatusNotFound {
-		t.Errorf("OPTIONS on no path: %d", res.status)
+	if res := s.Do(t, http.MethodOptions, "/v1/nowhere", nil, ""); res.Status != http.StatusNotFound {
+		t.Errorf("OPTIONS on no path: %d", res.Status)
 	}
 
-	get := s.do(t, http.MethodGet, "/v1/users/alice", alice, "")
-	head := s.do(t, http.MethodHead, "/v1/users/alice", alice, "")
+	get := s.Do(t, http.MethodGet, "/v1/users/alice", alice, "")
+	head := s.Do(t, http.MethodHead, "/v1/users/alice", alice, "")
 
-	if head.status != http.StatusOK || head.body != "" || head.header.Get("Content-Length") != get.header.Get("Content-Length") {
-		t.Errorf("HEAD: %d, body %q, Content-Length %q", head.status, head.body, head.header.Get("Content-Length"))
+	if head.Status != http.StatusOK || head.Body != "" || head.Header.Get("Content-Length") != get.Header.Get("Content-Length") {
+		t.Errorf("HEAD: %d, body %q, Content-Length %q", head.Status, head.Body, head.Header.Get("Content-Length"))
 	}
 
-	if res := s.do(t, http.MethodHead, "/v1/users/alice", nil, ""); res.status != http.StatusUnauthorized {
-		t.Errorf("HEAD without a token: %d", res.status)
+	if res := s.Do(t, http.MethodHead, "/v1/users/alice", nil, ""); res.Status != http.StatusUnauthorized {
+		t.Errorf("HEAD without a token: %d", res.Status)
 	}
 
-	if got := rawStatus(t, s.url, "CONNECT /v1/users/alice HTTP/1.1\r\nHost: x\r\n\r\n"); got != "405" {
+	if got := rawStatus(t, s.URL, "CONNECT /v1/users/alice HTTP/1.1\r\nHost: x\r\n\r\n"); got != "405" {
 		t.Errorf("CONNECT: %s", got)
 	}
 }
@@ -157,8 +159,8 @@ func rawStatus(t *testing.T, target, request string) string {
 func TestHazard04PathValuesAreSound(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	admin := s.as(t, "admin", "users:admin")
+	s := gatewaytest.Start(t, nil)
+	admin := s.As(t, "admin", "users:admin")
 
 	for _, value := range []string{
 		"%ff", "%c3%28", "%00", "a%0d%0ab", "%0a", "%7f", "..", ".", "%2e%2e", "%2E", "a%2f..%2fb", "..%2fb", "a%2F.", `a%5cb`, "%5C..%5C",
@@ -166,33 +168,33 @@ func TestHazard04PathValuesAreSound(t *testing.T) {
 	} {
 		path := "/v1/users/" + value
 
-		res := s.do(t, http.MethodGet, path, admin, "")
-		if res.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %s", path, res.status, res.body)
+		res := s.Do(t, http.MethodGet, path, admin, "")
+		if res.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", path, res.Status, res.Body)
 		}
 
-		res.problem(t)
+		res.Problem(t)
 	}
 
-	if calls := s.taken(); len(calls) > 0 {
-		t.Errorf("reached %v", rpcs(calls))
+	if calls := s.TakeCalls(); len(calls) > 0 {
+		t.Errorf("reached %v", gatewaytest.RPCs(calls))
 	}
 
 	for _, value := range []string{"a%20b", "%C3%BC", "a:b", "a@b.c", "a%2Fb", "...", "%2525"} {
-		res := s.do(t, http.MethodGet, "/v1/users/"+value, admin, "")
+		res := s.Do(t, http.MethodGet, "/v1/users/"+value, admin, "")
 
 		want, err := url.PathUnescape(value)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		if res.status != http.StatusOK || !strings.Contains(res.body, fmt.Sprintf("%q", want)) {
-			t.Errorf("%s: %d %s", value, res.status, res.body)
+		if res.Status != http.StatusOK || !strings.Contains(res.Body, fmt.Sprintf("%q", want)) {
+			t.Errorf("%s: %d %s", value, res.Status, res.Body)
 		}
 	}
 
 	// What net/http refuses by itself never gets here.
-	if got := rawStatus(t, s.url, "GET /v1/users/%zz HTTP/1.1\r\nHost: x\r\n\r\n"); got != "400" {
+	if got := rawStatus(t, s.URL, "GET /v1/users/%zz HTTP/1.1\r\nHost: x\r\n\r\n"); got != "400" {
 		t.Errorf("%%zz: %s", got)
 	}
 }
@@ -201,8 +203,8 @@ func TestHazard04PathValuesAreSound(t *testing.T) {
 func TestEmptySegmentsMatchNoRoute(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	admin := s.as(t, "admin", "users:admin", "orders:admin")
+	s := gatewaytest.Start(t, nil)
+	admin := s.As(t, "admin", "users:admin", "orders:admin")
 
 	for _, path := range []string{
 		"/v1/users/", "/v1/users//orders", "/v1//alice", "/v1/shelves/", "/v1/shelves//books", "/v1//shelves/s/books",
@@ -213,27 +215,27 @@ func TestEmptySegmentsMatchNoRoute(t *testing.T) {
 			http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 			http.MethodTrace,
 		} {
-			res := s.do(t, method, path, admin, "")
-			if res.status != http.StatusNotFound || res.header.Get("Allow") != "" {
-				t.Errorf("%s %s: %d, Allow %q", method, path, res.status, res.header.Get("Allow"))
+			res := s.Do(t, method, path, admin, "")
+			if res.Status != http.StatusNotFound || res.Header.Get("Allow") != "" {
+				t.Errorf("%s %s: %d, Allow %q", method, path, res.Status, res.Header.Get("Allow"))
 			}
 
 			if method != http.MethodHead {
-				res.problem(t)
+				res.Problem(t)
 			}
 		}
 	}
 
-	if calls := s.taken(); len(calls) > 0 {
-		t.Errorf("reached %v", rpcs(calls))
+	if calls := s.TakeCalls(); len(calls) > 0 {
+		t.Errorf("reached %v", gatewaytest.RPCs(calls))
 	}
 
 	// What stands for the rest of a path may have such segments, and an escaped slash is none between segments.
 	for path, want := range map[string]string{
 		"/v1/echo/a//b/": `"rest":"a//b/"`, "/v1/shelves/%2F/books": "Emma", "/v1/users/%2F": `"userId":"/"`,
 	} {
-		if res := s.do(t, http.MethodGet, path, admin, ""); res.status != http.StatusOK || !strings.Contains(res.body, want) {
-			t.Errorf("%s: %d %s", path, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, path, admin, ""); res.Status != http.StatusOK || !strings.Contains(res.Body, want) {
+			t.Errorf("%s: %d %s", path, res.Status, res.Body)
 		}
 	}
 }
@@ -242,8 +244,8 @@ func TestEmptySegmentsMatchNoRoute(t *testing.T) {
 func TestHazard05SpecificRouteWinsOverGeneral(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	alice := s.as(t, "alice")
+	s := gatewaytest.Start(t, nil)
+	alice := s.As(t, "alice")
 
 	for path, want := range map[string]string{
 		"/v1/shelves/featured":          "/shelf.v1.ShelfService/GetFeaturedShelf",
@@ -256,9 +258,9 @@ func TestHazard05SpecificRouteWinsOverGeneral(t *testing.T) {
 		"/v1/echo/a/b/c":                "/shelf.v1.ShelfService/Echo",
 		"/v1/users/alice/notifications": "",
 	} {
-		s.do(t, http.MethodGet, path, alice, "")
+		s.Do(t, http.MethodGet, path, alice, "")
 
-		if got := strings.Join(rpcs(s.taken()), " "); got != want {
+		if got := strings.Join(gatewaytest.RPCs(s.TakeCalls()), " "); got != want {
 			t.Errorf("%s reached %q, want %q", path, got, want)
 		}
 	}
@@ -269,19 +271,19 @@ func TestHazard05SpecificRouteWinsOverGeneral(t *testing.T) {
 func TestHazard06ManyRoutesAreFoundByATree(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	admin := s.as(t, "admin", "users:admin", "orders:admin", "notifications:admin")
+	s := gatewaytest.Start(t, nil)
+	admin := s.As(t, "admin", "users:admin", "orders:admin", "notifications:admin")
 
-	for _, r := range s.gw.Routes() {
+	for _, r := range s.Gateway.Routes() {
 		path := strings.NewReplacer("{", "", "}", "", "=shelves/*", "", "parent", "shelves/x", "=**", "").Replace(r.Path)
-		res := s.do(t, r.Method, path, admin, "")
+		res := s.Do(t, r.Method, path, admin, "")
 
-		if res.status == http.StatusNotFound || res.status == http.StatusMethodNotAllowed {
-			t.Errorf("%s %s (%s): %d", r.Method, path, r.Path, res.status)
+		if res.Status == http.StatusNotFound || res.Status == http.StatusMethodNotAllowed {
+			t.Errorf("%s %s (%s): %d", r.Method, path, r.Path, res.Status)
 		}
 
-		eventually(t, r.Method+" "+path+" being logged as "+r.RPC, func() bool {
-			return strings.Contains(s.logs.String(), fmt.Sprintf("%q:%q", "rpc", r.RPC))
+		gatewaytest.Eventually(t, r.Method+" "+path+" being logged as "+r.RPC, func() bool {
+			return strings.Contains(s.Logs.String(), fmt.Sprintf("%q:%q", "rpc", r.RPC))
 		})
 	}
 }
@@ -290,11 +292,11 @@ func TestHazard06ManyRoutesAreFoundByATree(t *testing.T) {
 func TestHazard07TemplatesAreSpelledAsInTheProto(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	s.do(t, http.MethodGet, "/v1/users/alice/orders", s.as(t, "alice"), "")
-	eventually(t, "the log line", func() bool { return strings.Contains(s.logs.String(), `"route":"/v1/users/{user_id}/orders"`) })
+	s := gatewaytest.Start(t, nil)
+	s.Do(t, http.MethodGet, "/v1/users/alice/orders", s.As(t, "alice"), "")
+	gatewaytest.Eventually(t, "the log line", func() bool { return strings.Contains(s.Logs.String(), `"route":"/v1/users/{user_id}/orders"`) })
 
-	for _, r := range s.gw.Routes() {
+	for _, r := range s.Gateway.Routes() {
 		if strings.Contains(r.Path, "=*}") {
 			t.Errorf("template %s", r.Path)
 		}

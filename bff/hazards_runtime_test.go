@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/fanout"
@@ -34,36 +36,22 @@ func withComposite(get func(context.Context) (*dashboardv1.Dashboard, error)) bf
 }
 
 // siteWith is a site whose dashboard is the test's.
-func siteWith(t *testing.T, get func(context.Context) (*dashboardv1.Dashboard, error)) *site {
+func siteWith(t *testing.T, get func(context.Context) (*dashboardv1.Dashboard, error)) *gatewaytest.Site {
 	t.Helper()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	gw, err := newGateway(t.Context(), t, config.Config{
+	gw, err := gatewaytest.New(t.Context(), t, config.Config{
 		Auth:      config.Auth{Disabled: true},
 		Upstreams: map[string]config.Upstream{},
-	}, bff.WithServices(dashboardService(t)), withComposite(get), quiet())
+	}, bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")), withComposite(get), gatewaytest.Quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	s.url = serve(t, gw)
+	s.URL = gatewaytest.Listen(t, gw)
 
 	return s
-}
-
-func dashboardService(t *testing.T) bff.Service {
-	t.Helper()
-
-	for _, service := range gen.Services() {
-		if service.Composite {
-			return service
-		}
-	}
-
-	t.Fatal("no composite is generated")
-
-	return bff.Service{}
 }
 
 // Once, a panic in one branch of an errgroup ended the process, out of reach of any recoverer.
@@ -86,12 +74,12 @@ func TestHazard18PanicInABranchLeavesTheProcessAlive(t *testing.T) {
 	})
 
 	for range 3 {
-		res := s.do(t, http.MethodGet, "/v1/me/dashboard", nil, "")
-		if res.status != http.StatusInternalServerError || strings.Contains(res.body, "secret") {
-			t.Errorf("%d %s", res.status, res.body)
+		res := s.Do(t, http.MethodGet, "/v1/me/dashboard", nil, "")
+		if res.Status != http.StatusInternalServerError || strings.Contains(res.Body, "secret") {
+			t.Errorf("%d %s", res.Status, res.Body)
 		}
 
-		res.problem(t)
+		res.Problem(t)
 	}
 }
 
@@ -101,8 +89,8 @@ func TestHazard19TimeoutAnswersOnceAndRequestsDoNotQueue(t *testing.T) {
 
 	const requests = 20
 
-	s := startSite(t, nil)
-	s.hold = make(chan struct{})
+	s := gatewaytest.Start(t, nil)
+	s.Hold = make(chan struct{})
 
 	var (
 		wait     sync.WaitGroup
@@ -111,50 +99,50 @@ func TestHazard19TimeoutAnswersOnceAndRequestsDoNotQueue(t *testing.T) {
 
 	for range requests {
 		wait.Go(func() {
-			res := s.do(t, http.MethodGet, "/v1/users/alice", s.as(t, "alice"), "")
+			res := s.Do(t, http.MethodGet, "/v1/users/alice", s.As(t, "alice"), "")
 			answered.Add(1)
 
-			if res.status != http.StatusGatewayTimeout || strings.Count(res.body, `"status"`) != 1 {
-				t.Errorf("%d %s", res.status, res.body)
+			if res.Status != http.StatusGatewayTimeout || strings.Count(res.Body, `"status"`) != 1 {
+				t.Errorf("%d %s", res.Status, res.Body)
 			}
 		})
 	}
 
-	eventually(t, "all requests being at the backend at once", func() bool { return s.count() == requests })
+	gatewaytest.Eventually(t, "all requests being at the backend at once", func() bool { return s.Count() == requests })
 
 	if got := answered.Load(); got > 0 {
 		t.Errorf("%d requests were answered before all were at the backend", got)
 	}
 
 	wait.Wait()
-	eventually(t, "a log line each", func() bool { return strings.Count(s.logs.String(), `"status":504`) == requests })
+	gatewaytest.Eventually(t, "a log line each", func() bool { return strings.Count(s.Logs.String(), `"status":504`) == requests })
 }
 
 // Once, in-process services were called without interceptors, so that composites had neither identity nor deadline.
 func TestHazard20CompositesAreCalledAsBackendsAre(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
+	s := gatewaytest.Start(t, nil)
 
-	res := s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "alice"), "")
-	if res.status != http.StatusOK {
-		t.Fatalf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice"), "")
+	if res.Status != http.StatusOK {
+		t.Fatalf("%d %s", res.Status, res.Body)
 	}
 
-	calls := s.taken()
-	if got := strings.Join(rpcs(calls), " "); got !=
+	calls := s.TakeCalls()
+	if got := strings.Join(gatewaytest.RPCs(calls), " "); got !=
 		"/order.v1.OrderService/ListOrders /profile.v1.ProfileService/GetProfile /user.v1.UserService/GetUser" {
 		t.Errorf("reached %s", got)
 	}
 
 	for _, c := range calls {
-		if c.left <= 0 || c.left > 2*time.Second || c.metadata.Get("x-portico-subject")[0] != "alice" {
-			t.Errorf("%s has %s left and is called as %v", c.rpc, c.left, c.metadata.Get("x-portico-subject"))
+		if c.Left <= 0 || c.Left > 2*time.Second || c.Metadata.Get("x-portico-subject")[0] != "alice" {
+			t.Errorf("%s has %s left and is called as %v", c.RPC, c.Left, c.Metadata.Get("x-portico-subject"))
 		}
 	}
 
-	if !strings.Contains(s.logs.String(), `"upstream":"`) {
-		t.Errorf("no upstream in %s", s.logs)
+	if !strings.Contains(s.Logs.String(), `"upstream":"`) {
+		t.Errorf("no upstream in %s", s.Logs)
 	}
 }
 

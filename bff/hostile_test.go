@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 )
@@ -29,9 +31,9 @@ func TestHazard22HostileTokensAreRefusedAlike(t *testing.T) { //nolint:parallelt
 
 	// The best of some rounds is what the work takes; the rest is what else the machine does.
 	best := map[string]time.Duration{}
-	timed := func(name string, header http.Header) answer {
+	timed := func(name string, header http.Header) gatewaytest.Response {
 		begin := time.Now()
-		res := s.do(t, http.MethodGet, "/v1/users/ada", header, "")
+		res := s.Do(t, http.MethodGet, "/v1/users/ada", header, "")
 		took := time.Since(begin)
 
 		if before, ok := best[name]; !ok || took < before {
@@ -49,9 +51,9 @@ func TestHazard22HostileTokensAreRefusedAlike(t *testing.T) { //nolint:parallelt
 
 		for name, fields := range table {
 			res := timed(name, http.Header{"Authorization": fields})
-			if res.status != http.StatusUnauthorized || res.header.Get("Www-Authenticate") != `Bearer error="invalid_token"` ||
-				!strings.Contains(res.body, `"detail":"the access token is not valid"`) {
-				t.Errorf("%s: %d %q %s", name, res.status, res.header.Get("Www-Authenticate"), res.body)
+			if res.Status != http.StatusUnauthorized || res.Header.Get("Www-Authenticate") != `Bearer error="invalid_token"` ||
+				!strings.Contains(res.Body, `"detail":"the access token is not valid"`) {
+				t.Errorf("%s: %d %q %s", name, res.Status, res.Header.Get("Www-Authenticate"), res.Body)
 			}
 		}
 	}
@@ -73,13 +75,13 @@ func TestHazard22HostileTokensAreRefusedAlike(t *testing.T) { //nolint:parallelt
 		}
 	}
 
-	if visits, calls := hostile.Visits.Load(), s.taken(); visits > 0 || len(calls) > 0 {
-		t.Errorf("%d fetches of a forger's key, calls of %v", visits, rpcs(calls))
+	if visits, calls := hostile.Visits.Load(), s.TakeCalls(); visits > 0 || len(calls) > 0 {
+		t.Errorf("%d fetches of a forger's key, calls of %v", visits, gatewaytest.RPCs(calls))
 	}
 }
 
 // startHostileSite trusts the issuer that the forgers are after.
-func startHostileSite(t *testing.T, hostile *authtest.Hostile) *site {
+func startHostileSite(t *testing.T, hostile *authtest.Hostile) *gatewaytest.Site {
 	t.Helper()
 
 	keys := filepath.Join(t.TempDir(), "jwks.json")
@@ -87,7 +89,7 @@ func startHostileSite(t *testing.T, hostile *authtest.Hostile) *site {
 		t.Fatal(err)
 	}
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Limits.Client.Requests, c.Limits.Client.Burst = 1_000_000, 1_000_000
 		c.Auth.Issuers = []config.Issuer{{Issuer: authtest.Issuer, Audiences: []string{authtest.Audience}, JWKSFile: keys}}
 		// Of refused tokens only the last is remembered, so that all but the repetition of one are looked at.
@@ -97,12 +99,12 @@ func startHostileSite(t *testing.T, hostile *authtest.Hostile) *site {
 	// The table would prove nothing if good tokens were refused too.
 	for _, signer := range []authtest.Signer{hostile.Good, hostile.RSA} {
 		header := http.Header{"Authorization": {"Bearer " + signer.Token(t, nil, nil)}}
-		if res := s.do(t, http.MethodGet, "/v1/users/ada", header, ""); res.status != http.StatusOK {
-			t.Fatalf("a good token: %d %s", res.status, res.body)
+		if res := s.Do(t, http.MethodGet, "/v1/users/ada", header, ""); res.Status != http.StatusOK {
+			t.Fatalf("a good token: %d %s", res.Status, res.Body)
 		}
 	}
 
-	s.taken()
+	s.TakeCalls()
 
 	return s
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
@@ -73,23 +75,23 @@ func TestRoutesOfAnAPIConfiguration(t *testing.T) {
 				"PUT /v1/things/x":            {`{"tags":["a"]}`, `{"name":"x","tags":["a"]}`},
 			} {
 				method, target, _ := strings.Cut(request, " ")
-				if res := s.do(t, method, target, nil, row.body); res.status != http.StatusOK {
-					t.Errorf("%s: %d %s", request, res.status, res.body)
+				if res := s.Do(t, method, target, nil, row.body); res.Status != http.StatusOK {
+					t.Errorf("%s: %d %s", request, res.Status, res.Body)
 				} else {
-					sameJSON(t, request, res.body, row.want)
+					sameJSON(t, request, res.Body, row.want)
 				}
 			}
 
-			explained, err := compile(t, config.Config{Auth: config.Auth{Disabled: true}},
+			explained, err := gatewaytest.Compile(t, config.Config{Auth: config.Auth{Disabled: true}},
 				append(options, bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}))...,
 			).Explain(t.Context(), httptest.NewRequest(http.MethodGet, "/v1/things/x", nil), bff.Caller{})
 			if err != nil || explained.Route == nil || explained.Route.RPC != ruledService+"/GetThing" {
 				t.Errorf("explained: %+v, %v", explained, err)
 			}
 
-			document := s.do(t, http.MethodGet, "/openapi.json", nil, "")
-			if !strings.Contains(document.body, `"/v1/sizes/{size}/things/`) {
-				t.Errorf("%d %s", document.status, document.body)
+			document := s.Do(t, http.MethodGet, "/openapi.json", nil, "")
+			if !strings.Contains(document.Body, `"/v1/sizes/{size}/things/`) {
+				t.Errorf("%d %s", document.Status, document.Body)
 			}
 		})
 	}
@@ -112,7 +114,7 @@ func TestAPIConfigurationsAreRefused(t *testing.T) {
 	} {
 		_, err := bff.New(t.Context(), config.Config{
 			Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"ruled": {Addresses: []string{"127.0.0.1:1"}}},
-		}, bff.WithHandlers("ruled", ruledv1.RegisterRuledServiceHandler, ruledService), bff.WithHTTPRules("api.yaml", []byte(text)), quiet())
+		}, bff.WithHandlers("ruled", ruledv1.RegisterRuledServiceHandler, ruledService), bff.WithHTTPRules("api.yaml", []byte(text)), gatewaytest.Quiet())
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v\nwant %s", err, want)
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff/config"
 )
 
@@ -52,7 +54,7 @@ func TestIdentityHeadersCannotBeSpoofed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			s := startSite(t, func(c *config.Config) {
+			s := gatewaytest.Start(t, func(c *config.Config) {
 				c.Limits.Client.Requests, c.Limits.Client.Burst = 1_000_000, 1_000_000
 				c.Headers.Request = []string{"Accept-Language"}
 			})
@@ -70,24 +72,24 @@ func TestIdentityHeadersCannotBeSpoofed(t *testing.T) {
 						continue
 					}
 
-					s.spoof(t, client, url, http.Header{variant: {"mallory", "mallory"}})
+					spoof(t, s, client, url, http.Header{variant: {"mallory", "mallory"}})
 				}
 
 				// HTTP/2 has no such header (RFC 9113, section 8.2.2).
 				if !http2 {
-					s.spoof(t, client, url, http.Header{
+					spoof(t, s, client, url, http.Header{
 						"Connection": {header + ", authorization, accept-language"}, "Accept-Language": {"mallory"},
 					})
 				}
 
-				s.spoof(t, client, url, http.Header{"Te": {"trailers"}, "Trailer": {header}, "Cookie": {header + "=mallory"}})
+				spoof(t, s, client, url, http.Header{"Te": {"trailers"}, "Trailer": {header}, "Cookie": {header + "=mallory"}})
 			}
 		})
 	}
 }
 
 // spoof sends a request of alice with these headers and checks what reaches the backend.
-func (s *site) spoof(t *testing.T, client *http.Client, url string, header http.Header) {
+func spoof(t *testing.T, s *gatewaytest.Site, client *http.Client, url string, header http.Header) {
 	t.Helper()
 
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/v1/echo/x", http.NoBody)
@@ -95,7 +97,7 @@ func (s *site) spoof(t *testing.T, client *http.Client, url string, header http.
 		t.Fatal(err)
 	}
 
-	req.Header = s.as(t, "alice", "orders:read")
+	req.Header = s.As(t, "alice", "orders:read")
 	maps.Copy(req.Header, header)
 
 	res, err := client.Do(req)
@@ -106,14 +108,14 @@ func (s *site) spoof(t *testing.T, client *http.Client, url string, header http.
 	_, _ = io.Copy(io.Discard, res.Body)
 	_ = res.Body.Close()
 
-	calls := s.taken()
+	calls := s.TakeCalls()
 	if res.StatusCode != http.StatusOK || len(calls) != 1 {
 		t.Fatalf("%v: status %d, %d calls", header, res.StatusCode, len(calls))
 	}
 
 	checkMetadata(t, calls[0])
 
-	if ids := calls[0].metadata.Get("x-request-id"); len(ids) != 1 || ids[0] != res.Header.Get("X-Request-Id") {
+	if ids := calls[0].Metadata.Get("x-request-id"); len(ids) != 1 || ids[0] != res.Header.Get("X-Request-Id") {
 		t.Errorf("%v: request ids %q, answered %q", header, ids, res.Header.Get("X-Request-Id"))
 	}
 
@@ -123,10 +125,10 @@ func (s *site) spoof(t *testing.T, client *http.Client, url string, header http.
 }
 
 // overTLS serves the gateway over TLS, where a client can speak HTTP/2.
-func overTLS(t *testing.T, s *site, http2 bool) (string, *http.Client) {
+func overTLS(t *testing.T, s *gatewaytest.Site, http2 bool) (string, *http.Client) {
 	t.Helper()
 
-	server := httptest.NewUnstartedServer(s.gw)
+	server := httptest.NewUnstartedServer(s.Gateway)
 	server.EnableHTTP2 = http2
 	server.StartTLS()
 	t.Cleanup(server.Close)

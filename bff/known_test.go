@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
@@ -12,7 +14,7 @@ import (
 	oddknown "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/known"
 )
 
-func startKnown(t *testing.T) *site {
+func startKnown(t *testing.T) *gatewaytest.Site {
 	t.Helper()
 
 	return startReflecting(t, "odd", bff.WithHandlers("odd", oddknown.RegisterKnownServiceHandler, "odd.known.KnownService"))
@@ -73,20 +75,20 @@ func TestRequestsThatJSONCannotHold(t *testing.T) {
 		{post, "nested/9999999999999", `{"text":"a"}`, "", "path:duration.seconds"},
 		{get, "nested/no.Such/any", "", "", "path:many.type.type_url"},
 	} {
-		res := s.do(t, row.method, "/odd/known/"+row.target, nil, row.body)
+		res := s.Do(t, row.method, "/odd/known/"+row.target, nil, row.body)
 		if row.faults == "" {
-			if res.status != http.StatusOK {
-				t.Errorf("%s: %d %s", row.target, res.status, res.body)
+			if res.Status != http.StatusOK {
+				t.Errorf("%s: %d %s", row.target, res.Status, res.Body)
 			} else {
-				sameJSON(t, row.target, res.body, row.want)
+				sameJSON(t, row.target, res.Body, row.want)
 			}
 
 			continue
 		}
 
-		if res.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %s", row.target, res.status, res.body)
-		} else if got := faultsOf(t, res.body); got != row.faults {
+		if res.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", row.target, res.Status, res.Body)
+		} else if got := faultsOf(t, res.Body); got != row.faults {
 			t.Errorf("%s: faults %s, want %s", row.target, got, row.faults)
 		}
 	}
@@ -105,18 +107,18 @@ func TestListsOfKnownMessagesInPaths(t *testing.T) {
 			"durations":["5s","6s"],"numbers":["1"]}`,
 		"texts/a,b": `{"texts":["a","b"]}`,
 	} {
-		res := s.do(t, http.MethodGet, "/odd/known/"+target, nil, "")
-		if res.status != http.StatusOK {
-			t.Errorf("%s: %d %s", target, res.status, res.body)
+		res := s.Do(t, http.MethodGet, "/odd/known/"+target, nil, "")
+		if res.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", target, res.Status, res.Body)
 
 			continue
 		}
 
-		sameJSON(t, target, res.body, want)
+		sameJSON(t, target, res.Body, want)
 	}
 
-	res := s.do(t, http.MethodGet, "/odd/known/lists/1970-01-01T00:00:00Z,x/5s/1", nil, "")
-	if got := faultsOf(t, res.body); res.status != http.StatusBadRequest || got != "path:timestamps" {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/odd/known/lists/1970-01-01T00:00:00Z,x/5s/1", nil, "")
+	if got := faultsOf(t, res.Body); res.Status != http.StatusBadRequest || got != "path:timestamps" {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	itemv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/item/v1"
@@ -38,7 +40,7 @@ func TestLocationOfResourceNames(t *testing.T) {
 		t.Run(strings.NewReplacer("/", "_", "?", "_").Replace(template), func(t *testing.T) {
 			t.Parallel()
 
-			s := startStore(t, locating(template))
+			s := gatewaytest.StartStore(t, locating(template))
 
 			for value, want := range values {
 				body := `{"name":"items/a","title":"t","address":{"street":"s","city":"c"},"email":"e","red":"` + value + `"}`
@@ -46,9 +48,9 @@ func TestLocationOfResourceNames(t *testing.T) {
 					body = strings.Replace(body, `"items/a"`, `"`+value+`"`, 1)
 				}
 
-				res := s.do(t, http.MethodPost, "/v1/items", nil, body)
-				if got, known := res.header["Location"]; res.status != http.StatusCreated || known != (want != "") || known && got[0] != want {
-					t.Errorf("%q: %d, Location %q, want %q: %s", value, res.status, got, want, res.body)
+				res := s.Do(t, http.MethodPost, "/v1/items", nil, body)
+				if got, known := res.Header["Location"]; res.Status != http.StatusCreated || known != (want != "") || known && got[0] != want {
+					t.Errorf("%q: %d, Location %q, want %q: %s", value, res.Status, got, want, res.Body)
 				}
 			}
 		})
@@ -59,10 +61,10 @@ func TestLocationOfResourceNames(t *testing.T) {
 func TestMissingLocationIsLogged(t *testing.T) {
 	t.Parallel()
 
-	logs := &lines{}
-	s := startStore(t, locating("/v1/{red}"), logged(logs))
+	logs := &gatewaytest.LogBuffer{}
+	s := gatewaytest.StartStore(t, locating("/v1/{red}"), logged(logs))
 
-	s.do(t, http.MethodPost, "/v1/items", nil, `{"name":"items/a","title":"t","address":{"street":"s","city":"c"},"email":"e"}`)
+	s.Do(t, http.MethodPost, "/v1/items", nil, `{"name":"items/a","title":"t","address":{"street":"s","city":"c"},"email":"e"}`)
 
 	if got := droppedHeaders(logs.String()); len(got) != 1 || got[0] != "location" {
 		t.Errorf("the log says that %q were dropped: %s", got, logs)

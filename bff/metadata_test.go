@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/metadata"
 
@@ -18,7 +20,9 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-func logged(to *lines) bff.Option { return bff.WithLogger(slog.New(slog.NewJSONHandler(to, nil))) }
+func logged(to *gatewaytest.LogBuffer) bff.Option {
+	return bff.WithLogger(slog.New(slog.NewJSONHandler(to, nil)))
+}
 
 // startForeign is a backend that does not look at its metadata, as grpc-go does: it answers each call with an empty message and the
 // header.
@@ -70,24 +74,24 @@ func TestHazard28BinaryMetadata(t *testing.T) {
 	}{
 		"policy": {policy, nil}, "configuration": {nil, listed}, "both": {policy, listed},
 	} {
-		logs := &lines{}
-		site := startMirrorOf(t, mirror{}, func(c *config.Config) {
+		logs := &gatewaytest.LogBuffer{}
+		site := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, func(c *config.Config) {
 			c.Headers.Response = where.listed
 			c.Upstreams["every"] = config.Upstream{Addresses: []string{backend}}
 		}, where.policy, logged(logs))
 
-		for version, s := range site.versions(t) {
-			for rpc, res := range map[string]answer{
-				"unary":  s.do(t, http.MethodPost, "/v1/check", nil, `{"note":"v1"}`),
-				"stream": s.do(t, http.MethodGet, "/v1/count?int32Field=2", nil, ""),
+		for version, s := range site.Versions(t) {
+			for rpc, res := range map[string]gatewaytest.Response{
+				"unary":  s.Do(t, http.MethodPost, "/v1/check", nil, `{"note":"v1"}`),
+				"stream": s.Do(t, http.MethodGet, "/v1/count?int32Field=2", nil, ""),
 			} {
-				if res.status != http.StatusOK {
-					t.Fatalf("%s of %s over %s: %d %s", rpc, name, version, res.status, res.body)
+				if res.Status != http.StatusOK {
+					t.Fatalf("%s of %s over %s: %d %s", rpc, name, version, res.Status, res.Body)
 				}
 
 				got := http.Header{}
 				for _, header := range []string{"X-Data-Bin", "X-Note", "X-Bad", "Location", "Etag", "X-Unlisted-Bin", "X-Unlisted", "Set-Cookie"} {
-					if values := res.header.Values(header); len(values) > 0 {
+					if values := res.Header.Values(header); len(values) > 0 {
 						got[header] = values
 					}
 				}
@@ -140,20 +144,20 @@ func TestFilesWithImpossibleHeaders(t *testing.T) {
 		"plus_length":  {"text/plain", "+3", "text/plain"},
 		"empty_length": {"text/plain", "", "text/plain"},
 	} {
-		logs := &lines{}
-		m := mirror{contentType: row.contentType, header: metadata.Pairs("x-content-length", row.length)}
+		logs := &gatewaytest.LogBuffer{}
+		m := gatewaytest.Mirror{ContentType: row.contentType, Header: metadata.Pairs("x-content-length", row.length)}
 
-		for version, s := range startMirrorOf(t, m, nil, policy, logged(logs)).versions(t) {
-			for _, res := range []answer{
-				s.do(t, http.MethodGet, "/v1/files/3", nil, ""),
-				s.do(t, http.MethodPost, "/v1/files/a", http.Header{"Content-Type": {"text/plain"}}, "abc"),
+		for version, s := range gatewaytest.StartMirrorOf(t, m, nil, policy, logged(logs)).Versions(t) {
+			for _, res := range []gatewaytest.Response{
+				s.Do(t, http.MethodGet, "/v1/files/3", nil, ""),
+				s.Do(t, http.MethodPost, "/v1/files/a", http.Header{"Content-Type": {"text/plain"}}, "abc"),
 			} {
-				if got := res.header.Get("Content-Type"); res.status != http.StatusOK || got != row.wantType || len(res.body) != 3 {
-					t.Errorf("%s over %s: %d, %q, %q", name, version, res.status, got, res.body)
+				if got := res.Header.Get("Content-Type"); res.Status != http.StatusOK || got != row.wantType || len(res.Body) != 3 {
+					t.Errorf("%s over %s: %d, %q, %q", name, version, res.Status, got, res.Body)
 				}
 
-				if length := res.header.Get("Content-Length"); length != "" && length != "3" || res.header.Get("Set-Cookie") != "" {
-					t.Errorf("%s over %s: %v", name, version, res.header)
+				if length := res.Header.Get("Content-Length"); length != "" && length != "3" || res.Header.Get("Set-Cookie") != "" {
+					t.Errorf("%s over %s: %v", name, version, res.Header)
 				}
 			}
 		}
@@ -168,9 +172,9 @@ func TestFilesWithImpossibleHeaders(t *testing.T) {
 func TestHazard28BinaryRequestHeaders(t *testing.T) {
 	t.Parallel()
 
-	m := mirror{incoming: make(chan metadata.MD, 1)}
+	m := gatewaytest.Mirror{Incoming: make(chan metadata.MD, 1)}
 
-	for version, s := range startMirrorOf(t, m, func(c *config.Config) { c.Headers.Request = []string{"X-Data-Bin"} }, nil).versions(t) {
+	for version, s := range gatewaytest.StartMirrorOf(t, m, func(c *config.Config) { c.Headers.Request = []string{"X-Data-Bin"} }, nil).Versions(t) {
 		for name, row := range map[string]struct {
 			sent []string
 			want []string // Nil: it is refused.
@@ -188,23 +192,23 @@ func TestHazard28BinaryRequestHeaders(t *testing.T) {
 			"padding_inside":   {[]string{"YQ==YQ=="}, nil},
 			"one_of_two":       {[]string{"YQ", "\u00fc"}, nil},
 		} {
-			res := s.do(t, http.MethodPost, "/v1/check", http.Header{"X-Data-Bin": row.sent}, `{"note":"v1"}`)
+			res := s.Do(t, http.MethodPost, "/v1/check", http.Header{"X-Data-Bin": row.sent}, `{"note":"v1"}`)
 
 			if row.want == nil {
-				if detail, _ := res.problem(t)["detail"].(string); res.status != http.StatusBadRequest || !strings.Contains(detail, "X-Data-Bin") {
-					t.Errorf("%s over %s: %d %s", name, version, res.status, res.body)
+				if detail, _ := res.Problem(t)["detail"].(string); res.Status != http.StatusBadRequest || !strings.Contains(detail, "X-Data-Bin") {
+					t.Errorf("%s over %s: %d %s", name, version, res.Status, res.Body)
 				}
 
 				continue
 			}
 
-			if res.status != http.StatusOK {
-				t.Errorf("%s over %s: %d %s", name, version, res.status, res.body)
+			if res.Status != http.StatusOK {
+				t.Errorf("%s over %s: %d %s", name, version, res.Status, res.Body)
 
 				continue
 			}
 
-			if diff := cmp.Diff(row.want, (<-m.incoming).Get("x-data-bin")); diff != "" {
+			if diff := cmp.Diff(row.want, (<-m.Incoming).Get("x-data-bin")); diff != "" {
 				t.Errorf("%s over %s: %s", name, version, diff)
 			}
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
@@ -22,7 +24,7 @@ func TestMetricsAreInTheRegistryOfTheProgram(t *testing.T) {
 		return bff.WithMetrics(prometheus.WrapRegistererWith(prometheus.Labels{"gateway": name}, registry))
 	}
 	start := func(opts ...bff.Option) (*bff.Gateway, error) {
-		return bff.New(t.Context(), config.Config{Auth: config.Auth{Disabled: true}}, append(opts, quiet())...)
+		return bff.New(t.Context(), config.Config{Auth: config.Auth{Disabled: true}}, append(opts, gatewaytest.Quiet())...)
 	}
 
 	var gateways []*bff.Gateway
@@ -37,7 +39,7 @@ func TestMetricsAreInTheRegistryOfTheProgram(t *testing.T) {
 
 		gw.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/nowhere", nil))
 
-		if own := adminGet(t, gw, "/metrics").body; !strings.Contains(own, `portico_http_requests_total{method="GET",route="none",status="404"} 1`) ||
+		if own := gatewaytest.AdminGet(t, gw, "/metrics").Body; !strings.Contains(own, `portico_http_requests_total{method="GET",route="none",status="404"} 1`) ||
 			!strings.Contains(own, "go_goroutines") {
 			t.Errorf("%s: the admin listener says\n%s", name, own)
 		}

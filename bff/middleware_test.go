@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -102,7 +104,7 @@ func (s *seen) middleware(next http.Handler) http.Handler {
 // taken returns what was seen of the only request since.
 func (s *seen) taken(t *testing.T) bff.RequestInfo {
 	t.Helper()
-	eventually(t, "the end of middleware", func() bool {
+	gatewaytest.Eventually(t, "the end of middleware", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 
@@ -122,15 +124,15 @@ func (s *seen) taken(t *testing.T) bff.RequestInfo {
 	return info
 }
 
-func startWithMiddleware(t *testing.T) (*site, *seen) {
+func startWithMiddleware(t *testing.T) (*gatewaytest.Site, *seen) {
 	t.Helper()
-	undescribed(t, "middleware answers what no document knows")
+	gatewaytest.Exempt(t, "middleware answers what no document knows")
 
 	outermost := &seen{}
-	s := startSite(t, func(cfg *config.Config) {
+	s := gatewaytest.Start(t, func(cfg *config.Config) {
 		cfg.CORS.AllowedOrigins = []string{"https://app.example.com"}
 		cfg.Limits.MaxBodyBytes = 1000
-	}, bff.WithMiddleware(outermost.middleware, tried), ownPage(t, "/own", "text/plain", "page"))
+	}, bff.WithMiddleware(outermost.middleware, tried), gatewaytest.OwnPage(t, "/own", "text/plain", "page"))
 
 	return s, outermost
 }
@@ -139,7 +141,7 @@ func TestMiddlewareSeesEveryRequest(t *testing.T) {
 	t.Parallel()
 
 	s, outermost := startWithMiddleware(t)
-	alice := s.as(t, "alice", "orders:read")
+	alice := s.As(t, "alice", "orders:read")
 
 	for target, want := range map[string]bff.RequestInfo{
 		"/v1/users/alice": {Route: "/v1/users/{user_id}", RPC: "user.v1.UserService/GetUser", Principal: bff.Principal{Subject: "alice"}},
@@ -147,12 +149,12 @@ func TestMiddlewareSeesEveryRequest(t *testing.T) {
 		"/nowhere":        {Principal: bff.Principal{Subject: "alice"}},
 		"/own":            {Route: "/own", Principal: bff.Principal{Subject: "alice"}},
 	} {
-		res := s.do(t, http.MethodGet, target, alice, "")
+		res := s.Do(t, http.MethodGet, target, alice, "")
 
 		got := outermost.taken(t)
 		if got.Route != want.Route || got.RPC != want.RPC || got.Principal.Subject != want.Principal.Subject ||
-			got.Principal.Issuer == "" || got.ID != res.header.Get("X-Request-Id") {
-			t.Errorf("%s: %d, seen %+v", target, res.status, got)
+			got.Principal.Issuer == "" || got.ID != res.Header.Get("X-Request-Id") {
+			t.Errorf("%s: %d, seen %+v", target, res.Status, got)
 		}
 	}
 
@@ -182,33 +184,33 @@ func TestMiddlewareActs(t *testing.T) {
 		{"authenticate", http.MethodGet, "/v1/users/bob", "", http.StatusOK, `"userId":"bob"`},
 		{"", http.MethodGet, "/v1/echo/x", "", http.StatusOK, `"rest":"x"`},
 	} {
-		header := s.as(t, "alice", "orders:read")
+		header := s.As(t, "alice", "orders:read")
 		header.Set("X-Try", row.try)
-		header.Set("X-Token", "Bearer "+s.token(t, "bob"))
+		header.Set("X-Token", "Bearer "+s.Token(t, "bob"))
 		header.Set("Origin", "https://app.example.com")
 
-		res := s.do(t, row.method, row.target, header, row.body)
-		if res.status != row.status || !strings.Contains(res.body, row.want) {
-			t.Errorf("%s: %d %s", row.try, res.status, res.body)
+		res := s.Do(t, row.method, row.target, header, row.body)
+		if res.Status != row.status || !strings.Contains(res.Body, row.want) {
+			t.Errorf("%s: %d %s", row.try, res.Status, res.Body)
 		}
 
 		// Pages of allowed origins can read it, and operators find it.
-		if res.header.Get("Access-Control-Allow-Origin") == "" || res.header.Get("X-Content-Type-Options") != "nosniff" ||
-			res.header.Get("X-Outermost") != row.try {
-			t.Errorf("%s: header %v", row.try, res.header)
+		if res.Header.Get("Access-Control-Allow-Origin") == "" || res.Header.Get("X-Content-Type-Options") != "nosniff" ||
+			res.Header.Get("X-Outermost") != row.try {
+			t.Errorf("%s: header %v", row.try, res.Header)
 		}
 
-		id := res.header.Get("X-Request-Id")
-		eventually(t, "a line of the log about "+row.try, func() bool { return strings.Contains(s.logs.String(), `"msg":"request","request_id":"`+id) })
+		id := res.Header.Get("X-Request-Id")
+		gatewaytest.Eventually(t, "a line of the log about "+row.try, func() bool { return strings.Contains(s.Logs.String(), `"msg":"request","request_id":"`+id) })
 	}
 
 	for _, want := range []string{"middleware is broken", "middleware passed on a request whose context is not made from that", "middleware called next twice"} {
-		if !strings.Contains(s.logs.String(), want) {
+		if !strings.Contains(s.Logs.String(), want) {
 			t.Errorf("the log does not say %q", want)
 		}
 	}
 
-	if metrics := adminGet(t, s.gw, "/metrics").body; !strings.Contains(metrics,
+	if metrics := gatewaytest.AdminGet(t, s.Gateway, "/metrics").Body; !strings.Contains(metrics,
 		`portico_http_requests_total{method="GET",route="none",status="418"} 1`) {
 		t.Errorf("what middleware answers is not counted:\n%s", metrics)
 	}
@@ -219,17 +221,17 @@ func TestMiddlewareWrapsTheWriterOfStreams(t *testing.T) {
 	t.Parallel()
 
 	s, _ := startWithMiddleware(t)
-	for version, s2 := range s.versions(t) {
+	for version, s2 := range s.Versions(t) {
 		ctx, leave := context.WithCancel(t.Context())
 
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s2.url+"/v1/shelves/endless/books", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s2.URL+"/v1/shelves/endless/books", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		req.Header = s.as(t, "alice")
+		req.Header = s.As(t, "alice")
 
-		client := s2.client
+		client := s2.Client
 		if client == nil {
 			client = http.DefaultClient
 		}
@@ -239,7 +241,7 @@ func TestMiddlewareWrapsTheWriterOfStreams(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		if line := next(t, bufio.NewReader(res.Body)); !strings.Contains(line, "Emma") {
+		if line := gatewaytest.NextLine(t, bufio.NewReader(res.Body)); !strings.Contains(line, "Emma") {
 			t.Errorf("%s: %q", version, line)
 		}
 
@@ -256,7 +258,7 @@ func TestMiddlewareRunsWithRun(t *testing.T) {
 
 	gw, err := bff.New(t.Context(), config.Config{
 		Server: config.Server{Address: "127.0.0.1:0", DrainDelay: time.Nanosecond}, Admin: config.Admin{Address: config.AdminOff}, Auth: config.Auth{Disabled: true},
-	}, quiet(), bff.WithMiddleware(outermost.middleware), bff.WithListening(func(server, _ net.Addr) { listening <- server }))
+	}, gatewaytest.Quiet(), bff.WithMiddleware(outermost.middleware), bff.WithListening(func(server, _ net.Addr) { listening <- server }))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -291,7 +293,7 @@ func TestMiddlewareValuesReachCalls(t *testing.T) {
 	t.Parallel()
 
 	values := make(chan any, 10)
-	s := startSite(t, nil,
+	s := gatewaytest.Start(t, nil,
 		bff.WithMiddleware(func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), valueKey{}, r.URL.Path)))
@@ -305,8 +307,8 @@ func TestMiddlewareValuesReachCalls(t *testing.T) {
 			})))
 
 	for _, path := range []string{"/v1/users/alice", "/v1/me/dashboard"} {
-		if res := s.do(t, http.MethodGet, path, s.as(t, "alice"), ""); res.status != http.StatusOK {
-			t.Errorf("%d %s", res.status, res.body)
+		if res := s.Do(t, http.MethodGet, path, s.As(t, "alice"), ""); res.Status != http.StatusOK {
+			t.Errorf("%d %s", res.Status, res.Body)
 		}
 
 		if got := <-values; got != path {

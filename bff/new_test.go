@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -24,24 +24,6 @@ import (
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
 )
-
-func withShelf() bff.Option {
-	return bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService")
-}
-
-func quiet() bff.Option { return bff.WithLogger(slog.New(slog.DiscardHandler)) }
-
-// compile is Compile of what is sound.
-func compile(t *testing.T, cfg config.Config, opts ...bff.Option) *bff.Compiled {
-	t.Helper()
-
-	compiled, err := bff.Compile(cfg, opts...)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return compiled
-}
 
 // callingOnly is a composite that calls that upstream.
 func callingOnly(upstream string) bff.Option {
@@ -83,22 +65,22 @@ func TestNewRefuses(t *testing.T) {
 		},
 		"a_composite_that_nothing_implements": {
 			config: config.Config{Auth: open},
-			opts:   []bff.Option{bff.WithServices(dashboardService(t))},
+			opts:   []bff.Option{bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService"))},
 			want:   []string{"dashboard.v1.DashboardService", "WithComposite"},
 		},
 		"a_composite_that_calls_a_composite": {
 			config: config.Config{Auth: open},
-			opts:   []bff.Option{bff.WithServices(dashboardService(t)), callingOnly("dashboard.v1.DashboardService")},
+			opts:   []bff.Option{bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")), callingOnly("dashboard.v1.DashboardService")},
 			want:   []string{"dashboard.v1.DashboardService is a composite", "can call upstreams alone"},
 		},
 		"a_composite_that_calls_the_package_of_a_composite": {
 			config: config.Config{Auth: open},
-			opts:   []bff.Option{bff.WithServices(dashboardService(t)), callingOnly("dashboard")},
+			opts:   []bff.Option{bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")), callingOnly("dashboard")},
 			want:   []string{"dashboard is a composite (dashboard.v1.DashboardService)"},
 		},
 		"a_composite_that_calls_what_is_not_there": {
 			config: config.Config{Auth: open, Upstreams: shelf},
-			opts:   []bff.Option{bff.WithServices(dashboardService(t)), callingOnly("dash")},
+			opts:   []bff.Option{bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")), callingOnly("dash")},
 			want:   []string{`upstream "dash" is not configured; known are ["shelf"]`},
 		},
 		"a_service_that_is_not_linked": {
@@ -172,7 +154,7 @@ func TestNewRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			_, err := bff.New(t.Context(), row.config, append(row.opts, quiet())...)
+			_, err := bff.New(t.Context(), row.config, append(row.opts, gatewaytest.Quiet())...)
 			if err == nil {
 				t.Fatal("it was accepted")
 			}
@@ -201,35 +183,35 @@ func TestServicesAreNamedInAnyOrder(t *testing.T) {
 		"without_routes": {"shelf.v1.ShelfService", "shelf.v1.IndexService", "every.v1.EveryService"},
 	} {
 		for options, more := range map[string]bff.Option{
-			"":                 quiet(),
+			"":                 gatewaytest.Quiet(),
 			"_with_middleware": bff.WithMuxOptions(runtime.WithMiddlewares(refuseProbes)),
 		} {
 			t.Run(name+options, func(t *testing.T) {
 				t.Parallel()
 
-				b := startBackend(t)
+				b := gatewaytest.StartBackend(t)
 
-				gw, err := newGateway(t.Context(), t, config.Config{
-					Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"both": {Addresses: []string{b.address}}},
-				}, bff.WithHandlers("both", registerBoth, services...), quiet(), more)
+				gw, err := gatewaytest.New(t.Context(), t, config.Config{
+					Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"both": {Addresses: []string{b.Address}}},
+				}, bff.WithHandlers("both", registerBoth, services...), gatewaytest.Quiet(), more)
 				if err != nil {
 					t.Fatal(err)
 				}
 
-				s := &site{backend: b, gw: gw, url: serve(t, gw)}
+				s := &gatewaytest.Site{Backend: b, Gateway: gw, URL: gatewaytest.Listen(t, gw)}
 
 				// Two routes of one RPC, and one with a body.
 				for path, want := range map[string]string{
 					"/v1/shelves/s": `"shelfId":"s"`, "/v1/rooms/r/shelves/s": `"title":"r"`, "/v1/echo/a/b": `"rest":"a/b"`,
 				} {
-					if res := s.do(t, http.MethodGet, path, nil, ""); res.status != http.StatusOK || !strings.Contains(res.body, want) {
-						t.Errorf("%s: %d %s", path, res.status, res.body)
+					if res := s.Do(t, http.MethodGet, path, nil, ""); res.Status != http.StatusOK || !strings.Contains(res.Body, want) {
+						t.Errorf("%s: %d %s", path, res.Status, res.Body)
 					}
 				}
 
 				// The backend does not have this service.
-				if res := s.do(t, http.MethodPost, "/v1/every", nil, "{}"); res.status != http.StatusNotImplemented {
-					t.Errorf("%d %s", res.status, res.body)
+				if res := s.Do(t, http.MethodPost, "/v1/every", nil, "{}"); res.Status != http.StatusNotImplemented {
+					t.Errorf("%d %s", res.Status, res.Body)
 				}
 			})
 		}
@@ -260,7 +242,7 @@ func (e elsewhere) Invoke(ctx context.Context, _ string, args, reply any, opts .
 func TestHandlersOfAnotherServiceReachNothing(t *testing.T) {
 	t.Parallel()
 
-	b := startBackend(t)
+	b := gatewaytest.StartBackend(t)
 
 	var user bff.Service
 
@@ -275,35 +257,35 @@ func TestHandlersOfAnotherServiceReachNothing(t *testing.T) {
 		return register(ctx, mux, elsewhere{conn})
 	}
 
-	gw, err := newGateway(t.Context(), t, config.Config{
-		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"user": {Addresses: []string{b.address}}},
-	}, bff.WithServices(user), quiet())
+	gw, err := gatewaytest.New(t.Context(), t, config.Config{
+		Auth: config.Auth{Disabled: true}, Upstreams: map[string]config.Upstream{"user": {Addresses: []string{b.Address}}},
+	}, bff.WithServices(user), gatewaytest.Quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	s := &site{backend: b, gw: gw, url: serve(t, gw)}
+	s := &gatewaytest.Site{Backend: b, Gateway: gw, URL: gatewaytest.Listen(t, gw)}
 
-	res := s.do(t, http.MethodGet, "/v1/users/alice", nil, "")
-	if res.status != http.StatusInternalServerError || len(s.taken()) > 0 {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/v1/users/alice", nil, "")
+	if res.Status != http.StatusInternalServerError || len(s.TakeCalls()) > 0 {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
 func TestRunServesUntilItsContextEnds(t *testing.T) {
 	t.Parallel()
 
-	b := startBackend(t)
-	b.hold = make(chan struct{})
+	b := gatewaytest.StartBackend(t)
+	b.Hold = make(chan struct{})
 
 	listening := make(chan [2]net.Addr, 1)
 
-	gw, err := newGateway(t.Context(), t, config.Config{
+	gw, err := gatewaytest.New(t.Context(), t, config.Config{
 		Server:    config.Server{Address: "127.0.0.1:0"},
 		Admin:     config.Admin{Address: "127.0.0.1:0"},
 		Auth:      config.Auth{Disabled: true},
-		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.address}}},
-	}, bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"), quiet(),
+		Upstreams: map[string]config.Upstream{"shelf": {Addresses: []string{b.Address}}},
+	}, bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"), gatewaytest.Quiet(),
 		bff.WithListening(func(server, admin net.Addr) { listening <- [2]net.Addr{server, admin} }))
 	if err != nil {
 		t.Fatal(err)
@@ -329,9 +311,9 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 		answered <- res.StatusCode
 	}()
 
-	eventually(t, "the request being at the backend", func() bool { return b.count() == 1 })
+	gatewaytest.Eventually(t, "the request being at the backend", func() bool { return b.Count() == 1 })
 	stop()
-	eventually(t, "readiness failing", func() bool {
+	gatewaytest.Eventually(t, "readiness failing", func() bool {
 		res, err := http.Get("http://" + addrs[1].String() + "/readyz")
 		if err != nil {
 			return false
@@ -339,7 +321,7 @@ func TestRunServesUntilItsContextEnds(t *testing.T) {
 
 		return errors.Join(res.Body.Close()) == nil && res.StatusCode == http.StatusServiceUnavailable
 	})
-	close(b.hold)
+	close(b.Hold)
 
 	if got := <-answered; got != http.StatusOK {
 		t.Errorf("the accepted request was answered with %d", got)
@@ -359,9 +341,9 @@ func TestRunRefusesATakenPort(t *testing.T) {
 	}
 	defer taken.Close()
 
-	gw, err := newGateway(t.Context(), t, config.Config{
+	gw, err := gatewaytest.New(t.Context(), t, config.Config{
 		Server: config.Server{Address: taken.Addr().String()}, Auth: config.Auth{Disabled: true},
-	}, quiet())
+	}, gatewaytest.Quiet())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -372,21 +354,12 @@ func TestRunRefusesATakenPort(t *testing.T) {
 	}
 }
 
-func adminGet(t *testing.T, gw *bff.Gateway, path string) answer {
-	t.Helper()
-
-	rec := httptest.NewRecorder()
-	gw.Admin().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, path, nil))
-
-	return answer{status: rec.Code, header: rec.Header(), body: rec.Body.String()}
-}
-
 // An embedding program may translate as it likes, but not route, pass headers on or write errors.
 func TestMuxOptionsChangeTranslationAlone(t *testing.T) {
 	t.Parallel()
-	undescribed(t, "the program translates in its own way")
+	gatewaytest.Exempt(t, "the program translates in its own way")
 
-	s := startSite(t, nil, bff.WithMuxOptions(
+	s := gatewaytest.Start(t, nil, bff.WithMuxOptions(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
 			MarshalOptions: protojson.MarshalOptions{UseProtoNames: true},
 		}),
@@ -411,23 +384,23 @@ func TestMuxOptionsChangeTranslationAlone(t *testing.T) {
 		runtime.WithOutgoingHeaderMatcher(func(name string) (string, bool) { return "X-Out-" + name, name == "content-type" }),
 	))
 
-	header := s.as(t, "alice")
+	header := s.As(t, "alice")
 	header.Set("X-Custom", "mallory")
 
-	res := s.do(t, http.MethodGet, "/v1/users/alice", header, "")
-	if res.status != http.StatusOK || !strings.Contains(res.body, `"user_id"`) || !strings.Contains(res.body, "rewritten") {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/v1/users/alice", header, "")
+	if res.Status != http.StatusOK || !strings.Contains(res.Body, `"user_id"`) || !strings.Contains(res.Body, "rewritten") {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
 	for _, name := range []string{"X-Middleware", "X-Forward", "X-Out-Content-Type"} {
-		if res.header.Get(name) == "" {
-			t.Errorf("no %s in %v", name, res.header)
+		if res.Header.Get(name) == "" {
+			t.Errorf("no %s in %v", name, res.Header)
 		}
 	}
 
-	for _, c := range s.taken() {
-		if got := c.metadata.Get("x-portico-subject"); len(got) != 1 || got[0] != "alice" || len(c.metadata.Get("x-custom")) > 0 {
-			t.Errorf("metadata %v", c.metadata)
+	for _, c := range s.TakeCalls() {
+		if got := c.Metadata.Get("x-portico-subject"); len(got) != 1 || got[0] != "alice" || len(c.Metadata.Get("x-custom")) > 0 {
+			t.Errorf("metadata %v", c.Metadata)
 		}
 	}
 }

@@ -5,13 +5,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
 
 // Once, {} was refused on a route without a body, which many HTTP clients send if they are given nothing.
 func TestRouteWithoutBody(t *testing.T) {
 	t.Parallel()
 
-	for version, s := range startItems(t, nil).versions(t) {
+	for version, s := range gatewaytest.StartItems(t, nil).Versions(t) {
 		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) {
 			t.Parallel()
 
@@ -29,12 +31,12 @@ func TestRouteWithoutBody(t *testing.T) {
 						`{"a":1}`: 400, `{"name":"items/a"}`: 400, "[]": 400, "{}{}": 400, "{": 400, "0": 400, `""`: 400, "x": 400, "a=1": 400, "nul": 400,
 						"{\u00a0}": 400, "}{": 400,
 					} {
-						if res := s.do(t, method, path, header, body); res.status != want {
-							t.Errorf("%s with %q of type %q: %d %s", target, body, mediaType, res.status, res.body)
+						if res := s.Do(t, method, path, header, body); res.Status != want {
+							t.Errorf("%s with %q of type %q: %d %s", target, body, mediaType, res.Status, res.Body)
 						}
 
 						// Of unknown length.
-						if res := s.chunked(t, method, path, header, body); res != want {
+						if res := chunked(t, s, method, path, header, body); res != want {
 							t.Errorf("%s with %q of type %q in chunks: %d", target, body, mediaType, res)
 						}
 					}
@@ -45,17 +47,17 @@ func TestRouteWithoutBody(t *testing.T) {
 }
 
 // chunked sends a body without its length and returns the status.
-func (s *site) chunked(t *testing.T, method, target string, header http.Header, body string) int {
+func chunked(t *testing.T, s *gatewaytest.Site, method, target string, header http.Header, body string) int {
 	t.Helper()
 
-	req, err := http.NewRequestWithContext(t.Context(), method, s.url+target, io.MultiReader(strings.NewReader(body)))
+	req, err := http.NewRequestWithContext(t.Context(), method, s.URL+target, io.MultiReader(strings.NewReader(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	req.Header = header.Clone()
 
-	client := s.client
+	client := s.Client
 	if client == nil {
 		client = http.DefaultClient
 	}

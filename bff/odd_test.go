@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -37,14 +39,14 @@ func TestOddProtos(t *testing.T) {
 			t.Parallel()
 
 			for name, row := range oddExchanges() {
-				res := s.do(t, row.method, "/odd/"+syntax+row.path, nil, row.body)
-				if res.status != http.StatusOK {
-					t.Errorf("%s: %d %s", name, res.status, res.body)
+				res := s.Do(t, row.method, "/odd/"+syntax+row.path, nil, row.body)
+				if res.Status != http.StatusOK {
+					t.Errorf("%s: %d %s", name, res.Status, res.Body)
 
 					continue
 				}
 
-				sameJSON(t, name, res.body, row.want)
+				sameJSON(t, name, res.Body, row.want)
 			}
 		})
 	}
@@ -106,9 +108,9 @@ func TestOddProtosRefuse(t *testing.T) {
 				method = http.MethodPost
 			}
 
-			res := s.do(t, method, "/odd/"+syntax+path, nil, "")
-			if res.status != http.StatusBadRequest || !strings.Contains(res.body, want) {
-				t.Errorf("%s%s: %d %s", syntax, path, res.status, res.body)
+			res := s.Do(t, method, "/odd/"+syntax+path, nil, "")
+			if res.Status != http.StatusBadRequest || !strings.Contains(res.Body, want) {
+				t.Errorf("%s%s: %d %s", syntax, path, res.Status, res.Body)
 			}
 		}
 	}
@@ -132,15 +134,15 @@ func TestOddProtosWithAnotherMarshaler(t *testing.T) {
 	} {
 		method, target, _ := strings.Cut(request, " ")
 
-		res := s.do(t, method, target, own, row.body)
-		if res.status != row.status || !strings.Contains(res.body, row.want) {
-			t.Errorf("%s: %d %s", request, res.status, res.body)
+		res := s.Do(t, method, target, own, row.body)
+		if res.Status != row.status || !strings.Contains(res.Body, row.want) {
+			t.Errorf("%s: %d %s", request, res.Status, res.Body)
 		}
 	}
 }
 
 // startOdd starts a gateway for the odd services.
-func startOdd(t *testing.T, opts ...bff.Option) *site {
+func startOdd(t *testing.T, opts ...bff.Option) *gatewaytest.Site {
 	t.Helper()
 
 	return startReflecting(t, "odd", append(opts, bff.WithHandlers("odd", registerOdd,
@@ -148,7 +150,7 @@ func startOdd(t *testing.T, opts ...bff.Option) *site {
 }
 
 // startReflecting starts a gateway over an upstream that answers with what it gets.
-func startReflecting(t *testing.T, upstream string, opts ...bff.Option) *site {
+func startReflecting(t *testing.T, upstream string, opts ...bff.Option) *gatewaytest.Site {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -162,11 +164,11 @@ func startReflecting(t *testing.T, upstream string, opts ...bff.Option) *site {
 
 	t.Cleanup(server.Stop)
 
-	s := siteOf(t, compile(t, config.Config{
+	s := gatewaytest.Serve(t, gatewaytest.Compile(t, config.Config{
 		Auth:      config.Auth{Disabled: true},
 		Upstreams: map[string]config.Upstream{upstream: {Addresses: []string{listener.Addr().String()}}},
-	}, append(opts, quiet())...))
-	s.stopBackend = server.Stop
+	}, append(opts, gatewaytest.Quiet())...))
+	s.StopBackend = server.Stop
 
 	return s
 }

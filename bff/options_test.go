@@ -25,6 +25,8 @@ import (
 func TestNewRefusesOptions(t *testing.T) {
 	t.Parallel()
 
+	hook := func(*http.Request, *bff.Problem) {}
+
 	for want, opts := range map[string][]bff.Option{
 		"option 1 is nil": {nil},
 		"WithHandlers: the register function is nil":                                 {bff.WithHandlers("shelf", nil, "shelf.v1.ShelfService")},
@@ -45,7 +47,7 @@ func TestNewRefusesOptions(t *testing.T) {
 		"WithMiddleware: middleware 2 is nil":                                        {bff.WithMiddleware(func(next http.Handler) http.Handler { return next }, nil)},
 		"WithMiddleware: the handler made by middleware 1 is nil":                    {bff.WithMiddleware(func(http.Handler) http.Handler { return nil })},
 		"WithProblemHook: the hook is nil":                                           {bff.WithProblemHook(nil)},
-		"WithProblemHook: is given more than once":                                   {bff.WithProblemHook(branded), bff.WithProblemHook(branded)},
+		"WithProblemHook: is given more than once":                                   {bff.WithProblemHook(hook), bff.WithProblemHook(hook)},
 		`WithDialOptions: upstream "nowhere" is not configured; known are ["shelf"]`: {bff.WithDialOptions("nowhere", grpc.WithUserAgent("x"))},
 		`WithDialOptions: upstream "shelf": option 1: is nil`:                        {bff.WithDialOptions("shelf", nil)},
 		`upstream "shelf": option 2: grpc.WithDisableRetry is refused`:               {bff.WithDialOptions("shelf", grpc.WithUserAgent("x"), grpc.WithDisableRetry())},
@@ -128,27 +130,13 @@ func TestNewRefusesAuthenticators(t *testing.T) {
 
 		opts := []bff.Option{quiet(), bff.WithAuthenticator(row.authenticator)}
 		if len(cfg.Upstreams) > 0 {
-			opts = append(opts, bff.WithServices(service(t, "user.v1.UserService")))
+			opts = append(opts, bff.WithServices(slices.DeleteFunc(gen.Services(), func(s bff.Service) bool { return s.Name != "user.v1.UserService" })...))
 		}
 
 		refused(t, cfg, row.want, opts...)
 	}
 
 	refused(t, config.Config{}, "WithAuthenticator: is given more than once", quiet(), authenticator("a", "X-A"), authenticator("b", "X-B"))
-}
-
-// service is one of the product's.
-func service(t *testing.T, name string) bff.Service {
-	t.Helper()
-
-	services := gen.Services()
-
-	i := slices.IndexFunc(services, func(s bff.Service) bool { return s.Name == name })
-	if i < 0 {
-		t.Fatalf("there is no service %s", name)
-	}
-
-	return services[i]
 }
 
 // docs/options.md has a row for every option, and none for what is not one.

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"golang.org/x/net/http2"
 
 	"github.com/portico-gateway/portico/bff"
@@ -46,7 +48,7 @@ func (l listening) option() bff.Option {
 }
 
 // run runs the gateway of a site until the end of the test, or until it is stopped.
-func run(t *testing.T, s *site, l listening) *running {
+func run(t *testing.T, s *gatewaytest.Site, l listening) *running {
 	t.Helper()
 
 	ctx, stop := context.WithCancel(t.Context())
@@ -55,7 +57,7 @@ func run(t *testing.T, s *site, l listening) *running {
 	go func() {
 		defer close(r.ended)
 
-		r.err = s.gw.Run(ctx)
+		r.err = s.Gateway.Run(ctx)
 	}()
 
 	addrs := <-l
@@ -74,12 +76,12 @@ func run(t *testing.T, s *site, l listening) *running {
 }
 
 // runMirror runs a gateway before a mirror.
-func runMirror(t *testing.T, m mirror, change func(*config.Config)) *running {
+func runMirror(t *testing.T, m gatewaytest.Mirror, change func(*config.Config)) *running {
 	t.Helper()
 
 	l := make(listening, 1)
 
-	return run(t, startMirrorOf(t, m, onLoopback(change), nil, l.option()), l)
+	return run(t, gatewaytest.StartMirrorOf(t, m, onLoopback(change), nil, l.option()), l)
 }
 
 func (r *running) url(path string) string { return "http://" + r.address + path }
@@ -180,7 +182,7 @@ func TestSlowHeadersAreCutOff(t *testing.T) {
 
 	const timeout = 500 * time.Millisecond
 
-	r := runMirror(t, mirror{}, func(c *config.Config) { c.Server.ReadHeaderTimeout = timeout })
+	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.ReadHeaderTimeout = timeout })
 
 	for name, before := range map[string]string{"first_request": "", "second_request": ask, "preface_of_http2": "PRI * HTT"} {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +215,7 @@ func TestSlowBodiesEndWithTheRoute(t *testing.T) {
 
 	const timeout = 500 * time.Millisecond
 
-	r := runMirror(t, mirror{}, func(c *config.Config) { c.Server.RequestTimeout = timeout })
+	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.RequestTimeout = timeout })
 
 	t.Run("HTTP/1.1", func(t *testing.T) {
 		t.Parallel()
@@ -258,7 +260,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 
 	const timeout = 500 * time.Millisecond
 
-	r := runMirror(t, mirror{}, func(c *config.Config) { c.Server.IdleTimeout = timeout })
+	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.IdleTimeout = timeout })
 
 	t.Run("HTTP/1.1", func(t *testing.T) {
 		t.Parallel()
@@ -289,7 +291,7 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 	t.Parallel()
 
-	r := runMirror(t, mirror{}, func(c *config.Config) { c.Server.RequestTimeout = 500 * time.Millisecond })
+	r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.RequestTimeout = 500 * time.Millisecond })
 
 	const file = "/v1/files/100000000"
 
@@ -319,7 +321,7 @@ func TestClientsThatDoNotReadAreCutOff(t *testing.T) {
 		return count
 	}
 
-	eventually(t, "both being answered", func() bool { return inFlight() == "2" })
+	gatewaytest.Eventually(t, "both being answered", func() bool { return inFlight() == "2" })
 
 	start := time.Now()
 	for inFlight() != "0" {
@@ -336,7 +338,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	const most = 10
 
 	release := make(chan struct{})
-	r := runMirror(t, mirror{release: release}, func(c *config.Config) { c.Server.MaxConnections = most })
+	r := runMirror(t, gatewaytest.Mirror{Release: release}, func(c *config.Config) { c.Server.MaxConnections = most })
 
 	for range most {
 		r.dial(t)
@@ -369,7 +371,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 		_, _ = rest(conn)
 	}
 
-	eventually(t, "there being room again", func() bool { return fetch(clientOf(t, 1), r.url("/v1/every"), nil) == nil })
+	gatewaytest.Eventually(t, "there being room again", func() bool { return fetch(clientOf(t, 1), r.url("/v1/every"), nil) == nil })
 }
 
 // What is too much is refused at once, before anything is called, and what is under way goes on.
@@ -381,42 +383,42 @@ func TestRequestsUnderWayAreLimited(t *testing.T) {
 		path               = "/v1/rooms/1/shelves/2"
 	)
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Overload.MaxInFlight = most
 		c.Server.RequestTimeout = time.Minute
 	})
-	s.hold = make(chan struct{})
+	s.Hold = make(chan struct{})
 
-	header, answers := s.as(t, "alice"), make(chan answer, normal)
+	header, answers := s.As(t, "alice"), make(chan gatewaytest.Response, normal)
 	for range normal {
-		go func() { answers <- s.do(t, http.MethodGet, path, header, "") }()
+		go func() { answers <- s.Do(t, http.MethodGet, path, header, "") }()
 	}
 
-	eventually(t, "all places being taken", func() bool { return s.count() == normal })
+	gatewaytest.Eventually(t, "all places being taken", func() bool { return s.Count() == normal })
 
 	for range more {
 		start := time.Now()
 
-		res := s.do(t, http.MethodGet, path, header, "")
-		if doc := res.problem(t); res.status != http.StatusServiceUnavailable || doc["code"] != "UNAVAILABLE" ||
-			res.header.Get("Retry-After") != "1" || time.Since(start) > time.Second {
-			t.Fatalf("after %s: %d %v %s", time.Since(start), res.status, res.header, res.body)
+		res := s.Do(t, http.MethodGet, path, header, "")
+		if doc := res.Problem(t); res.Status != http.StatusServiceUnavailable || doc["code"] != "UNAVAILABLE" ||
+			res.Header.Get("Retry-After") != "1" || time.Since(start) > time.Second {
+			t.Fatalf("after %s: %d %v %s", time.Since(start), res.Status, res.Header, res.Body)
 		}
 	}
 
-	if got := s.count(); got != normal {
+	if got := s.Count(); got != normal {
 		t.Errorf("the backend was called %d times", got)
 	}
 
-	close(s.hold)
+	close(s.Hold)
 
 	for range normal {
-		if res := <-answers; res.status != http.StatusOK {
-			t.Errorf("%d %s", res.status, res.body)
+		if res := <-answers; res.Status != http.StatusOK {
+			t.Errorf("%d %s", res.Status, res.Body)
 		}
 	}
 
-	if res := s.do(t, http.MethodGet, path, header, ""); res.status != http.StatusOK {
-		t.Errorf("once there is room: %d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, path, header, ""); res.Status != http.StatusOK {
+		t.Errorf("once there is room: %d %s", res.Status, res.Body)
 	}
 }

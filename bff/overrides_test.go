@@ -12,10 +12,13 @@ import (
 func TestOverrides(t *testing.T) {
 	t.Parallel()
 
-	compiled := compile(t, config.Config{Policies: []config.Policy{
+	compiled, err := bff.Compile(config.Config{Policies: []config.Policy{
 		{Selector: "order.v1.*", Set: map[string]any{"timeout": "1.5s", "rate_limits": []any{map[string]any{"requests": 5, "daily": true}}}},
 		{Selector: "order.v1.OrderService.GetOrder", Set: map[string]any{"priority": "PRIORITY_LOW", "maxBodyBytes": 7}},
 	}}, bff.WithServices(gen.Services()...))
+	if err != nil {
+		t.Fatal(err)
+	}
 
 	want := map[string]string{
 		"order.v1.OrderService/GetOrder":       "authenticated; 5/day per principal; 1.5s; body 7; retried 3 attempts; coalesced; priority low",

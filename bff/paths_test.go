@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc"
@@ -151,7 +153,7 @@ func (d *declared) open(t *testing.T, change func(*config.Config), opts ...bff.O
 		change(&cfg)
 	}
 
-	return newGateway(t.Context(), t, cfg, append(opts, quiet(),
+	return gatewaytest.New(t.Context(), t, cfg, append(opts, gatewaytest.Quiet(),
 		bff.WithHandlers("test", d.register, string(d.service.FullName())),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}))...)
 }
@@ -174,7 +176,7 @@ func TestVerbsDecideBetweenRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s := &site{url: serve(t, gw)}
+	s := &gatewaytest.Site{URL: gatewaytest.Listen(t, gw)}
 
 	for path, want := range map[string]struct {
 		rpc  int
@@ -194,11 +196,11 @@ func TestVerbsDecideBetweenRoutes(t *testing.T) {
 		"/v1/people/ann:lock:now":     {4, "ann"},
 		"/v1/people/ann:unlock":       {2, "ann:unlock"},
 	} {
-		res := s.do(t, http.MethodGet, path, nil, "")
+		res := s.Do(t, http.MethodGet, path, nil, "")
 		rpc := fmt.Sprintf("/%s/R%d", d.service.FullName(), want.rpc)
 
-		if res.status != http.StatusOK || res.body != fmt.Sprintf(`{"name":%q,"other":%q}`, want.name, rpc) {
-			t.Errorf("%s: %d %s, want %s with %q", path, res.status, res.body, rpc, want.name)
+		if res.Status != http.StatusOK || res.Body != fmt.Sprintf(`{"name":%q,"other":%q}`, want.name, rpc) {
+			t.Errorf("%s: %d %s, want %s with %q", path, res.Status, res.Body, rpc, want.name)
 		}
 	}
 }
@@ -214,16 +216,16 @@ func TestHeadRouteIsReached(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s := &site{url: serve(t, gw)}
+	s := &gatewaytest.Site{URL: gatewaytest.Listen(t, gw)}
 
 	for request, want := range map[string]string{
 		"GET /v1/a": "R0", "HEAD /v1/a": "R1", "HEAD /v1/only/a": "R2",
 	} {
 		method, path, _ := strings.Cut(request, " ")
 
-		res := s.do(t, method, path, nil, "")
-		if got, _ := d.called.Load().(string); res.status != http.StatusOK || !strings.HasSuffix(got, want) {
-			t.Errorf("%s: %d from %q, want %s", request, res.status, got, want)
+		res := s.Do(t, method, path, nil, "")
+		if got, _ := d.called.Load().(string); res.Status != http.StatusOK || !strings.HasSuffix(got, want) {
+			t.Errorf("%s: %d from %q, want %s", request, res.Status, got, want)
 		}
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -45,12 +47,12 @@ func branded(r *http.Request, p *bff.Problem) {
 	}
 }
 
-func startBranded(t *testing.T) *site {
+func startBranded(t *testing.T) *gatewaytest.Site {
 	t.Helper()
 
-	s := startSite(t, func(cfg *config.Config) { cfg.Headers.Request = []string{"X-Hook"} },
+	s := gatewaytest.Start(t, func(cfg *config.Config) { cfg.Headers.Request = []string{"X-Hook"} },
 		bff.WithProblemHook(branded),
-		withPage(t, "/own/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		gatewaytest.WithPage(t, "/own/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if strings.HasSuffix(r.URL.Path, "panic") {
 				panic("a page is broken")
 			}
@@ -60,7 +62,7 @@ func startBranded(t *testing.T) *site {
 			w.Header().Set("Content-Encoding", "br")
 			bff.WriteError(w, r, status.Error(codes.AlreadyExists, "twice"))
 		})))
-	s.fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unavailable, "connection refused at 10.0.0.7")
+	s.Fail["/user.v1.UserService/GetUser"] = status.Error(codes.Unavailable, "connection refused at 10.0.0.7")
 
 	return s
 }
@@ -87,34 +89,34 @@ func TestProblemHookSeesAllErrors(t *testing.T) {
 		"panic":          {http.MethodGet, "/own/panic", "", false, http.StatusInternalServerError},
 		"method_of_page": {http.MethodPost, "/own/x", "", false, http.StatusMethodNotAllowed},
 	} {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		if row.anonymous {
 			header = nil
 		}
 
-		res := s.do(t, row.method, row.target, header, row.body)
-		doc := res.problem(t)
+		res := s.Do(t, row.method, row.target, header, row.body)
+		doc := res.Problem(t)
 
-		if res.status != row.status || doc["type"] != "https://errors.example.com/any" || doc["title"] != "An error" ||
+		if res.Status != row.status || doc["type"] != "https://errors.example.com/any" || doc["title"] != "An error" ||
 			!strings.HasPrefix(doc["detail"].(string), "branded: ") || doc["reason"] != "BRANDED" || doc["support"] == nil {
-			t.Errorf("%s: %d %s", name, res.status, res.body)
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
 		}
 
-		if res.header.Get("Cache-Control") != "no-store" || res.header.Get("Etag") != "" {
-			t.Errorf("%s: %v", name, res.header)
+		if res.Header.Get("Cache-Control") != "no-store" || res.Header.Get("Etag") != "" {
+			t.Errorf("%s: %v", name, res.Header)
 		}
 
-		if strings.Contains(res.body, "10.0.0.7") || doc["request_id"] != res.header.Get("X-Request-Id") {
-			t.Errorf("%s: %s", name, res.body)
+		if strings.Contains(res.Body, "10.0.0.7") || doc["request_id"] != res.Header.Get("X-Request-Id") {
+			t.Errorf("%s: %s", name, res.Body)
 		}
 	}
 
-	asStatus := s.as(t, "alice")
+	asStatus := s.As(t, "alice")
 	asStatus.Set("Accept", `application/json; error="google.rpc.Status"`)
 
-	res := s.do(t, http.MethodGet, "/nowhere", asStatus, "")
-	if !strings.Contains(res.body, `"message":"branded: `) || !strings.Contains(res.body, `"reason":"BRANDED"`) || strings.Contains(res.body, "support") {
-		t.Errorf("as a status: %s", res.body)
+	res := s.Do(t, http.MethodGet, "/nowhere", asStatus, "")
+	if !strings.Contains(res.Body, `"message":"branded: `) || !strings.Contains(res.Body, `"reason":"BRANDED"`) || strings.Contains(res.Body, "support") {
+		t.Errorf("as a status: %s", res.Body)
 	}
 }
 
@@ -128,25 +130,25 @@ func TestProblemHookSeesErrorsOfStreams(t *testing.T) {
 		"application/json":     `,{"error":{"type":"https://errors.example.com/any"`,
 		"text/event-stream":    "event: error\ndata: {\"type\":\"https://errors.example.com/any\"",
 	} {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		header.Set("Accept", accept)
 
-		res := s.do(t, http.MethodGet, "/v1/shelves/torn/books", header, "")
-		if res.status != http.StatusOK || !strings.Contains(res.body, want) || !strings.Contains(res.body, `"support":["mail","phone"]`) ||
-			strings.Contains(res.body, "10.0.0.7") {
-			t.Errorf("%s: %d %s", accept, res.status, res.body)
+		res := s.Do(t, http.MethodGet, "/v1/shelves/torn/books", header, "")
+		if res.Status != http.StatusOK || !strings.Contains(res.Body, want) || !strings.Contains(res.Body, `"support":["mail","phone"]`) ||
+			strings.Contains(res.Body, "10.0.0.7") {
+			t.Errorf("%s: %d %s", accept, res.Status, res.Body)
 		}
 	}
 
 	// An EventSource gets an error that is temporary as an event.
-	s.fail["/shelf.v1.ShelfService/ListBooks"] = status.Error(codes.Unavailable, "down")
+	s.Fail["/shelf.v1.ShelfService/ListBooks"] = status.Error(codes.Unavailable, "down")
 
-	header := s.as(t, "alice")
+	header := s.As(t, "alice")
 	header.Set("Accept", "text/event-stream")
 
-	if res := s.do(t, http.MethodGet, "/v1/shelves/x/books", header, ""); !strings.Contains(res.body, "event: reconnect") ||
-		!strings.Contains(res.body, `"reason":"BRANDED"`) {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/shelves/x/books", header, ""); !strings.Contains(res.Body, "event: reconnect") ||
+		!strings.Contains(res.Body, `"reason":"BRANDED"`) {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -155,18 +157,18 @@ func TestProblemHookThatIsFaulty(t *testing.T) {
 	t.Parallel()
 
 	s := startBranded(t)
-	header := s.as(t, "alice")
+	header := s.As(t, "alice")
 
 	header.Set("X-Hook", "panic")
 
-	if doc := s.do(t, http.MethodGet, "/nowhere", header, "").problem(t); doc["type"] != "about:blank" || doc["detail"] != "no route matches this path" ||
+	if doc := s.Do(t, http.MethodGet, "/nowhere", header, "").Problem(t); doc["type"] != "about:blank" || doc["detail"] != "no route matches this path" ||
 		doc["support"] != nil {
 		t.Errorf("%v", doc)
 	}
 
 	header.Set("X-Hook", "faulty")
 
-	doc := s.do(t, http.MethodGet, "/nowhere", header, "").problem(t)
+	doc := s.Do(t, http.MethodGet, "/nowhere", header, "").Problem(t)
 	if detail := doc["detail"].(string); doc["type"] != "about:blank" || doc["title"] != "Not Found" || len(detail) > 1100 ||
 		!strings.HasPrefix(detail, "bad \uFFFD x") || doc["fine"] != float64(1) {
 		t.Errorf("%v", doc)
@@ -182,7 +184,7 @@ func TestProblemHookThatIsFaulty(t *testing.T) {
 		"WithProblemHook: panic", "the hook is broken", `type \"no uri\" is not a URI reference`, `extension \"status\": is a member`,
 		`extension \"9lives\": must be`, `extension \"unwritable\": json: unsupported type`,
 	} {
-		if !strings.Contains(s.logs.String(), want) {
+		if !strings.Contains(s.Logs.String(), want) {
 			t.Errorf("the log does not say %q", want)
 		}
 	}
@@ -194,12 +196,12 @@ func TestProblemHookIsDescribed(t *testing.T) {
 
 	cfg := config.Config{Auth: config.Auth{Disabled: true}}
 
-	plain, err := compile(t, cfg, withShelf()).OpenAPI()
+	plain, err := gatewaytest.Compile(t, cfg, gatewaytest.WithShelf()).OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	edited, err := compile(t, cfg, withShelf(), bff.WithProblemHook(branded)).OpenAPI()
+	edited, err := gatewaytest.Compile(t, cfg, gatewaytest.WithShelf(), bff.WithProblemHook(branded)).OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,18 +6,20 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
 // startAwaiting starts a site one of whose two issuers is down.
-func startAwaiting(t *testing.T, grace time.Duration) (*site, *keyServer) {
+func startAwaiting(t *testing.T, grace time.Duration) (*gatewaytest.Site, *keyServer) {
 	t.Helper()
 
 	keys := startKeyServer(t)
 	keys.down.Store(true)
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Auth.KeysGrace = grace
 		c.Auth.Issuers = append(c.Auth.Issuers, config.Issuer{
 			Issuer: "https://slow.example", Audiences: []string{devissuer.Audience}, JWKSURL: keys.url + "/secret-path", RefreshInterval: 20 * time.Millisecond,
@@ -33,38 +35,38 @@ func TestNotReadyWithoutTheKeysOfAnIssuer(t *testing.T) {
 
 	s, keys := startAwaiting(t, time.Hour)
 
-	got := adminGet(t, s.gw, "/readyz")
-	if got.status != http.StatusServiceUnavailable || got.body != "waiting for the keys of the issuer https://slow.example\n" {
-		t.Errorf("without keys: %d %q", got.status, got.body)
+	got := gatewaytest.AdminGet(t, s.Gateway, "/readyz")
+	if got.Status != http.StatusServiceUnavailable || got.Body != "waiting for the keys of the issuer https://slow.example\n" {
+		t.Errorf("without keys: %d %q", got.Status, got.Body)
 	}
 
 	// It serves those who come nevertheless.
-	if res := s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), ""); res.status != http.StatusOK {
-		t.Errorf("a token of the other issuer: %d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/echo/x", s.As(t, "alice"), ""); res.Status != http.StatusOK {
+		t.Errorf("a token of the other issuer: %d %s", res.Status, res.Body)
 	}
 
 	keys.publish(t, newKey(t))
 	keys.down.Store(false)
-	eventually(t, "readiness", func() bool { return adminGet(t, s.gw, "/readyz").status == http.StatusOK })
+	gatewaytest.Eventually(t, "readiness", func() bool { return gatewaytest.AdminGet(t, s.Gateway, "/readyz").Status == http.StatusOK })
 
 	// What all gateways share must not take all of them out of service.
 	keys.down.Store(true)
 
 	failed := keys.fetches.Load() + 3
-	eventually(t, "failed fetches", func() bool { return keys.fetches.Load() >= failed })
+	gatewaytest.Eventually(t, "failed fetches", func() bool { return keys.fetches.Load() >= failed })
 
-	if got := adminGet(t, s.gw, "/readyz"); got.status != http.StatusOK {
-		t.Errorf("while the issuer is down later: %d %s", got.status, got.body)
+	if got := gatewaytest.AdminGet(t, s.Gateway, "/readyz"); got.Status != http.StatusOK {
+		t.Errorf("while the issuer is down later: %d %s", got.Status, got.Body)
 	}
 
-	if lines := strings.Count(s.logs.String(), "issuer keys cannot be fetched"); lines != 2 {
-		t.Errorf("%d lines, want one each time that it went down: %s", lines, s.logs)
+	if lines := strings.Count(s.Logs.String(), "issuer keys cannot be fetched"); lines != 2 {
+		t.Errorf("%d lines, want one each time that it went down: %s", lines, s.Logs)
 	}
 
-	s.gw.Drain()
+	s.Gateway.Drain()
 
-	if got := adminGet(t, s.gw, "/readyz"); got.status != http.StatusServiceUnavailable || got.body != "draining\n" {
-		t.Errorf("while draining: %d %q", got.status, got.body)
+	if got := gatewaytest.AdminGet(t, s.Gateway, "/readyz"); got.Status != http.StatusServiceUnavailable || got.Body != "draining\n" {
+		t.Errorf("while draining: %d %q", got.Status, got.Body)
 	}
 }
 
@@ -73,9 +75,9 @@ func TestReadyWithoutKeysAfterTheGrace(t *testing.T) {
 	t.Parallel()
 
 	s, _ := startAwaiting(t, time.Millisecond)
-	eventually(t, "the end of the grace", func() bool { return adminGet(t, s.gw, "/readyz").status == http.StatusOK })
+	gatewaytest.Eventually(t, "the end of the grace", func() bool { return gatewaytest.AdminGet(t, s.Gateway, "/readyz").Status == http.StatusOK })
 
-	if logs := s.logs.String(); strings.Count(logs, "ready without the keys of issuers") != 1 || !strings.Contains(logs, "https://slow.example") {
+	if logs := s.Logs.String(); strings.Count(logs, "ready without the keys of issuers") != 1 || !strings.Contains(logs, "https://slow.example") {
 		t.Errorf("the log does not say so: %s", logs)
 	}
 }

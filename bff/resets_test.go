@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -101,14 +103,14 @@ func (c *http2Conn) open(path string, header http.Header) uint32 {
 }
 
 // opener opens streams for many users in turn, so that nobody reaches a rate limit.
-func opener(t *testing.T, s *site, c *http2Conn) func() uint32 {
+func opener(t *testing.T, s *gatewaytest.Site, c *http2Conn) func() uint32 {
 	t.Helper()
 
 	const users = 200
 
 	headers := make([]http.Header, users)
 	for i := range headers {
-		headers[i] = s.as(t, fmt.Sprintf("user-%d", i))
+		headers[i] = s.As(t, fmt.Sprintf("user-%d", i))
 	}
 
 	next := 0
@@ -164,9 +166,9 @@ func TestRapidResetsCostBackendsLittle(t *testing.T) {
 	for name, attack := range attacks {
 		t.Run(name, func(t *testing.T) {
 			l := make(listening, 1)
-			s := startSite(t, onLoopback(nil), l.option())
+			s := gatewaytest.Start(t, onLoopback(nil), l.option())
 			r := run(t, s, l)
-			client, header := clientOf(t, 1), s.as(t, "alice")
+			client, header := clientOf(t, 1), s.As(t, "alice")
 			fine := func() error { return fetch(client, r.url("/v1/users/alice"), header) }
 
 			if err := fine(); err != nil {
@@ -175,17 +177,17 @@ func TestRapidResetsCostBackendsLittle(t *testing.T) {
 
 			goroutines, memory := runtime.NumGoroutine(), heap()
 
-			s.taken()
+			s.TakeCalls()
 
 			if name == "late" {
-				s.hold = make(chan struct{})
+				s.Hold = make(chan struct{})
 			}
 
 			c := dialHTTP2(t, r)
-			eventually(t, "the server telling its limit", func() bool { return c.streams.Load() == 250 })
+			gatewaytest.Eventually(t, "the server telling its limit", func() bool { return c.streams.Load() == 250 })
 			attack(c, opener(t, s, c))
 
-			calls := s.count()
+			calls := s.Count()
 			t.Logf("%d requests made %d calls", requests, calls)
 
 			// What runs at a time, what may be broken off, and a little that was answered before its reset was seen.
@@ -194,7 +196,7 @@ func TestRapidResetsCostBackendsLittle(t *testing.T) {
 			}
 
 			if name == "late" {
-				close(s.hold)
+				close(s.Hold)
 			}
 
 			if err := fine(); err != nil {
@@ -210,7 +212,7 @@ func TestRapidResetsCostBackendsLittle(t *testing.T) {
 
 			_ = c.conn.Close()
 
-			eventually(t, "goroutines ending", func() bool { return runtime.NumGoroutine() <= goroutines+10 })
+			gatewaytest.Eventually(t, "goroutines ending", func() bool { return runtime.NumGoroutine() <= goroutines+10 })
 
 			if now := heap(); now > memory+20<<20 {
 				t.Errorf("memory went from %d to %d", memory, now)
@@ -236,7 +238,7 @@ func TestOpenBodyOfLengthZero(t *testing.T) {
 	const timeout = 500 * time.Millisecond
 
 	for _, length := range []string{"0", "x"} {
-		r := runMirror(t, mirror{}, func(c *config.Config) { c.Server.RequestTimeout = timeout })
+		r := runMirror(t, gatewaytest.Mirror{}, func(c *config.Config) { c.Server.RequestTimeout = timeout })
 
 		conn := r.dial(t)
 		c := newHTTP2(conn)

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -92,20 +94,20 @@ func newKey(t *testing.T) *devissuer.DevIssuer {
 }
 
 // startRemote starts a site whose issuer publishes its keys at a URL.
-func startRemote(t *testing.T, interval time.Duration) (*site, *keyServer) {
+func startRemote(t *testing.T, interval time.Duration) (*gatewaytest.Site, *keyServer) {
 	t.Helper()
 
 	keys := startKeyServer(t)
 	first := newKey(t)
 	keys.publish(t, first)
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Limits.Client.Requests, c.Limits.Client.Burst = 1_000_000, 1_000_000
 		c.Auth.Issuers = []config.Issuer{{
 			Issuer: devissuer.IssuerName, Audiences: []string{devissuer.Audience}, JWKSURL: keys.url, RefreshInterval: interval,
 		}}
 	})
-	s.issuer = first
+	s.Issuer = first
 
 	return s, keys
 }
@@ -127,7 +129,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 		inUse sync.RWMutex
 	)
 
-	present := s.issuer
+	present := s.Issuer
 	signing.Store(present)
 
 	over, stop := context.WithCancel(t.Context())
@@ -142,8 +144,8 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 			t.Error(err)
 		}
 
-		res := s.do(t, http.MethodGet, "/v1/echo/x", http.Header{"Authorization": {"Bearer " + token}}, "")
-		if res.status != http.StatusOK {
+		res := s.Do(t, http.MethodGet, "/v1/echo/x", http.Header{"Authorization": {"Bearer " + token}}, "")
+		if res.Status != http.StatusOK {
 			refused.Add(1)
 		}
 
@@ -165,7 +167,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 
 		// Once nobody has a token of the old key any more, it may be withdrawn; and the new one was asked for.
 		goal := served.Load() + perRotation
-		eventually(t, "load", func() bool { return served.Load() >= goal })
+		gatewaytest.Eventually(t, "load", func() bool { return served.Load() >= goal })
 		inUse.Lock()
 
 		asked := time.Now()
@@ -175,7 +177,7 @@ func TestKeyRotationUnderLoad(t *testing.T) {
 
 		present = next
 		goal = served.Load() + perRotation
-		eventually(t, "load", func() bool { return served.Load() >= goal && time.Since(asked) > interval })
+		gatewaytest.Eventually(t, "load", func() bool { return served.Load() >= goal && time.Since(asked) > interval })
 	}
 
 	stop()
@@ -191,32 +193,32 @@ func TestIssuerDown(t *testing.T) {
 	t.Parallel()
 
 	s, keys := startRemote(t, 50*time.Millisecond)
-	eventually(t, "first token", func() bool {
-		return s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), "").status == http.StatusOK
+	gatewaytest.Eventually(t, "first token", func() bool {
+		return s.Do(t, http.MethodGet, "/v1/echo/x", s.As(t, "alice"), "").Status == http.StatusOK
 	})
 
 	keys.down.Store(true)
 
 	failed := keys.fetches.Load() + 2
-	eventually(t, "a failed fetch", func() bool { return keys.fetches.Load() >= failed })
+	gatewaytest.Eventually(t, "a failed fetch", func() bool { return keys.fetches.Load() >= failed })
 
-	if res := s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "bob"), ""); res.status != http.StatusOK {
-		t.Errorf("known key: %d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodGet, "/v1/echo/x", s.As(t, "bob"), ""); res.Status != http.StatusOK {
+		t.Errorf("known key: %d %s", res.Status, res.Body)
 	}
 
-	known := s.issuer
-	s.issuer = newKey(t)
+	known := s.Issuer
+	s.Issuer = newKey(t)
 
-	res := s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), "")
-	if res.status != http.StatusServiceUnavailable || res.header.Get("Retry-After") == "" {
-		t.Errorf("unknown key: %d %s", res.status, res.body)
+	res := s.Do(t, http.MethodGet, "/v1/echo/x", s.As(t, "alice"), "")
+	if res.Status != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" {
+		t.Errorf("unknown key: %d %s", res.Status, res.Body)
 	}
 
-	keys.publish(t, known, s.issuer)
+	keys.publish(t, known, s.Issuer)
 	keys.down.Store(false)
 
-	eventually(t, "the new key", func() bool {
-		return s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), "").status == http.StatusOK
+	gatewaytest.Eventually(t, "the new key", func() bool {
+		return s.Do(t, http.MethodGet, "/v1/echo/x", s.As(t, "alice"), "").Status == http.StatusOK
 	})
 }
 
@@ -227,8 +229,8 @@ func TestUnknownKeyIDsCauseOneFetch(t *testing.T) {
 	const tokens = 5000
 
 	s, keys := startRemote(t, 5*time.Minute)
-	eventually(t, "first token", func() bool {
-		return s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), "").status == http.StatusOK
+	gatewaytest.Eventually(t, "first token", func() bool {
+		return s.Do(t, http.MethodGet, "/v1/echo/x", s.As(t, "alice"), "").Status == http.StatusOK
 	})
 
 	before := keys.fetches.Load()
@@ -249,9 +251,9 @@ func TestUnknownKeyIDsCauseOneFetch(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		res := s.do(t, http.MethodGet, "/v1/echo/x", http.Header{"Authorization": {"Bearer " + signed}}, "")
-		if res.status != http.StatusUnauthorized {
-			t.Fatalf("%d %s", res.status, res.body)
+		res := s.Do(t, http.MethodGet, "/v1/echo/x", http.Header{"Authorization": {"Bearer " + signed}}, "")
+		if res.Status != http.StatusUnauthorized {
+			t.Fatalf("%d %s", res.Status, res.Body)
 		}
 	}
 

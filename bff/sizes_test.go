@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc"
 
 	"github.com/portico-gateway/portico/bff"
@@ -18,7 +20,7 @@ import (
 )
 
 // wordy answers with as many bytes as the number says: of int64_field with such as do not compress.
-type wordy struct{ mirror }
+type wordy struct{ gatewaytest.Mirror }
 
 func (wordy) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) {
 	if size := m.GetInt64Field(); size > 0 {
@@ -42,24 +44,24 @@ func (wordy) Count(m *everyv1.Every, stream grpc.ServerStreamingServer[everyv1.E
 }
 
 // tolerant takes messages that are larger than usual.
-type tolerant struct{ mirror }
+type tolerant struct{ gatewaytest.Mirror }
 
-func (tolerant) serverOptions() []grpc.ServerOption {
+func (tolerant) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.MaxRecvMsgSize(16 << 20)}
 }
 
 // strict takes messages of at most 1000 bytes.
-type strict struct{ mirror }
+type strict struct{ gatewaytest.Mirror }
 
-func (strict) serverOptions() []grpc.ServerOption {
+func (strict) ServerOptions() []grpc.ServerOption {
 	return []grpc.ServerOption{grpc.MaxRecvMsgSize(1000)}
 }
 
 // startWordy takes this much of the backend in one message. Zero: the default.
-func startWordy(t *testing.T, maxReceive int, logs *lines) *site {
+func startWordy(t *testing.T, maxReceive int, logs *gatewaytest.LogBuffer) *gatewaytest.Site {
 	t.Helper()
 
-	return startMirrorOf(t, wordy{}, func(c *config.Config) {
+	return gatewaytest.StartMirrorOf(t, wordy{}, func(c *config.Config) {
 		u := c.Upstreams["every"]
 		u.MaxReceiveBytes = maxReceive
 		c.Upstreams["every"] = u
@@ -87,31 +89,31 @@ func TestAnswersAreAsLargeAsTheUpstreamMaySend(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			logs := &lines{}
+			logs := &gatewaytest.LogBuffer{}
 			s := startWordy(t, row.maxReceive, logs)
 
-			unary := s.do(t, http.MethodGet, fmt.Sprintf("/v1/every?int32Field=%d", size), nil, "")
-			stream := s.do(t, http.MethodGet, fmt.Sprintf("/v1/count?int32Field=%d", size), nil, "")
+			unary := s.Do(t, http.MethodGet, fmt.Sprintf("/v1/every?int32Field=%d", size), nil, "")
+			stream := s.Do(t, http.MethodGet, fmt.Sprintf("/v1/count?int32Field=%d", size), nil, "")
 
 			if row.fits {
-				if unary.status != http.StatusOK || len(unary.body) < size || stream.status != http.StatusOK || len(stream.body) < size {
-					t.Errorf("%d with %d bytes, %d with %d bytes", unary.status, len(unary.body), stream.status, len(stream.body))
+				if unary.Status != http.StatusOK || len(unary.Body) < size || stream.Status != http.StatusOK || len(stream.Body) < size {
+					t.Errorf("%d with %d bytes, %d with %d bytes", unary.Status, len(unary.Body), stream.Status, len(stream.Body))
 				}
 
 				return
 			}
 
-			if doc := unary.problem(t); unary.status != http.StatusInternalServerError || doc["detail"] != reason || doc["code"] != "INTERNAL" {
-				t.Errorf("%d %s", unary.status, unary.body)
+			if doc := unary.Problem(t); unary.Status != http.StatusInternalServerError || doc["detail"] != reason || doc["code"] != "INTERNAL" {
+				t.Errorf("%d %s", unary.Status, unary.Body)
 			}
 
-			if !strings.Contains(stream.body, `{"error":{"type":"about:blank"`) || !strings.Contains(stream.body, reason) {
-				t.Errorf("the stream ends with %.300s", stream.body)
+			if !strings.Contains(stream.Body, `{"error":{"type":"about:blank"`) || !strings.Contains(stream.Body, reason) {
+				t.Errorf("the stream ends with %.300s", stream.Body)
 			}
 
 			for _, rpc := range []string{"/every.v1.EveryService/Echo", "/every.v1.EveryService/Count"} {
 				want := "upstream every: the answer of " + rpc + " is larger than " + row.setting
-				eventually(t, "the log naming the setting", func() bool { return strings.Contains(logs.String(), want) })
+				gatewaytest.Eventually(t, "the log naming the setting", func() bool { return strings.Contains(logs.String(), want) })
 			}
 		})
 	}
@@ -122,24 +124,24 @@ func TestAnswersAreAsLargeAsTheUpstreamMaySend(t *testing.T) {
 func TestRequestsAreAsLargeAsTheBackendTakes(t *testing.T) {
 	t.Parallel()
 
-	s := startWordy(t, 0, &lines{})
+	s := startWordy(t, 0, &gatewaytest.LogBuffer{})
 	body := func(size int) string { return `{"int32Field":1,"stringField":"` + strings.Repeat("x", size) + `"}` }
 
-	if res := s.do(t, http.MethodPost, "/v1/every", nil, body(4<<20-100)); res.status != http.StatusOK {
-		t.Errorf("what the backend takes: %d %.300s", res.status, res.body)
+	if res := s.Do(t, http.MethodPost, "/v1/every", nil, body(4<<20-100)); res.Status != http.StatusOK {
+		t.Errorf("what the backend takes: %d %.300s", res.Status, res.Body)
 	}
 
-	res := s.do(t, http.MethodPost, "/v1/every", nil, body(6<<20))
-	if doc := res.problem(t); res.status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service takes" {
-		t.Errorf("what it does not take: %d %s", res.status, res.body)
+	res := s.Do(t, http.MethodPost, "/v1/every", nil, body(6<<20))
+	if doc := res.Problem(t); res.Status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service takes" {
+		t.Errorf("what it does not take: %d %s", res.Status, res.Body)
 	}
 
-	s = startMirrorOf(t, tolerant{}, func(c *config.Config) {
+	s = gatewaytest.StartMirrorOf(t, tolerant{}, func(c *config.Config) {
 		c.Upstreams["every"] = config.Upstream{Addresses: c.Upstreams["every"].Addresses, MaxReceiveBytes: 16 << 20}
 	}, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(16 << 20))})
 
-	if res := s.do(t, http.MethodPost, "/v1/every", nil, body(10<<20)); res.status != http.StatusOK || len(res.body) < 10<<20 {
-		t.Errorf("of a backend that takes more: %d with %d bytes", res.status, len(res.body))
+	if res := s.Do(t, http.MethodPost, "/v1/every", nil, body(10<<20)); res.Status != http.StatusOK || len(res.Body) < 10<<20 {
+		t.Errorf("of a backend that takes more: %d with %d bytes", res.Status, len(res.Body))
 	}
 }
 
@@ -150,7 +152,7 @@ func TestLargeRequestsOfStreams(t *testing.T) {
 	large := strings.Repeat("x", 2000)
 
 	for name, maxReceive := range map[string]int{"same_limit": 1000, "another_limit": 0} {
-		s := startMirrorOf(t, strict{}, func(c *config.Config) {
+		s := gatewaytest.StartMirrorOf(t, strict{}, func(c *config.Config) {
 			c.Upstreams["every"] = config.Upstream{Addresses: c.Upstreams["every"].Addresses, MaxReceiveBytes: maxReceive}
 		}, nil)
 
@@ -169,9 +171,9 @@ func TestLargeRequestsOfStreams(t *testing.T) {
 			t.Run(name+"/"+row.method+strings.SplitN(row.target, "?", 2)[0], func(t *testing.T) {
 				t.Parallel()
 
-				res := s.do(t, row.method, row.target, header, row.body)
-				if doc := res.problem(t); res.status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service takes" {
-					t.Errorf("%d %s", res.status, res.body)
+				res := s.Do(t, row.method, row.target, header, row.body)
+				if doc := res.Problem(t); res.Status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service takes" {
+					t.Errorf("%d %s", res.Status, res.Body)
 				}
 			})
 		}
@@ -182,11 +184,11 @@ func TestLargeRequestsOfStreams(t *testing.T) {
 func TestEchoIsLargerThanTheGatewayTakes(t *testing.T) {
 	t.Parallel()
 
-	s := startMirrorOf(t, tolerant{}, nil, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(16 << 20))})
+	s := gatewaytest.StartMirrorOf(t, tolerant{}, nil, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(16 << 20))})
 
-	res := s.do(t, http.MethodPost, "/v1/every", nil, `{"stringField":"`+strings.Repeat("x", 6<<20)+`"}`)
-	if doc := res.problem(t); res.status != http.StatusInternalServerError || doc["detail"] != "the answer of a service is larger than the gateway takes" {
-		t.Errorf("%d %s", res.status, res.body)
+	res := s.Do(t, http.MethodPost, "/v1/every", nil, `{"stringField":"`+strings.Repeat("x", 6<<20)+`"}`)
+	if doc := res.Problem(t); res.Status != http.StatusInternalServerError || doc["detail"] != "the answer of a service is larger than the gateway takes" {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -200,17 +202,17 @@ func TestLargeAnswersWithinComposites(t *testing.T) {
 		t.Run(upstream, func(t *testing.T) {
 			t.Parallel()
 
-			s := startSite(t, func(c *config.Config) {
+			s := gatewaytest.Start(t, func(c *config.Config) {
 				c.Upstreams[upstream] = config.Upstream{Addresses: c.Upstreams[upstream].Addresses, MaxReceiveBytes: 1}
 			})
 
-			res := s.do(t, http.MethodGet, "/v1/me/dashboard", s.as(t, "alice"), "")
-			if res.status != status || !strings.Contains(res.body, reason) || strings.Contains(res.body, "max_receive_bytes") {
-				t.Errorf("%d %s", res.status, res.body)
+			res := s.Do(t, http.MethodGet, "/v1/me/dashboard", s.As(t, "alice"), "")
+			if res.Status != status || !strings.Contains(res.Body, reason) || strings.Contains(res.Body, "max_receive_bytes") {
+				t.Errorf("%d %s", res.Status, res.Body)
 			}
 
-			eventually(t, "the log naming the setting", func() bool {
-				return strings.Contains(s.logs.String(), "upstreams."+upstream+".max_receive_bytes (1)")
+			gatewaytest.Eventually(t, "the log naming the setting", func() bool {
+				return strings.Contains(s.Logs.String(), "upstreams."+upstream+".max_receive_bytes (1)")
 			})
 		})
 	}

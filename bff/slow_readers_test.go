@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"golang.org/x/net/http2"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -148,8 +150,8 @@ func TestSlowReadersAreBounded(t *testing.T) { //nolint:paralleltest // It takes
 
 	for name, attack := range attacks {
 		t.Run(name, func(t *testing.T) {
-			l, logs := make(listening, 1), &lines{}
-			r := run(t, startMirrorOf(t, wordy{}, onLoopback(func(c *config.Config) {
+			l, logs := make(listening, 1), &gatewaytest.LogBuffer{}
+			r := run(t, gatewaytest.StartMirrorOf(t, wordy{}, onLoopback(func(c *config.Config) {
 				c.Overload.MaxBufferedResponseBytes, c.Server.DrainDelay = most, time.Millisecond
 				c.Upstreams["every"] = config.Upstream{Addresses: c.Upstreams["every"].Addresses, MaxReceiveBytes: 2 * size}
 			}), &porticov1.MethodPolicy{Timeout: durationpb.New(time.Hour)}, l.option(),
@@ -170,7 +172,7 @@ func TestSlowReadersAreBounded(t *testing.T) { //nolint:paralleltest // It takes
 				}
 			}
 
-			eventually(t, "the log telling why", func() bool {
+			gatewaytest.Eventually(t, "the log telling why", func() bool {
 				return strings.Contains(logs.String(), "the client reads too slowly: it took nothing for")
 			})
 		})

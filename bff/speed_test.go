@@ -103,6 +103,17 @@ func startSpeedway(b *testing.B, change func(*config.Config)) *speedway {
 	return &speedway{gw: gw, issuer: issuer}
 }
 
+// setPolicy overrides what the schema says of a method, or with "*" of all.
+func setPolicy(c *config.Config, selector string, set map[string]any) {
+	c.Policies = append(c.Policies, config.Policy{Selector: selector, Set: set})
+}
+
+// unlimited has limits that no test reaches.
+func unlimited(c *config.Config) {
+	c.Limits.Client = config.Rate{Requests: 1e6, Burst: 1e6}
+	setPolicy(c, "*", map[string]any{"rate_limits": []any{map[string]any{"requests": 1e6}}})
+}
+
 // token of the user whose account is asked for.
 func (s *speedway) token(b *testing.B) string {
 	b.Helper()
@@ -153,14 +164,14 @@ func payloads() []payload {
 		{
 			name: "hit", status: http.StatusOK,
 			change: func(c *config.Config) {
-				setPolicy(c, "user.v1.UserService.GetUser", object{"cache": object{"ttl": "600s"}})
+				setPolicy(c, "user.v1.UserService.GetUser", map[string]any{"cache": map[string]any{"ttl": "600s"}})
 			},
 		},
 		{name: "401", authorization: "Bearer forged.forged.forged", status: http.StatusUnauthorized},
 		{
 			name: "429", status: http.StatusTooManyRequests,
 			change: func(c *config.Config) {
-				setPolicy(c, "*", object{"rate_limits": []any{object{"requests": 1, "per": "3600s"}}})
+				setPolicy(c, "*", map[string]any{"rate_limits": []any{map[string]any{"requests": 1, "per": "3600s"}}})
 			},
 		},
 	}

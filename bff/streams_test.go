@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	gwruntime "github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -25,12 +27,10 @@ import (
 // retryField is what a stream of events begins with; how long to wait is a matter of chance.
 var retryField = regexp.MustCompile(`^retry: 1\d\d\d\n`)
 
-func accepting(mediaType string) http.Header { return http.Header{"Accept": {mediaType}} }
-
 func TestStreamFormats(t *testing.T) {
 	t.Parallel()
 
-	for version, s := range startMirror(t, nil).versions(t) {
+	for version, s := range gatewaytest.StartMirror(t, nil).Versions(t) {
 		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) {
 			t.Parallel()
 			testStreamFormats(t, s)
@@ -38,7 +38,7 @@ func TestStreamFormats(t *testing.T) {
 	}
 }
 
-func testStreamFormats(t *testing.T, s *site) {
+func testStreamFormats(t *testing.T, s *gatewaytest.Site) {
 	t.Helper()
 
 	problem := func(text string) bool {
@@ -77,72 +77,72 @@ func testStreamFormats(t *testing.T, s *site) {
 			header.Set("Accept", row.accept)
 		}
 
-		res := s.do(t, http.MethodGet, row.target, header, "")
-		if res.status != http.StatusOK || res.header.Get("Content-Type") != row.contentType {
-			t.Errorf("%s as %s: %d %s", row.target, row.accept, res.status, res.header.Get("Content-Type"))
+		res := s.Do(t, http.MethodGet, row.target, header, "")
+		if res.Status != http.StatusOK || res.Header.Get("Content-Type") != row.contentType {
+			t.Errorf("%s as %s: %d %s", row.target, row.accept, res.Status, res.Header.Get("Content-Type"))
 		}
 
 		// How long to wait is a matter of chance.
 		if strings.HasPrefix(row.want, "RETRY") {
-			res.body = retryField.ReplaceAllLiteralString(res.body, "RETRY")
+			res.Body = retryField.ReplaceAllLiteralString(res.Body, "RETRY")
 		}
 
 		before, after, found := strings.Cut(row.want, "PROBLEM")
-		middle := strings.TrimSuffix(strings.TrimPrefix(res.body, before), after)
+		middle := strings.TrimSuffix(strings.TrimPrefix(res.Body, before), after)
 
 		switch {
-		case !found && res.body != row.want:
-			t.Errorf("%s as %s: %q", row.target, row.accept, res.body)
-		case found && (!strings.HasPrefix(res.body, before) || !strings.HasSuffix(res.body, after) || !problem(middle)):
-			t.Errorf("%s as %s: %q", row.target, row.accept, res.body)
+		case !found && res.Body != row.want:
+			t.Errorf("%s as %s: %q", row.target, row.accept, res.Body)
+		case found && (!strings.HasPrefix(res.Body, before) || !strings.HasSuffix(res.Body, after) || !problem(middle)):
+			t.Errorf("%s as %s: %q", row.target, row.accept, res.Body)
 		}
 	}
 
 	// Before the first message an error is an answer of its own, whatever the client accepts.
 	for _, accept := range []string{"text/event-stream", "application/json", "application/x-ndjson"} {
-		if doc := s.do(t, http.MethodGet, "/v1/count?stringField=fail", accepting(accept), "").problem(t); doc["reason"] != "OVER" {
+		if doc := s.Do(t, http.MethodGet, "/v1/count?stringField=fail", gatewaytest.Accept(accept), "").Problem(t); doc["reason"] != "OVER" {
 			t.Errorf("%v", doc)
 		}
 
-		s.do(t, http.MethodGet, "/v1/count?x=1", accepting(accept), "").problem(t)
+		s.Do(t, http.MethodGet, "/v1/count?x=1", gatewaytest.Accept(accept), "").Problem(t)
 	}
 
-	if res := s.do(t, http.MethodGet, "/v1/count", accepting("text/html"), ""); res.status != http.StatusNotAcceptable {
-		t.Errorf("%d", res.status)
+	if res := s.Do(t, http.MethodGet, "/v1/count", gatewaytest.Accept("text/html"), ""); res.Status != http.StatusNotAcceptable {
+		t.Errorf("%d", res.Status)
 	}
 
-	if res := s.do(t, http.MethodHead, "/v1/count?int32Field=1000", nil, ""); res.status != http.StatusOK || res.body != "" ||
-		res.header.Get("Content-Type") != "application/x-ndjson" {
-		t.Errorf("HEAD: %d %v %q", res.status, res.header, res.body)
+	if res := s.Do(t, http.MethodHead, "/v1/count?int32Field=1000", nil, ""); res.Status != http.StatusOK || res.Body != "" ||
+		res.Header.Get("Content-Type") != "application/x-ndjson" {
+		t.Errorf("HEAD: %d %v %q", res.Status, res.Header, res.Body)
 	}
 }
 
 func TestEventsHaveIDsAndHeartbeats(t *testing.T) {
 	t.Parallel()
 
-	s := startSite(t, nil)
-	header := s.as(t, "alice")
+	s := gatewaytest.Start(t, nil)
+	header := s.As(t, "alice")
 	header.Set("Accept", "text/event-stream")
 	header.Set("Last-Event-Id", "41")
 
 	body := open(t, s, "/v1/orders/o1:watch", header)
 	for _, want := range []string{"retry: 1", "id: 42", "data: {", "", "id: 43", "data: {", "", "event: end", "data: {}", ""} {
-		if got := next(t, body); !strings.HasPrefix(got, want) {
+		if got := gatewaytest.NextLine(t, body); !strings.HasPrefix(got, want) {
 			t.Fatalf("got %q, want %q", got, want)
 		}
 	}
 
 	header.Set("Last-Event-Id", "x")
 
-	if doc := s.do(t, http.MethodGet, "/v1/orders/o1:watch", header, "").problem(t); doc["detail"] != `the header: Last-Event-Id: "x" is not a number` {
+	if doc := s.Do(t, http.MethodGet, "/v1/orders/o1:watch", header, "").Problem(t); doc["detail"] != `the header: Last-Event-Id: "x" is not a number` {
 		t.Errorf("%v", doc)
 	}
 
-	m := mirror{release: make(chan struct{})}
-	beating := startMirrorOf(t, m, nil, &porticov1.MethodPolicy{Stream: &porticov1.Stream{Heartbeat: durationpb.New(20 * time.Millisecond)}})
+	m := gatewaytest.Mirror{Release: make(chan struct{})}
+	beating := gatewaytest.StartMirrorOf(t, m, nil, &porticov1.MethodPolicy{Stream: &porticov1.Stream{Heartbeat: durationpb.New(20 * time.Millisecond)}})
 
 	for accept, want := range map[string]string{"text/event-stream": "retry: 1999\n:\n\n:\n\n", "application/x-ndjson": "\n\n", "application/json": "\n\n"} {
-		body := open(t, beating, "/v1/count?stringField=hang", accepting(accept))
+		body := open(t, beating, "/v1/count?stringField=hang", gatewaytest.Accept(accept))
 		got := make([]byte, len(want))
 
 		if _, err := io.ReadFull(body, got); err != nil || retryField.ReplaceAllLiteralString(string(got), "retry: 1999\n") != want {
@@ -151,10 +151,10 @@ func TestEventsHaveIDsAndHeartbeats(t *testing.T) {
 	}
 }
 
-func open(t *testing.T, s *site, target string, header http.Header) *bufio.Reader {
+func open(t *testing.T, s *gatewaytest.Site, target string, header http.Header) *bufio.Reader {
 	t.Helper()
 
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+target, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+target, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,17 +171,6 @@ func open(t *testing.T, s *site, target string, header http.Header) *bufio.Reade
 	return bufio.NewReader(res.Body)
 }
 
-func next(t *testing.T, r *bufio.Reader) string {
-	t.Helper()
-
-	line, err := r.ReadString('\n')
-	if err != nil {
-		t.Fatalf("%q, %v", line, err)
-	}
-
-	return strings.TrimSuffix(line, "\n")
-}
-
 // However a stream ends, the client can tell, and nothing is left of it.
 func TestStreamsThatAreKilled(t *testing.T) {
 	before := runtime.NumGoroutine()
@@ -189,23 +178,23 @@ func TestStreamsThatAreKilled(t *testing.T) {
 	for _, accept := range []string{"application/x-ndjson", "text/event-stream", "application/json"} {
 		for name, row := range map[string]struct {
 			policy *porticov1.MethodPolicy
-			kill   func(s *site)
+			kill   func(s *gatewaytest.Site)
 			code   string
 		}{
-			"backend_dies":   {nil, func(s *site) { s.stopBackend() }, "UNAVAILABLE"},
-			"gateway_drains": {nil, func(s *site) { s.gw.Drain() }, "UNAVAILABLE"},
+			"backend_dies":   {nil, func(s *gatewaytest.Site) { s.StopBackend() }, "UNAVAILABLE"},
+			"gateway_drains": {nil, func(s *gatewaytest.Site) { s.Gateway.Drain() }, "UNAVAILABLE"},
 			"idle":           {&porticov1.MethodPolicy{Stream: &porticov1.Stream{IdleTimeout: durationpb.New(200 * time.Millisecond)}}, nil, "DEADLINE_EXCEEDED"},
 			"takes_too_long": {&porticov1.MethodPolicy{Timeout: durationpb.New(500 * time.Millisecond)}, nil, "DEADLINE_EXCEEDED"},
 		} {
 			t.Run(strings.ReplaceAll(accept, "/", "_")+"_"+name, func(t *testing.T) {
-				m := mirror{ended: make(chan error, 1)}
-				s := startMirrorOf(t, m, nil, row.policy)
-				body := open(t, s, "/v1/count?int32Field=3&stringField=hang", accepting(accept))
+				m := gatewaytest.Mirror{Ended: make(chan error, 1)}
+				s := gatewaytest.StartMirrorOf(t, m, nil, row.policy)
+				body := open(t, s, "/v1/count?int32Field=3&stringField=hang", gatewaytest.Accept(accept))
 
 				// On a busy machine time may be over before the first message.
 				if row.kill != nil {
 					for range 3 {
-						for !strings.Contains(next(t, body), `"int32Field":`) {
+						for !strings.Contains(gatewaytest.NextLine(t, body), `"int32Field":`) {
 						}
 					}
 
@@ -222,7 +211,7 @@ func TestStreamsThatAreKilled(t *testing.T) {
 				}
 
 				select {
-				case <-m.ended:
+				case <-m.Ended:
 				case <-time.After(10 * time.Second):
 					t.Error("the backend's call goes on")
 				}
@@ -231,12 +220,12 @@ func TestStreamsThatAreKilled(t *testing.T) {
 	}
 
 	t.Run("client_leaves", func(t *testing.T) {
-		m := mirror{ended: make(chan error, 1)}
-		s := startMirrorOf(t, m, nil, nil)
+		m := gatewaytest.Mirror{Ended: make(chan error, 1)}
+		s := gatewaytest.StartMirrorOf(t, m, nil, nil)
 
 		ctx, leave := context.WithCancel(t.Context())
 
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/count?int32Field=1&stringField=hang", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v1/count?int32Field=1&stringField=hang", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +239,7 @@ func TestStreamsThatAreKilled(t *testing.T) {
 		leave()
 
 		select {
-		case err := <-m.ended:
+		case err := <-m.Ended:
 			if err == nil {
 				t.Error("the backend's call was not cancelled")
 			}
@@ -260,16 +249,16 @@ func TestStreamsThatAreKilled(t *testing.T) {
 	})
 
 	http.DefaultClient.CloseIdleConnections()
-	eventually(t, "as many goroutines as before", func() bool { return runtime.NumGoroutine() <= before+2 })
+	gatewaytest.Eventually(t, "as many goroutines as before", func() bool { return runtime.NumGoroutine() <= before+2 })
 }
 
 // A client that does not read holds back the backend, not memory.
 func TestSlowReaders(t *testing.T) {
-	m := mirror{ended: make(chan error, 1)}
-	s := startMirrorOf(t, m, nil, nil)
+	m := gatewaytest.Mirror{Ended: make(chan error, 1)}
+	s := gatewaytest.StartMirrorOf(t, m, nil, nil)
 	body := open(t, s, "/v1/count?int32Field=2000000&optionalString=x&strings="+strings.Repeat("y", 1000), nil)
 
-	next(t, body)
+	gatewaytest.NextLine(t, body)
 
 	var stats runtime.MemStats
 
@@ -285,7 +274,7 @@ func TestSlowReaders(t *testing.T) {
 	}
 
 	select {
-	case err := <-m.ended:
+	case err := <-m.Ended:
 		t.Errorf("the backend is done, with %v, though nobody reads", err)
 	default:
 	}
@@ -299,7 +288,7 @@ func TestSlowReaders(t *testing.T) {
 func TestClientStreams(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	s := gatewaytest.StartMirror(t, nil)
 
 	for _, row := range []struct{ target, contentType, body, want string }{
 		{"/v1/collect", "application/x-ndjson", "{\"int32Field\":1}\n{\"int32_field\":2}\n", `{"everies":[{"int32Field":1},{"int32Field":2}]}`},
@@ -313,12 +302,12 @@ func TestClientStreams(t *testing.T) {
 			`{"everies":[{"every":{"int32Field":1},"stringField":"a b","int64Field":"7"},{"every":{},"stringField":"a b","int64Field":"7"}]}`,
 		},
 	} {
-		res := s.do(t, http.MethodPost, row.target, http.Header{"Content-Type": {row.contentType}}, row.body)
-		if res.status != http.StatusOK {
-			t.Errorf("%s %q: %d %s", row.target, row.body, res.status, res.body)
+		res := s.Do(t, http.MethodPost, row.target, http.Header{"Content-Type": {row.contentType}}, row.body)
+		if res.Status != http.StatusOK {
+			t.Errorf("%s %q: %d %s", row.target, row.body, res.Status, res.Body)
 		}
 
-		sameJSON(t, row.body, res.body, row.want)
+		sameJSON(t, row.body, res.Body, row.want)
 	}
 
 	for _, row := range []struct{ contentType, body, field, description string }{
@@ -338,7 +327,7 @@ func TestClientStreams(t *testing.T) {
 				continue // It has begun to answer.
 			}
 
-			doc := s.do(t, http.MethodPost, target, http.Header{"Content-Type": {row.contentType}}, row.body).problem(t)
+			doc := s.Do(t, http.MethodPost, target, http.Header{"Content-Type": {row.contentType}}, row.body).Problem(t)
 
 			text, err := json.Marshal(doc["errors"])
 			if err != nil {
@@ -354,10 +343,10 @@ func TestClientStreams(t *testing.T) {
 		}
 	}
 
-	if res := s.do(t, http.MethodPost, "/v1/collect", http.Header{"Content-Type": {"text/csv"}}, "a"); res.status != http.StatusUnsupportedMediaType ||
-		res.header.Get("Accept") != "application/x-ndjson, application/json" ||
-		res.problem(t)["detail"] != `the Content-Type is "text/csv"; send application/x-ndjson or application/json` {
-		t.Errorf("%d %v", res.status, res.header)
+	if res := s.Do(t, http.MethodPost, "/v1/collect", http.Header{"Content-Type": {"text/csv"}}, "a"); res.Status != http.StatusUnsupportedMediaType ||
+		res.Header.Get("Accept") != "application/x-ndjson, application/json" ||
+		res.Problem(t)["detail"] != `the Content-Type is "text/csv"; send application/x-ndjson or application/json` {
+		t.Errorf("%d %v", res.Status, res.Header)
 	}
 }
 
@@ -365,8 +354,8 @@ func TestClientStreams(t *testing.T) {
 func TestClientStreamsThatBreakOff(t *testing.T) {
 	t.Parallel()
 
-	m := mirror{ended: make(chan error, 1)}
-	s := startMirrorOf(t, m, nil, nil)
+	m := gatewaytest.Mirror{Ended: make(chan error, 1)}
+	s := gatewaytest.StartMirrorOf(t, m, nil, nil)
 
 	broken := errors.New("gone")
 	reader, writer := io.Pipe()
@@ -376,7 +365,7 @@ func TestClientStreamsThatBreakOff(t *testing.T) {
 		_ = writer.CloseWithError(broken)
 	}()
 
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/collect", reader)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/collect", reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -388,7 +377,7 @@ func TestClientStreamsThatBreakOff(t *testing.T) {
 	}
 
 	select {
-	case <-m.ended:
+	case <-m.Ended:
 	case <-time.After(10 * time.Second):
 		t.Error("the backend's call goes on, or ended well")
 	}
@@ -397,23 +386,23 @@ func TestClientStreamsThatBreakOff(t *testing.T) {
 func TestTalk(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	s := gatewaytest.StartMirror(t, nil)
 
-	plain := s.do(t, http.MethodPost, "/v1/talk", nil, `[{"int32Field":1},{"int32Field":2}]`)
-	if plain.body != "{\"int32Field\":1}\n{\"int32Field\":2}\n" {
-		t.Errorf("%d %q", plain.status, plain.body)
+	plain := s.Do(t, http.MethodPost, "/v1/talk", nil, `[{"int32Field":1},{"int32Field":2}]`)
+	if plain.Body != "{\"int32Field\":1}\n{\"int32Field\":2}\n" {
+		t.Errorf("%d %q", plain.Status, plain.Body)
 	}
 
-	broken := s.do(t, http.MethodPost, "/v1/talk", http.Header{"Content-Type": {"application/x-ndjson"}}, "{\"int32Field\":1}\n{\"x\":1}\n")
-	if !strings.Contains(broken.body, `"field":"[1].x"`) {
-		t.Errorf("%d %q", broken.status, broken.body)
+	broken := s.Do(t, http.MethodPost, "/v1/talk", http.Header{"Content-Type": {"application/x-ndjson"}}, "{\"int32Field\":1}\n{\"x\":1}\n")
+	if !strings.Contains(broken.Body, `"field":"[1].x"`) {
+		t.Errorf("%d %q", broken.Status, broken.Body)
 	}
 
 	// Both ways at once.
-	s = s.overHTTP2(t)
+	s = s.OverHTTP2(t)
 	reader, writer := io.Pipe()
 
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/talk", reader)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/v1/talk", reader)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -422,7 +411,7 @@ func TestTalk(t *testing.T) {
 
 	go func() { _, _ = writer.Write([]byte("{\"int32Field\":0}\n")) }()
 
-	res, err := s.client.Do(req)
+	res, err := s.Client.Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -431,7 +420,7 @@ func TestTalk(t *testing.T) {
 	body := bufio.NewReader(res.Body)
 
 	for range 5 {
-		if line := next(t, body); !strings.HasPrefix(line, "{") {
+		if line := gatewaytest.NextLine(t, body); !strings.HasPrefix(line, "{") {
 			t.Errorf("%q", line)
 		}
 
@@ -450,30 +439,30 @@ func TestTalk(t *testing.T) {
 // A marshaler of an embedding program writes streams as grpc-gateway has it.
 func TestStreamsOfAnotherMarshaler(t *testing.T) {
 	t.Parallel()
-	undescribed(t, "the program translates in its own way")
+	gatewaytest.Exempt(t, "the program translates in its own way")
 
-	s := startMirrorOf(t, mirror{}, nil, nil, bff.WithMuxOptions(gwruntime.WithMarshalerOption("application/x-own", &gwruntime.JSONPb{})))
+	s := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, nil, bff.WithMuxOptions(gwruntime.WithMarshalerOption("application/x-own", &gwruntime.JSONPb{})))
 
 	for target, want := range map[string]string{
 		"/v1/count?int32Field=1":                  `^\{"result":\s*\{"int32Field":\s*1\}\}\n$`,
 		"/v1/count?int32Field=1&stringField=fail": `^\{"result":\s*\{"int32Field":\s*1\}\}\n\{"error":\s*\{"code":\s*9,\s*"message":\s*"no more"\}\}\n$`,
 	} {
-		res := s.do(t, http.MethodGet, target, accepting("application/x-own"), "")
-		if !regexp.MustCompile(want).MatchString(res.body) {
-			t.Errorf("%s: %d %q", target, res.status, res.body)
+		res := s.Do(t, http.MethodGet, target, gatewaytest.Accept("application/x-own"), "")
+		if !regexp.MustCompile(want).MatchString(res.Body) {
+			t.Errorf("%s: %d %q", target, res.Status, res.Body)
 		}
 	}
 
-	s.do(t, http.MethodGet, "/v1/count?stringField=fail", accepting("application/x-own"), "").problem(t)
+	s.Do(t, http.MethodGet, "/v1/count?stringField=fail", gatewaytest.Accept("application/x-own"), "").Problem(t)
 
 	// Once, such a stream reached the backend without what the path said.
 	own := http.Header{"Content-Type": {"application/x-own"}}
-	if res := s.do(t, http.MethodPost, "/v1/collect/alice", own, `{"stringField":"bob"}`); res.status != http.StatusUnsupportedMediaType {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodPost, "/v1/collect/alice", own, `{"stringField":"bob"}`); res.Status != http.StatusUnsupportedMediaType {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
-	if res := s.do(t, http.MethodPost, "/v1/collect", own, `{"int32Field":1}`); !strings.Contains(res.body, `"int32Field"`) {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodPost, "/v1/collect", own, `{"int32Field":1}`); !strings.Contains(res.Body, `"int32Field"`) {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -481,7 +470,7 @@ func TestStreamsOfAnotherMarshaler(t *testing.T) {
 func TestTalkLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	s := gatewaytest.StartMirror(t, nil)
 
 	// As long as what the gateway reads at once.
 	document := `{"stringField":"fail"}` + strings.Repeat("\n", 8<<10)
@@ -491,7 +480,7 @@ func TestTalkLeavesNothingBehind(t *testing.T) {
 	)
 
 	for range 20 {
-		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.url, "http://"))
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL, "http://"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 
@@ -36,12 +38,12 @@ func TestTLSFromEndToEnd(t *testing.T) {
 	backend := startTLSBackend(t, ca, file("backend.crt"), file("backend.key"))
 	addresses := make(chan string, 1)
 
-	s := startSite(t, func(c *config.Config) {
+	s := gatewaytest.Start(t, func(c *config.Config) {
 		c.Server.Address, c.Admin.Address = "127.0.0.1:0", config.AdminOff
 		c.Server.TLS = config.ServerTLS{CertFile: file("gateway.crt"), KeyFile: file("gateway.key"), ClientCAFile: ca.File}
 		c.Auth.Certificates = []config.Certificate{{Name: "uri:spiffe://prod/billing", Subject: "alice", Scopes: []string{"orders:read"}}}
 		c.Upstreams["shelf"] = config.Upstream{
-			Addresses: []string{backend.address},
+			Addresses: []string{backend.Address},
 			TLS:       config.UpstreamTLS{CAFile: ca.File, CertFile: file("gateway.crt"), KeyFile: file("gateway.key")},
 		}
 	}, bff.WithListening(func(server, _ net.Addr) { addresses <- server.String() }))
@@ -49,7 +51,7 @@ func TestTLSFromEndToEnd(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 
-	go func() { ended <- s.gw.Run(ctx) }()
+	go func() { ended <- s.Gateway.Run(ctx) }()
 
 	t.Cleanup(func() {
 		stop()
@@ -99,14 +101,14 @@ func TestTLSFromEndToEnd(t *testing.T) {
 			t.Errorf("%s: %s %s", row.name, res.Proto, res.Status)
 		}
 
-		for _, c := range backend.taken() {
+		for _, c := range backend.TakeCalls() {
 			checkMetadata(t, c)
 		}
 	}
 }
 
 // startTLSBackend starts a backend that demands the certificate of a client.
-func startTLSBackend(t *testing.T, ca *tlstest.CA, certFile, keyFile string) *backend {
+func startTLSBackend(t *testing.T, ca *tlstest.CA, certFile, keyFile string) *gatewaytest.Backend {
 	t.Helper()
 
 	certificate, err := tls.LoadX509KeyPair(certFile, keyFile)
@@ -119,8 +121,8 @@ func startTLSBackend(t *testing.T, ca *tlstest.CA, certFile, keyFile string) *ba
 		t.Fatal(err)
 	}
 
-	b := &backend{address: listener.Addr().String(), fail: map[string]error{}}
-	server := grpc.NewServer(grpc.UnaryInterceptor(b.unary), grpc.Creds(credentials.NewTLS(&tls.Config{
+	b := &gatewaytest.Backend{Address: listener.Addr().String(), Fail: map[string]error{}}
+	server := grpc.NewServer(grpc.UnaryInterceptor(b.Unary), grpc.Creds(credentials.NewTLS(&tls.Config{
 		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{certificate}, ClientCAs: ca.Pool(),
 		ClientAuth: tls.RequireAndVerifyClientCert,
 	})))
@@ -170,7 +172,7 @@ func TestUpstreamServerNameWithAddresses(t *testing.T) {
 	ca.Issue(t, file("user.crt"), file("user.key"), "user.internal", "")
 
 	backend := startTLSBackend(t, ca, file("user.crt"), file("user.key"))
-	_, port, _ := net.SplitHostPort(backend.address)
+	_, port, _ := net.SplitHostPort(backend.Address)
 	byName := "localhost:" + port // No name of the certificate.
 
 	for name, row := range map[string]struct {
@@ -181,12 +183,12 @@ func TestUpstreamServerNameWithAddresses(t *testing.T) {
 		"server_name":        {byName, "user.internal", "", http.StatusOK, byName},
 		"authority":          {byName, "", "user.internal", http.StatusOK, "user.internal"},
 		"both":               {byName, "user.internal", "proxy:80", http.StatusOK, "proxy:80"},
-		"neither":            {backend.address, "", "", http.StatusOK, backend.address},
-		"wrong":              {backend.address, "order.internal", "", http.StatusServiceUnavailable, ""},
-		"wrong_by_authority": {backend.address, "", "order.internal", http.StatusServiceUnavailable, ""},
+		"neither":            {backend.Address, "", "", http.StatusOK, backend.Address},
+		"wrong":              {backend.Address, "order.internal", "", http.StatusServiceUnavailable, ""},
+		"wrong_by_authority": {backend.Address, "", "order.internal", http.StatusServiceUnavailable, ""},
 		"wrong_by_address":   {byName, "", "", http.StatusServiceUnavailable, ""},
 	} {
-		s := startSite(t, func(c *config.Config) {
+		s := gatewaytest.Start(t, func(c *config.Config) {
 			c.Upstreams["shelf"] = config.Upstream{
 				Addresses: []string{row.address}, Authority: row.authority,
 				TLS: config.UpstreamTLS{
@@ -195,13 +197,13 @@ func TestUpstreamServerNameWithAddresses(t *testing.T) {
 			}
 		})
 
-		if res := s.do(t, http.MethodGet, "/v1/echo/x", s.as(t, "alice"), ""); res.status != row.status {
-			t.Errorf("%s: %d %s", name, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, "/v1/echo/x", s.As(t, "alice"), ""); res.Status != row.status {
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
 		}
 
 		var got string
-		for _, c := range backend.taken() {
-			got += strings.Join(c.metadata.Get(":authority"), " ")
+		for _, c := range backend.TakeCalls() {
+			got += strings.Join(c.Metadata.Get(":authority"), " ")
 		}
 
 		if got != row.want {

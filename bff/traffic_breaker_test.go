@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -24,23 +26,23 @@ func TestBreakerSparesABackendThatFails(t *testing.T) {
 		failFor = 4 * time.Second
 	)
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
 
 		u := c.Upstreams["order"]
 		u.Breaker.OpenFor = openFor
 		c.Upstreams["order"] = u
 	})
-	header, client := s.as(t, "alice"), plainClient(t)
-	orders, users := inquiry{target: aliceAccount + "/orders", header: header}, inquiry{target: aliceAccount, header: header}
+	header, client := s.As(t, "alice"), gatewaytest.PlainClient(t)
+	orders, users := gatewaytest.Request{Target: aliceAccount + "/orders", Header: header}, gatewaytest.Request{Target: aliceAccount, Header: header}
 
-	b.becomes(failing(rpcListOrders, codes.Unavailable))
+	b.FailWith(failing(gatewaytest.RPCListOrders, codes.Unavailable))
 
-	eventually(t, "the breaker opening", func() bool {
-		return strings.Contains(s.must(t, client, orders).header.Get("Retry-After"), "1") && opened(s)
+	gatewaytest.Eventually(t, "the breaker opening", func() bool {
+		return strings.Contains(s.MustSend(t, client, orders).Header.Get("Retry-After"), "1") && opened(s)
 	})
 
-	b.taken()
+	b.TakeCalls()
 
 	var (
 		wait sync.WaitGroup
@@ -58,7 +60,7 @@ func TestBreakerSparesABackendThatFails(t *testing.T) {
 			}
 
 			for time.Since(start) < failFor {
-				res, err := s.ask(t.Context(), client, q)
+				res, err := s.Send(t.Context(), client, q)
 				if err != nil {
 					t.Error(err)
 
@@ -66,7 +68,7 @@ func TestBreakerSparesABackendThatFails(t *testing.T) {
 				}
 
 				mu.Lock()
-				statuses[res.status]++
+				statuses[res.Status]++
 				mu.Unlock()
 
 				time.Sleep(2 * time.Millisecond)
@@ -78,7 +80,7 @@ func TestBreakerSparesABackendThatFails(t *testing.T) {
 
 	probes := int(time.Since(start)/openFor) + 1
 
-	got := b.countOf(rpcListOrders)
+	got := b.CountOf(gatewaytest.RPCListOrders)
 	t.Logf("%d calls, at most %d probes; %v, others %v", got, probes, refusals, others)
 
 	if got > probes || len(refusals) != 1 || refusals[http.StatusServiceUnavailable] == 0 {
@@ -89,11 +91,11 @@ func TestBreakerSparesABackendThatFails(t *testing.T) {
 		t.Errorf("another upstream: %v", others)
 	}
 
-	b.heal()
+	b.Heal()
 
 	healed := time.Now()
 
-	eventually(t, "the breaker closing", func() bool { return s.must(t, client, orders).status == http.StatusOK })
+	gatewaytest.Eventually(t, "the breaker closing", func() bool { return s.MustSend(t, client, orders).Status == http.StatusOK })
 
 	took := time.Since(healed)
 	t.Logf("closed %s after healing", took)
@@ -103,37 +105,37 @@ func TestBreakerSparesABackendThatFails(t *testing.T) {
 	}
 
 	for range 50 {
-		if res := s.must(t, client, orders); res.status != http.StatusOK {
-			t.Fatalf("after that: %d %s", res.status, res.body)
+		if res := s.MustSend(t, client, orders); res.Status != http.StatusOK {
+			t.Fatalf("after that: %d %s", res.Status, res.Body)
 		}
 	}
 }
 
-func opened(s *site) bool { return strings.Contains(s.logs.String(), `"to":"open"`) }
+func opened(s *gatewaytest.Site) bool { return strings.Contains(s.Logs.String(), `"to":"open"`) }
 
 // What is a client's fault, and who leaves or is in a hurry, opens no breaker.
 func TestBreakerStaysClosedForWhatClientsDo(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, unlimited)
-	header, client := s.as(t, "alice"), plainClient(t)
-	q := inquiry{target: aliceAccount, header: header}
+	s, b := gatewaytest.StartFlaky(t, gatewaytest.Unlimited)
+	header, client := s.As(t, "alice"), gatewaytest.PlainClient(t)
+	q := gatewaytest.Request{Target: aliceAccount, Header: header}
 
 	for _, code := range []codes.Code{
 		codes.InvalidArgument, codes.NotFound, codes.Unauthenticated, codes.PermissionDenied, codes.AlreadyExists,
 		codes.FailedPrecondition, codes.ResourceExhausted, codes.Internal,
 	} {
-		b.becomes(failing(rpcGetUser, code))
-		b.taken()
+		b.FailWith(failing(gatewaytest.RPCGetUser, code))
+		b.TakeCalls()
 
-		offer(t, s, client, 100, 8, func(int) inquiry { return q })
+		offer(t, s, client, 100, 8, func(int) gatewaytest.Request { return q })
 
-		if got := b.countOf(rpcGetUser); got != 100 {
+		if got := b.CountOf(gatewaytest.RPCGetUser); got != 100 {
 			t.Errorf("%s: %d calls reached the backend", code, got)
 		}
 	}
 
-	b.becomes(func(ctx context.Context, _ string) error {
+	b.FailWith(func(ctx context.Context, _ string) error {
 		<-ctx.Done()
 
 		return status.FromContextError(ctx.Err()).Err()
@@ -147,8 +149,8 @@ func TestBreakerStaysClosedForWhatClientsDo(t *testing.T) {
 				hurried := header.Clone()
 				hurried.Set("Grpc-Timeout", "100m")
 
-				if res, err := s.ask(t.Context(), client, inquiry{target: aliceAccount, header: hurried}); err != nil || res.status != http.StatusGatewayTimeout {
-					t.Errorf("in a hurry: %d %v", res.status, err)
+				if res, err := s.Send(t.Context(), client, gatewaytest.Request{Target: aliceAccount, Header: hurried}); err != nil || res.Status != http.StatusGatewayTimeout {
+					t.Errorf("in a hurry: %d %v", res.Status, err)
 				}
 
 				return
@@ -157,17 +159,17 @@ func TestBreakerStaysClosedForWhatClientsDo(t *testing.T) {
 			ctx, leave := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer leave()
 
-			if _, err := s.ask(ctx, client, q); err == nil {
+			if _, err := s.Send(ctx, client, q); err == nil {
 				t.Error("it did not leave")
 			}
 		})
 	}
 
 	wait.Wait()
-	b.heal()
+	b.Heal()
 
-	if res := s.must(t, client, q); res.status != http.StatusOK || opened(s) {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.MustSend(t, client, q); res.Status != http.StatusOK || opened(s) {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -175,29 +177,29 @@ func TestBreakerStaysClosedForWhatClientsDo(t *testing.T) {
 func TestBreakerOfAMethod(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, getOrder, object{"breaker": object{"min_requests": 5, "open_for": "600s"}})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, getOrder, gatewaytest.Object{"breaker": gatewaytest.Object{"min_requests": 5, "open_for": "600s"}})
 
 		u := c.Upstreams["order"]
 		u.Breaker = config.Breaker{MinRequests: 1 << 30}
 		c.Upstreams["order"] = u
 	})
-	header, client := s.as(t, "alice"), plainClient(t)
+	header, client := s.As(t, "alice"), gatewaytest.PlainClient(t)
 
-	b.becomes(failing(rpcGetOrder, codes.Unavailable))
+	b.FailWith(failing(gatewaytest.RPCGetOrder, codes.Unavailable))
 
-	eventually(t, "the breaker opening", func() bool {
-		return s.must(t, client, inquiry{target: "/v1/orders/1", header: header}).header.Get("Retry-After") == "600"
+	gatewaytest.Eventually(t, "the breaker opening", func() bool {
+		return s.MustSend(t, client, gatewaytest.Request{Target: "/v1/orders/1", Header: header}).Header.Get("Retry-After") == "600"
 	})
 
-	b.taken()
+	b.TakeCalls()
 
-	if res := s.must(t, client, inquiry{target: "/v1/orders/1", header: header}); res.status != http.StatusServiceUnavailable || b.count() != 0 {
-		t.Errorf("%d, %d calls", res.status, b.count())
+	if res := s.MustSend(t, client, gatewaytest.Request{Target: "/v1/orders/1", Header: header}); res.Status != http.StatusServiceUnavailable || b.Count() != 0 {
+		t.Errorf("%d, %d calls", res.Status, b.Count())
 	}
 
-	if res := s.must(t, client, inquiry{target: aliceAccount + "/orders", header: header}); res.status != http.StatusOK {
-		t.Errorf("another method: %d %s", res.status, res.body)
+	if res := s.MustSend(t, client, gatewaytest.Request{Target: aliceAccount + "/orders", Header: header}); res.Status != http.StatusOK {
+		t.Errorf("another method: %d %s", res.Status, res.Body)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff"
@@ -29,20 +31,22 @@ const (
 	freshMiss   = "portico; fwd=uri-miss; stored"
 )
 
-func isHit(a answer) bool { return strings.HasPrefix(a.header.Get(cacheStatus), "portico; hit; ttl=") }
+func isHit(a gatewaytest.Response) bool {
+	return strings.HasPrefix(a.Header.Get(cacheStatus), "portico; hit; ttl=")
+}
 
 // Five hundred clients that ask for the same at once are one call.
 func TestColdMissesAreOneCall(t *testing.T) {
 	// Not in parallel: it looks at what can be done in real time.
 	const many = 500
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, getOrder, object{"cache": object{"ttl": "600s"}})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, getOrder, gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "600s"}})
 	})
-	b.hold = make(chan struct{})
+	b.Hold = make(chan struct{})
 
-	header, client := s.as(t, "alice"), plainClient(t)
+	header, client := s.As(t, "alice"), gatewaytest.PlainClient(t)
 
 	var (
 		wait     sync.WaitGroup
@@ -52,9 +56,9 @@ func TestColdMissesAreOneCall(t *testing.T) {
 
 	for range many {
 		wait.Go(func() {
-			res, err := s.ask(t.Context(), client, inquiry{target: "/v1/orders/1", header: header})
-			if err != nil || res.status != http.StatusOK {
-				t.Errorf("%d %s %v", res.status, res.body, err)
+			res, err := s.Send(t.Context(), client, gatewaytest.Request{Target: "/v1/orders/1", Header: header})
+			if err != nil || res.Status != http.StatusOK {
+				t.Errorf("%d %s %v", res.Status, res.Body, err)
 
 				return
 			}
@@ -62,18 +66,18 @@ func TestColdMissesAreOneCall(t *testing.T) {
 			mu.Lock()
 			defer mu.Unlock()
 
-			name, _, _ := strings.Cut(res.header.Get(cacheStatus), "; ttl=")
+			name, _, _ := strings.Cut(res.Header.Get(cacheStatus), "; ttl=")
 			statuses[name]++
 		})
 	}
 
-	eventually(t, "the call", func() bool { return b.count() > 0 })
+	gatewaytest.Eventually(t, "the call", func() bool { return b.Count() > 0 })
 	// Most are waiting by now; the others find what is kept.
 	time.Sleep(300 * time.Millisecond)
-	close(b.hold)
+	close(b.Hold)
 	wait.Wait()
 
-	if got := b.countOf(rpcGetOrder); got != 1 || statuses[freshMiss] != 1 {
+	if got := b.CountOf(gatewaytest.RPCGetOrder); got != 1 || statuses[freshMiss] != 1 {
 		t.Errorf("%d calls; %v", got, statuses)
 	}
 
@@ -86,26 +90,26 @@ func TestAnswersOfUsersDoNotMix(t *testing.T) {
 
 	const users, urls, rounds, atOnce = 40, 10, 5, 16 // Twice each.
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
 		// So short that there are misses in most rounds.
-		setPolicy(c, getOrder, object{"cache": object{"ttl": "0.4s", "stale_while_revalidate": "0.1s"}})
+		gatewaytest.SetPolicy(c, getOrder, gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "0.4s", "stale_while_revalidate": "0.1s"}})
 	})
-	client := plainClient(t)
+	client := gatewaytest.PlainClient(t)
 
 	var (
-		work  []inquiry
+		work  []gatewaytest.Request
 		names []string
 	)
 
 	for user := range users {
 		subject := fmt.Sprint("user-", user)
-		header := s.as(t, subject)
+		header := s.As(t, subject)
 
 		for n := range urls * rounds {
 			// The same twice in a row, so that some come at the same time.
 			for range 2 {
-				work = append(work, inquiry{target: fmt.Sprint("/v1/orders/o", n%urls), header: header})
+				work = append(work, gatewaytest.Request{Target: fmt.Sprint("/v1/orders/o", n%urls), Header: header})
 				names = append(names, subject)
 			}
 		}
@@ -128,16 +132,16 @@ func TestAnswersOfUsersDoNotMix(t *testing.T) {
 
 				var got struct{ OrderID, UserID string }
 
-				res, err := s.ask(t.Context(), client, work[i])
+				res, err := s.Send(t.Context(), client, work[i])
 				if err == nil {
-					err = json.Unmarshal([]byte(res.body), &got)
+					err = json.Unmarshal([]byte(res.Body), &got)
 				}
 
-				if err != nil || res.status != http.StatusOK || got.UserID != names[i] || "/v1/orders/"+got.OrderID != work[i].target {
-					t.Errorf("%s asked for %s: %d %s %v", names[i], work[i].target, res.status, res.body, err)
+				if err != nil || res.Status != http.StatusOK || got.UserID != names[i] || "/v1/orders/"+got.OrderID != work[i].Target {
+					t.Errorf("%s asked for %s: %d %s %v", names[i], work[i].Target, res.Status, res.Body, err)
 				}
 
-				switch status := res.header.Get(cacheStatus); {
+				switch status := res.Header.Get(cacheStatus); {
 				case strings.Contains(status, "hit"):
 					kept.Add(1)
 				case strings.Contains(status, "collapsed"):
@@ -148,7 +152,7 @@ func TestAnswersOfUsersDoNotMix(t *testing.T) {
 	}
 
 	wait.Wait()
-	t.Logf("%d requests, %d calls, %d kept, %d shared", len(work), b.count(), kept.Load(), shared.Load())
+	t.Logf("%d requests, %d calls, %d kept, %d shared", len(work), b.Count(), kept.Load(), shared.Load())
 
 	if kept.Load() == 0 || shared.Load() == 0 {
 		t.Error("not all ways were taken")
@@ -159,52 +163,52 @@ func TestAnswersOfUsersDoNotMix(t *testing.T) {
 func TestPairsOfRequestsDoNotMix(t *testing.T) {
 	t.Parallel()
 
-	cached, plain, client := startMirrorOf(t, mirror{}, nil, keptForAll()), startMirror(t, nil), plainClient(t)
+	cached, plain, client := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, keptForAll()), gatewaytest.StartMirror(t, nil), gatewaytest.PlainClient(t)
 	long := strings.Repeat("x", 3000)
 	packed := func(codings string) http.Header { return http.Header{"Accept-Encoding": {codings}} }
 
-	for name, group := range map[string][]inquiry{
-		"value":      {{target: "/v1/every?stringField=a"}, {target: "/v1/every?stringField=b"}, {target: "/v1/every?stringField=A"}},
-		"presence":   {{target: "/v1/every?stringField=c"}, {target: "/v1/every?stringField=c&optionalString="}},
-		"order":      {{target: "/v1/every?strings=a&strings=b"}, {target: "/v1/every?strings=b&strings=a"}},
-		"times":      {{target: "/v1/every?strings=c"}, {target: "/v1/every?strings=c&strings=c"}},
-		"field":      {{target: "/v1/every?int32Field=1"}, {target: "/v1/every?int64Field=1"}},
-		"boundaries": {{target: "/v1/every?strings=a%26strings=b"}, {target: "/v1/every?strings=a&strings=b%26"}},
-		"path":       {{target: "/v1/rooms/1/shelves/2/every"}, {target: "/v1/rooms/1/shelves/3/every"}, {target: "/v1/deep/rooms/1/shelves/2"}},
-		"escapes":    {{target: "/v1/deep/a/b"}, {target: "/v1/deep/a%2Fb"}, {target: "/v1/deep/a%252Fb"}},
-		"template":   {{target: "/v1/every/int32/7"}, {target: "/v1/every/uint64/7"}},
+	for name, group := range map[string][]gatewaytest.Request{
+		"value":      {{Target: "/v1/every?stringField=a"}, {Target: "/v1/every?stringField=b"}, {Target: "/v1/every?stringField=A"}},
+		"presence":   {{Target: "/v1/every?stringField=c"}, {Target: "/v1/every?stringField=c&optionalString="}},
+		"order":      {{Target: "/v1/every?strings=a&strings=b"}, {Target: "/v1/every?strings=b&strings=a"}},
+		"times":      {{Target: "/v1/every?strings=c"}, {Target: "/v1/every?strings=c&strings=c"}},
+		"field":      {{Target: "/v1/every?int32Field=1"}, {Target: "/v1/every?int64Field=1"}},
+		"boundaries": {{Target: "/v1/every?strings=a%26strings=b"}, {Target: "/v1/every?strings=a&strings=b%26"}},
+		"path":       {{Target: "/v1/rooms/1/shelves/2/every"}, {Target: "/v1/rooms/1/shelves/3/every"}, {Target: "/v1/deep/rooms/1/shelves/2"}},
+		"escapes":    {{Target: "/v1/deep/a/b"}, {Target: "/v1/deep/a%2Fb"}, {Target: "/v1/deep/a%252Fb"}},
+		"template":   {{Target: "/v1/every/int32/7"}, {Target: "/v1/every/uint64/7"}},
 		"body": {
-			{method: http.MethodPost, target: "/v1/every", body: `{"int32Field":1}`},
-			{method: http.MethodPost, target: "/v1/every", body: `{"int32Field":2}`},
+			{Method: http.MethodPost, Target: "/v1/every", Body: `{"int32Field":1}`},
+			{Method: http.MethodPost, Target: "/v1/every", Body: `{"int32Field":2}`},
 		},
-		"method": {{target: "/v1/every"}, {method: http.MethodPost, target: "/v1/every", body: "{}"}, {method: "LOCK", target: "/v1/every"}},
+		"method": {{Target: "/v1/every"}, {Method: http.MethodPost, Target: "/v1/every", Body: "{}"}, {Method: "LOCK", Target: "/v1/every"}},
 		"coding": {
-			{target: "/v1/every?stringField=" + long},
-			{target: "/v1/every?stringField=" + long, header: packed("gzip")},
-			{target: "/v1/every?stringField=" + long, header: packed("zstd")},
-			{target: "/v1/every?stringField=" + long, header: packed("gzip;q=0, zstd;q=0.5")},
-			{target: "/v1/every?stringField=" + long, header: packed("gzip, zstd")},
+			{Target: "/v1/every?stringField=" + long},
+			{Target: "/v1/every?stringField=" + long, Header: packed("gzip")},
+			{Target: "/v1/every?stringField=" + long, Header: packed("zstd")},
+			{Target: "/v1/every?stringField=" + long, Header: packed("gzip;q=0, zstd;q=0.5")},
+			{Target: "/v1/every?stringField=" + long, Header: packed("gzip, zstd")},
 		},
 		"type": {
-			{target: "/v1/every?stringField=t"},
-			{target: "/v1/every?stringField=t", header: accepting("application/json")},
-			{target: "/v1/every?stringField=t", header: accepting("text/html, */*;q=0.1")},
+			{Target: "/v1/every?stringField=t"},
+			{Target: "/v1/every?stringField=t", Header: gatewaytest.Accept("application/json")},
+			{Target: "/v1/every?stringField=t", Header: gatewaytest.Accept("text/html, */*;q=0.1")},
 		},
 		"host": {
-			{target: "/v1/every?stringField=h"},
-			{target: "/v1/every?stringField=h", host: "a.example"},
-			{target: "/v1/every?stringField=h", host: "b.example"},
+			{Target: "/v1/every?stringField=h"},
+			{Target: "/v1/every?stringField=h", Host: "a.example"},
+			{Target: "/v1/every?stringField=h", Host: "b.example"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
 			for i, q := range append(group, group...) {
-				got, want := cached.must(t, client, q), plain.must(t, client, q)
-				if got.status != want.status || got.body != want.body ||
-					got.header.Get("Content-Encoding") != want.header.Get("Content-Encoding") ||
-					got.header.Get("Content-Type") != want.header.Get("Content-Type") {
-					t.Errorf("%d: %.80s: got %d %v %.200s, want %d %v %.200s", i, q.target, got.status, got.header, got.body, want.status, want.header, want.body)
+				got, want := cached.MustSend(t, client, q), plain.MustSend(t, client, q)
+				if got.Status != want.Status || got.Body != want.Body ||
+					got.Header.Get("Content-Encoding") != want.Header.Get("Content-Encoding") ||
+					got.Header.Get("Content-Type") != want.Header.Get("Content-Type") {
+					t.Errorf("%d: %.80s: got %d %v %.200s, want %d %v %.200s", i, q.Target, got.Status, got.Header, got.Body, want.Status, want.Header, want.Body)
 				}
 
 				// Writes are not kept at all. Different words may ask for the same form.
@@ -213,8 +217,8 @@ func TestPairsOfRequestsDoNotMix(t *testing.T) {
 					continue
 				}
 
-				if q.method == "" && (first && got.header.Get(cacheStatus) != freshMiss || !first && !isHit(got)) {
-					t.Errorf("%d: %.80s: %s", i, q.target, got.header.Get(cacheStatus))
+				if q.Method == "" && (first && got.Header.Get(cacheStatus) != freshMiss || !first && !isHit(got)) {
+					t.Errorf("%d: %.80s: %s", i, q.Target, got.Header.Get(cacheStatus))
 				}
 			}
 		})
@@ -222,10 +226,10 @@ func TestPairsOfRequestsDoNotMix(t *testing.T) {
 
 	// Only these are the same.
 	for _, same := range []string{"/v1/every?int32Field=3&stringField=s", "/v1/every?stringField=s&int32Field=3", "/v1/every?utm_source=x&stringField=s&int32Field=3"} {
-		cached.must(t, client, inquiry{target: same})
+		cached.MustSend(t, client, gatewaytest.Request{Target: same})
 
-		if res := cached.must(t, client, inquiry{target: same}); !isHit(res) {
-			t.Errorf("%s: %s", same, res.header.Get(cacheStatus))
+		if res := cached.MustSend(t, client, gatewaytest.Request{Target: same}); !isHit(res) {
+			t.Errorf("%s: %s", same, res.Header.Get(cacheStatus))
 		}
 	}
 }
@@ -235,11 +239,11 @@ func TestTenantsAndPassedOnHeadersDoNotMix(t *testing.T) {
 	t.Parallel()
 
 	file, keys := keysFor(t, machine{"alice", "acme"}, machine{"bob", "acme"}, machine{"alice", "other"}, machine{"alice", ""})
-	s, b := startTroubledSite(t, func(c *config.Config) {
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
 		c.Auth.APIKeys.File = file
 		c.Headers.Request = []string{"Accept-Language"}
 	}, bff.WithDefaultPolicy(keptForAll()))
-	client := plainClient(t)
+	client := gatewaytest.PlainClient(t)
 
 	for i, row := range []struct {
 		header           http.Header
@@ -256,22 +260,22 @@ func TestTenantsAndPassedOnHeadersDoNotMix(t *testing.T) {
 		header := row.header.Clone()
 		header.Set("Accept-Language", row.language)
 
-		res := s.must(t, client, inquiry{target: "/v1/payments/1", header: header})
+		res := s.MustSend(t, client, gatewaytest.Request{Target: "/v1/payments/1", Header: header})
 
 		// Nobody's answer is made for one of those who share it.
 		var got struct{ UserID, OrderID string }
-		if err := json.Unmarshal([]byte(res.body), &got); err != nil || got.UserID != "" ||
-			got.OrderID != row.language+"/"+row.tenant || !strings.HasPrefix(res.header.Get(cacheStatus), row.wantState) {
-			t.Errorf("%d: %s %s %v", i, res.body, res.header.Get(cacheStatus), err)
+		if err := json.Unmarshal([]byte(res.Body), &got); err != nil || got.UserID != "" ||
+			got.OrderID != row.language+"/"+row.tenant || !strings.HasPrefix(res.Header.Get(cacheStatus), row.wantState) {
+			t.Errorf("%d: %s %s %v", i, res.Body, res.Header.Get(cacheStatus), err)
 		}
 
-		if vary := res.header.Get("Vary"); !strings.Contains(vary, "X-Api-Key") || !strings.Contains(vary, "Accept-Language") ||
-			!strings.HasPrefix(res.header.Get("Cache-Control"), "private, ") {
-			t.Errorf("%d: Vary %q, Cache-Control %q", i, vary, res.header.Get("Cache-Control"))
+		if vary := res.Header.Get("Vary"); !strings.Contains(vary, "X-Api-Key") || !strings.Contains(vary, "Accept-Language") ||
+			!strings.HasPrefix(res.Header.Get("Cache-Control"), "private, ") {
+			t.Errorf("%d: Vary %q, Cache-Control %q", i, vary, res.Header.Get("Cache-Control"))
 		}
 	}
 
-	if got := b.countOf("/payment.v1.PaymentService/GetPayment"); got != 4 {
+	if got := b.CountOf("/payment.v1.PaymentService/GetPayment"); got != 4 {
 		t.Errorf("%d calls", got)
 	}
 }
@@ -290,7 +294,7 @@ func keptForAll() *porticov1.MethodPolicy {
 func TestUnkeyedHeadersCannotPoison(t *testing.T) {
 	t.Parallel()
 
-	s, client := startMirrorOf(t, mirror{}, nil, keptForAll()), plainClient(t)
+	s, client := gatewaytest.StartMirrorOf(t, gatewaytest.Mirror{}, nil, keptForAll()), gatewaytest.PlainClient(t)
 
 	evil := http.Header{}
 	for _, name := range []string{
@@ -303,17 +307,17 @@ func TestUnkeyedHeadersCannotPoison(t *testing.T) {
 
 	for n := range 5 {
 		target := fmt.Sprint("/v1/every?stringField=", n)
-		first, clean := s.must(t, client, inquiry{target: target, header: evil}), s.must(t, client, inquiry{target: target})
+		first, clean := s.MustSend(t, client, gatewaytest.Request{Target: target, Header: evil}), s.MustSend(t, client, gatewaytest.Request{Target: target})
 
-		if first.status != http.StatusOK || !isHit(clean) || clean.body != first.body {
-			t.Errorf("%d %s, then %d %v %s", first.status, first.body, clean.status, clean.header, clean.body)
+		if first.Status != http.StatusOK || !isHit(clean) || clean.Body != first.Body {
+			t.Errorf("%d %s, then %d %v %s", first.Status, first.Body, clean.Status, clean.Header, clean.Body)
 		}
 
-		if strings.Contains(fmt.Sprint(clean.header, clean.body), "evil") {
-			t.Errorf("%v %s", clean.header, clean.body)
+		if strings.Contains(fmt.Sprint(clean.Header, clean.Body), "evil") {
+			t.Errorf("%v %s", clean.Header, clean.Body)
 		}
 
-		if id := clean.header.Get("X-Request-Id"); id == "" || id == first.header.Get("X-Request-Id") {
+		if id := clean.Header.Get("X-Request-Id"); id == "" || id == first.Header.Get("X-Request-Id") {
 			t.Errorf("both have the id %q", id)
 		}
 	}
@@ -321,10 +325,10 @@ func TestUnkeyedHeadersCannotPoison(t *testing.T) {
 	// Ones that make the request fail make it fail for nobody else.
 	for name, value := range map[string]string{"Accept": strings.Repeat("x", 9000), "Request-Timeout": "soon", "Range": "bytes=0-1", "If-Match": `"x"`} {
 		target := "/v1/every?optionalString=" + url.QueryEscape(name)
-		s.must(t, client, inquiry{target: target, header: http.Header{name: {value}}})
+		s.MustSend(t, client, gatewaytest.Request{Target: target, Header: http.Header{name: {value}}})
 
-		if res := s.must(t, client, inquiry{target: target}); res.status != http.StatusOK || res.body != `{"optionalString":"`+name+`"}` {
-			t.Errorf("after one with %s: %d %s", name, res.status, res.body)
+		if res := s.MustSend(t, client, gatewaytest.Request{Target: target}); res.Status != http.StatusOK || res.Body != `{"optionalString":"`+name+`"}` {
+			t.Errorf("after one with %s: %d %s", name, res.Status, res.Body)
 		}
 	}
 }
@@ -335,65 +339,65 @@ var strongTag = regexp.MustCompile(`^"[!#-~]+"$`)
 func TestFieldsOfKeptAnswers(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, getOrder, object{"cache": object{"ttl": "60s", "stale_if_error": "600s"}})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, getOrder, gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "60s", "stale_if_error": "600s"}})
 	})
-	client, header := plainClient(t), s.as(t, "alice")
+	client, header := gatewaytest.PlainClient(t), s.As(t, "alice")
 
 	for _, row := range []struct{ target, control string }{
 		{aliceProfile, "private, no-cache"}, // A write makes it obsolete.
 		{"/v1/orders/1", "private, max-age=60, stale-if-error=600"},
 	} {
-		q := inquiry{target: row.target, header: header}
+		q := gatewaytest.Request{Target: row.target, Header: header}
 
-		first := s.must(t, client, q)
-		tag := first.header.Get("ETag")
+		first := s.MustSend(t, client, q)
+		tag := first.Header.Get("ETag")
 
-		if first.header.Get(cacheStatus) != freshMiss || !strongTag.MatchString(tag) || first.header.Get("Cache-Control") != row.control ||
-			first.header.Get("Age") != "" || !strings.Contains(first.header.Get("Vary"), "Authorization") {
-			t.Errorf("%s: first %v", row.target, first.header)
+		if first.Header.Get(cacheStatus) != freshMiss || !strongTag.MatchString(tag) || first.Header.Get("Cache-Control") != row.control ||
+			first.Header.Get("Age") != "" || !strings.Contains(first.Header.Get("Vary"), "Authorization") {
+			t.Errorf("%s: first %v", row.target, first.Header)
 		}
 
-		second := s.must(t, client, q)
-		if !isHit(second) || second.body != first.body || second.header.Get("ETag") != tag || second.header.Get("Age") == "" ||
-			second.header.Get("Cache-Control") != row.control || second.header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s: second %v", row.target, second.header)
+		second := s.MustSend(t, client, q)
+		if !isHit(second) || second.Body != first.Body || second.Header.Get("ETag") != tag || second.Header.Get("Age") == "" ||
+			second.Header.Get("Cache-Control") != row.control || second.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s: second %v", row.target, second.Header)
 		}
 
-		head := s.must(t, client, inquiry{method: http.MethodHead, target: row.target, header: header})
-		if head.status != http.StatusOK || head.body != "" || head.header.Get("ETag") != tag || !isHit(head) ||
-			head.header.Get("Content-Length") != fmt.Sprint(len(first.body)) {
-			t.Errorf("%s: HEAD %d %v", row.target, head.status, head.header)
+		head := s.MustSend(t, client, gatewaytest.Request{Method: http.MethodHead, Target: row.target, Header: header})
+		if head.Status != http.StatusOK || head.Body != "" || head.Header.Get("ETag") != tag || !isHit(head) ||
+			head.Header.Get("Content-Length") != fmt.Sprint(len(first.Body)) {
+			t.Errorf("%s: HEAD %d %v", row.target, head.Status, head.Header)
 		}
 
 		for match, status := range map[string]int{tag: 304, "W/" + tag: 304, `"x", ` + tag: 304, "*": 304, `"x"`: 200} {
 			known := header.Clone()
 			known.Set("If-None-Match", match)
 
-			res := s.must(t, client, inquiry{target: row.target, header: known})
-			if res.status != status || (res.body == "") != (status == 304) || res.header.Get("ETag") != tag ||
-				res.header.Get("Cache-Control") != row.control || res.header.Get("Vary") == "" {
-				t.Errorf("%s: If-None-Match %s: %d %v", row.target, match, res.status, res.header)
+			res := s.MustSend(t, client, gatewaytest.Request{Target: row.target, Header: known})
+			if res.Status != status || (res.Body == "") != (status == 304) || res.Header.Get("ETag") != tag ||
+				res.Header.Get("Cache-Control") != row.control || res.Header.Get("Vary") == "" {
+				t.Errorf("%s: If-None-Match %s: %d %v", row.target, match, res.Status, res.Header)
 			}
 		}
 	}
 
-	if got := b.taken(); len(got) != 2 {
-		t.Errorf("%v", rpcs(got))
+	if got := b.TakeCalls(); len(got) != 2 {
+		t.Errorf("%v", gatewaytest.RPCs(got))
 	}
 
 	forced := header.Clone()
 	forced.Set("Cache-Control", "no-cache")
 
-	if res := s.must(t, client, inquiry{target: aliceProfile, header: forced}); res.header.Get(cacheStatus) != "portico; fwd=request; stored" || b.count() != 1 {
-		t.Errorf("%v, %d calls", res.header, b.count())
+	if res := s.MustSend(t, client, gatewaytest.Request{Target: aliceProfile, Header: forced}); res.Header.Get(cacheStatus) != "portico; fwd=request; stored" || b.Count() != 1 {
+		t.Errorf("%v, %d calls", res.Header, b.Count())
 	}
 
 	only := header.Clone()
 	only.Set("Cache-Control", "only-if-cached")
 
-	if res := s.must(t, client, inquiry{target: "/v1/orders/other", header: only}); res.status != http.StatusGatewayTimeout || b.count() != 1 {
-		t.Errorf("%d %v, %d calls", res.status, res.header, b.count())
+	if res := s.MustSend(t, client, gatewaytest.Request{Target: "/v1/orders/other", Header: only}); res.Status != http.StatusGatewayTimeout || b.Count() != 1 {
+		t.Errorf("%d %v, %d calls", res.Status, res.Header, b.Count())
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -21,8 +23,8 @@ func TestDeadlines(t *testing.T) {
 
 	const route = 2 * time.Second // Of GetUser, as the schema has it.
 
-	s, b := startTroubledSite(t, unlimited)
-	client := plainClient(t)
+	s, b := gatewaytest.StartFlaky(t, gatewaytest.Unlimited)
+	client := gatewaytest.PlainClient(t)
 
 	for name, row := range map[string]struct {
 		field, value string
@@ -35,30 +37,30 @@ func TestDeadlines(t *testing.T) {
 		"longer_as_of_grpc":    {"Grpc-Timeout", "99999999S", route},
 		"very_long_in_seconds": {"Request-Timeout", "999999999999", route},
 	} {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		if row.field != "" {
 			header.Set(row.field, row.value)
 		}
 
-		b.taken()
+		b.TakeCalls()
 
-		if res := s.must(t, client, inquiry{target: aliceAccount, header: header}); res.status != http.StatusOK {
-			t.Errorf("%s: %d %s", name, res.status, res.body)
+		if res := s.MustSend(t, client, gatewaytest.Request{Target: aliceAccount, Header: header}); res.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", name, res.Status, res.Body)
 		}
 
 		// The gateway keeps 20 ms.
-		left := b.taken()[0].left
+		left := b.TakeCalls()[0].Left
 		if left > row.want-19*time.Millisecond || left < row.want-700*time.Millisecond {
 			t.Errorf("%s: the backend has %s of %s", name, left, row.want)
 		}
 	}
 
 	for _, bad := range []http.Header{{"Request-Timeout": {"soon"}}, {"Grpc-Timeout": {"5"}}, {"Request-Timeout": {"0"}}} {
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 		maps.Copy(header, bad)
 
-		if res := s.must(t, client, inquiry{target: aliceAccount, header: header}); res.status != http.StatusBadRequest {
-			t.Errorf("%v: %d %s", bad, res.status, res.body)
+		if res := s.MustSend(t, client, gatewaytest.Request{Target: aliceAccount, Header: header}); res.Status != http.StatusBadRequest {
+			t.Errorf("%v: %d %s", bad, res.Status, res.Body)
 		}
 	}
 }
@@ -74,16 +76,16 @@ func hangs(ctx context.Context, _ string) error {
 func TestDeadlinesAreKept(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, getUser, object{"timeout": "1s"})
-		setPolicy(c, "dashboard.v1.*", object{"timeout": "0.7s"})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, getUser, gatewaytest.Object{"timeout": "1s"})
+		gatewaytest.SetPolicy(c, "dashboard.v1.*", gatewaytest.Object{"timeout": "0.7s"})
 	})
-	client := plainClient(t)
+	client := gatewaytest.PlainClient(t)
 
-	b.becomes(hangs)
+	b.FailWith(hangs)
 
-	hurried := s.as(t, "alice")
+	hurried := s.As(t, "alice")
 	hurried.Set("Request-Timeout", "0.3")
 
 	for name, row := range map[string]struct {
@@ -91,20 +93,20 @@ func TestDeadlinesAreKept(t *testing.T) {
 		header http.Header
 		want   time.Duration
 	}{
-		"of_the_route":           {aliceAccount, s.as(t, "alice"), time.Second},
+		"of_the_route":           {aliceAccount, s.As(t, "alice"), time.Second},
 		"of_the_client":          {aliceAccount, hurried, 300 * time.Millisecond},
-		"of_a_composite":         {"/v1/me/dashboard", s.as(t, "alice"), 700 * time.Millisecond},
+		"of_a_composite":         {"/v1/me/dashboard", s.As(t, "alice"), 700 * time.Millisecond},
 		"of_a_composites_client": {"/v1/me/dashboard", hurried, 300 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
 			start := time.Now()
-			res := s.must(t, client, inquiry{target: row.target, header: row.header})
+			res := s.MustSend(t, client, gatewaytest.Request{Target: row.target, Header: row.header})
 
 			took := time.Since(start)
-			if res.status != http.StatusGatewayTimeout || res.problem(t)["code"] != "DEADLINE_EXCEEDED" || took < row.want*8/10 || took > row.want+2*time.Second {
-				t.Errorf("%d after %s, want 504 after %s: %s", res.status, took, row.want, res.body)
+			if res.Status != http.StatusGatewayTimeout || res.Problem(t)["code"] != "DEADLINE_EXCEEDED" || took < row.want*8/10 || took > row.want+2*time.Second {
+				t.Errorf("%d after %s, want 504 after %s: %s", res.Status, took, row.want, res.Body)
 			}
 		})
 	}
@@ -121,13 +123,13 @@ func TestLegsShareTheDeadline(t *testing.T) {
 		least, most = 20 * time.Millisecond, 500 * time.Millisecond
 	)
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, "dashboard.v1.*", object{"timeout": "10s"})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, "dashboard.v1.*", gatewaytest.Object{"timeout": "10s"})
 	})
 
-	b.becomes(func(_ context.Context, rpc string) error {
-		if rpc == rpcGetProfile {
+	b.FailWith(func(_ context.Context, rpc string) error {
+		if rpc == gatewaytest.RPCGetProfile {
 			return status.Error(codes.DeadlineExceeded, "as if its time was over")
 		}
 
@@ -135,21 +137,21 @@ func TestLegsShareTheDeadline(t *testing.T) {
 	})
 
 	start := time.Now()
-	res := s.must(t, plainClient(t), inquiry{target: "/v1/me/dashboard", header: s.as(t, "alice")})
+	res := s.MustSend(t, gatewaytest.PlainClient(t), gatewaytest.Request{Target: "/v1/me/dashboard", Header: s.As(t, "alice")})
 	took := time.Since(start)
 
-	if res.status != http.StatusOK || !strings.Contains(res.body, "DEADLINE_EXCEEDED") {
-		t.Errorf("%d %s", res.status, res.body)
+	if res.Status != http.StatusOK || !strings.Contains(res.Body, "DEADLINE_EXCEEDED") {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
-	calls := b.taken()
+	calls := b.TakeCalls()
 	if len(calls) < 3 {
 		t.Errorf("%d legs", len(calls))
 	}
 
 	for _, c := range calls {
-		if c.left > timeout-least || c.left < timeout-most-took {
-			t.Errorf("%s has %s, after %s at most", c.rpc, c.left, took)
+		if c.Left > timeout-least || c.Left < timeout-most-took {
+			t.Errorf("%s has %s, after %s at most", c.RPC, c.Left, took)
 		}
 	}
 }
@@ -162,12 +164,12 @@ func TestServerTiming(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			s, _ := startTroubledSite(t, func(c *config.Config) {
-				unlimited(c)
+			s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
+				gatewaytest.Unlimited(c)
 
 				c.Server.ServerTiming = on
 			})
-			client, header := plainClient(t), s.as(t, "alice")
+			client, header := gatewaytest.PlainClient(t), s.As(t, "alice")
 
 			for target, metrics := range map[string][]string{
 				aliceAccount: {"total", `user;desc="user.v1.UserService/GetUser"`},
@@ -176,7 +178,7 @@ func TestServerTiming(t *testing.T) {
 					`profile;desc="profile.v1.ProfileService/GetProfile"`,
 				},
 			} {
-				got := s.must(t, client, inquiry{target: target, header: header}).header.Get("Server-Timing")
+				got := s.MustSend(t, client, gatewaytest.Request{Target: target, Header: header}).Header.Get("Server-Timing")
 				if !on {
 					if got != "" {
 						t.Errorf("%s: %s", target, got)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/redis/go-redis/v9"
 
 	"github.com/portico-gateway/portico/bff/config"
@@ -21,12 +23,12 @@ import (
 
 // limited sets the only limits of a method.
 func limited(c *config.Config, selector string, limits ...any) {
-	setPolicy(c, selector, object{"rate_limits": limits})
+	gatewaytest.SetPolicy(c, selector, gatewaytest.Object{"rate_limits": limits})
 }
 
 // hourly is a bucket that does not refill while a test lasts.
-func hourly(tokens int, more object) object {
-	out := object{"requests": tokens, "per": "3600s", "burst": tokens}
+func hourly(tokens int, more gatewaytest.Object) gatewaytest.Object {
+	out := gatewaytest.Object{"requests": tokens, "per": "3600s", "burst": tokens}
 	maps.Copy(out, more)
 
 	return out
@@ -47,7 +49,7 @@ func TestRateLimitIsOneForTwoGateways(t *testing.T) {
 	const tokens = 20
 
 	server := redistest.Start(t)
-	twins, _ := startTwins(t, func(c *config.Config) {
+	twins, _ := gatewaytest.StartTwins(t, func(c *config.Config) {
 		c.Redis = config.Redis{URL: server.URL(), Timeout: 10 * time.Second}
 		limited(c, getUser, hourly(tokens, nil))
 	})
@@ -67,11 +69,11 @@ func TestRateLimitIsOneForTwoGateways(t *testing.T) {
 		}
 	}
 
-	header, client := twins[0].as(t, "alice"), plainClient(t)
+	header, client := twins[0].As(t, "alice"), gatewaytest.PlainClient(t)
 
 	for _, twin := range twins {
-		if res := twin.must(t, client, inquiry{target: aliceAccount, header: header}); res.status != http.StatusOK {
-			t.Errorf("%d %s", res.status, res.body)
+		if res := twin.MustSend(t, client, gatewaytest.Request{Target: aliceAccount, Header: header}); res.Status != http.StatusOK {
+			t.Errorf("%d %s", res.Status, res.Body)
 		}
 	}
 
@@ -83,15 +85,15 @@ func TestRateLimitIsOneForTwoGateways(t *testing.T) {
 
 		for n := range 2 * tokens {
 			wait.Go(func() {
-				res, err := twins[n%2].ask(t.Context(), client, inquiry{target: aliceAccount, header: header})
+				res, err := twins[n%2].Send(t.Context(), client, gatewaytest.Request{Target: aliceAccount, Header: header})
 
 				switch {
 				case err != nil:
 					t.Error(err)
-				case res.status == http.StatusOK:
+				case res.Status == http.StatusOK:
 					allowed[n%2].Add(1)
-				case res.status != http.StatusTooManyRequests || res.header.Get("Retry-After") == "":
-					t.Errorf("%d %v %s", res.status, res.header, res.body)
+				case res.Status != http.StatusTooManyRequests || res.Header.Get("Retry-After") == "":
+					t.Errorf("%d %v %s", res.Status, res.Header, res.Body)
 				}
 			})
 		}
@@ -110,47 +112,47 @@ func TestRateLimitIsOneForTwoGateways(t *testing.T) {
 func TestRateLimitFields(t *testing.T) {
 	t.Parallel()
 
-	s, _ := startTroubledSite(t, func(c *config.Config) { limited(c, getUser, hourly(2, nil)) })
-	header := s.as(t, "alice")
+	s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) { limited(c, getUser, hourly(2, nil)) })
+	header := s.As(t, "alice")
 
 	for left := 1; left >= 0; left-- {
-		res := s.do(t, http.MethodGet, aliceAccount, header, "")
-		if res.status != http.StatusOK || res.header.Get("Retry-After") != "" {
-			t.Fatalf("%d %v", res.status, res.header)
+		res := s.Do(t, http.MethodGet, aliceAccount, header, "")
+		if res.Status != http.StatusOK || res.Header.Get("Retry-After") != "" {
+			t.Fatalf("%d %v", res.Status, res.Header)
 		}
 
 		for name, want := range map[string]string{
 			"RateLimit-Policy": `"principal";q=2;w=3600`, "RateLimit": fmt.Sprintf(`"principal";r=%d;t=%d`, left, 1800*(2-left)),
 			"RateLimit-Limit": "2", "RateLimit-Remaining": strconv.Itoa(left), "RateLimit-Reset": strconv.Itoa(1800 * (2 - left)),
 		} {
-			if got := res.header.Get(name); got != want {
+			if got := res.Header.Get(name); got != want {
 				t.Errorf("%d left: %s is %q, want %q", left, name, got, want)
 			}
 		}
 	}
 
-	res := s.do(t, http.MethodGet, aliceAccount, header, "")
-	if seconds, err := strconv.Atoi(res.header.Get("Retry-After")); res.status != http.StatusTooManyRequests || err != nil ||
-		seconds < 1700 || seconds > 1800 || res.problem(t)["code"] != "RESOURCE_EXHAUSTED" {
-		t.Errorf("%d %v %s", res.status, res.header, res.body)
+	res := s.Do(t, http.MethodGet, aliceAccount, header, "")
+	if seconds, err := strconv.Atoi(res.Header.Get("Retry-After")); res.Status != http.StatusTooManyRequests || err != nil ||
+		seconds < 1700 || seconds > 1800 || res.Problem(t)["code"] != "RESOURCE_EXHAUSTED" {
+		t.Errorf("%d %v %s", res.Status, res.Header, res.Body)
 	}
 
-	if res := s.do(t, http.MethodGet, "/v1/users/bob", s.as(t, "bob"), ""); res.status != http.StatusOK {
-		t.Errorf("another caller: %d", res.status)
+	if res := s.Do(t, http.MethodGet, "/v1/users/bob", s.As(t, "bob"), ""); res.Status != http.StatusOK {
+		t.Errorf("another caller: %d", res.Status)
 	}
 }
 
 // allowedOf sends requests and tells how many were not refused for being too many.
-func allowedOf(t *testing.T, s *site, header http.Header, target string, requests int) int {
+func allowedOf(t *testing.T, s *gatewaytest.Site, header http.Header, target string, requests int) int {
 	t.Helper()
 
 	allowed := 0
 
 	for range requests {
-		if res := s.do(t, http.MethodGet, target, header, ""); res.status == http.StatusOK {
+		if res := s.Do(t, http.MethodGet, target, header, ""); res.Status == http.StatusOK {
 			allowed++
-		} else if res.status != http.StatusTooManyRequests {
-			t.Errorf("%s: %d %s", target, res.status, res.body)
+		} else if res.Status != http.StatusTooManyRequests {
+			t.Errorf("%s: %d %s", target, res.Status, res.Body)
 		}
 	}
 
@@ -164,15 +166,15 @@ func TestRateLimitsWhileRedisIsGone(t *testing.T) {
 	const tokens = 10
 
 	server := redistest.Start(t)
-	twins, b := startTwins(t, func(c *config.Config) {
+	twins, b := gatewaytest.StartTwins(t, func(c *config.Config) {
 		c.Redis = config.Redis{URL: server.URL(), Timeout: 500 * time.Millisecond}
 		limited(c, getUser, hourly(tokens, nil))
-		limited(c, listOrders, hourly(tokens, object{"closed_on_outage": true}))
+		limited(c, listOrders, hourly(tokens, gatewaytest.Object{"closed_on_outage": true}))
 	})
-	header := twins[0].as(t, "alice")
+	header := twins[0].As(t, "alice")
 
-	if res := twins[0].do(t, http.MethodGet, aliceAccount+"/orders", header, ""); res.status != http.StatusOK {
-		t.Fatalf("with Redis: %d %s", res.status, res.body)
+	if res := twins[0].Do(t, http.MethodGet, aliceAccount+"/orders", header, ""); res.Status != http.StatusOK {
+		t.Fatalf("with Redis: %d %s", res.Status, res.Body)
 	}
 
 	server.Stop()
@@ -182,23 +184,23 @@ func TestRateLimitsWhileRedisIsGone(t *testing.T) {
 			t.Errorf("gateway %d allowed %d by itself, want at most %d", i, got, tokens)
 		}
 
-		b.taken()
+		b.TakeCalls()
 
 		start := time.Now()
 
-		res := s.do(t, http.MethodGet, aliceAccount+"/orders", header, "")
-		if res.status != http.StatusServiceUnavailable || res.header.Get("Retry-After") != "1" || res.problem(t)["code"] != "UNAVAILABLE" {
-			t.Errorf("gateway %d, closed: %d %v %s", i, res.status, res.header, res.body)
+		res := s.Do(t, http.MethodGet, aliceAccount+"/orders", header, "")
+		if res.Status != http.StatusServiceUnavailable || res.Header.Get("Retry-After") != "1" || res.Problem(t)["code"] != "UNAVAILABLE" {
+			t.Errorf("gateway %d, closed: %d %v %s", i, res.Status, res.Header, res.Body)
 		}
 
-		if took := time.Since(start); b.count() != 0 || took > 5*time.Second {
-			t.Errorf("gateway %d called the backend %d times in %s", i, b.count(), took)
+		if took := time.Since(start); b.Count() != 0 || took > 5*time.Second {
+			t.Errorf("gateway %d called the backend %d times in %s", i, b.Count(), took)
 		}
 	}
 
 	server.Restart()
-	eventually(t, "Redis being used again", func() bool {
-		return twins[0].do(t, http.MethodGet, aliceAccount+"/orders", header, "").status == http.StatusOK
+	gatewaytest.Eventually(t, "Redis being used again", func() bool {
+		return twins[0].Do(t, http.MethodGet, aliceAccount+"/orders", header, "").Status == http.StatusOK
 	})
 }
 
@@ -213,24 +215,24 @@ func TestDailyQuota(t *testing.T) {
 	}
 
 	server := redistest.Start(t)
-	twins, _ := startTwins(t, func(c *config.Config) {
+	twins, _ := gatewaytest.StartTwins(t, func(c *config.Config) {
 		c.Redis = config.Redis{URL: server.URL(), Timeout: 2 * time.Second}
-		limited(c, getUser, object{"requests": quota, "daily": true})
+		limited(c, getUser, gatewaytest.Object{"requests": quota, "daily": true})
 	})
-	header := twins[0].as(t, "alice")
+	header := twins[0].As(t, "alice")
 
 	got := allowedOf(t, twins[0], header, aliceAccount, 3) + allowedOf(t, twins[1], header, aliceAccount, 3)
 	if got != quota {
 		t.Errorf("%d were allowed, want %d", got, quota)
 	}
 
-	res := twins[0].do(t, http.MethodGet, aliceAccount, header, "")
-	wait, err := strconv.Atoi(res.header.Get("Retry-After"))
+	res := twins[0].Do(t, http.MethodGet, aliceAccount, header, "")
+	wait, err := strconv.Atoi(res.Header.Get("Retry-After"))
 	midnight := time.Until(time.Now().UTC().Truncate(24 * time.Hour).Add(24 * time.Hour)).Seconds()
 
-	if res.status != http.StatusTooManyRequests || err != nil || float64(wait) < midnight-1 || float64(wait) > midnight+60 ||
-		res.header.Get("RateLimit-Policy") != `"principal";q=5;w=86400` {
-		t.Errorf("%d %v, midnight in %.0f seconds", res.status, res.header, midnight)
+	if res.Status != http.StatusTooManyRequests || err != nil || float64(wait) < midnight-1 || float64(wait) > midnight+60 ||
+		res.Header.Get("RateLimit-Policy") != `"principal";q=5;w=86400` {
+		t.Errorf("%d %v, midnight in %.0f seconds", res.Status, res.Header, midnight)
 	}
 }
 
@@ -238,11 +240,11 @@ func TestDailyQuota(t *testing.T) {
 func TestLimitsOfOneNameShareTokens(t *testing.T) {
 	t.Parallel()
 
-	s, _ := startTroubledSite(t, func(c *config.Config) {
-		limited(c, getUser, hourly(10, object{"name": "reads"}))
-		limited(c, listOrders, hourly(10, object{"name": "reads", "cost": 4}))
+	s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		limited(c, getUser, hourly(10, gatewaytest.Object{"name": "reads"}))
+		limited(c, listOrders, hourly(10, gatewaytest.Object{"name": "reads", "cost": 4}))
 	})
-	header := s.as(t, "alice")
+	header := s.As(t, "alice")
 
 	for i, row := range []struct {
 		target string
@@ -256,9 +258,9 @@ func TestLimitsOfOneNameShareTokens(t *testing.T) {
 		{aliceAccount, http.StatusOK, "0"},
 		{aliceAccount, http.StatusTooManyRequests, "0"},
 	} {
-		res := s.do(t, http.MethodGet, row.target, header, "")
-		if left := res.header.Get("RateLimit-Remaining"); res.status != row.status || left != row.left {
-			t.Errorf("%d: %s answered %d and %s left, want %d and %s", i, row.target, res.status, left, row.status, row.left)
+		res := s.Do(t, http.MethodGet, row.target, header, "")
+		if left := res.Header.Get("RateLimit-Remaining"); res.Status != row.status || left != row.left {
+			t.Errorf("%d: %s answered %d and %s left, want %d and %s", i, row.target, res.Status, left, row.status, row.left)
 		}
 	}
 }
@@ -292,13 +294,13 @@ func TestLimitsByKeyAndTenant(t *testing.T) {
 	t.Parallel()
 
 	file, keys := keysFor(t, machine{"alice", "acme"}, machine{"alice", "acme"}, machine{"bob", "acme"}, machine{"bob", "other"})
-	s, _ := startTroubledSite(t, func(c *config.Config) {
+	s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
 		c.Auth.APIKeys.File = file
-		limited(c, getOrder, hourly(3, object{"key": "RATE_LIMIT_KEY_API_KEY"}))
-		limited(c, "payment.v1.PaymentService.GetPayment", hourly(3, object{"key": "RATE_LIMIT_KEY_TENANT"}))
+		limited(c, getOrder, hourly(3, gatewaytest.Object{"key": "RATE_LIMIT_KEY_API_KEY"}))
+		limited(c, "payment.v1.PaymentService.GetPayment", hourly(3, gatewaytest.Object{"key": "RATE_LIMIT_KEY_TENANT"}))
 	})
 
-	token := s.as(t, "carol")
+	token := s.As(t, "carol")
 
 	for i, row := range []struct {
 		target  string
@@ -308,7 +310,7 @@ func TestLimitsByKeyAndTenant(t *testing.T) {
 		{"/v1/orders/1", keys[0], 3},
 		{"/v1/orders/1", keys[1], 3},
 		{"/v1/orders/1", token, 3},
-		{"/v1/orders/1", s.as(t, "carol"), 0},
+		{"/v1/orders/1", s.As(t, "carol"), 0},
 		{"/v1/payments/1", keys[0], 3},
 		{"/v1/payments/1", keys[1], 0},
 		{"/v1/payments/1", keys[2], 0},
@@ -328,15 +330,15 @@ func TestRequestsWhileRedisHangs(t *testing.T) {
 	const timeout = 300 * time.Millisecond
 
 	server := redistest.Start(t)
-	s, _ := startTroubledSite(t, func(c *config.Config) {
+	s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
 		c.Redis = config.Redis{URL: server.URL(), Timeout: timeout}
 		limited(c, getUser, hourly(1000, nil))
 	})
-	header := s.as(t, "alice")
+	header := s.As(t, "alice")
 
 	for _, target := range []string{aliceAccount, aliceProfile} {
-		if res := s.do(t, http.MethodGet, target, header, ""); res.status != http.StatusOK {
-			t.Fatalf("%s: %d %s", target, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, target, header, ""); res.Status != http.StatusOK {
+			t.Fatalf("%s: %d %s", target, res.Status, res.Body)
 		}
 	}
 
@@ -349,8 +351,8 @@ func TestRequestsWhileRedisHangs(t *testing.T) {
 		target := []string{aliceAccount, aliceProfile}[n%2]
 		start := time.Now()
 
-		if res := s.do(t, http.MethodGet, target, header, ""); res.status != http.StatusOK {
-			t.Errorf("%s: %d %s", target, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, target, header, ""); res.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", target, res.Status, res.Body)
 		}
 
 		if time.Since(start) > timeout {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -17,7 +19,7 @@ import (
 )
 
 // slots is a backend that works on so many calls at a time; the others wait, in the order in which they came.
-func slots(places int, work time.Duration) trouble {
+func slots(places int, work time.Duration) gatewaytest.Fault {
 	free := make(chan struct{}, places)
 
 	return func(ctx context.Context, _ string) error {
@@ -43,16 +45,16 @@ type tally struct {
 	unsaid  int
 }
 
-func (a *tally) add(res answer, took time.Duration) {
+func (a *tally) add(res gatewaytest.Response, took time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
-	a.statuses[res.status]++
+	a.statuses[res.Status]++
 
 	switch {
-	case res.status == http.StatusServiceUnavailable && res.header.Get("Retry-After") == "":
+	case res.Status == http.StatusServiceUnavailable && res.Header.Get("Retry-After") == "":
 		a.unsaid++
-	case res.status == http.StatusServiceUnavailable, res.status == http.StatusNotFound:
+	case res.Status == http.StatusServiceUnavailable, res.Status == http.StatusNotFound:
 		a.refused = append(a.refused, took)
 	}
 }
@@ -71,7 +73,7 @@ func (a *tally) percentile(percent int) time.Duration {
 // flow offers a backend twice what it can do, however fast the machine is: one request of each kind comes for each request that was
 // served, those of the first two kinds being for the backend. It begins with some at once, and returns when it has lasted for so long,
 // at least so many are served and all are answered.
-func flow(t *testing.T, s *site, client *http.Client, atOnce, enough int, duration time.Duration, kinds ...func(n int) inquiry) []*tally {
+func flow(t *testing.T, s *gatewaytest.Site, client *http.Client, atOnce, enough int, duration time.Duration, kinds ...func(n int) gatewaytest.Request) []*tally {
 	t.Helper()
 
 	tallies := make([]*tally, len(kinds))
@@ -92,14 +94,14 @@ func flow(t *testing.T, s *site, client *http.Client, atOnce, enough int, durati
 			wait.Go(func() {
 				begin := time.Now()
 
-				res, err := s.ask(t.Context(), client, q)
+				res, err := s.Send(t.Context(), client, q)
 				if err != nil {
 					t.Error(err)
 				}
 
 				tallies[kind].add(res, time.Since(begin))
 
-				if res.status == http.StatusOK {
+				if res.Status == http.StatusOK {
 					select {
 					case served <- struct{}{}:
 					default: // It is the end.
@@ -128,7 +130,7 @@ func flow(t *testing.T, s *site, client *http.Client, atOnce, enough int, durati
 }
 
 // pace sends requests one after the other, so many at once, until the context ends, and returns how many were served.
-func pace(ctx context.Context, t *testing.T, s *site, client *http.Client, atOnce int, q func(n int) inquiry) int {
+func pace(ctx context.Context, t *testing.T, s *gatewaytest.Site, client *http.Client, atOnce int, q func(n int) gatewaytest.Request) int {
 	t.Helper()
 
 	var (
@@ -139,9 +141,9 @@ func pace(ctx context.Context, t *testing.T, s *site, client *http.Client, atOnc
 	for range atOnce {
 		wait.Go(func() {
 			for ctx.Err() == nil {
-				res, err := s.ask(t.Context(), client, q(int(sent.Add(1))))
-				if err != nil || res.status != http.StatusOK {
-					t.Errorf("at a pace that the backend can keep: %d %v", res.status, err)
+				res, err := s.Send(t.Context(), client, q(int(sent.Add(1))))
+				if err != nil || res.Status != http.StatusOK {
+					t.Errorf("at a pace that the backend can keep: %d %v", res.Status, err)
 
 					return
 				}
@@ -164,36 +166,40 @@ func TestOverloadedBackendGoesOnWorking(t *testing.T) {
 	// Not in parallel: it takes much of the processor.
 	const (
 		places   = 20
-		work     = 50 * time.Millisecond * slowdown
+		work     = 50 * time.Millisecond * gatewaytest.Slowdown
 		enough   = 20 * places
 		duration = 5 * time.Second
 	)
 
-	start := func() (*site, func(n int) inquiry, func(int) inquiry) {
-		s, b := startTroubledSite(t, func(c *config.Config) {
-			unlimited(c)
+	start := func() (*gatewaytest.Site, func(n int) gatewaytest.Request, func(int) gatewaytest.Request) {
+		s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+			gatewaytest.Unlimited(c)
 			// A busy machine takes its time.
-			setPolicy(c, getOrder, object{"priority": "PRIORITY_LOW", "timeout": "60s"})
-			setPolicy(c, listOrders, object{"priority": "PRIORITY_CRITICAL", "timeout": "60s"})
+			gatewaytest.SetPolicy(c, getOrder, gatewaytest.Object{"priority": "PRIORITY_LOW", "timeout": "60s"})
+			gatewaytest.SetPolicy(c, listOrders, gatewaytest.Object{"priority": "PRIORITY_CRITICAL", "timeout": "60s"})
 
 			u := c.Upstreams["order"]
 			u.Concurrency.Initial = 3 * places
 			c.Upstreams["order"] = u
 		})
-		header := s.as(t, "alice")
+		header := s.As(t, "alice")
 
-		b.becomes(slots(places, work))
+		b.FailWith(slots(places, work))
 
-		return s, func(n int) inquiry { return inquiry{target: fmt.Sprint("/v1/orders/", n), header: header} },
-			func(int) inquiry { return inquiry{target: aliceAccount + "/orders", header: header} }
+		return s, func(n int) gatewaytest.Request {
+				return gatewaytest.Request{Target: fmt.Sprint("/v1/orders/", n), Header: header}
+			},
+			func(int) gatewaytest.Request {
+				return gatewaytest.Request{Target: aliceAccount + "/orders", Header: header}
+			}
 	}
 
 	s, low, critical := start()
 	paced, _, pacedCritical := start()
-	client := plainClient(t)
+	client := gatewaytest.PlainClient(t)
 
 	// What has nothing to do with the backend shows what the machine can do: others may work on it.
-	nothing := func(int) inquiry { return inquiry{target: "/v1/nothing"} }
+	nothing := func(int) gatewaytest.Request { return gatewaytest.Request{Target: "/v1/nothing"} }
 
 	if calm := offer(t, s, client, places*5, places, low); calm[http.StatusOK] < places*4 {
 		t.Fatalf("without an overload: %v", calm)
@@ -202,7 +208,7 @@ func TestOverloadedBackendGoesOnWorking(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	possible := make(chan int, 1)
 
-	go func() { possible <- pace(ctx, t, paced, plainClient(t), places, pacedCritical) }()
+	go func() { possible <- pace(ctx, t, paced, gatewaytest.PlainClient(t), places, pacedCritical) }()
 
 	tallies := flow(t, s, client, 2*places, enough, duration, low, critical, nothing)
 
@@ -248,7 +254,7 @@ func checkRefusals(t *testing.T, tallies []*tally) {
 }
 
 // recovers checks that, offered much less, the backend serves everybody again. How soon is the limiter's own test.
-func recovers(t *testing.T, s *site, client *http.Client, atOnce int, q func(n int) inquiry) {
+func recovers(t *testing.T, s *gatewaytest.Site, client *http.Client, atOnce int, q func(n int) gatewaytest.Request) {
 	t.Helper()
 
 	start := time.Now()
@@ -271,19 +277,19 @@ func recovers(t *testing.T, s *site, client *http.Client, atOnce int, q func(n i
 func TestRefusalsOfTheBackendDoNotShrinkTheLimit(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, unlimited)
-	header, client := s.as(t, "alice"), plainClient(t)
+	s, b := gatewaytest.StartFlaky(t, gatewaytest.Unlimited)
+	header, client := s.As(t, "alice"), gatewaytest.PlainClient(t)
 
-	b.becomes(failing(rpcGetUser, codes.ResourceExhausted))
+	b.FailWith(failing(gatewaytest.RPCGetUser, codes.ResourceExhausted))
 
-	statuses := offer(t, s, client, 500, 40, func(int) inquiry { return inquiry{target: aliceAccount, header: header} })
+	statuses := offer(t, s, client, 500, 40, func(int) gatewaytest.Request { return gatewaytest.Request{Target: aliceAccount, Header: header} })
 	if statuses[http.StatusTooManyRequests] != 500 {
 		t.Errorf("%v", statuses)
 	}
 
-	b.becomes(slots(1000, 5*time.Millisecond))
+	b.FailWith(slots(1000, 5*time.Millisecond))
 
-	if statuses := offer(t, s, client, 500, 40, func(int) inquiry { return inquiry{target: aliceAccount, header: header} }); statuses[http.StatusOK] != 500 {
+	if statuses := offer(t, s, client, 500, 40, func(int) gatewaytest.Request { return gatewaytest.Request{Target: aliceAccount, Header: header} }); statuses[http.StatusOK] != 500 {
 		t.Errorf("%v", statuses)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -17,7 +19,7 @@ import (
 )
 
 // failsFirst lets the first calls fail.
-func failsFirst(calls int64) trouble {
+func failsFirst(calls int64) gatewaytest.Fault {
 	var made atomic.Int64
 
 	return func(context.Context, string) error {
@@ -33,56 +35,56 @@ func failsFirst(calls int64) trouble {
 func TestRetriesWhereTheyAreSafe(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, unlimited)
-	client := plainClient(t)
+	s, b := gatewaytest.StartFlaky(t, gatewaytest.Unlimited)
+	client := gatewaytest.PlainClient(t)
 
-	keyed := s.as(t, "alice")
+	keyed := s.As(t, "alice")
 	keyed.Set("Idempotency-Key", "k1")
 
 	for _, row := range []struct {
 		name     string
-		q        inquiry
+		q        gatewaytest.Request
 		rpc      string
 		failures int64
 		status   int
 		attempts int
 	}{
-		{"read", inquiry{target: aliceAccount, header: s.as(t, "alice")}, rpcGetUser, 2, http.StatusOK, 3},
-		{"read_too_often", inquiry{target: aliceAccount, header: s.as(t, "alice")}, rpcGetUser, 9, http.StatusServiceUnavailable, 3},
-		{"write", inquiry{method: http.MethodPost, target: "/v1/orders", body: anOrder, header: s.as(t, "alice")}, rpcNewOrder, 1, http.StatusServiceUnavailable, 1},
-		{"write_with_key", inquiry{method: http.MethodPost, target: "/v1/orders", body: anOrder, header: keyed}, rpcNewOrder, 1, http.StatusCreated, 2},
+		{"read", gatewaytest.Request{Target: aliceAccount, Header: s.As(t, "alice")}, gatewaytest.RPCGetUser, 2, http.StatusOK, 3},
+		{"read_too_often", gatewaytest.Request{Target: aliceAccount, Header: s.As(t, "alice")}, gatewaytest.RPCGetUser, 9, http.StatusServiceUnavailable, 3},
+		{"write", gatewaytest.Request{Method: http.MethodPost, Target: "/v1/orders", Body: gatewaytest.AnOrder, Header: s.As(t, "alice")}, gatewaytest.RPCCreateOrder, 1, http.StatusServiceUnavailable, 1},
+		{"write_with_key", gatewaytest.Request{Method: http.MethodPost, Target: "/v1/orders", Body: gatewaytest.AnOrder, Header: keyed}, gatewaytest.RPCCreateOrder, 1, http.StatusCreated, 2},
 		{
 			"change",
-			inquiry{method: http.MethodPatch, target: aliceAccount, body: `{"displayName":"a"}`, header: s.as(t, "alice")},
-			rpcUpdateUser, 1, http.StatusServiceUnavailable, 1,
+			gatewaytest.Request{Method: http.MethodPatch, Target: aliceAccount, Body: `{"displayName":"a"}`, Header: s.As(t, "alice")},
+			gatewaytest.RPCUpdateUser, 1, http.StatusServiceUnavailable, 1,
 		},
 	} {
-		b.taken()
-		b.becomes(failsFirst(row.failures))
+		b.TakeCalls()
+		b.FailWith(failsFirst(row.failures))
 
-		res := s.must(t, client, row.q)
-		if got := b.countOf(row.rpc); res.status != row.status || got != row.attempts {
-			t.Errorf("%s: %d after %d attempts, want %d after %d: %s", row.name, res.status, got, row.status, row.attempts, res.body)
+		res := s.MustSend(t, client, row.q)
+		if got := b.CountOf(row.rpc); res.Status != row.status || got != row.attempts {
+			t.Errorf("%s: %d after %d attempts, want %d after %d: %s", row.name, res.Status, got, row.status, row.attempts, res.Body)
 		}
 	}
 
 	// They are attempts at one thing.
-	b.taken()
-	b.becomes(failsFirst(1))
+	b.TakeCalls()
+	b.FailWith(failsFirst(1))
 	keyed.Set("Idempotency-Key", "k2")
 
-	if res := s.must(t, client, inquiry{method: http.MethodPost, target: "/v1/orders", body: anOrder, header: keyed}); res.status != http.StatusCreated {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.MustSend(t, client, gatewaytest.Request{Method: http.MethodPost, Target: "/v1/orders", Body: gatewaytest.AnOrder, Header: keyed}); res.Status != http.StatusCreated {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
-	calls := b.taken()
-	if len(calls) != 2 || calls[0].metadata.Get("x-request-id")[0] != calls[1].metadata.Get("x-request-id")[0] {
+	calls := b.TakeCalls()
+	if len(calls) != 2 || calls[0].Metadata.Get("x-request-id")[0] != calls[1].Metadata.Get("x-request-id")[0] {
 		t.Errorf("%v", calls)
 	}
 }
 
 // offer sends requests, so many at a time, and counts the answers by status.
-func offer(t *testing.T, s *site, client *http.Client, requests, atOnce int, q func(n int) inquiry) map[int]int {
+func offer(t *testing.T, s *gatewaytest.Site, client *http.Client, requests, atOnce int, q func(n int) gatewaytest.Request) map[int]int {
 	t.Helper()
 
 	var (
@@ -96,7 +98,7 @@ func offer(t *testing.T, s *site, client *http.Client, requests, atOnce int, q f
 	for range atOnce {
 		wait.Go(func() {
 			for n := int(next.Add(1)) - 1; n < requests; n = int(next.Add(1)) - 1 {
-				res, err := s.ask(t.Context(), client, q(n))
+				res, err := s.Send(t.Context(), client, q(n))
 				if err != nil {
 					t.Error(err)
 
@@ -104,7 +106,7 @@ func offer(t *testing.T, s *site, client *http.Client, requests, atOnce int, q f
 				}
 
 				mu.Lock()
-				statuses[res.status]++
+				statuses[res.Status]++
 				mu.Unlock()
 			}
 		})
@@ -119,28 +121,28 @@ func offer(t *testing.T, s *site, client *http.Client, requests, atOnce int, q f
 func TestRetriesAreBounded(t *testing.T) {
 	t.Parallel()
 
-	const requests = 1500 / slowdown
+	const requests = 1500 / gatewaytest.Slowdown
 
 	for name, breaker := range map[string]config.Breaker{"breaker": {}, "no_breaker": {MinRequests: 1 << 30}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			s, b := startTroubledSite(t, func(c *config.Config) {
-				unlimited(c)
+			s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+				gatewaytest.Unlimited(c)
 
 				u := c.Upstreams["user"]
 				u.Breaker = breaker
 				c.Upstreams["user"] = u
 			})
-			header := s.as(t, "alice")
+			header := s.As(t, "alice")
 
-			b.becomes(failing(rpcGetUser, codes.Unavailable))
+			b.FailWith(failing(gatewaytest.RPCGetUser, codes.Unavailable))
 
-			statuses := offer(t, s, plainClient(t), requests, 16, func(int) inquiry {
-				return inquiry{target: aliceAccount, header: header}
+			statuses := offer(t, s, gatewaytest.PlainClient(t), requests, 16, func(int) gatewaytest.Request {
+				return gatewaytest.Request{Target: aliceAccount, Header: header}
 			})
 
-			got := b.countOf(rpcGetUser)
+			got := b.CountOf(gatewaytest.RPCGetUser)
 			t.Logf("%d calls for %d requests; %v", got, requests, statuses)
 
 			if got > requests*12/10 || statuses[http.StatusServiceUnavailable] != requests {
@@ -154,11 +156,11 @@ func TestRetriesAreBounded(t *testing.T) {
 func TestHedgesAndRetriesTogetherAreBounded(t *testing.T) {
 	t.Parallel()
 
-	const requests = 900 / slowdown
+	const requests = 900 / gatewaytest.Slowdown
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, getProfile, object{"retry": object{"max_attempts": 3, "hedge_after": "0.005s"}, "cache": object{}})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, getProfile, gatewaytest.Object{"retry": gatewaytest.Object{"max_attempts": 3, "hedge_after": "0.005s"}, "cache": gatewaytest.Object{}})
 
 		u := c.Upstreams["profile"]
 		u.Breaker = config.Breaker{MinRequests: 1 << 30}
@@ -168,7 +170,7 @@ func TestHedgesAndRetriesTogetherAreBounded(t *testing.T) {
 
 	var calls atomic.Int64
 
-	b.becomes(func(context.Context, string) error {
+	b.FailWith(func(context.Context, string) error {
 		time.Sleep(10 * time.Millisecond)
 
 		if calls.Add(1)%3 == 0 {
@@ -178,12 +180,12 @@ func TestHedgesAndRetriesTogetherAreBounded(t *testing.T) {
 		return nil
 	})
 
-	admin := s.as(t, "root", "users:admin")
-	statuses := offer(t, s, plainClient(t), requests, 16, func(n int) inquiry {
-		return inquiry{target: "/v1/users/u" + strconv.Itoa(n) + "/profile", header: admin}
+	admin := s.As(t, "root", "users:admin")
+	statuses := offer(t, s, gatewaytest.PlainClient(t), requests, 16, func(n int) gatewaytest.Request {
+		return gatewaytest.Request{Target: "/v1/users/u" + strconv.Itoa(n) + "/profile", Header: admin}
 	})
 
-	got := b.countOf(rpcGetProfile)
+	got := b.CountOf(gatewaytest.RPCGetProfile)
 	t.Logf("%d calls for %d requests; %v", got, requests, statuses)
 
 	// What may be saved up comes on top: 50 retries of gRPC, and 50 hedges and retries of the gateway.
@@ -201,23 +203,23 @@ func TestHedgesThatBeginWithTheAnswer(t *testing.T) {
 		after    = 4 * time.Millisecond
 	)
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, getProfile, object{"retry": object{"max_attempts": 1, "hedge_after": "0.004s"}, "cache": object{}})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, getProfile, gatewaytest.Object{"retry": gatewaytest.Object{"max_attempts": 1, "hedge_after": "0.004s"}, "cache": gatewaytest.Object{}})
 	})
 
-	b.becomes(func(context.Context, string) error {
+	b.FailWith(func(context.Context, string) error {
 		time.Sleep(after - time.Duration(rand.Int64N(int64(after/4))))
 
 		return nil
 	})
 
-	admin := s.as(t, "root", "users:admin")
-	statuses := offer(t, s, plainClient(t), requests, 4, func(n int) inquiry {
-		return inquiry{target: "/v1/users/u" + strconv.Itoa(n) + "/profile", header: admin}
+	admin := s.As(t, "root", "users:admin")
+	statuses := offer(t, s, gatewaytest.PlainClient(t), requests, 4, func(n int) gatewaytest.Request {
+		return gatewaytest.Request{Target: "/v1/users/u" + strconv.Itoa(n) + "/profile", Header: admin}
 	})
 
-	if statuses[http.StatusOK] != requests || b.countOf(rpcGetProfile) > requests*12/10+10 {
-		t.Errorf("%v, %d calls", statuses, b.countOf(rpcGetProfile))
+	if statuses[http.StatusOK] != requests || b.CountOf(gatewaytest.RPCGetProfile) > requests*12/10+10 {
+		t.Errorf("%v, %d calls", statuses, b.CountOf(gatewaytest.RPCGetProfile))
 	}
 }

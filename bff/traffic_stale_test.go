@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -26,19 +28,19 @@ func TestWritesAreSeenAtTheOtherGateway(t *testing.T) {
 	t.Parallel()
 
 	server := redistest.Start(t)
-	twins, b := startTwins(t, func(c *config.Config) {
+	twins, b := gatewaytest.StartTwins(t, func(c *config.Config) {
 		c.Redis = config.Redis{URL: server.URL(), Timeout: 2 * time.Second}
-		unlimited(c)
+		gatewaytest.Unlimited(c)
 	})
-	header, client := twins[0].as(t, "alice"), plainClient(t)
+	header, client := twins[0].As(t, "alice"), gatewaytest.PlainClient(t)
 	// Before gateways there is something that gives them one name.
 	const host = "shop.example"
 
-	read := inquiry{target: aliceProfile, header: header, host: host}
+	read := gatewaytest.Request{Target: aliceProfile, Header: header, Host: host}
 
 	misses := 0
-	ask := func(s *site) answer {
-		res := s.must(t, client, read)
+	ask := func(s *gatewaytest.Site) gatewaytest.Response {
+		res := s.MustSend(t, client, read)
 		if !isHit(res) {
 			misses++
 		}
@@ -46,7 +48,7 @@ func TestWritesAreSeenAtTheOtherGateway(t *testing.T) {
 		return res
 	}
 	// What is kept reaches Redis a moment after the answer.
-	kept := func(s *site) bool {
+	kept := func(s *gatewaytest.Site) bool {
 		for range 100 {
 			if isHit(ask(s)) {
 				return true
@@ -65,16 +67,16 @@ func TestWritesAreSeenAtTheOtherGateway(t *testing.T) {
 			t.Errorf("%d: not kept before the write", n)
 		}
 
-		if res := writer.must(t, client, inquiry{method: http.MethodPatch, target: aliceProfile, header: header, host: host, body: `{"bio":"` + bio + `"}`}); res.status != http.StatusOK {
-			t.Fatalf("%d %s", res.status, res.body)
+		if res := writer.MustSend(t, client, gatewaytest.Request{Method: http.MethodPatch, Target: aliceProfile, Header: header, Host: host, Body: `{"bio":"` + bio + `"}`}); res.Status != http.StatusOK {
+			t.Fatalf("%d %s", res.Status, res.Body)
 		}
 
-		if res := ask(reader); !strings.Contains(res.body, `"`+bio+`"`) || res.header.Get(cacheStatus) != freshMiss {
-			t.Errorf("%d: after the write: %s %s", n, res.header.Get(cacheStatus), res.body)
+		if res := ask(reader); !strings.Contains(res.Body, `"`+bio+`"`) || res.Header.Get(cacheStatus) != freshMiss {
+			t.Errorf("%d: after the write: %s %s", n, res.Header.Get(cacheStatus), res.Body)
 		}
 	}
 
-	if got := b.countOf(rpcGetProfile); got != misses {
+	if got := b.CountOf(gatewaytest.RPCGetProfile); got != misses {
 		t.Errorf("%d calls to read for %d misses", got, misses)
 	}
 }
@@ -100,13 +102,13 @@ func TestWritesOfLegsAreSeen(t *testing.T) {
 
 	var cfg config.Config
 
-	first, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
+	first, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
 
 		cfg = *c
 	})
 
-	gw, err := newGateway(t.Context(), t, cfg, quiet(), bff.WithServices(gen.Services()...),
+	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(), bff.WithServices(gen.Services()...),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
 			conn, err := connect("profile")
 
@@ -116,27 +118,27 @@ func TestWritesOfLegsAreSeen(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	s := &site{backend: b.backend, gw: gw, url: serve(t, gw)}
-	header, client := first.as(t, "alice"), plainClient(t)
-	read := inquiry{target: aliceProfile, header: header}
+	s := &gatewaytest.Site{Backend: b.Backend, Gateway: gw, URL: gatewaytest.Listen(t, gw)}
+	header, client := first.As(t, "alice"), gatewaytest.PlainClient(t)
+	read := gatewaytest.Request{Target: aliceProfile, Header: header}
 
-	s.must(t, client, read)
+	s.MustSend(t, client, read)
 
-	if res := s.must(t, client, read); !isHit(res) {
-		t.Fatalf("%s", res.header.Get(cacheStatus))
+	if res := s.MustSend(t, client, read); !isHit(res) {
+		t.Fatalf("%s", res.Header.Get(cacheStatus))
 	}
 
-	if res := s.must(t, client, inquiry{target: "/v1/me/dashboard", header: header}); res.status != http.StatusOK {
-		t.Fatalf("%d %s", res.status, res.body)
+	if res := s.MustSend(t, client, gatewaytest.Request{Target: "/v1/me/dashboard", Header: header}); res.Status != http.StatusOK {
+		t.Fatalf("%d %s", res.Status, res.Body)
 	}
 
-	if res := s.must(t, client, read); !strings.Contains(res.body, "by a leg") {
-		t.Errorf("%s %s", res.header.Get(cacheStatus), res.body)
+	if res := s.MustSend(t, client, read); !strings.Contains(res.Body, "by a leg") {
+		t.Errorf("%s %s", res.Header.Get(cacheStatus), res.Body)
 	}
 }
 
 // failing lets calls of a method end so.
-func failing(rpc string, code codes.Code) trouble {
+func failing(rpc string, code codes.Code) gatewaytest.Fault {
 	return func(_ context.Context, called string) error {
 		if called == rpc {
 			return status.Error(code, "trouble")
@@ -150,53 +152,53 @@ func failing(rpc string, code codes.Code) trouble {
 func TestErrorsAndPartialAnswersAreNotKept(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
 
-		kept := object{"cache": object{"ttl": "600s"}}
-		setPolicy(c, "dashboard.v1.DashboardService.GetMyDashboard", kept)
-		setPolicy(c, getOrder, kept)
+		kept := gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "600s"}}
+		gatewaytest.SetPolicy(c, "dashboard.v1.DashboardService.GetMyDashboard", kept)
+		gatewaytest.SetPolicy(c, getOrder, kept)
 	})
-	header, client := s.as(t, "alice"), plainClient(t)
-	dashboard := inquiry{target: "/v1/me/dashboard", header: header}
+	header, client := s.As(t, "alice"), gatewaytest.PlainClient(t)
+	dashboard := gatewaytest.Request{Target: "/v1/me/dashboard", Header: header}
 
-	b.becomes(failing(rpcGetProfile, codes.Internal))
+	b.FailWith(failing(gatewaytest.RPCGetProfile, codes.Internal))
 
 	for range 2 {
-		res := s.must(t, client, dashboard)
-		if res.status != http.StatusOK || !strings.Contains(res.body, "partialErrors") || res.header.Get(cacheStatus) != "portico; fwd=uri-miss" ||
-			res.header.Get("Cache-Control") != "no-store" {
-			t.Errorf("partial: %d %v %s", res.status, res.header, res.body)
+		res := s.MustSend(t, client, dashboard)
+		if res.Status != http.StatusOK || !strings.Contains(res.Body, "partialErrors") || res.Header.Get(cacheStatus) != "portico; fwd=uri-miss" ||
+			res.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("partial: %d %v %s", res.Status, res.Header, res.Body)
 		}
 	}
 
-	b.heal()
+	b.Heal()
 
-	if res := s.must(t, client, dashboard); strings.Contains(res.body, "partialErrors") || res.header.Get(cacheStatus) != freshMiss {
-		t.Errorf("complete: %v %s", res.header, res.body)
+	if res := s.MustSend(t, client, dashboard); strings.Contains(res.Body, "partialErrors") || res.Header.Get(cacheStatus) != freshMiss {
+		t.Errorf("complete: %v %s", res.Header, res.Body)
 	}
 
-	b.becomes(failing(rpcGetProfile, codes.Internal))
+	b.FailWith(failing(gatewaytest.RPCGetProfile, codes.Internal))
 
-	if res := s.must(t, client, dashboard); !isHit(res) || strings.Contains(res.body, "partialErrors") {
-		t.Errorf("kept: %v %s", res.header, res.body)
+	if res := s.MustSend(t, client, dashboard); !isHit(res) || strings.Contains(res.Body, "partialErrors") {
+		t.Errorf("kept: %v %s", res.Header, res.Body)
 	}
 
 	for i, code := range []codes.Code{codes.NotFound, codes.Internal, codes.PermissionDenied, codes.InvalidArgument} {
-		q := inquiry{target: fmt.Sprint("/v1/orders/", i), header: header}
+		q := gatewaytest.Request{Target: fmt.Sprint("/v1/orders/", i), Header: header}
 
-		b.becomes(failing(rpcGetOrder, code))
+		b.FailWith(failing(gatewaytest.RPCGetOrder, code))
 
 		for range 2 {
-			if res := s.must(t, client, q); res.status < 400 || strings.Contains(res.header.Get(cacheStatus), "stored") {
-				t.Errorf("%s: %d %v", code, res.status, res.header)
+			if res := s.MustSend(t, client, q); res.Status < 400 || strings.Contains(res.Header.Get(cacheStatus), "stored") {
+				t.Errorf("%s: %d %v", code, res.Status, res.Header)
 			}
 		}
 
-		b.heal()
+		b.Heal()
 
-		if res := s.must(t, client, q); res.status != http.StatusOK || res.header.Get(cacheStatus) != freshMiss {
-			t.Errorf("after %s: %d %v", code, res.status, res.header)
+		if res := s.MustSend(t, client, q); res.Status != http.StatusOK || res.Header.Get(cacheStatus) != freshMiss {
+			t.Errorf("after %s: %d %v", code, res.Status, res.Header)
 		}
 	}
 }
@@ -207,45 +209,45 @@ func TestStaleAnswersWhileTheBackendIsDown(t *testing.T) {
 
 	const target = "/v1/orders/1"
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, getOrder, object{"cache": object{"ttl": "0.2s", "stale_if_error": "600s"}})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, getOrder, gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "0.2s", "stale_if_error": "600s"}})
 	})
-	header, client := s.as(t, "alice"), plainClient(t)
-	q := inquiry{target: target, header: header}
+	header, client := s.As(t, "alice"), gatewaytest.PlainClient(t)
+	q := gatewaytest.Request{Target: target, Header: header}
 
-	first := s.must(t, client, q)
-	if first.status != http.StatusOK {
-		t.Fatalf("%d %s", first.status, first.body)
+	first := s.MustSend(t, client, q)
+	if first.Status != http.StatusOK {
+		t.Fatalf("%d %s", first.Status, first.Body)
 	}
 
 	time.Sleep(300 * time.Millisecond)
-	b.becomes(failing(rpcGetOrder, codes.NotFound))
+	b.FailWith(failing(gatewaytest.RPCGetOrder, codes.NotFound))
 
-	if res := s.must(t, client, q); res.status != http.StatusNotFound {
-		t.Errorf("gone for good: %d %v", res.status, res.header)
+	if res := s.MustSend(t, client, q); res.Status != http.StatusNotFound {
+		t.Errorf("gone for good: %d %v", res.Status, res.Header)
 	}
 
-	b.heal()
-	s.must(t, client, q)
+	b.Heal()
+	s.MustSend(t, client, q)
 	time.Sleep(300 * time.Millisecond)
-	b.stop()
+	b.Stop()
 
 	// The breaker is closed at first, and open later.
 	for range 30 {
-		res := s.must(t, client, q)
-		if res.status != http.StatusOK || res.body != first.body || !strings.HasPrefix(res.header.Get(cacheStatus), "portico; fwd=stale; ") ||
-			res.header.Get("Age") == "" {
-			t.Fatalf("%d %v %s", res.status, res.header, res.body)
+		res := s.MustSend(t, client, q)
+		if res.Status != http.StatusOK || res.Body != first.Body || !strings.HasPrefix(res.Header.Get(cacheStatus), "portico; fwd=stale; ") ||
+			res.Header.Get("Age") == "" {
+			t.Fatalf("%d %v %s", res.Status, res.Header, res.Body)
 		}
 	}
 
-	if res := s.must(t, client, inquiry{target: "/v1/orders/2", header: header}); res.status != http.StatusServiceUnavailable {
-		t.Errorf("what was never kept: %d", res.status)
+	if res := s.MustSend(t, client, gatewaytest.Request{Target: "/v1/orders/2", Header: header}); res.Status != http.StatusServiceUnavailable {
+		t.Errorf("what was never kept: %d", res.Status)
 	}
 
-	if res := s.must(t, client, inquiry{target: target, header: s.as(t, "bob")}); res.status != http.StatusServiceUnavailable {
-		t.Errorf("what was kept for another: %d %s", res.status, res.body)
+	if res := s.MustSend(t, client, gatewaytest.Request{Target: target, Header: s.As(t, "bob")}); res.Status != http.StatusServiceUnavailable {
+		t.Errorf("what was kept for another: %d %s", res.Status, res.Body)
 	}
 }
 
@@ -253,25 +255,25 @@ func TestStaleAnswersWhileTheBackendIsDown(t *testing.T) {
 func TestStaleWhileRevalidate(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
-		setPolicy(c, getProfile, object{"cache": object{"ttl": "0.2s", "stale_while_revalidate": "600s"}})
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
+		gatewaytest.SetPolicy(c, getProfile, gatewaytest.Object{"cache": gatewaytest.Object{"ttl": "0.2s", "stale_while_revalidate": "600s"}})
 	})
-	client := plainClient(t)
-	q := inquiry{target: aliceProfile, header: s.as(t, "alice")}
+	client := gatewaytest.PlainClient(t)
+	q := gatewaytest.Request{Target: aliceProfile, Header: s.As(t, "alice")}
 
-	s.must(t, client, q)
+	s.MustSend(t, client, q)
 
 	later := "later"
-	b.bio.Store(&later)
+	b.Bio.Store(&later)
 	time.Sleep(300 * time.Millisecond)
 
-	res := s.must(t, client, q)
-	if res.status != http.StatusOK || strings.Contains(res.body, later) || !strings.HasSuffix(res.header.Get(cacheStatus), "; detail=stale-while-revalidate") {
-		t.Errorf("%v %s", res.header, res.body)
+	res := s.MustSend(t, client, q)
+	if res.Status != http.StatusOK || strings.Contains(res.Body, later) || !strings.HasSuffix(res.Header.Get(cacheStatus), "; detail=stale-while-revalidate") {
+		t.Errorf("%v %s", res.Header, res.Body)
 	}
 
-	eventually(t, "the new answer", func() bool { return strings.Contains(s.must(t, client, q).body, later) })
+	gatewaytest.Eventually(t, "the new answer", func() bool { return strings.Contains(s.MustSend(t, client, q).Body, later) })
 }
 
 // Who may not have it, or no longer, gets nothing that was kept, be it for all or for them.
@@ -286,48 +288,48 @@ func TestKeptAnswersAreForThoseWhoMay(t *testing.T) {
 			kept := keptForAll()
 			kept.Cache.Scope = scope
 
-			s, _ := startTroubledSite(t, func(c *config.Config) {
-				unlimited(c)
+			s, _ := gatewaytest.StartFlaky(t, func(c *config.Config) {
+				gatewaytest.Unlimited(c)
 
 				c.Auth.APIKeys.File, c.Auth.APIKeys.ReloadInterval = file, 20*time.Millisecond
 			}, bff.WithDefaultPolicy(kept))
-			client := plainClient(t)
+			client := gatewaytest.PlainClient(t)
 
-			ask := func(header http.Header) answer {
-				return s.must(t, client, inquiry{target: "/v1/users/alice", header: header})
+			ask := func(header http.Header) gatewaytest.Response {
+				return s.MustSend(t, client, gatewaytest.Request{Target: "/v1/users/alice", Header: header})
 			}
 
-			admin := s.as(t, "bob", "users:admin")
+			admin := s.As(t, "bob", "users:admin")
 			ask(admin)
 			ask(keys[0])
 
 			if res := ask(admin); !isHit(res) {
-				t.Errorf("%v", res.header)
+				t.Errorf("%v", res.Header)
 			}
 
 			for name, row := range map[string]struct {
 				header http.Header
 				status int
 			}{
-				"without_the_scope": {s.as(t, "bob"), http.StatusForbidden},
-				"another":           {s.as(t, "carol"), http.StatusForbidden},
+				"without_the_scope": {s.As(t, "bob"), http.StatusForbidden},
+				"another":           {s.As(t, "carol"), http.StatusForbidden},
 				"nobody":            {nil, http.StatusUnauthorized},
 				"forged":            {http.Header{"Authorization": {admin.Get("Authorization") + "x"}}, http.StatusUnauthorized},
 			} {
-				if res := ask(row.header); res.status != row.status || strings.Contains(res.body, "userId") || res.header.Get("ETag") != "" {
-					t.Errorf("%s: %d %v %s", name, res.status, res.header, res.body)
+				if res := ask(row.header); res.Status != row.status || strings.Contains(res.Body, "userId") || res.Header.Get("ETag") != "" {
+					t.Errorf("%s: %d %v %s", name, res.Status, res.Header, res.Body)
 				}
 			}
 
 			if res := ask(keys[0]); !isHit(res) {
-				t.Errorf("%v", res.header)
+				t.Errorf("%v", res.Header)
 			}
 
 			if err := os.WriteFile(file, []byte("keys: []\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 
-			eventually(t, "the key being revoked", func() bool { return ask(keys[0]).status == http.StatusUnauthorized })
+			gatewaytest.Eventually(t, "the key being revoked", func() bool { return ask(keys[0]).Status == http.StatusUnauthorized })
 		})
 	}
 }
@@ -336,33 +338,33 @@ func TestKeptAnswersAreForThoseWhoMay(t *testing.T) {
 func TestCacheCanBeTurnedOff(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, func(c *config.Config) {
-		unlimited(c)
+	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
+		gatewaytest.Unlimited(c)
 		// Calls are counted: there are none that a hedge makes.
-		setPolicy(c, getProfile, object{"retry": object{"max_attempts": 1}})
+		gatewaytest.SetPolicy(c, getProfile, gatewaytest.Object{"retry": gatewaytest.Object{"max_attempts": 1}})
 
 		c.Cache.Disabled = true
 	})
-	client := plainClient(t)
-	q := inquiry{target: aliceProfile, header: s.as(t, "alice")}
+	client := gatewaytest.PlainClient(t)
+	q := gatewaytest.Request{Target: aliceProfile, Header: s.As(t, "alice")}
 
 	for range 2 {
-		if res := s.must(t, client, q); res.header.Get(cacheStatus) != "portico; fwd=bypass" || res.header.Get("Cache-Control") != "no-store" ||
-			res.header.Get("ETag") != "" || res.header.Get("Age") != "" {
-			t.Errorf("%v", res.header)
+		if res := s.MustSend(t, client, q); res.Header.Get(cacheStatus) != "portico; fwd=bypass" || res.Header.Get("Cache-Control") != "no-store" ||
+			res.Header.Get("ETag") != "" || res.Header.Get("Age") != "" {
+			t.Errorf("%v", res.Header)
 		}
 	}
 
-	if got := b.taken(); len(got) != 2 {
-		t.Errorf("%v", rpcs(got))
+	if got := b.TakeCalls(); len(got) != 2 {
+		t.Errorf("%v", gatewaytest.RPCs(got))
 	}
 
 	// Which requests come while there is a call is up to the machine; each of the others makes one.
-	eventually(t, "a shared call", func() bool {
+	gatewaytest.Eventually(t, "a shared call", func() bool {
 		const many = 20
 
 		collapsed := together(t, s, b, client, q, many)
-		if got := len(b.taken()); got != many-collapsed {
+		if got := len(b.TakeCalls()); got != many-collapsed {
 			t.Fatalf("%d calls for %d requests that shared none", got, many-collapsed)
 		}
 
@@ -371,12 +373,12 @@ func TestCacheCanBeTurnedOff(t *testing.T) {
 }
 
 // together sends so many requests while the backend holds the first call, and returns how many shared one.
-func together(t *testing.T, s *site, b *troubled, client *http.Client, q inquiry, many int) int {
+func together(t *testing.T, s *gatewaytest.Site, b *gatewaytest.FlakyBackend, client *http.Client, q gatewaytest.Request, many int) int {
 	t.Helper()
 
 	release := make(chan struct{})
 
-	b.becomes(func(context.Context, string) error {
+	b.FailWith(func(context.Context, string) error {
 		<-release
 
 		return nil
@@ -385,18 +387,18 @@ func together(t *testing.T, s *site, b *troubled, client *http.Client, q inquiry
 	answered := make(chan bool, many)
 	for range many {
 		go func() {
-			res, err := s.ask(t.Context(), client, q)
-			if err != nil || res.status != http.StatusOK {
-				t.Errorf("%v, %d %s", err, res.status, res.body)
+			res, err := s.Send(t.Context(), client, q)
+			if err != nil || res.Status != http.StatusOK {
+				t.Errorf("%v, %d %s", err, res.Status, res.Body)
 			}
 
-			answered <- strings.HasSuffix(res.header.Get(cacheStatus), "; collapsed")
+			answered <- strings.HasSuffix(res.Header.Get(cacheStatus), "; collapsed")
 		}()
 	}
 
-	eventually(t, "the call", func() bool { return b.count() > 0 })
+	gatewaytest.Eventually(t, "the call", func() bool { return b.Count() > 0 })
 	// Something else takes long enough for others to come.
-	s.must(t, client, inquiry{target: "/v1/nothing", header: q.header})
+	s.MustSend(t, client, gatewaytest.Request{Target: "/v1/nothing", Header: q.Header})
 	close(release)
 
 	collapsed := 0
@@ -414,11 +416,11 @@ func together(t *testing.T, s *site, b *troubled, client *http.Client, q inquiry
 func TestSharedCallsEndWithTheLastWhoWaits(t *testing.T) {
 	t.Parallel()
 
-	s, b := startTroubledSite(t, unlimited)
-	client, header := plainClient(t), s.as(t, "alice")
+	s, b := gatewaytest.StartFlaky(t, gatewaytest.Unlimited)
+	client, header := gatewaytest.PlainClient(t), s.As(t, "alice")
 	ended, release := make(chan error, 10), make(chan struct{})
 
-	b.becomes(func(ctx context.Context, _ string) error {
+	b.FailWith(func(ctx context.Context, _ string) error {
 		select {
 		case <-release:
 		case <-ctx.Done():
@@ -429,13 +431,13 @@ func TestSharedCallsEndWithTheLastWhoWaits(t *testing.T) {
 	})
 
 	// GetOrder keeps nothing and shares calls.
-	ask := func(ctx context.Context) <-chan answer {
-		answered := make(chan answer, 1)
+	ask := func(ctx context.Context) <-chan gatewaytest.Response {
+		answered := make(chan gatewaytest.Response, 1)
 
 		go func() {
-			res, err := s.ask(ctx, client, inquiry{target: "/v1/orders/1", header: header})
+			res, err := s.Send(ctx, client, gatewaytest.Request{Target: "/v1/orders/1", Header: header})
 			if err != nil {
-				res.status = 0
+				res.Status = 0
 			}
 
 			answered <- res
@@ -447,29 +449,29 @@ func TestSharedCallsEndWithTheLastWhoWaits(t *testing.T) {
 	leading, leave := context.WithCancel(t.Context())
 	leader := ask(leading)
 
-	eventually(t, "the call", func() bool { return b.count() == 1 })
+	gatewaytest.Eventually(t, "the call", func() bool { return b.Count() == 1 })
 
 	follower := ask(t.Context())
 
 	time.Sleep(200 * time.Millisecond)
 	leave()
 
-	if res := <-leader; res.status != 0 {
-		t.Errorf("the one who left: %d", res.status)
+	if res := <-leader; res.Status != 0 {
+		t.Errorf("the one who left: %d", res.Status)
 	}
 
 	time.Sleep(100 * time.Millisecond)
 	close(release)
 
-	if res := <-follower; res.status != http.StatusOK || !strings.HasSuffix(res.header.Get(cacheStatus), "; collapsed") || b.count() != 1 {
-		t.Errorf("the one who stayed: %d %v, %d calls", res.status, res.header, b.count())
+	if res := <-follower; res.Status != http.StatusOK || !strings.HasSuffix(res.Header.Get(cacheStatus), "; collapsed") || b.Count() != 1 {
+		t.Errorf("the one who stayed: %d %v, %d calls", res.Status, res.Header, b.Count())
 	}
 
 	if len(ended) > 0 {
 		t.Errorf("the call ended: %v", <-ended)
 	}
 
-	b.becomes(func(ctx context.Context, _ string) error {
+	b.FailWith(func(ctx context.Context, _ string) error {
 		<-ctx.Done()
 
 		ended <- ctx.Err()
@@ -480,7 +482,7 @@ func TestSharedCallsEndWithTheLastWhoWaits(t *testing.T) {
 	leaving, leaveToo := context.WithCancel(t.Context())
 	first, second := ask(leaving), ask(leaving)
 
-	eventually(t, "the call", func() bool { return b.count() == 2 })
+	gatewaytest.Eventually(t, "the call", func() bool { return b.Count() == 2 })
 	time.Sleep(100 * time.Millisecond)
 	leaveToo()
 	<-first

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"github.com/portico-gateway/portico/bff/config"
 )
 
@@ -24,7 +26,7 @@ func sameJSON(t *testing.T, what, got, want string) {
 func TestTranslation(t *testing.T) {
 	t.Parallel()
 
-	for version, s := range startMirror(t, nil).versions(t) {
+	for version, s := range gatewaytest.StartMirror(t, nil).Versions(t) {
 		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) {
 			t.Parallel()
 			testTranslation(t, s)
@@ -32,7 +34,7 @@ func TestTranslation(t *testing.T) {
 	}
 }
 
-func testTranslation(t *testing.T, s *site) {
+func testTranslation(t *testing.T, s *gatewaytest.Site) {
 	t.Helper()
 
 	for _, row := range []struct{ method, target, body, want string }{
@@ -101,21 +103,21 @@ func testTranslation(t *testing.T, s *site) {
 			`{"every":{"stringField":"a","int32Field":1},"updateMask":"boolField","validateOnly":true}`,
 		},
 	} {
-		res := s.do(t, row.method, row.target, nil, row.body)
-		if res.status != http.StatusOK || res.header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s %s: %d %s", row.method, row.target, res.status, res.body)
+		res := s.Do(t, row.method, row.target, nil, row.body)
+		if res.Status != http.StatusOK || res.Header.Get("Content-Type") != "application/json" {
+			t.Errorf("%s %s: %d %s", row.method, row.target, res.Status, res.Body)
 
 			continue
 		}
 
-		sameJSON(t, row.method+" "+row.target, res.body, row.want)
+		sameJSON(t, row.method+" "+row.target, res.Body, row.want)
 	}
 }
 
 func TestTranslationRefuses(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	s := gatewaytest.StartMirror(t, nil)
 
 	for _, row := range []struct{ method, target, body, detail, errors string }{
 		{
@@ -154,11 +156,11 @@ func TestTranslationRefuses(t *testing.T) {
 			`[{"in":"body","field":"stringField","description":"differs from the path"}]`,
 		},
 	} {
-		res := s.do(t, row.method, row.target, nil, row.body)
-		doc := res.problem(t)
+		res := s.Do(t, row.method, row.target, nil, row.body)
+		doc := res.Problem(t)
 
-		if res.status != http.StatusBadRequest || doc["detail"] != row.detail {
-			t.Errorf("%s %s: %d %s", row.method, row.target, res.status, res.body)
+		if res.Status != http.StatusBadRequest || doc["detail"] != row.detail {
+			t.Errorf("%s %s: %d %s", row.method, row.target, res.Status, res.Body)
 		}
 
 		errors, err := json.Marshal(doc["errors"])
@@ -173,30 +175,30 @@ func TestTranslationRefuses(t *testing.T) {
 func TestTranslationIsConfigured(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, func(cfg *config.Config) {
+	s := gatewaytest.StartMirror(t, func(cfg *config.Config) {
 		cfg.JSON = config.JSON{Names: config.NamesProto, MaxDepth: 3}
 		cfg.Query.Ignored = []string{}
 	})
 
-	if res := s.do(t, http.MethodPost, "/v1/every", nil, `{"int32Field":1}`); !strings.Contains(res.body, `"int32_field"`) {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodPost, "/v1/every", nil, `{"int32Field":1}`); !strings.Contains(res.Body, `"int32_field"`) {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 
 	for target, body := range map[string]string{"/v1/every?utm_source=x": "", "/v1/every": `{"value":[[[]]]}`} {
-		if res := s.do(t, http.MethodPost, target, nil, body); res.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %s", target, res.status, res.body)
+		if res := s.Do(t, http.MethodPost, target, nil, body); res.Status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", target, res.Status, res.Body)
 		}
 	}
 }
 
 // Each body is refused, with a short answer, and costs little.
 func TestHostileBodies(t *testing.T) {
-	for version, s := range startMirror(t, nil).versions(t) {
+	for version, s := range gatewaytest.StartMirror(t, nil).Versions(t) {
 		t.Run(strings.ReplaceAll(version, "/", ""), func(t *testing.T) { testHostileBodies(t, s) })
 	}
 }
 
-func testHostileBodies(t *testing.T, s *site) {
+func testHostileBodies(t *testing.T, s *gatewaytest.Site) {
 	t.Helper()
 
 	bodies := hostileBodies()
@@ -211,17 +213,17 @@ func testHostileBodies(t *testing.T, s *site) {
 		const factor, base, tries = 100, 1 << 20, 6
 
 		most := uint64(factor*len(body) + base)
-		res, used := s.cost(t, body)
+		res, used := cost(t, s, body)
 
 		// What goes on besides, as probes do, is counted as well: the least of some tries is what the body costs.
 		for try := 1; used > most && try < tries; try++ {
-			res, used = s.cost(t, body)
+			res, used = cost(t, s, body)
 		}
 
 		const longest = 4 << 10
-		refused := res.status == http.StatusBadRequest || res.status == http.StatusRequestEntityTooLarge
-		if !refused || len(res.body) > longest {
-			t.Errorf("%.80q: %d, %d bytes: %.200s", body, res.status, len(res.body), res.body)
+		refused := res.Status == http.StatusBadRequest || res.Status == http.StatusRequestEntityTooLarge
+		if !refused || len(res.Body) > longest {
+			t.Errorf("%.80q: %d, %d bytes: %.200s", body, res.Status, len(res.Body), res.Body)
 		}
 
 		if used > most {
@@ -231,14 +233,14 @@ func testHostileBodies(t *testing.T, s *site) {
 }
 
 // cost sends a body and tells how many bytes were allocated meanwhile.
-func (s *site) cost(t *testing.T, body string) (answer, uint64) {
+func cost(t *testing.T, s *gatewaytest.Site, body string) (gatewaytest.Response, uint64) {
 	t.Helper()
 
 	var before, after runtime.MemStats
 
 	runtime.ReadMemStats(&before)
 
-	res := s.do(t, http.MethodPost, "/v1/every", http.Header{"Content-Type": {"application/json"}}, body)
+	res := s.Do(t, http.MethodPost, "/v1/every", http.Header{"Content-Type": {"application/json"}}, body)
 
 	runtime.ReadMemStats(&after)
 

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/portico-gateway/portico/bff"
@@ -22,7 +24,7 @@ const complete = `{"title":"t","address":{"street":"s","city":"c"},"email":"e","
 func TestOneofsAreNamed(t *testing.T) {
 	t.Parallel()
 
-	s := startItems(t, nil)
+	s := gatewaytest.StartItems(t, nil)
 
 	for _, row := range []struct{ target, body, errors string }{
 		{
@@ -38,9 +40,9 @@ func TestOneofsAreNamed(t *testing.T) {
 		},
 		{"/v1/items/a", `{"red":"r","blue":"b"}`, `[{"in":"body","field":"","description":"set only one of red, blue"}]`},
 	} {
-		res := s.do(t, http.MethodPatch, row.target, nil, row.body)
+		res := s.Do(t, http.MethodPatch, row.target, nil, row.body)
 
-		errors, err := json.Marshal(res.problem(t)["errors"])
+		errors, err := json.Marshal(res.Problem(t)["errors"])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -53,7 +55,7 @@ func TestOneofsAreNamed(t *testing.T) {
 func TestUpdateIsCheckedByItsMask(t *testing.T) {
 	t.Parallel()
 
-	s := startItems(t, nil)
+	s := gatewaytest.StartItems(t, nil)
 
 	for _, row := range []struct {
 		name, target, body string
@@ -106,18 +108,18 @@ func TestUpdateIsCheckedByItsMask(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()
 
-			res := s.do(t, http.MethodPatch, row.target, nil, row.body)
+			res := s.Do(t, http.MethodPatch, row.target, nil, row.body)
 
-			if got := faultsOf(t, res.body); got != row.faults || (res.status == http.StatusOK) != (row.faults == "") {
-				t.Errorf("%d, faults %q, want %q: %s", res.status, got, row.faults, res.body)
+			if got := faultsOf(t, res.Body); got != row.faults || (res.Status == http.StatusOK) != (row.faults == "") {
+				t.Errorf("%d, faults %q, want %q: %s", res.Status, got, row.faults, res.Body)
 			}
 		})
 	}
 
 	// A PUT replaces the resource, whatever a mask says.
-	res := s.do(t, http.MethodPut, "/v1/items/a?updateMask=title", nil, `{"title":"t"}`)
-	if got := faultsOf(t, res.body); got != "body:contact body:address" {
-		t.Errorf("%d, faults %q: %s", res.status, got, res.body)
+	res := s.Do(t, http.MethodPut, "/v1/items/a?updateMask=title", nil, `{"title":"t"}`)
+	if got := faultsOf(t, res.Body); got != "body:contact body:address" {
+		t.Errorf("%d, faults %q: %s", res.Status, got, res.Body)
 	}
 }
 
@@ -125,7 +127,7 @@ func TestUpdateIsCheckedByItsMask(t *testing.T) {
 func TestUpdateLeavesOutWhatItsMaskDoesNotName(t *testing.T) {
 	t.Parallel()
 
-	s := startItems(t, nil)
+	s := gatewaytest.StartItems(t, nil)
 
 	for _, row := range []struct{ target, body string }{
 		{"/v1/items/a?updateMask=title", `{"title":"t","email":"longer"}`},
@@ -136,8 +138,8 @@ func TestUpdateLeavesOutWhatItsMaskDoesNotName(t *testing.T) {
 		{"/v1/items", `{"reason":"r","updateMask":"reason"}`},
 		{"/v1/flats/a", `{"title":"t","updateMask":"title"}`},
 	} {
-		if res := s.do(t, http.MethodPatch, row.target, nil, row.body); res.status != http.StatusOK {
-			t.Errorf("%s: %d %s", row.target, res.status, res.body)
+		if res := s.Do(t, http.MethodPatch, row.target, nil, row.body); res.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", row.target, res.Status, res.Body)
 		}
 	}
 }
@@ -178,24 +180,24 @@ func TestUpdateMaskInAHeader(t *testing.T) {
 		{"?updateMask=email", "title", `{"title":"t"}`, "", "header:X-Update-Mask"},
 		{"", "a-b", `{"title":"t"}`, "", "header:X-Update-Mask"},
 	} {
-		res := s.do(t, http.MethodPatch, "/odd/known/things/a"+row.query, http.Header{"X-Update-Mask": {row.mask}}, row.body)
+		res := s.Do(t, http.MethodPatch, "/odd/known/things/a"+row.query, http.Header{"X-Update-Mask": {row.mask}}, row.body)
 		if row.faults != "" {
-			if got := faultsOf(t, res.body); got != row.faults {
-				t.Errorf("%v: %d, faults %q: %s", row, res.status, got, res.body)
+			if got := faultsOf(t, res.Body); got != row.faults {
+				t.Errorf("%v: %d, faults %q: %s", row, res.Status, got, res.Body)
 			}
 
 			continue
 		}
 
 		var doc struct{ UpdateMask string }
-		if err := json.Unmarshal([]byte(res.body), &doc); err != nil || res.status != http.StatusOK || doc.UpdateMask != row.want {
-			t.Errorf("%v: %d %s", row, res.status, res.body)
+		if err := json.Unmarshal([]byte(res.Body), &doc); err != nil || res.Status != http.StatusOK || doc.UpdateMask != row.want {
+			t.Errorf("%v: %d %s", row, res.Status, res.Body)
 		}
 	}
 
 	// Without the header, the mask is that of the body.
-	if res := s.do(t, http.MethodPatch, "/odd/known/things/a", nil, `{"email":"e"}`); !strings.Contains(res.body, `"updateMask":"email"`) {
-		t.Errorf("%d %s", res.status, res.body)
+	if res := s.Do(t, http.MethodPatch, "/odd/known/things/a", nil, `{"email":"e"}`); !strings.Contains(res.Body, `"updateMask":"email"`) {
+		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
 
@@ -203,7 +205,7 @@ func TestUpdateMaskInAHeader(t *testing.T) {
 func TestUpdateMaskGetsProtoNames(t *testing.T) {
 	t.Parallel()
 
-	s := startItems(t, nil)
+	s := gatewaytest.StartItems(t, nil)
 
 	for mask, want := range map[string]string{
 		"line1,strange,title":    "line_1,odd,title",
@@ -212,11 +214,11 @@ func TestUpdateMaskGetsProtoNames(t *testing.T) {
 		"labels.some_key":        "labels.someKey",
 		"item.strange":           "item.odd",
 	} {
-		res := s.do(t, http.MethodPatch, "/v1/items/a?updateMask="+mask, nil, complete)
+		res := s.Do(t, http.MethodPatch, "/v1/items/a?updateMask="+mask, nil, complete)
 
 		var doc struct{ UpdateMask string }
-		if err := json.Unmarshal([]byte(res.body), &doc); err != nil || doc.UpdateMask != want {
-			t.Errorf("%s: %d %s", mask, res.status, res.body)
+		if err := json.Unmarshal([]byte(res.Body), &doc); err != nil || doc.UpdateMask != want {
+			t.Errorf("%s: %d %s", mask, res.Status, res.Body)
 		}
 	}
 }
@@ -225,7 +227,7 @@ func TestUpdateMaskGetsProtoNames(t *testing.T) {
 func TestMasksAreAnswered(t *testing.T) {
 	t.Parallel()
 
-	s := startMirror(t, nil)
+	s := gatewaytest.StartMirror(t, nil)
 
 	for _, row := range []struct{ method, target, body, want string }{
 		{"PATCH", "/v1/every/a?updateMask=*", `{"int32Field":1}`, `{"every":{"stringField":"a","int32Field":1},"updateMask":"*"}`},
@@ -237,28 +239,28 @@ func TestMasksAreAnswered(t *testing.T) {
 		{"POST", "/v1/every", `{"fieldMask":"*"}`, `{"fieldMask":"*"}`},
 		{"POST", "/v1/every", `{"fieldMask":"aB,line_1"}`, `{"fieldMask":"aB,line_1"}`},
 	} {
-		res := s.do(t, row.method, row.target, nil, row.body)
-		if res.status != http.StatusOK {
-			t.Errorf("%s %s: %d %s", row.method, row.target, res.status, res.body)
+		res := s.Do(t, row.method, row.target, nil, row.body)
+		if res.Status != http.StatusOK {
+			t.Errorf("%s %s: %d %s", row.method, row.target, res.Status, res.Body)
 
 			continue
 		}
 
-		sameJSON(t, row.method+" "+row.target, res.body, row.want)
+		sameJSON(t, row.method+" "+row.target, res.Body, row.want)
 	}
 
 	for target, want := range map[string]string{
 		"/v1/every?fieldMask=a-b": "is not a path of fields", "/v1/every?fieldMask=a_b,*": "is not a path of fields",
 		"/v1/every?fieldMask=a,,b": "is not a path of fields",
 	} {
-		if res := s.do(t, http.MethodGet, target, nil, ""); res.status != http.StatusBadRequest || !strings.Contains(res.body, want) {
-			t.Errorf("%s: %d %s", target, res.status, res.body)
+		if res := s.Do(t, http.MethodGet, target, nil, ""); res.Status != http.StatusBadRequest || !strings.Contains(res.Body, want) {
+			t.Errorf("%s: %d %s", target, res.Status, res.Body)
 		}
 	}
 }
 
 // masking answers with the mask whose paths are the strings.
-type masking struct{ mirror }
+type masking struct{ gatewaytest.Mirror }
 
 func (masking) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) {
 	return &everyv1.Every{FieldMask: &fieldmaskpb.FieldMask{Paths: m.GetStrings()}}, nil
@@ -268,12 +270,12 @@ func (masking) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error)
 func TestMaskOfTheBackendThatJSONCannotHold(t *testing.T) {
 	t.Parallel()
 
-	s := startMirrorOf(t, masking{}, nil, nil)
+	s := gatewaytest.StartMirrorOf(t, masking{}, nil, nil)
 
 	for _, paths := range []string{"fooBar", "a-b", "reviews.*.rating", "labels.%60a.b%60", "", "a&strings=*", "*&strings=*", "%22"} {
-		res := s.do(t, http.MethodGet, "/v1/every?strings="+paths, nil, "")
-		if res.status != http.StatusNotImplemented || !strings.Contains(res.body, "field mask") {
-			t.Errorf("%s: %d %s", paths, res.status, res.body)
+		res := s.Do(t, http.MethodGet, "/v1/every?strings="+paths, nil, "")
+		if res.Status != http.StatusNotImplemented || !strings.Contains(res.Body, "field mask") {
+			t.Errorf("%s: %d %s", paths, res.Status, res.Body)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package bff_test
+package gatewaytest
 
 import (
 	"cmp"
@@ -28,49 +28,49 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// mirror answers with what it gets.
-type mirror struct {
+// Mirror answers with what it gets.
+type Mirror struct {
 	everyv1.UnimplementedEveryServiceServer
 
-	// ended is told how each stream ended.
-	ended chan error
-	// release lets streams go on that wait for it.
-	release chan struct{}
-	// header is what Check, Count and Download say beside their answers, and contentType, if set, the type of files.
-	header      metadata.MD
-	contentType string
-	// incoming, if set, is told the metadata of each call to Check.
-	incoming chan metadata.MD
+	// Ended is told how each stream ended.
+	Ended chan error
+	// Release lets streams go on that wait for it.
+	Release chan struct{}
+	// Header is what Check, Count and Download say beside their answers, and contentType, if set, the type of files.
+	Header      metadata.MD
+	ContentType string
+	// Incoming, if set, is told the metadata of each call to Check.
+	Incoming chan metadata.MD
 }
 
-func (mirror) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) { return m, nil }
+func (Mirror) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) { return m, nil }
 
-func (mirror) Update(_ context.Context, m *everyv1.UpdateRequest) (*everyv1.UpdateRequest, error) {
+func (Mirror) Update(_ context.Context, m *everyv1.UpdateRequest) (*everyv1.UpdateRequest, error) {
 	return m, nil
 }
 
-func (b mirror) Check(ctx context.Context, m *everyv1.CheckRequest) (*everyv1.CheckRequest, error) {
-	if b.incoming != nil {
+func (b Mirror) Check(ctx context.Context, m *everyv1.CheckRequest) (*everyv1.CheckRequest, error) {
+	if b.Incoming != nil {
 		md, _ := metadata.FromIncomingContext(ctx)
-		b.incoming <- md
+		b.Incoming <- md
 	}
 
-	if b.header != nil {
-		return m, grpc.SetHeader(ctx, b.header)
+	if b.Header != nil {
+		return m, grpc.SetHeader(ctx, b.Header)
 	}
 
 	return m, grpc.SetHeader(ctx, metadata.Pairs("etag", `"`+m.GetNote()+`"`, "x-secret", "s", "location", "/x"))
 }
 
 // Count does at the end what the string says.
-func (b mirror) Count(m *everyv1.Every, stream grpc.ServerStreamingServer[everyv1.Every]) (err error) {
+func (b Mirror) Count(m *everyv1.Every, stream grpc.ServerStreamingServer[everyv1.Every]) (err error) {
 	defer func() {
-		if b.ended != nil {
-			b.ended <- context.Cause(stream.Context())
+		if b.Ended != nil {
+			b.Ended <- context.Cause(stream.Context())
 		}
 	}()
 
-	if err := stream.SetHeader(b.header); err != nil {
+	if err := stream.SetHeader(b.Header); err != nil {
 		return err
 	}
 
@@ -92,7 +92,7 @@ func (b mirror) Count(m *everyv1.Every, stream grpc.ServerStreamingServer[everyv
 	case "hang":
 		select {
 		case <-stream.Context().Done():
-		case <-b.release:
+		case <-b.Release:
 		}
 
 		return stream.Context().Err()
@@ -101,7 +101,7 @@ func (b mirror) Count(m *everyv1.Every, stream grpc.ServerStreamingServer[everyv
 	return nil
 }
 
-func (b mirror) Collect(stream grpc.ClientStreamingServer[everyv1.Every, everyv1.Everies]) error {
+func (b Mirror) Collect(stream grpc.ClientStreamingServer[everyv1.Every, everyv1.Everies]) error {
 	out := &everyv1.Everies{}
 
 	for {
@@ -111,8 +111,8 @@ func (b mirror) Collect(stream grpc.ClientStreamingServer[everyv1.Every, everyv1
 		}
 
 		if err != nil {
-			if b.ended != nil {
-				b.ended <- err
+			if b.Ended != nil {
+				b.Ended <- err
 			}
 
 			return err
@@ -122,7 +122,7 @@ func (b mirror) Collect(stream grpc.ClientStreamingServer[everyv1.Every, everyv1
 	}
 }
 
-func (mirror) Talk(stream grpc.BidiStreamingServer[everyv1.Every, everyv1.Every]) error {
+func (Mirror) Talk(stream grpc.BidiStreamingServer[everyv1.Every, everyv1.Every]) error {
 	for {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
@@ -169,7 +169,7 @@ func taken(next func() (name, note string, piece *httpbody.HttpBody, err error))
 	}
 }
 
-func (mirror) Upload(stream grpc.ClientStreamingServer[httpbody.HttpBody, everyv1.Uploaded]) error {
+func (Mirror) Upload(stream grpc.ClientStreamingServer[httpbody.HttpBody, everyv1.Uploaded]) error {
 	out, err := taken(func() (string, string, *httpbody.HttpBody, error) {
 		piece, err := stream.Recv()
 
@@ -182,15 +182,15 @@ func (mirror) Upload(stream grpc.ClientStreamingServer[httpbody.HttpBody, everyv
 	return stream.SendAndClose(out)
 }
 
-func (b mirror) UploadFile(stream grpc.ClientStreamingServer[everyv1.UploadFileRequest, everyv1.Uploaded]) error {
+func (b Mirror) UploadFile(stream grpc.ClientStreamingServer[everyv1.UploadFileRequest, everyv1.Uploaded]) error {
 	out, err := taken(func() (string, string, *httpbody.HttpBody, error) {
 		m, err := stream.Recv()
 
 		return m.GetName(), m.GetNote(), m.GetFile(), err
 	})
 	if err != nil {
-		if b.ended != nil {
-			b.ended <- err
+		if b.Ended != nil {
+			b.Ended <- err
 		}
 
 		return err
@@ -199,16 +199,16 @@ func (b mirror) UploadFile(stream grpc.ClientStreamingServer[everyv1.UploadFileR
 	return stream.SendAndClose(out)
 }
 
-func (b mirror) UploadSmall(_ context.Context, m *everyv1.UploadFileRequest) (*httpbody.HttpBody, error) {
-	if b.contentType != "" {
-		m.File.ContentType = b.contentType
+func (b Mirror) UploadSmall(_ context.Context, m *everyv1.UploadFileRequest) (*httpbody.HttpBody, error) {
+	if b.ContentType != "" {
+		m.File.ContentType = b.ContentType
 	}
 
 	return m.GetFile(), nil
 }
 
 // Download sends as many bytes as the name says; with a range, it says that it has a part or none; "torn" breaks off.
-func (b mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
+func (b Mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreamingServer[httpbody.HttpBody]) error {
 	const piece = 64 << 10
 
 	if m.GetName() == "torn" {
@@ -224,7 +224,7 @@ func (b mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreaming
 		return status.Error(codes.NotFound, "no such file")
 	}
 
-	header := metadata.Join(metadata.Pairs("etag", `"e"`), b.header)
+	header := metadata.Join(metadata.Pairs("etag", `"e"`), b.Header)
 	if len(header.Get("x-content-length")) == 0 {
 		header.Set("x-content-length", strconv.Itoa(size))
 	}
@@ -248,7 +248,7 @@ func (b mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreaming
 
 	for size > 0 {
 		n := min(size, piece)
-		if err := stream.Send(&httpbody.HttpBody{ContentType: cmp.Or(b.contentType, "application/x-zeros"), Data: make([]byte, n)}); err != nil {
+		if err := stream.Send(&httpbody.HttpBody{ContentType: cmp.Or(b.ContentType, "application/x-zeros"), Data: make([]byte, n)}); err != nil {
 			return err
 		}
 
@@ -258,28 +258,28 @@ func (b mirror) Download(m *everyv1.DownloadRequest, stream grpc.ServerStreaming
 	return nil
 }
 
-// startMirror serves every.v1.EveryService to everyone.
-func startMirror(t *testing.T, change func(*config.Config)) *site {
+// StartMirror serves every.v1.EveryService to everyone.
+func StartMirror(t *testing.T, change func(*config.Config)) *Site {
 	t.Helper()
 
-	return startMirrorOf(t, mirror{}, change, nil)
+	return StartMirrorOf(t, Mirror{}, change, nil)
 }
 
-// startMirrorOf serves a mirror, with a policy for all of its methods.
-func startMirrorOf(
+// StartMirrorOf serves a mirror, with a policy for all of its methods.
+func StartMirrorOf(
 	t *testing.T, m everyv1.EveryServiceServer, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
-) *site {
+) *Site {
 	t.Helper()
 
-	compiled, backend := compileMirror(t, m, change, policy, more...)
-	s := siteOf(t, compiled)
-	s.stopBackend = backend.Stop
+	compiled, backend := CompileMirror(t, m, change, policy, more...)
+	s := Serve(t, compiled)
+	s.StopBackend = backend.Stop
 
 	return s
 }
 
-// compileMirror starts a mirror and returns the gateway for it, which is not open.
-func compileMirror(
+// CompileMirror starts a mirror and returns the gateway for it, which is not open.
+func CompileMirror(
 	t *testing.T, m everyv1.EveryServiceServer, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
 ) (*bff.Compiled, *grpc.Server) {
 	t.Helper()
@@ -290,8 +290,8 @@ func compileMirror(
 	}
 
 	var options []grpc.ServerOption
-	if m, ok := m.(interface{ serverOptions() []grpc.ServerOption }); ok {
-		options = m.serverOptions()
+	if m, ok := m.(interface{ ServerOptions() []grpc.ServerOption }); ok {
+		options = m.ServerOptions()
 	}
 
 	server := grpc.NewServer(options...)
@@ -310,31 +310,31 @@ func compileMirror(
 		change(&cfg)
 	}
 
-	gatewayOptions := []bff.Option{quiet(), bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService")}
+	gatewayOptions := []bff.Option{Quiet(), bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService")}
 	gatewayOptions = append(gatewayOptions, more...)
 
 	if policy != nil {
 		gatewayOptions = append(gatewayOptions, bff.WithDefaultPolicy(policy))
 	}
 
-	return compile(t, cfg, gatewayOptions...), server
+	return Compile(t, cfg, gatewayOptions...), server
 }
 
-// overHTTP2 is the same site over HTTP/2.
-func (s *site) overHTTP2(t *testing.T) *site {
+// OverHTTP2 is the same site over HTTP/2.
+func (s *Site) OverHTTP2(t *testing.T) *Site {
 	t.Helper()
 
-	server := httptest.NewUnstartedServer(s.gw)
+	server := httptest.NewUnstartedServer(s.Gateway)
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	t.Cleanup(server.Close)
 
-	return &site{backend: s.backend, gw: s.gw, compiled: s.compiled, url: server.URL, client: server.Client()}
+	return &Site{Backend: s.Backend, Gateway: s.Gateway, Compiled: s.Compiled, URL: server.URL, Client: server.Client()}
 }
 
-// versions are the site over HTTP/1.1 and over HTTP/2.
-func (s *site) versions(t *testing.T) map[string]*site {
+// Versions are the site over HTTP/1.1 and over HTTP/2.
+func (s *Site) Versions(t *testing.T) map[string]*Site {
 	t.Helper()
 
-	return map[string]*site{"HTTP/1.1": s, "HTTP/2": s.overHTTP2(t)}
+	return map[string]*Site{"HTTP/1.1": s, "HTTP/2": s.OverHTTP2(t)}
 }

@@ -1,4 +1,4 @@
-package bff_test
+package gatewaytest
 
 import (
 	"context"
@@ -47,22 +47,22 @@ func (items) PingItem(_ context.Context, m *itemv1.PingItemRequest) (*itemv1.Pin
 
 func (items) CheckStrict(_ context.Context, m *itemv1.Strict) (*itemv1.Strict, error) { return m, nil }
 
-// startItems serves item.v1.ItemService to everyone.
-func startItems(t *testing.T, change func(*config.Config), more ...bff.Option) *site {
+// StartItems serves item.v1.ItemService to everyone.
+func StartItems(t *testing.T, change func(*config.Config), more ...bff.Option) *Site {
 	t.Helper()
 
 	return startItemServer(t, change, append(more, bff.WithHandlers("item", itemv1.RegisterItemServiceHandler, "item.v1.ItemService"))...)
 }
 
-// startStore serves item.v1.StoreService to everyone, with a policy for both of its methods.
-func startStore(t *testing.T, policy *porticov1.MethodPolicy, more ...bff.Option) *site {
+// StartStore serves item.v1.StoreService to everyone, with a policy for both of its methods.
+func StartStore(t *testing.T, policy *porticov1.MethodPolicy, more ...bff.Option) *Site {
 	t.Helper()
 
 	return startItemServer(t, nil, append(more, bff.WithDefaultPolicy(policy),
 		bff.WithHandlers("item", itemv1.RegisterStoreServiceHandler, "item.v1.StoreService"))...)
 }
 
-func startItemServer(t *testing.T, change func(*config.Config), more ...bff.Option) *site {
+func startItemServer(t *testing.T, change func(*config.Config), more ...bff.Option) *Site {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -87,8 +87,8 @@ func startItemServer(t *testing.T, change func(*config.Config), more ...bff.Opti
 		change(&cfg)
 	}
 
-	s := siteOf(t, compile(t, cfg, append([]bff.Option{quiet()}, more...)...))
-	s.stopBackend = server.Stop
+	s := Serve(t, Compile(t, cfg, append([]bff.Option{Quiet()}, more...)...))
+	s.StopBackend = server.Stop
 
 	return s
 }

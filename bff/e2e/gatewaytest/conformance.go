@@ -1,4 +1,4 @@
-package bff_test
+package gatewaytest
 
 import (
 	"context"
@@ -15,13 +15,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
 )
 
-// exchanges counts all that the gateways of these tests answer, and what is not as their documents say.
-var exchanges conformance.Tally
+// Exchanges counts all that the gateways of these tests answer, and what is not as their documents say.
+var Exchanges conformance.Tally
 
-func TestMain(m *testing.M) {
+func Main(m *testing.M) {
 	code := m.Run()
 
-	summary, differences := exchanges.Summary()
+	summary, differences := Exchanges.Summary()
 	fmt.Fprint(os.Stderr, summary)
 
 	if differences > 0 && code == 0 {
@@ -41,25 +41,25 @@ func checkedContext(ctx context.Context, tb testing.TB, compiled *bff.Compiled) 
 			return nil, err
 		}
 
-		return exchanges.Load(text)
+		return Exchanges.Load(text)
 	})
 
 	return testhook.With(ctx, func(h *testhook.Hooks) {
 		h.Wrap = func(gateway http.Handler) http.Handler {
-			return exchanges.Handler(gateway, tb.Name(), append(pages.Own(), pages.Favicon), document)
+			return Exchanges.Handler(gateway, tb.Name(), append(pages.Own(), pages.Favicon), document)
 		}
 	})
 }
 
-// openGateway is Open of a gateway whose exchanges are checked.
-func openGateway(ctx context.Context, tb testing.TB, compiled *bff.Compiled) (*bff.Gateway, error) {
+// Open is Open of a gateway whose exchanges are checked.
+func Open(ctx context.Context, tb testing.TB, compiled *bff.Compiled) (*bff.Gateway, error) {
 	tb.Helper()
 
 	return compiled.Open(checkedContext(ctx, tb, compiled))
 }
 
-// newGateway is bff.New of a gateway whose exchanges are checked.
-func newGateway(ctx context.Context, tb testing.TB, cfg config.Config, opts ...bff.Option) (*bff.Gateway, error) {
+// New is bff.New of a gateway whose exchanges are checked.
+func New(ctx context.Context, tb testing.TB, cfg config.Config, opts ...bff.Option) (*bff.Gateway, error) {
 	tb.Helper()
 
 	compiled, err := bff.Compile(cfg, opts...)
@@ -67,19 +67,19 @@ func newGateway(ctx context.Context, tb testing.TB, cfg config.Config, opts ...b
 		return nil, err
 	}
 
-	return openGateway(ctx, tb, compiled)
+	return Open(ctx, tb, compiled)
 }
 
-// undescribed leaves the exchanges of a test out, since the document does not describe what its gateway does.
-func undescribed(tb testing.TB, reason string) {
+// Exempt leaves the exchanges of a test out, since the document does not describe what its gateway does.
+func Exempt(tb testing.TB, reason string) {
 	tb.Helper()
-	exchanges.Exempt(tb.Name(), reason)
+	Exchanges.Exempt(tb.Name(), reason)
 }
 
-// withPage is bff.WithPage of a page that is no part of the API.
-func withPage(tb testing.TB, path string, handler http.Handler, methods ...string) bff.Option {
+// WithPage is bff.WithPage of a page that is no part of the API.
+func WithPage(tb testing.TB, path string, handler http.Handler, methods ...string) bff.Option {
 	tb.Helper()
-	exchanges.Page(tb.Name(), path)
+	Exchanges.Page(tb.Name(), path)
 
 	return bff.WithPage(path, handler, methods...)
 }

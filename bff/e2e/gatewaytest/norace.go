@@ -1,0 +1,6 @@
+//go:build !race
+
+package gatewaytest
+
+// Slowdown is none.
+const Slowdown = 1

@@ -1,6 +1,0 @@
-//go:build !race
-
-package bff_test
-
-// slowdown is none.
-const slowdown = 1
