@@ -61,7 +61,7 @@ build: ## Build the commands into bin/.
 # Packages whose tests put load on everything. They get the machine for themselves, one after the other. More of their tests run at a
 # time than there are cores, since most of them wait: for processes, for peers, or until a time limit has passed.
 MODULE := github.com/portico-gateway/portico
-LOADED := $(MODULE)/bff|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal/testkit/servers
+LOADED := $(MODULE)/bff/e2e/.*|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal/testkit/servers
 
 # Codecs do not start goroutines, and the race detector makes their many inputs take ten times as long. What their callers share is
 # under it in the tests of bff.

@@ -1,0 +1,201 @@
+package embedding_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/composite/dashboard"
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/gen"
+	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+)
+
+func TestExplain(t *testing.T) {
+	t.Parallel()
+
+	// One for all, at the same time.
+	compiled := gatewaytest.Compile(t, config.Config{}, bff.WithServices(gen.Services()...))
+
+	for _, row := range []struct {
+		name, method, target, body string
+		as                         bff.Caller
+		rpc                        string
+		variables                  map[string]string
+		// verdicts are "+demand" or "-demand".
+		verdicts []string
+		status   int
+	}{
+		{
+			name: "owner", method: http.MethodGet, target: "/v1/users/alice/orders", as: bff.Caller{Subject: "alice"},
+			rpc: "order.v1.OrderService/ListOrders", variables: map[string]string{"user_id": "alice"},
+			verdicts: []string{"+authenticated", "+owner user_id or orders:admin"},
+		},
+		{
+			name: "another", method: http.MethodGet, target: "/v1/users/alice/orders", as: bff.Caller{Subject: "bob"},
+			rpc: "order.v1.OrderService/ListOrders", variables: map[string]string{"user_id": "alice"},
+			verdicts: []string{"+authenticated", "-owner user_id or orders:admin"},
+		},
+		{
+			name: "nobody", method: http.MethodGet, target: "/v1/users/%61lice", rpc: "user.v1.UserService/GetUser",
+			variables: map[string]string{"user_id": "alice"},
+			verdicts:  []string{"-authenticated", "-owner user_id or users:admin"},
+		},
+		{
+			name: "composite", method: http.MethodGet, target: "/v1/me/dashboard", as: bff.Caller{Subject: "alice"},
+			rpc: "dashboard.v1.DashboardService/GetMyDashboard", variables: map[string]string{}, verdicts: []string{"+authenticated"},
+		},
+		{
+			name: "stream", method: http.MethodGet, target: "/v1/orders/o1:watch", as: bff.Caller{Subject: "alice"},
+			rpc: "order.v1.OrderService/WatchOrder", variables: map[string]string{"order_id": "o1"}, verdicts: []string{"+authenticated"},
+		},
+		{name: "no_route", method: http.MethodGet, target: "/v1/nowhere", status: http.StatusNotFound},
+		{name: "no_method", method: http.MethodPut, target: "/v1/users/alice", status: http.StatusMethodNotAllowed},
+		{
+			name: "body_that_is_wrong", method: http.MethodPost, target: "/v1/orders", body: `{"colour":"red"}`,
+			as: bff.Caller{Subject: "alice"}, rpc: "order.v1.OrderService/CreateOrder", variables: map[string]string{},
+			verdicts: []string{"+authenticated", "-if"}, status: http.StatusBadRequest,
+		},
+		{
+			name: "condition_on_the_body", method: http.MethodPost, target: "/v1/orders", body: `{"userId":"bob"}`,
+			as: bff.Caller{Subject: "alice"}, rpc: "order.v1.OrderService/CreateOrder", variables: map[string]string{},
+			verdicts: []string{"+authenticated", "-if"},
+		},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+
+			r := httptest.NewRequestWithContext(t.Context(), row.method, row.target, strings.NewReader(row.body))
+
+			got, err := compiled.Explain(t.Context(), r, row.as)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			rpc := ""
+			if got.Route != nil {
+				rpc = got.Route.RPC
+			}
+
+			var verdicts []string
+
+			for _, v := range got.Verdicts {
+				demand, _, _ := strings.Cut(v.Demand, " request.")
+				if v.Fault == nil {
+					verdicts = append(verdicts, "+"+demand)
+				} else {
+					verdicts = append(verdicts, "-"+demand)
+				}
+			}
+
+			if rpc != row.rpc || got.Status != row.status {
+				t.Errorf("rpc %q, status %d %s", rpc, got.Status, got.Answer)
+			}
+
+			if diff := cmp.Diff(row.variables, got.Variables); diff != "" {
+				t.Error(diff)
+			}
+
+			if diff := cmp.Diff(row.verdicts, verdicts); diff != "" {
+				t.Error(diff)
+			}
+
+			if allowed := !strings.Contains(strings.Join(verdicts, ""), "-") && row.status == 0; got.Allowed() != allowed {
+				t.Errorf("Allowed() is %t", got.Allowed())
+			}
+		})
+	}
+}
+
+// What a composite calls is found out, and which of its calls it can do without.
+func TestExplainLegs(t *testing.T) {
+	t.Parallel()
+
+	compiled := gatewaytest.Compile(t, config.Config{Upstreams: map[string]config.Upstream{
+		"order": {Addresses: []string{"a:1", "b:1"}}, "user": {Target: "dns:///c:1"},
+	}}, bff.WithServices(gen.Services()...), bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
+	explain := func(target string) bff.Explanation {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
+
+		got, err := compiled.Explain(t.Context(), r, bff.Caller{})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return got
+	}
+
+	want := []bff.Leg{
+		{Upstream: "order", RPC: "order.v1.OrderService/ListOrders"},
+		{Upstream: "profile", RPC: "profile.v1.ProfileService/GetProfile"},
+		{Upstream: "user", RPC: "user.v1.UserService/GetUser", Required: true},
+	}
+	for _, target := range []string{"/v1/me/dashboard", "/v1/users/alice/dashboard"} {
+		got := explain(target)
+		if diff := cmp.Diff(want, got.Legs); diff != "" || !got.Route.Composite || got.LegsErr != nil {
+			t.Errorf("%s: %v %s", target, got.LegsErr, diff)
+		}
+	}
+
+	if got := explain("/v1/me/dashboard?orderCount=1000"); got.Legs != nil || got.LegsErr == nil || got.Allowed() {
+		t.Errorf("too many orders: %v, %v", got.Legs, got.LegsErr)
+	}
+
+	if got := explain("/v1/orders/o1"); got.Route.Upstream != "order" || !slices.Equal(got.Addresses, []string{"a:1", "b:1"}) {
+		t.Errorf("%+v", got)
+	}
+
+	if got := explain("/v1/users/alice"); !slices.Equal(got.Addresses, []string{"dns:///c:1"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Policies besides access refuse, too.
+func TestExplainEffects(t *testing.T) {
+	t.Parallel()
+
+	client := config.Rate{Requests: 50, Burst: 5}
+	compiled := gatewaytest.Compile(t, config.Config{Limits: config.Limits{Client: client}}, bff.WithServices(gen.Services()...))
+
+	for _, row := range []struct {
+		name, method, target, body string
+		// policy is the one that refuses; empty: none does.
+		policy string
+	}{
+		{"rules", http.MethodPost, "/v1/orders", `{}`, "rules"},
+		{"page_size", http.MethodGet, "/v1/users/alice/orders?pageSize=-1", "", "rules"},
+		{"body_size", http.MethodPost, "/v1/orders", strings.Repeat(" ", 1<<20+1), "body size"},
+		{"nothing", http.MethodGet, "/v1/orders/o1", "", ""},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), row.method, row.target, strings.NewReader(row.body))
+
+		got, err := compiled.Explain(t.Context(), r, bff.Caller{Subject: "alice"})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		// Once it was the larger one of burst and requests.
+		if limit := got.Effects[0]; !strings.HasPrefix(limit.Says, "takes 1 of 5, which come back at 50 per 1s") {
+			t.Errorf("%s: %+v", row.name, limit)
+		}
+
+		refusing := ""
+
+		for _, effect := range got.Effects {
+			if effect.Fault != nil {
+				refusing = effect.Policy
+			}
+		}
+
+		if refusing != row.policy || got.Allowed() != (row.policy == "") {
+			t.Errorf("%s: refused by %q: %+v", row.name, refusing, got.Effects)
+		}
+	}
+}

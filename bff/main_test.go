@@ -1,9 +1,0 @@
-package bff_test
-
-import (
-	"testing"
-
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-)
-
-func TestMain(m *testing.M) { gatewaytest.Main(m) }
