@@ -1,3 +1,5 @@
+// Package gatewaytest is the harness of the end-to-end tests: gateways behind real listeners, over backends that record their calls, and
+// the check that every exchange is as the OpenAPI document of its gateway says. Tests of a package call Main from their TestMain.
 package gatewaytest
 
 import (

@@ -143,15 +143,22 @@ func importRules() []importRule {
 		{
 			name:   "a_request_meets_no_tool",
 			reason: "what only commands use may be large and slow, and is not written for input of strangers",
-			of:     []string{"bff/..."}, but: []string{"bff/cmd/...", "bff/internal/tool/...", "bff/internal/testkit/..."},
+			of:     []string{"bff/..."}, but: []string{"bff/cmd/...", "bff/e2e/...", "bff/internal/tool/...", "bff/internal/testkit/..."},
 			not:    []string{"bff/internal/tool/..."},
 			broken: [2]string{"bff/internal/describe/openapi", "bff/internal/tool/mock"},
 		},
 		{
 			name:   "testkit_is_for_tests",
 			reason: "it makes keys that nobody should trust, and fails by ending a test",
-			of:     []string{"..."}, but: []string{"bff/internal/testkit/..."}, not: []string{"bff/internal/testkit/..."},
+			of:     []string{"..."}, but: []string{"bff/internal/testkit/...", "bff/e2e/..."},
+			not:    []string{"bff/internal/testkit/...", "bff/e2e/..."},
 			broken: [2]string{"bff/internal/auth", "bff/internal/testkit/authtest"},
+		},
+		{
+			name:   "hooks_are_for_tests",
+			reason: "what a program may change is an option or in the configuration",
+			of:     []string{"..."}, but: []string{"bff", "bff/e2e/..."}, not: []string{"bff/internal/testhook"},
+			broken: [2]string{"bff/cmd/portico", "bff/internal/testhook"},
 		},
 	}...)
 }

@@ -1,8 +1,10 @@
 package openapi_test
 
+import "github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
+
 // exampleCases are protos whose examples once stopped the generation, or did not match their schemas.
 var exampleCases = map[string]string{
-	"well_known_types": imports + `service S {
+	"well_known_types": openapitest.Imports + `service S {
 		rpc Any(google.protobuf.Any) returns (google.protobuf.Any) { option (google.api.http) = {post: "/v1/any" body: "*"}; }
 		rpc Struct(google.protobuf.Struct) returns (google.protobuf.Struct) { option (google.api.http) = {post: "/v1/struct" body: "*"}; }
 		rpc Value(google.protobuf.Value) returns (google.protobuf.Value) { option (google.api.http) = {post: "/v1/value" body: "*"}; }
@@ -54,7 +56,7 @@ var exampleCases = map[string]string{
 		map<bool, google.protobuf.FloatValue> floats = 16;
 	}`,
 
-	"behaviors": imports + `service S {
+	"behaviors": openapitest.Imports + `service S {
 		rpc Do(Request) returns (Book) { option (google.api.http) = {
 			post: "/v1/a" body: "*"
 			additional_bindings: {post: "/v1/b" body: "book"}
@@ -118,7 +120,7 @@ var exampleCases = map[string]string{
 	message PageRequest { optional int32 page_size = 1; required string page_token = 2; required string user_id = 3; }
 	message PageResponse { repeated Inner inners = 1; optional string next_page_token = 2; required string of = 3; }`,
 
-	"required_in_editions": imports + `service S { rpc Do(M) returns (M) { option (google.api.http) = {post: "/v1/m" body: "*" additional_bindings: {get: "/v1/m"}}; } }
+	"required_in_editions": openapitest.Imports + `service S { rpc Do(M) returns (M) { option (google.api.http) = {post: "/v1/m" body: "*" additional_bindings: {get: "/v1/m"}}; } }
 	message M {
 		string name = 1 [features.field_presence = LEGACY_REQUIRED];
 		Inner inner = 2 [features.field_presence = LEGACY_REQUIRED];
@@ -129,7 +131,7 @@ var exampleCases = map[string]string{
 	message Inner { string text = 1 [features.field_presence = LEGACY_REQUIRED]; }
 	enum Closed { option features.enum_type = CLOSED; CLOSED_FIVE = 5; }`,
 
-	"unsatisfiable": imports + `service S {
+	"unsatisfiable": openapitest.Imports + `service S {
 		rpc DoText(Text) returns (Text) { option (google.api.http) = {post: "/v1/text" body: "*"}; }
 		rpc DoNumber(Number) returns (Number) { option (google.api.http) = {post: "/v1/number" body: "*"}; }
 		rpc DoLoop(Loop) returns (Loop) { option (google.api.http) = {post: "/v1/loop" body: "*"}; }
@@ -150,7 +152,7 @@ var exampleCases = map[string]string{
 	message Kind { Color color = 1 [(buf.validate.field).enum = {not_in: [0, 1]}]; }
 	message Many { repeated Loop loops = 1 [(buf.validate.field).repeated.min_items = 1000000]; string long = 2 [(buf.validate.field).string.min_len = 3]; }`,
 
-	"rules": imports + `service S {
+	"rules": openapitest.Imports + `service S {
 		rpc Texts(T) returns (T) { option (google.api.http) = {post: "/v1/texts" body: "*"}; }
 		rpc Numbers(N) returns (N) { option (google.api.http) = {post: "/v1/numbers" body: "*"}; }
 	}

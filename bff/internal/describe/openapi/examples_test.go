@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
+
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -65,7 +67,7 @@ func written(t *testing.T, m proto.Message) json.RawMessage {
 }
 
 // invalidExamples are the examples of a document that are not what it says of them, and how many there are in all.
-func invalidExamples(t *testing.T, doc object) (faults []string, count int) {
+func invalidExamples(t *testing.T, doc openapitest.Object) (faults []string, count int) {
 	t.Helper()
 
 	compiler := jsonschema.NewCompiler()
@@ -84,7 +86,7 @@ func invalidExamples(t *testing.T, doc object) (faults []string, count int) {
 			for i, element := range holder {
 				visit(element, fmt.Sprintf("%s/%d", at, i))
 			}
-		case object:
+		case openapitest.Object:
 			for _, name := range slices.Sorted(maps.Keys(holder)) {
 				if name != "example" {
 					visit(holder[name], at+"/"+strings.NewReplacer("~", "~0", "/", "~1", "%", "%25", "{", "%7B", "}", "%7D").Replace(name))
@@ -125,14 +127,14 @@ func TestExamplesAreWhatTheirSchemasSay(t *testing.T) {
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
 			name := string(file.Package())
-			all[name] = append(all[name], served(t, file.Services().Get(i), policy.Policy{})...)
+			all[name] = append(all[name], openapitest.Served(t, file.Services().Get(i), policy.Policy{})...)
 		}
 
 		return true
 	})
 
 	for name, source := range exampleCases {
-		all[name] = operations(t, source, policy.Policy{})
+		all[name] = openapitest.Operations(t, source, policy.Policy{})
 	}
 
 	for name, operations := range all {
@@ -144,7 +146,7 @@ func TestExamplesAreWhatTheirSchemasSay(t *testing.T) {
 			for _, config := range []openapi.Config{{}, {ProtoNames: true, EmitDefaults: true}} {
 				config.Examples = examples
 
-				faults, count := invalidExamples(t, built(t, operations, config))
+				faults, count := invalidExamples(t, openapitest.Build(t, operations, config))
 				for _, fault := range faults {
 					t.Error(fault)
 				}
@@ -161,7 +163,7 @@ func TestExamplesAreWhatTheirSchemasSay(t *testing.T) {
 func TestNoExampleHasAReference(t *testing.T) {
 	t.Parallel()
 
-	ops := operations(t, imports+`service S { rpc Do(M) returns (Ms) { option (google.api.http) = {
+	ops := openapitest.Operations(t, openapitest.Imports+`service S { rpc Do(M) returns (Ms) { option (google.api.http) = {
 		post: "/v1/m/{plain}" body: "*" additional_bindings: {get: "/v1/m"}
 	}; } }
 	message Ms { repeated M ms = 1 [(buf.validate.field).repeated.min_items = 1]; }
@@ -172,7 +174,7 @@ func TestNoExampleHasAReference(t *testing.T) {
 		t.Fatalf("the examples are %v", examples)
 	}
 
-	text, err := json.Marshal(built(t, ops, openapi.Config{Examples: examples}))
+	text, err := json.Marshal(openapitest.Build(t, ops, openapi.Config{Examples: examples}))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
+
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
@@ -12,7 +14,7 @@ import (
 func TestSchemasHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, `
+	doc := openapitest.Describe(t, `
 		service S { rpc Do(Request) returns (Response) { option (google.api.http) = {
 			post: "/v1/m" body: "*" additional_bindings: {patch: "/v1/m" body: "item"}}; } }
 		message Request { Item item = 1; ItemInput other = 2; ItemPatch last = 3; google.protobuf.FieldMask mask = 4; google.rpc.Status status = 5; }
@@ -23,49 +25,49 @@ func TestSchemasHaveNamesOfTheirOwn(t *testing.T) {
 
 	const schemas = "components schemas "
 
-	is(t, doc, schemas+"t.v1.Request properties item", `{"$ref":"#/components/schemas/t.v1.ItemAsInput"}`)
-	is(t, doc, schemas+"t.v1.ItemAsInput properties", `{"a":{"type":"string"}}`)
-	is(t, doc, schemas+"t.v1.ItemInput properties", `{"b":{"type":"string"}}`)
-	is(t, doc, schemas+"t.v1.ItemPatch properties", `{"c":{"type":"string"}}`)
-	is(t, doc, "paths /v1/m patch requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.ItemAsPatch"}`)
-	is(t, doc, schemas+"t.v1.ItemAsPatch properties a", `{"type":["string","null"]}`)
+	openapitest.Is(t, doc, schemas+"t.v1.Request properties item", `{"$ref":"#/components/schemas/t.v1.ItemAsInput"}`)
+	openapitest.Is(t, doc, schemas+"t.v1.ItemAsInput properties", `{"a":{"type":"string"}}`)
+	openapitest.Is(t, doc, schemas+"t.v1.ItemInput properties", `{"b":{"type":"string"}}`)
+	openapitest.Is(t, doc, schemas+"t.v1.ItemPatch properties", `{"c":{"type":"string"}}`)
+	openapitest.Is(t, doc, "paths /v1/m patch requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.ItemAsPatch"}`)
+	openapitest.Is(t, doc, schemas+"t.v1.ItemAsPatch properties a", `{"type":["string","null"]}`)
 
 	// A google.rpc.Status in a message is what the codec writes, and one in place of a problem what the gateway writes.
-	is(t, doc, schemas+"t.v1.Response properties status", `{"$ref":"#/components/schemas/google.rpc.Status"}`)
-	is(t, doc, schemas+"google.rpc.Status properties code", `{"type":"integer","format":"int32"}`)
-	is(t, doc, schemas+"google.rpc.Status properties details items properties @type type", `"string"`)
-	is(t, doc, schemas+"google.rpc.Status required", `null`)
-	is(t, doc, schemas+"google.rpc.StatusInput additionalProperties", `false`)
-	is(t, doc, schemas+"ErrorStatus required", `["code"]`)
-	is(t, doc, "components responses NotFound content application/json schema", `{"$ref":"#/components/schemas/ErrorStatus"}`)
+	openapitest.Is(t, doc, schemas+"t.v1.Response properties status", `{"$ref":"#/components/schemas/google.rpc.Status"}`)
+	openapitest.Is(t, doc, schemas+"google.rpc.Status properties code", `{"type":"integer","format":"int32"}`)
+	openapitest.Is(t, doc, schemas+"google.rpc.Status properties details items properties @type type", `"string"`)
+	openapitest.Is(t, doc, schemas+"google.rpc.Status required", `null`)
+	openapitest.Is(t, doc, schemas+"google.rpc.StatusInput additionalProperties", `false`)
+	openapitest.Is(t, doc, schemas+"ErrorStatus required", `["code"]`)
+	openapitest.Is(t, doc, "components responses NotFound content application/json schema", `{"$ref":"#/components/schemas/ErrorStatus"}`)
 
-	doc = built(t, operations(t, `syntax = "proto3"; import "google/api/annotations.proto";
+	doc = openapitest.Build(t, openapitest.Operations(t, `syntax = "proto3"; import "google/api/annotations.proto";
 		service S { rpc Do(Problem) returns (stream StreamError) { option (google.api.http) = {post: "/v1/m" body: "*"}; } }
 		message Problem { FieldError kind = 1; }
 		message StreamError { ErrorStatus status = 1; }
 		message ErrorStatus { string text = 1; }
 		enum FieldError { NONE = 0; }`, policy.Policy{}), openapi.Config{})
 
-	is(t, doc, "paths /v1/m post requestBody content application/json schema", `{"$ref":"#/components/schemas/ProblemProto"}`)
-	is(t, doc, schemas+"ProblemProto properties", `{"kind":{"$ref":"#/components/schemas/FieldErrorProto"}}`)
-	is(t, doc, schemas+"FieldErrorProto enum", `["NONE"]`)
-	is(t, doc, schemas+"StreamErrorProto properties status", `{"$ref":"#/components/schemas/ErrorStatusProto"}`)
-	is(t, doc, schemas+"StreamError properties error", `{"$ref":"#/components/schemas/Problem"}`)
-	is(t, doc, schemas+"Problem properties status type", `"integer"`)
+	openapitest.Is(t, doc, "paths /v1/m post requestBody content application/json schema", `{"$ref":"#/components/schemas/ProblemProto"}`)
+	openapitest.Is(t, doc, schemas+"ProblemProto properties", `{"kind":{"$ref":"#/components/schemas/FieldErrorProto"}}`)
+	openapitest.Is(t, doc, schemas+"FieldErrorProto enum", `["NONE"]`)
+	openapitest.Is(t, doc, schemas+"StreamErrorProto properties status", `{"$ref":"#/components/schemas/ErrorStatusProto"}`)
+	openapitest.Is(t, doc, schemas+"StreamError properties error", `{"$ref":"#/components/schemas/Problem"}`)
+	openapitest.Is(t, doc, schemas+"Problem properties status type", `"integer"`)
 }
 
 // Methods of different RPCs have different operationIds, whatever they are called.
 func TestOperationsHaveNamesOfTheirOwn(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, `service S {
+	doc := openapitest.Describe(t, `service S {
 		rpc Do(M) returns (M) { option (google.api.http) = {get: "/v1/a" additional_bindings: {get: "/v1/b"}}; }
 		rpc Do_2(M) returns (M) { option (google.api.http) = {get: "/v1/c"}; }
 	}
 	message M {}`, policy.Policy{}, openapi.Config{})
 
-	is(t, doc, "paths /v1/b get operationId", `"S_Do_2"`)
-	is(t, doc, "paths /v1/c get operationId", `"S_Do_2_2"`)
+	openapitest.Is(t, doc, "paths /v1/b get operationId", `"S_Do_2"`)
+	openapitest.Is(t, doc, "paths /v1/c get operationId", `"S_Do_2_2"`)
 }
 
 // Once, services of one name in two packages were one tag, or two with the same name.
@@ -77,11 +79,11 @@ func TestServicesOfOneName(t *testing.T) {
 			service S { rpc Do(M) returns (M) { option (google.api.http) = {get: "/` + version + `/m"}; } } message M {}`
 	}
 
-	doc := built(t, append(operations(t, source("v1"), policy.Policy{}), operations(t, source("v2"), policy.Policy{})...), openapi.Config{})
+	doc := openapitest.Build(t, append(openapitest.Operations(t, source("v1"), policy.Policy{}), openapitest.Operations(t, source("v2"), policy.Policy{})...), openapi.Config{})
 
-	is(t, doc, "tags", `[{"name":"t.v1.S","description":"The service t.v1.S."},{"name":"t.v2.S","description":"The service t.v2.S."}]`)
-	is(t, doc, "paths /v2/m get tags", `["t.v2.S"]`)
-	is(t, doc, "paths /v2/m get operationId", `"S_Do_2"`)
+	openapitest.Is(t, doc, "tags", `[{"name":"t.v1.S","description":"The service t.v1.S."},{"name":"t.v2.S","description":"The service t.v2.S."}]`)
+	openapitest.Is(t, doc, "paths /v2/m get tags", `["t.v2.S"]`)
+	openapitest.Is(t, doc, "paths /v2/m get operationId", `"S_Do_2"`)
 }
 
 // Well-known types are described by their JSON form wherever they are, a whole body and a whole response among it.
@@ -108,12 +110,12 @@ func TestWellKnownBodies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			doc := describe(t, `service S { rpc Do(google.protobuf.`+name+`) returns (google.protobuf.`+name+`) {
+			doc := openapitest.Describe(t, `service S { rpc Do(google.protobuf.`+name+`) returns (google.protobuf.`+name+`) {
 				option (google.api.http) = {post: "/v1/m" body: "*"}; } }`, policy.Policy{}, openapi.Config{})
 
-			is(t, doc, "paths /v1/m post requestBody content application/json schema", want[0])
-			is(t, doc, "paths /v1/m post requestBody required", `null`)
-			is(t, doc, "paths /v1/m post responses 200 content application/json schema", want[1])
+			openapitest.Is(t, doc, "paths /v1/m post requestBody content application/json schema", want[0])
+			openapitest.Is(t, doc, "paths /v1/m post requestBody required", `null`)
+			openapitest.Is(t, doc, "paths /v1/m post responses 200 content application/json schema", want[1])
 		})
 	}
 }
@@ -134,7 +136,7 @@ func TestRequired(t *testing.T) {
 			string secret = 4 [(google.api.field_behavior) = INPUT_ONLY];
 			string given = 5 [(google.api.field_behavior) = OUTPUT_ONLY];
 		}`
-	doc := describe(t, source, policy.Policy{}, openapi.Config{})
+	doc := openapitest.Describe(t, source, policy.Policy{}, openapi.Config{})
 
 	for name, want := range map[string]struct{ required, properties string }{
 		"t.v1.Request":             {`["m"]`, `["m","mask","other"]`},
@@ -143,27 +145,27 @@ func TestRequired(t *testing.T) {
 		"t.v1.MInput-without-must": {`["rule"]`, `["rule","secret","title"]`},
 		"t.v1.MPatch":              {`["must"]`, `["must","secret","title"]`},
 	} {
-		is(t, doc, "components schemas "+name+" required", want.required)
+		openapitest.Is(t, doc, "components schemas "+name+" required", want.required)
 
-		properties, _ := at(t, doc, "components schemas "+name+" properties").(object)
+		properties, _ := openapitest.At(t, doc, "components schemas "+name+" properties").(openapitest.Object)
 
-		list, _ := json.Marshal(sortedKeys(properties))
+		list, _ := json.Marshal(openapitest.SortedKeys(properties))
 		if string(list) != want.properties {
 			t.Errorf("%s has %s, want %s", name, list, want.properties)
 		}
 	}
 
 	// Null is no value.
-	is(t, doc, "components schemas t.v1.MPatch properties must", `{"type":"string"}`)
+	openapitest.Is(t, doc, "components schemas t.v1.MPatch properties must", `{"type":"string"}`)
 
-	is(t, doc, "paths /v1/m get parameters 0 name", `"m.must"`)
-	is(t, doc, "paths /v1/m get parameters 0 required", `true`)
-	is(t, doc, "paths /v1/m get parameters 2 name", `"m.rule"`)
-	is(t, doc, "paths /v1/m get parameters 2 required", `true`)
-	is(t, doc, "paths /v1/m get parameters 3 name", `"m.secret"`)
-	is(t, doc, "paths /v1/m get parameters 5 name", `"other.must"`)
-	is(t, doc, "paths /v1/m get parameters 5 required", `null`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 0 name", `"m.must"`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 0 required", `true`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 2 name", `"m.rule"`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 2 required", `true`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 3 name", `"m.secret"`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 5 name", `"other.must"`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 5 required", `null`)
 
-	doc = describe(t, source, policy.Policy{}, openapi.Config{EmitDefaults: true})
-	is(t, doc, "components schemas t.v1.M required", `["title","rule","secret","given","must"]`)
+	doc = openapitest.Describe(t, source, policy.Policy{}, openapi.Config{EmitDefaults: true})
+	openapitest.Is(t, doc, "components schemas t.v1.M required", `["title","rule","secret","given","must"]`)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
+
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
@@ -18,7 +20,7 @@ import (
 func TestRequiredOneofs(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, `service S {
+	doc := openapitest.Describe(t, `service S {
 		rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*" additional_bindings: {post: "/v1/m/{a}" body: "*"}}; }
 		rpc Within(N) returns (N) { option (google.api.http) = {post: "/v1/n/{m.inner.key}" body: "*"}; }
 	}
@@ -26,17 +28,17 @@ func TestRequiredOneofs(t *testing.T) {
 	message Inner { string key = 1; string text = 2; }
 	message N { M m = 1 [(buf.validate.field).required = true]; }`, policy.Policy{}, openapi.Config{})
 
-	is(t, doc, "components schemas t.v1.MInput oneOf", `[{"required":["a"],"properties":{"a":{"type":"string"}}},
+	openapitest.Is(t, doc, "components schemas t.v1.MInput oneOf", `[{"required":["a"],"properties":{"a":{"type":"string"}}},
 		{"required":["inner"],"properties":{"inner":{"$ref":"#/components/schemas/t.v1.InnerInput"}}},
 		{"required":["c"],"properties":{"c":{"type":"string"}}}]`)
-	is(t, doc, "components schemas t.v1.MInput not", `null`)
-	is(t, doc, "paths /v1/m post requestBody required", `true`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput not", `null`)
+	openapitest.Is(t, doc, "paths /v1/m post requestBody required", `true`)
 
 	// What the path sets is nowhere else, however deep it is.
-	is(t, doc, "paths /v1/n/{m_inner_key} post requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.NInput"}`)
-	is(t, doc, "components schemas t.v1.NInput required", `null`)
-	is(t, doc, "components schemas t.v1.NInput properties m $ref", `"#/components/schemas/t.v1.MInput-without-a-c-inner.key"`)
-	is(t, doc, "components schemas t.v1.InnerInput-without-key properties", `{"text":{"type":"string"}}`)
+	openapitest.Is(t, doc, "paths /v1/n/{m_inner_key} post requestBody content application/json schema", `{"$ref":"#/components/schemas/t.v1.NInput"}`)
+	openapitest.Is(t, doc, "components schemas t.v1.NInput required", `null`)
+	openapitest.Is(t, doc, "components schemas t.v1.NInput properties m $ref", `"#/components/schemas/t.v1.MInput-without-a-c-inner.key"`)
+	openapitest.Is(t, doc, "components schemas t.v1.InnerInput-without-key properties", `{"text":{"type":"string"}}`)
 }
 
 // Once, the members beside the one that the path sets were allowed, and refused by the gateway. Those beside one that a header sets
@@ -44,7 +46,7 @@ func TestRequiredOneofs(t *testing.T) {
 func TestOneofsThatThePathDecides(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, `service S {
+	doc := openapitest.Describe(t, `service S {
 		rpc Do(M) returns (M) { option (google.api.http) = {post: "/v1/m/{a}" body: "*"
 			additional_bindings: {post: "/v1/i/{inner.key}" body: "*"} additional_bindings: {get: "/v1/m/{a}"}}; }
 		rpc Rule(R) returns (R) { option (google.api.http) = {post: "/v1/r/{a}" body: "*" additional_bindings: {post: "/v1/n/{c}" body: "*"}}; }
@@ -53,15 +55,15 @@ func TestOneofsThatThePathDecides(t *testing.T) {
 	message R { option (buf.validate.message).oneof = {fields: ["a", "b", "c"]}; string a = 1; repeated string b = 2; int64 c = 3; string text = 4; }
 	message Inner { string key = 1; string text = 2; }`, policy.Policy{}, openapi.Config{})
 
-	is(t, doc, "components schemas t.v1.MInput-without-a-c-inner properties", `{"text":{"type":"string"}}`)
-	is(t, doc, "components schemas t.v1.MInput-without-a-c-inner oneOf", `null`)
-	is(t, doc, "components schemas t.v1.RInput-without-a-b-c properties", `{"text":{"type":"string"}}`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput-without-a-c-inner properties", `{"text":{"type":"string"}}`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput-without-a-c-inner oneOf", `null`)
+	openapitest.Is(t, doc, "components schemas t.v1.RInput-without-a-b-c properties", `{"text":{"type":"string"}}`)
 	judged(t, compiled(t, doc, "t.v1.MInput-without-a-c-inner.key"), []string{`{}`, `{"inner":{}}`, `{"inner":{"text":""}}`}, []string{`{"a":""}`, `{"c":"1"}`})
 	// A number in the path may be zero, which a rule counts as not set.
 	judged(t, compiled(t, doc, "t.v1.RInput-without-c"), []string{`{}`, `{"a":"x"}`, `{"b":["x"]}`}, []string{`{"a":"x","b":["x"]}`})
 
 	for i, name := range []string{"a", "text"} {
-		is(t, doc, fmt.Sprintf("paths /v1/m/{a} get parameters %d name", i), `"`+name+`"`)
+		openapitest.Is(t, doc, fmt.Sprintf("paths /v1/m/{a} get parameters %d name", i), `"`+name+`"`)
 	}
 }
 
@@ -102,7 +104,7 @@ func TestOneofsAsSchemas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			schema := compiled(t, describe(t, echo+"message M { "+row.fields+" }", policy.Policy{}, openapi.Config{}), "t.v1.MInput")
+			schema := compiled(t, openapitest.Describe(t, openapitest.Echo+"message M { "+row.fields+" }", policy.Policy{}, openapi.Config{}), "t.v1.MInput")
 			judged(t, schema, row.allows, row.not)
 		})
 	}
@@ -112,32 +114,32 @@ func TestOneofsAsSchemas(t *testing.T) {
 func TestOneofsOfOneMember(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {
+	doc := openapitest.Describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {
 		post: "/v1/m" body: "*" additional_bindings {get: "/v1/m"} }; } }
 	message M { oneof o { option (buf.validate.oneof).required = true; string a = 1; } }`, policy.Policy{}, openapi.Config{})
 
-	is(t, doc, "components schemas t.v1.MInput required", `["a"]`)
-	is(t, doc, "components schemas t.v1.MInput allOf", `null`)
-	is(t, doc, "paths /v1/m get parameters 0 required", `true`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput required", `["a"]`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput allOf", `null`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 0 required", `true`)
 }
 
 // Once, nothing was said of a oneof beside the parameters that are fields of its members.
 func TestOneofsInParameters(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {get: "/v1/m"}; } }
+	doc := openapitest.Describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {get: "/v1/m"}; } }
 	message M { oneof o { string a = 1; Inner b = 2; } }
 	message Inner { int32 c = 1 [(buf.validate.field).int32.gt = 0]; }`, policy.Policy{}, openapi.Config{})
 
-	is(t, doc, "paths /v1/m get parameters 1 name", `"b.c"`)
-	is(t, doc, "paths /v1/m get parameters 1 description", "\"At most one of `a`, `b` is there. Required if there is another parameter of `b`.\"")
+	openapitest.Is(t, doc, "paths /v1/m get parameters 1 name", `"b.c"`)
+	openapitest.Is(t, doc, "paths /v1/m get parameters 1 description", "\"At most one of `a`, `b` is there. Required if there is another parameter of `b`.\"")
 }
 
 // A PATCH says what changes, so it needs no member of a oneof, and null resets one beside another that is set.
 func TestOneofsInPatches(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, `service S { rpc Do(R) returns (M) { option (google.api.http) = {patch: "/v1/m" body: "m"}; } }
+	doc := openapitest.Describe(t, `service S { rpc Do(R) returns (M) { option (google.api.http) = {patch: "/v1/m" body: "m"}; } }
 	message R { M m = 1; google.protobuf.FieldMask mask = 2; }
 	message M {
 		option (buf.validate.message).oneof = {fields: ["x", "y"] required: true};
@@ -150,7 +152,7 @@ func TestOneofsInPatches(t *testing.T) {
 	judged(t, compiled(t, doc, "t.v1.MPatch"),
 		[]string{`{}`, `{"a":"x"}`, `{"a":null,"b":1}`, `{"x":"","y":1}`, `{"x":null,"y":1}`, `{"x":"a","y":null}`, `{"any":null}`, `{"any":{"@type":"x"}}`},
 		[]string{`{"a":"","b":1}`, `{"a":"","b":null}`, `{"x":"a","y":1}`, `{"any":{"x":1}}`})
-	is(t, doc, "components schemas t.v1.MPatch properties x description", "\"At most one of `x`, `y` is there.\"")
+	openapitest.Is(t, doc, "components schemas t.v1.MPatch properties x description", "\"At most one of `x`, `y` is there.\"")
 }
 
 // judged has values checked by a schema.
@@ -170,7 +172,7 @@ func judged(t *testing.T, schema *jsonschema.Schema, allows, not []string) {
 }
 
 // compiled is a schema of a document.
-func compiled(t *testing.T, doc object, name string) *jsonschema.Schema {
+func compiled(t *testing.T, doc openapitest.Object, name string) *jsonschema.Schema {
 	t.Helper()
 
 	text, err := json.Marshal(doc)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
+
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
@@ -20,16 +22,16 @@ func one(method, message string) string {
 }
 
 // names lists the parameters of an operation that stand in a place.
-func names(t *testing.T, doc object, operation, in string) []string {
+func names(t *testing.T, doc openapitest.Object, operation, in string) []string {
 	t.Helper()
 
-	list, _ := at(t, doc, operation+" parameters").([]any)
+	list, _ := openapitest.At(t, doc, operation+" parameters").([]any)
 
 	var out []string
 
 	for _, p := range list {
-		if at(t, p, "in") == in {
-			name, _ := at(t, p, "name").(string)
+		if openapitest.At(t, p, "in") == in {
+			name, _ := openapitest.At(t, p, "name").(string)
 			out = append(out, name)
 		}
 	}
@@ -56,7 +58,7 @@ func TestPaths(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			doc := describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "`+row.template+`"}; }`,
+			doc := openapitest.Describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "`+row.template+`"}; }`,
 				`string a = 1; Inner inner = 2;`), policy.Policy{}, openapi.Config{})
 
 			operation := "paths " + row.path + " get"
@@ -64,7 +66,7 @@ func TestPaths(t *testing.T) {
 				t.Errorf("variables %q", got)
 			}
 
-			if got := at(t, doc, operation+" parameters 0 x-portico-segments") == true; got != row.many {
+			if got := openapitest.At(t, doc, operation+" parameters 0 x-portico-segments") == true; got != row.many {
 				t.Errorf("many segments: %v", got)
 			}
 		})
@@ -78,7 +80,7 @@ func TestQuery(t *testing.T) {
 	message := `string a = 1; int32 page_size = 2 [(buf.validate.field).int32.lte = 9]; repeated string tags = 3;
 		map<string, int32> labels = 4; Inner inner = 5; M self = 6; repeated Inner inners = 7; google.protobuf.Timestamp at = 8;
 		google.protobuf.Struct more = 9; google.protobuf.Any any = 10; string must = 11 [(buf.validate.field).required = true];`
-	doc := describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/{a}"}; }`, message), policy.Policy{}, openapi.Config{})
+	doc := openapitest.Describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/{a}"}; }`, message), policy.Policy{}, openapi.Config{})
 
 	const operation = "paths /v1/{a} get"
 
@@ -87,21 +89,21 @@ func TestQuery(t *testing.T) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 
-	is(t, doc, operation+" parameters 1", `{"name":"pageSize","in":"query","schema":{"type":"integer","format":"int32","maximum":9}}`)
-	is(t, doc, operation+" parameters 2 schema type", `"array"`)
-	is(t, doc, operation+" parameters 3 style", `"deepObject"`)
-	is(t, doc, operation+" parameters 6 content application/json schema type", `"object"`)
-	is(t, doc, operation+" parameters 7 required", `true`)
+	openapitest.Is(t, doc, operation+" parameters 1", `{"name":"pageSize","in":"query","schema":{"type":"integer","format":"int32","maximum":9}}`)
+	openapitest.Is(t, doc, operation+" parameters 2 schema type", `"array"`)
+	openapitest.Is(t, doc, operation+" parameters 3 style", `"deepObject"`)
+	openapitest.Is(t, doc, operation+" parameters 6 content application/json schema type", `"object"`)
+	openapitest.Is(t, doc, operation+" parameters 7 required", `true`)
 
-	doc = describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/{a}"}; }`, message), policy.Policy{},
+	doc = openapitest.Describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/{a}"}; }`, message), policy.Policy{},
 		openapi.Config{ProtoNames: true})
-	is(t, doc, operation+" parameters 1 name", `"page_size"`)
+	openapitest.Is(t, doc, operation+" parameters 1 name", `"page_size"`)
 }
 
 func TestStreams(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, one(`rpc Do(stream M) returns (stream N) { option (google.api.http) = {post: "/v1/m" body: "*"}; }`, ``),
+	doc := openapitest.Describe(t, one(`rpc Do(stream M) returns (stream N) { option (google.api.http) = {post: "/v1/m" body: "*"}; }`, ``),
 		policy.Policy{}, openapi.Config{})
 
 	const operation = "paths /v1/m post"
@@ -114,23 +116,23 @@ func TestStreams(t *testing.T) {
 		"responses 200 content application/json schema items anyOf 1": `{"$ref":"#/components/schemas/StreamError"}`,
 		"responses 406": `{"$ref":"#/components/responses/NotAcceptable"}`,
 	} {
-		is(t, doc, operation+" "+path, want)
+		openapitest.Is(t, doc, operation+" "+path, want)
 	}
 }
 
 func TestFiles(t *testing.T) {
 	t.Parallel()
 
-	up := describe(t, one(`rpc Do(stream google.api.HttpBody) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*"}; }`, ``),
+	up := openapitest.Describe(t, one(`rpc Do(stream google.api.HttpBody) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*"}; }`, ``),
 		policy.Policy{}, openapi.Config{})
-	is(t, up, "paths /v1/m post requestBody content */* schema", `{}`)
-	is(t, up, "paths /v1/m post requestBody content multipart/form-data schema required", `["file"]`)
+	openapitest.Is(t, up, "paths /v1/m post requestBody content */* schema", `{}`)
+	openapitest.Is(t, up, "paths /v1/m post requestBody content multipart/form-data schema required", `["file"]`)
 
-	down := describe(t, one(`rpc Do(M) returns (stream google.api.HttpBody) { option (google.api.http) = {get: "/v1/m"}; }`, ``),
+	down := openapitest.Describe(t, one(`rpc Do(M) returns (stream google.api.HttpBody) { option (google.api.http) = {get: "/v1/m"}; }`, ``),
 		policy.Policy{Effective: &porticov1.MethodPolicy{Response: &porticov1.Response{Headers: []string{"etag", "content-range"}}}}, openapi.Config{})
-	is(t, down, "paths /v1/m get responses 206 headers Content-Range required", `true`)
-	is(t, down, "paths /v1/m get responses 416", `{"$ref":"#/components/responses/RangeNotSatisfiable"}`)
-	is(t, down, "paths /v1/m get responses 304 headers ETag", `{"$ref":"#/components/headers/ETag"}`)
+	openapitest.Is(t, down, "paths /v1/m get responses 206 headers Content-Range required", `true`)
+	openapitest.Is(t, down, "paths /v1/m get responses 416", `{"$ref":"#/components/responses/RangeNotSatisfiable"}`)
+	openapitest.Is(t, down, "paths /v1/m get responses 304 headers ETag", `{"$ref":"#/components/headers/ETag"}`)
 }
 
 func TestSecurity(t *testing.T) {
@@ -153,9 +155,9 @@ func TestSecurity(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			doc := describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/m"}; }`, ``),
+			doc := openapitest.Describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/m"}; }`, ``),
 				policy.Policy{Effective: &porticov1.MethodPolicy{Access: row.access}}, row.config)
-			is(t, doc, "paths /v1/m get security", row.want)
+			openapitest.Is(t, doc, "paths /v1/m get security", row.want)
 		})
 	}
 }
@@ -169,11 +171,11 @@ func TestAnswers(t *testing.T) {
 		RateLimits:  []*porticov1.RateLimit{{Requests: 1, Per: durationpb.New(time.Second), Burst: 1}},
 		Response:    &porticov1.Response{Status: 201, Headers: []string{"etag", "x-version", "x-data-bin"}},
 	}}
-	doc := describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*"}; }`, ``), p, openapi.Config{})
+	doc := openapitest.Describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*"}; }`, ``), p, openapi.Config{})
 
 	const operation = "paths /v1/m post"
 
-	answers, _ := at(t, doc, operation+" responses").(object)
+	answers, _ := openapitest.At(t, doc, operation+" responses").(openapitest.Object)
 
 	var statuses []string
 	for status := range answers {
@@ -187,7 +189,7 @@ func TestAnswers(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 
-	headers, err := json.Marshal(at(t, doc, operation+" responses 201 headers"))
+	headers, err := json.Marshal(openapitest.At(t, doc, operation+" responses 201 headers"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,21 +200,21 @@ func TestAnswers(t *testing.T) {
 		}
 	}
 
-	is(t, doc, operation+" responses 201 headers X-Data-Bin schema contentEncoding", `"base64"`)
-	is(t, doc, operation+" parameters 0 name", `"Idempotency-Key"`)
-	is(t, doc, operation+" parameters 0 schema", `{"type":"string","pattern":"^(\"([ !#-\\[\\]-~]|\\\\[\"\\\\]){1,255}\"|[!#-+\\--:<-\\[\\]-~]{1,255})$"}`)
-	is(t, doc, operation+" parameters 0 required", `true`)
+	openapitest.Is(t, doc, operation+" responses 201 headers X-Data-Bin schema contentEncoding", `"base64"`)
+	openapitest.Is(t, doc, operation+" parameters 0 name", `"Idempotency-Key"`)
+	openapitest.Is(t, doc, operation+" parameters 0 schema", `{"type":"string","pattern":"^(\"([ !#-\\[\\]-~]|\\\\[\"\\\\]){1,255}\"|[!#-+\\--:<-\\[\\]-~]{1,255})$"}`)
+	openapitest.Is(t, doc, operation+" parameters 0 required", `true`)
 }
 
 // The routes of an RPC have names of their own, and methods that OpenAPI does not know a place of their own.
 func TestRoutesOfOneMethod(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {
+	doc := openapitest.Describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {
 		get: "/v1/m" additional_bindings: {post: "/v1/m"} additional_bindings: {custom: {kind: "LOCK" path: "/v1/m"}}}; }`, ``),
 		policy.Policy{}, openapi.Config{})
 
-	is(t, doc, "paths /v1/m get operationId", `"S_Do"`)
-	is(t, doc, "paths /v1/m post operationId", `"S_Do_2"`)
-	is(t, doc, "paths /v1/m x-additional-operations LOCK operationId", `"S_Do_3"`)
+	openapitest.Is(t, doc, "paths /v1/m get operationId", `"S_Do"`)
+	openapitest.Is(t, doc, "paths /v1/m post operationId", `"S_Do_2"`)
+	openapitest.Is(t, doc, "paths /v1/m x-additional-operations LOCK operationId", `"S_Do_3"`)
 }

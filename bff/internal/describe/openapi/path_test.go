@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
+
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -89,7 +91,7 @@ func TestPathItems(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			doc := describe(t, routed(row.routes...), policy.Policy{}, openapi.Config{})
+			doc := openapitest.Describe(t, routed(row.routes...), policy.Policy{}, openapi.Config{})
 
 			if diff := cmp.Diff(row.want, pathOperations(t, doc)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
@@ -101,17 +103,17 @@ func TestPathItems(t *testing.T) {
 }
 
 // pathOperations are the operations of a document with the parameters of their paths.
-func pathOperations(t *testing.T, doc object) []string {
+func pathOperations(t *testing.T, doc openapitest.Object) []string {
 	t.Helper()
 
 	var out []string
 
-	paths, _ := doc["paths"].(object)
+	paths, _ := doc["paths"].(openapitest.Object)
 	for path, item := range paths {
-		operations, _ := item.(object)
+		operations, _ := item.(openapitest.Object)
 
 		operations = maps.Clone(operations)
-		if others, ok := operations["x-additional-operations"].(object); ok {
+		if others, ok := operations["x-additional-operations"].(openapitest.Object); ok {
 			delete(operations, "x-additional-operations")
 
 			maps.Copy(operations, others)
@@ -120,9 +122,9 @@ func pathOperations(t *testing.T, doc object) []string {
 		for method := range operations {
 			line := method + " " + path
 
-			list, _ := at(t, operations, method+" parameters").([]any)
+			list, _ := openapitest.At(t, operations, method+" parameters").([]any)
 			for _, p := range list {
-				if at(t, p, "in") == "path" {
+				if openapitest.At(t, p, "in") == "path" {
 					line += pathParameter(t, p)
 				}
 			}
@@ -139,12 +141,12 @@ func pathOperations(t *testing.T, doc object) []string {
 func pathParameter(t *testing.T, p any) string {
 	t.Helper()
 
-	text := fmt.Sprint(" ", at(t, p, "name"))
-	if field := at(t, p, "x-portico-field"); field != nil {
+	text := fmt.Sprint(" ", openapitest.At(t, p, "name"))
+	if field := openapitest.At(t, p, "x-portico-field"); field != nil {
 		text += fmt.Sprint("=", field)
 	}
 
-	if at(t, p, "x-portico-segments") == true {
+	if openapitest.At(t, p, "x-portico-segments") == true {
 		text += "…"
 	}
 
@@ -154,7 +156,7 @@ func pathParameter(t *testing.T, p any) string {
 var inPaths = regexp.MustCompile(`\{([^{}]*)\}`)
 
 // wellFormedPaths checks that there is no path twice, and that the parameters of each are described once.
-func wellFormedPaths(t *testing.T, doc object) {
+func wellFormedPaths(t *testing.T, doc openapitest.Object) {
 	t.Helper()
 
 	shapes, simple := map[string]string{}, regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
@@ -198,7 +200,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 
 	all := map[string][]policy.Endpoint{
-		"bodies": operations(t, imports+`
+		"bodies": openapitest.Operations(t, openapitest.Imports+`
 			service S {
 				rpc Replace(Item) returns (Item) { option (google.api.http) = {put: "/v1/a/{name}" body: "*"}; }
 				rpc Create(Request) returns (Item) { option (google.api.http) = {post: "/v1/{shelf}" body: "*"}; }
@@ -210,12 +212,12 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			message Shelf { string name = 1; }
 			message Request { Item item = 1; string shelf = 2; }
 			message Once { string name = 1; string text = 2; }`, policy.Policy{}),
-		"paths": operations(t, imports+routed("LOCK /v1/{a}", "GET /v1/{b}", "PUT /v1/{inner.a}", "GET /v1/{b=**}", "GET /v1/{inner.a=*/*}"), policy.Policy{}),
+		"paths": openapitest.Operations(t, openapitest.Imports+routed("LOCK /v1/{a}", "GET /v1/{b}", "PUT /v1/{inner.a}", "GET /v1/{b=**}", "GET /v1/{inner.a=*/*}"), policy.Policy{}),
 	}
 
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
 		for i := range file.Services().Len() {
-			all["linked"] = append(all["linked"], served(t, file.Services().Get(i), policy.Policy{})...)
+			all["linked"] = append(all["linked"], openapitest.Served(t, file.Services().Get(i), policy.Policy{})...)
 		}
 
 		return true
@@ -227,21 +229,21 @@ func TestOrderDoesNotMatter(t *testing.T) {
 
 			slices.SortFunc(operations, func(a, b policy.Endpoint) int { return strings.Compare(a.String(), b.String()) })
 
-			want := built(t, operations, openapi.Config{})
+			want := openapitest.Build(t, operations, openapi.Config{})
 			wellFormedPaths(t, want)
 
 			random := rand.New(rand.NewPCG(1, 2))
 			for range 2 {
 				random.Shuffle(len(operations), func(i, j int) { operations[i], operations[j] = operations[j], operations[i] })
 
-				if diff := cmp.Diff(want, built(t, operations, openapi.Config{})); diff != "" {
+				if diff := cmp.Diff(want, openapitest.Build(t, operations, openapi.Config{})); diff != "" {
 					t.Fatalf("-sorted +shuffled:\n%.2000s", diff)
 				}
 			}
 		})
 	}
 
-	doc := built(t, all["bodies"], openapi.Config{})
+	doc := openapitest.Build(t, all["bodies"], openapi.Config{})
 
 	for path, want := range map[string]string{
 		"/v1/a/{name}":                      "t.v1.ItemInput-without-name",
@@ -255,12 +257,12 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			method = "post"
 		}
 
-		schema, _ := json.Marshal(object{"$ref": "#/components/schemas/" + want})
-		is(t, doc, "paths "+path+" "+method+" requestBody content application/json schema", string(schema))
+		schema, _ := json.Marshal(openapitest.Object{"$ref": "#/components/schemas/" + want})
+		openapitest.Is(t, doc, "paths "+path+" "+method+" requestBody content application/json schema", string(schema))
 	}
 
 	// A part of a request has all fields.
-	is(t, doc, "components schemas t.v1.Request properties item", `{"$ref":"#/components/schemas/t.v1.ItemInput"}`)
-	is(t, doc, "components schemas t.v1.ItemInput properties name", `{"type":"string"}`)
-	is(t, doc, "components schemas t.v1.ItemInput-without-name properties name", `null`)
+	openapitest.Is(t, doc, "components schemas t.v1.Request properties item", `{"$ref":"#/components/schemas/t.v1.ItemInput"}`)
+	openapitest.Is(t, doc, "components schemas t.v1.ItemInput properties name", `{"type":"string"}`)
+	openapitest.Is(t, doc, "components schemas t.v1.ItemInput-without-name properties name", `null`)
 }

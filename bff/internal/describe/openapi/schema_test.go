@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
+
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
@@ -83,8 +85,8 @@ func TestFields(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			doc := describe(t, echo+"message M { "+row.field+" }", policy.Policy{}, openapi.Config{})
-			is(t, doc, "components schemas t.v1.MInput properties f", row.want)
+			doc := openapitest.Describe(t, openapitest.Echo+"message M { "+row.field+" }", policy.Policy{}, openapi.Config{})
+			openapitest.Is(t, doc, "components schemas t.v1.MInput properties f", row.want)
 		})
 	}
 }
@@ -93,34 +95,34 @@ func TestFields(t *testing.T) {
 func TestMessages(t *testing.T) {
 	t.Parallel()
 
-	source := echo + `message M {
+	source := openapitest.Echo + `message M {
 		string some_name = 1 [(buf.validate.field).required = true];
 		M self = 2;
 		oneof o { string a = 3; string b = 4; }
 	}`
-	doc := describe(t, source, policy.Policy{}, openapi.Config{})
+	doc := openapitest.Describe(t, source, policy.Policy{}, openapi.Config{})
 
-	is(t, doc, "components schemas t.v1.MInput required", `["someName"]`)
-	is(t, doc, "components schemas t.v1.MInput additionalProperties", `false`)
-	is(t, doc, "components schemas t.v1.MInput not", `{"required":["a","b"],"properties":{"a":{},"b":{}}}`)
-	is(t, doc, "components schemas t.v1.MInput allOf", `null`)
-	is(t, doc, "components schemas t.v1.M required", `null`)
-	is(t, doc, "components schemas t.v1.M additionalProperties", `null`)
-	is(t, doc, "components schemas t.v1.M properties self", `{"$ref":"#/components/schemas/t.v1.M"}`)
-	is(t, doc, "paths /v1/m post requestBody required", `true`)
-	is(t, doc, "paths /v1/m post responses 200 content application/json schema", `{"$ref":"#/components/schemas/t.v1.N"}`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput required", `["someName"]`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput additionalProperties", `false`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput not", `{"required":["a","b"],"properties":{"a":{},"b":{}}}`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput allOf", `null`)
+	openapitest.Is(t, doc, "components schemas t.v1.M required", `null`)
+	openapitest.Is(t, doc, "components schemas t.v1.M additionalProperties", `null`)
+	openapitest.Is(t, doc, "components schemas t.v1.M properties self", `{"$ref":"#/components/schemas/t.v1.M"}`)
+	openapitest.Is(t, doc, "paths /v1/m post requestBody required", `true`)
+	openapitest.Is(t, doc, "paths /v1/m post responses 200 content application/json schema", `{"$ref":"#/components/schemas/t.v1.N"}`)
 
-	doc = describe(t, source, policy.Policy{}, openapi.Config{ProtoNames: true, EmitDefaults: true})
+	doc = openapitest.Describe(t, source, policy.Policy{}, openapi.Config{ProtoNames: true, EmitDefaults: true})
 
-	is(t, doc, "components schemas t.v1.MInput required", `["some_name"]`)
-	is(t, doc, "components schemas t.v1.M required", `["some_name"]`)
+	openapitest.Is(t, doc, "components schemas t.v1.MInput required", `["some_name"]`)
+	openapitest.Is(t, doc, "components schemas t.v1.M required", `["some_name"]`)
 }
 
 // Values outside of JSON are described as the gateway reads them there.
 func TestTextParameters(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {
+	doc := openapitest.Describe(t, `service S { rpc Do(M) returns (M) { option (google.api.http) = {
 		get: "/v1/a/{name}/{title}/{id}" additional_bindings: {get: "/v1/b/{name=x/*}"} additional_bindings: {get: "/v1/c/{name=**}"} }; } }
 	message M {
 		string name = 1; string title = 2 [(buf.validate.field).string = {pattern: "^t", not_in: ["tt"], min_len: 2}]; int32 id = 3;
@@ -130,22 +132,22 @@ func TestTextParameters(t *testing.T) {
 	const plain = `[^\\\\\\x00-\\x1f\\x7f-\\x9f]`
 
 	all := "paths /v1/a/{name}/{title}/{id} get parameters "
-	is(t, doc, all+"0 schema", `{"type":"string","minLength":1,"pattern":"^`+plain+`+$","not":{"enum":[".",".."]}}`)
-	is(t, doc, all+"1 schema", `{"type":"string","minLength":2,"pattern":"^t","not":{"enum":["tt"]},
+	openapitest.Is(t, doc, all+"0 schema", `{"type":"string","minLength":1,"pattern":"^`+plain+`+$","not":{"enum":[".",".."]}}`)
+	openapitest.Is(t, doc, all+"1 schema", `{"type":"string","minLength":2,"pattern":"^t","not":{"enum":["tt"]},
 		"allOf":[{"pattern":"^`+plain+`+$"},{"not":{"enum":[".",".."]}}]}`)
-	is(t, doc, all+"2 schema", `{"type":"integer","format":"int32"}`)
-	is(t, doc, all+"3 schema", `{"type":"string","pattern":"^(\\*|[a-zA-Z_][a-zA-Z0-9_]*([.,][a-zA-Z_][a-zA-Z0-9_]*)*)?$"}`)
-	is(t, doc, all+"4 schema", `{"type":"string","enum":["NULL_VALUE"]}`)
-	is(t, doc, all+"5 schema", `{"type":"array","items":{"type":"string","enum":["NULL_VALUE"]}}`)
-	is(t, doc, "paths /v1/b/x/{name} get parameters 0 schema", `{"type":"string","pattern":"^`+plain+`+$","not":{"enum":[".",".."]}}`)
-	is(t, doc, "paths /v1/c/{name} get parameters 0 schema", `{"type":"string","pattern":"^`+plain+`*$","not":{"enum":[".",".."]}}`)
+	openapitest.Is(t, doc, all+"2 schema", `{"type":"integer","format":"int32"}`)
+	openapitest.Is(t, doc, all+"3 schema", `{"type":"string","pattern":"^(\\*|[a-zA-Z_][a-zA-Z0-9_]*([.,][a-zA-Z_][a-zA-Z0-9_]*)*)?$"}`)
+	openapitest.Is(t, doc, all+"4 schema", `{"type":"string","enum":["NULL_VALUE"]}`)
+	openapitest.Is(t, doc, all+"5 schema", `{"type":"array","items":{"type":"string","enum":["NULL_VALUE"]}}`)
+	openapitest.Is(t, doc, "paths /v1/b/x/{name} get parameters 0 schema", `{"type":"string","pattern":"^`+plain+`+$","not":{"enum":[".",".."]}}`)
+	openapitest.Is(t, doc, "paths /v1/c/{name} get parameters 0 schema", `{"type":"string","pattern":"^`+plain+`*$","not":{"enum":[".",".."]}}`)
 }
 
 // The schema of errors has the members that package problem writes, and no others.
 func TestProblems(t *testing.T) {
 	t.Parallel()
 
-	doc := describe(t, echo+"message M {}", policy.Policy{}, openapi.Config{})
+	doc := openapitest.Describe(t, openapitest.Echo+"message M {}", policy.Policy{}, openapi.Config{})
 
 	for name, shape := range map[string]any{
 		"Problem": problem.Problem{}, "FieldError": problem.FieldError{}, "QuotaViolation": problem.QuotaViolation{},
@@ -166,12 +168,12 @@ func TestProblems(t *testing.T) {
 			}
 		}
 
-		properties, _ := at(t, doc, "components schemas "+name+" properties").(object)
+		properties, _ := openapitest.At(t, doc, "components schemas "+name+" properties").(openapitest.Object)
 		for member := range properties {
 			got = append(got, member)
 		}
 
-		text, _ := json.Marshal(at(t, doc, "components schemas "+name+" required"))
+		text, _ := json.Marshal(openapitest.At(t, doc, "components schemas "+name+" required"))
 		_ = json.Unmarshal(text, &required)
 
 		for _, list := range [][]string{want, must, got, required} {

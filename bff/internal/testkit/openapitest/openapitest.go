@@ -1,4 +1,5 @@
-package openapi_test
+// Package openapitest describes protos that tests write, and looks into what was said of them.
+package openapitest
 
 import (
 	"context"
@@ -34,7 +35,8 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-const imports = `edition = "2023";
+// Imports begins a proto with what tests import.
+const Imports = `edition = "2023";
 package t.v1;
 option features.field_presence = IMPLICIT;
 import "buf/validate/validate.proto";
@@ -51,18 +53,18 @@ import "google/protobuf/wrappers.proto";
 import "google/rpc/status.proto";
 `
 
-// object is one as JSON has it.
-type object = map[string]any
+// Object is one as JSON has it.
+type Object = map[string]any
 
-// describe describes the service S of a proto, in which all methods have the policy, as any client would read the document.
-func describe(t *testing.T, source string, p policy.Policy, config openapi.Config) object {
+// Describe describes the service S of a proto, in which all methods have the policy, as any client would read the document.
+func Describe(t *testing.T, source string, p policy.Policy, config openapi.Config) Object {
 	t.Helper()
 
-	return built(t, operations(t, imports+source, p), config)
+	return Build(t, Operations(t, Imports+source, p), config)
 }
 
-// operations are those of the service S of a proto, which have all the same policy.
-func operations(t *testing.T, source string, p policy.Policy) []policy.Endpoint {
+// Operations are those of the service S of a proto, which have all the same policy.
+func Operations(t *testing.T, source string, p policy.Policy) []policy.Endpoint {
 	t.Helper()
 
 	compiler := protocompile.Compiler{Resolver: protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
@@ -96,11 +98,11 @@ func operations(t *testing.T, source string, p policy.Policy) []policy.Endpoint 
 		t.Fatal(err)
 	}
 
-	return served(t, file.Services().ByName("S"), p)
+	return Served(t, file.Services().ByName("S"), p)
 }
 
-// served are the operations of a service, which have all the same policy.
-func served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Policy) []policy.Endpoint {
+// Served are the operations of a service, which have all the same policy.
+func Served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Policy) []policy.Endpoint {
 	t.Helper()
 
 	routes, err := schema.Routes(service)
@@ -126,8 +128,8 @@ func served(t *testing.T, service protoreflect.ServiceDescriptor, p policy.Polic
 	return operations
 }
 
-// built is the document of operations, as any client would read it.
-func built(t *testing.T, operations []policy.Endpoint, config openapi.Config) object {
+// Build is the document of operations, as any client would read it.
+func Build(t *testing.T, operations []policy.Endpoint, config openapi.Config) Object {
 	t.Helper()
 
 	document, err := openapi.Build(operations, config)
@@ -140,7 +142,7 @@ func built(t *testing.T, operations []policy.Endpoint, config openapi.Config) ob
 		t.Fatal(err)
 	}
 
-	doc := object{}
+	doc := Object{}
 	if err := json.Unmarshal(text, &doc); err != nil {
 		t.Fatal(err)
 	}
@@ -161,8 +163,8 @@ func complete(t *testing.T, where string, doc any) {
 		}
 	}
 
-	holder, _ := doc.(object)
-	properties, _ := holder["properties"].(object)
+	holder, _ := doc.(Object)
+	properties, _ := holder["properties"].(Object)
 
 	if names, ok := holder["required"].([]any); ok {
 		for _, name := range names {
@@ -177,21 +179,21 @@ func complete(t *testing.T, where string, doc any) {
 	}
 }
 
-// echo is a service of one method that takes messages M in the body and answers with them.
-const echo = `
+// Echo is a service of one method that takes messages M in the body and answers with them.
+const Echo = `
 service S { rpc Do(M) returns (N) { option (google.api.http) = {post: "/v1/m" body: "*"}; } }
 message N { M m = 1; }
 enum E { E_NONE = 0; E_ONE = 1; E_TWO = 2; }
 message Inner { string text = 1; }
 `
 
-// at is what stands at a pointer whose parts are separated by spaces.
-func at(t *testing.T, doc any, path string) any {
+// At is the value at a pointer whose parts are separated by spaces.
+func At(t *testing.T, doc any, path string) any {
 	t.Helper()
 
 	for part := range strings.SplitSeq(path, " ") {
 		switch holder := doc.(type) {
-		case object:
+		case Object:
 			doc = holder[part]
 		case []any:
 			var index int
@@ -208,8 +210,8 @@ func at(t *testing.T, doc any, path string) any {
 	return doc
 }
 
-// is compares a part of a document with JSON.
-func is(t *testing.T, doc any, path, want string) {
+// Is compares a part of a document with JSON.
+func Is(t *testing.T, doc any, path, want string) {
 	t.Helper()
 
 	var wanted any
@@ -217,11 +219,11 @@ func is(t *testing.T, doc any, path, want string) {
 		t.Fatalf("%v in %s", err, want)
 	}
 
-	if diff := cmp.Diff(wanted, at(t, doc, path)); diff != "" {
-		got, _ := json.Marshal(at(t, doc, path))
+	if diff := cmp.Diff(wanted, At(t, doc, path)); diff != "" {
+		got, _ := json.Marshal(At(t, doc, path))
 		t.Errorf("%s is %s (-want +got):\n%s", path, got, diff)
 	}
 }
 
-// sortedKeys are the names of the members of an object.
-func sortedKeys(o object) []string { return slices.Sorted(maps.Keys(o)) }
+// SortedKeys are the names of the members of an object.
+func SortedKeys(o Object) []string { return slices.Sorted(maps.Keys(o)) }
