@@ -13,7 +13,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/internal/testkit/browsertest"
+	"github.com/portico-gateway/portico/bff/e2e/browsertest"
 )
 
 // Who may see the page at /docs, and the document that it shows, is the operator's to say. Nobody sees the page who was not let.

@@ -12,7 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/edge/pages"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
-	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
+	"github.com/portico-gateway/portico/bff/e2e/conformance"
 )
 
 // Exchanges counts all that the gateways of these tests answer, and what is not as their documents say.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
+	"github.com/portico-gateway/portico/bff/e2e/conformance"
 	"github.com/portico-gateway/portico/bff/internal/testkit/foreign/apis/linked"
 )
 

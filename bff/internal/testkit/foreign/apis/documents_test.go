@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/testkit/conformance"
+	"github.com/portico-gateway/portico/bff/e2e/conformance"
 	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
 )
 

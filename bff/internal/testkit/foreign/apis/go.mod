@@ -64,6 +64,7 @@ require (
 	github.com/pb33f/libopenapi v0.42.4 // indirect
 	github.com/pb33f/ordered-map/v2 v2.3.2 // indirect
 	github.com/planetscale/vtprotobuf v0.6.1-0.20240319094008-0393e58bdf10 // indirect
+	github.com/portico-gateway/portico/bff/e2e v0.0.0
 	github.com/prometheus/client_golang v1.25.0 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
 	github.com/prometheus/common v0.72.0 // indirect
@@ -87,3 +88,5 @@ require (
 )
 
 replace github.com/portico-gateway/portico => ../../../../../
+
+replace github.com/portico-gateway/portico/bff/e2e => ../../../../e2e

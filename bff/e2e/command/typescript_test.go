@@ -1,0 +1,68 @@
+package command_test
+
+import (
+	"bytes"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"testing"
+
+	"github.com/portico-gateway/portico/bff/internal/testkit/programs"
+)
+
+// The program that docs/clients.md names compiles under strict settings and does what it says, also without an optional backend.
+func TestTypeScriptExample(t *testing.T) {
+	t.Parallel()
+
+	npm := programs.Program(t, "install npm and nodejs", "npm")
+	inRoot(t, nil, "./.ci/npm", "web")
+
+	p := startDev(t, t.TempDir())
+	example := func() string {
+		t.Helper()
+
+		return inRoot(t, []string{"PORTICO_URL=" + p.url, "PORTICO_TOKEN=" + p.token(t, "alice")},
+			npm, "--prefix", "web", "run", "--silent", "example")
+	}
+
+	const rest = `refused: INVALID_ARGUMENT
+  items\[0\]\.quantity: must be .+
+order (ord_\w+) at /v1/orders/ord_\w+, sent twice, placed once
+  change 1: ORDER_STATUS_PENDING
+  change 2: ORDER_STATUS_CANCELLED
+the order's stream has ended
+a wrong token: UNAUTHENTICATED, .+
+`
+
+	if got := example(); !regexp.MustCompile(`^dashboard of Alice Adler: 3 orders\n` + rest + `$`).MatchString(got) {
+		t.Errorf("it printed:\n%s", got)
+	}
+
+	want(t, "stop", call(t, http.MethodPost, p.admin+"/dev/backends/profile/stop", "", ""), http.StatusOK)
+
+	degraded := regexp.MustCompile(`^dashboard of Alice Adler: 3 orders\n  without profile: UNAVAILABLE \(.+\)\n` + rest + `$`)
+	if got := example(); !degraded.MatchString(got) {
+		t.Errorf("without profile it printed:\n%s", got)
+	}
+}
+
+// inRoot runs a command to its end in the root of the repository and returns what it printed. The test ends here if it fails.
+func inRoot(t *testing.T, env []string, name string, args ...string) string {
+	t.Helper()
+
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Dir = "../../.."
+	cmd.Env = append(os.Environ(), env...)
+
+	var stderr bytes.Buffer
+
+	cmd.Stderr = &stderr
+
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s %v: %v\n%s%s", name, args, err, out, &stderr)
+	}
+
+	return string(out)
+}
