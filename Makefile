@@ -15,6 +15,9 @@ FOREIGN := bff/internal/testkit/foreign
 LIBRARY := docs/examples/library
 library = $(MAKE) --no-print-directory -C $(LIBRARY) BUF="$$($(TOOL) -n buf)"
 
+# The end-to-end tests, a module of their own with what only they need.
+E2E := bff/e2e
+
 # Other people's APIs, a module of its own that serves them. Nothing of theirs is here: it is generated from Go modules.
 APIS := bff/internal/testkit/foreign/apis
 
@@ -58,30 +61,39 @@ quick: generate ## Generate, build bin/portico, and vet and test the backends an
 build: ## Build the commands into bin/.
 	go build -o bin/ ./bff/cmd/portico ./backends/cmd/backends
 
-# Packages whose tests put load on everything. They get the machine for themselves, one after the other. More of their tests run at a
-# time than there are cores, since most of them wait: for processes, for peers, or until a time limit has passed.
+# Packages whose tests put load on everything. They get the machine for themselves, one after the other, as all of $(E2E) do. More of
+# their tests run at a time than there are cores, since most of them wait: for processes, for peers, or until a time limit has passed.
 MODULE := github.com/portico-gateway/portico
-LOADED := $(MODULE)/bff/e2e/.*|$(MODULE)/bff/cmd/(drill|portico)|$(MODULE)/bff/internal/testkit/servers
+LOADED := $(MODULE)/bff/cmd/drill|$(MODULE)/bff/internal/testkit/servers
 
 # Codecs do not start goroutines, and the race detector makes their many inputs take ten times as long. What their callers share is
-# under it in the tests of bff.
+# under it in the end-to-end tests.
 CODECS := $(MODULE)/bff/internal/protojson
 
 # A program under the race detector would sleep for a second before it exits, and there are hundreds.
 test: export GORACE := atexit_sleep_ms=10
 
-# `make lint` vets all but what has the tag.
+# `make lint` vets all but what has the tag. NO_BROWSER=1 leaves out what `make browser` runs.
 .PHONY: test
 test: need-race need-curl need-jq need-redis need-chromium need-servers need-web ## Run all tests, with the race detector.
 	go test -vet=off -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 	go test -vet=off -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
 	go test -vet=off -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
-	go test -race -timeout 5m -tags xds -run XDS ./bff/internal/upstream
+	go -C $(E2E) test -vet=off -race -timeout 15m -p 1 -parallel 4 $(if $(NO_BROWSER),-skip '$(BROWSER)') ./...
+	go -C $(E2E) test -race -timeout 5m -tags xds ./xds
 	go -C bench test -timeout 5m ./...
 	go -C $(LIBRARY) test -timeout 5m ./...
 	go -C $(APIS) run ./generate
 	go -C $(APIS) test -timeout 5m ./...
 	npm --prefix web test
+
+# Tests that open pages in Chromium, by their names.
+BROWSER := ^Test(Demo|Docs|EventSource)
+
+.PHONY: browser
+browser: need-race need-chromium ## Run the tests that open pages in a browser.
+	go -C $(E2E) test -vet=off -race -timeout 10m -p 1 ./browsertest
+	go -C $(E2E) test -vet=off -race -timeout 10m -p 1 -parallel 4 -run '$(BROWSER)' ./command ./embedding
 
 # The race detector needs a C compiler.
 .PHONY: need-race
@@ -113,7 +125,7 @@ need-servers:
 	@.ci/need haproxy haproxy
 	@python3 -c 'import grpc' 2>/dev/null || .ci/need /usr/lib/python3/dist-packages/grpc python3-grpcio
 
-# Any of those that bff/internal/testkit/browsertest takes.
+# Any of those that bff/e2e/browsertest takes.
 .PHONY: need-chromium
 need-chromium:
 	@command -v chromium google-chrome >/dev/null || .ci/need chromium-headless-shell chromium-headless-shell
@@ -214,7 +226,7 @@ lint-proto: deps need-web bin/portico ## Lint the protos and the description tha
 	$(BUF) format --diff --exit-code proto
 	npm --prefix web run --silent lint:openapi
 
-# golangci-lint has the analyzers of go vet, and is for the main module.
+# golangci-lint has the analyzers of go vet, and is for the main module and that of the end-to-end tests.
 .PHONY: lint
 lint: lint-proto ## Lint protos, Go, TypeScript and the description of the API.
 	$(BUF) format --diff --exit-code $(FOREIGN)/proto
@@ -224,12 +236,14 @@ lint: lint-proto ## Lint protos, Go, TypeScript and the description of the API.
 	go -C $(APIS) vet . ./generate ./linked
 	@$(library) lint
 	$(TOOL) golangci-lint run
+	lint=$$($(TOOL) -n golangci-lint) && cd $(E2E) && "$$lint" run
 	npm --prefix web run --silent check
 
 .PHONY: fmt
 fmt: ## Format protos and Go.
 	$(BUF) format --write proto; $(BUF) format --write $(FOREIGN)/proto
 	$(TOOL) golangci-lint fmt
+	lint=$$($(TOOL) -n golangci-lint) && cd $(E2E) && "$$lint" fmt
 
 .PHONY: cover
 cover: need-redis ## Run the tests of packages, without the race detector, and print how much of the code they run.
@@ -239,12 +253,14 @@ cover: need-redis ## Run the tests of packages, without the race detector, and p
 	@go tool cover -func bin/cover.out | tail -1
 
 .PHONY: vulnerabilities
-vulnerabilities: ## Look for known vulnerabilities in what the commands call. It needs vuln.go.dev.
+vulnerabilities: ## Look for known vulnerabilities in what the commands and the end-to-end tests call. It needs vuln.go.dev.
 	$(TOOL) govulncheck ./...
+	$(TOOL) govulncheck -C $(E2E) -test ./...
 
 .PHONY: tidy
 tidy: ## Tidy go.mod of the modules whose code is committed.
 	go mod tidy
+	go -C $(E2E) mod tidy
 	go -C bench mod tidy
 	go -C $(LIBRARY) mod tidy
 
