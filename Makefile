@@ -79,13 +79,17 @@ test: need-race need-curl need-jq need-redis need-chromium need-servers need-web
 	go test -vet=off -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 	go test -vet=off -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
 	go test -vet=off -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
-	go -C $(E2E) test -vet=off -race -timeout 15m -p 1 -parallel 4 $(if $(NO_BROWSER),-skip '$(BROWSER)') ./...
+	go -C $(E2E) test -vet=off -timeout 10m ./conformance ./description
+	go -C $(E2E) test -vet=off -race -timeout 15m -p 1 -parallel 4 $(if $(NO_BROWSER),-skip '$(BROWSER)') $(RACED)
 	go -C $(E2E) test -race -timeout 5m -tags xds ./xds
 	go -C bench test -timeout 5m ./...
 	go -C $(LIBRARY) test -timeout 5m ./...
 	go -C $(APIS) run ./generate
 	go -C $(APIS) test -timeout 5m ./...
 	npm --prefix web test
+
+# The tests of descriptions are codecs' as well.
+RACED := $$(go -C $(E2E) list ./... | grep -vE '/(conformance|description)$$')
 
 # Tests that open pages in Chromium, by their names.
 BROWSER := ^Test(Demo|Docs|EventSource)

@@ -190,10 +190,10 @@ func wideQuery(parameters int) string {
 //
 // It is not parallel, because it measures memory.
 func TestRequestsCostNoMoreThanTheyBring(t *testing.T) { //nolint:paralleltest // See above.
-	compiled, _ := gatewaytest.CompileMirror(t, gatewaytest.Mirror{}, func(c *config.Config) {
+	compiled := gatewaytest.CompileMirror(t, gatewaytest.Mirror{}, func(c *config.Config) {
 		c.Limits.MaxBodyBytes = 8 << 20
 		c.Server.RequestTimeout = 10 * time.Minute // A busy machine takes its time.
-	}, nil)
+	})
 
 	gw, err := compiled.Open(t.Context())
 	if err != nil {

@@ -271,17 +271,26 @@ func StartMirrorOf(
 ) *Site {
 	t.Helper()
 
-	compiled, backend := CompileMirror(t, m, change, policy, more...)
-	s := Serve(t, compiled)
-	s.StopBackend = backend.Stop
+	cfg, options, backend := mirrorOf(t, m, change, policy)
+	s := &Site{StopBackend: backend.Stop}
+	s.open(t.Context(), t, Compile(t, cfg, append(options, more...)...), sameAs(t, "mirror "+policy.String(), cfg, more...))
 
 	return s
 }
 
 // CompileMirror starts a mirror and returns the gateway for it, which is not open.
-func CompileMirror(
-	t *testing.T, m everyv1.EveryServiceServer, change func(*config.Config), policy *porticov1.MethodPolicy, more ...bff.Option,
-) (*bff.Compiled, *grpc.Server) {
+func CompileMirror(t *testing.T, m everyv1.EveryServiceServer, change func(*config.Config)) *bff.Compiled {
+	t.Helper()
+
+	cfg, options, _ := mirrorOf(t, m, change, nil)
+
+	return Compile(t, cfg, options...)
+}
+
+// mirrorOf starts a mirror, and returns what the gateway for it is made of.
+func mirrorOf(
+	t *testing.T, m everyv1.EveryServiceServer, change func(*config.Config), policy *porticov1.MethodPolicy,
+) (config.Config, []bff.Option, *grpc.Server) {
 	t.Helper()
 
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -311,13 +320,11 @@ func CompileMirror(
 	}
 
 	gatewayOptions := []bff.Option{Quiet(), bff.WithHandlers("every", everyv1.RegisterEveryServiceHandler, "every.v1.EveryService")}
-	gatewayOptions = append(gatewayOptions, more...)
-
 	if policy != nil {
 		gatewayOptions = append(gatewayOptions, bff.WithDefaultPolicy(policy))
 	}
 
-	return Compile(t, cfg, gatewayOptions...), server
+	return cfg, gatewayOptions, server
 }
 
 // OverHTTP2 is the same site over HTTP/2.

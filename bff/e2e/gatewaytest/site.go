@@ -252,7 +252,7 @@ func Start(t *testing.T, change func(*config.Config), opts ...bff.Option) *Site 
 	return StartIn(t.Context(), t, change, opts...)
 }
 
-// StartIn is startSite with the hooks of a context.
+// StartIn is Start with the hooks of a context.
 func StartIn(ctx context.Context, t *testing.T, change func(*config.Config), opts ...bff.Option) *Site {
 	t.Helper()
 
@@ -280,6 +280,8 @@ func StartIn(ctx context.Context, t *testing.T, change func(*config.Config), opt
 		change(&cfg)
 	}
 
+	document := sameAs(t, "product", cfg, opts...)
+
 	opts = append([]bff.Option{
 		bff.WithServices(gen.Services()...),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
@@ -288,7 +290,7 @@ func StartIn(ctx context.Context, t *testing.T, change func(*config.Config), opt
 		bff.WithLogger(slog.New(slog.NewJSONHandler(s.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
 	}, opts...)
 
-	s.open(ctx, t, Compile(t, cfg, opts...))
+	s.open(ctx, t, Compile(t, cfg, opts...), document)
 
 	return s
 }
@@ -298,15 +300,15 @@ func Serve(t *testing.T, compiled *bff.Compiled) *Site {
 	t.Helper()
 
 	s := &Site{}
-	s.open(t.Context(), t, compiled)
+	s.open(t.Context(), t, compiled, "")
 
 	return s
 }
 
-func (s *Site) open(ctx context.Context, t *testing.T, compiled *bff.Compiled) {
+func (s *Site) open(ctx context.Context, t *testing.T, compiled *bff.Compiled, document string) {
 	t.Helper()
 
-	gw, err := Open(ctx, t, compiled)
+	gw, err := compiled.Open(checkedContext(ctx, t, compiled, document))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package translation_test
+package description_test
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package embedding_test
+package description_test
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package openapi_test
+package description_test
 
 import "github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
 

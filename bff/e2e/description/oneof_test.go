@@ -1,4 +1,4 @@
-package openapi_test
+package description_test
 
 import (
 	"bytes"
