@@ -9,7 +9,6 @@ require (
 	cloud.google.com/go/longrunning v1.5.0
 	github.com/KimMachineGun/automemlimit v1.0.1
 	github.com/MicahParks/jwkset v0.11.4
-	github.com/brianvoe/gofakeit/v7 v7.18.2
 	github.com/bufbuild/protocompile v0.14.2-0.20260910151042-7436f7c76201
 	github.com/caarlos0/env/v11 v11.4.2
 	github.com/fullstorydev/grpchan v1.1.2

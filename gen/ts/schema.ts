@@ -1660,223 +1660,112 @@ export interface operations {
                      *             "city": "Vienna",
                      *             "countryCode": "AT",
                      *             "lines": [
-                     *               "lines 474",
-                     *               "lines 722",
-                     *               "lines 796"
+                     *               "lines-857",
+                     *               "lines-858"
                      *             ],
                      *             "postalCode": "1070"
                      *           },
-                     *           "createTime": "2025-03-12T17:34:29Z",
-                     *           "etag": "etag 849",
+                     *           "cancelReason": "cancel-reason-857",
+                     *           "createTime": "2026-01-15T12:14:16Z",
+                     *           "etag": "etag-857",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "key 108": "attributes 165"
+                     *                 "key-857": "value-857",
+                     *                 "key-858": "value-858"
                      *               },
-                     *               "quantity": 72,
+                     *               "quantity": 57,
                      *               "sku": "TEA-100",
                      *               "title": "Green tea",
                      *               "unitPrice": {
                      *                 "currencyCode": "EUR",
-                     *                 "nanos": 9,
-                     *                 "units": "22"
+                     *                 "nanos": 57,
+                     *                 "units": "57"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 38": "attributes 724",
-                     *                 "key 857": "attributes 610"
+                     *                 "key-858": "value-858",
+                     *                 "key-859": "value-859",
+                     *                 "key-860": "value-860"
                      *               },
-                     *               "quantity": 69,
+                     *               "quantity": 58,
                      *               "sku": "TEA-100",
                      *               "title": "Green tea",
                      *               "unitPrice": {
                      *                 "currencyCode": "EUR",
-                     *                 "nanos": 23,
-                     *                 "units": "5"
-                     *               }
-                     *             },
-                     *             {
-                     *               "attributes": {
-                     *                 "key 491": "attributes 439"
-                     *               },
-                     *               "quantity": 24,
-                     *               "sku": "TEA-100",
-                     *               "title": "Green tea",
-                     *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 77,
-                     *                 "units": "27"
+                     *                 "nanos": 58,
+                     *                 "units": "58"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "key 331": "labels 227",
-                     *             "key 428": "labels 962",
-                     *             "key 906": "labels 592"
+                     *             "key-857": "value-857",
+                     *             "key-858": "value-858"
                      *           },
                      *           "note": "Please ring twice",
-                     *           "orderId": "ord_0p25v58cs9lu8imj",
-                     *           "status": "ORDER_STATUS_CANCELLED",
+                     *           "orderId": "order-id-1",
+                     *           "status": "ORDER_STATUS_DELIVERED",
                      *           "total": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 6,
-                     *             "units": "93"
+                     *             "nanos": 57,
+                     *             "units": "57"
                      *           },
-                     *           "totalQuantity": "3",
-                     *           "updateTime": "2025-05-01T06:17:31Z",
-                     *           "userId": "usr_5r0p0f99va0q3l52"
-                     *         },
+                     *           "totalQuantity": "57",
+                     *           "updateTime": "2026-01-15T12:14:16Z",
+                     *           "userId": "alice"
+                     *         }
+                     *       ],
+                     *       "partialErrors": [
                      *         {
-                     *           "cancelReason": "cancel reason 529",
-                     *           "createTime": "2025-05-18T21:42:01Z",
-                     *           "etag": "etag 570",
-                     *           "items": [
-                     *             {
-                     *               "attributes": {
-                     *                 "key 169": "attributes 637",
-                     *                 "key 962": "attributes 314"
-                     *               },
-                     *               "quantity": 13,
-                     *               "sku": "TEA-100",
-                     *               "title": "Green tea",
-                     *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 95,
-                     *                 "units": "25"
-                     *               }
-                     *             },
-                     *             {
-                     *               "attributes": {
-                     *                 "key 640": "attributes 88"
-                     *               },
-                     *               "quantity": 53,
-                     *               "sku": "TEA-100",
-                     *               "title": "Green tea",
-                     *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 60,
-                     *                 "units": "17"
-                     *               }
-                     *             },
-                     *             {
-                     *               "attributes": {
-                     *                 "key 81": "attributes 177",
-                     *                 "key 971": "attributes 814"
-                     *               },
-                     *               "quantity": 66,
-                     *               "sku": "TEA-100",
-                     *               "title": "Green tea",
-                     *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 61,
-                     *                 "units": "32"
-                     *               }
-                     *             }
-                     *           ],
-                     *           "labels": {
-                     *             "key 223": "labels 374",
-                     *             "key 59": "labels 814",
-                     *             "key 911": "labels 668"
-                     *           },
-                     *           "note": "Please ring twice",
-                     *           "orderId": "ord_5dse5m57v9ht9qod",
-                     *           "pickupPoint": "pickup point 988",
-                     *           "status": "ORDER_STATUS_PAID",
-                     *           "total": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 63,
-                     *             "units": "44"
-                     *           },
-                     *           "totalQuantity": "28",
-                     *           "updateTime": "2025-10-16T23:29:05Z",
-                     *           "userId": "usr_f9mi5r3snj268bk4"
-                     *         },
-                     *         {
-                     *           "address": {
-                     *             "city": "Vienna",
-                     *             "countryCode": "AT",
-                     *             "lines": [
-                     *               "lines 793",
-                     *               "lines 44"
-                     *             ],
-                     *             "postalCode": "1070"
-                     *           },
-                     *           "cancelReason": "cancel reason 693",
-                     *           "createTime": "2025-11-25T05:21:46Z",
-                     *           "etag": "etag 628",
-                     *           "items": [
-                     *             {
-                     *               "attributes": {
-                     *                 "key 140": "attributes 763",
-                     *                 "key 275": "attributes 810"
-                     *               },
-                     *               "quantity": 5,
-                     *               "sku": "TEA-100",
-                     *               "title": "Green tea",
-                     *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 69,
-                     *                 "units": "62"
-                     *               }
-                     *             }
-                     *           ],
-                     *           "labels": {
-                     *             "key 340": "labels 756",
-                     *             "key 459": "labels 209"
-                     *           },
-                     *           "note": "Please ring twice",
-                     *           "orderId": "ord_ac0em4hn8di4uqhl",
-                     *           "status": "ORDER_STATUS_CANCELLED",
-                     *           "total": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 72,
-                     *             "units": "76"
-                     *           },
-                     *           "totalQuantity": "80",
-                     *           "updateTime": "2025-12-21T19:00:50Z",
-                     *           "userId": "usr_uscbqbl0l658r8h0"
+                     *           "code": "CANCELLED",
+                     *           "message": "message-1",
+                     *           "part": "part-1"
                      *         }
                      *       ],
                      *       "profile": {
                      *         "avatarUrl": "https://example.com/ada.png",
                      *         "bio": "Writes programs.",
-                     *         "birthYear": 1906,
+                     *         "birthYear": 1919,
                      *         "interests": [
-                     *           "interests 905",
-                     *           "interests 505"
+                     *           "interests-120",
+                     *           "interests-121",
+                     *           "interests-122"
                      *         ],
                      *         "locale": "de-AT",
-                     *         "loyaltyPoints": "90",
+                     *         "loyaltyPoints": "20",
                      *         "loyaltyTier": "LOYALTY_TIER_GOLD",
                      *         "preferences": {
-                     *           "key 512": "preferences 589"
+                     *           "key-120": "value-120",
+                     *           "key-121": "value-121",
+                     *           "key-122": "value-122"
                      *         },
                      *         "shippingAddress": {
                      *           "city": "Vienna",
                      *           "countryCode": "AT",
                      *           "lines": [
-                     *             "lines 28"
+                     *             "lines-120",
+                     *             "lines-121",
+                     *             "lines-122"
                      *           ],
                      *           "postalCode": "1070"
                      *         },
-                     *         "timeZone": "time zone 240",
-                     *         "updateTime": "2025-11-09T07:41:00Z",
-                     *         "userId": "usr_pvnlnle1nv7o9q3a"
+                     *         "timeZone": "time-zone-120",
+                     *         "updateTime": "2026-01-15T12:01:59Z",
+                     *         "userId": "user-id-1"
                      *       },
                      *       "user": {
-                     *         "createTime": "2025-05-31T01:49:42Z",
+                     *         "createTime": "2026-01-15T12:02:31Z",
                      *         "displayName": "Ada Lovelace",
                      *         "email": "ada@example.com",
                      *         "labels": {
-                     *           "key 359": "labels 529",
-                     *           "key 626": "labels 360",
-                     *           "key 663": "labels 834"
+                     *           "key-152": "value-152",
+                     *           "key-153": "value-153"
                      *         },
                      *         "phone": "+4915112345678",
                      *         "status": "USER_STATUS_ACTIVE",
-                     *         "updateTime": "2025-07-30T07:51:37Z",
-                     *         "userId": "usr_brv11jbpi8j4sb4s"
+                     *         "updateTime": "2026-01-15T12:02:31Z",
+                     *         "userId": "user-id-1"
                      *       }
                      *     }
                      */
@@ -1916,53 +1805,23 @@ export interface operations {
                  *       "items": [
                  *         {
                  *           "attributes": {
-                 *             "key 416": "attributes 856",
-                 *             "key 511": "attributes 536",
-                 *             "key 978": "attributes 525"
+                 *             "key-1": "value-1"
                  *           },
-                 *           "quantity": 35,
+                 *           "quantity": 1,
                  *           "sku": "TEA-100",
                  *           "title": "Green tea",
                  *           "unitPrice": {
                  *             "currencyCode": "EUR",
-                 *             "nanos": 72,
-                 *             "units": "11"
-                 *           }
-                 *         },
-                 *         {
-                 *           "attributes": {
-                 *             "key 988": "attributes 116"
-                 *           },
-                 *           "quantity": 84,
-                 *           "sku": "TEA-100",
-                 *           "title": "Green tea",
-                 *           "unitPrice": {
-                 *             "currencyCode": "EUR",
-                 *             "nanos": 88,
-                 *             "units": "69"
-                 *           }
-                 *         },
-                 *         {
-                 *           "attributes": {
-                 *             "key 223": "attributes 597",
-                 *             "key 746": "attributes 184",
-                 *             "key 755": "attributes 656"
-                 *           },
-                 *           "quantity": 66,
-                 *           "sku": "TEA-100",
-                 *           "title": "Green tea",
-                 *           "unitPrice": {
-                 *             "currencyCode": "EUR",
-                 *             "nanos": 8,
-                 *             "units": "40"
+                 *             "nanos": 1,
+                 *             "units": "1"
                  *           }
                  *         }
                  *       ],
                  *       "labels": {
-                 *         "key 435": "labels 145",
-                 *         "key 547": "labels 230",
-                 *         "key 946": "labels 292"
-                 *       }
+                 *         "key-1": "value-1"
+                 *       },
+                 *       "note": "Please ring twice",
+                 *       "userId": "alice"
                  *     }
                  */
                 "application/json": components["schemas"]["order.v1.CreateOrderRequest"];
@@ -1984,69 +1843,48 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "cancelReason": "cancel reason 106",
-                     *       "createTime": "2025-08-03T18:04:21Z",
-                     *       "etag": "etag 743",
+                     *       "address": {
+                     *         "city": "Vienna",
+                     *         "countryCode": "AT",
+                     *         "lines": [
+                     *           "lines-857",
+                     *           "lines-858"
+                     *         ],
+                     *         "postalCode": "1070"
+                     *       },
+                     *       "cancelReason": "cancel-reason-857",
+                     *       "createTime": "2026-01-15T12:14:16Z",
+                     *       "etag": "etag-857",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 416": "attributes 856",
-                     *             "key 511": "attributes 536",
-                     *             "key 978": "attributes 525"
+                     *             "key-1": "value-1"
                      *           },
-                     *           "quantity": 35,
+                     *           "quantity": 1,
                      *           "sku": "TEA-100",
                      *           "title": "Green tea",
                      *           "unitPrice": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 72,
-                     *             "units": "11"
-                     *           }
-                     *         },
-                     *         {
-                     *           "attributes": {
-                     *             "key 988": "attributes 116"
-                     *           },
-                     *           "quantity": 84,
-                     *           "sku": "TEA-100",
-                     *           "title": "Green tea",
-                     *           "unitPrice": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 88,
-                     *             "units": "69"
-                     *           }
-                     *         },
-                     *         {
-                     *           "attributes": {
-                     *             "key 223": "attributes 597",
-                     *             "key 746": "attributes 184",
-                     *             "key 755": "attributes 656"
-                     *           },
-                     *           "quantity": 66,
-                     *           "sku": "TEA-100",
-                     *           "title": "Green tea",
-                     *           "unitPrice": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 8,
-                     *             "units": "40"
+                     *             "nanos": 1,
+                     *             "units": "1"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 196": "labels 869"
+                     *         "key-857": "value-857",
+                     *         "key-858": "value-858"
                      *       },
                      *       "note": "Please ring twice",
-                     *       "orderId": "ord_lq3vm1b119ikub6k",
-                     *       "pickupPoint": "pickup point 730",
-                     *       "status": "ORDER_STATUS_PENDING",
+                     *       "orderId": "order-id-1",
+                     *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 49,
-                     *         "units": "73"
+                     *         "nanos": 57,
+                     *         "units": "57"
                      *       },
-                     *       "totalQuantity": "38",
-                     *       "updateTime": "2025-08-27T23:07:02Z",
-                     *       "userId": "usr_obv8a7so2mkjhhnm"
+                     *       "totalQuantity": "57",
+                     *       "updateTime": "2026-01-15T12:14:16Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -2101,43 +1939,60 @@ export interface operations {
                      *         "city": "Vienna",
                      *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 29"
+                     *           "lines-857",
+                     *           "lines-858"
                      *         ],
                      *         "postalCode": "1070"
                      *       },
-                     *       "cancelReason": "cancel reason 924",
-                     *       "createTime": "2025-06-25T07:58:57Z",
-                     *       "etag": "etag 744",
+                     *       "cancelReason": "cancel-reason-857",
+                     *       "createTime": "2026-01-15T12:14:16Z",
+                     *       "etag": "etag-857",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 642": "attributes 80"
+                     *             "key-857": "value-857",
+                     *             "key-858": "value-858"
                      *           },
-                     *           "quantity": 53,
+                     *           "quantity": 57,
                      *           "sku": "TEA-100",
                      *           "title": "Green tea",
                      *           "unitPrice": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 39,
-                     *             "units": "87"
+                     *             "nanos": 57,
+                     *             "units": "57"
+                     *           }
+                     *         },
+                     *         {
+                     *           "attributes": {
+                     *             "key-858": "value-858",
+                     *             "key-859": "value-859",
+                     *             "key-860": "value-860"
+                     *           },
+                     *           "quantity": 58,
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
+                     *           "unitPrice": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 58,
+                     *             "units": "58"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 522": "labels 627",
-                     *         "key 763": "labels 601"
+                     *         "key-857": "value-857",
+                     *         "key-858": "value-858"
                      *       },
                      *       "note": "Please ring twice",
-                     *       "orderId": "ord_4e319ivqqkhakdk3",
+                     *       "orderId": "order-id-1",
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 68,
-                     *         "units": "26"
+                     *         "nanos": 57,
+                     *         "units": "57"
                      *       },
-                     *       "totalQuantity": "32",
-                     *       "updateTime": "2025-10-22T18:32:09Z",
-                     *       "userId": "usr_2d5o98idtttf8esi"
+                     *       "totalQuantity": "57",
+                     *       "updateTime": "2026-01-15T12:14:16Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -2195,7 +2050,8 @@ export interface operations {
                 /**
                  * @example {
                  *       "labels": {
-                 *         "key 706": "labels 11"
+                 *         "key-857": "value-857",
+                 *         "key-858": "value-858"
                  *       },
                  *       "note": "Please ring twice"
                  *     }
@@ -2222,44 +2078,60 @@ export interface operations {
                      *         "city": "Vienna",
                      *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 436"
+                     *           "lines-857",
+                     *           "lines-858"
                      *         ],
                      *         "postalCode": "1070"
                      *       },
-                     *       "cancelReason": "cancel reason 358",
-                     *       "createTime": "2025-07-16T12:25:29Z",
-                     *       "etag": "etag 607",
+                     *       "cancelReason": "cancel-reason-857",
+                     *       "createTime": "2026-01-15T12:14:16Z",
+                     *       "etag": "etag-857",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 377": "attributes 800",
-                     *             "key 468": "attributes 325",
-                     *             "key 663": "attributes 656"
+                     *             "key-857": "value-857",
+                     *             "key-858": "value-858"
                      *           },
-                     *           "quantity": 84,
+                     *           "quantity": 57,
                      *           "sku": "TEA-100",
                      *           "title": "Green tea",
                      *           "unitPrice": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 78,
-                     *             "units": "44"
+                     *             "nanos": 57,
+                     *             "units": "57"
+                     *           }
+                     *         },
+                     *         {
+                     *           "attributes": {
+                     *             "key-858": "value-858",
+                     *             "key-859": "value-859",
+                     *             "key-860": "value-860"
+                     *           },
+                     *           "quantity": 58,
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
+                     *           "unitPrice": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 58,
+                     *             "units": "58"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 706": "labels 11"
+                     *         "key-857": "value-857",
+                     *         "key-858": "value-858"
                      *       },
                      *       "note": "Please ring twice",
-                     *       "orderId": "ord_4k96j208351vbt0i",
-                     *       "status": "ORDER_STATUS_CANCELLED",
+                     *       "orderId": "order-id-1",
+                     *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 53,
-                     *         "units": "86"
+                     *         "nanos": 57,
+                     *         "units": "57"
                      *       },
-                     *       "totalQuantity": "43",
-                     *       "updateTime": "2025-11-07T23:13:15Z",
-                     *       "userId": "usr_odtlvdnm5rcjk0jk"
+                     *       "totalQuantity": "57",
+                     *       "updateTime": "2026-01-15T12:14:16Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -2318,41 +2190,64 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "cancelReason": "cancel reason 695",
-                     *       "createTime": "2026-01-09T16:40:42Z",
-                     *       "etag": "etag 555",
+                     *       "address": {
+                     *         "city": "Vienna",
+                     *         "countryCode": "AT",
+                     *         "lines": [
+                     *           "lines-857",
+                     *           "lines-858"
+                     *         ],
+                     *         "postalCode": "1070"
+                     *       },
+                     *       "cancelReason": "cancel-reason-857",
+                     *       "createTime": "2026-01-15T12:14:16Z",
+                     *       "etag": "etag-857",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 958": "attributes 158"
+                     *             "key-857": "value-857",
+                     *             "key-858": "value-858"
                      *           },
-                     *           "quantity": 92,
+                     *           "quantity": 57,
                      *           "sku": "TEA-100",
                      *           "title": "Green tea",
                      *           "unitPrice": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 29,
-                     *             "units": "8"
+                     *             "nanos": 57,
+                     *             "units": "57"
+                     *           }
+                     *         },
+                     *         {
+                     *           "attributes": {
+                     *             "key-858": "value-858",
+                     *             "key-859": "value-859",
+                     *             "key-860": "value-860"
+                     *           },
+                     *           "quantity": 58,
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
+                     *           "unitPrice": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 58,
+                     *             "units": "58"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 567": "labels 756",
-                     *         "key 606": "labels 609",
-                     *         "key 873": "labels 210"
+                     *         "key-857": "value-857",
+                     *         "key-858": "value-858"
                      *       },
                      *       "note": "Please ring twice",
-                     *       "orderId": "ord_1vlutm5v195vrhet",
-                     *       "pickupPoint": "pickup point 405",
-                     *       "status": "ORDER_STATUS_CANCELLED",
+                     *       "orderId": "order-id-1",
+                     *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 5,
-                     *         "units": "83"
+                     *         "nanos": 57,
+                     *         "units": "57"
                      *       },
-                     *       "totalQuantity": "29",
-                     *       "updateTime": "2026-01-14T19:06:16Z",
-                     *       "userId": "usr_jvm9hce098jevm4k"
+                     *       "totalQuantity": "57",
+                     *       "updateTime": "2026-01-15T12:14:16Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -2393,7 +2288,7 @@ export interface operations {
                  *         "city": "Vienna",
                  *         "countryCode": "AT",
                  *         "lines": [
-                 *           "lines 274"
+                 *           "lines-1"
                  *         ],
                  *         "postalCode": "1070"
                  *       }
@@ -2419,41 +2314,59 @@ export interface operations {
                      *         "city": "Vienna",
                      *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 274"
+                     *           "lines-1"
                      *         ],
                      *         "postalCode": "1070"
                      *       },
-                     *       "createTime": "2025-06-04T16:32:47Z",
-                     *       "etag": "etag 433",
+                     *       "cancelReason": "cancel-reason-857",
+                     *       "createTime": "2026-01-15T12:14:16Z",
+                     *       "etag": "etag-857",
                      *       "items": [
                      *         {
                      *           "attributes": {
-                     *             "key 764": "attributes 659"
+                     *             "key-857": "value-857",
+                     *             "key-858": "value-858"
                      *           },
-                     *           "quantity": 95,
+                     *           "quantity": 57,
                      *           "sku": "TEA-100",
                      *           "title": "Green tea",
                      *           "unitPrice": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 79,
-                     *             "units": "50"
+                     *             "nanos": 57,
+                     *             "units": "57"
+                     *           }
+                     *         },
+                     *         {
+                     *           "attributes": {
+                     *             "key-858": "value-858",
+                     *             "key-859": "value-859",
+                     *             "key-860": "value-860"
+                     *           },
+                     *           "quantity": 58,
+                     *           "sku": "TEA-100",
+                     *           "title": "Green tea",
+                     *           "unitPrice": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 58,
+                     *             "units": "58"
                      *           }
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key 816": "labels 956"
+                     *         "key-857": "value-857",
+                     *         "key-858": "value-858"
                      *       },
                      *       "note": "Please ring twice",
-                     *       "orderId": "ord_7s98idt1ersk8cfg",
+                     *       "orderId": "order-id-1",
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 67,
-                     *         "units": "31"
+                     *         "nanos": 57,
+                     *         "units": "57"
                      *       },
-                     *       "totalQuantity": "21",
-                     *       "updateTime": "2025-08-25T04:46:32Z",
-                     *       "userId": "usr_3np2jqk1p6n5fnj4"
+                     *       "totalQuantity": "57",
+                     *       "updateTime": "2026-01-15T12:14:16Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.Order"];
@@ -2503,10 +2416,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    /** @example {"changeTime":"2025-12-06T07:22:52Z","orderId":"ord_npu4em7ta4gga106","previousStatus":"ORDER_STATUS_PAID","sequence":"77","status":"ORDER_STATUS_PENDING"} */
+                    /** @example {"changeTime":"2026-01-15T12:00:00Z","orderId":"order-id-1","previousStatus":"ORDER_STATUS_PENDING","sequence":"1","status":"ORDER_STATUS_PENDING"} */
                     "application/x-ndjson": string;
                     /**
-                     * @example data: {"changeTime":"2025-12-06T07:22:52Z","orderId":"ord_npu4em7ta4gga106","previousStatus":"ORDER_STATUS_PAID","sequence":"77","status":"ORDER_STATUS_PENDING"}
+                     * @example data: {"changeTime":"2026-01-15T12:00:00Z","orderId":"order-id-1","previousStatus":"ORDER_STATUS_PENDING","sequence":"1","status":"ORDER_STATUS_PENDING"}
                      *
                      *     event: end
                      *     data: {}
@@ -2515,10 +2428,10 @@ export interface operations {
                     /**
                      * @example [
                      *       {
-                     *         "changeTime": "2025-12-06T07:22:52Z",
-                     *         "orderId": "ord_npu4em7ta4gga106",
-                     *         "previousStatus": "ORDER_STATUS_PAID",
-                     *         "sequence": "77",
+                     *         "changeTime": "2026-01-15T12:00:00Z",
+                     *         "orderId": "order-id-1",
+                     *         "previousStatus": "ORDER_STATUS_PENDING",
+                     *         "sequence": "1",
                      *         "status": "ORDER_STATUS_PENDING"
                      *       }
                      *     ]
@@ -2562,12 +2475,11 @@ export interface operations {
                  *         "nanos": 1,
                  *         "units": "1"
                  *       },
+                 *       "card": {
+                 *         "lastFour": "0000"
+                 *       },
                  *       "method": "PAYMENT_METHOD_CARD",
-                 *       "orderId": "ord_icq6monthfva5bbs",
-                 *       "wallet": {
-                 *         "provider": "provider 180",
-                 *         "token": "HhiMpkqADbL3fVc/uW5HLg=="
-                 *       }
+                 *       "orderId": "order-id-1"
                  *     }
                  */
                 "application/json": components["schemas"]["payment.v1.CreatePaymentRequest"];
@@ -2594,51 +2506,41 @@ export interface operations {
                      *         "nanos": 1,
                      *         "units": "1"
                      *       },
-                     *       "createTime": "2025-09-01T14:55:03Z",
+                     *       "card": {
+                     *         "lastFour": "0000"
+                     *       },
+                     *       "createTime": "2026-01-15T12:08:46Z",
                      *       "method": "PAYMENT_METHOD_CARD",
-                     *       "orderId": "ord_icq6monthfva5bbs",
-                     *       "paymentId": "pym_q0bjf3099h5402ap",
+                     *       "orderId": "order-id-1",
+                     *       "paymentId": "payment-id-1",
                      *       "refundedAmount": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 1,
-                     *         "units": "1"
+                     *         "nanos": 27,
+                     *         "units": "27"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 44,
-                     *             "units": "94"
+                     *             "nanos": 27,
+                     *             "units": "27"
                      *           },
-                     *           "createTime": "2025-09-01T14:55:03Z",
-                     *           "reason": "reason 196"
+                     *           "createTime": "2026-01-15T12:08:46Z",
+                     *           "reason": "reason-527"
                      *         },
                      *         {
                      *           "amount": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 96,
-                     *             "units": "26"
+                     *             "nanos": 28,
+                     *             "units": "28"
                      *           },
-                     *           "createTime": "2025-09-01T14:55:03Z",
-                     *           "reason": "reason 778"
-                     *         },
-                     *         {
-                     *           "amount": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 55,
-                     *             "units": "40"
-                     *           },
-                     *           "createTime": "2025-09-01T14:55:03Z",
-                     *           "reason": "reason 952"
+                     *           "createTime": "2026-01-15T12:08:47Z",
+                     *           "reason": "reason-528"
                      *         }
                      *       ],
-                     *       "status": "PAYMENT_STATUS_CAPTURED",
-                     *       "updateTime": "2025-11-25T12:42:51Z",
-                     *       "userId": "usr_rherrjcte4i2dakb",
-                     *       "wallet": {
-                     *         "provider": "provider 180",
-                     *         "tokenHash": "lU8phYs5SIh7lYI7tS1U+g=="
-                     *       }
+                     *       "status": "PAYMENT_STATUS_PARTIALLY_REFUNDED",
+                     *       "updateTime": "2026-01-15T12:08:46Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["payment.v1.Payment"];
@@ -2687,44 +2589,44 @@ export interface operations {
                      * @example {
                      *       "amount": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 71,
-                     *         "units": "60"
+                     *         "nanos": 27,
+                     *         "units": "27"
                      *       },
-                     *       "card": {
-                     *         "lastFour": "7311"
+                     *       "bankTransfer": {
+                     *         "iban": "GU00AAAAAAAAAA"
                      *       },
-                     *       "createTime": "2025-08-06T22:36:21Z",
-                     *       "method": "PAYMENT_METHOD_CARD",
-                     *       "orderId": "ord_mctk66l366358ace",
-                     *       "paymentId": "pym_b8ha5t4amu5rhhhf",
+                     *       "createTime": "2026-01-15T12:08:46Z",
+                     *       "method": "PAYMENT_METHOD_BANK_TRANSFER",
+                     *       "orderId": "order-id-527",
+                     *       "paymentId": "payment-id-1",
                      *       "refundedAmount": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 50,
-                     *         "units": "13"
+                     *         "nanos": 27,
+                     *         "units": "27"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 48,
-                     *             "units": "36"
+                     *             "nanos": 27,
+                     *             "units": "27"
                      *           },
-                     *           "createTime": "2025-08-06T22:36:21Z",
-                     *           "reason": "reason 886"
+                     *           "createTime": "2026-01-15T12:08:46Z",
+                     *           "reason": "reason-527"
                      *         },
                      *         {
                      *           "amount": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 63,
-                     *             "units": "35"
+                     *             "nanos": 28,
+                     *             "units": "28"
                      *           },
-                     *           "createTime": "2025-08-06T22:36:21Z",
-                     *           "reason": "reason 202"
+                     *           "createTime": "2026-01-15T12:08:47Z",
+                     *           "reason": "reason-528"
                      *         }
                      *       ],
-                     *       "status": "PAYMENT_STATUS_REFUNDED",
-                     *       "updateTime": "2025-09-22T07:45:03Z",
-                     *       "userId": "usr_nc1fsdq116rmd98e"
+                     *       "status": "PAYMENT_STATUS_PARTIALLY_REFUNDED",
+                     *       "updateTime": "2026-01-15T12:08:46Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["payment.v1.Payment"];
@@ -2764,8 +2666,8 @@ export interface operations {
                  * @example {
                  *       "amount": {
                  *         "currencyCode": "EUR",
-                 *         "nanos": 80,
-                 *         "units": "53"
+                 *         "nanos": 1,
+                 *         "units": "1"
                  *       },
                  *       "reason": "Ordered by mistake"
                  *     }
@@ -2789,53 +2691,44 @@ export interface operations {
                      * @example {
                      *       "amount": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 80,
-                     *         "units": "53"
+                     *         "nanos": 1,
+                     *         "units": "1"
                      *       },
                      *       "bankTransfer": {
-                     *         "iban": "CZ01Z3P65DFJ36"
+                     *         "iban": "GU00AAAAAAAAAA"
                      *       },
-                     *       "createTime": "2025-06-11T11:49:10Z",
-                     *       "method": "PAYMENT_METHOD_CARD",
-                     *       "orderId": "ord_ub8drr1kpqak47sv",
-                     *       "paymentId": "pym_kgdsg8cn8adlagvp",
+                     *       "createTime": "2026-01-15T12:08:46Z",
+                     *       "method": "PAYMENT_METHOD_BANK_TRANSFER",
+                     *       "orderId": "order-id-527",
+                     *       "paymentId": "payment-id-1",
                      *       "refundedAmount": {
                      *         "currencyCode": "EUR",
-                     *         "nanos": 80,
-                     *         "units": "53"
+                     *         "nanos": 27,
+                     *         "units": "27"
                      *       },
                      *       "refunds": [
                      *         {
                      *           "amount": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 95,
-                     *             "units": "72"
+                     *             "nanos": 27,
+                     *             "units": "27"
                      *           },
-                     *           "createTime": "2025-06-11T11:49:10Z",
-                     *           "reason": "reason 45"
+                     *           "createTime": "2026-01-15T12:08:46Z",
+                     *           "reason": "reason-527"
                      *         },
                      *         {
                      *           "amount": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 38,
-                     *             "units": "63"
+                     *             "nanos": 28,
+                     *             "units": "28"
                      *           },
-                     *           "createTime": "2025-06-11T11:49:10Z",
-                     *           "reason": "reason 182"
-                     *         },
-                     *         {
-                     *           "amount": {
-                     *             "currencyCode": "EUR",
-                     *             "nanos": 39,
-                     *             "units": "32"
-                     *           },
-                     *           "createTime": "2025-06-11T11:49:10Z",
-                     *           "reason": "reason 972"
+                     *           "createTime": "2026-01-15T12:08:47Z",
+                     *           "reason": "reason-528"
                      *         }
                      *       ],
-                     *       "status": "PAYMENT_STATUS_REFUNDED",
-                     *       "updateTime": "2025-10-25T11:21:39Z",
-                     *       "userId": "usr_i851uf86eg6mgpcc"
+                     *       "status": "PAYMENT_STATUS_PARTIALLY_REFUNDED",
+                     *       "updateTime": "2026-01-15T12:08:46Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["payment.v1.Payment"];
@@ -2885,22 +2778,21 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "nextPageToken": "YWZ0ZXI6MQ",
-                     *       "totalSize": "39",
+                     *       "nextPageToken": "1",
+                     *       "totalSize": "25",
                      *       "users": [
                      *         {
-                     *           "createTime": "2025-11-09T12:58:11Z",
+                     *           "createTime": "2026-01-15T12:02:31Z",
                      *           "displayName": "Ada Lovelace",
                      *           "email": "ada@example.com",
                      *           "labels": {
-                     *             "key 176": "labels 26",
-                     *             "key 520": "labels 695",
-                     *             "key 550": "labels 329"
+                     *             "key-152": "value-152",
+                     *             "key-153": "value-153"
                      *           },
                      *           "phone": "+4915112345678",
                      *           "status": "USER_STATUS_ACTIVE",
-                     *           "updateTime": "2025-11-11T09:47:56Z",
-                     *           "userId": "usr_cvvcc5c5tj9pebbk"
+                     *           "updateTime": "2026-01-15T12:02:31Z",
+                     *           "userId": "user-id-1"
                      *         }
                      *       ]
                      *     }
@@ -2941,11 +2833,10 @@ export interface operations {
                  *       "displayName": "Ada Lovelace",
                  *       "email": "ada@example.com",
                  *       "labels": {
-                 *         "key 151": "labels 460",
-                 *         "key 40": "labels 423",
-                 *         "key 832": "labels 898"
+                 *         "key-1": "value-1"
                  *       },
-                 *       "phone": "+4915112345678"
+                 *       "phone": "+4915112345678",
+                 *       "userId": "user-id-1"
                  *     }
                  */
                 "application/json": components["schemas"]["user.v1.CreateUserRequest"];
@@ -2967,16 +2858,17 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-10-25T10:02:19Z",
+                     *       "createTime": "2026-01-15T12:02:31Z",
                      *       "displayName": "Ada Lovelace",
                      *       "email": "ada@example.com",
                      *       "labels": {
-                     *         "key 847": "labels 120"
+                     *         "key-152": "value-152",
+                     *         "key-153": "value-153"
                      *       },
                      *       "phone": "+4915112345678",
                      *       "status": "USER_STATUS_ACTIVE",
-                     *       "updateTime": "2025-12-11T03:51:19Z",
-                     *       "userId": "usr_vcc4709fi1n5fo80"
+                     *       "updateTime": "2026-01-15T12:02:31Z",
+                     *       "userId": "user-id-1"
                      *     }
                      */
                     "application/json": components["schemas"]["user.v1.User"];
@@ -3023,17 +2915,17 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-10-19T13:01:17Z",
+                     *       "createTime": "2026-01-15T12:05:34Z",
                      *       "displayName": "Ada Lovelace",
                      *       "email": "ada@example.com",
                      *       "labels": {
-                     *         "key 781": "labels 150",
-                     *         "key 918": "labels 251"
+                     *         "key-335": "value-335",
+                     *         "key-336": "value-336"
                      *       },
                      *       "phone": "+4915112345678",
-                     *       "status": "USER_STATUS_SUSPENDED",
-                     *       "updateTime": "2025-11-25T05:39:50Z",
-                     *       "userId": "usr_spsqk0njaj2v5d19"
+                     *       "status": "USER_STATUS_ACTIVE",
+                     *       "updateTime": "2026-01-15T12:05:34Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["user.v1.User"];
@@ -3106,6 +2998,17 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. If it names none, rules hold for all fields. */
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "displayName": "Ada Lovelace",
+                 *       "email": "ada@example.com",
+                 *       "labels": {
+                 *         "key-152": "value-152",
+                 *         "key-153": "value-153"
+                 *       },
+                 *       "phone": "+4915112345678"
+                 *     }
+                 */
                 "application/json": components["schemas"]["user.v1.UserPatch"];
             };
         };
@@ -3122,16 +3025,17 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "createTime": "2025-05-23T04:04:15Z",
+                     *       "createTime": "2026-01-15T12:02:31Z",
                      *       "displayName": "Ada Lovelace",
                      *       "email": "ada@example.com",
                      *       "labels": {
-                     *         "key 385": "labels 217"
+                     *         "key-152": "value-152",
+                     *         "key-153": "value-153"
                      *       },
                      *       "phone": "+4915112345678",
-                     *       "status": "USER_STATUS_SUSPENDED",
-                     *       "updateTime": "2025-08-20T14:25:25Z",
-                     *       "userId": "usr_96u69blpn4ucb8l8"
+                     *       "status": "USER_STATUS_ACTIVE",
+                     *       "updateTime": "2026-01-15T12:02:31Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["user.v1.User"];
@@ -3287,11 +3191,11 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "contentType": "content type 886",
-                     *       "etag": "etag 421",
-                     *       "sizeBytes": "43",
-                     *       "updateTime": "2025-12-19T02:12:27Z",
-                     *       "userId": "usr_l804splqg2u81g85"
+                     *       "contentType": "content-type-1",
+                     *       "etag": "etag-1",
+                     *       "sizeBytes": "1",
+                     *       "updateTime": "2026-01-15T12:00:00Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["profile.v1.Avatar"];
@@ -3346,101 +3250,112 @@ export interface operations {
                      *             "city": "Vienna",
                      *             "countryCode": "AT",
                      *             "lines": [
-                     *               "lines 739",
-                     *               "lines 811"
+                     *               "lines-857",
+                     *               "lines-858"
                      *             ],
                      *             "postalCode": "1070"
                      *           },
-                     *           "createTime": "2025-12-28T12:24:32Z",
-                     *           "etag": "etag 74",
+                     *           "cancelReason": "cancel-reason-857",
+                     *           "createTime": "2026-01-15T12:14:16Z",
+                     *           "etag": "etag-857",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "key 861": "attributes 232"
+                     *                 "key-857": "value-857",
+                     *                 "key-858": "value-858"
                      *               },
-                     *               "quantity": 25,
+                     *               "quantity": 57,
                      *               "sku": "TEA-100",
                      *               "title": "Green tea",
                      *               "unitPrice": {
                      *                 "currencyCode": "EUR",
-                     *                 "nanos": 48,
-                     *                 "units": "67"
+                     *                 "nanos": 57,
+                     *                 "units": "57"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 769": "attributes 830"
+                     *                 "key-858": "value-858",
+                     *                 "key-859": "value-859",
+                     *                 "key-860": "value-860"
                      *               },
-                     *               "quantity": 86,
+                     *               "quantity": 58,
                      *               "sku": "TEA-100",
                      *               "title": "Green tea",
                      *               "unitPrice": {
                      *                 "currencyCode": "EUR",
-                     *                 "nanos": 24,
-                     *                 "units": "36"
+                     *                 "nanos": 58,
+                     *                 "units": "58"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "key 100": "labels 48",
-                     *             "key 213": "labels 526"
+                     *             "key-857": "value-857",
+                     *             "key-858": "value-858"
                      *           },
                      *           "note": "Please ring twice",
-                     *           "orderId": "ord_i9t3oetvvi0v7ijo",
-                     *           "status": "ORDER_STATUS_PENDING",
+                     *           "orderId": "order-id-1",
+                     *           "status": "ORDER_STATUS_DELIVERED",
                      *           "total": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 49,
-                     *             "units": "14"
+                     *             "nanos": 57,
+                     *             "units": "57"
                      *           },
-                     *           "totalQuantity": "87",
-                     *           "updateTime": "2026-01-12T06:50:20Z",
-                     *           "userId": "usr_5okq2pgdchp1fbto"
+                     *           "totalQuantity": "57",
+                     *           "updateTime": "2026-01-15T12:14:16Z",
+                     *           "userId": "alice"
+                     *         }
+                     *       ],
+                     *       "partialErrors": [
+                     *         {
+                     *           "code": "CANCELLED",
+                     *           "message": "message-1",
+                     *           "part": "part-1"
                      *         }
                      *       ],
                      *       "profile": {
                      *         "avatarUrl": "https://example.com/ada.png",
                      *         "bio": "Writes programs.",
-                     *         "birthYear": 1977,
+                     *         "birthYear": 1919,
                      *         "interests": [
-                     *           "interests 205",
-                     *           "interests 702",
-                     *           "interests 953"
+                     *           "interests-120",
+                     *           "interests-121",
+                     *           "interests-122"
                      *         ],
                      *         "locale": "de-AT",
-                     *         "loyaltyPoints": "44",
-                     *         "loyaltyTier": "LOYALTY_TIER_SILVER",
+                     *         "loyaltyPoints": "20",
+                     *         "loyaltyTier": "LOYALTY_TIER_GOLD",
                      *         "preferences": {
-                     *           "key 203": "preferences 259",
-                     *           "key 953": "preferences 938",
-                     *           "key 955": "preferences 897"
+                     *           "key-120": "value-120",
+                     *           "key-121": "value-121",
+                     *           "key-122": "value-122"
                      *         },
                      *         "shippingAddress": {
                      *           "city": "Vienna",
                      *           "countryCode": "AT",
                      *           "lines": [
-                     *             "lines 358",
-                     *             "lines 738"
+                     *             "lines-120",
+                     *             "lines-121",
+                     *             "lines-122"
                      *           ],
                      *           "postalCode": "1070"
                      *         },
-                     *         "timeZone": "time zone 143",
-                     *         "updateTime": "2025-12-27T13:07:04Z",
-                     *         "userId": "usr_7s42higfg8ek3pcm"
+                     *         "timeZone": "time-zone-120",
+                     *         "updateTime": "2026-01-15T12:01:59Z",
+                     *         "userId": "user-id-1"
                      *       },
                      *       "user": {
-                     *         "createTime": "2025-06-23T11:08:07Z",
+                     *         "createTime": "2026-01-15T12:02:31Z",
                      *         "displayName": "Ada Lovelace",
                      *         "email": "ada@example.com",
                      *         "labels": {
-                     *           "key 794": "labels 343",
-                     *           "key 864": "labels 491",
-                     *           "key 94": "labels 187"
+                     *           "key-152": "value-152",
+                     *           "key-153": "value-153"
                      *         },
                      *         "phone": "+4915112345678",
-                     *         "status": "USER_STATUS_SUSPENDED",
-                     *         "updateTime": "2025-07-07T20:20:25Z",
-                     *         "userId": "usr_osc7h7um03k9rr3j"
+                     *         "status": "USER_STATUS_ACTIVE",
+                     *         "updateTime": "2026-01-15T12:02:31Z",
+                     *         "userId": "user-id-1"
                      *       }
                      *     }
                      */
@@ -3493,24 +3408,23 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "nextPageToken": "YWZ0ZXI6MQ",
+                     *       "nextPageToken": "1",
                      *       "notifications": [
                      *         {
-                     *           "body": "body 225",
-                     *           "createTime": "2026-01-11T21:00:35Z",
+                     *           "body": "body-140",
+                     *           "createTime": "2026-01-15T12:02:19Z",
                      *           "data": {
-                     *             "key 229": "data 39",
-                     *             "key 246": "data 223",
-                     *             "key 621": "data 52"
+                     *             "key-140": "value-140",
+                     *             "key-141": "value-141"
                      *           },
-                     *           "kind": "NOTIFICATION_KIND_ORDER",
-                     *           "notificationId": "ntf_9fddn2nbq92s6qq0",
-                     *           "readTime": "2026-01-13T10:53:34Z",
-                     *           "title": "title 740",
-                     *           "userId": "usr_bbfe0rjkndjaujje"
+                     *           "kind": "NOTIFICATION_KIND_ACCOUNT",
+                     *           "notificationId": "notification-id-1",
+                     *           "readTime": "2026-01-15T12:02:19Z",
+                     *           "title": "title-140",
+                     *           "userId": "alice"
                      *         }
                      *       ],
-                     *       "unreadCount": "78"
+                     *       "unreadCount": "1"
                      *     }
                      */
                     "application/json": components["schemas"]["notification.v1.ListNotificationsResponse"];
@@ -3544,6 +3458,7 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. */
         requestBody?: {
             content: {
+                /** @example {} */
                 "application/json": components["schemas"]["notification.v1.MarkNotificationReadRequest"];
             };
         };
@@ -3560,16 +3475,17 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "body": "body 784",
-                     *       "createTime": "2025-09-11T02:13:51Z",
+                     *       "body": "body-140",
+                     *       "createTime": "2026-01-15T12:02:19Z",
                      *       "data": {
-                     *         "key 579": "data 46"
+                     *         "key-140": "value-140",
+                     *         "key-141": "value-141"
                      *       },
                      *       "kind": "NOTIFICATION_KIND_ACCOUNT",
-                     *       "notificationId": "ntf_7rg903v733rkhvm6",
-                     *       "readTime": "2025-11-01T02:04:08Z",
-                     *       "title": "title 943",
-                     *       "userId": "usr_qnuat23m4kffupd6"
+                     *       "notificationId": "notification-id-1",
+                     *       "readTime": "2026-01-15T12:02:19Z",
+                     *       "title": "title-140",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["notification.v1.Notification"];
@@ -3622,83 +3538,70 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "nextPageToken": "YWZ0ZXI6MQ",
+                     *       "nextPageToken": "1",
                      *       "orders": [
                      *         {
                      *           "address": {
                      *             "city": "Vienna",
                      *             "countryCode": "AT",
                      *             "lines": [
-                     *               "lines 735",
-                     *               "lines 488"
+                     *               "lines-857",
+                     *               "lines-858"
                      *             ],
                      *             "postalCode": "1070"
                      *           },
-                     *           "cancelReason": "cancel reason 835",
-                     *           "createTime": "2025-12-30T14:12:47Z",
-                     *           "etag": "etag 145",
+                     *           "cancelReason": "cancel-reason-857",
+                     *           "createTime": "2026-01-15T12:14:16Z",
+                     *           "etag": "etag-857",
                      *           "items": [
                      *             {
                      *               "attributes": {
-                     *                 "key 191": "attributes 294",
-                     *                 "key 959": "attributes 585"
+                     *                 "key-857": "value-857",
+                     *                 "key-858": "value-858"
                      *               },
-                     *               "quantity": 30,
+                     *               "quantity": 57,
                      *               "sku": "TEA-100",
                      *               "title": "Green tea",
                      *               "unitPrice": {
                      *                 "currencyCode": "EUR",
-                     *                 "nanos": 98,
-                     *                 "units": "21"
+                     *                 "nanos": 57,
+                     *                 "units": "57"
                      *               }
                      *             },
                      *             {
                      *               "attributes": {
-                     *                 "key 104": "attributes 92"
+                     *                 "key-858": "value-858",
+                     *                 "key-859": "value-859",
+                     *                 "key-860": "value-860"
                      *               },
-                     *               "quantity": 3,
+                     *               "quantity": 58,
                      *               "sku": "TEA-100",
                      *               "title": "Green tea",
                      *               "unitPrice": {
                      *                 "currencyCode": "EUR",
-                     *                 "nanos": 48,
-                     *                 "units": "31"
-                     *               }
-                     *             },
-                     *             {
-                     *               "attributes": {
-                     *                 "key 542": "attributes 862",
-                     *                 "key 734": "attributes 626"
-                     *               },
-                     *               "quantity": 47,
-                     *               "sku": "TEA-100",
-                     *               "title": "Green tea",
-                     *               "unitPrice": {
-                     *                 "currencyCode": "EUR",
-                     *                 "nanos": 55,
-                     *                 "units": "47"
+                     *                 "nanos": 58,
+                     *                 "units": "58"
                      *               }
                      *             }
                      *           ],
                      *           "labels": {
-                     *             "key 254": "labels 297",
-                     *             "key 615": "labels 858",
-                     *             "key 620": "labels 888"
+                     *             "key-857": "value-857",
+                     *             "key-858": "value-858"
                      *           },
                      *           "note": "Please ring twice",
-                     *           "orderId": "ord_vfhgn55ges7pfi3k",
+                     *           "orderId": "order-id-1",
                      *           "status": "ORDER_STATUS_PENDING",
                      *           "total": {
                      *             "currencyCode": "EUR",
-                     *             "nanos": 100,
-                     *             "units": "71"
+                     *             "nanos": 57,
+                     *             "units": "57"
                      *           },
-                     *           "totalQuantity": "91",
-                     *           "updateTime": "2026-01-10T19:51:38Z",
-                     *           "userId": "usr_jr8dtumeg4iv6act"
+                     *           "totalQuantity": "57",
+                     *           "updateTime": "2026-01-15T12:14:16Z",
+                     *           "userId": "alice"
                      *         }
                      *       ],
-                     *       "totalSize": "29"
+                     *       "totalSize": "25"
                      *     }
                      */
                     "application/json": components["schemas"]["order.v1.ListOrdersResponse"];
@@ -3750,31 +3653,27 @@ export interface operations {
                      * @example {
                      *       "avatarUrl": "https://example.com/ada.png",
                      *       "bio": "Writes programs.",
-                     *       "birthYear": 1918,
+                     *       "birthYear": 1950,
                      *       "interests": [
-                     *         "interests 63",
-                     *         "interests 371",
-                     *         "interests 991"
+                     *         "interests-751"
                      *       ],
                      *       "locale": "de-AT",
-                     *       "loyaltyPoints": "12",
-                     *       "loyaltyTier": "LOYALTY_TIER_GOLD",
+                     *       "loyaltyPoints": "51",
+                     *       "loyaltyTier": "LOYALTY_TIER_SILVER",
                      *       "preferences": {
-                     *         "key 36": "preferences 866",
-                     *         "key 437": "preferences 855",
-                     *         "key 513": "preferences 143"
+                     *         "key-751": "value-751"
                      *       },
                      *       "shippingAddress": {
                      *         "city": "Vienna",
                      *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 465"
+                     *           "lines-751"
                      *         ],
                      *         "postalCode": "1070"
                      *       },
-                     *       "timeZone": "time zone 623",
-                     *       "updateTime": "2025-09-10T20:01:32Z",
-                     *       "userId": "usr_k63f8861c2mp7dj6"
+                     *       "timeZone": "time-zone-751",
+                     *       "updateTime": "2026-01-15T12:12:30Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["profile.v1.Profile"];
@@ -3824,6 +3723,35 @@ export interface operations {
         /** @description At most 1 MiB, also after decompression. Rules hold for the fields that `updateMask` names, which by default are those in the body: what is required of them must be there. Other fields are not checked. If it names none, rules hold for all fields. */
         requestBody: {
             content: {
+                /**
+                 * @example {
+                 *       "avatarUrl": "https://example.com/ada.png",
+                 *       "bio": "Writes programs.",
+                 *       "birthYear": 1919,
+                 *       "interests": [
+                 *         "interests-120",
+                 *         "interests-121",
+                 *         "interests-122"
+                 *       ],
+                 *       "locale": "de-AT",
+                 *       "preferences": {
+                 *         "key-120": "value-120",
+                 *         "key-121": "value-121",
+                 *         "key-122": "value-122"
+                 *       },
+                 *       "shippingAddress": {
+                 *         "city": "Vienna",
+                 *         "countryCode": "AT",
+                 *         "lines": [
+                 *           "lines-120",
+                 *           "lines-121",
+                 *           "lines-122"
+                 *         ],
+                 *         "postalCode": "1070"
+                 *       },
+                 *       "timeZone": "time-zone-120"
+                 *     }
+                 */
                 "application/json": components["schemas"]["profile.v1.ProfilePatch"];
             };
         };
@@ -3842,32 +3770,33 @@ export interface operations {
                      * @example {
                      *       "avatarUrl": "https://example.com/ada.png",
                      *       "bio": "Writes programs.",
-                     *       "birthYear": 1981,
+                     *       "birthYear": 1919,
                      *       "interests": [
-                     *         "interests 424",
-                     *         "interests 881"
+                     *         "interests-120",
+                     *         "interests-121",
+                     *         "interests-122"
                      *       ],
                      *       "locale": "de-AT",
-                     *       "loyaltyPoints": "26",
-                     *       "loyaltyTier": "LOYALTY_TIER_SILVER",
+                     *       "loyaltyPoints": "20",
+                     *       "loyaltyTier": "LOYALTY_TIER_GOLD",
                      *       "preferences": {
-                     *         "key 148": "preferences 366",
-                     *         "key 430": "preferences 198",
-                     *         "key 826": "preferences 552"
+                     *         "key-120": "value-120",
+                     *         "key-121": "value-121",
+                     *         "key-122": "value-122"
                      *       },
                      *       "shippingAddress": {
                      *         "city": "Vienna",
                      *         "countryCode": "AT",
                      *         "lines": [
-                     *           "lines 40",
-                     *           "lines 713",
-                     *           "lines 806"
+                     *           "lines-120",
+                     *           "lines-121",
+                     *           "lines-122"
                      *         ],
                      *         "postalCode": "1070"
                      *       },
-                     *       "timeZone": "time zone 288",
-                     *       "updateTime": "2025-11-23T20:46:07Z",
-                     *       "userId": "usr_gbc8clc3t36vucio"
+                     *       "timeZone": "time-zone-120",
+                     *       "updateTime": "2026-01-15T12:01:59Z",
+                     *       "userId": "alice"
                      *     }
                      */
                     "application/json": components["schemas"]["profile.v1.Profile"];

@@ -268,9 +268,10 @@ const file_dashboard_v1_dashboard_proto_rawDesc = "" +
 	"\x1cdashboard/v1/dashboard.proto\x12\fdashboard.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15google/rpc/code.proto\x1a\x14order/v1/order.proto\x1a\x17portico/v1/policy.proto\x1a\x18profile/v1/profile.proto\x1a\x12user/v1/user.proto\"C\n" +
 	"\x15GetMyDashboardRequest\x12*\n" +
 	"\vorder_count\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\n" +
-	"orderCount\"Z\n" +
-	"\x13GetDashboardRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x12*\n" +
+	"orderCount\"i\n" +
+	"\x13GetDashboardRequest\x12&\n" +
+	"\auser_id\x18\x01 \x01(\tB\r\xbaH\n" +
+	"r\b\x92\x02\x05aliceR\x06userId\x12*\n" +
 	"\vorder_count\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\n" +
 	"orderCount\"\xc9\x01\n" +
 	"\tDashboard\x12!\n" +

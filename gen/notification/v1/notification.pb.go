@@ -454,10 +454,11 @@ var File_notification_v1_notification_proto protoreflect.FileDescriptor
 
 const file_notification_v1_notification_proto_rawDesc = "" +
 	"\n" +
-	"\"notification/v1/notification.proto\x12\x0fnotification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\x9d\x03\n" +
-	"\fNotification\x12'\n" +
-	"\x0fnotification_id\x18\x01 \x01(\tR\x0enotificationId\x12\x17\n" +
-	"\auser_id\x18\x02 \x01(\tR\x06userId\x125\n" +
+	"\"notification/v1/notification.proto\x12\x0fnotification.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17portico/v1/policy.proto\"\xb2\x03\n" +
+	"\fNotification\x12-\n" +
+	"\x0fnotification_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\x0enotificationId\x12&\n" +
+	"\auser_id\x18\x02 \x01(\tB\r\xbaH\n" +
+	"r\b\x92\x02\x05aliceR\x06userId\x125\n" +
 	"\x04kind\x18\x03 \x01(\x0e2!.notification.v1.NotificationKindR\x04kind\x12\x14\n" +
 	"\x05title\x18\x04 \x01(\tR\x05title\x12\x12\n" +
 	"\x04body\x18\x05 \x01(\tR\x04body\x12;\n" +
@@ -467,10 +468,10 @@ const file_notification_v1_notification_proto_rawDesc = "" +
 	"\tread_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\breadTime\x1a7\n" +
 	"\tDataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb6\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbe\x03\n" +
 	"\x19CreateNotificationRequest\x122\n" +
-	"\x0fnotification_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x0enotificationId\x12\"\n" +
-	"\auser_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x12A\n" +
+	"\x0fnotification_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x0enotificationId\x12*\n" +
+	"\auser_id\x18\x02 \x01(\tB\x11\xbaH\x0er\f\x10\x01\x18?\x92\x02\x05aliceR\x06userId\x12A\n" +
 	"\x04kind\x18\x03 \x01(\x0e2!.notification.v1.NotificationKindB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12,\n" +
 	"\x05title\x18\x04 \x01(\tB\x16\xbaH\x13r\x11\x10\x01\x18\xc8\x01\x92\x02\tGreen teaR\x05title\x124\n" +
@@ -478,9 +479,9 @@ const file_notification_v1_notification_proto_rawDesc = "" +
 	"\x04data\x18\x06 \x03(\v24.notification.v1.CreateNotificationRequest.DataEntryB\x17\xbaH\x14\x9a\x01\x11\x10@\"\x06r\x04\x10\x01\x18@*\x05r\x03\x18\x80\x04R\x04data\x1a7\n" +
 	"\tDataEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xa4\x01\n" +
-	"\x18ListNotificationsRequest\x12\"\n" +
-	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x12$\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xac\x01\n" +
+	"\x18ListNotificationsRequest\x12*\n" +
+	"\auser_id\x18\x01 \x01(\tB\x11\xbaH\x0er\f\x10\x01\x18?\x92\x02\x05aliceR\x06userId\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x12\x1f\n" +
@@ -489,9 +490,9 @@ const file_notification_v1_notification_proto_rawDesc = "" +
 	"\x19ListNotificationsResponse\x12C\n" +
 	"\rnotifications\x18\x01 \x03(\v2\x1d.notification.v1.NotificationR\rnotifications\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12!\n" +
-	"\funread_count\x18\x03 \x01(\x03R\vunreadCount\"u\n" +
-	"\x1bMarkNotificationReadRequest\x12\"\n" +
-	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x122\n" +
+	"\funread_count\x18\x03 \x01(\x03R\vunreadCount\"}\n" +
+	"\x1bMarkNotificationReadRequest\x12*\n" +
+	"\auser_id\x18\x01 \x01(\tB\x11\xbaH\x0er\f\x10\x01\x18?\x92\x02\x05aliceR\x06userId\x122\n" +
 	"\x0fnotification_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x0enotificationId*\x90\x01\n" +
 	"\x10NotificationKind\x12!\n" +
 	"\x1dNOTIFICATION_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +

@@ -1063,10 +1063,11 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\x9a\x06\n" +
+	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xa7\x06\n" +
 	"\x05Order\x12\x1f\n" +
-	"\border_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\aorderId\x12\x1d\n" +
-	"\auser_id\x18\x02 \x01(\tB\x04\xe2A\x01\x03R\x06userId\x123\n" +
+	"\border_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\aorderId\x12*\n" +
+	"\auser_id\x18\x02 \x01(\tB\x11\xe2A\x01\x03\xbaH\n" +
+	"r\b\x92\x02\x05aliceR\x06userId\x123\n" +
 	"\x06status\x18\x03 \x01(\x0e2\x15.order.v1.OrderStatusB\x04\xe2A\x01\x03R\x06status\x12.\n" +
 	"\x05items\x18\x04 \x03(\v2\x12.order.v1.LineItemB\x04\xe2A\x01\x03R\x05items\x12+\n" +
 	"\x05total\x18\x05 \x01(\v2\x0f.money.v1.MoneyB\x04\xe2A\x01\x03R\x05total\x12+\n" +
@@ -1107,9 +1108,10 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"attributes\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe2\x02\n" +
-	"\x12CreateOrderRequest\x12\x17\n" +
-	"\auser_id\x18\x01 \x01(\tR\x06userId\x124\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xf1\x02\n" +
+	"\x12CreateOrderRequest\x12&\n" +
+	"\auser_id\x18\x01 \x01(\tB\r\xbaH\n" +
+	"r\b\x92\x02\x05aliceR\x06userId\x124\n" +
 	"\x05items\x18\x02 \x03(\v2\x12.order.v1.LineItemB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x05items\x125\n" +
 	"\x04note\x18\x03 \x01(\tB\x1c\xbaH\x19r\x17\x18\xe8\a\x92\x02\x11Please ring twiceH\x00R\x04note\x88\x01\x01\x12Y\n" +
@@ -1121,9 +1123,9 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\a\n" +
 	"\x05_note\"7\n" +
 	"\x0fGetOrderRequest\x12$\n" +
-	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\"\xb5\x01\n" +
-	"\x11ListOrdersRequest\x12\"\n" +
-	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\"\xbd\x01\n" +
+	"\x11ListOrdersRequest\x12*\n" +
+	"\auser_id\x18\x01 \x01(\tB\x11\xbaH\x0er\f\x10\x01\x18?\x92\x02\x05aliceR\x06userId\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x127\n" +

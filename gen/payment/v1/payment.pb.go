@@ -873,12 +873,13 @@ var File_payment_v1_payment_proto protoreflect.FileDescriptor
 const file_payment_v1_payment_proto_rawDesc = "" +
 	"\n" +
 	"\x18payment/v1/payment.proto\x12\n" +
-	"payment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xee\x04\n" +
-	"\aPayment\x12\x1d\n" +
+	"payment.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\x83\x05\n" +
+	"\aPayment\x12#\n" +
 	"\n" +
-	"payment_id\x18\x01 \x01(\tR\tpaymentId\x12\x19\n" +
-	"\border_id\x18\x02 \x01(\tR\aorderId\x12\x17\n" +
-	"\auser_id\x18\x03 \x01(\tR\x06userId\x121\n" +
+	"payment_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\tpaymentId\x12\x19\n" +
+	"\border_id\x18\x02 \x01(\tR\aorderId\x12&\n" +
+	"\auser_id\x18\x03 \x01(\tB\r\xbaH\n" +
+	"r\b\x92\x02\x05aliceR\x06userId\x121\n" +
 	"\x06status\x18\x04 \x01(\x0e2\x19.payment.v1.PaymentStatusR\x06status\x121\n" +
 	"\x06method\x18\x05 \x01(\x0e2\x19.payment.v1.PaymentMethodR\x06method\x12'\n" +
 	"\x06amount\x18\x06 \x01(\v2\x0f.money.v1.MoneyR\x06amount\x128\n" +

@@ -564,9 +564,9 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\b\n" +
-	"\x06_phone\"4\n" +
-	"\x0eGetUserRequest\x12\"\n" +
-	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\"W\n" +
+	"\x06_phone\"<\n" +
+	"\x0eGetUserRequest\x12*\n" +
+	"\auser_id\x18\x01 \x01(\tB\x11\xbaH\x0er\f\x10\x01\x18?\x92\x02\x05aliceR\x06userId\"W\n" +
 	"\x10ListUsersRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -575,14 +575,14 @@ const file_user_v1_user_proto_rawDesc = "" +
 	"\x05users\x18\x01 \x03(\v2\r.user.v1.UserR\x05users\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1d\n" +
 	"\n" +
-	"total_size\x18\x03 \x01(\x03R\ttotalSize\"\x9f\x01\n" +
-	"\x11UpdateUserRequest\x12\"\n" +
-	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId\x12)\n" +
+	"total_size\x18\x03 \x01(\x03R\ttotalSize\"\xa7\x01\n" +
+	"\x11UpdateUserRequest\x12*\n" +
+	"\auser_id\x18\x01 \x01(\tB\x11\xbaH\x0er\f\x10\x01\x18?\x92\x02\x05aliceR\x06userId\x12)\n" +
 	"\x04user\x18\x02 \x01(\v2\r.user.v1.UserB\x06\xbaH\x03\xc8\x01\x01R\x04user\x12;\n" +
 	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"7\n" +
-	"\x11DeleteUserRequest\x12\"\n" +
-	"\auser_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06userId*\\\n" +
+	"updateMask\"?\n" +
+	"\x11DeleteUserRequest\x12*\n" +
+	"\auser_id\x18\x01 \x01(\tB\x11\xbaH\x0er\f\x10\x01\x18?\x92\x02\x05aliceR\x06userId*\\\n" +
 	"\n" +
 	"UserStatus\x12\x1b\n" +
 	"\x17USER_STATUS_UNSPECIFIED\x10\x00\x12\x16\n" +

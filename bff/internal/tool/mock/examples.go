@@ -1,96 +1,50 @@
 package mock
 
 import (
-	"time"
-
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Examples makes requests and replies for descriptions of methods. They are the same each time. It is safe for concurrent use.
-type Examples struct{ answers *answers }
+// Examples makes requests and replies for descriptions of methods. They depend on the descriptors only. It is safe for concurrent
+// use.
+type Examples struct{ maker *maker }
 
-// NewExamples makes Examples. The error says that protovalidate cannot be used.
+// NewExamples makes Examples. The error is protovalidate's.
 func NewExamples() (*Examples, error) {
-	// Examples are committed, so that they have a day of their own.
-	made, err := newAnswers(time.Date(2026, time.January, 15, 12, 0, 0, 0, time.UTC))
-	if err != nil {
-		return nil, err
-	}
+	made, err := newMaker(past)
 
-	made.maker.committed = true
-
-	return &Examples{answers: made}, nil
+	return &Examples{maker: made}, err
 }
 
-// Of is a request of a method, which keeps its rules, and the response to it. Of pages there is one item. Either is nil if it
-// cannot be made: because a message needs another one of itself, no value that keeps the rules was found, or it has no form in
-// JSON.
-func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, answer proto.Message) {
+// Of returns a request of a method that meets its rules, and the reply to it. A page has one item. Either is nil if it cannot be
+// made: no value that meets the rules was found, a message requires one of its own type, or it has no form in JSON.
+func (e *Examples) Of(method protoreflect.MethodDescriptor) (request, reply proto.Message) {
 	// Rules that do not compile, such as those of another type than the field's, are reported where they are enforced.
 	defer func() {
 		if recover() != nil {
-			request, answer = nil, nil
+			request, reply = nil, nil
 		}
 	}()
 
-	made, keeps := e.request(method)
-	if made == nil {
-		return nil, nil
+	made, m := dynamicpb.NewMessage(method.Input()), e.maker.another()
+	m.message(made, nil, 0)
+
+	if pagedField(method) != nil {
+		made.Clear(made.Descriptor().Fields().ByName("page_token"))
 	}
 
-	if keeps && writable(made) {
+	if m.valid(made, nil) && writable(made) {
 		request = made
 	}
 
-	answer, err := e.answers.answer(method, asked{request: made.ProtoReflect()}, 0)
-	if err != nil || !writable(answer) {
+	reply, err := e.maker.reply(method, made, 0)
+	if err != nil || !writable(reply) {
 		return request, nil
 	}
 
-	return request, answer
-}
-
-// request is the request of a method, and whether it keeps its rules.
-func (e *Examples) request(method protoreflect.MethodDescriptor) (proto.Message, bool) {
-	sc := scope{seed: seedOf(method, nil)}
-
-	made, err := e.answers.best(asked{}, func(m *maker, attempt int) (protoreflect.Message, error) {
-		msg := newMessage(method, method.Input())
-		sc := sc
-		sc.seed = sc.seed.at(-attempt)
-		m.message(msg, nil, value{seed: sc.seed}, sc)
-
-		if size := msg.Descriptor().Fields().ByName("page_size"); size != nil && pagedField(method) != nil {
-			one := protoreflect.ValueOfInt32(1)
-			if size.Kind() == protoreflect.Int64Kind {
-				one = protoreflect.ValueOfInt64(1)
-			}
-
-			msg.Set(size, one)
-		}
-
-		// A page is the first one, and what is somebody's is the caller's, so that anyone who sends the example may.
-		for _, name := range append([]protoreflect.Name{"page_token"}, owners()...) {
-			field := msg.Descriptor().Fields().ByName(name)
-
-			switch {
-			case field == nil:
-			case field.Cardinality() != protoreflect.Required:
-				msg.Clear(field)
-			case field.Kind() == protoreflect.StringKind:
-				msg.Set(field, protoreflect.ValueOfString(""))
-			}
-		}
-
-		return msg, nil
-	})
-	if err != nil {
-		return nil, false
-	}
-
-	return made, e.answers.broken(made) == 0
+	return request, reply
 }
 
 // writable reports whether a message has a form in JSON.

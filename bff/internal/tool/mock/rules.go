@@ -7,21 +7,23 @@ import (
 )
 
 // rules are those of one type of value (buf.validate.StringRules, …), read by the names of their fields: most types have the same.
-// Without rules, none is set.
-type rules struct{ message protoreflect.Message }
+type rules struct {
+	// message is nil if there are none.
+	message protoreflect.Message
+}
 
-// rulesOf are what a field says of itself, nil if nothing.
+// rulesOf returns the rules of a field, nil if it has none.
 func rulesOf(field protoreflect.FieldDescriptor) *validate.FieldRules {
+	// Rules that cannot be read are reported where they are enforced.
 	found, err := protovalidate.ResolveFieldRules(field)
 	if err != nil {
-		// The validator will say the same, of every message.
 		return nil
 	}
 
 	return found
 }
 
-// typed are the rules of the type of the field's values.
+// typed returns the rules for the type of the field's values.
 func typed(of *validate.FieldRules) rules {
 	if of == nil {
 		return rules{}
@@ -51,31 +53,24 @@ func (r rules) get(name protoreflect.Name) (protoreflect.Value, bool) {
 	return r.message.Get(field), true
 }
 
-// list returns the values of a rule like "in".
-func (r rules) list(name protoreflect.Name) []protoreflect.Value {
-	found, ok := r.get(name)
-	if !ok {
-		return nil
-	}
-
-	values := make([]protoreflect.Value, 0, found.List().Len())
-	for i := range found.List().Len() {
-		values = append(values, found.List().Get(i))
-	}
-
-	return values
-}
-
-// text returns a rule that is a string, or "".
+// text returns a rule that is a string or bytes, or "".
 func (r rules) text(name protoreflect.Name) string {
-	if found, ok := r.get(name); ok {
-		return found.String()
-	}
+	found, _ := r.get(name)
 
-	return ""
+	switch v := found.Interface().(type) {
+	case string:
+		return v
+	case []byte:
+		return string(v)
+	default:
+		return ""
+	}
 }
 
-// size returns a rule that is a count, or the other if there is none.
+// maxSize is above any size that is made.
+const maxSize = 1 << 20
+
+// size returns a rule that is a count, or the other number if there is none.
 func (r rules) size(name protoreflect.Name, other int) int {
 	if found, ok := r.get(name); ok {
 		return int(min(found.Uint(), maxSize))
@@ -84,31 +79,17 @@ func (r rules) size(name protoreflect.Name, other int) int {
 	return other
 }
 
-// maxSize is above any size that is made.
-const maxSize = 1 << 20
-
-// given is the value that the rules decide: the one of "const", or one of "example" or "in".
-func (r rules) given(s seed) (protoreflect.Value, bool) {
+// given returns the value that the rules name: "const", or the n-th of "example" or "in".
+func (r rules) given(n int) (protoreflect.Value, bool) {
 	if found, ok := r.get("const"); ok {
 		return found, true
 	}
 
 	for _, name := range []protoreflect.Name{"example", "in"} {
-		if values := r.list(name); len(values) > 0 {
-			return one(s, values), true
+		if found, ok := r.get(name); ok {
+			return found.List().Get(n % found.List().Len()), true
 		}
 	}
 
 	return protoreflect.Value{}, false
-}
-
-// refuses reports whether "not_in" has the value.
-func (r rules) refuses(value protoreflect.Value) bool {
-	for _, refused := range r.list("not_in") {
-		if refused.Equal(value) {
-			return true
-		}
-	}
-
-	return false
 }

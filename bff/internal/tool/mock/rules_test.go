@@ -135,15 +135,14 @@ func TestRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 
-			made, md := testAnswers(t), ruled(t, field)
+			made, md := testMaker(t), ruled(t, field)
 
 			for n := range 50 {
-				m := made.maker
 				msg := dynamicpb.NewMessage(md)
-				m.fill(msg, scope{seed: seed(n)})
+				made.another().fill(msg, n)
 
 				if err := made.validator.Validate(msg); err != nil {
-					t.Fatalf("seed %d: %v: %v", n, err, msg)
+					t.Fatalf("%d: %v: %v", n, err, msg)
 				}
 			}
 		})

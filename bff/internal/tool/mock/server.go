@@ -1,85 +1,87 @@
+// Package mock serves gRPC services without a backend: a gRPC server on loopback whose replies are made from the descriptors.
+//
+// A field of a reply has the value of the request's field of that name and type. Any other field has, in this order: an example,
+// constant or permitted value of its buf.validate rules, a value that meets the rules, or a plain value of its type. Nothing is
+// guessed from names, and nothing is random: the same request gets the same reply. A message with an IDENTIFIER (AIP-203) is the
+// same in a list and where it is read. Methods with page_size and next_page_token (AIP-158) have pages.
+//
+// The server has no state: a resource that was created cannot be read afterwards. It is for development and tests, never for
+// production.
 package mock
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net"
-	"slices"
-	"strings"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// Options say what to answer for.
+// Options configure a Server.
 type Options struct {
 	// Services are full names, "order.v1.OrderService", of services whose descriptors are linked into the program.
 	Services []string
 	// Interval is the time between the messages of a stream. Default 300ms.
 	Interval time.Duration
-	// Today is where time ends: nothing was created after it. Default: the beginning of the present day, UTC, so that answers stay
-	// the same for a while.
-	Today time.Time
-	// Fail is called when the server ended by itself. It may be nil.
+	// Fail is called if the server ends by itself. It may be nil.
 	Fail func(error)
 }
 
 const (
 	defaultInterval = 300 * time.Millisecond
-	// streamed is how many messages a stream has.
+	// streamed is how many messages a server stream has.
 	streamed = 3
-	// maxMessageBytes is for one request, above what the gateway lets through.
-	maxMessageBytes = 8 << 20
-	// subjectKey is the metadata that names the caller.
-	subjectKey = "x-portico-subject"
+	// maxRequestBytes is more than the gateway allows.
+	maxRequestBytes = 8 << 20
 )
 
 // Server is a gRPC server whose replies are made from descriptors.
 type Server struct {
-	grpc    *grpc.Server
-	address string
-	served  chan struct{}
+	grpc     *grpc.Server
+	address  string
+	served   chan struct{}
+	methods  map[string]protoreflect.MethodDescriptor
+	maker    *maker
+	interval time.Duration
 }
 
-// Start serves on a free port of loopback until Close. The context is for starting alone. The error names services that are not
-// known.
+// Start serves on a free port of loopback until Close. The context is for starting only. The error names services that are unknown.
 func Start(ctx context.Context, opts Options) (*Server, error) {
-	if opts.Interval == 0 {
-		opts.Interval = defaultInterval
-	}
-
-	if opts.Today.IsZero() {
-		opts.Today = time.Now().UTC().Truncate(day)
-	}
-
-	made, err := newAnswers(opts.Today)
+	made, err := newMaker(time.Now)
 	if err != nil {
 		return nil, err
 	}
 
-	s := &Server{served: make(chan struct{}), grpc: grpc.NewServer(
-		grpc.MaxRecvMsgSize(maxMessageBytes),
-	)}
-	healthy := health.NewServer()
-
-	for _, name := range slices.Compact(slices.Sorted(slices.Values(opts.Services))) {
-		desc, err := serviceDesc(name, made, opts.Interval)
-		if err != nil {
-			return nil, err
-		}
-
-		s.grpc.RegisterService(desc, nil)
-		healthy.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
+	s := &Server{
+		served: make(chan struct{}), methods: map[string]protoreflect.MethodDescriptor{}, maker: made, interval: opts.Interval,
+	}
+	if s.interval == 0 {
+		s.interval = defaultInterval
 	}
 
+	s.grpc = grpc.NewServer(grpc.MaxRecvMsgSize(maxRequestBytes), grpc.UnknownServiceHandler(s.handle))
+	healthy := health.NewServer()
 	healthpb.RegisterHealthServer(s.grpc, healthy)
+
+	for _, name := range opts.Services {
+		if err := s.add(name); err != nil {
+			return nil, fmt.Errorf("mock %s: %w", name, err)
+		}
+
+		healthy.SetServingStatus(name, healthpb.HealthCheckResponse_SERVING)
+	}
 
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,170 +101,112 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 	return s, nil
 }
 
-// Address is where it listens, host and port.
+func (s *Server) add(name string) error {
+	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	if err != nil {
+		return err
+	}
+
+	service, ok := found.(protoreflect.ServiceDescriptor)
+	if !ok {
+		return errors.New("it is not a service")
+	}
+
+	for i := range service.Methods().Len() {
+		method := service.Methods().Get(i)
+		s.methods["/"+name+"/"+string(method.Name())] = method
+	}
+
+	return nil
+}
+
+// Address returns the host and port.
 func (s *Server) Address() string { return s.address }
 
-// Close breaks off what is answered and waits for the end. Calling it again does nothing.
+// Close aborts all calls and waits for the server to end. It may be called again.
 func (s *Server) Close() {
 	s.grpc.Stop()
 	<-s.served
 }
 
-// serviceDesc is what generated code would have of the service.
-func serviceDesc(name string, made *answers, interval time.Duration) (*grpc.ServiceDesc, error) {
-	found, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
-	if err != nil {
-		return nil, fmt.Errorf("mock %s: %w", name, err)
+// handle serves a call of any kind: a unary one is a stream of one message each way.
+func (s *Server) handle(_ any, stream grpc.ServerStream) error {
+	name, _ := grpc.MethodFromServerStream(stream)
+
+	method := s.methods[name]
+	if method == nil {
+		return status.Errorf(codes.Unimplemented, "%s is not mocked", name)
 	}
 
-	service, ok := found.(protoreflect.ServiceDescriptor)
-	if !ok {
-		return nil, fmt.Errorf("mock %s: it is not a service", name)
-	}
-
-	desc := &grpc.ServiceDesc{ServiceName: name, HandlerType: (*any)(nil), Metadata: service.ParentFile().Path()}
-
-	for i := range service.Methods().Len() {
-		method := call{descriptor: service.Methods().Get(i), answers: made, interval: interval}
-
-		if method.descriptor.IsStreamingClient() || method.descriptor.IsStreamingServer() {
-			desc.Streams = append(desc.Streams, grpc.StreamDesc{
-				StreamName: string(method.descriptor.Name()), Handler: method.stream,
-				ClientStreams: method.descriptor.IsStreamingClient(), ServerStreams: method.descriptor.IsStreamingServer(),
-			})
-		} else {
-			desc.Methods = append(desc.Methods, grpc.MethodDesc{
-				MethodName: string(method.descriptor.Name()), Handler: method.unary,
-			})
-		}
-	}
-
-	return desc, nil
-}
-
-// call answers one method.
-type call struct {
-	descriptor protoreflect.MethodDescriptor
-	answers    *answers
-	interval   time.Duration
-}
-
-func (c call) unary(_ any, ctx context.Context, decode func(any) error, _ grpc.UnaryServerInterceptor) (any, error) {
-	request := newMessage(c.descriptor, c.descriptor.Input())
-	if err := decode(request.Interface()); err != nil {
-		return nil, err
-	}
-
-	return c.answers.answer(c.descriptor, asked{request: request, caller: caller(ctx)}, 0)
-}
-
-func (c call) stream(_ any, stream grpc.ServerStream) error {
-	switch {
-	case !c.descriptor.IsStreamingClient():
-		return c.tell(stream)
-	case !c.descriptor.IsStreamingServer():
-		return c.collect(stream)
-	default:
-		return c.talk(stream)
-	}
-}
-
-// tell answers one request with a few messages; a file is one.
-func (c call) tell(stream grpc.ServerStream) error {
-	k := asked{caller: caller(stream.Context())}
-
-	if err := c.receive(stream, &k); err != nil {
-		return err
-	}
-
-	steps := streamed
-	if c.descriptor.Output().FullName() == httpBody {
-		steps = 1
-	}
-
-	for step := 1; step <= steps; step++ {
-		if step > 1 && !wait(stream.Context(), c.interval) {
-			return stream.Context().Err()
-		}
-
-		if err := c.send(stream, k, step); err != nil {
-			return err
-		}
-	}
-
-	return nil
-}
-
-// collect receives all requests and answers once, to the first.
-func (c call) collect(stream grpc.ServerStream) error {
-	k := asked{caller: caller(stream.Context())}
+	var first protoreflect.Message
 
 	for {
-		switch err := c.receive(stream, &k); {
-		case errors.Is(err, io.EOF):
-			return c.send(stream, k, 0)
-		case err != nil:
-			return err
-		}
-	}
-}
+		request := dynamicpb.NewMessage(method.Input())
 
-// talk answers each request with a message.
-func (c call) talk(stream grpc.ServerStream) error {
-	for {
-		k := asked{caller: caller(stream.Context())}
-
-		switch err := c.receive(stream, &k); {
-		case errors.Is(err, io.EOF):
+		switch err := stream.RecvMsg(request); {
+		case errors.Is(err, io.EOF) && method.IsStreamingServer():
 			return nil
+		case errors.Is(err, io.EOF):
+			return s.send(stream, method, first, 0)
 		case err != nil:
 			return err
-		}
-
-		if err := c.send(stream, k, 0); err != nil {
-			return err
+		case !method.IsStreamingClient():
+			return s.replies(stream, method, request)
+		case method.IsStreamingServer():
+			if err := s.send(stream, method, request, 0); err != nil {
+				return err
+			}
+		case first == nil:
+			first = request
 		}
 	}
 }
 
-func (c call) receive(stream grpc.ServerStream, k *asked) error {
-	request := newMessage(c.descriptor, c.descriptor.Input())
-	if err := stream.RecvMsg(request.Interface()); err != nil {
-		return err
+// replies sends the reply to a single request, or the messages of a server stream. A file is one message.
+func (s *Server) replies(stream grpc.ServerStream, method protoreflect.MethodDescriptor, request protoreflect.Message) error {
+	if !method.IsStreamingServer() {
+		// What was decoded can be encoded, except for required fields, which may be missing.
+		encoded, _ := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(request.Interface())
+
+		return s.send(stream, method, request, hash(encoded))
 	}
 
-	if k.request == nil {
-		k.request = request
-	}
+	for n := range streamed {
+		if n > 0 && method.Output().FullName() == httpBody {
+			break
+		}
 
-	k.uploaded.add(request)
+		if n > 0 {
+			select {
+			case <-time.After(s.interval):
+			case <-stream.Context().Done():
+				return stream.Context().Err()
+			}
+		}
+
+		if err := s.send(stream, method, request, n); err != nil {
+			return err
+		}
+	}
 
 	return nil
 }
 
-func (c call) send(stream grpc.ServerStream, k asked, step int) error {
-	answer, err := c.answers.answer(c.descriptor, k, step)
+func (s *Server) send(stream grpc.ServerStream, method protoreflect.MethodDescriptor, request protoreflect.Message, n int) error {
+	reply, err := s.maker.reply(method, request, n)
 	if err != nil {
 		return err
 	}
 
-	return stream.SendMsg(answer)
+	return stream.SendMsg(reply)
 }
 
-// wait reports whether the time passed before the call ended.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+// hash is the same number below 1000 for the same bytes.
+func hash(data []byte) int {
+	const below = 1000
 
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
+	h := fnv.New32a()
+	_, _ = h.Write(data) // A hash never returns an error.
 
-// caller is the subject of the caller of the gateway; empty if there is none.
-func caller(ctx context.Context) string {
-	return strings.Join(metadata.ValueFromIncomingContext(ctx, subjectKey), "")
+	return int(h.Sum32() % below)
 }

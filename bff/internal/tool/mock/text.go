@@ -1,221 +1,173 @@
 package mock
 
 import (
-	"encoding/base32"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// text is a string that keeps the rules, if that is possible without luck.
-func text(v value, r rules) string {
-	for again := range draws {
-		if again > 0 {
-			v.seed = v.seed.at(again)
-		}
-
-		made := fit(candidate(v, r), v.seed, r)
-		if keeps(made, r) || again == draws-1 {
-			return made
+// text is the name of a field with a number, "order-id-7", as long as the rules want it, or a text of the pattern or the form that
+// they want.
+func text(name string, r rules, n int) string {
+	if r.message != nil {
+		form := r.message.WhichOneof(r.message.Descriptor().Oneofs().ByName("well_known"))
+		if form != nil && (form.Kind() != protoreflect.BoolKind || r.message.Get(form).Bool()) {
+			return formed(form.Name(), n)
 		}
 	}
 
-	return ""
+	least, most := r.size("min_len", r.size("min_bytes", 0)), min(r.size("max_len", maxSize), r.size("max_bytes", maxSize))
+	if exact := r.size("len", r.size("len_bytes", -1)); exact >= 0 {
+		least, most = exact, exact
+	}
+
+	plain := fit(strings.ReplaceAll(name, "_", "-"), r, n, least, most)
+
+	pattern := r.text("pattern")
+	if matches, err := regexp.MatchString(pattern, plain); matches || err != nil {
+		return plain
+	}
+
+	return matching(pattern, n, least)
 }
 
-// candidate has the right form, if not the right length.
-func candidate(v value, r rules) string {
-	if form, ok := wellKnownForm(v, r); ok {
-		return form
+// fit puts a text and a number between what the rules want at the beginning and at the end.
+func fit(stem string, r rules, n, least, most int) string {
+	prefix, suffix := r.text("prefix"), r.text("contains")+r.text("suffix")
+	room := most - utf8.RuneCountInString(prefix+suffix)
+	tail := fmt.Sprintf("-%d", n+1)
+	tail = tail[max(0, len(tail)-max(0, room)):]
+	stem = stem[:min(len(stem), max(0, room-len(tail)))]
+
+	if short := least - utf8.RuneCountInString(prefix+stem+tail+suffix); short > 0 {
+		stem += strings.Repeat("x", short)
 	}
 
-	made := plain(v)
-	if pattern := r.text("pattern"); pattern != "" && !matches(pattern, made) {
-		return matching(pattern, v)
-	}
-
-	return made
+	return prefix + stem + tail + suffix
 }
 
-// plain is an identifier, or the name of the field with a number: "note 42".
-func plain(v value) string {
-	if stem, ok := strings.CutSuffix(v.name, "_id"); ok {
-		return identifier(stem, v.seed)
-	}
+// formed is a text of a form of buf.validate, or "" if the form is unknown. Domains and addresses are those for documentation
+// (RFC 2606, RFC 3849, RFC 5737).
+func formed(form protoreflect.Name, n int) string {
+	const (
+		domain, fqn   = "n#.example.com", "example.n#"
+		ipv4, ipv6    = "203.0.113.#", "2001:db8::#"
+		prefix4, uuid = "203.0.113.0/24", "00000000-0000-4000-8000-000000000#"
+	)
 
-	if v.name == "id" && v.of != nil {
-		return identifier(snake(v.of.Name()), v.seed)
-	}
+	format := map[protoreflect.Name]string{
+		"address": domain, "hostname": domain, "host_and_port": domain + ":8443", "email": "n#@example.com",
+		"ip": ipv4, "ip_with_prefixlen": ipv4 + "/24", "ip_prefix": prefix4,
+		"ipv4": ipv4, "ipv4_with_prefixlen": ipv4 + "/24", "ipv4_prefix": prefix4,
+		"ipv6": ipv6, "ipv6_with_prefixlen": ipv6 + "/64", "ipv6_prefix": "2001:db8::/32",
+		"protobuf_fqn": fqn, "protobuf_dot_fqn": "." + fqn, "well_known_regex": "x-#",
+		"uuid": uuid, "tuuid": strings.ReplaceAll(uuid, "-", ""), "ulid": strings.Repeat("0", 23) + "#",
+		"uri": "https://example.com/#", "uri_ref": "/#",
+	}[form]
 
-	return fmt.Sprintf("%s %d", strings.ReplaceAll(v.name, "_", " "), v.seed.rand().IntN(1000))
+	// All numbers have three digits, and are bytes of an address.
+	return strings.ReplaceAll(format, "#", strconv.Itoa(100+n%100))
 }
 
-// matching is a text that matches a pattern. If none is found, it is any text.
-func matching(pattern string, v value) string {
-	// What the generator makes of a pattern that is too much for it depends on more than the seed.
-	if made := v.seed.faker().Regex(pattern); matches(pattern, made) {
-		return made
-	}
-
-	return plain(v)
-}
-
-// wellKnownForm is of the rules that name a form.
-func wellKnownForm(v value, r rules) (string, bool) {
-	if r.message == nil {
-		return "", false
-	}
-
-	which := r.message.WhichOneof(r.message.Descriptor().Oneofs().ByName("well_known"))
-	if which == nil || which.Kind() == protoreflect.BoolKind && !r.message.Get(which).Bool() {
-		return "", false
-	}
-
-	return form(which.Name(), v.seed)
-}
-
-// form is a text of a form of buf.validate. Domains and addresses are those for documentation (RFC 2606, RFC 3849, RFC 5737).
-func form(name protoreflect.Name, s seed) (string, bool) {
-	word := fmt.Sprintf("n%d", s.rand().IntN(1_000_000))
-	ipv4, ipv6 := fmt.Sprintf("203.0.113.%d", s.rand().IntN(254)+1), fmt.Sprintf("2001:db8::%04x", s.rand().IntN(1<<16))
-	uuid := s.faker().UUID()
-
-	made, ok := map[protoreflect.Name]string{
-		"address":             word + ".example.com",
-		"email":               word + "@example.com",
-		"host_and_port":       word + ".example.com:8443",
-		"hostname":            word + ".example.com",
-		"ip":                  ipv4,
-		"ip_prefix":           "203.0.113.0/24",
-		"ip_with_prefixlen":   ipv4 + "/24",
-		"ipv4":                ipv4,
-		"ipv4_prefix":         "203.0.113.0/24",
-		"ipv4_with_prefixlen": ipv4 + "/24",
-		"ipv6":                ipv6,
-		"ipv6_prefix":         "2001:db8::/32",
-		"ipv6_with_prefixlen": ipv6 + "/64",
-		"protobuf_dot_fqn":    ".example." + word,
-		"protobuf_fqn":        "example." + word,
-		"tuuid":               strings.ReplaceAll(uuid, "-", ""),
-		"ulid":                s.faker().Regex("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"),
-		"uri":                 "https://example.com/" + word,
-		"uri_ref":             "/" + word,
-		"uuid":                uuid,
-		"well_known_regex":    "x-" + word,
-	}[name]
-
-	return made, ok
-}
-
-// fit gives a text the ends and the length that the rules want.
-func fit(text string, s seed, r rules) string {
-	if part := r.text("contains"); !strings.Contains(text, part) {
-		text += part
-	}
-
-	prefix, suffix := r.text("prefix"), r.text("suffix")
-	if strings.HasPrefix(text, prefix) && strings.HasSuffix(text, suffix) {
-		prefix, suffix = "", ""
-	}
-
-	ends := utf8.RuneCountInString(prefix + suffix)
-	least, most := r.size("min_len", 0), r.size("max_len", maxSize)
-	least, most = max(least, r.size("min_bytes", 0)), min(most, r.size("max_bytes", maxSize))
-
-	for _, exact := range []protoreflect.Name{"len", "len_bytes"} {
-		if n := r.size(exact, -1); n >= 0 {
-			least, most = n, n
+// bytes are those of a text, or of an address or a UUID.
+func bytes(name string, r rules, n int) []byte {
+	for form, size := range map[protoreflect.Name]int{"ip": 4, "ipv4": 4, "ipv6": 16, "uuid": 16} {
+		if wanted, ok := r.get(form); ok && wanted.Bool() {
+			return append(make([]byte, size-1), byte(n+1))
 		}
 	}
 
-	for random := s.of("longer").rand(); utf8.RuneCountInString(text)+ends < least; {
-		text += string(rune('a' + random.IntN(26)))
-	}
-
-	if runes := []rune(text); len(runes)+ends > most {
-		text = string(runes[:max(most-ends, 0)])
-	}
-
-	for bytes := r.size("max_bytes", r.size("len_bytes", maxSize)); len(text) > 0 && len(prefix+text+suffix) > bytes; {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
-	}
-
-	return prefix + text + suffix
+	return []byte(text(name, r, n))
 }
 
-// keeps reports whether the text keeps the rules that fit may have broken.
-func keeps(text string, r rules) bool {
-	if pattern := r.text("pattern"); pattern != "" && !matches(pattern, text) {
+// matching is a text that matches a regular expression. What may be repeated is repeated once, and more often only if the text
+// must be longer.
+func matching(pattern string, n, least int) string {
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return ""
+	}
+
+	for repeats := 1; ; repeats++ {
+		w := patternWriter{n: n, repeats: repeats}
+		w.write(parsed)
+
+		if repeats > least || utf8.RuneCountInString(w.text) >= least {
+			return w.text
+		}
+	}
+}
+
+// patternWriter writes a text that matches. The number decides which one, digit by digit: each choice takes one.
+type patternWriter struct {
+	text       string
+	n, repeats int
+}
+
+func (w *patternWriter) pick(of int) int {
+	digit := w.n % of
+	w.n /= of
+
+	return digit
+}
+
+func (w *patternWriter) write(re *syntax.Regexp) {
+	times := 1
+
+	switch re.Op {
+	case syntax.OpLiteral:
+		w.text += string(re.Rune)
+	case syntax.OpCharClass:
+		from := usual(re.Rune)
+		w.text += string(from[w.pick(len(from))])
+	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+		w.text += string(rune('a' + w.pick(26)))
+	case syntax.OpAlternate:
+		w.write(re.Sub[w.pick(len(re.Sub))])
+
+		return
+	case syntax.OpStar, syntax.OpPlus:
+		times = w.repeats
+	case syntax.OpRepeat:
+		times = max(re.Min, w.repeats)
+		if re.Max >= 0 {
+			times = min(times, re.Max)
+		}
+	default:
+		// A group or a sequence; what has no text, such as the beginning, has no parts either.
+	}
+
+	for range times {
+		for _, sub := range re.Sub {
+			w.write(sub)
+		}
+	}
+}
+
+// usual are the letters and digits of a class, or else one character of it.
+func usual(class []rune) []rune {
+	const characters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+
+	in := func(r rune) bool {
+		for i := 0; i < len(class); i += 2 {
+			if class[i] <= r && r <= class[i+1] {
+				return true
+			}
+		}
+
 		return false
 	}
 
-	if part := r.text("not_contains"); part != "" && strings.Contains(text, part) {
-		return false
+	found := slices.DeleteFunc([]rune(characters), func(r rune) bool { return !in(r) })
+	if len(found) == 0 {
+		found = []rune{max(class[0], min('!', class[1]))}
 	}
 
-	return strings.Contains(text, r.text("contains")) && len(text) <= r.size("max_bytes", maxSize) &&
-		len(text) == r.size("len_bytes", len(text)) && !r.refuses(protoreflect.ValueOfString(text))
-}
-
-// matches is false for what is no pattern at all; the validator will say so.
-func matches(pattern, text string) bool {
-	compiled, err := regexp.Compile(pattern)
-
-	return err == nil && compiled.MatchString(text)
-}
-
-// identifier is like "ord_4c1vq0k8m2t7d9sa": three letters of what it names, and what nobody guesses.
-func identifier(of string, s seed) string {
-	// Ten bytes make sixteen characters.
-	random, raw := s.rand(), make([]byte, 10)
-	for i := range raw {
-		raw[i] = byte(random.Uint32())
-	}
-
-	return abbreviation(of) + "_" + strings.ToLower(base32.HexEncoding.EncodeToString(raw))
-}
-
-// abbreviation leaves out the vowels: "user" is "usr", "order" is "ord".
-func abbreviation(of string) string {
-	const length = 3
-
-	short := ""
-
-	for i, r := range of {
-		if r != '_' && (i == 0 || len(of) <= length || !strings.ContainsRune("aeiou", r)) && len(short) < length {
-			short += string(r)
-		}
-	}
-
-	return short
-}
-
-// snake is the name of a message as that of a field: "LineItem" is "line_item".
-func snake(name protoreflect.Name) string {
-	var b strings.Builder
-
-	for i, r := range string(name) {
-		if unicode.IsUpper(r) && i > 0 {
-			b.WriteByte('_')
-		}
-
-		b.WriteRune(unicode.ToLower(r))
-	}
-
-	return b.String()
-}
-
-func endsIn(name string, words ...string) bool {
-	for _, word := range words {
-		if name == word || strings.HasSuffix(name, "_"+word) {
-			return true
-		}
-	}
-
-	return false
+	return found
 }

@@ -2,197 +2,209 @@ package mock
 
 import (
 	"math"
-	"net"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// value is what a value is made from.
-type value struct {
-	seed seed
-	// name is the field's.
-	name string
-	// of is the message that the field is in.
-	of protoreflect.MessageDescriptor
-}
-
-// set sets a field, whatever its form.
-func (m *maker) set(msg protoreflect.Message, field protoreflect.FieldDescriptor, v value, sc scope) {
+// set sets a field to a value that meets its rules, if one is found.
+func (m *maker) set(msg protoreflect.Message, field protoreflect.FieldDescriptor, n int) {
 	of := rulesOf(field)
 
-	switch {
-	case field.IsList():
-		m.list(msg.Mutable(field).List(), field, of, v, sc)
-	case field.IsMap():
-		m.entries(msg.Mutable(field).Map(), field, of, v, sc)
-	case field.Message() != nil:
-		into := msg.NewField(field)
-		m.message(into.Message(), of, v, sc.inside(v.of, v.name))
-		msg.Set(field, into)
-	default:
-		msg.Set(field, m.scalar(field, of, v, sc))
+	for try := range fieldTries {
+		msg.Clear(field)
+
+		switch {
+		case field.IsList():
+			m.list(msg.Mutable(field).List(), field, of, n+try)
+		case field.IsMap():
+			m.entries(msg.Mutable(field).Map(), field, of, n+try)
+		default:
+			msg.Set(field, m.value(field, of, func() protoreflect.Value { return msg.NewField(field) }, n+try))
+		}
+
+		if of == nil || m.messages >= maxMessages || m.valid(msg, field) {
+			return
+		}
 	}
 }
 
-// length is one to three, or as many as the rules want.
-func length(s seed, least, most int) int {
-	return min(max(s.of("length").rand().IntN(3)+1, min(least, maxElements)), most)
+// length is one to three, or as many as the rules require.
+func length(n, least, most int) int {
+	return min(max(n%3+1, min(least, maxElements)), most)
 }
 
-// list adds elements. Elements that are no messages are not repeated.
-func (m *maker) list(list protoreflect.List, field protoreflect.FieldDescriptor, of *validate.FieldRules, v value, sc scope) {
+func (m *maker) list(
+	list protoreflect.List, field protoreflect.FieldDescriptor, of *validate.FieldRules, n int,
+) {
 	r := typed(of)
-	n := length(v.seed, r.size("min_items", 0), r.size("max_items", maxSize))
-	unique, seen := of.GetRepeated().GetUnique() || field.Message() == nil, map[any]bool{}
-
-	for i := 0; i < n*draws && list.Len() < n; i++ {
-		item := v
-		item.seed = v.seed.at(i)
-
-		element := list.NewElement()
-
-		if field.Message() != nil {
-			inside := sc.inside(v.of, v.name)
-			inside.seed = inside.seed.at(i)
-			m.message(element.Message(), of.GetRepeated().GetItems(), item, inside)
-		} else {
-			element = m.scalar(field, of.GetRepeated().GetItems(), item, sc)
-		}
-
-		if key := keyOf(element); !unique || !seen[key] {
-			seen[key] = true
-
-			list.Append(element)
-		}
+	for i := range length(n, r.size("min_items", 0), r.size("max_items", maxSize)) {
+		list.Append(m.value(field, of.GetRepeated().GetItems(), list.NewElement, n+i))
 	}
 }
 
-// keyOf is equal for equal values.
-func keyOf(value protoreflect.Value) any {
-	switch v := value.Interface().(type) {
-	case protoreflect.Message:
-		text, _ := proto.MarshalOptions{Deterministic: true, AllowPartial: true}.Marshal(v.Interface())
-
-		return string(text)
-	case []byte:
-		return string(v)
-	default:
-		return v
-	}
-}
-
-// entries adds entries to a map.
-func (m *maker) entries(into protoreflect.Map, field protoreflect.FieldDescriptor, of *validate.FieldRules, v value, sc scope) {
+func (m *maker) entries(
+	entries protoreflect.Map, field protoreflect.FieldDescriptor, of *validate.FieldRules, n int,
+) {
 	r := typed(of)
-	n := length(v.seed, r.size("min_pairs", 0), r.size("max_pairs", maxSize))
-
-	// A map of booleans has two at most.
-	for i := 0; i < (n+1)*draws && into.Len() < n; i++ {
-		item := value{seed: v.seed.of("key").at(i), name: "key", of: v.of}
-
-		key := m.scalar(field.MapKey(), of.GetMap().GetKeys(), item, scope{}).MapKey()
-		if into.Has(key) {
-			continue
-		}
-
-		item.seed, item.name = v.seed.of("value").at(i), v.name
-
-		if field.MapValue().Message() == nil {
-			into.Set(key, m.scalar(field.MapValue(), of.GetMap().GetValues(), item, sc))
-
-			continue
-		}
-
-		inside := sc.inside(v.of, v.name)
-		inside.seed = inside.seed.at(i)
-		element := into.NewValue()
-		m.message(element.Message(), of.GetMap().GetValues(), item, inside)
-		into.Set(key, element)
+	for i := range length(n, r.size("min_pairs", 0), r.size("max_pairs", maxSize)) {
+		key := m.value(field.MapKey(), of.GetMap().GetKeys(), nil, n+i)
+		entries.Set(key.MapKey(), m.value(field.MapValue(), of.GetMap().GetValues(), entries.NewValue, n+i))
 	}
 }
 
-// message fills one that a field holds.
-func (m *maker) message(msg protoreflect.Message, of *validate.FieldRules, v value, sc scope) {
-	m.messages++
-
-	if !m.wellKnown(msg, of, v, sc) {
-		m.fill(msg, sc)
-	}
-}
-
-// scalar is a value of a field that holds no message.
-func (m *maker) scalar(field protoreflect.FieldDescriptor, of *validate.FieldRules, v value, sc scope) protoreflect.Value {
-	r := typed(of)
-	if decided, ok := r.given(v.seed); ok && field.Kind() != protoreflect.EnumKind {
-		return decided
+// value is a single value of a field. The function makes an empty message.
+func (m *maker) value(
+	field protoreflect.FieldDescriptor, of *validate.FieldRules, empty func() protoreflect.Value, n int,
+) protoreflect.Value {
+	if field.Message() == nil {
+		return scalar(field, typed(of), n)
 	}
 
-	switch field.Kind() {
-	case protoreflect.BoolKind:
-		return protoreflect.ValueOfBool(v.seed.chance(50))
-	case protoreflect.EnumKind:
-		return protoreflect.ValueOfEnum(m.choice(field.Enum(), r, v, sc))
-	case protoreflect.StringKind:
-		return protoreflect.ValueOfString(text(v, r))
-	case protoreflect.BytesKind:
-		return protoreflect.ValueOfBytes(raw(v, r))
-	default:
-		n, counts := m.count(v, sc)
-
-		return number(field.Kind(), r, v.seed, n, counts)
-	}
-}
-
-// count is what a number says about what is around it: how many items a list has, or which message of a stream it is.
-func (m *maker) count(v value, sc scope) (int64, bool) {
-	switch {
-	case sc.total > 0 && endsIn(v.name, "total_size", "total_count", "total", "total_items"):
-		return int64(sc.total), true
-	case sc.step > 0 && endsIn(v.name, "sequence", "index", "position", "number", "offset"):
-		// At the end of what can be counted, it stays there.
-		return int64(sc.step) + min(m.asked.after(v.name), math.MaxInt64-int64(sc.step)), true
-	default:
-		return 0, false
-	}
-}
-
-// raw are bytes.
-func raw(v value, r rules) []byte {
-	if pattern := r.text("pattern"); pattern != "" {
-		return []byte(matching(pattern, v))
-	}
-
-	least, most := r.size("min_len", 0), r.size("max_len", maxSize)
-	if n := r.size("len", -1); n >= 0 {
-		least, most = n, n
-	}
-
-	n := min(max(net.IPv6len, least), most)
-
-	if v4, ok := r.get("ipv4"); ok && v4.Bool() {
-		n = net.IPv4len
-	}
-
-	if ip, ok := r.get("ip"); ok && ip.Bool() {
-		n = net.IPv4len
-	}
-
-	made := make([]byte, n)
-	for i, random := 0, v.seed.rand(); i < n; i++ {
-		made[i] = byte(random.Uint32())
-	}
-
-	if prefix, ok := r.get("prefix"); ok {
-		made = append(prefix.Bytes(), made[:max(0, min(n, most-len(prefix.Bytes())))]...)
-	}
-
-	for _, part := range []protoreflect.Name{"contains", "suffix"} {
-		if end, ok := r.get(part); ok {
-			made = append(made[:max(0, min(len(made), most-len(end.Bytes())))], end.Bytes()...)
-		}
-	}
+	made := empty()
+	m.message(made.Message(), of, n)
 
 	return made
+}
+
+func scalar(field protoreflect.FieldDescriptor, r rules, n int) protoreflect.Value {
+	given, ok := r.given(n)
+
+	switch kind := field.Kind(); {
+	case ok && kind == protoreflect.EnumKind:
+		return protoreflect.ValueOfEnum(protoreflect.EnumNumber(given.Int()))
+	case ok:
+		return given
+	case kind == protoreflect.BoolKind:
+		return protoreflect.ValueOfBool(n%2 == 0)
+	case kind == protoreflect.EnumKind:
+		return protoreflect.ValueOfEnum(choice(field.Enum().Values(), n))
+	case kind == protoreflect.StringKind:
+		return protoreflect.ValueOfString(text(string(field.Name()), r, n))
+	case kind == protoreflect.BytesKind:
+		return protoreflect.ValueOfBytes(bytes(string(field.Name()), r, n))
+	default:
+		return number(kind, r, n)
+	}
+}
+
+// choice is a value of an enum, not the unspecified one unless it has no other.
+func choice(values protoreflect.EnumValueDescriptors, n int) protoreflect.EnumNumber {
+	for i := range values.Len() {
+		if chosen := values.Get((n + i) % values.Len()).Number(); chosen != 0 {
+			return chosen
+		}
+	}
+
+	return 0
+}
+
+// number is near 1 if the rules permit it, and otherwise near the bound that is next to 1.
+func number(kind protoreflect.Kind, r rules, n int) protoreflect.Value {
+	// few is from how many integers one is taken.
+	const few = 100
+
+	unsigned := func(most uint64) uint64 {
+		low, high := bounds(r, protoreflect.Value.Uint, 0, most, 1)
+
+		return near(low, high, 1, few, uint64(n))
+	}
+	signed := func(least, most int64) protoreflect.Value {
+		low, high := bounds(r, protoreflect.Value.Int, least, most, 1)
+
+		return integer(kind, near(low, high, 1, few, int64(n)))
+	}
+
+	switch kind {
+	case protoreflect.FloatKind:
+		return protoreflect.ValueOfFloat32(float32(floating(r, math.MaxFloat32, n)))
+	case protoreflect.DoubleKind:
+		return protoreflect.ValueOfFloat64(floating(r, math.MaxFloat64, n))
+	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		return protoreflect.ValueOfUint64(unsigned(math.MaxUint64))
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		return protoreflect.ValueOfUint32(uint32(unsigned(math.MaxUint32)))
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return signed(math.MinInt64, math.MaxInt64)
+	default:
+		return signed(math.MinInt32, math.MaxInt32)
+	}
+}
+
+// integer is the value of a signed field.
+func integer(kind protoreflect.Kind, i int64) protoreflect.Value {
+	switch kind {
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		return protoreflect.ValueOfInt64(i)
+	default:
+		return protoreflect.ValueOfInt32(int32(i))
+	}
+}
+
+// bounds are the least and the greatest number that the rules permit. step is the difference between a number and the next one.
+func bounds[T int64 | uint64 | float64](r rules, as func(protoreflect.Value) T, least, most, step T) (low, high T) {
+	low, high = least, most
+
+	if v, ok := r.get("gte"); ok {
+		low = as(v)
+	}
+
+	if v, ok := r.get("gt"); ok {
+		low = as(v) + step
+	}
+
+	if v, ok := r.get("lte"); ok {
+		high = as(v)
+	}
+
+	if v, ok := r.get("lt"); ok {
+		high = as(v) - step
+	}
+
+	// Bounds the wrong way round exclude what is between them.
+	if low > high {
+		high = most
+	}
+
+	return low, high
+}
+
+// window is the part of the bounds that is next to a number and not wider than the width.
+func window[T int64 | uint64 | float64](low, high, want, width T) (from, to T) {
+	switch {
+	case want > high:
+		// The second argument is above high if the subtraction overflows.
+		return max(low, min(high, high-width)), high
+	default:
+		from = max(low, want)
+
+		return from, min(high, max(from, from+width))
+	}
+}
+
+// near is the n-th of the numbers next to the wanted one.
+func near[T int64 | uint64](low, high, want, count, n T) T {
+	from, to := window(low, high, want, count-1)
+
+	return from + n%(to-from+1)
+}
+
+// floating is a number with two decimals, where the bounds have room for that.
+func floating(r rules, limit float64, n int) float64 {
+	const (
+		few     = 99
+		percent = 100
+	)
+
+	low, high := bounds(r, protoreflect.Value.Float, -limit, limit, 0)
+	want := min(max(low, 1), high)
+	from, to := window(low, high, 1, max(few, math.Abs(want)/percent))
+
+	// Strictly between the bounds, as they may be exclusive.
+	exact := from + (to-from)*float64(n%few+1)/percent
+	if short := math.Round(exact*percent) / percent; short > from && short < to {
+		return short
+	}
+
+	return exact
 }

@@ -20,8 +20,8 @@ func comments() map[string]string {
 // examples are a request and a response of each method, by its full name, in JSON.
 func examples() map[string]string {
 	return map[string]string{
-		"shop.v1.TeaPageService.GetTeaPage": "{\"request\":{\"teaId\":\"tea_kopi578glk8qebfb\"},\"response\":{\"tea\":{\"teaId\":\"tea_kopi578glk8qebfb\",\"title\":\"title 897\"},\"ratings\":[{\"userId\":\"usr_4cqn0695gfcqd0bq\",\"stars\":64},{\"userId\":\"usr_q7boffklnhtb3vkb\",\"stars\":41},{\"userId\":\"usr_omep3hhbs1l5gtq5\",\"stars\":44}],\"missing\":[\"missing 747\"]}}",
-		"shop.v1.TeaService.GetTea":         "{\"request\":{\"teaId\":\"tea_sgs71gni4qv382u5\"},\"response\":{\"teaId\":\"tea_sgs71gni4qv382u5\",\"title\":\"title 778\"}}",
-		"shop.v1.TeaService.RateTea":        "{\"request\":{\"teaId\":\"tea_1b0kdkjknrcc0a5q\",\"stars\":3,\"language\":\"language 838\"},\"response\":{\"userId\":\"usr_cdjs9j5od51osdjl\",\"stars\":3}}",
+		"shop.v1.TeaPageService.GetTeaPage": "{\"request\":{\"teaId\":\"tea-id-1\"},\"response\":{\"tea\":{\"teaId\":\"tea-id-1\",\"title\":\"title-1\"},\"ratings\":[{\"userId\":\"user-id-1\",\"stars\":1}],\"missing\":[\"missing-1\"]}}",
+		"shop.v1.TeaService.GetTea":         "{\"request\":{\"teaId\":\"tea-id-1\"},\"response\":{\"teaId\":\"tea-id-1\",\"title\":\"title-1\"}}",
+		"shop.v1.TeaService.RateTea":        "{\"request\":{\"teaId\":\"tea-id-1\",\"stars\":1,\"language\":\"language-1\"},\"response\":{\"userId\":\"user-id-1\",\"stars\":1}}",
 	}
 }

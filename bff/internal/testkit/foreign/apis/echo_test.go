@@ -42,7 +42,9 @@ func TestRoutesTakeWhatIsSentAndAnswerIt(t *testing.T) {
 				f := filler{rand.New(rand.NewPCG(uint64(i), 17))}
 
 				if example, _ := examples.Of(r.Descriptor); example != nil {
-					s.exchange(t, f, r, example)
+					message := linkedserver.NewMessage(r.Descriptor.Input())
+					proto.Merge(message, example)
+					s.exchange(t, f, r, message)
 				}
 
 				for range rounds {
