@@ -14,28 +14,24 @@ import (
 	_ "modernc.org/sqlite" // Registers the driver "sqlite".
 )
 
-// deliveryPatience is how long notifications may be on their way when the load has ended.
-const deliveryPatience = 30 * time.Second
+// deliveryTimeout is how long notifications may take after the load has ended.
+const deliveryTimeout = 30 * time.Second
 
-// written is what is in the databases in the end.
+// written is the content of the databases.
 type written struct {
 	// orders are ids by label.
 	orders map[string][]string
-	// notified counts by order id how often its user was told that it was placed.
+	// notified counts the notifications of a new order by its id.
 	notified map[string]int
 	// profiles counts by label.
 	profiles map[string]int
 }
 
-func (f *fleet) database(service string) string { return database(f.data(), service) }
+func database(dir, service string) string { return filepath.Join(dataIn(dir), service+".db") }
 
-func database(data, service string) string { return filepath.Join(data, service+".db") }
-
-func contains(list []string, one string) bool { return slices.Contains(list, one) }
-
-// audit reads the databases: what is not there is lost, whatever a cache or a replica may say.
-func (l *ledger) audit(ctx context.Context, data string) error {
-	if err := delivered(ctx, database(data, "order")); err != nil {
+// audit looks for the writes in the databases themselves, not in a cache or a replica.
+func audit(ctx context.Context, dir string, writes *journal[entry]) error {
+	if err := delivered(ctx, database(dir, "order")); err != nil {
 		return err
 	}
 
@@ -56,19 +52,42 @@ func (l *ledger) audit(ctx context.Context, data string) error {
 		},
 		{"profile", `SELECT bio, user_id FROM profiles`, func(bio, _ string) { found.profiles[bio]++ }},
 	} {
-		if err := each(ctx, database(data, one.service), one.query, one.add); err != nil {
+		if err := each(ctx, database(dir, one.service), one.query, one.add); err != nil {
 			return fmt.Errorf("read %s database: %w", one.service, err)
 		}
 	}
 
-	l.judge(found)
+	for _, one := range writes.list {
+		writes.update(one, found.check)
+	}
 
 	return nil
 }
 
-// delivered waits until the outbox is empty. What is parked there stays undelivered, and is found to be missing.
+// check sets whether a write was lost or doubled.
+func (w written) check(one *entry) {
+	copies := w.profiles[one.label]
+
+	if one.table == orders {
+		ids := w.orders[one.label]
+		copies = len(ids)
+
+		for _, id := range ids {
+			// Each order has exactly one notification.
+			one.lost = one.lost || w.notified[id] == 0
+			one.doubled = one.doubled || w.notified[id] > 1
+		}
+
+		one.lost = one.lost || one.acknowledged && !slices.Contains(ids, one.id)
+	}
+
+	one.lost = one.lost || one.acknowledged && copies == 0
+	one.doubled = one.doubled || copies > 1
+}
+
+// delivered waits until the outbox is empty. Parked notifications stay undelivered, so that the audit finds them missing.
 func delivered(ctx context.Context, path string) error {
-	ctx, cancel := context.WithTimeout(ctx, deliveryPatience)
+	ctx, cancel := context.WithTimeout(ctx, deliveryTimeout)
 	defer cancel()
 
 	for {
@@ -118,15 +137,10 @@ func each(ctx context.Context, path, query string, use func(first, second string
 func open(path string) (*sql.DB, error) {
 	query := url.Values{"_txlock": {"immediate"}, "_pragma": {"busy_timeout(300)"}}
 
-	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String())
-	if err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-
-	return db, nil
+	return sql.Open("sqlite", (&url.URL{Scheme: "file", Path: filepath.ToSlash(path), RawQuery: query.Encode()}).String())
 }
 
-// locked reports whether somebody holds the write lock of a database for longer than a transaction takes.
+// locked reports whether the write lock of a database is held for longer than a transaction takes.
 func locked(ctx context.Context, path string) (bool, error) {
 	db, err := open(path)
 	if err != nil {
@@ -134,14 +148,12 @@ func locked(ctx context.Context, path string) (bool, error) {
 	}
 	defer func() { _ = db.Close() }() // Nothing was written.
 
-	tx, err := db.BeginTx(ctx, nil)
-	if err != nil {
-		if strings.Contains(err.Error(), "SQLITE_BUSY") {
-			return true, nil
-		}
-
-		return false, fmt.Errorf("ask for the lock: %w", err)
+	switch tx, err := db.BeginTx(ctx, nil); {
+	case err == nil:
+		return false, tx.Rollback()
+	case strings.Contains(err.Error(), "SQLITE_BUSY"):
+		return true, nil
+	default:
+		return false, fmt.Errorf("begin transaction: %w", err)
 	}
-
-	return false, tx.Rollback()
 }

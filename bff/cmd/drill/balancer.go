@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"slices"
@@ -13,27 +14,24 @@ import (
 )
 
 const (
-	// readyInterval is how often the balancer looks whether a gateway is ready.
 	readyInterval = 50 * time.Millisecond
-	// readyPatience is how long a gateway may take to say so.
-	readyPatience = time.Second
+	// adminTimeout is how long a gateway may take to report its readiness or metrics.
+	adminTimeout = time.Second
+	// idleConnections are more than the load needs.
+	idleConnections = 256
 )
 
-// errNotReady says that a gateway was started in vain.
-var errNotReady = errors.New("the gateway does not become ready")
-
 // balancer sends requests to the gateways in turn, as a load balancer does: not to those whose readiness fails, and to another one
-// when a connection is refused. It is safe for concurrent use.
+// if a connection is refused. It is safe for concurrent use.
 type balancer struct {
 	endpoints []*endpoint
 	next      atomic.Uint64
-	requests  *http.Client
-	checks    *http.Client
-	halt      context.CancelFunc
-	looking   sync.WaitGroup
+	client    *http.Client
+	cancel    context.CancelFunc
+	checking  sync.WaitGroup
 }
 
-// endpoint is where a gateway is.
+// endpoint is a gateway.
 type endpoint struct {
 	ready atomic.Bool
 	at    atomic.Pointer[location]
@@ -41,64 +39,67 @@ type endpoint struct {
 
 type location struct{ url, admin string }
 
-// move is for a gateway that was started again.
+// move sets the location of a gateway that was started.
 func (e *endpoint) move(url, admin string) { e.at.Store(&location{url, admin}) }
 
-// newBalancer looks after so many gateways until close.
+// newBalancer checks the readiness of so many gateways until close.
 func newBalancer(count int) *balancer {
-	ctx, halt := context.WithCancel(context.Background())
-	b := &balancer{requests: client(requestTimeout), checks: client(readyPatience), halt: halt}
+	ctx, cancel := context.WithCancel(context.Background())
+	b := &balancer{cancel: cancel, client: &http.Client{
+		Timeout: requestTimeout, Transport: &http.Transport{MaxIdleConnsPerHost: idleConnections},
+	}}
 
 	for range count {
 		e := &endpoint{}
 		b.endpoints = append(b.endpoints, e)
-		b.looking.Go(func() { b.look(ctx, e) })
+		b.checking.Go(func() {
+			for err := error(nil); err == nil; err = pause(ctx, readyInterval) {
+				e.ready.Store(b.isReady(ctx, e))
+			}
+		})
 	}
 
 	return b
 }
 
 func (b *balancer) close() {
-	b.halt()
-	b.looking.Wait()
-	b.requests.CloseIdleConnections()
-	b.checks.CloseIdleConnections()
+	b.cancel()
+	b.checking.Wait()
+	b.client.CloseIdleConnections()
 }
 
-func (b *balancer) look(ctx context.Context, e *endpoint) {
-	tick := time.NewTicker(readyInterval)
-	defer tick.Stop()
-
-	for {
-		e.ready.Store(b.check(ctx, e))
-
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+func (b *balancer) isReady(ctx context.Context, e *endpoint) bool {
+	if e.at.Load() == nil {
+		return false
 	}
+
+	_, err := b.admin(ctx, e, "/readyz")
+
+	return err == nil
 }
 
-func (b *balancer) check(ctx context.Context, e *endpoint) bool {
-	at := e.at.Load()
-	if at == nil {
-		return false
-	}
+// admin reads a page of a gateway's admin listener. A status other than 200 is an error.
+func (b *balancer) admin(ctx context.Context, e *endpoint, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, adminTimeout)
+	defer cancel()
 
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, at.admin+"/readyz", http.NoBody)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, e.at.Load().admin+path, http.NoBody)
 	if err != nil {
-		return false
+		return "", err
 	}
 
-	res, err := b.checks.Do(r)
+	res, err := b.client.Do(r)
 	if err != nil {
-		return false
+		return "", err
+	}
+	defer res.Body.Close() //nolint:errcheck // It was read.
+
+	text, err := io.ReadAll(res.Body)
+	if err == nil && res.StatusCode != http.StatusOK {
+		err = errors.New(res.Status)
 	}
 
-	_ = res.Body.Close() // What it says besides does not matter.
-
-	return res.StatusCode == http.StatusOK
+	return string(text), err
 }
 
 func (b *balancer) awaitReady(ctx context.Context, e *endpoint) error {
@@ -106,17 +107,15 @@ func (b *balancer) awaitReady(ctx context.Context, e *endpoint) error {
 	defer cancel()
 
 	for !e.ready.Load() {
-		select {
-		case <-ctx.Done():
-			return errNotReady
-		case <-time.After(pollInterval):
+		if err := pause(ctx, pollInterval); err != nil {
+			return fmt.Errorf("the gateway does not become ready: %w", err)
 		}
 	}
 
 	return nil
 }
 
-// send gives the request to a gateway; build makes it for a URL. The error is that of the last gateway asked.
+// send sends a request to a gateway; build makes it for a URL. The error is that of the last gateway tried.
 func (b *balancer) send(build func(url string) (*http.Request, error)) (*http.Response, error) {
 	var failures []error
 
@@ -126,7 +125,7 @@ func (b *balancer) send(build func(url string) (*http.Request, error)) (*http.Re
 			return nil, fmt.Errorf("build request: %w", err)
 		}
 
-		res, err := b.requests.Do(r)
+		res, err := b.client.Do(r)
 		if !refused(err) {
 			return res, err
 		}
@@ -139,7 +138,7 @@ func (b *balancer) send(build func(url string) (*http.Request, error)) (*http.Re
 	return nil, errors.Join(failures...)
 }
 
-// order gives all of them, each time with another in front, and those that are not ready behind the others.
+// order returns all gateways, each time with another one first, and those that are not ready last.
 func (b *balancer) order() []*endpoint {
 	first := int(b.next.Add(1) % uint64(len(b.endpoints)))
 	list := slices.Concat(b.endpoints[first:], b.endpoints[:first])
@@ -149,7 +148,7 @@ func (b *balancer) order() []*endpoint {
 	return list
 }
 
-// refused reports whether there was not even a connection: the request was seen by nobody.
+// refused reports whether there was no connection, so that no gateway saw the request.
 func refused(err error) bool {
 	var op *net.OpError
 

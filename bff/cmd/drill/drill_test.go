@@ -30,7 +30,7 @@ func TestShortDrill(t *testing.T) {
 		t.Errorf("%d faults injected", len(result.steps))
 	}
 
-	for _, v := range result.verdicts[:2] {
+	for _, v := range result.criteria[:2] {
 		if !v.met {
 			t.Error(v.text)
 		}
@@ -75,7 +75,7 @@ func TestCommandLine(t *testing.T) {
 		t.Errorf("a whole drill takes %v", total)
 	}
 
-	o.only = "kill"
+	o.only = []string{"kill"}
 	if few := chosen(faults(&fleet{}), o); len(few) != 1 || few[0].lasts != long {
 		t.Errorf("one fault alone is %v", few)
 	}

@@ -19,53 +19,30 @@ import (
 const (
 	// requestTimeout is how long a client waits: longer than any route of the mix may take.
 	requestTimeout = 5 * time.Second
-	// A write is sent up to six times, after pauses that double, and never sooner than the answer asks for.
+	// A write is sent up to six times, after pauses that double, and never sooner than Retry-After.
 	writeAttempts = 6
 	firstPause    = 100 * time.Millisecond
 	// tokenLife is longer than any drill.
 	tokenLife = 24 * time.Hour
 )
 
-// driver is the clients: it sends the mix and keeps account of what came of it.
+// driver sends the mix of requests and records the results.
 type driver struct {
 	balancer *balancer
 	issuer   *devissuer.DevIssuer
 	accounts []*account
-	mix      []operation
-	samples  samples
-	ledger   ledger
-	sending  sync.WaitGroup
+	samples  journal[sample]
+	writes   journal[entry]
 }
 
-// account is a user of the shop.
-type account struct {
-	id, token string
-
-	mu     sync.Mutex
-	orders []string
-}
-
-func (a *account) placed(orderID string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-
-	a.orders = append(a.orders, orderID)
-}
-
-func (a *account) anyOrder() string {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-
-	return a.orders[rand.IntN(len(a.orders))] //nolint:gosec // Nobody should not guess it.
-}
-
-// message is a request without its gateway.
+// message is a request, without its gateway.
 type message struct {
 	method, path, token, body, key string
 }
 
-func (m message) build(ctx context.Context, url string) (*http.Request, error) {
-	r, err := http.NewRequestWithContext(ctx, m.method, url+m.path, strings.NewReader(m.body))
+func (m message) build(url string) (*http.Request, error) {
+	// It outlives the context of the load: a request that has begun is completed.
+	r, err := http.NewRequestWithContext(context.Background(), m.method, url+m.path, strings.NewReader(m.body))
 	if err != nil {
 		return nil, err
 	}
@@ -83,42 +60,41 @@ func (m message) build(ctx context.Context, url string) (*http.Request, error) {
 	return r, nil
 }
 
-// answer is what became of a message. The failure is empty if all is well.
-type answer struct {
+// response is the result of a message. The failure is empty if it succeeded.
+type response struct {
 	body       string
 	failure    string
 	retryable  bool
 	retryAfter time.Duration
 }
 
-// send sends a message once. It outlives the context of the load: what has begun is finished.
-func (d *driver) send(m message) answer {
-	res, err := d.balancer.send(func(url string) (*http.Request, error) { return m.build(context.Background(), url) })
+// send sends a message once.
+func (d *driver) send(m message) response {
+	res, err := d.balancer.send(m.build)
 	if err != nil {
-		return answer{failure: transport(err), retryable: true}
+		return response{failure: connectionFault(err), retryable: true}
 	}
 	defer func() { _ = res.Body.Close() }() // It was read, or is of no use.
 
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		return answer{failure: transport(err), retryable: true}
+		return response{failure: connectionFault(err), retryable: true}
 	}
 
 	if res.StatusCode < http.StatusMultipleChoices {
-		return answer{body: string(body)}
+		return response{body: string(body)}
 	}
 
 	seconds, _ := strconv.Atoi(res.Header.Get("Retry-After")) // Without one, the pauses are the client's own.
 
-	return answer{
+	return response{
 		body: string(body), failure: strconv.Itoa(res.StatusCode), retryAfter: time.Duration(seconds) * time.Second,
 		retryable: res.StatusCode >= http.StatusInternalServerError || res.StatusCode == http.StatusConflict ||
 			res.StatusCode == http.StatusTooManyRequests,
 	}
 }
 
-// transport names what became of a connection.
-func transport(err error) string {
+func connectionFault(err error) string {
 	var timeout interface{ Timeout() bool }
 
 	switch {
@@ -134,60 +110,64 @@ func transport(err error) string {
 	}
 }
 
-// drive sends the mix at a steady rate, whether answers come or not, and waits for the last of them.
-func (d *driver) drive(ctx context.Context, rate int) {
-	interval, start := time.Second/time.Duration(rate), time.Now()
+// during sends the mix at a constant rate while a function runs, and waits for the last response.
+func (d *driver) during(ctx context.Context, rate int, do func() error) error {
+	ctx, stop := context.WithCancel(ctx)
 
-	for i := 0; ; i++ {
-		due := start.Add(time.Duration(i) * interval)
-		if pause(ctx, time.Until(due)) != nil {
-			break
+	var load sync.WaitGroup
+
+	load.Go(func() {
+		operations, interval, start := mix(), time.Second/time.Duration(rate), time.Now()
+
+		for i := 0; ; i++ {
+			due := start.Add(time.Duration(i) * interval)
+			if pause(ctx, time.Until(due)) != nil {
+				return
+			}
+
+			// By chance: in turn, the same requests would always meet the same backend.
+			load.Go(func() { anyOf(operations)(d, due) })
 		}
-
-		// By chance: in turn, the same requests would meet the same backend of those that are taken in turn, too.
-		one := d.mix[rand.IntN(len(d.mix))] //nolint:gosec // Nobody should not guess it.
-
-		d.sending.Go(func() { one(d, due) })
-	}
-
-	d.sending.Wait()
-}
-
-// read sends what has no effect, once.
-func (d *driver) read(k kind, due time.Time, m message) {
-	one := d.samples.begin(k, due)
-	a := d.send(m)
-
-	d.samples.end(one, func(one *sample) {
-		one.failure = a.failure
-		one.partial = k == dashboard && strings.Contains(a.body, `"partialErrors"`)
 	})
+
+	err := do()
+
+	stop()
+	load.Wait()
+
+	return err
 }
 
-// write sends until it is acknowledged, as a client does that wants to be sure: the same request each time.
-func (d *driver) write(due time.Time, m message) (answer, error) {
+// once sends a message and records it.
+func (d *driver) once(k kind, due time.Time, last bool, m message) response {
+	one := d.samples.add(func(int) sample { return sample{kind: k, at: due} })
+	res := d.send(m)
+
+	d.samples.update(one, func(one *sample) {
+		one.took, one.done, one.failure = time.Since(one.at), true, res.failure
+		one.partial = k == dashboard && strings.Contains(res.body, `"partialErrors"`)
+		one.gaveUp = k == write && res.failure != "" && (last || !res.retryable)
+	})
+
+	return res
+}
+
+// write sends the same request until it is acknowledged, as a client does that needs to be sure.
+func (d *driver) write(due time.Time, m message) (response, error) {
 	wait := firstPause
 
 	for attempt := 1; ; attempt++ {
-		one := d.samples.begin(write, due)
-		a := d.send(m)
-		last := !a.retryable || attempt == writeAttempts
-
-		d.samples.end(one, func(one *sample) {
-			one.failure = a.failure
-			one.gaveUp = a.failure != "" && last
-		})
-
-		if a.failure == "" {
-			return a, nil
+		res := d.once(write, due, attempt == writeAttempts, m)
+		if res.failure == "" {
+			return res, nil
 		}
 
-		if last {
-			return a, fmt.Errorf("%s %s: %s: %s", m.method, m.path, a.failure, a.body)
+		if !res.retryable || attempt == writeAttempts {
+			return res, fmt.Errorf("%s %s: %s: %s", m.method, m.path, res.failure, res.body)
 		}
 
-		// Half of it is chance, so that not all come at once.
-		time.Sleep(max(wait/2+rand.N(wait/2), a.retryAfter)) //nolint:gosec // As said.
+		// Half of it is random, so that not all retry at once.
+		time.Sleep(max(wait/2+rand.N(wait/2), res.retryAfter)) //nolint:gosec // As above.
 
 		wait += wait
 		due = time.Now()

@@ -3,10 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -15,7 +12,7 @@ import (
 
 const (
 	// long is for faults that have to be survived while they last: longer than the time to recover and the window after it. All
-	// faults and their rests make up usualDuration.
+	// faults and their rests take usualDuration.
 	long  = 6500 * time.Millisecond
 	brief = 2500 * time.Millisecond
 	rest  = 2500 * time.Millisecond
@@ -25,44 +22,53 @@ const (
 const (
 	addedLatency   = 100 * time.Millisecond // Each way.
 	slowRedis      = 300 * time.Millisecond // Each way.
-	narrow         = 64 << 10               // Bytes per second.
+	lowBandwidth   = 64 << 10               // Bytes per second.
 	resetsInterval = 300 * time.Millisecond
 )
 
-const (
-	// anyNumber is the limit of what has none.
-	anyNumber = -1
-	// replicaFailures are the idempotent requests that one backend of three may cost.
-	replicaFailures = 5
-)
+// replicaFailures are the idempotent requests that may fail when one backend of three does.
+const replicaFailures = 5
 
 // shortFaults are those of a short drill.
 const shortFaults = "kill,freeze-order,sigterm"
 
-// fault is what can be broken and mended.
+// fault is something to break and to repair.
 type fault struct {
 	key, name    string
 	inject, heal func(ctx context.Context) error
 	// lasts is until it is healed, rest the least time until the next.
 	lasts, rest time.Duration
-	// fromBegin is set where recovery counts from the beginning: others have to make up for what is missing.
+	// repeat is called every resetsInterval while the fault lasts, if it is not nil.
+	repeat func()
+	// fromBegin is set where recovery counts from the beginning: other replicas have to do the work of the broken one.
 	fromBegin bool
-	// maxReads and maxAll bound how many idempotent requests, and how many of any kind, may fail.
-	maxReads, maxAll int
-	// exit is the exit code of a program that was told to stop; nil if none was.
+	// maxReads is how many idempotent requests may fail; 0 is any number. A fault with a limit is long, and counts from its
+	// beginning.
+	maxReads int
+	// exit is the exit code of a program that was terminated; nil if none was. No request may fail then.
 	exit *int
 }
 
-// faults are all that there are, in the order in which they are injected.
+// faults are all faults in the order in which they are injected.
 func faults(f *fleet) []fault {
-	list := slices.Concat(backendFaults(f), networkFaults(f), redisFaults(f))
-	for i := range list {
-		list[i].maxAll = anyNumber
+	list := []fault{
+		killing(f, "kill", "backend killed (order, kill -9)", "order"),
+		freezing(f, "order"),
+		freezing(f, "user"),
+		disturbing(f, "latency", "latency (all of order, +200 ms)", "order", faultproxy.Fault{Latency: addedLatency}),
+		resetting(f),
+		disturbing(f, "narrow", "slow network (all of order, 64 KiB/s)", "order", faultproxy.Fault{BytesPerSecond: lowBandwidth}),
+		killing(f, "redis-down", "Redis down (kill -9)", redis),
+		disturbing(f, "redis-slow", "Redis slow (+600 ms)", redis, faultproxy.Fault{Latency: slowRedis}),
+		terminating(f),
 	}
 
-	list = append(list, gatewayFault(f))
 	for i := range list {
-		list[i].rest = rest
+		list[i].lasts, list[i].rest = brief, rest
+
+		if list[i].maxReads > 0 {
+			list[i].lasts, list[i].fromBegin = long, true
+		}
 	}
 
 	return list
@@ -79,35 +85,20 @@ func faultKeys() []string {
 	return keys
 }
 
-// checkKeys wants names of faults.
-func checkKeys(only string) error {
-	if only == "" {
-		return nil
-	}
-
-	for key := range strings.SplitSeq(only, ",") {
-		if !slices.Contains(faultKeys(), key) {
-			return fmt.Errorf("command line: there is no fault %q; there are %s", key, strings.Join(faultKeys(), ", "))
-		}
-	}
-
-	return nil
-}
-
-// chosen are the faults that are asked for, as long as they may last.
+// chosen returns the faults that the options select, scaled to the duration.
 func chosen(list []fault, o options) []fault {
-	usual := time.Duration(0)
-	list = slices.DeleteFunc(list, func(one fault) bool {
-		return o.only != "" && !slices.Contains(strings.Split(o.only, ","), one.key)
-	})
+	if len(o.only) > 0 {
+		list = slices.DeleteFunc(list, func(one fault) bool { return !slices.Contains(o.only, one.key) })
+	}
 
+	usual := time.Duration(0)
 	for _, one := range list {
 		usual += one.lasts + one.rest
 	}
 
-	// Without a choice of faults this is about the usual duration already.
+	// Without a selection this is about the usual duration already.
 	scale := float64(o.duration) / float64(usual)
-	if o.only != "" && o.duration == usualDuration {
+	if len(o.only) > 0 && o.duration == usualDuration {
 		scale = 1
 	}
 
@@ -119,149 +110,88 @@ func chosen(list []fault, o options) []fault {
 	return list
 }
 
-func backendFaults(f *fleet) []fault {
-	freezing := func(service string) fault {
-		return fault{
-			key: "freeze-" + service, name: "backend frozen (" + service + ", SIGSTOP)",
-			inject: func(ctx context.Context) error { return f.freeze(ctx, service, 1) },
-			heal:   func(context.Context) error { return f.backends[service][1].running.signal(syscall.SIGCONT) },
-			lasts:  long, fromBegin: true, maxReads: replicaFailures,
-		}
+// killing ends the first process of a service. Of a backend, the others have to do its work.
+func killing(f *fleet, key, name, service string) fault {
+	one := fault{
+		key: key, name: name,
+		inject: func(context.Context) error { return f.members[service][0].running.kill() },
+		heal:   func(ctx context.Context) error { return f.members[service][0].restart(ctx) },
+	}
+	if service != redis {
+		one.maxReads = replicaFailures
 	}
 
-	return []fault{
-		{
-			key: "kill", name: "backend killed (order, kill -9)",
-			inject: func(context.Context) error { return f.backends["order"][0].running.kill() },
-			heal:   func(ctx context.Context) error { return f.backends["order"][0].restart(ctx) },
-			lasts:  long, fromBegin: true, maxReads: replicaFailures,
+	return one
+}
+
+// freezing stops a backend outside of a transaction: one that holds the lock of the database that it shares with the others would
+// stop them too, which is a property of SQLite and not of the gateway.
+func freezing(f *fleet, service string) fault {
+	const tries = 50
+
+	signal := func(sig syscall.Signal) error { return f.members[service][1].running.signal(sig) }
+
+	return fault{
+		key: "freeze-" + service, name: "backend frozen (" + service + ", SIGSTOP)", maxReads: replicaFailures,
+		inject: func(ctx context.Context) error {
+			for range tries {
+				if err := signal(syscall.SIGSTOP); err != nil {
+					return err
+				}
+
+				locked, err := locked(ctx, database(f.dir, service))
+				if err != nil || !locked {
+					return err
+				}
+
+				if err := errors.Join(signal(syscall.SIGCONT), pause(ctx, pollInterval)); err != nil {
+					return err
+				}
+			}
+
+			return errors.New("it is never outside of a transaction")
 		},
-		freezing("order"),
-		freezing("user"),
+		heal: func(context.Context) error { return signal(syscall.SIGCONT) },
 	}
 }
 
-func networkFaults(f *fleet) []fault {
-	bad := func(key, name string, what faultproxy.Fault) fault {
-		return fault{
-			key: key, name: name, lasts: brief, maxReads: anyNumber,
-			inject: func(context.Context) error { return f.setAll("order", what) },
-			heal:   func(context.Context) error { return f.setAll("order", faultproxy.Fault{}) },
+// disturbing injects a fault into the network before a service.
+func disturbing(f *fleet, key, name, service string, what faultproxy.Fault) fault {
+	set := func(to faultproxy.Fault) func(context.Context) error {
+		return func(context.Context) error {
+			for _, proxy := range f.proxies[service] {
+				proxy.Set(to)
+			}
+
+			return nil
 		}
 	}
 
-	cutting := &repeater{interval: resetsInterval, do: func() {
+	return fault{key: key, name: name, inject: set(what), heal: set(faultproxy.Fault{})}
+}
+
+// resetting cuts the connections to a service again and again.
+func resetting(f *fleet) fault {
+	none := func(context.Context) error { return nil }
+
+	return fault{key: "resets", name: "resets (all of user, each 300 ms)", inject: none, heal: none, repeat: func() {
 		for _, proxy := range f.proxies["user"] {
 			proxy.Cut()
 		}
 	}}
-
-	return []fault{
-		bad("latency", "latency (all of order, +200 ms)", faultproxy.Fault{Latency: addedLatency}),
-		{
-			key: "resets", name: "resets (all of user, each 300 ms)", lasts: brief, maxReads: anyNumber,
-			inject: cutting.start, heal: cutting.stop,
-		},
-		bad("narrow", "slow network (all of order, 64 KiB/s)", faultproxy.Fault{BytesPerSecond: narrow}),
-	}
 }
 
-func redisFaults(f *fleet) []fault {
-	return []fault{
-		{
-			key: "redis-down", name: "Redis down (kill -9)", lasts: brief, maxReads: anyNumber,
-			inject: func(context.Context) error { return f.redis.running.kill() },
-			heal:   func(ctx context.Context) error { return f.redis.restart(ctx) },
-		},
-		{
-			key: "redis-slow", name: "Redis slow (+600 ms)", lasts: brief, maxReads: anyNumber,
-			inject: func(context.Context) error {
-				f.redisProxy.Set(faultproxy.Fault{Latency: slowRedis})
-
-				return nil
-			},
-			heal: func(context.Context) error {
-				f.redisProxy.Set(faultproxy.Fault{})
-
-				return nil
-			},
-		},
-	}
-}
-
-// gatewayFault lets a gateway end as for a rolling restart.
-func gatewayFault(f *fleet) fault {
+// terminating ends a gateway as a rolling restart does.
+func terminating(f *fleet) fault {
 	exit := new(int)
 
 	return fault{
-		exit: exit,
-		key:  "sigterm", name: "gateway told to stop (SIGTERM)", lasts: brief, fromBegin: true, maxReads: anyNumber,
+		key: "sigterm", name: "gateway told to stop (SIGTERM)", fromBegin: true, exit: exit,
 		inject: func(context.Context) (err error) {
-			*exit, err = f.gateways[0].running.stop()
+			*exit, err = f.members[gateway][0].running.stop()
 
 			return err
 		},
-		heal: func(ctx context.Context) error { return f.gateways[0].restart(ctx) },
+		heal: func(ctx context.Context) error { return f.members[gateway][0].restart(ctx) },
 	}
-}
-
-func (f *fleet) setAll(service string, what faultproxy.Fault) error {
-	for _, proxy := range f.proxies[service] {
-		proxy.Set(what)
-	}
-
-	return nil
-}
-
-// freeze stops a backend outside of a transaction: one that holds the lock of the database that it shares with the others would
-// stop them too, which says something about SQLite and nothing about the gateway.
-func (f *fleet) freeze(ctx context.Context, service string, replica int) error {
-	const tries = 50
-
-	p := f.backends[service][replica].running
-
-	for range tries {
-		if err := p.signal(syscall.SIGSTOP); err != nil {
-			return err
-		}
-
-		locked, err := locked(ctx, f.database(service))
-		if err != nil || !locked {
-			return err
-		}
-
-		if err := errors.Join(p.signal(syscall.SIGCONT), pause(ctx, pollInterval)); err != nil {
-			return err
-		}
-	}
-
-	return errors.New("it is never outside of a transaction")
-}
-
-// repeater does something again and again.
-type repeater struct {
-	interval time.Duration
-	do       func()
-
-	halt    context.CancelFunc
-	running sync.WaitGroup
-}
-
-func (r *repeater) start(ctx context.Context) error {
-	ctx, r.halt = context.WithCancel(ctx)
-
-	r.running.Go(func() {
-		for pause(ctx, r.interval) == nil {
-			r.do()
-		}
-	})
-
-	return nil
-}
-
-func (r *repeater) stop(context.Context) error {
-	r.halt()
-	r.running.Wait()
-
-	return nil
 }

@@ -4,15 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
-	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/portico-gateway/portico/backends"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
@@ -20,44 +19,60 @@ import (
 )
 
 const (
-	module = "github.com/portico-gateway/portico"
 	// replicas and gateways are how many there are of each.
 	replicas = 3
 	gateways = 2
+
+	redis, gateway = "redis", "gateway"
 )
 
-// member is a program of the fleet that can be stopped and started again.
-type member struct {
-	name string
-	// start returns when the program is of use.
-	start func(ctx context.Context) (*process, error)
+// configuration is that of both gateways. The drain delay is several times the interval of the balancer's readiness checks.
+const configuration = `server: {address: "127.0.0.1:0", drain_delay: 500ms}
+admin: {address: "127.0.0.1:0"}
+auth: {issuers: [{issuer: %q, audiences: [%q], algorithms: [EdDSA], jwks_file: %q}]}
+redis: {url: "redis://%s/0"}
+upstreams:
+%s`
 
+// member is a program that can be stopped and started again.
+type member struct {
+	command []string
+	// up matches what the program prints when it is up. Then ready is called with the match.
+	up    *regexp.Regexp
+	ready func(ctx context.Context, match []string) error
+
+	log     string
 	running *process
 }
 
+// restart starts the program and returns when it is ready. It ends it if it does not become ready.
 func (m *member) restart(ctx context.Context) error {
-	running, err := m.start(ctx)
+	p, err := launch(m.log, m.command[0], m.command[1:]...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", m.name, err)
+		return err
 	}
 
-	m.running = running
+	match, err := p.await(ctx, m.up)
+	if err == nil {
+		err = m.ready(ctx, match)
+	}
+
+	if err != nil {
+		return fmt.Errorf("start %s: %w", filepath.Base(m.command[0]), errors.Join(err, p.kill()))
+	}
+
+	m.running = p
 
 	return nil
 }
 
-// fleet is everything that is drilled.
+// fleet is everything that runs.
 type fleet struct {
 	bin, dir string
 	issuer   *devissuer.DevIssuer
 	balancer *balancer
-
-	redis    *member
-	gateways []*member
-	backends map[string][]*member // By service.
-
-	redisProxy *faultproxy.Proxy
-	proxies    map[string][]*faultproxy.Proxy // Of the backends, by service.
+	members  map[string][]*member           // By service; also redis and gateway.
+	proxies  map[string][]*faultproxy.Proxy // Of the services and redis.
 }
 
 func logsIn(dir string) string { return filepath.Join(dir, "logs") }
@@ -65,6 +80,8 @@ func dataIn(dir string) string { return filepath.Join(dir, "data") }
 
 // build makes the programs in the folder.
 func build(ctx context.Context, bin string) error {
+	const module = "github.com/portico-gateway/portico"
+
 	//nolint:gosec // The folder is the drill's own.
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin+string(filepath.Separator),
 		module+"/bff/cmd/portico", module+"/backends/cmd/backends")
@@ -79,7 +96,7 @@ func build(ctx context.Context, bin string) error {
 func startFleet(ctx context.Context, bin, dir string) (*fleet, error) {
 	f := &fleet{
 		bin: bin, dir: dir, balancer: newBalancer(gateways),
-		backends: make(map[string][]*member), proxies: make(map[string][]*faultproxy.Proxy),
+		members: make(map[string][]*member), proxies: make(map[string][]*faultproxy.Proxy),
 	}
 
 	if err := f.start(ctx); err != nil {
@@ -90,184 +107,164 @@ func startFleet(ctx context.Context, bin, dir string) (*fleet, error) {
 }
 
 func (f *fleet) start(ctx context.Context) (err error) {
-	for _, dir := range []string{logsIn(f.dir), f.data()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make folder: %w", err)
-		}
+	if err := errors.Join(os.MkdirAll(logsIn(f.dir), 0o700), os.MkdirAll(dataIn(f.dir), 0o700)); err != nil {
+		return fmt.Errorf("make folder: %w", err)
 	}
 
-	if f.issuer, err = devissuer.Open(f.data()); err != nil {
+	if f.issuer, err = devissuer.Open(dataIn(f.dir)); err != nil {
 		return err
 	}
 
-	if err := f.enlist(ctx); err != nil {
-		return err
-	}
-
-	if err := f.configure(); err != nil {
-		return err
-	}
-
-	first := []*member{f.redis}
-	for _, service := range backends.Services() {
-		first = append(first, f.backends[service]...)
-	}
-
-	if err := startAll(ctx, first); err != nil {
-		return err
-	}
-
-	return startAll(ctx, f.gateways)
-}
-
-// enlist opens the proxies, which the programs are told of, and says how to start the programs.
-func (f *fleet) enlist(ctx context.Context) (err error) {
-	if f.redisProxy, err = faultproxy.Open(ctx); err != nil {
-		return err
-	}
-
-	f.redis = &member{name: "redis", start: f.startRedis}
-
-	for _, service := range backends.Services() {
-		for range replicas {
+	for service, count := range counts() {
+		for range count {
 			proxy, err := faultproxy.Open(ctx)
 			if err != nil {
 				return err
 			}
 
-			name := service + "-" + strconv.Itoa(len(f.proxies[service])+1)
 			f.proxies[service] = append(f.proxies[service], proxy)
-			start := func(ctx context.Context) (*process, error) { return f.startBackend(ctx, service, name, proxy) }
-			f.backends[service] = append(f.backends[service], &member{name: name, start: start})
 		}
 	}
 
-	for i := range gateways {
-		name := "gateway-" + strconv.Itoa(i+1)
-		f.gateways = append(f.gateways, &member{name: name, start: func(ctx context.Context) (*process, error) {
-			return f.startGateway(ctx, name, f.balancer.endpoints[i])
-		}})
+	f.addRedis()
+	f.addBackends()
+
+	if err := f.addGateways(); err != nil {
+		return err
+	}
+
+	restart := func(m *member) error { return m.restart(ctx) }
+	if err := forAll(f.servers(), restart); err != nil {
+		return err
+	}
+
+	return forAll(f.members[gateway], restart)
+}
+
+// counts are how many there are of each server.
+func counts() map[string]int {
+	counts := map[string]int{redis: 1}
+	for _, service := range backends.Services() {
+		counts[service] = replicas
+	}
+
+	return counts
+}
+
+func (f *fleet) add(service string, m member) {
+	m.log = filepath.Join(logsIn(f.dir), service+"-"+strconv.Itoa(len(f.members[service])+1)+".log")
+	f.members[service] = append(f.members[service], &m)
+}
+
+// addRedis lets it listen on a socket in the file system: a port could be in use when it is started again.
+func (f *fleet) addRedis() {
+	socket := filepath.Join(dataIn(f.dir), "redis.sock")
+
+	f.add(redis, member{
+		command: []string{
+			"redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dataIn(f.dir),
+		},
+		up: regexp.MustCompile(`(?i)ready to accept connections`),
+		ready: func(context.Context, []string) error {
+			f.proxies[redis][0].Point("unix", socket)
+
+			return nil
+		},
+	})
+}
+
+func (f *fleet) addBackends() {
+	for _, service := range backends.Services() {
+		command := []string{
+			filepath.Join(f.bin, "backends"), "--services", service, "--address", service + "=127.0.0.1:0",
+			"--data-dir", dataIn(f.dir),
+		}
+
+		for _, other := range backends.Services() {
+			if other != service {
+				command = append(command, "--upstream", other+"="+f.addresses(other))
+			}
+		}
+
+		for _, proxy := range f.proxies[service] {
+			f.add(service, member{
+				command: command, up: regexp.MustCompile(`(?m)^\S+-1 +(127\.0\.0\.1:\d+)$`),
+				ready: func(_ context.Context, match []string) error {
+					proxy.Point("tcp", match[1])
+
+					return nil
+				},
+			})
+		}
+	}
+}
+
+// addGateways writes their configuration.
+func (f *fleet) addGateways() error {
+	var upstreams strings.Builder
+	for _, service := range backends.Services() {
+		fmt.Fprintf(&upstreams, "  %s: {addresses: [%s]}\n", service, f.addresses(service))
+	}
+
+	text := fmt.Sprintf(configuration,
+		devissuer.IssuerName, devissuer.Audience, f.issuer.JWKSFile(), f.addresses(redis), &upstreams)
+
+	file := filepath.Join(dataIn(f.dir), "portico.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+
+	for _, e := range f.balancer.endpoints {
+		f.add(gateway, member{
+			command: []string{filepath.Join(f.bin, "portico"), "serve", "--config", file},
+			up:      regexp.MustCompile(`"msg":"listening","address":"([^"]+)","admin":"([^"]+)"`),
+			ready: func(ctx context.Context, match []string) error {
+				e.move("http://"+match[1], "http://"+match[2])
+
+				return f.balancer.awaitReady(ctx, e)
+			},
+		})
 	}
 
 	return nil
 }
 
-func startAll(ctx context.Context, members []*member) error {
-	var starting sync.WaitGroup
-
-	failures := make([]error, len(members))
-	for i, m := range members {
-		starting.Go(func() { failures[i] = m.restart(ctx) })
-	}
-
-	starting.Wait()
-
-	return errors.Join(failures...)
-}
-
-func (f *fleet) log(name string) string { return filepath.Join(logsIn(f.dir), name+".log") }
-
-// data is the folder of the databases.
-func (f *fleet) data() string { return dataIn(f.dir) }
-
-var (
-	redisReady       = regexp.MustCompile(`(?i)ready to accept connections`)
-	backendListens   = regexp.MustCompile(`(?m)^\S+-1 +(127\.0\.0\.1:\d+)$`)
-	gatewayListening = regexp.MustCompile(`"msg":"listening","address":"([^"]+)","admin":"([^"]+)"`)
-)
-
-// startRedis listens on a socket in the file system: a port could be somebody else's by the time it starts again.
-func (f *fleet) startRedis(ctx context.Context) (*process, error) {
-	socket := filepath.Join(f.dir, "redis.sock")
-
-	p, err := launch(f.log("redis"), "redis-server", "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no",
-		"--dir", f.dir)
-	if err != nil {
-		return nil, err
-	}
-
-	f.redisProxy.Point("unix", socket)
-
-	return f.up(ctx, p, redisReady, func([]string) error { return nil })
-}
-
-func (f *fleet) startBackend(ctx context.Context, service, name string, proxy *faultproxy.Proxy) (*process, error) {
-	args := []string{"--services", service, "--address", service + "=127.0.0.1:0", "--data-dir", f.data()}
-
-	for _, other := range backends.Services() {
-		if other != service {
-			args = append(args, "--upstream", other+"="+strings.Join(f.addresses(other), ","))
-		}
-	}
-
-	p, err := launch(f.log(name), filepath.Join(f.bin, "backends"), args...)
-	if err != nil {
-		return nil, err
-	}
-
-	return f.up(ctx, p, backendListens, func(found []string) error {
-		proxy.Point("tcp", found[1])
-
-		return nil
-	})
-}
-
-func (f *fleet) startGateway(ctx context.Context, name string, e *endpoint) (*process, error) {
-	p, err := launch(f.log(name), filepath.Join(f.bin, "portico"), "serve", "--config", f.configFile())
-	if err != nil {
-		return nil, err
-	}
-
-	return f.up(ctx, p, gatewayListening, func(found []string) error {
-		e.move("http://"+found[1], "http://"+found[2])
-
-		return f.balancer.awaitReady(ctx, e)
-	})
-}
-
-// up waits until a program has printed that it is, and ends it if that does not happen.
-func (f *fleet) up(ctx context.Context, p *process, pattern *regexp.Regexp, use func(found []string) error) (*process, error) {
-	found, err := p.await(ctx, pattern)
-	if err == nil {
-		err = use(found)
-	}
-
-	if err != nil {
-		return nil, errors.Join(err, p.kill())
-	}
-
-	return p, nil
-}
-
-func (f *fleet) addresses(service string) []string {
+// addresses are those of a service, separated by commas.
+func (f *fleet) addresses(service string) string {
 	list := make([]string, 0, replicas)
 	for _, proxy := range f.proxies[service] {
 		list = append(list, proxy.Address())
 	}
 
+	return strings.Join(list, ",")
+}
+
+// servers are Redis and the backends.
+func (f *fleet) servers() []*member {
+	var list []*member
+
+	for service, members := range f.members {
+		if service != gateway {
+			list = append(list, members...)
+		}
+	}
+
 	return list
 }
 
-// stop ends what runs: the gateways first, so that nobody misses a backend.
+// stop ends everything, the gateways first, so that no backend is missing while requests run.
 func (f *fleet) stop() error {
-	var failures []error
+	end := func(m *member) (err error) {
+		if m.running != nil {
+			_, err = m.running.stop()
+		}
 
-	failures = append(failures, stopAll(f.gateways))
-
-	rest := []*member{f.redis}
-	for _, list := range f.backends {
-		rest = append(rest, list...)
+		return err
 	}
+	failures := []error{forAll(f.members[gateway], end), forAll(f.servers(), end)}
 
-	failures = append(failures, stopAll(rest))
-
-	proxies := []*faultproxy.Proxy{f.redisProxy}
-	for _, list := range f.proxies {
-		proxies = append(proxies, list...)
-	}
-
-	for _, proxy := range proxies {
-		if proxy != nil {
+	for _, proxies := range f.proxies {
+		for _, proxy := range proxies {
 			failures = append(failures, proxy.Close())
 		}
 	}
@@ -277,27 +274,12 @@ func (f *fleet) stop() error {
 	return errors.Join(failures...)
 }
 
-func stopAll(members []*member) error {
-	var stopping sync.WaitGroup
-
-	failures := make([]error, len(members))
-
-	for i, m := range members {
-		if m == nil || m.running == nil {
-			continue
-		}
-
-		stopping.Go(func() { _, failures[i] = m.running.stop() })
+// forAll calls a function for all members at once. The error is that of one of them.
+func forAll(members []*member, do func(m *member) error) error {
+	var group errgroup.Group
+	for _, m := range members {
+		group.Go(func() error { return do(m) })
 	}
 
-	stopping.Wait()
-
-	return errors.Join(failures...)
-}
-
-// client is for the gateways: of one host, with as many connections as it takes.
-func client(timeout time.Duration) *http.Client {
-	const idle = 256
-
-	return &http.Client{Timeout: timeout, Transport: &http.Transport{MaxIdleConnsPerHost: idle}}
+	return group.Wait()
 }

@@ -1,5 +1,5 @@
-// Command drill shows what becomes of requests when things break: it runs two gateways, three backends of each service and a Redis
-// as processes of their own, sends a steady mix of requests, breaks one thing after the other and counts.
+// Command drill measures how the gateway serves requests while things break: it runs two gateways, three backends of each service
+// and a Redis as processes, sends a constant mix of requests, injects one fault after the other and counts.
 //
 // It prints a table and whether each criterion is met; the exit code is 1 if one is not. It needs the go command, which builds what
 // it runs, and redis-server.
@@ -21,11 +21,7 @@ func main() {
 
 	stop()
 
-	if errors.Is(err, flag.ErrHelp) {
-		return
-	}
-
-	if err != nil {
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "drill:", err)
 		os.Exit(1)
 	}

@@ -14,47 +14,42 @@ import (
 // accountCount keeps each user below the rate limits of the demo services.
 const accountCount = 40
 
-// operation is one request of the mix, due at a time.
-type operation func(d *driver, due time.Time)
+// account is a user of the shop.
+type account struct {
+	id, token string
+	orders    journal[string]
+}
 
 // newDriver opens the accounts and places an order for each.
 func newDriver(ctx context.Context, f *fleet) (*driver, error) {
-	d := &driver{balancer: f.balancer, issuer: f.issuer, mix: mix()}
+	d := &driver{balancer: f.balancer, issuer: f.issuer}
 
 	admin, err := d.issuer.Token("drill-admin", []string{"users:admin"}, tokenLife, time.Now())
-	if err != nil {
-		return nil, err
+
+	for i := 0; i < accountCount && err == nil; i++ {
+		if err = ctx.Err(); err == nil {
+			err = d.open(admin, "drill-user-"+strconv.Itoa(i))
+		}
 	}
 
-	for i := range accountCount {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("open accounts: %w", ctx.Err())
-		}
-
-		if err := d.open(admin, "drill-user-"+strconv.Itoa(i)); err != nil {
-			return nil, fmt.Errorf("open accounts: %w", err)
-		}
+	if err != nil {
+		return nil, fmt.Errorf("open accounts: %w", err)
 	}
 
 	return d, nil
 }
 
-// open opens an account with all that the mix reads. Their samples are of the time before the load.
+// open opens an account with everything that the mix reads. Its samples are from before the load.
 func (d *driver) open(admin, id string) error {
-	token, err := d.issuer.Token(id, nil, tokenLife, time.Now())
-	if err != nil {
-		return err
-	}
-
-	a := &account{id: id, token: token}
+	a := &account{id: id}
 
 	user := fmt.Sprintf(`{"userId": %q, "email": "%s@example.com", "displayName": "Drill"}`, id, id)
 	if _, err := d.write(time.Now(), message{http.MethodPost, "/v1/users", admin, user, ""}); err != nil {
 		return err
 	}
 
-	profile := message{http.MethodPatch, "/v1/users/" + id + "/profile", token, `{"bio": "` + id + `"}`, ""}
-	if _, err := d.write(time.Now(), profile); err != nil {
+	var err error
+	if a.token, err = d.writeProfile(id, id, time.Now()); err != nil {
 		return err
 	}
 
@@ -67,22 +62,29 @@ func (d *driver) open(admin, id string) error {
 	return nil
 }
 
-// mix is what clients do, in such proportion: three writes to seventeen reads.
+// operation is one request of the mix, due at a time.
+type operation func(d *driver, due time.Time)
+
+// mix is what clients do, in these proportions: three writes to seventeen reads.
 func mix() []operation {
-	get := func(path func(a *account) string) operation {
+	get := func(k kind, path func(a *account) string) operation {
 		return func(d *driver, due time.Time) {
-			a := d.anyone()
-			d.read(read, due, message{method: http.MethodGet, path: path(a), token: a.token})
+			a := anyOf(d.accounts)
+			d.once(k, due, true, message{method: http.MethodGet, path: path(a), token: a.token})
 		}
 	}
 
 	var (
-		order         = get(func(a *account) string { return "/v1/orders/" + a.anyOrder() })
-		user          = get(func(a *account) string { return "/v1/users/" + a.id })
-		profile       = get(func(a *account) string { return "/v1/users/" + a.id + "/profile" })
-		list          = get(func(a *account) string { return "/v1/users/" + a.id + "/orders" })
-		notifications = get(func(a *account) string { return "/v1/users/" + a.id + "/notifications" })
+		order         = get(read, func(a *account) string { return "/v1/orders/" + anyOf(a.orders.all()) })
+		user          = get(read, func(a *account) string { return "/v1/users/" + a.id })
+		profile       = get(read, func(a *account) string { return "/v1/users/" + a.id + "/profile" })
+		list          = get(read, func(a *account) string { return "/v1/users/" + a.id + "/orders" })
+		notifications = get(read, func(a *account) string { return "/v1/users/" + a.id + "/notifications" })
+		overview      = get(dashboard, func(*account) string { return "/v1/me/dashboard" })
 	)
+
+	// Failures are among the samples.
+	place := func(d *driver, due time.Time) { _ = d.placeOrder(anyOf(d.accounts), due) }
 
 	return []operation{
 		order, user, profile, overview, list, order, user, notifications, place, profile,
@@ -90,26 +92,27 @@ func mix() []operation {
 	}
 }
 
-func (d *driver) anyone() *account {
-	return d.accounts[rand.IntN(len(d.accounts))] //nolint:gosec // Nobody should not guess it.
+func anyOf[T any](list []T) T {
+	return list[rand.IntN(len(list))] //nolint:gosec // It need not be hard to guess.
 }
 
-func overview(d *driver, due time.Time) {
-	d.read(dashboard, due, message{method: http.MethodGet, path: "/v1/me/dashboard", token: d.anyone().token})
+// begin records a write.
+func (d *driver) begin(to table, at time.Time) *entry {
+	return d.writes.add(func(n int) entry { return entry{table: to, at: at, label: fmt.Sprintf("drill-%06d", n)} })
 }
 
-func place(d *driver, due time.Time) {
-	_ = d.placeOrder(d.anyone(), due) // What went wrong is among the samples.
+func (d *driver) acknowledge(one *entry, id string) {
+	d.writes.update(one, func(one *entry) { one.acknowledged, one.id = true, id })
 }
 
-// placeOrder labels the order, so that it is found again whatever its id.
+// placeOrder labels the order, so that it is found whatever its id.
 func (d *driver) placeOrder(a *account, due time.Time) error {
-	one := d.ledger.open(orders, due)
+	one := d.begin(orders, due)
 	body := fmt.Sprintf(`{"labels": {"drill": %q}, "items": [
 		{"sku": "TEA", "title": "Tea", "quantity": 2, "unitPrice": {"currencyCode": "EUR", "units": "4", "nanos": 500000000}},
 		{"sku": "MUG", "title": "Mug", "quantity": 1, "unitPrice": {"currencyCode": "EUR", "units": "12"}}]}`, one.label)
 
-	reply, err := d.write(due, message{http.MethodPost, "/v1/orders", a.token, body, `"` + one.label + `"`})
+	res, err := d.write(due, message{http.MethodPost, "/v1/orders", a.token, body, `"` + one.label + `"`})
 	if err != nil {
 		return err
 	}
@@ -117,28 +120,32 @@ func (d *driver) placeOrder(a *account, due time.Time) error {
 	var order struct {
 		OrderID string `json:"orderId"`
 	}
-	if err := json.Unmarshal([]byte(reply.body), &order); err != nil || order.OrderID == "" {
-		return errors.Join(fmt.Errorf("no order in %q", reply.body), err)
+	if err := json.Unmarshal([]byte(res.body), &order); err != nil || order.OrderID == "" {
+		return errors.Join(fmt.Errorf("no order in %q", res.body), err)
 	}
 
-	d.ledger.acknowledge(one, order.OrderID)
-	a.placed(order.OrderID)
+	d.acknowledge(one, order.OrderID)
+	a.orders.add(func(int) string { return order.OrderID })
 
 	return nil
 }
 
-// describe writes a profile that nobody else writes, so that whether it is there does not depend on the order of writes.
+// describe writes a profile that no other request writes, so that the audit does not depend on the order of writes.
 func describe(d *driver, due time.Time) {
-	one := d.ledger.open(profiles, due)
-	id := one.label
+	one := d.begin(profiles, due)
+	if _, err := d.writeProfile(one.label, one.label, due); err == nil {
+		d.acknowledge(one, one.label)
+	}
+}
 
+// writeProfile returns the token of the user.
+func (d *driver) writeProfile(id, bio string, due time.Time) (string, error) {
 	token, err := d.issuer.Token(id, nil, tokenLife, time.Now())
 	if err != nil {
-		return
+		return "", err
 	}
 
-	m := message{http.MethodPatch, "/v1/users/" + id + "/profile", token, fmt.Sprintf(`{"bio": %q}`, one.label), ""}
-	if _, err := d.write(due, m); err == nil {
-		d.ledger.acknowledge(one, id)
-	}
+	_, err = d.write(due, message{http.MethodPatch, "/v1/users/" + id + "/profile", token, fmt.Sprintf(`{"bio": %q}`, bio), ""})
+
+	return token, err
 }

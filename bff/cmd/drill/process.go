@@ -1,15 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"sync"
 	"syscall"
 	"time"
 )
@@ -17,44 +16,47 @@ import (
 const (
 	// stopGrace is how long a program may take to end by itself.
 	stopGrace = 15 * time.Second
-	// readyTimeout is how long one may take to start on a busy machine.
+	// readyTimeout is how long a program may take to start on a busy machine.
 	readyTimeout = 30 * time.Second
-	// pollInterval is how often what has no better way is looked at.
 	pollInterval = 10 * time.Millisecond
-	// headBytes are kept of what a program prints, to find out where it listens.
+	// headBytes is how much output is searched for the address that a program listens on.
 	headBytes = 64 << 10
 )
 
-// process is a program that runs, in a process group of its own, so that the terminal's interrupt is for the drill alone.
+// process is a running program. It has a process group of its own, so that the terminal's interrupt reaches the drill alone.
 type process struct {
-	cmd    *exec.Cmd
-	output *output
-	done   chan struct{} // Closed when it has ended.
+	cmd  *exec.Cmd
+	log  string
+	from int64         // The size of the log before.
+	done chan struct{} // Closed when it has ended.
 }
 
-// launch starts a program that logs to a file, behind what is in it.
-func launch(logFile, binary string, args ...string) (*process, error) {
-	file, err := os.OpenFile(logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // The folder is the drill's own.
+// launch starts a program that appends its output to a file.
+func launch(log, binary string, args ...string) (*process, error) {
+	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // The folder is the drill's own.
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // The program has a descriptor of its own.
+
+	before, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 
-	//nolint:noctx,gosec // It ends by stop, and what runs is built here or named by who drills.
-	cmd := exec.Command(binary, args...)
-
-	p := &process{cmd: cmd, output: &output{file: file}, done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
+	//nolint:noctx,gosec // It ends by stop, and it is built here or named on the command line.
+	p := &process{cmd: exec.Command(binary, args...), log: log, from: before.Size(), done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = file, file
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 
 	if err := p.cmd.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("start %s: %w", filepath.Base(binary), err), file.Close())
+		return nil, fmt.Errorf("start %s: %w", filepath.Base(binary), err)
 	}
 
 	go func() {
 		defer close(p.done)
 
-		_ = p.cmd.Wait() // Whoever wants to know how it ended asks for the exit code.
-		_ = file.Close()
+		_ = p.cmd.Wait() // The exit code says how it ended.
 	}()
 
 	return p, nil
@@ -75,7 +77,6 @@ func (p *process) signal(sig syscall.Signal) error {
 	return nil
 }
 
-// kill is kill -9.
 func (p *process) kill() error {
 	err := p.signal(syscall.SIGKILL)
 	<-p.done
@@ -83,7 +84,7 @@ func (p *process) kill() error {
 	return err
 }
 
-// stop asks the program to end, also one that is frozen, and gives its exit code; one that does not is killed.
+// stop terminates the program, even a frozen one, and returns its exit code. It kills one that does not end.
 func (p *process) stop() (int, error) {
 	err := errors.Join(p.signal(syscall.SIGTERM), p.signal(syscall.SIGCONT))
 
@@ -96,49 +97,36 @@ func (p *process) stop() (int, error) {
 	return p.cmd.ProcessState.ExitCode(), err
 }
 
-// await gives what a pattern finds in what the program prints.
+// await returns the first match in what the program prints.
 func (p *process) await(ctx context.Context, pattern *regexp.Regexp) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 
-	poll := time.NewTicker(pollInterval)
-	defer poll.Stop()
-
 	for {
-		if found := pattern.FindStringSubmatch(p.output.String()); found != nil {
-			return found, nil
+		text, err := p.printed()
+		if found := pattern.FindStringSubmatch(text); found != nil || err != nil {
+			return found, err
 		}
 
 		select {
 		case <-ctx.Done():
 			return nil, fmt.Errorf("wait for %s: %w", filepath.Base(p.cmd.Path), ctx.Err())
 		case <-p.done:
-			return nil, fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), p.output)
-		case <-poll.C:
+			return nil, fmt.Errorf("%s ended: %s", filepath.Base(p.cmd.Path), text)
+		case <-time.After(pollInterval):
 		}
 	}
 }
 
-// output is a log file of which the beginning can be read.
-type output struct {
-	file *os.File
+// printed returns the beginning of the output.
+func (p *process) printed() (string, error) {
+	file, err := os.Open(p.log)
+	if err != nil {
+		return "", fmt.Errorf("read log: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // It is only read.
 
-	mu   sync.Mutex
-	head bytes.Buffer
-}
+	text, err := io.ReadAll(io.NewSectionReader(file, p.from, headBytes))
 
-// Write implements io.Writer.
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	o.head.Write(p[:min(len(p), headBytes-o.head.Len())])
-	o.mu.Unlock()
-
-	return o.file.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-
-	return o.head.String()
+	return string(text), err
 }

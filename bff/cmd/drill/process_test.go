@@ -48,8 +48,8 @@ func TestProcessEnds(t *testing.T) {
 	}
 }
 
-// gateway is ready while told so, and counts its requests.
-func gateway(t *testing.T, e *endpoint, ready *atomic.Bool) (*httptest.Server, *atomic.Int64) {
+// fakeGateway is ready while told so, and counts its requests.
+func fakeGateway(t *testing.T, e *endpoint, ready *atomic.Bool) (*httptest.Server, *atomic.Int64) {
 	t.Helper()
 
 	requests := &atomic.Int64{}
@@ -78,8 +78,8 @@ func TestBalancer(t *testing.T) {
 	ready[0].Store(true)
 	ready[1].Store(true)
 
-	one, first := gateway(t, b.endpoints[0], &ready[0])
-	_, second := gateway(t, b.endpoints[1], &ready[1])
+	one, first := fakeGateway(t, b.endpoints[0], &ready[0])
+	_, second := fakeGateway(t, b.endpoints[1], &ready[1])
 
 	for _, e := range b.endpoints {
 		if err := b.awaitReady(t.Context(), e); err != nil {

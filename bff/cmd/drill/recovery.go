@@ -1,30 +1,123 @@
 package main
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"time"
 )
 
 const (
-	// window is the time in which all has to be well.
+	// settle is the time before the first fault, in which connections are made and caches filled.
+	settle = 3 * time.Second
+	// beforehand is how much of the time before a fault it is compared with.
+	beforehand = 2 * time.Second
+	// recoveryTimeout is how long recovery is waited for.
+	recoveryTimeout = 12 * time.Second
+
+	// window is the time in which all requests have to be good.
 	window = time.Second
 	// stride is how finely recovery is timed.
 	stride = 50 * time.Millisecond
-	// slowdown is how much slower than before counts as well.
+	// slowdown is how much slower than before is still good.
 	slowdown = 2
-	// unnoticed is a 99th percentile that counts as well however fast it was before: on a machine that has other things to do,
-	// twice of almost nothing is still almost nothing.
+	// unnoticed is a 99th percentile that is good however fast requests were before: on a busy machine, twice almost nothing is
+	// still almost nothing.
 	unnoticed = 50 * time.Millisecond
 )
 
-const (
-	median = 50
-	tail   = 99
-)
+// step is a fault that was injected, and when.
+type step struct {
+	fault
 
-// recovery is the time from since to the beginning of the first window from which on nothing failed and in which the 99th
-// percentile was at most twice that of before. It is not known as long as there is no such window, and requests that have no answer
-// yet leave a window open.
+	// begin and end are those of the fault, closed is when observation ended.
+	begin, end, closed time.Time
+	// before is the 99th percentile without the fault.
+	before time.Duration
+	// recovered is the time to recover, if it did.
+	recovered  time.Duration
+	didRecover bool
+}
+
+// recover computes how long recovery took, as far as it is known.
+func (s *step) recover(list []sample) {
+	since := s.end
+	if s.fromBegin {
+		since = s.begin
+	}
+
+	s.recovered, s.didRecover = recovery(list, since, s.closed, s.before)
+}
+
+// steps injects the faults one after the other.
+func (d *driver) steps(ctx context.Context, list []fault, progress progress) ([]step, error) {
+	if err := pause(ctx, settle); err != nil {
+		return nil, err
+	}
+
+	steps := make([]step, 0, len(list))
+
+	for _, one := range list {
+		progress("%s", one.name)
+
+		s := step{fault: one, begin: time.Now()}
+		s.before = percentile(between(d.samples.all(), s.begin.Add(-beforehand), s.begin), tail)
+
+		if err := d.step(ctx, &s); err != nil {
+			return nil, fmt.Errorf("%s: %w", one.name, err)
+		}
+
+		steps = append(steps, s)
+	}
+
+	return steps, nil
+}
+
+// step injects the fault, ends it, and waits for recovery.
+func (d *driver) step(ctx context.Context, s *step) error {
+	if err := s.inject(ctx); err != nil {
+		return err
+	}
+
+	for end := s.begin.Add(s.lasts); s.repeat != nil && time.Until(end) > resetsInterval; s.repeat() {
+		if err := pause(ctx, resetsInterval); err != nil {
+			return err
+		}
+	}
+
+	if err := pause(ctx, time.Until(s.begin.Add(s.lasts))); err != nil {
+		return err
+	}
+
+	if err := s.heal(ctx); err != nil {
+		return err
+	}
+
+	s.end = time.Now()
+
+	for wait := s.rest; ; wait = stride {
+		if err := pause(ctx, wait); err != nil {
+			return err
+		}
+
+		s.closed = time.Now()
+		if s.recover(d.samples.all()); s.didRecover || s.closed.After(s.end.Add(recoveryTimeout)) {
+			return nil
+		}
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("interrupted: %w", ctx.Err())
+	case <-time.After(d):
+		return nil
+	}
+}
+
+// recovery returns the time until the beginning of the first window from which on nothing failed and in which the 99th percentile
+// was at most twice that of before. It is unknown if there is no such window. A window with requests that are not done is not good.
 func recovery(list []sample, since, now time.Time, before time.Duration) (time.Duration, bool) {
 	list = between(list, since, now)
 	bound := max(slowdown*before, unnoticed)

@@ -66,7 +66,7 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-func TestLedgerJudges(t *testing.T) {
+func TestAudit(t *testing.T) {
 	t.Parallel()
 
 	tests := map[string]struct {
@@ -91,22 +91,17 @@ func TestLedgerJudges(t *testing.T) {
 		"profile_without_answer_gone": {table: profiles},
 	}
 	for name, test := range tests {
-		var l ledger
-
-		one := l.open(test.table, time.Now())
-		if test.acknowledged {
-			l.acknowledge(one, "ord_1")
-		}
+		one := entry{table: test.table, label: "label", acknowledged: test.acknowledged, id: "ord_1"}
 
 		found := written{orders: map[string][]string{one.label: test.ids}, notified: map[string]int{}, profiles: map[string]int{one.label: test.profiles}}
 		for _, id := range test.ids {
 			found.notified[id] = test.notified
 		}
 
-		l.judge(found)
+		found.check(&one)
 
-		if got := l.entries()[0]; got.lost != test.lost || got.doubled != test.doubled {
-			t.Errorf("%s: lost %t, doubled %t", name, got.lost, got.doubled)
+		if one.lost != test.lost || one.doubled != test.doubled {
+			t.Errorf("%s: lost %t, doubled %t", name, one.lost, one.doubled)
 		}
 	}
 }
@@ -116,7 +111,7 @@ func TestReport(t *testing.T) {
 
 	begin := time.Unix(1_800_000_000, 0)
 	one := step{
-		fault: fault{key: "kill", name: "killed", fromBegin: true, maxReads: 1, maxAll: anyNumber},
+		fault: fault{key: "kill", name: "killed", fromBegin: true, maxReads: 1},
 		begin: begin, end: begin.Add(2 * time.Second), closed: begin.Add(4 * time.Second), before: 30 * ms,
 	}
 	list := append(steady(begin.Add(-2*time.Second), 6*time.Second, 30*ms, ""),
