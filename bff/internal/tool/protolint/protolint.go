@@ -146,8 +146,7 @@ func Check(files []protoreflect.FileDescriptor, settings Settings) []Finding {
 	}
 
 	slices.SortFunc(l.findings, func(a, b Finding) int {
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
+		return cmp.Or(a.Compare(b.Position), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
 	})
 
 	return slices.Compact(l.findings)

@@ -55,6 +55,11 @@ func (p Position) String() string {
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
 }
 
+// Compare orders positions by file, line and column.
+func (p Position) Compare(other Position) int {
+	return cmp.Or(strings.Compare(p.File, other.File), cmp.Compare(p.Line, other.Line), cmp.Compare(p.Column, other.Column))
+}
+
 // Below is the position with the path of the file below a folder.
 func (p Position) Below(dir string) Position {
 	p.File = path.Join(filepath.ToSlash(dir), p.File)

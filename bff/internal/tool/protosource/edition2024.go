@@ -7,7 +7,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/bufbuild/protocompile/experimental/fdp"
 	"github.com/bufbuild/protocompile/experimental/incremental"
@@ -17,7 +16,6 @@ import (
 	"github.com/bufbuild/protocompile/experimental/source"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
-	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
@@ -63,7 +61,7 @@ func (t Tree) compile2024(ctx context.Context, files parsed) ([]protoreflect.Fil
 		return nil, fmt.Errorf("compile: %w", err)
 	}
 
-	return t.linkSet(compiled[0].Value)
+	return t.link(compiled[0].Value)
 }
 
 // faults are the errors that the compiler found, in order.
@@ -105,33 +103,6 @@ func nameMember(message, source string) string {
 }
 
 var firstWord = regexp.MustCompile(`^\w+`)
-
-// linkSet makes descriptors of compiled files, which come in an order in which they can, with options as the program knows them.
-func (t Tree) linkSet(compiled *descriptorpb.FileDescriptorSet) ([]protoreflect.FileDescriptor, error) {
-	files := &protoregistry.Files{}
-	out := make([]protoreflect.FileDescriptor, 0, len(t))
-
-	for _, file := range compiled.GetFile() {
-		_, own := t[file.GetName()]
-
-		linked, err := relinked(file, files, own)
-		if err == nil {
-			err = files.RegisterFile(linked)
-		}
-
-		if err != nil {
-			return nil, fmt.Errorf("link %s: %w", file.GetName(), err)
-		}
-
-		if own {
-			out = append(out, linked)
-		}
-	}
-
-	slices.SortFunc(out, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
-
-	return out, nil
-}
 
 // linked opens the files whose descriptors are in the program. Openers are compared, so it must not be empty.
 type linked struct{ _ byte }

@@ -1,7 +1,6 @@
 package protosource
 
 import (
-	"cmp"
 	"errors"
 	"path"
 	"path/filepath"
@@ -73,9 +72,7 @@ func positioned(err reporter.ErrorWithPos) Fault {
 
 // sorted are faults by position, each once.
 func sorted(faults []Fault) FaultsError {
-	slices.SortStableFunc(faults, func(a, b Fault) int {
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
-	})
+	slices.SortStableFunc(faults, func(a, b Fault) int { return a.Compare(b.Position) })
 
 	return slices.Compact(faults)
 }

@@ -16,7 +16,6 @@ import (
 	"strings"
 
 	"github.com/bufbuild/protocompile"
-	"github.com/bufbuild/protocompile/linker"
 	"github.com/bufbuild/protocompile/protoutil"
 	"github.com/bufbuild/protocompile/reporter"
 	"google.golang.org/protobuf/proto"
@@ -74,7 +73,12 @@ func (t Tree) Compile(ctx context.Context) ([]protoreflect.FileDescriptor, error
 		return nil, fmt.Errorf("compile: %w", err)
 	}
 
-	return t.link(compiled)
+	set, seen := &descriptorpb.FileDescriptorSet{}, map[string]bool{}
+	for _, file := range compiled {
+		ordered(set, seen, file)
+	}
+
+	return t.link(set)
 }
 
 // find implements protocompile.Resolver.
@@ -99,58 +103,47 @@ func resolveLinked() protocompile.Resolver {
 	})
 }
 
-// link makes descriptors anew of compiled files, with options as the program knows them: the compiler's are messages of its own.
-func (t Tree) link(compiled linker.Files) ([]protoreflect.FileDescriptor, error) {
-	l := linking{own: t, files: &protoregistry.Files{}}
-	out := make([]protoreflect.FileDescriptor, 0, len(compiled))
+// ordered adds files after those that they import.
+func ordered(to *descriptorpb.FileDescriptorSet, seen map[string]bool, file protoreflect.FileDescriptor) {
+	if seen[file.Path()] {
+		return
+	}
 
-	for _, file := range compiled {
-		relinked, err := l.add(file)
-		if err != nil {
-			return nil, err
+	seen[file.Path()] = true
+
+	for i := range file.Imports().Len() {
+		ordered(to, seen, file.Imports().Get(i).FileDescriptor)
+	}
+
+	to.File = append(to.File, protoutil.ProtoFromFileDescriptor(file))
+}
+
+// link makes descriptors of compiled files, each after those that it imports, with options as the program knows them: the
+// compiler's are messages of its own.
+func (t Tree) link(compiled *descriptorpb.FileDescriptorSet) ([]protoreflect.FileDescriptor, error) {
+	files := &protoregistry.Files{}
+	out := make([]protoreflect.FileDescriptor, 0, len(t))
+
+	for _, file := range compiled.GetFile() {
+		_, own := t[file.GetName()]
+
+		linked, err := relinked(file, files, own)
+		if err == nil {
+			err = files.RegisterFile(linked)
 		}
 
-		out = append(out, relinked)
+		if err != nil {
+			return nil, fmt.Errorf("link %s: %w", file.GetName(), err)
+		}
+
+		if own {
+			out = append(out, linked)
+		}
 	}
 
 	slices.SortFunc(out, func(a, b protoreflect.FileDescriptor) int { return strings.Compare(a.Path(), b.Path()) })
 
 	return out, nil
-}
-
-// linking is the making of descriptors that refer to each other and not to the compiler's.
-type linking struct {
-	own   Tree
-	files *protoregistry.Files
-}
-
-func (l linking) add(file protoreflect.FileDescriptor) (protoreflect.FileDescriptor, error) {
-	if known, err := l.files.FindFileByPath(file.Path()); err == nil {
-		return known, nil
-	}
-
-	for i := range file.Imports().Len() {
-		if _, err := l.add(file.Imports().Get(i).FileDescriptor); err != nil {
-			return nil, err
-		}
-	}
-
-	relinked, err := l.relinked(file)
-	if err != nil {
-		return nil, fmt.Errorf("link %s: %w", file.Path(), err)
-	}
-
-	if err := l.files.RegisterFile(relinked); err != nil {
-		return nil, fmt.Errorf("link %s: %w", file.Path(), err)
-	}
-
-	return relinked, nil
-}
-
-func (l linking) relinked(file protoreflect.FileDescriptor) (protoreflect.FileDescriptor, error) {
-	_, own := l.own[file.Path()]
-
-	return relinked(protoutil.ProtoFromFileDescriptor(file), l.files, own)
 }
 
 // relinked returns the descriptor that is linked into the program, or makes one of a file that is one's own.

@@ -140,15 +140,10 @@ func merge(all []Change) []Change {
 
 	slices.SortStableFunc(out, func(a, b Change) int {
 		if a.Removed != b.Removed {
-			if a.Removed {
-				return -1
-			}
-
-			return 1
+			return map[bool]int{true: -1, false: 1}[a.Removed]
 		}
 
-		return cmp.Or(strings.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
-			strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
+		return cmp.Or(a.Compare(b.Position), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))
 	})
 
 	return out

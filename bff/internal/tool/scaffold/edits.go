@@ -1,13 +1,10 @@
 package scaffold
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"go/ast"
 	"go/format"
-	"go/parser"
-	"go/token"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,52 +32,21 @@ var (
 	errUpstream    = errors.New("there is an upstream of that name already")
 )
 
+// definitions matches the function up to the end of the list that it returns.
+var definitions = regexp.MustCompile(`(?s)func definitions\(\) [^\n]*\{\n\treturn [^\n]*\{\n.*?\n(\t\}\n\}\n)`)
+
 // addDefinition adds a call at the end of the list that definitions() returns.
 func addDefinition(source []byte, call string) ([]byte, error) {
-	fset := token.NewFileSet()
-
-	file, err := parser.ParseFile(fset, "", source, parser.SkipObjectResolution)
-	if err != nil {
+	if _, err := format.Source(source); err != nil {
 		return nil, fmt.Errorf("parse: %w", err)
 	}
 
-	list := returnedList(file)
-	if list == nil || len(list.Elts) == 0 {
+	found := definitions.FindSubmatchIndex(source)
+	if found == nil {
 		return nil, errDefinitions
 	}
 
-	last, brace := fset.Position(list.Elts[len(list.Elts)-1].End()), fset.Position(list.Rbrace)
-	if last.Line == brace.Line {
-		return nil, errDefinitions
-	}
-
-	end := brace.Offset
-	end = bytes.LastIndexByte(source[:end], '\n') + 1
-
-	after, err := format.Source(slices.Concat(source[:end], []byte(call+",\n"), source[end:]))
-	if err != nil {
-		return nil, fmt.Errorf("add %s: %w", call, err)
-	}
-
-	return after, nil
-}
-
-// returnedList is what definitions() returns, nil if it is not as expected.
-func returnedList(file *ast.File) *ast.CompositeLit {
-	for _, decl := range file.Decls {
-		fn, ok := decl.(*ast.FuncDecl)
-		if !ok || fn.Name.Name != "definitions" || fn.Body == nil || len(fn.Body.List) != 1 {
-			continue
-		}
-
-		if ret, ok := fn.Body.List[0].(*ast.ReturnStmt); ok && len(ret.Results) == 1 {
-			list, _ := ret.Results[0].(*ast.CompositeLit)
-
-			return list
-		}
-	}
-
-	return nil
+	return slices.Concat(source[:found[2]], []byte("\t\t"+call+",\n"), source[found[2]:]), nil
 }
 
 // addUpstream adds an upstream at the end of the block of them. It works on lines, so that comments and form stay, and checks
