@@ -6,10 +6,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// What a message is in JSON, if it is not one of those that have a form of their own.
+// The JSON type of messages that have no special one.
 const formObject = "an object"
 
-// What fields are of which a request can widen the type.
+// The types of fields that a request can widen.
 const (
 	formNumber = "a number"
 	formInt32  = "a number (int32)"
@@ -90,8 +90,8 @@ func messageForm(message protoreflect.MessageDescriptor) string {
 	}
 }
 
-// widened reports whether a field of a request takes all that it took before. A number may also come as a
-// string of digits, and vice versa.
+// widened reports whether a field of a request accepts everything that it accepted before. A number may also come as a string of
+// digits, and vice versa.
 func widened(was, is string) bool {
 	switch was {
 	case formInt32:

@@ -14,7 +14,7 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// policies walks the table of fields and finds what clients notice of another policy.
+// policies compares the fields of the policy table, and what is not in it.
 func (c *comparison) policies() {
 	c.streams()
 
@@ -31,7 +31,7 @@ func (c *comparison) policies() {
 	c.fieldOf("stream.event_id", StreamChanged, StreamChanged)
 }
 
-// comparable reports whether a field means something to clients before and now.
+// comparable reports whether a field has a meaning for clients in both versions.
 func (c *comparison) comparable(row policy.Field) bool {
 	switch group, _, _ := strings.Cut(row.Path, "."); {
 	case group == "access":
@@ -156,7 +156,7 @@ func valueOf(p policy.Policy, row policy.Field) value {
 	return v
 }
 
-// access finds what the table does not know: who was let in as anyone, or as the owner.
+// access finds changes that are not in the table: of public access, and of the owner.
 func (c *comparison) access() {
 	old, now := c.old.Policy.Effective.GetAccess(), c.now.Policy.Effective.GetAccess()
 
@@ -175,7 +175,7 @@ func (c *comparison) access() {
 	c.changedf(protopos.Policy(c.now.Descriptor, field), AccessNarrowed, was, is, "needs %s; was %s", is, was)
 }
 
-// sameOwner reports whether callers who met the old demand meet the new one. Variables are the same by their place in the path.
+// sameOwner reports whether callers who met the old requirement meet the new one. Variables are the same by their place in the path.
 func (c *comparison) sameOwner(old, now *porticov1.Owner) bool {
 	place := func(template pathtemplate.Template, owner *porticov1.Owner) int {
 		return slices.Index(template.Variables(), owner.GetVariable())
@@ -261,13 +261,13 @@ func (c *comparison) streams() {
 	form := func(e endpoint) string {
 		switch {
 		case e.ClientStream && e.ServerStream:
-			return "a stream for a stream"
+			return "a stream in response to a stream"
 		case e.ClientStream:
-			return "one answer for a stream"
+			return "one response to a stream"
 		case e.ServerStream:
-			return "a stream for one request"
+			return "a stream in response to one request"
 		default:
-			return "one answer for one request"
+			return "one response to one request"
 		}
 	}
 

@@ -1,7 +1,7 @@
 // Package restdiff compares two versions of the .proto files of an API as a REST client sees them, and finds what would break it:
-// routes that are gone, demands that grew, limits that are tighter, answers of another form. Every change has its line.
+// removed routes, new requirements, stricter limits, responses of another type. Every change has a position.
 //
-// What breaks gRPC clients alone (numbers, packages, names of messages) is none of its business; buf breaking finds that.
+// It does not find what breaks only gRPC clients (numbers, packages, names of messages); buf breaking does.
 package restdiff
 
 import (
@@ -59,7 +59,7 @@ const (
 type Change struct {
 	protopos.Position
 
-	// Removed reports that the position is one of the old files, as what stood there is gone.
+	// Removed is set if the position is in the old files, as what was there is gone.
 	Removed bool `json:"removed,omitempty"`
 	// Rule is the name of the kind of change.
 	Rule string `json:"rule"`
@@ -90,24 +90,17 @@ func Compare(before, after Version) ([]Change, error) {
 		errOld = fmt.Errorf("the old files: %w", errOld)
 	}
 
-	if err := errors.Join(errOld, errNew); err != nil {
-		return nil, err
-	}
+	requiredOld, errRules := newRequirements()
+	requiredNow, _ := newRequirements()
 
-	demandedOld, err := newDemands()
-	if err != nil {
-		return nil, err
-	}
-
-	demandedNew, err := newDemands()
-	if err != nil {
+	if err := errors.Join(errOld, errNew, errRules); err != nil {
 		return nil, err
 	}
 
 	var all []Change
 
 	for _, old := range olds {
-		c := comparison{old: old, demandedOld: demandedOld, demandedNew: demandedNew}
+		c := comparison{old: old, requiredOld: requiredOld, requiredNow: requiredNow}
 
 		if i := slices.IndexFunc(news, old.sameRequests); i < 0 {
 			c.gone(olds, news)
@@ -189,11 +182,11 @@ func (e endpoint) sameRequests(other endpoint) bool {
 type comparison struct {
 	old, now endpoint
 	changes  []Change
-	// demandedOld and demandedNew know which fields messages need.
-	demandedOld, demandedNew demands
+	// requiredOld and requiredNow know which fields messages require.
+	requiredOld, requiredNow requirements
 }
 
-// changedf adds a change that stands in the new files, lostf one that stood in the old ones.
+// changedf adds a change with a position in the new files, lostf one with a position in the old files.
 func (c *comparison) changedf(at protopos.Position, rule, old, now, format string, args ...any) {
 	c.changes = append(c.changes, Change{
 		Position: at, Rule: rule, Message: fmt.Sprintf(format, args...), Old: old, New: now, Routes: []string{c.old.String()},
@@ -205,7 +198,7 @@ func (c *comparison) lostf(at protopos.Position, rule, old, format string, args 
 	c.changes[len(c.changes)-1].Removed = true
 }
 
-// gone tells what became of a route to which no requests lead any more.
+// gone adds the change of a route that no requests reach any more.
 func (c *comparison) gone(olds, news []endpoint) {
 	var moved []endpoint
 

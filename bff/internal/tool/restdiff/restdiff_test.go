@@ -204,7 +204,7 @@ func TestPolicies(t *testing.T) {
 			"-12:58 IDEMPOTENCY_WEAKENED: a key is remembered for 24h -> ",
 		}},
 		{"stream", one(path, public), strings.Replace(one(path, public), "returns (", "returns (stream ", 1), []string{
-			"10:3 STREAM_CHANGED: one answer for one request -> a stream for one request",
+			"10:3 STREAM_CHANGED: one response to one request -> a stream in response to one request",
 		}},
 		{"body_elsewhere", one(`post: "/v1/items"`, public), one(`post: "/v1/items" body: "*"`, public), []string{
 			"11:33 BODY_CHANGED: nothing -> the request",

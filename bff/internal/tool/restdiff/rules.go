@@ -15,57 +15,49 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
-// demands finds fields without which messages break their rules, and remembers them. Those of old and of new files are apart: a
-// validator knows messages by their names.
-type demands struct {
+// requirements finds fields without which messages break their rules, and caches them. There is one for each version: a validator
+// knows messages by their names.
+type requirements struct {
 	validator protovalidate.Validator
 	known     map[protoreflect.FullName]map[protoreflect.Name]bool
 }
 
-func newDemands() (demands, error) {
+func newRequirements() (requirements, error) {
 	validator, err := protovalidate.New()
-	if err != nil {
-		return demands{}, fmt.Errorf("validation rules: %w", err)
-	}
 
-	return demands{validator: validator, known: map[protoreflect.FullName]map[protoreflect.Name]bool{}}, nil
+	return requirements{validator: validator, known: map[protoreflect.FullName]map[protoreflect.Name]bool{}}, err
 }
 
-// of are what the rules say of a message without any fields.
-func (d demands) of(message protoreflect.MessageDescriptor) map[protoreflect.Name]bool {
-	if known, ok := d.known[message.FullName()]; ok {
-		return known
-	}
+// of returns the names of the fields that a message requires.
+func (r requirements) of(message protoreflect.MessageDescriptor) map[protoreflect.Name]bool {
+	names, ok := r.known[message.FullName()]
+	if !ok {
+		names = map[protoreflect.Name]bool{}
+		r.known[message.FullName()] = names
 
-	names := map[protoreflect.Name]bool{}
-	d.known[message.FullName()] = names
-
-	// Rules that do not compile are for the gateway to refuse.
-	fields, _ := schema.RequiredFields(d.validator, message)
-	for _, field := range fields {
-		names[field.Name()] = true
+		// The gateway refuses rules that do not compile.
+		fields, _ := schema.RequiredFields(r.validator, message)
+		for _, field := range fields {
+			names[field.Name()] = true
+		}
 	}
 
 	return names
 }
 
-// required finds fields that could be left out and no longer can.
+// required finds fields that were optional and are required.
 func (s messages) required(old, now protoreflect.MessageDescriptor) {
-	needed := s.demandedNew.of(now)
-
-	for _, name := range slices.Sorted(maps.Keys(needed)) {
+	for _, name := range slices.Sorted(maps.Keys(s.requiredNow.of(now))) {
 		field := now.Fields().ByName(name)
 		if field == nil || slices.Contains(s.newInPath, field) {
 			continue
 		}
 
 		before := old.Fields().ByJSONName(field.JSONName())
-		if before != nil && s.demandedOld.of(old)[before.Name()] {
-			continue
+		if before == nil || !s.requiredOld.of(old)[before.Name()] {
+			s.changedf(protopos.Of(field), RequestFieldRequired, "optional", "required",
+				"%s of %s must be given", field.JSONName(), now.FullName())
 		}
-
-		s.changedf(protopos.Of(field), RequestFieldRequired, "optional", "required",
-			"%s of %s must be given", field.JSONName(), now.FullName())
 	}
 }
 
@@ -88,7 +80,7 @@ func (s messages) rules(old, now protoreflect.FieldDescriptor) {
 	// The one rule that loosens others.
 	if was, had := before["ignore"]; had && after["ignore"].number < was.number {
 		s.changedf(protopos.Of(now), RequestRuleTightened, was.text, after["ignore"].text,
-			"%s of %s: its rules are no longer passed over", now.JSONName(), now.ContainingMessage().FullName())
+			"%s of %s: its rules are no longer ignored", now.JSONName(), now.ContainingMessage().FullName())
 	}
 }
 
@@ -100,7 +92,7 @@ func instead(was string) string {
 	return ", not " + was
 }
 
-// messageRules finds rules of a message as a whole that it did not have.
+// messageRules finds new rules of a message and its oneofs.
 func (s messages) messageRules(old, now protoreflect.MessageDescriptor) {
 	before, _ := proto.GetExtension(old.Options(), validate.E_Message).(*validate.MessageRules)
 	after, _ := proto.GetExtension(now.Options(), validate.E_Message).(*validate.MessageRules)
@@ -158,7 +150,7 @@ func fieldRules(field protoreflect.FieldDescriptor) *validate.FieldRules {
 // leaf is the value of one rule.
 type leaf struct {
 	text string
-	// number is its size, if it has one, and whole that it counts in whole numbers.
+	// number is its size, if it has one, and whole is set if it is an integer.
 	number float64
 	whole  bool
 	// items are those of a list.
@@ -181,7 +173,7 @@ func flatten(out map[string]leaf, prefix string, message protoreflect.Message) {
 
 		switch {
 		case field.Name() == "example":
-			// It is for people.
+			// It is documentation.
 		case field.IsList():
 			l := leaf{}
 			for i := range value.List().Len() {
@@ -216,18 +208,12 @@ func isTime(message protoreflect.MessageDescriptor) bool {
 
 func leafOf(field protoreflect.FieldDescriptor, value protoreflect.Value) leaf {
 	switch v := value.Interface().(type) {
-	case int32:
-		return leaf{text: value.String(), number: float64(v), whole: true}
-	case int64:
-		return leaf{text: value.String(), number: float64(v), whole: true}
-	case uint32:
-		return leaf{text: value.String(), number: float64(v), whole: true}
-	case uint64:
-		return leaf{text: value.String(), number: float64(v), whole: true}
-	case float32:
-		return leaf{text: value.String(), number: float64(v)}
-	case float64:
-		return leaf{text: value.String(), number: v}
+	case int32, int64:
+		return leaf{text: value.String(), number: float64(value.Int()), whole: true}
+	case uint32, uint64:
+		return leaf{text: value.String(), number: float64(value.Uint()), whole: true}
+	case float32, float64:
+		return leaf{text: value.String(), number: value.Float()}
 	case protoreflect.EnumNumber:
 		return leaf{text: string(field.Enum().Values().ByNumber(v).Name()), number: float64(v), whole: true}
 	case protoreflect.Message:
@@ -262,10 +248,11 @@ func tightened(path string, before map[string]leaf, is leaf) bool {
 	}
 
 	switch name {
-	case "lt", "lte":
-		return lowered(before, parent, name, is)
-	case "gt", "gte":
-		return raised(before, parent, name, is)
+	case "lt", "lte", "gt", "gte":
+		old, wasOpen, had := bound(before, parent, name)
+		now, isOpen, _ := bound(map[string]leaf{path: is}, parent, name)
+
+		return !had || now < old || now == old && isOpen && !wasOpen
 	case "max_len", "max_bytes", "max_items", "max_pairs", "within":
 		return !had || is.number < was.number
 	case "min_len", "min_bytes", "min_items", "min_pairs":
@@ -282,50 +269,23 @@ func tightened(path string, before map[string]leaf, is leaf) bool {
 	}
 }
 
-// lowered reports whether an upper bound is below the one before, or new.
-func lowered(before map[string]leaf, parent, name string, is leaf) bool {
-	of, was, had := either(before, parent, "lt", "lte")
-	if !had || most(is, name) < most(was, of) {
-		return true
+// bound returns the bound of the kind that a rule sets, "lt" or "lte" or else "gt" or "gte": the less, the fewer values are allowed.
+// It is open if the value itself is not allowed.
+func bound(rules map[string]leaf, parent, name string) (number float64, open, ok bool) {
+	sign, kind := 1.0, name[:2]
+	if kind == "gt" {
+		sign = -1
 	}
 
-	return most(is, name) == most(was, of) && !is.whole && name == "lt" && of == "lte"
-}
+	if l, ok := rules[parent+kind]; ok {
+		if l.whole {
+			return sign*l.number - 1, false, true
+		}
 
-// raised reports whether a lower bound is above the one before, or new.
-func raised(before map[string]leaf, parent, name string, is leaf) bool {
-	of, was, had := either(before, parent, "gt", "gte")
-	if !had || least(is, name) > least(was, of) {
-		return true
+		return sign * l.number, true, true
 	}
 
-	return least(is, name) == least(was, of) && !is.whole && name == "gt" && of == "gte"
-}
+	l, ok := rules[parent+kind+"e"]
 
-// either is the one of two rules that is set, with its name.
-func either(before map[string]leaf, parent, a, b string) (name string, l leaf, ok bool) {
-	if l, ok = before[parent+a]; ok {
-		return a, l, true
-	}
-
-	l, ok = before[parent+b]
-
-	return b, l, ok
-}
-
-// most and least are the bounds that are still allowed, where numbers are whole.
-func most(l leaf, name string) float64 {
-	if name == "lt" && l.whole {
-		return l.number - 1
-	}
-
-	return l.number
-}
-
-func least(l leaf, name string) float64 {
-	if name == "gt" && l.whole {
-		return l.number + 1
-	}
-
-	return l.number
+	return sign * l.number, false, ok
 }

@@ -57,7 +57,7 @@ func bodyText(body string) string {
 	}
 }
 
-// responses compares what is answered.
+// responses compares what may be received.
 func (c *comparison) responses() {
 	s := messages{comparison: c, seen: map[[2]protoreflect.FullName]bool{}}
 	old, now := c.old.Descriptor.Output(), c.now.Descriptor.Output()
@@ -72,7 +72,7 @@ func (c *comparison) responses() {
 
 	if c.old.ResponseBody != c.now.ResponseBody {
 		was, is := name(c.old.ResponseBody), name(c.now.ResponseBody)
-		c.changedf(protopos.Route(c.now.Route), ResponseBodyChanged, was, is, "answers with %s, not %s", is, was)
+		c.changedf(protopos.Route(c.now.Route), ResponseBodyChanged, was, is, "responds with %s, not %s", is, was)
 
 		return
 	}
@@ -113,7 +113,7 @@ func (s messages) where() string {
 		return "requests"
 	}
 
-	return "answers"
+	return "responses"
 }
 
 func (s messages) message(old, now protoreflect.MessageDescriptor) {
@@ -159,7 +159,7 @@ func (s messages) follow(old protoreflect.FieldDescriptor, message protoreflect.
 	case now != nil:
 		s.field(old, now)
 	case s.request && s.now.Policy.Effective.GetAllowUnknownFields():
-		// It is passed over.
+		// It is ignored.
 	case isNew(renamed):
 		s.changedf(protopos.Of(renamed), s.rule(RequestFieldRenamed, ResponseFieldRenamed), name, renamed.JSONName(),
 			"%s of %s is called %s in %s", name, message.FullName(), renamed.JSONName(), s.where())
