@@ -16,7 +16,7 @@ import (
 
 var errPackageName = errors.New("not a Go identifier")
 
-// service is what the table says about one.
+// service is an entry of the table.
 type service struct {
 	Name      string
 	Upstream  string
@@ -25,7 +25,7 @@ type service struct {
 	// HTTPRules are those of the routes that are not in the proto.
 	HTTPRules string
 
-	// GoName is what the names of generated functions are made of.
+	// GoName is part of the names of generated functions.
 	GoName    string
 	GoPackage protogen.GoPackageName
 	// ImportPath is where the client is, Handlers where the handlers are.
@@ -35,26 +35,20 @@ type service struct {
 // collect returns the services that have routes, by name. The error is what portico lint says of what a gateway does not start
 // with.
 func collect(files []*protogen.File, description Description) ([]service, error) {
-	var (
-		services []service
-		own      []protoreflect.FileDescriptor
-	)
+	files = slices.DeleteFunc(slices.Clone(files), func(file *protogen.File) bool { return !file.Generate })
+	own := make([]protoreflect.FileDescriptor, 0, len(files))
 
 	for _, file := range files {
-		if file.Generate {
-			own = append(own, file.Desc)
-		}
+		own = append(own, file.Desc)
 	}
 
 	if err := faults(own, description); err != nil {
 		return nil, err
 	}
 
-	for _, file := range files {
-		if !file.Generate {
-			continue
-		}
+	var services []service
 
+	for _, file := range files {
 		for _, in := range file.Services {
 			out, err := describe(file, in, description)
 			if err != nil {
@@ -72,7 +66,7 @@ func collect(files []*protogen.File, description Description) ([]service, error)
 	return services, nil
 }
 
-// faults are what is wrong with routes and policies, a line each.
+// faults returns what is wrong with routes and policies, a line each.
 func faults(files []protoreflect.FileDescriptor, description Description) error {
 	settings := protolint.Settings{Rules: description.Rules, Defaults: description.Defaults, Path: description.Path}
 

@@ -1,31 +1,32 @@
 package genservices
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// comments are what the protos say of the services and of all that their routes take and give, by full name.
+// comments returns the comments of the services, and of their requests and responses, by full name.
 func comments(services []service) map[string]string {
-	c := commenter{said: map[string]string{}, seen: map[protoreflect.FullName]bool{}}
+	c := commenter{texts: map[string]string{}, seen: map[protoreflect.FullName]bool{}}
 
 	for _, s := range services {
 		for _, r := range s.Routes {
-			c.note(r.Descriptor.Parent())
-			c.note(r.Descriptor)
+			c.add(r.Descriptor.Parent())
+			c.add(r.Descriptor)
 			c.message(r.Descriptor.Input())
 			c.message(r.Descriptor.Output())
 		}
 	}
 
-	return c.said
+	return c.texts
 }
 
 type commenter struct {
-	said map[string]string
-	seen map[protoreflect.FullName]bool
+	texts map[string]string
+	seen  map[protoreflect.FullName]bool
 }
 
 func (c commenter) message(message protoreflect.MessageDescriptor) {
@@ -34,43 +35,39 @@ func (c commenter) message(message protoreflect.MessageDescriptor) {
 	}
 
 	c.seen[message.FullName()] = true
-	c.note(message)
+	c.add(message)
 
 	for i := range message.Fields().Len() {
 		field := message.Fields().Get(i)
 		if !message.IsMapEntry() {
-			c.note(field)
+			c.add(field)
 		}
 
-		if held := field.Message(); held != nil {
-			c.message(held)
+		if field.Message() != nil {
+			c.message(field.Message())
 		}
 
-		if enum := field.Enum(); enum != nil {
-			c.enum(enum)
+		if field.Enum() != nil {
+			c.enum(field.Enum())
 		}
 	}
 }
 
 func (c commenter) enum(enum protoreflect.EnumDescriptor) {
-	c.note(enum)
+	c.add(enum)
 
 	for i := range enum.Values().Len() {
-		c.note(enum.Values().Get(i))
+		c.add(enum.Values().Get(i))
 	}
 }
 
-// note keeps the comment above something, or else the one behind it.
-func (c commenter) note(d protoreflect.Descriptor) {
+// add adds the comment before something, or else the one after it.
+func (c commenter) add(d protoreflect.Descriptor) {
 	location := d.ParentFile().SourceLocations().ByDescriptor(d)
 
-	text := clean(location.LeadingComments)
-	if text == "" {
-		text = clean(location.TrailingComments)
-	}
-
+	text := cmp.Or(clean(location.LeadingComments), clean(location.TrailingComments))
 	if text != "" {
-		c.said[string(d.FullName())] = text
+		c.texts[string(d.FullName())] = text
 	}
 }
 
@@ -80,7 +77,7 @@ var internalComment = regexp.MustCompile(`(?s)\(--.*?--\)`)
 // directive is for a linter.
 var directive = regexp.MustCompile(`^\s*(buf|portico):lint:`)
 
-// clean takes the margin off a comment, and what is not for the readers of an API.
+// clean removes the margin of a comment, and what is not for the readers of an API.
 func clean(comment string) string {
 	var lines []string
 

@@ -32,18 +32,15 @@ type Description struct {
 
 func (d Description) defaults(protoreflect.FullName) policy.Defaults { return d.Defaults }
 
-// texts are what a description has besides the descriptors, by full name.
-type texts struct{ comments, examples map[string]string }
-
 // write adds openapi.json and openapi.yaml.
-func (d Description) write(plugin *protogen.Plugin, services []service, said texts) error {
+func (d Description) write(plugin *protogen.Plugin, data table) error {
 	var endpoints []policy.Endpoint
-	for _, s := range services {
+	for _, s := range data.Services {
 		endpoints = append(endpoints, s.Routes...)
 	}
 
 	document, err := openapi.Build(endpoints, openapi.Config{
-		Title: d.Title, Version: d.Version, Comments: said.comments, Examples: said.examples,
+		Title: d.Title, Version: d.Version, Comments: data.Comments, Examples: data.Examples,
 	})
 	if err != nil {
 		return fmt.Errorf("describe the API: %w", err)

@@ -35,8 +35,8 @@ func examples(services []service) (map[string]string, error) {
 
 // example is an exchange of a method; empty if there is none.
 func example(source *mock.Examples, method protoreflect.MethodDescriptor) string {
-	request, answer := source.Of(method)
-	out := openapi.Example{Request: compact(request), Response: compact(answer)}
+	request, response := source.Of(method)
+	out := openapi.Example{Request: compact(request), Response: compact(response)}
 
 	if out.Request == nil && out.Response == nil {
 		return ""

@@ -1,10 +1,8 @@
-// Package genservices generates the table of services that a gateway serves: for each its upstream, its register function and its
-// routes, in one file for all. What would keep a gateway from starting with them (contending routes, missing or faulty policy)
-// fails here already.
+// Package genservices is protoc-gen-portico: it generates the table of services that a gateway serves, with the upstream, the
+// register function and the routes of each, the comments of the protos, and the OpenAPI description. It fails if a gateway would
+// not start with them (conflicting routes, missing or invalid policies).
 //
-// Beside it stand the comments of the protos, and the description of the API as OpenAPI.
-//
-// It is the work of protoc-gen-portico. It generates no handlers: protoc-gen-grpc-gateway does.
+// It generates no handlers: protoc-gen-portico-gateway does.
 package genservices
 
 import (
@@ -41,18 +39,15 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 		return err
 	}
 
-	made, err := examples(services)
-	if err != nil {
+	data := table{
+		Package: packageName, DefaultPolicy: description.DefaultPolicy, Services: services, Comments: comments(services),
+	}
+	if data.Examples, err = examples(services); err != nil {
 		return err
 	}
 
-	said := texts{comments: comments(services), examples: made}
-
 	for name, source := range map[string]string{FileName: tableSource, descriptionName: descriptionSource} {
-		text, err := render(name, source, table{
-			Package: packageName, DefaultPolicy: description.DefaultPolicy, Services: services,
-			Comments: entries(said.comments), Examples: entries(said.examples),
-		})
+		text, err := render(name, source, data)
 		if err != nil {
 			return err
 		}
@@ -63,5 +58,5 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 		}
 	}
 
-	return description.write(plugin, services, said)
+	return description.write(plugin, data)
 }

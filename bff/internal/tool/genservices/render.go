@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"go/format"
 	"go/types"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,18 +20,6 @@ var tableSource string
 //go:embed description.gen.go.tmpl
 var descriptionSource string
 
-// entry is one line of a table of texts.
-type entry struct{ Name, Text string }
-
-func entries(texts map[string]string) []entry {
-	list := make([]entry, 0, len(texts))
-	for _, name := range slices.Sorted(maps.Keys(texts)) {
-		list = append(list, entry{Name: name, Text: texts[name]})
-	}
-
-	return list
-}
-
 // importSpec is one line of the import block.
 type importSpec struct {
 	Alias string
@@ -41,11 +28,12 @@ type importSpec struct {
 
 // table is what the templates are filled with.
 type table struct {
-	Package            string
-	DefaultPolicy      string
-	Imports            []importSpec
-	Services           []service
-	Comments, Examples []entry
+	Package       string
+	DefaultPolicy string
+	Imports       []importSpec
+	Services      []service
+	// Comments and Examples are by full name.
+	Comments, Examples map[string]string
 }
 
 // render writes the Go source of a file.

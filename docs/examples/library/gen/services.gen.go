@@ -19,7 +19,7 @@ type Service = struct {
 	Name string
 	// Upstream names the backend that serves it; empty for a composite.
 	Upstream string
-	// Composite tells that it is implemented inside the gateway.
+	// Composite is true if it is implemented inside the gateway.
 	Composite bool
 	// DefaultPolicy is the access policy of methods that say nothing about it: "deny", "public" or "authenticated". Empty: none.
 	DefaultPolicy string
