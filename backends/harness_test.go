@@ -2,7 +2,9 @@ package backends_test
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -36,11 +38,48 @@ type world struct {
 	notifications notificationv1.NotificationServiceClient
 }
 
-// newWorld starts all services, two of user, over the demo data.
+// newWorld starts all services, two of user, over a copy of the demo data.
 func newWorld(t *testing.T) *world {
 	t.Helper()
 
-	return startWorld(t, t.TempDir())
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(demoData)); err != nil {
+		t.Fatal(err)
+	}
+
+	return startWorld(t, dir)
+}
+
+// demoData is a folder with the databases of all services. To make them takes longer than most tests.
+var demoData string
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "backends")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+
+		return 1
+	}
+	defer os.RemoveAll(dir)
+
+	fleet, err := backends.Start(context.Background(), backends.Options{DataDir: dir, Instances: anyPort(), Seed: true})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "start:", err)
+
+		return 1
+	}
+
+	if err := fleet.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "close:", err)
+
+		return 1
+	}
+
+	demoData = dir
+
+	return m.Run()
 }
 
 func startWorld(t *testing.T, dir string) *world {
@@ -159,18 +198,18 @@ func wantFields(t *testing.T, err error, fields ...string) {
 	}
 }
 
-// must gives the answer of a call that has to succeed.
+// must returns the response of a call that has to succeed.
 func must[T any](t *testing.T) func(T, error) T {
 	t.Helper()
 
-	return func(answer T, err error) T {
+	return func(response T, err error) T {
 		t.Helper()
 
 		if err != nil {
 			t.Fatalf("call: %v", err)
 		}
 
-		return answer
+		return response
 	}
 }
 
