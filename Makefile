@@ -45,9 +45,9 @@ run: bin/portico ## Run the gateway with demo backends and print curls to try.
 	@exec ./bin/portico dev $(DEV)
 
 .PHONY: bin/portico
-bin/portico: ## Build the command in seconds, without a profile.
+bin/portico: ## Build the command in seconds, without a profile and without what a debugger needs.
 	@echo 'building bin/portico (this takes minutes the first time)' >&2
-	@go build -o bin/portico ./bff/cmd/portico
+	@go build -ldflags=-w -o bin/portico ./bff/cmd/portico
 
 # What a change needs first: of the gateway, vet and the unit tests of the packages that differ from the last commit. All tests are
 # `make test`, which takes many times as long.
@@ -213,7 +213,7 @@ page-into = $(TOOL) esbuild web/demo/main.ts --bundle --format=esm --target=es20
 deps:
 	@$(protodeps)
 
-protodeps = go build -o bin/protodeps ./bff/cmd/protodeps && bin/protodeps
+protodeps = go build -buildvcs=false -ldflags=-w -o bin/protodeps ./bff/cmd/protodeps && bin/protodeps
 
 .PHONY: breaking
 breaking: deps bin/portico ## Fail if the protos break gRPC or REST clients of $(AGAINST).

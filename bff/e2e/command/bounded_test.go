@@ -138,13 +138,11 @@ func (h costlyRequest) send(t *testing.T, p *process, token string) (int, string
 //
 // It is not parallel, because it measures memory.
 func TestHostileRequestsTakeLittleMemory(t *testing.T) { //nolint:paralleltest // See above.
-	plain := buildPlain(t)
-
 	for _, h := range costlyRequests(t) {
 		t.Run(h.name, func(t *testing.T) { //nolint:paralleltest // As above.
 			const requests = 4
 
-			p := startDevOf(t, plain, t.TempDir())
+			p := startDevOf(t, binary, t.TempDir())
 			alice, bob := p.token(t, "alice"), p.token(t, "bob")
 
 			// What any request takes the first time.

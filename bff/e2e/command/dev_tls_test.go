@@ -53,7 +53,7 @@ func TestDevPrintsACurlThatWorksOverTLS(t *testing.T) {
 			cert, key := filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key")
 			row.issue(t, cert, key)
 
-			p := startDevPrepared(t, binary, t.TempDir(), func(cmd *exec.Cmd) {
+			p := startDevPrepared(t, raced, t.TempDir(), func(cmd *exec.Cmd) {
 				cmd.Env = append(cmd.Env, "PORTICO_SERVER_TLS_CERT_FILE="+cert, "PORTICO_SERVER_TLS_KEY_FILE="+key)
 			})
 			if !strings.HasPrefix(p.url, "https://"+row.host+":") || !strings.Contains(p.stdout.String(), "Open https://"+row.host) {

@@ -13,7 +13,7 @@ func startMocked(t *testing.T, services string) *process {
 	t.Helper()
 
 	dataDir := t.TempDir()
-	p := start(t, binary, "dev", "--data-dir", dataDir, "--backend-port", strconv.Itoa(freePorts(t)), "--mock", services)
+	p := start(t, raced, "dev", "--data-dir", dataDir, "--backend-port", strconv.Itoa(freePorts(t)), "--mock", services)
 	p.dataDir = dataDir
 
 	eventually(t, "the mocks", func() bool { return strings.Contains(p.stdout.String(), "\nMocked") })

@@ -39,12 +39,12 @@ func testItems(t *testing.T, p *process) {
 		t.Errorf("read %s", read.body)
 	}
 
-	// Two examples come before it.
+	// Two examples and the README's item come before it.
 	first := want(t, "list", call(t, http.MethodGet, items+"?page_size=2", alice, ""), http.StatusOK).json(t)
 	next, _ := first["nextPageToken"].(string)
 
 	rest := want(t, "next page", call(t, http.MethodGet, items+"?page_size=2&page_token="+next, alice, ""), http.StatusOK)
-	if first["totalSize"] != "3" || next == "" || !strings.Contains(rest.body, `"Tea"`) {
+	if first["totalSize"] != "4" || next == "" || !strings.Contains(rest.body, `"Tea"`) {
 		t.Errorf("listed %v, then %s", first, rest.body)
 	}
 
@@ -54,7 +54,7 @@ func testItems(t *testing.T, p *process) {
 	want(t, "update against the rules", call(t, http.MethodPatch, item, editor, `{"title": ""}`), http.StatusBadRequest)
 	want(t, "update", call(t, http.MethodPatch, item, editor, `{"title": "Green tea"}`), http.StatusOK)
 
-	// What was kept of the answer before is forgotten.
+	// The response that was cached before is invalidated.
 	read = want(t, "get again", call(t, http.MethodGet, item, alice, ""), http.StatusOK)
 	if doc := read.json(t); doc["title"] != "Green tea" || fmt.Sprint(doc["labels"]) != "map[a:b]" {
 		t.Errorf("read %s", read.body)

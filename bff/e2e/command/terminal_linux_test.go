@@ -46,7 +46,7 @@ func TestDevEndsWithItsTerminal(t *testing.T) {
 
 	screen, program := terminal(t)
 
-	p := startDevPrepared(t, binary, t.TempDir(), func(cmd *exec.Cmd) {
+	p := startDevPrepared(t, raced, t.TempDir(), func(cmd *exec.Cmd) {
 		cmd.Stdin = program
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	})

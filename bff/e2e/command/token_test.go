@@ -38,7 +38,7 @@ func TestTokenIsSignedForTheGatewayThatRuns(t *testing.T) {
 		t.Errorf("with a key and no gateway: exit %d: %s", code, errs)
 	}
 
-	p := startDevPrepared(t, binary, filepath.Join(first, ".portico"), aside)
+	p := startDevPrepared(t, raced, filepath.Join(first, ".portico"), aside)
 
 	out, errs, code := token(elsewhere)
 	if code != 0 || !strings.Contains(errs, filepath.Join(first, ".portico")) || !strings.Contains(errs, strings.TrimPrefix(p.url, "http://")) {
@@ -54,7 +54,7 @@ func TestTokenIsSignedForTheGatewayThatRuns(t *testing.T) {
 
 	want(t, "with the token", call(t, http.MethodGet, p.url+"/v1/me/dashboard", out, ""), http.StatusOK)
 
-	other := startDevPrepared(t, binary, filepath.Join(second, ".portico"), aside)
+	other := startDevPrepared(t, raced, filepath.Join(second, ".portico"), aside)
 
 	_, errs, code = token(elsewhere)
 	for _, want := range []string{"several gateways run", "--data-dir " + filepath.Join(first, ".portico"), other.url[len("http://"):]} {
@@ -96,7 +96,7 @@ func TestDevRunsWithoutAFolderForNotes(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	p := startDevPrepared(t, binary, t.TempDir(), func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+file) },
+	p := startDevPrepared(t, raced, t.TempDir(), func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "XDG_CACHE_HOME="+file) },
 		"--admin-address", "-")
 	if out := p.stdout.String(); !strings.Contains(out, "token --data-dir "+p.dataDir+" --subject bob") {
 		t.Errorf("the welcome does not name the data directory: %s", out)

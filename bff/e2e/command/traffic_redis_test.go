@@ -123,22 +123,22 @@ auth:
 
 	do("REPLICAOF", "127.0.0.1", "1")
 	eventually(t, "the breaker open", func() bool {
-		want(t, "a read without Redis", read.to(t, g), http.StatusOK)
+		want(t, "a write with a new key without Redis", order(token, "b-key").to(t, g), http.StatusServiceUnavailable)
 
 		return g.metric(t, "portico_redis_breaker_state") != 0
 	})
-	want(t, "a write with a key without Redis", write.to(t, g), http.StatusServiceUnavailable)
+	want(t, "a read without Redis", read.to(t, g), http.StatusOK)
 
 	failures := func() float64 { return g.metric(t, `portico_redis_failures_total\{reason="readonly"\}`) }
 	seen := failures()
-	eventually(t, "more failures", func() bool { return read.to(t, g).status == http.StatusOK && failures() >= seen+3 })
+	within(t, "more failures", func() bool { return read.to(t, g).status == http.StatusOK && failures() >= seen+3 })
 
 	if lines(`"msg":"redis is unavailable","reason":"readonly","error":"READONLY `) != 1 || lines(`"msg":"redis`) != 2 {
 		t.Error("not one line and the warning")
 	}
 
 	do("REPLICAOF", "NO", "ONE")
-	eventually(t, "Redis again", func() bool { return write.to(t, g).status == http.StatusCreated })
+	within(t, "Redis again", func() bool { return write.to(t, g).status == http.StatusCreated })
 	eventually(t, "the line", func() bool { return lines("redis is available again") == 1 })
 
 	if lines("secret") != 0 {
