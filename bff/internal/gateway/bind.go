@@ -27,7 +27,7 @@ import (
 type Registration struct {
 	// Services are their full names, in any order.
 	Services []string
-	// DefaultPolicy is the name of the policy for what neither methods nor Config.Defaults say; see policy.Default.
+	// DefaultPolicy is the name of the policy where neither methods nor Config.Defaults set one; see policy.Default.
 	DefaultPolicy string
 	// Register calls the generated Register…Handler functions.
 	Register func(ctx context.Context, mux *runtime.ServeMux) error
@@ -35,10 +35,9 @@ type Registration struct {
 
 // bindAll finds the generated handler of each route.
 //
-// Generated code puts its handlers on a mux, and there is no other way to get at them. So each registration gets a mux of its own,
-// on which nothing is ever matched: a middleware collects the handlers, each is asked for its RPC, and the router gets them with
-// their policy, in an order of its own. That a handler really calls the RPC of its route is checked again on every call, by
-// VerifyUnary and VerifyStream.
+// Generated code registers its handlers on a mux, and there is no other way to get them. So each registration gets a mux of its own,
+// on which nothing is ever matched: a middleware collects the handlers, and each is asked for its RPC. VerifyUnary and VerifyStream
+// check on every call that a handler calls the RPC of its route.
 func bindAll(ctx context.Context, registrations []Registration, routes []Route, config Config) error {
 	type key struct{ rpc, method, template string }
 
@@ -60,14 +59,12 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 		mux, handlers, err := collect(ctx, reg, codec, config)
 		if err != nil {
 			faults = append(faults, err)
-
 			continue
 		}
 
 		pairs, err := pairUp(reg, handlers, config.Rules)
 		if err != nil {
 			faults = append(faults, err)
-
 			continue
 		}
 
@@ -108,7 +105,7 @@ func newValidator(routes []Route) (protovalidate.Validator, error) {
 
 	var faults []error
 
-	// Rules that do not compile are told of by the first validation only.
+	// Only the first validation reports rules that do not compile.
 	for _, message := range messages {
 		if wrong := (*protovalidate.CompilationError)(nil); errors.As(validator.Validate(dynamicpb.NewMessage(message)), &wrong) {
 			faults = append(faults, fmt.Errorf("%s: %w", message.FullName(), wrong))
@@ -127,9 +124,8 @@ func headerFields(p policy.Policy) []binding.Header {
 	return fields
 }
 
-// VerifyUnary is the last look at what a generated handler is about to send. It refuses a call to another RPC than the one whose
-// policy let the request through, which cannot happen. It completes the request, and refuses one that is not valid or that the
-// route's condition does not allow.
+// VerifyUnary completes the request that a generated handler is about to send. It refuses one that is not valid or that the route's
+// condition does not allow, and a call to another RPC than that of the route, which cannot happen.
 func VerifyUnary(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
@@ -152,8 +148,8 @@ func VerifyUnary(
 	err = invoke(ctx, method, req, reply, cc, opts...)
 
 	if x != nil && err == nil {
-		if kept := x.route.Policy.Cache; kept != nil && len(kept.Tags) > 0 {
-			names, complete := texts(kept.Tags, req, reply)
+		if cached := x.route.Policy.Cache; cached != nil && len(cached.Tags) > 0 {
+			names, complete := tagTexts(cached.Tags, req, reply)
 			cache.Tag(ctx, names, complete)
 		}
 
@@ -163,7 +159,7 @@ func VerifyUnary(
 			}
 		}
 
-		// An embedding program may let grpc-gateway write more of it.
+		// An embedding program may have grpc-gateway write more of the metadata.
 		presentAll(opts)
 	}
 
@@ -189,8 +185,8 @@ func VerifyStream(
 	}), nil
 }
 
-// verify returns the exchange of a call that a generated handler makes, and refuses another RPC than that of the route. The legs
-// of a composite, which call what they like, have none.
+// verify returns the exchange of a call that a generated handler makes, and refuses another RPC than that of the route. The legs of a
+// composite have none, and may call any RPC.
 func verify(ctx context.Context, method string) (*exchange, error) {
 	// Only generated handlers set it.
 	if _, generated := runtime.RPCMethod(ctx); !generated {

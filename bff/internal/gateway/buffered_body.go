@@ -10,8 +10,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// A request takes one of the slots for requests in flight (package inflight) when there is something to do for it: immediately or,
-// if it has a body, when that has arrived. Otherwise a few clients that send slowly could hold all slots.
+// A request is admitted (package inflight) when there is something to do for it: immediately or, if it has a body, when that has arrived.
+// Otherwise a few clients that send slowly could hold all slots.
 //
 // admitImmediately is the layer for requests without a body, outside of all others.
 func admitImmediately(admit func(http.Handler) http.Handler) func(http.Handler) http.Handler {
@@ -48,7 +48,7 @@ func admitAfterBody(admit func(http.Handler) http.Handler) func(http.Handler) ht
 	}
 }
 
-// bufferedBody is a body in memory, or the reason why it could not be read, which readers get.
+// bufferedBody is a body in memory, or the error of reading it, which readers get.
 type bufferedBody struct {
 	data []byte
 	rest bytes.Reader
@@ -64,11 +64,11 @@ func bufferBody(body io.Reader, length int64, rec *reqinfo.Record) *bufferedBody
 	return b
 }
 
-// readAll reads a body into memory, which it counts on the record. Of more than the request may take, the error is a problem.
+// readAll reads a body into memory, and counts that on the record. The error is a problem if it is more than the request may take.
 func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) {
 	const (
 		trusted = 64 << 10
-		// copies are the buffer and where all are put together.
+		// copies are the buffer and the concatenation of all.
 		copies = 2
 	)
 
@@ -78,7 +78,7 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 		err  error
 	)
 
-	// The buffer wants room to find out that nothing follows.
+	// There must be room left to find out that nothing follows.
 	buffer := make([]byte, 0, int(min(max(length, 0), trusted))+bytes.MinRead)
 	rec.Spend(int64(cap(buffer)))
 
@@ -86,8 +86,8 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 		if len(buffer) == cap(buffer) {
 			full, size = append(full, buffer), size+len(buffer)
 
-			room, whole := nextBuffer(size, length)
-			if whole {
+			room, fits := nextBuffer(size, length)
+			if fits {
 				rec.Spend(int64(room))
 			} else {
 				rec.Spend(copies * int64(room))
@@ -99,7 +99,7 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 
 			buffer = make([]byte, 0, room)
 
-			if whole {
+			if fits {
 				for _, piece := range full {
 					buffer = append(buffer, piece...)
 				}
@@ -125,11 +125,11 @@ func readAll(body io.Reader, length int64, rec *reqinfo.Record) ([]byte, error) 
 	return slices.Concat(append(full, buffer)...), err
 }
 
-// nextBuffer returns how large the buffer after so many bytes is, and whether all of a body of this length fits into it.
-func nextBuffer(size int, length int64) (room int, whole bool) {
+// nextBuffer returns how large the buffer after size bytes is, and whether all of a body of this length fits into it.
+func nextBuffer(size int, length int64) (room int, fits bool) {
 	const (
 		largest = 256 << 10
-		// believed is the part of the declared length that has to come before all of it is trusted, and gets one buffer.
+		// After 1/believed of the declared length, there is one buffer for all of it.
 		believed = 8
 	)
 
@@ -139,9 +139,6 @@ func nextBuffer(size int, length int64) (room int, whole bool) {
 
 	return min(size, largest), false
 }
-
-// Bytes returns all of the body, which is not read by that. It must not be changed.
-func (b *bufferedBody) Bytes() ([]byte, error) { return b.data, b.err }
 
 // Read implements io.Reader.
 func (b *bufferedBody) Read(p []byte) (int, error) {
@@ -153,5 +150,5 @@ func (b *bufferedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements io.Closer. The client's body is the server's to close.
+// Close implements io.Closer. The server closes the client's body.
 func (b *bufferedBody) Close() error { return nil }

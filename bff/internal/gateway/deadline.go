@@ -20,36 +20,35 @@ const (
 	headerRequestTimeout = "Request-Timeout"
 )
 
-// writeGrace is how long after the deadline an answer about it may take to get out. readGrace keeps the end of reading behind the
-// deadline: net/http takes a read that times out for a client that left.
+// writeGrace is how long after the deadline the response may still be written. readGrace lets reading time out after the deadline, since
+// net/http treats a read that times out like a client that left.
 const (
 	writeGrace = 5 * time.Second
 	readGrace  = 500 * time.Millisecond
 )
 
-// deadline ends the request's context when its time is over: the route's, counted from the arrival of the request, or the client's
-// if that is shorter. Slow senders and slow readers are held to it as well. What is left of it to answer is kept back here if it is
-// reserved, else of each call.
+// deadline ends the request's context after the timeout of the route, counted from the arrival of the request, or that of the client if
+// that is shorter. It applies to slow senders and slow readers as well. The time to write the response is reserved here, or else by each
+// call.
 func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
 			end := rec.Start.Add(timeout)
 
-			wish, asked, err := wished(r.Header)
+			requested, err := requestedTimeout(r.Header)
 			if err != nil {
 				problem.Write(w, r, problem.New(codes.InvalidArgument, err.Error()), nil)
-
 				return
 			}
 
-			if earlier := rec.Start.Add(wish); asked && earlier.Before(end) {
+			if earlier := rec.Start.Add(requested); earlier.Before(end) {
 				end, rec.ClientDeadline = earlier, true
 			}
 
-			// It has had its effect; grpc-gateway would start another timer for it.
+			// Or grpc-gateway would start another timer for it.
 			delete(r.Header, headerGRPCTimeout)
-			holdTo(end, w, r, rec)
+			limitConnection(end, w, r, rec)
 
 			if reserved {
 				end, rec.Reserved = end.Add(-reqinfo.Reserve(time.Until(end))), true
@@ -63,9 +62,9 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 	}
 }
 
-// holdTo bounds how long the client may take to send its request and to read the answer. Of what has no body there is nothing to
-// send, and the end of the answer may be what the edge has set already.
-func holdTo(end time.Time, w http.ResponseWriter, r *http.Request, rec *reqinfo.Record) {
+// limitConnection sets until when the client may send its request and read the response. A request without a body has been sent, and
+// the edge may have set the same end of writing already.
+func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, rec *reqinfo.Record) {
 	// Neither is supported by every writer; a test's recorder needs no deadline.
 	conn := http.NewResponseController(w)
 
@@ -79,39 +78,26 @@ func holdTo(end time.Time, w http.ResponseWriter, r *http.Request, rec *reqinfo.
 	}
 }
 
-// wished is the shorter one of the timeouts that a client asks for.
-func wished(header http.Header) (wish time.Duration, asked bool, err error) {
-	wish = longest
-
-	if len(header[headerGRPCTimeout])+len(header[headerRequestTimeout]) == 0 {
-		return wish, false, nil
-	}
-
-	for _, field := range []struct {
-		name  string
-		parse func(string) (time.Duration, error)
-	}{
-		{headerGRPCTimeout, grpcTimeout},
-		{headerRequestTimeout, secondsTimeout},
-	} {
-		text := header.Get(field.name)
-		if text == "" {
-			continue
-		}
-
-		timeout, err := field.parse(text)
-		if err != nil {
-			return 0, false, err
-		}
-
-		wish, asked = min(wish, timeout), true
-	}
-
-	return wish, asked, nil
-}
-
-// longest is what a longer timeout counts as; no route lasts as long.
+// longest is the longest timeout that a client can ask for. No route has a longer one.
 const longest = 24 * time.Hour
+
+// requestedTimeout is the shorter one of the timeouts that a client asks for, or longest.
+func requestedTimeout(header http.Header) (timeout time.Duration, err error) {
+	timeout = longest
+
+	if text := header.Get(headerGRPCTimeout); text != "" {
+		if timeout, err = grpcTimeout(text); err != nil {
+			return 0, err
+		}
+	}
+
+	if text := header.Get(headerRequestTimeout); text != "" {
+		seconds, err := secondsTimeout(text)
+		return min(timeout, seconds), err
+	}
+
+	return timeout, nil
+}
 
 // secondsTimeout reads seconds, with or without a fraction: "2", "0.25".
 func secondsTimeout(text string) (time.Duration, error) {

@@ -19,7 +19,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// handleError answers an error of the mux, a generated handler or a backend.
+// handleError writes the response to an error of the mux, a generated handler or a backend.
 func handleError(
 	ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error,
 ) {
@@ -39,8 +39,8 @@ func handleError(
 	problem.Write(w, r, p, err)
 }
 
-// handleStreamError answers a stream that fails before its first message with a problem document, and one that fails later with
-// the status that ends it, as far as the client may read it.
+// handleStreamError writes a problem document if a stream fails before its first message, or else returns the status that ends it, as
+// the client may read it.
 func handleStreamError(ctx context.Context, err error) *status.Status {
 	p := problem.From(err)
 	if s, ok := stream.From(ctx); ok {
@@ -50,7 +50,7 @@ func handleStreamError(ctx context.Context, err error) *status.Status {
 	return status.New(p.GRPCCode(), p.Detail)
 }
 
-// invalid is the problem of a request that is not valid.
+// invalid converts the error of a request that is not valid.
 func invalid(err error) *problem.Problem {
 	faults := binding.Faults{}
 	if !errors.As(err, &faults) {
@@ -60,7 +60,7 @@ func invalid(err error) *problem.Problem {
 	p := problem.New(codes.InvalidArgument, "the request is not valid")
 
 	if faults.More {
-		p.Detail = fmt.Sprintf("the request is not valid; of its faults %d are listed, there may be more", len(faults.List))
+		p.Detail = fmt.Sprintf("the request is not valid; %d faults are listed, there may be more", len(faults.List))
 	}
 
 	for _, fault := range faults.List {
@@ -71,7 +71,7 @@ func invalid(err error) *problem.Problem {
 		p.Detail = described(faults.List[0])
 	}
 
-	// The others, of the query and headers, matter less.
+	// It matters more than faults of the query and headers.
 	if i := slices.IndexFunc(faults.List, func(f binding.Fault) bool { return f.TooLarge }); i >= 0 {
 		tooLarge := problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, described(faults.List[i]))
 		tooLarge.Errors = p.Errors
@@ -82,7 +82,7 @@ func invalid(err error) *problem.Problem {
 	return p
 }
 
-// described says in a sentence what is wrong.
+// described describes a fault in a sentence.
 func described(fault binding.Fault) string {
 	what := map[string]string{
 		binding.InPath: "the path variable", binding.InQuery: "the query parameter", binding.InBody: "the body",
@@ -96,7 +96,7 @@ func described(fault binding.Fault) string {
 	return what + ": " + fault.Name + ": " + fault.Reason
 }
 
-// explain makes a problem of an error, with what the request knows beyond the error.
+// explain converts an error to a problem, with what is known of the request beyond the error.
 func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 	rec := reqinfo.From(r.Context())
 	if rec.BodyExceeded {
@@ -114,7 +114,7 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 	}
 
 	if errors.Is(err, protojson.ErrMask) {
-		return problem.New(codes.Unimplemented, "the service answered with a field mask that has a path which JSON cannot hold")
+		return problem.New(codes.Unimplemented, "the service replied with a field mask that has a path which JSON cannot hold")
 	}
 
 	p := invalid(err)
@@ -125,7 +125,7 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 	case errors.Is(context.Cause(r.Context()), stream.ErrIdle):
 		return problem.New(codes.DeadlineExceeded, stream.ErrIdle.Error())
 	case errors.Is(ended, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded):
-		// Whatever the last symptom was.
+		// Whatever error it led to.
 		return problem.From(context.DeadlineExceeded)
 	case p.GRPCCode() == codes.Canceled && ended == nil:
 		// The backend gave up on a client that is still there.
@@ -135,7 +135,7 @@ func explain(ctx context.Context, r *http.Request, err error) *problem.Problem {
 	}
 }
 
-// unsatisfiable is the problem of a range of bytes that a file does not have (RFC 9110, section 15.5.17); nil if it is another.
+// unsatisfiable is the problem of a range of bytes that a file does not have (RFC 9110, section 15.5.17); nil for any other error.
 func unsatisfiable(x *exchange, err error) *problem.Problem {
 	st, ok := problem.Status(err)
 	if !ok || st.Code() != codes.OutOfRange || !x.route.isFile() || x.request.Header.Get("Range") == "" {

@@ -21,36 +21,35 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// exchange is a request on its way through a generated handler, and the answer on its way back. The handler makes the call and
-// writes the answer. Query, headers and body are hidden from it: they are bound when the call is about to be made (VerifyUnary,
-// VerifyStream), as path variables are, strictly and with errors that keep their details, which the handler would flatten to a
-// text.
+// exchange is a request and its response on their way through a generated handler, which makes the call and writes the response. Query,
+// headers and body are hidden from the handler. They are bound with the path variables when the call is about to be made (VerifyUnary,
+// VerifyStream), strictly and with errors whose details the handler would lose.
 //
-// It is the context of the handler as well, in which it finds itself.
+// It is the context of the handler as well, which has it as a value.
 type exchange struct {
 	context.Context //nolint:containedctx // It is one.
 
 	route *Route
-	// request is what the client sent, w what the handler answers to.
+	// request is what the client sent, w what the handler writes to.
 	request *http.Request
 	w       http.ResponseWriter
-	// handlerParams are the path variables that the handler gets to see.
+	// handlerParams are the path variables for the handler.
 	handlerParams map[string]string
 	// customMarshaler reports that an embedding program's marshaler reads the body, in the handler.
 	customMarshaler bool
-	// customBody is what the handler then finds. Nil: the messages of a stream come from the client's body itself.
+	// customBody is the body for that marshaler. Nil: it reads the client's body itself, as a stream.
 	customBody *unreadBody
 	// condition must hold for the request message. Nil: there is none.
 	condition *condition.Condition
-	// sent is the request message, if it may have a field mask that the answer repeats.
+	// sent is the request message, if it may have a field mask that the reply repeats.
 	sent proto.Message
-	// answer is the message for the codec, with a buffer from the pool. The buffer is nil until there is an answer.
-	answer protojson.Into
-	// cancel ends the call. Only requests that come in a stream have it.
+	// reply is the message for the codec, with a buffer from the pool that is nil until there is a reply.
+	reply protojson.Into
+	// cancel ends the call, if the request is a stream.
 	cancel context.CancelFunc
 
 	mu sync.Mutex
-	// fault is why a stream from the client was broken off.
+	// fault is why a stream from the client was aborted.
 	fault error
 }
 
@@ -71,13 +70,13 @@ func (x *exchange) Value(key any) any {
 	return x.Context.Value(key)
 }
 
-// What a generated handler gets to see of query and headers. Nobody writes to them.
+// Query and headers for generated handlers. They are not written to.
 var (
 	noValues = url.Values{}  //nolint:gochecknoglobals // Constant.
 	noHeader = http.Header{} //nolint:gochecknoglobals // Constant.
 )
 
-// invoke hands the request to the generated handler.
+// invoke calls the generated handler.
 func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -94,7 +93,7 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			handed.Form, handed.PostForm = noValues, noValues
 
 			if r.defaultTranslation {
-				// Generated code would make metadata of them, which package upstream would replace.
+				// Generated code would convert them to metadata, which package upstream would replace.
 				handed.Header, handed.Host, handed.RemoteAddr = noHeader, "", ""
 			}
 
@@ -119,8 +118,8 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	}
 }
 
-// unreadBody is a body that an embedding program's marshaler reads, unless generated code does not ask it to: then it only drains
-// the body at the end.
+// unreadBody is a body for an embedding program's marshaler. It finds out whether generated code calls the marshaler, or only drains the
+// body at the end.
 type unreadBody struct {
 	io.ReadCloser
 
@@ -150,8 +149,8 @@ func (r *Route) readsJSON(req *http.Request) bool {
 	return ours
 }
 
-// needsCodec reports whether only the gateway's codec can read the body: generated code sets neither path variables, on which
-// access policies rely, nor a field in the messages of a stream.
+// needsCodec reports whether only the gateway's codec can read the body: in the messages of a stream generated code sets neither path
+// variables, on which access policies rely, nor a single field.
 func (r *Route) needsCodec() bool {
 	return r.ClientStream && (r.Body != "*" || len(r.Template.Variables()) > 0)
 }
@@ -160,7 +159,7 @@ func (r *Route) needsCodec() bool {
 func (x *exchange) bind(message proto.Message) error {
 	var faults binding.Faults
 
-	// Whether or not the handler has.
+	// Even if the handler has set them.
 	if err := x.route.binding.SetPath(pathParams(x.request), message.ProtoReflect()); err != nil {
 		return invalid(err)
 	}
@@ -171,7 +170,7 @@ func (x *exchange) bind(message proto.Message) error {
 			return err
 		}
 	case x.customBody != nil && !x.customBody.read && x.route.binding.HasBody():
-		// Generated code was not shown what the body is (protoc-gen-portico-gateway).
+		// Generated code does not know the body (protoc-gen-portico-gateway).
 		return x.route.unsupported(x.request)
 	}
 
@@ -194,7 +193,7 @@ func (x *exchange) bindBody(message proto.Message) error {
 	return x.decode(body, message)
 }
 
-// decode reads a JSON document, the body or one of many in it, into the message, within what the request may cost.
+// decode reads a JSON document, the body or one of many in it, into the message, within the memory limit of the request.
 func (x *exchange) decode(document []byte, message proto.Message) error {
 	rec := reqinfo.From(x.request.Context())
 
@@ -212,7 +211,7 @@ func (x *exchange) decode(document []byte, message proto.Message) error {
 	return err
 }
 
-// bindRest completes a message that has its path variables and its body. The faults are those that were found so far.
+// bindRest completes a message that has its path variables and its body, in which these faults were found.
 func (x *exchange) bindRest(message proto.Message, faults binding.Faults) error {
 	if err := x.bindParameters(message, faults); err != nil {
 		return err
@@ -229,7 +228,7 @@ func (x *exchange) bindRest(message proto.Message, faults binding.Faults) error 
 	return nil
 }
 
-// bindParameters sets the fields that the query and headers are about.
+// bindParameters sets the fields that the query and headers set.
 func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) error {
 	m := message.ProtoReflect()
 
@@ -259,30 +258,25 @@ func (x *exchange) bindParameters(message proto.Message, faults binding.Faults) 
 	return nil
 }
 
-// body reads the body, whose size is limited.
+// body reads the body, whose size is limited, unless it is in memory already. It must not be changed.
 func (x *exchange) body() ([]byte, error) {
-	body, err := x.readBody()
-	if err != nil {
-		return nil, problem.Unreadable(err)
+	buffered, ok := x.request.Body.(*bufferedBody)
+	if !ok {
+		buffered = bufferBody(x.request.Body, x.request.ContentLength, reqinfo.From(x.request.Context()))
 	}
 
-	return body, nil
-}
-
-// readBody reads the body, unless it is in memory already.
-func (x *exchange) readBody() ([]byte, error) {
-	if a, ok := x.request.Body.(*bufferedBody); ok {
-		return a.Bytes()
+	if buffered.err != nil {
+		return nil, problem.Unreadable(buffered.err)
 	}
 
-	return readAll(x.request.Body, x.request.ContentLength, reqinfo.From(x.request.Context()))
+	return buffered.data, nil
 }
 
-// complete is what a call has to wait for: a request message that is bound, allowed and valid.
+// complete binds and checks the request message of a call.
 func (x *exchange) complete(ctx context.Context, request any) error {
 	message, ok := request.(proto.Message)
 	if !ok {
-		return status.Errorf(codes.Internal, "%T is no message", request)
+		return status.Errorf(codes.Internal, "%T is not a message", request)
 	}
 
 	if err := x.bind(message); err != nil {
@@ -296,7 +290,7 @@ func (x *exchange) complete(ctx context.Context, request any) error {
 	return x.check(ctx, message)
 }
 
-// check makes the demands on a complete message: the route's condition, then the rules of its proto.
+// check checks a complete message against the route's condition, then the rules of its proto.
 func (x *exchange) check(ctx context.Context, message proto.Message) error {
 	if x.condition != nil {
 		if err := auth.Allow(ctx, x.condition, reqinfo.From(ctx), message); err != nil {
@@ -320,7 +314,7 @@ func (x *exchange) check(ctx context.Context, message proto.Message) error {
 	return nil
 }
 
-// fail ends a call whose requests come in a stream. The first fault stays.
+// fail ends a call whose request is a stream. The first fault counts.
 func (x *exchange) fail(fault error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -331,7 +325,7 @@ func (x *exchange) fail(fault error) {
 	}
 }
 
-// failure is the fault that ended the call; nil if there was none.
+// failure returns the fault that ended the call; nil if there was none.
 func (x *exchange) failure() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -339,7 +333,7 @@ func (x *exchange) failure() error {
 	return x.fault
 }
 
-// forwarded is called by generated code before it writes a message; nil: before the first of a stream.
+// forwarded is called by generated code before it writes a message, which is nil before the first of a stream.
 func forwarded(ctx context.Context, _ http.ResponseWriter, message proto.Message) error {
 	x, ok := exchangeFrom(ctx)
 	if !ok || message == nil {

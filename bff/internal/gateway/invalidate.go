@@ -15,14 +15,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Unary is what every unary call passes first, be it for a route or a leg of a composite: VerifyUnary, and then, when the call has
-// changed what kept answers are made of, these are made obsolete before anyone is told that it has.
-func Unary(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
-	changes := map[string]grpc.UnaryClientInterceptor{}
+// Unary is what every unary call passes first, for a route or for a leg of a composite: VerifyUnary, and then, if the call has changed
+// what cached responses are made of, their invalidation.
+func Unary(routes []Route, responses *cache.Cache) grpc.UnaryClientInterceptor {
+	policies := map[string]policy.Policy{}
 
 	for _, r := range routes {
 		if len(r.Policy.Invalidates) > 0 {
-			changes[r.RPC] = invalidate(r.Policy, kept)
+			policies[r.RPC] = r.Policy
 		}
 	}
 
@@ -30,57 +30,49 @@ func Unary(routes []Route, kept *cache.Cache) grpc.UnaryClientInterceptor {
 		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 	) error {
-		changed, ok := changes[method]
-		if !ok {
-			return VerifyUnary(ctx, method, req, reply, cc, invoke, opts...)
+		if changes, ok := policies[method]; ok {
+			invoke = invalidating(changes, responses, invoke)
 		}
 
-		verified := func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
-			return changed(ctx, method, req, reply, cc, invoke, opts...)
-		}
-
-		return VerifyUnary(ctx, method, req, reply, cc, verified, opts...)
+		return VerifyUnary(ctx, method, req, reply, cc, invoke, opts...)
 	}
 }
 
-func invalidate(change policy.Policy, kept *cache.Cache) grpc.UnaryClientInterceptor {
-	return func(
-		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
-	) error {
+// invalidating invalidates cached responses when the call has ended, before the client gets to know.
+func invalidating(changes policy.Policy, responses *cache.Cache, invoke grpc.UnaryInvoker) grpc.UnaryInvoker {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 		err := invoke(ctx, method, req, reply, cc, opts...)
 
-		// What refuses a call that was made again may be what the first one has done.
-		if err != nil && refused(status.Code(err)) && change.Retry == nil {
-			return err
-		}
-
 		if err != nil {
-			// What came back says nothing.
+			// A retry may have been refused because of what the first call has done.
+			if refused(status.Code(err)) && changes.Retry == nil {
+				return err
+			}
+
 			reply = nil
 		}
 
-		names, complete := texts(change.Invalidates, req, reply)
-		if failed := kept.Invalidate(ctx, names); failed != nil {
-			note(ctx, fmt.Errorf("%s: %w", method, failed))
+		names, complete := tagTexts(changes.Invalidates, req, reply)
+		if failed := responses.Invalidate(ctx, names); failed != nil {
+			logCause(ctx, fmt.Errorf("%s: %w", method, failed))
 		}
 
 		if !complete {
-			note(ctx, fmt.Errorf("%s: a tag has no value, so that its answers stay until their ttl is over", method))
+			logCause(ctx, fmt.Errorf("%s: a tag has no value, so that its responses stay until their ttl is over", method))
 		}
 
 		return err
 	}
 }
 
-// note is for the log: the call has ended as it has.
-func note(ctx context.Context, cause error) {
+// logCause sets a cause for the log without changing the code of the call.
+func logCause(ctx context.Context, cause error) {
 	rec := reqinfo.From(ctx)
 	code, _ := rec.Outcome()
 	rec.Fail(code, cause)
 }
 
-// refused reports whether a call that ended with this code has changed nothing. Of others one cannot know.
+// refused reports whether a call that ended with this code has certainly changed nothing.
 func refused(code codes.Code) bool {
 	switch code {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied, codes.ResourceExhausted,
@@ -91,8 +83,8 @@ func refused(code codes.Code) bool {
 	}
 }
 
-// texts are the tags of a call. They are not complete if one has no value.
-func texts(tags []policy.Tag, req, reply any) (names []string, complete bool) {
+// tagTexts returns the tags of a call. They are not complete if one has no value.
+func tagTexts(tags []policy.Tag, req, reply any) (names []string, complete bool) {
 	request, ok := req.(proto.Message)
 	if !ok {
 		return nil, false

@@ -16,35 +16,28 @@ import (
 type lazyStream struct {
 	ctx      context.Context //nolint:containedctx // It is the stream's, which gRPC keeps in the stream.
 	exchange *exchange
-	open     func() (grpc.ClientStream, error)
-
-	once   sync.Once
+	// start opens the stream, once.
+	start  func() (grpc.ClientStream, error)
 	opened chan struct{}
-	inner  grpc.ClientStream // Nil if err is not.
-	err    error
 }
 
 func newLazyStream(ctx context.Context, x *exchange, open func() (grpc.ClientStream, error)) *lazyStream {
-	return &lazyStream{ctx: ctx, exchange: x, open: open, opened: make(chan struct{})}
+	s := &lazyStream{ctx: ctx, exchange: x, opened: make(chan struct{})}
+	s.start = sync.OnceValues(func() (grpc.ClientStream, error) {
+		defer close(s.opened)
+		return open()
+	})
+
+	return s
 }
 
 func (s *lazyStream) Context() context.Context { return s.ctx }
 
-// start opens the stream, once.
-func (s *lazyStream) start() (grpc.ClientStream, error) {
-	s.once.Do(func() {
-		s.inner, s.err = s.open()
-		close(s.opened)
-	})
-
-	return s.inner, s.err
-}
-
-// wait returns the stream as soon as the sender has opened it.
+// wait returns the stream when the sender has opened it.
 func (s *lazyStream) wait() (grpc.ClientStream, error) {
 	select {
 	case <-s.opened:
-		return s.inner, s.err
+		return s.start()
 	case <-s.ctx.Done():
 		return nil, status.FromContextError(s.ctx.Err()).Err()
 	}
@@ -66,7 +59,7 @@ func (s *lazyStream) SendMsg(m any) error {
 	return inner.SendMsg(m)
 }
 
-// CloseSend tells the backend that this was all, unless the client's stream broke off: generated code does not always look.
+// CloseSend ends the requests, unless the client's stream was aborted, which generated code does not always notice.
 func (s *lazyStream) CloseSend() error {
 	if s.exchange.failure() != nil {
 		return status.Error(codes.Canceled, "the request broke off")
@@ -102,7 +95,7 @@ func (s *lazyStream) RecvMsg(m any) error {
 
 	err = inner.RecvMsg(m)
 	if err == io.EOF && s.exchange.failure() != nil { //nolint:errorlint // A stream returns it bare.
-		// What the backend made of half a request is not the answer.
+		// The backend has replied to an incomplete request.
 		return status.Error(codes.Canceled, "the request broke off")
 	}
 
@@ -112,8 +105,8 @@ func (s *lazyStream) RecvMsg(m any) error {
 func (s *lazyStream) Trailer() metadata.MD {
 	select {
 	case <-s.opened:
-		if s.inner != nil {
-			return presentable(s.inner.Trailer())
+		if inner, err := s.start(); err == nil {
+			return presentable(inner.Trailer())
 		}
 	default:
 	}

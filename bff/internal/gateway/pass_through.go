@@ -75,14 +75,14 @@ func intoBuffer(ctx context.Context, message proto.Message) (any, error) {
 		return message, nil
 	}
 
-	x.answer.Message = message
-	x.answer.Buffer, _ = buffers.Get().(*[]byte)
+	x.reply.Message = message
+	x.reply.Buffer, _ = buffers.Get().(*[]byte)
 
 	if x.sent != nil {
-		x.answer.ProtoPaths = x.sentProtoPaths
+		x.reply.ProtoPaths = x.sentProtoPaths
 	}
 
-	return &x.answer, nil
+	return &x.reply, nil
 }
 
 // sentProtoPaths reports whether the client used paths of fields that JSON cannot hold, which it can then read.
@@ -90,7 +90,7 @@ func (x *exchange) sentProtoPaths() bool { return binding.HasProtoPath(x.sent) }
 
 // release gives the buffer back, when the answer has been sent.
 func (x *exchange) release() {
-	if buffer := x.answer.Buffer; buffer != nil && cap(*buffer) <= maxKept {
+	if buffer := x.reply.Buffer; buffer != nil && cap(*buffer) <= maxKept {
 		buffers.Put(buffer)
 	}
 }
