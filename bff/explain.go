@@ -95,15 +95,15 @@ func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Caller) (Exp
 		return Explanation{}, err
 	}
 
-	e := Explanation{Variables: found.Variables, Request: found.Request, Status: found.Status, Answer: found.Answer}
+	e := Explanation{Variables: found.Variables, Request: found.Request, Status: found.Status, Answer: found.Problem}
 
 	if found.Route != nil {
 		c.options.complete(ctx, &e, found, c.config, r, rec)
 	}
 
 	if !c.config.Auth.Disabled {
-		for _, v := range found.Verdicts {
-			e.Verdicts = append(e.Verdicts, Verdict{Demand: v.Name, Fault: v.Fault})
+		for _, c := range found.Checks {
+			e.Verdicts = append(e.Verdicts, Verdict{Demand: c.Name, Fault: c.Fault})
 		}
 	}
 

@@ -74,7 +74,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			bound.mux, bound.handler, bound.responseHeader = mux, p.handler, config.ResponseHeader
 			bound.defaultTranslation = len(config.MuxOptions) == 0
 			bound.wholeMessage = bound.defaultTranslation && bound.isWholeMessage()
-			bound.passThrough = bound.wholeMessage && !bound.readsAnswer()
+			bound.passThrough = bound.wholeMessage && !bound.readsReply()
 
 			if bound.binding, err = binding.Compile(r, binding.Config{
 				Codec: codec, IgnoredParameters: config.Settings.Query.Ignored,

@@ -17,24 +17,23 @@ import (
 type Route struct {
 	policy.Endpoint
 
-	// mux is what the generated handler refers to, handler that handler, and binding how its requests are read.
+	// mux is what the generated handler uses, binding how its requests are read.
 	mux     *runtime.ServeMux
 	handler runtime.HandlerFunc
 	binding *binding.Binding
-	// located returns the path variables of the GET route that a path leads to.
+	// located returns the path variables of the GET route that matches a path.
 	located func(path string) (map[string]string, bool)
-	// responseBody is the field that is the answer. Nil: the whole message is.
+	// responseBody is the field that is the response. Nil: the message is.
 	responseBody protoreflect.FieldDescriptor
-	// responseHeader says what of a backend's metadata the configuration lets through; nil: nothing.
+	// responseHeader returns the header for a backend's metadata, if the configuration lists it. Nil: it lists none.
 	responseHeader func(metadata string) (header string, ok bool)
-	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the codec then writes whole
-	// messages, and passThrough that nothing else reads them, so that their encoding is not decoded.
+	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the response then is one message,
+	// and passThrough that nothing but the codec reads it, so that it need not be decoded.
 	defaultTranslation, wholeMessage, passThrough bool
 }
 
 // Compile finds the routes of the registrations in the linked descriptors and compiles their policies, without binding handlers. It
-// refuses a route without policy, an unclear route, and what else makes no sense, and names every fault. The result is ordered, the
-// most specific route first.
+// refuses routes without a policy, ambiguous routes and other mistakes, and names every fault. The most specific route comes first.
 func Compile(registrations []Registration, config Config) ([]Route, error) {
 	services, faults := servicesOf(registrations)
 
@@ -72,7 +71,7 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 	return routes, joinFaults("routes", faults)
 }
 
-// servicesOf are those of the registrations, in their order.
+// servicesOf returns the services of the registrations, in order.
 func servicesOf(registrations []Registration) (services []protoreflect.ServiceDescriptor, faults []error) {
 	seen := map[string]bool{}
 
@@ -100,7 +99,7 @@ func servicesOf(registrations []Registration) (services []protoreflect.ServiceDe
 	return services, faults
 }
 
-// positioned is a fault with the place of its rule, if that is not in a proto.
+// positioned adds the position of the rule to a fault, if that is not in a proto.
 func positioned(fault *schema.Fault) error {
 	if fault.Rule == nil {
 		return fault
@@ -109,7 +108,7 @@ func positioned(fault *schema.Fault) error {
 	return fmt.Errorf("%s:%d:%d: %w", fault.Rule.File, fault.Rule.Line, fault.Rule.Column, fault)
 }
 
-// defaultsOf are the defaults of each service.
+// defaultsOf returns the defaults of each service.
 func defaultsOf(registrations []Registration, common policy.Defaults) (map[protoreflect.FullName]policy.Defaults, error) {
 	defaults := map[protoreflect.FullName]policy.Defaults{}
 
@@ -127,7 +126,7 @@ func defaultsOf(registrations []Registration, common policy.Defaults) (map[proto
 	return defaults, nil
 }
 
-// unselected are the faults of overrides that are for no route.
+// unselected returns the faults of overrides that select no route.
 func unselected(routes []schema.Route, overrides []policy.Override) []error {
 	var faults []error
 

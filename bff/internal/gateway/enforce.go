@@ -19,7 +19,7 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// recordRoute writes the route and its path variables, and refuses variables that no backend should have to expect.
+// recordRoute puts the route and its path variables on the record, and refuses values that backends do not expect.
 func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 	template := r.Template.String()
 	slashes := r.Template.FixedSlashes()
@@ -33,7 +33,7 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 		for name, value := range params {
 			fault := pathValueFault(value)
 			if most, fixed := slashes[name]; fixed && strings.Count(value, "/") > most {
-				// Unescaped, this slash is like those between segments.
+				// Unescaped, it would be like those between segments.
 				fault = "contains an escaped slash"
 			}
 
@@ -50,9 +50,9 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 	}
 }
 
-// pathValueFault says what is wrong with the unescaped value of a path variable: emptiness, and what backends that build paths,
-// queries or headers from it stumble over. In a variable of several segments reserved characters stay escaped, and a
-// backend may well unescape once more, so that is looked at too.
+// pathValueFault returns what is wrong with the unescaped value of a path variable: it is empty, or unsafe in paths, queries or headers
+// that backends build from it. In a variable of several segments reserved characters stay escaped, and a backend may unescape them, so
+// that is checked as well.
 func pathValueFault(value string) string {
 	switch {
 	case value == "":
@@ -70,7 +70,7 @@ func pathValueFault(value string) string {
 	return textFault(value)
 }
 
-// isPlain reports whether a value consists of letters, digits, dashes and underscores, as most do. Nothing is wrong with it then.
+// isPlain reports whether a value consists of letters, digits, dashes and underscores, as most do.
 func isPlain(value string) bool {
 	for i := range len(value) {
 		switch c := value[i]; {
@@ -114,7 +114,7 @@ func body(route *Route) func(http.Handler) http.Handler {
 			switch {
 			case r.ContentLength > limit:
 				problem.Write(w, r, problem.BodyTooLarge(limit), nil)
-			case route.Body != "" && r.ContentLength != 0 && !route.takes(r.Header.Get("Content-Type")) && route.readsJSON(r):
+			case route.Body != "" && r.ContentLength != 0 && !route.accepts(r.Header.Get("Content-Type")) && route.readsJSON(r):
 				w.Header().Set("Accept", strings.Join(route.mediaTypes(), ", "))
 				problem.Write(w, r, route.unsupported(r), nil)
 			default:
@@ -124,18 +124,18 @@ func body(route *Route) func(http.Handler) http.Handler {
 	}
 }
 
-// unsupported is the answer to a body of a media type that the route does not take. It says what came, and what to send.
+// unsupported is the problem of a body of a media type that the route does not accept.
 func (r *Route) unsupported(req *http.Request) *problem.Problem {
-	came := "the request has a body and no Content-Type"
+	got := "the request has a body and no Content-Type"
 	if contentType := req.Header.Get("Content-Type"); contentType != "" {
-		came = fmt.Sprintf("the Content-Type is %.100q", contentType)
+		got = fmt.Sprintf("the Content-Type is %.100q", contentType)
 	}
 
 	return problem.WithStatus(http.StatusUnsupportedMediaType, codes.InvalidArgument,
-		came+"; send "+strings.Join(r.mediaTypes(), " or "))
+		got+"; send "+strings.Join(r.mediaTypes(), " or "))
 }
 
-// mediaTypes are those that the body can have; a file can have any.
+// mediaTypes are those that the body can have, unless it is a file.
 func (r *Route) mediaTypes() []string {
 	if r.ClientStream {
 		return []string{stream.NDJSON, stream.JSON}
@@ -144,7 +144,7 @@ func (r *Route) mediaTypes() []string {
 	return []string{stream.JSON}
 }
 
-func (r *Route) takes(contentType string) bool {
+func (r *Route) accepts(contentType string) bool {
 	if r.binding.IsFile() || isJSON(contentType) {
 		return true
 	}
@@ -154,7 +154,7 @@ func (r *Route) takes(contentType string) bool {
 	return r.ClientStream && stream.IsLines(mediaType)
 }
 
-// isJSON takes a missing type for JSON, as there is nothing else that it could be.
+// isJSON reports whether the type is JSON, or missing.
 func isJSON(contentType string) bool {
 	if contentType == "" || contentType == stream.JSON {
 		return true

@@ -19,42 +19,42 @@ import (
 
 // Explanation is what the gateway would do with a request.
 type Explanation struct {
-	// Route is the one that matches. Nil: none does, and Answer says why.
+	// Route is the one that matches. Nil: none does, and Problem is why.
 	Route *Route
 	// Variables are the path variables.
 	Variables map[string]string
-	// Verdicts are all demands of the access policy, met or not.
-	Verdicts []Verdict
-	// Request is the message that the RPC would get. Nil: it cannot be decoded, and Answer says why.
+	// Checks are all requirements of the access policy, with why they are not met, if so.
+	Checks []Check
+	// Request is the message that the RPC would get. Nil: it cannot be decoded, and Problem is why.
 	Request proto.Message
-	// Rules is what the rules of the request's proto say to it (buf.validate); nil: it keeps them.
+	// Rules is the error of the rules of the request's proto (buf.validate). Nil: it is valid.
 	Rules error
-	// Status and Answer are the problem document of a request that the route, the path or the body rule out.
-	Status int
-	Answer string
+	// Status and Problem are the problem document of a request that the route, the path or the body rule out.
+	Status  int
+	Problem string
 }
 
-// Verdict is a demand and why it is not met, or nil.
-type Verdict struct {
+// Check is a requirement of the access policy. Fault is why it is not met, or nil.
+type Check struct {
 	Name  string
 	Fault error
 }
 
-// Explain routes and decodes a request, but calls no backend and lets nobody's verdict end it. The request's context must carry a
-// record with the principal; the handlers must have been registered with connections that run ExplainUnary and ExplainStream.
+// Explain routes and decodes a request, but calls no backend, and no failed check ends it. The request's context must carry a record
+// with the principal; the handlers must have been registered with connections that run ExplainUnary and ExplainStream.
 func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 	var e Explanation
 
-	asked := &Gateway{trees: map[string]*pathtemplate.Tree[*target]{}}
+	router := &Gateway{trees: map[string]*pathtemplate.Tree[*target]{}}
 
 	for i := range g.routes {
 		route := &g.routes[i]
-		// The same match and the same decoding as when serving, without what comes between them.
+		// The request is matched and decoded as usual, without the layers between.
 		handler := http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			route.handler(w, req.WithContext(context.WithValue(req.Context(), explainKey{}, &e)), handlerParams(req))
 		})
 		guarded := recordRoute(route, body(route)(invoke(route, nil)(handler)))
-		asked.add(route, func(w http.ResponseWriter, req *http.Request, params map[string]string) {
+		router.add(route, func(w http.ResponseWriter, req *http.Request, params map[string]string) {
 			e.Route, e.Variables = route, map[string]string{}
 			maps.Copy(e.Variables, params)
 			guarded(w, req, params)
@@ -62,36 +62,36 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 	}
 
 	rec := reqinfo.From(r.Context())
-	// There is no edge that would count them.
+	// The edge would count them.
 	rec.AddWireBytes(int(max(r.ContentLength, 0)))
 
-	answer := response.Record(nil, 0)
-	asked.ServeHTTP(answer, r)
+	recorder := response.Record(nil, 0)
+	router.ServeHTTP(recorder, r)
 
 	if e.Request == nil {
-		e.Status, e.Answer = answer.Status(), string(answer.Body())
+		e.Status, e.Problem = recorder.Status(), string(recorder.Body())
 	}
 
 	if e.Route != nil {
-		e.Verdicts = verdicts(r.Context(), *e.Route, rec, e.Request)
+		e.Checks = checks(r.Context(), *e.Route, rec, e.Request)
 	}
 
 	return e, nil
 }
 
-func verdicts(ctx context.Context, route Route, rec *reqinfo.Record, request proto.Message) []Verdict {
-	var list []Verdict
+func checks(ctx context.Context, route Route, rec *reqinfo.Record, request proto.Message) []Check {
+	var list []Check
 	for _, check := range auth.Checks(route.Policy.Effective.GetAccess(), route.Policy.Condition) {
-		list = append(list, Verdict{Name: check.Name, Fault: check.Verdict(ctx, rec)})
+		list = append(list, Check{Name: check.Name, Fault: check.Verdict(ctx, rec)})
 	}
 
 	if c := route.Policy.Condition; c != nil && c.NeedsRequest() {
-		verdict := Verdict{Name: "if " + c.String(), Fault: errNoRequest}
+		check := Check{Name: "if " + c.String(), Fault: errNoRequest}
 		if request != nil {
-			verdict.Fault = c.Allows(ctx, rec, request)
+			check.Fault = c.Allows(ctx, rec, request)
 		}
 
-		list = append(list, verdict)
+		list = append(list, check)
 	}
 
 	return list
@@ -101,17 +101,17 @@ var errNoRequest = errors.New("the request cannot be decoded")
 
 type explainKey struct{}
 
-// errExplained ends the calls of an explained request; nobody reads it.
+// errExplained ends the calls of an explained request. It is not shown.
 var errExplained = status.Error(codes.Aborted, "explained")
 
-// ExplainUnary takes the request of a call instead of making it.
+// ExplainUnary explains the request of a call instead of making it.
 func ExplainUnary(
 	ctx context.Context, _ string, req, _ any, _ *grpc.ClientConn, _ grpc.UnaryInvoker, _ ...grpc.CallOption,
 ) error {
-	return take(ctx, req)
+	return explainRequest(ctx, req)
 }
 
-// ExplainStream takes the request of a stream instead of opening it.
+// ExplainStream explains the request of a stream instead of opening it.
 func ExplainStream(
 	ctx context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, _ string, _ grpc.Streamer, _ ...grpc.CallOption,
 ) (grpc.ClientStream, error) {
@@ -127,11 +127,11 @@ type explainedStream struct {
 func (s explainedStream) Context() context.Context { return s.ctx }
 
 func (s explainedStream) SendMsg(m any) error {
-	return take(s.ctx, m)
+	return explainRequest(s.ctx, m)
 }
 
-// take notes the request of the call. The error ends the call.
-func take(ctx context.Context, request any) error {
+// explainRequest completes the explanation with the request of the call. The error ends the call.
+func explainRequest(ctx context.Context, request any) error {
 	e, explained := ctx.Value(explainKey{}).(*Explanation)
 	x, exchanged := exchangeFrom(ctx)
 	message, ok := request.(proto.Message)

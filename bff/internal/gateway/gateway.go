@@ -1,8 +1,7 @@
-// Package gateway puts generated grpc-gateway handlers under policy. Every handler is in a tree of path templates together with
-// the policy that guards it, so that the match that picks the handler picks the policy. The tree matches as grpc-gateway's ServeMux
-// does.
+// Package gateway puts generated grpc-gateway handlers under policy. Every handler is in a tree of path templates together with its
+// policy, so that the match that finds the handler finds the policy. The tree matches as grpc-gateway's ServeMux does.
 //
-// It dials nothing and knows no addresses; the handlers come with their connections.
+// It does not dial; the handlers come with their connections.
 package gateway
 
 import (
@@ -36,27 +35,27 @@ import (
 type Config struct {
 	// Settings are those of the operator.
 	Settings config.Config
-	// Defaults hold where a method's options say nothing.
+	// Defaults are for what a method's options do not set.
 	Defaults policy.Defaults
 	// Rules are those of routes that are not in the protos.
 	Rules schema.Rules
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
-	// ResponseHeader returns the name under which a backend's metadata reaches the client, if it does. Nil: none does.
+	// ResponseHeader returns the header for a backend's metadata, if the client gets it. Nil: it gets none.
 	ResponseHeader func(metadata string) (header string, ok bool)
 	// Overload refuses requests when too many are under way. Nil: none.
 	Overload *inflight.Gate
-	// Cache keeps answers. Nil: none are kept or shared.
+	// Cache caches responses. Nil: none are cached or shared.
 	Cache *cache.Cache
-	// Vary are headers of requests that backends get, or that say who calls.
+	// Vary are headers of requests that backends get, or that identify the caller.
 	Vary []string
-	// Idempotency remembers the answers to requests with a key.
+	// Idempotency stores the responses to requests with a key.
 	Idempotency *idempotency.Keeper
-	// Compress compresses answers that are single messages. Nil: they are not.
+	// Compress compresses responses that are single messages. Nil: they are not.
 	Compress func(http.Handler) http.Handler
-	// Draining ends when the gateway stops: streams, which would outlast it, end then. Nil: never.
+	// Draining ends when the gateway stops, and ends streams. Nil: never.
 	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
-	// MuxOptions change how the generated handlers translate. Options about routing have no effect: the router is not theirs.
+	// MuxOptions change how the generated handlers translate. Options about routing have no effect.
 	MuxOptions []runtime.ServeMuxOption
 }
 
@@ -69,15 +68,15 @@ type Gateway struct {
 	methods []string
 }
 
-// target is one route: its method, the template, which takes the variables from the path, and the handler, which gets them.
+// target is a route in the tree. The handler gets the variables of the template.
 type target struct {
 	method   string
 	template pathtemplate.Template
 	handler  runtime.HandlerFunc
 }
 
-// New registers everything, for the routes that Compile made of it, which it does not change. It refuses a registration that does
-// not match its descriptors, and names every fault.
+// New registers the handlers of the routes, which Compile returned and which are not changed. It refuses a registration that does not
+// match its descriptors, and names every fault.
 func New(ctx context.Context, routes []Route, registrations []Registration, config Config) (*Gateway, error) {
 	routes = slices.Clone(routes)
 
@@ -91,7 +90,7 @@ func New(ctx context.Context, routes []Route, registrations []Registration, conf
 		r := &routes[i]
 		r.located = g.located
 
-		// Nobody else asks for it.
+		// Only embedding programs look for it.
 		if len(config.MuxOptions) > 0 {
 			if err := r.showPattern(); err != nil {
 				return nil, fmt.Errorf("route %s of %s: %w", r, r.RPC, err)
@@ -124,26 +123,26 @@ func (g *Gateway) Routes() []Route { return g.routes }
 
 // guard puts the policy of a route around its handler. From the outside in:
 //
-//	record    which route this is, and its path variables, which must be sound
-//	in flight is there room? For requests with a body within the deadline
-//	timing    what the calls took, for the client
-//	Require   may the caller?
-//	limits    not too often?
-//	body      of a type and size that the route takes, decompressed
-//	deadline  until when
-//	cache     the answer to the same request before, or at the same time
-//	compress  unless the answer is a stream or a file
-//	keeper    the answer to the same request before, if it has a key
-//	status    that of the policy, or the form of a stream
-//	invoke    path variables must be values of their fields; they, query, headers and body wait for the call
-//	handler   grpc-gateway's: call (VerifyUnary: path variables, body, query, headers, condition, rules), answer
+//	record    the route and its path variables, which are checked
+//	in flight the limit on requests; for those with a body within the deadline
+//	timing    the duration of calls, for the client
+//	Require   access
+//	limits    rate limits
+//	body      its type and size, decompression
+//	deadline  of the request
+//	cache     cached responses, and calls shared by requests at the same time
+//	compress  unless the response is a stream or a file
+//	keeper    stored responses to requests with a key
+//	status    that of the policy, or the frames of a stream
+//	invoke    hides path variables, query, headers and body from the handler
+//	handler   grpc-gateway's: call (VerifyUnary: path variables, body, query, headers, condition, rules), response
 func guard(r *Route, config Config) runtime.HandlerFunc {
 	admit := func(next http.Handler) http.Handler { return next }
 	if config.Overload != nil {
 		admit = config.Overload.Route(r.Policy.Effective.GetPriority(), r.ServerStream || r.ClientStream)
 	}
 
-	handler := r.answering(config)
+	handler := r.responding(config)
 	if !r.ClientStream {
 		handler = admitAfterBody(admit)(handler)
 	}
@@ -172,8 +171,8 @@ func guard(r *Route, config Config) runtime.HandlerFunc {
 	return recordRoute(r, handler)
 }
 
-// answering are the layers of a request that is let through, from the cache on.
-func (r *Route) answering(config Config) http.Handler {
+// responding returns the layers from the cache on.
+func (r *Route) responding(config Config) http.Handler {
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r.handler(w, req, handlerParams(req))
 	}))
@@ -202,7 +201,7 @@ func (r *Route) answering(config Config) http.Handler {
 	return handler
 }
 
-// cacheRule is how answers of the route are shared.
+// cacheRule is how responses of the route are cached and shared.
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
 		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Effective.GetTimeout().AsDuration(),
@@ -249,13 +248,14 @@ func (r *Route) writesJSON(req *http.Request) bool {
 	return ours
 }
 
-// sendsEvents reports whether the request may be that of an EventSource, which knows GET alone, and is answered with events.
+// sendsEvents reports whether the response is events, and the request may be that of an EventSource, which only uses GET.
 func (r *Route) sendsEvents(req *http.Request) bool {
 	return r.ServerStream && req.Method == http.MethodGet && !reqinfo.From(req.Context()).Head &&
 		!r.isFile() && r.writesJSON(req) && stream.SendsEvents(req)
 }
 
-// accepted is what makes a difference of an Accept header: the form of errors, unless an embedding program's marshalers look at it.
+// accepted is the part of an Accept header that the response depends on: all if an embedding program's marshalers may look at it, or
+// else the form of errors.
 func (r *Route) accepted(values []string) string {
 	switch {
 	case !r.writesJSON(&http.Request{Header: http.Header{"Accept": values}}):
@@ -267,7 +267,7 @@ func (r *Route) accepted(values []string) string {
 	}
 }
 
-// requestCondition is the condition that has to wait for the request message; nil if there is none.
+// requestCondition is the condition that needs the request message; nil if there is none.
 func (r *Route) requestCondition(config Config) *condition.Condition {
 	if c := r.Policy.Condition; !config.Settings.Auth.Disabled && c != nil && c.NeedsRequest() {
 		return c
@@ -276,7 +276,7 @@ func (r *Route) requestCondition(config Config) *condition.Condition {
 	return nil
 }
 
-// joinFaults makes one error of many, or none.
+// joinFaults joins errors, if there are any.
 func joinFaults(what string, faults []error) error {
 	if err := errors.Join(faults...); err != nil {
 		return fmt.Errorf("%s: %w", what, err)

@@ -17,20 +17,19 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// generated is a handler that generated code has put on a mux.
+// generated is a handler that generated code has registered on a mux.
 type generated struct {
 	// handler has the middlewares of an embedding program around it.
 	handler runtime.HandlerFunc
-	// rpc is the full method that it calls. Empty: it is no generated handler, or one of another mux. fault is then the panic that
-	// it ended with, if it did.
+	// rpc is the full method that it calls. Empty: it is not a generated handler, or one of another mux; fault is its panic, if it had one.
 	rpc, fault string
 }
 
-// collect returns the mux and the handlers of a registration, in the order in which they are registered.
+// collect returns the mux and the handlers of a registration, in order.
 func collect(ctx context.Context, reg Registration, codec *protojson.Codec, config Config) (*runtime.ServeMux, []generated, error) {
 	var outer, inner []runtime.HandlerFunc
 
-	options := []runtime.ServeMuxOption{into(&outer), runtime.WithMetadata(tellRPC)}
+	options := []runtime.ServeMuxOption{into(&outer), runtime.WithMetadata(probeRPC)}
 	options = append(append(options, config.MuxOptions...), into(&inner))
 	mux := newTranslator(codec, options)
 	// Options may have put handlers of their own on it.
@@ -46,7 +45,7 @@ func collect(ctx context.Context, reg Registration, codec *protojson.Codec, conf
 		handlers[i] = generated{handler: outer[i], rpc: rpc, fault: fault}
 	}
 
-	// The handlers refer to this mux, by which requests now go: without what was to find out about them.
+	// The handlers use this mux for requests, now without what was added to find them.
 	*mux = *newTranslator(codec, config.MuxOptions)
 
 	return mux, handlers, nil
@@ -66,13 +65,13 @@ type probe struct{ rpc string }
 
 type probeKey struct{}
 
-// rpcOf runs a generated handler until it says which RPC it is about to call, before it reads anything of the request. A handler
-// that somebody wrote may panic for a reason of its own, which is the fault.
+// rpcOf runs a generated handler until it names the RPC that it calls, before it reads the request. If it is not a generated one, it may
+// panic, which is the fault.
 func rpcOf(handler runtime.HandlerFunc) (rpc, fault string) {
 	p := &probe{}
 
 	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), probeKey{}, p))
-	// Nobody should wait in it.
+	// So that nothing waits.
 	cancel()
 
 	req := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/"}, Header: http.Header{}, Body: http.NoBody}
@@ -83,7 +82,7 @@ func rpcOf(handler runtime.HandlerFunc) (rpc, fault string) {
 	return p.rpc, fault
 }
 
-// panicOf is what the handler panics with; nil if it returns.
+// panicOf returns what the handler panics with; nil if it returns.
 func panicOf(handler runtime.HandlerFunc, req *http.Request) (recovered any) {
 	defer func() { recovered = recover() }()
 
@@ -92,8 +91,8 @@ func panicOf(handler runtime.HandlerFunc, req *http.Request) (recovered any) {
 	return nil
 }
 
-// tellRPC is the first thing of ours that a generated handler calls with the name of its RPC. It ends a probe.
-func tellRPC(ctx context.Context, _ *http.Request) metadata.MD {
+// probeRPC ends a probe. Generated handlers call it with the name of their RPC, before anything else.
+func probeRPC(ctx context.Context, _ *http.Request) metadata.MD {
 	if p, ok := ctx.Value(probeKey{}).(*probe); ok {
 		p.rpc, _ = runtime.RPCMethod(ctx)
 
@@ -109,9 +108,8 @@ type pair struct {
 	handler runtime.HandlerFunc
 }
 
-// pairUp finds the route of each handler: it is the one of its RPC or, of several, the one in the same place, since generated code
-// registers the bindings of an RPC in the order in which they are declared. In which order services are named and registered does
-// not matter. The error says which of both have no counterpart.
+// pairUp finds the route of each handler: that of its RPC or, if there are several, the one at the same position, since generated code
+// registers the bindings of an RPC in the order of their declaration. The order of services does not matter.
 func pairUp(reg Registration, handlers []generated, rules schema.Rules) ([]pair, error) {
 	declared, err := declaredRoutes(reg, rules)
 	if err != nil {
@@ -143,7 +141,7 @@ func pairUp(reg Registration, handlers []generated, rules schema.Rules) ([]pair,
 	return pairs, nil
 }
 
-// withoutRoute says what is wrong with these handlers.
+// withoutRoute returns the faults of handlers without a route.
 func withoutRoute(reg Registration, handlers []generated) []string {
 	faults := make([]string, 0, len(handlers))
 
@@ -168,7 +166,7 @@ func withoutRoute(reg Registration, handlers []generated) []string {
 	return slices.Compact(faults)
 }
 
-// withoutHandler says what is wrong with the routes that are still open, of those that are declared.
+// withoutHandler returns the faults of the declared routes of which some, in open, have no handler.
 func withoutHandler(declared []schema.Route, open map[string][]schema.Route) []string {
 	service := func(r schema.Route) string { return string(r.Descriptor.Parent().FullName()) }
 	routes, left := map[string]int{}, map[string]int{} // By service.

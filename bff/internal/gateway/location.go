@@ -10,7 +10,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// located returns the path variables of the GET route that a path leads to; not ok if there is none.
+// located returns the path variables of the GET route that matches a path; not ok if there is none.
 func (g *Gateway) located(path string) (variables map[string]string, ok bool) {
 	found, ok := g.find(http.MethodGet, path)
 	if !ok {
@@ -20,10 +20,10 @@ func (g *Gateway) located(path string) (variables map[string]string, ok bool) {
 	return found.template.Bind(path), true
 }
 
-// locate writes the header Location, if the route has one. That a value makes no path is noted on the request's record.
+// locate sets the header Location, if the route has one. If the values make no path, that is put on the request's record.
 //
-// The routes decide whether a slash in a value is one between segments, as in resource names, or a part of an identifier: the path
-// is the one by which a GET route gets the value in the variable of the same name, or else the one that any GET route has.
+// A slash in a value may be one between segments, as in resource names, or part of an identifier. The path is the one from which a GET
+// route gets the value in the variable of the same name, or else the one that any GET route matches.
 func (x *exchange) locate(message protoreflect.Message) {
 	location := x.route.Policy.Location
 	if location == nil {
@@ -40,7 +40,7 @@ func (x *exchange) locate(message protoreflect.Message) {
 	x.w.Header().Set("Location", x.route.choose(at))
 }
 
-// choose returns one of the paths that the values make. A colon in a value is escaped if it would be taken for that before a verb.
+// choose returns one of the paths that the values make. A colon in a value is escaped if it would begin a verb.
 func (r *Route) choose(at policy.LocatedAt) string {
 	for _, located := range []string{at.Escaped, at.Segments} {
 		path, rest := located, ""
@@ -63,7 +63,7 @@ func (r *Route) choose(at policy.LocatedAt) string {
 	return at.Segments
 }
 
-// holds reports whether path variables have the values that fields of their names have.
+// holds reports whether the path variables have these values.
 func holds(variables, values map[string]string) bool {
 	for name, value := range values {
 		if got, known := variables[name]; !known || got != value {

@@ -13,12 +13,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// messages is the body of a request that is a stream of messages. It decodes itself: generated handlers get one message after the
-// other, bound and checked.
+// messages is the body of a request that is a stream of messages. Generated handlers decode one message after the other from it, bound
+// and checked.
 type messages struct {
 	exchange *exchange
 	source   stream.Source
-	// count is how many there were.
+	// count is how many messages have been read.
 	count int
 }
 
@@ -30,8 +30,8 @@ func newMessages(x *exchange) *messages {
 	return &messages{exchange: x, source: stream.Documents(x.request, reqinfo.From(x.Context), x.decode)}
 }
 
-// Decode reads the next message. The error is io.EOF after the last; any other ends the call, also where generated code takes an
-// error for the end.
+// Decode reads the next message. The error is io.EOF after the last; any other ends the call, even if generated code treats it as the
+// end.
 func (s *messages) Decode(v any) error {
 	err := s.decode(v)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -44,7 +44,7 @@ func (s *messages) Decode(v any) error {
 func (s *messages) decode(v any) error {
 	message, ok := v.(proto.Message)
 	if !ok {
-		return fmt.Errorf("%T is no message", v)
+		return fmt.Errorf("%T is not a message", v)
 	}
 
 	x := s.exchange
@@ -60,7 +60,7 @@ func (s *messages) decode(v any) error {
 	err := s.source.Next(message)
 	if errors.Is(err, io.EOF) {
 		if s.count == 0 {
-			// What is wrong beside the body is wrong without messages, too.
+			// Query and headers are checked even without messages.
 			if err := x.bindParameters(message, binding.Faults{}); err != nil {
 				return err
 			}
@@ -88,14 +88,14 @@ func (s *messages) decode(v any) error {
 	return x.check(x.request.Context(), message)
 }
 
-// numbered is the JSON path of a place in one of many messages.
+// numbered returns the JSON path of a place in one of many messages.
 func numbered(index int, path string) string {
 	path = strings.TrimSuffix(fmt.Sprintf("[%d].%s", index, path), ".")
 
 	return strings.Replace(path, "].[", "][", 1)
 }
 
-// Read makes it a body, which nobody reads.
+// Read implements io.Reader. It is not called.
 func (s *messages) Read([]byte) (int, error) { return 0, io.EOF }
 
 // Close leaves the client's body to the server.

@@ -18,8 +18,8 @@ import (
 // binarySuffix ends the names of metadata whose values are bytes (gRPC over HTTP2, "Binary-Header").
 const binarySuffix = "-bin"
 
-// presentable returns a backend's metadata as it can be in a header: bytes in base64, and without what is no field value. The
-// map and its lists are copied before they are changed, since those of a composite may be its own.
+// presentable returns a backend's metadata as it can be in a header: bytes in base64, and without what is not a field value. It does not
+// change the map, which may be a composite's own.
 func presentable(md metadata.MD) metadata.MD {
 	copied := false
 
@@ -39,9 +39,9 @@ func presentable(md metadata.MD) metadata.MD {
 	return md
 }
 
-// fieldValues returns the values of metadata as those of a header field, and whether they are others than they were. Bytes are in
-// base64 without padding, as gRPC writes them. Spaces around a value go, since none are allowed there (RFC 9113, section 8.2.1); a
-// value that is not printable ASCII is left out (RFC 9110, section 5.5, without obs-text, which gRPC does not carry).
+// fieldValues converts values of metadata to those of a header field, and reports whether they have changed. Bytes are in base64 without
+// padding, as gRPC writes them. Spaces around a value are removed (RFC 9113, section 8.2.1); a value that is not printable ASCII is left
+// out (RFC 9110, section 5.5, without obs-text, which gRPC does not carry).
 func fieldValues(name string, values []string) (fit []string, changed bool) {
 	if start := len(name) - len(binarySuffix); start >= 0 && strings.EqualFold(name[start:], binarySuffix) {
 		fit = make([]string, 0, len(values))
@@ -88,11 +88,11 @@ func presentAll(opts []grpc.CallOption) {
 	}
 }
 
-// metadataLength is how a backend says how long a file is. The name of the header itself would be about gRPC's own stream.
+// metadataLength is the metadata for the length of a file. Under the name of the header it would be that of gRPC's stream.
 const metadataLength = "x-content-length"
 
-// headers passes on those of a backend's header metadata that the route or the configuration lets through. What cannot be in a
-// header is noted on the request's record. What a composite says about keeping its answer is not true of a partial one.
+// headers sets the headers from a backend's metadata that the route or the configuration lists. Those that cannot be in a header are put
+// on the request's record. Headers of a composite about caching are not meant for partial responses.
 func (x *exchange) headers(md metadata.MD) {
 	header := x.w.Header()
 	partial := reqinfo.From(x.Context).Partial()
@@ -128,8 +128,7 @@ func (x *exchange) headers(md metadata.MD) {
 	}
 }
 
-// aboutCaching reports whether a header, in lower case, says how long a response may be cached, or names its version (RFC 9111,
-// section 5; RFC 9110, section 8.8).
+// aboutCaching reports whether a header, in lower case, is about caching or validation (RFC 9111, section 5; RFC 9110, section 8.8).
 func aboutCaching(name string) bool {
 	switch name {
 	case "cache-control", "etag", "expires", "last-modified":
@@ -159,7 +158,7 @@ func (x *exchange) lengths(values []string) []string {
 	return values
 }
 
-// checkType records that the type of a file cannot be in a header. The codec writes another.
+// checkType puts on the record that the type of a file cannot be in a header. The codec writes another.
 func (x *exchange) checkType(message proto.Message) {
 	if file, ok := message.(*httpbody.HttpBody); ok && file.GetContentType() != "" && !reqinfo.Plain(file.GetContentType()) {
 		reqinfo.From(x.request.Context()).DropHeader("content-type")

@@ -45,11 +45,11 @@ func ownFields() []ownField {
 	}
 }
 
-// queryParser is the one option that changes no ServeMux but all of them.
+// queryParser is the one option that does not change a ServeMux, but the whole process.
 const queryParser = "SetQueryParameterParser"
 
-// CheckMuxOptions refuses options of runtime.NewServeMux that would have no effect in a gateway, and those that would give some
-// errors another form. The error names each of them, and what to do instead.
+// CheckMuxOptions refuses options of runtime.NewServeMux that would have no effect in a gateway, or give some errors another form. The
+// error names each of them, and what to do instead.
 func CheckMuxOptions(options []runtime.ServeMuxOption) error {
 	var faults []error
 
@@ -67,7 +67,7 @@ func muxOptionFaults(option runtime.ServeMuxOption) []string {
 		return []string{"is nil"}
 	}
 
-	// It must not be applied: it is for the whole process.
+	// It must not be applied.
 	if f := goruntime.FuncForPC(reflect.ValueOf(option).Pointer()); f != nil && strings.Contains(f.Name(), queryParser) {
 		return []string{"runtime." + queryParser +
 			" has no effect: queries are read by the gateway; query.ignored of the configuration lists parameters to pass over"}
@@ -100,8 +100,8 @@ func probedMux() *runtime.ServeMux {
 	)
 }
 
-// fieldState is what can be compared of a field: which function it is, how many elements it has, or its value. The fields are not
-// exported, and there is no other way to see what an option does; a test holds the names against those of grpc-gateway.
+// fieldState returns what can be compared of a field: a pointer, a length or a value. The fields are not exported, and there is no other
+// way to see what an option does; a test compares the names with those of grpc-gateway.
 func fieldState(mux *runtime.ServeMux, name string) any {
 	field := reflect.ValueOf(mux).Elem().FieldByName(name)
 

@@ -16,11 +16,11 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// passThroughCodec does not decode replies: all fields of a message are among its unknown ones, from where it is written as it
-// would be from the others. It is for messages whose fields nothing reads.
+// passThroughCodec does not decode replies: all fields of a message are among its unknown ones, which the JSON codec writes as well.
+// It is for messages whose fields are not read.
 type passThroughCodec struct{ encoding.CodecV2 }
 
-// passThrough is the option of a call.
+// passThrough is the call option for passThroughCodec.
 //
 //nolint:gochecknoglobals // Constant.
 var passThrough = grpc.ForceCodecV2(passThroughCodec{encoding.GetCodecV2(protocodec.Name)})
@@ -29,7 +29,7 @@ var passThrough = grpc.ForceCodecV2(passThroughCodec{encoding.GetCodecV2(protoco
 func (passThroughCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	message, ok := v.(proto.Message)
 	if !ok {
-		return fmt.Errorf("%T is no message", v)
+		return fmt.Errorf("%T is not a message", v)
 	}
 
 	// The buffers go back to gRPC.
@@ -38,14 +38,13 @@ func (passThroughCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// isWholeMessage reports whether the answer is one message and all of it: generated code neither takes a field out of it nor sends
-// it as a file.
+// isWholeMessage reports whether the response is one message, rather than a stream, a field of a message, or a file.
 func (r *Route) isWholeMessage() bool {
 	return !r.ServerStream && r.ResponseBody == "" && !r.isFile()
 }
 
-// readsAnswer reports whether the policy of the route looks into its answers.
-func (r *Route) readsAnswer() bool {
+// readsReply reports whether the policy of the route reads fields of the reply.
+func (r *Route) readsReply() bool {
 	tags := slices.Clone(r.Policy.Invalidates)
 	if r.Policy.Cache != nil {
 		tags = append(tags, r.Policy.Cache.Tags...)
@@ -54,15 +53,15 @@ func (r *Route) readsAnswer() bool {
 	return r.Policy.Location != nil || slices.ContainsFunc(tags, policy.Tag.ReadsResponse)
 }
 
-// buffers are those that answers are written into.
+// buffers are those that responses are written into.
 //
-//nolint:gochecknoglobals // A pool is for all.
+//nolint:gochecknoglobals // A pool is shared.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// maxKept is how large a buffer may be that is kept for another answer, in bytes.
-const maxKept = 1 << 20
+// maxPooled is how large a buffer in the pool may be, in bytes.
+const maxPooled = 1 << 20
 
-// intoBuffer gives a message to the codec together with the buffer of its exchange, or only the field of it that is the answer.
+// intoBuffer passes a message to the codec with a buffer, or only the field of it that is the response.
 func intoBuffer(ctx context.Context, message proto.Message) (any, error) {
 	x, ok := exchangeFrom(ctx)
 
@@ -85,12 +84,12 @@ func intoBuffer(ctx context.Context, message proto.Message) (any, error) {
 	return &x.reply, nil
 }
 
-// sentProtoPaths reports whether the client used paths of fields that JSON cannot hold, which it can then read.
+// sentProtoPaths reports whether the client sent paths of fields that JSON cannot hold, so that it can read them as well.
 func (x *exchange) sentProtoPaths() bool { return binding.HasProtoPath(x.sent) }
 
-// release gives the buffer back, when the answer has been sent.
+// release returns the buffer to the pool when the response has been sent.
 func (x *exchange) release() {
-	if buffer := x.reply.Buffer; buffer != nil && cap(*buffer) <= maxKept {
+	if buffer := x.reply.Buffer; buffer != nil && cap(*buffer) <= maxPooled {
 		buffers.Put(buffer)
 	}
 }

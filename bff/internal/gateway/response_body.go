@@ -6,22 +6,22 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// part is a message with one field that is the answer, as response_body says. Generated code has a type of its own for that, unless
-// it was not shown the field (protoc-gen-portico-gateway).
+// part is a message and the field of it that is the response (response_body). Generated code has a type of its own for that, unless it
+// does not know the field (protoc-gen-portico-gateway).
 type part struct {
 	proto.Message
 
 	field protoreflect.FieldDescriptor
 }
 
-// selects reports whether generated code has taken the field out of the message.
+// selects reports whether generated code has selected the field of the message.
 func selects(message proto.Message) bool {
 	_, ok := message.(interface{ XXX_ResponseBody() any })
 
 	return ok
 }
 
-// XXX_ResponseBody is what grpc-gateway asks for the value of the field, as Go has it; nil if a field with presence is not set.
+// XXX_ResponseBody returns the Go value of the field to grpc-gateway; nil if a field with presence is not set.
 func (p part) XXX_ResponseBody() any { //nolint:revive // The name is grpc-gateway's.
 	m := p.ProtoReflect()
 	if p.field.HasPresence() && !m.Has(p.field) {
@@ -50,7 +50,7 @@ func (p part) XXX_ResponseBody() any { //nolint:revive // The name is grpc-gatew
 	}
 }
 
-// goValue is a single value of a field as Go has it.
+// goValue returns the Go value of a field, or of an element or entry of it.
 func goValue(field protoreflect.FieldDescriptor, value protoreflect.Value) any {
 	switch {
 	case field.Message() != nil:

@@ -17,7 +17,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// maxParameters is how many query parameters a request may have: each takes many times its size in memory.
+// maxParameters is how many query parameters a request may have, since each takes many times its size in memory.
 const maxParameters = 1000
 
 // ServeHTTP routes a request. It must run inside of the edge, which makes the request's record.
@@ -38,7 +38,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	found, ok := g.find(r.Method, path)
 	if !ok {
-		g.answerUnrouted(w, r, path)
+		g.serveUnrouted(w, r, path)
 
 		return
 	}
@@ -50,7 +50,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found.handler(w, r, found.template.Bind(path))
 }
 
-// find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2), unless a route says otherwise.
+// find returns the target of a path. HEAD has that of GET (RFC 9110, section 9.3.2), unless it has a route of its own.
 func (g *Gateway) find(method, path string) (*target, bool) {
 	if tree, ok := g.trees[method]; ok {
 		if found, ok := tree.Find(path); ok {
@@ -65,8 +65,7 @@ func (g *Gateway) find(method, path string) (*target, bool) {
 	return nil, false
 }
 
-// asHead is a HEAD request as a route of a method gets it, GET or HEAD. net/http leaves out the body, by the method of the request
-// that it read.
+// asHead returns a HEAD request with the method of its route. net/http leaves out the body, by the method of the request that it read.
 func asHead(r *http.Request, method string) *http.Request {
 	reqinfo.From(r.Context()).Head = true
 
@@ -76,8 +75,8 @@ func asHead(r *http.Request, method string) *http.Request {
 	return routed
 }
 
-// answerUnrouted answers OPTIONS (RFC 9110, section 9.3.7), methods that the path does not have, and paths that nothing has.
-func (g *Gateway) answerUnrouted(w http.ResponseWriter, r *http.Request, path string) {
+// serveUnrouted serves OPTIONS (RFC 9110, section 9.3.7), and refuses other methods and paths without a route.
+func (g *Gateway) serveUnrouted(w http.ResponseWriter, r *http.Request, path string) {
 	methods := g.Methods(path)
 
 	switch {
@@ -95,7 +94,7 @@ func (g *Gateway) answerUnrouted(w http.ResponseWriter, r *http.Request, path st
 	}
 }
 
-// Methods lists the methods that an escaped path has, OPTIONS among them, in alphabetical order; none if there is no such path.
+// Methods lists the methods of an escaped path, including OPTIONS, in alphabetical order; none if no route matches.
 func (g *Gateway) Methods(path string) []string {
 	var methods []string
 
@@ -131,8 +130,8 @@ func (c patterned) Value(key any) any {
 	return c.pattern.Value(key)
 }
 
-// showPattern lets an embedding program's middlewares and annotators find the route's pattern. A ServeMux that has just this route
-// is asked for it, once.
+// showPattern lets an embedding program's middlewares and annotators find the route's pattern, which a ServeMux with only this route
+// provides.
 func (r *Route) showPattern() error {
 	var pattern context.Context
 
@@ -164,7 +163,7 @@ func (r *Route) showPattern() error {
 	return nil
 }
 
-// notFound says more where it is likely that the client left out the value of a variable.
+// notFound says more if the client has probably left out the value of a variable.
 func notFound(path string) *problem.Problem {
 	detail := "no route matches this path"
 	if path != "/" && (strings.Contains(path, "//") || strings.HasSuffix(path, "/")) {
@@ -174,7 +173,7 @@ func notFound(path string) *problem.Problem {
 	return problem.New(codes.NotFound, detail)
 }
 
-// methodName keeps a made-up method from filling the answer.
+// methodName does not repeat a method that is too long to be one.
 func methodName(method string) string {
 	const longest = 16
 	if len(method) > longest {

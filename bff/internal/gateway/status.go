@@ -7,7 +7,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// withStatus gives a single message the status that the route's policy wants, or says that the client has it already.
+// withStatus sets the status of a single message: that of the route's policy, or 304 if the client has it already.
 func withStatus(status int) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -10,8 +10,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// serverTiming says in the header Server-Timing (W3C Server Timing) what the request has taken so far, and what each call to a
-// backend took. It is for those who develop clients: the names of backends and RPCs are in it.
+// serverTiming sets the header Server-Timing (W3C Server Timing): the duration of the request so far, and of each call to a backend. It
+// is for developers of clients, since it names backends and RPCs.
 func serverTiming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		timed := &timingWriter{rec: reqinfo.From(r.Context())}

@@ -6,9 +6,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
-// newTranslator returns the mux that generated handlers refer to for everything but routing: JSON, headers and errors. The given
-// options come after its own, except where safety is concerned. What of a backend's metadata reaches clients is not its business;
-// see exchange.headers.
+// newTranslator returns the mux that generated handlers use for everything but routing: JSON, headers and errors. The options override
+// its own, except where safety is concerned. It sends no metadata of backends to clients; see exchange.headers.
 func newTranslator(codec *protojson.Codec, options []runtime.ServeMuxOption) *runtime.ServeMux {
 	all := []runtime.ServeMuxOption{
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),
@@ -22,7 +21,7 @@ func newTranslator(codec *protojson.Codec, options []runtime.ServeMuxOption) *ru
 	}
 	all = append(all, options...)
 
-	// What reaches a backend is written by package upstream; a client's headers are not even read.
+	// Package upstream writes the metadata for backends.
 	return runtime.NewServeMux(append(all, runtime.WithIncomingHeaderMatcher(matchNone))...)
 }
 
