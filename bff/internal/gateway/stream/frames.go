@@ -7,22 +7,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// frames is how a stream of JSON documents becomes one body. Each method appends to out; first reports that it is the first
-// document.
-type frames interface {
-	contentType() string
-	// begin writes what comes before everything else.
-	begin(out []byte) []byte
-	// message writes a document, id the id of the event. Empty: it has none.
-	message(out, document []byte, id string, first bool) []byte
-	// heartbeat writes what means nothing.
-	heartbeat(out []byte) []byte
-	// fail writes the problem that ends the stream of the request.
-	fail(out []byte, p *problem.Problem, r *http.Request, first bool) []byte
-	// end writes that everything is there.
-	end(out []byte, first bool) []byte
-}
-
 // Media types of streams.
 const (
 	NDJSON = "application/x-ndjson"
@@ -30,28 +14,59 @@ const (
 	JSON   = "application/json"
 )
 
-// framesFor chooses by the client's Accept (RFC 9110, section 12.5.1). It returns false if the client accepts none of them.
-func framesFor(r *http.Request) (frames, bool) {
+// frames is how a stream of JSON documents becomes one body. Its methods append to out.
+type frames struct {
+	contentType string
+	// events reports that these are Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). The last has
+	// the type "end" or "error", which are final, or "reconnect". In the other forms an error is an object with the one member "error".
+	events bool
+	// first comes before the first document, next before each other one, and after follows each.
+	first, next, after string
+	heartbeat          string
+	// end is the end of the body, empty that of a body without documents, and failed that after an error.
+	end, empty, failed string
+}
+
+func eventFrames() *frames {
+	const end = "event: end\ndata: {}\n\n"
+
+	return &frames{
+		contentType: problem.ContentTypeEvents, events: true,
+		first: "data: ", next: "data: ", after: "\n\n", heartbeat: ":\n\n", end: end, empty: end,
+	}
+}
+
+// arrayFrames are one JSON array. Each element begins a line, so that it can be read at once.
+func arrayFrames() *frames {
+	return &frames{contentType: JSON, first: "[", next: ",", after: "\n", heartbeat: "\n", end: "]\n", empty: "[]\n", failed: "]\n"}
+}
+
+// lineFrames are documents on a line each. The end is that of the body, which HTTP distinguishes from a lost connection.
+func lineFrames(mediaType string) *frames {
+	return &frames{contentType: mediaType, after: "\n", heartbeat: "\n", failed: "\n"}
+}
+
+// framesFor chooses by the client's Accept (RFC 9110, section 12.5.1). It returns nil if the client accepts none of them.
+func framesFor(r *http.Request) *frames {
 	offers := []string{NDJSON, SSE, JSON, "application/ndjson", "application/jsonl"}
 
 	switch chosen := httpfield.Negotiate(r.Header.Values("Accept"), offers); chosen {
 	case "":
-		return nil, false
+		return nil
 	case SSE:
-		return events{}, true
+		return eventFrames()
 	case JSON:
-		return array{}, true
+		return arrayFrames()
 	default:
-		return lines{chosen}, true
+		return lineFrames(chosen)
 	}
 }
 
-// SendsEvents reports whether a request is answered with Server-Sent Events, where the gateway's codec writes the stream.
+// SendsEvents reports whether the response to a request is Server-Sent Events, if the gateway's codec writes the stream.
 func SendsEvents(r *http.Request) bool {
-	chosen, _ := framesFor(r)
-	_, ok := chosen.(events)
+	chosen := framesFor(r)
 
-	return ok
+	return chosen != nil && chosen.events
 }
 
 // IsLines reports whether a media type is that of JSON documents in lines.
@@ -64,86 +79,49 @@ func IsLines(mediaType string) bool {
 	}
 }
 
-// events are Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). The last has the type "end" or
-// "error", which are final, or "reconnect".
-type events struct{}
+// begin appends the beginning of the body. An EventSource that has lost its connection may still have a long time to wait for, which
+// is reset.
+func (f *frames) begin(out []byte) []byte {
+	if f.events {
+		return problem.AppendRetry(out, 0)
+	}
 
-func (events) contentType() string { return problem.ContentTypeEvents }
+	return out
+}
 
-// begin sets the time to wait: a client that lost its connection says nothing of it, and an earlier one may have been long.
-func (events) begin(out []byte) []byte { return problem.AppendRetry(out, 0) }
+func (f *frames) before(out []byte, first bool) []byte {
+	if first {
+		return append(out, f.first...)
+	}
 
-func (events) message(out, document []byte, id string, _ bool) []byte {
-	if id != "" {
+	return append(out, f.next...)
+}
+
+// message appends a document, with the id of the event, which may be empty.
+func (f *frames) message(out, document []byte, id string, first bool) []byte {
+	if f.events && id != "" {
 		out = append(append(append(out, "id: "...), id...), '\n')
 	}
 
-	return append(append(append(out, "data: "...), document...), "\n\n"...)
+	return append(append(f.before(out, first), document...), f.after...)
 }
 
-func (events) heartbeat(out []byte) []byte { return append(out, ":\n\n"...) }
-
-func (events) fail(out []byte, p *problem.Problem, r *http.Request, _ bool) []byte {
-	return p.AppendEvent(out, r)
-}
-
-func (events) end(out []byte, _ bool) []byte { return append(out, "event: end\ndata: {}\n\n"...) }
-
-// lines are documents on a line each. An error is an object with the one member "error"; the end is that of the body, which
-// HTTP distinguishes from a connection that was cut.
-type lines struct{ mediaType string }
-
-func (l lines) contentType() string { return l.mediaType }
-
-func (lines) begin(out []byte) []byte { return out }
-
-func (lines) message(out, document []byte, _ string, _ bool) []byte {
-	return append(append(out, document...), '\n')
-}
-
-func (lines) heartbeat(out []byte) []byte { return append(out, '\n') }
-
-func (lines) fail(out []byte, p *problem.Problem, r *http.Request, _ bool) []byte {
-	return append(wrapped(out, p.Document(r)), '\n')
-}
-
-func (lines) end(out []byte, _ bool) []byte { return out }
-
-// array is one JSON array. An error is its last element, an object with the one member "error".
-type array struct{}
-
-func (array) contentType() string { return JSON }
-
-func (array) begin(out []byte) []byte { return out }
-
-func (a array) message(out, document []byte, _ string, first bool) []byte {
-	return append(append(a.before(out, first), document...), '\n')
-}
-
-// before writes what comes before an element: each begins a line, so that it can be read as soon as it is there.
-func (array) before(out []byte, first bool) []byte {
-	if first {
-		return append(out, '[')
+// fail appends the problem that ends the stream of the request.
+func (f *frames) fail(out []byte, p *problem.Problem, r *http.Request, first bool) []byte {
+	if f.events {
+		return p.AppendEvent(out, r)
 	}
 
-	return append(out, ',')
+	out = append(append(f.before(out, first), `{"error":`...), p.Document(r)...)
+
+	return append(append(out, '}'), f.failed...)
 }
 
-func (array) heartbeat(out []byte) []byte { return append(out, '\n') }
-
-func (a array) fail(out []byte, p *problem.Problem, r *http.Request, first bool) []byte {
-	return append(wrapped(a.before(out, first), p.Document(r)), "]\n"...)
-}
-
-func (array) end(out []byte, first bool) []byte {
+// finish appends the end of a complete stream. first reports that it has no document.
+func (f *frames) finish(out []byte, first bool) []byte {
 	if first {
-		out = append(out, '[')
+		return append(out, f.empty...)
 	}
 
-	return append(out, "]\n"...)
-}
-
-// wrapped writes a problem document so that it is no message.
-func wrapped(out, document []byte) []byte {
-	return append(append(append(out, `{"error":`...), document...), '}')
+	return append(out, f.end...)
 }

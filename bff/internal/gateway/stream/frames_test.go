@@ -17,21 +17,21 @@ func TestFrames(t *testing.T) {
 	temporary, final := problem.New(codes.Unavailable, "soon"), problem.New(codes.NotFound, "none")
 
 	for name, row := range map[string]struct {
-		form                                                 frames
+		form                                                 *frames
 		begin, first, second, heartbeat, later, never, ended string
 	}{
 		"events": {
-			events{},
+			eventFrames(),
 			`retry: 1\d{3}\n`, `id: 7\ndata: {}\n\n`, `data: {}\n\n`, `:\n\n`,
 			`event: reconnect\nretry: 1\d{3}\ndata: {.*"UNAVAILABLE"}\n\n`, `event: error\ndata: {.*"NOT_FOUND"}\n\n`, `event: end\ndata: {}\n\n`,
 		},
 		"lines": {
-			lines{NDJSON},
+			lineFrames(NDJSON),
 			``, `{}\n`, `{}\n`, `\n`,
 			`{"error":{.*"UNAVAILABLE"}}\n`, `{"error":{.*"NOT_FOUND"}}\n`, ``,
 		},
 		"array": {
-			array{},
+			arrayFrames(),
 			``, `\[{}\n`, `,{}\n`, `\n`,
 			`,{"error":{.*"UNAVAILABLE"}}\]\n`, `,{"error":{.*"NOT_FOUND"}}\]\n`, `\]\n`,
 		},
@@ -48,10 +48,10 @@ func TestFrames(t *testing.T) {
 				"begin":     {row.form.begin(nil), row.begin},
 				"first":     {row.form.message(nil, []byte("{}"), "7", true), row.first},
 				"second":    {row.form.message(nil, []byte("{}"), "", false), row.second},
-				"heartbeat": {row.form.heartbeat(nil), row.heartbeat},
+				"heartbeat": {[]byte(row.form.heartbeat), row.heartbeat},
 				"temporary": {row.form.fail(nil, temporary, r, false), row.later},
 				"final":     {row.form.fail(nil, final, r, false), row.never},
-				"end":       {row.form.end(nil, false), row.ended},
+				"end":       {row.form.finish(nil, false), row.ended},
 			} {
 				if !regexp.MustCompile(`^` + written.want + `$`).Match(written.got) {
 					t.Errorf("%s is %q, want %s", what, written.got, written.want)

@@ -2,13 +2,13 @@ package stream
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -30,8 +30,8 @@ type Decode func(document []byte, m proto.Message) error
 // SetFile puts a piece of a file into a message. Only the first has a content type.
 type SetFile func(m protoreflect.Message, contentType string, piece []byte)
 
-// Documents are the JSON documents in the body of a request: one on each line or, if the media type allows it and the first byte
-// says so, the elements of an array. The memory that they take is counted on the record.
+// Documents reads the JSON documents in the body of a request: one on each line or, if the media type allows it and the first byte is
+// '[', the elements of an array. Their memory is counted on the record.
 func Documents(r *http.Request, rec *reqinfo.Record, decode Decode) Source {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	body := &countedBody{body: r.Body, rec: rec}
@@ -39,7 +39,7 @@ func Documents(r *http.Request, rec *reqinfo.Record, decode Decode) Source {
 	return &documents{decode: decode, reader: bufio.NewReader(body), array: !IsLines(mediaType)}
 }
 
-// Files are the pieces of the file that is the body of a request, or the only part of the form in it.
+// Files reads the file that is the body of a request, or the only part of the form in it, in pieces.
 func Files(r *http.Request, set SetFile) Source {
 	contentType := r.Header.Get("Content-Type")
 	if mediaType, params, _ := mime.ParseMediaType(contentType); mediaType == "multipart/form-data" {
@@ -49,7 +49,6 @@ func Files(r *http.Request, set SetFile) Source {
 	return &file{set: set, contentType: contentType, body: r.Body}
 }
 
-// documents are JSON documents: one on each line or, if the first byte says so, the elements of an array.
 type documents struct {
 	decode Decode
 	reader *bufio.Reader
@@ -88,25 +87,23 @@ func (d *documents) Next(m proto.Message) error {
 	return d.decode(document, m)
 }
 
-// begin looks at the first byte.
+// begin finds out whether the body is an array.
 func (d *documents) begin() error {
-	for d.array {
-		first, err := d.reader.Peek(1)
+	if d.array {
+		first, err := byte(' '), error(nil)
+		for err == nil && strings.IndexByte(" \t\r\n", first) >= 0 {
+			first, err = d.reader.ReadByte()
+		}
 
 		switch {
 		case errors.Is(err, io.EOF):
 			return io.EOF
 		case err != nil:
 			return problem.Unreadable(err)
-		case bytes.ContainsAny(first, " \t\r\n"):
-			_, _ = d.reader.Discard(1)
-
-			continue
 		}
 
-		d.within = first[0] == '['
-
-		break
+		_ = d.reader.UnreadByte()
+		d.within = first == '['
 	}
 
 	d.decoder = json.NewDecoder(d.reader)
@@ -120,7 +117,7 @@ func (d *documents) begin() error {
 	return nil
 }
 
-// end reads the end of the array, behind which there must be nothing.
+// end reads the end of the array, after which there must be nothing.
 func (d *documents) end() error {
 	if _, err := d.decoder.Token(); err != nil {
 		return d.fault(err)
@@ -154,7 +151,7 @@ func malformed(reason string) error {
 	return binding.Faults{List: []binding.Fault{{In: binding.InBody, Reason: reason}}}
 }
 
-// countedBody counts the memory that json.Decoder takes for what it reads, which is all of a document before it is decoded.
+// countedBody counts the memory that json.Decoder needs for a document.
 type countedBody struct {
 	body io.Reader
 	rec  *reqinfo.Record

@@ -1,7 +1,5 @@
-// Package stream is streams of messages over HTTP: how the messages of a response become one body (Server-Sent Events, JSON lines,
-// a JSON array or a file), and how the body of a request becomes messages.
-//
-// It does not know what is in the messages: decoding, encoding and checking them is up to package gateway.
+// Package stream is streams of messages over HTTP: the messages of a response as one body (Server-Sent Events, JSON lines, a JSON array
+// or a file), and the body of a request as messages. Package gateway decodes, encodes and checks the messages.
 package stream
 
 import (
@@ -24,15 +22,15 @@ import (
 var (
 	ErrDraining = errors.New("the gateway is shutting down")
 	ErrIdle     = errors.New("the service was silent for too long")
-	errServed   = errors.New("the client has all that it wants")
+	errServed   = errors.New("the client needs no body")
 	errGone     = errors.New("the client does not read")
 )
 
 // Config is how the responses of a route are streamed.
 type Config struct {
-	// IdleTimeout ends a stream whose backend is silent for so long; zero: none does.
+	// IdleTimeout ends a stream whose backend is silent for that long. Zero: it does not.
 	IdleTimeout time.Duration
-	// Heartbeat is the time of silence after which the client gets a sign of life; zero: it gets none.
+	// Heartbeat is the time of silence after which a heartbeat is sent. Zero: none is.
 	Heartbeat time.Duration
 	// EventID is the field of the messages that is the id of a Server-Sent Event. Nil: they have none.
 	EventID schema.FieldPath
@@ -40,17 +38,16 @@ type Config struct {
 	Bidirectional bool
 	// File reports that the response is a file of any type, the body as it is.
 	File bool
-	// Codec reports whether the gateway's codec writes the messages for a request, and not a marshaler of an embedding program,
-	// which makes the body itself.
+	// Codec reports whether the gateway's codec writes the messages for a request, rather than a marshaler of an embedding program.
 	Codec func(r *http.Request) bool
-	// Explain makes a problem of an error.
+	// Explain converts an error to a problem.
 	Explain func(ctx context.Context, r *http.Request, err error) *problem.Problem
 	// Draining ends when the gateway stops. Nil: never.
 	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
 }
 
-// Respond answers with a stream. It ends the call when the gateway drains, when the backend is silent for too long, or when the
-// client is gone.
+// Respond writes the response as a stream. It ends the call when the gateway drains, when the backend is silent for too long, or when
+// the client is gone.
 func Respond(config Config) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -66,9 +63,8 @@ func Respond(config Config) func(http.Handler) http.Handler {
 			}
 
 			if config.Bidirectional && r.ProtoMajor == 1 {
-				// The backend may answer, and end, before the client has said everything. What is still to come is then read by
-				// generated code's goroutine and the server at once, and must not be taken for another request: the connection
-				// ends with the response.
+				// The backend may reply, and end, before the request has. Generated code and the server then both read the rest,
+				// which must not be read as another request: the connection ends with the response.
 				_ = http.NewResponseController(w).EnableFullDuplex()
 				w.Header().Set("Connection", "close")
 			}
@@ -83,14 +79,14 @@ func Respond(config Config) func(http.Handler) http.Handler {
 				return
 			}
 
-			// Nothing is written after this, even after a panic.
+			// Even after a panic, nothing must be written after this.
 			defer s.close()
 
 			s.startTimers()
 			next.ServeHTTP(s, s.request)
 
 			if !s.finish() {
-				// So that the client cannot take a part of the response for all of it.
+				// So that the client sees that the response is not complete.
 				panic(http.ErrAbortHandler)
 			}
 		})
@@ -99,7 +95,7 @@ func Respond(config Config) func(http.Handler) http.Handler {
 
 type contextKey struct{}
 
-// From returns the streamed response of a request; false if its response is none.
+// From returns the streamed response of a request, if it is one.
 func From(ctx context.Context) (*Response, bool) {
 	s, ok := ctx.Value(contextKey{}).(*Response)
 
@@ -115,8 +111,8 @@ type Response struct {
 	request *http.Request
 	config  *Config
 	cancel  context.CancelCauseFunc
-	// frames is nil if what is written is the body as it is: a file, or what a marshaler of an embedding program makes.
-	frames frames
+	// frames is nil if the body is written as it is: a file, or the output of an embedding program's marshaler.
+	frames *frames
 	// id is that of the next event.
 	id string
 
@@ -133,14 +129,14 @@ type Response struct {
 }
 
 // chooseFrames reports false if the client accepts none.
-func (s *Response) chooseFrames() (ok bool) {
+func (s *Response) chooseFrames() bool {
 	if s.config.File || !s.config.Codec(s.request) {
 		return true
 	}
 
-	s.frames, ok = framesFor(s.request)
+	s.frames = framesFor(s.request)
 
-	return ok
+	return s.frames != nil
 }
 
 // custom reports whether a marshaler of an embedding program writes the stream.
@@ -165,15 +161,15 @@ func (s *Response) heartbeat() {
 
 	if !s.closed {
 		s.start(nil)
-		s.emit(s.frames.heartbeat(s.beginning()))
+		s.emit(append(s.beginning(), s.frames.heartbeat...))
 		s.beat.Reset(s.config.Heartbeat)
 	}
 }
 
-// SetEventID takes the id of the next event from the message that is about to be written.
+// SetEventID sets the id of the next event, from the message that is about to be written.
 func (s *Response) SetEventID(m protoreflect.Message) {
 	if field := s.config.EventID; field != nil {
-		// Without line breaks and NUL, which would mean something to the client.
+		// Line breaks and NUL have a meaning in events.
 		s.id = strings.Map(func(r rune) rune {
 			if r == 0 || r == '\r' || r == '\n' {
 				return -1
@@ -184,7 +180,7 @@ func (s *Response) SetEventID(m protoreflect.Message) {
 	}
 }
 
-// close stops everything.
+// close stops the timers and writing.
 func (s *Response) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,7 +196,7 @@ func (s *Response) close() {
 	}
 }
 
-// finish writes the end of a stream whose handler has returned. It reports whether the client can see how it ended.
+// finish writes the end of a stream when the handler has returned. It reports whether the client can see how it ended.
 func (s *Response) finish() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -211,7 +207,7 @@ func (s *Response) finish() bool {
 		s.start(s.header)
 
 		if s.frames != nil {
-			s.emit(s.frames.end(s.beginning(), s.first))
+			s.emit(s.frames.finish(s.beginning(), s.first))
 		}
 	case s.frames == nil:
 		return s.custom()
@@ -222,8 +218,8 @@ func (s *Response) finish() bool {
 	return true
 }
 
-// Fail ends the stream with an error, and returns it as the client may read it. As long as nothing has been sent, the response is a
-// problem document.
+// Fail ends the stream with an error, and returns it as the client may read it. If nothing has been sent, the response is a problem
+// document.
 func (s *Response) Fail(ctx context.Context, err error) *problem.Problem {
 	p := s.config.Explain(ctx, s.request, err)
 
@@ -246,7 +242,7 @@ func (s *Response) Fail(ctx context.Context, err error) *problem.Problem {
 	}
 
 	if s.custom() {
-		// Nobody else shows it to the client.
+		// The program's marshaler shows it to the client.
 		return p.For(s.request)
 	}
 

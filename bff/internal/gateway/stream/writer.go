@@ -10,7 +10,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// maxFrame is how large a buffer may be that is kept for the next message of a stream, in bytes.
+// maxFrame is how large the buffer for the messages of a stream may remain, in bytes.
 const maxFrame = 64 << 10
 
 // Header implements http.ResponseWriter.
@@ -22,8 +22,8 @@ func (s *Response) WriteHeader(int) {}
 // FlushError does nothing: each message is flushed when it is written.
 func (s *Response) FlushError() error { return nil }
 
-// Write sends a message and does not return before the client's connection took it. It never fails: generated code would only log
-// that. A stream that cannot be written to is cancelled.
+// Write sends a message, and returns when it is written to the connection. It never fails, since generated code would only log that. A
+// stream that cannot be written to is cancelled.
 func (s *Response) Write(document []byte) (int, error) {
 	if len(document) == 0 {
 		return 0, nil
@@ -32,7 +32,7 @@ func (s *Response) Write(document []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	// What generated code makes of an error is left to the marshalers of embedding programs.
+	// Only marshalers of embedding programs write errors of generated code.
 	if s.closed || s.problem != nil && !s.custom() {
 		return len(document), nil
 	}
@@ -61,7 +61,7 @@ func (s *Response) Write(document []byte) (int, error) {
 	return len(document), nil
 }
 
-// beginning returns a buffer for what is sent next. Before the first document it has what comes before all of them.
+// beginning returns a buffer for what is sent next, with the beginning of the body if that has not been sent.
 func (s *Response) beginning() []byte {
 	if s.begun {
 		return s.buffer[:0]
@@ -90,14 +90,13 @@ func (s *Response) start(header http.Header) {
 	switch {
 	case s.frames != nil:
 		out.Del("Content-Length")
-		out.Set("Content-Type", s.frames.contentType())
+		out.Set("Content-Type", s.frames.contentType)
 		out.Add("Vary", "Accept")
-		// Reverse proxies of the nginx kind would hold events back.
+		// Reverse proxies like nginx would buffer events.
 		out.Set("X-Accel-Buffering", "no")
 
-		if _, ok := s.frames.(events); ok && s.request.ProtoMajor == 1 {
-			// The client connects again after the end, which may be that of this process: it should not use the same connection.
-			// That can be said in the header alone.
+		if s.frames.events && s.request.ProtoMajor == 1 {
+			// The client reconnects after the end, which may be that of this process, and should use another connection.
 			out.Set("Connection", "close")
 		}
 	case response.NotModified(out, s.request):
@@ -133,13 +132,13 @@ func (s *Response) emit(p []byte) {
 		s.end(errGone)
 	}
 
-	// One large message must not cost memory for as long as the stream.
+	// One large message should not cost memory until the stream ends.
 	if cap(s.buffer) > maxFrame {
 		s.buffer = nil
 	}
 }
 
-// end sends nothing more and cancels the call.
+// end stops writing and cancels the call.
 func (s *Response) end(cause error) {
 	s.closed = true
 	s.cancel(cause)
