@@ -204,7 +204,7 @@ func TestOptionalPartsMayBeMissing(t *testing.T) {
 	const secret = "dial tcp 10.1.2.3:9000"
 
 	unavailable := failing(status.Error(codes.Unavailable, secret))
-	notThere := "a service that is needed for the answer is not available at the moment"
+	notThere := "a service that is needed for the response is not available at the moment"
 
 	type part = dashboardv1.PartialError
 
@@ -229,7 +229,7 @@ func TestOptionalPartsMayBeMissing(t *testing.T) {
 			{Part: "orders", Code: code.Code_INTERNAL, Message: "something went wrong on our side"},
 		}, []string{"orders"}},
 		{"backend_that_takes_too_long", backends{listOrders: slow(time.Hour, unavailable)}, []*part{
-			{Part: "orders", Code: code.Code_DEADLINE_EXCEEDED, Message: "the answer did not come in time"},
+			{Part: "orders", Code: code.Code_DEADLINE_EXCEEDED, Message: "the response did not come in time"},
 		}, []string{"orders"}},
 	}
 

@@ -232,7 +232,7 @@ func TestBodyThatCannotBeRead(t *testing.T) {
 	}{
 		{"broken", false, time.Hour, http.StatusBadRequest, "the body could not be read"},
 		{"too_large", true, time.Hour, http.StatusRequestEntityTooLarge, "the request body is larger than 64 bytes"},
-		{"too_slow", false, -1, http.StatusGatewayTimeout, "the answer did not come in time"},
+		{"too_slow", false, -1, http.StatusGatewayTimeout, "the response did not come in time"},
 	}
 
 	for _, tt := range tests {

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 )
 
-// Limits of what a backend can make us repeat to a client. They keep a document, in either form, under 64 KiB: maxFacts and
-// maxLists are bytes of JSON, and a text of maxDetail bytes has at most six times as many there.
+// Limits of what a backend can have repeated to a client. They keep a document, in either form, under 64 KiB: maxFacts and maxLists are
+// bytes of JSON, in which a text of maxDetail bytes has at most six times as many.
 const (
 	maxDetail = 1024
 	maxErrors = 100 // Also of the metadata and every other list.
@@ -19,15 +19,15 @@ const (
 	maxLists  = 32 << 10
 )
 
-// FieldError is one wrong field.
+// FieldError is what is wrong with a field.
 type FieldError struct {
-	// In is the part of the request that it is in: path, query, header or body. Empty: a backend named it.
+	// In is the part of the request: path, query, header or body. Empty: a backend named the field.
 	In string `json:"in,omitempty"`
 	// Field is its path in JSON spelling, "items[0].unitPrice".
 	Field string `json:"field"`
-	// Description says what is wrong with it.
+	// Description is a message for people.
 	Description string `json:"description"`
-	// Reason says the same in one UPPER_SNAKE_CASE word.
+	// Reason is the same in one UPPER_SNAKE_CASE word.
 	Reason string `json:"reason,omitempty"`
 }
 
@@ -64,8 +64,8 @@ type Localized struct {
 	Message string `json:"message"`
 }
 
-// addDetails maps the details that are meant for callers. DebugInfo, RequestInfo and whatever else there is stay out. Lists of the
-// same kind are joined; of what there can be one of, the first counts.
+// addDetails converts the details that are meant for callers, which excludes DebugInfo, RequestInfo and others. Lists of the same kind are
+// joined; for single details the first one counts.
 func (p *Problem) addDetails(details []any) {
 	facts, lists := room(maxFacts), room(maxLists)
 
@@ -119,7 +119,7 @@ func (p *Problem) addErrorInfo(info *errdetails.ErrorInfo, left *room) {
 	}
 }
 
-// retryDelay is not part of addDetails because it tells nothing but when to come back, which holds for a fault too.
+// retryDelay is not part of addDetails because faults may have one as well.
 func retryDelay(details []any) time.Duration {
 	for _, d := range details {
 		if info, ok := d.(*errdetails.RetryInfo); ok {
@@ -146,17 +146,17 @@ func link(l *errdetails.Help_Link) Link {
 	return Link{Description: text(l.GetDescription()), URL: l.GetUrl()}
 }
 
-// offWeb reports whether a link does not lead to a web page, or is too long to be passed on whole.
+// offWeb reports whether a link does not lead to a web page, or is too long.
 func offWeb(l *errdetails.Help_Link) bool {
 	u, err := url.Parse(l.GetUrl())
 
 	return err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || len(l.GetUrl()) > maxDetail
 }
 
-// room is how many bytes of JSON there is still room for.
+// room is how many more bytes of JSON fit.
 type room int
 
-// fits takes the room of v, if there is enough.
+// fits subtracts the size of v, if there is enough room.
 func (r *room) fits(v any) bool {
 	need := room(len(encode(v)) + len(","))
 	if need > *r {
@@ -168,7 +168,7 @@ func (r *room) fits(v any) bool {
 	return true
 }
 
-// first is what there is already, or else the next one if it says anything and there is room for it.
+// first returns what there is already, or else the next one if it is not empty and there is room for it.
 func first[T comparable](have *T, left *room, next T) *T {
 	if have != nil || next == *new(T) || !left.fits(next) {
 		return have
@@ -177,7 +177,7 @@ func first[T comparable](have *T, left *room, next T) *T {
 	return &next
 }
 
-// join appends what becomes of the items as long as there is room.
+// join appends the converted items as long as there is room.
 func join[V, T any](list []T, left *room, items []V, convert func(V) T) []T {
 	for _, item := range items {
 		converted := convert(item)
@@ -193,8 +193,8 @@ func join[V, T any](list []T, left *room, items []V, convert func(V) T) []T {
 
 func text(s string) string { return Clip(s, maxDetail) }
 
-// jsonPath spells a protobuf field path as JSON does: "line_items[0].unit_price" becomes "lineItems[0].unitPrice". What stands
-// in brackets (an index or a map key) stays.
+// jsonPath converts a protobuf field path to JSON spelling: "line_items[0].unit_price" becomes "lineItems[0].unitPrice". Indexes and map
+// keys are not changed.
 func jsonPath(path string) string {
 	var b strings.Builder
 

@@ -3,6 +3,7 @@ package problem
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -12,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// From makes a problem of any error: a Problem is itself; a gRPC status keeps its message where the code is one that speaks to the
-// caller (see public), and its details unless machinery made it (see addDetails); what is not recognised is a plain 500.
+// From converts any error: a Problem is returned as it is; a gRPC status has its message if the code is public, and its details if it is
+// deliberate; an unknown error is a plain 500.
 func From(err error) *Problem {
 	if known := (*Problem)(nil); errors.As(err, &known) {
 		return known
@@ -41,16 +42,13 @@ func From(err error) *Problem {
 	}
 }
 
-// BodyTooLarge is the answer to a request body over the limit in bytes (RFC 9110, section 15.5.14).
+// BodyTooLarge is the problem of a request body over the limit in bytes (RFC 9110, section 15.5.14).
 func BodyTooLarge(limit int64) *Problem {
-	p := WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, "")
-	p.Detail = "the request body is larger than " + bytesText(limit)
-
-	return p
+	return WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, fmt.Sprintf("the request body is larger than %d bytes", limit))
 }
 
-// Status finds the gRPC status in an error. Unlike status.FromError it does not add the text of what wraps it to the message, which
-// a client may get to read. An error that carries no status, or that of success, has none.
+// Status returns the gRPC status in an error, if it is not OK. Unlike status.FromError it does not add the text of wrapping errors to
+// the message, which a client may read.
 func Status(err error) (*status.Status, bool) {
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
@@ -87,17 +85,15 @@ func fromStatus(st *status.Status) *Problem {
 	return p
 }
 
-// fromTransport reports whether gRPC itself made a status rather than a backend's author, in a code that backends use to speak to
-// callers: a message over the size limit, or a proxy's answer in place of a backend's. Its text is all there is to tell it by.
-// That a proxy has no backend (502, 503, 504) is what UNAVAILABLE says.
+// fromTransport reports whether gRPC itself made a status, with a code that backends use as well: for a message over the size limit, or
+// a proxy's response. Only the text shows that. A proxy without a backend (502, 503, 504) is UNAVAILABLE.
 func fromTransport(st *status.Status) bool {
 	return st.Code() != codes.Unavailable &&
 		(strings.HasPrefix(st.Message(), "grpc: ") || strings.HasPrefix(st.Message(), "unexpected HTTP status code"))
 }
 
-// brokeOff reports whether gRPC itself made a status because a call broke off, as proxies let it when they lose their backend: by a
-// reset, or by an end without trailers. grpc-go calls it INTERNAL, as gRPC's mapping of the codes of HTTP/2 wants, but UNAVAILABLE
-// where there is no proxy and the connection itself breaks.
+// brokeOff reports whether gRPC itself made a status because a proxy lost its backend, and ended the call by a reset or without trailers.
+// grpc-go maps that to INTERNAL, but a lost connection to UNAVAILABLE.
 func brokeOff(st *status.Status) bool {
 	if st.Code() != codes.Internal {
 		return false
@@ -113,23 +109,19 @@ func brokeOff(st *status.Status) bool {
 	}
 }
 
-// public reports whether messages with this code are written for the caller. The others come from machinery (gRPC itself, a crash,
-// a network) and may name addresses, files or queries.
+// public reports whether messages with this code are written for the caller. Others come from gRPC itself, a crash or a network, and may
+// name addresses, files or queries.
 func public(c codes.Code) bool {
 	switch c {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied, codes.FailedPrecondition,
 		codes.Aborted, codes.OutOfRange, codes.ResourceExhausted:
 		return true
-	case codes.OK, codes.Canceled, codes.Unknown, codes.DeadlineExceeded, codes.Unimplemented, codes.Internal,
-		codes.Unavailable, codes.DataLoss, codes.Unauthenticated:
-		return false
 	default:
 		return false
 	}
 }
 
-// deliberate reports whether the details of a status with this code are the work of a backend's author. Those of a fault may be
-// anything that was at hand when it happened.
+// deliberate reports whether details with this code are written by a backend's author. Those of a fault may be anything.
 func deliberate(c codes.Code) bool {
 	switch c {
 	case codes.Canceled, codes.DeadlineExceeded, codes.Unimplemented, codes.Unavailable, codes.Unauthenticated:
@@ -139,15 +131,15 @@ func deliberate(c codes.Code) bool {
 	}
 }
 
-// generic is what a client reads where the message is not for it.
+// generic is what a client reads if the message is not for it.
 func generic(c codes.Code) string {
 	switch c {
 	case codes.Canceled:
 		return "the client closed the request"
 	case codes.DeadlineExceeded:
-		return "the answer did not come in time"
+		return "the response did not come in time"
 	case codes.Unavailable:
-		return "a service that is needed for the answer is not available at the moment"
+		return "a service that is needed for the response is not available at the moment"
 	case codes.Unauthenticated:
 		return "valid credentials are needed"
 	case codes.Unimplemented:
@@ -160,15 +152,10 @@ func generic(c codes.Code) string {
 		return "there is no such resource"
 	case codes.InvalidArgument, codes.OutOfRange, codes.FailedPrecondition, codes.Aborted, codes.AlreadyExists:
 		return "the request cannot be carried out as it is"
-	case codes.OK, codes.Unknown, codes.Internal, codes.DataLoss:
-		return "something went wrong on our side"
 	default:
 		return "something went wrong on our side"
 	}
 }
-
-// httpStatus is google.rpc.Code's mapping to HTTP, as grpc-gateway implements it.
-func httpStatus(c codes.Code) int { return runtime.HTTPStatusFromCode(c) }
 
 // Clip makes valid UTF-8 of at most limit bytes, and an ellipsis if there was more.
 func Clip(text string, limit int) string {

@@ -1,4 +1,4 @@
-// Package problem is the one form of an error answer: an RFC 9457 problem document, made from any error by From and written by
+// Package problem is the one form of an error response: an RFC 9457 problem document, made from any error by From and written by
 // Write. It decides what of an error a client may read; everything else is for the log.
 package problem
 
@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/grpc/codes"
 )
@@ -23,8 +24,7 @@ const StatusClientClosedRequest = 499
 
 // Problem is an error that a client may read. It is an error itself, so that any layer can return one.
 type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
-	// Type is "about:blank" (RFC 9457, section 4.2.1), as Code tells machines what Title tells people, unless an Edit says
-	// otherwise.
+	// Type is "about:blank" (RFC 9457, section 4.2.1), since there is Code for machines, unless an Edit changes it.
 	Type string `json:"type"`
 	// Title is the phrase of the HTTP status.
 	Title string `json:"title"`
@@ -46,7 +46,7 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 	Domain string `json:"domain,omitempty"`
 	// Metadata are the particulars of the Reason. Its names are the backend's.
 	Metadata map[string]string `json:"metadata,omitempty"`
-	// Quota, Preconditions, Resource, Help and Localized are the details of a backend that are named alike.
+	// Quota, Preconditions, Resource, Help and Localized are the details of a backend with such names.
 	Quota         []QuotaViolation `json:"quota,omitempty"`
 	Preconditions []Precondition   `json:"preconditions,omitempty"`
 	Resource      *Resource        `json:"resource,omitempty"`
@@ -56,7 +56,7 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 	// Extensions are members that an Edit has added, by name.
 	Extensions map[string]json.RawMessage `json:"-"`
 
-	// RetryAfter is how long the client should wait; written as Retry-After, rounded up to seconds. Zero: not said.
+	// RetryAfter is how long the client should wait; written as Retry-After, rounded up to seconds. Zero: unknown.
 	RetryAfter time.Duration `json:"-"`
 
 	grpcCode codes.Code
@@ -64,7 +64,7 @@ type Problem struct { //nolint:errname // It is what RFC 9457 calls it.
 
 // New makes a problem with the HTTP status that belongs to the code. The detail goes to the client.
 func New(c codes.Code, detail string) *Problem {
-	return WithStatus(httpStatus(c), c, detail)
+	return WithStatus(runtime.HTTPStatusFromCode(c), c, detail)
 }
 
 // Newf is New with a formatted detail.
@@ -82,7 +82,7 @@ func WithStatus(status int, c codes.Code, detail string) *Problem {
 // Error implements error.
 func (p *Problem) Error() string { return p.Code + ": " + p.Detail }
 
-// GRPCCode is the code behind Code.
+// GRPCCode is the code that Code names.
 func (p *Problem) GRPCCode() codes.Code { return p.grpcCode }
 
 // CodeName is the name of a code as google.rpc.Code spells it, "NOT_FOUND".

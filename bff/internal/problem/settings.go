@@ -13,10 +13,10 @@ import (
 	"strings"
 )
 
-// Settings are what a gateway has of its own about errors.
+// Settings are those of a gateway for its errors.
 type Settings struct {
-	// Edit may change what the client of a request reads of a problem, in a copy. Status, code and RetryAfter must stay as they
-	// are. The cause may be nil. It must be safe for concurrent use and must not panic. Nil: nothing is changed.
+	// Edit may change a copy of a problem for the client of a request, but not status, code and RetryAfter. The cause may be nil. It must
+	// be safe for concurrent use and must not panic. May be nil.
 	Edit func(r *http.Request, p *Problem, cause error)
 	// Challenges are those of a 401 (RFC 9110, section 11.6.1). Empty: "Bearer".
 	Challenges []string
@@ -24,7 +24,7 @@ type Settings struct {
 
 type settingsKey struct{}
 
-// WithSettings is middleware for the settings of a gateway. It must be outside of all that writes problems.
+// WithSettings is middleware for the settings of a gateway. It must be outside of all layers that write problems.
 func WithSettings(settings Settings) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -41,7 +41,7 @@ func settingsOf(ctx context.Context) *Settings {
 	return &Settings{}
 }
 
-// challenge says in a 401 which credentials are taken. What is there already says more about a bearer token.
+// challenge sets the challenges of a 401. An existing one is more precise about bearer tokens.
 func challenge(header http.Header, challenges []string) {
 	const name, bearer = "Www-Authenticate", "Bearer"
 
@@ -49,10 +49,10 @@ func challenge(header http.Header, challenges []string) {
 		challenges = []string{bearer}
 	}
 
-	said := header[name]
+	existing := header[name]
 
 	for _, c := range challenges {
-		if c != bearer || len(said) == 0 {
+		if c != bearer || len(existing) == 0 {
 			header.Add(name, c)
 		}
 	}
@@ -75,10 +75,10 @@ func (p *Problem) SetType(uri string) error {
 	return nil
 }
 
-// extensionName is what RFC 9457, section 3.2, wants of a name, so that it can be used in other forms of a document.
+// extensionName is what RFC 9457, section 3.2, requires of a name.
 var extensionName = regexp.MustCompile("^[A-Za-z][A-Za-z0-9_]{2,}$")
 
-// AddExtension adds a member (RFC 9457, section 3.2). It refuses a name that the document has already.
+// AddExtension adds a member (RFC 9457, section 3.2). It refuses the name of a standard member.
 func (p *Problem) AddExtension(name string, value any) error {
 	switch {
 	case !extensionName.MatchString(name):
@@ -126,8 +126,7 @@ func withMembers(object []byte, more map[string]json.RawMessage) []byte {
 	return object
 }
 
-// Sound makes texts that an Edit has written fit for clients: valid UTF-8, of a bounded length. An empty title is the phrase of the
-// status.
+// Sound makes texts that an Edit has written valid UTF-8 of a limited length. An empty title becomes the phrase of the status.
 func (p *Problem) Sound() {
 	if p.Title == "" {
 		p.Title = title(p.Status)

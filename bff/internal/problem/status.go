@@ -15,14 +15,14 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// statusDocument spells the problem as a google.rpc.Status in JSON. It says what the problem document says and no more; the path of
-// the request and the part of it that a field is in have no place there.
+// statusDocument is the problem as a google.rpc.Status in JSON. It has no place for the path of the request and the part of it that a
+// field is in.
 func (p *Problem) statusDocument(r *http.Request) []byte {
 	p = p.For(r)
 	st := &rpcstatus.Status{Code: int32(p.grpcCode), Message: valid(cmp.Or(p.Detail, p.Title))}
 
 	for _, d := range p.details() {
-		// Only a text that is not valid UTF-8 can fail, and there is none.
+		// All texts are valid UTF-8, so it does not fail.
 		if packed, err := anypb.New(d); err == nil {
 			st.Details = append(st.Details, packed)
 		}
@@ -30,14 +30,14 @@ func (p *Problem) statusDocument(r *http.Request) []byte {
 
 	var buf bytes.Buffer
 
-	// The same holds here. What protojson adds of white space is random on purpose.
+	// It does not fail, either. The white space of Google's protojson is random on purpose.
 	encoded, _ := protojson.Marshal(st)
 	_ = json.Compact(&buf, encoded)
 
 	return buf.Bytes()
 }
 
-// details are the public fields as the messages that they came from.
+// details converts the public fields to the messages for them.
 func (p *Problem) details() []proto.Message {
 	var all []proto.Message
 
@@ -116,5 +116,5 @@ func (p *Problem) violations() []proto.Message {
 	return all
 }
 
-// valid is for texts that did not come through Clip: the gateway's own, which may repeat what a client sent.
+// valid is for the gateway's own texts, which may repeat what a client sent without Clip.
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }

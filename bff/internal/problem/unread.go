@@ -43,8 +43,8 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// Unread is the response to a request whose body could not be read, for this error. ctx is the request's; exceeded reports
-// whether the body is larger than limit, in bytes.
+// Unread is the problem of a request whose body could not be read, for this error. ctx is the request's; exceeded reports whether the
+// body is larger than limit, in bytes.
 func Unread(ctx context.Context, err error, exceeded bool, limit int64) *Problem {
 	known := (*Problem)(nil)
 
@@ -56,11 +56,11 @@ func Unread(ctx context.Context, err error, exceeded bool, limit int64) *Problem
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return From(context.DeadlineExceeded)
 	default:
-		return New(codes.InvalidArgument, "the body could not be read")
+		return From(Unreadable(err))
 	}
 }
 
-// Unreadable is the error of a body that could not be read, for the cause. A problem stays what it is.
+// Unreadable is the error of a body that could not be read, for the cause. A problem is returned as it is.
 func Unreadable(cause error) error {
 	if known := (*Problem)(nil); errors.As(cause, &known) {
 		return cause
@@ -69,7 +69,7 @@ func Unreadable(cause error) error {
 	return fmt.Errorf("%w: %w", New(codes.InvalidArgument, "the body could not be read"), cause)
 }
 
-// BodyTooExpensive is the response to a body that would take more memory than the request may.
+// BodyTooExpensive is the problem of a body that would take more memory than the request may.
 func BodyTooExpensive() *Problem {
 	return WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange,
 		"the body takes too much memory for the size of the request")

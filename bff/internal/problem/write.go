@@ -13,22 +13,20 @@ import (
 
 const maxInstance = 256
 
-// Write answers with the problem, as a problem document or, if the client asks for it, as a google.rpc.Status, and notes its code
-// and cause on the request's record. An EventSource gets one that is temporary as an event. It must be called before anything else
-// is written. The cause is for the log alone; nil means that the problem says it all.
+// Write writes the problem as the response, as a problem document or, if the client asks for it, as a google.rpc.Status, and puts its
+// code and cause on the request's record. An EventSource gets a temporary problem as an event. Nothing must have been written before. The
+// cause is for the log alone; nil means that there is none beside the problem.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 	rec := reqinfo.From(r.Context())
 	rec.Fail(p.grpcCode, cause)
 
 	header := w.Header()
-	// What was meant for the answer that is not coming (RFC 9110, sections 6.5 and 8; grpc-gateway's streams, middleware and the
-	// handlers of pages set them early).
-	header.Del("Trailer")
-	header.Del("Transfer-Encoding")
-	header.Del("Content-Length")
-	header.Del("Content-Encoding")
-	header.Del("Etag")
-	header.Del("Last-Modified")
+	// They are about the response that is replaced (RFC 9110, sections 6.5 and 8): grpc-gateway's streams, middleware and the handlers of
+	// pages set them early.
+	for _, name := range []string{"Trailer", "Transfer-Encoding", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
+		delete(header, name)
+	}
+
 	header.Set("Cache-Control", "no-store")
 
 	if p.Temporary() && eventsWanted(r, rec) {
@@ -55,18 +53,18 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 
 	header.Set("Content-Type", mediaType)
 	w.WriteHeader(p.Status)
-	// The client may be gone; there is nobody left to tell.
+	// An error means that the client is gone.
 	_, _ = w.Write(append(form(r), '\n'))
 }
 
-// Document is the problem document that Write answers the request with, without a newline at its end.
+// Document is the problem document that Write writes for the request, without a newline at its end.
 func (p *Problem) Document(r *http.Request) []byte {
 	doc := p.For(r)
 
 	return withMembers(encode(doc), doc.Extensions)
 }
 
-// For is a copy of the problem as the client of the request reads it. The problem itself may be shared.
+// For returns a copy of the problem as the client of the request reads it. The problem itself may be shared.
 func (p *Problem) For(r *http.Request) *Problem {
 	doc, rec := *p, reqinfo.From(r.Context())
 	doc.RequestID = rec.ID
@@ -80,7 +78,7 @@ func (p *Problem) For(r *http.Request) *Problem {
 	return &doc
 }
 
-// Seconds spells a duration as a delay in whole seconds, rounded up (RFC 9110, section 10.2.3).
+// Seconds formats a duration as a delay in seconds, rounded up (RFC 9110, section 10.2.3).
 func Seconds(d time.Duration) string {
 	return strconv.FormatInt(int64(math.Ceil(d.Seconds())), 10)
 }
@@ -96,5 +94,3 @@ func encode(v any) []byte {
 
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n"))
 }
-
-func bytesText(n int64) string { return strconv.FormatInt(n, 10) + " bytes" }

@@ -1,7 +1,5 @@
-// Package reqinfo holds the one record of a request. The outermost layer makes it, inner layers write on it what they find out
-// (who calls, which route, which backend, what went wrong), and it is logged once, at the end.
-//
-// It is not a place for configuration or for anything that outlives the request.
+// Package reqinfo holds the one record of a request. The outermost layer makes it, inner layers add the caller, the route, backends and
+// errors, and it is logged once, at the end. It is not for configuration or anything that outlives the request.
 package reqinfo
 
 import (
@@ -17,10 +15,10 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Record is what is known about a request. Its exported fields are written on the goroutine that serves the request, before any
-// other one is started; the methods are safe for concurrent use, because the legs of a composite call them.
+// Record describes a request. Its exported fields are written on the goroutine that serves the request, before any other one is started;
+// the methods are safe for concurrent use, because the legs of a composite call them.
 type Record struct {
-	// ID names the request: a random one, or the client's own choice; the client sees it as X-Request-Id, backends as x-request-id.
+	// ID is random, or chosen by the client, which gets it as X-Request-Id; backends get it as x-request-id.
 	ID string
 	// Start is when the request arrived.
 	Start time.Time
@@ -28,12 +26,11 @@ type Record struct {
 	Client netip.Addr
 	// Principal is who calls. The zero value is an anonymous caller.
 	Principal Principal
-	// APIKey is the id of the API key by which the caller was known; empty if it was none.
+	// APIKey is the id of the caller's API key. Empty: none.
 	APIKey string
-	// Authorization is the value of the Authorization header that was verified; empty if there was none. It leaves the gateway only
-	// towards upstreams whose configuration asks for it.
+	// Authorization is the Authorization header that was verified. Empty: none. Only upstreams whose configuration asks for it get it.
 	Authorization string
-	// Forward are the client's headers that the allow-list lets through, by the lower-case names of gRPC metadata.
+	// Forward are the client's headers on the allow-list, by the lower-case names of gRPC metadata.
 	Forward map[string][]string
 	// Template is the path template of the matched route, "/v1/users/{user_id}"; empty if none matched.
 	Template string
@@ -41,28 +38,28 @@ type Record struct {
 	RPC string
 	// PathParams are the values of the template's variables, unescaped.
 	PathParams map[string]string
-	// Priority says whose calls are refused first when a backend has too much to do: the lower ones. Zero is what most have.
+	// Priority is that of calls to an overloaded backend, which refuses lower ones first. Most have zero.
 	Priority int
-	// BodyLimit is the largest body in bytes that may be read. The matched route may change it before the first read.
+	// BodyLimit is the size of the largest body that may be read, in bytes. The route may change it before the first read.
 	BodyLimit int64
-	// Head reports that the client wants the header of the answer alone.
+	// Head reports that it is a HEAD request, which the route may see as GET.
 	Head bool
-	// EventStream reports whether the matched route answers with Server-Sent Events, to a GET as an EventSource sends it.
+	// EventStream reports whether the response is Server-Sent Events, and the request may be that of an EventSource.
 	EventStream bool
-	// Status is the HTTP status of the answer for log and metrics where the one on the wire does not tell it. Zero: it does.
+	// Status is the HTTP status for log and metrics. Zero: the one on the wire.
 	Status int
-	// WriteBy is until when the connection takes the answer. Zero: there is no end, or it is not known.
+	// WriteBy is the write deadline of the connection. Zero: none, or unknown.
 	WriteBy time.Time
-	// Reserved reports that the deadline of the request's context leaves time to answer (see Reserve).
+	// Reserved reports that the deadline of the request's context leaves time for the response (see Reserve).
 	Reserved bool
 	// ClientDeadline reports that the client asked for an earlier deadline than the route's.
 	ClientDeadline bool
 	// BodyExceeded reports that a read was refused because of BodyLimit.
 	BodyExceeded bool
-	// Values has what middleware of an embedding program has put into the context. Nil: there is no middleware.
+	// Values has the context values of an embedding program's middleware. Nil: there is none.
 	Values interface{ Value(key any) any }
 
-	// wireBytes and spent are counted while the body is read, which may happen on another goroutine.
+	// The body may be read on another goroutine.
 	wireBytes, spent atomic.Int64
 
 	mu        sync.Mutex
@@ -81,13 +78,13 @@ type Record struct {
 type Principal struct {
 	// Subject identifies the caller ("sub", RFC 7519, section 4.1.2). Empty: anonymous.
 	Subject string
-	// Issuer is who vouches for it.
+	// Issuer is who has authenticated the caller ("iss").
 	Issuer string
 	// Scopes are what the caller was granted (RFC 8693, section 4.2).
 	Scopes []string
 	// Roles are what the caller is.
 	Roles []string
-	// Tenant is the customer that the caller belongs to. Empty: none.
+	// Tenant is the customer of the caller. Empty: none.
 	Tenant string
 }
 
@@ -113,8 +110,8 @@ type PartError struct {
 // Error implements error.
 func (e *PartError) Error() string { return e.Part + ": " + e.text }
 
-// Check returns why the principal cannot be passed on: subject, scopes, roles and tenant travel as gRPC metadata, scopes and roles
-// with spaces between them. The error joins a PartError for each part that is wrong.
+// Check returns why the principal cannot be passed on as gRPC metadata, in which scopes and roles are separated by spaces. The error joins
+// a PartError for each part that is wrong.
 func (p Principal) Check() error {
 	var faults []error
 
@@ -138,7 +135,7 @@ func (p Principal) Check() error {
 	return errors.Join(faults...)
 }
 
-// Plain reports whether a text is printable ASCII, not empty, and without spaces at its ends, which gRPC metadata does not keep.
+// Plain reports whether a text is printable ASCII, not empty, and without spaces at its ends, which gRPC metadata would lose.
 func Plain(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
@@ -149,13 +146,13 @@ func Plain(text string) bool {
 	return text != "" && text == strings.TrimSpace(text)
 }
 
-// Identity is what tells a caller with credentials from all others: issuer, subject, tenant and the id of its API key. What is kept
-// for one caller and must not reach another is kept under all of it. It is empty for an anonymous caller.
+// Identity identifies a caller: issuer, subject, tenant and the id of its API key. It is part of the key of all that is stored for one
+// caller alone. It is empty for an anonymous caller.
 func (r *Record) Identity() [4]string {
 	return [...]string{r.Principal.Issuer, r.Principal.Subject, r.Principal.Tenant, r.APIKey}
 }
 
-// IsTraceContext reports whether forwarded metadata says to which trace a request belongs, and nothing about what it wants.
+// IsTraceContext reports whether forwarded metadata is about the trace of a request, so that the response does not depend on it.
 func IsTraceContext(name string) bool { return name == "traceparent" || name == "tracestate" }
 
 type contextKey struct{}
@@ -181,19 +178,18 @@ func Lookup(ctx context.Context) (*Record, bool) {
 	return rec, ok
 }
 
-// The gateway keeps a little of the time that a request has, so that it can still answer: a tenth of what is left, at most what it
-// takes to write a large answer.
+// The part of the time of a request that is reserved for the response: a tenth of what is left, at most the time to write a large one.
 const (
 	maxReserve   = 20 * time.Millisecond
 	reserveShare = 10
 )
 
-// Reserve is how much of the time that is left is for answering.
+// Reserve returns how much of the time that is left is for the response.
 func Reserve(left time.Duration) time.Duration { return min(max(left/reserveShare, 0), maxReserve) }
 
-// ClientDeadlineShorter reports whether the client leaves a backend that is called now less time than the route means it to have:
-// by asking for an earlier deadline, or by sending its body so slowly that more time has passed than is left until the deadline of
-// the context. Running into such a deadline is not the backend's fault; otherwise a client could shut a backend off for everybody.
+// ClientDeadlineShorter reports whether the client leaves a backend that is called now less time than the route does: by asking for an
+// earlier deadline, or by sending its body so slowly that more time has passed than is left. Then exceeding the deadline must not count
+// against the backend, or a client could open its breaker.
 func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool {
 	if r.ClientDeadline {
 		return true
@@ -204,8 +200,7 @@ func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool 
 	return ok && !r.Start.IsZero() && now.Sub(r.Start) > deadline.Sub(now)
 }
 
-// Fork returns a record of the same request, on which nothing has been found out yet by those who answer it: for work that other
-// requests wait for as well, or that goes on without them.
+// Fork returns a record of the same request without any results, for work that is shared with other requests or outlives the request.
 func (r *Record) Fork() *Record {
 	fork := &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
@@ -218,7 +213,7 @@ func (r *Record) Fork() *Record {
 	return fork
 }
 
-// Join notes on r what was found out on the record of work that r's request waited for.
+// Join adds the results on the record of work that r's request has waited for.
 func (r *Record) Join(work *Record) {
 	for _, name := range work.Upstreams() {
 		r.AddUpstream(name)
@@ -241,7 +236,7 @@ func (r *Record) Join(work *Record) {
 	}
 }
 
-// AddUpstream notes that a backend was called. The same one is noted once.
+// AddUpstream adds a backend that was called, once.
 func (r *Record) AddUpstream(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -250,20 +245,27 @@ func (r *Record) AddUpstream(name string) {
 		r.upstreams = r.upstreamRoom[:0]
 	}
 
-	if !slices.Contains(r.upstreams, name) {
-		r.upstreams = append(r.upstreams, name)
+	addOnce(&r.upstreams, name)
+}
+
+func addOnce(names *[]string, name string) {
+	if !slices.Contains(*names, name) {
+		*names = append(*names, name)
 	}
 }
 
-// Upstreams lists the backends that were called, in the order of their first call.
-func (r *Record) Upstreams() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// snapshot copies a list that mu guards.
+func snapshot[T any](mu *sync.Mutex, list *[]T) []T {
+	mu.Lock()
+	defer mu.Unlock()
 
-	return slices.Clone(r.upstreams)
+	return slices.Clone(*list)
 }
 
-// UpstreamNames are the upstreams with commas between them.
+// Upstreams lists the backends that were called, in the order of their first call.
+func (r *Record) Upstreams() []string { return snapshot(&r.mu, &r.upstreams) }
+
+// UpstreamNames returns the upstreams, separated by commas.
 func (r *Record) UpstreamNames() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -279,10 +281,13 @@ type Call struct {
 	Took time.Duration
 }
 
-// maxCalls bounds what is kept: the legs of a large composite.
-const maxCalls = 32
+// What is stored of calls and missing parts: a composite may have many legs, and a stream may miss a part with every message.
+const (
+	maxCalls   = 32
+	maxMissing = 32
+)
 
-// AddCall notes what a call took. Of a great many, the first are kept.
+// AddCall adds a call, unless there are maxCalls.
 func (r *Record) AddCall(call Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -296,26 +301,16 @@ func (r *Record) AddCall(call Call) {
 	}
 }
 
-// Calls lists the calls that have ended, in that order.
-func (r *Record) Calls() []Call {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// Calls lists the calls in the order in which they ended.
+func (r *Record) Calls() []Call { return snapshot(&r.mu, &r.calls) }
 
-	return slices.Clone(r.calls)
-}
-
-// MissingPart is a part that is missing from a composite answer, and why, for the log.
+// MissingPart is a part that is missing from a composite response, and why, for the log.
 type MissingPart struct {
 	Name  string
 	Cause error
 }
 
-// maxMissing bounds what is kept of missing parts: each is an attribute of a log line, and a stream can miss one with every
-// message.
-const maxMissing = 32
-
-// Miss notes that a part of a composite answer is missing. The same one is noted once, with its first cause; of a great many, the
-// first are kept.
+// Miss adds a missing part of a composite response, once, with its first cause, unless there are maxMissing.
 func (r *Record) Miss(part string, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -326,7 +321,7 @@ func (r *Record) Miss(part string, cause error) {
 	}
 }
 
-// Partial reports whether a part of a composite answer is missing.
+// Partial reports whether a part of a composite response is missing.
 func (r *Record) Partial() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -334,34 +329,21 @@ func (r *Record) Partial() bool {
 	return len(r.missing) > 0
 }
 
-// Missing lists the parts that are missing from a composite answer.
-func (r *Record) Missing() []MissingPart {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// Missing lists the missing parts of a composite response.
+func (r *Record) Missing() []MissingPart { return snapshot(&r.mu, &r.missing) }
 
-	return slices.Clone(r.missing)
-}
-
-// DropHeader notes that clients do not get what a backend said under that name, because it cannot stand in a header. The same one
-// is noted once.
+// DropHeader adds the name of a backend's metadata that clients do not get, because its value cannot be in a header, once.
 func (r *Record) DropHeader(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	if !slices.Contains(r.dropped, name) {
-		r.dropped = append(r.dropped, name)
-	}
+	addOnce(&r.dropped, name)
 }
 
-// DroppedHeaders lists what cannot stand in a header.
-func (r *Record) DroppedHeaders() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// DroppedHeaders lists the names that DropHeader has added.
+func (r *Record) DroppedHeaders() []string { return snapshot(&r.mu, &r.dropped) }
 
-	return slices.Clone(r.dropped)
-}
-
-// Fail notes the code of the answer and what the log should say about its cause. The first cause stays.
+// Fail sets the code of the response and its cause for the log. The first cause stays.
 func (r *Record) Fail(code codes.Code, cause error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -372,7 +354,7 @@ func (r *Record) Fail(code codes.Code, cause error) {
 	}
 }
 
-// Outcome is the code of the answer and, if it is an error, its cause for the log.
+// Outcome returns the code of the response and, if it is an error, its cause for the log.
 func (r *Record) Outcome() (codes.Code, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"net/http"
 )
 
-// Recorder keeps a response: its status, its header as it was when the response began, and its body up to a limit.
+// Recorder stores a response: its status, its header as it was when the response began, and its body up to a limit.
 type Recorder struct {
 	Writer
 
@@ -15,8 +15,8 @@ type Recorder struct {
 	truncated bool
 }
 
-// Record returns a Recorder that also passes the response on to next. If next is nil, the response goes nowhere else, and has a
-// header of its own. Of the body it keeps limit bytes. Zero: all of it.
+// Record returns a Recorder that also passes the response on to next, which may be nil. It stores at most limit bytes of the body. Zero:
+// all of it.
 func Record(next http.ResponseWriter, limit int) *Recorder {
 	if next == nil {
 		next = nowhere{}
@@ -38,13 +38,13 @@ func (rec *Recorder) BeforeHeader(status int) int {
 
 // Write implements http.ResponseWriter.
 func (rec *Recorder) Write(p []byte) (int, error) {
-	kept := p
+	stored := p
 	if rec.limit > 0 {
-		kept = p[:min(len(p), rec.limit-rec.body.Len())]
+		stored = p[:min(len(p), rec.limit-rec.body.Len())]
 	}
 
-	rec.truncated = rec.truncated || len(kept) < len(p)
-	rec.body.Write(kept)
+	rec.truncated = rec.truncated || len(stored) < len(p)
+	rec.body.Write(stored)
 
 	return rec.Writer.Write(p)
 }
@@ -52,13 +52,13 @@ func (rec *Recorder) Write(p []byte) (int, error) {
 // Sent is the header with which the response began. Nil: it has not begun.
 func (rec *Recorder) Sent() http.Header { return rec.sent }
 
-// Body is what is kept of the body. It is valid until the next Write.
+// Body is the stored part of the body. It is valid until the next Write.
 func (rec *Recorder) Body() []byte { return rec.body.Bytes() }
 
-// Truncated reports whether the body is longer than what is kept of it.
+// Truncated reports whether the body is longer than the stored part.
 func (rec *Recorder) Truncated() bool { return rec.truncated }
 
-// nowhere is the header of a response that is sent to nobody.
+// nowhere is the header of a response that is not sent.
 type nowhere http.Header
 
 func (n nowhere) Header() http.Header { return http.Header(n) }

@@ -1,6 +1,6 @@
-// Package response is what layers put between a handler and the client: a Writer for those that complete a response on its way, and
-// a Recorder for those that keep it. Informational responses (RFC 9110, section 15.2), headers that are only implied, flushing and
-// http.ResponseController are treated here, once for all layers.
+// Package response is for layers between a handler and the client: a Writer for those that change a response, and a Recorder for those
+// that store it. It handles informational responses (RFC 9110, section 15.2), implicit headers, flushing and http.ResponseController
+// for all layers.
 package response
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
-// Hook completes a response before its header is sent.
+// Hook changes a response before its header is sent.
 type Hook interface {
 	// BeforeHeader is called once, when the final response begins. It may change the header, and returns the status to send. It is
 	// not called for informational responses.
@@ -25,10 +25,10 @@ type Writer struct {
 	flushed bool
 }
 
-// New returns a Writer to next. A nil hook has nothing to complete.
+// New returns a Writer to next. hook may be nil.
 func New(next http.ResponseWriter, hook Hook) Writer { return Writer{ResponseWriter: next, hook: hook} }
 
-// Status is that of the final response. Zero: it has not begun.
+// Status is the status of the final response. Zero: it has not begun.
 func (w *Writer) Status() int { return w.status }
 
 // Flushed reports whether the handler has sent a part of the response before it returned.
@@ -78,20 +78,20 @@ func (w *Writer) Flush() { _ = w.FlushError() }
 // Unwrap is for http.ResponseController.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Finish is called when the handler has returned. A response that it has not begun is completed; its header is left to the server,
-// so that outer layers still see that nothing was written.
+// Finish is called when the handler has returned. If it has not begun a response, the hook is called, but the header is left to the
+// server, so that outer layers see that nothing was written.
 func (w *Writer) Finish() {
 	if w.status == 0 {
 		w.begin(http.StatusOK)
 	}
 }
 
-// Unblocking is how many bytes net/http has room for: smaller writes do not wait for the client.
+// Unblocking is the size of net/http's buffer in bytes: smaller writes do not wait for the client.
 const Unblocking = 4 << 10
 
-// Hold says how many bytes a response takes in memory while it is written, where layers further out write it in smaller pieces, for
-// example compressed. The one that counts them has a method Hold(int) func(), and w or a writer that it wraps is that. The caller
-// must call release, on the goroutine that writes.
+// Hold counts the memory of a response while it is written, in bytes, since outer layers may write it in smaller pieces, for example
+// compressed. The writer that counts it, w or one that it wraps, has a method Hold(int) func(). The caller must call release, on the
+// goroutine that writes.
 func Hold(w http.ResponseWriter, size int) (release func()) {
 	for size > Unblocking {
 		switch t := w.(type) {
@@ -109,7 +109,7 @@ func Hold(w http.ResponseWriter, size int) (release func()) {
 	return func() {}
 }
 
-// NotModified reports whether the client has what the entity tag in the header of a response says (RFC 9110, section 13.1.2).
+// NotModified reports whether the client has the response with the entity tag in its header (RFC 9110, section 13.1.2).
 func NotModified(header http.Header, r *http.Request) bool {
 	tag := header.Get("Etag")
 
