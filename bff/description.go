@@ -20,7 +20,7 @@ import (
 
 // document is the description of the routes.
 func (c *Compiled) document() (*openapi.Document, error) {
-	cfg, o := c.config, c.options
+	o := c.options
 
 	endpoints := make([]policy.Endpoint, 0, len(c.routes))
 	for _, r := range c.routes {
@@ -33,24 +33,10 @@ func (c *Compiled) document() (*openapi.Document, error) {
 		maps.Copy(examples, s.Examples)
 	}
 
-	described := openapi.Config{
-		Title: cfg.Docs.Title, Version: cfg.Docs.Version, Comments: comments, Examples: examples,
-		ProtoNames: cfg.JSON.Names == config.NamesProto, EmitDefaults: cfg.JSON.EmitDefaults,
-		AuthDisabled: cfg.Auth.Disabled, Certificates: len(cfg.Auth.Certificates) > 0, CacheDisabled: cfg.Cache.Disabled,
-		ClientAuthorities: cfg.Server.TLS.ClientCAFile != "",
-		ProblemHook:       o.problemHook != nil,
-		ResponseHeaders:   cfg.Headers.Response, WithoutConditions: cfg.Docs.OpenAPI == config.DocsPublic,
-	}
-	if cfg.Auth.APIKeys.File != "" {
-		described.APIKeyHeader = cfg.Auth.APIKeys.Header
-	}
-
-	described.Credential = o.authenticator.described()
-
-	others := described.APIKeyHeader != "" || described.Certificates || described.Credential != nil
-	described.WithoutTokens = len(cfg.Auth.Issuers) == 0 && others
-
-	document, err := openapi.Build(endpoints, described)
+	document, err := openapi.Build(endpoints, openapi.Config{
+		Gateway: c.config, Comments: comments, Examples: examples,
+		Credential: o.authenticator.described(), ProblemHook: o.problemHook != nil,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("describe the API: %w", err)
 	}

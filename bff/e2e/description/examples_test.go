@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	_ "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
@@ -143,7 +144,7 @@ func TestExamplesAreWhatTheirSchemasSay(t *testing.T) {
 
 			examples := madeUp(t, operations)
 
-			for _, config := range []openapi.Config{{}, {ProtoNames: true, EmitDefaults: true}} {
+			for _, config := range []openapi.Config{{}, {Gateway: config.Config{JSON: config.JSON{Names: config.NamesProto, EmitDefaults: true}}}} {
 				config.Examples = examples
 
 				faults, count := invalidExamples(t, openapitest.Build(t, operations, config))

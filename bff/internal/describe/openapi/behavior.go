@@ -1,8 +1,11 @@
 package openapi
 
 import (
+	"fmt"
 	"slices"
 
+	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	"buf.build/go/protovalidate"
 	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -10,48 +13,82 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// needed are the fields that a message is refused without.
-func (b *builder) needed(message protoreflect.MessageDescriptor, as form) ([]protoreflect.FieldDescriptor, error) {
-	if as != input {
-		// A backend's responses are held against no rules, and those of a PATCH are for what it changes.
-		return schema.LabelledFields(message), nil
-	}
-
-	if known, ok := b.must[message.FullName()]; ok {
-		return known, nil
-	}
-
-	fields, err := schema.RequiredFields(b.validator, message)
+// readRules finds the required fields of requests, and whether the rules of all messages can be read: nothing later need expect an error
+// of them.
+func (b *builder) readRules(inputs, outputs []protoreflect.MessageDescriptor) error {
+	// It compiles rules that nobody needs afterwards, so it is not the one that all share.
+	validator, err := protovalidate.New()
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("rules: %w", err)
 	}
 
-	b.must[message.FullName()] = fields
+	for _, message := range slices.Concat(inputs, outputs) {
+		_, err := protovalidate.ResolveMessageRules(message)
 
-	return fields, nil
-}
+		for one := range schema.All(message.Oneofs()) {
+			if err == nil {
+				_, err = protovalidate.ResolveOneofRules(one)
+			}
+		}
 
-// isNeeded reports whether a message is refused without the field.
-func (b *builder) isNeeded(field protoreflect.FieldDescriptor, as form) (bool, error) {
-	fields, err := b.needed(field.ContainingMessage(), as)
+		for field := range schema.All(message.Fields()) {
+			if err == nil {
+				_, err = protovalidate.ResolveFieldRules(field)
+			}
+		}
 
-	return slices.Contains(fields, field), err
-}
-
-// allNeeded reports whether all fields of a path are needed, each in its message.
-func (b *builder) allNeeded(path schema.FieldPath) (bool, error) {
-	for _, field := range path {
-		if needed, err := b.isNeeded(field, input); !needed || err != nil {
-			return false, err
+		if err != nil {
+			return fmt.Errorf("rules of %s: %w", message.FullName(), err)
 		}
 	}
 
-	return true, nil
+	for _, message := range inputs {
+		if b.required[message.FullName()], err = schema.RequiredFields(validator, message); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// The rules of a field, a oneof and a message. That they can be read is what readRules has checked.
+
+func fieldRules(field protoreflect.FieldDescriptor) *validate.FieldRules {
+	rules, _ := protovalidate.ResolveFieldRules(field)
+
+	return rules
+}
+
+func oneofRules(one protoreflect.OneofDescriptor) *validate.OneofRules {
+	rules, _ := protovalidate.ResolveOneofRules(one)
+
+	return rules
+}
+
+func messageRules(message protoreflect.MessageDescriptor) *validate.MessageRules {
+	rules, _ := protovalidate.ResolveMessageRules(message)
+
+	return rules
+}
+
+// requiredFields are the fields that a message is refused without. A backend's responses are not checked against rules, and those of a
+// PATCH are for what it changes.
+func (b *builder) requiredFields(message protoreflect.MessageDescriptor, as form) []protoreflect.FieldDescriptor {
+	if as != input {
+		return schema.LabelledFields(message)
+	}
+
+	return b.required[message.FullName()]
+}
+
+// isRequired reports whether a message is refused without the field.
+func (b *builder) isRequired(field protoreflect.FieldDescriptor, as form) bool {
+	return slices.Contains(b.requiredFields(field.ContainingMessage(), as), field)
 }
 
 // hidden reports whether a field is for the other direction (AIP-203): clients get it but cannot set it, or not change it; or they
-// set it and do not get it. What is needed is not hidden, since the field_behavior is not enforced.
-func (b *builder) hidden(field protoreflect.FieldDescriptor, as form) (bool, error) {
+// set it and do not get it. What is required is not hidden, since the field_behavior is not enforced.
+func (b *builder) hidden(field protoreflect.FieldDescriptor, as form) bool {
 	behaviors, _ := proto.GetExtension(field.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
 	has := func(behavior annotations.FieldBehavior) bool { return slices.Contains(behaviors, behavior) }
 
@@ -59,73 +96,49 @@ func (b *builder) hidden(field protoreflect.FieldDescriptor, as form) (bool, err
 
 	switch as {
 	case output:
-		// The codec writes what is not set as well, if it is told to.
-		hidden = has(annotations.FieldBehavior_INPUT_ONLY) && (!b.config.EmitDefaults || field.HasPresence())
+		// The codec may write fields that are not set as well.
+		hidden = has(annotations.FieldBehavior_INPUT_ONLY) && (!b.gateway.JSON.EmitDefaults || field.HasPresence())
 	case patch:
 		hidden = hidden || has(annotations.FieldBehavior_IDENTIFIER) || has(annotations.FieldBehavior_IMMUTABLE)
 	case input, partial:
 	}
 
-	if !hidden {
-		return false, nil
-	}
-
-	needed, err := b.isNeeded(field, as)
-
-	return !needed, err
+	return hidden && !b.isRequired(field, as)
 }
 
-// clearHidden takes what is hidden out of a message, at any depth.
-func (b *builder) clearHidden(m protoreflect.Message, as form) error {
+// clearHidden clears the hidden fields of a message, at any depth.
+func (b *builder) clearHidden(m protoreflect.Message, as form) {
 	if wellKnown(m.Descriptor(), as) != nil {
-		return nil
+		return
 	}
-
-	var fault error
 
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		hidden, err := b.hidden(field, as)
-		if hidden {
+		if b.hidden(field, as) {
 			m.Clear(field)
-		} else if err == nil {
-			err = b.clearWithin(field, value, as)
+		} else {
+			b.clearWithin(field, value, as)
 		}
 
-		fault = err
-
-		return err == nil
+		return true
 	})
-
-	return fault
 }
 
-// clearWithin takes what is hidden out of the messages that a field holds.
-func (b *builder) clearWithin(field protoreflect.FieldDescriptor, value protoreflect.Value, as form) error {
-	held := heldMessage(field)
-
+// clearWithin clears the hidden fields of the messages that a field holds.
+func (b *builder) clearWithin(field protoreflect.FieldDescriptor, value protoreflect.Value, as form) {
 	switch {
-	case held == nil:
-		return nil
+	case schema.Held(field) == nil:
 	case field.IsList():
 		for i := range value.List().Len() {
-			if err := b.clearHidden(value.List().Get(i).Message(), inside(as)); err != nil {
-				return err
-			}
+			b.clearHidden(value.List().Get(i).Message(), inside(as))
 		}
-
-		return nil
 	case field.IsMap():
-		var fault error
-
 		value.Map().Range(func(_ protoreflect.MapKey, entry protoreflect.Value) bool {
-			fault = b.clearHidden(entry.Message(), inside(as))
+			b.clearHidden(entry.Message(), inside(as))
 
-			return fault == nil
+			return true
 		})
-
-		return fault
 	default:
-		return b.clearHidden(value.Message(), as)
+		b.clearHidden(value.Message(), as)
 	}
 }
 

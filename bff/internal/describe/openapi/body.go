@@ -1,18 +1,15 @@
 package openapi
 
 import (
-	"fmt"
-
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 // body is what a request carries. Nil: nothing.
-func (b *builder) body(op policy.Endpoint) (*RequestBody, error) {
-	r := op.Route
-	if r.Body == "" {
-		return nil, nil //nolint:nilnil // There is none.
+func (b *builder) body(op policy.Endpoint) *RequestBody {
+	if op.Body == "" {
+		return nil
 	}
 
 	body := &RequestBody{
@@ -24,46 +21,48 @@ func (b *builder) body(op policy.Endpoint) (*RequestBody, error) {
 	if b.isFile(op) {
 		b.fileBody(op, body)
 
-		return body, nil
+		return body
 	}
 
-	schema, must, err := b.bodySchema(op)
-	if err != nil {
-		return nil, err
-	}
+	schema, required := b.bodySchema(op)
+	body.Required = required
 
-	body.Required = must
-
-	if r.ClientStream {
+	if op.ClientStream {
 		body.Content.Set(mediaNDJSON, lines(schema))
 		body.Content.Set(mediaJSON, &MediaType{Schema: &Schema{Type: typeArray, Items: schema}})
-
-		return body, nil
+	} else {
+		body.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: b.bodyExample(op)})
 	}
 
-	example, err := b.bodyExample(op)
-	body.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: example})
-
-	return body, err
+	return body
 }
+
+// httpBody is the message for bytes of any type.
+const httpBody = "google.api.HttpBody"
 
 // isFile reports whether the body is bytes of any type.
 func (b *builder) isFile(op policy.Endpoint) bool {
-	message := op.Descriptor.Input()
-	if op.Body != wholeBody {
-		field := message.Fields().ByName(protoreflect.Name(op.Body))
-		if field == nil || field.Message() == nil || field.IsList() {
-			return false
-		}
-
-		message = field.Message()
+	if op.Body == wholeBody {
+		return op.Descriptor.Input().FullName() == httpBody
 	}
 
-	return message.FullName() == httpBody
+	return holdsFile(bodyField(op))
 }
 
-// httpBody stands for bytes of any type.
-const httpBody = "google.api.HttpBody"
+// holdsFile reports whether a field, which may be nil, holds one google.api.HttpBody.
+func holdsFile(field protoreflect.FieldDescriptor) bool {
+	return field != nil && field.Message() != nil && !field.IsList() && field.Message().FullName() == httpBody
+}
+
+// bodyField is the field of the request that the body is. It is nil if that is the whole message.
+func bodyField(op policy.Endpoint) protoreflect.FieldDescriptor {
+	return op.Descriptor.Input().Fields().ByName(protoreflect.Name(op.Body))
+}
+
+// responseField is the field of the response that the body of the response is. It is nil if that is the whole message.
+func responseField(op policy.Endpoint) protoreflect.FieldDescriptor {
+	return op.Descriptor.Output().Fields().ByName(protoreflect.Name(op.ResponseBody))
+}
 
 func (b *builder) fileBody(op policy.Endpoint, body *RequestBody) {
 	body.Content.Set(mediaAny, &MediaType{Schema: &Schema{}})
@@ -81,38 +80,25 @@ func (b *builder) fileBody(op policy.Endpoint, body *RequestBody) {
 }
 
 // bodySchema is the schema of a JSON body, and whether there has to be one.
-func (b *builder) bodySchema(op policy.Endpoint) (*Schema, bool, error) {
-	r := op.Route
-	message := r.Descriptor.Input()
-
-	if r.Body == wholeBody {
+func (b *builder) bodySchema(op policy.Endpoint) (*Schema, bool) {
+	if op.Body == wholeBody {
+		message := op.Descriptor.Input()
 		if known := wellKnown(message, input); known != nil {
-			return known, false, nil
+			return known, false
 		}
 
 		return b.wholeSchema(op, message)
 	}
 
-	field := message.Fields().ByName(protoreflect.Name(r.Body))
-	if field == nil {
-		return nil, false, fmt.Errorf("the body %q is no field of %s", r.Body, message.FullName())
-	}
-
-	must, err := b.isNeeded(field, input)
-	if err != nil {
-		return nil, false, err
-	}
-
+	field := bodyField(op)
 	if !isObject(field) {
-		schema, err := b.field(field, input)
-
-		return schema, must, err
+		return b.field(field, input), b.isRequired(field, input)
 	}
 
-	schema, need, err := b.bodyObject(op, field.Message(), r.Body+".", bodyForm(op))
+	schema, required := b.bodyObject(op, field.Message(), op.Body+".", bodyForm(op))
 
 	// Without a body, a PATCH is accepted and changes nothing.
-	return schema, need || must, err
+	return schema, required || b.isRequired(field, input)
 }
 
 // isObject reports whether a field holds a single message that has its fields as members in JSON.
@@ -120,30 +106,19 @@ func isObject(field protoreflect.FieldDescriptor) bool {
 	return field.Message() != nil && !field.IsList() && !field.IsMap() && wellKnown(field.Message(), input) == nil
 }
 
-// bodyObject is a message as a body, without the fields that path and header set.
-func (b *builder) bodyObject(
-	op policy.Endpoint, message protoreflect.MessageDescriptor, prefix string, as form,
-) (*Schema, bool, error) {
-	without := b.elsewhereBelow(op, prefix)
+// bodyObject is a message as a body, without the fields that path and header set, and whether there has to be one.
+func (b *builder) bodyObject(op policy.Endpoint, message protoreflect.MessageDescriptor, prefix string, as form) (*Schema, bool) {
+	without, open := b.elsewhereBelow(op, prefix), op.Policy.Effective.GetAllowUnknownFields()
+	schema := b.object(message, as, without)
+	required := refusesEmpty(schema)
 
-	schema, err := b.object(message, as, without)
-	if err != nil {
-		return nil, false, err
+	if len(without) == 0 && !open {
+		return b.ref(message, as), required
 	}
 
-	must := refusesEmpty(schema)
-
-	if len(without) == 0 && !op.Policy.Effective.GetAllowUnknownFields() {
-		ref, err := b.ref(message, as)
-
-		return ref, must, err
-	}
-
-	if op.Policy.Effective.GetAllowUnknownFields() {
+	if open {
 		schema.AdditionalProperties = nil
 	}
 
-	suffix := reducedSuffix(without, op.Policy.Effective.GetAllowUnknownFields())
-
-	return b.refReduced(b.schemaName(message, as), suffix, schema), must, nil
+	return b.refReduced(b.schemaName(message, as), reducedSuffix(without, open), schema), required
 }

@@ -11,67 +11,61 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// Headers that several answers have.
+// Headers that several responses have.
 const (
 	headerChallenge  = "WWW-Authenticate"
 	headerRetryAfter = "Retry-After"
 )
 
-// sharedError is an answer of many operations.
+// otherErrors is in the place of a status in the response for all errors that an operation does not list.
+const otherErrors = 0
+
+// sharedError is the response of many operations to an error.
 type sharedError struct {
 	status int
-	name   string
-	when   string
-	// headers are those that it has besides, a "!" after those that it always has.
+	// code is the one that comes with the status most often.
+	code codes.Code
+	name string
+	when string
+	// headers are those that only this one has, with a "!" after those that it always has.
 	headers []string
 }
 
 // sharedErrors are described for people in docs/errors.md.
 func sharedErrors() []sharedError {
 	return []sharedError{
-		{400, "BadRequest", "A part of the request is malformed, unknown or breaks a rule, which `errors` names; " +
+		{400, codes.InvalidArgument, "BadRequest", "A part of the request is malformed, unknown or breaks a rule, which `errors` names; " +
 			"or the state of the resource does not allow it.", nil},
-		{401, "Unauthorized", "There is no credential, or one that is not valid.", []string{headerChallenge + "!"}},
+		{401, codes.Unauthenticated, "Unauthorized", "There is no credential, or one that is not valid.", []string{headerChallenge + "!"}},
 		{
-			403, "Forbidden", "The caller may not do this: a scope or role is missing, or it is somebody else's.",
+			403, codes.PermissionDenied, "Forbidden", "The caller may not do this: a scope or role is missing, or it is somebody else's.",
 			[]string{headerChallenge},
 		},
-		{404, "NotFound", "There is no such resource.", nil},
-		{405, "MethodNotAllowed", "The path has other methods.", []string{"Allow!"}},
-		{406, "NotAcceptable", "The client accepts none of the forms of the stream.", nil},
+		{404, codes.NotFound, "NotFound", "There is no such resource.", nil},
+		{405, codes.Unimplemented, "MethodNotAllowed", "The path has other methods.", []string{"Allow!"}},
+		{406, codes.InvalidArgument, "NotAcceptable", "The client accepts none of the forms of the stream.", nil},
 		{
-			409, "Conflict",
+			409, codes.Aborted, "Conflict",
 			"The resource exists already or is being changed; or a request with the same `Idempotency-Key` is in progress.",
 			[]string{headerRetryAfter},
 		},
-		{413, "ContentTooLarge", "The body is larger than the operation takes.", nil},
+		{413, codes.OutOfRange, "ContentTooLarge", "The body is larger than the operation takes.", nil},
 		{
-			415, "UnsupportedMediaType", "The body is not of a media type or coding that the operation takes.",
+			415, codes.InvalidArgument, "UnsupportedMediaType", "The body is not of a media type or coding that the operation takes.",
 			[]string{"Accept", "Accept-Encoding"},
 		},
-		{416, "RangeNotSatisfiable", "The file has no such range.", []string{"Content-Range"}},
-		{422, "UnprocessableContent", "The `Idempotency-Key` was used for another request.", nil},
-		{429, "TooManyRequests", "A rate limit or a quota is used up.", []string{headerRetryAfter}},
-		{500, "InternalServerError", "A fault on our side.", nil},
-		{501, "NotImplemented", "The service does not offer the method.", nil},
+		{416, codes.OutOfRange, "RangeNotSatisfiable", "The file has no such range.", []string{"Content-Range"}},
+		{422, codes.InvalidArgument, "UnprocessableContent", "The `Idempotency-Key` was used for another request.", nil},
+		{429, codes.ResourceExhausted, "TooManyRequests", "A rate limit or a quota is used up.", []string{headerRetryAfter}},
+		{500, codes.Internal, "InternalServerError", "A fault on our side.", nil},
+		{501, codes.Unimplemented, "NotImplemented", "The service does not offer the method.", nil},
 		{
-			503, "ServiceUnavailable", "A service that is needed cannot be reached, or has too much to do.",
+			503, codes.Unavailable, "ServiceUnavailable", "A service that is needed cannot be reached, or has too much to do.",
 			[]string{headerRetryAfter},
 		},
-		{504, "GatewayTimeout", "The answer did not come in time.", nil},
-		{0, "Error", "Any other error.", nil},
+		{504, codes.DeadlineExceeded, "GatewayTimeout", "The answer did not come in time.", nil},
+		{otherErrors, codes.OK, "Error", "Any other error.", nil},
 	}
-}
-
-// errorAnswer names the answer with a status.
-func errorAnswer(status int) string {
-	for _, e := range sharedErrors() {
-		if e.status == status {
-			return e.name
-		}
-	}
-
-	return "Error"
 }
 
 // components are what the operations refer to.
@@ -79,7 +73,7 @@ func (b *builder) components() Components {
 	responses := &Map[*Response]{}
 
 	for _, e := range sharedErrors() {
-		if b.used[e.name] {
+		if b.used[e.status] {
 			responses.Set(e.name, b.response(e))
 		}
 	}
@@ -101,7 +95,7 @@ func (b *builder) components() Components {
 		headers.Set(h.name, &Header{Description: h.means, Required: h.always, Schema: h.schema, Example: h.example})
 	}
 
-	return Components{Schemas: b.schemas, Responses: responses, Headers: headers, SecuritySchemes: b.securitySchemes()}
+	return Components{Schemas: b.schemas, Responses: responses, Headers: headers, SecuritySchemes: b.securitySchemes().values}
 }
 
 func (b *builder) response(e sharedError) *Response {
@@ -122,9 +116,9 @@ func (b *builder) response(e sharedError) *Response {
 	}
 
 	document := &MediaType{Schema: &Schema{Ref: "#/components/schemas/Problem"}}
-	if e.status != 0 {
+	if e.status != otherErrors {
 		document.Example = map[string]any{
-			"type": "about:blank", "title": http.StatusText(e.status), "status": e.status, "code": codeOf(e.status),
+			"type": "about:blank", "title": http.StatusText(e.status), "status": e.status, "code": problem.CodeName(e.code),
 			"request_id": "BYP7YN72RQ544P3K6E2YMYLXEU",
 		}
 	}
@@ -134,18 +128,6 @@ func (b *builder) response(e sharedError) *Response {
 	content.Set(mediaJSON, &MediaType{Schema: component(errorStatus)})
 
 	return &Response{Description: e.when, Headers: headers, Content: content}
-}
-
-// codeOf is the code that goes with a status most often.
-func codeOf(status int) string {
-	by := map[int]codes.Code{
-		400: codes.InvalidArgument, 401: codes.Unauthenticated, 403: codes.PermissionDenied, 404: codes.NotFound,
-		405: codes.Unimplemented, 406: codes.InvalidArgument, 409: codes.Aborted, 413: codes.OutOfRange,
-		415: codes.InvalidArgument, 416: codes.OutOfRange, 422: codes.InvalidArgument, 429: codes.ResourceExhausted,
-		500: codes.Internal, 501: codes.Unimplemented, 503: codes.Unavailable, 504: codes.DeadlineExceeded,
-	}
-
-	return problem.CodeName(by[status])
 }
 
 type sharedHeader struct {

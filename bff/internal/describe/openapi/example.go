@@ -20,24 +20,25 @@ type Example struct {
 	Response json.RawMessage `json:"response,omitempty"`
 }
 
-// example is the exchange of a method; empty if there is none.
-func (b *builder) example(method protoreflect.MethodDescriptor) (Example, error) {
-	var out Example
-
-	text, ok := b.config.Examples[string(method.FullName())]
+// readExample reads the exchange of a method, if there is one.
+func (b *builder) readExample(method protoreflect.FullName) error {
+	text, ok := b.config.Examples[string(method)]
 	if !ok {
-		return out, nil
+		return nil
 	}
 
-	if err := json.Unmarshal([]byte(text), &out); err != nil {
-		return out, fmt.Errorf("example of %s: %w", method.FullName(), err)
+	var example Example
+	if err := json.Unmarshal([]byte(text), &example); err != nil {
+		return fmt.Errorf("example of %s: %w", method, err)
 	}
 
-	return out, nil
+	b.examples[method] = example
+
+	return nil
 }
 
-// read reads the JSON of a message. It reports whether there is one: an example that cannot be read is left out, since types in it
-// may not be linked into this program.
+// read reads the JSON of a message. It reports whether there is one: an example that cannot be read is left out, since types in it may
+// not be linked into this program.
 func read(message protoreflect.MessageDescriptor, text json.RawMessage) (protoreflect.Message, bool) {
 	m := dynamicpb.NewMessage(message)
 	if len(text) == 0 || protojson.Unmarshal(text, m) != nil {
@@ -47,74 +48,52 @@ func read(message protoreflect.MessageDescriptor, text json.RawMessage) (protore
 	return m, true
 }
 
-// answerExample is what a client reads; nil if there is no example.
-func (b *builder) answerExample(op policy.Endpoint) (any, error) {
-	message := op.Descriptor.Output()
-
-	example, err := b.example(op.Descriptor)
-	if err != nil {
-		return nil, err
-	}
-
-	m, ok := read(message, example.Response)
+// responseExample is what a client reads; nil if there is no example.
+func (b *builder) responseExample(op policy.Endpoint) any {
+	m, ok := read(op.Descriptor.Output(), b.examples[op.Descriptor.FullName()].Response)
 	if !ok {
-		return nil, nil //nolint:nilnil // There is none.
+		return nil
 	}
 
-	if err := b.clearHidden(m, output); err != nil {
-		return nil, err
+	b.clearHidden(m, output)
+
+	members := b.write(m, b.gateway.JSON.EmitDefaults)
+	if field := responseField(op); field != nil {
+		return member(members, b.name(field))
 	}
 
-	members := b.write(m, b.config.EmitDefaults)
-	if field := message.Fields().ByName(protoreflect.Name(op.ResponseBody)); field != nil {
-		return member(members, b.name(field)), nil
-	}
-
-	return members, nil
+	return members
 }
 
-// bodyExample is what a client sends as the body: the request without what stands in path and header. It is nil if there is no
-// example.
-func (b *builder) bodyExample(op policy.Endpoint) (any, error) {
-	message, as := op.Descriptor.Input(), bodyForm(op)
-
-	example, err := b.example(op.Descriptor)
-	if err != nil {
-		return nil, err
-	}
-
-	m, ok := read(message, example.Request)
+// bodyExample is what a client sends as the body: the request without what is in path and header. It is nil if there is no example.
+func (b *builder) bodyExample(op policy.Endpoint) any {
+	m, ok := read(op.Descriptor.Input(), b.examples[op.Descriptor.FullName()].Request)
 	if !ok {
-		return nil, nil //nolint:nilnil // There is none.
+		return nil
 	}
 
 	if op.Body == wholeBody {
 		b.clearElsewhere(op, m, "")
+		b.clearHidden(m, bodyForm(op))
 
-		if err := b.clearHidden(m, as); err != nil {
-			return nil, err
-		}
-
-		return b.write(m, false), nil
+		return b.write(m, false)
 	}
 
-	field := message.Fields().ByName(protoreflect.Name(op.Body))
-	if field == nil || !m.Has(field) {
-		return nil, nil //nolint:nilnil // What is not set has no example.
+	field := bodyField(op)
+	if !m.Has(field) {
+		return nil
 	}
 
 	if isObject(field) {
 		b.clearElsewhere(op, m.Get(field).Message(), field.TextName()+".")
 	}
 
-	if err := b.clearWithin(field, m.Get(field), as); err != nil {
-		return nil, err
-	}
+	b.clearWithin(field, m.Get(field), bodyForm(op))
 
-	return member(b.write(m, false), b.name(field)), nil
+	return member(b.write(m, false), b.name(field))
 }
 
-// clearElsewhere takes what path and headers set out of a message, whose fields have a prefix there.
+// clearElsewhere clears the fields of a message that path and headers set. Their paths have the prefix there.
 func (b *builder) clearElsewhere(op policy.Endpoint, m protoreflect.Message, prefix string) {
 	m.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		switch name := prefix + field.TextName(); {
@@ -138,7 +117,7 @@ func member(value any, name string) any {
 // write writes a message as the gateway is told to; nil if it has no form in JSON.
 func (b *builder) write(m protoreflect.Message, defaults bool) any {
 	// Required fields may be elsewhere in the request.
-	options := protojson.MarshalOptions{AllowPartial: true, UseProtoNames: b.config.ProtoNames, EmitDefaultValues: defaults}
+	options := protojson.MarshalOptions{AllowPartial: true, UseProtoNames: b.protoNames(), EmitDefaultValues: defaults}
 
 	text, err := options.Marshal(m.Interface())
 	if err != nil {

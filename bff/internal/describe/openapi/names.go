@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // errorStatus is the schema of an error as google.rpc.Status. The message of that name, as a field has it, is another one.
@@ -12,25 +14,19 @@ const errorStatus = "ErrorStatus"
 // streamError is the schema of the last element of a stream that failed.
 const streamError = "StreamError"
 
-// note notes all messages and enums that a message leads to, itself included.
-func note(names map[protoreflect.FullName]bool, message protoreflect.MessageDescriptor) {
-	if names[message.FullName()] {
-		return
-	}
+// addNames adds those of messages and of the enums in them.
+func addNames(names map[protoreflect.FullName]bool, messages []protoreflect.MessageDescriptor) {
+	for _, message := range messages {
+		names[message.FullName()] = true
 
-	names[message.FullName()] = true
+		for field := range schema.All(message.Fields()) {
+			if field.IsMap() {
+				field = field.MapValue()
+			}
 
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-		if field.IsMap() {
-			field = field.MapValue()
-		}
-
-		switch {
-		case field.Message() != nil:
-			note(names, field.Message())
-		case field.Enum() != nil:
-			names[field.Enum().FullName()] = true
+			if field.Enum() != nil {
+				names[field.Enum().FullName()] = true
+			}
 		}
 	}
 }

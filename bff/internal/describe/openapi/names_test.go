@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
-
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
 )
 
 // Once, a message got the schema of another of the same name.
@@ -166,6 +166,6 @@ func TestRequired(t *testing.T) {
 	openapitest.Is(t, doc, "paths /v1/m get parameters 5 name", `"other.must"`)
 	openapitest.Is(t, doc, "paths /v1/m get parameters 5 required", `null`)
 
-	doc = openapitest.Describe(t, source, policy.Policy{}, openapi.Config{EmitDefaults: true})
+	doc = openapitest.Describe(t, source, policy.Policy{}, openapi.Config{Gateway: config.Config{JSON: config.JSON{EmitDefaults: true}}})
 	openapitest.Is(t, doc, "components schemas t.v1.M required", `["title","rule","secret","given","must"]`)
 }

@@ -1,16 +1,15 @@
 package openapi
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // oneof is a set of fields of which at most one is set: a oneof of protobuf or a rule (buf.validate.message).oneof.
@@ -31,29 +30,16 @@ func (o oneof) given(without []string) bool {
 }
 
 // oneofs are those of a message.
-func oneofs(message protoreflect.MessageDescriptor) ([]oneof, error) {
+func oneofs(message protoreflect.MessageDescriptor) []oneof {
 	var all []oneof
 
-	for i := range message.Oneofs().Len() {
-		one := message.Oneofs().Get(i)
-		if one.IsSynthetic() {
-			continue
+	for one := range schema.All(message.Oneofs()) {
+		if !one.IsSynthetic() {
+			all = append(all, oneof{fieldsOf(one), oneofRules(one).GetRequired()})
 		}
-
-		rules, err := protovalidate.ResolveOneofRules(one)
-		if err != nil {
-			return nil, fmt.Errorf("rules of %s: %w", one.FullName(), err)
-		}
-
-		all = append(all, oneof{fieldsOf(one), rules.GetRequired()})
 	}
 
-	rules, err := protovalidate.ResolveMessageRules(message)
-	if err != nil {
-		return nil, fmt.Errorf("rules of %s: %w", message.FullName(), err)
-	}
-
-	for _, rule := range rules.GetOneof() {
+	for _, rule := range messageRules(message).GetOneof() {
 		one := oneof{required: rule.GetRequired()}
 
 		for _, name := range rule.GetFields() {
@@ -65,28 +51,18 @@ func oneofs(message protoreflect.MessageDescriptor) ([]oneof, error) {
 		all = append(all, one)
 	}
 
-	return all, nil
+	return all
 }
 
 func fieldsOf(one protoreflect.OneofDescriptor) []protoreflect.FieldDescriptor {
-	fields := make([]protoreflect.FieldDescriptor, 0, one.Fields().Len())
-	for i := range one.Fields().Len() {
-		fields = append(fields, one.Fields().Get(i))
-	}
-
-	return fields
+	return slices.Collect(schema.All(one.Fields()))
 }
 
 // oneofWords says in words which fields exclude one another with a field.
-func (b *builder) oneofWords(field protoreflect.FieldDescriptor, as form) (string, error) {
-	all, err := oneofs(field.ContainingMessage())
-	if err != nil {
-		return "", err
-	}
-
+func (b *builder) oneofWords(field protoreflect.FieldDescriptor, as form) string {
 	var words string
 
-	for _, one := range all {
+	for _, one := range oneofs(field.ContainingMessage()) {
 		isRule := field.ContainingOneof() == nil || !slices.Equal(fieldsOf(field.ContainingOneof()), one.fields)
 		if !one.has(field) || as == output && isRule {
 			continue
@@ -105,20 +81,15 @@ func (b *builder) oneofWords(field protoreflect.FieldDescriptor, as form) (strin
 		words = sentences(words, how+strings.Join(names, ", ")+" is there.")
 	}
 
-	return words, nil
+	return words
 }
 
 // restrictOneofs describes the oneofs of a message: of those that need a member exactly one is there, unless the path or a header
 // sets one, and of the others at most one.
-func (b *builder) restrictOneofs(schema *Schema, message protoreflect.MessageDescriptor, as form, without []string) error {
-	all, err := oneofs(message)
-	if err != nil {
-		return err
-	}
-
+func (b *builder) restrictOneofs(schema *Schema, message protoreflect.MessageDescriptor, as form, without []string) {
 	var exactly, pairs []*Schema
 
-	for _, one := range all {
+	for _, one := range oneofs(message) {
 		members := slices.DeleteFunc(slices.Clone(one.fields), func(field protoreflect.FieldDescriptor) bool {
 			_, shown := schema.Properties.Get(b.name(field))
 
@@ -147,8 +118,6 @@ func (b *builder) restrictOneofs(schema *Schema, message protoreflect.MessageDes
 	} else if len(pairs) > 1 {
 		schema.Not = &Schema{AnyOf: pairs}
 	}
-
-	return nil
 }
 
 // exactlyOne matches objects in which one of some fields is set. Linters want the properties that a schema requires in that
@@ -241,36 +210,31 @@ func holdsNull(field protoreflect.FieldDescriptor) bool {
 
 // relaxed are the rules of a field as they are enforced: not for the zero value of a field without presence that a rule
 // (buf.validate.message).oneof names. Of a field with presence they hold for the zero value as well, whatever they say of it.
-func relaxed(rules *validate.FieldRules, field protoreflect.FieldDescriptor) (*validate.FieldRules, error) {
+func relaxed(rules *validate.FieldRules, field protoreflect.FieldDescriptor) *validate.FieldRules {
 	ignored := rules.GetIgnore() == validate.Ignore_IGNORE_IF_ZERO_VALUE
 
 	switch {
 	case rules == nil || rules.HasIgnore() && !ignored:
-		return rules, nil
+		return rules
 	case field.HasPresence() && ignored:
 		rules = proto.CloneOf(rules)
 		rules.ClearIgnore()
 
-		return rules, nil
+		return rules
 	case field.HasPresence() || ignored:
-		return rules, nil
+		return rules
 	}
 
-	message, err := protovalidate.ResolveMessageRules(field.ContainingMessage())
-	if err != nil {
-		return nil, fmt.Errorf("rules of %s: %w", field.ContainingMessage().FullName(), err)
-	}
-
-	for _, rule := range message.GetOneof() {
+	for _, rule := range messageRules(field.ContainingMessage()).GetOneof() {
 		if slices.Contains(rule.GetFields(), string(field.Name())) {
 			rules = proto.CloneOf(rules)
 			rules.SetIgnore(validate.Ignore_IGNORE_IF_ZERO_VALUE)
 
-			return rules, nil
+			return rules
 		}
 	}
 
-	return rules, nil
+	return rules
 }
 
 // excluded are the fields that a request cannot set, because a path variable sets another member of a oneof that they are in. A
@@ -308,12 +272,9 @@ func others(field protoreflect.FieldDescriptor, above string) []string {
 		return nil
 	}
 
-	// Rules that cannot be read are an error elsewhere.
-	all, _ := oneofs(field.ContainingMessage())
-
 	var names []string
 
-	for _, one := range all {
+	for _, one := range oneofs(field.ContainingMessage()) {
 		if !one.has(field) {
 			continue
 		}

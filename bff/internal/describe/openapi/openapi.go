@@ -1,5 +1,5 @@
 // Package openapi describes a gateway's routes as one OpenAPI 3.1 document: what the schema says of messages, what google.api.http
-// says of requests, and what the compiled policies demand and answer. It is made of the same values that the gateway enforces, by
+// says of requests, and what the compiled policies require and return. It is made of the same values that the gateway enforces, by
 // protoc-gen-portico for the committed document and by the gateway for the one that it serves.
 //
 // It knows descriptors and policies, but nothing of handlers or connections.
@@ -11,42 +11,25 @@ import (
 	"slices"
 	"strings"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// Config is what a description depends on besides the routes. The zero value stands for a gateway with default settings.
+// Config is what a description depends on besides the routes. The zero value is for a gateway with default settings.
 type Config struct {
-	// Title and Version name the API. Empty: "REST API" and "1".
-	Title, Version string
+	// Gateway is how the gateway is configured. Zero values are its defaults.
+	Gateway config.Config
 	// Comments are what the protos say of a service, method, message, field, enum or value. Nil: nothing.
 	Comments map[string]string
 	// Examples are exchanges by the full name of the method, each an Example in JSON. Nil: there are none.
 	Examples map[string]string
-	// ProtoNames spells fields as the protos do, EmitDefaults reports that answers have fields that are not set.
-	ProtoNames, EmitDefaults bool
-	// AuthDisabled leaves out who may call.
-	AuthDisabled bool
-	// ClientAuthorities reports that the listener asks for client certificates, which may end while a connection is open.
-	ClientAuthorities bool
-	// WithoutConditions keeps the text of CEL conditions, which may name subjects and tenants, from readers that anyone may be.
-	WithoutConditions bool
-	// WithoutTokens reports that tokens are not among the credentials.
-	WithoutTokens bool
-	// APIKeyHeader is the header that carries API keys. Empty: there are none.
-	APIKeyHeader string
-	// Certificates reports that client certificates are credentials.
-	Certificates bool
 	// Credential is of a kind that the embedding program verifies. Nil: there is none.
 	Credential *Credential
-	// ProblemHook reports that an embedding program changes problem documents.
+	// ProblemHook reports whether an embedding program changes problem documents.
 	ProblemHook bool
-	// CacheDisabled reports that no answers are kept.
-	CacheDisabled bool
-	// ResponseHeaders are the backends' headers that clients get from every route.
-	ResponseHeaders []string
 }
 
 // Credential is a kind of credential, with one of Header, Cookie and Scheme.
@@ -54,41 +37,30 @@ type Credential struct {
 	Name, Header, Cookie, Scheme, Description string
 }
 
-// Build describes the operations. The error tells of a message that cannot be described.
-func Build(operations []policy.Endpoint, config Config) (*Document, error) {
-	// It compiles rules that nobody needs afterwards, so it is not the one that all share.
-	validator, err := protovalidate.New()
-	if err != nil {
-		return nil, fmt.Errorf("rules: %w", err)
-	}
-
+// Build describes the operations. The error says what cannot be described.
+func Build(operations []policy.Endpoint, cfg Config) (*Document, error) {
 	b := &builder{
-		validator: validator, config: config, own: ownSchemas(), schemas: map[string]*Schema{}, reduced: map[string][]*reduced{},
+		config: cfg, gateway: cfg.Gateway.WithDefaults(), own: ownSchemas(),
+		schemas: map[string]*Schema{}, reduced: map[string][]*reduced{},
 		inputs: map[protoreflect.FullName]bool{}, outputs: map[protoreflect.FullName]bool{},
 		services: map[protoreflect.Name][]protoreflect.FullName{},
-		must:     map[protoreflect.FullName][]protoreflect.FieldDescriptor{},
-		used:     map[string]bool{}, usedHeaders: map[string]bool{}, ids: map[string]bool{},
+		required: map[protoreflect.FullName][]protoreflect.FieldDescriptor{},
+		examples: map[protoreflect.FullName]Example{},
+		used:     map[int]bool{}, usedHeaders: map[string]bool{}, ids: map[string]bool{},
 	}
 
-	for _, op := range operations {
-		service := op.Descriptor.Parent()
-		if known := b.services[service.Name()]; !slices.Contains(known, service.FullName()) {
-			b.services[service.Name()] = append(known, service.FullName())
-		}
-
-		note(b.inputs, op.Descriptor.Input())
-		note(b.outputs, op.Descriptor.Output())
+	if err := b.read(operations); err != nil {
+		return nil, err
 	}
 
 	doc := &Document{
 		OpenAPI: "3.1.0",
-		Info:    Info{Title: or(config.Title, "REST API"), Version: or(config.Version, "1"), Description: about},
+		Info:    Info{Title: b.gateway.Docs.Title, Version: b.gateway.Docs.Version, Description: about},
 		Servers: []Server{{URL: "/", Description: "The gateway that serves this document."}},
 		Paths:   &Map[*PathItem]{},
 	}
 
-	sorted := slices.Clone(operations)
-	slices.SortStableFunc(sorted, byPath)
+	sorted := slices.SortedStableFunc(slices.Values(operations), byPath)
 
 	locations, err := b.locate(sorted)
 	if err != nil {
@@ -96,15 +68,47 @@ func Build(operations []policy.Endpoint, config Config) (*Document, error) {
 	}
 
 	for i, op := range sorted {
-		if err := b.add(doc, op, locations[i]); err != nil {
-			return nil, fmt.Errorf("%s of %s: %w", op.Route, op.RPC, err)
+		item, known := doc.Paths.Get(locations[i].path)
+		if !known {
+			item = &PathItem{}
+			doc.Paths.Set(locations[i].path, item)
 		}
+
+		item.set(op.Method, b.operation(op, locations[i].parameters))
 	}
 
 	doc.Tags = b.tags(sorted)
 	doc.Components = b.components()
 
 	return doc, nil
+}
+
+// read finds what the operations are made of, and what of that cannot be read.
+func (b *builder) read(operations []policy.Endpoint) error {
+	var inputs, outputs []protoreflect.MessageDescriptor
+
+	for _, op := range operations {
+		service := op.Descriptor.Parent()
+		if known := b.services[service.Name()]; !slices.Contains(known, service.FullName()) {
+			b.services[service.Name()] = append(known, service.FullName())
+		}
+
+		inputs, outputs = append(inputs, op.Descriptor.Input()), append(outputs, op.Descriptor.Output())
+
+		if op.Body != "" && op.Body != wholeBody && bodyField(op) == nil {
+			return fmt.Errorf("%s of %s: the body %q is no field of %s", op.Route, op.RPC, op.Body, op.Descriptor.Input().FullName())
+		}
+
+		if err := b.readExample(op.Descriptor.FullName()); err != nil {
+			return err
+		}
+	}
+
+	inputs, outputs = schema.Messages(inputs...), schema.Messages(outputs...)
+	addNames(b.inputs, inputs)
+	addNames(b.outputs, outputs)
+
+	return b.readRules(inputs, outputs)
 }
 
 const about = `Fields of JSON documents are named in lowerCamelCase unless the gateway is told otherwise, 64-bit integers are
@@ -140,8 +144,9 @@ func methodRank(method string) int {
 
 // builder holds what the operations have in common.
 type builder struct {
-	config    Config
-	validator protovalidate.Validator
+	config Config
+	// gateway has the settings, with their defaults.
+	gateway config.Config
 	// own are the schemas of what the gateway itself says, by name.
 	own map[string]*Schema
 	// schemas are the components so far, by name.
@@ -152,38 +157,14 @@ type builder struct {
 	inputs, outputs map[protoreflect.FullName]bool
 	// services are the full names of those with a name.
 	services map[protoreflect.Name][]protoreflect.FullName
-	// must are the fields that requests must have, by message.
-	must map[protoreflect.FullName][]protoreflect.FieldDescriptor
-	// used are the shared answers that operations refer to, and usedHeaders the headers.
-	used, usedHeaders map[string]bool
+	// required are the fields that requests must have, by message, and examples those of methods.
+	required map[protoreflect.FullName][]protoreflect.FieldDescriptor
+	examples map[protoreflect.FullName]Example
+	// used are the statuses of the shared responses that operations refer to, and usedHeaders the shared headers.
+	used        map[int]bool
+	usedHeaders map[string]bool
 	// ids are the names of the operations so far.
 	ids map[string]bool
-}
-
-func (b *builder) add(doc *Document, op policy.Endpoint, at location) error {
-	item, known := doc.Paths.Get(at.path)
-	if !known {
-		item = &PathItem{}
-		doc.Paths.Set(at.path, item)
-	}
-
-	operation, err := b.operation(op, at.parameters)
-	if err != nil {
-		return err
-	}
-
-	item.set(op.Method, operation)
-
-	return nil
-}
-
-// heldMessage is the message of a field, a list or the values of a map. Nil: it holds none.
-func heldMessage(field protoreflect.FieldDescriptor) protoreflect.MessageDescriptor {
-	if field.IsMap() {
-		return field.MapValue().Message()
-	}
-
-	return field.Message()
 }
 
 // tags are the services, with what their protos say of them.
@@ -192,7 +173,7 @@ func (b *builder) tags(operations []policy.Endpoint) []Tag {
 
 	for _, op := range operations {
 		service := op.Descriptor.Parent()
-		tag := Tag{Name: b.tag(service), Description: or(b.comment(service), "The service "+string(service.FullName())+".")}
+		tag := Tag{Name: b.tag(service), Description: cmp.Or(b.comment(service), "The service "+string(service.FullName())+".")}
 
 		if !slices.Contains(tags, tag) {
 			tags = append(tags, tag)
@@ -218,21 +199,14 @@ func (b *builder) comment(d protoreflect.Descriptor) string {
 	return b.config.Comments[string(d.FullName())]
 }
 
+// protoNames reports whether fields are spelled as the protos spell them.
+func (b *builder) protoNames() bool { return b.gateway.JSON.Names == config.NamesProto }
+
 // name is that of a field in JSON.
 func (b *builder) name(field protoreflect.FieldDescriptor) string {
-	if b.config.ProtoNames {
+	if b.protoNames() {
 		return field.TextName()
 	}
 
 	return field.JSONName()
-}
-
-// or is the value, or the default for the zero value.
-func or[T comparable](value, fallback T) T {
-	var zero T
-	if value == zero {
-		return fallback
-	}
-
-	return value
 }

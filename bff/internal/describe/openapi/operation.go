@@ -9,40 +9,20 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) (*OperationObject, error) {
+func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) *OperationObject {
 	method := op.Descriptor
-
-	query, err := b.query(op)
-	if err != nil {
-		return nil, err
-	}
-
-	headers, err := b.headers(op)
-	if err != nil {
-		return nil, err
-	}
-
-	body, err := b.body(op)
-	if err != nil {
-		return nil, err
-	}
-
-	responses, err := b.responses(op)
-	if err != nil {
-		return nil, err
-	}
-
 	out := &OperationObject{
 		Tags:        []string{b.tag(method.Parent())},
 		Summary:     words(string(method.Name())),
 		Description: sentences(b.comment(method), "\n\n"+b.policyWords(op)),
 		OperationID: b.id(op),
-		Parameters:  slices.Concat(parameters, query, headers),
-		RequestBody: body, Responses: responses,
+		Parameters:  slices.Concat(parameters, b.query(op), b.headers(op)),
+		RequestBody: b.body(op), Responses: b.responses(op),
 		Security: b.security(op.Policy.Effective.GetAccess()),
 		Enforced: b.enforced(op),
 	}
@@ -51,7 +31,7 @@ func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) (*Opera
 		out.Deprecated = options.GetDeprecated()
 	}
 
-	return out, nil
+	return out
 }
 
 // id is the operation's name, "OrderService_GetOrder". Further routes of an RPC, and services of the same name, get more of a name.
@@ -91,11 +71,11 @@ func (b *builder) policyOf(op policy.Endpoint) policy.Policy {
 	p := op.Policy
 	p.Effective = proto.CloneOf(p.Effective)
 
-	if b.config.AuthDisabled {
+	if b.gateway.Auth.Disabled {
 		p.Effective.Access = &porticov1.Access{Public: true}
 	}
 
-	if b.config.CacheDisabled {
+	if b.gateway.Cache.Disabled {
 		p.Effective.Cache = nil
 	}
 
@@ -108,13 +88,14 @@ func (b *builder) policyOf(op policy.Endpoint) policy.Policy {
 
 // texts are what the table says to clients of a field of the policy.
 func (b *builder) texts(p policy.Policy, field string, long bool) []string {
-	hidden := b.config.WithoutConditions && p.Condition != nil && field == "access"
+	// Conditions may name subjects and tenants.
+	hidden := b.gateway.Docs.OpenAPI == config.DocsPublic && p.Condition != nil && field == "access"
 	if hidden {
 		p.Effective.Access.Condition = ""
 	}
 
 	said := p.Texts(field, policy.Style{Long: long, Clients: true})
-	if hidden && len(said) > 0 && !b.config.AuthDisabled {
+	if hidden && len(said) > 0 && !b.gateway.Auth.Disabled {
 		separator := "; "
 		if long {
 			separator = ", "

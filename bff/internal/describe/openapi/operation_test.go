@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -96,7 +97,7 @@ func TestQuery(t *testing.T) {
 	openapitest.Is(t, doc, operation+" parameters 7 required", `true`)
 
 	doc = openapitest.Describe(t, one(`rpc Do(M) returns (N) { option (google.api.http) = {get: "/v1/{a}"}; }`, message), policy.Policy{},
-		openapi.Config{ProtoNames: true})
+		openapi.Config{Gateway: config.Config{JSON: config.JSON{Names: config.NamesProto}}})
 	openapitest.Is(t, doc, operation+" parameters 1 name", `"page_size"`)
 }
 
@@ -138,7 +139,9 @@ func TestFiles(t *testing.T) {
 func TestSecurity(t *testing.T) {
 	t.Parallel()
 
-	both := openapi.Config{APIKeyHeader: "X-Key", Certificates: true}
+	both := openapi.Config{Gateway: config.Config{Auth: config.Auth{
+		Issuers: []config.Issuer{{}}, APIKeys: config.APIKeys{File: "keys.yaml", Header: "X-Key"}, Certificates: []config.Certificate{{}},
+	}}}
 
 	for name, row := range map[string]struct {
 		access *porticov1.Access
@@ -146,7 +149,7 @@ func TestSecurity(t *testing.T) {
 		want   string
 	}{
 		"public":      {&porticov1.Access{Public: true}, both, `[]`},
-		"disabled":    {&porticov1.Access{Scopes: &porticov1.Scopes{AllOf: []string{"a"}}}, openapi.Config{AuthDisabled: true}, `[]`},
+		"disabled":    {&porticov1.Access{Scopes: &porticov1.Scopes{AllOf: []string{"a"}}}, openapi.Config{Gateway: config.Config{Auth: config.Auth{Disabled: true}}}, `[]`},
 		"anyone":      {&porticov1.Access{Authenticated: true}, openapi.Config{}, `[{"bearer":[]}]`},
 		"all":         {&porticov1.Access{Scopes: &porticov1.Scopes{AllOf: []string{"a", "b"}}}, openapi.Config{}, `[{"bearer":["a","b"]}]`},
 		"any":         {&porticov1.Access{Scopes: &porticov1.Scopes{AnyOf: []string{"a", "b"}, AllOf: []string{"c"}}}, openapi.Config{}, `[{"bearer":["c","a"]},{"bearer":["c","b"]}]`},

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
@@ -68,9 +67,9 @@ func (b *builder) place(r schema.Route, taken func(path string) bool) (location,
 	template := r.Template.String()
 
 	for {
-		at, err := b.location(template, r)
-		if err != nil || !taken(at.path) {
-			return at, err
+		at := b.location(template, r)
+		if !taken(at.path) {
+			return at, nil
 		}
 
 		if !strings.Contains(template, "**") {
@@ -83,7 +82,7 @@ func (b *builder) place(r schema.Route, taken func(path string) bool) (location,
 
 // location is a template as OpenAPI writes it, with its variables as parameters. A variable of several segments becomes one
 // parameter for each "*" in it, since a parameter of OpenAPI holds no slash.
-func (b *builder) location(template string, r schema.Route) (location, error) {
+func (b *builder) location(template string, r schema.Route) location {
 	var (
 		out        strings.Builder
 		parameters []*Parameter
@@ -104,11 +103,7 @@ func (b *builder) location(template string, r schema.Route) (location, error) {
 			pattern = "*"
 		}
 
-		text, added, err := b.variable(name, pattern, r)
-		if err != nil {
-			return location{}, err
-		}
-
+		text, added := b.variable(name, pattern, r)
 		out.WriteString(text)
 
 		parameters = append(parameters, added...)
@@ -117,7 +112,7 @@ func (b *builder) location(template string, r schema.Route) (location, error) {
 
 	distinct(parameters)
 
-	return location{path: out.String(), parameters: parameters}, nil
+	return location{path: out.String(), parameters: parameters}
 }
 
 // segment is a parameter that is a part of a path and any text.
@@ -142,29 +137,22 @@ func bare(text string, parameters *[]*Parameter) string {
 }
 
 // variable is a variable's part of the path, and its parameters.
-func (b *builder) variable(path, pattern string, r schema.Route) (string, []*Parameter, error) {
+func (b *builder) variable(path, pattern string, r schema.Route) (string, []*Parameter) {
 	// Tools know letters, digits, "-" and "_" in names.
 	name := strings.ReplaceAll(path, ".", "_")
 
 	field, err := schema.ResolveField(r.Descriptor.Input(), path)
 	if err != nil {
 		// The gateway does not start with it; to describe it is not to judge it.
-		return slot, []*Parameter{segment(name, path, "*")}, nil //nolint:nilerr // See above.
+		return slot, []*Parameter{segment(name, path, "*")}
 	}
 
 	if pattern == "*" {
-		p, err := b.wholeVariable(name, path, field.Last())
-
-		return slot, []*Parameter{p}, err
-	}
-
-	rules, err := protovalidate.ResolveFieldRules(field.Last())
-	if err != nil {
-		return "", nil, fmt.Errorf("rules of %s: %w", field.Last().FullName(), err)
+		return slot, []*Parameter{b.wholeVariable(name, path, field.Last())}
 	}
 
 	whole := "Part of `" + path + "`, which is `" + pattern + "`."
-	if rule := rules.GetString().GetPattern(); rule != "" {
+	if rule := fieldRules(field.Last()).GetString().GetPattern(); rule != "" {
 		whole += " The whole matches the RE2 pattern `" + rule + "`."
 	}
 
@@ -189,18 +177,13 @@ func (b *builder) variable(path, pattern string, r schema.Route) (string, []*Par
 		segments[i] = slot
 	}
 
-	return strings.Join(segments, "/"), parameters, nil
+	return strings.Join(segments, "/"), parameters
 }
 
 // wholeVariable is a variable of one segment, which has the schema of its field.
-func (b *builder) wholeVariable(name, path string, field protoreflect.FieldDescriptor) (*Parameter, error) {
-	schema, err := b.field(field, input)
-	if err != nil {
-		return nil, err
-	}
-
-	p := &Parameter{Name: name, Field: path, In: inPath, Required: true}
-	p.Description, p.Deprecated, p.Schema = told(asText(schema, field))
+func (b *builder) wholeVariable(name, path string, field protoreflect.FieldDescriptor) *Parameter {
+	p := b.textParameter(field)
+	p.Name, p.Field, p.In, p.Required = name, path, inPath, true
 
 	if isFree(field) {
 		pathText(p.Schema, false)
@@ -211,7 +194,7 @@ func (b *builder) wholeVariable(name, path string, field protoreflect.FieldDescr
 		}
 	}
 
-	return p, nil
+	return p
 }
 
 // distinct gives parameters of one path different names.

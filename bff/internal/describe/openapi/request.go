@@ -30,83 +30,58 @@ const (
 const wholeBody = "*"
 
 // query are the fields that neither path nor body sets, as parameters.
-func (b *builder) query(op policy.Endpoint) ([]*Parameter, error) {
-	r := op.Route
-	if r.Body == wholeBody {
-		return nil, nil
+func (b *builder) query(op policy.Endpoint) []*Parameter {
+	if op.Body == wholeBody {
+		return nil
 	}
 
 	var parameters []*Parameter
 
 	not := excluded(op)
 
-	err := b.walk(r.Descriptor.Input(), nil, func(path schema.FieldPath) error {
-		isBelow := func(name string) bool { return strings.HasPrefix(textPath(path)+".", name+".") }
-		if slices.ContainsFunc(not, isBelow) {
-			return nil
+	b.walk(op.Descriptor.Input(), nil, func(path schema.FieldPath) {
+		name := path.TextNames()
+		resumed := resumes(op, name)
+
+		if path[0].TextName() == op.Body || b.elsewhere(op, name) && !resumed ||
+			slices.ContainsFunc(not, func(excluded string) bool { return strings.HasPrefix(name+".", excluded+".") }) {
+			return
 		}
 
-		resumed := resumes(op, textPath(path))
-		if path[0].TextName() == r.Body || b.elsewhere(op, textPath(path)) && !resumed {
-			return nil
-		}
-
-		p, err := b.parameter(path)
-		if err != nil {
-			return err
-		}
-
+		p := b.parameter(path)
 		parameters = append(parameters, p)
 
 		if resumed {
 			p.Description = sentences(p.Description, "The header `Last-Event-ID` wins over it.")
-
-			return nil
+		} else {
+			b.require(p, path)
 		}
-
-		return b.require(p, path)
 	})
 
-	return parameters, err
+	return parameters
 }
 
 // require says whether a parameter has to be there: always, or beside others of a message.
-func (b *builder) require(p *Parameter, path schema.FieldPath) error {
-	for from := range path {
-		needed, err := b.allNeeded(path[from:])
-		if err != nil {
-			return err
-		}
-
-		if !needed {
-			continue
-		}
-
-		if p.Required = from == 0; !p.Required {
-			above := strings.Join(strings.Split(p.Name, ".")[:from], ".")
-			p.Description = sentences(p.Description, "Required if there is another parameter of `"+above+"`.")
-		}
-
-		return nil
+func (b *builder) require(p *Parameter, path schema.FieldPath) {
+	from := len(path)
+	for from > 0 && b.isRequired(path[from-1], input) {
+		from--
 	}
 
-	return nil
-}
-
-// textPath spells a path as the proto does, which is how templates spell their variables.
-func textPath(path schema.FieldPath) string {
-	names := make([]string, len(path))
-	for i, field := range path {
-		names[i] = field.TextName()
+	switch from {
+	case len(path):
+	case 0:
+		p.Required = true
+	default:
+		above := strings.Join(strings.Split(p.Name, ".")[:from], ".")
+		p.Description = sentences(p.Description, "Required if there is another parameter of `"+above+"`.")
 	}
-
-	return strings.Join(names, ".")
 }
 
 // elsewhere reports whether the path or a header sets the field. That is then the one way that is described.
 func (b *builder) elsewhere(op policy.Endpoint, field string) bool {
 	return slices.Contains(op.Template.Variables(), field) ||
-		slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Field != nil && textPath(h.Field) == field })
+		slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Field != nil && h.Field.TextNames() == field })
 }
 
 // elsewhereBelow are the fields that the path and headers set of those below one, which the prefix names, and those that cannot be
@@ -116,7 +91,7 @@ func (b *builder) elsewhereBelow(op policy.Endpoint, prefix string) []string {
 
 	for _, h := range op.Policy.Headers {
 		if h.Field != nil {
-			fields = append(fields, textPath(h.Field))
+			fields = append(fields, h.Field.TextNames())
 		}
 	}
 
@@ -137,44 +112,24 @@ func (b *builder) elsewhereBelow(op policy.Endpoint, prefix string) []string {
 // and is resumed with both.
 func resumes(op policy.Endpoint, field string) bool {
 	return !slices.Contains(op.Template.Variables(), field) && slices.ContainsFunc(op.Policy.Headers, func(h header) bool {
-		return h.Name == "Last-Event-Id" && h.Field != nil && textPath(h.Field) == field
+		return h.Name == "Last-Event-Id" && h.Field != nil && h.Field.TextNames() == field
 	})
 }
 
 // walk visits the fields that can be parameters. Messages within themselves are left out: there would be no end of them.
-func (b *builder) walk(message protoreflect.MessageDescriptor, above schema.FieldPath, visit func(schema.FieldPath) error) error {
-	for i := range message.Fields().Len() {
-		path := append(slices.Clone(above), message.Fields().Get(i))
+func (b *builder) walk(message protoreflect.MessageDescriptor, above schema.FieldPath, visit func(schema.FieldPath)) {
+	for field := range schema.All(message.Fields()) {
+		path := append(slices.Clone(above), field)
+		held, many := schema.Held(field), field.IsList() || field.IsMap()
 
-		hidden, err := b.hidden(path.Last(), input)
-		if err != nil {
-			return err
+		switch {
+		case b.hidden(field, input):
+		case held == nil, !many && isParameter(held), many && isParameter(held) && !isDocument(held):
+			visit(path)
+		case many || wellKnown(held, input) != nil || held.FullName() == httpBody || within(held, path):
+		default:
+			b.walk(held, path, visit)
 		}
-
-		if hidden {
-			continue
-		}
-
-		if err := b.walkField(path, visit); err != nil {
-			return err
-		}
-	}
-
-	return nil
-}
-
-// walkField visits a field, or those of the message that it holds.
-func (b *builder) walkField(path schema.FieldPath, visit func(schema.FieldPath) error) error {
-	field := path.Last()
-	held, many := heldMessage(field), field.IsList() || field.IsMap()
-
-	switch {
-	case held == nil, !many && isParameter(held), many && isParameter(held) && !isDocument(held):
-		return visit(path)
-	case many || wellKnown(held, input) != nil || held.FullName() == httpBody || within(held, path):
-		return nil
-	default:
-		return b.walk(held, path, visit)
 	}
 }
 
@@ -200,63 +155,44 @@ func within(held protoreflect.MessageDescriptor, path schema.FieldPath) bool {
 	return slices.ContainsFunc(path, func(f protoreflect.FieldDescriptor) bool { return f.ContainingMessage() == held })
 }
 
-func (b *builder) parameter(path schema.FieldPath) (*Parameter, error) {
-	names := make([]string, 0, len(path))
-	for _, field := range path {
-		if b.config.ProtoNames {
-			names = append(names, field.TextName())
-		} else {
-			names = append(names, schema.FieldName(field))
-		}
-	}
-
+func (b *builder) parameter(path schema.FieldPath) *Parameter {
 	field := path.Last()
+	p := b.textParameter(field)
 
-	schema, err := b.field(field, input)
-	if err != nil {
-		return nil, err
+	p.Name, p.In = path.String(), inQuery
+	if b.protoNames() {
+		p.Name = path.TextNames()
 	}
-
-	p := &Parameter{Name: strings.Join(names, "."), In: inQuery}
-	p.Description, p.Deprecated, schema = told(asText(schema, field))
 
 	// Of the members of a oneof that are messages there are only their fields.
 	for _, above := range path[:len(path)-1] {
-		words, err := b.oneofWords(above, input)
-		if err != nil {
-			return nil, err
-		}
-
-		p.Description = sentences(p.Description, words)
+		p.Description = sentences(p.Description, b.oneofWords(above, input))
 	}
-
-	held := field.Message()
 
 	switch {
 	case field.IsMap():
-		p.Style, p.Explode, p.Schema = "deepObject", new(true), schema
-	case held != nil && isDocument(held):
-		p.Content = map[string]*MediaType{mediaJSON: {Schema: schema}}
-	default:
-		p.Schema = schema
+		p.Style, p.Explode = "deepObject", new(true)
+	case field.Message() != nil && isDocument(field.Message()):
+		p.Content, p.Schema = map[string]*MediaType{mediaJSON: {Schema: p.Schema}}, nil
 	}
 
-	return p, nil
+	return p
 }
 
-// told takes what is said of a field off its schema: of a parameter it stands beside it.
-func told(schema *Schema) (description string, deprecated bool, rest *Schema) {
-	description, deprecated = schema.Description, schema.Deprecated
+// textParameter is a parameter with the schema of a field. What is said of the field is said of the parameter, not of its schema.
+func (b *builder) textParameter(field protoreflect.FieldDescriptor) *Parameter {
+	schema := asText(b.field(field, input), field)
+	p := &Parameter{Description: schema.Description, Deprecated: schema.Deprecated, Schema: schema}
 	schema.Description, schema.Deprecated = "", false
 
-	return description, deprecated, schema
+	return p
 }
 
 // keyPattern is a string (RFC 8941, section 3.3.3), or characters that cannot be taken for a part of a structured field.
 const keyPattern = `^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-+\--:<-\[\]-~]{1,255})$`
 
 // headers are the parameters that the policy takes from the header.
-func (b *builder) headers(op policy.Endpoint) ([]*Parameter, error) {
+func (b *builder) headers(op policy.Endpoint) []*Parameter {
 	var parameters []*Parameter
 
 	if i := op.Policy.Effective.GetIdempotency(); i != nil {
@@ -273,13 +209,8 @@ func (b *builder) headers(op policy.Endpoint) ([]*Parameter, error) {
 			continue
 		}
 
-		schema, err := b.field(h.Field.Last(), input)
-		if err != nil {
-			return nil, err
-		}
-
-		p := &Parameter{Name: spelled(h.Name), In: inHeader}
-		p.Description, p.Deprecated, p.Schema = told(asText(schema, h.Field.Last()))
+		p := b.textParameter(h.Field.Last())
+		p.Name, p.In = spelled(h.Name), inHeader
 		parameters = append(parameters, p)
 	}
 
@@ -290,5 +221,5 @@ func (b *builder) headers(op policy.Endpoint) ([]*Parameter, error) {
 		})
 	}
 
-	return parameters, nil
+	return parameters
 }

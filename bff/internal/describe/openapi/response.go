@@ -6,24 +6,16 @@ import (
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
 type header = policy.Header
 
-// responses are all answers of an operation that the gateway or a backend can give.
-func (b *builder) responses(op policy.Endpoint) (*Map[*Response], error) {
+// responses are all responses of an operation that the gateway or a backend can give.
+func (b *builder) responses(op policy.Endpoint) *Map[*Response] {
 	out := &Map[*Response]{}
-
 	status := int(op.Policy.Effective.GetResponse().GetStatus())
-
-	success, err := b.success(op, status)
-	if err != nil {
-		return nil, err
-	}
-
+	success := b.success(op, status)
 	out.Set(strconv.Itoa(status), success)
 
 	if b.ranged(op) {
@@ -41,12 +33,12 @@ func (b *builder) responses(op policy.Endpoint) (*Map[*Response], error) {
 	}
 
 	for _, status := range b.errors(op) {
-		out.Set(strconv.Itoa(status), b.sharedAnswer(errorAnswer(status)))
+		out.Set(strconv.Itoa(status), b.sharedResponse(status))
 	}
 
-	out.Set("default", b.sharedAnswer("Error"))
+	out.Set("default", b.sharedResponse(otherErrors))
 
-	return out, nil
+	return out
 }
 
 // errors are the statuses of errors that an operation can have, in order.
@@ -55,22 +47,22 @@ func (b *builder) errors(op policy.Endpoint) []int {
 	statuses := []int{
 		http.StatusBadRequest, http.StatusNotFound, http.StatusTooManyRequests, http.StatusInternalServerError,
 		http.StatusNotImplemented, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
-		// It is what the path answers to the methods that it does not have.
+		// For the methods that the path does not have.
 		http.StatusMethodNotAllowed,
 		// A backend may refuse a caller of its own accord.
 		http.StatusForbidden,
-		// Of every request the gateway looks at the body, be it to refuse it.
+		// The gateway looks at the body of every request, be it to refuse it.
 		http.StatusRequestEntityTooLarge,
-		// A backend may find any call in the way of another (ABORTED).
+		// A backend may abort any call because of another (ABORTED).
 		http.StatusConflict,
 	}
 
-	if !b.config.AuthDisabled || b.config.ClientAuthorities {
+	if !b.gateway.Auth.Disabled || b.gateway.Server.TLS.ClientCAFile != "" {
 		// A credential that is not valid is refused wherever it is shown.
 		statuses = append(statuses, http.StatusUnauthorized)
 	}
 
-	if r.ServerStream && !b.answersFile(op) {
+	if r.ServerStream && !b.returnsFile(op) {
 		statuses = append(statuses, http.StatusNotAcceptable)
 	}
 
@@ -91,74 +83,63 @@ func (b *builder) errors(op policy.Endpoint) []int {
 	return statuses
 }
 
-// tagged reports whether answers have entity tags that the gateway compares.
+// tagged reports whether responses have entity tags that the gateway compares.
 func (b *builder) tagged(op policy.Endpoint) bool {
 	return op.Method == http.MethodGet &&
-		(b.kept(op) || slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "etag"))
+		(b.cached(op) || slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "etag"))
 }
 
-// kept reports whether answers are cached.
-func (b *builder) kept(op policy.Endpoint) bool {
-	return op.Policy.Cache != nil && op.Policy.Cache.TTL > 0 && !b.config.CacheDisabled
+// cached reports whether responses are cached.
+func (b *builder) cached(op policy.Endpoint) bool {
+	return op.Policy.Cache != nil && op.Policy.Cache.TTL > 0 && !b.gateway.Cache.Disabled
 }
 
-// ranged reports whether the backend gets to see ranges, or answers with them.
+// ranged reports whether the backend receives ranges, or returns them.
 func (b *builder) ranged(op policy.Endpoint) bool {
 	asks := slices.ContainsFunc(op.Policy.Headers, func(h header) bool { return h.Name == "Range" })
 	says := slices.Contains(op.Policy.Effective.GetResponse().GetHeaders(), "content-range")
 
-	return b.answersFile(op) && (asks || says)
+	return b.returnsFile(op) && (asks || says)
 }
 
-// answersFile reports whether the body of a response is bytes of any type.
-func (b *builder) answersFile(op policy.Endpoint) bool {
-	message := op.Descriptor.Output()
-
-	if field := message.Fields().ByName(protoreflect.Name(op.ResponseBody)); field != nil && !op.ServerStream {
-		return field.Message() != nil && !field.IsList() && field.Message().FullName() == httpBody
+// returnsFile reports whether the body of a response is bytes of any type.
+func (b *builder) returnsFile(op policy.Endpoint) bool {
+	if field := responseField(op); field != nil && !op.ServerStream {
+		return holdsFile(field)
 	}
 
-	return message.FullName() == httpBody
+	return op.Descriptor.Output().FullName() == httpBody
 }
 
-func (b *builder) success(op policy.Endpoint, status int) (*Response, error) {
+func (b *builder) success(op policy.Endpoint, status int) *Response {
 	out := &Response{Description: "Success.", Headers: b.successHeaders(op)}
 	if policy.Bodyless(status) {
 		out.Description = "Success, without a body."
 
-		return out, nil
+		return out
 	}
 
 	out.Content = &Map[*MediaType]{}
 
-	if b.answersFile(op) {
+	if b.returnsFile(op) {
 		out.Description = "The file, of its own type."
 		out.Content.Set(mediaAny, &MediaType{Schema: &Schema{}})
 
-		return out, nil
+		return out
 	}
 
-	schema, err := b.answer(op)
-	if err != nil {
-		return nil, err
-	}
-
-	example, err := b.answerExample(op)
-	if err != nil {
-		return nil, err
-	}
-
+	schema, example := b.responseSchema(op), b.responseExample(op)
 	if op.ServerStream {
-		return out, b.stream(out, schema, example)
+		b.stream(out, schema, example)
+	} else {
+		out.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: example})
 	}
 
-	out.Content.Set(mediaJSON, &MediaType{Schema: schema, Example: example})
-
-	return out, nil
+	return out
 }
 
 // stream adds the forms of a stream.
-func (b *builder) stream(out *Response, schema *Schema, example any) error {
+func (b *builder) stream(out *Response, schema *Schema, example any) {
 	out.Description = "A stream of messages, in the form that `Accept` asks for: lines unless it says otherwise. " +
 		"An error that comes after the first message is the last one: `{\"error\": …}`, or `event: error`. " +
 		"Server-Sent Events end with `event: end`. After `event: reconnect`, whose data is an error that is temporary " +
@@ -173,11 +154,7 @@ func (b *builder) stream(out *Response, schema *Schema, example any) error {
 	}}
 
 	if example != nil {
-		text, err := marshal(example)
-		if err != nil {
-			return err
-		}
-
+		text, _ := marshal(example) // It was decoded from JSON.
 		inLines.Example, inArray.Example = string(text)+"\n", []any{example}
 		inEvents.Example = "data: " + string(text) + "\n\nevent: end\ndata: {}\n\n"
 	}
@@ -185,11 +162,9 @@ func (b *builder) stream(out *Response, schema *Schema, example any) error {
 	out.Content.Set(mediaNDJSON, inLines)
 	out.Content.Set(mediaSSE, inEvents)
 	out.Content.Set(mediaJSON, inArray)
-
-	return nil
 }
 
-// lines is the media type of messages that stand in a line each.
+// lines is the media type of messages with a line for each.
 func lines(item *Schema) *MediaType {
 	return &MediaType{Schema: &Schema{Type: typeString, Description: "A message in each line."}, Item: item}
 }
@@ -201,33 +176,22 @@ func (b *builder) streamFailure() *Schema {
 	return component(streamError)
 }
 
-// answer is the schema of a single message, or of the field of it that is the answer.
-func (b *builder) answer(op policy.Endpoint) (*Schema, error) {
-	message := op.Descriptor.Output()
-
-	name := op.ResponseBody
-	if name == "" {
-		return b.ref(message, output)
-	}
-
-	field := message.Fields().ByName(protoreflect.Name(name))
+// responseSchema is the schema of a single message, or of the field of it that is the body of the response.
+func (b *builder) responseSchema(op policy.Endpoint) *Schema {
+	field := responseField(op)
 	if field == nil {
-		return b.ref(message, output)
+		return b.ref(op.Descriptor.Output(), output)
 	}
 
-	schema, err := b.field(field, output)
-	if err != nil {
-		return nil, err
-	}
-
+	schema := b.field(field, output)
 	if field.HasPresence() {
 		schema = nullable(schema) // It is null when it is not set.
 	}
 
-	return schema, nil
+	return schema
 }
 
-// successHeaders are the headers of a successful answer that mean something to clients.
+// successHeaders are the headers of a successful response that mean something to clients.
 func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 	headers := &Map[*Header]{}
 	headers.Set("X-Request-Id", b.headerRef("X-Request-Id"))
@@ -245,12 +209,12 @@ func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 		headers.Set("RateLimit-Policy", b.headerRef("RateLimit-Policy"))
 	}
 
-	if b.kept(op) {
+	if b.cached(op) {
 		headers.Set("Age", b.headerRef("Age"))
 	}
 
 	if op.Method == http.MethodGet {
-		headers.Set("Cache-Status", b.headerRef("Cache-Status")) // It also tells of calls that are shared, and of none.
+		headers.Set("Cache-Status", b.headerRef("Cache-Status")) // Also for calls that are shared, and for others.
 	}
 
 	if b.tagged(op) {
@@ -261,7 +225,7 @@ func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 		headers.Set("Idempotency-Replayed", b.headerRef("Idempotency-Replayed"))
 	}
 
-	for _, name := range slices.Concat(op.Policy.Effective.GetResponse().GetHeaders(), b.config.ResponseHeaders) {
+	for _, name := range slices.Concat(op.Policy.Effective.GetResponse().GetHeaders(), b.gateway.Headers.Response) {
 		canonical := spelled(http.CanonicalHeaderKey(name))
 		if _, known := headers.Get(canonical); !known && !strings.Contains(name, "*") {
 			headers.Set(canonical, serviceHeader(name))
@@ -310,16 +274,17 @@ func spelled(canonical string) string {
 	}
 }
 
-// headerRef refers to a header that answers have in common.
+// headerRef refers to a header that responses have in common.
 func (b *builder) headerRef(name string) *Header {
 	b.usedHeaders[name] = true
 
 	return &Header{Ref: "#/components/headers/" + name}
 }
 
-// sharedAnswer refers to an answer that operations have in common.
-func (b *builder) sharedAnswer(name string) *Response {
-	b.used[name] = true
+// sharedResponse refers to the response that operations have in common for an error.
+func (b *builder) sharedResponse(status int) *Response {
+	b.used[status] = true
+	i := slices.IndexFunc(sharedErrors(), func(e sharedError) bool { return e.status == status })
 
-	return &Response{Ref: "#/components/responses/" + name}
+	return &Response{Ref: "#/components/responses/" + sharedErrors()[i].name}
 }

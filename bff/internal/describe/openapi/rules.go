@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"reflect"
 	"regexp"
 	"slices"
@@ -36,7 +37,7 @@ func (b *builder) apply(schema *Schema, rules *validate.FieldRules, field protor
 		schema.MinProperties, schema.MaxProperties = kind.Map.MinPairs, kind.Map.MaxPairs
 
 		if keys := kind.Map.GetKeys(); keys != nil {
-			schema.PropertyNames = or(schema.PropertyNames, &Schema{})
+			schema.PropertyNames = cmp.Or(schema.PropertyNames, &Schema{})
 			b.apply(schema.PropertyNames, keys, field.MapKey())
 		}
 

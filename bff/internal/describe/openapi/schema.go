@@ -1,13 +1,13 @@
 package openapi
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // form is how a message is used, on which its schema depends.
@@ -25,87 +25,59 @@ const (
 )
 
 // ref is a reference to the schema of a message, which it makes if there is none.
-func (b *builder) ref(message protoreflect.MessageDescriptor, as form) (*Schema, error) {
+func (b *builder) ref(message protoreflect.MessageDescriptor, as form) *Schema {
 	if known := wellKnown(message, as); known != nil {
-		return known, nil
+		return known
 	}
 
-	if as == partial && !b.hasDemands(message, map[protoreflect.FullName]bool{}) {
+	if as == partial && !b.requiresSome(message, map[protoreflect.FullName]bool{}) {
 		as = input
 	}
 
 	name := b.schemaName(message, as)
 	if _, made := b.schemas[name]; !made {
 		b.schemas[name] = &Schema{} // For messages that hold themselves.
-
-		made, err := b.object(message, as, nil)
-		if err != nil {
-			return nil, err
-		}
-
-		*b.schemas[name] = *made
+		*b.schemas[name] = *b.object(message, as, nil)
 	}
 
-	return component(name), nil
-}
-
-// refWithout is a reference to the schema of a message but for some fields.
-func (b *builder) refWithout(message protoreflect.MessageDescriptor, as form, without []string) (*Schema, error) {
-	schema, err := b.object(message, as, without)
-	if err != nil {
-		return nil, err
-	}
-
-	return b.refReduced(b.schemaName(message, as), reducedSuffix(without, false), schema), nil
+	return component(name)
 }
 
 // object is the schema of a message but for some fields, or fields of what it holds, which are elsewhere in the request.
-func (b *builder) object(message protoreflect.MessageDescriptor, as form, without []string) (*Schema, error) {
-	schema := &Schema{Type: "object", Description: b.comment(message), Properties: &Map[*Schema]{}}
+func (b *builder) object(message protoreflect.MessageDescriptor, as form, without []string) *Schema {
+	object := &Schema{Type: typeObject, Description: b.comment(message), Properties: &Map[*Schema]{}}
 
-	for i := range message.Fields().Len() {
-		field := message.Fields().Get(i)
-
-		hidden, err := b.hidden(field, as)
-		if err != nil {
-			return nil, err
-		}
-
-		if hidden || slices.Contains(without, field.TextName()) {
+	for field := range schema.All(message.Fields()) {
+		if b.hidden(field, as) || slices.Contains(without, field.TextName()) {
 			continue
 		}
 
-		property, err := b.fieldWithout(field, as, below(without, field))
-		if err != nil {
-			return nil, err
-		}
+		object.Properties.Set(b.name(field), b.fieldWithout(field, as, below(without, field)))
 
-		schema.Properties.Set(b.name(field), property)
-
-		if as == output && b.config.EmitDefaults && !field.HasPresence() {
-			schema.Required = append(schema.Required, b.name(field))
+		if as == output && b.gateway.JSON.EmitDefaults && !field.HasPresence() {
+			object.Required = append(object.Required, b.name(field))
 		}
 	}
 
-	needed, err := b.needed(message, as)
-	if err != nil {
-		return nil, err
-	}
-
-	for _, field := range needed {
+	for _, field := range b.requiredFields(message, as) {
 		// A message is there if a part of it is.
 		if !slices.Contains(without, field.TextName()) && below(without, field) == nil {
-			schema.Required = append(schema.Required, b.name(field))
+			object.Required = append(object.Required, b.name(field))
 		}
 	}
 
 	if as == output {
-		return schema, nil
+		return object
 	}
 
-	schema.AdditionalProperties = false
+	object.AdditionalProperties = false
+	for _, rule := range messageRules(message).GetCel() {
+		object.Description = sentences(object.Description, rule.GetMessage())
+	}
 
-	return schema, b.restrict(schema, message, as, without)
+	b.restrictOneofs(object, message, as, without)
+
+	return object
 }
 
 // below are the paths within a field among paths of fields.
@@ -121,105 +93,63 @@ func below(paths []string, field protoreflect.FieldDescriptor) []string {
 	return out
 }
 
-// restrict adds what the rules say of a message as a whole.
-func (b *builder) restrict(schema *Schema, message protoreflect.MessageDescriptor, as form, without []string) error {
-	rules, err := protovalidate.ResolveMessageRules(message)
-	if err != nil {
-		return fmt.Errorf("rules of %s: %w", message.FullName(), err)
-	}
-
-	for _, rule := range rules.GetCel() {
-		schema.Description = sentences(schema.Description, rule.GetMessage())
-	}
-
-	return b.restrictOneofs(schema, message, as, without)
-}
-
 // field is the schema of a field.
-func (b *builder) field(field protoreflect.FieldDescriptor, as form) (*Schema, error) {
+func (b *builder) field(field protoreflect.FieldDescriptor, as form) *Schema {
 	return b.fieldWithout(field, as, nil)
 }
 
 // fieldWithout is the schema of a field, or of one that holds a message but for some fields within it.
-func (b *builder) fieldWithout(field protoreflect.FieldDescriptor, as form, without []string) (*Schema, error) {
-	schema, err := b.value(field, as, without)
-	if err != nil {
-		return nil, err
-	}
-
+func (b *builder) fieldWithout(field protoreflect.FieldDescriptor, as form, without []string) *Schema {
+	schema := b.value(field, as, without)
 	schema.Description = b.comment(field)
 
 	if as != output {
-		rules, err := protovalidate.ResolveFieldRules(field)
-		if err != nil {
-			return nil, fmt.Errorf("rules of %s: %w", field.FullName(), err)
-		}
-
-		if rules, err = relaxed(rules, field); err != nil {
-			return nil, err
-		}
-
+		rules := relaxed(fieldRules(field), field)
 		b.apply(schema, rules, field)
 		applyRequired(schema, rules, field)
 	}
 
-	words, err := b.oneofWords(field, as)
-	if err != nil {
-		return nil, err
-	}
-
-	schema.Description = sentences(schema.Description, words)
+	schema.Description = sentences(schema.Description, b.oneofWords(field, as))
 
 	if options, ok := field.Options().(*descriptorpb.FieldOptions); ok {
 		schema.Deprecated = options.GetDeprecated()
 	}
 
-	if as != patch {
-		return schema, nil
+	// What is required cannot be reset.
+	if as == patch && !b.isRequired(field, input) {
+		return nullable(schema)
 	}
 
-	// What is needed cannot be reset.
-	needed, err := b.isNeeded(field, input)
-	if !needed && err == nil {
-		schema = nullable(schema)
-	}
-
-	return schema, err
+	return schema
 }
 
 // value is the schema of a field without what is said of it.
-func (b *builder) value(field protoreflect.FieldDescriptor, as form, without []string) (*Schema, error) {
+func (b *builder) value(field protoreflect.FieldDescriptor, as form, without []string) *Schema {
 	switch {
 	case without != nil:
-		return b.refWithout(field.Message(), as, without)
+		message := field.Message()
+
+		return b.refReduced(b.schemaName(message, as), reducedSuffix(without, false), b.object(message, as, without))
 	case field.IsMap():
-		values, err := b.single(field.MapValue(), inside(as))
-		if err != nil {
-			return nil, err
-		}
+		values := b.single(field.MapValue(), inside(as))
 
-		return &Schema{Type: typeObject, AdditionalProperties: values, PropertyNames: mapKey(field.MapKey().Kind())}, nil
+		return &Schema{Type: typeObject, AdditionalProperties: values, PropertyNames: mapKey(field.MapKey().Kind())}
 	case field.IsList():
-		items, err := b.single(field, inside(as))
-		if err != nil {
-			return nil, err
-		}
-
-		return &Schema{Type: typeArray, Items: items}, nil
+		return &Schema{Type: typeArray, Items: b.single(field, inside(as))}
 	default:
 		return b.single(field, as)
 	}
 }
 
 // single is the schema of one value of a field.
-func (b *builder) single(field protoreflect.FieldDescriptor, as form) (*Schema, error) {
+func (b *builder) single(field protoreflect.FieldDescriptor, as form) *Schema {
 	switch {
 	case field.Message() != nil:
 		return b.ref(field.Message(), as)
 	case field.Enum() != nil:
-		return b.enum(field.Enum()), nil
+		return b.enum(field.Enum())
 	default:
-		return scalar(field.Kind()), nil
+		return scalar(field.Kind())
 	}
 }
 
@@ -231,12 +161,11 @@ func (b *builder) enum(enum protoreflect.EnumDescriptor) *Schema {
 
 	name := b.distinctName(enum, "")
 	if _, made := b.schemas[name]; !made {
-		schema := &Schema{Type: typeString, Description: b.comment(enum)}
+		listed := &Schema{Type: typeString, Description: b.comment(enum)}
 		lines := []string{}
 
-		for i := range enum.Values().Len() {
-			value := enum.Values().Get(i)
-			schema.Enum = append(schema.Enum, string(value.Name()))
+		for value := range schema.All(enum.Values()) {
+			listed.Enum = append(listed.Enum, string(value.Name()))
 
 			if comment := b.comment(value); comment != "" {
 				lines = append(lines, "- `"+string(value.Name())+"`: "+strings.ReplaceAll(comment, "\n", " "))
@@ -244,16 +173,16 @@ func (b *builder) enum(enum protoreflect.EnumDescriptor) *Schema {
 		}
 
 		if len(lines) > 0 {
-			schema.Description = sentences(schema.Description, "\n\n"+strings.Join(lines, "\n"))
+			listed.Description = sentences(listed.Description, "\n\n"+strings.Join(lines, "\n"))
 		}
 
-		b.schemas[name] = schema
+		b.schemas[name] = listed
 	}
 
 	return component(name)
 }
 
-// nullable lets null through besides.
+// nullable also allows null.
 func nullable(schema *Schema) *Schema {
 	null := &Schema{Type: typeNull}
 

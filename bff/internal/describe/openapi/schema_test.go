@@ -7,11 +7,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
-
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/testkit/openapitest"
 )
 
 // Each field is described as protobuf's JSON has it, with its rules.
@@ -112,7 +112,7 @@ func TestMessages(t *testing.T) {
 	openapitest.Is(t, doc, "paths /v1/m post requestBody required", `true`)
 	openapitest.Is(t, doc, "paths /v1/m post responses 200 content application/json schema", `{"$ref":"#/components/schemas/t.v1.N"}`)
 
-	doc = openapitest.Describe(t, source, policy.Policy{}, openapi.Config{ProtoNames: true, EmitDefaults: true})
+	doc = openapitest.Describe(t, source, policy.Policy{}, openapi.Config{Gateway: config.Config{JSON: config.JSON{Names: config.NamesProto, EmitDefaults: true}}})
 
 	openapitest.Is(t, doc, "components schemas t.v1.MInput required", `["some_name"]`)
 	openapitest.Is(t, doc, "components schemas t.v1.M required", `["some_name"]`)

@@ -31,71 +31,53 @@ func (c *Credential) scheme() *SecurityScheme {
 	}
 }
 
-// securitySchemes are the kinds of credentials that the gateway takes.
-func (b *builder) securitySchemes() map[string]*SecurityScheme {
-	if b.config.AuthDisabled {
-		return nil
+// securitySchemes are the kinds of credentials that the gateway accepts: also tokens if there is no other.
+func (b *builder) securitySchemes() *Map[*SecurityScheme] {
+	schemes, auth := &Map[*SecurityScheme]{}, b.gateway.Auth
+	if auth.Disabled {
+		return schemes
 	}
 
-	schemes := map[string]*SecurityScheme{}
-
-	if !b.config.WithoutTokens {
-		schemes[schemeBearer] = &SecurityScheme{
+	if len(auth.Issuers) > 0 || auth.APIKeys.File == "" && len(auth.Certificates) == 0 && b.config.Credential == nil {
+		schemes.Set(schemeBearer, &SecurityScheme{
 			Type: "http", Scheme: "bearer", BearerFormat: "JWT", Description: "An access token (RFC 6750, RFC 9068).",
-		}
+		})
 	}
 
-	if b.config.APIKeyHeader != "" {
-		schemes[schemeAPIKey] = &SecurityScheme{
-			Type: typeAPIKey, In: inHeader, Name: b.config.APIKeyHeader,
+	if auth.APIKeys.File != "" {
+		schemes.Set(schemeAPIKey, &SecurityScheme{
+			Type: typeAPIKey, In: inHeader, Name: auth.APIKeys.Header,
 			Description: "A key, which has scopes and roles as a token has.",
-		}
+		})
 	}
 
-	if b.config.Certificates {
-		schemes[schemeCertificate] = &SecurityScheme{Type: "mutualTLS", Description: "A client certificate."}
+	if len(auth.Certificates) > 0 {
+		schemes.Set(schemeCertificate, &SecurityScheme{Type: "mutualTLS", Description: "A client certificate."})
 	}
 
 	if c := b.config.Credential; c != nil {
-		schemes[c.Name] = c.scheme()
+		schemes.Set(c.Name, c.scheme())
 	}
 
 	return schemes
 }
 
 // security are the alternatives of an operation: for each kind of credential each set of scopes that is enough. (OpenAPI 3.1 allows
-// scopes with any scheme.) An owner needs none of those that lift the demand, so they are not among them.
+// scopes with any scheme.) An owner needs none of the scopes that others need, so they are not among them.
 func (b *builder) security(access *porticov1.Access) []map[string][]string {
 	alternatives := []map[string][]string{}
-	if access.GetPublic() || b.config.AuthDisabled {
+	if access.GetPublic() {
 		return alternatives
 	}
 
-	var schemes []string
-
-	if !b.config.WithoutTokens {
-		schemes = append(schemes, schemeBearer)
-	}
-
-	if b.config.APIKeyHeader != "" {
-		schemes = append(schemes, schemeAPIKey)
-	}
-
-	if b.config.Certificates {
-		schemes = append(schemes, schemeCertificate)
-	}
-
-	if b.config.Credential != nil {
-		schemes = append(schemes, b.config.Credential.Name)
-	}
-
-	for _, scheme := range schemes {
+	for _, scheme := range b.securitySchemes().Keys() {
+		all := access.GetScopes().GetAllOf()
 		if len(access.GetScopes().GetAnyOf()) == 0 {
-			alternatives = append(alternatives, map[string][]string{scheme: scopes(access.GetScopes().GetAllOf())})
+			alternatives = append(alternatives, map[string][]string{scheme: scopes(all)})
 		}
 
 		for _, one := range access.GetScopes().GetAnyOf() {
-			alternatives = append(alternatives, map[string][]string{scheme: scopes(access.GetScopes().GetAllOf(), one)})
+			alternatives = append(alternatives, map[string][]string{scheme: scopes(all, one)})
 		}
 	}
 

@@ -3,10 +3,10 @@ package openapi
 import (
 	"slices"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // The gateway checks an update with a mask against the rules of the fields that the mask names (bff/internal/gateway/binding). No
@@ -44,9 +44,9 @@ func (b *builder) maskWords(op policy.Endpoint) string {
 
 // wholeSchema is the schema of a body that is the whole request, and whether there has to be one. If a mask in it says what rules
 // hold for, it is either everything, or what there is beside a mask.
-func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDescriptor) (*Schema, bool, error) {
+func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDescriptor) (*Schema, bool) {
 	as := bodyForm(op)
-	if as != partial || !b.hasDemands(message, map[protoreflect.FullName]bool{}) {
+	if as != partial || !b.requiresSome(message, map[protoreflect.FullName]bool{}) {
 		return b.bodyObject(op, message, "", input)
 	}
 
@@ -58,15 +58,8 @@ func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDe
 		return b.bodyObject(op, message, "", partial)
 	}
 
-	whole, must, err := b.bodyObject(op, message, "", input)
-	if err != nil {
-		return nil, false, err
-	}
-
-	schema, err := b.object(message, partial, without)
-	if err != nil {
-		return nil, false, err
-	}
+	whole, required := b.bodyObject(op, message, "", input)
+	schema := b.object(message, partial, without)
 
 	// All rules hold for these.
 	if property, ok := schema.Properties.Get(b.name(mask)); ok {
@@ -84,12 +77,11 @@ func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDe
 	suffix := reducedSuffix(without, op.Policy.Effective.GetAllowUnknownFields()) + "-masked"
 	part := b.refReduced(b.schemaName(message, partial), suffix, schema)
 
-	return &Schema{AnyOf: []*Schema{whole, part}}, must, nil
+	return &Schema{AnyOf: []*Schema{whole, part}}, required
 }
 
-// hasDemands reports whether a message, or one that it holds other than in lists and maps, is refused by rules without some field.
-// Rules that cannot be read are an error elsewhere.
-func (b *builder) hasDemands(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
+// requiresSome reports whether a message, or one that it holds other than in lists and maps, is refused by rules without some field.
+func (b *builder) requiresSome(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
 	if seen[message.FullName()] {
 		return false
 	}
@@ -98,19 +90,18 @@ func (b *builder) hasDemands(message protoreflect.MessageDescriptor, seen map[pr
 
 	byRules := func(f protoreflect.FieldDescriptor) bool { return f.Cardinality() != protoreflect.Required }
 
-	needed, err := b.needed(message, input)
-	if err != nil || slices.ContainsFunc(needed, byRules) {
+	if slices.ContainsFunc(b.requiredFields(message, input), byRules) {
 		return true
 	}
 
-	for i := range message.Oneofs().Len() {
-		if rules, err := protovalidate.ResolveOneofRules(message.Oneofs().Get(i)); err != nil || rules.GetRequired() {
+	for one := range schema.All(message.Oneofs()) {
+		if oneofRules(one).GetRequired() {
 			return true
 		}
 	}
 
-	for i := range message.Fields().Len() {
-		if field := message.Fields().Get(i); isObject(field) && b.hasDemands(field.Message(), seen) {
+	for field := range schema.All(message.Fields()) {
+		if isObject(field) && b.requiresSome(field.Message(), seen) {
 			return true
 		}
 	}

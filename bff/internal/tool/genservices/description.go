@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/compiler/protogen"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/describe/openapi"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
@@ -40,7 +41,8 @@ func (d Description) write(plugin *protogen.Plugin, data table) error {
 	}
 
 	document, err := openapi.Build(endpoints, openapi.Config{
-		Title: d.Title, Version: d.Version, Comments: data.Comments, Examples: data.Examples,
+		Gateway:  config.Config{Docs: config.Docs{Title: d.Title, Version: d.Version}},
+		Comments: data.Comments, Examples: data.Examples,
 	})
 	if err != nil {
 		return fmt.Errorf("describe the API: %w", err)
