@@ -1,6 +1,7 @@
 package bff
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -37,22 +38,22 @@ type Authenticator struct {
 
 	// Authenticate returns the principal that the credential identifies.
 	//
-	// Nil without an error means that the credential is not of this kind: the request goes on as if it were not there, so that it
-	// is anonymous unless it has another credential. (An Authorization header is then taken for an access token.) An error
-	// refuses the request, on public routes too. It should be a gRPC status:
+	// Nil without an error means that the credential is not of this kind: the request is handled as if it were not there, so that it
+	// is anonymous unless it has another credential. (An Authorization header is then read as an access token.) An error refuses the
+	// request, on public routes too. It should be a gRPC status:
 	//
 	//	UNAUTHENTICATED    the credential is not valid: 401; the client does not learn why
 	//	PERMISSION_DENIED  it is valid, but may not be used: 403, with the message of the status
-	//	any other error    that cannot be told now: 503 with Retry-After
+	//	any other error    that cannot be decided now: 503 with Retry-After
 	//
 	// The log has the error, so it must not hold the credential. The context of the request ends after server.request_timeout. Keep
 	// what is looked up for as long as it is valid: nothing is cached here. The request is a copy without a body. Authenticate must
-	// be safe for concurrent use. If it panics, the answer is 500.
+	// be safe for concurrent use. If it panics, the response is 500.
 	Authenticate func(r *http.Request) (*Principal, error)
 }
 
-// WithAuthenticator takes credentials of another kind beside those of the configuration: tokens of issuers, API keys and client
-// certificates, none of which is needed then. A request with two credentials of any kinds is answered with 401; a client
+// WithAuthenticator accepts credentials of another kind beside those of the configuration (tokens of issuers, API keys and client
+// certificates), which then needs none. A request with two credentials of any kinds gets 401; a client
 // certificate counts only where there is no other. The credential stays in the gateway: Open refuses a configuration or a policy
 // that passes its header to backends, except forward_authorization of an upstream. It may be given once.
 //
@@ -114,7 +115,7 @@ func (a *Authenticator) place() auth.Place {
 	return auth.Place{Header: a.Header, Cookie: a.Cookie, Scheme: a.Scheme}
 }
 
-// checkConfig notes where the configuration contradicts it.
+// checkConfig adds a fault for each setting that contradicts it.
 func (a *Authenticator) checkConfig(cfg config.Config, faults *optionFaults) {
 	if cfg.Auth.Disabled {
 		faults.addf("WithAuthenticator: it would have no effect, since auth.disabled is on")
@@ -131,7 +132,7 @@ func (a *Authenticator) checkConfig(cfg config.Config, faults *optionFaults) {
 	}
 }
 
-// checkRoutes notes the routes whose policies pass the credential to backends.
+// checkRoutes adds a fault for each route whose policy passes the credential to backends.
 func (a *Authenticator) checkRoutes(routes []gateway.Route, faults *optionFaults) {
 	for _, r := range routes {
 		for _, h := range r.Policy.Headers {
@@ -161,10 +162,7 @@ func (a *Authenticator) custom(timeout time.Duration) *auth.Custom {
 				return nil, nil
 			}
 
-			return &reqinfo.Principal{
-				Subject: found.Subject, Issuer: found.Issuer, Tenant: found.Tenant,
-				Scopes: slices.Clone(found.Scopes), Roles: slices.Clone(found.Roles),
-			}, nil
+			return new(found.record()), nil
 		},
 	}
 }
@@ -177,15 +175,7 @@ func (o options) challenges(cfg config.Config) []string {
 	}
 
 	const bearer = "Bearer"
-
-	own := a.Challenge
-	if own == "" && a.Scheme != "" {
-		own = a.Scheme
-	} else if own == "" {
-		own = a.Name
-	}
-
-	switch {
+	switch own := cmp.Or(a.Challenge, a.Scheme, a.Name); {
 	case strings.EqualFold(own, bearer):
 		return []string{bearer}
 	case len(cfg.Auth.Issuers) > 0:

@@ -226,30 +226,44 @@ func serviceConn(conns connections, s Service) (grpc.ClientConnInterface, error)
 	return conns.upstream(s.Upstream)
 }
 
-// methods are what is declared of calls to each upstream, by upstream and RPC.
-func (o options) methods(routes []gateway.Route) map[string]map[string]upstream.Method {
-	upstreams := map[string]string{}
+// home is where a service is: in an upstream, or inside the gateway.
+type home struct {
+	upstream  string
+	composite bool
+}
 
-	for _, s := range o.services {
-		if !s.Composite {
-			upstreams[s.Name] = s.Upstream
-		}
-	}
+// homes are those of all services, by their full names.
+func (o options) homes() map[string]home {
+	homes := map[string]home{}
 
 	for _, f := range o.foreign {
 		for _, service := range f.services {
-			upstreams[service] = f.upstream
+			homes[service] = home{upstream: f.upstream}
 		}
 	}
 
+	for _, s := range o.services {
+		homes[s.Name] = home{upstream: s.Upstream}
+		if s.Composite {
+			homes[s.Name] = home{composite: true}
+		}
+	}
+
+	return homes
+}
+
+// methods are what is declared of calls to each upstream, by upstream and RPC.
+func (o options) methods(routes []gateway.Route) map[string]map[string]upstream.Method {
+	homes := o.homes()
 	methods := map[string]map[string]upstream.Method{}
 
 	for _, r := range routes {
-		name, ok := upstreams[string(r.Descriptor.Parent().FullName())]
-		if !ok {
+		at := homes[string(r.Descriptor.Parent().FullName())]
+		if at.composite {
 			continue
 		}
 
+		name := at.upstream
 		if methods[name] == nil {
 			methods[name] = map[string]upstream.Method{}
 		}

@@ -220,7 +220,7 @@ func ExampleWithComposite() {
 		return
 	}
 
-	found, err := compiled.Explain(r.Context(), r, bff.Caller{Subject: "alice"})
+	found, err := compiled.Explain(r.Context(), r, bff.Principal{Subject: "alice"})
 	if err != nil {
 		log.Print(err)
 

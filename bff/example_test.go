@@ -148,7 +148,7 @@ func ExampleCompiled_Explain() {
 		return
 	}
 
-	for _, caller := range []bff.Caller{{}, {Subject: "alice"}} {
+	for _, caller := range []bff.Principal{{}, {Subject: "alice"}} {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/v1/shelves/poetry", http.NoBody)
 		if err != nil {
 			log.Print(err)

@@ -15,46 +15,34 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 )
 
-// Caller is who makes a request that is to be explained. The zero value is an anonymous caller.
-type Caller struct {
-	// Subject is the token's "sub", or the principal of a key or certificate.
-	Subject string
-	// Issuer is who vouches for it.
-	Issuer string
-	Scopes []string
-	Roles  []string
-	Tenant string
-}
-
 // Explanation is what the gateway would do with a request.
 type Explanation struct {
-	// Route is the one that matches. Nil: none does, and Answer says why.
+	// Route is the one that matches. Nil: none does, and Problem says why.
 	Route *Route
 	// Variables are the path variables by name.
 	Variables map[string]string
 	// Addresses are where the configuration has the upstream of the route: its addresses, or its target. Empty: it is not
 	// configured, or the route is a composite.
 	Addresses []string
-	// Legs are the calls that a composite makes for this request, found out by running it over backends that answer with empty
-	// messages. LegsErr says why there are none: it is the composite's own error.
+	// Legs are the calls that a composite makes for this request, found by running it over backends that reply with empty messages.
+	// LegsErr says why there are none: it is the composite's own error.
 	Legs    []Leg
 	LegsErr error
-	// Verdicts are all demands of the access policy.
-	Verdicts []Verdict
+	// Access are all requirements of the access policy.
+	Access []Check
 	// Effects are what the other policies of the route, and those that hold for all, do with the request.
 	Effects []Effect
-	// Request is the message that the RPC would get. Nil: the request cannot be decoded, and Answer says why.
+	// Request is the message that the RPC would get. Nil: the request cannot be decoded, and Problem says why.
 	Request proto.Message
-	// Status and Answer are the HTTP status and the problem document if it is the route, the path or the body that rules the
-	// request out.
-	Status int
-	Answer string
+	// Status and Problem are the HTTP status and the problem document if the request is refused for its route, path or body.
+	Status  int
+	Problem string
 }
 
-// Verdict is a demand of an access policy. Fault says why it is not met; nil: it is.
-type Verdict struct {
-	Demand string
-	Fault  error
+// Check is a requirement of an access policy. Fault says why it is not met; nil: it is.
+type Check struct {
+	Requirement string
+	Fault       error
 }
 
 // Effect is what a policy does with a request.
@@ -62,21 +50,21 @@ type Effect struct {
 	// Policy is its name: "client limit", "rules", or that of a field of portico.v1.MethodPolicy, such as "rate limit" or
 	// "timeout".
 	Policy string
-	// Says is what it says to the request.
+	// Says is what it does with the request.
 	Says string
-	// Fault says why it refuses the request; nil: it does not, as far as can be known without its past.
+	// Fault says why it refuses the request; nil: it does not, as far as can be known without earlier requests.
 	Fault error
 }
 
 // Allowed reports whether the request would reach a backend, if its quota allows.
 func (e Explanation) Allowed() bool {
-	return e.Request != nil && !slices.ContainsFunc(e.Verdicts, func(v Verdict) bool { return v.Fault != nil }) &&
+	return e.Request != nil && !slices.ContainsFunc(e.Access, func(c Check) bool { return c.Fault != nil }) &&
 		!slices.ContainsFunc(e.Effects, func(f Effect) bool { return f.Fault != nil })
 }
 
-// Explain returns what a gateway would do with a request of a caller. It routes and decodes as the gateway does, but makes no
-// connection. Of the request it looks at the method, the URL, the headers and the body.
-func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Caller) (Explanation, error) {
+// Explain returns what a gateway would do with a request of a caller; the zero Principal is an anonymous one. It routes and decodes as
+// the gateway does, but makes no connection. It looks at the method, the URL, the headers and the body of the request.
+func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Principal) (Explanation, error) {
 	stub, err := upstream.NewStub(gateway.ExplainUnary, gateway.ExplainStream)
 	if err != nil {
 		return Explanation{}, fmt.Errorf("explain: %w", err)
@@ -88,22 +76,22 @@ func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Caller) (Exp
 		return Explanation{}, err
 	}
 
-	rec := &reqinfo.Record{Principal: reqinfo.Principal(as)}
+	rec := &reqinfo.Record{Principal: as.record()}
 
 	found, err := router.Explain(r.WithContext(reqinfo.NewContext(ctx, rec)))
 	if err != nil {
 		return Explanation{}, err
 	}
 
-	e := Explanation{Variables: found.Variables, Request: found.Request, Status: found.Status, Answer: found.Problem}
+	e := Explanation{Variables: found.Variables, Request: found.Request, Status: found.Status, Problem: found.Problem}
 
 	if found.Route != nil {
 		c.options.complete(ctx, &e, found, c.config, r, rec)
 	}
 
 	if !c.config.Auth.Disabled {
-		for _, c := range found.Checks {
-			e.Verdicts = append(e.Verdicts, Verdict{Demand: c.Name, Fault: c.Fault})
+		for _, check := range found.Checks {
+			e.Access = append(e.Access, Check{Requirement: check.Name, Fault: check.Fault})
 		}
 	}
 
@@ -134,7 +122,7 @@ func (o options) complete(
 	}
 }
 
-// explained implements connections with one that takes every call and makes none.
+// explained implements connections with one that accepts every call and makes none.
 type explained struct{ conn *grpc.ClientConn }
 
 func (e explained) upstream(string) (*grpc.ClientConn, error) { return e.conn, nil }

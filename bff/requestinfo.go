@@ -45,11 +45,17 @@ func RequestInfoFrom(ctx context.Context) (RequestInfo, bool) {
 		return RequestInfo{}, false
 	}
 
+	p := rec.Principal
+
 	return RequestInfo{
 		ID: rec.ID, Client: rec.Client, Route: rec.Template, RPC: strings.TrimPrefix(rec.RPC, "/"),
-		Principal: Principal{
-			Subject: rec.Principal.Subject, Issuer: rec.Principal.Issuer, Tenant: rec.Principal.Tenant,
-			Scopes: slices.Clone(rec.Principal.Scopes), Roles: slices.Clone(rec.Principal.Roles),
-		},
+		Principal: Principal{p.Subject, p.Issuer, slices.Clone(p.Scopes), slices.Clone(p.Roles), p.Tenant},
 	}, true
+}
+
+// record is the principal as it is on the record of a request.
+func (p Principal) record() reqinfo.Principal {
+	return reqinfo.Principal{
+		Subject: p.Subject, Issuer: p.Issuer, Tenant: p.Tenant, Scopes: slices.Clone(p.Scopes), Roles: slices.Clone(p.Roles),
+	}
 }

@@ -3,10 +3,8 @@ package bff
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"google.golang.org/protobuf/encoding/protojson"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
@@ -50,37 +48,17 @@ func (r Route) MarshalJSON() ([]byte, error) {
 }
 
 func (o options) describe(compiled []gateway.Route) []Route {
+	homes := o.homes()
 	routes := make([]Route, 0, len(compiled))
 
 	for _, r := range compiled {
-		upstream, composite := o.home(r.Descriptor.Parent().FullName())
+		at := homes[string(r.Descriptor.Parent().FullName())]
 		routes = append(routes, Route{
-			Method: r.Method, Path: r.Template.String(), RPC: r.RPC[1:], Upstream: upstream, Composite: composite,
+			Method: r.Method, Path: r.Template.String(), RPC: r.RPC[1:], Upstream: at.upstream, Composite: at.composite,
 			ClientStream: r.ClientStream, ServerStream: r.ServerStream,
 			Summary: r.Policy.Summary(), Policy: r.Policy.Effective,
 		})
 	}
 
 	return routes
-}
-
-// home is where a service lives: its upstream, or inside the gateway.
-func (o options) home(service protoreflect.FullName) (upstream string, composite bool) {
-	for _, s := range o.services {
-		if s.Name == string(service) {
-			if s.Composite {
-				return "", true
-			}
-
-			return s.Upstream, false
-		}
-	}
-
-	for _, f := range o.foreign {
-		if slices.Contains(f.services, string(service)) {
-			return f.upstream, false
-		}
-	}
-
-	return "", false
 }

@@ -24,7 +24,7 @@ var errRefused = errors.New("the request would be refused")
 type asked struct {
 	config, data string
 	headers      []string
-	caller       bff.Caller
+	caller       bff.Principal
 }
 
 func explainCommand() *cobra.Command {
@@ -230,11 +230,11 @@ func jsonOf(found bff.Explanation) explanation {
 	if found.Request != nil {
 		e.Request = jsonText(requestText(found.Request))
 	} else {
-		e.Answer = jsonText(found.Answer)
+		e.Answer = jsonText(found.Problem)
 	}
 
-	for _, v := range found.Verdicts {
-		e.Access = append(e.Access, verdictOf(v.Demand, "", v.Fault))
+	for _, v := range found.Access {
+		e.Access = append(e.Access, verdictOf(v.Requirement, "", v.Fault))
 	}
 
 	for _, f := range found.Effects {
@@ -255,7 +255,7 @@ func summary(found bff.Explanation) string {
 		return "allowed: it would reach " + found.Route.RPC + " of " + found.Route.Upstream
 	}
 
-	for _, v := range found.Verdicts {
+	for _, v := range found.Access {
 		if v.Fault == nil {
 			continue
 		}
@@ -274,15 +274,15 @@ func summary(found bff.Explanation) string {
 	return fmt.Sprintf("refused with %d: the answer says what is wrong with the request", found.Status)
 }
 
-func refusal(v bff.Verdict) string {
-	text := fmt.Sprintf("refused with %d: it demands %q", http.StatusForbidden, v.Demand)
+func refusal(v bff.Check) string {
+	text := fmt.Sprintf("refused with %d: it demands %q", http.StatusForbidden, v.Requirement)
 
 	switch {
-	case v.Demand == "authenticated":
+	case v.Requirement == "authenticated":
 		return fmt.Sprintf("refused with %d: it needs a caller, such as --as alice", http.StatusUnauthorized)
-	case strings.Contains(v.Demand, "role"):
+	case strings.Contains(v.Requirement, "role"):
 		return text + "; --role gives the caller a role"
-	case strings.HasPrefix(v.Demand, "if "):
+	case strings.HasPrefix(v.Requirement, "if "):
 		return text
 	default:
 		return text + "; --as names another caller, and --scope gives it a scope"

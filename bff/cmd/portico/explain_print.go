@@ -33,13 +33,13 @@ func printExplanation(cmd *cobra.Command, found bff.Explanation) error {
 	e.route(found)
 
 	if found.Request == nil {
-		e.line("answer", fmt.Sprintf("%d %s", found.Status, strings.TrimSpace(found.Answer)))
+		e.line("answer", fmt.Sprintf("%d %s", found.Status, strings.TrimSpace(found.Problem)))
 	} else {
 		e.line("request", requestText(found.Request))
 	}
 
-	for _, v := range found.Verdicts {
-		e.verdict(v.Demand, v.Fault)
+	for _, v := range found.Access {
+		e.verdict(v.Requirement, v.Fault)
 	}
 
 	for _, f := range found.Effects {

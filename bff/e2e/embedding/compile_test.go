@@ -64,7 +64,7 @@ func TestCompiledIsOpenedMoreThanOnce(t *testing.T) {
 		t.Error("the first answers, though its connections are closed")
 	}
 
-	explained, err := compiled.Explain(t.Context(), httptest.NewRequest(http.MethodGet, "/v1/shelves/s", nil), bff.Caller{})
+	explained, err := compiled.Explain(t.Context(), httptest.NewRequest(http.MethodGet, "/v1/shelves/s", nil), bff.Principal{})
 	if err != nil || !explained.Allowed() {
 		t.Errorf("%v %+v", err, explained)
 	}

@@ -26,7 +26,7 @@ func TestExplain(t *testing.T) {
 
 	for _, row := range []struct {
 		name, method, target, body string
-		as                         bff.Caller
+		as                         bff.Principal
 		rpc                        string
 		variables                  map[string]string
 		// verdicts are "+demand" or "-demand".
@@ -34,12 +34,12 @@ func TestExplain(t *testing.T) {
 		status   int
 	}{
 		{
-			name: "owner", method: http.MethodGet, target: "/v1/users/alice/orders", as: bff.Caller{Subject: "alice"},
+			name: "owner", method: http.MethodGet, target: "/v1/users/alice/orders", as: bff.Principal{Subject: "alice"},
 			rpc: "order.v1.OrderService/ListOrders", variables: map[string]string{"user_id": "alice"},
 			verdicts: []string{"+authenticated", "+owner user_id or orders:admin"},
 		},
 		{
-			name: "another", method: http.MethodGet, target: "/v1/users/alice/orders", as: bff.Caller{Subject: "bob"},
+			name: "another", method: http.MethodGet, target: "/v1/users/alice/orders", as: bff.Principal{Subject: "bob"},
 			rpc: "order.v1.OrderService/ListOrders", variables: map[string]string{"user_id": "alice"},
 			verdicts: []string{"+authenticated", "-owner user_id or orders:admin"},
 		},
@@ -49,23 +49,23 @@ func TestExplain(t *testing.T) {
 			verdicts:  []string{"-authenticated", "-owner user_id or users:admin"},
 		},
 		{
-			name: "composite", method: http.MethodGet, target: "/v1/me/dashboard", as: bff.Caller{Subject: "alice"},
+			name: "composite", method: http.MethodGet, target: "/v1/me/dashboard", as: bff.Principal{Subject: "alice"},
 			rpc: "dashboard.v1.DashboardService/GetMyDashboard", variables: map[string]string{}, verdicts: []string{"+authenticated"},
 		},
 		{
-			name: "stream", method: http.MethodGet, target: "/v1/orders/o1:watch", as: bff.Caller{Subject: "alice"},
+			name: "stream", method: http.MethodGet, target: "/v1/orders/o1:watch", as: bff.Principal{Subject: "alice"},
 			rpc: "order.v1.OrderService/WatchOrder", variables: map[string]string{"order_id": "o1"}, verdicts: []string{"+authenticated"},
 		},
 		{name: "no_route", method: http.MethodGet, target: "/v1/nowhere", status: http.StatusNotFound},
 		{name: "no_method", method: http.MethodPut, target: "/v1/users/alice", status: http.StatusMethodNotAllowed},
 		{
 			name: "body_that_is_wrong", method: http.MethodPost, target: "/v1/orders", body: `{"colour":"red"}`,
-			as: bff.Caller{Subject: "alice"}, rpc: "order.v1.OrderService/CreateOrder", variables: map[string]string{},
+			as: bff.Principal{Subject: "alice"}, rpc: "order.v1.OrderService/CreateOrder", variables: map[string]string{},
 			verdicts: []string{"+authenticated", "-if"}, status: http.StatusBadRequest,
 		},
 		{
 			name: "condition_on_the_body", method: http.MethodPost, target: "/v1/orders", body: `{"userId":"bob"}`,
-			as: bff.Caller{Subject: "alice"}, rpc: "order.v1.OrderService/CreateOrder", variables: map[string]string{},
+			as: bff.Principal{Subject: "alice"}, rpc: "order.v1.OrderService/CreateOrder", variables: map[string]string{},
 			verdicts: []string{"+authenticated", "-if"},
 		},
 	} {
@@ -86,8 +86,8 @@ func TestExplain(t *testing.T) {
 
 			var verdicts []string
 
-			for _, v := range got.Verdicts {
-				demand, _, _ := strings.Cut(v.Demand, " request.")
+			for _, v := range got.Access {
+				demand, _, _ := strings.Cut(v.Requirement, " request.")
 				if v.Fault == nil {
 					verdicts = append(verdicts, "+"+demand)
 				} else {
@@ -96,7 +96,7 @@ func TestExplain(t *testing.T) {
 			}
 
 			if rpc != row.rpc || got.Status != row.status {
-				t.Errorf("rpc %q, status %d %s", rpc, got.Status, got.Answer)
+				t.Errorf("rpc %q, status %d %s", rpc, got.Status, got.Problem)
 			}
 
 			if diff := cmp.Diff(row.variables, got.Variables); diff != "" {
@@ -124,7 +124,7 @@ func TestExplainLegs(t *testing.T) {
 	explain := func(target string) bff.Explanation {
 		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, target, http.NoBody)
 
-		got, err := compiled.Explain(t.Context(), r, bff.Caller{})
+		got, err := compiled.Explain(t.Context(), r, bff.Principal{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +176,7 @@ func TestExplainEffects(t *testing.T) {
 	} {
 		r := httptest.NewRequestWithContext(t.Context(), row.method, row.target, strings.NewReader(row.body))
 
-		got, err := compiled.Explain(t.Context(), r, bff.Caller{Subject: "alice"})
+		got, err := compiled.Explain(t.Context(), r, bff.Principal{Subject: "alice"})
 		if err != nil {
 			t.Fatal(err)
 		}

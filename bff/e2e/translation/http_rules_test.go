@@ -84,7 +84,7 @@ func TestRoutesOfAnAPIConfiguration(t *testing.T) {
 
 			explained, err := gatewaytest.Compile(t, config.Config{Auth: config.Auth{Disabled: true}},
 				append(options, bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Public: true}}))...,
-			).Explain(t.Context(), httptest.NewRequest(http.MethodGet, "/v1/things/x", nil), bff.Caller{})
+			).Explain(t.Context(), httptest.NewRequest(http.MethodGet, "/v1/things/x", nil), bff.Principal{})
 			if err != nil || explained.Route == nil || explained.Route.RPC != ruledService+"/GetThing" {
 				t.Errorf("explained: %+v, %v", explained, err)
 			}
