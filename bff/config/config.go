@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Config is all of it. The tag default of a field is the value that WithDefaults puts in place of zero; numbers and durations with one
-// must be positive.
+// Config is all of it. The tag default of a field is the value that WithDefaults puts in place of zero. Numbers and durations that have
+// one must be positive.
 type Config struct {
 	Server   Server   `envPrefix:"SERVER_"    yaml:"server"`
 	Admin    Admin    `envPrefix:"ADMIN_"     yaml:"admin"`

@@ -28,7 +28,7 @@ type Endpoint struct {
 }
 
 // Read reads the routes of services and compiles their policies.
-func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, defaults func(service protoreflect.FullName) Defaults) API {
+func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, defaults func(protoreflect.FullName) Defaults) API {
 	var api API
 
 	for _, service := range services {

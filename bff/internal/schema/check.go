@@ -18,8 +18,8 @@ var (
 	ErrUnreachable = errors.New("unreachable route")
 )
 
-// CheckRoutes refuses routes that contend for paths (see Contend) and, if there are none, those that can never be reached. The error
-// joins an *AmbiguousError or an *UnreachableError for each.
+// CheckRoutes refuses routes that contend for paths (see CheckPair) and, if there are none, those that can never be reached. The
+// error joins an *AmbiguousError or an *UnreachableError for each.
 func CheckRoutes(routes []Route) error {
 	var faults []error
 

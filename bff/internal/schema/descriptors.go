@@ -6,11 +6,14 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// All iterates over a list of descriptors, such as the fields of a message.
-func All[D any](list interface {
+// list is one of descriptors.
+type list[D any] interface {
 	Len() int
 	Get(i int) D
-}) iter.Seq[D] {
+}
+
+// All iterates over a list of descriptors, such as the fields of a message.
+func All[D any](list list[D]) iter.Seq[D] {
 	return func(yield func(D) bool) {
 		for i := range list.Len() {
 			if !yield(list.Get(i)) {

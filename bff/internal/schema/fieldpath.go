@@ -26,7 +26,7 @@ func ResolveField(message protoreflect.MessageDescriptor, text string) (FieldPat
 	return ResolveFieldWithin(message, text, math.MaxInt)
 }
 
-// ResolveFieldWithin is Resolve for paths that clients choose: one of more names than depth is refused before it is looked up.
+// ResolveFieldWithin is ResolveField for paths that clients choose: one of more names than depth is refused before it is looked up.
 func ResolveFieldWithin(message protoreflect.MessageDescriptor, text string, depth int) (FieldPath, error) {
 	if strings.Count(text, ".") >= depth {
 		return nil, ErrDepth
@@ -98,8 +98,8 @@ func (p FieldPath) Holder(m protoreflect.Message) protoreflect.Message {
 	return m
 }
 
-// FieldName is that of a field within a path: its name in JSON, unless that has characters with a meaning there (a json_name of "a.b"),
-// else that in the proto.
+// FieldName is that of a field within a path: its name in JSON, unless that has characters with a meaning there (a json_name of
+// "a.b"), else that in the proto.
 func FieldName(field protoreflect.FieldDescriptor) string {
 	if name := field.JSONName(); !strings.ContainsAny(name, ".[") {
 		return name
@@ -123,7 +123,7 @@ func (p FieldPath) join(name func(protoreflect.FieldDescriptor) string) string {
 	return strings.Join(names, ".")
 }
 
-// HasText reports whether Text has something to say about the field.
+// HasText reports whether the field has a Text.
 func (p FieldPath) HasText() bool {
 	field := p.Last()
 

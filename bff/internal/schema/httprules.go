@@ -170,8 +170,9 @@ func UnknownRules(rules Rules, methods []string) error {
 		}
 
 		for _, rule := range rules[selector] {
-			faults = append(faults, &UnknownRulesError{Rule: rule, Problem: fmt.Sprintf("selector %q: there is no such method here%s",
-				selector, hint.DidYouMean(string(selector), methods))})
+			meant := hint.DidYouMean(string(selector), methods)
+			problem := fmt.Sprintf("selector %q: there is no such method here%s", selector, meant)
+			faults = append(faults, &UnknownRulesError{Rule: rule, Problem: problem})
 		}
 	}
 

@@ -13,8 +13,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// readRules finds the required fields of requests, and whether the rules of all messages can be read: nothing later need expect an error
-// of them.
+// readRules finds the required fields of requests, and whether the rules of all messages can be read, so that nothing later has to
+// expect an error.
 func (b *builder) readRules(inputs, outputs []protoreflect.MessageDescriptor) error {
 	// It compiles rules that nobody needs afterwards, so it is not the one that all share.
 	validator, err := protovalidate.New()
@@ -71,8 +71,8 @@ func messageRules(message protoreflect.MessageDescriptor) *validate.MessageRules
 	return rules
 }
 
-// requiredFields are the fields that a message is refused without. A backend's responses are not checked against rules, and those of a
-// PATCH are for what it changes.
+// requiredFields are the fields that a message is refused without. Responses are not checked against rules, and those of a PATCH are
+// for what it changes.
 func (b *builder) requiredFields(message protoreflect.MessageDescriptor, as form) []protoreflect.FieldDescriptor {
 	if as != input {
 		return schema.LabelledFields(message)

@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 
@@ -17,10 +18,8 @@ const (
 	boundTo    = "lte"
 )
 
-// bound is a limit of a number.
-type bound struct{ name, words string }
-
-// applyNumber reads the bounds by name, since there is a message of rules for each kind of number and they have the same fields.
+// applyNumber reads the bounds by name, since there is a message of rules for each kind of number and they have the same fields. The
+// bounds of a number that is a string in JSON can only be said in words.
 func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 	which := rules.ProtoReflect().WhichOneof(rules.ProtoReflect().Descriptor().Oneofs().ByName("type"))
 	if which == nil || which.Message() == nil {
@@ -33,12 +32,16 @@ func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 		*schema = *finite(schema)
 	}
 
-	target := schema
-	if len(schema.OneOf) > 0 {
-		target = schema.OneOf[0] // The one that is a number.
+	limited := schema
+
+	switch {
+	case text:
+		limited = &Schema{}
+	case len(schema.OneOf) > 0:
+		limited = schema.OneOf[0] // The one that is a number.
 	}
 
-	for _, b := range []bound{
+	for _, b := range []struct{ name, words string }{
 		{"const", "Always"}, {boundAbove, "Greater than"}, {boundFrom, "At least"}, {boundBelow, "Less than"}, {boundTo, "At most"},
 	} {
 		field := set.Descriptor().Fields().ByName(protoreflect.Name(b.name))
@@ -46,57 +49,36 @@ func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 			continue
 		}
 
-		value, numeric := toNumber(set.Get(field), field)
+		value, numeric := toNumber(set.Get(field))
+		if numeric {
+			limited.bound(b.name, value)
+		}
+
 		if !numeric || text {
 			schema.Description = sentences(schema.Description, b.words+" "+inWords(set.Get(field), field)+".")
-		} else {
-			target.bound(b.name, value)
 		}
 	}
 
-	if text && neverNegative(set) {
+	if !text {
+		limited.members(set)
+		limited.outside()
+	} else if low, high := limited.bounds(); low != nil && *low >= 0 && (high == nil || *high >= *low) {
 		schema.Pattern = unsignedPattern
 	}
-
-	target.members(set, text)
-	target.outside()
-}
-
-// neverNegative reports whether the bounds leave out all numbers below zero.
-func neverNegative(set protoreflect.Message) bool {
-	limits := &Schema{}
-
-	for _, name := range []string{boundAbove, boundFrom, boundBelow, boundTo} {
-		field := set.Descriptor().Fields().ByName(protoreflect.Name(name))
-		if field == nil || !set.Has(field) {
-			continue
-		}
-
-		value, numeric := toNumber(set.Get(field), field)
-		if !numeric {
-			return false
-		}
-
-		limits.bound(name, value)
-	}
-
-	low, high := either(limits.Minimum, limits.ExclusiveMinimum), either(limits.Maximum, limits.ExclusiveMaximum)
-
-	return low != nil && *low >= 0 && (high == nil || *high >= *low)
 }
 
 // members are the numbers that a field can have, or not have, if the rules list them.
-func (s *Schema) members(set protoreflect.Message, text bool) {
+func (s *Schema) members(set protoreflect.Message) {
 	listed := func(name protoreflect.Name) []any {
 		field := set.Descriptor().Fields().ByName(name)
-		if field == nil || !field.IsList() || text {
+		if field == nil || !field.IsList() {
 			return nil
 		}
 
 		var out []any
 
 		for i := range set.Get(field).List().Len() {
-			if value, numeric := toNumber(set.Get(field).List().Get(i), field); numeric {
+			if value, numeric := toNumber(set.Get(field).List().Get(i)); numeric {
 				out = append(out, value)
 			}
 		}
@@ -115,7 +97,7 @@ func (s *Schema) members(set protoreflect.Message, text bool) {
 
 // outside turns bounds that exclude each other into what protovalidate means by them: below the one or above the other.
 func (s *Schema) outside() {
-	low, high := either(s.Minimum, s.ExclusiveMinimum), either(s.Maximum, s.ExclusiveMaximum)
+	low, high := s.bounds()
 	if low == nil || high == nil || *low < *high || *low == *high && s.Minimum != nil && s.Maximum != nil {
 		return
 	}
@@ -127,13 +109,9 @@ func (s *Schema) outside() {
 	s.Minimum, s.ExclusiveMinimum, s.Maximum, s.ExclusiveMaximum = nil, nil, nil, nil
 }
 
-// either is the one of two bounds that is there.
-func either(a, b *float64) *float64 {
-	if a != nil {
-		return a
-	}
-
-	return b
+// bounds are the lower and the upper one, inclusive or not. Nil: there is none.
+func (s *Schema) bounds() (low, high *float64) {
+	return cmp.Or(s.Minimum, s.ExclusiveMinimum), cmp.Or(s.Maximum, s.ExclusiveMaximum)
 }
 
 // finite is a float without the values that are none.
@@ -163,32 +141,23 @@ func (s *Schema) bound(name string, value float64) {
 	}
 }
 
-func toNumber(value protoreflect.Value, field protoreflect.FieldDescriptor) (float64, bool) {
-	switch field.Kind() {
-	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind,
-		protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+// toNumber returns a value as a number of JSON. It reports whether it is one.
+func toNumber(value protoreflect.Value) (float64, bool) {
+	switch v := value.Interface().(type) {
+	case int32, int64:
 		return float64(value.Int()), true
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+	case uint32, uint64:
 		return float64(value.Uint()), true
-	case protoreflect.FloatKind, protoreflect.DoubleKind:
-		return decimal(value.Float(), field.Kind()), !math.IsInf(value.Float(), 0) && !math.IsNaN(value.Float())
+	case float32:
+		// As JSON has it: 0.1 of 32 bits is another number than 0.1 of 64 bits.
+		short, err := strconv.ParseFloat(strconv.FormatFloat(float64(v), 'g', -1, 32), 64)
+
+		return short, err == nil && !math.IsInf(short, 0) && !math.IsNaN(short)
+	case float64:
+		return v, !math.IsInf(v, 0) && !math.IsNaN(v)
 	default:
 		return 0, false
 	}
-}
-
-// decimal is a number as JSON has it: of 32 bits, 0.1 is written so, which is another number of 64 bits.
-func decimal(value float64, kind protoreflect.Kind) float64 {
-	if kind != protoreflect.FloatKind {
-		return value
-	}
-
-	short, err := strconv.ParseFloat(strconv.FormatFloat(value, 'g', -1, 32), 64)
-	if err != nil {
-		return value
-	}
-
-	return short
 }
 
 // inWords writes a bound for people.

@@ -40,47 +40,34 @@ type PathItem struct {
 	Options *OperationObject `json:"options,omitempty"`
 	Head    *OperationObject `json:"head,omitempty"`
 	Patch   *OperationObject `json:"patch,omitempty"`
-	Trace   *OperationObject `json:"trace,omitempty"`
 	// Others are methods that OpenAPI 3.1 has no place for.
 	Others map[string]*OperationObject `json:"x-additional-operations,omitempty"`
 }
 
-// place is where the operation of a method stands; nil if there is no place for it.
-func (p *PathItem) place(method string) **OperationObject {
+// set sets the operation of a method.
+func (p *PathItem) set(method string, op *OperationObject) {
 	switch method {
 	case http.MethodGet:
-		return &p.Get
+		p.Get = op
 	case http.MethodPut:
-		return &p.Put
+		p.Put = op
 	case http.MethodPost:
-		return &p.Post
+		p.Post = op
 	case http.MethodDelete:
-		return &p.Delete
+		p.Delete = op
 	case http.MethodPatch:
-		return &p.Patch
+		p.Patch = op
 	case http.MethodHead:
-		return &p.Head
+		p.Head = op
 	case http.MethodOptions:
-		return &p.Options
-	case http.MethodTrace:
-		return &p.Trace
+		p.Options = op
 	default:
-		return nil
+		if p.Others == nil {
+			p.Others = map[string]*OperationObject{}
+		}
+
+		p.Others[method] = op
 	}
-}
-
-func (p *PathItem) set(method string, op *OperationObject) {
-	if at := p.place(method); at != nil {
-		*at = op
-
-		return
-	}
-
-	if p.Others == nil {
-		p.Others = map[string]*OperationObject{}
-	}
-
-	p.Others[method] = op
 }
 
 // OperationObject is one method of a path.

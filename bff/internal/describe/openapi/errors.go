@@ -34,37 +34,57 @@ type sharedError struct {
 // sharedErrors are described for people in docs/errors.md.
 func sharedErrors() []sharedError {
 	return []sharedError{
-		{400, codes.InvalidArgument, "BadRequest", "A part of the request is malformed, unknown or breaks a rule, which `errors` names; " +
-			"or the state of the resource does not allow it.", nil},
-		{401, codes.Unauthenticated, "Unauthorized", "There is no credential, or one that is not valid.", []string{headerChallenge + "!"}},
 		{
-			403, codes.PermissionDenied, "Forbidden", "The caller may not do this: a scope or role is missing, or it is somebody else's.",
-			[]string{headerChallenge},
+			status: 400, code: codes.InvalidArgument, name: "BadRequest",
+			when: "A part of the request is malformed, unknown or breaks a rule, which `errors` names; " +
+				"or the state of the resource does not allow it.",
 		},
-		{404, codes.NotFound, "NotFound", "There is no such resource.", nil},
-		{405, codes.Unimplemented, "MethodNotAllowed", "The path has other methods.", []string{"Allow!"}},
-		{406, codes.InvalidArgument, "NotAcceptable", "The client accepts none of the forms of the stream.", nil},
 		{
-			409, codes.Aborted, "Conflict",
-			"The resource exists already or is being changed; or a request with the same `Idempotency-Key` is in progress.",
-			[]string{headerRetryAfter},
+			status: 401, code: codes.Unauthenticated, name: "Unauthorized", headers: []string{headerChallenge + "!"},
+			when: "There is no credential, or one that is not valid.",
 		},
-		{413, codes.OutOfRange, "ContentTooLarge", "The body is larger than the operation takes.", nil},
 		{
-			415, codes.InvalidArgument, "UnsupportedMediaType", "The body is not of a media type or coding that the operation takes.",
-			[]string{"Accept", "Accept-Encoding"},
+			status: 403, code: codes.PermissionDenied, name: "Forbidden", headers: []string{headerChallenge},
+			when: "The caller may not do this: a scope or role is missing, or it is somebody else's.",
 		},
-		{416, codes.OutOfRange, "RangeNotSatisfiable", "The file has no such range.", []string{"Content-Range"}},
-		{422, codes.InvalidArgument, "UnprocessableContent", "The `Idempotency-Key` was used for another request.", nil},
-		{429, codes.ResourceExhausted, "TooManyRequests", "A rate limit or a quota is used up.", []string{headerRetryAfter}},
-		{500, codes.Internal, "InternalServerError", "A fault on our side.", nil},
-		{501, codes.Unimplemented, "NotImplemented", "The service does not offer the method.", nil},
+		{status: 404, code: codes.NotFound, name: "NotFound", when: "There is no such resource."},
 		{
-			503, codes.Unavailable, "ServiceUnavailable", "A service that is needed cannot be reached, or has too much to do.",
-			[]string{headerRetryAfter},
+			status: 405, code: codes.Unimplemented, name: "MethodNotAllowed", headers: []string{"Allow!"},
+			when: "The path has other methods.",
 		},
-		{504, codes.DeadlineExceeded, "GatewayTimeout", "The answer did not come in time.", nil},
-		{otherErrors, codes.OK, "Error", "Any other error.", nil},
+		{
+			status: 406, code: codes.InvalidArgument, name: "NotAcceptable",
+			when: "The client accepts none of the forms of the stream.",
+		},
+		{
+			status: 409, code: codes.Aborted, name: "Conflict", headers: []string{headerRetryAfter},
+			when: "The resource exists already or is being changed; or a request with the same `Idempotency-Key` is in progress.",
+		},
+		{status: 413, code: codes.OutOfRange, name: "ContentTooLarge", when: "The body is larger than the operation takes."},
+		{
+			status: 415, code: codes.InvalidArgument, name: "UnsupportedMediaType", headers: []string{"Accept", "Accept-Encoding"},
+			when: "The body is not of a media type or coding that the operation takes.",
+		},
+		{
+			status: 416, code: codes.OutOfRange, name: "RangeNotSatisfiable", headers: []string{"Content-Range"},
+			when: "The file has no such range.",
+		},
+		{
+			status: 422, code: codes.InvalidArgument, name: "UnprocessableContent",
+			when: "The `Idempotency-Key` was used for another request.",
+		},
+		{
+			status: 429, code: codes.ResourceExhausted, name: "TooManyRequests", headers: []string{headerRetryAfter},
+			when: "A rate limit or a quota is used up.",
+		},
+		{status: 500, code: codes.Internal, name: "InternalServerError", when: "A fault on our side."},
+		{status: 501, code: codes.Unimplemented, name: "NotImplemented", when: "The service does not offer the method."},
+		{
+			status: 503, code: codes.Unavailable, name: "ServiceUnavailable", headers: []string{headerRetryAfter},
+			when: "A service that is needed cannot be reached, or has too much to do.",
+		},
+		{status: 504, code: codes.DeadlineExceeded, name: "GatewayTimeout", when: "The answer did not come in time."},
+		{status: otherErrors, code: codes.OK, name: "Error", when: "Any other error."},
 	}
 }
 

@@ -96,7 +96,8 @@ func (b *builder) read(operations []policy.Endpoint) error {
 		inputs, outputs = append(inputs, op.Descriptor.Input()), append(outputs, op.Descriptor.Output())
 
 		if op.Body != "" && op.Body != wholeBody && bodyField(op) == nil {
-			return fmt.Errorf("%s of %s: the body %q is no field of %s", op.Route, op.RPC, op.Body, op.Descriptor.Input().FullName())
+			return fmt.Errorf("%s of %s: the body %q is no field of %s",
+				op.Route, op.RPC, op.Body, op.Descriptor.Input().FullName())
 		}
 
 		if err := b.readExample(op.Descriptor.FullName()); err != nil {

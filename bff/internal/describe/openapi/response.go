@@ -200,7 +200,7 @@ func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 	if op.Policy.Location != nil {
 		headers.Set("Location", &Header{
 			Description: "Where the resource is. It is missing if the values of its fields make no path.",
-			Schema:      &Schema{Type: typeString, Format: "uri-reference"},
+			Schema:      &Schema{Type: typeString, Format: formatReference},
 		})
 	}
 

@@ -240,31 +240,28 @@ func affix(before, text, after string) string {
 
 // Formats of addresses.
 const (
-	formatIPv4 = "ipv4"
-	formatIPv6 = "ipv6"
+	formatHostname  = "hostname"
+	formatIPv4      = "ipv4"
+	formatIPv6      = "ipv6"
+	formatReference = "uri-reference"
 )
 
 func applyFormat(schema *Schema, rules *validate.StringRules) {
-	switch rules.GetWellKnown().(type) {
-	case *validate.StringRules_Email:
-		schema.Format = "email"
-	case *validate.StringRules_Hostname:
-		schema.Format = "hostname"
-	case *validate.StringRules_Ipv4:
-		schema.Format = formatIPv4
-	case *validate.StringRules_Ipv6:
-		schema.Format = formatIPv6
-	case *validate.StringRules_Uri:
-		schema.Format = "uri"
-	case *validate.StringRules_UriRef:
-		schema.Format = "uri-reference"
-	case *validate.StringRules_Uuid:
-		schema.Format = "uuid"
-	case *validate.StringRules_Ip:
+	rule := rules.ProtoReflect().WhichOneof(rules.ProtoReflect().Descriptor().Oneofs().ByName("well_known"))
+	if rule == nil {
+		return
+	}
+
+	switch name := string(rule.Name()); name {
+	case "email", formatHostname, formatIPv4, formatIPv6, "uri", "uuid":
+		schema.Format = name
+	case "uri_ref":
+		schema.Format = formatReference
+	case "ip":
 		schema.AnyOf = []*Schema{{Type: typeString, Format: formatIPv4}, {Type: typeString, Format: formatIPv6}}
-	case *validate.StringRules_Address:
+	case "address":
 		schema.AnyOf = []*Schema{
-			{Type: typeString, Format: "hostname"}, {Type: typeString, Format: formatIPv4}, {Type: typeString, Format: formatIPv6},
+			{Type: typeString, Format: formatHostname}, {Type: typeString, Format: formatIPv4}, {Type: typeString, Format: formatIPv6},
 		}
 	}
 }
@@ -275,12 +272,9 @@ func applyEnum(schema *Schema, rules *validate.EnumRules, enum protoreflect.Enum
 
 	for i := range enum.Values().Len() {
 		value := enum.Values().Get(i)
-		n := int32(value.Number())
 
-		switch {
-		case rules.Const != nil && rules.GetConst() != n,
-			len(rules.GetIn()) > 0 && !slices.Contains(rules.GetIn(), n), slices.Contains(rules.GetNotIn(), n):
-		default:
+		if n := int32(value.Number()); (rules.Const == nil || rules.GetConst() == n) &&
+			(len(rules.GetIn()) == 0 || slices.Contains(rules.GetIn(), n)) && !slices.Contains(rules.GetNotIn(), n) {
 			left = append(left, string(value.Name()))
 		}
 	}

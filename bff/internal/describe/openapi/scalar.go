@@ -149,13 +149,9 @@ func anyMessage(as form) *Schema {
 
 // wrapper is the schema of a google.protobuf wrapper. Nil: it is none.
 func wrapper(message protoreflect.MessageDescriptor) *Schema {
-	switch message.FullName() {
-	case "google.protobuf.BoolValue", "google.protobuf.BytesValue", "google.protobuf.StringValue",
-		"google.protobuf.DoubleValue", "google.protobuf.FloatValue",
-		"google.protobuf.Int32Value", "google.protobuf.Int64Value",
-		"google.protobuf.UInt32Value", "google.protobuf.UInt64Value":
-		return scalar(message.Fields().ByName("value").Kind())
-	default:
+	if message.ParentFile().Path() != "google/protobuf/wrappers.proto" {
 		return nil
 	}
+
+	return scalar(message.Fields().ByName("value").Kind())
 }

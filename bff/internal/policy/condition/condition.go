@@ -90,8 +90,10 @@ func Compile(expression string, request protoreflect.MessageDescriptor, variable
 }
 
 func environment(request protoreflect.MessageDescriptor) (*cel.Env, error) {
-	var files []any
-	for _, file := range schema.Closure(request.ParentFile()) {
+	closure := schema.Closure(request.ParentFile())
+
+	files := make([]any, 0, len(closure))
+	for _, file := range closure {
 		files = append(files, file)
 	}
 

@@ -6,39 +6,21 @@ import (
 )
 
 // Relation says how the paths that a template matches relate to those of another.
-type Relation int
+type Relation string
 
 // The relations of template a to template b.
 const (
 	// Disjoint: no path matches both.
-	Disjoint Relation = iota
+	Disjoint Relation = "disjoint"
 	// Equal: the same paths match both, whatever the variables are called.
-	Equal
+	Equal Relation = "equal"
 	// ASubset: each path that matches a matches b, but not the other way round.
-	ASubset
+	ASubset Relation = "first in second"
 	// BSubset: each path that matches b matches a, but not the other way round.
-	BSubset
+	BSubset Relation = "second in first"
 	// Overlap: some paths match both, others only a, others only b. Neither is more specific.
-	Overlap
+	Overlap Relation = "overlap"
 )
-
-// String names the relation in a sentence about a and b.
-func (r Relation) String() string {
-	switch r {
-	case Disjoint:
-		return "disjoint"
-	case Equal:
-		return "equal"
-	case ASubset:
-		return "first in second"
-	case BSubset:
-		return "second in first"
-	case Overlap:
-		return "overlap"
-	default:
-		return "unknown"
-	}
-}
 
 // Relate compares the sets of paths that two templates match. A template without a verb takes a colon for plain text, as the mux
 // does, so "/v1/orders/{id}:cancel" is a subset of "/v1/orders/{id}".
