@@ -19,7 +19,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway/compress"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
-	"github.com/portico-gateway/portico/bff/internal/upstream"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -252,10 +251,10 @@ func (o options) homes() map[string]home {
 	return homes
 }
 
-// methods are what is declared of calls to each upstream, by upstream and RPC.
-func (o options) methods(routes []gateway.Route) map[string]map[string]upstream.Method {
+// methods are the policies of the methods of each upstream, by upstream and RPC.
+func (o options) methods(routes []gateway.Route) map[string]map[string]policy.Policy {
 	homes := o.homes()
-	methods := map[string]map[string]upstream.Method{}
+	methods := map[string]map[string]policy.Policy{}
 
 	for _, r := range routes {
 		at := homes[string(r.Descriptor.Parent().FullName())]
@@ -265,10 +264,10 @@ func (o options) methods(routes []gateway.Route) map[string]map[string]upstream.
 
 		name := at.upstream
 		if methods[name] == nil {
-			methods[name] = map[string]upstream.Method{}
+			methods[name] = map[string]policy.Policy{}
 		}
 
-		methods[name][r.RPC] = upstream.Method{Retry: r.Policy.Retry, Breaker: r.Policy.Effective.GetBreaker()}
+		methods[name][r.RPC] = r.Policy
 	}
 
 	return methods

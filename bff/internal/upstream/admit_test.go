@@ -65,7 +65,7 @@ func TestBreakerOfAMethodIsForItAlone(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		own := breakerOf(strict)
-		u, o := stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Breaker: own}}})
+		u, o := stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]policy.Policy{rpcGet: {Effective: &porticov1.MethodPolicy{Breaker: own}}}})
 
 		if err := u.call(t.Context(), o, rpcGet, answer(errGone)); !errors.Is(err, errGone) {
 			t.Fatalf("got %v", err)
@@ -131,7 +131,7 @@ func TestRefusalUndoesWhatTheLayersBeforeHold(t *testing.T) {
 
 			synctest.Test(t, func(t *testing.T) {
 				own := breakerOf(strict)
-				u, o := stubbed(Config{Upstream: config.Upstream{Breaker: strict, Concurrency: config.Concurrency{Min: 1, Max: 1, Initial: 1}}, Methods: map[string]Method{rpcGet: {Breaker: own}}})
+				u, o := stubbed(Config{Upstream: config.Upstream{Breaker: strict, Concurrency: config.Concurrency{Min: 1, Max: 1, Initial: 1}}, Methods: map[string]policy.Policy{rpcGet: {Effective: &porticov1.MethodPolicy{Breaker: own}}}})
 
 				if err := u.call(t.Context(), o, rpcGet, answer(errGone)); !errors.Is(err, errGone) {
 					t.Fatalf("got %v", err)
@@ -354,10 +354,10 @@ func BenchmarkUnary(b *testing.B) {
 		config Config
 	}{
 		{"plain", Config{Upstream: config.Upstream{Breaker: lenient}}},
-		{"method_with_breaker_and_retry", Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{
-			rpcGet: {Breaker: own, Retry: &policy.Retry{MaxAttempts: 3}},
+		{"method_with_breaker_and_retry", Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]policy.Policy{
+			rpcGet: {Effective: &porticov1.MethodPolicy{Breaker: own}, Retry: &policy.Retry{MaxAttempts: 3}},
 		}}},
-		{"hedged", Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{
+		{"hedged", Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]policy.Policy{
 			rpcGet: {Retry: &policy.Retry{MaxAttempts: 3, HedgeAfter: time.Second}},
 		}}},
 	}

@@ -365,7 +365,7 @@ func TestAuthorityOfEachAddress(t *testing.T) {
 			d, _ := deps(t)
 			failing, other := startWitness(t, "tcp", "127.0.0.1:0", nil), startWitness(t, "tcp", "127.0.0.1:0", nil)
 			failing.get = tt.fault
-			orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{failing.address, other.address}, Breaker: patient, Ejection: config.Ejection{Disabled: true}, Probe: config.Probe{Interval: time.Millisecond, Timeout: time.Minute}}, Methods: map[string]upstream.Method{rpcGet: {Retry: &tt.rule}}}, d))
+			orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{failing.address, other.address}, Breaker: patient, Ejection: config.Ejection{Disabled: true}, Probe: config.Probe{Interval: time.Millisecond, Timeout: time.Minute}}, Methods: map[string]policy.Policy{rpcGet: {Retry: &tt.rule}}}, d))
 
 			whole, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()

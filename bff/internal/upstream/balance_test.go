@@ -51,7 +51,7 @@ func TestBackendThatStopsAmongThree(t *testing.T) {
 	t.Parallel()
 
 	server, first := listen(t, "tcp", "127.0.0.1:0", named("a"))
-	cfg := upstream.Config{Upstream: config.Upstream{Addresses: []string{first, start(t, named("b")), start(t, named("c"))}, Breaker: patient}, Methods: map[string]upstream.Method{orderv1.OrderService_GetOrder_FullMethodName: {Retry: &policy.Retry{
+	cfg := upstream.Config{Upstream: config.Upstream{Addresses: []string{first, start(t, named("b")), start(t, named("c"))}, Breaker: patient}, Methods: map[string]policy.Policy{orderv1.OrderService_GetOrder_FullMethodName: {Retry: &policy.Retry{
 		MaxAttempts: 3, InitialBackoff: 10 * time.Millisecond, MaxBackoff: 100 * time.Millisecond,
 		Codes: []codes.Code{codes.Unavailable},
 	}}}}

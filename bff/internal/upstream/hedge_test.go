@@ -62,7 +62,7 @@ func carryOut(made *atomic.Int32, plans ...plan) invoker {
 }
 
 func hedgedUpstream() (*upstream, *ends) {
-	return stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{
+	return stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]policy.Policy{rpcGet: {Retry: &policy.Retry{
 		MaxAttempts: 3, Codes: []codes.Code{codes.Unavailable}, HedgeAfter: hedgeAfter,
 	}}}})
 }
@@ -191,7 +191,7 @@ func TestPanicInASecondCallIsAnError(t *testing.T) {
 func TestCallsByRingHashAreNotHedged(t *testing.T) {
 	t.Parallel()
 
-	hedging := Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{HedgeAfter: hedgeAfter}}}}
+	hedging := Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]policy.Policy{rpcGet: {Retry: &policy.Retry{HedgeAfter: hedgeAfter}}}}
 
 	for balancing, want := range map[string]bool{"": true, config.RoundRobin: true, config.RingHash: false} {
 		config := hedging

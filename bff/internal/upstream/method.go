@@ -39,8 +39,8 @@ func newMethods(upstream string, cfg Config, deps Deps) map[string]*method {
 			m.retrier = newRetrier(rules.Retry, budget)
 		}
 
-		if rules.Breaker != nil {
-			m.breaker = breaker.New(upstream+rpc, settingsOf(rules.Breaker), onChange(deps, upstream, rpc))
+		if b := rules.Effective.GetBreaker(); b != nil {
+			m.breaker = breaker.New(upstream+rpc, settingsOf(b), onChange(deps, upstream, rpc))
 			deps.Observer.ObserveBreaker(upstream, rpc, breaker.Closed)
 		}
 

@@ -18,7 +18,7 @@ import (
 
 // retriedUpstream retries calls to rpcGet, and may hedge them.
 func retriedUpstream(hedgeAfter time.Duration) (*upstream, *ends) {
-	return stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]Method{rpcGet: {Retry: &policy.Retry{
+	return stubbed(Config{Upstream: config.Upstream{Breaker: lenient}, Methods: map[string]policy.Policy{rpcGet: {Retry: &policy.Retry{
 		MaxAttempts: 3, Codes: []codes.Code{codes.Unavailable}, HedgeAfter: hedgeAfter,
 		InitialBackoff: time.Second, MaxBackoff: time.Minute,
 	}}}})
@@ -123,7 +123,7 @@ func TestPausesOfTheRetrierGrow(t *testing.T) {
 func TestNoRetrierWhereAControlPlaneDecides(t *testing.T) {
 	t.Parallel()
 
-	rules := map[string]Method{rpcGet: {Retry: &policy.Retry{MaxAttempts: 3, Codes: []codes.Code{codes.Unavailable}}}}
+	rules := map[string]policy.Policy{rpcGet: {Retry: &policy.Retry{MaxAttempts: 3, Codes: []codes.Code{codes.Unavailable}}}}
 
 	for target, want := range map[string]bool{"xds:///order": false, "dns:///order:9000": true} {
 		u, _ := stubbed(Config{Upstream: config.Upstream{Target: target}, Methods: rules})
@@ -152,7 +152,7 @@ func TestServiceConfigLeavesOutCancelled(t *testing.T) {
 				t.Errorf("gRPC retries %v", got)
 			}
 
-			rules := map[string]Method{rpcGet: {Retry: &policy.Retry{
+			rules := map[string]policy.Policy{rpcGet: {Retry: &policy.Retry{
 				MaxAttempts: 3, Codes: row.codes, InitialBackoff: time.Millisecond, MaxBackoff: time.Second,
 			}}}
 

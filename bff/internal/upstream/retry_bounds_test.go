@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
@@ -67,7 +68,7 @@ func TestMaxAttemptsIsKept(t *testing.T) {
 					n := int(attempts.Add(1)) - 1
 
 					return nil, failures[n%len(failures)].end(ctx)
-				}}, patient, map[string]upstream.Method{rpcGet: {Retry: retry}})
+				}}, patient, map[string]policy.Policy{rpcGet: {Retry: retry}})
 
 				_, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{})
 
@@ -107,7 +108,7 @@ func TestClientsThatDisconnectLeaveRetriesAlone(t *testing.T) {
 		<-ctx.Done()
 
 		return nil, status.FromContextError(ctx.Err()).Err()
-	}}, patient, map[string]upstream.Method{rpcGet: {Retry: retried()}})
+	}}, patient, map[string]policy.Policy{rpcGet: {Retry: retried()}})
 
 	for range clients {
 		ctx, cancel := context.WithCancel(bounded(t))
@@ -156,7 +157,7 @@ func TestAllExtraCallsAreAFifthOfTheLoadAtMost(t *testing.T) {
 				}
 
 				return &orderv1.Order{}, nil
-			}}, patient, map[string]upstream.Method{rpcGet: {Retry: retry}})
+			}}, patient, map[string]policy.Policy{rpcGet: {Retry: retry}})
 
 			var wg sync.WaitGroup
 

@@ -36,7 +36,7 @@ func retried() *policy.Retry {
 }
 
 // tried opens a pool over one backend, whose methods have the rules, and returns a client.
-func tried(tb testing.TB, b backend, guard config.Breaker, rules map[string]upstream.Method) orderv1.OrderServiceClient {
+func tried(tb testing.TB, b backend, guard config.Breaker, rules map[string]policy.Policy) orderv1.OrderServiceClient {
 	tb.Helper()
 
 	d, _ := deps(tb)
@@ -90,7 +90,7 @@ func TestRetry(t *testing.T) {
 				}
 
 				return &orderv1.Order{}, nil
-			}}, patient, map[string]upstream.Method{rpcGet: {Retry: tt.retry}})
+			}}, patient, map[string]policy.Policy{rpcGet: {Retry: tt.retry}})
 
 			_, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{OrderId: tt.order})
 			if status.Code(err) != tt.want || trials.Load() != tt.trials {
@@ -139,7 +139,7 @@ func TestRetryAfterTheHeader(t *testing.T) {
 				}
 
 				return nil, status.Error(tt.code, "gone")
-			}}, patient, map[string]upstream.Method{rpcGet: {Retry: tt.retry}})
+			}}, patient, map[string]policy.Policy{rpcGet: {Retry: tt.retry}})
 
 			var header metadata.MD
 
@@ -184,7 +184,7 @@ func TestPushback(t *testing.T) {
 				}
 
 				return nil, status.Error(codes.Unavailable, "not yet")
-			}}, patient, map[string]upstream.Method{rpcGet: {Retry: retried()}})
+			}}, patient, map[string]policy.Policy{rpcGet: {Retry: retried()}})
 
 			began := time.Now()
 			_, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{})
@@ -231,7 +231,7 @@ func TestStreamIsNotRetriedOnceItHasBegun(t *testing.T) {
 				}
 
 				return status.Error(codes.Unavailable, "gone")
-			}}, patient, map[string]upstream.Method{rpcWatch: {Retry: retried()}})
+			}}, patient, map[string]policy.Policy{rpcWatch: {Retry: retried()}})
 
 			stream, err := orders.WatchOrder(bounded(t), &orderv1.WatchOrderRequest{})
 			for err == nil {
@@ -280,7 +280,7 @@ func TestRetriesAreAFifthOfTheLoadAtMost(t *testing.T) {
 				}
 
 				return &orderv1.Order{}, nil
-			}}, tt.guard, map[string]upstream.Method{rpcGet: {Retry: retried()}})
+			}}, tt.guard, map[string]policy.Policy{rpcGet: {Retry: retried()}})
 
 			var wg sync.WaitGroup
 
@@ -313,7 +313,7 @@ func TestFewDozenCallsAtOnceMayFailOver(t *testing.T) {
 		}
 
 		return &orderv1.Order{}, nil
-	}}, patient, map[string]upstream.Method{rpcGet: {Retry: retried()}})
+	}}, patient, map[string]policy.Policy{rpcGet: {Retry: retried()}})
 
 	var wg sync.WaitGroup
 
@@ -346,7 +346,7 @@ func TestHedgedCallsGetAnAnswerFromTheOtherAddress(t *testing.T) {
 		return &orderv1.Order{OrderId: "a"}, ctx.Err()
 	}}
 
-	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, freezes), start(t, named("b"))}, Breaker: patient, Probe: config.Probe{Disabled: true}, Ejection: config.Ejection{Disabled: true}}, Methods: map[string]upstream.Method{rpcGet: {Retry: hedged}}}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, freezes), start(t, named("b"))}, Breaker: patient, Probe: config.Probe{Disabled: true}, Ejection: config.Ejection{Disabled: true}}, Methods: map[string]policy.Policy{rpcGet: {Retry: hedged}}}, d)
 	orders := client(t, pool)
 
 	// Until both are connected, both calls may go to the same.
@@ -384,7 +384,7 @@ func TestRingHashIsNotHedged(t *testing.T) {
 		return &orderv1.Order{}, nil
 	}}
 
-	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, slow), start(t, slow)}, Breaker: patient, Balancing: "ring_hash"}, Methods: map[string]upstream.Method{rpcGet: {Retry: hedged}}}, d))
+	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, slow), start(t, slow)}, Breaker: patient, Balancing: "ring_hash"}, Methods: map[string]policy.Policy{rpcGet: {Retry: hedged}}}, d))
 
 	if _, err := orders.GetOrder(bounded(t), &orderv1.GetOrderRequest{}); err != nil || calls.Load() != 1 {
 		t.Errorf("got %v after %d calls", err, calls.Load())
@@ -400,7 +400,7 @@ func TestStateOfMethodsIsShown(t *testing.T) {
 		OpenFor: durationpb.New(time.Hour),
 	}
 
-	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}, Breaker: patient}, Methods: map[string]upstream.Method{rpcGet: {Breaker: own}}}, d)
+	pool := open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{"127.0.0.1:1"}, Breaker: patient}, Methods: map[string]policy.Policy{rpcGet: {Effective: &porticov1.MethodPolicy{Breaker: own}}}}, d)
 	orders := client(t, pool)
 
 	if got := pool.Statuses()[0].Methods[rpcGet]; got != "closed" || o.Method(rpcGet) != breaker.Closed {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
@@ -25,7 +26,7 @@ func TestRequestLargerThanTheBackendTakes(t *testing.T) {
 	large := strings.Repeat("x", 5<<20)
 
 	d, _ := deps(t)
-	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, backend{})}, Breaker: patient}, Methods: map[string]upstream.Method{rpcGet: {Retry: retried()}}}, d))
+	orders := client(t, open(t, upstream.Config{Upstream: config.Upstream{Addresses: []string{start(t, backend{})}, Breaker: patient}, Methods: map[string]policy.Policy{rpcGet: {Retry: retried()}}}, d))
 	profiles, _ := serveProfiles(t, profiles{})
 
 	for name, call := range map[string]func() error{
