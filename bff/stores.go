@@ -16,7 +16,7 @@ import (
 type stores struct {
 	limiter     *limit.Limiter
 	cache       *cache.Cache
-	idempotency *idempotency.Keeper
+	idempotency *idempotency.Deduplicator
 }
 
 func (c *Compiled) openStores(with opening) (*stores, error) {

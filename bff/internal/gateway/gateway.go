@@ -50,7 +50,7 @@ type Config struct {
 	// Vary are headers of requests that backends get, or that identify the caller.
 	Vary []string
 	// Idempotency stores the responses to requests with a key.
-	Idempotency *idempotency.Keeper
+	Idempotency *idempotency.Deduplicator
 	// Compress compresses responses that are single messages. Nil: they are not.
 	Compress func(http.Handler) http.Handler
 	// Draining ends when the gateway stops, and ends streams. Nil: never.

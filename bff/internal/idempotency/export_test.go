@@ -2,7 +2,7 @@ package idempotency
 
 var ParseKey = parseKey
 
-const MaxAnswer = maxAnswer
+const MaxResponse = maxResponse
 
 // Used is how much is taken, and by how many entries.
 func (m *Memory) Used() (bytes int64, entries int) {
@@ -17,24 +17,24 @@ func (m *Memory) Audit() (used, counted int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
-	due, answers := 0, 0
+	expiring, finished := 0, 0
 
-	for _, bucket := range m.due {
-		due += bucket.Len()
+	for _, bucket := range m.expiring {
+		expiring += bucket.Len()
 	}
 
-	var answersUsed int64
+	var finishedUsed int64
 
 	for _, e := range m.entries {
 		counted += e.size
 
 		if e.finished {
-			answers++
-			answersUsed += e.size
+			finished++
+			finishedUsed += e.size
 		}
 	}
 
-	if due != len(m.entries) || answers != m.answers.Len() || answersUsed != m.answersUsed {
+	if expiring != len(m.entries) || finished != m.finished.Len() || finishedUsed != m.finishedUsed {
 		return m.used, -1
 	}
 

@@ -1,17 +1,15 @@
-// Package idempotency makes a write that is sent again happen once: requests that bear the same Idempotency-Key get the answer of
-// the first (draft-ietf-httpapi-idempotency-key-header-07). A Keeper does it for routes, over a Store that remembers.
+// Package idempotency executes a write that is sent again only once: requests with the same Idempotency-Key get the response to the
+// first (draft-ietf-httpapi-idempotency-key-header-07). A Deduplicator does that for routes, over a Store of keys and responses.
 //
-// It does not know which routes want it (policy does). It cannot say what became of a request that a backend left without an
-// answer; only the backend can.
+// It does not know which routes use it (policy does). It cannot know the outcome of a request to which a backend never replied; only
+// the backend can.
 package idempotency
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -19,54 +17,54 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Header is the field by which a client names a request ("Syntax" of the draft).
+// Header is the field by which a client identifies a request ("Syntax" of the draft).
 const Header = "Idempotency-Key"
 
-// headerReplayed reports that an answer was given before.
+// headerReplayed marks a response that was sent before.
 const headerReplayed = "Idempotency-Replayed"
 
 const (
-	// A claim outlasts the deadline of its request by leaseGrace: the answer still has to be written and stored.
+	// A claim outlasts the deadline of its request by leaseGrace: the response still has to be written and stored.
 	leaseGrace = 10 * time.Second
 	// defaultLease is for requests without a deadline.
 	defaultLease = time.Minute
 	// storeTimeout bounds a call of the store, well within leaseGrace.
 	storeTimeout = 3 * time.Second
-	// retryAfter is a guess at when a request will be through, or a store back.
+	// retryAfter is a guess at when a request will have ended, or a store be available again.
 	retryAfter = time.Second
 )
 
-// Keeper sees to it that a request is carried out once. It is safe for concurrent use, and must be closed.
-type Keeper struct {
-	store Store
-	undo  *undo
+// Deduplicator executes each request with a key once. It is safe for concurrent use, and must be closed.
+type Deduplicator struct {
+	store    Store
+	releaser *releaser
 }
 
-// New returns a Keeper over the store.
-func New(store Store) *Keeper { return &Keeper{store: store, undo: newUndo(store)} }
+// New returns a Deduplicator over the store.
+func New(store Store) *Deduplicator { return &Deduplicator{store: store, releaser: newReleaser(store)} }
 
-// Close ends what goes on in the background. The store is closed by who made it.
-func (k *Keeper) Close() { k.undo.close() }
+// Close ends what runs in the background. The store stays open.
+func (d *Deduplicator) Close() { d.releaser.close() }
 
-// Rule is how the answers of a route are kept.
+// Rule is how requests to a route are deduplicated.
 type Rule struct {
 	// RPC is the full method of the route.
 	RPC string
 	// Required refuses requests without a key.
 	Required bool
-	// TTL is how long answers are kept.
+	// TTL is how long responses are stored.
 	TTL time.Duration
-	// Headers are the names of those that set fields of the request message.
+	// Headers are the names of headers that are bound to fields of the request message.
 	Headers []string
-	// Accept is what makes a difference of an Accept header. Nil: nothing does.
+	// Accept returns what is relevant of an Accept header. Nil: nothing is.
 	Accept func(values []string) string
 }
 
-// Route keeps the answers of a route. A request without a key passes, unless one is required.
+// Route deduplicates requests to a route. A request without a key passes, unless one is required.
 //
 // It belongs behind everything that refuses a request: the caller is known by then and may call. The deadline is set outside of it,
-// and the handler works until then even if the client leaves, so that the answer is there when the client comes back.
-func (k *Keeper) Route(rule Rule) func(http.Handler) http.Handler {
+// and the handler runs until then even if the client leaves, so that the response is there when the client tries again.
+func (d *Deduplicator) Route(rule Rule) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			lines := r.Header.Values(Header)
@@ -83,7 +81,7 @@ func (k *Keeper) Route(rule Rule) func(http.Handler) http.Handler {
 				return
 			}
 
-			k.once(w, r, operation{rule: rule, key: key, next: next})
+			d.serve(w, r, operation{rule: rule, key: key, next: next})
 		})
 	}
 }
@@ -95,25 +93,10 @@ type operation struct {
 	next http.Handler
 }
 
-// readBody returns the body of the request, which can be read again after that.
-func readBody(r *http.Request) ([]byte, error) {
-	if body, ok := r.Body.(interface{ Bytes() ([]byte, error) }); ok {
-		return body.Bytes()
-	}
-
-	body, err := io.ReadAll(r.Body)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-
-	return body, err
-}
-
-// once carries the operation out, or says what became of it.
-func (k *Keeper) once(w http.ResponseWriter, r *http.Request, op operation) {
-	body, err := readBody(r)
-	if err != nil {
-		rec := reqinfo.From(r.Context())
-		problem.Write(w, r, problem.Unread(r.Context(), err, rec.BodyExceeded, rec.BodyLimit), err)
-
+// serve executes the operation, or responds with its outcome.
+func (d *Deduplicator) serve(w http.ResponseWriter, r *http.Request, op operation) {
+	body, ok := problem.ReadBody(w, r)
+	if !ok {
 		return
 	}
 
@@ -127,33 +110,33 @@ func (k *Keeper) once(w http.ResponseWriter, r *http.Request, op operation) {
 		Owner: rand.Text(), Lease: lease(ctx),
 	}
 
-	state, answer, err := k.claim(ctx, claim)
+	state, stored, err := d.claim(ctx, claim)
 
 	switch {
 	case err != nil:
 		problem.Write(w, r, unavailable(), fmt.Errorf("claim idempotency key: %w", err))
 	case state == Claimed:
-		k.first(w, r, claim, op)
+		d.execute(w, r, claim, op)
 	case state == Mismatch:
 		problem.Write(w, r, otherRequest(), nil)
-	case state == Done && answer.Omitted:
-		problem.Write(w, r, unrepeatable(answer), nil)
+	case state == Done && stored.Omitted:
+		problem.Write(w, r, unrepeatable(stored), nil)
 	case state == Done:
-		replay(w, r, answer)
+		replay(w, r, stored)
 	default:
 		problem.Write(w, r, inProgress(), nil)
 	}
 }
 
-// first carries out the request and keeps its answer.
-func (k *Keeper) first(w http.ResponseWriter, r *http.Request, claim Claim, op operation) {
+// execute executes the request and stores the response.
+func (d *Deduplicator) execute(w http.ResponseWriter, r *http.Request, claim Claim, op operation) {
 	rec := newRecorder(w)
 	returned := false
 
-	// A panic goes on its way.
+	// A panic is passed on.
 	defer func() {
 		if !returned {
-			k.release(r.Context(), claim)
+			d.release(r.Context(), claim)
 		}
 	}()
 
@@ -162,54 +145,54 @@ func (k *Keeper) first(w http.ResponseWriter, r *http.Request, claim Claim, op o
 	returned = true
 
 	code, _ := reqinfo.From(r.Context()).Outcome()
-	if answer := rec.finish(code); storable(answer.Status) {
-		k.finish(r.Context(), claim, answer, op.rule.TTL)
+	if res := rec.finish(code); storable(res.Status) {
+		d.finish(r.Context(), claim, res, op.rule.TTL)
 	} else {
-		k.release(r.Context(), claim)
+		d.release(r.Context(), claim)
 	}
 }
 
-func (k *Keeper) claim(ctx context.Context, claim Claim) (State, Answer, error) {
+func (d *Deduplicator) claim(ctx context.Context, claim Claim) (State, Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTimeout)
 	defer cancel()
 
-	state, answer, err := k.store.Claim(ctx, claim)
+	state, stored, err := d.store.Claim(ctx, claim)
 	if err != nil && !errors.Is(err, ErrFull) {
-		k.undo.release(claim)
+		d.releaser.release(claim)
 	}
 
-	return state, answer, err
+	return state, stored, err
 }
 
-// finish keeps the answer, or, where there is no room for it, that there was one. The client has it already; if it cannot be
-// kept, only the log can be told, and the lease holds off a repetition for a while.
-func (k *Keeper) finish(ctx context.Context, claim Claim, answer Answer, ttl time.Duration) {
+// finish stores the response, or, if there is no room for it, only that there was one. The client has it already; an error is for the
+// log alone, and the lease prevents a repetition for a while.
+func (d *Deduplicator) finish(ctx context.Context, claim Claim, res Response, ttl time.Duration) {
 	storeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 
-	err := k.store.Finish(storeCtx, claim, answer, ttl)
-	if errors.Is(err, ErrFull) && !answer.Omitted {
-		err = k.store.Finish(storeCtx, claim, omitted(answer), ttl)
+	err := d.store.Finish(storeCtx, claim, res, ttl)
+	if errors.Is(err, ErrFull) && !res.Omitted {
+		err = d.store.Finish(storeCtx, claim, omitted(res), ttl)
 	}
 
 	if err != nil {
-		reqinfo.From(ctx).Fail(answer.Code, fmt.Errorf("keep answer under idempotency key: %w", err))
+		reqinfo.From(ctx).Fail(res.Code, fmt.Errorf("store response under idempotency key: %w", err))
 	}
 }
 
-// release frees the key. If that does not work, the end of the lease does.
-func (k *Keeper) release(ctx context.Context, claim Claim) {
+// release frees the key. If that fails, it becomes free at the end of the lease.
+func (d *Deduplicator) release(ctx context.Context, claim Claim) {
 	storeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 
-	if err := k.store.Release(storeCtx, claim); err != nil {
+	if err := d.store.Release(storeCtx, claim); err != nil {
 		rec := reqinfo.From(ctx)
 		code, _ := rec.Outcome()
 		rec.Fail(code, fmt.Errorf("release idempotency key: %w", err))
 	}
 }
 
-// detached has the deadline of a context, but does not end when the client leaves.
+// detached returns a context with the same deadline that does not end when the client leaves.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {

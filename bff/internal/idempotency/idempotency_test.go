@@ -368,16 +368,16 @@ type spy struct {
 	claimErr, finishErr, releaseErr error
 }
 
-func (s *spy) Claim(ctx context.Context, c idempotency.Claim) (idempotency.State, idempotency.Answer, error) {
+func (s *spy) Claim(ctx context.Context, c idempotency.Claim) (idempotency.State, idempotency.Response, error) {
 	s.claims = append(s.claims, c)
 	if s.claimErr != nil {
-		return 0, idempotency.Answer{}, s.claimErr
+		return 0, idempotency.Response{}, s.claimErr
 	}
 
 	return s.Store.Claim(ctx, c)
 }
 
-func (s *spy) Finish(ctx context.Context, c idempotency.Claim, a idempotency.Answer, ttl time.Duration) error {
+func (s *spy) Finish(ctx context.Context, c idempotency.Claim, a idempotency.Response, ttl time.Duration) error {
 	if err := errors.Join(ctx.Err(), s.finishErr); err != nil {
 		return err
 	}
@@ -520,10 +520,10 @@ type late struct {
 	claims atomic.Int64
 }
 
-func (s *late) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Answer, error) {
+func (s *late) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Response, error) {
 	state, answer, err := s.Store.Claim(ctx, claim)
 	if s.claims.Add(1) == 1 {
-		return 0, idempotency.Answer{}, errStore
+		return 0, idempotency.Response{}, errStore
 	}
 
 	return state, answer, err

@@ -2,26 +2,28 @@ package idempotency
 
 import (
 	"crypto/sha256"
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
+	"github.com/portico-gateway/portico/bff/internal/digest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// maxKey is the longest key in characters. A UUID has 36.
-const maxKey = 255
+const (
+	// maxKey is the longest key in characters. A UUID has 36.
+	maxKey = 255
+	// inlineCapacity is for how many bytes of a digest there is room without an allocation.
+	inlineCapacity = 1 << 10
+)
 
 // errKey is what a client reads about a key that is not valid.
 var errKey = fmt.Errorf("must be one string of 1 to %d printable ASCII characters, in double quotes", maxKey)
 
-// parseKey reads the field: a string (RFC 8941, section 3.3.3) or, as many clients send it, the bare characters, unless they could
-// be taken for a part of a structured field. There is exactly one line.
+// parseKey parses the field: a string (RFC 8941, section 3.3.3) or, as many clients send it, the bare characters, unless they could
+// be a part of a structured field. There must be exactly one line.
 func parseKey(lines []string) (string, error) {
 	if len(lines) != 1 {
 		return "", errKey
@@ -49,7 +51,7 @@ func parseKey(lines []string) (string, error) {
 
 func unprintable(r rune) bool { return r < ' ' || r > '~' }
 
-// unquote reads a string whose opening quote is cut off. Only quotes and backslashes are escaped.
+// unquote parses a string whose opening quote was cut off. Only quotes and backslashes are escaped.
 func unquote(text string) (string, bool) {
 	var b strings.Builder
 
@@ -71,62 +73,50 @@ func unquote(text string) (string, bool) {
 	return "", false
 }
 
-// scoped is the key as a store gets it: whose it is, and for what. Anonymous callers are told apart by their addresses. A token is
-// not a part of it: a client may have a new one when it tries again.
+// scoped is the key as a store gets it: with the caller and the RPC. Anonymous callers are distinguished by their addresses. A token
+// is not a part of it: a client may have a new one when it tries again.
 func scoped(rec *reqinfo.Record, rpc, key string) string {
-	if !rec.Principal.Anonymous() {
-		caller := rec.Identity()
+	d := make(digest.Buffer, 0, inlineCapacity)
 
-		return digest(slices.Concat([]string{"principal"}, caller[:], []string{rpc, key})...)
+	if rec.Principal.Anonymous() {
+		d = d.Texts("client", rec.Client.Unmap().WithZone("").String())
+	} else {
+		caller := rec.Identity()
+		d = d.Texts("principal").Texts(caller[:]...)
 	}
 
-	return digest("client", rec.Client.Unmap().WithZone("").String(), rpc, key)
+	return d.Texts(rpc, key).Hash()
 }
 
-// fingerprint names the request. One that differs in any of this is another: whatever the backend gets of it and the answer depends
-// on, but for the trace context. The body is decoded, so that it does not matter in which coding it came.
+// fingerprint identifies the request: all that the backend gets of it and its response depends on, but for the trace context. The
+// body is decoded, so that its content coding does not matter.
 func (rule Rule) fingerprint(r *http.Request, body []byte) string {
 	sum := sha256.Sum256(body)
-	texts := []string{r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(sum[:])}
+	d := make(digest.Buffer, 0, inlineCapacity).Texts(r.Method, r.URL.EscapedPath(), r.URL.RawQuery, string(sum[:]))
 
 	if rule.Accept != nil {
-		texts = append(texts, rule.Accept(r.Header.Values("Accept")))
+		d = d.Texts(rule.Accept(r.Header.Values("Accept")))
 	}
 
 	for _, name := range slices.Concat([]string{"Content-Type"}, rule.Headers) {
-		texts = appendField(texts, http.CanonicalHeaderKey(name), r.Header.Values(name))
+		d = appendField(d, http.CanonicalHeaderKey(name), r.Header.Values(name))
 	}
 
 	forward := reqinfo.From(r.Context()).Forward
 	for _, name := range slices.Sorted(maps.Keys(forward)) {
 		if !reqinfo.IsTraceContext(name) {
-			texts = appendField(texts, name, forward[name])
+			d = appendField(d, name, forward[name])
 		}
 	}
 
-	return digest(texts...)
+	return d.Hash()
 }
 
-// appendField appends a field with its values. The key is compared by itself: it may be spelled in two ways.
-func appendField(texts []string, name string, values []string) []string {
+// appendField appends a field with its values, except the key, which is compared by itself: it may be written in two forms.
+func appendField(d digest.Buffer, name string, values []string) digest.Buffer {
 	if strings.EqualFold(name, Header) {
-		return texts
+		return d
 	}
 
-	return append(append(texts, name, strconv.Itoa(len(values))), values...)
-}
-
-// digest hashes texts, each with its length before it, so that no two lists are hashed alike.
-func digest(texts ...string) string {
-	hash := sha256.New()
-
-	for _, text := range texts {
-		var length [8]byte
-
-		binary.BigEndian.PutUint64(length[:], uint64(len(text)))
-		hash.Write(length[:])
-		hash.Write([]byte(text))
-	}
-
-	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
+	return d.Texts(name).List(values)
 }

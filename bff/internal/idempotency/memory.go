@@ -3,20 +3,17 @@ package idempotency
 import (
 	"container/list"
 	"context"
-	"net/http"
 	"sync"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// What an entry takes beside its texts: itself, its places in the map and in two lists; and what a header takes.
-const (
-	entryBytes  = 512
-	headerBytes = 64
-	valueBytes  = 16
-)
+// entryBytes is what an entry takes without its texts: itself, its places in the map and in two lists.
+const entryBytes = 512
 
-// Memory is a Store for one gateway. It is bounded: entries leave when their time is over, and before that, the oldest answers
-// first, when there is no room. Claims never give way. It has no goroutine and needs no closing. No method blocks.
+// Memory is a Store for one gateway. It is bounded: entries are removed when they expire, and before that, the oldest responses
+// first, when there is no room. Claims are never evicted. It has no goroutine and needs no closing. No method blocks.
 type Memory struct {
 	start time.Time
 	limit int64
@@ -24,32 +21,32 @@ type Memory struct {
 	mu      sync.Mutex
 	used    int64
 	entries map[string]*entry
-	// answers are the finished entries, the oldest first; answersUsed of used are theirs.
-	answers     list.List
-	answersUsed int64
-	// due are the entries by the second, since the start, in which their time is over. Those before swept are gone.
-	due   map[int64]*list.List
-	swept int64
+	// finished are the entries with a response, the oldest first; finishedUsed of used are theirs.
+	finished     list.List
+	finishedUsed int64
+	// expiring are the entries by the second, since the start, in which they expire. Those before swept are gone.
+	expiring map[int64]*list.List
+	swept    int64
 }
 
-// entry is a key. Its elements are its places in answers, once it is finished, and in due.
+// entry is a key. Its elements are its places in Memory.finished, once it is finished, and in Memory.expiring.
 type entry struct {
 	claim    Claim
 	finished bool
-	answer   Answer
+	response Response
 	expires  time.Time
 	size     int64
 
-	inAnswers, inDue *list.Element
+	inFinished, inExpiring *list.Element
 }
 
-// NewMemory returns a Memory of so many bytes: 64 MiB are for some 70,000 responses of a few hundred bytes.
+// NewMemory returns a Memory of maxBytes: 64 MiB are enough for some 70,000 responses of a few hundred bytes.
 func NewMemory(maxBytes int64) *Memory {
-	return &Memory{start: time.Now(), limit: maxBytes, entries: map[string]*entry{}, due: map[int64]*list.List{}}
+	return &Memory{start: time.Now(), limit: maxBytes, entries: map[string]*entry{}, expiring: map[int64]*list.List{}}
 }
 
 // Claim implements Store.
-func (m *Memory) Claim(_ context.Context, claim Claim) (State, Answer, error) {
+func (m *Memory) Claim(_ context.Context, claim Claim) (State, Response, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -61,24 +58,24 @@ func (m *Memory) Claim(_ context.Context, claim Claim) (State, Answer, error) {
 	switch {
 	case known == nil:
 		e := newEntry(claim, now.Add(claim.Lease))
-		if !m.room(e.size) {
-			return 0, Answer{}, ErrFull
+		if !m.makeRoom(e.size) {
+			return 0, Response{}, ErrFull
 		}
 
 		m.put(e)
 
-		return Claimed, Answer{}, nil
+		return Claimed, Response{}, nil
 	case known.claim.Fingerprint != claim.Fingerprint:
-		return Mismatch, Answer{}, nil
+		return Mismatch, Response{}, nil
 	case known.finished:
-		return Done, known.answer, nil
+		return Done, known.response, nil
 	default:
-		return InProgress, Answer{}, nil
+		return InProgress, Response{}, nil
 	}
 }
 
 // Finish implements Store.
-func (m *Memory) Finish(_ context.Context, claim Claim, answer Answer, ttl time.Duration) error {
+func (m *Memory) Finish(_ context.Context, claim Claim, res Response, ttl time.Duration) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 
@@ -95,10 +92,10 @@ func (m *Memory) Finish(_ context.Context, claim Claim, answer Answer, ttl time.
 	}
 
 	e := newEntry(claim, now.Add(ttl))
-	e.finished, e.answer = true, answer
-	e.size += answerSize(answer)
+	e.finished, e.response = true, res
+	e.size += responseSize(res)
 
-	if !m.room(e.size) {
+	if !m.makeRoom(e.size) {
 		if held != nil {
 			m.put(held)
 		}
@@ -126,7 +123,7 @@ func (m *Memory) Release(_ context.Context, claim Claim) error {
 	return nil
 }
 
-// find returns the entry of a key, unless its time is over.
+// find returns the entry of a key, unless it has expired.
 func (m *Memory) find(key string, now time.Time) *entry {
 	e := m.entries[key]
 	if e == nil || now.Before(e.expires) {
@@ -138,14 +135,14 @@ func (m *Memory) find(key string, now time.Time) *entry {
 	return nil
 }
 
-// room makes room for so many bytes, if it can.
-func (m *Memory) room(size int64) bool {
-	if m.used-m.answersUsed+size > m.limit {
+// makeRoom evicts responses until there is room for so many bytes, if that is possible.
+func (m *Memory) makeRoom(size int64) bool {
+	if m.used-m.finishedUsed+size > m.limit {
 		return false
 	}
 
 	for m.used+size > m.limit {
-		m.remove(entryOf(m.answers.Front()))
+		m.remove(entryOf(m.finished.Front()))
 	}
 
 	return true
@@ -156,19 +153,19 @@ func (m *Memory) put(e *entry) {
 	m.used += e.size
 
 	if e.finished {
-		m.answersUsed += e.size
-		e.inAnswers = m.answers.PushBack(e)
+		m.finishedUsed += e.size
+		e.inFinished = m.finished.PushBack(e)
 	}
 
 	second := m.second(e.expires)
 
-	bucket := m.due[second]
+	bucket := m.expiring[second]
 	if bucket == nil {
 		bucket = list.New()
-		m.due[second] = bucket
+		m.expiring[second] = bucket
 	}
 
-	e.inDue = bucket.PushBack(e)
+	e.inExpiring = bucket.PushBack(e)
 }
 
 func (m *Memory) remove(e *entry) {
@@ -176,41 +173,41 @@ func (m *Memory) remove(e *entry) {
 	m.used -= e.size
 
 	if e.finished {
-		m.answersUsed -= e.size
-		m.answers.Remove(e.inAnswers)
+		m.finishedUsed -= e.size
+		m.finished.Remove(e.inFinished)
 	}
 
 	second := m.second(e.expires)
 
-	bucket := m.due[second]
-	if bucket.Remove(e.inDue); bucket.Len() == 0 {
-		delete(m.due, second)
+	bucket := m.expiring[second]
+	if bucket.Remove(e.inExpiring); bucket.Len() == 0 {
+		delete(m.expiring, second)
 	}
 }
 
-// sweep removes the entries whose second has passed. An entry is removed once, and a second looked at once; after a long pause it
-// is cheaper to look at those that have entries.
+// sweep removes the entries whose second has passed. It looks at each second once, or, after a long pause, at those with entries,
+// which is cheaper.
 func (m *Memory) sweep(now time.Time) {
 	until := m.second(now)
 
-	if until-m.swept > int64(len(m.due)) {
-		for second := range m.due {
+	if until-m.swept > int64(len(m.expiring)) {
+		for second := range m.expiring {
 			if second < until {
-				m.empty(second)
+				m.removeAll(second)
 			}
 		}
 	} else {
 		for second := m.swept; second < until; second++ {
-			m.empty(second)
+			m.removeAll(second)
 		}
 	}
 
 	m.swept = until
 }
 
-func (m *Memory) empty(second int64) {
-	// The last removal takes the bucket away.
-	for bucket := m.due[second]; bucket != nil && bucket.Len() > 0; {
+func (m *Memory) removeAll(second int64) {
+	// The last removal removes the bucket.
+	for bucket := m.expiring[second]; bucket != nil && bucket.Len() > 0; {
 		m.remove(entryOf(bucket.Front()))
 	}
 }
@@ -229,20 +226,6 @@ func newEntry(claim Claim, expires time.Time) *entry {
 	return &entry{claim: claim, expires: expires, size: int64(size)}
 }
 
-// answerSize is what an answer adds to its claim. One that is Omitted adds nothing, so that it takes the place of a claim when
-// there is no room.
-func answerSize(a Answer) int64 { return headerSize(a.Header) + int64(cap(a.Body)) }
-
-func headerSize(header http.Header) int64 {
-	size := 0
-
-	for name, values := range header {
-		size += headerBytes + len(name)
-
-		for _, value := range values {
-			size += valueBytes + len(value)
-		}
-	}
-
-	return int64(size)
-}
+// responseSize is what a response adds to its claim. One that is Omitted adds nothing, so that it can replace the claim when there is
+// no room.
+func responseSize(res Response) int64 { return response.HeaderSize(res.Header) + int64(cap(res.Body)) }

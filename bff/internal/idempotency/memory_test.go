@@ -27,8 +27,8 @@ func numbered(i int) idempotency.Claim {
 	return idempotencytest.Claim("key"+strconv.Itoa(i), "print", "me")
 }
 
-func sized(bytes int) idempotency.Answer {
-	return idempotency.Answer{Status: 200, Body: make([]byte, bytes)}
+func sized(bytes int) idempotency.Response {
+	return idempotency.Response{Status: 200, Body: make([]byte, bytes)}
 }
 
 func wantUsed(tb testing.TB, m *idempotency.Memory, entries int, most int64) {
@@ -83,7 +83,7 @@ func TestClaimsNeverGiveWay(t *testing.T) {
 		// There is no room for an answer, but for the fact that there was one.
 		u.Finishes(numbered(0), sized(1000), time.Hour, idempotency.ErrFull)
 		u.Claims(numbered(0), idempotency.InProgress)
-		u.Finishes(numbered(0), idempotency.Answer{Status: 200, Omitted: true}, time.Hour, nil)
+		u.Finishes(numbered(0), idempotency.Response{Status: 200, Omitted: true}, time.Hour, nil)
 		u.Claims(numbered(0), idempotency.Done)
 
 		// An answer that can never be kept pushes out nothing.
@@ -209,7 +209,7 @@ func TestMemoryTakesNoMoreThanItSays(t *testing.T) { //nolint:paralleltest // It
 
 				// Each is due in a second of its own, which costs most.
 				ttl := time.Duration(i+1) * time.Minute
-				if err := m.Finish(t.Context(), c, idempotency.Answer{Status: 200, Body: bytes.Clone(body)}, ttl); err != nil {
+				if err := m.Finish(t.Context(), c, idempotency.Response{Status: 200, Body: bytes.Clone(body)}, ttl); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -231,7 +231,7 @@ func BenchmarkMemory(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		c := numbered(i)
 		m.Claim(b.Context(), c)
-		m.Finish(b.Context(), c, idempotency.Answer{Status: 200, Body: make([]byte, 200)}, time.Hour)
+		m.Finish(b.Context(), c, idempotency.Response{Status: 200, Body: make([]byte, 200)}, time.Hour)
 	}
 }
 

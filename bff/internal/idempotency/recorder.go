@@ -12,46 +12,48 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// maxAnswer is the largest answer in bytes that is kept, body and headers. Answers to writes are usually a resource.
-const maxAnswer = 1 << 20
+// maxResponse is the largest response in bytes that is stored, body and headers. Responses to writes are usually a resource.
+const maxResponse = 1 << 20
 
-// recorder passes an answer on to the client and keeps it.
+// recorder passes a response on to the client and records it.
 type recorder struct {
 	*response.Recorder
 
-	// before are the headers that outer layers set; they will set them on the next answer too.
+	// before are the headers that outer layers set; they will set them on the next response too.
 	before http.Header
 }
 
 func newRecorder(w http.ResponseWriter) recorder {
-	return recorder{Recorder: response.Record(w, maxAnswer), before: w.Header().Clone()}
+	return recorder{Recorder: response.Record(w, maxResponse), before: w.Header().Clone()}
 }
 
-// Write never fails: whether the client is there to read the answer must not change it.
+// Write never fails: the response must not depend on whether the client is there to read it.
 func (rec recorder) Write(p []byte) (int, error) {
 	_, _ = rec.Recorder.Write(p)
 
 	return len(p), nil
 }
 
-// finish returns the answer, which is complete.
-func (rec recorder) finish(code codes.Code) Answer {
+// finish returns the response, which is complete.
+func (rec recorder) finish(code codes.Code) Response {
 	rec.Finish()
 
-	a := Answer{Status: rec.Status(), Code: code, Header: changed(rec.before, rec.Sent()), Body: bytes.Clone(rec.Body())}
+	res := Response{Status: rec.Status(), Code: code, Header: changed(rec.before, rec.Sent()), Body: bytes.Clone(rec.Body())}
 
-	if rec.Truncated() || headerSize(a.Header)+int64(len(a.Body)) > maxAnswer {
-		return omitted(a)
+	if rec.Truncated() || response.HeaderSize(res.Header)+int64(len(res.Body)) > maxResponse {
+		return omitted(res)
 	}
 
-	return a
+	return res
 }
 
-func omitted(a Answer) Answer { return Answer{Status: a.Status, Code: a.Code, Omitted: true} }
+func omitted(res Response) Response {
+	return Response{Status: res.Status, Code: res.Code, Omitted: true}
+}
 
-// perAnswer are headers that belong to one answer: its name and date, its framing (RFC 9110, section 6.5; RFC 9112, section 6),
-// and cookies, which would bring back an old session.
-func perAnswer(name string) bool {
+// perResponse reports whether a header belongs to one response: its id and date, its framing (RFC 9110, section 6.5; RFC 9112,
+// section 6), and cookies, which would restore an old session.
+func perResponse(name string) bool {
 	switch name {
 	case "Connection", "Content-Length", "Date", "Set-Cookie", "Trailer", "Transfer-Encoding", "X-Request-Id":
 		return true
@@ -60,12 +62,12 @@ func perAnswer(name string) bool {
 	}
 }
 
-// changed are the headers that are not as they were before. Of Vary, to which every layer adds, it is what came on top.
+// changed returns the headers that differ from before. Of Vary, to which every layer adds, it is what was added.
 func changed(before, after http.Header) http.Header {
 	header := http.Header{}
 
 	for name, values := range after {
-		if perAnswer(name) || slices.Equal(values, before[name]) {
+		if perResponse(name) || slices.Equal(values, before[name]) {
 			continue
 		}
 
@@ -79,8 +81,8 @@ func changed(before, after http.Header) http.Header {
 	return header
 }
 
-// storable reports whether the answer with this status would be the same if the request were made again. It would not where the
-// outcome is not known, where it depends on the moment, and where it depends on what the caller may do.
+// storable reports whether a response with this status is the outcome of the request. It is not if the outcome is unknown, or depends
+// on the time or on what the caller may do.
 func storable(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly,
@@ -91,24 +93,24 @@ func storable(status int) bool {
 	}
 }
 
-// replay answers as before.
-func replay(w http.ResponseWriter, r *http.Request, a Answer) {
-	if a.Code != codes.OK {
-		reqinfo.From(r.Context()).Fail(a.Code, nil)
+// replay sends the stored response.
+func replay(w http.ResponseWriter, r *http.Request, stored Response) {
+	if stored.Code != codes.OK {
+		reqinfo.From(r.Context()).Fail(stored.Code, nil)
 	}
 
 	header := w.Header()
-	vary := slices.Concat(header["Vary"], a.Header["Vary"])
+	vary := slices.Concat(header["Vary"], stored.Header["Vary"])
 
-	// Outer layers may add to a header; what is kept must not be written to.
-	maps.Copy(header, a.Header.Clone())
+	// Outer layers may add to a header; what is stored must not change.
+	maps.Copy(header, stored.Header.Clone())
 
 	if len(vary) > 0 {
 		header["Vary"] = vary
 	}
 
 	header.Set(headerReplayed, "true")
-	w.WriteHeader(a.Status)
-	// The client may be gone, and then an error is of no use.
-	_, _ = w.Write(a.Body)
+	w.WriteHeader(stored.Status)
+	// The client may be gone.
+	_, _ = w.Write(stored.Body)
 }

@@ -133,10 +133,10 @@ func TestReplayHasTheHeadersOfTheHandlerOnly(t *testing.T) {
 	}
 }
 
-func TestAnswerThatIsTooLargeIsNotMadeTwice(t *testing.T) {
+func TestResponseThatIsTooLargeIsNotRepeated(t *testing.T) {
 	t.Parallel()
 
-	const most = idempotency.MaxAnswer
+	const most = idempotency.MaxResponse
 
 	tests := []struct {
 		name   string
@@ -149,13 +149,13 @@ func TestAnswerThatIsTooLargeIsNotMadeTwice(t *testing.T) {
 		{"as_large_as_may_be", 200, 0, []int{most}, 200, ""},
 		{"in_parts", 200, 0, []int{most / 2, most / 2}, 200, ""},
 		{"too_large", 201, 0, []int{most + 1}, 409, "the first request with this Idempotency-Key succeeded with status 201, " +
-			"but its answer is too large to be repeated"},
+			"but its response is too large to be repeated"},
 		{"too_large_in_parts", 201, 0, []int{most, 1, 1}, 409, "the first request with this Idempotency-Key succeeded with status 201, " +
-			"but its answer is too large to be repeated"},
+			"but its response is too large to be repeated"},
 		{"too_large_headers", 201, most, []int{0}, 409, "the first request with this Idempotency-Key succeeded with status 201, " +
-			"but its answer is too large to be repeated"},
+			"but its response is too large to be repeated"},
 		{"too_large_refusal", 404, 0, []int{most + 1}, 409, "the first request with this Idempotency-Key was refused with status 404, " +
-			"but its answer is too large to be repeated"},
+			"but its response is too large to be repeated"},
 	}
 
 	for _, tt := range tests {

@@ -1,7 +1,7 @@
-// Package redisidempotency remembers idempotency keys in Redis, for several gateways.
+// Package redisidempotency stores idempotency keys in Redis, for several gateways.
 //
-// Redis must not throw away what has not expired (maxmemory-policy noeviction): a key that is forgotten too early is a write that
-// may be made twice. If it is full, keys are refused (idempotency.ErrFull).
+// Redis must not evict what has not expired (maxmemory-policy noeviction): without its key, a write may be executed twice. If Redis is
+// full, keys are refused (idempotency.ErrFull).
 package redisidempotency
 
 import (
@@ -19,14 +19,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/redis"
 )
 
-// Store is an idempotency.Store. Each of its methods is one round trip. It does not close the Redis.
+// Store is an idempotency.Store. Each of its methods is one round trip. It does not close the client.
 type Store struct {
 	client                 *redis.Client
 	claim, finish, release *goredis.Script
 }
 
-// A key is a hash: the fingerprint and the owner of the claim and, once there is one, the answer, its head as JSON and its body.
-// It expires with the lease or the ttl, in milliseconds.
+// A key is a hash: the fingerprint and the owner of the claim and, once there is one, the response, its head as JSON and its body. It
+// expires with the lease or the ttl, in milliseconds.
 const (
 	claimScript = `
 local held = redis.call('HMGET', KEYS[1], 'fingerprint', 'head', 'body')
@@ -62,7 +62,7 @@ func New(client *redis.Client) *Store {
 	}
 }
 
-// head is an answer without its body.
+// head is a response without its body.
 type head struct {
 	Status  int         `json:"status"`
 	Code    codes.Code  `json:"code"`
@@ -71,41 +71,41 @@ type head struct {
 }
 
 // Claim implements idempotency.Store.
-func (s *Store) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Answer, error) {
+func (s *Store) Claim(ctx context.Context, claim idempotency.Claim) (idempotency.State, idempotency.Response, error) {
 	reply, err := s.claim.Run(ctx, s.client, s.keys(claim),
 		claim.Fingerprint, claim.Owner, claim.Lease.Milliseconds()).StringSlice()
 	if err != nil {
-		return 0, idempotency.Answer{}, explain(err)
+		return 0, idempotency.Response{}, explain(err)
 	}
 
 	switch reply[0] {
 	case "claimed":
-		return idempotency.Claimed, idempotency.Answer{}, nil
+		return idempotency.Claimed, idempotency.Response{}, nil
 	case "mismatch":
-		return idempotency.Mismatch, idempotency.Answer{}, nil
+		return idempotency.Mismatch, idempotency.Response{}, nil
 	case "done":
-		answer, err := decode(reply[1], reply[2])
+		res, err := decode(reply[1], reply[2])
 
-		return idempotency.Done, answer, err
+		return idempotency.Done, res, err
 	default:
-		return idempotency.InProgress, idempotency.Answer{}, nil
+		return idempotency.InProgress, idempotency.Response{}, nil
 	}
 }
 
 // Finish implements idempotency.Store.
-func (s *Store) Finish(ctx context.Context, claim idempotency.Claim, answer idempotency.Answer, ttl time.Duration) error {
-	text, err := json.Marshal(head{Status: answer.Status, Code: answer.Code, Header: answer.Header, Omitted: answer.Omitted})
+func (s *Store) Finish(ctx context.Context, claim idempotency.Claim, res idempotency.Response, ttl time.Duration) error {
+	text, err := json.Marshal(head{Status: res.Status, Code: res.Code, Header: res.Header, Omitted: res.Omitted})
 	if err != nil {
-		return fmt.Errorf("encode answer: %w", err)
+		return fmt.Errorf("encode response: %w", err)
 	}
 
-	kept, err := s.finish.Run(ctx, s.client, s.keys(claim),
-		claim.Fingerprint, claim.Owner, ttl.Milliseconds(), text, answer.Body).Bool()
+	stored, err := s.finish.Run(ctx, s.client, s.keys(claim),
+		claim.Fingerprint, claim.Owner, ttl.Milliseconds(), text, res.Body).Bool()
 
 	switch {
 	case err != nil:
 		return explain(err)
-	case !kept:
+	case !stored:
 		return idempotency.ErrLost
 	default:
 		return nil
@@ -121,21 +121,21 @@ func (s *Store) keys(claim idempotency.Claim) []string {
 	return []string{s.client.Key("idempotency:" + claim.Key)}
 }
 
-func decode(text, body string) (idempotency.Answer, error) {
+func decode(text, body string) (idempotency.Response, error) {
 	var h head
 	if err := json.Unmarshal([]byte(text), &h); err != nil {
-		return idempotency.Answer{}, fmt.Errorf("decode answer: %w", err)
+		return idempotency.Response{}, fmt.Errorf("decode response: %w", err)
 	}
 
-	answer := idempotency.Answer{Status: h.Status, Code: h.Code, Header: h.Header, Omitted: h.Omitted}
+	res := idempotency.Response{Status: h.Status, Code: h.Code, Header: h.Header, Omitted: h.Omitted}
 	if body != "" {
-		answer.Body = []byte(body)
+		res.Body = []byte(body)
 	}
 
-	return answer, nil
+	return res, nil
 }
 
-// explain makes an ErrFull of Redis' own.
+// explain adds ErrFull if Redis is out of memory.
 func explain(err error) error {
 	switch {
 	case err == nil:

@@ -52,7 +52,7 @@ func TestGatewaysShareIt(t *testing.T) {
 
 	one.Claims(first, idempotency.Claimed)
 	two.Claims(second, idempotency.InProgress)
-	one.Finishes(first, idempotency.Answer{Status: 201, Body: []byte("x")}, time.Hour, nil)
+	one.Finishes(first, idempotency.Response{Status: 201, Body: []byte("x")}, time.Hour, nil)
 
 	if got := two.Claims(second, idempotency.Done); got.Status != 201 || string(got.Body) != "x" {
 		t.Errorf("got %+v", got)
@@ -63,7 +63,7 @@ func TestFullRedis(t *testing.T) {
 	t.Parallel()
 
 	u := idempotencytest.User{TB: t, Store: open(t, redistest.Start(t, "--maxmemory", "4mb", "--maxmemory-policy", "noeviction"), "")}
-	large := idempotency.Answer{Status: 200, Body: make([]byte, 256<<10)}
+	large := idempotency.Response{Status: 200, Body: make([]byte, 256<<10)}
 
 	for i := range 64 {
 		claim := idempotencytest.Claim(strconv.Itoa(i), "print", "me")

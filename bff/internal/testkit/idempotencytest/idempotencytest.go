@@ -35,8 +35,8 @@ func Leased(c idempotency.Claim, lease time.Duration) idempotency.Claim {
 	return c
 }
 
-func created() idempotency.Answer {
-	return idempotency.Answer{
+func created() idempotency.Response {
+	return idempotency.Response{
 		Status: http.StatusCreated, Code: codes.OK, Body: []byte{0, '{', '}', 255},
 		Header: http.Header{"Content-Type": {"application/json"}, "Link": {"</1>", "</2>"}},
 	}
@@ -49,7 +49,7 @@ type User struct {
 }
 
 // Claims claims a key, which must end in a state.
-func (u User) Claims(c idempotency.Claim, want idempotency.State) idempotency.Answer {
+func (u User) Claims(c idempotency.Claim, want idempotency.State) idempotency.Response {
 	u.Helper()
 
 	state, answer, err := u.Claim(u.Context(), c)
@@ -61,7 +61,7 @@ func (u User) Claims(c idempotency.Claim, want idempotency.State) idempotency.An
 }
 
 // Finishes keeps an answer, with an error or none.
-func (u User) Finishes(c idempotency.Claim, answer idempotency.Answer, ttl time.Duration, want error) {
+func (u User) Finishes(c idempotency.Claim, answer idempotency.Response, ttl time.Duration, want error) {
 	u.Helper()
 
 	if err := u.Finish(u.Context(), c, answer, ttl); !errors.Is(err, want) {
@@ -154,7 +154,7 @@ func aboutAnswers(a, b, other idempotency.Claim) map[string]func(u User) {
 			}
 		},
 		"omitted_answer_comes_back": func(u User) {
-			want := idempotency.Answer{Status: http.StatusNotFound, Code: codes.NotFound, Omitted: true}
+			want := idempotency.Response{Status: http.StatusNotFound, Code: codes.NotFound, Omitted: true}
 
 			u.Claims(a, idempotency.Claimed)
 			u.Finishes(a, want, long, nil)
@@ -202,7 +202,7 @@ func aboutLeases(a, b idempotency.Claim) map[string]func(u User) {
 			u.Finishes(a, created(), long, idempotency.ErrLost)
 			u.Claims(a, idempotency.InProgress)
 			u.Finishes(b, created(), long, nil)
-			u.Finishes(a, idempotency.Answer{Status: http.StatusOK}, long, idempotency.ErrLost)
+			u.Finishes(a, idempotency.Response{Status: http.StatusOK}, long, idempotency.ErrLost)
 
 			if got := u.Claims(a, idempotency.Done).Status; got != http.StatusCreated {
 				u.Errorf("the answer of another was overwritten: %d", got)

@@ -8,7 +8,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// invalidKey is the answer to a key that is missing or not valid ("Error Scenarios" of the draft).
+// invalidKey is the response to a key that is missing or not valid ("Error Scenarios" of the draft).
 func invalidKey(lines []string, err error) *problem.Problem {
 	what := err.Error()
 	if len(lines) == 0 {
@@ -33,20 +33,20 @@ func otherRequest() *problem.Problem {
 		"this "+Header+" was used for another request")
 }
 
-// unrepeatable has no Retry-After: it will be the answer until the key is forgotten.
-func unrepeatable(a Answer) *problem.Problem {
+// unrepeatable has no Retry-After: it will be the response until the key expires.
+func unrepeatable(stored Response) *problem.Problem {
 	outcome := "succeeded"
-	if a.Status >= http.StatusBadRequest {
+	if stored.Status >= http.StatusBadRequest {
 		outcome = "was refused"
 	}
 
 	return problem.Newf(codes.Aborted,
-		"the first request with this %s %s with status %d, but its answer is too large to be repeated", Header, outcome, a.Status)
+		"the first request with this %s %s with status %d, but its response is too large to be repeated", Header, outcome, stored.Status)
 }
 
 // unavailable is the response when the store fails: going on could repeat a write.
 func unavailable() *problem.Problem {
-	p := problem.New(codes.Unavailable, "whether this request was made before cannot be told at the moment")
+	p := problem.New(codes.Unavailable, "the gateway cannot tell at the moment whether this request was made before")
 	p.RetryAfter = retryAfter
 
 	return p
