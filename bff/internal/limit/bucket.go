@@ -9,12 +9,12 @@ import (
 
 // Rate is how fast a bucket fills, and how large it is; or a quota for the day.
 type Rate struct {
-	// Requests come back per Per, evenly. At least one, per at least a nanosecond each.
+	// Requests are added per Per, evenly. At least one, per at least a nanosecond each.
 	Requests int64
 	Per      time.Duration
 	// Burst is the size of the bucket. Zero: Requests.
 	Burst int64
-	// Daily makes it a quota of Requests from midnight to midnight, UTC. Per and Burst have no meaning then.
+	// Daily makes it a quota of Requests from midnight to midnight, UTC. Per and Burst have no effect then.
 	Daily bool
 }
 
@@ -34,7 +34,7 @@ func (r Rate) Size() int64 {
 	return r.Burst
 }
 
-// Interval is the time in which a token comes back, in whole units, rounded up, so that no more than the rate is ever allowed.
+// Interval is the time in which a token is added, in units, rounded up, so that no more than the rate is ever allowed.
 func (r Rate) Interval(unit time.Duration) int64 {
 	parts := max(r.Requests, 1) * int64(unit)
 
@@ -55,7 +55,7 @@ const maxSpan = int64(1) << 61
 
 // bucket is a rate in the terms of the algorithm.
 type bucket struct {
-	interval int64 // Nanoseconds in which a token comes back.
+	interval int64 // Nanoseconds in which a token is added.
 	span     int64 // Nanoseconds in which an empty bucket fills.
 	size     int64
 }
@@ -67,9 +67,9 @@ func (r Rate) bucket() bucket {
 	return b
 }
 
-// time is that in which so many tokens come back.
+// time is the time in which so many tokens are added.
 func (b bucket) time(tokens int64) int64 {
-	// Quicker than a division.
+	// Faster than a division.
 	high, low := bits.Mul64(uint64(tokens), uint64(b.interval))
 	if high > 0 || low > uint64(maxSpan) {
 		return maxSpan
@@ -78,9 +78,9 @@ func (b bucket) time(tokens int64) int64 {
 	return int64(low)
 }
 
-// take decides on a request at the time now. The bucket is full at the time tat. The time returned is the new one.
+// take decides on a request at the time now. The bucket is full at the time tat, and then at the time returned.
 func (b bucket) take(tat, now, cost int64) (Decision, int64) {
-	// A full bucket cannot be fuller. An empty one cannot be emptier: a later time stems from before the clock was set back.
+	// A full bucket cannot be fuller. An empty one cannot be emptier: a later time is from before the clock was set back.
 	tat = min(max(tat, now), now+b.span)
 	next := tat + b.time(cost)
 
@@ -99,7 +99,7 @@ func (b bucket) take(tat, now, cost int64) (Decision, int64) {
 // as a bucket's, and before the end of the next day however many they are.
 type quota int64
 
-// take decides on a request so long before the end of the day.
+// take decides on a request when so much of the day is left.
 func (q quota) take(state, end int64, left time.Duration, cost int64) (Decision, int64) {
 	used := min(max(state-end, 0), int64(q))
 

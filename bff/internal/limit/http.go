@@ -15,9 +15,9 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// PerClient limits each client address in this gateway, before anything else is known of a request. It is coarse: the fields
-// about what is left are those of the client's route, and PerClient writes its own only on a refusal. Clients whose address is not
-// known share a bucket. A rate of no requests adds no layer.
+// PerClient limits each client address in this gateway, before anything else is known of a request. It writes the RateLimit fields
+// only on a refusal: otherwise those of the route matter more. Clients whose address is not known share a bucket. A rate of no
+// requests adds no layer.
 func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 	if cfg.Requests <= 0 {
 		return func(next http.Handler) http.Handler { return next }
@@ -31,22 +31,22 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			request := clientLimit.request(reqinfo.From(r.Context()))
 
-			v := verdict{Decision: l.clients.Allow(request, time.Now()), title: clientLimit.title}
-			if v.Allowed {
+			d := namedDecision{Decision: l.clients.Allow(request, time.Now()), title: clientLimit.title}
+			if d.Allowed {
 				next.ServeHTTP(w, r)
 
 				return
 			}
 
-			writeFields(w.Header(), policies, v)
-			refuse(w, r, v)
+			writeFields(w.Header(), policies, d)
+			refuse(w, r, d)
 		})
 	}
 }
 
-// Route enforces the limits that the policy of a route sets; name is its RPC. Every limit of every route has buckets of its own,
-// unless it bears a name, and all limits of a route must allow a request. Every response of the route says what is left
-// with the limit that has least left. No limits add no layer.
+// Route enforces the limits of the policy of a route; name is its RPC. Every limit of every route has buckets of its own, unless it
+// has a name, and all limits of a route must allow a request. Every response of the route has the fields of the strictest limit. No
+// limits add no layer.
 //
 // It belongs after the caller is known: a principal is an issuer's subject, and an anonymous caller is its address.
 func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Handler) http.Handler {
@@ -54,21 +54,21 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 		return func(next http.Handler) http.Handler { return next }
 	}
 
-	g := newGuard(l, routeLimits(name, limits))
+	enforced := newRouteLimiter(l, routeLimits(name, limits))
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			v, err := g.check(r)
+			d, err := enforced.check(r)
 			if err != nil {
 				problem.Write(w, r, unavailable(), fmt.Errorf("check rate limits of %s: %w", name, err))
 
 				return
 			}
 
-			writeFields(w.Header(), g.policies, v)
+			writeFields(w.Header(), enforced.policies, d)
 
-			if !v.Allowed {
-				refuse(w, r, v)
+			if !d.Allowed {
+				refuse(w, r, d)
 
 				return
 			}
@@ -78,38 +78,38 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 	}
 }
 
-// verdict is the most restrictive decision on a request, and whose it is.
-type verdict struct {
+// namedDecision is a decision with the title of its limit.
+type namedDecision struct {
 	Decision
 
 	title string
 }
 
-// stricter reports whether v says more about what the client may do next than other.
-func (v verdict) stricter(other verdict) bool {
-	if v.Allowed != other.Allowed {
-		return !v.Allowed
+// stricter reports whether d restricts the client more than other.
+func (d namedDecision) stricter(other namedDecision) bool {
+	if d.Allowed != other.Allowed {
+		return !d.Allowed
 	}
 
-	if v.Remaining != other.Remaining {
-		return v.Remaining < other.Remaining
+	if d.Remaining != other.Remaining {
+		return d.Remaining < other.Remaining
 	}
 
-	return v.RetryAfter > other.RetryAfter
+	return d.RetryAfter > other.RetryAfter
 }
 
-// guard checks requests against the limits of a route.
-type guard struct {
+// routeLimiter checks requests against the limits of a route.
+type routeLimiter struct {
 	limiter *Limiter
 	limits  []limit
-	// policies are the field of all answers, which share it.
+	// policies is the RateLimit-Policy field, which all responses share.
 	policies []string
-	// closed reports that one of the limits allows nothing while the store fails.
+	// closed reports that one of the limits refuses all requests while the store fails.
 	closed bool
 }
 
-func newGuard(limiter *Limiter, limits []limit) guard {
-	return guard{
+func newRouteLimiter(limiter *Limiter, limits []limit) routeLimiter {
+	return routeLimiter{
 		limiter: limiter, limits: limits, policies: []string{policiesOf(limits)},
 		closed: slices.ContainsFunc(limits, func(l limit) bool { return l.closed }),
 	}
@@ -119,47 +119,47 @@ func (l limit) request(rec *reqinfo.Record) Request {
 	return Request{Key: KeyOf(l.id, l.by, rec), Rate: l.rate, Cost: l.cost}
 }
 
-func (g guard) check(r *http.Request) (verdict, error) {
+func (l routeLimiter) check(r *http.Request) (namedDecision, error) {
 	var (
-		requestsRoom  [inlineCapacity]Request
-		decisionsRoom [inlineCapacity]Decision
+		inlineRequests  [inlineCapacity]Request
+		inlineDecisions [inlineCapacity]Decision
 	)
 
 	rec := reqinfo.From(r.Context())
-	requests, room := requestsRoom[:0], decisionsRoom[:0]
+	requests, buffer := inlineRequests[:0], inlineDecisions[:0]
 
-	for _, l := range g.limits {
-		requests, room = append(requests, l.request(rec)), append(room, Decision{})
+	for _, each := range l.limits {
+		requests, buffer = append(requests, each.request(rec)), append(buffer, Decision{})
 	}
 
-	decisions, err := g.limiter.take(r.Context(), room, requests, g.closed)
+	decisions, err := l.limiter.take(r.Context(), buffer, requests, l.closed)
 	if err != nil {
-		return verdict{}, err
+		return namedDecision{}, err
 	}
 
-	worst := verdict{Decision: Decision{Allowed: true, Remaining: math.MaxInt64}}
+	strictest := namedDecision{Decision: Decision{Allowed: true, Remaining: math.MaxInt64}}
 
 	for i, decision := range decisions {
-		if v := (verdict{Decision: decision, title: g.limits[i].title}); v.stricter(worst) {
-			worst = v
+		if d := (namedDecision{Decision: decision, title: l.limits[i].title}); d.stricter(strictest) {
+			strictest = d
 		}
 	}
 
-	return worst, nil
+	return strictest, nil
 }
 
-func refuse(w http.ResponseWriter, r *http.Request, v verdict) {
-	p := problem.Newf(codes.ResourceExhausted, "the rate limit %q is reached", v.title)
-	p.RetryAfter = v.RetryAfter
+func refuse(w http.ResponseWriter, r *http.Request, d namedDecision) {
+	p := problem.Newf(codes.ResourceExhausted, "the rate limit %q is reached", d.title)
+	p.RetryAfter = d.RetryAfter
 	problem.Write(w, r, p, nil)
 }
 
-// outageRetry is a guess at when the store will be back.
+// outageRetry is a guess at when the store will be available again.
 const outageRetry = time.Second
 
-// unavailable is the answer when nothing is known and the policy wants no more than it allows.
+// unavailable is the response while the store fails, if a limit is closed on outage.
 func unavailable() *problem.Problem {
-	p := problem.New(codes.Unavailable, "whether a rate limit is reached cannot be told at the moment")
+	p := problem.New(codes.Unavailable, "the gateway cannot tell at the moment whether a rate limit is reached")
 	p.RetryAfter = outageRetry
 
 	return p

@@ -8,22 +8,21 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// Key names a bucket. Two keys that are equal share it.
+// Key identifies a bucket. Two keys that are equal share it.
 type Key struct {
 	// Limit is the limit that the bucket belongs to.
 	Limit string
-	// Issuer, Subject and Tenant are the principal that it belongs to, if it does; Subject alone is the id of an API key, or a
-	// tenant.
+	// Issuer, Subject and Tenant are the principal, if it is one's; Subject alone is the id of an API key, or a tenant.
 	Issuer, Subject, Tenant string
-	// By is whose it is.
+	// By is what the limit distinguishes callers by.
 	By porticov1.RateLimitKey
-	// Client is the address that it belongs to, if it does. It has no zone.
+	// Client is the address of the client, if it is one's. It has no zone.
 	Client netip.Addr
 }
 
 // limit is one of the limits of a route.
 type limit struct {
-	id     string // Apart from all others of the Limiter.
+	id     string // Different for each limit of the Limiter.
 	title  string // For clients.
 	by     porticov1.RateLimitKey
 	rate   Rate
@@ -31,7 +30,7 @@ type limit struct {
 	closed bool
 }
 
-// routeLimits names the limits by their keys; the second of the same key is "principal-2".
+// routeLimits names the limits after their keys; the second of the same key is "principal-2".
 func routeLimits(name string, limits []*porticov1.RateLimit) []limit {
 	out := make([]limit, 0, len(limits))
 	seen := map[porticov1.RateLimitKey]int{}
@@ -56,7 +55,7 @@ func routeLimits(name string, limits []*porticov1.RateLimit) []limit {
 	return out
 }
 
-// titles are what clients read of whose bucket it is.
+// titles are the names of keys for clients.
 func titles() map[porticov1.RateLimitKey]string {
 	return map[porticov1.RateLimitKey]string{
 		porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL:      "principal",
@@ -67,7 +66,7 @@ func titles() map[porticov1.RateLimitKey]string {
 	}
 }
 
-// KeyOf is the bucket of a caller in a limit. A caller without what the limit distinguishes callers by is distinguished by what it
+// KeyOf is the bucket of a caller in a limit. A caller without what the limit distinguishes callers by is identified by what it
 // has.
 func KeyOf(limit string, by porticov1.RateLimitKey, rec *reqinfo.Record) Key {
 	switch {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// kind is what a Memory keeps apart: quotas, and buckets that fill in times of the same order. Each kind has a table of its own. In
-// a shared one those that fill slowly would push out those that fill fast, which are always full sooner: anyone who is to get 50
-// requests a second would have all of them again when enough other callers have asked once for something that has a limit per hour.
+// kind is a class of states with a table of its own: quotas, and buckets that fill in times of the same order. In a shared table,
+// buckets that fill slowly would push out those that fill fast, which are always full sooner: a caller with a limit of 50 requests a
+// second would have a full bucket as soon as enough other callers use a route with a limit per hour.
 type kind int
 
 const (
@@ -20,8 +20,8 @@ const (
 	kinds
 )
 
-// kind of a rate. The bounds lie between the spans that limits usually have, per second, minute, hour or day, and far from them:
-// spans have bursts in them, and are rounded.
+// kind of a rate. The bounds are between the usual spans of limits, per second, minute, hour or day, and far from them: spans include
+// bursts, and are rounded.
 func (r Rate) kind() kind {
 	if r.Daily {
 		return quotas
@@ -29,7 +29,7 @@ func (r Rate) kind() kind {
 
 	const few = 10
 
-	// As floats they need no division and do not overflow.
+	// Floats need no division and do not overflow.
 	filled, in := float64(r.Size())*float64(r.Per), float64(max(r.Requests, 1))
 
 	switch {

@@ -1,8 +1,8 @@
-// Package limit says no to callers that ask too often. A Limiter counts what was taken from buckets and daily quotas, in a Memory
-// or in a Store that gateways share; PerClient and Route put it in front of handlers and tell clients what is left.
+// Package limit refuses callers that send too many requests. A Limiter counts what was taken from buckets and daily quotas, in a
+// Memory or in a Store that gateways share; PerClient and Route put it in front of handlers and tell clients what is left.
 //
-// It does not queue or delay anything, it does not protect backends from load that nobody caused alone (upstream's in-flight limits
-// do), and it does not know which limits a route has (policy does).
+// It does not queue or delay anything, it does not protect backends from the load of all callers together (upstream's in-flight
+// limits do), and it does not know which limits a route has (policy does).
 package limit
 
 import (
@@ -11,14 +11,14 @@ import (
 	"time"
 )
 
-// Store keeps buckets. It is safe for concurrent use, may block, and ends with the context.
+// Store stores buckets. It is safe for concurrent use, may block, and ends with the context.
 type Store interface {
 	// Take decides on all limits of one request, which have different keys, at once: each must allow it, and otherwise nothing is
 	// taken from any. The decisions are in the order of the requests. After an error nothing is known about them.
 	Take(ctx context.Context, requests []Request) ([]Decision, error)
 }
 
-// Request is what one limit is asked for.
+// Request asks one limit for tokens.
 type Request struct {
 	// Key must always come with the same Rate.
 	Key  Key
@@ -27,9 +27,9 @@ type Request struct {
 	Cost int64
 }
 
-// Decision is what one limit says to a request.
+// Decision is that of one limit on a request.
 type Decision struct {
-	// Allowed reports whether the limit lets the request go on. If it does not, the request has cost nothing.
+	// Allowed reports whether the limit allows the request. If it does not, the request has cost nothing.
 	Allowed bool
 	// Limit is the size of the bucket, Remaining what is left in it.
 	Limit, Remaining int64
@@ -39,12 +39,11 @@ type Decision struct {
 	RetryAfter time.Duration
 }
 
-// Limiter decides on requests, with the buckets of one gateway or of all. It is safe for concurrent use, has no goroutine and needs
-// no closing.
+// Limiter decides on requests, with the buckets of one gateway or of all. It is safe for concurrent use, has no goroutine and needs no
+// closing.
 type Limiter struct {
 	local *Memory
-	// clients are the buckets of PerClient, apart from those of routes: anyone who has many addresses can fill them, and nothing
-	// else.
+	// clients are the buckets of PerClient, apart from those of routes: anyone with many addresses can fill them, but nothing else.
 	clients  *Memory
 	shared   Store
 	onOutage func(error)
@@ -54,9 +53,8 @@ type Limiter struct {
 // PerClient.
 func New(maxKeys int) *Limiter { return NewShared(maxKeys, nil, nil) }
 
-// NewShared returns a Limiter for one of many gateways that share the store. While that fails, limits hold in each gateway by
-// itself, or refuse everything, as their policies say. onOutage, if not nil, is told of each request that it happens to; it must
-// not block.
+// NewShared returns a Limiter for one of many gateways that share the store. While that fails, each gateway limits by itself, or
+// refuses everything, as the policies say. onOutage, if not nil, is called for each affected request; it must not block.
 func NewShared(maxKeys int, store Store, onOutage func(error)) *Limiter {
 	if onOutage == nil {
 		onOutage = func(error) {}
@@ -68,20 +66,20 @@ func NewShared(maxKeys int, store Store, onOutage func(error)) *Limiter {
 // Len is how many keys are remembered in this gateway. Some of their buckets may be full again.
 func (l *Limiter) Len() int { return l.local.Len() + l.clients.Len() }
 
-// take asks the store, and without it this gateway alone, unless the request is to be refused then. There is room for a decision on
-// each request in room, which may be what is returned.
-func (l *Limiter) take(ctx context.Context, room []Decision, requests []Request, closed bool) ([]Decision, error) {
+// take asks the store, and without it this gateway alone, unless the request is refused then. The buffer has a decision for each
+// request, and may be what is returned.
+func (l *Limiter) take(ctx context.Context, buffer []Decision, requests []Request, closed bool) ([]Decision, error) {
 	if l.shared == nil {
-		return l.local.take(room, requests), nil
+		return l.local.take(buffer, requests), nil
 	}
 
-	// A copy, as nobody knows whether a Store keeps what it gets. Without one, all requests would be on the heap.
+	// A copy, as a Store may retain its argument. Without one, all requests would be on the heap.
 	decisions, err := l.shared.Take(ctx, slices.Clone(requests))
 	if err == nil {
 		return decisions, nil
 	}
 
-	// The client that left says nothing about the store.
+	// A client that has left says nothing about the store.
 	if ctx.Err() == nil {
 		l.onOutage(err)
 	}
@@ -90,5 +88,5 @@ func (l *Limiter) take(ctx context.Context, room []Decision, requests []Request,
 		return nil, err
 	}
 
-	return l.local.take(room, requests), nil
+	return l.local.take(buffer, requests), nil
 }

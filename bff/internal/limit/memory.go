@@ -10,19 +10,19 @@ import (
 
 // Memory is a Store for one gateway, in a fixed amount of memory. No method blocks.
 //
-// Of a bucket only its theoretical arrival time is kept: the time at which it is full again (the generic cell rate algorithm). A
-// bucket whose time has passed is full, just as one that was never seen, so it can be forgotten without anyone gaining by it.
+// The state of a bucket is its theoretical arrival time: the time at which it is full again (the generic cell rate algorithm). A
+// bucket whose time has passed is full, like one that was never seen, so nobody gains if it is forgotten.
 //
-// There are five kinds, which do not take each other's places: buckets that fill within ten seconds, ten minutes, ten hours or
-// longer, and daily quotas. A kind that is not used takes no memory.
+// There are five kinds, each with memory of its own: buckets that fill within ten seconds, ten minutes, ten hours or longer, and daily
+// quotas. A kind that is not used takes no memory.
 type Memory struct {
 	setSeed, keySeed maphash.Seed
 	start            time.Time
 	tables           tables
 }
 
-// NewMemory returns a Memory of up to maxKeys buckets of each kind, at 25 bytes each: for a million 25 MB, and 125 MB if all five
-// kinds are used.
+// NewMemory returns a Memory of up to maxKeys buckets of each kind, at 25 bytes each: 25 MB for a million, and 125 MB if all five kinds
+// are used.
 func NewMemory(maxKeys int) *Memory {
 	return &Memory{
 		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(),
@@ -30,7 +30,7 @@ func NewMemory(maxKeys int) *Memory {
 	}
 }
 
-// Allow decides on a request that has no limit but one, at the time now.
+// Allow decides on a request with a single limit, at the time now.
 func (m *Memory) Allow(request Request, now time.Time) Decision {
 	id := m.identify(request.Key)
 	s := m.tables.of(request.Rate.kind()).set(id)
@@ -51,7 +51,7 @@ func (m *Memory) Allow(request Request, now time.Time) Decision {
 	return decision
 }
 
-// Take implements Store. It has no errors.
+// Take implements Store. It returns no errors.
 func (m *Memory) Take(_ context.Context, requests []Request) ([]Decision, error) {
 	return m.take(make([]Decision, len(requests)), requests), nil
 }
@@ -69,7 +69,7 @@ func (m *Memory) take(decisions []Decision, requests []Request) []Decision {
 	return decisions
 }
 
-// charge is where the state of a request is, and what it becomes.
+// charge is the place of the state of a request, and the next state.
 type charge struct {
 	id   identity
 	set  *set
@@ -81,11 +81,11 @@ const inlineCapacity = 4
 
 func (m *Memory) takeAll(requests []Request, decisions []Decision, now time.Time) {
 	var (
-		chargesRoom [inlineCapacity]charge
-		setsRoom    [inlineCapacity]*set
+		inlineCharges [inlineCapacity]charge
+		inlineSets    [inlineCapacity]*set
 	)
 
-	charges, sets := chargesRoom[:0], setsRoom[:0]
+	charges, sets := inlineCharges[:0], inlineSets[:0]
 
 	for i := range requests {
 		id := m.identify(requests[i].Key)
@@ -110,14 +110,14 @@ func (m *Memory) takeAll(requests []Request, decisions []Decision, now time.Time
 			c.set.put(c.set.find(c.id), c.id, c.next)
 		case decisions[i].Allowed:
 			// Nothing is taken from those that would have allowed it.
-			free := requests[i]
-			free.Cost = 0
-			decisions[i], _ = m.decide(&free, c.set.state(c.id), now)
+			probe := requests[i]
+			probe.Cost = 0
+			decisions[i], _ = m.decide(&probe, c.set.state(c.id), now)
 		}
 	}
 }
 
-// lock locks the sets, each once, in an order that is the same for all callers. It returns those that are to be unlocked.
+// lock locks the sets, each once, in the same order for all callers. It returns those to unlock.
 func lock(sets []*set) []*set {
 	slices.SortFunc(sets, func(a, b *set) int { return cmp.Compare(a.rank, b.rank) })
 	sets = slices.Compact(sets)
@@ -135,13 +135,13 @@ func unlock(sets []*set) {
 	}
 }
 
-// decide asks the algorithm. The state is zero if there is none.
+// decide applies the algorithm. The state is zero if there is none.
 func (m *Memory) decide(r *Request, state int64, now time.Time) (Decision, int64) {
 	if !r.Rate.Daily {
 		return r.Rate.bucket().take(state, m.nanos(now), r.Cost)
 	}
 
-	// Midnight is a matter of the wall clock, which may be set while the gateway runs.
+	// Midnight is by the wall clock, which may be set while the gateway runs.
 	unix := now.UnixNano()
 	left := int64(Day) - unix%int64(Day)
 
@@ -155,6 +155,6 @@ func (m *Memory) identify(key Key) identity {
 	return identity{hi: maphash.Comparable(m.setSeed, key), lo: maphash.Comparable(m.keySeed, key)}
 }
 
-// nanos is the time since the start. Times that bear a monotonic reading, as time.Now's do, do not go backwards; of others, those
-// before the start count as the start.
+// nanos is the time since the start. Times with a monotonic reading, like those of time.Now, do not go backwards; others before the
+// start count as the start.
 func (m *Memory) nanos(now time.Time) int64 { return min(max(int64(now.Sub(m.start)), 0), maxSpan) }

@@ -5,23 +5,23 @@ import (
 	"sync"
 )
 
-// table is a fixed number of states by their keys, cut into sets that are locked one by one. A key has its place in one set. When
-// that set is taken, the key that is nearest to being full again gives way: mostly one that is full anyway. The keys of a flood
-// therefore push out each other, and not the busy key whose bucket is empty. As in every set-associative table a set can be taken
-// while others have room; what is lost then is the bucket of that set that had least to say. Keys are kept as hashes with seeds
-// that nobody outside of the process knows, so that nobody can choose their set.
+// table is a fixed number of states by their keys, divided into sets that are locked one by one. A key belongs to one set. When that is
+// full, the bucket that is nearest to being full again is evicted: mostly one that is full anyway. The keys of a flood therefore evict
+// each other, and not the busy key whose bucket is empty. As in every set-associative table, a set can be full while others are not;
+// then the bucket is lost that restricted its caller least. Keys are stored as hashes with seeds that nobody outside of the process
+// knows, so that nobody can choose their set.
 type table struct {
 	sets []set
 }
 
-// setWays is the size of a set: small enough to be searched faster than a map, large enough that few sets overflow early (with
-// half of the table taken, 4 in 1000).
+// setWays is the size of a set: small enough to be searched faster than a map, large enough that few sets overflow early (with half of
+// the table in use, 4 in 1000).
 const setWays = 16
 
 type set struct {
 	mu    sync.Mutex
-	rank  uint32 // Different for each set of a Memory: the order in which many are locked.
-	used  uint8  // Slots from 0 on.
+	rank  uint32 // Different for each set of a Memory: the order in which they are locked.
+	used  uint8  // Slots that are used, from 0 on.
 	ways  uint8  // Slots that may be used.
 	slots [setWays]slot
 }
@@ -74,10 +74,10 @@ func (s *set) state(id identity) int64 {
 	return 0
 }
 
-// put keeps the state of a key, which may have been found.
+// put stores the state of a key, in the slot where it was found, if it was.
 func (s *set) put(found *slot, id identity, state int64) {
 	if found == nil {
-		found = s.place()
+		found = s.freeSlot()
 		found.id = id
 	}
 
@@ -94,8 +94,8 @@ func (s *set) find(id identity) *slot {
 	return nil
 }
 
-// place returns a free slot or else the one whose bucket is, or will be, the first to be full.
-func (s *set) place() *slot {
+// freeSlot returns a free slot, or else the one whose bucket is, or will be, the first to be full.
+func (s *set) freeSlot() *slot {
 	if s.used < s.ways {
 		s.used++
 

@@ -1,7 +1,7 @@
-// Package inflight bounds the requests that are in flight on all routes together. What is too much is refused at once; nothing
-// waits in a queue.
+// Package inflight bounds the requests that are in flight on all routes together. Requests over the bound are refused at once; nothing
+// is queued.
 //
-// How often a caller may call is decided by package limit, and how much a backend can take by package upstream.
+// Package limit decides how often a caller may call, and package upstream how many calls a backend can handle.
 package inflight
 
 import (
@@ -42,8 +42,8 @@ const (
 // retryAfter is when the client should try again: the requests in flight are usually over by then.
 const retryAfter = time.Second
 
-// Route admits requests of a route as long as there are slots for its priority, and refuses the others with a 503. It belongs
-// outside of all that costs something. Without a bound it adds no layer.
+// Route admits requests of a route as long as there are slots for its priority, and refuses the others with a 503. It belongs outside
+// of everything expensive. Without a bound it adds no layer.
 func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler) http.Handler {
 	slots := &g.requests
 	if stream {
@@ -56,7 +56,7 @@ func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler
 
 	limit := share(slots.limit, priority)
 
-	full := problem.New(codes.Unavailable, "the gateway has too much to do at the moment")
+	full := problem.New(codes.Unavailable, "the gateway is overloaded at the moment")
 	full.RetryAfter = retryAfter
 
 	return func(next http.Handler) http.Handler {

@@ -1,21 +1,19 @@
-// Package redislimit keeps the buckets of rate limits in a Redis, so that many gateways count as one. It decides as limit.Memory
-// does, by the clock of Redis: those of the gateways do not matter. Times are whole microseconds; intervals are rounded up to them,
-// so that a limit of some hundred thousand requests a second allows a few percent less.
+// Package redislimit stores the buckets of rate limits in a Redis, so that many gateways count as one. It decides as limit.Memory does,
+// by the clock of Redis: those of the gateways do not matter. Times are in microseconds; intervals are rounded up, so that a limit of
+// some hundred thousand requests a second allows a few percent less.
 //
 // It does not know what to do without Redis; limit.Limiter does.
 package redislimit
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed"
-	"encoding/base64"
-	"encoding/binary"
 	"fmt"
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
 
+	"github.com/portico-gateway/portico/bff/internal/digest"
 	"github.com/portico-gateway/portico/bff/internal/limit"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 )
@@ -30,12 +28,12 @@ type Store struct {
 	day    time.Duration
 }
 
-// New returns a Store in the Redis of the client, which stays the caller's.
+// New returns a Store in the Redis of the client, which it does not close.
 func New(client *redis.Client) *Store {
 	return &Store{client: client, take: goredis.NewScript(takeSource), day: limit.Day}
 }
 
-// The script gets so many arguments for each request, and gives so many results.
+// The script gets so many arguments for each request, and returns so many results.
 const (
 	argsEach    = 3
 	resultsEach = 4
@@ -48,7 +46,7 @@ func (s *Store) Take(ctx context.Context, requests []limit.Request) ([]limit.Dec
 	args = append(args, s.day.Microseconds())
 
 	for _, r := range requests {
-		keys = append(keys, s.client.Key("limit:"+digest(r.Key)))
+		keys = append(keys, s.client.Key("limit:"+hash(r.Key)))
 		args = append(args, interval(r.Rate), r.Rate.Size(), r.Cost)
 	}
 
@@ -64,16 +62,17 @@ func (s *Store) Take(ctx context.Context, requests []limit.Request) ([]limit.Dec
 	decisions := make([]limit.Decision, 0, len(requests))
 
 	for i, r := range requests {
-		of := results[resultsEach*i:]
+		result := results[resultsEach*i:]
 		decisions = append(decisions, limit.Decision{
-			Allowed: of[0] == 1, Limit: r.Rate.Size(), Remaining: of[1], ResetAfter: micros(of[2]), RetryAfter: micros(of[3]),
+			Allowed: result[0] == 1, Limit: r.Rate.Size(), Remaining: result[1],
+			ResetAfter: micros(result[2]), RetryAfter: micros(result[3]),
 		})
 	}
 
 	return decisions, nil
 }
 
-// interval is what tells the script about the rate; zero means a daily quota.
+// interval is the rate for the script; zero means a daily quota.
 func interval(rate limit.Rate) int64 {
 	if rate.Daily {
 		return 0
@@ -84,22 +83,12 @@ func interval(rate limit.Rate) int64 {
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
 
-// digest is the key as Redis gets it: who calls does not show there. Each part has its length before it, so that no two keys are
-// hashed alike.
-func digest(key limit.Key) string {
-	const room = 256
+// hash is the key as Redis gets it, which does not show the caller.
+func hash(key limit.Key) string {
+	const inlineCapacity = 256 // Bytes. More cost an allocation.
 
-	text := make([]byte, 0, room)
-	text = binary.AppendVarint(text, int64(key.By))
-
-	for _, part := range []string{key.Limit, key.Issuer, key.Subject, key.Tenant} {
-		text = binary.AppendUvarint(text, uint64(len(part)))
-		text = append(text, part...)
-	}
+	d := make(digest.Buffer, 0, inlineCapacity).Int(int(key.By)).Texts(key.Limit, key.Issuer, key.Subject, key.Tenant)
 
 	// An address has 4 or 16 bytes, or none.
-	text = append(text, key.Client.AsSlice()...)
-	sum := sha256.Sum256(text)
-
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+	return append(d, key.Client.AsSlice()...).Hash()
 }
