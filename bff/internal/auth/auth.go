@@ -1,8 +1,8 @@
-// Package auth finds out who calls (Identify) and decides whether they may (Require). Callers show signed access tokens (RFC 7519,
+// Package auth authenticates callers (Identify) and authorizes them (Require). Callers present signed access tokens (RFC 7519,
 // RFC 9068) as bearer tokens (RFC 6750), API keys or client certificates.
 //
-// It issues no tokens (for development, devissuer does), it knows no sessions or cookies, and it does not decide on data: that a
-// caller may see an order at all is the business of the order service.
+// It issues no tokens (for development, devissuer does), it has no sessions or cookies, and it does not decide on data: whether a
+// caller may see a certain order is for the order service to decide.
 package auth
 
 import (
@@ -20,22 +20,22 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Deps are what an Authenticator works with.
+// Deps are the collaborators of an Authenticator.
 type Deps struct {
 	Logger *slog.Logger
-	// Files is told the state of the files that are watched. Nil: nobody is.
+	// Files gets the state of the files that are watched. May be nil.
 	Files filewatch.Observer
 	// Custom are credentials that an embedding program verifies. Nil: there are none.
 	Custom *Custom
 }
 
-// ErrConfig is what New returns for issuers that cannot be trusted as they are configured.
+// ErrConfig is returned by New for issuers that cannot be trusted as they are configured.
 var ErrConfig = errors.New("auth configuration")
 
-// What can be wrong with the configuration of an issuer, beyond what package config finds.
+// Faults in the configuration of an issuer, beyond those that package config finds.
 var (
 	errPrefix   = errors.New("subject prefix must be printable ASCII that does not begin with a space")
-	errInsecure = errors.New("URL is not https: whoever can change the answer can sign in as anyone")
+	errInsecure = errors.New("URL is not https: anyone who can change the response can sign in as anyone")
 )
 
 // Authenticator verifies credentials. It is safe for concurrent use.
@@ -47,11 +47,11 @@ type Authenticator struct {
 	keyHeader    string
 	certificates certificates
 	custom       *Custom // Nil: there is none.
-	waiting      waiting
+	pending      pendingKeys
 	running      sync.WaitGroup
 }
 
-// New returns an Authenticator that trusts what the configuration names, which is valid; with nothing it refuses every credential.
+// New returns an Authenticator that trusts what the configuration names, which must be valid; without any it refuses every credential.
 // Files are read now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the gateway starts
 // while an issuer is down.
 func New(ctx context.Context, cfg config.Auth, deps Deps) (*Authenticator, error) {
@@ -87,7 +87,7 @@ func New(ctx context.Context, cfg config.Auth, deps Deps) (*Authenticator, error
 		}
 	}
 
-	// Not before everything is known to be sound: an error leaves nothing running.
+	// After everything that can fail: an error leaves nothing running.
 	for _, i := range a.issuers {
 		a.running.Go(func() { i.keys.run(ctx) })
 	}
@@ -98,13 +98,13 @@ func New(ctx context.Context, cfg config.Auth, deps Deps) (*Authenticator, error
 		a.running.Go(func() { a.keys.Run(ctx, watching) })
 	}
 
-	a.running.Go(func() { a.waiting.run(ctx, cfg.KeysGrace, deps.Logger) })
+	a.running.Go(func() { a.pending.run(ctx, cfg.KeysGrace, deps.Logger) })
 
 	return a, nil
 }
 
 func (a *Authenticator) add(cfg config.Issuer, files filewatch.Config) error {
-	// A subject follows, so a space at its end is none at an end.
+	// A subject follows, so a trailing space is allowed.
 	if !reqinfo.Plain(cfg.SubjectPrefix + "x") {
 		return errPrefix
 	}
@@ -114,17 +114,17 @@ func (a *Authenticator) add(cfg config.Issuer, files filewatch.Config) error {
 		return err
 	}
 
-	a.issuers[cfg.Issuer] = newIssuer(cfg, keys)
-	a.waiting.add(cfg.Issuer, keys)
+	added := newIssuer(cfg, keys)
+	a.issuers[cfg.Issuer] = added
+	a.pending.issuers = append(a.pending.issuers, added)
 
 	return nil
 }
 
-// AwaitingKeys lists the issuers whose keys were never had so far, while the grace for that is not over. Once it is empty it
-// stays so.
-func (a *Authenticator) AwaitingKeys() []string { return a.waiting.names() }
+// AwaitingKeys lists the issuers whose keys were never fetched, until the grace for that is over. Once it is empty it stays so.
+func (a *Authenticator) AwaitingKeys() []string { return a.pending.names() }
 
-// Wait returns when nothing runs in the background any more, after the context that New was given has ended.
+// Wait returns when nothing runs in the background any more, after the context of New has ended.
 func (a *Authenticator) Wait() { a.running.Wait() }
 
 func openKeys(cfg config.Issuer, files filewatch.Config) (*keySource, error) {
@@ -147,7 +147,7 @@ func openKeys(cfg config.Issuer, files filewatch.Config) (*keySource, error) {
 		return nil, err
 	}
 
-	// What becomes of files is logged where they are watched.
+	// Changes of files are logged where they are watched.
 	logger := slog.New(slog.DiscardHandler)
 	if cfg.JWKSFile == "" {
 		logger = files.Logger.With("issuer", cfg.Issuer)

@@ -30,7 +30,7 @@ func newCertificates(list []config.Certificate) (certificates, error) {
 	return out, nil
 }
 
-// principal returns whom the client's certificate stands for, if it was verified and exactly one entry names it.
+// principal returns the caller that the client's certificate identifies, if it was verified and exactly one entry names it.
 func (c certificates) principal(state *tls.ConnectionState) (reqinfo.Principal, bool) {
 	leaf := verifiedLeaf(state)
 	if leaf == nil || len(c) == 0 {
@@ -56,7 +56,7 @@ func (c certificates) principal(state *tls.ConnectionState) (reqinfo.Principal, 
 	return found, true
 }
 
-// names are all that a certificate says of its owner, each once.
+// names returns all names in a certificate, each once.
 func names(leaf *x509.Certificate) []string {
 	all := make([]string, 1, 1+len(leaf.URIs)+len(leaf.DNSNames)+len(leaf.EmailAddresses))
 	all[0] = "cn:" + leaf.Subject.CommonName
@@ -78,7 +78,7 @@ func names(leaf *x509.Certificate) []string {
 	return slices.Compact(all)
 }
 
-// thumbprint names the client's certificate as tokens do that are bound to it (RFC 8705, section 3.1). Without one it is empty.
+// thumbprint identifies the client's certificate as tokens do that are bound to it (RFC 8705, section 3.1). Without one it is empty.
 func thumbprint(state *tls.ConnectionState) string {
 	leaf := verifiedLeaf(state)
 	if leaf == nil {
@@ -90,7 +90,7 @@ func thumbprint(state *tls.ConnectionState) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// verifiedLeaf is the client's certificate if the listener verified it. What a client only shows is its own word.
+// verifiedLeaf is the client's certificate, if the listener verified it.
 func verifiedLeaf(state *tls.ConnectionState) *x509.Certificate {
 	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
 		return nil

@@ -14,11 +14,11 @@ import (
 // errClaims reports that a claim of a token with a valid signature cannot be used.
 var errClaims = errors.New("unusable claim")
 
-// lastDate is the end of the year 9999. What is beyond overflows time.Time and might come out as the past.
+// lastDate is the end of the year 9999. Later dates overflow time.Time and might become the past.
 const lastDate = 253402300799
 
-// read reads the claims of a token with a valid signature.
-func (i *issuer) read(claims jwt.MapClaims) (verified, error) {
+// parse parses the claims of a token with a valid signature.
+func (i *issuer) parse(claims jwt.MapClaims) (verified, error) {
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		if date, ok := claims[name].(float64); ok && (date < 0 || date > lastDate) {
 			return verified{}, fmt.Errorf("%w: %s %g is out of range", errClaims, name, date)
@@ -29,7 +29,7 @@ func (i *issuer) read(claims jwt.MapClaims) (verified, error) {
 		return verified{}, err
 	}
 
-	// What tells an event, such as a logout, is no access token, even if it has no type (RFC 8417, sections 2.2 and 4.6).
+	// A security event token, such as for a logout, is no access token, even if it has no type (RFC 8417, sections 2.2 and 4.6).
 	if _, event := claims["events"].(map[string]any); event {
 		return verified{}, fmt.Errorf("%w: events are those of a security event token", errClaims)
 	}
@@ -65,7 +65,7 @@ func (i *issuer) principal(claims jwt.MapClaims) (reqinfo.Principal, error) {
 		return reqinfo.Principal{}, fmt.Errorf("%w: %s is not a string", errClaims, i.claims.Tenant)
 	}
 
-	// Checked without the prefix, which would hide a space before the subject.
+	// Checked without the prefix, which would hide a leading space.
 	p := reqinfo.Principal{Subject: subject, Issuer: i.name, Scopes: scopes, Roles: roles, Tenant: tenant}
 	if err := p.Check(); err != nil {
 		return reqinfo.Principal{}, fmt.Errorf("%w: %w (subject %.300q, tenant %.300q)", errClaims, err, subject, tenant)
@@ -95,7 +95,7 @@ func lookup(claims map[string]any, name string) any {
 	return lookup(inner, rest)
 }
 
-// require checks the claims that the configuration demands.
+// require checks the claims that the configuration requires.
 func (i *issuer) require(claims jwt.MapClaims) error {
 	for name, allowed := range i.required {
 		value := lookup(claims, name)
@@ -103,7 +103,7 @@ func (i *issuer) require(claims jwt.MapClaims) error {
 			return fmt.Errorf("%w: %s is missing", errClaims, name)
 		}
 
-		if len(allowed) > 0 && !holds(value, allowed) {
+		if len(allowed) > 0 && !allows(allowed, value) {
 			return fmt.Errorf("%w: %s is %.100q", errClaims, name, fmt.Sprint(value))
 		}
 	}
@@ -111,8 +111,8 @@ func (i *issuer) require(claims jwt.MapClaims) error {
 	return nil
 }
 
-// holds reports whether a value is one of the allowed strings, or a list with one of them.
-func holds(value any, allowed []string) bool {
+// allows reports whether a value is one of the allowed strings, or a list with one of them.
+func allows(allowed []string, value any) bool {
 	items, ok := value.([]any)
 	if !ok {
 		items = []any{value}
@@ -126,7 +126,7 @@ func holds(value any, allowed []string) bool {
 }
 
 // confirmation returns the thumbprint of the certificate that a token is bound to (RFC 8705, section 3.1). A token that is bound in
-// another way, such as by DPoP (RFC 9449), is refused: to take it as a bearer token would let whoever stole it use it.
+// another way, such as by DPoP (RFC 9449), is refused: as a bearer token, anyone who stole it could use it.
 func confirmation(claims jwt.MapClaims) (string, error) {
 	value, bound := claims["cnf"]
 	if !bound {
@@ -146,7 +146,7 @@ func confirmation(claims jwt.MapClaims) (string, error) {
 	return thumbprint, nil
 }
 
-// scopes reads the claim of this name. Without a name it is "scope" (RFC 8693, section 4.2: a string, separated by spaces), or else
+// scopes parses the claim of this name. Without a name it is "scope" (RFC 8693, section 4.2: a string, separated by spaces), or else
 // "scp", which some issuers write instead, as a string or as an array.
 func scopes(claims jwt.MapClaims, name string) ([]string, error) {
 	value := lookup(claims, name)
@@ -168,7 +168,7 @@ func scopes(claims jwt.MapClaims, name string) ([]string, error) {
 	return list(name, value)
 }
 
-// list reads a claim that is a list of strings, or a single one.
+// list parses a claim that is a list of strings, or a single one.
 func list(name string, value any) ([]string, error) {
 	switch value := value.(type) {
 	case nil:

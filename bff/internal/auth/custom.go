@@ -41,24 +41,24 @@ func (p Place) Carrier() string {
 type Custom struct {
 	Place
 
-	// Issuer is that of principals without one.
+	// Issuer is for principals without one.
 	Issuer string
 	// Timeout is how long Authenticate may take.
 	Timeout time.Duration
-	// Authenticate returns whom the credential of a request stands for; nil if it is none of its own. An error is a gRPC status
-	// with UNAUTHENTICATED if the credential is not valid, with PERMISSION_DENIED and a public message if its owner may do
-	// nothing, and anything else if that cannot be told. It must be safe for concurrent use.
+	// Authenticate returns the caller that the credential of a request identifies; nil if the credential is of another kind. An error
+	// is a gRPC status with UNAUTHENTICATED if the credential is not valid, with PERMISSION_DENIED and a public message if its owner
+	// may not call at all, and anything else if it could not be verified. It must be safe for concurrent use.
 	Authenticate func(r *http.Request) (*reqinfo.Principal, error)
 }
 
-// Why Authenticate is not asked, or could not say whether a credential is valid.
+// Why Authenticate is not called, or could not verify a credential.
 var (
 	errCookie      = errors.New("the value of the cookie is not valid (RFC 6265, section 4.1.1), or there are too many cookies")
 	errNotVerified = errors.New("credential could not be verified")
 )
 
-// principal returns whom the program says that the request is from. It is asked only about requests that have such a credential;
-// nil: there is none, or it is none of the program's.
+// principal returns the caller, according to the program, which is only called for requests with such a credential; nil: there is
+// none, or it is of another kind.
 func (c *Custom) principal(r *http.Request) (*reqinfo.Principal, error) {
 	if c == nil {
 		return nil, nil //nolint:nilnil // There is none.
@@ -80,11 +80,11 @@ func (c *Custom) principal(r *http.Request) (*reqinfo.Principal, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), c.Timeout)
 	defer cancel()
 
-	// What it does to the request has no effect, and the body is still to be read.
-	shown := r.Clone(ctx)
-	shown.Body = http.NoBody
+	// Changes to the request have no effect, and the body is still to be read.
+	copied := r.Clone(ctx)
+	copied.Body = http.NoBody
 
-	found, err := c.Authenticate(shown)
+	found, err := c.Authenticate(copied)
 	if err != nil {
 		return nil, c.fault(r, err)
 	}
@@ -104,7 +104,7 @@ func (c *Custom) principal(r *http.Request) (*reqinfo.Principal, error) {
 	return found, nil
 }
 
-// count is how many credentials of the kind a request has, whether or not they have the right form.
+// count is how many credentials of the kind a request has, well-formed or not.
 func (c *Custom) count(r *http.Request) int {
 	switch {
 	case c.Header != "":
@@ -159,7 +159,7 @@ func (c *Custom) fault(r *http.Request, cause error) error {
 	return fmt.Errorf("%w: %w", errNotVerified, cause)
 }
 
-// refuse answers a request whose credential does not count.
+// refuse responds to a request whose credential is not accepted.
 func (c *Custom) refuse(w http.ResponseWriter, r *http.Request, cause error) {
 	if known := (*problem.Problem)(nil); errors.As(cause, &known) {
 		problem.Write(w, r, known, cause)

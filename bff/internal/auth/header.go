@@ -13,20 +13,20 @@ var (
 	errHeader    = errors.New(`header "b64", "zip" or "enc" is not supported`)
 	errKeyID     = errors.New(`header "kid" is not a string`)
 	errTokenType = errors.New("token is of another type")
-	errNested    = errors.New(`header "cty" says that it holds another token`)
+	errNested    = errors.New(`header "cty" says that it has another token in it`)
 )
 
-// noTokenType is the entry of config.Issuer.TokenTypes that stands for tokens without "typ".
+// noTokenType is the entry of config.Issuer.TokenTypes for tokens without "typ".
 const noTokenType = ""
 
-// checkHeader refuses headers that say that a token is something else than a signed access token.
+// checkHeader refuses headers of anything but a signed access token.
 func checkHeader(header map[string]any, types []string) error {
 	if _, ok := header["crit"]; ok {
 		return errCritical
 	}
 
-	// They change what is signed (RFC 7797), what the claims are (RFC 7516, section 4.1.3), or make it an encrypted token (RFC
-	// 7516, section 9); honest access tokens have none of them.
+	// They change what is signed (RFC 7797), what the claims are (RFC 7516, section 4.1.3), or make it an encrypted token (RFC 7516,
+	// section 9); access tokens have none of them.
 	for _, name := range []string{"b64", "zip", "enc"} {
 		if _, ok := header[name]; ok {
 			return errHeader
@@ -73,7 +73,7 @@ func mediaType(text string) string {
 	return text
 }
 
-// mediaTypes are the types in that form.
+// mediaTypes returns the types in that form.
 func mediaTypes(list []string) []string {
 	out := make([]string, 0, len(list))
 	for _, text := range list {

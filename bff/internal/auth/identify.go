@@ -15,14 +15,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// maxToken is the largest token in bytes that is looked at. Tokens with many scopes have 2 KB; 8 KiB is where common servers end
-// a header line.
+// maxToken is the largest token in bytes that is accepted. Tokens with many scopes have 2 KB; 8 KiB is the longest header line of
+// common servers.
 const maxToken = 8 << 10
 
 // retryAfterNoKeys is short: keys are fetched again after retryInterval at most, and their issuer may be just starting.
 const retryAfterNoKeys = 5 * time.Second
 
-// Why credentials are not even parsed, or do not count although they are good.
+// Why credentials are not parsed, or are not accepted although they are valid.
 var (
 	errManyCredentials = errors.New("more than one credential")
 	errNotBearer       = errors.New("no bearer token in Authorization")
@@ -30,12 +30,12 @@ var (
 	errNotBound        = errors.New("token is bound to another client certificate")
 )
 
-// Identify notes on the request's record who calls, by the credential of an embedding program, else the access token, else the API
+// Identify sets the caller on the request's record, by the credential of an embedding program, else the access token, else the API
 // key, else the client certificate. Without any of them the caller is anonymous.
 //
-// A credential that is not valid ends the request with 401, even if the route is public: a client that sends one expects it to
-// count. So do two of them, as it is not for the gateway to choose. While no keys of its issuer could be fetched, a token ends it
-// with 503, because a client would throw it away after a 401.
+// A credential that is not valid ends the request with 401, even if the route is public: a client that sends one expects it to be
+// used. So do two of them, because the gateway cannot choose. While no keys of its issuer could be fetched, a token ends it with 503,
+// because a client would discard it after a 401.
 func (a *Authenticator) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		custom, err := a.custom.principal(r)
@@ -58,7 +58,7 @@ func (a *Authenticator) Identify(next http.Handler) http.Handler {
 	})
 }
 
-// identify notes who calls. The principal is the one that an embedding program has found; nil: it has found none.
+// identify sets the caller on the record. custom is the one that an embedding program has found; nil: none.
 func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (err error) {
 	authorization := r.Header.Values("Authorization")
 
@@ -78,7 +78,7 @@ func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (er
 		return errManyCredentials
 	case custom != nil:
 		rec.Principal = *custom
-		// It is empty unless it is what was verified.
+		// If there is one, it is what was verified.
 		rec.Authorization = r.Header.Get("Authorization")
 	case len(authorization) == 1:
 		rec.Principal, err = a.byToken(r, authorization[0])
@@ -86,14 +86,14 @@ func (a *Authenticator) identify(r *http.Request, custom *reqinfo.Principal) (er
 		rec.Principal, err = a.keys.Lookup(keys[0], time.Now())
 		rec.APIKey, _ = apikey.ID(keys[0])
 	default:
-		// A certificate that stands for nobody may still be what the listener demands of everyone.
+		// A certificate without an entry is no error: the listener may require one of everyone.
 		rec.Principal, _ = a.certificates.principal(r.TLS)
 	}
 
 	return err
 }
 
-// byToken returns whom the token in an Authorization field stands for, and notes the field for upstreams that want it.
+// byToken returns the caller that the token in an Authorization field identifies, and records the field for upstreams that get it.
 func (a *Authenticator) byToken(r *http.Request, authorization string) (reqinfo.Principal, error) {
 	token, err := bearer(authorization)
 	if err != nil {
@@ -105,7 +105,7 @@ func (a *Authenticator) byToken(r *http.Request, authorization string) (reqinfo.
 		return reqinfo.Principal{}, err
 	}
 
-	if !shows(r.TLS, found.certificate) {
+	if !presents(r.TLS, found.certificate) {
 		return reqinfo.Principal{}, fmt.Errorf("%w: thumbprint %q", errNotBound, found.certificate)
 	}
 
@@ -114,12 +114,13 @@ func (a *Authenticator) byToken(r *http.Request, authorization string) (reqinfo.
 	return found.principal, nil
 }
 
-// shows reports whether the client showed the certificate that a token is bound to (RFC 8705, section 3). Most are bound to none.
-func shows(state *tls.ConnectionState, certificate string) bool {
+// presents reports whether the client presented the certificate that a token is bound to (RFC 8705, section 3). Most are bound to
+// none.
+func presents(state *tls.ConnectionState, certificate string) bool {
 	return certificate == "" || certificate == thumbprint(state)
 }
 
-// bearer takes the token out of an Authorization field (RFC 6750, section 2.1). Its characters are looked at when it is verified.
+// bearer returns the token in an Authorization field (RFC 6750, section 2.1). Its characters are checked when it is verified.
 func bearer(field string) (string, error) {
 	scheme, token, _ := strings.Cut(field, " ")
 	token = strings.Trim(token, " ")
@@ -134,13 +135,13 @@ func bearer(field string) (string, error) {
 	return token, nil
 }
 
-// notInToken tells what a JWT has no use for (RFC 7515, section 7.1). The base64 decoder would pass over line ends.
+// notInToken reports whether a character cannot be in a JWT (RFC 7515, section 7.1). The base64 decoder would skip line ends.
 func notInToken(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
 }
 
-// refuseCredential answers without saying what was wrong, which would help nobody but a forger, unless it is what a token with a
-// valid signature says of its caller: its issuer has to mend that.
+// refuseCredential responds without saying what was wrong, which would only help a forger, unless it is a claim of a token with a valid
+// signature, which its issuer has to correct.
 func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 	if errors.Is(cause, errNoKeys) {
 		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment")
@@ -159,7 +160,7 @@ func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 	problem.Write(w, r, p, cause)
 }
 
-// claimErrors are the parts of a principal that cannot be passed to backends; header is where they come from.
+// claimErrors returns the parts of a principal that cannot be passed to backends; they are from that header.
 func claimErrors(cause error, header string) []problem.FieldError {
 	var out []problem.FieldError
 

@@ -22,19 +22,19 @@ import (
 const (
 	minRSABits = 2048
 	maxRSABits = 8192
-	// minRSAExponent is the least that is no fault of whoever made the key.
+	// minRSAExponent is the smallest valid exponent.
 	minRSAExponent = 3
-	// maxKeys is far more than anybody publishes.
+	// maxKeys is far more than any issuer publishes.
 	maxKeys = 1000
 )
 
 // Faults of keys and key sets.
 var (
-	errNotPublic = errors.New("the set holds a private or symmetric key")
+	errNotPublic = errors.New("the set has a private or symmetric key")
 	errUnusable  = errors.New("key cannot be used to verify signatures")
-	errNoUsable  = errors.New("the set holds no usable key")
-	errManyKeys  = errors.New("the set holds more than 1000 keys")
-	errNoKey     = errors.New("not exactly one key fits the token")
+	errNoUsable  = errors.New("the set has no usable key")
+	errManyKeys  = errors.New("the set has more than 1000 keys")
+	errNoKey     = errors.New("not exactly one key matches the token")
 )
 
 // The algorithms that tokens may be signed with (RFC 7518, section 3.1, and RFC 8037). All of them are asymmetric.
@@ -71,34 +71,34 @@ func (s keySet) has(kid string) bool {
 	return slices.ContainsFunc(s, func(k verifyKey) bool { return k.id == kid })
 }
 
-// choose returns the one key with this id that goes with the algorithm. Without an id there must be only one that does.
+// choose returns the one key with this id for the algorithm. Without an id there must be only one.
 func (s keySet) choose(kid, alg string) (crypto.PublicKey, error) {
-	var fit []crypto.PublicKey
+	var matching []crypto.PublicKey
 
 	for _, k := range s {
 		if (kid == "" || k.id == kid) && slices.Contains(k.algs, alg) {
-			fit = append(fit, k.public)
+			matching = append(matching, k.public)
 		}
 	}
 
-	if len(fit) != 1 {
-		return nil, fmt.Errorf("%w: %d for kid %.100q and alg %s", errNoKey, len(fit), kid, alg)
+	if len(matching) != 1 {
+		return nil, fmt.Errorf("%w: %d for kid %.100q and alg %s", errNoKey, len(matching), kid, alg)
 	}
 
-	return fit[0], nil
+	return matching[0], nil
 }
 
-// fromFile gets the keys in a file, which is read now.
+// fromFile returns the keys in a file, which is read now, and a function that reads it again.
 func fromFile(file string, config filewatch.Config) (keySet, fetchFunc, error) {
 	var set keySet
 
 	watcher, err := filewatch.Open(func(texts [][]byte) error {
-		read, err := parseKeys(texts[0])
+		parsed, err := parseKeys(texts[0])
 		if err != nil {
 			return fmt.Errorf("%s: %w", file, err)
 		}
 
-		set = read
+		set = parsed
 
 		return nil
 	}, file)
@@ -115,8 +115,8 @@ func fromFile(file string, config filewatch.Config) (keySet, fetchFunc, error) {
 	}, nil
 }
 
-// parseKeys reads a JSON Web Key Set. It passes over keys that it has no use for if there are others, as RFC 7517, section 5, asks.
-// It refuses a set with a private or symmetric key: someone published what was not meant to be.
+// parseKeys parses a JSON Web Key Set. It skips unusable keys if there are others, as RFC 7517, section 5, requires. It refuses a set
+// with a private or symmetric key, which was published by mistake.
 func parseKeys(data []byte) (keySet, error) {
 	var doc jwkset.JWKSMarshal
 	if err := json.Unmarshal(data, &doc); err != nil {
@@ -163,7 +163,7 @@ func parseKey(doc jwkset.JWKMarshal) (verifyKey, error) {
 		return verifyKey{}, fmt.Errorf("%w: key_ops is %.100q", errUnusable, doc.KEYOPS)
 	}
 
-	// Certificates say nothing that is not in the key, and a place of one would be fetched.
+	// Certificates add nothing to the key, and a URL of one would be fetched.
 	doc.X5U, doc.X5C, doc.X5T, doc.X5TS256 = "", nil, "", ""
 
 	jwk, err := jwkset.NewJWKFromMarshal(doc, jwkset.JWKMarshalOptions{Private: false}, jwkset.JWKValidateOptions{})
@@ -185,7 +185,7 @@ func parseKey(doc jwkset.JWKMarshal) (verifyKey, error) {
 	return verifyKey{id: doc.KID, public: jwk.Key(), algs: algs}, nil
 }
 
-// algorithmsOf are the supported algorithms that a key is for.
+// algorithmsOf returns the supported algorithms for a key.
 func algorithmsOf(key any) []string {
 	switch key := key.(type) {
 	case *rsa.PublicKey:

@@ -18,7 +18,7 @@ import (
 // Bounds on talking to an issuer.
 const (
 	fetchTimeout = 5 * time.Second
-	// maxDocument is the largest answer in bytes. A key takes less than 2 KB.
+	// maxDocument is the largest response in bytes. A key takes less than 2 KB.
 	maxDocument = 1 << 20
 	// maxRedirects on the way to a key set, all on the same host.
 	maxRedirects = 3
@@ -26,7 +26,7 @@ const (
 
 var errFetch = errors.New("key set refused")
 
-// fromURL gets the keys at a URL.
+// fromURL returns a function that fetches the keys at a URL.
 func fromURL(rawURL string) (fetchFunc, error) {
 	if err := checkURL(rawURL); err != nil {
 		return nil, err
@@ -39,8 +39,8 @@ func fromURL(rawURL string) (fetchFunc, error) {
 	}, nil
 }
 
-// fromDiscovery gets the keys from where the issuer says that they are (OpenID Connect Discovery 1.0, section 4). It asks anew each
-// time: keys may move.
+// fromDiscovery returns a function that fetches the keys from where the issuer says they are (OpenID Connect Discovery 1.0, section 4),
+// which it asks each time: keys may move.
 func fromDiscovery(issuer string) (fetchFunc, error) {
 	if err := checkURL(issuer); err != nil {
 		return nil, err
@@ -49,7 +49,7 @@ func fromDiscovery(issuer string) (fetchFunc, error) {
 	client := newClient()
 
 	return func(ctx context.Context) (keySet, time.Duration, error) {
-		// Both answers share the time of one fetch.
+		// Both requests share the time of one fetch.
 		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 		defer cancel()
 
@@ -79,17 +79,17 @@ func fromDiscovery(issuer string) (fetchFunc, error) {
 }
 
 func fetchKeys(ctx context.Context, client *http.Client, location string) (keySet, time.Duration, error) {
-	data, holds, err := get(ctx, client, location)
+	data, freshFor, err := get(ctx, client, location)
 	if err != nil {
 		return nil, 0, fmt.Errorf("key set: %w", err)
 	}
 
 	set, err := parseKeys(data)
 
-	return set, holds, err
+	return set, freshFor, err
 }
 
-// checkURL refuses what anybody on the way could change.
+// checkURL refuses URLs whose content could be changed on the way.
 func checkURL(rawURL string) error {
 	location, err := url.Parse(rawURL)
 	if err != nil {
@@ -103,7 +103,7 @@ func checkURL(rawURL string) error {
 	return nil
 }
 
-// checkKeyURL refuses keys at less secure places than their issuer is, such as other services of this machine.
+// checkKeyURL refuses keys at less secure URLs than their issuer's, such as other services of this machine.
 func checkKeyURL(issuer, rawURL string) error {
 	if err := checkURL(rawURL); err != nil {
 		return err
@@ -116,7 +116,7 @@ func checkKeyURL(issuer, rawURL string) error {
 	return nil
 }
 
-// newClient returns a client that goes to no other host than it was sent to, and keeps no connection open for the next interval.
+// newClient returns a client that follows no redirect to another host, and does not keep connections open until the next interval.
 func newClient() *http.Client {
 	return &http.Client{
 		Timeout:   fetchTimeout,
@@ -131,7 +131,7 @@ func newClient() *http.Client {
 	}
 }
 
-// secure reports whether nobody on the way can change the answer: it is signed, or does not leave this machine.
+// secure reports whether the response cannot be changed on the way: it is authenticated, or does not leave this machine.
 func secure(location *url.URL) bool {
 	host := location.Hostname()
 	addr, err := netip.ParseAddr(host)
@@ -140,7 +140,7 @@ func secure(location *url.URL) bool {
 	return location.Scheme == "https" || location.Scheme == "http" && local
 }
 
-// get gets a document, and tells how long it holds by its Cache-Control (RFC 9111, section 5.2.2.1).
+// get returns a document, and how long it is fresh by its Cache-Control (RFC 9111, section 5.2.2.1).
 func get(ctx context.Context, client *http.Client, url string) ([]byte, time.Duration, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
@@ -171,7 +171,7 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, time.Dur
 	return data, maxAge(res.Header.Values("Cache-Control")), nil
 }
 
-// maxAge is how long an answer is fresh; 0 if it does not say.
+// maxAge is how long a response is fresh; 0 if it does not say.
 func maxAge(cacheControl []string) time.Duration {
 	for name, value := range httpfield.Directives(cacheControl) {
 		if name != "max-age" {

@@ -26,24 +26,22 @@ var (
 	errOwner     = errors.New("subject is not the owner")
 )
 
-// Check is one demand of an access policy.
+// Check is one requirement of an access policy.
 type Check struct {
-	// Name says what is demanded, as the table of routes prints it.
+	// Name is the requirement as the table of routes prints it.
 	Name string
+	// Fault is nil if the requirement is met, otherwise the cause for the log. It needs the principal and the path variables on the
+	// record.
+	Fault func(ctx context.Context, rec *reqinfo.Record) error
 
-	// fault is nil if the demand is met, otherwise the cause for the log.
-	fault func(ctx context.Context, rec *reqinfo.Record) error
 	// refusal is what the client reads, with this challenge (RFC 6750, section 3), if any. Package problem writes that of a 401.
 	code      codes.Code
 	refusal   string
 	challenge string
 }
 
-// Verdict is nil if the demand is met. It needs the principal and the path variables on the record.
-func (c Check) Verdict(ctx context.Context, rec *reqinfo.Record) error { return c.fault(ctx, rec) }
-
-// Checks are the demands of an access policy, in the order in which they are made, but for a condition on the request message,
-// which is not known before it has been decoded. Public access demands nothing.
+// Checks are the requirements of an access policy, in the order in which they are checked, except for a condition on the request
+// message, which is not known before it has been decoded. Public access has none.
 //
 // An owner is compared by subject alone. With several issuers, their subjects must not mean different people.
 func Checks(access *porticov1.Access, c *condition.Condition) []Check {
@@ -52,7 +50,7 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 	if !access.GetPublic() {
 		checks = append(checks, Check{
 			Name: "authenticated", code: codes.Unauthenticated, refusal: "an access token is needed",
-			fault: func(_ context.Context, rec *reqinfo.Record) error {
+			Fault: func(_ context.Context, rec *reqinfo.Record) error {
 				if rec.Principal.Anonymous() {
 					return errAnonymous
 				}
@@ -62,12 +60,26 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 		})
 	}
 
-	if access.GetScopes() != nil {
-		checks = append(checks, scopeCheck(access.GetScopes()))
+	if scopes := access.GetScopes(); scopes != nil {
+		name := policy.AccessText(&porticov1.Access{Scopes: scopes})
+		all := strings.Join(slices.Concat(scopes.GetAllOf(), scopes.GetAnyOf()), " ")
+		checks = append(checks, Check{
+			Name: name, code: codes.PermissionDenied, refusal: "the access token lacks a scope",
+			challenge: `Bearer error="insufficient_scope", scope="` + all + `"`,
+			Fault: func(_ context.Context, rec *reqinfo.Record) error {
+				return missing(scopes, rec.Principal.Scopes, errScope, name)
+			},
+		})
 	}
 
-	if access.GetRoles() != nil {
-		checks = append(checks, roleCheck(access.GetRoles()))
+	if roles := access.GetRoles(); roles != nil {
+		name := policy.AccessText(&porticov1.Access{Roles: roles})
+		checks = append(checks, Check{
+			Name: name, code: codes.PermissionDenied, refusal: "the caller lacks a role",
+			Fault: func(_ context.Context, rec *reqinfo.Record) error {
+				return missing(roles, rec.Principal.Roles, errRole, name)
+			},
+		})
 	}
 
 	if access.GetOwner() != nil {
@@ -77,15 +89,15 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 	if c != nil && !c.NeedsRequest() {
 		checks = append(checks, Check{
 			Name: "if " + c.String(), code: codes.PermissionDenied, refusal: conditionRefusal,
-			fault: func(ctx context.Context, rec *reqinfo.Record) error { return c.Allows(ctx, rec, nil) },
+			Fault: func(ctx context.Context, rec *reqinfo.Record) error { return c.Allows(ctx, rec, nil) },
 		})
 	}
 
 	return checks
 }
 
-// Require lets through whom the access policy of a route allows. What is missing on the record counts against the caller. Access
-// that demands nothing adds no layer.
+// Require lets callers through whom the access policy of a route allows. What is missing on the record counts against the caller. If
+// there are no requirements, it adds no layer.
 func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler) http.Handler {
 	checks := Checks(access, c)
 	if len(checks) == 0 {
@@ -97,7 +109,7 @@ func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler
 			rec := reqinfo.From(r.Context())
 
 			for _, check := range checks {
-				if cause := check.fault(r.Context(), rec); cause != nil {
+				if cause := check.Fault(r.Context(), rec); cause != nil {
 					if check.challenge != "" {
 						w.Header().Set("WWW-Authenticate", check.challenge)
 					}
@@ -115,7 +127,7 @@ func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler
 
 const conditionRefusal = "the caller may not make this request"
 
-// Allow makes the demand that needs the request message. The error is a problem for the client, with the cause for the log.
+// Allow checks a condition on the request message. The error is a problem for the client, with the cause for the log.
 func Allow(ctx context.Context, c *condition.Condition, rec *reqinfo.Record, request proto.Message) error {
 	if err := c.Allows(ctx, rec, request); err != nil {
 		if ctx.Err() != nil {
@@ -128,45 +140,11 @@ func Allow(ctx context.Context, c *condition.Condition, rec *reqinfo.Record, req
 	return nil
 }
 
-func scopeCheck(demanded *porticov1.Scopes) Check {
-	name := policy.AccessText(&porticov1.Access{Scopes: demanded})
-	scopes := strings.Join(slices.Concat(demanded.GetAllOf(), demanded.GetAnyOf()), " ")
-
-	return Check{
-		Name: name,
-		code: codes.PermissionDenied, refusal: "the access token lacks a scope",
-		challenge: `Bearer error="insufficient_scope", scope="` + scopes + `"`,
-		fault: func(_ context.Context, rec *reqinfo.Record) error {
-			if !granted(demanded.GetAnyOf(), demanded.GetAllOf(), rec.Principal.HasScope) {
-				return fmt.Errorf("%w: have %q, need %s", errScope, rec.Principal.Scopes, name)
-			}
-
-			return nil
-		},
-	}
-}
-
-func roleCheck(demanded *porticov1.Roles) Check {
-	name := policy.AccessText(&porticov1.Access{Roles: demanded})
-
-	return Check{
-		Name: name,
-		code: codes.PermissionDenied, refusal: "the caller lacks a role",
-		fault: func(_ context.Context, rec *reqinfo.Record) error {
-			if !granted(demanded.GetAnyOf(), demanded.GetAllOf(), rec.Principal.HasRole) {
-				return fmt.Errorf("%w: have %q, need %s", errRole, rec.Principal.Roles, name)
-			}
-
-			return nil
-		},
-	}
-}
-
 func ownerCheck(owner *porticov1.Owner) Check {
 	return Check{
 		Name: policy.AccessText(&porticov1.Access{Owner: owner}),
 		code: codes.PermissionDenied, refusal: "the caller may not act for this user",
-		fault: func(_ context.Context, rec *reqinfo.Record) error {
+		Fault: func(_ context.Context, rec *reqinfo.Record) error {
 			if !owns(owner, rec) {
 				return fmt.Errorf("%w: subject %q, path variable %s", errOwner, rec.Principal.Subject, owner.GetVariable())
 			}
@@ -176,18 +154,26 @@ func ownerCheck(owner *porticov1.Owner) Check {
 	}
 }
 
-// granted reports whether the caller has one of anyOf, if there are any, and each of allOf.
-func granted(anyOf, allOf []string, has func(string) bool) bool {
-	for _, name := range allOf {
-		if !has(name) {
-			return false
-		}
-	}
-
-	return len(anyOf) == 0 || slices.ContainsFunc(anyOf, has)
+// lists are required names.
+type lists interface {
+	GetAnyOf() []string
+	GetAllOf() []string
 }
 
-// owns reports whether the path names the caller. A variable that is missing or empty is nobody's.
+// missing returns an error unless the caller has one of AnyOf, if there are any, and each of AllOf.
+func missing(required lists, have []string, cause error, name string) error {
+	has := func(name string) bool { return slices.Contains(have, name) }
+	lacks := func(name string) bool { return !has(name) }
+
+	anyOf := required.GetAnyOf()
+	if slices.ContainsFunc(required.GetAllOf(), lacks) || len(anyOf) > 0 && !slices.ContainsFunc(anyOf, has) {
+		return fmt.Errorf("%w: have %q, need %s", cause, have, name)
+	}
+
+	return nil
+}
+
+// owns reports whether the path variable is the caller. A variable that is missing or empty belongs to nobody.
 func owns(owner *porticov1.Owner, rec *reqinfo.Record) bool {
 	if owner.GetUnlessScope() != "" && rec.Principal.HasScope(owner.GetUnlessScope()) {
 		return true

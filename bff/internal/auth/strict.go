@@ -17,15 +17,15 @@ const maxNesting = 16
 var (
 	errParts     = errors.New("not three parts")
 	errObject    = errors.New("not one JSON object")
-	errDuplicate = errors.New("member stands there twice")
+	errDuplicate = errors.New("duplicate member")
 	errNesting   = errors.New("nested too deep")
 	errEncoding  = errors.New("not UTF-8")
-	errCharacter = errors.New("text with what is not a character")
+	errCharacter = errors.New("a string with an invalid character")
 )
 
-// checkForm refuses tokens of which one reader may make something else than another: header and claims must be JSON objects in
-// UTF-8 (RFC 7519, section 7.2; RFC 8725, section 3.7) without duplicate members (RFC 7515, section 4; RFC 7519, section 4), as
-// encoding/json would replace what is not UTF-8 and take the last of the members.
+// checkForm refuses tokens that two parsers may understand differently: header and claims must be JSON objects in UTF-8 (RFC 7519,
+// section 7.2; RFC 8725, section 3.7) without duplicate members (RFC 7515, section 4; RFC 7519, section 4), as encoding/json would
+// replace invalid UTF-8 and use the last of the members.
 func checkForm(token string) error {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -82,7 +82,7 @@ func checkMembers(dec *json.Decoder, depth int) error {
 			return err
 		}
 
-		text, _ := name.(string) // Where a name is due, the decoder takes nothing else.
+		text, _ := name.(string) // The decoder accepts nothing else as a name.
 		if seen[text] {
 			return fmt.Errorf("%w: %.100q", errDuplicate, text)
 		}

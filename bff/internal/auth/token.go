@@ -20,13 +20,13 @@ var (
 	errNoKeys = errors.New("no keys of the issuer are known yet")
 )
 
-// issuer is a configured one, ready to verify tokens.
+// issuer is a configured issuer, ready to verify tokens.
 type issuer struct {
 	name     string
 	keys     *keySource
 	parser   *jwt.Parser
 	leeway   time.Duration
-	types    []string // Of tokens, as mediaType writes them.
+	types    []string // Of tokens, as mediaType returns them.
 	claims   config.Claims
 	required map[string][]string
 	prefix   string
@@ -48,14 +48,14 @@ func newIssuer(cfg config.Issuer, keys *keySource) *issuer {
 	}
 }
 
-// verified is what a valid token says. It is shared by all requests with the token and must not be changed.
+// verified is the content of a valid token. All requests with the token share it, so it must not be changed.
 type verified struct {
 	principal reqinfo.Principal
 	// certificate is the thumbprint of the client certificate that the token is bound to. Empty: it is bound to none.
 	certificate string
 }
 
-// verify returns whom a token stands for. The error is for the log.
+// verify returns the caller that a token identifies. The error is for the log.
 func (a *Authenticator) verify(ctx context.Context, token string) (verified, error) {
 	key, now := cacheKey(token), time.Now()
 
@@ -67,40 +67,40 @@ func (a *Authenticator) verify(ctx context.Context, token string) (verified, err
 		return verified{}, errNotBearer
 	}
 
-	fresh := a.judge(ctx, token)
-	a.cache.keep(key, fresh, now)
+	result := a.verifyNew(ctx, token)
+	a.cache.add(key, result, now)
 
-	return fresh.verified, fresh.err
+	return result.verified, result.err
 }
 
-// judge verifies a token that is not known yet.
-func (a *Authenticator) judge(ctx context.Context, token string) verdict {
+// verifyNew verifies a token that is not in the cache.
+func (a *Authenticator) verifyNew(ctx context.Context, token string) verification {
 	if err := checkForm(token); err != nil {
-		return verdict{err: fmt.Errorf("parse token: %w", err)}
+		return verification{err: fmt.Errorf("parse token: %w", err)}
 	}
 
 	// Claims are a map, because a struct would take "SUB" for "sub" (encoding/json); claim names are case-sensitive.
 	unverified := jwt.MapClaims{}
 	if _, _, err := a.unverified.ParseUnverified(token, unverified); err != nil {
-		return verdict{err: fmt.Errorf("parse token: %w", err)}
+		return verification{err: fmt.Errorf("parse token: %w", err)}
 	}
 
 	// Only to choose whose keys to try. The issuer is believed when its signature has been verified.
 	name, err := unverified.GetIssuer()
 	if err != nil {
-		return verdict{err: fmt.Errorf("parse token: %w", err)}
+		return verification{err: fmt.Errorf("parse token: %w", err)}
 	}
 
 	known := a.issuers[name]
 	if known == nil {
-		return verdict{err: fmt.Errorf("%w: %.100q", errUnknownIssuer, name)}
+		return verification{err: fmt.Errorf("%w: %.100q", errUnknownIssuer, name)}
 	}
 
-	return known.judge(ctx, token)
+	return known.verify(ctx, token)
 }
 
-func (i *issuer) judge(ctx context.Context, token string) verdict {
-	v := verdict{issuer: i}
+func (i *issuer) verify(ctx context.Context, token string) verification {
+	v := verification{issuer: i}
 
 	claims := jwt.MapClaims{}
 	if _, err := i.parser.ParseWithClaims(token, claims, i.keyFunc(ctx, &v)); err != nil {
@@ -109,11 +109,11 @@ func (i *issuer) judge(ctx context.Context, token string) verdict {
 		return v
 	}
 
-	if v.verified, v.err = i.read(claims); v.err != nil {
+	if v.verified, v.err = i.parse(claims); v.err != nil {
 		return v
 	}
 
-	// It was read already, so it is there.
+	// It was parsed already, so it is there.
 	expires, err := claims.GetExpirationTime()
 	if err != nil {
 		v.err = fmt.Errorf("verify token of %s: %w", i.name, err)
@@ -126,11 +126,11 @@ func (i *issuer) judge(ctx context.Context, token string) verdict {
 	return v
 }
 
-// keyFunc chooses the key by the header of a token, once that is an access token's. Keys or places of keys that the header
-// names ("jwk", "jku", "x5c", "x5u") are not read: they are the word of whoever made the token.
+// keyFunc chooses the key by the header of a token, if that is one of an access token. Keys or locations of keys in the header ("jwk",
+// "jku", "x5c", "x5u") are ignored: a forger can choose them.
 //
-// The verdict gets the generation of the keys that were there before the choice, so that it ends with them.
-func (i *issuer) keyFunc(ctx context.Context, v *verdict) jwt.Keyfunc {
+// The result gets the generation of the keys from before the choice, so that it ends with them.
+func (i *issuer) keyFunc(ctx context.Context, v *verification) jwt.Keyfunc {
 	return func(token *jwt.Token) (any, error) {
 		if err := checkHeader(token.Header, i.types); err != nil {
 			return nil, err
@@ -149,7 +149,7 @@ func (i *issuer) keyFunc(ctx context.Context, v *verdict) jwt.Keyfunc {
 			v.generation = i.keys.generation.Load()
 		}
 
-		// A key that is not known may well be one that could not be fetched.
+		// An unknown key may be one that could not be fetched.
 		if set == nil || !current && kid != "" && !set.has(kid) {
 			return nil, errNoKeys
 		}

@@ -82,7 +82,7 @@ func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 func checks(ctx context.Context, route Route, rec *reqinfo.Record, request proto.Message) []Check {
 	var list []Check
 	for _, check := range auth.Checks(route.Policy.Effective.GetAccess(), route.Policy.Condition) {
-		list = append(list, Check{Name: check.Name, Fault: check.Verdict(ctx, rec)})
+		list = append(list, Check{Name: check.Name, Fault: check.Fault(ctx, rec)})
 	}
 
 	if c := route.Policy.Condition; c != nil && c.NeedsRequest() {

@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Marshal is a file with this entry alone.
+// Marshal returns a file with this entry alone.
 func (e Entry) Marshal() ([]byte, error) {
 	text, err := yaml.Marshal(map[string][]Entry{"keys": {e}})
 	if err != nil {
@@ -22,8 +22,8 @@ func (e Entry) Marshal() ([]byte, error) {
 	return text, nil
 }
 
-// Add adds an entry at the end of the file, which is made if there is none. What stands there already stays as it is; a file to
-// which nothing can be added in this way is refused. Two programs must not do this at the same time.
+// Add adds an entry at the end of the file, which is created if there is none. The rest of the file stays as it is; a file to which
+// nothing can be added in this way is refused. Two programs must not do this at the same time.
 func Add(path string, e Entry) error {
 	const onlyOwner = 0o600
 
@@ -88,11 +88,11 @@ func column(text []byte) int {
 	return max(file.Keys.Column-1, 0)
 }
 
-// indent moves lines so that the first begins at the column.
+// indent indents lines so that the first begins at the column.
 func indent(lines []byte, column int) []byte {
 	text := strings.TrimLeft(string(lines), " ")
-	own := strings.Repeat(" ", len(lines)-len(text))
-	wanted := strings.Repeat(" ", column)
+	before := strings.Repeat(" ", len(lines)-len(text))
+	after := strings.Repeat(" ", column)
 
-	return []byte(wanted + strings.ReplaceAll(text, "\n"+own, "\n"+wanted))
+	return []byte(after + strings.ReplaceAll(text, "\n"+before, "\n"+after))
 }

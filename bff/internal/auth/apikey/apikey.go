@@ -1,4 +1,4 @@
-// Package apikey knows the API keys of machine clients: secrets that stand for a principal, of which a file holds only the hashes.
+// Package apikey has the API keys of machine clients: secrets that identify a principal, whose hashes are in a file.
 //
 // It does not know requests or headers; package auth does.
 package apikey
@@ -17,7 +17,7 @@ import (
 )
 
 // A key is "ptk_", its id, "_" and its secret, the last two in base32 (RFC 4648). The id is public and finds the key in the file;
-// the prefix lets scanners for leaked secrets find keys where they should not be.
+// the prefix lets scanners for leaked secrets find keys.
 const (
 	prefix    = "ptk_"
 	idLen     = 12
@@ -27,7 +27,7 @@ const (
 
 // Why a key is refused. No error contains a key.
 var (
-	errForm    = errors.New("not of the form of an API key")
+	errForm    = errors.New("not in the format of an API key")
 	errUnknown = errors.New("API key is not known")
 	errExpired = errors.New("API key has expired")
 )
@@ -40,7 +40,7 @@ func New() (key, id string) {
 	return prefix + id + "_" + rand.Text() + rand.Text(), id
 }
 
-// Hash is what is kept of a key: the SHA-256 of its text, in hexadecimal. A slow hash would add nothing, as nobody can try out 260
+// Hash is what is stored of a key: the SHA-256 of its text, in hexadecimal. A slow hash would add nothing, as nobody can guess 260
 // random bits.
 func Hash(key string) string {
 	sum := sha256.Sum256([]byte(key))
@@ -48,7 +48,7 @@ func Hash(key string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// Lookup returns whom a key stands for. It takes the same way for a key that is not known as for one whose secret is wrong.
+// Lookup returns the caller that a key identifies. It does the same for an unknown key as for one whose secret is wrong.
 func (s *Store) Lookup(key string, now time.Time) (reqinfo.Principal, error) {
 	id, ok := ID(key)
 	if !ok {
@@ -70,7 +70,7 @@ func (s *Store) Lookup(key string, now time.Time) (reqinfo.Principal, error) {
 	return found.principal, nil
 }
 
-// ID returns the id in a text that has the form of a key, whether or not there is such a key.
+// ID returns the id in a text in the format of a key, whether or not there is such a key.
 func ID(key string) (string, bool) {
 	if len(key) != keyLen || !strings.HasPrefix(key, prefix) {
 		return "", false

@@ -177,7 +177,7 @@ func TestAddLeavesTheRestAlone(t *testing.T) {
 		t.Error(got, err)
 	}
 
-	if err := apikey.Add(path, e); err == nil || !strings.Contains(err.Error(), "twice") {
+	if err := apikey.Add(path, e); err == nil || !strings.Contains(err.Error(), "more than once") {
 		t.Errorf("the same entry again: %v", err)
 	}
 }

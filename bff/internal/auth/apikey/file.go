@@ -20,7 +20,7 @@ type Entry struct {
 	ID string `yaml:"id"`
 	// SHA256 is the Hash of the whole key.
 	SHA256 string `yaml:"sha256"`
-	// Subject is whom it stands for; Scopes, Roles and Tenant are what that caller has.
+	// Subject, Scopes, Roles and Tenant are those of the caller.
 	Subject string   `yaml:"subject"`
 	Scopes  []string `yaml:"scopes,omitempty,flow"`
 	Roles   []string `yaml:"roles,omitempty,flow"`
@@ -38,12 +38,11 @@ type entry struct {
 	expires   time.Time
 }
 
-// errIncomplete means that a file does not look like one that was written to its end.
+// errIncomplete means that a file may not have been written to its end.
 var errIncomplete = errors.New("does not end with a line end; it may be half-written")
 
-// parseFile reads a file of keys that is meant to be complete: it must say that there are no keys ("keys: []") rather than say
-// nothing, and end with a line end, unless a bracket ends it. Otherwise a part of a file would be one with fewer keys, or with
-// keys that lack their end.
+// parseFile parses a file of keys that must be complete: if there are no keys it must say so ("keys: []"), and it must end with a line
+// end or a bracket. Otherwise a part of a file could count as one with fewer keys, or with incomplete ones.
 func parseFile(text []byte) (map[string]entry, error) {
 	if !strings.ContainsRune("\n]}", rune(text[len(text)-1])) {
 		return nil, fmt.Errorf("not a file of API keys: %w", errIncomplete)
@@ -65,7 +64,7 @@ func parseFile(text []byte) (map[string]entry, error) {
 	return entries, nil
 }
 
-// parse reads a file of keys. The error names every fault.
+// parse parses a file of keys. The error names every fault.
 func parse(text []byte) (map[string]entry, error) {
 	var file struct {
 		Keys []Entry `yaml:"keys"`
@@ -82,7 +81,7 @@ func parse(text []byte) (map[string]entry, error) {
 	for i, in := range file.Keys {
 		out, err := in.compile()
 		if _, twice := entries[in.ID]; twice {
-			err = errors.Join(err, errors.New("id: stands there twice"))
+			err = errors.Join(err, errors.New("id: is used more than once"))
 		}
 
 		if err != nil {

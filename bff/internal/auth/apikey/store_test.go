@@ -43,7 +43,7 @@ func TestParse(t *testing.T) {
 		"bad_scope":       {"keys:\n" + item(goodID, `subject: a, scopes: ["x y"]`), []string{"scope"}},
 		"bad_expiry":      {"keys:\n" + item(goodID, "subject: a, expires: soon"), []string{`"soon"`}},
 		"id_too_short":    {"keys:\n" + item("AAAA", "subject: a"), []string{"id: not 12 characters"}},
-		"id_twice":        {"keys:\n" + item(goodID, "subject: a") + item(goodID, "subject: b"), []string{"keys[1]", "twice"}},
+		"id_twice":        {"keys:\n" + item(goodID, "subject: a") + item(goodID, "subject: b"), []string{"keys[1]", "more than once"}},
 		"hash_missing":    {"keys:\n- {id: " + goodID + ", subject: a}\n", []string{"sha256: not 64 hex"}},
 		"hash_zero":       {"keys:\n- {id: " + goodID + ", subject: a, sha256: '" + strings.Repeat("0", 64) + "'}\n", []string{"is zero"}},
 		"all_at_once":     {"keys:\n" + item("A", "subject: a") + item(goodID, "tenant: a"), []string{"keys[0]", "keys[1]"}},

@@ -1,7 +1,7 @@
-// Package identity signs what backends may verify instead of trusting the network: a short-lived token about the caller, for one
-// backend (RFC 7519), and publishes the keys that it can be verified with (RFC 7517).
+// Package identity signs tokens that backends can verify instead of trusting the network: a short-lived one about the caller, for one
+// backend (RFC 7519). It publishes the keys for that (RFC 7517).
 //
-// It does not find out who calls, and its tokens are not for clients.
+// It does not authenticate callers, and its tokens are not for clients.
 package identity
 
 import (
@@ -17,17 +17,18 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/digest"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 const (
-	// maxRemembered tokens are some 10 MB.
-	maxRemembered = 10_000
-	// maxKeysAge bounds how long a backend may remember the keys, and so how long a new key must be published before it signs.
+	// maxCached tokens are some 10 MB.
+	maxCached = 10_000
+	// maxKeysAge bounds how long a backend may cache the keys, and so how long a new key must be published before it signs.
 	maxKeysAge = time.Minute
 )
 
-// Path is where backends look for the keys.
+// Path is where backends find the keys.
 const Path = "/.well-known/jwks.json"
 
 // Signer signs tokens. It is safe for concurrent use.
@@ -39,13 +40,13 @@ type Signer struct {
 	tokens   *lru.Cache[string, token]
 }
 
-// token is one that may be used again.
+// token is a cached token.
 type token struct {
 	signed string
 	renew  time.Time
 }
 
-// Open reads the keys, once. Without a file of them it makes an Ed25519 key, which no other gateway has.
+// Open reads the keys, once. Without a file it generates an Ed25519 key, which no other gateway has.
 func Open(cfg config.InternalToken) (*Signer, error) {
 	keys, err := openKeys(cfg.KeyFile)
 	if err != nil {
@@ -57,7 +58,7 @@ func Open(cfg config.InternalToken) (*Signer, error) {
 		return nil, fmt.Errorf("internal token: %w", err)
 	}
 
-	tokens, err := lru.New[string, token](maxRemembered)
+	tokens, err := lru.New[string, token](maxCached)
 	if err != nil {
 		return nil, fmt.Errorf("internal token: %w", err)
 	}
@@ -65,15 +66,15 @@ func Open(cfg config.InternalToken) (*Signer, error) {
 	return &Signer{issuer: cfg.Issuer, lifetime: cfg.Lifetime, key: keys[0], keySet: set, tokens: tokens}, nil
 }
 
-// For returns what makes the tokens about callers for one audience. It is safe for concurrent use and does not block. A token is
-// used again for the same caller until half of its lifetime is over. An anonymous caller is an error.
+// For returns a function that makes tokens about callers for one audience. It is safe for concurrent use and does not block. A token is
+// reused for the same caller until half of its lifetime is over. An anonymous caller is an error.
 func (s *Signer) For(audience string) func(reqinfo.Principal) (string, error) {
 	return func(p reqinfo.Principal) (string, error) {
 		if p.Anonymous() {
 			return "", errors.New("internal token: the caller is anonymous")
 		}
 
-		now, id := time.Now(), encode(audience, p)
+		now, id := time.Now(), cacheKey(audience, p)
 		if known, ok := s.tokens.Get(id); ok && now.Before(known.renew) {
 			return known.signed, nil
 		}
@@ -83,7 +84,7 @@ func (s *Signer) For(audience string) func(reqinfo.Principal) (string, error) {
 			return "", fmt.Errorf("internal token: %w", err)
 		}
 
-		// Two calls at the same time may both have signed; either token will do.
+		// Two concurrent calls may both have signed; either token is good.
 		s.tokens.Add(id, token{signed: signed, renew: now.Add(s.lifetime / 2)})
 
 		return signed, nil
@@ -107,7 +108,7 @@ func (s *Signer) sign(audience string, p reqinfo.Principal, now time.Time) (stri
 	}
 
 	unsigned := jwt.NewWithClaims(s.key.method, claims)
-	unsigned.Header["kid"] = s.key.id
+	unsigned.Header["kid"] = s.key.public.KID
 
 	signed, err := unsigned.SignedString(s.key.private)
 	if err != nil {
@@ -117,32 +118,15 @@ func (s *Signer) sign(audience string, p reqinfo.Principal, now time.Time) (stri
 	return signed, nil
 }
 
-// encode spells audience and caller so that no two of them are spelt alike: each text has its length before it, each list too.
-func encode(audience string, p reqinfo.Principal) string {
-	const usual = 256
+// cacheKey identifies the tokens about a caller for an audience.
+func cacheKey(audience string, p reqinfo.Principal) string {
+	const inlineCapacity = 256 // Bytes. More cost an allocation.
 
-	buf := make([]byte, 0, usual)
-	for _, text := range []string{audience, p.Subject, p.Issuer, p.Tenant} {
-		buf = appendText(buf, text)
-	}
-
-	for _, list := range [][]string{p.Scopes, p.Roles} {
-		buf = append(strconv.AppendInt(buf, int64(len(list)), 10), ';')
-		for _, text := range list {
-			buf = appendText(buf, text)
-		}
-	}
-
-	return string(buf)
+	return string(make(digest.Buffer, 0, inlineCapacity).
+		Texts(audience, p.Subject, p.Issuer, p.Tenant).List(p.Scopes).List(p.Roles))
 }
 
-func appendText(buf []byte, text string) []byte {
-	buf = strconv.AppendInt(buf, int64(len(text)), 10)
-
-	return append(append(buf, ':'), text...)
-}
-
-// Handler answers with the public keys, as a JSON Web Key Set (RFC 7517, section 8.5.2 for the media type).
+// Handler serves the public keys, as a JSON Web Key Set (RFC 7517, section 8.5.2 for the media type).
 func (s *Signer) Handler() http.Handler {
 	age := min(s.lifetime/2, maxKeysAge)
 	cacheControl := "max-age=" + strconv.Itoa(int(age.Seconds()))
@@ -150,7 +134,7 @@ func (s *Signer) Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/jwk-set+json")
 		w.Header().Set("Cache-Control", cacheControl)
-		// The backend may be gone; there is nobody left to tell.
+		// The backend may be gone.
 		_, _ = w.Write(s.keySet)
 	})
 }

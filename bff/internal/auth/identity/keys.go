@@ -20,15 +20,14 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// key is a private key with its public half as it is published.
+// key is a private key, with the public one as it is published.
 type key struct {
-	id      string
 	method  jwt.SigningMethod
 	private crypto.Signer
 	public  jwkset.JWKMarshal
 }
 
-// openKeys reads the keys of a file, at least one, or makes one if there is no file.
+// openKeys reads the keys of a file, at least one, or generates one if there is no file.
 func openKeys(file string) ([]key, error) {
 	if file == "" {
 		_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -54,7 +53,7 @@ func openKeys(file string) ([]key, error) {
 	return keys, nil
 }
 
-// parseKeys reads PEM blocks. What stands between them is refused too: it may be a key that was mangled.
+// parseKeys parses PEM blocks. Text between them is refused, too: it may be a damaged key.
 func parseKeys(data []byte) ([]key, error) {
 	var keys []key
 
@@ -92,46 +91,35 @@ func parseKeys(data []byte) ([]key, error) {
 }
 
 func newKey(private any) (key, error) {
-	public := jwkset.JWKMarshal{USE: jwkset.UseSig}
-
 	var k key
 
 	switch private := private.(type) {
 	case ed25519.PrivateKey:
-		// A private key ends in the public one (RFC 8032, section 5.1.5).
-		public.KTY, public.CRV, public.X = jwkset.KtyOKP, jwkset.CrvEd25519, base64url(private[ed25519.SeedSize:])
 		k = key{method: jwt.SigningMethodEdDSA, private: private}
 	case *ecdsa.PrivateKey:
 		if private.Curve != elliptic.P256() {
 			return key{}, fmt.Errorf("it is of the curve %s; only P-256 is supported", private.Params().Name)
 		}
 
-		point, err := private.PublicKey.Bytes()
-		if err != nil {
-			return key{}, fmt.Errorf("encode public key: %w", err)
-		}
-
-		// SEC 1, section 2.3.3: a tag, then both coordinates in full length.
-		x, y := point[1:1+len(point)/2], point[1+len(point)/2:]
-		public.KTY, public.CRV, public.X, public.Y = jwkset.KtyEC, jwkset.CrvP256, base64url(x), base64url(y)
 		k = key{method: jwt.SigningMethodES256, private: private}
 	default:
 		return key{}, fmt.Errorf("it is a %T; only Ed25519 and ECDSA P-256 are supported", private)
 	}
 
-	id, err := thumbprint(public)
+	jwk, err := jwkset.NewJWKFromKey(k.private.Public(), jwkset.JWKOptions{
+		Metadata: jwkset.JWKMetadataOptions{ALG: jwkset.ALG(k.method.Alg()), USE: jwkset.UseSig},
+	})
 	if err != nil {
-		return key{}, err
+		return key{}, fmt.Errorf("encode public key: %w", err)
 	}
 
-	k.id = id
-	public.KID, public.ALG = id, jwkset.ALG(k.method.Alg())
-	k.public = public
+	k.public = jwk.Marshal()
+	k.public.KID, err = thumbprint(k.public)
 
-	return k, nil
+	return k, err
 }
 
-// thumbprint names a key (RFC 7638; RFC 8037, section 2): the hash of its required members in alphabetical order.
+// thumbprint is the id of a key (RFC 7638; RFC 8037, section 2): the hash of its required members in alphabetical order.
 func thumbprint(public jwkset.JWKMarshal) (string, error) {
 	text, err := json.Marshal(struct {
 		CRV jwkset.CRV `json:"crv"`
@@ -145,7 +133,7 @@ func thumbprint(public jwkset.JWKMarshal) (string, error) {
 
 	sum := sha256.Sum256(text)
 
-	return base64url(sum[:]), nil
+	return base64.RawURLEncoding.EncodeToString(sum[:]), nil
 }
 
 func encodeKeySet(keys []key) ([]byte, error) {
@@ -161,5 +149,3 @@ func encodeKeySet(keys []key) ([]byte, error) {
 
 	return data, nil
 }
-
-func base64url(data []byte) string { return base64.RawURLEncoding.EncodeToString(data) }

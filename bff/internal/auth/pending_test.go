@@ -19,16 +19,12 @@ func TestAwaitingKeysEndsWithTheGrace(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 
-		var (
-			w   waiting
-			log strings.Builder
-		)
+		var log strings.Builder
 
 		one, two := newKeySource(nil, 0, nil), newKeySource(nil, 0, nil)
-		w.add("one", one)
-		w.add("two", two)
+		pending := pendingKeys{issuers: []*issuer{{name: "one", keys: one}, {name: "two", keys: two}}}
 
-		go w.run(ctx, 30*time.Second, slog.New(slog.NewTextHandler(&log, nil)))
+		go pending.run(ctx, 30*time.Second, slog.New(slog.NewTextHandler(&log, nil)))
 
 		for _, step := range []struct {
 			pause time.Duration
@@ -48,7 +44,7 @@ func TestAwaitingKeysEndsWithTheGrace(t *testing.T) {
 				step.do()
 			}
 
-			if got := w.names(); !slices.Equal(got, step.want) {
+			if got := pending.names(); !slices.Equal(got, step.want) {
 				t.Errorf("after another %s: %q, want %q", step.pause, got, step.want)
 			}
 		}
