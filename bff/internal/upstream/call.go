@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
-// call is one call to a backend, from the consent of limiter and breakers to its end, with all the attempts that gRPC or a hedge
-// makes of it. Its methods are safe for concurrent use.
+// call is one call to a backend, from its admission to its end, with all the attempts of gRPC, a hedge and a retrier. Its methods are
+// safe for concurrent use.
 type call struct {
 	permits
 
@@ -24,7 +24,7 @@ type call struct {
 	start                 time.Time
 	clientDeadlineShorter bool
 	streaming             bool
-	// isProbe reports that a breaker is waiting for the result of this call, so that it is made once.
+	// isProbe reports that a breaker waits for the result of this call, so that it is made once.
 	isProbe  bool
 	record   *reqinfo.Record
 	observer Observer
@@ -32,12 +32,12 @@ type call struct {
 	recorded, ended sync.Once
 }
 
-// begin asks the limiter and the breakers and starts the clock. The method may be nil. The caller must call end on what it returns.
+// begin admits a call. The method may be nil. The caller must call end on the result.
 func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, method *method, streaming bool) (*call, error) {
 	rec := reqinfo.From(ctx)
 	rec.AddUpstream(u.name)
 
-	// What has no time left says nothing about the backend and need not trouble it.
+	// A call without time left says nothing about the backend.
 	if err := ctx.Err(); err != nil {
 		return nil, status.FromContextError(err).Err()
 	}
@@ -58,27 +58,27 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 	}, nil
 }
 
-// permits are what a call holds while it is under way.
+// permits are what a call holds while it is in flight.
 type permits struct {
 	limiter concurrency.Permit
-	// breaker and methodBreaker report to those of the upstream and of the method how the backend did. The second may be nil.
+	// breaker and methodBreaker report the result to the breakers of the upstream and of the method. The second may be nil.
 	breaker, methodBreaker func(error)
 }
 
-// admit asks the limiter, the breaker of the upstream and that of the method, in this order. When one refuses, those that were
-// asked before get back what they gave: nothing was learned about the backend.
+// admit asks the limiter, the breaker of the upstream and that of the method, in this order. When one refuses, the permits of the others
+// are returned: the call says nothing about the backend.
 func (u *upstream) admit(rpc string, method *method, priority int, streaming bool, now time.Time) (p permits, err error) {
 	limiter, ok := u.limiter.Acquire(rpc, priority, now)
 	if !ok {
 		return permits{}, u.overloaded
 	}
 
-	ask := (*breaker.Breaker).Allow
+	allow := (*breaker.Breaker).Allow
 	if streaming {
-		ask = (*breaker.Breaker).AllowStream
+		allow = (*breaker.Breaker).AllowStream
 	}
 
-	record, err := ask(u.breaker)
+	record, err := allow(u.breaker)
 	if err != nil {
 		limiter.Drop()
 
@@ -89,7 +89,7 @@ func (u *upstream) admit(rpc string, method *method, priority int, streaming boo
 		return permits{limiter: limiter, breaker: record}, nil
 	}
 
-	recordMethod, err := ask(method.breaker)
+	recordMethod, err := allow(method.breaker)
 	if err != nil {
 		record(breaker.ErrNotCounted)
 		limiter.Drop()
@@ -100,8 +100,7 @@ func (u *upstream) admit(rpc string, method *method, priority int, streaming boo
 	return permits{limiter: limiter, breaker: record, methodBreaker: recordMethod}, nil
 }
 
-// recordResult reports to the breakers how the backend did, and releases the permit. The first result counts: for a stream, its
-// first answer.
+// recordResult reports the result to the breakers, and releases the permit. The first result counts: for a stream, its first reply.
 func (c *call) recordResult(err error) {
 	c.recorded.Do(func() {
 		if c.clientDeadlineShorter && status.Code(err) == codes.DeadlineExceeded {
@@ -111,7 +110,7 @@ func (c *call) recordResult(err error) {
 		if c.streaming || !countsForLatency(err) {
 			c.limiter.Drop()
 		} else {
-			c.limiter.Answered()
+			c.limiter.Done()
 		}
 
 		if c.methodBreaker != nil {
@@ -122,8 +121,8 @@ func (c *call) recordResult(err error) {
 	})
 }
 
-// countsForLatency reports whether a call that ended so shows how long calls take: a reply does, or none within the time. A backend
-// that is not there or refuses calls is fast, and has no time for more.
+// countsForLatency reports whether a call with this result shows how long calls take: a reply does, or a timeout. A backend that is down
+// or refuses calls is fast, although it cannot handle more.
 func countsForLatency(err error) bool {
 	if err == nil {
 		return true
@@ -141,7 +140,7 @@ func countsForLatency(err error) bool {
 	}
 }
 
-// end notes the outcome of the whole call, once.
+// end records the outcome of the call, once.
 func (c *call) end(err error) {
 	c.recordResult(err)
 	c.ended.Do(func() {

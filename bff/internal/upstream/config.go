@@ -9,13 +9,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// Config is one backend: how it is configured, and what belongs to it beside that.
+// Config is the configuration of a backend, with what is not in the configuration file.
 type Config struct {
 	config.Upstream
 
-	// Transport is how a connection that is made now is encrypted. It must be safe for concurrent use. Nil: none is.
+	// Transport returns the TLS configuration of a new connection. It must be safe for concurrent use. Nil: connections have none.
 	Transport func() *tls.Config
-	// Metadata is what it gets beyond what all backends get.
+	// Metadata is what it gets in addition to what all backends get.
 	Metadata Metadata
 	// Methods are the policies of its methods, by their full names: "/order.v1.OrderService/GetOrder".
 	Methods map[string]policy.Policy

@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
-	_ "google.golang.org/grpc/encoding/gzip" // Backends may compress what they answer, and some do without asking whether they may.
+	_ "google.golang.org/grpc/encoding/gzip" // Backends may compress replies, and some do even if the gateway does not accept it.
 	_ "google.golang.org/grpc/health"        // Client-side health checks need it (gRFC A17).
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
@@ -21,12 +21,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
-// A backend that comes back is found again within two seconds; one that is gone costs at most one attempt per address in that
-// time. Probes notice a silent one; where there are none, pings do. By default gRPC's servers permit a ping every five minutes, and
-// only while there are calls; to more of them they answer with GOAWAY and end the calls (gRFC A8). So without probes, a process
-// that is frozen is found after 5m15s (keepaliveTime and keepaliveTimeout); until then, calls to it end with their deadlines. A
-// host or network that is gone is found earlier on Linux over TCP: the kernel ends a connection whose data is not acknowledged
-// within keepaliveTimeout (TCP_USER_TIMEOUT, gRFC A18). Elsewhere, and over Unix sockets, there is no such bound.
+// A backend that is up again is found within two seconds; one that is down costs at most one attempt per address in that time. Probes
+// find an unresponsive one; without them, pings do. By default gRPC's servers permit a ping every five minutes, and only while there
+// are calls; after more of them they send GOAWAY and end the calls (gRFC A8). So without probes, a frozen process is found after 5m15s
+// (keepaliveTime and keepaliveTimeout); until then, calls to it end with their deadlines. A host or network that is down is found
+// earlier on Linux over TCP: the kernel ends a connection whose data is not acknowledged within keepaliveTimeout (TCP_USER_TIMEOUT,
+// gRFC A18). Elsewhere, and over Unix sockets, there is no such bound.
 const (
 	minBackoff       = 100 * time.Millisecond
 	maxBackoff       = 2 * time.Second
@@ -37,7 +37,7 @@ const (
 	keepaliveTimeout = 5 * time.Second
 )
 
-// newGroup is for the addresses of the backend of that name. Observer and logger may be nil.
+// newGroup returns the group of the addresses of a backend. Observer and logger may be nil.
 func newGroup(name string, config Config, observer balance.Observer, logger *slog.Logger) *balance.Group {
 	return balance.NewGroup(name, balance.Settings{Probe: config.Probe, Ejection: config.Ejection, Logger: logger}, observer)
 }
@@ -54,7 +54,7 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 		return nil, err
 	}
 
-	// What is the program's to set is before its options.
+	// Defaults that a program may override come before its options.
 	defaults := []grpc.DialOption{
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff: backoff.Config{
@@ -80,7 +80,7 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 	target := config.Target
 	if target == "" {
 		target = static + ":///"
-		// Behind a proxy of the environment gRPC would lose the authority of each address, and which connection leads to which.
+		// With a proxy of the environment, gRPC would lose the authority and the connection of each address.
 		options = append(options, grpc.WithNoProxy())
 	}
 
@@ -92,12 +92,12 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 	return conn, nil
 }
 
-// controlled reports whether a control plane says which addresses there are, how they are balanced and which calls are made again
-// (xDS; gRFC A27). Its address is in the bootstrap file that GRPC_XDS_BOOTSTRAP names. What is configured on balancing,
-// probes, ejection and retries does not hold for such a target.
+// controlled reports whether a control plane decides which addresses there are, how they are balanced and which calls are retried (xDS;
+// gRFC A27). Its address is in the bootstrap file that GRPC_XDS_BOOTSTRAP names. The configuration of balancing, probes, ejection and
+// retries has no effect on such a target.
 func controlled(target string) bool { return strings.HasPrefix(target, "xds:") }
 
-// balancing is how addresses are found and chosen: by the gateway's own rules, or by those of a control plane.
+// balancing returns the options for finding and choosing addresses: those of the gateway, or of a control plane.
 func balancing(
 	config Config, group *balance.Group, transport credentials.TransportCredentials,
 ) ([]grpc.DialOption, error) {
@@ -113,13 +113,13 @@ func balancing(
 	return []grpc.DialOption{
 		grpc.WithTransportCredentials(balance.Track(transport)),
 		grpc.WithDefaultServiceConfig(rules),
-		// A record in DNS must not say what may be made again: the schema does.
+		// A DNS record must not decide what may be retried: the schema does.
 		grpc.WithDisableServiceConfig(),
 		grpc.WithResolvers(resolvers(config, group)...),
 	}, nil
 }
 
-// NewStub returns a stub connection, without a backend: its interceptors must answer every call themselves. The caller closes it.
+// NewStub returns a stub connection, without a backend: its interceptors must handle every call themselves. The caller closes it.
 func NewStub(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) (*grpc.ClientConn, error) {
 	conn, err := grpc.NewClient("passthrough:///stub", grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithUnaryInterceptor(unary), grpc.WithStreamInterceptor(stream))
@@ -133,8 +133,8 @@ func NewStub(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientIntercep
 // static is the scheme of a list of addresses.
 const static = "static"
 
-// list resolves to the addresses, each with an authority of its own: gRPC takes it for :authority and as the name that TLS
-// verifies, unless the configuration says otherwise. Its default, the target, is empty here.
+// list resolves to the addresses, each with an authority of its own: gRPC uses it as :authority and as the name that TLS verifies, unless
+// the configuration has another. gRPC's default, the target, is empty here.
 func list(config Config) resolver.Builder {
 	endpoints := make([]resolver.Endpoint, 0, len(config.Addresses))
 
@@ -149,8 +149,8 @@ func list(config Config) resolver.Builder {
 	return builder
 }
 
-// authority is that of an address (RFC 9113, section 8.3.1): host and port as they are given, and what gRPC says where there is no
-// host. The zone of an IPv6 address means something on this machine alone (RFC 6874, section 4).
+// authority is that of an address (RFC 9113, section 8.3.1): its host and port, or gRPC's default without a host. The zone of an IPv6
+// address has a meaning on this machine alone (RFC 6874, section 4).
 func authority(address string) string {
 	if strings.HasPrefix(address, "unix:") {
 		return "localhost"

@@ -18,49 +18,49 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// hedge makes a call a second time beside the first, if that has not been answered in time (gRFC A6; grpc-go has retries alone).
-// The balancing policy chooses an address for each of them, mostly another one for the second. Where ring_hash balances it would
-// be the same, which is slow already: calls are not hedged there.
+// hedge makes a second call concurrently, if there is no reply to the first in time (gRFC A6; grpc-go has only retries). The balancing
+// policy chooses an address for each of them, mostly another one for the second. With ring_hash it would be the same, which is slow
+// already: calls are not hedged then.
 type hedge struct {
 	after time.Duration
-	// codes are worth waiting for the other call. Every other outcome is an answer.
+	// codes are those with which the other call is awaited. Every other outcome is final.
 	codes  []codes.Code
 	budget *budget
 }
 
-// hedged reports whether calls that are repeated in this way are hedged, too.
+// hedged reports whether calls with this retry policy are hedged, too.
 func hedged(cfg Config, retry *policy.Retry) bool {
 	return retry != nil && retry.HedgeAfter > 0 && cfg.Balancing != config.RingHash
 }
 
-// invoke makes a call: what is below the hedge.
+// invoke makes a call: the next layer.
 type invoke func(ctx context.Context, reply any, opts []grpc.CallOption) error
 
-// call makes one call, and a second one if it must and may. The first answer counts and ends the other call; both have ended when
-// it returns. A reply that is not a proto.Message cannot be kept apart from another and is not hedged.
+// call makes one call, and a second one if it is due and the budget allows. The first final outcome counts and ends the other call; both
+// have ended when it returns. A call whose reply is not a proto.Message cannot have a second reply, and is not hedged.
 func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
 	message, ok := reply.(proto.Message)
 	if !ok {
 		return next(ctx, reply, opts)
 	}
 
-	ctx, finish := context.WithCancel(ctx)
-	defer finish()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 
-	var second *copied
+	var second *secondCall
 
-	// Not to be asked once the first call may be writing to the message.
+	// Before the first call may be writing to the message.
 	kind := message.ProtoReflect().Type()
 	ended := make(chan struct{})
 	timer := time.AfterFunc(h.after, func() {
 		defer close(ended)
 
 		if h.budget.spend() {
-			second = newCopied(kind, opts)
+			second = newSecondCall(kind, opts)
 			second.run(ctx, next)
 
-			if h.answers(second.err) {
-				finish()
+			if h.final(second.err) {
+				cancel()
 			}
 		}
 	})
@@ -72,38 +72,38 @@ func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, nex
 		return err
 	}
 
-	answered := h.answers(err)
-	if answered {
-		finish()
+	final := h.final(err)
+	if final {
+		cancel()
 	}
 
 	<-ended
 
-	if !answered && second != nil && h.answers(second.err) {
-		return second.give(message)
+	if !final && second != nil && h.final(second.err) {
+		return second.deliver(message)
 	}
 
 	return err
 }
 
-// answers reports whether a call that ended so has been answered.
-func (h *hedge) answers(err error) bool {
+// final reports whether the outcome of a call is final.
+func (h *hedge) final(err error) bool {
 	code := status.Code(err)
 
 	return code != codes.Canceled && code != codes.DeadlineExceeded && !slices.Contains(h.codes, code)
 }
 
-// copied is a second call, with a reply and metadata of its own: the first may be writing to the caller's.
-type copied struct {
+// secondCall has a reply and metadata of its own: the first call may be writing to the caller's.
+type secondCall struct {
 	reply proto.Message
 	opts  []grpc.CallOption
-	// settle copies what the options were for to where the caller wants it.
-	settle []func()
-	err    error
+	// copyBack copies the results of the options to where the caller wants them.
+	copyBack []func()
+	err      error
 }
 
-func newCopied(kind protoreflect.MessageType, opts []grpc.CallOption) *copied {
-	c := &copied{reply: kind.New().Interface(), opts: make([]grpc.CallOption, 0, len(opts))}
+func newSecondCall(kind protoreflect.MessageType, opts []grpc.CallOption) *secondCall {
+	c := &secondCall{reply: kind.New().Interface(), opts: make([]grpc.CallOption, 0, len(opts))}
 
 	for _, opt := range opts {
 		switch opt := opt.(type) {
@@ -111,19 +111,19 @@ func newCopied(kind protoreflect.MessageType, opts []grpc.CallOption) *copied {
 			var md metadata.MD
 
 			c.opts = append(c.opts, grpc.Header(&md))
-			c.settle = append(c.settle, func() { *opt.HeaderAddr = md })
+			c.copyBack = append(c.copyBack, func() { *opt.HeaderAddr = md })
 		case grpc.TrailerCallOption:
 			var md metadata.MD
 
 			c.opts = append(c.opts, grpc.Trailer(&md))
-			c.settle = append(c.settle, func() { *opt.TrailerAddr = md })
+			c.copyBack = append(c.copyBack, func() { *opt.TrailerAddr = md })
 		case grpc.PeerCallOption:
 			var p peer.Peer
 
 			c.opts = append(c.opts, grpc.Peer(&p))
-			c.settle = append(c.settle, func() { *opt.PeerAddr = p })
+			c.copyBack = append(c.copyBack, func() { *opt.PeerAddr = p })
 		case grpc.OnFinishCallOption:
-			// The caller expects one end.
+			// The caller expects a single call of it.
 		default:
 			c.opts = append(c.opts, opt)
 		}
@@ -132,8 +132,8 @@ func newCopied(kind protoreflect.MessageType, opts []grpc.CallOption) *copied {
 	return c
 }
 
-// run makes the call. A panic is an error: it is on a goroutine where nobody recovers.
-func (c *copied) run(ctx context.Context, next invoke) {
+// run makes the call. A panic becomes an error: nothing else recovers from it on this goroutine.
+func (c *secondCall) run(ctx context.Context, next invoke) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.err = status.Error(codes.Internal, fmt.Sprintf("panic in a hedged call: %v", p))
@@ -143,10 +143,10 @@ func (c *copied) run(ctx context.Context, next invoke) {
 	c.err = next(ctx, c.reply, c.opts)
 }
 
-// give hands the outcome to the caller, whose own call has ended without an answer.
-func (c *copied) give(reply proto.Message) error {
-	for _, settle := range c.settle {
-		settle()
+// deliver copies the outcome to the caller, whose own call has ended without a final one.
+func (c *secondCall) deliver(reply proto.Message) error {
+	for _, copyBack := range c.copyBack {
+		copyBack()
 	}
 
 	if c.err == nil {

@@ -11,17 +11,18 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/breaker"
 )
 
-// interceptors are, from the outside in, for a call with a single answer:
+// interceptors are, from the outside in, for a call with a single reply:
 //
 //	deps' own → metadata → the program's → reserve → measure → concurrency → breakers → hedge → retrier
 //	→ (gRPC: retry, balance, send)
 //
-// For a stream there is neither hedge nor retrier. What is outside of hedge and retrier sees one call, however many attempts there
-// are: its outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that
-// refuses a call undoes what the layers outside of it hold: see admit.
+// For a stream there is neither hedge nor retrier. Layers outside of hedge and retrier see one call, however many attempts there are: its
+// outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that refuses a
+// call returns the permits of the layers outside of it: see admit.
 //
 // The program's are those among the dial options of an embedding program, which are returned as well.
 func (u *upstream) interceptors(deps Deps, program []grpc.DialOption) []grpc.DialOption {
@@ -50,7 +51,7 @@ func (u *upstream) interceptors(deps Deps, program []grpc.DialOption) []grpc.Dia
 	return slices.Concat(chain(unary, stream), program, own)
 }
 
-// outgoing is the context of a call with its metadata, unless it has that already.
+// outgoing returns the context of a call with its metadata, unless it has that already.
 func (u *upstream) outgoing(ctx context.Context) (context.Context, error) {
 	if u.programmed {
 		return ctx, nil
@@ -79,7 +80,7 @@ func (u *upstream) unary(observer Observer) grpc.UnaryClientInterceptor {
 			return err
 		}
 
-		// Also on a panic: a probe without a verdict would keep the breaker half-open for good.
+		// Even after a panic: a probe without a result would keep the breaker half-open for good.
 		err = breaker.ErrNotCounted
 		defer func() { call.end(err) }()
 
@@ -116,7 +117,7 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 			return nil, err
 		}
 
-		// There is no request yet that could show its key.
+		// There is no request yet that could have a key.
 		if method.retries() && (call.isProbe || !method.repeatable(nil)) {
 			opts = append(slices.Clip(opts), once())
 		}
@@ -130,21 +131,21 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		}
 
 		time.AfterFunc(maxSilence, func() { call.recordResult(breaker.ErrNotCounted) })
-		// A caller that stops reading ends its context, as gRPC demands.
+		// A caller that stops reading ends its context, as gRPC requires.
 		context.AfterFunc(outgoing, func() { call.end(status.FromContextError(outgoing.Err()).Err()) })
 
 		return &observedStream{ClientStream: inner, single: !desc.ServerStreams, call: call, upstream: u, cancel: cancel}, nil
 	}
 }
 
-// maxSilence is how long a stream may hold the breaker's probe, and its permit, without having answered anything.
+// maxSilence is how long a stream may hold the breaker's probe, and its permit, without a reply.
 const maxSilence = 5 * time.Second
 
-// observedStream reports to the call when the backend answers and when the stream ends.
+// observedStream reports to the call when the backend replies and when the stream ends.
 type observedStream struct {
 	grpc.ClientStream
 
-	// single is true if the backend answers once, with which the call ends.
+	// single is true if the backend replies once, with which the call ends.
 	single   bool
 	sent     sentSizes
 	call     *call
@@ -152,7 +153,7 @@ type observedStream struct {
 	cancel   context.CancelFunc
 }
 
-// Header is an answer if there is one. If the call has failed before, both results are nil, and RecvMsg says why.
+// Header counts as a reply. If the call has failed before, both results are nil, and RecvMsg returns the error.
 func (s *observedStream) Header() (metadata.MD, error) {
 	md, err := s.ClientStream.Header()
 	if md != nil {
@@ -190,4 +191,15 @@ func (s *observedStream) replied() bool {
 	header, err := s.ClientStream.Header()
 
 	return err == nil && header != nil
+}
+
+// reserve brings the deadline forward, if there is one, unless that has been done. The caller must call cancel when the call has
+// ended.
+func reserve(ctx context.Context) (_ context.Context, cancel context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok || reqinfo.From(ctx).Reserved {
+		return ctx, func() {}
+	}
+
+	return context.WithDeadline(ctx, deadline.Add(-reqinfo.Reserve(time.Until(deadline))))
 }

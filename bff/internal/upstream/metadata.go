@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// The metadata that a backend gets. Backends may trust it as far as they trust the network between the gateway and them; the
-// identity they can verify.
+// The metadata that a backend gets. Backends may trust it as far as they trust the network between the gateway and them; they can verify
+// the identity.
 const (
 	// MetadataRequestID is the id of the request.
 	MetadataRequestID = "x-request-id"
@@ -36,11 +36,11 @@ const (
 	metadataAuthorization = "authorization"
 )
 
-// Metadata is what a backend gets beyond what all get.
+// Metadata is what a backend gets in addition to what all get.
 type Metadata struct {
-	// ForwardAuthorization sends the client's verified Authorization header along.
+	// ForwardAuthorization forwards the client's verified Authorization header.
 	ForwardAuthorization bool
-	// Sign makes the token about a caller. It must be safe for concurrent use. Nil: there is none.
+	// Sign makes the token about a caller. It must be safe for concurrent use. Nil: there is no token.
 	Sign func(reqinfo.Principal) (string, error)
 }
 
@@ -49,9 +49,9 @@ func WithMetadata(ctx context.Context) context.Context {
 	return metadata.NewOutgoingContext(ctx, outgoing(reqinfo.From(ctx), "", ""))
 }
 
-// Outgoing returns a context whose outgoing metadata is the client's headers that the allow-list lets through and what the gateway
-// knows about the request, and nothing else: what grpc-gateway or anyone else put there before, such as the client's other headers,
-// is dropped. What the gateway says is there exactly once, or not at all. An error is a status, and the call must not be made.
+// Outgoing returns a context whose outgoing metadata is the client's headers on the allow-list and what the gateway knows about the
+// request, and nothing else: what grpc-gateway or others put there before, such as the client's other headers, is dropped. The gateway's
+// own entries have one value each, or are absent. An error is a status, and the call must not be made.
 func (m Metadata) Outgoing(ctx context.Context) (context.Context, error) {
 	rec := reqinfo.From(ctx)
 
@@ -73,7 +73,7 @@ func (m Metadata) Outgoing(ctx context.Context) (context.Context, error) {
 	return metadata.NewOutgoingContext(ctx, outgoing(rec, authorization, identity)), nil
 }
 
-// outgoing is what a backend gets of a request. What is empty is not there.
+// outgoing returns the metadata of a request. Empty values are left out.
 func outgoing(rec *reqinfo.Record, authorization, identity string) metadata.MD {
 	own := [...]struct{ name, value string }{
 		{MetadataRequestID, rec.ID},
@@ -94,11 +94,11 @@ func outgoing(rec *reqinfo.Record, authorization, identity string) metadata.MD {
 		}
 	}
 
-	// A map for more entries than these would be a good deal dearer, as would a list for each value.
+	// The map has the exact size and the values share one list, which is much cheaper.
 	md, values := make(metadata.MD, size), make([]string, 0, len(own))
 
 	for name, values := range rec.Forward {
-		// Lists refuse the gateway's own names; this holds even if one did not.
+		// Allow-lists refuse the gateway's own names; this is a second check.
 		if name = strings.ToLower(name); !reserved(name) {
 			md[name] = values
 		}
@@ -114,7 +114,7 @@ func outgoing(rec *reqinfo.Record, authorization, identity string) metadata.MD {
 	return md
 }
 
-// reserved reports whether only the gateway may say what has this name.
+// reserved reports whether only the gateway may set this name.
 func reserved(name string) bool {
 	return name == metadataAuthorization || name == MetadataRequestID || strings.HasPrefix(name, "x-portico-")
 }

@@ -14,20 +14,20 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// method is what holds for one method beside what holds for all.
+// method is the policy of one method.
 type method struct {
 	retry *policy.Retry
 	// breaker is nil if there is none.
 	breaker *breaker.Breaker
 	// hedge is nil if calls are not hedged.
 	hedge *hedge
-	// retrier is nil if calls are not made again, or as a control plane says.
+	// retrier is nil if calls are not retried, or a control plane decides that.
 	retrier *retrier
 	// budget is for hedge and retrier, and shared by the methods of an upstream.
 	budget *budget
 }
 
-// newMethods returns the methods that have rules of their own.
+// newMethods returns the methods with a policy of their own.
 func newMethods(upstream string, cfg Config, deps Deps) map[string]*method {
 	methods := make(map[string]*method, len(cfg.Methods))
 	budget := newBudget(ownShare(cfg), retriesAtOnce)
@@ -54,7 +54,7 @@ func newMethods(upstream string, cfg Config, deps Deps) map[string]*method {
 	return methods
 }
 
-// settingsOf are what a policy says of a breaker. It has all its defaults.
+// settingsOf returns the settings of a breaker. It has all its defaults.
 func settingsOf(b *porticov1.Breaker) config.Breaker {
 	return config.Breaker{
 		FailureRatio: b.GetFailureRatio(), MinRequests: uint32(max(b.GetMinRequests(), 0)),
@@ -63,13 +63,13 @@ func settingsOf(b *porticov1.Breaker) config.Breaker {
 	}
 }
 
-// closed reports whether no breaker of its own keeps calls back.
+// closed reports whether the method has no breaker of its own, or that is closed.
 func (m *method) closed() bool { return m == nil || m.breaker == nil || m.breaker.Closed() }
 
-// retries reports whether calls are made again at all.
+// retries reports whether calls are retried at all.
 func (m *method) retries() bool { return m != nil && m.retry != nil }
 
-// repeatable reports whether a call with this request may be made twice.
+// repeatable reports whether a call with this request may be retried.
 func (m *method) repeatable(req any) bool {
 	if !m.retries() {
 		return false
@@ -81,11 +81,11 @@ func (m *method) repeatable(req any) bool {
 
 	message, ok := req.(proto.Message)
 
-	return ok && keyed(m.retry.Key, message)
+	return ok && hasKey(message, m.retry.Key)
 }
 
-// keyed reports whether the request has the key that makes two of them one.
-func keyed(key schema.FieldPath, req proto.Message) bool {
+// hasKey reports whether the request has the field by which the backend recognizes a retry.
+func hasKey(req proto.Message, key schema.FieldPath) bool {
 	m := req.ProtoReflect()
 
 	for _, field := range key[:len(key)-1] {
@@ -99,7 +99,7 @@ func keyed(key schema.FieldPath, req proto.Message) bool {
 	return m.Has(key.Last())
 }
 
-// call makes a call as often as the rules of the method allow. A call that is a breaker's probe is made once.
+// call makes a call, with retries and hedges as the policy allows. A call that is a breaker's probe is made once.
 func (m *method) call(ctx context.Context, probe bool, req, reply any, opts []grpc.CallOption, next invoke) error {
 	switch {
 	case !m.retries():
@@ -119,7 +119,7 @@ func (m *method) call(ctx context.Context, probe bool, req, reply any, opts []gr
 	})
 }
 
-// once is a call option that keeps gRPC from making the call again: a service config knows the method alone, not whether this
-// request has its key. What may not be kept for another attempt (gRFC A6, "memory management") is not sent again once it was sent.
-// Attempts that could not be sent at all are still made up for.
+// once is a call option that keeps gRPC from retrying the call: a service config knows the method alone, not whether this request has
+// its key. A request that may not be buffered for another attempt (gRFC A6, "memory management") is not sent again. Attempts that
+// could not be sent at all are still repeated.
 func once() grpc.CallOption { return grpc.MaxRetryRPCBufferSize(0) }

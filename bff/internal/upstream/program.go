@@ -12,7 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// program is what comes before the interceptors of an embedding program: the metadata, to which they can add.
+// program runs before the interceptors of an embedding program, and sets the metadata, to which they can add.
 func (u *upstream) program(
 	ctx context.Context, rpc string, req, reply any, cc *grpc.ClientConn, next grpc.UnaryInvoker, opts ...grpc.CallOption,
 ) error {
@@ -24,8 +24,8 @@ func (u *upstream) program(
 	return next(outgoing, rpc, req, reply, cc, opts...)
 }
 
-// programStream is the same for streams. Generated code uses them on goroutines where nobody recovers from a panic, so that a panic
-// of such an interceptor ends the call with an error.
+// programStream is the same for streams. Generated code uses them on goroutines where nothing else recovers from a panic, so a panic of
+// such an interceptor becomes an error of the call.
 func (u *upstream) programStream(
 	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, rpc string, open grpc.Streamer, opts ...grpc.CallOption,
 ) (stream grpc.ClientStream, err error) {
@@ -59,7 +59,7 @@ type recoveringStream struct {
 	fault atomic.Pointer[error]
 }
 
-// do makes an error of a panic, and ends the call: its other side would wait for this one. The place is for the log.
+// do makes an error of a panic, and ends the call, because the other direction would wait for this one. The stack is for the log.
 func (s *recoveringStream) do(use func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
-// serviceConfig (gRFC A6) balances over all addresses that say SERVING for the whole server (health service name ""), and says
-// which calls are made again.
+// serviceConfig (gRFC A6) balances over all addresses that report SERVING for the server (health service name ""), and says which calls
+// are retried.
 func serviceConfig(config Config) (string, error) {
 	policy, err := balance.Config(config.Balancing)
 	if err != nil {
@@ -36,34 +36,33 @@ func serviceConfig(config Config) (string, error) {
 	return string(text), nil
 }
 
-// resolvers are those of gRPC and the one for a list of addresses, with what they find attached to the group.
+// resolvers returns those of gRPC and the one for a list of addresses; what they find is attached to the group.
 func resolvers(config Config, group *balance.Group) []resolver.Builder {
 	builders := []resolver.Builder{attached{Builder: list(config), group: group}}
 
-	// Those that gRPC has of its own (gRPC Name Resolution). Another that a program adds resolves as ever, but is not in Addresses.
+	// Those that gRPC has (gRPC Name Resolution). Another one that a program adds works, but its addresses are not in Addresses.
 	for _, scheme := range []string{"dns", "unix", "unix-abstract", "passthrough"} {
-		own := attached{Builder: resolver.Get(scheme), group: group, refresh: config.RefreshInterval}
+		builder := attached{Builder: resolver.Get(scheme), group: group, refresh: config.RefreshInterval}
 
-		if authority, ok := own.Builder.(resolver.AuthorityOverrider); ok {
-			builders = append(builders, overriding{own, authority})
+		if authority, ok := builder.Builder.(resolver.AuthorityOverrider); ok {
+			builders = append(builders, overriding{builder, authority})
 		} else {
-			builders = append(builders, own)
+			builders = append(builders, builder)
 		}
 	}
 
 	return builders
 }
 
-// attached builds resolvers whose addresses are attached to a group, and that look again from time to time.
+// attached builds resolvers whose addresses are attached to a group, and that resolve again at intervals.
 type attached struct {
 	resolver.Builder
 
 	group *balance.Group
-	// refresh is how often; zero: when gRPC wants to, which is when a connection is lost.
+	// refresh is the interval; zero: they resolve when gRPC wants to, which is when a connection is lost.
 	refresh time.Duration
 }
 
-// Build is called by gRPC.
 func (a attached) Build(
 	target resolver.Target, cc resolver.ClientConn, options resolver.BuildOptions,
 ) (resolver.Resolver, error) {
@@ -78,7 +77,7 @@ func (a attached) Build(
 	return r, nil
 }
 
-// overriding is one that also says what the authority of calls is, as for Unix sockets.
+// overriding also sets the authority of calls, as for Unix sockets.
 type overriding struct {
 	attached
 	resolver.AuthorityOverrider
@@ -94,7 +93,7 @@ type attaching struct {
 }
 
 func (a attaching) UpdateState(state resolver.State) error {
-	// gRPC takes a name that is gone for one without addresses, and would drop connections that are fine. It asks again soon.
+	// To gRPC a name that no longer exists has no addresses, and it would drop good connections. It resolves again soon.
 	if len(state.Endpoints) == 0 && len(state.Addresses) == 0 {
 		a.ReportError(errNoAddresses)
 
@@ -104,8 +103,8 @@ func (a attaching) UpdateState(state resolver.State) error {
 	return a.ClientConn.UpdateState(a.group.Attach(state))
 }
 
-// refreshed is a resolver that looks again from time to time, so that added addresses get calls before others fail. gRPC's
-// resolver of DNS names asks every 30 seconds at most.
+// refreshed is a resolver that resolves again at intervals, so that new addresses get calls before others fail. gRPC's DNS resolver asks
+// at most every 30 seconds.
 type refreshed struct {
 	resolver.Resolver
 
@@ -127,7 +126,6 @@ func (r *refreshed) tick(interval time.Duration) {
 	}
 }
 
-// Close is called by gRPC, once.
 func (r *refreshed) Close() {
 	close(r.stop)
 	r.ticking.Wait()

@@ -15,7 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
-// retrier makes calls with a single reply again where gRPC's own retries (gRFC A6) do not:
+// retrier retries calls with a single reply where gRPC's own retries (gRFC A6) do not:
 //
 //   - Calls that failed after their header. The caller of a stream may have used the header; of a single reply nothing was used.
 //     Node sends the header well before the message, so calls fail in between when it is killed.
@@ -28,7 +28,7 @@ type retrier struct {
 	budget *budget
 }
 
-// newRetrier returns nil if calls are not made again.
+// newRetrier returns nil if calls are not retried.
 func newRetrier(retry *policy.Retry, budget *budget) *retrier {
 	if retry == nil || retry.MaxAttempts <= 1 {
 		return nil
@@ -37,8 +37,8 @@ func newRetrier(retry *policy.Retry, budget *budget) *retrier {
 	return &retrier{retry: retry, budget: budget}
 }
 
-// call makes a call, with gRPC's retries, and makes it again, one attempt at a time, where that is worth it. All attempts together,
-// those of gRPC included, are at most MaxAttempts. A nil retrier makes one call.
+// call makes a call, with gRPC's retries, and retries it, one attempt at a time. All attempts together, including those of gRPC, are at
+// most MaxAttempts. A nil retrier makes one call.
 func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
 	if r == nil {
 		return next(ctx, reply, opts)
@@ -59,7 +59,7 @@ func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, n
 			return err
 		}
 
-		// A backend that says when to come back is not shutting down.
+		// A backend that says when to try again is not shutting down.
 		if max(made, sent()) >= r.retry.MaxAttempts || len(trailer.Get("grpc-retry-pushback-ms")) > 0 {
 			return err
 		}
@@ -74,7 +74,7 @@ func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, n
 	}
 }
 
-// retryable reports whether a call that ended so is worth another one, and gRPC has made none. The caller's context is not over.
+// retryable reports whether a call with this code is worth another one, and gRPC has made none. The caller's context has not ended.
 func (r *retrier) retryable(code codes.Code, replied bool) bool {
 	if code == codes.Canceled {
 		return slices.Contains(r.retry.Codes, codes.Unavailable) || slices.Contains(r.retry.Codes, codes.Canceled)
@@ -83,7 +83,7 @@ func (r *retrier) retryable(code codes.Code, replied bool) bool {
 	return replied && slices.Contains(r.retry.Codes, code)
 }
 
-// backoff is the mean pause after that many calls.
+// backoff is the mean pause after so many calls.
 func (r *retrier) backoff(made int) time.Duration {
 	d := r.retry.InitialBackoff
 	for range made - 1 {
@@ -93,7 +93,7 @@ func (r *retrier) backoff(made int) time.Duration {
 	return min(d, r.retry.MaxBackoff)
 }
 
-// pause waits, within a fifth, as gRPC does between attempts. It reports whether there is time left.
+// pause waits, with a jitter of a fifth, as gRPC does between attempts. It reports whether there is time left.
 func pause(ctx context.Context, around time.Duration) bool {
 	timer := time.NewTimer(time.Duration(float64(around) * (0.8 + 0.4*rand.Float64()))) //nolint:gosec // Not a secret.
 	defer timer.Stop()
@@ -106,8 +106,8 @@ func pause(ctx context.Context, around time.Duration) bool {
 	}
 }
 
-// withHeader returns options, one of which asks for the header of the reply, and where the header is when the call has ended: nil
-// if there was none.
+// withHeader returns options, one of which gets the header of the reply, and where the header is when the call has ended: nil if there
+// was none.
 func withHeader(opts []grpc.CallOption) ([]grpc.CallOption, *metadata.MD) {
 	for _, opt := range opts {
 		if header, ok := opt.(grpc.HeaderCallOption); ok {

@@ -57,8 +57,8 @@ func TestCallsWithoutTimeLeftCostNoBudget(t *testing.T) {
 			})
 
 			budget := u.methods[rpcGet].budget
-			if status.Code(got) != status.Code(err) || made != 1 || budget.tokens.Load() != budget.most {
-				t.Errorf("got %v after %d calls, with %d of %d tokens left", got, made, budget.tokens.Load(), budget.most)
+			if status.Code(got) != status.Code(err) || made != 1 || budget.tokens.Load() != budget.limit {
+				t.Errorf("got %v after %d calls, with %d of %d tokens left", got, made, budget.tokens.Load(), budget.limit)
 			}
 		})
 	}
@@ -86,7 +86,7 @@ func TestHedgesAndRetriersShareABudget(t *testing.T) {
 		}
 
 		// What was there at first, and half of a fifth of the calls.
-		most := calls + budget.most/token + calls/10
+		most := calls + budget.limit/token + calls/10
 		if got := int64(made.Load()); got > most || got < most-5 {
 			t.Errorf("%d attempts for %d calls, want %d", got, calls, most)
 		}

@@ -10,19 +10,18 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Retries and hedges together are at most a fifth of an upstream's calls: what fails for everybody must not get more load. Before
-// that bound holds, about retriesAtOnce retries of gRPC may come at once, and as many hedges and calls of retriers together.
+// Retries and hedges together are at most a fifth of an upstream's calls: a backend that fails must not get more load. Before that bound
+// takes effect, about retriesAtOnce retries of gRPC may come at once, and as many hedges and calls of retriers together.
 const (
 	extraLoad     = 0.2
 	retryTokens   = 100
 	backoffGrowth = 2
 )
 
-// methodConfig is the part of the service config (gRFC A6) that says which calls gRPC makes again: "methodConfig" for the methods
-// that may be repeated, and "retryThrottling" for all of them together. It is empty if none may.
+// methodConfig is the part of the service config (gRFC A6) that says which calls gRPC retries: "methodConfig" for the methods that may be
+// retried, and "retryThrottling" for all of them together. It is empty if none may.
 //
-// gRPC varies the pauses by a fifth, does what a backend says in grpc-retry-pushback-ms, and retries no call that has a header: see
-// retrier.
+// gRPC varies the pauses by a fifth, follows grpc-retry-pushback-ms of the backend, and retries no call that has a header: see retrier.
 func methodConfig(config Config) map[string]any {
 	var methods []any
 
@@ -63,7 +62,7 @@ func byGRPC(list []codes.Code) []codes.Code {
 	return slices.DeleteFunc(slices.Clone(list), func(c codes.Code) bool { return c == codes.Canceled })
 }
 
-// names are those of codes as JSON of a service config has them.
+// names returns the names of codes in a service config.
 func names(list []codes.Code) []string {
 	out := make([]string, 0, len(list))
 	for _, c := range list {
@@ -73,8 +72,7 @@ func names(list []codes.Code) []string {
 	return out
 }
 
-// ownShare is the part of extraLoad for what the gateway makes itself: hedges and the calls of retriers. The rest is for gRPC's
-// retries.
+// ownShare is the part of extraLoad for hedges and the calls of retriers. The rest is for gRPC's retries.
 func ownShare(config Config) float64 {
 	for _, method := range config.Methods {
 		if hedged(config, method.Retry) {
@@ -85,5 +83,5 @@ func ownShare(config Config) float64 {
 	return extraLoad / 4
 }
 
-// seconds is a duration as JSON of a service config has it.
+// seconds is a duration in a service config.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.9fs", d.Seconds()) }

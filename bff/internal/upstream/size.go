@@ -17,9 +17,9 @@ import (
 // grpcMaxReceiveBytes is the limit of gRPC, unless an option says otherwise.
 const grpcMaxReceiveBytes = 4 << 20
 
-// sizeError is the end of a call with a message that one side did not take. gRPC calls it RESOURCE_EXHAUSTED, which would tell the
-// client that it has used up a quota. It wraps the problem that the client may read, for callers in the gateway it is a status with
-// the same code, and its text is for the log.
+// sizeError is the error of a call with a message that one side did not accept. gRPC uses RESOURCE_EXHAUSTED, which would tell the client
+// that it has used up a quota. It wraps the problem that the client may read, for callers in the gateway it is a status with the same
+// code, and its text is for the log.
 type sizeError struct {
 	text    string
 	problem *problem.Problem
@@ -29,14 +29,13 @@ func (e *sizeError) Error() string { return e.text }
 
 func (e *sizeError) Unwrap() error { return e.problem }
 
-// GRPCStatus is for package status.
 func (e *sizeError) GRPCStatus() *status.Status {
 	return status.New(e.problem.GRPCCode(), e.problem.Detail)
 }
 
-// explainSize says what was too large, if that is why a call ended: the reply, for this gateway, or the request, for the backend.
-// All other errors are returned as they are. Sent reports whether a message of that size was sent, and replied, whether the backend
-// may have begun to reply; they are only called when a message was too large.
+// explainSize returns an error that says what was too large, if that is why a call ended: the reply, for this gateway, or the request,
+// for the backend. All other errors are returned as they are. sent reports whether a message of that size was sent, and replied, whether
+// the backend may have begun to reply; they are only called if a message was too large.
 func (u *upstream) explainSize(rpc string, err error, sent func(size int) bool, replied func() bool) error {
 	if status.Code(err) != codes.ResourceExhausted {
 		return err
@@ -47,24 +46,24 @@ func (u *upstream) explainSize(rpc string, err error, sent func(size int) bool, 
 	switch size, limit := oversize(text); {
 	case size > 0 && sent(size) && (limit != u.maxReceive || !replied()):
 		return &sizeError{
-			text: fmt.Sprintf("upstream %s: the request of %s has %d bytes, and the backend takes %d: %s",
+			text: fmt.Sprintf("upstream %s: the request of %s has %d bytes, and the backend accepts %d: %s",
 				u.name, rpc, size, limit, text),
 			problem: problem.WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange,
-				"the request is larger than the service takes"),
+				"the request is larger than the service accepts"),
 		}
 	case limit == u.maxReceive && size != 0:
 		return &sizeError{
-			text: fmt.Sprintf("upstream %s: the answer of %s is larger than upstreams.%s.max_receive_bytes (%d): %s",
+			text: fmt.Sprintf("upstream %s: the reply of %s is larger than upstreams.%s.max_receive_bytes (%d): %s",
 				u.name, rpc, u.name, limit, text),
-			problem: problem.New(codes.Internal, "the answer of a service is larger than the gateway takes"),
+			problem: problem.New(codes.Internal, "the reply of a service is larger than the gateway accepts"),
 		}
 	default:
 		return err
 	}
 }
 
-// sentSizes knows the sizes of messages that were larger than all before them: a backend refuses the first that is over its limit.
-// It is safe for concurrent use, as sending and receiving on a stream is.
+// sentSizes has the sizes of messages that were larger than all before them: a backend refuses the first that is over its limit. It is
+// safe for concurrent use, as sending and receiving on a stream is.
 type sentSizes struct {
 	mu        sync.Mutex
 	ascending []int
@@ -86,9 +85,8 @@ func (s *sentSizes) has(size int) bool {
 	return slices.Contains(s.ascending, size)
 }
 
-// oversize returns the size and the limit of a message that was too large, which gRPC reports by text alone: ours, that of C++ and
-// its wrappers, that of Node, and that of Java. The size of a compressed message is not known (-1). Zero: the text says nothing of
-// the kind.
+// oversize returns the size and the limit of a message that was too large, which gRPC reports only in the message of the status: that of
+// Go, of C++ and its wrappers, of Node, and of Java. The size of a compressed message is not known (-1). Zero: it is another error.
 func oversize(text string) (size, limit int) {
 	text = strings.TrimPrefix(text, "grpc: ")
 

@@ -1,6 +1,5 @@
-// Package upstream holds the connections to the backends. It is the only place that dials. Every call on its connections is
-// balanced, bounded, guarded by breakers, made again where that is safe, measured, and carries the metadata that the gateway
-// writes, and nothing else.
+// Package upstream has the connections to the backends. It is the only place that dials. Every call on its connections is balanced,
+// limited, guarded by breakers, retried where that is safe, measured, and has the metadata that the gateway writes, and nothing else.
 package upstream
 
 import (
@@ -21,16 +20,16 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
-// Observer is told of every call, of every change of a breaker and of a limit, and of addresses that are left out. Its methods must
-// be safe for concurrent use and not block.
+// Observer counts calls, changes of breakers and limits, and ejections of addresses. Its methods must be safe for concurrent use and not
+// block.
 type Observer interface {
 	balance.Observer
 
-	// ObserveCall counts a call. All attempts at it are one.
+	// ObserveCall counts a call, with all its attempts.
 	ObserveCall(upstream, rpc string, code codes.Code, took time.Duration)
 	// ObserveBreaker is for the breaker of the method, or, if rpc is empty, of the whole upstream.
 	ObserveBreaker(upstream, rpc string, state breaker.State)
-	// ObserveLimit is for how many calls may be under way at once.
+	// ObserveLimit is for how many calls may be in flight.
 	ObserveLimit(upstream string, limit int)
 }
 
@@ -55,7 +54,7 @@ type upstream struct {
 	programmed bool
 }
 
-// Deps are what a pool works with.
+// Deps are the collaborators of a pool.
 type Deps struct {
 	Logger   *slog.Logger
 	Observer Observer
@@ -130,7 +129,7 @@ type Status struct {
 	Breaker      string `json:"breaker"`
 	// Methods are the states of the breakers that methods have of their own.
 	Methods map[string]string `json:"methods,omitempty"`
-	// Limit is how many calls may be under way at once, and InFlight how many are. Both are zero if there is no limit.
+	// Limit is how many calls may be in flight, and InFlight how many are. Both are zero if there is no limit.
 	Limit    int `json:"limit"`
 	InFlight int `json:"in_flight"`
 	// Addresses are those that calls are balanced over.

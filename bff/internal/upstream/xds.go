@@ -11,7 +11,7 @@ import (
 	_ "google.golang.org/grpc/xds" // Targets "xds:///" need it.
 )
 
-// controlPlane leaves everything to the control plane. Connections are encrypted as it says (gRFC A29), or else as is configured.
+// controlPlane leaves everything to the control plane. Connections are encrypted as it decides (gRFC A29), or else as configured.
 func controlPlane(transport credentials.TransportCredentials) ([]grpc.DialOption, error) {
 	either, err := xds.NewClientCredentials(xds.ClientOptions{FallbackCreds: transport})
 	if err != nil {

@@ -1,12 +1,12 @@
-// Package concurrency bounds how many calls to a backend are under way at once, so that one that has too much to do is not given
-// more: it would finish ever fewer of them in time. The bound follows the time that calls take, compared with what calls of the
-// same kind take while there is little to do (after the gradient algorithm of Netflix's concurrency-limits).
+// Package concurrency bounds how many calls to a backend are in flight, so that an overloaded backend gets no more of them: it would
+// finish ever fewer in time. The limit follows the latency of calls, compared with that of calls of the same kind under low load (after
+// the gradient algorithm of Netflix's concurrency-limits).
 //
-// It is our own because the adaptive limiter of failsafe-go, which was tried, does worse: with a backend that is offered twice what
-// it can do, its limit swings below that, so that as little as 70 % gets done, and its defaults hold up a load that rises suddenly,
-// though the backend could take it.
+// It is our own because the adaptive limiter of failsafe-go, which was tried, does worse: with a backend that is offered twice its
+// capacity, its limit swings below that, so that as little as 70 % gets done, and its defaults hold up a load that rises suddenly,
+// although the backend could handle it.
 //
-// What finds no permit is refused at once. Nothing waits here: it would wait for a backend that is behind already.
+// A call without a permit is refused at once. Nothing is queued for a backend that is behind already.
 package concurrency
 
 import (
@@ -25,33 +25,33 @@ type Limiter struct {
 	mu       sync.Mutex
 	limit    float64
 	inFlight int
-	alone    map[string]*average
+	unloaded map[string]*average
 	window   window
 	probe    probe
 }
 
-// The steering. Latency may grow by half before the limit falls, so that in the steady state of an overload a third of the calls
-// wait in the backend, which therefore never runs dry: with half the limit, as in a probe, it is still nearly busy.
+// Latency may grow by half before the limit falls, so that in a steady overload a third of the calls wait in the backend, which is
+// therefore never idle: with half the limit, as in a probe, it is still nearly busy.
 const (
-	tolerance  = 1.5
-	smoothing  = 0.3
-	sharpest   = 0.5
-	windowTime = 250 * time.Millisecond
-	minSamples = 20
+	tolerance   = 1.5
+	smoothing   = 0.3
+	minGradient = 0.5
+	windowTime  = 250 * time.Millisecond
+	minSamples  = 20
 )
 
-// New returns a limiter with nothing under way. onChange, if not nil, is told of each change of the limit; it must not block or
+// New returns a limiter with no calls in flight. onChange, if not nil, is called for each change of the limit; it must not block or
 // call the limiter.
 func New(cfg config.Concurrency, onChange func(limit int)) *Limiter {
 	initial := float64(cfg.Initial)
 
 	return &Limiter{
-		settings: cfg, onChange: onChange, limit: initial, alone: map[string]*average{},
-		probe: probe{calm: time.Now(), limit: initial},
+		settings: cfg, onChange: onChange, limit: initial, unloaded: map[string]*average{},
+		probe: probe{lastQuiet: time.Now(), limit: initial},
 	}
 }
 
-// Permit is the consent to a call. Its methods may be called once; the zero value, of a nil limiter, permits everything.
+// Permit admits a call. One of its methods must be called, once; the zero value is that of a nil limiter.
 type Permit struct {
 	limiter *Limiter
 	kind    string
@@ -59,8 +59,8 @@ type Permit struct {
 	quiet   bool
 }
 
-// Acquire asks for a permit for a call of a kind, one of a bounded set. Those of negative priority may use 80 % of the limit, those
-// of priority zero 95 %, and all others the whole. If there is one, the caller must end it with Answered or Drop.
+// Acquire returns a permit for a call of a kind, one of a bounded set, unless the limit is reached. Calls of negative priority may use
+// 80 % of the limit, those of priority zero 95 %, and all others all of it. The caller must end the permit with Done or Drop.
 func (l *Limiter) Acquire(kind string, priority int, now time.Time) (Permit, bool) {
 	if l == nil {
 		return Permit{}, true
@@ -99,21 +99,21 @@ func share(limit float64, priority int) int {
 	return max(1, int(math.Ceil(limit)))
 }
 
-// Answered releases the permit, and reports to the limiter how long the backend took to answer.
-func (p Permit) Answered() {
+// Done releases the permit, and reports to the limiter how long the backend took to reply.
+func (p Permit) Done() {
 	if p.limiter != nil {
-		p.limiter.answered(p, time.Now())
+		p.limiter.done(p, time.Now())
 	}
 }
 
-// Drop releases the permit of a call whose time says nothing: it was given up, or the backend was not there.
+// Drop releases the permit of a call whose time says nothing: it was cancelled, or the backend was down.
 func (p Permit) Drop() {
 	if p.limiter != nil {
 		p.limiter.drop()
 	}
 }
 
-// Limit is how many calls may be under way now, and InFlight how many are.
+// Limit returns how many calls may be in flight now, and how many are.
 func (l *Limiter) Limit() (limit, inFlight int) {
 	if l == nil {
 		return 0, 0
@@ -132,7 +132,7 @@ func (l *Limiter) drop() {
 	l.inFlight--
 }
 
-func (l *Limiter) answered(p Permit, now time.Time) {
+func (l *Limiter) done(p Permit, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
@@ -140,28 +140,28 @@ func (l *Limiter) answered(p Permit, now time.Time) {
 
 	took := now.Sub(p.start).Seconds()
 
-	alone, known := l.alone[p.kind]
+	unloaded, known := l.unloaded[p.kind]
 	if !known {
-		alone = &average{}
-		l.alone[p.kind] = alone
+		unloaded = &average{}
+		l.unloaded[p.kind] = unloaded
 	}
 
 	switch {
 	case p.quiet:
-		alone.add(took)
-		l.probe.answered(p.start, now)
+		unloaded.add(took)
+		l.probe.done(p.start, now)
 	case known:
-		l.window.add(alone.value, took)
+		l.window.add(unloaded.value, took)
 	}
 
 	if l.window.full(now) {
-		l.steer(l.window.gradient(), now)
+		l.adjust(l.window.gradient(), now)
 		l.window = window{end: now.Add(windowTime)}
 	}
 }
 
-// steer moves the limit to where the gradient says: a gradient of 1 means that calls take no longer than alone.
-func (l *Limiter) steer(gradient float64, now time.Time) {
+// adjust changes the limit by the gradient; 1 means that calls take no longer than under low load.
+func (l *Limiter) adjust(gradient float64, now time.Time) {
 	before := int(l.limit)
 	target := gradient*l.limit + math.Sqrt(l.limit)
 
@@ -173,7 +173,7 @@ func (l *Limiter) steer(gradient float64, now time.Time) {
 
 	l.limit = min(max(l.limit, float64(l.settings.Min)), float64(l.settings.Max))
 
-	// What is slow for another reason than the load needs a new measure, which only calls with little beside them give.
+	// If calls are slow for another reason than the load, a new baseline is needed, which only calls under low load provide.
 	if gradient < 1 {
 		l.probe.request(now, l.limit)
 	}

@@ -57,7 +57,7 @@ func drive(l *concurrency.Limiter, b *backend, kind string, rate int, length tim
 
 			if ok {
 				b.call()
-				permit.Answered()
+				permit.Done()
 			}
 
 			mu.Lock()
@@ -307,7 +307,7 @@ func TestNilLimitsNothing(t *testing.T) {
 		t.Error("refused")
 	}
 
-	permit.Answered()
+	permit.Done()
 	permit.Drop()
 
 	if limit, inFlight := l.Limit(); limit != 0 || inFlight != 0 {
@@ -322,7 +322,7 @@ func BenchmarkAcquire(b *testing.B) {
 
 	for b.Loop() {
 		if permit, ok := l.Acquire("get", 0, time.Now()); ok {
-			permit.Answered()
+			permit.Done()
 		}
 	}
 }

@@ -1,9 +1,9 @@
-// Package inproc is the channel to services that are implemented inside the gateway. Calls on it behave as calls to a backend do:
-// with deadlines, cancellation, metadata, interceptors and streams, but without a socket and without encoding. What a unary method
-// answers with is not even copied.
+// Package inproc is the channel to services that are implemented inside the gateway. Calls on it behave like calls to a backend, with
+// deadlines, cancellation, metadata, interceptors and streams, but without a socket and without encoding. The reply of a unary method
+// is not even copied.
 //
-// The channel itself is github.com/fullstorydev/grpchan; this package contains panics, keeps the request's record across the call
-// and makes every error a status.
+// The channel itself is github.com/fullstorydev/grpchan; this package recovers from panics, passes on the request's record and makes
+// every error a status.
 package inproc
 
 import (
@@ -24,40 +24,30 @@ import (
 
 // Channel serves and calls in-process services. Register everything before the first call; calls are safe for concurrent use.
 type Channel struct {
-	inner  *inprocgrpc.Channel
-	client grpc.ClientConnInterface
+	// ClientConnInterface calls the services.
+	grpc.ClientConnInterface
+
+	services *inprocgrpc.Channel
 }
 
 // New returns a channel without services. The interceptors run on the calling side, as those of an upstream connection do.
 func New(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) *Channel {
-	inner := new(inprocgrpc.Channel).WithCloner(messages{}).
+	services := new(inprocgrpc.Channel).WithCloner(messages{}).
 		WithServerUnaryInterceptor(serveUnary).WithServerStreamInterceptor(serveStream)
 
-	return &Channel{inner: inner, client: grpchan.InterceptClientConn(inner, unary, stream)}
+	return &Channel{ClientConnInterface: grpchan.InterceptClientConn(services, unary, stream), services: services}
 }
 
 // RegisterService implements grpc.ServiceRegistrar.
 func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	c.inner.RegisterService(desc, impl)
+	c.services.RegisterService(desc, impl)
 }
 
 // Serves reports whether a service of that name is registered.
 func (c *Channel) Serves(service string) bool {
-	_, ok := c.inner.GetServiceInfo()[service]
+	_, ok := c.services.GetServiceInfo()[service]
 
 	return ok
-}
-
-// Invoke implements grpc.ClientConnInterface.
-func (c *Channel) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	return c.client.Invoke(ctx, method, args, reply, opts...)
-}
-
-// NewStream implements grpc.ClientConnInterface.
-func (c *Channel) NewStream(
-	ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption,
-) (grpc.ClientStream, error) {
-	return c.client.NewStream(ctx, desc, method, opts...)
 }
 
 func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
@@ -65,7 +55,7 @@ func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle
 
 	resp, err = handler(withRecord(ctx), req)
 	if message, ok := resp.(proto.Message); ok && err == nil && message.ProtoReflect().IsValid() {
-		resp = answer{message}
+		resp = reply{message}
 	}
 
 	return resp, err
@@ -77,9 +67,8 @@ func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, han
 	return handler(srv, recordStream{ServerStream: ss, ctx: withRecord(ss.Context())})
 }
 
-// withRecord carries the record of the request, which the channel would drop with all other values of the caller's context, and
-// what middleware of an embedding program has put there, such as the span of a trace. The others are about the call to the
-// channel.
+// withRecord passes on the record of the request, which the channel would drop with all other values of the caller's context, and the
+// values of an embedding program's middleware, such as the span of a trace.
 func withRecord(ctx context.Context) context.Context {
 	rec := reqinfo.From(inprocgrpc.ClientContext(ctx))
 	ctx = reqinfo.NewContext(ctx, rec)

@@ -6,32 +6,32 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// answer is the message that an implementation of a unary method has returned. As with any gRPC server, it may not change it any
-// more, so that the caller's message may share what is in it.
-type answer struct{ proto.Message }
+// reply is the message that an implementation of a unary method has returned. As with any gRPC server, it must not change it any more,
+// so that the caller's message may share its content.
+type reply struct{ proto.Message }
 
-// messages copies messages between caller and implementation. Only an answer is not copied in depth: a request may change on one
-// side while the other still reads it, when the call is given up.
+// messages copies messages between caller and implementation. Only a reply is copied shallowly: a request may change on one side while
+// the other still reads it, when the call is cancelled.
 type messages struct{ inprocgrpc.ProtoCloner }
 
 // Copy is called by the channel.
 func (c messages) Copy(out, in any) error {
-	given, isAnswer := in.(answer)
-	if isAnswer {
-		in = given.Message
+	replied, isReply := in.(reply)
+	if isReply {
+		in = replied.Message
 	}
 
 	from, ok := in.(proto.Message)
 	to, same := out.(proto.Message)
 
-	// What the two are if they are not of the same type is for the library to find out.
+	// The library handles messages of different types.
 	if !ok || !same || from.ProtoReflect().Type() != to.ProtoReflect().Type() {
 		return c.ProtoCloner.Copy(out, in)
 	}
 
 	proto.Reset(to)
 
-	if isAnswer {
+	if isReply {
 		share(to.ProtoReflect(), from.ProtoReflect())
 	} else {
 		proto.Merge(to, from)
@@ -40,7 +40,7 @@ func (c messages) Copy(out, in any) error {
 	return nil
 }
 
-// share sets what is set in the other message, to the same values.
+// share sets the fields that are set in the other message, to the same values.
 func share(to, from protoreflect.Message) {
 	from.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		to.Set(field, value)
