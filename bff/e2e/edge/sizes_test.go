@@ -74,7 +74,7 @@ func TestAnswersAreAsLargeAsTheUpstreamMaySend(t *testing.T) {
 
 	const (
 		size   = 6 << 20
-		reason = "the answer of a service is larger than the gateway takes"
+		reason = "the reply of a service is larger than the gateway accepts"
 	)
 
 	for name, row := range map[string]struct {
@@ -112,7 +112,7 @@ func TestAnswersAreAsLargeAsTheUpstreamMaySend(t *testing.T) {
 			}
 
 			for _, rpc := range []string{"/every.v1.EveryService/Echo", "/every.v1.EveryService/Count"} {
-				want := "upstream every: the answer of " + rpc + " is larger than " + row.setting
+				want := "upstream every: the reply of " + rpc + " is larger than " + row.setting
 				gatewaytest.Eventually(t, "the log naming the setting", func() bool { return strings.Contains(logs.String(), want) })
 			}
 		})
@@ -132,7 +132,7 @@ func TestRequestsAreAsLargeAsTheBackendTakes(t *testing.T) {
 	}
 
 	res := s.Do(t, http.MethodPost, "/v1/every", nil, body(6<<20))
-	if doc := res.Problem(t); res.Status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service takes" {
+	if doc := res.Problem(t); res.Status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service accepts" {
 		t.Errorf("what it does not take: %d %s", res.Status, res.Body)
 	}
 
@@ -172,7 +172,7 @@ func TestLargeRequestsOfStreams(t *testing.T) {
 				t.Parallel()
 
 				res := s.Do(t, row.method, row.target, header, row.body)
-				if doc := res.Problem(t); res.Status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service takes" {
+				if doc := res.Problem(t); res.Status != http.StatusRequestEntityTooLarge || doc["detail"] != "the request is larger than the service accepts" {
 					t.Errorf("%d %s", res.Status, res.Body)
 				}
 			})
@@ -187,7 +187,7 @@ func TestEchoIsLargerThanTheGatewayTakes(t *testing.T) {
 	s := gatewaytest.StartMirrorOf(t, tolerant{}, nil, &porticov1.MethodPolicy{MaxBodyBytes: new(int64(16 << 20))})
 
 	res := s.Do(t, http.MethodPost, "/v1/every", nil, `{"stringField":"`+strings.Repeat("x", 6<<20)+`"}`)
-	if doc := res.Problem(t); res.Status != http.StatusInternalServerError || doc["detail"] != "the answer of a service is larger than the gateway takes" {
+	if doc := res.Problem(t); res.Status != http.StatusInternalServerError || doc["detail"] != "the reply of a service is larger than the gateway accepts" {
 		t.Errorf("%d %s", res.Status, res.Body)
 	}
 }
@@ -196,7 +196,7 @@ func TestEchoIsLargerThanTheGatewayTakes(t *testing.T) {
 func TestLargeAnswersWithinComposites(t *testing.T) {
 	t.Parallel()
 
-	const reason = "the answer of a service is larger than the gateway takes"
+	const reason = "the reply of a service is larger than the gateway accepts"
 
 	for upstream, status := range map[string]int{"order": http.StatusOK, "user": http.StatusInternalServerError} {
 		t.Run(upstream, func(t *testing.T) {
