@@ -64,7 +64,7 @@ func TestWhatHappensToConnectionsIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 
 	const (
-		noHealth = "level=INFO msg=\"the backend has no health service (grpc.health.v1): its addresses count as healthy while they answer\"" +
+		noHealth = "level=INFO msg=\"the backend has no health service (grpc.health.v1): its addresses count as healthy while they reply\"" +
 			" upstream=order\n"
 		gone = "level=WARN msg=\"the backend cannot be reached\" upstream=order address="
 		back = "level=INFO msg=\"the backend can be reached again\" upstream=order address="

@@ -2,20 +2,20 @@ package balance
 
 import "time"
 
-// review takes back the members whose time is over and leaves out those whose calls fail. It returns how many it left out, and
-// when the next one is to be taken back; zero if there is none. The caller holds the lock.
+// review readmits the members whose time is over and ejects those whose calls fail. It returns how many it ejected, and when the next
+// one is to be readmitted; zero if there is none. The caller holds the lock.
 func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
 	settings := w.group.settings.Ejection
 
 	for _, m := range w.members {
 		if m.ejected() && !now.Before(m.until) {
-			m.free(now)
+			m.readmit(now)
 		}
 	}
 
 	for _, m := range w.members {
 		failing := !settings.Disabled && m.failures.Load() >= int64(settings.Failures)
-		if failing && !m.ejected() && w.dispensable(m) {
+		if failing && !m.ejected() && w.mayEject(m) {
 			m.eject(now, settings.Time)
 
 			ejections++
@@ -23,7 +23,7 @@ func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
 	}
 
 	if !w.anyUsable(nil) {
-		w.pardon(now)
+		w.readmitAll(now)
 	}
 
 	for _, m := range w.members {
@@ -35,8 +35,8 @@ func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
 	return ejections, next
 }
 
-// dispensable reports whether one more member may be left out: calls must have somewhere else to go.
-func (w *wrapper) dispensable(m *member) bool {
+// mayEject reports whether one more member may be ejected: there must be another for its calls.
+func (w *wrapper) mayEject(m *member) bool {
 	ejected, all := 0, 0
 
 	for _, other := range w.members {
@@ -49,12 +49,12 @@ func (w *wrapper) dispensable(m *member) bool {
 		}
 	}
 
-	most := max(1, int(w.group.settings.Ejection.MaxRatio*float64(all)))
+	limit := max(1, int(w.group.settings.Ejection.MaxRatio*float64(all)))
 
-	return ejected < most && w.anyUsable(m)
+	return ejected < limit && w.anyUsable(m)
 }
 
-// anyUsable reports whether calls have somewhere to go without that member.
+// anyUsable reports whether calls can go to another member.
 func (w *wrapper) anyUsable(without *member) bool {
 	for _, m := range w.members {
 		if m != without && !m.ejected() && m.usable() {
@@ -65,11 +65,11 @@ func (w *wrapper) anyUsable(without *member) bool {
 	return false
 }
 
-// pardon takes back all that could be used: the others are gone, and an address that fails now and then is better than none.
-func (w *wrapper) pardon(now time.Time) {
+// readmitAll readmits all members that could be used: the others are down, and an address that fails now and then is better than none.
+func (w *wrapper) readmitAll(now time.Time) {
 	for _, m := range w.members {
 		if m.ejected() && m.usable() {
-			m.free(now)
+			m.readmit(now)
 		}
 	}
 }

@@ -14,33 +14,32 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 )
 
-// Observer is told when an address of a backend is left out, and why: Failures or Silence. It must be safe for concurrent use and
-// not block.
+// Observer counts ejections of addresses, by reason: Failures or Silence. It must be safe for concurrent use and not block.
 type Observer interface {
 	ObserveEjection(upstream, reason string)
 }
 
-// Why an address is left out.
+// Why an address is ejected.
 const (
-	// Failures of its calls, one after the other.
+	// Failures: its calls fail, one after the other.
 	Failures = "failures"
-	// Silence on a connection that is there.
+	// Silence: its connection is open, but nothing comes from it.
 	Silence = "silence"
 )
 
-// Group is the addresses of one backend, as one connection balances over them. It is safe for concurrent use.
+// Group is the addresses of one backend, over which one connection balances. It is safe for concurrent use.
 type Group struct {
 	name     string
 	settings Settings
 	observer Observer
-	// noHealth is done once the backend has been found to have no health service.
+	// noHealth makes logNoHealth log once.
 	noHealth sync.Once
 	// current is nil while the connection is idle or closed.
 	current atomic.Pointer[wrapper]
 }
 
-// NewGroup is for the connection to the backend of that name. The observer may be nil. What the connection's resolver finds must be
-// attached to the group, and its credentials be those of Track.
+// NewGroup returns a group for the connection to the backend of that name. The observer may be nil. The state of the connection's resolver
+// must be attached to the group, and its credentials must be those of Track.
 func NewGroup(name string, settings Settings, observer Observer) *Group {
 	settings.Logger = cmp.Or(settings.Logger, slog.New(slog.DiscardHandler))
 
@@ -49,14 +48,14 @@ func NewGroup(name string, settings Settings, observer Observer) *Group {
 
 type groupKey struct{}
 
-// Attach tells the policy that the addresses which a resolver has found are those of the group.
+// Attach attaches the addresses of a resolver to the group.
 func (g *Group) Attach(state resolver.State) resolver.State {
 	state.Attributes = state.Attributes.WithValue(groupKey{}, g)
 
 	return state
 }
 
-// groupOf returns the group that the state is attached to, or one that nobody looks at.
+// groupOf returns the group that the state is attached to, or one without an observer.
 func groupOf(state resolver.State) *Group {
 	if g, ok := state.Attributes.Value(groupKey{}).(*Group); ok {
 		return g
@@ -71,18 +70,18 @@ func (g *Group) observe(reason string) {
 	}
 }
 
-// noteNoHealth says once that the backend has no health service, so that nobody looks for the health of its addresses.
-func (g *Group) noteNoHealth() {
+// logNoHealth logs once that the backend has no health service.
+func (g *Group) logNoHealth() {
 	g.noHealth.Do(func() {
 		g.settings.Logger.Info("the backend has no health service (grpc.health.v1):"+
-			" its addresses count as healthy while they answer", "upstream", g.name)
+			" its addresses count as healthy while they reply", "upstream", g.name)
 	})
 }
 
-// noteReachable says that an address can be reached again or, with an error, why it cannot any more.
-func (g *Group) noteReachable(address string, err error) {
+// logReachable logs that an address can be reached again or, with an error, why it cannot any more.
+func (g *Group) logReachable(address string, err error) {
 	if err != nil {
-		// What gRPC wraps it in says nothing more.
+		// The text of the error that wraps it adds nothing.
 		if cause := errors.Unwrap(err); cause != nil {
 			err = cause
 		}
@@ -96,10 +95,10 @@ func (g *Group) noteReachable(address string, err error) {
 // Address is the state of an address of a backend.
 type Address struct {
 	Address string `json:"address"`
-	// State is "ready", "ejected", "unresponsive" (it fell silent and is not back), "unhealthy" (it does not say that it is
-	// serving), "connecting", "failing" (it cannot be connected to) or "idle".
+	// State is "ready", "ejected", "unresponsive", "unhealthy" (it does not report that it is serving), "connecting", "failing" (no
+	// connection can be made) or "idle".
 	State string `json:"state"`
-	// Until is when an ejected one is tried again.
+	// Until is when an ejected address is tried again.
 	Until time.Time `json:"until,omitzero"`
 }
 

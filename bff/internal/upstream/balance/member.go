@@ -10,27 +10,26 @@ import (
 // member is an address. The wrapper's lock guards what is not atomic.
 type member struct {
 	address string
-	// listed reports whether the resolver still knows it.
+	// listed reports whether the resolver still lists it.
 	listed   bool
 	subConns map[*subConn]struct{}
 
 	// failures since the last call that did not fail.
 	failures atomic.Int64
-	// until is when it is taken back; zero if it is not left out.
+	// until is when it is readmitted; zero if it is not ejected.
 	until time.Time
-	// strikes are how often it was left out lately, and freed when it was last taken back.
-	strikes int
-	freed   time.Time
-	// silent reports that its connection was closed because nothing came from it any more. A new one makes up for it.
-	silent bool
-	// unreachable says that the last attempt to connect to it failed.
+	// ejections is how often it was ejected lately, and readmitted when it was last readmitted.
+	ejections  int
+	readmitted time.Time
+	// unresponsive reports that its connection was closed because nothing came from it any more, until there is a new one.
+	unresponsive bool
+	// unreachable reports that the last attempt to connect to it failed.
 	unreachable bool
 }
 
 func (m *member) ejected() bool { return !m.until.IsZero() }
 
-// usable reports whether calls would get through to it, as far as one can know, if it is not left out. One that is idle has not
-// been needed yet, as happens in a ring.
+// usable reports whether calls would probably reach it if it is not ejected. An idle one was not needed yet, as happens in a ring.
 func (m *member) usable() bool {
 	for sc := range m.subConns {
 		if sc.healthy() || sc.state == connectivity.Idle {
@@ -59,7 +58,7 @@ func (m *member) state() string {
 	switch {
 	case state == connectivity.Ready:
 		return "unhealthy"
-	case m.silent:
+	case m.unresponsive:
 		return "unresponsive"
 	case state == connectivity.Connecting:
 		return "connecting"
@@ -70,30 +69,30 @@ func (m *member) state() string {
 	}
 }
 
-// eject leaves it out from now on.
+// eject excludes it from now on.
 func (m *member) eject(now time.Time, base time.Duration) {
-	// What happened long ago does not count.
-	if now.Sub(m.freed) > maxEjection {
-		m.strikes = 0
+	// Earlier ejections do not count.
+	if now.Sub(m.readmitted) > maxEjection {
+		m.ejections = 0
 	}
 
-	m.strikes++
-	m.until = now.Add(min(base*time.Duration(m.strikes), max(maxEjection, base)))
-	m.changed()
+	m.ejections++
+	m.until = now.Add(min(base*time.Duration(m.ejections), max(maxEjection, base)))
+	m.markPending()
 }
 
-// free takes it back.
-func (m *member) free(now time.Time) {
-	m.until, m.freed = time.Time{}, now
+// readmit readmits it.
+func (m *member) readmit(now time.Time) {
+	m.until, m.readmitted = time.Time{}, now
 	m.failures.Store(0)
-	m.changed()
+	m.markPending()
 }
 
-func (m *member) changed() {
+func (m *member) markPending() {
 	for sc := range m.subConns {
 		sc.pending = true
 	}
 }
 
-// maxEjection is the longest time that an address is left out, and how long it is remembered that it was.
+// maxEjection is the longest time for which an address is ejected, and for which an ejection is remembered.
 const maxEjection = time.Minute

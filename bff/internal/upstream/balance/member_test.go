@@ -35,7 +35,7 @@ func ready(addresses ...string) *wrapper {
 
 func fail(w *wrapper, m *member) {
 	for range defaults.Ejection.Failures {
-		w.learn(m, unhealthy)
+		w.recordOutcome(m, unhealthy)
 	}
 }
 
@@ -83,7 +83,7 @@ func TestTimeOutGrowsAndIsForgiven(t *testing.T) {
 		w.review(now)
 	}
 
-	if got := m.until.Sub(m.freed); got > maxEjection {
+	if got := m.until.Sub(m.readmitted); got > maxEjection {
 		t.Errorf("left out for %s", got)
 	}
 }
@@ -95,10 +95,10 @@ func TestFailuresMustFollowOneAnother(t *testing.T) {
 	m := w.members["a"]
 
 	for range 3 * defaults.Ejection.Failures {
-		w.learn(m, unhealthy)
-		w.learn(m, nothing)
-		w.learn(m, unhealthy)
-		w.learn(m, healthy)
+		w.recordOutcome(m, unhealthy)
+		w.recordOutcome(m, notCounted)
+		w.recordOutcome(m, unhealthy)
+		w.recordOutcome(m, healthy)
 	}
 
 	if ejections, _ := w.review(time.Now()); ejections != 0 {
@@ -124,16 +124,16 @@ func TestJudge(t *testing.T) {
 	}{
 		{"answer", nil, true, false, healthy},
 		{"answer_to_a_hurried_call", nil, true, true, healthy},
-		{"given_up_before_it_was_sent", nil, false, false, nothing},
+		{"given_up_before_it_was_sent", nil, false, false, notCounted},
 		{"not_found", status.Error(codes.NotFound, ""), true, false, healthy},
 		{"internal", status.Error(codes.Internal, ""), true, false, healthy},
-		{"our_own_refusal", status.Error(codes.ResourceExhausted, "too large"), false, false, nothing},
+		{"our_own_refusal", status.Error(codes.ResourceExhausted, "too large"), false, false, notCounted},
 		{"unavailable", status.Error(codes.Unavailable, ""), true, false, unhealthy},
 		{"unavailable_in_a_hurry", status.Error(codes.Unavailable, ""), false, true, unhealthy},
 		{"too_late", status.Error(codes.DeadlineExceeded, ""), false, false, unhealthy},
-		{"too_late_in_a_hurry", status.Error(codes.DeadlineExceeded, ""), false, true, nothing},
-		{"canceled", status.Error(codes.Canceled, ""), true, false, nothing},
-		{"no_status", errors.New("odd"), false, false, nothing},
+		{"too_late_in_a_hurry", status.Error(codes.DeadlineExceeded, ""), false, true, notCounted},
+		{"canceled", status.Error(codes.Canceled, ""), true, false, notCounted},
+		{"no_status", errors.New("odd"), false, false, notCounted},
 	}
 
 	for _, tt := range tests {
@@ -158,9 +158,9 @@ func TestCallsThatAreLostWithAConnectionCountAsOne(t *testing.T) {
 		t.Errorf("while it is there: %d", got)
 	}
 
-	line.lose()
+	line.markLost()
 
-	for i, want := range []outcome{unhealthy, nothing, nothing} {
+	for i, want := range []outcome{unhealthy, notCounted, notCounted} {
 		if got := resultOf(gone, false, line); got != want {
 			t.Errorf("call %d: %d, want %d", i, got, want)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// picker has the child choose, and learns from how the call ends.
+// picker lets the child choose, and records how the call ends.
 type picker struct {
 	child   balancer.Picker
 	wrapper *wrapper
@@ -37,7 +37,7 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 		}
 
 		late := status.Code(end.Err) == codes.DeadlineExceeded && clientDeadlineShorter(info.Ctx, start)
-		p.wrapper.learn(sc.member, resultOf(end, late, conn))
+		p.wrapper.recordOutcome(sc.member, resultOf(end, late, conn))
 
 		if done != nil {
 			done(end)
@@ -47,61 +47,59 @@ func (p *picker) Pick(info balancer.PickInfo) (balancer.PickResult, error) {
 	return result, nil
 }
 
-// outcome is what the end of a call says about the address.
+// outcome is what the end of a call means for the address.
 type outcome int
 
 const (
-	nothing outcome = iota
+	notCounted outcome = iota
 	healthy
 	unhealthy
 )
 
-// resultOf is strict on what does not answer, as the breaker is: only UNAVAILABLE and DEADLINE_EXCEEDED are failures, and every
-// answer that the backend gave is a success.
+// resultOf counts, like the breaker, only UNAVAILABLE and DEADLINE_EXCEEDED as failures; every other reply of the backend is a success.
 func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) outcome {
 	switch status.Code(end.Err) {
 	case codes.Canceled:
-		return nothing
+		return notCounted
 	case codes.DeadlineExceeded:
 		if clientDeadlineShorter {
-			return nothing
+			return notCounted
 		}
 
 		return unhealthy
 	case codes.Unavailable:
 		// The calls that are lost with a connection count as one: gRPC looks for a new connection anyway.
-		if conn != nil && conn.lost.Load() && conn.blamed.Swap(true) {
-			return nothing
+		if conn != nil && conn.lost.Load() && conn.counted.Swap(true) {
+			return notCounted
 		}
 
 		return unhealthy
 	default:
-		// Without bytes, gRPC has given up the call before it was sent.
+		// Without bytes, gRPC has ended the call before it was sent.
 		if end.BytesReceived {
 			return healthy
 		}
 
-		return nothing
+		return notCounted
 	}
 }
 
-// minBudget is the least time that a backend is given before a call that runs out of time is held against it. Network and queues
-// take some of it.
+// minBudget is the shortest time after which a timeout counts against a backend. Network and queues take some of it.
 const minBudget = 100 * time.Millisecond
 
-// clientDeadlineShorter reports whether running out of time says nothing about the address that was picked then: because there was
-// hardly any, or because of the client. Otherwise a client could have healthy addresses left out.
+// clientDeadlineShorter reports whether a timeout says nothing about the address that was picked then: because there was hardly any time,
+// or because of the client. Otherwise a client could have healthy addresses ejected.
 func clientDeadlineShorter(ctx context.Context, picked time.Time) bool {
 	deadline, ok := ctx.Deadline()
 
 	return ok && deadline.Sub(picked) < minBudget || reqinfo.From(ctx).ClientDeadlineShorter(ctx, picked)
 }
 
-// learn counts the failures of a member.
-func (w *wrapper) learn(m *member, o outcome) {
+// recordOutcome counts the failures of a member.
+func (w *wrapper) recordOutcome(m *member, o outcome) {
 	switch o {
 	case healthy:
-		// Nearly always there is nothing to forget, and nothing to fight over with other processors.
+		// Nearly always there is nothing to reset, and no contention between processors.
 		if m.failures.Load() != 0 {
 			m.failures.Store(0)
 		}
@@ -109,6 +107,6 @@ func (w *wrapper) learn(m *member, o outcome) {
 		if m.failures.Add(1) >= int64(w.group.settings.Ejection.Failures) {
 			w.wake()
 		}
-	case nothing:
+	case notCounted:
 	}
 }

@@ -13,16 +13,16 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// patience is how many times in a row the last address that is left must have been silent: without it there is nowhere to go, but a
-// new connection may lead elsewhere, as with a virtual address.
-const patience = 3
+// maxSilentProbes is how many probes in a row must fail before the connection of the last usable address is closed: there is no other, but
+// a new connection may lead elsewhere, as with a virtual address.
+const maxSilentProbes = 3
 
 // jitter spreads the probes of many gateways.
 const jitter = 0.1
 
-// beginProbe asks the address again and again until its connection is lost or endProbe is called. gRPC allows it on a subchannel
-// that is ready.
-func (sc *subConn) beginProbe() {
+// startProbe probes the address at intervals until its connection is lost or stopProbe is called. gRPC allows it on a subchannel that is
+// ready.
+func (sc *subConn) startProbe() {
 	if sc.wrapper.group.settings.Probe.Disabled {
 		return
 	}
@@ -35,8 +35,8 @@ func (sc *subConn) beginProbe() {
 	sc.stopped = stop
 }
 
-// endProbe waits until it has ended.
-func (sc *subConn) endProbe() {
+// stopProbe stops the probes, and waits until they have ended.
+func (sc *subConn) stopProbe() {
 	sc.wrapper.mu.Lock()
 	stop := sc.stopped
 	sc.stopped = nil
@@ -47,10 +47,10 @@ func (sc *subConn) endProbe() {
 	}
 }
 
-// prober asks over the subchannel's own connection: what else there may be between gateway and address says nothing.
+// prober sends probes over the subchannel's own connection: other ones to the address would prove nothing.
 type prober struct{ sc *subConn }
 
-// Build is called by gRPC, with the means to call over the subchannel.
+// Build implements balancer.ProducerBuilder. cc calls over the subchannel.
 func (p *prober) Build(cc any) (balancer.Producer, func()) {
 	over, ok := cc.(grpc.ClientConnInterface)
 	if !ok {
@@ -71,7 +71,7 @@ func (p *prober) Build(cc any) (balancer.Producer, func()) {
 
 func (p *prober) run(ctx context.Context, cc grpc.ClientConnInterface) {
 	settings := p.sc.wrapper.group.settings.Probe
-	silences := 0
+	silentProbes := 0
 
 	for {
 		pause := float64(settings.Interval) * (1 + jitter*(2*rand.Float64()-1)) //nolint:gosec // Not a secret.
@@ -82,22 +82,22 @@ func (p *prober) run(ctx context.Context, cc grpc.ClientConnInterface) {
 		case <-time.After(time.Duration(pause)):
 		}
 
-		silences++
-		if p.alive(ctx, cc, settings.Timeout) {
-			silences = 0
+		silentProbes++
+		if p.responds(ctx, cc, settings.Timeout) {
+			silentProbes = 0
 		}
 
-		if silences >= patience || silences > 0 && p.sc.wrapper.replaceable(p.sc.member) {
-			p.sc.wrapper.giveUp(p.sc)
+		if silentProbes >= maxSilentProbes || silentProbes > 0 && p.sc.wrapper.hasAlternative(p.sc.member) {
+			p.sc.wrapper.closeSilent(p.sc)
 
-			silences = 0
+			silentProbes = 0
 		}
 	}
 }
 
-// alive reports whether anything comes from the address in time: any answer, also that there is no health service, or any other
-// bytes. What cannot be sent because the backend allows no more streams is no question.
-func (p *prober) alive(ctx context.Context, cc grpc.ClientConnInterface, timeout time.Duration) bool {
+// responds reports whether anything comes from the address in time: any reply, even that there is no health service, or any other bytes.
+// A probe that cannot be sent because the backend allows no more streams does not count.
+func (p *prober) responds(ctx context.Context, cc grpc.ClientConnInterface, timeout time.Duration) bool {
 	conn := p.sc.conns.latest.Load()
 	if conn == nil {
 		return true
@@ -114,9 +114,9 @@ func (p *prober) alive(ctx context.Context, cc grpc.ClientConnInterface, timeout
 	}
 
 	if err := stream.SendMsg(&healthpb.HealthCheckRequest{}); err == nil {
-		// It counts that something comes, not what.
+		// Any reply will do.
 		if err := stream.RecvMsg(&healthpb.HealthCheckResponse{}); status.Code(err) == codes.Unimplemented {
-			p.sc.wrapper.group.noteNoHealth()
+			p.sc.wrapper.group.logNoHealth()
 		}
 	}
 
@@ -125,7 +125,7 @@ func (p *prober) alive(ctx context.Context, cc grpc.ClientConnInterface, timeout
 		return true
 	}
 
-	// If it was this process that stood still, the answer may be here already, unread.
+	// If this process was stopped itself, the reply may be here already, unread.
 	select {
 	case <-ctx.Done():
 	case <-time.After(grace):
@@ -134,22 +134,22 @@ func (p *prober) alive(ctx context.Context, cc grpc.ClientConnInterface, timeout
 	return heard()
 }
 
-// grace is enough for reading what has come, on a machine that has just begun to run again.
+// grace is enough to read what has arrived, on a machine that has just resumed.
 const grace = 50 * time.Millisecond
 
-// replaceable reports whether calls have somewhere to go without that member.
-func (w *wrapper) replaceable(m *member) bool {
+// hasAlternative is anyUsable with the lock.
+func (w *wrapper) hasAlternative(m *member) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
 	return w.anyUsable(m)
 }
 
-// giveUp closes the connection, so that the calls on it fail at once and are made elsewhere. gRPC connects again, with its backoff;
-// a stopped process does not get through the handshake of HTTP/2 and so stays out until it goes on.
-func (w *wrapper) giveUp(sc *subConn) {
+// closeSilent closes the connection, so that the calls on it fail at once and are made elsewhere. gRPC connects again, with its backoff; a
+// stopped process does not complete the handshake of HTTP/2, so it gets no calls until it continues.
+func (w *wrapper) closeSilent(sc *subConn) {
 	w.mu.Lock()
-	sc.member.silent = true
+	sc.member.unresponsive = true
 	w.mu.Unlock()
 
 	w.group.observe(Silence)

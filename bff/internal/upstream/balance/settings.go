@@ -10,7 +10,7 @@ import (
 // SubjectHeader is the metadata by which config.RingHash distinguishes callers. Calls without it go anywhere.
 const SubjectHeader = "x-portico-subject"
 
-// Config is the entry of a service config's "loadBalancingConfig" that balances in one of the ways of config.Upstream.Balancing.
+// Config returns the entry of a service config's "loadBalancingConfig" for one of the policies of config.Upstream.Balancing.
 func Config(policy string) (map[string]any, error) {
 	settings := map[string]any{}
 

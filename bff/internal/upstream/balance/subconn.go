@@ -8,7 +8,7 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// subConn is a subchannel as the child sees it: unhealthy while its address is left out. The wrapper's lock guards what changes.
+// subConn is a subchannel as the child sees it: unhealthy while its address is ejected. The wrapper's lock guards what changes.
 type subConn struct {
 	balancer.SubConn
 
@@ -19,14 +19,14 @@ type subConn struct {
 	state connectivity.State
 	// listener is the child's for the health, and nil while the subchannel is not ready.
 	listener func(balancer.SubConnState)
-	// health is what gRPC's health check says.
+	// health is the result of gRPC's health check.
 	health balancer.SubConnState
-	// pending reports that the listener does not know yet what it should.
+	// pending reports that the listener is to be notified.
 	pending bool
 	stopped func()
 }
 
-var errEjected = errors.New("the address is left out because its calls failed")
+var errEjected = errors.New("the address is ejected because its calls failed")
 
 // NewSubConn is called by the child.
 func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewSubConnOptions) (balancer.SubConn, error) {
@@ -64,25 +64,26 @@ func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewS
 // update passes a change of the connection on.
 func (sc *subConn) update(s balancer.SubConnState, listener func(balancer.SubConnState)) {
 	sc.wrapper.childMu.Lock()
-	changed := sc.note(s.ConnectivityState)
+	changed := sc.setState(s.ConnectivityState)
 	listener(s)
 	sc.wrapper.childMu.Unlock()
 
 	if changed {
-		sc.wrapper.group.noteReachable(sc.member.address, s.ConnectionError)
+		sc.wrapper.group.logReachable(sc.member.address, s.ConnectionError)
 	}
 
-	sc.endProbe()
+	sc.stopProbe()
 
 	if s.ConnectivityState == connectivity.Ready {
-		sc.beginProbe()
+		sc.startProbe()
 	}
 
 	sc.wrapper.wake()
 }
 
-// note forgets what held for the connection before. It reports whether the address cannot be reached any more, or can be again.
-func (sc *subConn) note(state connectivity.State) (changed bool) {
+// setState sets the state and resets what was known of the previous connection. It reports whether the address has become unreachable, or
+// reachable again.
+func (sc *subConn) setState(state connectivity.State) (changed bool) {
 	sc.wrapper.mu.Lock()
 	defer sc.wrapper.mu.Unlock()
 
@@ -92,21 +93,21 @@ func (sc *subConn) note(state connectivity.State) (changed bool) {
 	switch state {
 	case connectivity.Ready:
 		changed = sc.member.unreachable
-		sc.member.silent, sc.member.unreachable = false, false
+		sc.member.unresponsive, sc.member.unreachable = false, false
 	case connectivity.TransientFailure:
 		changed = !sc.member.unreachable
 		sc.member.unreachable = true
 	case connectivity.Shutdown:
 		delete(sc.wrapper.subConns, sc)
 		delete(sc.member.subConns, sc)
-		sc.wrapper.forget(sc.member)
+		sc.wrapper.removeIfUnused(sc.member)
 	default:
 	}
 
 	return changed
 }
 
-// RegisterHealthListener is called by the child when the subchannel is ready. What the listener is told comes from the loop.
+// RegisterHealthListener is called by the child when the subchannel is ready. The loop notifies the listener.
 func (sc *subConn) RegisterHealthListener(listener func(balancer.SubConnState)) {
 	sc.wrapper.mu.Lock()
 	sc.listener = listener
@@ -132,7 +133,7 @@ func (sc *subConn) healthy() bool {
 	return sc.state == connectivity.Ready && sc.health.ConnectivityState == connectivity.Ready
 }
 
-// effective is what the child may know of its health. The caller holds the lock.
+// effective is the health that the child sees. The caller holds the lock.
 func (sc *subConn) effective() balancer.SubConnState {
 	if sc.member.ejected() {
 		return balancer.SubConnState{ConnectivityState: connectivity.TransientFailure, ConnectionError: errEjected}

@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// Track returns the credentials, with connections that the policy can watch and close. Connections reach their subchannel by the
-// attributes of its address, so that there is no list of them anywhere.
+// Track returns the credentials, with connections that the policy can watch and close. Connections find their subchannel by the attributes
+// of its address, so no global list of them is needed.
 func Track(inner credentials.TransportCredentials) credentials.TransportCredentials {
 	return tracking{inner}
 }
@@ -35,7 +35,7 @@ func (t tracking) ClientHandshake(
 
 	secured, info, err := t.TransportCredentials.ClientHandshake(ctx, authority, tracked)
 	if err != nil {
-		tracked.lose()
+		tracked.markLost()
 	}
 
 	return secured, info, err
@@ -48,14 +48,14 @@ func (t tracking) Clone() credentials.TransportCredentials {
 
 type connsKey struct{}
 
-// String is what gRPC calls the attribute in its log.
+// String is the name of the attribute in gRPC's log.
 func (connsKey) String() string { return LoggedAs }
 
-// LoggedAs is the name of an attribute in what gRPC logs of addresses that this package balances over. Of these, this package logs
-// itself what an operator has to know.
+// LoggedAs is the name of an attribute in gRPC's log lines about addresses that this package balances over. This package logs itself what
+// an operator has to know about them.
 const LoggedAs = "portico.upstream"
 
-// conns are the connections of a subchannel: one, beside those that end. They are safe for concurrent use.
+// conns are the connections of a subchannel: one, and those that are being closed. It is safe for concurrent use.
 type conns struct {
 	// upstream is the name of the backend.
 	upstream string
@@ -66,10 +66,10 @@ type conns struct {
 	open map[*conn]struct{}
 }
 
-// String is what gRPC shows of the attribute in its log.
+// String is the value of the attribute in gRPC's log.
 func (c *conns) String() string { return c.upstream }
 
-// at returns the address, with connections to it becoming these.
+// at returns the address; connections to it are added to these.
 func (c *conns) at(address resolver.Address) resolver.Address {
 	address.Attributes = address.Attributes.WithValue(connsKey{}, c)
 
@@ -100,25 +100,25 @@ func (c *conns) remove(lost *conn) {
 	c.latest.CompareAndSwap(lost, nil)
 }
 
-// close closes all of them under gRPC's feet, which fails the calls on them at once.
+// close closes all of them without gRPC, which fails the calls on them at once.
 func (c *conns) close() {
 	c.mu.Lock()
 	list := slices.Collect(maps.Keys(c.open))
 	c.mu.Unlock()
 
 	for _, open := range list {
-		_ = open.Close() // It is of no use any more, whatever it says.
+		_ = open.Close() // An error makes no difference.
 	}
 }
 
-// conn is a connection that knows whether anything comes.
+// conn is a connection that counts its reads.
 type conn struct {
 	net.Conn
 
 	list  *conns
 	reads atomic.Uint64
-	// lost reports that it has ended, and blamed that a call on it was counted as failed since.
-	lost, blamed atomic.Bool
+	// lost reports that it has ended, and counted that a call on it was counted as failed since.
+	lost, counted atomic.Bool
 }
 
 func (c *conn) Read(p []byte) (int, error) {
@@ -128,19 +128,19 @@ func (c *conn) Read(p []byte) (int, error) {
 	}
 
 	if err != nil {
-		c.lose()
+		c.markLost()
 	}
 
 	return n, err
 }
 
 func (c *conn) Close() error {
-	c.lose()
+	c.markLost()
 
 	return c.Conn.Close()
 }
 
-func (c *conn) lose() {
+func (c *conn) markLost() {
 	if !c.lost.Swap(true) {
 		c.list.remove(c)
 	}

@@ -9,9 +9,9 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// wrapper is the policy at work on one connection. To the policy that it wraps it is gRPC; to gRPC it is that policy.
+// wrapper is the policy of one connection. To the policy that it wraps it is gRPC; to gRPC it is that policy.
 //
-// What changes for an address is noted under mu, at any time and from anywhere. The loop alone notifies the child.
+// Changes of an address are recorded under mu, at any time and on any goroutine. Only the loop notifies the child.
 type wrapper struct {
 	balancer.ClientConn
 
@@ -20,8 +20,8 @@ type wrapper struct {
 	group *Group
 	child balancer.Balancer
 
-	// childMu serialises the calls of the child's methods and listeners, as they demand. It is taken before mu, and never by what
-	// the child calls.
+	// childMu serializes the calls of the child's methods and listeners, as they require. It is locked before mu, and never by what the
+	// child calls.
 	childMu sync.Mutex
 	// mu is not held while calling anything outside of this package.
 	mu       sync.Mutex
@@ -33,7 +33,7 @@ type wrapper struct {
 	loop sync.WaitGroup
 }
 
-// UpdateClientConnState is told of the addresses that the resolver has found.
+// UpdateClientConnState is called with the addresses of the resolver.
 func (w *wrapper) UpdateClientConnState(s balancer.ClientConnState) error {
 	config, ok := s.BalancerConfig.(*child)
 	if !ok {
@@ -41,7 +41,7 @@ func (w *wrapper) UpdateClientConnState(s balancer.ClientConnState) error {
 	}
 
 	w.start(config.builder, s.ResolverState)
-	w.list(s.ResolverState)
+	w.updateAddresses(s.ResolverState)
 
 	w.childMu.Lock()
 	defer w.childMu.Unlock()
@@ -50,7 +50,7 @@ func (w *wrapper) UpdateClientConnState(s balancer.ClientConnState) error {
 	return w.child.UpdateClientConnState(balancer.ClientConnState{ResolverState: s.ResolverState, BalancerConfig: config.config})
 }
 
-// start begins to work with the first state. The kind of child never changes: gRPC builds a new wrapper for another service config.
+// start starts the loop with the first state. The kind of child never changes: gRPC builds a new wrapper for another service config.
 func (w *wrapper) start(builder balancer.Builder, state resolver.State) {
 	if w.child != nil {
 		return
@@ -63,8 +63,8 @@ func (w *wrapper) start(builder balancer.Builder, state resolver.State) {
 	w.loop.Go(w.run)
 }
 
-// list notes which addresses there are.
-func (w *wrapper) list(state resolver.State) {
+// updateAddresses records which addresses there are.
+func (w *wrapper) updateAddresses(state resolver.State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 
@@ -79,7 +79,7 @@ func (w *wrapper) list(state resolver.State) {
 	}
 
 	for _, m := range w.members {
-		w.forget(m)
+		w.removeIfUnused(m)
 	}
 }
 
@@ -94,20 +94,20 @@ func (w *wrapper) member(address string) *member {
 	return m
 }
 
-// forget drops the member if neither the resolver nor the child has a use for it. The caller holds the lock.
-func (w *wrapper) forget(m *member) {
+// removeIfUnused removes the member if neither the resolver nor the child has a use for it. The caller holds the lock.
+func (w *wrapper) removeIfUnused(m *member) {
 	if !m.listed && len(m.subConns) == 0 {
 		delete(w.members, m.address)
 	}
 }
 
-// UpdateState passes on what the child chooses by.
+// UpdateState passes on the child's state, with a picker around its own.
 func (w *wrapper) UpdateState(s balancer.State) {
 	s.Picker = &picker{child: s.Picker, wrapper: w}
 	w.ClientConn.UpdateState(s)
 }
 
-// ResolverError is told that the resolver has found nothing.
+// ResolverError is called if the resolver fails.
 func (w *wrapper) ResolverError(err error) {
 	w.childMu.Lock()
 	defer w.childMu.Unlock()
@@ -147,11 +147,11 @@ func (w *wrapper) Close() {
 	w.child.Close()
 }
 
-// wake has the loop look at everything again.
+// wake makes the loop review all members.
 func (w *wrapper) wake() {
 	select {
 	case w.kick <- struct{}{}:
-	default: // It will anyway.
+	default: // It is about to.
 	}
 }
 
@@ -176,7 +176,7 @@ func (w *wrapper) run() {
 			w.group.observe(Failures)
 		}
 
-		w.deliver()
+		w.notifyChild()
 
 		if next.IsZero() {
 			timer.Stop()
@@ -186,17 +186,17 @@ func (w *wrapper) run() {
 	}
 }
 
-// deliver notifies the child of the subchannels that changed.
-func (w *wrapper) deliver() {
+// notifyChild notifies the child of the subchannels that changed.
+func (w *wrapper) notifyChild() {
 	w.childMu.Lock()
 	defer w.childMu.Unlock()
 
-	for _, tell := range w.news() {
-		tell()
+	for _, notify := range w.pendingUpdates() {
+		notify()
 	}
 }
 
-func (w *wrapper) news() []func() {
+func (w *wrapper) pendingUpdates() []func() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 

@@ -1,7 +1,7 @@
 // Package headerpolicy has the two allow-lists of headers that pass between clients and backends. A header that is not listed is
 // dropped, except W3C Trace Context on its way to backends.
 //
-// It writes no metadata and no responses: it says what they may hold. The headers that the gateway itself writes cannot be listed.
+// It writes no metadata and no responses. The headers that the gateway itself writes cannot be listed.
 package headerpolicy
 
 import (
@@ -14,21 +14,21 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 )
 
-// List is what may pass. It is immutable, and safe for concurrent use.
+// List has the headers that may pass. It is immutable, and safe for concurrent use.
 type List struct {
 	request []name
-	// response is by the name of the metadata; what it holds is the name of the header.
+	// response has the name of the header by the name of the metadata.
 	response map[string]string
 }
 
-// name is a header in its two spellings.
+// name is the name of a header in both forms.
 type name struct {
 	canonical, lower string
 }
 
-// New makes a list of the client's headers that backends may get, and of the backends' that clients may get. Case does not matter,
-// and a name may be listed twice. It refuses, all at once, what is no header name, what gRPC cannot carry, and what belongs to the
-// gateway or to HTTP itself.
+// New makes a list of the client's headers that backends may get, and of the backends' that clients may get. Case does not matter, and a
+// name may be listed twice. The error lists all that are not header names, cannot be gRPC metadata, or belong to the gateway or to HTTP
+// itself.
 func New(cfg config.Headers) (*List, error) {
 	l := &List{response: make(map[string]string, len(cfg.Response))}
 
@@ -61,15 +61,15 @@ func New(cfg config.Headers) (*List, error) {
 	return l, nil
 }
 
-// Response is the name of the header in which clients get a backend's metadata, and whether they may. The value is not looked at.
+// Response returns the name of the header in which clients get a backend's metadata, and whether they may get it.
 func (l *List) Response(metadata string) (string, bool) {
 	header, ok := l.response[strings.ToLower(metadata)]
 
 	return header, ok
 }
 
-// carried reports whether a value can be gRPC metadata ("ASCII-Value", gRPC over HTTP2).
-func carried(value string) bool {
+// isValue reports whether a value can be gRPC metadata ("ASCII-Value", gRPC over HTTP2).
+func isValue(value string) bool {
 	for i := range len(value) {
 		if !printable(value[i]) {
 			return false

@@ -20,8 +20,8 @@ const (
 	maxValues = 64
 )
 
-// Collect notes on the request's record what may pass to backends. A request with a value that cannot is refused with 400, one with
-// too much with 431 (RFC 6585, section 5).
+// Collect records the headers for backends on the request's record. A request with an invalid value is refused with 400, one with too much
+// with 431 (RFC 6585, section 5).
 func (l *List) Collect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		forward, err := l.Request(r.Header)
@@ -36,9 +36,9 @@ func (l *List) Collect(next http.Handler) http.Handler {
 	})
 }
 
-// Request is what backends get of a client's headers, by the lower-case names of gRPC metadata: those that are listed, and a valid
-// trace context; nil if there are none. A header that the client's Connection names was for this hop alone (RFC 9110, section
-// 7.6.1) and does not pass. The values are shared with h. An error is a *problem.Problem and names the header.
+// Request returns what backends get of a client's headers, by the lower-case names of gRPC metadata: those that are listed, and a valid
+// trace context; nil if there are none. A header that the client's Connection names is for this hop alone (RFC 9110, section 7.6.1) and
+// does not pass. The values are shared with h. An error is a *problem.Problem and names the header.
 func (l *List) Request(h http.Header) (map[string][]string, error) {
 	var (
 		out           map[string][]string
@@ -79,8 +79,7 @@ func tooLarge(n name) error {
 		"the header "+n.canonical+" is too large, with those before it")
 }
 
-// metadataValues are what a header is as gRPC metadata: its values as they are, or the bytes of those in base64 if the name says
-// that it has bytes.
+// metadataValues returns a header as gRPC metadata: its values as they are, or decoded from base64 if the name says that they are bytes.
 func metadataValues(n name, sent []string) ([]string, error) {
 	if strings.HasSuffix(n.lower, "-bin") {
 		values, ok := decoded(sent)
@@ -91,7 +90,7 @@ func metadataValues(n name, sent []string) ([]string, error) {
 		return values, nil
 	}
 
-	if slices.ContainsFunc(sent, func(value string) bool { return !carried(value) }) {
+	if slices.ContainsFunc(sent, func(value string) bool { return !isValue(value) }) {
 		return nil, problem.Newf(codes.InvalidArgument,
 			"the header %s has a character that is not printable ASCII", n.canonical)
 	}
@@ -99,8 +98,8 @@ func metadataValues(n name, sent []string) ([]string, error) {
 	return sent, nil
 }
 
-// decoded are the bytes of values in base64, padded or not, of which one field line can have several with commas between them (gRPC
-// over HTTP2, "Binary-Header").
+// decoded decodes values in base64, padded or not. One field line can have several, with commas between them (gRPC over HTTP2,
+// "Binary-Header").
 func decoded(sent []string) (values []string, ok bool) {
 	for _, line := range sent {
 		for value := range strings.SplitSeq(line, ",") {

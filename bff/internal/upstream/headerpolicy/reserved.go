@@ -10,11 +10,11 @@ const (
 	reasonHTTP     = "belongs to HTTP, between one hop and the next"
 	reasonGateway  = "belongs to the gateway"
 	reasonTrace    = "passes anyway, if it is valid"
-	reasonAddress  = "belongs to the gateway, which tells who the client is by its trust model"
-	reasonScore    = "names with underscores are taken for others by many programs"
+	reasonAddress  = "belongs to the gateway, which determines the client's address itself"
+	reasonScore    = "has an underscore, which many programs treat as a hyphen"
 )
 
-// refusedRequest says why a name in lower case cannot be listed for requests; empty: it can.
+// refusedRequest returns why a name in lower case cannot be listed for requests; empty: it can.
 func refusedRequest(name string) string {
 	if reason := refusedEither(name); reason != "" {
 		return reason
@@ -43,7 +43,7 @@ func refusedRequest(name string) string {
 	}
 }
 
-// refusedResponse says why a name in lower case cannot be listed for responses; empty: it can.
+// refusedResponse returns why a name in lower case cannot be listed for responses; empty: it can.
 func refusedResponse(name string) string {
 	if reason := refusedEither(name); reason != "" {
 		return reason
@@ -67,7 +67,7 @@ func refusedResponse(name string) string {
 	}
 }
 
-// refusedEither is what holds in both directions.
+// refusedEither returns why a name cannot be listed in either direction.
 func refusedEither(name string) string {
 	switch name {
 	// RFC 9110, section 7.6.1; http2-settings is of RFC 7540, section 3.2.1.
@@ -80,7 +80,7 @@ func refusedEither(name string) string {
 		return reasonToken
 	case strings.ContainsFunc(name, outsideMetadata):
 		return reasonMetadata
-	// The second is the prefix of what grpc-gateway passes on of its own.
+	// The second is the prefix of what grpc-gateway passes on by itself.
 	case strings.HasPrefix(name, "grpc-"), strings.HasPrefix(name, "grpcgateway-"):
 		return reasonGRPC
 	case strings.HasPrefix(name, "x-portico-"):

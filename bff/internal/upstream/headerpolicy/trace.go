@@ -53,7 +53,7 @@ func traceState(fields []string) (string, bool) {
 
 	joined := strings.Join(fields, ",")
 
-	return joined, strings.Trim(joined, " ,") != "" && carried(joined)
+	return joined, strings.Trim(joined, " ,") != "" && isValue(joined)
 }
 
 // Where the parts of a traceparent are: version-traceid-parentid-flags.
@@ -63,8 +63,7 @@ const (
 	flagsStart, flagsEnd   = 53, 55
 )
 
-// traceParent is the value to pass on, and whether there is one. Of a version above 00 it is what that has in common with version
-// 00, made a value of that (section 3.2.4).
+// traceParent returns the value to pass on, and whether there is one. A version above 00 is reduced to version 00 (section 3.2.4).
 func traceParent(value string) (string, bool) {
 	if len(value) < flagsEnd || value[traceStart-1] != '-' || value[traceEnd] != '-' || value[parentEnd] != '-' {
 		return "", false
