@@ -1,5 +1,5 @@
-// Package admin is what operators see: health, metrics, the state of the backends, profiles. It has no authentication, so its
-// listener must not be reachable by clients.
+// Package admin serves operators: health, metrics, the state of the backends, profiles. It has no authentication, so its listener must
+// not be reachable by clients.
 package admin
 
 import (
@@ -12,21 +12,21 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 )
 
-// Deps is where its answers come from. The functions must be safe for concurrent use.
+// Deps are the sources of its responses. The functions must be safe for concurrent use.
 type Deps struct {
-	// Ready reports whether clients should be sent here.
+	// Ready reports whether the gateway accepts requests.
 	Ready func() bool
-	// Waiting lists what a gateway that starts still waits for. Nil: nothing.
+	// Waiting lists what a starting gateway still waits for. Nil: nothing.
 	Waiting func() []string
 	// Metrics serves the metrics.
 	Metrics http.Handler
-	// Upstreams returns the state of the backends, to be shown as JSON.
+	// Upstreams returns the state of the backends, for JSON.
 	Upstreams func() any
 	// Mounts are further handlers by the path below which they serve.
 	Mounts map[string]http.Handler
 }
 
-// New returns the handler of the admin listener. What changes something is not for pages of other origins in an operator's browser.
+// New returns the handler of the admin listener. From pages of other origins it accepts only safe methods.
 func New(deps Deps) http.Handler {
 	r := chi.NewRouter()
 	r.Get("/livez", func(w http.ResponseWriter, _ *http.Request) { text(w, http.StatusOK, "ok") })
@@ -36,12 +36,12 @@ func New(deps Deps) http.Handler {
 	})
 	r.Get("/upstreams", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		// The operator may be gone; there is nobody left to tell.
+		// The client may be gone.
 		_ = json.NewEncoder(w).Encode(deps.Upstreams())
 	})
 	r.Method(http.MethodGet, "/metrics", deps.Metrics)
 	r.Mount("/debug", middleware.Profiler())
-	// Browsers ask for an icon beside whatever they show, and log a 404 as an error.
+	// Browsers request an icon, and log a 404 as an error.
 	r.Get("/favicon.ico", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 
 	for path, handler := range deps.Mounts {
@@ -52,7 +52,7 @@ func New(deps Deps) http.Handler {
 	return http.NewCrossOriginProtection().Handler(r)
 }
 
-// readiness is the answer of /readyz.
+// readiness is the response of /readyz.
 func (d Deps) readiness() (status int, message string) {
 	if !d.Ready() {
 		return http.StatusServiceUnavailable, "draining"
@@ -70,6 +70,6 @@ func (d Deps) readiness() (status int, message string) {
 func text(w http.ResponseWriter, status int, message string) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
-	// The operator may be gone; there is nobody left to tell.
+	// The client may be gone.
 	_, _ = io.WriteString(w, message+"\n")
 }

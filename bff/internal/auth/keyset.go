@@ -109,7 +109,7 @@ func fromFile(file string, config filewatch.Config) (keySet, fetchFunc, error) {
 	watcher.Begin(config)
 
 	return set, func(ctx context.Context) (keySet, time.Duration, error) {
-		err := watcher.Look(ctx, config)
+		err := watcher.Poll(ctx, config)
 
 		return set, 0, err
 	}, nil

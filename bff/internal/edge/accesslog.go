@@ -18,16 +18,16 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Metrics are the counters of requests. Its methods must be safe for concurrent use and not block.
+// Metrics counts requests. Its methods must be safe for concurrent use and not block.
 type Metrics interface {
 	RequestStarted() (ended func())
 	ObserveRequest(method, template string, status int, took time.Duration)
 }
 
-// AccessLog writes one line and one sample when a request has been answered, also by a panic. The line names the route's template
-// and never the path or the query, which may hold what does not belong in logs.
+// AccessLog writes one line and one sample at the end of each request, even after a panic. The line has the route's template and never the
+// path or the query, which may have data that does not belong in logs.
 func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Handler {
-	// Where lines come from, for handlers that want to know. It is not looked up again for each.
+	// The source of all lines, for handlers that show it.
 	var source [1]uintptr
 	runtime.Callers(1, source[:])
 
@@ -48,13 +48,13 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 				ended()
 
 				rec := reqinfo.From(r.Context())
-				// Recover answers after this; what was noted before the panic says more.
+				// Recover writes its response after this; an earlier fault says more than the panic.
 				if code, _ := rec.Outcome(); panicked && code == codes.OK {
 					rec.Fail(codes.Internal, nil)
 				}
 
 				took := time.Since(rec.Start)
-				status := answered(r.Context(), cmp.Or(rec.Status, tracked.Status()), panicked)
+				status := loggedStatus(r.Context(), cmp.Or(rec.Status, tracked.Status()), panicked)
 				metrics.ObserveRequest(r.Method, rec.Template, status, took)
 				lines.write(r, rec, status, tracked.BytesWritten(), took)
 			}()
@@ -66,8 +66,8 @@ func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Han
 	}
 }
 
-// answered is the status to log: a client that hung up before the answer began got none.
-func answered(ctx context.Context, status int, panicked bool) int {
+// loggedStatus is the status to log: a client that hung up before the response began got none.
+func loggedStatus(ctx context.Context, status int, panicked bool) int {
 	switch {
 	case panicked:
 		return http.StatusInternalServerError
@@ -128,11 +128,11 @@ func (l accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int,
 		line.AddAttrs(slog.String("error", logText(cause)))
 	}
 
-	// As slog.Logger does: where the log cannot be written, there is nobody to tell.
+	// As slog.Logger does: an error could not be logged.
 	_ = l.handler.Handle(ctx, line)
 }
 
-// logText is what the log says about an error: for a panic in a branch, also where it happened.
+// logText is the text of an error in the log: for a panic in a branch, with the stack.
 func logText(err error) string {
 	text := err.Error()
 	if panicked := (*fanout.PanicError)(nil); errors.As(err, &panicked) {
@@ -142,7 +142,7 @@ func logText(err error) string {
 	return problem.Clip(text, maxCause)
 }
 
-// What a client sends, or a backend answers, must not fill the log.
+// Texts of clients and backends must not fill the log.
 const (
 	maxMethod = 32
 	maxCause  = 8 << 10

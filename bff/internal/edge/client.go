@@ -13,13 +13,11 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// ClientAddress writes the client's address on the record, by the trust model. Without trusted prefixes it is the connection's.
-// With them it is the rightmost address outside of them among X-Forwarded-For and, to its right, the connection's own; if all
-// are trusted, the leftmost.
+// ClientAddress sets the client's address on the record. Without trusted prefixes it is the connection's. With them it is the rightmost
+// address outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the leftmost.
 //
-// What is written to the left of an address that is not trusted is the client's own word, and is not looked at. An element that
-// cannot be read ends the search: what counts is the proxy that sent it, so that all clients that this proxy writes so count as
-// one. That is logged once.
+// Elements to the left of an address that is not trusted may be forged, and are ignored. An invalid element ends the search: the address
+// is that of the proxy that sent it, so all such clients of the proxy count as one. That is logged once.
 //
 // It panics if a prefix cannot be parsed.
 func ClientAddress(trusted []string, logger *slog.Logger) func(http.Handler) http.Handler {
@@ -28,13 +26,13 @@ func ClientAddress(trusted []string, logger *slog.Logger) func(http.Handler) htt
 		proxies = append(proxies, mustPrefix(text))
 	}
 
-	warn := onceOnly(logger)
+	warn := warnOnce(logger)
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			client, unreadable := proxies.client(peer(r), r.Header["X-Forwarded-For"])
-			if unreadable != "" {
-				warn(r, client, unreadable)
+			client, invalid := proxies.client(peer(r), r.Header["X-Forwarded-For"])
+			if invalid != "" {
+				warn(r, client, invalid)
 			}
 
 			reqinfo.From(r.Context()).Client = client
@@ -43,9 +41,9 @@ func ClientAddress(trusted []string, logger *slog.Logger) func(http.Handler) htt
 	}
 }
 
-// onceOnly returns what logs the first element that could not be read.
-func onceOnly(logger *slog.Logger) func(r *http.Request, proxy netip.Addr, element string) {
-	// Not a sync.Once, which holds up the others until the line is written.
+// warnOnce returns a function that logs the first invalid element.
+func warnOnce(logger *slog.Logger) func(r *http.Request, proxy netip.Addr, element string) {
+	// Not a sync.Once, which blocks the others until the line is written.
 	var logged atomic.Bool
 
 	return func(r *http.Request, proxy netip.Addr, element string) {
@@ -57,15 +55,15 @@ func onceOnly(logger *slog.Logger) func(r *http.Request, proxy netip.Addr, eleme
 	}
 }
 
-// prefixes are those of trusted proxies.
+// prefixes are the addresses of trusted proxies.
 type prefixes []netip.Prefix
 
 func (p prefixes) contain(address netip.Addr) bool {
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(address) })
 }
 
-// client walks from the connection towards the client, as far as it meets trusted proxies. Several fields are one list (RFC 9110,
-// section 5.3), whose empty elements do not count (section 5.6.1.2). The element is what could not be read; empty: all could.
+// client walks from the connection towards the client as long as proxies are trusted. Several fields are one list (RFC 9110, section 5.3),
+// whose empty elements do not count (section 5.6.1.2). The element is an invalid one; empty: there was none.
 func (p prefixes) client(peer netip.Addr, fields []string) (client netip.Addr, element string) {
 	client = peer
 
@@ -94,7 +92,7 @@ func (p prefixes) client(peer netip.Addr, fields []string) (client netip.Addr, e
 	return client, ""
 }
 
-// parseNode reads an address as proxies write it: with or without a port, brackets and quotes (RFC 7239, section 6).
+// parseNode parses an address as proxies write it: with or without a port, brackets and quotes (RFC 7239, section 6).
 func parseNode(text string) (netip.Addr, bool) {
 	if inner, ok := strings.CutPrefix(text, `"`); ok {
 		text = strings.TrimSuffix(inner, `"`)
@@ -115,8 +113,8 @@ func parseNode(text string) (netip.Addr, bool) {
 	return plain(withPort.Addr()), err == nil
 }
 
-// plain is the address without its zone, which means something on one machine only; an IPv4 address that is written as IPv6
-// (RFC 4291, section 2.5.5.2) is the IPv4 address.
+// plain is the address without its zone, which has a meaning on one machine only; an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2)
+// becomes the IPv4 address.
 func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
 // peer is the address of the connection; invalid if the server does not listen on TCP.
@@ -126,13 +124,13 @@ func peer(r *http.Request) netip.Addr {
 		host = r.RemoteAddr
 	}
 
-	// What cannot be parsed is the zero value, which is invalid.
+	// On an error it is the zero value, which is invalid.
 	address, _ := netip.ParseAddr(host)
 
 	return plain(address)
 }
 
-// mustPrefix parses a prefix, one of IPv4 addresses that are written as IPv6 as the IPv4 prefix.
+// mustPrefix parses a prefix. One of IPv4-mapped IPv6 addresses becomes the IPv4 prefix.
 func mustPrefix(text string) netip.Prefix {
 	const mapped = 96 // Bits before the IPv4 address.
 

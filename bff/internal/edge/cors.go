@@ -17,11 +17,10 @@ const (
 	headerAllowMethods = "Access-Control-Allow-Methods"
 )
 
-// CORS lets pages of other origins call (Fetch standard, section 3.2). It answers preflights, which never reach next, and marks
-// answers for the allowed origins. A preflight of another origin is answered without the headers that would let the page call.
-// Methods and further are those of Deps.
+// CORS lets pages of other origins call (Fetch standard, section 3.2). It handles preflights, which never reach next, and adds headers to
+// responses for the allowed origins. The response to a preflight of another origin has none. Methods and further are those of Deps.
 func CORS(cfg config.CORS, methods func(escapedPath string) []string, further []string) func(http.Handler) http.Handler {
-	mark := cors.Handler(cors.Options{
+	addHeaders := cors.Handler(cors.Options{
 		AllowedOrigins: cfg.AllowedOrigins,
 		AllowedMethods: append([]string{
 			http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete,
@@ -35,13 +34,13 @@ func CORS(cfg config.CORS, methods func(escapedPath string) []string, further []
 		OptionsPassthrough: methods != nil,
 	})
 	if methods == nil {
-		return mark
+		return addHeaders
 	}
 
-	return func(next http.Handler) http.Handler { return mark(preflight(methods, next)) }
+	return func(next http.Handler) http.Handler { return addHeaders(preflight(methods, next)) }
 }
 
-// preflight answers preflights, those that have been marked with the methods of their path.
+// preflight responds to preflights, and adds the methods of their path if the origin is allowed.
 func preflight(methodsOf func(escapedPath string) []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isPreflight(r) {
@@ -52,10 +51,10 @@ func preflight(methodsOf func(escapedPath string) []string, next http.Handler) h
 
 		header, methods := w.Header(), methodsOf(r.URL.EscapedPath())
 
-		switch marked := header.Get(headerAllowOrigin) != ""; {
-		case marked:
-			// The one that is asked for is granted wherever it leads, so that the page can read what is wrong: that the path does
-			// not take it, or that there is none.
+		switch allowed := header.Get(headerAllowOrigin) != ""; {
+		case allowed:
+			// The requested method is always granted, so that the page can read the error: that the path does not have it, or that there
+			// is no such path.
 			methods = append(slices.Clip(methods), r.Header.Get("Access-Control-Request-Method"))
 			slices.Sort(methods)
 			header.Set(headerAllowMethods, strings.Join(slices.Compact(methods), ", "))

@@ -12,47 +12,47 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 )
 
-// Deps are what the edge works with.
+// Deps are the collaborators of the edge. Layers that are nil are left out.
 type Deps struct {
 	Logger  *slog.Logger
 	Metrics Metrics
-	// Problems is around all that answers with errors. Nil: nothing is.
+	// Problems is around all that writes problems.
 	Problems func(http.Handler) http.Handler
-	// Connections watches what requests do to their connections. Nil: nothing does.
+	// Connections watches what requests do to their connections.
 	Connections func(http.Handler) http.Handler
-	// Responses bounds what waits for clients that read slowly. Nil: nothing does.
+	// Responses bounds what is buffered for clients that read slowly.
 	Responses func(http.Handler) http.Handler
-	// Middleware is that of an embedding program. Nil: there is none.
+	// Middleware is that of an embedding program.
 	Middleware func(http.Handler) http.Handler
-	// ClientLimit refuses clients that send too much. Nil: none is refused.
+	// ClientLimit refuses clients that send too much.
 	ClientLimit func(http.Handler) http.Handler
-	// Certificate refuses client certificates that are not valid any more. Nil: none is refused.
+	// Certificate refuses client certificates that are not valid any more.
 	Certificate func(http.Handler) http.Handler
-	// Identify finds out who calls and refuses bad credentials. Nil: everyone is anonymous.
+	// Identify authenticates callers. Nil: everyone is anonymous.
 	Identify func(http.Handler) http.Handler
-	// Forward notes the client's headers that backends get. Nil: they get none.
+	// Forward records the client's headers for backends. Nil: they get none.
 	Forward func(http.Handler) http.Handler
-	// Methods lists those that an escaped path has; none: there is no such path. It must be safe for concurrent use. Nil: pages of
-	// allowed origins are granted the usual ones on every path.
+	// Methods lists the methods of an escaped path; none: there is no such path. It must be safe for concurrent use. Nil: pages of allowed
+	// origins are granted the usual ones on every path.
 	Methods func(escapedPath string) []string
-	// FurtherMethods are granted to pages of allowed origins beside the usual ones.
+	// FurtherMethods are granted to pages of allowed origins in addition to the usual ones.
 	FurtherMethods []string
 }
 
 // Wrap puts the edge around next. From the outside in:
 //
-//	Linger         what an answer did not wait for is read before its end, over HTTP/2
-//	Problems       what this gateway has of its own about errors
+//	Linger         reads on after an early response, over HTTP/2
+//	Problems       the gateway's settings for problems
 //	Recover        a panic is a 500, and the record of the request begins
-//	RequestID      the request's name, for the client, the log and the backends
+//	RequestID      the request's id, for the client, the log and the backends
 //	AccessLog      one line and one sample per request
-//	Deadlines      until when the connection may be slow; the route may say otherwise
-//	Connections    refuses those that break off their requests; tells clients when to close theirs
-//	Responses      cuts off answers that wait for too long, when too much does
-//	ClientAddress  who is at the other end, by the trust model
+//	Deadlines      until when the connection may be slow; the route may have another
+//	Connections    refuses those that abort their requests; tells clients when to close theirs
+//	Responses      aborts the responses of the slowest clients, when too much is buffered
+//	ClientAddress  the client's address, with trusted proxies
 //	SecurityHeaders
-//	CORS           off unless origins are configured; answers preflights
-//	BodyLimit      until the route says otherwise
+//	CORS           off unless origins are configured; handles preflights
+//	BodyLimit      the route may have another
 //	Middleware     of an embedding program
 //	ClientLimit    coarse, per address
 //	Certificate    whether the client's certificate is still valid

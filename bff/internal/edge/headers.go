@@ -2,10 +2,10 @@ package edge
 
 import "net/http"
 
-// SecurityHeaders says that answers are data: not to be sniffed, framed, cached by others or told about to other origins. A route
-// may say otherwise for its own answers.
+// SecurityHeaders adds headers for responses that are data: not to be sniffed, framed, cached or sent as referrer to other origins. A route
+// may set others for its own responses.
 func SecurityHeaders(next http.Handler) http.Handler {
-	// All answers share them: who replaces or adds a value makes a list of his own.
+	// All responses share the lists, which have no spare capacity: appending to one copies it.
 	var (
 		options   = []string{"nosniff"}
 		policy    = []string{"default-src 'none'; frame-ancestors 'none'"}

@@ -15,8 +15,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Recover begins the record of the request and answers a panic with a 500. Where the answer has begun already, the connection is
-// broken off, so that the client cannot take it for complete.
+// Recover makes the record of the request and responds to a panic with a 500. If the response has begun already, the connection is aborted,
+// so that the client sees that the response is incomplete.
 func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 					return
 				}
 
-				if v == http.ErrAbortHandler { //nolint:errorlint,err113 // The very value asks net/http to break off.
+				if v == http.ErrAbortHandler { //nolint:errorlint,err113 // net/http compares it in the same way.
 					panic(v)
 				}
 

@@ -7,11 +7,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// headerRequestID names the request in both directions.
+// headerRequestID has the id of the request in both directions.
 const headerRequestID = "X-Request-Id"
 
-// RequestID names the request: as the client did, if that is 8 to 64 harmless characters, or by 26 random ones. The answer carries
-// the name.
+// RequestID sets the id of the request: the client's, if that is 8 to 64 harmless characters, or 26 random ones. The response has it, too.
 func RequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(headerRequestID)
@@ -25,8 +24,7 @@ func RequestID(next http.Handler) http.Handler {
 	})
 }
 
-// isRequestID reports whether a client may name its request so: letters, digits and, but for the beginning, dots, dashes and
-// underscores.
+// isRequestID reports whether a client may send this id: letters, digits and, except at the beginning, dots, dashes and underscores.
 func isRequestID(id string) bool {
 	const shortest, longest = 8, 64
 

@@ -7,15 +7,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// What middleware must not do.
+// Faults of middleware.
 var (
 	errOtherContext = errors.New("middleware passed on a request whose context is not made from that of the request it got")
 	errTwice        = errors.New("middleware called next twice for one request, or with the context of another request")
 )
 
-// SameRequest panics if a request has lost its record on the way through middleware of others, or comes with one that was used.
-// Without a record of its own nobody would know who calls, or what the request may cost. It notes what middleware has put into the
-// context.
+// SameRequest panics if a request has lost its record in the middleware of an embedding program, or has one that was used already: without
+// its record, the caller and the limits of the request would be unknown. It records the context values of the middleware.
 func SameRequest(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec, ok := reqinfo.Lookup(r.Context())

@@ -1,8 +1,8 @@
-// Package filewatch reads files again when they change. What is missing, faulty or still being written never takes effect; that
-// it is so is logged once, and shown as a metric.
+// Package filewatch reads files again when they change. Content that is missing, faulty or still being written never takes effect; it is
+// logged once, and shown as a metric.
 //
-// It polls: a file that is replaced by renaming, or behind a symbolic link that is replaced (as Kubernetes does with mounted
-// secrets), is found by its path like any other, and no file system tells about changes on another machine.
+// It polls: a file that is replaced by renaming, or behind a symbolic link that is replaced (as Kubernetes does with mounted secrets), is
+// found by its path like any other, and no file system notifies about changes on another machine.
 package filewatch
 
 import (
@@ -17,27 +17,27 @@ import (
 	"time"
 )
 
-// State is what became of files at the last look.
+// State is the state of files at the last poll.
 type State int
 
-// The states. In all but Current, what was read before stays in use.
+// The states. In all but Current, the previous content stays in use.
 const (
 	Current State = iota
 	Missing
 	Faulty
 )
 
-// maxSettle is how long content must have stayed the same before it counts, if the interval is not shorter. Who writes a file
-// in place takes milliseconds.
+// maxSettle is how long content must have stayed the same before it is used, if the interval is not shorter. Writing a file in place takes
+// milliseconds.
 const maxSettle = time.Second
 
-// maxChanging is after how many looks in a row files that are different each time are called faulty.
+// maxChanging is after how many polls in a row files that change each time count as faulty.
 const maxChanging = 3
 
-// errChanging is what Look returns while files are being written.
+// errChanging is the error of Poll while files are being written.
 var errChanging = errors.New("the content changes all the time")
 
-// Observer is told of states. It must be safe for concurrent use.
+// Observer gets states. It must be safe for concurrent use.
 type Observer interface {
 	ObserveFile(setting string, state State)
 }
@@ -46,7 +46,7 @@ type Observer interface {
 type Config struct {
 	// Setting names the files, as the configuration does: "auth.api_keys.file".
 	Setting string
-	// Interval is how often they are looked at.
+	// Interval is how often they are polled.
 	Interval time.Duration
 	Logger   *slog.Logger
 	// Observer may be nil.
@@ -57,18 +57,18 @@ type Config struct {
 type Watcher struct {
 	paths  []string
 	accept func(texts [][]byte) error
-	// texts are what was read last, and fault is what accept said of it.
+	// texts are what was read last, and fault is the error of accept for it.
 	texts [][]byte
 	fault error
 
 	state State
 	cause string
-	// changing is how many looks in a row found that the files were being written.
+	// changing is how many polls in a row found that the files were being written.
 	changing int
 }
 
-// Open reads the files and gives them to accept, in that order; an empty path is a file without content. Later accept gets all of
-// them whenever one has changed. If it returns an error, what it got before should stay in use.
+// Open reads the files and passes them to accept, in that order; an empty path is a file without content. Later accept gets all of them
+// whenever one has changed. If it returns an error, the previous content should stay in use.
 func Open(accept func(texts [][]byte) error, paths ...string) (*Watcher, error) {
 	texts, err := read(paths)
 	if err != nil {
@@ -82,7 +82,7 @@ func Open(accept func(texts [][]byte) error, paths ...string) (*Watcher, error) 
 	return &Watcher{paths: paths, accept: accept, texts: texts}, nil
 }
 
-// Run looks at the files once per interval until ctx ends.
+// Run polls the files once per interval until ctx ends.
 func (w *Watcher) Run(ctx context.Context, config Config) {
 	w.Begin(config)
 
@@ -94,20 +94,20 @@ func (w *Watcher) Run(ctx context.Context, config Config) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			_ = w.Look(ctx, config) // It was logged.
+			_ = w.Poll(ctx, config) // It was logged.
 		}
 	}
 }
 
-// Begin tells the observer that there are these files.
+// Begin shows the state of the files to the observer.
 func (w *Watcher) Begin(config Config) {
 	if config.Observer != nil {
 		config.Observer.ObserveFile(config.Setting, w.state)
 	}
 }
 
-// Look looks at the files once. The error says why what they say now is not in use; it has been logged, if it is a new one.
-func (w *Watcher) Look(ctx context.Context, config Config) error {
+// Poll reads the files once. The error says why their current content is not in use; it has been logged, if it is a new one.
+func (w *Watcher) Poll(ctx context.Context, config Config) error {
 	texts, err := read(w.paths)
 
 	if !w.known(texts, err) {
@@ -117,7 +117,7 @@ func (w *Watcher) Look(ctx context.Context, config Config) error {
 	if !errors.Is(err, errChanging) {
 		w.changing = 0
 	} else if w.changing++; w.changing < maxChanging {
-		return err // It may be complete at the next look.
+		return err // It may be complete at the next poll.
 	}
 
 	if err != nil {
@@ -136,7 +136,7 @@ func (w *Watcher) Look(ctx context.Context, config Config) error {
 	return w.fault
 }
 
-// known reports whether it was the same at the last look.
+// known reports whether the result was the same at the last poll.
 func (w *Watcher) known(texts [][]byte, err error) bool {
 	if err != nil {
 		return err.Error() == w.cause
@@ -145,7 +145,7 @@ func (w *Watcher) known(texts [][]byte, err error) bool {
 	return equal(texts, w.texts)
 }
 
-// settled returns what the files say if they say the same a little later.
+// settled returns the content of the files if it is the same a little later.
 func settled(ctx context.Context, wait time.Duration, paths []string, texts [][]byte, err error) ([][]byte, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -192,7 +192,7 @@ func (w *Watcher) report(ctx context.Context, config Config, err error, changed 
 		config.Logger.LogAttrs(ctx, slog.LevelInfo, "file read again", setting,
 			slog.Bool("changed", changed), slog.Bool("was_unusable", back))
 	} else {
-		config.Logger.LogAttrs(ctx, slog.LevelWarn, "file cannot be used; what was read before stays in use", setting,
+		config.Logger.LogAttrs(ctx, slog.LevelWarn, "file cannot be used; the previous content stays in use", setting,
 			slog.Any("error", err))
 	}
 }
@@ -210,7 +210,7 @@ func read(paths []string) ([][]byte, error) {
 			return nil, fmt.Errorf("read file: %w", err)
 		}
 
-		// No format here means something by a file without content, so it is one that is about to be written.
+		// In no format here an empty file has a meaning, so it is about to be written.
 		if len(bytes.TrimSpace(text)) == 0 {
 			return nil, fmt.Errorf("read file: %s is empty", path)
 		}

@@ -1,5 +1,5 @@
-// Package connection guards the connections of clients: how many may be open, how many requests each may abort, and how much may
-// wait in memory for clients that read slowly. What is too much is closed or refused at once; nothing waits in a queue.
+// Package connection guards the connections of clients: how many may be open, how many requests each may abort, and how much may be
+// buffered for clients that read slowly. Whatever exceeds a limit is closed or refused at once; nothing is queued.
 package connection
 
 import (
@@ -16,10 +16,10 @@ import (
 
 // Guard watches the connections of one http.Server, which must call Context and State. It is safe for concurrent use.
 //
-// As long as there is room, connections stay open between requests. From nine tenths of the limit on, responses ask the client to
-// close its connection, so that the first clients do not hold all of them. At the limit, a new connection takes the place of the
-// one that has been idle for longest, as in nginx; if all are active, the new one is closed at once. If it waited in the listener's
-// backlog instead, its client would not know for how long, and a balancer would take the gateway for healthy.
+// Connections stay open between requests up to nine tenths of the limit. Beyond that, responses ask the client to close its connection, so
+// that the first clients do not hold all of them. At the limit, a new connection replaces the one that has been idle for longest, as in
+// nginx; if all are active, the new one is closed at once. In the listener's backlog, its client would wait for an unknown time, and a
+// balancer would consider the gateway healthy.
 type Guard struct {
 	config config.Server
 	// leaving reports whether clients should connect elsewhere.
@@ -28,7 +28,7 @@ type Guard struct {
 
 	mu    sync.Mutex
 	conns map[net.Conn]*connection
-	// idle are those that wait for a request, the first for the longest time.
+	// idle are those that wait for a request, the one that has waited longest first.
 	idle list.List
 	// fresh is how many have had no request yet.
 	fresh int
@@ -38,18 +38,17 @@ type Guard struct {
 type connection struct {
 	conn  net.Conn
 	fresh bool
-	// since is when it became idle, place where it is among the idle ones; nil: it is active.
+	// since is when it became idle, and place its element in Guard.idle; nil: it is active.
 	since time.Time
 	place *list.Element
 }
 
-// minIdle is how long a connection must have been idle to be closed in favour of another one. A client that is at work sends its
-// next request sooner, and that would be lost.
+// minIdle is how long a connection must have been idle to be closed in favour of another one. A busy client sends its next request sooner,
+// and that would be lost.
 const minIdle = time.Second
 
-// New returns a Guard of no connections yet. If MaxConnections is zero, their number is not bounded; if MaxAbortedPerConnection is
-// zero, they may abort any number of requests. The function reports whether clients should connect elsewhere. It must be safe for
-// concurrent use. Nil: never.
+// New returns a Guard. If MaxConnections is zero, the number of connections is not bounded; if MaxAbortedPerConnection is zero, they may
+// abort any number of requests. leaving reports whether clients should connect elsewhere; it must be safe for concurrent use. Nil: never.
 func New(c config.Server, leaving func() bool) *Guard {
 	if leaving == nil {
 		leaving = func() bool { return false }
@@ -162,7 +161,7 @@ func (g *Guard) remove(c *connection) {
 	g.open.Add(-1)
 }
 
-// nearLimit reports whether nine tenths of the connections that may be open are.
+// nearLimit reports whether nine tenths of the limit are reached.
 func (g *Guard) nearLimit() bool {
 	const near, of = 9, 10
 
@@ -175,6 +174,6 @@ func closeAbruptly(conn net.Conn) {
 		conn = encrypted.NetConn()
 	}
 
-	// There is nobody to report an error to.
+	// An error makes no difference.
 	_ = conn.Close()
 }

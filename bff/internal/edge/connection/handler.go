@@ -11,15 +11,15 @@ import (
 
 // Handler serves requests and watches what they do to their connection:
 //
-//   - A request whose client has gone already is not passed on.
-//   - A connection whose client aborts its requests again and again is refused. net/http runs only as many requests of a connection
-//     at a time as it may have streams, those that the client has reset included, so what such a client can cost is bounded by
+//   - A request whose client has left already is not passed on.
+//   - Requests of a connection with too many aborted ones are refused. net/http runs only as many requests of a connection at a time as
+//     it may have streams, including those that the client has reset, so the cost of such a client is bounded by
 //     MaxAbortedPerConnection and the number of streams.
 //   - Responses ask the client to close its connection if it aborts many requests, if there are too many connections, or if the
 //     gateway is leaving. HTTP/1.1 says "Connection: close"; net/http sends a GOAWAY over HTTP/2, which lets streams finish. The
 //     client knows before it sends its next request, and loses none.
 //
-// It belongs where responses are logged and before all that costs something.
+// It belongs where responses are logged and before all that is expensive.
 func (g *Guard) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		budget := budgetOf(r.Context())
@@ -33,7 +33,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 		closing.Writer = response.New(w, closing)
 
 		if g.exhausted(budget) {
-			tooMany := problem.New(codes.ResourceExhausted, "too many requests were broken off on this connection")
+			tooMany := problem.New(codes.ResourceExhausted, "too many requests were aborted on this connection")
 			problem.Write(closing, r, tooMany, nil)
 
 			return
@@ -45,7 +45,7 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 		switch {
 		case r.Context().Err() == nil:
 			budget.completed()
-		case !closing.Flushed(): // A client that has seen the beginning of a stream may leave at any time.
+		case !closing.Flushed(): // A client that has read the beginning of a stream may leave at any time.
 			budget.aborted()
 		}
 	})
@@ -56,8 +56,8 @@ func (g *Guard) exhausted(b *abortBudget) bool {
 	return g.config.MaxAbortedPerConnection > 0 && b.used() >= int64(g.config.MaxAbortedPerConnection)
 }
 
-// closesAfter reports whether a connection should be closed after a response. Half of what it may abort is enough to ask for that:
-// a well-meaning client has a new connection before a request is refused.
+// closesAfter reports whether a connection should be closed after a response. Half of the aborts that are allowed are enough, so that a
+// well-behaved client has a new connection before a request is refused.
 func (g *Guard) closesAfter(b *abortBudget) bool {
 	const half = 2
 
@@ -65,7 +65,7 @@ func (g *Guard) closesAfter(b *abortBudget) bool {
 		g.config.MaxAbortedPerConnection > 0 && b.used()*half >= int64(g.config.MaxAbortedPerConnection)
 }
 
-// closingWriter decides as late as it can whether its response is the last one of the connection.
+// closingWriter decides as late as possible whether its response is the last one of the connection.
 type closingWriter struct {
 	response.Writer
 

@@ -68,7 +68,7 @@ func TestConnectionThatAbortsIsRefused(t *testing.T) {
 		}
 
 		resp := c.send(fine)
-		if resp.Code != http.StatusTooManyRequests || !closes(resp) || !strings.Contains(resp.Body.String(), "broken off") {
+		if resp.Code != http.StatusTooManyRequests || !closes(resp) || !strings.Contains(resp.Body.String(), "were aborted") {
 			t.Errorf("%d %v %s", resp.Code, resp.Header(), resp.Body)
 		}
 

@@ -15,21 +15,20 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// errAborted is what a handler gets that writes to a client which does not read.
+// errAborted is the error of a handler that writes to a client which does not read.
 var errAborted = errors.New("the client reads too slowly")
 
 const (
 	// pieceSize is how much is written at a time. A client that has read a piece is reading.
 	pieceSize = 64 << 10
-	// minStall is how long a client must have read no piece before its response is aborted: those that read are safe from others.
+	// minStall is how long a client must have read no piece before its response is aborted: clients that read are not affected by others.
 	minStall = 250 * time.Millisecond
-	// resetTimeout is when a connection of HTTP/2 is closed that does not even take the reset of a stream.
+	// resetTimeout is after how long a connection of HTTP/2 is closed that does not even accept the reset of a stream.
 	resetTimeout = time.Second
 )
 
-// Responses bounds what waits in memory, on all connections together, for clients to read it. When there is more, the response
-// whose client has read nothing for the longest time is aborted: its connection is closed or, over HTTP/2, its stream is reset. It
-// is safe for concurrent use.
+// Responses bounds what is buffered for clients on all connections together. When there is more, the response whose client has read nothing
+// for the longest time is aborted: its connection is closed or, over HTTP/2, its stream is reset. It is safe for concurrent use.
 type Responses struct {
 	limit  int64
 	cutOff atomic.Int64
@@ -40,14 +39,14 @@ type Responses struct {
 	pendingAbort int64
 	// waiting are the *responseWriter that are writing; the client of the first has read nothing for the longest time.
 	waiting list.List
-	// recheck is set while there is too much, but all clients have read something lately.
+	// recheck is set while the limit is exceeded, but all clients have read something lately.
 	recheck *time.Timer
 }
 
-// NewResponses bounds what waits to this many bytes. Zero: it is not bounded.
+// NewResponses bounds what is buffered to so many bytes. Zero: it is not bounded.
 func NewResponses(limit int64) *Responses { return &Responses{limit: limit} }
 
-// Buffered is how many bytes wait.
+// Buffered is how many bytes are buffered.
 func (b *Responses) Buffered() int64 {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,7 +77,7 @@ type responseWriter struct {
 	// held is how many bytes the response takes. Zero: as many as are written.
 	held int
 
-	// The mutex of Responses guards these, from begin to end: where it waits, nil if it was aborted, how much, and since when.
+	// The mutex of Responses guards these, from begin to end: the element in waiting, nil if it was aborted, the size, and the last progress.
 	place *list.Element
 	size  int64
 	since time.Time
@@ -126,13 +125,10 @@ func (w *responseWriter) FlushError() error {
 	return w.waiting(w.held, flush)
 }
 
-// Flush implements http.Flusher.
-func (w *responseWriter) Flush() {
-	// There is no way to return an error.
-	_ = w.FlushError()
-}
+// Flush implements http.Flusher, which has no way to return an error.
+func (w *responseWriter) Flush() { _ = w.FlushError() }
 
-// Hold notes how many bytes the response takes (see response.Hold).
+// Hold sets how many bytes the response takes (see response.Hold).
 func (w *responseWriter) Hold(size int) (release func()) {
 	w.held = size
 
@@ -153,7 +149,7 @@ func (w *responseWriter) waiting(size int, write func() error) error {
 	}
 
 	reqinfo.From(w.request.Context()).Fail(codes.ResourceExhausted, fmt.Errorf(
-		"%w: it took nothing for %s, and overload.max_buffered_response_bytes was reached", errAborted,
+		"%w: it read nothing for %s, and overload.max_buffered_response_bytes was reached", errAborted,
 		w.silence.Round(time.Millisecond)))
 
 	return errAborted
@@ -215,7 +211,7 @@ func (b *Responses) end(w *responseWriter) {
 	}
 }
 
-// excess removes the responses that have to be aborted, so that the rest is within the limit.
+// excess removes the responses that have to be aborted to stay within the limit.
 func (b *Responses) excess() (aborted []*responseWriter) {
 	for b.buffered-b.pendingAbort > b.limit {
 		first := b.waiting.Front()
@@ -244,7 +240,7 @@ func (b *Responses) excess() (aborted []*responseWriter) {
 	return aborted
 }
 
-// checkIn looks again after that time.
+// checkIn checks again after that time.
 func (b *Responses) checkIn(wait time.Duration) {
 	if b.recheck != nil {
 		return
@@ -277,7 +273,7 @@ func (w *responseWriter) abort() {
 		return
 	}
 
-	// Of a stream of HTTP/2 it is the end; of a connection of HTTP/1.1, too, since net/http closes it.
+	// It ends a stream of HTTP/2, and a connection of HTTP/1.1, which net/http closes.
 	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Unix(1, 0))
 
 	if conn, ok := connOf(w.request.Context()); ok {

@@ -105,7 +105,7 @@ func TestSlowestReaderIsCutOff(t *testing.T) {
 		another := answer(t.Context(), responses, newReader(time.Millisecond), mega)
 
 		end := <-silent
-		if end.err == nil || end.took != 11*time.Second || end.cause == nil || !strings.Contains(end.cause.Error(), "took nothing for 11s") {
+		if end.err == nil || end.took != 11*time.Second || end.cause == nil || !strings.Contains(end.cause.Error(), "read nothing for 11s") {
 			t.Errorf("the silent one: %+v", end)
 		}
 

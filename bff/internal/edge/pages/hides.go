@@ -7,22 +7,22 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
-// The pages that a gateway has of its own: the description of the API (docs.openapi) and the page that shows it (docs.page), whose
-// files are below it.
+// The pages of the gateway itself: the description of the API (docs.openapi) and the page that shows it (docs.page), whose files are
+// below it.
 const (
 	DocumentJSON = "/openapi.json"
 	DocumentYAML = "/openapi.yaml"
 	Docs         = "/docs"
 )
 
-// Favicon is where browsers look for an icon unless a page names one.
+// Favicon is where browsers look for an icon unless a page has another.
 const Favicon = "/favicon.ico"
 
-// Own are the paths of the gateway's own pages, as in Page.Path.
+// Own returns the paths of the gateway's own pages, as in Page.Path.
 func Own() []string { return []string{DocumentJSON, DocumentYAML, Docs, Docs + "/"} }
 
-// Hiding returns those of the paths of pages that together have all paths of a template, so that no request would reach its route.
-// None: some would.
+// Hiding returns the paths of pages that together match all paths of a template, so that no request would reach its route. None: some
+// would.
 func Hiding(paths []string, template pathtemplate.Template) []string {
 	var (
 		most, longest int
@@ -33,11 +33,11 @@ func Hiding(paths []string, template pathtemplate.Template) []string {
 		most, longest = max(most, strings.Count(path, "/")), max(longest, len(path))
 	}
 
-	// Longer than any segment of a page, so that it is none.
+	// Longer than any segment of a page.
 	text := strings.Repeat("x", longest+1)
 
 	for _, sample := range template.Samples(most, text) {
-		i := slices.IndexFunc(paths, func(path string) bool { return has(path, sample) })
+		i := slices.IndexFunc(paths, func(path string) bool { return matches(path, sample) })
 		if i < 0 {
 			return nil
 		}
@@ -50,8 +50,8 @@ func Hiding(paths []string, template pathtemplate.Template) []string {
 	return slices.Compact(hiding)
 }
 
-// has reports whether the page at a path is for another path, too.
-func has(page, path string) bool {
+// matches reports whether the page at a path is for another path, too.
+func matches(page, path string) bool {
 	return path == page || isTree(page) && strings.HasPrefix(path, page)
 }
 

@@ -1,5 +1,5 @@
-// Package pages serves what is not a route of the schema, such as the description of the API, beside the routes. It comes after the
-// edge: its pages are logged, limited per client and told apart by template as all else is.
+// Package pages serves what is not a route of the schema, such as the description of the API. It comes after the edge: its pages are logged,
+// limited per client and measured by template like routes.
 package pages
 
 import (
@@ -14,16 +14,16 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Page is what is served at a path.
+// Page is a handler for a path.
 type Page struct {
-	// Path is the whole path, "/docs", or the beginning of one with a slash behind it, "/docs/". "/" is only itself.
+	// Path is an exact path, "/docs", or, with a slash at its end, a prefix, "/docs/". "/" is exact.
 	Path    string
 	Handler http.Handler
-	// Methods are those that the handler takes, HEAD wherever it takes GET. Empty: GET. OPTIONS is answered for it.
+	// Methods are those of the handler, HEAD if it has GET. Empty: GET. The Mux handles OPTIONS.
 	Methods []string
 }
 
-// NoIcon is the page at Favicon: there is no icon, which is no error that a browser would log for every document it shows.
+// NoIcon is a page at Favicon without an icon. Browsers log a 404 as an error for every document.
 func NoIcon() Page {
 	return Page{Path: Favicon, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Cache-Control", "max-age=86400") // A day, in seconds.
@@ -39,7 +39,7 @@ type Mux struct {
 	next  http.Handler
 }
 
-// New makes a Mux before next. It refuses two pages of one path.
+// New returns a Mux before next. It refuses two pages with the same path.
 func New(next http.Handler, list []Page) (*Mux, error) {
 	m := &Mux{exact: map[string]Page{}, next: next}
 
@@ -49,7 +49,7 @@ func New(next http.Handler, list []Page) (*Mux, error) {
 		}
 
 		if _, taken := m.exact[page.Path]; taken {
-			return nil, fmt.Errorf("page %s: there are two of it", page.Path)
+			return nil, fmt.Errorf("page %s: is set more than once", page.Path)
 		}
 
 		if len(page.Methods) == 0 || slices.Contains(page.Methods, http.MethodGet) {
@@ -92,7 +92,7 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 	} else {
 		problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
-			"the path does not take this method"), nil)
+			"the path does not allow this method"), nil)
 	}
 }
 
@@ -116,7 +116,7 @@ func (m *Mux) find(path string) (Page, bool) {
 	}
 
 	for _, page := range m.below {
-		if has(page.Path, path) {
+		if matches(page.Path, path) {
 			return page, true
 		}
 	}

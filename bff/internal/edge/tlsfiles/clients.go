@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,11 +19,10 @@ import (
 // errStale means that a certificate that was valid when its connection was opened is not valid any more.
 var errStale = errors.New("client certificate is not valid any more")
 
-// Clients checks on each request that the certificate which a client showed when it opened the connection would still be
-// accepted: that it has not expired, nor its authority been withdrawn. A handshake alone checks that once, for as long as the
-// connection lives. It is safe for concurrent use.
+// Clients checks on each request that the client certificate of the connection would still be accepted: that it has not expired, and its
+// authority is still trusted. A handshake checks that once for the life of the connection. It is safe for concurrent use.
 type Clients struct {
-	files *Files // Nil: the listener is not ours, so that nothing is known of its authorities.
+	files *Files // Nil: the listener is not ours, and its authorities are unknown.
 	now   func() time.Time
 }
 
@@ -31,12 +31,12 @@ func NewClients(files *Files, now func() time.Time) *Clients { return &Clients{f
 
 type connectionKey struct{}
 
-// Context is for http.Server.ConnContext: what was found out about the certificate of a connection is remembered there.
+// Context is for http.Server.ConnContext: it caches the result for the certificate of a connection.
 func (*Clients) Context(ctx context.Context) context.Context {
 	return context.WithValue(ctx, connectionKey{}, &checked{})
 }
 
-// checked is the result of checking the certificate of a connection. It holds for a generation of authorities and until a time.
+// checked is the result of checking the certificate of a connection. It is valid for a generation of authorities and until a time.
 type checked struct {
 	mu         sync.Mutex
 	done       bool
@@ -45,8 +45,8 @@ type checked struct {
 	err        error
 }
 
-// Handler refuses requests on connections whose certificate is not valid any more, and asks the client to close them, so that
-// its next connection shows another one or none. For all others it costs the comparison of two numbers and of two times.
+// Handler refuses requests on connections whose certificate is not valid any more, and asks the client to close them, so that its next
+// connection has another one or none. For all others it compares two numbers and two times.
 func (c *Clients) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A certificate that was not verified is treated as none.
@@ -59,7 +59,7 @@ func (c *Clients) Handler(next http.Handler) http.Handler {
 		if err := c.check(r.Context(), r.TLS); err != nil {
 			// On HTTP/2 it becomes GOAWAY.
 			w.Header().Set("Connection", "close")
-			// RFC 9110, section 15.5.2, wants a challenge, and certificates have none.
+			// RFC 9110, section 15.5.2, requires a challenge, and certificates have none.
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			problem.Write(w, r, problem.New(codes.Unauthenticated,
 				"the client certificate of this connection has expired or is not trusted any more; connect again with a valid one"),
@@ -80,40 +80,30 @@ func (c *Clients) check(ctx context.Context, state *tls.ConnectionState) error {
 
 	now := c.now()
 
-	var present *material
+	var current material
 	if c.files != nil {
-		present = c.files.current.Load()
+		current = *c.files.current.Load()
 	}
 
 	known.mu.Lock()
 	defer known.mu.Unlock()
 
-	if generation := present.number(); !known.done || known.generation != generation || known.err == nil && now.After(known.until) {
-		known.done, known.generation = true, generation
-		known.until, known.err = verify(state, present, now)
+	if !known.done || known.generation != current.generation || known.err == nil && now.After(known.until) {
+		known.done, known.generation = true, current.generation
+		known.until, known.err = verify(state, current.authorities, now)
 	}
 
 	return known.err
 }
 
-// number is the generation; 0 if there are no authorities.
-func (m *material) number() uint64 {
-	if m == nil {
-		return 0
-	}
-
-	return m.generation
-}
-
-// verify returns until when a client's certificate is valid, by the authorities that count now, as crypto/tls verifies it in a
-// handshake.
-func verify(state *tls.ConnectionState, present *material, now time.Time) (time.Time, error) {
+// verify returns until when a client's certificate is valid, with the current authorities, as crypto/tls verifies it in a handshake.
+func verify(state *tls.ConnectionState, authorities *x509.CertPool, now time.Time) (time.Time, error) {
 	chains := state.VerifiedChains
 
 	// With HTTP/2 the lock of one connection is held for the 0.1 ms that this takes.
-	if present != nil && present.authorities != nil {
+	if authorities != nil {
 		options := x509.VerifyOptions{
-			Roots: present.authorities, Intermediates: x509.NewCertPool(), CurrentTime: now,
+			Roots: authorities, Intermediates: x509.NewCertPool(), CurrentTime: now,
 			KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 		}
 		for _, certificate := range state.PeerCertificates[1:] {
@@ -134,20 +124,14 @@ func verify(state *tls.ConnectionState, present *material, now time.Time) (time.
 	return until, nil
 }
 
-// lastEnd is when the last of some chains ends. A chain ends with the first of its certificates.
+// lastEnd is when the last of some chains expires. A chain expires with the first of its certificates.
 func lastEnd(chains [][]*x509.Certificate) time.Time {
 	var last time.Time
 
 	for _, chain := range chains {
-		end := chain[0].NotAfter
-		for _, certificate := range chain {
-			if certificate.NotAfter.Before(end) {
-				end = certificate.NotAfter
-			}
-		}
-
-		if end.After(last) {
-			last = end
+		first := slices.MinFunc(chain, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) })
+		if first.NotAfter.After(last) {
+			last = first.NotAfter
 		}
 	}
 

@@ -1,4 +1,4 @@
-// Package tlsfiles makes TLS configurations of PEM files that are read again when they change, for both ends of a connection.
+// Package tlsfiles makes TLS configurations from PEM files that are read again when they change, for both ends of a connection.
 //
 // It neither listens nor dials.
 package tlsfiles
@@ -17,10 +17,10 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/filewatch"
 )
 
-// DefaultInterval is how often files are looked at.
+// DefaultInterval is how often files are checked.
 const DefaultInterval = 10 * time.Second
 
-// What can be wrong with certificates in a file.
+// Faults of certificates in a file.
 var (
 	errNone  = errors.New("no certificate in it")
 	errBlock = errors.New("a PEM block is not complete; the file may be half-written")
@@ -30,44 +30,44 @@ var (
 type Paths struct {
 	// Cert and Key are a certificate chain and its private key. Empty: there are none.
 	Cert, Key string
-	// CA are the authorities that vouch for the other end. Empty: those of the system for servers, none for clients.
+	// CA are the authorities for the certificates of the other end. Empty: those of the system for servers, none for clients.
 	CA string
 }
 
-// Files are the certificates of some files. It is safe for concurrent use.
+// Files has the certificates of some files. It is safe for concurrent use.
 type Files struct {
 	paths   Paths
 	current atomic.Pointer[material]
 	watcher *filewatch.Watcher
 }
 
-// material is what was in the files at one time.
+// material is the content of the files at one time.
 type material struct {
-	// generation counts the sets of authorities that have been in use; it begins with 1.
+	// generation counts the sets of authorities so far; it begins with 1.
 	generation  uint64
 	certificate *tls.Certificate
 	ca          []byte
 	authorities *x509.CertPool
 }
 
-// Open reads the files. The error names the one that is faulty.
+// Open reads the files. The error names the faulty one.
 func Open(paths Paths) (*Files, error) {
 	f := &Files{paths: paths}
 
 	var err error
-	if f.watcher, err = filewatch.Open(f.take, paths.Cert, paths.Key, paths.CA); err != nil {
+	if f.watcher, err = filewatch.Open(f.load, paths.Cert, paths.Key, paths.CA); err != nil {
 		return nil, fmt.Errorf("TLS files: %w", err)
 	}
 
 	return f, nil
 }
 
-// Watch reads the files again when they have changed, until ctx ends. While they are faulty, or do not belong together because
-// only one of them has been exchanged so far, what was read before stays in use.
+// Watch reads the files again when they have changed, until ctx ends. While they are faulty, or do not match because only one of them has
+// been replaced so far, the previous content stays in use.
 func (f *Files) Watch(ctx context.Context, config filewatch.Config) { f.watcher.Run(ctx, config) }
 
-// take puts what the files say in use.
-func (f *Files) take(texts [][]byte) error {
+// load puts new content of the files in use.
+func (f *Files) load(texts [][]byte) error {
 	m := &material{generation: 1, ca: texts[2]}
 
 	if f.paths.Cert != "" || f.paths.Key != "" {
@@ -107,7 +107,7 @@ func (f *Files) take(texts [][]byte) error {
 	return nil
 }
 
-// certificates are those in a file. Unlike crypto/x509 it does not pass over what it cannot read: that may be a half-written one.
+// certificates parses the certificates in a file. Unlike crypto/x509 it does not skip what it cannot parse, which may be half-written.
 func certificates(text []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
 
@@ -138,13 +138,13 @@ func certificates(text []byte) ([]*x509.Certificate, error) {
 	}
 }
 
-// Server is the configuration of a listener that offers HTTP/2 and HTTP/1.1. With a CA, clients may show a certificate, or must.
+// Server returns the configuration of a listener for HTTP/2 and HTTP/1.1. With a CA, clients may present a certificate, or must.
 func (f *Files) Server(requireClient bool) *tls.Config {
 	base := &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 
 	if f.paths.CA != "" {
 		base.ClientAuth = tls.VerifyClientCertIfGiven
-		// A resumed session would bring back a certificate whose authority may be gone by now.
+		// A resumed session would restore a certificate whose authority may not be trusted any more.
 		base.SessionTicketsDisabled = true
 	}
 
@@ -162,14 +162,13 @@ func (f *Files) Server(requireClient bool) *tls.Config {
 
 		return present, nil
 	}
-	// net/http asks for one before it looks at GetConfigForClient.
+	// net/http requires one before it uses GetConfigForClient.
 	config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return f.current.Load().certificate, nil }
 
 	return config
 }
 
-// Client returns the configuration of a connection to a server, as the files are at the moment. An empty name stands for the one
-// that is dialled.
+// Client returns the configuration of a connection to a server, with the current files. If the name is empty, it is the dialled one.
 func (f *Files) Client(serverName string) *tls.Config {
 	m := f.current.Load()
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName, RootCAs: m.authorities}
