@@ -173,7 +173,7 @@ func TestSlowReadersAreBounded(t *testing.T) { //nolint:paralleltest // It takes
 			}
 
 			gatewaytest.Eventually(t, "the log telling why", func() bool {
-				return strings.Contains(logs.String(), "the client reads too slowly: it took nothing for")
+				return strings.Contains(logs.String(), "the client reads too slowly: it read nothing for")
 			})
 		})
 	}
