@@ -52,7 +52,6 @@ func New(deps Deps) http.Handler {
 	return http.NewCrossOriginProtection().Handler(r)
 }
 
-// readiness is the response of /readyz.
 func (d Deps) readiness() (status int, message string) {
 	if !d.Ready() {
 		return http.StatusServiceUnavailable, "draining"

@@ -50,7 +50,6 @@ func cacheKey(token string) [sha256.Size]byte {
 	return sha256.Sum256(append(make([]byte, 0, inlineCapacity), token...))
 }
 
-// find returns the result for a token if there is one that is valid now.
 func (c *tokenCache) find(key [sha256.Size]byte, now time.Time) (verification, bool) {
 	for _, cache := range [...]*lru.Cache[[sha256.Size]byte, verification]{c.good, c.bad} {
 		if v, ok := cache.Get(key); ok {

@@ -159,7 +159,6 @@ func (c *Custom) fault(r *http.Request, cause error) error {
 	return fmt.Errorf("%w: %w", errNotVerified, cause)
 }
 
-// refuse responds to a request whose credential is not accepted.
 func (c *Custom) refuse(w http.ResponseWriter, r *http.Request, cause error) {
 	if known := (*problem.Problem)(nil); errors.As(cause, &known) {
 		problem.Write(w, r, known, cause)

@@ -7,7 +7,6 @@ import (
 	"strings"
 )
 
-// Why the header of a token is refused.
 var (
 	errCritical  = errors.New(`header "crit" is not supported`)
 	errHeader    = errors.New(`header "b64", "zip" or "enc" is not supported`)
@@ -73,7 +72,6 @@ func mediaType(text string) string {
 	return text
 }
 
-// mediaTypes returns the types in that form.
 func mediaTypes(list []string) []string {
 	out := make([]string, 0, len(list))
 	for _, text := range list {

@@ -28,7 +28,6 @@ const (
 	maxKeys = 1000
 )
 
-// Faults of keys and key sets.
 var (
 	errNotPublic = errors.New("the set has a private or symmetric key")
 	errUnusable  = errors.New("key cannot be used to verify signatures")
@@ -58,7 +57,6 @@ type verifyKey struct {
 // keySet is an issuer's keys. It is never changed.
 type keySet []verifyKey
 
-// equal reports whether the sets hold the same keys in the same order.
 func (s keySet) equal(other keySet) bool {
 	return slices.EqualFunc(s, other, func(a, b verifyKey) bool {
 		public, ok := a.public.(interface{ Equal(x crypto.PublicKey) bool })
@@ -185,7 +183,6 @@ func parseKey(doc jwkset.JWKMarshal) (verifyKey, error) {
 	return verifyKey{id: doc.KID, public: jwk.Key(), algs: algs}, nil
 }
 
-// algorithmsOf returns the supported algorithms for a key.
 func algorithmsOf(key any) []string {
 	switch key := key.(type) {
 	case *rsa.PublicKey:

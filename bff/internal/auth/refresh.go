@@ -8,7 +8,6 @@ import (
 	"time"
 )
 
-// Bounds on when keys are fetched.
 const (
 	// retryInterval is how long to wait after a failed fetch, if the refresh interval is not shorter.
 	retryInterval = 10 * time.Second

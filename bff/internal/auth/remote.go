@@ -15,7 +15,6 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
 )
 
-// Bounds on talking to an issuer.
 const (
 	fetchTimeout = 5 * time.Second
 	// maxDocument is the largest response in bytes. A key takes less than 2 KB.
@@ -26,7 +25,6 @@ const (
 
 var errFetch = errors.New("key set refused")
 
-// fromURL returns a function that fetches the keys at a URL.
 func fromURL(rawURL string) (fetchFunc, error) {
 	if err := checkURL(rawURL); err != nil {
 		return nil, err
@@ -171,7 +169,6 @@ func get(ctx context.Context, client *http.Client, url string) ([]byte, time.Dur
 	return data, maxAge(res.Header.Values("Cache-Control")), nil
 }
 
-// maxAge is how long a response is fresh; 0 if it does not say.
 func maxAge(cacheControl []string) time.Duration {
 	for name, value := range httpfield.Directives(cacheControl) {
 		if name != "max-age" {

@@ -154,7 +154,6 @@ func ownerCheck(owner *porticov1.Owner) Check {
 	}
 }
 
-// lists are required names.
 type lists interface {
 	GetAnyOf() []string
 	GetAllOf() []string

@@ -20,7 +20,6 @@ var (
 	errNoKeys = errors.New("no keys of the issuer are known yet")
 )
 
-// issuer is a configured issuer, ready to verify tokens.
 type issuer struct {
 	name     string
 	keys     *keySource

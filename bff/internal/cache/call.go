@@ -48,7 +48,6 @@ type call struct {
 	shared  bool // That a follower was attached; under the same.
 }
 
-// role is what a request is to a call.
 type role int
 
 const (
@@ -64,7 +63,6 @@ const (
 	bypass
 )
 
-// attachOptions are what a request expects of a call.
 type attachOptions struct {
 	// arrived is when the request came, by the clock.
 	arrived int64

@@ -59,5 +59,4 @@ func (c *control) limit(text string) {
 	}
 }
 
-// ignoreForcing drops the directives that force a fetch.
 func (c *control) ignoreForcing() { c.noCache, c.noStore, c.limited = false, false, false }

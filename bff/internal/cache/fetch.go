@@ -36,7 +36,6 @@ type fetch struct {
 	store bool
 }
 
-// result is the outcome of a fetch.
 type result struct {
 	response recorded
 	// fault is why there is no response.

@@ -72,7 +72,6 @@ func appendFields(d digest.Buffer, header map[string][]string) digest.Buffer {
 	return d
 }
 
-// sortedNames appends the keys of a map to names, and sorts them.
 func sortedNames[V any](names []string, m map[string]V) []string {
 	for name := range m {
 		names = append(names, name)

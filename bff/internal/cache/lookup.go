@@ -34,7 +34,6 @@ type lookup struct {
 	retried bool
 }
 
-// ServeHTTP implements http.Handler.
 func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	arrived := rt.cache.calls.now()
 
@@ -120,7 +119,6 @@ func (l *lookup) find() {
 	l.fetch.began, l.fetch.known, l.fetch.store = found.Now, true, !l.control.noStore
 }
 
-// age is how old the entry is by now.
 func (l *lookup) age() time.Duration { return l.found.Age + time.Since(l.foundAt) }
 
 // serveFound serves what was found, if route and client accept it.
@@ -158,7 +156,6 @@ func (l *lookup) mayServeStale() bool {
 		l.age() < l.rule.Cache.TTL+l.rule.Cache.StaleIfError
 }
 
-// refresh fetches a new response in the background.
 func (l *lookup) refresh() {
 	select {
 	case l.refreshes <- struct{}{}:
@@ -269,7 +266,6 @@ func (l *lookup) giveUp(work *reqinfo.Record) {
 	problem.Write(l.w, l.r, problem.From(err), err)
 }
 
-// addUpstreams adds the upstreams of a fetch to the client's record.
 func (l *lookup) addUpstreams(work *reqinfo.Record) {
 	for _, name := range work.Upstreams() {
 		l.rec.AddUpstream(name)

@@ -23,7 +23,6 @@ type Memory struct {
 	tags    *invalidations
 }
 
-// stored is an entry with what the Memory knows about it.
 type stored struct {
 	Entry
 

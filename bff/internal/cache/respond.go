@@ -119,14 +119,12 @@ func (l *lookup) writeStale(status int, cause error) {
 	l.writeEntry(fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", status))
 }
 
-// writeEntry responds with what was found in the store.
 func (l *lookup) writeEntry(status string) {
 	l.w.Header()["Age"] = []string{seconds(l.age())}
 
 	l.write(recorded{status: http.StatusOK, header: l.found.Entry.Header, body: l.found.Entry.Body}, true, status)
 }
 
-// write writes the response.
 func (l *lookup) write(response recorded, cacheable bool, status string) {
 	header := l.w.Header()
 	vary, statuses := header["Vary"], header[headerCacheStatus]

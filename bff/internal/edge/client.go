@@ -55,7 +55,6 @@ func warnOnce(logger *slog.Logger) func(r *http.Request, proxy netip.Addr, eleme
 	}
 }
 
-// prefixes are the addresses of trusted proxies.
 type prefixes []netip.Prefix
 
 func (p prefixes) contain(address netip.Addr) bool {

@@ -86,7 +86,6 @@ func (d *Deduplicator) Route(rule Rule) func(http.Handler) http.Handler {
 	}
 }
 
-// operation is a request with a key.
 type operation struct {
 	rule Rule
 	key  string

@@ -93,7 +93,6 @@ func storable(status int) bool {
 	}
 }
 
-// replay sends the stored response.
 func replay(w http.ResponseWriter, r *http.Request, stored Response) {
 	if stored.Code != codes.OK {
 		reqinfo.From(r.Context()).Fail(stored.Code, nil)

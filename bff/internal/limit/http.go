@@ -78,7 +78,6 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 	}
 }
 
-// namedDecision is a decision with the title of its limit.
 type namedDecision struct {
 	Decision
 
@@ -98,7 +97,6 @@ func (d namedDecision) stricter(other namedDecision) bool {
 	return d.RetryAfter > other.RetryAfter
 }
 
-// routeLimiter checks requests against the limits of a route.
 type routeLimiter struct {
 	limiter *Limiter
 	limits  []limit

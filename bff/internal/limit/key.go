@@ -20,7 +20,6 @@ type Key struct {
 	Client netip.Addr
 }
 
-// limit is one of the limits of a route.
 type limit struct {
 	id     string // Different for each limit of the Limiter.
 	title  string // For clients.

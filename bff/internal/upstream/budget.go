@@ -14,7 +14,6 @@ const (
 	retriesAtOnce = retryTokens / 2
 )
 
-// newBudget returns a full one.
 func newBudget(share float64, atOnce int64) *budget {
 	b := &budget{perCall: int64(share * token), limit: atOnce * token}
 	b.tokens.Store(b.limit)

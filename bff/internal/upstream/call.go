@@ -140,7 +140,6 @@ func countsForLatency(err error) bool {
 	}
 }
 
-// end records the outcome of the call, once.
 func (c *call) end(err error) {
 	c.recordResult(err)
 	c.ended.Do(func() {

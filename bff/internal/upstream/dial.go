@@ -42,7 +42,6 @@ func newGroup(name string, config Config, observer balance.Observer, logger *slo
 	return balance.NewGroup(name, balance.Settings{Probe: config.Probe, Ejection: config.Ejection, Logger: logger}, observer)
 }
 
-// dial makes a connection that balances over the addresses of the group.
 func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (*grpc.ClientConn, error) {
 	transport := insecure.NewCredentials()
 	if config.Transport != nil {

@@ -14,7 +14,6 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// method is the policy of one method.
 type method struct {
 	retry *policy.Retry
 	// breaker is nil if there is none.
@@ -27,7 +26,6 @@ type method struct {
 	budget *budget
 }
 
-// newMethods returns the methods with a policy of their own.
 func newMethods(upstream string, cfg Config, deps Deps) map[string]*method {
 	methods := make(map[string]*method, len(cfg.Methods))
 	budget := newBudget(ownShare(cfg), retriesAtOnce)
@@ -66,7 +64,6 @@ func settingsOf(b *porticov1.Breaker) config.Breaker {
 // closed reports whether the method has no breaker of its own, or that is closed.
 func (m *method) closed() bool { return m == nil || m.breaker == nil || m.breaker.Closed() }
 
-// retries reports whether calls are retried at all.
 func (m *method) retries() bool { return m != nil && m.retry != nil }
 
 // repeatable reports whether a call with this request may be retried.

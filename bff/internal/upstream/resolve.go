@@ -85,7 +85,6 @@ type overriding struct {
 
 var errNoAddresses = errors.New("the name has no addresses")
 
-// attaching attaches what a resolver finds.
 type attaching struct {
 	resolver.ClientConn
 

@@ -62,7 +62,6 @@ func byGRPC(list []codes.Code) []codes.Code {
 	return slices.DeleteFunc(slices.Clone(list), func(c codes.Code) bool { return c == codes.Canceled })
 }
 
-// names returns the names of codes in a service config.
 func names(list []codes.Code) []string {
 	out := make([]string, 0, len(list))
 	for _, c := range list {
@@ -83,5 +82,4 @@ func ownShare(config Config) float64 {
 	return extraLoad / 4
 }
 
-// seconds is a duration in a service config.
 func seconds(d time.Duration) string { return fmt.Sprintf("%.9fs", d.Seconds()) }

@@ -40,7 +40,6 @@ type Signer struct {
 	tokens   *lru.Cache[string, token]
 }
 
-// token is a cached token.
 type token struct {
 	signed string
 	renew  time.Time
@@ -118,7 +117,6 @@ func (s *Signer) sign(audience string, p reqinfo.Principal, now time.Time) (stri
 	return signed, nil
 }
 
-// cacheKey identifies the tokens about a caller for an audience.
 func cacheKey(audience string, p reqinfo.Principal) string {
 	const inlineCapacity = 256 // Bytes. More cost an allocation.
 

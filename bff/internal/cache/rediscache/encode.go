@@ -56,7 +56,6 @@ const (
 	replyEntry = 5
 )
 
-// parseFound reads the reply of a lookup.
 func parseFound(reply []string) (found cache.Found, tags string, err error) {
 	if len(reply) != replyMark && len(reply) != replyEntry {
 		return cache.Found{}, "", errForm

@@ -59,7 +59,6 @@ func (p *pendingInvalidations) now() *snapshot { return p.current.Load() }
 
 func (s *snapshot) empty() bool { return s.all == 0 && len(s.tags) == 0 }
 
-// lost describes the loss of what is pending.
 func (s *snapshot) lost() string {
 	if s.all > 0 {
 		return "the invalidation of all responses is lost"
@@ -93,7 +92,6 @@ func split(tags string) func(yield func(string) bool) {
 	}
 }
 
-// add makes the tags pending and has them sent.
 func (p *pendingInvalidations) add(tags string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +121,6 @@ func (p *pendingInvalidations) publish() {
 	p.current.Store(&snapshot{all: p.all, tags: maps.Clone(p.tags)})
 }
 
-// send runs until everything is delivered.
 func (p *pendingInvalidations) send() {
 	for {
 		delivered, err := p.try(p.ctx)

@@ -73,7 +73,6 @@ type closingWriter struct {
 	budget *abortBudget
 }
 
-// BeforeHeader implements response.Hook.
 func (w *closingWriter) BeforeHeader(status int) int {
 	if w.guard.closesAfter(w.budget) {
 		w.Header().Set("Connection", "close")

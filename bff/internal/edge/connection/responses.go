@@ -68,7 +68,6 @@ func (b *Responses) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// responseWriter is the writer of a response.
 type responseWriter struct {
 	http.ResponseWriter
 
@@ -90,7 +89,6 @@ type responseWriter struct {
 	resetTimer *time.Timer
 }
 
-// Write implements http.ResponseWriter.
 func (w *responseWriter) Write(p []byte) (n int, err error) {
 	size := max(len(p), w.held)
 	if size <= response.Unblocking {
@@ -115,7 +113,6 @@ func (w *responseWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// FlushError is for http.ResponseController.
 func (w *responseWriter) FlushError() error {
 	flush := http.NewResponseController(w.ResponseWriter).Flush
 	if w.held <= response.Unblocking {
@@ -135,7 +132,6 @@ func (w *responseWriter) Hold(size int) (release func()) {
 	return func() { w.held = 0 }
 }
 
-// Unwrap is for http.ResponseController.
 func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // waiting counts so many bytes while something is written.
@@ -240,7 +236,6 @@ func (b *Responses) excess() (aborted []*responseWriter) {
 	return aborted
 }
 
-// checkIn checks again after that time.
 func (b *Responses) checkIn(wait time.Duration) {
 	if b.recheck != nil {
 		return

@@ -21,7 +21,6 @@ func Private(next http.Handler) http.Handler {
 
 type privateWriter struct{ response.Writer }
 
-// BeforeHeader implements response.Hook.
 func (w *privateWriter) BeforeHeader(status int) int {
 	header := w.Header()
 	if caching := header["Cache-Control"]; !httpfield.Has(caching, "no-store") {

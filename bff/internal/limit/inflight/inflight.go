@@ -85,7 +85,6 @@ func share(slots int64, priority porticov1.Priority) int64 {
 	}
 }
 
-// slots are acquired and released.
 type slots struct {
 	limit int64
 	taken atomic.Int64

@@ -70,7 +70,6 @@ func (g *Group) observe(reason string) {
 	}
 }
 
-// logNoHealth logs once that the backend has no health service.
 func (g *Group) logNoHealth() {
 	g.noHealth.Do(func() {
 		g.settings.Logger.Info("the backend has no health service (grpc.health.v1):"+

@@ -69,7 +69,6 @@ func (m *member) state() string {
 	}
 }
 
-// eject excludes it from now on.
 func (m *member) eject(now time.Time, base time.Duration) {
 	// Earlier ejections do not count.
 	if now.Sub(m.readmitted) > maxEjection {
@@ -81,7 +80,6 @@ func (m *member) eject(now time.Time, base time.Duration) {
 	m.markPending()
 }
 
-// readmit readmits it.
 func (m *member) readmit(now time.Time) {
 	m.until, m.readmitted = time.Time{}, now
 	m.failures.Store(0)

@@ -28,7 +28,6 @@ type subConn struct {
 
 var errEjected = errors.New("the address is ejected because its calls failed")
 
-// NewSubConn is called by the child.
 func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewSubConnOptions) (balancer.SubConn, error) {
 	sc := &subConn{
 		wrapper: w, conns: &conns{upstream: w.group.name},
@@ -61,7 +60,6 @@ func (w *wrapper) NewSubConn(addresses []resolver.Address, options balancer.NewS
 	return sc, nil
 }
 
-// update passes a change of the connection on.
 func (sc *subConn) update(s balancer.SubConnState, listener func(balancer.SubConnState)) {
 	sc.wrapper.childMu.Lock()
 	changed := sc.setState(s.ConnectivityState)

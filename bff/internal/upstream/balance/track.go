@@ -22,7 +22,6 @@ type tracking struct {
 	credentials.TransportCredentials
 }
 
-// ClientHandshake is called by gRPC on each connection that it has made.
 func (t tracking) ClientHandshake(
 	ctx context.Context, authority string, raw net.Conn,
 ) (net.Conn, credentials.AuthInfo, error) {
@@ -41,7 +40,6 @@ func (t tracking) ClientHandshake(
 	return secured, info, err
 }
 
-// Clone is for gRPC's own use.
 func (t tracking) Clone() credentials.TransportCredentials {
 	return tracking{t.TransportCredentials.Clone()}
 }

@@ -33,7 +33,6 @@ type wrapper struct {
 	loop sync.WaitGroup
 }
 
-// UpdateClientConnState is called with the addresses of the resolver.
 func (w *wrapper) UpdateClientConnState(s balancer.ClientConnState) error {
 	config, ok := s.BalancerConfig.(*child)
 	if !ok {
@@ -63,7 +62,6 @@ func (w *wrapper) start(builder balancer.Builder, state resolver.State) {
 	w.loop.Go(w.run)
 }
 
-// updateAddresses records which addresses there are.
 func (w *wrapper) updateAddresses(state resolver.State) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -107,7 +105,6 @@ func (w *wrapper) UpdateState(s balancer.State) {
 	w.ClientConn.UpdateState(s)
 }
 
-// ResolverError is called if the resolver fails.
 func (w *wrapper) ResolverError(err error) {
 	w.childMu.Lock()
 	defer w.childMu.Unlock()
@@ -121,7 +118,6 @@ func (w *wrapper) ResolverError(err error) {
 // UpdateSubConnState is deprecated: each subchannel has a listener.
 func (*wrapper) UpdateSubConnState(balancer.SubConn, balancer.SubConnState) {}
 
-// ExitIdle connects.
 func (w *wrapper) ExitIdle() {
 	w.childMu.Lock()
 	defer w.childMu.Unlock()
@@ -155,7 +151,6 @@ func (w *wrapper) wake() {
 	}
 }
 
-// run is the loop.
 func (w *wrapper) run() {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
@@ -186,7 +181,6 @@ func (w *wrapper) run() {
 	}
 }
 
-// notifyChild notifies the child of the subchannels that changed.
 func (w *wrapper) notifyChild() {
 	w.childMu.Lock()
 	defer w.childMu.Unlock()

@@ -59,7 +59,6 @@ type probe struct {
 	limit float64
 }
 
-// running reports whether a probe is running.
 func (p *probe) running(now time.Time, limit float64) bool {
 	if p.start.IsZero() {
 		return false

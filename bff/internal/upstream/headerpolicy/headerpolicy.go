@@ -21,7 +21,6 @@ type List struct {
 	response map[string]string
 }
 
-// name is the name of a header in both forms.
 type name struct {
 	canonical, lower string
 }

@@ -80,7 +80,6 @@ func withRecord(ctx context.Context) context.Context {
 	return ctx
 }
 
-// valued is a context with further values.
 type valued struct {
 	context.Context //nolint:containedctx // It is a context itself.
 

@@ -14,7 +14,6 @@ type reply struct{ proto.Message }
 // the other still reads it, when the call is cancelled.
 type messages struct{ inprocgrpc.ProtoCloner }
 
-// Copy is called by the channel.
 func (c messages) Copy(out, in any) error {
 	replied, isReply := in.(reply)
 	if isReply {
