@@ -123,21 +123,28 @@ func (p *pendingInvalidations) publish() {
 
 func (p *pendingInvalidations) send() {
 	for {
-		delivered, err := p.try(p.ctx)
-		if delivered && p.finished() {
+		if err := p.drain(p.ctx); err != nil || p.finished() {
 			return
 		}
+	}
+}
 
+// drain sends until nothing is pending, or, with an error, until ctx ends.
+func (p *pendingInvalidations) drain(ctx context.Context) error {
+	for !p.now().empty() {
+		err := p.sendBatch(ctx)
 		if err == nil {
 			continue
 		}
 
 		select {
 		case <-time.After(pause):
-		case <-p.ctx.Done():
-			return
+		case <-ctx.Done():
+			return err
 		}
 	}
+
+	return nil
 }
 
 // finished reports whether nothing is left, and then the goroutine must end.
@@ -150,14 +157,14 @@ func (p *pendingInvalidations) finished() bool {
 	return !p.sending
 }
 
-// try sends what is pending, and reports whether that was all.
-func (p *pendingInvalidations) try(ctx context.Context) (bool, error) {
+// sendBatch sends some of what is pending.
+func (p *pendingInvalidations) sendBatch(ctx context.Context) error {
 	s := p.now()
 
 	// All other pending tags were added later, or are covered by it.
 	if s.all > 0 {
 		if err := p.forget(ctx); err != nil {
-			return false, err
+			return err
 		}
 	}
 
@@ -171,15 +178,17 @@ func (p *pendingInvalidations) try(ctx context.Context) (bool, error) {
 
 	if len(sent) > 0 {
 		if err := p.deliver(ctx, strings.Join(sent, "")); err != nil {
-			return false, err
+			return err
 		}
 	}
 
-	return p.remove(s, sent), nil
+	p.remove(s, sent)
+
+	return nil
 }
 
-// remove removes what was delivered, as it was in the snapshot, and reports whether nothing is left.
-func (p *pendingInvalidations) remove(s *snapshot, sent []string) bool {
+// remove removes what was delivered, as it was in the snapshot.
+func (p *pendingInvalidations) remove(s *snapshot, sent []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
@@ -194,8 +203,6 @@ func (p *pendingInvalidations) remove(s *snapshot, sent []string) bool {
 	}
 
 	p.publish()
-
-	return p.all == 0 && len(p.tags) == 0
 }
 
 // close ends the goroutine and sends what is left, if that is possible soon.
@@ -210,17 +217,8 @@ func (p *pendingInvalidations) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), lastTry)
 	defer cancel()
 
-	for !p.now().empty() {
-		_, err := p.try(ctx)
-		if err == nil {
-			continue
-		}
-
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return fmt.Errorf("%s: %w", p.now().lost(), err)
-		}
+	if err := p.drain(ctx); err != nil {
+		return fmt.Errorf("%s: %w", p.now().lost(), err)
 	}
 
 	return nil

@@ -1,18 +1,14 @@
 package rediscache
 
-import "github.com/redis/go-redis/v9"
-
-// scripts are the atomic operations in Redis.
+// The scripts are the atomic operations in Redis.
 //
 // The state is a hash of two numbers. The count goes up by one with each invalidation. What began at a count below the floor is
 // obsolete. A Redis without a state is new, or has lost what it had, and then its count starts at the time in microseconds: higher
 // than any count before. A tag has the count of its last invalidation, 0 if there was none, and lives as long as an entry with
 // it: an entry without one of its tags is not valid. That does not cover a put of an entry whose tag was invalidated and then evicted,
 // so Redis must not evict any. A count that is not reached yet is from before Redis lost its state.
-type scripts struct{ lookup, put, changed, invalidate, forget *redis.Script }
-
-// The parts that several scripts have.
 const (
+	// luaState and luaTags are parts of several scripts.
 	luaState = `
 local function state(key)
 	local s = redis.call('HMGET', key, 'count', 'floor')
@@ -112,10 +108,3 @@ redis.call('HINCRBY', KEYS[1], 'count', 1)
 redis.call('HSET', KEYS[1], 'floor', redis.call('HGET', KEYS[1], 'count'))
 return 1
 `
-
-func newScripts() scripts {
-	return scripts{
-		lookup: redis.NewScript(luaLookup), put: redis.NewScript(luaPut), changed: redis.NewScript(luaChanged),
-		invalidate: redis.NewScript(luaInvalidate), forget: redis.NewScript(luaForget),
-	}
-}

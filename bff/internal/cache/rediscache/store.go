@@ -19,6 +19,8 @@ import (
 	"strings"
 	"time"
 
+	goredis "github.com/redis/go-redis/v9"
+
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/redis"
 )
@@ -37,10 +39,11 @@ const (
 // Store is a cache.Store. It is safe for concurrent use and must be closed.
 type Store struct {
 	client  *redis.Client
-	scripts scripts
 	state   string
 	entries string
 	tags    string
+
+	lookup, put, changed, invalidate, forgetAll *goredis.Script
 
 	pending *pendingInvalidations
 }
@@ -48,8 +51,10 @@ type Store struct {
 // New returns a Store in the Redis of the client, which must be closed after the Store.
 func New(client *redis.Client) *Store {
 	s := &Store{
-		client: client, scripts: newScripts(),
-		state: client.Key("cache:state"), entries: client.Key("cache:entry:" + version + ":"), tags: client.Key("cache:tag:"),
+		client: client,
+		state:  client.Key("cache:state"), entries: client.Key("cache:entry:" + version + ":"), tags: client.Key("cache:tag:"),
+		lookup: goredis.NewScript(luaLookup), put: goredis.NewScript(luaPut), changed: goredis.NewScript(luaChanged),
+		invalidate: goredis.NewScript(luaInvalidate), forgetAll: goredis.NewScript(luaForget),
 	}
 	s.pending = newPending(s.deliver, s.forget)
 
@@ -64,7 +69,7 @@ func (s *Store) Lookup(ctx context.Context, key cache.Key) (cache.Found, error) 
 	// What is delivered during the lookup may have come too late for it.
 	pending := s.pending.now()
 
-	reply, err := s.scripts.lookup.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags).StringSlice()
+	reply, err := s.lookup.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags).StringSlice()
 	if err != nil {
 		return cache.Found{}, fmt.Errorf("look up a response: %w", err)
 	}
@@ -95,7 +100,7 @@ func (s *Store) Put(
 		return false, err
 	}
 
-	stored, err := s.scripts.put.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags, tags, began.Count, began.Time,
+	stored, err := s.put.Run(ctx, s.client, []string{s.entry(key), s.state}, s.tags, tags, began.Count, began.Time,
 		millis(life), millis(life+tagMargin), encoded).Bool()
 	if err != nil {
 		return false, fmt.Errorf("store a response: %w", err)
@@ -112,7 +117,7 @@ func (s *Store) Changed(ctx context.Context, tags []string, since cache.Mark) (b
 		return true, nil
 	}
 
-	changed, err := s.scripts.changed.Run(ctx, s.client, []string{s.state}, s.tags, joined, since.Count).Bool()
+	changed, err := s.changed.Run(ctx, s.client, []string{s.state}, s.tags, joined, since.Count).Bool()
 	if err != nil {
 		return false, fmt.Errorf("look for invalidations: %w", err)
 	}
@@ -133,7 +138,7 @@ func (s *Store) Invalidate(ctx context.Context, tags []string) error {
 }
 
 func (s *Store) deliver(ctx context.Context, tags string) error {
-	if err := s.scripts.invalidate.Run(ctx, s.client, []string{s.state}, s.tags, tags, millis(tagMargin)).Err(); err != nil {
+	if err := s.invalidate.Run(ctx, s.client, []string{s.state}, s.tags, tags, millis(tagMargin)).Err(); err != nil {
 		return fmt.Errorf("invalidate tags in redis: %w", err)
 	}
 
@@ -141,7 +146,7 @@ func (s *Store) deliver(ctx context.Context, tags string) error {
 }
 
 func (s *Store) forget(ctx context.Context) error {
-	if err := s.scripts.forget.Run(ctx, s.client, []string{s.state}).Err(); err != nil {
+	if err := s.forgetAll.Run(ctx, s.client, []string{s.state}).Err(); err != nil {
 		return fmt.Errorf("invalidate all responses in redis: %w", err)
 	}
 
