@@ -1,4 +1,4 @@
-// Package authtest signs tokens for tests: good ones, and the ones that forgers try (Hostile).
+// Package authtest signs tokens for tests: good ones, and those of attackers (Hostile).
 package authtest
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// What GoodClaims say, and the usual name of a key.
+// The values of GoodClaims, and the id of a key.
 const (
 	Issuer   = "https://issuer.example"
 	Audience = "portico"
@@ -89,7 +89,7 @@ func (s Signer) Token(tb testing.TB, header, claims Object) string {
 	return s.Sign(tb, Changed(Object{"alg": s.Alg, "kid": s.KeyID, "typ": "at+jwt"}, header), Changed(GoodClaims(), claims))
 }
 
-// Sign signs whatever header and claims are as JSON.
+// Sign signs header and claims as JSON.
 func (s Signer) Sign(tb testing.TB, header, claims any) string {
 	tb.Helper()
 
@@ -118,7 +118,7 @@ func Segment(tb testing.TB, value any) string {
 	return base64.RawURLEncoding.EncodeToString(JSON(tb, value))
 }
 
-// GoodClaims are of a token that is valid for an hour.
+// GoodClaims returns the claims of a token that is valid for an hour.
 func GoodClaims() Object {
 	now := time.Now()
 
@@ -128,7 +128,7 @@ func GoodClaims() Object {
 	}
 }
 
-// Changed is an object with other values; nil removes a member.
+// Changed returns an object with other values; nil removes a member.
 func Changed(base, changes Object) Object {
 	out := maps.Clone(base)
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// wrongClaims are signed by the issuer, and nevertheless not acceptable.
+// wrongClaims are not acceptable, although the issuer has signed them.
 func wrongClaims() map[string]Object {
 	now := time.Now()
 	null := json.RawMessage("null")
@@ -90,7 +90,7 @@ func wrongClaims() map[string]Object {
 	}
 }
 
-// twice are claims of which one stands there twice, first with a good value and then with another, or the other way.
+// twice returns claims with a duplicate member, first with a good value and then with another, or the other way.
 func twice() map[string]string {
 	out := map[string]string{}
 

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// headers are tokens that name a key, or ask for a treatment, of the forger's choice.
+// headers returns tokens whose header has a key, or a parameter, of the attacker's choice.
 func (h *Hostile) headers(tb testing.TB) map[string]string {
 	tb.Helper()
 
@@ -55,7 +55,7 @@ func (h *Hostile) headers(tb testing.TB) map[string]string {
 	}
 }
 
-// types are good tokens of a type that is no access token's, or that is no type.
+// types returns good tokens of another type than an access token's, or of none.
 func (h *Hostile) types(tb testing.TB) map[string]string {
 	tb.Helper()
 
@@ -80,7 +80,7 @@ func (h *Hostile) types(tb testing.TB) map[string]string {
 	return out
 }
 
-// encodings are signed headers and claims that are not JSON in UTF-8, or that two readers may understand differently.
+// encodings returns signed headers and claims that are not JSON in UTF-8, or that two parsers may understand differently.
 func (h *Hostile) encodings(tb testing.TB) map[string]string {
 	tb.Helper()
 
@@ -112,7 +112,7 @@ func (h *Hostile) encodings(tb testing.TB) map[string]string {
 	return out
 }
 
-// forms are no tokens at all, or not any more.
+// forms returns texts that are no tokens, or not any more.
 func (h *Hostile) forms(tb testing.TB) map[string]string {
 	tb.Helper()
 

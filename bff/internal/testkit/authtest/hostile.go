@@ -16,18 +16,18 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Hostile is what forgers try against an issuer.
+// Hostile has the tokens of attackers on an issuer.
 type Hostile struct {
 	// Good and RSA are keys of the issuer, called KeyID and "key-rsa". Good signs some strange claims.
 	Good, RSA Signer
-	// URL is where tokens say that their key is, and Visits counts the requests to it.
+	// URL is that of a key in tokens, and Visits counts the requests to it.
 	URL    string
 	Visits *atomic.Int32
 
-	evil Signer // Under the name of the good one.
+	evil Signer // With the id of the good one.
 }
 
-// NewHostile makes the keys, and serves the forger's.
+// NewHostile makes the keys, and serves the attacker's.
 func NewHostile(tb testing.TB) *Hostile {
 	tb.Helper()
 
@@ -48,7 +48,7 @@ func NewHostile(tb testing.TB) *Hostile {
 	return h
 }
 
-// Fields are sets of Authorization fields by what is wrong with them. None of them stands for anybody.
+// Fields returns Authorization fields by what is wrong with them. None of them identifies a caller.
 func (h *Hostile) Fields(tb testing.TB) map[string][]string {
 	tb.Helper()
 
@@ -93,7 +93,7 @@ func none(tb testing.TB, alg string) string {
 	return Segment(tb, Object{"alg": alg, "kid": KeyID}) + "." + Segment(tb, GoodClaims()) + "."
 }
 
-// hmac signs with a secret that everybody can know.
+// hmac signs with a secret that is public.
 func hmac(tb testing.TB, method *jwt.SigningMethodHMAC, keyID string, secret []byte) string {
 	tb.Helper()
 
@@ -108,7 +108,7 @@ func hmac(tb testing.TB, method *jwt.SigningMethodHMAC, keyID string, secret []b
 	return signed
 }
 
-// algorithms are tokens of another algorithm than the key's.
+// algorithms returns tokens of another algorithm than the key's.
 func (h *Hostile) algorithms(tb testing.TB) map[string]string {
 	tb.Helper()
 

@@ -1,4 +1,4 @@
-// Package cachetest is what every cache.Store does, as tests.
+// Package cachetest has the tests of the contract of cache.Store.
 package cachetest
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/cache"
 )
 
-// Times of the contract. They are real for a store that is somewhere else.
+// Times of the contract. They are real for a store in another process.
 const (
 	long  = time.Hour
 	short = 200 * time.Millisecond
@@ -34,20 +34,20 @@ const (
 // Key is one of many.
 func Key(name string) cache.Key { return sha256.Sum256([]byte(name)) }
 
-// Entry is an answer with the body and the tags.
+// Entry returns an entry with the body and the tags.
 func Entry(body string, tags ...string) *cache.Entry {
 	return &cache.Entry{
 		Header: http.Header{"Content-Type": {"application/json"}, "Link": {"</1>", "</2>"}}, Body: []byte(body), Tags: tags,
 	}
 }
 
-// User calls a store and wants what it says.
+// User calls a store and checks the results.
 type User struct {
 	testing.TB
 	cache.Store
 }
 
-// Now is the present moment.
+// Now is the current time of the store.
 func (u User) Now() cache.Mark {
 	u.Helper()
 
@@ -59,17 +59,17 @@ func (u User) Now() cache.Mark {
 	return found.Now
 }
 
-// Puts an entry that began at the moment.
-func (u User) Puts(name string, entry *cache.Entry, begun cache.Mark, life time.Duration, want bool) {
+// Puts puts an entry whose fetch began at that time.
+func (u User) Puts(name string, entry *cache.Entry, began cache.Mark, life time.Duration, want bool) {
 	u.Helper()
 
-	kept, err := u.Put(u.Context(), Key(name), entry, begun, life)
-	if err != nil || kept != want {
-		u.Fatalf("put of %s: kept %t, %v; want %t", name, kept, err, want)
+	stored, err := u.Put(u.Context(), Key(name), entry, began, life)
+	if err != nil || stored != want {
+		u.Fatalf("put of %s: stored %t, %v; want %t", name, stored, err, want)
 	}
 }
 
-// Finds what was put, or, if body is empty, nothing.
+// Finds finds what was put, or, if body is empty, nothing.
 func (u User) Finds(name, body string) cache.Found {
 	u.Helper()
 
@@ -91,7 +91,7 @@ func (u User) Finds(name, body string) cache.Found {
 	return found
 }
 
-// Invalidates tags.
+// Invalidates invalidates tags.
 func (u User) Invalidates(tags ...string) {
 	u.Helper()
 
@@ -100,7 +100,7 @@ func (u User) Invalidates(tags ...string) {
 	}
 }
 
-// WantsChanged asks what changed since the moment.
+// WantsChanged checks what changed since then.
 func (u User) WantsChanged(since cache.Mark, want bool, tags ...string) {
 	u.Helper()
 
@@ -109,11 +109,11 @@ func (u User) WantsChanged(since cache.Mark, want bool, tags ...string) {
 	}
 }
 
-// Run tests a store. Each test gets two of them, that share what they keep; for one that shares nothing they are the same.
+// Run tests a store. Each test gets two of them, which share their entries; for one that shares nothing they are the same.
 func Run(t *testing.T, pair func(tb testing.TB) (a, b cache.Store)) {
 	t.Helper()
 
-	for _, part := range []map[string]func(a, b User){keeping(), invalidating(), racing()} {
+	for _, part := range []map[string]func(a, b User){storing(), invalidating(), racing()} {
 		for name, test := range part {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
@@ -125,9 +125,9 @@ func Run(t *testing.T, pair func(tb testing.TB) (a, b cache.Store)) {
 	}
 }
 
-func keeping() map[string]func(a, b User) {
+func storing() map[string]func(a, b User) {
 	return map[string]func(a, b User){
-		"keeps_what_was_put": func(a, b User) {
+		"stores_what_was_put": func(a, b User) {
 			a.Finds("k", "")
 			a.Puts("k", Entry("body"), a.Now(), long, true)
 			b.Finds("k", "body")
@@ -135,27 +135,27 @@ func keeping() map[string]func(a, b User) {
 			b.Puts("k", Entry("newer"), b.Now(), long, true)
 			a.Finds("k", "newer")
 		},
-		"keeps_any_bytes": func(a, b User) {
+		"stores_any_bytes": func(a, b User) {
 			body := "\x00\xff\r\n{\"" + strings.Repeat("\xfe", longBody)
 			a.Puts("k", Entry(body, "t"), a.Now(), long, true)
 			b.Finds("k", body)
 			a.Puts("k", &cache.Entry{Header: http.Header{}}, a.Now(), long, true)
 
 			if found, err := b.Lookup(b.Context(), Key("k")); err != nil || found.Entry == nil || len(found.Entry.Body) > 0 {
-				b.Errorf("found %+v, %v; want an empty answer", found.Entry, err)
+				b.Errorf("found %+v, %v; want an empty response", found.Entry, err)
 			}
 		},
 		"ages_from_when_the_fetch_began": func(a, b User) {
-			begun := a.Now()
+			began := a.Now()
 
 			time.Sleep(after)
-			a.Puts("k", Entry("body"), begun, long, true)
+			a.Puts("k", Entry("body"), began, long, true)
 
 			if age := b.Finds("k", "body").Age; age < after-time.Millisecond || age > after+time.Minute {
 				b.Errorf("age %s", age)
 			}
 		},
-		"forgets_what_has_lived": func(a, b User) {
+		"forgets_what_has_expired": func(a, b User) {
 			a.Puts("k", Entry("body"), a.Now(), short, true)
 			a.Puts("l", Entry("body"), a.Now(), long, true)
 			time.Sleep(after)
@@ -166,7 +166,7 @@ func keeping() map[string]func(a, b User) {
 			ctx, cancel := context.WithCancel(a.Context())
 			cancel()
 
-			// An answer is fine as well: not every store has to wait for something.
+			// A result is fine, too: not every store has to wait for something.
 			_, _ = a.Lookup(ctx, Key("k"))
 			_, _ = a.Put(ctx, Key("k"), Entry("1"), cache.Mark{}, long)
 			_, _ = a.Changed(ctx, []string{"t"}, cache.Mark{})
@@ -186,7 +186,7 @@ func invalidating() map[string]func(a, b User) {
 			a.Finds("other", "2")
 			a.Finds("none", "3")
 		},
-		"keeps_what_begins_after_an_invalidation": func(a, b User) {
+		"stores_what_begins_after_an_invalidation": func(a, b User) {
 			a.Invalidates("t")
 			a.Puts("k", Entry("1", "t"), a.Now(), long, true)
 			b.Finds("k", "1")
@@ -199,35 +199,35 @@ func invalidating() map[string]func(a, b User) {
 
 func racing() map[string]func(a, b User) {
 	return map[string]func(a, b User){
-		"does_not_keep_what_began_before_an_invalidation": func(a, b User) {
-			begun := a.Now()
+		"does_not_store_what_began_before_an_invalidation": func(a, b User) {
+			began := a.Now()
 
 			b.Invalidates("t")
-			a.Puts("k", Entry("1", "s", "t"), begun, long, false)
+			a.Puts("k", Entry("1", "s", "t"), began, long, false)
 			a.Finds("k", "")
-			a.Puts("l", Entry("2", "s"), begun, long, true)
-			a.Puts("m", Entry("3"), begun, long, true)
+			a.Puts("l", Entry("2", "s"), began, long, true)
+			a.Puts("m", Entry("3"), began, long, true)
 		},
-		"a_refused_answer_leaves_the_newer_one": func(a, b User) {
-			begun := a.Now()
+		"a_refused_response_leaves_the_newer_one": func(a, b User) {
+			began := a.Now()
 
 			b.Invalidates("t")
 			b.Puts("k", Entry("new", "t"), b.Now(), long, true)
-			a.Puts("k", Entry("old", "t"), begun, long, false)
+			a.Puts("k", Entry("old", "t"), began, long, false)
 			b.Finds("k", "new")
 		},
-		"tells_what_changed": func(a, b User) {
-			begun := a.Now()
-			a.WantsChanged(begun, false)
-			a.WantsChanged(begun, false, "t")
+		"reports_what_changed": func(a, b User) {
+			began := a.Now()
+			a.WantsChanged(began, false)
+			a.WantsChanged(began, false, "t")
 			b.Invalidates("t")
-			a.WantsChanged(begun, true)
-			a.WantsChanged(begun, true, "s", "t")
-			a.WantsChanged(begun, false, "s")
+			a.WantsChanged(began, true)
+			a.WantsChanged(began, true, "s", "t")
+			a.WantsChanged(began, false, "s")
 
-			begun = a.Now()
-			a.WantsChanged(begun, false)
-			a.WantsChanged(begun, false, "s", "t")
+			began = a.Now()
+			a.WantsChanged(began, false)
+			a.WantsChanged(began, false, "s", "t")
 		},
 		"tags_that_look_alike": func(a, b User) {
 			tags := []string{"", "a", "a:", "a:1", "a:11", "ab", "a\x00b", "a\nb", strings.Repeat("a", longTag)}
@@ -247,18 +247,18 @@ func racing() map[string]func(a, b User) {
 			a.Puts("long", Entry("1", "t"), a.Now(), long, true)
 			a.Puts("short", Entry("2", "t"), a.Now(), short, true)
 
-			begun := a.Now()
+			began := a.Now()
 
 			b.Invalidates("t")
 			time.Sleep(after)
 			a.Finds("long", "")
-			a.Puts("late", Entry("3", "t"), begun, long, false)
+			a.Puts("late", Entry("3", "t"), began, long, false)
 		},
 		"nothing_obsolete_is_found_after_an_invalidation": raced,
 	}
 }
 
-// race is a value that is written, and readers of what is kept of it.
+// race is a value that is written, and readers of what is stored of it.
 type race struct {
 	value    atomic.Int64 // What the entry is made of.
 	finished atomic.Int64 // What was written and invalidated.

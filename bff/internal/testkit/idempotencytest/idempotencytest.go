@@ -1,4 +1,4 @@
-// Package idempotencytest holds stores of idempotency keys to their contract.
+// Package idempotencytest has the tests of the contract of idempotency.Store.
 package idempotencytest
 
 import (
@@ -16,19 +16,19 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/idempotency"
 )
 
-// Times of the contract. They are real for a store that is somewhere else, perhaps on a busy machine.
+// Times of the contract. They are real for a store in another process, perhaps on a busy machine.
 const (
 	short = time.Second
 	after = short + 100*time.Millisecond
 	long  = time.Hour
 )
 
-// Claim is one that lasts.
+// Claim returns a claim with a long lease.
 func Claim(key, fingerprint, owner string) idempotency.Claim {
 	return idempotency.Claim{Key: key, Fingerprint: fingerprint, Owner: owner, Lease: long}
 }
 
-// Leased is a claim for a time.
+// Leased returns the claim with another lease.
 func Leased(c idempotency.Claim, lease time.Duration) idempotency.Claim {
 	c.Lease = lease
 
@@ -42,7 +42,7 @@ func created() idempotency.Response {
 	}
 }
 
-// User calls a store and wants what it says.
+// User calls a store and checks the results.
 type User struct {
 	testing.TB
 	idempotency.Store
@@ -52,24 +52,24 @@ type User struct {
 func (u User) Claims(c idempotency.Claim, want idempotency.State) idempotency.Response {
 	u.Helper()
 
-	state, answer, err := u.Claim(u.Context(), c)
+	state, res, err := u.Claim(u.Context(), c)
 	if err != nil || state != want {
 		u.Fatalf("claim of %s by %s: state %d, %v; want %d", c.Key, c.Owner, state, err, want)
 	}
 
-	return answer
+	return res
 }
 
-// Finishes keeps an answer, with an error or none.
-func (u User) Finishes(c idempotency.Claim, answer idempotency.Response, ttl time.Duration, want error) {
+// Finishes stores a response, with an error or none.
+func (u User) Finishes(c idempotency.Claim, res idempotency.Response, ttl time.Duration, want error) {
 	u.Helper()
 
-	if err := u.Finish(u.Context(), c, answer, ttl); !errors.Is(err, want) {
+	if err := u.Finish(u.Context(), c, res, ttl); !errors.Is(err, want) {
 		u.Fatalf("finish by %s: got %v, want %v", c.Owner, err, want)
 	}
 }
 
-// Releases gives a key back.
+// Releases releases a key.
 func (u User) Releases(c idempotency.Claim) {
 	u.Helper()
 
@@ -83,7 +83,7 @@ func contract() map[string]func(u User) {
 	a, b, other := Claim("key", "print", "a"), Claim("key", "print", "b"), Claim("key", "other", "b")
 
 	all := aboutClaims(a, b, other)
-	maps.Copy(all, aboutAnswers(a, b, other))
+	maps.Copy(all, aboutResponses(a, b, other))
 	maps.Copy(all, aboutLeases(a, b))
 
 	return all
@@ -97,7 +97,7 @@ func aboutClaims(a, b, other idempotency.Claim) map[string]func(u User) {
 			u.Claims(a, idempotency.InProgress)
 			u.Claims(Claim("key2", "print", "b"), idempotency.Claimed)
 		},
-		"other_fingerprint_is_told_at_any_time": func(u User) {
+		"other_fingerprint_is_reported_at_any_time": func(u User) {
 			u.Claims(a, idempotency.Claimed)
 			u.Claims(other, idempotency.Mismatch)
 			u.Finishes(a, created(), long, nil)
@@ -143,9 +143,9 @@ func aboutClaims(a, b, other idempotency.Claim) map[string]func(u User) {
 	}
 }
 
-func aboutAnswers(a, b, other idempotency.Claim) map[string]func(u User) {
+func aboutResponses(a, b, other idempotency.Claim) map[string]func(u User) {
 	return map[string]func(u User){
-		"answer_comes_back_as_it_was": func(u User) {
+		"response_comes_back_as_it_was": func(u User) {
 			u.Claims(a, idempotency.Claimed)
 			u.Finishes(a, created(), long, nil)
 
@@ -153,7 +153,7 @@ func aboutAnswers(a, b, other idempotency.Claim) map[string]func(u User) {
 				u.Error(diff)
 			}
 		},
-		"omitted_answer_comes_back": func(u User) {
+		"omitted_response_comes_back": func(u User) {
 			want := idempotency.Response{Status: http.StatusNotFound, Code: codes.NotFound, Omitted: true}
 
 			u.Claims(a, idempotency.Claimed)
@@ -163,14 +163,14 @@ func aboutAnswers(a, b, other idempotency.Claim) map[string]func(u User) {
 				u.Error(diff)
 			}
 		},
-		"answer_is_forgotten_after_ttl": func(u User) {
+		"response_is_forgotten_after_ttl": func(u User) {
 			u.Claims(a, idempotency.Claimed)
 			u.Finishes(a, created(), short, nil)
 			u.Claims(b, idempotency.Done)
 			time.Sleep(after)
 			u.Claims(other, idempotency.Claimed)
 		},
-		"answer_is_not_released": func(u User) {
+		"response_is_not_released": func(u User) {
 			u.Claims(a, idempotency.Claimed)
 			u.Finishes(a, created(), long, nil)
 			u.Releases(a)
@@ -187,7 +187,7 @@ func aboutLeases(a, b idempotency.Claim) map[string]func(u User) {
 			time.Sleep(after)
 			u.Claims(b, idempotency.Done)
 		},
-		"claim_of_the_dead_is_free_after_its_lease": func(u User) {
+		"claim_is_free_after_its_lease": func(u User) {
 			u.Claims(Leased(a, short), idempotency.Claimed)
 			u.Claims(b, idempotency.InProgress)
 			time.Sleep(after)
@@ -205,10 +205,10 @@ func aboutLeases(a, b idempotency.Claim) map[string]func(u User) {
 			u.Finishes(a, idempotency.Response{Status: http.StatusOK}, long, idempotency.ErrLost)
 
 			if got := u.Claims(a, idempotency.Done).Status; got != http.StatusCreated {
-				u.Errorf("the answer of another was overwritten: %d", got)
+				u.Errorf("the response of another was overwritten: %d", got)
 			}
 		},
-		"late_holder_still_finishes_a_key_that_nobody_took": func(u User) {
+		"late_holder_still_finishes_a_key_that_nobody_claimed": func(u User) {
 			u.Claims(Leased(a, short), idempotency.Claimed)
 			time.Sleep(after)
 			u.Finishes(a, created(), long, nil)
@@ -217,8 +217,7 @@ func aboutLeases(a, b idempotency.Claim) map[string]func(u User) {
 	}
 }
 
-// Run holds a store to the contract. Each part gets an empty one, and runs as in says: in a bubble of virtual time, if the store
-// is in memory.
+// Run tests a store. Each test gets an empty one, and in runs it: in a bubble of virtual time, if the store is in memory.
 func Run(t *testing.T, in func(*testing.T, func(*testing.T)), open func() idempotency.Store) {
 	t.Helper()
 

@@ -1,4 +1,4 @@
-// Package limittest holds stores of rate limits to their contract.
+// Package limittest has the tests of the contract of limit.Store.
 package limittest
 
 import (
@@ -16,8 +16,7 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// Run holds a store to the contract. Each part gets an empty one, and runs as in says: in a bubble of virtual time, if the store is in
-// memory.
+// Run tests a store. Each test gets an empty one, and in runs it: in a bubble of virtual time, if the store is in memory.
 func Run(t *testing.T, in func(*testing.T, func(*testing.T)), open func(testing.TB) limit.Store) {
 	t.Helper()
 
@@ -31,10 +30,10 @@ func Run(t *testing.T, in func(*testing.T, func(*testing.T)), open func(testing.
 	}
 }
 
-// slack is how much later than asked for a store may decide, on a busy machine.
+// slack is how late a store may decide, on a busy machine.
 const slack = 10 * time.Second
 
-// user asks a store and wants what it says.
+// user calls a store and checks the results.
 type user struct {
 	testing.TB
 
@@ -52,7 +51,7 @@ func (u user) take(requests ...limit.Request) []limit.Decision {
 	return decisions
 }
 
-// wants asks and wants the decisions, with times that may be earlier by slack.
+// wants takes and checks the decisions, with times that may be earlier by slack.
 func (u user) wants(want []limit.Decision, requests ...limit.Request) {
 	u.Helper()
 

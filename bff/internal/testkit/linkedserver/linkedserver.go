@@ -1,5 +1,5 @@
-// Package linkedserver serves every method of the services that are linked into a test: it remembers what it is asked, and answers
-// with the example that package mock makes. It is for tests alone.
+// Package linkedserver serves every method of the services that are linked into a test: it records the calls, and replies with the
+// example of package mock. It is for tests alone.
 package linkedserver
 
 import (
@@ -33,11 +33,11 @@ type Server struct {
 	calls   []Call
 }
 
-// Call is one that came.
+// Call is a call that was received.
 type Call struct {
 	// Method is the full method, "/user.v1.UserService/GetUser".
 	Method string
-	// Requests are its messages.
+	// Requests are its request messages.
 	Requests []proto.Message
 }
 
@@ -80,7 +80,7 @@ func (s *Server) Taken() []Call {
 	return calls
 }
 
-// Answer is what a method is answered with, nothing if no example can be made; a stream has one of it.
+// Answer is the reply of a method, empty if there is no example; a stream has one.
 func (s *Server) Answer(method protoreflect.MethodDescriptor) proto.Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()

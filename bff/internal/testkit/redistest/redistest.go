@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Server is a redis-server on a port of its own, with nothing in it and nothing kept on disk.
+// Server is an empty redis-server on a port of its own, without persistence.
 type Server struct {
 	// Addr is host:port. It stays the same when the server is started again.
 	Addr string
@@ -77,7 +77,7 @@ func (s *Server) Restart() {
 // Freeze stops the server without closing its connections. They hang until Thaw.
 func (s *Server) Freeze() { s.signal(syscall.SIGSTOP) }
 
-// Thaw lets a frozen server go on, beginning with what was sent to it in the meantime.
+// Thaw resumes a frozen server, which begins with what was sent to it in the meantime.
 func (s *Server) Thaw() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(what syscall.Signal) {
@@ -124,9 +124,9 @@ func (s *Server) start() bool {
 }
 
 func (s *Server) comesUp(pid int) bool {
-	const patience, pause = 20 * time.Second, 5 * time.Millisecond
+	const limit, pause = 20 * time.Second, 5 * time.Millisecond
 
-	late := time.After(patience)
+	late := time.After(limit)
 
 	for !answers(s.Addr, pid) {
 		select {
