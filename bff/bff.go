@@ -35,7 +35,7 @@ type Gateway struct {
 	clients *tlsfiles.Clients
 }
 
-// ServeHTTP answers a client.
+// ServeHTTP implements http.Handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) { g.handler.ServeHTTP(w, r) }
 
 // Admin is for operators: /livez, /readyz, /metrics, /upstreams and /debug/pprof/. It must not be reachable by clients.
@@ -44,7 +44,7 @@ func (g *Gateway) Admin() http.Handler { return g.admin }
 // Routes lists the routes, the most specific first.
 func (g *Gateway) Routes() []Route { return g.compiled.Routes() }
 
-// Drain makes /readyz fail and ends open streams, so that load balancers and clients go elsewhere. Requests are still answered.
+// Drain makes /readyz fail and ends open streams, so that load balancers and clients go elsewhere. Requests are still served.
 func (g *Gateway) Drain() { g.life.stop() }
 
 // Close ends the background work and the connections to the backends, and the calls on them. Further calls change nothing.

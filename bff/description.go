@@ -66,7 +66,7 @@ func (c *Compiled) servePages(next *gateway.Gateway) (*pages.Mux, error) {
 	if who := c.config.Docs.Page; who != config.DocsOff {
 		page, err := docspage.Handler(docspage.Config{
 			Title: c.config.Docs.Title,
-			// Relative to the page, for proxies that take a prefix off the path.
+			// Relative to the page, for proxies that remove a prefix of the path.
 			Document: ".." + pages.DocumentJSON,
 		})
 		if err != nil {

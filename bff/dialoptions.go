@@ -21,7 +21,7 @@ import (
 //	→ deadline, metrics, concurrency limit, circuit breakers, hedging, retries
 //	→ stats handlers, per-RPC credentials, for each attempt
 //
-// A call that an interceptor answers itself does not count for breakers and metrics. A panic of an interceptor is answered with
+// A call that an interceptor does not pass on does not count for breakers and metrics. A panic of an interceptor results in
 // 500; one of a stats handler ends the process, as in any gRPC client. Calls to composites are no calls to an upstream, but the
 // calls that they make are.
 //
@@ -39,7 +39,7 @@ func WithDialOptions(upstream string, dialOptions ...grpc.DialOption) Option {
 	}
 }
 
-// checkDialOptions notes what is wrong with dial options.
+// checkDialOptions adds what is wrong with dial options to the faults.
 func checkDialOptions(all map[string][]grpc.DialOption, cfg config.Config, faults *optionFaults) {
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		if _, known := cfg.Upstreams[name]; !known {

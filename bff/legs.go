@@ -19,25 +19,25 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 )
 
-// Leg is a call that a composite makes for an answer.
+// Leg is a call that a composite makes for a response.
 type Leg struct {
 	// Upstream is the name of the backend in the configuration.
 	Upstream string `json:"upstream"`
 	// RPC is the full method, "user.v1.UserService/GetUser".
 	RPC string `json:"rpc"`
-	// Required reports that there is no answer without it.
+	// Required reports whether the composite fails without it.
 	Required bool `json:"required"`
 }
 
-// probeTime bounds one run of a composite. Its backends answer at once.
+// probeTime bounds one run of a composite. Its backends reply at once.
 const probeTime = 2 * time.Second
 
-// errLegDown is what the leg that is tried answers with.
+// errLegDown is the error of the leg that is tried.
 var errLegDown = status.Error(codes.Unavailable, "not called")
 
-// legs finds out what a composite calls for a request, by running it over backends that answer with empty messages: once to see
-// what it calls, then once for each leg, which is down then, to see whether there is an answer without it. What it calls only
-// because of what is in an answer is not seen. No call leaves the process. The error is the composite's own, if it refuses the
+// legs finds out what a composite calls for a request, by running it over backends that reply with empty messages: once to see
+// what it calls, then once for each leg, which is down then, to see whether the composite fails without it. What it calls only
+// because of what is in a reply is not seen. No call leaves the process. The error is the composite's own, if it refuses the
 // request.
 func (o options) legs(ctx context.Context, route gateway.Route, request proto.Message, as reqinfo.Principal) ([]Leg, error) {
 	if as.Anonymous() {
@@ -123,7 +123,7 @@ func (p *probe) legs() []Leg {
 	return slices.SortedFunc(slices.Values(p.called), func(a, b Leg) int { return strings.Compare(a.RPC, b.RPC) })
 }
 
-// probed is a connection to an upstream that takes every call, answers with an empty message and makes none.
+// probed is a connection to an upstream that accepts every call, replies with an empty message and makes none.
 type probed struct {
 	probe    *probe
 	upstream string
@@ -134,7 +134,7 @@ func (p probed) Invoke(_ context.Context, method string, _, _ any, _ ...grpc.Cal
 	return p.probe.call(p.upstream, method)
 }
 
-// NewStream implements grpc.ClientConnInterface. Streams are noted and not opened.
+// NewStream implements grpc.ClientConnInterface. Streams are recorded and not opened.
 func (p probed) NewStream(_ context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
 	if err := p.probe.call(p.upstream, method); err != nil {
 		return nil, err

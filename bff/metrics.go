@@ -7,11 +7,11 @@ import (
 )
 
 // WithMetrics registers the metrics of the gateway (portico_…) with a registry of the program as well, until Close. /metrics of the
-// admin listener goes on serving them from a registry of the gateway's own, together with those of the Go runtime and the process,
+// admin listener still serves them from a registry of the gateway's own, together with those of the Go runtime and the process,
 // which are not registered here. It may be given once.
 //
 // Without it, the metrics are on the admin listener alone, and any number of gateways in a process do not disturb one another. With
-// it, Open refuses a second gateway in one registry: tell them apart with
+// it, Open refuses a second gateway in one registry: distinguish them by
 // prometheus.WrapRegistererWith(prometheus.Labels{"gateway": "shop"}, registry).
 func WithMetrics(registerer prometheus.Registerer) Option {
 	return func(o *options) {

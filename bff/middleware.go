@@ -13,16 +13,16 @@ import (
 //	→ middleware
 //	→ limit per client, credentials → pages, or the route with its policy → backend
 //
-// So what it answers is logged and counted, and pages of allowed origins can read it. The route and the caller are not known
+// So its responses are logged and counted, and pages of allowed origins can read it. The route and the caller are not known
 // before it calls next; afterwards RequestInfoFrom has them. It does not see CORS preflights. What it does to the request counts
 // as sent by the client: headers, also credentials, and the path, which is the one that is routed.
 //
-//   - The request that it passes on must have the context that it got, or one made from it; otherwise it is answered with 500.
+//   - The request that it passes on must have the context that it got, or one made from it; otherwise the response is 500.
 //   - A ResponseWriter of its own needs Unwrap (see http.ResponseController). Without it streams arrive late, and deadlines and
 //     limits for slow readers do not hold.
-//   - It must call next at most once; a second time is answered with 500.
+//   - It must call next at most once; a second time results in 500.
 //   - It must not return before next has returned, as http.TimeoutHandler does; timeouts are set by policies.
-//   - A panic is logged and answered with 500.
+//   - A panic is logged and results in 500.
 //
 // Without it there is nothing at that place. Use a policy where one will do: middleware has no effect on the description of the
 // API, and portico explain does not run it.

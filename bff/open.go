@@ -29,7 +29,7 @@ type opening struct {
 
 // Open makes a gateway. It reads the files that the configuration names and dials nothing: backends may start later. The error
 // names every fault of the configuration, or what cannot be opened. The context is for opening alone: background work, such as
-// fetching keys, goes on until Close. The caller closes the gateway.
+// fetching keys, continues until Close. The caller closes the gateway.
 //
 // Open may be called more than once, and each gateway is closed on its own. What the options hold is then used by all of them.
 func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {

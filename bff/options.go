@@ -30,7 +30,7 @@ type Service = struct {
 	HTTPRules string
 	// Register calls the generated Register…HandlerClient.
 	Register func(context.Context, *runtime.ServeMux, grpc.ClientConnInterface) error
-	// Routes are its REST routes, for the reader. The gateway takes them from the descriptor, where their policy is.
+	// Routes are its REST routes, for the reader. The gateway reads them from the descriptor, where their policy is.
 	Routes []struct{ Method, Path, RPC string }
 	// Comments are what the protos say, by full name, and Examples exchanges, by that of the method: both for the description of
 	// the API. Services may share them.
@@ -157,7 +157,7 @@ func WithAdminMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 
 // WithPage serves a handler on the listener for clients, beside the routes: at a path, or at all paths below one that ends with a
 // slash. It comes after the edge (log, limit per client, credentials that are shown are valid), but asks for no credentials itself,
-// and takes GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins; a route that is left no
+// and accepts GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins; a route that is left no
 // path at all is refused by Open.
 //
 // Unlike a response of a route, a page may load scripts, styles and images of its own origin and call the API there: its
@@ -174,12 +174,12 @@ func WithPage(path string, handler http.Handler, methods ...string) Option {
 }
 
 // WithListening calls a function with the addresses on which Run listens, once it does: to learn a port that the system has chosen
-// (server.address ":0"), or to tell a supervisor. admin is nil if that listener is off. The function must return soon.
+// (server.address ":0"), or to notify a supervisor. admin is nil if that listener is off. The function must return soon.
 //
 // Without it, the log says the addresses. It has no effect for a gateway that the program serves itself.
-func WithListening(told func(server, admin net.Addr)) Option {
+func WithListening(listening func(server, admin net.Addr)) Option {
 	return func(o *options) {
-		o.faults.need("WithListening", "the function", told)
-		o.listening = told
+		o.faults.need("WithListening", "the function", listening)
+		o.listening = listening
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Problem is the document of an error (RFC 9457), as a hook of WithProblemHook sees it. The hook may set the fields. What the
-// document says besides (status, code, request_id, …) stays as it is.
+// Problem is the document of an error (RFC 9457), as a hook of WithProblemHook sees it. The hook may set the fields. The rest of the
+// document (status, code, request_id, …) does not change.
 type Problem struct {
 	// Type is a URI that names the kind of error, "about:blank" before. With another one, Title should not be the phrase of the
 	// status.
@@ -65,8 +65,8 @@ func (p *Problem) Cause() error { return p.cause }
 // not for them.
 //
 // The hook must be safe for concurrent use, must not block, and must not read the body of the request. If it panics, the error is
-// answered without it; that is logged, and so is a type that is no URI reference and an extension that cannot be written. Requests
-// that share a call, or an answer under an Idempotency-Key, share its errors: do not write into them who calls.
+// written without it; that is logged, and so is a type that is no URI reference and an extension that cannot be written. Requests
+// that share a call, or a response under an Idempotency-Key, share its errors: do not write into them who calls.
 func WithProblemHook(hook func(r *http.Request, p *Problem)) Option {
 	return func(o *options) {
 		o.faults.need("WithProblemHook", "the hook", hook)
@@ -76,8 +76,8 @@ func WithProblemHook(hook func(r *http.Request, p *Problem)) Option {
 	}
 }
 
-// WriteError answers a request with an error, in the one form that all errors of a gateway have: for middleware and for the
-// handlers of pages, before they have written anything. An error with a gRPC status is answered as a backend's would be: its code
+// WriteError writes an error as the response, in the one form that all errors of a gateway have: for middleware and for the
+// handlers of pages, before they have written anything. An error with a gRPC status is written as a backend's would be: its code
 // says which HTTP status, and its message reaches the client where the code is one that speaks to callers (docs/errors.md). Any
 // other error is a plain 500. The log has the error.
 func WriteError(w http.ResponseWriter, r *http.Request, err error) {

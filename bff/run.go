@@ -18,14 +18,14 @@ const adminGrace = time.Second
 // firstRequestsPoll is how often is looked whether all connections have got their first request.
 const firstRequestsPoll = 5 * time.Millisecond
 
-// writeByteTimeout is how long a connection of HTTP/2 may take nothing of what is written to it. The deadlines of its streams do
+// writeByteTimeout is how long a connection of HTTP/2 may read nothing of what is written to it. The deadlines of its streams do
 // not help: what they would have to send waits behind the rest.
 const writeByteTimeout = 10 * time.Second
 
 // Run serves clients and operators on the configured addresses until the context ends. Then it drains: readiness fails, streams
-// end, and answers ask clients to close their connections. After the drain delay no more connections are accepted, and accepted
+// end, and responses ask clients to close their connections. After the drain delay no more connections are accepted, and accepted
 // requests have the drain timeout to finish. Operators are served until then; the connections to the backends are closed last. The
-// error is nil if everything that was accepted was answered.
+// error is nil if every request that was accepted got its response.
 func (g *Gateway) Run(ctx context.Context) error {
 	server, err := listen(ctx, "server.address", g.compiled.config.Server.Address)
 	if err != nil {
@@ -149,7 +149,7 @@ func (g *Gateway) publicServer() *http.Server {
 }
 
 // drain stops in steps. Clients that are at work notice during the delay that they should go elsewhere, and lose nothing. Only then
-// are quiet connections closed: a request that crosses with that is lost, and HTTP/1.1 has no way to tell the client.
+// are quiet connections closed: a request that crosses with that is lost, and HTTP/1.1 has no way to notify the client.
 func (g *Gateway) drain(ctx context.Context, public *http.Server, listener net.Listener) error {
 	g.logger.Info("draining", "delay", g.compiled.config.Server.DrainDelay, "timeout", g.compiled.config.Server.DrainTimeout)
 	g.Drain()

@@ -22,7 +22,7 @@ type certificates struct {
 	upstreams map[string]func() *tls.Config
 }
 
-// openTLS reads the files of the listener, if there are any, and those of the upstreams, and goes on watching them until ctx ends.
+// openTLS reads the files of the listener, if there are any, and those of the upstreams, and watches them until ctx ends.
 func (c *Compiled) openTLS(ctx context.Context, with opening) (certificates, error) {
 	var (
 		opened certificates

@@ -20,7 +20,7 @@ func isUpstreamAddress(address string) bool {
 }
 
 // isAuthority reports whether the text is host[:port] as in a URI, with IPv6 addresses in brackets (RFC 3986, section 3.2; without
-// user information, as RFC 9113, section 8.3.1, demands).
+// user information, as RFC 9113, section 8.3.1, requires).
 func isAuthority(text string) bool {
 	if host, port, err := net.SplitHostPort(text); err == nil {
 		return isPort(port) && isHost(host) && !strings.Contains(host, "%")

@@ -1,4 +1,4 @@
-// Package config is what an operator can set: a YAML file with environment overrides, checked as a whole. Zero values mean the
+// Package config is what an operator can set: a YAML file with environment overrides, all of it checked. Zero values mean the
 // documented defaults, so an embedding program sets only what it cares for.
 //
 // Which routes exist and who may call them is not configuration; that is in the schema.
@@ -18,12 +18,12 @@ type Config struct {
 	Headers  Headers  `envPrefix:"HEADERS_"   yaml:"headers"`
 	JSON     JSON     `envPrefix:"JSON_"      yaml:"json"`
 	Query    Query    `envPrefix:"QUERY_"     yaml:"query"`
-	// Compression is that of answers. Compressed requests are always taken.
+	// Compression is that of responses. Compressed requests are always accepted.
 	Compression Compression `envPrefix:"COMPRESSION_" yaml:"compression"`
-	// Idempotency is the memory of answers to requests with the header Idempotency-Key.
+	// Idempotency is the memory of responses to requests with the header Idempotency-Key.
 	Idempotency Idempotency `envPrefix:"IDEMPOTENCY_" yaml:"idempotency"`
 	Limits      Limits      `envPrefix:"LIMITS_"      yaml:"limits"`
-	// Cache is what answers are kept in.
+	// Cache is the memory of cached responses.
 	Cache Cache `envPrefix:"CACHE_" yaml:"cache"`
 	// Overload is how much the gateway does at a time.
 	Overload Overload `envPrefix:"OVERLOAD_" yaml:"overload"`
@@ -53,7 +53,7 @@ type Server struct {
 	MaxHeaderBytes int `default:"1048576" env:"MAX_HEADER_BYTES" yaml:"max_header_bytes"`
 	// RequestTimeout bounds a request whose method sets no timeout. Default 10s.
 	RequestTimeout time.Duration `default:"10s" env:"REQUEST_TIMEOUT" yaml:"request_timeout"`
-	// DrainDelay is how long a stopping gateway goes on accepting after its readiness began to fail, so that load balancers and
+	// DrainDelay is how long a stopping gateway still accepts after its readiness began to fail, so that load balancers and
 	// clients notice. Longer than the interval of their health checks is enough. Default 5s.
 	DrainDelay time.Duration `default:"5s" env:"DRAIN_DELAY" yaml:"drain_delay"`
 	// MaxConnections is how many clients may be connected at the same time. Default 20000.
@@ -63,7 +63,7 @@ type Server struct {
 	// MaxAbortedPerConnection is how many requests more than it lets finish a connection may break off before it is closed.
 	// Default 100.
 	MaxAbortedPerConnection int `default:"100" env:"MAX_ABORTED_PER_CONNECTION" yaml:"max_aborted_per_connection"`
-	// ServerTiming tells clients, by the header Server-Timing, what the calls behind an answer took.
+	// ServerTiming tells clients, by the header Server-Timing, how long the calls behind a response took.
 	ServerTiming bool `env:"SERVER_TIMING" yaml:"server_timing"`
 	// DrainTimeout bounds the time that accepted requests have to finish. Default 30s.
 	DrainTimeout time.Duration `default:"30s" env:"DRAIN_TIMEOUT" yaml:"drain_timeout"`
@@ -150,23 +150,23 @@ type Query struct {
 	Ignored []string `default:"utm_*" env:"IGNORED" yaml:"ignored"`
 }
 
-// Compression is that of answers, by gzip or zstd, as the client likes. Streams are never compressed.
+// Compression is that of responses, by gzip or zstd, as the client likes. Streams are never compressed.
 type Compression struct {
 	// Disabled turns it off.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
-	// MinBytes is the size of the smallest answer that is compressed. Default 1024.
+	// MinBytes is the size of the smallest response that is compressed. Default 1024.
 	MinBytes int `default:"1024" env:"MIN_BYTES" yaml:"min_bytes"`
 }
 
-// Idempotency is the memory of answers.
+// Idempotency is the memory of responses.
 type Idempotency struct {
-	// MaxBytes bounds it; the oldest answers go first. Default 64 MiB.
+	// MaxBytes bounds it; the oldest responses go first. Default 64 MiB.
 	MaxBytes int64 `default:"67108864" env:"MAX_BYTES" yaml:"max_bytes"`
 }
 
-// Cache is the memory of answers. It is used without Redis.
+// Cache is the memory of cached responses. It is used without Redis.
 type Cache struct {
-	// Disabled turns off what the schema says about keeping answers; requests at the same time still share one.
+	// Disabled turns off what the schema says about caching; requests at the same time still share one.
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// MaxBytes bounds it; what was not asked for lately goes first. Default 64 MiB.
 	MaxBytes int64 `default:"67108864" env:"MAX_BYTES" yaml:"max_bytes"`
@@ -176,10 +176,10 @@ type Cache struct {
 type Overload struct {
 	// MaxInFlight is how many requests may be under way. Default 2000.
 	MaxInFlight int `default:"2000" env:"MAX_IN_FLIGHT" yaml:"max_in_flight"`
-	// MaxStreams is how many streams may be open besides. Default 10000.
+	// MaxStreams is how many streams may be open beside them. Default 10000.
 	MaxStreams int `default:"10000" env:"MAX_STREAMS" yaml:"max_streams"`
 	// MaxBufferedResponseBytes bounds what waits in memory, on all connections together, for clients to read it. Above it, the
-	// answers are cut off whose clients have read nothing for the longest time. Default 256 MiB.
+	// responses are cut off whose clients have read nothing for the longest time. Default 256 MiB.
 	MaxBufferedResponseBytes int64 `default:"268435456" env:"MAX_BUFFERED_RESPONSE_BYTES" yaml:"max_buffered_response_bytes"`
 }
 
@@ -256,7 +256,7 @@ type Issuer struct {
 	// Algorithms that it signs with: RS256, PS256, ES256, ES384, EdDSA. Default RS256, ES256 and EdDSA.
 	Algorithms []string `env:"ALGORITHMS" yaml:"algorithms"`
 	// TokenTypes are the types ("typ") of its tokens to accept, without case and with or without "application/"; an empty text
-	// stands for tokens without one. Default "", JWT and at+jwt.
+	// is for tokens without one. Default "", JWT and at+jwt.
 	TokenTypes []string `env:"TOKEN_TYPES" yaml:"token_types"`
 	// JWKSFile or JWKSURL holds its public keys (RFC 7517).
 	JWKSFile string `env:"JWKS_FILE" yaml:"jwks_file"`
@@ -267,9 +267,9 @@ type Issuer struct {
 	Leeway time.Duration `env:"LEEWAY" yaml:"leeway"`
 	// Claims are where a token says what the gateway wants to know.
 	Claims Claims `envPrefix:"CLAIMS_" yaml:"claims"`
-	// RequiredClaims must be in a token, with one of these values; with no values listed, any will do.
+	// RequiredClaims must be in a token, with one of these values, or with any value if none is listed.
 	RequiredClaims map[string][]string `env:"-" yaml:"required_claims"`
-	// SubjectPrefix is put before the subjects of this issuer, so that they cannot mean somebody else's ("partner:").
+	// SubjectPrefix is put before the subjects of this issuer, so that they cannot be those of another ("partner:").
 	SubjectPrefix string `env:"SUBJECT_PREFIX" yaml:"subject_prefix"`
 }
 

@@ -17,15 +17,15 @@ type Upstream struct {
 	Balancing string `default:"round_robin" env:"BALANCING" yaml:"balancing"`
 	// RefreshInterval is how often a DNS name is resolved without a failure. Default 30s.
 	RefreshInterval time.Duration `default:"30s" env:"REFRESH_INTERVAL" yaml:"refresh_interval"`
-	// Probe finds out which addresses answer at all.
+	// Probe finds out which addresses respond at all.
 	Probe Probe `envPrefix:"PROBE_" yaml:"probe"`
 	// Ejection leaves out addresses that fail.
 	Ejection Ejection `envPrefix:"EJECTION_" yaml:"ejection"`
 	// Concurrency finds out how many calls the backend can take at a time.
 	Concurrency Concurrency `envPrefix:"CONCURRENCY_" yaml:"concurrency"`
-	// Breaker stops calls to a backend that does not answer.
+	// Breaker stops calls to a backend that does not respond.
 	Breaker Breaker `envPrefix:"BREAKER_" yaml:"breaker"`
-	// MaxReceiveBytes is the largest message, in bytes, that is taken from it, also within streams. Default 4 MiB.
+	// MaxReceiveBytes is the largest message, in bytes, that is accepted from it, also within streams. Default 4 MiB.
 	MaxReceiveBytes int `default:"4194304" env:"MAX_RECEIVE_BYTES" yaml:"max_receive_bytes"`
 	// TLS encrypts the connections to it.
 	TLS UpstreamTLS `envPrefix:"TLS_" yaml:"tls"`
@@ -46,12 +46,12 @@ const (
 	RingHash = "ring_hash"
 )
 
-// Probe asks each address for its health (grpc.health.v1). Any answer will do; what it says is looked at elsewhere, all the time.
+// Probe asks each address for its health (grpc.health.v1). Any reply will do: the status in it is watched all the time by another call.
 type Probe struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Interval is how often it asks. Default 500ms.
 	Interval time.Duration `default:"500ms" env:"INTERVAL" yaml:"interval"`
-	// Timeout is how long an answer may take before the connection is given up, and the calls on it. Default 1s.
+	// Timeout is how long a reply may take before the connection is given up, and the calls on it. Default 1s.
 	Timeout time.Duration `default:"1s" env:"TIMEOUT" yaml:"timeout"`
 }
 
@@ -66,7 +66,7 @@ type Ejection struct {
 	MaxRatio float64 `default:"0.5" env:"MAX_RATIO" yaml:"max_ratio"`
 }
 
-// Concurrency is a limit that follows what the backend can take: when answers get slower, fewer calls are made at a time.
+// Concurrency is a limit that follows what the backend can take: when replies get slower, fewer calls are made at a time.
 type Concurrency struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Min and Max bound the limit. Default 20 and 1000.

@@ -143,7 +143,7 @@ func (v *validation) auth(a Auth) {
 
 		for j, typ := range issuer.TokenTypes {
 			v.check(isMediaType(typ), fmt.Sprintf("%s.token_types[%d]", path, j),
-				fmt.Sprintf("%q is not a media type, such as at+jwt, and not empty, which stands for tokens without one", typ))
+				fmt.Sprintf("%q is not a media type, such as at+jwt, and not empty, which is for tokens without one", typ))
 		}
 
 		if issuer.JWKSURL != "" {

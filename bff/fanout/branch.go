@@ -62,7 +62,7 @@ func named(name string, err error) error {
 }
 
 // statusError keeps the message of a status as the branch returned it. Of a merely wrapped status, status.FromError makes one whose
-// message is the whole text of the error, and that message may be for a client to read.
+// message is all of the text of the error, and that message may be for a client to read.
 type statusError struct {
 	error
 

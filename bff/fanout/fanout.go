@@ -12,7 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// DefaultReserve is the time that is kept back for answering unless Options say otherwise: enough to marshal a large answer and
+// DefaultReserve is the time reserved for the response unless Options say otherwise: enough to marshal a large response and
 // to put it on the wire, and little beside the timeouts of routes, which are hundreds of milliseconds.
 const DefaultReserve = 20 * time.Millisecond
 
@@ -20,7 +20,7 @@ const DefaultReserve = 20 * time.Millisecond
 type Options struct {
 	// Limit is how many branches run at the same time. Zero: all of them.
 	Limit int
-	// Reserve is kept back from the context's deadline, so that there is time left to answer with what did arrive. Zero:
+	// Reserve is taken off the context's deadline, so that there is time left to respond with what did arrive. Zero:
 	// DefaultReserve.
 	Reserve time.Duration
 }
@@ -41,7 +41,7 @@ type Failure struct {
 	Err error
 }
 
-// Required makes a branch without which there is no answer: its error cancels the others and is what Run returns. A timeout of
+// Required makes a branch without which there is no response: its error cancels the others and is what Run returns. A timeout of
 // zero leaves it the time of the request.
 //
 // The function runs on a goroutine of its own. It must return soon after its context ends, because Run waits for it.
@@ -57,7 +57,7 @@ func Optional(name string, timeout time.Duration, run func(context.Context) erro
 // Run runs the branches and returns when all of them have returned. The failures are those of optional branches, in the order in
 // which the branches were given; there are none beside an error.
 //
-// Each failure is also noted on the request whose context ctx is or comes from: it appears once in the log, and the answer counts
+// Each failure is also recorded on the request whose context ctx is or comes from: it appears once in the log, and the response counts
 // as partial, so that it is not cached. A branch that can put something in place of what is missing does so itself, and succeeds.
 //
 // The error is that of the required branch that failed first. It names the branch, and errors.Is, errors.As and status.FromError

@@ -51,7 +51,7 @@ func New(connect func(upstream string) (grpc.ClientConnInterface, error)) (dashb
 	}, nil
 }
 
-// GetMyDashboard answers with the caller's own.
+// GetMyDashboard returns the caller's own.
 func (s *service) GetMyDashboard(
 	ctx context.Context, req *dashboardv1.GetMyDashboardRequest,
 ) (*dashboardv1.Dashboard, error) {
@@ -63,7 +63,7 @@ func (s *service) GetMyDashboard(
 	return s.dashboard(ctx, caller.Subject, req.GetOrderCount())
 }
 
-// GetDashboard answers with a named user's.
+// GetDashboard returns a named user's.
 func (s *service) GetDashboard(
 	ctx context.Context, req *dashboardv1.GetDashboardRequest,
 ) (*dashboardv1.Dashboard, error) {
@@ -78,22 +78,22 @@ func (s *service) dashboard(ctx context.Context, userID string, orderCount int32
 		return nil, invalidOrderCount(orderCount)
 	}
 
-	answer := &dashboardv1.Dashboard{}
+	reply := &dashboardv1.Dashboard{}
 
 	missing, err := fanout.Run(ctx, fanout.Options{},
 		fanout.Required("user", 0, func(ctx context.Context) (err error) {
-			answer.User, err = s.users.GetUser(ctx, &userv1.GetUserRequest{UserId: userID})
+			reply.User, err = s.users.GetUser(ctx, &userv1.GetUserRequest{UserId: userID})
 
 			return err
 		}),
 		fanout.Optional("orders", 0, func(ctx context.Context) error {
 			list, err := s.orders.ListOrders(ctx, &orderv1.ListOrdersRequest{UserId: userID, PageSize: orderCount})
-			answer.Orders = list.GetOrders()
+			reply.Orders = list.GetOrders()
 
 			return err
 		}),
 		fanout.Optional("profile", 0, func(ctx context.Context) (err error) {
-			answer.Profile, err = s.profiles.GetProfile(ctx, &profilev1.GetProfileRequest{UserId: userID})
+			reply.Profile, err = s.profiles.GetProfile(ctx, &profilev1.GetProfileRequest{UserId: userID})
 
 			return err
 		}),
@@ -104,12 +104,12 @@ func (s *service) dashboard(ctx context.Context, userID string, orderCount int32
 
 	for _, failure := range missing {
 		p := problem.From(failure.Err)
-		answer.PartialErrors = append(answer.PartialErrors, &dashboardv1.PartialError{
+		reply.PartialErrors = append(reply.PartialErrors, &dashboardv1.PartialError{
 			Part: failure.Branch, Code: code.Code(p.GRPCCode()), Message: p.Detail,
 		})
 	}
 
-	return answer, nil
+	return reply, nil
 }
 
 func invalidOrderCount(got int32) error {

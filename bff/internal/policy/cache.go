@@ -8,9 +8,9 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// Cache says how long responses are kept, and for whom.
+// Cache says how long responses are cached, and for whom.
 type Cache struct {
-	// TTL is how long a response is fresh. Zero: none is kept, and only requests at the same time share one.
+	// TTL is how long a response is fresh. Zero: none is cached, and only requests at the same time share one.
 	TTL time.Duration
 	// StaleWhileRevalidate and StaleIfError are how long after that it may be given out while there is no other.
 	StaleWhileRevalidate, StaleIfError time.Duration
@@ -20,28 +20,27 @@ type Cache struct {
 	Tags []Tag
 }
 
-// cache compiles what the method can have of the cache, and takes the rest out: as a default it is for other methods.
+// cache compiles what the method can have of the cache, and removes the rest: as a default it is for other methods.
 func (c *compiler) cache() {
 	in := c.Effective.GetCache()
 	if in == nil {
 		return
 	}
 
-	kept, invalidates := c.keep(in), c.invalidates(in)
-	c.Cache, c.Invalidates = kept, invalidates
+	c.Cache, c.Invalidates = c.cached(in), c.invalidates(in)
 
 	switch {
-	case kept == nil && invalidates == nil:
+	case c.Cache == nil && c.Invalidates == nil:
 		c.Effective.Cache = nil
-	case kept == nil:
+	case c.Cache == nil:
 		c.Effective.Cache = &porticov1.Cache{Invalidates: in.GetInvalidates()}
-	case invalidates == nil:
+	case c.Invalidates == nil:
 		in.Invalidates = nil
 	}
 }
 
-// keep is nil for methods whose responses cannot be kept or shared.
-func (c *compiler) keep(in *porticov1.Cache) *Cache {
+// cached is nil for methods whose responses cannot be cached or shared.
+func (c *compiler) cached(in *porticov1.Cache) *Cache {
 	if !keeps(in) {
 		return nil
 	}
@@ -64,11 +63,11 @@ func (c *compiler) keep(in *porticov1.Cache) *Cache {
 	}
 
 	if out.TTL == 0 && out.StaleWhileRevalidate+out.StaleIfError > 0 {
-		c.faultf("cache", "answers cannot be stale without a ttl")
+		c.faultf("cache", "responses cannot be stale without a ttl")
 	}
 
 	if out.Public && c.Condition != nil && c.Condition.NeedsRequest() {
-		c.faultf("cache.scope", "the access condition looks at the request, which is not read where an answer is shared")
+		c.faultf("cache.scope", "the access condition looks at the request, which is not read where a response is shared")
 	}
 
 	return out
@@ -79,7 +78,7 @@ func keeps(in *porticov1.Cache) bool {
 	return in != nil && (len(in.GetInvalidates()) == 0 || in.GetTtl() != nil || len(in.GetTags()) > 0)
 }
 
-// uncacheable says why responses of the method cannot be kept.
+// uncacheable says why responses of the method cannot be cached.
 func (c *compiler) uncacheable() string {
 	conditions := []string{"If-Match", "If-Modified-Since", "If-None-Match", "If-Range", "If-Unmodified-Since", "Range"}
 	conditional := func(h Header) bool { return slices.Contains(conditions, h.Name) }
@@ -90,7 +89,7 @@ func (c *compiler) uncacheable() string {
 	case !c.readOnly() && c.route.Method != http.MethodGet:
 		return "the method has side effects, as far as its idempotency_level says"
 	case slices.ContainsFunc(c.Headers, conditional):
-		return "the method answers conditional requests itself"
+		return "the method handles conditional requests itself"
 	default:
 		return ""
 	}

@@ -75,7 +75,7 @@ func merged(method protoreflect.MethodDescriptor, defaults Defaults) (declared, 
 	return out, proto.CloneOf(set)
 }
 
-// override replaces each field that src sets, as a whole.
+// override replaces each field that src sets, with all that is in it.
 func override(dst, src *porticov1.MethodPolicy) {
 	if src == nil {
 		return
@@ -151,7 +151,7 @@ func (c *compiler) access(in *porticov1.Access) {
 	restricted := in.GetAuthenticated() || in.GetScopes() != nil || in.GetRoles() != nil || in.GetOwner() != nil
 	switch {
 	case in.GetPublic() && restricted:
-		c.faultf("access", "public goes with a condition only, but other demands are made")
+		c.faultf("access", "public goes with a condition only, but there are other requirements")
 	case !in.GetPublic() && !restricted && in.GetCondition() == "":
 		c.faultf("access", "says nothing; set public, authenticated, scopes, roles, owner or condition")
 	}

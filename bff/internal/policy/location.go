@@ -188,7 +188,7 @@ func LeadsTo(location, template string) bool {
 	return withoutPatterns(location) == withoutPatterns(template)
 }
 
-// withoutPatterns takes the patterns out of the variables of a template.
+// withoutPatterns removes the patterns of the variables of a template.
 func withoutPatterns(template string) string {
 	texts, names, ok := braces(template)
 	if !ok {

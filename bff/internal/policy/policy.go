@@ -28,7 +28,7 @@ type Policy struct {
 	Location *Location
 	// Retry says when a call is made again. Nil: never.
 	Retry *Retry
-	// Cache keeps responses. Nil: none are kept, and each request is a call of its own.
+	// Cache says how responses are cached. Nil: none are, and each request is a call of its own.
 	Cache *Cache
 	// Invalidates are names for what the method changes.
 	Invalidates []Tag

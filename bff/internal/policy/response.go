@@ -21,7 +21,7 @@ const (
 	defaultTTL       = 24 * time.Hour
 )
 
-// response completes what a successful response has besides the message.
+// response completes what a successful response has beside the message.
 func (c *compiler) response() {
 	if c.Effective.GetResponse() == nil {
 		c.Effective.Response = &porticov1.Response{}
@@ -33,17 +33,17 @@ func (c *compiler) response() {
 
 	switch status := int(in.GetStatus()); {
 	case status < 200 || status > 299 || status == http.StatusPartialContent:
-		c.faultf("response.status", "%d is not the status of a whole, successful answer", status)
+		c.faultf("response.status", "%d is not the status of a complete, successful response", status)
 	case Bodyless(status) && output.Fields().Len() > 0:
-		c.faultf("response.status", "%d has no body, but the answer is a %s", status, output.FullName())
+		c.faultf("response.status", "%d has no body, but the response is a %s", status, output.FullName())
 	case status != http.StatusOK && c.method.IsStreamingServer():
-		c.faultf("response.status", "a stream is answered with 200")
+		c.faultf("response.status", "the status of a stream is 200")
 	}
 
 	for i, name := range in.GetHeaders() {
 		name = strings.ToLower(name)
 		if !validHeader(name) || slices.Contains(hopHeaders(), name) {
-			c.faultf(fmt.Sprintf("response.headers[%d]", i), "%q cannot be a header of an answer", name)
+			c.faultf(fmt.Sprintf("response.headers[%d]", i), "%q cannot be a header of a response", name)
 		}
 
 		in.Headers[i] = name
@@ -137,7 +137,7 @@ func (c *compiler) headers() {
 func (c *compiler) stream() {
 	if !c.method.IsStreamingServer() {
 		if c.own.GetStream() != nil {
-			c.faultf("stream", "the method answers with a single message")
+			c.faultf("stream", "the method returns a single message")
 		}
 
 		c.Effective.Stream = nil

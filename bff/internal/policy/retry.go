@@ -25,7 +25,7 @@ type Retry struct {
 	Codes []codes.Code
 	// Key is the field of the request that must be set, since it makes the call safe to be made again. Nil: it always is.
 	Key schema.FieldPath
-	// HedgeAfter is how long the first call may take before a second one is made beside it. Zero: there is none.
+	// HedgeAfter is how long the first call may last before a second one is made beside it. Zero: there is none.
 	HedgeAfter time.Duration
 }
 
@@ -49,7 +49,7 @@ func (c *compiler) level() descriptorpb.MethodOptions_IdempotencyLevel {
 	return options.GetIdempotencyLevel()
 }
 
-// retry compiles retries, and takes them out of the policy of a method that may not be called again: a default is for others.
+// retry compiles retries, and removes them from the policy of a method that may not be called again: a default is for others.
 // Of a composite, only the calls to backends that it makes are called again, by their own policies.
 func (c *compiler) retry() {
 	if c.Effective.GetRetry() == nil {

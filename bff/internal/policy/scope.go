@@ -13,7 +13,7 @@ var (
 )
 
 // checkName refuses what is no scope-token (RFC 6749, section 3.3). It holds for roles as well: lists of both are texts with spaces
-// between the names, in tokens and in what backends are told.
+// between the names, in tokens and in the metadata of backends.
 func checkName(name string) error {
 	if name == "" {
 		return errNameEmpty
@@ -33,7 +33,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// names refuses lists of names that demand nothing, or what nobody can have.
+// names refuses lists of names that require nothing, or what nobody can have.
 func (c *compiler) names(where, what string, set bool, anyOf, allOf []string) {
 	if set && len(anyOf)+len(allOf) == 0 {
 		c.faultf(where, "names no %s", what)

@@ -10,7 +10,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// Tag names what an answer is made of, or what a write changes: "orders:{user_id}".
+// Tag names what a response is made of, or what a write changes: "orders:{user_id}".
 type Tag struct {
 	template string
 	texts    []string

@@ -20,7 +20,7 @@ type Style struct {
 	Clients bool
 }
 
-// Summary is the whole policy on one line.
+// Summary is all of the policy on one line.
 func (p Policy) Summary() string {
 	var parts []string
 
@@ -73,7 +73,7 @@ func Text(path string, m protoreflect.Message, style Style) string {
 	return trim(text(path+".", m, style))
 }
 
-// AccessText is what an access policy demands, on one line: "owner user_id or users:admin".
+// AccessText is what an access policy requires, on one line: "owner user_id or users:admin".
 func AccessText(access *porticov1.Access) string {
 	return Text("access", access.ProtoReflect(), Style{})
 }

@@ -18,7 +18,7 @@ var (
 	errNestedBody = errors.New("is a path of several names: only a field of the message itself can be it")
 )
 
-// Fault is a fault of the route as a whole.
+// Fault is a fault of the pattern of the route.
 func (r Route) Fault(err error) *Fault { return r.declared.fault(r.Descriptor, 0, err) }
 
 // BodyFault is a fault of the body of the route.

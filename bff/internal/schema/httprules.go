@@ -32,7 +32,7 @@ func LoadRules(path string) (Rules, error) {
 	return ParseRules(path, data)
 }
 
-// ParseRules reads the text of a file, by whose name the places of rules are told.
+// ParseRules reads the text of a file, whose name is for the places of rules in errors.
 func ParseRules(name string, data []byte) (Rules, error) {
 	var file struct {
 		Type string `yaml:"type"`
@@ -234,7 +234,7 @@ func RulesText(rules Rules, service protoreflect.ServiceDescriptor) (string, err
 		return "", nil
 	}
 
-	// This takes out the spaces that protojson adds at random.
+	// This removes the spaces that protojson adds at random.
 	text, err := json.Marshal(map[string]any{"http": map[string]any{"rules": all}})
 	if err != nil {
 		return "", fmt.Errorf("rules of %s: %w", service.FullName(), err)

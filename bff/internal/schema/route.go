@@ -21,11 +21,11 @@ type Route struct {
 	RPC string
 	// Descriptor describes the RPC.
 	Descriptor protoreflect.MethodDescriptor
-	// Body is the field of the request message that is the body; "*" the whole of it; empty: requests have none.
+	// Body is the field of the request message that is the body; "*" all of it; empty: requests have none.
 	Body string
-	// ResponseBody is the field of the response message that is the answer; empty: the whole of it is.
+	// ResponseBody is the field of the response message that is the body of the response; empty: all of it is.
 	ResponseBody string
-	// ClientStream and ServerStream tell that the request or the answer is a stream of messages.
+	// ClientStream and ServerStream report whether the request or the response is a stream of messages.
 	ClientStream, ServerStream bool
 
 	declared declared

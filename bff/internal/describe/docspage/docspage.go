@@ -75,7 +75,7 @@ func Handler(cfg Config) (http.Handler, error) {
 	return h, nil
 }
 
-// load reads the files besides the page itself, which is a template.
+// load reads the files beside the page itself, which is a template.
 func load() (map[string]file, error) {
 	files := map[string]file{}
 
@@ -122,7 +122,7 @@ func hash(files map[string]file) string {
 
 type handler struct {
 	index file
-	// files are by name. Their URLs have the hash in between, HASH/NAME, so that they may be kept.
+	// files are by name. Their URLs have the hash in between, HASH/NAME, so that clients may cache them.
 	files map[string]file
 	hash  string
 }
@@ -135,7 +135,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	rest, ok := strings.CutPrefix(r.URL.Path, Path+"/")
 	if !ok {
-		// The page names its files relative to itself. So is this, for proxies that take a prefix off the path.
+		// The page names its files relative to itself. So is this, for proxies that remove a prefix of the path.
 		to := url.URL{Path: strings.TrimPrefix(Path, "/") + "/", RawQuery: r.URL.RawQuery}
 		header.Set("Location", to.String())
 		w.WriteHeader(http.StatusTemporaryRedirect)

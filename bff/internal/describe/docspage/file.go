@@ -63,7 +63,7 @@ func mediaType(name string) string {
 	}
 }
 
-// serve answers with the file, or with 304 where the client has it.
+// serve writes the file, or 304 where the client has it.
 func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	header := w.Header()
 	header.Set("Content-Type", f.mediaType)
@@ -90,7 +90,7 @@ func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(content))
 }
 
-// gunzip is for the rare client that takes nothing compressed. The viewer takes some megabytes from then on.
+// gunzip is for the rare client that accepts nothing compressed. The viewer needs some megabytes from then on.
 func gunzip(compressed []byte) []byte {
 	z, err := gzip.NewReader(bytes.NewReader(compressed))
 	if err != nil {

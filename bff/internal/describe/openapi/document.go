@@ -12,7 +12,7 @@ type Document struct {
 	Components Components      `json:"components"`
 }
 
-// Info is about the API as a whole.
+// Info is about all of the API.
 type Info struct {
 	Title       string `json:"title"`
 	Version     string `json:"version"`
@@ -81,7 +81,7 @@ type OperationObject struct {
 	RequestBody *RequestBody          `json:"requestBody,omitempty"`
 	Responses   *Map[*Response]       `json:"responses"`
 	Security    []map[string][]string `json:"security"`
-	// Enforced is what the gateway does besides.
+	// Enforced is the policy that the gateway enforces.
 	Enforced *Enforced `json:"x-portico,omitempty"`
 }
 
@@ -117,7 +117,7 @@ type MediaType struct {
 	Item *Schema `json:"x-itemSchema,omitempty"`
 }
 
-// Response is an answer.
+// Response is a response.
 type Response struct {
 	Ref         string           `json:"$ref,omitempty"`
 	Description string           `json:"description,omitempty"`
@@ -125,7 +125,7 @@ type Response struct {
 	Content     *Map[*MediaType] `json:"content,omitempty"`
 }
 
-// Header is a header of an answer.
+// Header is a header of a response.
 type Header struct {
 	Ref         string  `json:"$ref,omitempty"`
 	Description string  `json:"description,omitempty"`
@@ -152,7 +152,7 @@ type SecurityScheme struct {
 	In           string `json:"in,omitempty"`
 }
 
-// Enforced is what the gateway does with requests of an operation, for programs.
+// Enforced is the policy of an operation, for programs.
 type Enforced struct {
 	// RPC is the full method, "order.v1.OrderService/GetOrder".
 	RPC        string   `json:"rpc"`

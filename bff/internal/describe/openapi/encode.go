@@ -9,7 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Map is an object of which the members stay in the order in which they were set.
+// Map is an object with its members in the order in which they were set.
 type Map[V any] struct {
 	keys   []string
 	values map[string]V
@@ -107,7 +107,7 @@ func (d *Document) YAML() ([]byte, error) {
 		return nil, err
 	}
 
-	// JSON is YAML, of which only the style has to change.
+	// JSON is YAML; only the style has to change.
 	var node yaml.Node
 	if err := yaml.Unmarshal(text, &node); err != nil {
 		return nil, fmt.Errorf("read as YAML: %w", err)
@@ -127,7 +127,7 @@ func (d *Document) YAML() ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// block takes the style of JSON away. Strings keep their quotes only where YAML needs them.
+// block removes the style of JSON. Strings keep their quotes only where YAML needs them.
 func block(node *yaml.Node) {
 	switch {
 	case node.Kind == yaml.MappingNode || node.Kind == yaml.SequenceNode:

@@ -114,7 +114,7 @@ func member(value any, name string) any {
 	return object[name]
 }
 
-// write writes a message as the gateway is told to; nil if it has no form in JSON.
+// write writes a message as the gateway is configured to; nil if it has no form in JSON.
 func (b *builder) write(m protoreflect.Message, defaults bool) any {
 	// Required fields may be elsewhere in the request.
 	options := protojson.MarshalOptions{AllowPartial: true, UseProtoNames: b.protoNames(), EmitDefaultValues: defaults}
@@ -136,7 +136,7 @@ func (b *builder) write(m protoreflect.Message, defaults bool) any {
 	return out
 }
 
-// hasReference reports whether there is an object with a member $ref somewhere, which tools take for a reference of the document
+// hasReference reports whether there is an object with a member $ref somewhere, which tools read as a reference of the document
 // even in an example.
 func hasReference(value any) bool {
 	switch value := value.(type) {

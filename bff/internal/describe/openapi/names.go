@@ -73,14 +73,14 @@ func (b *builder) distinctName(of protoreflect.Descriptor, suffix string) string
 
 // reduced are the schemas of a message without some of its fields, which are elsewhere in the requests that they describe.
 type reduced struct {
-	// suffix says how it differs from the schema of the whole message.
+	// suffix says how it differs from the schema of the complete message.
 	suffix string
 	schema *Schema
 	refs   []*Schema
 }
 
-// refReduced is a reference to the schema of a message without some of its fields, or with unknown ones besides. It gets the name
-// of the whole message if there is no other schema with that name, which is known in the end.
+// refReduced is a reference to the schema of a message without some of its fields, or open for unknown ones. It gets the name of the
+// complete message if no other schema has that name, which is known in the end.
 func (b *builder) refReduced(name, suffix string, schema *Schema) *Schema {
 	ref := &Schema{}
 

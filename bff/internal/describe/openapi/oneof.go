@@ -12,7 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// oneof is a set of fields of which at most one is set: a oneof of protobuf or a rule (buf.validate.message).oneof.
+// oneof is a set of fields; at most one of them is set: a oneof of protobuf or a rule (buf.validate.message).oneof.
 type oneof struct {
 	fields []protoreflect.FieldDescriptor
 	// required reports whether one of them has to be set.
@@ -122,14 +122,14 @@ func (b *builder) restrictOneofs(schema *Schema, message protoreflect.MessageDes
 
 // exactlyOne matches objects in which one of some fields is set. Linters want the properties that a schema requires in that
 // schema, and generators of types also what is in them.
-func (b *builder) exactlyOne(whole *Schema, members []protoreflect.FieldDescriptor) *Schema {
+func (b *builder) exactlyOne(object *Schema, members []protoreflect.FieldDescriptor) *Schema {
 	branches := make([]*Schema, 0, len(members))
 
 	for _, field := range members {
 		property := zeroless(field, input)
 
 		if field.HasPresence() {
-			known, _ := whole.Properties.Get(b.name(field))
+			known, _ := object.Properties.Get(b.name(field))
 			undescribed := *known
 			undescribed.Description, undescribed.Deprecated = "", false
 			property = &undescribed

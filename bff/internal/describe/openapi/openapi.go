@@ -18,7 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// Config is what a description depends on besides the routes. The zero value is for a gateway with default settings.
+// Config is what a description depends on, beside the routes. The zero value is for a gateway with default settings.
 type Config struct {
 	// Gateway is how the gateway is configured. Zero values are its defaults.
 	Gateway config.Config
@@ -152,7 +152,7 @@ type builder struct {
 	own map[string]*Schema
 	// schemas are the components so far, by name.
 	schemas map[string]*Schema
-	// reduced are those of messages without some of their fields, by the name of the whole.
+	// reduced are those of messages without some of their fields, by the name of the complete one.
 	reduced map[string][]*reduced
 	// inputs are the messages and enums that requests are made of, and outputs those of responses.
 	inputs, outputs map[protoreflect.FullName]bool

@@ -140,7 +140,7 @@ func (b *builder) policyWords(op policy.Endpoint) string {
 	return strings.Join(lines, "\n")
 }
 
-// size writes a number of bytes in the largest unit of which it is a multiple.
+// size writes a number of bytes in the largest unit that divides it.
 func size(bytes int64) string {
 	const unit = 1024
 

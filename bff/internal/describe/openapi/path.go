@@ -151,9 +151,9 @@ func (b *builder) variable(path, pattern string, r schema.Route) (string, []*Par
 		return slot, []*Parameter{b.wholeVariable(name, path, field.Last())}
 	}
 
-	whole := "Part of `" + path + "`, which is `" + pattern + "`."
+	part := "Part of `" + path + "`, which is `" + pattern + "`."
 	if rule := fieldRules(field.Last()).GetString().GetPattern(); rule != "" {
-		whole += " The whole matches the RE2 pattern `" + rule + "`."
+		part += " The whole matches the RE2 pattern `" + rule + "`."
 	}
 
 	segments := strings.Split(pattern, "/")
@@ -166,13 +166,13 @@ func (b *builder) variable(path, pattern string, r schema.Route) (string, []*Par
 			continue
 		}
 
-		part := name
+		own := name
 		if count > 1 {
-			part = fmt.Sprintf("%s_%d", name, len(parameters)+1)
+			own = fmt.Sprintf("%s_%d", name, len(parameters)+1)
 		}
 
-		p := segment(part, path, text)
-		p.Description = sentences(b.comment(field.Last()), whole)
+		p := segment(own, path, text)
+		p.Description = sentences(b.comment(field.Last()), part)
 		parameters = append(parameters, p)
 		segments[i] = slot
 	}

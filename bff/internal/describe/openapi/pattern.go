@@ -23,7 +23,7 @@ func ecmaPattern(pattern string) (string, bool) {
 	return p.out.String(), true
 }
 
-// ecma translates a pattern that RE2 takes.
+// ecma translates a pattern that RE2 accepts.
 type ecma struct {
 	out  strings.Builder
 	rest string
@@ -31,8 +31,8 @@ type ecma struct {
 	fixed bool
 }
 
-// take writes a text for the first bytes of the rest.
-func (p *ecma) take(length int, text string) bool {
+// replace writes a text for the first bytes of the rest.
+func (p *ecma) replace(length int, text string) bool {
 	p.out.WriteString(text)
 	p.rest = p.rest[length:]
 
@@ -66,15 +66,15 @@ func (p *ecma) next() bool {
 		return p.group()
 	case '{':
 		if count := counted.FindString(p.rest); count != "" {
-			return !fixed && p.take(len(count), count)
+			return !fixed && p.replace(len(count), count)
 		}
 
-		return p.take(1, `\{`)
+		return p.replace(1, `\{`)
 	case '}', ']':
-		return p.take(1, `\`+p.rest[:1])
+		return p.replace(1, `\`+p.rest[:1])
 	}
 
-	return p.take(1, p.rest[:1])
+	return p.replace(1, p.rest[:1])
 }
 
 // group translates the beginning of a group.
@@ -83,42 +83,42 @@ func (p *ecma) group() bool {
 
 	switch {
 	case strings.HasPrefix(p.rest, plain):
-		return p.take(len(plain), plain)
+		return p.replace(len(plain), plain)
 	case strings.HasPrefix(p.rest, "(?"):
 		return false
 	default:
-		return p.take(1, "(")
+		return p.replace(1, "(")
 	}
 }
 
 // escape translates what begins with a backslash.
 func (p *ecma) escape(inClass bool) bool {
 	if hex := hexEscape.FindString(p.rest); hex != "" {
-		return p.take(len(hex), hex)
+		return p.replace(len(hex), hex)
 	}
 
 	switch c := p.rest[1]; {
 	case strings.IndexByte("dDsSwWnrtfv", c) >= 0, strings.IndexByte(`^$\.*+?()[]{}|/`, c) >= 0,
 		inClass && c == '-', !inClass && (c == 'b' || c == 'B'):
-		return p.take(2, p.rest[:2])
+		return p.replace(2, p.rest[:2])
 	case c == 'A':
-		return p.take(2, "^")
+		return p.replace(2, "^")
 	case c == 'z':
-		return p.take(2, "$")
+		return p.replace(2, "$")
 	case '0' <= c && c <= '9', 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z':
 		return false
 	default:
 		// Elsewhere the backslash means nothing, and must not be there.
-		return p.take(2, p.rest[1:2])
+		return p.replace(2, p.rest[1:2])
 	}
 }
 
 // class translates a class of characters.
 func (p *ecma) class() bool {
-	p.take(1, "[")
+	p.replace(1, "[")
 
 	if strings.HasPrefix(p.rest, "^") {
-		p.take(1, "^")
+		p.replace(1, "^")
 	}
 
 	for first := true; first || p.rest[0] != ']'; first = false {
@@ -126,22 +126,22 @@ func (p *ecma) class() bool {
 		case strings.HasPrefix(p.rest, "[:"):
 			return false
 		case p.rest[0] == ']':
-			p.take(1, `\]`)
+			p.replace(1, `\]`)
 		case classEscape.MatchString(p.rest):
-			p.take(2, p.rest[:2])
+			p.replace(2, p.rest[:2])
 
 			// It begins no range.
 			if strings.HasPrefix(p.rest, "-") && !strings.HasPrefix(p.rest, "-]") {
-				p.take(1, `\-`)
+				p.replace(1, `\-`)
 			}
 		case p.rest[0] == '\\':
 			if !p.escape(true) {
 				return false
 			}
 		default:
-			p.take(1, p.rest[:1])
+			p.replace(1, p.rest[:1])
 		}
 	}
 
-	return p.take(1, "]")
+	return p.replace(1, "]")
 }

@@ -17,7 +17,7 @@ const (
 	inHeader = "header"
 )
 
-// Media types of requests and answers.
+// Media types of requests and responses.
 const (
 	mediaJSON   = "application/json"
 	mediaNDJSON = "application/x-ndjson"
@@ -188,10 +188,10 @@ func (b *builder) textParameter(field protoreflect.FieldDescriptor) *Parameter {
 	return p
 }
 
-// keyPattern is a string (RFC 8941, section 3.3.3), or characters that cannot be taken for a part of a structured field.
+// keyPattern is a string (RFC 8941, section 3.3.3), or characters that cannot be read as a part of a structured field.
 const keyPattern = `^("([ !#-\[\]-~]|\\["\\]){1,255}"|[!#-+\--:<-\[\]-~]{1,255})$`
 
-// headers are the parameters that the policy takes from the header.
+// headers are the parameters that the policy reads from the header.
 func (b *builder) headers(op policy.Endpoint) []*Parameter {
 	var parameters []*Parameter
 

@@ -74,7 +74,7 @@ func applyScalar(schema *Schema, rules *validate.FieldRules, field protoreflect.
 	}
 }
 
-// orZero lets the zero value through, of which the rules do not hold. Before are the keywords without rules.
+// orZero also allows the zero value, for which the rules do not hold. Before are the keywords without rules.
 func orZero(schema *Schema, before Schema, field protoreflect.FieldDescriptor) {
 	before.Description = schema.Description
 	if reflect.DeepEqual(*schema, before) {

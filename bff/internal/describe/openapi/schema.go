@@ -18,9 +18,9 @@ const (
 	output form = iota
 	// input is what clients send: unknown fields are refused, and rules hold.
 	input
-	// patch is input of which only a part has to be there, and where null resets a field.
+	// patch is input that may be incomplete, and where null resets a field.
 	patch
-	// partial is input of which only the part has to be there that a mask names.
+	// partial is input that is required to have only what a mask names.
 	partial
 )
 

@@ -42,7 +42,7 @@ func (b *builder) maskWords(op policy.Endpoint) string {
 	}
 }
 
-// wholeSchema is the schema of a body that is the whole request, and whether there has to be one. If a mask in it says what rules
+// wholeSchema is the schema of a body that is all of the request, and whether there has to be one. If a mask in it says what rules
 // hold for, it is either everything, or what there is beside a mask.
 func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDescriptor) (*Schema, bool) {
 	as := bodyForm(op)

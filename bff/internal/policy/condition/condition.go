@@ -1,7 +1,7 @@
 // Package condition compiles and evaluates the conditions of access policies: CEL expressions (https://cel.dev) over the caller,
 // the path variables and the request message. They are type-checked against the real descriptor of the request.
 //
-// It does not know when a condition is due, nor what an answer to a refused request looks like.
+// It does not know when a condition is checked, nor how a request is refused.
 package condition
 
 import (
@@ -31,7 +31,7 @@ const (
 	maxLength = 4 << 10
 	maxDepth  = 64
 	// maxCost is in CEL's units, about one for each operation and element: a comprehension over ten thousand elements stays below,
-	// and takes some milliseconds.
+	// within some milliseconds.
 	maxCost = 100_000
 	// checkEvery is after how many elements of a comprehension it is looked whether the request's time is over.
 	checkEvery = 100

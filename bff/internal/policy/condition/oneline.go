@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// What errors of CEL have: where in the expression the fault is, the expression itself, and what a grammar would take instead.
+// What errors of CEL have: where in the expression the fault is, the expression itself, and what a grammar would accept instead.
 var (
 	celError  = regexp.MustCompile(`ERROR: <input>:(\d+):(\d+): ([^\n]*)`)
 	celWanted = regexp.MustCompile(` expecting \{[^\n]*\}$`)

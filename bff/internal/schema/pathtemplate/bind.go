@@ -14,7 +14,7 @@ type variable struct {
 // fixed reports whether the variable holds several segments, of a number that is known.
 func (v variable) fixed() bool { return !v.deep && v.end-v.first > 1 }
 
-// FixedSlashes is how many slashes stand between the segments of each variable that has a known number of them, more than one.
+// FixedSlashes is how many slashes are between the segments of each variable that has a known number of them, more than one.
 func (t Template) FixedSlashes() map[string]int {
 	slashes := map[string]int{}
 
@@ -27,7 +27,7 @@ func (t Template) FixedSlashes() map[string]int {
 	return slashes
 }
 
-// reserved are the characters that stay escaped where "**" stands (RFC 6570, section 1.5, as google/api/http.proto says).
+// reserved are the characters that stay escaped in what "**" matches (RFC 6570, section 1.5, as google/api/http.proto says).
 const reserved = "!#$&'()*+,/:;=?@[]"
 
 // Bind returns the values of the variables in an escaped path that the template matches; nil if there are none. They are unescaped

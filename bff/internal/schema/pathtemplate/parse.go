@@ -28,8 +28,8 @@ func (e *SyntaxError) Error() string {
 //	FieldPath = IDENT { "." IDENT } ;
 //	Verb     = ":" LITERAL ;
 //
-// As for grpc-gateway, "/" alone is a template, a verb after a variable may contain colons, and one "**" may stand anywhere.
-// Otherwise than there, literals hold only characters that stand for themselves in every spelling of a path: "%41" and "a*b" would
+// As for grpc-gateway, "/" alone is a template, a verb after a variable may contain colons, and one "**" may be anywhere.
+// Unlike there, literals hold only characters that have one spelling in a path: "%41" and "a*b" would
 // not match what they seem to say. Empty segments, empty verbs and a variable given twice are refused. The error is a *SyntaxError.
 func Parse(template string) (Template, error) {
 	p := parser{out: Template{text: template}}
@@ -58,7 +58,7 @@ func ending(t Template) string {
 	return verb
 }
 
-// splitVerb takes the longest verb off a segment, with its colon. A verb is not all of a segment, and not empty.
+// splitVerb cuts the longest verb off a segment, with its colon. A verb is not all of a segment, and not empty.
 func splitVerb(segment string) (head, verb string) {
 	if at := strings.IndexByte(segment[min(1, len(segment)):], ':') + 1; at > 0 && at+1 < len(segment) {
 		return segment[:at], segment[at+1:]
@@ -199,7 +199,7 @@ func (p *parser) add(part string, offset int) *SyntaxError {
 	return nil
 }
 
-// setVerb takes all after the colon for the verb.
+// setVerb makes all after the colon the verb.
 func (p *parser) setVerb(colon int) *SyntaxError {
 	p.pos = len(p.out.text)
 	p.out.verb = p.out.text[colon+1:]
@@ -211,7 +211,7 @@ func (p *parser) setVerb(colon int) *SyntaxError {
 	return p.literal(p.out.verb, colon+1)
 }
 
-// literal refuses all but the characters that net/url leaves as they are in a path, and among those the ones that it also takes
+// literal refuses all but the characters that net/url leaves as they are in a path, and among those the ones that it also accepts
 // escaped without remembering it ("!", "'", "(", ")" and "*").
 func (p *parser) literal(text string, offset int) *SyntaxError {
 	for i, r := range text {

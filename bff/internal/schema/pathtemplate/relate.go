@@ -22,10 +22,10 @@ const (
 	Overlap Relation = "overlap"
 )
 
-// Relate compares the sets of paths that two templates match. A template without a verb takes a colon for plain text, as the mux
+// Relate compares the sets of paths that two templates match. To a template without a verb a colon is plain text, as the mux
 // does, so "/v1/orders/{id}:cancel" is a subset of "/v1/orders/{id}".
 //
-// Among paths of one length a template demands something of each segment on its own, so the templates are compared segment by
+// Among paths of one length a template requires something of each segment on its own, so the templates are compared segment by
 // segment, for every length up to one at which the two "**" have a segment in common. More of those change nothing.
 func Relate(a, b Template) Relation {
 	var both, onlyA, onlyB bool

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Samples returns paths that stand for all that the template matches, except those in which a segment is empty, among templates of
+// Samples returns paths that represent all that the template matches, except those in which a segment is empty, among templates of
 // at most so many segments whose literals are shorter than a text: wherever any segment will do, that text is. A template that
 // matches a sample matches every path of this template that has as many segments. Since "**" may be any number of segments, there
 // is a sample of each length, up to one beyond which nothing changes.
@@ -33,15 +33,15 @@ func (t Template) sample(length int, text string) string {
 	var path strings.Builder
 
 	for i := range length {
-		demand := t.at(i, length)
+		want := t.at(i, length)
 
 		path.WriteString("/")
 
-		if demand.wild {
+		if want.wild {
 			path.WriteString(text)
 		}
 
-		path.WriteString(demand.text)
+		path.WriteString(want.text)
 	}
 
 	return path.String()

@@ -1,9 +1,9 @@
 // Package pathtemplate understands the path templates of google.api.http, "/v1/users/{user_id}:lock": it parses them, says which
-// paths they match and how the paths of two of them relate, finds the one of many that a path is for, and takes the values of the
+// paths they match and how the paths of two of them relate, finds the one of many that a path is for, and returns the values of the
 // variables from the path.
 //
-// It reads templates as grpc-gateway's ServeMux does, on which generated handlers expect to be, but refuses some that the mux takes
-// and understands otherwise than their author. Otherwise than there, "*" is never an empty segment, "**" that stands for no segment
+// It reads templates as grpc-gateway's ServeMux does, on which generated handlers expect to be, but refuses some that the mux accepts
+// and understands otherwise than their author. Unlike there, "*" is never an empty segment, "**" that matches no segment
 // adds none to its variable, and an escaped slash stays escaped in every variable of several segments that can have one. It knows
 // nothing of methods and handlers.
 package pathtemplate
@@ -16,14 +16,14 @@ type Template struct {
 	variables []variable
 	// segments are all but "**", with those inside of variables.
 	segments []segment
-	// deep reports that there is a "**"; it stands before segments[gap].
+	// deep reports that there is a "**"; it is before segments[gap].
 	deep bool
 	gap  int
 	verb string
 	// ending is the verb of every path that the template matches: its own, or what follows the first colon of a last segment that
 	// is a literal. "/v1/a:v" and "/v1/{x=a:v}" match the same path.
 	ending string
-	// slashes are kept escaped in the values of the variables.
+	// slashes stay escaped in the values of the variables.
 	slashes bool
 }
 
@@ -88,25 +88,25 @@ func (t Template) fits(length int) bool {
 	return length == len(t.segments)
 }
 
-// at is what the template demands of the i-th segment of a path of so many: since there is at most one "**", each segment of the
+// at is what the template requires of the i-th segment of a path of so many: since there is at most one "**", each segment of the
 // path falls to one of the template or to the "**". The length must fit.
 func (t Template) at(i, length int) segment {
-	demand := segment{wild: true, empty: true}
+	want := segment{wild: true, empty: true}
 
 	skipped := length - len(t.segments)
 
 	switch {
 	case i < t.gap:
-		demand = t.segments[i]
+		want = t.segments[i]
 	case i >= t.gap+skipped:
-		demand = t.segments[i-skipped]
+		want = t.segments[i-skipped]
 	}
 
-	// The mux takes the verb off the path's last segment, whatever it falls to: "/v1/**:list" matches "/v1:list".
+	// The mux cuts the verb off the path's last segment, whatever it falls to: "/v1/**:list" matches "/v1:list".
 	if i == length-1 && t.verb != "" {
-		demand.text += ":" + t.verb
-		demand.empty = false
+		want.text += ":" + t.verb
+		want.empty = false
 	}
 
-	return demand
+	return want
 }

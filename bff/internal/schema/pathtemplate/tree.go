@@ -24,7 +24,7 @@ type node[V any] struct {
 	wild     *node[V]
 	// here is the template that ends here.
 	here *entry[V]
-	// deep are those that go on with "**", by what they demand of the path's last segment; of one demand in the order of Compare.
+	// deep are those that continue with "**", by what they require of the path's last segment; of one requirement in the order of Compare.
 	deep map[segment][]*entry[V]
 }
 
@@ -38,7 +38,7 @@ func (t *Tree[V]) Add(template Template, value V) {
 	e := &entry[V]{template, value}
 	segments := slices.Clone(template.segments)
 
-	// What a last segment demands besides the verb; "**" demands nothing.
+	// What a last segment requires beside the verb; "**" requires nothing.
 	last := segment{wild: true, empty: true}
 
 	if at := len(segments) - 1; !template.deep || template.gap <= at {

@@ -55,7 +55,7 @@ func policyMistakes() []mistake {
 		{"location_without_slash", `location: "/v1/`, `location: "v1/`, "location:", `must begin with "/"`},
 		{"status_of_an_error", "status: 201", "status: 404", "status: 404", "404 is not the status"},
 		{"status_without_a_body", "status: 201", "status: 204", "status: 204", "204 has no body"},
-		{"event_id", "response: {", "stream: {event_id: \"seq\"}\n      response: {", "stream: {", "stream: the method answers with a single message"},
+		{"event_id", "response: {", "stream: {event_id: \"seq\"}\n      response: {", "stream: {", "stream: the method returns a single message"},
 		{
 			"unknown_event_id", "GetReview(GetReviewRequest) returns (Review) {", "GetReview(GetReviewRequest) returns (stream Review) {\n    option (portico.v1.policy) = {\n      stream: {event_id: \"seq\"}\n    };",
 			`event_id: "seq"`, `stream.event_id: field "seq" of review.v1.Review`,
