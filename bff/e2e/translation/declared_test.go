@@ -96,8 +96,8 @@ func TestDeclaredHeaders(t *testing.T) {
 		}))
 
 	for _, want := range []string{
-		"response.status: 204 has no body, but the answer is a every.v1.Every", `field "none" of every.v1.Every: there is no such field`,
-		`must begin with "/"`, "has a character that must be escaped", `"connection" cannot be a header of an answer`, `"a b" cannot be a header`,
+		"response.status: 204 has no body, but the response is a every.v1.Every", `field "none" of every.v1.Every: there is no such field`,
+		`must begin with "/"`, "has a character that must be escaped", `"connection" cannot be a header of a response`, `"a b" cannot be a header`,
 		`headers[0].field: field "none" of every.v1.Every`, `headers[1].header: "Te" cannot set a field`, "can hold more than one value",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
