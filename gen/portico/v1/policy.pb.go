@@ -27,13 +27,13 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// CacheScope says who shares an answer.
+// CacheScope says who shares a response.
 type CacheScope int32
 
 const (
 	// The same as CACHE_SCOPE_PRIVATE.
 	CacheScope_CACHE_SCOPE_UNSPECIFIED CacheScope = 0
-	// Each principal has its own answers.
+	// Each principal has its own responses.
 	CacheScope_CACHE_SCOPE_PRIVATE CacheScope = 1
 	// All callers of a tenant, and all without a tenant, get the same. For what does not depend on who asks.
 	CacheScope_CACHE_SCOPE_PUBLIC CacheScope = 2
@@ -271,29 +271,29 @@ type MethodPolicy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who may call. There is no default: a route for which neither method nor service says it is refused at start-up.
 	Access *Access `protobuf:"bytes,1,opt,name=access,proto3" json:"access,omitempty"`
-	// How often. All of them must allow a request. Empty: no limit besides the coarse one per client at the edge.
+	// How often. All of them must allow a request. Empty: no limit beside the coarse one per client at the edge.
 	RateLimits []*RateLimit `protobuf:"bytes,2,rep,name=rate_limits,json=rateLimits,proto3" json:"rate_limits,omitempty"`
-	// Time from the arrival of the request to the last byte of the answer, also of a stream. Default: the gateway's configured one. A client can
+	// Time from the arrival of the request to the last byte of the response, also of a stream. Default: the gateway's configured one. A client can
 	// shorten it (Grpc-Timeout), never lengthen it.
 	Timeout *durationpb.Duration `protobuf:"bytes,3,opt,name=timeout,proto3" json:"timeout,omitempty"`
 	// Largest request body in bytes. Default: the gateway's configured one (1 MiB).
 	MaxBodyBytes *int64 `protobuf:"varint,4,opt,name=max_body_bytes,json=maxBodyBytes,proto3,oneof" json:"max_body_bytes,omitempty"`
-	// Unknown fields of the body and unknown query parameters are passed over instead of refused.
+	// Unknown fields of the body and unknown query parameters are ignored instead of refused.
 	AllowUnknownFields *bool `protobuf:"varint,5,opt,name=allow_unknown_fields,json=allowUnknownFields,proto3,oneof" json:"allow_unknown_fields,omitempty"`
-	// What a successful answer has besides the message.
+	// What a successful response has beside the message.
 	Response *Response `protobuf:"bytes,6,opt,name=response,proto3" json:"response,omitempty"`
 	// Request fields that headers set.
 	Headers []*HeaderBinding `protobuf:"bytes,7,rep,name=headers,proto3" json:"headers,omitempty"`
-	// How answers are streamed, if the method streams any.
+	// How responses are streamed, if the method streams any.
 	Stream *Stream `protobuf:"bytes,8,opt,name=stream,proto3" json:"stream,omitempty"`
 	// Requests with the header Idempotency-Key take effect once. Methods that stream cannot have it.
 	Idempotency *Idempotency `protobuf:"bytes,9,opt,name=idempotency,proto3" json:"idempotency,omitempty"`
 	// When a call is made again. Default: up to three times in all where the method says that this is safe, by its idempotency_level or
 	// by a field that the header Idempotency-Key sets; otherwise never.
 	Retry *Retry `protobuf:"bytes,10,opt,name=retry,proto3" json:"retry,omitempty"`
-	// Whether answers are kept, and which ones a write makes obsolete.
+	// Whether responses are cached, and which ones a write makes obsolete.
 	Cache *Cache `protobuf:"bytes,11,opt,name=cache,proto3" json:"cache,omitempty"`
-	// A circuit breaker for this method alone, besides that of its upstream.
+	// A circuit breaker for this method alone, beside that of its upstream.
 	Breaker *Breaker `protobuf:"bytes,12,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	// Who is served first when there is too much to do.
 	Priority      Priority `protobuf:"varint,13,opt,name=priority,proto3,enum=portico.v1.Priority" json:"priority,omitempty"`
@@ -422,16 +422,16 @@ func (x *MethodPolicy) GetPriority() Priority {
 	return Priority_PRIORITY_UNSPECIFIED
 }
 
-// Response is what a successful answer has besides the message.
+// Response is what a successful response has beside the message.
 type Response struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// HTTP status, 200 to 299. Default: 200. An answer with 204 or 205 has no body.
+	// HTTP status, 200 to 299. Default: 200. A response with 204 or 205 has no body.
 	Status int32 `protobuf:"varint,1,opt,name=status,proto3" json:"status,omitempty"`
 	// The header Location: a path with fields of the response message in braces, "/v1/orders/{order_id}". A field may have a pattern,
 	// "/v1/{name=shelves/*}": then its value is a resource name, whose slashes stay. There is no header if a field is empty or does not
 	// match. Empty: there is none.
 	Location string `protobuf:"bytes,2,opt,name=location,proto3" json:"location,omitempty"`
-	// Metadata of the backend that reaches the client as headers of the same name, besides what the configuration lets through:
+	// Metadata of the backend that reaches the client as headers of the same name, beside what the configuration lets through:
 	// "etag", "last-modified".
 	Headers       []string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -610,12 +610,12 @@ func (x *Stream) GetHeartbeat() *durationpb.Duration {
 	return nil
 }
 
-// Idempotency makes the first answer to a key the answer to all requests with it (draft-ietf-httpapi-idempotency-key-header).
+// Idempotency makes the first response to a key the response to all requests with it (draft-ietf-httpapi-idempotency-key-header).
 type Idempotency struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Requests without the header are refused.
 	Required bool `protobuf:"varint,1,opt,name=required,proto3" json:"required,omitempty"`
-	// How long an answer is kept. Default: 24 hours.
+	// How long a response is stored. Default: 24 hours.
 	Ttl           *durationpb.Duration `protobuf:"bytes,2,opt,name=ttl,proto3" json:"ttl,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1018,7 +1018,7 @@ type Retry struct {
 	MaxBackoff *durationpb.Duration `protobuf:"bytes,3,opt,name=max_backoff,json=maxBackoff,proto3" json:"max_backoff,omitempty"`
 	// Names of google.rpc.Code that are worth another call. Default: "UNAVAILABLE".
 	Codes []string `protobuf:"bytes,4,rep,name=codes,proto3" json:"codes,omitempty"`
-	// If there is no answer after this time, the call is made a second time beside the first, and the first answer counts. Only for methods
+	// If there is no response after this time, the call is made a second time beside the first, and the first response counts. Only for methods
 	// with idempotency_level NO_SIDE_EFFECTS. Default: never.
 	HedgeAfter    *durationpb.Duration `protobuf:"bytes,5,opt,name=hedge_after,json=hedgeAfter,proto3" json:"hedge_after,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1090,21 +1090,21 @@ func (x *Retry) GetHedgeAfter() *durationpb.Duration {
 	return nil
 }
 
-// Cache keeps successful, complete answers of methods without side effects, and lets identical requests that are made at the same time
+// Cache keeps successful, complete responses of methods without side effects, and lets identical requests that are made at the same time
 // share one call. What a request may see is decided before.
 type Cache struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How long an answer is fresh. Default: answers are not kept, and only requests at the same time share one.
+	// How long a response is fresh. Default: responses are not cached, and only requests at the same time share one.
 	Ttl *durationpb.Duration `protobuf:"bytes,1,opt,name=ttl,proto3" json:"ttl,omitempty"`
-	// Who may get an answer that was made for somebody else. Default: nobody.
+	// Who may get a response that was made for somebody else. Default: nobody.
 	Scope CacheScope `protobuf:"varint,2,opt,name=scope,proto3,enum=portico.v1.CacheScope" json:"scope,omitempty"`
 	// How long after that it is still given out while a new one is fetched (RFC 5861, section 3).
 	StaleWhileRevalidate *durationpb.Duration `protobuf:"bytes,3,opt,name=stale_while_revalidate,json=staleWhileRevalidate,proto3" json:"stale_while_revalidate,omitempty"`
 	// How long after that it is given out if there is no other for lack of a backend (RFC 5861, section 4).
 	StaleIfError *durationpb.Duration `protobuf:"bytes,4,opt,name=stale_if_error,json=staleIfError,proto3" json:"stale_if_error,omitempty"`
-	// Names for what an answer is made of, with fields of the response (or else of the request) in braces: "orders:{user_id}".
+	// Names for what a response is made of, with fields of the response (or else of the request) in braces: "orders:{user_id}".
 	Tags []string `protobuf:"bytes,5,rep,name=tags,proto3" json:"tags,omitempty"`
-	// Names for what the method changes: answers that bear one of them are forgotten once it has been carried out. Only for methods with
+	// Names for what the method changes: responses that bear one of them are forgotten once it has been carried out. Only for methods with
 	// side effects.
 	Invalidates   []string `protobuf:"bytes,6,rep,name=invalidates,proto3" json:"invalidates,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1301,7 +1301,7 @@ type RateLimit struct {
 	Name string `protobuf:"bytes,6,opt,name=name,proto3" json:"name,omitempty"`
 	// A quota instead of a bucket: "requests" from midnight to midnight, UTC. "per" and "burst" have no meaning then.
 	Daily bool `protobuf:"varint,7,opt,name=daily,proto3" json:"daily,omitempty"`
-	// Whether requests are refused while the store that gateways share does not answer. Default: each gateway limits for itself.
+	// Whether requests are refused while the store that gateways share does not respond. Default: each gateway limits for itself.
 	ClosedOnOutage bool `protobuf:"varint,8,opt,name=closed_on_outage,json=closedOnOutage,proto3" json:"closed_on_outage,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
