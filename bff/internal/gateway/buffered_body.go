@@ -17,7 +17,6 @@ import (
 func admitImmediately(admit func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		admitted := admit(next)
-
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.ContentLength == 0 {
 				admitted.ServeHTTP(w, r)
@@ -32,11 +31,9 @@ func admitImmediately(admit func(http.Handler) http.Handler) func(http.Handler) 
 func admitAfterBody(admit func(http.Handler) http.Handler) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		admitted := admit(next)
-
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.ContentLength == 0 {
 				next.ServeHTTP(w, r)
-
 				return
 			}
 

@@ -79,7 +79,6 @@ func servicesOf(registrations []Registration) (services []protoreflect.ServiceDe
 		for _, name := range reg.Services {
 			if seen[name] {
 				faults = append(faults, fmt.Errorf("service %s is registered twice", name))
-
 				continue
 			}
 

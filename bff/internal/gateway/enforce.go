@@ -105,7 +105,6 @@ func textFault(value string) string {
 // body sets the route's limit and refuses media types that it cannot read (RFC 9110, section 15.5.16).
 func body(route *Route) func(http.Handler) http.Handler {
 	limit := route.Policy.Effective.GetMaxBodyBytes()
-
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())

@@ -25,7 +25,6 @@ func handleError(
 ) {
 	if s, ok := stream.From(ctx); ok {
 		_ = s.Fail(ctx, err)
-
 		return
 	}
 

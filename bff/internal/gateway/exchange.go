@@ -57,7 +57,6 @@ type exchangeKey struct{}
 
 func exchangeFrom(ctx context.Context) (*exchange, bool) {
 	x, ok := ctx.Value(exchangeKey{}).(*exchange)
-
 	return x, ok
 }
 
@@ -101,7 +100,6 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 			case x.customMarshaler && r.needsCodec():
 				// An embedding program's marshaler would read it, but cannot here.
 				handleError(req.Context(), nil, nil, w, req, r.unsupported(req))
-
 				return
 			case x.customMarshaler && r.ClientStream:
 			case x.customMarshaler:
@@ -128,7 +126,6 @@ type unreadBody struct {
 
 func (b *unreadBody) Read(p []byte) (int, error) {
 	b.read = true
-
 	return b.ReadCloser.Read(p)
 }
 
@@ -186,7 +183,6 @@ func (x *exchange) bindBody(message proto.Message) error {
 
 	if x.route.binding.IsFile() {
 		x.route.binding.SetFile(message.ProtoReflect(), x.request.Header.Get("Content-Type"), body)
-
 		return nil
 	}
 

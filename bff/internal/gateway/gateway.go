@@ -229,7 +229,6 @@ func (r *Route) headerNames() []string {
 // streamed is how responses of the route are streamed.
 func (r *Route) streamed(config Config) stream.Config {
 	declared := r.Policy.Effective.GetStream()
-
 	return stream.Config{
 		IdleTimeout: declared.GetIdleTimeout().AsDuration(), Heartbeat: declared.GetHeartbeat().AsDuration(),
 		EventID: r.Policy.EventID, Bidirectional: r.ClientStream, File: r.isFile(), Codec: r.writesJSON, Explain: explain,

@@ -55,7 +55,6 @@ func collect(ctx context.Context, reg Registration, codec *protojson.Codec, conf
 func into(handlers *[]runtime.HandlerFunc) runtime.ServeMuxOption {
 	return runtime.WithMiddlewares(func(next runtime.HandlerFunc) runtime.HandlerFunc {
 		*handlers = append(*handlers, next)
-
 		return next
 	})
 }

@@ -101,7 +101,6 @@ func tagTexts(tags []policy.Tag, req, reply any) (names []string, complete bool)
 		name, ok := tag.Text(request.ProtoReflect(), response)
 		if !ok {
 			complete = false
-
 			continue
 		}
 

@@ -33,7 +33,6 @@ func (x *exchange) locate(message protoreflect.Message) {
 	at, err := location.At(message)
 	if err != nil {
 		reqinfo.From(x.request.Context()).DropHeader("location")
-
 		return
 	}
 

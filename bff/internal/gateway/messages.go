@@ -91,7 +91,6 @@ func (s *messages) decode(v any) error {
 // numbered returns the JSON path of a place in one of many messages.
 func numbered(index int, path string) string {
 	path = strings.TrimSuffix(fmt.Sprintf("[%d].%s", index, path), ".")
-
 	return strings.Replace(path, "].[", "][", 1)
 }
 

@@ -151,7 +151,6 @@ func (x *exchange) fieldValues(name string, values []string) []string {
 func (x *exchange) lengths(values []string) []string {
 	if len(values) > 1 || len(values) == 1 && (values[0] == "" || strings.Trim(values[0], "0123456789") != "") {
 		reqinfo.From(x.request.Context()).DropHeader("content-length")
-
 		return nil
 	}
 

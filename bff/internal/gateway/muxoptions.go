@@ -90,7 +90,6 @@ func muxOptionFaults(option runtime.ServeMuxOption) []string {
 // probedMux is a mux in which each option changes something, even one that sets what is grpc-gateway's default.
 func probedMux() *runtime.ServeMux {
 	const noMode = -1
-
 	return runtime.NewServeMux(
 		runtime.WithUnescapingMode(noMode),
 		runtime.WithErrorHandler(handleError),

@@ -17,7 +17,6 @@ type part struct {
 // selects reports whether generated code has selected the field of the message.
 func selects(message proto.Message) bool {
 	_, ok := message.(interface{ XXX_ResponseBody() any })
-
 	return ok
 }
 
@@ -40,7 +39,6 @@ func (p part) XXX_ResponseBody() any { //nolint:revive // The name is grpc-gatew
 		entries := make(map[any]any, value.Map().Len())
 		value.Map().Range(func(key protoreflect.MapKey, v protoreflect.Value) bool {
 			entries[key.Interface()] = goValue(p.field.MapValue(), v)
-
 			return true
 		})
 

@@ -24,13 +24,11 @@ const maxParameters = 1000
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if !utf8.ValidString(r.URL.Path) {
 		problem.Write(w, r, problem.New(codes.InvalidArgument, "the path is not valid UTF-8"), nil)
-
 		return
 	}
 
 	if strings.Count(r.URL.RawQuery, "&") >= maxParameters {
 		problem.Write(w, r, problem.Newf(codes.InvalidArgument, "the query has more than %d parameters", maxParameters), nil)
-
 		return
 	}
 
@@ -39,7 +37,6 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	found, ok := g.find(r.Method, path)
 	if !ok {
 		g.serveUnrouted(w, r, path)
-
 		return
 	}
 

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Directives are those of Cache-Control, with names in lower case and values without quotes (RFC 9111, section 5.2).
+// Directives yields those of Cache-Control, with names in lower case and values without quotes (RFC 9111, section 5.2).
 func Directives(lines []string) iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for element := range Elements(lines) {
@@ -21,7 +21,7 @@ func Directives(lines []string) iter.Seq2[string, string] {
 	}
 }
 
-// DeltaSeconds reads a number of seconds (RFC 9111, section 1.2.2): what is too large is very long. It is not ok if it is none.
+// DeltaSeconds reads a number of seconds (RFC 9111, section 1.2.2). A larger number than 2^31 counts as that.
 func DeltaSeconds(text string) (d time.Duration, ok bool) {
 	const longest = 1 << 31 // The RFC's own.
 

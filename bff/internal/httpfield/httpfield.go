@@ -1,8 +1,8 @@
 // Package httpfield reads the values of HTTP fields: lists, weights, media ranges, content codings, entity tags and the directives
-// of caches (RFC 9110, sections 5.6, 8.8.3, 12.4 and 12.5; RFC 9111, section 5.2), so that all of the gateway reads them alike.
+// of caches (RFC 9110, sections 5.6, 8.8.3, 12.4 and 12.5; RFC 9111, section 5.2).
 //
-// It reads what clients are known to send beside the grammar, such as a weight of ".2", and passes over elements that it cannot
-// read. It knows nothing of what a field is for.
+// It accepts deviations from the grammar that clients are known to send, such as a weight of ".2", and ignores elements that it cannot
+// read.
 package httpfield
 
 import (
@@ -10,11 +10,11 @@ import (
 	"strings"
 )
 
-// space is what may stand around elements (OWS: RFC 9110, section 5.6.3).
+// space is what may be around elements (OWS: RFC 9110, section 5.6.3).
 const space = " \t"
 
-// Elements are those of a list in the lines of a field, without the spaces around them and without empty ones (RFC 9110, section
-// 5.6.1). A comma in a quoted string does not part them.
+// Elements yields the elements of a list in the lines of a field, without spaces around them and without empty ones (RFC 9110, section
+// 5.6.1). A comma in a quoted string does not separate them.
 func Elements(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range lines {
@@ -38,7 +38,7 @@ func Has(lines []string, element string) bool {
 	return false
 }
 
-// split cuts a text at each separator outside of quoted strings (RFC 9110, section 5.6.4), and takes the spaces off the parts.
+// split splits a text at each separator outside of quoted strings (RFC 9110, section 5.6.4), and trims spaces.
 func split(text string, separator byte) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		start, quoted, escaped := 0, false, false
@@ -64,7 +64,7 @@ func split(text string, separator byte) iter.Seq[string] {
 	}
 }
 
-// unquote is the text of a token or a quoted string.
+// unquote returns the text of a token or a quoted string.
 func unquote(text string) string {
 	if len(text) < 2 || text[0] != '"' || text[len(text)-1] != '"' {
 		return text
@@ -88,7 +88,7 @@ func unquote(text string) string {
 	return out.String()
 }
 
-// parameters are those behind an element, with names in lower case (RFC 9110, section 5.6.6).
+// parameters splits an element into its value and parameters, with names in lower case (RFC 9110, section 5.6.6).
 func parameters(element string) (value string, params iter.Seq2[string, string]) {
 	// Most have none.
 	value, _, found := strings.Cut(element, ";")

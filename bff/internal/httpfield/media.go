@@ -15,7 +15,7 @@ type MediaRange struct {
 	element string
 }
 
-// Param is the value of a parameter; its name is in lower case. Empty: there is none.
+// Param returns the value of a parameter, whose name is in lower case. Empty: there is none.
 func (m MediaRange) Param(name string) string {
 	_, params := parameters(m.element)
 	for known, value := range params {
@@ -27,12 +27,12 @@ func (m MediaRange) Param(name string) string {
 	return ""
 }
 
-// Accept are the media ranges of an Accept field.
+// Accept yields the media ranges of an Accept field.
 func Accept(lines []string) iter.Seq[MediaRange] {
 	return func(yield func(MediaRange) bool) {
 		for element := range Elements(lines) {
 			value, w, ok := weighted(element)
-			// As "*/*" is meant, of Java.
+			// Java sends it for "*/*".
 			if value == "*" {
 				value = "*/*"
 			}
@@ -62,9 +62,9 @@ func (m MediaRange) specificity(mediaType string) int {
 	}
 }
 
-// Negotiate returns the offered media type that an Accept field likes best: by the weight of the range that names it most exactly,
-// then by how exactly that does, then by its place in the field, then by the order of the offers. Parameters of ranges are passed
-// over. An empty text means that it accepts none. A field without anything that can be read accepts all.
+// Negotiate returns the offered media type that an Accept field prefers: by the weight of the most specific range that matches, then by
+// its specificity, then by its place in the field, then by the order of the offers. Parameters of ranges are ignored. The result is empty
+// if none is accepted. A field without a readable range accepts all.
 func Negotiate(accept, offers []string) string {
 	ratings, place := make([]rating, len(offers)), 0
 
@@ -97,10 +97,10 @@ func Negotiate(accept, offers []string) string {
 	return offers[best]
 }
 
-// rating is what a field says about an offer.
+// rating is that of an offer by a field.
 type rating struct {
 	weight Weight
-	// specificity is how exactly the range names the offer, and place where in the field it is.
+	// specificity and place are those of the range.
 	specificity, place int
 }
 
@@ -110,9 +110,8 @@ func (r rating) better(other rating) bool {
 	) > 0
 }
 
-// MediaType is the media type of a Content-Type field without its parameters, in lower case.
+// MediaType returns the media type of a Content-Type field without its parameters, in lower case.
 func MediaType(contentType string) string {
 	mediaType, _, _ := strings.Cut(contentType, ";")
-
 	return strings.ToLower(strings.Trim(mediaType, space))
 }

@@ -8,8 +8,8 @@ type Weight int
 // full is the weight of what has none.
 const full Weight = 1000
 
-// ParseWeight reads a quality value. More than three digits are cut off, and the 0 before the point may be missing, as Java's
-// HttpURLConnection sends it. Everything else that is no number from 0 to 1 is not ok.
+// ParseWeight reads a quality value. Digits after the third are ignored, and the 0 before the point may be missing, as Java's
+// HttpURLConnection sends it. Anything else that is not a number from 0 to 1 is not ok.
 func ParseWeight(text string) (w Weight, ok bool) {
 	whole, fraction, _ := strings.Cut(text, ".")
 
@@ -34,14 +34,13 @@ func ParseWeight(text string) (w Weight, ok bool) {
 	return w, true
 }
 
-// weighted is an element of a list without its parameters, and its weight. It is not ok if that cannot be read.
+// weighted returns an element of a list without its parameters, and its weight. It is not ok if that cannot be read.
 func weighted(element string) (value string, w Weight, ok bool) {
 	value, params := parameters(element)
 
 	for name, text := range params {
 		if name == "q" {
 			w, ok = ParseWeight(text)
-
 			return value, w, ok
 		}
 	}
@@ -49,9 +48,9 @@ func weighted(element string) (value string, w Weight, ok bool) {
 	return value, full, true
 }
 
-// Codings are those of the offered content codings that an Accept-Encoding likes best, which are several if it likes them the same
-// (RFC 9110, section 12.5.3). There are none if it likes the content as it is better, or says nothing about them. The wildcard
-// chooses none: clients that send it alone often mean no compression. If a coding is named more than once, the first one counts.
+// Codings returns the offered content codings that an Accept-Encoding prefers, several if they have the same weight (RFC 9110, section
+// 12.5.3). There are none if identity has more weight, or none is listed. The wildcard chooses none, since clients that send it alone
+// often mean no compression. If a coding is listed more than once, the first one counts.
 func Codings(acceptEncoding []string, offers ...string) []string {
 	codings := append([]string{"identity"}, offers...)
 	weights, named := make([]Weight, len(codings)), make([]bool, len(codings))

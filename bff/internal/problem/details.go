@@ -149,7 +149,6 @@ func link(l *errdetails.Help_Link) Link {
 // offWeb reports whether a link does not lead to a web page, or is too long.
 func offWeb(l *errdetails.Help_Link) bool {
 	u, err := url.Parse(l.GetUrl())
-
 	return err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || len(l.GetUrl()) > maxDetail
 }
 
@@ -208,7 +207,6 @@ func jsonPath(path string) string {
 			depth--
 		case r == '_' && depth == 0:
 			upper = true
-
 			continue
 		case upper && 'a' <= r && r <= 'z':
 			r += 'A' - 'a'

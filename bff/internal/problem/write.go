@@ -31,7 +31,6 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 
 	if p.Temporary() && eventsWanted(r, rec) {
 		p.writeEvent(w, r, rec)
-
 		return
 	}
 
@@ -60,7 +59,6 @@ func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 // Document is the problem document that Write writes for the request, without a newline at its end.
 func (p *Problem) Document(r *http.Request) []byte {
 	doc := p.For(r)
-
 	return withMembers(encode(doc), doc.Extensions)
 }
 

@@ -174,7 +174,6 @@ func From(ctx context.Context) *Record {
 // Lookup returns the record of the request; false outside of a request.
 func Lookup(ctx context.Context) (*Record, bool) {
 	rec, ok := ctx.Value(contextKey{}).(*Record)
-
 	return rec, ok
 }
 

@@ -32,7 +32,6 @@ func Record(next http.ResponseWriter, limit int) *Recorder {
 func (rec *Recorder) BeforeHeader(status int) int {
 	// Outer layers may change the header on its way out.
 	rec.sent = rec.Header().Clone()
-
 	return status
 }
 

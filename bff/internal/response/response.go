@@ -60,7 +60,6 @@ func (w *Writer) begin(status int) {
 // Write implements http.ResponseWriter.
 func (w *Writer) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
-
 	return w.ResponseWriter.Write(p)
 }
 
@@ -112,7 +111,6 @@ func Hold(w http.ResponseWriter, size int) (release func()) {
 // NotModified reports whether the client has the response with the entity tag in its header (RFC 9110, section 13.1.2).
 func NotModified(header http.Header, r *http.Request) bool {
 	tag := header.Get("Etag")
-
 	return tag != "" && r.Method == http.MethodGet && !httpfield.NoneMatch(r.Header.Values("If-None-Match"), tag)
 }
 

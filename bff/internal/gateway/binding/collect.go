@@ -131,7 +131,6 @@ func locate(m protoreflect.Message, path []*validate.FieldPathElement, own bool)
 		switch {
 		case field == nil && last:
 			oneof := m.Descriptor().Oneofs().ByName(protoreflect.Name(element.GetFieldName()))
-
 			return site{m.Interface(), oneof}, oneof != nil
 		case field == nil:
 			return site{}, false
@@ -204,7 +203,6 @@ func size(m protoreflect.Message, n int) int {
 			if field.MapValue().Message() != nil && n <= maxSmall {
 				value.Map().Range(func(_ protoreflect.MapKey, value protoreflect.Value) bool {
 					n = size(value.Message(), n)
-
 					return n <= maxSmall
 				})
 			}

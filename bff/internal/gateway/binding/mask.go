@@ -26,7 +26,6 @@ func HasProtoPath(m proto.Message) bool {
 		for i := range paths.Len() {
 			if protojson.IsProtoPath(paths.Get(i).String()) {
 				found = true
-
 				return protorange.Terminate
 			}
 		}

@@ -57,14 +57,12 @@ func (p part) parts(yield func(part) bool) bool {
 // element returns the element of a path that names a field.
 func element(field protoreflect.FieldDescriptor) *validate.FieldPathElement {
 	number, name := int32(field.Number()), string(field.Name())
-
 	return validate.FieldPathElement_builder{FieldNumber: &number, FieldName: &name}.Build()
 }
 
 // isIgnored reports whether the rules of a field and those within it never count.
 func isIgnored(field protoreflect.FieldDescriptor) bool {
 	rules, err := protovalidate.ResolveFieldRules(field)
-
 	return err == nil && rules.GetIgnore() == validate.Ignore_IGNORE_ALWAYS
 }
 
@@ -106,7 +104,6 @@ func (p part) counts(of protoreflect.Descriptor) bool {
 	switch of := of.(type) {
 	case protoreflect.FieldDescriptor:
 		within, known := p.selection[of.Number()]
-
 		return known && (within == nil || !p.updated && !p.message.Has(of))
 	case protoreflect.OneofDescriptor:
 		for i := range of.Fields().Len() {

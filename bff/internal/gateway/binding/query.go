@@ -208,7 +208,6 @@ func (b *Binding) Ignores(name string) bool {
 
 	return b.config.AllowUnknown || slices.ContainsFunc(b.config.IgnoredParameters, func(pattern string) bool {
 		prefix, wild := strings.CutSuffix(pattern, "*")
-
 		return name == pattern || wild && strings.HasPrefix(name, prefix)
 	})
 }

@@ -71,7 +71,6 @@ func (b *Binding) Writable(m proto.Message) error {
 
 func (b *Binding) isWritable(m protoreflect.Message) bool {
 	_, err := b.config.Codec.Append(nil, m.Interface(), b.hasMask)
-
 	return err == nil
 }
 

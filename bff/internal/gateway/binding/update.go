@@ -166,7 +166,6 @@ func (b *Binding) ResolveMask(m protoreflect.Message) {
 // pathsOf returns the paths of a mask that is set.
 func pathsOf(m protoreflect.Message, mask protoreflect.FieldDescriptor) protoreflect.List {
 	value := m.Get(mask).Message()
-
 	return value.Mutable(value.Descriptor().Fields().ByName("paths")).List()
 }
 

@@ -15,9 +15,9 @@ import (
 // library is a decoder of a library.
 type library interface {
 	io.Reader
-	// begin turns to a body that decodes to at most so many bytes, or is refused, with a window of at most maxWindow bytes.
+	// begin starts a body, which is refused if it decodes to more than most bytes, or needs a window of more than maxWindow bytes.
 	begin(r *bufio.Reader, most, maxWindow int64) error
-	// invalid says why the body could not be decoded.
+	// invalid is why the body could not be decoded.
 	invalid() string
 	// size returns about how many bytes of memory the decoder holds.
 	size() int64
@@ -46,14 +46,13 @@ func newDecoder(coding string) *decoder {
 	return d
 }
 
-// begin turns to another body that has not been read from yet, or to none. It decodes to at most so many bytes, or is refused,
-// with a window of at most maxWindow bytes.
+// begin starts another body, or none, with the limits of library.begin.
 func (d *decoder) begin(raw io.Reader, most, maxWindow int64) {
 	d.raw, d.most, d.window, d.begun = source{Reader: raw}, most, maxWindow, false
 	d.buffered.Reset(&d.raw)
 }
 
-// Read returns io.EOF only where both the decoded and the encoded body end. An empty body is one.
+// Read returns io.EOF only if both the decoded and the encoded body end.
 func (d *decoder) Read(p []byte) (int, error) {
 	n, err := d.read(p)
 
@@ -61,7 +60,7 @@ func (d *decoder) Read(p []byte) (int, error) {
 	case err == nil:
 		return n, nil
 	case rawErr != nil && !errors.Is(rawErr, io.EOF):
-		// The decoder might take it for the end, or for something of its own.
+		// The library may report it as the end, or as an error of its own.
 		return n, rawErr
 	case errors.Is(err, io.EOF):
 		return n, io.EOF
@@ -86,7 +85,7 @@ func (d *decoder) read(p []byte) (int, error) {
 
 const windowTooLarge = "the zstd window of the body is larger than 8 MiB"
 
-// source counts the encoded body and remembers how it ended.
+// source counts the bytes of the encoded body, and has its error.
 type source struct {
 	io.Reader
 

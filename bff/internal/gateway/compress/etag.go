@@ -16,8 +16,8 @@ const (
 	suffixZstd = "--zstd"
 )
 
-// stripTags takes our suffixes off the conditions of a request, both in its header and among what is forwarded to backends.
-// If-Range keeps them: a part of the plain content is no use to who has parts of the compressed one.
+// stripTags removes our suffixes from the conditions of a request, in its header and in what is forwarded to backends. If-Range keeps
+// them, since a part of the plain content does not complete the compressed one.
 func stripTags(r *http.Request) *http.Request {
 	conditions := []string{"If-Match", ifNoneMatch}
 
@@ -52,7 +52,7 @@ func hasSuffix(tags string) bool {
 	return strings.Contains(tags, suffixGzip+`"`) || strings.Contains(tags, suffixZstd+`"`)
 }
 
-// restoreTag makes the tag of a 304 the one that the client asked about.
+// restoreTag sets the tag of a 304 to the one in the condition of the request.
 func restoreTag(header http.Header, asked []string) {
 	tag, quoted := strings.CutSuffix(header.Get(eTag), `"`)
 	if !quoted {
@@ -63,7 +63,6 @@ func restoreTag(header http.Header, asked []string) {
 		for _, suffix := range []string{suffixGzip, suffixZstd} {
 			if own := tag + suffix + `"`; httpfield.WeakEqual(known, own) {
 				header.Set(eTag, own)
-
 				return
 			}
 		}

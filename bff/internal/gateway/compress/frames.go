@@ -32,12 +32,10 @@ const (
 	maxDescriptor = (maxWindowLog - minWindowLog) << mantissaBits
 )
 
-// frames reads a body of zstd and reduces the windows of its frames. What it cannot parse it passes on as it is: the library
-// refuses that, too.
+// frames reads a body of zstd and reduces the windows of its frames. What it cannot parse it passes on, since the library refuses that.
 type frames struct {
 	r *bufio.Reader
-	// window is the largest window that is passed on, for contents of at most so many bytes, and descriptor is its
-	// Window_Descriptor.
+	// window is the largest window that is passed on, and descriptor its Window_Descriptor; most is the largest content.
 	window, most int64
 	descriptor   byte
 	// largest is the largest window that was passed on.
@@ -45,10 +43,10 @@ type frames struct {
 	// reduced and tooLarge report whether there was a larger window than window or than maxWindow.
 	reduced, tooLarge bool
 
-	// header is what is left of a header that was changed, and left the number of bytes behind it up to the next header.
+	// header is the rest of a changed header, and left the number of bytes between it and the next header.
 	header []byte
 	left   int64
-	// blocks is set within a frame, checksum if it ends with one, and unparsed where no header can be found any more.
+	// blocks is set within a frame, checksum if it ends with one, and unparsed after what cannot be parsed.
 	blocks, checksum, unparsed bool
 }
 
@@ -127,7 +125,7 @@ func headerLayout(flags byte) (sizeAt, sizeLen int) {
 	return len(magic) + 1 + (1 - single) + dictionary, sizeLen
 }
 
-// reduce returns the header of a frame with a window that is permitted, if there can be one.
+// reduce returns the header of a frame with a permitted window, if possible.
 func (f *frames) reduce(header []byte, flags byte, size []byte) []byte {
 	const at = len(magic) + 1
 
@@ -148,7 +146,7 @@ func (f *frames) reduce(header []byte, flags byte, size []byte) []byte {
 	content := contentSize(size)
 	f.largest = max(f.largest, int64(min(uint64(f.window), content)))
 
-	// What is larger than all limits is for the library to refuse.
+	// The library refuses what is larger than the limits.
 	if content <= uint64(f.window) || content > uint64(min(f.most, maxWindow)) {
 		return header
 	}
@@ -160,11 +158,11 @@ func (f *frames) reduce(header []byte, flags byte, size []byte) []byte {
 }
 
 func contentSize(size []byte) uint64 {
-	var whole [8]byte
+	var padded [8]byte
 
-	copy(whole[:], size)
+	copy(padded[:], size)
 
-	content := binary.LittleEndian.Uint64(whole[:])
+	content := binary.LittleEndian.Uint64(padded[:])
 	if len(size) == 2 {
 		content += 256
 	}
@@ -205,11 +203,10 @@ func (f *frames) block() bool {
 // windowOf returns the window of a Window_Descriptor.
 func windowOf(descriptor byte) int64 {
 	base := int64(1) << (minWindowLog + descriptor>>mantissaBits)
-
 	return base + base>>mantissaBits*int64(descriptor&(1<<mantissaBits-1))
 }
 
-// windowFor returns the smallest power of two that is a window for so many bytes, and its Window_Descriptor.
+// windowFor returns the smallest power of two that is a window for most bytes, and its Window_Descriptor.
 func windowFor(most int64) (window int64, descriptor byte) {
 	most = min(max(most, maxBlock), maxWindow)
 	log := bits.Len64(uint64(most - 1))

@@ -19,17 +19,16 @@ func (d *gzipDecoder) size() int64 { return 0 }
 func (d *gzipDecoder) invalid() string { return "the body is not valid gzip" }
 
 const (
-	// maxWindow is how far back a zstd body may refer: what RFC 9659 allows in HTTP.
+	// maxWindow is the largest window of zstd in HTTP (RFC 9659).
 	maxWindow = 8 << 20
-	// maxUnknownWindow is that for bodies of unknown length: a few bytes could ask for it.
+	// maxUnknownWindow is that for bodies of unknown length, since a few bytes suffice to ask for it.
 	maxUnknownWindow = 4 << 20
-	// maxBlock is the largest block of zstd (RFC 8878, section 3.1.1.2.3), and the smallest window that we decode with: with a
-	// smaller one, blocks would have to be smaller.
+	// maxBlock is the largest block of zstd (RFC 8878, section 3.1.1.2.3), and the smallest window, which limits the size of blocks.
 	maxBlock = 128 << 10
 )
 
-// zstdDecoder decodes zstd (RFC 8878). The library allocates the whole window that a frame declares, however small the frame turns
-// out to be. A window larger than all that may come out of the body is of no use, so it is made smaller before the library sees it.
+// zstdDecoder decodes zstd (RFC 8878). The library allocates all of the window that a frame declares, even for a small frame. So a window
+// that is larger than the content may be is reduced before.
 type zstdDecoder struct {
 	*zstd.Decoder
 
@@ -37,7 +36,7 @@ type zstdDecoder struct {
 }
 
 func newZstd() *zstdDecoder {
-	// Without goroutines, so that the garbage collector can take it from the pool.
+	// Without goroutines, so that it can be garbage collected.
 	z, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		panic(err) // The options are ours.

@@ -16,20 +16,19 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// ratioGrace is how many decoded bytes a body may have whatever its ratio: small ones compress well.
+// ratioGrace is how many decoded bytes a body may have at any ratio, since small ones compress well.
 const ratioGrace = 16 << 10
 
-// maxPooled is how much memory in bytes a decoder may hold that is kept for other bodies.
+// maxPooled is how much memory a decoder in the pool may hold, in bytes.
 const maxPooled = 1 << 20
 
-// Requests decodes bodies that are encoded with gzip or zstd while they are read; next sees a body of unknown length without a
-// Content-Encoding. Other codings, and several, are answered with 415 (RFC 9110, section 15.5.16). What has no body passes.
+// Requests decodes bodies that are encoded with gzip or zstd while they are read; next gets a body of unknown length without a
+// Content-Encoding. Other codings, and several, are refused with 415 (RFC 9110, section 15.5.16).
 //
-// The limit on the request's record at the first read holds for the decoded bytes too: a read over it fails with
-// *http.MaxBytesError and is noted on the record. Beyond ratioGrace, a body must not have more than maxRatio decoded bytes for each
-// encoded one so far (JSON that is not made for it has less than 30): a read over that fails with a *problem.Problem (413). A body
-// that does not decode fails with a *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read
-// any more.
+// The limit on the request's record at the first read applies to the decoded bytes as well: a read over it fails with
+// *http.MaxBytesError and sets BodyExceeded. Beyond ratioGrace, a body must not have more than maxRatio decoded bytes for each encoded
+// one so far (usual JSON has less than 30): a read over that fails with a *problem.Problem (413). A body that cannot be decoded fails
+// with a *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read any more.
 func Requests(maxRatio int) func(http.Handler) http.Handler {
 	gzips := &sync.Pool{New: func() any { return newDecoder("gzip") }}
 	zstds := &sync.Pool{New: func() any { return newDecoder("zstd") }}
@@ -43,7 +42,6 @@ func Requests(maxRatio int) func(http.Handler) http.Handler {
 			switch c {
 			case "":
 				next.ServeHTTP(w, r)
-
 				return
 			case "gzip", "x-gzip": // RFC 9110, section 8.4.1.3.
 				decoders = gzips
@@ -80,7 +78,7 @@ func Requests(maxRatio int) func(http.Handler) http.Handler {
 	}
 }
 
-// coding is what a Content-Encoding lists, in lower case and without what means nothing.
+// coding returns what a Content-Encoding lists, in lower case and without identity.
 func coding(fields []string) string {
 	var codings []string
 
@@ -145,13 +143,13 @@ func (b *body) Read(p []byte) (int, error) {
 		b.rec.BodyExceeded = true
 	}
 
-	// The error stays with the limit; others can have the decoder while this request goes on.
+	// Further reads get the error from limited, and the decoder is free for other requests.
 	b.release()
 
 	return n, err
 }
 
-// most is how many decoded bytes there may be at all.
+// most is how many decoded bytes there may be.
 func (b *body) most() int64 {
 	if b.length < 0 || b.length > b.rec.BodyLimit/b.maxRatio {
 		return b.rec.BodyLimit
@@ -169,8 +167,7 @@ func (b *body) maxWindow() int64 {
 	return maxWindow
 }
 
-// exceeded is why no more is decoded: there is more than the ratio allows or, if the body itself says how much it is, than
-// anything does.
+// exceeded is the error of a body with more decoded bytes than the ratio allows or, if it declares its size, than any limit does.
 func (b *body) exceeded(err error) error {
 	switch {
 	case err == nil || b.most() < b.rec.BodyLimit:
@@ -186,11 +183,10 @@ func (b *body) exceeded(err error) error {
 // Close closes the encoded body.
 func (b *body) Close() error {
 	b.end()
-
 	return b.raw.Close()
 }
 
-// end makes sure that nobody has the decoder.
+// end makes sure that the decoder is not used any more.
 func (b *body) end() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

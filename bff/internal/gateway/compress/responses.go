@@ -1,7 +1,6 @@
-// Package compress is gzip and zstd on the wire between clients and the gateway: Responses encodes answers for clients that take
-// it, Requests decodes bodies of clients that send it.
+// Package compress is gzip and zstd between clients and the gateway: Responses encodes responses, Requests decodes request bodies.
 //
-// It is not for streams, whose messages would wait in the compressor, and not for what goes to backends.
+// It is not for streams, whose messages would wait in the compressor, and not for backends.
 package compress
 
 import (
@@ -17,44 +16,41 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// Responses compresses answers of minBytes and more that are text, with the coding that the client likes best (RFC 9110, section
-// 12.5.3), zstd if it likes both the same. Smaller answers, other media types, parts (Content-Range) and what has a
-// Content-Encoding already stay as they are. Entity tags of compressed answers get a suffix, which is taken off when they come back
-// in If-Match and If-None-Match.
+// Responses compresses responses of minBytes and more that are text, with the coding that the client prefers (RFC 9110, section 12.5.3),
+// zstd if it prefers neither. Smaller responses, other media types, parts (Content-Range) and what has a Content-Encoding are not
+// changed. Entity tags of compressed responses get a suffix, which is removed from If-Match and If-None-Match.
 //
-// Up to minBytes of an answer wait until it is known which kind it is. The wildcard of Accept-Encoding chooses no coding: who sends
-// it alone often means no compression.
+// Up to minBytes of a response are buffered. The wildcard of Accept-Encoding chooses no coding, since clients that send it alone often
+// mean no compression.
 func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 	wrap, err := gzhttp.NewWrapper(
 		gzhttp.MinSize(minBytes), gzhttp.ContentTypeFilter(compressible), gzhttp.SuffixETag(suffixGzip))
 	if err != nil {
-		return nil, fmt.Errorf("compress answers of %d bytes and more: %w", minBytes, err)
+		return nil, fmt.Errorf("compress responses of %d bytes and more: %w", minBytes, err)
 	}
 
 	return func(next http.Handler) http.Handler {
 		compressed := wrap(next)
-
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			completed := &completion{request: r, minBytes: minBytes}
 			completed.Writer = response.New(w, completed)
 
 			stripped := stripTags(r)
-			liked := httpfield.Codings(r.Header[acceptEncoding], "gzip", "zstd")
+			preferred := httpfield.Codings(r.Header[acceptEncoding], "gzip", "zstd")
 
 			switch {
-			case len(liked) == 0:
+			case len(preferred) == 0:
 				next.ServeHTTP(completed, stripped)
 			case r.Method == http.MethodHead:
-				// gzhttp leaves HEAD alone, but its header should be that of GET (RFC 9110, section 9.3.2). net/http drops the
-				// content.
-				get := *liking(stripped, liked)
+				// gzhttp ignores HEAD, but its header should be that of GET (RFC 9110, section 9.3.2). net/http drops the content.
+				get := *accepting(stripped, preferred)
 				get.Method = http.MethodGet
 
 				wrap(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 					next.ServeHTTP(w, stripped)
 				})).ServeHTTP(completed, &get)
 			default:
-				compressed.ServeHTTP(completed, liking(stripped, liked))
+				compressed.ServeHTTP(completed, accepting(stripped, preferred))
 			}
 
 			completed.Finish()
@@ -72,8 +68,8 @@ const (
 	vary            = "Vary"
 )
 
-// compressible reports whether content of the type gets smaller: text, and what is made of it. Images, archives and what nobody
-// knows do not; events are streams.
+// compressible reports whether the type is text, or text with a syntax. Images, archives and unknown types do not get smaller; events
+// are streams.
 func compressible(contentType string) bool {
 	mediaType := httpfield.MediaType(contentType)
 
@@ -88,9 +84,9 @@ func compressible(contentType string) bool {
 		strings.HasSuffix(mediaType, "+xml") || strings.HasSuffix(mediaType, "+yaml")
 }
 
-// liking is the request with an Accept-Encoding of these codings alone, if the one that it has could be read in another way than by
-// package httpfield.
-func liking(r *http.Request, codings []string) *http.Request {
+// accepting returns the request with only these codings in Accept-Encoding, if gzhttp might read the field differently than package
+// httpfield.
+func accepting(r *http.Request, codings []string) *http.Request {
 	lines := r.Header[acceptEncoding]
 	if len(lines) == 1 && !strings.ContainsAny(lines[0], `;"`) {
 		return r
@@ -103,7 +99,7 @@ func liking(r *http.Request, codings []string) *http.Request {
 	return plain
 }
 
-// completion is the writer behind gzhttp's. It completes the header when that is about to be sent.
+// completion is the writer that gzhttp writes to. It completes the header before that is sent.
 type completion struct {
 	response.Writer
 
@@ -125,7 +121,7 @@ func (c *completion) BeforeHeader(status int) int {
 		return status
 	}
 
-	// The length of the content that HEAD left out is not that of the compressed one (RFC 9110, section 8.6).
+	// It would be the length of the content without compression (RFC 9110, section 8.6).
 	if length, err := strconv.Atoi(header.Get(contentLength)); err == nil &&
 		length >= c.minBytes && header.Get(contentEncoding) == "" && compressible(header.Get(contentType)) {
 		header.Del(contentLength)
@@ -134,7 +130,7 @@ func (c *completion) BeforeHeader(status int) int {
 	return status
 }
 
-// varyOnce makes Vary name Accept-Encoding once. gzhttp adds it without a look, and a handler may have added or replaced it.
+// varyOnce makes Vary list Accept-Encoding once. gzhttp always adds it, and a handler may have added or replaced it.
 func varyOnce(header http.Header) {
 	if fields := header[vary]; len(fields) == 1 && fields[0] == acceptEncoding {
 		return

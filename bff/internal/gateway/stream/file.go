@@ -23,7 +23,7 @@ type file struct {
 	begun       bool
 }
 
-// Next implements Source. An empty file is one empty piece, so that the backend learns of it.
+// Next implements Source. An empty file is one empty piece, so that the backend gets a message.
 func (f *file) Next(m proto.Message) error {
 	if f.buffer == nil {
 		f.buffer = make([]byte, pieceSize)

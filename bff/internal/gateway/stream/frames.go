@@ -29,7 +29,6 @@ type frames struct {
 
 func eventFrames() *frames {
 	const end = "event: end\ndata: {}\n\n"
-
 	return &frames{
 		contentType: problem.ContentTypeEvents, events: true,
 		first: "data: ", next: "data: ", after: "\n\n", heartbeat: ":\n\n", end: end, empty: end,
@@ -65,7 +64,6 @@ func framesFor(r *http.Request) *frames {
 // SendsEvents reports whether the response to a request is Server-Sent Events, if the gateway's codec writes the stream.
 func SendsEvents(r *http.Request) bool {
 	chosen := framesFor(r)
-
 	return chosen != nil && chosen.events
 }
 

@@ -98,7 +98,6 @@ type contextKey struct{}
 // From returns the streamed response of a request, if it is one.
 func From(ctx context.Context) (*Response, bool) {
 	s, ok := ctx.Value(contextKey{}).(*Response)
-
 	return s, ok
 }
 

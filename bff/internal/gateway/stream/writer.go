@@ -46,7 +46,6 @@ func (s *Response) Write(document []byte) (int, error) {
 
 	if s.frames == nil {
 		s.emit(document)
-
 		return len(document), nil
 	}
 
