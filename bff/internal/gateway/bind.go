@@ -135,35 +135,39 @@ func VerifyUnary(
 		return err
 	}
 
-	if x != nil {
-		if err := x.complete(ctx, req); err != nil {
-			return err
-		}
+	if x == nil {
+		return invoke(ctx, method, req, reply, cc, opts...)
+	}
 
-		if x.route.passThrough {
-			opts = append(slices.Clip(opts), passThrough)
+	if err := x.complete(ctx, req); err != nil {
+		return err
+	}
+
+	if x.route.passThrough {
+		opts = append(slices.Clip(opts), passThrough)
+	}
+
+	if err := invoke(ctx, method, req, reply, cc, opts...); err != nil {
+		return err
+	}
+
+	if cached := x.route.Policy.Cache; cached != nil && len(cached.Tags) > 0 {
+		names, complete := tagTexts(cached.Tags, req, reply)
+		cache.Tag(ctx, names, complete)
+	}
+
+	// An embedding program may have grpc-gateway write more of the metadata.
+	for _, opt := range opts {
+		switch opt := opt.(type) {
+		case grpc.HeaderCallOption:
+			x.headers(*opt.HeaderAddr)
+			*opt.HeaderAddr = presentable(*opt.HeaderAddr)
+		case grpc.TrailerCallOption:
+			*opt.TrailerAddr = presentable(*opt.TrailerAddr)
 		}
 	}
 
-	err = invoke(ctx, method, req, reply, cc, opts...)
-
-	if x != nil && err == nil {
-		if cached := x.route.Policy.Cache; cached != nil && len(cached.Tags) > 0 {
-			names, complete := tagTexts(cached.Tags, req, reply)
-			cache.Tag(ctx, names, complete)
-		}
-
-		for _, opt := range opts {
-			if header, ok := opt.(grpc.HeaderCallOption); ok {
-				x.headers(*header.HeaderAddr)
-			}
-		}
-
-		// An embedding program may have grpc-gateway write more of the metadata.
-		presentAll(opts)
-	}
-
-	return err
+	return nil
 }
 
 // VerifyStream is VerifyUnary for streams.

@@ -4,12 +4,19 @@ import (
 	"context"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
+	"github.com/portico-gateway/portico/bff/internal/gateway/stream"
 	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 
@@ -61,5 +68,40 @@ func TestNobodyWaitsForTheDecoder(t *testing.T) {
 		if p := explain(r.Context(), r, err); p.Status != want {
 			t.Errorf("%d %s, want %d", p.Status, p.Detail, want)
 		}
+	}
+}
+
+// Once, the fault of a path variable of a stream was sent as a message of the stream, with the status 200.
+func TestPathFaultOfAStream(t *testing.T) {
+	t.Parallel()
+
+	routes, err := declaredRoutes(Registration{Services: []string{"every.v1.EveryService"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	route := routes[slices.IndexFunc(routes, func(r schema.Route) bool { return r.RPC == everyv1.EveryService_Count_FullMethodName })]
+	if route.Template, err = pathtemplate.Parse("/v1/count/{int32_field}"); err != nil {
+		t.Fatal(err)
+	}
+
+	b, err := binding.Compile(route, binding.Config{Codec: protojson.New(config.JSON{}.WithDefaults())})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	layers := stream.Respond(stream.Config{Codec: func(*http.Request) bool { return true }, Explain: explain})
+	handler := layers(invoke(&Route{Endpoint: policy.Endpoint{Route: route}, binding: b, defaultTranslation: true}, nil)(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			x, _ := exchangeFrom(r.Context())
+			handleError(r.Context(), nil, nil, w, r, x.complete(r.Context(), &everyv1.Every{}))
+		})))
+
+	rec := &reqinfo.Record{PathParams: map[string]string{"int32_field": "x"}}
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/v1/count/x", nil))
+
+	if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `the path variable: int32_field: \"x\" is not a number`) {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }

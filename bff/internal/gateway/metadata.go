@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 
@@ -74,18 +73,6 @@ func isFieldValue(text string) bool {
 	}
 
 	return text == strings.Trim(text, " \t")
-}
-
-// presentAll makes the metadata that the options of a call have collected presentable.
-func presentAll(opts []grpc.CallOption) {
-	for _, opt := range opts {
-		switch opt := opt.(type) {
-		case grpc.HeaderCallOption:
-			*opt.HeaderAddr = presentable(*opt.HeaderAddr)
-		case grpc.TrailerCallOption:
-			*opt.TrailerAddr = presentable(*opt.TrailerAddr)
-		}
-	}
 }
 
 // metadataLength is the metadata for the length of a file. Under the name of the header it would be that of gRPC's stream.

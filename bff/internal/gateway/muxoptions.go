@@ -99,21 +99,13 @@ func probedMux() *runtime.ServeMux {
 	)
 }
 
-// fieldState returns what can be compared of a field: a pointer, a length or a value. The fields are not exported, and there is no other
-// way to see what an option does; a test compares the names with those of grpc-gateway.
+// fieldState formats a field, a function as its address; nil if there is none. The fields are not exported, and there is no other way to
+// see what an option does; a test compares the names with those of grpc-gateway.
 func fieldState(mux *runtime.ServeMux, name string) any {
 	field := reflect.ValueOf(mux).Elem().FieldByName(name)
-
-	switch field.Kind() {
-	case reflect.Func:
-		return field.Pointer()
-	case reflect.Slice, reflect.Map:
-		return field.Len()
-	case reflect.Bool:
-		return field.Bool()
-	case reflect.Int:
-		return field.Int()
-	default:
+	if !field.IsValid() {
 		return nil
 	}
+
+	return fmt.Sprint(field)
 }

@@ -93,14 +93,10 @@ func (g *Gateway) serveUnrouted(w http.ResponseWriter, r *http.Request, path str
 
 // Methods lists the methods of an escaped path, including OPTIONS, in alphabetical order; none if no route matches.
 func (g *Gateway) Methods(path string) []string {
-	var methods []string
-
-	for _, method := range slices.Concat(g.methods, []string{http.MethodHead}) {
-		if _, ok := g.find(method, path); ok {
-			methods = append(methods, method)
-		}
-	}
-
+	methods := slices.DeleteFunc(slices.Concat(g.methods, []string{http.MethodHead}), func(method string) bool {
+		_, ok := g.find(method, path)
+		return !ok
+	})
 	if len(methods) == 0 {
 		return nil
 	}
