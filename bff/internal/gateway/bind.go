@@ -35,9 +35,9 @@ type Registration struct {
 
 // bindAll finds the generated handler of each route.
 //
-// Generated code registers its handlers on a mux, and there is no other way to get them. So each registration gets a mux of its own,
-// on which nothing is ever matched: a middleware collects the handlers, and each is asked for its RPC. VerifyUnary and VerifyStream
-// check on every call that a handler calls the RPC of its route.
+// Generated code registers its handlers on a mux, and there is no other way to get them. So each registration gets a mux of its
+// own, on which nothing is ever matched: a middleware collects the handlers, and each is asked for its RPC. VerifyUnary and
+// VerifyStream check on every call that a handler calls the RPC of its route.
 func bindAll(ctx context.Context, registrations []Registration, routes []Route, config Config) error {
 	type key struct{ rpc, method, template string }
 
@@ -189,8 +189,8 @@ func VerifyStream(
 	}), nil
 }
 
-// verify returns the exchange of a call that a generated handler makes, and refuses another RPC than that of the route. The legs of a
-// composite have none, and may call any RPC.
+// verify returns the exchange of a call that a generated handler makes, and refuses another RPC than that of the route. The legs of
+// a composite have none, and may call any RPC.
 func verify(ctx context.Context, method string) (*exchange, error) {
 	// Only generated handlers set it.
 	if _, generated := runtime.RPCMethod(ctx); !generated {

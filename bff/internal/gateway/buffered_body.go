@@ -10,8 +10,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// A request is admitted (package inflight) when there is something to do for it: immediately or, if it has a body, when that has arrived.
-// Otherwise a few clients that send slowly could hold all slots.
+// A request is admitted (package inflight) when there is something to do for it: immediately or, if it has a body, when that has
+// arrived. Otherwise a few clients that send slowly could hold all slots.
 //
 // admitImmediately is the layer for requests without a body, outside of all others.
 func admitImmediately(admit func(http.Handler) http.Handler) func(http.Handler) http.Handler {

@@ -27,8 +27,8 @@ type Route struct {
 	responseBody protoreflect.FieldDescriptor
 	// responseHeader returns the header for a backend's metadata, if the configuration lists it. Nil: it lists none.
 	responseHeader func(metadata string) (header string, ok bool)
-	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the response then is one message,
-	// and passThrough that nothing but the codec reads it, so that it need not be decoded.
+	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the response then is one
+	// message, and passThrough that nothing but the codec reads it, so that it need not be decoded.
 	defaultTranslation, wholeMessage, passThrough bool
 }
 

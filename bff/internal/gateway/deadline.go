@@ -20,16 +20,16 @@ const (
 	headerRequestTimeout = "Request-Timeout"
 )
 
-// writeGrace is how long after the deadline the response may still be written. readGrace lets reading time out after the deadline, since
-// net/http treats a read that times out like a client that left.
+// writeGrace is how long after the deadline the response may still be written. readGrace lets reading time out after the deadline,
+// since net/http treats a read that times out like a client that left.
 const (
 	writeGrace = 5 * time.Second
 	readGrace  = 500 * time.Millisecond
 )
 
-// deadline ends the request's context after the timeout of the route, counted from the arrival of the request, or that of the client if
-// that is shorter. It applies to slow senders and slow readers as well. The time to write the response is reserved here, or else by each
-// call.
+// deadline ends the request's context after the timeout of the route, counted from the arrival of the request, or that of the
+// client if that is shorter. It applies to slow senders and slow readers as well. The time to write the response is reserved here,
+// or else by each call.
 func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -62,8 +62,8 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 	}
 }
 
-// limitConnection sets until when the client may send its request and read the response. A request without a body has been sent, and
-// the edge may have set the same end of writing already.
+// limitConnection sets until when the client may send its request and read the response. A request without a body has been sent,
+// and the edge may have set the same end of writing already.
 func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, rec *reqinfo.Record) {
 	// Neither is supported by every writer; a test's recorder needs no deadline.
 	conn := http.NewResponseController(w)

@@ -50,9 +50,9 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 	}
 }
 
-// pathValueFault returns what is wrong with the unescaped value of a path variable: it is empty, or unsafe in paths, queries or headers
-// that backends build from it. In a variable of several segments reserved characters stay escaped, and a backend may unescape them, so
-// that is checked as well.
+// pathValueFault returns what is wrong with the unescaped value of a path variable: it is empty, or unsafe in paths, queries or
+// headers that backends build from it. In a variable of several segments reserved characters stay escaped, and a backend may
+// unescape them, so that is checked as well.
 func pathValueFault(value string) string {
 	switch {
 	case value == "":

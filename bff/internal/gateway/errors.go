@@ -38,8 +38,8 @@ func handleError(
 	problem.Write(w, r, p, err)
 }
 
-// handleStreamError writes a problem document if a stream fails before its first message, or else returns the status that ends it, as
-// the client may read it.
+// handleStreamError writes a problem document if a stream fails before its first message, or else returns the status that ends it,
+// as the client may read it.
 func handleStreamError(ctx context.Context, err error) *status.Status {
 	p := problem.From(err)
 	if s, ok := stream.From(ctx); ok {

@@ -21,9 +21,9 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// exchange is a request and its response on their way through a generated handler, which makes the call and writes the response. Query,
-// headers and body are hidden from the handler. They are bound with the path variables when the call is about to be made (VerifyUnary,
-// VerifyStream), strictly and with errors whose details the handler would lose.
+// exchange is a request and its response on their way through a generated handler, which makes the call and writes the response.
+// Query, headers and body are hidden from the handler. They are bound with the path variables when the call is about to be made
+// (VerifyUnary, VerifyStream), strictly and with errors whose details the handler would lose.
 //
 // It is the context of the handler as well, which has it as a value.
 type exchange struct {
@@ -79,7 +79,9 @@ var (
 func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			x := &exchange{Context: req.Context(), route: r, request: req, w: w, handlerParams: r.binding.Path(pathParams(req)), condition: c}
+			params := r.binding.Path(pathParams(req))
+
+			x := &exchange{Context: req.Context(), route: r, request: req, w: w, handlerParams: params, condition: c}
 			defer x.release()
 
 			if r.ClientStream {
@@ -116,8 +118,8 @@ func invoke(r *Route, c *condition.Condition) func(http.Handler) http.Handler {
 	}
 }
 
-// unreadBody is a body for an embedding program's marshaler. It finds out whether generated code calls the marshaler, or only drains the
-// body at the end.
+// unreadBody is a body for an embedding program's marshaler. It finds out whether generated code calls the marshaler, or only
+// drains the body at the end.
 type unreadBody struct {
 	io.ReadCloser
 
@@ -146,8 +148,8 @@ func (r *Route) readsJSON(req *http.Request) bool {
 	return ours
 }
 
-// needsCodec reports whether only the gateway's codec can read the body: in the messages of a stream generated code sets neither path
-// variables, on which access policies rely, nor a single field.
+// needsCodec reports whether only the gateway's codec can read the body: in the messages of a stream generated code sets neither
+// path variables, on which access policies rely, nor a single field.
 func (r *Route) needsCodec() bool {
 	return r.ClientStream && (r.Body != "*" || len(r.Template.Variables()) > 0)
 }

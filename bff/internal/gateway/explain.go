@@ -40,8 +40,8 @@ type Check struct {
 	Fault error
 }
 
-// Explain routes and decodes a request, but calls no backend, and no failed check ends it. The request's context must carry a record
-// with the principal; the handlers must have been registered with connections that run ExplainUnary and ExplainStream.
+// Explain routes and decodes a request, but calls no backend, and no failed check ends it. The request's context must carry a
+// record with the principal; the handlers must have been registered with connections that run ExplainUnary and ExplainStream.
 func (g *Gateway) Explain(r *http.Request) (Explanation, error) {
 	var e Explanation
 

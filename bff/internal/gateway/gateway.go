@@ -75,8 +75,8 @@ type target struct {
 	handler  runtime.HandlerFunc
 }
 
-// New registers the handlers of the routes, which Compile returned and which are not changed. It refuses a registration that does not
-// match its descriptors, and names every fault.
+// New registers the handlers of the routes, which Compile returned and which are not changed. It refuses a registration that does
+// not match its descriptors, and names every fault.
 func New(ctx context.Context, routes []Route, registrations []Registration, config Config) (*Gateway, error) {
 	routes = slices.Clone(routes)
 
@@ -134,8 +134,8 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	compress  unless the response is a stream or a file
 //	keeper    stored responses to requests with a key
 //	status    that of the policy, or the frames of a stream
-//	invoke    hides path variables, query, headers and body from the handler
-//	handler   grpc-gateway's: call (VerifyUnary: path variables, body, query, headers, condition, rules), response
+//	invoke    hides path variables, query, headers and body from generated code
+//	generated the handler: call (VerifyUnary: path variables, body, query, headers, condition, rules), response
 func guard(r *Route, config Config) runtime.HandlerFunc {
 	admit := func(next http.Handler) http.Handler { return next }
 	if config.Overload != nil {
@@ -253,8 +253,8 @@ func (r *Route) sendsEvents(req *http.Request) bool {
 		!r.isFile() && r.writesJSON(req) && stream.SendsEvents(req)
 }
 
-// accepted is the part of an Accept header that the response depends on: all if an embedding program's marshalers may look at it, or
-// else the form of errors.
+// accepted is the part of an Accept header that the response depends on: all if an embedding program's marshalers may look at it,
+// or else the form of errors.
 func (r *Route) accepted(values []string) string {
 	switch {
 	case !r.writesJSON(&http.Request{Header: http.Header{"Accept": values}}):

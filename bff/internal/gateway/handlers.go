@@ -21,7 +21,8 @@ import (
 type generated struct {
 	// handler has the middlewares of an embedding program around it.
 	handler runtime.HandlerFunc
-	// rpc is the full method that it calls. Empty: it is not a generated handler, or one of another mux; fault is its panic, if it had one.
+	// rpc is the full method that it calls. Empty: it is not a generated handler, or one of another mux; fault is its panic, if it
+	// had one.
 	rpc, fault string
 }
 
@@ -64,8 +65,8 @@ type probe struct{ rpc string }
 
 type probeKey struct{}
 
-// rpcOf runs a generated handler until it names the RPC that it calls, before it reads the request. If it is not a generated one, it may
-// panic, which is the fault.
+// rpcOf runs a generated handler until it names the RPC that it calls, before it reads the request. If it is not a generated one,
+// it may panic, which is the fault.
 func rpcOf(handler runtime.HandlerFunc) (rpc, fault string) {
 	p := &probe{}
 
@@ -107,8 +108,8 @@ type pair struct {
 	handler runtime.HandlerFunc
 }
 
-// pairUp finds the route of each handler: that of its RPC or, if there are several, the one at the same position, since generated code
-// registers the bindings of an RPC in the order of their declaration. The order of services does not matter.
+// pairUp finds the route of each handler: that of its RPC or, if there are several, the one at the same position, since generated
+// code registers the bindings of an RPC in the order of their declaration. The order of services does not matter.
 func pairUp(reg Registration, handlers []generated, rules schema.Rules) ([]pair, error) {
 	declared, err := declaredRoutes(reg, rules)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Unary is what every unary call passes first, for a route or for a leg of a composite: VerifyUnary, and then, if the call has changed
-// what cached responses are made of, their invalidation.
+// Unary is what every unary call passes first, for a route or for a leg of a composite: VerifyUnary, and then, if the call has
+// changed what cached responses are made of, their invalidation.
 func Unary(routes []Route, responses *cache.Cache) grpc.UnaryClientInterceptor {
 	policies := map[string]policy.Policy{}
 
@@ -42,7 +42,6 @@ func Unary(routes []Route, responses *cache.Cache) grpc.UnaryClientInterceptor {
 func invalidating(changes policy.Policy, responses *cache.Cache, invoke grpc.UnaryInvoker) grpc.UnaryInvoker {
 	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
 		err := invoke(ctx, method, req, reply, cc, opts...)
-
 		if err != nil {
 			// A retry may have been refused because of what the first call has done.
 			if refused(status.Code(err)) && changes.Retry == nil {

@@ -22,8 +22,8 @@ func (g *Gateway) located(path string) (variables map[string]string, ok bool) {
 
 // locate sets the header Location, if the route has one. If the values make no path, that is put on the request's record.
 //
-// A slash in a value may be one between segments, as in resource names, or part of an identifier. The path is the one from which a GET
-// route gets the value in the variable of the same name, or else the one that any GET route matches.
+// A slash in a value may be one between segments, as in resource names, or part of an identifier. The path is the one from which a
+// GET route gets the value in the variable of the same name, or else the one that any GET route matches.
 func (x *exchange) locate(message protoreflect.Message) {
 	location := x.route.Policy.Location
 	if location == nil {

@@ -13,8 +13,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// messages is the body of a request that is a stream of messages. Generated handlers decode one message after the other from it, bound
-// and checked.
+// messages is the body of a request that is a stream of messages. Generated handlers decode one message after the other from it,
+// bound and checked.
 type messages struct {
 	exchange *exchange
 	source   stream.Source
@@ -30,8 +30,8 @@ func newMessages(x *exchange) *messages {
 	return &messages{exchange: x, source: stream.Documents(x.request, reqinfo.From(x.Context), x.decode)}
 }
 
-// Decode reads the next message. The error is io.EOF after the last; any other ends the call, even if generated code treats it as the
-// end.
+// Decode reads the next message. The error is io.EOF after the last; any other ends the call, even if generated code treats it as
+// the end.
 func (s *messages) Decode(v any) error {
 	err := s.decode(v)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -17,8 +17,8 @@ import (
 // binarySuffix ends the names of metadata whose values are bytes (gRPC over HTTP2, "Binary-Header").
 const binarySuffix = "-bin"
 
-// presentable returns a backend's metadata as it can be in a header: bytes in base64, and without what is not a field value. It does not
-// change the map, which may be a composite's own.
+// presentable returns a backend's metadata as it can be in a header: bytes in base64, and without what is not a field value. It
+// does not change the map, which may be a composite's own.
 func presentable(md metadata.MD) metadata.MD {
 	copied := false
 
@@ -38,9 +38,9 @@ func presentable(md metadata.MD) metadata.MD {
 	return md
 }
 
-// fieldValues converts values of metadata to those of a header field, and reports whether they have changed. Bytes are in base64 without
-// padding, as gRPC writes them. Spaces around a value are removed (RFC 9113, section 8.2.1); a value that is not printable ASCII is left
-// out (RFC 9110, section 5.5, without obs-text, which gRPC does not carry).
+// fieldValues converts values of metadata to those of a header field, and reports whether they have changed. Bytes are in base64
+// without padding, as gRPC writes them. Spaces around a value are removed (RFC 9113, section 8.2.1); a value that is not printable
+// ASCII is left out (RFC 9110, section 5.5, without obs-text, which gRPC does not carry).
 func fieldValues(name string, values []string) (fit []string, changed bool) {
 	if start := len(name) - len(binarySuffix); start >= 0 && strings.EqualFold(name[start:], binarySuffix) {
 		fit = make([]string, 0, len(values))
@@ -78,8 +78,8 @@ func isFieldValue(text string) bool {
 // metadataLength is the metadata for the length of a file. Under the name of the header it would be that of gRPC's stream.
 const metadataLength = "x-content-length"
 
-// headers sets the headers from a backend's metadata that the route or the configuration lists. Those that cannot be in a header are put
-// on the request's record. Headers of a composite about caching are not meant for partial responses.
+// headers sets the headers from a backend's metadata that the route or the configuration lists. Those that cannot be in a header
+// are put on the request's record. Headers of a composite about caching are not meant for partial responses.
 func (x *exchange) headers(md metadata.MD) {
 	header := x.w.Header()
 	partial := reqinfo.From(x.Context).Partial()
@@ -115,7 +115,8 @@ func (x *exchange) headers(md metadata.MD) {
 	}
 }
 
-// aboutCaching reports whether a header, in lower case, is about caching or validation (RFC 9111, section 5; RFC 9110, section 8.8).
+// aboutCaching reports whether a header, in lower case, is about caching or validation (RFC 9111, section 5; RFC 9110, section
+// 8.8).
 func aboutCaching(name string) bool {
 	switch name {
 	case "cache-control", "etag", "expires", "last-modified":

@@ -48,8 +48,8 @@ func ownFields() []ownField {
 // queryParser is the one option that does not change a ServeMux, but the whole process.
 const queryParser = "SetQueryParameterParser"
 
-// CheckMuxOptions refuses options of runtime.NewServeMux that would have no effect in a gateway, or give some errors another form. The
-// error names each of them, and what to do instead.
+// CheckMuxOptions refuses options of runtime.NewServeMux that would have no effect in a gateway, or give some errors another form.
+// The error names each of them, and what to do instead.
 func CheckMuxOptions(options []runtime.ServeMuxOption) error {
 	var faults []error
 
@@ -99,8 +99,8 @@ func probedMux() *runtime.ServeMux {
 	)
 }
 
-// fieldState formats a field, a function as its address; nil if there is none. The fields are not exported, and there is no other way to
-// see what an option does; a test compares the names with those of grpc-gateway.
+// fieldState formats a field, a function as its address; nil if there is none. The fields are not exported, and there is no other
+// way to see what an option does; a test compares the names with those of grpc-gateway.
 func fieldState(mux *runtime.ServeMux, name string) any {
 	field := reflect.ValueOf(mux).Elem().FieldByName(name)
 	if !field.IsValid() {

@@ -16,8 +16,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// passThroughCodec does not decode replies: all fields of a message are among its unknown ones, which the JSON codec writes as well.
-// It is for messages whose fields are not read.
+// passThroughCodec does not decode replies: all fields of a message are among its unknown ones, which the JSON codec writes as
+// well. It is for messages whose fields are not read.
 type passThroughCodec struct{ encoding.CodecV2 }
 
 // passThrough is the call option for passThroughCodec.

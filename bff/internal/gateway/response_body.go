@@ -6,8 +6,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// part is a message and the field of it that is the response (response_body). Generated code has a type of its own for that, unless it
-// does not know the field (protoc-gen-portico-gateway).
+// part is a message and the field of it that is the response (response_body). Generated code has a type of its own for that, unless
+// it does not know the field (protoc-gen-portico-gateway).
 type part struct {
 	proto.Message
 

@@ -62,7 +62,8 @@ func (g *Gateway) find(method, path string) (*target, bool) {
 	return nil, false
 }
 
-// asHead returns a HEAD request with the method of its route. net/http leaves out the body, by the method of the request that it read.
+// asHead returns a HEAD request with the method of its route. net/http leaves out the body, by the method of the request that it
+// read.
 func asHead(r *http.Request, method string) *http.Request {
 	reqinfo.From(r.Context()).Head = true
 
@@ -123,8 +124,8 @@ func (c patterned) Value(key any) any {
 	return c.pattern.Value(key)
 }
 
-// showPattern lets an embedding program's middlewares and annotators find the route's pattern, which a ServeMux with only this route
-// provides.
+// showPattern lets an embedding program's middlewares and annotators find the route's pattern, which a ServeMux with only this
+// route provides.
 func (r *Route) showPattern() error {
 	var pattern context.Context
 

@@ -10,8 +10,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// serverTiming sets the header Server-Timing (W3C Server Timing): the duration of the request so far, and of each call to a backend. It
-// is for developers of clients, since it names backends and RPCs.
+// serverTiming sets the header Server-Timing (W3C Server Timing): the duration of the request so far, and of each call to a
+// backend. It is for developers of clients, since it names backends and RPCs.
 func serverTiming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		timed := &timingWriter{rec: reqinfo.From(r.Context())}

@@ -6,8 +6,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
-// newTranslator returns the mux that generated handlers use for everything but routing: JSON, headers and errors. The options override
-// its own, except where safety is concerned. It sends no metadata of backends to clients; see exchange.headers.
+// newTranslator returns the mux that generated handlers use for everything but routing: JSON, headers and errors. The options
+// override its own, except where safety is concerned. It sends no metadata of backends to clients; see exchange.headers.
 func newTranslator(codec *protojson.Codec, options []runtime.ServeMuxOption) *runtime.ServeMux {
 	all := []runtime.ServeMuxOption{
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, codec),

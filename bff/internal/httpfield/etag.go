@@ -10,8 +10,9 @@ import (
 // AnyTag is every entity tag, in a condition.
 const AnyTag = "*"
 
-// EntityTags yields those of a list, as in If-Match and If-None-Match, or AnyTag if it is alone (RFC 9110, sections 8.8.3 and 13.1). A tag
-// may contain commas, and backslashes, which escape nothing. The rest of a line after something that is not a tag is ignored.
+// EntityTags yields those of a list, as in If-Match and If-None-Match, or AnyTag if it is alone (RFC 9110, sections 8.8.3 and
+// 13.1). A tag may contain commas, and backslashes, which escape nothing. The rest of a line after something that is not a tag is
+// ignored.
 func EntityTags(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		if len(lines) == 1 && strings.Trim(lines[0], space) == AnyTag {
@@ -57,8 +58,8 @@ func tagLength(text string) int {
 // IsEntityTag reports whether a text is an entity tag.
 func IsEntityTag(text string) bool { return text != "" && tagLength(text) == len(text) }
 
-// NoneMatch reports whether If-None-Match is true for a representation with this tag (RFC 9110, section 13.1.2). Tags are compared weakly.
-// Without the field it is true.
+// NoneMatch reports whether If-None-Match is true for a representation with this tag (RFC 9110, section 13.1.2). Tags are compared
+// weakly. Without the field it is true.
 func NoneMatch(ifNoneMatch []string, tag string) bool {
 	for known := range EntityTags(ifNoneMatch) {
 		if known == AnyTag || WeakEqual(known, tag) {
@@ -69,8 +70,8 @@ func NoneMatch(ifNoneMatch []string, tag string) bool {
 	return true
 }
 
-// FoldIfNoneMatch writes If-None-Match in one line of entity tags, so that http.ServeContent reads it as this package does: it reads only
-// the first line, and a "*" in a list as any tag.
+// FoldIfNoneMatch writes If-None-Match in one line of entity tags, so that http.ServeContent reads it as this package does: it
+// reads only the first line, and a "*" in a list as any tag.
 func FoldIfNoneMatch(header http.Header) {
 	const name = "If-None-Match"
 

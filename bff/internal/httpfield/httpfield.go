@@ -1,8 +1,8 @@
 // Package httpfield reads the values of HTTP fields: lists, weights, media ranges, content codings, entity tags and the directives
 // of caches (RFC 9110, sections 5.6, 8.8.3, 12.4 and 12.5; RFC 9111, section 5.2).
 //
-// It accepts deviations from the grammar that clients are known to send, such as a weight of ".2", and ignores elements that it cannot
-// read.
+// It accepts deviations from the grammar that clients are known to send, such as a weight of ".2", and ignores elements that it
+// cannot read.
 package httpfield
 
 import (
@@ -13,8 +13,8 @@ import (
 // space is what may be around elements (OWS: RFC 9110, section 5.6.3).
 const space = " \t"
 
-// Elements yields the elements of a list in the lines of a field, without spaces around them and without empty ones (RFC 9110, section
-// 5.6.1). A comma in a quoted string does not separate them.
+// Elements yields the elements of a list in the lines of a field, without spaces around them and without empty ones (RFC 9110,
+// section 5.6.1). A comma in a quoted string does not separate them.
 func Elements(lines []string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range lines {

@@ -62,9 +62,9 @@ func (m MediaRange) specificity(mediaType string) int {
 	}
 }
 
-// Negotiate returns the offered media type that an Accept field prefers: by the weight of the most specific range that matches, then by
-// its specificity, then by its place in the field, then by the order of the offers. Parameters of ranges are ignored. The result is empty
-// if none is accepted. A field without a readable range accepts all.
+// Negotiate returns the offered media type that an Accept field prefers: by the weight of the most specific range that matches,
+// then by its specificity, then by its place in the field, then by the order of the offers. Parameters of ranges are ignored. The
+// result is empty if none is accepted. A field without a readable range accepts all.
 func Negotiate(accept, offers []string) string {
 	ratings, place := make([]rating, len(offers)), 0
 

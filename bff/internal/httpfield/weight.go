@@ -48,9 +48,9 @@ func weighted(element string) (value string, w Weight, ok bool) {
 	return value, full, true
 }
 
-// Codings returns the offered content codings that an Accept-Encoding prefers, several if they have the same weight (RFC 9110, section
-// 12.5.3). There are none if identity has more weight, or none is listed. The wildcard chooses none, since clients that send it alone
-// often mean no compression. If a coding is listed more than once, the first one counts.
+// Codings returns the offered content codings that an Accept-Encoding prefers, several if they have the same weight (RFC 9110,
+// section 12.5.3). There are none if identity has more weight, or none is listed. The wildcard chooses none, since clients that
+// send it alone often mean no compression. If a coding is listed more than once, the first one counts.
 func Codings(acceptEncoding []string, offers ...string) []string {
 	codings := append([]string{"identity"}, offers...)
 	weights, named := make([]Weight, len(codings)), make([]bool, len(codings))

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 )
 
-// Limits of what a backend can have repeated to a client. They keep a document, in either form, under 64 KiB: maxFacts and maxLists are
-// bytes of JSON, in which a text of maxDetail bytes has at most six times as many.
+// Limits of what a backend can have repeated to a client. They keep a document, in either form, under 64 KiB: maxFacts and maxLists
+// are bytes of JSON, in which a text of maxDetail bytes has at most six times as many.
 const (
 	maxDetail = 1024
 	maxErrors = 100 // Also of the metadata and every other list.
@@ -64,8 +64,8 @@ type Localized struct {
 	Message string `json:"message"`
 }
 
-// addDetails converts the details that are meant for callers, which excludes DebugInfo, RequestInfo and others. Lists of the same kind are
-// joined; for single details the first one counts.
+// addDetails converts the details that are meant for callers, which excludes DebugInfo, RequestInfo and others. Lists of the same
+// kind are joined; for single details the first one counts.
 func (p *Problem) addDetails(details []any) {
 	facts, lists := room(maxFacts), room(maxLists)
 
@@ -192,8 +192,8 @@ func join[V, T any](list []T, left *room, items []V, convert func(V) T) []T {
 
 func text(s string) string { return Clip(s, maxDetail) }
 
-// jsonPath converts a protobuf field path to JSON spelling: "line_items[0].unit_price" becomes "lineItems[0].unitPrice". Indexes and map
-// keys are not changed.
+// jsonPath converts a protobuf field path to JSON spelling: "line_items[0].unit_price" becomes "lineItems[0].unitPrice". Indexes
+// and map keys are not changed.
 func jsonPath(path string) string {
 	var b strings.Builder
 

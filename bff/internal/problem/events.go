@@ -13,11 +13,12 @@ import (
 // MediaTypeEvents is that of Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 const MediaTypeEvents = "text/event-stream"
 
-// ContentTypeEvents is their Content-Type. They are always UTF-8, but some clients read text without a charset as ISO 8859-1 (RFC 2616,
-// section 3.7.1).
+// ContentTypeEvents is their Content-Type. They are always UTF-8, but some clients read text without a charset as ISO 8859-1 (RFC
+// 2616, section 3.7.1).
 const ContentTypeEvents = MediaTypeEvents + "; charset=utf-8"
 
-// When clients of event streams reconnect. The time is random, so that the clients of a gateway that has stopped do not reconnect at once.
+// When clients of event streams reconnect. The time is random, so that the clients of a gateway that has stopped do not reconnect
+// at once.
 const (
 	minReconnect = time.Second
 	maxSpread    = 10 * time.Second
@@ -29,7 +30,8 @@ func (p *Problem) Temporary() bool {
 		p.Status == http.StatusGatewayTimeout
 }
 
-// AppendEvent appends the problem as the last event of a stream: of the type "error" if it is final, "reconnect" if it is temporary.
+// AppendEvent appends the problem as the last event of a stream: of the type "error" if it is final, "reconnect" if it is
+// temporary.
 func (p *Problem) AppendEvent(out []byte, r *http.Request) []byte {
 	if p.Temporary() {
 		out = AppendRetry(append(out, "event: reconnect\n"...), p.RetryAfter)
@@ -40,8 +42,8 @@ func (p *Problem) AppendEvent(out []byte, r *http.Request) []byte {
 	return append(append(append(out, "data: "...), p.Document(r)...), "\n\n"...)
 }
 
-// AppendRetry appends the field that sets how long an EventSource waits before it reconnects: at least the given time and a second, plus
-// a random time of up to as much, but ten seconds at most.
+// AppendRetry appends the field that sets how long an EventSource waits before it reconnects: at least the given time and a second,
+// plus a random time of up to as much, but ten seconds at most.
 func AppendRetry(out []byte, after time.Duration) []byte {
 	after = max(after, minReconnect)
 	after += rand.N(min(after, maxSpread)) //nolint:gosec // It spreads load and is no secret.
@@ -49,8 +51,8 @@ func AppendRetry(out []byte, after time.Duration) []byte {
 	return fmt.Appendf(out, "retry: %d\n", after.Milliseconds())
 }
 
-// eventsWanted reports whether the client is likely an EventSource, which never reconnects after a status other than 200. Before a route
-// is found, only the Accept header of an EventSource itself counts.
+// eventsWanted reports whether the client is likely an EventSource, which never reconnects after a status other than 200. Before a
+// route is found, only the Accept header of an EventSource itself counts.
 func eventsWanted(r *http.Request, rec *reqinfo.Record) bool {
 	if rec.Template != "" {
 		return rec.EventStream

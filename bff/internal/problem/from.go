@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// From converts any error: a Problem is returned as it is; a gRPC status has its message if the code is public, and its details if it is
-// deliberate; an unknown error is a plain 500.
+// From converts any error: a Problem is returned as it is; a gRPC status has its message if the code is public, and its details if
+// it is deliberate; an unknown error is a plain 500.
 func From(err error) *Problem {
 	if known := (*Problem)(nil); errors.As(err, &known) {
 		return known
@@ -44,11 +44,12 @@ func From(err error) *Problem {
 
 // BodyTooLarge is the problem of a request body over the limit in bytes (RFC 9110, section 15.5.14).
 func BodyTooLarge(limit int64) *Problem {
-	return WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange, fmt.Sprintf("the request body is larger than %d bytes", limit))
+	return WithStatus(http.StatusRequestEntityTooLarge, codes.OutOfRange,
+		fmt.Sprintf("the request body is larger than %d bytes", limit))
 }
 
-// Status returns the gRPC status in an error, if it is not OK. Unlike status.FromError it does not add the text of wrapping errors to
-// the message, which a client may read.
+// Status returns the gRPC status in an error, if it is not OK. Unlike status.FromError it does not add the text of wrapping errors
+// to the message, which a client may read.
 func Status(err error) (*status.Status, bool) {
 	var carrier interface{ GRPCStatus() *status.Status }
 	if errors.As(err, &carrier) {
@@ -85,15 +86,15 @@ func fromStatus(st *status.Status) *Problem {
 	return p
 }
 
-// fromTransport reports whether gRPC itself made a status, with a code that backends use as well: for a message over the size limit, or
-// a proxy's response. Only the text shows that. A proxy without a backend (502, 503, 504) is UNAVAILABLE.
+// fromTransport reports whether gRPC itself made a status, with a code that backends use as well: for a message over the size
+// limit, or a proxy's response. Only the text shows that. A proxy without a backend (502, 503, 504) is UNAVAILABLE.
 func fromTransport(st *status.Status) bool {
 	return st.Code() != codes.Unavailable &&
 		(strings.HasPrefix(st.Message(), "grpc: ") || strings.HasPrefix(st.Message(), "unexpected HTTP status code"))
 }
 
-// brokeOff reports whether gRPC itself made a status because a proxy lost its backend, and ended the call by a reset or without trailers.
-// grpc-go maps that to INTERNAL, but a lost connection to UNAVAILABLE.
+// brokeOff reports whether gRPC itself made a status because a proxy lost its backend, and ended the call by a reset or without
+// trailers. grpc-go maps that to INTERNAL, but a lost connection to UNAVAILABLE.
 func brokeOff(st *status.Status) bool {
 	if st.Code() != codes.Internal {
 		return false
@@ -109,8 +110,8 @@ func brokeOff(st *status.Status) bool {
 	}
 }
 
-// public reports whether messages with this code are written for the caller. Others come from gRPC itself, a crash or a network, and may
-// name addresses, files or queries.
+// public reports whether messages with this code are written for the caller. Others come from gRPC itself, a crash or a network,
+// and may name addresses, files or queries.
 func public(c codes.Code) bool {
 	switch c {
 	case codes.InvalidArgument, codes.NotFound, codes.AlreadyExists, codes.PermissionDenied, codes.FailedPrecondition,

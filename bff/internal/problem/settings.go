@@ -15,8 +15,8 @@ import (
 
 // Settings are those of a gateway for its errors.
 type Settings struct {
-	// Edit may change a copy of a problem for the client of a request, but not status, code and RetryAfter. The cause may be nil. It must
-	// be safe for concurrent use and must not panic. May be nil.
+	// Edit may change a copy of a problem for the client of a request, but not status, code and RetryAfter. The cause may be nil.
+	// It must be safe for concurrent use and must not panic. May be nil.
 	Edit func(r *http.Request, p *Problem, cause error)
 	// Challenges are those of a 401 (RFC 9110, section 11.6.1). Empty: "Bearer".
 	Challenges []string

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// statusDocument is the problem as a google.rpc.Status in JSON. It has no place for the path of the request and the part of it that a
-// field is in.
+// statusDocument is the problem as a google.rpc.Status in JSON. It has no place for the path of the request and the part of it that
+// a field is in.
 func (p *Problem) statusDocument(r *http.Request) []byte {
 	p = p.For(r)
 	st := &rpcstatus.Status{Code: int32(p.grpcCode), Message: valid(cmp.Or(p.Detail, p.Title))}

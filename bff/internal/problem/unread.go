@@ -43,8 +43,8 @@ func readBody(r *http.Request) ([]byte, error) {
 	return body, err
 }
 
-// Unread is the problem of a request whose body could not be read, for this error. ctx is the request's; exceeded reports whether the
-// body is larger than limit, in bytes.
+// Unread is the problem of a request whose body could not be read, for this error. ctx is the request's; exceeded reports whether
+// the body is larger than limit, in bytes.
 func Unread(ctx context.Context, err error, exceeded bool, limit int64) *Problem {
 	known := (*Problem)(nil)
 

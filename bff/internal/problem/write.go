@@ -13,16 +13,16 @@ import (
 
 const maxInstance = 256
 
-// Write writes the problem as the response, as a problem document or, if the client asks for it, as a google.rpc.Status, and puts its
-// code and cause on the request's record. An EventSource gets a temporary problem as an event. Nothing must have been written before. The
-// cause is for the log alone; nil means that there is none beside the problem.
+// Write writes the problem as the response, as a problem document or, if the client asks for it, as a google.rpc.Status, and puts
+// its code and cause on the request's record. An EventSource gets a temporary problem as an event. Nothing must have been written
+// before. The cause is for the log alone; nil means that there is none beside the problem.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 	rec := reqinfo.From(r.Context())
 	rec.Fail(p.grpcCode, cause)
 
 	header := w.Header()
-	// They are about the response that is replaced (RFC 9110, sections 6.5 and 8): grpc-gateway's streams, middleware and the handlers of
-	// pages set them early.
+	// They are about the response that is replaced (RFC 9110, sections 6.5 and 8): grpc-gateway's streams, middleware and the
+	// handlers of pages set them early.
 	for _, name := range []string{"Trailer", "Transfer-Encoding", "Content-Length", "Content-Encoding", "Etag", "Last-Modified"} {
 		delete(header, name)
 	}

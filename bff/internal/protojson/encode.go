@@ -29,11 +29,12 @@ type encoder struct {
 var encoders = sync.Pool{New: func() any { return new(encoder) }}
 
 // Append appends the JSON of a message to out. All fields of the message may be among its unknown ones. The error is about an
-// encoding that is not valid, required fields that are missing, or a value that JSON has no form for; out then holds nothing useful.
+// encoding that is not valid, required fields that are missing, or a value that JSON has no form for; out then holds nothing
+// useful.
 //
-// It is ErrMask for a google.protobuf.FieldMask that JSON has no form for, and errPath if a path does not survive camelCase, such as
-// "line_1", as protobuf's conformance tests want. With protoPaths such paths are written in the spelling of the proto. The mask "*",
-// which Google's protojson refuses, is written as it is.
+// It is ErrMask for a google.protobuf.FieldMask that JSON has no form for, and errPath if a path does not survive camelCase, such
+// as "line_1", as protobuf's conformance tests want. With protoPaths such paths are written in the spelling of the proto. The mask
+// "*", which Google's protojson refuses, is written as it is.
 func (c *Codec) Append(out []byte, m proto.Message, protoPaths bool) ([]byte, error) {
 	e, _ := encoders.Get().(*encoder)
 	e.tables, e.protoPaths = &c.tables, protoPaths

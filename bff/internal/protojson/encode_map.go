@@ -39,7 +39,8 @@ func (e *encoder) mapping(out []byte, f *field, tag uint64, in *source) (_ []byt
 	return out, true, err
 }
 
-// collect puts the entries of a map on the stack, sorted. They are regular if they are as encoders write them, and no key is repeated.
+// collect puts the entries of a map on the stack, sorted. They are regular if they are as encoders write them, and no key is
+// repeated.
 func (e *encoder) collect(f *field, tag uint64, in *source) (regular bool, err error) {
 	first := len(e.entries)
 	regular = true

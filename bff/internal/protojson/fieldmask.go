@@ -79,8 +79,8 @@ func (e *encoder) path(out, path []byte) ([]byte, error) {
 // IsProtoPath reports whether a path is one that the spelling of the proto can hold, but camelCase cannot.
 func IsProtoPath(path string) bool { return checkPath(path) == errPath } //nolint:errorlint // As above.
 
-// checkPath returns errPath for a path that does not survive camelCase: one with an underscore that is not before a lower-case letter,
-// or with an upper-case letter. It returns errNoPath for what is not a path of fields.
+// checkPath returns errPath for a path that does not survive camelCase: one with an underscore that is not before a lower-case
+// letter, or with an upper-case letter. It returns errNoPath for what is not a path of fields.
 func checkPath(path string) error {
 	if !protoreflect.FullName(path).IsValid() {
 		return errNoPath

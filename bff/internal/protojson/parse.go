@@ -10,9 +10,9 @@ import (
 )
 
 // ParseText reads the value of a field, or of an element or entry of a list or map, from a text outside of JSON, such as a query
-// parameter: the text that would be between the quotes, or the JSON itself for google.protobuf.Struct, Value and ListValue. A boolean
-// may be in any form that strconv.ParseBool reads, a mask in the spelling of the proto. fresh makes an empty message. The error is an
-// *Error.
+// parameter: the text that would be between the quotes, or the JSON itself for google.protobuf.Struct, Value and ListValue. A
+// boolean may be in any form that strconv.ParseBool reads, a mask in the spelling of the proto. fresh makes an empty message. The
+// error is an *Error.
 func (c *Codec) ParseText(
 	text string, desc protoreflect.FieldDescriptor, fresh func() protoreflect.Value, limits Limits,
 ) (protoreflect.Value, error) {

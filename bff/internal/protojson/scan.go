@@ -133,7 +133,8 @@ func (s *scanner) text() ([]byte, *Error) {
 	return nil, s.ended()
 }
 
-// plainLength returns how many bytes at the beginning of a text, in words of eight, are neither special in a string nor above ASCII.
+// plainLength returns how many bytes at the beginning of a text, in words of eight, are neither special in a string nor above
+// ASCII.
 func plainLength(text []byte) int {
 	const (
 		word  = 8

@@ -27,7 +27,12 @@ func (d *decoder) time(m *message, t target) *Error {
 		return err
 	}
 
-	seconds, nanos, reason := int64(0), int32(0), ""
+	var (
+		seconds int64
+		nanos   int32
+		reason  string
+	)
+
 	if m.form == FormTimestamp {
 		seconds, nanos, reason = parseTimestamp(string(text))
 	} else {

@@ -1,5 +1,5 @@
-// Package reqinfo holds the one record of a request. The outermost layer makes it, inner layers add the caller, the route, backends and
-// errors, and it is logged once, at the end. It is not for configuration or anything that outlives the request.
+// Package reqinfo holds the one record of a request. The outermost layer makes it, inner layers add the caller, the route, backends
+// and errors, and it is logged once, at the end. It is not for configuration or anything that outlives the request.
 package reqinfo
 
 import (
@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Record describes a request. Its exported fields are written on the goroutine that serves the request, before any other one is started;
-// the methods are safe for concurrent use, because the legs of a composite call them.
+// Record describes a request. Its exported fields are written on the goroutine that serves the request, before any other one is
+// started; the methods are safe for concurrent use, because the legs of a composite call them.
 type Record struct {
 	// ID is random, or chosen by the client, which gets it as X-Request-Id; backends get it as x-request-id.
 	ID string
@@ -28,7 +28,8 @@ type Record struct {
 	Principal Principal
 	// APIKey is the id of the caller's API key. Empty: none.
 	APIKey string
-	// Authorization is the Authorization header that was verified. Empty: none. Only upstreams whose configuration asks for it get it.
+	// Authorization is the Authorization header that was verified. Empty: none. Only upstreams whose configuration asks for it get
+	// it.
 	Authorization string
 	// Forward are the client's headers on the allow-list, by the lower-case names of gRPC metadata.
 	Forward map[string][]string
@@ -110,8 +111,8 @@ type PartError struct {
 // Error implements error.
 func (e *PartError) Error() string { return e.Part + ": " + e.text }
 
-// Check returns why the principal cannot be passed on as gRPC metadata, in which scopes and roles are separated by spaces. The error joins
-// a PartError for each part that is wrong.
+// Check returns why the principal cannot be passed on as gRPC metadata, in which scopes and roles are separated by spaces. The
+// error joins a PartError for each part that is wrong.
 func (p Principal) Check() error {
 	var faults []error
 
@@ -146,8 +147,8 @@ func Plain(text string) bool {
 	return text != "" && text == strings.TrimSpace(text)
 }
 
-// Identity identifies a caller: issuer, subject, tenant and the id of its API key. It is part of the key of all that is stored for one
-// caller alone. It is empty for an anonymous caller.
+// Identity identifies a caller: issuer, subject, tenant and the id of its API key. It is part of the key of all that is stored for
+// one caller alone. It is empty for an anonymous caller.
 func (r *Record) Identity() [4]string {
 	return [...]string{r.Principal.Issuer, r.Principal.Subject, r.Principal.Tenant, r.APIKey}
 }
@@ -177,7 +178,8 @@ func Lookup(ctx context.Context) (*Record, bool) {
 	return rec, ok
 }
 
-// The part of the time of a request that is reserved for the response: a tenth of what is left, at most the time to write a large one.
+// The part of the time of a request that is reserved for the response: a tenth of what is left, at most the time to write a large
+// one.
 const (
 	maxReserve   = 20 * time.Millisecond
 	reserveShare = 10
@@ -186,9 +188,9 @@ const (
 // Reserve returns how much of the time that is left is for the response.
 func Reserve(left time.Duration) time.Duration { return min(max(left/reserveShare, 0), maxReserve) }
 
-// ClientDeadlineShorter reports whether the client leaves a backend that is called now less time than the route does: by asking for an
-// earlier deadline, or by sending its body so slowly that more time has passed than is left. Then exceeding the deadline must not count
-// against the backend, or a client could open its breaker.
+// ClientDeadlineShorter reports whether the client leaves a backend that is called now less time than the route does: by asking for
+// an earlier deadline, or by sending its body so slowly that more time has passed than is left. Then exceeding the deadline must
+// not count against the backend, or a client could open its breaker.
 func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool {
 	if r.ClientDeadline {
 		return true
@@ -199,7 +201,8 @@ func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool 
 	return ok && !r.Start.IsZero() && now.Sub(r.Start) > deadline.Sub(now)
 }
 
-// Fork returns a record of the same request without any results, for work that is shared with other requests or outlives the request.
+// Fork returns a record of the same request without any results, for work that is shared with other requests or outlives the
+// request.
 func (r *Record) Fork() *Record {
 	fork := &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,

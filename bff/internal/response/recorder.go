@@ -15,8 +15,8 @@ type Recorder struct {
 	truncated bool
 }
 
-// Record returns a Recorder that also passes the response on to next, which may be nil. It stores at most limit bytes of the body. Zero:
-// all of it.
+// Record returns a Recorder that also passes the response on to next, which may be nil. It stores at most limit bytes of the body.
+// Zero: all of it.
 func Record(next http.ResponseWriter, limit int) *Recorder {
 	if next == nil {
 		next = nowhere{}

@@ -1,6 +1,6 @@
-// Package response is for layers between a handler and the client: a Writer for those that change a response, and a Recorder for those
-// that store it. It handles informational responses (RFC 9110, section 15.2), implicit headers, flushing and http.ResponseController
-// for all layers.
+// Package response is for layers between a handler and the client: a Writer for those that change a response, and a Recorder for
+// those that store it. It handles informational responses (RFC 9110, section 15.2), implicit headers, flushing and
+// http.ResponseController for all layers.
 package response
 
 import (
@@ -88,9 +88,9 @@ func (w *Writer) Finish() {
 // Unblocking is the size of net/http's buffer in bytes: smaller writes do not wait for the client.
 const Unblocking = 4 << 10
 
-// Hold counts the memory of a response while it is written, in bytes, since outer layers may write it in smaller pieces, for example
-// compressed. The writer that counts it, w or one that it wraps, has a method Hold(int) func(). The caller must call release, on the
-// goroutine that writes.
+// Hold counts the memory of a response while it is written, in bytes, since outer layers may write it in smaller pieces, for
+// example compressed. The writer that counts it, w or one that it wraps, has a method Hold(int) func(). The caller must call
+// release, on the goroutine that writes.
 func Hold(w http.ResponseWriter, size int) (release func()) {
 	for size > Unblocking {
 		switch t := w.(type) {

@@ -146,8 +146,9 @@ func (b *Binding) HasBody() bool { return b.bodyIsMessage || b.body != nil }
 // IsFile reports whether the body is bytes of any type, for SetFile, instead of a JSON document.
 func (b *Binding) IsFile() bool { return b.file }
 
-// Path returns the path variables for the generated handler, which may know nothing of them, or set them. A string is passed as it is.
-// Anything else gets a placeholder, since the handler reads less than SetPath does, and has worse errors. SetPath has to follow.
+// Path returns the path variables for the generated handler, which may know nothing of them, or set them. A string is passed as it
+// is. Anything else gets a placeholder, since the handler reads less than SetPath does, and has worse errors. SetPath has to
+// follow.
 func (b *Binding) Path(values map[string]string) map[string]string {
 	shown, copied := values, false
 
@@ -223,8 +224,8 @@ func (b *Binding) SetPath(values map[string]string, m protoreflect.Message) erro
 	return nil
 }
 
-// parseVariable reads the value of a variable. The elements of a list, which google.api.http does not know but grpc-gateway does, are
-// separated by commas.
+// parseVariable reads the value of a variable. The elements of a list, which google.api.http does not know but grpc-gateway does,
+// are separated by commas.
 func (b *Binding) parseVariable(
 	text string, field protoreflect.FieldDescriptor, newField func(protoreflect.FieldDescriptor) protoreflect.Value,
 ) (protoreflect.Value, error) {

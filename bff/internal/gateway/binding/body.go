@@ -9,8 +9,8 @@ import (
 )
 
 // Body reads a body into the message, whose path variables are set already and must not differ in the body. The paths that the body
-// sets go to the mask, if the message has one. An empty body sets nothing. Many clients send an empty object or null instead, which a
-// route without a body accepts. The error is Faults.
+// sets go to the mask, if the message has one. An empty body sets nothing. Many clients send an empty object or null instead, which
+// a route without a body accepts. The error is Faults.
 func (b *Binding) Body(body []byte, m protoreflect.Message, limits protojson.Limits) error {
 	if len(body) == 0 {
 		return nil

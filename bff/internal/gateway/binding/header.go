@@ -8,8 +8,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
-// lastEventID is the header that a browser adds when an EventSource reconnects to its URL. What the URL says about where to begin is
-// older.
+// lastEventID is the header that a browser adds when an EventSource reconnects to its URL. What the URL says about where to begin
+// is older.
 const lastEventID = "Last-Event-Id"
 
 // Header sets the fields that headers are bound to, in a message where everything else is set already. The rest of the request may

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// oneof returns the members of the oneof that a violation is about, of protobuf or of a rule (buf.validate.message).oneof, and what the
-// request has to set. Any other violation has none.
+// oneof returns the members of the oneof that a violation is about, of protobuf or of a rule (buf.validate.message).oneof, and what
+// the request has to set. Any other violation has none.
 func (b *Binding) oneof(
 	path []*validate.FieldPathElement, violation *validate.Violation,
 ) (members []protoreflect.FieldDescriptor, reason string) {

@@ -14,9 +14,9 @@ import (
 
 // part is a message within a request, with the fields whose rules count.
 //
-// A field that is selected completely is checked against its rules and those within it. A message that is selected in part is a part of
-// its own; if it is missing, it is checked as if it were empty, since that is what the update makes of it. Rules of the message itself
-// count if all fields that they read are selected, since the gateway does not know the others.
+// A field that is selected completely is checked against its rules and those within it. A message that is selected in part is a
+// part of its own; if it is missing, it is checked as if it were empty, since that is what the update makes of it. Rules of the
+// message itself count if all fields that they read are selected, since the gateway does not know the others.
 type part struct {
 	message protoreflect.Message
 	// prefix leads from the request to the message.

@@ -22,7 +22,7 @@ func (b *Binding) rawMessages() []schema.FieldPath {
 	}
 
 	// A body has been read from JSON, unless there was none.
-	if form := protojson.FormOf(b.input.FullName()); form != protojson.FormObject && (!b.bodyIsMessage || form == protojson.FormValue) {
+	if hasForm(b.input) && (!b.bodyIsMessage || protojson.FormOf(b.input.FullName()) == protojson.FormValue) {
 		add(nil)
 	}
 
@@ -47,7 +47,8 @@ func (b *Binding) rawMessages() []schema.FieldPath {
 	return found
 }
 
-// Writable checks that JSON has a form for the messages that the path, the query and headers set field by field. The error is Faults.
+// Writable checks that JSON has a form for the messages that the path, the query and headers set field by field. The error is
+// Faults.
 func (b *Binding) Writable(m proto.Message) error {
 	var faults Faults
 
@@ -83,9 +84,12 @@ func within(m protoreflect.Message, path schema.FieldPath) protoreflect.Message 
 	return m
 }
 
-// culprit returns the path of the field that makes a message one that cannot be written, or else of the first that is set, if any is.
+// culprit returns the path of the field that makes a message one that cannot be written, or else of the first that is set, if any
+// is.
 func (b *Binding) culprit(path schema.FieldPath, message protoreflect.Message) schema.FieldPath {
-	set := slices.DeleteFunc(fieldsOf(message.Descriptor()), func(field protoreflect.FieldDescriptor) bool { return !message.Has(field) })
+	unset := func(field protoreflect.FieldDescriptor) bool { return !message.Has(field) }
+
+	set := slices.DeleteFunc(fieldsOf(message.Descriptor()), unset)
 	if len(set) == 0 {
 		return path
 	}

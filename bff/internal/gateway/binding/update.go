@@ -51,8 +51,8 @@ type target struct {
 	exact bool
 }
 
-// targets resolves the paths of a mask, in the resource or, if more of them are found there, in the request. resource is the field with
-// the resource; nil: the request. Nothing is found for a mask of more than maxPaths.
+// targets resolves the paths of a mask, in the resource or, if more of them are found there, in the request. resource is the field
+// with the resource; nil: the request. Nothing is found for a mask of more than maxPaths.
 func (u *update) targets(paths protoreflect.List) (found []target, resource protoreflect.FieldDescriptor) {
 	if paths.Len() > maxPaths {
 		return nil, nil
@@ -137,8 +137,8 @@ func camelCase(name string) string {
 	return out.String()
 }
 
-// ResolveMask changes the paths of an update mask to proto names where conversion from camelCase does not result in them: for a field
-// with a json_name, or with a digit after an underscore.
+// ResolveMask changes the paths of an update mask to proto names where conversion from camelCase does not result in them: for a
+// field with a json_name, or with a digit after an underscore.
 func (b *Binding) ResolveMask(m protoreflect.Message) {
 	if b.update == nil || !m.Has(b.update.mask) {
 		return
@@ -178,8 +178,8 @@ func protoNames(path schema.FieldPath) string {
 	return strings.Join(names, ".")
 }
 
-// selection is the part of a message that an update mask names, by field number: nil for a field that is changed completely, or else
-// what is changed in it.
+// selection is the part of a message that an update mask names, by field number: nil for a field that is changed completely, or
+// else what is changed in it.
 type selection map[protoreflect.FieldNumber]selection
 
 // add adds the field that a path leads to. It returns how many messages have become a part of the selection.

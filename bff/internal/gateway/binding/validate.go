@@ -15,8 +15,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 )
 
-// Validate checks a complete message against the buf.validate rules of its proto. If an update mask names fields of a resource, only
-// their rules count. The error is Faults, MaxFaults at most, or that of the context, or of a rule that cannot be evaluated.
+// Validate checks a complete message against the buf.validate rules of its proto. If an update mask names fields of a resource,
+// only their rules count. The error is Faults, MaxFaults at most, or that of the context, or of a rule that cannot be evaluated.
 func (b *Binding) Validate(ctx context.Context, m proto.Message) error {
 	var (
 		faults Faults
@@ -53,8 +53,8 @@ func (b *Binding) fault(prefix []*validate.FieldPathElement, violation *validate
 	return fault
 }
 
-// place finds out where in a request a path in JSON spelling is. first is its first field, nil if the message itself is meant; members
-// are the fields that a violation is about if the path ends in none.
+// place finds out where in a request a path in JSON spelling is. first is its first field, nil if the message itself is meant;
+// members are the fields that a violation is about if the path ends in none.
 func (b *Binding) place(names string, first protoreflect.FieldDescriptor, members []protoreflect.FieldDescriptor) Fault {
 	for _, v := range b.variables {
 		if v.path.String() == names {

@@ -16,8 +16,8 @@ const (
 	suffixZstd = "--zstd"
 )
 
-// stripTags removes our suffixes from the conditions of a request, in its header and in what is forwarded to backends. If-Range keeps
-// them, since a part of the plain content does not complete the compressed one.
+// stripTags removes our suffixes from the conditions of a request, in its header and in what is forwarded to backends. If-Range
+// keeps them, since a part of the plain content does not complete the compressed one.
 func stripTags(r *http.Request) *http.Request {
 	conditions := []string{"If-Match", ifNoneMatch}
 

@@ -32,7 +32,8 @@ const (
 	maxDescriptor = (maxWindowLog - minWindowLog) << mantissaBits
 )
 
-// frames reads a body of zstd and reduces the windows of its frames. What it cannot parse it passes on, since the library refuses that.
+// frames reads a body of zstd and reduces the windows of its frames. What it cannot parse it passes on, since the library refuses
+// that.
 type frames struct {
 	r *bufio.Reader
 	// window is the largest window that is passed on, and descriptor its Window_Descriptor; most is the largest content.

@@ -23,12 +23,13 @@ const (
 	maxWindow = 8 << 20
 	// maxUnknownWindow is that for bodies of unknown length, since a few bytes suffice to ask for it.
 	maxUnknownWindow = 4 << 20
-	// maxBlock is the largest block of zstd (RFC 8878, section 3.1.1.2.3), and the smallest window, which limits the size of blocks.
+	// maxBlock is the largest block of zstd (RFC 8878, section 3.1.1.2.3), and the smallest window, which limits the size of
+	// blocks.
 	maxBlock = 128 << 10
 )
 
-// zstdDecoder decodes zstd (RFC 8878). The library allocates all of the window that a frame declares, even for a small frame. So a window
-// that is larger than the content may be is reduced before.
+// zstdDecoder decodes zstd (RFC 8878). The library allocates all of the window that a frame declares, even for a small frame. So a
+// window that is larger than the content may be is reduced before.
 type zstdDecoder struct {
 	*zstd.Decoder
 

@@ -26,9 +26,9 @@ const maxPooled = 1 << 20
 // Content-Encoding. Other codings, and several, are refused with 415 (RFC 9110, section 15.5.16).
 //
 // The limit on the request's record at the first read applies to the decoded bytes as well: a read over it fails with
-// *http.MaxBytesError and sets BodyExceeded. Beyond ratioGrace, a body must not have more than maxRatio decoded bytes for each encoded
-// one so far (usual JSON has less than 30): a read over that fails with a *problem.Problem (413). A body that cannot be decoded fails
-// with a *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read any more.
+// *http.MaxBytesError and sets BodyExceeded. Beyond ratioGrace, a body must not have more than maxRatio decoded bytes for each
+// encoded one so far (usual JSON has less than 30): a read over that fails with a *problem.Problem (413). A body that cannot be
+// decoded fails with a *problem.Problem (400) that wraps the cause. After next has returned, the body cannot be read any more.
 func Requests(maxRatio int) func(http.Handler) http.Handler {
 	gzips := &sync.Pool{New: func() any { return newDecoder("gzip") }}
 	zstds := &sync.Pool{New: func() any { return newDecoder("zstd") }}

@@ -16,12 +16,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// Responses compresses responses of minBytes and more that are text, with the coding that the client prefers (RFC 9110, section 12.5.3),
-// zstd if it prefers neither. Smaller responses, other media types, parts (Content-Range) and what has a Content-Encoding are not
-// changed. Entity tags of compressed responses get a suffix, which is removed from If-Match and If-None-Match.
+// Responses compresses responses of minBytes and more that are text, with the coding that the client prefers (RFC 9110, section
+// 12.5.3), zstd if it prefers neither. Smaller responses, other media types, parts (Content-Range) and what has a Content-Encoding
+// are not changed. Entity tags of compressed responses get a suffix, which is removed from If-Match and If-None-Match.
 //
-// Up to minBytes of a response are buffered. The wildcard of Accept-Encoding chooses no coding, since clients that send it alone often
-// mean no compression.
+// Up to minBytes of a response are buffered. The wildcard of Accept-Encoding chooses no coding, since clients that send it alone
+// often mean no compression.
 func Responses(minBytes int) (func(http.Handler) http.Handler, error) {
 	wrap, err := gzhttp.NewWrapper(
 		gzhttp.MinSize(minBytes), gzhttp.ContentTypeFilter(compressible), gzhttp.SuffixETag(suffixGzip))
@@ -68,8 +68,8 @@ const (
 	vary            = "Vary"
 )
 
-// compressible reports whether the type is text, or text with a syntax. Images, archives and unknown types do not get smaller; events
-// are streams.
+// compressible reports whether the type is text, or text with a syntax. Images, archives and unknown types do not get smaller;
+// events are streams.
 func compressible(contentType string) bool {
 	mediaType := httpfield.MediaType(contentType)
 

@@ -17,8 +17,9 @@ const (
 // frames is how a stream of JSON documents becomes one body. Its methods append to out.
 type frames struct {
 	contentType string
-	// events reports that these are Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). The last has
-	// the type "end" or "error", which are final, or "reconnect". In the other forms an error is an object with the one member "error".
+	// events reports that these are Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html). The last
+	// has the type "end" or "error", which are final, or "reconnect". In the other forms an error is an object with the one member
+	// "error".
 	events bool
 	// first comes before the first document, next before each other one, and after follows each.
 	first, next, after string
@@ -77,8 +78,8 @@ func IsLines(mediaType string) bool {
 	}
 }
 
-// begin appends the beginning of the body. An EventSource that has lost its connection may still have a long time to wait for, which
-// is reset.
+// begin appends the beginning of the body. An EventSource that has lost its connection may still have a long time to wait for,
+// which is reset.
 func (f *frames) begin(out []byte) []byte {
 	if f.events {
 		return problem.AppendRetry(out, 0)

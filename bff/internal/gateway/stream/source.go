@@ -30,8 +30,8 @@ type Decode func(document []byte, m proto.Message) error
 // SetFile puts a piece of a file into a message. Only the first has a content type.
 type SetFile func(m protoreflect.Message, contentType string, piece []byte)
 
-// Documents reads the JSON documents in the body of a request: one on each line or, if the media type allows it and the first byte is
-// '[', the elements of an array. Their memory is counted on the record.
+// Documents reads the JSON documents in the body of a request: one on each line or, if the media type allows it and the first byte
+// is '[', the elements of an array. Their memory is counted on the record.
 func Documents(r *http.Request, rec *reqinfo.Record, decode Decode) Source {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	body := &countedBody{body: r.Body, rec: rec}

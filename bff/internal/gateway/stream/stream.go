@@ -1,5 +1,5 @@
-// Package stream is streams of messages over HTTP: the messages of a response as one body (Server-Sent Events, JSON lines, a JSON array
-// or a file), and the body of a request as messages. Package gateway decodes, encodes and checks the messages.
+// Package stream is streams of messages over HTTP: the messages of a response as one body (Server-Sent Events, JSON lines, a JSON
+// array or a file), and the body of a request as messages. Package gateway decodes, encodes and checks the messages.
 package stream
 
 import (
@@ -46,8 +46,8 @@ type Config struct {
 	Draining context.Context //nolint:containedctx // It is the gateway's life, not a request's.
 }
 
-// Respond writes the response as a stream. It ends the call when the gateway drains, when the backend is silent for too long, or when
-// the client is gone.
+// Respond writes the response as a stream. It ends the call when the gateway drains, when the backend is silent for too long, or
+// when the client is gone.
 func Respond(config Config) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -22,8 +22,8 @@ func (s *Response) WriteHeader(int) {}
 // FlushError does nothing: each message is flushed when it is written.
 func (s *Response) FlushError() error { return nil }
 
-// Write sends a message, and returns when it is written to the connection. It never fails, since generated code would only log that. A
-// stream that cannot be written to is cancelled.
+// Write sends a message, and returns when it is written to the connection. It never fails, since generated code would only log
+// that. A stream that cannot be written to is cancelled.
 func (s *Response) Write(document []byte) (int, error) {
 	if len(document) == 0 {
 		return 0, nil
