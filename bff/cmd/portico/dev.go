@@ -65,7 +65,7 @@ and so can the admin listener:
   curl http://127.0.0.1:8081/dev/backends
 
 Services that do not exist yet, or that are in the way, are mocked with --mock: their replies are examples
-and plain values that keep the rules of the protos, the same ones for the same request. Nothing is remembered.
+and plain values that follow the rules of the protos, the same ones for the same request. They store nothing.
 
 Not for production: the issuer hands out tokens for anyone.`,
 		Example: "  portico dev\n  portico dev --mock order.v1.OrderService,payment.v1.PaymentService\n  portico dev --mock all",
@@ -86,9 +86,9 @@ Not for production: the issuer hands out tokens for anyone.`,
 	return cmd
 }
 
-func (d *dev) run(cmd *cobra.Command) (err error) {
+func (d *dev) run(cmd *cobra.Command) error {
 	hangups := ignoreSignals()
-	// Asked for after the hangup, a terminal is none any more.
+	// After a hangup it would no longer be a terminal.
 	terminal := isatty.IsTerminal(os.Stdin.Fd())
 
 	cfg, err := d.readConfig()
@@ -96,7 +96,7 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 
-	// Before anything is written or runs.
+	// Before anything is written or started.
 	if err := d.checkFlags(); err != nil {
 		return err
 	}
@@ -106,52 +106,48 @@ func (d *dev) run(cmd *cobra.Command) (err error) {
 		return err
 	}
 
-	// The upstreams are complete when the backends run.
+	// The upstreams are complete only when the backends run.
 	if err := cfg.WithDefaults().Validate(); err != nil {
 		return configError{error: fmt.Errorf("configuration:\n%w", err)}
 	}
 
-	log, err := openLog(cfg.Log)
-	if err != nil {
+	// Closing the terminal ends what was started there.
+	common := serving{log: cfg.Log, hangups: hangups, endOnHangup: terminal}
+
+	return common.run(cmd.Context(), func(ctx context.Context, log *observe.Log) error {
+		return d.serve(ctx, cfg, devParts{issuer: issuer, log: log, dataDir: d.dataDir}, cmd.OutOrStdout())
+	})
+}
+
+// serve runs mocks, backends and the gateway until the context ends.
+func (d *dev) serve(ctx context.Context, cfg config.Config, p devParts, stdout io.Writer) (err error) {
+	if p.mocks, err = startMocks(ctx, d.mocks, gen.Services(), p.log.Logger); err != nil {
 		return err
 	}
-	defer log.Close()
 
-	ctx, stop := context.WithCancel(cmd.Context())
-	defer stop()
+	defer p.mocks.close()
 
-	defer watchHangups(hangups, func() {
-		// Closing the terminal ends what was started there.
-		if terminal {
-			stop()
-		} else {
-			warnOfHangup(log.Logger)
-		}
-	})()
-
-	tuneMemory(log.Logger)
-
-	defer startReturningMemory(ctx)()
-
-	mocks, err := startMocks(ctx, d.mocks, gen.Services(), log.Logger)
+	instances, err := d.instances()
 	if err != nil {
 		return err
 	}
 
-	defer mocks.close()
-
-	fleet, err := d.startFleet(ctx, mocks, log.Logger)
+	// They end after the gateway has drained, so not with the context.
+	p.fleet, err = backends.Start(context.WithoutCancel(ctx), backends.Options{
+		DataDir: d.dataDir, Instances: p.mocks.without(instances), Upstreams: p.mocks.targets(), Seed: true,
+		Logger: p.log.With("source", "backends"),
+	})
 	if err != nil {
 		return err
 	}
 
-	defer func() { err = errors.Join(err, fleet.Close()) }()
+	defer func() { err = errors.Join(err, p.fleet.Close()) }()
 
-	// Nobody may be reading, which is no reason to wait.
-	out := observe.NewLines(cmd.OutOrStdout(), nil)
+	// A slow reader of standard output must not block the gateway.
+	out := observe.NewLines(stdout, nil)
 	defer out.Close()
 
-	return devParts{issuer: issuer, mocks: mocks, fleet: fleet, log: log, dataDir: d.dataDir}.serve(ctx, cfg, out.Urgent())
+	return p.serve(ctx, cfg, out.Urgent())
 }
 
 // openIssuer opens the token issuer, and lets the gateway accept its tokens.
@@ -179,18 +175,11 @@ type devParts struct {
 	dataDir string
 }
 
-// serve runs the gateway until the context ends, and greets on out.
+// serve runs the gateway until the context ends, and prints the welcome to out.
 func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) error {
 	external := slices.Sorted(maps.Keys(cfg.Upstreams))
 	switches := backendSwitch{fleet: p.fleet, mocked: p.mocks.upstreams, external: external}.handler()
 	cfg.Upstreams = p.mocks.in(withFleet(cfg.Upstreams, p.fleet.Addresses()))
-
-	var (
-		gw       *bff.Gateway
-		page     landing
-		withdraw func()
-	)
-
 	served := bff.WithServices(withUpstreams(cfg.Upstreams, p.log.Logger)...)
 
 	compiled, err := bff.Compile(cfg, served)
@@ -203,63 +192,56 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 		return err
 	}
 
+	var (
+		page     landing
+		withdraw = func() {}
+	)
+	defer func() { withdraw() }()
+
 	landed := page.options(cfg.Server.Address, p.issuer, switches, compiled.Routes())
 	options := slices.Concat(composites(), landed, docs, loggingTo(p.log), []bff.Option{
 		served,
 		// A browser runs on the same machine.
 		bff.WithAdminMiddleware(demo.Guard(hostOf(cfg.Admin.Address)), before("/dev/backends", switches)),
 		bff.WithListening(func(server, admin net.Addr) {
-			page.serving(admin, len(gw.Routes()))
+			page.serving(admin, len(compiled.Routes()))
 
-			tokenHint := program() + " token"
+			var token string
 
-			noted, err := running{Address: server.String(), DataDir: absolute(p.dataDir)}.announce()
-			if err != nil {
-				p.log.Debug("portico token has to be told the data directory", "error", err)
-
-				tokenHint += " --data-dir " + shellQuote(absolute(p.dataDir))
-			}
-
-			withdraw = noted
-
+			token, withdraw = p.announce(server)
 			printWelcome(out, welcome{
 				server: endpointOf(server, cfg.Server.TLS), admin: admin, issuer: p.issuer, fleet: p.fleet,
-				docs: cfg.Docs.Page != config.DocsOff, token: tokenHint,
+				docs: cfg.Docs.Page != config.DocsOff, token: token,
 			})
-			p.mocks.tell(out)
+			p.mocks.print(out)
 		}),
 	})
 
-	if gw, err = bff.New(ctx, opened, options...); err != nil {
+	gw, err := bff.New(ctx, opened, options...)
+	if err != nil {
 		return configError{error: err}
 	}
-
-	defer func() {
-		if withdraw != nil {
-			withdraw()
-		}
-	}()
 
 	return gw.Run(ctx)
 }
 
-// startFleet runs the backends that are not mocked. They end after the gateway has drained, so they do not live by the command's
-// context.
-func (d *dev) startFleet(ctx context.Context, mocks *mockSet, logger *slog.Logger) (*backends.Fleet, error) {
-	instances, err := d.instances()
+// announce lists this process for `portico token`, and returns the command that prints tokens.
+func (p devParts) announce(server net.Addr) (token string, withdraw func()) {
+	token = program() + " token"
+
+	withdraw, err := running{Address: server.String(), DataDir: absolute(p.dataDir)}.announce()
 	if err != nil {
-		return nil, err
+		p.log.Debug("portico token needs --data-dir", "error", err)
+
+		return token + " --data-dir " + shellQuote(absolute(p.dataDir)), func() {}
 	}
 
-	return backends.Start(context.WithoutCancel(ctx), backends.Options{
-		DataDir: d.dataDir, Instances: mocks.without(instances), Upstreams: mocks.targets(), Seed: true,
-		Logger: logger.With("source", "backends"),
-	})
+	return token, withdraw
 }
 
 // readConfig lets flags win over the environment, and that over the file.
 func (d *dev) readConfig() (config.Config, error) {
-	cfg, err := readConfig(d.configPath)
+	cfg, err := readConfig(d.configPath, config.Read)
 	if err != nil {
 		return config.Config{}, err
 	}
@@ -276,7 +258,7 @@ func (d *dev) readConfig() (config.Config, error) {
 		cfg.Log.Format = "text"
 	}
 
-	// What is described is the demo.
+	// The demo is described to anyone.
 	if cfg.Docs.OpenAPI == "" {
 		cfg.Docs.OpenAPI = config.DocsPublic
 	}
@@ -285,7 +267,7 @@ func (d *dev) readConfig() (config.Config, error) {
 		cfg.Docs.Page = config.DocsPublic
 	}
 
-	// Nobody balances over it.
+	// No load balancer has to notice.
 	if cfg.Server.DrainDelay == 0 {
 		cfg.Server.DrainDelay = time.Millisecond
 	}

@@ -10,15 +10,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 )
 
-// The exit codes. The root's help tells of them.
+// The exit codes. The help of the root command lists them.
 const (
 	exitOK = iota
-	// exitFailed is for what failed, and for an answer that is no.
+	// exitFailed is for what failed, and for a negative result.
 	exitFailed
-	// exitUsage is for a command line or a configuration that makes no sense.
+	// exitUsage is for an invalid command line or configuration.
 	exitUsage
 )
 
@@ -26,15 +27,15 @@ const (
 type configError struct {
 	error
 
-	// noFile says that there is no such file.
+	// noFile reports that the file does not exist.
 	noFile bool
 }
 
 func (e configError) Unwrap() error { return e.error }
 
-// readConfig reads a configuration as far as it goes.
-func readConfig(path string) (config.Config, error) {
-	cfg, err := config.Read(path, os.Environ())
+// readConfig reads a configuration with config.Read or, if it must be complete, config.Load.
+func readConfig(path string, read func(string, []string) (config.Config, error)) (config.Config, error) {
+	cfg, err := read(path, os.Environ())
 	if err != nil {
 		return config.Config{}, configError{error: fmt.Errorf("configuration:\n%w", err), noFile: errors.Is(err, fs.ErrNotExist)}
 	}
@@ -42,17 +43,22 @@ func readConfig(path string) (config.Config, error) {
 	return cfg, nil
 }
 
-// loadConfig reads a configuration that must be complete.
-func loadConfig(path string) (config.Config, error) {
-	cfg, err := config.Load(path, os.Environ())
+// compile compiles the services under a configuration, which may be incomplete.
+func compile(path string) (config.Config, *bff.Compiled, error) {
+	cfg, err := readConfig(path, config.Read)
 	if err != nil {
-		return config.Config{}, configError{error: fmt.Errorf("configuration:\n%w", err), noFile: errors.Is(err, fs.ErrNotExist)}
+		return cfg, nil, err
 	}
 
-	return cfg, nil
+	compiled, err := bff.Compile(cfg, services()...)
+	if err != nil {
+		return cfg, nil, configError{error: err}
+	}
+
+	return cfg, compiled, nil
 }
 
-// watch lets a command say that it has begun: what fails before is the command line.
+// watch sets begun when a command begins: an error before that is one of the command line.
 func watch(cmd *cobra.Command, begun *bool) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -67,7 +73,7 @@ func watch(cmd *cobra.Command, begun *bool) {
 	}
 }
 
-// exitCode is that of a command that ended with an error, after it had begun or not.
+// exitCode returns the exit code for an error, after the command had begun or not.
 func exitCode(err error, begun bool) int {
 	usage, configuration := usageError{}, configError{}
 
@@ -81,7 +87,7 @@ func exitCode(err error, begun bool) int {
 	}
 }
 
-// complain is what standard error says of an error: what is wrong, and what to do about it.
+// complain returns the text for standard error: what is wrong, and what to do about it.
 func complain(cmd *cobra.Command, err error, begun bool) string {
 	text := "portico: " + strings.TrimSpace(err.Error())
 	if next := nextStep(cmd, err, begun); next != "" {

@@ -17,25 +17,25 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// errRefused makes the exit code of an explanation tell its end.
+// errRefused sets the exit code of an explanation.
 var errRefused = errors.New("the request would be refused")
 
-// asked is the request of an explanation.
-type asked struct {
+// explained is the request to explain.
+type explained struct {
 	config, data string
 	headers      []string
 	caller       bff.Principal
 }
 
 func explainCommand() *cobra.Command {
-	var a asked
+	var e explained
 
 	cmd := &cobra.Command{
 		Use:   "explain METHOD PATH",
-		Short: "Tell which RPC a request reaches and what each policy says to it",
-		Long: `Tell which RPC of which backend a request reaches, with which path variables and which request message, and what
-each demand of its access policy and each other policy says to it. Of a composite it tells which calls it would make.
-No backend is called. The exit code is 0 if the request is allowed, 1 if it is refused.`,
+		Short: "Print which RPC a request reaches, and the result of each policy",
+		Long: `Print which RPC of which backend a request reaches, with its path variables and request message, and the result of
+each access check and of each other policy; for a composite, also the calls that it would make. No backend is called.
+The exit code is 0 if the request would be allowed, 1 if it would be refused.`,
 		Example: `  portico explain GET /v1/users/alice/orders --as alice
   portico explain GET /v1/users/alice/orders --as bob --scope orders:admin
   portico explain POST /v1/orders --as alice --data '{"items": [{"sku": "A1"}]}' --header 'Idempotency-Key: 42'
@@ -46,48 +46,43 @@ No backend is called. The exit code is 0 if the request is allowed, 1 if it is r
 	}
 	out := addOutput(cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&a.caller.Subject, "as", "", "the caller's subject; without it, the caller is anonymous")
-	flags.StringSliceVar(&a.caller.Scopes, "scope", nil, "a scope of the caller; may be repeated")
-	flags.StringSliceVar(&a.caller.Roles, "role", nil, "a role of the caller; may be repeated")
-	flags.StringVar(&a.caller.Tenant, "tenant", "", "the caller's tenant")
-	flags.StringVar(&a.caller.Issuer, "issuer", "", "the issuer of the caller's token")
-	flags.StringVar(&a.data, "data", "", "the body, as JSON; @FILE reads it from a file, @- from standard input")
-	flags.StringArrayVar(&a.headers, "header", nil, `a header of the request, "Name: value"; may be repeated`)
-	addConfig(cmd, &a.config, "for upstreams, and for defaults that the schema leaves to it: "+configUsage)
+	flags.StringVar(&e.caller.Subject, "as", "", "the caller's subject; without it, the caller is anonymous")
+	flags.StringSliceVar(&e.caller.Scopes, "scope", nil, "a scope of the caller; may be repeated")
+	flags.StringSliceVar(&e.caller.Roles, "role", nil, "a role of the caller; may be repeated")
+	flags.StringVar(&e.caller.Tenant, "tenant", "", "the caller's tenant")
+	flags.StringVar(&e.caller.Issuer, "issuer", "", "the issuer of the caller's token")
+	flags.StringVar(&e.data, "data", "", "the body, as JSON; @FILE reads it from a file, @- from standard input")
+	flags.StringArrayVar(&e.headers, "header", nil, `a header of the request, "Name: value"; may be repeated`)
+	addConfig(cmd, &e.config, "for upstreams, and for defaults that the schema leaves to it: "+configUsage)
 
 	for _, name := range []string{"as", "scope", "role", "tenant", "issuer", "header"} {
 		_ = cmd.RegisterFlagCompletionFunc(name, cobra.NoFileCompletions) // It exists, some lines above.
 	}
 
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return explain(cmd, args[0], args[1], a, out)
+		return explain(cmd, args[0], args[1], e, out)
 	}
 
 	return cmd
 }
 
-func explain(cmd *cobra.Command, method, target string, a asked, out *output) error {
-	cfg, err := readConfig(a.config)
-	if err != nil {
-		return err
-	}
-
-	caller := reqinfo.Principal{Subject: a.caller.Subject, Scopes: a.caller.Scopes, Roles: a.caller.Roles, Tenant: a.caller.Tenant}
+func explain(cmd *cobra.Command, method, target string, e explained, out *output) error {
+	caller := reqinfo.Principal{Subject: e.caller.Subject, Scopes: e.caller.Scopes, Roles: e.caller.Roles, Tenant: e.caller.Tenant}
 	if err := caller.Check(); err != nil && !caller.Anonymous() {
 		return usagef("no credentials can belong to this caller: %w", err)
 	}
 
-	r, err := a.request(cmd, method, target)
+	r, err := e.request(cmd, method, target)
 	if err != nil {
 		return err
 	}
 
-	compiled, err := bff.Compile(cfg, services()...)
+	_, compiled, err := compile(e.config)
 	if err != nil {
-		return configError{error: err}
+		return err
 	}
 
-	found, err := compiled.Explain(cmd.Context(), r, a.caller)
+	found, err := compiled.Explain(cmd.Context(), r, e.caller)
 	if err != nil {
 		return configError{error: err}
 	}
@@ -109,7 +104,7 @@ func explain(cmd *cobra.Command, method, target string, a asked, out *output) er
 	return nil
 }
 
-// requestArgs takes a method and a path, and says which of them is missing.
+// requestArgs accepts a method and a path.
 func requestArgs(cmd *cobra.Command, args []string) error {
 	const wanted = 2 // METHOD and PATH.
 
@@ -127,7 +122,7 @@ func requestArgs(cmd *cobra.Command, args []string) error {
 	}
 }
 
-func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request, error) {
+func (e explained) request(cmd *cobra.Command, method, target string) (*http.Request, error) {
 	at, err := url.ParseRequestURI(target)
 	if escape := url.EscapeError(""); errors.As(err, &escape) {
 		return nil, usagef("PATH: %q has %q, which is not a percent-encoding", target, string(escape))
@@ -137,7 +132,7 @@ func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request
 		return nil, usagef("PATH: %q is not a path that begins with a slash, such as /v1/users/alice", target)
 	}
 
-	body, err := a.body(cmd.InOrStdin())
+	body, err := e.body(cmd.InOrStdin())
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +142,7 @@ func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request
 		return nil, usagef("METHOD: %q is not a method, such as GET", method)
 	}
 
-	for _, header := range a.headers {
+	for _, header := range e.headers {
 		name, value, ok := strings.Cut(header, ":")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
 
@@ -162,8 +157,8 @@ func (a asked) request(cmd *cobra.Command, method, target string) (*http.Request
 }
 
 // body is what --data says: the text itself or, as curl has it, what a file or standard input has.
-func (a asked) body(stdin io.Reader) (string, error) {
-	name, isFile := strings.CutPrefix(a.data, "@")
+func (e explained) body(stdin io.Reader) (string, error) {
+	name, isFile := strings.CutPrefix(e.data, "@")
 
 	var (
 		text []byte
@@ -172,7 +167,7 @@ func (a asked) body(stdin io.Reader) (string, error) {
 
 	switch {
 	case !isFile:
-		return a.data, nil
+		return e.data, nil
 	case name == "":
 		return "", usagef("--data: @ needs the name of a file, or - for standard input")
 	case name == "-":
@@ -188,7 +183,7 @@ func (a asked) body(stdin io.Reader) (string, error) {
 	return string(text), nil
 }
 
-// explanation is one as it is printed as JSON.
+// explanation is the JSON form of bff.Explanation.
 type explanation struct {
 	Allowed   bool              `json:"allowed"`
 	Summary   string            `json:"summary"`
@@ -197,28 +192,28 @@ type explanation struct {
 	Legs      []bff.Leg         `json:"legs,omitempty"`
 	Variables map[string]string `json:"variables,omitempty"`
 	Request   any               `json:"request,omitempty"`
-	Access    []verdict         `json:"access,omitempty"`
-	Policies  []verdict         `json:"policies,omitempty"`
-	// Status and Answer are the problem document, if the route, the path or the body rule the request out.
+	Access    []policyResult    `json:"access,omitempty"`
+	Policies  []policyResult    `json:"policies,omitempty"`
+	// Status and Answer are the problem document, if the route, the path or the body is refused.
 	Status int `json:"status,omitempty"`
 	Answer any `json:"answer,omitempty"`
 }
 
-// verdict is what a policy says.
-type verdict struct {
+// policyResult is the result of an access check or of another policy.
+type policyResult struct {
 	Policy string `json:"policy"`
 	Says   string `json:"says,omitempty"`
 	OK     bool   `json:"ok"`
 	Fault  string `json:"fault,omitempty"`
 }
 
-func verdictOf(policy, says string, fault error) verdict {
-	v := verdict{Policy: policy, Says: says, OK: fault == nil}
+func resultOf(policy, says string, fault error) policyResult {
+	r := policyResult{Policy: policy, Says: says, OK: fault == nil}
 	if fault != nil {
-		v.Fault = fault.Error()
+		r.Fault = fault.Error()
 	}
 
-	return v
+	return r
 }
 
 func jsonOf(found bff.Explanation) explanation {
@@ -234,17 +229,17 @@ func jsonOf(found bff.Explanation) explanation {
 	}
 
 	for _, v := range found.Access {
-		e.Access = append(e.Access, verdictOf(v.Requirement, "", v.Fault))
+		e.Access = append(e.Access, resultOf(v.Requirement, "", v.Fault))
 	}
 
 	for _, f := range found.Effects {
-		e.Policies = append(e.Policies, verdictOf(f.Policy, f.Says, f.Fault))
+		e.Policies = append(e.Policies, resultOf(f.Policy, f.Says, f.Fault))
 	}
 
 	return e
 }
 
-// summary says on one line how it ends, and what to try next.
+// summary is one line: the result, and what to try next.
 func summary(found bff.Explanation) string {
 	switch {
 	case found.Route == nil:
@@ -256,11 +251,9 @@ func summary(found bff.Explanation) string {
 	}
 
 	for _, v := range found.Access {
-		if v.Fault == nil {
-			continue
+		if v.Fault != nil {
+			return refusal(v)
 		}
-
-		return refusal(v)
 	}
 
 	for _, f := range found.Effects {
@@ -271,11 +264,11 @@ func summary(found bff.Explanation) string {
 		}
 	}
 
-	return fmt.Sprintf("refused with %d: the answer says what is wrong with the request", found.Status)
+	return fmt.Sprintf("refused with %d: the response says what is wrong with the request", found.Status)
 }
 
 func refusal(v bff.Check) string {
-	text := fmt.Sprintf("refused with %d: it demands %q", http.StatusForbidden, v.Requirement)
+	text := fmt.Sprintf("refused with %d: it requires %q", http.StatusForbidden, v.Requirement)
 
 	switch {
 	case v.Requirement == "authenticated":

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -16,7 +15,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/protosource"
 )
 
-// defaultProtoDir is where protos are unless a command is told otherwise.
+// defaultProtoDir is the default of DIR.
 const defaultProtoDir = "proto"
 
 func lintCommand() *cobra.Command {
@@ -29,9 +28,9 @@ func lintCommand() *cobra.Command {
 		Use:   "lint [DIR]",
 		Short: "Find what is wrong with routes and policies in .proto files",
 		Long: `Find what is wrong with the routes and policies in the .proto files below DIR ("proto" if there is none): what
-the gateway would refuse to start with, and what it would serve to somebody's surprise. Every finding has its line.
+the gateway would refuse to start with, and what is probably not meant. Every finding has its position.
 
-A finding that is meant is ignored by a comment before its RPC, or before the service for all of its RPCs:
+A finding is ignored by a comment before its RPC, or before the service for all of its RPCs:
 
   // portico:lint:ignore LIST_UNPAGED There are never more than twelve months.
 
@@ -74,14 +73,12 @@ func lint(cmd *cobra.Command, dir, configuration string, out *output) error {
 	}
 
 	if out.json {
-		if findings == nil {
-			findings = []protolint.Finding{}
-		}
+		err = printJSON(cmd.OutOrStdout(), append([]protolint.Finding{}, findings...))
+	} else {
+		err = printFindings(cmd, findings, len(tree))
+	}
 
-		if err := printJSON(cmd.OutOrStdout(), findings); err != nil {
-			return err
-		}
-	} else if err := printFindings(cmd, findings, len(tree)); err != nil {
+	if err != nil {
 		return err
 	}
 
@@ -139,10 +136,8 @@ func printRules(cmd *cobra.Command, out *output) error {
 		return printJSON(cmd.OutOrStdout(), protolint.Rules())
 	}
 
-	const gap = 2
-
-	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0)
-	_, _ = fmt.Fprintln(table, "RULE\tCAN BE IGNORED\tDEMANDS")
+	t := newTable(cmd)
+	t.row("RULE", "CAN BE IGNORED", "REQUIRES")
 
 	for _, r := range protolint.Rules() {
 		can := "yes"
@@ -150,43 +145,28 @@ func printRules(cmd *cobra.Command, out *output) error {
 			can = "no"
 		}
 
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\n", r.Name, can, r.Purpose)
+		t.row(r.Name, can, r.Purpose)
 	}
 
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-
-	return nil
+	return t.end()
 }
 
-// readDir reads the protos of a folder. That there are none is a fault of the command line.
+// readDir reads the protos of a folder. It is a usage error if there are none.
 func readDir(dir string) (protosource.Tree, error) {
 	tree, err := protosource.Dir(dir)
 
-	switch {
-	case err == nil:
+	if err == nil {
 		return tree, nil
-	case isAbsent(dir):
+	}
+
+	const nameFolder = "name the folder from which .proto files import one another"
+
+	switch info, statErr := os.Stat(dir); {
+	case errors.Is(statErr, fs.ErrNotExist):
 		return nil, usagef("%s: there is no such folder: %s", dir, nameFolder)
-	case isFile(dir):
+	case statErr == nil && !info.IsDir():
 		return nil, usagef("%s: is a file: %s", dir, nameFolder)
 	default:
 		return nil, usagef("%w: %s", err, nameFolder)
 	}
 }
-
-func isAbsent(name string) bool {
-	_, err := os.Stat(name)
-
-	return errors.Is(err, fs.ErrNotExist)
-}
-
-func isFile(name string) bool {
-	info, err := os.Stat(name)
-
-	return err == nil && !info.IsDir()
-}
-
-// nameFolder says what DIR is.
-const nameFolder = "name the folder from which .proto files import one another"

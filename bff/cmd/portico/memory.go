@@ -17,8 +17,8 @@ const (
 	memoryShare = 0.8
 )
 
-// tuneMemory sets the garbage collector up for a gateway: by the memory of the container (cgroup v1 or v2), if that is limited.
-// What the environment says in GOGC and GOMEMLIMIT is left alone.
+// tuneMemory configures the garbage collector for a gateway, within the memory limit of the container (cgroup v1 or v2). GOGC and
+// GOMEMLIMIT in the environment take precedence.
 func tuneMemory(logger *slog.Logger) {
 	if _, set := os.LookupEnv("GOGC"); !set {
 		debug.SetGCPercent(gcPercent)
@@ -26,6 +26,6 @@ func tuneMemory(logger *slog.Logger) {
 
 	_, err := memlimit.Set(memlimit.WithRatio(memoryShare))
 	if err != nil && !errors.Is(err, memlimit.ErrNoCgroup) && !errors.Is(err, memlimit.ErrCgroupsNotSupported) {
-		logger.Warn("the memory limit of the container is not known, and not heeded", "error", err)
+		logger.Warn("the memory limit of the container is not known, and not applied", "error", err)
 	}
 }

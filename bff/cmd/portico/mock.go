@@ -135,14 +135,14 @@ func (m *mockSet) in(upstreams map[string]config.Upstream) map[string]config.Ups
 	return all
 }
 
-// tell says which services are mocked.
-func (m *mockSet) tell(w io.Writer) {
+// print lists the services that are mocked.
+func (m *mockSet) print(w io.Writer) {
 	if len(m.services) == 0 {
 		return
 	}
 
-	// Standard output is a terminal or a test; there is nobody else to tell.
-	_, _ = fmt.Fprintf(w, "Mocked, with replies made from the protos and nothing that is remembered:\n\n  %s\n\n",
+	// An error has nowhere to go.
+	_, _ = fmt.Fprintf(w, "Mocked, with replies made from the protos; nothing is stored:\n\n  %s\n\n",
 		strings.Join(m.services, "\n  "))
 }
 

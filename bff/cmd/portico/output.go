@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 )
@@ -77,6 +78,28 @@ func plural(n int, thing string) string {
 // printLines writes lines to where a command prints.
 func printLines(w io.Writer, lines ...string) error {
 	if _, err := io.WriteString(w, strings.Join(lines, "\n")+"\n"); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+
+	return nil
+}
+
+// table prints rows of columns.
+type table struct{ *tabwriter.Writer }
+
+func newTable(cmd *cobra.Command) table {
+	const gap = 2
+
+	return table{tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0)}
+}
+
+// row adds a row. What goes wrong is reported by end.
+func (t table) row(cells ...string) {
+	_, _ = fmt.Fprintln(t, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+}
+
+func (t table) end() error {
+	if err := t.Flush(); err != nil {
 		return fmt.Errorf("print: %w", err)
 	}
 

@@ -5,36 +5,20 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
-	"sync"
 	"time"
 )
 
-// When memory is given back to the system. The runtime does so by itself while it collects garbage, but after a burst nothing is
-// allocated that would make it collect, so that all of the burst would stay.
+// When memory is returned to the system. The runtime does so itself while it collects garbage, but after a burst nothing is
+// allocated that would start a collection.
 const (
 	returnInterval = 5 * time.Second
-	// returnQuiet is how much may be allocated within an interval for the process to be called quiet: a collection then takes no
-	// time from requests.
+	// returnQuiet is how much a quiet process may allocate within an interval: a collection then takes no time from requests.
 	returnQuiet = 32 << 20
-	// returnLeast is how much more memory than after the last time is worth it.
+	// returnLeast is by how much memory must have grown since the last time.
 	returnLeast = 32 << 20
 )
 
-// startReturningMemory runs returnMemory until the context ends or it is stopped.
-func startReturningMemory(ctx context.Context) (stop func()) {
-	var running sync.WaitGroup
-
-	ctx, cancel := context.WithCancel(ctx)
-
-	running.Go(func() { returnMemory(ctx) })
-
-	return func() {
-		cancel()
-		running.Wait()
-	}
-}
-
-// returnMemory gives memory back whenever a burst is over, until the context ends.
+// returnMemory returns memory to the system whenever a burst is over, until the context ends.
 func returnMemory(ctx context.Context) {
 	tick := time.NewTicker(returnInterval)
 	defer tick.Stop()
@@ -57,9 +41,9 @@ func returnMemory(ctx context.Context) {
 	}
 }
 
-// memoryUse is what the runtime says of memory, in bytes.
+// memoryUse is the use of memory in bytes.
 type memoryUse struct {
-	// mapped is what the process has of the system, allocated what was allocated so far.
+	// mapped is what the process has from the system now, and allocated the total of all allocations.
 	mapped, allocated uint64
 }
 
@@ -72,21 +56,21 @@ func readMemory() memoryUse {
 	return memoryUse{mapped: samples[0].Value.Uint64() - samples[1].Value.Uint64(), allocated: samples[2].Value.Uint64()}
 }
 
-// memoryWatch compares what the process has with what it had.
+// memoryWatch compares the use of memory with that before.
 type memoryWatch struct {
-	kept, allocated uint64
+	remaining, allocated uint64
 }
 
-// worthwhile reports whether the process is quiet and has much more memory than it had when some was given back. It is called once
-// in each interval.
+// worthwhile reports whether the process is quiet and has much more memory than after the last return. It is called once in each
+// interval.
 func (w *memoryWatch) worthwhile(now memoryUse) bool {
 	quiet := now.allocated-w.allocated < returnQuiet
 	w.allocated = now.allocated
-	// What the runtime gives back by itself is not to be given back again.
-	w.kept = min(w.kept, now.mapped)
+	// The runtime may have returned memory itself.
+	w.remaining = min(w.remaining, now.mapped)
 
-	return quiet && now.mapped > w.kept+returnLeast
+	return quiet && now.mapped > w.remaining+returnLeast
 }
 
-// returned notes what is left.
-func (w *memoryWatch) returned(now memoryUse) { w.kept, w.allocated = now.mapped, now.allocated }
+// returned records what remains after a return.
+func (w *memoryWatch) returned(now memoryUse) { w.remaining, w.allocated = now.mapped, now.allocated }

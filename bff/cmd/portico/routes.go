@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
 	"os"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -28,14 +25,9 @@ portico.v1.MethodPolicy, with all defaults and overrides.`,
 	addConfig(cmd, &path, "for defaults that the schema leaves to it: "+configUsage)
 
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := readConfig(path)
+		_, compiled, err := compile(path)
 		if err != nil {
 			return err
-		}
-
-		compiled, err := bff.Compile(cfg, services()...)
-		if err != nil {
-			return configError{error: err}
 		}
 
 		routes := compiled.Routes()
@@ -50,35 +42,22 @@ portico.v1.MethodPolicy, with all defaults and overrides.`,
 }
 
 func printRoutes(cmd *cobra.Command, routes []bff.Route) error {
-	const gap = 2
+	style, t := styleFor(cmd.OutOrStdout(), os.Getenv), newTable(cmd)
 
-	style := styleFor(cmd.OutOrStdout(), os.Getenv)
-	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0)
-
-	// The same on every line, so that columns stay columns.
+	// Every line has the same styles, so that columns stay aligned.
 	line := func(method, path, rpc, upstream, policy string) {
-		_, _ = fmt.Fprintln(table, strings.Join([]string{
-			style.strong(method), style.strong(path), rpc, upstream, style.faint(policy),
-		}, "\t"))
+		t.row(style.strong(method), style.strong(path), rpc, upstream, style.faint(policy))
 	}
 	line("METHOD", "PATH", "RPC", "UPSTREAM", "POLICY")
 
 	for _, r := range routes {
-		line(r.Method, r.Path, r.RPC, upstreamName(r), r.Summary)
+		upstream := r.Upstream
+		if r.Composite {
+			upstream = "composite"
+		}
+
+		line(r.Method, r.Path, r.RPC, upstream, r.Summary)
 	}
 
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-
-	return nil
-}
-
-// upstreamName is where a route leads.
-func upstreamName(r bff.Route) string {
-	if r.Composite {
-		return "composite"
-	}
-
-	return r.Upstream
+	return t.end()
 }

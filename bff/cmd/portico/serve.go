@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -28,36 +30,26 @@ func serveCommand() *cobra.Command {
 		Short: "Run the gateway in front of backends that run elsewhere",
 		Long: `Run the gateway in front of backends that run elsewhere.
 
-It keeps no state, so any number of them can run side by side. On SIGTERM or SIGINT readiness fails first, accepted
+It has no state, so any number of them can run side by side. On SIGTERM or SIGINT readiness fails first, accepted
 requests are answered, and the exit code is 0; a second one ends it at once. SIGHUP is ignored.`,
 		Example: "  portico serve --config portico.yaml\n  PORTICO_SERVER_ADDRESS=:8080 portico serve --config portico.yaml",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			hangups := ignoreSignals()
 
-			cfg, err := loadConfig(path)
+			cfg, err := readConfig(path, config.Load)
 			if err != nil {
 				return err
 			}
 
-			log, err := openLog(cfg.Log)
-			if err != nil {
-				return err
-			}
-			defer log.Close()
+			return serving{log: cfg.Log, hangups: hangups}.run(cmd.Context(), func(ctx context.Context, log *observe.Log) error {
+				gw, err := bff.New(ctx, cfg, append(services(), loggingTo(log)...)...)
+				if err != nil {
+					return configError{error: err}
+				}
 
-			defer watchHangups(hangups, func() { warnOfHangup(log.Logger) })()
-
-			tuneMemory(log.Logger)
-
-			defer startReturningMemory(cmd.Context())()
-
-			gw, err := bff.New(cmd.Context(), cfg, append(services(), loggingTo(log)...)...)
-			if err != nil {
-				return configError{error: err}
-			}
-
-			return gw.Run(cmd.Context())
+				return gw.Run(ctx)
+			})
 		},
 	}
 	addConfig(cmd, &path, configUsage)
@@ -65,8 +57,55 @@ requests are answered, and the exit code is 0; a second one ends it at once. SIG
 	return cmd
 }
 
-// openLog returns the log of a process that serves. What gRPC, and libraries that use the standard loggers, have to say goes there
-// as well. The caller closes it in the end.
+// serving is what the commands that serve have in common: log, signals and memory.
+type serving struct {
+	log     config.Log
+	hangups <-chan os.Signal
+	// endOnHangup makes a hangup end the process. Otherwise it is only logged.
+	endOnHangup bool
+}
+
+// run calls serve with a context that ends with ctx, or earlier on a hangup.
+func (s serving) run(ctx context.Context, serve func(ctx context.Context, log *observe.Log) error) error {
+	log, err := openLog(s.log)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+
+	tuneMemory(log.Logger)
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+
+	// They run until the drain is over.
+	background, end := context.WithCancel(context.WithoutCancel(ctx))
+
+	var running sync.WaitGroup
+	defer running.Wait()
+	defer end()
+
+	running.Go(func() { returnMemory(background) })
+	running.Go(func() {
+		for {
+			select {
+			case <-background.Done():
+				return
+			case <-s.hangups:
+			}
+
+			if s.endOnHangup {
+				stop()
+			} else {
+				log.Warn("SIGHUP is ignored: the configuration is not reloaded, a restart applies it")
+			}
+		}
+	})
+
+	return serve(ctx, log)
+}
+
+// openLog returns the log of a process that serves, which gRPC and the standard loggers write to as well. The caller closes it.
 func openLog(cfg config.Log) (*observe.Log, error) {
 	log, err := observe.OpenLog(os.Stderr, cfg)
 	if err != nil {
@@ -93,7 +132,7 @@ func checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "Check a configuration against this gateway, without starting it",
 		Long: `Check a configuration against this gateway, without starting it: every key and value, and that each service has
-its upstream. All that is wrong is told at once, and the exit code is 1.`,
+its upstream. All faults are printed at once, and the exit code is 1 if there are any.`,
 		Example: "  portico check --config portico.yaml",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {

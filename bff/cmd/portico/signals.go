@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 )
 
@@ -35,9 +33,8 @@ func untilSignaled() context.Context {
 	return ctx
 }
 
-// ignoreSignals keeps a process that serves from ending by signals that do not ask it to drain, until it ends. SIGPIPE is the write
-// to a standard output or standard error that has been closed: the write fails, and that is all. SIGHUP, which asks other
-// servers for a reload, is told on the returned channel.
+// ignoreSignals keeps signals that do not ask for a drain from ending the process. SIGPIPE is a write to a standard output or
+// standard error that has been closed: only the write fails. SIGHUP, which asks other servers for a reload, is sent to the channel.
 func ignoreSignals() (hangups <-chan os.Signal) {
 	signal.Ignore(syscall.SIGPIPE)
 
@@ -45,31 +42,4 @@ func ignoreSignals() (hangups <-chan os.Signal) {
 	signal.Notify(signals, syscall.SIGHUP)
 
 	return signals
-}
-
-// watchHangups calls the function at each hangup, until it is stopped.
-func watchHangups(hangups <-chan os.Signal, hungUp func()) (stop func()) {
-	var running sync.WaitGroup
-
-	quit := make(chan struct{})
-
-	running.Go(func() {
-		for {
-			select {
-			case <-hangups:
-				hungUp()
-			case <-quit:
-				return
-			}
-		}
-	})
-
-	return func() {
-		close(quit)
-		running.Wait()
-	}
-}
-
-func warnOfHangup(logger *slog.Logger) {
-	logger.Warn("SIGHUP is ignored: the configuration is not reloaded, a restart applies it")
 }

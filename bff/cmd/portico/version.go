@@ -1,10 +1,9 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 	"runtime"
 	"runtime/debug"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 )
@@ -45,7 +44,7 @@ func versionCommand() *cobra.Command {
 	return cmd
 }
 
-// buildOf reads what the Go command has noted in the program. Nil: nothing.
+// buildOf reads the build information of the program; nil if there is none.
 func buildOf(info *debug.BuildInfo) build {
 	b := build{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
 	if info == nil {
@@ -72,13 +71,7 @@ func buildOf(info *debug.BuildInfo) build {
 }
 
 func printBuild(cmd *cobra.Command, b build) error {
-	const gap = 2
-
-	revision := b.Revision
-	if revision == "" {
-		revision = "unknown"
-	}
-
+	revision := cmp.Or(b.Revision, "unknown")
 	if b.Time != "" {
 		revision += " of " + b.Time
 	}
@@ -87,18 +80,13 @@ func printBuild(cmd *cobra.Command, b build) error {
 		revision += ", with changes"
 	}
 
-	table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, gap, ' ', 0)
-	for _, row := range [][2]string{
-		{"version", b.Version}, {"module", b.Module}, {"revision", revision}, {"go", b.Go + " " + b.Platform},
-	} {
-		_, _ = fmt.Fprintln(table, row[0]+"\t"+row[1])
-	}
+	t := newTable(cmd)
+	t.row("version", b.Version)
+	t.row("module", b.Module)
+	t.row("revision", revision)
+	t.row("go", b.Go+" "+b.Platform)
 
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("print: %w", err)
-	}
-
-	return nil
+	return t.end()
 }
 
 // version is the version of the module.

@@ -26,14 +26,14 @@ type welcome struct {
 }
 
 const welcomeText = `
-Portico is ready. Open %[1]s/ in a browser, or go on here.
+Portico is ready. Open %[1]s/ in a browser, or continue here.
 
   REST      %[1]s
   Docs      %[5]s
   Admin     %[2]s  (/readyz /metrics /upstreams /debug/pprof/ /dev/backends)
   Backends  %[3]s
 
-User, orders and profile of alice in one answer:
+User, orders and profile of alice in one response:
 
   curl -s%[6]s -H 'Authorization: Bearer %[4]s' %[1]s/v1/me/dashboard
 
@@ -73,7 +73,7 @@ func printWelcome(w io.Writer, in welcome) {
 		lines = append(lines, instance.Name+" "+instance.Address)
 	}
 
-	// Standard output is a terminal or a test; there is nobody else to tell.
+	// An error has nowhere to go.
 	_, _ = fmt.Fprintf(w, welcomeText, in.server.url, admin, strings.Join(lines, ", "), token, docs, in.server.curl, in.token,
 		program(), control.url, control.curl)
 }

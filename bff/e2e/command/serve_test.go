@@ -193,7 +193,7 @@ func TestExplain(t *testing.T) {
 		{[]string{"GET", "/v1/users/alice/orders", "--as", "bob", "--scope", "orders:admin"}, 0, []string{"allowed owner"}},
 		{[]string{"GET", "/v1/users/alice/orders"}, 1, []string{"refused authenticated"}},
 		{[]string{"post", "/v1/orders", "--as", "bob", "--data", `{"userId": "alice"}`}, 1, []string{"refused if request.user_id", "condition is false"}},
-		{[]string{"GET", "/v1/nothing"}, 1, []string{"answer", "404"}},
+		{[]string{"GET", "/v1/nothing"}, 1, []string{"response", "404"}},
 	} {
 		out, errs, code := portico(t, append([]string{"explain"}, row.args...)...)
 		if code != row.code {

@@ -347,8 +347,8 @@ func largeMessages(t *testing.T, g *gateway, _ peer) {
 		t.Errorf("unary: %.200s, %d bytes", res, len(res.body))
 	}
 
-	res := g.do(t, serverStream, fmt.Sprint("times=5 size=", 3*megabyte), "")
-	if res.status != http.StatusOK || strings.Count(res.body, "\n") != 5 || len(res.body) < 20*megabyte {
+	res := g.do(t, serverStream, fmt.Sprint("times=2 size=", 3*megabyte), "")
+	if res.status != http.StatusOK || strings.Count(res.body, "\n") != 2 || len(res.body) < 8*megabyte {
 		t.Errorf("stream: %.200s, %d bytes", res, len(res.body))
 	}
 }
