@@ -16,7 +16,7 @@ import (
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
-// errBreaking makes the exit code tell that there are breaking changes.
+// errBreaking sets the exit code if there are breaking changes.
 var errBreaking = errors.New("this breaks clients")
 
 func breakingCommand() *cobra.Command {
@@ -25,19 +25,19 @@ func breakingCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "breaking --against REF [DIR]",
 		Short: "Find what would break REST clients, compared with another version of the .proto files",
-		Long: `Find what would break REST clients of the .proto files below DIR ("proto" if there is none), compared with what
-they were: routes that are gone, narrower access, tighter limits, other statuses, other fields in JSON, stricter
-rules. What breaks gRPC clients alone is for buf breaking to find.
+		Long: `Find what would break REST clients of the .proto files below DIR (default "proto"), compared with another version
+of them: routes that are gone, narrower access, tighter limits, other statuses, other fields in JSON, stricter
+rules. What breaks only gRPC clients is found by buf breaking.
 
 REF is a revision of the Git repository of DIR (a tag, a branch, HEAD~1), which is read without touching the working
 tree, or a folder with the old files.
 
-Every change has its line: in the new files or, for what is gone, in the old ones, as REF:file:line:column. The exit
-code is 1 if there are any.`,
+Every change has its position: in the new files or, for what is gone, in the old ones, as REF:file:line:column. The
+exit code is 1 if there are any.`,
 		Example: `  portico breaking --against main
   portico breaking --against v1.4.0 schema/proto --output json
   portico breaking --against ../released/proto`,
-		Args: dirArg,
+		Args: atMost(1, "one folder"),
 	}
 	out := addOutput(cmd)
 	cmd.ValidArgsFunction = completeDir
@@ -45,7 +45,22 @@ code is 1 if there are any.`,
 	addConfiguration(cmd, &configuration)
 	_ = cmd.MarkFlagRequired("against") // It exists, a line above.
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return breaking(cmd, versions{dir: protoDir(args), against: against, configuration: configuration}, out)
+		v := versions{dir: protoDir(args), against: against, configuration: configuration}
+
+		changes, err := v.compare(cmd.Context())
+		if err != nil {
+			return err
+		}
+
+		if err := out.print(cmd, changes, func() error { return printChanges(cmd, changes, against) }); err != nil {
+			return err
+		}
+
+		if len(changes) > 0 {
+			return fmt.Errorf("%s since %s: %w", plural(len(changes), "change"), against, errBreaking)
+		}
+
+		return nil
 	}
 
 	return cmd
@@ -55,7 +70,7 @@ code is 1 if there are any.`,
 type change struct {
 	restdiff.Change
 
-	// Revision is where the position is, if not in the new files.
+	// Revision is that of the file, if it is not one of the new files.
 	Revision string `json:"revision,omitempty"`
 }
 
@@ -65,29 +80,6 @@ type versions struct {
 	dir, against string
 	// configuration is a gRPC API configuration in the folder of each version. Empty: there is none.
 	configuration string
-}
-
-func breaking(cmd *cobra.Command, v versions, out *output) error {
-	changes, err := v.compare(cmd.Context())
-	if err != nil {
-		return err
-	}
-
-	if out.json {
-		err = printJSON(cmd.OutOrStdout(), changes)
-	} else {
-		err = printChanges(cmd, changes, v.against)
-	}
-
-	if err != nil {
-		return err
-	}
-
-	if len(changes) > 0 {
-		return fmt.Errorf("%s since %s: %w", plural(len(changes), "change"), v.against, errBreaking)
-	}
-
-	return nil
 }
 
 func (v versions) compare(ctx context.Context) ([]change, error) {
@@ -101,7 +93,7 @@ func (v versions) compare(ctx context.Context) ([]change, error) {
 		return nil, err
 	}
 
-	// Options are read in the language of this program, whatever numbers its fields had in that version.
+	// Options are read with the policy.proto of this program, whatever field numbers that version had.
 	delete(before, porticov1.File_portico_v1_policy_proto.Path())
 
 	var old, now restdiff.Version
@@ -120,21 +112,20 @@ func (v versions) compare(ctx context.Context) ([]change, error) {
 
 	found, err := restdiff.Compare(old, now)
 	if err != nil {
-		return nil, fmt.Errorf("%w\n%s lint says more about what no gateway would serve", err, program())
+		return nil, fmt.Errorf("%w\n%s lint reports in detail what no gateway would serve", err, program())
 	}
 
 	changes := make([]change, 0, len(found))
 
 	for _, c := range found {
 		shown := change{Change: c}
+		shown.File = path.Join(v.dir, c.File)
 
 		if c.Removed {
-			shown.File, shown.Revision = path.Join(root, c.File), v.against
-			if root != v.dir {
-				shown.Revision = ""
+			shown.File = path.Join(root, c.File)
+			if root == v.dir {
+				shown.Revision = v.against
 			}
-		} else {
-			shown.File = path.Join(v.dir, c.File)
 		}
 
 		changes = append(changes, shown)
@@ -150,7 +141,7 @@ func (v versions) isFolder() bool {
 	return err == nil && info.IsDir()
 }
 
-// readOld reads the old files, and says in which folder they are.
+// readOld returns the old files and their folder.
 func (v versions) readOld(ctx context.Context) (tree protosource.Tree, root string, err error) {
 	if v.isFolder() {
 		tree, err := readDir(v.against)
@@ -165,27 +156,29 @@ func (v versions) readOld(ctx context.Context) (tree protosource.Tree, root stri
 	return tree, v.dir, nil
 }
 
-// readRules reads the gRPC API configuration of both versions. One of them may have none yet, or none any more.
+// readRules reads the gRPC API configuration of both versions. One of them may have none.
 func (v versions) readRules(ctx context.Context, root string) (old, now schema.Rules, err error) {
 	if v.configuration == "" {
 		return nil, nil, nil
 	}
 
-	var before []byte
-
-	if v.isFolder() {
-		before, err = readConfiguration(root, v.configuration)
-	} else {
-		before, err = protosource.RevisionFile(ctx, v.dir, v.against, v.configuration)
-	}
-
-	none := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !none {
-		return nil, nil, usagef("%s: %w", configurationFlag, err)
-	}
-
 	after, err := readConfiguration(v.dir, v.configuration)
-	if err != nil && (none || !errors.Is(err, fs.ErrNotExist)) {
+	gone := errors.Is(err, fs.ErrNotExist)
+
+	if err != nil && !gone {
+		return nil, nil, err
+	}
+
+	before, errOld := readConfiguration(root, v.configuration)
+	if !v.isFolder() {
+		before, errOld = protosource.RevisionFile(ctx, v.dir, v.against, v.configuration)
+	}
+
+	switch {
+	case errOld == nil:
+	case !errors.Is(errOld, fs.ErrNotExist):
+		return nil, nil, usagef("%s: %w", configurationFlag, errOld)
+	case gone:
 		return nil, nil, err
 	}
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -239,7 +240,7 @@ func (p devParts) announce(server net.Addr) (token string, withdraw func()) {
 	return token, withdraw
 }
 
-// readConfig lets flags win over the environment, and that over the file.
+// readConfig reads the configuration. Flags override the environment, which overrides the file.
 func (d *dev) readConfig() (config.Config, error) {
 	cfg, err := readConfig(d.configPath, config.Read)
 	if err != nil {
@@ -280,10 +281,11 @@ func (d *dev) instances() ([]backends.Instance, error) {
 	setting, port := "--backend-port", d.backendPort
 	if port == 0 {
 		setting = "PORTICO_DEV_BACKEND_PORT"
+		text := cmp.Or(os.Getenv(setting), strconv.Itoa(backends.DefaultPort))
 
 		var err error
-		if port, err = portOf(os.Getenv(setting)); err != nil {
-			return nil, usagef("%s: %w", setting, err)
+		if port, err = strconv.Atoi(text); err != nil {
+			return nil, usagef("%s: %w", setting, hint.ValueError(reflect.TypeFor[int](), text))
 		}
 	}
 
@@ -296,20 +298,7 @@ func (d *dev) instances() ([]backends.Instance, error) {
 	return instances, nil
 }
 
-// portOf reads the first port of the backends from the environment.
-func portOf(text string) (int, error) {
-	if text == "" {
-		return backends.DefaultPort, nil
-	}
-
-	if !hint.IsValue(reflect.TypeFor[int](), text) {
-		return 0, hint.ValueError(reflect.TypeFor[int](), text)
-	}
-
-	return strconv.Atoi(text)
-}
-
-// checkFlags finds what is wrong with the command line.
+// checkFlags checks the command line.
 func (d *dev) checkFlags() error {
 	if _, err := d.instances(); err != nil {
 		return err

@@ -87,13 +87,7 @@ func explain(cmd *cobra.Command, method, target string, e explained, out *output
 		return configError{error: err}
 	}
 
-	if out.json {
-		err = printJSON(cmd.OutOrStdout(), jsonOf(found))
-	} else {
-		err = printExplanation(cmd, found)
-	}
-
-	if err != nil {
+	if err := out.print(cmd, jsonOf(found), func() error { return printExplanation(cmd, found) }); err != nil {
 		return err
 	}
 
@@ -109,16 +103,14 @@ func requestArgs(cmd *cobra.Command, args []string) error {
 	const wanted = 2 // METHOD and PATH.
 
 	switch {
-	case len(args) > wanted:
-		return usagef("%q is too much: the command takes METHOD and PATH", args[wanted])
-	case len(args) > 0 && strings.HasPrefix(args[0], "/"):
+	case len(args) > 0 && len(args) <= wanted && strings.HasPrefix(args[0], "/"):
 		return usagef("%q is not a method: METHOD comes first, as in %s GET %s", args[0], cmd.CommandPath(), args[0])
-	case len(args) == wanted:
-		return nil
 	case len(args) == 1:
 		return usagef("PATH is missing, as in %s %s /v1/users/alice/orders", cmd.CommandPath(), args[0])
-	default:
+	case len(args) == 0:
 		return usagef("METHOD and PATH are missing, as in %s GET /v1/users/alice/orders", cmd.CommandPath())
+	default:
+		return atMost(wanted, "METHOD and PATH")(cmd, args)
 	}
 }
 
@@ -156,25 +148,23 @@ func (e explained) request(cmd *cobra.Command, method, target string) (*http.Req
 	return r, nil
 }
 
-// body is what --data says: the text itself or, as curl has it, what a file or standard input has.
+// body returns the value of --data or, with @ as for curl, the content of a file or of standard input.
 func (e explained) body(stdin io.Reader) (string, error) {
 	name, isFile := strings.CutPrefix(e.data, "@")
-
-	var (
-		text []byte
-		err  error
-	)
 
 	switch {
 	case !isFile:
 		return e.data, nil
 	case name == "":
 		return "", usagef("--data: @ needs the name of a file, or - for standard input")
-	case name == "-":
-		text, err = io.ReadAll(stdin)
-	default:
-		text, err = os.ReadFile(name) //nolint:gosec // The caller names the file.
 	}
+
+	read := func() ([]byte, error) { return os.ReadFile(name) } //nolint:gosec // The caller names the file.
+	if name == "-" {
+		read = func() ([]byte, error) { return io.ReadAll(stdin) }
+	}
+
+	text, err := read()
 
 	if err != nil {
 		return "", usagef("--data: %w", err)

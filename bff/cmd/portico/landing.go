@@ -18,17 +18,18 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
-// pageTokenLife is for tokens of the page, which gets new ones by itself.
+// pageTokenLife is for tokens of the page, which fetches new ones.
 const pageTokenLife = time.Hour
 
-// landing is the page that a newcomer lands on. What it says of the process is known once that serves.
+// landing is the page at "/". It is complete once the process serves.
 type landing struct {
 	info atomic.Pointer[demo.Info]
 }
 
-// options serve the page of a gateway at the address. What a route would never be reached for is left out: the API comes first.
+// options serve the pages of a gateway at the address, without those that would hide a route.
 func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends http.Handler, routes []bff.Route) []bff.Option {
-	l.info.Store(&demo.Info{Version: version(), Readme: readme()})
+	this := thisBuild()
+	l.info.Store(&demo.Info{Version: this.Version, Readme: this.readme()})
 
 	list := demo.New(demo.Deps{
 		Token: func(subject string, scopes []string) (string, time.Duration, error) {
@@ -53,7 +54,7 @@ func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends 
 	return options
 }
 
-// withDocsPage puts a page that also offers tokens in the place of the gateway's own page at /docs, if that is for anyone.
+// withDocsPage replaces the gateway's page at /docs, if that is public, by one that also offers tokens.
 func withDocsPage(cfg config.Config) (config.Config, []bff.Option, error) {
 	if cfg.Docs.Page != config.DocsPublic {
 		return cfg, nil, nil
@@ -71,7 +72,7 @@ func withDocsPage(cfg config.Config) (config.Config, []bff.Option, error) {
 	return cfg, []bff.Option{bff.WithPage(docspage.Path, page), bff.WithPage(docspage.Path+"/", page)}, nil
 }
 
-// before serves a handler at a path and below it, and next elsewhere. What changes something is not for pages of other origins.
+// before serves a handler at a path and below it. From pages of other origins it accepts only GET, HEAD and OPTIONS.
 func before(path string, handler http.Handler) func(http.Handler) http.Handler {
 	handler = http.NewCrossOriginProtection().Handler(handler)
 
@@ -86,16 +87,18 @@ func before(path string, handler http.Handler) func(http.Handler) http.Handler {
 	}
 }
 
-// hides reports whether a route would never be reached for a page.
+// hides reports whether a page makes a route unreachable.
 func hides(page pages.Page, r bff.Route) bool {
 	template, err := pathtemplate.Parse(r.Path)
 
 	return err == nil && len(pages.Hiding([]string{page.Path}, template)) > 0
 }
 
-// serving says what the page tells of the process. admin is nil if that listener is off.
+// serving completes what the page shows of the process. admin is nil if that listener is off.
 func (l *landing) serving(admin net.Addr, routes int) {
-	info := demo.Info{Version: version(), Readme: readme(), Routes: routes}
+	info := *l.info.Load()
+	info.Routes = routes
+
 	if admin != nil {
 		info.Admin = urlOf("http", admin)
 	}

@@ -36,7 +36,7 @@ A finding is ignored by a comment before its RPC, or before the service for all 
 
 The exit code is 1 if there are findings. What other files import (google/api, buf/validate, portico/v1) is built in.`,
 		Example: "  portico lint\n  portico lint schema/proto --output json\n  portico lint --rules",
-		Args:    dirArg,
+		Args:    atMost(1, "one folder"),
 	}
 	out := addOutput(cmd)
 	addConfiguration(cmd, &configuration)
@@ -72,13 +72,8 @@ func lint(cmd *cobra.Command, dir, configuration string, out *output) error {
 		return err
 	}
 
-	if out.json {
-		err = printJSON(cmd.OutOrStdout(), append([]protolint.Finding{}, findings...))
-	} else {
-		err = printFindings(cmd, findings, len(tree))
-	}
-
-	if err != nil {
+	shown := append([]protolint.Finding{}, findings...) // In JSON, none is an empty array.
+	if err := out.print(cmd, shown, func() error { return printFindings(cmd, findings, len(tree)) }); err != nil {
 		return err
 	}
 

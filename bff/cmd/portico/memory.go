@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
+	"time"
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
@@ -29,3 +33,70 @@ func tuneMemory(logger *slog.Logger) {
 		logger.Warn("the memory limit of the container is not known, and not applied", "error", err)
 	}
 }
+
+// When memory is returned to the system. The runtime does so itself while it collects garbage, but after a burst nothing is
+// allocated that would start a collection.
+const (
+	returnInterval = 5 * time.Second
+	// returnQuiet is how much a quiet process may allocate within an interval: a collection then takes no time from requests.
+	returnQuiet = 32 << 20
+	// returnLeast is by how much memory must have grown since the last time.
+	returnLeast = 32 << 20
+)
+
+// returnMemory returns memory to the system whenever a burst is over, until the context ends.
+func returnMemory(ctx context.Context) {
+	tick := time.NewTicker(returnInterval)
+	defer tick.Stop()
+
+	var watched memoryWatch
+
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+
+		if watched.worthwhile(readMemory()) {
+			// What is in a sync.Pool outlives one collection.
+			runtime.GC()
+			debug.FreeOSMemory()
+			watched.returned(readMemory())
+		}
+	}
+}
+
+// memoryUse is the use of memory in bytes.
+type memoryUse struct {
+	// mapped is what the process has from the system now, and allocated the total of all allocations.
+	mapped, allocated uint64
+}
+
+func readMemory() memoryUse {
+	samples := []metrics.Sample{
+		{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}, {Name: "/gc/heap/allocs:bytes"},
+	}
+	metrics.Read(samples)
+
+	return memoryUse{mapped: samples[0].Value.Uint64() - samples[1].Value.Uint64(), allocated: samples[2].Value.Uint64()}
+}
+
+// memoryWatch compares the use of memory with that before.
+type memoryWatch struct {
+	remaining, allocated uint64
+}
+
+// worthwhile reports whether the process is quiet and has much more memory than after the last return. It is called once in each
+// interval.
+func (w *memoryWatch) worthwhile(now memoryUse) bool {
+	quiet := now.allocated-w.allocated < returnQuiet
+	w.allocated = now.allocated
+	// The runtime may have returned memory itself.
+	w.remaining = min(w.remaining, now.mapped)
+
+	return quiet && now.mapped > w.remaining+returnLeast
+}
+
+// returned records what remains after a return.
+func (w *memoryWatch) returned(now memoryUse) { w.remaining, w.allocated = now.mapped, now.allocated }

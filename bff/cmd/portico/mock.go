@@ -26,7 +26,7 @@ func addMockFlag(cmd *cobra.Command, into *[]string) {
 		`services to mock, "order.v1.OrderService", or "all"; separated by commas, or the flag again`)
 }
 
-// mockSet are the services that are mocked. Without any, nothing runs.
+// mockSet are the services that are mocked. Without any, no server runs.
 type mockSet struct {
 	server    *mock.Server
 	services  []string
@@ -63,8 +63,8 @@ func startMocks(ctx context.Context, names []string, known []bff.Service, logger
 	return m, nil
 }
 
-// mocked finds the services of the names. Composites are never mocked: they run inside the gateway, over what is. An upstream is
-// mocked as a whole, as composites call upstreams.
+// mocked returns the services of the names. Composites are never mocked: they run inside the gateway. The services of an upstream are
+// mocked together, as composites call upstreams.
 func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 	services := slices.DeleteFunc(slices.Clone(known), func(s bff.Service) bool { return s.Composite })
 
@@ -73,41 +73,30 @@ func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 		possible = append(possible, service.Name)
 	}
 
-	wanted := map[string]string{}
+	// The name that an upstream is mocked for.
+	upstreams := map[string]string{}
 
 	for _, name := range names {
-		if name == allMocks {
-			continue
-		}
-
-		at := slices.Index(possible, name)
-		if at < 0 {
+		if at := slices.Index(possible, name); at >= 0 {
+			upstreams[services[at].Upstream] = name
+		} else if name != allMocks {
 			return nil, usagef("--mock %s: there is no such service%s\nservices that can be mocked: %s, or all",
 				name, hint.DidYouMean(name, possible), strings.Join(possible, ", "))
 		}
-
-		wanted[services[at].Upstream] = name
 	}
 
 	if slices.Contains(names, allMocks) {
 		return services, nil
 	}
 
-	var chosen []bff.Service
-
 	for _, service := range services {
-		name, whole := wanted[service.Upstream]
-		if whole && !slices.Contains(names, service.Name) {
+		if name := upstreams[service.Upstream]; name != "" && !slices.Contains(names, service.Name) {
 			return nil, usagef("--mock %s: its upstream %q serves %s too, and is mocked as a whole: --mock %s,%s",
 				name, service.Upstream, service.Name, strings.Join(names, ","), service.Name)
 		}
-
-		if whole {
-			chosen = append(chosen, service)
-		}
 	}
 
-	return chosen, nil
+	return slices.DeleteFunc(services, func(s bff.Service) bool { return upstreams[s.Upstream] == "" }), nil
 }
 
 // without leaves out the backends that are mocked.
@@ -115,7 +104,7 @@ func (m *mockSet) without(instances []backends.Instance) []backends.Instance {
 	return slices.DeleteFunc(instances, func(i backends.Instance) bool { return slices.Contains(m.upstreams, i.Service) })
 }
 
-// targets are where the other backends find those that are mocked.
+// targets are the addresses of the mocks, by upstream.
 func (m *mockSet) targets() map[string]string {
 	targets := map[string]string{}
 	for _, upstream := range m.upstreams {
@@ -125,11 +114,11 @@ func (m *mockSet) targets() map[string]string {
 	return targets
 }
 
-// in replaces the upstreams that are mocked, whatever is configured of them.
+// in replaces the upstreams that are mocked, even configured ones.
 func (m *mockSet) in(upstreams map[string]config.Upstream) map[string]config.Upstream {
 	all := maps.Clone(upstreams)
-	for _, upstream := range m.upstreams {
-		all[upstream] = config.Upstream{Addresses: []string{m.server.Address()}}
+	for upstream, address := range m.targets() {
+		all[upstream] = config.Upstream{Addresses: []string{address}}
 	}
 
 	return all

@@ -13,7 +13,7 @@ import (
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "new",
-		Short:   "Write what something new begins with",
+		Short:   "Write the first version of something new",
 		Example: `  portico new service catalog --resource Item`,
 	}
 	cmd.AddCommand(newServiceCommand())
@@ -32,8 +32,8 @@ func newServiceCommand() *cobra.Command {
 		Short: "Write a proto, a backend with tests and the configuration of a new service",
 		Long: `Write a proto, a backend with tests and the configuration of a new service, in a checkout of Portico.
 
-The service keeps a resource and has its standard methods: create, get, list, update and delete, with routes,
-policy and validation. All of it is meant to be changed. Nothing that exists is overwritten.
+The service stores a resource and has its standard methods: create, get, list, update and delete, with routes,
+policy and validation. All of it is yours to change. Existing files are not overwritten.
 
 NAME is one word in lower case. It names the proto package, the upstream and the scope for writing.`,
 		Example: `  portico new service catalog --resource Item
@@ -43,7 +43,7 @@ NAME is one word in lower case. It names the proto package, the upstream and the
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opts.Name = args[0]
 
-			// A plan writes nothing: what is wrong is the name, or the folder.
+			// A plan writes nothing: an error is one of the name or the folder.
 			plan, err := scaffold.Service(opts)
 			if err != nil {
 				return usageError{err}
@@ -59,7 +59,7 @@ NAME is one word in lower case. It names the proto package, the upstream and the
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&opts.Resource, "resource", "", "what the service keeps, such as LoyaltyCard (default: named as the service)")
+	flags.StringVar(&opts.Resource, "resource", "", "what the service stores, such as LoyaltyCard (default: named as the service)")
 	flags.StringVar(&opts.Plural, "plural", "", "its plural, such as loyalty_cards (default: by the rules of English)")
 	flags.StringVar(&opts.Dir, "dir", ".", "root of the checkout")
 	flags.BoolVar(&dryRun, "dry-run", false, "only print what would be written")
@@ -67,15 +67,12 @@ NAME is one word in lower case. It names the proto package, the upstream and the
 	return cmd
 }
 
-func nameArg(_ *cobra.Command, args []string) error {
-	switch len(args) {
-	case 0:
+func nameArg(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
 		return usagef("NAME is missing, such as catalog")
-	case 1:
-		return nil
-	default:
-		return usagef("%q is too much: the command takes one NAME", args[1])
 	}
+
+	return atMost(1, "one NAME")(cmd, args)
 }
 
 const nextSteps = `

@@ -53,6 +53,15 @@ func (o *output) Set(text string) error {
 // Type implements pflag.Value.
 func (*output) Type() string { return "format" }
 
+// print prints a value as JSON, or calls printTable.
+func (o *output) print(cmd *cobra.Command, value any, printTable func() error) error {
+	if o.json {
+		return printJSON(cmd.OutOrStdout(), value)
+	}
+
+	return printTable()
+}
+
 // printJSON prints a value for programs, with a line break behind it. Characters that only matter within HTML stay as they are.
 func printJSON(w io.Writer, value any) error {
 	encoder := json.NewEncoder(w)

@@ -27,7 +27,7 @@ func TestReadmeIsThatOfTheVersion(t *testing.T) {
 			t.Parallel()
 
 			info := &debug.BuildInfo{Main: debug.Module{Version: row.version}, Settings: row.settings}
-			if got := readmeOf(info); got != row.want {
+			if got := buildOf(info).readme(); got != row.want {
 				t.Errorf("got %s, want %s", got, row.want)
 			}
 		})

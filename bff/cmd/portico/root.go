@@ -31,7 +31,7 @@ NO_COLOR.`,
   portico explain GET /v1/users/alice/orders --as bob
   portico breaking --against main
   source <(portico completion bash)`,
-		Version:       version(),
+		Version:       thisBuild().Version,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

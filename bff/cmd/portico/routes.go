@@ -31,11 +31,8 @@ portico.v1.MethodPolicy, with all defaults and overrides.`,
 		}
 
 		routes := compiled.Routes()
-		if out.json {
-			return printJSON(cmd.OutOrStdout(), routes)
-		}
 
-		return printRoutes(cmd, routes)
+		return out.print(cmd, routes, func() error { return printRoutes(cmd, routes) })
 	}
 
 	return cmd

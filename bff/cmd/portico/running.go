@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -13,7 +14,7 @@ import (
 	"time"
 )
 
-// running is a `portico dev` that runs, as it is noted for the other commands of the same user.
+// running is a `portico dev` that runs, as it is listed for the other commands of the same user.
 type running struct {
 	// Address is where it listens for clients, host:port.
 	Address string `json:"address"`
@@ -21,51 +22,43 @@ type running struct {
 	DataDir string `json:"data_dir"`
 }
 
-// runningDir is where they are noted: one file for each address, which only its user can read or write.
+// runningDir is the folder with one file per address, which only its user can read or write.
 func runningDir() (string, error) {
 	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("note what is running: %w", err)
-	}
 
-	return filepath.Join(cache, "portico", "dev"), nil
+	return filepath.Join(cache, "portico", "dev"), err
 }
 
-func (r running) file(dir string) string {
-	return filepath.Join(dir, url.PathEscape(r.Address)+".json")
-}
-
-// announce notes that it runs, until withdraw is called. One that is gone without that is found out by listRunning.
+// announce lists the process until withdraw is called. If it ends without that, listRunning removes it.
 func (r running) announce() (withdraw func(), err error) {
 	dir, err := runningDir()
 	if err != nil {
-		return nil, err
-	}
-
-	const onlyOwner, onlyOwnerFile = 0o700, 0o600
-	if err := os.MkdirAll(dir, onlyOwner); err != nil {
-		return nil, fmt.Errorf("note what is running: %w", err)
+		return nil, fmt.Errorf("list what is running: %w", err)
 	}
 
 	text, err := json.Marshal(r)
 	if err != nil {
-		return nil, fmt.Errorf("note what is running: %w", err)
+		return nil, fmt.Errorf("list what is running: %w", err)
 	}
 
-	// Whatever is there is of a process that no longer listens at this address.
-	if err := os.WriteFile(r.file(dir), text, onlyOwnerFile); err != nil {
-		return nil, fmt.Errorf("note what is running: %w", err)
+	const onlyOwner, onlyOwnerFile = 0o700, 0o600
+
+	file := filepath.Join(dir, url.PathEscape(r.Address)+".json")
+
+	// A file that exists is of a process that no longer listens at this address.
+	if err := errors.Join(os.MkdirAll(dir, onlyOwner), os.WriteFile(file, text, onlyOwnerFile)); err != nil {
+		return nil, fmt.Errorf("list what is running: %w", err)
 	}
 
 	return func() {
-		// The next one at this address may be there already.
-		if now, err := os.ReadFile(r.file(dir)); err == nil && string(now) == string(text) {
-			_ = os.Remove(r.file(dir))
+		// The next one at this address may have replaced it.
+		if now, err := os.ReadFile(file); err == nil && bytes.Equal(now, text) { //nolint:gosec // As above.
+			_ = os.Remove(file)
 		}
 	}, nil
 }
 
-// listRunning returns every `portico dev` of this user that still listens. Without a folder to note them in there is none.
+// listRunning returns every `portico dev` of this user that still listens; none if they cannot be listed.
 func listRunning(ctx context.Context) []running {
 	dir, err := runningDir()
 	if err != nil {
@@ -80,24 +73,18 @@ func listRunning(ctx context.Context) []running {
 	var list []running
 
 	for _, file := range files {
-		text, err := os.ReadFile(file) //nolint:gosec // It is in the folder of this user.
-		if err != nil {
-			continue
-		}
-
 		var r running
-		if err := json.Unmarshal(text, &r); err != nil {
-			// It is being written.
-			continue
+
+		text, err := os.ReadFile(file) //nolint:gosec // It is in the folder of this user.
+		if err != nil || json.Unmarshal(text, &r) != nil {
+			continue // It is being removed or written.
 		}
 
-		if !r.listens(ctx) {
+		if r.listens(ctx) {
+			list = append(list, r)
+		} else {
 			_ = os.Remove(file)
-
-			continue
 		}
-
-		list = append(list, r)
 	}
 
 	return list
@@ -108,11 +95,9 @@ func (r running) listens(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 
-	var dialer net.Dialer
-
-	conn, err := dialer.DialContext(ctx, "tcp", reachable(r.Address))
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", reachable(r.Address))
 	if err != nil {
-		// It may be too busy to accept, or its host be spelled in a way of its own.
+		// It may be too busy to accept, or the host may have a name that is only valid there.
 		return !errors.Is(err, syscall.ECONNREFUSED)
 	}
 

@@ -12,7 +12,7 @@ import (
 
 const defaultTokenLife = 12 * time.Hour
 
-// bearer is a token as JSON, as authorization servers answer with it (RFC 6749, section 5.1).
+// bearer is the JSON form of a token, as in RFC 6749, section 5.1.
 type bearer struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -37,7 +37,7 @@ the demo services know: users:admin, orders:admin, payments:admin, notifications
 		Args: noArgs,
 	}
 	in.out = addOutput(cmd)
-	cmd.Flags().StringVar(&in.subject, "subject", "", "whom the token is for, for example alice")
+	cmd.Flags().StringVar(&in.subject, "subject", "", "the subject of the token, for example alice")
 	cmd.Flags().StringSliceVar(&in.scopes, "scope", nil, "a scope to grant; may be repeated")
 	cmd.Flags().DurationVar(&in.ttl, "ttl", defaultTokenLife, "how long it is valid")
 	cmd.Flags().StringVar(&in.dataDir, "data-dir", defaultDataDir(),
@@ -51,7 +51,7 @@ the demo services know: users:admin, orders:admin, payments:admin, notifications
 	return cmd
 }
 
-// tokenFlags are what a token is asked for with.
+// tokenFlags are the flags of `token`.
 type tokenFlags struct {
 	subject, dataDir string
 	scopes           []string
@@ -83,9 +83,7 @@ func printToken(cmd *cobra.Command, in tokenFlags) error {
 		return err
 	}
 
-	if in.out.json {
-		return printJSON(cmd.OutOrStdout(), bearer{AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(in.ttl.Seconds())})
-	}
+	shown := bearer{AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(in.ttl.Seconds())}
 
-	return printLines(cmd.OutOrStdout(), token)
+	return in.out.print(cmd, shown, func() error { return printLines(cmd.OutOrStdout(), token) })
 }

@@ -14,14 +14,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/hint"
 )
 
-// usageError is a fault of the command line that only its command sees.
+// usageError is a fault of the command line that its command finds.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// explainFlag says what is wrong with a flag in the words of the command line.
+// explainFlag words the error of a flag for people.
 func explainFlag(cmd *cobra.Command, err error) error {
 	var (
 		unknown *pflag.NotExistError
@@ -58,31 +58,19 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 
 	name := "--" + unknown.GetSpecifiedName()
 
-	hint := hint.DidYouMean(name, names)
-	if hint == "" {
-		hint = shortenedFlag(name, names)
+	meant := hint.DidYouMean(name, names)
+
+	// A flag may be shortened to its beginning or its end: --sub, --configuration.
+	if at := slices.IndexFunc(names, func(full string) bool {
+		return strings.HasPrefix(full, name) || strings.HasSuffix(full, name[1:])
+	}); meant == "" && at >= 0 {
+		meant = fmt.Sprintf(`; did you mean "%s"?`, names[at])
 	}
 
-	return fmt.Errorf("unknown flag: %s%s", name, hint)
+	return fmt.Errorf("unknown flag: %s%s", name, meant)
 }
 
-// shortenedFlag is the end of a message about a flag that is the beginning or the end of another one: --sub, --configuration.
-func shortenedFlag(name string, names []string) string {
-	part := strings.TrimLeft(name, "-")
-	if part == "" {
-		return ""
-	}
-
-	for _, full := range names {
-		if strings.HasPrefix(full, name) || strings.HasSuffix(full, "-"+part) {
-			return fmt.Sprintf(`; did you mean "%s"?`, full)
-		}
-	}
-
-	return ""
-}
-
-// valueFault is why the value of a flag does not fit.
+// valueFault says why the value of a flag is invalid.
 func valueFault(invalid *pflag.InvalidValueError) error {
 	text := invalid.GetValue()
 
@@ -100,7 +88,7 @@ func valueFault(invalid *pflag.InvalidValueError) error {
 	}
 }
 
-// requireFlags refuses a command line that lacks a required flag.
+// requireFlags returns an error if a required flag is missing.
 func requireFlags(cmd *cobra.Command, _ []string) error {
 	var missing []string
 
@@ -117,7 +105,7 @@ func requireFlags(cmd *cobra.Command, _ []string) error {
 	return nil
 }
 
-// noArgs refuses arguments.
+// noArgs accepts no arguments.
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -128,19 +116,21 @@ func noArgs(cmd *cobra.Command, args []string) error {
 		hint = "; did you mean --config " + args[0] + "?"
 	}
 
-	return usagef("%q is too much: the command takes flags alone%s", args[0], hint)
+	return usagef("%q is too much: the command takes only flags%s", args[0], hint)
 }
 
-// dirArg takes one folder at most.
-func dirArg(_ *cobra.Command, args []string) error {
-	if len(args) > 1 {
-		return usagef("%q is too much: the command takes one folder", args[1])
+// atMost accepts arguments up to a number, which the text says.
+func atMost(most int, text string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) > most {
+			return usagef("%q is too much: the command takes %s", args[most], text)
+		}
+
+		return nil
 	}
-
-	return nil
 }
 
-// group makes a command that only holds others refuse what is none of them.
+// group makes a command with subcommands refuse unknown ones.
 func group(cmd *cobra.Command) *cobra.Command {
 	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {

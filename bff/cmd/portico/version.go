@@ -2,20 +2,21 @@ package main
 
 import (
 	"cmp"
+	"regexp"
 	"runtime"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 )
 
-// build is what this program was made of.
+// build is what a program was built from.
 type build struct {
 	Module  string `json:"module"`
 	Version string `json:"version"`
 	// Revision, Time and Modified are of the repository; empty if the program was not built in one.
 	Revision string `json:"revision,omitempty"`
 	Time     string `json:"time,omitempty"`
-	// Modified says that the files were not those of the revision.
+	// Modified reports that the files were not those of the revision.
 	Modified bool   `json:"modified"`
 	Go       string `json:"go"`
 	Platform string `json:"platform"`
@@ -31,14 +32,9 @@ func versionCommand() *cobra.Command {
 	}
 	out := addOutput(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		info, _ := debug.ReadBuildInfo()
+		b := thisBuild()
 
-		b := buildOf(info)
-		if out.json {
-			return printJSON(cmd.OutOrStdout(), b)
-		}
-
-		return printBuild(cmd, b)
+		return out.print(cmd, b, func() error { return printBuild(cmd, b) })
 	}
 
 	return cmd
@@ -89,9 +85,27 @@ func printBuild(cmd *cobra.Command, b build) error {
 	return t.end()
 }
 
-// version is the version of the module.
-func version() string {
+// thisBuild is the build of this program.
+func thisBuild() build {
 	info, _ := debug.ReadBuildInfo()
 
-	return buildOf(info).Version
+	return buildOf(info)
+}
+
+// repository is where the source and its documentation are published.
+const repository = "https://github.com/portico-gateway/portico"
+
+// released matches the version of a release, which has a tag, and no pseudo-version (golang.org/ref/mod#pseudo-versions).
+var released = regexp.MustCompile(`^v\d+\.\d+\.\d+(-(alpha|beta|rc)\.\d+)?$`)
+
+// readme is the URL of the README at the tag or commit of the build, else of the newest one.
+func (b build) readme() string {
+	switch {
+	case released.MatchString(b.Version):
+		return repository + "/tree/" + b.Version + "#readme"
+	case b.Revision != "":
+		return repository + "/tree/" + b.Revision + "#readme"
+	default:
+		return repository + "#readme"
+	}
 }
