@@ -38,7 +38,7 @@ func apikeyNewCommand() *cobra.Command {
 		Long: `Make an API key, print it on standard output, and add its hash to the file that auth.api_keys.file names.
 The key itself is not stored: if it is lost, make another one.
 
-Without --file, what belongs in the file is printed on standard error.`,
+Without --file, the entry for the file is printed on standard error.`,
 		Example: `  portico apikey new --file keys.yaml --subject svc-warehouse --scope orders:read --expires-in 2160h`,
 		Args:    noArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },

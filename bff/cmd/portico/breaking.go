@@ -74,7 +74,7 @@ type change struct {
 	Revision string `json:"revision,omitempty"`
 }
 
-// versions say what to compare.
+// versions are what is compared.
 type versions struct {
 	// dir is the folder with the new files, and against names the old ones.
 	dir, against string

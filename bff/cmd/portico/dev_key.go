@@ -11,10 +11,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
-// keyFolder chooses the data directory whose key signs a token, and says which `portico dev` accepts it; nil if none that runs
-// does.
-// A directory that was named is taken. Otherwise it is that of the `portico dev` that runs; if several do, that of the working
-// directory.
+// keyFolder returns the data directory whose key signs a token, and the running `portico dev` that accepts the token, or nil. It is
+// the named directory, else that of the only `portico dev` that runs, else that of the working directory.
 func keyFolder(named bool, dir string, all []running) (folder string, by *running, err error) {
 	for i := range all {
 		if all[i].DataDir == absolute(dir) {
@@ -39,7 +37,7 @@ func keyFolder(named bool, dir string, all []running) (folder string, by *runnin
 		strings.Join(choices, "\n"))
 }
 
-// openKey opens the issuer that signs a token, and says on stderr what the caller could not expect.
+// openKey opens the issuer that signs a token. It warns on stderr about a new key or one of another directory.
 func openKey(ctx context.Context, stderr io.Writer, named bool, dir string) (*devissuer.DevIssuer, error) {
 	folder, by, err := keyFolder(named, dir, listRunning(ctx))
 	if err != nil {

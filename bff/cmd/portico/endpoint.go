@@ -92,7 +92,7 @@ func isLoopback(host string) bool {
 	return host == localhost || err == nil && ip.IsLoopback()
 }
 
-// trusted reports whether this machine trusts a certificate without being told to.
+// trusted reports whether this machine trusts a certificate without --cacert.
 func trusted(chain []*x509.Certificate) bool {
 	between := x509.NewCertPool()
 	for _, certificate := range chain[1:] {

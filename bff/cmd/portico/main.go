@@ -1,5 +1,5 @@
-// Command portico is the gateway: `portico dev` runs it with everything that belongs to it in one process, `portico serve` runs it
-// in front of backends that run elsewhere, and the other commands answer questions about it.
+// Command portico is the gateway: `portico dev` runs it with demo backends in one process, `portico serve` runs it
+// in front of backends that run elsewhere, and the other commands inspect it.
 package main
 
 import (

@@ -20,11 +20,11 @@ options, and who may call how often for how long from portico.v1 options beside 
 
 To see it at work, with demo backends and a token:   portico dev
 To run it in front of your backends:                 portico serve --config portico.yaml
-To ask what it would do:                             portico routes, portico explain
+To see what it would do:                             portico routes, portico explain
 To check protos before they are merged:              portico lint, portico breaking
 
-Exit codes: 0 if all went well; 1 if something failed or the answer is no (findings, breaking changes, a refused
-request); 2 if the command line or the configuration makes no sense. Colours are for terminals alone, and off with
+Exit codes: 0 if all went well; 1 if something failed or was found (findings, breaking changes, a refused
+request); 2 if the command line or the configuration is invalid. Colours are printed only on terminals, and not with
 NO_COLOR.`,
 		Example: `  portico dev
   portico routes --output json

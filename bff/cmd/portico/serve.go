@@ -122,7 +122,7 @@ func loggingTo(log *observe.Log) []bff.Option {
 	return []bff.Option{bff.WithLogger(log.Logger), bff.WithDroppedLogLines(log.Dropped)}
 }
 
-// serves reports whether a command runs until it is told to stop.
+// serves reports whether a command runs until it is stopped.
 func serves(cmd *cobra.Command) bool { return cmd.Name() == serveName || cmd.Name() == devName }
 
 func checkCommand() *cobra.Command {
@@ -146,7 +146,7 @@ its upstream. All faults are printed at once, and the exit code is 1 if there ar
 				return err
 			}
 
-			// Standard output is a terminal or a pipe that closed; the exit code says the same.
+			// The exit code reports the same.
 			_, _ = fmt.Fprintf(cmd.OutOrStdout(), "ok: %s, %s, %s\n", plural(len(gw.Routes()), "route"),
 				plural(len(cfg.Upstreams), "upstream"), plural(len(cfg.Auth.Issuers), "issuer"))
 

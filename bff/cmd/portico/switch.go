@@ -59,7 +59,7 @@ func (s backendSwitch) to(change func(name string) error) http.HandlerFunc {
 
 func (s backendSwitch) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
-	// The reader may be gone; there is nobody left to tell.
+	// An error means that the client is gone.
 	_ = json.NewEncoder(w).Encode(s.list())
 }
 

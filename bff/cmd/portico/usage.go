@@ -70,7 +70,7 @@ func unknownFlag(cmd *cobra.Command, unknown *pflag.NotExistError) error {
 	return fmt.Errorf("unknown flag: %s%s", name, meant)
 }
 
-// valueFault says why the value of a flag is invalid.
+// valueFault returns why the value of a flag is invalid.
 func valueFault(invalid *pflag.InvalidValueError) error {
 	text := invalid.GetValue()
 
@@ -119,7 +119,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return usagef("%q is too much: the command takes only flags%s", args[0], hint)
 }
 
-// atMost accepts arguments up to a number, which the text says.
+// atMost accepts at most so many arguments, which the text names.
 func atMost(most int, text string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
 		if len(args) > most {

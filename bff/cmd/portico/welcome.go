@@ -12,7 +12,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 
-// welcome is what `portico dev` says once it listens.
+// welcome is what `portico dev` prints when it listens.
 type welcome struct {
 	server endpoint
 	// admin is nil if that listener is off.

@@ -16,8 +16,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// hide takes out of the request what the plugin may make bad code of: the names of path variables, whose patterns stay, and the
-// fields that are bodies. It returns what was there.
+// hide removes from the request what the plugin may generate wrong code for: the names of path variables, without their patterns, and
+// the fields that are bodies. It returns what it removed.
 func hide(gen *protogen.Plugin, rules schema.Rules) hidden {
 	h := hidden{}
 

@@ -1,10 +1,10 @@
 // Command protoc-gen-portico-gateway is a protoc plugin that runs another one, protoc-gen-grpc-gateway, whose command line it gets
-// as arguments. That one makes code that does not compile, or refuses to make any, for a part of what is legal in a .proto file:
-// names that Go changes, path variables with presence, path variables of RPCs that stream from the client. So it is shown only
-// what it surely makes good code for, and what it makes gets the names back that it was not shown.
+// as arguments. For some legal .proto files that plugin fails or generates code that does not compile: names that Go changes, path
+// variables with presence, path variables of RPCs that stream from the client. These are removed from its request, and restored in
+// the code that it generates.
 //
-// Nothing is lost: where requests are routed and how their messages are filled the gateway takes from the descriptors that are
-// linked into it. It is also where the routes are checked, so that what is wrong is said with its place.
+// Nothing is lost: the gateway routes requests and fills their messages by the descriptors that are linked into it. This plugin also
+// checks the routes, so that errors have a position.
 package main
 
 import (
@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// run answers a request. What is wrong with the protos is part of the answer, as the protocol of plugins wants.
+// run writes the response to a request. Errors in the protos are part of the response, as the protocol of plugins requires.
 func run(ctx context.Context, in io.Reader, out io.Writer, plugin []string) error {
 	if len(plugin) == 0 {
 		return errors.New("the arguments must be the command line of protoc-gen-grpc-gateway")
@@ -110,7 +110,7 @@ func generate(
 	return all, nil
 }
 
-// call runs the plugin. The error is what it says.
+// call runs the plugin. The error is what the plugin prints on standard error.
 func call(
 	ctx context.Context, request *pluginpb.CodeGeneratorRequest, plugin []string,
 ) (*pluginpb.CodeGeneratorResponse, error) {
@@ -119,13 +119,13 @@ func call(
 		return nil, fmt.Errorf("write the request: %w", err)
 	}
 
-	var answer, said bytes.Buffer
+	var stdout, stderr bytes.Buffer
 
 	cmd := exec.CommandContext(ctx, plugin[0], plugin[1:]...) //nolint:gosec // Running it is what this command is for.
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(data), &answer, &said
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(data), &stdout, &stderr
 
 	if err := cmd.Run(); err != nil {
-		if text := strings.TrimSpace(said.String()); text != "" {
+		if text := strings.TrimSpace(stderr.String()); text != "" {
 			return nil, errors.New(text)
 		}
 
@@ -133,10 +133,10 @@ func call(
 	}
 
 	// Warnings.
-	_, _ = said.WriteTo(os.Stderr)
+	_, _ = stderr.WriteTo(os.Stderr)
 
 	response := &pluginpb.CodeGeneratorResponse{}
-	if err := proto.Unmarshal(answer.Bytes(), response); err != nil {
+	if err := proto.Unmarshal(stdout.Bytes(), response); err != nil {
 		return nil, fmt.Errorf("read the response of %s: %w", plugin[0], err)
 	}
 

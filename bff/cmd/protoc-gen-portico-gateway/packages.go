@@ -22,8 +22,8 @@ func isHidden(name protogen.GoPackageName) bool {
 	return slices.Contains(locals, string(name)) || types.Universe.Lookup(string(name)) != nil
 }
 
-// split divides the files to generate by what packages they may be told to import under another name. In its own package a package
-// has no name, so the handlers in each of those that are hidden from others come in a request of their own.
+// split divides the files to generate by the packages that they import under another name. Handlers in a hidden package refer to it
+// without a name, so each hidden package has a request of its own.
 func split(gen *protogen.Plugin, request *pluginpb.CodeGeneratorRequest) []*pluginpb.CodeGeneratorRequest {
 	groups := map[protogen.GoImportPath][]string{}
 
@@ -56,8 +56,8 @@ func split(gen *protogen.Plugin, request *pluginpb.CodeGeneratorRequest) []*plug
 	return requests
 }
 
-// renamePackages has the plugin import packages under another name that have one of those within handlers. It gives a package
-// another name if the name is that of a package that every generated file imports, so that is what it is told.
+// renamePackages makes the plugin import hidden packages under another name. The plugin renames a package that has the name of one
+// that every generated file imports, such as "runtime".
 func renamePackages(gen *protogen.Plugin, request *pluginpb.CodeGeneratorRequest, own protogen.GoImportPath) {
 	for _, file := range gen.Files {
 		if !isHidden(file.GoPackageName) || file.GoImportPath == own {

@@ -1,10 +1,10 @@
 // Command protoc-gen-portico is a protoc plugin that writes services.gen.go: the table of all services with REST routes, checked
-// for contending routes and faulty policy; and their description, openapi/openapi.json and .yaml. It has to see all files at once
+// for conflicting routes and invalid policy; and their description, openapi/openapi.json and .yaml. It has to see all files at once
 // ("strategy: all" in buf.gen.yaml).
 //
 // Options: package=NAME, the Go package of the table, "gen" by default; title=TEXT and version=TEXT, the name of the API;
-// default_policy=deny, public or authenticated, who may call methods that say nothing about access. Without it, such a method with
-// a route is an error; grpc_api_configuration=FILE, routes that are not in the protos, as for protoc-gen-grpc-gateway;
+// default_policy=deny, public or authenticated, the access policy of methods without one. Without it, such a method with a route is
+// an error; grpc_api_configuration=FILE, routes that are not in the protos, as for protoc-gen-grpc-gateway;
 // handlers=PATH, the import path of the folder that protoc-gen-portico-gateway has written to with the options standalone=true and
 // paths=source_relative, if the Go packages of the protos are another module's.
 package main
@@ -30,7 +30,7 @@ func main() {
 	packageName := flags.String("package", "gen", "Go package of the generated file")
 	title := flags.String("title", "", "title of the API")
 	version := flags.String("version", "", "version of the API")
-	defaultPolicy := flags.String("default_policy", "", "policy of methods that say nothing about access")
+	defaultPolicy := flags.String("default_policy", "", "access policy of methods without one")
 	handlers := flags.String("handlers", "", "import path of the folder that handlers were generated into with standalone=true")
 	configuration := flags.String("grpc_api_configuration", "", "file of a gRPC API configuration, in YAML")
 	usual := config.Config{}.WithDefaults()

@@ -1,4 +1,4 @@
-// Command protodeps is what runs before code is generated. It prints the foreign .proto files that one's own import into a folder,
+// Command protodeps runs before code is generated. It prints the foreign .proto files that one's own import into a folder,
 // so that generating needs no schema registry. They come from descriptors that are linked into this program, so their version is
 // the one that go.mod pins: portico/v1, buf/validate, google/longrunning, and google/api, google/rpc and google/type as far as
 // their Go modules have them. Then it prints what is wrong with one's own files, with the line: what does not compile, what a
@@ -29,12 +29,12 @@ import (
 func main() {
 	protos := flag.String("proto", "proto", "folder of one's own .proto files")
 	out := flag.String("out", ".deps/proto", "folder to print the foreign ones into; it is emptied first")
-	template := flag.String("template", "buf.gen.yaml", "buf's template, which says what the plugins are told")
+	template := flag.String("template", "buf.gen.yaml", "buf's template, with the options of the plugins")
 
 	flag.Parse()
 
 	if flag.NArg() > 0 {
-		_, _ = fmt.Fprintf(os.Stderr, "protodeps: %q is too much: the command takes flags alone\n", flag.Arg(0))
+		_, _ = fmt.Fprintf(os.Stderr, "protodeps: %q is too much: the command takes only flags\n", flag.Arg(0))
 
 		os.Exit(exitUsage)
 	}
@@ -50,7 +50,7 @@ func main() {
 	}
 }
 
-// exitUsage is that of package flag for a command line that makes no sense.
+// exitUsage is that of package flag for an invalid command line.
 const exitUsage = 2
 
 // errFindings: what is wrong was printed.
