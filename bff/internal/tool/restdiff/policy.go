@@ -175,7 +175,8 @@ func (c *comparison) access() {
 	c.changedf(protopos.Policy(c.now.Descriptor, field), AccessNarrowed, was, is, "needs %s; was %s", is, was)
 }
 
-// sameOwner reports whether callers who met the old requirement meet the new one. Variables are the same by their place in the path.
+// sameOwner reports whether callers who met the old requirement meet the new one. Variables are the same if their place in the path
+// is.
 func (c *comparison) sameOwner(old, now *porticov1.Owner) bool {
 	place := func(template pathtemplate.Template, owner *porticov1.Owner) int {
 		return slices.Index(template.Variables(), owner.GetVariable())

@@ -249,10 +249,7 @@ func tightened(path string, before map[string]leaf, is leaf) bool {
 
 	switch name {
 	case "lt", "lte", "gt", "gte":
-		old, wasOpen, had := bound(before, parent, name)
-		now, isOpen, _ := bound(map[string]leaf{path: is}, parent, name)
-
-		return !had || now < old || now == old && isOpen && !wasOpen
+		return boundTightened(before, parent, name, is)
 	case "max_len", "max_bytes", "max_items", "max_pairs", "within":
 		return !had || is.number < was.number
 	case "min_len", "min_bytes", "min_items", "min_pairs":
@@ -269,8 +266,16 @@ func tightened(path string, before map[string]leaf, is leaf) bool {
 	}
 }
 
-// bound returns the bound of the kind that a rule sets, "lt" or "lte" or else "gt" or "gte": the less, the fewer values are allowed.
-// It is open if the value itself is not allowed.
+// boundTightened reports whether a bound is stricter than before, or new.
+func boundTightened(before map[string]leaf, parent, name string, is leaf) bool {
+	old, wasOpen, had := bound(before, parent, name)
+	now, isOpen, _ := bound(map[string]leaf{parent + name: is}, parent, name)
+
+	return !had || now < old || now == old && isOpen && !wasOpen
+}
+
+// bound returns the bound of the kind of a rule, "lt" or "lte" or else "gt" or "gte": the less, the fewer values are allowed. It is
+// open if the value itself is not allowed.
 func bound(rules map[string]leaf, parent, name string) (number float64, open, ok bool) {
 	sign, kind := 1.0, name[:2]
 	if kind == "gt" {

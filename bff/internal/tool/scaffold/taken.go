@@ -94,28 +94,29 @@ func checkIdentifiers(dir string, wanted ...string) error {
 	return nil
 }
 
-// declared are the names at the top level of a file.
+// declared returns the names at the top level of a file.
 func declared(file *ast.File) []string {
 	var list []string
 
 	for _, decl := range file.Decls {
-		switch d := decl.(type) {
-		case *ast.FuncDecl:
-			if d.Recv == nil {
-				list = append(list, d.Name.Name)
-			}
-		case *ast.GenDecl:
-			for _, spec := range d.Specs {
-				switch s := spec.(type) {
-				case *ast.TypeSpec:
-					list = append(list, s.Name.Name)
-				case *ast.ValueSpec:
-					for _, name := range s.Names {
-						list = append(list, name.Name)
-					}
+		ast.Inspect(decl, func(node ast.Node) bool {
+			switch n := node.(type) {
+			case *ast.FuncDecl:
+				if n.Recv == nil {
+					list = append(list, n.Name.Name)
 				}
+			case *ast.TypeSpec:
+				list = append(list, n.Name.Name)
+			case *ast.ValueSpec:
+				for _, name := range n.Names {
+					list = append(list, name.Name)
+				}
+			case *ast.GenDecl:
+				return true
 			}
-		}
+
+			return false
+		})
 	}
 
 	return list
