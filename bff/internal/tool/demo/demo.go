@@ -1,8 +1,8 @@
 // Package demo is the page that `portico dev` shows a newcomer: what is running, and one composite over the live API while its
 // backends are stopped and started. It also has what the page's buttons call, below /dev/.
 //
-// It is for development only. It hands out tokens for anyone, so it answers to programs on the same machine alone, and never to
-// another site in their browser.
+// It is for development only. It issues tokens for any user, so it serves only programs on the same machine, and never another site
+// in their browser.
 package demo
 
 import (
@@ -19,7 +19,7 @@ type Deps struct {
 	Token func(subject string, scopes []string) (token string, lifetime time.Duration, err error)
 	// Backends lists the backends at GET /dev/backends, and takes POST /dev/backends/{name}/{stop|start}. It sees the whole path.
 	Backends http.Handler
-	// Info is what the page says about the process. It is asked at each request, because addresses are known only while it serves.
+	// Info is what the page says about the process. It is called for each request, as addresses are known only while it serves.
 	Info func() Info
 	// Host is one by which the process may be called besides those of loopback, such as the host of its address. May be empty.
 	Host string
@@ -55,6 +55,6 @@ func info(of func() Info) http.Handler {
 
 func writeJSON(w http.ResponseWriter, v any) {
 	w.Header().Set("Content-Type", "application/json")
-	// The reader may be gone; there is nobody left to tell.
+	// An error means that the client is gone.
 	_ = json.NewEncoder(w).Encode(v)
 }

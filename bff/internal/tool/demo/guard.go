@@ -12,15 +12,14 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// Guard refuses requests that do not come from this machine itself, that a page of another origin makes, or that call this machine
-// by a name which is neither one of loopback nor the given host, so that no foreign name that resolves to here is taken for it (DNS
-// rebinding). What a proxy passes on may be from anywhere, and is refused if it says so.
+// Guard refuses requests from other machines, from pages of other origins, and with a host that is neither a name of loopback nor
+// the given one (DNS rebinding). It also refuses what a proxy forwards, which may be from anywhere.
 func Guard(host string) func(http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			// Where CORS is configured for the API, a GET of another origin could be read, so it is judged as a POST is.
+			// Where CORS is configured for the API, a GET of another origin could be read, so it is checked as a POST.
 			asPost := &http.Request{Method: http.MethodPost, URL: r.URL, Host: r.Host, Header: r.Header}
 
 			switch {
@@ -60,7 +59,7 @@ func local(r *http.Request) bool {
 	return ok && own.AddrPort().Addr().Unmap() == peer
 }
 
-// proxied reports that somebody passed the request on.
+// proxied reports whether a proxy forwarded the request.
 func proxied(header http.Header) bool {
 	for name := range header {
 		if name == "Forwarded" || name == "Via" || strings.HasPrefix(name, "X-Forwarded-") {
@@ -71,8 +70,8 @@ func proxied(header http.Header) bool {
 	return false
 }
 
-// followed reports that a person clicked on a link to here, such as those of the page to the admin listener, whose port makes it
-// another origin. Whoever made the link cannot read what the browser shows then (W3C Fetch Metadata).
+// followed reports whether a user clicked on a link to here, such as those of the page to the admin listener, whose port makes it
+// another origin. The page with the link cannot read what the browser shows then (W3C Fetch Metadata).
 func followed(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Origin") == "" && r.Header.Get("Sec-Fetch-Mode") == "navigate" &&
 		r.Header.Get("Sec-Fetch-Dest") == "document" && r.Header.Get("Sec-Fetch-User") == "?1"

@@ -13,8 +13,8 @@ func link(user string) []string {
 	return []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-User", user}
 }
 
-// A page elsewhere must get neither a token nor at a backend: not by a request of its own, not by a name of its own that it lets point
-// to here, not from another machine.
+// A page elsewhere must get neither a token nor at a backend: not by a request of its own, not by a name of its own that it lets
+// point to here, not from another machine.
 func TestGuard(t *testing.T) {
 	t.Parallel()
 

@@ -19,9 +19,9 @@ const (
 	maxScopes  = 1024
 )
 
-// token answers GET /dev/token?subject=alice&scope=users:admin with a fresh token. scope may be repeated or missing.
+// token serves GET /dev/token?subject=alice&scope=users:admin: a new token. scope may be repeated or missing.
 func token(sign func(subject string, scopes []string) (string, time.Duration, error)) http.Handler {
-	type answer struct {
+	type response struct {
 		Token   string `json:"token"`
 		Subject string `json:"subject"`
 		// ExpiresIn is in seconds, as in OAuth (RFC 6749, section 5.1).
@@ -45,7 +45,7 @@ func token(sign func(subject string, scopes []string) (string, time.Duration, er
 			return
 		}
 
-		writeJSON(w, answer{Token: signed, Subject: subject, ExpiresIn: int64(lifetime.Seconds())})
+		writeJSON(w, response{Token: signed, Subject: subject, ExpiresIn: int64(lifetime.Seconds())})
 	})
 }
 
@@ -73,7 +73,7 @@ func check(query url.Values) string {
 	return ""
 }
 
-// areScopes reports that a text is a list of scopes (RFC 6749, section 3.3), and not too long.
+// areScopes reports whether a text is a list of scopes (RFC 6749, section 3.3), and not too long.
 func areScopes(text string) bool {
 	return len(text) <= maxScopes && !strings.ContainsFunc(text, func(r rune) bool {
 		return r < ' ' || r > '~' || r == '"' || r == '\\'

@@ -1,6 +1,6 @@
 // Package devissuer signs access tokens for development: a gateway on a laptop, a demonstration, a test.
 //
-// It is not for production. Whoever can read its folder can sign in as anyone, its key is never changed, and it asks nobody for a
+// It is not for production. Anyone who can read its folder can sign in as any user, its key never changes, and it checks no
 // password.
 package devissuer
 
@@ -22,7 +22,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// What stands in every token. The top-level domain "invalid" belongs to nobody (RFC 2606), so no real issuer has this name.
+// Claims of every token. The top-level domain "invalid" is reserved (RFC 2606), so no real issuer has this name.
 const (
 	IssuerName = "https://dev.portico.invalid"
 	Audience   = "portico"
@@ -48,7 +48,7 @@ type DevIssuer struct {
 	created bool
 }
 
-// Open takes the key from the folder, or makes both. Several processes may do so at the same time; they get the same key.
+// Open reads the key from the folder, or creates both. Several processes may do so at the same time; they get the same key.
 func Open(dir string) (*DevIssuer, error) {
 	const onlyOwner = 0o700
 	if err := os.MkdirAll(dir, onlyOwner); err != nil {

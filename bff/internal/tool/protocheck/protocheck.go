@@ -1,7 +1,7 @@
-// Package protocheck finds what is wrong with the protos of a repository before code is generated from them: what does not compile,
-// what a gateway would not start with, and code that would be written where Go does not find it. It takes from buf's template what
-// the plugins will be told.
+// Package protocheck checks the protos of a repository before code is generated from them: they compile, a gateway would start with
+// them, and Go finds their code. It reads the options of the plugins from buf's template.
 //
+// It is apart from protolint, which protoc-gen-portico uses as well, because that plugin needs neither a compiler nor a template.
 // It gives no advice: portico lint does.
 package protocheck
 
@@ -25,7 +25,7 @@ type Repository struct {
 	Template string
 }
 
-// path is where something is, for the operating system.
+// path is a path for the operating system.
 func (r Repository) path(name string) string {
 	name = filepath.FromSlash(name)
 	if filepath.IsAbs(name) {
@@ -35,8 +35,8 @@ func (r Repository) path(name string) string {
 	return filepath.Join(r.Root, name)
 }
 
-// Check returns what is wrong, by position, with paths as those of Repository. Routes and policies are looked at if
-// protoc-gen-portico will see them. An error is about something else than the protos.
+// Check returns the findings by position, with paths as those of Repository. Routes and policies are checked if the template has
+// protoc-gen-portico. An error is not about the protos.
 func Check(ctx context.Context, repository Repository) ([]protolint.Finding, error) {
 	tree, err := protosource.Dir(repository.path(repository.Protos))
 	if err != nil {
@@ -69,7 +69,7 @@ func Check(ctx context.Context, repository Repository) ([]protolint.Finding, err
 	return protolint.Faults(files, settings), nil
 }
 
-// Sources makes findings of an error of protosource that is about sources in a folder. Any other error is returned.
+// Sources makes findings of an error of protosource about files of a folder. It returns any other error.
 func Sources(dir string, err error) ([]protolint.Finding, error) {
 	faults, ok := errors.AsType[protosource.FaultsError](protosource.Below(dir, err))
 	if !ok {

@@ -18,7 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/protolint"
 )
 
-// template is what matters here of a buf.gen.yaml, version 2 (https://buf.build/docs/configuration/v2/buf-gen-yaml).
+// template is the needed part of a buf.gen.yaml, version 2 (https://buf.build/docs/configuration/v2/buf-gen-yaml).
 type template struct {
 	Managed struct {
 		Enabled bool `yaml:"enabled"`
@@ -102,7 +102,7 @@ func (p plugin) option(name string) string {
 	return last
 }
 
-// settings are what the plugins will be told. Not served: there will be no table of services.
+// settings are those of the plugins. It is not served if there will be no table of services.
 func (r Repository) settings() (settings protolint.Settings, served bool, err error) {
 	t, err := r.readTemplate()
 	if err != nil {

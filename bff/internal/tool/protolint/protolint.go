@@ -1,7 +1,7 @@
-// Package protolint finds what is wrong, or is probably not meant, with the REST routes and the policies in .proto files: what a
-// gateway would refuse to start with, and what it would serve to somebody's surprise. Every finding has its line.
+// Package protolint finds mistakes, and what is probably one, in the REST routes and policies of .proto files: what a gateway would
+// refuse to start with, and what it would serve unexpectedly. Every finding has a position.
 //
-// It does not judge names, packages and comments, as buf lint does.
+// It does not check names, packages and comments; buf lint does.
 package protolint
 
 import (
@@ -36,7 +36,7 @@ func (f Finding) String() string { return f.Position.String() + ": " + f.Rule + 
 type Rule struct {
 	// Name is what findings and comments call it.
 	Name string `json:"name"`
-	// Purpose says what it demands, and why.
+	// Purpose says what it requires, and why.
 	Purpose string `json:"purpose"`
 	// Refused reports that a gateway does not start with it, so that it cannot be ignored.
 	Refused bool `json:"refused"`
@@ -82,7 +82,7 @@ func Rules() []Rule {
 			"only what is safe to be made again is retried or hedged: by an idempotency_level that is true, or by a key", false,
 		},
 		{SafeUndeclared, "GET and HEAD say idempotency_level = NO_SIDE_EFFECTS, without which they are never retried", false},
-		{CacheShared, "answers that depend on who asks are not cached for all (cache.scope)", false},
+		{CacheShared, "responses that depend on the caller are not cached for all (cache.scope)", false},
 		{ListUnpaged, "lists have page_size, page_token and next_page_token (AIP-158), before they have grown", false},
 		{
 			RouteHidden,

@@ -248,8 +248,8 @@ service S {
     };
   }
 }`, []string{
-			`^shop.proto:15:33: CACHE_PRIVATE_SHARED: the answer of GET /v1/a/{item_id} .* belongs to item_id`,
-			`^shop.proto:23:15: CACHE_PRIVATE_SHARED: the answer of GET /v1/b .* any authenticated caller`,
+			`^shop.proto:15:33: CACHE_PRIVATE_SHARED: the response of GET /v1/a/{item_id} .* belongs to item_id`,
+			`^shop.proto:23:15: CACHE_PRIVATE_SHARED: the response of GET /v1/b .* any authenticated caller`,
 		}},
 		{"lists", `
 message Page { repeated Item items = 1; }
@@ -277,7 +277,7 @@ service S {
       response: {status: 201 location: "/v1/items/{item_id}"}
     };
   }
-}`, []string{`^shop.proto:14:30: LOCATION_UNROUTED: POST /v1/items answers with the Location /v1/items/{item_id}`}},
+}`, []string{`^shop.proto:14:30: LOCATION_UNROUTED: POST /v1/items responds with the Location /v1/items/{item_id}`}},
 		{"location_of_a_resource_name", `service S {
   rpc Post(Ask) returns (Item) {
     option (google.api.http) = {post: "/v1/items"};

@@ -16,7 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/tool/protopos"
 )
 
-// conflicts finds routes that contend for paths. The later one is where it is said.
+// conflicts finds routes that match the same paths. The finding is at the later one.
 func (l *linter) conflicts() {
 	contend := false
 
@@ -36,7 +36,7 @@ func (l *linter) conflicts() {
 	}
 }
 
-// unreachable finds routes that no request gets.
+// unreachable finds routes that no request reaches.
 func (l *linter) unreachable() {
 	routes := make([]schema.Route, 0, len(l.endpoints))
 	for _, e := range l.endpoints {
@@ -54,7 +54,7 @@ func (l *linter) unreachable() {
 	}
 }
 
-// hidden finds routes that no request gets while the gateway's own pages are on.
+// hidden finds routes that no request reaches while the gateway's own pages are on.
 func (l *linter) hidden(e endpoint) {
 	if hiding := pages.Hiding(pages.Own(), e.Template); len(hiding) > 0 {
 		l.find(e.Descriptor, protopos.Route(e.Route), RouteHidden, fmt.Sprintf(
@@ -92,8 +92,8 @@ func levelOf(method protoreflect.MethodDescriptor) descriptorpb.MethodOptions_Id
 	return options.GetIdempotencyLevel()
 }
 
-// caches finds answers that are shared although they are, or probably are, somebody's. Scopes and roles are looked at before an
-// answer is given out, so those who have them may share.
+// caches finds responses that are shared although they belong, or probably belong, to one caller. Scopes and roles are checked
+// before a cached response is returned, so callers who have them may share.
 func (l *linter) caches(e endpoint) {
 	if e.Policy.Cache == nil || !e.Policy.Cache.Public {
 		return
@@ -115,7 +115,7 @@ func (l *linter) caches(e endpoint) {
 	}
 
 	l.find(e.Descriptor, protopos.Policy(e.Descriptor, "cache.scope"), CacheShared, fmt.Sprintf(
-		"the answer of %s is cached for all callers, but it %s: use CACHE_SCOPE_PRIVATE, or make access public", e, why))
+		"the response of %s is cached for all callers, but it %s: use CACHE_SCOPE_PRIVATE, or make access public", e, why))
 }
 
 // lists finds lists that cannot be read page by page.
@@ -141,7 +141,7 @@ func (l *linter) lists(e endpoint) {
 
 	if len(missing) > 0 {
 		l.find(e.Descriptor, protopos.Of(e.Descriptor), ListUnpaged, fmt.Sprintf(
-			"%s answers with a list without pages: add %s", e, strings.Join(missing, ", ")))
+			"%s returns a list without pages: add %s", e, strings.Join(missing, ", ")))
 	}
 }
 
@@ -178,6 +178,6 @@ func (l *linter) locations(e endpoint) {
 			(policy.LeadsTo(location, other.Template.String()) || other.Template.Match(template.Example()))
 	}) {
 		l.find(e.Descriptor, protopos.Policy(e.Descriptor, "response.location"), LocationUnrouted, fmt.Sprintf(
-			"%s answers with the Location %s, but there is no such GET route", e, location))
+			"%s responds with the Location %s, but there is no such GET route", e, location))
 	}
 }

@@ -2,7 +2,7 @@
 // them to descriptors that know their lines. What they import from elsewhere (google/api, buf/validate) comes from the descriptors
 // that are linked into the program.
 //
-// It judges nothing: protolint and restdiff do.
+// It checks nothing else: protolint and restdiff do.
 package protosource
 
 import (
