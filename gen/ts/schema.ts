@@ -1871,8 +1871,7 @@ export interface operations {
                      *         }
                      *       ],
                      *       "labels": {
-                     *         "key-857": "value-857",
-                     *         "key-858": "value-858"
+                     *         "key-1": "value-1"
                      *       },
                      *       "note": "Please ring twice",
                      *       "orderId": "order-id-1",
@@ -2862,8 +2861,7 @@ export interface operations {
                      *       "displayName": "Ada Lovelace",
                      *       "email": "ada@example.com",
                      *       "labels": {
-                     *         "key-152": "value-152",
-                     *         "key-153": "value-153"
+                     *         "key-1": "value-1"
                      *       },
                      *       "phone": "+4915112345678",
                      *       "status": "USER_STATUS_ACTIVE",

@@ -34,39 +34,39 @@ func (m *maker) reply(method protoreflect.MethodDescriptor, request protoreflect
 // echo sets the fields that the request has, too, and those of a message of the reply's type in the request: the resource to create
 // or to update. It leaves out one field, which may be nil, and values that break the rules of the reply.
 func (m *maker) echo(reply, request protoreflect.Message, except protoreflect.FieldDescriptor) {
+	sources := []protoreflect.Message{request}
+
 	request.Range(func(given protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		field := reply.Descriptor().Fields().ByName(given.Name())
+		if !given.IsList() && !given.IsMap() && given.Message() == reply.Descriptor() {
+			sources = append(sources, value.Message())
+		}
 
-		if field != nil && field != except && sameType(field, given) && !otherOfOneof(reply, field) {
-			put(reply, field, value)
+		return true
+	})
 
-			if !m.valid(reply, field) {
+	for _, source := range sources {
+		source.Range(func(given protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+			field := reply.Descriptor().Fields().ByName(given.Name())
+			if field == nil || field == except || reply.Has(field) || !sameType(field, given) || otherOfOneof(reply, field) {
+				return true
+			}
+
+			if put(reply, field, value); !m.valid(reply, field) {
 				reply.Clear(field)
 			}
-		}
 
-		return true
-	})
-
-	request.Range(func(given protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-		if !given.IsList() && !given.IsMap() && given.Message() == reply.Descriptor() && except == nil {
-			value.Message().Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
-				if !reply.Has(field) && !otherOfOneof(reply, field) {
-					reply.Set(field, value)
-				}
-
-				return true
-			})
-		}
-
-		return true
-	})
+			return true
+		})
+	}
 }
 
 // sameType reports whether values of one field can be values of the other.
 func sameType(a, b protoreflect.FieldDescriptor) bool {
-	return a.Kind() == b.Kind() && a.IsList() == b.IsList() && !a.IsMap() && !b.IsMap() &&
-		a.Message() == b.Message() && a.Enum() == b.Enum()
+	if a.IsMap() && b.IsMap() {
+		return sameType(a.MapKey(), b.MapKey()) && sameType(a.MapValue(), b.MapValue())
+	}
+
+	return a.Kind() == b.Kind() && a.IsList() == b.IsList() && a.Message() == b.Message() && a.Enum() == b.Enum()
 }
 
 // otherOfOneof reports whether another field of the same oneof is set.
@@ -74,17 +74,22 @@ func otherOfOneof(msg protoreflect.Message, field protoreflect.FieldDescriptor) 
 	return field.ContainingOneof() != nil && msg.WhichOneof(field.ContainingOneof()) != nil
 }
 
-// put sets a field to the value of a field of another message. A list belongs to one field, so its elements are copied.
+// put sets a field to the value of a field of another message. Lists and maps belong to one field, so their elements are copied.
 func put(msg protoreflect.Message, field protoreflect.FieldDescriptor, value protoreflect.Value) {
-	if !field.IsList() {
+	switch {
+	case field.IsList():
+		list := msg.Mutable(field).List()
+		for i := range value.List().Len() {
+			list.Append(value.List().Get(i))
+		}
+	case field.IsMap():
+		value.Map().Range(func(key protoreflect.MapKey, entry protoreflect.Value) bool {
+			msg.Mutable(field).Map().Set(key, entry)
+
+			return true
+		})
+	default:
 		msg.Set(field, value)
-
-		return
-	}
-
-	list := msg.Mutable(field).List()
-	for i := range value.List().Len() {
-		list.Append(value.List().Get(i))
 	}
 }
 

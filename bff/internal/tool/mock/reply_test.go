@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -247,9 +248,9 @@ func TestWhatIsSentComesBack(t *testing.T) {
 		Items: []*orderv1.LineItem{{
 			Sku: "TEA-1", Title: "Tea", Quantity: 3, UnitPrice: &moneyv1.Money{CurrencyCode: "EUR", Units: 4},
 		}},
-		Note: new("ring twice"),
+		Note: new("ring twice"), Labels: map[string]string{"color": "green"},
 	})
-	if created.GetNote() != "ring twice" || len(created.GetItems()) != 1 || created.GetItems()[0].GetSku() != "TEA-1" ||
+	if created.GetNote() != "ring twice" || !maps.Equal(created.GetLabels(), map[string]string{"color": "green"}) || len(created.GetItems()) != 1 || created.GetItems()[0].GetSku() != "TEA-1" ||
 		created.GetUserId() != "alice" || created.GetOrderId() == "" {
 		t.Errorf("%v", created)
 	}
