@@ -24,7 +24,7 @@ import (
 // source is the folder of the command, whose module this is not.
 const source = "../../cmd/portico"
 
-// binary is the real command, built once for all tests.
+// binary is the real command. It and raced are built once for all tests.
 var binary string
 
 // raced is the command with the race detector.
