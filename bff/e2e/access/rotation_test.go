@@ -226,7 +226,7 @@ func TestIssuerDown(t *testing.T) {
 func TestUnknownKeyIDsCauseOneFetch(t *testing.T) {
 	t.Parallel()
 
-	const tokens = 5000
+	const tokens = 500
 
 	s, keys := startRemote(t, 5*time.Minute)
 	gatewaytest.Eventually(t, "first token", func() bool {

@@ -206,14 +206,14 @@ func TestRequestsCostNoMoreThanTheyBring(t *testing.T) { //nolint:paralleltest /
 		_ = gw.Close()
 	})
 
-	for _, h := range slices.Concat(costlyQueries(), costlyBodies(1<<18)) {
+	for _, h := range slices.Concat(costlyQueries(), costlyBodies((1<<18)/gatewaytest.Slowdown)) {
 		costs(t, server, h)
 	}
 
 	compress := compressors(t)
 
 	// What is small as it is sent costs no more than what is large, for a small one may cost more for each of its bytes.
-	for size, coding := range map[int]string{1 << 19: "gzip", 100_000: "zstd"} {
+	for size, coding := range map[int]string{(1 << 19) / gatewaytest.Slowdown: "gzip", 100_000 / gatewaytest.Slowdown: "zstd"} {
 		for _, h := range costlyBodies(size) {
 			h.name += " in " + coding
 			h.body, h.header = compress[coding](h.body), http.Header{"Content-Encoding": {coding}}

@@ -42,14 +42,14 @@ type described = func() (*conformance.Checker, error)
 func checkedContext(ctx context.Context, tb testing.TB, compiled *bff.Compiled, sameAs string) context.Context {
 	tb.Helper()
 
-	document := described(sync.OnceValues(func() (*conformance.Checker, error) {
+	var document described = sync.OnceValues(func() (*conformance.Checker, error) {
 		text, err := compiled.OpenAPI()
 		if err != nil {
 			return nil, err
 		}
 
 		return Exchanges.Load(text)
-	}))
+	})
 
 	if sameAs != "" {
 		first, _ := documents.LoadOrStore(sameAs, document)

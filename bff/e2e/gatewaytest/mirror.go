@@ -43,12 +43,15 @@ type Mirror struct {
 	Incoming chan metadata.MD
 }
 
+// Echo returns its request.
 func (Mirror) Echo(_ context.Context, m *everyv1.Every) (*everyv1.Every, error) { return m, nil }
 
+// Update returns its request.
 func (Mirror) Update(_ context.Context, m *everyv1.UpdateRequest) (*everyv1.UpdateRequest, error) {
 	return m, nil
 }
 
+// Check returns its request, with the header of the mirror.
 func (b Mirror) Check(ctx context.Context, m *everyv1.CheckRequest) (*everyv1.CheckRequest, error) {
 	if b.Incoming != nil {
 		md, _ := metadata.FromIncomingContext(ctx)
@@ -101,6 +104,7 @@ func (b Mirror) Count(m *everyv1.Every, stream grpc.ServerStreamingServer[everyv
 	return nil
 }
 
+// Collect returns all that was sent.
 func (b Mirror) Collect(stream grpc.ClientStreamingServer[everyv1.Every, everyv1.Everies]) error {
 	out := &everyv1.Everies{}
 
@@ -122,6 +126,7 @@ func (b Mirror) Collect(stream grpc.ClientStreamingServer[everyv1.Every, everyv1
 	}
 }
 
+// Talk returns each message, and fails if it says so.
 func (Mirror) Talk(stream grpc.BidiStreamingServer[everyv1.Every, everyv1.Every]) error {
 	for {
 		m, err := stream.Recv()
@@ -169,6 +174,7 @@ func taken(next func() (name, note string, piece *httpbody.HttpBody, err error))
 	}
 }
 
+// Upload returns what the upload was.
 func (Mirror) Upload(stream grpc.ClientStreamingServer[httpbody.HttpBody, everyv1.Uploaded]) error {
 	out, err := taken(func() (string, string, *httpbody.HttpBody, error) {
 		piece, err := stream.Recv()
@@ -182,6 +188,7 @@ func (Mirror) Upload(stream grpc.ClientStreamingServer[httpbody.HttpBody, everyv
 	return stream.SendAndClose(out)
 }
 
+// UploadFile returns what the upload was.
 func (b Mirror) UploadFile(stream grpc.ClientStreamingServer[everyv1.UploadFileRequest, everyv1.Uploaded]) error {
 	out, err := taken(func() (string, string, *httpbody.HttpBody, error) {
 		m, err := stream.Recv()
@@ -199,6 +206,7 @@ func (b Mirror) UploadFile(stream grpc.ClientStreamingServer[everyv1.UploadFileR
 	return stream.SendAndClose(out)
 }
 
+// UploadSmall returns the file.
 func (b Mirror) UploadSmall(_ context.Context, m *everyv1.UploadFileRequest) (*httpbody.HttpBody, error) {
 	if b.ContentType != "" {
 		m.File.ContentType = b.ContentType

@@ -32,7 +32,7 @@ const (
 	RPCCreateOrder = "/order.v1.OrderService/CreateOrder"
 )
 
-// trouble ends a call in place of the backend; nil leaves it to the backend. It must be safe for concurrent use.
+// Fault ends a call in place of the backend; nil leaves it to the backend. It must be safe for concurrent use.
 type Fault func(ctx context.Context, rpc string) error
 
 // FlakyBackend is a backend that fails, heals and dies while it is called. It says who it thinks has called, and keeps one profile.
@@ -44,6 +44,7 @@ type FlakyBackend struct {
 	Stop  func()
 }
 
+// StartFlakyBackend starts one that is healthy.
 func StartFlakyBackend(t *testing.T) *FlakyBackend {
 	t.Helper()
 
@@ -86,8 +87,10 @@ func (b *FlakyBackend) unary(ctx context.Context, req any, info *grpc.UnaryServe
 	return handler(ctx, req)
 }
 
+// FailWith ends calls from now on as the fault says.
 func (b *FlakyBackend) FailWith(tr Fault) { b.fault.Store(&tr) }
 
+// Heal ends the fault.
 func (b *FlakyBackend) Heal() { b.FailWith(func(context.Context, string) error { return nil }) }
 
 // CountOf is how many calls of a method there were.
@@ -113,6 +116,7 @@ func metadataOf(ctx context.Context, name string) string {
 	return strings.Join(md.Get(name), ",")
 }
 
+// GetOrder returns who has called, as the gateway says.
 func (b *FlakyBackend) GetOrder(ctx context.Context, req *orderv1.GetOrderRequest) (*orderv1.Order, error) {
 	return &orderv1.Order{
 		OrderId: req.GetOrderId(), UserId: metadataOf(ctx, "x-portico-subject"),
@@ -120,6 +124,7 @@ func (b *FlakyBackend) GetOrder(ctx context.Context, req *orderv1.GetOrderReques
 	}, nil
 }
 
+// GetPayment returns who has called, as the gateway says.
 func (b *FlakyBackend) GetPayment(ctx context.Context, req *paymentv1.GetPaymentRequest) (*paymentv1.Payment, error) {
 	return &paymentv1.Payment{
 		PaymentId: req.GetPaymentId(), UserId: metadataOf(ctx, "x-portico-subject"),
@@ -127,6 +132,7 @@ func (b *FlakyBackend) GetPayment(ctx context.Context, req *paymentv1.GetPayment
 	}, nil
 }
 
+// GetProfile returns the profile that was last set.
 func (b *FlakyBackend) GetProfile(_ context.Context, req *profilev1.GetProfileRequest) (*profilev1.Profile, error) {
 	out := &profilev1.Profile{UserId: req.GetUserId()}
 	if bio := b.Bio.Load(); bio != nil {
@@ -136,6 +142,7 @@ func (b *FlakyBackend) GetProfile(_ context.Context, req *profilev1.GetProfileRe
 	return out, nil
 }
 
+// UpdateProfile sets the profile.
 func (b *FlakyBackend) UpdateProfile(_ context.Context, req *profilev1.UpdateProfileRequest) (*profilev1.Profile, error) {
 	bio := req.GetProfile().GetBio()
 	b.Bio.Store(&bio)

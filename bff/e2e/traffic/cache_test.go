@@ -88,7 +88,7 @@ func TestColdMissesAreOneCall(t *testing.T) {
 func TestAnswersOfUsersDoNotMix(t *testing.T) {
 	t.Parallel()
 
-	const users, urls, rounds, atOnce = 40, 10, 5, 16 // Twice each.
+	const users, urls, rounds, atOnce = 20, 10, 5, 16 // Twice each.
 
 	s, b := gatewaytest.StartFlaky(t, func(c *config.Config) {
 		gatewaytest.Unlimited(c)
