@@ -131,7 +131,7 @@ func (c *http2Conn) reset(id uint32) {
 // Once, a client could start any number of calls by resetting each request at once (CVE-2023-44487, "HTTP/2 rapid reset"). It counts
 // goroutines and memory, so nothing runs beside it.
 func TestRapidResetsCostBackendsLittle(t *testing.T) {
-	const requests, together = 5000, 50
+	const requests, together = 5000 / gatewaytest.Slowdown, 50
 
 	attacks := map[string]func(c *http2Conn, open func() uint32){
 		"at_once": func(c *http2Conn, open func() uint32) {
