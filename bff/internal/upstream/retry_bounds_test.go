@@ -13,7 +13,6 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
-	"github.com/portico-gateway/portico/bff/internal/upstream"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 )
 
