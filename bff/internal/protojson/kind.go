@@ -110,6 +110,18 @@ func (k *kind) value(v scalar) protoreflect.Value {
 	}
 }
 
+// fits reports whether an integer is in the range of the kind.
+func (k *kind) fits(n int64) bool {
+	switch {
+	case k.class == classUnsigned && k.bits == 64:
+		return n >= 0
+	case k.class == classUnsigned:
+		return n == int64(uint32(n))
+	default:
+		return k.bits == 64 || n == int64(int32(n))
+	}
+}
+
 // parseInteger reads decimal digits, for a kind of integers or enums.
 func (k *kind) parseInteger(text string) (uint64, bool) {
 	switch k.class {

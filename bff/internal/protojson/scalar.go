@@ -134,6 +134,11 @@ func (d *decoder) floatBits(bits uint8) (uint64, *Error) {
 }
 
 func (d *decoder) integerBits(of *kind) (uint64, *Error) {
+	if n, end := d.shortInteger(); end > 0 && of.fits(n) {
+		d.skipTo(end)
+		return uint64(n), nil
+	}
+
 	raw, err := d.numeral()
 	if err != nil {
 		return 0, err
