@@ -68,29 +68,42 @@ func partLength(text []byte, lead, signs string) int {
 	return 0
 }
 
-// shortInteger reads an integer of at most 18 digits, which may be in quotes, and returns where it ends; 0 if anything else is
-// next. It is faster than the general way.
+// shortInteger reads an integer of at most 18 digits, which may be in quotes, and returns where it ends; 0 if anything else is next.
+// It is faster than the general way.
 func (s *scanner) shortInteger() (n int64, end int) {
-	const maxLength = 18
-
 	start, quoted := s.pos, s.peek() == '"'
 	if quoted {
 		start++
 	}
 
-	negative := start < len(s.data) && s.data[start] == '-'
+	n, end = convertDigits(s.data, start)
+
+	switch {
+	case end == 0 || end == len(s.data):
+	case quoted && s.data[end] == '"':
+		return n, end + 1
+	case !quoted && !wordByte(s.data[end]):
+		return n, end
+	}
+
+	return 0, 0
+}
+
+// convertDigits converts the integer that begins at start, and returns where it ends; 0 if there is none or it is too long.
+func convertDigits(data []byte, start int) (n int64, end int) {
+	negative := start < len(data) && data[start] == '-'
 	if negative {
 		start++
 	}
 
-	length := digits(s.data[start:])
+	const maxLength = 18
 
-	end = start + length
-	if length == 0 || length > maxLength || length > 1 && s.data[start] == '0' || end == len(s.data) {
+	length := digits(data[start:])
+	if length == 0 || length > maxLength || length > 1 && data[start] == '0' {
 		return 0, 0
 	}
 
-	for _, c := range s.data[start:end] {
+	for _, c := range data[start : start+length] {
 		n = n*10 + int64(c-'0')
 	}
 
@@ -98,14 +111,7 @@ func (s *scanner) shortInteger() (n int64, end int) {
 		n = -n
 	}
 
-	switch {
-	case quoted && s.data[end] == '"':
-		return n, end + 1
-	case !quoted && !wordByte(s.data[end]):
-		return n, end
-	default:
-		return 0, 0
-	}
+	return n, start + length
 }
 
 func digits(text []byte) int {
