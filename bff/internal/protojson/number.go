@@ -68,8 +68,8 @@ func partLength(text []byte, lead, signs string) int {
 	return 0
 }
 
-// shortInteger reads an integer of at most 18 digits, which may be in quotes, and returns where it ends; 0 if anything else is next.
-// It is faster than the general way.
+// shortInteger reads an integer of at most 18 digits, which may be in quotes, and returns where it ends; 0 if anything else is
+// next. It is faster than the general way.
 func (s *scanner) shortInteger() (n int64, end int) {
 	start, quoted := s.pos, s.peek() == '"'
 	if quoted {
