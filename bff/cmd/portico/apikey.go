@@ -81,7 +81,7 @@ func (f newKeyFlags) run(cmd *cobra.Command) error {
 		return err
 	}
 
-	if err := f.print(cmd, key); err != nil {
+	if err := f.show(cmd, key); err != nil {
 		return fmt.Errorf("the key is lost, remove id %s: %w", f.entry.ID, err)
 	}
 
@@ -96,13 +96,13 @@ type newKey struct {
 	Expires *time.Time `json:"expires,omitempty"`
 }
 
-func (f newKeyFlags) print(cmd *cobra.Command, key string) error {
+func (f newKeyFlags) show(cmd *cobra.Command, key string) error {
 	shown := newKey{Key: key, ID: f.entry.ID, Subject: f.entry.Subject}
 	if !f.entry.Expires.IsZero() {
 		shown.Expires = &f.entry.Expires
 	}
 
-	return f.out.print(cmd, shown, func() error { return printLines(cmd.OutOrStdout(), key) })
+	return f.out.write(cmd, shown, func() error { return printLines(cmd.OutOrStdout(), key) })
 }
 
 // store adds the entry to the file or, without one, prints it.

@@ -52,7 +52,7 @@ exit code is 1 if there are any.`,
 			return err
 		}
 
-		if err := out.print(cmd, changes, func() error { return printChanges(cmd, changes, against) }); err != nil {
+		if err := out.write(cmd, changes, func() error { return printChanges(cmd, changes, against) }); err != nil {
 			return err
 		}
 

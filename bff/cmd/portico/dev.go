@@ -214,7 +214,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 				server: endpointOf(server, cfg.Server.TLS), admin: admin, issuer: p.issuer, fleet: p.fleet,
 				docs: cfg.Docs.Page != config.DocsOff, token: token,
 			})
-			p.mocks.print(out)
+			p.mocks.list(out)
 		}),
 	})
 

@@ -44,18 +44,18 @@ func readConfig(path string, read func(string, []string) (config.Config, error))
 }
 
 // compile compiles the services under a configuration, which may be incomplete.
-func compile(path string) (config.Config, *bff.Compiled, error) {
+func compile(path string) (*bff.Compiled, error) {
 	cfg, err := readConfig(path, config.Read)
 	if err != nil {
-		return cfg, nil, err
+		return nil, err
 	}
 
 	compiled, err := bff.Compile(cfg, services()...)
 	if err != nil {
-		return cfg, nil, configError{error: err}
+		return nil, configError{error: err}
 	}
 
-	return cfg, compiled, nil
+	return compiled, nil
 }
 
 // watch sets begun when a command begins: an error before that is one of the command line.

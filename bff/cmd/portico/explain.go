@@ -77,7 +77,7 @@ func explain(cmd *cobra.Command, method, target string, e explained, out *output
 		return err
 	}
 
-	_, compiled, err := compile(e.config)
+	compiled, err := compile(e.config)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func explain(cmd *cobra.Command, method, target string, e explained, out *output
 		return configError{error: err}
 	}
 
-	if err := out.print(cmd, jsonOf(found), func() error { return printExplanation(cmd, found) }); err != nil {
+	if err := out.write(cmd, jsonOf(found), func() error { return printExplanation(cmd, found) }); err != nil {
 		return err
 	}
 

@@ -73,7 +73,7 @@ func lint(cmd *cobra.Command, dir, configuration string, out *output) error {
 	}
 
 	shown := append([]protolint.Finding{}, findings...) // In JSON, none is an empty array.
-	if err := out.print(cmd, shown, func() error { return printFindings(cmd, findings, len(tree)) }); err != nil {
+	if err := out.write(cmd, shown, func() error { return printFindings(cmd, findings, len(tree)) }); err != nil {
 		return err
 	}
 

@@ -63,8 +63,8 @@ func startMocks(ctx context.Context, names []string, known []bff.Service, logger
 	return m, nil
 }
 
-// mocked returns the services of the names. Composites are never mocked: they run inside the gateway. The services of an upstream are
-// mocked together, as composites call upstreams.
+// mocked returns the services of the names. Composites are never mocked: they run inside the gateway. The services of an upstream
+// are mocked together, as composites call upstreams.
 func mocked(names []string, known []bff.Service) ([]bff.Service, error) {
 	services := slices.DeleteFunc(slices.Clone(known), func(s bff.Service) bool { return s.Composite })
 
@@ -124,8 +124,8 @@ func (m *mockSet) in(upstreams map[string]config.Upstream) map[string]config.Ups
 	return all
 }
 
-// print lists the services that are mocked.
-func (m *mockSet) print(w io.Writer) {
+// list prints the services that are mocked.
+func (m *mockSet) list(w io.Writer) {
 	if len(m.services) == 0 {
 		return
 	}

@@ -53,8 +53,8 @@ func (o *output) Set(text string) error {
 // Type implements pflag.Value.
 func (*output) Type() string { return "format" }
 
-// print prints a value as JSON, or calls printTable.
-func (o *output) print(cmd *cobra.Command, value any, printTable func() error) error {
+// write prints a value as JSON, or calls printTable.
+func (o *output) write(cmd *cobra.Command, value any, printTable func() error) error {
 	if o.json {
 		return printJSON(cmd.OutOrStdout(), value)
 	}

@@ -25,14 +25,14 @@ portico.v1.MethodPolicy, with all defaults and overrides.`,
 	addConfig(cmd, &path, "for defaults that the schema leaves to it: "+configUsage)
 
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		_, compiled, err := compile(path)
+		compiled, err := compile(path)
 		if err != nil {
 			return err
 		}
 
 		routes := compiled.Routes()
 
-		return out.print(cmd, routes, func() error { return printRoutes(cmd, routes) })
+		return out.write(cmd, routes, func() error { return printRoutes(cmd, routes) })
 	}
 
 	return cmd

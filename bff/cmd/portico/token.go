@@ -85,5 +85,5 @@ func printToken(cmd *cobra.Command, in tokenFlags) error {
 
 	shown := bearer{AccessToken: token, TokenType: "Bearer", ExpiresIn: int64(in.ttl.Seconds())}
 
-	return in.out.print(cmd, shown, func() error { return printLines(cmd.OutOrStdout(), token) })
+	return in.out.write(cmd, shown, func() error { return printLines(cmd.OutOrStdout(), token) })
 }

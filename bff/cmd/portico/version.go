@@ -34,7 +34,7 @@ func versionCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		b := thisBuild()
 
-		return out.print(cmd, b, func() error { return printBuild(cmd, b) })
+		return out.write(cmd, b, func() error { return printBuild(cmd, b) })
 	}
 
 	return cmd

@@ -45,7 +45,7 @@ type newcomer struct {
 }
 
 // A reader follows the pages in a fresh copy of the repository, and every block on them is true. Some may be unchecked, for a reason.
-func TestNewcomer(t *testing.T) {
+func TestNewcomer(t *testing.T) { //nolint:tparallel // The pages share a checkout.
 	t.Parallel()
 
 	const mostUnchecked = 5
@@ -62,7 +62,7 @@ func TestNewcomer(t *testing.T) {
 }
 
 // Once, the proto of docs/services.md was refused by the very next command.
-func TestNewcomerAddsServices(t *testing.T) {
+func TestNewcomerAddsServices(t *testing.T) { //nolint:tparallel // As above.
 	t.Parallel()
 
 	n := openCopy(t)
