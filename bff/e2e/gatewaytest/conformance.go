@@ -42,7 +42,7 @@ type described = func() (*conformance.Checker, error)
 func checkedContext(ctx context.Context, tb testing.TB, compiled *bff.Compiled, sameAs string) context.Context {
 	tb.Helper()
 
-	var document described = sync.OnceValues(func() (*conformance.Checker, error) {
+	document := sync.OnceValues(func() (*conformance.Checker, error) {
 		text, err := compiled.OpenAPI()
 		if err != nil {
 			return nil, err
