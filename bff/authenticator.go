@@ -38,9 +38,9 @@ type Authenticator struct {
 
 	// Authenticate returns the principal that the credential identifies.
 	//
-	// Nil without an error means that the credential is not of this kind: the request is handled as if it were not there, so that it
-	// is anonymous unless it has another credential. (An Authorization header is then read as an access token.) An error refuses the
-	// request, on public routes too. It should be a gRPC status:
+	// Nil without an error means that the credential is not of this kind: the request is handled as if it were not there, so that
+	// it is anonymous unless it has another credential. (An Authorization header is then read as an access token.) An error
+	// refuses the request, on public routes too. It should be a gRPC status:
 	//
 	//	UNAUTHENTICATED    the credential is not valid: 401; the client does not learn why
 	//	PERMISSION_DENIED  it is valid, but may not be used: 403, with the message of the status

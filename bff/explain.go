@@ -62,8 +62,8 @@ func (e Explanation) Allowed() bool {
 		!slices.ContainsFunc(e.Effects, func(f Effect) bool { return f.Fault != nil })
 }
 
-// Explain returns what a gateway would do with a request of a caller; the zero Principal is an anonymous one. It routes and decodes as
-// the gateway does, but makes no connection. It looks at the method, the URL, the headers and the body of the request.
+// Explain returns what a gateway would do with a request of a caller; the zero Principal is an anonymous one. It routes and
+// decodes as the gateway does, but makes no connection. It looks at the method, the URL, the headers and the body of the request.
 func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Principal) (Explanation, error) {
 	stub, err := upstream.NewStub(gateway.ExplainUnary, gateway.ExplainStream)
 	if err != nil {

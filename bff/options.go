@@ -156,9 +156,9 @@ func WithAdminMiddleware(middleware ...func(http.Handler) http.Handler) Option {
 }
 
 // WithPage serves a handler on the listener for clients, beside the routes: at a path, or at all paths below one that ends with a
-// slash. It comes after the edge (log, limit per client, credentials that are shown are valid), but asks for no credentials itself,
-// and accepts GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins; a route that is left no
-// path at all is refused by Open.
+// slash. It comes after the edge (log, limit per client, credentials that are shown are valid), but asks for no credentials
+// itself, and accepts GET and HEAD unless methods says otherwise. Where a route matches the path too, the page wins; a route that
+// is left no path at all is refused by Open.
 //
 // Unlike a response of a route, a page may load scripts, styles and images of its own origin and call the API there: its
 // Content-Security-Policy is "default-src 'self'" without inline scripts, and with no frames around it, unless the handler sets

@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Problem is the document of an error (RFC 9457), as a hook of WithProblemHook sees it. The hook may set the fields. The rest of the
-// document (status, code, request_id, …) does not change.
+// Problem is the document of an error (RFC 9457), as a hook of WithProblemHook sees it. The hook may set the fields. The rest of
+// the document (status, code, request_id, …) does not change.
 type Problem struct {
 	// Type is a URI that names the kind of error, "about:blank" before. With another one, Title should not be the phrase of the
 	// status.

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Config is all of it. The tag default of a field is the value that WithDefaults puts in place of zero. Numbers and durations that have
-// one must be positive.
+// Config is all of it. The tag default of a field is the value that WithDefaults puts in place of zero. Numbers and durations that
+// have one must be positive.
 type Config struct {
 	Server   Server   `envPrefix:"SERVER_"    yaml:"server"`
 	Admin    Admin    `envPrefix:"ADMIN_"     yaml:"admin"`
@@ -223,7 +223,7 @@ type Limits struct {
 // Rate is a token bucket.
 type Rate struct {
 	Requests int64         `env:"REQUESTS" yaml:"requests"`
-	Per      time.Duration `default:"1s" env:"PER"      yaml:"per"`
+	Per      time.Duration `default:"1s"   env:"PER"       yaml:"per"`
 	Burst    int64         `env:"BURST"    yaml:"burst"`
 }
 

@@ -17,5 +17,5 @@ type Docs struct {
 	Page string `default:"off" env:"PAGE" yaml:"page"`
 	// Title and Version name the API. Default "REST API" and "1".
 	Title   string `default:"REST API" env:"TITLE"   yaml:"title"`
-	Version string `default:"1" env:"VERSION" yaml:"version"`
+	Version string `default:"1"        env:"VERSION" yaml:"version"`
 }

@@ -121,7 +121,8 @@ func overlay(c *Config, environ map[string]string) error {
 
 const upstreamPrefix = EnvPrefix + "UPSTREAMS_"
 
-// upstreamNames finds the upstreams that the environment names. A name may have a "_", so it ends at the first field that follows it.
+// upstreamNames finds the upstreams that the environment names. A name may have a "_", so it ends at the first field that follows
+// it.
 func upstreamNames(environ map[string]string) []string {
 	var fields, names []string
 	for field := range reflect.TypeFor[Upstream]().Fields() {

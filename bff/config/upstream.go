@@ -46,7 +46,8 @@ const (
 	RingHash = "ring_hash"
 )
 
-// Probe asks each address for its health (grpc.health.v1). Any reply will do: the status in it is watched all the time by another call.
+// Probe asks each address for its health (grpc.health.v1). Any reply will do: the status in it is watched all the time by another
+// call.
 type Probe struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Interval is how often it asks. Default 500ms.
@@ -70,7 +71,7 @@ type Ejection struct {
 type Concurrency struct {
 	Disabled bool `env:"DISABLED" yaml:"disabled"`
 	// Min and Max bound the limit. Default 20 and 1000.
-	Min int `default:"20" env:"MIN" yaml:"min"`
+	Min int `default:"20"   env:"MIN" yaml:"min"`
 	Max int `default:"1000" env:"MAX" yaml:"max"`
 	// Initial is where it begins. Default 200.
 	Initial int `env:"INITIAL" yaml:"initial"`

@@ -57,8 +57,9 @@ func Optional(name string, timeout time.Duration, run func(context.Context) erro
 // Run runs the branches and returns when all of them have returned. The failures are those of optional branches, in the order in
 // which the branches were given; there are none beside an error.
 //
-// Each failure is also recorded on the request whose context ctx is or comes from: it appears once in the log, and the response counts
-// as partial, so that it is not cached. A branch that can put something in place of what is missing does so itself, and succeeds.
+// Each failure is also recorded on the request whose context ctx is or comes from: it appears once in the log, and the response
+// counts as partial, so that it is not cached. A branch that can put something in place of what is missing does so itself, and
+// succeeds.
 //
 // The error is that of the required branch that failed first. It names the branch, and errors.Is, errors.As and status.FromError
 // see through to what the branch returned. If the branch failed because ctx ended, it is also the error of ctx.

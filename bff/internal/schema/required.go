@@ -10,10 +10,10 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 )
 
-// RequiredFields are those without which a message is refused: the required fields of proto2, LEGACY_REQUIRED in editions, and those
-// whose buf.validate rules an empty message breaks. google.api.field_behavior = REQUIRED says what a backend wants, and is not
-// enforced. The error is about rules that do not compile. A validator knows messages by their names, so two versions of a message
-// need two of them.
+// RequiredFields are those without which a message is refused: the required fields of proto2, LEGACY_REQUIRED in editions, and
+// those whose buf.validate rules an empty message breaks. google.api.field_behavior = REQUIRED says what a backend wants, and is
+// not enforced. The error is about rules that do not compile. A validator knows messages by their names, so two versions of a
+// message need two of them.
 func RequiredFields(
 	validator protovalidate.Validator, message protoreflect.MessageDescriptor,
 ) ([]protoreflect.FieldDescriptor, error) {

@@ -71,8 +71,8 @@ func messageRules(message protoreflect.MessageDescriptor) *validate.MessageRules
 	return rules
 }
 
-// requiredFields are the fields that a message is refused without. Responses are not checked against rules, and those of a PATCH are
-// for what it changes.
+// requiredFields are the fields that a message is refused without. Responses are not checked against rules, and those of a PATCH
+// are for what it changes.
 func (b *builder) requiredFields(message protoreflect.MessageDescriptor, as form) []protoreflect.FieldDescriptor {
 	if as != input {
 		return schema.LabelledFields(message)

@@ -18,8 +18,8 @@ const (
 	boundTo    = "lte"
 )
 
-// applyNumber reads the bounds by name, since there is a message of rules for each kind of number and they have the same fields. The
-// bounds of a number that is a string in JSON can only be said in words.
+// applyNumber reads the bounds by name, since there is a message of rules for each kind of number and they have the same fields.
+// The bounds of a number that is a string in JSON can only be said in words.
 func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 	which := rules.ProtoReflect().WhichOneof(rules.ProtoReflect().Descriptor().Oneofs().ByName("type"))
 	if which == nil || which.Message() == nil {
@@ -41,6 +41,18 @@ func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 		limited = schema.OneOf[0] // The one that is a number.
 	}
 
+	applyBounds(schema, limited, set, text)
+
+	if !text {
+		limited.members(set)
+		limited.outside()
+	} else if low, high := limited.bounds(); low != nil && *low >= 0 && (high == nil || *high >= *low) {
+		schema.Pattern = unsignedPattern
+	}
+}
+
+// applyBounds limits one schema, and says in the words of the other what has no keyword.
+func applyBounds(schema, limited *Schema, set protoreflect.Message, text bool) {
 	for _, b := range []struct{ name, words string }{
 		{"const", "Always"}, {boundAbove, "Greater than"}, {boundFrom, "At least"}, {boundBelow, "Less than"}, {boundTo, "At most"},
 	} {
@@ -57,13 +69,6 @@ func applyNumber(schema *Schema, rules *validate.FieldRules, text bool) {
 		if !numeric || text {
 			schema.Description = sentences(schema.Description, b.words+" "+inWords(set.Get(field), field)+".")
 		}
-	}
-
-	if !text {
-		limited.members(set)
-		limited.outside()
-	} else if low, high := limited.bounds(); low != nil && *low >= 0 && (high == nil || *high >= *low) {
-		schema.Pattern = unsignedPattern
 	}
 }
 

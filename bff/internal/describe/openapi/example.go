@@ -37,8 +37,8 @@ func (b *builder) readExample(method protoreflect.FullName) error {
 	return nil
 }
 
-// read reads the JSON of a message. It reports whether there is one: an example that cannot be read is left out, since types in it may
-// not be linked into this program.
+// read reads the JSON of a message. It reports whether there is one: an example that cannot be read is left out, since types in it
+// may not be linked into this program.
 func read(message protoreflect.MessageDescriptor, text json.RawMessage) (protoreflect.Message, bool) {
 	m := dynamicpb.NewMessage(message)
 	if len(text) == 0 || protojson.Unmarshal(text, m) != nil {

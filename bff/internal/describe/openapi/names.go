@@ -79,8 +79,8 @@ type reduced struct {
 	refs   []*Schema
 }
 
-// refReduced is a reference to the schema of a message without some of its fields, or open for unknown ones. It gets the name of the
-// complete message if no other schema has that name, which is known in the end.
+// refReduced is a reference to the schema of a message without some of its fields, or open for unknown ones. It gets the name of
+// the complete message if no other schema has that name, which is known in the end.
 func (b *builder) refReduced(name, suffix string, schema *Schema) *Schema {
 	ref := &Schema{}
 

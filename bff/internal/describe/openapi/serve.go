@@ -13,8 +13,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
-// Handler serves a document with a strong entity tag (RFC 9110, section 8.8.3): a client that has it gets 304. It is made when it is
-// first requested, once; if that fails, the response is 500.
+// Handler serves a document with a strong entity tag (RFC 9110, section 8.8.3): a client that has it gets 304. It is made when it
+// is first requested, once; if that fails, the response is 500.
 func Handler(mediaType string, document func() ([]byte, error)) http.Handler {
 	type tagged struct {
 		text []byte

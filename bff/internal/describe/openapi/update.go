@@ -80,7 +80,8 @@ func (b *builder) wholeSchema(op policy.Endpoint, message protoreflect.MessageDe
 	return &Schema{AnyOf: []*Schema{whole, part}}, required
 }
 
-// requiresSome reports whether a message, or one that it holds other than in lists and maps, is refused by rules without some field.
+// requiresSome reports whether a message, or one that it holds other than in lists and maps, is refused by rules without some
+// field.
 func (b *builder) requiresSome(message protoreflect.MessageDescriptor, seen map[protoreflect.FullName]bool) bool {
 	if seen[message.FullName()] {
 		return false

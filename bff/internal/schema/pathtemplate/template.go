@@ -2,8 +2,8 @@
 // paths they match and how the paths of two of them relate, finds the one of many that a path is for, and returns the values of the
 // variables from the path.
 //
-// It reads templates as grpc-gateway's ServeMux does, on which generated handlers expect to be, but refuses some that the mux accepts
-// and understands otherwise than their author. Unlike there, "*" is never an empty segment, "**" that matches no segment
+// It reads templates as grpc-gateway's ServeMux does, on which generated handlers expect to be, but refuses some that the mux
+// accepts and understands otherwise than their author. Unlike there, "*" is never an empty segment, "**" that matches no segment
 // adds none to its variable, and an escaped slash stays escaped in every variable of several segments that can have one. It knows
 // nothing of methods and handlers.
 package pathtemplate

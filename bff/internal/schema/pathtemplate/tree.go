@@ -24,7 +24,8 @@ type node[V any] struct {
 	wild     *node[V]
 	// here is the template that ends here.
 	here *entry[V]
-	// deep are those that continue with "**", by what they require of the path's last segment; of one requirement in the order of Compare.
+	// deep are those that continue with "**", by what they require of the path's last segment; of one requirement in the order of
+	// Compare.
 	deep map[segment][]*entry[V]
 }
 
