@@ -1,5 +1,5 @@
-// Package admin serves operators: health, metrics, the state of the backends, profiles. It has no authentication, so its listener must
-// not be reachable by clients.
+// Package admin serves operators: health, metrics, the state of the backends, profiles. It has no authentication, so its listener
+// must not be reachable by clients.
 package admin
 
 import (

@@ -51,9 +51,9 @@ type Authenticator struct {
 	running      sync.WaitGroup
 }
 
-// New returns an Authenticator that trusts what the configuration names, which must be valid; without any it refuses every credential.
-// Files are read now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the gateway starts
-// while an issuer is down.
+// New returns an Authenticator that trusts what the configuration names, which must be valid; without any it refuses every
+// credential. Files are read now. Keys at URLs are fetched in the background, now and at intervals until ctx ends, so that the
+// gateway starts while an issuer is down.
 func New(ctx context.Context, cfg config.Auth, deps Deps) (*Authenticator, error) {
 	cache, err := newTokenCache(cfg.CacheTokens)
 	if err != nil {

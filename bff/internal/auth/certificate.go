@@ -78,7 +78,8 @@ func names(leaf *x509.Certificate) []string {
 	return slices.Compact(all)
 }
 
-// thumbprint identifies the client's certificate as tokens do that are bound to it (RFC 8705, section 3.1). Without one it is empty.
+// thumbprint identifies the client's certificate as tokens do that are bound to it (RFC 8705, section 3.1). Without one it is
+// empty.
 func thumbprint(state *tls.ConnectionState) string {
 	leaf := verifiedLeaf(state)
 	if leaf == nil {

@@ -146,8 +146,8 @@ func confirmation(claims jwt.MapClaims) (string, error) {
 	return thumbprint, nil
 }
 
-// scopes parses the claim of this name. Without a name it is "scope" (RFC 8693, section 4.2: a string, separated by spaces), or else
-// "scp", which some issuers write instead, as a string or as an array.
+// scopes parses the claim of this name. Without a name it is "scope" (RFC 8693, section 4.2: a string, separated by spaces), or
+// else "scp", which some issuers write instead, as a string or as an array.
 func scopes(claims jwt.MapClaims, name string) ([]string, error) {
 	value := lookup(claims, name)
 

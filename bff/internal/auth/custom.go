@@ -45,9 +45,9 @@ type Custom struct {
 	Issuer string
 	// Timeout is how long Authenticate may take.
 	Timeout time.Duration
-	// Authenticate returns the caller that the credential of a request identifies; nil if the credential is of another kind. An error
-	// is a gRPC status with UNAUTHENTICATED if the credential is not valid, with PERMISSION_DENIED and a public message if its owner
-	// may not call at all, and anything else if it could not be verified. It must be safe for concurrent use.
+	// Authenticate returns the caller that the credential of a request identifies; nil if the credential is of another kind. An
+	// error is a gRPC status with UNAUTHENTICATED if the credential is not valid, with PERMISSION_DENIED and a public message if
+	// its owner may not call at all, and anything else if it could not be verified. It must be safe for concurrent use.
 	Authenticate func(r *http.Request) (*reqinfo.Principal, error)
 }
 

@@ -24,8 +24,8 @@ func checkHeader(header map[string]any, types []string) error {
 		return errCritical
 	}
 
-	// They change what is signed (RFC 7797), what the claims are (RFC 7516, section 4.1.3), or make it an encrypted token (RFC 7516,
-	// section 9); access tokens have none of them.
+	// They change what is signed (RFC 7797), what the claims are (RFC 7516, section 4.1.3), or make it an encrypted token (RFC
+	// 7516, section 9); access tokens have none of them.
 	for _, name := range []string{"b64", "zip", "enc"} {
 		if _, ok := header[name]; ok {
 			return errHeader

@@ -34,8 +34,8 @@ var (
 // key, else the client certificate. Without any of them the caller is anonymous.
 //
 // A credential that is not valid ends the request with 401, even if the route is public: a client that sends one expects it to be
-// used. So do two of them, because the gateway cannot choose. While no keys of its issuer could be fetched, a token ends it with 503,
-// because a client would discard it after a 401.
+// used. So do two of them, because the gateway cannot choose. While no keys of its issuer could be fetched, a token ends it with
+// 503, because a client would discard it after a 401.
 func (a *Authenticator) Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		custom, err := a.custom.principal(r)
@@ -140,8 +140,8 @@ func notInToken(c rune) bool {
 	return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' && c != '.'
 }
 
-// refuseCredential responds without saying what was wrong, which would only help a forger, unless it is a claim of a token with a valid
-// signature, which its issuer has to correct.
+// refuseCredential responds without saying what was wrong, which would only help a forger, unless it is a claim of a token with a
+// valid signature, which its issuer has to correct.
 func refuseCredential(w http.ResponseWriter, r *http.Request, cause error) {
 	if errors.Is(cause, errNoKeys) {
 		p := problem.New(codes.Unavailable, "tokens of this issuer cannot be verified at the moment")

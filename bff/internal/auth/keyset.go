@@ -113,8 +113,8 @@ func fromFile(file string, config filewatch.Config) (keySet, fetchFunc, error) {
 	}, nil
 }
 
-// parseKeys parses a JSON Web Key Set. It skips unusable keys if there are others, as RFC 7517, section 5, requires. It refuses a set
-// with a private or symmetric key, which was published by mistake.
+// parseKeys parses a JSON Web Key Set. It skips unusable keys if there are others, as RFC 7517, section 5, requires. It refuses a
+// set with a private or symmetric key, which was published by mistake.
 func parseKeys(data []byte) (keySet, error) {
 	var doc jwkset.JWKSMarshal
 	if err := json.Unmarshal(data, &doc); err != nil {

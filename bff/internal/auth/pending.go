@@ -14,8 +14,8 @@ type pendingKeys struct {
 	over    atomic.Bool
 }
 
-// names lists the issuers whose keys were never fetched. After the grace it is always empty, because an issuer that is down must not
-// take all gateways out of service.
+// names lists the issuers whose keys were never fetched. After the grace it is always empty, because an issuer that is down must
+// not take all gateways out of service.
 func (p *pendingKeys) names() []string {
 	if p.over.Load() {
 		return nil

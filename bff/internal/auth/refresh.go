@@ -61,8 +61,8 @@ func (k *keySource) current() keySet {
 	return nil
 }
 
-// renewed returns the keys after a new fetch, and reports whether they are up to date. A fetch that is already running may have begun
-// before the issuer published the key with this id; if the key is not in its result, it waits for the next one.
+// renewed returns the keys after a new fetch, and reports whether they are up to date. A fetch that is already running may have
+// begun before the issuer published the key with this id; if the key is not in its result, it waits for the next one.
 func (k *keySource) renewed(ctx context.Context, kid string) (keySet, bool) {
 	ctx, cancel := context.WithTimeout(ctx, maxWait)
 	defer cancel()

@@ -37,8 +37,8 @@ func fromURL(rawURL string) (fetchFunc, error) {
 	}, nil
 }
 
-// fromDiscovery returns a function that fetches the keys from where the issuer says they are (OpenID Connect Discovery 1.0, section 4),
-// which it asks each time: keys may move.
+// fromDiscovery returns a function that fetches the keys from where the issuer says they are (OpenID Connect Discovery 1.0, section
+// 4), which it asks each time: keys may move.
 func fromDiscovery(issuer string) (fetchFunc, error) {
 	if err := checkURL(issuer); err != nil {
 		return nil, err

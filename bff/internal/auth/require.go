@@ -96,8 +96,8 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 	return checks
 }
 
-// Require lets callers through whom the access policy of a route allows. What is missing on the record counts against the caller. If
-// there are no requirements, it adds no layer.
+// Require lets callers through whom the access policy of a route allows. What is missing on the record counts against the caller.
+// If there are no requirements, it adds no layer.
 func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler) http.Handler {
 	checks := Checks(access, c)
 	if len(checks) == 0 {

@@ -125,8 +125,8 @@ func (i *issuer) verify(ctx context.Context, token string) verification {
 	return v
 }
 
-// keyFunc chooses the key by the header of a token, if that is one of an access token. Keys or locations of keys in the header ("jwk",
-// "jku", "x5c", "x5u") are ignored: a forger can choose them.
+// keyFunc chooses the key by the header of a token, if that is one of an access token. Keys or locations of keys in the header
+// ("jwk", "jku", "x5c", "x5u") are ignored: a forger can choose them.
 //
 // The result gets the generation of the keys from before the choice, so that it ends with them.
 func (i *issuer) keyFunc(ctx context.Context, v *verification) jwt.Keyfunc {

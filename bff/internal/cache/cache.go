@@ -1,9 +1,9 @@
-// Package cache serves a response more than once: to identical requests that come while the first is being served, and, for as long as
-// a route says, to later ones (RFC 9111). A Cache does that for routes, over a Store of responses.
+// Package cache serves a response more than once: to identical requests that come while the first is being served, and, for as long
+// as a route says, to later ones (RFC 9111). A Cache does that for routes, over a Store of responses.
 //
 // It belongs outside of compression, so that it stores what goes on the wire, and inside of everything that refuses a request: its
-// responses are for callers who are allowed to have them. It does not know which routes are cached, nor what a write changes (policy
-// does).
+// responses are for callers who are allowed to have them. It does not know which routes are cached, nor what a write changes
+// (policy does).
 package cache
 
 import (
@@ -18,8 +18,8 @@ import (
 const (
 	// storeTimeout bounds calls of the store that do not end with a request.
 	storeTimeout = 3 * time.Second
-	// maxRefreshes run at a time for each route, so that none waits for the backend of another. An entry that is not refreshed stays
-	// stale until the next request for it.
+	// maxRefreshes run at a time for each route, so that none waits for the backend of another. An entry that is not refreshed
+	// stays stale until the next request for it.
 	maxRefreshes = 16
 	// resultGrace is how long after its deadline a request still waits for the result of the fetch.
 	resultGrace = 50 * time.Millisecond
@@ -50,8 +50,8 @@ const (
 
 // Rule is how responses of a route are shared.
 //
-// Without tags, nothing shows that a write has changed what a response is made of. A read after an acknowledged write may then get a
-// response that was stored before it, for as long as the schema says, or one whose fetch began before it and still runs, even if
+// Without tags, nothing shows that a write has changed what a response is made of. A read after an acknowledged write may then get
+// a response that was stored before it, for as long as the schema says, or one whose fetch began before it and still runs, even if
 // nothing is stored. With tags, neither happens.
 type Rule struct {
 	// RPC is the full method.
@@ -62,13 +62,13 @@ type Rule struct {
 	Timeout time.Duration
 	// Headers are those of a request that are bound to fields.
 	Headers []string
-	// Vary are other headers of a request on which a response may depend: those that are forwarded to backends, and those other than
-	// Authorization that have credentials. They are for caches between here and the client.
+	// Vary are other headers of a request on which a response may depend: those that are forwarded to backends, and those other
+	// than Authorization that have credentials. They are for caches between here and the client.
 	Vary []string
 	// Ignore reports which query parameters have no effect. Nil: none.
 	Ignore func(parameter string) bool
-	// Accept normalizes the values of Accept to one of a few, which the fetch gets instead of them; empty: none. It must be safe for
-	// concurrent use. Nil: the fetch gets what the client sent, as it does if the field is bound or forwarded.
+	// Accept normalizes the values of Accept to one of a few, which the fetch gets instead of them; empty: none. It must be safe
+	// for concurrent use. Nil: the fetch gets what the client sent, as it does if the field is bound or forwarded.
 	Accept func(values []string) string
 	// Public reports that anybody may call the route, with credentials or without.
 	Public bool
@@ -81,8 +81,8 @@ type Cache struct {
 	calls   *calls
 }
 
-// New returns a Cache over the store. It calls observe for each event, if not nil, which must be safe for concurrent use and may not
-// block.
+// New returns a Cache over the store. It calls observe for each event, if not nil, which must be safe for concurrent use and may
+// not block.
 func New(store Store, observe func(rpc string, event Event)) *Cache {
 	if observe == nil {
 		observe = func(string, Event) {}
@@ -91,10 +91,10 @@ func New(store Store, observe func(rpc string, event Event)) *Cache {
 	return &Cache{store: store, observe: observe, calls: newCalls()}
 }
 
-// Route shares the responses of a route. It belongs behind everything that refuses a request, and the deadline is set outside of it.
-// The handler gets a request with only those headers that matter, and must not learn about the client's in another way. If responses
-// are public, it learns no more about the caller than the tenant. Conditions other than If-None-Match, and ranges, have no effect
-// (RFC 9111, section 4.3.2; RFC 9110, section 14.2).
+// Route shares the responses of a route. It belongs behind everything that refuses a request, and the deadline is set outside of
+// it. The handler gets a request with only those headers that matter, and must not learn about the client's in another way. If
+// responses are public, it learns no more about the caller than the tenant. Conditions other than If-None-Match, and ranges, have
+// no effect (RFC 9111, section 4.3.2; RFC 9110, section 14.2).
 func (c *Cache) Route(rule Rule) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return newRoute(c, rule, next) }
 }

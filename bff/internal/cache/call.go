@@ -142,8 +142,8 @@ func (f *calls) background(ctx context.Context, key Key, o attachOptions) (*call
 	return f.begin(ctx, s, key, o.timeout), true
 }
 
-// detach detaches a request that no longer waits. The last one ends the call, unless that is because of its deadline and the call is
-// almost over, too: a backend that did not reply must not look like a client that hung up.
+// detach detaches a request that no longer waits. The last one ends the call, unless that is because of its deadline and the call
+// is almost over, too: a backend that did not reply must not look like a client that hung up.
 func (f *calls) detach(c *call, deadline bool) {
 	s := f.shardOf(c.key)
 

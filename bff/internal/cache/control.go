@@ -10,8 +10,8 @@ import (
 // noCache asks that a stored response is revalidated, in both directions.
 const noCache = "no-cache"
 
-// control is what a client asks of a cache (RFC 9111, section 5.2.1). Directives that a cache need not follow, and invalid ones, are
-// ignored.
+// control is what a client asks of a cache (RFC 9111, section 5.2.1). Directives that a cache need not follow, and invalid ones,
+// are ignored.
 type control struct {
 	noCache, noStore, onlyIfCached bool
 	// maxAge is how old a response may be, if limited.

@@ -145,8 +145,8 @@ func (rt *route) settle(ctx context.Context, c *call, f *fetch, collected *colle
 			rt.put(ctx, c.key, f.began, entry)
 	}
 
-	// In this order: a write may be acknowledged after the response was stored, and a request that comes then does not find it in the
-	// store, but would find the call.
+	// In this order: a write may be acknowledged after the response was stored, and a request that comes then does not find it in
+	// the store, but would find the call.
 	if shared := rt.cache.calls.complete(c); rt.tagged && shared {
 		if !complete {
 			tags = nil

@@ -82,8 +82,8 @@ func sortedNames[V any](names []string, m map[string]V) []string {
 	return names
 }
 
-// fetchHeader is what a fetch gets of the client's header: the fields that matter, and no other, so that no other can have an effect.
-// Conditions are evaluated for each client.
+// fetchHeader is what a fetch gets of the client's header: the fields that matter, and no other, so that no other can have an
+// effect. Conditions are evaluated for each client.
 func (rt *route) fetchHeader(header http.Header, f *fetch) http.Header {
 	out := make(http.Header, len(rt.fields))
 
@@ -127,8 +127,8 @@ func (rt *route) accepted(values []string) []string {
 	return nil
 }
 
-// acceptedCodings is Accept-Encoding, reduced to what makes a difference: the codings that the gateway has and the client prefers. It
-// may prefer none.
+// acceptedCodings is Accept-Encoding, reduced to what makes a difference: the codings that the gateway has and the client prefers.
+// It may prefer none.
 func acceptedCodings(lines []string) []string {
 	preferred := httpfield.Codings(lines, "gzip", "zstd")
 	if len(preferred) == 0 {
@@ -138,8 +138,8 @@ func acceptedCodings(lines []string) []string {
 	return []string{strings.Join(preferred, ", ")}
 }
 
-// withoutConditions is what backends get of a client's header, without the fields that ask for a response only if the client does not
-// have it, or for a part of it (RFC 9110, sections 13.1 and 14.2).
+// withoutConditions is what backends get of a client's header, without the fields that ask for a response only if the client does
+// not have it, or for a part of it (RFC 9110, sections 13.1 and 14.2).
 func withoutConditions(forward map[string][]string) map[string][]string {
 	out := maps.Clone(forward)
 	maps.DeleteFunc(out, func(name string, _ []string) bool {

@@ -71,8 +71,8 @@ func (rt *route) bypass(w http.ResponseWriter, r *http.Request) {
 	rt.next.ServeHTTP(w, r)
 }
 
-// serve looks into the store first, and then attaches the request to a call or begins one. If the result of that call is of no use to
-// it, both are tried again.
+// serve looks into the store first, and then attaches the request to a call or begins one. If the result of that call is of no use
+// to it, both are tried again.
 func (l *lookup) serve() {
 	// In a flood of misses a call may end at any time; one miss too many does no harm.
 	const lookups = 3
@@ -218,8 +218,8 @@ func (l *lookup) do(retryable bool) bool {
 	return true
 }
 
-// tooLate reports whether the call ran out of time while the request, which came later, has some left. The next call does not run out
-// of time before the request.
+// tooLate reports whether the call ran out of time while the request, which came later, has some left. The next call does not run
+// out of time before the request.
 func (l *lookup) tooLate(res *result) bool {
 	if !res.late || l.retried || l.mayServeStale() || l.r.Context().Err() != nil {
 		return false

@@ -10,8 +10,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// shares is how a Memory is divided: an entry takes a sixteenth at most, so that a few large ones cannot push out all others, and so
-// do the invalidated tags, at tagBytes each.
+// shares is how a Memory is divided: an entry takes a sixteenth at most, so that a few large ones cannot push out all others, and
+// so do the invalidated tags, at tagBytes each.
 const shares = 16
 
 // Memory is a Store for one gateway, bounded by the bytes that it takes. Otter decides which entries are evicted (W-TinyLFU: those

@@ -15,8 +15,8 @@ type collectedTags struct {
 	tags       []string
 }
 
-// Tag adds the tags of a response while it is fetched, with the context of the fetch; outside of a fetch it does nothing. If they are
-// not complete, because a tag had no value, the response is not stored, as nothing could make it obsolete.
+// Tag adds the tags of a response while it is fetched, with the context of the fetch; outside of a fetch it does nothing. If they
+// are not complete, because a tag had no value, the response is not stored, as nothing could make it obsolete.
 func Tag(ctx context.Context, tags []string, complete bool) {
 	n, ok := ctx.Value(tagsKey{}).(*collectedTags)
 	if !ok {

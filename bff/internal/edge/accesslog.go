@@ -24,8 +24,8 @@ type Metrics interface {
 	ObserveRequest(method, template string, status int, took time.Duration)
 }
 
-// AccessLog writes one line and one sample at the end of each request, even after a panic. The line has the route's template and never the
-// path or the query, which may have data that does not belong in logs.
+// AccessLog writes one line and one sample at the end of each request, even after a panic. The line has the route's template and
+// never the path or the query, which may have data that does not belong in logs.
 func AccessLog(logger *slog.Logger, metrics Metrics) func(http.Handler) http.Handler {
 	// The source of all lines, for handlers that show it.
 	var source [1]uintptr

@@ -13,11 +13,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// ClientAddress sets the client's address on the record. Without trusted prefixes it is the connection's. With them it is the rightmost
-// address outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the leftmost.
+// ClientAddress sets the client's address on the record. Without trusted prefixes it is the connection's. With them it is the
+// rightmost address outside of them among X-Forwarded-For and, to its right, the connection's own; if all are trusted, the
+// leftmost.
 //
-// Elements to the left of an address that is not trusted may be forged, and are ignored. An invalid element ends the search: the address
-// is that of the proxy that sent it, so all such clients of the proxy count as one. That is logged once.
+// Elements to the left of an address that is not trusted may be forged, and are ignored. An invalid element ends the search: the
+// address is that of the proxy that sent it, so all such clients of the proxy count as one. That is logged once.
 //
 // It panics if a prefix cannot be parsed.
 func ClientAddress(trusted []string, logger *slog.Logger) func(http.Handler) http.Handler {
@@ -61,8 +62,8 @@ func (p prefixes) contain(address netip.Addr) bool {
 	return slices.ContainsFunc(p, func(prefix netip.Prefix) bool { return prefix.Contains(address) })
 }
 
-// client walks from the connection towards the client as long as proxies are trusted. Several fields are one list (RFC 9110, section 5.3),
-// whose empty elements do not count (section 5.6.1.2). The element is an invalid one; empty: there was none.
+// client walks from the connection towards the client as long as proxies are trusted. Several fields are one list (RFC 9110,
+// section 5.3), whose empty elements do not count (section 5.6.1.2). The element is an invalid one; empty: there was none.
 func (p prefixes) client(peer netip.Addr, fields []string) (client netip.Addr, element string) {
 	client = peer
 
@@ -112,8 +113,8 @@ func parseNode(text string) (netip.Addr, bool) {
 	return plain(withPort.Addr()), err == nil
 }
 
-// plain is the address without its zone, which has a meaning on one machine only; an IPv4-mapped IPv6 address (RFC 4291, section 2.5.5.2)
-// becomes the IPv4 address.
+// plain is the address without its zone, which has a meaning on one machine only; an IPv4-mapped IPv6 address (RFC 4291, section
+// 2.5.5.2) becomes the IPv4 address.
 func plain(address netip.Addr) netip.Addr { return address.Unmap().WithZone("") }
 
 // peer is the address of the connection; invalid if the server does not listen on TCP.

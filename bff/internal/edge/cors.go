@@ -17,8 +17,9 @@ const (
 	headerAllowMethods = "Access-Control-Allow-Methods"
 )
 
-// CORS lets pages of other origins call (Fetch standard, section 3.2). It handles preflights, which never reach next, and adds headers to
-// responses for the allowed origins. The response to a preflight of another origin has none. Methods and further are those of Deps.
+// CORS lets pages of other origins call (Fetch standard, section 3.2). It handles preflights, which never reach next, and adds
+// headers to responses for the allowed origins. The response to a preflight of another origin has none. Methods and further are
+// those of Deps.
 func CORS(cfg config.CORS, methods func(escapedPath string) []string, further []string) func(http.Handler) http.Handler {
 	addHeaders := cors.Handler(cors.Options{
 		AllowedOrigins: cfg.AllowedOrigins,
@@ -53,8 +54,8 @@ func preflight(methodsOf func(escapedPath string) []string, next http.Handler) h
 
 		switch allowed := header.Get(headerAllowOrigin) != ""; {
 		case allowed:
-			// The requested method is always granted, so that the page can read the error: that the path does not have it, or that there
-			// is no such path.
+			// The requested method is always granted, so that the page can read the error: that the path does not have it, or that
+			// there is no such path.
 			methods = append(slices.Clip(methods), r.Header.Get("Access-Control-Request-Method"))
 			slices.Sort(methods)
 			header.Set(headerAllowMethods, strings.Join(slices.Compact(methods), ", "))

@@ -10,9 +10,9 @@ import (
 // writeGrace is how long after the deadline a response may still be written.
 const writeGrace = 5 * time.Second
 
-// Deadlines bounds how long a client may take to send its request and to read the response, from the request's arrival. Without it a client
-// that was refused could hold its connection, and with that a graceful stop, by never sending the body that it declared. The matched
-// route sets its own. Zero: no bound.
+// Deadlines bounds how long a client may take to send its request and to read the response, from the request's arrival. Without it
+// a client that was refused could hold its connection, and with that a graceful stop, by never sending the body that it declared.
+// The matched route sets its own. Zero: no bound.
 func Deadlines(timeout time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		if timeout == 0 {

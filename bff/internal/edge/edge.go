@@ -32,8 +32,8 @@ type Deps struct {
 	Identify func(http.Handler) http.Handler
 	// Forward records the client's headers for backends. Nil: they get none.
 	Forward func(http.Handler) http.Handler
-	// Methods lists the methods of an escaped path; none: there is no such path. It must be safe for concurrent use. Nil: pages of allowed
-	// origins are granted the usual ones on every path.
+	// Methods lists the methods of an escaped path; none: there is no such path. It must be safe for concurrent use. Nil: pages of
+	// allowed origins are granted the usual ones on every path.
 	Methods func(escapedPath string) []string
 	// FurtherMethods are granted to pages of allowed origins in addition to the usual ones.
 	FurtherMethods []string

@@ -2,8 +2,8 @@ package edge
 
 import "net/http"
 
-// SecurityHeaders adds headers for responses that are data: not to be sniffed, framed, cached or sent as referrer to other origins. A route
-// may set others for its own responses.
+// SecurityHeaders adds headers for responses that are data: not to be sniffed, framed, cached or sent as referrer to other origins.
+// A route may set others for its own responses.
 func SecurityHeaders(next http.Handler) http.Handler {
 	// All responses share the lists, which have no spare capacity: appending to one copies it.
 	var (

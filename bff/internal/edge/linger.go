@@ -10,26 +10,26 @@ import (
 
 // How long Linger reads on, and how much. All of it is well within writeGrace, after which the stream is reset.
 const (
-	// lingerHold is how long the response waits for the end of the body, even if nothing arrives. Most bodies end within it, and the
-	// stream ends in order.
+	// lingerHold is how long the response waits for the end of the body, even if nothing arrives. Most bodies end within it, and
+	// the stream ends in order.
 	lingerHold = 100 * time.Millisecond
 	// lingerQuiet is how long nothing arrives from a client that has stopped sending: more than a round trip.
 	lingerQuiet = 500 * time.Millisecond
-	// lingerTime and lingerBytes bound what is read in all. A client may send a window (1 MiB) before it sees the response; the rest is for
-	// bodies a little over the limit of their route.
+	// lingerTime and lingerBytes bound what is read in all. A client may send a window (1 MiB) before it sees the response; the
+	// rest is for bodies a little over the limit of their route.
 	lingerTime  = 2 * time.Second
 	lingerBytes = 2 << 20
 	// lingerBuffer is what is read at a time.
 	lingerBuffer = 16 << 10
 )
 
-// Linger lets clients read responses that were sent before the request's body was read. If a handler returns before the end of the body,
-// net/http resets a stream of HTTP/2 after the response (RFC 9113, section 8.1), and clients that are sending at that moment often lose the
-// response. So the rest of the body is read and discarded first, for a bounded time and number of bytes. If it does not end soon, the
-// response is sent meanwhile, so that the client can stop.
+// Linger lets clients read responses that were sent before the request's body was read. If a handler returns before the end of the
+// body, net/http resets a stream of HTTP/2 after the response (RFC 9113, section 8.1), and clients that are sending at that moment
+// often lose the response. So the rest of the body is read and discarded first, for a bounded time and number of bytes. If it does
+// not end soon, the response is sent meanwhile, so that the client can stop.
 //
-// It belongs outside of all layers that count requests or hold resources for them. A client that waits for "100 Continue" has sent nothing,
-// and is not asked to. Over HTTP/1.1 net/http reads on by itself, except after it has sent a "100 Continue".
+// It belongs outside of all layers that count requests or hold resources for them. A client that waits for "100 Continue" has sent
+// nothing, and is not asked to. Over HTTP/1.1 net/http reads on by itself, except after it has sent a "100 Continue".
 func Linger(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		expects := r.Header["Expect"] != nil
@@ -55,8 +55,8 @@ func Linger(next http.Handler) http.Handler {
 	})
 }
 
-// pendingBody is the body of a request whose response may be sent before its end. Like net/http's it may be read on one goroutine and
-// closed on another. After the handler has returned, only linger can read it.
+// pendingBody is the body of a request whose response may be sent before its end. Like net/http's it may be read on one goroutine
+// and closed on another. After the handler has returned, only linger can read it.
 type pendingBody struct {
 	body io.ReadCloser
 	// sent reports that the client sends without "100 Continue", or got it; ended that all has been read.
@@ -150,7 +150,8 @@ func (b *pendingBody) discard(conn *http.ResponseController) bool {
 	return false
 }
 
-// flush sends the response, but not its end. The response to HEAD ends with the header, after which net/http would reset the stream.
+// flush sends the response, but not its end. The response to HEAD ends with the header, after which net/http would reset the
+// stream.
 func flush(conn *http.ResponseController, r *http.Request) {
 	if r.Method != http.MethodHead {
 		// Whether the client is there to read it makes no difference.

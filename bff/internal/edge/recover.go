@@ -15,8 +15,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// Recover makes the record of the request and responds to a panic with a 500. If the response has begun already, the connection is aborted,
-// so that the client sees that the response is incomplete.
+// Recover makes the record of the request and responds to a panic with a 500. If the response has begun already, the connection is
+// aborted, so that the client sees that the response is incomplete.
 func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

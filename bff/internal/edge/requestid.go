@@ -10,7 +10,8 @@ import (
 // headerRequestID has the id of the request in both directions.
 const headerRequestID = "X-Request-Id"
 
-// RequestID sets the id of the request: the client's, if that is 8 to 64 harmless characters, or 26 random ones. The response has it, too.
+// RequestID sets the id of the request: the client's, if that is 8 to 64 harmless characters, or 26 random ones. The response has
+// it, too.
 func RequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id := r.Header.Get(headerRequestID)
@@ -24,7 +25,8 @@ func RequestID(next http.Handler) http.Handler {
 	})
 }
 
-// isRequestID reports whether a client may send this id: letters, digits and, except at the beginning, dots, dashes and underscores.
+// isRequestID reports whether a client may send this id: letters, digits and, except at the beginning, dots, dashes and
+// underscores.
 func isRequestID(id string) bool {
 	const shortest, longest = 8, 64
 

@@ -13,8 +13,8 @@ var (
 	errTwice        = errors.New("middleware called next twice for one request, or with the context of another request")
 )
 
-// SameRequest panics if a request has lost its record in the middleware of an embedding program, or has one that was used already: without
-// its record, the caller and the limits of the request would be unknown. It records the context values of the middleware.
+// SameRequest panics if a request has lost its record in the middleware of an embedding program, or has one that was used already:
+// without its record, the caller and the limits of the request would be unknown. It records the context values of the middleware.
 func SameRequest(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec, ok := reqinfo.Lookup(r.Context())

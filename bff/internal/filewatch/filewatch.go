@@ -1,8 +1,8 @@
-// Package filewatch reads files again when they change. Content that is missing, faulty or still being written never takes effect; it is
-// logged once, and shown as a metric.
+// Package filewatch reads files again when they change. Content that is missing, faulty or still being written never takes effect;
+// it is logged once, and shown as a metric.
 //
-// It polls: a file that is replaced by renaming, or behind a symbolic link that is replaced (as Kubernetes does with mounted secrets), is
-// found by its path like any other, and no file system notifies about changes on another machine.
+// It polls: a file that is replaced by renaming, or behind a symbolic link that is replaced (as Kubernetes does with mounted
+// secrets), is found by its path like any other, and no file system notifies about changes on another machine.
 package filewatch
 
 import (
@@ -27,8 +27,8 @@ const (
 	Faulty
 )
 
-// maxSettle is how long content must have stayed the same before it is used, if the interval is not shorter. Writing a file in place takes
-// milliseconds.
+// maxSettle is how long content must have stayed the same before it is used, if the interval is not shorter. Writing a file in
+// place takes milliseconds.
 const maxSettle = time.Second
 
 // maxChanging is after how many polls in a row files that change each time count as faulty.
@@ -67,8 +67,8 @@ type Watcher struct {
 	changing int
 }
 
-// Open reads the files and passes them to accept, in that order; an empty path is a file without content. Later accept gets all of them
-// whenever one has changed. If it returns an error, the previous content should stay in use.
+// Open reads the files and passes them to accept, in that order; an empty path is a file without content. Later accept gets all of
+// them whenever one has changed. If it returns an error, the previous content should stay in use.
 func Open(accept func(texts [][]byte) error, paths ...string) (*Watcher, error) {
 	texts, err := read(paths)
 	if err != nil {

@@ -1,8 +1,8 @@
 // Package idempotency executes a write that is sent again only once: requests with the same Idempotency-Key get the response to the
 // first (draft-ietf-httpapi-idempotency-key-header-07). A Deduplicator does that for routes, over a Store of keys and responses.
 //
-// It does not know which routes use it (policy does). It cannot know the outcome of a request to which a backend never replied; only
-// the backend can.
+// It does not know which routes use it (policy does). It cannot know the outcome of a request to which a backend never replied;
+// only the backend can.
 package idempotency
 
 import (
@@ -163,8 +163,8 @@ func (d *Deduplicator) claim(ctx context.Context, claim Claim) (State, Response,
 	return state, stored, err
 }
 
-// finish stores the response, or, if there is no room for it, only that there was one. The client has it already; an error is for the
-// log alone, and the lease prevents a repetition for a while.
+// finish stores the response, or, if there is no room for it, only that there was one. The client has it already; an error is for
+// the log alone, and the lease prevents a repetition for a while.
 func (d *Deduplicator) finish(ctx context.Context, claim Claim, res Response, ttl time.Duration) {
 	storeCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()

@@ -226,6 +226,6 @@ func newEntry(claim Claim, expires time.Time) *entry {
 	return &entry{claim: claim, expires: expires, size: int64(size)}
 }
 
-// responseSize is what a response adds to its claim. One that is Omitted adds nothing, so that it can replace the claim when there is
-// no room.
+// responseSize is what a response adds to its claim. One that is Omitted adds nothing, so that it can replace the claim when there
+// is no room.
 func responseSize(res Response) int64 { return response.HeaderSize(res.Header) + int64(cap(res.Body)) }

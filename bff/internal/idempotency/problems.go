@@ -41,7 +41,8 @@ func unrepeatable(stored Response) *problem.Problem {
 	}
 
 	return problem.Newf(codes.Aborted,
-		"the first request with this %s %s with status %d, but its response is too large to be repeated", Header, outcome, stored.Status)
+		"the first request with this %s %s with status %d, but its response is too large to be repeated",
+		Header, outcome, stored.Status)
 }
 
 // unavailable is the response when the store fails: going on could repeat a write.

@@ -81,8 +81,8 @@ func changed(before, after http.Header) http.Header {
 	return header
 }
 
-// storable reports whether a response with this status is the outcome of the request. It is not if the outcome is unknown, or depends
-// on the time or on what the caller may do.
+// storable reports whether a response with this status is the outcome of the request. It is not if the outcome is unknown, or
+// depends on the time or on what the caller may do.
 func storable(status int) bool {
 	switch status {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly,

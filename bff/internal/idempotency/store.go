@@ -15,11 +15,11 @@ import (
 // A claim is held by its owner for its lease. When the lease is over, the key is free. An owner that is late can neither overwrite
 // nor release the claim of another.
 type Store interface {
-	// Claim claims the key if it is free, and otherwise returns its state. The response is that of Done, and must not be changed. It
-	// returns ErrFull if there is no room for a claim.
+	// Claim claims the key if it is free, and otherwise returns its state. The response is that of Done, and must not be changed.
+	// It returns ErrFull if there is no room for a claim.
 	Claim(ctx context.Context, claim Claim) (State, Response, error)
-	// Finish stores the response, which must not be changed any more, under the key for the time of ttl, even if the lease is over. It
-	// returns ErrLost if another owner has the key, and ErrFull if there is no room for the response; the claim stays then.
+	// Finish stores the response, which must not be changed any more, under the key for the time of ttl, even if the lease is over.
+	// It returns ErrLost if another owner has the key, and ErrFull if there is no room for the response; the claim stays then.
 	Finish(ctx context.Context, claim Claim, res Response, ttl time.Duration) error
 	// Release frees the key if the owner still holds it and has not finished. It is no error if not.
 	Release(ctx context.Context, claim Claim) error

@@ -7,8 +7,8 @@ import (
 )
 
 // kind is a class of states with a table of its own: quotas, and buckets that fill in times of the same order. In a shared table,
-// buckets that fill slowly would push out those that fill fast, which are always full sooner: a caller with a limit of 50 requests a
-// second would have a full bucket as soon as enough other callers use a route with a limit per hour.
+// buckets that fill slowly would push out those that fill fast, which are always full sooner: a caller with a limit of 50 requests
+// a second would have a full bucket as soon as enough other callers use a route with a limit per hour.
 type kind int
 
 const (
@@ -20,8 +20,8 @@ const (
 	kinds
 )
 
-// kind of a rate. The bounds are between the usual spans of limits, per second, minute, hour or day, and far from them: spans include
-// bursts, and are rounded.
+// kind of a rate. The bounds are between the usual spans of limits, per second, minute, hour or day, and far from them: spans
+// include bursts, and are rounded.
 func (r Rate) kind() kind {
 	if r.Daily {
 		return quotas

@@ -39,8 +39,8 @@ type Decision struct {
 	RetryAfter time.Duration
 }
 
-// Limiter decides on requests, with the buckets of one gateway or of all. It is safe for concurrent use, has no goroutine and needs no
-// closing.
+// Limiter decides on requests, with the buckets of one gateway or of all. It is safe for concurrent use, has no goroutine and needs
+// no closing.
 type Limiter struct {
 	local *Memory
 	// clients are the buckets of PerClient, apart from those of routes: anyone with many addresses can fill them, but nothing else.

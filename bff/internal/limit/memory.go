@@ -13,16 +13,16 @@ import (
 // The state of a bucket is its theoretical arrival time: the time at which it is full again (the generic cell rate algorithm). A
 // bucket whose time has passed is full, like one that was never seen, so nobody gains if it is forgotten.
 //
-// There are five kinds, each with memory of its own: buckets that fill within ten seconds, ten minutes, ten hours or longer, and daily
-// quotas. A kind that is not used takes no memory.
+// There are five kinds, each with memory of its own: buckets that fill within ten seconds, ten minutes, ten hours or longer, and
+// daily quotas. A kind that is not used takes no memory.
 type Memory struct {
 	setSeed, keySeed maphash.Seed
 	start            time.Time
 	tables           tables
 }
 
-// NewMemory returns a Memory of up to maxKeys buckets of each kind, at 25 bytes each: 25 MB for a million, and 125 MB if all five kinds
-// are used.
+// NewMemory returns a Memory of up to maxKeys buckets of each kind, at 25 bytes each: 25 MB for a million, and 125 MB if all five
+// kinds are used.
 func NewMemory(maxKeys int) *Memory {
 	return &Memory{
 		setSeed: maphash.MakeSeed(), keySeed: maphash.MakeSeed(), start: time.Now(),

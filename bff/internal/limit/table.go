@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// table is a fixed number of states by their keys, divided into sets that are locked one by one. A key belongs to one set. When that is
-// full, the bucket that is nearest to being full again is evicted: mostly one that is full anyway. The keys of a flood therefore evict
-// each other, and not the busy key whose bucket is empty. As in every set-associative table, a set can be full while others are not;
-// then the bucket is lost that restricted its caller least. Keys are stored as hashes with seeds that nobody outside of the process
-// knows, so that nobody can choose their set.
+// table is a fixed number of states by their keys, divided into sets that are locked one by one. A key belongs to one set. When
+// that is full, the bucket that is nearest to being full again is evicted: mostly one that is full anyway. The keys of a flood
+// therefore evict each other, and not the busy key whose bucket is empty. As in every set-associative table, a set can be full
+// while others are not; then the bucket is lost that restricted its caller least. Keys are stored as hashes with seeds that nobody
+// outside of the process knows, so that nobody can choose their set.
 type table struct {
 	sets []set
 }
 
-// setWays is the size of a set: small enough to be searched faster than a map, large enough that few sets overflow early (with half of
-// the table in use, 4 in 1000).
+// setWays is the size of a set: small enough to be searched faster than a map, large enough that few sets overflow early (with half
+// of the table in use, 4 in 1000).
 const setWays = 16
 
 type set struct {

@@ -66,7 +66,7 @@ func NewMetrics() *Metrics {
 	m.limitOutages = m.counter("portico_rate_limit_outages_total",
 		"Requests on which the shared store did not decide in time.").WithLabelValues()
 	m.files = m.gauge("portico_file_state",
-		"State of files that are read again when they change: 0 in use; 1 missing, 2 faulty: the previous version is in use.", "setting")
+		"State of files that are read again when they change: 0 in use; 1 missing, 2 faulty: the one before is in use.", "setting")
 	m.addSeries()
 
 	return m
@@ -111,7 +111,8 @@ func (s sampled) add(took time.Duration) {
 
 // addSeries adds the metrics that every request adds to.
 func (m *Metrics) addSeries() {
-	requests := m.counter("portico_http_requests_total", "Requests by method, route template and HTTP status.", "method", "route", "status")
+	requests := m.counter("portico_http_requests_total",
+		"Requests by method, route template and HTTP status.", "method", "route", "status")
 	latency := m.histogram("portico_http_request_duration_seconds",
 		"Time from a request's arrival to the end of its response.", "method", "route")
 	m.requests.resolve = func(k requestKey) sampled {
@@ -122,7 +123,8 @@ func (m *Metrics) addSeries() {
 		}
 	}
 
-	calls := m.counter("portico_upstream_calls_total", "Calls to backends by upstream, RPC and gRPC code.", labelUpstream, labelRPC, "code")
+	calls := m.counter("portico_upstream_calls_total",
+		"Calls to backends by upstream, RPC and gRPC code.", labelUpstream, labelRPC, "code")
 	callLatency := m.histogram("portico_upstream_call_duration_seconds", "Time of a call to a backend.", labelUpstream, labelRPC)
 	m.calls.resolve = func(k callKey) sampled {
 		return sampled{

@@ -2,9 +2,9 @@ package observe
 
 import "sync"
 
-// series caches the children of metrics by what their labels are made of, so that labels are formatted and hashed once per child and
-// not per sample. The keys must come from a bounded set, as the labels do. It is safe for concurrent use once resolve, which finds
-// or makes a child, is set.
+// series caches the children of metrics by what their labels are made of, so that labels are formatted and hashed once per child
+// and not per sample. The keys must come from a bounded set, as the labels do. It is safe for concurrent use once resolve, which
+// finds or makes a child, is set.
 type series[K comparable, V any] struct {
 	resolve func(K) V
 

@@ -21,8 +21,8 @@ func (e *statusError) GRPCStatus() *status.Status { return e.status }
 // WithCause returns an error that is the status to gRPC and wraps its cause, which the log gets.
 func WithCause(st *status.Status, cause error) error { return &statusError{status: st, cause: cause} }
 
-// Refusal returns the error of calls that are not made because of the cause: an UNAVAILABLE status that wraps it, with its text, and
-// says when to try again (google.rpc.RetryInfo). It can be returned many times.
+// Refusal returns the error of calls that are not made because of the cause: an UNAVAILABLE status that wraps it, with its text,
+// and says when to try again (google.rpc.RetryInfo). It can be returned many times.
 func Refusal(cause error, retryAfter time.Duration) error {
 	st := status.New(codes.Unavailable, cause.Error())
 	if detailed, err := st.WithDetails(&errdetails.RetryInfo{RetryDelay: durationpb.New(retryAfter)}); err == nil {

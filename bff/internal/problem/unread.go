@@ -13,8 +13,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// ReadBody returns the body of a request, which can be read again after that. If it cannot be read, the response says why, and ok is
-// false.
+// ReadBody returns the body of a request, which can be read again after that. If it cannot be read, the response says why, and ok
+// is false.
 func ReadBody(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
 	body, err := readBody(r)
 	if err != nil {

@@ -21,8 +21,8 @@ const (
 	StateOpen     = gobreaker.StateOpen
 )
 
-// The breaker opens after maxInRow failures in a row, which a Redis that is down causes within milliseconds under load, or when half
-// of the commands within the window fail, which a slow one causes.
+// The breaker opens after maxInRow failures in a row, which a Redis that is down causes within milliseconds under load, or when
+// half of the commands within the window fail, which a slow one causes.
 const (
 	maxInRow      = 5
 	minCounted    = 20

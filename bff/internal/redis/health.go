@@ -22,8 +22,8 @@ const (
 	safePolicy = "noeviction"
 )
 
-// health logs whether Redis works: one line when it stops and why, one more for each further reason, and one when it works again. It
-// is safe for concurrent use. Nothing is logged under its lock, which requests take.
+// health logs whether Redis works: one line when it stops and why, one more for each further reason, and one when it works again.
+// It is safe for concurrent use. Nothing is logged under its lock, which requests take.
 type health struct {
 	logger *slog.Logger
 	settle time.Duration
@@ -98,8 +98,8 @@ func (h *health) success() (settled bool) {
 	return settled
 }
 
-// newProbe returns a function that checks whether Redis works for the stores: with a script that writes, as theirs do. Reading works
-// in many states in which writing does not. It leaves nothing behind.
+// newProbe returns a function that checks whether Redis works for the stores: with a script that writes, as theirs do. Reading
+// works in many states in which writing does not. It leaves nothing behind.
 func newProbe(client goredis.UniversalClient, key string) func(context.Context) error {
 	script := goredis.NewScript(`redis.call('SET', KEYS[1], '') redis.call('DEL', KEYS[1]) return 1`)
 

@@ -44,8 +44,8 @@ const (
 // Redis cannot serve (NOAUTH, OOM, READONLY, LOADING, …) are ErrUnavailable as well; others, about the one command, are not.
 var ErrUnavailable = errors.New("redis is unavailable")
 
-// Config says which Redis it is, and how long a command or pipeline may take, with its handshake and the wait for a connection, which
-// may take half of that. Timeouts in the query of the URL have no effect.
+// Config says which Redis it is, and how long a command or pipeline may take, with its handshake and the wait for a connection,
+// which may take half of that. Timeouts in the query of the URL have no effect.
 type Config struct {
 	config.Redis
 
@@ -53,8 +53,8 @@ type Config struct {
 	OpenFor time.Duration
 }
 
-// Client is a Redis. It is safe for concurrent use, and must be closed. Commands that wait for something (BLPOP, XREAD BLOCK) are of
-// no use, as every command ends with the timeout; subscriptions last.
+// Client is a Redis. It is safe for concurrent use, and must be closed. Commands that wait for something (BLPOP, XREAD BLOCK) are
+// of no use, as every command ends with the timeout; subscriptions last.
 type Client struct {
 	goredis.UniversalClient
 
@@ -73,8 +73,8 @@ type Observer struct {
 	Logger *slog.Logger
 	// State is called with each new state of the breaker.
 	State func(to State)
-	// Failure is called with the reason of each command that failed: one of the Reason… constants, or the code of an error reply that
-	// means that Redis cannot serve, in lower case ("oom"). The set of reasons is bounded.
+	// Failure is called with the reason of each command that failed: one of the Reason… constants, or the code of an error reply
+	// that means that Redis cannot serve, in lower case ("oom"). The set of reasons is bounded.
 	Failure func(reason string)
 }
 
@@ -94,8 +94,8 @@ func (o Observer) withDefaults() Observer {
 	return o
 }
 
-// Open returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it replies, which is checked
-// in the background.
+// Open returns a Client. It does not wait for Redis: a gateway starts without it, and uses it as soon as it replies, which is
+// checked in the background.
 func Open(cfg Config, observer Observer) (*Client, error) {
 	options, err := goredis.ParseURL(cfg.URL)
 	if err != nil {
@@ -132,7 +132,8 @@ func (c *Client) Close() error {
 	return c.UniversalClient.Close()
 }
 
-// bound lets nothing in the client take longer than the timeout. A retry could, and the callers know better whether one makes sense.
+// bound lets nothing in the client take longer than the timeout. A retry could, and the callers know better whether one makes
+// sense.
 func bound(options *goredis.Options, timeout time.Duration) {
 	options.ContextTimeoutEnabled = true
 	options.DialTimeout, options.ReadTimeout, options.WriteTimeout = timeout, timeout, timeout

@@ -20,8 +20,8 @@ const (
 	ReasonError = "error"
 )
 
-// refuses reports whether the code of an error reply means that Redis cannot serve anybody now, or not this gateway. Others are about
-// the one command.
+// refuses reports whether the code of an error reply means that Redis cannot serve anybody now, or not this gateway. Others are
+// about the one command.
 func refuses(code string) bool {
 	switch code {
 	case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", // Who we are, and what we may.

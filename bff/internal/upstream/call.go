@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
-// call is one call to a backend, from its admission to its end, with all the attempts of gRPC, a hedge and a retrier. Its methods are
-// safe for concurrent use.
+// call is one call to a backend, from its admission to its end, with all the attempts of gRPC, a hedge and a retrier. Its methods
+// are safe for concurrent use.
 type call struct {
 	permits
 
@@ -65,8 +65,8 @@ type permits struct {
 	breaker, methodBreaker func(error)
 }
 
-// admit asks the limiter, the breaker of the upstream and that of the method, in this order. When one refuses, the permits of the others
-// are returned: the call says nothing about the backend.
+// admit asks the limiter, the breaker of the upstream and that of the method, in this order. When one refuses, the permits of the
+// others are returned: the call says nothing about the backend.
 func (u *upstream) admit(rpc string, method *method, priority int, streaming bool, now time.Time) (p permits, err error) {
 	limiter, ok := u.limiter.Acquire(rpc, priority, now)
 	if !ok {
@@ -121,8 +121,8 @@ func (c *call) recordResult(err error) {
 	})
 }
 
-// countsForLatency reports whether a call with this result shows how long calls take: a reply does, or a timeout. A backend that is down
-// or refuses calls is fast, although it cannot handle more.
+// countsForLatency reports whether a call with this result shows how long calls take: a reply does, or a timeout. A backend that is
+// down or refuses calls is fast, although it cannot handle more.
 func countsForLatency(err error) bool {
 	if err == nil {
 		return true

@@ -21,12 +21,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
-// A backend that is up again is found within two seconds; one that is down costs at most one attempt per address in that time. Probes
-// find an unresponsive one; without them, pings do. By default gRPC's servers permit a ping every five minutes, and only while there
-// are calls; after more of them they send GOAWAY and end the calls (gRFC A8). So without probes, a frozen process is found after 5m15s
-// (keepaliveTime and keepaliveTimeout); until then, calls to it end with their deadlines. A host or network that is down is found
-// earlier on Linux over TCP: the kernel ends a connection whose data is not acknowledged within keepaliveTimeout (TCP_USER_TIMEOUT,
-// gRFC A18). Elsewhere, and over Unix sockets, there is no such bound.
+// A backend that is up again is found within two seconds; one that is down costs at most one attempt per address in that time.
+// Probes find an unresponsive one; without them, pings do. By default gRPC's servers permit a ping every five minutes, and only
+// while there are calls; after more of them they send GOAWAY and end the calls (gRFC A8). So without probes, a frozen process is
+// found after 5m15s (keepaliveTime and keepaliveTimeout); until then, calls to it end with their deadlines. A host or network that
+// is down is found earlier on Linux over TCP: the kernel ends a connection whose data is not acknowledged within keepaliveTimeout
+// (TCP_USER_TIMEOUT, gRFC A18). Elsewhere, and over Unix sockets, there is no such bound.
 const (
 	minBackoff       = 100 * time.Millisecond
 	maxBackoff       = 2 * time.Second
@@ -91,9 +91,9 @@ func dial(config Config, group *balance.Group, interceptors []grpc.DialOption) (
 	return conn, nil
 }
 
-// controlled reports whether a control plane decides which addresses there are, how they are balanced and which calls are retried (xDS;
-// gRFC A27). Its address is in the bootstrap file that GRPC_XDS_BOOTSTRAP names. The configuration of balancing, probes, ejection and
-// retries has no effect on such a target.
+// controlled reports whether a control plane decides which addresses there are, how they are balanced and which calls are retried
+// (xDS; gRFC A27). Its address is in the bootstrap file that GRPC_XDS_BOOTSTRAP names. The configuration of balancing, probes,
+// ejection and retries has no effect on such a target.
 func controlled(target string) bool { return strings.HasPrefix(target, "xds:") }
 
 // balancing returns the options for finding and choosing addresses: those of the gateway, or of a control plane.
@@ -132,8 +132,8 @@ func NewStub(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientIntercep
 // static is the scheme of a list of addresses.
 const static = "static"
 
-// list resolves to the addresses, each with an authority of its own: gRPC uses it as :authority and as the name that TLS verifies, unless
-// the configuration has another. gRPC's default, the target, is empty here.
+// list resolves to the addresses, each with an authority of its own: gRPC uses it as :authority and as the name that TLS verifies,
+// unless the configuration has another. gRPC's default, the target, is empty here.
 func list(config Config) resolver.Builder {
 	endpoints := make([]resolver.Endpoint, 0, len(config.Addresses))
 
@@ -148,8 +148,8 @@ func list(config Config) resolver.Builder {
 	return builder
 }
 
-// authority is that of an address (RFC 9113, section 8.3.1): its host and port, or gRPC's default without a host. The zone of an IPv6
-// address has a meaning on this machine alone (RFC 6874, section 4).
+// authority is that of an address (RFC 9113, section 8.3.1): its host and port, or gRPC's default without a host. The zone of an
+// IPv6 address has a meaning on this machine alone (RFC 6874, section 4).
 func authority(address string) string {
 	if strings.HasPrefix(address, "unix:") {
 		return "localhost"

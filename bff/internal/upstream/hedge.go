@@ -18,9 +18,9 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
 
-// hedge makes a second call concurrently, if there is no reply to the first in time (gRFC A6; grpc-go has only retries). The balancing
-// policy chooses an address for each of them, mostly another one for the second. With ring_hash it would be the same, which is slow
-// already: calls are not hedged then.
+// hedge makes a second call concurrently, if there is no reply to the first in time (gRFC A6; grpc-go has only retries). The
+// balancing policy chooses an address for each of them, mostly another one for the second. With ring_hash it would be the same,
+// which is slow already: calls are not hedged then.
 type hedge struct {
 	after time.Duration
 	// codes are those with which the other call is awaited. Every other outcome is final.
@@ -36,8 +36,8 @@ func hedged(cfg Config, retry *policy.Retry) bool {
 // invoke makes a call: the next layer.
 type invoke func(ctx context.Context, reply any, opts []grpc.CallOption) error
 
-// call makes one call, and a second one if it is due and the budget allows. The first final outcome counts and ends the other call; both
-// have ended when it returns. A call whose reply is not a proto.Message cannot have a second reply, and is not hedged.
+// call makes one call, and a second one if it is due and the budget allows. The first final outcome counts and ends the other call;
+// both have ended when it returns. A call whose reply is not a proto.Message cannot have a second reply, and is not hedged.
 func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
 	message, ok := reply.(proto.Message)
 	if !ok {

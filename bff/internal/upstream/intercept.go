@@ -20,9 +20,9 @@ import (
 //	deps' own → metadata → the program's → reserve → measure → concurrency → breakers → hedge → retrier
 //	→ (gRPC: retry, balance, send)
 //
-// For a stream there is neither hedge nor retrier. Layers outside of hedge and retrier see one call, however many attempts there are: its
-// outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that refuses a
-// call returns the permits of the layers outside of it: see admit.
+// For a stream there is neither hedge nor retrier. Layers outside of hedge and retrier see one call, however many attempts there
+// are: its outcome is the one that the client gets, and it counts once in metrics, in the limit and for the breakers. A layer that
+// refuses a call returns the permits of the layers outside of it: see admit.
 //
 // The program's are those among the dial options of an embedding program, which are returned as well.
 func (u *upstream) interceptors(deps Deps, program []grpc.DialOption) []grpc.DialOption {

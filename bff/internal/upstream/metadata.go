@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// The metadata that a backend gets. Backends may trust it as far as they trust the network between the gateway and them; they can verify
-// the identity.
+// The metadata that a backend gets. Backends may trust it as far as they trust the network between the gateway and them; they can
+// verify the identity.
 const (
 	// MetadataRequestID is the id of the request.
 	MetadataRequestID = "x-request-id"
@@ -50,8 +50,8 @@ func WithMetadata(ctx context.Context) context.Context {
 }
 
 // Outgoing returns a context whose outgoing metadata is the client's headers on the allow-list and what the gateway knows about the
-// request, and nothing else: what grpc-gateway or others put there before, such as the client's other headers, is dropped. The gateway's
-// own entries have one value each, or are absent. An error is a status, and the call must not be made.
+// request, and nothing else: what grpc-gateway or others put there before, such as the client's other headers, is dropped. The
+// gateway's own entries have one value each, or are absent. An error is a status, and the call must not be made.
 func (m Metadata) Outgoing(ctx context.Context) (context.Context, error) {
 	rec := reqinfo.From(ctx)
 

@@ -116,7 +116,7 @@ func (m *method) call(ctx context.Context, probe bool, req, reply any, opts []gr
 	})
 }
 
-// once is a call option that keeps gRPC from retrying the call: a service config knows the method alone, not whether this request has
-// its key. A request that may not be buffered for another attempt (gRFC A6, "memory management") is not sent again. Attempts that
-// could not be sent at all are still repeated.
+// once is a call option that keeps gRPC from retrying the call: a service config knows the method alone, not whether this request
+// has its key. A request that may not be buffered for another attempt (gRFC A6, "memory management") is not sent again. Attempts
+// that could not be sent at all are still repeated.
 func once() grpc.CallOption { return grpc.MaxRetryRPCBufferSize(0) }

@@ -24,8 +24,8 @@ func (u *upstream) program(
 	return next(outgoing, rpc, req, reply, cc, opts...)
 }
 
-// programStream is the same for streams. Generated code uses them on goroutines where nothing else recovers from a panic, so a panic of
-// such an interceptor becomes an error of the call.
+// programStream is the same for streams. Generated code uses them on goroutines where nothing else recovers from a panic, so a
+// panic of such an interceptor becomes an error of the call.
 func (u *upstream) programStream(
 	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, rpc string, open grpc.Streamer, opts ...grpc.CallOption,
 ) (stream grpc.ClientStream, err error) {

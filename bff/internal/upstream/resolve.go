@@ -14,8 +14,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/balance"
 )
 
-// serviceConfig (gRFC A6) balances over all addresses that report SERVING for the server (health service name ""), and says which calls
-// are retried.
+// serviceConfig (gRFC A6) balances over all addresses that report SERVING for the server (health service name ""), and says which
+// calls are retried.
 func serviceConfig(config Config) (string, error) {
 	policy, err := balance.Config(config.Balancing)
 	if err != nil {
@@ -102,8 +102,8 @@ func (a attaching) UpdateState(state resolver.State) error {
 	return a.ClientConn.UpdateState(a.group.Attach(state))
 }
 
-// refreshed is a resolver that resolves again at intervals, so that new addresses get calls before others fail. gRPC's DNS resolver asks
-// at most every 30 seconds.
+// refreshed is a resolver that resolves again at intervals, so that new addresses get calls before others fail. gRPC's DNS resolver
+// asks at most every 30 seconds.
 type refreshed struct {
 	resolver.Resolver
 

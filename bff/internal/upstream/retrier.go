@@ -37,8 +37,8 @@ func newRetrier(retry *policy.Retry, budget *budget) *retrier {
 	return &retrier{retry: retry, budget: budget}
 }
 
-// call makes a call, with gRPC's retries, and retries it, one attempt at a time. All attempts together, including those of gRPC, are at
-// most MaxAttempts. A nil retrier makes one call.
+// call makes a call, with gRPC's retries, and retries it, one attempt at a time. All attempts together, including those of gRPC,
+// are at most MaxAttempts. A nil retrier makes one call.
 func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
 	if r == nil {
 		return next(ctx, reply, opts)
@@ -106,8 +106,8 @@ func pause(ctx context.Context, around time.Duration) bool {
 	}
 }
 
-// withHeader returns options, one of which gets the header of the reply, and where the header is when the call has ended: nil if there
-// was none.
+// withHeader returns options, one of which gets the header of the reply, and where the header is when the call has ended: nil if
+// there was none.
 func withHeader(opts []grpc.CallOption) ([]grpc.CallOption, *metadata.MD) {
 	for _, opt := range opts {
 		if header, ok := opt.(grpc.HeaderCallOption); ok {

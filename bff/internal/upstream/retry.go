@@ -10,18 +10,19 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// Retries and hedges together are at most a fifth of an upstream's calls: a backend that fails must not get more load. Before that bound
-// takes effect, about retriesAtOnce retries of gRPC may come at once, and as many hedges and calls of retriers together.
+// Retries and hedges together are at most a fifth of an upstream's calls: a backend that fails must not get more load. Before that
+// bound takes effect, about retriesAtOnce retries of gRPC may come at once, and as many hedges and calls of retriers together.
 const (
 	extraLoad     = 0.2
 	retryTokens   = 100
 	backoffGrowth = 2
 )
 
-// methodConfig is the part of the service config (gRFC A6) that says which calls gRPC retries: "methodConfig" for the methods that may be
-// retried, and "retryThrottling" for all of them together. It is empty if none may.
+// methodConfig is the part of the service config (gRFC A6) that says which calls gRPC retries: "methodConfig" for the methods that
+// may be retried, and "retryThrottling" for all of them together. It is empty if none may.
 //
-// gRPC varies the pauses by a fifth, follows grpc-retry-pushback-ms of the backend, and retries no call that has a header: see retrier.
+// gRPC varies the pauses by a fifth, follows grpc-retry-pushback-ms of the backend, and retries no call that has a header: see
+// retrier.
 func methodConfig(config Config) map[string]any {
 	var methods []any
 

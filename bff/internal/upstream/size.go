@@ -17,9 +17,9 @@ import (
 // grpcMaxReceiveBytes is the limit of gRPC, unless an option says otherwise.
 const grpcMaxReceiveBytes = 4 << 20
 
-// sizeError is the error of a call with a message that one side did not accept. gRPC uses RESOURCE_EXHAUSTED, which would tell the client
-// that it has used up a quota. It wraps the problem that the client may read, for callers in the gateway it is a status with the same
-// code, and its text is for the log.
+// sizeError is the error of a call with a message that one side did not accept. gRPC uses RESOURCE_EXHAUSTED, which would tell the
+// client that it has used up a quota. It wraps the problem that the client may read, for callers in the gateway it is a status with
+// the same code, and its text is for the log.
 type sizeError struct {
 	text    string
 	problem *problem.Problem
@@ -33,9 +33,9 @@ func (e *sizeError) GRPCStatus() *status.Status {
 	return status.New(e.problem.GRPCCode(), e.problem.Detail)
 }
 
-// explainSize returns an error that says what was too large, if that is why a call ended: the reply, for this gateway, or the request,
-// for the backend. All other errors are returned as they are. sent reports whether a message of that size was sent, and replied, whether
-// the backend may have begun to reply; they are only called if a message was too large.
+// explainSize returns an error that says what was too large, if that is why a call ended: the reply, for this gateway, or the
+// request, for the backend. All other errors are returned as they are. sent reports whether a message of that size was sent, and
+// replied, whether the backend may have begun to reply; they are only called if a message was too large.
 func (u *upstream) explainSize(rpc string, err error, sent func(size int) bool, replied func() bool) error {
 	if status.Code(err) != codes.ResourceExhausted {
 		return err
@@ -62,8 +62,8 @@ func (u *upstream) explainSize(rpc string, err error, sent func(size int) bool, 
 	}
 }
 
-// sentSizes has the sizes of messages that were larger than all before them: a backend refuses the first that is over its limit. It is
-// safe for concurrent use, as sending and receiving on a stream is.
+// sentSizes has the sizes of messages that were larger than all before them: a backend refuses the first that is over its limit. It
+// is safe for concurrent use, as sending and receiving on a stream is.
 type sentSizes struct {
 	mu        sync.Mutex
 	ascending []int
@@ -85,8 +85,9 @@ func (s *sentSizes) has(size int) bool {
 	return slices.Contains(s.ascending, size)
 }
 
-// oversize returns the size and the limit of a message that was too large, which gRPC reports only in the message of the status: that of
-// Go, of C++ and its wrappers, of Node, and of Java. The size of a compressed message is not known (-1). Zero: it is another error.
+// oversize returns the size and the limit of a message that was too large, which gRPC reports only in the message of the status:
+// that of Go, of C++ and its wrappers, of Node, and of Java. The size of a compressed message is not known (-1). Zero: it is
+// another error.
 func oversize(text string) (size, limit int) {
 	text = strings.TrimPrefix(text, "grpc: ")
 

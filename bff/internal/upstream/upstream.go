@@ -1,5 +1,6 @@
 // Package upstream has the connections to the backends. It is the only place that dials. Every call on its connections is balanced,
-// limited, guarded by breakers, retried where that is safe, measured, and has the metadata that the gateway writes, and nothing else.
+// limited, guarded by breakers, retried where that is safe, measured, and has the metadata that the gateway writes, and nothing
+// else.
 package upstream
 
 import (
@@ -20,8 +21,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream/concurrency"
 )
 
-// Observer counts calls, changes of breakers and limits, and ejections of addresses. Its methods must be safe for concurrent use and not
-// block.
+// Observer counts calls, changes of breakers and limits, and ejections of addresses. Its methods must be safe for concurrent use
+// and not block.
 type Observer interface {
 	balance.Observer
 

@@ -41,8 +41,8 @@ type entry struct {
 // errIncomplete means that a file may not have been written to its end.
 var errIncomplete = errors.New("does not end with a line end; it may be half-written")
 
-// parseFile parses a file of keys that must be complete: if there are no keys it must say so ("keys: []"), and it must end with a line
-// end or a bracket. Otherwise a part of a file could count as one with fewer keys, or with incomplete ones.
+// parseFile parses a file of keys that must be complete: if there are no keys it must say so ("keys: []"), and it must end with a
+// line end or a bracket. Otherwise a part of a file could count as one with fewer keys, or with incomplete ones.
 func parseFile(text []byte) (map[string]entry, error) {
 	if !strings.ContainsRune("\n]}", rune(text[len(text)-1])) {
 		return nil, fmt.Errorf("not a file of API keys: %w", errIncomplete)

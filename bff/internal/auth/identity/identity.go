@@ -1,5 +1,5 @@
-// Package identity signs tokens that backends can verify instead of trusting the network: a short-lived one about the caller, for one
-// backend (RFC 7519). It publishes the keys for that (RFC 7517).
+// Package identity signs tokens that backends can verify instead of trusting the network: a short-lived one about the caller, for
+// one backend (RFC 7519). It publishes the keys for that (RFC 7517).
 //
 // It does not authenticate callers, and its tokens are not for clients.
 package identity
@@ -65,8 +65,8 @@ func Open(cfg config.InternalToken) (*Signer, error) {
 	return &Signer{issuer: cfg.Issuer, lifetime: cfg.Lifetime, key: keys[0], keySet: set, tokens: tokens}, nil
 }
 
-// For returns a function that makes tokens about callers for one audience. It is safe for concurrent use and does not block. A token is
-// reused for the same caller until half of its lifetime is over. An anonymous caller is an error.
+// For returns a function that makes tokens about callers for one audience. It is safe for concurrent use and does not block. A
+// token is reused for the same caller until half of its lifetime is over. An anonymous caller is an error.
 func (s *Signer) For(audience string) func(reqinfo.Principal) (string, error) {
 	return func(p reqinfo.Principal) (string, error) {
 		if p.Anonymous() {

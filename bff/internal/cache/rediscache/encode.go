@@ -50,7 +50,8 @@ func decode(text string) (*cache.Entry, error) {
 	return e, nil
 }
 
-// luaLookup returns the count and the time, and, if there is an entry, the time at which its fetch began, its tags and the response.
+// luaLookup returns the count and the time, and, if there is an entry, the time at which its fetch began, its tags and the
+// response.
 const (
 	replyMark  = 2
 	replyEntry = 5

@@ -4,8 +4,8 @@ package rediscache
 //
 // The state is a hash of two numbers. The count goes up by one with each invalidation. What began at a count below the floor is
 // obsolete. A Redis without a state is new, or has lost what it had, and then its count starts at the time in microseconds: higher
-// than any count before. A tag has the count of its last invalidation, 0 if there was none, and lives as long as an entry with
-// it: an entry without one of its tags is not valid. That does not cover a put of an entry whose tag was invalidated and then evicted,
+// than any count before. A tag has the count of its last invalidation, 0 if there was none, and lives as long as an entry with it:
+// an entry without one of its tags is not valid. That does not cover a put of an entry whose tag was invalidated and then evicted,
 // so Redis must not evict any. A count that is not reached yet is from before Redis lost its state.
 const (
 	// luaState and luaTags are parts of several scripts.

@@ -5,8 +5,8 @@
 // for what a Redis with replicas loses at a failover, and for one that is restored from a snapshot: responses that were invalidated
 // after the snapshot may be served again until they expire. A Redis without persistence starts empty and returns none.
 //
-// Redis must run with maxmemory-policy noeviction: if it evicts a tag that was invalidated, a response whose fetch began before that
-// is stored. All keys but the state expire; while Redis is out of memory, nothing is stored, and invalidations count as not
+// Redis must run with maxmemory-policy noeviction: if it evicts a tag that was invalidated, a response whose fetch began before
+// that is stored. All keys but the state expire; while Redis is out of memory, nothing is stored, and invalidations count as not
 // delivered.
 package rediscache
 
@@ -31,8 +31,8 @@ const (
 	// idLength is the length of the id of a tag: 16 bytes of its hash in base64url. The scripts rely on it.
 	idLength = 22
 	idBytes  = 16
-	// tagMargin is how much longer a tag lives than an entry with it, and how long an invalidation is known at least. No fetch takes
-	// as long.
+	// tagMargin is how much longer a tag lives than an entry with it, and how long an invalidation is known at least. No fetch
+	// takes as long.
 	tagMargin = time.Hour
 )
 

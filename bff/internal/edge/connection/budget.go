@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// abortInterval is the time after which an aborted request no longer counts. A client that sends a request per key press, or a proxy with
-// many users, aborts some for good reasons; thousands within seconds are an attack (CVE-2023-44487, "rapid reset").
+// abortInterval is the time after which an aborted request no longer counts. A client that sends a request per key press, or a
+// proxy with many users, aborts some for good reasons; thousands within seconds are an attack (CVE-2023-44487, "rapid reset").
 const abortInterval = time.Second
 
 // abortBudget counts the requests of a connection that were aborted, less those that were completed and one for each abortInterval.

@@ -16,10 +16,10 @@ import (
 
 // Guard watches the connections of one http.Server, which must call Context and State. It is safe for concurrent use.
 //
-// Connections stay open between requests up to nine tenths of the limit. Beyond that, responses ask the client to close its connection, so
-// that the first clients do not hold all of them. At the limit, a new connection replaces the one that has been idle for longest, as in
-// nginx; if all are active, the new one is closed at once. In the listener's backlog, its client would wait for an unknown time, and a
-// balancer would consider the gateway healthy.
+// Connections stay open between requests up to nine tenths of the limit. Beyond that, responses ask the client to close its
+// connection, so that the first clients do not hold all of them. At the limit, a new connection replaces the one that has been idle
+// for longest, as in nginx; if all are active, the new one is closed at once. In the listener's backlog, its client would wait for
+// an unknown time, and a balancer would consider the gateway healthy.
 type Guard struct {
 	config config.Server
 	// leaving reports whether clients should connect elsewhere.
@@ -43,12 +43,13 @@ type connection struct {
 	place *list.Element
 }
 
-// minIdle is how long a connection must have been idle to be closed in favour of another one. A busy client sends its next request sooner,
-// and that would be lost.
+// minIdle is how long a connection must have been idle to be closed in favour of another one. A busy client sends its next request
+// sooner, and that would be lost.
 const minIdle = time.Second
 
-// New returns a Guard. If MaxConnections is zero, the number of connections is not bounded; if MaxAbortedPerConnection is zero, they may
-// abort any number of requests. leaving reports whether clients should connect elsewhere; it must be safe for concurrent use. Nil: never.
+// New returns a Guard. If MaxConnections is zero, the number of connections is not bounded; if MaxAbortedPerConnection is zero,
+// they may abort any number of requests. leaving reports whether clients should connect elsewhere; it must be safe for concurrent
+// use. Nil: never.
 func New(c config.Server, leaving func() bool) *Guard {
 	if leaving == nil {
 		leaving = func() bool { return false }

@@ -21,14 +21,16 @@ var errAborted = errors.New("the client reads too slowly")
 const (
 	// pieceSize is how much is written at a time. A client that has read a piece is reading.
 	pieceSize = 64 << 10
-	// minStall is how long a client must have read no piece before its response is aborted: clients that read are not affected by others.
+	// minStall is how long a client must have read no piece before its response is aborted: clients that read are not affected by
+	// others.
 	minStall = 250 * time.Millisecond
 	// resetTimeout is after how long a connection of HTTP/2 is closed that does not even accept the reset of a stream.
 	resetTimeout = time.Second
 )
 
-// Responses bounds what is buffered for clients on all connections together. When there is more, the response whose client has read nothing
-// for the longest time is aborted: its connection is closed or, over HTTP/2, its stream is reset. It is safe for concurrent use.
+// Responses bounds what is buffered for clients on all connections together. When there is more, the response whose client has read
+// nothing for the longest time is aborted: its connection is closed or, over HTTP/2, its stream is reset. It is safe for concurrent
+// use.
 type Responses struct {
 	limit  int64
 	cutOff atomic.Int64
@@ -76,7 +78,8 @@ type responseWriter struct {
 	// held is how many bytes the response takes. Zero: as many as are written.
 	held int
 
-	// The mutex of Responses guards these, from begin to end: the element in waiting, nil if it was aborted, the size, and the last progress.
+	// The mutex of Responses guards these, from begin to end: the element in waiting, nil if it was aborted, the size, and the last
+	// progress.
 	place *list.Element
 	size  int64
 	since time.Time

@@ -7,8 +7,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
-// The pages of the gateway itself: the description of the API (docs.openapi) and the page that shows it (docs.page), whose files are
-// below it.
+// The pages of the gateway itself: the description of the API (docs.openapi) and the page that shows it (docs.page), whose files
+// are below it.
 const (
 	DocumentJSON = "/openapi.json"
 	DocumentYAML = "/openapi.yaml"
@@ -21,8 +21,8 @@ const Favicon = "/favicon.ico"
 // Own returns the paths of the gateway's own pages, as in Page.Path.
 func Own() []string { return []string{DocumentJSON, DocumentYAML, Docs, Docs + "/"} }
 
-// Hiding returns the paths of pages that together match all paths of a template, so that no request would reach its route. None: some
-// would.
+// Hiding returns the paths of pages that together match all paths of a template, so that no request would reach its route. None:
+// some would.
 func Hiding(paths []string, template pathtemplate.Template) []string {
 	var (
 		most, longest int

@@ -1,5 +1,5 @@
-// Package pages serves what is not a route of the schema, such as the description of the API. It comes after the edge: its pages are logged,
-// limited per client and measured by template like routes.
+// Package pages serves what is not a route of the schema, such as the description of the API. It comes after the edge: its pages
+// are logged, limited per client and measured by template like routes.
 package pages
 
 import (

@@ -8,8 +8,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/response"
 )
 
-// Private is for a page that not everyone may read: shared caches do not store it (RFC 9111, section 5.2.2.7), whatever else its handler
-// says about caching.
+// Private is for a page that not everyone may read: shared caches do not store it (RFC 9111, section 5.2.2.7), whatever else its
+// handler says about caching.
 func Private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		private := &privateWriter{}

@@ -19,8 +19,8 @@ import (
 // errStale means that a certificate that was valid when its connection was opened is not valid any more.
 var errStale = errors.New("client certificate is not valid any more")
 
-// Clients checks on each request that the client certificate of the connection would still be accepted: that it has not expired, and its
-// authority is still trusted. A handshake checks that once for the life of the connection. It is safe for concurrent use.
+// Clients checks on each request that the client certificate of the connection would still be accepted: that it has not expired,
+// and its authority is still trusted. A handshake checks that once for the life of the connection. It is safe for concurrent use.
 type Clients struct {
 	files *Files // Nil: the listener is not ours, and its authorities are unknown.
 	now   func() time.Time
@@ -45,8 +45,8 @@ type checked struct {
 	err        error
 }
 
-// Handler refuses requests on connections whose certificate is not valid any more, and asks the client to close them, so that its next
-// connection has another one or none. For all others it compares two numbers and two times.
+// Handler refuses requests on connections whose certificate is not valid any more, and asks the client to close them, so that its
+// next connection has another one or none. For all others it compares two numbers and two times.
 func (c *Clients) Handler(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A certificate that was not verified is treated as none.
@@ -96,7 +96,8 @@ func (c *Clients) check(ctx context.Context, state *tls.ConnectionState) error {
 	return known.err
 }
 
-// verify returns until when a client's certificate is valid, with the current authorities, as crypto/tls verifies it in a handshake.
+// verify returns until when a client's certificate is valid, with the current authorities, as crypto/tls verifies it in a
+// handshake.
 func verify(state *tls.ConnectionState, authorities *x509.CertPool, now time.Time) (time.Time, error) {
 	chains := state.VerifiedChains
 

@@ -62,8 +62,8 @@ func Open(paths Paths) (*Files, error) {
 	return f, nil
 }
 
-// Watch reads the files again when they have changed, until ctx ends. While they are faulty, or do not match because only one of them has
-// been replaced so far, the previous content stays in use.
+// Watch reads the files again when they have changed, until ctx ends. While they are faulty, or do not match because only one of
+// them has been replaced so far, the previous content stays in use.
 func (f *Files) Watch(ctx context.Context, config filewatch.Config) { f.watcher.Run(ctx, config) }
 
 // load puts new content of the files in use.
@@ -107,7 +107,8 @@ func (f *Files) load(texts [][]byte) error {
 	return nil
 }
 
-// certificates parses the certificates in a file. Unlike crypto/x509 it does not skip what it cannot parse, which may be half-written.
+// certificates parses the certificates in a file. Unlike crypto/x509 it does not skip what it cannot parse, which may be
+// half-written.
 func certificates(text []byte) ([]*x509.Certificate, error) {
 	var all []*x509.Certificate
 
@@ -168,7 +169,8 @@ func (f *Files) Server(requireClient bool) *tls.Config {
 	return config
 }
 
-// Client returns the configuration of a connection to a server, with the current files. If the name is empty, it is the dialled one.
+// Client returns the configuration of a connection to a server, with the current files. If the name is empty, it is the dialled
+// one.
 func (f *Files) Client(serverName string) *tls.Config {
 	m := f.current.Load()
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: serverName, RootCAs: m.authorities}

@@ -1,7 +1,7 @@
 // Package redisidempotency stores idempotency keys in Redis, for several gateways.
 //
-// Redis must not evict what has not expired (maxmemory-policy noeviction): without its key, a write may be executed twice. If Redis is
-// full, keys are refused (idempotency.ErrFull).
+// Redis must not evict what has not expired (maxmemory-policy noeviction): without its key, a write may be executed twice. If Redis
+// is full, keys are refused (idempotency.ErrFull).
 package redisidempotency
 
 import (
@@ -25,8 +25,8 @@ type Store struct {
 	claim, finish, release *goredis.Script
 }
 
-// A key is a hash: the fingerprint and the owner of the claim and, once there is one, the response, its head as JSON and its body. It
-// expires with the lease or the ttl, in milliseconds.
+// A key is a hash: the fingerprint and the owner of the claim and, once there is one, the response, its head as JSON and its body.
+// It expires with the lease or the ttl, in milliseconds.
 const (
 	claimScript = `
 local held = redis.call('HMGET', KEYS[1], 'fingerprint', 'head', 'body')

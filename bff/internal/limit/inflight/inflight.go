@@ -1,5 +1,5 @@
-// Package inflight bounds the requests that are in flight on all routes together. Requests over the bound are refused at once; nothing
-// is queued.
+// Package inflight bounds the requests that are in flight on all routes together. Requests over the bound are refused at once;
+// nothing is queued.
 //
 // Package limit decides how often a caller may call, and package upstream how many calls a backend can handle.
 package inflight
@@ -42,8 +42,8 @@ const (
 // retryAfter is when the client should try again: the requests in flight are usually over by then.
 const retryAfter = time.Second
 
-// Route admits requests of a route as long as there are slots for its priority, and refuses the others with a 503. It belongs outside
-// of everything expensive. Without a bound it adds no layer.
+// Route admits requests of a route as long as there are slots for its priority, and refuses the others with a 503. It belongs
+// outside of everything expensive. Without a bound it adds no layer.
 func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler) http.Handler {
 	slots := &g.requests
 	if stream {

@@ -1,6 +1,6 @@
-// Package redislimit stores the buckets of rate limits in a Redis, so that many gateways count as one. It decides as limit.Memory does,
-// by the clock of Redis: those of the gateways do not matter. Times are in microseconds; intervals are rounded up, so that a limit of
-// some hundred thousand requests a second allows a few percent less.
+// Package redislimit stores the buckets of rate limits in a Redis, so that many gateways count as one. It decides as limit.Memory
+// does, by the clock of Redis: those of the gateways do not matter. Times are in microseconds; intervals are rounded up, so that a
+// limit of some hundred thousand requests a second allows a few percent less.
 //
 // It does not know what to do without Redis; limit.Limiter does.
 package redislimit

@@ -2,8 +2,8 @@ package balance
 
 import "time"
 
-// review readmits the members whose time is over and ejects those whose calls fail. It returns how many it ejected, and when the next
-// one is to be readmitted; zero if there is none. The caller holds the lock.
+// review readmits the members whose time is over and ejects those whose calls fail. It returns how many it ejected, and when the
+// next one is to be readmitted; zero if there is none. The caller holds the lock.
 func (w *wrapper) review(now time.Time) (ejections int, next time.Time) {
 	settings := w.group.settings.Ejection
 
@@ -65,7 +65,8 @@ func (w *wrapper) anyUsable(without *member) bool {
 	return false
 }
 
-// readmitAll readmits all members that could be used: the others are down, and an address that fails now and then is better than none.
+// readmitAll readmits all members that could be used: the others are down, and an address that fails now and then is better than
+// none.
 func (w *wrapper) readmitAll(now time.Time) {
 	for _, m := range w.members {
 		if m.ejected() && m.usable() {

@@ -38,8 +38,8 @@ type Group struct {
 	current atomic.Pointer[wrapper]
 }
 
-// NewGroup returns a group for the connection to the backend of that name. The observer may be nil. The state of the connection's resolver
-// must be attached to the group, and its credentials must be those of Track.
+// NewGroup returns a group for the connection to the backend of that name. The observer may be nil. The state of the connection's
+// resolver must be attached to the group, and its credentials must be those of Track.
 func NewGroup(name string, settings Settings, observer Observer) *Group {
 	settings.Logger = cmp.Or(settings.Logger, slog.New(slog.DiscardHandler))
 

@@ -56,7 +56,8 @@ const (
 	unhealthy
 )
 
-// resultOf counts, like the breaker, only UNAVAILABLE and DEADLINE_EXCEEDED as failures; every other reply of the backend is a success.
+// resultOf counts, like the breaker, only UNAVAILABLE and DEADLINE_EXCEEDED as failures; every other reply of the backend is a
+// success.
 func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) outcome {
 	switch status.Code(end.Err) {
 	case codes.Canceled:
@@ -87,8 +88,8 @@ func resultOf(end balancer.DoneInfo, clientDeadlineShorter bool, conn *conn) out
 // minBudget is the shortest time after which a timeout counts against a backend. Network and queues take some of it.
 const minBudget = 100 * time.Millisecond
 
-// clientDeadlineShorter reports whether a timeout says nothing about the address that was picked then: because there was hardly any time,
-// or because of the client. Otherwise a client could have healthy addresses ejected.
+// clientDeadlineShorter reports whether a timeout says nothing about the address that was picked then: because there was hardly any
+// time, or because of the client. Otherwise a client could have healthy addresses ejected.
 func clientDeadlineShorter(ctx context.Context, picked time.Time) bool {
 	deadline, ok := ctx.Deadline()
 

@@ -13,15 +13,15 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// maxSilentProbes is how many probes in a row must fail before the connection of the last usable address is closed: there is no other, but
-// a new connection may lead elsewhere, as with a virtual address.
+// maxSilentProbes is how many probes in a row must fail before the connection of the last usable address is closed: there is no
+// other, but a new connection may lead elsewhere, as with a virtual address.
 const maxSilentProbes = 3
 
 // jitter spreads the probes of many gateways.
 const jitter = 0.1
 
-// startProbe probes the address at intervals until its connection is lost or stopProbe is called. gRPC allows it on a subchannel that is
-// ready.
+// startProbe probes the address at intervals until its connection is lost or stopProbe is called. gRPC allows it on a subchannel
+// that is ready.
 func (sc *subConn) startProbe() {
 	if sc.wrapper.group.settings.Probe.Disabled {
 		return
@@ -95,8 +95,8 @@ func (p *prober) run(ctx context.Context, cc grpc.ClientConnInterface) {
 	}
 }
 
-// responds reports whether anything comes from the address in time: any reply, even that there is no health service, or any other bytes.
-// A probe that cannot be sent because the backend allows no more streams does not count.
+// responds reports whether anything comes from the address in time: any reply, even that there is no health service, or any other
+// bytes. A probe that cannot be sent because the backend allows no more streams does not count.
 func (p *prober) responds(ctx context.Context, cc grpc.ClientConnInterface, timeout time.Duration) bool {
 	conn := p.sc.conns.latest.Load()
 	if conn == nil {
@@ -145,8 +145,8 @@ func (w *wrapper) hasAlternative(m *member) bool {
 	return w.anyUsable(m)
 }
 
-// closeSilent closes the connection, so that the calls on it fail at once and are made elsewhere. gRPC connects again, with its backoff; a
-// stopped process does not complete the handshake of HTTP/2, so it gets no calls until it continues.
+// closeSilent closes the connection, so that the calls on it fail at once and are made elsewhere. gRPC connects again, with its
+// backoff; a stopped process does not complete the handshake of HTTP/2, so it gets no calls until it continues.
 func (w *wrapper) closeSilent(sc *subConn) {
 	w.mu.Lock()
 	sc.member.unresponsive = true

@@ -79,8 +79,8 @@ func (sc *subConn) update(s balancer.SubConnState, listener func(balancer.SubCon
 	sc.wrapper.wake()
 }
 
-// setState sets the state and resets what was known of the previous connection. It reports whether the address has become unreachable, or
-// reachable again.
+// setState sets the state and resets what was known of the previous connection. It reports whether the address has become
+// unreachable, or reachable again.
 func (sc *subConn) setState(state connectivity.State) (changed bool) {
 	sc.wrapper.mu.Lock()
 	defer sc.wrapper.mu.Unlock()

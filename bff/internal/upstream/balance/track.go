@@ -12,8 +12,8 @@ import (
 	"google.golang.org/grpc/resolver"
 )
 
-// Track returns the credentials, with connections that the policy can watch and close. Connections find their subchannel by the attributes
-// of its address, so no global list of them is needed.
+// Track returns the credentials, with connections that the policy can watch and close. Connections find their subchannel by the
+// attributes of its address, so no global list of them is needed.
 func Track(inner credentials.TransportCredentials) credentials.TransportCredentials {
 	return tracking{inner}
 }
@@ -49,8 +49,8 @@ type connsKey struct{}
 // String is the name of the attribute in gRPC's log.
 func (connsKey) String() string { return LoggedAs }
 
-// LoggedAs is the name of an attribute in gRPC's log lines about addresses that this package balances over. This package logs itself what
-// an operator has to know about them.
+// LoggedAs is the name of an attribute in gRPC's log lines about addresses that this package balances over. This package logs
+// itself what an operator has to know about them.
 const LoggedAs = "portico.upstream"
 
 // conns are the connections of a subchannel: one, and those that are being closed. It is safe for concurrent use.

@@ -20,8 +20,8 @@ type wrapper struct {
 	group *Group
 	child balancer.Balancer
 
-	// childMu serializes the calls of the child's methods and listeners, as they require. It is locked before mu, and never by what the
-	// child calls.
+	// childMu serializes the calls of the child's methods and listeners, as they require. It is locked before mu, and never by what
+	// the child calls.
 	childMu sync.Mutex
 	// mu is not held while calling anything outside of this package.
 	mu       sync.Mutex
@@ -49,7 +49,8 @@ func (w *wrapper) UpdateClientConnState(s balancer.ClientConnState) error {
 	return w.child.UpdateClientConnState(balancer.ClientConnState{ResolverState: s.ResolverState, BalancerConfig: config.config})
 }
 
-// start starts the loop with the first state. The kind of child never changes: gRPC builds a new wrapper for another service config.
+// start starts the loop with the first state. The kind of child never changes: gRPC builds a new wrapper for another service
+// config.
 func (w *wrapper) start(builder balancer.Builder, state resolver.State) {
 	if w.child != nil {
 		return

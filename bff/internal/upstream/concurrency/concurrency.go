@@ -1,6 +1,6 @@
-// Package concurrency bounds how many calls to a backend are in flight, so that an overloaded backend gets no more of them: it would
-// finish ever fewer in time. The limit follows the latency of calls, compared with that of calls of the same kind under low load (after
-// the gradient algorithm of Netflix's concurrency-limits).
+// Package concurrency bounds how many calls to a backend are in flight, so that an overloaded backend gets no more of them: it
+// would finish ever fewer in time. The limit follows the latency of calls, compared with that of calls of the same kind under low
+// load (after the gradient algorithm of Netflix's concurrency-limits).
 //
 // It is our own because the adaptive limiter of failsafe-go, which was tried, does worse: with a backend that is offered twice its
 // capacity, its limit swings below that, so that as little as 70 % gets done, and its defaults hold up a load that rises suddenly,
@@ -59,8 +59,8 @@ type Permit struct {
 	quiet   bool
 }
 
-// Acquire returns a permit for a call of a kind, one of a bounded set, unless the limit is reached. Calls of negative priority may use
-// 80 % of the limit, those of priority zero 95 %, and all others all of it. The caller must end the permit with Done or Drop.
+// Acquire returns a permit for a call of a kind, one of a bounded set, unless the limit is reached. Calls of negative priority may
+// use 80 % of the limit, those of priority zero 95 %, and all others all of it. The caller must end the permit with Done or Drop.
 func (l *Limiter) Acquire(kind string, priority int, now time.Time) (Permit, bool) {
 	if l == nil {
 		return Permit{}, true

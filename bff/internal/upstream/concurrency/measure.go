@@ -41,8 +41,8 @@ func (w *window) gradient() float64 {
 	return min(max(tolerance*w.unloaded/w.took, minGradient), 1)
 }
 
-// A probe halves the limit for a moment, when there was no low load for long. It lasts until enough calls were done in it. While the
-// limit still falls, the next one comes soon: each measures under less load than the one before.
+// A probe halves the limit for a moment, when there was no low load for long. It lasts until enough calls were done in it. While
+// the limit still falls, the next one comes soon: each measures under less load than the one before.
 const (
 	probeEvery = 10 * time.Second
 	probeSoon  = time.Second

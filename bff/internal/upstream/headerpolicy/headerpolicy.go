@@ -25,9 +25,9 @@ type name struct {
 	canonical, lower string
 }
 
-// New makes a list of the client's headers that backends may get, and of the backends' that clients may get. Case does not matter, and a
-// name may be listed twice. The error lists all that are not header names, cannot be gRPC metadata, or belong to the gateway or to HTTP
-// itself.
+// New makes a list of the client's headers that backends may get, and of the backends' that clients may get. Case does not matter,
+// and a name may be listed twice. The error lists all that are not header names, cannot be gRPC metadata, or belong to the gateway
+// or to HTTP itself.
 func New(cfg config.Headers) (*List, error) {
 	l := &List{response: make(map[string]string, len(cfg.Response))}
 

@@ -20,8 +20,8 @@ const (
 	maxValues = 64
 )
 
-// Collect records the headers for backends on the request's record. A request with an invalid value is refused with 400, one with too much
-// with 431 (RFC 6585, section 5).
+// Collect records the headers for backends on the request's record. A request with an invalid value is refused with 400, one with
+// too much with 431 (RFC 6585, section 5).
 func (l *List) Collect(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		forward, err := l.Request(r.Header)
@@ -36,9 +36,9 @@ func (l *List) Collect(next http.Handler) http.Handler {
 	})
 }
 
-// Request returns what backends get of a client's headers, by the lower-case names of gRPC metadata: those that are listed, and a valid
-// trace context; nil if there are none. A header that the client's Connection names is for this hop alone (RFC 9110, section 7.6.1) and
-// does not pass. The values are shared with h. An error is a *problem.Problem and names the header.
+// Request returns what backends get of a client's headers, by the lower-case names of gRPC metadata: those that are listed, and a
+// valid trace context; nil if there are none. A header that the client's Connection names is for this hop alone (RFC 9110, section
+// 7.6.1) and does not pass. The values are shared with h. An error is a *problem.Problem and names the header.
 func (l *List) Request(h http.Header) (map[string][]string, error) {
 	var (
 		out           map[string][]string
@@ -79,7 +79,8 @@ func tooLarge(n name) error {
 		"the header "+n.canonical+" is too large, with those before it")
 }
 
-// metadataValues returns a header as gRPC metadata: its values as they are, or decoded from base64 if the name says that they are bytes.
+// metadataValues returns a header as gRPC metadata: its values as they are, or decoded from base64 if the name says that they are
+// bytes.
 func metadataValues(n name, sent []string) ([]string, error) {
 	if strings.HasSuffix(n.lower, "-bin") {
 		values, ok := decoded(sent)

@@ -1,9 +1,9 @@
-// Package inproc is the channel to services that are implemented inside the gateway. Calls on it behave like calls to a backend, with
-// deadlines, cancellation, metadata, interceptors and streams, but without a socket and without encoding. The reply of a unary method
-// is not even copied.
+// Package inproc is the channel to services that are implemented inside the gateway. Calls on it behave like calls to a backend,
+// with deadlines, cancellation, metadata, interceptors and streams, but without a socket and without encoding. The reply of a unary
+// method is not even copied.
 //
-// The channel itself is github.com/fullstorydev/grpchan; this package recovers from panics, passes on the request's record and makes
-// every error a status.
+// The channel itself is github.com/fullstorydev/grpchan; this package recovers from panics, passes on the request's record and
+// makes every error a status.
 package inproc
 
 import (
@@ -67,8 +67,8 @@ func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, han
 	return handler(srv, recordStream{ServerStream: ss, ctx: withRecord(ss.Context())})
 }
 
-// withRecord passes on the record of the request, which the channel would drop with all other values of the caller's context, and the
-// values of an embedding program's middleware, such as the span of a trace.
+// withRecord passes on the record of the request, which the channel would drop with all other values of the caller's context, and
+// the values of an embedding program's middleware, such as the span of a trace.
 func withRecord(ctx context.Context) context.Context {
 	rec := reqinfo.From(inprocgrpc.ClientContext(ctx))
 	ctx = reqinfo.NewContext(ctx, rec)

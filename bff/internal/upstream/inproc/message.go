@@ -6,12 +6,12 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// reply is the message that an implementation of a unary method has returned. As with any gRPC server, it must not change it any more,
-// so that the caller's message may share its content.
+// reply is the message that an implementation of a unary method has returned. As with any gRPC server, it must not change it any
+// more, so that the caller's message may share its content.
 type reply struct{ proto.Message }
 
-// messages copies messages between caller and implementation. Only a reply is copied shallowly: a request may change on one side while
-// the other still reads it, when the call is cancelled.
+// messages copies messages between caller and implementation. Only a reply is copied shallowly: a request may change on one side
+// while the other still reads it, when the call is cancelled.
 type messages struct{ inprocgrpc.ProtoCloner }
 
 func (c messages) Copy(out, in any) error {
