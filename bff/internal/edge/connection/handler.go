@@ -12,8 +12,8 @@ import (
 // Handler serves requests and watches what they do to their connection:
 //
 //   - A request whose client has left already is not passed on.
-//   - Requests of a connection with too many aborted ones are refused. net/http runs only as many requests of a connection at a time
-//     as it may have streams, including those that the client has reset, so the cost of such a client is bounded by
+//   - Requests of a connection with too many aborted ones are refused. net/http runs only as many requests of a connection at a
+//     time as it may have streams, including those that the client has reset, so the cost of such a client is bounded by
 //     MaxAbortedPerConnection and the number of streams.
 //   - Responses ask the client to close its connection if it aborts many requests, if there are too many connections, or if the
 //     gateway is leaving. HTTP/1.1 says "Connection: close"; net/http sends a GOAWAY over HTTP/2, which lets streams finish. The
