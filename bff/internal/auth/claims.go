@@ -120,7 +120,6 @@ func allows(allowed []string, value any) bool {
 
 	return slices.ContainsFunc(items, func(item any) bool {
 		text, ok := item.(string)
-
 		return ok && slices.Contains(allowed, text)
 	})
 }

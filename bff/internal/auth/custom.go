@@ -162,7 +162,6 @@ func (c *Custom) fault(r *http.Request, cause error) error {
 func (c *Custom) refuse(w http.ResponseWriter, r *http.Request, cause error) {
 	if known := (*problem.Problem)(nil); errors.As(cause, &known) {
 		problem.Write(w, r, known, cause)
-
 		return
 	}
 

@@ -41,7 +41,6 @@ func (a *Authenticator) Identify(next http.Handler) http.Handler {
 		custom, err := a.custom.principal(r)
 		if err != nil {
 			a.custom.refuse(w, r, err)
-
 			return
 		}
 

@@ -60,7 +60,6 @@ type keySet []verifyKey
 func (s keySet) equal(other keySet) bool {
 	return slices.EqualFunc(s, other, func(a, b verifyKey) bool {
 		public, ok := a.public.(interface{ Equal(x crypto.PublicKey) bool })
-
 		return ok && a.id == b.id && slices.Equal(a.algs, b.algs) && public.Equal(b.public)
 	})
 }
@@ -108,7 +107,6 @@ func fromFile(file string, config filewatch.Config) (keySet, fetchFunc, error) {
 
 	return set, func(ctx context.Context) (keySet, time.Duration, error) {
 		err := watcher.Poll(ctx, config)
-
 		return set, 0, err
 	}, nil
 }
@@ -138,7 +136,6 @@ func parseKeys(data []byte) (keySet, error) {
 		key, err := parseKey(jwk)
 		if err != nil {
 			faults = append(faults, fmt.Errorf("key %d (%.100q): %w", i, jwk.KID, err))
-
 			continue
 		}
 

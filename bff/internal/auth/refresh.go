@@ -120,7 +120,6 @@ func (k *keySource) run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			timer.Stop()
-
 			return
 		case <-timer.C:
 		case <-k.wake:

@@ -104,7 +104,6 @@ func (i *issuer) verify(ctx context.Context, token string) verification {
 	claims := jwt.MapClaims{}
 	if _, err := i.parser.ParseWithClaims(token, claims, i.keyFunc(ctx, &v)); err != nil {
 		v.err = fmt.Errorf("verify token of %s: %w", i.name, err)
-
 		return v
 	}
 
@@ -116,7 +115,6 @@ func (i *issuer) verify(ctx context.Context, token string) verification {
 	expires, err := claims.GetExpirationTime()
 	if err != nil {
 		v.err = fmt.Errorf("verify token of %s: %w", i.name, err)
-
 		return v
 	}
 

@@ -111,7 +111,6 @@ func (c *Cache) Invalidate(ctx context.Context, tags []string) error {
 
 	if err := c.store.Invalidate(ctx, tags); err != nil {
 		c.observe("", StoreError)
-
 		return fmt.Errorf("invalidate %d cache tags: %w", len(tags), err)
 	}
 

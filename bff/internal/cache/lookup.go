@@ -40,7 +40,6 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	query, ok := canonicalQuery(r.URL.RawQuery, rt.rule.Ignore)
 	if !ok {
 		rt.bypass(w, r)
-
 		return
 	}
 
@@ -111,7 +110,6 @@ func (l *lookup) find() {
 	found, err := l.cache.store.Lookup(l.r.Context(), l.key)
 	if err != nil {
 		l.observe(StoreError)
-
 		return
 	}
 
@@ -132,7 +130,6 @@ func (l *lookup) serveFound() bool {
 	switch {
 	case l.control.limited && (age > l.control.maxAge || l.control.maxAge == 0):
 		l.control.noCache = true
-
 		return false
 	case age < rules.TTL:
 		l.observe(Hit)
@@ -167,7 +164,6 @@ func (l *lookup) refresh() {
 		attachOptions{timeout: l.rule.Timeout, ended: l.ended})
 	if !ok {
 		<-l.refreshes
-
 		return
 	}
 
@@ -188,7 +184,6 @@ func (l *lookup) do(retryable bool) bool {
 	switch role {
 	case bypass:
 		l.bypass(l.w, l.r)
-
 		return true
 	case retry:
 		return false
@@ -205,7 +200,6 @@ func (l *lookup) do(retryable bool) bool {
 
 	if !l.wait(c) {
 		l.giveUp(work)
-
 		return true
 	}
 
@@ -258,7 +252,6 @@ func (l *lookup) giveUp(work *reqinfo.Record) {
 	err := l.r.Context().Err()
 	if errors.Is(err, context.DeadlineExceeded) && l.mayServeStale() {
 		l.writeStale(http.StatusGatewayTimeout, err)
-
 		return
 	}
 

@@ -62,7 +62,6 @@ func (m *Memory) Lookup(_ context.Context, key Key) (Found, error) {
 
 	if found.Now.Time >= e.expires || m.tags.changed(e.ids, e.began.Count) {
 		m.entries.Invalidate(key)
-
 		return found, nil
 	}
 
@@ -95,7 +94,6 @@ func (m *Memory) Changed(_ context.Context, tags []string, since Mark) (bool, er
 // Invalidate implements Store.
 func (m *Memory) Invalidate(_ context.Context, tags []string) error {
 	m.tags.add(tagIDs(tags))
-
 	return nil
 }
 

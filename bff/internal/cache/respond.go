@@ -65,13 +65,11 @@ func (l *lookup) reason() string {
 func (l *lookup) deliver(res *result, r role) {
 	if r == follower && res.fault == nil && !res.response.shareable() {
 		l.bypass(l.w, l.r)
-
 		return
 	}
 
 	if (res.fault != nil || res.response.unavailable()) && l.mayServeStale() {
 		l.deliverStale(res)
-
 		return
 	}
 
@@ -86,7 +84,6 @@ func (l *lookup) deliver(res *result, r role) {
 
 	if res.fault != nil {
 		problem.Write(l.w, l.r, problem.From(res.fault), res.fault)
-
 		return
 	}
 
@@ -147,7 +144,6 @@ func (l *lookup) write(response recorded, cacheable bool, status string) {
 	if tag := header["Etag"]; response.status == http.StatusOK && len(tag) > 0 && tag[0] != "" &&
 		!httpfield.NoneMatch(l.r.Header["If-None-Match"], tag[0]) {
 		notModified(l.w)
-
 		return
 	}
 

@@ -28,6 +28,5 @@ func (b Buffer) List(texts []string) Buffer { return b.Int(len(texts)).Texts(tex
 // Hash is the SHA-256 of what was joined, in base64url.
 func (b Buffer) Hash() string {
 	sum := sha256.Sum256(b)
-
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }

@@ -38,7 +38,6 @@ func (b *limitedBody) Read(p []byte) (int, error) {
 		// A body whose declared length is too large is not read at all.
 		if b.declared > b.rec.BodyLimit {
 			b.rec.BodyExceeded = true
-
 			return 0, &http.MaxBytesError{Limit: b.rec.BodyLimit}
 		}
 

@@ -104,7 +104,6 @@ func parseNode(text string) (netip.Addr, bool) {
 
 	if inner, ok := strings.CutPrefix(text, "["); ok && strings.HasSuffix(text, "]") {
 		address, err := netip.ParseAddr(strings.TrimSuffix(inner, "]"))
-
 		return plain(address), err == nil
 	}
 

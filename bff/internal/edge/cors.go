@@ -46,7 +46,6 @@ func preflight(methodsOf func(escapedPath string) []string, next http.Handler) h
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !isPreflight(r) {
 			next.ServeHTTP(w, r)
-
 			return
 		}
 
@@ -61,7 +60,6 @@ func preflight(methodsOf func(escapedPath string) []string, next http.Handler) h
 			header.Set(headerAllowMethods, strings.Join(slices.Compact(methods), ", "))
 		case len(methods) == 0:
 			problem.Write(w, r, problem.New(codes.NotFound, "no route matches this path"), nil)
-
 			return
 		}
 
@@ -72,6 +70,5 @@ func preflight(methodsOf func(escapedPath string) []string, next http.Handler) h
 // isPreflight reports whether this is what the Fetch standard calls a CORS-preflight request, as the layer before does.
 func isPreflight(r *http.Request) bool {
 	_, fromPage := r.Header["Origin"]
-
 	return fromPage && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }

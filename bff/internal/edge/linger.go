@@ -37,7 +37,6 @@ func Linger(next http.Handler) http.Handler {
 		// A body of length zero may still have to be ended; without a length there is nothing to read.
 		if r.ProtoMajor != 2 && !expects || r.ContentLength == 0 && r.Header["Content-Length"] == nil {
 			next.ServeHTTP(w, r)
-
 			return
 		}
 
@@ -81,7 +80,6 @@ func (b *pendingBody) Read(p []byte) (int, error) {
 // Close implements io.Closer. The server closes its own when the request is over.
 func (b *pendingBody) Close() error {
 	b.handled.Store(true)
-
 	return nil
 }
 

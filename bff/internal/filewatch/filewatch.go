@@ -122,7 +122,6 @@ func (w *Watcher) Poll(ctx context.Context, config Config) error {
 
 	if err != nil {
 		w.report(ctx, config, err, false)
-
 		return err
 	}
 

@@ -70,14 +70,12 @@ func (d *Deduplicator) Route(rule Rule) func(http.Handler) http.Handler {
 			lines := r.Header.Values(Header)
 			if len(lines) == 0 && !rule.Required {
 				next.ServeHTTP(w, r)
-
 				return
 			}
 
 			key, err := parseKey(lines)
 			if err != nil {
 				problem.Write(w, r, invalidKey(lines, err), nil)
-
 				return
 			}
 

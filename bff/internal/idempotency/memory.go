@@ -216,13 +216,11 @@ func (m *Memory) second(t time.Time) int64 { return int64(t.Sub(m.start) / time.
 
 func entryOf(element *list.Element) *entry {
 	e, _ := element.Value.(*entry) // The lists hold nothing else.
-
 	return e
 }
 
 func newEntry(claim Claim, expires time.Time) *entry {
 	size := entryBytes + len(claim.Key) + len(claim.Fingerprint) + len(claim.Owner)
-
 	return &entry{claim: claim, expires: expires, size: int64(size)}
 }
 

@@ -30,7 +30,6 @@ func newRecorder(w http.ResponseWriter) recorder {
 // Write never fails: the response must not depend on whether the client is there to read it.
 func (rec recorder) Write(p []byte) (int, error) {
 	_, _ = rec.Recorder.Write(p)
-
 	return len(p), nil
 }
 

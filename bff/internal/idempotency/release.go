@@ -25,7 +25,6 @@ type releaser struct {
 
 func newReleaser(store Store) *releaser {
 	ctx, stop := context.WithCancel(context.Background())
-
 	return &releaser{store: store, ctx: ctx, stop: stop, slots: make(chan struct{}, maxReleases)}
 }
 

@@ -37,7 +37,6 @@ func (r Rate) Size() int64 {
 // Interval is the time in which a token is added, in units, rounded up, so that no more than the rate is ever allowed.
 func (r Rate) Interval(unit time.Duration) int64 {
 	parts := max(r.Requests, 1) * int64(unit)
-
 	return max((int64(r.Per)+parts-1)/parts, 1)
 }
 

@@ -34,7 +34,6 @@ func (l *Limiter) PerClient(cfg config.Rate) func(http.Handler) http.Handler {
 			d := namedDecision{Decision: l.clients.Allow(request, time.Now()), title: clientLimit.title}
 			if d.Allowed {
 				next.ServeHTTP(w, r)
-
 				return
 			}
 
@@ -61,7 +60,6 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 			d, err := enforced.check(r)
 			if err != nil {
 				problem.Write(w, r, unavailable(), fmt.Errorf("check rate limits of %s: %w", name, err))
-
 				return
 			}
 
@@ -69,7 +67,6 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 
 			if !d.Allowed {
 				refuse(w, r, d)
-
 				return
 			}
 

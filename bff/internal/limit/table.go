@@ -48,7 +48,6 @@ func newTable(maxKeys int, of kind) *table {
 func (t *table) set(id identity) *set {
 	// The high word of the product maps a hash evenly onto the sets, without a division.
 	index, _ := bits.Mul64(id.hi, uint64(len(t.sets)))
-
 	return &t.sets[index]
 }
 
@@ -98,7 +97,6 @@ func (s *set) find(id identity) *slot {
 func (s *set) freeSlot() *slot {
 	if s.used < s.ways {
 		s.used++
-
 		return &s.slots[s.used-1]
 	}
 

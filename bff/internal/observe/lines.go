@@ -103,7 +103,6 @@ func (l *Lines) add(p []byte, limit int, urgent bool) (int, error) {
 
 	if l.closed || len(l.pending)+l.writing+len(p) > limit {
 		l.drop(countLines(p))
-
 		return len(p), nil
 	}
 
@@ -143,7 +142,6 @@ func (l *Lines) run() {
 			l.writePending()
 		case <-l.closing:
 			l.writePending()
-
 			return
 		}
 	}

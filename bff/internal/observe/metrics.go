@@ -117,7 +117,6 @@ func (m *Metrics) addSeries() {
 		"Time from a request's arrival to the end of its response.", "method", "route")
 	m.requests.resolve = func(k requestKey) sampled {
 		route := cmp.Or(k.template, "none")
-
 		return sampled{
 			requests.WithLabelValues(k.method, route, strconv.Itoa(k.status)), latency.WithLabelValues(k.method, route),
 		}
@@ -141,12 +140,10 @@ func (m *Metrics) addSeries() {
 func (m *Metrics) Watch(inFlight func() (requests, streams int64), connections func() int) {
 	m.gaugeFunc("portico_overload_requests", "Requests that count against overload.max_in_flight.", func() int64 {
 		requests, _ := inFlight()
-
 		return requests
 	})
 	m.gaugeFunc("portico_overload_streams", "Streams that count against overload.max_streams.", func() int64 {
 		_, streams := inFlight()
-
 		return streams
 	})
 	m.gaugeFunc("portico_connections", "Open connections of clients.", func() int64 { return int64(connections()) })
@@ -190,7 +187,6 @@ func (m *Metrics) Handler() http.Handler {
 // RequestStarted counts a request as in flight until the returned function is called.
 func (m *Metrics) RequestStarted() (ended func()) {
 	m.inFlight.Inc()
-
 	return m.requestEnded
 }
 
@@ -208,7 +204,6 @@ func (m *Metrics) ObserveCall(upstream, rpc string, code codes.Code, took time.D
 func (m *Metrics) ObserveBreaker(upstream, rpc string, state breaker.State) {
 	if rpc != "" {
 		m.methodState.WithLabelValues(upstream, rpc).Set(float64(state))
-
 		return
 	}
 

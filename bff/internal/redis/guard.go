@@ -47,7 +47,6 @@ func newGuard(timeout, openFor time.Duration, observer Observer) *guard {
 		Name: "redis", MaxRequests: 1, Interval: window, BucketPeriod: window / windowBuckets, Timeout: openFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			counted := c.TotalSuccesses + c.TotalFailures
-
 			return c.ConsecutiveFailures >= maxInRow ||
 				counted >= minCounted && float64(c.TotalFailures) >= failureRatio*float64(counted)
 		},
@@ -129,12 +128,10 @@ func (g *guard) call(ctx context.Context, next func(context.Context) error) erro
 	switch {
 	case reason == "":
 		done(nil)
-
 		return err
 	case reason == ReasonUnreachable &&
 		(ctx.Err() != nil || errors.Is(err, goredis.ErrPoolTimeout) || errors.Is(err, goredis.ErrPoolExhausted)):
 		done(errNotCounted)
-
 		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 

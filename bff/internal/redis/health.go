@@ -102,7 +102,6 @@ func (h *health) success() (settled bool) {
 // works in many states in which writing does not. It leaves nothing behind.
 func newProbe(client goredis.UniversalClient, key string) func(context.Context) error {
 	script := goredis.NewScript(`redis.call('SET', KEYS[1], '') redis.call('DEL', KEYS[1]) return 1`)
-
 	return func(ctx context.Context) error {
 		return script.Run(ctx, client, []string{key}).Err()
 	}
@@ -125,7 +124,6 @@ func (c *Client) watch(ctx context.Context) {
 			settled := c.guard.probe(ctx) == nil && c.guard.health.success()
 			if !settled {
 				timer.Reset(c.openFor)
-
 				continue
 			}
 

@@ -80,14 +80,12 @@ type handshakeKey struct{}
 
 func withHandshake(ctx context.Context) (context.Context, *handshake) {
 	h := &handshake{}
-
 	return context.WithValue(ctx, handshakeKey{}, h), h
 }
 
 // handshakeOf returns the handshake of the call that the context belongs to. Nil: it belongs to none.
 func handshakeOf(ctx context.Context) *handshake {
 	h, _ := ctx.Value(handshakeKey{}).(*handshake)
-
 	return h
 }
 

@@ -47,7 +47,6 @@ func (u *upstream) begin(ctx context.Context, observer Observer, rpc string, met
 	held, err := u.admit(rpc, method, rec.Priority, streaming, start)
 	if err != nil {
 		observer.ObserveCall(u.name, rpc, codes.Unavailable, time.Since(start))
-
 		return nil, err
 	}
 
@@ -81,7 +80,6 @@ func (u *upstream) admit(rpc string, method *method, priority int, streaming boo
 	record, err := allow(u.breaker)
 	if err != nil {
 		limiter.Drop()
-
 		return permits{}, err
 	}
 

@@ -89,7 +89,6 @@ func (h *hedge) call(ctx context.Context, reply any, opts []grpc.CallOption, nex
 // final reports whether the outcome of a call is final.
 func (h *hedge) final(err error) bool {
 	code := status.Code(err)
-
 	return code != codes.Canceled && code != codes.DeadlineExceeded && !slices.Contains(h.codes, code)
 }
 

@@ -113,7 +113,6 @@ func (u *upstream) stream(observer Observer) grpc.StreamClientInterceptor {
 		call, err := u.begin(outgoing, observer, rpc, method, true)
 		if err != nil {
 			cancel()
-
 			return nil, err
 		}
 
@@ -165,7 +164,6 @@ func (s *observedStream) Header() (metadata.MD, error) {
 
 func (s *observedStream) SendMsg(m any) error {
 	s.sent.add(encodedSize(m))
-
 	return s.ClientStream.SendMsg(m)
 }
 
@@ -189,7 +187,6 @@ func (s *observedStream) RecvMsg(m any) error {
 // replied reports whether the backend has sent a header. The stream must have ended; Header would wait otherwise.
 func (s *observedStream) replied() bool {
 	header, err := s.ClientStream.Header()
-
 	return err == nil && header != nil
 }
 

@@ -39,11 +39,9 @@ func (u *upstream) programStream(
 
 	if err := s.do(func() (err error) {
 		s.ClientStream, err = open(outgoing, desc, cc, rpc, opts...)
-
 		return err
 	}); err != nil {
 		s.cancel()
-
 		return nil, err
 	}
 
@@ -81,7 +79,6 @@ func (s *recoveringStream) do(use func() error) (err error) {
 func (s *recoveringStream) Header() (md metadata.MD, err error) {
 	err = s.do(func() (err error) {
 		md, err = s.ClientStream.Header()
-
 		return err
 	})
 

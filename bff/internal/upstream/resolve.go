@@ -95,7 +95,6 @@ func (a attaching) UpdateState(state resolver.State) error {
 	// To gRPC a name that no longer exists has no addresses, and it would drop good connections. It resolves again soon.
 	if len(state.Endpoints) == 0 && len(state.Addresses) == 0 {
 		a.ReportError(errNoAddresses)
-
 		return balancer.ErrBadResolverState
 	}
 

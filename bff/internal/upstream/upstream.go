@@ -85,7 +85,6 @@ func Open(configs map[string]Config, deps Deps) (*Pool, error) {
 
 func newUpstream(name string, config Config, deps Deps) *upstream {
 	deps.Observer.ObserveBreaker(name, "", breaker.Closed)
-
 	return &upstream{
 		name: name, metadata: config.Metadata,
 		group:   newGroup(name, config, deps.Observer, deps.Logger),

@@ -36,7 +36,6 @@ var (
 func New() (key, id string) {
 	// Each text has 26 characters of 5 bits.
 	id = rand.Text()[:idLen]
-
 	return prefix + id + "_" + rand.Text() + rand.Text(), id
 }
 
@@ -44,7 +43,6 @@ func New() (key, id string) {
 // random bits.
 func Hash(key string) string {
 	sum := sha256.Sum256([]byte(key))
-
 	return hex.EncodeToString(sum[:])
 }
 

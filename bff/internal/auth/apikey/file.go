@@ -101,7 +101,6 @@ func parse(text []byte) (map[string]entry, error) {
 // Check returns everything that is wrong with the entry.
 func (e Entry) Check() error {
 	_, err := e.compile()
-
 	return err
 }
 

@@ -79,7 +79,6 @@ type connKey struct{}
 // connOf returns the connection of a request, if it is known.
 func connOf(ctx context.Context) (net.Conn, bool) {
 	conn, ok := ctx.Value(connKey{}).(net.Conn)
-
 	return conn, ok
 }
 

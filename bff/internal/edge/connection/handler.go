@@ -25,7 +25,6 @@ func (g *Guard) Handler(next http.Handler) http.Handler {
 		budget := budgetOf(r.Context())
 		if r.Context().Err() != nil {
 			budget.aborted()
-
 			return
 		}
 

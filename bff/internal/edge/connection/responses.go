@@ -131,7 +131,6 @@ func (w *responseWriter) Flush() { _ = w.FlushError() }
 // Hold sets how many bytes the response takes (see response.Hold).
 func (w *responseWriter) Hold(size int) (release func()) {
 	w.held = size
-
 	return func() { w.held = 0 }
 }
 
@@ -223,7 +222,6 @@ func (b *Responses) excess() (aborted []*responseWriter) {
 		silence := time.Since(w.since)
 		if silence < minStall {
 			b.checkIn(minStall - silence)
-
 			break
 		}
 

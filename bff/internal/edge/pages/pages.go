@@ -72,7 +72,6 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	page, ok := m.find(r.URL.EscapedPath())
 	if !ok {
 		m.next.ServeHTTP(w, r)
-
 		return
 	}
 
@@ -82,7 +81,6 @@ func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	if slices.Contains(page.Methods, r.Method) {
 		page.Handler.ServeHTTP(w, r)
-
 		return
 	}
 

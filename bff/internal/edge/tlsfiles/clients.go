@@ -52,7 +52,6 @@ func (c *Clients) Handler(next http.Handler) http.Handler {
 		// A certificate that was not verified is treated as none.
 		if r.TLS == nil || len(r.TLS.VerifiedChains) == 0 {
 			next.ServeHTTP(w, r)
-
 			return
 		}
 

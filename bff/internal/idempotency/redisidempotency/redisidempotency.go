@@ -85,7 +85,6 @@ func (s *Store) Claim(ctx context.Context, claim idempotency.Claim) (idempotency
 		return idempotency.Mismatch, idempotency.Response{}, nil
 	case "done":
 		res, err := decode(reply[1], reply[2])
-
 		return idempotency.Done, res, err
 	default:
 		return idempotency.InProgress, idempotency.Response{}, nil

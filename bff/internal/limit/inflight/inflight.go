@@ -63,7 +63,6 @@ func (g *Gate) Route(priority porticov1.Priority, stream bool) func(http.Handler
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !slots.acquire(limit) {
 				problem.Write(w, r, full, nil)
-
 				return
 			}
 			defer slots.release()

@@ -42,7 +42,6 @@ type Group struct {
 // resolver must be attached to the group, and its credentials must be those of Track.
 func NewGroup(name string, settings Settings, observer Observer) *Group {
 	settings.Logger = cmp.Or(settings.Logger, slog.New(slog.DiscardHandler))
-
 	return &Group{name: name, settings: settings, observer: observer}
 }
 
@@ -51,7 +50,6 @@ type groupKey struct{}
 // Attach attaches the addresses of a resolver to the group.
 func (g *Group) Attach(state resolver.State) resolver.State {
 	state.Attributes = state.Attributes.WithValue(groupKey{}, g)
-
 	return state
 }
 

@@ -92,7 +92,6 @@ const minBudget = 100 * time.Millisecond
 // time, or because of the client. Otherwise a client could have healthy addresses ejected.
 func clientDeadlineShorter(ctx context.Context, picked time.Time) bool {
 	deadline, ok := ctx.Deadline()
-
 	return ok && deadline.Sub(picked) < minBudget || reqinfo.From(ctx).ClientDeadlineShorter(ctx, picked)
 }
 

@@ -113,7 +113,6 @@ func (sc *subConn) RegisterHealthListener(listener func(balancer.SubConnState)) 
 
 	if listener == nil {
 		sc.SubConn.RegisterHealthListener(nil)
-
 		return
 	}
 

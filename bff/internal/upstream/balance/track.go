@@ -70,7 +70,6 @@ func (c *conns) String() string { return c.upstream }
 // at returns the address; connections to it are added to these.
 func (c *conns) at(address resolver.Address) resolver.Address {
 	address.Attributes = address.Attributes.WithValue(connsKey{}, c)
-
 	return address
 }
 
@@ -134,7 +133,6 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) Close() error {
 	c.markLost()
-
 	return c.Conn.Close()
 }
 

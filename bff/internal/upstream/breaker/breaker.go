@@ -75,7 +75,6 @@ func newCounter(cfg config.Breaker, ratio float64, classify func(error) error, o
 		Timeout:      cfg.OpenFor,
 		ReadyToTrip: func(c gobreaker.Counts) bool {
 			counted := c.TotalSuccesses + c.TotalFailures
-
 			return counted >= cfg.MinRequests && float64(c.TotalFailures) >= ratio*float64(counted)
 		},
 		IsSuccessful:  func(err error) bool { return classify(err) == nil },
@@ -117,13 +116,11 @@ func (b *Breaker) allow(timed bool) (done func(err error), err error) {
 	slow, err := b.slowness.Allow()
 	if err != nil {
 		failed(ErrNotCounted)
-
 		return nil, b.refusal
 	}
 
 	if !timed {
 		slow(ErrNotCounted)
-
 		return failed, nil
 	}
 

@@ -44,7 +44,6 @@ const (
 // call the limiter.
 func New(cfg config.Concurrency, onChange func(limit int)) *Limiter {
 	initial := float64(cfg.Initial)
-
 	return &Limiter{
 		settings: cfg, onChange: onChange, limit: initial, unloaded: map[string]*average{},
 		probe: probe{lastQuiet: time.Now(), limit: initial},

@@ -66,7 +66,6 @@ func (p *probe) running(now time.Time, limit float64) bool {
 
 	if p.samples >= minSamples || now.Sub(p.start) > probeTime {
 		*p = probe{lastQuiet: now, limit: limit}
-
 		return false
 	}
 

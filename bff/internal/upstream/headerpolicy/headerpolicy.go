@@ -63,7 +63,6 @@ func New(cfg config.Headers) (*List, error) {
 // Response returns the name of the header in which clients get a backend's metadata, and whether they may get it.
 func (l *List) Response(metadata string) (string, bool) {
 	header, ok := l.response[strings.ToLower(metadata)]
-
 	return header, ok
 }
 

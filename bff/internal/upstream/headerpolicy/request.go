@@ -27,7 +27,6 @@ func (l *List) Collect(next http.Handler) http.Handler {
 		forward, err := l.Request(r.Header)
 		if err != nil {
 			problem.Write(w, r, problem.From(err), nil)
-
 			return
 		}
 

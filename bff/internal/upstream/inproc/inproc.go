@@ -46,7 +46,6 @@ func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
 // Serves reports whether a service of that name is registered.
 func (c *Channel) Serves(service string) bool {
 	_, ok := c.services.GetServiceInfo()[service]
-
 	return ok
 }
 
@@ -63,7 +62,6 @@ func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle
 
 func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer finish(info.FullMethod, &err)
-
 	return handler(srv, recordStream{ServerStream: ss, ctx: withRecord(ss.Context())})
 }
 
@@ -106,7 +104,6 @@ func (s recordStream) Context() context.Context { return s.ctx }
 func finish(method string, err *error) {
 	if v := recover(); v != nil {
 		*err = problem.WithCause(status.New(codes.Internal, "panic"), fmt.Errorf("%s panicked: %v\n%s", method, v, debug.Stack()))
-
 		return
 	}
 

@@ -43,7 +43,6 @@ func (c messages) Copy(out, in any) error {
 func share(to, from protoreflect.Message) {
 	from.Range(func(field protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		to.Set(field, value)
-
 		return true
 	})
 	to.SetUnknown(from.GetUnknown())
