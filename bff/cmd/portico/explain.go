@@ -165,7 +165,6 @@ func (e explained) body(stdin io.Reader) (string, error) {
 	}
 
 	text, err := read()
-
 	if err != nil {
 		return "", usagef("--data: %w", err)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// hide removes from the request what the plugin may generate wrong code for: the names of path variables, without their patterns, and
-// the fields that are bodies. It returns what it removed.
+// hide removes from the request what the plugin may generate wrong code for: the names of path variables, without their patterns,
+// and the fields that are bodies. It returns what it removed.
 func hide(gen *protogen.Plugin, rules schema.Rules) hidden {
 	h := hidden{}
 

@@ -3,8 +3,8 @@
 // variables with presence, path variables of RPCs that stream from the client. These are removed from its request, and restored in
 // the code that it generates.
 //
-// Nothing is lost: the gateway routes requests and fills their messages by the descriptors that are linked into it. This plugin also
-// checks the routes, so that errors have a position.
+// Nothing is lost: the gateway routes requests and fills their messages by the descriptors that are linked into it. This plugin
+// also checks the routes, so that errors have a position.
 package main
 
 import (

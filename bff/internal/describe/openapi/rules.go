@@ -261,7 +261,9 @@ func applyFormat(schema *Schema, rules *validate.StringRules) {
 		schema.AnyOf = []*Schema{{Type: typeString, Format: formatIPv4}, {Type: typeString, Format: formatIPv6}}
 	case "address":
 		schema.AnyOf = []*Schema{
-			{Type: typeString, Format: formatHostname}, {Type: typeString, Format: formatIPv4}, {Type: typeString, Format: formatIPv6},
+			{Type: typeString, Format: formatHostname},
+			{Type: typeString, Format: formatIPv4},
+			{Type: typeString, Format: formatIPv6},
 		}
 	}
 }
