@@ -71,8 +71,13 @@ func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 
+	// All of them before the first is closed: the end of one side of a connection closes the other.
 	for conn := range p.open {
-		abort(conn)
+		resetOnClose(conn)
+	}
+
+	for conn := range p.open {
+		_ = conn.Close()
 	}
 }
 
@@ -199,9 +204,12 @@ func (p *Proxy) pump(to, from net.Conn) {
 
 // abort closes a connection so that a TCP peer sees a reset and not an end.
 func abort(conn net.Conn) {
+	resetOnClose(conn)
+	_ = conn.Close()
+}
+
+func resetOnClose(conn net.Conn) {
 	if c, ok := conn.(*net.TCPConn); ok {
 		_ = c.SetLinger(0) // It may be closed already.
 	}
-
-	_ = conn.Close()
 }
