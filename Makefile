@@ -92,7 +92,7 @@ test: need-race need-curl need-jq need-redis need-chromium need-servers need-web
 RACED := $$(go -C $(E2E) list ./... | grep -vE '/(conformance|description)$$')
 
 # Tests that open pages in Chromium, by their names.
-BROWSER := ^Test(Demo|Docs|EventSource)
+BROWSER := ^Test(Demo|Docs|EventSourceGoesOn)
 
 .PHONY: browser
 browser: need-race need-chromium ## Run the tests that open pages in a browser.
