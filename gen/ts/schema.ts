@@ -1425,7 +1425,7 @@ export interface components {
                 "application/json": components["schemas"]["ErrorStatus"];
             };
         };
-        /** @description The answer did not come in time. */
+        /** @description The response did not come in time. */
         GatewayTimeout: {
             headers: {
                 "X-Request-Id": components["headers"]["X-Request-Id"];

@@ -83,7 +83,7 @@ func sharedErrors() []sharedError {
 			status: 503, code: codes.Unavailable, name: "ServiceUnavailable", headers: []string{headerRetryAfter},
 			when: "A service that is needed cannot be reached, or has too much to do.",
 		},
-		{status: 504, code: codes.DeadlineExceeded, name: "GatewayTimeout", when: "The answer did not come in time."},
+		{status: 504, code: codes.DeadlineExceeded, name: "GatewayTimeout", when: "The response did not come in time."},
 		{status: otherErrors, code: codes.OK, name: "Error", when: "Any other error."},
 	}
 }
