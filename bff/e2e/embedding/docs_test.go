@@ -164,6 +164,8 @@ func TestDocsPageAsksForTheDocumentWithTheToken(t *testing.T) {
 
 // Once, a browser with a window logged an error for each document that it showed, because there was no icon.
 func TestBrowsersGetNoErrorForAnIcon(t *testing.T) {
+	ownRoute := declare(t, "GET /favicon.ico")
+
 	t.Parallel()
 
 	docs := func(cfg *config.Config) { cfg.Docs.Page = config.DocsPublic }
@@ -192,7 +194,7 @@ func TestBrowsersGetNoErrorForAnIcon(t *testing.T) {
 	t.Run("own_route", func(t *testing.T) {
 		t.Parallel()
 
-		gw, err := declare(t, "GET /favicon.ico").open(t, docs)
+		gw, err := ownRoute.open(t, docs)
 		if err != nil {
 			t.Fatal(err)
 		}
