@@ -190,9 +190,9 @@ check-generate: deps need-web ## Fail if gen/ is not what proto/ and the generat
 	{ echo 'generated code is stale: run `make generate`' >&2; exit 1; }
 	@$(library) check-generate
 
-# Our plugins and protodeps are Go programs that import gen/portico, so that is made first, without them and from proto/portico alone.
+# Our plugins and protodeps are Go programs that import gen/portico, so that is made first, without them and from its policy.proto alone.
 # Generation goes to a folder of its own and never leaves gen/ half made.
-options-into = $(BUF) generate proto --path proto/portico --config '{"version": "v2", "modules": [{"path": "proto"}]}' \
+options-into = $(BUF) generate proto --path proto/portico/v1/policy.proto --config '{"version": "v2", "modules": [{"path": "proto"}]}' \
 	--output "$$out" --template '$(options-template)' && cp -r "$$out/gen/portico" gen/ && rm -r "$$out/gen"
 options-template = {"version": "v2", "plugins": [{"local": ["go", "tool", "-modfile=tools.mod", "protoc-gen-go"], \
 	"out": "gen", "opt": "paths=source_relative"}]}

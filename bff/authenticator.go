@@ -162,7 +162,7 @@ func (a *Authenticator) custom(timeout time.Duration) *auth.Custom {
 				return nil, nil
 			}
 
-			return new(found.record()), nil
+			return new(recorded(*found)), nil
 		},
 	}
 }

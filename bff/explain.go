@@ -76,7 +76,7 @@ func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Principal) (
 		return Explanation{}, err
 	}
 
-	rec := &reqinfo.Record{Principal: as.record()}
+	rec := &reqinfo.Record{Principal: recorded(as)}
 
 	found, err := router.Explain(r.WithContext(reqinfo.NewContext(ctx, rec)))
 	if err != nil {

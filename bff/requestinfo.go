@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
@@ -24,17 +25,7 @@ type RequestInfo struct {
 }
 
 // Principal is who calls.
-type Principal struct {
-	// Subject identifies the caller, in 1 to 255 characters of printable ASCII.
-	Subject string
-	// Issuer is who vouches for it: the issuer of a token. Callers with the same subject and different issuers share no cached
-	// responses and no limits.
-	Issuer string
-	// Scopes are what the caller was granted, and Roles what it is: printable ASCII without spaces.
-	Scopes, Roles []string
-	// Tenant is the customer that the caller belongs to. Empty: none.
-	Tenant string
-}
+type Principal = composite.Principal
 
 // RequestInfoFrom returns what is known so far of the request of a context: in middleware, before or after it has called next, in
 // hooks, interceptors, composites and handlers of pages. It reports false for a context that is not of a request to a gateway. It
@@ -45,16 +36,14 @@ func RequestInfoFrom(ctx context.Context) (RequestInfo, bool) {
 		return RequestInfo{}, false
 	}
 
-	p := rec.Principal
-
 	return RequestInfo{
 		ID: rec.ID, Client: rec.Client, Route: rec.Template, RPC: strings.TrimPrefix(rec.RPC, "/"),
-		Principal: Principal{p.Subject, p.Issuer, slices.Clone(p.Scopes), slices.Clone(p.Roles), p.Tenant},
+		Principal: composite.Caller(ctx),
 	}, true
 }
 
-// record is the principal as it is on the record of a request.
-func (p Principal) record() reqinfo.Principal {
+// recorded returns the principal as it is on the record of a request.
+func recorded(p Principal) reqinfo.Principal {
 	return reqinfo.Principal{
 		Subject: p.Subject, Issuer: p.Issuer, Tenant: p.Tenant, Scopes: slices.Clone(p.Scopes), Roles: slices.Clone(p.Roles),
 	}

@@ -576,16 +576,7 @@ export interface components {
             orders?: components["schemas"]["order.v1.Order"][];
             profile?: components["schemas"]["profile.v1.Profile"];
             /** @description The parts that are missing from this answer. Empty when it is complete. */
-            partialErrors?: components["schemas"]["dashboard.v1.PartialError"][];
-        };
-        /** @description PartialError says that a part could not be had, and why. */
-        "dashboard.v1.PartialError": {
-            /** @description Name of the field that is missing: "orders" or "profile". */
-            part?: string;
-            /** @description As in the problem document of the part's own route. */
-            code?: components["schemas"]["google.rpc.Code"];
-            /** @description For people. */
-            message?: string;
+            partialErrors?: components["schemas"]["portico.v1.PartialError"][];
         };
         /** @enum {string} */
         "google.rpc.Code": "OK" | "CANCELLED" | "UNKNOWN" | "INVALID_ARGUMENT" | "DEADLINE_EXCEEDED" | "NOT_FOUND" | "ALREADY_EXISTS" | "PERMISSION_DENIED" | "UNAUTHENTICATED" | "RESOURCE_EXHAUSTED" | "FAILED_PRECONDITION" | "ABORTED" | "OUT_OF_RANGE" | "UNIMPLEMENTED" | "INTERNAL" | "UNAVAILABLE" | "DATA_LOSS";
@@ -859,6 +850,18 @@ export interface components {
             provider: string;
             /** @description What the wallet has signed. It is not kept. At most 4096 bytes. */
             token?: string;
+        };
+        /**
+         * @description PartialError says that a part of a composite's response could not be had, and why. A response that may lack parts has a field
+         *     `repeated portico.v1.PartialError partial_errors`, which the gateway fills.
+         */
+        "portico.v1.PartialError": {
+            /** @description Name of the branch that failed, which is that of the field that is missing: "orders". */
+            part?: string;
+            /** @description As in the problem document of the part's own route. */
+            code?: components["schemas"]["google.rpc.Code"];
+            /** @description For people. */
+            message?: string;
         };
         "profile.v1.Address": {
             /** @description Up to 5, of at most 200 characters. */
@@ -1554,7 +1557,6 @@ export type Problem = components['schemas']['Problem'];
 export type QuotaViolation = components['schemas']['QuotaViolation'];
 export type StreamError = components['schemas']['StreamError'];
 export type DashboardV1Dashboard = components['schemas']['dashboard.v1.Dashboard'];
-export type DashboardV1PartialError = components['schemas']['dashboard.v1.PartialError'];
 export type GoogleRpcCode = components['schemas']['google.rpc.Code'];
 export type MoneyV1Money = components['schemas']['money.v1.Money'];
 export type MoneyV1MoneyInput = components['schemas']['money.v1.MoneyInput'];
@@ -1586,6 +1588,7 @@ export type PaymentV1Refund = components['schemas']['payment.v1.Refund'];
 export type PaymentV1RefundPaymentRequest = components['schemas']['payment.v1.RefundPaymentRequest'];
 export type PaymentV1Wallet = components['schemas']['payment.v1.Wallet'];
 export type PaymentV1WalletInput = components['schemas']['payment.v1.WalletInput'];
+export type PorticoV1PartialError = components['schemas']['portico.v1.PartialError'];
 export type ProfileV1Address = components['schemas']['profile.v1.Address'];
 export type ProfileV1AddressPatch = components['schemas']['profile.v1.AddressPatch'];
 export type ProfileV1Avatar = components['schemas']['profile.v1.Avatar'];

@@ -6,15 +6,12 @@ import (
 	"errors"
 	"fmt"
 
-	"google.golang.org/genproto/googleapis/rpc/code"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"github.com/portico-gateway/portico/bff/fanout"
-	"github.com/portico-gateway/portico/bff/internal/problem"
-	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/composite"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
@@ -55,7 +52,7 @@ func New(connect func(upstream string) (grpc.ClientConnInterface, error)) (dashb
 func (s *service) GetMyDashboard(
 	ctx context.Context, req *dashboardv1.GetMyDashboardRequest,
 ) (*dashboardv1.Dashboard, error) {
-	caller := reqinfo.From(ctx).Principal
+	caller := composite.Caller(ctx)
 	if caller.Anonymous() {
 		return nil, status.Error(codes.Unauthenticated, "no caller")
 	}
@@ -78,38 +75,26 @@ func (s *service) dashboard(ctx context.Context, userID string, orderCount int32
 		return nil, invalidOrderCount(orderCount)
 	}
 
-	reply := &dashboardv1.Dashboard{}
+	page := &dashboardv1.Dashboard{}
 
-	missing, err := fanout.Run(ctx, fanout.Options{},
-		fanout.Required("user", 0, func(ctx context.Context) (err error) {
-			reply.User, err = s.users.GetUser(ctx, &userv1.GetUserRequest{UserId: userID})
+	return page, composite.Run(ctx, page,
+		composite.Required("user", func(ctx context.Context) (err error) {
+			page.User, err = s.users.GetUser(ctx, &userv1.GetUserRequest{UserId: userID})
 
 			return err
 		}),
-		fanout.Optional("orders", 0, func(ctx context.Context) error {
+		composite.Optional("orders", func(ctx context.Context) error {
 			list, err := s.orders.ListOrders(ctx, &orderv1.ListOrdersRequest{UserId: userID, PageSize: orderCount})
-			reply.Orders = list.GetOrders()
+			page.Orders = list.GetOrders()
 
 			return err
 		}),
-		fanout.Optional("profile", 0, func(ctx context.Context) (err error) {
-			reply.Profile, err = s.profiles.GetProfile(ctx, &profilev1.GetProfileRequest{UserId: userID})
+		composite.Optional("profile", func(ctx context.Context) (err error) {
+			page.Profile, err = s.profiles.GetProfile(ctx, &profilev1.GetProfileRequest{UserId: userID})
 
 			return err
 		}),
 	)
-	if err != nil {
-		return nil, err
-	}
-
-	for _, failure := range missing {
-		p := problem.From(failure.Err)
-		reply.PartialErrors = append(reply.PartialErrors, &dashboardv1.PartialError{
-			Part: failure.Branch, Code: code.Code(p.GRPCCode()), Message: p.Detail,
-		})
-	}
-
-	return reply, nil
 }
 
 func invalidOrderCount(got int32) error {

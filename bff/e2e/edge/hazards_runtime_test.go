@@ -13,26 +13,26 @@ import (
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 
 	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/config"
-	"github.com/portico-gateway/portico/bff/fanout"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 )
 
-// composite is a dashboard of which the test says what it does.
-type composite struct {
+// testDashboard is a dashboard that does what a test says.
+type testDashboard struct {
 	dashboardv1.UnimplementedDashboardServiceServer
 
 	get func(context.Context) (*dashboardv1.Dashboard, error)
 }
 
-func (c composite) GetMyDashboard(ctx context.Context, _ *dashboardv1.GetMyDashboardRequest) (*dashboardv1.Dashboard, error) {
+func (c testDashboard) GetMyDashboard(ctx context.Context, _ *dashboardv1.GetMyDashboardRequest) (*dashboardv1.Dashboard, error) {
 	return c.get(ctx)
 }
 
 func withComposite(get func(context.Context) (*dashboardv1.Dashboard, error)) bff.Option {
 	return bff.WithComposite(dashboardv1.RegisterDashboardServiceServer,
-		func(bff.Connect) (dashboardv1.DashboardServiceServer, error) { return composite{get: get}, nil })
+		func(bff.Connect) (dashboardv1.DashboardServiceServer, error) { return testDashboard{get: get}, nil })
 }
 
 // siteWith is a site whose dashboard is the test's.
@@ -59,18 +59,20 @@ func TestHazard18PanicInABranchLeavesTheProcessAlive(t *testing.T) {
 	t.Parallel()
 
 	s := siteWith(t, func(ctx context.Context) (*dashboardv1.Dashboard, error) {
-		missing, err := fanout.Run(ctx, fanout.Options{},
-			fanout.Required("user", 0, func(context.Context) error { return nil }),
-			fanout.Optional("orders", 0, func(context.Context) error { panic("secret of a branch") }))
+		page := &dashboardv1.Dashboard{}
+
+		err := composite.Run(ctx, page,
+			composite.Required("user", func(context.Context) error { return nil }),
+			composite.Optional("orders", func(context.Context) error { panic("secret of a branch") }))
 		if err != nil {
 			return nil, err
 		}
 
-		if len(missing) == 1 {
+		if len(page.GetPartialErrors()) == 1 {
 			panic("secret of a composite")
 		}
 
-		return &dashboardv1.Dashboard{}, nil
+		return page, nil
 	})
 
 	for range 3 {

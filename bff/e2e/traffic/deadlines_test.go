@@ -113,7 +113,7 @@ func TestDeadlinesAreKept(t *testing.T) {
 }
 
 // Each leg has what is left of the request's time, but for what the answer takes; one that needs all of it costs its part and no more.
-// That the composite itself still answers in time is tested with a clock of its own, in package fanout.
+// That the composite itself still answers in time is tested with a clock of its own, in package composite.
 func TestLegsShareTheDeadline(t *testing.T) {
 	t.Parallel()
 

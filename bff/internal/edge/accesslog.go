@@ -13,7 +13,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"google.golang.org/grpc/codes"
 
-	"github.com/portico-gateway/portico/bff/fanout"
+	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -135,7 +135,7 @@ func (l accessLog) write(r *http.Request, rec *reqinfo.Record, status, size int,
 // logText is the text of an error in the log: for a panic in a branch, with the stack.
 func logText(err error) string {
 	text := err.Error()
-	if panicked := (*fanout.PanicError)(nil); errors.As(err, &panicked) {
+	if panicked := (*composite.PanicError)(nil); errors.As(err, &panicked) {
 		text += "\n" + string(panicked.Stack)
 	}
 

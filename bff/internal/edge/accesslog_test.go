@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 
-	"github.com/portico-gateway/portico/bff/fanout"
+	"github.com/portico-gateway/portico/bff/composite"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -57,14 +57,14 @@ func TestAccessLogLine(t *testing.T) {
 		{"of_an_answer_with_missing_parts", func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
 			rec.Miss("orders", errors.New("connection refused"))
-			rec.Miss("profile", &fanout.PanicError{Value: "index out of range", Stack: []byte("profile.go:7")})
+			rec.Miss("profile", &composite.PanicError{Value: "index out of range", Stack: []byte("profile.go:7")})
 			ok(w, r)
 		}, usual(map[string]any{
 			"missing_orders": "connection refused", "missing_profile": "panic: index out of range\nprofile.go:7",
 		})},
 		{"of_a_panic_in_a_required_part", func(w http.ResponseWriter, r *http.Request) {
 			problem.Write(&lengthless{w}, r, problem.New(codes.Internal, ""),
-				&fanout.PanicError{Value: "nil map", Stack: []byte("user.go:7")})
+				&composite.PanicError{Value: "nil map", Stack: []byte("user.go:7")})
 		}, usual(map[string]any{
 			"level": "ERROR", "status": 500.0, "code": "INTERNAL", "bytes": 0.0, "error": "panic: nil map\nuser.go:7",
 		})},

@@ -30,7 +30,7 @@ func TestPartialPageIsNotCached(t *testing.T) {
 
 		cacheable := strings.Contains(res.Header.Get("Cache-Control"), "max-age")
 
-		missing := strings.Contains(body, `"missing":["ratings"]`)
+		missing := strings.Contains(body, `"partialErrors":[{"part":"ratings","code":"FAILED_PRECONDITION"`)
 		if missing == strings.Contains(body, `"stars":5`) || missing == cacheable || missing == (res.Header.Get("ETag") != "") {
 			t.Errorf("%v %s", res.Header, body)
 		}

@@ -9,11 +9,10 @@ package dashboardv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v11 "github.com/portico-gateway/portico/gen/order/v1"
-	_ "github.com/portico-gateway/portico/gen/portico/v1"
+	v13 "github.com/portico-gateway/portico/gen/portico/v1"
 	v12 "github.com/portico-gateway/portico/gen/profile/v1"
 	v1 "github.com/portico-gateway/portico/gen/user/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
-	code "google.golang.org/genproto/googleapis/rpc/code"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	reflect "reflect"
@@ -134,7 +133,7 @@ type Dashboard struct {
 	Orders  []*v11.Order `protobuf:"bytes,2,rep,name=orders,proto3" json:"orders,omitempty"`
 	Profile *v12.Profile `protobuf:"bytes,3,opt,name=profile,proto3" json:"profile,omitempty"`
 	// The parts that are missing from this answer. Empty when it is complete.
-	PartialErrors []*PartialError `protobuf:"bytes,4,rep,name=partial_errors,json=partialErrors,proto3" json:"partial_errors,omitempty"`
+	PartialErrors []*v13.PartialError `protobuf:"bytes,4,rep,name=partial_errors,json=partialErrors,proto3" json:"partial_errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -190,82 +189,18 @@ func (x *Dashboard) GetProfile() *v12.Profile {
 	return nil
 }
 
-func (x *Dashboard) GetPartialErrors() []*PartialError {
+func (x *Dashboard) GetPartialErrors() []*v13.PartialError {
 	if x != nil {
 		return x.PartialErrors
 	}
 	return nil
 }
 
-// PartialError says that a part could not be had, and why.
-type PartialError struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the field that is missing: "orders" or "profile".
-	Part string `protobuf:"bytes,1,opt,name=part,proto3" json:"part,omitempty"`
-	// As in the problem document of the part's own route.
-	Code code.Code `protobuf:"varint,2,opt,name=code,proto3,enum=google.rpc.Code" json:"code,omitempty"`
-	// For people.
-	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *PartialError) Reset() {
-	*x = PartialError{}
-	mi := &file_dashboard_v1_dashboard_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *PartialError) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*PartialError) ProtoMessage() {}
-
-func (x *PartialError) ProtoReflect() protoreflect.Message {
-	mi := &file_dashboard_v1_dashboard_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use PartialError.ProtoReflect.Descriptor instead.
-func (*PartialError) Descriptor() ([]byte, []int) {
-	return file_dashboard_v1_dashboard_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *PartialError) GetPart() string {
-	if x != nil {
-		return x.Part
-	}
-	return ""
-}
-
-func (x *PartialError) GetCode() code.Code {
-	if x != nil {
-		return x.Code
-	}
-	return code.Code(0)
-}
-
-func (x *PartialError) GetMessage() string {
-	if x != nil {
-		return x.Message
-	}
-	return ""
-}
-
 var File_dashboard_v1_dashboard_proto protoreflect.FileDescriptor
 
 const file_dashboard_v1_dashboard_proto_rawDesc = "" +
 	"\n" +
-	"\x1cdashboard/v1/dashboard.proto\x12\fdashboard.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x15google/rpc/code.proto\x1a\x14order/v1/order.proto\x1a\x17portico/v1/policy.proto\x1a\x18profile/v1/profile.proto\x1a\x12user/v1/user.proto\"C\n" +
+	"\x1cdashboard/v1/dashboard.proto\x12\fdashboard.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x14order/v1/order.proto\x1a\x1eportico/v1/partial_error.proto\x1a\x17portico/v1/policy.proto\x1a\x18profile/v1/profile.proto\x1a\x12user/v1/user.proto\"C\n" +
 	"\x15GetMyDashboardRequest\x12*\n" +
 	"\vorder_count\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\n" +
 	"orderCount\"i\n" +
@@ -273,16 +208,12 @@ const file_dashboard_v1_dashboard_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tB\r\xbaH\n" +
 	"r\b\x92\x02\x05aliceR\x06userId\x12*\n" +
 	"\vorder_count\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\n" +
-	"orderCount\"\xc9\x01\n" +
+	"orderCount\"\xc7\x01\n" +
 	"\tDashboard\x12!\n" +
 	"\x04user\x18\x01 \x01(\v2\r.user.v1.UserR\x04user\x12'\n" +
 	"\x06orders\x18\x02 \x03(\v2\x0f.order.v1.OrderR\x06orders\x12-\n" +
-	"\aprofile\x18\x03 \x01(\v2\x13.profile.v1.ProfileR\aprofile\x12A\n" +
-	"\x0epartial_errors\x18\x04 \x03(\v2\x1a.dashboard.v1.PartialErrorR\rpartialErrors\"b\n" +
-	"\fPartialError\x12\x12\n" +
-	"\x04part\x18\x01 \x01(\tR\x04part\x12$\n" +
-	"\x04code\x18\x02 \x01(\x0e2\x10.google.rpc.CodeR\x04code\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage2\xb0\x02\n" +
+	"\aprofile\x18\x03 \x01(\v2\x13.profile.v1.ProfileR\aprofile\x12?\n" +
+	"\x0epartial_errors\x18\x04 \x03(\v2\x18.portico.v1.PartialErrorR\rpartialErrors2\xb0\x02\n" +
 	"\x10DashboardService\x12s\n" +
 	"\x0eGetMyDashboard\x12#.dashboard.v1.GetMyDashboardRequest\x1a\x17.dashboard.v1.Dashboard\"#\xba\xf0\x18\x04\n" +
 	"\x02\x10\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/me/dashboard\x90\x02\x01\x12\x92\x01\n" +
@@ -304,32 +235,30 @@ func file_dashboard_v1_dashboard_proto_rawDescGZIP() []byte {
 	return file_dashboard_v1_dashboard_proto_rawDescData
 }
 
-var file_dashboard_v1_dashboard_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_dashboard_v1_dashboard_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_dashboard_v1_dashboard_proto_goTypes = []any{
 	(*GetMyDashboardRequest)(nil), // 0: dashboard.v1.GetMyDashboardRequest
 	(*GetDashboardRequest)(nil),   // 1: dashboard.v1.GetDashboardRequest
 	(*Dashboard)(nil),             // 2: dashboard.v1.Dashboard
-	(*PartialError)(nil),          // 3: dashboard.v1.PartialError
-	(*v1.User)(nil),               // 4: user.v1.User
-	(*v11.Order)(nil),             // 5: order.v1.Order
-	(*v12.Profile)(nil),           // 6: profile.v1.Profile
-	(code.Code)(0),                // 7: google.rpc.Code
+	(*v1.User)(nil),               // 3: user.v1.User
+	(*v11.Order)(nil),             // 4: order.v1.Order
+	(*v12.Profile)(nil),           // 5: profile.v1.Profile
+	(*v13.PartialError)(nil),      // 6: portico.v1.PartialError
 }
 var file_dashboard_v1_dashboard_proto_depIdxs = []int32{
-	4, // 0: dashboard.v1.Dashboard.user:type_name -> user.v1.User
-	5, // 1: dashboard.v1.Dashboard.orders:type_name -> order.v1.Order
-	6, // 2: dashboard.v1.Dashboard.profile:type_name -> profile.v1.Profile
-	3, // 3: dashboard.v1.Dashboard.partial_errors:type_name -> dashboard.v1.PartialError
-	7, // 4: dashboard.v1.PartialError.code:type_name -> google.rpc.Code
-	0, // 5: dashboard.v1.DashboardService.GetMyDashboard:input_type -> dashboard.v1.GetMyDashboardRequest
-	1, // 6: dashboard.v1.DashboardService.GetDashboard:input_type -> dashboard.v1.GetDashboardRequest
-	2, // 7: dashboard.v1.DashboardService.GetMyDashboard:output_type -> dashboard.v1.Dashboard
-	2, // 8: dashboard.v1.DashboardService.GetDashboard:output_type -> dashboard.v1.Dashboard
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	3, // 0: dashboard.v1.Dashboard.user:type_name -> user.v1.User
+	4, // 1: dashboard.v1.Dashboard.orders:type_name -> order.v1.Order
+	5, // 2: dashboard.v1.Dashboard.profile:type_name -> profile.v1.Profile
+	6, // 3: dashboard.v1.Dashboard.partial_errors:type_name -> portico.v1.PartialError
+	0, // 4: dashboard.v1.DashboardService.GetMyDashboard:input_type -> dashboard.v1.GetMyDashboardRequest
+	1, // 5: dashboard.v1.DashboardService.GetDashboard:input_type -> dashboard.v1.GetDashboardRequest
+	2, // 6: dashboard.v1.DashboardService.GetMyDashboard:output_type -> dashboard.v1.Dashboard
+	2, // 7: dashboard.v1.DashboardService.GetDashboard:output_type -> dashboard.v1.Dashboard
+	6, // [6:8] is the sub-list for method output_type
+	4, // [4:6] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_dashboard_v1_dashboard_proto_init() }
@@ -343,7 +272,7 @@ func file_dashboard_v1_dashboard_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_dashboard_v1_dashboard_proto_rawDesc), len(file_dashboard_v1_dashboard_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

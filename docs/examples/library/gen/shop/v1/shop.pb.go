@@ -8,7 +8,7 @@ package shopv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
-	_ "github.com/portico-gateway/portico/gen/portico/v1"
+	v1 "github.com/portico-gateway/portico/gen/portico/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -371,8 +371,8 @@ type TeaPage struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Tea     *Tea                   `protobuf:"bytes,1,opt,name=tea,proto3" json:"tea,omitempty"`
 	Ratings []*Rating              `protobuf:"bytes,2,rep,name=ratings,proto3" json:"ratings,omitempty"`
-	// The parts that could not be had.
-	Missing       []string `protobuf:"bytes,3,rep,name=missing,proto3" json:"missing,omitempty"`
+	// The parts that are missing.
+	PartialErrors []*v1.PartialError `protobuf:"bytes,3,rep,name=partial_errors,json=partialErrors,proto3" json:"partial_errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -421,9 +421,9 @@ func (x *TeaPage) GetRatings() []*Rating {
 	return nil
 }
 
-func (x *TeaPage) GetMissing() []string {
+func (x *TeaPage) GetPartialErrors() []*v1.PartialError {
 	if x != nil {
-		return x.Missing
+		return x.PartialErrors
 	}
 	return nil
 }
@@ -432,7 +432,7 @@ var File_shop_v1_shop_proto protoreflect.FileDescriptor
 
 const file_shop_v1_shop_proto_rawDesc = "" +
 	"\n" +
-	"\x12shop/v1/shop.proto\x12\ashop.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x17portico/v1/policy.proto\"2\n" +
+	"\x12shop/v1/shop.proto\x12\ashop.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eportico/v1/partial_error.proto\x1a\x17portico/v1/policy.proto\"2\n" +
 	"\x03Tea\x12\x15\n" +
 	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\"7\n" +
@@ -450,11 +450,11 @@ const file_shop_v1_shop_proto_rawDesc = "" +
 	"\x13ListRatingsResponse\x12)\n" +
 	"\aratings\x18\x01 \x03(\v2\x0f.shop.v1.RatingR\aratings\"*\n" +
 	"\x11GetTeaPageRequest\x12\x15\n" +
-	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"n\n" +
+	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"\x95\x01\n" +
 	"\aTeaPage\x12\x1e\n" +
 	"\x03tea\x18\x01 \x01(\v2\f.shop.v1.TeaR\x03tea\x12)\n" +
-	"\aratings\x18\x02 \x03(\v2\x0f.shop.v1.RatingR\aratings\x12\x18\n" +
-	"\amissing\x18\x03 \x03(\tR\amissing2\xcc\x02\n" +
+	"\aratings\x18\x02 \x03(\v2\x0f.shop.v1.RatingR\aratings\x12?\n" +
+	"\x0epartial_errors\x18\x03 \x03(\v2\x18.portico.v1.PartialErrorR\rpartialErrors2\xcc\x02\n" +
 	"\n" +
 	"TeaService\x12T\n" +
 	"\x06GetTea\x12\x16.shop.v1.GetTeaRequest\x1a\f.shop.v1.Tea\"$\xba\xf0\x18\x04\n" +
@@ -492,24 +492,26 @@ var file_shop_v1_shop_proto_goTypes = []any{
 	(*ListRatingsResponse)(nil), // 5: shop.v1.ListRatingsResponse
 	(*GetTeaPageRequest)(nil),   // 6: shop.v1.GetTeaPageRequest
 	(*TeaPage)(nil),             // 7: shop.v1.TeaPage
+	(*v1.PartialError)(nil),     // 8: portico.v1.PartialError
 }
 var file_shop_v1_shop_proto_depIdxs = []int32{
 	1, // 0: shop.v1.ListRatingsResponse.ratings:type_name -> shop.v1.Rating
 	0, // 1: shop.v1.TeaPage.tea:type_name -> shop.v1.Tea
 	1, // 2: shop.v1.TeaPage.ratings:type_name -> shop.v1.Rating
-	2, // 3: shop.v1.TeaService.GetTea:input_type -> shop.v1.GetTeaRequest
-	4, // 4: shop.v1.TeaService.ListRatings:input_type -> shop.v1.ListRatingsRequest
-	3, // 5: shop.v1.TeaService.RateTea:input_type -> shop.v1.RateTeaRequest
-	6, // 6: shop.v1.TeaPageService.GetTeaPage:input_type -> shop.v1.GetTeaPageRequest
-	0, // 7: shop.v1.TeaService.GetTea:output_type -> shop.v1.Tea
-	5, // 8: shop.v1.TeaService.ListRatings:output_type -> shop.v1.ListRatingsResponse
-	1, // 9: shop.v1.TeaService.RateTea:output_type -> shop.v1.Rating
-	7, // 10: shop.v1.TeaPageService.GetTeaPage:output_type -> shop.v1.TeaPage
-	7, // [7:11] is the sub-list for method output_type
-	3, // [3:7] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	8, // 3: shop.v1.TeaPage.partial_errors:type_name -> portico.v1.PartialError
+	2, // 4: shop.v1.TeaService.GetTea:input_type -> shop.v1.GetTeaRequest
+	4, // 5: shop.v1.TeaService.ListRatings:input_type -> shop.v1.ListRatingsRequest
+	3, // 6: shop.v1.TeaService.RateTea:input_type -> shop.v1.RateTeaRequest
+	6, // 7: shop.v1.TeaPageService.GetTeaPage:input_type -> shop.v1.GetTeaPageRequest
+	0, // 8: shop.v1.TeaService.GetTea:output_type -> shop.v1.Tea
+	5, // 9: shop.v1.TeaService.ListRatings:output_type -> shop.v1.ListRatingsResponse
+	1, // 10: shop.v1.TeaService.RateTea:output_type -> shop.v1.Rating
+	7, // 11: shop.v1.TeaPageService.GetTeaPage:output_type -> shop.v1.TeaPage
+	8, // [8:12] is the sub-list for method output_type
+	4, // [4:8] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_shop_v1_shop_proto_init() }

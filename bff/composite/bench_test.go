@@ -1,11 +1,12 @@
-package fanout_test
+package composite_test
 
 import (
 	"context"
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/fanout"
+	"github.com/portico-gateway/portico/bff/composite"
+	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 )
 
 // BenchmarkRun is what running three branches costs that have nothing to do.
@@ -14,12 +15,13 @@ func BenchmarkRun(b *testing.B) {
 	defer cancel()
 
 	leg := func(context.Context) error { return nil }
+	page := &dashboardv1.Dashboard{}
 
 	b.ReportAllocs()
 
 	for b.Loop() {
-		if _, err := fanout.Run(ctx, fanout.Options{},
-			fanout.Required("a", 0, leg), fanout.Optional("b", 0, leg), fanout.Optional("c", 0, leg)); err != nil {
+		if err := composite.Run(ctx, page,
+			composite.Required("a", leg), composite.Optional("b", leg), composite.Optional("c", leg)); err != nil {
 			b.Fatal(err)
 		}
 	}

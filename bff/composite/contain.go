@@ -1,7 +1,6 @@
-package fanout
+package composite
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -27,26 +26,15 @@ func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 // GRPCStatus makes the panic an internal error without a word about its value, which nobody chose with a client in mind.
 func (e *PanicError) GRPCStatus() *status.Status { return status.New(codes.Internal, "panic") }
 
-// call runs the branch within its own timeout, unless the time is over before it starts.
-func (b Branch) call(ctx context.Context) (err error) {
+// contained runs a function and makes a panic its error.
+func contained(run func() error) (err error) {
 	defer func() {
 		if value := recover(); value != nil {
 			err = &PanicError{Value: value, Stack: debug.Stack()}
 		}
 	}()
 
-	if b.timeout > 0 {
-		var cancel context.CancelFunc
-
-		ctx, cancel = context.WithTimeout(ctx, b.timeout)
-		defer cancel()
-	}
-
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-
-	return b.run(ctx)
+	return run()
 }
 
 // named puts the name of the branch before the error, for the log.
