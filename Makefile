@@ -73,9 +73,9 @@ CODECS := $(MODULE)/bff/internal/protojson
 # A program under the race detector would sleep for a second before it exits, and there are hundreds.
 test: export GORACE := atexit_sleep_ms=10
 
-# `make lint` vets all but what has the tag. NO_BROWSER=1 leaves out what `make browser` runs.
+# `make lint` vets all but what has the tag. NO_BROWSER=1 leaves out what `make browser` runs, and needs no browser.
 .PHONY: test
-test: need-race need-curl need-jq need-redis need-chromium need-servers need-web ## Run all tests, with the race detector.
+test: need-race need-curl need-jq need-redis $(if $(NO_BROWSER),,need-chromium) need-servers need-web ## Run all tests, with the race detector.
 	go test -vet=off -race -timeout 10m $$(go list ./... | grep -vxE '$(LOADED)|$(CODECS)')
 	go test -vet=off -timeout 10m $$(go list ./... | grep -xE '$(CODECS)')
 	go test -vet=off -race -timeout 15m -p 1 -parallel 4 $$(go list ./... | grep -xE '$(LOADED)')
@@ -89,7 +89,7 @@ test: need-race need-curl need-jq need-redis need-chromium need-servers need-web
 	npm --prefix web test
 
 # The tests of descriptions are codecs' as well.
-RACED := $$(go -C $(E2E) list ./... | grep -vE '/(conformance|description)$$')
+RACED := $$(go -C $(E2E) list ./... | grep -vE '/(conformance|description$(if $(NO_BROWSER),|browsertest))$$')
 
 # Tests that open pages in Chromium, by their names.
 BROWSER := ^Test(Demo|Docs|EventSourceGoesOn)
@@ -233,6 +233,7 @@ lint-proto: deps need-web bin/portico ## Lint the protos and the description tha
 # golangci-lint has the analyzers of go vet, and is for the main module and that of the end-to-end tests.
 .PHONY: lint
 lint: lint-proto ## Lint protos, Go, TypeScript and the description of the API.
+	for module in . $(E2E) bench $(LIBRARY); do go -C "$$module" mod tidy -diff; done
 	$(BUF) format --diff --exit-code $(FOREIGN)/proto
 	go -C bench vet ./...
 	go -C $(LIBRARY) vet ./...

@@ -52,7 +52,7 @@ type Authenticator struct {
 	Authenticate func(r *http.Request) (*Principal, error)
 }
 
-// WithAuthenticator accepts credentials of another kind beside those of the configuration (tokens of issuers, API keys and client
+// WithAuthenticator accepts credentials of another kind besides those of the configuration (tokens of issuers, API keys and client
 // certificates), which then needs none. A request with two credentials of any kinds gets 401; a client
 // certificate counts only where there is no other. The credential stays in the gateway: Open refuses a configuration or a policy
 // that passes its header to backends, except forward_authorization of an upstream. It may be given once.

@@ -104,6 +104,8 @@ func bucketOf(by porticov1.RateLimitKey, rec *reqinfo.Record) string {
 		return "all callers"
 	case porticov1.RateLimitKey_RATE_LIMIT_KEY_TENANT:
 		return "the tenant " + key.Subject
+	case porticov1.RateLimitKey_RATE_LIMIT_KEY_API_KEY:
+		return "the API key " + key.Subject
 	case porticov1.RateLimitKey_RATE_LIMIT_KEY_PRINCIPAL:
 		return "the principal " + key.Subject
 	default:

@@ -145,7 +145,7 @@ const (
 
 // Query is how query parameters are read.
 type Query struct {
-	// Ignored are parameters that are passed over where no field has their name: names, or beginnings of names with "*" behind
+	// Ignored are parameters that are ignored where no field has their name: names, or beginnings of names with "*" behind
 	// them. Default "utm_*"; an empty list ignores none.
 	Ignored []string `default:"utm_*" env:"IGNORED" yaml:"ignored"`
 }
@@ -315,7 +315,7 @@ type InternalToken struct {
 	// at start-up, which suits a single gateway.
 	KeyFile string `env:"KEY_FILE" yaml:"key_file"`
 	// Lifetime is how long it is valid. Default 1m.
-	Lifetime time.Duration `default:"1m" env:"LIFETIME" yaml:"lifetime"`
+	Lifetime time.Duration `env:"LIFETIME" yaml:"lifetime"`
 }
 
 // Log is the log on standard error.

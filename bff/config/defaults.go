@@ -61,6 +61,7 @@ func (b Breaker) WithDefaults() Breaker { return withDefaults(b) }
 // WithDefaults returns the settings with every zero value replaced by its documented default.
 func (a Auth) WithDefaults() Auth {
 	a = withDefaults(a)
+	a.Internal.Lifetime = cmp.Or(a.Internal.Lifetime, time.Minute)
 	a.Issuers = slices.Clone(a.Issuers)
 
 	for i := range a.Issuers {

@@ -134,11 +134,11 @@ func (f *fitting) field(key, value *yaml.Node, t reflect.Type, path string) {
 		names = append(names, name)
 	}
 
-	hint := hint.DidYouMean(key.Value, names)
-	if hint == "" {
+	meant := hint.DidYouMean(key.Value, names)
+	if meant == "" {
 		slices.Sort(names)
-		hint = "; there are " + strings.Join(names, ", ")
+		meant = "; there are " + strings.Join(names, ", ")
 	}
 
-	f.faultf(key, path, "there is no such setting%s", hint)
+	f.faultf(key, path, "there is no such setting%s", meant)
 }

@@ -250,8 +250,8 @@ func (v *validation) traffic(path string, u Upstream) {
 	v.ratio(path+".ejection.max_ratio", u.Ejection.MaxRatio)
 	v.check(u.MaxReceiveBytes <= math.MaxInt32, path+".max_receive_bytes", "must be below 2 GiB")
 	v.check(u.Breaker.SlowAfter >= 0, path+".breaker.slow_after", "must not be negative")
-	v.check(u.Concurrency.Min > 0 && u.Concurrency.Min <= u.Concurrency.Initial && u.Concurrency.Initial <= u.Concurrency.Max,
-		path+".concurrency", "needs 0 < min <= initial <= max")
+	v.check(u.Concurrency.Min <= u.Concurrency.Initial && u.Concurrency.Initial <= u.Concurrency.Max,
+		path+".concurrency", "needs min <= initial <= max")
 }
 
 func (v *validation) ratio(path string, value float64) {

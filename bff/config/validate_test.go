@@ -328,7 +328,7 @@ func TestInvalid(t *testing.T) {
 		}, "upstreams.user.ejection.failures: must be positive"},
 		{"concurrency", func(c *config.Config) {
 			upstream(c, func(u *config.Upstream) { u.Concurrency.Min = 2000 })
-		}, "upstreams.user.concurrency: needs 0 < min <= initial <= max"},
+		}, "upstreams.user.concurrency: needs min <= initial <= max"},
 		{"buffered_responses", func(c *config.Config) {
 			c.Overload.MaxBufferedResponseBytes = -1
 		}, "overload.max_buffered_response_bytes: must be positive"},

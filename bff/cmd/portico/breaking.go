@@ -169,8 +169,14 @@ func (v versions) readRules(ctx context.Context, root string) (old, now schema.R
 		return nil, nil, err
 	}
 
-	before, errOld := readConfiguration(root, v.configuration)
-	if !v.isFolder() {
+	var (
+		before []byte
+		errOld error
+	)
+
+	if v.isFolder() {
+		before, errOld = readConfiguration(root, v.configuration)
+	} else {
 		before, errOld = protosource.RevisionFile(ctx, v.dir, v.against, v.configuration)
 	}
 

@@ -28,8 +28,8 @@ type landing struct {
 
 // options serve the pages of a gateway at the address, without those that would hide a route.
 func (l *landing) options(address string, issuer *devissuer.DevIssuer, backends http.Handler, routes []bff.Route) []bff.Option {
-	this := thisBuild()
-	l.info.Store(&demo.Info{Version: this.Version, Readme: this.readme()})
+	build := thisBuild()
+	l.info.Store(&demo.Info{Version: build.Version, Readme: build.readme()})
 
 	list := demo.New(demo.Deps{
 		Token: func(subject string, scopes []string) (string, time.Duration, error) {

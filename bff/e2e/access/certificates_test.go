@@ -15,10 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/bff/internal/testhook"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/tlstest"

@@ -214,7 +214,7 @@ func (c *Checker) Check(e Exchange) error {
 
 	faults = append(faults, c.checkAnswer(op, e))
 
-	if e.Status/100 == 2 || e.Status == http.StatusNotModified {
+	if (e.Status/100 == 2 || e.Status == http.StatusNotModified) && !refusedWithin(e.Answer) {
 		faults = append(faults, c.checkRequest(op, e))
 	}
 

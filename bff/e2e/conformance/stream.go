@@ -46,6 +46,30 @@ func (c *Checker) checkLines(form *media, body []byte, partial bool) error {
 	return nil
 }
 
+// refusedWithin reports whether a stream ends with an error about the request: where messages go both ways, the one at fault may come
+// after the first response, whose status is then 200.
+func refusedWithin(answer Message) bool {
+	body, err := decoded(answer)
+	if err != nil {
+		return false
+	}
+
+	body = bytes.TrimSpace(body)
+	last := body[bytes.LastIndexByte(body, '\n')+1:]
+
+	value, err := parse(bytes.TrimPrefix(last, []byte("data: ")))
+	if err != nil {
+		return false
+	}
+
+	members := object(value)
+	if within := object(members["error"]); within != nil {
+		members = within
+	}
+
+	return members["code"] == "INVALID_ARGUMENT" && members["title"] != nil
+}
+
 // checkEvents compares Server-Sent Events: messages, and "error", "reconnect" or "end" as the last one.
 func (c *Checker) checkEvents(form *media, body []byte, partial bool) error {
 	events := bytes.Split(body, []byte("\n\n"))

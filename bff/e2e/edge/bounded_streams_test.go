@@ -11,11 +11,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"google.golang.org/grpc"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 

@@ -5,9 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
 
 // Once, a browser could not show a page that a path does not exist: the preflight was refused, and the answer never asked for.

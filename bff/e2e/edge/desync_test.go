@@ -9,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
 
 var pathVariable = regexp.MustCompile(`\{[^}]*\}|\*\*?`)

@@ -11,12 +11,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"golang.org/x/net/http2"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
 
 // running is a gateway behind the listeners of Run.

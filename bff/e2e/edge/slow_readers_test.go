@@ -13,13 +13,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"golang.org/x/net/http2"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

@@ -8,14 +8,13 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 )
 

@@ -10,8 +10,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -20,6 +18,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 )
 

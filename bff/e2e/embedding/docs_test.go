@@ -6,14 +6,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/browsertest"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
 
 // Who may see the page at /docs, and the document that it shows, is the operator's to say. Nobody sees the page who was not let.

@@ -7,13 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 )

@@ -7,13 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 )
 
 // branded is a hook that gives all errors a type, an own code and no reason. It panics where the request says so.

@@ -13,12 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -84,7 +83,7 @@ func TestColdMissesAreOneCall(t *testing.T) {
 	t.Logf("%v", statuses)
 }
 
-// Forty users ask for the same addresses, again and again and at once, and none gets the answer of another.
+// Twenty users ask for the same addresses, again and again and at once, and none gets the answer of another.
 func TestAnswersOfUsersDoNotMix(t *testing.T) {
 	t.Parallel()
 

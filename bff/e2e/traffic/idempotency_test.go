@@ -13,9 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/authtest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )

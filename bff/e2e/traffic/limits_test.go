@@ -12,11 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/redis/go-redis/v9"
 
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/bff/internal/auth/apikey"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
 )

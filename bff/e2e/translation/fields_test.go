@@ -8,12 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )

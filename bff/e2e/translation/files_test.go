@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

@@ -5,12 +5,11 @@ import (
 	"net/http"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	oddknown "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/known"
 )
 

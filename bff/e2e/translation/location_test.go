@@ -5,10 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	itemv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/item/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )

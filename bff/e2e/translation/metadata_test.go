@@ -10,13 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 

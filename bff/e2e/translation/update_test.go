@@ -7,11 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
-
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	everyv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/every/v1"
 	oddknown "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/odd/known"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"

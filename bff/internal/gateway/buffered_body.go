@@ -52,6 +52,8 @@ type bufferedBody struct {
 	err  error
 }
 
+var _ problem.Buffered = (*bufferedBody)(nil)
+
 // bufferBody reads a body of this length, which may be unknown or wrong.
 func bufferBody(body io.Reader, length int64, rec *reqinfo.Record) *bufferedBody {
 	b := &bufferedBody{}
@@ -136,6 +138,9 @@ func nextBuffer(size int, length int64) (room int, fits bool) {
 
 	return min(size, largest), false
 }
+
+// Bytes implements problem.Buffered.
+func (b *bufferedBody) Bytes() ([]byte, error) { return b.data, b.err }
 
 // Read implements io.Reader.
 func (b *bufferedBody) Read(p []byte) (int, error) {

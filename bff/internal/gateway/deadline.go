@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -42,7 +43,7 @@ func deadline(timeout time.Duration, reserved bool) func(http.Handler) http.Hand
 				return
 			}
 
-			if earlier := rec.Start.Add(requested); earlier.Before(end) {
+			if earlier := rec.Start.Add(requested); requested > 0 && earlier.Before(end) {
 				end, rec.ClientDeadline = earlier, true
 			}
 
@@ -78,13 +79,11 @@ func limitConnection(end time.Time, w http.ResponseWriter, r *http.Request, rec 
 	}
 }
 
-// longest is the longest timeout that a client can ask for. No route has a longer one.
+// longest is the longest timeout that a client can ask for: a longer one is this.
 const longest = 24 * time.Hour
 
-// requestedTimeout is the shorter one of the timeouts that a client asks for, or longest.
+// requestedTimeout is the shorter one of the timeouts that a client asks for. Zero: it asks for none.
 func requestedTimeout(header http.Header) (timeout time.Duration, err error) {
-	timeout = longest
-
 	if text := header.Get(headerGRPCTimeout); text != "" {
 		if timeout, err = grpcTimeout(text); err != nil {
 			return 0, err
@@ -93,7 +92,7 @@ func requestedTimeout(header http.Header) (timeout time.Duration, err error) {
 
 	if text := header.Get(headerRequestTimeout); text != "" {
 		seconds, err := secondsTimeout(text)
-		return min(timeout, seconds), err
+		return min(seconds, cmp.Or(timeout, seconds)), err
 	}
 
 	return timeout, nil

@@ -132,7 +132,7 @@ func (g *Gateway) Routes() []Route { return g.routes }
 //	deadline  of the request
 //	cache     cached responses, and calls shared by requests at the same time
 //	compress  unless the response is a stream or a file
-//	keeper    stored responses to requests with a key
+//	idempotent stored responses to requests with a key
 //	status    that of the policy, or the frames of a stream
 //	invoke    hides path variables, query, headers and body from generated code
 //	generated the handler: call (VerifyUnary: path variables, body, query, headers, condition, rules), response

@@ -88,7 +88,7 @@ func (g *Gateway) serveUnrouted(w http.ResponseWriter, r *http.Request, path str
 	default:
 		w.Header().Set("Allow", strings.Join(methods, ", "))
 		problem.Write(w, r, problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
-			"the path does not take "+methodName(r.Method)), nil)
+			"the path does not allow "+methodName(r.Method)), nil)
 	}
 }
 

@@ -17,7 +17,7 @@ var (
 )
 
 // Fault is what is wrong with the policy of a route.
-type Fault struct { //nolint:errname // As route.Fault.
+type Fault struct { //nolint:errname // As schema.Fault.
 	Route schema.Route
 	// Field is the path of the field of portico.v1.MethodPolicy that is at fault, "rate_limits[0].per". Empty: the policy as a
 	// whole.

@@ -21,7 +21,7 @@ const (
 	defaultTTL       = 24 * time.Hour
 )
 
-// response completes what a successful response has beside the message.
+// response completes what a successful response has besides the message.
 func (c *compiler) response() {
 	if c.Effective.GetResponse() == nil {
 		c.Effective.Response = &porticov1.Response{}

@@ -119,7 +119,7 @@ func TestFromNeverShowsWhatMachineryHadToSay(t *testing.T) {
 func TestFromRecognises(t *testing.T) {
 	t.Parallel()
 
-	own := problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented, "the path does not take PUT")
+	own := problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented, "the path does not allow PUT")
 
 	tests := []struct {
 		name   string

@@ -13,6 +13,12 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
+// Buffered is a body that is in memory already.
+type Buffered interface {
+	// Bytes returns all of the body, and the error of reading it. It does not read, and the bytes must not be changed.
+	Bytes() ([]byte, error)
+}
+
 // ReadBody returns the body of a request, which can be read again after that. If it cannot be read, the response says why, and ok
 // is false.
 func ReadBody(w http.ResponseWriter, r *http.Request) (body []byte, ok bool) {
@@ -32,8 +38,7 @@ func readBody(r *http.Request) ([]byte, error) {
 		return nil, nil
 	}
 
-	// It may be buffered already.
-	if body, ok := r.Body.(interface{ Bytes() ([]byte, error) }); ok {
+	if body, ok := r.Body.(Buffered); ok {
 		return body.Bytes()
 	}
 

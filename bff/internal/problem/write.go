@@ -15,7 +15,7 @@ const maxInstance = 256
 
 // Write writes the problem as the response, as a problem document or, if the client asks for it, as a google.rpc.Status, and puts
 // its code and cause on the request's record. An EventSource gets a temporary problem as an event. Nothing must have been written
-// before. The cause is for the log alone; nil means that there is none beside the problem.
+// before. The cause is for the log alone; nil means that there is none besides the problem.
 func Write(w http.ResponseWriter, r *http.Request, p *Problem, cause error) {
 	rec := reqinfo.From(r.Context())
 	rec.Fail(p.grpcCode, cause)

@@ -49,7 +49,7 @@ func TestDocumentsAsClientsSeeThem(t *testing.T) {
 		{"unauthenticated", "/v1/me/dashboard", status.Error(codes.Unauthenticated, secret)},
 		{"body_too_large", "/v1/orders", &http.MaxBytesError{Limit: 1 << 20}},
 		{"method_not_allowed", "/v1/orders", problem.WithStatus(http.StatusMethodNotAllowed, codes.Unimplemented,
-			"the path does not take PUT")},
+			"the path does not allow PUT")},
 		{"invalid_fields", "/v1/orders", detailed(t, codes.InvalidArgument, "the request has invalid fields",
 			&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{
 				{Field: "items[0].unit_price", Description: `must not be "<negative>" & co.`},

@@ -1,6 +1,9 @@
 package protojson
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+)
 
 // entries reads an object as the entries of a map.
 func (d *decoder) entries(f *field, s slot) *Error {
@@ -49,7 +52,7 @@ func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
 		return wrongKey(f.key.desc.Kind(), string(name))
 	}
 
-	if !d.addKey(seen, k) {
+	if d.hasKey(seen, k) {
 		return faultf("is set more than once").key(string(name))
 	}
 
@@ -68,6 +71,7 @@ func (d *decoder) entry(f *field, name []byte, seen *keySet) *Error {
 	}
 
 	d.close(start)
+	d.addKey(seen, k)
 
 	return nil
 }
@@ -108,19 +112,22 @@ type comparableKey struct {
 	bits uint64
 }
 
-// addKey adds a key, and reports whether it is new.
-func (d *decoder) addKey(s *keySet, k scalar) bool {
+// hasKey reports whether a key was added before.
+func (d *decoder) hasKey(s *keySet, k scalar) bool {
 	if s.many != nil {
-		count := len(s.many)
-		s.many[comparableKey{string(k.text), k.bits}] = true
-
-		return len(s.many) > count
+		return s.many[comparableKey{string(k.text), k.bits}]
 	}
 
-	for _, other := range d.keys[s.first:] {
-		if other.bits == k.bits && string(other.text) == string(k.text) {
-			return false
-		}
+	return slices.ContainsFunc(d.keys[s.first:], func(other scalar) bool {
+		return other.bits == k.bits && string(other.text) == string(k.text)
+	})
+}
+
+// addKey adds a key that is not there.
+func (d *decoder) addKey(s *keySet, k scalar) {
+	if s.many != nil {
+		s.many[comparableKey{string(k.text), k.bits}] = true
+		return
 	}
 
 	d.keys = append(d.keys, k)
@@ -133,6 +140,4 @@ func (d *decoder) addKey(s *keySet, k scalar) bool {
 			s.many[comparableKey{string(k.text), k.bits}] = true
 		}
 	}
-
-	return true
 }

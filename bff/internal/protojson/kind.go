@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// class is what kinds of fields whose values are read and written alike have in common.
+// class groups the kinds of fields whose values are read and written alike.
 type class uint8
 
 const (

@@ -215,7 +215,7 @@ func JoinRules(all ...Rules) Rules {
 	return joined
 }
 
-// RulesText writes the rules for the methods of a service, for Parse. It is empty if there are none.
+// RulesText writes the rules for the methods of a service, for ParseRules. It is empty if there are none.
 func RulesText(rules Rules, service protoreflect.ServiceDescriptor) (string, error) {
 	var all []json.RawMessage
 

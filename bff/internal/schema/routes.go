@@ -56,7 +56,7 @@ type Rule struct {
 	Additional [][2]int
 }
 
-// Routes is Rules.Routes for the options of the methods alone.
+// Routes is Rules.Of for the options of the methods alone.
 func Routes(service protoreflect.ServiceDescriptor) ([]Route, error) { return Rules(nil).Of(service) }
 
 // Of returns the routes of a service in the order in which its generated Register…HandlerClient function registers them: by method

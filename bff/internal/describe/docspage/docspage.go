@@ -75,7 +75,7 @@ func Handler(cfg Config) (http.Handler, error) {
 	return h, nil
 }
 
-// load reads the files beside the page itself, which is a template.
+// load reads the files besides the page itself, which is a template.
 func load() (map[string]file, error) {
 	files := map[string]file{}
 

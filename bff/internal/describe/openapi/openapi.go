@@ -18,7 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// Config is what a description depends on, beside the routes. The zero value is for a gateway with default settings.
+// Config is what a description depends on, besides the routes. The zero value is for a gateway with default settings.
 type Config struct {
 	// Gateway is how the gateway is configured. Zero values are its defaults.
 	Gateway config.Config

@@ -217,7 +217,7 @@ func (b *builder) headers(op policy.Endpoint) []*Parameter {
 	if b.tagged(op) && !slices.ContainsFunc(parameters, func(p *Parameter) bool { return p.Name == "If-None-Match" }) {
 		parameters = append(parameters, &Parameter{
 			Name: "If-None-Match", In: inHeader, Schema: &Schema{Type: typeString},
-			Description: "Entity tags that the client has. The answer is 304 if the present one is among them.",
+			Description: "Entity tags that the client has. The response is 304 if the present one is among them.",
 		})
 	}
 

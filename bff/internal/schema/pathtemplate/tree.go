@@ -39,7 +39,7 @@ func (t *Tree[V]) Add(template Template, value V) {
 	e := &entry[V]{template, value}
 	segments := slices.Clone(template.segments)
 
-	// What a last segment requires beside the verb; "**" requires nothing.
+	// What a last segment requires besides the verb; "**" requires nothing.
 	last := segment{wild: true, empty: true}
 
 	if at := len(segments) - 1; !template.deep || template.gap <= at {

@@ -1,6 +1,7 @@
 package mock
 
 import (
+	"iter"
 	"slices"
 	"strconv"
 
@@ -36,27 +37,34 @@ func (m *maker) reply(method protoreflect.MethodDescriptor, request protoreflect
 func (m *maker) echo(reply, request protoreflect.Message, except protoreflect.FieldDescriptor) {
 	sources := []protoreflect.Message{request}
 
-	request.Range(func(given protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+	for given, value := range inOrder(request) {
 		if !given.IsList() && !given.IsMap() && given.Message() == reply.Descriptor() {
 			sources = append(sources, value.Message())
 		}
-
-		return true
-	})
+	}
 
 	for _, source := range sources {
-		source.Range(func(given protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		for given, value := range inOrder(source) {
 			field := reply.Descriptor().Fields().ByName(given.Name())
 			if field == nil || field == except || reply.Has(field) || !sameType(field, given) || otherOfOneof(reply, field) {
-				return true
+				continue
 			}
 
 			if put(reply, field, value); !m.valid(reply, field) {
 				reply.Clear(field)
 			}
+		}
+	}
+}
 
-			return true
-		})
+// inOrder yields the fields that are set in the order of their declaration, so that the same request gets the same reply.
+func inOrder(m protoreflect.Message) iter.Seq2[protoreflect.FieldDescriptor, protoreflect.Value] {
+	return func(yield func(protoreflect.FieldDescriptor, protoreflect.Value) bool) {
+		for fields, i := m.Descriptor().Fields(), 0; i < fields.Len(); i++ {
+			if field := fields.Get(i); m.Has(field) && !yield(field, m.Get(field)) {
+				return
+			}
+		}
 	}
 }
 

@@ -94,19 +94,34 @@ func matching(pattern string, n, least int) string {
 		return ""
 	}
 
-	for repeats := 1; ; repeats++ {
-		w := patternWriter{n: n, repeats: repeats}
-		w.write(parsed)
-
-		if repeats > least || utf8.RuneCountInString(w.text) >= least {
-			return w.text
-		}
+	text, size := written(parsed, n, 1)
+	if size >= least {
+		return text
 	}
+
+	// Every further repetition adds as much as the second.
+	more, longer := written(parsed, n, 2)
+	if longer <= size || longer >= least {
+		return more
+	}
+
+	step := longer - size
+	text, _ = written(parsed, n, 1+(least-size+step-1)/step)
+
+	return text
+}
+
+// written is the text of a pattern with so many repetitions, and its length in characters.
+func written(pattern *syntax.Regexp, n, repeats int) (text string, size int) {
+	w := patternWriter{n: n, repeats: repeats}
+	w.write(pattern)
+
+	return w.text.String(), utf8.RuneCountInString(w.text.String())
 }
 
 // patternWriter writes a text that matches. The number decides which one, digit by digit: each choice takes one.
 type patternWriter struct {
-	text       string
+	text       strings.Builder
 	n, repeats int
 }
 
@@ -122,12 +137,12 @@ func (w *patternWriter) write(re *syntax.Regexp) {
 
 	switch re.Op {
 	case syntax.OpLiteral:
-		w.text += string(re.Rune)
+		w.text.WriteString(string(re.Rune))
 	case syntax.OpCharClass:
 		from := usual(re.Rune)
-		w.text += string(from[w.pick(len(from))])
+		w.text.WriteString(string(from[w.pick(len(from))]))
 	case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
-		w.text += string(rune('a' + w.pick(26)))
+		w.text.WriteString(string(rune('a' + w.pick(26))))
 	case syntax.OpAlternate:
 		w.write(re.Sub[w.pick(len(re.Sub))])
 

@@ -82,10 +82,10 @@ func Compare(before, after Version) ([]Change, error) {
 		errOld = fmt.Errorf("the old files: %w", errOld)
 	}
 
-	requiredOld, errRules := newRequirements()
-	requiredNow, _ := newRequirements()
+	requiredOld, errRequiredOld := newRequirements()
+	requiredNow, errRequiredNow := newRequirements()
 
-	if err := errors.Join(errOld, errNew, errRules); err != nil {
+	if err := errors.Join(errOld, errNew, errRequiredOld, errRequiredNow); err != nil {
 		return nil, err
 	}
 
@@ -124,8 +124,11 @@ func merge(all []Change) []Change {
 	}
 
 	slices.SortStableFunc(out, func(a, b Change) int {
-		if a.Removed != b.Removed {
-			return map[bool]int{true: -1, false: 1}[a.Removed]
+		switch {
+		case a.Removed && !b.Removed:
+			return -1
+		case b.Removed && !a.Removed:
+			return 1
 		}
 
 		return cmp.Or(a.Compare(b.Position), strings.Compare(a.Rule, b.Rule), strings.Compare(a.Message, b.Message))

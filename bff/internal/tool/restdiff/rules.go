@@ -24,8 +24,11 @@ type requirements struct {
 
 func newRequirements() (requirements, error) {
 	validator, err := protovalidate.New()
+	if err != nil {
+		return requirements{}, fmt.Errorf("validation rules: %w", err)
+	}
 
-	return requirements{validator: validator, known: map[protoreflect.FullName]map[protoreflect.Name]bool{}}, err
+	return requirements{validator: validator, known: map[protoreflect.FullName]map[protoreflect.Name]bool{}}, nil
 }
 
 // of returns the names of the fields that a message requires.
