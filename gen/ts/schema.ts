@@ -1913,7 +1913,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Entity tags that the client has. The answer is 304 if the present one is among them. */
+                /** @description Entity tags that the client has. The response is 304 if the present one is among them. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3066,7 +3066,7 @@ export interface operations {
                 Range?: string;
                 /** @description As the header of this name: if it is not the entity tag of the picture, the whole is meant. */
                 "If-Range"?: string;
-                /** @description Entity tags that the client has. The answer is 304 if the present one is among them. */
+                /** @description Entity tags that the client has. The response is 304 if the present one is among them. */
                 "If-None-Match"?: string;
             };
             path: {
@@ -3627,7 +3627,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Entity tags that the client has. The answer is 304 if the present one is among them. */
+                /** @description Entity tags that the client has. The response is 304 if the present one is among them. */
                 "If-None-Match"?: string;
             };
             path: {

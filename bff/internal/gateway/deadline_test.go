@@ -2,9 +2,38 @@ package gateway
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
+
+// Once, a route with a timeout over a day was cut to one, as if the client had asked for that.
+func TestDeadlineOfALongRoute(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const timeout = 72 * time.Hour
+
+		for requested, want := range map[string]time.Duration{"": timeout, "172800": longest, "5": 5 * time.Second} {
+			rec := &reqinfo.Record{Start: time.Now()}
+			r := httptest.NewRequestWithContext(reqinfo.NewContext(t.Context(), rec), http.MethodGet, "/", nil)
+			r.Header.Set(headerRequestTimeout, requested)
+
+			var left time.Duration
+
+			deadline(timeout, false)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				end, _ := r.Context().Deadline()
+				left = time.Until(end)
+			})).ServeHTTP(httptest.NewRecorder(), r)
+
+			if left != want || rec.ClientDeadline != (requested != "") {
+				t.Errorf("%q: %s, of the client: %t", requested, left, rec.ClientDeadline)
+			}
+		}
+	})
+}
 
 func TestRequestedTimeouts(t *testing.T) {
 	t.Parallel()
@@ -14,7 +43,7 @@ func TestRequestedTimeouts(t *testing.T) {
 		want                time.Duration
 		wrong               bool
 	}{
-		{name: "none", want: longest},
+		{name: "none"},
 		{name: "grpc", grpc: "250m", want: 250 * time.Millisecond},
 		{name: "seconds", seconds: "2", want: 2 * time.Second},
 		{name: "fraction", seconds: "0.25", want: 250 * time.Millisecond},

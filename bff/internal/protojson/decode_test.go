@@ -109,7 +109,7 @@ func TestDiscardUnknown(t *testing.T) {
 	t.Parallel()
 
 	m := &everyv1.Every{}
-	body := `{"x":{"y":[1,{"z":null}]},"int32Field":1,"color":"X","colors":["COLOR_RED","X"],"every":{"x":1},"any":{"a":1},"[x.y]":2}`
+	body := `{"x":{"y":[1,{"z":null}]},"int32Field":1,"color":"X","colors":["COLOR_RED","X"],"every":{"x":1},"colorByString":{"a":"X","a":"COLOR_RED"},"any":{"a":1},"[x.y]":2}`
 
 	if err := protojson.New(config.JSON{}.WithDefaults()).Decode([]byte(body), m.ProtoReflect(), protojson.Options{DiscardUnknown: true}); err == nil {
 		t.Error("an Any without a type is taken")
@@ -122,7 +122,10 @@ func TestDiscardUnknown(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	want := &everyv1.Every{Int32Field: 1, Colors: []everyv1.Color{everyv1.Color_COLOR_RED}, Every: &everyv1.Every{}}
+	want := &everyv1.Every{
+		Int32Field: 1, Colors: []everyv1.Color{everyv1.Color_COLOR_RED}, Every: &everyv1.Every{},
+		ColorByString: map[string]everyv1.Color{"a": everyv1.Color_COLOR_RED},
+	}
 	if !proto.Equal(m, want) {
 		t.Errorf("got %v", m)
 	}
