@@ -15,8 +15,8 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// reserve is the part of a request's time that is left for the response: enough to write a large one, and little beside the timeouts
-// of routes, which are hundreds of milliseconds.
+// reserve is the part of a request's time that is left for the response: enough to write a large one, and little beside the
+// timeouts of routes, which are hundreds of milliseconds.
 const reserve = 20 * time.Millisecond
 
 // Run runs the branches of a page, each as soon as those that it comes after have succeeded, and returns when all of them have

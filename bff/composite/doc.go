@@ -1,9 +1,9 @@
-// Package composite is the kit for composites: services that are implemented inside the gateway, whose messages are put together from
-// those of several backends.
+// Package composite is the kit for composites: services that are implemented inside the gateway, whose messages are put together
+// from those of several backends.
 //
-// Run makes the calls of a page at the same time, on errgroup. A required branch that fails cancels the others. An optional one that
-// fails is missing: Run says so in the page, on the record of the request, and to caches, which do not take a partial page for a
-// whole one. A branch that needs what another one has fetched runs after it:
+// Run makes the calls of a page at the same time, on errgroup. A required branch that fails cancels the others. An optional one
+// that fails is missing: Run says so in the page, on the record of the request, and to caches, which do not take a partial page
+// for a complete one. A branch that needs what another one has fetched runs after it:
 //
 //	order := composite.Required("order", func(ctx context.Context) (err error) {
 //		page.Order, err = s.orders.GetOrder(ctx, &orderv1.GetOrderRequest{OrderId: id})

@@ -37,7 +37,7 @@ func partsOf(page proto.Message, branches []*Branch) (parts, error) {
 	}
 
 	if found.field == nil {
-		return parts{}, fmt.Errorf("composite: a page with optional branches needs a field to name those that are missing, and %s has no repeated %s",
+		return parts{}, fmt.Errorf("composite: a page with optional branches must say which are missing, and %s has no repeated %s",
 			m.Descriptor().FullName(), name)
 	}
 
