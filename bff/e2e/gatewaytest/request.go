@@ -150,7 +150,7 @@ func WithShelf() bff.Option {
 	return bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService")
 }
 
-// Quiet is for gateways whose log nobody reads.
+// Quiet is an option for gateways whose log is not looked at.
 func Quiet() bff.Option { return bff.WithLogger(slog.New(slog.DiscardHandler)) }
 
 // Compile is Compile of what is sound.
