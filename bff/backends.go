@@ -14,6 +14,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
+	"github.com/portico-gateway/portico/bff/internal/upstream/leg"
 )
 
 // backends implements connections: the pool's for upstreams, one in-process channel for all composites.
@@ -102,7 +103,7 @@ func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 func (c *Compiled) legConn(pool *upstream.Pool, name string) (grpc.ClientConnInterface, error) {
 	conn, err := pool.Conn(name)
 	if err == nil {
-		return conn, nil
+		return leg.Conn(conn, nil, nil), nil
 	}
 
 	for _, s := range c.options.services {

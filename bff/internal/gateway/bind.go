@@ -21,6 +21,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/protojson"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
 // Registration registers the generated handlers of some services.
@@ -144,7 +145,7 @@ func VerifyUnary(
 	}
 
 	if x.route.passThrough {
-		opts = append(slices.Clip(opts), passThrough)
+		opts = append(slices.Clip(opts), passthrough.Option())
 	}
 
 	if err := invoke(ctx, method, req, reply, cc, opts...); err != nil {

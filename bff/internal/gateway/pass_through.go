@@ -2,41 +2,14 @@ package gateway
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/encoding"
-	protocodec "google.golang.org/grpc/encoding/proto"
-	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 )
-
-// passThroughCodec does not decode replies: all fields of a message are among its unknown ones, which the JSON codec writes as
-// well. It is for messages whose fields are not read.
-type passThroughCodec struct{ encoding.CodecV2 }
-
-// passThrough is the call option for passThroughCodec.
-//
-//nolint:gochecknoglobals // Constant.
-var passThrough = grpc.ForceCodecV2(passThroughCodec{encoding.GetCodecV2(protocodec.Name)})
-
-// Unmarshal implements encoding.CodecV2.
-func (passThroughCodec) Unmarshal(data mem.BufferSlice, v any) error {
-	message, ok := v.(proto.Message)
-	if !ok {
-		return fmt.Errorf("%T is not a message", v)
-	}
-
-	// The buffers go back to gRPC.
-	message.ProtoReflect().SetUnknown(data.Materialize())
-
-	return nil
-}
 
 // isWholeMessage reports whether the response is one message, rather than a stream, a field of a message, or a file.
 func (r *Route) isWholeMessage() bool {

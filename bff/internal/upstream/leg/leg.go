@@ -1,0 +1,23 @@
+// Package leg is how composites call backends: the calls that they make for a response, its legs, pass through interceptors of their
+// own before they reach the connection to the upstream.
+package leg
+
+import (
+	"github.com/fullstorydev/grpchan"
+	"google.golang.org/grpc"
+)
+
+// Conn returns a connection whose calls pass through the interceptors, the first of which is the outermost.
+func Conn(
+	conn grpc.ClientConnInterface, unary []grpc.UnaryClientInterceptor, stream []grpc.StreamClientInterceptor,
+) grpc.ClientConnInterface {
+	for i := len(unary) - 1; i >= 0; i-- {
+		conn = grpchan.InterceptClientConn(conn, unary[i], nil)
+	}
+
+	for i := len(stream) - 1; i >= 0; i-- {
+		conn = grpchan.InterceptClientConn(conn, nil, stream[i])
+	}
+
+	return conn
+}
