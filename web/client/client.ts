@@ -1,13 +1,14 @@
 import type { paths } from "@portico/client/schema";
 import createFetchClient, { type HeadersOptions, type Middleware } from "openapi-fetch";
 
+import { nextPage } from "./pages.js";
 import { expect, json } from "./problem.js";
 import { pathVariables, withFile, type Init } from "./request.js";
 import { resuming, type ResumeOptions } from "./resume.js";
 import { retrying, type RetryOptions } from "./retry.js";
 import { authenticated, limited, type Credentials, type Fetch } from "./send.js";
 import { withTimeout } from "./timers.js";
-import type { Method, StreamMessage, StreamParameters, StreamPath } from "./types.js";
+import type { Method, Pages, StreamMessage, StreamParameters, StreamPath } from "./types.js";
 
 /** The gateway, and how to call it. */
 export interface ClientOptions extends Credentials {
@@ -46,6 +47,8 @@ export interface Client<Paths extends {} = paths> {
   POST: Method<Paths, "post">;
   PATCH: Method<Paths, "patch">;
   DELETE: Method<Paths, "delete">;
+  /** Gets all pages of a list, each when it is asked for, beginning with that of the query. The options are those of GET. */
+  pages: Pages<Paths>;
   /**
    * Follows a stream as Server-Sent Events, which have a mark at their end. Throws a ProblemError for an error before or in the stream,
    * and a StreamCutError if the mark is missing; with `resume`, it connects again first.
@@ -84,6 +87,7 @@ export function createClient<Paths extends {} = paths>(options: ClientOptions): 
   return {
     // Only the type of the results differs: errors are thrown.
     ...(operations as unknown as Pick<Client<Paths>, Verb>),
+    pages: ((path: string, init?: Init) => following(operations.GET, path, init)) as Pages<Paths>,
     watch: (path, { params, ...init }) =>
       resuming(async (lastEventId) => {
         const headers = { Accept: "text/event-stream", "Last-Event-ID": lastEventId };
@@ -93,8 +97,21 @@ export function createClient<Paths extends {} = paths>(options: ClientOptions): 
   };
 }
 
+/** Gets a page after the other. */
+async function* following(get: Call, path: string, init: Init | undefined): AsyncGenerator<unknown, void, undefined> {
+  const { params, ...rest } = init ?? {};
+  for (let page: Record<string, string> | undefined = {}; page;) {
+    const { data, response }: { data?: unknown; response: Response } = await get(path, {
+      ...rest,
+      params: { ...params, query: { ...params?.query, ...page } },
+    });
+    yield data;
+    page = nextPage(response);
+  }
+}
+
 type Verb = "GET" | "PUT" | "POST" | "PATCH" | "DELETE";
-type Call = (path: string, init?: Init) => Promise<{ response: Response }>;
+type Call = (path: string, init?: Init) => Promise<{ data?: unknown; response: Response }>;
 
 const problems: Middleware = {
   async onResponse({ response, options }) {

@@ -6,4 +6,4 @@ export type { ResumeOptions } from "./resume.js";
 export { idempotencyKey, type RetryOptions } from "./retry.js";
 export { NetworkError, type Credential, type Credentials, type Fetch } from "./send.js";
 export { events, lines, messages, StreamCutError, type StreamEvent } from "./stream.js";
-export type { FileBody, Method, Result, StreamMessage, StreamParameters, StreamPath } from "./types.js";
+export type { FileBody, Method, PagedPath, Pages, Result, StreamMessage, StreamParameters, StreamPath } from "./types.js";

@@ -19,6 +19,7 @@ export const pathVariables: Middleware = {
 export interface Init {
   body?: unknown;
   headers?: HeadersOptions;
+  params?: { query?: Record<string, unknown> };
   signal?: AbortSignal | undefined;
   [option: string]: unknown;
 }

@@ -51,6 +51,37 @@ export type Method<Paths extends {}, Verb extends HttpMethod> = <
   ...init: InitArguments<Init>
 ) => Promise<Result<Success<Paths[Path][Verb & keyof Paths[Path]] & {}, Init>>>;
 
+/** A GET with pages. */
+interface PagedOperation {
+  parameters: { query?: { pageToken?: string } | { page_token?: string } };
+}
+
+/** The paths of routes whose results come in pages. */
+export type PagedPath<Paths> = {
+  [Path in keyof Paths]: Paths[Path] extends { get: infer Operation }
+    ? Operation extends PagedOperation
+      ? "pageToken" extends QueryOf<Operation>
+        ? Path
+        : "page_token" extends QueryOf<Operation>
+          ? Path
+          : never
+      : never
+    : never;
+}[keyof Paths] &
+  string;
+
+/** The names of the query parameters of an operation. */
+type QueryOf<Operation> = Operation extends { parameters: { query?: infer Query } } ? keyof NonNullable<Query> : never;
+
+/** Calls a GET with pages. */
+export type Pages<Paths extends {}> = <
+  Path extends PagedPath<Paths> & PathsWithMethod<Paths, "get">,
+  Init extends InitOf<Paths[Path]["get" & keyof Paths[Path]], MaybeOptionalInit<Paths[Path], "get" & keyof Paths[Path]>>,
+>(
+  path: Path,
+  ...init: InitArguments<Init>
+) => AsyncGenerator<Success<Paths[Path]["get" & keyof Paths[Path]] & {}, Init>, void, undefined>;
+
 /** A GET that streams messages as Server-Sent Events. Their type is that of the elements of its JSON array. */
 interface StreamOperation<Message = unknown> {
   parameters: { query?: unknown; path?: unknown };

@@ -153,10 +153,18 @@ func (b *Backend) UpdateUser(_ context.Context, req *userv1.UpdateUserRequest) (
 	return &userv1.User{UserId: req.GetUserId(), DisplayName: strings.Join(req.GetUpdateMask().GetPaths(), ",")}, nil
 }
 
-// ListOrders returns one order.
+// ListOrders returns one order. There are three pages of one.
 func (b *Backend) ListOrders(_ context.Context, req *orderv1.ListOrdersRequest) (*orderv1.ListOrdersResponse, error) {
-	return &orderv1.ListOrdersResponse{Orders: []*orderv1.Order{{OrderId: "o1", UserId: req.GetUserId()}}}, nil
+	list := &orderv1.ListOrdersResponse{Orders: []*orderv1.Order{{OrderId: "o1", UserId: req.GetUserId()}}}
+	if req.GetPageSize() == 1 && len(req.GetPageToken()) < 2*len(PageToken) {
+		list.NextPageToken = req.GetPageToken() + PageToken
+	}
+
+	return list, nil
 }
+
+// PageToken is that of the second page. It has characters that mean something in queries and headers.
+const PageToken = "=?&>;\"\u00fc "
 
 // DeleteUser does nothing.
 func (b *Backend) DeleteUser(context.Context, *userv1.DeleteUserRequest) (*emptypb.Empty, error) {

@@ -28,7 +28,7 @@ func CORS(cfg config.CORS, methods func(escapedPath string) []string, further []
 		}, further...),
 		AllowedHeaders: cfg.AllowedHeaders,
 		ExposedHeaders: []string{
-			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "ETag", "Allow", "Idempotency-Replayed",
+			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "Link", "ETag", "Allow", "Idempotency-Replayed",
 		},
 		AllowCredentials:   cfg.AllowCredentials,
 		MaxAge:             int(cfg.MaxAge.Seconds()),

@@ -76,6 +76,7 @@ func bindAll(ctx context.Context, registrations []Registration, routes []Route, 
 			bound.defaultTranslation = len(config.MuxOptions) == 0
 			bound.wholeMessage = bound.defaultTranslation && bound.isWholeMessage()
 			bound.passThrough = bound.wholeMessage && !bound.readsReply()
+			bound.pages = pagesOf(bound.Route, config.Settings.JSON)
 
 			if bound.binding, err = binding.Compile(r, binding.Config{
 				Codec: codec, IgnoredParameters: config.Settings.Query.Ignored,

@@ -25,6 +25,8 @@ type Route struct {
 	located func(path string) (map[string]string, bool)
 	// responseBody is the field that is the response. Nil: the message is.
 	responseBody protoreflect.FieldDescriptor
+	// pages is how the next page is asked for. Nil: the results do not come in pages.
+	pages *pages
 	// responseHeader returns the header for a backend's metadata, if the configuration lists it. Nil: it lists none.
 	responseHeader func(metadata string) (header string, ok bool)
 	// defaultTranslation reports that no embedding program changes the translation, wholeMessage that the response then is one

@@ -339,6 +339,7 @@ func forwarded(ctx context.Context, _ http.ResponseWriter, message proto.Message
 	}
 
 	x.locate(message.ProtoReflect())
+	x.linkNext(message.ProtoReflect())
 	x.checkType(message)
 
 	if s, ok := stream.From(ctx); ok {

@@ -204,6 +204,13 @@ func (b *builder) successHeaders(op policy.Endpoint) *Map[*Header] {
 		})
 	}
 
+	if _, _, ok := op.Pages(); ok {
+		headers.Set("Link", &Header{
+			Description: `The next page, with rel="next" (RFC 8288). It is missing on the last one.`,
+			Schema:      &Schema{Type: typeString},
+		})
+	}
+
 	if len(op.Policy.Effective.GetRateLimits()) > 0 {
 		headers.Set("RateLimit", b.headerRef("RateLimit"))
 		headers.Set("RateLimit-Policy", b.headerRef("RateLimit-Policy"))

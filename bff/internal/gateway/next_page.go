@@ -1,0 +1,97 @@
+package gateway
+
+import (
+	"net/url"
+	"strings"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/portico-gateway/portico/bff/config"
+	"github.com/portico-gateway/portico/bff/internal/schema"
+)
+
+// pages is how the next page of a route's results is asked for.
+type pages struct {
+	// token is the field of the request, next that of the response.
+	token, next protoreflect.FieldDescriptor
+	// name is how the query spells token if the client did not give it.
+	name string
+}
+
+// pagesOf returns nil if the results do not come in pages.
+func pagesOf(r schema.Route, json config.JSON) *pages {
+	token, next, ok := r.Pages()
+	if !ok {
+		return nil
+	}
+
+	p := &pages{token: token, next: next, name: token.JSONName()}
+	if json.Names == config.NamesProto {
+		p.name = token.TextName()
+	}
+
+	return p
+}
+
+// linkNext sets the header Link (RFC 8288) to the next page of results, if there is one: the request's own path and query with its
+// token.
+func (x *exchange) linkNext(message protoreflect.Message) {
+	p := x.route.pages
+	if p == nil {
+		return
+	}
+
+	if token := textIn(message, p.next); token != "" {
+		next := url.URL{Path: x.request.URL.Path, RawPath: x.request.URL.RawPath, RawQuery: p.query(x.request.URL.RawQuery, token)}
+		x.w.Header().Add("Link", "<"+next.String()+`>; rel="next"`)
+	}
+}
+
+// query returns a query with the token in place of the one in it. The other parameters stay as they are, in their order.
+func (p *pages) query(raw, token string) string {
+	name, parts := p.name, []string{}
+
+	for part := range strings.SplitSeq(raw, "&") {
+		// The query was read before.
+		key, value, _ := strings.Cut(part, "=")
+		key, _ = url.QueryUnescape(key)
+		value, _ = url.QueryUnescape(value)
+
+		switch {
+		case part == "":
+		case key == p.token.JSONName() || key == p.token.TextName():
+			name = key
+		default:
+			parts = append(parts, url.QueryEscape(key)+"="+url.QueryEscape(value))
+		}
+	}
+
+	return strings.Join(append(parts, url.QueryEscape(name)+"="+url.QueryEscape(token)), "&")
+}
+
+// textIn returns the value of a field of a message, which may be among its unknown fields.
+func textIn(m protoreflect.Message, field protoreflect.FieldDescriptor) string {
+	text := m.Get(field).String()
+
+	for wire := m.GetUnknown(); len(wire) > 0; {
+		number, kind, n := protowire.ConsumeTag(wire)
+		if n < 0 {
+			break
+		}
+
+		size := protowire.ConsumeFieldValue(number, kind, wire[n:])
+		if size < 0 {
+			break
+		}
+
+		if number == field.Number() && kind == protowire.BytesType {
+			value, _ := protowire.ConsumeBytes(wire[n:])
+			text = string(value)
+		}
+
+		wire = wire[n+size:]
+	}
+
+	return text
+}
