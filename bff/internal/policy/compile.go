@@ -113,6 +113,7 @@ func (c *compiler) compile(defaults Defaults) {
 	c.access(p.GetAccess())
 	c.cache()
 	c.rateLimits()
+	c.partialResponses()
 
 	p.Timeout = c.optional("timeout", p.GetTimeout(), defaults.Timeout)
 	p.AllowUnknownFields = new(p.GetAllowUnknownFields())

@@ -231,6 +231,10 @@ func responseFields() []Field {
 		{Path: "response.status", Long: "; %s", Change: Lost, Rule: "STATUS_CHANGED"},
 		{Path: "response.location", Long: ", with Location %s", Change: Compared, Rule: "LOCATION_CHANGED"},
 		{Path: "response.headers", Long: ", with %s", Change: Lost, Rule: "RESPONSE_HEADER_REMOVED"},
+		{
+			Path: "partial_responses", Name: "fields", Long: "; the query parameter fields chooses those of the response",
+			Change: SwitchedOff, Rule: "PARTIAL_RESPONSES_REMOVED",
+		},
 		{Path: "stream", Name: "stream"},
 		{Path: "stream.heartbeat", Long: "; a sign of life every %s", Change: Raised, Rule: streamChanged},
 		{Path: "stream.idle_timeout", Long: ", ended after a silence of %s", Change: Lowered, Rule: timeoutShortened},

@@ -296,9 +296,12 @@ type MethodPolicy struct {
 	// A circuit breaker for this method alone, beside that of its upstream.
 	Breaker *Breaker `protobuf:"bytes,12,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	// Who is served first when there is too much to do.
-	Priority      Priority `protobuf:"varint,13,opt,name=priority,proto3,enum=portico.v1.Priority" json:"priority,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Priority Priority `protobuf:"varint,13,opt,name=priority,proto3,enum=portico.v1.Priority" json:"priority,omitempty"`
+	// Clients choose the fields of a successful response by the query parameter "fields" (AIP-157). Default: for GET and for methods
+	// without side effects, unless that parameter is a field of the request, or the response has no fields in JSON.
+	PartialResponses *bool `protobuf:"varint,15,opt,name=partial_responses,json=partialResponses,proto3,oneof" json:"partial_responses,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *MethodPolicy) Reset() {
@@ -420,6 +423,13 @@ func (x *MethodPolicy) GetPriority() Priority {
 		return x.Priority
 	}
 	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *MethodPolicy) GetPartialResponses() bool {
+	if x != nil && x.PartialResponses != nil {
+		return *x.PartialResponses
+	}
+	return false
 }
 
 // Response is what a successful response has beside the message.
@@ -1437,7 +1447,7 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\rServicePolicy\x12\x1a\n" +
 	"\bupstream\x18\x01 \x01(\tR\bupstream\x12\x1c\n" +
 	"\tcomposite\x18\x02 \x01(\bR\tcomposite\x124\n" +
-	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xb6\x05\n" +
+	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xfe\x05\n" +
 	"\fMethodPolicy\x12*\n" +
 	"\x06access\x18\x01 \x01(\v2\x12.portico.v1.AccessR\x06access\x126\n" +
 	"\vrate_limits\x18\x02 \x03(\v2\x15.portico.v1.RateLimitR\n" +
@@ -1453,9 +1463,11 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	" \x01(\v2\x11.portico.v1.RetryR\x05retry\x12'\n" +
 	"\x05cache\x18\v \x01(\v2\x11.portico.v1.CacheR\x05cache\x12-\n" +
 	"\abreaker\x18\f \x01(\v2\x13.portico.v1.BreakerR\abreaker\x120\n" +
-	"\bpriority\x18\r \x01(\x0e2\x14.portico.v1.PriorityR\bpriorityB\x11\n" +
+	"\bpriority\x18\r \x01(\x0e2\x14.portico.v1.PriorityR\bpriority\x120\n" +
+	"\x11partial_responses\x18\x0f \x01(\bH\x02R\x10partialResponses\x88\x01\x01B\x11\n" +
 	"\x0f_max_body_bytesB\x17\n" +
-	"\x15_allow_unknown_fields\"X\n" +
+	"\x15_allow_unknown_fieldsB\x14\n" +
+	"\x12_partial_responses\"X\n" +
 	"\bResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12\x1a\n" +
 	"\blocation\x18\x02 \x01(\tR\blocation\x12\x18\n" +
