@@ -578,6 +578,11 @@ export interface components {
             /** @description The parts that are missing from this answer. Empty when it is complete. */
             partialErrors?: components["schemas"]["portico.v1.PartialError"][];
         };
+        /**
+         * @description Paths of fields of a response with dashboard.v1.Dashboard.
+         * @enum {string}
+         */
+        "dashboard.v1.DashboardFields": "*" | "user" | "orders" | "profile" | "partialErrors" | "user.userId" | "user.email" | "user.displayName" | "user.status" | "user.phone" | "user.labels" | "user.createTime" | "user.updateTime" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "profile.userId" | "profile.bio" | "profile.avatarUrl" | "profile.locale" | "profile.timeZone" | "profile.shippingAddress" | "profile.interests" | "profile.preferences" | "profile.birthYear" | "profile.loyaltyTier" | "profile.loyaltyPoints" | "profile.updateTime" | "partialErrors.part" | "partialErrors.code" | "partialErrors.message" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "profile.shippingAddress.lines" | "profile.shippingAddress.postalCode" | "profile.shippingAddress.city" | "profile.shippingAddress.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
         /** @enum {string} */
         "google.rpc.Code": "OK" | "CANCELLED" | "UNKNOWN" | "INVALID_ARGUMENT" | "DEADLINE_EXCEEDED" | "NOT_FOUND" | "ALREADY_EXISTS" | "PERMISSION_DENIED" | "UNAUTHENTICATED" | "RESOURCE_EXHAUSTED" | "FAILED_PRECONDITION" | "ABORTED" | "OUT_OF_RANGE" | "UNIMPLEMENTED" | "INTERNAL" | "UNAVAILABLE" | "DATA_LOSS";
         /** @description Money is an amount in one currency, exact to a billionth of its unit (the shape of google.type.Money). */
@@ -620,6 +625,11 @@ export interface components {
              */
             unreadCount?: string;
         };
+        /**
+         * @description Paths of fields of a response with notification.v1.ListNotificationsResponse.
+         * @enum {string}
+         */
+        "notification.v1.ListNotificationsResponseFields": "*" | "notifications" | "nextPageToken" | "unreadCount" | "notifications.notificationId" | "notifications.userId" | "notifications.kind" | "notifications.title" | "notifications.body" | "notifications.data" | "notifications.createTime" | "notifications.readTime";
         "notification.v1.MarkNotificationReadRequest": Record<string, never>;
         /** @description Notification is one thing that a user was told. */
         "notification.v1.Notification": {
@@ -711,6 +721,11 @@ export interface components {
              */
             totalSize?: string;
         };
+        /**
+         * @description Paths of fields of a response with order.v1.ListOrdersResponse.
+         * @enum {string}
+         */
+        "order.v1.ListOrdersResponseFields": "*" | "orders" | "nextPageToken" | "totalSize" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
         /** @description Order is what a user bought. */
         "order.v1.Order": {
             orderId?: string;
@@ -744,6 +759,11 @@ export interface components {
              */
             etag?: string;
         };
+        /**
+         * @description Paths of fields of a response with order.v1.Order.
+         * @enum {string}
+         */
+        "order.v1.OrderFields": "*" | "orderId" | "userId" | "status" | "items" | "total" | "totalQuantity" | "note" | "labels" | "cancelReason" | "createTime" | "updateTime" | "address" | "pickupPoint" | "etag" | "items.sku" | "items.title" | "items.quantity" | "items.unitPrice" | "items.attributes" | "total.currencyCode" | "total.units" | "total.nanos" | "address.lines" | "address.postalCode" | "address.city" | "address.countryCode" | "items.unitPrice.currencyCode" | "items.unitPrice.units" | "items.unitPrice.nanos";
         /** @description Order is what a user bought. */
         "order.v1.OrderPatch": {
             note?: string | null;
@@ -777,6 +797,11 @@ export interface components {
             /** Format: date-time */
             changeTime?: string;
         };
+        /**
+         * @description Paths of fields of a response with order.v1.WatchOrderResponse.
+         * @enum {string}
+         */
+        "order.v1.WatchOrderResponseFields": "*" | "orderId" | "sequence" | "status" | "previousStatus" | "changeTime";
         "payment.v1.BankTransfer": {
             iban?: string;
         };
@@ -826,6 +851,11 @@ export interface components {
             /** @description At most one of `card`, `bankTransfer`, `wallet` is there. */
             wallet?: components["schemas"]["payment.v1.Wallet"];
         };
+        /**
+         * @description Paths of fields of a response with payment.v1.Payment.
+         * @enum {string}
+         */
+        "payment.v1.PaymentFields": "*" | "paymentId" | "orderId" | "userId" | "status" | "method" | "amount" | "refundedAmount" | "refunds" | "createTime" | "updateTime" | "card" | "bankTransfer" | "wallet" | "amount.currencyCode" | "amount.units" | "amount.nanos" | "refundedAmount.currencyCode" | "refundedAmount.units" | "refundedAmount.nanos" | "refunds.amount" | "refunds.reason" | "refunds.createTime" | "card.lastFour" | "bankTransfer.iban" | "wallet.provider" | "wallet.tokenHash" | "refunds.amount.currencyCode" | "refunds.amount.units" | "refunds.amount.nanos";
         /** @enum {string} */
         "payment.v1.PaymentMethod": "PAYMENT_METHOD_UNSPECIFIED" | "PAYMENT_METHOD_CARD" | "PAYMENT_METHOD_BANK_TRANSFER" | "PAYMENT_METHOD_WALLET";
         /** @enum {string} */
@@ -919,6 +949,11 @@ export interface components {
             /** Format: date-time */
             updateTime?: string;
         };
+        /**
+         * @description Paths of fields of a response with profile.v1.Profile.
+         * @enum {string}
+         */
+        "profile.v1.ProfileFields": "*" | "userId" | "bio" | "avatarUrl" | "locale" | "timeZone" | "shippingAddress" | "interests" | "preferences" | "birthYear" | "loyaltyTier" | "loyaltyPoints" | "updateTime" | "shippingAddress.lines" | "shippingAddress.postalCode" | "shippingAddress.city" | "shippingAddress.countryCode";
         /** @description Profile is what a user says about themselves, and what the shop thinks of them. */
         "profile.v1.ProfilePatch": {
             bio?: string | null;
@@ -961,6 +996,11 @@ export interface components {
              */
             totalSize?: string;
         };
+        /**
+         * @description Paths of fields of a response with user.v1.ListUsersResponse.
+         * @enum {string}
+         */
+        "user.v1.ListUsersResponseFields": "*" | "users" | "nextPageToken" | "totalSize" | "users.userId" | "users.email" | "users.displayName" | "users.status" | "users.phone" | "users.labels" | "users.createTime" | "users.updateTime";
         /** @description User is an account. */
         "user.v1.User": {
             /** @description Chosen at creation or made by the service; never changes. The subject of the user's tokens. */
@@ -980,6 +1020,11 @@ export interface components {
             /** Format: date-time */
             updateTime?: string;
         };
+        /**
+         * @description Paths of fields of a response with user.v1.User.
+         * @enum {string}
+         */
+        "user.v1.UserFields": "*" | "userId" | "email" | "displayName" | "status" | "phone" | "labels" | "createTime" | "updateTime";
         /** @description User is an account. */
         "user.v1.UserPatch": {
             /** Format: email */
@@ -1557,10 +1602,12 @@ export type Problem = components['schemas']['Problem'];
 export type QuotaViolation = components['schemas']['QuotaViolation'];
 export type StreamError = components['schemas']['StreamError'];
 export type DashboardV1Dashboard = components['schemas']['dashboard.v1.Dashboard'];
+export type DashboardV1DashboardFields = components['schemas']['dashboard.v1.DashboardFields'];
 export type GoogleRpcCode = components['schemas']['google.rpc.Code'];
 export type MoneyV1Money = components['schemas']['money.v1.Money'];
 export type MoneyV1MoneyInput = components['schemas']['money.v1.MoneyInput'];
 export type NotificationV1ListNotificationsResponse = components['schemas']['notification.v1.ListNotificationsResponse'];
+export type NotificationV1ListNotificationsResponseFields = components['schemas']['notification.v1.ListNotificationsResponseFields'];
 export type NotificationV1MarkNotificationReadRequest = components['schemas']['notification.v1.MarkNotificationReadRequest'];
 export type NotificationV1Notification = components['schemas']['notification.v1.Notification'];
 export type NotificationV1NotificationKind = components['schemas']['notification.v1.NotificationKind'];
@@ -1571,17 +1618,21 @@ export type OrderV1CreateOrderRequest = components['schemas']['order.v1.CreateOr
 export type OrderV1LineItem = components['schemas']['order.v1.LineItem'];
 export type OrderV1LineItemInput = components['schemas']['order.v1.LineItemInput'];
 export type OrderV1ListOrdersResponse = components['schemas']['order.v1.ListOrdersResponse'];
+export type OrderV1ListOrdersResponseFields = components['schemas']['order.v1.ListOrdersResponseFields'];
 export type OrderV1Order = components['schemas']['order.v1.Order'];
+export type OrderV1OrderFields = components['schemas']['order.v1.OrderFields'];
 export type OrderV1OrderPatch = components['schemas']['order.v1.OrderPatch'];
 export type OrderV1OrderStatus = components['schemas']['order.v1.OrderStatus'];
 export type OrderV1RedirectOrderRequest = components['schemas']['order.v1.RedirectOrderRequest'];
 export type OrderV1WatchOrderResponse = components['schemas']['order.v1.WatchOrderResponse'];
+export type OrderV1WatchOrderResponseFields = components['schemas']['order.v1.WatchOrderResponseFields'];
 export type PaymentV1BankTransfer = components['schemas']['payment.v1.BankTransfer'];
 export type PaymentV1BankTransferInput = components['schemas']['payment.v1.BankTransferInput'];
 export type PaymentV1Card = components['schemas']['payment.v1.Card'];
 export type PaymentV1CardInput = components['schemas']['payment.v1.CardInput'];
 export type PaymentV1CreatePaymentRequest = components['schemas']['payment.v1.CreatePaymentRequest'];
 export type PaymentV1Payment = components['schemas']['payment.v1.Payment'];
+export type PaymentV1PaymentFields = components['schemas']['payment.v1.PaymentFields'];
 export type PaymentV1PaymentMethod = components['schemas']['payment.v1.PaymentMethod'];
 export type PaymentV1PaymentStatus = components['schemas']['payment.v1.PaymentStatus'];
 export type PaymentV1Refund = components['schemas']['payment.v1.Refund'];
@@ -1594,10 +1645,13 @@ export type ProfileV1AddressPatch = components['schemas']['profile.v1.AddressPat
 export type ProfileV1Avatar = components['schemas']['profile.v1.Avatar'];
 export type ProfileV1LoyaltyTier = components['schemas']['profile.v1.LoyaltyTier'];
 export type ProfileV1Profile = components['schemas']['profile.v1.Profile'];
+export type ProfileV1ProfileFields = components['schemas']['profile.v1.ProfileFields'];
 export type ProfileV1ProfilePatch = components['schemas']['profile.v1.ProfilePatch'];
 export type UserV1CreateUserRequest = components['schemas']['user.v1.CreateUserRequest'];
 export type UserV1ListUsersResponse = components['schemas']['user.v1.ListUsersResponse'];
+export type UserV1ListUsersResponseFields = components['schemas']['user.v1.ListUsersResponseFields'];
 export type UserV1User = components['schemas']['user.v1.User'];
+export type UserV1UserFields = components['schemas']['user.v1.UserFields'];
 export type UserV1UserPatch = components['schemas']['user.v1.UserPatch'];
 export type UserV1UserStatus = components['schemas']['user.v1.UserStatus'];
 export type ResponseBadRequest = components['responses']['BadRequest'];
@@ -1637,6 +1691,8 @@ export interface operations {
             query?: {
                 /** @description How many of the newest orders, 1 to 50; 0 means 10. */
                 orderCount?: number;
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["dashboard.v1.DashboardFields"][];
             };
             header?: never;
             path?: never;
@@ -1911,7 +1967,10 @@ export interface operations {
     };
     OrderService_GetOrder: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["order.v1.OrderFields"][];
+            };
             header?: {
                 /** @description Entity tags that the client has. The response is 304 if the present one is among them. */
                 "If-None-Match"?: string;
@@ -2395,6 +2454,8 @@ export interface operations {
             query?: {
                 /** @description The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else. At least 0. The header `Last-Event-ID` wins over it. */
                 afterSequence?: string;
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["order.v1.WatchOrderResponseFields"][];
             };
             header?: {
                 /** @description The last sequence that the client has seen; 0 if none. Changes after it follow, and nothing else. At least 0. */
@@ -2567,7 +2628,10 @@ export interface operations {
     };
     PaymentService_GetPayment: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["payment.v1.PaymentFields"][];
+            };
             header?: never;
             path: {
                 payment_id: string;
@@ -2760,6 +2824,8 @@ export interface operations {
                 pageSize?: number;
                 /** @description next_page_token of the page before. */
                 pageToken?: string;
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["user.v1.ListUsersResponseFields"][];
             };
             header?: never;
             path?: never;
@@ -2896,7 +2962,10 @@ export interface operations {
     };
     UserService_GetUser: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["user.v1.UserFields"][];
+            };
             header?: never;
             path: {
                 user_id: string;
@@ -3225,6 +3294,8 @@ export interface operations {
             query?: {
                 /** @description How many of the newest orders, 1 to 50; 0 means 10. */
                 orderCount?: number;
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["dashboard.v1.DashboardFields"][];
             };
             header?: never;
             path: {
@@ -3389,6 +3460,8 @@ export interface operations {
                 pageToken?: string;
                 /** @description Leave out what the user has seen. */
                 unreadOnly?: boolean;
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["notification.v1.ListNotificationsResponseFields"][];
             };
             header?: never;
             path: {
@@ -3521,6 +3594,8 @@ export interface operations {
                 pageToken?: string;
                 /** @description Only orders in this status. */
                 status?: components["schemas"]["order.v1.OrderStatus"];
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["order.v1.ListOrdersResponseFields"][];
             };
             header?: never;
             path: {
@@ -3631,7 +3706,10 @@ export interface operations {
     };
     ProfileService_GetProfile: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["profile.v1.ProfileFields"][];
+            };
             header?: {
                 /** @description Entity tags that the client has. The response is 304 if the present one is among them. */
                 "If-None-Match"?: string;

@@ -1,6 +1,7 @@
 import type { FetchResponse, MaybeOptionalInit } from "openapi-fetch";
 import type { HttpMethod, MediaType, PathsWithMethod, RequiredKeysOf } from "openapi-typescript-helpers";
 
+import type { Selected } from "./fields.js";
 import type { StreamError } from "@portico/client/schema";
 
 /** A successful response and its data. Errors are thrown. */
@@ -13,6 +14,13 @@ export interface Result<Data> {
 type Success<Operation extends Record<string | number, any>, Init> =
   | Extract<FetchResponse<Operation, Init, MediaType>, { error?: never }>["data"]
   | (Operation extends { responses: { 304: unknown } } ? undefined : never);
+
+/** The data of a call: of the fields that the query selects, if it does. */
+type DataOf<Operation extends Record<string | number, any>, Init> = Init extends {
+  params: { query: { fields: readonly (infer Path extends string)[] } };
+}
+  ? Selected<Success<Operation, Init>, Path>
+  : Success<Operation, Init>;
 
 /** The second argument of openapi-fetch, which is optional if none of its members is required. */
 type InitArguments<Init> =
@@ -49,7 +57,7 @@ export type Method<Paths extends {}, Verb extends HttpMethod> = <
 >(
   path: Path,
   ...init: InitArguments<Init>
-) => Promise<Result<Success<Paths[Path][Verb & keyof Paths[Path]] & {}, Init>>>;
+) => Promise<Result<DataOf<Paths[Path][Verb & keyof Paths[Path]] & {}, Init>>>;
 
 /** A GET with pages. */
 interface PagedOperation {
@@ -80,7 +88,7 @@ export type Pages<Paths extends {}> = <
 >(
   path: Path,
   ...init: InitArguments<Init>
-) => AsyncGenerator<Success<Paths[Path]["get" & keyof Paths[Path]] & {}, Init>, void, undefined>;
+) => AsyncGenerator<DataOf<Paths[Path]["get" & keyof Paths[Path]] & {}, Init>, void, undefined>;
 
 /** A GET that streams messages as Server-Sent Events. Their type is that of the elements of its JSON array. */
 interface StreamOperation<Message = unknown> {

@@ -21,7 +21,7 @@ func (b *builder) operation(op policy.Endpoint, parameters []*Parameter) *Operat
 		Summary:     words(string(method.Name())),
 		Description: sentences(b.comment(method), "\n\n"+b.policyWords(op)),
 		OperationID: b.id(op),
-		Parameters:  slices.Concat(parameters, b.query(op), b.headers(op)),
+		Parameters:  slices.Concat(parameters, b.query(op), b.selection(op), b.headers(op)),
 		RequestBody: b.body(op), Responses: b.responses(op),
 		Security: b.security(op.Policy.Effective.GetAccess()),
 		Enforced: b.enforced(op),
