@@ -1,6 +1,7 @@
 package openapi
 
 import (
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -73,17 +74,22 @@ func (b *builder) paths(message protoreflect.MessageDescriptor) []any {
 				continue
 			}
 
-			path := append(at.path[:len(at.path):len(at.path)], field)
+			path := append(slices.Clone(at.path), field)
 			paths = append(paths, b.spelledPath(path))
 
-			held := field.Message()
-			if held != nil && !field.IsMap() && wellKnown(held, output) == nil && held.FullName() != httpBody && !within(held, path) {
+			if held := field.Message(); hasFields(field) && !within(held, path) {
 				places = append(places, place{held, path})
 			}
 		}
 	}
 
 	return paths
+}
+
+// hasFields reports whether the values of a field are objects of named fields.
+func hasFields(field protoreflect.FieldDescriptor) bool {
+	held := field.Message()
+	return held != nil && !field.IsMap() && wellKnown(held, output) == nil && held.FullName() != httpBody
 }
 
 func (b *builder) spelledPath(path schema.FieldPath) string {
