@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
@@ -15,6 +16,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 	"github.com/portico-gateway/portico/bff/internal/upstream/leg"
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
 // backends implements connections: the pool's for upstreams, one in-process channel for all composites.
@@ -126,7 +128,8 @@ func (b backends) composite(service string) (grpc.ClientConnInterface, error) {
 	return b.composites, nil
 }
 
-// compositeUnary treats a call to a composite as one to a backend: it gets the gateway's metadata alone.
+// compositeUnary treats a call to a composite as one to a backend: it gets the gateway's metadata alone, and its reply has all
+// fields where they may be read, even those that it has only passed on.
 func compositeUnary(first grpc.UnaryClientInterceptor) grpc.UnaryClientInterceptor {
 	return func(
 		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
@@ -134,7 +137,12 @@ func compositeUnary(first grpc.UnaryClientInterceptor) grpc.UnaryClientIntercept
 	) error {
 		return first(ctx, method, req, reply, cc,
 			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
-				return invoke(upstream.WithMetadata(ctx), method, req, reply, cc, opts...)
+				err := invoke(upstream.WithMetadata(ctx), method, req, reply, cc, opts...)
+				if message, ok := reply.(proto.Message); ok && err == nil && !passthrough.In(opts) {
+					err = passthrough.Decode(message)
+				}
+
+				return err
 			}, opts...)
 	}
 }

@@ -21,7 +21,7 @@ func BenchmarkRun(b *testing.B) {
 
 	for b.Loop() {
 		if err := composite.Run(ctx, page,
-			composite.Required("a", leg), composite.Optional("b", leg), composite.Optional("c", leg)); err != nil {
+			composite.Required("user", leg), composite.Optional("orders", leg), composite.Optional("profile", leg)); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -18,9 +18,9 @@ type Branch struct {
 
 // Required makes a branch without which there is no page: its error cancels the others and is what Run returns.
 //
-// The name is that of the field of the page that the branch fills. The function runs on a goroutine of its own. It may write to the
-// page and to variables that no other branch uses, except one that comes after it. It must return soon after its context has ended,
-// because Run waits for it.
+// The name is that of the field of the page that the branch fills, as in the proto; no other branch fills it. The function runs on
+// a goroutine of its own. It may write to the page and to variables that no other branch uses, except one that comes after it. It
+// must return soon after its context has ended, because Run waits for it.
 func Required(name string, run func(context.Context) error) *Branch {
 	return &Branch{name: name, required: true, run: run}
 }

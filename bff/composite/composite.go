@@ -3,14 +3,15 @@ package composite
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -20,7 +21,7 @@ import (
 const reserve = 20 * time.Millisecond
 
 // Run runs the branches of a page, each as soon as those that it comes after have succeeded, and returns when all of them have
-// returned.
+// returned. The page is the response: calls that make no part of it need no Run, but Each or errgroup.
 //
 // The page gets a portico.v1.PartialError for each optional branch that has failed, in the order of the branches, in the one field
 // of it that has that type; with optional branches, there must be one. Each failure is also on the record of the request whose
@@ -30,14 +31,15 @@ const reserve = 20 * time.Millisecond
 // The error is that of the required branch that failed first; the page is then worth nothing. It names the branch, and errors.Is,
 // errors.As and status.FromError see through to what the branch returned. If the branch failed because ctx ended, it is also the
 // error of ctx. A client reads the message of a gRPC status only where its code is about the request, and never that of another
-// error.
+// error. Mistakes of the composite's own code, such as a branch that is not named after a field, are an error even if the branch is
+// optional.
 func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
-	parts, err := partsOf(page, branches)
+	to, err := targetOf(page, branches)
 	if err != nil {
 		return err
 	}
 
-	tasks, err := tasksOf(branches)
+	tasks, err := tasksOf(to, branches)
 	if err != nil {
 		return err
 	}
@@ -48,12 +50,7 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 	group, groupCtx := errgroup.WithContext(budget)
 
 	for i := range tasks {
-		group.Go(func() error {
-			// Even if the branch leaves by runtime.Goexit, which errgroup takes for success.
-			defer tasks[i].end(cancel)
-
-			return tasks[i].run(groupCtx)
-		})
+		group.Go(tasks[i].within(groupCtx, cancel))
 	}
 
 	if err := firstOf(group.Wait(), tasks); err != nil {
@@ -62,58 +59,93 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 
 	for i := range tasks {
 		if t := &tasks[i]; t.err != nil {
-			parts.miss(t.name, t.err)
+			to.miss(t.name, t.err)
 			reqinfo.From(ctx).Miss(t.name, t.err)
 		}
 	}
 
-	return nil
+	return to.put(tasks)
 }
 
-// task is a branch in one run.
+// task is a branch in one run. It is the context of its function.
 type task struct {
 	*Branch
+	context.Context //nolint:containedctx // It is a context itself.
 
-	after []*task
+	cancel context.CancelFunc
+	field  protoreflect.FieldDescriptor
+	after  []*task
 	// done is closed when the task has ended, and err is what it ended with. Nil: no other task waits for it.
 	done chan struct{}
 	err  error
+	// reply is what the branch forwards, once hasReply is true.
+	reply    forwarded
+	hasReply atomic.Bool
 }
 
+type taskKey struct{}
+
+// Value returns the task to the function that Forward returns.
+func (t *task) Value(key any) any {
+	if key == (taskKey{}) {
+		return t
+	}
+
+	return t.Context.Value(key)
+}
+
+// forwards reports whether the branch has succeeded with a reply that it forwards.
+func (t *task) forwards() bool { return t.err == nil && t.hasReply.Load() }
+
 // tasksOf returns a task for each branch. The error is about the composite's own code.
-func tasksOf(branches []*Branch) ([]task, error) {
+func tasksOf(to target, branches []*Branch) ([]task, error) {
 	tasks := make([]task, len(branches))
 
 	for i, b := range branches {
 		if slices.ContainsFunc(branches[:i], func(other *Branch) bool { return other.name == b.name }) {
-			return nil, fmt.Errorf("composite: branch %s is given more than once", b.name)
+			return nil, misusef("branch %s is given more than once", b.name)
 		}
 
-		tasks[i] = task{Branch: b, err: ErrExited}
+		field, err := to.fieldOf(b)
+		if err != nil {
+			return nil, err
+		}
+
+		t := &tasks[i]
+		t.Branch, t.field, t.err = b, field, ErrExited
 
 		for _, other := range b.after {
 			j := slices.Index(branches[:i], other)
 			if j < 0 {
-				return nil, fmt.Errorf("composite: branch %s comes after %s, which must be given before it", b.name, other.name)
+				return nil, misusef("branch %s comes after %s, which must be given before it", b.name, other.name)
 			}
 
 			if tasks[j].done == nil {
 				tasks[j].done = make(chan struct{})
 			}
 
-			tasks[i].after = append(tasks[i].after, &tasks[j])
+			t.after = append(t.after, &tasks[j])
 		}
 	}
 
 	return tasks, nil
 }
 
+// within returns what runs the task in a context. cancel ends all tasks.
+func (t *task) within(ctx context.Context, cancel context.CancelFunc) func() error {
+	t.Context, t.cancel = ctx, cancel
+
+	return t.run
+}
+
 // run runs the branch after those that it needs. It returns the error of a required one.
-func (t *task) run(ctx context.Context) error {
-	t.err = t.wait(ctx)
+func (t *task) run() error {
+	defer t.end()
+
+	t.err = t.wait()
 	if t.err == nil {
 		t.err = ErrExited
-		t.err = t.call(ctx)
+		t.err = t.call(t)
 	}
 
 	if t.err == nil || !t.required {
@@ -124,12 +156,12 @@ func (t *task) run(ctx context.Context) error {
 }
 
 // wait returns when all that the task comes after has succeeded, or why it did not.
-func (t *task) wait(ctx context.Context) error {
+func (t *task) wait() error {
 	for _, other := range t.after {
 		select {
 		case <-other.done:
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-t.Done():
+			return t.Err()
 		}
 
 		if other.err != nil {
@@ -140,21 +172,32 @@ func (t *task) wait(ctx context.Context) error {
 	return nil
 }
 
-// end tells those that come after the task, and ends the others if there is no page without it.
-func (t *task) end(cancel context.CancelFunc) {
+// end tells those that come after the task. It ends the others if the task is required and has exited, which errgroup takes for
+// success.
+func (t *task) end() {
 	if t.done != nil {
 		close(t.done)
 	}
 
-	if t.required && t.err != nil {
-		cancel()
+	if t.required && errors.Is(t.err, ErrExited) {
+		t.cancel()
 	}
 }
 
-// firstOf returns the first error of a required branch: that of the group, or of one that has exited, which the group does not see.
+// firstOf returns the first error of a required branch, or one that the group does not see: of a required branch that has exited,
+// or about the code of an optional one.
 func firstOf(first error, tasks []task) error {
 	for i := range tasks {
-		if t := &tasks[i]; t.required && errors.Is(t.err, ErrExited) {
+		t := &tasks[i]
+		if t.err == nil {
+			continue
+		}
+
+		if misuse := (*misuseError)(nil); errors.As(t.err, &misuse) {
+			return misuse
+		}
+
+		if t.required && errors.Is(t.err, ErrExited) {
 			return named(t.name, t.err)
 		}
 	}

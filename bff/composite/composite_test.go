@@ -49,7 +49,7 @@ func fail(d time.Duration, err error) func(context.Context) error {
 // run runs the branches for a page, and returns which are missing.
 func run(ctx context.Context, branches ...*composite.Branch) ([]reqinfo.MissingPart, error) {
 	rec := &reqinfo.Record{}
-	err := composite.Run(reqinfo.NewContext(ctx, rec), &dashboardv1.Dashboard{}, branches...)
+	err := composite.Run(reqinfo.NewContext(ctx, rec), newPage(), branches...)
 
 	return rec.Missing(), err
 }
@@ -131,25 +131,26 @@ func TestRequiredFailureCancelsSiblings(t *testing.T) {
 func TestAfter(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var page dashboardv1.Dashboard
+		var order *orderv1.Order
 
 		start := time.Now()
-		order := composite.Required("orders", func(ctx context.Context) error {
-			page.Orders = []*orderv1.Order{{UserId: "usr_1"}}
+		orders := composite.Required("orders", func(ctx context.Context) error {
+			order = &orderv1.Order{UserId: "usr_1"}
 
 			return succeed(10 * time.Millisecond)(ctx)
 		})
-		user := composite.Optional("user", succeed(20*time.Millisecond)).After(order)
+		user := composite.Optional("user", succeed(20*time.Millisecond)).After(orders)
 
 		var seen string
 
 		profile := composite.Required("profile", func(ctx context.Context) error {
-			seen = page.GetOrders()[0].GetUserId()
+			seen = order.GetUserId()
 
 			return succeed(5 * time.Millisecond)(ctx)
-		}).After(order, user)
+		}).After(orders, user)
+		apart := composite.Optional("slow", succeed(30*time.Millisecond))
 
-		if err := composite.Run(t.Context(), &page, order, composite.Optional("apart", succeed(30*time.Millisecond)), user, profile); err != nil {
+		if err := composite.Run(t.Context(), newPage(), orders, apart, user, profile); err != nil {
 			t.Fatal(err)
 		}
 
@@ -197,20 +198,24 @@ func TestMisuse(t *testing.T) {
 	first := composite.Required("first", fine)
 	second := composite.Required("second", fine).After(first)
 
-	for name, err := range map[string]error{
-		"branch second comes after first, which must be given before it": composite.Run(t.Context(), &dashboardv1.Dashboard{}, second, first),
-		"branch second comes after first":                                composite.Run(t.Context(), &dashboardv1.Dashboard{}, second),
-		"branch first is given more than once":                           composite.Run(t.Context(), &dashboardv1.Dashboard{}, first, first),
+	for want, err := range map[string]error{
+		"branch second comes after first, which must be given before it": composite.Run(t.Context(), newPage(), second, first),
+		"branch second comes after first":                                composite.Run(t.Context(), newPage(), second),
+		"branch first is given more than once":                           composite.Run(t.Context(), newPage(), first, first),
 		"order.v1.Order has no repeated portico.v1.PartialError": composite.Run(
-			t.Context(), &orderv1.Order{}, composite.Optional("first", fine)),
+			t.Context(), &orderv1.Order{}, composite.Optional("order_id", fine)),
+		"branch orderId must have the name of the field of order.v1.Order that it fills": composite.Run(
+			t.Context(), &orderv1.Order{}, composite.Required("orderId", fine)),
+		"branch partial_errors must have the name": composite.Run(t.Context(), newPage(), composite.Required("partial_errors", fine)),
+		"Run has no page":                          errors.Join(composite.Run(t.Context(), nil), composite.Run(t.Context(), (*orderv1.Order)(nil))),
 	} {
-		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("error %v, want %s", err, name)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %s", err, want)
 		}
 	}
 
-	// It needs none.
-	if err := composite.Run(t.Context(), &orderv1.Order{}, first, second); err != nil {
+	// A page that needs all of its parts cannot say that one is missing.
+	if err := composite.Run(t.Context(), &orderv1.Order{}, composite.Required("order_id", fine)); err != nil {
 		t.Error(err)
 	}
 }
@@ -464,7 +469,7 @@ func TestMissingPartsAreOnTheRecord(t *testing.T) {
 // nested is a branch's function that makes a part of the page of branches of its own.
 func nested(inner func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
-		return composite.Run(ctx, &dashboardv1.Dashboard{}, composite.Optional("inner", inner))
+		return composite.Run(ctx, newPage(), composite.Optional("inner", inner))
 	}
 }
 

@@ -16,6 +16,10 @@
 //
 //	return page, composite.Run(ctx, page, order, buyer)
 //
+// A reply that is only passed on need not be decoded:
+//
+//	user := composite.Required("user", composite.Forward(s.users.GetUser, &userv1.GetUserRequest{UserId: id}))
+//
 // Every branch has a deadline that leaves time to respond, and a panic in a branch is that branch's error instead of the end of the
 // process. Nothing runs on after Run has returned, and nothing is tried twice: retries belong to the connection to the upstream,
 // which knows what may be repeated.

@@ -78,22 +78,10 @@ func (s *service) dashboard(ctx context.Context, userID string, orderCount int32
 	page := &dashboardv1.Dashboard{}
 
 	return page, composite.Run(ctx, page,
-		composite.Required("user", func(ctx context.Context) (err error) {
-			page.User, err = s.users.GetUser(ctx, &userv1.GetUserRequest{UserId: userID})
-
-			return err
-		}),
-		composite.Optional("orders", func(ctx context.Context) error {
-			list, err := s.orders.ListOrders(ctx, &orderv1.ListOrdersRequest{UserId: userID, PageSize: orderCount})
-			page.Orders = list.GetOrders()
-
-			return err
-		}),
-		composite.Optional("profile", func(ctx context.Context) (err error) {
-			page.Profile, err = s.profiles.GetProfile(ctx, &profilev1.GetProfileRequest{UserId: userID})
-
-			return err
-		}),
+		composite.Required("user", composite.Forward(s.users.GetUser, &userv1.GetUserRequest{UserId: userID})),
+		composite.Optional("orders", composite.Forward(s.orders.ListOrders,
+			&orderv1.ListOrdersRequest{UserId: userID, PageSize: orderCount})),
+		composite.Optional("profile", composite.Forward(s.profiles.GetProfile, &profilev1.GetProfileRequest{UserId: userID})),
 	)
 }
 

@@ -1,5 +1,5 @@
-// Package passthrough passes on the replies of backends without decoding them. It is for replies whose fields are not read: the JSON
-// codec writes a message from its encoding, which may be among its unknown fields.
+// Package passthrough passes on the replies of backends without decoding them. It is for replies whose fields are not read: the
+// JSON codec writes a message from its encoding, which may be among its unknown fields.
 package passthrough
 
 import (
@@ -45,4 +45,36 @@ func In(opts []grpc.CallOption) bool {
 	}
 
 	return false
+}
+
+// Encoding returns the protobuf encoding of a message, which may share memory with it if all fields are among the unknown ones.
+func Encoding(m proto.Message) ([]byte, error) {
+	if unknown := m.ProtoReflect().GetUnknown(); len(unknown) > 0 && len(unknown) == proto.Size(m) {
+		return unknown, nil
+	}
+
+	encoding, err := proto.MarshalOptions{AllowPartial: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("marshal: %w", err)
+	}
+
+	return encoding, nil
+}
+
+// Decode makes fields of those that are among the unknown ones. It changes no other message that shares content with this one.
+func Decode(m proto.Message) error {
+	if len(m.ProtoReflect().GetUnknown()) == 0 {
+		return nil
+	}
+
+	encoding, err := Encoding(m)
+	if err != nil {
+		return err
+	}
+
+	if err := proto.Unmarshal(encoding, m); err != nil {
+		return fmt.Errorf("unmarshal: %w", err)
+	}
+
+	return nil
 }
