@@ -83,6 +83,9 @@ var fieldCases = map[string]fieldCase{
 	"cache.tags":                   {kindRead, `cache: {ttl: {seconds: 5} tags: "t"}`, `cache: {ttl: {seconds: 5}}`},
 	"cache.invalidates":            {kindWrite, `cache: {invalidates: "t"}`, ``},
 
+	"batch.method":   {kindRead, ``, `batch: {method: "GetThings"}`},
+	"batch.max_size": {kindRead, `batch: {method: "GetThings"}`, `batch: {method: "GetThings" max_size: 9}`},
+
 	"breaker.failure_ratio": {kindRead, `breaker: {}`, `breaker: {failure_ratio: 0.25}`},
 	"breaker.min_requests":  {kindRead, `breaker: {}`, `breaker: {min_requests: 5}`},
 	"breaker.window":        {kindRead, `breaker: {}`, `breaker: {window: {seconds: 20}}`},
@@ -161,7 +164,10 @@ package fields.v1;
 import "google/api/annotations.proto";
 import "portico/v1/policy.proto";
 message Thing { string id = 1; string name = 2; string etag = 3; string tag = 4; }
+message GetThingsRequest { repeated string ids = 1; }
+message GetThingsResponse { repeated Thing things = 1; }
 service Fields {
+rpc GetThings(GetThingsRequest) returns (GetThingsResponse) { option idempotency_level = NO_SIDE_EFFECTS; }
 `)
 
 	for i, field := range fields {

@@ -27,7 +27,7 @@ type Endpoint struct {
 	Policy Policy
 }
 
-// Read reads the routes of services and compiles their policies.
+// Read reads the routes of services and compiles their policies. Of a method without routes, it checks what composites need of it.
 func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, defaults func(protoreflect.FullName) Defaults) API {
 	var api API
 
@@ -37,6 +37,10 @@ func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, default
 		for method := range schema.All(service.Methods()) {
 			routes, faults := rules.OfMethod(method)
 			api.RouteFaults = append(api.RouteFaults, faults...)
+
+			if len(routes) == 0 {
+				api.Faults = append(api.Faults, batchFaults(method)...)
+			}
 
 			for _, r := range routes {
 				p, faults := Compile(r, own)

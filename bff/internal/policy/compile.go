@@ -112,6 +112,7 @@ func (c *compiler) compile(defaults Defaults) {
 	c.retry()
 	c.access(p.GetAccess())
 	c.cache()
+	c.batch()
 	c.rateLimits()
 	c.partialResponses()
 

@@ -18,6 +18,7 @@ var (
 
 // Fault is what is wrong with the policy of a route.
 type Fault struct { //nolint:errname // As schema.Fault.
+	// Route has no HTTP method and path if the method has no route.
 	Route schema.Route
 	// Field is the path of the field of portico.v1.MethodPolicy that is at fault, "rate_limits[0].per". Empty: the policy as a
 	// whole.
@@ -50,7 +51,12 @@ func (f *Fault) Same(other *Fault) bool {
 func Error(faults []*Fault) error {
 	errs := make([]error, 0, len(faults))
 	for _, f := range faults {
-		errs = append(errs, fmt.Errorf("route %s: policy of %s: %w", f.Route, f.Route.Descriptor.FullName(), f))
+		err := fmt.Errorf("policy of %s: %w", f.Route.Descriptor.FullName(), f)
+		if f.Route.Method != "" {
+			err = fmt.Errorf("route %s: %w", f.Route, err)
+		}
+
+		errs = append(errs, err)
 	}
 
 	return errors.Join(errs...)

@@ -79,6 +79,7 @@ const (
 // Reasons why clients do not notice a change.
 const (
 	whyRetry   = "a call is made again inside the gateway, within the timeout"
+	whyBatch   = "composites alone call so, and get the same items"
 	whyBreaker = "it only stops calls to a backend that fails, or is too slow, anyway"
 )
 
@@ -208,6 +209,10 @@ func callFields() []Field {
 		{Path: "breaker.slow_after", Long: " take longer than %s", Why: whyBreaker},
 		{Path: "breaker.open_for", Long: "; stays open for %s", Why: whyBreaker},
 		{Path: "breaker.probes", Long: "; closes once %s succeed", Unit: "call", Usual: "1", Why: whyBreaker},
+
+		{Path: "batch", Name: "batch"},
+		{Path: "batch.method", Short: "; batched by %s", Long: "; composites call %s for many items at once", Why: whyBatch},
+		{Path: "batch.max_size", Short: " up to %s", Long: ", up to %s", Unit: "item", Usual: "100", Why: whyBatch},
 
 		{
 			Path: "priority", Name: "priority", Short: "; priority %s", Long: "; %s", Usual: "normal",

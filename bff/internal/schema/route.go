@@ -31,8 +31,14 @@ type Route struct {
 	declared declared
 }
 
-// String names the route as "GET /v1/users/{user_id}".
-func (r Route) String() string { return r.Method + " " + r.Template.String() }
+// String names the route as "GET /v1/users/{user_id}", and a method that has none by its full name.
+func (r Route) String() string {
+	if r.Method == "" {
+		return r.RPC
+	}
+
+	return r.Method + " " + r.Template.String()
+}
 
 // CompareRoutes orders routes so that a more specific one comes before a more general one.
 func CompareRoutes(a, b Route) int {

@@ -91,6 +91,10 @@ func policyMistakes() []mistake {
 		{"no_requests", "requests: 50", "requests: 0", "requests: 0", "rate_limits[0].requests: 0 is not between"},
 		{"negative_timeout", "timeout: {seconds: 2}", "timeout: {seconds: -2}", "timeout:", "timeout: -2s is not between"},
 		{"cache_of_a_write", "response: {", "cache: {ttl: {seconds: 1}}\n      response: {", "cache: {", "cache: the method has side effects"},
+		{
+			"batch_by_an_unknown_method", "    option (google.api.http) = {get", "    option (portico.v1.policy) = {batch: {method: \"BatchGetReviews\"}};\n    option (google.api.http) = {get",
+			`method: "BatchGetReviews"`, `batch.method: review.v1.ReviewService has no method "BatchGetReviews"`,
+		},
 		{"unsafe_retry", "response: {", "retry: {max_attempts: 2}\n      response: {", "retry: {", "RETRY_UNSAFE: POST /v1/reviews is to be retried or hedged"},
 		{"unknown_retry_code", "response: {", "headers: [{header: \"Idempotency-Key\" field: \"title\"}]\n      retry: {codes: [\"UNAVAILBLE\"]}\n      response: {", "\"UNAVAILBLE\"", `retry.codes[0]: "UNAVAILBLE" is not`},
 		{"header_into_an_unknown_field", "response: {", "headers: [{header: \"If-Match\" field: \"etag\"}]\n      response: {", `field: "etag"`, `headers[0].field: field "etag"`},
