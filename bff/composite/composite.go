@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
 )
 
 // reserve is the part of a request's time that is left for the response: enough to write a large one, and little beside the
@@ -48,12 +49,13 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 	defer cancel()
 
 	group, groupCtx := errgroup.WithContext(budget)
+	fork := startAll(scope.From(ctx).Fork(), tasks)
 
 	for i := range tasks {
 		group.Go(tasks[i].within(groupCtx, cancel))
 	}
 
-	if err := firstOf(group.Wait(), tasks); err != nil {
+	if err := firstOf(fork.Wait(group.Wait), tasks); err != nil {
 		return blame(ctx, err)
 	}
 
@@ -71,6 +73,7 @@ func Run(ctx context.Context, page proto.Message, branches ...*Branch) error {
 type task struct {
 	*Branch
 	context.Context //nolint:containedctx // It is a context itself.
+	followers
 
 	cancel context.CancelFunc
 	field  protoreflect.FieldDescriptor
@@ -125,6 +128,7 @@ func tasksOf(to target, branches []*Branch) ([]task, error) {
 			}
 
 			t.after = append(t.after, &tasks[j])
+			tasks[j].follow(t)
 		}
 	}
 
@@ -175,6 +179,8 @@ func (t *task) wait() error {
 // end tells those that come after the task. It ends the others if the task is required and has exited, which errgroup takes for
 // success.
 func (t *task) end() {
+	t.release()
+
 	if t.done != nil {
 		close(t.done)
 	}
@@ -182,6 +188,8 @@ func (t *task) end() {
 	if t.required && errors.Is(t.err, ErrExited) {
 		t.cancel()
 	}
+
+	t.goroutine.End()
 }
 
 // firstOf returns the first error of a required branch, or one that the group does not see: of a required branch that has exited,

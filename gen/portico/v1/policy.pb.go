@@ -297,6 +297,8 @@ type MethodPolicy struct {
 	Breaker *Breaker `protobuf:"bytes,12,opt,name=breaker,proto3" json:"breaker,omitempty"`
 	// Who is served first when there is too much to do.
 	Priority Priority `protobuf:"varint,13,opt,name=priority,proto3,enum=portico.v1.Priority" json:"priority,omitempty"`
+	// How composites call the method for many items at once. Only for a method itself, not a default.
+	Batch *Batch `protobuf:"bytes,14,opt,name=batch,proto3" json:"batch,omitempty"`
 	// Clients choose the fields of a successful response by the query parameter "fields" (AIP-157). Default: for GET and for methods
 	// without side effects, unless that parameter is a field of the request, or the response has no fields in JSON.
 	PartialResponses *bool `protobuf:"varint,15,opt,name=partial_responses,json=partialResponses,proto3,oneof" json:"partial_responses,omitempty"`
@@ -423,6 +425,13 @@ func (x *MethodPolicy) GetPriority() Priority {
 		return x.Priority
 	}
 	return Priority_PRIORITY_UNSPECIFIED
+}
+
+func (x *MethodPolicy) GetBatch() *Batch {
+	if x != nil {
+		return x.Batch
+	}
+	return nil
 }
 
 func (x *MethodPolicy) GetPartialResponses() bool {
@@ -1293,6 +1302,65 @@ func (x *Breaker) GetProbes() int32 {
 	return 0
 }
 
+// Batch makes one call of the calls for single items that a composite makes for one response (https://google.aip.dev/231). Both methods
+// return a single message and have idempotency_level NO_SIDE_EFFECTS. The request of the batch has either one list of the requests for
+// single items, or one list of the values of a field of these, whose name is the plural of that field ("order_id", "order_ids"). Fields
+// of the same name and type in both requests ("parent") are set from the single requests, and only calls that agree in them are put
+// together. The response has one list of what the method for a single item returns, in the order of the request.
+type Batch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the method for many items, which is of the same service: "BatchGetOrders".
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// Items of a call, 2 to 1000; more make several calls. Default: 100.
+	MaxSize       int32 `protobuf:"varint,2,opt,name=max_size,json=maxSize,proto3" json:"max_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Batch) Reset() {
+	*x = Batch{}
+	mi := &file_portico_v1_policy_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Batch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Batch) ProtoMessage() {}
+
+func (x *Batch) ProtoReflect() protoreflect.Message {
+	mi := &file_portico_v1_policy_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Batch.ProtoReflect.Descriptor instead.
+func (*Batch) Descriptor() ([]byte, []int) {
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Batch) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *Batch) GetMaxSize() int32 {
+	if x != nil {
+		return x.MaxSize
+	}
+	return 0
+}
+
 // RateLimit is a token bucket: it holds "burst" tokens, refills "requests" per "per", and every request takes one.
 type RateLimit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1319,7 +1387,7 @@ type RateLimit struct {
 
 func (x *RateLimit) Reset() {
 	*x = RateLimit{}
-	mi := &file_portico_v1_policy_proto_msgTypes[14]
+	mi := &file_portico_v1_policy_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1399,7 @@ func (x *RateLimit) String() string {
 func (*RateLimit) ProtoMessage() {}
 
 func (x *RateLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_portico_v1_policy_proto_msgTypes[14]
+	mi := &file_portico_v1_policy_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1412,7 @@ func (x *RateLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateLimit.ProtoReflect.Descriptor instead.
 func (*RateLimit) Descriptor() ([]byte, []int) {
-	return file_portico_v1_policy_proto_rawDescGZIP(), []int{14}
+	return file_portico_v1_policy_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RateLimit) GetRequests() int64 {
@@ -1447,7 +1515,7 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\rServicePolicy\x12\x1a\n" +
 	"\bupstream\x18\x01 \x01(\tR\bupstream\x12\x1c\n" +
 	"\tcomposite\x18\x02 \x01(\bR\tcomposite\x124\n" +
-	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xfe\x05\n" +
+	"\bdefaults\x18\x03 \x01(\v2\x18.portico.v1.MethodPolicyR\bdefaults\"\xa7\x06\n" +
 	"\fMethodPolicy\x12*\n" +
 	"\x06access\x18\x01 \x01(\v2\x12.portico.v1.AccessR\x06access\x126\n" +
 	"\vrate_limits\x18\x02 \x03(\v2\x15.portico.v1.RateLimitR\n" +
@@ -1463,7 +1531,8 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	" \x01(\v2\x11.portico.v1.RetryR\x05retry\x12'\n" +
 	"\x05cache\x18\v \x01(\v2\x11.portico.v1.CacheR\x05cache\x12-\n" +
 	"\abreaker\x18\f \x01(\v2\x13.portico.v1.BreakerR\abreaker\x120\n" +
-	"\bpriority\x18\r \x01(\x0e2\x14.portico.v1.PriorityR\bpriority\x120\n" +
+	"\bpriority\x18\r \x01(\x0e2\x14.portico.v1.PriorityR\bpriority\x12'\n" +
+	"\x05batch\x18\x0e \x01(\v2\x11.portico.v1.BatchR\x05batch\x120\n" +
 	"\x11partial_responses\x18\x0f \x01(\bH\x02R\x10partialResponses\x88\x01\x01B\x11\n" +
 	"\x0f_max_body_bytesB\x17\n" +
 	"\x15_allow_unknown_fieldsB\x14\n" +
@@ -1528,7 +1597,10 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"slow_after\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\tslowAfter\x12\x1d\n" +
 	"\n" +
 	"slow_ratio\x18\x06 \x01(\x01R\tslowRatio\x12\x16\n" +
-	"\x06probes\x18\a \x01(\x05R\x06probes\"\xfe\x01\n" +
+	"\x06probes\x18\a \x01(\x05R\x06probes\":\n" +
+	"\x05Batch\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x19\n" +
+	"\bmax_size\x18\x02 \x01(\x05R\amaxSize\"\xfe\x01\n" +
 	"\tRateLimit\x12\x1a\n" +
 	"\brequests\x18\x01 \x01(\x03R\brequests\x12+\n" +
 	"\x03per\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03per\x12\x14\n" +
@@ -1571,7 +1643,7 @@ func file_portico_v1_policy_proto_rawDescGZIP() []byte {
 }
 
 var file_portico_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_portico_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_portico_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_portico_v1_policy_proto_goTypes = []any{
 	(CacheScope)(0),                     // 0: portico.v1.CacheScope
 	(Priority)(0),                       // 1: portico.v1.Priority
@@ -1590,16 +1662,17 @@ var file_portico_v1_policy_proto_goTypes = []any{
 	(*Retry)(nil),                       // 14: portico.v1.Retry
 	(*Cache)(nil),                       // 15: portico.v1.Cache
 	(*Breaker)(nil),                     // 16: portico.v1.Breaker
-	(*RateLimit)(nil),                   // 17: portico.v1.RateLimit
-	(*durationpb.Duration)(nil),         // 18: google.protobuf.Duration
-	(*descriptorpb.ServiceOptions)(nil), // 19: google.protobuf.ServiceOptions
-	(*descriptorpb.MethodOptions)(nil),  // 20: google.protobuf.MethodOptions
+	(*Batch)(nil),                       // 17: portico.v1.Batch
+	(*RateLimit)(nil),                   // 18: portico.v1.RateLimit
+	(*durationpb.Duration)(nil),         // 19: google.protobuf.Duration
+	(*descriptorpb.ServiceOptions)(nil), // 20: google.protobuf.ServiceOptions
+	(*descriptorpb.MethodOptions)(nil),  // 21: google.protobuf.MethodOptions
 }
 var file_portico_v1_policy_proto_depIdxs = []int32{
 	4,  // 0: portico.v1.ServicePolicy.defaults:type_name -> portico.v1.MethodPolicy
 	9,  // 1: portico.v1.MethodPolicy.access:type_name -> portico.v1.Access
-	17, // 2: portico.v1.MethodPolicy.rate_limits:type_name -> portico.v1.RateLimit
-	18, // 3: portico.v1.MethodPolicy.timeout:type_name -> google.protobuf.Duration
+	18, // 2: portico.v1.MethodPolicy.rate_limits:type_name -> portico.v1.RateLimit
+	19, // 3: portico.v1.MethodPolicy.timeout:type_name -> google.protobuf.Duration
 	5,  // 4: portico.v1.MethodPolicy.response:type_name -> portico.v1.Response
 	6,  // 5: portico.v1.MethodPolicy.headers:type_name -> portico.v1.HeaderBinding
 	7,  // 6: portico.v1.MethodPolicy.stream:type_name -> portico.v1.Stream
@@ -1608,33 +1681,34 @@ var file_portico_v1_policy_proto_depIdxs = []int32{
 	15, // 9: portico.v1.MethodPolicy.cache:type_name -> portico.v1.Cache
 	16, // 10: portico.v1.MethodPolicy.breaker:type_name -> portico.v1.Breaker
 	1,  // 11: portico.v1.MethodPolicy.priority:type_name -> portico.v1.Priority
-	18, // 12: portico.v1.Stream.idle_timeout:type_name -> google.protobuf.Duration
-	18, // 13: portico.v1.Stream.heartbeat:type_name -> google.protobuf.Duration
-	18, // 14: portico.v1.Idempotency.ttl:type_name -> google.protobuf.Duration
-	11, // 15: portico.v1.Access.scopes:type_name -> portico.v1.Scopes
-	13, // 16: portico.v1.Access.owner:type_name -> portico.v1.Owner
-	12, // 17: portico.v1.Access.roles:type_name -> portico.v1.Roles
-	18, // 18: portico.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
-	18, // 19: portico.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
-	18, // 20: portico.v1.Retry.hedge_after:type_name -> google.protobuf.Duration
-	18, // 21: portico.v1.Cache.ttl:type_name -> google.protobuf.Duration
-	0,  // 22: portico.v1.Cache.scope:type_name -> portico.v1.CacheScope
-	18, // 23: portico.v1.Cache.stale_while_revalidate:type_name -> google.protobuf.Duration
-	18, // 24: portico.v1.Cache.stale_if_error:type_name -> google.protobuf.Duration
-	18, // 25: portico.v1.Breaker.window:type_name -> google.protobuf.Duration
-	18, // 26: portico.v1.Breaker.open_for:type_name -> google.protobuf.Duration
-	18, // 27: portico.v1.Breaker.slow_after:type_name -> google.protobuf.Duration
-	18, // 28: portico.v1.RateLimit.per:type_name -> google.protobuf.Duration
-	2,  // 29: portico.v1.RateLimit.key:type_name -> portico.v1.RateLimitKey
-	19, // 30: portico.v1.service:extendee -> google.protobuf.ServiceOptions
-	20, // 31: portico.v1.policy:extendee -> google.protobuf.MethodOptions
-	3,  // 32: portico.v1.service:type_name -> portico.v1.ServicePolicy
-	4,  // 33: portico.v1.policy:type_name -> portico.v1.MethodPolicy
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	32, // [32:34] is the sub-list for extension type_name
-	30, // [30:32] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	17, // 12: portico.v1.MethodPolicy.batch:type_name -> portico.v1.Batch
+	19, // 13: portico.v1.Stream.idle_timeout:type_name -> google.protobuf.Duration
+	19, // 14: portico.v1.Stream.heartbeat:type_name -> google.protobuf.Duration
+	19, // 15: portico.v1.Idempotency.ttl:type_name -> google.protobuf.Duration
+	11, // 16: portico.v1.Access.scopes:type_name -> portico.v1.Scopes
+	13, // 17: portico.v1.Access.owner:type_name -> portico.v1.Owner
+	12, // 18: portico.v1.Access.roles:type_name -> portico.v1.Roles
+	19, // 19: portico.v1.Retry.initial_backoff:type_name -> google.protobuf.Duration
+	19, // 20: portico.v1.Retry.max_backoff:type_name -> google.protobuf.Duration
+	19, // 21: portico.v1.Retry.hedge_after:type_name -> google.protobuf.Duration
+	19, // 22: portico.v1.Cache.ttl:type_name -> google.protobuf.Duration
+	0,  // 23: portico.v1.Cache.scope:type_name -> portico.v1.CacheScope
+	19, // 24: portico.v1.Cache.stale_while_revalidate:type_name -> google.protobuf.Duration
+	19, // 25: portico.v1.Cache.stale_if_error:type_name -> google.protobuf.Duration
+	19, // 26: portico.v1.Breaker.window:type_name -> google.protobuf.Duration
+	19, // 27: portico.v1.Breaker.open_for:type_name -> google.protobuf.Duration
+	19, // 28: portico.v1.Breaker.slow_after:type_name -> google.protobuf.Duration
+	19, // 29: portico.v1.RateLimit.per:type_name -> google.protobuf.Duration
+	2,  // 30: portico.v1.RateLimit.key:type_name -> portico.v1.RateLimitKey
+	20, // 31: portico.v1.service:extendee -> google.protobuf.ServiceOptions
+	21, // 32: portico.v1.policy:extendee -> google.protobuf.MethodOptions
+	3,  // 33: portico.v1.service:type_name -> portico.v1.ServicePolicy
+	4,  // 34: portico.v1.policy:type_name -> portico.v1.MethodPolicy
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	33, // [33:35] is the sub-list for extension type_name
+	31, // [31:33] is the sub-list for extension extendee
+	0,  // [0:31] is the sub-list for field type_name
 }
 
 func init() { file_portico_v1_policy_proto_init() }
@@ -1649,7 +1723,7 @@ func file_portico_v1_policy_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_portico_v1_policy_proto_rawDesc), len(file_portico_v1_policy_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 2,
 			NumServices:   0,
 		},

@@ -20,6 +20,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/upstream/leg/scope"
 )
 
 // Channel serves and calls in-process services. Register everything before the first call; calls are safe for concurrent use.
@@ -52,7 +53,10 @@ func (c *Channel) Serves(service string) bool {
 func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 	defer finish(info.FullMethod, &err)
 
-	resp, err = handler(withRecord(ctx), req)
+	ctx, run := scope.Open(withRecord(ctx), false)
+	defer run.Close()
+
+	resp, err = handler(ctx, req)
 	if message, ok := resp.(proto.Message); ok && err == nil && message.ProtoReflect().IsValid() {
 		resp = reply{message}
 	}
@@ -62,7 +66,11 @@ func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handle
 
 func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer finish(info.FullMethod, &err)
-	return handler(srv, recordStream{ServerStream: ss, ctx: withRecord(ss.Context())})
+
+	ctx, run := scope.Open(withRecord(ss.Context()), true)
+	defer run.Close()
+
+	return handler(srv, recordStream{ServerStream: ss, ctx: ctx})
 }
 
 // withRecord passes on the record of the request, which the channel would drop with all other values of the caller's context, and

@@ -1,0 +1,105 @@
+// Package scope knows which goroutines of a composite can still make calls for one request. When none can, because each of them
+// waits for a reply or for others, there is no use in waiting for more calls that could be put into a batch.
+//
+// It makes no calls and knows of none: package batch does, and the kit for composites counts its goroutines here.
+package scope
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+)
+
+// Scope is the run of a composite's method for one request. Its methods are safe for concurrent use, and do nothing on nil, which
+// is that of a context outside of such a run.
+type Scope struct {
+	ctx    context.Context //nolint:containedctx // It is that of the method, for calls that several callers wait for.
+	stream bool
+	// active are the goroutines that can still make calls.
+	active atomic.Int64
+
+	mu    sync.Mutex
+	local Local
+}
+
+// Local is what the calls of a scope have in common.
+type Local interface {
+	// Idle is called when no goroutine can make a call any more before there is a reply. It must not block.
+	Idle()
+	// Close is called when the method has returned.
+	Close()
+}
+
+type contextKey struct{}
+
+// Open begins a scope, in which the calling goroutine counts, and returns a context that carries it. The caller must close it. A
+// scope of a stream lasts as long as the stream.
+func Open(ctx context.Context, stream bool) (context.Context, *Scope) {
+	s := &Scope{stream: stream}
+	s.active.Store(1)
+	s.ctx = context.WithValue(ctx, contextKey{}, s)
+
+	return s.ctx, s
+}
+
+// From returns the scope of a context. Nil: there is none.
+func From(ctx context.Context) *Scope {
+	s, _ := ctx.Value(contextKey{}).(*Scope)
+
+	return s
+}
+
+// Close ends the scope.
+func (s *Scope) Close() {
+	s.mu.Lock()
+	local := s.local
+	s.mu.Unlock()
+
+	if local != nil {
+		local.Close()
+	}
+}
+
+// Context is that of the method.
+func (s *Scope) Context() context.Context { return s.ctx }
+
+// Stream reports whether the method streams.
+func (s *Scope) Stream() bool { return s.stream }
+
+// Local returns what the calls of the scope have in common, which the function makes when it is first asked for.
+func (s *Scope) Local(first func() Local) Local {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+
+	if s.local == nil {
+		s.local = first()
+	}
+
+	return s.local
+}
+
+// Enter counts goroutines that can make calls from now on. To wake up goroutines that wait, count them before: they can make a call
+// before they run.
+func (s *Scope) Enter(n int) {
+	if s != nil {
+		s.active.Add(int64(n))
+	}
+}
+
+// Leave no longer counts a goroutine, which has ended or is going to wait.
+func (s *Scope) Leave() {
+	if s == nil || s.active.Add(-1) != 0 {
+		return
+	}
+
+	s.mu.Lock()
+	local := s.local
+	s.mu.Unlock()
+
+	if local != nil {
+		local.Idle()
+	}
+}
+
+// Active is how many goroutines can make calls.
+func (s *Scope) Active() int { return int(s.active.Load()) }
