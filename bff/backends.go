@@ -13,9 +13,9 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
-	"github.com/portico-gateway/portico/bff/internal/upstream/leg"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
@@ -23,6 +23,8 @@ import (
 type backends struct {
 	pool       *upstream.Pool
 	composites *inproc.Channel
+	// legs guards the calls of composites.
+	legs *leg.Guard
 	// keys are those by which backends verify the gateway's tokens. Nil: it signs none.
 	keys http.Handler
 }
@@ -55,7 +57,8 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 
 	b.composites = inproc.New(compositeUnary(unary), compositeStream)
 
-	connect := func(name string) (grpc.ClientConnInterface, error) { return c.legConn(b.pool, name) }
+	b.legs = leg.New(leg.Config{Methods: c.methods, Limiter: stores.limiter, AuthDisabled: c.config.Auth.Disabled})
+	connect := func(name string) (grpc.ClientConnInterface, error) { return c.legConn(b.pool, b.legs, name) }
 
 	for _, add := range c.options.composites {
 		if err := add(b.composites, connect); err != nil {
@@ -68,7 +71,7 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 
 // upstreams are how the upstreams are called.
 func (c *Compiled) upstreams(signer *identity.Signer, transports map[string]func() *tls.Config) map[string]upstream.Config {
-	methods := c.options.methods(c.routes)
+	methods := c.methodsOf()
 	configs := make(map[string]upstream.Config, len(c.config.Upstreams))
 
 	for name, u := range c.config.Upstreams {
@@ -102,10 +105,12 @@ func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 
 // legConn is the Connect of composites. They call upstreams alone: between composites there could be cycles, and the policies of a
 // composite are enforced where requests come in.
-func (c *Compiled) legConn(pool *upstream.Pool, name string) (grpc.ClientConnInterface, error) {
+func (c *Compiled) legConn(pool *upstream.Pool, guard *leg.Guard, name string) (grpc.ClientConnInterface, error) {
 	conn, err := pool.Conn(name)
 	if err == nil {
-		return leg.Conn(conn, nil, nil), nil
+		return leg.Conn(conn,
+			[]grpc.UnaryClientInterceptor{leg.ProbeUnary(name), guard.Unary},
+			[]grpc.StreamClientInterceptor{leg.ProbeStream(name), guard.Stream}), nil
 	}
 
 	for _, s := range c.options.services {

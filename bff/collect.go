@@ -151,6 +151,7 @@ func (o options) gatewayConfig(cfg config.Config) (gateway.Config, error) {
 		},
 		Settings:   cfg,
 		Rules:      o.rules,
+		Composites: len(o.composites) > 0,
 		MuxOptions: o.muxOptions,
 		Vary:       append([]string{cfg.Auth.APIKeys.Header}, cfg.Headers.Request...),
 	}
@@ -251,23 +252,26 @@ func (o options) homes() map[string]home {
 	return homes
 }
 
-// methods are the policies of the methods of each upstream, by upstream and RPC.
-func (o options) methods(routes []gateway.Route) map[string]map[string]policy.Policy {
-	homes := o.homes()
+// methodsOf are the policies of the methods of each upstream, by upstream and RPC.
+func (c *Compiled) methodsOf() map[string]map[string]policy.Policy {
+	homes := c.options.homes()
 	methods := map[string]map[string]policy.Policy{}
 
-	for _, r := range routes {
-		at := homes[string(r.Descriptor.Parent().FullName())]
-		if at.composite {
+	for rpc, m := range c.methods {
+		at, registered := homes[string(m.Descriptor.Parent().FullName())]
+		if !registered {
+			at.upstream = policy.Upstream(m.Descriptor)
+		}
+
+		if at.composite || m.Err != nil {
 			continue
 		}
 
-		name := at.upstream
-		if methods[name] == nil {
-			methods[name] = map[string]policy.Policy{}
+		if methods[at.upstream] == nil {
+			methods[at.upstream] = map[string]policy.Policy{}
 		}
 
-		methods[name][r.RPC] = r.Policy
+		methods[at.upstream][rpc] = m.Policy
 	}
 
 	return methods

@@ -6,6 +6,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/upstream/headerpolicy"
 )
 
@@ -18,6 +19,8 @@ type Compiled struct {
 	// routing is how routes are guarded and translated, without what only an open gateway has.
 	routing gateway.Config
 	routes  []gateway.Route
+	// methods are those that composites can call, by RPC.
+	methods map[string]*policy.Method
 	// headers are the allow-lists of headers.
 	headers *headerpolicy.List
 }
@@ -45,12 +48,14 @@ func Compile(cfg config.Config, opts ...Option) (*Compiled, error) {
 
 	routing.ResponseHeader = headers.Response
 
-	routes, err := gateway.Compile(o.registrations(nil), routing)
+	api, err := gateway.Compile(o.registrations(nil), routing)
 	if err != nil {
 		return nil, err
 	}
 
-	return &Compiled{config: cfg, options: o, routing: routing, routes: routes, headers: headers}, nil
+	return &Compiled{
+		config: cfg, options: o, routing: routing, routes: api.Routes, methods: api.Methods, headers: headers,
+	}, nil
 }
 
 // New is Compile and Open. The caller closes the gateway.

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
@@ -56,10 +55,23 @@ type Effect struct {
 	Fault error
 }
 
-// Allowed reports whether the request would reach a backend, if its quota allows.
+// Allowed reports whether the request would reach a backend, if its quota allows, and those of all legs that it needs.
 func (e Explanation) Allowed() bool {
+	_, refused := e.RefusedLeg()
+
 	return e.Request != nil && !slices.ContainsFunc(e.Access, func(c Check) bool { return c.Fault != nil }) &&
-		!slices.ContainsFunc(e.Effects, func(f Effect) bool { return f.Fault != nil })
+		!slices.ContainsFunc(e.Effects, func(f Effect) bool { return f.Fault != nil }) && !refused
+}
+
+// RefusedLeg returns the first leg that is refused and that the composite cannot do without.
+func (e Explanation) RefusedLeg() (Leg, bool) {
+	for _, l := range e.Legs {
+		if _, refused := l.Refused(); refused && l.Required {
+			return l, true
+		}
+	}
+
+	return Leg{}, false
 }
 
 // Explain returns what a gateway would do with a request of a caller; the zero Principal is an anonymous one. It routes and
@@ -86,7 +98,7 @@ func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Principal) (
 	e := Explanation{Variables: found.Variables, Request: found.Request, Status: found.Status, Problem: found.Problem}
 
 	if found.Route != nil {
-		c.options.complete(ctx, &e, found, c.config, r, rec)
+		c.complete(ctx, &e, found, r, rec)
 	}
 
 	if !c.config.Auth.Disabled {
@@ -99,11 +111,9 @@ func (c *Compiled) Explain(ctx context.Context, r *http.Request, as Principal) (
 }
 
 // complete adds what is known of the route that the request reaches.
-func (o options) complete(
-	ctx context.Context, e *Explanation, found gateway.Explanation, cfg config.Config, r *http.Request, rec *reqinfo.Record,
-) {
-	route := *found.Route
-	e.Route = &o.describe([]gateway.Route{route})[0]
+func (c *Compiled) complete(ctx context.Context, e *Explanation, found gateway.Explanation, r *http.Request, rec *reqinfo.Record) {
+	route, cfg := *found.Route, c.config
+	e.Route = &c.options.describe([]gateway.Route{route})[0]
 	e.Effects = effects(cfg, route, r, rec, e.Route.Composite)
 
 	if e.Request != nil {
@@ -118,7 +128,7 @@ func (o options) complete(
 	}
 
 	if e.Route.Composite && e.Request != nil && !route.ClientStream && !route.ServerStream {
-		e.Legs, e.LegsErr = o.legs(ctx, route, e.Request, rec.Principal)
+		e.Legs, e.LegsErr = c.legs(ctx, route, e.Request, rec.Principal)
 	}
 }
 

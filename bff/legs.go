@@ -3,9 +3,7 @@ package bff
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -15,6 +13,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
 )
@@ -22,123 +22,155 @@ import (
 // Leg is a call that a composite makes for a response.
 type Leg struct {
 	// Upstream is the name of the backend in the configuration.
-	Upstream string `json:"upstream"`
+	Upstream string
 	// RPC is the full method, "user.v1.UserService/GetUser".
-	RPC string `json:"rpc"`
+	RPC string
 	// Required reports whether the composite fails without it.
-	Required bool `json:"required"`
+	Required bool
+	// Access are the requirements of the access policy of the method, and whether the caller meets them.
+	Access []Check
+	// Limits are the rate limits of the method that legs take tokens from, and Cache how its responses are cached, in words.
+	Limits []string
+	Cache  string
+}
+
+// Refused returns the first requirement that the caller does not meet, if there is one.
+func (l Leg) Refused() (Check, bool) {
+	for _, check := range l.Access {
+		if check.Fault != nil {
+			return check, true
+		}
+	}
+
+	return Check{}, false
 }
 
 // probeTime bounds one run of a composite. Its backends reply at once.
 const probeTime = 2 * time.Second
 
-// errLegDown is the error of the leg that is tried.
-var errLegDown = status.Error(codes.Unavailable, "not called")
+// ofReply is the end of a requirement that depends on the content of a reply.
+const ofReply = " (as a reply will say)"
 
 // legs finds out what a composite calls for a request, by running it over backends that reply with empty messages: once to see
 // what it calls, then once for each leg, which is down then, to see whether the composite fails without it. What it calls only
 // because of what is in a reply is not seen. No call leaves the process. The error is the composite's own, if it refuses the
 // request.
-func (o options) legs(ctx context.Context, route gateway.Route, request proto.Message, as reqinfo.Principal) ([]Leg, error) {
-	if as.Anonymous() {
-		// It would not be called for nobody.
-		as.Subject = "someone"
-	}
-
-	run := func(down string) ([]Leg, error) {
-		ctx, cancel := context.WithTimeout(reqinfo.NewContext(ctx, &reqinfo.Record{Principal: as}), probeTime)
-		defer cancel()
-
-		return o.probe(ctx, route, request, down)
-	}
-
-	found, err := run("")
-	if len(found) == 0 {
+func (c *Compiled) legs(ctx context.Context, route gateway.Route, request proto.Message, as reqinfo.Principal) ([]Leg, error) {
+	channel, err := c.options.probedChannel()
+	if err != nil {
 		return nil, err
 	}
 
-	for i := range found {
-		_, without := run(found[i].RPC)
-		found[i].Required = without != nil && err == nil
+	caller := as
+	if caller.Anonymous() {
+		// It would not be called for nobody.
+		caller.Subject = "someone"
+	}
+
+	run := func(down string) ([]leg.Call, error) { return probe(ctx, channel, route, request, caller, down) }
+	calls, err := run("")
+
+	if len(calls) == 0 {
+		return nil, err
+	}
+
+	guard := leg.New(leg.Config{Methods: c.methods, AuthDisabled: c.config.Auth.Disabled})
+	found := make([]Leg, 0, len(calls))
+
+	for _, call := range calls {
+		_, without := run(call.RPC)
+		one := c.leg(call)
+		one.Required = without != nil && err == nil
+		one.Access = accessOf(guard.Explain(ctx, &reqinfo.Record{Principal: as}, call.RPC, call.Requests))
+
+		found = append(found, one)
 	}
 
 	return found, nil
 }
 
-// probe runs the composite once and returns what it called, in order of name.
-func (o options) probe(ctx context.Context, route gateway.Route, request proto.Message, down string) ([]Leg, error) {
+// leg is a call with what its policy says of it.
+func (c *Compiled) leg(call leg.Call) Leg {
+	l := Leg{Upstream: call.Upstream, RPC: strings.TrimPrefix(call.RPC, "/")}
+
+	method := c.methods[call.RPC]
+	if method == nil || method.Err != nil {
+		return l
+	}
+
+	for _, declared := range method.Policy.Effective.GetRateLimits() {
+		if declared.GetLegs() {
+			l.Limits = append(l.Limits, policy.Text("rate_limits", declared.ProtoReflect(), policy.Style{Long: true}))
+		}
+	}
+
+	l.Cache = strings.Join(method.Policy.Texts("cache", policy.Style{Long: true}), "; ")
+
+	return l
+}
+
+func accessOf(checks []leg.Check) []Check {
+	access := make([]Check, 0, len(checks))
+
+	for _, check := range checks {
+		shown := Check{Requirement: check.Name, Fault: check.Fault}
+		if check.Unknown {
+			shown.Requirement += ofReply
+		}
+
+		access = append(access, shown)
+	}
+
+	return access
+}
+
+// probedChannel has the composites, with connections for probes alone.
+func (o options) probedChannel() (*inproc.Channel, error) {
 	channel := inproc.New(nil, nil)
-	seen := &probe{down: down}
 
 	for _, add := range o.composites {
 		err := add(channel, func(name string) (grpc.ClientConnInterface, error) {
-			return probed{probe: seen, upstream: name}, nil
+			return leg.Conn(notConnected{}, []grpc.UnaryClientInterceptor{leg.ProbeUnary(name)},
+				[]grpc.StreamClientInterceptor{leg.ProbeStream(name)}), nil
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
 
+	return channel, nil
+}
+
+// probe runs the composite once and returns what it called. The request is not changed.
+func probe(
+	ctx context.Context, composites grpc.ClientConnInterface, route gateway.Route, request proto.Message, as reqinfo.Principal, down string,
+) ([]leg.Call, error) {
+	run := &leg.Probe{Down: down}
+
+	ctx, cancel := context.WithTimeout(reqinfo.NewContext(ctx, &reqinfo.Record{Principal: as, Values: run}), probeTime)
+	defer cancel()
+
 	output, err := protoregistry.GlobalTypes.FindMessageByName(route.Descriptor.Output().FullName())
 	if err != nil {
 		return nil, fmt.Errorf("composite: %w", err)
 	}
 
-	err = channel.Invoke(ctx, route.RPC, proto.Clone(request), output.New().Interface())
+	err = composites.Invoke(ctx, route.RPC, proto.Clone(request), output.New().Interface())
 
-	return seen.legs(), err
+	return run.Calls(), err
 }
 
-// probe are the calls of one run. Its methods are safe for concurrent use.
-type probe struct {
-	// down is the RPC that fails.
-	down string
+// notConnected is a connection for composites that call outside of a probe, while they are built or on a context of their own.
+type notConnected struct{}
 
-	mu     sync.Mutex
-	called []Leg
-}
-
-func (p *probe) call(upstream, method string) error {
-	leg := Leg{Upstream: upstream, RPC: method[1:]}
-
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	if !slices.Contains(p.called, leg) {
-		p.called = append(p.called, leg)
-	}
-
-	if leg.RPC == p.down {
-		return errLegDown
-	}
-
-	return nil
-}
-
-// legs are the calls, in order of their names, as they are made at the same time.
-func (p *probe) legs() []Leg {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-
-	return slices.SortedFunc(slices.Values(p.called), func(a, b Leg) int { return strings.Compare(a.RPC, b.RPC) })
-}
-
-// probed is a connection to an upstream that accepts every call, replies with an empty message and makes none.
-type probed struct {
-	probe    *probe
-	upstream string
-}
+var errNotConnected = status.Error(codes.Unavailable, "there are no connections while a request is explained")
 
 // Invoke implements grpc.ClientConnInterface.
-func (p probed) Invoke(_ context.Context, method string, _, _ any, _ ...grpc.CallOption) error {
-	return p.probe.call(p.upstream, method)
+func (notConnected) Invoke(context.Context, string, any, any, ...grpc.CallOption) error {
+	return errNotConnected
 }
 
-// NewStream implements grpc.ClientConnInterface. Streams are recorded and not opened.
-func (p probed) NewStream(_ context.Context, _ *grpc.StreamDesc, method string, _ ...grpc.CallOption) (grpc.ClientStream, error) {
-	if err := p.probe.call(p.upstream, method); err != nil {
-		return nil, err
-	}
-
-	return nil, errLegDown
+// NewStream implements grpc.ClientConnInterface.
+func (notConnected) NewStream(context.Context, *grpc.StreamDesc, string, ...grpc.CallOption) (grpc.ClientStream, error) {
+	return nil, errNotConnected
 }

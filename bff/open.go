@@ -85,6 +85,8 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 		return nil, err
 	}
 
+	c.warnOfLegs(ctx, backends, with.logger)
+
 	return &Gateway{
 		compiled: c, life: life, logger: with.logger, handler: testhook.From(ctx).Handler(handler), admin: operators,
 		connections: connections, tls: certificates.listener, clients: certificates.clients,

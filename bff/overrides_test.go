@@ -36,9 +36,9 @@ func TestWhatCannotBeOverridden(t *testing.T) {
 	t.Parallel()
 
 	for want, p := range map[string]config.Policy{
-		"policies[0].set: access is the schema's alone":       {Selector: "*", Set: map[string]any{"access": map[string]any{"public": true}}},
-		"policies[0].set: is no portico.v1.MethodPolicy":      {Selector: "*", Set: map[string]any{"timeouts": "1s"}},
-		`the policy for "order.v2.*": no method with a route`: {Selector: "order.v2.*", Set: map[string]any{"timeout": "1s"}},
+		"policies[0].set: access is the schema's alone":      {Selector: "*", Set: map[string]any{"access": map[string]any{"public": true}}},
+		"policies[0].set: is no portico.v1.MethodPolicy":     {Selector: "*", Set: map[string]any{"timeouts": "1s"}},
+		`the policy for "order.v2.*": no method is selected`: {Selector: "order.v2.*", Set: map[string]any{"timeout": "1s"}},
 		"cache.scope: what is the same for all": {
 			Selector: "*", Set: map[string]any{"cache": map[string]any{"ttl": "1s", "scope": "CACHE_SCOPE_PUBLIC"}},
 		},

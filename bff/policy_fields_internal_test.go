@@ -51,6 +51,7 @@ var fieldCases = map[string]fieldCase{
 	"rate_limits.name":             {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 name: "reads"}`},
 	"rate_limits.daily":            {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 daily: true}`},
 	"rate_limits.closed_on_outage": {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 closed_on_outage: true}`},
+	"rate_limits.legs":             {kindRead, `rate_limits: {requests: 50}`, `rate_limits: {requests: 50 legs: true}`},
 
 	"timeout":              {kindRead, `timeout: {seconds: 5}`, `timeout: {seconds: 4}`},
 	"max_body_bytes":       {kindWrite, `max_body_bytes: 9`, `max_body_bytes: 8`},

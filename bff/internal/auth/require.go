@@ -33,6 +33,8 @@ type Check struct {
 	// Fault is nil if the requirement is met, otherwise the cause for the log. It needs the principal and the path variables on the
 	// record.
 	Fault func(ctx context.Context, rec *reqinfo.Record) error
+	// Owner reports that it compares a path variable with the caller, and Condition that it is the access condition.
+	Owner, Condition bool
 
 	// refusal is what the client reads, with this challenge (RFC 6750, section 3), if any. Package problem writes that of a 401.
 	code      codes.Code
@@ -88,7 +90,7 @@ func Checks(access *porticov1.Access, c *condition.Condition) []Check {
 
 	if c != nil && !c.NeedsRequest() {
 		checks = append(checks, Check{
-			Name: "if " + c.String(), code: codes.PermissionDenied, refusal: conditionRefusal,
+			Name: "if " + c.String(), Condition: true, code: codes.PermissionDenied, refusal: conditionRefusal,
 			Fault: func(ctx context.Context, rec *reqinfo.Record) error { return c.Allows(ctx, rec, nil) },
 		})
 	}
@@ -108,21 +110,40 @@ func Require(access *porticov1.Access, c *condition.Condition) func(http.Handler
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			rec := reqinfo.From(r.Context())
 
-			for _, check := range checks {
-				if cause := check.Fault(r.Context(), rec); cause != nil {
-					if check.challenge != "" {
-						w.Header().Set("WWW-Authenticate", check.challenge)
-					}
+			check, cause := unmet(r.Context(), checks, rec)
+			if cause == nil {
+				next.ServeHTTP(w, r)
 
-					problem.Write(w, r, problem.New(check.code, check.refusal), cause)
-
-					return
-				}
+				return
 			}
 
-			next.ServeHTTP(w, r)
+			if check.challenge != "" {
+				w.Header().Set("WWW-Authenticate", check.challenge)
+			}
+
+			problem.Write(w, r, problem.New(check.code, check.refusal), cause)
 		})
 	}
+}
+
+// Permit is Require for a call of a composite. The error is a problem for the client, with the cause for the log.
+func Permit(ctx context.Context, checks []Check, rec *reqinfo.Record) error {
+	if check, cause := unmet(ctx, checks, rec); cause != nil {
+		return fmt.Errorf("%w: %w", problem.New(check.code, check.refusal), cause)
+	}
+
+	return nil
+}
+
+// unmet returns the first requirement that is not met, and why.
+func unmet(ctx context.Context, checks []Check, rec *reqinfo.Record) (check Check, cause error) {
+	for _, check := range checks {
+		if cause := check.Fault(ctx, rec); cause != nil {
+			return check, cause
+		}
+	}
+
+	return Check{}, nil
 }
 
 const conditionRefusal = "the caller may not make this request"
@@ -142,7 +163,7 @@ func Allow(ctx context.Context, c *condition.Condition, rec *reqinfo.Record, req
 
 func ownerCheck(owner *porticov1.Owner) Check {
 	return Check{
-		Name: policy.AccessText(&porticov1.Access{Owner: owner}),
+		Name: policy.AccessText(&porticov1.Access{Owner: owner}), Owner: true,
 		code: codes.PermissionDenied, refusal: "the caller may not act for this user",
 		Fault: func(_ context.Context, rec *reqinfo.Record) error {
 			if !owns(owner, rec) {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
@@ -34,9 +35,18 @@ type Route struct {
 	defaultTranslation, wholeMessage, passThrough bool
 }
 
+// API is what the registrations of a gateway make of it.
+type API struct {
+	// Routes are the most specific first.
+	Routes []Route
+	// Methods are those that composites can call with their policies, by RPC. If there are composites, they include the methods of
+	// services that are linked into the program and not registered, such as those without any route.
+	Methods map[string]*policy.Method
+}
+
 // Compile finds the routes of the registrations in the linked descriptors and compiles their policies, without binding handlers. It
-// refuses routes without a policy, ambiguous routes and other mistakes, and names every fault. The most specific route comes first.
-func Compile(registrations []Registration, config Config) ([]Route, error) {
+// refuses routes without a policy, ambiguous routes and other mistakes, and names every fault.
+func Compile(registrations []Registration, config Config) (API, error) {
 	services, faults := servicesOf(registrations)
 
 	defaults, err := defaultsOf(registrations, config.Defaults)
@@ -50,9 +60,9 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 		faults = append(faults, positioned(fault))
 	}
 
-	methods := make([]string, 0, len(services))
+	names := make([]string, 0, len(services))
 	for _, service := range services {
-		methods = append(methods, schema.Methods(service)...)
+		names = append(names, schema.Methods(service)...)
 	}
 
 	routes := make([]Route, 0, len(api.Endpoints))
@@ -67,10 +77,37 @@ func Compile(registrations []Registration, config Config) ([]Route, error) {
 
 	slices.SortStableFunc(routes, func(a, b Route) int { return schema.CompareRoutes(a.Route, b.Route) })
 
-	faults = append(faults, schema.UnknownRules(config.Rules, methods), schema.CheckRoutes(plain), policy.Error(api.Faults))
-	faults = append(faults, unselected(plain, config.Defaults.Overrides)...)
+	faults = append(faults, schema.UnknownRules(config.Rules, names), schema.CheckRoutes(plain), policy.Error(api.Faults))
 
-	return routes, joinFaults("routes", faults)
+	methods := api.Methods()
+	if config.Composites {
+		maps.Copy(methods, linked(services, config))
+	}
+
+	faults = append(faults, unselected(methods, config.Defaults.Overrides)...)
+
+	return API{Routes: routes, Methods: methods}, joinFaults("routes", faults)
+}
+
+// linked are the methods of services that are linked into the program, but for those that are registered, and composites. Faults of
+// their policies are no faults of the gateway: only such methods cannot be called.
+func linked(registered []protoreflect.ServiceDescriptor, config Config) map[string]*policy.Method {
+	var files []protoreflect.FileDescriptor
+
+	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {
+		files = append(files, file)
+
+		return true
+	})
+
+	services := slices.DeleteFunc(policy.Services(files), func(service protoreflect.ServiceDescriptor) bool {
+		return slices.Contains(registered, service) || policy.Service(service).GetComposite()
+	})
+
+	defaults := config.Defaults
+	defaults.Internal = true
+
+	return policy.Read(services, config.Rules, func(protoreflect.FullName) policy.Defaults { return defaults }).Methods()
 }
 
 // servicesOf returns the services of the registrations, in order.
@@ -127,13 +164,15 @@ func defaultsOf(registrations []Registration, common policy.Defaults) (map[proto
 	return defaults, nil
 }
 
-// unselected returns the faults of overrides that select no route.
-func unselected(routes []schema.Route, overrides []policy.Override) []error {
+// unselected returns the faults of overrides that select no method.
+func unselected(methods map[string]*policy.Method, overrides []policy.Override) []error {
 	var faults []error
 
+	all := slices.Collect(maps.Values(methods))
+
 	for _, o := range overrides {
-		if !slices.ContainsFunc(routes, func(r schema.Route) bool { return o.Selects(r.Descriptor.FullName()) }) {
-			faults = append(faults, fmt.Errorf("the policy for %q: no method with a route is selected", o.Selector))
+		if !slices.ContainsFunc(all, func(m *policy.Method) bool { return o.Selects(m.Descriptor.FullName()) }) {
+			faults = append(faults, fmt.Errorf("the policy for %q: no method is selected", o.Selector))
 		}
 	}
 

@@ -4,10 +4,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"net/url"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc/codes"
@@ -16,6 +13,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway/stream"
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -31,7 +29,7 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 		rec.EventStream = r.sendsEvents(req)
 
 		for name, value := range params {
-			fault := pathValueFault(value)
+			fault := pathtemplate.ValueFault(value)
 			if most, fixed := slashes[name]; fixed && strings.Count(value, "/") > most {
 				// Unescaped, it would be like those between segments.
 				fault = "contains an escaped slash"
@@ -48,58 +46,6 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 
 		next.ServeHTTP(w, req)
 	}
-}
-
-// pathValueFault returns what is wrong with the unescaped value of a path variable: it is empty, or unsafe in paths, queries or
-// headers that backends build from it. In a variable of several segments reserved characters stay escaped, and a backend may
-// unescape them, so that is checked as well.
-func pathValueFault(value string) string {
-	switch {
-	case value == "":
-		return "is empty"
-	case isPlain(value):
-		return ""
-	}
-
-	if again, err := url.PathUnescape(value); err == nil && again != value {
-		if fault := textFault(again); fault != "" {
-			return fault
-		}
-	}
-
-	return textFault(value)
-}
-
-// isPlain reports whether a value consists of letters, digits, dashes and underscores, as most do.
-func isPlain(value string) bool {
-	for i := range len(value) {
-		switch c := value[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
-		default:
-			return false
-		}
-	}
-
-	return true
-}
-
-func textFault(value string) string {
-	switch {
-	case !utf8.ValidString(value):
-		return "is not valid UTF-8"
-	case strings.ContainsFunc(value, unicode.IsControl):
-		return "contains a control character"
-	case strings.Contains(value, `\`):
-		return "contains a backslash"
-	}
-
-	for segment := range strings.SplitSeq(value, "/") {
-		if segment == "." || segment == ".." {
-			return "contains a dot segment"
-		}
-	}
-
-	return ""
 }
 
 // body sets the route's limit and refuses media types that it cannot read (RFC 9110, section 15.5.16).

@@ -39,6 +39,8 @@ type Config struct {
 	Defaults policy.Defaults
 	// Rules are those of routes that are not in the protos.
 	Rules schema.Rules
+	// Composites reports whether there are any, which may call methods without a route.
+	Composites bool
 	// Limiter holds the buckets of rate limits.
 	Limiter *limit.Limiter
 	// ResponseHeader returns the header for a backend's metadata, if the client gets it. Nil: it gets none.

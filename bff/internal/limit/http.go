@@ -1,6 +1,7 @@
 package limit
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"net/http"
@@ -57,9 +58,9 @@ func (l *Limiter) Route(name string, limits []*porticov1.RateLimit) func(http.Ha
 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			d, err := enforced.check(r)
+			d, err := enforced.check(r.Context())
 			if err != nil {
-				problem.Write(w, r, unavailable(), fmt.Errorf("check rate limits of %s: %w", name, err))
+				problem.Write(w, r, unavailable(), fmt.Errorf(checkFailed, name, err))
 				return
 			}
 
@@ -114,20 +115,20 @@ func (l limit) request(rec *reqinfo.Record) Request {
 	return Request{Key: KeyOf(l.id, l.by, rec), Rate: l.rate, Cost: l.cost}
 }
 
-func (l routeLimiter) check(r *http.Request) (namedDecision, error) {
+func (l routeLimiter) check(ctx context.Context) (namedDecision, error) {
 	var (
 		inlineRequests  [inlineCapacity]Request
 		inlineDecisions [inlineCapacity]Decision
 	)
 
-	rec := reqinfo.From(r.Context())
+	rec := reqinfo.From(ctx)
 	requests, buffer := inlineRequests[:0], inlineDecisions[:0]
 
 	for _, each := range l.limits {
 		requests, buffer = append(requests, each.request(rec)), append(buffer, Decision{})
 	}
 
-	decisions, err := l.limiter.take(r.Context(), buffer, requests, l.closed)
+	decisions, err := l.limiter.take(ctx, buffer, requests, l.closed)
 	if err != nil {
 		return namedDecision{}, err
 	}
@@ -144,9 +145,15 @@ func (l routeLimiter) check(r *http.Request) (namedDecision, error) {
 }
 
 func refuse(w http.ResponseWriter, r *http.Request, d namedDecision) {
+	problem.Write(w, r, reached(d), nil)
+}
+
+// reached is the problem of a request that a limit refuses.
+func reached(d namedDecision) *problem.Problem {
 	p := problem.Newf(codes.ResourceExhausted, "the rate limit %q is reached", d.title)
 	p.RetryAfter = d.RetryAfter
-	problem.Write(w, r, p, nil)
+
+	return p
 }
 
 // outageRetry is a guess at when the store will be available again.

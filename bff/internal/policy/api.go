@@ -15,6 +15,8 @@ import (
 type API struct {
 	// Endpoints are in the order in which the services declare them. Those that have a fault have no policy.
 	Endpoints []Endpoint
+	// Unrouted are the methods without a route, unless they are of a composite; see Method.
+	Unrouted []Endpoint
 	// RouteFaults are about routes that cannot be read, and Faults about policies.
 	RouteFaults []*schema.Fault
 	Faults      []*Fault
@@ -47,10 +49,17 @@ func Read(services []protoreflect.ServiceDescriptor, rules schema.Rules, default
 				api.Endpoints = append(api.Endpoints, Endpoint{Route: r, Policy: p})
 				api.Faults = append(api.Faults, faults...)
 			}
+
+			if len(routes) == 0 && (len(faults) == 0 || own.Internal) && !Service(service).GetComposite() {
+				r := schema.Unrouted(method)
+				p, faults := Compile(r, own)
+				api.Unrouted = append(api.Unrouted, Endpoint{Route: r, Policy: p})
+				api.Faults = append(api.Faults, faults...)
+			}
 		}
 	}
 
-	api.Faults = append(api.Faults, agree(api.Endpoints)...)
+	api.Faults = append(api.Faults, agree(slices.Concat(api.Endpoints, api.Unrouted))...)
 
 	return api
 }
@@ -66,7 +75,8 @@ func Services(files []protoreflect.FileDescriptor) []protoreflect.ServiceDescrip
 	return services
 }
 
-// agree refuses rate limits that bear the same name, and so share buckets, but differ in more than their costs.
+// agree refuses rate limits that bear the same name, and so share buckets, but differ in more than their costs and in whether
+// legs count.
 func agree(endpoints []Endpoint) []*Fault {
 	type first struct {
 		rpc   string
@@ -90,7 +100,7 @@ func agree(endpoints []Endpoint) []*Fault {
 			}
 
 			limit := proto.CloneOf(l)
-			limit.Cost = 0
+			limit.Cost, limit.Legs = 0, false
 
 			fault := &Fault{Route: e.Route, Field: fmt.Sprintf("rate_limits[%d]", i)}
 

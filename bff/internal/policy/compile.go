@@ -22,13 +22,19 @@ type Defaults struct {
 	Policy *porticov1.MethodPolicy
 	// Overrides replace fields of all of them, the last that selects a method first.
 	Overrides []Override
+	// Internal reports whether only composites call the methods, so that no option has to say who may call; see Method.
+	Internal bool
 }
 
 // Compile makes the policy of a route. The faults are all that is wrong with it, a *Fault each.
 func Compile(r schema.Route, defaults Defaults) (Policy, []*Fault) {
 	own, _ := proto.GetExtension(r.Descriptor.Options(), porticov1.E_Policy).(*porticov1.MethodPolicy)
+	defaults.Internal = defaults.Internal || !r.Bound()
 	declared, set := merged(r.Descriptor, defaults)
-	c := compiler{Policy: Policy{Effective: set}, own: own, route: r, method: r.Descriptor, request: r.Descriptor.Input()}
+	c := compiler{
+		Policy: Policy{Effective: set}, own: own, route: r, method: r.Descriptor, request: r.Descriptor.Input(),
+		internal: defaults.Internal,
+	}
 	c.widened(declared.GetCache(), set.GetCache())
 	c.compile(defaults)
 
@@ -53,6 +59,11 @@ func Service(service protoreflect.ServiceDescriptor) *porticov1.ServicePolicy {
 func merged(method protoreflect.MethodDescriptor, defaults Defaults) (declared, set *porticov1.MethodPolicy) {
 	out := &porticov1.MethodPolicy{}
 	override(out, defaults.Policy)
+
+	if defaults.Internal {
+		// It is about clients.
+		out.Access = nil
+	}
 
 	if service, ok := method.Parent().(protoreflect.ServiceDescriptor); ok {
 		override(out, Service(service).GetDefaults())
@@ -97,16 +108,20 @@ type compiler struct {
 	route   schema.Route
 	method  protoreflect.MethodDescriptor
 	request protoreflect.MessageDescriptor
-	faults  []*Fault
+	// internal reports whether only composites call the method.
+	internal bool
+	faults   []*Fault
 }
 
 func (c *compiler) compile(defaults Defaults) {
 	p := c.Effective
 
-	c.response()
-	c.headers()
-	c.stream()
-	c.idempotency()
+	if c.route.Bound() {
+		c.http(defaults)
+	} else {
+		c.withoutHTTP()
+	}
+
 	c.breaker(p.GetBreaker())
 	p.Priority = known(c, "priority", p.GetPriority(), porticov1.Priority_PRIORITY_NORMAL, porticov1.Priority_name)
 	c.retry()
@@ -117,6 +132,17 @@ func (c *compiler) compile(defaults Defaults) {
 	c.partialResponses()
 
 	p.Timeout = c.optional("timeout", p.GetTimeout(), defaults.Timeout)
+}
+
+// http completes what is about the HTTP request and response.
+func (c *compiler) http(defaults Defaults) {
+	p := c.Effective
+
+	c.response()
+	c.headers()
+	c.stream()
+	c.idempotency()
+
 	p.AllowUnknownFields = new(p.GetAllowUnknownFields())
 
 	if p.MaxBodyBytes == nil {
@@ -131,7 +157,9 @@ func (c *compiler) compile(defaults Defaults) {
 // access completes who may call.
 func (c *compiler) access(in *porticov1.Access) {
 	if in == nil {
-		c.faultf("", "%w", ErrNoAccess)
+		if !c.internal {
+			c.faultf("", "%w", ErrNoAccess)
+		}
 
 		return
 	}
@@ -142,12 +170,7 @@ func (c *compiler) access(in *porticov1.Access) {
 	c.owner(in.GetOwner())
 
 	if in.GetCondition() != "" {
-		compiled, err := condition.Compile(in.GetCondition(), c.request, c.route.Template.Variables())
-		if err != nil {
-			c.faultf("access.condition", "%w", err)
-		}
-
-		c.Condition = compiled
+		c.condition(in.GetCondition())
 	}
 
 	restricted := in.GetAuthenticated() || in.GetScopes() != nil || in.GetRoles() != nil || in.GetOwner() != nil
@@ -171,10 +194,41 @@ func (c *compiler) owner(in *porticov1.Owner) {
 		c.name("access.owner.unless_scope", "scope", in.GetUnlessScope())
 	}
 
-	if variables := c.route.Template.Variables(); !slices.Contains(variables, in.GetVariable()) {
-		c.faultf("access.owner", "the path has no variable %q%s", in.GetVariable(),
-			suggestion(hint.DidYouMean(in.GetVariable(), variables)))
+	variables, where := c.variables()
+	if slices.Contains(variables, in.GetVariable()) || c.inherited() {
+		return
 	}
+
+	c.faultf("access.owner", "the %s %q%s", where, in.GetVariable(), suggestion(hint.DidYouMean(in.GetVariable(), variables)))
+}
+
+// condition compiles the access condition.
+func (c *compiler) condition(expression string) {
+	variables, _ := c.variables()
+
+	compiled, err := condition.Compile(expression, c.request, variables)
+	if err != nil && c.inherited() {
+		compiled, err = condition.Compile("false", c.request, nil)
+	}
+
+	if err != nil {
+		c.faultf("access.condition", "%w", err)
+	}
+
+	c.Condition = compiled
+}
+
+// variables are the names of the path variables, or of what stands for them, and the words for a name that is not among them.
+func (c *compiler) variables() (names []string, missing string) {
+	if c.route.Bound() {
+		return c.route.Template.Variables(), "path has no variable"
+	}
+
+	for _, v := range variablesOf(c.route) {
+		names = append(names, v.Name)
+	}
+
+	return names, "request has no field with a text that is called"
 }
 
 // maxDuration keeps arithmetic on durations far from overflow. Nobody limits anything per more than a month.

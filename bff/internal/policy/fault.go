@@ -52,7 +52,7 @@ func Error(faults []*Fault) error {
 	errs := make([]error, 0, len(faults))
 	for _, f := range faults {
 		err := fmt.Errorf("policy of %s: %w", f.Route.Descriptor.FullName(), f)
-		if f.Route.Method != "" {
+		if f.Route.Bound() {
 			err = fmt.Errorf("route %s: %w", f.Route, err)
 		}
 

@@ -11,6 +11,10 @@ import (
 
 // rateLimits completes the limits.
 func (c *compiler) rateLimits() {
+	if !c.route.Bound() {
+		c.legLimits()
+	}
+
 	for i, l := range c.Effective.GetRateLimits() {
 		c.rateLimit(fmt.Sprintf("rate_limits[%d]", i), l)
 	}

@@ -146,6 +146,10 @@ func limitFields() []Field {
 			Path: "rate_limits.closed_on_outage", Short: " closed on outage", Long: ", refused while the store does not answer",
 			Operators: true, Change: Compared, Rule: limitTightened,
 		},
+		{
+			Path: "rate_limits.legs", Short: " with legs", Long: ", calls of composites included", Operators: true,
+			Change: Compared, Rule: limitTightened,
+		},
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
 )
 
-// Route is one binding of an RPC to an HTTP method and a path.
+// Route is one binding of an RPC to an HTTP method and a path, or an RPC that has none.
 type Route struct {
 	// Method is the HTTP method, "GET".
 	Method string
@@ -31,10 +31,21 @@ type Route struct {
 	declared declared
 }
 
-// String names the route as "GET /v1/users/{user_id}", and a method that has none by its full name.
+// Unrouted is a method without a binding, which composites alone can call.
+func Unrouted(method protoreflect.MethodDescriptor) Route {
+	return Route{
+		RPC: FullMethod(method), Descriptor: method,
+		ClientStream: method.IsStreamingClient(), ServerStream: method.IsStreamingServer(),
+	}
+}
+
+// Bound reports whether there is an HTTP method and a path.
+func (r Route) Bound() bool { return r.Template.String() != "" }
+
+// String names the route as "GET /v1/users/{user_id}", and a method without one by its RPC.
 func (r Route) String() string {
-	if r.Method == "" {
-		return r.RPC
+	if !r.Bound() {
+		return strings.TrimPrefix(r.RPC, "/")
 	}
 
 	return r.Method + " " + r.Template.String()

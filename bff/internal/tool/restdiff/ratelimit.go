@@ -80,6 +80,8 @@ func tighter(old, now *porticov1.RateLimit) string {
 		return "name"
 	case now.GetClosedOnOutage() && !old.GetClosedOnOutage():
 		return "closed_on_outage"
+	case now.GetLegs() && !old.GetLegs():
+		return "legs"
 	default:
 		return ""
 	}

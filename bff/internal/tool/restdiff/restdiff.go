@@ -157,6 +157,10 @@ func endpoints(version Version) ([]endpoint, error) {
 	}
 
 	for _, fault := range api.Faults {
+		if !fault.Route.Bound() {
+			continue // REST clients cannot call it.
+		}
+
 		faults = append(faults, fmt.Errorf("%s: %s: %w", protopos.Policy(fault.Route.Descriptor, fault.Field), fault.Route, fault))
 	}
 

@@ -1,5 +1,10 @@
-// Package leg is how composites call backends: the calls that they make for a response, its legs, pass through interceptors of their
-// own before they reach the connection to the upstream.
+// Package leg is how composites call backends: the calls that they make for a response, its legs, pass through layers of their own
+// before they reach the connection to the upstream. From the outside in, Conn has:
+//
+//	Probing   finds out which legs there are, without making them
+//	Guard     the policy of the called method: access, condition, rules, limits, timeout
+//
+// Retries, breakers and balancing are those of the connection.
 package leg
 
 import (

@@ -1,0 +1,160 @@
+package leg
+
+import (
+	"context"
+	"sync"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/portico-gateway/portico/bff/internal/auth"
+	"github.com/portico-gateway/portico/bff/internal/policy"
+	"github.com/portico-gateway/portico/bff/internal/policy/condition"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema/pathtemplate"
+)
+
+// access is who may call a method. The zero value is anyone.
+type access struct {
+	checks []auth.Check
+	// condition is one on the request message. Nil: there is none.
+	condition *condition.Condition
+	// variables are the fields that checks and condition look at as path variables.
+	variables []policy.Variable
+	// owner is the variable that has to be the caller. Empty: none has.
+	owner string
+}
+
+func newAccess(method *policy.Method, disabled bool) access {
+	declared, c := method.Policy.Effective.GetAccess(), method.Policy.Condition
+	if disabled || declared == nil {
+		return access{}
+	}
+
+	a := access{checks: auth.Checks(declared, c), owner: declared.GetOwner().GetVariable()}
+
+	if c != nil && c.NeedsRequest() {
+		a.condition = c
+	}
+
+	if declared.GetOwner() != nil || c != nil {
+		a.variables = method.Variables
+	}
+
+	return a
+}
+
+// needsRequest reports whether a decision depends on the request message.
+func (a access) needsRequest() bool { return a.condition != nil || a.variables != nil || a.owner != "" }
+
+// check refuses a caller that may not call, or not with this request, which may be nil.
+func (a access) check(ctx context.Context, rec *reqinfo.Record, request proto.Message) error {
+	if a.needsRequest() {
+		leg := a.record(rec, request)
+		defer release(leg)
+
+		rec = leg
+	}
+
+	if err := auth.Permit(ctx, a.checks, rec); err != nil {
+		return err
+	}
+
+	if a.condition == nil {
+		return nil
+	}
+
+	return auth.Allow(ctx, a.condition, rec, request)
+}
+
+// records are reused: each has a map, and is not small.
+var records = sync.Pool{New: func() any { return &reqinfo.Record{PathParams: map[string]string{}} }} //nolint:gochecknoglobals // A pool.
+
+// record returns a record for the checks: with the caller, and with the fields of the request in place of path variables. A value
+// that no path can have is left out, and so belongs to nobody.
+func (a access) record(rec *reqinfo.Record, request proto.Message) *reqinfo.Record {
+	leg, _ := records.Get().(*reqinfo.Record)
+	leg.Principal = rec.Principal
+
+	if request == nil {
+		return leg
+	}
+
+	for _, v := range a.variables {
+		if text := v.Field.Text(request.ProtoReflect()); text != "" && pathtemplate.ValueFault(text) == "" {
+			leg.PathParams[v.Name] = text
+		}
+	}
+
+	return leg
+}
+
+func release(leg *reqinfo.Record) {
+	leg.Principal = reqinfo.Principal{}
+	clear(leg.PathParams)
+	records.Put(leg)
+}
+
+// Check is a requirement of the access policy of a method. Fault is why it is not met, or nil.
+type Check struct {
+	Name  string
+	Fault error
+	// Unknown reports that the owner that is asked for was in no request, since it comes from the reply to another call.
+	Unknown bool
+	// Condition reports that it is the access condition.
+	Condition bool
+}
+
+// Explain returns the requirements of a method and whether the caller on the record meets them with all of the requests.
+func (g *Guard) Explain(ctx context.Context, rec *reqinfo.Record, rpc string, requests []proto.Message) []Check {
+	c := g.of(rpc)
+	if c == nil {
+		return nil
+	}
+
+	if c.err != nil {
+		return []Check{{Name: "a policy that can be enforced", Fault: c.err}}
+	}
+
+	var list []Check
+
+	for _, check := range c.checks {
+		list = append(list, c.explain(ctx, rec, check, requests))
+	}
+
+	if c.condition != nil {
+		list = append(list, c.explain(ctx, rec, auth.Check{
+			Name: "if " + c.condition.String(), Condition: true,
+		}, requests))
+	}
+
+	return list
+}
+
+// explain checks all of the requests. The first fault counts.
+func (c *callee) explain(ctx context.Context, rec *reqinfo.Record, check auth.Check, requests []proto.Message) Check {
+	shown := Check{Name: check.Name, Condition: check.Condition}
+
+	for _, request := range requests {
+		leg := c.record(rec, request)
+
+		var fault error
+
+		switch fails := check.Fault; {
+		case fails == nil:
+			fault = c.condition.Allows(ctx, leg, request)
+		default:
+			fault = fails(ctx, leg)
+		}
+
+		unknown := fault != nil && check.Owner && leg.PathParams[c.owner] == ""
+		release(leg)
+
+		if unknown {
+			shown.Unknown = true
+		} else if shown.Fault == nil {
+			shown.Fault = fault
+		}
+	}
+
+	return shown
+}

@@ -1,0 +1,192 @@
+package bff
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/portico-gateway/portico/bff/internal/gateway"
+	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema"
+	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
+)
+
+// warnOfLegs logs the calls of composites that are refused to a caller who meets just the access policy of the route, as far as
+// that can be seen: it runs each method without side effects with an empty request, as such a caller and over backends that reply
+// with empty messages. Conditions, and owners that a reply names, cannot be seen. It takes no longer than probeTime.
+func (c *Compiled) warnOfLegs(ctx context.Context, b backends, logger *slog.Logger) {
+	if c.config.Auth.Disabled {
+		return
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	defer cancel()
+
+	var running sync.WaitGroup
+
+	homes := c.options.homes()
+
+	for _, route := range c.routes {
+		if homes[string(route.Descriptor.Parent().FullName())].composite && isProbed(route) {
+			running.Go(func() {
+				for _, refused := range refusedLegs(ctx, b.composites, b.legs, route) {
+					logger.Warn("a composite calls what callers of its route may not call", "route", route.String(),
+						"leg", strings.TrimPrefix(refused.rpc, "/"), "requires", refused.requirement, "caller", refused.caller)
+				}
+			})
+		}
+	}
+
+	running.Wait()
+}
+
+// isProbed reports whether a method may be run to see what it calls.
+func isProbed(route gateway.Route) bool {
+	options, _ := route.Descriptor.Options().(*descriptorpb.MethodOptions)
+	safe := route.Method == http.MethodGet || options.GetIdempotencyLevel() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS
+
+	return safe && !route.ClientStream && !route.ServerStream && len(route.Policy.Invalidates) == 0
+}
+
+// refusedLeg is a call that is refused to a caller.
+type refusedLeg struct{ rpc, requirement, caller string }
+
+// refusedLegs runs a method as each of the callers whom its route allows with the least.
+func refusedLegs(ctx context.Context, composites grpc.ClientConnInterface, guard *leg.Guard, route gateway.Route) []refusedLeg {
+	var found []refusedLeg
+
+	request, err := emptyRequest(route)
+	if err != nil {
+		return nil
+	}
+
+	for _, caller := range leastCallers(route) {
+		calls, _ := probe(ctx, composites, route, request, caller.Principal, "")
+
+		for _, call := range calls {
+			for _, check := range guard.Explain(ctx, &reqinfo.Record{Principal: caller.Principal}, call.RPC, call.Requests) {
+				known := slices.ContainsFunc(found, func(f refusedLeg) bool { return f.rpc == call.RPC && f.requirement == check.Name })
+				if check.Fault != nil && !check.Condition && !known {
+					found = append(found, refusedLeg{rpc: call.RPC, requirement: check.Name, caller: caller.name})
+				}
+			}
+		}
+	}
+
+	return found
+}
+
+// In a probe, the subject of callers, which is also the value of the path variable that has to be theirs, and the value of the others.
+const (
+	probedSubject = "someone"
+	probedValue   = "something"
+)
+
+// emptyRequest is the request message of a method with its path variables alone.
+func emptyRequest(route gateway.Route) (proto.Message, error) {
+	input, err := protoregistry.GlobalTypes.FindMessageByName(route.Descriptor.Input().FullName())
+	if err != nil {
+		return nil, err
+	}
+
+	request := input.New()
+
+	for _, name := range route.Template.Variables() {
+		path, err := schema.ResolveVariable(request.Descriptor(), name)
+		if err == nil && path.Last().Kind() == protoreflect.StringKind && !path.Last().IsList() {
+			value := probedValue
+			if name == route.Policy.Effective.GetAccess().GetOwner().GetVariable() {
+				value = probedSubject
+			}
+
+			path.Holder(request).Set(path.Last(), protoreflect.ValueOfString(value))
+		}
+	}
+
+	return request.Interface(), nil
+}
+
+// leastCaller is a caller whom a route allows, in words for the log as well.
+type leastCaller struct {
+	reqinfo.Principal
+
+	name string
+}
+
+// maxCallers is how many callers a method is run for.
+const maxCallers = 16
+
+// leastCallers are those that have no more than the route needs: for each of several scopes or roles that are enough, one.
+func leastCallers(route gateway.Route) []leastCaller {
+	access := route.Policy.Effective.GetAccess()
+	// A fetch for all callers has none.
+	if cached := route.Policy.Cache; access.GetPublic() || cached != nil && cached.Public {
+		return []leastCaller{{name: "anonymous"}}
+	}
+
+	callers := []leastCaller{{
+		Principal: reqinfo.Principal{
+			Subject: probedSubject,
+			Scopes:  slices.Clone(access.GetScopes().GetAllOf()), Roles: slices.Clone(access.GetRoles().GetAllOf()),
+		},
+	}}
+
+	callers = each(callers, access.GetScopes().GetAnyOf(), func(c *leastCaller, scope string) { c.Scopes = append(c.Scopes, scope) })
+	callers = each(callers, access.GetRoles().GetAnyOf(), func(c *leastCaller, role string) { c.Roles = append(c.Roles, role) })
+
+	for i := range callers {
+		callers[i].name = describeCaller(callers[i].Principal, access.GetOwner())
+	}
+
+	return callers
+}
+
+// each returns each of the callers with each of the names, of which one is enough. Without names they stay as they are.
+func each(callers []leastCaller, names []string, add func(c *leastCaller, name string)) []leastCaller {
+	if len(names) == 0 {
+		return callers
+	}
+
+	var all []leastCaller
+
+	for _, caller := range callers {
+		for _, name := range names {
+			one := caller
+			one.Scopes, one.Roles = slices.Clip(one.Scopes), slices.Clip(one.Roles)
+			add(&one, name)
+
+			all = append(all, one)
+		}
+	}
+
+	return all[:min(len(all), maxCallers)]
+}
+
+func describeCaller(p reqinfo.Principal, owner *porticov1.Owner) string {
+	var parts []string
+
+	if len(p.Scopes) > 0 {
+		parts = append(parts, "scopes "+strings.Join(p.Scopes, " "))
+	}
+
+	if len(p.Roles) > 0 {
+		parts = append(parts, "roles "+strings.Join(p.Roles, " "))
+	}
+
+	if owner != nil {
+		parts = append(parts, "owner "+owner.GetVariable())
+	}
+
+	return cmp.Or(strings.Join(parts, ", "), "authenticated")
+}
