@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
@@ -35,17 +33,15 @@ type Config struct {
 // status with a text for the client, which wraps the cause for the log. It is safe for concurrent use.
 type Guard struct {
 	callees map[string]*callee
-	// validator knows the rules of all messages.
-	validator func() (protovalidate.Validator, error)
 }
 
 // New returns a Guard.
 func New(config Config) *Guard {
 	g := &Guard{callees: make(map[string]*callee, len(config.Methods))}
-	g.validator = sync.OnceValues(func() (protovalidate.Validator, error) { return protovalidate.New() })
+	v := newValidators()
 
 	for rpc, method := range config.Methods {
-		g.callees[rpc] = g.newCallee(method, config)
+		g.callees[rpc] = newCallee(method, config, v)
 	}
 
 	return g
@@ -63,9 +59,9 @@ type callee struct {
 	err error
 }
 
-func (g *Guard) newCallee(method *policy.Method, config Config) *callee {
+func newCallee(method *policy.Method, config Config, v validators) *callee {
 	c := &callee{
-		access: newAccess(method, config.AuthDisabled), rules: g.newRules(method),
+		access: newAccess(method, config.AuthDisabled), rules: v.rules(method),
 		timeout: method.Policy.Effective.GetTimeout().AsDuration(), err: method.Err,
 	}
 

@@ -2,12 +2,12 @@ package leg
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
+	"buf.build/go/protovalidate"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/gateway/binding"
@@ -15,54 +15,80 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/problem"
 )
 
+// validators know the rules of messages. Both are made when they are first needed.
+type validators struct {
+	// first stops at the first violation, all does not.
+	first, all func() (protovalidate.Validator, error)
+}
+
+func newValidators() validators {
+	made := func(options ...protovalidate.ValidatorOption) func() (protovalidate.Validator, error) {
+		return sync.OnceValues(func() (protovalidate.Validator, error) { return protovalidate.New(options...) })
+	}
+
+	return validators{first: made(protovalidate.WithFailFast()), all: made()}
+}
+
 // rules are those of the request message of a method (buf.validate).
 type rules struct {
 	rpc string
-	// binding is made when it is first needed. It knows which rules count in an update.
-	binding func() (*binding.Binding, error)
+	// validate returns the violations of a message.
+	validate func(ctx context.Context, request proto.Message) error
 }
 
-func (g *Guard) newRules(method *policy.Method) rules {
-	return rules{rpc: method.RPC, binding: sync.OnceValues(func() (*binding.Binding, error) {
-		validator, err := g.validator()
+func (v validators) rules(method *policy.Method) rules {
+	if mask, _ := method.UpdateMask(); mask == nil {
+		return rules{rpc: method.RPC, validate: v.whole}
+	}
+
+	bound := sync.OnceValues(func() (*binding.Binding, error) {
+		all, err := v.all()
 		if err != nil {
-			return nil, fmt.Errorf("validation rules: %w", err)
+			return nil, err
 		}
 
-		return binding.Compile(method.Route, binding.Config{Validator: validator})
-	})}
+		return binding.Compile(method.Route, binding.Config{Validator: all})
+	})
+
+	return rules{rpc: method.RPC, validate: func(ctx context.Context, request proto.Message) error {
+		b, err := bound()
+		if err != nil {
+			return err
+		}
+
+		return b.Validate(ctx, request)
+	}}
 }
 
-// check refuses a message that breaks a rule. The client gets to know no field: it has set none of this message.
+// whole validates all of a message.
+func (v validators) whole(_ context.Context, request proto.Message) error {
+	validator, err := v.first()
+	if err != nil {
+		return err
+	}
+
+	return validator.Validate(request)
+}
+
+// check refuses a message that breaks a rule. In an update only the rules of what it changes count. The client gets to know no
+// field: it has set none of this message.
 func (r rules) check(ctx context.Context, request proto.Message) error {
 	if request == nil {
 		return nil
 	}
 
-	bound, err := r.binding()
-	if err != nil {
-		return err
-	}
+	err := r.validate(ctx, request)
 
-	faults := binding.Faults{}
-	if err := faults.Add(bound.Validate(ctx, request)); err != nil {
-		if ctx.Err() != nil {
-			return status.FromContextError(ctx.Err()).Err()
-		}
+	var broken *protovalidate.ValidationError
 
-		return err
-	}
-
-	if len(faults.List) == 0 {
+	switch {
+	case err == nil:
 		return nil
+	case errors.As(err, &broken), errors.As(err, &binding.Faults{}):
+		const text = "a service that is needed for the response does not accept a value that it was called with"
+
+		return fmt.Errorf("%w: request of %s: %w", problem.New(codes.InvalidArgument, text), r.rpc, err)
+	default:
+		return fmt.Errorf("validate request of %s: %w", r.rpc, err)
 	}
-
-	const text = "a service that is needed for the response does not accept a value that it was called with"
-
-	texts := make([]string, 0, len(faults.List))
-	for _, fault := range faults.List {
-		texts = append(texts, strings.TrimPrefix(fault.Name+": "+fault.Reason, ": "))
-	}
-
-	return fmt.Errorf("%w: request of %s: %s", problem.New(codes.InvalidArgument, text), r.rpc, strings.Join(texts, "; "))
 }
