@@ -178,7 +178,7 @@ type explanation struct {
 	Summary   string            `json:"summary"`
 	Route     *bff.Route        `json:"route,omitempty"`
 	Addresses []string          `json:"addresses,omitempty"`
-	Legs      []bff.Leg         `json:"legs,omitempty"`
+	Legs      []legExplanation  `json:"legs,omitempty"`
 	Variables map[string]string `json:"variables,omitempty"`
 	Request   any               `json:"request,omitempty"`
 	Access    []policyResult    `json:"access,omitempty"`
@@ -186,6 +186,25 @@ type explanation struct {
 	// Status and Answer are the problem document, if the route, the path or the body is refused.
 	Status int `json:"status,omitempty"`
 	Answer any `json:"answer,omitempty"`
+}
+
+// legExplanation is the JSON form of bff.Leg.
+type legExplanation struct {
+	Upstream string         `json:"upstream"`
+	RPC      string         `json:"rpc"`
+	Required bool           `json:"required"`
+	Access   []policyResult `json:"access,omitempty"`
+	Limits   []string       `json:"limits,omitempty"`
+	Cache    string         `json:"cache,omitempty"`
+}
+
+func legOf(leg bff.Leg) legExplanation {
+	e := legExplanation{Upstream: leg.Upstream, RPC: leg.RPC, Required: leg.Required, Limits: leg.Limits, Cache: leg.Cache}
+	for _, check := range leg.Access {
+		e.Access = append(e.Access, resultOf(check.Requirement, "", check.Fault))
+	}
+
+	return e
 }
 
 // policyResult is the result of an access check or of another policy.
@@ -207,7 +226,7 @@ func resultOf(policy, says string, fault error) policyResult {
 
 func jsonOf(found bff.Explanation) explanation {
 	e := explanation{
-		Allowed: found.Allowed(), Summary: summary(found), Route: found.Route, Addresses: found.Addresses, Legs: found.Legs,
+		Allowed: found.Allowed(), Summary: summary(found), Route: found.Route, Addresses: found.Addresses,
 		Variables: found.Variables, Status: found.Status,
 	}
 
@@ -215,6 +234,10 @@ func jsonOf(found bff.Explanation) explanation {
 		e.Request = jsonText(requestText(found.Request))
 	} else {
 		e.Answer = jsonText(found.Problem)
+	}
+
+	for _, leg := range found.Legs {
+		e.Legs = append(e.Legs, legOf(leg))
 	}
 
 	for _, v := range found.Access {
@@ -251,6 +274,12 @@ func summary(found bff.Explanation) string {
 
 			return fmt.Sprintf("refused with %d by the policy %q: %v", status, f.Policy, f.Fault)
 		}
+	}
+
+	if leg, refused := found.RefusedLeg(); refused {
+		v, _ := leg.Refused()
+
+		return fmt.Sprintf("refused by the required leg %s: %s", leg.RPC, refusal(v))
 	}
 
 	return fmt.Sprintf("refused with %d: the response says what is wrong with the request", found.Status)

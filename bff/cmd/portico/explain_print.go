@@ -85,6 +85,7 @@ func (t explanationTable) route(found bff.Explanation) {
 		}
 
 		t.row("leg", fmt.Sprintf("%s of %s, %s", leg.RPC, leg.Upstream, need))
+		t.leg(leg)
 	}
 
 	if found.LegsErr != nil {
@@ -95,6 +96,25 @@ func (t explanationTable) route(found bff.Explanation) {
 
 	for _, name := range slices.Sorted(maps.Keys(found.Variables)) {
 		t.row("variable", name+" = "+found.Variables[name])
+	}
+}
+
+// leg adds the policy of a leg.
+func (t explanationTable) leg(leg bff.Leg) {
+	for _, check := range leg.Access {
+		if check.Fault == nil {
+			t.row("", "  allowed  "+t.style.good(check.Requirement))
+		} else {
+			t.row("", "  refused  "+t.style.bad(check.Requirement+": "+check.Fault.Error()))
+		}
+	}
+
+	for _, limit := range leg.Limits {
+		t.row("", "  limit    "+limit)
+	}
+
+	if leg.Cache != "" {
+		t.row("", "  cache    "+leg.Cache)
 	}
 }
 

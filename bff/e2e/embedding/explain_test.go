@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
@@ -138,7 +139,7 @@ func TestExplainLegs(t *testing.T) {
 	}
 	for _, target := range []string{"/v1/me/dashboard", "/v1/users/alice/dashboard"} {
 		got := explain(target)
-		if diff := cmp.Diff(want, got.Legs); diff != "" || !got.Route.Composite || got.LegsErr != nil {
+		if diff := cmp.Diff(want, got.Legs, cmpopts.IgnoreFields(bff.Leg{}, "Access", "Cache")); diff != "" || !got.Route.Composite || got.LegsErr != nil {
 			t.Errorf("%s: %v %s", target, got.LegsErr, diff)
 		}
 	}
@@ -154,6 +155,76 @@ func TestExplainLegs(t *testing.T) {
 	if got := explain("/v1/users/alice"); !slices.Equal(got.Addresses, []string{"dns:///c:1"}) {
 		t.Errorf("%+v", got)
 	}
+}
+
+// The policy of each leg is told, and whether the caller meets it.
+func TestExplainPolicyOfLegs(t *testing.T) {
+	t.Parallel()
+
+	cfg := config.Config{}
+	gatewaytest.SetPolicy(&cfg, "user.v1.UserService.GetUser", gatewaytest.Object{"rate_limits": []any{
+		gatewaytest.Object{"requests": 5}, gatewaytest.Object{"requests": 7, "legs": true},
+	}})
+
+	compiled := gatewaytest.Compile(t, cfg, bff.WithServices(gen.Services()...),
+		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New))
+
+	for _, row := range []struct {
+		as                   bff.Principal
+		orders, user         string
+		allowed, requiredLeg bool
+	}{
+		{
+			bff.Principal{Subject: "alice"}, "+authenticated +owner user_id or orders:admin",
+			"+authenticated +owner user_id or users:admin", true, false,
+		},
+		{
+			bff.Principal{Subject: "staff", Scopes: []string{"users:admin"}}, "+authenticated -owner user_id or orders:admin",
+			"+authenticated +owner user_id or users:admin", true, false,
+		},
+		{bff.Principal{}, "-authenticated -owner user_id or orders:admin", "-authenticated -owner user_id or users:admin", false, true},
+	} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/v1/users/alice/dashboard", http.NoBody)
+
+		got, err := compiled.Explain(t.Context(), r, row.as)
+		if err != nil || len(got.Legs) != 3 {
+			t.Fatal(got.Legs, err)
+		}
+
+		for i, want := range map[int]string{0: row.orders, 2: row.user} {
+			if diff := cmp.Diff(want, signed(got.Legs[i].Access)); diff != "" {
+				t.Errorf("%v: %s: %s", row.as, got.Legs[i].RPC, diff)
+			}
+		}
+
+		if limits := got.Legs[2].Limits; len(limits) != 1 || !strings.HasPrefix(limits[0], "7 requests a second") {
+			t.Errorf("%q", limits)
+		}
+
+		if cache := got.Legs[1].Cache; !strings.HasPrefix(cache, "for 30s, for each caller") {
+			t.Errorf("%q", cache)
+		}
+
+		if leg, refused := got.RefusedLeg(); refused != row.requiredLeg || got.Allowed() != row.allowed {
+			t.Errorf("%v: refused %v; allowed %t", row.as, leg, got.Allowed())
+		}
+	}
+}
+
+// signed are requirements on one line, those that are met with a plus.
+func signed(checks []bff.Check) string {
+	var out []string
+
+	for _, check := range checks {
+		sign := "+"
+		if check.Fault != nil {
+			sign = "-"
+		}
+
+		out = append(out, sign+check.Requirement)
+	}
+
+	return strings.Join(out, " ")
 }
 
 // Policies besides access refuse, too.
