@@ -1381,8 +1381,10 @@ type RateLimit struct {
 	Daily bool `protobuf:"varint,7,opt,name=daily,proto3" json:"daily,omitempty"`
 	// Whether requests are refused while the store that gateways share does not respond. Default: each gateway limits for itself.
 	ClosedOnOutage bool `protobuf:"varint,8,opt,name=closed_on_outage,json=closedOnOutage,proto3" json:"closed_on_outage,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Whether the calls that composites make (legs) take tokens as well, from the same buckets as requests. Default: only requests do.
+	Legs          bool `protobuf:"varint,9,opt,name=legs,proto3" json:"legs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RateLimit) Reset() {
@@ -1467,6 +1469,13 @@ func (x *RateLimit) GetDaily() bool {
 func (x *RateLimit) GetClosedOnOutage() bool {
 	if x != nil {
 		return x.ClosedOnOutage
+	}
+	return false
+}
+
+func (x *RateLimit) GetLegs() bool {
+	if x != nil {
+		return x.Legs
 	}
 	return false
 }
@@ -1600,7 +1609,7 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\x06probes\x18\a \x01(\x05R\x06probes\":\n" +
 	"\x05Batch\x12\x16\n" +
 	"\x06method\x18\x01 \x01(\tR\x06method\x12\x19\n" +
-	"\bmax_size\x18\x02 \x01(\x05R\amaxSize\"\xfe\x01\n" +
+	"\bmax_size\x18\x02 \x01(\x05R\amaxSize\"\x92\x02\n" +
 	"\tRateLimit\x12\x1a\n" +
 	"\brequests\x18\x01 \x01(\x03R\brequests\x12+\n" +
 	"\x03per\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x03per\x12\x14\n" +
@@ -1609,7 +1618,8 @@ const file_portico_v1_policy_proto_rawDesc = "" +
 	"\x04cost\x18\x05 \x01(\x03R\x04cost\x12\x12\n" +
 	"\x04name\x18\x06 \x01(\tR\x04name\x12\x14\n" +
 	"\x05daily\x18\a \x01(\bR\x05daily\x12(\n" +
-	"\x10closed_on_outage\x18\b \x01(\bR\x0eclosedOnOutage*Z\n" +
+	"\x10closed_on_outage\x18\b \x01(\bR\x0eclosedOnOutage\x12\x12\n" +
+	"\x04legs\x18\t \x01(\bR\x04legs*Z\n" +
 	"\n" +
 	"CacheScope\x12\x1b\n" +
 	"\x17CACHE_SCOPE_UNSPECIFIED\x10\x00\x12\x17\n" +
