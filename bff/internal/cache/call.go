@@ -18,31 +18,37 @@ const nearDeadline = time.Second
 // calls are the fetches in progress, at most one per key.
 type calls struct {
 	// clock orders requests and fetches.
-	clock  atomic.Int64
+	clock atomic.Int64
+	// writes is how many calls have ended that may have changed something.
+	writes atomic.Int64
 	shards [callShards]shard
 	// running waits for the goroutines of all calls.
 	running sync.WaitGroup
 }
 
 type shard struct {
-	mu     sync.Mutex
-	byKey  map[Key]*call
-	closed bool
-	ended  atomic.Uint64 // How many calls have left the map. It is increased under the lock.
+	mu    sync.Mutex
+	byKey map[Key]*call
+	// replaced are calls that no further requests use.
+	replaced map[*call]struct{}
+	closed   bool
+	ended    atomic.Uint64 // How many calls have left byKey. It is increased under the lock.
 }
 
 // call is a fetch in progress that requests share, as in singleflight.
 type call struct {
 	key Key
-	// began is the time by the clock.
-	began int64
+	// began is the time by the clock, and writes how many writes had ended by then.
+	began, writes int64
 	// deadline is when the fetch is over at the latest.
 	deadline time.Time
 	cancel   context.CancelFunc
 	ctx      context.Context //nolint:containedctx // It is the context of the call's goroutine.
 	// done is closed when result is set.
 	done   chan struct{}
-	result *result
+	result result
+	// release is called when the fetch has ended. It may be nil.
+	release func()
 
 	waiters int  // Under the lock of the shard.
 	shared  bool // That a follower was attached; under the same.
@@ -66,10 +72,14 @@ const (
 type attachOptions struct {
 	// arrived is when the request came, by the clock.
 	arrived int64
-	// timeout is how long a fetch that it begins may take.
-	timeout time.Duration
+	// deadline is when a fetch that it begins is over at the latest.
+	deadline time.Time
+	// until is when the time of the request is over. Zero: no call runs out of time much earlier.
+	until time.Time
 	// fresh refuses calls that began before it came.
 	fresh bool
+	// tagged reports that tags show what a write has changed. Otherwise every write may have changed the response.
+	tagged bool
 	// ended is how many calls had ended when the request looked into the store. If more have by now, it is a retry, if retryable.
 	ended     uint64
 	retryable bool
@@ -105,22 +115,40 @@ func (f *calls) attach(ctx context.Context, key Key, o attachOptions) (*call, ro
 		return nil, bypass
 	case known != nil && o.fresh && known.began < o.arrived:
 		return known, waiter
-	case known != nil:
+	case known != nil && f.usable(known, o):
 		known.waiters++
 		known.shared = true
 
 		return known, follower
-	case o.retryable && s.ended.Load() != o.ended:
+	case known == nil && o.retryable && s.ended.Load() != o.ended:
 		return nil, retry
 	default:
-		return f.begin(ctx, s, key, o.timeout), leader
+		return f.begin(ctx, s, key, o.deadline), leader
 	}
 }
 
-// begin puts a call into the shard, which is locked.
-func (f *calls) begin(ctx context.Context, s *shard, key Key, timeout time.Duration) *call {
-	began := &call{key: key, began: f.now(), deadline: time.Now().Add(timeout), done: make(chan struct{}), waiters: 1}
-	began.ctx, began.cancel = context.WithCancel(ctx)
+// usable reports whether the result of a call may serve a request that comes now: no write has ended since the call began that may
+// have changed it, and it does not run out of time long before the request does.
+func (f *calls) usable(c *call, o attachOptions) bool {
+	return (o.tagged || c.writes == f.writes.Load()) && (o.until.IsZero() || o.until.Sub(c.deadline) < nearDeadline)
+}
+
+// begin puts a call into the shard, which is locked. It replaces one with the same key, for which others may still wait.
+func (f *calls) begin(ctx context.Context, s *shard, key Key, deadline time.Time) *call {
+	if old := s.byKey[key]; old != nil {
+		s.remove(old)
+
+		if s.replaced == nil {
+			s.replaced = map[*call]struct{}{}
+		}
+
+		s.replaced[old] = struct{}{}
+	}
+
+	began := &call{
+		key: key, began: f.now(), writes: f.writes.Load(), deadline: deadline, done: make(chan struct{}), waiters: 1,
+	}
+	began.ctx, began.cancel = context.WithDeadline(ctx, deadline)
 	s.byKey[key] = began
 
 	f.running.Add(1)
@@ -139,7 +167,7 @@ func (f *calls) background(ctx context.Context, key Key, o attachOptions) (*call
 		return nil, false
 	}
 
-	return f.begin(ctx, s, key, o.timeout), true
+	return f.begin(ctx, s, key, o.deadline), true
 }
 
 // detach detaches a request that no longer waits. The last one ends the call, unless that is because of its deadline and the call
@@ -163,14 +191,14 @@ func (f *calls) detach(c *call, deadline bool) {
 
 func (c *call) almostOver() bool { return time.Until(c.deadline) < nearDeadline }
 
-// awaited reports whether the call is still running and a request waits for it.
+// awaited reports whether the call is still running, a request waits for it, and there is none that began later.
 func (f *calls) awaited(c *call) bool {
 	s := f.shardOf(c.key)
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 
-	return c.waiters > 0 && c.ctx.Err() == nil
+	return s.byKey[c.key] == c && c.waiters > 0 && c.ctx.Err() == nil
 }
 
 // complete removes the call from the map: the next request begins another. It reports whether followers were attached to it.
@@ -185,13 +213,17 @@ func (f *calls) complete(c *call) (shared bool) {
 	return c.shared
 }
 
-// finish publishes the result. The goroutine of the call calls it last.
-func (f *calls) finish(c *call, r *result) {
+// finish publishes the result, which is set. The goroutine of the call calls it last.
+func (f *calls) finish(c *call) {
 	f.complete(c)
 
-	c.result = r
 	close(c.done)
 	c.cancel()
+
+	if c.release != nil {
+		c.release()
+	}
+
 	f.running.Done()
 }
 
@@ -199,6 +231,8 @@ func (s *shard) remove(c *call) {
 	if s.byKey[c.key] == c {
 		delete(s.byKey, c.key)
 		s.ended.Add(1)
+	} else {
+		delete(s.replaced, c)
 	}
 }
 
@@ -211,6 +245,10 @@ func (f *calls) close() {
 
 		s.closed = true
 		for _, running := range s.byKey {
+			running.cancel()
+		}
+
+		for running := range s.replaced {
 			running.cancel()
 		}
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/httpfield"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // noCache asks that a stored response is revalidated, in both directions.
@@ -59,4 +60,17 @@ func (c *control) limit(text string) {
 	}
 }
 
-func (c *control) ignoreForcing() { c.noCache, c.noStore, c.limited = false, false, false }
+// controlOf is what a client asks of a cache with these header fields, as far as it may. In public scope a caller without
+// credentials cannot force a fetch: anyone could have any number of new responses fetched for a shared entry.
+func (s *sharing) controlOf(rec *reqinfo.Record, header http.Header) control {
+	if s.policy.TTL == 0 {
+		return control{}
+	}
+
+	c := parseControl(header)
+	if s.policy.Public && rec.Principal.Anonymous() {
+		c.noCache, c.noStore, c.limited = false, false, false
+	}
+
+	return c
+}

@@ -22,12 +22,11 @@ const (
 // inlineNames is for how many path variables or fields there is room without an allocation.
 const inlineNames = 8
 
-// key names the request that a fetch makes for the client's. Whatever is in the one is in the other, but for the id of the
-// request, the trace context and, in public scope, the caller: of that only the tenant.
-func (f *fetch) key() Key {
+// key names the request that is made for the client's. Whatever is in the one is in the other, but for the id of the request, the
+// trace context and, in public scope, the caller: of that only the tenant.
+func (f *request) key(rec *reqinfo.Record, public bool) Key {
 	const inlineCapacity = 1 << 10 // Bytes. More cost an allocation.
 
-	rec := f.rec
 	d := make(digest.Buffer, 0, inlineCapacity).
 		Texts(rec.RPC, rec.Template, f.method, f.url.EscapedPath(), f.url.RawQuery, f.host, rec.Principal.Tenant)
 
@@ -47,15 +46,20 @@ func (f *fetch) key() Key {
 		d = append(d, sum[:]...)
 	}
 
-	if !f.public {
-		for _, text := range rec.Identity() {
-			d = d.Texts(text)
-		}
-
-		d = d.Texts(rec.Authorization, rec.Client.String()).List(rec.Principal.Scopes).List(rec.Principal.Roles)
+	if !public {
+		d = appendCaller(d, rec)
 	}
 
 	return sha256.Sum256(d)
+}
+
+// appendCaller appends what backends, or handlers, may learn about the caller.
+func appendCaller(d digest.Buffer, rec *reqinfo.Record) digest.Buffer {
+	for _, text := range rec.Identity() {
+		d = d.Texts(text)
+	}
+
+	return d.Texts(rec.Authorization, rec.Client.String()).List(rec.Principal.Scopes).List(rec.Principal.Roles)
 }
 
 // appendFields appends the fields of a header, or what backends get of it.
@@ -84,7 +88,7 @@ func sortedNames[V any](names []string, m map[string]V) []string {
 
 // fetchHeader is what a fetch gets of the client's header: the fields that matter, and no other, so that no other can have an
 // effect. Conditions are evaluated for each client.
-func (rt *route) fetchHeader(header http.Header, f *fetch) http.Header {
+func (rt *route) fetchHeader(header http.Header, f *request) http.Header {
 	out := make(http.Header, len(rt.fields))
 
 	// A field that a route also binds or forwards is passed on as the client sent it, by what follows.

@@ -3,97 +3,112 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
-	"google.golang.org/grpc/codes"
 
-	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
-// lookup is a client's request on its way through the cache.
-type lookup struct {
-	*route
+// sharing is how the responses of a route, or the replies of a method, are shared.
+type sharing struct {
+	cache  *Cache
+	rpc    string
+	policy policy.Cache
+	// timeout is how long a fetch may take, whether or not a request still waits for it.
+	timeout time.Duration
 
-	w       http.ResponseWriter
-	r       *http.Request
+	// refreshes has a slot for each refresh that may run.
+	refreshes chan struct{}
+	// tagged reports that a write can make responses obsolete.
+	tagged bool
+	// life is how long responses are stored.
+	life time.Duration
+}
+
+func newSharing(cache *Cache, rpc string, c policy.Cache, timeout time.Duration) sharing {
+	return sharing{
+		cache: cache, rpc: rpc, policy: c, timeout: timeout, refreshes: make(chan struct{}, maxRefreshes),
+		tagged: len(c.Tags) > 0, life: c.TTL + max(c.StaleWhileRevalidate, c.StaleIfError),
+	}
+}
+
+func (s *sharing) observe(event Event) { s.cache.observe(s.rpc, event) }
+
+// usesStore reports whether the store matters: responses are stored, or can be invalidated.
+func (s *sharing) usesStore() bool { return s.policy.TTL > 0 || s.tagged }
+
+// lookup is a client's request, or a leg of a composite, on its way through the cache.
+type lookup struct {
+	*sharing
+	fetcher
+
+	ctx     context.Context //nolint:containedctx // It is that of the request, which the lookup is a part of.
 	rec     *reqinfo.Record
 	control control
+	key     Key
 	// arrived is when it came, by the clock of the calls.
 	arrived int64
-
-	fetch *fetch
-	key   Key
 
 	// found is what the store had at the time foundAt, when so many calls had ended.
 	found   Found
 	foundAt time.Time
 	ended   uint64
+	// known reports that the store could say so, and store that the response may be stored.
+	known, store bool
 	// retried reports that the request has waited for a fetch that reached its deadline, and is tried again.
 	retried bool
 }
 
-func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	arrived := rt.cache.calls.now()
-
-	query, ok := canonicalQuery(r.URL.RawQuery, rt.rule.Ignore)
-	if !ok {
-		rt.bypass(w, r)
-		return
-	}
-
-	body, ok := problem.ReadBody(w, r)
-	if !ok {
-		return
-	}
-
-	l := &lookup{route: rt, w: w, r: r, rec: reqinfo.From(r.Context()), arrived: arrived, fetch: rt.newFetch(r, query, body)}
-	l.key = l.fetch.key()
-
-	if rt.rule.Cache.TTL > 0 {
-		l.control = parseControl(r.Header)
-	}
-
-	// Otherwise anyone could have any number of new responses fetched for a shared entry.
-	if rt.rule.Cache.Public && l.rec.Principal.Anonymous() {
-		l.control.ignoreForcing()
-	}
-
-	l.serve()
+// fetcher makes the fetch of a lookup.
+type fetcher interface {
+	// record is the record of the fetch.
+	record() *reqinfo.Record
+	// fetch returns what serves the request, and others. It is called on a goroutine of its own, which may outlive the request. The
+	// context has the deadline and the record of the fetch.
+	fetch(ctx context.Context) recorded
+	// deadlines are when the fetch is over at the latest, and when the time of the request is, if that may be much later than the
+	// end of another's fetch.
+	deadlines(retried bool) (fetch, request time.Time)
 }
 
-// bypass passes the request on to the handler. Its body can be read again.
-func (rt *route) bypass(w http.ResponseWriter, r *http.Request) {
-	rt.observe(Bypass)
-	w.Header().Add(headerCacheStatus, statusBypass)
-	rt.next.ServeHTTP(w, r)
+// outcome is what a request gets: a response, or an error. If it is to be served without the cache, the event is Bypass.
+type outcome struct {
+	event    Event
+	response recorded
+	err      error
+	// result is that of the fetch. Nil: there was none, or not in time.
+	result *result
+	// left is how long an entry of the store is fresh, and instead the status of the error instead of which it is served.
+	left    time.Duration
+	instead int
 }
+
+// errOnlyIfCached is the error of a request that accepts only a stored response.
+var errOnlyIfCached = errors.New("there is no stored response, and the request accepts no other")
 
 // serve looks into the store first, and then attaches the request to a call or begins one. If the result of that call is of no use
 // to it, both are tried again.
-func (l *lookup) serve() {
+func (l *lookup) serve() outcome {
 	// In a flood of misses a call may end at any time; one miss too many does no harm.
 	const lookups = 3
 
 	for tries := 1; ; tries++ {
 		l.find()
 
-		if l.serveFound() {
-			return
+		if out, ok := l.fromStore(); ok {
+			return out
 		}
 
 		if l.control.onlyIfCached {
-			l.w.Header().Add(headerCacheStatus, statusOnlyIfCached)
 			l.observe(Miss)
-			problem.Write(l.w, l.r, problem.WithStatus(http.StatusGatewayTimeout, codes.Unavailable,
-				"there is no stored response, and the request accepts no other"), nil)
-
-			return
+			return outcome{event: Miss, err: errOnlyIfCached}
 		}
 
-		if l.do(tries < lookups) {
-			return
+		if out, ok := l.do(tries < lookups); ok {
+			return out
 		}
 	}
 }
@@ -101,56 +116,74 @@ func (l *lookup) serve() {
 // find looks into the store. If that fails, the request is served without it.
 func (l *lookup) find() {
 	l.ended = l.cache.calls.ended(l.key)
-	l.found, l.fetch.known = Found{}, false
+	l.found, l.known = Found{}, false
 
 	if !l.usesStore() {
 		return
 	}
 
-	found, err := l.cache.store.Lookup(l.r.Context(), l.key)
+	found, err := l.cache.store.Lookup(l.ctx, l.key)
 	if err != nil {
 		l.observe(StoreError)
 		return
 	}
 
 	l.found, l.foundAt = found, time.Now()
-	l.fetch.began, l.fetch.known, l.fetch.store = found.Now, true, !l.control.noStore
+	l.known, l.store = true, !l.control.noStore
 }
 
 func (l *lookup) age() time.Duration { return l.found.Age + time.Since(l.foundAt) }
 
-// serveFound serves what was found, if route and client accept it.
-func (l *lookup) serveFound() bool {
+// fromStore returns what was found, if policy and client accept it.
+func (l *lookup) fromStore() (outcome, bool) {
 	if l.found.Entry == nil || l.control.noCache {
-		return false
+		return outcome{}, false
 	}
 
-	age, rules := l.age(), l.rule.Cache
+	age := l.age()
 
 	switch {
 	case l.control.limited && (age > l.control.maxAge || l.control.maxAge == 0):
 		l.control.noCache = true
-		return false
-	case age < rules.TTL:
-		l.observe(Hit)
-		l.writeEntry(statusHit(rules.TTL - age))
-
-		return true
-	case !l.control.limited && age < rules.TTL+rules.StaleWhileRevalidate:
+		return outcome{}, false
+	case age < l.policy.TTL:
+		return l.entry(Hit, l.policy.TTL-age), true
+	case !l.control.limited && age < l.policy.TTL+l.policy.StaleWhileRevalidate:
 		l.refresh()
-		l.observe(Stale)
-		l.writeEntry(statusHit(rules.TTL-age) + "; detail=stale-while-revalidate")
-
-		return true
+		return l.entry(Stale, l.policy.TTL-age), true
 	default:
-		return false
+		return outcome{}, false
+	}
+}
+
+// entry returns the entry that was found.
+func (l *lookup) entry(event Event, left time.Duration) outcome {
+	l.observe(event)
+
+	return outcome{
+		event: event, left: left,
+		response: recorded{status: http.StatusOK, header: l.found.Entry.Header, body: l.found.Entry.Body},
 	}
 }
 
 // mayServeStale reports whether what was found is better than an error.
 func (l *lookup) mayServeStale() bool {
-	return l.found.Entry != nil && !l.control.noCache && !l.control.limited &&
-		l.age() < l.rule.Cache.TTL+l.rule.Cache.StaleIfError
+	return l.found.Entry != nil && !l.control.noCache && !l.control.limited && l.age() < l.policy.TTL+l.policy.StaleIfError
+}
+
+// staleInstead returns a stale entry instead of an error with this status, and records the cause, which the response does not say.
+func (l *lookup) staleInstead(status int, cause error) outcome {
+	if cause == nil {
+		cause = errors.New("no cause is known")
+	}
+
+	code, _ := l.rec.Outcome()
+	l.rec.Fail(code, fmt.Errorf("served a stale response instead of %d: %w", status, cause))
+
+	out := l.entry(Stale, 0)
+	out.instead = status
+
+	return out
 }
 
 func (l *lookup) refresh() {
@@ -160,62 +193,66 @@ func (l *lookup) refresh() {
 		return
 	}
 
-	c, ok := l.cache.calls.background(context.WithoutCancel(l.r.Context()), l.key,
-		attachOptions{timeout: l.rule.Timeout, ended: l.ended})
+	c, ok := l.cache.calls.background(context.WithoutCancel(l.ctx), l.key,
+		attachOptions{deadline: time.Now().Add(l.timeout), ended: l.ended})
 	if !ok {
 		<-l.refreshes
 		return
 	}
 
-	context.AfterFunc(c.ctx, func() { <-l.refreshes })
+	c.release = func() { <-l.refreshes }
 	l.observe(Refresh)
 
-	l.fetch.store = true
-	l.run(c, l.fetch, l.fetch.record())
+	l.store = true
+	go l.run(c, l.record())
 }
 
 // do waits for the call of the request, which it may have to begin. It returns false if its result is of no use to the request.
-func (l *lookup) do(retryable bool) bool {
-	c, role := l.cache.calls.attach(context.WithoutCancel(l.r.Context()), l.key, attachOptions{
-		arrived: l.arrived, timeout: l.rule.Timeout, fresh: l.control.noCache, ended: l.ended,
-		retryable: retryable && l.rule.Cache.TTL > 0 && !l.control.noCache,
-	})
+func (l *lookup) do(retryable bool) (outcome, bool) {
+	o := attachOptions{
+		arrived: l.arrived, fresh: l.control.noCache, tagged: l.tagged, ended: l.ended,
+		retryable: retryable && l.policy.TTL > 0 && !l.control.noCache,
+	}
+	o.deadline, o.until = l.deadlines(l.retried)
+
+	c, role := l.cache.calls.attach(context.WithoutCancel(l.ctx), l.key, o)
 
 	switch role {
 	case bypass:
-		l.bypass(l.w, l.r)
-		return true
+		return l.bypass(), true
 	case retry:
-		return false
+		return outcome{}, false
 	case leader, follower:
-		defer func() { l.cache.calls.detach(c, errors.Is(l.r.Context().Err(), context.DeadlineExceeded)) }()
+		defer func() { l.cache.calls.detach(c, errors.Is(l.ctx.Err(), context.DeadlineExceeded)) }()
 	case waiter:
 	}
 
 	work := l.rec
 	if role == leader {
-		work = l.fetch.record()
-		l.run(c, l.fetch, work)
+		work = l.record()
+		go l.run(c, work)
 	}
 
 	if !l.wait(c) {
-		l.giveUp(work)
-		return true
+		return l.giveUp(work), true
 	}
 
-	if role == waiter || c.began < l.arrived && c.result.changed || role == follower && l.tooLate(c.result) {
-		return false
+	if role == waiter || c.began < l.arrived && c.result.changed || role == follower && l.tooLate(&c.result) {
+		return outcome{}, false
 	}
 
-	l.deliver(c.result, role)
+	return l.deliver(&c.result, role), true
+}
 
-	return true
+func (l *lookup) bypass() outcome {
+	l.observe(Bypass)
+	return outcome{event: Bypass}
 }
 
 // tooLate reports whether the call ran out of time while the request, which came later, has some left. The next call does not run
 // out of time before the request.
 func (l *lookup) tooLate(res *result) bool {
-	if !res.late || l.retried || l.mayServeStale() || l.r.Context().Err() != nil {
+	if !res.late || l.retried || l.mayServeStale() || l.ctx.Err() != nil {
 		return false
 	}
 
@@ -229,11 +266,11 @@ func (l *lookup) wait(c *call) bool {
 	select {
 	case <-c.done:
 		return true
-	case <-l.r.Context().Done():
+	case <-l.ctx.Done():
 	}
 
 	grace := time.Duration(0)
-	if errors.Is(l.r.Context().Err(), context.DeadlineExceeded) {
+	if errors.Is(l.ctx.Err(), context.DeadlineExceeded) {
 		grace = resultGrace
 	}
 
@@ -245,18 +282,41 @@ func (l *lookup) wait(c *call) bool {
 	}
 }
 
-// giveUp responds to a request whose time is over. work is the record of the fetch, if the request began it.
-func (l *lookup) giveUp(work *reqinfo.Record) {
+// deliver returns what was fetched, or, if that is an error, a stale entry.
+func (l *lookup) deliver(res *result, r role) outcome {
+	if r == follower && res.fault == nil && !res.response.shareable() {
+		return l.bypass()
+	}
+
+	if status, failed := res.failure(); failed && l.mayServeStale() {
+		l.addUpstreams(res.work)
+		return l.staleInstead(status, res.cause())
+	}
+
+	l.rec.Join(res.work)
+
+	event := Miss
+	if r == follower {
+		event = Collapsed
+	}
+
+	l.observe(event)
+
+	return outcome{event: event, response: res.response, err: res.fault, result: res}
+}
+
+// giveUp is for a request whose time is over. work is the record of the fetch, if the request began it.
+func (l *lookup) giveUp(work *reqinfo.Record) outcome {
 	l.addUpstreams(work)
 
-	err := l.r.Context().Err()
+	err := l.ctx.Err()
 	if errors.Is(err, context.DeadlineExceeded) && l.mayServeStale() {
-		l.writeStale(http.StatusGatewayTimeout, err)
-		return
+		return l.staleInstead(http.StatusGatewayTimeout, err)
 	}
 
 	l.observe(Miss)
-	problem.Write(l.w, l.r, problem.From(err), err)
+
+	return outcome{event: Miss, err: err}
 }
 
 func (l *lookup) addUpstreams(work *reqinfo.Record) {

@@ -17,11 +17,19 @@ import (
 // maxEntry is the largest response in bytes that is stored, with its header. Larger ones are as rare as they are costly.
 const maxEntry = 1 << 20
 
-// recorded is the response of a handler. It is not changed once it is shared.
+// recorded is the response of a handler, or the reply to a leg, whose body is the encoded message. It is not changed once it is
+// shared.
 type recorded struct {
+	// status is that of the response; for a leg, that of a response with its outcome.
 	status int
+	// header is nil for a leg.
 	header http.Header
 	body   []byte
+	// err is why a leg has no reply.
+	err error
+	// tags name what it is made of, if all are known.
+	tags         []string
+	tagsComplete bool
 }
 
 // newRecorded returns what the recorder has, whose response is complete.
@@ -68,6 +76,18 @@ func (r recorded) storable(work *reqinfo.Record) bool {
 	}
 
 	return true
+}
+
+// entry is what is stored. The response of a handler gets an entity tag for it.
+func (r recorded) entry() *Entry {
+	if r.header == nil {
+		// Stores tell it from what is not an entry.
+		r.header = http.Header{}
+	} else {
+		r.setETag()
+	}
+
+	return &Entry{Header: r.header, Body: r.body, Tags: r.tags}
 }
 
 // setETag gives the response a strong entity tag, unless it has one: the same for the same bytes on the wire (RFC 9110, section

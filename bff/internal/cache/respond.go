@@ -30,17 +30,17 @@ func statusHit(left time.Duration) string {
 }
 
 // statusForward is for a fetched response: why, and what happened to it.
-func (l *lookup) statusForward(res *result, r role) string {
-	text := "portico; fwd=" + l.reason()
+func (e *exchange) statusForward(out outcome) string {
+	text := "portico; fwd=" + e.reason()
 
-	if !l.fetch.known && l.rule.Cache.TTL > 0 {
+	if !e.known && e.policy.TTL > 0 {
 		text += "; detail=store-unavailable"
 	}
 
 	switch {
-	case r == follower:
+	case out.event == Collapsed:
 		text += "; collapsed"
-	case res.stored:
+	case out.result.stored:
 		text += "; stored"
 	}
 
@@ -48,82 +48,48 @@ func (l *lookup) statusForward(res *result, r role) string {
 }
 
 // reason is why the store was of no use (RFC 9211, section 2.2).
-func (l *lookup) reason() string {
+func (e *exchange) reason() string {
 	switch {
-	case l.rule.Cache.TTL == 0 || !l.fetch.known:
+	case e.policy.TTL == 0 || !e.known:
 		return "bypass"
-	case l.control.noCache:
+	case e.control.noCache:
 		return "request"
-	case l.found.Entry != nil:
+	case e.found.Entry != nil:
 		return "stale"
 	default:
 		return "uri-miss"
 	}
 }
 
-// deliver responds with what was fetched, or, if that is an error, with a stale entry.
-func (l *lookup) deliver(res *result, r role) {
-	if r == follower && res.fault == nil && !res.response.shareable() {
-		l.bypass(l.w, l.r)
-		return
+// respond sends what the request gets.
+func (e *exchange) respond(out outcome) {
+	switch {
+	case out.event == Bypass:
+		e.route.bypass(e.w, e.r)
+	case errors.Is(out.err, errOnlyIfCached):
+		e.w.Header().Add(headerCacheStatus, statusOnlyIfCached)
+		problem.Write(e.w, e.r, problem.WithStatus(http.StatusGatewayTimeout, codes.Unavailable, out.err.Error()), nil)
+	case out.err != nil:
+		problem.Write(e.w, e.r, problem.From(out.err), out.err)
+	case out.instead != 0:
+		e.writeEntry(out, fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", out.instead))
+	case out.event == Stale:
+		e.writeEntry(out, statusHit(out.left)+"; detail=stale-while-revalidate")
+	case out.event == Hit:
+		e.writeEntry(out, statusHit(out.left))
+	default:
+		e.write(out.response.withRequestID(out.result.work.ID, e.rec.ID), out.result.cacheable, e.statusForward(out))
 	}
-
-	if (res.fault != nil || res.response.unavailable()) && l.mayServeStale() {
-		l.deliverStale(res)
-		return
-	}
-
-	l.rec.Join(res.work)
-
-	event := Miss
-	if r == follower {
-		event = Collapsed
-	}
-
-	l.observe(event)
-
-	if res.fault != nil {
-		problem.Write(l.w, l.r, problem.From(res.fault), res.fault)
-		return
-	}
-
-	l.write(res.response.withRequestID(res.work.ID, l.rec.ID), res.cacheable, l.statusForward(res, r))
 }
 
-// deliverStale responds with a stale entry, and records what went wrong, which the response does not say.
-func (l *lookup) deliverStale(res *result) {
-	l.addUpstreams(res.work)
+func (e *exchange) writeEntry(out outcome, status string) {
+	e.w.Header()["Age"] = []string{seconds(e.age())}
 
-	status, cause := res.response.status, res.fault
-	if cause == nil {
-		_, cause = res.work.Outcome()
-	} else {
-		status = http.StatusInternalServerError
-	}
-
-	l.writeStale(status, cause)
+	e.write(out.response, true, status)
 }
 
-// writeStale responds with a stale entry instead of an error with this status.
-func (l *lookup) writeStale(status int, cause error) {
-	l.observe(Stale)
-
-	if cause == nil {
-		cause = errors.New("no cause is known")
-	}
-
-	l.rec.Fail(codes.OK, fmt.Errorf("served a stale response instead of %d: %w", status, cause))
-	l.writeEntry(fmt.Sprintf("portico; fwd=stale; fwd-status=%d; detail=stale-if-error", status))
-}
-
-func (l *lookup) writeEntry(status string) {
-	l.w.Header()["Age"] = []string{seconds(l.age())}
-
-	l.write(recorded{status: http.StatusOK, header: l.found.Entry.Header, body: l.found.Entry.Body}, true, status)
-}
-
-func (l *lookup) write(response recorded, cacheable bool, status string) {
-	header := l.w.Header()
+func (e *exchange) write(response recorded, cacheable bool, status string) {
+	header := e.w.Header()
 	vary, statuses := header["Vary"], header[headerCacheStatus]
 
 	for name, values := range response.header {
@@ -136,14 +102,14 @@ func (l *lookup) write(response recorded, cacheable bool, status string) {
 	header[headerCacheStatus] = joined(statuses, response.header[headerCacheStatus], own[:1:1])
 
 	if cacheable && len(response.header["Cache-Control"]) == 0 {
-		header["Cache-Control"] = l.cacheControl()
+		header["Cache-Control"] = e.cacheControl()
 	}
 
-	l.setVary(header, vary, response.header["Vary"], cacheable)
+	e.route.setVary(header, vary, response.header["Vary"], cacheable)
 
 	if tag := header["Etag"]; response.status == http.StatusOK && len(tag) > 0 && tag[0] != "" &&
-		!httpfield.NoneMatch(l.r.Header["If-None-Match"], tag[0]) {
-		notModified(l.w)
+		!httpfield.NoneMatch(e.r.Header["If-None-Match"], tag[0]) {
+		notModified(e.w)
 		return
 	}
 
@@ -151,21 +117,21 @@ func (l *lookup) write(response recorded, cacheable bool, status string) {
 		header["Content-Length"] = own[1:]
 	}
 
-	l.w.WriteHeader(response.status)
+	e.w.WriteHeader(response.status)
 
-	if l.r.Method != http.MethodHead && !l.rec.Head {
+	if e.r.Method != http.MethodHead && !e.rec.Head {
 		// The client may be gone.
-		_, _ = l.w.Write(response.body)
+		_, _ = e.w.Write(response.body)
 	}
 }
 
 // cacheControl says "public" only if anyone who can send the request may have the response.
-func (l *lookup) cacheControl() []string {
-	if l.rule.Public && l.rule.Cache.Public && l.rec.Principal.Tenant == "" {
-		return l.public
+func (e *exchange) cacheControl() []string {
+	if e.route.rule.Public && e.policy.Public && e.rec.Principal.Tenant == "" {
+		return e.route.public
 	}
 
-	return l.private
+	return e.route.private
 }
 
 // joined is one list of the values that came before and the last, which is usually the only one.
@@ -178,16 +144,16 @@ func joined(outer, handlers, last []string) []string {
 }
 
 // setVary sets what the response varies by, according to outer layers, the handler, and, if it is cacheable, the route.
-func (l *lookup) setVary(header http.Header, outer, handlers []string, cacheable bool) {
+func (rt *route) setVary(header http.Header, outer, handlers []string, cacheable bool) {
 	var text string
 
 	switch {
 	case !cacheable:
 		text = oneList(outer, handlers)
 	case len(outer) > 0 || len(handlers) > 1:
-		text = oneList(outer, handlers, l.vary)
+		text = oneList(outer, handlers, rt.vary)
 	default:
-		text = l.routeVary(strings.Join(handlers, ", "))
+		text = rt.routeVary(strings.Join(handlers, ", "))
 	}
 
 	if text != "" {

@@ -7,20 +7,17 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/problem"
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // route is a handler whose responses are shared.
 type route struct {
-	cache *Cache
-	rule  Rule
-	next  http.Handler
+	sharing
 
-	// refreshes has a slot for each refresh that may run.
-	refreshes chan struct{}
-	// tagged reports that a write can make responses obsolete.
-	tagged bool
-	// life is how long responses are stored.
-	life time.Duration
+	rule Rule
+	next http.Handler
 	// fields are the bound headers that a fetch gets, in canonical form.
 	fields []string
 	// vary are the names in the Vary of responses. private and public are their Cache-Control.
@@ -34,10 +31,8 @@ type route struct {
 type varyPair struct{ handlers, joined string }
 
 func newRoute(cache *Cache, rule Rule, next http.Handler) *route {
-	c := rule.Cache
 	rt := &route{
-		cache: cache, rule: rule, next: next, refreshes: make(chan struct{}, maxRefreshes),
-		tagged: len(c.Tags) > 0, life: c.TTL + max(c.StaleWhileRevalidate, c.StaleIfError),
+		sharing: newSharing(cache, rule.RPC, rule.Cache, rule.Timeout), rule: rule, next: next,
 		fields: canonical(rule.Headers),
 		// Even a public response may depend on credentials: they determine the tenant.
 		vary: canonical([]string{headerAccept, headerAcceptEncoding, "Authorization"}, rule.Headers, rule.Vary),
@@ -56,7 +51,7 @@ func (rt *route) directives() string {
 		return noCache
 	}
 
-	c := rt.rule.Cache
+	c := rt.policy
 	text := "max-age=" + seconds(c.TTL)
 
 	if c.StaleWhileRevalidate > 0 {
@@ -70,10 +65,46 @@ func (rt *route) directives() string {
 	return text
 }
 
-func (rt *route) observe(event Event) { rt.cache.observe(rt.rule.RPC, event) }
+// exchange is a client's request to a route.
+type exchange struct {
+	lookup
 
-// usesStore reports whether the store matters: responses are stored, or can be invalidated.
-func (rt *route) usesStore() bool { return rt.rule.Cache.TTL > 0 || rt.tagged }
+	route   *route
+	w       http.ResponseWriter
+	r       *http.Request
+	request request
+}
+
+func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	arrived := rt.cache.calls.now()
+
+	query, ok := canonicalQuery(r.URL.RawQuery, rt.rule.Ignore)
+	if !ok {
+		rt.observe(Bypass)
+		rt.bypass(w, r)
+
+		return
+	}
+
+	body, ok := problem.ReadBody(w, r)
+	if !ok {
+		return
+	}
+
+	e := &exchange{route: rt, w: w, r: r, request: rt.newRequest(r, query, body)}
+	rec := reqinfo.From(r.Context())
+	e.lookup = lookup{
+		sharing: &rt.sharing, fetcher: e, ctx: r.Context(), rec: rec, arrived: arrived,
+		key: e.request.key(rec, rt.policy.Public), control: rt.controlOf(rec, r.Header),
+	}
+	e.respond(e.serve())
+}
+
+// bypass passes the request on to the handler. Its body can be read again.
+func (rt *route) bypass(w http.ResponseWriter, r *http.Request) {
+	w.Header().Add(headerCacheStatus, statusBypass)
+	rt.next.ServeHTTP(w, r)
+}
 
 // canonical returns names of headers in canonical form, each once, in alphabetical order.
 func canonical(lists ...[]string) []string {
