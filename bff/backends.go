@@ -12,6 +12,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/auth/identity"
+	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
@@ -42,10 +43,10 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 		b.keys = signer.Handler()
 	}
 
-	unary := gateway.Unary(c.routes, stores.cache)
+	unary, stream := gateway.Calls(c.routes, stores.cache)
 
 	if b.pool, err = upstream.Open(c.upstreams(signer, transports), upstream.Deps{
-		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: gateway.VerifyStream,
+		Logger: with.logger, Observer: with.metrics, Unary: unary, Stream: stream,
 	}); err != nil {
 		return b, fmt.Errorf("open upstreams: %w", err)
 	}
@@ -55,10 +56,10 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 	with.life.atEnd(closer(stores.cache.Close))
 	with.life.atEnd(closer(stores.idempotency.Close))
 
-	b.composites = inproc.New(compositeUnary(unary), compositeStream)
+	b.composites = inproc.New(compositeUnary(unary), compositeStream(stream))
 
 	b.legs = leg.New(leg.Config{Methods: c.methods, Limiter: stores.limiter, AuthDisabled: c.config.Auth.Disabled})
-	connect := func(name string) (grpc.ClientConnInterface, error) { return c.legConn(b.pool, b.legs, name) }
+	connect := func(name string) (grpc.ClientConnInterface, error) { return c.legConn(b, stores.cache, name) }
 
 	for _, add := range c.options.composites {
 		if err := add(b.composites, connect); err != nil {
@@ -105,12 +106,12 @@ func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 
 // legConn is the Connect of composites. They call upstreams alone: between composites there could be cycles, and the policies of a
 // composite are enforced where requests come in.
-func (c *Compiled) legConn(pool *upstream.Pool, guard *leg.Guard, name string) (grpc.ClientConnInterface, error) {
-	conn, err := pool.Conn(name)
+func (c *Compiled) legConn(b backends, responses *cache.Cache, name string) (grpc.ClientConnInterface, error) {
+	conn, err := b.pool.Conn(name)
 	if err == nil {
 		return leg.Conn(conn,
-			[]grpc.UnaryClientInterceptor{leg.ProbeUnary(name), guard.Unary},
-			[]grpc.StreamClientInterceptor{leg.ProbeStream(name), guard.Stream}), nil
+			[]grpc.UnaryClientInterceptor{leg.ProbeUnary(name), b.legs.Unary, leg.Shared(c.sharedLegs(responses, name))},
+			[]grpc.StreamClientInterceptor{leg.ProbeStream(name), b.legs.Stream}), nil
 	}
 
 	for _, s := range c.options.services {
@@ -152,14 +153,16 @@ func compositeUnary(first grpc.UnaryClientInterceptor) grpc.UnaryClientIntercept
 	}
 }
 
-func compositeStream(
-	ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
-	open grpc.Streamer, opts ...grpc.CallOption,
-) (grpc.ClientStream, error) {
-	return gateway.VerifyStream(ctx, desc, cc, method,
-		func(
-			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption,
-		) (grpc.ClientStream, error) {
-			return open(upstream.WithMetadata(ctx), desc, cc, method, opts...)
-		}, opts...)
+func compositeStream(first grpc.StreamClientInterceptor) grpc.StreamClientInterceptor {
+	return func(
+		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+		open grpc.Streamer, opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		return first(ctx, desc, cc, method,
+			func(
+				ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption,
+			) (grpc.ClientStream, error) {
+				return open(upstream.WithMetadata(ctx), desc, cc, method, opts...)
+			}, opts...)
+	}
 }

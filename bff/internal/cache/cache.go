@@ -21,7 +21,7 @@ const (
 	// maxRefreshes run at a time for each route, so that none waits for the backend of another. An entry that is not refreshed
 	// stays stale until the next request for it.
 	maxRefreshes = 16
-	// resultGrace is how long after its deadline a request still waits for the result of the fetch.
+	// resultGrace is how long after its deadline a request to a route still waits for the result of the fetch.
 	resultGrace = 50 * time.Millisecond
 )
 
@@ -98,6 +98,10 @@ func New(store Store, observe func(rpc string, event Event)) *Cache {
 func (c *Cache) Route(rule Rule) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return newRoute(c, rule, next) }
 }
+
+// Wrote is called when a call has ended that may have changed something, and before that is acknowledged. Where there are no tags,
+// requests that come after it share no fetch that began before it.
+func (c *Cache) Wrote() { c.calls.writes.Add(1) }
 
 // Invalidate makes entries with one of the tags obsolete. It is called once a write was executed, and before it is acknowledged. It
 // does not end if the client leaves. An error is for the log: other gateways may not know yet.

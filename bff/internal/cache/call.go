@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
 
 // callShards spread the calls, so that few requests wait for one another's lock, and few look twice because the call of another key
@@ -44,6 +46,7 @@ type call struct {
 	deadline time.Time
 	cancel   context.CancelFunc
 	ctx      context.Context //nolint:containedctx // It is the context of the call's goroutine.
+	values   values
 	// done is closed when result is set.
 	done   chan struct{}
 	result result
@@ -52,6 +55,27 @@ type call struct {
 
 	waiters int  // Under the lock of the shard.
 	shared  bool // That a follower was attached; under the same.
+}
+
+// values is a context with the values of a request, and a record of its own. It does not end.
+type values struct {
+	context.Context //nolint:containedctx // It is a context itself.
+
+	// record is set before the call is run.
+	record *reqinfo.Record
+}
+
+func (*values) Deadline() (deadline time.Time, ok bool) { return time.Time{}, false }
+func (*values) Done() <-chan struct{}                   { return nil }
+func (*values) Err() error                              { return nil }
+
+// Value implements context.Context.
+func (v *values) Value(key any) any {
+	if reqinfo.IsKey(key) {
+		return v.record
+	}
+
+	return v.Context.Value(key)
 }
 
 type role int
@@ -101,7 +125,7 @@ func (f *calls) shardOf(key Key) *shard { return &f.shards[key[0]] }
 // ended is how many calls of the key, and others, have ended.
 func (f *calls) ended(key Key) uint64 { return f.shardOf(key).ended.Load() }
 
-// attach attaches the request to the call of its key, or begins one under the context. Leaders and followers must be detached.
+// attach attaches the request to the call of its key, or begins one with the values of the context. Leaders and followers must be detached.
 func (f *calls) attach(ctx context.Context, key Key, o attachOptions) (*call, role) {
 	s := f.shardOf(key)
 
@@ -148,7 +172,8 @@ func (f *calls) begin(ctx context.Context, s *shard, key Key, deadline time.Time
 	began := &call{
 		key: key, began: f.now(), writes: f.writes.Load(), deadline: deadline, done: make(chan struct{}), waiters: 1,
 	}
-	began.ctx, began.cancel = context.WithDeadline(ctx, deadline)
+	began.values.Context = ctx
+	began.ctx, began.cancel = context.WithDeadline(&began.values, deadline)
 	s.byKey[key] = began
 
 	f.running.Add(1)

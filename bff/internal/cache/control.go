@@ -60,17 +60,20 @@ func (c *control) limit(text string) {
 	}
 }
 
-// controlOf is what a client asks of a cache with these header fields, as far as it may. In public scope a caller without
-// credentials cannot force a fetch: anyone could have any number of new responses fetched for a shared entry.
+// controlOf is what the client asks of the cache with its header.
 func (s *sharing) controlOf(rec *reqinfo.Record, header http.Header) control {
 	if s.policy.TTL == 0 {
 		return control{}
 	}
 
 	c := parseControl(header)
-	if s.policy.Public && rec.Principal.Anonymous() {
+	if !mayForce(rec, s.policy.Public) {
 		c.noCache, c.noStore, c.limited = false, false, false
 	}
 
 	return c
 }
+
+// mayForce reports whether the caller can have a response fetched that is stored. A public one not without credentials: anyone
+// could have any number of them fetched for all.
+func mayForce(rec *reqinfo.Record, public bool) bool { return !public || !rec.Principal.Anonymous() }

@@ -70,6 +70,7 @@ func forkRecord(rec *reqinfo.Record, forward map[string][]string, public bool) *
 func (l *lookup) run(c *call, work *reqinfo.Record) {
 	res := &c.result
 	res.work, res.fault = work, errNoResponse
+	c.values.record = work
 
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -79,7 +80,7 @@ func (l *lookup) run(c *call, work *reqinfo.Record) {
 		l.cache.calls.finish(c)
 	}()
 
-	res.response, res.fault = l.fetch(reqinfo.NewContext(c.ctx, work)), nil
+	res.response, res.fault = l.fetch(c.ctx), nil
 	res.late = res.response.status == http.StatusGatewayTimeout && c.almostOver()
 	l.settle(c, res)
 }

@@ -59,7 +59,12 @@ func appendCaller(d digest.Buffer, rec *reqinfo.Record) digest.Buffer {
 		d = d.Texts(text)
 	}
 
-	return d.Texts(rec.Authorization, rec.Client.String()).List(rec.Principal.Scopes).List(rec.Principal.Roles)
+	const maxAddress = 64 // Bytes. Those of a zone may be more, and cost an allocation.
+
+	address := rec.Client.AppendTo(make([]byte, 0, maxAddress))
+	d = append(d.Texts(rec.Authorization).Int(len(address)), address...)
+
+	return d.List(rec.Principal.Scopes).List(rec.Principal.Roles)
 }
 
 // appendFields appends the fields of a header, or what backends get of it.
@@ -145,15 +150,26 @@ func acceptedCodings(lines []string) []string {
 // withoutConditions is what backends get of a client's header, without the fields that ask for a response only if the client does
 // not have it, or for a part of it (RFC 9110, sections 13.1 and 14.2).
 func withoutConditions(forward map[string][]string) map[string][]string {
+	plain := true
+	for name := range forward {
+		plain = plain && !isCondition(name)
+	}
+
+	if plain {
+		return forward
+	}
+
 	out := maps.Clone(forward)
-	maps.DeleteFunc(out, func(name string, _ []string) bool {
-		switch name {
-		case "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range":
-			return true
-		default:
-			return false
-		}
-	})
+	maps.DeleteFunc(out, func(name string, _ []string) bool { return isCondition(name) })
 
 	return out
+}
+
+func isCondition(name string) bool {
+	switch name {
+	case "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range":
+		return true
+	default:
+		return false
+	}
 }

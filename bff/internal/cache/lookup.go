@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
 )
@@ -60,18 +59,20 @@ type lookup struct {
 	known, store bool
 	// retried reports that the request has waited for a fetch that reached its deadline, and is tried again.
 	retried bool
+	// grace is how long after its deadline the request still waits for the result of a fetch.
+	grace time.Duration
 }
 
 // fetcher makes the fetch of a lookup.
 type fetcher interface {
-	// record is the record of the fetch.
-	record() *reqinfo.Record
+	// prepare returns the record of the fetch that begins then.
+	prepare() *reqinfo.Record
 	// fetch returns what serves the request, and others. It is called on a goroutine of its own, which may outlive the request. The
 	// context has the deadline and the record of the fetch.
 	fetch(ctx context.Context) recorded
-	// deadlines are when the fetch is over at the latest, and when the time of the request is, if that may be much later than the
-	// end of another's fetch.
-	deadlines(retried bool) (fetch, request time.Time)
+	// deadlines are when a fetch that begins now is over at the latest, and when the time of the request is. Zero: no other fetch
+	// for it runs out of time much earlier.
+	deadlines() (fetch, request time.Time)
 }
 
 // outcome is what a request gets: a response, or an error. If it is to be served without the cache, the event is Bypass.
@@ -193,7 +194,7 @@ func (l *lookup) refresh() {
 		return
 	}
 
-	c, ok := l.cache.calls.background(context.WithoutCancel(l.ctx), l.key,
+	c, ok := l.cache.calls.background(l.ctx, l.key,
 		attachOptions{deadline: time.Now().Add(l.timeout), ended: l.ended})
 	if !ok {
 		<-l.refreshes
@@ -204,7 +205,7 @@ func (l *lookup) refresh() {
 	l.observe(Refresh)
 
 	l.store = true
-	go l.run(c, l.record())
+	go l.run(c, l.prepare())
 }
 
 // do waits for the call of the request, which it may have to begin. It returns false if its result is of no use to the request.
@@ -213,9 +214,9 @@ func (l *lookup) do(retryable bool) (outcome, bool) {
 		arrived: l.arrived, fresh: l.control.noCache, tagged: l.tagged, ended: l.ended,
 		retryable: retryable && l.policy.TTL > 0 && !l.control.noCache,
 	}
-	o.deadline, o.until = l.deadlines(l.retried)
+	o.deadline, o.until = l.deadlines()
 
-	c, role := l.cache.calls.attach(context.WithoutCancel(l.ctx), l.key, o)
+	c, role := l.cache.calls.attach(l.ctx, l.key, o)
 
 	switch role {
 	case bypass:
@@ -229,7 +230,7 @@ func (l *lookup) do(retryable bool) (outcome, bool) {
 
 	work := l.rec
 	if role == leader {
-		work = l.record()
+		work = l.prepare()
 		go l.run(c, work)
 	}
 
@@ -271,7 +272,7 @@ func (l *lookup) wait(c *call) bool {
 
 	grace := time.Duration(0)
 	if errors.Is(l.ctx.Err(), context.DeadlineExceeded) {
-		grace = resultGrace
+		grace = l.grace
 	}
 
 	select {

@@ -38,16 +38,20 @@ func (rt *route) newRequest(r *http.Request, query string, body []byte) request 
 	return f
 }
 
-// record implements fetcher. The fetch has all its time before it.
-func (e *exchange) record() *reqinfo.Record {
+// prepare implements fetcher. The fetch has all its time before it.
+func (e *exchange) prepare() *reqinfo.Record {
 	work := forkRecord(e.rec, e.request.forward, e.policy.Public)
 	work.Start = time.Now()
+
+	if !mayForce(e.rec, e.policy.Public) {
+		work.CacheControl = nil
+	}
 
 	return work
 }
 
 // deadlines implements fetcher. All requests to a route have the same timeout.
-func (e *exchange) deadlines(bool) (fetch, request time.Time) {
+func (e *exchange) deadlines() (fetch, request time.Time) {
 	return time.Now().Add(e.timeout), time.Time{}
 }
 

@@ -94,7 +94,7 @@ func (rt *route) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := &exchange{route: rt, w: w, r: r, request: rt.newRequest(r, query, body)}
 	rec := reqinfo.From(r.Context())
 	e.lookup = lookup{
-		sharing: &rt.sharing, fetcher: e, ctx: r.Context(), rec: rec, arrived: arrived,
+		sharing: &rt.sharing, fetcher: e, ctx: r.Context(), rec: rec, arrived: arrived, grace: resultGrace,
 		key: e.request.key(rec, rt.policy.Public), control: rt.controlOf(rec, r.Header),
 	}
 	e.respond(e.serve())

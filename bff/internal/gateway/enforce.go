@@ -27,6 +27,7 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 		rec.Template, rec.RPC, rec.PathParams = template, r.RPC, params
 		rec.Priority = int(r.Policy.Effective.GetPriority() - porticov1.Priority_PRIORITY_NORMAL)
 		rec.EventStream = r.sendsEvents(req)
+		rec.CacheControl = cacheControl(req.Header)
 
 		for name, value := range params {
 			fault := pathtemplate.ValueFault(value)
@@ -46,6 +47,16 @@ func recordRoute(r *Route, next http.Handler) runtime.HandlerFunc {
 
 		next.ServeHTTP(w, req)
 	}
+}
+
+// cacheControl returns the fields of a header that say which stored responses the client accepts. Nil: there are none.
+func cacheControl(header http.Header) map[string][]string {
+	control, pragma := header["Cache-Control"], header["Pragma"]
+	if len(control)+len(pragma) == 0 {
+		return nil
+	}
+
+	return map[string][]string{"Cache-Control": control, "Pragma": pragma}
 }
 
 // body sets the route's limit and refuses media types that it cannot read (RFC 9110, section 15.5.16).

@@ -206,16 +206,22 @@ func (r *Route) responding(config Config) http.Handler {
 // cacheRule is how responses of the route are cached and shared.
 func (r *Route) cacheRule(config Config) cache.Rule {
 	rule := cache.Rule{
-		RPC: r.RPC, Cache: *r.Policy.Cache, Timeout: r.Policy.Effective.GetTimeout().AsDuration(),
+		RPC: r.RPC, Cache: r.CachePolicy(config.Settings), Timeout: r.Policy.Effective.GetTimeout().AsDuration(),
 		Ignore: r.binding.Ignores, Vary: config.Vary, Accept: r.accepted, Headers: r.headerNames(),
 		Public: config.Settings.Auth.Disabled || r.Policy.Effective.GetAccess().GetPublic(),
 	}
 
-	if config.Settings.Cache.Disabled {
-		rule.Cache.TTL, rule.Cache.StaleWhileRevalidate, rule.Cache.StaleIfError = 0, 0, 0
+	return rule
+}
+
+// CachePolicy is how responses are cached with these settings. The route must have such a policy.
+func (r *Route) CachePolicy(settings config.Config) policy.Cache {
+	cached := *r.Policy.Cache
+	if settings.Cache.Disabled {
+		cached.TTL, cached.StaleWhileRevalidate, cached.StaleIfError = 0, 0, 0
 	}
 
-	return rule
+	return cached
 }
 
 // headerNames are the headers that set fields of the request message.

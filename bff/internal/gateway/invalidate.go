@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"net/http"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -13,12 +14,13 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
-// Unary is what every unary call passes first, for a route or for a leg of a composite: VerifyUnary, and then, if the call has
-// changed what cached responses are made of, their invalidation.
-func Unary(routes []Route, responses *cache.Cache) grpc.UnaryClientInterceptor {
-	policies := map[string]policy.Policy{}
+// Calls returns what every call passes first, for a route or for a leg of a composite: VerifyUnary or VerifyStream, and then, if the
+// call may have changed what responses are made of, their invalidation.
+func Calls(routes []Route, responses *cache.Cache) (grpc.UnaryClientInterceptor, grpc.StreamClientInterceptor) {
+	policies, reads := map[string]policy.Policy{}, safeMethods(routes)
 
 	for _, r := range routes {
 		if len(r.Policy.Invalidates) > 0 {
@@ -27,15 +29,63 @@ func Unary(routes []Route, responses *cache.Cache) grpc.UnaryClientInterceptor {
 	}
 
 	return func(
-		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
-	) error {
-		if changes, ok := policies[method]; ok {
-			invoke = invalidating(changes, responses, invoke)
-		}
+			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+			invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+		) error {
+			if changes, ok := policies[method]; ok {
+				invoke = invalidating(changes, responses, invoke)
+			}
 
-		return VerifyUnary(ctx, method, req, reply, cc, invoke, opts...)
+			if !reads[method] {
+				defer responses.Wrote()
+			}
+
+			return VerifyUnary(ctx, method, req, reply, cc, invoke, opts...)
+		}, func(
+			ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+			open grpc.Streamer, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
+			stream, err := VerifyStream(ctx, desc, cc, method, open, opts...)
+			if err != nil || reads[method] {
+				return stream, err
+			}
+
+			return writingStream{stream, responses}, nil
+		}
+}
+
+// safeMethods are the methods that change nothing: those without side effects, and those whose routes are all GET, which is safe
+// (RFC 9110, section 9.2.1).
+func safeMethods(routes []Route) map[string]bool {
+	safe := map[string]bool{}
+
+	for _, r := range routes {
+		others, known := safe[r.RPC]
+		safe[r.RPC] = r.Method == http.MethodGet && (others || !known)
 	}
+
+	for method := range schema.LinkedMethods() {
+		if schema.ReadOnly(method) {
+			safe[schema.FullMethod(method)] = true
+		}
+	}
+
+	return safe
+}
+
+// writingStream is a stream of a method that may change something. Each message that it receives may acknowledge that.
+type writingStream struct {
+	grpc.ClientStream
+
+	responses *cache.Cache
+}
+
+// RecvMsg implements grpc.ClientStream.
+func (s writingStream) RecvMsg(m any) error {
+	err := s.ClientStream.RecvMsg(m)
+	s.responses.Wrote()
+
+	return err
 }
 
 // invalidating invalidates cached responses when the call has ended, before the client gets to know.
@@ -94,17 +144,5 @@ func tagTexts(tags []policy.Tag, req, reply any) (names []string, complete bool)
 		response = message.ProtoReflect()
 	}
 
-	names, complete = make([]string, 0, len(tags)), true
-
-	for _, tag := range tags {
-		name, ok := tag.Text(request.ProtoReflect(), response)
-		if !ok {
-			complete = false
-			continue
-		}
-
-		names = append(names, name)
-	}
-
-	return names, complete
+	return policy.TagTexts(tags, request.ProtoReflect(), response)
 }

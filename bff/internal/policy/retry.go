@@ -41,7 +41,7 @@ const (
 const headerKey = "Idempotency-Key"
 
 // readOnly reports whether the schema says that the method has no side effects.
-func (c *compiler) readOnly() bool { return c.level() == descriptorpb.MethodOptions_NO_SIDE_EFFECTS }
+func (c *compiler) readOnly() bool { return schema.ReadOnly(c.method) }
 
 func (c *compiler) level() descriptorpb.MethodOptions_IdempotencyLevel {
 	options, _ := c.method.Options().(*descriptorpb.MethodOptions)

@@ -45,6 +45,23 @@ func (t Tag) Text(request, response protoreflect.Message) (text string, ok bool)
 	return out.String(), true
 }
 
+// TagTexts returns the tags of a call. The response may be nil. They are not complete if one has no value.
+func TagTexts(tags []Tag, request, response protoreflect.Message) (names []string, complete bool) {
+	names, complete = make([]string, 0, len(tags)), true
+
+	for _, tag := range tags {
+		name, ok := tag.Text(request, response)
+		if !ok {
+			complete = false
+			continue
+		}
+
+		names = append(names, name)
+	}
+
+	return names, complete
+}
+
 // ReadsResponse reports whether Text looks into the response.
 func (t Tag) ReadsResponse() bool {
 	return slices.ContainsFunc(t.fields, func(f tagField) bool { return f.response != nil })

@@ -33,6 +33,9 @@ type Record struct {
 	Authorization string
 	// Forward are the client's headers on the allow-list, by the lower-case names of gRPC metadata.
 	Forward map[string][]string
+	// CacheControl are the client's headers Cache-Control and Pragma, by these names, which are also about what is fetched for the
+	// response. Nil: there are none.
+	CacheControl map[string][]string
 	// Template is the path template of the matched route, "/v1/users/{user_id}"; empty if none matched.
 	Template string
 	// RPC is the full method of the matched route, "/user.v1.UserService/GetUser"; empty if none matched.
@@ -163,6 +166,9 @@ func NewContext(ctx context.Context, rec *Record) context.Context {
 	return context.WithValue(ctx, contextKey{}, rec)
 }
 
+// IsKey reports whether a context returns its record for the key.
+func IsKey(key any) bool { return key == contextKey{} }
+
 // From returns the record of the request, or an empty one (never nil) outside of a request.
 func From(ctx context.Context) *Record {
 	if rec, ok := Lookup(ctx); ok {
@@ -206,8 +212,8 @@ func (r *Record) ClientDeadlineShorter(ctx context.Context, now time.Time) bool 
 func (r *Record) Fork() *Record {
 	fork := &Record{
 		ID: r.ID, Start: r.Start, Client: r.Client, Principal: r.Principal, APIKey: r.APIKey, Authorization: r.Authorization,
-		Forward: r.Forward, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams, Priority: r.Priority,
-		BodyLimit: r.BodyLimit, Values: r.Values,
+		Forward: r.Forward, CacheControl: r.CacheControl, Template: r.Template, RPC: r.RPC, PathParams: r.PathParams,
+		Priority: r.Priority, BodyLimit: r.BodyLimit, Values: r.Values,
 	}
 	fork.wireBytes.Store(r.WireBytes())
 	fork.spent.Store(r.spent.Load())

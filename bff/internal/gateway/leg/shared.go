@@ -1,0 +1,75 @@
+package leg
+
+import (
+	"context"
+	"slices"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/emptypb"
+
+	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
+)
+
+// Sharer gives several callers of a method the same reply. It is safe for concurrent use.
+type Sharer interface {
+	// Do returns the encoded reply to a request: that of the call, which it may make with a copy of the request and on another
+	// goroutine, or that of another call. The reply is not changed.
+	Do(
+		ctx context.Context, request proto.Message, call func(ctx context.Context, request proto.Message) ([]byte, error),
+	) ([]byte, error)
+}
+
+// encodedReply are the options of the calls that are made.
+//
+//nolint:gochecknoglobals // Constant.
+var encodedReply = []grpc.CallOption{passthrough.Option()}
+
+// Shared returns an interceptor by which callers of some methods share replies, each as a message of its own. Calls with other
+// options than passthrough.Option do not share: the options may want more than the reply.
+func Shared(methods map[string]Sharer) grpc.UnaryClientInterceptor {
+	return func(
+		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		sharer, shared := methods[method]
+		request, isRequest := req.(proto.Message)
+		message, isReply := reply.(proto.Message)
+		encoded := passthrough.In(opts)
+
+		if !shared || !isRequest || !isReply || len(opts) > 1 || len(opts) == 1 && !encoded {
+			return invoke(ctx, method, req, reply, cc, opts...)
+		}
+
+		data, err := sharer.Do(ctx, request, func(ctx context.Context, request proto.Message) ([]byte, error) {
+			var reply emptypb.Empty
+			if err := invoke(ctx, method, request, &reply, cc, encodedReply...); err != nil {
+				return nil, err
+			}
+
+			return reply.ProtoReflect().GetUnknown(), nil
+		})
+		if err != nil {
+			return err
+		}
+
+		return deliver(method, message, data, encoded)
+	}
+}
+
+// deliver gives a caller the reply: decoded, or encoded among the unknown fields of its message.
+func deliver(method string, reply proto.Message, data []byte, encoded bool) error {
+	if encoded {
+		proto.Reset(reply)
+		reply.ProtoReflect().SetUnknown(slices.Clip(data))
+
+		return nil
+	}
+
+	if err := proto.Unmarshal(data, reply); err != nil {
+		return status.Errorf(codes.Internal, "decode the reply of %s: %v", method, err)
+	}
+
+	return nil
+}
