@@ -86,6 +86,52 @@ func TestListAndReadNotifications(t *testing.T) {
 	wantCode(t, err, codes.OK)
 }
 
+func TestListNotificationsOfAnOrder(t *testing.T) {
+	t.Parallel()
+
+	w := newWorld(t)
+	list := func(req *notificationv1.ListNotificationsRequest) (*notificationv1.ListNotificationsResponse, error) {
+		req.UserId = "alice"
+
+		return w.notifications.ListNotifications(as(t, "alice"), req)
+	}
+	titles := func(resp *notificationv1.ListNotificationsResponse) (all []string) {
+		for _, n := range resp.GetNotifications() {
+			all = append(all, n.GetTitle())
+		}
+
+		return all
+	}
+
+	first := must[*notificationv1.ListNotificationsResponse](t)(
+		list(&notificationv1.ListNotificationsRequest{OrderId: aliceDelivered, PageSize: 1}))
+	rest := must[*notificationv1.ListNotificationsResponse](t)(
+		list(&notificationv1.ListNotificationsRequest{OrderId: aliceDelivered, PageToken: first.GetNextPageToken()}))
+
+	want := []string{"You get money back", "Your order was delivered"}
+	if diff := cmp.Diff(want, append(titles(first), titles(rest)...)); diff != "" || rest.GetNextPageToken() != "" {
+		t.Errorf("newest first (-want +got):\n%s", diff)
+	}
+
+	if first.GetUnreadCount() != 2 {
+		t.Errorf("the count of unread ones is of the user: %d", first.GetUnreadCount())
+	}
+
+	unread := must[*notificationv1.ListNotificationsResponse](t)(
+		list(&notificationv1.ListNotificationsRequest{OrderId: aliceDelivered, UnreadOnly: true}))
+	if diff := cmp.Diff(want[:1], titles(unread)); diff != "" {
+		t.Errorf("unread (-want +got):\n%s", diff)
+	}
+
+	none := must[*notificationv1.ListNotificationsResponse](t)(list(&notificationv1.ListNotificationsRequest{OrderId: bobPending}))
+	if len(none.GetNotifications()) != 0 {
+		t.Errorf("of another order: %v", none)
+	}
+
+	_, err := list(&notificationv1.ListNotificationsRequest{OrderId: aliceShipped, PageToken: first.GetNextPageToken()})
+	wantFields(t, err, "page_token") // It was made for another order.
+}
+
 func TestNotificationsSurviveAnOutageAndARestart(t *testing.T) {
 	t.Parallel()
 

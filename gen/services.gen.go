@@ -100,6 +100,7 @@ func Services() []Service {
 			Routes: []Route{
 				{Method: "POST", Path: "/v1/payments", RPC: "/payment.v1.PaymentService/CreatePayment"},
 				{Method: "GET", Path: "/v1/payments/{payment_id}", RPC: "/payment.v1.PaymentService/GetPayment"},
+				{Method: "GET", Path: "/v1/payments:batchGet", RPC: "/payment.v1.PaymentService/BatchGetPayments"},
 				{Method: "POST", Path: "/v1/payments/{payment_id}:refund", RPC: "/payment.v1.PaymentService/RefundPayment"},
 			},
 			Comments: comments, Examples: examples,

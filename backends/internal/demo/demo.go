@@ -30,6 +30,7 @@ const (
 const (
 	AliceDeliveredPayment = "pay_01kgn50w4b7d9f2h6k8m3p1qra"
 	AliceShippedPayment   = "pay_01kj2wtz6c8e3g5j7n9r1s4vxa"
+	AliceShippedRest      = "pay_01kj2wv4n8p1t3w6z9b2d5f7ha"
 	BobPayment            = "pay_01kh7b6d2k4m8q1s5v7x9z3bfb"
 )
 

@@ -70,7 +70,7 @@ func (s *Service) ListNotifications(
 		return nil, err
 	}
 
-	filter := []string{"notifications", req.GetUserId(), strconv.FormatBool(req.GetUnreadOnly())}
+	filter := []string{"notifications", req.GetUserId(), strconv.FormatBool(req.GetUnreadOnly()), req.GetOrderId()}
 	size := page.Size(req.GetPageSize(), defaultPage, maxPage)
 
 	after, err := page.Read(req.GetPageToken(), page.Newest(), filter...)
@@ -78,7 +78,9 @@ func (s *Service) ListNotifications(
 		return nil, err
 	}
 
-	list, err := s.list(ctx, query{userID: req.GetUserId(), unreadOnly: req.GetUnreadOnly(), after: after, limit: size + 1})
+	list, err := s.list(ctx, query{
+		userID: req.GetUserId(), unreadOnly: req.GetUnreadOnly(), orderID: req.GetOrderId(), after: after, limit: size + 1,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -45,23 +45,34 @@ func insert(ctx context.Context, db execer, n *notificationv1.Notification) erro
 type query struct {
 	userID     string
 	unreadOnly bool
+	orderID    string // Empty: any.
 	after      page.Position
 	limit      int
 }
 
-func (q query) where() string {
+func (q query) where() (string, []any) {
+	where, args := `user_id = ?`, []any{q.userID}
+
 	if q.unreadOnly {
-		return `user_id = ? AND read_time IS NULL`
+		where += ` AND read_time IS NULL`
 	}
 
-	return `user_id = ?`
+	if q.orderID != "" {
+		// As in the index notifications_by_order.
+		where += ` AND data ->> '$.order_id' = ?`
+		args = append(args, q.orderID)
+	}
+
+	return where, args
 }
 
 func (s *Service) list(ctx context.Context, q query) ([]*notificationv1.Notification, error) {
+	where, args := q.where()
+
 	list, err := sqlstore.List(ctx, s.db, scan,
-		`SELECT `+columns+` FROM notifications WHERE `+q.where()+` AND (create_time, notification_id) < (?, ?)
+		`SELECT `+columns+` FROM notifications WHERE `+where+` AND (create_time, notification_id) < (?, ?)
 		 ORDER BY create_time DESC, notification_id DESC LIMIT ?`,
-		q.userID, q.after.Time, q.after.ID, q.limit)
+		append(args, q.after.Time, q.after.ID, q.limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("list notifications: %w", err)
 	}

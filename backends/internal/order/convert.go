@@ -14,7 +14,7 @@ import (
 // Columns are in the order in which they are read and written.
 const (
 	orderColumns = `order_id, user_id, status, currency, total_units, total_nanos, total_quantity, note, labels, cancel_reason,
-		create_time, update_time, destination, revision`
+		create_time, update_time, destination, revision, payment_ids`
 	itemColumns = `order_id, sku, title, quantity, price_units, price_nanos, attributes`
 )
 
@@ -26,10 +26,11 @@ func scanOrder(row sqlstore.Row) (*orderv1.Order, error) {
 		created, updated int64
 		revision         int64
 		destination      []byte
+		payments         sqlstore.JSON[[]string]
 	)
 
 	err := row.Scan(&o.OrderId, &o.UserId, &o.Status, &o.Total.CurrencyCode, &o.Total.Units, &o.Total.Nanos,
-		&o.TotalQuantity, &o.Note, &labels, &o.CancelReason, &created, &updated, &destination, &revision)
+		&o.TotalQuantity, &o.Note, &labels, &o.CancelReason, &created, &updated, &destination, &revision, &payments)
 	if err != nil {
 		return nil, fmt.Errorf("read order: %w", err)
 	}
@@ -39,6 +40,7 @@ func scanOrder(row sqlstore.Row) (*orderv1.Order, error) {
 	}
 
 	o.Labels = labels.V
+	o.PaymentIds = payments.V
 	o.Etag = etag.Of(revision)
 	o.CreateTime = sqlstore.Timestamp(created)
 	o.UpdateTime = sqlstore.Timestamp(updated)

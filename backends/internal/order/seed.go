@@ -92,6 +92,7 @@ func aliceStories() []story {
 		{
 			order: &orderv1.Order{
 				OrderId: demo.AliceDelivered, UserId: demo.Alice, Labels: map[string]string{"channel": "web"},
+				PaymentIds: []string{demo.AliceDeliveredPayment},
 				Items: []*orderv1.LineItem{
 					item("MUG-350-BL", "Stoneware mug, 350 ml", 2, 1490, map[string]string{"colour": "blue"}),
 					item("BOOK-BREAD-3", "Bread at home, 3rd edition", 1, 2400, map[string]string{"language": "de"}),
@@ -117,7 +118,8 @@ func aliceStories() []story {
 		{
 			order: &orderv1.Order{
 				OrderId: demo.AliceShipped, UserId: demo.Alice, Labels: map[string]string{"channel": "app"},
-				Note: new("Please leave it with the neighbour."),
+				Note:       new("Please leave it with the neighbour."),
+				PaymentIds: []string{demo.AliceShippedPayment, demo.AliceShippedRest},
 				Items: []*orderv1.LineItem{
 					item("SHOE-CLIMB-40", "Climbing shoes", 1, 12900, map[string]string{"size": "40", "colour": "teal"}),
 					item("CHALK-300", "Chalk, 300 g", 2, 895, nil),
@@ -145,6 +147,7 @@ func bobStories() []story {
 		{
 			order: &orderv1.Order{
 				OrderId: demo.BobPaid, UserId: demo.Bob, Labels: map[string]string{"channel": "web"},
+				PaymentIds: []string{demo.BobPayment},
 				Items: []*orderv1.LineItem{
 					item("LIGHT-SET-USB", "Bicycle lights, front and rear", 1, 5900, map[string]string{"charging": "USB-C"}),
 				},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -96,6 +97,30 @@ func (s *Service) MarkOrderPaid(ctx context.Context, req *orderv1.MarkOrderPaidR
 	}
 
 	s.wake(o)
+
+	return o, nil
+}
+
+// AddOrderPayment notes that a payment was made for an order, whatever its status is by now.
+func (s *Service) AddOrderPayment(ctx context.Context, req *orderv1.AddOrderPaymentRequest) (*orderv1.Order, error) {
+	if err := caller.From(ctx).RequireScope(settleScope); err != nil {
+		return nil, err
+	}
+
+	var o *orderv1.Order
+
+	err := sqlstore.Tx(ctx, s.db, func(tx *sql.Tx) (err error) {
+		if o, err = load(ctx, tx, req.GetOrderId()); err != nil || slices.Contains(o.GetPaymentIds(), req.GetPaymentId()) {
+			return err
+		}
+
+		o.PaymentIds = append(o.PaymentIds, req.GetPaymentId())
+
+		return store(ctx, tx, o)
+	})
+	if err != nil {
+		return nil, err
+	}
 
 	return o, nil
 }

@@ -138,11 +138,12 @@ func insert(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
 	}
 
 	_, err = tx.ExecContext(ctx,
-		`INSERT INTO orders (`+orderColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		`INSERT INTO orders (`+orderColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		o.GetOrderId(), o.GetUserId(), o.GetStatus(),
 		o.GetTotal().GetCurrencyCode(), o.GetTotal().GetUnits(), o.GetTotal().GetNanos(),
 		o.GetTotalQuantity(), o.Note, sqlstore.JSON[map[string]string]{V: o.GetLabels()}, o.CancelReason,
-		sqlstore.Micros(o.GetCreateTime()), sqlstore.Micros(o.GetUpdateTime()), destination, firstRevision)
+		sqlstore.Micros(o.GetCreateTime()), sqlstore.Micros(o.GetUpdateTime()), destination, firstRevision,
+		sqlstore.JSON[[]string]{V: o.GetPaymentIds()})
 	if err != nil {
 		return fmt.Errorf("insert order: %w", err)
 	}
@@ -172,11 +173,11 @@ func store(ctx context.Context, tx *sql.Tx, o *orderv1.Order) error {
 	var revision int64
 
 	err = tx.QueryRowContext(ctx,
-		`UPDATE orders SET status = ?, note = ?, labels = ?, cancel_reason = ?, destination = ?, update_time = ?,
-		   revision = revision + 1
+		`UPDATE orders SET status = ?, note = ?, labels = ?, cancel_reason = ?, destination = ?, payment_ids = ?,
+		   update_time = ?, revision = revision + 1
 		 WHERE order_id = ? RETURNING revision`,
 		o.GetStatus(), o.Note, sqlstore.JSON[map[string]string]{V: o.GetLabels()}, o.CancelReason, destination,
-		sqlstore.Micros(o.GetUpdateTime()), o.GetOrderId()).Scan(&revision)
+		sqlstore.JSON[[]string]{V: o.GetPaymentIds()}, sqlstore.Micros(o.GetUpdateTime()), o.GetOrderId()).Scan(&revision)
 	if err != nil {
 		return fmt.Errorf("update order: %w", err)
 	}

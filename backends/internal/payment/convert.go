@@ -64,19 +64,28 @@ func unpackSource(p *paymentv1.Payment, packed []byte) error {
 	return nil
 }
 
-func scanRefund(row sqlstore.Row, currency string) (*paymentv1.Refund, error) {
+// storedRefund is a refund and the payment that it is of.
+type storedRefund struct {
+	*paymentv1.Refund
+
+	paymentID string
+}
+
+// scanRefund leaves the currency out: it is the payment's.
+func scanRefund(row sqlstore.Row) (storedRefund, error) {
 	var (
-		refund  = paymentv1.Refund{Amount: money.Zero(currency)}
+		refund  = storedRefund{Refund: &paymentv1.Refund{Amount: &moneyv1.Money{}}}
 		created int64
 	)
 
-	if err := row.Scan(&refund.Amount.Units, &refund.Amount.Nanos, &refund.Reason, &created); err != nil {
-		return nil, fmt.Errorf("read refund: %w", err)
+	err := row.Scan(&refund.paymentID, &refund.Amount.Units, &refund.Amount.Nanos, &refund.Reason, &created)
+	if err != nil {
+		return storedRefund{}, fmt.Errorf("read refund: %w", err)
 	}
 
 	refund.CreateTime = sqlstore.Timestamp(created)
 
-	return &refund, nil
+	return refund, nil
 }
 
 func scanMoney(row sqlstore.Row) (*moneyv1.Money, error) {

@@ -19,6 +19,9 @@ import (
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
 )
 
+// paymentTopic carries the ids of new payments.
+const paymentTopic = "order-payment"
+
 // settledTopic carries the ids of orders that are paid in full.
 const settledTopic = "order-settled"
 
@@ -59,6 +62,33 @@ func (s *Service) payableOrder(ctx context.Context, orderID string) (*orderv1.Or
 	}
 
 	return o, nil
+}
+
+func (s *Service) addPayment(ctx context.Context, tx *sql.Tx, paymentID string) error {
+	if err := s.box.Add(ctx, tx, paymentTopic, []byte(paymentID)); err != nil {
+		return fmt.Errorf("add payment of order: %w", err)
+	}
+
+	return nil
+}
+
+// addToOrder delivers paymentTopic. The order service does nothing when it hears the same twice.
+func addToOrder(db *sql.DB, orders orderv1.OrderServiceClient) outbox.Handler {
+	self := caller.Service("payment", "orders:settle")
+
+	return func(ctx context.Context, m outbox.Message) error {
+		p, err := load(ctx, db, string(m.Payload))
+		if err != nil {
+			return err
+		}
+
+		req := &orderv1.AddOrderPaymentRequest{OrderId: p.GetOrderId(), PaymentId: p.GetPaymentId()}
+		if _, err := orders.AddOrderPayment(caller.Outgoing(ctx, self.WithRequestID(m.RequestID)), req); err != nil {
+			return fmt.Errorf("add payment to order: %w", err)
+		}
+
+		return nil
+	}
 }
 
 func (s *Service) addSettled(ctx context.Context, tx *sql.Tx, orderID string) error {

@@ -52,7 +52,7 @@ func (s *Service) RefundOrder(ctx context.Context, req *paymentv1.RefundOrderReq
 			return err
 		}
 
-		if resp.Payments, err = ofOrder(ctx, tx, req.GetOrderId()); err != nil {
+		if resp.Payments, err = list(ctx, tx, `order_id = ?`, req.GetOrderId()); err != nil {
 			return err
 		}
 

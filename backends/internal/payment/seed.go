@@ -61,9 +61,15 @@ func demoPayments() []*paymentv1.Payment {
 		},
 		{
 			PaymentId: demo.AliceShippedPayment, OrderId: demo.AliceShipped, UserId: demo.Alice,
-			Method: paymentv1.PaymentMethod_PAYMENT_METHOD_WALLET, Amount: euros(146, 90),
+			Method: paymentv1.PaymentMethod_PAYMENT_METHOD_WALLET, Amount: euros(100, 0),
 			CreateTime: demo.At(2, 22, 10, 6), UpdateTime: demo.At(2, 22, 10, 6),
 			Source: &paymentv1.Payment_Wallet{Wallet: &paymentv1.Wallet{Provider: "Example Pay"}},
+		},
+		{
+			PaymentId: demo.AliceShippedRest, OrderId: demo.AliceShipped, UserId: demo.Alice,
+			Method: paymentv1.PaymentMethod_PAYMENT_METHOD_CARD, Amount: euros(46, 90),
+			CreateTime: demo.At(2, 22, 10, 6), UpdateTime: demo.At(2, 22, 10, 6),
+			Source: &paymentv1.Payment_Card{Card: &paymentv1.Card{LastFour: "4242"}},
 		},
 		{
 			PaymentId: demo.BobPayment, OrderId: demo.BobPaid, UserId: demo.Bob,

@@ -33,6 +33,9 @@ const (
 	settleScope = "payments:settle"
 )
 
+// maxPayments is how many payments an order can have, so that the order, which names them, has a bound.
+const maxPayments = 100
+
 // Service implements paymentv1.PaymentServiceServer. It is safe for concurrent use, also by several servers.
 type Service struct {
 	paymentv1.UnimplementedPaymentServiceServer
@@ -52,12 +55,13 @@ func New(db *sql.DB, orders, notifications grpc.ClientConnInterface, logger *slo
 		orders: client,
 		box: outbox.New(db, logger, map[string]outbox.Handler{
 			notify.Topic: notify.Handler(notifications, "payment"),
+			paymentTopic: addToOrder(db, client),
 			settledTopic: settleOrder(client),
 		}),
 	}
 }
 
-// Run delivers notifications and tells the order service what is paid, until ctx ends.
+// Run delivers notifications and tells the order service of payments and of what is paid, until ctx ends.
 func (s *Service) Run(ctx context.Context) {
 	s.box.Run(ctx)
 }
@@ -131,6 +135,13 @@ func (s *Service) capture(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment,
 		return fault.FailedPrecondition("the order cannot be paid: it is cancelled")
 	}
 
+	switch made, err := countForOrder(ctx, tx, o.GetOrderId()); {
+	case err != nil:
+		return err
+	case made >= maxPayments:
+		return fault.FailedPrecondition("the order cannot be paid: it has %d payments, and no more are possible", made)
+	}
+
 	already, err := sumForOrder(ctx, tx, o)
 	if err != nil {
 		return err
@@ -154,6 +165,10 @@ func (s *Service) capture(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment,
 		return err
 	}
 
+	if err := s.addPayment(ctx, tx, p.GetPaymentId()); err != nil {
+		return err
+	}
+
 	if money.Sign(rest) == 0 {
 		if err := s.addSettled(ctx, tx, o.GetOrderId()); err != nil {
 			return err
@@ -166,4 +181,16 @@ func (s *Service) capture(ctx context.Context, tx *sql.Tx, p *paymentv1.Payment,
 // GetPayment reads one payment.
 func (s *Service) GetPayment(ctx context.Context, req *paymentv1.GetPaymentRequest) (*paymentv1.Payment, error) {
 	return find(ctx, s.db, req.GetPaymentId())
+}
+
+// BatchGetPayments reads several payments: all of them, or none.
+func (s *Service) BatchGetPayments(
+	ctx context.Context, req *paymentv1.BatchGetPaymentsRequest,
+) (*paymentv1.BatchGetPaymentsResponse, error) {
+	payments, err := findAll(ctx, s.db, req.GetPaymentIds())
+	if err != nil {
+		return nil, err
+	}
+
+	return &paymentv1.BatchGetPaymentsResponse{Payments: payments}, nil
 }

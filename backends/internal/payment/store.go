@@ -3,8 +3,9 @@ package payment
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/portico-gateway/portico/backends/internal/caller"
 	"github.com/portico-gateway/portico/backends/internal/fault"
@@ -22,45 +23,90 @@ func find(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv
 		return nil, err
 	}
 
-	if err := caller.From(ctx).RequireOwner(p.GetUserId(), adminScope, "payment"); err != nil {
-		return nil, err
-	}
-
-	return p, nil
+	return p, requireOwner(ctx, p)
 }
 
-// load does not ask who is calling: see find.
-func load(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv1.Payment, error) {
-	p, err := scanPayment(db.QueryRowContext(ctx, `SELECT `+paymentColumns+` FROM payments WHERE payment_id = ?`, paymentID))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, fault.NotFound("payment %q does not exist", paymentID)
-	}
+func requireOwner(ctx context.Context, p *paymentv1.Payment) error {
+	return caller.From(ctx).RequireOwner(p.GetUserId(), adminScope, "payment")
+}
 
+func notFound(paymentID string) error { return fault.NotFound("payment %q does not exist", paymentID) }
+
+// findAll loads payments that the caller may see, in the order of their ids. The error is about the first one that it cannot have.
+func findAll(ctx context.Context, db sqlstore.Queryer, paymentIDs []string) ([]*paymentv1.Payment, error) {
+	found, err := list(ctx, db, `payment_id IN (SELECT value FROM json_each(?))`, sqlstore.JSON[[]string]{V: paymentIDs})
 	if err != nil {
 		return nil, err
 	}
 
-	if err := loadRefunds(ctx, db, p); err != nil {
+	byID := make(map[string]*paymentv1.Payment, len(found))
+	for _, p := range found {
+		byID[p.GetPaymentId()] = p
+	}
+
+	payments := make([]*paymentv1.Payment, 0, len(paymentIDs))
+
+	for _, id := range paymentIDs {
+		p, ok := byID[id]
+		if !ok {
+			return nil, notFound(id)
+		}
+
+		if err := requireOwner(ctx, p); err != nil {
+			return nil, err
+		}
+
+		payments = append(payments, p)
+	}
+
+	return payments, nil
+}
+
+// load does not ask who is calling: see find.
+func load(ctx context.Context, db sqlstore.Queryer, paymentID string) (*paymentv1.Payment, error) {
+	payments, err := list(ctx, db, `payment_id = ?`, paymentID)
+	if err != nil {
 		return nil, err
 	}
 
-	return p, nil
-}
-
-// loadRefunds brings a payment from its first state to its present one.
-func loadRefunds(ctx context.Context, db sqlstore.Queryer, p *paymentv1.Payment) error {
-	scan := func(row sqlstore.Row) (*paymentv1.Refund, error) {
-		return scanRefund(row, p.GetAmount().GetCurrencyCode())
+	if len(payments) == 0 {
+		return nil, notFound(paymentID)
 	}
 
-	refunds, err := sqlstore.List(ctx, db, scan,
-		`SELECT units, nanos, reason, create_time FROM refunds WHERE payment_id = ? ORDER BY position`, p.GetPaymentId())
+	return payments[0], nil
+}
+
+// list loads the payments that a condition holds for, oldest first. It does not ask who is calling.
+func list(ctx context.Context, db sqlstore.Queryer, where string, args ...any) ([]*paymentv1.Payment, error) {
+	payments, err := sqlstore.List(ctx, db, scanPayment,
+		`SELECT `+paymentColumns+` FROM payments WHERE `+where+` ORDER BY create_time, payment_id`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list payments: %w", err)
+	}
+
+	return payments, loadRefunds(ctx, db, payments)
+}
+
+// loadRefunds brings payments from their first state to their present one, with one query for all of them.
+func loadRefunds(ctx context.Context, db sqlstore.Queryer, payments []*paymentv1.Payment) error {
+	byID := make(map[string]*paymentv1.Payment, len(payments))
+	for _, p := range payments {
+		byID[p.GetPaymentId()] = p
+	}
+
+	refunds, err := sqlstore.List(ctx, db, scanRefund,
+		`SELECT payment_id, units, nanos, reason, create_time FROM refunds
+		 WHERE payment_id IN (SELECT value FROM json_each(?)) ORDER BY payment_id, position`,
+		sqlstore.JSON[[]string]{V: slices.Collect(maps.Keys(byID))})
 	if err != nil {
 		return fmt.Errorf("list refunds: %w", err)
 	}
 
 	for _, refund := range refunds {
-		if err := apply(p, refund); err != nil {
+		p := byID[refund.paymentID]
+		refund.Amount.CurrencyCode = p.GetAmount().GetCurrencyCode()
+
+		if err := apply(p, refund.Refund); err != nil {
 			return err
 		}
 	}
@@ -90,21 +136,14 @@ func sumForOrder(ctx context.Context, tx *sql.Tx, o *orderv1.Order) (*moneyv1.Mo
 	return sum, nil
 }
 
-// ofOrder lists the payments of an order.
-func ofOrder(ctx context.Context, tx *sql.Tx, orderID string) ([]*paymentv1.Payment, error) {
-	payments, err := sqlstore.List(ctx, tx, scanPayment,
-		`SELECT `+paymentColumns+` FROM payments WHERE order_id = ? ORDER BY create_time, payment_id`, orderID)
+// countForOrder counts the payments of an order, also those that were refunded.
+func countForOrder(ctx context.Context, tx *sql.Tx, orderID string) (count int, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT count(*) FROM payments WHERE order_id = ?`, orderID).Scan(&count)
 	if err != nil {
-		return nil, fmt.Errorf("list payments: %w", err)
+		return 0, fmt.Errorf("count payments: %w", err)
 	}
 
-	for _, p := range payments {
-		if err := loadRefunds(ctx, tx, p); err != nil {
-			return nil, err
-		}
-	}
-
-	return payments, nil
+	return count, nil
 }
 
 // closeOrder lets no more be paid for an order.

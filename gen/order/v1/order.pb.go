@@ -111,7 +111,9 @@ type Order struct {
 	Destination isOrder_Destination `protobuf_oneof:"destination"`
 	// Entity tag, as in the header ETag; every change gives another one. An update with a tag that is not the present one is ABORTED
 	// (AIP-154). REST takes it from the header If-Match.
-	Etag          string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,14,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The payments that were made for it, oldest first, also those that were refunded. A payment appears here a moment after it was made.
+	PaymentIds    []string `protobuf:"bytes,15,rep,name=payment_ids,json=paymentIds,proto3" json:"payment_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -253,6 +255,13 @@ func (x *Order) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Order) GetPaymentIds() []string {
+	if x != nil {
+		return x.PaymentIds
+	}
+	return nil
 }
 
 type isOrder_Destination interface {
@@ -927,6 +936,58 @@ func (x *MarkOrderPaidRequest) GetOrderId() string {
 	return ""
 }
 
+type AddOrderPaymentRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	OrderId       string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
+	PaymentId     string                 `protobuf:"bytes,2,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AddOrderPaymentRequest) Reset() {
+	*x = AddOrderPaymentRequest{}
+	mi := &file_order_v1_order_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AddOrderPaymentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AddOrderPaymentRequest) ProtoMessage() {}
+
+func (x *AddOrderPaymentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_order_v1_order_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AddOrderPaymentRequest.ProtoReflect.Descriptor instead.
+func (*AddOrderPaymentRequest) Descriptor() ([]byte, []int) {
+	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AddOrderPaymentRequest) GetOrderId() string {
+	if x != nil {
+		return x.OrderId
+	}
+	return ""
+}
+
+func (x *AddOrderPaymentRequest) GetPaymentId() string {
+	if x != nil {
+		return x.PaymentId
+	}
+	return ""
+}
+
 type WatchOrderRequest struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	OrderId string                 `protobuf:"bytes,1,opt,name=order_id,json=orderId,proto3" json:"order_id,omitempty"`
@@ -938,7 +999,7 @@ type WatchOrderRequest struct {
 
 func (x *WatchOrderRequest) Reset() {
 	*x = WatchOrderRequest{}
-	mi := &file_order_v1_order_proto_msgTypes[11]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -950,7 +1011,7 @@ func (x *WatchOrderRequest) String() string {
 func (*WatchOrderRequest) ProtoMessage() {}
 
 func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[11]
+	mi := &file_order_v1_order_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -963,7 +1024,7 @@ func (x *WatchOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderRequest.ProtoReflect.Descriptor instead.
 func (*WatchOrderRequest) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{11}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *WatchOrderRequest) GetOrderId() string {
@@ -996,7 +1057,7 @@ type WatchOrderResponse struct {
 
 func (x *WatchOrderResponse) Reset() {
 	*x = WatchOrderResponse{}
-	mi := &file_order_v1_order_proto_msgTypes[12]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1008,7 +1069,7 @@ func (x *WatchOrderResponse) String() string {
 func (*WatchOrderResponse) ProtoMessage() {}
 
 func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_order_v1_order_proto_msgTypes[12]
+	mi := &file_order_v1_order_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1021,7 +1082,7 @@ func (x *WatchOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchOrderResponse.ProtoReflect.Descriptor instead.
 func (*WatchOrderResponse) Descriptor() ([]byte, []int) {
-	return file_order_v1_order_proto_rawDescGZIP(), []int{12}
+	return file_order_v1_order_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *WatchOrderResponse) GetOrderId() string {
@@ -1063,7 +1124,7 @@ var File_order_v1_order_proto protoreflect.FileDescriptor
 
 const file_order_v1_order_proto_rawDesc = "" +
 	"\n" +
-	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xa7\x06\n" +
+	"\x14order/v1/order.proto\x12\border.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x14money/v1/money.proto\x1a\x17portico/v1/policy.proto\"\xce\x06\n" +
 	"\x05Order\x12\x1f\n" +
 	"\border_id\x18\x01 \x01(\tB\x04\xe2A\x01\bR\aorderId\x12*\n" +
 	"\auser_id\x18\x02 \x01(\tB\x11\xe2A\x01\x03\xbaH\n" +
@@ -1082,7 +1143,9 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"updateTime\x123\n" +
 	"\aaddress\x18\f \x01(\v2\x11.order.v1.AddressB\x04\xe2A\x01\x03H\x00R\aaddress\x12)\n" +
 	"\fpickup_point\x18\r \x01(\tB\x04\xe2A\x01\x03H\x00R\vpickupPoint\x12\x12\n" +
-	"\x04etag\x18\x0e \x01(\tR\x04etag\x1a9\n" +
+	"\x04etag\x18\x0e \x01(\tR\x04etag\x12%\n" +
+	"\vpayment_ids\x18\x0f \x03(\tB\x04\xe2A\x01\x03R\n" +
+	"paymentIds\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\r\n" +
@@ -1150,7 +1213,11 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\fpickup_point\x18\x03 \x01(\tB\x14\xbaH\x11r\x0f\x10\x01\x18d\x92\x02\bvienna-7H\x00R\vpickupPointB\x14\n" +
 	"\vdestination\x12\x05\xbaH\x02\b\x01\"<\n" +
 	"\x14MarkOrderPaidRequest\x12$\n" +
-	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\"i\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\"h\n" +
+	"\x16AddOrderPaymentRequest\x12$\n" +
+	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\x12(\n" +
+	"\n" +
+	"payment_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tpaymentId\"i\n" +
 	"\x11WatchOrderRequest\x12$\n" +
 	"\border_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aorderId\x12.\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x03B\a\xbaH\x04\"\x02(\x00R\rafterSequence\"\xf7\x01\n" +
@@ -1167,7 +1234,8 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\x11ORDER_STATUS_PAID\x10\x02\x12\x18\n" +
 	"\x14ORDER_STATUS_SHIPPED\x10\x03\x12\x1a\n" +
 	"\x16ORDER_STATUS_DELIVERED\x10\x04\x12\x1a\n" +
-	"\x16ORDER_STATUS_CANCELLED\x10\x052\xe9\t\n" +
+	"\x16ORDER_STATUS_CANCELLED\x10\x052\xaf\n" +
+	"\n" +
 	"\fOrderService\x12\xf2\x01\n" +
 	"\vCreateOrder\x12\x1c.order.v1.CreateOrderRequest\x1a\x0f.order.v1.Order\"\xb3\x01\xba\xf0\x18\x99\x01\n" +
 	"T\x10\x012Prequest.user_id in ['', principal.subject] || 'orders:admin' in principal.scopes\x12\x04\b\n" +
@@ -1187,7 +1255,8 @@ const file_order_v1_order_proto_rawDesc = "" +
 	"\bIf-Match\x12\n" +
 	"order.etagZ\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02$:\x05order2\x1b/v1/orders/{order.order_id}\x12\x86\x01\n" +
 	"\rRedirectOrder\x12\x1e.order.v1.RedirectOrderRequest\x1a\x0f.order.v1.Order\"D\xba\xf0\x18\x14Z\x122\x10order:{order_id}\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/orders/{order_id}:redirect\x90\x02\x02\x12@\n" +
-	"\rMarkOrderPaid\x12\x1e.order.v1.MarkOrderPaidRequest\x1a\x0f.order.v1.Order\x12\xad\x01\n" +
+	"\rMarkOrderPaid\x12\x1e.order.v1.MarkOrderPaidRequest\x1a\x0f.order.v1.Order\x12D\n" +
+	"\x0fAddOrderPayment\x12 .order.v1.AddOrderPaymentRequest\x1a\x0f.order.v1.Order\x12\xad\x01\n" +
 	"\n" +
 	"WatchOrder\x12\x1b.order.v1.WatchOrderRequest\x1a\x1c.order.v1.WatchOrderResponse\"b\xba\xf0\x188\x12\x04\b\x02\x18\n" +
 	"\x1a\x03\b\xac\x02:\x1f\n" +
@@ -1210,49 +1279,50 @@ func file_order_v1_order_proto_rawDescGZIP() []byte {
 }
 
 var file_order_v1_order_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_order_v1_order_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_order_v1_order_proto_goTypes = []any{
-	(OrderStatus)(0),              // 0: order.v1.OrderStatus
-	(*Order)(nil),                 // 1: order.v1.Order
-	(*Address)(nil),               // 2: order.v1.Address
-	(*LineItem)(nil),              // 3: order.v1.LineItem
-	(*CreateOrderRequest)(nil),    // 4: order.v1.CreateOrderRequest
-	(*GetOrderRequest)(nil),       // 5: order.v1.GetOrderRequest
-	(*ListOrdersRequest)(nil),     // 6: order.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 7: order.v1.ListOrdersResponse
-	(*CancelOrderRequest)(nil),    // 8: order.v1.CancelOrderRequest
-	(*UpdateOrderRequest)(nil),    // 9: order.v1.UpdateOrderRequest
-	(*RedirectOrderRequest)(nil),  // 10: order.v1.RedirectOrderRequest
-	(*MarkOrderPaidRequest)(nil),  // 11: order.v1.MarkOrderPaidRequest
-	(*WatchOrderRequest)(nil),     // 12: order.v1.WatchOrderRequest
-	(*WatchOrderResponse)(nil),    // 13: order.v1.WatchOrderResponse
-	nil,                           // 14: order.v1.Order.LabelsEntry
-	nil,                           // 15: order.v1.LineItem.AttributesEntry
-	nil,                           // 16: order.v1.CreateOrderRequest.LabelsEntry
-	(*v1.Money)(nil),              // 17: money.v1.Money
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 19: google.protobuf.FieldMask
+	(OrderStatus)(0),               // 0: order.v1.OrderStatus
+	(*Order)(nil),                  // 1: order.v1.Order
+	(*Address)(nil),                // 2: order.v1.Address
+	(*LineItem)(nil),               // 3: order.v1.LineItem
+	(*CreateOrderRequest)(nil),     // 4: order.v1.CreateOrderRequest
+	(*GetOrderRequest)(nil),        // 5: order.v1.GetOrderRequest
+	(*ListOrdersRequest)(nil),      // 6: order.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),     // 7: order.v1.ListOrdersResponse
+	(*CancelOrderRequest)(nil),     // 8: order.v1.CancelOrderRequest
+	(*UpdateOrderRequest)(nil),     // 9: order.v1.UpdateOrderRequest
+	(*RedirectOrderRequest)(nil),   // 10: order.v1.RedirectOrderRequest
+	(*MarkOrderPaidRequest)(nil),   // 11: order.v1.MarkOrderPaidRequest
+	(*AddOrderPaymentRequest)(nil), // 12: order.v1.AddOrderPaymentRequest
+	(*WatchOrderRequest)(nil),      // 13: order.v1.WatchOrderRequest
+	(*WatchOrderResponse)(nil),     // 14: order.v1.WatchOrderResponse
+	nil,                            // 15: order.v1.Order.LabelsEntry
+	nil,                            // 16: order.v1.LineItem.AttributesEntry
+	nil,                            // 17: order.v1.CreateOrderRequest.LabelsEntry
+	(*v1.Money)(nil),               // 18: money.v1.Money
+	(*timestamppb.Timestamp)(nil),  // 19: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil),  // 20: google.protobuf.FieldMask
 }
 var file_order_v1_order_proto_depIdxs = []int32{
 	0,  // 0: order.v1.Order.status:type_name -> order.v1.OrderStatus
 	3,  // 1: order.v1.Order.items:type_name -> order.v1.LineItem
-	17, // 2: order.v1.Order.total:type_name -> money.v1.Money
-	14, // 3: order.v1.Order.labels:type_name -> order.v1.Order.LabelsEntry
-	18, // 4: order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	18, // 5: order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	18, // 2: order.v1.Order.total:type_name -> money.v1.Money
+	15, // 3: order.v1.Order.labels:type_name -> order.v1.Order.LabelsEntry
+	19, // 4: order.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	19, // 5: order.v1.Order.update_time:type_name -> google.protobuf.Timestamp
 	2,  // 6: order.v1.Order.address:type_name -> order.v1.Address
-	17, // 7: order.v1.LineItem.unit_price:type_name -> money.v1.Money
-	15, // 8: order.v1.LineItem.attributes:type_name -> order.v1.LineItem.AttributesEntry
+	18, // 7: order.v1.LineItem.unit_price:type_name -> money.v1.Money
+	16, // 8: order.v1.LineItem.attributes:type_name -> order.v1.LineItem.AttributesEntry
 	3,  // 9: order.v1.CreateOrderRequest.items:type_name -> order.v1.LineItem
-	16, // 10: order.v1.CreateOrderRequest.labels:type_name -> order.v1.CreateOrderRequest.LabelsEntry
+	17, // 10: order.v1.CreateOrderRequest.labels:type_name -> order.v1.CreateOrderRequest.LabelsEntry
 	0,  // 11: order.v1.ListOrdersRequest.status:type_name -> order.v1.OrderStatus
 	1,  // 12: order.v1.ListOrdersResponse.orders:type_name -> order.v1.Order
 	1,  // 13: order.v1.UpdateOrderRequest.order:type_name -> order.v1.Order
-	19, // 14: order.v1.UpdateOrderRequest.update_mask:type_name -> google.protobuf.FieldMask
+	20, // 14: order.v1.UpdateOrderRequest.update_mask:type_name -> google.protobuf.FieldMask
 	2,  // 15: order.v1.RedirectOrderRequest.address:type_name -> order.v1.Address
 	0,  // 16: order.v1.WatchOrderResponse.status:type_name -> order.v1.OrderStatus
 	0,  // 17: order.v1.WatchOrderResponse.previous_status:type_name -> order.v1.OrderStatus
-	18, // 18: order.v1.WatchOrderResponse.change_time:type_name -> google.protobuf.Timestamp
+	19, // 18: order.v1.WatchOrderResponse.change_time:type_name -> google.protobuf.Timestamp
 	4,  // 19: order.v1.OrderService.CreateOrder:input_type -> order.v1.CreateOrderRequest
 	5,  // 20: order.v1.OrderService.GetOrder:input_type -> order.v1.GetOrderRequest
 	6,  // 21: order.v1.OrderService.ListOrders:input_type -> order.v1.ListOrdersRequest
@@ -1260,17 +1330,19 @@ var file_order_v1_order_proto_depIdxs = []int32{
 	9,  // 23: order.v1.OrderService.UpdateOrder:input_type -> order.v1.UpdateOrderRequest
 	10, // 24: order.v1.OrderService.RedirectOrder:input_type -> order.v1.RedirectOrderRequest
 	11, // 25: order.v1.OrderService.MarkOrderPaid:input_type -> order.v1.MarkOrderPaidRequest
-	12, // 26: order.v1.OrderService.WatchOrder:input_type -> order.v1.WatchOrderRequest
-	1,  // 27: order.v1.OrderService.CreateOrder:output_type -> order.v1.Order
-	1,  // 28: order.v1.OrderService.GetOrder:output_type -> order.v1.Order
-	7,  // 29: order.v1.OrderService.ListOrders:output_type -> order.v1.ListOrdersResponse
-	1,  // 30: order.v1.OrderService.CancelOrder:output_type -> order.v1.Order
-	1,  // 31: order.v1.OrderService.UpdateOrder:output_type -> order.v1.Order
-	1,  // 32: order.v1.OrderService.RedirectOrder:output_type -> order.v1.Order
-	1,  // 33: order.v1.OrderService.MarkOrderPaid:output_type -> order.v1.Order
-	13, // 34: order.v1.OrderService.WatchOrder:output_type -> order.v1.WatchOrderResponse
-	27, // [27:35] is the sub-list for method output_type
-	19, // [19:27] is the sub-list for method input_type
+	12, // 26: order.v1.OrderService.AddOrderPayment:input_type -> order.v1.AddOrderPaymentRequest
+	13, // 27: order.v1.OrderService.WatchOrder:input_type -> order.v1.WatchOrderRequest
+	1,  // 28: order.v1.OrderService.CreateOrder:output_type -> order.v1.Order
+	1,  // 29: order.v1.OrderService.GetOrder:output_type -> order.v1.Order
+	7,  // 30: order.v1.OrderService.ListOrders:output_type -> order.v1.ListOrdersResponse
+	1,  // 31: order.v1.OrderService.CancelOrder:output_type -> order.v1.Order
+	1,  // 32: order.v1.OrderService.UpdateOrder:output_type -> order.v1.Order
+	1,  // 33: order.v1.OrderService.RedirectOrder:output_type -> order.v1.Order
+	1,  // 34: order.v1.OrderService.MarkOrderPaid:output_type -> order.v1.Order
+	1,  // 35: order.v1.OrderService.AddOrderPayment:output_type -> order.v1.Order
+	14, // 36: order.v1.OrderService.WatchOrder:output_type -> order.v1.WatchOrderResponse
+	28, // [28:37] is the sub-list for method output_type
+	19, // [19:28] is the sub-list for method input_type
 	19, // [19:19] is the sub-list for extension type_name
 	19, // [19:19] is the sub-list for extension extendee
 	0,  // [0:19] is the sub-list for field type_name
@@ -1296,7 +1368,7 @@ func file_order_v1_order_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_order_v1_order_proto_rawDesc), len(file_order_v1_order_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,14 +19,15 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	OrderService_CreateOrder_FullMethodName   = "/order.v1.OrderService/CreateOrder"
-	OrderService_GetOrder_FullMethodName      = "/order.v1.OrderService/GetOrder"
-	OrderService_ListOrders_FullMethodName    = "/order.v1.OrderService/ListOrders"
-	OrderService_CancelOrder_FullMethodName   = "/order.v1.OrderService/CancelOrder"
-	OrderService_UpdateOrder_FullMethodName   = "/order.v1.OrderService/UpdateOrder"
-	OrderService_RedirectOrder_FullMethodName = "/order.v1.OrderService/RedirectOrder"
-	OrderService_MarkOrderPaid_FullMethodName = "/order.v1.OrderService/MarkOrderPaid"
-	OrderService_WatchOrder_FullMethodName    = "/order.v1.OrderService/WatchOrder"
+	OrderService_CreateOrder_FullMethodName     = "/order.v1.OrderService/CreateOrder"
+	OrderService_GetOrder_FullMethodName        = "/order.v1.OrderService/GetOrder"
+	OrderService_ListOrders_FullMethodName      = "/order.v1.OrderService/ListOrders"
+	OrderService_CancelOrder_FullMethodName     = "/order.v1.OrderService/CancelOrder"
+	OrderService_UpdateOrder_FullMethodName     = "/order.v1.OrderService/UpdateOrder"
+	OrderService_RedirectOrder_FullMethodName   = "/order.v1.OrderService/RedirectOrder"
+	OrderService_MarkOrderPaid_FullMethodName   = "/order.v1.OrderService/MarkOrderPaid"
+	OrderService_AddOrderPayment_FullMethodName = "/order.v1.OrderService/AddOrderPayment"
+	OrderService_WatchOrder_FullMethodName      = "/order.v1.OrderService/WatchOrder"
 )
 
 // OrderServiceClient is the client API for OrderService service.
@@ -50,6 +51,9 @@ type OrderServiceClient interface {
 	// MarkOrderPaid notes that an order is paid in full. It has no REST route: the payment backend calls it, with the scope
 	// "orders:settle". Marking it again changes nothing.
 	MarkOrderPaid(ctx context.Context, in *MarkOrderPaidRequest, opts ...grpc.CallOption) (*Order, error)
+	// AddOrderPayment notes that a payment was made for an order. It has no REST route: the payment backend calls it, with the scope
+	// "orders:settle". Adding a payment again changes nothing.
+	AddOrderPayment(ctx context.Context, in *AddOrderPaymentRequest, opts ...grpc.CallOption) (*Order, error)
 	// WatchOrder answers with the order's present status at once, then with every change, until the order is cancelled or
 	// delivered. Told what the client has seen already, it answers with the changes since.
 	WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error)
@@ -133,6 +137,16 @@ func (c *orderServiceClient) MarkOrderPaid(ctx context.Context, in *MarkOrderPai
 	return out, nil
 }
 
+func (c *orderServiceClient) AddOrderPayment(ctx context.Context, in *AddOrderPaymentRequest, opts ...grpc.CallOption) (*Order, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Order)
+	err := c.cc.Invoke(ctx, OrderService_AddOrderPayment_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *orderServiceClient) WatchOrder(ctx context.Context, in *WatchOrderRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchOrderResponse], error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	stream, err := c.cc.NewStream(ctx, &OrderService_ServiceDesc.Streams[0], OrderService_WatchOrder_FullMethodName, cOpts...)
@@ -173,6 +187,9 @@ type OrderServiceServer interface {
 	// MarkOrderPaid notes that an order is paid in full. It has no REST route: the payment backend calls it, with the scope
 	// "orders:settle". Marking it again changes nothing.
 	MarkOrderPaid(context.Context, *MarkOrderPaidRequest) (*Order, error)
+	// AddOrderPayment notes that a payment was made for an order. It has no REST route: the payment backend calls it, with the scope
+	// "orders:settle". Adding a payment again changes nothing.
+	AddOrderPayment(context.Context, *AddOrderPaymentRequest) (*Order, error)
 	// WatchOrder answers with the order's present status at once, then with every change, until the order is cancelled or
 	// delivered. Told what the client has seen already, it answers with the changes since.
 	WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error
@@ -206,6 +223,9 @@ func (UnimplementedOrderServiceServer) RedirectOrder(context.Context, *RedirectO
 }
 func (UnimplementedOrderServiceServer) MarkOrderPaid(context.Context, *MarkOrderPaidRequest) (*Order, error) {
 	return nil, status.Error(codes.Unimplemented, "method MarkOrderPaid not implemented")
+}
+func (UnimplementedOrderServiceServer) AddOrderPayment(context.Context, *AddOrderPaymentRequest) (*Order, error) {
+	return nil, status.Error(codes.Unimplemented, "method AddOrderPayment not implemented")
 }
 func (UnimplementedOrderServiceServer) WatchOrder(*WatchOrderRequest, grpc.ServerStreamingServer[WatchOrderResponse]) error {
 	return status.Error(codes.Unimplemented, "method WatchOrder not implemented")
@@ -357,6 +377,24 @@ func _OrderService_MarkOrderPaid_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OrderService_AddOrderPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(AddOrderPaymentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OrderServiceServer).AddOrderPayment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OrderService_AddOrderPayment_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OrderServiceServer).AddOrderPayment(ctx, req.(*AddOrderPaymentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _OrderService_WatchOrder_Handler(srv interface{}, stream grpc.ServerStream) error {
 	m := new(WatchOrderRequest)
 	if err := stream.RecvMsg(m); err != nil {
@@ -402,6 +440,10 @@ var OrderService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "MarkOrderPaid",
 			Handler:    _OrderService_MarkOrderPaid_Handler,
+		},
+		{
+			MethodName: "AddOrderPayment",
+			Handler:    _OrderService_AddOrderPayment_Handler,
 		},
 	},
 	Streams: []grpc.StreamDesc{

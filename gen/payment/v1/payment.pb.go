@@ -701,6 +701,96 @@ func (x *GetPaymentRequest) GetPaymentId() string {
 	return ""
 }
 
+type BatchGetPaymentsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 100.
+	PaymentIds    []string `protobuf:"bytes,1,rep,name=payment_ids,json=paymentIds,proto3" json:"payment_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetPaymentsRequest) Reset() {
+	*x = BatchGetPaymentsRequest{}
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetPaymentsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetPaymentsRequest) ProtoMessage() {}
+
+func (x *BatchGetPaymentsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetPaymentsRequest.ProtoReflect.Descriptor instead.
+func (*BatchGetPaymentsRequest) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *BatchGetPaymentsRequest) GetPaymentIds() []string {
+	if x != nil {
+		return x.PaymentIds
+	}
+	return nil
+}
+
+type BatchGetPaymentsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the ids in the request.
+	Payments      []*Payment `protobuf:"bytes,1,rep,name=payments,proto3" json:"payments,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetPaymentsResponse) Reset() {
+	*x = BatchGetPaymentsResponse{}
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetPaymentsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetPaymentsResponse) ProtoMessage() {}
+
+func (x *BatchGetPaymentsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetPaymentsResponse.ProtoReflect.Descriptor instead.
+func (*BatchGetPaymentsResponse) Descriptor() ([]byte, []int) {
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *BatchGetPaymentsResponse) GetPayments() []*Payment {
+	if x != nil {
+		return x.Payments
+	}
+	return nil
+}
+
 type RefundPaymentRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	PaymentId string                 `protobuf:"bytes,1,opt,name=payment_id,json=paymentId,proto3" json:"payment_id,omitempty"`
@@ -715,7 +805,7 @@ type RefundPaymentRequest struct {
 
 func (x *RefundPaymentRequest) Reset() {
 	*x = RefundPaymentRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -727,7 +817,7 @@ func (x *RefundPaymentRequest) String() string {
 func (*RefundPaymentRequest) ProtoMessage() {}
 
 func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[7]
+	mi := &file_payment_v1_payment_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -740,7 +830,7 @@ func (x *RefundPaymentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundPaymentRequest.ProtoReflect.Descriptor instead.
 func (*RefundPaymentRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{7}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RefundPaymentRequest) GetPaymentId() string {
@@ -781,7 +871,7 @@ type RefundOrderRequest struct {
 
 func (x *RefundOrderRequest) Reset() {
 	*x = RefundOrderRequest{}
-	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -793,7 +883,7 @@ func (x *RefundOrderRequest) String() string {
 func (*RefundOrderRequest) ProtoMessage() {}
 
 func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[8]
+	mi := &file_payment_v1_payment_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -806,7 +896,7 @@ func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
 func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{8}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RefundOrderRequest) GetOrderId() string {
@@ -833,7 +923,7 @@ type RefundOrderResponse struct {
 
 func (x *RefundOrderResponse) Reset() {
 	*x = RefundOrderResponse{}
-	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +935,7 @@ func (x *RefundOrderResponse) String() string {
 func (*RefundOrderResponse) ProtoMessage() {}
 
 func (x *RefundOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_payment_v1_payment_proto_msgTypes[9]
+	mi := &file_payment_v1_payment_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +948,7 @@ func (x *RefundOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefundOrderResponse.ProtoReflect.Descriptor instead.
 func (*RefundOrderResponse) Descriptor() ([]byte, []int) {
-	return file_payment_v1_payment_proto_rawDescGZIP(), []int{9}
+	return file_payment_v1_payment_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RefundOrderResponse) GetPayments() []*Payment {
@@ -922,7 +1012,12 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x06source\"=\n" +
 	"\x11GetPaymentRequest\x12(\n" +
 	"\n" +
-	"payment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tpaymentId\"\xc9\x01\n" +
+	"payment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tpaymentId\"N\n" +
+	"\x17BatchGetPaymentsRequest\x123\n" +
+	"\vpayment_ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\b\x01\x10d\"\x06r\x04\x10\x01\x18?R\n" +
+	"paymentIds\"K\n" +
+	"\x18BatchGetPaymentsResponse\x12/\n" +
+	"\bpayments\x18\x01 \x03(\v2\x13.payment.v1.PaymentR\bpayments\"\xc9\x01\n" +
 	"\x14RefundPaymentRequest\x12(\n" +
 	"\n" +
 	"payment_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\tpaymentId\x12'\n" +
@@ -944,14 +1039,15 @@ const file_payment_v1_payment_proto_rawDesc = "" +
 	"\x1aPAYMENT_METHOD_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13PAYMENT_METHOD_CARD\x10\x01\x12 \n" +
 	"\x1cPAYMENT_METHOD_BANK_TRANSFER\x10\x02\x12\x19\n" +
-	"\x15PAYMENT_METHOD_WALLET\x10\x032\xb9\x04\n" +
+	"\x15PAYMENT_METHOD_WALLET\x10\x032\xba\x05\n" +
 	"\x0ePaymentService\x12\xac\x01\n" +
 	"\rCreatePayment\x12 .payment.v1.CreatePaymentRequest\x1a\x13.payment.v1.Payment\"d\xba\xf0\x18I\x12\x04\b\x05\x18\n" +
 	"2\x1e\b\xc9\x01\x12\x19/v1/payments/{payment_id}:\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
 	"request_idJ\x00h\x03\x82\xd3\xe4\x93\x02\x11:\x01*\"\f/v1/payments\x12f\n" +
 	"\n" +
-	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12\xa0\x01\n" +
+	"GetPayment\x12\x1d.payment.v1.GetPaymentRequest\x1a\x13.payment.v1.Payment\"$\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/payments/{payment_id}\x90\x02\x01\x12\x7f\n" +
+	"\x10BatchGetPayments\x12#.payment.v1.BatchGetPaymentsRequest\x1a$.payment.v1.BatchGetPaymentsResponse\" \x82\xd3\xe4\x93\x02\x17\x12\x15/v1/payments:batchGet\x90\x02\x01\x12\xa0\x01\n" +
 	"\rRefundPayment\x12 .payment.v1.RefundPaymentRequest\x1a\x13.payment.v1.Payment\"X\xba\xf0\x18)\x12\x04\b\x05\x18\n" +
 	":\x1d\n" +
 	"\x0fIdempotency-Key\x12\n" +
@@ -973,56 +1069,61 @@ func file_payment_v1_payment_proto_rawDescGZIP() []byte {
 }
 
 var file_payment_v1_payment_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_payment_v1_payment_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_payment_v1_payment_proto_goTypes = []any{
-	(PaymentStatus)(0),            // 0: payment.v1.PaymentStatus
-	(PaymentMethod)(0),            // 1: payment.v1.PaymentMethod
-	(*Payment)(nil),               // 2: payment.v1.Payment
-	(*Card)(nil),                  // 3: payment.v1.Card
-	(*BankTransfer)(nil),          // 4: payment.v1.BankTransfer
-	(*Wallet)(nil),                // 5: payment.v1.Wallet
-	(*Refund)(nil),                // 6: payment.v1.Refund
-	(*CreatePaymentRequest)(nil),  // 7: payment.v1.CreatePaymentRequest
-	(*GetPaymentRequest)(nil),     // 8: payment.v1.GetPaymentRequest
-	(*RefundPaymentRequest)(nil),  // 9: payment.v1.RefundPaymentRequest
-	(*RefundOrderRequest)(nil),    // 10: payment.v1.RefundOrderRequest
-	(*RefundOrderResponse)(nil),   // 11: payment.v1.RefundOrderResponse
-	(*v1.Money)(nil),              // 12: money.v1.Money
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
+	(PaymentStatus)(0),               // 0: payment.v1.PaymentStatus
+	(PaymentMethod)(0),               // 1: payment.v1.PaymentMethod
+	(*Payment)(nil),                  // 2: payment.v1.Payment
+	(*Card)(nil),                     // 3: payment.v1.Card
+	(*BankTransfer)(nil),             // 4: payment.v1.BankTransfer
+	(*Wallet)(nil),                   // 5: payment.v1.Wallet
+	(*Refund)(nil),                   // 6: payment.v1.Refund
+	(*CreatePaymentRequest)(nil),     // 7: payment.v1.CreatePaymentRequest
+	(*GetPaymentRequest)(nil),        // 8: payment.v1.GetPaymentRequest
+	(*BatchGetPaymentsRequest)(nil),  // 9: payment.v1.BatchGetPaymentsRequest
+	(*BatchGetPaymentsResponse)(nil), // 10: payment.v1.BatchGetPaymentsResponse
+	(*RefundPaymentRequest)(nil),     // 11: payment.v1.RefundPaymentRequest
+	(*RefundOrderRequest)(nil),       // 12: payment.v1.RefundOrderRequest
+	(*RefundOrderResponse)(nil),      // 13: payment.v1.RefundOrderResponse
+	(*v1.Money)(nil),                 // 14: money.v1.Money
+	(*timestamppb.Timestamp)(nil),    // 15: google.protobuf.Timestamp
 }
 var file_payment_v1_payment_proto_depIdxs = []int32{
 	0,  // 0: payment.v1.Payment.status:type_name -> payment.v1.PaymentStatus
 	1,  // 1: payment.v1.Payment.method:type_name -> payment.v1.PaymentMethod
-	12, // 2: payment.v1.Payment.amount:type_name -> money.v1.Money
-	12, // 3: payment.v1.Payment.refunded_amount:type_name -> money.v1.Money
+	14, // 2: payment.v1.Payment.amount:type_name -> money.v1.Money
+	14, // 3: payment.v1.Payment.refunded_amount:type_name -> money.v1.Money
 	6,  // 4: payment.v1.Payment.refunds:type_name -> payment.v1.Refund
-	13, // 5: payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
-	13, // 6: payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
+	15, // 5: payment.v1.Payment.create_time:type_name -> google.protobuf.Timestamp
+	15, // 6: payment.v1.Payment.update_time:type_name -> google.protobuf.Timestamp
 	3,  // 7: payment.v1.Payment.card:type_name -> payment.v1.Card
 	4,  // 8: payment.v1.Payment.bank_transfer:type_name -> payment.v1.BankTransfer
 	5,  // 9: payment.v1.Payment.wallet:type_name -> payment.v1.Wallet
-	12, // 10: payment.v1.Refund.amount:type_name -> money.v1.Money
-	13, // 11: payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	12, // 12: payment.v1.CreatePaymentRequest.amount:type_name -> money.v1.Money
+	14, // 10: payment.v1.Refund.amount:type_name -> money.v1.Money
+	15, // 11: payment.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	14, // 12: payment.v1.CreatePaymentRequest.amount:type_name -> money.v1.Money
 	1,  // 13: payment.v1.CreatePaymentRequest.method:type_name -> payment.v1.PaymentMethod
 	3,  // 14: payment.v1.CreatePaymentRequest.card:type_name -> payment.v1.Card
 	4,  // 15: payment.v1.CreatePaymentRequest.bank_transfer:type_name -> payment.v1.BankTransfer
 	5,  // 16: payment.v1.CreatePaymentRequest.wallet:type_name -> payment.v1.Wallet
-	12, // 17: payment.v1.RefundPaymentRequest.amount:type_name -> money.v1.Money
-	2,  // 18: payment.v1.RefundOrderResponse.payments:type_name -> payment.v1.Payment
-	7,  // 19: payment.v1.PaymentService.CreatePayment:input_type -> payment.v1.CreatePaymentRequest
-	8,  // 20: payment.v1.PaymentService.GetPayment:input_type -> payment.v1.GetPaymentRequest
-	9,  // 21: payment.v1.PaymentService.RefundPayment:input_type -> payment.v1.RefundPaymentRequest
-	10, // 22: payment.v1.PaymentService.RefundOrder:input_type -> payment.v1.RefundOrderRequest
-	2,  // 23: payment.v1.PaymentService.CreatePayment:output_type -> payment.v1.Payment
-	2,  // 24: payment.v1.PaymentService.GetPayment:output_type -> payment.v1.Payment
-	2,  // 25: payment.v1.PaymentService.RefundPayment:output_type -> payment.v1.Payment
-	11, // 26: payment.v1.PaymentService.RefundOrder:output_type -> payment.v1.RefundOrderResponse
-	23, // [23:27] is the sub-list for method output_type
-	19, // [19:23] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	2,  // 17: payment.v1.BatchGetPaymentsResponse.payments:type_name -> payment.v1.Payment
+	14, // 18: payment.v1.RefundPaymentRequest.amount:type_name -> money.v1.Money
+	2,  // 19: payment.v1.RefundOrderResponse.payments:type_name -> payment.v1.Payment
+	7,  // 20: payment.v1.PaymentService.CreatePayment:input_type -> payment.v1.CreatePaymentRequest
+	8,  // 21: payment.v1.PaymentService.GetPayment:input_type -> payment.v1.GetPaymentRequest
+	9,  // 22: payment.v1.PaymentService.BatchGetPayments:input_type -> payment.v1.BatchGetPaymentsRequest
+	11, // 23: payment.v1.PaymentService.RefundPayment:input_type -> payment.v1.RefundPaymentRequest
+	12, // 24: payment.v1.PaymentService.RefundOrder:input_type -> payment.v1.RefundOrderRequest
+	2,  // 25: payment.v1.PaymentService.CreatePayment:output_type -> payment.v1.Payment
+	2,  // 26: payment.v1.PaymentService.GetPayment:output_type -> payment.v1.Payment
+	10, // 27: payment.v1.PaymentService.BatchGetPayments:output_type -> payment.v1.BatchGetPaymentsResponse
+	2,  // 28: payment.v1.PaymentService.RefundPayment:output_type -> payment.v1.Payment
+	13, // 29: payment.v1.PaymentService.RefundOrder:output_type -> payment.v1.RefundOrderResponse
+	25, // [25:30] is the sub-list for method output_type
+	20, // [20:25] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_payment_v1_payment_proto_init() }
@@ -1046,7 +1147,7 @@ func file_payment_v1_payment_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_payment_v1_payment_proto_rawDesc), len(file_payment_v1_payment_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,10 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	PaymentService_CreatePayment_FullMethodName = "/payment.v1.PaymentService/CreatePayment"
-	PaymentService_GetPayment_FullMethodName    = "/payment.v1.PaymentService/GetPayment"
-	PaymentService_RefundPayment_FullMethodName = "/payment.v1.PaymentService/RefundPayment"
-	PaymentService_RefundOrder_FullMethodName   = "/payment.v1.PaymentService/RefundOrder"
+	PaymentService_CreatePayment_FullMethodName    = "/payment.v1.PaymentService/CreatePayment"
+	PaymentService_GetPayment_FullMethodName       = "/payment.v1.PaymentService/GetPayment"
+	PaymentService_BatchGetPayments_FullMethodName = "/payment.v1.PaymentService/BatchGetPayments"
+	PaymentService_RefundPayment_FullMethodName    = "/payment.v1.PaymentService/RefundPayment"
+	PaymentService_RefundOrder_FullMethodName      = "/payment.v1.PaymentService/RefundOrder"
 )
 
 // PaymentServiceClient is the client API for PaymentService service.
@@ -31,10 +32,13 @@ const (
 //
 // PaymentService takes payments for orders and gives them back. Whose payment may be seen or refunded is decided by the service.
 type PaymentServiceClient interface {
-	// CreatePayment pays for an order, at most what is still open of its total. An order that is paid in full becomes PAID.
+	// CreatePayment pays for an order, at most what is still open of its total, in at most 100 payments. An order that is paid in full
+	// becomes PAID.
 	CreatePayment(ctx context.Context, in *CreatePaymentRequest, opts ...grpc.CallOption) (*Payment, error)
 	// GetPayment reads one payment.
 	GetPayment(ctx context.Context, in *GetPaymentRequest, opts ...grpc.CallOption) (*Payment, error)
+	// BatchGetPayments reads several payments (AIP-231). It fails as a whole if one of them does not exist or is not the caller's.
+	BatchGetPayments(ctx context.Context, in *BatchGetPaymentsRequest, opts ...grpc.CallOption) (*BatchGetPaymentsResponse, error)
 	// RefundPayment gives back a part or the rest of a payment.
 	RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Payment, error)
 	// RefundOrder gives back all that was paid for an order and lets nothing more be paid for it. It has no REST route: the order backend
@@ -70,6 +74,16 @@ func (c *paymentServiceClient) GetPayment(ctx context.Context, in *GetPaymentReq
 	return out, nil
 }
 
+func (c *paymentServiceClient) BatchGetPayments(ctx context.Context, in *BatchGetPaymentsRequest, opts ...grpc.CallOption) (*BatchGetPaymentsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchGetPaymentsResponse)
+	err := c.cc.Invoke(ctx, PaymentService_BatchGetPayments_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *paymentServiceClient) RefundPayment(ctx context.Context, in *RefundPaymentRequest, opts ...grpc.CallOption) (*Payment, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Payment)
@@ -96,10 +110,13 @@ func (c *paymentServiceClient) RefundOrder(ctx context.Context, in *RefundOrderR
 //
 // PaymentService takes payments for orders and gives them back. Whose payment may be seen or refunded is decided by the service.
 type PaymentServiceServer interface {
-	// CreatePayment pays for an order, at most what is still open of its total. An order that is paid in full becomes PAID.
+	// CreatePayment pays for an order, at most what is still open of its total, in at most 100 payments. An order that is paid in full
+	// becomes PAID.
 	CreatePayment(context.Context, *CreatePaymentRequest) (*Payment, error)
 	// GetPayment reads one payment.
 	GetPayment(context.Context, *GetPaymentRequest) (*Payment, error)
+	// BatchGetPayments reads several payments (AIP-231). It fails as a whole if one of them does not exist or is not the caller's.
+	BatchGetPayments(context.Context, *BatchGetPaymentsRequest) (*BatchGetPaymentsResponse, error)
 	// RefundPayment gives back a part or the rest of a payment.
 	RefundPayment(context.Context, *RefundPaymentRequest) (*Payment, error)
 	// RefundOrder gives back all that was paid for an order and lets nothing more be paid for it. It has no REST route: the order backend
@@ -120,6 +137,9 @@ func (UnimplementedPaymentServiceServer) CreatePayment(context.Context, *CreateP
 }
 func (UnimplementedPaymentServiceServer) GetPayment(context.Context, *GetPaymentRequest) (*Payment, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPayment not implemented")
+}
+func (UnimplementedPaymentServiceServer) BatchGetPayments(context.Context, *BatchGetPaymentsRequest) (*BatchGetPaymentsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchGetPayments not implemented")
 }
 func (UnimplementedPaymentServiceServer) RefundPayment(context.Context, *RefundPaymentRequest) (*Payment, error) {
 	return nil, status.Error(codes.Unimplemented, "method RefundPayment not implemented")
@@ -184,6 +204,24 @@ func _PaymentService_GetPayment_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _PaymentService_BatchGetPayments_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchGetPaymentsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PaymentServiceServer).BatchGetPayments(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PaymentService_BatchGetPayments_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PaymentServiceServer).BatchGetPayments(ctx, req.(*BatchGetPaymentsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _PaymentService_RefundPayment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(RefundPaymentRequest)
 	if err := dec(in); err != nil {
@@ -234,6 +272,10 @@ var PaymentService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPayment",
 			Handler:    _PaymentService_GetPayment_Handler,
+		},
+		{
+			MethodName: "BatchGetPayments",
+			Handler:    _PaymentService_BatchGetPayments_Handler,
 		},
 		{
 			MethodName: "RefundPayment",
