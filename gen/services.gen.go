@@ -12,6 +12,7 @@ import (
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	notificationv1 "github.com/portico-gateway/portico/gen/notification/v1"
 	orderv1 "github.com/portico-gateway/portico/gen/order/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 	paymentv1 "github.com/portico-gateway/portico/gen/payment/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
 	userv1 "github.com/portico-gateway/portico/gen/user/v1"
@@ -88,6 +89,17 @@ func Services() []Service {
 				{Method: "PATCH", Path: "/v1/orders/{order.order_id}", RPC: "/order.v1.OrderService/UpdateOrder"},
 				{Method: "POST", Path: "/v1/orders/{order_id}:redirect", RPC: "/order.v1.OrderService/RedirectOrder"},
 				{Method: "GET", Path: "/v1/orders/{order_id}:watch", RPC: "/order.v1.OrderService/WatchOrder"},
+			},
+			Comments: comments, Examples: examples,
+		},
+		{
+			Name:      "orderpage.v1.OrderPageService",
+			Composite: true,
+			Register: func(ctx context.Context, mux *runtime.ServeMux, conn grpc.ClientConnInterface) error {
+				return orderpagev1.RegisterOrderPageServiceHandlerClient(ctx, mux, orderpagev1.NewOrderPageServiceClient(conn))
+			},
+			Routes: []Route{
+				{Method: "GET", Path: "/v1/orders/{order_id}/page", RPC: "/orderpage.v1.OrderPageService/GetOrderPage"},
 			},
 			Comments: comments, Examples: examples,
 		},

@@ -13,9 +13,11 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
+	"github.com/portico-gateway/portico/bff/composite/orderpage"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 )
 
 func main() {
@@ -51,6 +53,7 @@ func run(ctx context.Context, args []string) error {
 	options := []bff.Option{
 		bff.WithServices(gen.Services()...),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
+		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
 	}
 	for _, s := range services {
 		options = append(options, bff.WithHandlers("user", s.register, s.name))

@@ -7,8 +7,10 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
+	"github.com/portico-gateway/portico/bff/composite/orderpage"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 )
 
 func rootCommand() *cobra.Command {
@@ -75,5 +77,6 @@ func services() []bff.Option {
 func composites() []bff.Option {
 	return []bff.Option{
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
+		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
 	}
 }

@@ -14,11 +14,13 @@ import (
 
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/composite/dashboard"
+	"github.com/portico-gateway/portico/bff/composite/orderpage"
 	"github.com/portico-gateway/portico/bff/config"
 	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
+	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -77,6 +79,7 @@ func StartIn(ctx context.Context, t *testing.T, change func(*config.Config), opt
 	opts = append([]bff.Option{
 		bff.WithServices(gen.Services()...),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
+		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
 		bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}}),
 		bff.WithLogger(slog.New(slog.NewJSONHandler(s.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),

@@ -16,7 +16,6 @@ import (
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/bff/internal/testkit/redistest"
-	"github.com/portico-gateway/portico/gen"
 	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 	profilev1 "github.com/portico-gateway/portico/gen/profile/v1"
@@ -107,7 +106,8 @@ func TestWritesOfLegsAreSeen(t *testing.T) {
 		cfg = *c
 	})
 
-	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(), bff.WithServices(gen.Services()...),
+	gw, err := gatewaytest.New(t.Context(), t, cfg, gatewaytest.Quiet(),
+		bff.WithServices(gatewaytest.Service(t, "profile.v1.ProfileService"), gatewaytest.Service(t, "dashboard.v1.DashboardService")),
 		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, func(connect bff.Connect) (dashboardv1.DashboardServiceServer, error) {
 			conn, err := connect("profile")
 
