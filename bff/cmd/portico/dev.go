@@ -268,6 +268,9 @@ func (d *dev) readConfig() (config.Config, error) {
 		cfg.Docs.Page = config.DocsPublic
 	}
 
+	// The page shows it, and who develops a client wants to see it.
+	cfg.Server.ServerTiming = true
+
 	// No load balancer has to notice.
 	if cfg.Server.DrainDelay == 0 {
 		cfg.Server.DrainDelay = time.Millisecond

@@ -29,6 +29,7 @@ func CORS(cfg config.CORS, methods func(escapedPath string) []string, further []
 		AllowedHeaders: cfg.AllowedHeaders,
 		ExposedHeaders: []string{
 			headerRequestID, "Retry-After", "RateLimit", "RateLimit-Policy", "Location", "Link", "ETag", "Allow", "Idempotency-Replayed",
+			"Server-Timing",
 		},
 		AllowCredentials:   cfg.AllowCredentials,
 		MaxAge:             int(cfg.MaxAge.Seconds()),

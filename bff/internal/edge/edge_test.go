@@ -235,7 +235,8 @@ func TestCORS(t *testing.T) {
 		}},
 		{"allowed_origin", on, "GET", origin, nil, map[string]string{
 			"Access-Control-Allow-Origin": origin, "Vary": "Origin", "Access-Control-Allow-Credentials": "",
-			"Access-Control-Expose-Headers": "X-Request-Id, Retry-After, Ratelimit, Ratelimit-Policy, Location, Link, Etag, Allow, Idempotency-Replayed",
+			"Access-Control-Expose-Headers": "X-Request-Id, Retry-After, Ratelimit, Ratelimit-Policy, Location, Link, Etag, Allow, " +
+				"Idempotency-Replayed, Server-Timing",
 		}},
 		{"origin_by_pattern", on, "GET", "https://shop.partner.example", nil, map[string]string{
 			"Access-Control-Allow-Origin": "https://shop.partner.example",

@@ -11,7 +11,9 @@ import (
 )
 
 // serverTiming sets the header Server-Timing (W3C Server Timing): the duration of the request so far, and of each call to a
-// backend. It is for developers of clients, since it names backends and RPCs.
+// backend. The parameter "start" is the time from the start of the request to that of the call. It is negative for a call of an
+// earlier request that this one shared. Browsers ignore parameters that they do not know; scripts can read the header. It is for
+// developers of clients, since it names backends and RPCs.
 func serverTiming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		timed := &timingWriter{rec: reqinfo.From(r.Context())}
@@ -33,8 +35,8 @@ func (t *timingWriter) BeforeHeader(status int) int {
 	metrics := append(make([]string, 0, 1+len(calls)), "total;dur="+milliseconds(time.Since(t.rec.Start)))
 
 	for _, call := range calls {
-		metrics = append(metrics,
-			fmt.Sprintf("%s;desc=%q;dur=%s", call.Upstream, strings.TrimPrefix(call.RPC, "/"), milliseconds(call.Took)))
+		metrics = append(metrics, fmt.Sprintf("%s;desc=%q;dur=%s;start=%s",
+			call.Upstream, strings.TrimPrefix(call.RPC, "/"), milliseconds(call.Took), milliseconds(call.Start.Sub(t.rec.Start))))
 	}
 
 	t.Header().Set("Server-Timing", strings.Join(metrics, ", "))

@@ -285,8 +285,9 @@ func (r *Record) UpstreamNames() string {
 type Call struct {
 	Upstream string
 	// RPC is the full method, "/user.v1.UserService/GetUser".
-	RPC  string
-	Took time.Duration
+	RPC   string
+	Start time.Time
+	Took  time.Duration
 }
 
 // What is stored of calls and missing parts: a composite may have many legs, and a stream may miss a part with every message.

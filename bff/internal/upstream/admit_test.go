@@ -329,7 +329,7 @@ func TestCallsAreNotedOnTheRecord(t *testing.T) {
 
 	synctest.Test(t, func(t *testing.T) {
 		u, o := stubbed(Config{Upstream: config.Upstream{Breaker: lenient}})
-		rec := &reqinfo.Record{}
+		rec, start := &reqinfo.Record{}, time.Now()
 
 		if err := u.call(reqinfo.NewContext(t.Context(), rec), o, rpcGet, func(context.Context, any, []grpc.CallOption) error {
 			time.Sleep(time.Second)
@@ -339,7 +339,8 @@ func TestCallsAreNotedOnTheRecord(t *testing.T) {
 			t.Error(err)
 		}
 
-		if diff := cmp.Diff([]reqinfo.Call{{Upstream: "order", RPC: rpcGet, Took: time.Second}}, rec.Calls()); diff != "" {
+		want := []reqinfo.Call{{Upstream: "order", RPC: rpcGet, Start: start, Took: time.Second}}
+		if diff := cmp.Diff(want, rec.Calls()); diff != "" {
 			t.Error(diff)
 		}
 	})

@@ -143,7 +143,7 @@ func (c *call) end(err error) {
 	c.ended.Do(func() {
 		took := time.Since(c.start)
 
-		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Took: took})
+		c.record.AddCall(reqinfo.Call{Upstream: c.upstream, RPC: c.rpc, Start: c.start, Took: took})
 		c.observer.ObserveCall(c.upstream, c.rpc, status.Code(err), took)
 	})
 }
