@@ -40,7 +40,8 @@ export class Api {
   async send<Data>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Exchange<Data>> {
     const init = await this.#init(method, body, headers);
     const start = performance.now();
-    const response = await fetch(path, init);
+    // The response is to be the gateway's, not one that the browser has stored, as its headers say which calls were made for it.
+    const response = await fetch(path, { ...init, cache: "no-store" });
     const copy = response.clone();
     const text = await response.text();
     const exchange: Exchange<Data> = {
@@ -69,6 +70,8 @@ export class Api {
 
   async #init(method: string, body: unknown, extra: Record<string, string>): Promise<RequestInit> {
     const headers = new Headers(extra);
+    // Otherwise a browser that is not to use its cache asks the gateway not to use its own.
+    headers.set("Cache-Control", "max-stale");
     const token = await this.#token(this.caller());
     if (token) {
       headers.set("Authorization", `Bearer ${token}`);

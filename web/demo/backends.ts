@@ -9,11 +9,13 @@ interface Backend {
   state: "running" | "stopped" | "mock" | "external";
 }
 
-/** How the dashboard depends on each backend. */
+/** How the pages depend on each backend. */
 const roles: Record<string, string> = {
   user: "The dashboard needs it.",
-  order: "The dashboard can do without it.",
-  profile: "The dashboard can do without it.",
+  order: "The page of an order needs it. The dashboard can do without it.",
+  profile: "Both pages can do without it.",
+  payment: "The page of an order can do without it.",
+  notification: "The page of an order can do without it.",
 };
 
 const states = { running: "running", stopped: "stopped", mock: "mock, from the proto", external: "not run from here" };
@@ -68,7 +70,7 @@ export class Backends {
       "article",
       { class: "service", attributes: { "aria-label": service } },
       h("h3", {}, service),
-      h("p", { class: "quiet" }, roles[service] ?? "Not part of the dashboard."),
+      h("p", { class: "quiet" }, roles[service] ?? "Neither page needs it."),
       ...replicas.map((backend) => this.#instance(backend)),
     );
   }

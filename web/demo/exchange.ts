@@ -26,12 +26,12 @@ export function indented(text: string): string {
   }
 }
 
-/** The response in one sentence, for screen readers. */
-export function summary(exchange: Exchange<{ partialErrors?: { part?: string }[] }>): string {
+/** The response in one sentence, for screen readers. The title is that of the page. */
+export function summary(title: string, exchange: Exchange<{ partialErrors?: { part?: string }[] }>): string {
   const { data, status, problem } = exchange;
   if (!data) {
     return `${status}: ${problem?.detail}`;
   }
   const missing = (data.partialErrors ?? []).map((error) => error.part).join(" and ");
-  return missing === "" ? "The dashboard is complete." : `The dashboard lacks ${missing}.`;
+  return missing === "" ? `${title}: complete.` : `${title}: without ${missing}.`;
 }

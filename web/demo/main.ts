@@ -1,19 +1,53 @@
-import type { DashboardV1Dashboard, paths } from "@portico/client/schema";
-import { Api, type Caller, callers, local, reason } from "./api.js";
+import type { DashboardV1Dashboard, OrderpageV1OrderPage, OrderV1Order, paths } from "@portico/client/schema";
+import { Api, type Caller, callers, type Exchange, local, reason } from "./api.js";
 import { Backends } from "./backends.js";
 import { burst } from "./burst.js";
-import { notice, showDashboard } from "./dashboard.js";
+import { showDashboard } from "./dashboard.js";
 import { byId, fill, h } from "./dom.js";
 import { indented, showExchange, summary } from "./exchange.js";
+import { showOrderPage } from "./orderpage.js";
 import { Orders } from "./orders.js";
+import { notice } from "./parts.js";
+import { showWaterfall } from "./waterfall.js";
 
 // Checked against the OpenAPI document: a route that was removed does not compile.
 const mine: keyof paths = "/v1/me/dashboard";
 const anyones: keyof paths = "/v1/users/{user_id}/dashboard";
-const routes = [mine, anyones.replace("{user_id}", "alice"), anyones.replace("{user_id}", "bob")];
+const orderPage: keyof paths = "/v1/orders/{order_id}/page";
+const pageOf = (orderId: string) => orderPage.replace("{order_id}", encodeURIComponent(orderId));
+/** An order of alice in the demo data, with two payments. */
+const shipped = "ord_01kj2wq5m7t9r4b8x6h3g1f0ca";
+const routes = [mine, anyones.replace("{user_id}", "alice"), anyones.replace("{user_id}", "bob"), pageOf(shipped)];
 
-/** The services of which the dashboard consists. */
-const sources = ["user", "order", "profile"];
+/** What a composite answers with. */
+type Page = DashboardV1Dashboard | OrderpageV1OrderPage;
+
+/** A composite that the page can ask for. */
+interface Composite {
+  title: string;
+  about: string;
+  /** The services of which it consists. */
+  sources: string[];
+  show(element: HTMLElement, exchange: Exchange<Page>): void;
+}
+
+const dashboard: Composite = {
+  title: "Dashboard",
+  about: "One request to the gateway, put together from the user, order and profile backends, which it calls at the same time.",
+  sources: ["user", "order", "profile"],
+  show: (element, exchange) => showDashboard(element, exchange as Exchange<DashboardV1Dashboard>, actions),
+};
+
+const pageOfAnOrder: Composite = {
+  title: "Page of an order",
+  about: "One request to the gateway: first the order, then all that depends on it at the same time, with its payments in one batch.",
+  sources: ["order", "payment", "notification", "profile"],
+  show: (element, exchange) => showOrderPage(element, exchange as Exchange<OrderpageV1OrderPage>),
+};
+
+function chosen(): Composite {
+  return pathChoice.value.startsWith("/v1/orders/") ? pageOfAnOrder : dashboard;
+}
 
 /** How often, and at which interval in milliseconds, to check whether a backend that was started is used again. */
 const tries = 20;
@@ -25,32 +59,40 @@ const parts = byId("parts");
 
 const api = new Api(() => callers.find(({ name }) => name === callerChoice.value) ?? (callers[0] as Caller));
 const orders = new Orders(api, byId("watch"), () => void refresh(), complain);
-const actions = { pay: (order: object) => void orders.pay(order), cancel: (order: object) => void orders.cancel(order) };
+const actions = {
+  open: (order: OrderV1Order) => open(pageOf(order.orderId ?? "")),
+  pay: (order: OrderV1Order) => void orders.pay(order),
+  cancel: (order: OrderV1Order) => void orders.cancel(order),
+};
 const backends = new Backends(
   byId("backends"),
   (service, started) => void follow(service, started),
   (error) => complain("The backend was not switched", error),
 );
 
-/** Counts requests for the dashboard, so that a late response does not replace a newer one. */
+/** Counts requests for a page, so that a late response does not replace a newer one. */
 let turn = 0;
 
-/** Fetches and shows the dashboard. Returns whether it is complete; undefined if a later call replaced it. */
+/** Fetches and shows the chosen page. Returns whether it is complete; undefined if a later call replaced it. */
 async function refresh(): Promise<boolean | undefined> {
   const own = ++turn;
+  const { title, about, show } = chosen();
   parts.setAttribute("aria-busy", "true");
   try {
-    const exchange = await api.send<DashboardV1Dashboard>("GET", pathChoice.value);
+    const exchange = await api.send<Page>("GET", pathChoice.value);
     if (own !== turn) {
       return undefined;
     }
+    byId("dashboard-title").textContent = title;
+    byId("about").textContent = about;
     showExchange(byId("exchange"), exchange);
-    showDashboard(parts, exchange, actions);
+    showWaterfall(byId("calls"), exchange);
+    show(parts, exchange);
     byId("raw").textContent = indented(exchange.text);
-    byId("announcement").textContent = summary(exchange);
+    byId("announcement").textContent = summary(title, exchange);
     return exchange.data !== undefined && !exchange.data.partialErrors?.length;
   } catch (error) {
-    complain("No dashboard", error);
+    complain("No response", error);
     return undefined;
   } finally {
     if (own === turn) {
@@ -59,10 +101,23 @@ async function refresh(): Promise<boolean | undefined> {
   }
 }
 
-/** Shows how the dashboard changes. A circuit breaker tries a backend that is back only after a while. */
+/** Fetches and shows a page that need not be among the choices yet. */
+function open(path: string): void {
+  if (![...pathChoice.options].some(({ value }) => value === path)) {
+    offer(path);
+  }
+  pathChoice.value = path;
+  void refresh();
+}
+
+function offer(path: string): void {
+  pathChoice.append(h("option", { attributes: { value: path } }, `GET ${path}`));
+}
+
+/** Shows how the page changes. A circuit breaker tries a backend that is back only after a while. */
 async function follow(service: string, started: boolean): Promise<void> {
   fill(byId("notices"));
-  if (!sources.includes(service)) {
+  if (!chosen().sources.includes(service)) {
     return;
   }
   for (let i = 0; (await refresh()) === false && started && i < tries; i++) {
@@ -114,7 +169,7 @@ async function showInfo(): Promise<void> {
 
 async function start(): Promise<void> {
   callerChoice.append(...callers.map(({ name, label }) => h("option", { attributes: { value: name } }, label)));
-  pathChoice.append(...routes.map((route) => h("option", { attributes: { value: route } }, `GET ${route}`)));
+  routes.forEach(offer);
   callerChoice.addEventListener("change", () => {
     orders.leave();
     fill(byId("notices"));

@@ -10,7 +10,7 @@ import type {
 import { idempotencyKey } from "../client/retry.js";
 import { lines } from "../client/lines.js";
 import { type Api, reason } from "./api.js";
-import { badge } from "./dashboard.js";
+import { badge } from "./parts.js";
 import { type Child, h } from "./dom.js";
 import { clock } from "./format.js";
 

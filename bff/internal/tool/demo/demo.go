@@ -1,5 +1,5 @@
-// Package demo is the page that `portico dev` shows a newcomer: what is running, and one composite over the live API while its
-// backends are stopped and started. It also has what the page's buttons call, below /dev/.
+// Package demo is the page that `portico dev` shows a newcomer: what is running, and two composites over the live API, with the
+// calls behind them, while their backends are stopped and started. It also has what the page's buttons call, below /dev/.
 //
 // It is for development only. It issues tokens for any user, so it serves only programs on the same machine, and never another site
 // in their browser.

@@ -115,7 +115,7 @@ var Api = class {
   async send(method, path, body, headers = {}) {
     const init = await this.#init(method, body, headers);
     const start2 = performance.now();
-    const response = await fetch(path, init);
+    const response = await fetch(path, { ...init, cache: "no-store" });
     const copy = response.clone();
     const text = await response.text();
     const exchange = {
@@ -142,6 +142,7 @@ var Api = class {
   }
   async #init(method, body, extra) {
     const headers = new Headers(extra);
+    headers.set("Cache-Control", "max-stale");
     const token = await this.#token(this.caller());
     if (token) {
       headers.set("Authorization", `Bearer ${token}`);
@@ -227,8 +228,10 @@ function fill(element, ...children) {
 // web/demo/backends.ts
 var roles = {
   user: "The dashboard needs it.",
-  order: "The dashboard can do without it.",
-  profile: "The dashboard can do without it."
+  order: "The page of an order needs it. The dashboard can do without it.",
+  profile: "Both pages can do without it.",
+  payment: "The page of an order can do without it.",
+  notification: "The page of an order can do without it."
 };
 var states = { running: "running", stopped: "stopped", mock: "mock, from the proto", external: "not run from here" };
 var Backends = class {
@@ -275,7 +278,7 @@ var Backends = class {
       "article",
       { class: "service", attributes: { "aria-label": service } },
       h("h3", {}, service),
-      h("p", { class: "quiet" }, roles[service] ?? "Not part of the dashboard."),
+      h("p", { class: "quiet" }, roles[service] ?? "Neither page needs it."),
       ...replicas.map((backend) => this.#instance(backend))
     );
   }
@@ -314,24 +317,24 @@ var Backends = class {
 // web/demo/burst.ts
 var requests = 40;
 async function burst(api2, path, element) {
-  const bar = h("div", { class: "bar", attributes: { "aria-hidden": "true" } });
+  const bar2 = h("div", { class: "bar", attributes: { "aria-hidden": "true" } });
   const counts = /* @__PURE__ */ new Map();
   let retryAfter = "";
   let policy = "";
-  fill(element, bar);
+  fill(element, bar2);
   await Promise.all(
     Array.from({ length: requests }, async () => {
       const { status, headers } = await api2.send("GET", path);
       counts.set(status, (counts.get(status) ?? 0) + 1);
       retryAfter = headers.get("Retry-After") ?? retryAfter;
       policy = headers.get("RateLimit-Policy") ?? policy;
-      bar.append(h("span", { class: status === 200 ? "passed" : "refused", title: String(status) }));
+      bar2.append(h("span", { class: status === 200 ? "passed" : "refused", title: String(status) }));
     })
   );
   const said = [...counts].sort().map(([status, count]) => `${count} × ${status}${names[status] ?? ""}`);
   fill(
     element,
-    bar,
+    bar2,
     h("p", { class: "burst-text" }, said.join(", ")),
     h("p", { class: "mono" }, policy && `RateLimit-Policy: ${policy}`),
     h("p", { class: "mono" }, retryAfter && `Retry-After: ${retryAfter}`)
@@ -375,34 +378,17 @@ function contents(order) {
   return `${quantity}${first.title ?? first.sku ?? ""}${more}`;
 }
 
-// web/demo/dashboard.ts
-function showDashboard(element, exchange, actions2) {
-  const { data, problem } = exchange;
-  if (!data) {
-    const down = problem?.code === "UNAVAILABLE";
-    const hint = down ? "It cannot do without the user backend. Orders and the profile may be missing." : void 0;
-    fill(element, notice(down ? "warn" : "bad", `No dashboard: ${problem?.code} — ${problem?.detail}`, hint));
-    return;
-  }
-  const missing = (part) => {
-    const error = data.partialErrors?.find((candidate) => candidate.part === part);
-    const subject = part === "orders" ? "Orders are" : "The profile is";
-    const text = `${subject} not available: ${error?.code} — ${error?.message}`;
-    return error && notice("warn", text, "The rest of the answer is complete.");
-  };
-  fill(
-    element,
-    h(
-      "div",
-      { class: "people" },
-      card("User", data.user ? userFacts(data.user) : [h("p", { class: "quiet" }, "None.")]),
-      card("Profile", [missing("profile")], data.profile ? profileFacts(data.profile) : void 0)
-    ),
-    card("Orders", [missing("orders") ?? orders(data.orders ?? [], actions2)])
-  );
-}
+// web/demo/parts.ts
 function notice(kind, text, hint) {
   return h("div", { class: `notice ${kind}` }, h("p", {}, text), hint ? h("p", {}, hint) : void 0);
+}
+function noPage(noun, problem, hint) {
+  const down = problem?.code === "UNAVAILABLE";
+  return notice(down ? "warn" : "bad", `No ${noun}: ${problem?.code} — ${problem?.detail}`, down ? hint : void 0);
+}
+function missing(errors, part, subject) {
+  const error = errors?.find((candidate) => candidate.part === part);
+  return error && notice("warn", `${subject} not available: ${error.code} — ${error.message}`, "The rest of the answer is complete.");
 }
 function badge(value, prefix) {
   const text = label(value, prefix);
@@ -411,17 +397,8 @@ function badge(value, prefix) {
 function card(title, ...content) {
   return h("article", { class: "card", attributes: { "data-part": title.toLowerCase() } }, h("h3", {}, title), ...content.flat());
 }
-function userFacts(user) {
-  return [
-    h("p", { class: "name" }, user.displayName ?? user.userId ?? ""),
-    facts([
-      ["Status", badge(user.status, "USER_STATUS_")],
-      ["Id", user.userId],
-      ["Email", user.email],
-      ["Phone", user.phone],
-      ["Since", day(user.createTime)]
-    ])
-  ];
+function facts(list) {
+  return h("dl", { class: "facts" }, ...list.flatMap(([name, value]) => value ? [h("dt", {}, name), h("dd", {}, value)] : []));
 }
 function profileFacts(profile) {
   const tier = label(profile.loyaltyTier, "LOYALTY_TIER_");
@@ -437,27 +414,61 @@ function profileFacts(profile) {
     ])
   ];
 }
-function facts(list) {
-  return h("dl", { class: "facts" }, ...list.flatMap(([name, value]) => value ? [h("dt", {}, name), h("dd", {}, value)] : []));
+function table(name, columns, rows) {
+  const heading2 = ([text, kind]) => h("th", { ...kind && { class: kind }, attributes: { scope: "col", ...text === "" && { "aria-label": "Actions" } } }, text);
+  return h(
+    "table",
+    { attributes: { "aria-label": name } },
+    h("thead", {}, h("tr", {}, ...columns.map(heading2))),
+    h("tbody", {}, ...rows)
+  );
+}
+function rowButton(text, id, about, click) {
+  return button(text, { id: `${text}-${id}`, class: "small", click, attributes: { "aria-label": `${text} ${about}` } });
+}
+
+// web/demo/dashboard.ts
+function showDashboard(element, exchange, actions2) {
+  const { data, problem } = exchange;
+  if (!data) {
+    fill(element, noPage("dashboard", problem, "It cannot do without the user backend. Orders and the profile may be missing."));
+    return;
+  }
+  fill(
+    element,
+    h(
+      "div",
+      { class: "people" },
+      card("User", data.user ? userFacts(data.user) : [h("p", { class: "quiet" }, "None.")]),
+      card("Profile", [missing(data.partialErrors, "profile", "The profile is")], data.profile ? profileFacts(data.profile) : void 0)
+    ),
+    card("Orders", [missing(data.partialErrors, "orders", "Orders are") ?? orders(data.orders ?? [], actions2)])
+  );
+}
+function userFacts(user) {
+  return [
+    h("p", { class: "name" }, user.displayName ?? user.userId ?? ""),
+    facts([
+      ["Status", badge(user.status, "USER_STATUS_")],
+      ["Id", user.userId],
+      ["Email", user.email],
+      ["Phone", user.phone],
+      ["Since", day(user.createTime)]
+    ])
+  ];
 }
 function orders(list, actions2) {
   if (list.length === 0) {
     return h("p", { class: "quiet" }, "None yet. Place one below.");
   }
-  const column = (text, name) => h("th", { ...name && { class: name }, attributes: { scope: "col" } }, text);
-  const hidden = h("th", { attributes: { scope: "col", "aria-label": "Actions" } });
-  return h(
-    "table",
-    { attributes: { "aria-label": "Orders" } },
-    h("thead", {}, h("tr", {}, column("Order"), column("Placed"), column("Status"), column("Total", "number"), hidden)),
-    h("tbody", {}, ...list.map((order) => row(order, actions2)))
-  );
+  const columns = [["Order"], ["Placed"], ["Status"], ["Total", "number"], [""]];
+  return table("Orders", columns, list.map((order) => row(order, actions2)));
 }
 function row(order, actions2) {
   const id = order.orderId ?? "";
   const name = contents(order);
-  const action = (text, act) => button(text, { id: `${text}-${id}`, class: "small", click: () => act(order), attributes: { "aria-label": `${text} ${name}` } });
-  const open = order.status === "ORDER_STATUS_PENDING";
+  const action = (text, act) => rowButton(text, id, name, () => act(order));
+  const pending = order.status === "ORDER_STATUS_PENDING";
   return h(
     "tr",
     { attributes: { "data-order": id } },
@@ -465,19 +476,24 @@ function row(order, actions2) {
     h("td", { class: "date" }, day(order.createTime)),
     h("td", { class: "state" }, badge(order.status, "ORDER_STATUS_")),
     h("td", { class: "number" }, money(order.total)),
-    h("td", { class: "actions" }, ...open ? [action("Pay", actions2.pay), action("Cancel", actions2.cancel)] : [])
+    h(
+      "td",
+      { class: "actions" },
+      action("Open", actions2.open),
+      ...pending ? [action("Pay", actions2.pay), action("Cancel", actions2.cancel)] : []
+    )
   );
 }
 
 // web/demo/exchange.ts
 function showExchange(element, exchange) {
-  const { method, path, status, milliseconds, headers, problem } = exchange;
+  const { method, path, status, milliseconds: milliseconds2, headers, problem } = exchange;
   const fact = (name, value, kind) => value ? h("div", {}, h("dt", {}, name), h("dd", kind ? { class: kind } : {}, value)) : void 0;
   fill(
     element,
     fact("Request", `${method} ${path}`),
     fact("Status", `${status} ${problem?.problem.title ?? "OK"}`, problem ? "failed" : "ok"),
-    fact("Time", `${milliseconds.toFixed(1)} ms`),
+    fact("Time", `${milliseconds2.toFixed(1)} ms`),
     fact("RateLimit", headers.get("RateLimit")),
     fact("Retry-After", headers.get("Retry-After")),
     fact("X-Request-Id", headers.get("X-Request-Id"))
@@ -490,13 +506,80 @@ function indented(text) {
     return text;
   }
 }
-function summary(exchange) {
+function summary(title, exchange) {
   const { data, status, problem } = exchange;
   if (!data) {
     return `${status}: ${problem?.detail}`;
   }
-  const missing = (data.partialErrors ?? []).map((error) => error.part).join(" and ");
-  return missing === "" ? "The dashboard is complete." : `The dashboard lacks ${missing}.`;
+  const missing2 = (data.partialErrors ?? []).map((error) => error.part).join(" and ");
+  return missing2 === "" ? `${title}: complete.` : `${title}: without ${missing2}.`;
+}
+
+// web/demo/orderpage.ts
+function showOrderPage(element, exchange) {
+  const { data, problem } = exchange;
+  if (!data) {
+    const hint = "It cannot do without the order backend. Payments, notifications and the buyer's profile may be missing.";
+    fill(element, noPage("page of the order", problem, hint));
+    return;
+  }
+  const { order, payments, notifications, buyer, partialErrors: errors } = data;
+  fill(
+    element,
+    h(
+      "div",
+      { class: "people" },
+      card("Order", order ? orderFacts(order) : void 0),
+      card("Buyer", [missing(errors, "buyer", "The profile is")], buyer ? profileFacts(buyer) : void 0)
+    ),
+    h(
+      "div",
+      { class: "people" },
+      card("Payments", [missing(errors, "payments", "Payments are") ?? paymentTable(payments ?? [])]),
+      card("Notifications", [missing(errors, "notifications", "Notifications are") ?? notificationList(notifications ?? [])])
+    )
+  );
+}
+function orderFacts(order) {
+  return [
+    h("p", { class: "name" }, contents(order)),
+    facts([
+      ["Status", badge(order.status, "ORDER_STATUS_")],
+      ["Total", money(order.total)],
+      ["Placed", day(order.createTime)],
+      ["By", order.userId],
+      ["Note", order.note]
+    ])
+  ];
+}
+function paymentTable(list) {
+  if (list.length === 0) {
+    return h("p", { class: "quiet" }, "None.");
+  }
+  return table("Payments", [["Payment"], ["Made"], ["Status"], ["Amount", "number"]], list.map(payment));
+}
+function payment(payment2) {
+  const refunded = (payment2.refunds?.length ?? 0) > 0 ? `${money(payment2.refundedAmount)} refunded` : void 0;
+  return h(
+    "tr",
+    { attributes: { "data-payment": payment2.paymentId ?? "" } },
+    h("td", {}, source(payment2), refunded ? h("span", { class: "quiet" }, refunded) : void 0),
+    h("td", { class: "date" }, day(payment2.createTime)),
+    h("td", { class: "state" }, badge(payment2.status, "PAYMENT_STATUS_")),
+    h("td", { class: "number" }, money(payment2.amount))
+  );
+}
+function source(payment2) {
+  const detail = payment2.card?.lastFour ?? payment2.wallet?.provider ?? payment2.bankTransfer?.iban;
+  const method = label(payment2.method, "PAYMENT_METHOD_");
+  return detail ? `${method}, ${detail}` : method;
+}
+function notificationList(list) {
+  if (list.length === 0) {
+    return h("p", { class: "quiet" }, "None.");
+  }
+  const item = ({ title, body, createTime }) => h("li", {}, h("time", {}, day(createTime)), h("span", {}, title), h("span", { class: "quiet" }, body));
+  return h("ul", { class: "log" }, ...list.map(item));
 }
 
 // web/client/retry.ts
@@ -666,11 +749,112 @@ function resource(id) {
   return `/v1/orders/${encodeURIComponent(id ?? "")}`;
 }
 
+// web/demo/timing.ts
+var metric = /([^\s,;="]+)((?:\s*;\s*[^\s,;="]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))*)/g;
+var parameter = /;\s*([^\s,;="]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*))/g;
+function timing(header) {
+  let total;
+  const calls = [];
+  for (const [, name = "", rest = ""] of (header ?? "").matchAll(metric)) {
+    const given = new Map([...rest.matchAll(parameter)].map(([, key = "", quoted, token]) => [key.toLowerCase(), quoted ?? token ?? ""]));
+    const [duration, start2] = [number(given.get("dur")), number(given.get("start"))];
+    if (name === "total") {
+      total = duration;
+    } else if (duration !== void 0 && start2 !== void 0) {
+      calls.push({ upstream: name, rpc: given.get("desc") ?? name, start: start2, duration });
+    }
+  }
+  return total === void 0 ? void 0 : { total, calls: calls.sort((a, b) => a.start - b.start) };
+}
+function number(text) {
+  const value = Number(text || NaN);
+  return Number.isFinite(value) ? value : void 0;
+}
+
+// web/demo/waterfall.ts
+function showWaterfall(element, exchange) {
+  const found = timing(exchange.headers.get("Server-Timing"));
+  if (!found) {
+    fill(element);
+    return;
+  }
+  const { total, calls } = found;
+  if (calls.length === 0) {
+    fill(element, h("p", { class: "quiet" }, noCalls(exchange)));
+    return;
+  }
+  const end = Math.max(total, ...calls.map(({ start: start2, duration }) => start2 + duration));
+  const line = (kind, title, name, start2, duration) => row2(kind, title, name, start2, duration, bar(start2 / end, (start2 + duration) / end));
+  fill(
+    element,
+    h(
+      "table",
+      { class: "waterfall", attributes: { role: "table", "aria-label": "Calls behind the response" } },
+      h("thead", { attributes: { role: "rowgroup" } }, h("tr", { attributes: { role: "row" } }, ...headings.map(heading))),
+      h(
+        "tbody",
+        { attributes: { role: "rowgroup" } },
+        line("total", "", [h("span", {}, "Response")], 0, total),
+        ...calls.map(({ upstream, rpc, start: start2, duration }) => {
+          const method = rpc.slice(rpc.lastIndexOf("/") + 1);
+          return line("call", rpc, [h("span", { class: "mono" }, method), " ", h("span", { class: "quiet" }, upstream)], start2, duration);
+        })
+      )
+    ),
+    h("p", { class: "quiet" }, "From the header Server-Timing. A batch is one call, and what is cached needs none.")
+  );
+}
+var headings = [["Call"], ["Start", "number"], ["Duration", "number"], ["Timeline"]];
+function heading([text, kind]) {
+  return h("th", { ...kind && { class: kind }, attributes: { scope: "col", role: "columnheader" } }, text);
+}
+function row2(kind, title, name, start2, duration, drawn) {
+  const cell = (...content) => h("td", { class: "number", attributes: { role: "cell" } }, ...content);
+  return h(
+    "tr",
+    { class: kind, attributes: { role: "row" } },
+    h("th", { title, attributes: { scope: "row", role: "rowheader" } }, ...name),
+    cell(milliseconds(start2)),
+    cell(milliseconds(duration)),
+    h("td", { class: "timeline", attributes: { role: "cell" } }, drawn)
+  );
+}
+function bar(from, to) {
+  const share = (value) => `${(100 * Math.min(Math.max(value, 0), 1)).toFixed(2)}%`;
+  const span = h("span", {});
+  span.style.marginLeft = share(from);
+  span.style.width = share(to - Math.max(from, 0));
+  return h("div", { class: "track", attributes: { "aria-hidden": "true" } }, span);
+}
+function milliseconds(value) {
+  return `${value.toFixed(1)} ms`;
+}
+function noCalls({ problem }) {
+  return problem ? "No call was made for this response." : "No call was made for this response: it came from a cache.";
+}
+
 // web/demo/main.ts
 var mine = "/v1/me/dashboard";
 var anyones = "/v1/users/{user_id}/dashboard";
-var routes = [mine, anyones.replace("{user_id}", "alice"), anyones.replace("{user_id}", "bob")];
-var sources = ["user", "order", "profile"];
+var orderPage = "/v1/orders/{order_id}/page";
+var pageOf = (orderId) => orderPage.replace("{order_id}", encodeURIComponent(orderId));
+var shipped = "ord_01kj2wq5m7t9r4b8x6h3g1f0ca";
+var routes = [mine, anyones.replace("{user_id}", "alice"), anyones.replace("{user_id}", "bob"), pageOf(shipped)];
+var dashboard = {
+  title: "Dashboard",
+  about: "One request to the gateway, put together from the user, order and profile backends, which it calls at the same time.",
+  sources: ["user", "order", "profile"],
+  show: (element, exchange) => showDashboard(element, exchange, actions)
+};
+var pageOfAnOrder = {
+  title: "Page of an order",
+  about: "One request to the gateway: first the order, then all that depends on it at the same time, with its payments in one batch.",
+  sources: ["order", "payment", "notification", "profile"],
+  show: (element, exchange) => showOrderPage(element, exchange)
+};
+function chosen() {
+  return pathChoice.value.startsWith("/v1/orders/") ? pageOfAnOrder : dashboard;
+}
 var tries = 20;
 var pause = 500;
 var callerChoice = byId("caller");
@@ -678,7 +862,11 @@ var pathChoice = byId("path");
 var parts = byId("parts");
 var api = new Api(() => callers.find(({ name }) => name === callerChoice.value) ?? callers[0]);
 var orders2 = new Orders(api, byId("watch"), () => void refresh(), complain);
-var actions = { pay: (order) => void orders2.pay(order), cancel: (order) => void orders2.cancel(order) };
+var actions = {
+  open: (order) => open(pageOf(order.orderId ?? "")),
+  pay: (order) => void orders2.pay(order),
+  cancel: (order) => void orders2.cancel(order)
+};
 var backends = new Backends(
   byId("backends"),
   (service, started) => void follow(service, started),
@@ -687,19 +875,23 @@ var backends = new Backends(
 var turn = 0;
 async function refresh() {
   const own = ++turn;
+  const { title, about, show: show2 } = chosen();
   parts.setAttribute("aria-busy", "true");
   try {
     const exchange = await api.send("GET", pathChoice.value);
     if (own !== turn) {
       return void 0;
     }
+    byId("dashboard-title").textContent = title;
+    byId("about").textContent = about;
     showExchange(byId("exchange"), exchange);
-    showDashboard(parts, exchange, actions);
+    showWaterfall(byId("calls"), exchange);
+    show2(parts, exchange);
     byId("raw").textContent = indented(exchange.text);
-    byId("announcement").textContent = summary(exchange);
+    byId("announcement").textContent = summary(title, exchange);
     return exchange.data !== void 0 && !exchange.data.partialErrors?.length;
   } catch (error) {
-    complain("No dashboard", error);
+    complain("No response", error);
     return void 0;
   } finally {
     if (own === turn) {
@@ -707,9 +899,19 @@ async function refresh() {
     }
   }
 }
+function open(path) {
+  if (![...pathChoice.options].some(({ value }) => value === path)) {
+    offer(path);
+  }
+  pathChoice.value = path;
+  void refresh();
+}
+function offer(path) {
+  pathChoice.append(h("option", { attributes: { value: path } }, `GET ${path}`));
+}
 async function follow(service, started) {
   fill(byId("notices"));
-  if (!sources.includes(service)) {
+  if (!chosen().sources.includes(service)) {
     return;
   }
   for (let i = 0; await refresh() === false && started && i < tries; i++) {
@@ -754,7 +956,7 @@ async function showInfo() {
 }
 async function start() {
   callerChoice.append(...callers.map(({ name, label: label2 }) => h("option", { attributes: { value: name } }, label2)));
-  pathChoice.append(...routes.map((route) => h("option", { attributes: { value: route } }, `GET ${route}`)));
+  routes.forEach(offer);
   callerChoice.addEventListener("change", () => {
     orders2.leave();
     fill(byId("notices"));
