@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -17,6 +18,7 @@ import (
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
 	"github.com/portico-gateway/portico/bff/internal/upstream"
 	"github.com/portico-gateway/portico/bff/internal/upstream/inproc"
+	"github.com/portico-gateway/portico/bff/internal/upstream/leg/batch"
 	"github.com/portico-gateway/portico/bff/internal/upstream/passthrough"
 )
 
@@ -59,7 +61,7 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 	b.composites = inproc.New(compositeUnary(unary), compositeStream(stream))
 
 	b.legs = leg.New(leg.Config{Methods: c.methods, Limiter: stores.limiter, AuthDisabled: c.config.Auth.Disabled})
-	connect := func(name string) (grpc.ClientConnInterface, error) { return c.legConn(b, stores.cache, name) }
+	connect := c.connectTo(b, stores.cache, with.batchQuiet)
 
 	for _, add := range c.options.composites {
 		if err := add(b.composites, connect); err != nil {
@@ -68,6 +70,23 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 	}
 
 	return b, nil
+}
+
+// connectTo returns the Connect of composites. Their calls pass through, from the outside in: the policy of the method that is called,
+// what joins the calls of one request, and what shares replies between requests.
+func (c *Compiled) connectTo(b backends, shared *cache.Cache, quiet time.Duration) Connect {
+	return func(name string) (grpc.ClientConnInterface, error) {
+		conn, err := c.upstreamOfComposites(b.pool, name)
+		if err != nil {
+			return nil, err
+		}
+
+		return leg.Conn(conn,
+			[]grpc.UnaryClientInterceptor{
+				leg.ProbeUnary(name), b.legs.Unary, batch.Unary(quiet), leg.Shared(c.sharedLegs(shared, name)),
+			},
+			[]grpc.StreamClientInterceptor{leg.ProbeStream(name), b.legs.Stream, batch.Stream}), nil
+	}
 }
 
 // upstreams are how the upstreams are called.
@@ -104,14 +123,12 @@ func openSigner(cfg config.InternalToken) (*identity.Signer, error) {
 	return signer, nil
 }
 
-// legConn is the Connect of composites. They call upstreams alone: between composites there could be cycles, and the policies of a
+// upstreamOfComposites returns the connection of an upstream for composites. They call upstreams alone: between composites there could be cycles, and the policies of a
 // composite are enforced where requests come in.
-func (c *Compiled) legConn(b backends, responses *cache.Cache, name string) (grpc.ClientConnInterface, error) {
-	conn, err := b.pool.Conn(name)
+func (c *Compiled) upstreamOfComposites(pool *upstream.Pool, name string) (grpc.ClientConnInterface, error) {
+	conn, err := pool.Conn(name)
 	if err == nil {
-		return leg.Conn(conn,
-			[]grpc.UnaryClientInterceptor{leg.ProbeUnary(name), b.legs.Unary, leg.Shared(c.sharedLegs(responses, name))},
-			[]grpc.StreamClientInterceptor{leg.ProbeStream(name), b.legs.Stream}), nil
+		return conn, nil
 	}
 
 	for _, s := range c.options.services {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/portico-gateway/portico/bff/internal/admin"
 	"github.com/portico-gateway/portico/bff/internal/auth"
@@ -25,6 +26,8 @@ type opening struct {
 	logger  *slog.Logger
 	metrics *observe.Metrics
 	life    *lifetime
+	// batchQuiet is for tests; see testhook.
+	batchQuiet time.Duration
 }
 
 // Open makes a gateway. It reads the files that the configuration names and dials nothing: backends may start later. The error
@@ -48,6 +51,7 @@ func (c *Compiled) Open(ctx context.Context) (_ *Gateway, err error) {
 	if err != nil {
 		return nil, err
 	}
+	with.batchQuiet = testhook.From(ctx).BatchQuiet
 	certificates, err := c.openTLS(ctx, with)
 	if err != nil {
 		return nil, err

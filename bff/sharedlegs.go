@@ -8,8 +8,8 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/cache"
 	"github.com/portico-gateway/portico/bff/internal/gateway"
-	"github.com/portico-gateway/portico/bff/internal/schema"
 	"github.com/portico-gateway/portico/bff/internal/gateway/leg"
+	"github.com/portico-gateway/portico/bff/internal/schema"
 )
 
 // sharedLegs are the methods of an upstream whose replies legs share, by full method: those with a cache policy, and all without

@@ -147,6 +147,8 @@ func (t *task) run() error {
 	defer t.end()
 
 	t.err = t.wait()
+	t.goroutine.Begin()
+
 	if t.err == nil {
 		t.err = ErrExited
 		t.err = t.call(t)

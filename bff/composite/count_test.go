@@ -44,7 +44,7 @@ func (p *pending) Idle() {
 	}
 
 	p.sent = append(p.sent, len(p.waiting))
-	p.scope.Enter(len(p.waiting))
+	p.scope.Wake(len(p.waiting))
 
 	for _, w := range p.waiting {
 		close(w)
@@ -66,6 +66,7 @@ func (p *pending) call(ctx context.Context) error {
 	scope.Park(ctx)
 	p.scope.Leave()
 	<-sent
+	p.scope.Woken()
 	scope.Resume(ctx)
 
 	return nil
@@ -175,8 +176,8 @@ func TestCountReturnsToOneHoweverBranchesEnd(t *testing.T) {
 
 				synctest.Wait()
 
-				if n := p.scope.Active(); n != 1 {
-					t.Errorf("%d goroutines count", n)
+				if _, waking := p.scope.Progress(); p.scope.Active() != 1 || waking {
+					t.Errorf("%d goroutines count, and some are to wake up: %t", p.scope.Active(), waking)
 				}
 			})
 		})

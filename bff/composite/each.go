@@ -30,6 +30,8 @@ func Each[T any](ctx context.Context, items []T, limit int, call func(ctx contex
 		goroutine := fork.Go()
 
 		group.Go(func() error {
+			goroutine.Begin()
+
 			defer goroutine.End()
 			defer slot.Release()
 

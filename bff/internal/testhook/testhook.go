@@ -16,6 +16,9 @@ type Hooks struct {
 	TLSInterval time.Duration
 	// Now is the clock by which client certificates are checked on open connections.
 	Now func() time.Time
+	// BatchQuiet is how long calls of a composite wait to be put into a batch while a goroutine does something unknown. Zero: the
+	// default of package batch.
+	BatchQuiet time.Duration
 }
 
 type key struct{}

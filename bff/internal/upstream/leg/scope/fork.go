@@ -9,7 +9,7 @@ type Fork struct {
 	left atomic.Int64
 }
 
-// Fork returns one without goroutines.
+// Fork returns one without goroutines. The calling goroutine, which is going to start some, must not do anything else before Wait.
 func (s *Scope) Fork() *Fork {
 	if s == nil {
 		return nil
@@ -17,11 +17,12 @@ func (s *Scope) Fork() *Fork {
 
 	f := &Fork{scope: s}
 	f.left.Store(1)
+	s.starts()
 
 	return f
 }
 
-// Goroutine is one of a fork. It counts from Ready to End.
+// Goroutine is one of a fork. It counts from Ready to End, and may be nil.
 type Goroutine struct {
 	fork  *Fork
 	state atomic.Int32
@@ -30,10 +31,11 @@ type Goroutine struct {
 const (
 	waiting int32 = iota
 	ready
+	running
 	ended
 )
 
-// Add adds a goroutine to the fork, which must be one before Wait.
+// Add adds a goroutine, before Wait.
 func (f *Fork) Add(g *Goroutine) {
 	if f == nil {
 		return
@@ -44,7 +46,7 @@ func (f *Fork) Add(g *Goroutine) {
 	g.fork = f
 }
 
-// Go adds a goroutine that counts at once.
+// Go adds a goroutine that is ready.
 func (f *Fork) Go() *Goroutine {
 	if f == nil {
 		return nil
@@ -57,33 +59,50 @@ func (f *Fork) Go() *Goroutine {
 	return g
 }
 
-// Ready says that the goroutine can make calls. The one that lets it run calls it, before it ends or waits itself. It does so once.
+func (g *Goroutine) counts() bool { return g != nil && g.fork != nil }
+
+// Ready says that the goroutine can make calls. The one that lets it run calls it, once, before it ends or waits itself.
 func (g *Goroutine) Ready() {
-	if g.fork != nil && g.state.CompareAndSwap(waiting, ready) {
-		g.fork.scope.Enter(1)
+	if g.counts() && g.state.CompareAndSwap(waiting, ready) {
+		g.fork.scope.Wake(1)
+	}
+}
+
+// Begin says that the goroutine runs.
+func (g *Goroutine) Begin() {
+	if g.counts() && g.state.CompareAndSwap(ready, running) {
+		g.fork.scope.Woken()
 	}
 }
 
 // End says that the goroutine has ended. If it was the last one, the one that waits counts in its place.
 func (g *Goroutine) End() {
-	if g == nil || g.fork == nil {
+	if !g.counts() {
 		return
 	}
 
-	counted, last := g.state.Swap(ended) == ready, g.fork.left.Add(-1) == 0
+	g.Begin()
 
-	switch {
-	case counted && !last:
+	if g.fork.left.Add(-1) == 0 {
+		g.fork.scope.Wake(1)
+	}
+
+	if g.state.Swap(ended) != waiting {
 		g.fork.scope.Leave()
-	case !counted && last:
-		g.fork.scope.Enter(1)
 	}
 }
 
 // Wait waits with the function, which must return when all goroutines have ended. The calling goroutine does not count meanwhile.
 func (f *Fork) Wait(wait func() error) error {
-	if f != nil && f.left.Add(-1) > 0 {
+	if f == nil {
+		return wait()
+	}
+
+	f.scope.Woken()
+
+	if f.left.Add(-1) > 0 {
 		f.scope.Leave()
+		defer f.scope.Woken()
 	}
 
 	return wait()

@@ -15,8 +15,10 @@ import (
 type Scope struct {
 	ctx    context.Context //nolint:containedctx // It is that of the method, for calls that several callers wait for.
 	stream bool
-	// active are the goroutines that can still make calls.
-	active atomic.Int64
+	// active are the goroutines that can still make calls, waking are those of them that have not run since they could.
+	active, waking atomic.Int64
+	// changes counts what has happened to either.
+	changes atomic.Uint64
 
 	mu    sync.Mutex
 	local Local
@@ -78,17 +80,48 @@ func (s *Scope) Local(first func() Local) Local {
 	return s.local
 }
 
-// Enter counts goroutines that can make calls from now on. To wake up goroutines that wait, count them before: they can make a call
-// before they run.
-func (s *Scope) Enter(n int) {
+// Enter counts the calling goroutine, which has waited.
+func (s *Scope) Enter() {
+	if s != nil {
+		s.active.Add(1)
+		s.changes.Add(1)
+	}
+}
+
+// Wake counts goroutines that another one starts, or wakes up: from before they run, so that nobody takes them for waiting. Each of
+// them calls Woken.
+func (s *Scope) Wake(n int) {
 	if s != nil {
 		s.active.Add(int64(n))
+		s.waking.Add(int64(n))
+		s.changes.Add(1)
+	}
+}
+
+// Woken says that a goroutine runs for which Wake was called.
+func (s *Scope) Woken() {
+	if s != nil {
+		s.waking.Add(-1)
+		s.changes.Add(1)
+	}
+}
+
+// starts says that the calling goroutine is about to start others, until it calls Woken.
+func (s *Scope) starts() {
+	if s != nil {
+		s.waking.Add(1)
 	}
 }
 
 // Leave no longer counts a goroutine, which has ended or is going to wait.
 func (s *Scope) Leave() {
-	if s == nil || s.active.Add(-1) != 0 {
+	if s == nil {
+		return
+	}
+
+	s.changes.Add(1)
+
+	if s.active.Add(-1) != 0 {
 		return
 	}
 
@@ -99,6 +132,12 @@ func (s *Scope) Leave() {
 	if local != nil {
 		local.Idle()
 	}
+}
+
+// Progress returns a number that is another whenever a goroutine has begun or ended to wait, and whether there are some that are
+// about to run.
+func (s *Scope) Progress() (changes uint64, waking bool) {
+	return s.changes.Load(), s.waking.Load() > 0
 }
 
 // Active is how many goroutines can make calls.

@@ -38,13 +38,14 @@ type Slot struct {
 
 type slotKey struct{}
 
-// Acquire waits for a slot and returns a context that carries it. The error is that of the context. The caller must release it.
+// Acquire waits for a slot and returns a context that carries it. The error is that of the context. The caller must release the
+// slot. It is for the goroutine that starts those of a Fork.
 func (s *Slots) Acquire(ctx context.Context) (context.Context, *Slot, error) {
 	if s == nil {
 		return ctx, nil, nil
 	}
 
-	if err := s.acquire(ctx); err != nil {
+	if err := s.acquire(ctx, true); err != nil {
 		return ctx, nil, err
 	}
 
@@ -95,7 +96,7 @@ func Resume(ctx context.Context) {
 	missing := s.parked == 0 && !s.held
 	s.mu.Unlock()
 
-	if !missing || s.slots.acquire(ctx) != nil {
+	if !missing || s.slots.acquire(ctx, false) != nil {
 		return
 	}
 
@@ -104,8 +105,8 @@ func Resume(ctx context.Context) {
 	s.mu.Unlock()
 }
 
-// acquire takes a slot. The calling goroutine does not count while it waits.
-func (s *Slots) acquire(ctx context.Context) error {
+// acquire takes a slot. The calling goroutine does not count while it waits, and is not about to run then if it starts others.
+func (s *Slots) acquire(ctx context.Context, starts bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -123,10 +124,17 @@ func (s *Slots) acquire(ctx context.Context) error {
 	s.queue = append(s.queue, granted)
 	s.mu.Unlock()
 
+	if starts {
+		s.scope.Woken()
+		defer s.scope.starts()
+	}
+
 	s.scope.Leave()
 
 	select {
 	case <-granted:
+		s.scope.Woken()
+
 		return nil
 	case <-ctx.Done():
 		s.giveUp(granted)
@@ -146,13 +154,14 @@ func (s *Slots) giveUp(granted chan struct{}) {
 
 	s.mu.Unlock()
 
-	if i < 0 {
-		s.release()
+	if i >= 0 {
+		s.scope.Enter()
 
 		return
 	}
 
-	s.scope.Enter(1)
+	s.scope.Woken()
+	s.release()
 }
 
 // release gives a slot to the first who waits, who counts from now on.
@@ -166,7 +175,7 @@ func (s *Slots) release() {
 		return
 	}
 
-	s.scope.Enter(1)
+	s.scope.Wake(1)
 	close(s.queue[0])
 	s.queue = s.queue[1:]
 }
