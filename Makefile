@@ -24,6 +24,9 @@ APIS := bff/internal/testkit/foreign/apis
 # The script of the page of `portico dev`.
 PAGE := bff/internal/tool/demo/page/main.js
 
+# The list of composites.
+COMPOSITES := bff/composite/all
+
 # What `make breaking` compares the protos with: the release before, else the commit before.
 AGAINST ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || git rev-parse --verify --quiet HEAD~1 || echo HEAD)
 
@@ -176,8 +179,9 @@ generate: ## Generate gen/ from proto/, and the demo page's script.
 	else echo 'gen/ts is left as it was: its generator runs on npm; without it, somebody else has to run `make generate`' >&2; \
 		mkdir -p gen/ts; cp -r gen/ts "$$out/gen/"; fi; \
 	$(call page-into,$$out) || exit 1; \
-	rm -rf gen $(FOREIGN)/gen; \
+	rm -rf gen $(FOREIGN)/gen $(COMPOSITES); \
 	mv "$$out/gen" gen; \
+	mv "$$out/$(COMPOSITES)" $(COMPOSITES); \
 	mv "$$out/$(FOREIGN)/gen" $(FOREIGN)/gen; \
 	mv "$$out/$(PAGE)" $(PAGE)
 	@$(library) generate
@@ -186,7 +190,7 @@ generate: ## Generate gen/ from proto/, and the demo page's script.
 check-generate: deps need-web ## Fail if gen/ is not what proto/ and the generators make.
 	@out=$$(mktemp -d); trap 'rm -rf "$$out"' EXIT; \
 	$(call generate-into,$$out) && $(call typescript-into,$$out) && $(call page-into,$$out) || exit 1; \
-	{ diff -r gen "$$out/gen" && diff -r $(FOREIGN)/gen "$$out/$(FOREIGN)/gen" && diff $(PAGE) "$$out/$(PAGE)"; } || \
+	{ diff -r gen "$$out/gen" && diff -r $(COMPOSITES) "$$out/$(COMPOSITES)" && diff -r $(FOREIGN)/gen "$$out/$(FOREIGN)/gen" && diff $(PAGE) "$$out/$(PAGE)"; } || \
 	{ echo 'generated code is stale: run `make generate`' >&2; exit 1; }
 	@$(library) check-generate
 

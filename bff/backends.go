@@ -63,13 +63,43 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 	b.legs = leg.New(leg.Config{Methods: c.methods, Limiter: stores.limiter, AuthDisabled: c.config.Auth.Disabled})
 	connect := c.connectTo(b, stores.cache, with.batchQuiet)
 
-	for _, add := range c.options.composites {
-		if err := add(b.composites, connect); err != nil {
-			return b, err
+	return b, c.options.register(b.composites, connect)
+}
+
+// register makes the composites and puts them on their channel.
+func (o options) register(channel *inproc.Channel, connect Connect) error {
+	once := &registrar{Channel: channel}
+
+	for _, add := range o.composites {
+		if err := add(once, connect); err != nil {
+			return err
 		}
 	}
 
-	return b, nil
+	if once.again != "" {
+		return fmt.Errorf("%s is implemented more than once (WithComposite)", once.again)
+	}
+
+	return nil
+}
+
+// registrar registers each service once, as a second time is a panic of the channel.
+type registrar struct {
+	*inproc.Channel
+
+	// again is one that was to be registered once more.
+	again string
+}
+
+// RegisterService implements grpc.ServiceRegistrar.
+func (r *registrar) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	if r.Serves(desc.ServiceName) {
+		r.again = desc.ServiceName
+
+		return
+	}
+
+	r.Channel.RegisterService(desc, impl)
 }
 
 // connectTo returns the Connect of composites. Their calls pass through, from the outside in: the policy of the method that is called,
@@ -145,7 +175,8 @@ func (b backends) upstream(name string) (*grpc.ClientConn, error) { return b.poo
 
 func (b backends) composite(service string) (grpc.ClientConnInterface, error) {
 	if !b.composites.Serves(service) {
-		return nil, fmt.Errorf("%s is a composite, but nothing implements it (WithComposite)", service)
+		return nil, fmt.Errorf("%s is a composite, but nothing implements it:"+
+			" WithComposite does, or the generated list of composites once its package is there", service)
 	}
 
 	return b.composites, nil

@@ -84,6 +84,30 @@ export interface paths {
         patch: operations["OrderService_UpdateOrder"];
         trace?: never;
     };
+    "/v1/orders/{order_id}/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get order page
+         * @description GetOrderPage reads the page of one order.
+         *
+         *     - **Who:** any caller with a valid credential
+         *     - **How often:** 10 requests a second, 20 at once, for each caller
+         *     - **How long:** at most 2s
+         */
+        get: operations["OrderPageService_GetOrderPage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders/{order_id}:cancel": {
         parameters: {
             query?: never;
@@ -168,7 +192,8 @@ export interface paths {
         put?: never;
         /**
          * Create payment
-         * @description CreatePayment pays for an order, at most what is still open of its total. An order that is paid in full becomes PAID.
+         * @description CreatePayment pays for an order, at most what is still open of its total, in at most 100 payments. An order that is paid in full
+         *     becomes PAID.
          *
          *     - **Who:** any caller with a valid credential
          *     - **How often:** 5 requests a second, 10 at once, for each caller
@@ -223,6 +248,30 @@ export interface paths {
          *     - **How long:** at most 5s
          */
         post: operations["PaymentService_RefundPayment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/payments:batchGet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Batch get payments
+         * @description BatchGetPayments reads several payments (AIP-231). It fails as a whole if one of them does not exist or is not the caller's.
+         *
+         *     - **Who:** any caller with a valid credential
+         *     - **How often:** 20 requests a second, 40 at once, for each caller
+         *     - **How long:** at most 5s
+         */
+        get: operations["PaymentService_BatchGetPayments"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -582,7 +631,7 @@ export interface components {
          * @description Paths of fields of a response with dashboard.v1.Dashboard.
          * @enum {string}
          */
-        "dashboard.v1.DashboardFields": "*" | "user" | "orders" | "profile" | "partialErrors" | "user.userId" | "user.email" | "user.displayName" | "user.status" | "user.phone" | "user.labels" | "user.createTime" | "user.updateTime" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "profile.userId" | "profile.bio" | "profile.avatarUrl" | "profile.locale" | "profile.timeZone" | "profile.shippingAddress" | "profile.interests" | "profile.preferences" | "profile.birthYear" | "profile.loyaltyTier" | "profile.loyaltyPoints" | "profile.updateTime" | "partialErrors.part" | "partialErrors.code" | "partialErrors.message" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "profile.shippingAddress.lines" | "profile.shippingAddress.postalCode" | "profile.shippingAddress.city" | "profile.shippingAddress.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
+        "dashboard.v1.DashboardFields": "*" | "user" | "orders" | "profile" | "partialErrors" | "user.userId" | "user.email" | "user.displayName" | "user.status" | "user.phone" | "user.labels" | "user.createTime" | "user.updateTime" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "orders.paymentIds" | "profile.userId" | "profile.bio" | "profile.avatarUrl" | "profile.locale" | "profile.timeZone" | "profile.shippingAddress" | "profile.interests" | "profile.preferences" | "profile.birthYear" | "profile.loyaltyTier" | "profile.loyaltyPoints" | "profile.updateTime" | "partialErrors.part" | "partialErrors.code" | "partialErrors.message" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "profile.shippingAddress.lines" | "profile.shippingAddress.postalCode" | "profile.shippingAddress.city" | "profile.shippingAddress.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
         /** @enum {string} */
         "google.rpc.Code": "OK" | "CANCELLED" | "UNKNOWN" | "INVALID_ARGUMENT" | "DEADLINE_EXCEEDED" | "NOT_FOUND" | "ALREADY_EXISTS" | "PERMISSION_DENIED" | "UNAUTHENTICATED" | "RESOURCE_EXHAUSTED" | "FAILED_PRECONDITION" | "ABORTED" | "OUT_OF_RANGE" | "UNIMPLEMENTED" | "INTERNAL" | "UNAVAILABLE" | "DATA_LOSS";
         /** @description Money is an amount in one currency, exact to a billionth of its unit (the shape of google.type.Money). */
@@ -621,7 +670,7 @@ export interface components {
             nextPageToken?: string;
             /**
              * Format: int64
-             * @description Over all pages, whatever unread_only says.
+             * @description Of all that the user was told, whatever the filters are.
              */
             unreadCount?: string;
         };
@@ -725,7 +774,7 @@ export interface components {
          * @description Paths of fields of a response with order.v1.ListOrdersResponse.
          * @enum {string}
          */
-        "order.v1.ListOrdersResponseFields": "*" | "orders" | "nextPageToken" | "totalSize" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
+        "order.v1.ListOrdersResponseFields": "*" | "orders" | "nextPageToken" | "totalSize" | "orders.orderId" | "orders.userId" | "orders.status" | "orders.items" | "orders.total" | "orders.totalQuantity" | "orders.note" | "orders.labels" | "orders.cancelReason" | "orders.createTime" | "orders.updateTime" | "orders.address" | "orders.pickupPoint" | "orders.etag" | "orders.paymentIds" | "orders.items.sku" | "orders.items.title" | "orders.items.quantity" | "orders.items.unitPrice" | "orders.items.attributes" | "orders.total.currencyCode" | "orders.total.units" | "orders.total.nanos" | "orders.address.lines" | "orders.address.postalCode" | "orders.address.city" | "orders.address.countryCode" | "orders.items.unitPrice.currencyCode" | "orders.items.unitPrice.units" | "orders.items.unitPrice.nanos";
         /** @description Order is what a user bought. */
         "order.v1.Order": {
             orderId?: string;
@@ -758,12 +807,14 @@ export interface components {
              *     (AIP-154). REST takes it from the header If-Match.
              */
             etag?: string;
+            /** @description The payments that were made for it, oldest first, also those that were refunded. A payment appears here a moment after it was made. */
+            paymentIds?: string[];
         };
         /**
          * @description Paths of fields of a response with order.v1.Order.
          * @enum {string}
          */
-        "order.v1.OrderFields": "*" | "orderId" | "userId" | "status" | "items" | "total" | "totalQuantity" | "note" | "labels" | "cancelReason" | "createTime" | "updateTime" | "address" | "pickupPoint" | "etag" | "items.sku" | "items.title" | "items.quantity" | "items.unitPrice" | "items.attributes" | "total.currencyCode" | "total.units" | "total.nanos" | "address.lines" | "address.postalCode" | "address.city" | "address.countryCode" | "items.unitPrice.currencyCode" | "items.unitPrice.units" | "items.unitPrice.nanos";
+        "order.v1.OrderFields": "*" | "orderId" | "userId" | "status" | "items" | "total" | "totalQuantity" | "note" | "labels" | "cancelReason" | "createTime" | "updateTime" | "address" | "pickupPoint" | "etag" | "paymentIds" | "items.sku" | "items.title" | "items.quantity" | "items.unitPrice" | "items.attributes" | "total.currencyCode" | "total.units" | "total.nanos" | "address.lines" | "address.postalCode" | "address.city" | "address.countryCode" | "items.unitPrice.currencyCode" | "items.unitPrice.units" | "items.unitPrice.nanos";
         /** @description Order is what a user bought. */
         "order.v1.OrderPatch": {
             note?: string | null;
@@ -802,12 +853,38 @@ export interface components {
          * @enum {string}
          */
         "order.v1.WatchOrderResponseFields": "*" | "orderId" | "sequence" | "status" | "previousStatus" | "changeTime";
+        /** @description OrderPage is an order with what belongs to it. */
+        "orderpage.v1.OrderPage": {
+            order?: components["schemas"]["order.v1.Order"];
+            /** @description Oldest first. */
+            payments?: components["schemas"]["payment.v1.Payment"][];
+            /** @description The newest 20 that are about the order, newest first. */
+            notifications?: components["schemas"]["notification.v1.Notification"][];
+            /** @description What the buyer says about themselves. */
+            buyer?: components["schemas"]["profile.v1.Profile"];
+            /** @description The parts that are missing from this answer. Empty when it is complete. */
+            partialErrors?: components["schemas"]["portico.v1.PartialError"][];
+        };
+        /**
+         * @description Paths of fields of a response with orderpage.v1.OrderPage.
+         * @enum {string}
+         */
+        "orderpage.v1.OrderPageFields": "*" | "order" | "payments" | "notifications" | "buyer" | "partialErrors" | "order.orderId" | "order.userId" | "order.status" | "order.items" | "order.total" | "order.totalQuantity" | "order.note" | "order.labels" | "order.cancelReason" | "order.createTime" | "order.updateTime" | "order.address" | "order.pickupPoint" | "order.etag" | "order.paymentIds" | "payments.paymentId" | "payments.orderId" | "payments.userId" | "payments.status" | "payments.method" | "payments.amount" | "payments.refundedAmount" | "payments.refunds" | "payments.createTime" | "payments.updateTime" | "payments.card" | "payments.bankTransfer" | "payments.wallet" | "notifications.notificationId" | "notifications.userId" | "notifications.kind" | "notifications.title" | "notifications.body" | "notifications.data" | "notifications.createTime" | "notifications.readTime" | "buyer.userId" | "buyer.bio" | "buyer.avatarUrl" | "buyer.locale" | "buyer.timeZone" | "buyer.shippingAddress" | "buyer.interests" | "buyer.preferences" | "buyer.birthYear" | "buyer.loyaltyTier" | "buyer.loyaltyPoints" | "buyer.updateTime" | "partialErrors.part" | "partialErrors.code" | "partialErrors.message" | "order.items.sku" | "order.items.title" | "order.items.quantity" | "order.items.unitPrice" | "order.items.attributes" | "order.total.currencyCode" | "order.total.units" | "order.total.nanos" | "order.address.lines" | "order.address.postalCode" | "order.address.city" | "order.address.countryCode" | "payments.amount.currencyCode" | "payments.amount.units" | "payments.amount.nanos" | "payments.refundedAmount.currencyCode" | "payments.refundedAmount.units" | "payments.refundedAmount.nanos" | "payments.refunds.amount" | "payments.refunds.reason" | "payments.refunds.createTime" | "payments.card.lastFour" | "payments.bankTransfer.iban" | "payments.wallet.provider" | "payments.wallet.tokenHash" | "buyer.shippingAddress.lines" | "buyer.shippingAddress.postalCode" | "buyer.shippingAddress.city" | "buyer.shippingAddress.countryCode" | "order.items.unitPrice.currencyCode" | "order.items.unitPrice.units" | "order.items.unitPrice.nanos" | "payments.refunds.amount.currencyCode" | "payments.refunds.amount.units" | "payments.refunds.amount.nanos";
         "payment.v1.BankTransfer": {
             iban?: string;
         };
         "payment.v1.BankTransferInput": {
             iban: string;
         };
+        "payment.v1.BatchGetPaymentsResponse": {
+            /** @description In the order of the ids in the request. */
+            payments?: components["schemas"]["payment.v1.Payment"][];
+        };
+        /**
+         * @description Paths of fields of a response with payment.v1.BatchGetPaymentsResponse.
+         * @enum {string}
+         */
+        "payment.v1.BatchGetPaymentsResponseFields": "*" | "payments" | "payments.paymentId" | "payments.orderId" | "payments.userId" | "payments.status" | "payments.method" | "payments.amount" | "payments.refundedAmount" | "payments.refunds" | "payments.createTime" | "payments.updateTime" | "payments.card" | "payments.bankTransfer" | "payments.wallet" | "payments.amount.currencyCode" | "payments.amount.units" | "payments.amount.nanos" | "payments.refundedAmount.currencyCode" | "payments.refundedAmount.units" | "payments.refundedAmount.nanos" | "payments.refunds.amount" | "payments.refunds.reason" | "payments.refunds.createTime" | "payments.card.lastFour" | "payments.bankTransfer.iban" | "payments.wallet.provider" | "payments.wallet.tokenHash" | "payments.refunds.amount.currencyCode" | "payments.refunds.amount.units" | "payments.refunds.amount.nanos";
         "payment.v1.Card": {
             /** @description The last four digits. */
             lastFour?: string;
@@ -1626,8 +1703,12 @@ export type OrderV1OrderStatus = components['schemas']['order.v1.OrderStatus'];
 export type OrderV1RedirectOrderRequest = components['schemas']['order.v1.RedirectOrderRequest'];
 export type OrderV1WatchOrderResponse = components['schemas']['order.v1.WatchOrderResponse'];
 export type OrderV1WatchOrderResponseFields = components['schemas']['order.v1.WatchOrderResponseFields'];
+export type OrderpageV1OrderPage = components['schemas']['orderpage.v1.OrderPage'];
+export type OrderpageV1OrderPageFields = components['schemas']['orderpage.v1.OrderPageFields'];
 export type PaymentV1BankTransfer = components['schemas']['payment.v1.BankTransfer'];
 export type PaymentV1BankTransferInput = components['schemas']['payment.v1.BankTransferInput'];
+export type PaymentV1BatchGetPaymentsResponse = components['schemas']['payment.v1.BatchGetPaymentsResponse'];
+export type PaymentV1BatchGetPaymentsResponseFields = components['schemas']['payment.v1.BatchGetPaymentsResponseFields'];
 export type PaymentV1Card = components['schemas']['payment.v1.Card'];
 export type PaymentV1CardInput = components['schemas']['payment.v1.CardInput'];
 export type PaymentV1CreatePaymentRequest = components['schemas']['payment.v1.CreatePaymentRequest'];
@@ -1764,6 +1845,10 @@ export interface operations {
                      *           },
                      *           "note": "Please ring twice",
                      *           "orderId": "order-id-1",
+                     *           "paymentIds": [
+                     *             "payment-ids-857",
+                     *             "payment-ids-858"
+                     *           ],
                      *           "status": "ORDER_STATUS_DELIVERED",
                      *           "total": {
                      *             "currencyCode": "EUR",
@@ -1934,6 +2019,10 @@ export interface operations {
                      *       },
                      *       "note": "Please ring twice",
                      *       "orderId": "order-id-1",
+                     *       "paymentIds": [
+                     *         "payment-ids-857",
+                     *         "payment-ids-858"
+                     *       ],
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
@@ -2045,6 +2134,10 @@ export interface operations {
                      *       },
                      *       "note": "Please ring twice",
                      *       "orderId": "order-id-1",
+                     *       "paymentIds": [
+                     *         "payment-ids-857",
+                     *         "payment-ids-858"
+                     *       ],
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
@@ -2184,6 +2277,10 @@ export interface operations {
                      *       },
                      *       "note": "Please ring twice",
                      *       "orderId": "order-id-1",
+                     *       "paymentIds": [
+                     *         "payment-ids-857",
+                     *         "payment-ids-858"
+                     *       ],
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
@@ -2206,6 +2303,214 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+            default: components["responses"]["Error"];
+        };
+    };
+    OrderPageService_GetOrderPage: {
+        parameters: {
+            query?: {
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["orderpage.v1.OrderPageFields"][];
+            };
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "buyer": {
+                     *         "avatarUrl": "https://example.com/ada.png",
+                     *         "bio": "Writes programs.",
+                     *         "birthYear": 1919,
+                     *         "interests": [
+                     *           "interests-120",
+                     *           "interests-121",
+                     *           "interests-122"
+                     *         ],
+                     *         "locale": "de-AT",
+                     *         "loyaltyPoints": "20",
+                     *         "loyaltyTier": "LOYALTY_TIER_GOLD",
+                     *         "preferences": {
+                     *           "key-120": "value-120",
+                     *           "key-121": "value-121",
+                     *           "key-122": "value-122"
+                     *         },
+                     *         "shippingAddress": {
+                     *           "city": "Vienna",
+                     *           "countryCode": "AT",
+                     *           "lines": [
+                     *             "lines-120",
+                     *             "lines-121",
+                     *             "lines-122"
+                     *           ],
+                     *           "postalCode": "1070"
+                     *         },
+                     *         "timeZone": "time-zone-120",
+                     *         "updateTime": "2026-01-15T12:01:59Z",
+                     *         "userId": "user-id-1"
+                     *       },
+                     *       "notifications": [
+                     *         {
+                     *           "body": "body-140",
+                     *           "createTime": "2026-01-15T12:02:19Z",
+                     *           "data": {
+                     *             "key-140": "value-140",
+                     *             "key-141": "value-141"
+                     *           },
+                     *           "kind": "NOTIFICATION_KIND_ACCOUNT",
+                     *           "notificationId": "notification-id-1",
+                     *           "readTime": "2026-01-15T12:02:19Z",
+                     *           "title": "title-140",
+                     *           "userId": "alice"
+                     *         }
+                     *       ],
+                     *       "order": {
+                     *         "address": {
+                     *           "city": "Vienna",
+                     *           "countryCode": "AT",
+                     *           "lines": [
+                     *             "lines-857",
+                     *             "lines-858"
+                     *           ],
+                     *           "postalCode": "1070"
+                     *         },
+                     *         "cancelReason": "cancel-reason-857",
+                     *         "createTime": "2026-01-15T12:14:16Z",
+                     *         "etag": "etag-857",
+                     *         "items": [
+                     *           {
+                     *             "attributes": {
+                     *               "key-857": "value-857",
+                     *               "key-858": "value-858"
+                     *             },
+                     *             "quantity": 57,
+                     *             "sku": "TEA-100",
+                     *             "title": "Green tea",
+                     *             "unitPrice": {
+                     *               "currencyCode": "EUR",
+                     *               "nanos": 57,
+                     *               "units": "57"
+                     *             }
+                     *           },
+                     *           {
+                     *             "attributes": {
+                     *               "key-858": "value-858",
+                     *               "key-859": "value-859",
+                     *               "key-860": "value-860"
+                     *             },
+                     *             "quantity": 58,
+                     *             "sku": "TEA-100",
+                     *             "title": "Green tea",
+                     *             "unitPrice": {
+                     *               "currencyCode": "EUR",
+                     *               "nanos": 58,
+                     *               "units": "58"
+                     *             }
+                     *           }
+                     *         ],
+                     *         "labels": {
+                     *           "key-857": "value-857",
+                     *           "key-858": "value-858"
+                     *         },
+                     *         "note": "Please ring twice",
+                     *         "orderId": "order-id-1",
+                     *         "paymentIds": [
+                     *           "payment-ids-857",
+                     *           "payment-ids-858"
+                     *         ],
+                     *         "status": "ORDER_STATUS_DELIVERED",
+                     *         "total": {
+                     *           "currencyCode": "EUR",
+                     *           "nanos": 57,
+                     *           "units": "57"
+                     *         },
+                     *         "totalQuantity": "57",
+                     *         "updateTime": "2026-01-15T12:14:16Z",
+                     *         "userId": "alice"
+                     *       },
+                     *       "partialErrors": [
+                     *         {
+                     *           "code": "CANCELLED",
+                     *           "message": "message-1",
+                     *           "part": "part-1"
+                     *         }
+                     *       ],
+                     *       "payments": [
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 27,
+                     *             "units": "27"
+                     *           },
+                     *           "bankTransfer": {
+                     *             "iban": "GU00AAAAAAAAAA"
+                     *           },
+                     *           "createTime": "2026-01-15T12:08:46Z",
+                     *           "method": "PAYMENT_METHOD_BANK_TRANSFER",
+                     *           "orderId": "order-id-527",
+                     *           "paymentId": "payment-id-1",
+                     *           "refundedAmount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 27,
+                     *             "units": "27"
+                     *           },
+                     *           "refunds": [
+                     *             {
+                     *               "amount": {
+                     *                 "currencyCode": "EUR",
+                     *                 "nanos": 27,
+                     *                 "units": "27"
+                     *               },
+                     *               "createTime": "2026-01-15T12:08:46Z",
+                     *               "reason": "reason-527"
+                     *             },
+                     *             {
+                     *               "amount": {
+                     *                 "currencyCode": "EUR",
+                     *                 "nanos": 28,
+                     *                 "units": "28"
+                     *               },
+                     *               "createTime": "2026-01-15T12:08:47Z",
+                     *               "reason": "reason-528"
+                     *             }
+                     *           ],
+                     *           "status": "PAYMENT_STATUS_PARTIALLY_REFUNDED",
+                     *           "updateTime": "2026-01-15T12:08:46Z",
+                     *           "userId": "alice"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["orderpage.v1.OrderPage"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             501: components["responses"]["NotImplemented"];
@@ -2300,6 +2605,10 @@ export interface operations {
                      *       },
                      *       "note": "Please ring twice",
                      *       "orderId": "order-id-1",
+                     *       "paymentIds": [
+                     *         "payment-ids-857",
+                     *         "payment-ids-858"
+                     *       ],
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
@@ -2419,6 +2728,10 @@ export interface operations {
                      *       },
                      *       "note": "Please ring twice",
                      *       "orderId": "order-id-1",
+                     *       "paymentIds": [
+                     *         "payment-ids-857",
+                     *         "payment-ids-858"
+                     *       ],
                      *       "status": "ORDER_STATUS_DELIVERED",
                      *       "total": {
                      *         "currencyCode": "EUR",
@@ -2809,6 +3122,97 @@ export interface operations {
             413: components["responses"]["ContentTooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["UnprocessableContent"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["InternalServerError"];
+            501: components["responses"]["NotImplemented"];
+            503: components["responses"]["ServiceUnavailable"];
+            504: components["responses"]["GatewayTimeout"];
+            default: components["responses"]["Error"];
+        };
+    };
+    PaymentService_BatchGetPayments: {
+        parameters: {
+            query: {
+                /** @description 1 to 100. */
+                paymentIds: string[];
+                /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
+                fields?: components["schemas"]["payment.v1.BatchGetPaymentsResponseFields"][];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success. */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "Cache-Control": components["headers"]["Cache-Control"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Cache-Status": components["headers"]["Cache-Status"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "payments": [
+                     *         {
+                     *           "amount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 27,
+                     *             "units": "27"
+                     *           },
+                     *           "bankTransfer": {
+                     *             "iban": "GU00AAAAAAAAAA"
+                     *           },
+                     *           "createTime": "2026-01-15T12:08:46Z",
+                     *           "method": "PAYMENT_METHOD_BANK_TRANSFER",
+                     *           "orderId": "order-id-527",
+                     *           "paymentId": "payment-id-1",
+                     *           "refundedAmount": {
+                     *             "currencyCode": "EUR",
+                     *             "nanos": 27,
+                     *             "units": "27"
+                     *           },
+                     *           "refunds": [
+                     *             {
+                     *               "amount": {
+                     *                 "currencyCode": "EUR",
+                     *                 "nanos": 27,
+                     *                 "units": "27"
+                     *               },
+                     *               "createTime": "2026-01-15T12:08:46Z",
+                     *               "reason": "reason-527"
+                     *             },
+                     *             {
+                     *               "amount": {
+                     *                 "currencyCode": "EUR",
+                     *                 "nanos": 28,
+                     *                 "units": "28"
+                     *               },
+                     *               "createTime": "2026-01-15T12:08:47Z",
+                     *               "reason": "reason-528"
+                     *             }
+                     *           ],
+                     *           "status": "PAYMENT_STATUS_PARTIALLY_REFUNDED",
+                     *           "updateTime": "2026-01-15T12:08:46Z",
+                     *           "userId": "alice"
+                     *         }
+                     *       ]
+                     *     }
+                     */
+                    "application/json": components["schemas"]["payment.v1.BatchGetPaymentsResponse"];
+                };
+            };
+            400: components["responses"]["BadRequest"];
+            401: components["responses"]["Unauthorized"];
+            403: components["responses"]["Forbidden"];
+            404: components["responses"]["NotFound"];
+            405: components["responses"]["MethodNotAllowed"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["ContentTooLarge"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["InternalServerError"];
             501: components["responses"]["NotImplemented"];
@@ -3369,6 +3773,10 @@ export interface operations {
                      *           },
                      *           "note": "Please ring twice",
                      *           "orderId": "order-id-1",
+                     *           "paymentIds": [
+                     *             "payment-ids-857",
+                     *             "payment-ids-858"
+                     *           ],
                      *           "status": "ORDER_STATUS_DELIVERED",
                      *           "total": {
                      *             "currencyCode": "EUR",
@@ -3456,10 +3864,12 @@ export interface operations {
             query?: {
                 /** @description 0 means 20; more than 100 means 100. */
                 pageSize?: number;
-                /** @description next_page_token of the page before. */
+                /** @description next_page_token of the page before; it goes with the same user and filters. */
                 pageToken?: string;
                 /** @description Leave out what the user has seen. */
                 unreadOnly?: boolean;
+                /** @description Only what is about this order. */
+                orderId?: string;
                 /** @description The fields that the response has; all if it is missing. Paths may also be nested, `orders(orderId,total)`, and `*` is every field. */
                 fields?: components["schemas"]["notification.v1.ListNotificationsResponseFields"][];
             };
@@ -3672,6 +4082,10 @@ export interface operations {
                      *           },
                      *           "note": "Please ring twice",
                      *           "orderId": "order-id-1",
+                     *           "paymentIds": [
+                     *             "payment-ids-857",
+                     *             "payment-ids-858"
+                     *           ],
                      *           "status": "ORDER_STATUS_PENDING",
                      *           "total": {
                      *             "currencyCode": "EUR",

@@ -12,12 +12,9 @@ import (
 	"syscall"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/composite/dashboard"
-	"github.com/portico-gateway/portico/bff/composite/orderpage"
+	"github.com/portico-gateway/portico/bff/composite/all"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/gen"
-	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
-	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 )
 
 func main() {
@@ -50,11 +47,7 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 
-	options := []bff.Option{
-		bff.WithServices(gen.Services()...),
-		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
-		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
-	}
+	options := append(all.Composites(), bff.WithServices(gen.Services()...))
 	for _, s := range services {
 		options = append(options, bff.WithHandlers("user", s.register, s.name))
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/portico-gateway/portico/backends"
 	"github.com/portico-gateway/portico/bff"
+	"github.com/portico-gateway/portico/bff/composite/all"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/internal/hint"
 	"github.com/portico-gateway/portico/bff/internal/observe"
@@ -200,7 +201,7 @@ func (p devParts) serve(ctx context.Context, cfg config.Config, out io.Writer) e
 	defer func() { withdraw() }()
 
 	landed := page.options(cfg.Server.Address, p.issuer, switches, compiled.Routes())
-	options := slices.Concat(composites(), landed, docs, loggingTo(p.log), []bff.Option{
+	options := slices.Concat(all.Composites(), landed, docs, loggingTo(p.log), []bff.Option{
 		served,
 		// A browser runs on the same machine.
 		bff.WithAdminMiddleware(demo.Guard(hostOf(cfg.Admin.Address)), before("/dev/backends", switches)),

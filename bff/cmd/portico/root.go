@@ -6,11 +6,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/composite/dashboard"
-	"github.com/portico-gateway/portico/bff/composite/orderpage"
+	"github.com/portico-gateway/portico/bff/composite/all"
 	"github.com/portico-gateway/portico/gen"
-	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
-	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 )
 
 func rootCommand() *cobra.Command {
@@ -70,13 +67,5 @@ func addStandardCommands(root *cobra.Command) {
 
 // services is everything that this gateway serves: what was generated, and what is implemented inside of it.
 func services() []bff.Option {
-	return append(composites(), bff.WithServices(gen.Services()...))
-}
-
-// composites are the services that are implemented in here.
-func composites() []bff.Option {
-	return []bff.Option{
-		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
-		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
-	}
+	return append(all.Composites(), bff.WithServices(gen.Services()...))
 }

@@ -12,14 +12,11 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/composite/dashboard"
-	"github.com/portico-gateway/portico/bff/composite/orderpage"
+	"github.com/portico-gateway/portico/bff/composite/all"
 	"github.com/portico-gateway/portico/bff/config"
 	"github.com/portico-gateway/portico/bff/e2e/conformance"
 	"github.com/portico-gateway/portico/bff/e2e/gatewaytest"
 	"github.com/portico-gateway/portico/gen"
-	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
-	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 )
 
 const committed = "../../../gen/openapi/openapi.json"
@@ -28,9 +25,8 @@ const committed = "../../../gen/openapi/openapi.json"
 func TestCommittedDocumentIsTheServedOne(t *testing.T) {
 	t.Parallel()
 
-	served, err := gatewaytest.Compile(t, config.Config{}, bff.WithServices(gen.Services()...),
-		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
-		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New)).OpenAPI()
+	served, err := gatewaytest.Compile(t, config.Config{},
+		append(all.Composites(), bff.WithServices(gen.Services()...))...).OpenAPI()
 	if err != nil {
 		t.Fatal(err)
 	}

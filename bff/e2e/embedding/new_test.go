@@ -67,6 +67,14 @@ func TestNewRefuses(t *testing.T) {
 			opts:   []bff.Option{bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService"))},
 			want:   []string{"dashboard.v1.DashboardService", "WithComposite"},
 		},
+		// Once, this was a panic of a library.
+		"a_composite_twice": {
+			config: config.Config{Auth: open, Upstreams: shelf},
+			opts: []bff.Option{
+				bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")), callingOnly("shelf"), callingOnly("shelf"),
+			},
+			want: []string{"dashboard.v1.DashboardService is implemented more than once (WithComposite)"},
+		},
 		"a_composite_that_calls_a_composite": {
 			config: config.Config{Auth: open},
 			opts:   []bff.Option{bff.WithServices(gatewaytest.Service(t, "dashboard.v1.DashboardService")), callingOnly("dashboard.v1.DashboardService")},

@@ -7,20 +7,18 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/portico-gateway/portico/bff"
-	"github.com/portico-gateway/portico/bff/composite/dashboard"
-	"github.com/portico-gateway/portico/bff/composite/orderpage"
+	"github.com/portico-gateway/portico/bff/composite/all"
 	"github.com/portico-gateway/portico/bff/config"
 	shelfv1 "github.com/portico-gateway/portico/bff/internal/testkit/foreign/gen/shelf/v1"
 	"github.com/portico-gateway/portico/bff/internal/tool/devissuer"
 	"github.com/portico-gateway/portico/gen"
-	dashboardv1 "github.com/portico-gateway/portico/gen/dashboard/v1"
-	orderpagev1 "github.com/portico-gateway/portico/gen/orderpage/v1"
 	porticov1 "github.com/portico-gateway/portico/gen/portico/v1"
 )
 
@@ -76,14 +74,12 @@ func StartIn(ctx context.Context, t *testing.T, change func(*config.Config), opt
 
 	document := sameAs(t, "product", cfg, opts...)
 
-	opts = append([]bff.Option{
+	opts = slices.Concat(all.Composites(), []bff.Option{
 		bff.WithServices(gen.Services()...),
-		bff.WithComposite(dashboardv1.RegisterDashboardServiceServer, dashboard.New),
-		bff.WithComposite(orderpagev1.RegisterOrderPageServiceServer, orderpage.New),
 		bff.WithHandlers("shelf", shelfv1.RegisterShelfServiceHandler, "shelf.v1.ShelfService"),
 		bff.WithDefaultPolicy(&porticov1.MethodPolicy{Access: &porticov1.Access{Authenticated: true}}),
 		bff.WithLogger(slog.New(slog.NewJSONHandler(s.Logs, &slog.HandlerOptions{Level: slog.LevelDebug}))),
-	}, opts...)
+	}, opts)
 
 	s.open(ctx, t, Compile(t, cfg, opts...), document)
 

@@ -1,6 +1,7 @@
 // Package genservices is protoc-gen-portico: it generates the table of services that a gateway serves, with the upstream, the
 // register function and the routes of each, the comments of the protos, and the OpenAPI description. It fails if a gateway would
-// not start with them (conflicting routes, missing or invalid policies).
+// not start with them (conflicting routes, missing or invalid policies). The list of composites is a file of its own, because the
+// table imports nothing but generated code, and the list imports their implementations.
 //
 // It generates no handlers: protoc-gen-portico-gateway does.
 package genservices
@@ -47,7 +48,7 @@ func Generate(plugin *protogen.Plugin, packageName string, description Descripti
 	}
 
 	for name, source := range map[string]string{FileName: tableSource, descriptionName: descriptionSource} {
-		text, err := render(name, source, data)
+		text, err := renderTable(name, source, data)
 		if err != nil {
 			return err
 		}

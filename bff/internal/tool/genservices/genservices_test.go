@@ -304,17 +304,7 @@ func generateWith(
 ) (map[string]string, error) {
 	tb.Helper()
 
-	wire, err := proto.Marshal(request)
-	if err != nil {
-		tb.Fatal(err)
-	}
-
-	received := &pluginpb.CodeGeneratorRequest{}
-	if err := proto.Unmarshal(wire, received); err != nil {
-		tb.Fatal(err)
-	}
-
-	plugin, err := protogen.Options{}.New(received)
+	plugin, err := protogen.Options{}.New(received(tb, request))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -336,6 +326,23 @@ func generateWith(
 	}
 
 	return files, nil
+}
+
+// received is the request as it arrives.
+func received(tb testing.TB, request *pluginpb.CodeGeneratorRequest) *pluginpb.CodeGeneratorRequest {
+	tb.Helper()
+
+	wire, err := proto.Marshal(request)
+	if err != nil {
+		tb.Fatal(err)
+	}
+
+	parsed := &pluginpb.CodeGeneratorRequest{}
+	if err := proto.Unmarshal(wire, parsed); err != nil {
+		tb.Fatal(err)
+	}
+
+	return parsed
 }
 
 // linked asks for the generation of files that are linked into this program.

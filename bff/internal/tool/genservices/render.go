@@ -5,6 +5,7 @@ import (
 	_ "embed"
 	"fmt"
 	"go/format"
+	"go/token"
 	"go/types"
 	"slices"
 	"strconv"
@@ -36,12 +37,36 @@ type table struct {
 	Comments, Examples map[string]string
 }
 
-// render writes the Go source of a file.
-func render(name, source string, data table) ([]byte, error) {
-	data.Imports = alias(data.Services)
+// list is what the template of the list of composites is filled with.
+type list struct {
+	Package    string
+	Imports    []importSpec
+	Composites []composite
+}
 
+// renderTable writes the Go source of a file about services.
+func renderTable(name, source string, data table) ([]byte, error) {
+	data.Imports = alias(importsOf(data.Services), "context", "grpc", "runtime", "ctx", "mux", "conn")
+
+	return render(name, source, data.Imports, data)
+}
+
+func renderComposites(packageName string, all []composite) ([]byte, error) {
+	specs := make([]importSpec, 0, 2*len(all))
+	for _, c := range all {
+		specs = append(specs,
+			importSpec{Alias: string(c.GoPackage), Path: c.ImportPath}, importSpec{Alias: c.Folder, Path: c.Handlers})
+	}
+
+	data := list{Package: packageName, Imports: alias(specs, "bff"), Composites: all}
+
+	return render(CompositesName, compositesSource, data.Imports, data)
+}
+
+// render writes the Go source of a file with these imports.
+func render(name, source string, imports []importSpec, data any) ([]byte, error) {
 	aliases := map[protogen.GoImportPath]string{}
-	for _, spec := range data.Imports {
+	for _, spec := range imports {
 		aliases[spec.Path] = spec.Alias
 	}
 
@@ -66,8 +91,8 @@ func render(name, source string, data table) ([]byte, error) {
 	return formatted, nil
 }
 
-// alias names the imported packages, by path: each has its own package name, and a number after it if the name is taken.
-func alias(services []service) []importSpec {
+// importsOf returns the packages of the services.
+func importsOf(services []service) []importSpec {
 	var specs []importSpec
 
 	for _, s := range services {
@@ -77,15 +102,23 @@ func alias(services []service) []importSpec {
 		}
 	}
 
+	return specs
+}
+
+// alias names the imported packages, by path: each has its own package name, and a number after it if the name is taken. The
+// template itself uses the names in used.
+func alias(specs []importSpec, used ...string) []importSpec {
 	slices.SortFunc(specs, func(a, b importSpec) int { return strings.Compare(string(a.Path), string(b.Path)) })
 	specs = slices.CompactFunc(specs, func(a, b importSpec) bool { return a.Path == b.Path })
 
-	// What the template itself uses.
-	taken := map[string]bool{"context": true, "grpc": true, "runtime": true, "ctx": true, "mux": true, "conn": true}
+	taken := map[string]bool{}
+	for _, name := range used {
+		taken[name] = true
+	}
 
 	for i, spec := range specs {
 		name := spec.Alias
-		for n := 2; taken[name] || types.Universe.Lookup(name) != nil; n++ {
+		for n := 2; taken[name] || token.IsKeyword(name) || types.Universe.Lookup(name) != nil; n++ {
 			name = spec.Alias + "_" + strconv.Itoa(n)
 		}
 

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 
 	"github.com/portico-gateway/portico/bff/internal/policy"
 	"github.com/portico-gateway/portico/bff/internal/schema"
+	"github.com/portico-gateway/portico/bff/internal/tool/gomodule"
 	"github.com/portico-gateway/portico/bff/internal/tool/protolint"
 )
 
@@ -164,36 +164,10 @@ func (t template) goPackage(r Repository) (func(file string) string, error) {
 		}
 	}
 
-	module, root, err := findModule(r.path(p.Out))
+	module, root, err := gomodule.Find(r.path(p.Out))
 	if err != nil || module == "" {
 		return nil, err
 	}
 
 	return func(file string) string { return path.Join(module, root, path.Dir(file)) }, nil
-}
-
-var moduleLine = regexp.MustCompile(`(?m)^module\s+"?([^\s"]+)`)
-
-// findModule finds the Go module that a folder is in: its path, and that of the folder in it. It is empty if there is none.
-func findModule(dir string) (module, inside string, err error) {
-	dir, err = filepath.Abs(dir)
-	if err != nil {
-		return "", "", err
-	}
-
-	for parent := dir; ; parent = filepath.Dir(parent) {
-		data, err := os.ReadFile(filepath.Join(parent, "go.mod")) //nolint:gosec // It is only looked at.
-		if err == nil {
-			inside, err = filepath.Rel(parent, dir)
-			if found := moduleLine.FindSubmatch(data); found != nil && err == nil {
-				return string(found[1]), filepath.ToSlash(inside), nil
-			}
-
-			return "", "", err
-		}
-
-		if parent == filepath.Dir(parent) {
-			return "", "", nil
-		}
-	}
 }

@@ -10,7 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+
+	"github.com/portico-gateway/portico/bff/internal/tool/gomodule"
 )
 
 // Options say what to make.
@@ -54,10 +55,7 @@ const (
 	policyPath      = "proto/portico/v1/policy.proto"
 )
 
-var (
-	errNoCheckout = errors.New("not the root of a Portico checkout: go there, or name it with --dir")
-	modulePattern = regexp.MustCompile(`(?m)^module (\S+)$`)
-)
+var errNoCheckout = errors.New("not the root of a Portico checkout: go there, or name it with --dir")
 
 // Service plans a new service. It fails if a name is not valid or taken, or if the checkout is not as it knows it.
 func Service(opts Options) (*Plan, error) {
@@ -160,10 +158,10 @@ func module(dir string) (string, error) {
 		return "", fmt.Errorf("look for the checkout: %w", err)
 	}
 
-	found := modulePattern.FindSubmatch(text)
-	if found == nil {
+	found := gomodule.Path(text)
+	if found == "" {
 		return "", fmt.Errorf("%s has a go.mod without a module: %w", dir, errNoCheckout)
 	}
 
-	return string(found[1]), nil
+	return found, nil
 }
