@@ -12,11 +12,12 @@ import (
 
 func newCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "new",
-		Short:   "Write the first version of something new",
-		Example: `  portico new service catalog --resource Item`,
+		Use:   "new",
+		Short: "Write the first version of something new",
+		Example: `  portico new service catalog --resource Item
+  portico new composite orderpage --over order,user`,
 	}
-	cmd.AddCommand(newServiceCommand())
+	cmd.AddCommand(newServiceCommand(), newCompositeCommand())
 
 	return group(cmd)
 }
@@ -55,13 +56,58 @@ NAME is one word in lower case. It names the proto package, the upstream and the
 				}
 			}
 
-			return printPlan(cmd.OutOrStdout(), plan, opts.Name, dryRun)
+			return printPlan(cmd.OutOrStdout(), plan, dryRun, fmt.Sprintf(nextSteps, opts.Name, plan.Scope, plan.Path, program()))
 		},
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&opts.Resource, "resource", "", "what the service stores, such as LoyaltyCard (default: named as the service)")
 	flags.StringVar(&opts.Plural, "plural", "", "its plural, such as loyalty_cards (default: by the rules of English)")
 	flags.StringVar(&opts.Dir, "dir", ".", "root of the checkout")
+	flags.BoolVar(&dryRun, "dry-run", false, "only print what would be written")
+
+	return cmd
+}
+
+func newCompositeCommand() *cobra.Command {
+	var (
+		opts   scaffold.CompositeOptions
+		dryRun bool
+	)
+
+	cmd := &cobra.Command{
+		Use:   "composite NAME --over SERVICE,…",
+		Short: "Write a proto, an implementation and tests of a new composite",
+		Long: `Write a proto with a route, an implementation in the gateway and its tests, for a page that is put together from
+several services.
+
+SERVICE is the name of an upstream ("order") or of a service ("order.v1.OrderService"). Its Get method is called or, if
+it has none, its List method. The page fails without the first one, and says so if another one is missing.
+
+It works in a checkout of Portico, and in any repository whose buf.gen.yaml has a list of composites. Existing files are
+not overwritten. NAME is one word in lower case.`,
+		Example: `  portico new composite orderpage --over order,user
+  portico new composite inbox --over user,notification.v1.NotificationService --dry-run`,
+		Args: nameArg,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opts.Name = args[0]
+
+			plan, err := scaffold.Composite(cmd.Context(), opts)
+			if err != nil {
+				return usageError{err}
+			}
+
+			if !dryRun {
+				if err := plan.Write(); err != nil {
+					return fmt.Errorf("new composite: %w", err)
+				}
+			}
+
+			return printPlan(cmd.OutOrStdout(), plan, dryRun, fmt.Sprintf(nextCompositeSteps, plan.Folder, plan.Path, program()))
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringSliceVar(&opts.Over, "over", nil, "what it calls, such as order,user; the first one is required")
+	flags.StringVar(&opts.Dir, "dir", ".", "root of the repository")
 	flags.BoolVar(&dryRun, "dry-run", false, "only print what would be written")
 
 	return cmd
@@ -87,7 +133,19 @@ Next:
     http://127.0.0.1:8080%[3]s -d '{"title": "Mine"}'
 `
 
-func printPlan(w io.Writer, plan *scaffold.Plan, name string, dryRun bool) error {
+const nextCompositeSteps = `
+Next:
+
+  make generate                             # gen/ from the proto, and the list of composites
+  go test ./%[1]s
+  make run                                  # serves it; in another terminal, with values for what is in capital letters:
+
+  TOKEN=$(%[3]s token --subject alice)
+  curl -s -H "Authorization: Bearer $TOKEN" 'http://127.0.0.1:8080%[2]s'
+`
+
+// printPlan prints the files, and what comes next if they are written.
+func printPlan(w io.Writer, plan *scaffold.Plan, dryRun bool, next string) error {
 	var text strings.Builder
 
 	for _, f := range plan.Files {
@@ -104,7 +162,7 @@ func printPlan(w io.Writer, plan *scaffold.Plan, name string, dryRun bool) error
 	}
 
 	if !dryRun {
-		_, _ = fmt.Fprintf(&text, nextSteps, name, plan.Scope, plan.Path, program())
+		text.WriteString(next)
 	}
 
 	if _, err := io.WriteString(w, text.String()); err != nil {

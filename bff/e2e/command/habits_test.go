@@ -59,7 +59,8 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	t.Parallel()
 
 	for _, name := range []string{
-		"", "serve", "dev", "token", "apikey", "apikey new", "routes", "explain", "lint", "breaking", "check", "new", "new service", "version",
+		"", "serve", "dev", "token", "apikey", "apikey new", "routes", "explain", "lint", "breaking", "check", "new", "new service",
+		"new composite", "version",
 	} {
 		out, errs, code := portico(t, append(strings.Fields(name), "--help")...)
 		if code != 0 || errs != "" || !strings.Contains(out, "Examples:\n") {

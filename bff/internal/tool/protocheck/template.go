@@ -140,6 +140,22 @@ func (r Repository) settings() (settings protolint.Settings, served bool, err er
 	return settings, served, nil
 }
 
+// Composites returns the folder that has the packages of composites; empty if no list of them is generated.
+func (r Repository) Composites() (folder string, err error) {
+	t, err := r.readTemplate()
+	if err != nil {
+		return "", err
+	}
+
+	for _, p := range t.Plugins {
+		if folder = p.option("composites"); folder != "" {
+			return folder, nil
+		}
+	}
+
+	return "", nil
+}
+
 // GoPackage returns what the import path of the code of a file has to be, by the path of the file; nil if that is not known.
 func (r Repository) GoPackage() (func(file string) string, error) {
 	t, err := r.readTemplate()

@@ -37,7 +37,7 @@ var (
 	pluralPattern   = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 	wordPattern     = regexp.MustCompile(`[A-Z][a-z]+`)
 
-	errName     = errors.New("a service's name is one word of 3 to 30 lower-case letters")
+	errName     = errors.New("its name is one word of 3 to 30 lower-case letters")
 	errReserved = errors.New("the name is taken by a language or a tool, choose another one")
 	errResource = errors.New("a resource is named in upper camel case, by 30 letters at most, like LoyaltyCard")
 	errClash    = errors.New("it would clash with names that every service has: choose another one with --resource or --plural")
@@ -50,7 +50,7 @@ const maxResource = 30
 // nameAll derives all names.
 func nameAll(opts Options) (names, error) {
 	if err := checkName(opts.Name); err != nil {
-		return names{}, err
+		return names{}, fmt.Errorf("service %q: %w", opts.Name, err)
 	}
 
 	n := names{Name: opts.Name, Service: capital(opts.Name) + "Service", Resource: opts.Resource, Scope: opts.Name + ":write"}
@@ -90,12 +90,12 @@ func nameAll(opts Options) (names, error) {
 
 func checkName(name string) error {
 	if !namePattern.MatchString(name) {
-		return fmt.Errorf("service %q: %w%s", name, errName, suggestion(name))
+		return fmt.Errorf("%w%s", errName, suggestion(name))
 	}
 
 	reserved := []string{"portico", "google", "buf", "grpc", "main", "internal", "vendor", "testdata"}
 	if token.IsKeyword(name) || types.Universe.Lookup(name) != nil || slices.Contains(reserved, name) {
-		return fmt.Errorf("service %q: %w", name, errReserved)
+		return errReserved
 	}
 
 	return nil

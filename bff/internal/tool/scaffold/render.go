@@ -12,16 +12,8 @@ import (
 //go:embed templates/*.tmpl
 var templates embed.FS
 
-// render fills in the templates.
+// render fills in the templates of a service.
 func render(n names) ([]File, error) {
-	// Columns of a table stand in line; the longest fixed one is create_time.
-	column := func(id, name string) string { return fmt.Sprintf("%-*s", max(len(id), len("create_time")), name) }
-
-	all, err := template.New("").Funcs(template.FuncMap{"column": column}).ParseFS(templates, "templates/*.tmpl")
-	if err != nil {
-		return nil, fmt.Errorf("read templates: %w", err)
-	}
-
 	backend := "backends/internal/" + n.Name + "/"
 
 	var files []File
@@ -35,21 +27,40 @@ func render(n names) ([]File, error) {
 		{"test", backend + "service_test.go"},
 		{"definition", "backends/" + n.Name + ".go"},
 	} {
-		var text bytes.Buffer
-		if err := all.ExecuteTemplate(&text, one.template+".tmpl", n); err != nil {
-			return nil, fmt.Errorf("write %s: %w", one.path, err)
-		}
-
-		file := File{Path: one.path, Text: text.Bytes()}
-
-		if path.Ext(one.path) == ".go" {
-			if file.Text, err = format.Source(file.Text); err != nil {
-				return nil, fmt.Errorf("format %s: %w", one.path, err)
-			}
+		file, err := execute(one.template, one.path, n)
+		if err != nil {
+			return nil, err
 		}
 
 		files = append(files, file)
 	}
 
 	return files, nil
+}
+
+// execute makes a new file of a template.
+func execute(name, to string, data any) (File, error) {
+	all, err := template.New("").Funcs(template.FuncMap{
+		// Columns of a table stand in line; the longest fixed one is create_time.
+		"column": func(id, name string) string { return fmt.Sprintf("%-*s", max(len(id), len("create_time")), name) },
+		"inc":    func(i int) int { return i + 1 },
+	}).ParseFS(templates, "templates/*.tmpl")
+	if err != nil {
+		return File{}, fmt.Errorf("read templates: %w", err)
+	}
+
+	var text bytes.Buffer
+	if err := all.ExecuteTemplate(&text, name+".tmpl", data); err != nil {
+		return File{}, fmt.Errorf("write %s: %w", to, err)
+	}
+
+	file := File{Path: to, Text: text.Bytes()}
+
+	if path.Ext(to) == ".go" {
+		if file.Text, err = format.Source(file.Text); err != nil {
+			return File{}, fmt.Errorf("format %s: %w", to, err)
+		}
+	}
+
+	return file, nil
 }

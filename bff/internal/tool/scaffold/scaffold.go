@@ -1,5 +1,6 @@
 // Package scaffold writes what a new service consists of into a checkout of Portico: its proto with routes and policy, a backend
-// over SQLite with tests, its line in the list of backends and its line in the example configuration.
+// over SQLite with tests, its line in the list of backends and its line in the example configuration. A new composite is its proto,
+// its implementation and tests; nothing that is there is changed for it.
 //
 // It runs no generator and overwrites nothing: `make generate` comes after it, and what it wrote belongs to the team from then on.
 package scaffold
@@ -31,8 +32,11 @@ type Options struct {
 type Plan struct {
 	// Files are in the order in which a reader wants to see them.
 	Files []File
-	// Path is where the resource is served: "/v1/items".
+	// Path is where the resource is served, "/v1/items", or the page of a composite, with what it needs in capital letters:
+	// "/v1/orderpage/ORDER_ID".
 	Path string
+	// Folder has the implementation of a composite.
+	Folder string
 	// Scope is what a token needs for writing.
 	Scope string
 

@@ -16,7 +16,7 @@ import (
 
 var (
 	errExists     = errors.New("it exists already, and nothing is overwritten: choose another name")
-	errRoute      = errors.New("there are routes below that path: choose another one with --resource or --plural")
+	errRoute      = errors.New("there are routes below that path")
 	errIdentifier = errors.New("package backends declares that name: choose another one")
 )
 
@@ -34,7 +34,7 @@ func checkTaken(dir string, n names) error {
 	}
 
 	if err := checkRoutes(os.DirFS(filepath.Join(dir, "proto")), n.Path); err != nil {
-		return err
+		return fmt.Errorf("%w: choose another one with --resource or --plural", err)
 	}
 
 	return checkIdentifiers(filepath.Join(dir, "backends"), n.Name, n.Name+"v1", n.Name+"Service")
