@@ -11,8 +11,8 @@ import (
 	"github.com/portico-gateway/portico/bff"
 	"github.com/portico-gateway/portico/bff/config"
 
+	"example.com/shop/composite/all"
 	"example.com/shop/gen"
-	shopv1 "example.com/shop/gen/shop/v1"
 )
 
 func main() {
@@ -47,8 +47,5 @@ func run(ctx context.Context) error {
 
 // options are what the gateway serves.
 func options() []bff.Option {
-	return []bff.Option{
-		bff.WithServices(gen.Services()...),
-		bff.WithComposite(shopv1.RegisterTeaPageServiceServer, newPages),
-	}
+	return append(all.Composites(), bff.WithServices(gen.Services()...))
 }

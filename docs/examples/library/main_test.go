@@ -65,13 +65,26 @@ func TestGateway(t *testing.T) {
 type teas struct {
 	shopv1.UnimplementedTeaServiceServer
 
+	// related are those that the first tea is like.
+	related []string
 	// down reports that there are no ratings at the moment; lists is how often they were asked for.
 	down  atomic.Bool
 	lists atomic.Int32
 }
 
-func (*teas) GetTea(_ context.Context, req *shopv1.GetTeaRequest) (*shopv1.Tea, error) {
-	return &shopv1.Tea{TeaId: req.GetTeaId(), Title: "Sencha"}, nil
+func (s *teas) GetTea(_ context.Context, req *shopv1.GetTeaRequest) (*shopv1.Tea, error) {
+	return s.tea(req.GetTeaId())
+}
+
+func (s *teas) tea(id string) (*shopv1.Tea, error) {
+	switch id {
+	case "sencha":
+		return &shopv1.Tea{TeaId: id, Title: "Sencha", RelatedTeaIds: s.related}, nil
+	case "sold_out":
+		return nil, status.Error(codes.NotFound, "no such tea")
+	default:
+		return &shopv1.Tea{TeaId: id, Title: strings.ToUpper(id[:1]) + id[1:]}, nil
+	}
 }
 
 func (s *teas) ListRatings(context.Context, *shopv1.ListRatingsRequest) (*shopv1.ListRatingsResponse, error) {

@@ -8,9 +8,11 @@ func comments() map[string]string {
 		"shop.v1.RateTeaRequest.language":   "The language of the one who rates.",
 		"shop.v1.RateTeaRequest.stars":      "1 to 5.",
 		"shop.v1.Rating.user_id":            "Who rated it.",
+		"shop.v1.Tea.related_tea_ids":       "Teas that are like it.",
 		"shop.v1.TeaPage.partial_errors":    "The parts that are missing.",
+		"shop.v1.TeaPage.related":           "Teas that are like it.",
 		"shop.v1.TeaPageService":            "TeaPageService puts together what a page about a tea shows. It is implemented inside the gateway, over TeaService.",
-		"shop.v1.TeaPageService.GetTeaPage": "GetTeaPage reads a tea and what people think of it.",
+		"shop.v1.TeaPageService.GetTeaPage": "GetTeaPage reads a tea, what people think of it, and teas that are like it.",
 		"shop.v1.TeaService":                "TeaService knows teas, and what people think of them.",
 		"shop.v1.TeaService.GetTea":         "GetTea reads one tea.",
 		"shop.v1.TeaService.RateTea":        "RateTea says how good a tea is.",
@@ -20,8 +22,8 @@ func comments() map[string]string {
 // examples are a request and a response of each method, by its full name, in JSON.
 func examples() map[string]string {
 	return map[string]string{
-		"shop.v1.TeaPageService.GetTeaPage": "{\"request\":{\"teaId\":\"tea-id-1\"},\"response\":{\"tea\":{\"teaId\":\"tea-id-1\",\"title\":\"title-1\"},\"ratings\":[{\"userId\":\"user-id-1\",\"stars\":1}],\"partialErrors\":[{\"part\":\"part-1\",\"code\":\"CANCELLED\",\"message\":\"message-1\"}]}}",
-		"shop.v1.TeaService.GetTea":         "{\"request\":{\"teaId\":\"tea-id-1\"},\"response\":{\"teaId\":\"tea-id-1\",\"title\":\"title-1\"}}",
+		"shop.v1.TeaPageService.GetTeaPage": "{\"request\":{\"teaId\":\"tea-id-1\"},\"response\":{\"tea\":{\"teaId\":\"tea-id-1\",\"title\":\"title-1\",\"relatedTeaIds\":[\"related-tea-ids-1\"]},\"ratings\":[{\"userId\":\"user-id-1\",\"stars\":1}],\"related\":[{\"teaId\":\"tea-id-1\",\"title\":\"title-1\",\"relatedTeaIds\":[\"related-tea-ids-1\"]}],\"partialErrors\":[{\"part\":\"part-1\",\"code\":\"CANCELLED\",\"message\":\"message-1\"}]}}",
+		"shop.v1.TeaService.GetTea":         "{\"request\":{\"teaId\":\"tea-id-1\"},\"response\":{\"teaId\":\"tea-id-1\",\"title\":\"title-1\",\"relatedTeaIds\":[\"related-tea-ids-1\"]}}",
 		"shop.v1.TeaService.RateTea":        "{\"request\":{\"teaId\":\"tea-id-1\",\"stars\":1,\"language\":\"language-1\"},\"response\":{\"userId\":\"user-id-1\",\"stars\":1}}",
 	}
 }

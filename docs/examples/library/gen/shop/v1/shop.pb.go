@@ -25,9 +25,11 @@ const (
 )
 
 type Tea struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	TeaId         string                 `protobuf:"bytes,1,opt,name=tea_id,json=teaId,proto3" json:"tea_id,omitempty"`
-	Title         string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	TeaId string                 `protobuf:"bytes,1,opt,name=tea_id,json=teaId,proto3" json:"tea_id,omitempty"`
+	Title string                 `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// Teas that are like it.
+	RelatedTeaIds []string `protobuf:"bytes,3,rep,name=related_tea_ids,json=relatedTeaIds,proto3" json:"related_tea_ids,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -74,6 +76,13 @@ func (x *Tea) GetTitle() string {
 		return x.Title
 	}
 	return ""
+}
+
+func (x *Tea) GetRelatedTeaIds() []string {
+	if x != nil {
+		return x.RelatedTeaIds
+	}
+	return nil
 }
 
 type Rating struct {
@@ -371,8 +380,10 @@ type TeaPage struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Tea     *Tea                   `protobuf:"bytes,1,opt,name=tea,proto3" json:"tea,omitempty"`
 	Ratings []*Rating              `protobuf:"bytes,2,rep,name=ratings,proto3" json:"ratings,omitempty"`
+	// Teas that are like it.
+	Related []*Tea `protobuf:"bytes,3,rep,name=related,proto3" json:"related,omitempty"`
 	// The parts that are missing.
-	PartialErrors []*v1.PartialError `protobuf:"bytes,3,rep,name=partial_errors,json=partialErrors,proto3" json:"partial_errors,omitempty"`
+	PartialErrors []*v1.PartialError `protobuf:"bytes,4,rep,name=partial_errors,json=partialErrors,proto3" json:"partial_errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -421,6 +432,13 @@ func (x *TeaPage) GetRatings() []*Rating {
 	return nil
 }
 
+func (x *TeaPage) GetRelated() []*Tea {
+	if x != nil {
+		return x.Related
+	}
+	return nil
+}
+
 func (x *TeaPage) GetPartialErrors() []*v1.PartialError {
 	if x != nil {
 		return x.PartialErrors
@@ -432,10 +450,11 @@ var File_shop_v1_shop_proto protoreflect.FileDescriptor
 
 const file_shop_v1_shop_proto_rawDesc = "" +
 	"\n" +
-	"\x12shop/v1/shop.proto\x12\ashop.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eportico/v1/partial_error.proto\x1a\x17portico/v1/policy.proto\"2\n" +
+	"\x12shop/v1/shop.proto\x12\ashop.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1eportico/v1/partial_error.proto\x1a\x17portico/v1/policy.proto\"Z\n" +
 	"\x03Tea\x12\x15\n" +
 	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title\"7\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12&\n" +
+	"\x0frelated_tea_ids\x18\x03 \x03(\tR\rrelatedTeaIds\"7\n" +
 	"\x06Rating\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
 	"\x05stars\x18\x02 \x01(\x05R\x05stars\"&\n" +
@@ -450,16 +469,18 @@ const file_shop_v1_shop_proto_rawDesc = "" +
 	"\x13ListRatingsResponse\x12)\n" +
 	"\aratings\x18\x01 \x03(\v2\x0f.shop.v1.RatingR\aratings\"*\n" +
 	"\x11GetTeaPageRequest\x12\x15\n" +
-	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"\x95\x01\n" +
+	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"\xbd\x01\n" +
 	"\aTeaPage\x12\x1e\n" +
 	"\x03tea\x18\x01 \x01(\v2\f.shop.v1.TeaR\x03tea\x12)\n" +
-	"\aratings\x18\x02 \x03(\v2\x0f.shop.v1.RatingR\aratings\x12?\n" +
-	"\x0epartial_errors\x18\x03 \x03(\v2\x18.portico.v1.PartialErrorR\rpartialErrors2\xcc\x02\n" +
+	"\aratings\x18\x02 \x03(\v2\x0f.shop.v1.RatingR\aratings\x12&\n" +
+	"\arelated\x18\x03 \x03(\v2\f.shop.v1.TeaR\arelated\x12?\n" +
+	"\x0epartial_errors\x18\x04 \x03(\v2\x18.portico.v1.PartialErrorR\rpartialErrors2\xd4\x02\n" +
 	"\n" +
 	"TeaService\x12T\n" +
 	"\x06GetTea\x12\x16.shop.v1.GetTeaRequest\x1a\f.shop.v1.Tea\"$\xba\xf0\x18\x04\n" +
-	"\x02\b\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/teas/{tea_id}\x90\x02\x01\x12M\n" +
-	"\vListRatings\x12\x1b.shop.v1.ListRatingsRequest\x1a\x1c.shop.v1.ListRatingsResponse\"\x03\x90\x02\x01\x12\x82\x01\n" +
+	"\x02\b\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/teas/{tea_id}\x90\x02\x01\x12U\n" +
+	"\vListRatings\x12\x1b.shop.v1.ListRatingsRequest\x1a\x1c.shop.v1.ListRatingsResponse\"\v\xba\xf0\x18\x04\n" +
+	"\x02\b\x01\x90\x02\x01\x12\x82\x01\n" +
 	"\aRateTea\x12\x17.shop.v1.RateTeaRequest\x1a\x0f.shop.v1.Rating\"M\xba\xf0\x18%2\x03\b\xc9\x01:\x1c\n" +
 	"\x10Content-Language\x12\blanguageJ\x00\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/teas/{tea_id}/ratings\x1a\x14\xba\xf0\x18\x10\x1a\x0e\n" +
 	"\x02\x10\x01\x12\x04\b\n" +
@@ -498,20 +519,21 @@ var file_shop_v1_shop_proto_depIdxs = []int32{
 	1, // 0: shop.v1.ListRatingsResponse.ratings:type_name -> shop.v1.Rating
 	0, // 1: shop.v1.TeaPage.tea:type_name -> shop.v1.Tea
 	1, // 2: shop.v1.TeaPage.ratings:type_name -> shop.v1.Rating
-	8, // 3: shop.v1.TeaPage.partial_errors:type_name -> portico.v1.PartialError
-	2, // 4: shop.v1.TeaService.GetTea:input_type -> shop.v1.GetTeaRequest
-	4, // 5: shop.v1.TeaService.ListRatings:input_type -> shop.v1.ListRatingsRequest
-	3, // 6: shop.v1.TeaService.RateTea:input_type -> shop.v1.RateTeaRequest
-	6, // 7: shop.v1.TeaPageService.GetTeaPage:input_type -> shop.v1.GetTeaPageRequest
-	0, // 8: shop.v1.TeaService.GetTea:output_type -> shop.v1.Tea
-	5, // 9: shop.v1.TeaService.ListRatings:output_type -> shop.v1.ListRatingsResponse
-	1, // 10: shop.v1.TeaService.RateTea:output_type -> shop.v1.Rating
-	7, // 11: shop.v1.TeaPageService.GetTeaPage:output_type -> shop.v1.TeaPage
-	8, // [8:12] is the sub-list for method output_type
-	4, // [4:8] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	0, // 3: shop.v1.TeaPage.related:type_name -> shop.v1.Tea
+	8, // 4: shop.v1.TeaPage.partial_errors:type_name -> portico.v1.PartialError
+	2, // 5: shop.v1.TeaService.GetTea:input_type -> shop.v1.GetTeaRequest
+	4, // 6: shop.v1.TeaService.ListRatings:input_type -> shop.v1.ListRatingsRequest
+	3, // 7: shop.v1.TeaService.RateTea:input_type -> shop.v1.RateTeaRequest
+	6, // 8: shop.v1.TeaPageService.GetTeaPage:input_type -> shop.v1.GetTeaPageRequest
+	0, // 9: shop.v1.TeaService.GetTea:output_type -> shop.v1.Tea
+	5, // 10: shop.v1.TeaService.ListRatings:output_type -> shop.v1.ListRatingsResponse
+	1, // 11: shop.v1.TeaService.RateTea:output_type -> shop.v1.Rating
+	7, // 12: shop.v1.TeaPageService.GetTeaPage:output_type -> shop.v1.TeaPage
+	9, // [9:13] is the sub-list for method output_type
+	5, // [5:9] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_shop_v1_shop_proto_init() }

@@ -32,7 +32,7 @@ const (
 type TeaServiceClient interface {
 	// GetTea reads one tea.
 	GetTea(ctx context.Context, in *GetTeaRequest, opts ...grpc.CallOption) (*Tea, error)
-	// ListRatings reads what people think of a tea. Only the gateway calls it.
+	// ListRatings reads what people think of a tea. Only composites call it, for anyone who may read the page.
 	ListRatings(ctx context.Context, in *ListRatingsRequest, opts ...grpc.CallOption) (*ListRatingsResponse, error)
 	// RateTea says how good a tea is.
 	RateTea(ctx context.Context, in *RateTeaRequest, opts ...grpc.CallOption) (*Rating, error)
@@ -84,7 +84,7 @@ func (c *teaServiceClient) RateTea(ctx context.Context, in *RateTeaRequest, opts
 type TeaServiceServer interface {
 	// GetTea reads one tea.
 	GetTea(context.Context, *GetTeaRequest) (*Tea, error)
-	// ListRatings reads what people think of a tea. Only the gateway calls it.
+	// ListRatings reads what people think of a tea. Only composites call it, for anyone who may read the page.
 	ListRatings(context.Context, *ListRatingsRequest) (*ListRatingsResponse, error)
 	// RateTea says how good a tea is.
 	RateTea(context.Context, *RateTeaRequest) (*Rating, error)
@@ -216,7 +216,7 @@ const (
 //
 // TeaPageService puts together what a page about a tea shows. It is implemented inside the gateway, over TeaService.
 type TeaPageServiceClient interface {
-	// GetTeaPage reads a tea and what people think of it.
+	// GetTeaPage reads a tea, what people think of it, and teas that are like it.
 	GetTeaPage(ctx context.Context, in *GetTeaPageRequest, opts ...grpc.CallOption) (*TeaPage, error)
 }
 
@@ -244,7 +244,7 @@ func (c *teaPageServiceClient) GetTeaPage(ctx context.Context, in *GetTeaPageReq
 //
 // TeaPageService puts together what a page about a tea shows. It is implemented inside the gateway, over TeaService.
 type TeaPageServiceServer interface {
-	// GetTeaPage reads a tea and what people think of it.
+	// GetTeaPage reads a tea, what people think of it, and teas that are like it.
 	GetTeaPage(context.Context, *GetTeaPageRequest) (*TeaPage, error)
 	mustEmbedUnimplementedTeaPageServiceServer()
 }
