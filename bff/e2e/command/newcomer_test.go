@@ -52,6 +52,11 @@ func TestNewcomer(t *testing.T) { //nolint:tparallel // The pages share a checko
 
 	n := openCopy(t)
 
+	t.Run("composites", func(t *testing.T) {
+		n.read(t, "docs/composites.md")
+		n.inspectComposite(t)
+	})
+
 	for _, name := range []string{"embedding", "options", "caching", "clients"} {
 		t.Run(name, func(t *testing.T) { n.read(t, "docs/"+name+".md") })
 	}
@@ -320,6 +325,22 @@ func (n *newcomer) inspectServices(t *testing.T) {
 	t.Run("command", func(t *testing.T) { testItems(t, p) })
 	t.Run("printed", func(t *testing.T) { n.testPrinted(t) })
 	t.Run("by_hand", func(t *testing.T) { testReviews(t, p) })
+}
+
+// inspectComposite looks at the composite that docs/composites.md makes, more closely than the page does.
+func (n *newcomer) inspectComposite(t *testing.T) {
+	t.Helper()
+
+	for _, command := range []string{
+		"go test ./bff/composite/inbox", "bin/portico lint",
+		"go tool -modfile=tools.mod golangci-lint run --allow-parallel-runners ./bff/composite/inbox",
+		// No Go file of the gateway is changed by hand.
+		"test -z \"$(git status --porcelain -- bff ':!bff/composite/inbox' ':!bff/composite/all')\"",
+	} {
+		if printed, code := n.run(t, command); code != 0 {
+			t.Errorf("%s: exit code %d\n%s", command, code, printed)
+		}
+	}
 }
 
 // testPrinted runs the commands that `portico new service` prints for another terminal. Once, the POST was answered with 415.
