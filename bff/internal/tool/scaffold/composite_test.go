@@ -71,6 +71,12 @@ import "portico/v1/policy.proto";
 
 option go_package = "example.com/ratings/v1;teav1";
 
+// Once, a composite in the package of an upstream hid it.
+service FrontService {
+  option (portico.v1.service) = {composite: true};
+  rpc ListRatings(ListRatingsRequest) returns (ListRatingsResponse);
+}
+
 service RatingService {
   rpc ListRatings(ListRatingsRequest) returns (ListRatingsResponse);
 }
@@ -89,11 +95,6 @@ service WriteService {
   option (portico.v1.service) = {upstream: "write"};
   rpc GetRatings(ListRatingsRequest) returns (ListRatingsRequest);
   rpc ListNothing(ListRatingsRequest) returns (ListRatingsRequest);
-}
-
-service FrontService {
-  option (portico.v1.service) = {composite: true, upstream: "front"};
-  rpc ListRatings(ListRatingsRequest) returns (ListRatingsResponse);
 }
 
 message ListRatingsRequest {
@@ -115,6 +116,19 @@ message Rating {
 }
 `
 
+const front = `syntax = "proto3";
+
+package front.v1;
+
+import "portico/v1/policy.proto";
+
+option go_package = "example.com/mine/gen/front/v1;frontv1";
+
+service PageService {
+  option (portico.v1.service) = {composite: true};
+}
+`
+
 // repository is another one than Portico's.
 func repository(t *testing.T) string {
 	t.Helper()
@@ -125,6 +139,7 @@ func repository(t *testing.T) string {
 		"buf.gen.yaml":                 generation,
 		"proto/acme/tea/v1/tea.proto":  teas,
 		"proto/rating/v1/rating.proto": ratings,
+		"proto/front/v1/front.proto":   front,
 		"proto/taken/v1/taken.proto":   "syntax = \"proto3\";\n\noption go_package = \"example.com/mine/gen/taken/v1\";\n\n// \"/v1/route/x\"\n",
 		"composite/page/page.go":       "package page\n",
 	} {
@@ -195,6 +210,7 @@ func TestCompositeRefuses(t *testing.T) {
 		"unknown":          {"teapage", "tee", `--over tee: there is no such upstream or service; did you mean "tea"?`},
 		"unknown_service":  {"teapage", "rating.v1.RatingSevice", `did you mean "rating.v1.RatingService"?`},
 		"composite":        {"teapage", "rating.v1.FrontService", "a composite calls upstreams alone"},
+		"package":          {"teapage", "front", "a composite calls upstreams alone"},
 		"nothing_to_read":  {"teapage", "write", "neither Get, which returns a resource (AIP-131), nor List (AIP-132)"},
 		"several_services": {"teapage", "several", "name one, rating.v1.OtherService or rating.v1.ThirdService"},
 		"same_field":       {"teapage", "rating,rating.v1.OtherService", "fills the same field of the page"},

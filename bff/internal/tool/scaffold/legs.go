@@ -91,8 +91,8 @@ func agree(legs []leg) error {
 func legOf(services []protoreflect.ServiceDescriptor, name string) (leg, error) {
 	var (
 		legs  []leg
-		found bool
 		known []string
+		found error
 	)
 
 	for _, service := range services {
@@ -103,22 +103,21 @@ func legOf(services []protoreflect.ServiceDescriptor, name string) (leg, error) 
 			continue
 		}
 
-		if policy.Service(service).GetComposite() {
-			return leg{}, errComposite
-		}
-
-		found = true
-
-		if l, ok := read(service); ok {
+		switch l, ok := read(service); {
+		case policy.Service(service).GetComposite():
+			found = cmp.Or(found, errComposite)
+		case ok:
 			legs = append(legs, l)
+		default:
+			found = errNoMethod
 		}
 	}
 
 	switch {
-	case !found:
-		return leg{}, fmt.Errorf("%w%s", errUnknown, hint.DidYouMean(name, known))
+	case len(legs) == 0 && found != nil:
+		return leg{}, found
 	case len(legs) == 0:
-		return leg{}, errNoMethod
+		return leg{}, fmt.Errorf("%w%s", errUnknown, hint.DidYouMean(name, known))
 	case len(legs) > 1:
 		return leg{}, fmt.Errorf("%w: name one, %s or %s",
 			errSeveral, legs[0].Method.Parent().FullName(), legs[1].Method.Parent().FullName())
