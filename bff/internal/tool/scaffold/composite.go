@@ -107,7 +107,7 @@ func checkCompositeName(name string) error {
 	}
 
 	if slices.Contains([]string{
-		"all", "cmp", "codes", "composite", "context", "errors", "fmt", "proto", "protocmp", "status", "strings", "testing",
+		"all", "codes", "composite", "context", "errors", "fmt", "proto", "status", "strings", "testing",
 	}, name) {
 		return errOwnName
 	}
