@@ -67,13 +67,33 @@ type teas struct {
 
 	// related are those that the first tea is like.
 	related []string
-	// down reports that there are no ratings at the moment; lists is how often they were asked for.
-	down  atomic.Bool
-	lists atomic.Int32
+	// down reports that there are no ratings at the moment.
+	down atomic.Bool
+	// lists is how often ratings were asked for, gets and batches how often teas were, one by one or several at once.
+	lists, gets, batches atomic.Int32
 }
 
 func (s *teas) GetTea(_ context.Context, req *shopv1.GetTeaRequest) (*shopv1.Tea, error) {
+	s.gets.Add(1)
+
 	return s.tea(req.GetTeaId())
+}
+
+func (s *teas) BatchGetTeas(_ context.Context, req *shopv1.BatchGetTeasRequest) (*shopv1.BatchGetTeasResponse, error) {
+	s.batches.Add(1)
+
+	reply := &shopv1.BatchGetTeasResponse{}
+
+	for _, id := range req.GetTeaIds() {
+		tea, err := s.tea(id)
+		if err != nil {
+			return nil, err
+		}
+
+		reply.Teas = append(reply.Teas, tea)
+	}
+
+	return reply, nil
 }
 
 func (s *teas) tea(id string) (*shopv1.Tea, error) {

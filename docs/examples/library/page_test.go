@@ -106,23 +106,3 @@ func serve(t *testing.T, shop *teas) (url string) {
 
 	return server.URL
 }
-
-// A page has what depends on its tea, and says so if it does not.
-func TestRelatedTeas(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		related []string
-		want    string
-	}{
-		{"none", nil, `,"ratings":[{"userId":"alice","stars":5}]}`},
-		{"two", []string{"bancha", "gyokuro"}, `,"related":[{"teaId":"bancha","title":"Bancha"},{"teaId":"gyokuro","title":"Gyokuro"}]}`},
-		{"one_that_is_not_there", []string{"bancha", "sold_out"}, `,"partialErrors":[{"part":"related","code":"NOT_FOUND","message":"no such tea"}]}`},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			res, body := do(t, "GET", serve(t, &teas{related: test.related})+"/v1/teas/sencha/page", nil, "")
-			if res.StatusCode != http.StatusOK || !strings.HasSuffix(body, test.want) {
-				t.Errorf("%d %s, want %s", res.StatusCode, body, test.want)
-			}
-		})
-	}
-}

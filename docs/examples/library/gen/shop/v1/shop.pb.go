@@ -182,6 +182,94 @@ func (x *GetTeaRequest) GetTeaId() string {
 	return ""
 }
 
+type BatchGetTeasRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	TeaIds        []string               `protobuf:"bytes,1,rep,name=tea_ids,json=teaIds,proto3" json:"tea_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetTeasRequest) Reset() {
+	*x = BatchGetTeasRequest{}
+	mi := &file_shop_v1_shop_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetTeasRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetTeasRequest) ProtoMessage() {}
+
+func (x *BatchGetTeasRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_shop_v1_shop_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetTeasRequest.ProtoReflect.Descriptor instead.
+func (*BatchGetTeasRequest) Descriptor() ([]byte, []int) {
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *BatchGetTeasRequest) GetTeaIds() []string {
+	if x != nil {
+		return x.TeaIds
+	}
+	return nil
+}
+
+type BatchGetTeasResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Teas          []*Tea                 `protobuf:"bytes,1,rep,name=teas,proto3" json:"teas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchGetTeasResponse) Reset() {
+	*x = BatchGetTeasResponse{}
+	mi := &file_shop_v1_shop_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchGetTeasResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchGetTeasResponse) ProtoMessage() {}
+
+func (x *BatchGetTeasResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_shop_v1_shop_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchGetTeasResponse.ProtoReflect.Descriptor instead.
+func (*BatchGetTeasResponse) Descriptor() ([]byte, []int) {
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *BatchGetTeasResponse) GetTeas() []*Tea {
+	if x != nil {
+		return x.Teas
+	}
+	return nil
+}
+
 type RateTeaRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	TeaId string                 `protobuf:"bytes,1,opt,name=tea_id,json=teaId,proto3" json:"tea_id,omitempty"`
@@ -195,7 +283,7 @@ type RateTeaRequest struct {
 
 func (x *RateTeaRequest) Reset() {
 	*x = RateTeaRequest{}
-	mi := &file_shop_v1_shop_proto_msgTypes[3]
+	mi := &file_shop_v1_shop_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -207,7 +295,7 @@ func (x *RateTeaRequest) String() string {
 func (*RateTeaRequest) ProtoMessage() {}
 
 func (x *RateTeaRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_shop_v1_shop_proto_msgTypes[3]
+	mi := &file_shop_v1_shop_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -220,7 +308,7 @@ func (x *RateTeaRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RateTeaRequest.ProtoReflect.Descriptor instead.
 func (*RateTeaRequest) Descriptor() ([]byte, []int) {
-	return file_shop_v1_shop_proto_rawDescGZIP(), []int{3}
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RateTeaRequest) GetTeaId() string {
@@ -253,7 +341,7 @@ type ListRatingsRequest struct {
 
 func (x *ListRatingsRequest) Reset() {
 	*x = ListRatingsRequest{}
-	mi := &file_shop_v1_shop_proto_msgTypes[4]
+	mi := &file_shop_v1_shop_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -265,7 +353,7 @@ func (x *ListRatingsRequest) String() string {
 func (*ListRatingsRequest) ProtoMessage() {}
 
 func (x *ListRatingsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_shop_v1_shop_proto_msgTypes[4]
+	mi := &file_shop_v1_shop_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -278,7 +366,7 @@ func (x *ListRatingsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRatingsRequest.ProtoReflect.Descriptor instead.
 func (*ListRatingsRequest) Descriptor() ([]byte, []int) {
-	return file_shop_v1_shop_proto_rawDescGZIP(), []int{4}
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListRatingsRequest) GetTeaId() string {
@@ -297,7 +385,7 @@ type ListRatingsResponse struct {
 
 func (x *ListRatingsResponse) Reset() {
 	*x = ListRatingsResponse{}
-	mi := &file_shop_v1_shop_proto_msgTypes[5]
+	mi := &file_shop_v1_shop_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -309,7 +397,7 @@ func (x *ListRatingsResponse) String() string {
 func (*ListRatingsResponse) ProtoMessage() {}
 
 func (x *ListRatingsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_shop_v1_shop_proto_msgTypes[5]
+	mi := &file_shop_v1_shop_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -322,7 +410,7 @@ func (x *ListRatingsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRatingsResponse.ProtoReflect.Descriptor instead.
 func (*ListRatingsResponse) Descriptor() ([]byte, []int) {
-	return file_shop_v1_shop_proto_rawDescGZIP(), []int{5}
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListRatingsResponse) GetRatings() []*Rating {
@@ -341,7 +429,7 @@ type GetTeaPageRequest struct {
 
 func (x *GetTeaPageRequest) Reset() {
 	*x = GetTeaPageRequest{}
-	mi := &file_shop_v1_shop_proto_msgTypes[6]
+	mi := &file_shop_v1_shop_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +441,7 @@ func (x *GetTeaPageRequest) String() string {
 func (*GetTeaPageRequest) ProtoMessage() {}
 
 func (x *GetTeaPageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_shop_v1_shop_proto_msgTypes[6]
+	mi := &file_shop_v1_shop_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +454,7 @@ func (x *GetTeaPageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetTeaPageRequest.ProtoReflect.Descriptor instead.
 func (*GetTeaPageRequest) Descriptor() ([]byte, []int) {
-	return file_shop_v1_shop_proto_rawDescGZIP(), []int{6}
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetTeaPageRequest) GetTeaId() string {
@@ -390,7 +478,7 @@ type TeaPage struct {
 
 func (x *TeaPage) Reset() {
 	*x = TeaPage{}
-	mi := &file_shop_v1_shop_proto_msgTypes[7]
+	mi := &file_shop_v1_shop_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -402,7 +490,7 @@ func (x *TeaPage) String() string {
 func (*TeaPage) ProtoMessage() {}
 
 func (x *TeaPage) ProtoReflect() protoreflect.Message {
-	mi := &file_shop_v1_shop_proto_msgTypes[7]
+	mi := &file_shop_v1_shop_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -415,7 +503,7 @@ func (x *TeaPage) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TeaPage.ProtoReflect.Descriptor instead.
 func (*TeaPage) Descriptor() ([]byte, []int) {
-	return file_shop_v1_shop_proto_rawDescGZIP(), []int{7}
+	return file_shop_v1_shop_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *TeaPage) GetTea() *Tea {
@@ -459,7 +547,11 @@ const file_shop_v1_shop_proto_rawDesc = "" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x14\n" +
 	"\x05stars\x18\x02 \x01(\x05R\x05stars\"&\n" +
 	"\rGetTeaRequest\x12\x15\n" +
-	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\"d\n" +
+	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\".\n" +
+	"\x13BatchGetTeasRequest\x12\x17\n" +
+	"\atea_ids\x18\x01 \x03(\tR\x06teaIds\"8\n" +
+	"\x14BatchGetTeasResponse\x12 \n" +
+	"\x04teas\x18\x01 \x03(\v2\f.shop.v1.TeaR\x04teas\"d\n" +
 	"\x0eRateTeaRequest\x12\x15\n" +
 	"\x06tea_id\x18\x01 \x01(\tR\x05teaId\x12\x1f\n" +
 	"\x05stars\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x01R\x05stars\x12\x1a\n" +
@@ -474,11 +566,13 @@ const file_shop_v1_shop_proto_rawDesc = "" +
 	"\x03tea\x18\x01 \x01(\v2\f.shop.v1.TeaR\x03tea\x12)\n" +
 	"\aratings\x18\x02 \x03(\v2\x0f.shop.v1.RatingR\aratings\x12&\n" +
 	"\arelated\x18\x03 \x03(\v2\f.shop.v1.TeaR\arelated\x12?\n" +
-	"\x0epartial_errors\x18\x04 \x03(\v2\x18.portico.v1.PartialErrorR\rpartialErrors2\xd4\x02\n" +
+	"\x0epartial_errors\x18\x04 \x03(\v2\x18.portico.v1.PartialErrorR\rpartialErrors2\xb6\x03\n" +
 	"\n" +
-	"TeaService\x12T\n" +
-	"\x06GetTea\x12\x16.shop.v1.GetTeaRequest\x1a\f.shop.v1.Tea\"$\xba\xf0\x18\x04\n" +
-	"\x02\b\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/teas/{tea_id}\x90\x02\x01\x12U\n" +
+	"TeaService\x12d\n" +
+	"\x06GetTea\x12\x16.shop.v1.GetTeaRequest\x1a\f.shop.v1.Tea\"4\xba\xf0\x18\x14\n" +
+	"\x02\b\x01r\x0e\n" +
+	"\fBatchGetTeas\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/teas/{tea_id}\x90\x02\x01\x12P\n" +
+	"\fBatchGetTeas\x12\x1c.shop.v1.BatchGetTeasRequest\x1a\x1d.shop.v1.BatchGetTeasResponse\"\x03\x90\x02\x01\x12U\n" +
 	"\vListRatings\x12\x1b.shop.v1.ListRatingsRequest\x1a\x1c.shop.v1.ListRatingsResponse\"\v\xba\xf0\x18\x04\n" +
 	"\x02\b\x01\x90\x02\x01\x12\x82\x01\n" +
 	"\aRateTea\x12\x17.shop.v1.RateTeaRequest\x1a\x0f.shop.v1.Rating\"M\xba\xf0\x18%2\x03\b\xc9\x01:\x1c\n" +
@@ -503,37 +597,42 @@ func file_shop_v1_shop_proto_rawDescGZIP() []byte {
 	return file_shop_v1_shop_proto_rawDescData
 }
 
-var file_shop_v1_shop_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_shop_v1_shop_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_shop_v1_shop_proto_goTypes = []any{
-	(*Tea)(nil),                 // 0: shop.v1.Tea
-	(*Rating)(nil),              // 1: shop.v1.Rating
-	(*GetTeaRequest)(nil),       // 2: shop.v1.GetTeaRequest
-	(*RateTeaRequest)(nil),      // 3: shop.v1.RateTeaRequest
-	(*ListRatingsRequest)(nil),  // 4: shop.v1.ListRatingsRequest
-	(*ListRatingsResponse)(nil), // 5: shop.v1.ListRatingsResponse
-	(*GetTeaPageRequest)(nil),   // 6: shop.v1.GetTeaPageRequest
-	(*TeaPage)(nil),             // 7: shop.v1.TeaPage
-	(*v1.PartialError)(nil),     // 8: portico.v1.PartialError
+	(*Tea)(nil),                  // 0: shop.v1.Tea
+	(*Rating)(nil),               // 1: shop.v1.Rating
+	(*GetTeaRequest)(nil),        // 2: shop.v1.GetTeaRequest
+	(*BatchGetTeasRequest)(nil),  // 3: shop.v1.BatchGetTeasRequest
+	(*BatchGetTeasResponse)(nil), // 4: shop.v1.BatchGetTeasResponse
+	(*RateTeaRequest)(nil),       // 5: shop.v1.RateTeaRequest
+	(*ListRatingsRequest)(nil),   // 6: shop.v1.ListRatingsRequest
+	(*ListRatingsResponse)(nil),  // 7: shop.v1.ListRatingsResponse
+	(*GetTeaPageRequest)(nil),    // 8: shop.v1.GetTeaPageRequest
+	(*TeaPage)(nil),              // 9: shop.v1.TeaPage
+	(*v1.PartialError)(nil),      // 10: portico.v1.PartialError
 }
 var file_shop_v1_shop_proto_depIdxs = []int32{
-	1, // 0: shop.v1.ListRatingsResponse.ratings:type_name -> shop.v1.Rating
-	0, // 1: shop.v1.TeaPage.tea:type_name -> shop.v1.Tea
-	1, // 2: shop.v1.TeaPage.ratings:type_name -> shop.v1.Rating
-	0, // 3: shop.v1.TeaPage.related:type_name -> shop.v1.Tea
-	8, // 4: shop.v1.TeaPage.partial_errors:type_name -> portico.v1.PartialError
-	2, // 5: shop.v1.TeaService.GetTea:input_type -> shop.v1.GetTeaRequest
-	4, // 6: shop.v1.TeaService.ListRatings:input_type -> shop.v1.ListRatingsRequest
-	3, // 7: shop.v1.TeaService.RateTea:input_type -> shop.v1.RateTeaRequest
-	6, // 8: shop.v1.TeaPageService.GetTeaPage:input_type -> shop.v1.GetTeaPageRequest
-	0, // 9: shop.v1.TeaService.GetTea:output_type -> shop.v1.Tea
-	5, // 10: shop.v1.TeaService.ListRatings:output_type -> shop.v1.ListRatingsResponse
-	1, // 11: shop.v1.TeaService.RateTea:output_type -> shop.v1.Rating
-	7, // 12: shop.v1.TeaPageService.GetTeaPage:output_type -> shop.v1.TeaPage
-	9, // [9:13] is the sub-list for method output_type
-	5, // [5:9] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	0,  // 0: shop.v1.BatchGetTeasResponse.teas:type_name -> shop.v1.Tea
+	1,  // 1: shop.v1.ListRatingsResponse.ratings:type_name -> shop.v1.Rating
+	0,  // 2: shop.v1.TeaPage.tea:type_name -> shop.v1.Tea
+	1,  // 3: shop.v1.TeaPage.ratings:type_name -> shop.v1.Rating
+	0,  // 4: shop.v1.TeaPage.related:type_name -> shop.v1.Tea
+	10, // 5: shop.v1.TeaPage.partial_errors:type_name -> portico.v1.PartialError
+	2,  // 6: shop.v1.TeaService.GetTea:input_type -> shop.v1.GetTeaRequest
+	3,  // 7: shop.v1.TeaService.BatchGetTeas:input_type -> shop.v1.BatchGetTeasRequest
+	6,  // 8: shop.v1.TeaService.ListRatings:input_type -> shop.v1.ListRatingsRequest
+	5,  // 9: shop.v1.TeaService.RateTea:input_type -> shop.v1.RateTeaRequest
+	8,  // 10: shop.v1.TeaPageService.GetTeaPage:input_type -> shop.v1.GetTeaPageRequest
+	0,  // 11: shop.v1.TeaService.GetTea:output_type -> shop.v1.Tea
+	4,  // 12: shop.v1.TeaService.BatchGetTeas:output_type -> shop.v1.BatchGetTeasResponse
+	7,  // 13: shop.v1.TeaService.ListRatings:output_type -> shop.v1.ListRatingsResponse
+	1,  // 14: shop.v1.TeaService.RateTea:output_type -> shop.v1.Rating
+	9,  // 15: shop.v1.TeaPageService.GetTeaPage:output_type -> shop.v1.TeaPage
+	11, // [11:16] is the sub-list for method output_type
+	6,  // [6:11] is the sub-list for method input_type
+	6,  // [6:6] is the sub-list for extension type_name
+	6,  // [6:6] is the sub-list for extension extendee
+	0,  // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_shop_v1_shop_proto_init() }
@@ -547,7 +646,7 @@ func file_shop_v1_shop_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_shop_v1_shop_proto_rawDesc), len(file_shop_v1_shop_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   2,
 		},

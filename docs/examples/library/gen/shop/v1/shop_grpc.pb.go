@@ -19,9 +19,10 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	TeaService_GetTea_FullMethodName      = "/shop.v1.TeaService/GetTea"
-	TeaService_ListRatings_FullMethodName = "/shop.v1.TeaService/ListRatings"
-	TeaService_RateTea_FullMethodName     = "/shop.v1.TeaService/RateTea"
+	TeaService_GetTea_FullMethodName       = "/shop.v1.TeaService/GetTea"
+	TeaService_BatchGetTeas_FullMethodName = "/shop.v1.TeaService/BatchGetTeas"
+	TeaService_ListRatings_FullMethodName  = "/shop.v1.TeaService/ListRatings"
+	TeaService_RateTea_FullMethodName      = "/shop.v1.TeaService/RateTea"
 )
 
 // TeaServiceClient is the client API for TeaService service.
@@ -32,6 +33,8 @@ const (
 type TeaServiceClient interface {
 	// GetTea reads one tea.
 	GetTea(ctx context.Context, in *GetTeaRequest, opts ...grpc.CallOption) (*Tea, error)
+	// BatchGetTeas reads teas, in the order of the request. Only the gateway calls it.
+	BatchGetTeas(ctx context.Context, in *BatchGetTeasRequest, opts ...grpc.CallOption) (*BatchGetTeasResponse, error)
 	// ListRatings reads what people think of a tea. Only composites call it, for anyone who may read the page.
 	ListRatings(ctx context.Context, in *ListRatingsRequest, opts ...grpc.CallOption) (*ListRatingsResponse, error)
 	// RateTea says how good a tea is.
@@ -50,6 +53,16 @@ func (c *teaServiceClient) GetTea(ctx context.Context, in *GetTeaRequest, opts .
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Tea)
 	err := c.cc.Invoke(ctx, TeaService_GetTea_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *teaServiceClient) BatchGetTeas(ctx context.Context, in *BatchGetTeasRequest, opts ...grpc.CallOption) (*BatchGetTeasResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchGetTeasResponse)
+	err := c.cc.Invoke(ctx, TeaService_BatchGetTeas_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +97,8 @@ func (c *teaServiceClient) RateTea(ctx context.Context, in *RateTeaRequest, opts
 type TeaServiceServer interface {
 	// GetTea reads one tea.
 	GetTea(context.Context, *GetTeaRequest) (*Tea, error)
+	// BatchGetTeas reads teas, in the order of the request. Only the gateway calls it.
+	BatchGetTeas(context.Context, *BatchGetTeasRequest) (*BatchGetTeasResponse, error)
 	// ListRatings reads what people think of a tea. Only composites call it, for anyone who may read the page.
 	ListRatings(context.Context, *ListRatingsRequest) (*ListRatingsResponse, error)
 	// RateTea says how good a tea is.
@@ -100,6 +115,9 @@ type UnimplementedTeaServiceServer struct{}
 
 func (UnimplementedTeaServiceServer) GetTea(context.Context, *GetTeaRequest) (*Tea, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetTea not implemented")
+}
+func (UnimplementedTeaServiceServer) BatchGetTeas(context.Context, *BatchGetTeasRequest) (*BatchGetTeasResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchGetTeas not implemented")
 }
 func (UnimplementedTeaServiceServer) ListRatings(context.Context, *ListRatingsRequest) (*ListRatingsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRatings not implemented")
@@ -142,6 +160,24 @@ func _TeaService_GetTea_Handler(srv interface{}, ctx context.Context, dec func(i
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(TeaServiceServer).GetTea(ctx, req.(*GetTeaRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TeaService_BatchGetTeas_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchGetTeasRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TeaServiceServer).BatchGetTeas(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TeaService_BatchGetTeas_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TeaServiceServer).BatchGetTeas(ctx, req.(*BatchGetTeasRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -192,6 +228,10 @@ var TeaService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetTea",
 			Handler:    _TeaService_GetTea_Handler,
+		},
+		{
+			MethodName: "BatchGetTeas",
+			Handler:    _TeaService_BatchGetTeas_Handler,
 		},
 		{
 			MethodName: "ListRatings",
