@@ -58,7 +58,9 @@ func (c *Compiled) openBackends(with opening, stores *stores, transports map[str
 	with.life.atEnd(closer(stores.cache.Close))
 	with.life.atEnd(closer(stores.idempotency.Close))
 
-	b.composites = inproc.New(compositeUnary(unary), compositeStream(stream))
+	b.composites = inproc.New(inproc.Config{
+		Unary: compositeUnary(unary), Stream: stream, Metadata: upstream.CommonMetadata,
+	})
 
 	b.legs = leg.New(leg.Config{Methods: c.methods, Limiter: stores.limiter, AuthDisabled: c.config.Auth.Disabled})
 	connect := c.connectTo(b, stores.cache, with.batchQuiet)
@@ -182,8 +184,7 @@ func (b backends) composite(service string) (grpc.ClientConnInterface, error) {
 	return b.composites, nil
 }
 
-// compositeUnary treats a call to a composite as one to a backend: it gets the gateway's metadata alone, and its reply has all
-// fields where they may be read, even those that it has only passed on.
+// compositeUnary decodes what a composite has only passed on, where it may be read.
 func compositeUnary(first grpc.UnaryClientInterceptor) grpc.UnaryClientInterceptor {
 	return func(
 		ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
@@ -191,26 +192,12 @@ func compositeUnary(first grpc.UnaryClientInterceptor) grpc.UnaryClientIntercept
 	) error {
 		return first(ctx, method, req, reply, cc,
 			func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, opts ...grpc.CallOption) error {
-				err := invoke(upstream.WithMetadata(ctx), method, req, reply, cc, opts...)
+				err := invoke(ctx, method, req, reply, cc, opts...)
 				if message, ok := reply.(proto.Message); ok && err == nil && !passthrough.In(opts) {
 					err = passthrough.Decode(message)
 				}
 
 				return err
-			}, opts...)
-	}
-}
-
-func compositeStream(first grpc.StreamClientInterceptor) grpc.StreamClientInterceptor {
-	return func(
-		ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
-		open grpc.Streamer, opts ...grpc.CallOption,
-	) (grpc.ClientStream, error) {
-		return first(ctx, desc, cc, method,
-			func(
-				ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string, opts ...grpc.CallOption,
-			) (grpc.ClientStream, error) {
-				return open(upstream.WithMetadata(ctx), desc, cc, method, opts...)
 			}, opts...)
 	}
 }

@@ -126,7 +126,7 @@ func accessOf(checks []leg.Check) []Check {
 
 // probedChannel has the composites, with connections for probes alone.
 func (o options) probedChannel() (*inproc.Channel, error) {
-	channel := inproc.New(nil, nil)
+	channel := inproc.New(inproc.Config{})
 
 	for _, add := range o.composites {
 		err := add(channel, func(name string) (grpc.ClientConnInterface, error) {

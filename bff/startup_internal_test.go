@@ -47,7 +47,7 @@ func TestStartUpDoesNotWaitForAHangingComposite(t *testing.T) {
 		d := deafDashboard{release: make(chan struct{})}
 		defer close(d.release)
 
-		b := backends{composites: inproc.New(nil, nil), legs: leg.New(leg.Config{Methods: compiled.methods})}
+		b := backends{composites: inproc.New(inproc.Config{}), legs: leg.New(leg.Config{Methods: compiled.methods})}
 		dashboardv1.RegisterDashboardServiceServer(b.composites, d)
 
 		start := time.Now()

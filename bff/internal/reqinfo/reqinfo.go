@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 )
 
 // Record describes a request. Its exported fields are written on the goroutine that serves the request, before any other one is
@@ -76,6 +77,7 @@ type Record struct {
 	dropped      []string
 	code         codes.Code
 	cause        error
+	metadata     metadata.MD
 }
 
 // Principal is an authenticated caller.
@@ -190,6 +192,19 @@ const (
 	maxReserve   = 20 * time.Millisecond
 	reserveShare = 10
 )
+
+// Metadata returns what build makes of the record, for backends. It is made once, because the legs of a composite get the same, and
+// must not be changed.
+func (r *Record) Metadata(build func(*Record) metadata.MD) metadata.MD {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+
+	if r.metadata == nil {
+		r.metadata = build(r)
+	}
+
+	return r.metadata
+}
 
 // Reserve returns how much of the time that is left is for the response.
 func Reserve(left time.Duration) time.Duration { return min(max(left/reserveShare, 0), maxReserve) }

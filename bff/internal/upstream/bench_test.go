@@ -57,7 +57,9 @@ func BenchmarkCall(b *testing.B) {
 		ready func(ctx context.Context) context.Context
 	}{
 		{"bare", bare, func(ctx context.Context) context.Context { return ctx }},
-		{"bare_with_the_metadata", bare, upstream.WithMetadata},
+		{"bare_with_the_metadata", bare, func(ctx context.Context) context.Context {
+			return metadata.NewOutgoingContext(ctx, upstream.CommonMetadata(reqinfo.From(ctx)))
+		}},
 		{"portico", portico, func(ctx context.Context) context.Context { return ctx }},
 	} {
 		b.Run(tt.name, func(b *testing.B) {

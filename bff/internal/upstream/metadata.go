@@ -44,10 +44,10 @@ type Metadata struct {
 	Sign func(reqinfo.Principal) (string, error)
 }
 
-// WithMetadata returns a context whose outgoing metadata is what every backend gets, and nothing else; see Metadata.Outgoing.
-func WithMetadata(ctx context.Context) context.Context {
-	return metadata.NewOutgoingContext(ctx, outgoing(reqinfo.From(ctx), "", ""))
-}
+// CommonMetadata returns what every backend gets; see Metadata.Outgoing. It is made once for a record, and must not be changed.
+func CommonMetadata(rec *reqinfo.Record) metadata.MD { return rec.Metadata(common) }
+
+func common(rec *reqinfo.Record) metadata.MD { return outgoing(rec, "", "") }
 
 // Outgoing returns a context whose outgoing metadata is the client's headers on the allow-list and what the gateway knows about the
 // request, and nothing else: what grpc-gateway or others put there before, such as the client's other headers, is dropped. The
@@ -68,6 +68,10 @@ func (m Metadata) Outgoing(ctx context.Context) (context.Context, error) {
 		}
 
 		identity = token
+	}
+
+	if authorization == "" && identity == "" {
+		return metadata.NewOutgoingContext(ctx, CommonMetadata(rec)), nil
 	}
 
 	return metadata.NewOutgoingContext(ctx, outgoing(rec, authorization, identity)), nil

@@ -187,7 +187,7 @@ func TestOutgoing(t *testing.T) {
 			delete(got, "authorization")
 			delete(got, "x-portico-identity")
 
-			want, _ := metadata.FromOutgoingContext(upstream.WithMetadata(reqinfo.NewContext(t.Context(), tt.record)))
+			want := upstream.CommonMetadata(tt.record)
 			if diff := cmp.Diff(want, got); diff != "" || len(got["x-a"]) != 1 || len(got["x-request-id"]) != 1 {
 				t.Error(diff)
 			}

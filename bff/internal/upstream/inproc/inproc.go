@@ -2,8 +2,8 @@
 // with deadlines, cancellation, metadata, interceptors and streams, but without a socket and without encoding. The reply of a unary
 // method is not even copied.
 //
-// The channel itself is github.com/fullstorydev/grpchan; this package recovers from panics, passes on the request's record and
-// makes every error a status.
+// Streams are those of github.com/fullstorydev/grpchan. Unary calls, which are most, are made here: they need less than its channel
+// does for them.
 package inproc
 
 import (
@@ -15,8 +15,8 @@ import (
 	"github.com/fullstorydev/grpchan/inprocgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/portico-gateway/portico/bff/internal/problem"
 	"github.com/portico-gateway/portico/bff/internal/reqinfo"
@@ -28,72 +28,85 @@ type Channel struct {
 	// ClientConnInterface calls the services.
 	grpc.ClientConnInterface
 
-	services *inprocgrpc.Channel
+	streams *inprocgrpc.Channel
+	// unary are the methods, by full name.
+	unary    map[string]method
+	services map[string]bool
+	metadata func(*reqinfo.Record) metadata.MD
 }
 
-// New returns a channel without services. The interceptors run on the calling side, as those of an upstream connection do.
-func New(unary grpc.UnaryClientInterceptor, stream grpc.StreamClientInterceptor) *Channel {
-	services := new(inprocgrpc.Channel).WithCloner(messages{}).
-		WithServerUnaryInterceptor(serveUnary).WithServerStreamInterceptor(serveStream)
+// Config is what a channel does around calls. All of it is optional.
+type Config struct {
+	// Unary and Stream run on the calling side, as those of an upstream connection do.
+	Unary  grpc.UnaryClientInterceptor
+	Stream grpc.StreamClientInterceptor
+	// Metadata returns the metadata that implementations get, and nothing else of the caller's. It is not written to.
+	Metadata func(*reqinfo.Record) metadata.MD
+}
 
-	return &Channel{ClientConnInterface: grpchan.InterceptClientConn(services, unary, stream), services: services}
+// New returns a channel without services.
+func New(cfg Config) *Channel {
+	c := &Channel{unary: map[string]method{}, services: map[string]bool{}, metadata: cfg.Metadata}
+	if c.metadata == nil {
+		c.metadata = func(*reqinfo.Record) metadata.MD { return nil }
+	}
+
+	c.streams = new(inprocgrpc.Channel).WithCloner(messages{}).WithServerStreamInterceptor(c.serveStream)
+	c.ClientConnInterface = grpchan.InterceptClientConn(conn{c}, cfg.Unary, cfg.Stream)
+
+	return c
 }
 
 // RegisterService implements grpc.ServiceRegistrar.
 func (c *Channel) RegisterService(desc *grpc.ServiceDesc, impl any) {
-	c.services.RegisterService(desc, impl)
+	c.streams.RegisterService(desc, impl)
+	c.services[desc.ServiceName] = true
+
+	for _, m := range desc.Methods {
+		c.unary["/"+desc.ServiceName+"/"+m.MethodName] = method{impl: impl, handle: m.Handler}
+	}
 }
 
 // Serves reports whether a service of that name is registered.
-func (c *Channel) Serves(service string) bool {
-	_, ok := c.services.GetServiceInfo()[service]
-	return ok
+func (c *Channel) Serves(service string) bool { return c.services[service] }
+
+// conn makes the calls, without interceptors.
+type conn struct{ *Channel }
+
+// Invoke implements grpc.ClientConnInterface.
+func (c conn) Invoke(ctx context.Context, method string, req, reply any, opts ...grpc.CallOption) error {
+	return c.invoke(ctx, method, req, reply, opts)
 }
 
-func serveUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	defer finish(info.FullMethod, &err)
-
-	ctx, run := scope.Open(withRecord(ctx), false)
-	defer run.Close()
-
-	resp, err = handler(ctx, req)
-	if message, ok := resp.(proto.Message); ok && err == nil && message.ProtoReflect().IsValid() {
-		resp = reply{message}
-	}
-
-	return resp, err
+// NewStream implements grpc.ClientConnInterface.
+func (c conn) NewStream(
+	ctx context.Context, desc *grpc.StreamDesc, method string, opts ...grpc.CallOption,
+) (grpc.ClientStream, error) {
+	return c.streams.NewStream(ctx, desc, method, opts...)
 }
 
-func serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
+func (c *Channel) serveStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 	defer finish(info.FullMethod, &err)
 
-	ctx, run := scope.Open(withRecord(ss.Context()), true)
+	rec := reqinfo.From(inprocgrpc.ClientContext(ss.Context()))
+	ctx := metadata.NewIncomingContext(reqinfo.NewContext(ss.Context(), rec), c.metadata(rec))
+
+	ctx, run := scope.Open(valued{ctx, rec.Values}, true)
 	defer run.Close()
 
 	return handler(srv, recordStream{ServerStream: ss, ctx: ctx})
 }
 
-// withRecord passes on the record of the request, which the channel would drop with all other values of the caller's context, and
-// the values of an embedding program's middleware, such as the span of a trace.
-func withRecord(ctx context.Context) context.Context {
-	rec := reqinfo.From(inprocgrpc.ClientContext(ctx))
-	ctx = reqinfo.NewContext(ctx, rec)
-
-	if rec.Values != nil {
-		ctx = valued{ctx, rec.Values}
-	}
-
-	return ctx
-}
-
+// valued has the values of an embedding program's middleware, such as the span of a trace.
 type valued struct {
 	context.Context //nolint:containedctx // It is a context itself.
 
+	// values may be nil.
 	values interface{ Value(key any) any }
 }
 
 func (v valued) Value(key any) any {
-	if value := v.Context.Value(key); value != nil {
+	if value := v.Context.Value(key); value != nil || v.values == nil {
 		return value
 	}
 

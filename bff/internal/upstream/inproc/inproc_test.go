@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/testing/protocmp"
@@ -56,10 +58,15 @@ func throughStream(
 }
 
 func client(o orders) orderv1.OrderServiceClient {
-	channel := inproc.New(through, throughStream)
+	channel := inproc.New(inproc.Config{Unary: through, Stream: throughStream, Metadata: ownMetadata})
 	orderv1.RegisterOrderServiceServer(channel, o)
 
 	return orderv1.NewOrderServiceClient(channel)
+}
+
+// ownMetadata is what implementations get.
+func ownMetadata(rec *reqinfo.Record) metadata.MD {
+	return metadata.MD{"x-request-id": {rec.ID}, "x-twice": {"a", "b"}}
 }
 
 // answers are both ways to call: each reports the error of a call whose implementation does what work says.
@@ -179,6 +186,10 @@ func TestEndOfTheCallersContextReachesBothSides(t *testing.T) {
 					seen := make(chan error, 1)
 
 					err := call(ctx, func(ctx context.Context) error {
+						// What comes of it ends as well.
+						ctx, cancel := context.WithTimeout(ctx, time.Hour)
+						defer cancel()
+
 						<-ctx.Done()
 						seen <- ctx.Err()
 
@@ -306,7 +317,8 @@ func TestMetadataArrivesAndIsNotPassedOn(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 
-			ctx := metadata.AppendToOutgoingContext(t.Context(), "x-request-id", "req-1", "x-twice", "a", "x-twice", "b")
+			ctx := metadata.AppendToOutgoingContext(t.Context(), "x-callers", "own")
+			ctx = reqinfo.NewContext(ctx, &reqinfo.Record{ID: "req-1"})
 
 			err := call(ctx, func(ctx context.Context) error {
 				got, _ := metadata.FromIncomingContext(ctx)
@@ -335,31 +347,32 @@ func TestInterceptorsRunForCallsAndStreams(t *testing.T) {
 
 	var methods []string
 
-	channel := inproc.New(
-		func(
+	channel := inproc.New(inproc.Config{
+		Unary: func(
 			ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 			invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
 		) error {
 			methods = append(methods, method)
 
-			return invoke(metadata.AppendToOutgoingContext(ctx, "x-added", "yes"), method, req, reply, cc, opts...)
+			return invoke(reqinfo.NewContext(ctx, &reqinfo.Record{ID: "intercepted"}), method, req, reply, cc, opts...)
 		},
-		func(
+		Stream: func(
 			_ context.Context, _ *grpc.StreamDesc, _ *grpc.ClientConn, method string, _ grpc.Streamer, _ ...grpc.CallOption,
 		) (grpc.ClientStream, error) {
 			methods = append(methods, method)
 
 			return nil, status.Error(codes.PermissionDenied, "not by this door")
-		})
+		},
+	})
 	orderv1.RegisterOrderServiceServer(channel, orders{
 		get: func(ctx context.Context, _ *orderv1.GetOrderRequest) (*orderv1.Order, error) {
-			return &orderv1.Order{OrderId: strings.Join(metadata.ValueFromIncomingContext(ctx, "x-added"), ",")}, nil
+			return &orderv1.Order{OrderId: reqinfo.From(ctx).ID}, nil
 		},
 	})
 
 	c := orderv1.NewOrderServiceClient(channel)
 
-	if got, err := c.GetOrder(t.Context(), &orderv1.GetOrderRequest{}); err != nil || got.GetOrderId() != "yes" {
+	if got, err := c.GetOrder(t.Context(), &orderv1.GetOrderRequest{}); err != nil || got.GetOrderId() != "intercepted" {
 		t.Errorf("unary: got %v, %v", got, err)
 	}
 
@@ -409,7 +422,7 @@ func TestReplyThatWasFilledBeforeHoldsTheAnswerAlone(t *testing.T) {
 	t.Parallel()
 
 	answer := &orderv1.Order{OrderId: "ord_1", Items: []*orderv1.LineItem{{Sku: "a"}}}
-	channel := inproc.New(through, throughStream)
+	channel := inproc.New(inproc.Config{Unary: through, Stream: throughStream, Metadata: ownMetadata})
 	orderv1.RegisterOrderServiceServer(channel, orders{
 		get: func(context.Context, *orderv1.GetOrderRequest) (*orderv1.Order, error) { return answer, nil },
 	})
@@ -421,6 +434,56 @@ func TestReplyThatWasFilledBeforeHoldsTheAnswerAlone(t *testing.T) {
 
 	if diff := cmp.Diff(answer, reply, protocmp.Transform()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestHeaderAndTrailer(t *testing.T) {
+	t.Parallel()
+
+	late := make(chan error, 1)
+	c := client(orders{get: func(ctx context.Context, _ *orderv1.GetOrderRequest) (*orderv1.Order, error) {
+		if err := errors.Join(
+			grpc.SetHeader(ctx, metadata.Pairs("a", "1")), grpc.SendHeader(ctx, metadata.Pairs("a", "2")),
+			grpc.SetTrailer(ctx, metadata.Pairs("b", "3")),
+		); err != nil {
+			return nil, err
+		}
+
+		late <- grpc.SetHeader(ctx, metadata.Pairs("a", "too late"))
+
+		return &orderv1.Order{}, status.Error(codes.NotFound, "no such order")
+	}})
+
+	var (
+		header, trailer metadata.MD
+		from            peer.Peer
+	)
+
+	_, err := c.GetOrder(t.Context(), &orderv1.GetOrderRequest{}, grpc.Header(&header), grpc.Trailer(&trailer), grpc.Peer(&from))
+	if status.Code(err) != codes.NotFound || <-late == nil {
+		t.Errorf("got %v", err)
+	}
+
+	if diff := cmp.Diff([]metadata.MD{{"a": {"1", "2"}}, {"b": {"3"}}}, []metadata.MD{header, trailer}); diff != "" {
+		t.Error(diff)
+	}
+
+	if from.Addr == nil || from.Addr.Network() != "inproc" {
+		t.Errorf("peer = %v", from)
+	}
+}
+
+func TestGoexitIsAnError(t *testing.T) {
+	t.Parallel()
+
+	c := client(orders{get: func(context.Context, *orderv1.GetOrderRequest) (*orderv1.Order, error) {
+		runtime.Goexit()
+
+		return &orderv1.Order{}, nil
+	}})
+
+	if _, err := c.GetOrder(t.Context(), &orderv1.GetOrderRequest{}); status.Code(err) != codes.Internal {
+		t.Errorf("got %v", err)
 	}
 }
 
@@ -440,7 +503,7 @@ func TestNoAnswerIsAnError(t *testing.T) {
 func TestServes(t *testing.T) {
 	t.Parallel()
 
-	channel := inproc.New(through, throughStream)
+	channel := inproc.New(inproc.Config{Unary: through, Stream: throughStream, Metadata: ownMetadata})
 	if channel.Serves("order.v1.OrderService") {
 		t.Error("serves what nobody registered")
 	}

@@ -6,35 +6,44 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// reply is the message that an implementation of a unary method has returned. As with any gRPC server, it must not change it any
-// more, so that the caller's message may share its content.
-type reply struct{ proto.Message }
-
-// messages copies messages between caller and implementation. Only a reply is copied shallowly: a request may change on one side
-// while the other still reads it, when the call is cancelled.
+// messages copies messages between caller and implementation: a request may change on one side while the other still reads it, when
+// the call is cancelled.
 type messages struct{ inprocgrpc.ProtoCloner }
 
 func (c messages) Copy(out, in any) error {
-	replied, isReply := in.(reply)
-	if isReply {
-		in = replied.Message
-	}
-
-	from, ok := in.(proto.Message)
-	to, same := out.(proto.Message)
-
-	// The library handles messages of different types.
-	if !ok || !same || from.ProtoReflect().Type() != to.ProtoReflect().Type() {
+	to, from, ok := sameType(out, in)
+	if !ok {
 		return c.ProtoCloner.Copy(out, in)
 	}
 
 	proto.Reset(to)
+	proto.Merge(to, from)
 
-	if isReply {
-		share(to.ProtoReflect(), from.ProtoReflect())
-	} else {
-		proto.Merge(to, from)
+	return nil
+}
+
+// sameType reports whether both are messages of the same type. The library handles others.
+func sameType(a, b any) (first, second proto.Message, ok bool) {
+	first, isFirst := a.(proto.Message)
+	second, isSecond := b.(proto.Message)
+
+	return first, second, isFirst && isSecond && first.ProtoReflect().Type() == second.ProtoReflect().Type()
+}
+
+// deliver makes the caller's message equal to the reply of a unary method. As with any gRPC server, the implementation must not
+// change that any more, so that the caller's message shares its content.
+func deliver(out, reply any) error {
+	to, from, ok := sameType(out, reply)
+
+	switch {
+	case !ok && reply == nil, ok && !from.ProtoReflect().IsValid():
+		return errNothing
+	case !ok:
+		return messages{}.Copy(out, reply)
 	}
+
+	proto.Reset(to)
+	share(to.ProtoReflect(), from.ProtoReflect())
 
 	return nil
 }

@@ -37,11 +37,27 @@ type contextKey struct{}
 // Open begins a scope, in which the calling goroutine counts, and returns a context that carries it. The caller must close it. A
 // scope of a stream lasts as long as the stream.
 func Open(ctx context.Context, stream bool) (context.Context, *Scope) {
-	s := &Scope{stream: stream}
-	s.active.Store(1)
+	s := New(nil, stream)
 	s.ctx = context.WithValue(ctx, contextKey{}, s)
 
 	return s.ctx, s
+}
+
+// New is Open for a context that carries the scope by having its Value.
+func New(ctx context.Context, stream bool) *Scope {
+	s := &Scope{ctx: ctx, stream: stream}
+	s.active.Store(1)
+
+	return s
+}
+
+// Value returns the scope for its key; nil for others.
+func (s *Scope) Value(key any) any {
+	if key == (contextKey{}) {
+		return s
+	}
+
+	return nil
 }
 
 // From returns the scope of a context. Nil: there is none.
