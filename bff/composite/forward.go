@@ -40,7 +40,7 @@ func Forward[Request, Reply proto.Message](
 			return misusef("what Forward returns was called outside of a branch, or with another context than that of the branch")
 		}
 
-		reply, err := call(ctx, request, passthrough.Option())
+		reply, err := call(ctx, request, undecoded...)
 		if err != nil {
 			return err
 		}
@@ -48,6 +48,11 @@ func Forward[Request, Reply proto.Message](
 		return t.forward(reply.ProtoReflect())
 	}
 }
+
+// undecoded is not written to.
+//
+//nolint:gochecknoglobals // Constant.
+var undecoded = []grpc.CallOption{passthrough.Option()}
 
 // Decode decodes the fields that Forward has put into a page. The gateway does so where it reads fields of a page. Call it to read
 // them after Run, or in a test that compares pages.

@@ -38,29 +38,25 @@ func newRetrier(retry *policy.Retry, budget *budget) *retrier {
 }
 
 // call makes a call, with gRPC's retries, and retries it, one attempt at a time. All attempts together, including those of gRPC,
-// are at most MaxAttempts. A nil retrier makes one call.
+// are at most MaxAttempts. The options get header and trailer of the reply (see withMetadata). A nil retrier makes one call.
 func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
 	if r == nil {
 		return next(ctx, reply, opts)
 	}
 
-	ctx, sent := balance.CountAttempts(ctx)
-	opts, header := withHeader(opts)
-
-	var trailer metadata.MD
-
-	opts = append(slices.Clip(opts), grpc.Trailer(&trailer))
+	attempts := balance.CountAttempts(ctx)
+	header, trailer := metadataOf(opts)
 
 	for made := 1; ; made++ {
-		*header, trailer = nil, nil
+		*header, *trailer = nil, nil
 
-		err := next(ctx, reply, opts)
+		err := next(attempts, reply, opts)
 		if err == nil || ctx.Err() != nil || !r.retryable(status.Code(err), *header != nil) {
 			return err
 		}
 
 		// A backend that says when to try again is not shutting down.
-		if max(made, sent()) >= r.retry.MaxAttempts || len(trailer.Get("grpc-retry-pushback-ms")) > 0 {
+		if max(made, attempts.Ended()) >= r.retry.MaxAttempts || len(trailer.Get("grpc-retry-pushback-ms")) > 0 {
 			return err
 		}
 
@@ -69,7 +65,7 @@ func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, n
 		}
 
 		if made == 1 {
-			opts = append(opts, once())
+			opts = append(slices.Clip(opts), once())
 		}
 	}
 }
@@ -106,16 +102,39 @@ func pause(ctx context.Context, around time.Duration) bool {
 	}
 }
 
-// withHeader returns options, one of which gets the header of the reply, and where the header is when the call has ended: nil if
-// there was none.
-func withHeader(opts []grpc.CallOption) ([]grpc.CallOption, *metadata.MD) {
+// withMetadata returns options that get the header of the reply and, if it is wanted, the trailer, and where the header is when the
+// call has ended: nil if there was none.
+func withMetadata(opts []grpc.CallOption, wantTrailer bool) ([]grpc.CallOption, *metadata.MD) {
+	header, trailer := metadataOf(opts)
+	if header != nil && (trailer != nil || !wantTrailer) {
+		return opts, header
+	}
+
+	own := new(struct{ header, trailer metadata.MD })
+	opts = append(make([]grpc.CallOption, 0, len(opts)+2), opts...)
+
+	if header == nil {
+		header = &own.header
+		opts = append(opts, grpc.Header(header))
+	}
+
+	if trailer == nil && wantTrailer {
+		opts = append(opts, grpc.Trailer(&own.trailer))
+	}
+
+	return opts, header
+}
+
+// metadataOf returns where the options put header and trailer of the reply; nil if they do not.
+func metadataOf(opts []grpc.CallOption) (header, trailer *metadata.MD) {
 	for _, opt := range opts {
-		if header, ok := opt.(grpc.HeaderCallOption); ok {
-			return opts, header.HeaderAddr
+		switch opt := opt.(type) {
+		case grpc.HeaderCallOption:
+			header = opt.HeaderAddr
+		case grpc.TrailerCallOption:
+			trailer = opt.TrailerAddr
 		}
 	}
 
-	header := new(metadata.MD)
-
-	return append(slices.Clip(opts), grpc.Header(header)), header
+	return header, trailer
 }

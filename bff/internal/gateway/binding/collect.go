@@ -82,6 +82,10 @@ func (c *collector) validate(options ...protovalidate.ValidationOption) ([]*prot
 		return nil, ended
 	}
 
+	if err == nil {
+		return nil, nil
+	}
+
 	broken := (*protovalidate.ValidationError)(nil)
 	if errors.As(err, &broken) {
 		return broken.Violations, nil

@@ -84,8 +84,12 @@ func bodyFaults(err error) error {
 
 // Add adds the faults of an error that is Faults, and returns any other error.
 func (f *Faults) Add(err error) error {
+	if err == nil {
+		return nil
+	}
+
 	found := Faults{}
-	if err == nil || !errors.As(err, &found) {
+	if !errors.As(err, &found) {
 		return err
 	}
 
