@@ -146,6 +146,8 @@ func (t *task) within(ctx context.Context, cancel context.CancelFunc) func() err
 func (t *task) run() error {
 	defer t.end()
 
+	growStack()
+
 	t.err = t.wait()
 	t.goroutine.Begin()
 

@@ -264,8 +264,11 @@ func (r *Record) AddUpstream(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	if r.upstreams == nil {
+	switch len(r.upstreams) {
+	case 0:
 		r.upstreams = r.upstreamRoom[:0]
+	case len(r.upstreamRoom):
+		r.upstreams = slices.Grow(r.upstreams, fewLegs)
 	}
 
 	addOnce(&r.upstreams, name)
@@ -309,6 +312,8 @@ type Call struct {
 const (
 	maxCalls   = 32
 	maxMissing = 32
+	// fewLegs is how many legs most composites have.
+	fewLegs = 7
 )
 
 // AddCall adds a call, unless there are maxCalls.
@@ -316,8 +321,11 @@ func (r *Record) AddCall(call Call) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 
-	if r.calls == nil {
+	switch len(r.calls) {
+	case 0:
 		r.calls = r.callRoom[:0]
+	case len(r.callRoom):
+		r.calls = slices.Grow(r.calls, fewLegs)
 	}
 
 	if len(r.calls) < maxCalls {

@@ -38,7 +38,7 @@ func newRetrier(retry *policy.Retry, budget *budget) *retrier {
 }
 
 // call makes a call, with gRPC's retries, and retries it, one attempt at a time. All attempts together, including those of gRPC,
-// are at most MaxAttempts. The options get header and trailer of the reply (see withMetadata). A nil retrier makes one call.
+// are at most MaxAttempts. The options get header and trailer of the reply (see call.options). A nil retrier makes one call.
 func (r *retrier) call(ctx context.Context, reply any, opts []grpc.CallOption, next invoke) error {
 	if r == nil {
 		return next(ctx, reply, opts)
@@ -100,29 +100,6 @@ func pause(ctx context.Context, around time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// withMetadata returns options that get the header of the reply and, if it is wanted, the trailer, and where the header is when the
-// call has ended: nil if there was none.
-func withMetadata(opts []grpc.CallOption, wantTrailer bool) ([]grpc.CallOption, *metadata.MD) {
-	header, trailer := metadataOf(opts)
-	if header != nil && (trailer != nil || !wantTrailer) {
-		return opts, header
-	}
-
-	own := new(struct{ header, trailer metadata.MD })
-	opts = append(make([]grpc.CallOption, 0, len(opts)+2), opts...)
-
-	if header == nil {
-		header = &own.header
-		opts = append(opts, grpc.Header(header))
-	}
-
-	if trailer == nil && wantTrailer {
-		opts = append(opts, grpc.Trailer(&own.trailer))
-	}
-
-	return opts, header
 }
 
 // metadataOf returns where the options put header and trailer of the reply; nil if they do not.
