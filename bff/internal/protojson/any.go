@@ -239,9 +239,9 @@ func (e *encoder) any(out []byte, m *message, in *source) ([]byte, error) {
 	e.partial = true
 
 	if inner := e.tables.of(linked.Descriptor()); inner.form == FormObject {
-		out, err = e.members(out, inner, packed)
+		out, err = e.members(out, inner, packed, nil)
 	} else {
-		out, err = e.message(append(out, `,"value":`...), inner, packed)
+		out, err = e.message(append(out, `,"value":`...), inner, packed, nil)
 	}
 
 	e.partial = partial

@@ -36,12 +36,17 @@ var encoders = sync.Pool{New: func() any { return new(encoder) }}
 // as "line_1", as protobuf's conformance tests want. With protoPaths such paths are written in the spelling of the proto. The mask
 // "*", which Google's protojson refuses, is written as it is.
 func (c *Codec) Append(out []byte, m proto.Message, protoPaths bool) ([]byte, error) {
+	return c.append(out, m, protoPaths, nil)
+}
+
+// append is Append for the fields that are selected. The others are skipped without a look at what is in them.
+func (c *Codec) append(out []byte, m proto.Message, protoPaths bool, of *selection) ([]byte, error) {
 	e, _ := encoders.Get().(*encoder)
 	e.tables, e.protoPaths = &c.tables, protoPaths
 
 	wire, err := e.encoding(m)
 	if err == nil {
-		out, err = e.message(out, c.tables.of(m.ProtoReflect().Descriptor()), wire)
+		out, err = e.message(out, c.tables.of(m.ProtoReflect().Descriptor()), wire, of)
 	}
 
 	e.release()
@@ -79,15 +84,15 @@ var (
 	errUTF8      = errors.New("a string is not valid UTF-8")
 )
 
-// message writes a message in the form of its type.
-func (e *encoder) message(out []byte, m *message, wire []byte) ([]byte, error) {
+// message writes a message in the form of its type. One with a form of its own is written as a whole.
+func (e *encoder) message(out []byte, m *message, wire []byte, of *selection) ([]byte, error) {
 	if e.depth++; e.depth > protowire.DefaultRecursionLimit {
 		return out, errDepth
 	}
 
 	var err error
 	if m.form == FormObject {
-		if out, err = e.members(append(out, '{'), m, wire); err == nil {
+		if out, err = e.members(append(out, '{'), m, wire, of); err == nil {
 			out = append(out, '}')
 		}
 	} else {
@@ -100,10 +105,10 @@ func (e *encoder) message(out []byte, m *message, wire []byte) ([]byte, error) {
 }
 
 // members writes the fields of a message after the opening brace, or after other members.
-func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
+func (e *encoder) members(out []byte, m *message, wire []byte, of *selection) ([]byte, error) {
 	mark := len(e.records)
 
-	in, err := e.arrange(m, wire)
+	in, err := e.arrange(m, wire, of)
 	if err != nil {
 		return out, err
 	}
@@ -111,7 +116,7 @@ func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
 	next := 0
 	for f, tag := in.next(m); f != nil; f, tag = in.next(m) {
 		if m.unset != nil {
-			out = m.appendUnset(out, next, f.index)
+			out = m.appendUnset(out, next, f.index, of)
 			next = f.index
 		}
 
@@ -119,7 +124,7 @@ func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
 		out = appendMember(out, f.before)
 
 		var set bool
-		if out, set, err = e.field(out, f, tag, &in); err != nil {
+		if out, set, err = e.field(out, f, tag, &in, of.field(f.index)); err != nil {
 			return out, err
 		}
 
@@ -131,7 +136,7 @@ func (e *encoder) members(out []byte, m *message, wire []byte) ([]byte, error) {
 	}
 
 	if m.unset != nil {
-		out = m.appendUnset(out, next, len(m.fields))
+		out = m.appendUnset(out, next, len(m.fields), of)
 	}
 
 	e.records = e.records[:mark]
@@ -148,10 +153,10 @@ func appendMember(out []byte, text string) []byte {
 	return append(out, text...)
 }
 
-// appendUnset appends the unset fields between two indexes.
-func (m *message) appendUnset(out []byte, from, to int) []byte {
-	for _, unset := range m.unset[from:max(from, to)] {
-		if unset != "" {
+// appendUnset appends the unset fields between two indexes that are selected.
+func (m *message) appendUnset(out []byte, from, to int, of *selection) []byte {
+	for i, unset := range m.unset[from:max(from, to)] {
+		if unset != "" && (of == nil || of.asks(from+i)) {
 			out = appendMember(out, unset)
 		}
 	}
@@ -160,12 +165,12 @@ func (m *message) appendUnset(out []byte, from, to int) []byte {
 }
 
 // field writes the value of a field whose first tag has been read. set is false for the zero value of a field without presence.
-func (e *encoder) field(out []byte, f *field, tag uint64, in *source) (_ []byte, set bool, err error) {
+func (e *encoder) field(out []byte, f *field, tag uint64, in *source, of *selection) (_ []byte, set bool, err error) {
 	switch {
 	case f.list:
-		return e.list(out, f, tag, in)
+		return e.list(out, f, tag, in, of)
 	case f.isMap:
-		return e.mapping(out, f, tag, in)
+		return e.mapping(out, f, tag, in, of)
 	}
 
 	var v scalar
@@ -173,22 +178,22 @@ func (e *encoder) field(out []byte, f *field, tag uint64, in *source) (_ []byte,
 		return out, false, err
 	}
 
-	out, err = e.value(out, f, v)
+	out, err = e.value(out, f, v, of)
 
 	return out, true, err
 }
 
 // value writes a value, or an element of a list or a map.
-func (e *encoder) value(out []byte, f *field, v scalar) ([]byte, error) {
+func (e *encoder) value(out []byte, f *field, v scalar, of *selection) ([]byte, error) {
 	if f.message != nil {
-		return e.message(out, f.message, v.text)
+		return e.message(out, f.message, v.text, of)
 	}
 
 	return f.appendScalar(out, v)
 }
 
 // list writes a list, whose records are together. The first tag has been read.
-func (e *encoder) list(out []byte, f *field, tag uint64, in *source) (_ []byte, set bool, err error) {
+func (e *encoder) list(out []byte, f *field, tag uint64, in *source, of *selection) (_ []byte, set bool, err error) {
 	out = append(out, '[')
 	start := len(out)
 
@@ -198,7 +203,7 @@ func (e *encoder) list(out []byte, f *field, tag uint64, in *source) (_ []byte, 
 		} else {
 			var v scalar
 			if v, in.wire, err = f.read(tag, in.wire); err == nil {
-				out, err = e.value(out, f, v)
+				out, err = e.value(out, f, v, of)
 				out = append(out, ',')
 			}
 		}

@@ -15,7 +15,7 @@ type entry struct {
 }
 
 // mapping writes a map, whose records are together. The first tag has been read.
-func (e *encoder) mapping(out []byte, f *field, tag uint64, in *source) (_ []byte, set bool, err error) {
+func (e *encoder) mapping(out []byte, f *field, tag uint64, in *source, of *selection) (_ []byte, set bool, err error) {
 	if e.depth++; e.depth > protowire.DefaultRecursionLimit {
 		return out, false, errDepth
 	}
@@ -32,7 +32,7 @@ func (e *encoder) mapping(out []byte, f *field, tag uint64, in *source) (_ []byt
 		return out, false, err
 	}
 
-	out, err = e.appendEntries(out, f, e.entries[first:])
+	out, err = e.appendEntries(out, f, e.entries[first:], of)
 	e.entries = e.entries[:first]
 	e.depth--
 
@@ -96,16 +96,28 @@ func (e *encoder) merge(f *field, tag uint64, in source) error {
 	return err
 }
 
-func (e *encoder) appendEntries(out []byte, f *field, entries []entry) ([]byte, error) {
+func (e *encoder) appendEntries(out []byte, f *field, entries []entry, of *selection) ([]byte, error) {
 	out = append(out, '{')
 
-	for i, entry := range entries {
-		if i > 0 {
+	for _, entry := range entries {
+		before := len(out)
+		if out[before-1] != '{' {
 			out = append(out, ',')
 		}
 
+		start := len(out)
+
 		var err error
-		if out, err = f.key.appendKey(out, entry.key); err != nil {
+
+		out, err = f.key.appendKey(out, entry.key)
+		inner, selected := of.entry(out[start:])
+
+		switch {
+		case !selected:
+			// Even if the key cannot be written.
+			out = out[:before]
+			continue
+		case err != nil:
 			return out, err
 		}
 
@@ -114,7 +126,7 @@ func (e *encoder) appendEntries(out []byte, f *field, entries []entry) ([]byte, 
 			return out, err
 		}
 
-		if out, err = e.value(append(out, ':'), f.value, v); err != nil {
+		if out, err = e.value(append(out, ':'), f.value, v, inner); err != nil {
 			return out, err
 		}
 	}

@@ -160,6 +160,8 @@ func (c *Codec) NewDecoder(r io.Reader) runtime.Decoder {
 type Into struct {
 	Message proto.Message
 	Buffer  *[]byte
+	// Mask has the fields that are written. Nil: all are.
+	Mask *Mask
 	// ProtoPaths reports whether paths of field masks that JSON cannot hold are written in the spelling of the proto, if there are
 	// any. Nil: they are not, which is an error.
 	ProtoPaths func() bool
@@ -172,9 +174,9 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 	case *httpbody.HttpBody:
 		return v.GetData(), nil
 	case *Into:
-		out, err := c.Append((*v.Buffer)[:0], v.Message, false)
+		out, err := c.append((*v.Buffer)[:0], v.Message, false, v.Mask.of())
 		if errors.Is(err, errPath) && v.ProtoPaths != nil && v.ProtoPaths() {
-			out, err = c.Append((*v.Buffer)[:0], v.Message, true)
+			out, err = c.append((*v.Buffer)[:0], v.Message, true, v.Mask.of())
 		}
 
 		*v.Buffer = out
@@ -184,11 +186,11 @@ func (c *Codec) Marshal(v any) ([]byte, error) {
 		return out, err
 	case map[string]any:
 		if result, wrapped := v["result"]; wrapped && len(v) == 1 {
-			return c.appendValue(nil, result)
+			return c.document(result)
 		}
 	}
 
-	return c.appendValue(nil, v)
+	return c.document(v)
 }
 
 // Delimiter is what generated code writes behind each message of a stream: nothing, since how they are separated is not the

@@ -29,6 +29,8 @@ type source struct {
 	wire []byte
 	// rest are the records after wire.
 	rest []record
+	// of is what is read of the message. Nil: all of it.
+	of *selection
 }
 
 // more reports whether there is something to read.
@@ -64,7 +66,7 @@ func (in *source) again(f *field, number uint64) (tag uint64, ok bool) {
 func (in *source) next(m *message) (f *field, tag uint64) {
 	for in.more() {
 		tag, n := varint(in.wire)
-		if i := m.find(tag); i >= 0 {
+		if i := m.find(tag); i >= 0 && in.of.has(i) {
 			in.wire = in.wire[n:]
 			return &m.fields[i], tag
 		}
@@ -76,24 +78,25 @@ func (in *source) next(m *message) (f *field, tag uint64) {
 }
 
 // arrange makes a message readable in the order of JSON, with the records of each field together. It checks all but the contents of
-// fields. When the message has been read, the caller removes what is left on the stack of records.
-func (e *encoder) arrange(m *message, wire []byte) (source, error) {
-	found, err := e.scan(m, wire)
+// fields, and whether required ones are set unless only some fields are selected. When the message has been read, the caller
+// removes what is left on the stack of records.
+func (e *encoder) arrange(m *message, wire []byte, of *selection) (source, error) {
+	found, err := e.scan(m, wire, of)
 	if err == nil && found == needsMerge {
 		if wire, err = m.merge(wire); err == nil {
-			found, err = e.scan(m, wire)
+			found, err = e.scan(m, wire, of)
 		}
 	}
 
 	if err != nil || found == inOrder {
-		return source{wire: wire}, err
+		return source{wire: wire, of: of}, err
 	}
 
-	return source{rest: e.sorted(m, wire)}, nil
+	return source{rest: e.sorted(m, wire, of), of: of}, nil
 }
 
 // scan finds out the order of the records of a message.
-func (e *encoder) scan(m *message, wire []byte) (order, error) {
+func (e *encoder) scan(m *message, wire []byte, of *selection) (order, error) {
 	seen := fieldsSeen{last: -1, before: -1}
 
 	for len(wire) > 0 {
@@ -102,12 +105,18 @@ func (e *encoder) scan(m *message, wire []byte) (order, error) {
 			return inOrder, err
 		}
 
-		seen.add(m, m.find(tag))
+		i := m.find(tag)
+		// A member of a oneof may unset another.
+		if i >= 0 && !of.has(i) && m.fields[i].oneof == 0 {
+			i = -1
+		}
+
+		seen.add(m, i)
 
 		wire = rest
 	}
 
-	if seen.required < m.required && !e.partial && seen.order != needsMerge {
+	if seen.required < m.required && !e.partial && of == nil && seen.order != needsMerge {
 		return seen.order, errRequired
 	}
 
@@ -148,12 +157,12 @@ func (seen *fieldsSeen) add(m *message, i int) {
 }
 
 // sorted puts the records of known fields on the stack, in the order of the fields. The encoding has been scanned.
-func (e *encoder) sorted(m *message, wire []byte) []record {
+func (e *encoder) sorted(m *message, wire []byte, of *selection) []record {
 	first := len(e.records)
 
 	for len(wire) > 0 {
 		tag, _, rest, _ := splitRecord(wire)
-		if i := m.find(tag); i >= 0 {
+		if i := m.find(tag); i >= 0 && of.has(i) {
 			e.records = append(e.records, record{i, wire[:len(wire)-len(rest)]})
 		}
 

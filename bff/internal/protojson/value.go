@@ -11,8 +11,23 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
+// Masked is a message, or the Go value of a field, of which only some fields are to be written.
+type Masked struct {
+	Value any
+	Mask  *Mask
+}
+
+// document writes a document that may be masked.
+func (c *Codec) document(v any) ([]byte, error) {
+	if masked, ok := v.(*Masked); ok {
+		return c.appendValue(nil, masked.Value, masked.Mask.of())
+	}
+
+	return c.appendValue(nil, v, nil)
+}
+
 // appendValue writes the Go value of a field, as generated code has it for response_body. A field without a value is null.
-func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
+func (c *Codec) appendValue(out []byte, v any, of *selection) ([]byte, error) {
 	value := reflect.ValueOf(v)
 	// An enum with presence is a pointer with methods.
 	if v == nil || value.Kind() == reflect.Pointer && value.IsNil() {
@@ -25,7 +40,7 @@ func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 			return append(out, "null"...), nil
 		}
 
-		return c.Append(out, v, false)
+		return c.append(out, v, false, of)
 	case protoreflect.Enum:
 		return appendEnum(out, v), nil
 	case []byte:
@@ -34,11 +49,11 @@ func (c *Codec) appendValue(out []byte, v any) ([]byte, error) {
 
 	switch value.Kind() {
 	case reflect.Pointer:
-		return c.appendValue(out, value.Elem().Interface())
+		return c.appendValue(out, value.Elem().Interface(), of)
 	case reflect.Slice:
-		return c.appendList(out, value)
+		return c.appendList(out, value, of)
 	case reflect.Map:
-		return c.appendMap(out, value)
+		return c.appendMap(out, value, of)
 	case reflect.String:
 		return appendString(out, []byte(value.String()))
 	case reflect.Bool:
@@ -80,7 +95,7 @@ func appendEnum(out []byte, v protoreflect.Enum) []byte {
 	}
 }
 
-func (c *Codec) appendList(out []byte, list reflect.Value) (_ []byte, err error) {
+func (c *Codec) appendList(out []byte, list reflect.Value, of *selection) (_ []byte, err error) {
 	out = append(out, '[')
 
 	for i := range list.Len() {
@@ -88,7 +103,7 @@ func (c *Codec) appendList(out []byte, list reflect.Value) (_ []byte, err error)
 			out = append(out, ',')
 		}
 
-		if out, err = c.appendValue(out, list.Index(i).Interface()); err != nil {
+		if out, err = c.appendValue(out, list.Index(i).Interface(), of); err != nil {
 			return nil, err
 		}
 	}
@@ -96,22 +111,27 @@ func (c *Codec) appendList(out []byte, list reflect.Value) (_ []byte, err error)
 	return append(out, ']'), nil
 }
 
-func (c *Codec) appendMap(out []byte, entries reflect.Value) (_ []byte, err error) {
+func (c *Codec) appendMap(out []byte, entries reflect.Value, of *selection) (_ []byte, err error) {
 	keys := entries.MapKeys()
 	slices.SortFunc(keys, func(a, b reflect.Value) int { return cmp.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
 
 	out = append(out, '{')
 
-	for i, key := range keys {
-		if i > 0 {
+	for _, key := range keys {
+		name, err := appendString(nil, []byte(fmt.Sprint(key)))
+		inner, selected := of.entry(name)
+
+		switch {
+		case !selected:
+			continue
+		case err != nil:
+			return nil, err
+		case out[len(out)-1] != '{':
 			out = append(out, ',')
 		}
 
-		if out, err = appendString(out, []byte(fmt.Sprint(key))); err != nil {
-			return nil, err
-		}
-
-		if out, err = c.appendValue(append(out, ':'), entries.MapIndex(key).Interface()); err != nil {
+		out = append(append(out, name...), ':')
+		if out, err = c.appendValue(out, entries.MapIndex(key).Interface(), inner); err != nil {
 			return nil, err
 		}
 	}

@@ -112,7 +112,7 @@ func (e *encoder) wellKnown(out []byte, m *message, wire []byte) ([]byte, error)
 
 	mark := len(e.records)
 
-	in, err := e.arrange(m, wire)
+	in, err := e.arrange(m, wire, nil)
 	if err != nil {
 		return out, err
 	}
@@ -148,7 +148,7 @@ func (e *encoder) single(out []byte, m *message, in *source) ([]byte, error) {
 
 	start := len(out)
 
-	out, set, err := e.field(out, f, tag, in)
+	out, set, err := e.field(out, f, tag, in, nil)
 	if err == nil && !set {
 		out = append(out[:start], f.zero()...)
 	}
